@@ -1,0 +1,2 @@
+//! wheelhouse: a terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes.
+pub mod demo;

@@ -1,0 +1,2 @@
+//! The `wheelhouse` program.
+fn main() {}
