@@ -1,2 +1,4 @@
 //! wheelhouse: a terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes.
-pub mod demo;
+pub mod cluster;
+pub mod plan;
+pub mod run;

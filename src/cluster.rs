@@ -1,0 +1,267 @@
+//! The cluster as a value: everything observed, at one moment.
+//!
+//! A [`Snapshot`] is immutable once published and cheap to copy: its slices are persistent maps of shared objects, so
+//! a new snapshot shares all that did not change with the one before. Views, planners and runs read the same one.
+//!
+//! This room is pure: no IO, no clock (`now` is an argument), no terminal, no foreign object types. What could not be
+//! observed is an `Option` or a [`Freshness`], never a zero.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use imbl::{OrdMap, OrdSet};
+use jiff::Timestamp;
+
+mod detail;
+mod finding;
+mod freshness;
+mod id;
+mod node;
+mod observe;
+mod pod;
+pub mod quantity;
+mod record;
+mod sketch;
+mod tenancy;
+mod tenant;
+mod workload;
+
+pub use detail::{KubeEvent, LogLine};
+pub use finding::{Answer, Finding, RULES, Rule, Severity, Subject, findings};
+pub use freshness::Freshness;
+pub use id::{Key, NodeName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind};
+pub use node::{Condition, Effect, Node, NodeState, Taint};
+pub use observe::{Observation, Seen};
+pub use pod::{
+    Affinity, Amounts, Container, ContainerEnd, ContainerStatus, HostPort, Labels, NodeTerm, Operator, Owner,
+    Phase, Pod, PodSpec, PodState, PodTerm, Requirement, Resources, Selector, SpreadConstraint, Toleration,
+};
+pub use quantity::{Cpu, Memory};
+pub use record::{Journal, Lease};
+pub use sketch::sketch;
+pub use tenancy::Tenancy;
+pub use tenant::{Cell, Tenant};
+pub use workload::{
+    Autoscaler, Budget, Counts, GitOps, ReplicaSet, Service, Workload, deployment_of, image_tag,
+    workload_kind,
+};
+
+/// All objects of one kind, and how well they are known.
+#[derive(Clone, Debug)]
+pub struct Slice<K: Ord + Clone, V> {
+    /// The objects by key.
+    pub items: OrdMap<K, Arc<V>>,
+    /// Whether this is what there is.
+    pub freshness: Freshness,
+}
+
+impl<K: Ord + Clone, V> Default for Slice<K, V> {
+    fn default() -> Self {
+        Self { items: OrdMap::new(), freshness: Freshness::default() }
+    }
+}
+
+impl<K: Ord + Clone, V> Slice<K, V> {
+    /// The object of that key.
+    pub fn get<Q>(&self, key: &Q) -> Option<&Arc<V>>
+    where
+        Q: Ord + ?Sized,
+        K: std::borrow::Borrow<Q>,
+    {
+        self.items.get(key)
+    }
+
+    /// All objects, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<V>> {
+        self.items.values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+/// Measured use of a pod, from `metrics.k8s.io`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usage {
+    /// The end of the measuring window.
+    pub at: Timestamp,
+    /// Processor and memory (working set) by container.
+    pub containers: BTreeMap<Arc<str>, (Cpu, Memory)>,
+}
+
+/// Measured use of a node, from `metrics.k8s.io`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeUsage {
+    /// The end of the measuring window.
+    pub at: Timestamp,
+    /// Processor in use.
+    pub cpu: Cpu,
+    /// Memory in use (working set).
+    pub memory: Memory,
+}
+
+/// What the pods bound to a node add up to. Finished pods count for nothing, terminating ones still count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Load {
+    /// How many pods hold resources there.
+    pub pods: u32,
+    /// The sum of their requests, by the scheduler's rules.
+    pub requests: (Cpu, Memory),
+    /// The sum of their limits; a container without a limit counts for nothing here.
+    pub limits: (Cpu, Memory),
+}
+
+/// The API server and ourselves, as it sees us.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Api {
+    /// The kubeconfig context, or `in-cluster`.
+    pub context: Arc<str>,
+    /// The server's address.
+    pub server: Arc<str>,
+    /// The user the server takes us for (SelfSubjectReview), where it says.
+    pub user: Option<Arc<str>>,
+    /// `gitVersion`.
+    pub version: Option<Arc<str>>,
+    /// Whether it answers.
+    pub freshness: Freshness,
+    /// How long the last probe took.
+    pub latency: Option<std::time::Duration>,
+    /// Server time minus ours, in milliseconds: added to our clock before ages are told. Zero within two seconds.
+    pub skew_millis: i64,
+}
+
+/// Everything observed, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Grows with every publish.
+    pub revision: u64,
+    /// When it was published, in our clock corrected by the server's.
+    pub at: Timestamp,
+    /// Which workloads are tenants, and how they are named.
+    pub tenancy: Arc<Tenancy>,
+    /// The API server.
+    pub api: Api,
+    /// Nodes.
+    pub nodes: Slice<NodeName, Node>,
+    /// Pods, all of them: the ones of no tenant take room as well.
+    pub pods: Slice<Key, Pod>,
+    /// Deployments.
+    pub deployments: Slice<Key, Workload>,
+    /// StatefulSets.
+    pub stateful_sets: Slice<Key, Workload>,
+    /// ReplicaSets.
+    pub replica_sets: Slice<Key, ReplicaSet>,
+    /// Services.
+    pub services: Slice<Key, Service>,
+    /// HorizontalPodAutoscalers.
+    pub autoscalers: Slice<Key, Autoscaler>,
+    /// PodDisruptionBudgets.
+    pub budgets: Slice<Key, Budget>,
+    /// Namespaces and their labels.
+    pub namespaces: Slice<Arc<str>, Labels>,
+    /// Leases in wheelhouse's namespace.
+    pub leases: Slice<Key, Lease>,
+    /// Journals in wheelhouse's namespace, and those kept on this machine.
+    pub journals: Slice<Key, Journal>,
+    /// Measured use of pods.
+    pub usage: Slice<Key, Usage>,
+    /// Measured use of nodes.
+    pub node_usage: Slice<NodeName, NodeUsage>,
+    /// Derived: the tenants, kept up with every observation.
+    pub tenants: OrdMap<TenantName, Arc<Tenant>>,
+    /// Derived: what the pods on each node add up to.
+    pub loads: OrdMap<NodeName, Load>,
+    /// Derived: the pods of each workload.
+    pods_of: OrdMap<WorkloadKey, OrdSet<Key>>,
+    /// Derived: which tenant a workload is.
+    tenant_of: OrdMap<WorkloadKey, TenantName>,
+}
+
+impl Snapshot {
+    /// An empty snapshot that will find tenants by this rule.
+    pub fn new(tenancy: Tenancy) -> Self {
+        Self { tenancy: Arc::new(tenancy), ..Self::default() }
+    }
+
+    /// The workload of that key, as last seen.
+    pub fn workload(&self, key: &WorkloadKey) -> Option<&Arc<Workload>> {
+        match key.kind {
+            WorkloadKind::Deployment => self.deployments.get(&key.key),
+            WorkloadKind::StatefulSet => self.stateful_sets.get(&key.key),
+        }
+    }
+
+    /// The tenant a workload is, if any.
+    pub fn tenant_of(&self, workload: &WorkloadKey) -> Option<&Arc<Tenant>> {
+        self.tenants.get(self.tenant_of.get(workload)?)
+    }
+
+    /// The workload a pod belongs to: through its ReplicaSet, or directly for StatefulSets.
+    pub fn workload_of(&self, pod: &Pod) -> Option<WorkloadKey> {
+        let owner = pod.owner.as_ref()?;
+        let namespace = pod.key.namespace.clone();
+        match &*owner.kind {
+            "StatefulSet" => Some(WorkloadKey::new(WorkloadKind::StatefulSet, namespace, owner.name.clone())),
+            "ReplicaSet" => {
+                let set = self.replica_sets.get(&Key::new(namespace.clone(), owner.name.clone()));
+                let hash = pod.labels.get("pod-template-hash").map(String::as_str);
+                let deployment = match set {
+                    Some(set) => set.deployment.clone()?,
+                    None => deployment_of(&owner.name, hash)?.into(),
+                };
+                Some(WorkloadKey::new(WorkloadKind::Deployment, namespace, deployment))
+            }
+            _ => None,
+        }
+    }
+
+    /// The autoscaler that drives a workload, if any is known.
+    pub fn autoscaler_of(&self, workload: &WorkloadKey) -> Option<&Arc<Autoscaler>> {
+        self.autoscalers.values().find(|a| a.drives(workload))
+    }
+
+    /// The disruption budgets whose selector matches a workload's pods.
+    pub fn budgets_of<'a>(&'a self, workload: &'a Workload) -> impl Iterator<Item = &'a Arc<Budget>> {
+        self.budgets.values().filter(|b| {
+            b.key.namespace == workload.key.key.namespace
+                && b.selector.as_ref().is_some_and(|s| s.matches(&workload.template_labels))
+        })
+    }
+
+    /// The sources that are not followed at present, each with the reason, in reading order.
+    pub fn troubles(&self) -> Vec<(&'static str, &Freshness)> {
+        self.sources().into_iter().filter(|(_, f)| f.trouble().is_some()).collect()
+    }
+
+    /// Every source by the name operators know it by, in reading order.
+    pub fn sources(&self) -> [(&'static str, &Freshness); 13] {
+        [
+            ("nodes", &self.nodes.freshness),
+            ("pods", &self.pods.freshness),
+            ("deployments", &self.deployments.freshness),
+            ("statefulsets", &self.stateful_sets.freshness),
+            ("replicasets", &self.replica_sets.freshness),
+            ("services", &self.services.freshness),
+            ("horizontalpodautoscalers", &self.autoscalers.freshness),
+            ("poddisruptionbudgets", &self.budgets.freshness),
+            ("namespaces", &self.namespaces.freshness),
+            ("leases", &self.leases.freshness),
+            ("journals", &self.journals.freshness),
+            ("pod metrics", &self.usage.freshness),
+            ("node metrics", &self.node_usage.freshness),
+        ]
+    }
+
+    /// Nodes, pods and workloads have been seen: the screens and the planners have something to say.
+    pub fn is_ready(&self) -> bool {
+        self.nodes.freshness.is_known()
+            && self.pods.freshness.is_known()
+            && (self.deployments.freshness.is_known() || self.stateful_sets.freshness.is_known())
+    }
+}

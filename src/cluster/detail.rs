@@ -1,0 +1,33 @@
+//! What is fetched on demand about one tenant: Kubernetes Events and log lines.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Key;
+
+/// A Kubernetes Event about an object of a tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KubeEvent {
+    /// When it last happened.
+    pub at: Timestamp,
+    /// `type: Warning`; otherwise `Normal`.
+    pub warning: bool,
+    /// `reason`, such as `BackOff`.
+    pub reason: Arc<str>,
+    /// `involvedObject`: kind and key.
+    pub object: (Arc<str>, Key),
+    /// `message`.
+    pub message: Arc<str>,
+    /// How often it happened.
+    pub count: u32,
+}
+
+/// One line of a container's log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    /// When the kubelet received it, where it says.
+    pub at: Option<Timestamp>,
+    /// The text, as it came.
+    pub text: Arc<str>,
+}

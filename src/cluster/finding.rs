@@ -1,0 +1,350 @@
+//! What is wrong, in words, worst first: one table of rules.
+//!
+//! The rules read a snapshot and know no clock: a finding carries since when it holds, and the screens tell its age.
+//! A rule may only speak of sources that have been seen.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Key, NodeName, PodState, Snapshot, Tenant, TenantName, WorkloadKind};
+
+/// How much it hurts. Worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Notice,
+    /// Hurts with the next failure.
+    Warning,
+    /// Hurts users now.
+    Critical,
+}
+
+/// Whom it is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "kind", content = "name", rename_all = "lowercase")]
+pub enum Subject {
+    /// A tenant.
+    Tenant(TenantName),
+    /// A node.
+    Node(NodeName),
+    /// A source of observations, such as `pods`.
+    Source(String),
+}
+
+/// The command that answers a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// Change the number of replicas.
+    Scale,
+    /// Look at the tenant, its events and logs.
+    Open,
+    /// Look at the node.
+    Node,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// The rule that found it, such as `tenant-down`: stable, for scripts.
+    pub rule: &'static str,
+    /// How much it hurts.
+    pub severity: Severity,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// What is wrong, without its age.
+    pub text: String,
+    /// Since when, where it is known.
+    pub since: Option<Timestamp>,
+    /// What answers it.
+    pub answer: Option<Answer>,
+}
+
+/// A rule: its name, what it means, and its check.
+pub struct Rule {
+    /// Stable name.
+    pub name: &'static str,
+    /// What it says and why it matters.
+    pub doc: &'static str,
+    check: Check,
+}
+
+enum Check {
+    Tenant(fn(&Snapshot, &Tenant) -> Option<Found>),
+    Node(fn(&Snapshot, &super::Node) -> Option<Found>),
+    Cluster(fn(&Snapshot) -> Vec<(Subject, Found)>),
+}
+
+struct Found {
+    severity: Severity,
+    text: String,
+    since: Option<Timestamp>,
+    answer: Option<Answer>,
+}
+
+fn found(severity: Severity, text: impl Into<String>) -> Found {
+    Found { severity, text: text.into(), since: None, answer: None }
+}
+
+impl Found {
+    fn since(mut self, since: Option<Timestamp>) -> Self {
+        self.since = since;
+        self
+    }
+
+    fn answer(mut self, answer: Answer) -> Self {
+        self.answer = Some(answer);
+        self
+    }
+}
+
+/// All health rules.
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "tenant-down",
+        doc: "No pod of the tenant is ready: its users see errors.",
+        check: Check::Tenant(down),
+    },
+    Rule { name: "pods-failing", doc: "Pods crash or cannot start.", check: Check::Tenant(failing) },
+    Rule {
+        name: "pods-unschedulable",
+        doc: "No node takes a pod of the tenant.",
+        check: Check::Tenant(unschedulable),
+    },
+    Rule {
+        name: "rollout-stuck",
+        doc: "A rollout has passed its progress deadline.",
+        check: Check::Tenant(stuck),
+    },
+    Rule { name: "not-ready", doc: "Fewer pods are ready than asked for.", check: Check::Tenant(short) },
+    Rule { name: "parked", doc: "The tenant is scaled to zero.", check: Check::Tenant(parked) },
+    Rule {
+        name: "under-floor",
+        doc: "Fewer replicas are asked for than the floor.",
+        check: Check::Tenant(under_floor),
+    },
+    Rule {
+        name: "one-node",
+        doc: "All pods sit on one node: its loss takes the tenant down.",
+        check: Check::Tenant(one_node),
+    },
+    Rule {
+        name: "memory-limit",
+        doc: "A container uses over 90 % of its memory limit.",
+        check: Check::Tenant(memory),
+    },
+    Rule {
+        name: "doubled",
+        doc: "Pods share a node while another node has none.",
+        check: Check::Tenant(doubled),
+    },
+    Rule { name: "node-not-ready", doc: "The node does not report Ready.", check: Check::Node(node_down) },
+    Rule {
+        name: "node-pressure",
+        doc: "The kubelet reports pressure and may evict pods.",
+        check: Check::Node(node_pressure),
+    },
+    Rule {
+        name: "node-empty",
+        doc: "The node is ready and carries no tenant while others are doubled up.",
+        check: Check::Cluster(empty_nodes),
+    },
+    Rule {
+        name: "node-cordoned",
+        doc: "The node is cordoned and takes no pods.",
+        check: Check::Node(node_cordoned),
+    },
+    Rule {
+        name: "source-lost",
+        doc: "A source cannot be followed: what depends on it may be old or missing.",
+        check: Check::Cluster(sources),
+    },
+];
+
+/// All findings of a snapshot, the worst first; of equal weight in the order of the rules, then by name.
+pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let ready = snapshot.is_ready();
+    for (order, rule) in RULES.iter().enumerate() {
+        let mut push = |subject, f: Found| {
+            let Found { severity, text, since, answer } = f;
+            all.push((order, Finding { rule: rule.name, severity, subject, text, since, answer }));
+        };
+        match rule.check {
+            Check::Tenant(check) if ready => {
+                for tenant in snapshot.tenants.values() {
+                    if let Some(f) = check(snapshot, tenant) {
+                        push(Subject::Tenant(tenant.name.clone()), f);
+                    }
+                }
+            }
+            Check::Node(check) => {
+                for node in snapshot.nodes.values() {
+                    if let Some(f) = check(snapshot, node) {
+                        push(Subject::Node(node.name.clone()), f);
+                    }
+                }
+            }
+            Check::Cluster(check) => check(snapshot).into_iter().for_each(|(subject, f)| push(subject, f)),
+            Check::Tenant(_) => {}
+        }
+    }
+    all.sort_by(|(a, x), (b, y)| {
+        y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
+    });
+    all.into_iter().map(|(_, f)| f).collect()
+}
+
+fn down(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let since = t.pods.iter().filter_map(|p| p.ready_since).max();
+    (t.desired() > 0 && t.ready() == 0).then(|| {
+        found(Severity::Critical, format!("no pod of {} is ready", t.desired()))
+            .since(since)
+            .answer(Answer::Open)
+    })
+}
+
+fn failing(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let bad: Vec<_> = t.pods.iter().filter(|p| p.state() == PodState::Failing).collect();
+    let first = bad.first()?;
+    let reason = first
+        .containers
+        .iter()
+        .find_map(|c| c.reason.clone().filter(|_| !c.ready))
+        .or_else(|| {
+            first.containers.iter().find(|c| !c.ready).and_then(|c| Some(c.last_end.as_ref()?.reason.clone()))
+        })
+        .unwrap_or_else(|| Arc::from("not ready after a restart"));
+    let text = format!("{} failing: {reason}", count(bad.len(), "pod"));
+    Some(found(Severity::Critical, text).since(first.ready_since).answer(Answer::Open))
+}
+
+fn unschedulable(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let waiting: Vec<_> = t.pods.iter().filter(|p| p.state() == PodState::Unschedulable).collect();
+    let first = waiting.first()?;
+    let why = first.unschedulable.as_deref().unwrap_or("no node takes it");
+    let why = why.split(" no new claims").next().unwrap_or(why).split(" preemption:").next().unwrap_or(why);
+    let text = format!("{} on no node: {}", count(waiting.len(), "pod"), why.trim_end_matches(['.', ' ']));
+    Some(found(Severity::Critical, text).since(Some(first.created)).answer(Answer::Open))
+}
+
+fn stuck(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let since = t.workload.stuck_since?;
+    let c = t.workload.counts;
+    let text = format!("rollout stuck: {} of {} pods on the new version", c.updated, t.desired());
+    Some(found(Severity::Warning, text).since(Some(since)).answer(Answer::Open))
+}
+
+fn short(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let (ready, desired) = (t.ready(), t.desired());
+    let since = t.active().filter(|p| !p.ready).filter_map(|p| p.ready_since.or(Some(p.created))).min();
+    (ready > 0 && ready < desired).then(|| {
+        found(Severity::Warning, format!("{ready} of {desired} ready")).since(since).answer(Answer::Open)
+    })
+}
+
+fn parked(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    (t.desired() == 0).then(|| found(Severity::Notice, "scaled to zero").answer(Answer::Scale))
+}
+
+fn under_floor(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let (desired, floor) = (t.desired(), s.tenancy.floor);
+    (desired > 0 && desired < floor).then(|| {
+        found(
+            Severity::Warning,
+            format!("{} asked for, the floor is {floor}", count(desired as usize, "replica")),
+        )
+        .answer(Answer::Scale)
+    })
+}
+
+fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let placement = t.placement();
+    let (node, pods) = placement.first_key_value()?;
+    (placement.len() == 1 && *pods > 1)
+        .then(|| found(Severity::Warning, format!("all {pods} pods on {node}")).answer(Answer::Open))
+}
+
+fn memory(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let (_, container, used, limit) = t.tightest_memory(|key: &Key| s.usage.get(key).map(|u| &**u))?;
+    (used.share_of(limit) > 0.9).then(|| {
+        found(Severity::Warning, format!("{container} at {used} of {limit} memory")).answer(Answer::Scale)
+    })
+}
+
+fn doubled(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    if t.workload.key.kind != WorkloadKind::Deployment && t.pods.len() < 2 {
+        return None;
+    }
+    let placement = t.placement();
+    let free = s.nodes.values().filter(|n| n.is_schedulable() && !placement.contains_key(&n.name)).count();
+    let (node, pods) = placement.iter().filter(|(_, pods)| **pods > 1).max_by_key(|(_, pods)| **pods)?;
+    (placement.len() > 1 && free > 0).then(|| {
+        found(Severity::Notice, format!("{pods} pods on {node}, {} without any", count(free, "node")))
+            .answer(Answer::Open)
+    })
+}
+
+fn node_down(_: &Snapshot, n: &super::Node) -> Option<Found> {
+    (!n.is_ready()).then(|| {
+        let reason = n.ready_condition().map_or("never reported", |c| &*c.reason).to_owned();
+        found(Severity::Critical, format!("not ready: {reason}")).since(n.ready_since()).answer(Answer::Node)
+    })
+}
+
+fn node_pressure(_: &Snapshot, n: &super::Node) -> Option<Found> {
+    let first = n.pressures().next()?;
+    let all: Vec<_> = n.pressures().map(|c| &*c.kind).collect();
+    Some(found(Severity::Warning, all.join(", ")).since(first.since).answer(Answer::Node))
+}
+
+fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
+    if !s.is_ready() {
+        return Vec::new();
+    }
+    let (mut used, mut doubled) = (BTreeSet::new(), 0);
+    for tenant in s.tenants.values() {
+        let placement = tenant.placement();
+        doubled += usize::from(placement.values().any(|pods| *pods > 1));
+        used.extend(placement.into_keys());
+    }
+    if doubled == 0 {
+        return Vec::new();
+    }
+    let are = if doubled == 1 { "tenant is" } else { "tenants are" };
+    let text = format!("carries no tenant while {doubled} {are} doubled up elsewhere");
+    let empty = s.nodes.values().filter(|n| n.is_schedulable() && !used.contains(&n.name));
+    empty
+        .map(|n| {
+            let f = found(Severity::Warning, text.clone()).since(n.ready_since()).answer(Answer::Node);
+            (Subject::Node(n.name.clone()), f)
+        })
+        .collect()
+}
+
+fn node_cordoned(_: &Snapshot, n: &super::Node) -> Option<Found> {
+    (n.cordoned && n.is_ready())
+        .then(|| found(Severity::Notice, "cordoned: takes no new pods").answer(Answer::Node))
+}
+
+fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
+    let mut all = Vec::new();
+    for (name, freshness) in s.troubles() {
+        let core = ["nodes", "pods", "deployments"].contains(&name);
+        let severity = if core { Severity::Critical } else { Severity::Notice };
+        let since = match freshness {
+            super::Freshness::Stale { since, .. } => Some(*since),
+            _ => None,
+        };
+        let why = freshness.trouble().unwrap_or_default().to_owned();
+        all.push((Subject::Source(name.into()), found(severity, why).since(since)));
+    }
+    all
+}
+
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}

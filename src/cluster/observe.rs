@@ -1,0 +1,285 @@
+//! Folding what the sources report into the snapshot, touching only what changed.
+//!
+//! Called by `live` for every event, and by tests that build a cluster by hand. The derived parts (tenants, loads) are
+//! kept up here and nowhere else.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use imbl::OrdMap;
+use jiff::Timestamp;
+
+use super::{
+    Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Node, NodeName, NodeUsage, Pod,
+    ReplicaSet, Service, Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
+};
+
+/// News of one kind of object.
+#[derive(Clone, Debug)]
+pub enum Seen<K, V> {
+    /// The whole list, complete at this moment: what is not in it is gone.
+    All(Vec<(K, V)>, Timestamp),
+    /// One object, new or changed.
+    Put(K, V),
+    /// One object is gone.
+    Gone(K),
+    /// The source cannot be followed any more; what was seen stays.
+    Lost(Timestamp, Arc<str>),
+    /// The source is followed again without having missed anything.
+    Back(Timestamp),
+}
+
+/// One report of one source.
+#[derive(Clone, Debug)]
+pub enum Observation {
+    /// The API server itself.
+    Api(Box<Api>),
+    /// Nodes.
+    Node(Seen<NodeName, Node>),
+    /// Pods.
+    Pod(Seen<Key, Pod>),
+    /// Deployments.
+    Deployment(Seen<Key, Workload>),
+    /// StatefulSets.
+    StatefulSet(Seen<Key, Workload>),
+    /// ReplicaSets.
+    ReplicaSet(Seen<Key, ReplicaSet>),
+    /// Services.
+    Service(Seen<Key, Service>),
+    /// HorizontalPodAutoscalers.
+    Autoscaler(Seen<Key, Autoscaler>),
+    /// PodDisruptionBudgets.
+    Budget(Seen<Key, Budget>),
+    /// Namespaces.
+    Namespace(Seen<Arc<str>, Labels>),
+    /// Leases of wheelhouse.
+    Lease(Seen<Key, Lease>),
+    /// Journals of wheelhouse.
+    Journal(Seen<Key, Journal>),
+    /// Measured use of pods.
+    Usage(Seen<Key, Usage>),
+    /// Measured use of nodes.
+    NodeUsage(Seen<NodeName, NodeUsage>),
+}
+
+impl Snapshot {
+    /// Takes one report in. Returns whether anything that can be seen has changed.
+    pub fn observe(&mut self, observation: Observation) -> bool {
+        match observation {
+            Observation::Api(api) => {
+                let changed = self.api != *api;
+                self.api = *api;
+                changed
+            }
+            Observation::Node(seen) => self.nodes.fold(seen).any(),
+            Observation::Service(seen) => self.services.fold(seen).any(),
+            Observation::Autoscaler(seen) => self.autoscalers.fold(seen).any(),
+            Observation::Budget(seen) => self.budgets.fold(seen).any(),
+            Observation::Namespace(seen) => self.namespaces.fold(seen).any(),
+            Observation::Lease(seen) => self.leases.fold(seen).any(),
+            Observation::Journal(seen) => self.journals.fold(seen).any(),
+            Observation::Usage(seen) => self.usage.fold(seen).any(),
+            Observation::NodeUsage(seen) => self.node_usage.fold(seen).any(),
+            Observation::Pod(seen) => self.observe_pods(seen),
+            Observation::Deployment(seen) => self.observe_workloads(WorkloadKind::Deployment, seen),
+            Observation::StatefulSet(seen) => self.observe_workloads(WorkloadKind::StatefulSet, seen),
+            Observation::ReplicaSet(seen) => {
+                let folded = self.replica_sets.fold(seen);
+                if folded.ownership_changed(|before, after| {
+                    before.map(|s| &s.deployment) != after.map(|s| &s.deployment)
+                }) {
+                    self.rebuild();
+                }
+                folded.any()
+            }
+        }
+    }
+
+    fn observe_pods(&mut self, seen: Seen<Key, Pod>) -> bool {
+        let folded = self.pods.fold(seen);
+        if folded.changes.len() > self.pods.len() / 4 + 8 {
+            self.rebuild();
+            return true;
+        }
+        let mut touched = BTreeSet::new();
+        for (key, before, after) in &folded.changes {
+            if let Some(pod) = before {
+                self.account(pod, false);
+            }
+            if let Some(pod) = after {
+                self.account(pod, true);
+            }
+            let owner = before.as_deref().and_then(|p| self.workload_of(p));
+            let new_owner = after.as_deref().and_then(|p| self.workload_of(p));
+            if let Some(owner) = &owner
+                && let Some(pods) = self.pods_of.get_mut(owner)
+                && Some(owner) != new_owner.as_ref()
+            {
+                pods.remove(key);
+            }
+            if let Some(owner) = &new_owner {
+                self.pods_of.entry(owner.clone()).or_default().insert(key.clone());
+            }
+            touched.extend(owner);
+            touched.extend(new_owner);
+        }
+        for workload in touched {
+            self.refresh(&workload);
+        }
+        folded.any()
+    }
+
+    fn observe_workloads(&mut self, kind: WorkloadKind, seen: Seen<Key, Workload>) -> bool {
+        let slice = match kind {
+            WorkloadKind::Deployment => &mut self.deployments,
+            WorkloadKind::StatefulSet => &mut self.stateful_sets,
+        };
+        let folded = slice.fold(seen);
+        let tenancy = self.tenancy.clone();
+        let identity =
+            |w: Option<&Workload>| w.map(|w| (tenancy.admits(w), tenancy.label_of(w).map(str::to_owned)));
+        if folded.ownership_changed(|before, after| identity(before) != identity(after)) {
+            self.rebuild();
+        } else {
+            let keys = folded.changes.iter().map(|(key, ..)| WorkloadKey { kind, key: key.clone() });
+            for key in keys.collect::<Vec<_>>() {
+                self.refresh(&key);
+            }
+        }
+        folded.any()
+    }
+
+    /// Adds a pod to its node's load, or takes it off.
+    fn account(&mut self, pod: &Pod, add: bool) {
+        let Some(node) = pod.node.clone().filter(|_| pod.holds_resources()) else { return };
+        let (requests, limits) = (pod.spec.requests(), pod.spec.limits());
+        let mut load = self.loads.get(&node).cloned().unwrap_or_default();
+        let cpu = |a: super::Cpu, b| if add { a + b } else { a.saturating_sub(b) };
+        let memory = |a: super::Memory, b| if add { a + b } else { a.saturating_sub(b) };
+        load.pods = if add { load.pods + 1 } else { load.pods.saturating_sub(1) };
+        load.requests = (cpu(load.requests.0, requests.0), memory(load.requests.1, requests.1));
+        load.limits = (cpu(load.limits.0, limits.0), memory(load.limits.1, limits.1));
+        self.loads.insert(node, load);
+    }
+
+    /// Renews one tenant from its workload and pods.
+    fn refresh(&mut self, workload: &WorkloadKey) {
+        let Some(name) = self.tenant_of.get(workload).cloned() else { return };
+        match self.workload(workload).cloned() {
+            Some(found) => {
+                let keys = self.pods_of.get(workload).into_iter().flatten();
+                let pods = keys.filter_map(|key| self.pods.get(key).cloned()).collect();
+                self.tenants.insert(name.clone(), Arc::new(Tenant { name, workload: found, pods }));
+            }
+            None => {
+                self.tenants.remove(&name);
+            }
+        }
+    }
+
+    /// Derives everything anew: after a full list, or when tenants come, go or change their names.
+    fn rebuild(&mut self) {
+        self.loads = OrdMap::new();
+        self.pods_of = OrdMap::new();
+        for (key, pod) in self.pods.items.clone() {
+            self.account(&pod, true);
+            if let Some(owner) = self.workload_of(&pod) {
+                self.pods_of.entry(owner).or_default().insert(key);
+            }
+        }
+        let candidates: Vec<_> = self
+            .deployments
+            .values()
+            .chain(self.stateful_sets.values())
+            .filter(|w| self.tenancy.admits(w))
+            .cloned()
+            .collect();
+        let mut in_namespace: OrdMap<&str, usize> = OrdMap::new();
+        let mut with_label: OrdMap<&str, usize> = OrdMap::new();
+        for workload in &candidates {
+            *in_namespace.entry(&workload.key.key.namespace).or_default() += 1;
+            if let Some(label) = self.tenancy.label_of(workload) {
+                *with_label.entry(label).or_default() += 1;
+            }
+        }
+        let name = |w: &Arc<Workload>| -> (WorkloadKey, TenantName) {
+            let alone = in_namespace.get(&*w.key.key.namespace) == Some(&1);
+            let alone_with_label = self.tenancy.label_of(w).is_some_and(|l| with_label.get(l) == Some(&1));
+            (w.key.clone(), self.tenancy.name(w, alone, alone_with_label))
+        };
+        let tenant_of: OrdMap<_, _> = candidates.iter().map(name).collect();
+        let workloads: Vec<_> = tenant_of.keys().cloned().collect();
+        self.tenants = OrdMap::new();
+        self.tenant_of = tenant_of;
+        for workload in workloads {
+            self.refresh(&workload);
+        }
+    }
+}
+
+/// Key, before, after.
+type Changed<K, V> = (K, Option<Arc<V>>, Option<Arc<V>>);
+
+/// What a fold changed.
+struct Folded<K, V> {
+    changes: Vec<Changed<K, V>>,
+    freshness: bool,
+}
+
+impl<K, V> Folded<K, V> {
+    fn any(&self) -> bool {
+        self.freshness || !self.changes.is_empty()
+    }
+
+    fn ownership_changed(&self, differs: impl Fn(Option<&V>, Option<&V>) -> bool) -> bool {
+        self.changes.iter().any(|(_, before, after)| differs(before.as_deref(), after.as_deref()))
+    }
+}
+
+impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
+    fn fold(&mut self, seen: Seen<K, V>) -> Folded<K, V> {
+        let before = self.freshness.clone();
+        let mut changes = Vec::new();
+        match seen {
+            Seen::All(all, at) => {
+                let mut items = OrdMap::new();
+                for (key, value) in all {
+                    let kept = self.items.get(&key).filter(|old| ***old == value).cloned();
+                    items.insert(key, kept.unwrap_or_else(|| Arc::new(value)));
+                }
+                for (key, old) in &self.items {
+                    if !items.contains_key(key) {
+                        changes.push((key.clone(), Some(old.clone()), None));
+                    }
+                }
+                for (key, new) in &items {
+                    let old = self.items.get(key);
+                    if !old.is_some_and(|old| Arc::ptr_eq(old, new)) {
+                        changes.push((key.clone(), old.cloned(), Some(new.clone())));
+                    }
+                }
+                self.items = items;
+                self.freshness = Freshness::Live { since: at };
+            }
+            Seen::Put(key, value) => {
+                let old = self.items.get(&key).cloned();
+                if old.as_deref() != Some(&value) {
+                    let new = Arc::new(value);
+                    self.items.insert(key.clone(), new.clone());
+                    changes.push((key, old, Some(new)));
+                }
+            }
+            Seen::Gone(key) => {
+                if let Some(old) = self.items.remove(&key) {
+                    changes.push((key, Some(old), None));
+                }
+            }
+            Seen::Lost(at, why) => self.freshness = self.freshness.lost(at, why),
+            Seen::Back(at) => {
+                if self.freshness.is_known() && !self.freshness.is_live() {
+                    self.freshness = Freshness::Live { since: at };
+                }
+            }
+        }
+        Folded { freshness: before != self.freshness, changes }
+    }
+}

@@ -1,0 +1,117 @@
+//! A tenant: one workload, its pods, and where they sit.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Serialize;
+
+use super::{Key, Memory, NodeName, Pod, PodState, TenantName, Usage, Workload};
+
+/// A client organisation and its pods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tenant {
+    /// What operators call it.
+    pub name: TenantName,
+    /// Its Deployment or StatefulSet.
+    pub workload: Arc<Workload>,
+    /// Its pods, by name, the terminating and finished ones too.
+    pub pods: Vec<Arc<Pod>>,
+}
+
+/// Pods of one tenant on one node (or on none yet), by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// Serving.
+    pub ready: u32,
+    /// Coming up, or waiting for a node.
+    pub starting: u32,
+    /// Being deleted.
+    pub terminating: u32,
+    /// Crashing or unschedulable.
+    pub failing: u32,
+}
+
+impl Cell {
+    /// Counts one pod in.
+    pub fn add(&mut self, state: PodState) {
+        match state {
+            PodState::Ready => self.ready += 1,
+            PodState::Starting => self.starting += 1,
+            PodState::Terminating => self.terminating += 1,
+            PodState::Failing | PodState::Unschedulable => self.failing += 1,
+            PodState::Finished => {}
+        }
+    }
+
+    /// Pods that count for the workload: all but the terminating.
+    pub fn active(&self) -> u32 {
+        self.ready + self.starting + self.failing
+    }
+
+    /// More than one active pod: the node's loss costs the tenant several.
+    pub fn is_doubled(&self) -> bool {
+        self.active() > 1
+    }
+}
+
+impl Tenant {
+    /// Replicas asked for (`spec.replicas`).
+    pub fn desired(&self) -> u32 {
+        self.workload.desired
+    }
+
+    /// Pods that serve: Ready and not leaving.
+    pub fn ready(&self) -> u32 {
+        self.pods.iter().filter(|p| p.state() == PodState::Ready).count() as u32
+    }
+
+    /// Pods that count: neither leaving nor finished.
+    pub fn active(&self) -> impl Iterator<Item = &Arc<Pod>> {
+        self.pods.iter().filter(|p| p.is_active())
+    }
+
+    /// Active pods a node. Pods without a node are left out.
+    pub fn placement(&self) -> BTreeMap<NodeName, u32> {
+        let mut placement = BTreeMap::new();
+        for node in self.active().filter_map(|p| p.node.clone()) {
+            *placement.entry(node).or_default() += 1;
+        }
+        placement
+    }
+
+    /// Pods by node and state; under `None` those no node has taken.
+    pub fn cells(&self) -> BTreeMap<Option<NodeName>, Cell> {
+        let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
+        for pod in self.pods.iter().filter(|p| p.state() != PodState::Finished) {
+            cells.entry(pod.node.clone()).or_default().add(pod.state());
+        }
+        cells
+    }
+
+    /// Restarts of all containers of its active pods.
+    pub fn restarts(&self) -> u32 {
+        self.active().map(|p| p.restarts()).sum()
+    }
+
+    /// Memory in use and its limit, for the container that is nearest to its limit among the ready pods: summing
+    /// would hide the one that is about to be killed. `None` when no container has both a limit and a measurement.
+    pub fn tightest_memory<'a>(
+        &self,
+        usage: impl Fn(&Key) -> Option<&'a Usage>,
+    ) -> Option<(&Arc<Pod>, &str, Memory, Memory)> {
+        let mut worst: Option<(&Arc<Pod>, &str, Memory, Memory)> = None;
+        for pod in self.active() {
+            let Some(used) = usage(&pod.key) else { continue };
+            for container in &pod.spec.containers {
+                let (Some(limit), Some((_, used))) =
+                    (container.resources.limits.memory, used.containers.get(&*container.name))
+                else {
+                    continue;
+                };
+                if worst.as_ref().is_none_or(|(_, _, u, l)| used.share_of(limit) > u.share_of(*l)) {
+                    worst = Some((pod, &container.name, *used, limit));
+                }
+            }
+        }
+        worst
+    }
+}

@@ -1,0 +1,187 @@
+//! Pure planning: what an operator wants becomes steps that can be read, approved, run, verified and taken back.
+//!
+//! [`plan`] is the one door: total and deterministic, it never fails and never acts. What must not be done comes back
+//! as checks that refuse, with the arithmetic; such a plan cannot become [`Approved`], and only an approved plan can be
+//! run. Planning is cheap: while a review is open, every new snapshot plans again.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::{NodeName, Snapshot, TenantName, WorkloadKey};
+
+mod approve;
+mod change;
+mod scale;
+pub mod schedule;
+mod undo;
+
+pub use approve::{Approved, Confirmation, Unapproved};
+pub use change::{Change, Standing};
+
+/// What an operator wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Intent {
+    /// Change the number of replicas of one or several tenants.
+    Scale {
+        /// Which, and to how many.
+        targets: Vec<Target>,
+    },
+    /// Take back what a run did.
+    Undo {
+        /// The run.
+        run: String,
+        /// The changes it made (or may have made), in the order it made them.
+        changes: Vec<(TenantName, Change)>,
+    },
+}
+
+/// One tenant and the replicas it should have. Negative numbers are refused by the planner, not by the parser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The tenant.
+    pub tenant: TenantName,
+    /// Replicas wanted.
+    pub to: i64,
+}
+
+/// A plan: everything an operator must see before saying yes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Short hash of the intent and the steps: the same plan has the same id.
+    pub id: String,
+    /// What was asked for.
+    pub intent: Intent,
+    /// Revision of the snapshot it was made from.
+    pub seen: u64,
+    /// When that snapshot was taken.
+    pub at: Timestamp,
+    /// What happens to each tenant.
+    pub tenants: Vec<Part>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What concerns the plan as a whole (an unknown tenant, data too old to plan on).
+    pub checks: Vec<Check>,
+}
+
+/// What a plan does to one tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The tenant.
+    pub tenant: TenantName,
+    /// Its workload.
+    pub workload: WorkloadKey,
+    /// Replicas asked for now.
+    pub from: u32,
+    /// Replicas asked for afterwards.
+    pub to: u32,
+    /// Active pods a node now.
+    pub now: BTreeMap<NodeName, u32>,
+    /// Active pods a node once it has settled, as predicted.
+    pub predicted: BTreeMap<NodeName, u32>,
+    /// New pods, in the order they come.
+    pub landings: Vec<Landing>,
+    /// Pods that go, in the order they go.
+    pub removals: Vec<Removal>,
+    /// What was checked, and how it came out.
+    pub checks: Vec<Check>,
+    /// The `kubectl` line that would do the same.
+    pub kubectl: String,
+    /// What undoing it would do, in words.
+    pub undo: String,
+}
+
+/// Where a new pod is predicted to come up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Landing {
+    /// The node taken for the prediction; `None`: no node takes it, it would stay Pending.
+    pub node: Option<NodeName>,
+    /// All nodes the scheduler likes equally, the one above among them: it may take any.
+    pub equals: Vec<NodeName>,
+    /// Why no node takes it, in the scheduler's words, and node by node.
+    pub why_not: Option<String>,
+}
+
+/// Which pod a scale-down removes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Removal {
+    /// The pod's name.
+    pub pod: String,
+    /// Where it sits.
+    pub node: Option<NodeName>,
+    /// No other pod ranks equal: it is this one.
+    pub certain: bool,
+}
+
+/// One thing done or waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// For which tenant.
+    pub tenant: TenantName,
+    /// What changes.
+    pub change: Change,
+    /// Seconds it may take before the run pauses and asks.
+    pub within: u32,
+}
+
+/// Something that was checked before the plan was offered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Stable name for scripts: `floor`, `fits`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
+    /// `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`.
+    pub rule: String,
+    /// How it came out.
+    pub verdict: Verdict,
+    /// One sentence with the arithmetic.
+    pub text: String,
+}
+
+/// How a check came out. Worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing stands against it.
+    Ok,
+    /// Think before you say yes.
+    Warn,
+    /// It will not be done.
+    Refuse,
+}
+
+impl Check {
+    /// A check of that name and outcome.
+    pub fn new(rule: &str, verdict: Verdict, text: impl Into<String>) -> Self {
+        Self { rule: rule.into(), verdict, text: text.into() }
+    }
+}
+
+/// Plans an intent on what is seen. The same inputs give the same plan.
+pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
+    match intent {
+        Intent::Scale { targets } => scale::plan(seen, intent, targets),
+        Intent::Undo { run, changes } => undo::plan(seen, intent, run, changes),
+    }
+}
+
+impl Plan {
+    /// All checks: the plan's own, then each tenant's.
+    pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().chain(self.tenants.iter().flat_map(|t| &t.checks))
+    }
+
+    /// The checks that refuse it; empty for a plan that can be approved.
+    pub fn refusals(&self) -> impl Iterator<Item = &Check> {
+        self.all_checks().filter(|c| c.verdict == Verdict::Refuse)
+    }
+
+    /// Active pods a node once all has settled, of all its tenants together.
+    pub fn predicted(&self) -> BTreeMap<NodeName, u32> {
+        let mut all = BTreeMap::new();
+        for (node, pods) in self.tenants.iter().flat_map(|t| &t.predicted) {
+            *all.entry(node.clone()).or_default() += pods;
+        }
+        all
+    }
+}

@@ -1,0 +1,97 @@
+//! The gate between a plan and a run: the only way to get an [`Approved`] plan.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, Verdict};
+
+/// What the operator must do to say yes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", content = "text", rename_all = "lowercase")]
+pub enum Confirmation {
+    /// A plain yes.
+    Yes,
+    /// Type this text: the tenant's name, or `N tenants` when several are at stake.
+    Type(String),
+}
+
+/// A plan somebody has said yes to. Only this can be run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Approved {
+    plan: Plan,
+    reason: Option<String>,
+}
+
+/// Why a plan was not approved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unapproved {
+    /// It refuses itself; the sentences say why.
+    Refused(Vec<String>),
+    /// There is nothing to do.
+    Nothing,
+    /// This text had to be typed, and was not.
+    NotTyped(String),
+}
+
+impl fmt::Display for Unapproved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) => write!(f, "refused: {}", why.join("; ")),
+            Self::Nothing => f.write_str("there is nothing to do"),
+            Self::NotTyped(text) => write!(f, "type `{text}` to confirm"),
+        }
+    }
+}
+
+impl std::error::Error for Unapproved {}
+
+impl Plan {
+    /// What the operator must do to approve it: going to zero, or under the floor, wants the name typed.
+    pub fn confirmation(&self) -> Confirmation {
+        let floor = |rule: &str| rule == "floor" || rule == "zero";
+        let grave: Vec<_> = self
+            .tenants
+            .iter()
+            .filter(|t| {
+                t.to < t.from && t.checks.iter().any(|c| floor(&c.rule) && c.verdict >= Verdict::Warn)
+            })
+            .collect();
+        match grave.as_slice() {
+            [] => Confirmation::Yes,
+            [one] => Confirmation::Type(one.tenant.to_string()),
+            several => Confirmation::Type(format!("{} tenants", several.len())),
+        }
+    }
+
+    /// Approves the plan: it must not refuse itself, must do something, and `typed` must be what
+    /// [`Plan::confirmation`] asks for.
+    pub fn approve(self, typed: Option<&str>, reason: Option<String>) -> Result<Approved, Unapproved> {
+        let refusals: Vec<_> = self.refusals().map(|c| c.text.clone()).collect();
+        if !refusals.is_empty() {
+            return Err(Unapproved::Refused(refusals));
+        }
+        if self.steps.is_empty() {
+            return Err(Unapproved::Nothing);
+        }
+        if let Confirmation::Type(text) = self.confirmation()
+            && typed.map(str::trim) != Some(text.as_str())
+        {
+            return Err(Unapproved::NotTyped(text));
+        }
+        let reason = reason.map(|r| r.trim().to_owned()).filter(|r| !r.is_empty());
+        Ok(Approved { plan: self, reason })
+    }
+}
+
+impl Approved {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Why it is done, in the operator's words.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+}
