@@ -4,7 +4,10 @@
 //! Nothing under `demo` may import another room of this crate: a mistake in our model of Kubernetes
 //! must not be mirrored in the cluster that it is tested against.
 
+mod fields;
+mod kind;
 mod scenario;
+mod store;
 mod world;
 
 pub use scenario::Scenario;
