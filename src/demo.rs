@@ -4,10 +4,13 @@
 //! Nothing under `demo` may import another room of this crate: a mistake in our model of Kubernetes
 //! must not be mirrored in the cluster that it is tested against.
 
-mod fields;
-mod kind;
+pub mod fields;
+pub mod kind;
+mod labels;
+mod quantity;
 mod scenario;
-mod store;
+mod scheduler;
+pub mod store;
 mod world;
 
 pub use scenario::Scenario;
