@@ -47,8 +47,8 @@ impl Kind {
     }
 
     /// The kind whose objects this one shows. Events of both groups are the same objects.
-    pub fn stored(&'static self) -> &'static Kind {
-        if self == Kind::EVENT_V1 { Kind::EVENT } else { self }
+    pub fn stored(&self) -> &'static Kind {
+        if self == Kind::EVENT_V1 { Kind::EVENT } else { &KINDS[self.index] }
     }
 
     /// What can be done with its objects, in the order of discovery.

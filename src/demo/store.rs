@@ -212,6 +212,25 @@ impl Store {
         object
     }
 
+    /// Stores a prepared object; one under deletion whose last finalizer went is removed instead.
+    pub fn commit(&mut self, kind: &'static Kind, after: Value) -> Object {
+        if finished(kind, &after) {
+            let (namespace, name) = (text(&after, "/metadata/namespace"), text(&after, "/metadata/name"));
+            if let Some(last) = self.remove(kind, namespace, name) {
+                return last;
+            }
+        }
+        self.put(kind, after)
+    }
+
+    /// Lets `what` draw names and uids without using them up: for rehearsals.
+    pub fn trial<T>(&mut self, what: impl FnOnce(&mut Store) -> T) -> T {
+        let rng = self.rng.clone();
+        let result = what(self);
+        self.rng = rng;
+        result
+    }
+
     /// Changes an object's metadata, spec or data. A change of the spec counts as a new generation; a
     /// change of nothing writes nothing. `by` is the field manager. The last finalizer leaving an object
     /// under deletion removes it (pods and namespaces wait for [`Store::remove`]).
@@ -252,8 +271,7 @@ impl Store {
         change(&mut after);
         match self.prepared(kind, &before, after, by) {
             None => Some(before),
-            Some(after) if finished(kind, &after) => self.remove(kind, namespace, name),
-            Some(after) => Some(self.put(kind, after)),
+            Some(after) => Some(self.commit(kind, after)),
         }
     }
 
