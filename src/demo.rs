@@ -4,13 +4,18 @@
 //! Nothing under `demo` may import another room of this crate: a mistake in our model of Kubernetes
 //! must not be mirrored in the cluster that it is tested against.
 
+mod controllers;
 pub mod fields;
 pub mod kind;
+mod kubelet;
 mod labels;
+mod logs;
 mod quantity;
 mod scenario;
 mod scheduler;
 pub mod store;
+mod usage;
+mod value;
 mod world;
 
 pub use scenario::Scenario;

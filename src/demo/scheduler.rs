@@ -11,8 +11,9 @@ mod score;
 
 use std::collections::BTreeMap;
 
-pub(crate) use model::{Node, Pod};
 use model::Term;
+pub(crate) use model::{Node, Pod, Taint, taints, tolerations};
+
 
 use super::labels::{Labels, Selector};
 
@@ -37,6 +38,7 @@ struct Placed {
 /// What became of one attempt to place a pod.
 pub(crate) struct Decision {
     /// The nodes that can take it, in order of name.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the recorded decisions are compared set by set"))]
     pub(crate) feasible: Vec<String>,
     /// The feasible nodes with the highest score; the caller draws one of them.
     pub(crate) best: Vec<String>,

@@ -235,7 +235,7 @@ struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     fn count(cluster: &'a Cluster, pod: &'a Pod, there: &dyn Fn(&&Placed) -> bool) -> Self {
         let (mut wanted, mut unwanted, mut unwelcome) = (Counts::new(), Counts::new(), Counts::new());
-        let mut note = |counts: &mut Counts<'a>, topology: &'a str, placed: &'a Placed| {
+        let note = |counts: &mut Counts<'a>, topology: &'a str, placed: &'a Placed| {
             if let Some(value) = cluster.nodes.get(&placed.node).and_then(|node| node.labels.get(topology)) {
                 *counts.entry((topology, value)).or_default() += 1;
             }
