@@ -3,3 +3,4 @@ pub mod cluster;
 pub mod config;
 pub mod plan;
 pub mod run;
+pub mod wire;
