@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Key, ResourceVersion};
+use super::{Key, ResourceVersion, WorkloadKey};
 
 /// A `coordination.k8s.io` Lease in wheelhouse's namespace: somebody is changing something.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,21 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The name of the lease that guards a workload, such as `deployment.acme.acme-web`. A name the API would find too
+    /// long (over 253 characters) is cut and told apart by a hash.
+    pub fn name_for(workload: &WorkloadKey) -> String {
+        let kind = workload.kind.name().to_lowercase();
+        let name = format!("{kind}.{}.{}", workload.key.namespace, workload.key.name);
+        if name.len() <= 253 {
+            return name;
+        }
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, byte| {
+            (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let cut: String = name.chars().take(230).collect();
+        format!("{}.{hash:016x}", cut.trim_end_matches(['-', '.']))
+    }
+
     /// Whether somebody holds it at `now` (in the API server's time).
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.holder.is_some()
