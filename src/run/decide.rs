@@ -78,9 +78,13 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         (Change::Replicas { to, .. }, Standing::AtTo) if begun => {
             Decision::Done(i, format!("found at {to} replicas: the write had gone through"))
         }
-        (Change::Replicas { to, .. }, Standing::AtTo) => Decision::Skip(i, format!("it has {to} replicas already")),
+        (Change::Replicas { to, .. }, Standing::AtTo) => {
+            Decision::Skip(i, format!("it has {to} replicas already"))
+        }
         (Change::Settle { .. }, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
-        (Change::Settle { .. }, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => Decision::Perform(i),
+        (Change::Settle { .. }, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => {
+            Decision::Perform(i)
+        }
         (Change::Settle { .. }, Standing::AtFrom(text)) => {
             let until = deadline(run, i, seen, now);
             if now < until {
@@ -168,24 +172,32 @@ fn on(placement: &BTreeMap<crate::cluster::NodeName, u32>) -> String {
 fn missing(step: &Step, seen: &Snapshot) -> String {
     const SHOWN: usize = 3;
     let Some(tenant) = seen.tenant_of(step.change.workload()) else { return String::new() };
-    let words: Vec<_> = tenant.pods.iter().filter_map(|pod| {
-        let name = &pod.key.name;
-        match pod.state() {
-            PodState::Ready | PodState::Finished => None,
-            PodState::Terminating => Some(format!("{name} is still leaving")),
-            PodState::Unschedulable => {
-                Some(format!("{name} is Pending: {}", pod.unschedulable.as_deref().unwrap_or("no node takes it")))
+    let words: Vec<_> = tenant
+        .pods
+        .iter()
+        .filter_map(|pod| {
+            let name = &pod.key.name;
+            match pod.state() {
+                PodState::Ready | PodState::Finished => None,
+                PodState::Terminating => Some(format!("{name} is still leaving")),
+                PodState::Unschedulable => Some(format!(
+                    "{name} is Pending: {}",
+                    pod.unschedulable.as_deref().unwrap_or("no node takes it")
+                )),
+                PodState::Starting | PodState::Failing => {
+                    let why = pod.containers.iter().filter(|c| !c.ready).find_map(|c| {
+                        let end = c.last_end.as_ref().map(|e| format!(" ({})", e.reason)).unwrap_or_default();
+                        c.reason.as_ref().map(|reason| format!("{} {reason}{end}", c.name))
+                    });
+                    let node = pod.node.as_ref().map_or(String::new(), |n| format!(" on {n}"));
+                    Some(format!(
+                        "{name}{node} is not ready{}",
+                        why.map_or(String::new(), |w| format!(": {w}"))
+                    ))
+                }
             }
-            PodState::Starting | PodState::Failing => {
-                let why = pod.containers.iter().filter(|c| !c.ready).find_map(|c| {
-                    let end = c.last_end.as_ref().map(|e| format!(" ({})", e.reason)).unwrap_or_default();
-                    c.reason.as_ref().map(|reason| format!("{} {reason}{end}", c.name))
-                });
-                let node = pod.node.as_ref().map_or(String::new(), |n| format!(" on {n}"));
-                Some(format!("{name}{node} is not ready{}", why.map_or(String::new(), |w| format!(": {w}"))))
-            }
-        }
-    }).collect();
+        })
+        .collect();
     if words.is_empty() {
         return String::new();
     }

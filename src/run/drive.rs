@@ -146,18 +146,21 @@ impl Driver {
         result
     }
 
-    /// The leases of all workloads of the plan, in the order of their names, so that two sessions that want the same
+    /// The leases of all tenants of the plan, in the order of their names, so that two sessions that want the same
     /// ones cannot each hold half.
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
         let names: BTreeSet<_> =
-            self.run.borrow().plan().steps.iter().map(|s| Lease::name_for(s.change.workload())).collect();
+            self.run.borrow().plan().steps.iter().map(|s| Lease::name_of(&s.tenant)).collect();
         for name in names {
             self.say(Some(format!("taking the lease {name}")));
             match self.insist(|| leases.take(&name)).await {
                 Ok(Take::Mine) => {}
                 Ok(Take::Held(who)) => return Err(Stop::Refused(format!("{name}: {who}"))),
                 Err(failure) => {
-                    return Err(Stop::Refused(format!("the lease {name} cannot be taken: {}", failure.text())));
+                    return Err(Stop::Refused(format!(
+                        "the lease {name} cannot be taken: {}",
+                        failure.text()
+                    )));
                 }
             }
         }
@@ -168,7 +171,7 @@ impl Driver {
         let run = self.run.borrow();
         if local {
             let wire = &self.hands.wire;
-            let book = Book::begin(&self.hands.state_dir, wire.context(), &wire.server(), &run)?;
+            let book = Book::begin(&self.hands.state_dir, wire.context(), wire.server(), &run)?;
             return Ok(Open::Local(book));
         }
         Ok(Open::Cluster(Box::new(journal::blank(&run, &self.hands.journal_namespace)?)))
@@ -179,7 +182,7 @@ impl Driver {
         let id = self.run.borrow().id.clone();
         let (open, stored) = if local {
             let wire = &self.hands.wire;
-            let reopened = Book::reopen(&self.hands.state_dir, wire.context(), &wire.server(), &id);
+            let reopened = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &id);
             let (book, run) = reopened.map_err(Stop::Refused)?;
             (Open::Local(book), run)
         } else {
@@ -313,7 +316,9 @@ impl Driver {
     async fn told(&self, session: &Session<'_>, step: usize, text: String) -> String {
         let (told, workload, uid) = {
             let run = self.run.borrow();
-            let Change::Replicas { workload, uid, from, to } = &run.plan().steps[step].change else { return text };
+            let Change::Replicas { workload, uid, from, to } = &run.plan().steps[step].change else {
+                return text;
+            };
             let (who, id) = (&self.hands.who.operator, &run.id);
             let why = run.approved.reason().map_or(String::new(), |r| format!(": {r}"));
             let message = format!("{who} scaled {} from {from} to {to} (run {id}){why}", workload.key.name);
@@ -331,7 +336,11 @@ impl Driver {
         let now = session.writer.clock.now();
         let pause = async {
             // Asked before: it was seen to, and this wait is for something else.
-            if *self.pause.borrow() { std::future::pending().await } else { asked(&mut self.pause.clone()).await }
+            if *self.pause.borrow() {
+                std::future::pending().await
+            } else {
+                asked(&mut self.pause.clone()).await
+            }
         };
         let time = async {
             match until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default()) {
@@ -362,7 +371,7 @@ impl Driver {
         };
         if matches!(session.open, Open::Local(_)) {
             let wire = &self.hands.wire;
-            let marked = Book::reopen(&self.hands.state_dir, wire.context(), &wire.server(), &undone)
+            let marked = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &undone)
                 .and_then(|(mut book, run)| match run.state {
                     RunState::Undone => Ok(()),
                     _ => book.append(&journal::line(&entry)).map_err(|e| e.to_string()),
@@ -471,7 +480,10 @@ impl Driver {
     }
 
     /// Repeats what can be repeated: for ever while there is no answer, some times while the API server is busy.
-    async fn insist<T, F: Future<Output = Result<T, Failure>>>(&self, op: impl Fn() -> F) -> Result<T, Failure> {
+    async fn insist<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        op: impl Fn() -> F,
+    ) -> Result<T, Failure> {
         let (mut backoff, mut busy) = (Duration::from_millis(100), 0);
         let mut pause = self.pause.clone();
         loop {
@@ -575,9 +587,14 @@ fn verify(run: &Run, tenant: &TenantName, seen: &Snapshot) -> (bool, String) {
     };
     let placement = now.placement();
     let words = |p: &std::collections::BTreeMap<crate::cluster::NodeName, u32>| {
-        let words: Vec<_> = p.iter().filter(|(_, n)| **n > 0).map(|(node, n)| format!("{node} {n}")).collect();
+        let words: Vec<_> =
+            p.iter().filter(|(_, n)| **n > 0).map(|(node, n)| format!("{node} {n}")).collect();
         if words.is_empty() { "nowhere".to_owned() } else { words.join(", ") }
     };
     let (is, was) = (words(&placement), words(&part.predicted));
-    if is == was { (true, format!("pods on {is}")) } else { (false, format!("pods on {is}; predicted {was}")) }
+    if is == was {
+        (true, format!("pods on {is}"))
+    } else {
+        (false, format!("pods on {is}; predicted {was}"))
+    }
 }

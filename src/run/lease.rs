@@ -99,7 +99,10 @@ impl Leases {
             let marked = Mark::now();
             match self.writer.put_lease(&self.taken(name, found, now)).await {
                 Ok(lease) => {
-                    self.kept.lock().expect("nothing panics while it holds this lock").push(Kept { lease, marked });
+                    self.kept
+                        .lock()
+                        .expect("nothing panics while it holds this lock")
+                        .push(Kept { lease, marked });
                     return Ok(Take::Mine);
                 }
                 Err(failure) if failure.is_conflict() => {}
@@ -126,7 +129,9 @@ impl Leases {
         match kept.iter().find(|k| k.marked.age() >= good) {
             Some(late) => {
                 let (name, ago) = (name_of(&late.lease), late.marked.age().as_secs());
-                Standing::Late(format!("the lease {name} was last renewed {ago} s ago: nothing is written until it is"))
+                Standing::Late(format!(
+                    "the lease {name} was last renewed {ago} s ago: nothing is written until it is"
+                ))
             }
             None => Standing::Good,
         }
@@ -145,7 +150,8 @@ impl Leases {
         loop {
             tokio::time::sleep(if self.standing() == Standing::Good { third } else { third.min(SOON) }).await;
             let kept = self.kept.lock().expect("nothing panics while it holds this lock").clone();
-            let renewals = stream::iter(kept.into_iter().map(|k| self.renew(k.lease))).buffer_unordered(AT_ONCE);
+            let renewals =
+                stream::iter(kept.into_iter().map(|k| self.renew(k.lease))).buffer_unordered(AT_ONCE);
             let lost: Vec<_> = renewals.filter_map(std::future::ready).collect().await;
             self.news.send_if_modified(|news| {
                 *news = news.take().or(lost.into_iter().next());

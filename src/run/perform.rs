@@ -294,7 +294,9 @@ impl Writer {
             count: Some(1),
             ..Event::default()
         };
-        match self.write::<Value>(Method::POST, &format!("/api/v1/namespaces/{namespace}/events"), &event).await
+        match self
+            .write::<Value>(Method::POST, &format!("/api/v1/namespaces/{namespace}/events"), &event)
+            .await
         {
             Err(failure) if !failure.is_conflict() => Err(failure),
             _ => Ok(()),
@@ -410,7 +412,8 @@ impl Writer {
         match self.write(Method::POST, folder, object).await {
             // Nothing else can be missing when something is made: the namespace is.
             Err(failure) if failure.is_missing() => {
-                match self.write::<Value>(Method::POST, "/api/v1/namespaces", &self.namespace_object()).await {
+                match self.write::<Value>(Method::POST, "/api/v1/namespaces", &self.namespace_object()).await
+                {
                     Err(failure) if !failure.is_conflict() => return Err(failure),
                     _ => {}
                 }

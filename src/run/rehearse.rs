@@ -112,9 +112,7 @@ async fn journal_place(writer: &Writer, hands: &Hands, plan: &Plan) -> (Check, V
     };
     let mut needed: BTreeSet<_> = ["get", "create", "update"]
         .into_iter()
-        .flat_map(|verb| {
-            [right(verb, "coordination.k8s.io", "leases"), right(verb, "", "configmaps")]
-        })
+        .flat_map(|verb| [right(verb, "coordination.k8s.io", "leases"), right(verb, "", "configmaps")])
         .collect();
     let exists = writer.has_namespace().await;
     let absent = exists == Ok(Some(false));
