@@ -44,7 +44,7 @@ pub struct Pod {
 }
 
 /// The controller named by `metadata.ownerReferences` (`controller: true`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// `ReplicaSet`, `StatefulSet`, `DaemonSet`, `Job` ...
     pub kind: Arc<str>,
