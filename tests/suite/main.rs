@@ -1,4 +1,5 @@
 //! One test binary for everything that needs more than one room: linking is what costs.
 
+mod live;
 mod rooms;
 mod world;
