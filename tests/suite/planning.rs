@@ -1,0 +1,1 @@
+//! Properties and texts of plans.
