@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Check, Verdict, scale::Draft};
-use crate::cluster::{
-    Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload,
-};
+use crate::cluster::{Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload};
 
 use Verdict::{Ok, Refuse, Warn};
 
@@ -42,7 +40,9 @@ pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
         [("replicasets", &seen.replica_sets.freshness), ("services", &seen.services.freshness)]
     {
         if let Some(why) = unread(freshness) {
-            let text = format!("{name} {why}: the scheduler's default spreading is not known, pods may land elsewhere");
+            let text = format!(
+                "{name} {why}: the scheduler's default spreading is not known, pods may land elsewhere"
+            );
             checks.push(Check::new("freshness", Warn, text));
         }
     }
@@ -108,7 +108,11 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
     }
     if draft.to == 0 {
         let name = &draft.tenant.name;
-        checks.push(Check::new("zero", Warn, format!("no pod is left: {name} is down until it is scaled up again")));
+        checks.push(Check::new(
+            "zero",
+            Warn,
+            format!("no pod is left: {name} is down until it is scaled up again"),
+        ));
     } else if !blind {
         checks.push(floor(draft, seen.tenancy.floor));
     }
@@ -124,14 +128,14 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
     checks
 }
 
-/// The floor: so many pods, each on its own node. Where equal pods may go instead of the predicted ones, the worst
+/// The floor: so many pods, each on its own node; pods that find no node do not count. Where equal pods may go instead of the predicted ones, the worst
 /// choice counts.
 fn floor(draft: &Draft, floor: u32) -> Check {
     let nodes = fewest_nodes(draft) as u32;
-    let to = draft.to;
-    let on = format!("{} on {}", count(to, "pod"), count(nodes, "node"));
+    let pods = draft.predicted.values().sum();
+    let on = format!("{} on {}", count(pods, "pod"), count(nodes, "node"));
     let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
-    if to < floor {
+    if pods < floor {
         Check::new("floor", Warn, format!("{on}: under the floor of {wanted}"))
     } else if nodes < floor {
         let at_worst = if nodes < draft.predicted.len() as u32 { "at worst " } else { "" };
@@ -246,7 +250,8 @@ fn budget(seen: &Snapshot, workload: &Workload, to: u32) -> Vec<Check> {
     }
     let budgets: Vec<_> = seen.budgets_of(workload).collect();
     if let [one, other, ..] = budgets.as_slice() {
-        let text = format!("{} and {} both guard it: every eviction is refused", one.key.name, other.key.name);
+        let text =
+            format!("{} and {} both guard it: every eviction is refused", one.key.name, other.key.name);
         return vec![Check::new("budget", Warn, text)];
     }
     let says = budgets.into_iter().filter(|_| to > 0).map(|budget| {
@@ -310,7 +315,8 @@ fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
         let text = format!("{holder} holds it for {named} since {since}, renewed {renewed} ago");
         Check::new("lease", Refuse, text)
     } else {
-        let resume = run.map_or_else(String::new, |run| format!(": wheelhouse runs resume {run}, or undo it"));
+        let resume =
+            run.map_or_else(String::new, |run| format!(": wheelhouse runs resume {run}, or undo it"));
         let text = format!("{named} of {holder} stopped {} ago, unfinished{resume}", ago(lease.renewed));
         Check::new("lease", Warn, text)
     })

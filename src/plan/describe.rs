@@ -54,7 +54,7 @@ impl Verdict {
     }
 }
 
-/// The plan in words, line by line.
+/// The plan in words, line by line. Of a plan that refuses itself, the steps are left out: nobody should copy them.
 pub fn describe(plan: &Plan) -> Vec<Line> {
     let mut lines = Vec::new();
     let title = plan.title();
@@ -70,7 +70,7 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
         placement(&mut lines, part);
         part.checks.iter().for_each(|c| check(&mut lines, c, names));
     }
-    if plan.steps.is_empty() {
+    if plan.steps.is_empty() || plan.refusals().next().is_some() {
         return lines;
     }
     push(&mut lines, LineKind::Blank, String::new());
@@ -167,7 +167,9 @@ fn placement(lines: &mut Vec<Line>, part: &Part) {
         .collect();
     if !free.is_empty() {
         let names = free.into_iter().collect::<Vec<_>>().join(", ");
-        wrap("         ", &format!("{names} would do as well"), |text| push(lines, LineKind::Placement, text));
+        wrap("         ", &format!("{names} would do as well"), |text| {
+            push(lines, LineKind::Placement, text)
+        });
     }
 }
 

@@ -51,7 +51,9 @@ fn replicas(tenant: &TenantName, to: i64, from: u32) -> Result<u32, Check> {
     match u32::try_from(to) {
         _ if to < 0 => refuse(format!("{tenant}: {to} replicas are {} below zero", -i128::from(to))),
         Ok(to) if to <= i32::MAX as u32 && to.saturating_sub(from) <= MOST_NEW => Ok(to),
-        _ => refuse(format!("{tenant}: {to} replicas are more than {MOST_NEW} new ones, too many to predict")),
+        _ => {
+            refuse(format!("{tenant}: {to} replicas are more than {MOST_NEW} new ones, too many to predict"))
+        }
     }
 }
 
@@ -217,11 +219,8 @@ impl Draft {
             WorkloadKind::Deployment => base,
             WorkloadKind::StatefulSet => base + 60 * pods.saturating_sub(1).min(30),
         };
-        let change = Change::Settle {
-            workload: workload.key.clone(),
-            uid: workload.uid.clone(),
-            replicas: self.to,
-        };
+        let change =
+            Change::Settle { workload: workload.key.clone(), uid: workload.uid.clone(), replicas: self.to };
         Step { tenant: self.tenant.name.clone(), change, within }
     }
 

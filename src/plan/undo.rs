@@ -16,12 +16,7 @@ struct Chain<'a> {
     end: u32,
 }
 
-pub(super) fn plan(
-    seen: &Snapshot,
-    intent: &Intent,
-    run: &str,
-    changes: &[(TenantName, Change)],
-) -> Plan {
+pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(TenantName, Change)]) -> Plan {
     let mut checks = check::freshness(seen);
     let mut chains: Vec<Chain> = Vec::new();
     for (tenant, change) in changes {

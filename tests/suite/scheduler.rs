@@ -260,9 +260,11 @@ fn judge(tally: &mut Tally, category: &str, place: &str, d: &Decision, replay: &
         }
         (Placement::Nowhere(refusal), "unschedulable") => {
             let message = d.message.as_deref().unwrap_or_default();
-            tally.count(&format!("{category}: refusal reasons"), refusal.counts() == counted(message), || {
-                format!("{place}: the model says {:?}, the scheduler {message:?}", refusal.counts())
-            });
+            tally.count(
+                &format!("{category}: refusal reasons"),
+                refusal.counts() == counted(message),
+                || format!("{place}: the model says {:?}, the scheduler {message:?}", refusal.counts()),
+            );
             judge_preemption(tally, place, d, board, refusal);
         }
         _ => tally.count(&format!("{category}: chosen node"), false, || {
@@ -372,8 +374,7 @@ fn the_pods_that_go_are_those_the_real_controller_removed() {
         let pods = before.pods.into_iter().map(|p| Arc::new(Pod::from(p))).collect();
         let tenant = Tenant { name: "app".into(), workload: workload.clone(), pods };
         let predicted = victims(&tenant, case.victims.len(), now);
-        let certain: BTreeSet<_> =
-            predicted.iter().filter(|r| r.certain).map(|r| r.pod.clone()).collect();
+        let certain: BTreeSet<_> = predicted.iter().filter(|r| r.certain).map(|r| r.pod.clone()).collect();
         let possible: BTreeSet<_> = predicted
             .iter()
             .flat_map(|r| r.instead.iter().map(|(pod, _)| pod.clone()).chain([r.pod.clone()]))

@@ -376,8 +376,7 @@ impl From<JsonAffinity> for Affinity {
         let (anti_required, anti_preferred) = pod_terms(json.pod_anti_affinity);
         let required = json.node_affinity.required;
         Self {
-            node_required: required
-                .map(|s| s.node_selector_terms.into_iter().map(NodeTerm::from).collect()),
+            node_required: required.map(|s| s.node_selector_terms.into_iter().map(NodeTerm::from).collect()),
             node_preferred: json
                 .node_affinity
                 .preferred
@@ -446,9 +445,7 @@ impl From<JsonPodSpec> for PodSpec {
 impl From<JsonPod> for Pod {
     fn from(json: JsonPod) -> Self {
         let status = json.status;
-        let condition = |kind: &str| {
-            status.iter().flat_map(|s| &s.conditions).find(|c| c.kind == kind)
-        };
+        let condition = |kind: &str| status.iter().flat_map(|s| &s.conditions).find(|c| c.kind == kind);
         let phase = match status.as_ref().and_then(|s| s.phase.as_deref()) {
             Some("Running") => Phase::Running,
             Some("Succeeded") => Phase::Succeeded,
