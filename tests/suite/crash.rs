@@ -99,7 +99,10 @@ fn crash(tenant: &str, nth: usize, when: Cut, then: Then) -> bool {
     // A crash in the midst of giving leases back leaves one that has run out and is nobody's any more.
     let held = ground.holders().into_iter().flatten().filter(|h| h.starts_with("bob")).count();
     assert_eq!(held, 0, "{place}: {:?}", ground.holders());
-    assert_eq!(ground.events(tenant).len() as i64, writes, "{place}: {:?}", ground.events(tenant));
+    // Whoever goes on tells of what the dead one did as well; whoever takes it back tells of that only.
+    let told = ground.events(tenant).len() as i64;
+    let untold = if expected == before { writes / 2 } else { 0 };
+    assert!((writes - untold..=writes).contains(&told), "{place}: {:?}", ground.events(tenant));
     true
 }
 

@@ -123,8 +123,8 @@ impl Ground {
         while !far(&handle.watch.borrow_and_update()) {
             assert!(began.elapsed() < PATIENCE, "the run gets nowhere: {:?}", handle.watch.borrow().doing);
             // The world moves as soon as the run has nothing more to say for the moment.
-            let news = tokio::time::timeout(Duration::from_millis(30), handle.watch.changed());
-            if session.block("news", async { news.await }).is_err() {
+            let news = async { tokio::time::timeout(Duration::from_millis(30), handle.watch.changed()).await };
+            if session.block("news", news).is_err() {
                 self.step(1);
             }
         }
