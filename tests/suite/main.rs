@@ -2,4 +2,5 @@
 
 mod crash;
 mod rooms;
+mod runs;
 mod session;
