@@ -66,10 +66,15 @@ impl Ground {
         self.cluster.step(Duration::from_secs(seconds));
     }
 
-    /// Waits for something of the cluster's own, such as a fault that strikes.
-    pub fn wait<T>(&self, what: &str, future: impl Future<Output = T>) -> T {
-        let waited = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
-        waited.unwrap_or_else(|_| panic!("waited too long for {what}"))
+    /// Lets no node take pods, or all of them again.
+    pub fn cordon(&self, yes: bool) {
+        self.cluster.with_world(|w| {
+            let name = |n: &Arc<Value>| n["metadata"]["name"].as_str().unwrap().to_owned();
+            let nodes: Vec<_> = w.store.list(Kind::NODE, None).map(name).collect();
+            for node in nodes {
+                w.store.update(Kind::NODE, "", &node, "test", |n| n["spec"]["unschedulable"] = yes.into());
+            }
+        });
     }
 
     pub fn restart(&self) {
