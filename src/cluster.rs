@@ -52,11 +52,13 @@ pub struct Slice<K: Ord + Clone, V> {
     pub items: OrdMap<K, Arc<V>>,
     /// Whether this is what there is.
     pub freshness: Freshness,
+    /// Objects whose last report could not be read, and why. What was known of them before stays in `items`.
+    pub unreadable: OrdMap<K, Arc<str>>,
 }
 
 impl<K: Ord + Clone, V> Default for Slice<K, V> {
     fn default() -> Self {
-        Self { items: OrdMap::new(), freshness: Freshness::default() }
+        Self { items: OrdMap::new(), freshness: Freshness::default(), unreadable: OrdMap::new() }
     }
 }
 
@@ -204,12 +206,16 @@ impl Snapshot {
 
     /// The workload a pod belongs to: through its ReplicaSet, or directly for StatefulSets.
     pub fn workload_of(&self, pod: &Pod) -> Option<WorkloadKey> {
+        Self::owner_of(pod, &self.replica_sets)
+    }
+
+    fn owner_of(pod: &Pod, replica_sets: &Slice<Key, ReplicaSet>) -> Option<WorkloadKey> {
         let owner = pod.owner.as_ref()?;
         let namespace = pod.key.namespace.clone();
         match &*owner.kind {
             "StatefulSet" => Some(WorkloadKey::new(WorkloadKind::StatefulSet, namespace, owner.name.clone())),
             "ReplicaSet" => {
-                let set = self.replica_sets.get(&Key::new(namespace.clone(), owner.name.clone()));
+                let set = replica_sets.get(&Key::new(namespace.clone(), owner.name.clone()));
                 let hash = pod.labels.get("pod-template-hash").map(String::as_str);
                 let deployment = match set {
                     Some(set) => set.deployment.clone()?,
@@ -237,6 +243,39 @@ impl Snapshot {
     /// The sources that are not followed at present, each with the reason, in reading order.
     pub fn troubles(&self) -> Vec<(&'static str, &Freshness)> {
         self.sources().into_iter().filter(|(_, f)| f.trouble().is_some()).collect()
+    }
+
+    /// The sources with objects that could not be read, each with one sentence naming the first of them.
+    pub fn unreadable(&self) -> Vec<(&'static str, String)> {
+        fn sentence<K: Ord + Clone + std::fmt::Display, V>(
+            source: &'static str,
+            slice: &Slice<K, V>,
+        ) -> Option<(&'static str, String)> {
+            let (key, why) = slice.unreadable.get_min()?;
+            let what = match slice.unreadable.len() {
+                1 => format!("1 {}", source.trim_end_matches('s')),
+                n => format!("{n} {source}"),
+            };
+            Some((source, format!("{what} could not be read: {key}: {why}")))
+        }
+        [
+            sentence("nodes", &self.nodes),
+            sentence("pods", &self.pods),
+            sentence("deployments", &self.deployments),
+            sentence("statefulsets", &self.stateful_sets),
+            sentence("replicasets", &self.replica_sets),
+            sentence("services", &self.services),
+            sentence("horizontalpodautoscalers", &self.autoscalers),
+            sentence("poddisruptionbudgets", &self.budgets),
+            sentence("namespaces", &self.namespaces),
+            sentence("leases", &self.leases),
+            sentence("journals", &self.journals),
+            sentence("pod metrics", &self.usage),
+            sentence("node metrics", &self.node_usage),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// Every source by the name operators know it by, in reading order.

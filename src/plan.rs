@@ -102,6 +102,10 @@ pub struct Landing {
     pub equals: Vec<NodeName>,
     /// Why no node takes it, in the scheduler's words, and node by node.
     pub why_not: Option<String>,
+    /// Nodes beyond `equals` come into question: in a cluster of 100 nodes and more the scheduler looks at a part of
+    /// them only, and which part cannot be known.
+    #[serde(default)]
+    pub sampled: bool,
 }
 
 /// Which pod a scale-down removes.
@@ -113,6 +117,9 @@ pub struct Removal {
     pub node: Option<NodeName>,
     /// No other pod ranks equal: it is this one.
     pub certain: bool,
+    /// Pods that rank equal and may go instead, each with the node it sits on.
+    #[serde(default)]
+    pub instead: Vec<(String, Option<NodeName>)>,
 }
 
 /// One thing done or waited for.

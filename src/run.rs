@@ -5,11 +5,61 @@
 //! its request is sent, so that a crash at any moment leaves something that another cockpit finds and finishes or
 //! takes back.
 
+mod decide;
+mod drive;
 mod event;
+mod journal;
+mod lease;
+mod local;
+mod perform;
+mod rehearse;
+mod tell;
 
-use crate::plan::Check;
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    cluster::Snapshot,
+    plan::{Approved, Check},
+    wire::Wire,
+};
+use drive::{Begin, Driver};
 
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
+pub use journal::{Holder, RunSeen, decode, find, runs, undo_intent, unreadable};
+pub use local::local_journals;
+pub use rehearse::rehearse;
+pub use tell::{describe, summary};
+
+/// What a run needs to act.
+#[derive(Clone)]
+pub struct Hands {
+    /// The cluster.
+    pub wire: Wire,
+    /// Who acts.
+    pub who: Who,
+    /// The namespace of journals and leases; created when it is missing.
+    pub journal_namespace: String,
+    /// Nothing may be written.
+    pub read_only: bool,
+    /// Where the audit log and the journals of this machine are kept.
+    pub state_dir: PathBuf,
+    /// How long a lease is good without being renewed, in seconds.
+    pub lease_seconds: u32,
+}
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// `alice@bastion`.
+    pub operator: String,
+    /// The Kubernetes user, where the server says.
+    pub user: Option<String>,
+    /// Tells this process from all others: a crashed cockpit's leases are not the next one's.
+    pub session: String,
+}
 
 /// What a rehearsal found before anything moved: the rights (access reviews) and the writes (`dryRun=All`).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,4 +81,74 @@ pub enum JournalPlace {
     Cluster,
     /// A file on this machine: nobody else can.
     Local,
+}
+
+/// A run that this session drives.
+pub struct Handle {
+    /// Its id.
+    pub id: String,
+    /// The run, anew with every entry and every change of what it is at. Once it is over or paused, the session is
+    /// through with it.
+    pub watch: watch::Receiver<Run>,
+    pause: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Asks the run to pause before its next step. A request under way is finished first.
+    pub fn pause(&self) {
+        self.pause.send_replace(true);
+    }
+
+    /// Waits until the session is through with the run: over or paused, its leases given back.
+    pub async fn ended(&mut self) -> Run {
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, run = self.id, "the run's task ended early");
+        }
+        self.watch.borrow().clone()
+    }
+}
+
+/// Runs an approved plan. Needs a tokio runtime. What happens shows in the handle; a run that is refused (somebody holds
+/// a lease, the journal cannot be kept, the session is read-only) ends as failed and leaves nothing behind.
+pub fn start(
+    hands: Hands,
+    approved: Approved,
+    place: JournalPlace,
+    seen: watch::Receiver<Arc<Snapshot>>,
+) -> Handle {
+    let skew = jiff::SignedDuration::from_millis(seen.borrow().api.skew_millis);
+    let now = Timestamp::now();
+    let id = new_id(now.checked_add(skew).unwrap_or(now));
+    let mut run = Run::new(id, hands.who.operator.clone(), approved);
+    run.user = hands.who.user.clone();
+    run.local = place == JournalPlace::Local;
+    launch(hands, run, Begin::New(place), seen)
+}
+
+/// Goes on with a run that stands still: one that paused, or whose session died. Needs a tokio runtime. One that
+/// somebody else is at is refused: it shows as paused, with who has it, and nothing is written.
+pub fn resume(hands: Hands, mut run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    if !run.state.is_over() {
+        run.state = RunState::Running;
+    }
+    run.doing = Some("taking it up".into());
+    launch(hands, run, Begin::Again, seen)
+}
+
+fn launch(hands: Hands, run: Run, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    let id = run.id.clone();
+    let (run, watch) = watch::channel(run);
+    let (pause, asked) = watch::channel(false);
+    let driver = Driver::new(hands, run, seen, asked);
+    let task = Some(tokio::spawn(driver.drive(begin)));
+    Handle { id, watch, pause, task }
+}
+
+/// `20261121-094512-9c1f`: sorts by time, and tells runs of one second apart.
+fn new_id(now: Timestamp) -> String {
+    let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S").to_string();
+    format!("{time}-{:04x}", rand::random::<u16>())
 }

@@ -159,7 +159,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "source-lost",
-        doc: "A source cannot be followed: what depends on it may be old or missing.",
+        doc: "A source cannot be followed, or objects of it cannot be read: what depends on it may be old or missing.",
         check: Check::Cluster(sources),
     },
 ];
@@ -391,6 +391,8 @@ fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
         let why = freshness.trouble().unwrap_or_default().to_owned();
         all.push((Subject::Source(name.into()), found(severity, why).since(since)));
     }
+    let unreadable = s.unreadable().into_iter();
+    all.extend(unreadable.map(|(name, why)| (Subject::Source(name.into()), found(Severity::Notice, why))));
     all
 }
 

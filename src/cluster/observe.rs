@@ -9,7 +9,7 @@ use imbl::OrdMap;
 use jiff::Timestamp;
 
 use super::{
-    Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Node, NodeName, NodeUsage, Pod,
+    Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Load, Node, NodeName, NodeUsage, Pod,
     ReplicaSet, Service, Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
 };
 
@@ -18,8 +18,12 @@ use super::{
 pub enum Seen<K, V> {
     /// The whole list, complete at this moment: what is not in it is gone.
     All(Vec<(K, V)>, Timestamp),
+    /// The whole list, but for objects that could not be read (and why): what was known of those stays.
+    AllBut(Vec<(K, V)>, Vec<(K, Arc<str>)>, Timestamp),
     /// One object, new or changed.
     Put(K, V),
+    /// One object, new or changed, that could not be read, and why: what was known of it stays.
+    Unreadable(K, Arc<str>),
     /// One object is gone.
     Gone(K),
     /// The source cannot be followed any more; what was seen stays.
@@ -82,15 +86,51 @@ impl Snapshot {
             Observation::Pod(seen) => self.observe_pods(seen),
             Observation::Deployment(seen) => self.observe_workloads(WorkloadKind::Deployment, seen),
             Observation::StatefulSet(seen) => self.observe_workloads(WorkloadKind::StatefulSet, seen),
-            Observation::ReplicaSet(seen) => {
-                let folded = self.replica_sets.fold(seen);
-                if folded.ownership_changed(|before, after| {
-                    before.map(|s| &s.deployment) != after.map(|s| &s.deployment)
-                }) {
-                    self.rebuild();
-                }
-                folded.any()
+            Observation::ReplicaSet(seen) => self.observe_replica_sets(seen),
+        }
+    }
+
+    fn observe_replica_sets(&mut self, seen: Seen<Key, ReplicaSet>) -> bool {
+        let before = self.replica_sets.clone();
+        let folded = self.replica_sets.fold(seen);
+        let deployment = |set: &Option<Arc<ReplicaSet>>| set.as_ref().and_then(|s| s.deployment.clone());
+        let moved = |(_, old, new): &&Changed<_, _>| {
+            old.is_none() || new.is_none() || deployment(old) != deployment(new)
+        };
+        let moved: Vec<_> = folded.changes.iter().filter(moved).map(|(key, ..)| key).collect();
+        if moved.len() > 16 {
+            self.rebuild();
+            return folded.any();
+        }
+        let mut touched = BTreeSet::new();
+        for set in moved {
+            let mine = self.pods.items.range(Key::new(set.namespace.clone(), "")..);
+            let mine = mine.take_while(|(key, _)| key.namespace == set.namespace).filter(|(_, pod)| {
+                pod.owner.as_ref().is_some_and(|o| &*o.kind == "ReplicaSet" && o.name == set.name)
+            });
+            for (key, pod) in mine.map(|(k, p)| (k.clone(), p.clone())).collect::<Vec<_>>() {
+                let (old, new) = (Self::owner_of(&pod, &before), self.workload_of(&pod));
+                self.own(&key, old.as_ref(), new.as_ref());
+                touched.extend(old);
+                touched.extend(new);
             }
+        }
+        for workload in touched {
+            self.refresh(&workload);
+        }
+        folded.any()
+    }
+
+    /// Moves a pod from one workload's set to another's.
+    fn own(&mut self, pod: &Key, old: Option<&WorkloadKey>, new: Option<&WorkloadKey>) {
+        if let Some(old) = old
+            && Some(old) != new
+            && let Some(pods) = self.pods_of.get_mut(old)
+        {
+            pods.remove(pod);
+        }
+        if let Some(new) = new {
+            self.pods_of.entry(new.clone()).or_default().insert(pod.clone());
         }
     }
 
@@ -110,15 +150,7 @@ impl Snapshot {
             }
             let owner = before.as_deref().and_then(|p| self.workload_of(p));
             let new_owner = after.as_deref().and_then(|p| self.workload_of(p));
-            if let Some(owner) = &owner
-                && let Some(pods) = self.pods_of.get_mut(owner)
-                && Some(owner) != new_owner.as_ref()
-            {
-                pods.remove(key);
-            }
-            if let Some(owner) = &new_owner {
-                self.pods_of.entry(owner.clone()).or_default().insert(key.clone());
-            }
+            self.own(key, owner.as_ref(), new_owner.as_ref());
             touched.extend(owner);
             touched.extend(new_owner);
         }
@@ -158,7 +190,11 @@ impl Snapshot {
         load.pods = if add { load.pods + 1 } else { load.pods.saturating_sub(1) };
         load.requests = (cpu(load.requests.0, requests.0), memory(load.requests.1, requests.1));
         load.limits = (cpu(load.limits.0, limits.0), memory(load.limits.1, limits.1));
-        self.loads.insert(node, load);
+        if load == Load::default() {
+            self.loads.remove(&node);
+        } else {
+            self.loads.insert(node, load);
+        }
     }
 
     /// Renews one tenant from its workload and pods.
@@ -222,12 +258,13 @@ type Changed<K, V> = (K, Option<Arc<V>>, Option<Arc<V>>);
 /// What a fold changed.
 struct Folded<K, V> {
     changes: Vec<Changed<K, V>>,
-    freshness: bool,
+    /// How well the source is known has changed.
+    state: bool,
 }
 
 impl<K, V> Folded<K, V> {
     fn any(&self) -> bool {
-        self.freshness || !self.changes.is_empty()
+        self.state || !self.changes.is_empty()
     }
 
     fn ownership_changed(&self, differs: impl Fn(Option<&V>, Option<&V>) -> bool) -> bool {
@@ -237,11 +274,14 @@ impl<K, V> Folded<K, V> {
 
 impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
     fn fold(&mut self, seen: Seen<K, V>) -> Folded<K, V> {
-        let before = self.freshness.clone();
+        let (before, odd) = (self.freshness.clone(), self.unreadable.clone());
         let mut changes = Vec::new();
         match seen {
-            Seen::All(all, at) => {
-                let mut items = OrdMap::new();
+            Seen::All(all, at) => return self.fold(Seen::AllBut(all, Vec::new(), at)),
+            Seen::AllBut(all, unreadable, at) => {
+                let kept = |(key, _): &(K, Arc<str>)| Some((key.clone(), self.items.get(key)?.clone()));
+                let mut items: OrdMap<_, _> = unreadable.iter().filter_map(kept).collect();
+                self.unreadable = unreadable.into_iter().collect();
                 for (key, value) in all {
                     let kept = self.items.get(&key).filter(|old| ***old == value).cloned();
                     items.insert(key, kept.unwrap_or_else(|| Arc::new(value)));
@@ -260,7 +300,11 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
                 self.items = items;
                 self.freshness = Freshness::Live { since: at };
             }
+            Seen::Unreadable(key, why) => {
+                self.unreadable.insert(key, why);
+            }
             Seen::Put(key, value) => {
+                self.unreadable.remove(&key);
                 let old = self.items.get(&key).cloned();
                 if old.as_deref() != Some(&value) {
                     let new = Arc::new(value);
@@ -269,6 +313,7 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
                 }
             }
             Seen::Gone(key) => {
+                self.unreadable.remove(&key);
                 if let Some(old) = self.items.remove(&key) {
                     changes.push((key, Some(old), None));
                 }
@@ -280,6 +325,6 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
                 }
             }
         }
-        Folded { freshness: before != self.freshness, changes }
+        Folded { state: before != self.freshness || odd != self.unreadable, changes }
     }
 }

@@ -44,7 +44,7 @@ pub struct Pod {
 }
 
 /// The controller named by `metadata.ownerReferences` (`controller: true`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// `ReplicaSet`, `StatefulSet`, `DaemonSet`, `Job` ...
     pub kind: Arc<str>,
@@ -135,7 +135,7 @@ pub struct ContainerEnd {
 }
 
 /// What a pod asks of the cluster: the scheduler's input. Equal for all pods of one template.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodSpec {
     /// `containers`, in order.
     pub containers: Vec<Container>,
@@ -160,7 +160,7 @@ pub struct PodSpec {
 }
 
 /// One container of a template.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Container {
     /// `name`.
     pub name: Arc<str>,
@@ -175,7 +175,7 @@ pub struct Container {
 }
 
 /// `resources` of a container or pod. `None` is "not given", never zero.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Resources {
     /// `requests`.
     pub requests: Amounts,
@@ -184,7 +184,7 @@ pub struct Resources {
 }
 
 /// Amounts by resource; `None` is "not given".
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Amounts {
     /// `cpu`.
     pub cpu: Option<Cpu>,
@@ -195,7 +195,7 @@ pub struct Amounts {
 }
 
 /// A port taken on the node's own address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostPort {
     /// `hostIP`, `0.0.0.0` when absent.
     pub ip: Arc<str>,
@@ -206,7 +206,7 @@ pub struct HostPort {
 }
 
 /// `affinity`, all three kinds.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Affinity {
     /// `nodeAffinity.required...`: any of these terms; `None` when not given.
     pub node_required: Option<Vec<NodeTerm>>,
@@ -223,7 +223,7 @@ pub struct Affinity {
 }
 
 /// A node selector term: all its requirements hold.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct NodeTerm {
     /// `matchExpressions`, on labels.
     pub labels: Vec<Requirement>,
@@ -232,7 +232,7 @@ pub struct NodeTerm {
 }
 
 /// A pod affinity term.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodTerm {
     /// Which pods; `None` selects none.
     pub selector: Option<Selector>,
@@ -245,14 +245,14 @@ pub struct PodTerm {
 }
 
 /// A label selector: `matchLabels` and `matchExpressions`, all of which must hold.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Selector {
     /// `matchLabels` are kept as `In` with one value.
     pub requirements: Vec<Requirement>,
 }
 
 /// One requirement on a label.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Requirement {
     /// The label.
     pub key: String,
@@ -261,7 +261,7 @@ pub struct Requirement {
 }
 
 /// The operators of label and node selectors.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// Present, with one of these values.
     In(Vec<String>),
@@ -309,7 +309,7 @@ impl Requirement {
 }
 
 /// `tolerations[]`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Toleration {
     /// The taint's key; `None` tolerates all keys (with `exists`).
     pub key: Option<String>,
@@ -324,7 +324,7 @@ pub struct Toleration {
 }
 
 /// `topologySpreadConstraints[]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SpreadConstraint {
     /// `maxSkew`.
     pub max_skew: u32,

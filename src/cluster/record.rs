@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Key, ResourceVersion};
+use super::{Key, ResourceVersion, TenantName};
 
 /// A `coordination.k8s.io` Lease in wheelhouse's namespace: somebody is changing something.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,23 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The name of the lease that guards a tenant: `tenant-acme`. Names that Kubernetes would not take are made fit
+    /// and get the figures of a hash, so that two tenants never share a lease.
+    pub fn name_of(tenant: &TenantName) -> String {
+        let name = tenant.as_str();
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !name.is_empty() && name.len() <= 200 && name.chars().all(fits) && !name.ends_with('-') {
+            return format!("tenant-{name}");
+        }
+        let safe = name.chars().take(200).map(|c| c.to_ascii_lowercase());
+        let safe: String = safe.map(|c| if fits(c) { c } else { '-' }).collect();
+        // FNV-1a: the same for every build and machine, which the standard library's hash does not promise.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("tenant-{safe}-{:08x}", hash >> 32)
+    }
+
     /// Whether somebody holds it at `now` (in the API server's time).
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.holder.is_some()
@@ -50,4 +67,22 @@ pub struct Journal {
     pub plan: Arc<str>,
     /// `data.events`: one JSON object a line.
     pub events: Arc<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tenant_has_a_lease_of_its_own_that_kubernetes_takes() {
+        let names = ["acme", "Acme", "acme/web", "acme-web", "acme.web", "acme-", "", "é", &"x".repeat(300)];
+        let leases: std::collections::BTreeSet<_> =
+            names.iter().map(|n| Lease::name_of(&TenantName::from(*n))).collect();
+        assert_eq!(leases.len(), names.len(), "{leases:?}");
+        assert!(leases.contains("tenant-acme"));
+        for lease in leases {
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(lease.len() <= 253 && lease.chars().all(fits) && !lease.ends_with('-'), "{lease}");
+        }
+    }
 }

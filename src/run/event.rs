@@ -168,6 +168,8 @@ pub struct Run {
     pub state: RunState,
     /// The journal is kept on this machine only: nobody else can see or finish the run.
     pub local: bool,
+    /// What the session that drives it is at, in words; not written down.
+    pub doing: Option<String>,
 }
 
 impl Run {
@@ -183,6 +185,7 @@ impl Run {
             steps,
             state: RunState::Planned,
             local: false,
+            doing: None,
         }
     }
 
@@ -238,14 +241,13 @@ impl Run {
         })
     }
 
-    /// The writing changes it made or may have made, in order: what undoing it has to take back.
+    /// The writing changes it made or may have made (those it began), in order: what undoing it has to take back.
     pub fn made(&self) -> Vec<(TenantName, Change)> {
-        let steps = self.plan().steps.iter().zip(&self.steps);
+        let begun = |i: usize| self.entries.iter().any(|e| e.event == Event::Started { step: i });
+        let steps = self.plan().steps.iter().enumerate();
         steps
-            .filter(|(step, state)| {
-                step.change.is_write() && !matches!(state, StepState::Waiting | StepState::Skipped(_))
-            })
-            .map(|(step, _)| (step.tenant.clone(), step.change.clone()))
+            .filter(|(i, step)| step.change.is_write() && begun(*i))
+            .map(|(_, step)| (step.tenant.clone(), step.change.clone()))
             .collect()
     }
 

@@ -1,0 +1,418 @@
+//! What the apiserver refuses: objects that cannot be decoded (400) and objects that are invalid (422).
+//!
+//! A selection: the rules that a cockpit or a careless user meets. Everything the rest of the embedded
+//! cluster relies on to be of the right type is checked here, so that no body can make it fail.
+
+use serde_json::{Value, json};
+
+use super::failure::{Failure, Fault};
+use super::selector::Selector;
+use crate::demo::kind::Kind;
+use crate::demo::store::text;
+
+/// Checks the types of the fields that are read elsewhere.
+///
+/// # Errors
+/// 400, as a real decoder says it.
+pub fn decodable(kind: &Kind, object: &Value) -> Result<(), Failure> {
+    let wrong = |field: &str, value: &Value, wanted: &str| {
+        let found = match value {
+            Value::String(_) => "string",
+            Value::Number(_) => "number",
+            Value::Bool(_) => "bool",
+            Value::Array(_) => "array",
+            _ => "object",
+        };
+        Err(Failure::bad_request(format!(
+            "{} in version \"{}\" cannot be handled as a {}: json: cannot unmarshal {found} into Go struct field {}.{field} of type {wanted}",
+            kind.kind, kind.version, kind.kind, kind.kind
+        )))
+    };
+    for (pointer, wanted) in TYPES {
+        let Some(value) = object.pointer(pointer).filter(|v| !v.is_null()) else { continue };
+        let field = pointer.trim_start_matches('/').replace('/', ".");
+        let right = match *wanted {
+            "object" => value.is_object(),
+            "string" => value.is_string(),
+            "int32" => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
+            "bool" => value.is_boolean(),
+            "map[string]string" => {
+                value.as_object().is_some_and(|m| m.values().all(|v| v.is_string() || v.is_null()))
+            }
+            "[]string" => value.as_array().is_some_and(|l| l.iter().all(Value::is_string)),
+            "[]object" => value.as_array().is_some_and(|l| l.iter().all(Value::is_object)),
+            _ => true,
+        };
+        if !right {
+            return wrong(&field, value, wanted);
+        }
+    }
+    if kind == Kind::CONFIG_MAP
+        && let Some(data) = object.get("data").filter(|d| !d.is_null())
+        && !data.as_object().is_some_and(|m| m.values().all(|v| v.is_string() || v.is_null()))
+    {
+        return wrong("data", data, "map[string]string");
+    }
+    for prefix in ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/template/spec"] {
+        for list in ["containers", "initContainers"] {
+            let containers = object.pointer(&format!("{prefix}/{list}")).and_then(Value::as_array);
+            for container in containers.into_iter().flatten() {
+                for (field, wanted) in [("name", "string"), ("image", "string")] {
+                    if let Some(value) = container.get(field).filter(|v| !v.is_string() && !v.is_null()) {
+                        return wrong(&format!("{list}.{field}"), value, wanted);
+                    }
+                }
+                for (field, wanted) in [
+                    ("resources", "object"),
+                    ("resources/requests", "object"),
+                    ("resources/limits", "object"),
+                ] {
+                    if let Some(value) =
+                        container.pointer(&format!("/{field}")).filter(|v| !v.is_object() && !v.is_null())
+                    {
+                        return wrong(&format!("{list}.{field}"), value, wanted);
+                    }
+                }
+                for list in ["ports", "env", "volumeMounts"] {
+                    let sound = |l: &Value| l.as_array().is_some_and(|l| l.iter().all(Value::is_object));
+                    if let Some(value) = container.get(list).filter(|v| !v.is_null() && !sound(v)) {
+                        return wrong(list, value, "[]object");
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+const TYPES: &[(&str, &str)] = &[
+    ("/metadata", "object"),
+    ("/metadata/name", "string"),
+    ("/metadata/generateName", "string"),
+    ("/metadata/namespace", "string"),
+    ("/metadata/uid", "string"),
+    ("/metadata/resourceVersion", "string"),
+    ("/metadata/creationTimestamp", "string"),
+    ("/metadata/deletionTimestamp", "string"),
+    ("/metadata/labels", "map[string]string"),
+    ("/metadata/annotations", "map[string]string"),
+    ("/metadata/finalizers", "[]string"),
+    ("/metadata/ownerReferences", "[]object"),
+    ("/spec", "object"),
+    ("/status", "object"),
+    ("/spec/replicas", "int32"),
+    ("/spec/minReplicas", "int32"),
+    ("/spec/maxReplicas", "int32"),
+    ("/spec/parallelism", "int32"),
+    ("/spec/completions", "int32"),
+    ("/spec/backoffLimit", "int32"),
+    ("/spec/minReadySeconds", "int32"),
+    ("/spec/progressDeadlineSeconds", "int32"),
+    ("/spec/revisionHistoryLimit", "int32"),
+    ("/spec/terminationGracePeriodSeconds", "int32"),
+    ("/spec/template/spec/terminationGracePeriodSeconds", "int32"),
+    ("/spec/leaseDurationSeconds", "int32"),
+    ("/spec/leaseTransitions", "int32"),
+    ("/spec/holderIdentity", "string"),
+    ("/spec/unschedulable", "bool"),
+    ("/spec/suspend", "bool"),
+    ("/spec/paused", "bool"),
+    ("/spec/nodeName", "string"),
+    ("/spec/taints", "[]object"),
+    ("/spec/tolerations", "[]object"),
+    ("/spec/volumes", "[]object"),
+    ("/spec/affinity", "object"),
+    ("/spec/containers", "[]object"),
+    ("/spec/initContainers", "[]object"),
+    ("/spec/strategy", "object"),
+    ("/spec/strategy/type", "string"),
+    ("/spec/strategy/rollingUpdate", "object"),
+    ("/spec/updateStrategy", "object"),
+    ("/spec/template", "object"),
+    ("/spec/template/metadata", "object"),
+    ("/spec/template/metadata/labels", "map[string]string"),
+    ("/spec/template/metadata/annotations", "map[string]string"),
+    ("/spec/template/spec", "object"),
+    ("/spec/template/spec/containers", "[]object"),
+    ("/spec/template/spec/initContainers", "[]object"),
+    ("/spec/template/spec/tolerations", "[]object"),
+    ("/spec/template/spec/volumes", "[]object"),
+    ("/spec/template/spec/affinity", "object"),
+    ("/spec/template/spec/nodeSelector", "map[string]string"),
+    ("/spec/template/spec/topologySpreadConstraints", "[]object"),
+    ("/spec/jobTemplate", "object"),
+    ("/spec/jobTemplate/spec", "object"),
+    ("/spec/jobTemplate/spec/template", "object"),
+    ("/spec/jobTemplate/spec/template/spec", "object"),
+    ("/status/conditions", "[]object"),
+    ("/involvedObject", "object"),
+    ("/source", "object"),
+];
+
+/// Checks an object with its defaults; `before` is what it is to replace.
+///
+/// # Errors
+/// 422 naming every field at fault.
+pub fn valid(kind: &Kind, object: &Value, before: Option<&Value>) -> Result<(), Failure> {
+    let mut faults = Vec::new();
+    name(kind, object, &mut faults);
+    keys(object, &mut faults);
+    let workload = [Kind::DEPLOYMENT, Kind::REPLICA_SET, Kind::STATEFUL_SET, Kind::DAEMON_SET];
+    if workload.contains(&kind) {
+        workload_faults(kind, object, before, &mut faults);
+    }
+    match kind.index {
+        i if i == Kind::POD.index => pod(object, before, &mut faults),
+        i if i == Kind::JOB.index => job(object, before, &mut faults),
+        i if i == Kind::DISRUPTION_BUDGET.index => {
+            let spec = &object["spec"];
+            if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
+                let why = "minAvailable and maxUnavailable cannot be both set";
+                faults.push(Fault::invalid("spec", &json!("PodDisruptionBudgetSpec"), why));
+            }
+        }
+        i if i == Kind::AUTOSCALER.index => {
+            at_least(object, "spec.minReplicas", 1, &mut faults);
+            let (min, max) =
+                (object["spec"]["minReplicas"].as_i64().unwrap_or(1), object["spec"]["maxReplicas"].as_i64());
+            match max {
+                None => faults.push(Fault::required("spec.maxReplicas", "")),
+                Some(max) if max < 1 => {
+                    faults.push(Fault::invalid("spec.maxReplicas", &json!(max), "must be greater than 0"));
+                }
+                Some(max) if max < min => {
+                    let why = "must be greater than or equal to `minReplicas`";
+                    faults.push(Fault::invalid("spec.maxReplicas", &json!(max), why));
+                }
+                _ => {}
+            }
+        }
+        i if i == Kind::LEASE.index => {
+            if let Some(seconds) = object["spec"]["leaseDurationSeconds"].as_i64().filter(|s| *s <= 0) {
+                faults.push(Fault::invalid(
+                    "spec.leaseDurationSeconds",
+                    &json!(seconds),
+                    "must be greater than 0",
+                ));
+            }
+            if let Some(count) = object["spec"]["leaseTransitions"].as_i64().filter(|s| *s < 0) {
+                let why = "must be greater than or equal to 0";
+                faults.push(Fault::invalid("spec.leaseTransitions", &json!(count), why));
+            }
+        }
+        _ => {}
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::invalid(kind.group, kind.kind, text(object, "/metadata/name"), &faults))
+}
+
+/// Whether `name` is a lowercase RFC 1123 subdomain.
+pub fn is_subdomain(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 253 && name.split('.').all(is_label)
+}
+
+fn is_label(label: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !label.is_empty() && label.chars().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+}
+
+fn name(kind: &Kind, object: &Value, faults: &mut Vec<Fault>) {
+    const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+    const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+    let name = text(object, "/metadata/name");
+    if name.is_empty() {
+        faults.push(Fault::required("metadata.name", "name or generateName is required"));
+    } else if kind.group == "rbac.authorization.k8s.io" || kind == Kind::EVENT {
+        // any path segment
+    } else if kind == Kind::NAMESPACE || kind == Kind::SERVICE {
+        if !is_label(name) || name.len() > 63 {
+            faults.push(Fault::invalid("metadata.name", &json!(name), LABEL));
+        }
+    } else if !is_subdomain(name) {
+        faults.push(Fault::invalid("metadata.name", &json!(name), SUBDOMAIN));
+    }
+}
+
+fn keys(object: &Value, faults: &mut Vec<Fault>) {
+    for (key, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        let name = key.rsplit('/').next().unwrap_or_default();
+        let part = |s: &str| {
+            let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+            s.len() <= 63
+                && s.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+                && edge(s.chars().next())
+                && edge(s.chars().last())
+        };
+        if !part(name) {
+            let why = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+            faults.push(Fault::invalid("metadata.labels", &json!(key), why));
+        }
+        if !value.is_empty() && !part(value) {
+            let why = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+            faults.push(Fault::invalid("metadata.labels", &json!(value), why));
+        }
+    }
+}
+
+/// A fault when the number at the dotted path is below `least`.
+pub fn at_least(object: &Value, field: &str, least: i64, faults: &mut Vec<Fault>) {
+    let value = field.split('.').fold(object, |v, step| &v[step]);
+    if value.as_i64().is_some_and(|n| n < least) {
+        faults.push(Fault::invalid(field, value, &format!("must be greater than or equal to {least}")));
+    }
+}
+
+fn workload_faults(kind: &Kind, object: &Value, before: Option<&Value>, faults: &mut Vec<Fault>) {
+    at_least(object, "spec.replicas", 0, faults);
+    let selector = &object["spec"]["selector"];
+    let labels = &object["spec"]["template"]["metadata"]["labels"];
+    if selector.is_null() {
+        faults.push(Fault::required("spec.selector", ""));
+    } else if Selector::of(selector).is_empty() {
+        let why = format!("empty selector is invalid for {}", kind.kind.to_lowercase());
+        faults.push(Fault::invalid("spec.selector", selector, &why));
+    } else if !Selector::of(selector).labels_match(labels) {
+        let empty = json!({});
+        let shown = if labels.is_null() { &empty } else { labels };
+        let why = "`selector` does not match template `labels`";
+        faults.push(Fault::invalid("spec.template.metadata.labels", shown, why));
+    }
+    if let Some(before) = before.filter(|b| b["spec"]["selector"] != *selector) {
+        let _ = before;
+        faults.push(Fault::invalid("spec.selector", selector, "field is immutable"));
+    }
+    containers(&object["spec"]["template"]["spec"], "spec.template.spec", faults);
+    let policy = &object["spec"]["template"]["spec"]["restartPolicy"];
+    if !policy.is_null() && policy != "Always" {
+        faults.push(Fault::unsupported("spec.template.spec.restartPolicy", policy, &["Always"]));
+    }
+}
+
+fn containers(spec: &Value, path: &str, faults: &mut Vec<Fault>) {
+    let containers = spec["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if containers.is_empty() {
+        faults.push(Fault::required(format!("{path}.containers"), ""));
+    }
+    for (i, container) in containers.iter().enumerate() {
+        let at = format!("{path}.containers[{i}]");
+        let name = text(container, "/name");
+        if name.is_empty() {
+            faults.push(Fault::required(format!("{at}.name"), ""));
+        } else if containers[..i].iter().any(|c| text(c, "/name") == name) {
+            faults.push(Fault {
+                field: format!("{at}.name"),
+                reason: "FieldValueDuplicate",
+                message: format!("Duplicate value: \"{name}\""),
+            });
+        }
+        if text(container, "/image").is_empty() {
+            faults.push(Fault::required(format!("{at}.image"), ""));
+        }
+        for list in ["requests", "limits"] {
+            for (resource, amount) in container["resources"][list].as_object().into_iter().flatten() {
+                if !is_quantity(amount) {
+                    let why = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+                    faults.push(Fault::invalid(format!("{at}.resources.{list}[{resource}]"), amount, why));
+                }
+            }
+        }
+    }
+}
+
+fn is_quantity(amount: &Value) -> bool {
+    let Some(text) = amount.as_str() else { return amount.is_number() };
+    let digits = text.trim_start_matches(['+', '-']);
+    let unit = digits.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &digits[..digits.len() - unit.len()];
+    let exponent = unit.strip_prefix(['e', 'E']).is_some_and(|e| e.parse::<i32>().is_ok());
+    let units = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    number.parse::<f64>().is_ok() && (units.contains(&unit) || exponent)
+}
+
+fn pod(object: &Value, before: Option<&Value>, faults: &mut Vec<Fault>) {
+    containers(&object["spec"], "spec", faults);
+    let Some(before) = before else { return };
+    let fixed = |pod: &Value| {
+        let mut spec = pod["spec"].clone();
+        if let Some(spec) = spec.as_object_mut() {
+            for free in
+                ["tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "schedulingGates"]
+            {
+                spec.remove(free);
+            }
+            for list in ["containers", "initContainers"] {
+                let containers = spec.get_mut(list).and_then(Value::as_array_mut);
+                for container in containers.into_iter().flatten() {
+                    if let Some(container) = container.as_object_mut() {
+                        container.remove("image");
+                    }
+                }
+            }
+        }
+        spec
+    };
+    if fixed(before) != fixed(object) {
+        let why = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+        faults.push(Fault::forbidden("spec", why));
+    }
+}
+
+fn job(object: &Value, before: Option<&Value>, faults: &mut Vec<Fault>) {
+    at_least(object, "spec.parallelism", 0, faults);
+    at_least(object, "spec.completions", 0, faults);
+    at_least(object, "spec.backoffLimit", 0, faults);
+    containers(&object["spec"]["template"]["spec"], "spec.template.spec", faults);
+    let policy = &object["spec"]["template"]["spec"]["restartPolicy"];
+    if policy != "Never" && policy != "OnFailure" {
+        faults.push(Fault::unsupported("spec.template.spec.restartPolicy", policy, &["OnFailure", "Never"]));
+    }
+    if let Some(before) = before
+        && before["spec"]["template"] != object["spec"]["template"]
+    {
+        faults.push(Fault::invalid("spec.template", &object["spec"]["template"], "field is immutable"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(replicas: i64) -> Value {
+        json!({"metadata": {"name": "d"}, "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "d"}},
+            "template": {"metadata": {"labels": {"app": "d"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}})
+    }
+
+    #[test]
+    fn a_negative_count_is_invalid() {
+        assert_eq!(valid(Kind::DEPLOYMENT, &deployment(0), None), Ok(()));
+        let failure = valid(Kind::DEPLOYMENT, &deployment(-1), None).unwrap_err();
+        assert_eq!(
+            failure.message,
+            "Deployment.apps \"d\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0"
+        );
+    }
+
+    #[test]
+    fn wrong_types_are_not_decoded() {
+        for object in [
+            json!({"spec": 1}),
+            json!({"metadata": {"labels": {"a": 1}}}),
+            json!({"spec": {"replicas": "2"}}),
+        ] {
+            assert_eq!(decodable(Kind::DEPLOYMENT, &object).unwrap_err().code, 400, "{object}");
+        }
+    }
+
+    #[test]
+    fn quantities_are_checked() {
+        for good in ["1", "100m", "64Mi", "1.5Gi", "1e3"] {
+            assert!(is_quantity(&json!(good)), "{good}");
+        }
+        for bad in ["", "Mi", "1Q", "a", "1 Gi"] {
+            assert!(!is_quantity(&json!(bad)), "{bad}");
+        }
+    }
+}

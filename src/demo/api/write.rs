@@ -1,0 +1,570 @@
+//! Creating, replacing, patching and deleting objects.
+
+use serde_json::{Map, Value, json};
+
+use super::failure::{Failure, Fault};
+use super::list::{found, one};
+use super::patch::{self, PatchType};
+use super::path::Resource;
+use super::reply::{Form, Listing, Reply};
+use super::selector::Selector;
+use super::{Request, defaults, validate};
+use crate::demo::fields::{self, Manager};
+use crate::demo::kind::Kind;
+use crate::demo::store::{DeleteOptions, Object, stamp, text};
+use crate::demo::world::World;
+
+/// `POST` to a collection.
+///
+/// # Errors
+/// 400 for a body that cannot be read, 403 in a namespace that is being deleted, 404 without the
+/// namespace, 409 for a name that is taken, 422 for an invalid object.
+pub(super) fn create(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
+    let object = typed_body(request, resource.kind)?;
+    create_as(world, request, resource, object, &Manager::client(&request.manager()), None)
+}
+
+fn create_as(
+    world: &mut World,
+    request: &Request,
+    resource: &Resource,
+    object: Value,
+    by: &Manager,
+    applied: Option<&Value>,
+) -> Result<Reply, Failure> {
+    let form = Form::of(&request.accept, "")?;
+    let dry = request.dry_run()?;
+    if !text(&object, "/metadata/resourceVersion").is_empty() {
+        return Err(Failure::bad_request("resourceVersion should not be set on objects to be created"));
+    }
+    let mut object = if resource.kind == Kind::EVENT_V1 { defaults::event_core(&object) } else { object };
+    let kind = resource.kind.stored();
+    place(&mut object, resource)?;
+    open_namespace(world, kind, &object)?;
+    let store = &mut world.store;
+    let object = if dry {
+        store.trial(|store| prepare(store, kind, object, by))?
+    } else {
+        prepare(store, kind, object, by)?
+    };
+    let mut object = object;
+    if let Some(applied) = applied {
+        fields::own_applied(&mut object, applied, by, kind, &stamp(store.now()));
+    }
+    let (namespace, name) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
+    if store.get(kind, namespace, name).is_some() {
+        return Err(Failure::exists(kind, name));
+    }
+    let object = if dry { Object::new(object) } else { store.put(kind, object) };
+    let reply = one(201, resource.kind, viewed(resource.kind, object), form, store);
+    Ok(if dry { reply } else { reply.written() })
+}
+
+/// The new object with everything the apiserver adds, validated.
+fn prepare(
+    store: &mut crate::demo::store::Store,
+    kind: &'static Kind,
+    mut object: Value,
+    by: &Manager,
+) -> Result<Value, Failure> {
+    let (uid, suffix) = (store.new_uid(), store.new_suffix());
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for system in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+            metadata.remove(system);
+        }
+        for system in ["managedFields", "resourceVersion", "selfLink"] {
+            metadata.remove(system);
+        }
+        metadata.insert("uid".into(), uid.into());
+        let stem = metadata.get("generateName").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let unnamed = metadata.get("name").and_then(Value::as_str).is_none_or(str::is_empty);
+        if unnamed && !stem.is_empty() {
+            metadata.insert("name".into(), format!("{stem}{suffix}").into());
+        }
+    }
+    if kind.has("status")
+        && kind != Kind::NODE
+        && let Some(object) = object.as_object_mut()
+    {
+        object.remove("status");
+    }
+    let suffix = store.new_suffix();
+    defaults::fill(kind, &mut object, &suffix);
+    validate::valid(kind, &object, None)?;
+    Ok(store.completed(kind, object, by))
+}
+
+/// `PUT` of an object or its status.
+///
+/// # Errors
+/// 400, 404, 409 for a stale resourceVersion or another uid, 422.
+pub(super) fn update(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
+    let mut wanted = typed_body(request, resource.kind)?;
+    let name = resource.name.as_deref().unwrap_or_default();
+    let given = text(&wanted, "/metadata/name");
+    if given != name {
+        let message = format!("the name of the object ({given}) does not match the name on the URL ({name})");
+        return Err(Failure::bad_request(message));
+    }
+    if resource.kind == Kind::EVENT_V1 {
+        wanted = defaults::event_core(&wanted);
+    }
+    place(&mut wanted, resource)?;
+    let before = found(&world.store, resource)?.clone();
+    check_identity(resource.kind, name, &before, &wanted)?;
+    let conditional = [Kind::LEASE, Kind::DISRUPTION_BUDGET].contains(&resource.kind);
+    if conditional && text(&wanted, "/metadata/resourceVersion").is_empty() {
+        let fault = Fault::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+        return Err(Failure::invalid(resource.kind.group, resource.kind.kind, name, &[fault]));
+    }
+    replace(world, request, resource, &before, wanted, None)
+}
+
+/// `PATCH` of an object or its status.
+///
+/// # Errors
+/// 400, 404, 409, 415, 422; 409 with the owners when an apply conflicts.
+pub(super) fn patch(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
+    let kind = resource.kind;
+    let patch = PatchType::of(&request.content_type)?;
+    if patch == PatchType::Apply {
+        return apply(world, request, resource);
+    }
+    let before = found(&world.store, resource)?.clone();
+    let mut wanted = patch::patched(patch, &viewed(kind, before.clone()), &request.body)?;
+    if kind == Kind::EVENT_V1 {
+        wanted = defaults::event_core(&wanted);
+    }
+    let name = resource.name.as_deref().unwrap_or_default();
+    let given = text(&wanted, "/metadata/name");
+    if given != name {
+        let message = format!("the name of the object ({given}) does not match the name on the URL ({name})");
+        return Err(Failure::bad_request(message));
+    }
+    let uid = wanted["metadata"]["uid"].clone();
+    if uid != before["metadata"]["uid"] {
+        let fault = Fault::invalid("metadata.uid", &uid, "field is immutable");
+        return Err(Failure::invalid(kind.group, kind.kind, name, &[fault]));
+    }
+    check_identity(kind, name, &before, &wanted)?;
+    validate::decodable(kind.stored(), &wanted)?;
+    replace(world, request, resource, &before, wanted, None)
+}
+
+/// Server-side apply.
+fn apply(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
+    let kind = resource.kind;
+    let name = resource.name.as_deref().unwrap_or_default();
+    if request.param("fieldManager").is_empty() {
+        let fault = Fault::required("fieldManager", "is required for apply patch");
+        return Err(Failure::invalid("meta.k8s.io", "PatchOptions", "", &[fault]));
+    }
+    let mut applied = parsed(request, kind.kind)?;
+    check_type(&applied, kind)?;
+    validate::decodable(kind, &applied)?;
+    if applied["metadata"]["managedFields"].as_array().is_some_and(|m| !m.is_empty()) {
+        return Err(Failure::bad_request("metadata.managedFields must be nil"));
+    }
+    if let Some(metadata) = applied.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.entry("name").or_insert(name.into());
+    }
+    if text(&applied, "/metadata/name") != name {
+        let given = text(&applied, "/metadata/name");
+        let message = format!("the name of the object ({given}) does not match the name on the URL ({name})");
+        return Err(Failure::bad_request(message));
+    }
+    place(&mut applied, resource)?;
+    defaults::drop_nulls(&mut applied);
+    let mut by = Manager::applier(request.param("fieldManager"));
+    if let Some(subresource) = &resource.subresource {
+        by = by.through(subresource);
+    }
+    let Ok(before) = found(&world.store, resource).cloned() else {
+        let object = applied.clone();
+        return create_as(world, request, resource, object, &by, Some(&applied));
+    };
+    check_identity(kind, name, &before, &applied)?;
+    let conflicts = fields::conflicts(&before, &applied, &by);
+    if !conflicts.is_empty() && !request.flag("force") {
+        return Err(conflicting(&conflicts));
+    }
+    let mut wanted = Value::clone(&before);
+    fields::remove_fields(&mut wanted, &fields::abandoned(&before, &applied, &by));
+    patch::strategic(&mut wanted, &applied);
+    replace(world, request, resource, &before, wanted, Some((&applied, &by)))
+}
+
+fn conflicting(conflicts: &[fields::FieldConflict]) -> Failure {
+    let who = |c: &fields::FieldConflict| match &c.update {
+        Some(version) => format!("\"{}\" using {version}", c.manager),
+        None => format!("\"{}\"", c.manager),
+    };
+    let told = match conflicts {
+        [only] => format!("1 conflict: conflict with {}: {}", who(only), only.field),
+        many => {
+            let lines: Vec<String> =
+                many.iter().map(|c| format!("conflict with {}: {}", who(c), c.field)).collect();
+            format!("{} conflicts: {}", many.len(), lines.join("\n"))
+        }
+    };
+    let causes: Vec<Value> = conflicts
+        .iter()
+        .map(|c| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {}", who(c)), "field": c.field}))
+        .collect();
+    Failure::new(409, "Conflict", format!("Apply failed with {told}")).because(causes.into())
+}
+
+/// Stores `wanted` in the place of `before`, through the subresource of the request.
+fn replace(
+    world: &mut World,
+    request: &Request,
+    resource: &Resource,
+    before: &Object,
+    mut wanted: Value,
+    applied: Option<(&Value, &Manager)>,
+) -> Result<Reply, Failure> {
+    let kind = resource.kind.stored();
+    let form = Form::of(&request.accept, "")?;
+    let dry = request.dry_run()?;
+    let subresource = resource.subresource.as_deref();
+    let mut by = Manager::client(&request.manager());
+    if let Some(subresource) = subresource {
+        by = by.through(subresource);
+    }
+    let after = match subresource {
+        Some(part) => {
+            let part = if part == "finalize" { "spec" } else { part };
+            let mut after = Value::clone(before);
+            after[part] = wanted[part].take();
+            after
+        }
+        None => {
+            if kind == Kind::SERVICE {
+                keep_addresses(before, &mut wanted);
+            }
+            if kind != Kind::POD {
+                defaults::fill(kind, &mut wanted, "");
+            }
+            if kind.has("status")
+                && let Some(map) = wanted.as_object_mut()
+            {
+                match before.get("status") {
+                    Some(status) => map.insert("status".into(), status.clone()),
+                    None => map.remove("status"),
+                };
+            }
+            validate::valid(kind, &wanted, Some(before))?;
+            wanted
+        }
+    };
+    let store = &mut world.store;
+    let by = applied.map_or(&by, |(_, by)| by);
+    let mut next = store.prepared(kind, before, after, by);
+    if let Some((applied, by)) = applied {
+        let mut object = next.unwrap_or_else(|| Value::clone(before));
+        fields::own_applied(&mut object, applied, by, kind, &stamp(store.now()));
+        next = (object != **before).then_some(object);
+    }
+    let (object, wrote) = match next {
+        None => (before.clone(), false),
+        Some(after) if dry => (Object::new(after), false),
+        Some(after) => (store.commit(kind, after), true),
+    };
+    let reply = one(200, resource.kind, viewed(resource.kind, object), form, store);
+    Ok(if wrote { reply.written() } else { reply })
+}
+
+/// A service keeps the address it was given.
+fn keep_addresses(before: &Value, wanted: &mut Value) {
+    let Some(spec) = wanted.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    for field in ["clusterIP", "clusterIPs"] {
+        if let Some(address) = before["spec"].get(field) {
+            spec.entry(field).or_insert(address.clone());
+        }
+    }
+}
+
+/// Refuses another uid or resourceVersion than the stored object's. Absent ones are not compared.
+///
+/// # Errors
+/// 409.
+pub(super) fn check_identity(kind: &Kind, name: &str, before: &Value, wanted: &Value) -> Result<(), Failure> {
+    let (uid, own) = (text(wanted, "/metadata/uid"), text(before, "/metadata/uid"));
+    if !uid.is_empty() && uid != own {
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {own}");
+        return Err(Failure::conflict(kind, name, &why));
+    }
+    let revision = text(wanted, "/metadata/resourceVersion");
+    if !revision.is_empty() && revision != text(before, "/metadata/resourceVersion") {
+        return Err(Failure::modified(kind, name));
+    }
+    Ok(())
+}
+
+/// How a request wants something deleted.
+pub(super) struct Deletion {
+    /// For the store.
+    pub(super) options: DeleteOptions,
+    /// Whether nothing is to change.
+    pub(super) dry: bool,
+    uid: String,
+    revision: String,
+}
+
+impl Deletion {
+    /// From a `DeleteOptions` body, or from the query when the body is empty.
+    ///
+    /// # Errors
+    /// 400, 422.
+    pub(super) fn parse(request: &Request, body: &Value) -> Result<Self, Failure> {
+        let word = |field: &str| match &body[field] {
+            Value::String(text) => text.clone(),
+            _ => request.param(field).to_owned(),
+        };
+        let grace = match &body["gracePeriodSeconds"] {
+            Value::Null => match request.param("gracePeriodSeconds") {
+                "" => None,
+                text => Some(text.parse::<i64>().map_err(|_| {
+                    Failure::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
+                })?),
+            },
+            value => Some(value.as_i64().ok_or_else(|| {
+                Failure::bad_request("json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64")
+            })?),
+        };
+        let policy = word("propagationPolicy");
+        if !matches!(policy.as_str(), "" | "Foreground" | "Background" | "Orphan") {
+            let supported = ["Foreground", "Background", "Orphan", "nil"];
+            let fault = Fault::unsupported("propagationPolicy", &json!(policy), &supported);
+            return Err(Failure::invalid("meta.k8s.io", "DeleteOptions", "", &[fault]));
+        }
+        let dry =
+            body["dryRun"].as_array().is_some_and(|d| d.iter().any(|v| v == "All")) || request.dry_run()?;
+        Ok(Self {
+            options: DeleteOptions {
+                grace_seconds: grace,
+                foreground: policy == "Foreground",
+                orphan: policy == "Orphan" || body["orphanDependents"] == true,
+            },
+            dry,
+            uid: text(body, "/preconditions/uid").to_owned(),
+            revision: text(body, "/preconditions/resourceVersion").to_owned(),
+        })
+    }
+
+    /// Checks the preconditions.
+    ///
+    /// # Errors
+    /// 409.
+    pub(super) fn check(&self, kind: &Kind, name: &str, object: &Value) -> Result<(), Failure> {
+        let (uid, revision) = (text(object, "/metadata/uid"), text(object, "/metadata/resourceVersion"));
+        if !self.uid.is_empty() && self.uid != uid {
+            let why = format!(
+                "the UID in the precondition ({}) does not match the UID in record ({uid}). The object might have been deleted and then recreated",
+                self.uid
+            );
+            return Err(Failure::precondition(kind, name, &why));
+        }
+        if !self.revision.is_empty() && self.revision != revision {
+            let why = format!(
+                "the ResourceVersion in the precondition ({}) does not match the ResourceVersion in record ({revision}). The object might have been modified",
+                self.revision
+            );
+            return Err(Failure::precondition(kind, name, &why));
+        }
+        Ok(())
+    }
+}
+
+/// `DELETE` of an object.
+///
+/// # Errors
+/// 400, 403 for the namespaces that may not be deleted, 404, 409 for a failed precondition.
+pub(super) fn delete(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
+    let kind = resource.kind.stored();
+    let form = Form::of(&request.accept, "")?;
+    let deletion = Deletion::parse(request, &delete_body(request)?)?;
+    let before = found(&world.store, resource)?.clone();
+    let name = resource.name.as_deref().unwrap_or_default();
+    deletion.check(kind, name, &before)?;
+    if kind == Kind::NAMESPACE && matches!(name, "default" | "kube-system" | "kube-public") {
+        return Err(Failure::forbidden(kind, name, "this namespace may not be deleted"));
+    }
+    let store = &mut world.store;
+    let marked = store.marked(kind, &before, &deletion.options);
+    let shows =
+        [Kind::POD, Kind::NAMESPACE, Kind::SERVICE, Kind::SERVICE_ACCOUNT, Kind::CLAIM, Kind::RESOURCE_QUOTA];
+    let stays = marked.is_some();
+    let object = if deletion.dry {
+        marked.map_or(before, Object::new)
+    } else {
+        let namespace = resource.namespace.as_deref().unwrap_or_default();
+        store.delete(kind, namespace, name, &deletion.options).unwrap_or(before)
+    };
+    let reply = if stays || shows.contains(&kind) {
+        one(200, resource.kind, viewed(resource.kind, object), form, store)
+    } else {
+        let mut details = json!({"name": name, "kind": kind.plural, "uid": object["metadata"]["uid"]});
+        if !kind.group.is_empty() {
+            details["group"] = kind.group.into();
+        }
+        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+        Reply::value(200, status)
+    };
+    Ok(if deletion.dry { reply } else { reply.written() })
+}
+
+/// `DELETE` of a collection.
+///
+/// # Errors
+/// 400.
+pub(super) fn delete_all(
+    world: &mut World,
+    request: &Request,
+    resource: &Resource,
+) -> Result<Reply, Failure> {
+    let kind = resource.kind.stored();
+    let selector = Selector::parse(kind, request.param("labelSelector"), request.param("fieldSelector"))?;
+    let deletion = Deletion::parse(request, &delete_body(request)?)?;
+    let store = &mut world.store;
+    let all = store.list(kind, resource.namespace.as_deref());
+    let chosen: Vec<Object> = all.filter(|o| selector.matches(kind, o)).cloned().collect();
+    if !deletion.dry {
+        for object in &chosen {
+            let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+            store.delete(kind, namespace, name, &deletion.options);
+        }
+    }
+    let metadata = json!({"resourceVersion": store.revision().to_string()});
+    let items = chosen.into_iter().map(|o| viewed(resource.kind, o)).collect();
+    let listing = Listing { kind: resource.kind, metadata, items, form: Form::Plain, now: store.now() };
+    let reply = Reply::list(listing);
+    Ok(if deletion.dry { reply } else { reply.written() })
+}
+
+fn delete_body(request: &Request) -> Result<Value, Failure> {
+    if request.body.is_empty() {
+        return Ok(Value::Null);
+    }
+    parsed(request, "DeleteOptions")
+}
+
+/// The body of a request as JSON; YAML is read too.
+///
+/// # Errors
+/// 400 when it cannot be read, 415 when its type is another one.
+pub(super) fn json_body(request: &Request, kind: &str) -> Result<Value, Failure> {
+    parsed(request, kind)
+}
+
+fn parsed(request: &Request, kind: &str) -> Result<Value, Failure> {
+    let content_type = request.content_type.split(';').next().unwrap_or_default().trim();
+    let unrecognized = |why: String| {
+        let start: String = String::from_utf8_lossy(&request.body).chars().take(120).collect();
+        Failure::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({start})"
+        ))
+    };
+    let value: Value = match content_type {
+        "" | "application/json" | "application/apply-patch+json" => {
+            serde_json::from_slice(&request.body).map_err(|e| unrecognized(e.to_string()))?
+        }
+        "application/yaml" | "application/apply-patch+yaml" => {
+            let text = std::str::from_utf8(&request.body).map_err(|e| unrecognized(e.to_string()))?;
+            serde_saphyr::from_str(text).map_err(|e| unrecognized(e.to_string()))?
+        }
+        _ => {
+            let message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml";
+            return Err(Failure { details: json!({}), ..Failure::new(415, "UnsupportedMediaType", message) });
+        }
+    };
+    if value.is_object() { Ok(value) } else { Err(unrecognized("it is not an object".into())) }
+}
+
+/// The body of a request as an object of a kind.
+fn typed_body(request: &Request, kind: &'static Kind) -> Result<Value, Failure> {
+    let value = parsed(request, kind.kind)?;
+    check_type(&value, kind)?;
+    validate::decodable(kind, &value)?;
+    Ok(value)
+}
+
+fn check_type(value: &Value, kind: &Kind) -> Result<(), Failure> {
+    let (api_version, given) = (text(value, "/apiVersion"), text(value, "/kind"));
+    for (field, found) in [("Kind", given), ("apiVersion", api_version)] {
+        if found.is_empty() {
+            let shown: String = value.to_string().chars().take(120).collect();
+            return Err(Failure::bad_request(format!("Object '{field}' is missing in '{shown}'")));
+        }
+    }
+    let expected = kind.api_version();
+    if given == kind.kind && api_version == expected {
+        return Ok(());
+    }
+    let version = api_version.rsplit('/').next().unwrap_or_default();
+    Err(Failure::bad_request(if given == kind.kind {
+        format!(
+            "the API version in the data ({api_version}) does not match the expected API version ({expected})"
+        )
+    } else if Kind::of(api_version, given).is_some() {
+        let group = if kind.group.is_empty() { "core" } else { kind.group };
+        format!(
+            "{given} in version \"{version}\" cannot be handled as a {}: converting ({api_version}.{given}) to ({group}.{}): unknown conversion",
+            kind.kind, kind.kind
+        )
+    } else {
+        format!(
+            "no kind \"{given}\" is registered for version \"{api_version}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+        )
+    }))
+}
+
+/// Gives an object the namespace of its path.
+fn place(object: &mut Value, resource: &Resource) -> Result<(), Failure> {
+    let given = text(object, "/metadata/namespace").to_owned();
+    let Some(map) = object.as_object_mut() else { return Ok(()) };
+    let metadata = map.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    let Some(metadata) = metadata.as_object_mut() else { return Ok(()) };
+    match (&resource.namespace, resource.kind.namespaced) {
+        (Some(namespace), true) => {
+            if !given.is_empty() && given != *namespace {
+                return Err(Failure::bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request",
+                ));
+            }
+            metadata.insert("namespace".into(), namespace.as_str().into());
+            Ok(())
+        }
+        (None, true) => Err(Failure::method()),
+        (_, false) => {
+            metadata.remove("namespace");
+            Ok(())
+        }
+    }
+}
+
+/// Refuses to create in a namespace that is not there or is going.
+fn open_namespace(world: &World, kind: &Kind, object: &Value) -> Result<(), Failure> {
+    if !kind.namespaced {
+        return Ok(());
+    }
+    let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+    let Some(home) = world.store.get(Kind::NAMESPACE, "", namespace) else {
+        return Err(Failure::not_found(Kind::NAMESPACE, namespace));
+    };
+    if home["metadata"].get("deletionTimestamp").is_none() {
+        return Ok(());
+    }
+    let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    let causes = json!([{
+        "reason": "NamespaceTerminating",
+        "message": format!("namespace {namespace} is being terminated"),
+        "field": "metadata.namespace",
+    }]);
+    Err(Failure::forbidden(kind, name, &why).because(causes))
+}
+
+/// The object as its kind shows it.
+fn viewed(kind: &Kind, object: Object) -> Object {
+    if kind.index == Kind::EVENT_V1.index { Object::new(defaults::event_v1(&object)) } else { object }
+}

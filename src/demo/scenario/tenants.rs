@@ -1,0 +1,458 @@
+//! The tenants: one namespace each, with everything a tenant has, settled long ago.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::Recovered;
+use super::cluster::{namespace, past};
+use crate::demo::controllers;
+use crate::demo::kind::Kind;
+use crate::demo::kubelet;
+use crate::demo::store::{Object, stamp};
+use crate::demo::usage::Demand;
+use crate::demo::value::{list, map, name, set, text};
+use crate::demo::world::{Source, World, bind};
+
+/// The application's image, without its tag.
+pub(super) const APP_IMAGE: &str = "registry.example/app";
+
+const NAMES: [&str; 64] = [
+    "acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell", "cyberdyne", "soylent", "massive",
+    "piedpiper", "wonka", "vandelay", "duff", "oscorp", "aperture", "blackmesa", "weyland", "nakatomi", "gringotts",
+    "monarch", "virtucon", "dunder", "sterling", "prestige", "bluth", "sirius", "octan", "planetexpress", "momcorp",
+    "rekall", "omni", "zorg", "ingen", "lexcorp", "axiom", "buynlarge", "chotchkies", "encom", "gekko", "kruger",
+    "luthor", "macmillan", "northwind", "contoso", "fabrikam", "adventure", "tailspin", "wingtip", "proseware",
+    "litware", "lucerne", "treyresearch", "woodgrove", "coho", "alpine", "southridge", "humongous", "margie", "nod",
+    "relecloud", "vanarsdel", "wideworld",
+];
+
+/// The tenants' names: known companies, then numbers.
+pub(super) fn names(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| NAMES.get(number).map_or_else(|| format!("tenant-{:04}", number + 1), |name| (*name).to_owned()))
+        .collect()
+}
+
+/// How many tenants the world has.
+pub(super) fn count(world: &World) -> usize {
+    world
+        .store
+        .list(Kind::NAMESPACE, None)
+        .filter(|space| space["metadata"]["labels"]["app.kubernetes.io/part-of"] == "saas")
+        .count()
+}
+
+/// Where the builder puts pods: spread over the nodes, as a scheduler that saw them one by one would have done.
+struct Placement {
+    nodes: Vec<(String, i64)>,
+}
+
+/// Pods of one kind that a node of ours takes at most, by CPU, memory and count.
+const ROOM: i64 = 90;
+
+impl Placement {
+    /// The node with the fewest pods among those that hold fewest of the tenant's.
+    fn place(&mut self, mine: &mut BTreeMap<String, usize>, jitter: usize, allowed: impl Fn(&str) -> bool) -> Option<String> {
+        let count = self.nodes.len().max(1);
+        let best = (0..self.nodes.len())
+            .filter(|index| self.nodes[*index].1 < ROOM && allowed(&self.nodes[*index].0))
+            .min_by_key(|index| {
+                let (node, pods) = &self.nodes[*index];
+                (mine.get(node).copied().unwrap_or(0), *pods, (index + jitter) % count)
+            })?;
+        let (node, pods) = &mut self.nodes[best];
+        *pods += 1;
+        *mine.entry(node.clone()).or_default() += 1;
+        Some(node.clone())
+    }
+}
+
+/// Creates all tenants.
+pub(super) fn populate(world: &mut World, count: usize, nodes: &[String], recovered: Option<&Recovered>) {
+    let mut placement = Placement { nodes: nodes.iter().map(|node| (node.clone(), 0)).collect() };
+    let lost = recovered.filter(|_| nodes.len() > 1).map(|recovered| (recovered, super::numbered(nodes, recovered.node)));
+    for (number, tenant) in names(count).iter().enumerate() {
+        create(world, number, tenant, &mut placement, lost.as_ref());
+    }
+    if let Some((recovered, node)) = lost {
+        came_back(world, recovered, &node);
+    }
+}
+
+fn hours(world: &World, tenant: &str, what: &str, from: f64, to: f64) -> SignedDuration {
+    SignedDuration::from_secs(((from + (to - from) * world.fate(&[tenant, what])) * 3600.0) as i64)
+}
+
+/// A tenant's Deployment as somebody applied it.
+pub(super) fn deployment(space: &str, tenant: &str, replicas: i64, tag: &str) -> Value {
+    let labels = json!({"app": tenant, "app.kubernetes.io/part-of": "saas", "tenant": space});
+    let probe = |path: &str, port: i64| {
+        json!({"httpGet": {"path": path, "port": port, "scheme": "HTTP"}, "initialDelaySeconds": 1, "timeoutSeconds": 1,
+               "periodSeconds": 5, "successThreshold": 1, "failureThreshold": 3})
+    };
+    let shared = json!([{"name": "app", "mountPath": "/var/www/app"}]);
+    let containers = json!([
+        {"name": "nginx", "image": "registry.example/nginx:1.27",
+         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+         "resources": {"limits": {"memory": "128Mi"}, "requests": {"cpu": "50m", "memory": "64Mi"}},
+         "volumeMounts": shared, "readinessProbe": probe("/healthz", 8080),
+         "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "imagePullPolicy": "IfNotPresent"},
+        {"name": "php-fpm", "image": format!("{APP_IMAGE}:{tag}"),
+         "ports": [{"name": "fpm", "containerPort": 9000, "protocol": "TCP"}],
+         "envFrom": [{"configMapRef": {"name": format!("{tenant}-env")}}],
+         "resources": {"limits": {"memory": "640Mi"}, "requests": {"cpu": "100m", "memory": "256Mi"}},
+         "volumeMounts": [{"name": "app", "mountPath": "/var/www/app"},
+                          {"name": "php", "mountPath": "/usr/local/etc/php-fpm.d"},
+                          {"name": "jwt", "mountPath": "/etc/jwt", "readOnly": true}],
+         "readinessProbe": probe("/ping", 9000),
+         "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "imagePullPolicy": "IfNotPresent"},
+    ]);
+    json!({
+        "metadata": {"name": tenant, "namespace": space, "labels": labels},
+        "spec": {
+            "replicas": replicas, "selector": {"matchLabels": {"app": tenant}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "volumes": [{"name": "app", "emptyDir": {}},
+                                {"name": "php", "configMap": {"name": format!("{tenant}-php"), "defaultMode": 420}},
+                                {"name": "jwt", "secret": {"secretName": format!("{tenant}-jwt"), "defaultMode": 420}}],
+                    "containers": containers, "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
+                    "dnsPolicy": "ClusterFirst", "securityContext": {}, "imagePullSecrets": [{"name": "registry"}],
+                    "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+                        {"weight": 100, "podAffinityTerm": {"labelSelector": {"matchLabels": {"app": tenant}},
+                                                            "topologyKey": "kubernetes.io/hostname"}}]}},
+                    "schedulerName": "default-scheduler",
+                },
+            },
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
+            "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600,
+        },
+    })
+}
+
+fn create(
+    world: &mut World,
+    number: usize,
+    tenant: &str,
+    placement: &mut Placement,
+    lost: Option<&(&Recovered, String)>,
+) {
+    let now = world.now();
+    let chance = world.fate(&[tenant, "replicas"]);
+    let replicas: i64 = match chance {
+        c if c < 0.36 => 2,
+        c if c < 0.68 => 3,
+        c if c < 0.87 => 4,
+        c if c < 0.96 => 5,
+        _ => 6,
+    };
+    let tag = if number % 8 == 5 { "2.4.2" } else { "2.4.1" };
+    let born = past(now, hours(world, tenant, "born", 24.0 * 30.0, 24.0 * 140.0));
+    let rolled = past(now, hours(world, tenant, "rolled", 30.0, 24.0 * 20.0));
+    world.store.set_now(born);
+    let manager = match number % 11 {
+        4 => "argocd-controller",
+        8 => "kustomize-controller",
+        _ => "helm",
+    };
+    namespace(world, tenant, json!({"tenant": tenant, "app.kubernetes.io/part-of": "saas"}));
+    furnish(world, number, tenant, manager);
+    let autoscaled = number % 9 == 6;
+    let mut object = deployment(tenant, tenant, replicas, tag);
+    owned_by(&mut object, tenant, manager);
+    map(&mut object, &["metadata", "annotations"]).insert("deployment.kubernetes.io/revision".to_owned(), "2".into());
+    let object = world.store.insert_by(Kind::DEPLOYMENT, object, manager);
+    previous(world, &object, past(rolled, SignedDuration::from_hours(24 * 9)).max(born));
+    budget(world, number, tenant, replicas);
+    if autoscaled {
+        autoscaler(world, tenant, replicas);
+    }
+    let demand = if autoscaled {
+        // Just what makes this replica count the autoscaler's own choice.
+        Demand { requests: (120.0 * (replicas as f64 - 0.5) - 18.0 * replicas as f64) / 38.0, swing: 0.05 }
+    } else {
+        Demand { requests: replicas as f64 * (0.6 + 2.4 * world.fate(&[tenant, "demand"])), swing: 0.35 }
+    };
+    world.usage.demand(tenant, tenant, demand);
+    let mut mine = BTreeMap::new();
+    let jitter = (world.fate(&[tenant, "place"]) * 1000.0) as usize;
+    settle_deployment(world, &object, 2, born, rolled, |world, set, index| {
+        let key = index.to_string();
+        let pod = controllers::pod_from_template(set, &set["spec"]["template"], &format!("{tenant}{key}"));
+        let mut since = rolled.checked_add(SignedDuration::from_secs(9 * index as i64)).unwrap_or(rolled);
+        let mut node = placement.place(&mut mine, jitter, |_| true);
+        if let Some((recovered, dead)) = lost
+            && node.as_ref() == Some(dead)
+        {
+            // It was on the node that died: 48 s and five minutes later it was made anew, elsewhere.
+            give_back(placement, &mut mine, dead);
+            since = past(now, recovered.died.0).checked_add(SignedDuration::from_secs(349)).unwrap_or(since);
+            let doubled = world.fate(&[tenant, &key, "doubled"]) < recovered.doubled && index > 0;
+            let there: Vec<String> = mine.keys().filter(|other| *other != dead).cloned().collect();
+            node = if doubled && !there.is_empty() {
+                let again = there[jitter % there.len()].clone();
+                placement.place(&mut BTreeMap::new(), jitter, |other| other == again)
+            } else {
+                placement.place(&mut mine, jitter, |other| other != dead)
+            };
+            if let Some(node) = &node {
+                *mine.entry(node.clone()).or_default() += usize::from(doubled);
+            }
+        }
+        (pod, node, since)
+    });
+    world.store.set_now(now);
+}
+
+fn give_back(placement: &mut Placement, mine: &mut BTreeMap<String, usize>, node: &str) {
+    mine.remove(node);
+    if let Some((_, pods)) = placement.nodes.iter_mut().find(|(other, _)| other == node) {
+        *pods -= 1;
+    }
+}
+
+/// Marks an object as its GitOps controller does.
+fn owned_by(object: &mut Value, tenant: &str, manager: &str) {
+    let (labels, annotations): (Vec<(&str, String)>, Vec<(&str, String)>) = match manager {
+        "argocd-controller" => (
+            vec![("app.kubernetes.io/instance", tenant.to_owned())],
+            vec![("argocd.argoproj.io/tracking-id", format!("{tenant}:apps/Deployment:{tenant}/{tenant}"))],
+        ),
+        "kustomize-controller" => (
+            vec![
+                ("kustomize.toolkit.fluxcd.io/name", "tenants".to_owned()),
+                ("kustomize.toolkit.fluxcd.io/namespace", "flux-system".to_owned()),
+            ],
+            vec![],
+        ),
+        _ => (
+            vec![("app.kubernetes.io/managed-by", "Helm".to_owned())],
+            vec![("meta.helm.sh/release-name", tenant.to_owned()), ("meta.helm.sh/release-namespace", tenant.to_owned())],
+        ),
+    };
+    for (field, entries) in [("labels", labels), ("annotations", annotations)] {
+        for (key, value) in entries {
+            map(object, &["metadata", field]).insert(key.to_owned(), value.into());
+        }
+    }
+}
+
+fn furnish(world: &mut World, number: usize, tenant: &str, manager: &str) {
+    let labels = json!({"app": tenant, "app.kubernetes.io/part-of": "saas", "tenant": tenant});
+    let mut put = |kind, called: &str, mut object: Value| {
+        set(&mut object, &["metadata"], json!({"name": called, "namespace": tenant, "labels": labels}));
+        world.store.insert_by(kind, object, manager);
+    };
+    put(
+        Kind::CONFIG_MAP,
+        &format!("{tenant}-env"),
+        json!({"data": {"APP_ENV": "prod", "DATABASE_HOST": "service-proxysql.database.svc", "DATABASE_PORT": "3306",
+                        "DATABASE_NAME": tenant, "TENANT": tenant}}),
+    );
+    put(
+        Kind::CONFIG_MAP,
+        &format!("{tenant}-php"),
+        json!({"data": {"www.conf": "[www]\nlisten = 9000\npm = dynamic\npm.max_children = 8\npm.start_servers = 2\n\
+                pm.min_spare_servers = 1\npm.max_spare_servers = 3\npm.max_requests = 500\npm.status_path = /fpm-status\n\
+                ping.path = /ping\n"}}),
+    );
+    put(
+        Kind::CONFIG_MAP,
+        &format!("{tenant}-nginx"),
+        json!({"data": {"default.conf": "server {\n  listen 8080;\n  root /var/www/app/public;\n  location / {\n    \
+                try_files $uri /index.php$is_args$args;\n  }\n  location ~ \\.php$ {\n    fastcgi_pass 127.0.0.1:9000;\n  }\n}\n"}}),
+    );
+    put(
+        Kind::SECRET,
+        &format!("{tenant}-jwt"),
+        json!({"type": "Opaque", "data": {"private.pem": "bm90IGEga2V5", "public.pem": "bm90IGEga2V5"}}),
+    );
+    put(
+        Kind::SECRET,
+        "registry",
+        json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "eyJhdXRocyI6e319"}}),
+    );
+    let address = format!("10.{}.{}.{}", 97 + number / 62_500, (number / 250) % 250, 2 + number % 250);
+    put(
+        Kind::SERVICE,
+        tenant,
+        json!({"spec": {"clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
+                        "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
+                        "selector": {"app": tenant}, "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack",
+                        "internalTrafficPolicy": "Cluster"},
+               "status": {"loadBalancer": {}}}),
+    );
+    put(
+        Kind::INGRESS,
+        tenant,
+        json!({"spec": {"ingressClassName": "nginx",
+                        "rules": [{"host": format!("{tenant}.saas.example"), "http": {"paths": [
+                            {"path": "/", "pathType": "Prefix",
+                             "backend": {"service": {"name": tenant, "port": {"name": "http"}}}}]}}],
+                        "tls": [{"hosts": [format!("{tenant}.saas.example")], "secretName": format!("{tenant}-tls")}]},
+               "status": {"loadBalancer": {"ingress": [{"ip": "192.168.10.9"}]}}}),
+    );
+}
+
+fn budget(world: &mut World, number: usize, tenant: &str, replicas: i64) {
+    let mut spec = json!({"selector": {"matchLabels": {"app": tenant}}});
+    match number % 10 {
+        3 => return,
+        // A budget that allows no eviction at all: it blocks every drain.
+        7 => spec["minAvailable"] = replicas.into(),
+        9 => spec["maxUnavailable"] = 1.into(),
+        _ => spec["minAvailable"] = 1.into(),
+    }
+    world.store.insert_by(Kind::DISRUPTION_BUDGET, json!({"metadata": {"name": tenant, "namespace": tenant}, "spec": spec}), "helm");
+}
+
+fn autoscaler(world: &mut World, tenant: &str, replicas: i64) {
+    let object = json!({
+        "metadata": {"name": tenant, "namespace": tenant},
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": tenant, "apiVersion": "apps/v1"},
+                 "minReplicas": 2, "maxReplicas": replicas + 3,
+                 "metrics": [{"type": "Resource", "resource": {"name": "cpu",
+                              "target": {"type": "Utilization", "averageUtilization": 80}}}]},
+        "status": {"currentReplicas": replicas, "desiredReplicas": replicas, "currentMetrics": null},
+    });
+    world.store.insert_by(Kind::AUTOSCALER, object, "helm");
+}
+
+/// The ReplicaSet of the release before, kept for a rollback.
+fn previous(world: &mut World, deployment: &Value, created: Timestamp) {
+    let now = world.now();
+    world.store.set_now(created);
+    let mut older: Value = deployment.clone();
+    for container in older["spec"]["template"]["spec"]["containers"].as_array_mut().into_iter().flatten() {
+        if container["name"] == "php-fpm" {
+            container["image"] = format!("{APP_IMAGE}:2.4.0").into();
+        }
+    }
+    let set = controllers::new_replica_set(&older, 1, 0);
+    let set = world.store.insert(Kind::REPLICA_SET, set);
+    world.store.update_status(Kind::REPLICA_SET, text(&set["metadata"]["namespace"]), name(&set), "kube-controller-manager", |set| {
+        set["status"] = json!({"replicas": 0, "terminatingReplicas": 0, "observedGeneration": 1});
+    });
+    world.store.set_now(now);
+}
+
+/// Creates the ReplicaSet and the pods of a Deployment that was rolled out at `rolled`, all as they stand when
+/// nothing has happened since. `pod` gives each pod, its node (None: it stays pending) and since when it runs.
+pub(super) fn settle_deployment(
+    world: &mut World,
+    deployment: &Object,
+    revision: i64,
+    born: Timestamp,
+    rolled: Timestamp,
+    mut pod: impl FnMut(&mut World, &Value, usize) -> (Value, Option<String>, Timestamp),
+) {
+    let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
+    let (space, called) = (text(&deployment["metadata"]["namespace"]), name(deployment));
+    world.store.set_now(rolled);
+    let set = world.store.insert(Kind::REPLICA_SET, controllers::new_replica_set(deployment, revision, replicas));
+    let mut placed = 0;
+    for index in 0..usize::try_from(replicas).unwrap_or(0) {
+        let (mut object, node, since) = pod(world, &set, index);
+        crate::demo::value::set(&mut object, &["metadata", "generateName"], format!("{}-", name(&set)).into());
+        settle_pod(world, object, node.as_deref(), since);
+        placed += i64::from(node.is_some());
+    }
+    let done = rolled.checked_add(SignedDuration::from_secs(40)).unwrap_or(rolled);
+    world.store.set_now(done);
+    world.store.update_status(Kind::REPLICA_SET, space, name(&set), "kube-controller-manager", |set| {
+        set["status"] = json!({"replicas": replicas, "fullyLabeledReplicas": replicas, "readyReplicas": placed,
+            "availableReplicas": placed, "terminatingReplicas": 0, "observedGeneration": 1});
+    });
+    world.store.update_status(Kind::DEPLOYMENT, space, called, "kube-controller-manager", |deployment| {
+        deployment["status"] = controllers::settled_status(replicas, name(&set), born, done);
+    });
+}
+
+/// Stores a pod that has run on the node since `since`; without a node it is stored as just created.
+pub(super) fn settle_pod(world: &mut World, object: Value, node: Option<&str>, since: Timestamp) {
+    world.store.set_now(since);
+    let pod = world.store.insert(Kind::POD, object);
+    let Some(node) = node else { return };
+    let host = world.kubelet.host_address(node);
+    let address = world.kubelet.address(node);
+    for container in list(&pod["spec"]["containers"]) {
+        world.kubelet.fetch(node, text(&container["image"]));
+    }
+    let labels: Vec<(String, Value)> = world
+        .store
+        .get(Kind::NODE, "", node)
+        .into_iter()
+        .flat_map(|node| {
+            ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"]
+                .into_iter()
+                .filter_map(|key| Some((key.to_owned(), node["metadata"]["labels"].get(key)?.clone())))
+        })
+        .collect();
+    let after = |seconds: i64| since.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(since);
+    let (started, ready) = (after(3), after(7));
+    let restarts = restarts(world, &pod, since);
+    world.store.set_now(ready);
+    world.store.update_status(Kind::POD, text(&pod["metadata"]["namespace"]), name(&pod), "kubelet", |pod| {
+        bind(pod, node, labels, since);
+        kubelet::admit(pod, &host, since);
+        kubelet::start(pod, &address, started, &|_| false);
+        for index in 0..list(&pod["spec"]["containers"]).count() {
+            kubelet::become_ready(pod, index, ready);
+        }
+        if let Some((count, killed)) = restarts {
+            restarted(pod, count, killed);
+        }
+    });
+}
+
+/// Some pods of tenants met their memory limit once: how often, and when last.
+fn restarts(world: &World, pod: &Value, since: Timestamp) -> Option<(i64, Timestamp)> {
+    let id = text(&pod["metadata"]["uid"]);
+    let tenant = pod["metadata"]["labels"]["tenant"].is_string();
+    let age = world.epoch.duration_since(since).as_secs();
+    if !tenant || age < 86_400 || world.fate(&[id, "restarts"]) > 0.06 {
+        return None;
+    }
+    let count = 1 + (world.fate(&[id, "count"]) * 3.0) as i64;
+    let after = (age as f64 * (0.1 + 0.8 * world.fate(&[id, "killed"]))) as i64;
+    Some((count, since.checked_add(SignedDuration::from_secs(after)).ok()?))
+}
+
+fn restarted(pod: &mut Value, count: i64, killed: Timestamp) {
+    let status = pod["status"]["containerStatuses"].as_array_mut();
+    let Some(status) = status.into_iter().flatten().find(|status| status["name"] == "php-fpm") else { return };
+    let before = status["state"]["running"]["startedAt"].clone();
+    let id = status["containerID"].clone();
+    let again = killed.checked_add(SignedDuration::from_secs(1)).unwrap_or(killed);
+    status["lastState"] = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled", "startedAt": before,
+        "finishedAt": stamp(killed), "containerID": id}});
+    status["state"] = json!({"running": {"startedAt": stamp(again)}});
+    status["restartCount"] = count.into();
+}
+
+/// The traces of the node that died and came back.
+fn came_back(world: &mut World, recovered: &Recovered, node: &str) {
+    let now = world.now();
+    let (died, back) = (past(now, recovered.died.0), past(now, recovered.back.0));
+    let by = |component, warning| Source { component, host: node, warning };
+    let lost = died.checked_add(SignedDuration::from_secs(48)).unwrap_or(died);
+    world.store.set_now(lost);
+    let Some(object) = world.store.get(Kind::NODE, "", node).cloned() else { return };
+    world.event(&object, by("node-controller", false), "NodeNotReady", &format!("Node {node} status is now: NodeNotReady"));
+    world.store.set_now(back);
+    let boot = world.store.new_uid();
+    world.event(&object, by("kubelet", false), "Starting", "Starting kubelet.");
+    let message = format!("Node {node} has been rebooted, boot id: {boot}");
+    world.event(&object, by("kubelet", true), "Rebooted", &message);
+    world.event(&object, by("kubelet", false), "NodeReady", &format!("Node {node} status is now: NodeReady"));
+    world.store.update_status(Kind::NODE, "", node, "kubelet", |node| {
+        set(node, &["status", "nodeInfo", "bootID"], boot.into());
+        for condition in node["status"]["conditions"].as_array_mut().into_iter().flatten() {
+            condition["lastTransitionTime"] = stamp(back).into();
+        }
+    });
+    world.store.set_now(now);
+}

@@ -1,0 +1,167 @@
+//! From the cluster to the snapshot: every source is followed, converted and folded, and each change is published.
+//!
+//! Entered by the cockpit and the command line. One task a kind of object follows it (`source`), one feels the API
+//! server's pulse (`probe`), one folds what they say into the snapshot and publishes it, at once and then at most
+//! ten times a second. Nothing here writes to the cluster, and foreign types end at [`convert`].
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, JoinSet},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    cluster::{Observation, Seen, Snapshot, Tenancy},
+    wire::Wire,
+};
+
+mod clock;
+pub mod convert;
+mod event;
+mod list;
+mod log;
+mod probe;
+mod read;
+mod slim;
+mod source;
+mod tenant;
+
+use clock::Clock;
+use convert::Kind;
+pub use log::follow_log;
+use probe::Link;
+use source::Subject;
+pub use tenant::tenant_events;
+
+/// The label on everything wheelhouse itself keeps in the cluster.
+const OURS: &str = "app.kubernetes.io/managed-by=wheelhouse";
+/// Reports on their way to the snapshot; when they are this many, the sources wait.
+const UNDERWAY: usize = 4096;
+/// Reports folded before the next look at the clock.
+const BATCH: usize = 1024;
+
+/// What is observed, and how often.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Which workloads are tenants.
+    pub tenancy: Tenancy,
+    /// The namespace of journals and leases.
+    pub journal_namespace: String,
+    /// Only this namespace's objects; `None`: the whole cluster's.
+    pub namespace: Option<String>,
+    /// How often measurements are read.
+    pub metrics_every: Duration,
+    /// How often the API server's pulse is felt.
+    pub probe_every: Duration,
+    /// Between two publications there is at least this.
+    pub publish_at_most_every: Duration,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self {
+            tenancy: Tenancy::default(),
+            journal_namespace: "wheelhouse".into(),
+            namespace: None,
+            metrics_every: Duration::from_secs(15),
+            probe_every: Duration::from_secs(5),
+            publish_at_most_every: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Observes the cluster until the task is aborted. The first value is there at once: empty, in state `Connecting`,
+/// with context and server filled in. Whatever the network does, the task neither ends nor panics.
+pub fn observe(wire: Wire, scope: Scope) -> (watch::Receiver<Arc<Snapshot>>, JoinHandle<()>) {
+    let clock = Clock::default();
+    let mut first = Snapshot::new(scope.tenancy.clone());
+    first.api = probe::unseen(&wire);
+    first.at = clock.now();
+    let (publish, receiver) = watch::channel(Arc::new(first.clone()));
+    let task = tokio::spawn(async move {
+        let (tell, reports) = mpsc::channel(UNDERWAY);
+        // Dropped with this task, and all sources with it.
+        let _sources = sources(&wire, &scope, &clock, tell);
+        fold(first, reports, publish, scope.publish_at_most_every, &clock).await;
+    });
+    (receiver, task)
+}
+
+fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observation>) -> JoinSet<()> {
+    let (link, heard) = watch::channel(Link::default());
+    let subject = |namespace: Option<&String>| Subject {
+        wire: wire.clone(),
+        clock: clock.clone(),
+        link: heard.clone(),
+        namespace: namespace.cloned(),
+        labels: "",
+        fields: String::new(),
+    };
+    let scoped = || subject(scope.namespace.as_ref());
+    let ours = || Subject { labels: OURS, ..subject(Some(&scope.journal_namespace)) };
+    let namespaces = Subject {
+        fields: scope.namespace.as_ref().map(|n| format!("metadata.name={n}")).unwrap_or_default(),
+        ..subject(None)
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(probe::probe(wire.clone(), clock.clone(), scope.probe_every, tell.clone(), link));
+    follow::<convert::Nodes>(&mut tasks, subject(None), &tell, Observation::Node);
+    follow::<convert::Namespaces>(&mut tasks, namespaces, &tell, Observation::Namespace);
+    follow::<convert::ReplicaSets>(&mut tasks, scoped(), &tell, Observation::ReplicaSet);
+    follow::<convert::Deployments>(&mut tasks, scoped(), &tell, Observation::Deployment);
+    follow::<convert::StatefulSets>(&mut tasks, scoped(), &tell, Observation::StatefulSet);
+    follow::<convert::Pods>(&mut tasks, scoped(), &tell, Observation::Pod);
+    follow::<convert::Services>(&mut tasks, scoped(), &tell, Observation::Service);
+    follow::<convert::Autoscalers>(&mut tasks, scoped(), &tell, Observation::Autoscaler);
+    follow::<convert::Budgets>(&mut tasks, scoped(), &tell, Observation::Budget);
+    follow::<convert::Leases>(&mut tasks, ours(), &tell, Observation::Lease);
+    follow::<convert::Journals>(&mut tasks, ours(), &tell, Observation::Journal);
+    let every = scope.metrics_every;
+    tasks.spawn(list::poll::<convert::PodUsages, _>(scoped(), every, tell.clone(), Observation::Usage));
+    tasks.spawn(list::poll::<convert::NodeUsages, _>(subject(None), every, tell, Observation::NodeUsage));
+    tasks
+}
+
+fn follow<K: Kind>(
+    tasks: &mut JoinSet<()>,
+    subject: Subject,
+    tell: &mpsc::Sender<Observation>,
+    wrap: fn(Seen<K::Key, K::Value>) -> Observation,
+) {
+    tasks.spawn(source::follow::<K, Observation>(subject, tell.clone(), wrap));
+}
+
+/// Folds reports into the snapshot and publishes what changed: the first change at once, later ones at most every
+/// `pace`, all that has come by then in one.
+async fn fold(
+    mut snapshot: Snapshot,
+    mut reports: mpsc::Receiver<Observation>,
+    publish: watch::Sender<Arc<Snapshot>>,
+    pace: Duration,
+    clock: &Clock,
+) {
+    let mut ready = Vec::with_capacity(BATCH);
+    let (mut changed, mut next) = (false, Instant::now());
+    loop {
+        tokio::select! {
+            count = reports.recv_many(&mut ready, BATCH) => {
+                if count == 0 {
+                    // Cannot be while the sources live; the last snapshot stays.
+                    return std::future::pending().await;
+                }
+                for report in ready.drain(..) {
+                    changed |= snapshot.observe(report);
+                }
+            }
+            () = sleep_until(next), if changed => {}
+        }
+        if changed && Instant::now() >= next {
+            snapshot.revision += 1;
+            snapshot.at = clock.now();
+            publish.send_replace(Arc::new(snapshot.clone()));
+            (changed, next) = (false, Instant::now() + pace);
+        }
+    }
+}

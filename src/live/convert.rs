@@ -1,0 +1,308 @@
+//! Foreign objects become ours: JSON text of one Kubernetes object in, a type of `cluster` out.
+//!
+//! Called by the sources for every object they read, by the benchmarks, and by tests with recorded replies. Pure: no
+//! IO, no clock. A text that cannot be read gives an [`Unreadable`] naming the object, never a panic, and never costs
+//! the other objects of its list.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    hash::Hash,
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use super::slim::{self, IntOrText, Quantities};
+use crate::cluster::{
+    Amounts, Autoscaler, Budget, Cpu, Journal, Key, KubeEvent, Labels, Lease, Memory, Node, NodeName,
+    NodeUsage, Pod, PodSpec, ReplicaSet, ResourceVersion, Service, Usage, Workload, quantity,
+};
+
+mod labels;
+mod node;
+mod pod;
+mod policy;
+mod record;
+mod workload;
+
+/// Where a kind of object is found in the API, and how people call it.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource {
+    /// API group, empty for the core.
+    pub group: &'static str,
+    /// Version.
+    pub version: &'static str,
+    /// Name in paths and rules, such as `pods`.
+    pub plural: &'static str,
+    /// One of them, for people.
+    pub singular: &'static str,
+    /// It lives in namespaces.
+    pub namespaced: bool,
+}
+
+impl Resource {
+    /// The path of the collection, in one namespace or in all.
+    pub fn path(&self, namespace: Option<&str>) -> String {
+        let Self { group, version, plural, .. } = self;
+        let root =
+            if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+        match namespace.filter(|_| self.namespaced) {
+            Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),
+            None => format!("{root}/{plural}"),
+        }
+    }
+
+    /// The resource as role-based access control writes it, such as `poddisruptionbudgets.policy`.
+    pub fn rule(&self) -> String {
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+    }
+}
+
+/// A kind of object: where it is, and what its text means.
+pub trait Kind: Send + 'static {
+    /// What tells the objects of this kind apart.
+    type Key: Ord + Clone + Send + 'static;
+    /// What is kept of an object.
+    type Value: Send + 'static;
+    /// Where it is found.
+    const RESOURCE: Resource;
+
+    /// Its key, from namespace (empty for cluster-wide kinds) and name.
+    fn key(namespace: &str, name: &str) -> Self::Key;
+
+    /// Reads one object.
+    fn read(text: &str, interner: &mut Interner) -> Result<Object<Self::Key, Self::Value>, Unreadable>;
+}
+
+/// One object, read.
+#[derive(Clone, Debug)]
+pub struct Object<K, V> {
+    /// Which one.
+    pub key: K,
+    /// `metadata.resourceVersion`; empty for measurements.
+    pub version: ResourceVersion,
+    /// What is kept of it.
+    pub value: V,
+}
+
+/// An object that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// `metadata.namespace`, as far as it is known.
+    pub namespace: String,
+    /// `metadata.name`, as far as it is known.
+    pub name: String,
+    /// `metadata.resourceVersion`, as far as it is known.
+    pub version: Option<ResourceVersion>,
+    /// What is wrong with it, where.
+    pub why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.name.is_empty() { "without a name" } else { &self.name };
+        write!(f, "{name}: {}", self.why)
+    }
+}
+
+/// Keeps one copy of what many objects carry: pod templates, label sets, names.
+///
+/// Ten thousand pods of two thousand tenants have two thousand different templates.
+#[derive(Debug, Default)]
+pub struct Interner {
+    texts: Table<str>,
+    labels: Table<BTreeMap<String, String>>,
+    specs: Table<PodSpec>,
+}
+
+impl Interner {
+    /// The shared copy of a text.
+    pub fn text(&mut self, text: &str) -> Arc<str> {
+        match self.texts.kept.get(text) {
+            Some(kept) => kept.clone(),
+            None => self.texts.keep(text.into()),
+        }
+    }
+
+    /// The shared copy of a set of labels.
+    pub fn labels(&mut self, labels: BTreeMap<String, String>) -> Labels {
+        match self.labels.kept.get(&labels) {
+            Some(kept) => kept.clone(),
+            None => self.labels.keep(Arc::new(labels)),
+        }
+    }
+
+    /// The shared copy of a pod template.
+    pub fn spec(&mut self, spec: PodSpec) -> Arc<PodSpec> {
+        match self.specs.kept.get(&spec) {
+            Some(kept) => kept.clone(),
+            None => self.specs.keep(Arc::new(spec)),
+        }
+    }
+
+    /// How many different pod templates are kept.
+    pub fn templates(&self) -> usize {
+        self.specs.kept.len()
+    }
+}
+
+#[derive(Debug)]
+struct Table<T: ?Sized + Hash + Eq> {
+    kept: HashSet<Arc<T>>,
+    sweep_at: usize,
+}
+
+impl<T: ?Sized + Hash + Eq> Default for Table<T> {
+    fn default() -> Self {
+        Self { kept: HashSet::new(), sweep_at: 1024 }
+    }
+}
+
+impl<T: ?Sized + Hash + Eq> Table<T> {
+    /// Keeps a new copy; from time to time lets go of those nobody else holds any more.
+    fn keep(&mut self, new: Arc<T>) -> Arc<T> {
+        if self.kept.len() >= self.sweep_at {
+            self.kept.retain(|kept| Arc::strong_count(kept) > 1);
+            self.sweep_at = (self.kept.len() * 2).max(1024);
+        }
+        self.kept.insert(new.clone());
+        new
+    }
+}
+
+/// Declares the kinds: where each is found, its key, and what reads it.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $value:ty, $group:literal $version:literal $plural:literal $singular:literal
+        $scope:ident, $read:path;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $kind;
+
+        impl Kind for $kind {
+            type Key = kinds!(@key $scope);
+            type Value = $value;
+            const RESOURCE: Resource = Resource {
+                group: $group,
+                version: $version,
+                plural: $plural,
+                singular: $singular,
+                namespaced: kinds!(@namespaced $scope),
+            };
+
+            fn key(namespace: &str, name: &str) -> Self::Key {
+                kinds!(@make $scope namespace name)
+            }
+
+            fn read(text: &str, interner: &mut Interner) -> Result<Object<Self::Key, $value>, Unreadable> {
+                parse(text, |slim| $read(slim, interner))
+            }
+        }
+    )+};
+    (@key namespaced) => { Key };
+    (@key node) => { NodeName };
+    (@key cluster) => { Arc<str> };
+    (@namespaced namespaced) => { true };
+    (@namespaced $other:ident) => { false };
+    (@make namespaced $namespace:ident $name:ident) => { Key::new($namespace, $name) };
+    (@make $other:ident $namespace:ident $name:ident) => {{
+        let _ = $namespace;
+        $name.into()
+    }};
+}
+
+kinds! {
+    /// Nodes.
+    Nodes: Node, "" "v1" "nodes" "node" node, node::node;
+    /// Pods.
+    Pods: Pod, "" "v1" "pods" "pod" namespaced, pod::pod;
+    /// Deployments.
+    Deployments: Workload, "apps" "v1" "deployments" "deployment" namespaced, workload::deployment;
+    /// StatefulSets.
+    StatefulSets: Workload, "apps" "v1" "statefulsets" "statefulset" namespaced, workload::stateful_set;
+    /// ReplicaSets.
+    ReplicaSets: ReplicaSet, "apps" "v1" "replicasets" "replicaset" namespaced, workload::replica_set;
+    /// Services.
+    Services: Service, "" "v1" "services" "service" namespaced, policy::service;
+    /// HorizontalPodAutoscalers.
+    Autoscalers: Autoscaler, "autoscaling" "v2" "horizontalpodautoscalers" "horizontalpodautoscaler" namespaced,
+        policy::autoscaler;
+    /// PodDisruptionBudgets.
+    Budgets: Budget, "policy" "v1" "poddisruptionbudgets" "poddisruptionbudget" namespaced, policy::budget;
+    /// Namespaces and their labels.
+    Namespaces: Labels, "" "v1" "namespaces" "namespace" cluster, record::namespace;
+    /// Leases of wheelhouse.
+    Leases: Lease, "coordination.k8s.io" "v1" "leases" "lease" namespaced, record::lease;
+    /// Journals of wheelhouse.
+    Journals: Journal, "" "v1" "configmaps" "configmap" namespaced, record::journal;
+    /// Kubernetes Events.
+    Events: KubeEvent, "" "v1" "events" "event" namespaced, record::event;
+    /// Measured use of pods.
+    PodUsages: Usage, "metrics.k8s.io" "v1beta1" "pods" "pod metric" namespaced, node::pod_usage;
+    /// Measured use of nodes.
+    NodeUsages: NodeUsage, "metrics.k8s.io" "v1beta1" "nodes" "node metric" node, node::node_usage;
+}
+
+/// What is wrong with an object, where: `status.capacity.cpu: ...`.
+type Fault = String;
+
+fn parse<S: DeserializeOwned, K, V>(
+    text: &str,
+    convert: impl FnOnce(S) -> Result<Object<K, V>, Fault>,
+) -> Result<Object<K, V>, Unreadable> {
+    let read = serde_json::from_str(text).map_err(|e| e.to_string()).and_then(convert);
+    read.map_err(|why| {
+        let stub = serde_json::from_str::<slim::Stub>(text).unwrap_or_default().metadata;
+        let version =
+            Some(stub.resource_version.as_str().into()).filter(|_| !stub.resource_version.is_empty());
+        Unreadable { namespace: stub.namespace, name: stub.name, version, why }
+    })
+}
+
+fn named(name: &str) -> Result<&str, Fault> {
+    if name.is_empty() { Err("metadata.name is missing".into()) } else { Ok(name) }
+}
+
+fn key_of(meta: &slim::Meta, interner: &mut Interner) -> Result<Key, Fault> {
+    if meta.namespace.is_empty() {
+        return Err("metadata.namespace is missing".into());
+    }
+    Ok(Key::new(interner.text(&meta.namespace), named(&meta.name)?))
+}
+
+fn created(at: Option<Timestamp>) -> Result<Timestamp, Fault> {
+    at.ok_or_else(|| "metadata.creationTimestamp is missing".into())
+}
+
+/// The shared copy of a text that may be absent.
+fn given(text: &str, interner: &mut Interner) -> Option<Arc<str>> {
+    if text.is_empty() { None } else { Some(interner.text(text)) }
+}
+
+/// A count: below zero it is nothing.
+fn count(number: i64) -> u32 {
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
+}
+
+fn amount(name: &str, given: &IntOrText, unit: u64) -> Result<u64, Fault> {
+    let parsed = match given {
+        IntOrText::Int(number) => quantity::parse(&number.to_string(), unit),
+        IntOrText::Text(text) => quantity::parse(text, unit),
+    };
+    parsed.map_err(|e| format!("{name}: {e}"))
+}
+
+fn amounts(quantities: &Quantities) -> Result<Amounts, Fault> {
+    let mut amounts = Amounts::default();
+    for (name, given) in quantities {
+        match name.as_str() {
+            "cpu" => amounts.cpu = Some(Cpu(amount(name, given, 1000)?)),
+            "memory" => amounts.memory = Some(Memory(amount(name, given, 1)?)),
+            _ => {
+                amounts.other.insert(name.clone(), amount(name, given, 1)?);
+            }
+        }
+    }
+    Ok(amounts)
+}

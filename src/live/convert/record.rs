@@ -1,0 +1,68 @@
+//! Namespaces, Kubernetes Events, and what wheelhouse itself has left in the cluster.
+
+use std::sync::Arc;
+
+use super::{Fault, Interner, Object, created, given, key_of, named};
+use crate::{
+    cluster::{Journal, Key, KubeEvent, Labels, Lease},
+    live::slim,
+};
+
+pub(super) fn namespace(
+    slim: slim::Namespace,
+    interner: &mut Interner,
+) -> Result<Object<Arc<str>, Labels>, Fault> {
+    let meta = slim.metadata;
+    let key = named(&meta.name)?.into();
+    Ok(Object { key, version: meta.resource_version.into(), value: interner.labels(meta.labels) })
+}
+
+pub(super) fn lease(slim: slim::Lease, interner: &mut Interner) -> Result<Object<Key, Lease>, Fault> {
+    let slim::Lease { metadata: meta, spec } = slim;
+    let key = key_of(&meta, interner)?;
+    let version = meta.resource_version.as_str().into();
+    let value = Lease {
+        key: key.clone(),
+        resource_version: meta.resource_version.into(),
+        holder: given(&spec.holder_identity, interner),
+        run: meta.annotations.run.map(Arc::from),
+        acquired: spec.acquire_time,
+        renewed: spec.renew_time,
+        seconds: spec.lease_duration_seconds,
+        transitions: spec.lease_transitions,
+    };
+    Ok(Object { key, version, value })
+}
+
+pub(super) fn journal(slim: slim::ConfigMap, interner: &mut Interner) -> Result<Object<Key, Journal>, Fault> {
+    let slim::ConfigMap { metadata: meta, data } = slim;
+    let key = key_of(&meta, interner)?;
+    let version = meta.resource_version.as_str().into();
+    let value = Journal {
+        key: key.clone(),
+        resource_version: meta.resource_version.into(),
+        created: created(meta.creation_timestamp)?,
+        plan: data.plan.into(),
+        events: data.events.into(),
+    };
+    Ok(Object { key, version, value })
+}
+
+pub(super) fn event(slim: slim::Event, interner: &mut Interner) -> Result<Object<Key, KubeEvent>, Fault> {
+    let meta = &slim.metadata;
+    let key = key_of(meta, interner)?;
+    let series = slim.series.unwrap_or_default();
+    // Old clients write the timestamps and the count, newer ones `eventTime` and `series`.
+    let at = series.last_observed_time.or(slim.last_timestamp).or(slim.event_time).or(slim.first_timestamp);
+    let about = &slim.involved_object;
+    let namespace = if about.namespace.is_empty() { &meta.namespace } else { &about.namespace };
+    let value = KubeEvent {
+        at: at.or(meta.creation_timestamp).ok_or("it has no time")?,
+        warning: slim.r#type == "Warning",
+        reason: interner.text(&slim.reason),
+        object: (interner.text(&about.kind), Key::new(interner.text(namespace), about.name.as_str())),
+        message: interner.text(&slim.message),
+        count: slim.count.max(series.count).max(1),
+    };
+    Ok(Object { key, version: slim.metadata.resource_version.into(), value })
+}

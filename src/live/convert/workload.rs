@@ -1,0 +1,127 @@
+//! Deployments, StatefulSets, ReplicaSets, and who else writes their replicas.
+
+use std::sync::Arc;
+
+use super::{Fault, Interner, Object, count, created, key_of, labels, named, pod};
+use crate::{
+    cluster::{Counts, GitOps, Key, ReplicaSet, Workload, WorkloadKey, WorkloadKind, image_tag},
+    live::slim,
+};
+
+pub(super) fn deployment(
+    slim: slim::Workload,
+    interner: &mut Interner,
+) -> Result<Object<Key, Workload>, Fault> {
+    workload(WorkloadKind::Deployment, slim, interner)
+}
+
+pub(super) fn stateful_set(
+    slim: slim::Workload,
+    interner: &mut Interner,
+) -> Result<Object<Key, Workload>, Fault> {
+    workload(WorkloadKind::StatefulSet, slim, interner)
+}
+
+fn workload(
+    kind: WorkloadKind,
+    slim: slim::Workload,
+    interner: &mut Interner,
+) -> Result<Object<Key, Workload>, Fault> {
+    let slim::Workload { metadata: meta, spec, status } = slim;
+    if meta.namespace.is_empty() {
+        return Err("metadata.namespace is missing".into());
+    }
+    let key = Key::new(interner.text(&meta.namespace), interner.text(named(&meta.name)?));
+    let stuck = status
+        .conditions
+        .iter()
+        .find(|c| c.r#type == "Progressing" && c.status == "False" && c.reason == "ProgressDeadlineExceeded");
+    // A StatefulSet whose two revisions are the same is of one template, whatever its count of updated pods says.
+    let of_one_template =
+        !status.update_revision.is_empty() && status.update_revision == status.current_revision;
+    let gitops = gitops(&meta, interner);
+    let version = meta.resource_version.as_str().into();
+    let value = Workload {
+        key: WorkloadKey { kind, key: key.clone() },
+        uid: meta.uid.into(),
+        resource_version: meta.resource_version.into(),
+        labels: interner.labels(meta.labels),
+        created: created(meta.creation_timestamp)?,
+        generation: meta.generation,
+        observed_generation: status.observed_generation,
+        desired: count(spec.replicas.unwrap_or(1)),
+        selector: labels::selector(spec.selector)?,
+        template_labels: interner.labels(spec.template.metadata.labels),
+        template: pod::interned(spec.template.spec, interner)?,
+        paused: spec.paused,
+        counts: Counts {
+            total: status.replicas,
+            updated: if of_one_template { status.replicas } else { status.updated_replicas },
+            ready: status.ready_replicas,
+            available: status.available_replicas,
+        },
+        stuck_since: stuck.and_then(|c| c.last_transition_time),
+        gitops,
+    };
+    Ok(Object { key, version, value })
+}
+
+pub(super) fn replica_set(
+    slim: slim::ReplicaSet,
+    interner: &mut Interner,
+) -> Result<Object<Key, ReplicaSet>, Fault> {
+    let slim::ReplicaSet { metadata: meta, spec } = slim;
+    let key = key_of(&meta, interner)?;
+    let owner = meta.owner_references.iter().find(|o| o.controller && o.kind == "Deployment");
+    let images = spec.template.spec.containers.iter();
+    let value = ReplicaSet {
+        key: key.clone(),
+        deployment: owner.map(|o| interner.text(&o.name)),
+        desired: count(spec.replicas.unwrap_or(1)),
+        selector: labels::selector(spec.selector)?,
+        revision: meta.annotations.revision.and_then(|r| r.parse().ok()).unwrap_or(0),
+        created: created(meta.creation_timestamp)?,
+        images: images.map(|c| (interner.text(&c.name), interner.text(image_tag(&c.image)))).collect(),
+    };
+    Ok(Object { key, version: meta.resource_version.into(), value })
+}
+
+/// Signs by which a tool that applies manifests is known: its field managers, as written by its releases.
+const TOOLS: [(&str, &[&str]); 3] = [
+    ("Argo CD", &["argocd-controller", "argocd-application-controller", "argocd-server"]),
+    ("Flux", &["kustomize-controller", "helm-controller"]),
+    ("Helm", &["helm"]),
+];
+
+/// Who owns the manifest: by label or annotation, or else by the field managers. Helm comes last: Argo CD and Flux
+/// install charts too, and are the ones that come back.
+fn gitops(meta: &slim::OwnedMeta, interner: &mut Interner) -> Option<GitOps> {
+    let label = |name: &str| meta.labels.get(name).filter(|v| !v.is_empty()).map(String::as_str);
+    let notes = &meta.annotations;
+    let managed_by = |tool: &str| label("app.kubernetes.io/managed-by") == Some(tool);
+    let owner = |tool: &str| -> Option<Option<&str>> {
+        match tool {
+            "Argo CD" => {
+                // `APP:GROUP/KIND:NAMESPACE/NAME`
+                let tracked = notes.argo_tracking.as_deref().and_then(|id| id.split(':').next());
+                tracked.or_else(|| label("argocd.argoproj.io/instance")).map(Some)
+            }
+            "Flux" => {
+                let name = label("kustomize.toolkit.fluxcd.io/name");
+                name.or_else(|| label("helm.toolkit.fluxcd.io/name")).map(Some)
+            }
+            _ => notes.helm_release.as_deref().map(Some).or_else(|| managed_by("Helm").then_some(None)),
+        }
+    };
+    // Whether each entry of a tool's field managers holds `spec.replicas`.
+    let entries = |managers: &[&str]| -> Vec<bool> {
+        let mine = meta.managed_fields.iter().filter(|m| managers.contains(&m.manager.as_str()));
+        mine.map(|m| m.fields.spec.replicas.is_some()).collect()
+    };
+    let named = TOOLS.iter().find_map(|(tool, managers)| owner(tool).map(|name| (tool, managers, name)));
+    let managing = || TOOLS.iter().find(|(_, managers)| !entries(managers).is_empty());
+    let (tool, managers, name) =
+        named.or_else(|| managing().map(|(tool, managers)| (tool, managers, None)))?;
+    let replicas = entries(managers).contains(&true);
+    Some(GitOps { tool: interner.text(tool), owner: name.map(Arc::from), replicas })
+}

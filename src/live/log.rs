@@ -1,0 +1,170 @@
+//! The log of one container, followed across broken connections and restarts of the container.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::{sync::mpsc, time::sleep};
+
+use super::read::{self, Fault, Next, encoded};
+use crate::{
+    cluster::{Key, LogLine},
+    wire::{SILENT_FOR, Wire},
+};
+
+/// Lines in one batch at most.
+const BATCH: usize = 1000;
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const SLOWEST_RETRY: Duration = Duration::from_secs(15);
+
+/// Follows a container's log from its last `tail` lines on, in batches of lines that came together. A connection that
+/// breaks or falls silent is taken up after the last line seen. An error is one sentence, said once; then the
+/// following goes on, unless the pod is gone. With `previous` the log of the last ended run of the container, which
+/// has an end. Text is passed on as it came, control sequences and all.
+pub fn follow_log(
+    wire: &Wire,
+    pod: &Key,
+    container: &str,
+    tail: u32,
+    previous: bool,
+) -> mpsc::Receiver<Result<Vec<LogLine>, String>> {
+    let (tell, receiver) = mpsc::channel(16);
+    let log = Log {
+        wire: wire.clone(),
+        path: format!(
+            "/api/v1/namespaces/{}/pods/{}/log?container={}&timestamps=true",
+            encoded(&pod.namespace),
+            encoded(&pod.name),
+            encoded(container)
+        ),
+        tail,
+        previous,
+        last: None,
+        at_last: 0,
+    };
+    tokio::spawn(async move {
+        tokio::select! {
+            () = log.run(&tell) => {}
+            () = tell.closed() => {}
+        }
+    });
+    receiver
+}
+
+struct Log {
+    wire: Wire,
+    path: String,
+    tail: u32,
+    previous: bool,
+    /// The time of the last line told.
+    last: Option<Timestamp>,
+    /// How many lines of that time have been told.
+    at_last: usize,
+}
+
+type Tell = mpsc::Sender<Result<Vec<LogLine>, String>>;
+
+impl Log {
+    async fn run(mut self, tell: &Tell) {
+        let (mut said, mut delay) = (String::new(), FIRST_RETRY);
+        loop {
+            let before = (self.last, self.at_last);
+            let outcome = self.once(tell).await;
+            if tell.is_closed() || self.previous && outcome.is_ok() {
+                return;
+            }
+            if (self.last, self.at_last) != before {
+                said.clear();
+                delay = FIRST_RETRY;
+            }
+            if let Err(fault) = outcome {
+                let gone = fault.code == 404;
+                if fault.why != said {
+                    said = fault.why.clone();
+                    if tell.send(Err(fault.why)).await.is_err() {
+                        return;
+                    }
+                }
+                if gone || self.previous {
+                    return;
+                }
+            }
+            sleep(delay).await;
+            delay = (delay * 2).min(SLOWEST_RETRY);
+        }
+    }
+
+    async fn once(&mut self, tell: &Tell) -> Result<(), Fault> {
+        let from = match (self.previous, self.last) {
+            (true, _) => format!("&previous=true&tailLines={}", self.tail),
+            (false, None) => format!("&follow=true&tailLines={}", self.tail),
+            (false, Some(last)) => {
+                // Whole seconds: what is read twice is left out below.
+                let second = Timestamp::from_second(last.as_second()).unwrap_or(last);
+                format!("&follow=true&sinceTime={}", encoded(&second.to_string()))
+            }
+        };
+        let (last, seen) = (self.last, self.at_last);
+        let mut skip = seen;
+        let mut lines = read::open(&self.wire, &format!("{}{from}", self.path)).await?;
+        loop {
+            let mut batch = Vec::new();
+            match lines.next(SILENT_FOR).await? {
+                Next::Line(line) | Next::Rest(line) => batch.push(line),
+                Next::Silence | Next::End => return Ok(()),
+            }
+            while batch.len() < BATCH
+                && let Some(line) = lines.buffered()
+            {
+                batch.push(line);
+            }
+            let fresh = batch.iter().map(parsed).filter(|line| match (line.at, last) {
+                (Some(at), Some(last)) if at < last => false,
+                (Some(at), Some(last)) if at == last && skip > 0 => {
+                    skip -= 1;
+                    false
+                }
+                _ => true,
+            });
+            let fresh: Vec<_> = fresh.collect();
+            for at in fresh.iter().filter_map(|l| l.at) {
+                self.at_last = if self.last == Some(at) { self.at_last + 1 } else { 1 };
+                self.last = Some(at);
+            }
+            if !fresh.is_empty() && tell.send(Ok(fresh)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// `2026-11-21T08:41:24.123456789Z text`.
+fn parsed(line: &Bytes) -> LogLine {
+    let text = String::from_utf8_lossy(line);
+    let text = text.strip_suffix('\r').unwrap_or(&text);
+    let stamped = text.split_once(' ').unwrap_or((text, ""));
+    match stamped.0.parse() {
+        Ok(at) => LogLine { at: Some(at), text: stamped.1.into() },
+        Err(_) => LogLine { at: None, text: text.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_its_time_and_its_text() {
+        let at: Timestamp = "2026-11-21T08:41:24.123456789Z".parse().expect("a time");
+        for (line, time, text) in [
+            ("2026-11-21T08:41:24.123456789Z [pool www] a b", Some(at), "[pool www] a b"),
+            ("2026-11-21T08:41:24.123456789Z", Some(at), ""),
+            ("no time here", None, "no time here"),
+            ("", None, ""),
+        ] {
+            let parsed = parsed(&Bytes::from(line.to_owned()));
+            assert_eq!((parsed.at, &*parsed.text), (time, text), "{line}");
+        }
+        assert!(!parsed(&Bytes::from_static(b"\xff\xfe\x1b[31m")).text.is_empty());
+    }
+}

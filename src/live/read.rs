@@ -1,0 +1,175 @@
+//! Reading from the API server: whole replies and endless ones, each with its deadlines.
+//!
+//! Used by every source of this room. Only GETs leave from here. Requests are made by hand and not through `kube::Api`,
+//! for three reasons: an object that cannot be parsed must not end a list or a watch, a connection that has gone silent
+//! must be noticed within a minute, and the initial list must be able to fall back where streaming is refused.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use http::{HeaderMap, Request, header};
+use http_body_util::{BodyDataStream, BodyExt};
+use kube::{client::Body, core::Status};
+use tokio::time::timeout;
+
+use crate::wire::{self, Wire};
+
+/// A line longer than this is not an object: etcd takes 1.5 MB.
+const LONGEST_LINE: usize = 32 << 20;
+
+/// A request that failed: the status code (0: it did not get that far), one sentence, and when to come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub code: u16,
+    pub why: String,
+    pub after: Option<Duration>,
+}
+
+impl Fault {
+    pub fn transport(why: impl Into<String>) -> Self {
+        Self { code: 0, why: why.into(), after: None }
+    }
+
+    pub fn of_status(status: Status) -> Self {
+        let code = status.code;
+        Self { code, why: wire::sentence(&kube::Error::Api(Box::new(status))), after: None }
+    }
+
+    fn silent() -> Self {
+        Self::transport("the API server does not answer in time")
+    }
+}
+
+/// A GET and its whole reply, with the headers, within `within`.
+pub(super) async fn get(wire: &Wire, path: &str, within: Duration) -> Result<(HeaderMap, Bytes), Fault> {
+    let request = Request::get(path).header(header::ACCEPT, "application/json").body(Body::empty());
+    send(wire, request, within).await
+}
+
+/// A POST that asks a question and changes nothing (`SelfSubjectReview`).
+pub(super) async fn ask(wire: &Wire, path: &str, body: String, within: Duration) -> Result<Bytes, Fault> {
+    let request = Request::post(path)
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.into_bytes()));
+    Ok(send(wire, request, within).await?.1)
+}
+
+/// Opens a reply without an end. Its head must come within the deadline for reads.
+pub(super) async fn open(wire: &Wire, path: &str) -> Result<Lines, Fault> {
+    let request = Request::get(path)
+        .header(header::ACCEPT, "application/json")
+        // Since 1.37 each event of a watch is a gzip member of its own, of which only the first would be decoded.
+        .header(header::ACCEPT_ENCODING, "identity")
+        .body(Body::empty());
+    let (_, body) = timeout(wire::READ_WITHIN, begin(wire, request)).await.map_err(|_| Fault::silent())??;
+    Ok(Lines { body: body.into_data_stream(), buffer: BytesMut::new(), scanned: 0 })
+}
+
+async fn send(
+    wire: &Wire,
+    request: http::Result<Request<Body>>,
+    within: Duration,
+) -> Result<(HeaderMap, Bytes), Fault> {
+    let whole = async {
+        let (headers, body) = begin(wire, request).await?;
+        let bytes = body.collect().await.map_err(|e| Fault::transport(wire::sentence(&e)))?.to_bytes();
+        Ok((headers, bytes))
+    };
+    timeout(within, whole).await.map_err(|_| Fault::silent())?
+}
+
+async fn begin(wire: &Wire, request: http::Result<Request<Body>>) -> Result<(HeaderMap, Body), Fault> {
+    let request = request.map_err(|e| Fault::transport(format!("the request cannot be written: {e}")))?;
+    let client = wire.client().await.map_err(Fault::transport)?;
+    let reply = client.send(request).await.map_err(|e| Fault::transport(wire::sentence(&e)))?;
+    let (head, body) = reply.into_parts();
+    if head.status.is_success() {
+        return Ok((head.headers, body));
+    }
+    if head.status.as_u16() == 401 {
+        wire.renew().await;
+    }
+    let bytes = body.collect().await.map_err(|e| Fault::transport(wire::sentence(&e)))?.to_bytes();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut status = serde_json::from_slice::<Status>(&bytes)
+        .unwrap_or_else(|_| Status::failure(text.lines().next().unwrap_or_default(), ""));
+    status.code = head.status.as_u16();
+    let seconds = head.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
+    Err(Fault { after: seconds.map(Duration::from_secs), ..Fault::of_status(status) })
+}
+
+/// A reply cut into lines as it comes.
+pub(super) struct Lines {
+    body: BodyDataStream<Body>,
+    buffer: BytesMut,
+    /// How much of the buffer holds no line break.
+    scanned: usize,
+}
+
+/// What a reply without an end has to say.
+pub(super) enum Next {
+    /// One line, without its end.
+    Line(Bytes),
+    /// What came after the last line break before the server ended the reply.
+    Rest(Bytes),
+    /// Nothing for as long as asked.
+    Silence,
+    /// The server ended it in good order.
+    End,
+}
+
+impl Lines {
+    /// The next line; [`Next::Silence`] when nothing at all has come for `patience`. Safe to cancel.
+    pub async fn next(&mut self, patience: Duration) -> Result<Next, Fault> {
+        loop {
+            if let Some(line) = self.buffered() {
+                return Ok(Next::Line(line));
+            }
+            if self.buffer.len() > LONGEST_LINE {
+                return Err(Fault::transport("the API server sent a line without an end"));
+            }
+            match timeout(patience, self.body.next()).await {
+                Err(_) => return Ok(Next::Silence),
+                Ok(Some(Ok(bytes))) => self.buffer.extend_from_slice(&bytes),
+                Ok(Some(Err(e))) => return Err(Fault::transport(wire::sentence(&e))),
+                Ok(None) if self.buffer.is_empty() => return Ok(Next::End),
+                Ok(None) => {
+                    self.scanned = 0;
+                    return Ok(Next::Rest(self.buffer.split().freeze()));
+                }
+            }
+        }
+    }
+
+    /// A line that is there already.
+    pub fn buffered(&mut self) -> Option<Bytes> {
+        loop {
+            let end = self.buffer[self.scanned..].iter().position(|b| *b == b'\n');
+            let Some(end) = end.map(|at| at + self.scanned) else {
+                self.scanned = self.buffer.len();
+                return None;
+            };
+            let line = self.buffer.split_to(end + 1).freeze();
+            self.scanned = 0;
+            if end > 0 {
+                return Some(line.slice(..end));
+            }
+        }
+    }
+}
+
+/// Percent-encodes a value for a query.
+pub(super) fn encoded(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte))
+            }
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
+}

@@ -1,0 +1,276 @@
+//! Kubernetes objects as the wire carries them, reduced to the fields we use: the foreign types of this room.
+//!
+//! Read by `convert` and by nobody else; nothing here leaves it. Every field may be absent or `null`: what an absence
+//! means is decided in `convert`. `managedFields`, two fifths of a pod's text, are skipped except where they answer a
+//! question (who else writes a workload's `spec.replicas`).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+
+/// `null` is the same as an absence.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// Structs with every field optional, named as in the API.
+macro_rules! slim {
+    ($($name:ident { $($(#[$meta:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        pub(super) struct $name {$(
+            $(#[$meta])*
+            #[serde(default, deserialize_with = "or_default")]
+            pub $field: $type,
+        )*}
+    )+};
+}
+
+/// A number or a text, where the API allows both.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum IntOrText {
+    Int(i64),
+    Text(String),
+}
+
+pub(super) type Quantities = BTreeMap<String, IntOrText>;
+pub(super) type Map = BTreeMap<String, String>;
+
+slim! {
+    Meta {
+        name: String,
+        namespace: String,
+        uid: String,
+        resource_version: String,
+        creation_timestamp: Option<Timestamp>,
+        deletion_timestamp: Option<Timestamp>,
+        labels: Map,
+        annotations: Annotations,
+        owner_references: Vec<OwnerReference>,
+    }
+    // The few annotations that are read; the others are skipped while parsing.
+    Annotations {
+        #[serde(rename = "controller.kubernetes.io/pod-deletion-cost")]
+        deletion_cost: Option<String>,
+        #[serde(rename = "deployment.kubernetes.io/revision")]
+        revision: Option<String>,
+        #[serde(rename = "argocd.argoproj.io/tracking-id")]
+        argo_tracking: Option<String>,
+        #[serde(rename = "meta.helm.sh/release-name")]
+        helm_release: Option<String>,
+        #[serde(rename = "wheelhouse.dev/run")]
+        run: Option<String>,
+    }
+    OwnerReference { kind: String, name: String, controller: bool }
+
+    // What is left of an object that could not be read.
+    Stub { metadata: StubMeta }
+    StubMeta { name: String, namespace: String, resource_version: String }
+
+    Pod { metadata: Meta, spec: PodSpec, status: PodStatus }
+    PodSpec {
+        node_name: String,
+        containers: Vec<Container>,
+        init_containers: Vec<Container>,
+        resources: Option<Resources>,
+        overhead: Quantities,
+        node_selector: Map,
+        affinity: Affinity,
+        tolerations: Vec<Toleration>,
+        topology_spread_constraints: Vec<SpreadConstraint>,
+        priority: i32,
+        preemption_policy: String,
+    }
+    Container {
+        name: String,
+        image: String,
+        resources: Resources,
+        ports: Vec<Port>,
+        restart_policy: String,
+    }
+    Resources { requests: Quantities, limits: Quantities }
+    Port {
+        #[serde(rename = "hostIP")]
+        host_ip: String,
+        host_port: u16,
+        protocol: String,
+    }
+    Affinity { node_affinity: NodeAffinity, pod_affinity: PodAffinity, pod_anti_affinity: PodAffinity }
+    NodeAffinity {
+        required_during_scheduling_ignored_during_execution: Option<NodeSelector>,
+        preferred_during_scheduling_ignored_during_execution: Vec<PreferredNode>,
+    }
+    NodeSelector { node_selector_terms: Vec<NodeTerm> }
+    PreferredNode { weight: i32, preference: NodeTerm }
+    NodeTerm { match_expressions: Vec<Expression>, match_fields: Vec<Expression> }
+    Expression { key: String, operator: String, values: Vec<String> }
+    PodAffinity {
+        required_during_scheduling_ignored_during_execution: Vec<PodTerm>,
+        preferred_during_scheduling_ignored_during_execution: Vec<PreferredPods>,
+    }
+    PreferredPods { weight: i32, pod_affinity_term: PodTerm }
+    PodTerm {
+        label_selector: Option<LabelSelector>,
+        namespaces: Vec<String>,
+        namespace_selector: Option<LabelSelector>,
+        topology_key: String,
+    }
+    LabelSelector { match_labels: Map, match_expressions: Vec<Expression> }
+    Toleration {
+        key: String,
+        operator: String,
+        value: String,
+        effect: String,
+        toleration_seconds: Option<i64>,
+    }
+    SpreadConstraint {
+        max_skew: u32,
+        topology_key: String,
+        when_unsatisfiable: String,
+        label_selector: Option<LabelSelector>,
+        match_label_keys: Vec<String>,
+        min_domains: Option<u32>,
+        node_affinity_policy: String,
+        node_taints_policy: String,
+    }
+    PodStatus {
+        phase: String,
+        conditions: Vec<Condition>,
+        container_statuses: Vec<ContainerStatus>,
+        init_container_statuses: Vec<ContainerStatus>,
+    }
+    Condition {
+        r#type: String,
+        status: String,
+        reason: String,
+        message: String,
+        last_transition_time: Option<Timestamp>,
+    }
+    ContainerStatus {
+        name: String,
+        ready: bool,
+        restart_count: u32,
+        state: ContainerState,
+        last_state: ContainerState,
+    }
+    ContainerState { waiting: Option<Waiting>, running: Option<Running>, terminated: Option<Terminated> }
+    Waiting { reason: String }
+    Running { started_at: Option<Timestamp> }
+    Terminated { reason: String, exit_code: i32, finished_at: Option<Timestamp> }
+
+    Workload { metadata: OwnedMeta, spec: WorkloadSpec, status: WorkloadStatus }
+    // The metadata of an object that somebody else may own.
+    OwnedMeta {
+        name: String,
+        namespace: String,
+        uid: String,
+        resource_version: String,
+        generation: i64,
+        creation_timestamp: Option<Timestamp>,
+        labels: Map,
+        annotations: Annotations,
+        managed_fields: Vec<ManagedFields>,
+    }
+    ManagedFields {
+        manager: String,
+        #[serde(rename = "fieldsV1")]
+        fields: Fields,
+    }
+    Fields {
+        #[serde(rename = "f:spec")]
+        spec: SpecFields,
+    }
+    SpecFields {
+        #[serde(rename = "f:replicas")]
+        replicas: Option<Present>,
+    }
+    WorkloadSpec {
+        replicas: Option<i64>,
+        selector: LabelSelector,
+        template: Template,
+        paused: bool,
+    }
+    Template { metadata: TemplateMeta, spec: PodSpec }
+    TemplateMeta { labels: Map }
+    WorkloadStatus {
+        observed_generation: i64,
+        replicas: u32,
+        updated_replicas: u32,
+        ready_replicas: u32,
+        available_replicas: u32,
+        current_revision: String,
+        update_revision: String,
+        conditions: Vec<Condition>,
+    }
+
+    ReplicaSet { metadata: Meta, spec: ReplicaSetSpec }
+    ReplicaSetSpec { replicas: Option<i64>, selector: LabelSelector, template: ImagesTemplate }
+    ImagesTemplate { spec: ImagesSpec }
+    ImagesSpec { containers: Vec<Image> }
+    Image { name: String, image: String }
+
+    Node { metadata: Meta, spec: NodeSpec, status: NodeStatus }
+    NodeSpec { unschedulable: bool, taints: Vec<Taint> }
+    Taint { key: String, value: String, effect: String }
+    NodeStatus {
+        allocatable: Quantities,
+        conditions: Vec<Condition>,
+        images: Vec<NodeImage>,
+        node_info: NodeInfo,
+    }
+    NodeImage { names: Vec<String>, size_bytes: u64 }
+    NodeInfo { kubelet_version: String }
+
+    Service { metadata: Meta, spec: ServiceSpec }
+    ServiceSpec { selector: Map }
+
+    Autoscaler { metadata: Meta, spec: AutoscalerSpec }
+    AutoscalerSpec { scale_target_ref: ObjectReference, min_replicas: Option<u32>, max_replicas: u32 }
+    ObjectReference { kind: String, namespace: String, name: String }
+
+    Budget { metadata: Meta, spec: BudgetSpec, status: BudgetStatus }
+    BudgetSpec {
+        selector: Option<LabelSelector>,
+        min_available: Option<IntOrText>,
+        max_unavailable: Option<IntOrText>,
+    }
+    BudgetStatus { disruptions_allowed: i64, current_healthy: i64, desired_healthy: i64 }
+
+    Namespace { metadata: Meta }
+
+    Lease { metadata: Meta, spec: LeaseSpec }
+    LeaseSpec {
+        holder_identity: String,
+        lease_duration_seconds: i64,
+        acquire_time: Option<Timestamp>,
+        renew_time: Option<Timestamp>,
+        lease_transitions: i64,
+    }
+
+    ConfigMap { metadata: Meta, data: JournalTexts }
+    JournalTexts { plan: String, events: String }
+
+    Event {
+        metadata: Meta,
+        involved_object: ObjectReference,
+        r#type: String,
+        reason: String,
+        message: String,
+        count: u32,
+        first_timestamp: Option<Timestamp>,
+        last_timestamp: Option<Timestamp>,
+        event_time: Option<Timestamp>,
+        series: Option<Series>,
+    }
+    Series { count: u32, last_observed_time: Option<Timestamp> }
+
+    PodMetrics { metadata: Meta, timestamp: Option<Timestamp>, containers: Vec<ContainerMetrics> }
+    ContainerMetrics { name: String, usage: Quantities }
+    NodeMetrics { metadata: Meta, timestamp: Option<Timestamp>, usage: Quantities }
+}
+
+/// Something stands there; what it is does not matter.
+#[derive(Debug, Deserialize)]
+pub(super) struct Present(#[allow(dead_code, reason = "only its presence is asked for")] IgnoredAny);

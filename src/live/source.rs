@@ -1,0 +1,401 @@
+//! Following one kind of object: a list, then a watch, for ever.
+//!
+//! One task a kind, started by the door and by `tenant_events`. It says what it sees as [`Seen`] and never gives up: a
+//! watch that ends is taken up where it stood, a lost one is said to be lost and tried again, and only when the server
+//! no longer knows the place (410) is the list read anew, while what was seen stays on the screen.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{
+    clock::Clock,
+    convert::{Interner, Kind, Unreadable},
+    event::{self, Told},
+    list,
+    probe::{self, Link},
+    read::{self, Fault, Lines, Next, encoded},
+};
+use crate::{cluster::Seen, wire, wire::Wire};
+
+/// Objects in a page where the list is not streamed.
+const PAGE: u32 = 500;
+/// The server ends a watch after this long, before silence would be taken for death.
+const WATCH_SECONDS: u32 = 50;
+/// The same for the watch that carries the initial list, which may take long on a slow line.
+const FIRST_WATCH_SECONDS: u32 = 290;
+/// A server that streams the initial list begins at once; one that ignores the wish says nothing.
+const STREAM_BEGINS_WITHIN: Duration = Duration::from_secs(15);
+/// A watch that has been quiet for this long after it was opened stands: a refusal would have come.
+const PROVEN_AFTER: Duration = Duration::from_secs(1);
+/// A list that is too old before this has passed will be too old again.
+const AGES: Duration = Duration::from_secs(5);
+const SLOWEST_RETRY: Duration = Duration::from_secs(15);
+/// A missing right does not come back by itself within seconds.
+const RIGHTS_RETRY: Duration = Duration::from_secs(30);
+
+/// What to follow, and what it needs for that.
+#[derive(Clone)]
+pub(super) struct Subject {
+    pub wire: Wire,
+    pub clock: Clock,
+    pub link: watch::Receiver<Link>,
+    /// Only this namespace.
+    pub namespace: Option<String>,
+    /// `labelSelector`, empty for all.
+    pub labels: &'static str,
+    /// `fieldSelector`, empty for all.
+    pub fields: String,
+}
+
+impl Subject {
+    fn query(&self) -> String {
+        let mut query = String::new();
+        if !self.labels.is_empty() {
+            query += &format!("&labelSelector={}", encoded(self.labels));
+        }
+        if !self.fields.is_empty() {
+            query += &format!("&fieldSelector={}", encoded(&self.fields));
+        }
+        query
+    }
+
+    /// The fault in the words of this kind: a missing right is named as one would grant it.
+    pub async fn why<K: Kind>(&self, fault: &Fault) -> Arc<str> {
+        if fault.code != 403 {
+            return fault.why.as_str().into();
+        }
+        let rule = K::RESOURCE.rule();
+        let Some(namespace) = self.namespace.as_ref().filter(|_| K::RESOURCE.namespaced) else {
+            let mut why = format!("needs list and watch on {rule} at cluster scope");
+            let own = self.wire.default_namespace();
+            let alone = format!("{}?limit=1", K::RESOURCE.path(Some(own)));
+            if K::RESOURCE.namespaced && read::get(&self.wire, &alone, wire::READ_WITHIN).await.is_ok() {
+                why += &format!("; namespace {own} alone can be read: use --namespace {own}");
+            }
+            return why.into();
+        };
+        format!("needs list and watch on {rule} in namespace {namespace}").into()
+    }
+}
+
+/// Follows a kind until nobody listens any more.
+pub(super) async fn follow<K: Kind, T: Send + 'static>(
+    subject: Subject,
+    tell: mpsc::Sender<T>,
+    wrap: fn(Seen<K::Key, K::Value>) -> T,
+) {
+    let source = Source::<K, T> {
+        subject,
+        tell,
+        wrap,
+        interner: Interner::default(),
+        version: None,
+        streams: true,
+        lost: None,
+        failures: 0,
+        listed: None,
+    };
+    source.run().await;
+}
+
+struct Source<K: Kind, T> {
+    subject: Subject,
+    tell: mpsc::Sender<T>,
+    wrap: fn(Seen<K::Key, K::Value>) -> T,
+    interner: Interner,
+    /// Where the watch stands; `None`: the list has to be read.
+    version: Option<String>,
+    /// The server streams initial lists, as far as we know.
+    streams: bool,
+    /// The reason last told for not following.
+    lost: Option<Arc<str>>,
+    /// Faults in a row.
+    failures: u32,
+    /// When the list was last complete.
+    listed: Option<Instant>,
+}
+
+/// Why following stops for now.
+enum Stop {
+    Fault(Fault),
+    /// The server does not stream lists as asked.
+    NoStream,
+    /// Nobody listens any more.
+    Unheard,
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl<K: Kind, T: Send + 'static> Source<K, T> {
+    async fn run(mut self) {
+        loop {
+            if self.tell.is_closed() {
+                return;
+            }
+            let begun = Instant::now();
+            let outcome = match self.version.clone() {
+                Some(version) => self.take_up(&version).await,
+                None if self.streams => self.streamed().await,
+                None => self.listed().await,
+            };
+            let fault = match outcome {
+                Err(Stop::Unheard) => return,
+                Err(Stop::NoStream) => {
+                    self.streams = false;
+                    continue;
+                }
+                Ok(()) => {
+                    // A server that ends every watch at once must not be asked in a tight loop.
+                    sleep_until(begun + PROVEN_AFTER).await;
+                    continue;
+                }
+                Err(Stop::Fault(fault)) => fault,
+            };
+            self.failures += 1;
+            // The first time, a watch that broke is taken up at once, and a list that is too old is read anew at once.
+            let old = fault.code == 410;
+            let stood = if old {
+                self.listed.is_none_or(|at| at.elapsed() > AGES)
+            } else {
+                begun.elapsed() > PROVEN_AFTER
+            };
+            if old {
+                self.version = None;
+            }
+            if self.failures == 1 && stood && (old || fault.code == 0 && self.version.is_some()) {
+                continue;
+            }
+            let why = self.subject.why::<K>(&fault).await;
+            if self.lose(why).await.is_err() {
+                return;
+            }
+            self.wait(&fault).await;
+        }
+    }
+
+    /// Tells, once for each reason, that following has stopped.
+    async fn lose(&mut self, why: Arc<str>) -> Result<(), Stop> {
+        if self.lost.as_ref() != Some(&why) {
+            self.lost = Some(why.clone());
+            self.say(Seen::Lost(self.subject.clock.now(), why)).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, seen: Seen<K::Key, K::Value>) -> Result<(), Stop> {
+        self.tell.send((self.wrap)(seen)).await.map_err(|_| Stop::Unheard)
+    }
+
+    /// Waits before the next attempt: longer with each failure, never in step with the other sources; and not longer
+    /// than until the API server answers again.
+    async fn wait(&mut self, fault: &Fault) {
+        let longest = match fault.code {
+            401 | 403 | 404 => RIGHTS_RETRY,
+            _ => {
+                let doubled = Duration::from_millis(500) * 2u32.pow(self.failures.min(6));
+                doubled.min(SLOWEST_RETRY).max(fault.after.unwrap_or_default().min(RIGHTS_RETRY))
+            }
+        };
+        let delay = longest.mul_f64(rand::random_range(0.75..1.0));
+        let mut link = self.subject.link.clone();
+        link.mark_unchanged();
+        tokio::select! {
+            () = sleep(delay) => {}
+            () = probe::up(&mut link) => {}
+        }
+    }
+
+    fn path(&self) -> String {
+        K::RESOURCE.path(self.subject.namespace.as_deref())
+    }
+
+    /// The initial list as the beginning of a watch, and the watch.
+    async fn streamed(&mut self) -> Result<(), Stop> {
+        let path = format!(
+            "{}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true\
+             &timeoutSeconds={FIRST_WATCH_SECONDS}{}",
+            self.path(),
+            self.subject.query()
+        );
+        let mut lines = match self.open(&path).await {
+            Ok(lines) => lines,
+            Err(Stop::Fault(Fault { code: 400 | 405 | 406 | 422 | 500, .. })) => return Err(Stop::NoStream),
+            Err(stop) => return Err(stop),
+        };
+        let (mut all, mut odd) = (Vec::new(), Vec::new());
+        let version = loop {
+            let patience = if all.is_empty() { STREAM_BEGINS_WITHIN } else { wire::SILENT_FOR };
+            match lines.next(patience).await {
+                Ok(Next::Line(line)) => match event::told::<K>(&line, &mut self.interner)? {
+                    Told::Put(Ok(object)) => all.push((object.key, object.value)),
+                    Told::Put(Err(unreadable)) => odd.push(unreadable),
+                    // The object changed while the list was on its way.
+                    Told::Gone(key, _) => all.retain(|(k, _)| *k != key),
+                    Told::Bookmark { version, initial_end: true } => break version,
+                    Told::Bookmark { .. } | Told::Nothing => {}
+                },
+                // Objects have come but no end of the list: it is not a streamed list, or it broke. Pages will tell.
+                Ok(Next::Silence | Next::End) => return Err(Stop::NoStream),
+                Ok(Next::Rest(rest)) => return Err(event::cut(&rest).into()),
+                // Broken twice on its way: pages are smaller, and compressed.
+                Err(_) if self.failures > 0 => return Err(Stop::NoStream),
+                Err(fault) => return Err(fault.into()),
+            }
+        };
+        self.complete(all, odd, version).await?;
+        self.watch(lines).await
+    }
+
+    /// The list page by page, where it is not streamed.
+    async fn listed(&mut self) -> Result<(), Stop> {
+        let (mut all, mut odd) = (Vec::new(), Vec::new());
+        let mut limit = format!("limit={PAGE}");
+        let mut next = String::new();
+        loop {
+            let path = format!("{}?{limit}{next}{}", self.path(), self.subject.query());
+            let bytes = match read::get(&self.subject.wire, &path, wire::READ_WITHIN).await {
+                Ok((_, bytes)) => bytes,
+                // The pages expired under our hands: once more, all in one.
+                Err(fault) if fault.code == 410 && !next.is_empty() => {
+                    (all, odd, limit, next) = (Vec::new(), Vec::new(), "limit=0".to_owned(), String::new());
+                    continue;
+                }
+                Err(fault) => return Err(fault.into()),
+            };
+            let page = list::page::<K>(&bytes, &mut self.interner, &mut all, &mut odd)?;
+            match page.r#continue.filter(|c| !c.is_empty()) {
+                Some(token) => next = format!("&continue={}", encoded(&token)),
+                None => {
+                    let version = page.resource_version.unwrap_or_default();
+                    self.complete(all, odd, version.clone()).await?;
+                    return self.take_up(&version).await;
+                }
+            }
+        }
+    }
+
+    async fn complete(
+        &mut self,
+        all: Vec<(K::Key, K::Value)>,
+        odd: Vec<Unreadable>,
+        version: String,
+    ) -> Result<(), Stop> {
+        self.version = Some(version);
+        (self.lost, self.failures, self.listed) = (None, 0, Some(Instant::now()));
+        let odd = odd.into_iter().map(|u| (K::key(&u.namespace, &u.name), u.why.into())).collect();
+        self.say(Seen::AllBut(all, odd, self.subject.clock.now())).await
+    }
+
+    /// The watch from where it stood.
+    async fn take_up(&mut self, version: &str) -> Result<(), Stop> {
+        let path = format!(
+            "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={}{}",
+            self.path(),
+            encoded(version),
+            self.subject.query()
+        );
+        let lines = self.open(&path).await?;
+        self.watch(lines).await
+    }
+
+    /// Opens a reply without an end; meanwhile the pulse may tell that there will be none soon.
+    async fn open(&mut self, path: &str) -> Result<Lines, Stop> {
+        let wire = self.subject.wire.clone();
+        let mut opened = std::pin::pin!(read::open(&wire, path));
+        let mut link = self.subject.link.clone();
+        loop {
+            if let Some(why) = probe::down(&mut link)
+                && self.listed.is_some()
+            {
+                self.lose(why).await?;
+            }
+            tokio::select! {
+                lines = &mut opened => return Ok(lines?),
+                changed = link.changed() => changed.map_err(|_| Stop::Unheard)?,
+            }
+        }
+    }
+
+    /// Follows an open watch until it ends.
+    async fn watch(&mut self, mut lines: Lines) -> Result<(), Stop> {
+        let mut link = self.subject.link.clone();
+        if let Some(why) = probe::down(&mut link) {
+            self.lose(why).await?;
+        }
+        let mut proven = false;
+        loop {
+            let patience = if proven { wire::SILENT_FOR } else { PROVEN_AFTER };
+            tokio::select! {
+                next = lines.next(patience) => match next? {
+                    Next::Line(line) => {
+                        let told = event::told::<K>(&line, &mut self.interner)?;
+                        proven = true;
+                        self.proven().await?;
+                        self.tell_event(told).await?;
+                    }
+                    Next::Silence if proven => return Ok(()),
+                    Next::Silence => {
+                        proven = true;
+                        self.proven().await?;
+                    }
+                    Next::Rest(rest) => return Err(event::cut(&rest).into()),
+                    Next::End => return Ok(()),
+                },
+                changed = link.changed() => {
+                    if changed.is_err() {
+                        return Err(Stop::Unheard);
+                    }
+                    let now = link.borrow_and_update().clone();
+                    match now {
+                        Link::Down(why) => self.lose(why).await?,
+                        // The old connection may be dead without knowing it: a new one proves the watch.
+                        Link::Up if self.lost.is_some() => return Ok(()),
+                        Link::Up | Link::Unknown => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// The watch stands: what is shown is true again.
+    async fn proven(&mut self) -> Result<(), Stop> {
+        self.failures = 0;
+        if self.lost.is_some() && !matches!(*self.subject.link.borrow(), Link::Down(_)) {
+            self.lost = None;
+            self.say(Seen::Back(self.subject.clock.now())).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_event(&mut self, told: Told<K::Key, K::Value>) -> Result<(), Stop> {
+        match told {
+            Told::Put(Ok(object)) => {
+                self.version = Some(object.version.as_str().to_owned());
+                self.say(Seen::Put(object.key, object.value)).await
+            }
+            Told::Put(Err(odd)) => {
+                if let Some(version) = &odd.version {
+                    self.version = Some(version.as_str().to_owned());
+                }
+                self.say(Seen::Unreadable(K::key(&odd.namespace, &odd.name), odd.why.into())).await
+            }
+            Told::Gone(key, version) => {
+                self.version = version.or(self.version.take());
+                self.say(Seen::Gone(key)).await
+            }
+            Told::Bookmark { version, .. } => {
+                self.version = Some(version);
+                Ok(())
+            }
+            Told::Nothing => Ok(()),
+        }
+    }
+}

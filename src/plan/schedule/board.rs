@@ -1,0 +1,539 @@
+//! The board: every node's room and every pod's place, indexed so that one placement costs one pass over the nodes.
+//!
+//! Pods that are the same to the scheduler share a [`Class`]; a board keeps counts by class and node, so that binding
+//! a pod and taking it off again are small and exact inverses.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use imbl::OrdMap;
+
+use crate::cluster::{
+    HostPort, Key, Labels, Node, NodeName, ReplicaSet, Selector, Service, Snapshot, SpreadConstraint,
+    Workload,
+};
+
+use super::{
+    class::{self, Class, FixedKey, Incoming, Kind, Relations, Seat, Spread},
+    explain::Refusal,
+    filter::{Fixed, Standing},
+    topology::{HOSTNAME, NONE, Topology, ZONE},
+};
+
+/// A node's number on one [`Board`]: in the order of their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct At(pub(super) u32);
+
+/// Nodes and pods, ready for one placement after another.
+pub struct Board {
+    pub(super) nodes: Vec<Arc<Node>>,
+    pub(super) rooms: Vec<Room>,
+    pub(super) kinds: Vec<Kind>,
+    pub(super) topologies: Vec<Topology>,
+    pub(super) namespaces: OrdMap<Arc<str>, Arc<Labels>>,
+    known: HashMap<Incoming, u32>,
+    by_namespace: HashMap<Arc<str>, Vec<u32>>,
+    /// Classes whose terms reach beyond their own namespace.
+    wide: Vec<u32>,
+    fixed: HashMap<FixedKey, Arc<Fixed>>,
+    images: HashMap<String, Image>,
+    services: HashMap<Arc<str>, Vec<Arc<Service>>>,
+    replica_sets: OrdMap<Key, Arc<ReplicaSet>>,
+    stateful_sets: OrdMap<Key, Arc<Workload>>,
+}
+
+/// What a node offers, and what is taken of it. Thousandths of a core, bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Room {
+    pub cpu: i64,
+    pub memory: i64,
+    pub pods: u32,
+    pub other: BTreeMap<String, i64>,
+    pub used_cpu: i64,
+    pub used_memory: i64,
+    pub used_pods: u32,
+    pub used_other: BTreeMap<String, i64>,
+    /// As LeastAllocated counts it.
+    pub scored_cpu: i64,
+    pub scored_memory: i64,
+    pub ports: BTreeMap<HostPort, u32>,
+}
+
+/// An image some node has: the size the scheduler goes by, and how many nodes have it.
+pub(super) struct Image {
+    pub size: u64,
+    pub nodes: u32,
+}
+
+/// Where a pod goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Placement {
+    /// At least one node takes it.
+    Fits(Fits),
+    /// None does.
+    Nowhere(Refusal),
+}
+
+/// The nodes that take a pod.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fits {
+    /// All nodes with the highest score: the scheduler takes one of them, which one cannot be known.
+    pub best: Vec<At>,
+    /// All nodes that pass the filters, in the order of their names.
+    pub feasible: Vec<At>,
+    /// The final score of each feasible node; all zero when there is only one, as nothing is scored then.
+    pub scores: Vec<i64>,
+}
+
+/// Keeps sums and products of amounts far from overflow: nothing real is larger than 4 PiB.
+pub(super) fn clamp(amount: u64) -> i64 {
+    amount.min(1 << 52) as i64
+}
+
+impl Board {
+    /// The nodes and all pods that are bound to one. Finished pods count for nothing; a pod bound to a node that is
+    /// not known takes no room.
+    pub fn new(seen: &Snapshot) -> Self {
+        let nodes: Vec<_> = seen.nodes.values().cloned().collect();
+        let rooms = nodes.iter().map(|n| Room::of(n)).collect();
+        let mut images: HashMap<String, Image> = HashMap::new();
+        for (names, size) in nodes.iter().flat_map(|n| &n.images) {
+            for name in names {
+                images.entry(name.clone()).or_insert(Image { size: *size, nodes: 0 }).nodes += 1;
+            }
+        }
+        let mut services: HashMap<Arc<str>, Vec<Arc<Service>>> = HashMap::new();
+        for service in seen.services.values() {
+            services.entry(service.key.namespace.clone()).or_default().push(service.clone());
+        }
+        let topologies = vec![Topology::new(HOSTNAME, &nodes), Topology::new(ZONE, &nodes)];
+        let mut board = Self {
+            nodes,
+            rooms,
+            kinds: Vec::new(),
+            topologies,
+            namespaces: seen.namespaces.items.clone(),
+            known: HashMap::new(),
+            by_namespace: HashMap::new(),
+            wide: Vec::new(),
+            fixed: HashMap::new(),
+            images,
+            services,
+            replica_sets: seen.replica_sets.items.clone(),
+            stateful_sets: seen.stateful_sets.items.clone(),
+        };
+        let index: HashMap<NodeName, u32> =
+            board.nodes.iter().zip(0..).map(|(n, i)| (n.name.clone(), i)).collect();
+        // Pods of one template mostly share their labels and spec: their class is found by address.
+        let mut shared: HashMap<(usize, usize, &str, &str), Class> = HashMap::new();
+        for pod in seen.pods.values().filter(|p| p.holds_resources()) {
+            let Some(&node) = pod.node.as_ref().and_then(|n| index.get(n)) else { continue };
+            let owner = pod.owner.as_ref().map_or("", |o| &*o.name);
+            let address = (Arc::as_ptr(&pod.labels) as usize, Arc::as_ptr(&pod.spec) as usize);
+            let class = *shared
+                .entry((address.0, address.1, &*pod.key.namespace, owner))
+                .or_insert_with(|| board.class(&Incoming::like(pod)));
+            board.add(class, node, pod.deleting.is_some());
+        }
+        board
+    }
+
+    /// The class of such a pod: equal pods have the same, whether they are on the board or not.
+    pub fn class(&mut self, pod: &Incoming) -> Class {
+        if let Some(id) = self.known.get(pod) {
+            return Class(*id);
+        }
+        let id = self.kinds.len() as u32;
+        let kind = self.kind(pod);
+        self.by_namespace.entry(pod.namespace.clone()).or_default().push(id);
+        if kind.wide {
+            self.wide.push(id);
+        }
+        self.kinds.push(kind);
+        self.known.insert(pod.clone(), id);
+        Class(id)
+    }
+
+    /// The node of that number.
+    pub fn node(&self, at: At) -> &Arc<Node> {
+        &self.nodes[at.0 as usize]
+    }
+
+    /// The number of the node of that name.
+    pub fn at(&self, name: &NodeName) -> Option<At> {
+        self.nodes.binary_search_by(|n| n.name.cmp(name)).ok().map(|i| At(i as u32))
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Puts a pod of that class on a node, whether it fits or not.
+    pub fn bind(&mut self, class: Class, at: At) {
+        self.add(class, at.0, false);
+    }
+
+    /// Takes a pod of that class off a node: the inverse of [`Board::bind`]. Nothing happens when none is there.
+    pub fn unbind(&mut self, class: Class, at: At) {
+        self.take(class, at.0, false);
+    }
+
+    /// A pod of that class begins to leave its node: it still takes room there, and counts for affinity, but not for
+    /// spreading.
+    pub fn terminate(&mut self, class: Class, at: At) {
+        if self.take(class, at.0, false) {
+            self.add(class, at.0, true);
+        }
+    }
+
+    /// A leaving pod of that class is gone.
+    pub fn gone(&mut self, class: Class, at: At) {
+        self.take(class, at.0, true);
+    }
+
+    /// Memory of a node that no pod has requested, in bytes: allocatable less requests.
+    pub fn free_memory(&self, at: At) -> u64 {
+        let room = &self.rooms[at.0 as usize];
+        room.memory.saturating_sub(room.used_memory).max(0) as u64
+    }
+
+    /// No node carries more than it offers, in pods, processor and memory; the names of those that do.
+    pub fn overfull(&self) -> Vec<&NodeName> {
+        let over = |r: &Room| r.used_pods > r.pods || r.used_cpu > r.cpu || r.used_memory > r.memory;
+        self.nodes.iter().zip(&self.rooms).filter(|(_, r)| over(r)).map(|(n, _)| &n.name).collect()
+    }
+
+    /// The nodes that can win: [`Fits::best`], or more of them where the scheduler looks at a part of the nodes only.
+    ///
+    /// Source: `schedule_one.go` `numFeasibleNodesToFind`: from 100 nodes on it stops at 50 % less one for each 125
+    /// nodes (at least 5 %, at least 100 nodes). Of `n` feasible nodes it then compares `k`, so that the winner is
+    /// among the best `n - k + 1`.
+    pub fn possible(&self, fits: &Fits) -> Vec<At> {
+        let all = self.nodes.len();
+        let share = (50usize.saturating_sub(all / 125)).max(5);
+        let looked_at = if all < 100 { all } else { (all * share / 100).max(100) };
+        let feasible = fits.feasible.len();
+        if feasible <= looked_at {
+            return fits.best.clone();
+        }
+        let mut ranked = fits.scores.clone();
+        ranked.sort_unstable_by(|a, b| b.cmp(a));
+        let least = ranked[feasible - looked_at];
+        let pairs = fits.feasible.iter().zip(&fits.scores);
+        pairs.filter(|(_, score)| **score >= least).map(|(at, _)| *at).collect()
+    }
+
+    fn add(&mut self, class: Class, node: u32, leaving: bool) {
+        let kind = &mut self.kinds[class.0 as usize];
+        self.rooms[node as usize].add(kind);
+        let seat = match kind.seats.binary_search_by_key(&node, |s| s.node) {
+            Ok(i) => &mut kind.seats[i],
+            Err(i) => {
+                kind.seats.insert(i, Seat { node, live: 0, leaving: 0 });
+                &mut kind.seats[i]
+            }
+        };
+        if leaving { seat.leaving += 1 } else { seat.live += 1 }
+    }
+
+    fn take(&mut self, class: Class, node: u32, leaving: bool) -> bool {
+        let kind = &mut self.kinds[class.0 as usize];
+        let Ok(i) = kind.seats.binary_search_by_key(&node, |s| s.node) else { return false };
+        let seat = &mut kind.seats[i];
+        let count = if leaving { &mut seat.leaving } else { &mut seat.live };
+        if *count == 0 {
+            return false;
+        }
+        *count -= 1;
+        if seat.live + seat.leaving == 0 {
+            kind.seats.remove(i);
+        }
+        self.rooms[node as usize].take(kind);
+        true
+    }
+
+    /// The number of a topology key; the nodes' values are looked up the first time.
+    fn topology(&mut self, key: &str) -> u32 {
+        if let Some(i) = self.topologies.iter().position(|t| t.key == key) {
+            return i as u32;
+        }
+        self.topologies.push(Topology::new(key, &self.nodes));
+        self.topologies.len() as u32 - 1
+    }
+
+    fn kind(&mut self, pod: &Incoming) -> Kind {
+        let spec = &pod.spec;
+        let affinity = &spec.affinity;
+        let key = FixedKey::of(spec);
+        let fixed = match self.fixed.get(&key) {
+            Some(fixed) => fixed.clone(),
+            None => {
+                let fixed = Arc::new(Fixed::new(&key, &self.nodes, &self.images));
+                self.fixed.insert(key, fixed.clone());
+                fixed
+            }
+        };
+        let own = |hard: bool| spec.spread.iter().filter(|c| c.hard == hard).cloned().collect::<Vec<_>>();
+        let own_soft = !spec.spread.is_empty();
+        let soft = if own_soft { own(false) } else { self.system_defaults(pod) };
+        let hard = self.spreads(&own(true), pod, &fixed, true);
+        let soft = self.spreads(&soft, pod, &fixed, own_soft);
+        let near = affinity.pod_required.iter().map(|t| self.topology(&t.topology_key)).collect();
+        let apart = affinity.anti_required.iter().map(|t| self.topology(&t.topology_key)).collect();
+        let towards = affinity.pod_preferred.iter().map(|(w, t)| (i64::from(*w), t));
+        let away = affinity.anti_preferred.iter().map(|(w, t)| (-i64::from(*w), t));
+        let liked = towards.chain(away).map(|(w, t)| (self.topology(&t.topology_key), w)).collect();
+        let (cpu, memory) = spec.requests();
+        Kind {
+            cpu: clamp(cpu.0),
+            memory: clamp(memory.0),
+            scored: class::scored(spec),
+            scored_there: class::scored_there(spec),
+            other: class::other_requests(spec),
+            ports: class::host_ports(spec),
+            fixed,
+            hard,
+            soft,
+            own_soft,
+            near,
+            apart,
+            liked,
+            wide: class::terms(affinity)
+                .any(|t| t.namespace_selector.is_some() || t.namespaces.iter().any(|n| **n != *pod.namespace)),
+            seats: Vec::new(),
+            relations: Relations::default(),
+            pod: pod.clone(),
+        }
+    }
+
+    /// The system's default constraints: for pods that have none of their own and that a Service or their owner
+    /// selects. Source: `podtopologyspread/plugin.go` `systemDefaultConstraints`, `common.go`
+    /// `buildDefaultConstraints`, `helper/spread.go` `DefaultSelector`.
+    fn system_defaults(&self, pod: &Incoming) -> Vec<SpreadConstraint> {
+        let mut labels = BTreeMap::new();
+        for service in self.services.get(&pod.namespace).into_iter().flatten() {
+            if !service.selector.is_empty() && Selector::of(&service.selector).matches(&pod.labels) {
+                labels.extend(service.selector.clone());
+            }
+        }
+        let mut selector = Selector::of(&labels);
+        if let Some(owner) = &pod.owner {
+            let key = Key::new(pod.namespace.clone(), owner.name.clone());
+            let of_owner = match &*owner.kind {
+                "ReplicaSet" => self.replica_sets.get(&key).map(|s| &s.selector),
+                "StatefulSet" => self.stateful_sets.get(&key).map(|s| &s.selector),
+                _ => None,
+            };
+            selector.requirements.extend(of_owner.into_iter().flat_map(|s| s.requirements.clone()));
+        }
+        if selector.requirements.is_empty() {
+            return Vec::new();
+        }
+        let constraint = |topology_key: &str, max_skew| SpreadConstraint {
+            max_skew,
+            topology_key: topology_key.into(),
+            hard: false,
+            selector: Some(selector.clone()),
+            match_label_keys: Vec::new(),
+            min_domains: None,
+            honor_affinity: true,
+            honor_taints: false,
+        };
+        vec![constraint(HOSTNAME, 3), constraint(ZONE, 5)]
+    }
+
+    fn spreads(
+        &mut self,
+        constraints: &[SpreadConstraint],
+        pod: &Incoming,
+        fixed: &Fixed,
+        all_keys: bool,
+    ) -> Vec<Spread> {
+        let topologies: Vec<_> = constraints.iter().map(|c| self.topology(&c.topology_key)).collect();
+        let has_keys =
+            |n: usize| topologies.iter().all(|t| self.topologies[*t as usize].value_of[n] != NONE);
+        let spread = |(constraint, topology): (&SpreadConstraint, &u32)| {
+            let counted: Vec<bool> = (0..self.nodes.len())
+                .map(|n| {
+                    (!all_keys || has_keys(n))
+                        && (!constraint.honor_affinity || fixed.affinity[n])
+                        && (!constraint.honor_taints || fixed.tolerated[n])
+                })
+                .collect();
+            let values = &self.topologies[*topology as usize];
+            let mut domains = vec![false; values.values];
+            for value in (0..counted.len()).filter(|n| counted[*n]).filter_map(|n| values.of(n)) {
+                domains[value] = true;
+            }
+            let selector = class::merged_selector(constraint, &pod.labels);
+            Spread {
+                topology: *topology,
+                hostname: constraint.topology_key == HOSTNAME,
+                max_skew: i64::from(constraint.max_skew),
+                self_match: selector.as_ref().is_some_and(|s| s.matches(&pod.labels)),
+                selector,
+                min_domains: constraint.min_domains.unwrap_or(1),
+                counted,
+                domains,
+            }
+        };
+        constraints.iter().zip(&topologies).map(spread).collect()
+    }
+
+    /// Finds out how the classes that came since the last time bear on this one.
+    pub(super) fn relate(&mut self, class: Class) {
+        let id = class.0 as usize;
+        let mut relations = std::mem::take(&mut self.kinds[id].relations);
+        let me = &self.kinds[id];
+        let (namespace, labels, affinity) = (&me.pod.namespace, &me.pod.labels, &me.pod.spec.affinity);
+        let near = self.by_namespace.get(namespace).map_or(&[][..], |all| &all[..]);
+        let labels_of = |name: &str| self.namespaces.get(name).map(|l| &**l);
+        relations.spread.resize_with(me.hard.len() + me.soft.len(), Vec::new);
+        relations.apart.resize_with(affinity.anti_required.len(), Vec::new);
+        relations.liked.resize_with(me.liked.len(), Vec::new);
+
+        for &other in &near[relations.seen_near..] {
+            let them = &self.kinds[other as usize];
+            for (spread, found) in me.hard.iter().chain(&me.soft).zip(&mut relations.spread) {
+                if spread.selector.as_ref().is_some_and(|s| s.matches(&them.pod.labels)) {
+                    found.push(other);
+                }
+            }
+        }
+
+        let selected = |term, them: &Kind| {
+            class::selects(term, namespace, &them.pod.namespace, &them.pod.labels, labels_of)
+        };
+        let mut select = |other: u32| {
+            let them = &self.kinds[other as usize];
+            let required = &affinity.pod_required;
+            if !required.is_empty() && required.iter().all(|t| selected(t, them)) {
+                relations.near.push(other);
+            }
+            for (term, found) in affinity.anti_required.iter().zip(&mut relations.apart) {
+                if selected(term, them) {
+                    found.push(other);
+                }
+            }
+            let preferred = affinity.pod_preferred.iter().chain(&affinity.anti_preferred);
+            for ((_, term), found) in preferred.zip(&mut relations.liked) {
+                if selected(term, them) {
+                    found.push(other);
+                }
+            }
+        };
+        if me.wide {
+            (relations.seen_all as u32..self.kinds.len() as u32).for_each(&mut select);
+        } else {
+            near[relations.seen_near..].iter().copied().for_each(&mut select);
+        }
+
+        let selects_me = |term, them: &Kind| class::selects(term, &them.pod.namespace, namespace, labels, labels_of);
+        let mut be_selected = |other: u32| {
+            let them = &self.kinds[other as usize];
+            let theirs = &them.pod.spec.affinity;
+            for (term, topology) in theirs.anti_required.iter().zip(&them.apart) {
+                if selects_me(term, them) {
+                    relations.kept_away.push((*topology, other));
+                }
+            }
+            // HardPodAffinityWeight: a required affinity of a pod that is there counts 1.
+            for (term, topology) in theirs.pod_required.iter().zip(&them.near) {
+                if selects_me(term, them) {
+                    relations.liked_by.push((*topology, 1, other));
+                }
+            }
+            let preferred = theirs.pod_preferred.iter().chain(&theirs.anti_preferred);
+            for ((_, term), (topology, weight)) in preferred.zip(&them.liked) {
+                if selects_me(term, them) {
+                    relations.liked_by.push((*topology, *weight, other));
+                }
+            }
+        };
+        let neighbours = near[relations.seen_near..].iter().filter(|o| !self.kinds[**o as usize].wide);
+        neighbours.chain(&self.wide[relations.seen_wide..]).copied().for_each(&mut be_selected);
+
+        relations.seen_near = near.len();
+        relations.seen_wide = self.wide.len();
+        relations.seen_all = self.kinds.len();
+        self.kinds[id].relations = relations;
+    }
+
+    /// Where a pod of that class goes, by everything that is on the board. Nothing is bound.
+    pub fn place(&mut self, class: Class) -> Placement {
+        self.relate(class);
+        let standing = Standing::new(self, class);
+        let feasible: Vec<At> = (0..self.nodes.len() as u32)
+            .map(At)
+            .filter(|at| self.passes(&standing, at.0 as usize))
+            .collect();
+        if feasible.is_empty() {
+            return Placement::Nowhere(self.refusal(class, &standing));
+        }
+        let scores = if feasible.len() == 1 { vec![0] } else { self.scores(class, &feasible) };
+        let highest = scores.iter().copied().max().unwrap_or(0);
+        let best = feasible.iter().zip(&scores).filter(|(_, s)| **s == highest).map(|(at, _)| *at).collect();
+        Placement::Fits(Fits { best, feasible, scores })
+    }
+
+    /// Why the nodes that do not take a pod of that class do not, node by node.
+    pub fn refused(&mut self, class: Class) -> Refusal {
+        self.relate(class);
+        let standing = Standing::new(self, class);
+        self.refusal(class, &standing)
+    }
+}
+
+impl Room {
+    fn of(node: &Node) -> Self {
+        Self {
+            cpu: node.allocatable.cpu.map_or(0, |c| clamp(c.0)),
+            memory: node.allocatable.memory.map_or(0, |m| clamp(m.0)),
+            pods: node.pods,
+            other: node.allocatable.other.iter().map(|(name, n)| (name.clone(), clamp(*n))).collect(),
+            ..Self::default()
+        }
+    }
+
+    fn add(&mut self, kind: &Kind) {
+        self.count(kind, 1);
+        for port in &kind.ports {
+            *self.ports.entry(port.clone()).or_default() += 1;
+        }
+    }
+
+    fn take(&mut self, kind: &Kind) {
+        self.count(kind, -1);
+        for port in &kind.ports {
+            if let Some(count) = self.ports.get_mut(port) {
+                *count -= 1;
+                if *count == 0 {
+                    self.ports.remove(port);
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, kind: &Kind, sign: i64) {
+        self.used_pods = self.used_pods.saturating_add_signed(sign as i32);
+        self.used_cpu += sign * kind.cpu;
+        self.used_memory += sign * kind.memory;
+        self.scored_cpu += sign * kind.scored_there.0;
+        self.scored_memory += sign * kind.scored_there.1;
+        for (name, amount) in &kind.other {
+            let used = self.used_other.entry(name.clone()).or_default();
+            *used += sign * amount;
+            if *used == 0 {
+                self.used_other.remove(name);
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What a run does next: a pure function of what has happened, what is seen and what time it is.
+//!
+//! Called by `drive` in a loop, and by tests. It must never act. Only what is followed at this moment, and is not older
+//! than the last write, is evidence; from anything less it decides to wait.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Event, Outcome, Run, RunState, StepState};
+use crate::{
+    cluster::{PodState, ResourceVersion, Snapshot, TenantName, WorkloadKey, WorkloadKind},
+    plan::{Change, Standing, Step},
+};
+
+/// The next move of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Decision {
+    /// Write down that this step begins, then do it.
+    Perform(usize),
+    /// This step is not needed.
+    Skip(usize, String),
+    /// This step is done.
+    Done(usize, String),
+    /// Nothing to do until something is seen, or until then.
+    Wait {
+        /// Decide again at this time at the latest.
+        until: Option<Timestamp>,
+        /// What for.
+        text: String,
+    },
+    /// Compare a tenant with its prediction.
+    Verify(TenantName),
+    /// Stop at this step, and ask an operator.
+    Pause(usize, String),
+    /// It is over.
+    Finish(Outcome, String),
+}
+
+/// What this session knows beside the journal and the snapshot.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// Workloads as the API server itself told them to us: an older observation is no evidence.
+    pub(super) told: BTreeMap<WorkloadKey, Told>,
+    /// An operator asked to stop, in words.
+    pub(super) pause: Option<String>,
+}
+
+/// A workload by the API server's own answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Told {
+    /// Its `resourceVersion`.
+    pub(super) version: ResourceVersion,
+    /// Replicas it asked for.
+    pub(super) desired: u32,
+}
+
+/// What to do next.
+pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) -> Decision {
+    if run.state != RunState::Running {
+        return Decision::Wait { until: None, text: format!("the run is {}", run.state) };
+    }
+    let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
+    let Some(i) = run.steps.iter().position(open) else {
+        return conclude(run, seen);
+    };
+    if let Some(why) = &facts.pause {
+        return Decision::Pause(i, why.clone());
+    }
+    let step = &run.plan().steps[i];
+    if let Some(text) = blind(&step.change, seen, facts) {
+        return Decision::Wait { until: None, text };
+    }
+    let begun = run.steps[i] != StepState::Waiting;
+    match (&step.change, step.change.stands(seen)) {
+        (_, Standing::Elsewhere(why)) => Decision::Pause(i, why),
+        (Change::Replicas { .. }, Standing::AtFrom(_)) => Decision::Perform(i),
+        (Change::Replicas { to, .. }, Standing::AtTo) if begun => {
+            Decision::Done(i, format!("found at {to} replicas: the write had gone through"))
+        }
+        (Change::Replicas { to, .. }, Standing::AtTo) => {
+            Decision::Skip(i, format!("it has {to} replicas already"))
+        }
+        (Change::Settle { .. }, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
+        (Change::Settle { .. }, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => {
+            Decision::Perform(i)
+        }
+        (Change::Settle { .. }, Standing::AtFrom(text)) => {
+            let until = deadline(run, i, seen, now);
+            if now < until {
+                return Decision::Wait { until: Some(until), text: format!("{}: {text}", step.tenant) };
+            }
+            let within = step.within;
+            let missing = missing(step, seen);
+            Decision::Pause(i, format!("{}: {text} after {within} s{missing}", step.tenant))
+        }
+    }
+}
+
+/// Why nothing can be told about a change from this snapshot, if so.
+fn blind(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
+    let key = change.workload();
+    let workloads = match key.kind {
+        WorkloadKind::Deployment => ("deployments", &seen.deployments.freshness),
+        WorkloadKind::StatefulSet => ("statefulsets", &seen.stateful_sets.freshness),
+    };
+    let mut needed = vec![workloads];
+    if !change.is_write() {
+        needed.push(("pods", &seen.pods.freshness));
+    }
+    for (name, freshness) in needed {
+        if !freshness.is_live() {
+            let why = freshness.trouble().map_or(String::new(), |why| format!(": {why}"));
+            return Some(format!("{name} are not followed at present{why}"));
+        }
+    }
+    let told = facts.told.get(key)?;
+    // A workload that is gone is gone: it was there when the API server told of it.
+    let workload = seen.workload(key)?;
+    let caught_up = at_least(&workload.resource_version, &told.version)
+        .unwrap_or(workload.resource_version == told.version || workload.desired == told.desired);
+    (!caught_up).then(|| format!("{key}: what was written has not come back yet"))
+}
+
+/// Whether a version is that one or a later one. Versions are whole numbers of any size that only grow, as Kubernetes
+/// 1.35 promises and every release with etcd behaves; `None` when a server has others.
+fn at_least(version: &ResourceVersion, wanted: &ResourceVersion) -> Option<bool> {
+    let number = |v: &ResourceVersion| {
+        let digits = v.as_str();
+        let is = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        is.then(|| (digits.trim_start_matches('0').len(), digits.trim_start_matches('0').to_owned()))
+    };
+    Some(number(version)? >= number(wanted)?)
+}
+
+/// Until when a wait may last: its time runs while it is waited for and watched.
+fn deadline(run: &Run, i: usize, seen: &Snapshot, now: Timestamp) -> Timestamp {
+    let begins = |e: &&super::Entry| matches!(e.event, Event::Taken) || e.event == Event::Started { step: i };
+    let began = run.entries.iter().rev().find(begins).map_or(now, |e| e.at);
+    let live = |f: &crate::cluster::Freshness| match f {
+        crate::cluster::Freshness::Live { since } => *since,
+        _ => began,
+    };
+    let watched = live(&seen.pods.freshness).min(now);
+    let within = SignedDuration::from_secs(run.plan().steps[i].within.into());
+    began.max(watched).checked_add(within).unwrap_or(Timestamp::MAX)
+}
+
+/// Where the pods are, now that they are all there.
+fn settled(step: &Step, seen: &Snapshot) -> String {
+    let Some(tenant) = seen.tenant_of(step.change.workload()) else { return String::new() };
+    match tenant.ready() {
+        0 => "no pods".into(),
+        n => format!("{n} ready{}", on(&tenant.placement())),
+    }
+}
+
+fn on(placement: &BTreeMap<crate::cluster::NodeName, u32>) -> String {
+    const SHOWN: usize = 8;
+    let mut nodes: Vec<_> = placement
+        .iter()
+        .take(SHOWN)
+        .map(|(node, n)| if *n == 1 { node.to_string() } else { format!("{node} ({n})") })
+        .collect();
+    if placement.len() > SHOWN {
+        nodes.push(format!("{} more nodes", placement.len() - SHOWN));
+    }
+    if nodes.is_empty() { String::new() } else { format!(" on {}", nodes.join(", ")) }
+}
+
+/// What a wait still lacks, pod by pod, in the words of the scheduler and the kubelet.
+fn missing(step: &Step, seen: &Snapshot) -> String {
+    const SHOWN: usize = 3;
+    let Some(tenant) = seen.tenant_of(step.change.workload()) else { return String::new() };
+    let words: Vec<_> = tenant
+        .pods
+        .iter()
+        .filter_map(|pod| {
+            let name = &pod.key.name;
+            match pod.state() {
+                PodState::Ready | PodState::Finished => None,
+                PodState::Terminating => Some(format!("{name} is still leaving")),
+                PodState::Unschedulable => Some(format!(
+                    "{name} is Pending: {}",
+                    pod.unschedulable.as_deref().unwrap_or("no node takes it")
+                )),
+                PodState::Starting | PodState::Failing => {
+                    let why = pod.containers.iter().filter(|c| !c.ready).find_map(|c| {
+                        let end = c.last_end.as_ref().map(|e| format!(" ({})", e.reason)).unwrap_or_default();
+                        c.reason.as_ref().map(|reason| format!("{} {reason}{end}", c.name))
+                    });
+                    let node = pod.node.as_ref().map_or(String::new(), |n| format!(" on {n}"));
+                    Some(format!(
+                        "{name}{node} is not ready{}",
+                        why.map_or(String::new(), |w| format!(": {w}"))
+                    ))
+                }
+            }
+        })
+        .collect();
+    if words.is_empty() {
+        return String::new();
+    }
+    let more = words.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!("; and {more} more pods") } else { String::new() };
+    format!("; {}{more}", words.into_iter().take(SHOWN).collect::<Vec<_>>().join("; "))
+}
+
+/// All steps are through: the tenants are compared with the prediction, then it is over.
+fn conclude(run: &Run, seen: &Snapshot) -> Decision {
+    let verified = |tenant: &TenantName| {
+        run.entries.iter().find_map(|e| match &e.event {
+            Event::Verified { tenant: t, as_predicted, .. } if t == tenant => Some(*as_predicted),
+            _ => None,
+        })
+    };
+    let mut surprises = 0;
+    for part in &run.plan().tenants {
+        match verified(&part.tenant) {
+            Some(as_predicted) => surprises += usize::from(!as_predicted),
+            None if !seen.pods.freshness.is_live() => {
+                return Decision::Wait { until: None, text: "pods are not followed at present".into() };
+            }
+            None => return Decision::Verify(part.tenant.clone()),
+        }
+    }
+    let parts: Vec<_> =
+        run.plan().tenants.iter().map(|p| format!("{} {} → {}", p.tenant, p.from, p.to)).collect();
+    let what = match parts.as_slice() {
+        few if few.len() <= 3 => few.join(", "),
+        many => format!("{} tenants scaled", many.len()),
+    };
+    let how = match surprises {
+        0 => "as predicted".into(),
+        1 if parts.len() == 1 => "not where predicted".into(),
+        n => format!("{n} not where predicted"),
+    };
+    Decision::Finish(Outcome::Done, format!("{what}: {how}"))
+}

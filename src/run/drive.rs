@@ -1,0 +1,600 @@
+//! Drives one run in one session: takes the leases, writes down, performs, waits, verifies, gives the leases back.
+//!
+//! Started by `run::start` and `run::resume`; asks `decide` what to do and `perform` to do it. The entry of a step is
+//! stored before its request is sent and after it is answered, so that the end of this task at any moment leaves a
+//! journal that another session can go on with.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ConfigMap;
+use tokio::{sync::watch, time::sleep};
+
+use super::{
+    Entry, Event, Hands, JournalPlace, Outcome, Run, RunState, StepState,
+    decide::{self, Decision, Facts, decide},
+    journal,
+    lease::{Leases, Standing, Take},
+    local::{self, Audited, Book},
+    perform::{Clock, Failure, Told, Writer, version},
+};
+use crate::{
+    cluster::{Lease, Snapshot, TenantName},
+    plan::{Change, Intent},
+};
+
+/// Longest wait between two attempts to reach the API server.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait a busy API server may ask for.
+const OBEDIENCE: Duration = Duration::from_secs(30);
+/// How often a busy API server is asked again before an operator is.
+const BUSY: u32 = 8;
+
+/// How a run begins in this session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// It is new.
+    New(JournalPlace),
+    /// Its journal is there already.
+    Again,
+}
+
+/// Why this session is through with a run before it is over.
+enum Stop {
+    /// It pauses at this step; that is still to be written down.
+    Pause(usize, String),
+    /// It can no longer be written down: it is somebody else's, or out of reach.
+    Unwritten(String),
+    /// It was never taken up.
+    Refused(String),
+}
+
+/// Where the journal is kept, open for writing.
+enum Open {
+    Cluster(Box<ConfigMap>),
+    Local(Book),
+}
+
+pub(super) struct Driver {
+    hands: Hands,
+    run: watch::Sender<Run>,
+    seen: watch::Receiver<Arc<Snapshot>>,
+    pause: watch::Receiver<bool>,
+    facts: Facts,
+}
+
+/// What a driver has once it is connected.
+struct Session<'a> {
+    writer: Writer,
+    leases: &'a Leases,
+    open: Open,
+}
+
+impl Driver {
+    pub(super) fn new(
+        hands: Hands,
+        run: watch::Sender<Run>,
+        seen: watch::Receiver<Arc<Snapshot>>,
+        pause: watch::Receiver<bool>,
+    ) -> Self {
+        Self { hands, run, seen, pause, facts: Facts::default() }
+    }
+
+    /// Drives the run until it is over or paused.
+    pub(super) async fn drive(mut self, begin: Begin) {
+        let writer = match self.connect().await {
+            Ok(writer) => writer,
+            Err(why) => return self.show(begin, Stop::Refused(why)),
+        };
+        let holder = format!("{} {}", self.hands.who.operator, self.hands.who.session);
+        let id = self.run.borrow().id.clone();
+        let leases = Leases::new(writer.clone(), holder, &id, self.hands.lease_seconds);
+        let stopped = tokio::select! {
+            biased;
+            result = self.carry(begin, &writer, &leases) => result.err(),
+            () = leases.keep() => None,
+        };
+        leases.release().await;
+        if let Some(stop) = stopped {
+            self.show(begin, stop);
+        }
+        self.say(None);
+        self.sweep(&writer).await;
+    }
+
+    async fn connect(&mut self) -> Result<Writer, String> {
+        if self.hands.read_only {
+            return Err(Failure::ReadOnly.text());
+        }
+        let client = self.hands.wire.writer().await?;
+        let skew = self.seen.borrow().api.skew_millis;
+        let namespace = &self.hands.journal_namespace;
+        Ok(Writer::new(client, self.hands.read_only, namespace, Clock::ahead(skew)))
+    }
+
+    /// From the leases to the last entry.
+    async fn carry(&mut self, begin: Begin, writer: &Writer, leases: &Leases) -> Result<(), Stop> {
+        let local = match begin {
+            Begin::New(place) => place == JournalPlace::Local,
+            Begin::Again => self.run.borrow().local,
+        };
+        if !local {
+            self.take(leases).await?;
+        }
+        let open = match begin {
+            Begin::New(_) => self.open_new(local).map_err(Stop::Refused)?,
+            Begin::Again => self.reopen(local, writer, leases.token()).await?,
+        };
+        let mut session = Session { writer: writer.clone(), leases, open };
+        if let Err(stop) = self.append(&mut session, Event::Taken).await {
+            return Err(match stop {
+                Stop::Unwritten(why) => Stop::Refused(why),
+                other => other,
+            });
+        }
+        let result = self.steps(&mut session).await;
+        if let Err(Stop::Pause(step, why)) = result {
+            return self.append(&mut session, Event::Paused { step, why }).await;
+        }
+        result
+    }
+
+    /// The leases of all tenants of the plan, in the order of their names, so that two sessions that want the same
+    /// ones cannot each hold half.
+    async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
+        let names: BTreeSet<_> =
+            self.run.borrow().plan().steps.iter().map(|s| Lease::name_of(&s.tenant)).collect();
+        for name in names {
+            self.say(Some(format!("taking the lease {name}")));
+            match self.insist(|| leases.take(&name)).await {
+                Ok(Take::Mine) => {}
+                Ok(Take::Held(who)) => return Err(Stop::Refused(format!("{name}: {who}"))),
+                Err(failure) => {
+                    return Err(Stop::Refused(format!(
+                        "the lease {name} cannot be taken: {}",
+                        failure.text()
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_new(&self, local: bool) -> Result<Open, String> {
+        let run = self.run.borrow();
+        if local {
+            let wire = &self.hands.wire;
+            let book = Book::begin(&self.hands.state_dir, wire.context(), wire.server(), &run)?;
+            return Ok(Open::Local(book));
+        }
+        Ok(Open::Cluster(Box::new(journal::blank(&run, &self.hands.journal_namespace)?)))
+    }
+
+    /// Opens the journal as it stands now, which may say more than what was seen when the operator chose to resume.
+    async fn reopen(&mut self, local: bool, writer: &Writer, token: i64) -> Result<Open, Stop> {
+        let id = self.run.borrow().id.clone();
+        let (open, stored) = if local {
+            let wire = &self.hands.wire;
+            let reopened = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &id);
+            let (book, run) = reopened.map_err(Stop::Refused)?;
+            (Open::Local(book), run)
+        } else {
+            let name = journal::name(&id);
+            let found = self.insist(|| writer.journal(&name)).await;
+            let found = found.map_err(|f| Stop::Refused(f.text()))?;
+            let object = found.ok_or_else(|| Stop::Refused(format!("the journal {name} is gone")))?;
+            let run = journal::of(&object).map_err(|e| Stop::Refused(format!("journal {name}: {e}")))?;
+            (Open::Cluster(Box::new(object)), run)
+        };
+        if stored.state.is_over() {
+            let why = format!("there is nothing left to do: the run is {} already", stored.state);
+            self.run.send_replace(stored);
+            return Err(Stop::Refused(why));
+        }
+        if stored.entries.iter().any(|e| e.token > token) {
+            return Err(Stop::Refused("a session with a newer lease has written to its journal".into()));
+        }
+        self.run.send_modify(|run| {
+            run.entries = stored.entries;
+            run.steps = stored.steps;
+        });
+        Ok(open)
+    }
+
+    async fn steps(&mut self, session: &mut Session<'_>) -> Result<(), Stop> {
+        self.look(session).await?;
+        loop {
+            self.hold(session).await?;
+            if *self.pause.borrow() {
+                self.facts.pause = Some(format!("paused by {}", self.hands.who.operator));
+            }
+            let seen = self.seen.borrow_and_update().clone();
+            let decision = decide(&self.run.borrow(), &seen, session.writer.clock.now(), &self.facts);
+            match decision {
+                Decision::Perform(step) => self.perform(session, step).await?,
+                Decision::Skip(step, text) => self.append(session, Event::Skipped { step, text }).await?,
+                Decision::Done(step, text) => {
+                    let text = self.told(session, step, text).await;
+                    self.append(session, Event::Done { step, text }).await?;
+                }
+                Decision::Verify(tenant) => {
+                    let (as_predicted, text) = verify(&self.run.borrow(), &tenant, &seen);
+                    self.append(session, Event::Verified { tenant, as_predicted, text }).await?;
+                }
+                Decision::Pause(step, why) => return Err(Stop::Pause(step, why)),
+                Decision::Finish(outcome, text) => {
+                    let text = self.mark_undone(session, text).await?;
+                    return self.append(session, Event::Finished { outcome, text }).await;
+                }
+                Decision::Wait { until, text } => {
+                    self.say(Some(text));
+                    self.wait(session, until).await?;
+                }
+            }
+        }
+    }
+
+    /// Asks the API server itself how the workloads stand: what the watches have shown so far may be older than the
+    /// last write of a session that died.
+    async fn look(&mut self, session: &Session<'_>) -> Result<(), Stop> {
+        let writes: Vec<_> = {
+            let run = self.run.borrow();
+            let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
+            let steps = run.plan().steps.iter().zip(&run.steps).filter(|(_, state)| open(state));
+            let workloads: BTreeSet<_> = steps.map(|(step, _)| step.change.workload().clone()).collect();
+            workloads.into_iter().collect()
+        };
+        for workload in writes {
+            self.say(Some(format!("looking at {workload}")));
+            match self.insist(|| session.writer.scale_of(&workload)).await {
+                Ok(Some(scale)) => {
+                    let replicas = scale.spec.and_then(|s| s.replicas).unwrap_or(0);
+                    let desired = u32::try_from(replicas).unwrap_or(0);
+                    let told = decide::Told { version: version(&scale.metadata), desired };
+                    self.facts.told.insert(workload, told);
+                }
+                // Gone, or not ours to read: what is seen will say so.
+                Ok(None) | Err(Failure::Refused { .. }) => {}
+                Err(failure) => return Err(Stop::Pause(self.current(), failure.text())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the leases are good for writing.
+    async fn hold(&mut self, session: &Session<'_>) -> Result<(), Stop> {
+        loop {
+            match session.leases.standing() {
+                Standing::Good => return Ok(()),
+                Standing::Lost(why) => return Err(Stop::Pause(self.current(), why)),
+                Standing::Late(why) => {
+                    self.say(Some(why.clone()));
+                    tokio::select! {
+                        () = session.leases.changed() => {}
+                        () = asked(&mut self.pause) => return Err(Stop::Pause(self.current(), why)),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn perform(&mut self, session: &mut Session<'_>, step: usize) -> Result<(), Stop> {
+        let change = self.run.borrow().plan().steps[step].change.clone();
+        self.append(session, Event::Started { step }).await?;
+        let Change::Replicas { workload, uid, from, to } = &change else { return Ok(()) };
+        self.say(Some(change.to_string()));
+        let sent = AtomicBool::new(false);
+        let fence = || {
+            let good = session.leases.standing() == Standing::Good;
+            sent.fetch_or(good, Ordering::Relaxed);
+            good
+        };
+        let scaled = match self.insist(|| session.writer.scale(workload, uid, *from, *to, fence)).await {
+            Ok(scaled) => scaled,
+            // The loop sees to the lease, and then decides anew.
+            Err(Failure::Fenced) => return Ok(()),
+            Err(failure) => return Err(Stop::Pause(step, failure.text())),
+        };
+        let told = decide::Told { version: scaled.version, desired: *to };
+        self.facts.told.insert(workload.clone(), told);
+        let text = if scaled.wrote || sent.into_inner() {
+            self.told(session, step, format!("{to} replicas asked for")).await
+        } else {
+            format!("it had {to} replicas already")
+        };
+        self.append(session, Event::Done { step, text }).await
+    }
+
+    /// Tells of a scaled workload in an Event. Not being able to is worth a note in the step's text, no more.
+    async fn told(&self, session: &Session<'_>, step: usize, text: String) -> String {
+        let (told, workload, uid) = {
+            let run = self.run.borrow();
+            let Change::Replicas { workload, uid, from, to } = &run.plan().steps[step].change else {
+                return text;
+            };
+            let (who, id) = (&self.hands.who.operator, &run.id);
+            let why = run.approved.reason().map_or(String::new(), |r| format!(": {r}"));
+            let message = format!("{who} scaled {} from {from} to {to} (run {id}){why}", workload.key.name);
+            ((format!("{}.{id}-{step}", workload.key.name), message), workload.clone(), uid.clone())
+        };
+        let (name, message) = told;
+        match session.writer.tell(Told { name, workload: &workload, uid: &uid, message }).await {
+            Ok(()) => text,
+            Err(failure) => format!("{text}; no Event tells of it: {}", failure.text()),
+        }
+    }
+
+    /// Waits until something is seen, the time has come, a lease is lost, or an operator asks to stop.
+    async fn wait(&mut self, session: &Session<'_>, until: Option<Timestamp>) -> Result<(), Stop> {
+        let now = session.writer.clock.now();
+        let pause = async {
+            // Asked before: it was seen to, and this wait is for something else.
+            if *self.pause.borrow() {
+                std::future::pending().await
+            } else {
+                asked(&mut self.pause.clone()).await
+            }
+        };
+        let time = async {
+            match until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default()) {
+                // Never for long at once: the API server's clock may be found to be another.
+                Some(left) => sleep(left.clamp(Duration::from_millis(50), PATIENCE)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            changed = self.seen.changed() => changed.is_err(),
+            () = time => false,
+            () = session.leases.changed() => false,
+            () = pause => false,
+        };
+        if ended {
+            return Err(Stop::Pause(self.current(), "nothing is observed any more".into()));
+        }
+        Ok(())
+    }
+
+    /// A run that takes another back says so in that one's journal; before it ends itself, so that a crash in between
+    /// does not leave the other one unmarked.
+    async fn mark_undone(&mut self, session: &Session<'_>, text: String) -> Result<String, Stop> {
+        let (undone, entry) = {
+            let run = self.run.borrow();
+            let Intent::Undo { run: undone, .. } = &run.plan().intent else { return Ok(text) };
+            (undone.clone(), self.entry(session, Event::Undone { by_run: run.id.clone() }))
+        };
+        if matches!(session.open, Open::Local(_)) {
+            let wire = &self.hands.wire;
+            let marked = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &undone)
+                .and_then(|(mut book, run)| match run.state {
+                    RunState::Undone => Ok(()),
+                    _ => book.append(&journal::line(&entry)).map_err(|e| e.to_string()),
+                });
+            return Ok(match marked {
+                Ok(()) => text,
+                Err(why) => format!("{text}; {why}"),
+            });
+        }
+        match self.insist(|| mark(&session.writer, &undone, &entry)).await {
+            Ok(None) => Ok(text),
+            Ok(Some(note)) => Ok(format!("{text}; {note}")),
+            Err(Failure::Interrupted(why)) => Err(Stop::Pause(self.current(), why)),
+            Err(failure) => Ok(format!("{text}; run {undone} could not be marked: {}", failure.text())),
+        }
+    }
+
+    fn entry(&self, session: &Session<'_>, event: Event) -> Entry {
+        let by = self.hands.who.operator.clone();
+        Entry { at: session.writer.clock.now(), by, token: session.leases.token(), event }
+    }
+
+    /// Stores an entry, then lets everybody see it.
+    async fn append(&mut self, session: &mut Session<'_>, event: Event) -> Result<(), Stop> {
+        let entry = self.entry(session, event);
+        let mut next = self.run.borrow().clone();
+        next.apply(entry.clone());
+        next.doing = None;
+        match &mut session.open {
+            Open::Cluster(object) => {
+                let before = journal::events(object).to_owned();
+                let wanted = journal::with(object, &next, &entry).map_err(Stop::Unwritten)?;
+                let writer = &session.writer;
+                let stored = self.insist(|| store(writer, &wanted, &before)).await;
+                let stored = stored.map_err(|f| {
+                    Stop::Unwritten(format!("the run can no longer be written down: {}", f.text()))
+                })?;
+                **object = stored;
+            }
+            Open::Local(book) => {
+                let path = book.path().display().to_string();
+                book.append(&journal::line(&entry))
+                    .map_err(|e| Stop::Unwritten(format!("the journal {path} cannot be written: {e}")))?;
+            }
+        }
+        self.audit(&next, &entry);
+        self.run.send_replace(next);
+        Ok(())
+    }
+
+    fn audit(&self, run: &Run, entry: &Entry) {
+        let writes = |step: usize| {
+            let step = run.plan().steps.get(step).filter(|s| s.change.is_write())?;
+            run.plan().tenants.iter().find(|t| t.tenant == step.tenant).map(|t| t.kubectl.as_str())
+        };
+        let kubectl = match &entry.event {
+            Event::Started { step } | Event::Done { step, .. } => writes(*step),
+            _ => None,
+        };
+        let line = Audited {
+            time: entry.at,
+            operator: &self.hands.who.operator,
+            user: self.hands.who.user.as_deref(),
+            context: self.hands.wire.context(),
+            run: &run.id,
+            event: &entry.event,
+            kubectl,
+            reason: run.approved.reason(),
+        };
+        if let Err(error) = local::audit(&self.hands.state_dir, &line) {
+            tracing::warn!(%error, run = run.id, "the audit log cannot be written");
+        }
+    }
+
+    /// Shows how it ended where that could not be written down.
+    fn show(&self, begin: Begin, stop: Stop) {
+        let at = Timestamp::now();
+        let (by, step) = (self.hands.who.operator.clone(), self.current());
+        let event = match (stop, begin) {
+            (Stop::Refused(text), Begin::New(_)) => Event::Finished { outcome: Outcome::Failed, text },
+            (Stop::Refused(why) | Stop::Unwritten(why), _) => Event::Paused { step, why },
+            (Stop::Pause(step, why), _) => Event::Paused { step, why },
+        };
+        self.run.send_modify(|run| {
+            run.doing = None;
+            // Refused because it was over already: it stays as its journal has it.
+            if !run.state.is_over() {
+                run.apply(Entry { at, by, token: 0, event });
+            }
+        });
+    }
+
+    /// The step it stands at.
+    fn current(&self) -> usize {
+        let run = self.run.borrow();
+        let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
+        run.steps.iter().position(open).unwrap_or(run.steps.len().saturating_sub(1))
+    }
+
+    fn say(&self, text: Option<String>) {
+        self.run.send_if_modified(|run| {
+            let new = run.doing != text;
+            run.doing = text;
+            new
+        });
+    }
+
+    /// Repeats what can be repeated: for ever while there is no answer, some times while the API server is busy.
+    async fn insist<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        op: impl Fn() -> F,
+    ) -> Result<T, Failure> {
+        let (mut backoff, mut busy) = (Duration::from_millis(100), 0);
+        let mut pause = self.pause.clone();
+        loop {
+            let (wait, text) = match op().await {
+                Err(Failure::Busy { after, text }) if busy < BUSY => {
+                    busy += 1;
+                    (after.max(backoff).min(OBEDIENCE), text)
+                }
+                Err(Failure::Unreached(text)) => (backoff, text),
+                Err(Failure::Busy { text, .. }) => return Err(Failure::Refused { code: 503, text }),
+                other => return other,
+            };
+            self.say(Some(format!("{text}; trying again")));
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = asked(&mut pause) => return Err(Failure::Interrupted(text)),
+            }
+            backoff = (backoff * 2).min(PATIENCE);
+        }
+    }
+
+    /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
+    async fn sweep(&self, writer: &Writer) {
+        let outworn = journal::outworn(&self.seen.borrow());
+        for (name, version) in outworn {
+            if let Err(failure) = writer.delete_journal(&name, &version).await {
+                tracing::debug!(name, why = failure.text(), "an old journal stays");
+                return;
+            }
+        }
+    }
+}
+
+/// Waits until an operator asks to stop; for ever when nobody can any more.
+async fn asked(pause: &mut watch::Receiver<bool>) {
+    if pause.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Stores a journal in place of the one whose events were `before`. Found to stand already: the answer had got lost.
+async fn store(writer: &Writer, wanted: &ConfigMap, before: &str) -> Result<ConfigMap, Failure> {
+    let mut wanted = wanted.clone();
+    let name = wanted.metadata.name.clone().unwrap_or_default();
+    for _ in 0..5 {
+        match writer.put_journal(&wanted).await {
+            Err(failure) if failure.is_conflict() => {}
+            Err(failure) if failure.is_missing() => {
+                return Err(Failure::Drift(format!("the journal {name} was deleted")));
+            }
+            other => return other,
+        }
+        let Some(found) = writer.journal(&name).await? else { continue };
+        let same_plan = found.data.as_ref().and_then(|d| d.get("plan"))
+            == wanted.data.as_ref().and_then(|d| d.get("plan"));
+        if same_plan && journal::events(&found) == journal::events(&wanted) {
+            return Ok(found);
+        }
+        if !same_plan || journal::events(&found) != before {
+            let by = journal::of(&found).ok().and_then(|run| run.entries.last().map(|e| e.by.clone()));
+            let by = by.unwrap_or_else(|| "another session".into());
+            return Err(Failure::Drift(format!("{by} has taken the run over")));
+        }
+        wanted.metadata.resource_version = found.metadata.resource_version;
+    }
+    Err(Failure::Drift(format!("the journal {name} is being changed by others all the time")))
+}
+
+/// Adds that it was undone to another run's journal; a note when there is none to add to.
+async fn mark(writer: &Writer, undone: &str, entry: &Entry) -> Result<Option<String>, Failure> {
+    let name = journal::name(undone);
+    loop {
+        let Some(found) = writer.journal(&name).await? else {
+            return Ok(Some(format!("the journal of run {undone} is gone")));
+        };
+        let Ok(mut run) = journal::of(&found) else {
+            return Ok(Some(format!("the journal of run {undone} cannot be read")));
+        };
+        if run.state == RunState::Undone {
+            return Ok(None);
+        }
+        run.apply(entry.clone());
+        let wanted = match journal::with(&found, &run, entry) {
+            Ok(wanted) => wanted,
+            Err(why) => return Ok(Some(why)),
+        };
+        match writer.put_journal(&wanted).await {
+            Err(failure) if failure.is_conflict() => {}
+            other => return other.map(|_| None),
+        }
+    }
+}
+
+/// How a tenant came out, compared with its prediction.
+fn verify(run: &Run, tenant: &TenantName, seen: &Snapshot) -> (bool, String) {
+    let Some(part) = run.plan().tenants.iter().find(|p| p.tenant == *tenant) else {
+        return (true, String::new());
+    };
+    let Some(now) = seen.tenant_of(&part.workload) else {
+        return (false, format!("{tenant} is gone"));
+    };
+    let placement = now.placement();
+    let words = |p: &std::collections::BTreeMap<crate::cluster::NodeName, u32>| {
+        let words: Vec<_> =
+            p.iter().filter(|(_, n)| **n > 0).map(|(node, n)| format!("{node} {n}")).collect();
+        if words.is_empty() { "nowhere".to_owned() } else { words.join(", ") }
+    };
+    let (is, was) = (words(&placement), words(&part.predicted));
+    if is == was {
+        (true, format!("pods on {is}"))
+    } else {
+        (false, format!("pods on {is}; predicted {was}"))
+    }
+}

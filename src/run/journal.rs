@@ -1,0 +1,246 @@
+//! What a run's journal says, as text: written by `drive`, read by everybody who opens a cockpit.
+//!
+//! One ConfigMap a run: `data.plan` is the approved plan with who runs it, `data.events` one JSON object a line. A file
+//! of a run kept on one machine has the plan as its first line and the same events after it. Journals of older
+//! versions stay readable (`tests/captures/journals`). Pure: nothing here reads or writes anything.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Run};
+use crate::{
+    cluster::{Journal, Lease, ResourceVersion, Snapshot},
+    plan::{Approved, Intent},
+};
+
+/// The format written. Raised when an older reader would misread it.
+const FORMAT: u32 = 1;
+/// A ConfigMap holds 1 MiB in all; the rest is for its metadata.
+const ROOM: usize = 1_000_000;
+/// What the entries of one step and its verification may take, at most.
+const ROOM_A_STEP: usize = 1_500;
+/// Room for pauses and resumptions.
+const ROOM_FOR_TROUBLE: usize = 64_000;
+/// Finished runs that are kept.
+const KEPT: usize = 50;
+
+/// The label every object of ours carries.
+pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wheelhouse");
+/// The label, and on leases the annotation, that names the run.
+pub(super) const RUN: &str = "wheelhouse.dev/run";
+
+/// The approved plan and who runs it.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    format: u32,
+    id: String,
+    operator: String,
+    user: Option<String>,
+    approved: Approved,
+}
+
+/// A run found in the cluster, and who is at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSeen {
+    /// The run.
+    pub run: Run,
+    /// Who holds a lease for it; `None` when all were given back.
+    pub holder: Option<Holder>,
+}
+
+/// Who holds the lease of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// `alice@bastion`.
+    pub who: String,
+    /// Their session: tells two cockpits of one operator apart.
+    pub session: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// When they last showed that they live.
+    pub renewed: Option<Timestamp>,
+    /// They did so within the lease's duration, by the snapshot's time.
+    pub alive: bool,
+}
+
+impl Holder {
+    pub(super) fn parse(identity: &str) -> (String, String) {
+        let (who, session) = identity.rsplit_once(' ').unwrap_or((identity, ""));
+        (who.to_owned(), session.to_owned())
+    }
+}
+
+/// Reads a journal.
+///
+/// # Errors
+/// One sentence, when it is damaged or was written by a newer version.
+pub fn decode(journal: &Journal) -> Result<Run, String> {
+    read(&journal.plan, &journal.events).map_err(|e| format!("journal {}: {e}", journal.key))
+}
+
+/// All runs that left a journal in the cluster, newest first. Reading them costs; do it when `snapshot.journals` or
+/// `snapshot.leases` have changed, not for every frame.
+pub fn runs(snapshot: &Snapshot) -> Vec<RunSeen> {
+    let mut runs: Vec<_> = snapshot.journals.values().filter_map(|j| decode(j).ok()).collect();
+    runs.sort_by(|a, b| b.id.cmp(&a.id));
+    runs.into_iter()
+        .map(|run| {
+            let held = |l: &&std::sync::Arc<Lease>| l.run.as_deref() == Some(&run.id) && l.holder.is_some();
+            let lease = snapshot.leases.values().filter(held).max_by_key(|l| l.renewed);
+            let holder = lease.and_then(|l| {
+                let (who, session) = Holder::parse(l.holder.as_deref()?);
+                let alive = l.is_held(snapshot.at);
+                Some(Holder { who, session, since: l.acquired, renewed: l.renewed, alive })
+            });
+            RunSeen { run, holder }
+        })
+        .collect()
+}
+
+/// The journals that cannot be read, one sentence each.
+pub fn unreadable(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.journals.values().filter_map(|j| decode(j).err()).collect()
+}
+
+/// The run of that id, or whose id ends in `-id`, or the only one whose id begins with it.
+///
+/// # Errors
+/// One sentence: none is, or several are.
+pub fn find<'a>(runs: &'a [RunSeen], id: &str) -> Result<&'a RunSeen, String> {
+    if let Some(exact) = runs.iter().find(|r| r.run.id == id) {
+        return Ok(exact);
+    }
+    let last = |r: &&RunSeen| r.run.short() == id;
+    let start = |r: &&RunSeen| !id.is_empty() && r.run.id.starts_with(id);
+    let mut found: Vec<_> = runs.iter().filter(last).collect();
+    if found.is_empty() {
+        found = runs.iter().filter(start).collect();
+    }
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(format!("there is no run `{id}`: `wheelhouse runs` lists those there are")),
+        several => {
+            let ids: Vec<_> = several.iter().map(|r| r.run.id.as_str()).collect();
+            Err(format!("`{id}` could be any of {}: name one in full", ids.join(", ")))
+        }
+    }
+}
+
+/// What would take a run back; `None` when it has begun nothing.
+pub fn undo_intent(run: &Run) -> Option<Intent> {
+    let changes = run.made();
+    (!changes.is_empty()).then(|| Intent::Undo { run: run.id.clone(), changes })
+}
+
+/// The plan and who runs it, as it is stored.
+pub(super) fn head(run: &Run) -> Result<String, String> {
+    let head = Head {
+        format: FORMAT,
+        id: run.id.clone(),
+        operator: run.operator.clone(),
+        user: run.user.clone(),
+        approved: run.approved.clone(),
+    };
+    serde_json::to_string(&head).map_err(|e| format!("the plan cannot be written as JSON: {e}"))
+}
+
+/// One entry, as it is stored.
+pub(super) fn line(entry: &Entry) -> String {
+    let mut line = serde_json::to_string(entry).expect("an entry is text, numbers and times");
+    line.push('\n');
+    line
+}
+
+/// The run that was stored as this text. A last line without its end was being written when the power went: it is
+/// dropped.
+pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let format: Format = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
+    if format.format > FORMAT {
+        let newer = format.format;
+        return Err(format!("it was written by a newer wheelhouse (format {newer}): use that version"));
+    }
+    let head: Head = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
+    let mut run = Run::new(head.id, head.operator, head.approved);
+    run.user = head.user;
+    for (number, line) in events.split_inclusive('\n').enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str(line) {
+            Ok(entry) => run.apply(entry),
+            Err(_) if !line.ends_with('\n') => break,
+            Err(e) => return Err(format!("line {} of its events cannot be read: {e}", number + 1)),
+        }
+    }
+    Ok(run)
+}
+
+/// The name of a run's ConfigMap.
+pub(super) fn name(id: &str) -> String {
+    format!("run-{id}")
+}
+
+/// The ConfigMap of a run that has no entry yet.
+pub(super) fn blank(run: &Run, namespace: &str) -> Result<ConfigMap, String> {
+    let plan = head(run)?;
+    let steps = run.plan().steps.len();
+    if plan.len() + steps * ROOM_A_STEP + ROOM_FOR_TROUBLE > ROOM {
+        let kib = plan.len() / 1024;
+        return Err(format!(
+            "a plan of {steps} steps ({kib} KiB) does not fit into a journal: do it in several runs"
+        ));
+    }
+    let labels = [MANAGED_BY, ("app.kubernetes.io/component", "journal"), (RUN, run.id.as_str())];
+    let metadata = ObjectMeta {
+        name: Some(name(&run.id)),
+        namespace: Some(namespace.to_owned()),
+        labels: Some(labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into()),
+        ..ObjectMeta::default()
+    };
+    let data = BTreeMap::from([("plan".to_owned(), plan), ("events".to_owned(), String::new())]);
+    Ok(ConfigMap { metadata, data: Some(data), ..ConfigMap::default() })
+}
+
+/// The same ConfigMap with one entry more; `run` is the run with that entry applied.
+pub(super) fn with(journal: &ConfigMap, run: &Run, entry: &Entry) -> Result<ConfigMap, String> {
+    let mut journal = journal.clone();
+    let data = journal.data.get_or_insert_default();
+    let size: usize = data.values().map(String::len).sum();
+    let line = line(entry);
+    if size + line.len() > ROOM {
+        return Err("its journal is full: undo it, or plan anew what is left".into());
+    }
+    data.entry("events".into()).or_default().push_str(&line);
+    let labels = journal.metadata.labels.get_or_insert_default();
+    labels.insert("wheelhouse.dev/state".into(), run.state.word().into());
+    Ok(journal)
+}
+
+/// The run a ConfigMap holds.
+pub(super) fn of(journal: &ConfigMap) -> Result<Run, String> {
+    let text = |key| journal.data.as_ref().and_then(|d| d.get(key)).map_or("", String::as_str);
+    read(text("plan"), text("events"))
+}
+
+/// The events of a ConfigMap, as text.
+pub(super) fn events(journal: &ConfigMap) -> &str {
+    journal.data.as_ref().and_then(|d| d.get("events")).map_or("", String::as_str)
+}
+
+/// The journals that may go: of runs that are over, all but the newest fifty. One that cannot be read stays.
+pub(super) fn outworn(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
+    let mut over: Vec<_> = seen
+        .journals
+        .values()
+        .filter_map(|j| decode(j).ok().filter(|run| run.state.is_over()).map(|run| (run.id, j)))
+        .collect();
+    over.sort_by(|a, b| b.0.cmp(&a.0));
+    over.into_iter().skip(KEPT).map(|(id, j)| (name(&id), j.resource_version.clone())).collect()
+}

@@ -1,0 +1,168 @@
+//! Files on this machine: the audit log, and the journals of runs that are kept nowhere else.
+//!
+//! Called by `drive`. Everything is readable by its owner only. Each write appends whole lines; a journal's are on the
+//! disk before the call returns.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Run, journal};
+
+/// The runs of one cluster whose journals are kept on this machine, newest first; the sentence where one cannot be read.
+/// `context` and `server` are those of the connection they were made with.
+pub fn local_journals(state_dir: &Path, context: &str, server: &str) -> Vec<Result<Run, String>> {
+    let Ok(entries) = fs::read_dir(folder(state_dir, context, server)) else { return Vec::new() };
+    let mut paths: Vec<_> = entries
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
+        .collect();
+    paths.sort();
+    paths.iter().rev().map(|path| read(path)).collect()
+}
+
+/// A journal on this machine, open for appending, by one process at a time.
+pub(super) struct Book {
+    file: File,
+    path: PathBuf,
+}
+
+impl Book {
+    /// A new journal; its first line is the plan.
+    pub(super) fn begin(state_dir: &Path, context: &str, server: &str, run: &Run) -> Result<Self, String> {
+        let folder = folder(state_dir, context, server);
+        let path = folder.join(format!("{}.jsonl", run.id));
+        let head = journal::head(run)?;
+        let begin = || {
+            make(&folder)?;
+            let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+            lock(&file)?;
+            let mut book = Self { file, path: path.clone() };
+            book.append(&format!("{head}\n"))?;
+            File::open(&folder)?.sync_all()?;
+            Ok(book)
+        };
+        begin().map_err(|e: io::Error| format!("the journal {} cannot be written: {e}", path.display()))
+    }
+
+    /// The journal of a run that was begun before, and what it says.
+    pub(super) fn reopen(
+        state_dir: &Path,
+        context: &str,
+        server: &str,
+        id: &str,
+    ) -> Result<(Self, Run), String> {
+        let path = folder(state_dir, context, server).join(format!("{id}.jsonl"));
+        let open = || {
+            let file = OpenOptions::new().read(true).append(true).open(&path)?;
+            lock(&file)?;
+            // What was being written when the power went is not part of it; the next line must not be glued to it.
+            let text = fs::read(&path)?;
+            let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            if whole < text.len() {
+                file.set_len(whole as u64)?;
+            }
+            Ok(file)
+        };
+        let file = open()
+            .map_err(|e: io::Error| format!("the journal {} cannot be written: {e}", path.display()))?;
+        let run = read(&path)?;
+        Ok((Self { file, path }, run))
+    }
+
+    /// Adds one line, on the disk when this returns.
+    pub(super) fn append(&mut self, line: &str) -> io::Result<()> {
+        self.file.write_all(line.as_bytes())?;
+        self.file.sync_data()
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// One line of the audit log.
+#[derive(Serialize)]
+pub(super) struct Audited<'a> {
+    /// When, in the API server's time.
+    pub(super) time: Timestamp,
+    /// `alice@bastion`.
+    pub(super) operator: &'a str,
+    /// The Kubernetes user, where known.
+    pub(super) user: Option<&'a str>,
+    /// The kubeconfig context.
+    pub(super) context: &'a str,
+    /// The run.
+    pub(super) run: &'a str,
+    /// What happened, as in the journal.
+    #[serde(flatten)]
+    pub(super) event: &'a super::Event,
+    /// The `kubectl` line that would do the same, for a step that writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kubectl: Option<&'a str>,
+    /// Why, in the operator's words.
+    pub(super) reason: Option<&'a str>,
+}
+
+/// Adds a line to `audit.jsonl`, in one write.
+pub(super) fn audit(state_dir: &Path, line: &Audited<'_>) -> io::Result<()> {
+    make(state_dir)?;
+    let mut text = serde_json::to_string(line)?;
+    text.push('\n');
+    let path = state_dir.join("audit.jsonl");
+    let open = || OpenOptions::new().append(true).open(&path);
+    let mut file = match open() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            match OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => open()?,
+                other => other?,
+            }
+        }
+        other => other?,
+    };
+    file.write_all(text.as_bytes())
+}
+
+fn read(path: &Path) -> Result<Run, String> {
+    let text = fs::read_to_string(path);
+    let read = text.map_err(|e| e.to_string()).and_then(|text| {
+        let (plan, events) = text.split_once('\n').ok_or("its plan was never written in full")?;
+        journal::read(plan, events)
+    });
+    let mut run = read.map_err(|e| format!("journal {}: {e}", path.display()))?;
+    run.local = true;
+    Ok(run)
+}
+
+/// Where the journals of one cluster are. The name is made of the context and the server, so that journals of two
+/// clusters are never mixed up.
+fn folder(state_dir: &Path, context: &str, server: &str) -> PathBuf {
+    // FNV-1a: the same for every build, which the standard library's hash does not promise.
+    let bytes = context.bytes().chain([0]).chain(server.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    state_dir.join("runs").join(format!("{hash:016x}"))
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    if !folder.is_dir() {
+        fs::create_dir_all(folder)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+fn lock(file: &File) -> io::Result<()> {
+    file.try_lock().map_err(|e| match e {
+        fs::TryLockError::WouldBlock => io::Error::other("another process on this machine is at this run"),
+        fs::TryLockError::Error(e) => e,
+    })
+}

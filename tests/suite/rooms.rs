@@ -1,0 +1,197 @@
+//! The architecture as a test: which room may import which, and what pure code must never name.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Room, what it may import, and why.
+const ROOMS: &[(&str, &[&str], &str)] = &[
+    ("cluster", &[], "the cluster is a value: it knows nobody"),
+    ("plan", &["cluster"], "planning is a function of what is seen"),
+    ("wire", &[], "connections have no meaning of their own"),
+    ("run", &["cluster", "plan", "wire"], "a run carries out a plan; it knows no screen and no source"),
+    ("live", &["cluster", "wire"], "sources know neither plans nor screens"),
+    ("ui", &["cluster", "plan", "run"], "views ask, they never act: no wire, no sources"),
+    ("app", &["cluster", "plan", "run", "ui"], "update is pure: effects are performed elsewhere"),
+    ("config", &["cluster"], "the configuration is a value"),
+    ("demo", &[], "a mistake in our model must not be mirrored in the world it is tested against"),
+    ("cockpit", &["app", "cluster", "config", "live", "plan", "run", "ui", "wire"], "it connects the rooms"),
+    (
+        "cli",
+        &["app", "cluster", "cockpit", "config", "demo", "live", "plan", "run", "ui", "wire"],
+        "it connects the rooms",
+    ),
+];
+
+/// Files that must stay pure, and words that would make them impure.
+const PURE: &[&str] =
+    &["cluster", "plan", "run/event.rs", "run/decide.rs", "live/convert.rs", "app/update.rs"];
+const IMPURE: &[&str] = &[
+    "tokio::",
+    "kube::",
+    "k8s_openapi::",
+    "mysql_async::",
+    "ratatui::",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "Timestamp::now",
+    "SystemTime::now",
+    "Instant::now",
+    "rand::",
+];
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    let mut entries: Vec<_> =
+        fs::read_dir(folder).expect("src is readable").map(|e| e.expect("an entry").path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Each source file: its path below src, its room, and its text without comments and test modules.
+fn files() -> Vec<(String, String, String)> {
+    let mut paths = Vec::new();
+    sources(&src(), &mut paths);
+    let of = |path: PathBuf| {
+        let name = path.strip_prefix(src()).expect("below src").to_string_lossy().into_owned();
+        let room = name.split('/').next().expect("a first part").trim_end_matches(".rs").to_owned();
+        let text = fs::read_to_string(&path).expect("a source file is text");
+        let code: Vec<_> = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .expect("the part before the tests")
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        (name, room, code.join("\n"))
+    };
+    paths.into_iter().map(of).collect()
+}
+
+/// The rooms a text names as `crate::ROOM`, in paths or in `use crate::{ROOM, ...}`.
+fn imports(code: &str) -> BTreeSet<String> {
+    let word = |s: &str| s.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut rooms = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            rooms.insert(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut start = true;
+        for (i, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = true,
+                c if c.is_alphabetic() && start => {
+                    rooms.insert(word(&group[i..]));
+                    start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    rooms
+}
+
+#[test]
+fn rooms_import_only_what_lies_below_them() {
+    let mut wrong = Vec::new();
+    for (file, room, code) in files() {
+        if ["lib", "main"].contains(&room.as_str()) {
+            continue;
+        }
+        let Some((_, allowed, why)) = ROOMS.iter().find(|(name, ..)| *name == room) else {
+            wrong.push(format!("src/{file}: the room `{room}` is not in the table of rooms"));
+            continue;
+        };
+        for import in imports(&code) {
+            let is_room = ROOMS.iter().any(|(name, ..)| *name == import);
+            if is_room && import != room && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("src/{file}: `{room}` must not import `{import}`: {why}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_code_names_no_io_no_clock_and_no_terminal() {
+    let mut wrong = Vec::new();
+    for (file, _, code) in files() {
+        if PURE.iter().any(|pure| {
+            file == *pure || file == format!("{pure}.rs") || file.starts_with(&format!("{pure}/"))
+        }) {
+            for word in IMPURE.iter().filter(|word| code.contains(**word)) {
+                wrong.push(format!("src/{file} is pure and must not name `{word}`"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_one_file_writes_to_the_cluster() {
+    let writes = [
+        ".create(",
+        ".replace(",
+        ".patch(",
+        ".replace_scale(",
+        ".patch_scale(",
+        ".delete(",
+        "Method::POST",
+        "Method::PUT",
+        "Method::PATCH",
+        "Method::DELETE",
+    ];
+    let mut wrong = Vec::new();
+    for (file, room, code) in files() {
+        if !["run", "live", "wire", "app", "ui", "cockpit", "cli"].contains(&room.as_str())
+            || file == "run/perform.rs"
+        {
+            continue;
+        }
+        for word in writes.iter().filter(|word| code.contains(**word)) {
+            wrong.push(format!(
+                "src/{file}: `{word}`: writes belong in src/run/perform.rs, where read-only mode is enforced"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn colours_are_named_in_the_theme_only() {
+    let wrong: Vec<_> = files()
+        .into_iter()
+        .filter(|(file, room, code)| {
+            ["ui", "app"].contains(&room.as_str())
+                && !file.starts_with("ui/theme")
+                && code.contains("Color::")
+        })
+        .map(|(file, ..)| format!("src/{file} names a colour: ask the theme for a role"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_reader_of_imports_can_see() {
+    let code = "use crate::cluster::Pod;\nuse crate::{plan::{Plan, Step}, run};\nlet x = crate::wire::Wire;";
+    assert_eq!(imports(code), ["cluster", "plan", "run", "wire"].map(String::from).into());
+}
