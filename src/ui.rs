@@ -29,6 +29,7 @@ use ratatui::{
 
 pub use self::{
     action::Action,
+    chrome::glyph,
     command::Command,
     overlays::Overlay,
     theme::{Depth, Role, Theme},

@@ -8,7 +8,7 @@ use super::{Common, Failure, Format, Output, act, session, table};
 use crate::{
     plan::Intent,
     run::{self, Entry, Run, RunSeen, RunState, StepState},
-    ui,
+    ui::format,
 };
 
 /// The arguments of `wheelhouse runs`.
@@ -51,9 +51,9 @@ enum RunsCommand {
 /// A run as JSON.
 #[derive(Serialize)]
 pub(super) struct RunJson {
-    id: String,
-    state: RunState,
-    operator: String,
+    pub(super) id: String,
+    pub(super) state: RunState,
+    pub(super) operator: String,
     user: Option<String>,
     /// When it began.
     started: Option<Timestamp>,
@@ -175,14 +175,14 @@ fn list(runs: &[RunJson], now: Timestamp) -> String {
     let rows: Vec<_> = runs
         .iter()
         .map(|r| {
-            let age = r.started.map_or("-".into(), |at| ui::age(now, at));
+            let age = r.started.map_or("-".into(), |at| format::age(now, at));
             let holder = match &r.holder {
                 Some(h) if h.alive => format!("held by {}", h.who),
                 Some(h) if !r.state.is_over() => format!("lease of {} has run out", h.who),
                 _ => String::new(),
             };
             [r.id.clone(), r.state.to_string(), age, r.operator.clone(), r.summary.clone(), holder]
-                .map(|cell| table::plain(&cell))
+                .map(|cell: String| table::plain(&cell))
                 .to_vec()
         })
         .collect();

@@ -2,7 +2,10 @@
 
 mod crash;
 mod live;
+mod cli;
 mod planning;
+mod program;
+mod rights;
 mod rooms;
 mod runs;
 mod scheduler;
