@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use wheelhouse::demo::kind::{KINDS, Kind};
 use wheelhouse::demo::store::DeleteOptions;
-use wheelhouse::demo::{NoLog, Options, Scenario, World};
+use wheelhouse::demo::{self, NoLog, Options, Scenario, World};
 
 const EPOCH: &str = "2026-03-01T03:00:00Z";
 
@@ -712,4 +712,21 @@ fn a_large_world_is_built_and_reacts() {
     scale(&mut world, "tenant-0299", 5);
     seconds(&mut world, 30);
     assert_eq!(ready(&world, "tenant-0299"), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_runs_at_its_speed_or_stands_still() {
+    let epoch: Timestamp = EPOCH.parse().unwrap();
+    let cluster = demo::start(Options { epoch: Some(epoch), ..options(Scenario::Calm) }).await.unwrap();
+    cluster.step(Duration::from_secs(60));
+    assert_eq!(cluster.with_world(|world| world.now()), epoch + Duration::from_secs(60));
+    assert!(cluster.kubeconfig().contains(&cluster.url()));
+    drop(cluster);
+    let fast = Options { epoch: Some(epoch), speed: 1000.0, ..options(Scenario::Calm) };
+    let cluster = demo::start(fast).await.unwrap();
+    while cluster.with_world(|world| world.now()) < epoch + Duration::from_secs(60) {
+        tokio::task::yield_now().await;
+    }
+    let wrong = demo::start(Options { speed: -1.0, ..options(Scenario::Calm) }).await;
+    assert!(wrong.err().unwrap().to_string().contains("-1"));
 }
