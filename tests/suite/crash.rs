@@ -5,10 +5,11 @@
 
 use wheelhouse::{
     demo::{Cut, On},
+    plan::plan,
     run::{JournalPlace, RunState, undo_intent},
 };
 
-use crate::session::{Ground, by_hand};
+use crate::session::Ground;
 
 /// What the colleague does who comes later.
 #[derive(Clone, Copy, PartialEq)]
@@ -79,7 +80,7 @@ fn crash(tenant: &str, nth: usize, when: Cut, then: Then) -> bool {
                 before
             }
             Some(intent) => {
-                let mut handle = bob.start(by_hand(&bob.now(), intent), JournalPlace::Cluster);
+                let mut handle = bob.start(plan(&bob.now(), &intent), JournalPlace::Cluster);
                 let run = ground.drive(&bob, &mut handle);
                 assert_eq!(run.state, RunState::Done, "{place}: {:?}", run.last_word());
                 let id = one.run.id.clone();

@@ -1,8 +1,8 @@
 //! One test binary for everything that needs more than one room: linking is what costs.
 
+mod cli;
 mod crash;
 mod live;
-mod cli;
 mod planning;
 mod program;
 mod rights;

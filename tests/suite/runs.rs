@@ -6,11 +6,11 @@ use serde_json::Value;
 use wheelhouse::{
     cluster::Snapshot,
     demo::{AccessRule, On},
-    plan::{Change, Verdict},
+    plan::{Change, Verdict, plan},
     run::{Event, JournalPlace, Run, RunState, StepState, find, local_journals, rehearse, runs, undo_intent},
 };
 
-use crate::session::{Ground, Session, by_hand};
+use crate::session::{Ground, Session};
 
 fn text(run: &Run) -> &str {
     run.last_word().unwrap_or_default()
@@ -261,7 +261,7 @@ fn pods_that_cannot_be_placed_pause_the_run_in_the_schedulers_words() {
     assert!(text(&run).contains("unschedulable"), "{}", text(&run));
 
     // Taking it back is possible from there.
-    let undo = by_hand(&alice.now(), undo_intent(&run).unwrap());
+    let undo = plan(&alice.now(), &undo_intent(&run).unwrap());
     let mut handle = alice.start(undo, JournalPlace::Cluster);
     assert_eq!(ground.drive(&alice, &mut handle).state, RunState::Done);
     alice.until("the mark", |s| runs(s).iter().any(|r| r.run.id == run.id && r.run.state == RunState::Undone));

@@ -10,7 +10,7 @@ use wheelhouse::{
     cluster::{Snapshot, Tenancy, TenantName},
     demo::{self, Cluster, Options, Scenario, kind::Kind},
     live::{Scope, observe},
-    plan::{Approved, Change, Confirmation, Intent, Part, Plan, Step, Target},
+    plan::{Approved, Confirmation, Intent, Plan, Target, plan},
     run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, resume, runs, start},
     wire,
 };
@@ -215,7 +215,7 @@ impl Session {
         let from = self.now().tenants[&TenantName::from(tenant)].desired();
         let to = i64::from(from) + by;
         let targets = vec![Target { tenant: tenant.into(), to }];
-        by_hand(&self.now(), Intent::Scale { targets })
+        plan(&self.now(), &Intent::Scale { targets })
     }
 
     /// The end of a process: nothing of it runs any more, and it says good-bye to nobody.
@@ -230,53 +230,6 @@ impl Drop for Session {
             runtime.shutdown_background();
         }
     }
-}
-
-/// The plan of an intent.
-pub fn by_hand(seen: &Snapshot, intent: Intent) -> Plan {
-    let changes: Vec<(TenantName, Change)> = match &intent {
-        Intent::Scale { targets } => targets
-            .iter()
-            .map(|t| {
-                let workload = &seen.tenants[&t.tenant].workload;
-                let (key, uid) = (workload.key.clone(), workload.uid.clone());
-                let to = u32::try_from(t.to).unwrap();
-                (t.tenant.clone(), Change::Replicas { workload: key, uid, from: workload.desired, to })
-            })
-            .collect(),
-        Intent::Undo { changes, .. } => {
-            changes.iter().rev().map(|(t, c)| (t.clone(), c.invert().unwrap())).collect()
-        }
-    };
-    let mut plan = Plan {
-        id: "by-hand".into(),
-        intent,
-        seen: seen.revision,
-        at: seen.at,
-        tenants: vec![],
-        steps: vec![],
-        checks: vec![],
-    };
-    for (tenant, change) in changes {
-        let Change::Replicas { workload, uid, from, to } = change.clone() else { panic!("a write") };
-        let settle = Change::Settle { workload: workload.clone(), uid, replicas: to };
-        plan.steps.push(Step { tenant: tenant.clone(), change, within: 600 });
-        plan.steps.push(Step { tenant: tenant.clone(), change: settle, within: 600 });
-        plan.tenants.push(Part {
-            kubectl: format!("kubectl scale {tenant} --replicas={to}"),
-            tenant,
-            workload,
-            from,
-            to,
-            now: Default::default(),
-            predicted: Default::default(),
-            landings: vec![],
-            removals: vec![],
-            checks: vec![],
-            undo: String::new(),
-        });
-    }
-    plan
 }
 
 pub fn approve(plan: Plan) -> Approved {
