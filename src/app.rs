@@ -54,6 +54,8 @@ pub struct App {
     judge: Judge,
     /// Runs this session drives or drove, as last reported.
     driven: BTreeMap<String, Run>,
+    /// Runs whose journals are kept on this machine.
+    local: Vec<Run>,
     /// A run was asked to start: the next new one is shown at once.
     starting: bool,
     /// What is fetched at present.
@@ -161,6 +163,7 @@ impl App {
             notice: None,
             judge: Judge::default(),
             driven: BTreeMap::new(),
+            local: Vec::new(),
             starting: false,
             wanted: Wants::default(),
             history: Vec::new(),

@@ -29,11 +29,12 @@ use ratatui::{
 
 pub use self::{
     action::Action,
-    chrome::glyph,
+    chrome::mark,
     command::Command,
+    format::{age, plain},
     overlays::Overlay,
     theme::{Depth, Role, Theme},
-    view::{Cx, Detail, Holder, KnownRun, Log, LogSource, Place, View, Wants, Who},
+    view::{Cx, Detail, KnownRun, Log, LogSource, Place, View, Wants, Who},
 };
 use crate::cluster::Severity;
 

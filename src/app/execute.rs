@@ -109,7 +109,7 @@ fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effec
                 let (done, all) = crate::ui::views::runs::progress(&known.run);
                 let text = format!(
                     "{}. {done} of {all} steps are done; each further step is checked against the cluster before it is made.",
-                    crate::ui::views::runs::title(&known.run)
+                    crate::run::summary(&known.run)
                 );
                 app.overlay = Some(Overlay::Ask(Ask::Resume { run: id, text }));
             }
@@ -156,10 +156,7 @@ fn back(app: &mut App, now: Timestamp) {
 }
 
 fn undo(app: &mut App, id: &str, now: Timestamp, effects: &mut Vec<Effect>) {
-    let intent = app.world.runs.iter().find(|k| k.run.id == id).map(|k| {
-        let changes = k.run.made();
-        (!changes.is_empty()).then(|| Intent::Undo { run: k.run.id.clone(), changes })
-    });
+    let intent = app.world.runs.iter().find(|k| k.run.id == id).map(|k| crate::run::undo_intent(&k.run));
     match intent {
         Some(Some(intent)) => approval::review(app, intent, effects),
         Some(None) => app.say(Severity::Warning, "that run has changed nothing", now),

@@ -18,6 +18,8 @@ pub enum Msg {
     Observed(Arc<Snapshot>),
     /// News of a run this session drives.
     Ran(Box<Run>),
+    /// The runs whose journals are kept on this machine.
+    Local(Vec<Run>),
     /// A rehearsal has answered.
     Rehearsed(Rehearsal),
     /// The events of a tenant, all of them, newest first; or why there are none.

@@ -9,7 +9,7 @@ use tui_input::{Input, backend::crossterm::EventHandler};
 use super::{App, Effect, Msg, approval, execute, stays};
 use crate::{
     cluster::{Severity, Snapshot},
-    run::{Run, RunState},
+    run::{self, Run, RunState},
     ui::{
         Command, KnownRun, Log, Overlay, Place, Wants,
         command::{self, On},
@@ -28,6 +28,11 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Observed(seen) => {
             observed(app, seen, now);
             approval::replan(app, &mut effects);
+        }
+        Msg::Local(found) => {
+            app.local = found;
+            runs(app);
+            refresh(app, now);
         }
         Msg::Ran(run) => ran(app, *run, now),
         Msg::Rehearsed(rehearsal) => approval::rehearsed(app, rehearsal),
@@ -88,7 +93,9 @@ pub(super) fn refresh(app: &mut App, now: Timestamp) {
 fn runs(app: &mut App) {
     let (known, unreadable) = journals(&app.world.seen);
     app.world.unreadable = unreadable;
-    let mut all: Vec<KnownRun> = known.into_iter().filter(|k| !app.driven.contains_key(&k.run.id)).collect();
+    let local = app.local.iter().map(|run| KnownRun { run: run.clone(), holder: None, ours: false });
+    let mut all: Vec<KnownRun> =
+        known.into_iter().chain(local).filter(|k| !app.driven.contains_key(&k.run.id)).collect();
     let ours = |run: &Run| KnownRun {
         ours: !run.state.is_over() && run.state != RunState::Paused,
         run: run.clone(),
@@ -102,8 +109,9 @@ fn runs(app: &mut App) {
 }
 
 /// The runs whose journals the cluster holds, and what cannot be read.
-fn journals(_seen: &Snapshot) -> (Vec<KnownRun>, Vec<String>) {
-    (Vec::new(), Vec::new())
+fn journals(seen: &Snapshot) -> (Vec<KnownRun>, Vec<String>) {
+    let known = |r: run::RunSeen| KnownRun { run: r.run, holder: r.holder, ours: false };
+    (run::runs(seen).into_iter().map(known).collect(), run::unreadable(seen))
 }
 
 fn ran(app: &mut App, run: Run, now: Timestamp) {
@@ -291,7 +299,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
 }
 
 fn pasted(app: &mut App, text: &str, now: Timestamp) {
-    let line: String = crate::ui::format::clean(text).trim().chars().take(200).collect();
+    let line: String = crate::ui::format::plain(text).trim().chars().take(200).collect();
     let put = |input: &mut Input| *input = Input::new(format!("{}{line}", input.value()));
     match &mut app.overlay {
         Some(Overlay::Review(review)) => {

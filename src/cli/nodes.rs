@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Common, Failure, Format, session, table};
 use crate::{
     cluster::{Cpu, Memory, Node, NodeName, NodeState, Snapshot, TenantName},
-    ui::format,
+    ui,
 };
 
 /// A node as JSON. Memory in bytes, processor in thousandths of a core.
@@ -94,7 +94,7 @@ fn row(n: &NodeJson<'_>, now: Timestamp) -> Vec<String> {
     [
         n.name.to_string(),
         state,
-        n.since.map_or("?".into(), |since| format::age(now, since)),
+        n.since.map_or("?".into(), |since| ui::age(now, since)),
         format!("{}/{}", n.pods, n.pods_allocatable),
         n.tenants.len().to_string(),
         known(n.memory.used),

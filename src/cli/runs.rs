@@ -8,7 +8,7 @@ use super::{Common, Failure, Format, Output, act, session, table};
 use crate::{
     plan::Intent,
     run::{self, Entry, Run, RunSeen, RunState, StepState},
-    ui::format,
+    ui,
 };
 
 /// The arguments of `wheelhouse runs`.
@@ -175,7 +175,7 @@ fn list(runs: &[RunJson], now: Timestamp) -> String {
     let rows: Vec<_> = runs
         .iter()
         .map(|r| {
-            let age = r.started.map_or("-".into(), |at| format::age(now, at));
+            let age = r.started.map_or("-".into(), |at| ui::age(now, at));
             let holder = match &r.holder {
                 Some(h) if h.alive => format!("held by {}", h.who),
                 Some(h) if !r.state.is_over() => format!("lease of {} has run out", h.who),

@@ -8,7 +8,7 @@ use super::{Common, Failure, Format, runs::RunJson, session, table};
 use crate::{
     cluster::{Finding, Freshness, Severity, Snapshot, Subject, findings},
     run::RunSeen,
-    ui::{self, format},
+    ui,
 };
 
 /// The status as JSON.
@@ -101,13 +101,13 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
         text.push_str(&format!("▲ run {} of {} is {}: {}\n", run.id, run.operator, run.state, run.summary));
     }
     for finding in findings.iter() {
-        let mark = ui::glyph(Some(finding.severity));
+        let mark = ui::mark(finding.severity);
         let subject = match &finding.subject {
             Subject::Tenant(name) => name.to_string(),
             Subject::Node(name) => name.to_string(),
             Subject::Source(name) => name.clone(),
         };
-        let since = finding.since.map_or(String::new(), |since| format!(" for {}", format::age(snapshot.at, since)));
+        let since = finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
         text.push_str(&format!("{mark} {subject}: {}{since}\n", finding.text));
     }
     text.lines().map(|line| table::plain(line) + "\n").collect()

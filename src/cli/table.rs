@@ -56,7 +56,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 /// Text from outside without control characters and direction overrides, so that it cannot move the cursor, change
 /// colours or pretend to be something else.
 pub(super) fn plain(text: &str) -> String {
-    crate::ui::format::clean(text).into_owned()
+    crate::ui::plain(text).into_owned()
 }
 
 #[cfg(test)]

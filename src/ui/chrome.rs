@@ -13,13 +13,17 @@ use super::{
 use crate::cluster::{Finding, Freshness, Severity, Subject, TenantName};
 
 /// The glyph of a severity.
-pub fn glyph(severity: Option<Severity>) -> &'static str {
+pub fn mark(severity: Severity) -> &'static str {
     match severity {
-        Some(Severity::Critical) => "✖",
-        Some(Severity::Warning) => "▲",
-        Some(Severity::Notice) => "•",
-        None => "✓",
+        Severity::Critical => "✖",
+        Severity::Warning => "▲",
+        Severity::Notice => "•",
     }
+}
+
+/// The glyph of the worst that is said of something.
+pub fn glyph(worst: Option<Severity>) -> &'static str {
+    worst.map_or("✓", mark)
 }
 
 /// The role of a severity.

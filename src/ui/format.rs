@@ -130,7 +130,7 @@ pub fn wrap(text: &str, columns: u16) -> Vec<String> {
 
 /// Text from outside, safe to draw: without terminal sequences, control characters, and the marks that turn the
 /// direction of writing; a tab becomes a space.
-pub fn clean(text: &str) -> Cow<'_, str> {
+pub fn plain(text: &str) -> Cow<'_, str> {
     let bad = |c: char| {
         c.is_control()
             || matches!(c,
@@ -242,7 +242,7 @@ mod tests {
             ("\u{1b}[", ""),
             ("\u{1b}]never ends", ""),
         ] {
-            assert_eq!(clean(text), shown, "{text:?}");
+            assert_eq!(plain(text), shown, "{text:?}");
         }
     }
 

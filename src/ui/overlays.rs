@@ -173,7 +173,7 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
         ),
     };
     let width = 62.min(pen.width().saturating_sub(2)).max(1);
-    let lines = format::wrap(&format::clean(&text), width.saturating_sub(4));
+    let lines = format::wrap(&format::plain(&text), width.saturating_sub(4));
     let height = lines.len() as u16 + 5;
     let mut pen = panel(pen, width, height, &[piece(title, Role::Accent)], &[]);
     for (i, line) in lines.iter().enumerate() {

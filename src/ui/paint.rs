@@ -51,7 +51,7 @@ impl<'a> Pen<'a> {
 
     /// The same, ending at column `right`.
     pub fn put_right(&mut self, right: u16, y: u16, room: u16, text: &str, role: Role) {
-        let text = format::clean(text);
+        let text = format::plain(text);
         let text = format::fit(&text, room.min(right));
         let x = right.saturating_sub(format::width(&text));
         self.put(x, y, right - x, &text, role);
@@ -116,7 +116,7 @@ impl<'a> Pen<'a> {
         if y >= self.area.height || room == 0 || text.is_empty() {
             return x;
         }
-        let text = format::clean(text);
+        let text = format::plain(text);
         let text = format::fit(&text, room);
         let (at, _) = self.buf.set_stringn(self.area.x + x, self.area.y + y, &text, usize::from(room), style);
         at - self.area.x

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     cluster::{Finding, Key, KubeEvent, LogLine, NodeName, Snapshot, TenantName},
-    run::Run,
+    run::{Holder, Run},
 };
 
 /// A place on the screen.
@@ -93,17 +93,6 @@ pub struct KnownRun {
     pub holder: Option<Holder>,
     /// This session drives it.
     pub ours: bool,
-}
-
-/// Who is at a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Holder {
-    /// `alice@bastion`, with the session.
-    pub who: String,
-    /// Since when.
-    pub since: Option<Timestamp>,
-    /// The lease was renewed in time.
-    pub alive: bool,
 }
 
 impl KnownRun {

@@ -9,5 +9,6 @@ mod rights;
 mod rooms;
 mod runs;
 mod scheduler;
+mod screens;
 mod session;
 mod world;

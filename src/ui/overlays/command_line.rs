@@ -54,11 +54,9 @@ impl CommandLine {
                 (Some(Takes::Node), []) => {
                     cx.seen.nodes.values().map(|n| (n.name.to_string(), n.state().to_string())).collect()
                 }
-                (Some(Takes::Run), []) => cx
-                    .runs
-                    .iter()
-                    .map(|k| (k.run.short().to_owned(), crate::ui::views::runs::title(&k.run)))
-                    .collect(),
+                (Some(Takes::Run), []) => {
+                    cx.runs.iter().map(|k| (k.run.short().to_owned(), crate::run::summary(&k.run))).collect()
+                }
                 (Some(Takes::Theme), []) => themes.iter().map(|t| (t.clone(), "theme".to_owned())).collect(),
                 (Some(Takes::Column), []) => {
                     Sort::ALL.iter().map(|s| (s.word().to_owned(), "column".to_owned())).collect()

@@ -360,7 +360,7 @@ fn labelled(pen: &mut Pen<'_>, y: u16, label: &str, text: &str, role: Role) -> u
 
 fn wrapped(pen: &mut Pen<'_>, x: u16, mut y: u16, text: &str, role: Role) -> u16 {
     let room = pen.width().saturating_sub(x).max(1);
-    for line in format::wrap(&format::clean(text), room) {
+    for line in format::wrap(&format::plain(text), room) {
         pen.put(x, y, room, &line, role);
         y += 1;
     }

@@ -180,7 +180,7 @@ pub fn aside(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Arc<Tenant>) {
         pen.put(1, y, 1, chrome::glyph(severity), chrome::role(severity));
         let age = finding.since.map(|s| cx.age(s)).unwrap_or_default();
         pen.put_right(width - 1, y, 5, &age, Role::Muted);
-        for line in format::wrap(&format::clean(&finding.text), width.saturating_sub(11)).iter().take(3) {
+        for line in format::wrap(&format::plain(&finding.text), width.saturating_sub(11)).iter().take(3) {
             pen.put(3, y, width.saturating_sub(9), line, Role::Text);
             y += 1;
         }
@@ -224,7 +224,7 @@ pub fn aside(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Arc<Tenant>) {
         for known in runs {
             let (glyph, role) = run_sign(known.run.state, known.is_orphaned());
             pen.put(1, y, 1, glyph, role);
-            let text = super::runs::title(&known.run);
+            let text = crate::run::summary(&known.run);
             pen.put(3, y, width.saturating_sub(9), &text, Role::Text);
             pen.put_right(width - 1, y, 5, &cx.age_or_dash(known.run.last_at()), Role::Muted);
             y += 1;

@@ -61,7 +61,7 @@ impl View for RunView {
             &[
                 piece(glyph, role),
                 piece(" ", Role::Text),
-                piece(runs::title(run), Role::Accent),
+                piece(crate::run::summary(run), Role::Accent),
                 piece(format!("  {word}"), role),
             ],
         );
@@ -101,7 +101,7 @@ impl View for RunView {
         }
         y = self.steps(pen, cx, known, y) + 1;
         if let Some(text) = run.last_word() {
-            for line in format::wrap(&format::clean(text), width.saturating_sub(6)).iter().take(4) {
+            for line in format::wrap(&format::plain(text), width.saturating_sub(6)).iter().take(4) {
                 pen.put(
                     3,
                     y,
@@ -169,7 +169,8 @@ impl RunView {
                 StepState::Waiting => ("·", Role::Muted, String::new()),
                 StepState::Started if known.is_orphaned() => ("?", Role::Warn, "in doubt".into()),
                 StepState::Started => {
-                    ("▸", Role::Busy, format!("at most {}", format::span(step.within.into())))
+                    let limit = format!("at most {}", format::span(step.within.into()));
+                    ("▸", Role::Busy, run.doing.clone().unwrap_or(limit))
                 }
                 StepState::Done(text) => ("✓", Role::Ok, text.clone()),
                 StepState::Skipped(text) => ("–", Role::Muted, format!("not needed: {text}")),

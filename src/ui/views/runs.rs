@@ -3,7 +3,7 @@
 use super::{heading, run_sign};
 use crate::{
     plan::Intent,
-    run::{Run, RunState, StepState},
+    run::{Run, RunState, StepState, summary},
     ui::{
         action::Action,
         command::Command,
@@ -20,11 +20,6 @@ pub struct Runs {
     list: List<String>,
     filter: String,
     shown: Vec<String>,
-}
-
-/// What a run does, in a few words: `scale acme 3 → 5`.
-pub fn title(run: &Run) -> String {
-    intent(run.plan())
 }
 
 /// What a plan does, in a few words.
@@ -116,7 +111,7 @@ pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &KnownRun) {
     pen.put(2, y, 1, glyph, role);
     pen.put(4, y, 9, if orphan { "left" } else { run.state.word() }, role);
     pen.put(c.run, y, 4, run.short(), Role::Muted);
-    pen.put(c.what, y, c.what_width, &title(run), Role::Text);
+    pen.put(c.what, y, c.what_width, &summary(run), Role::Text);
     if let Some(x) = c.who {
         pen.put(x, y, 15, &run.operator, Role::Muted);
     }
@@ -192,7 +187,7 @@ impl View for Runs {
     fn refresh(&mut self, cx: &Cx<'_>) {
         let text = self.filter.to_lowercase();
         let has = |k: &&KnownRun| {
-            let words = format!("{} {} {} {}", k.run.id, title(&k.run), k.run.operator, k.run.state);
+            let words = format!("{} {} {} {}", k.run.id, summary(&k.run), k.run.operator, k.run.state);
             words.to_lowercase().contains(&text)
         };
         self.shown = cx.runs.iter().filter(has).map(|k| k.run.id.clone()).collect();

@@ -343,7 +343,7 @@ impl TenantView {
         y += 1;
         if let Some(why) = pods::reason(pod) {
             let width = pen.width().saturating_sub(5);
-            for line in format::wrap(&format::clean(&why), width).iter().take(3) {
+            for line in format::wrap(&format::plain(&why), width).iter().take(3) {
                 pen.put(4, y, width, line, Role::Warn);
                 y += 1;
             }

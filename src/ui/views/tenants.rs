@@ -215,7 +215,7 @@ impl Tenants {
             ready: tenant.ready(),
             desired: tenant.desired(),
             restarts: tenant.restarts(),
-            tag: format::clean(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),
+            tag: format::plain(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),
             memory: memory.map(|(_, _, used, limit)| (used, limit)),
             cells,
             tenant: tenant.clone(),
