@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{Failure, Format, runs::RunJson, session::Session, table};
 use crate::{
-    cockpit,
     cluster::Snapshot,
+    cockpit,
     plan::{self, Check, Confirmation, Intent, Plan, Verdict},
     run::{self, Handle, Hands, JournalPlace, Rehearsal, Run, RunState},
 };
@@ -56,7 +56,11 @@ struct PlanJson<'a> {
 }
 
 /// Plans an intent, shows the plan, and carries it out as far as consent goes.
-pub(super) async fn carry_out(session: &mut Session, intent: &Intent, consent: Consent) -> Result<(), Failure> {
+pub(super) async fn carry_out(
+    session: &mut Session,
+    intent: &Intent,
+    consent: Consent,
+) -> Result<(), Failure> {
     let snapshot = session.observed().await?;
     let plan = plan::plan(&snapshot, intent);
     let hands = session.hands(&snapshot);
@@ -68,7 +72,8 @@ pub(super) async fn carry_out(session: &mut Session, intent: &Intent, consent: C
     if !shows_result {
         show(&plan, &rehearsal, consent.output)?;
     }
-    let stops: Vec<_> = rehearsal.checks.iter().filter(|c| c.verdict == Verdict::Refuse).map(|c| &*c.text).collect();
+    let stops: Vec<_> =
+        rehearsal.checks.iter().filter(|c| c.verdict == Verdict::Refuse).map(|c| &*c.text).collect();
     if refused {
         return Err(Failure::Told);
     }
@@ -98,7 +103,11 @@ fn show(plan: &Plan, rehearsal: &Rehearsal, output: Format) -> Result<(), Failur
         Format::Json => table::json(&PlanJson {
             plan,
             predicted: plan.predicted(),
-            refusals: plan.refusals().chain(rehearsal.checks.iter().filter(|c| c.verdict == Verdict::Refuse)).map(|c| c.text.clone()).collect(),
+            refusals: plan
+                .refusals()
+                .chain(rehearsal.checks.iter().filter(|c| c.verdict == Verdict::Refuse))
+                .map(|c| c.text.clone())
+                .collect(),
             rehearsal: &rehearsal.checks,
         }),
         Format::Table => {
@@ -155,7 +164,11 @@ fn confirm(plan: &Plan, consent: &Consent) -> Result<Option<String>, Failure> {
         Some(text) => answer == text,
         None => ["y", "Y", "yes"].contains(&answer),
     };
-    if agreed { Ok(expected.cloned()) } else { Err(Failure::Failed("not confirmed: nothing was changed".into())) }
+    if agreed {
+        Ok(expected.cloned())
+    } else {
+        Err(Failure::Failed("not confirmed: nothing was changed".into()))
+    }
 }
 
 /// Tells what a run does until it is over or stands still. An interrupt makes it stand still.
@@ -185,7 +198,9 @@ async fn follow(mut handle: Handle, output: Format) -> Result<(), Failure> {
         state => {
             let why = run.last_word().unwrap_or("it has not begun").to_owned();
             let next = match state {
-                RunState::Paused => format!("; `wheelhouse runs resume {0}` or `wheelhouse runs undo {0}`", run.id),
+                RunState::Paused => {
+                    format!("; `wheelhouse runs resume {0}` or `wheelhouse runs undo {0}`", run.id)
+                }
                 _ => String::new(),
             };
             Err(Failure::Failed(format!("run {} {state}: {why}{next}", run.id)))

@@ -58,7 +58,9 @@ fn speed(text: &str) -> Result<f64, String> {
 
 pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) -> Result<(), Failure> {
     if common.kubeconfig.is_some() || common.context.is_some() {
-        return Err(Failure::Usage("the demo brings its own cluster: --kubeconfig and --context do not go with it".into()));
+        return Err(Failure::Usage(
+            "the demo brings its own cluster: --kubeconfig and --context do not go with it".into(),
+        ));
     }
     let mut config = session::configure(common)?;
     let options = demo::Options {
@@ -71,7 +73,9 @@ pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) 
         epoch: None,
     };
     let cluster = demo::start(options).await.map_err(|e| match e.kind() {
-        std::io::ErrorKind::AddrInUse => Failure::Failed(format!("port {} of 127.0.0.1 is taken; choose another --port", args.port)),
+        std::io::ErrorKind::AddrInUse => {
+            Failure::Failed(format!("port {} of 127.0.0.1 is taken; choose another --port", args.port))
+        }
         _ => Failure::Failed(format!("the embedded cluster cannot listen on 127.0.0.1: {e}")),
     })?;
     let kept = args.kubeconfig_out.is_some();
@@ -107,9 +111,11 @@ fn write_config(config: &Config, path: Option<&Path>) -> Result<(), Failure> {
 }
 
 fn default_path() -> Result<PathBuf, Failure> {
-    let folder = config::state_dir()
-        .ok_or_else(|| Failure::Failed("no home folder is known for the kubeconfig; name one with --kubeconfig-out".into()))?;
-    std::fs::create_dir_all(&folder).map_err(|e| Failure::Failed(format!("cannot make {}: {e}", folder.display())))?;
+    let folder = config::state_dir().ok_or_else(|| {
+        Failure::Failed("no home folder is known for the kubeconfig; name one with --kubeconfig-out".into())
+    })?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|e| Failure::Failed(format!("cannot make {}: {e}", folder.display())))?;
     Ok(folder.join(format!("demo-{}.kubeconfig", std::process::id())))
 }
 

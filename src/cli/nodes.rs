@@ -49,8 +49,18 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
         Format::Table => {
             let rows: Vec<_> = nodes.iter().map(|n| row(n, snapshot.at)).collect();
             let head = [
-                "NODE", "STATE", ">SINCE", ">PODS", ">TENANTS", ">MEM USED", ">REQUESTED", ">LIMITS", ">OF", ">CPU USED",
-                ">REQUESTED", ">OF",
+                "NODE",
+                "STATE",
+                ">SINCE",
+                ">PODS",
+                ">TENANTS",
+                ">MEM USED",
+                ">REQUESTED",
+                ">LIMITS",
+                ">OF",
+                ">CPU USED",
+                ">REQUESTED",
+                ">OF",
             ];
             table::print(&table::table(&head, &rows))
         }
@@ -60,7 +70,8 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
 fn node<'a>(snapshot: &'a Snapshot, node: &'a Node) -> NodeJson<'a> {
     let load = snapshot.loads.get(&node.name).cloned().unwrap_or_default();
     let used = snapshot.node_usage.get(&node.name);
-    let on_it = |t: &&std::sync::Arc<crate::cluster::Tenant>| t.active().any(|p| p.node.as_ref() == Some(&node.name));
+    let on_it =
+        |t: &&std::sync::Arc<crate::cluster::Tenant>| t.active().any(|p| p.node.as_ref() == Some(&node.name));
     NodeJson {
         name: &node.name,
         state: node.state(),

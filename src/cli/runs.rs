@@ -154,15 +154,19 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
         RunsCommand::Resume { id, output } => {
             let seen = found(&id)?;
             if seen.run.state.is_over() {
-                return Err(Failure::Failed(format!("run {} is {}: nothing to resume", seen.run.id, seen.run.state)));
+                return Err(Failure::Failed(format!(
+                    "run {} is {}: nothing to resume",
+                    seen.run.id, seen.run.state
+                )));
             }
             let hands = session.hands(&snapshot);
             act::resume(&session, hands, seen.run.clone(), output.output).await
         }
         RunsCommand::Undo { id, consent } => {
             let seen = found(&id)?;
-            let intent = run::undo_intent(&seen.run)
-                .ok_or_else(|| Failure::Failed(format!("run {} changed nothing: nothing to undo", seen.run.id)))?;
+            let intent = run::undo_intent(&seen.run).ok_or_else(|| {
+                Failure::Failed(format!("run {} changed nothing: nothing to undo", seen.run.id))
+            })?;
             act::carry_out(&mut session, &intent, consent).await
         }
     }

@@ -74,7 +74,8 @@ impl Session {
     pub(super) async fn observed(&mut self) -> Result<Arc<Snapshot>, Failure> {
         let settled = self.seen.wait_for(|s| {
             s.api.freshness.trouble().is_some()
-                || (s.api.freshness.is_live() && s.sources().iter().all(|(_, f)| **f != Freshness::Connecting))
+                || (s.api.freshness.is_live()
+                    && s.sources().iter().all(|(_, f)| **f != Freshness::Connecting))
         });
         // Past the time limit, or when nothing follows the cluster any more, what is known must do.
         let _ = tokio::time::timeout(self.timeout, settled).await.map(|found| found.map(drop));

@@ -62,7 +62,8 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
 fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen]) -> StatusJson<'a> {
     let hurt = snapshot.tenants.keys().filter(|name| {
         findings.iter().any(|f| {
-            f.severity == Severity::Critical && matches!(&f.subject, Subject::Tenant(tenant) if tenant == *name)
+            f.severity == Severity::Critical
+                && matches!(&f.subject, Subject::Tenant(tenant) if tenant == *name)
         })
     });
     let api = &snapshot.api;
@@ -107,7 +108,8 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
             Subject::Node(name) => name.to_string(),
             Subject::Source(name) => name.clone(),
         };
-        let since = finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
+        let since =
+            finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
         text.push_str(&format!("{mark} {subject}: {}{since}\n", finding.text));
     }
     text.lines().map(|line| table::plain(line) + "\n").collect()

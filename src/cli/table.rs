@@ -10,7 +10,9 @@ use super::Failure;
 /// Prints text on standard output. A reader that went away (`| head`) is not an error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Failed(format!("cannot print: {e}"))),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("cannot print: {e}")))
+        }
         _ => Ok(()),
     }
 }

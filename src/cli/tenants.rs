@@ -68,7 +68,12 @@ fn tenant<'a>(snapshot: &'a Snapshot, tenant: &'a Tenant, findings: &'a [Finding
         pending: tenant.active().filter(|p| p.node.is_none()).count(),
         restarts: tenant.restarts(),
         image: tenant.workload.image_tag(&snapshot.tenancy.container),
-        memory: memory.map(|(pod, container, used, limit)| MemoryJson { pod: &pod.key.name, container, used, limit }),
+        memory: memory.map(|(pod, container, used, limit)| MemoryJson {
+            pod: &pod.key.name,
+            container,
+            used,
+            limit,
+        }),
         findings: findings
             .iter()
             .filter(|f| matches!(&f.subject, Subject::Tenant(name) if *name == tenant.name))
@@ -81,7 +86,8 @@ fn row(t: &TenantJson<'_>) -> Vec<String> {
     if t.pending > 0 {
         pods.push(format!("none:{}", t.pending));
     }
-    let memory = t.memory.as_ref().map_or("-".into(), |m| format!("{:.0} %", m.used.share_of(m.limit) * 100.0));
+    let memory =
+        t.memory.as_ref().map_or("-".into(), |m| format!("{:.0} %", m.used.share_of(m.limit) * 100.0));
     [
         t.name.to_string(),
         t.namespace.to_owned(),

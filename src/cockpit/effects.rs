@@ -50,7 +50,11 @@ impl Performer {
     }
 
     /// Performs one effect. An error is the terminal's: it ends the cockpit.
-    pub(super) fn perform(&mut self, effect: Effect, terminal: &mut Terminal<screen::Backend>) -> io::Result<()> {
+    pub(super) fn perform(
+        &mut self,
+        effect: Effect,
+        terminal: &mut Terminal<screen::Backend>,
+    ) -> io::Result<()> {
         match effect {
             Effect::Rehearse(plan) => {
                 let (hands, tell) = (self.hands(), self.tell.clone());
@@ -86,7 +90,8 @@ impl Performer {
             }
             Effect::StopWatching => stop(self.events.take()),
             Effect::FollowLog(source) => {
-                let mut lines = live::follow_log(&self.wire, &source.pod, &source.container, TAIL, source.previous);
+                let mut lines =
+                    live::follow_log(&self.wire, &source.pod, &source.container, TAIL, source.previous);
                 let tell = self.tell.clone();
                 let task = tokio::spawn(async move {
                     while let Some(batch) = lines.recv().await {

@@ -226,7 +226,8 @@ impl Driver {
                 }
                 Decision::Verify(tenant) => {
                     let part = self.run.borrow().plan().tenants.iter().find(|p| p.tenant == tenant).cloned();
-                    let (as_predicted, text) = part.map_or((true, String::new()), |part| verify(&part, &seen));
+                    let (as_predicted, text) =
+                        part.map_or((true, String::new()), |part| verify(&part, &seen));
                     self.append(session, Event::Verified { tenant, as_predicted, text }).await?;
                 }
                 Decision::Pause(step, why) => return Err(Stop::Pause(step, why)),

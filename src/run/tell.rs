@@ -37,8 +37,12 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
         Event::Done { step, text } => format!("✓ {}: {text}", change(step)),
         Event::Skipped { step, text } => format!("✓ {}: not needed, {text}", change(step)),
         Event::Verified { tenant, as_predicted: true, text } => format!("✓ {tenant}: as predicted, {text}"),
-        Event::Verified { tenant, as_predicted: false, text } => format!("▲ {tenant}: not as predicted, {text}"),
-        Event::Paused { step, why } => format!("▲ paused at step {} of {}: {why}", step + 1, run.plan().steps.len()),
+        Event::Verified { tenant, as_predicted: false, text } => {
+            format!("▲ {tenant}: not as predicted, {text}")
+        }
+        Event::Paused { step, why } => {
+            format!("▲ paused at step {} of {}: {why}", step + 1, run.plan().steps.len())
+        }
         Event::Finished { outcome: Outcome::Done, text } => format!("✓ done: {text}"),
         Event::Finished { outcome: Outcome::Failed, text } => format!("✖ failed: {text}"),
         Event::Undone { by_run } => format!("✓ taken back by run {by_run}"),

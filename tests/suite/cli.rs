@@ -46,22 +46,38 @@ fn the_views_are_commands_with_stable_json() {
     let tenants = json(&home, &served, &["tenants", "-o", "json"]);
     assert_eq!(tenants.as_array().map(Vec::len), Some(8));
     for tenant in tenants.as_array().expect("a list") {
-        for key in ["name", "namespace", "workload", "desired", "ready", "placement", "findings", "restarts", "image"] {
+        for key in [
+            "name",
+            "namespace",
+            "workload",
+            "desired",
+            "ready",
+            "placement",
+            "findings",
+            "restarts",
+            "image",
+        ] {
             assert!(tenant.get(key).is_some(), "{key} is missing in {tenant}");
         }
         assert_eq!(tenant["workload"]["kind"], "Deployment");
-        let placed: u64 = tenant["placement"].as_object().expect("a map").values().filter_map(Value::as_u64).sum();
+        let placed: u64 =
+            tenant["placement"].as_object().expect("a map").values().filter_map(Value::as_u64).sum();
         assert_eq!(Some(placed), tenant["desired"].as_u64(), "{tenant}");
     }
     let nodes = json(&home, &served, &["nodes", "-o", "json"]);
     assert_eq!(nodes.as_array().map(Vec::len), Some(4));
     for node in nodes.as_array().expect("a list") {
         assert_eq!((&node["ready"], &node["schedulable"]), (&true.into(), &true.into()));
-        assert!(node["pods"].as_u64() > Some(0) && node["memory"]["allocatable"].as_u64() > Some(1 << 30), "{node}");
+        assert!(
+            node["pods"].as_u64() > Some(0) && node["memory"]["allocatable"].as_u64() > Some(1 << 30),
+            "{node}"
+        );
     }
     let status = json(&home, &served, &["status", "-o", "json"]);
     assert_eq!((&status["tenants"]["total"], &status["nodes"]["ready"]), (&8.into(), &4.into()));
-    for (command, word) in [("tenants", "TENANT"), ("nodes", "NODE"), ("status", "8 tenants"), ("runs", "no runs yet")] {
+    for (command, word) in
+        [("tenants", "TENANT"), ("nodes", "NODE"), ("status", "8 tenants"), ("runs", "no runs yet")]
+    {
         let (out, _) = run(&home, &served, 0, &[command]);
         assert!(out.contains(word), "{command}: {out}");
     }
@@ -77,12 +93,18 @@ fn scaling_is_planned_run_verified_listed_and_undone() {
 
     let plan = json(&home, &served, &["scale", "acme", &to, "--dry-run", "-o", "json"]);
     assert!(plan["id"].is_string() && plan["refusals"].as_array().is_some_and(Vec::is_empty), "{plan}");
-    let predicted: u64 = plan["predicted"].as_object().expect("a map").values().filter_map(Value::as_u64).sum();
+    let predicted: u64 =
+        plan["predicted"].as_object().expect("a map").values().filter_map(Value::as_u64).sum();
     assert_eq!(predicted, from + 2);
     assert_eq!(tenant(&home, &served, "acme")["desired"], before["desired"], "a dry run changes nothing");
 
-    let run_json = json(&home, &served, &["scale", "acme", &to, "--yes", "--reason", "more traffic", "-o", "json"]);
-    assert_eq!((&run_json["state"], &run_json["reason"]), (&"done".into(), &"more traffic".into()), "{run_json}");
+    let run_json =
+        json(&home, &served, &["scale", "acme", &to, "--yes", "--reason", "more traffic", "-o", "json"]);
+    assert_eq!(
+        (&run_json["state"], &run_json["reason"]),
+        (&"done".into(), &"more traffic".into()),
+        "{run_json}"
+    );
     let after = tenant(&home, &served, "acme");
     assert_eq!((&after["desired"], &after["ready"]), (&(from + 2).into(), &(from + 2).into()));
     assert_eq!(after["placement"], plan["predicted"], "the prediction came true");
@@ -190,7 +212,18 @@ fn the_served_world_is_private_deterministic_and_gone_when_it_ends() {
 fn a_killed_run_is_found_and_finished_by_the_next_command() {
     let home = Home::new();
     // At this pace a new pod takes seconds to become ready: the run still waits when it is killed.
-    let served = home.serve(&["--tenants", "4", "--nodes", "4", "--seed", "7", "--scenario", "calm", "--speed", "0.5"]);
+    let served = home.serve(&[
+        "--tenants",
+        "4",
+        "--nodes",
+        "4",
+        "--seed",
+        "7",
+        "--scenario",
+        "calm",
+        "--speed",
+        "0.5",
+    ]);
     fs::create_dir_all(home.path("config/wheelhouse")).expect("a folder");
     fs::write(home.path("config/wheelhouse/config.toml"), "[journal]\nlease = '1s'\n").expect("a file");
     let from = tenant(&home, &served, "acme")["desired"].as_u64().expect("a number");
@@ -214,7 +247,8 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
     assert_eq!(status["runs"][0]["id"], id.as_str(), "an unfinished run is part of the status");
     // The dead session's lease is good for a second more: until then the undo is refused.
     let undone = loop {
-        let output = home.run(&["--kubeconfig", served.kubeconfig(), "runs", "undo", &id, "--yes", "-o", "json"]);
+        let output =
+            home.run(&["--kubeconfig", served.kubeconfig(), "runs", "undo", &id, "--yes", "-o", "json"]);
         if output.status.success() {
             break serde_json::from_slice::<Value>(&output.stdout).expect("a run");
         }

@@ -2,6 +2,9 @@
 
 mod cli;
 mod crash;
+mod demo_api;
+mod demo_world;
+mod kubectl;
 mod live;
 mod planning;
 mod program;

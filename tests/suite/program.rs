@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
+    num::NonZero,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Condvar, Mutex},
@@ -76,7 +77,13 @@ impl Home {
     }
 
     /// The same with more environment.
-    pub fn terminal_with(&self, arguments: &[&str], more: &[(&str, &str)], columns: u16, rows: u16) -> Terminal {
+    pub fn terminal_with(
+        &self,
+        arguments: &[&str],
+        more: &[(&str, &str)],
+        columns: u16,
+        rows: u16,
+    ) -> Terminal {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(WHEELHOUSE);
@@ -152,8 +159,13 @@ impl Drop for Served {
 
 /// Sends a signal by name to a process we started.
 pub fn send(process: u32, signal: &str) {
-    let status = Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status().expect("kill runs");
+    let status =
+        Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status().expect("kill runs");
     assert!(status.success(), "kill -{signal} {process}");
+}
+
+fn cells(n: u16) -> NonZero<u16> {
+    NonZero::new(n).expect("a terminal has a size")
 }
 
 struct Shown {
@@ -165,7 +177,12 @@ struct Shown {
 
 impl Shown {
     fn new(columns: u16, rows: u16) -> Self {
-        Self { parser: vt100::Parser::new(rows, columns, 0), raw: Vec::new(), bytes: 0, ended: false }
+        Self {
+            parser: vt100::Parser::new(cells(rows), cells(columns), 0),
+            raw: Vec::new(),
+            bytes: 0,
+            ended: false,
+        }
     }
 }
 
@@ -228,7 +245,7 @@ impl Terminal {
     /// Changes the size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        self.shared.0.lock().expect("the screen").parser.screen_mut().set_size(rows, columns);
+        self.shared.0.lock().expect("the screen").parser.screen_mut().set_size(cells(rows), cells(columns));
         self.master.resize(size).expect("the terminal changes size");
     }
 

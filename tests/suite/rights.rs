@@ -23,7 +23,8 @@ struct PolicyRule {
 /// The rules of the README, as the embedded cluster takes them.
 fn readme_rights() -> Vec<AccessRule> {
     let readme = include_str!("../../README.md");
-    let yaml = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a ClusterRole");
+    let yaml =
+        readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a ClusterRole");
     let role: ClusterRole = serde_saphyr::from_str(yaml).expect("valid YAML");
     let full = |group: &str, resource: &str| match (group, resource.split_once('/')) {
         ("", _) => resource.to_owned(),
@@ -39,7 +40,15 @@ fn readme_rights() -> Vec<AccessRule> {
 }
 
 async fn world() -> Cluster {
-    let options = Options { tenants: 4, nodes: 4, seed: 7, scenario: Scenario::Calm, speed: 60.0, port: 0, epoch: None };
+    let options = Options {
+        tenants: 4,
+        nodes: 4,
+        seed: 7,
+        scenario: Scenario::Calm,
+        speed: 60.0,
+        port: 0,
+        epoch: None,
+    };
     demo::start(options).await.expect("the embedded cluster starts")
 }
 

@@ -71,7 +71,12 @@ impl Seen {
     }
 
     /// Steps the world until a snapshot shows it.
-    pub async fn step_until(&mut self, cluster: &Cluster, what: &str, holds: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    pub async fn step_until(
+        &mut self,
+        cluster: &Cluster,
+        what: &str,
+        holds: impl Fn(&Snapshot) -> bool,
+    ) -> Arc<Snapshot> {
         let until = Instant::now() + PATIENCE;
         loop {
             let now = self.snapshots.borrow_and_update().clone();
@@ -115,7 +120,8 @@ async fn a_missing_right_takes_nothing_else_down_and_is_named() {
     cluster.faults().deny(None, "list", "poddisruptionbudgets.policy");
     cluster.faults().deny(None, "watch", "poddisruptionbudgets.policy");
     let mut seen = Seen::of(&cluster.kubeconfig()).await;
-    let snapshot = seen.wait("the missing right", |s| s.is_ready() && s.budgets.freshness.trouble().is_some()).await;
+    let snapshot =
+        seen.wait("the missing right", |s| s.is_ready() && s.budgets.freshness.trouble().is_some()).await;
     let why = snapshot.budgets.freshness.trouble().expect("a reason");
     assert!(why.contains("poddisruptionbudgets"), "{why}");
     assert!(snapshot.pods.freshness.is_live() && snapshot.tenants.len() == 4);
@@ -129,7 +135,9 @@ async fn a_restarted_api_server_is_followed_again_and_nothing_is_blanked() {
     cluster.restart().await;
     let acme = TenantName::from("acme");
     cluster.with_world(|world| {
-        world.store.update(demo::kind::Kind::DEPLOYMENT, "acme", "acme", "test", |d| d["spec"]["replicas"] = 1.into());
+        world.store.update(demo::kind::Kind::DEPLOYMENT, "acme", "acme", "test", |d| {
+            d["spec"]["replicas"] = 1.into()
+        });
     });
     let snapshot = seen
         .wait("the change after the restart", |s| {
