@@ -22,9 +22,10 @@ mod usage;
 mod value;
 mod world;
 
-pub use api::{AccessRule, Users};
+pub use api::{AccessRule, User, Users};
 pub use faults::{Cut, Faults, On};
 pub use http::RequestLine;
+pub use kind::Kind;
 pub use scenario::Scenario;
 pub use world::{LogLine, NoLog, World};
 
