@@ -166,7 +166,10 @@ impl World {
             let Some(work) = self.queue.pop_first() else { return };
             self.work(&work);
         }
-        tracing::warn!(left = self.queue.len(), "the controllers of the embedded cluster did not come to rest");
+        tracing::warn!(
+            left = self.queue.len(),
+            "the controllers of the embedded cluster did not come to rest"
+        );
     }
 
     /// The next moment at which something happens by itself.
@@ -268,7 +271,11 @@ impl World {
                 && event["involvedObject"]["fieldPath"] == involved["fieldPath"]
         };
         let now = self.now();
-        let old = self.store.list(Kind::EVENT, Some(&namespace)).find(|event| same(event)).map(|event| name(event).to_owned());
+        let old = self
+            .store
+            .list(Kind::EVENT, Some(&namespace))
+            .find(|event| same(event))
+            .map(|event| name(event).to_owned());
         if let Some(old) = old {
             self.store.update(Kind::EVENT, &namespace, &old, source.component, |event| {
                 event["count"] = (int(&event["count"]) + 1).into();
@@ -299,7 +306,8 @@ impl World {
         if self.seen == self.store.revision() {
             return;
         }
-        let changes: Option<Vec<_>> = self.store.changes_since(self.seen).ok().map(|changes| changes.cloned().collect());
+        let changes: Option<Vec<_>> =
+            self.store.changes_since(self.seen).ok().map(|changes| changes.cloned().collect());
         let Some(changes) = changes else { return self.notice_all() };
         self.seen = self.store.revision();
         for change in changes {
@@ -352,7 +360,9 @@ impl World {
             }
         } else {
             controllers::orphaned(self, object);
-            if !place.is_empty() && self.store.get(Kind::NAMESPACE, "", &place).is_some_and(|space| terminating(space)) {
+            if !place.is_empty()
+                && self.store.get(Kind::NAMESPACE, "", &place).is_some_and(|space| terminating(space))
+            {
                 self.queue.insert(Work::Namespace(place.clone()));
             }
         }
@@ -368,7 +378,15 @@ impl World {
                     }
                 }
                 self.queue.insert(Work::Node(called));
-                let apart = |node: Option<&Value>| node.map(|node| (node["spec"].clone(), node["metadata"]["labels"].clone(), node["status"]["allocatable"].clone()));
+                let apart = |node: Option<&Value>| {
+                    node.map(|node| {
+                        (
+                            node["spec"].clone(),
+                            node["metadata"]["labels"].clone(),
+                            node["status"]["allocatable"].clone(),
+                        )
+                    })
+                };
                 if apart(before) != apart(after) {
                     self.retry();
                     let sets: Vec<Work> = self
@@ -380,7 +398,8 @@ impl World {
                 }
             }
             "namespaces" => {
-                self.scheduler.set_namespace(&called, after.map(|space| strings(&space["metadata"]["labels"])));
+                self.scheduler
+                    .set_namespace(&called, after.map(|space| strings(&space["metadata"]["labels"])));
                 self.queue.insert(Work::Namespace(called));
             }
             "services" => {
@@ -419,7 +438,9 @@ impl World {
 
     fn noticed_pod(&mut self, place: String, called: String, before: Option<&Value>, after: Option<&Value>) {
         let key = (place.clone(), called.clone());
-        let node = |pod: Option<&Value>| pod.map(|pod| text(&pod["spec"]["nodeName"]).to_owned()).filter(|name| !name.is_empty());
+        let node = |pod: Option<&Value>| {
+            pod.map(|pod| text(&pod["spec"]["nodeName"]).to_owned()).filter(|name| !name.is_empty())
+        };
         let (left, entered) = (node(before), node(after));
         if left != entered {
             if let Some(pods) = left.as_ref().and_then(|node| self.on_node.get_mut(node)) {
@@ -435,7 +456,9 @@ impl World {
                 if entered.is_some() {
                     self.unschedulable.remove(&key);
                     self.queue.insert(Work::Kubelet(place.clone(), called.clone()));
-                } else if !self.unschedulable.contains(&key) || before.is_none_or(|old| old["spec"] != pod["spec"]) {
+                } else if !self.unschedulable.contains(&key)
+                    || before.is_none_or(|old| old["spec"] != pod["spec"])
+                {
                     self.queue.insert(Work::Schedule(place.clone(), called.clone()));
                 }
             }
@@ -464,7 +487,11 @@ impl World {
             .store
             .list(Kind::DISRUPTION_BUDGET, Some(&place))
             .map(|budget| Work::Budget(place.clone(), name(budget).to_owned()))
-            .chain(self.store.list(Kind::SERVICE, Some(&place)).map(|service| Work::Endpoints(place.clone(), name(service).to_owned())))
+            .chain(
+                self.store
+                    .list(Kind::SERVICE, Some(&place))
+                    .map(|service| Work::Endpoints(place.clone(), name(service).to_owned())),
+            )
             .collect();
         self.queue.extend(budgets);
     }
@@ -501,7 +528,9 @@ impl World {
             Wake::NodeLost(name) => controllers::node_lost(self, &name),
             Wake::NodeBack(name) => kubelet::node_back(self, &name),
             Wake::Heartbeat(name) => kubelet::heartbeat(self, &name),
-            Wake::Evict { namespace, name, uid, node } => controllers::evict(self, &namespace, &name, &uid, &node),
+            Wake::Evict { namespace, name, uid, node } => {
+                controllers::evict(self, &namespace, &name, &uid, &node)
+            }
             Wake::Autoscale => controllers::autoscale(self),
             Wake::Housekeeping => kubelet::housekeeping(self),
             Wake::ForgetEvents => self.forget_events(),
@@ -541,7 +570,8 @@ impl World {
         if decision.best.is_empty() {
             self.unschedulable.insert((namespace.to_owned(), name.to_owned()));
             let refusal = decision.refusal;
-            let told = super::value::condition(&pod, "PodScheduled").is_some_and(|told| told["message"] == refusal.as_str());
+            let told = super::value::condition(&pod, "PodScheduled")
+                .is_some_and(|told| told["message"] == refusal.as_str());
             self.store.update_status(Kind::POD, namespace, name, "kube-scheduler", |pod| {
                 super::value::set_condition(
                     pod,
@@ -594,7 +624,11 @@ impl World {
 pub(super) fn bind(pod: &mut Value, node: &str, labels: Vec<(String, Value)>, now: Timestamp) {
     super::value::set(pod, &["spec", "nodeName"], node.into());
     super::value::map(pod, &["metadata", "labels"]).extend(labels);
-    super::value::set_condition(pod, json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null}), now);
+    super::value::set_condition(
+        pod,
+        json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null}),
+        now,
+    );
 }
 
 /// Who records an event, and whether it is a warning.

@@ -10,7 +10,8 @@ use crate::demo::kind::Kind;
 use crate::demo::labels::{Selector, strings};
 use crate::demo::store::{DeleteOptions, Object, stamp};
 use crate::demo::value::{
-    condition, controller, hash, int, list, map, name, namespace, reference, safe, set, share, terminating, text, time, uid,
+    condition, controller, hash, int, list, map, name, namespace, reference, safe, set, share, terminating,
+    text, time, uid,
 };
 use crate::demo::world::{Source, Wake, Work, World};
 
@@ -20,8 +21,13 @@ const MOST: &str = "deployment.kubernetes.io/max-replicas";
 const HASH: &str = "pod-template-hash";
 
 /// Annotations of a Deployment that its ReplicaSets do not get.
-const OWN: [&str; 5] =
-    ["kubectl.kubernetes.io/last-applied-configuration", REVISION, DESIRED, MOST, "deployment.kubernetes.io/revision-history"];
+const OWN: [&str; 5] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    REVISION,
+    DESIRED,
+    MOST,
+    "deployment.kubernetes.io/revision-history",
+];
 
 /// One pass of the controller.
 pub(crate) fn deployment(world: &mut World, space: &str, called: &str) {
@@ -142,7 +148,8 @@ pub(crate) fn new_replica_set(deployment: &Value, revision: i64, size: i64) -> V
 }
 
 fn annotations(deployment: &Value, revision: i64) -> Value {
-    let mut all: Map<String, Value> = deployment["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+    let mut all: Map<String, Value> =
+        deployment["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
     all.retain(|key, _| !OWN.contains(&key.as_str()));
     let (surge, _) = bounds(deployment);
     all.insert(DESIRED.to_owned(), replicas(deployment).to_string().into());
@@ -167,9 +174,12 @@ fn ensure_newest(world: &mut World, deployment: &Value, create: bool) -> Option<
             let revision = revision(&found).max(highest + 1);
             let wanted = annotations(deployment, revision);
             let set = world.store.update(Kind::REPLICA_SET, space, name(&found), MANAGER, |set| {
-                let (desired, most) =
-                    (set["metadata"]["annotations"][DESIRED].clone(), set["metadata"]["annotations"][MOST].clone());
-                map(set, &["metadata", "annotations"]).extend(wanted.as_object().cloned().unwrap_or_default());
+                let (desired, most) = (
+                    set["metadata"]["annotations"][DESIRED].clone(),
+                    set["metadata"]["annotations"][MOST].clone(),
+                );
+                map(set, &["metadata", "annotations"])
+                    .extend(wanted.as_object().cloned().unwrap_or_default());
                 // Those two are the mark of the last scaling: only scaling moves them.
                 for (key, value) in [(DESIRED, desired), (MOST, most)] {
                     if !value.is_null() {
@@ -190,10 +200,15 @@ fn ensure_newest(world: &mut World, deployment: &Value, create: bool) -> Option<
                 // Somebody else's ReplicaSet has the name: the real controller counts the collision into the hash.
                 let suffix = safe(&(hash(&[name(&set), uid(deployment)]) as u32).to_string());
                 for path in [["metadata", "labels"], ["spec", "selector"]] {
-                    let at = if path[1] == "selector" { map(&mut set, &["spec", "selector", "matchLabels"]) } else { map(&mut set, &path) };
+                    let at = if path[1] == "selector" {
+                        map(&mut set, &["spec", "selector", "matchLabels"])
+                    } else {
+                        map(&mut set, &path)
+                    };
                     at.insert(HASH.to_owned(), suffix.clone().into());
                 }
-                map(&mut set, &["spec", "template", "metadata", "labels"]).insert(HASH.to_owned(), suffix.clone().into());
+                map(&mut set, &["spec", "template", "metadata", "labels"])
+                    .insert(HASH.to_owned(), suffix.clone().into());
                 crate::demo::value::set(&mut set, &["metadata", "name"], format!("{called}-{suffix}").into());
             }
             let set = world.store.insert(Kind::REPLICA_SET, set);
@@ -280,9 +295,14 @@ fn scale(world: &mut World, deployment: &Value) {
     let to_add = allowed - total;
     let mut ordered: Vec<&Object> = active.clone();
     if to_add > 0 {
-        ordered.sort_by(|one, two| (Reverse(spec_replicas(one)), Reverse(age(one))).cmp(&(Reverse(spec_replicas(two)), Reverse(age(two)))));
+        ordered.sort_by(|one, two| {
+            (Reverse(spec_replicas(one)), Reverse(age(one)))
+                .cmp(&(Reverse(spec_replicas(two)), Reverse(age(two))))
+        });
     } else {
-        ordered.sort_by(|one, two| (Reverse(spec_replicas(one)), age(one)).cmp(&(Reverse(spec_replicas(two)), age(two))));
+        ordered.sort_by(|one, two| {
+            (Reverse(spec_replicas(one)), age(one)).cmp(&(Reverse(spec_replicas(two)), age(two)))
+        });
     }
     let mut added = 0;
     let mut sizes: Vec<i64> = Vec::new();
@@ -442,7 +462,8 @@ fn status(world: &mut World, space: &str, called: &str) {
     let progressing = condition(&object, "Progressing").cloned();
     let reason = progressing.as_ref().map_or("", |condition| text(&condition["reason"])).to_owned();
     let settled = counts.total == counts.updated && reason == "NewReplicaSetAvailable";
-    let deadline = object["spec"]["progressDeadlineSeconds"].as_i64().filter(|seconds| *seconds < i64::from(i32::MAX));
+    let deadline =
+        object["spec"]["progressDeadlineSeconds"].as_i64().filter(|seconds| *seconds < i64::from(i32::MAX));
     let subject = match &newest {
         Some(set) => format!("ReplicaSet \"{set}\""),
         None => format!("Deployment \"{called}\""),
@@ -454,17 +475,23 @@ fn status(world: &mut World, space: &str, called: &str) {
             || counts.ready > int(&before["readyReplicas"])
             || counts.available > int(&before["availableReplicas"]);
         if is_complete(&object, &counts) {
-            next = Some(("True", "NewReplicaSetAvailable", format!("{subject} has successfully progressed.")));
+            next =
+                Some(("True", "NewReplicaSetAvailable", format!("{subject} has successfully progressed.")));
         } else if moved {
             next = Some(("True", "ReplicaSetUpdated", format!("{subject} is progressing.")));
         } else if let (Some(condition), Some(deadline)) = (&progressing, deadline)
             && object["spec"]["paused"] != true
         {
             let since = time(&condition["lastUpdateTime"]).unwrap_or(now);
-            let late = since.checked_add(SignedDuration::from_secs(deadline.max(0))).unwrap_or(Timestamp::MAX);
+            let late =
+                since.checked_add(SignedDuration::from_secs(deadline.max(0))).unwrap_or(Timestamp::MAX);
             let unchanging = matches!(reason.as_str(), "ProgressDeadlineExceeded" | "NewReplicaSetAvailable");
             if reason != "NewReplicaSetAvailable" && (reason == "ProgressDeadlineExceeded" || late <= now) {
-                next = Some(("False", "ProgressDeadlineExceeded", format!("{subject} has timed out progressing.")));
+                next = Some((
+                    "False",
+                    "ProgressDeadlineExceeded",
+                    format!("{subject} has timed out progressing."),
+                ));
             } else if !unchanging {
                 world.at(late, Wake::Work(Work::Deployment(space.to_owned(), called.to_owned())));
             }
@@ -492,7 +519,10 @@ fn status(world: &mut World, space: &str, called: &str) {
     if matches!(&next, Some((_, "ReplicaSetUpdated", _)))
         && let Some(deadline) = deadline
     {
-        world.after(SignedDuration::from_secs(deadline.max(0)), Wake::Work(Work::Deployment(space.to_owned(), called.to_owned())));
+        world.after(
+            SignedDuration::from_secs(deadline.max(0)),
+            Wake::Work(Work::Deployment(space.to_owned(), called.to_owned())),
+        );
     }
 }
 
@@ -516,7 +546,8 @@ fn status_of(generation: &Value, counts: &Counts, conditions: Value) -> Value {
 
 /// The status of a Deployment that has had all its pods for long: rolled out at `since`.
 pub(crate) fn settled_status(replicas: i64, set: &str, created: Timestamp, since: Timestamp) -> Value {
-    let counts = Counts { total: replicas, updated: replicas, ready: replicas, available: replicas, terminating: 0 };
+    let counts =
+        Counts { total: replicas, updated: replicas, ready: replicas, available: replicas, terminating: 0 };
     let conditions = json!([
         {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable",
          "message": "Deployment has minimum availability.",
@@ -550,7 +581,8 @@ fn progress(world: &mut World, deployment: &Value, status: &str, reason: &str, m
 }
 
 fn forget_condition(object: &mut Value, kind: &str) {
-    let kept: Vec<Value> = list(&object["status"]["conditions"]).filter(|old| old["type"] != kind).cloned().collect();
+    let kept: Vec<Value> =
+        list(&object["status"]["conditions"]).filter(|old| old["type"] != kind).cloned().collect();
     set(object, &["status", "conditions"], kept.into());
 }
 

@@ -19,19 +19,78 @@ use crate::demo::world::{Source, World, bind};
 pub(super) const APP_IMAGE: &str = "registry.example/app";
 
 const NAMES: [&str; 64] = [
-    "acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell", "cyberdyne", "soylent", "massive",
-    "piedpiper", "wonka", "vandelay", "duff", "oscorp", "aperture", "blackmesa", "weyland", "nakatomi", "gringotts",
-    "monarch", "virtucon", "dunder", "sterling", "prestige", "bluth", "sirius", "octan", "planetexpress", "momcorp",
-    "rekall", "omni", "zorg", "ingen", "lexcorp", "axiom", "buynlarge", "chotchkies", "encom", "gekko", "kruger",
-    "luthor", "macmillan", "northwind", "contoso", "fabrikam", "adventure", "tailspin", "wingtip", "proseware",
-    "litware", "lucerne", "treyresearch", "woodgrove", "coho", "alpine", "southridge", "humongous", "margie", "nod",
-    "relecloud", "vanarsdel", "wideworld",
+    "acme",
+    "globex",
+    "initech",
+    "umbrella",
+    "hooli",
+    "stark",
+    "wayne",
+    "tyrell",
+    "cyberdyne",
+    "soylent",
+    "massive",
+    "piedpiper",
+    "wonka",
+    "vandelay",
+    "duff",
+    "oscorp",
+    "aperture",
+    "blackmesa",
+    "weyland",
+    "nakatomi",
+    "gringotts",
+    "monarch",
+    "virtucon",
+    "dunder",
+    "sterling",
+    "prestige",
+    "bluth",
+    "sirius",
+    "octan",
+    "planetexpress",
+    "momcorp",
+    "rekall",
+    "omni",
+    "zorg",
+    "ingen",
+    "lexcorp",
+    "axiom",
+    "buynlarge",
+    "chotchkies",
+    "encom",
+    "gekko",
+    "kruger",
+    "luthor",
+    "macmillan",
+    "northwind",
+    "contoso",
+    "fabrikam",
+    "adventure",
+    "tailspin",
+    "wingtip",
+    "proseware",
+    "litware",
+    "lucerne",
+    "treyresearch",
+    "woodgrove",
+    "coho",
+    "alpine",
+    "southridge",
+    "humongous",
+    "margie",
+    "nod",
+    "relecloud",
+    "vanarsdel",
+    "wideworld",
 ];
 
 /// The tenants' names: known companies, then numbers.
 pub(super) fn names(count: usize) -> Vec<String> {
     (0..count)
-        .map(|number| NAMES.get(number).map_or_else(|| format!("tenant-{:04}", number + 1), |name| (*name).to_owned()))
+        .map(|number| {
+            NAMES.get(number).map_or_else(|| format!("tenant-{:04}", number + 1), |name| (*name).to_owned())
+        })
         .collect()
 }
 
@@ -54,7 +113,12 @@ const ROOM: i64 = 90;
 
 impl Placement {
     /// The node with the fewest pods among those that hold fewest of the tenant's.
-    fn place(&mut self, mine: &mut BTreeMap<String, usize>, jitter: usize, allowed: impl Fn(&str) -> bool) -> Option<String> {
+    fn place(
+        &mut self,
+        mine: &mut BTreeMap<String, usize>,
+        jitter: usize,
+        allowed: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         let count = self.nodes.len().max(1);
         let best = (0..self.nodes.len())
             .filter(|index| self.nodes[*index].1 < ROOM && allowed(&self.nodes[*index].0))
@@ -72,7 +136,9 @@ impl Placement {
 /// Creates all tenants.
 pub(super) fn populate(world: &mut World, count: usize, nodes: &[String], recovered: Option<&Recovered>) {
     let mut placement = Placement { nodes: nodes.iter().map(|node| (node.clone(), 0)).collect() };
-    let lost = recovered.filter(|_| nodes.len() > 1).map(|recovered| (recovered, super::numbered(nodes, recovered.node)));
+    let lost = recovered
+        .filter(|_| nodes.len() > 1)
+        .map(|recovered| (recovered, super::numbered(nodes, recovered.node)));
     for (number, tenant) in names(count).iter().enumerate() {
         create(world, number, tenant, &mut placement, lost.as_ref());
     }
@@ -163,7 +229,8 @@ fn create(
     let autoscaled = number % 9 == 6;
     let mut object = deployment(tenant, tenant, replicas, tag);
     owned_by(&mut object, tenant, manager);
-    map(&mut object, &["metadata", "annotations"]).insert("deployment.kubernetes.io/revision".to_owned(), "2".into());
+    map(&mut object, &["metadata", "annotations"])
+        .insert("deployment.kubernetes.io/revision".to_owned(), "2".into());
     let object = world.store.insert_by(Kind::DEPLOYMENT, object, manager);
     previous(world, &object, past(rolled, SignedDuration::from_hours(24 * 9)).max(born));
     budget(world, number, tenant, replicas);
@@ -230,7 +297,10 @@ fn owned_by(object: &mut Value, tenant: &str, manager: &str) {
         ),
         _ => (
             vec![("app.kubernetes.io/managed-by", "Helm".to_owned())],
-            vec![("meta.helm.sh/release-name", tenant.to_owned()), ("meta.helm.sh/release-namespace", tenant.to_owned())],
+            vec![
+                ("meta.helm.sh/release-name", tenant.to_owned()),
+                ("meta.helm.sh/release-namespace", tenant.to_owned()),
+            ],
         ),
     };
     for (field, entries) in [("labels", labels), ("annotations", annotations)] {
@@ -306,7 +376,11 @@ fn budget(world: &mut World, number: usize, tenant: &str, replicas: i64) {
         9 => spec["maxUnavailable"] = 1.into(),
         _ => spec["minAvailable"] = 1.into(),
     }
-    world.store.insert_by(Kind::DISRUPTION_BUDGET, json!({"metadata": {"name": tenant, "namespace": tenant}, "spec": spec}), "helm");
+    world.store.insert_by(
+        Kind::DISRUPTION_BUDGET,
+        json!({"metadata": {"name": tenant, "namespace": tenant}, "spec": spec}),
+        "helm",
+    );
 }
 
 fn autoscaler(world: &mut World, tenant: &str, replicas: i64) {
@@ -333,9 +407,15 @@ fn previous(world: &mut World, deployment: &Value, created: Timestamp) {
     }
     let set = controllers::new_replica_set(&older, 1, 0);
     let set = world.store.insert(Kind::REPLICA_SET, set);
-    world.store.update_status(Kind::REPLICA_SET, text(&set["metadata"]["namespace"]), name(&set), "kube-controller-manager", |set| {
-        set["status"] = json!({"replicas": 0, "terminatingReplicas": 0, "observedGeneration": 1});
-    });
+    world.store.update_status(
+        Kind::REPLICA_SET,
+        text(&set["metadata"]["namespace"]),
+        name(&set),
+        "kube-controller-manager",
+        |set| {
+            set["status"] = json!({"replicas": 0, "terminatingReplicas": 0, "observedGeneration": 1});
+        },
+    );
     world.store.set_now(now);
 }
 
@@ -352,11 +432,16 @@ pub(super) fn settle_deployment(
     let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
     let (space, called) = (text(&deployment["metadata"]["namespace"]), name(deployment));
     world.store.set_now(rolled);
-    let set = world.store.insert(Kind::REPLICA_SET, controllers::new_replica_set(deployment, revision, replicas));
+    let set =
+        world.store.insert(Kind::REPLICA_SET, controllers::new_replica_set(deployment, revision, replicas));
     let mut placed = 0;
     for index in 0..usize::try_from(replicas).unwrap_or(0) {
         let (mut object, node, since) = pod(world, &set, index);
-        crate::demo::value::set(&mut object, &["metadata", "generateName"], format!("{}-", name(&set)).into());
+        crate::demo::value::set(
+            &mut object,
+            &["metadata", "generateName"],
+            format!("{}-", name(&set)).into(),
+        );
         settle_pod(world, object, node.as_deref(), since);
         placed += i64::from(node.is_some());
     }
@@ -423,7 +508,9 @@ fn restarts(world: &World, pod: &Value, since: Timestamp) -> Option<(i64, Timest
 
 fn restarted(pod: &mut Value, count: i64, killed: Timestamp) {
     let status = pod["status"]["containerStatuses"].as_array_mut();
-    let Some(status) = status.into_iter().flatten().find(|status| status["name"] == "php-fpm") else { return };
+    let Some(status) = status.into_iter().flatten().find(|status| status["name"] == "php-fpm") else {
+        return;
+    };
     let before = status["state"]["running"]["startedAt"].clone();
     let id = status["containerID"].clone();
     let again = killed.checked_add(SignedDuration::from_secs(1)).unwrap_or(killed);
@@ -441,7 +528,12 @@ fn came_back(world: &mut World, recovered: &Recovered, node: &str) {
     let lost = died.checked_add(SignedDuration::from_secs(48)).unwrap_or(died);
     world.store.set_now(lost);
     let Some(object) = world.store.get(Kind::NODE, "", node).cloned() else { return };
-    world.event(&object, by("node-controller", false), "NodeNotReady", &format!("Node {node} status is now: NodeNotReady"));
+    world.event(
+        &object,
+        by("node-controller", false),
+        "NodeNotReady",
+        &format!("Node {node} status is now: NodeNotReady"),
+    );
     world.store.set_now(back);
     let boot = world.store.new_uid();
     world.event(&object, by("kubelet", false), "Starting", "Starting kubelet.");

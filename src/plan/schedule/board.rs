@@ -306,8 +306,9 @@ impl Board {
             near,
             apart,
             liked,
-            wide: class::terms(affinity)
-                .any(|t| t.namespace_selector.is_some() || t.namespaces.iter().any(|n| **n != *pod.namespace)),
+            wide: class::terms(affinity).any(|t| {
+                t.namespace_selector.is_some() || t.namespaces.iter().any(|n| **n != *pod.namespace)
+            }),
             seats: Vec::new(),
             relations: Relations::default(),
             pod: pod.clone(),
@@ -358,8 +359,7 @@ impl Board {
         all_keys: bool,
     ) -> Vec<Spread> {
         let topologies: Vec<_> = constraints.iter().map(|c| self.topology(&c.topology_key)).collect();
-        let has_keys =
-            |n: usize| topologies.iter().all(|t| self.topologies[*t as usize].value_of[n] != NONE);
+        let has_keys = |n: usize| topologies.iter().all(|t| self.topologies[*t as usize].value_of[n] != NONE);
         let spread = |(constraint, topology): (&SpreadConstraint, &u32)| {
             let counted: Vec<bool> = (0..self.nodes.len())
                 .map(|n| {
@@ -436,7 +436,8 @@ impl Board {
             near[relations.seen_near..].iter().copied().for_each(&mut select);
         }
 
-        let selects_me = |term, them: &Kind| class::selects(term, &them.pod.namespace, namespace, labels, labels_of);
+        let selects_me =
+            |term, them: &Kind| class::selects(term, &them.pod.namespace, namespace, labels, labels_of);
         let mut be_selected = |other: u32| {
             let them = &self.kinds[other as usize];
             let theirs = &them.pod.spec.affinity;
@@ -471,10 +472,8 @@ impl Board {
     pub fn place(&mut self, class: Class) -> Placement {
         self.relate(class);
         let standing = Standing::new(self, class);
-        let feasible: Vec<At> = (0..self.nodes.len() as u32)
-            .map(At)
-            .filter(|at| self.passes(&standing, at.0 as usize))
-            .collect();
+        let feasible: Vec<At> =
+            (0..self.nodes.len() as u32).map(At).filter(|at| self.passes(&standing, at.0 as usize)).collect();
         if feasible.is_empty() {
             return Placement::Nowhere(self.refusal(class, &standing));
         }

@@ -40,7 +40,8 @@ pub(super) enum Gate {
 impl Fixed {
     pub fn new(key: &FixedKey, nodes: &[Arc<Node>], images: &HashMap<String, Image>) -> Self {
         let affinity: Vec<_> = nodes.iter().map(|n| required(key, n)).collect();
-        let tolerated: Vec<_> = nodes.iter().map(|n| untolerated(&n.taints, &key.tolerations).is_none()).collect();
+        let tolerated: Vec<_> =
+            nodes.iter().map(|n| untolerated(&n.taints, &key.tolerations).is_none()).collect();
         let gate = (0..nodes.len()).map(|i| gate(key, &nodes[i], affinity[i], tolerated[i])).collect();
         let unloved = |n: &Arc<Node>| {
             let bad = |t: &&Taint| {
@@ -81,11 +82,7 @@ fn gate(key: &FixedKey, node: &Node, affinity: bool, tolerated: bool) -> Gate {
 
 /// NodeUnschedulable goes by the toleration of this taint, whether the node carries it yet or not.
 fn cordon() -> Taint {
-    Taint {
-        key: "node.kubernetes.io/unschedulable".into(),
-        value: String::new(),
-        effect: Effect::NoSchedule,
-    }
+    Taint { key: "node.kubernetes.io/unschedulable".into(), value: String::new(), effect: Effect::NoSchedule }
 }
 
 /// Source: `core/v1/toleration.go` `ToleratesTaint`.
@@ -135,10 +132,7 @@ fn required(key: &FixedKey, node: &Node) -> bool {
 fn matches(term: &NodeTerm, node: &Node) -> bool {
     (!term.labels.is_empty() || !term.fields.is_empty())
         && term.labels.iter().all(|r| r.matches(node.labels.get(&r.key).map(String::as_str)))
-        && term
-            .fields
-            .iter()
-            .all(|r| r.matches((r.key == "metadata.name").then_some(node.name.as_str())))
+        && term.fields.iter().all(|r| r.matches((r.key == "metadata.name").then_some(node.name.as_str())))
 }
 
 /// What the pods that are there mean for one incoming pod: summed up once, before the nodes are looked at.
@@ -162,7 +156,8 @@ impl<'a> Standing<'a> {
         let relations = &kind.relations;
         let hard = kind.hard.iter().zip(&relations.spread).map(|(c, found)| {
             let counts = board.spread_counts(c, found);
-            let fewest = counts.iter().zip(&c.domains).filter(|(_, is)| **is).map(|(n, _)| i64::from(*n)).min();
+            let fewest =
+                counts.iter().zip(&c.domains).filter(|(_, is)| **is).map(|(n, _)| i64::from(*n)).min();
             let domains = c.domains.iter().filter(|is| **is).count();
             // Fewer domains than wanted: the global minimum is taken for zero.
             let fewest = fewest.filter(|_| domains >= c.min_domains as usize).unwrap_or(0);
@@ -197,7 +192,11 @@ impl Board {
         s.kind.fixed.gate[node] == Gate::Open
             && ports_free(s.kind, &self.rooms[node])
             && fits(s.kind, &self.rooms[node])
-            && s.kind.hard.iter().zip(&s.hard).all(|(c, counts)| self.spreads_evenly(c, counts, node) == Ok(true))
+            && s.kind
+                .hard
+                .iter()
+                .zip(&s.hard)
+                .all(|(c, counts)| self.spreads_evenly(c, counts, node) == Ok(true))
             && self.near_others(s, node)
             && !self.on_taken_value(&s.apart, node)
             && !self.on_taken_value(&s.kept_away, node)
@@ -248,7 +247,12 @@ impl Board {
     }
 
     /// PodTopologySpread: matching pods of the value, one more for the pod itself, less the fewest of any domain.
-    fn spreads_evenly(&self, c: &Spread, (counts, fewest): &(Vec<u32>, i64), node: usize) -> Result<bool, NoLabel> {
+    fn spreads_evenly(
+        &self,
+        c: &Spread,
+        (counts, fewest): &(Vec<u32>, i64),
+        node: usize,
+    ) -> Result<bool, NoLabel> {
         let value = self.topologies[c.topology as usize].of(node).ok_or(NoLabel)?;
         Ok(i64::from(counts[value]) + i64::from(c.self_match) - fewest <= c.max_skew)
     }

@@ -47,8 +47,7 @@ impl Board {
     /// Source: `podtopologyspread/scoring.go`.
     fn spreading(&self, kind: &Kind, nodes: &[usize]) -> Vec<i64> {
         let topology = |c: &Spread| &self.topologies[c.topology as usize];
-        let ignored =
-            |n: usize| kind.own_soft && kind.soft.iter().any(|c| topology(c).of(n).is_none());
+        let ignored = |n: usize| kind.own_soft && kind.soft.iter().any(|c| topology(c).of(n).is_none());
         let scored = nodes.iter().filter(|n| !ignored(**n)).count();
         let found = &kind.relations.spread[kind.hard.len()..];
         let terms: Vec<_> = kind
@@ -125,7 +124,8 @@ impl Board {
         let raw: Vec<i64> = nodes.iter().map(score).collect();
         let (min, max) = (raw.iter().copied().min()?, raw.iter().copied().max()?);
         let spread = (max - min) as f64;
-        let normal = |score: i64| if max > min { (MAX as f64 * ((score - min) as f64 / spread)) as i64 } else { 0 };
+        let normal =
+            |score: i64| if max > min { (MAX as f64 * ((score - min) as f64 / spread)) as i64 } else { 0 };
         Some(raw.into_iter().map(normal).collect())
     }
 
@@ -154,13 +154,11 @@ fn least_allocated(kind: &Kind, room: &Room) -> i64 {
     let share = |capacity: i64, wanted: i64| {
         if wanted > capacity { 0 } else { (capacity - wanted) * MAX / capacity }
     };
-    let mut scores = [
-        (room.cpu, room.scored_cpu + kind.scored.0),
-        (room.memory, room.scored_memory + kind.scored.1),
-    ]
-    .into_iter()
-    .filter(|(capacity, _)| *capacity > 0)
-    .map(|(capacity, wanted)| share(capacity, wanted));
+    let mut scores =
+        [(room.cpu, room.scored_cpu + kind.scored.0), (room.memory, room.scored_memory + kind.scored.1)]
+            .into_iter()
+            .filter(|(capacity, _)| *capacity > 0)
+            .map(|(capacity, wanted)| share(capacity, wanted));
     match (scores.next(), scores.next()) {
         (Some(one), Some(other)) => (one + other) / 2,
         (Some(one), None) => one,
