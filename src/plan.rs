@@ -13,12 +13,17 @@ use crate::cluster::{NodeName, Snapshot, TenantName, WorkloadKey};
 
 mod approve;
 mod change;
+mod check;
+mod describe;
 mod scale;
 pub mod schedule;
 mod undo;
+mod verify;
 
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use change::{Change, Standing};
+pub use describe::{Line, LineKind, describe};
+pub use verify::verify;
 
 /// What an operator wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,7 +142,7 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name for scripts: `floor`, `fits`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
-    /// `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`.
+    /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`.
     pub rule: String,
     /// How it came out.
     pub verdict: Verdict,
@@ -173,6 +178,15 @@ pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
 }
 
 impl Plan {
+    /// The id: the same intent and steps give the same one, in every build (FNV-1a over their JSON).
+    fn hash(&self) -> String {
+        let text = serde_json::to_string(&(&self.intent, &self.steps)).expect("names and numbers are JSON");
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
+    }
+
     /// All checks: the plan's own, then each tenant's.
     pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().chain(self.tenants.iter().flat_map(|t| &t.checks))

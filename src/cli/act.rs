@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, Format, runs::RunJson, session::Session, table};
 use crate::{
+    cockpit,
     cluster::Snapshot,
     plan::{self, Check, Confirmation, Intent, Plan, Verdict},
     run::{self, Handle, Hands, JournalPlace, Rehearsal, Run, RunState},
@@ -103,7 +104,7 @@ fn show(plan: &Plan, rehearsal: &Rehearsal, output: Format) -> Result<(), Failur
         Format::Table => {
             let mut text = plan.to_string();
             for check in &rehearsal.checks {
-                text.push_str(&format!("  {}\n", check));
+                text.push_str(&format!("{} {}\n", check.verdict.glyph(), check.text));
             }
             table::print(&text.lines().map(|line| table::plain(line) + "\n").collect::<String>())
         }
@@ -172,7 +173,7 @@ async fn follow(mut handle: Handle, output: Format) -> Result<(), Failure> {
         told = run.entries.len();
         tokio::select! {
             changed = handle.watch.changed() => if changed.is_err() { break },
-            _ = interrupted() => handle.pause(),
+            () = cockpit::asked_to_stop() => handle.pause(),
         }
     }
     let run = handle.ended().await;
@@ -189,24 +190,6 @@ async fn follow(mut handle: Handle, output: Format) -> Result<(), Failure> {
             };
             Err(Failure::Failed(format!("run {} {state}: {why}{next}", run.id)))
         }
-    }
-}
-
-/// Ends when the process is asked to stop: interrupt, termination, or a lost terminal.
-pub(super) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => {}
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::hangup()) => {}
     }
 }
 

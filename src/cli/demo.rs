@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::{Common, Failure, session, table};
 use crate::{
+    cockpit,
     config::{self, Config},
     demo,
 };
@@ -97,7 +98,7 @@ pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) 
 
 async fn serve(path: &Path) -> Result<(), Failure> {
     table::print(&format!("{}\n", path.display()))?;
-    super::act::interrupted().await;
+    cockpit::asked_to_stop().await;
     Ok(())
 }
 

@@ -51,9 +51,9 @@ enum RunsCommand {
 /// A run as JSON.
 #[derive(Serialize)]
 pub(super) struct RunJson {
-    id: String,
-    state: RunState,
-    operator: String,
+    pub(super) id: String,
+    pub(super) state: RunState,
+    pub(super) operator: String,
     user: Option<String>,
     /// When it began.
     started: Option<Timestamp>,
@@ -182,7 +182,7 @@ fn list(runs: &[RunJson], now: Timestamp) -> String {
                 _ => String::new(),
             };
             [r.id.clone(), r.state.to_string(), age, r.operator.clone(), r.summary.clone(), holder]
-                .map(|cell| table::plain(&cell))
+                .map(|cell: String| table::plain(&cell))
                 .to_vec()
         })
         .collect();

@@ -56,9 +56,9 @@ pub(super) async fn cockpit(common: &Common, theme: Option<String>) -> Result<()
 
 /// Opens the cockpit.
 pub(super) async fn open_cockpit(config: Config) -> Result<(), Failure> {
-    let theme = cockpit::theme(config.theme.as_deref()).map_err(Failure::Usage)?;
+    let setup = cockpit::setup(&config).map_err(Failure::Usage)?;
     let wire = wire(&config).await?;
-    cockpit::run(config, theme, wire, state_dir()?).await.map_err(Failure::Failed)
+    cockpit::run(config, setup, wire, state_dir()?).await.map_err(Failure::Failed)
 }
 
 /// Connects, and starts to follow the cluster.
@@ -76,11 +76,9 @@ impl Session {
             s.api.freshness.trouble().is_some()
                 || (s.api.freshness.is_live() && s.sources().iter().all(|(_, f)| **f != Freshness::Connecting))
         });
-        let snapshot = match tokio::time::timeout(self.timeout, settled).await {
-            Ok(Ok(snapshot)) => snapshot.clone(),
-            Ok(Err(_)) => return Err(Failure::Failed("the cluster is not followed any more".into())),
-            Err(_) => self.seen.borrow().clone(),
-        };
+        // Past the time limit, or when nothing follows the cluster any more, what is known must do.
+        let _ = tokio::time::timeout(self.timeout, settled).await.map(|found| found.map(drop));
+        let snapshot = self.seen.borrow().clone();
         if snapshot.is_ready() {
             return Ok(snapshot);
         }

@@ -3,7 +3,10 @@
 //! Called by `live` for every event, and by tests that build a cluster by hand. The derived parts (tenants, loads) are
 //! kept up here and nowhere else.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use imbl::OrdMap;
 use jiff::Timestamp;
@@ -242,13 +245,29 @@ impl Snapshot {
             let alone_with_label = self.tenancy.label_of(w).is_some_and(|l| with_label.get(l) == Some(&1));
             (w.key.clone(), self.tenancy.name(w, alone, alone_with_label))
         };
-        let tenant_of: OrdMap<_, _> = candidates.iter().map(name).collect();
+        let mut tenant_of: OrdMap<_, _> = candidates.iter().map(name).collect();
+        // A name stands for one workload: what still collides is called by its key, and then by its kind as well.
+        tell_apart(&mut tenant_of, |workload| workload.key.to_string());
+        tell_apart(&mut tenant_of, |workload| workload.to_string());
         let workloads: Vec<_> = tenant_of.keys().cloned().collect();
         self.tenants = OrdMap::new();
         self.tenant_of = tenant_of;
         for workload in workloads {
             self.refresh(&workload);
         }
+    }
+}
+
+/// Gives another name to all that share one.
+fn tell_apart(tenant_of: &mut OrdMap<WorkloadKey, TenantName>, name: impl Fn(&WorkloadKey) -> String) {
+    let mut bearers: BTreeMap<&TenantName, Vec<&WorkloadKey>> = BTreeMap::new();
+    for (workload, tenant) in &*tenant_of {
+        bearers.entry(tenant).or_default().push(workload);
+    }
+    let shared: Vec<_> = bearers.into_values().filter(|all| all.len() > 1).flatten().cloned().collect();
+    for workload in shared {
+        let name = name(&workload);
+        tenant_of.insert(workload, name.into());
     }
 }
 

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! After `on` stand the pods: a node's name for a ready pod, with `~` starting, `-` leaving, `x` failing; a lone `?` is a
-//! pod no node takes. Everything is in namespace = tenant name, as of [`sketch`]'s `now`.
+//! pod no node takes. Everything is in namespace = tenant name, as of [`sketch()`]'s `now`.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -10,7 +10,8 @@ use super::{Selector, TenantName, Workload};
 ///
 /// A workload is a tenant when its namespace is not excluded and its labels match the selector. Its name is the value
 /// of the label; without that label, the namespace when the workload is the only candidate in it; else
-/// `namespace/workload`. Two workloads with the same label value are told apart as `value/workload`.
+/// `namespace/workload`. Two workloads with the same label value are told apart as `value/workload`; where that is not
+/// enough (the same in two namespaces), as `namespace/workload`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tenancy {

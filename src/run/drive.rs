@@ -26,8 +26,8 @@ use super::{
     perform::{Clock, Failure, Told, Writer, version},
 };
 use crate::{
-    cluster::{Lease, Snapshot, TenantName},
-    plan::{Change, Intent},
+    cluster::{Lease, Snapshot},
+    plan::{Change, Intent, verify},
 };
 
 /// Longest wait between two attempts to reach the API server.
@@ -225,7 +225,8 @@ impl Driver {
                     self.append(session, Event::Done { step, text }).await?;
                 }
                 Decision::Verify(tenant) => {
-                    let (as_predicted, text) = verify(&self.run.borrow(), &tenant, &seen);
+                    let part = self.run.borrow().plan().tenants.iter().find(|p| p.tenant == tenant).cloned();
+                    let (as_predicted, text) = part.map_or((true, String::new()), |part| verify(&part, &seen));
                     self.append(session, Event::Verified { tenant, as_predicted, text }).await?;
                 }
                 Decision::Pause(step, why) => return Err(Stop::Pause(step, why)),
@@ -574,27 +575,5 @@ async fn mark(writer: &Writer, undone: &str, entry: &Entry) -> Result<Option<Str
             Err(failure) if failure.is_conflict() => {}
             other => return other.map(|_| None),
         }
-    }
-}
-
-/// How a tenant came out, compared with its prediction.
-fn verify(run: &Run, tenant: &TenantName, seen: &Snapshot) -> (bool, String) {
-    let Some(part) = run.plan().tenants.iter().find(|p| p.tenant == *tenant) else {
-        return (true, String::new());
-    };
-    let Some(now) = seen.tenant_of(&part.workload) else {
-        return (false, format!("{tenant} is gone"));
-    };
-    let placement = now.placement();
-    let words = |p: &std::collections::BTreeMap<crate::cluster::NodeName, u32>| {
-        let words: Vec<_> =
-            p.iter().filter(|(_, n)| **n > 0).map(|(node, n)| format!("{node} {n}")).collect();
-        if words.is_empty() { "nowhere".to_owned() } else { words.join(", ") }
-    };
-    let (is, was) = (words(&placement), words(&part.predicted));
-    if is == was {
-        (true, format!("pods on {is}"))
-    } else {
-        (false, format!("pods on {is}; predicted {was}"))
     }
 }

@@ -1,5 +1,14 @@
 //! One test binary for everything that needs more than one room: linking is what costs.
 
+mod cli;
+mod crash;
+mod live;
+mod planning;
+mod program;
+mod rights;
 mod rooms;
+mod runs;
+mod scheduler;
 mod screens;
-// mod world;
+mod session;
+mod world;

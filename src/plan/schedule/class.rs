@@ -44,9 +44,7 @@ impl Incoming {
             WorkloadKind::Deployment => seen
                 .replica_sets
                 .values()
-                .filter(|s| {
-                    s.key.namespace == key.namespace && s.deployment.as_deref() == Some(&*key.name)
-                })
+                .filter(|s| s.key.namespace == key.namespace && s.deployment.as_deref() == Some(&*key.name))
                 .max_by_key(|s| (s.revision, s.created)),
         };
         let owner = match workload.key.kind {
@@ -59,7 +57,9 @@ impl Incoming {
         let sibling = siblings
             .iter()
             .filter(|p| p.is_active())
-            .filter(|p| if newest.is_some() { p.owner == owner } else { stems_from(&p.spec, &workload.template) })
+            .filter(
+                |p| if newest.is_some() { p.owner == owner } else { stems_from(&p.spec, &workload.template) },
+            )
             .max_by_key(|p| (p.created, p.key.clone()));
         let hash = newest.and_then(|s| {
             s.selector.requirements.iter().find_map(|r| match &r.operator {
@@ -124,13 +124,6 @@ pub(super) struct Kind {
     /// Further requests (`ephemeral-storage`, extended), none of them zero.
     pub other: Vec<(String, i64)>,
     pub ports: Vec<HostPort>,
-    pub fixed: Arc<super::filter::Fixed>,
-    /// DoNotSchedule constraints.
-    pub hard: Vec<Spread>,
-    /// ScheduleAnyway constraints, the pod's own or the system's.
-    pub soft: Vec<Spread>,
-    /// The soft ones are the pod's own: nodes that lack a key are left out of the scoring.
-    pub own_soft: bool,
     /// Topology of each required affinity term.
     pub near: Vec<u32>,
     /// Topology of each required anti-affinity term.
@@ -140,7 +133,20 @@ pub(super) struct Kind {
     /// Its terms reach beyond its own namespace.
     pub wide: bool,
     pub seats: Vec<Seat>,
+    /// Worked out when the class is first placed: most classes only ever take room.
+    pub outlook: Option<Arc<Outlook>>,
     pub relations: Relations,
+}
+
+/// How a class looks at the nodes.
+pub(super) struct Outlook {
+    pub fixed: Arc<super::filter::Fixed>,
+    /// DoNotSchedule constraints.
+    pub hard: Vec<Spread>,
+    /// ScheduleAnyway constraints, the pod's own or the system's.
+    pub soft: Vec<Spread>,
+    /// The soft ones are the pod's own: nodes that lack a key are left out of the scoring.
+    pub own_soft: bool,
 }
 
 /// One spread constraint, resolved.
@@ -223,7 +229,8 @@ fn containers(spec: &PodSpec, amount: impl Fn(&Resources) -> u64) -> u64 {
 
 /// All resources beside processor and memory that a pod asks for.
 pub(super) fn other_requests(spec: &PodSpec) -> Vec<(String, i64)> {
-    let all = spec.containers.iter().chain(&spec.init_containers).flat_map(|c| c.resources.requests.other.keys());
+    let all =
+        spec.containers.iter().chain(&spec.init_containers).flat_map(|c| c.resources.requests.other.keys());
     let whole = spec.resources.iter().flat_map(|r| r.requests.other.keys());
     let mut names: Vec<_> = all.chain(whole).chain(spec.overhead.other.keys()).cloned().collect();
     names.sort();

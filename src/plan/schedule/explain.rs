@@ -177,7 +177,8 @@ impl Refusal {
             let one = Reason::Insufficient { resource: resource.into(), wanted, free: most, never: false };
             let text = one.describe();
             let (head, tail) = text.split_once(" (").unwrap_or((&text, ""));
-            let tail = if nodes.len() > 1 { tail.replace("wanted, ", "wanted, at most ") } else { tail.into() };
+            let tail =
+                if nodes.len() > 1 { tail.replace("wanted, ", "wanted, at most ") } else { tail.into() };
             format!("{head} on {} ({tail}", list(&nodes))
         });
         let others = others.into_iter().map(|(reason, nodes)| format!("{} {reason}", list(&nodes)));

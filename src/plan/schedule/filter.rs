@@ -6,7 +6,7 @@ use crate::cluster::{Effect, HostPort, Node, NodeTerm, Operator, Taint, Tolerati
 
 use super::{
     board::{Board, Image, Room},
-    class::{Class, FixedKey, Kind, Spread},
+    class::{Class, FixedKey, Kind, Outlook, Spread},
     explain::Reason,
     score,
 };
@@ -40,7 +40,8 @@ pub(super) enum Gate {
 impl Fixed {
     pub fn new(key: &FixedKey, nodes: &[Arc<Node>], images: &HashMap<String, Image>) -> Self {
         let affinity: Vec<_> = nodes.iter().map(|n| required(key, n)).collect();
-        let tolerated: Vec<_> = nodes.iter().map(|n| untolerated(&n.taints, &key.tolerations).is_none()).collect();
+        let tolerated: Vec<_> =
+            nodes.iter().map(|n| untolerated(&n.taints, &key.tolerations).is_none()).collect();
         let gate = (0..nodes.len()).map(|i| gate(key, &nodes[i], affinity[i], tolerated[i])).collect();
         let unloved = |n: &Arc<Node>| {
             let bad = |t: &&Taint| {
@@ -81,11 +82,7 @@ fn gate(key: &FixedKey, node: &Node, affinity: bool, tolerated: bool) -> Gate {
 
 /// NodeUnschedulable goes by the toleration of this taint, whether the node carries it yet or not.
 fn cordon() -> Taint {
-    Taint {
-        key: "node.kubernetes.io/unschedulable".into(),
-        value: String::new(),
-        effect: Effect::NoSchedule,
-    }
+    Taint { key: "node.kubernetes.io/unschedulable".into(), value: String::new(), effect: Effect::NoSchedule }
 }
 
 /// Source: `core/v1/toleration.go` `ToleratesTaint`.
@@ -135,15 +132,13 @@ fn required(key: &FixedKey, node: &Node) -> bool {
 fn matches(term: &NodeTerm, node: &Node) -> bool {
     (!term.labels.is_empty() || !term.fields.is_empty())
         && term.labels.iter().all(|r| r.matches(node.labels.get(&r.key).map(String::as_str)))
-        && term
-            .fields
-            .iter()
-            .all(|r| r.matches((r.key == "metadata.name").then_some(node.name.as_str())))
+        && term.fields.iter().all(|r| r.matches((r.key == "metadata.name").then_some(node.name.as_str())))
 }
 
 /// What the pods that are there mean for one incoming pod: summed up once, before the nodes are looked at.
 pub(super) struct Standing<'a> {
     pub kind: &'a Kind,
+    pub outlook: &'a Outlook,
     /// By hard constraint: matching pods by value, and the fewest of any domain.
     hard: Vec<(Vec<u32>, i64)>,
     /// By required affinity term: matching pods by value.
@@ -157,12 +152,13 @@ pub(super) struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    pub fn new(board: &'a Board, class: Class) -> Self {
+    pub fn new(board: &'a Board, class: Class, outlook: &'a Outlook) -> Self {
         let kind = &board.kinds[class.0 as usize];
         let relations = &kind.relations;
-        let hard = kind.hard.iter().zip(&relations.spread).map(|(c, found)| {
+        let hard = outlook.hard.iter().zip(&relations.spread).map(|(c, found)| {
             let counts = board.spread_counts(c, found);
-            let fewest = counts.iter().zip(&c.domains).filter(|(_, is)| **is).map(|(n, _)| i64::from(*n)).min();
+            let fewest =
+                counts.iter().zip(&c.domains).filter(|(_, is)| **is).map(|(n, _)| i64::from(*n)).min();
             let domains = c.domains.iter().filter(|is| **is).count();
             // Fewer domains than wanted: the global minimum is taken for zero.
             let fewest = fewest.filter(|_| domains >= c.min_domains as usize).unwrap_or(0);
@@ -187,6 +183,7 @@ impl<'a> Standing<'a> {
             apart: board.values_taken(apart),
             kept_away: board.values_taken(relations.kept_away.iter().copied()),
             kind,
+            outlook,
         }
     }
 }
@@ -194,10 +191,14 @@ impl<'a> Standing<'a> {
 impl Board {
     /// All filters, in the scheduler's order.
     pub(super) fn passes(&self, s: &Standing, node: usize) -> bool {
-        s.kind.fixed.gate[node] == Gate::Open
+        s.outlook.fixed.gate[node] == Gate::Open
             && ports_free(s.kind, &self.rooms[node])
             && fits(s.kind, &self.rooms[node])
-            && s.kind.hard.iter().zip(&s.hard).all(|(c, counts)| self.spreads_evenly(c, counts, node) == Ok(true))
+            && s.outlook
+                .hard
+                .iter()
+                .zip(&s.hard)
+                .all(|(c, counts)| self.spreads_evenly(c, counts, node) == Ok(true))
             && self.near_others(s, node)
             && !self.on_taken_value(&s.apart, node)
             && !self.on_taken_value(&s.kept_away, node)
@@ -207,7 +208,7 @@ impl Board {
     pub(super) fn reasons(&self, s: &Standing, node: usize) -> Vec<Reason> {
         let room = &self.rooms[node];
         let one = |reason| vec![reason];
-        match s.kind.fixed.gate[node] {
+        match s.outlook.fixed.gate[node] {
             Gate::Open => {}
             Gate::NotNamed => return one(Reason::NotNamed),
             Gate::Unschedulable => return one(Reason::Cordoned),
@@ -227,7 +228,7 @@ impl Board {
         if !short.is_empty() {
             return short;
         }
-        for (c, counts) in s.kind.hard.iter().zip(&s.hard) {
+        for (c, counts) in s.outlook.hard.iter().zip(&s.hard) {
             let key = || self.topologies[c.topology as usize].key.clone();
             match self.spreads_evenly(c, counts, node) {
                 Ok(true) => {}
@@ -248,7 +249,12 @@ impl Board {
     }
 
     /// PodTopologySpread: matching pods of the value, one more for the pod itself, less the fewest of any domain.
-    fn spreads_evenly(&self, c: &Spread, (counts, fewest): &(Vec<u32>, i64), node: usize) -> Result<bool, NoLabel> {
+    fn spreads_evenly(
+        &self,
+        c: &Spread,
+        (counts, fewest): &(Vec<u32>, i64),
+        node: usize,
+    ) -> Result<bool, NoLabel> {
         let value = self.topologies[c.topology as usize].of(node).ok_or(NoLabel)?;
         Ok(i64::from(counts[value]) + i64::from(c.self_match) - fewest <= c.max_skew)
     }

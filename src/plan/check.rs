@@ -1,0 +1,394 @@
+//! What is checked before a scale is offered: each check is one sentence with its arithmetic.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Check, Verdict, scale::Draft};
+use crate::cluster::{Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload};
+
+use Verdict::{Ok, Refuse, Warn};
+
+/// Seconds between two looks of the autoscaler's controller (`--horizontal-pod-autoscaler-sync-period`).
+const AUTOSCALER_SYNC: u32 = 15;
+
+/// What must be known, and known now, before anything is planned; and what is only good to know.
+pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let needed = [
+        ("nodes", &seen.nodes.freshness),
+        ("pods", &seen.pods.freshness),
+        ("deployments", &seen.deployments.freshness),
+        ("statefulsets", &seen.stateful_sets.freshness),
+    ];
+    for (name, freshness) in needed {
+        let text = match freshness {
+            Freshness::Live { .. } => continue,
+            // Without any StatefulSet in sight, the right to read them is not missed.
+            Freshness::Missing { .. } if name == "statefulsets" && seen.deployments.freshness.is_live() => {
+                continue;
+            }
+            Freshness::Connecting => format!("{name} have not been read yet"),
+            Freshness::Missing { why } => format!("{name} cannot be read: {why}"),
+            Freshness::Stale { since, why } => {
+                format!("{name} were last seen {} ago ({why}): a plan would be a guess", age(*since, seen.at))
+            }
+        };
+        checks.push(Check::new("freshness", Refuse, text));
+    }
+    for (name, freshness) in
+        [("replicasets", &seen.replica_sets.freshness), ("services", &seen.services.freshness)]
+    {
+        if let Some(why) = unread(freshness) {
+            let text = format!(
+                "{name} {why}: the scheduler's default spreading is not known, pods may land elsewhere"
+            );
+            checks.push(Check::new("freshness", Warn, text));
+        }
+    }
+    checks
+}
+
+/// Why a source says nothing, when it never has said anything.
+fn unread(freshness: &Freshness) -> Option<String> {
+    match freshness {
+        Freshness::Connecting => Some("have not been read yet".into()),
+        Freshness::Missing { why } => Some(format!("cannot be read ({why})")),
+        _ => None,
+    }
+}
+
+/// A name nobody has, with those that are nearest.
+pub(super) fn unknown(seen: &Snapshot, name: &TenantName) -> Check {
+    let wanted = name.as_str();
+    let mut near: Vec<_> = seen
+        .tenants
+        .keys()
+        .map(|known| {
+            let inside = !wanted.is_empty() && known.as_str().contains(wanted);
+            (if inside { 1 } else { distance(wanted, known.as_str()) }, known)
+        })
+        .filter(|(distance, known)| *distance <= 1 + known.as_str().chars().count() / 3)
+        .collect();
+    near.sort();
+    let names: Vec<_> = near.iter().take(3).map(|(_, known)| known.as_str()).collect();
+    let text = match names.as_slice() {
+        [] => format!("there is no tenant {wanted} among {}", seen.tenants.len()),
+        names => format!("there is no tenant {wanted}; did you mean {}?", names.join(" or ")),
+    };
+    Check::new("tenant", Refuse, text)
+}
+
+/// Edits between two words (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// All checks of one tenant, in reading order.
+pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> {
+    let from = draft.tenant.desired();
+    if !draft.changes() {
+        return vec![Check::new("range", Ok, format!("already at {from}: nothing to do"))];
+    }
+    let mut checks = Vec::new();
+    if draft.to > 1000 {
+        let text = format!("{} replicas: is the number meant?", draft.to);
+        checks.push(Check::new("range", Warn, text));
+    }
+    if draft.to == 0 {
+        let name = &draft.tenant.name;
+        checks.push(Check::new(
+            "zero",
+            Warn,
+            format!("no pod is left: {name} is down until it is scaled up again"),
+        ));
+    } else if !blind {
+        checks.push(floor(draft, seen.tenancy.floor));
+    }
+    if !blind {
+        checks.extend(fits(draft));
+    }
+    let workload = &draft.tenant.workload;
+    checks.extend(autoscaler(seen, workload, draft.to));
+    checks.extend(gitops(workload));
+    checks.extend(budget(seen, workload, draft.to));
+    checks.extend(rollout(seen, workload));
+    checks.extend(lease(seen, &draft.tenant.name));
+    checks
+}
+
+/// The floor: so many pods, each on its own node; pods that find no node do not count. Where equal pods may go instead of the predicted ones, the worst
+/// choice counts.
+fn floor(draft: &Draft, floor: u32) -> Check {
+    let nodes = fewest_nodes(draft) as u32;
+    let pods = draft.predicted.values().sum();
+    let on = format!("{} on {}", count(pods, "pod"), count(nodes, "node"));
+    let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
+    if pods < floor {
+        Check::new("floor", Warn, format!("{on}: under the floor of {wanted}"))
+    } else if nodes < floor {
+        let at_worst = if nodes < draft.predicted.len() as u32 { "at worst " } else { "" };
+        Check::new("floor", Warn, format!("{at_worst}{on}: the floor is {wanted}"))
+    } else {
+        Check::new("floor", Ok, format!("{on}, the floor is {floor} on {floor}"))
+    }
+}
+
+/// Nodes that are left in the worst case, when every removal that is not certain empties a node if it can.
+fn fewest_nodes(draft: &Draft) -> usize {
+    let open: usize = draft.removals.iter().filter(|r| !r.certain).count();
+    if open == 0 {
+        return draft.predicted.len();
+    }
+    // Before the uncertain removals, with the pods of each node that may go.
+    let mut there = draft.predicted.clone();
+    let mut candidates: BTreeMap<&NodeName, BTreeMap<&str, ()>> = BTreeMap::new();
+    for removal in draft.removals.iter().filter(|r| !r.certain) {
+        if let Some(node) = &removal.node {
+            *there.entry(node.clone()).or_default() += 1;
+        }
+        let own = (removal.pod.as_str(), removal.node.as_ref());
+        let others = removal.instead.iter().map(|(pod, node)| (pod.as_str(), node.as_ref()));
+        for (pod, node) in others.chain([own]) {
+            if let Some(node) = node {
+                candidates.entry(node).or_default().insert(pod, ());
+            }
+        }
+    }
+    let whole = |(node, pods): (&NodeName, &u32)| {
+        let may_go = candidates.get(node).map_or(0, BTreeMap::len);
+        (may_go >= *pods as usize).then_some(*pods as usize)
+    };
+    let mut emptied: Vec<_> = there.iter().filter_map(whole).collect();
+    emptied.sort_unstable();
+    let (mut left, mut nodes) = (open, there.len());
+    for pods in emptied {
+        if pods > left {
+            break;
+        }
+        left -= pods;
+        nodes -= 1;
+    }
+    nodes.min(draft.predicted.len())
+}
+
+/// Whether the new pods find nodes.
+fn fits(draft: &Draft) -> Option<Check> {
+    let grows = draft.to > draft.tenant.desired();
+    if let Some(why) = &draft.refusal {
+        let new = draft.new;
+        let text = match (grows, draft.landed) {
+            (false, _) => format!("{} without a node: {why}", count(new - draft.landed, "pod")),
+            (true, 0) => format!("no node takes another pod: {why}"),
+            (true, landed) => {
+                let fit = if landed == 1 { "fits" } else { "fit" };
+                format!("{landed} of {new} {fit}; the {}: {why}", ordinal(landed + 1))
+            }
+        };
+        return Some(Check::new("fits", if grows { Refuse } else { Warn }, text));
+    }
+    if draft.room.is_empty() {
+        return None;
+    }
+    const SHOWN: usize = 4;
+    let room = draft.room.iter().take(SHOWN).map(|(node, free)| format!("{node} {}", Memory(*free)));
+    let mut text = room.collect::<Vec<_>>().join(", ");
+    if draft.room.len() > SHOWN {
+        text += &format!(" and {} more", count((draft.room.len() - SHOWN) as u32, "node"));
+    }
+    Some(Check::new("fits", Ok, format!("{text} free of memory requests")))
+}
+
+fn autoscaler(seen: &Snapshot, workload: &Workload, to: u32) -> Vec<Check> {
+    if let Some(why) = unread(&seen.autoscalers.freshness) {
+        let text = format!("autoscalers {why}: whether one takes this back is not known");
+        return vec![Check::new("autoscaler", Warn, text)];
+    }
+    let driving = seen.autoscalers.values().filter(|a| a.drives(&workload.key));
+    let says = driving.map(|a| {
+        let name = format!("{} ({}-{})", a.key.name, a.min, a.max);
+        let back = |n: u32| format!("{name} will take it back to {n} at its next sync ({AUTOSCALER_SYNC} s)");
+        let text = match to {
+            0 => format!("{name} is switched off while replicas is 0"),
+            _ if to < a.min => back(a.min),
+            _ if to > a.max => back(a.max),
+            _ if workload.desired == 0 => format!("{name} is switched on again, and may change the number"),
+            _ => format!("{name} may change it again"),
+        };
+        Check::new("autoscaler", Warn, text)
+    });
+    says.collect()
+}
+
+fn gitops(workload: &Workload) -> Option<Check> {
+    let owner = workload.gitops.as_ref()?;
+    let text = match (owner.replicas, &*owner.tool) {
+        (true, "Helm") => format!("{owner} sets replicas: its next upgrade takes this back"),
+        (false, "Helm") => format!("{owner} owns the manifest: its next upgrade may take this back"),
+        (true, _) => format!("{owner} sets replicas: it will take this back within minutes"),
+        (false, _) => format!("{owner} owns the manifest: it may take this back"),
+    };
+    Some(Check::new("gitops", Warn, text))
+}
+
+/// Budgets guard evictions, never scaling: what matters is whether nodes can still be drained afterwards.
+fn budget(seen: &Snapshot, workload: &Workload, to: u32) -> Vec<Check> {
+    if let Some(why) = unread(&seen.budgets.freshness) {
+        let text = format!("disruption budgets {why}: whether nodes can be drained afterwards is not known");
+        return vec![Check::new("budget", Warn, text)];
+    }
+    let budgets: Vec<_> = seen.budgets_of(workload).collect();
+    if let [one, other, ..] = budgets.as_slice() {
+        let text =
+            format!("{} and {} both guard it: every eviction is refused", one.key.name, other.key.name);
+        return vec![Check::new("budget", Warn, text)];
+    }
+    let says = budgets.into_iter().filter(|_| to > 0).map(|budget| {
+        let name = format!("{} ({})", budget.key.name, budget.rule);
+        match allowed(budget, to) {
+            Some(0) => {
+                let text = format!("{name} will block every drain: 0 of {} may be evicted", count(to, "pod"));
+                Check::new("budget", Warn, text)
+            }
+            Some(n) => Check::new("budget", Ok, format!("{name} guards evictions, {n} of {to} at a time")),
+            None => Check::new("budget", Ok, format!("{name} guards evictions, not scaling")),
+        }
+    });
+    says.collect()
+}
+
+/// How many of so many healthy pods may be evicted at once. Source: `disruption.go` `getExpectedPodCount`: percents
+/// are rounded up.
+fn allowed(budget: &Budget, pods: u32) -> Option<u32> {
+    let (rule, value) = budget.rule.split_once(' ')?;
+    let number = match value.strip_suffix('%') {
+        Some(percent) => (percent.parse::<u64>().ok()? * u64::from(pods)).div_ceil(100) as u32,
+        None => value.parse().ok()?,
+    };
+    match rule {
+        "minAvailable" => Some(pods.saturating_sub(number)),
+        "maxUnavailable" => Some(number.min(pods)),
+        _ => None,
+    }
+}
+
+fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
+    let counts = workload.counts;
+    let updated = format!("{} of {} updated", counts.updated, count(counts.total, "pod"));
+    let text = if let Some(since) = workload.stuck_since {
+        format!("its rollout is stuck for {} ({updated}): the prediction is uncertain", age(since, seen.at))
+    } else if workload.is_rolling() {
+        format!("a rollout is under way ({updated}): the prediction is uncertain")
+    } else if workload.paused && counts.updated < counts.total {
+        format!("its rollout is paused ({updated}): both versions are scaled, the prediction is uncertain")
+    } else {
+        return None;
+    };
+    Some(Check::new("rollout", Warn, text))
+}
+
+/// Another operator's run: alive, it keeps the tenant; dead, it should be finished or taken back first.
+fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
+    if let Some(why) = unread(&seen.leases.freshness) {
+        let text = format!("leases {why}: another operator's run would not be seen");
+        return Some(Check::new("lease", Warn, text));
+    }
+    let name = Lease::name_of(tenant);
+    let lease = seen.leases.values().find(|l| *l.key.name == *name)?;
+    let holder = lease.holder.as_deref()?;
+    let run = lease.run.as_deref();
+    let named = run.map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
+    let ago = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(at, seen.at));
+    Some(if lease.is_held(seen.at) {
+        let (since, renewed) = (ago(lease.acquired), ago(lease.renewed));
+        let text = format!("{holder} holds it for {named} since {since}, renewed {renewed} ago");
+        Check::new("lease", Refuse, text)
+    } else {
+        let resume =
+            run.map_or_else(String::new, |run| format!(": wheelhouse runs resume {run}, or undo it"));
+        let text = format!("{named} of {holder} stopped {} ago, unfinished{resume}", ago(lease.renewed));
+        Check::new("lease", Warn, text)
+    })
+}
+
+/// `40s`, `12m`, `3h`, `5d`.
+fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = (now.as_second() - since.as_second()).max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+fn count(n: u32, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+fn ordinal(n: u32) -> String {
+    const WORDS: [&str; 9] =
+        ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"];
+    WORDS.get(n.wrapping_sub(1) as usize).map_or_else(|| format!("{n}th"), |w| (*w).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_found() {
+        assert_eq!(distance("acme", "acme"), 0);
+        assert_eq!(distance("acne", "acme"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("globex", "glboex"), 2);
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let now: Timestamp = "2026-11-21T09:00:00Z".parse().unwrap();
+        for (since, text) in [
+            ("2026-11-21T08:59:20Z", "40s"),
+            ("2026-11-21T08:46:00Z", "14m"),
+            ("2026-11-21T06:00:00Z", "3h"),
+            ("2026-11-01T09:00:00Z", "20d"),
+            ("2026-11-21T09:00:09Z", "0s"),
+        ] {
+            assert_eq!(age(since.parse().unwrap(), now), text);
+        }
+    }
+
+    #[test]
+    fn budgets_allow_what_their_rule_says() {
+        let budget = |rule: &str| Budget {
+            key: crate::cluster::Key::new("a", "a"),
+            selector: None,
+            rule: rule.into(),
+            min_available: None,
+            allowed: 0,
+            healthy: 0,
+            needed: 0,
+        };
+        for (rule, pods, allowed_then) in [
+            ("minAvailable 1", 1, Some(0)),
+            ("minAvailable 1", 3, Some(2)),
+            ("minAvailable 50%", 3, Some(1)),
+            ("maxUnavailable 1", 3, Some(1)),
+            ("maxUnavailable 0%", 3, Some(0)),
+            ("minAvailable x", 3, None),
+        ] {
+            assert_eq!(allowed(&budget(rule), pods), allowed_then, "{rule} {pods}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A plan in words: what the command line prints and the golden tests keep.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{Check, Intent, Part, Plan, Verdict};
+use crate::cluster::NodeName;
+
+/// Columns a plan is written in.
+const WIDTH: usize = 100;
+
+/// One line of a described plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it is.
+    pub kind: LineKind,
+    /// Its text, at most 100 columns wide where names allow.
+    pub text: String,
+}
+
+/// What a line of a described plan is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineKind {
+    /// What is planned, and the plan's id.
+    Title,
+    /// A tenant's name and numbers, in a plan of several.
+    Tenant,
+    /// Pods by node, now or afterwards.
+    Placement,
+    /// A check, or the rest of one.
+    Check(Verdict),
+    /// A step.
+    Step,
+    /// The `kubectl` line.
+    Kubectl,
+    /// What undoing it would do.
+    Undo,
+    /// Nothing.
+    Blank,
+}
+
+impl Verdict {
+    /// The glyph of a check: with the word that follows it, readable without colour.
+    pub fn glyph(self) -> &'static str {
+        match self {
+            Self::Ok => "✓",
+            Self::Warn => "▲",
+            Self::Refuse => "✖",
+        }
+    }
+}
+
+/// The plan in words, line by line. Of a plan that refuses itself, the steps are left out: nobody should copy them.
+pub fn describe(plan: &Plan) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let title = plan.title();
+    let gap = WIDTH.saturating_sub(title.width() + 5 + plan.id.width()).max(2);
+    push(&mut lines, LineKind::Title, format!("{title}{}plan {}", " ".repeat(gap), plan.id));
+    let names = plan.all_checks().map(|c| c.rule.width()).max().unwrap_or(0);
+    plan.checks.iter().for_each(|c| check(&mut lines, c, names));
+    for part in &plan.tenants {
+        if plan.tenants.len() > 1 {
+            push(&mut lines, LineKind::Blank, String::new());
+            push(&mut lines, LineKind::Tenant, format!(" {} {} → {}", part.tenant, part.from, part.to));
+        }
+        placement(&mut lines, part);
+        part.checks.iter().for_each(|c| check(&mut lines, c, names));
+    }
+    if plan.steps.is_empty() || plan.refusals().next().is_some() {
+        return lines;
+    }
+    push(&mut lines, LineKind::Blank, String::new());
+    for (step, number) in plan.steps.iter().zip(1..) {
+        let text = match step.change.is_write() {
+            true => format!("  {number:>2}  {}", step.change),
+            false => format!("  {number:>2}  {}, at most {}", step.change, span(step.within)),
+        };
+        push(&mut lines, LineKind::Step, text);
+    }
+    for part in plan.tenants.iter().filter(|p| p.from != p.to) {
+        push(&mut lines, LineKind::Kubectl, format!("  {}", part.kubectl));
+    }
+    let undo = plan.tenants.iter().filter(|p| p.from != p.to).map(|p| match plan.tenants.len() {
+        1 => p.undo.clone(),
+        _ => format!("{} {}", p.tenant, p.undo),
+    });
+    let undo: Vec<_> = undo.collect();
+    wrap("  undo: ", &undo.join(", "), |text| push(&mut lines, LineKind::Undo, text));
+    lines
+}
+
+impl Plan {
+    /// What is planned, in a few words: `Scale globex 3 → 5`.
+    pub fn title(&self) -> String {
+        let what = match self.tenants.as_slice() {
+            [one] => format!("{} {} → {}", one.tenant, one.from, one.to),
+            several => format!("{} tenants", several.len()),
+        };
+        match &self.intent {
+            Intent::Scale { targets } if self.tenants.is_empty() => match targets.as_slice() {
+                [one] => format!("Scale {} to {}", one.tenant, one.to),
+                several => format!("Scale {} tenants", several.len()),
+            },
+            Intent::Scale { .. } => format!("Scale {what}"),
+            Intent::Undo { run, .. } if self.tenants.is_empty() => format!("Undo run {run}"),
+            Intent::Undo { run, .. } => format!("Undo run {run}: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in describe(self) {
+            writeln!(f, "{}", line.text)?;
+        }
+        Ok(())
+    }
+}
+
+fn push(lines: &mut Vec<Line>, kind: LineKind, text: String) {
+    lines.push(Line { kind, text: text.trim_end().to_owned() });
+}
+
+/// Pods a node, now and afterwards, in columns that stand under each other; more nodes than fit go on below.
+fn placement(lines: &mut Vec<Line>, part: &Part) {
+    let nodes: Vec<&NodeName> =
+        part.now.keys().chain(part.predicted.keys()).collect::<BTreeSet<_>>().into_iter().collect();
+    if part.from == part.to || nodes.is_empty() {
+        return;
+    }
+    let cell = |pods: &BTreeMap<NodeName, u32>, node: &NodeName| match pods.get(node) {
+        None | Some(0) => "·".to_owned(),
+        Some(1) => "1".to_owned(),
+        Some(n) => format!("{n}!"),
+    };
+    let width = |n: &NodeName| {
+        n.as_str().width() + 1 + cell(&part.now, n).width().max(cell(&part.predicted, n).width())
+    };
+    let mut rest = nodes.as_slice();
+    while !rest.is_empty() {
+        let mut used = 9;
+        let fit = rest.iter().take_while(|n| {
+            used += width(n) + 3;
+            used <= WIDTH + 3
+        });
+        let (row, below) = rest.split_at(fit.count().max(1));
+        for (word, pods) in [("now", &part.now), ("after", &part.predicted)] {
+            let cells = row.iter().map(|n| {
+                let text = format!("{n} {}", cell(pods, n));
+                format!("{text}{}", " ".repeat(width(n).saturating_sub(text.width())))
+            });
+            let text = format!("  {word:<7}{}", cells.collect::<Vec<_>>().join("   "));
+            push(lines, LineKind::Placement, text);
+        }
+        rest = below;
+    }
+    let free: BTreeSet<_> = part
+        .landings
+        .iter()
+        .flat_map(|l| &l.equals)
+        .filter(|n| !part.landings.iter().any(|l| l.node.as_ref() == Some(*n)))
+        .map(NodeName::as_str)
+        .collect();
+    if !free.is_empty() {
+        let names = free.into_iter().collect::<Vec<_>>().join(", ");
+        wrap("         ", &format!("{names} would do as well"), |text| {
+            push(lines, LineKind::Placement, text)
+        });
+    }
+}
+
+fn check(lines: &mut Vec<Line>, check: &Check, names: usize) {
+    let head = format!("  {} {:<names$}  ", check.verdict.glyph(), check.rule);
+    wrap(&head, &check.text, |text| push(lines, LineKind::Check(check.verdict), text));
+}
+
+/// Breaks a text between words, the further lines indented as far as the first; names are never broken.
+fn wrap(head: &str, text: &str, mut line: impl FnMut(String)) {
+    let indent = head.width();
+    let mut current = head.to_owned();
+    let mut empty = true;
+    for word in text.split(' ') {
+        if !empty && current.width() + 1 + word.width() > WIDTH {
+            line(std::mem::replace(&mut current, " ".repeat(indent)));
+            empty = true;
+        }
+        if !empty {
+            current.push(' ');
+        }
+        current.push_str(word);
+        empty = false;
+    }
+    line(current);
+}
+
+/// `90s`, `4m`.
+fn span(seconds: u32) -> String {
+    if seconds.is_multiple_of(60) { format!("{}m", seconds / 60) } else { format!("{seconds}s") }
+}

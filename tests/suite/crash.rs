@@ -1,0 +1,167 @@
+//! A run that is cut at any moment leaves something that another session finds, understands, and finishes or takes back.
+//!
+//! The cluster is cut off right before or right after each write that a run makes, journal records and lease writes
+//! among them, and the process that drove the run ends there. Then another one comes.
+
+use wheelhouse::{
+    demo::{Cut, On},
+    plan::plan,
+    run::{JournalPlace, RunState, undo_intent},
+};
+
+use crate::session::Ground;
+
+/// What the colleague does who comes later.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Resume,
+    Undo,
+}
+
+/// From the `nth` write on, nothing gets through any more.
+fn cut_off(ground: &Ground, nth: usize, when: Cut) {
+    let on = || On::new("WRITE", "*");
+    if when == Cut::After {
+        ground.cluster.faults().cut(on(), nth, Cut::After);
+    }
+    for _ in 0..200 {
+        ground.cluster.faults().cut(on(), nth, Cut::Before);
+    }
+}
+
+/// Cuts at the `nth` write; false when the run was through before it.
+fn crash(tenant: &str, nth: usize, when: Cut, then: Then) -> bool {
+    let ground = Ground::new();
+    let alice = ground.session("alice@bastion");
+    let (before, generation) = (ground.replicas(tenant), ground.generation(tenant));
+    cut_off(&ground, nth, when);
+    let mut handle = alice.start(alice.plan(tenant, 1), JournalPlace::Cluster);
+    let faults = ground.cluster.faults();
+    ground.drive_until(&alice, &mut handle, |run| faults.hits() > 0 || run.state.is_over());
+    let ended = alice.block("the end", async { handle.watch.borrow().state.is_over() });
+    if ended && faults.hits() == 0 {
+        // Over in the journal; the leases are still to be given back.
+        alice.block("the end", handle.ended());
+        if faults.hits() == 0 {
+            return false;
+        }
+    }
+    alice.kill();
+    faults.clear();
+    let place = format!("write {nth}, {when:?}");
+
+    // Alice's lease runs out by the API server's clock.
+    ground.step(60);
+    let bob = ground.session("bob@bastion");
+    let written = ground.generation(tenant) - generation;
+    let found = bob.runs();
+    let expected = match (found.as_slice(), then) {
+        ([], _) => {
+            // Nothing was written down: then nothing was done, and nobody is in the way.
+            assert_eq!(written, 0, "{place}: changed without being written down");
+            let mut handle = bob.start(bob.plan(tenant, 1), JournalPlace::Cluster);
+            assert_eq!(ground.drive(&bob, &mut handle).state, RunState::Done, "{place}");
+            before + 1
+        }
+        ([one], Then::Resume) => {
+            assert!(!one.holder.as_ref().is_some_and(|h| h.alive), "{place}: {:?}", one.holder);
+            if one.run.state.is_over() {
+                assert_eq!(one.run.state, RunState::Done, "{place}");
+            } else {
+                let mut handle = bob.resume(one.run.clone());
+                let run = ground.drive(&bob, &mut handle);
+                assert_eq!(run.state, RunState::Done, "{place}: {:?}", run.last_word());
+            }
+            before + 1
+        }
+        ([one], Then::Undo) => match undo_intent(&one.run) {
+            None => {
+                assert_eq!(written, 0, "{place}: changed without being begun");
+                before
+            }
+            Some(intent) => {
+                let mut handle = bob.start(plan(&bob.now(), &intent), JournalPlace::Cluster);
+                let run = ground.drive(&bob, &mut handle);
+                assert_eq!(run.state, RunState::Done, "{place}: {:?}", run.last_word());
+                let id = one.run.id.clone();
+                bob.until("the mark on the first run", |s| {
+                    wheelhouse::run::runs(s).iter().any(|r| r.run.id == id && r.run.state == RunState::Undone)
+                });
+                before
+            }
+        },
+        (several, _) => panic!("{place}: {} runs", several.len()),
+    };
+    assert_eq!(ground.replicas(tenant), expected, "{place}");
+    let writes = ground.generation(tenant) - generation;
+    let needed = if expected == before { 2 * written } else { 1 };
+    assert_eq!(writes, needed, "{place}: the scale was written {writes} times");
+    bob.until("ready pods", |s| s.tenants[tenant].ready() == expected);
+    // A crash in the midst of giving leases back leaves one that has run out and is nobody's any more.
+    let held = ground.holders().into_iter().flatten().filter(|h| h.starts_with("bob")).count();
+    assert_eq!(held, 0, "{place}: {:?}", ground.holders());
+    // Whoever goes on tells of what the dead one did as well; whoever takes it back tells of that only.
+    let told = ground.events(tenant).len() as i64;
+    let untold = if expected == before { writes / 2 } else { 0 };
+    assert!((writes - untold..=writes).contains(&told), "{place}: {:?}", ground.events(tenant));
+    true
+}
+
+fn every_write(when: Cut, then: Then) {
+    let mut points = 0;
+    while crash("acme", points + 1, when, then) {
+        points += 1;
+        assert!(points < 60, "the run never ends");
+    }
+    // Lease, namespace, journal, two records a step, the scale, its Event, verification, end, lease again.
+    assert!(points >= 12, "only {points} writes were cut");
+}
+
+#[test]
+fn cut_before_every_write_another_session_finishes_it() {
+    every_write(Cut::Before, Then::Resume);
+}
+
+#[test]
+fn cut_after_every_write_another_session_finishes_it() {
+    every_write(Cut::After, Then::Resume);
+}
+
+#[test]
+fn cut_before_every_write_another_session_takes_it_back() {
+    every_write(Cut::Before, Then::Undo);
+}
+
+#[test]
+fn cut_after_every_write_another_session_takes_it_back() {
+    every_write(Cut::After, Then::Undo);
+}
+
+/// One answer lost, at any request, and the session lives on: it finds out what became of it.
+#[test]
+fn one_lost_answer_changes_nothing() {
+    for when in [Cut::Before, Cut::After] {
+        for nth in 1.. {
+            let ground = Ground::new();
+            let alice = ground.session("alice@bastion");
+            let (before, generation) = (ground.replicas("acme"), ground.generation("acme"));
+            ground.cluster.faults().cut(On::new("WRITE", "*"), nth, when);
+            let mut handle = alice.start(alice.plan("acme", 1), JournalPlace::Cluster);
+            let run = ground.drive(&alice, &mut handle);
+            if ground.cluster.faults().hits() == 0 {
+                assert!(nth > 10);
+                break;
+            }
+            let place = format!("write {nth}, {when:?}");
+            assert_eq!(run.state, RunState::Done, "{place}: {:?}", run.last_word());
+            assert_eq!(ground.replicas("acme"), before + 1, "{place}");
+            assert_eq!(ground.generation("acme"), generation + 1, "{place}");
+            assert_eq!(ground.holders(), [None], "{place}");
+            let found = alice.until("the journal", |s| {
+                wheelhouse::run::runs(s).iter().any(|r| r.run.state == RunState::Done)
+            });
+            let found = wheelhouse::run::runs(&found);
+            assert_eq!(found[0].run.entries, run.entries, "{place}: the journal is what was shown");
+        }
+    }
+}

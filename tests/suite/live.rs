@@ -1,0 +1,7 @@
+//! Reading a cluster: recorded replies become our types, and a scripted API server misbehaves in every way we know.
+
+mod captures;
+mod convert;
+mod fold;
+mod observe;
+mod server;

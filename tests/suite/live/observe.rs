@@ -1,0 +1,458 @@
+use std::{io, time::Duration};
+
+use serde_json::{Value, json};
+use wheelhouse::{
+    cluster::{Freshness, Key, Snapshot},
+    live::{Scope, follow_log, tenant_events},
+};
+
+use super::{
+    captures::{event, first, initial_end, reply},
+    server::{Act, Server, refusal, saying, stream},
+};
+
+const PODS: &str = "/api/v1/pods";
+
+fn pod(name: &str, version: u32) -> Value {
+    let mut pod = first("list-pods-limit-1").clone();
+    pod["metadata"]["name"] = name.into();
+    pod["metadata"]["resourceVersion"] = version.to_string().into();
+    pod
+}
+
+fn names(snapshot: &Snapshot) -> Vec<&str> {
+    snapshot.pods.items.keys().map(|k| &*k.name).collect()
+}
+
+fn why(freshness: &Freshness) -> &str {
+    freshness.trouble().unwrap_or("no trouble")
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streamed_list_becomes_a_snapshot_and_is_followed() {
+    let server = Server::default();
+    let (pods, act) = stream();
+    server.then(PODS, act);
+    let mut seen = server.observe(Scope::default());
+    let start = seen.0.borrow().clone();
+    assert_eq!(start.pods.freshness, Freshness::Connecting);
+    assert_eq!((&*start.api.context, &*start.api.server), ("lab", "https://lab"));
+
+    let initial = reply("watch-initial-events").as_array().expect("events");
+    for line in initial {
+        pods.send(Ok(format!("{line}\n"))).expect("it listens");
+    }
+    let first = seen.until("two pods", |s| s.pods.freshness.is_live()).await;
+    assert_eq!(names(&first), ["acme-59fbdcbbcd-ck2qx", "acme-59fbdcbbcd-np9s6"]);
+
+    // Half a line now, the rest later: only whole lines count.
+    let line = event("ADDED", &pod("new", 4000));
+    let (a, b) = line.split_at(100);
+    pods.send(Ok(a.to_owned())).expect("it listens");
+    assert_eq!(seen.after(seconds(1)).await.pods.len(), 2);
+    pods.send(Ok(b.to_owned() + &event("DELETED", &initial[0]["object"]))).expect("it listens");
+    let then = seen.until("a change", |s| s.pods.get(&Key::new("saas-capture", "new")).is_some()).await;
+    assert_eq!(names(&then), ["acme-59fbdcbbcd-np9s6", "new"]);
+    assert!(then.revision > first.revision);
+    let asked = server.asked(PODS);
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(asked[0].contains("sendInitialEvents=true&resourceVersionMatch=NotOlderThan"), "{asked:?}");
+
+    let api = seen.until("a user", |s| s.api.user.is_some()).await.api.clone();
+    assert_eq!((api.user.as_deref(), api.version.as_deref()), (Some("lab-admin"), Some("v1.36.2")));
+    assert_eq!(why(&then.usage.freshness), "metrics.k8s.io is not installed");
+    assert_eq!(server.asked("/api/v1/namespaces/wheelhouse/configmaps").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_stream_lists_is_read_in_pages() {
+    for code in [400, 422] {
+        let server = Server::default();
+        server.then(PODS, refusal(code, "Invalid", "sendInitialEvents is forbidden for watch"));
+        server.then(PODS, Act::Say(200, reply("list-pods-limit-1").to_string()));
+        server.then(PODS, Act::Say(200, reply("list-pods-continue").to_string()));
+        let mut seen = server.observe(Scope::default());
+        let snapshot = seen.until("both pages", |s| s.pods.freshness.is_live()).await;
+        assert_eq!(snapshot.pods.len(), 2);
+        seen.after(seconds(2)).await;
+        let asked = server.asked(PODS);
+        assert_eq!(asked[1], "limit=500");
+        assert!(asked[2].starts_with("limit=500&continue=eyJ2Ij"), "{asked:?}");
+        assert!(asked[3].contains("watch=true") && asked[3].ends_with("resourceVersion=3224"), "{asked:?}");
+        assert_eq!(asked.len(), 4, "{asked:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ignores_the_wish_for_a_stream_is_read_in_pages() {
+    let server = Server::default();
+    server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1))]));
+    server.then(PODS, Act::Say(200, reply("list-pods").to_string()));
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen.until("the pods", |s| s.pods.freshness.is_live()).await;
+    assert_eq!(snapshot.pods.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_that_expire_are_read_again_in_one() {
+    let server = Server::default();
+    server.then(PODS, refusal(422, "Invalid", "no"));
+    server.then(PODS, Act::Say(200, reply("list-pods-limit-1").to_string()));
+    server.then(PODS, refusal(410, "Expired", "The provided continue parameter is too old"));
+    server.then(PODS, Act::Say(200, reply("list-pods").to_string()));
+    let mut seen = server.observe(Scope::default());
+    assert_eq!(seen.until("the pods", |s| s.pods.freshness.is_live()).await.pods.len(), 2);
+    assert_eq!(server.asked(PODS)[3], "limit=0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_place_is_read_anew_and_the_screen_never_blanks() {
+    let server = Server::default();
+    let (pods, act) = stream();
+    server.then(PODS, act);
+    let listing = [event("ADDED", &pod("a", 1)), event("ADDED", &pod("b", 2)), initial_end("10")].concat();
+    pods.send(Ok(listing)).expect("it listens");
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pods", |s| s.pods.len() == 2).await;
+
+    let (again, act) = stream();
+    server.then(PODS, act);
+    tokio::time::sleep(seconds(8)).await;
+    pods.send(Ok(format!("{}\n", reply("watch-too-old")[0]))).expect("it listens");
+    let during = seen.after(seconds(1)).await;
+    assert_eq!(names(&during), ["a", "b"]);
+    assert!(during.pods.freshness.is_live());
+    assert_eq!(server.asked(PODS).len(), 2);
+    again.send(Ok([event("ADDED", &pod("b", 20)), initial_end("21")].concat())).expect("it listens");
+    let after = seen.until("the new list", |s| s.pods.len() == 1).await;
+    assert_eq!(names(&after), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_missing_right_takes_nothing_else_down_and_is_named() {
+    let budgets = "/apis/policy/v1/poddisruptionbudgets";
+    let server = Server::default();
+    let forbidden =
+        || refusal(403, "Forbidden", "poddisruptionbudgets.policy is forbidden: User \"x\" cannot");
+    server.then(budgets, forbidden());
+    server.then("/apis/policy/v1/namespaces/shop/poddisruptionbudgets", forbidden());
+    server.then("/api/v1/nodes", forbidden());
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen
+        .until("both sides", |s| s.budgets.freshness.trouble().is_some() && s.pods.freshness.is_live())
+        .await;
+    let expected = "needs list and watch on poddisruptionbudgets.policy at cluster scope";
+    assert_eq!(snapshot.budgets.freshness, Freshness::Missing { why: expected.into() });
+    let snapshot = seen.until("no nodes", |s| s.nodes.freshness.trouble().is_some()).await;
+    assert_eq!(why(&snapshot.nodes.freshness), "needs list and watch on nodes at cluster scope");
+    // Granted meanwhile: it is asked for again within half a minute.
+    let snapshot = seen.after(seconds(31)).await;
+    assert!(snapshot.budgets.freshness.is_live() && snapshot.nodes.freshness.is_live());
+    assert_eq!(server.asked(budgets).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_one_namespace_can_be_read_the_way_to_it_is_said() {
+    let server = Server::default();
+    server.then(PODS, refusal(403, "Forbidden", "no"));
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen.until("a hint", |s| s.pods.freshness.trouble().is_some()).await;
+    let hint = "at cluster scope; namespace shop alone can be read: use --namespace shop";
+    assert!(why(&snapshot.pods.freshness).ends_with(hint), "{}", why(&snapshot.pods.freshness));
+
+    let server = Server::default();
+    server.then("/api/v1/namespaces/acme/pods", refusal(403, "Forbidden", "no"));
+    let mut seen = server.observe(Scope { namespace: Some("acme".into()), ..Scope::default() });
+    let snapshot = seen.until("a trouble", |s| s.pods.freshness.trouble().is_some()).await;
+    assert_eq!(why(&snapshot.pods.freshness), "needs list and watch on pods in namespace acme");
+    assert!(server.asked(PODS).is_empty());
+    assert!(server.asked("/api/v1/namespaces")[0].ends_with("&fieldSelector=metadata.name%3Dacme"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn expired_credentials_are_said_and_a_busy_server_is_given_time() {
+    let server = Server::default();
+    server.then(PODS, refusal(401, "Unauthorized", "Unauthorized"));
+    server.then("/api/v1/nodes", refusal(429, "TooManyRequests", "too many requests"));
+    let mut seen = server.observe(Scope::default());
+    let both = |s: &Snapshot| s.pods.freshness.trouble().is_some() && s.nodes.freshness.trouble().is_some();
+    let snapshot = seen.until("both troubles", both).await;
+    assert!(why(&snapshot.pods.freshness).contains("log in again"));
+    assert!(why(&snapshot.nodes.freshness).contains("fewer requests"));
+    let nodes_at_once = server.asked("/api/v1/nodes").len();
+    assert_eq!(nodes_at_once, 1);
+    let snapshot = seen.after(seconds(2)).await;
+    assert!(snapshot.nodes.freshness.is_live(), "{}", why(&snapshot.nodes.freshness));
+    assert!(seen.after(seconds(30)).await.pods.freshness.is_live());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_watch_is_taken_up_where_it_stood() {
+    let server = Server::default();
+    let (pods, act) = stream();
+    server.then(PODS, act);
+    pods.send(Ok([event("ADDED", &pod("a", 1)), initial_end("10")].concat())).expect("it listens");
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pod", |s| s.pods.len() == 1).await;
+    tokio::time::sleep(seconds(3)).await;
+    pods.send(Ok(event("MODIFIED", &pod("a", 12)))).expect("it listens");
+    tokio::time::sleep(seconds(1)).await;
+    let revisions = seen.after(seconds(1)).await.revision;
+
+    let (rest, act) = stream();
+    server.then(PODS, act);
+    pods.send(Err(io::ErrorKind::ConnectionReset.into())).expect("it listens");
+    let snapshot = seen.after(seconds(5)).await;
+    assert!(snapshot.pods.freshness.is_live());
+    assert_eq!(snapshot.revision, revisions, "nothing has changed");
+    assert!(server.asked(PODS)[1].ends_with("resourceVersion=12"), "{:?}", server.asked(PODS));
+    rest.send(Ok(event("DELETED", &pod("a", 13)))).expect("it listens");
+    seen.until("no pod", |s| s.pods.is_empty()).await;
+
+    // Where it cannot be taken up, what was seen stays and is old; then it is true again.
+    server.then(PODS, Act::Refuse);
+    server.then(PODS, Act::Refuse);
+    tokio::time::sleep(seconds(3)).await;
+    rest.send(Ok(event("ADDED", &pod("b", 14)))).expect("it listens");
+    tokio::time::sleep(seconds(1)).await;
+    drop(rest);
+    let snapshot = seen.until("the loss", |s| !s.pods.freshness.is_live()).await;
+    assert_eq!(why(&snapshot.pods.freshness), "the API server refuses connections");
+    assert_eq!(names(&snapshot), ["b"]);
+    let snapshot = seen.until("its return", |s| s.pods.freshness.is_live()).await;
+    assert_eq!(names(&snapshot), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_replaced_within_a_minute() {
+    let server = Server::default();
+    let (pods, act) = stream();
+    server.then(PODS, act);
+    pods.send(Ok([event("ADDED", &pod("a", 1)), initial_end("10")].concat())).expect("it listens");
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pod", |s| s.pods.len() == 1).await;
+    let (other, act) = stream();
+    server.then(PODS, act);
+    seen.after(seconds(65)).await;
+    let asked = server.asked(PODS);
+    assert!(asked.len() == 2 && asked[1].ends_with("resourceVersion=10"), "{asked:?}");
+    other.send(Ok(event("DELETED", &pod("a", 11)))).expect("the new one is read");
+    seen.until("no pod", |s| s.pods.is_empty()).await;
+    assert!(pods.is_closed(), "the silent one is let go");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_every_watch_is_not_asked_in_a_tight_loop() {
+    let server = Server::default();
+    let (first, act) = stream();
+    server.then(PODS, act);
+    first.send(Ok(initial_end("10"))).expect("it listens");
+    drop(first);
+    for _ in 0..100 {
+        server.then(PODS, stream().1);
+    }
+    let mut seen = server.observe(Scope::default());
+    seen.after(seconds(20)).await;
+    let asked = server.asked(PODS).len();
+    assert!((10..25).contains(&asked), "{asked} requests in 20 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_odd_object_costs_itself_and_nothing_else() {
+    let server = Server::default();
+    let mut odd = pod("odd", 2);
+    odd["spec"]["containers"][0]["resources"]["requests"]["memory"] = "plenty".into();
+    let (pods, act) = stream();
+    server.then(PODS, act);
+    let listing = [event("ADDED", &pod("a", 1)), event("ADDED", &odd), initial_end("10")].concat();
+    pods.send(Ok(listing)).expect("it listens");
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen.until("the pods", |s| s.pods.freshness.is_live()).await;
+    assert_eq!(names(&snapshot), ["a"]);
+    let said = snapshot.unreadable();
+    assert_eq!(said.len(), 1);
+    assert!(
+        said[0].1.starts_with("1 pod could not be read: saas-capture/odd: container nginx: memory:"),
+        "{said:?}"
+    );
+
+    // What was known of an object stays when its news cannot be read, and its end is understood all the same.
+    let mut worse = pod("a", 11);
+    worse["status"] = json!(["no", "status"]);
+    pods.send(Ok(event("MODIFIED", &worse) + "{\"type\":\"MODIFIED\",\"object\":{]}\n")).expect("it listens");
+    let snapshot = seen.until("three odd ones", |s| s.pods.unreadable.len() == 3).await;
+    assert_eq!(names(&snapshot), ["a"]);
+    assert!(snapshot.unreadable()[0].1.starts_with("3 pods could not be read: "));
+    pods.send(Ok(event("MODIFIED", &pod("a", 12)) + &event("DELETED", &odd))).expect("it listens");
+    seen.until("one odd line", |s| s.pods.unreadable.len() == 1).await;
+    assert_eq!(server.asked(PODS).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_odd_object_of_a_page_costs_itself_and_nothing_else() {
+    let server = Server::default();
+    server.then(PODS, refusal(422, "Invalid", "no"));
+    let items = json!([pod("a", 1), null, 5, {"metadata": {"name": "b"}}, {"metadata": "none"}]);
+    let list = json!({"kind": "PodList", "metadata": {"resourceVersion": "10"}, "items": items});
+    server.then(PODS, Act::Say(200, list.to_string()));
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen.until("the pod", |s| s.pods.freshness.is_live()).await;
+    assert_eq!(names(&snapshot), ["a"]);
+    let said = snapshot.unreadable();
+    assert!(said[0].1.contains("could not be read"), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_server_is_gone_everything_is_old_and_comes_back() {
+    let server = Server::default();
+    server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1)), initial_end("10")]));
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pod", |s| s.pods.len() == 1 && s.nodes.freshness.is_live()).await;
+    tokio::time::sleep(seconds(7)).await;
+    server.down(true);
+    let snapshot = seen
+        .until("everything old", |s| s.troubles().len() == 13 && s.api.freshness.trouble().is_some())
+        .await;
+    assert_eq!(names(&snapshot), ["a"]);
+    assert!(snapshot.pods.freshness.is_known());
+    tokio::time::sleep(seconds(300)).await;
+    let snapshot = seen.after(seconds(1)).await;
+    assert_eq!(names(&snapshot), ["a"]);
+    server.down(false);
+    let back = |s: &Snapshot| s.troubles().len() == 2 && s.api.freshness.is_live();
+    let snapshot = seen.until("everything but measurements", back).await;
+    assert_eq!(names(&snapshot), ["a"]);
+    // Nothing was listed anew: the place of the watch is still known.
+    let lists = server.asked(PODS).iter().filter(|q| !q.contains("resourceVersion=10")).count();
+    assert_eq!(lists, 1);
+}
+
+/// The probe is the only one to notice: all connections pretend to stand.
+#[tokio::test(start_paused = true)]
+async fn a_lost_pulse_makes_everything_old_though_no_connection_broke() {
+    let server = Server::default();
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pods", |s| s.pods.freshness.is_live() && s.leases.freshness.is_live()).await;
+    server.then("/version", Act::Hang);
+    server.then("/version", Act::Hang);
+    let snapshot = seen.until("all old", |s| s.troubles().len() == 13).await;
+    assert_eq!(why(&snapshot.pods.freshness), "the API server does not answer in time");
+    assert_eq!(why(&snapshot.api.freshness), "the API server does not answer in time");
+    let before = server.asked(PODS).len();
+    seen.until("all back", |s| s.troubles().len() == 2).await;
+    assert_eq!(server.asked(PODS).len(), before + 1, "each watch is proven by a new connection");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_not_there_at_first_is_waited_for() {
+    let server = Server::default();
+    server.down(true);
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen.until("the loss", |s| s.api.freshness.trouble().is_some()).await;
+    assert_eq!(
+        snapshot.api.freshness,
+        Freshness::Missing { why: "the API server refuses connections".into() }
+    );
+    tokio::time::sleep(seconds(3600)).await;
+    server.down(false);
+    let snapshot = seen.until("everything", |s| s.is_ready()).await;
+    assert_eq!(snapshot.troubles().len(), 2, "{:?}", snapshot.troubles());
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_are_published_at_once_and_then_together() {
+    let server = Server::default();
+    let (pods, act) = stream();
+    server.then(PODS, act);
+    pods.send(Ok(initial_end("10"))).expect("it listens");
+    let mut seen = server.observe(Scope::default());
+    let quiet = seen.after(seconds(4)).await.revision;
+    // 200 events a second for two seconds.
+    for i in 0..400 {
+        pods.send(Ok(event("ADDED", &pod(&format!("p{i}"), 11 + i)))).expect("it listens");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if i == 0 {
+            assert_eq!(seen.0.borrow_and_update().revision, quiet + 1, "the first is published at once");
+        }
+    }
+    let snapshot = seen.after(seconds(1)).await;
+    assert_eq!(snapshot.pods.len(), 400);
+    let published = snapshot.revision - quiet;
+    assert!((18..=23).contains(&published), "{published} publications in two seconds");
+    // Nothing happens: nothing is published.
+    let still = seen.after(seconds(30)).await;
+    assert_eq!(still.revision, snapshot.revision);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_a_namespace_come_newest_first_and_are_followed() {
+    let server = Server::default();
+    let of = |name: &str, minute: u32, version: u32| {
+        let mut event = reply("create-event").clone();
+        event["metadata"]["name"] = name.into();
+        event["metadata"]["resourceVersion"] = version.to_string().into();
+        event["lastTimestamp"] = format!("2026-01-01T00:{minute:02}:00Z").into();
+        event
+    };
+    let path = "/api/v1/namespaces/saas-capture/events";
+    let (events, act) = stream();
+    server.then(path, act);
+    let list = [event("ADDED", &of("a", 1, 1)), event("ADDED", &of("b", 3, 2)), initial_end("5")].concat();
+    events.send(Ok(list)).expect("it listens");
+    let mut told = tenant_events(&server.wire(), "saas-capture");
+    let list = told.recv().await.expect("a list").expect("no error");
+    let minutes: Vec<_> = list.iter().map(|e| e.at.to_string()).collect();
+    assert_eq!(minutes, ["2026-01-01T00:03:00Z", "2026-01-01T00:01:00Z"]);
+    assert_eq!(list[0].object, ("Deployment".into(), Key::new("saas-capture", "acme")));
+    events.send(Ok(event("MODIFIED", &of("a", 9, 6)))).expect("it listens");
+    let list = told.recv().await.expect("a list").expect("no error");
+    assert_eq!((list.len(), list[0].at.to_string().as_str()), (2, "2026-01-01T00:09:00Z"));
+    drop(told);
+    tokio::time::sleep(seconds(1)).await;
+    assert!(events.is_closed(), "nobody listens, nothing is followed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_is_taken_up_after_the_last_line_and_ends_with_its_pod() {
+    let server = Server::default();
+    let path = "/api/v1/namespaces/acme/pods/acme-1/log";
+    let line = |second: u32, text: &str| format!("2026-11-21T08:41:{second:02}.5Z {text}\n");
+    let (log, act) = stream();
+    server.then(path, act);
+    log.send(Ok([line(1, "one"), line(2, "two"), line(2, "two again")].concat())).expect("it listens");
+    let mut told = follow_log(&server.wire(), &Key::new("acme", "acme-1"), "php-fpm", 20, false);
+    let texts = |batch: Option<Result<Vec<wheelhouse::cluster::LogLine>, String>>| -> Vec<String> {
+        batch.expect("a batch").expect("no error").iter().map(|l| l.text.to_string()).collect()
+    };
+    assert_eq!(texts(told.recv().await), ["one", "two", "two again"]);
+    // The connection breaks; the server tells the last second anew.
+    let (rest, act) = stream();
+    server.then(path, act);
+    log.send(Err(io::ErrorKind::ConnectionReset.into())).expect("it listens");
+    rest.send(Ok([line(2, "two"), line(2, "two again"), line(3, "three")].concat())).expect("it listens");
+    assert_eq!(told.recv().await, Some(Err("the connection to the API server broke".to_owned())));
+    assert_eq!(texts(told.recv().await), ["three"]);
+    let asked = server.asked(path);
+    assert_eq!(asked[0], "container=php-fpm&timestamps=true&follow=true&tailLines=20");
+    assert_eq!(asked[1], "container=php-fpm&timestamps=true&follow=true&sinceTime=2026-11-21T08%3A41%3A02Z");
+    server.then(path, refusal(404, "NotFound", "pods \"acme-1\" not found"));
+    drop(rest);
+    let last = told.recv().await.expect("a word").expect_err("the end");
+    assert!(last.contains("not found"), "{last}");
+    assert_eq!(told.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_of_an_ended_run_has_an_end() {
+    let server = Server::default();
+    let path = "/api/v1/namespaces/acme/pods/acme-1/log";
+    server.then(path, Act::Say(200, "2026-11-21T08:41:01Z bye".into()));
+    let mut told = follow_log(&server.wire(), &Key::new("acme", "acme-1"), "php-fpm", 5, true);
+    assert_eq!(&*told.recv().await.expect("a batch").expect("no error")[0].text, "bye");
+    assert_eq!(told.recv().await, None);
+    assert_eq!(server.asked(path), ["container=php-fpm&timestamps=true&previous=true&tailLines=5"]);
+}

@@ -1,0 +1,178 @@
+//! An API server that does as it is told: a tower service under the real client.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::Frame;
+use kube::{Client, client::Body};
+use tokio::sync::{mpsc, watch};
+use wheelhouse::{
+    cluster::Snapshot,
+    live::{Scope, observe},
+    wire::Wire,
+};
+
+use super::captures;
+
+type Reply = Response<UnsyncBoxBody<Bytes, io::Error>>;
+
+/// What the server does with one request.
+pub enum Act {
+    /// Answers with a code and a text.
+    Say(u16, String),
+    /// Answers 200 and goes on as the other end of the channel wishes.
+    Stream(mpsc::UnboundedReceiver<Result<String, io::Error>>),
+    /// The connection is refused.
+    Refuse,
+    /// Nothing comes, ever.
+    Hang,
+}
+
+/// A stream to write, and the act that reads it.
+pub fn stream() -> (mpsc::UnboundedSender<Result<String, io::Error>>, Act) {
+    let (write, read) = mpsc::unbounded_channel();
+    (write, Act::Stream(read))
+}
+
+/// A stream that says this and stays open for as long as the server lives.
+pub fn saying(server: &Server, lines: &[String]) -> Act {
+    let (write, act) = stream();
+    write.send(Ok(lines.concat())).expect("the act is alive");
+    server.0.lock().expect("no panic before").open.push(write);
+    act
+}
+
+/// A refusal as the API server words it.
+pub fn refusal(code: u16, reason: &str, message: &str) -> Act {
+    let status = serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    });
+    Act::Say(code, status.to_string())
+}
+
+/// The server. Collections nobody has scripted are empty and silent; metrics are not installed.
+#[derive(Clone, Default)]
+pub struct Server(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    scripts: BTreeMap<String, VecDeque<Act>>,
+    requests: Vec<String>,
+    open: Vec<mpsc::UnboundedSender<Result<String, io::Error>>>,
+    down: bool,
+}
+
+impl Server {
+    /// The next request for this path (without its query) is answered so.
+    pub fn then(&self, path: &str, act: Act) {
+        self.0.lock().expect("no panic before").scripts.entry(path.to_owned()).or_default().push_back(act);
+    }
+
+    /// Refuses every request from now on, or does so no more. Going down cuts what is open.
+    pub fn down(&self, down: bool) {
+        let mut state = self.0.lock().expect("no panic before");
+        state.down = down;
+        if down {
+            state.open.clear();
+        }
+    }
+
+    /// The requests for a path so far: their queries.
+    pub fn asked(&self, path: &str) -> Vec<String> {
+        let state = self.0.lock().expect("no panic before");
+        let queries = state.requests.iter().filter_map(|r| {
+            let (asked, query) = r.split_once('?').unwrap_or((r, ""));
+            (asked == path).then(|| query.to_owned())
+        });
+        queries.collect()
+    }
+
+    pub fn wire(&self) -> Wire {
+        let server = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let server = server.clone();
+            async move { server.answer(request).await }
+        });
+        Wire::over(Client::new(service, "shop"), "lab", "https://lab")
+    }
+
+    pub fn observe(&self, scope: Scope) -> Watched {
+        let (snapshots, _) = observe(self.wire(), scope);
+        Watched(snapshots)
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Result<Reply, io::Error> {
+        let uri = request.uri().to_string();
+        let path = request.uri().path().to_owned();
+        let act = {
+            let mut state = self.0.lock().expect("no panic before");
+            state.requests.push(uri.clone());
+            if state.down {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            state.scripts.get_mut(&path).and_then(VecDeque::pop_front)
+        };
+        let body = match act.unwrap_or_else(|| self.usual(&path, &uri)) {
+            Act::Say(code, text) => {
+                let full = Full::new(Bytes::from(text)).map_err(|e| match e {}).boxed_unsync();
+                let reply = Response::builder().status(code).header("retry-after", "2").body(full);
+                return Ok(reply.expect("a response"));
+            }
+            Act::Refuse => return Err(io::ErrorKind::ConnectionRefused.into()),
+            Act::Hang => return std::future::pending().await,
+            Act::Stream(read) => {
+                let frames = futures::stream::unfold(read, |mut read| async {
+                    let next = read.recv().await?;
+                    Some((next.map(|text| Frame::data(Bytes::from(text))), read))
+                });
+                StreamBody::new(frames).boxed_unsync()
+            }
+        };
+        Ok(Response::new(body))
+    }
+
+    fn usual(&self, path: &str, uri: &str) -> Act {
+        if path == "/version" {
+            Act::Say(200, captures::reply("version").to_string())
+        } else if path.ends_with("/selfsubjectreviews") {
+            Act::Say(201, captures::reply("who-am-i").to_string())
+        } else if path.starts_with("/apis/metrics.k8s.io") {
+            Act::Say(404, "404 page not found".into())
+        } else if uri.contains("sendInitialEvents=true") {
+            saying(self, &[captures::initial_end("100")])
+        } else if uri.contains("watch=true") {
+            saying(self, &[])
+        } else {
+            Act::Say(200, r#"{"metadata":{"resourceVersion":"100"},"items":[]}"#.into())
+        }
+    }
+}
+
+/// What an observer sees.
+pub struct Watched(pub watch::Receiver<Arc<Snapshot>>);
+
+impl Watched {
+    /// The first snapshot for which this holds. Fails after ten minutes of the world's time.
+    pub async fn until(&mut self, what: &str, holds: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+        let found = self.0.wait_for(|s| holds(s));
+        let found = tokio::time::timeout(Duration::from_secs(600), found).await;
+        match found.map(|snapshot| snapshot.expect("the observer lives").clone()) {
+            Ok(snapshot) => snapshot,
+            Err(_) => panic!("never seen: {what}; troubles: {:?}", self.0.borrow().troubles()),
+        }
+    }
+
+    /// What is seen after everything has come to rest for a while.
+    pub async fn after(&mut self, time: Duration) -> Arc<Snapshot> {
+        tokio::time::sleep(time).await;
+        self.0.borrow_and_update().clone()
+    }
+}

@@ -1,0 +1,241 @@
+//! A cluster and the cockpits that look at it, for tests: each session has a runtime of its own, so that it can die as a
+//! process dies, everything at once.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, sync::watch};
+use wheelhouse::{
+    cluster::{Snapshot, Tenancy, TenantName},
+    demo::{self, Cluster, Options, Scenario, kind::Kind},
+    live::{Scope, observe},
+    plan::{Approved, Confirmation, Intent, Plan, Target, plan},
+    run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, resume, runs, start},
+    wire,
+};
+
+/// Nothing here takes this long, on any machine; it only ends a test that would wait for ever.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// The embedded cluster, standing still until it is stepped.
+pub struct Ground {
+    pub cluster: Cluster,
+    runtime: Runtime,
+    folder: TempDir,
+}
+
+impl Ground {
+    pub fn new() -> Self {
+        let runtime = runtime();
+        let options = Options {
+            tenants: 3,
+            nodes: 4,
+            seed: 11,
+            scenario: Scenario::Calm,
+            speed: 0.0,
+            port: 0,
+            epoch: Some("2026-11-21T09:00:00Z".parse().unwrap()),
+        };
+        let cluster = runtime.block_on(demo::start(options)).unwrap();
+        Self { cluster, runtime, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A cockpit of this operator, with all rights.
+    pub fn session(&self, operator: &str) -> Session {
+        self.session_with(operator, &self.cluster.kubeconfig())
+    }
+
+    /// A cockpit of this operator, with the rights of that kubeconfig.
+    pub fn session_with(&self, operator: &str, kubeconfig: &str) -> Session {
+        let path = self.folder.path().join(format!("kubeconfig-{operator}"));
+        std::fs::write(&path, kubeconfig).unwrap();
+        Session::new(operator, &path, self.folder.path().join("state"))
+    }
+
+    pub fn state_dir(&self) -> std::path::PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Lets seconds pass in the world.
+    pub fn step(&self, seconds: u64) {
+        self.cluster.step(Duration::from_secs(seconds));
+    }
+
+    /// Lets no node take pods, or all of them again.
+    pub fn cordon(&self, yes: bool) {
+        self.cluster.with_world(|w| {
+            let name = |n: &Arc<Value>| n["metadata"]["name"].as_str().unwrap().to_owned();
+            let nodes: Vec<_> = w.store.list(Kind::NODE, None).map(name).collect();
+            for node in nodes {
+                w.store.update(Kind::NODE, "", &node, "test", |n| n["spec"]["unschedulable"] = yes.into());
+            }
+        });
+    }
+
+    pub fn restart(&self) {
+        self.runtime.block_on(self.cluster.restart());
+    }
+
+    pub fn deployment(&self, tenant: &str) -> Value {
+        self.cluster.with_world(|w| Value::clone(w.store.get(Kind::DEPLOYMENT, tenant, tenant).unwrap()))
+    }
+
+    pub fn replicas(&self, tenant: &str) -> u32 {
+        self.deployment(tenant)["spec"]["replicas"].as_u64().unwrap() as u32
+    }
+
+    /// Grows by one with each change of the spec: how often it was written.
+    pub fn generation(&self, tenant: &str) -> i64 {
+        self.deployment(tenant)["metadata"]["generation"].as_i64().unwrap()
+    }
+
+    pub fn set_replicas(&self, tenant: &str, replicas: u32) {
+        self.cluster.with_world(|w| {
+            w.store
+                .update(Kind::DEPLOYMENT, tenant, tenant, "somebody", |d| d["spec"]["replicas"] = replicas.into())
+                .unwrap();
+        });
+    }
+
+    /// Holders of the leases, `None` for one that was given back.
+    pub fn holders(&self) -> Vec<Option<String>> {
+        let kind = demo::kind::KINDS.iter().find(|k| k.plural == "leases").unwrap();
+        let holder = |l: &Value| l["spec"]["holderIdentity"].as_str().map(str::to_owned);
+        self.cluster.with_world(|w| w.store.list(kind, Some("wheelhouse")).map(|l| holder(l)).collect())
+    }
+
+    /// Messages of the Events that tell of scalings, by tenant.
+    pub fn events(&self, tenant: &str) -> Vec<String> {
+        let ours = |e: &&Arc<Value>| e["reason"] == "ScaledByWheelhouse";
+        let message = |e: &Arc<Value>| e["message"].as_str().unwrap().to_owned();
+        self.cluster.with_world(|w| w.store.list(Kind::EVENT, Some(tenant)).filter(ours).map(message).collect())
+    }
+
+    /// Steps the world until the session is through with the run.
+    pub fn drive(&self, session: &Session, handle: &mut Handle) -> Run {
+        self.drive_until(session, handle, |run| run.state.is_over() || run.state == RunState::Paused);
+        session.block("the end of the run", handle.ended())
+    }
+
+    /// Steps the world until the run is so far.
+    pub fn drive_until(&self, session: &Session, handle: &mut Handle, far: impl Fn(&Run) -> bool) {
+        let began = std::time::Instant::now();
+        while !far(&handle.watch.borrow_and_update()) {
+            assert!(began.elapsed() < PATIENCE, "the run gets nowhere: {:?}", handle.watch.borrow().doing);
+            // The world moves as soon as the run has nothing more to say for the moment.
+            let news = async { tokio::time::timeout(Duration::from_millis(30), handle.watch.changed()).await };
+            if session.block("news", news).is_err() {
+                self.step(1);
+            }
+        }
+    }
+}
+
+/// One cockpit.
+pub struct Session {
+    runtime: Option<Runtime>,
+    pub hands: Hands,
+    pub seen: watch::Receiver<Arc<Snapshot>>,
+}
+
+impl Session {
+    fn new(operator: &str, kubeconfig: &Path, state_dir: std::path::PathBuf) -> Self {
+        let runtime = runtime();
+        let target = wire::Target { kubeconfig: Some(kubeconfig.to_owned()), ..Default::default() };
+        let (wire, seen) = runtime.block_on(async {
+            let wire = wire::Wire::connect_lazily(&target).await.unwrap();
+            let scope = Scope {
+                tenancy: Tenancy::default(),
+                publish_at_most_every: Duration::from_millis(2),
+                probe_every: Duration::from_secs(1),
+                ..Scope::default()
+            };
+            let (seen, _) = observe(wire.clone(), scope);
+            (wire, seen)
+        });
+        let who = Who {
+            operator: operator.into(),
+            user: Some("operator".into()),
+            session: format!("{:08x}", rand::random::<u32>()),
+        };
+        let hands = Hands {
+            wire,
+            who,
+            journal_namespace: "wheelhouse".into(),
+            read_only: false,
+            state_dir,
+            lease_seconds: 15,
+        };
+        let session = Self { runtime: Some(runtime), hands, seen };
+        session.until("the first full view", |s| {
+            s.is_ready() && s.deployments.freshness.is_live() && s.journals.freshness.is_live()
+        });
+        session
+    }
+
+    /// Runs a future in this session.
+    pub fn block<T>(&self, what: &str, future: impl Future<Output = T>) -> T {
+        let runtime = self.runtime.as_ref().expect("it lives");
+        let waited = runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
+        waited.unwrap_or_else(|_| panic!("waited too long for {what}"))
+    }
+
+    /// Waits until the session sees this.
+    pub fn until(&self, what: &str, so: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+        let mut seen = self.seen.clone();
+        self.block(what, async move { seen.wait_for(|s| so(s)).await.unwrap().clone() })
+    }
+
+    pub fn now(&self) -> Arc<Snapshot> {
+        self.seen.borrow().clone()
+    }
+
+    /// The runs this session sees.
+    pub fn runs(&self) -> Vec<RunSeen> {
+        runs(&self.now())
+    }
+
+    pub fn start(&self, plan: Plan, place: JournalPlace) -> Handle {
+        let _guard = self.runtime.as_ref().expect("it lives").enter();
+        start(self.hands.clone(), approve(plan), place, self.seen.clone())
+    }
+
+    pub fn resume(&self, run: Run) -> Handle {
+        let _guard = self.runtime.as_ref().expect("it lives").enter();
+        resume(self.hands.clone(), run, self.seen.clone())
+    }
+
+    /// A plan that scales a tenant by so many, from what this session sees.
+    pub fn plan(&self, tenant: &str, by: i64) -> Plan {
+        let from = self.now().tenants[&TenantName::from(tenant)].desired();
+        let to = i64::from(from) + by;
+        let targets = vec![Target { tenant: tenant.into(), to }];
+        plan(&self.now(), &Intent::Scale { targets })
+    }
+
+    /// The end of a process: nothing of it runs any more, and it says good-bye to nobody.
+    pub fn kill(mut self) {
+        self.runtime.take().expect("it lives").shutdown_timeout(PATIENCE);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pub fn approve(plan: Plan) -> Approved {
+    let typed = match plan.confirmation() {
+        Confirmation::Yes => None,
+        Confirmation::Type(text) => Some(text),
+    };
+    plan.approve(typed.as_deref(), Some("a test".into())).unwrap()
+}
