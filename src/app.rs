@@ -62,8 +62,8 @@ pub struct App {
     wanted: Wants,
     /// Lines typed on the command line, the oldest first.
     history: Vec<String>,
-    /// The finding the last `n` led to.
-    trouble: Option<(&'static str, Subject)>,
+    /// What the last `n` led to.
+    trouble: Option<Subject>,
     last_key: Option<Timestamp>,
     leaving: bool,
     /// When state changes by itself though nothing happens.

@@ -5,7 +5,7 @@ use tui_input::Input;
 
 use super::{App, Effect, approval, update};
 use crate::{
-    cluster::{Severity, Subject, TenantName},
+    cluster::{Finding, Severity, Subject, TenantName},
     plan::{Intent, Target},
     ui::{
         Action, Command, Overlay, Place, Theme,
@@ -185,36 +185,36 @@ fn menu(app: &mut App, now: Timestamp) {
     app.overlay = Some(Overlay::Menu(Menu { subject, items, at: 0 }));
 }
 
-/// To the next thing that is wrong: its row, wherever that is.
+/// To the next thing that is wrong: its row, wherever that is. Several findings about one thing are one stop.
 fn trouble(app: &mut App, now: Timestamp) {
-    let findings = &app.world.findings;
-    let key = |i: usize| (findings[i].rule, findings[i].subject.clone());
-    let last = app.trouble.as_ref();
-    let start = last.and_then(|l| (0..findings.len()).find(|i| key(*i) == *l)).map_or(0, |i| i + 1);
-    // Several findings about one thing are one stop.
-    let next = (0..findings.len())
-        .map(|i| (start + i) % findings.len())
-        .find(|i| last.is_none_or(|(_, subject)| findings[*i].subject != *subject));
-    let Some(next) = next.or(if findings.is_empty() { None } else { Some(0) }) else {
+    let mut stops: Vec<&Finding> = Vec::new();
+    for finding in &app.world.findings {
+        if !stops.iter().any(|f| f.subject == finding.subject) {
+            stops.push(finding);
+        }
+    }
+    // The first press, on the first screen, need not lead to where the cursor already is.
+    let last = app.trouble.clone().or_else(|| {
+        let here = app.views.front().subject()?;
+        stops.first().map(|f| f.subject.clone()).filter(|s| s.name() == here && app.views.stack.is_empty())
+    });
+    let at = last.and_then(|l| stops.iter().position(|f| f.subject == l));
+    let Some(next) = at.map_or(Some(0), |i| (i + 1).checked_rem(stops.len())).and_then(|i| stops.get(i))
+    else {
         return app.say(Severity::Notice, "nothing is wrong", now);
     };
-    let (rule, subject) = key(next);
-    let text = findings[next].text.clone();
-    app.trouble = Some((rule, subject.clone()));
+    let subject = next.subject.clone();
+    let text = format!("{}: {}", subject.name(), next.text);
     let (root, place) = match &subject {
         Subject::Tenant(name) => (Place::Tenants, Place::Tenant(name.clone())),
         Subject::Node(name) => (Place::Nodes, Place::Node(name.clone())),
         Subject::Source(_) => (Place::Findings, Place::Findings),
     };
+    app.trouble = Some(subject);
     go(app, &root, now);
     let cx = app.world.cx(now);
     app.views.front_mut().select(&place, &cx);
-    let name = match subject {
-        Subject::Tenant(name) => name.to_string(),
-        Subject::Node(name) => name.to_string(),
-        Subject::Source(name) => name,
-    };
-    app.say(Severity::Notice, format!("{name}: {text}"), now);
+    app.say(Severity::Notice, text, now);
 }
 
 fn theme(app: &mut App, name: &str, now: Timestamp) {

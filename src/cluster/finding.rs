@@ -34,6 +34,17 @@ pub enum Subject {
     Source(String),
 }
 
+impl Subject {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tenant(name) => name.as_str(),
+            Self::Node(name) => name.as_str(),
+            Self::Source(name) => name,
+        }
+    }
+}
+
 /// The command that answers a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -64,36 +64,43 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
 }
 
 fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
+    let facts = numbers(cx);
+    let needed: u16 = facts.iter().map(|(text, _)| format::width(text)).sum();
+    let edge = pen.width();
+    let mut room = edge;
+    // All places where they fit, else the way to the findings alone.
+    for only in [None, Some(Command::Findings)] {
+        let places = places(cx, view, only);
+        let width: u16 = places.iter().map(|(text, _)| format::width(text)).sum();
+        if needed + 2 + width <= edge {
+            pen.line_right(edge, 1, width, &places);
+            room = edge - width - 2;
+            break;
+        }
+    }
+    pen.line(0, 1, room, &facts);
+}
+
+fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<'a>> {
     let here = view.place().on();
-    let mut places = Vec::new();
-    for (place, command, name) in &VIEWS {
+    let mut pieces = Vec::new();
+    for (place, command, name) in VIEWS.iter().filter(|(_, c, _)| only.is_none_or(|only| *c == only)) {
         let key = command::of(*command).keys.first().copied().unwrap_or_default();
         let lit = place.on() == here
             || matches!(
                 (place, here),
                 (Place::Tenants, On::Tenant) | (Place::Nodes, On::Node) | (Place::Runs, On::Run)
             );
-        let count = match place {
-            Place::Findings if !cx.findings.is_empty() => format!(" {}", cx.findings.len()),
-            _ => String::new(),
+        let text = match place {
+            Place::Findings if !cx.findings.is_empty() => format::count(cx.findings.len(), "finding"),
+            _ => (*name).to_owned(),
         };
-        places.push(piece(format!("{key} "), if lit { Role::Key } else { Role::Faint }));
-        places.push(piece(format!("{name}{count}"), if lit { Role::Accent } else { Role::Muted }));
-        places.push(piece("  ", Role::Text));
+        pieces.push(piece(if pieces.is_empty() { "" } else { "   " }, Role::Text));
+        pieces.push(piece(format!("{key} "), if lit { Role::Key } else { Role::Faint }));
+        pieces.push(piece(text, if lit { Role::Accent } else { Role::Muted }));
     }
-    if let Some(last) = places.last_mut() {
-        *last = piece(" ", Role::Text);
-    }
-    let width: u16 = places.iter().map(|(text, _)| format::width(text)).sum();
-    let facts = numbers(cx);
-    let needed: u16 = facts.iter().map(|(text, _)| format::width(text)).sum();
-    let edge = pen.width();
-    let mut room = edge;
-    if needed + 2 + width <= edge {
-        pen.line_right(edge, 1, width, &places);
-        room = edge - width - 2;
-    }
-    pen.line(0, 1, room, &facts);
+    pieces.push(piece(" ", Role::Text));
+    pieces
 }
 
 /// Tenants, how many are hurt, nodes ready of all.

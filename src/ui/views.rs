@@ -16,7 +16,7 @@ use super::{
     view::Cx,
 };
 use crate::{
-    cluster::{Finding, Freshness, NodeState, Severity, Subject},
+    cluster::{Finding, Freshness, NodeState, Severity},
     run::RunState,
 };
 
@@ -54,20 +54,11 @@ fn heading(pen: &mut Pen<'_>, x: u16, y: u16, text: &str) -> u16 {
     pen.put(x, y, pen.width().saturating_sub(x), text, Role::Title)
 }
 
-/// Whom a finding is about.
-fn subject(finding: &Finding) -> &str {
-    match &finding.subject {
-        Subject::Tenant(name) => name.as_str(),
-        Subject::Node(name) => name.as_str(),
-        Subject::Source(name) => name,
-    }
-}
-
 /// One finding on one line: glyph, subject, text, age; the text takes what room there is.
 fn finding_line(pen: &mut Pen<'_>, y: u16, right: u16, finding: &Finding, cx: &Cx<'_>, name_width: u16) {
     let severity = Some(finding.severity);
     pen.put(2, y, 1, chrome::glyph(severity), chrome::role(severity));
-    pen.put(4, y, name_width, subject(finding), Role::Text);
+    pen.put(4, y, name_width, finding.subject.name(), Role::Text);
     let x = 5 + name_width;
     let age = finding.since.map(|since| cx.age(since)).unwrap_or_default();
     let room = right.saturating_sub(x + 6);

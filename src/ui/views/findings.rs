@@ -42,7 +42,7 @@ impl View for Findings {
             .enumerate()
             .filter(|(_, f)| {
                 text.is_empty()
-                    || format!("{} {} {}", super::subject(f), f.text, f.rule).to_lowercase().contains(&text)
+                    || format!("{} {} {}", f.subject.name(), f.text, f.rule).to_lowercase().contains(&text)
             })
             .map(|(i, f)| (i, (f.rule, f.subject.clone())))
             .collect();
@@ -144,11 +144,7 @@ impl View for Findings {
     }
 
     fn subject(&self) -> Option<String> {
-        match &self.list.selected()?.1 {
-            Subject::Tenant(name) => Some(name.to_string()),
-            Subject::Node(name) => Some(name.to_string()),
-            Subject::Source(name) => Some(name.clone()),
-        }
+        self.list.selected().map(|(_, subject)| subject.name().to_owned())
     }
 
     fn filter(&mut self) -> Option<&mut String> {

@@ -16,7 +16,7 @@ use std::{
 
 use super::{finding_line, nothing_yet, pods};
 use crate::{
-    cluster::{Answer, Cell, Memory, NodeName, Severity, Slice, Subject, Tenant, TenantName, Usage},
+    cluster::{Answer, Cell, Finding, Memory, NodeName, Severity, Slice, Subject, Tenant, TenantName, Usage},
     ui::{
         action::Action,
         chrome,
@@ -485,7 +485,16 @@ impl Tenants {
             y += 1;
         }
         let room = usize::from(lines - y.min(lines));
-        for finding in cx.findings.iter().take(room) {
+        let mut shown: Vec<&Finding> = Vec::with_capacity(room);
+        for finding in cx.findings {
+            if shown.len() == room {
+                break;
+            }
+            if !shown.iter().any(|f| f.subject == finding.subject) {
+                shown.push(finding);
+            }
+        }
+        for finding in shown {
             finding_line(pen, y, right, finding, cx, name);
             let here = matches!(&finding.subject, Subject::Tenant(n) if Some(n) == self.list.selected());
             let (key, word) = match (finding.answer, here) {

@@ -72,7 +72,7 @@ impl Columns {
         if cells.is_some() && width >= 100 && take(more) {
             cells = Some(full);
         }
-        let has_bar = has_percent && take(7);
+        let has_bar = has_percent && take(6);
         let has_amount = has_percent && take(16);
         let mut x = 4 + name + 1;
         let mut column = |has: bool, before: u16, columns: u16| {
@@ -92,7 +92,7 @@ impl Columns {
             None => column(has_counts, 1, counts - 1).map_or(Cells::None, |x| Cells::Counts { x }),
         };
         let percent = column(has_percent, 1, 5);
-        let bar = column(has_bar, 0, 7).map(|x| (x, 6));
+        let bar = column(has_bar, 0, 6).map(|x| (x, 5));
         let amount = column(has_amount, 0, 16);
         let restarts = column(has_restarts, 1, 4);
         let image = column(has_image, 1, 7).map(|x| (x, width.saturating_sub(x).min(24)));
