@@ -151,7 +151,9 @@ pub(super) fn pressed(
             }
         }
         Command::JournalHere => {
-            if review.journal_missing().is_empty() {
+            if review.rehearsing == Rehearsing::Waiting {
+                // Whether the cluster can keep it is not known yet.
+            } else if review.journal_missing().is_empty() {
                 review.note = Some("the cluster keeps the journal: nothing is missing for it".into());
             } else {
                 review.place = JournalPlace::Local;

@@ -83,8 +83,8 @@ pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Posit
     }
 }
 
-/// A panel in the middle: empties it, draws its edge and title, and returns what is inside. On a screen too small for
-/// an edge the panel is the whole screen.
+/// A panel: empties it, draws its edge and title, and returns what is inside. It never covers the line of identity, and
+/// what it leaves of the view steps back. On a screen too small for an edge the panel is the whole screen.
 pub fn panel<'p>(
     pen: &'p mut Pen<'_>,
     width: u16,
@@ -93,26 +93,28 @@ pub fn panel<'p>(
     aside: &[Piece<'_>],
 ) -> Pen<'p> {
     let screen = pen.area;
-    let small = screen.width < 40 || screen.height < 9;
-    let (w, h) = if small {
-        (screen.width, screen.height)
-    } else {
-        (width.min(screen.width - 2), height.min(screen.height - 2))
-    };
+    if screen.width < 40 || screen.height < 12 {
+        let mut pen = pen.within(screen);
+        pen.ground(Role::Panel);
+        pen.line(1, 0, screen.width.saturating_sub(2), title);
+        let top = 1.min(screen.height);
+        let inner = Rect { y: screen.y + top, height: screen.height - top, ..screen };
+        return Pen { area: inner, buf: pen.buf, theme: pen.theme };
+    }
+    let room = Rect { y: screen.y + 1, height: screen.height - 2, ..screen };
+    pen.within(room).fade();
+    // Narrow rims at its sides would only show scraps.
+    let w = if width + 12 > room.width { room.width } else { width };
+    let h = height.min(room.height);
     let area = Rect {
-        x: screen.x + (screen.width - w) / 2,
+        x: room.x + (room.width - w) / 2,
         // A little above the middle: where the eye rests.
-        y: screen.y + (screen.height - h) * 2 / 5,
+        y: room.y + (room.height - h) * 2 / 5,
         width: w,
         height: h,
     };
     let mut pen = pen.within(area);
     pen.ground(Role::Panel);
-    if small {
-        pen.line(1, 0, w.saturating_sub(2), title);
-        let inner = Rect { y: area.y + 1.min(h), height: h.saturating_sub(1), ..area };
-        return Pen { area: inner, buf: pen.buf, theme: pen.theme };
-    }
     let across = "─".repeat(usize::from(w - 2));
     pen.put(0, 0, w, &format!("╭{across}╮"), Role::Border);
     pen.put(0, h - 1, w, &format!("╰{across}╯"), Role::Border);
@@ -129,7 +131,7 @@ pub fn panel<'p>(
         let mut pieces = vec![piece(" ", Role::Panel)];
         pieces.extend(aside.iter().cloned());
         pieces.push(piece(" ", Role::Panel));
-        pen.line_right(w - 2, 0, w / 2, &pieces);
+        pen.line_right(w - 2, 0, w - 4, &pieces);
     }
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: w - 4, height: h - 2 };
     Pen { area: inner, buf: pen.buf, theme: pen.theme }

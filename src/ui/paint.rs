@@ -86,6 +86,18 @@ impl<'a> Pen<'a> {
         self.tint(Rect { x: 0, y, width: self.area.width, height: 1 }, role);
     }
 
+    /// Lets the whole area step back behind what is drawn over it.
+    pub fn fade(&mut self) {
+        let faint = self.theme.style(Role::Faint);
+        let ground = self.theme.style(Role::Text);
+        for y in self.area.top()..self.area.bottom() {
+            for x in self.area.left()..self.area.right() {
+                let cell = &mut self.buf[(x, y)];
+                cell.set_style(Style::reset().patch(ground).patch(faint));
+            }
+        }
+    }
+
     /// Empties the whole area and gives it a ground.
     pub fn ground(&mut self, role: Role) {
         let style = self.theme.style(role);

@@ -111,19 +111,20 @@ impl Review {
 
     /// Draws it over the whole screen's middle.
     pub fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
-        let width = pen.width().saturating_sub(4).min(100).max(40);
+        let (width, margin) = match pen.width() {
+            w @ ..40 => (w, 0),
+            w @ ..112 => (w, 4),
+            _ => (100, 4),
+        };
         // Laid out on a sheet of its own, of which the panel shows a part.
-        let inner = if pen.width() < 40 { pen.width() } else { width - 4 };
-        let mut sheet = Buffer::empty(Rect::new(
-            0,
-            0,
-            inner,
-            40 + 14 * u16::try_from(self.plan.tenants.len().min(100)).unwrap_or(100),
-        ));
+        let inner = width - margin;
+        let tenants = u16::try_from(self.plan.tenants.len().min(100)).unwrap_or(100);
+        let mut sheet =
+            Buffer::empty(Rect::new(0, 0, inner, 60 + tenants * if inner < 60 { 90 } else { 24 }));
         let area = sheet.area;
         let mut on_sheet = Pen { area, buf: &mut sheet, theme: pen.theme };
         on_sheet.ground(Role::Panel);
-        let lines = self.content(&mut on_sheet, cx);
+        let lines = self.content(&mut on_sheet, cx).min(area.height);
         let foot = 3;
         let title = runs::intent(&self.plan);
         let mut letters = title.chars();
@@ -143,7 +144,7 @@ impl Review {
         if lines > body {
             let below = lines - body - scroll;
             let text = if below > 0 { format!("{below} more lines  ↓") } else { "↑".to_owned() };
-            pen.put_right(pen.width(), body, 20, &text, Role::Muted);
+            pen.put_right(pen.width(), body + 1, 20, &text, Role::Muted);
         }
         self.foot(&mut pen, cx, body)
     }
@@ -157,40 +158,36 @@ impl Review {
         y += u16::from(!self.plan.checks.is_empty());
         let many = self.plan.tenants.len() > 1;
         for part in &self.plan.tenants {
-            y = part_lines(pen, cx, y, part, many) + 1;
+            y = part_lines(pen, cx, y, part, many) + u16::from(many);
         }
-        if !self.plan.steps.is_empty() {
-            y = self.steps(pen, y) + 1;
-        }
-        let width = pen.width();
-        for part in self.plan.tenants.iter().take(20) {
-            if part.from != part.to {
-                y = labelled(pen, y, "same as", &part.kubectl, Role::Muted);
-                y = labelled(pen, y, "undo", &part.undo, Role::Muted);
-            }
-        }
+        y += u16::from(!many && self.rehearsing == Rehearsing::No);
         match &self.rehearsing {
             Rehearsing::No => {}
             Rehearsing::Waiting => {
-                y += 1;
-                pen.put(0, y, width, "▸ rehearsing: rights and dry runs are being asked for", Role::Busy);
-                y += 1;
+                let text = "rights and dry runs are being asked for";
+                y = result_line(pen, y, ("▸ asking", Role::Busy), "rehearsal", text, Role::Muted);
             }
             Rehearsing::Came(r) => {
-                y += 1;
                 let good = r.checks.iter().filter(|c| c.verdict == Verdict::Ok).count();
                 for check in r.checks.iter().filter(|c| c.verdict != Verdict::Ok) {
                     y = check_line(pen, y, check);
                 }
-                if good > 0 {
-                    let text = match good {
-                        1 => "rehearsal   1 check passed, nothing has moved".to_owned(),
-                        n => format!("rehearsal   {n} checks passed, nothing has moved"),
-                    };
-                    pen.line(0, y, width, &[piece("✓ ok      ", Role::Ok), piece(text, Role::Text)]);
-                    y += 1;
+                let all_good = good == r.checks.len() && r.journal_missing.is_empty();
+                if all_good {
+                    let text = format!("{} passed; nothing has moved", format::count(good, "check"));
+                    y = result_line(pen, y, ("✓ ok", Role::Ok), "rehearsal", &text, Role::Muted);
                 }
                 y = self.journal(pen, y, r);
+            }
+        }
+        y += u16::from(self.rehearsing != Rehearsing::No);
+        if !self.plan.steps.is_empty() {
+            y = self.steps(pen, y) + 1;
+        }
+        for part in self.plan.tenants.iter().take(20) {
+            if part.from != part.to {
+                y = labelled(pen, y, "same as", &part.kubectl, Role::Muted);
+                y = labelled(pen, y, "undo", &part.undo, Role::Muted);
             }
         }
         y
@@ -340,17 +337,20 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
 /// A check: glyph and word, what was checked, and the sentence.
 fn check_line(pen: &mut Pen<'_>, y: u16, check: &Check) -> u16 {
     let (sign, role) = match check.verdict {
-        Verdict::Ok => ("✓ ok", Role::Ok),
-        Verdict::Warn => ("▲ mind", Role::Warn),
-        Verdict::Refuse => ("✖ refused", Role::Danger),
+        Verdict::Ok => (("✓ ok", Role::Ok), Role::Muted),
+        Verdict::Warn => (("▲ mind", Role::Warn), Role::Text),
+        Verdict::Refuse => (("✖ refused", Role::Danger), Role::Text),
     };
-    pen.put(0, y, 10, sign, role);
+    result_line(pen, y, sign, &check.rule, &check.text, role)
+}
+
+fn result_line(pen: &mut Pen<'_>, y: u16, sign: (&str, Role), name: &str, text: &str, role: Role) -> u16 {
+    pen.put(0, y, 10, sign.0, sign.1);
     let narrow = pen.width() < 60;
-    let x = if narrow { 10 } else { 22 };
     if !narrow {
-        pen.put(10, y, 11, &check.rule, Role::Muted);
+        pen.put(10, y, 11, name, Role::Muted);
     }
-    wrapped(pen, x, y, &check.text, if check.verdict == Verdict::Ok { Role::Muted } else { Role::Text })
+    wrapped(pen, if narrow { 10 } else { 22 }, y, text, role)
 }
 
 fn labelled(pen: &mut Pen<'_>, y: u16, label: &str, text: &str, role: Role) -> u16 {

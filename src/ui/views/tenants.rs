@@ -465,10 +465,6 @@ impl Tenants {
         if lines == 0 {
             return;
         }
-        if cx.findings.is_empty() {
-            pen.line(2, 0, pen.width(), &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
-            return;
-        }
         let width = pen.width();
         let right = width.saturating_sub(14);
         let name = if width < 100 { 14 } else { 22 };
@@ -483,6 +479,9 @@ impl Tenants {
             pen.put_right(right, y, 5, &cx.age_or_dash(known.run.last_at()), Role::Muted);
             pen.line_right(width - 1, y, 12, &[piece("3 ", Role::Key), piece("runs", Role::Muted)]);
             y += 1;
+        }
+        if cx.findings.is_empty() && y == 0 {
+            pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
         }
         let room = usize::from(lines - y.min(lines));
         let mut shown: Vec<&Finding> = Vec::with_capacity(room);

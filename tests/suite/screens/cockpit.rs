@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use wheelhouse::{
     app::{App, Effect, Msg, Setup, update},
     cluster::{Cpu, Key, KubeEvent, LogLine, Memory, NodeUsage, Observation, Seen, Snapshot, sketch},
+    plan::{Check, Plan, Verdict},
+    run::{Entry, Event, Outcome, Rehearsal, Run},
     ui::{Depth, LogSource, Place, Role, Theme},
 };
 
@@ -57,6 +59,8 @@ pub struct Cockpit {
     pub now: Timestamp,
     size: (u16, u16),
     theme: (String, Depth),
+    plan: Option<Plan>,
+    run: Option<Run>,
 }
 
 impl Cockpit {
@@ -73,7 +77,7 @@ impl Cockpit {
         change(&mut setup);
         let theme = (setup.theme.clone(), setup.depth);
         let app = App::new(setup, Arc::new(seen), size).expect("a theme");
-        let cockpit = Self { app, now: now(), size, theme };
+        let cockpit = Self { app, now: now(), size, theme, plan: None, run: None };
         cockpit.buffer();
         cockpit
     }
@@ -81,6 +85,11 @@ impl Cockpit {
     /// Folds one message.
     pub fn send(&mut self, msg: Msg) -> Vec<Effect> {
         let effects = update(&mut self.app, msg, self.now);
+        for effect in &effects {
+            if let Effect::Rehearse(plan) = effect {
+                self.plan = Some(plan.clone());
+            }
+        }
         self.buffer();
         effects
     }
@@ -90,7 +99,7 @@ impl Cockpit {
         let mut effects = Vec::new();
         for key in keys.split_whitespace() {
             self.now += SignedDuration::from_millis(100);
-            effects.extend(self.send(Msg::Input(Event::Key(key_of(key)))));
+            effects.extend(self.send(Msg::Input(Input::Key(key_of(key)))));
         }
         effects
     }
@@ -98,13 +107,83 @@ impl Cockpit {
     /// Presses keys without any time between them, as a paste without brackets arrives.
     pub fn burst(&mut self, keys: &str) -> Vec<Effect> {
         self.now += SignedDuration::from_millis(500);
-        keys.split_whitespace().flat_map(|key| self.send(Msg::Input(Event::Key(key_of(key))))).collect()
+        keys.split_whitespace().flat_map(|key| self.send(Msg::Input(Input::Key(key_of(key))))).collect()
     }
 
     /// Lets time pass, as the loop does when the app has asked for it.
     pub fn wait(&mut self, millis: i64) -> Vec<Effect> {
         self.now += SignedDuration::from_millis(millis);
         self.send(Msg::Tick)
+    }
+
+    /// The plan under review, as the last effects asked to rehearse it.
+    pub fn plan(&self) -> &Plan {
+        self.plan.as_ref().expect("a plan was to be rehearsed")
+    }
+
+    /// A rehearsal in which all is well.
+    pub fn rehearse(&mut self) -> Vec<Effect> {
+        let check = |rule: &str, text: &str| Check::new(rule, Verdict::Ok, text);
+        let checks = vec![check("access", "may scale deployments"), check("dry-run", "accepted")];
+        let rehearsal = Rehearsal { plan: self.plan().id.clone(), checks, journal_missing: Vec::new() };
+        self.send(Msg::Rehearsed(rehearsal))
+    }
+
+    /// Says yes to the plan under review, and takes the part of the run that then begins.
+    pub fn start(&mut self) {
+        self.rehearse();
+        self.keys("y");
+        let effects = self.wait(50);
+        let approved = effects.into_iter().find_map(|e| match e {
+            Effect::Start(approved, _) => Some(approved),
+            _ => None,
+        });
+        let mut run = Run::new("20261121-031201-9c1f", "alice@bastion", approved.expect("a start"));
+        self.send(Msg::Ran(Box::new(run.clone())));
+        run.apply(self.entry(Event::Taken));
+        self.ran(run);
+    }
+
+    fn entry(&self, event: Event) -> Entry {
+        Entry { at: self.now, by: "alice@bastion".into(), token: 1, event }
+    }
+
+    fn ran(&mut self, run: Run) {
+        self.run = Some(run.clone());
+        self.send(Msg::Ran(Box::new(run)));
+    }
+
+    /// Something happens in the run.
+    pub fn happen(&mut self, event: Event) {
+        let mut run = self.run.clone().expect("a run");
+        run.apply(self.entry(event));
+        self.ran(run);
+    }
+
+    /// The run as it stands.
+    pub fn run(&self) -> &Run {
+        self.run.as_ref().expect("a run")
+    }
+
+    /// So many steps are done, the next one is begun.
+    pub fn progress(&mut self, done: usize) {
+        for step in 0..=done {
+            if step < self.run().steps.len() {
+                self.happen(Event::Started { step });
+                self.now += SignedDuration::from_millis(1_400);
+            }
+            if step < done {
+                self.happen(Event::Done { step, text: "written".into() });
+            }
+        }
+    }
+
+    /// All steps are done, the prediction is verified, and the run is over.
+    pub fn finish(&mut self) {
+        self.progress(self.run().steps.len());
+        let tenant = self.run().plan().tenants[0].tenant.clone();
+        self.happen(Event::Verified { tenant, as_predicted: true, text: "5 ready where predicted".into() });
+        self.happen(Event::Finished { outcome: Outcome::Done, text: "all as planned".into() });
     }
 
     pub fn observe(&mut self, text: &str) -> Vec<Effect> {
@@ -115,7 +194,7 @@ impl Cockpit {
 
     pub fn resize(&mut self, width: u16, height: u16) {
         self.size = (width, height);
-        self.send(Msg::Input(Event::Resize(width, height)));
+        self.send(Msg::Input(Input::Resize(width, height)));
     }
 
     pub fn buffer(&self) -> Buffer {
