@@ -299,8 +299,10 @@ impl Snapshot {
 
     /// Nodes, pods and workloads have been seen: the screens and the planners have something to say.
     pub fn is_ready(&self) -> bool {
+        let workloads = [&self.deployments.freshness, &self.stateful_sets.freshness];
         self.nodes.freshness.is_known()
             && self.pods.freshness.is_known()
-            && (self.deployments.freshness.is_known() || self.stateful_sets.freshness.is_known())
+            && workloads.iter().all(|f| **f != Freshness::Connecting)
+            && workloads.iter().any(|f| f.is_known())
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "NAME", default_value = "node-recovered")]
     scenario: demo::Scenario,
     /// World seconds a second; 0 stands still
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed, allow_hyphen_values = true)]
     speed: f64,
     /// The port on 127.0.0.1 [default: any free one]
     #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]

@@ -253,7 +253,10 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
             break serde_json::from_slice::<Value>(&output.stdout).expect("a run");
         }
         let (out, err) = text(&output);
-        assert!(std::time::Instant::now() < until && format!("{out}{err}").contains("lease"), "{out}{err}");
+        assert!(
+            std::time::Instant::now() < until && format!("{out}{err}").contains("holds it"),
+            "{out}{err}"
+        );
     };
     assert_eq!(undone["state"], "done", "{undone}");
     assert_eq!(tenant(&home, &served, "acme")["desired"], from);
