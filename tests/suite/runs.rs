@@ -6,7 +6,7 @@ use serde_json::Value;
 use wheelhouse::{
     cluster::Snapshot,
     demo::{AccessRule, On},
-    plan::{Change, Verdict, plan},
+    plan::{self, Change, Verdict},
     run::{Event, JournalPlace, Run, RunState, StepState, find, local_journals, rehearse, runs, undo_intent},
 };
 
@@ -32,7 +32,8 @@ fn a_run_goes_from_the_lease_to_the_verified_result_and_leaves_its_record() {
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
     let plan = alice.plan("acme", 1);
-    let (before, rehearsed) = (ground.replicas("acme"), alice.block("a rehearsal", rehearse(&alice.hands, &plan)));
+    let (before, rehearsed) =
+        (ground.replicas("acme"), alice.block("a rehearsal", rehearse(&alice.hands, &plan)));
     assert!(rehearsed.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsed.checks);
     assert_eq!(rehearsed.journal_missing, Vec::<String>::new());
     assert!(ground.holders().is_empty() && ground.replicas("acme") == before, "a rehearsal moves nothing");
@@ -43,9 +44,13 @@ fn a_run_goes_from_the_lease_to_the_verified_result_and_leaves_its_record() {
     assert_eq!(ground.replicas("acme"), before + 1);
     assert_eq!(ground.holders(), [None]);
     let told = ground.events("acme");
-    assert_eq!(told, [format!("alice@bastion scaled acme from {before} to {} (run {}): a test", before + 1, run.id)]);
+    assert_eq!(
+        told,
+        [format!("alice@bastion scaled acme from {before} to {} (run {}): a test", before + 1, run.id)]
+    );
 
-    let order: Vec<_> = run.entries.iter().map(|e| serde_json::to_value(&e.event).unwrap()["event"].clone()).collect();
+    let order: Vec<_> =
+        run.entries.iter().map(|e| serde_json::to_value(&e.event).unwrap()["event"].clone()).collect();
     assert_eq!(order, ["taken", "started", "done", "started", "done", "verified", "finished"]);
     let seen = alice.until("the journal", |s| runs(s).iter().any(|r| r.run.state == RunState::Done));
     let found = runs(&seen);
@@ -57,8 +62,10 @@ fn a_run_goes_from_the_lease_to_the_verified_result_and_leaves_its_record() {
     let audit = std::fs::read_to_string(path).unwrap();
     let lines: Vec<Value> = audit.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines.len(), run.entries.len());
-    assert_eq!(lines[1]["kubectl"], format!("kubectl scale acme --replicas={}", before + 1));
-    for (key, value) in [("operator", "alice@bastion"), ("user", "operator"), ("reason", "a test"), ("event", "started")] {
+    assert_eq!(lines[1]["kubectl"], run.plan().tenants[0].kubectl.as_str());
+    for (key, value) in
+        [("operator", "alice@bastion"), ("user", "operator"), ("reason", "a test"), ("event", "started")]
+    {
         assert_eq!(lines[1][key], value, "{key}");
     }
 }
@@ -106,9 +113,10 @@ fn another_tenant_is_nobodys_business() {
 fn one_session_cannot_run_two_plans_on_one_tenant() {
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
-    let mut first = alice.start(alice.plan("acme", 1), JournalPlace::Cluster);
+    let (plan, another) = (alice.plan("acme", 1), alice.plan("acme", 2));
+    let mut first = alice.start(plan, JournalPlace::Cluster);
     ground.drive_until(&alice, &mut first, settling);
-    let mut second = alice.start(alice.plan("acme", 1), JournalPlace::Cluster);
+    let mut second = alice.start(another, JournalPlace::Cluster);
     assert_eq!(alice.block("the refusal", second.ended()).state, RunState::Failed);
     assert_eq!(ground.drive(&alice, &mut first).state, RunState::Done);
 }
@@ -261,10 +269,11 @@ fn pods_that_cannot_be_placed_pause_the_run_in_the_schedulers_words() {
     assert!(text(&run).contains("unschedulable"), "{}", text(&run));
 
     // Taking it back is possible from there.
-    let undo = plan(&alice.now(), &undo_intent(&run).unwrap());
+    let undo = plan::plan(&alice.now(), &undo_intent(&run).unwrap());
     let mut handle = alice.start(undo, JournalPlace::Cluster);
     assert_eq!(ground.drive(&alice, &mut handle).state, RunState::Done);
-    alice.until("the mark", |s| runs(s).iter().any(|r| r.run.id == run.id && r.run.state == RunState::Undone));
+    alice
+        .until("the mark", |s| runs(s).iter().any(|r| r.run.id == run.id && r.run.state == RunState::Undone));
 }
 
 #[test]
@@ -299,7 +308,11 @@ fn missing_rights_show_in_the_rehearsal_and_stop_the_run_before_it_moves_anythin
     assert!(access.text.contains("update deployments/scale in namespace acme"), "{}", access.text);
     assert!(rehearsed.checks.iter().any(|c| c.rule == "dry-run" && c.verdict == Verdict::Refuse));
     for right in ["create leases", "update configmaps", "create namespaces"] {
-        assert!(rehearsed.journal_missing.iter().any(|m| m.starts_with(right)), "{:?}", rehearsed.journal_missing);
+        assert!(
+            rehearsed.journal_missing.iter().any(|m| m.starts_with(right)),
+            "{:?}",
+            rehearsed.journal_missing
+        );
     }
     let generation = ground.generation("acme");
     for place in [JournalPlace::Cluster, JournalPlace::Local] {
@@ -373,7 +386,8 @@ fn only_the_newest_fifty_finished_runs_are_kept() {
             object["data"]["plan"] = plan.into();
             if n == 0 {
                 // An unfinished one, however old, stays; and what is not understood stays as well.
-                let events = one["data"]["events"].as_str().unwrap().lines().next().unwrap().to_owned() + "\n";
+                let events =
+                    one["data"]["events"].as_str().unwrap().lines().next().unwrap().to_owned() + "\n";
                 object["data"]["events"] = events.into();
             } else if n == 1 {
                 object["data"]["plan"] = "{}".into();
@@ -404,7 +418,11 @@ fn several_tenants_are_changed_one_after_the_other() {
     let generations = [ground.generation("acme"), ground.generation("globex")];
     let mut handle = alice.start(plan, JournalPlace::Cluster);
     ground.drive_until(&alice, &mut handle, settling);
-    assert_eq!(ground.generation("globex"), generations[1], "the first has to settle before the second moves");
+    assert_eq!(
+        ground.generation("globex"),
+        generations[1],
+        "the first has to settle before the second moves"
+    );
     let run = ground.drive(&alice, &mut handle);
     assert_eq!(run.state, RunState::Done, "{}", text(&run));
     assert_eq!([ground.generation("acme"), ground.generation("globex")], generations.map(|g| g + 1));

@@ -11,7 +11,7 @@ use wheelhouse::{
     demo::{self, Cluster, Options, Scenario, kind::Kind},
     live::{Scope, observe},
     plan::{Approved, Confirmation, Intent, Plan, Target, plan},
-    run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, resume, runs, start},
+    run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
     wire,
 };
 
@@ -97,7 +97,9 @@ impl Ground {
     pub fn set_replicas(&self, tenant: &str, replicas: u32) {
         self.cluster.with_world(|w| {
             w.store
-                .update(Kind::DEPLOYMENT, tenant, tenant, "somebody", |d| d["spec"]["replicas"] = replicas.into())
+                .update(Kind::DEPLOYMENT, tenant, tenant, "somebody", |d| {
+                    d["spec"]["replicas"] = replicas.into()
+                })
                 .unwrap();
         });
     }
@@ -113,7 +115,8 @@ impl Ground {
     pub fn events(&self, tenant: &str) -> Vec<String> {
         let ours = |e: &&Arc<Value>| e["reason"] == "ScaledByWheelhouse";
         let message = |e: &Arc<Value>| e["message"].as_str().unwrap().to_owned();
-        self.cluster.with_world(|w| w.store.list(Kind::EVENT, Some(tenant)).filter(ours).map(message).collect())
+        self.cluster
+            .with_world(|w| w.store.list(Kind::EVENT, Some(tenant)).filter(ours).map(message).collect())
     }
 
     /// Steps the world until the session is through with the run.
@@ -128,7 +131,8 @@ impl Ground {
         while !far(&handle.watch.borrow_and_update()) {
             assert!(began.elapsed() < PATIENCE, "the run gets nowhere: {:?}", handle.watch.borrow().doing);
             // The world moves as soon as the run has nothing more to say for the moment.
-            let news = async { tokio::time::timeout(Duration::from_millis(30), handle.watch.changed()).await };
+            let news =
+                async { tokio::time::timeout(Duration::from_millis(30), handle.watch.changed()).await };
             if session.block("news", news).is_err() {
                 self.step(1);
             }
@@ -173,7 +177,9 @@ impl Session {
         };
         let session = Self { runtime: Some(runtime), hands, seen };
         session.until("the first full view", |s| {
-            s.is_ready() && s.deployments.freshness.is_live() && s.journals.freshness.is_live()
+            s.sources()
+                .iter()
+                .all(|(name, f)| f.is_live() || f.trouble().is_some() || name.ends_with("metrics"))
         });
         session
     }
@@ -208,6 +214,11 @@ impl Session {
     pub fn resume(&self, run: Run) -> Handle {
         let _guard = self.runtime.as_ref().expect("it lives").enter();
         resume(self.hands.clone(), run, self.seen.clone())
+    }
+
+    pub fn give_up(&self, run: Run, why: &str) -> Handle {
+        let _guard = self.runtime.as_ref().expect("it lives").enter();
+        give_up(self.hands.clone(), run, why, self.seen.clone())
     }
 
     /// A plan that scales a tenant by so many, from what this session sees.
