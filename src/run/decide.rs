@@ -232,3 +232,6 @@ fn conclude(run: &Run, seen: &Snapshot) -> Decision {
     };
     Decision::Finish(Outcome::Done, format!("{what}: {how}"))
 }
+
+#[cfg(test)]
+mod tests;
