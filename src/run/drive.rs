@@ -402,7 +402,9 @@ impl Driver {
 
     fn entry(&self, session: &Session<'_>, event: Event) -> Entry {
         let by = self.hands.who.operator.clone();
-        Entry { at: session.writer.clock.now(), by, token: session.leases.token(), event }
+        let at = session.writer.clock.now();
+        let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+        Entry { at, by, token: session.leases.token(), event }
     }
 
     /// Stores an entry, then lets everybody see it.

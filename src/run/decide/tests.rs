@@ -95,7 +95,10 @@ fn a_write_is_done_skipped_or_settled_by_what_stands() {
     assert_eq!(at(&[TAKEN], &two), Decision::Perform(0));
     assert!(matches!(at(&[TAKEN], &three), Decision::Skip(0, _)));
     assert_eq!(at(&[TAKEN, STARTED], &two), Decision::Perform(0), "begun and not done: again");
-    assert!(matches!(at(&[TAKEN, STARTED], &three), Decision::Done(0, _)), "begun, and done before the crash");
+    assert!(
+        matches!(at(&[TAKEN, STARTED], &three), Decision::Done(0, _)),
+        "begun, and done before the crash"
+    );
     let Decision::Pause(0, why) = at(&[TAKEN, STARTED], &acme(7, "w1 w2", 10, 4)) else { panic!() };
     assert!(why.contains("asks for 7 replicas, neither 2 nor 3"), "{why}");
     let paused = Event::Paused { step: 0, why: "asked".into() };
@@ -111,7 +114,8 @@ fn what_is_not_followed_decides_nothing() {
     ] {
         let mut seen = acme(2, "w1 w2", 10, 4);
         spoil(&mut seen);
-        let Decision::Wait { until: None, text } = decide(&run(&[TAKEN]), &seen, now(), &Facts::default()) else {
+        let Decision::Wait { until: None, text } = decide(&run(&[TAKEN]), &seen, now(), &Facts::default())
+        else {
             panic!("decided on stale data")
         };
         assert!(text.starts_with("deployments are not followed"), "{text}");
@@ -132,7 +136,10 @@ fn a_wait_begins_lasts_and_ends() {
     let waiting = run(&[TAKEN, STARTED, done(0), Event::Started { step: 1 }]);
     let at = |seen: &Snapshot, seconds| decide(&waiting, seen, later(seconds), &facts);
     let starting = acme(3, "w1 w2 w3~", 12, 4);
-    assert_eq!(at(&starting, 0), Decision::Wait { until: Some(later(60)), text: "acme: 2 of 3 ready".into() });
+    assert_eq!(
+        at(&starting, 0),
+        Decision::Wait { until: Some(later(60)), text: "acme: 2 of 3 ready".into() }
+    );
     assert!(matches!(at(&starting, 59), Decision::Wait { .. }));
     for (pods, words) in [
         ("w1 w2 ?", "is Pending: 0/1 nodes are available: 1 Insufficient memory."),
@@ -181,7 +188,9 @@ fn a_pause_that_was_asked_for_comes_before_the_next_step_and_never_after_the_las
 
 #[test]
 fn the_end_says_what_became_of_it() {
-    for (as_predicted, words) in [(true, "acme 2 → 3: as predicted"), (false, "acme 2 → 3: not where predicted")] {
+    for (as_predicted, words) in
+        [(true, "acme 2 → 3: as predicted"), (false, "acme 2 → 3: not where predicted")]
+    {
         let verified = Event::Verified { tenant: "acme".into(), as_predicted, text: String::new() };
         let through = run(&[TAKEN, STARTED, done(0), done(1), verified]);
         let decision = decide(&through, &acme(3, "w1 w2 w3", 12, 4), now(), &Facts::default());
