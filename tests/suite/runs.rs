@@ -1,6 +1,6 @@
 //! Runs against the embedded cluster: what is written, who may, and what happens when something is in the way.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::Value;
 use wheelhouse::{
@@ -192,7 +192,7 @@ fn somebody_elses_change_pauses_the_run_and_stays() {
 
 /// The watch shows the old number still, the API server the new one.
 #[test]
-fn a_change_that_is_not_seen_yet_is_found_by_the_precondition() {
+fn a_change_that_is_not_seen_yet_is_waited_for() {
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
     let plan = alice.plan("acme", 1);
@@ -207,6 +207,23 @@ fn a_change_that_is_not_seen_yet_is_found_by_the_precondition() {
     ground.cluster.faults().silence_watches(false);
     let run = ground.drive(&alice, &mut handle);
     assert!(run.state == RunState::Paused && text(&run).contains("9 replicas"), "{}", text(&run));
+}
+
+/// Changed between the record and the request: the precondition of the write finds it.
+#[test]
+fn a_change_right_before_the_write_is_found_by_its_precondition() {
+    let ground = Ground::new();
+    let alice = ground.session("alice@bastion");
+    let plan = alice.plan("acme", 1);
+    let faults = ground.cluster.faults();
+    faults.delay(On::new("PUT", "*/configmaps/*"), Duration::from_millis(500));
+    let mut handle = alice.start(plan, JournalPlace::Cluster);
+    alice.block("the record of the step", faults.struck(1));
+    ground.set_replicas("acme", 9);
+    faults.clear();
+    let run = ground.drive(&alice, &mut handle);
+    assert!(run.state == RunState::Paused && text(&run).contains("asks for 9 replicas"), "{}", text(&run));
+    assert_eq!(ground.replicas("acme"), 9);
 }
 
 #[test]
