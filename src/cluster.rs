@@ -26,7 +26,7 @@ mod tenant;
 mod workload;
 
 pub use detail::{KubeEvent, LogLine};
-pub use finding::{Answer, Finding, RULES, Rule, Severity, Subject, findings};
+pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings};
 pub use freshness::Freshness;
 pub use id::{Key, NodeName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind};
 pub use node::{Condition, Effect, Node, NodeState, Taint};

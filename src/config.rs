@@ -165,9 +165,17 @@ pub fn state_dir() -> Option<PathBuf> {
     folders()?.state_dir()
 }
 
-/// `$XDG_CONFIG_HOME/wheelhouse/themes`: the user's own themes.
-pub fn themes_dir() -> Option<PathBuf> {
-    Some(folders()?.config_dir().join("themes"))
+/// The user's own themes, from `$XDG_CONFIG_HOME/wheelhouse/themes`: name and text of each file. One that cannot be
+/// read is left out.
+pub fn own_themes() -> Vec<(String, String)> {
+    let Some(entries) = folders().and_then(|f| std::fs::read_dir(f.config_dir().join("themes")).ok()) else {
+        return Vec::new();
+    };
+    let theme = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned();
+        Some((name, std::fs::read_to_string(&path).ok()?))
+    };
+    entries.filter_map(|entry| theme(entry.ok()?.path())).collect()
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ mod controllers;
 mod faults;
 pub mod fields;
 mod http;
-mod kubeconfig;
 pub mod kind;
+mod kubeconfig;
 mod kubelet;
 mod labels;
 mod logs;
@@ -22,9 +22,10 @@ mod usage;
 mod value;
 mod world;
 
-pub use api::{AccessRule, Users};
+pub use api::{AccessRule, User, Users};
 pub use faults::{Cut, Faults, On};
 pub use http::RequestLine;
+pub use kind::Kind;
 pub use scenario::Scenario;
 pub use world::{LogLine, NoLog, World};
 
@@ -74,12 +75,14 @@ impl Default for Options {
 /// When the port is taken, or the options make no sense (a speed out of range).
 pub async fn start(options: Options) -> io::Result<Cluster> {
     if !(0.0..=FASTEST).contains(&options.speed) {
-        let message = format!("the speed of the embedded cluster must be 0 to {FASTEST}, not {}", options.speed);
+        let message =
+            format!("the speed of the embedded cluster must be 0 to {FASTEST}, not {}", options.speed);
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let (port, speed) = (options.port, options.speed);
     let now = options.epoch.unwrap_or_else(Timestamp::now);
-    let world = tokio::task::spawn_blocking(move || World::build(&options, now)).await.map_err(io::Error::other)?;
+    let world =
+        tokio::task::spawn_blocking(move || World::build(&options, now)).await.map_err(io::Error::other)?;
     let shared = Arc::new(Shared::new(world));
     let server = Server::spawn(shared.clone(), port).await?;
     let clock = tokio::spawn(run(shared.clone(), speed));

@@ -1,2 +1,7 @@
 //! The `wheelhouse` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wheelhouse::cli::main()
+}

@@ -13,6 +13,7 @@ mod lease;
 mod local;
 mod perform;
 mod rehearse;
+mod tell;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -30,6 +31,7 @@ pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use journal::{Holder, RunSeen, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;
 pub use rehearse::rehearse;
+pub use tell::{describe, summary};
 
 /// What a run needs to act.
 #[derive(Clone)]

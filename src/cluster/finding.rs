@@ -34,6 +34,17 @@ pub enum Subject {
     Source(String),
 }
 
+impl Subject {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tenant(name) => name.as_str(),
+            Self::Node(name) => name.as_str(),
+            Self::Source(name) => name,
+        }
+    }
+}
+
 /// The command that answers a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -166,36 +177,79 @@ pub const RULES: &[Rule] = &[
 
 /// All findings of a snapshot, the worst first; of equal weight in the order of the rules, then by name.
 pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
-    let mut all = Vec::new();
-    let ready = snapshot.is_ready();
-    for (order, rule) in RULES.iter().enumerate() {
-        let mut push = |subject, f: Found| {
-            let Found { severity, text, since, answer } = f;
-            all.push((order, Finding { rule: rule.name, severity, subject, text, since, answer }));
-        };
-        match rule.check {
-            Check::Tenant(check) if ready => {
-                for tenant in snapshot.tenants.values() {
-                    if let Some(f) = check(snapshot, tenant) {
-                        push(Subject::Tenant(tenant.name.clone()), f);
-                    }
+    Judge::default().findings(snapshot)
+}
+
+/// Findings from snapshot to snapshot: a tenant that has not changed is not judged again.
+#[derive(Default)]
+pub struct Judge {
+    last: Option<Snapshot>,
+    /// What the tenants' rules said of each, in the order of their names.
+    tenants: Vec<(Arc<Tenant>, Vec<Ranked>)>,
+}
+
+/// A finding and the place of its rule.
+type Ranked = (usize, Finding);
+
+impl Judge {
+    /// The same as [`findings`].
+    pub fn findings(&mut self, snapshot: &Snapshot) -> Vec<Finding> {
+        let mut all: Vec<Ranked> = Vec::new();
+        for (order, rule) in RULES.iter().enumerate() {
+            match rule.check {
+                Check::Tenant(_) => {}
+                Check::Node(check) => {
+                    let found = |n: &Arc<super::Node>| {
+                        Some(ranked(order, Subject::Node(n.name.clone()), check(snapshot, n)?))
+                    };
+                    all.extend(snapshot.nodes.values().filter_map(found));
+                }
+                Check::Cluster(check) => {
+                    all.extend(check(snapshot).into_iter().map(|(subject, f)| ranked(order, subject, f)));
                 }
             }
-            Check::Node(check) => {
-                for node in snapshot.nodes.values() {
-                    if let Some(f) = check(snapshot, node) {
-                        push(Subject::Node(node.name.clone()), f);
-                    }
-                }
-            }
-            Check::Cluster(check) => check(snapshot).into_iter().for_each(|(subject, f)| push(subject, f)),
-            Check::Tenant(_) => {}
+        }
+        self.judge_tenants(snapshot);
+        all.extend(self.tenants.iter().flat_map(|(_, found)| found).cloned());
+        all.sort_by(|(a, x), (b, y)| {
+            y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
+        });
+        all.into_iter().map(|(_, f)| f).collect()
+    }
+
+    fn judge_tenants(&mut self, snapshot: &Snapshot) {
+        // What the rules about tenants read beside the tenant itself.
+        let same = self.last.as_ref().is_some_and(|last| {
+            last.nodes.items.ptr_eq(&snapshot.nodes.items)
+                && last.usage.items.ptr_eq(&snapshot.usage.items)
+                && last.tenancy == snapshot.tenancy
+        });
+        self.last = Some(snapshot.clone());
+        let before = std::mem::take(&mut self.tenants);
+        if !snapshot.is_ready() {
+            return;
+        }
+        let mut before = before.into_iter().peekable();
+        for (name, tenant) in &snapshot.tenants {
+            while before.next_if(|(old, _)| old.name < *name).is_some() {}
+            let kept = before
+                .next_if(|(old, _)| old.name == *name)
+                .filter(|(old, _)| same && Arc::ptr_eq(old, tenant));
+            self.tenants.push(kept.unwrap_or_else(|| {
+                let subject = || Subject::Tenant(name.clone());
+                let rules = RULES.iter().enumerate().filter_map(|(order, rule)| match rule.check {
+                    Check::Tenant(check) => Some(ranked(order, subject(), check(snapshot, tenant)?)),
+                    _ => None,
+                });
+                (tenant.clone(), rules.collect())
+            }));
         }
     }
-    all.sort_by(|(a, x), (b, y)| {
-        y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
-    });
-    all.into_iter().map(|(_, f)| f).collect()
+}
+
+fn ranked(order: usize, subject: Subject, found: Found) -> Ranked {
+    let Found { severity, text, since, answer } = found;
+    (order, Finding { rule: RULES[order].name, severity, subject, text, since, answer })
 }
 
 fn down(_: &Snapshot, t: &Tenant) -> Option<Found> {
@@ -280,8 +334,8 @@ fn doubled(s: &Snapshot, t: &Tenant) -> Option<Found> {
         return None;
     }
     let placement = t.placement();
-    let free = s.nodes.values().filter(|n| n.is_schedulable() && !placement.contains_key(&n.name)).count();
     let (node, pods) = placement.iter().filter(|(_, pods)| **pods > 1).max_by_key(|(_, pods)| **pods)?;
+    let free = s.nodes.values().filter(|n| n.is_schedulable() && !placement.contains_key(&n.name)).count();
     (placement.len() > 1 && free > 0).then(|| {
         found(Severity::Notice, format!("{pods} pods on {node}, {} without any", count(free, "node")))
             .answer(Answer::Open)
@@ -305,18 +359,24 @@ fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
     if !s.is_ready() {
         return Vec::new();
     }
-    let (mut used, mut doubled) = (BTreeSet::new(), 0);
-    for tenant in s.tenants.values() {
-        let placement = tenant.placement();
-        doubled += usize::from(placement.values().any(|pods| *pods > 1));
-        used.extend(placement.into_keys());
+    let mut empty: BTreeSet<&NodeName> =
+        s.nodes.values().filter(|n| n.is_schedulable()).map(|n| &n.name).collect();
+    for pod in s.tenants.values().flat_map(|t| t.active()) {
+        if empty.is_empty() {
+            return Vec::new();
+        }
+        pod.node.as_ref().map(|node| empty.remove(node));
     }
+    if empty.is_empty() {
+        return Vec::new();
+    }
+    let doubled = s.tenants.values().filter(|t| t.placement().values().any(|pods| *pods > 1)).count();
     if doubled == 0 {
         return Vec::new();
     }
     let are = if doubled == 1 { "tenant is" } else { "tenants are" };
     let text = format!("carries no tenant while {doubled} {are} doubled up elsewhere");
-    let empty = s.nodes.values().filter(|n| n.is_schedulable() && !used.contains(&n.name));
+    let empty = s.nodes.values().filter(|n| empty.contains(&n.name));
     empty
         .map(|n| {
             let f = found(Severity::Warning, text.clone()).since(n.ready_since()).answer(Answer::Node);
@@ -349,4 +409,34 @@ fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
 
 fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Observation, Pod, Seen, sketch},
+        *,
+    };
+
+    #[test]
+    fn a_judge_says_after_every_change_what_a_fresh_look_would() {
+        let now = "2026-11-21T09:00:00Z".parse().expect("a time");
+        let text = "node w1\nnode w2\nnode w3\ntenant acme 3 on w1 w1 w2 used=630Mi\ntenant globex 2 on w1 w2x\ntenant zero 0 on";
+        let mut s = sketch(text, now).expect("a sketch");
+        let mut judge = Judge::default();
+        assert_eq!(judge.findings(&s), findings(&s));
+        assert_eq!(judge.findings(&s), findings(&s));
+        let pods: Vec<_> = s.pods.items.iter().map(|(k, p)| (k.clone(), Pod::clone(p))).collect();
+        for (key, mut pod) in pods {
+            pod.ready = !pod.ready;
+            s.observe(Observation::Pod(Seen::Put(key.clone(), pod)));
+            assert_eq!(judge.findings(&s), findings(&s), "{key}");
+            s.observe(Observation::Pod(Seen::Gone(key.clone())));
+            assert_eq!(judge.findings(&s), findings(&s), "without {key}");
+        }
+        s.observe(Observation::Node(Seen::Gone("w3".into())));
+        assert_eq!(judge.findings(&s), findings(&s));
+        s.observe(Observation::Usage(Seen::All(vec![], now)));
+        assert_eq!(judge.findings(&s), findings(&s));
+    }
 }

@@ -10,7 +10,8 @@ use super::kind::Kind;
 /// The author of a write, as `managedFields` tells authors apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manager {
-    /// Name of the manager: `fieldManager`, or the first word of the user agent.
+    /// Name of the manager: `fieldManager`, or the first word of the user agent. "" records nothing, as
+    /// the binding of a pod to its node does.
     pub name: String,
     /// Whether the write is a server-side apply.
     pub apply: bool,
@@ -138,7 +139,9 @@ pub fn record(before: Option<&Value>, after: &mut Value, by: &Manager, kind: &Ki
             entry["time"] = now.into();
             untimed(entry);
         }
-        None if !changed.is_empty() || by.apply => entries.push(entry(by, kind, now, changed)),
+        None if !by.name.is_empty() && (!changed.is_empty() || by.apply) => {
+            entries.push(entry(by, kind, now, changed))
+        }
         _ => {}
     }
     entries.retain(|e| e["fieldsV1"].as_object().is_some_and(|f| !f.is_empty()));

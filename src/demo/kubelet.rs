@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-pub(super) use machine::{healthy, heartbeat, node_back, power};
+pub(super) use machine::{healthy, heartbeat, images, node_back, power};
 pub(super) use status::{Exit, admit, become_ready, start};
 
 use super::kind::Kind;
@@ -179,14 +179,16 @@ fn begin(world: &mut World, pod: &Value, node: &str) {
         if is_broken(image) {
             world.container_event(pod, called, false, "Pulling", &format!("Pulling image \"{image}\""));
         } else if world.kubelet.fetch(node, image) {
-            let message = format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
+            let message = format!(
+                "Container image \"{image}\" already present on machine and can be accessed by the pod"
+            );
             world.container_event(pod, called, false, "Pulled", &message);
         } else {
             world.container_event(pod, called, false, "Pulling", &format!("Pulling image \"{image}\""));
             let pull = world.draw_ms(1500, 6000);
             delay = delay.checked_add(pull).unwrap_or(delay);
             let seconds = pull.as_millis() as f64 / 1000.0;
-            let size = 40_000_000 + super::value::hash(&[image]) % 200_000_000;
+            let size = machine::size(image);
             let message = format!(
                 "Successfully pulled image \"{image}\" in {seconds}s ({seconds}s including waiting). Image size: {size} bytes."
             );
@@ -203,7 +205,9 @@ fn stop(world: &mut World, pod: &Value, node: &str) {
         return;
     }
     if !known {
-        for status in list(&pod["status"]["containerStatuses"]).filter(|status| status["state"]["running"].is_object()) {
+        for status in
+            list(&pod["status"]["containerStatuses"]).filter(|status| status["state"]["running"].is_object())
+        {
             let container = text(&status["name"]);
             let message = format!("Stopping container {container}");
             let at = source(node, false);
@@ -266,7 +270,8 @@ fn run_all(world: &mut World, pod: &Value, node: &str) {
         _ => world.kubelet.address(node),
     };
     let containers: Vec<Value> = list(&pod["spec"]["containers"]).cloned().collect();
-    let broken = |index: usize| containers.get(index).is_some_and(|container| is_broken(text(&container["image"])));
+    let broken =
+        |index: usize| containers.get(index).is_some_and(|container| is_broken(text(&container["image"])));
     let Some(pod) = world.change_pod(pod, |pod, now| start(pod, &address, now, &broken)) else { return };
     for (index, container) in containers.iter().enumerate() {
         let called = text(&container["name"]).to_owned();
@@ -283,7 +288,8 @@ fn run_all(world: &mut World, pod: &Value, node: &str) {
 /// What a container that has just started will do by itself.
 fn after_start(world: &mut World, pod: &Value, container: &Value, index: usize) {
     if container["readinessProbe"].is_object() {
-        let first = SignedDuration::from_secs(int(&container["readinessProbe"]["initialDelaySeconds"]).clamp(0, 600));
+        let first =
+            SignedDuration::from_secs(int(&container["readinessProbe"]["initialDelaySeconds"]).clamp(0, 600));
         let delay = first.checked_add(world.draw_ms(1500, 4500)).unwrap_or(first);
         world.later(pod, delay, Step::Ready(index));
     }
@@ -302,7 +308,8 @@ fn after_start(world: &mut World, pod: &Value, container: &Value, index: usize) 
 pub(super) fn exit(world: &mut World, pod: &Value, index: usize, how: Exit) {
     let Some(container) = list(&pod["spec"]["containers"]).nth(index).cloned() else { return };
     let called = text(&container["name"]).to_owned();
-    let ran = running_since(pod, index).map_or(SignedDuration::ZERO, |since| world.now().duration_since(since));
+    let ran =
+        running_since(pod, index).map_or(SignedDuration::ZERO, |since| world.now().duration_since(since));
     let again = match text(&pod["spec"]["restartPolicy"]) {
         "Never" => false,
         "OnFailure" => how.code != 0,
@@ -332,7 +339,9 @@ pub(super) fn exit(world: &mut World, pod: &Value, index: usize, how: Exit) {
         );
         world.container_event(pod, &called, true, "BackOff", &message);
     }
-    let delay = SignedDuration::from_secs(wait).checked_add(world.draw_ms(400, 1200)).unwrap_or(SignedDuration::from_secs(wait));
+    let delay = SignedDuration::from_secs(wait)
+        .checked_add(world.draw_ms(400, 1200))
+        .unwrap_or(SignedDuration::from_secs(wait));
     world.later(pod, delay, Step::Restart(index));
 }
 
@@ -343,8 +352,13 @@ fn restart(world: &mut World, pod: &Value, index: usize) {
         return;
     }
     let probed = container["readinessProbe"].is_object();
-    let Some(pod) = world.change_pod(pod, |pod, now| status::restart(pod, index, !probed, now)) else { return };
-    let message = format!("Container image \"{}\" already present on machine and can be accessed by the pod", text(&container["image"]));
+    let Some(pod) = world.change_pod(pod, |pod, now| status::restart(pod, index, !probed, now)) else {
+        return;
+    };
+    let message = format!(
+        "Container image \"{}\" already present on machine and can be accessed by the pod",
+        text(&container["image"])
+    );
     world.container_event(&pod, &called, false, "Pulled", &message);
     world.container_event(&pod, &called, false, "Created", "Container created");
     world.container_event(&pod, &called, false, "Started", "Container started");
@@ -366,7 +380,13 @@ fn pull(world: &mut World, pod: &Value, index: usize, tries: u32) {
     };
     world.change_pod(pod, |pod, now| status::waits(pod, index, reason, &message, now));
     let delay = if failing {
-        world.container_event(pod, &called, true, "Failed", &format!("Failed to pull image \"{image}\": {message}"));
+        world.container_event(
+            pod,
+            &called,
+            true,
+            "Failed",
+            &format!("Failed to pull image \"{image}\": {message}"),
+        );
         world.container_event(pod, &called, true, "Failed", "Error: ErrImagePull");
         SignedDuration::from_secs(12)
     } else {
@@ -386,12 +406,22 @@ pub(super) fn housekeeping(world: &mut World) {
             continue;
         }
         let Some(container) = list(&pod["spec"]["containers"]).nth(index).cloned() else { continue };
-        let (called, limit) = (text(&container["name"]).to_owned(), units(&container["resources"]["limits"]["memory"]));
+        let (called, limit) =
+            (text(&container["name"]).to_owned(), units(&container["resources"]["limits"]["memory"]));
         if limit > 0 && memory > limit {
             if let Some(host) = world.store.get(Kind::NODE, "", &node).cloned() {
                 let kib = memory / 1024;
-                let message = format!("Memory cgroup out of memory: Killed process {} ({called}) total-vm:{}kB, anon-rss:{kib}kB, file-rss:18432kB, shmem-rss:0kB, UID:33 pgtables:1492kB oom_score_adj:981", 4000 + memory.rem_euclid(25_000), kib * 2);
-                world.event(&host, Source { component: "kernel-monitor", host: &node, warning: true }, "OOMKilling", &message);
+                let message = format!(
+                    "Memory cgroup out of memory: Killed process {} ({called}) total-vm:{}kB, anon-rss:{kib}kB, file-rss:18432kB, shmem-rss:0kB, UID:33 pgtables:1492kB oom_score_adj:981",
+                    4000 + memory.rem_euclid(25_000),
+                    kib * 2
+                );
+                world.event(
+                    &host,
+                    Source { component: "kernel-monitor", host: &node, warning: true },
+                    "OOMKilling",
+                    &message,
+                );
             }
             exit(world, &pod, index, Exit { code: 137, reason: "OOMKilled" });
             continue;
@@ -402,7 +432,10 @@ pub(super) fn housekeeping(world: &mut World) {
             world.change_pod(&pod, |pod, now| status::probe_fails(pod, index, now));
             let message = "Readiness probe failed: HTTP probe failed with statuscode: 503";
             world.container_event(&pod, &called, true, "Unhealthy", message);
-        } else if !ready && !tight && running_since(&pod, index).is_some_and(|since| world.now().duration_since(since) > ROUND) {
+        } else if !ready
+            && !tight
+            && running_since(&pod, index).is_some_and(|since| world.now().duration_since(since) > ROUND)
+        {
             world.change_pod(&pod, |pod, now| become_ready(pod, index, now));
         }
     }

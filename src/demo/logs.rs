@@ -13,10 +13,19 @@ use super::world::{LogLine, NoLog, World};
 const KEPT: i64 = 2000;
 
 const PATHS: [&str; 10] = [
-    "/", "/login", "/api/v1/items?page=3", "/api/v1/orders", "/admin", "/api/v1/cart", "/search?q=lamp",
-    "/assets/app.js", "/api/v1/session", "/report/monthly",
+    "/",
+    "/login",
+    "/api/v1/items?page=3",
+    "/api/v1/orders",
+    "/admin",
+    "/api/v1/cart",
+    "/search?q=lamp",
+    "/assets/app.js",
+    "/api/v1/session",
+    "/report/monthly",
 ];
-const CLIENTS: [&str; 4] = ["Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (Macintosh)", "okhttp/4.12.0", "curl/8.5.0"];
+const CLIENTS: [&str; 4] =
+    ["Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (Macintosh)", "okhttp/4.12.0", "curl/8.5.0"];
 
 /// The lines of a container up to the world's present.
 pub(super) fn lines(
@@ -64,8 +73,12 @@ pub(super) fn lines(
     let written = i64::try_from(written).unwrap_or(0);
     for number in (written - KEPT).max(0)..=written {
         let seed = hash(&[&id, &number.to_string(), &world.seed.to_string()]);
-        let jitter = SignedDuration::from_millis((seed % 900) as i64 * i64::try_from(step.as_millis()).unwrap_or(1000) / 1000);
-        let offset = SignedDuration::from_millis(i64::try_from(step.as_millis()).unwrap_or(1000).saturating_mul(number));
+        let jitter = SignedDuration::from_millis(
+            (seed % 900) as i64 * i64::try_from(step.as_millis()).unwrap_or(1000) / 1000,
+        );
+        let offset = SignedDuration::from_millis(
+            i64::try_from(step.as_millis()).unwrap_or(1000).saturating_mul(number),
+        );
         let Ok(at) = from.checked_add(offset).and_then(|at| at.checked_add(jitter)) else { continue };
         if at <= until && at >= from {
             lines.push(LogLine { at, text: line(container, seed, at) });
@@ -81,7 +94,10 @@ fn opening(container: &str, at: Timestamp) -> Vec<LogLine> {
             format!("[{}] NOTICE: fpm is running, pid 1", moment(at)),
             format!("[{}] NOTICE: ready to handle connections", moment(at)),
         ],
-        "nginx" => vec![format!("{} [notice] 1#1: start worker processes", at.to_zoned(TimeZone::UTC).strftime("%Y/%m/%d %H:%M:%S"))],
+        "nginx" => vec![format!(
+            "{} [notice] 1#1: start worker processes",
+            at.to_zoned(TimeZone::UTC).strftime("%Y/%m/%d %H:%M:%S")
+        )],
         _ => vec![format!("{container} started")],
     };
     texts.iter().map(|text| LogLine { at, text: text.clone() }).collect()
@@ -90,8 +106,14 @@ fn opening(container: &str, at: Timestamp) -> Vec<LogLine> {
 fn closing(container: &str, run: &Value, at: Timestamp) -> Option<LogLine> {
     let code = run["exitCode"].as_i64()?;
     let text = match (container, code) {
-        ("php-fpm", 137) => format!("[{}] WARNING: [pool www] child 17 exited on signal 9 (SIGKILL) after 41.3 seconds from start", moment(at)),
-        ("php-fpm", 255) => format!("[{}] ERROR: PHP Fatal error:  Uncaught PDOException: SQLSTATE[42S22]: Column not found: 1054 Unknown column 'price_cents' in 'SELECT'", moment(at)),
+        ("php-fpm", 137) => format!(
+            "[{}] WARNING: [pool www] child 17 exited on signal 9 (SIGKILL) after 41.3 seconds from start",
+            moment(at)
+        ),
+        ("php-fpm", 255) => format!(
+            "[{}] ERROR: PHP Fatal error:  Uncaught PDOException: SQLSTATE[42S22]: Column not found: 1054 Unknown column 'price_cents' in 'SELECT'",
+            moment(at)
+        ),
         (_, code) => format!("exit {code}"),
     };
     Some(LogLine { at, text })
@@ -109,7 +131,10 @@ fn line(container: &str, seed: u64, at: Timestamp) -> String {
         "php-fpm" => {
             let level = if took > 500 { "WARNING" } else { "NOTICE" };
             let child = 10 + pick(28, 8);
-            format!("[{}] {level}: [pool www] child {child} said into stderr: \"request {path} took {took} ms\"", moment(at))
+            format!(
+                "[{}] {level}: [pool www] child {child} said into stderr: \"request {path} took {took} ms\"",
+                moment(at)
+            )
         }
         "nginx" => {
             let (method, status) = match pick(24, 100) {
@@ -123,8 +148,14 @@ fn line(container: &str, seed: u64, at: Timestamp) -> String {
             let when = at.to_zoned(TimeZone::UTC).strftime("%d/%b/%Y:%H:%M:%S +0000");
             let client = CLIENTS[pick(40, CLIENTS.len() as u64) as usize];
             let bytes = 180 + pick(44, 24_000);
-            format!("{host} - - [{when}] \"{method} {path} HTTP/1.1\" {status} {bytes} \"-\" \"{client}\" {:.3}", took as f64 / 1000.0)
+            format!(
+                "{host} - - [{when}] \"{method} {path} HTTP/1.1\" {status} {bytes} \"-\" \"{client}\" {:.3}",
+                took as f64 / 1000.0
+            )
         }
-        _ => format!("{} level=info msg=\"served\" path=\"{path}\" ms={took}", at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        _ => format!(
+            "{} level=info msg=\"served\" path=\"{path}\" ms={took}",
+            at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ),
     }
 }

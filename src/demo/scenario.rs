@@ -3,6 +3,7 @@
 //! A scenario is a file in `scenarios/`; this reads it and performs its acts. `populate` builds the settled world.
 
 mod cluster;
+mod objects;
 mod tenants;
 
 use std::fmt;
@@ -120,17 +121,37 @@ struct Moment {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Act {
-    PowerOff { node: usize },
-    PowerOn { node: usize },
-    Cordon { node: usize },
-    Uncordon { node: usize },
-    Scale { tenant: usize, replicas: i64 },
+    PowerOff {
+        node: usize,
+    },
+    PowerOn {
+        node: usize,
+    },
+    Cordon {
+        node: usize,
+    },
+    Uncordon {
+        node: usize,
+    },
+    Scale {
+        tenant: usize,
+        replicas: i64,
+    },
     /// A release: this tag for the application's image.
-    Image { tenant: usize, tag: String },
+    Image {
+        tenant: usize,
+        tag: String,
+    },
     /// So many requests at once for each replica.
-    Busy { tenant: usize, requests: f64 },
+    Busy {
+        tenant: usize,
+        requests: f64,
+    },
     /// A Deployment beside the tenant's that asks for this much memory.
-    Oversized { tenant: usize, memory: String },
+    Oversized {
+        tenant: usize,
+        memory: String,
+    },
 }
 
 /// A time span as `90s`, `12m`, `1h 30m`.
@@ -142,7 +163,8 @@ impl TryFrom<String> for Span {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let span = humantime::parse_duration(&text).map_err(|error| format!("'{text}' is not a time span: {error}"))?;
+        let span = humantime::parse_duration(&text)
+            .map_err(|error| format!("'{text}' is not a time span: {error}"))?;
         SignedDuration::try_from(span).map(Self).map_err(|error| format!("'{text}' is too long: {error}"))
     }
 }
@@ -159,15 +181,14 @@ pub(super) fn populate(world: &mut World, options: &Options) {
     tenants::populate(world, options.tenants, &nodes, script.recovered.as_ref());
     cluster::system(world, &nodes);
     world.store.set_now(start);
+    cluster::report(world, &nodes);
     world.notice_all();
     world.react();
     for node in &nodes {
         let delay = world.draw_ms(0, 300_000);
         world.after(delay, Wake::Heartbeat(node.clone()));
     }
-    if world.store.list(Kind::AUTOSCALER, None).next().is_some() {
-        world.after(SignedDuration::from_millis(7_300), Wake::Autoscale);
-    }
+    world.after(SignedDuration::from_millis(7_300), Wake::Autoscale);
     world.after(SignedDuration::from_secs(10), Wake::Housekeeping);
     world.after(SignedDuration::from_mins(10), Wake::ForgetEvents);
     for moment in &script.history {
@@ -197,8 +218,7 @@ fn numbered(names: &[String], number: usize) -> String {
 /// Performs an act of the timeline.
 pub(super) fn act(world: &mut World, number: usize) {
     let Some(act) = world.timeline.get(number).cloned() else { return };
-    let nodes: Vec<String> =
-        cluster::names(world.store.list(Kind::NODE, None).count()).into_iter().collect();
+    let nodes: Vec<String> = cluster::names(world.store.list(Kind::NODE, None).count()).into_iter().collect();
     let tenant = |number: usize| {
         let spaces: Vec<String> = tenants::names(tenants::count(world));
         numbered(&spaces, number)
@@ -218,14 +238,19 @@ pub(super) fn act(world: &mut World, number: usize) {
             let tenant = tenant(number);
             world.store.update(Kind::DEPLOYMENT, &tenant, &tenant, "kubectl-set", |deployment| {
                 let containers = deployment["spec"]["template"]["spec"]["containers"].as_array_mut();
-                for container in containers.into_iter().flatten().filter(|container| container["name"] == "php-fpm") {
-                    set(container, &["image"], format!("{}:{tag}", tenants::APP_IMAGE).into());
+                for container in
+                    containers.into_iter().flatten().filter(|container| container["name"] == "php-fpm")
+                {
+                    set(container, &["image"], format!("{}:{tag}", objects::APP_IMAGE).into());
                 }
             });
         }
         Act::Busy { tenant: number, requests } => {
             let tenant = tenant(number);
-            let replicas = world.store.get(Kind::DEPLOYMENT, &tenant, &tenant).map_or(1, |d| int(&d["spec"]["replicas"]));
+            let replicas = world
+                .store
+                .get(Kind::DEPLOYMENT, &tenant, &tenant)
+                .map_or(1, |d| int(&d["spec"]["replicas"]));
             let demand = Demand { requests: requests * replicas.max(1) as f64, swing: 0.08 };
             world.usage.demand(&tenant, &tenant, demand);
         }
@@ -233,17 +258,21 @@ pub(super) fn act(world: &mut World, number: usize) {
             let tenant = tenant(number);
             let called = format!("{tenant}-export");
             let labels = json!({"app": called, "app.kubernetes.io/part-of": "saas-jobs"});
-            let mut deployment = tenants::deployment(&tenant, &called, 1, "2.4.1");
+            let mut deployment = objects::deployment(&tenant, &called, 1, "2.4.1");
             map(&mut deployment, &["metadata"]).insert("labels".to_owned(), labels.clone());
             set(&mut deployment, &["spec", "selector"], json!({"matchLabels": {"app": called}}));
             set(&mut deployment, &["spec", "template", "metadata", "labels"], labels);
-            set(&mut deployment, &["spec", "template", "spec", "containers"], json!([{
-                "name": "export", "image": format!("{}:2.4.1", tenants::APP_IMAGE),
-                "command": ["php", "bin/console", "app:export"],
-                "resources": {"requests": {"cpu": "500m", "memory": memory}, "limits": {"memory": memory}},
-                "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
-                "imagePullPolicy": "IfNotPresent",
-            }]));
+            set(
+                &mut deployment,
+                &["spec", "template", "spec", "containers"],
+                json!([{
+                    "name": "export", "image": format!("{}:2.4.1", objects::APP_IMAGE),
+                    "command": ["php", "bin/console", "app:export"],
+                    "resources": {"requests": {"cpu": "500m", "memory": memory}, "limits": {"memory": memory}},
+                    "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
+                    "imagePullPolicy": "IfNotPresent",
+                }]),
+            );
             world.store.insert_by(Kind::DEPLOYMENT, deployment, "kubectl-create");
         }
     }
@@ -278,6 +307,11 @@ mod tests {
     #[test]
     fn a_scenario_with_an_unknown_field_is_refused() {
         assert!(toml::from_str::<Script>("summary = \"x\"\nnodes = 3").is_err());
-        assert!(toml::from_str::<Script>("summary = \"x\"\n[[history]]\nwhen = \"soon\"\nact.cordon = {node = 1}").is_err());
+        assert!(
+            toml::from_str::<Script>(
+                "summary = \"x\"\n[[history]]\nwhen = \"soon\"\nact.cordon = {node = 1}"
+            )
+            .is_err()
+        );
     }
 }

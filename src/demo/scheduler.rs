@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use model::Term;
 pub(crate) use model::{Node, Pod, Taint, taints, tolerations};
 
-
 use super::labels::{Labels, Selector};
 
 /// What the scheduler knows of the cluster.
@@ -43,7 +42,10 @@ pub(crate) struct Decision {
     /// The feasible nodes with the highest score; the caller draws one of them.
     pub(crate) best: Vec<String>,
     /// Each feasible node's weighted scores by plugin; empty when only one node is feasible.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the recorded decisions are compared plugin by plugin"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the recorded decisions are compared plugin by plugin")
+    )]
     pub(crate) scores: BTreeMap<String, BTreeMap<&'static str, i64>>,
     /// Why no node can take it, in kube-scheduler's words; empty when one can.
     pub(crate) refusal: String,
@@ -106,7 +108,13 @@ impl Cluster {
     }
 
     /// A ReplicaSet or StatefulSet came, changed, or (`None`) went.
-    pub(crate) fn set_owner(&mut self, kind: &'static str, namespace: &str, name: &str, selector: Option<Selector>) {
+    pub(crate) fn set_owner(
+        &mut self,
+        kind: &'static str,
+        namespace: &str,
+        name: &str,
+        selector: Option<Selector>,
+    ) {
         let key = (kind, namespace.to_owned(), name.to_owned());
         match selector {
             Some(selector) => self.owners.insert(key, selector),
@@ -125,14 +133,15 @@ impl Cluster {
     /// Where the pod can go and where it best goes.
     pub(crate) fn decide(&self, pod: &Pod) -> Decision {
         let outcome = filter::filter(self, pod, None);
-        let refused = |refusal| Decision {
-            feasible: Vec::new(),
-            best: Vec::new(),
-            scores: BTreeMap::new(),
-            refusal,
-        };
-        let feasible: Vec<&Node> =
-            self.nodes.values().zip(&outcome).filter(|(_, failure)| failure.is_none()).map(|(node, _)| node).collect();
+        let refused =
+            |refusal| Decision { feasible: Vec::new(), best: Vec::new(), scores: BTreeMap::new(), refusal };
+        let feasible: Vec<&Node> = self
+            .nodes
+            .values()
+            .zip(&outcome)
+            .filter(|(_, failure)| failure.is_none())
+            .map(|(node, _)| node)
+            .collect();
         if self.nodes.is_empty() {
             return refused("no nodes available to schedule pods".to_owned());
         }
@@ -147,7 +156,12 @@ impl Cluster {
         let scores = score::score(self, pod, &feasible);
         let totals: Vec<i64> = names.iter().map(|name| scores[name].values().sum()).collect();
         let most = totals.iter().max().copied().unwrap_or_default();
-        let best = names.iter().zip(&totals).filter(|(_, total)| **total == most).map(|(name, _)| name.clone()).collect();
+        let best = names
+            .iter()
+            .zip(&totals)
+            .filter(|(_, total)| **total == most)
+            .map(|(name, _)| name.clone())
+            .collect();
         Decision { feasible: names, best, scores, refusal: String::new() }
     }
 
@@ -159,7 +173,10 @@ impl Cluster {
 
     fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &Placed> {
         let start = (namespace.to_owned(), String::new());
-        self.pods.range(start..).take_while(move |((other, _), _)| other == namespace).map(|(_, placed)| placed)
+        self.pods
+            .range(start..)
+            .take_while(move |((other, _), _)| other == namespace)
+            .map(|(_, placed)| placed)
     }
 
     /// Pods whose terms may concern a pod in `namespace`: those of the namespace and those that reach far.
@@ -184,7 +201,9 @@ impl Cluster {
     fn default_selector(&self, pod: &Pod) -> Selector {
         let start = (pod.namespace.clone(), String::new());
         let mut merged = Labels::new();
-        for (_, selector) in self.services.range(start..).take_while(|((namespace, _), _)| *namespace == pod.namespace) {
+        for (_, selector) in
+            self.services.range(start..).take_while(|((namespace, _), _)| *namespace == pod.namespace)
+        {
             if Selector::of(selector).matches(&pod.labels) {
                 merged.extend(selector.clone());
             }

@@ -16,6 +16,8 @@ use super::world::World;
 
 /// metrics-server's resolution.
 const WINDOW: i64 = 15;
+/// The part of its memory limit from which on a container gets into trouble.
+const TIGHT: f64 = 0.96;
 const MIB: f64 = 1_048_576.0;
 /// `pm.max_children` of every php-fpm pool here.
 const MOST_CHILDREN: f64 = 8.0;
@@ -92,7 +94,8 @@ fn load(world: &World, pod: &Value, container: &Value, since: Timestamp, share: 
     let own = noise(world, &[id, called], now, 60);
     let age = now.duration_since(since).as_secs().max(0) as f64;
     let warm = (age / 45.0).min(1.0);
-    let busy = if terminating(pod) { 0.0 } else { (share * (1.0 + 0.12 * own)).clamp(0.0, MOST_CHILDREN) * warm };
+    let busy =
+        if terminating(pod) { 0.0 } else { (share * (1.0 + 0.12 * own)).clamp(0.0, MOST_CHILDREN) * warm };
     match called {
         "php-fpm" => Load { cpu: 15.0 + 35.0 * busy, memory: (60.0 + 80.0 * busy + 4.0 * own) * MIB },
         "nginx" => Load { cpu: 3.0 + 3.0 * busy, memory: (14.0 + 1.5 * busy + own) * MIB },
@@ -105,6 +108,16 @@ fn load(world: &World, pod: &Value, container: &Value, since: Timestamp, share: 
             let memory = if memory > 0 { memory as f64 * 0.55 } else { 24.0 * MIB };
             Load { cpu: cpu * (1.0 + 0.3 * own), memory: memory * (1.0 + 0.06 * own) }
         }
+    }
+}
+
+/// No container with this share uses more.
+fn most_memory(container: &Value, share: f64) -> f64 {
+    let busy = (share * 1.12).clamp(0.0, MOST_CHILDREN);
+    match text(&container["name"]) {
+        "php-fpm" => (64.0 + 80.0 * busy) * MIB,
+        "nginx" => (15.0 + 1.5 * busy) * MIB,
+        _ => (units(&container["resources"]["requests"]["memory"]) as f64).max(48.0 * MIB),
     }
 }
 
@@ -150,15 +163,22 @@ pub(super) fn pod_cpu(world: &World, pod: &Value) -> f64 {
 pub(super) fn heavy(world: &World) -> Vec<(Object, usize, i64)> {
     let now = world.now();
     let mut found = Vec::new();
-    each(world, None, |pod, share| {
-        for (index, container, load) in loads(world, pod, share, now) {
-            let limit = units(&container["resources"]["limits"]["memory"]);
-            let ready = list(&pod["status"]["containerStatuses"]).nth(index).is_some_and(|status| status["ready"] == true);
-            if limit > 0 && (load.memory > limit as f64 * 0.96 || !ready) {
+    let look = |pod: &Object, share: f64| {
+        for (index, container) in list(&pod["spec"]["containers"]).enumerate() {
+            let limit = units(&container["resources"]["limits"]["memory"]) as f64 * TIGHT;
+            let Some(status) = list(&pod["status"]["containerStatuses"]).nth(index) else { continue };
+            let Some(since) = time(&status["state"]["running"]["startedAt"]) else { continue };
+            // Most containers cannot come near their limit with what they serve: those are not looked at closely.
+            if limit <= 0.0 || (status["ready"] == true && most_memory(container, share) < limit) {
+                continue;
+            }
+            let load = load(world, pod, container, since, share, now);
+            if load.memory > limit || status["ready"] != true {
                 found.push((pod.clone(), index, load.memory as i64));
             }
         }
-    }, now);
+    };
+    each(world, None, look, now);
     found
 }
 
@@ -172,7 +192,9 @@ fn each(world: &World, only: Option<&str>, mut visit: impl FnMut(&Object, f64), 
         }
         let shares: BTreeMap<&str, f64> = ready
             .iter()
-            .filter_map(|(app, ready)| Some((*app, requests_each(world, namespace(block.first()?), app, *ready, now))))
+            .filter_map(|(app, ready)| {
+                Some((*app, requests_each(world, namespace(block.first()?), app, *ready, now)))
+            })
             .collect();
         for pod in block.drain(..) {
             visit(pod, shares.get(app(pod)).copied().unwrap_or(0.0));
@@ -191,23 +213,29 @@ fn each(world: &World, only: Option<&str>, mut visit: impl FnMut(&Object, f64), 
 pub(super) fn pod_metrics(world: &World, only: Option<&str>) -> Vec<Value> {
     let now = sample(world);
     let mut items = Vec::new();
-    each(world, only, |pod, share| {
-        let node = text(&pod["spec"]["nodeName"]);
-        let young = time(&pod["status"]["startTime"]).is_none_or(|since| now.duration_since(since) < SignedDuration::from_secs(WINDOW));
-        if young || !world.kubelet.is_up(node) || !is_active(pod) {
-            return;
-        }
-        let containers: Vec<Value> = loads(world, pod, share, now)
+    each(
+        world,
+        only,
+        |pod, share| {
+            let node = text(&pod["spec"]["nodeName"]);
+            let young = time(&pod["status"]["startTime"])
+                .is_none_or(|since| now.duration_since(since) < SignedDuration::from_secs(WINDOW));
+            if young || !world.kubelet.is_up(node) || !is_active(pod) {
+                return;
+            }
+            let containers: Vec<Value> = loads(world, pod, share, now)
             .map(|(_, container, load)| json!({"name": container["name"], "usage": usage(world, pod, &load, now)}))
             .collect();
-        if !containers.is_empty() {
-            items.push(json!({
+            if !containers.is_empty() {
+                items.push(json!({
                 "metadata": {"name": name(pod), "namespace": namespace(pod), "creationTimestamp": stamp(now),
                              "labels": pod["metadata"]["labels"]},
                 "timestamp": stamp(now), "window": "15s", "containers": containers,
             }));
-        }
-    }, now);
+            }
+        },
+        now,
+    );
     items
 }
 
@@ -215,13 +243,20 @@ pub(super) fn pod_metrics(world: &World, only: Option<&str>) -> Vec<Value> {
 pub(super) fn node_metrics(world: &World) -> Vec<Value> {
     let now = sample(world);
     let mut sums: BTreeMap<String, Load> = BTreeMap::new();
-    each(world, None, |pod, share| {
-        let sum = sums.entry(text(&pod["spec"]["nodeName"]).to_owned()).or_insert(Load { cpu: 0.0, memory: 0.0 });
-        for (_, _, load) in loads(world, pod, share, now) {
-            sum.cpu += load.cpu;
-            sum.memory += load.memory;
-        }
-    }, now);
+    each(
+        world,
+        None,
+        |pod, share| {
+            let sum = sums
+                .entry(text(&pod["spec"]["nodeName"]).to_owned())
+                .or_insert(Load { cpu: 0.0, memory: 0.0 });
+            for (_, _, load) in loads(world, pod, share, now) {
+                sum.cpu += load.cpu;
+                sum.memory += load.memory;
+            }
+        },
+        now,
+    );
     world
         .store
         .list(Kind::NODE, None)

@@ -108,7 +108,8 @@ pub(crate) fn set_condition(object: &mut Value, mut condition: Value, now: Times
         .map(|at| &conditions[at])
         .filter(|old| old["status"] == condition["status"])
         .map(|old| old["lastTransitionTime"].clone());
-    map(&mut condition, &[]).insert("lastTransitionTime".to_owned(), kept.unwrap_or_else(|| stamp(now).into()));
+    map(&mut condition, &[])
+        .insert("lastTransitionTime".to_owned(), kept.unwrap_or_else(|| stamp(now).into()));
     match old {
         Some(at) => conditions[at] = condition,
         None => conditions.push(condition),
@@ -132,7 +133,11 @@ pub(crate) fn share(value: &Value, total: i64, round_up: bool) -> Option<i64> {
         Value::String(text) => {
             let percent: i64 = text.strip_suffix('%')?.parse().ok()?;
             let product = percent.checked_mul(total)?;
-            Some(if round_up { product.div_euclid(100) + i64::from(product.rem_euclid(100) != 0) } else { product / 100 })
+            Some(if round_up {
+                product.div_euclid(100) + i64::from(product.rem_euclid(100) != 0)
+            } else {
+                product / 100
+            })
         }
         _ => None,
     }

@@ -36,3 +36,6 @@ pub use board::{At, Board, Fits, Placement};
 pub use class::{Class, Incoming};
 pub use explain::{Preemption, Reason, Refusal};
 pub use victims::victims;
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, collections::BTreeSet};
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::{
     Hands, Rehearsal, Run, journal,
@@ -86,12 +86,16 @@ async fn dry_run(writer: &Writer, plan: &Plan) -> Vec<Check> {
         }
     }
     let writes = first.len();
-    let tries = first.into_iter().map(async |(workload, (uid, from, to))| {
-        match writer.try_scale(workload, uid, from, to).await {
-            Ok(()) => None,
-            Err(failure) => Some(format!("{workload}: {}", failure.text())),
-        }
+    let tries = first.into_iter().map(|(workload, (uid, from, to))| {
+        let dry = async move {
+            match writer.try_scale(workload, uid, from, to).await {
+                Ok(()) => None,
+                Err(failure) => Some(format!("{workload}: {}", failure.text())),
+            }
+        };
+        dry.boxed()
     });
+    let tries: Vec<_> = tries.collect();
     let refused: Vec<_> =
         stream::iter(tries).buffered(AT_ONCE).filter_map(std::future::ready).collect().await;
     if refused.is_empty() {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use wheelhouse::demo::kind::{KINDS, Kind};
 use wheelhouse::demo::store::DeleteOptions;
-use wheelhouse::demo::{NoLog, Options, Scenario, World};
+use wheelhouse::demo::{self, NoLog, Options, Scenario, World};
 
 const EPOCH: &str = "2026-03-01T03:00:00Z";
 
@@ -16,7 +16,7 @@ fn options(scenario: Scenario) -> Options {
 }
 
 fn build(scenario: Scenario) -> World {
-    World::build(&options(scenario), EPOCH.parse().unwrap())
+    World::build(&options(scenario), EPOCH.parse().expect("a time"))
 }
 
 fn seconds(world: &mut World, seconds: u64) {
@@ -39,11 +39,11 @@ fn everything(world: &World) -> String {
 }
 
 fn deployment(world: &World, tenant: &str) -> Value {
-    Value::clone(world.store.get(Kind::DEPLOYMENT, tenant, tenant).unwrap())
+    Value::clone(world.store.get(Kind::DEPLOYMENT, tenant, tenant).expect("the tenant's Deployment"))
 }
 
 fn change(world: &mut World, kind: &'static Kind, space: &str, name: &str, change: impl FnOnce(&mut Value)) {
-    world.store.update(kind, space, name, "test", change).unwrap();
+    world.store.update(kind, space, name, "test", change).expect("the object to change");
     world.react();
 }
 
@@ -124,7 +124,10 @@ fn the_wall_clock_changes_nothing_but_times() {
     let world = |epoch: &str| World::build(&options(Scenario::Calm), epoch.parse().unwrap());
     let names = |world: &World| -> Vec<String> {
         let pods = world.store.list(Kind::POD, None);
-        pods.map(|pod| format!("{} {} {}", pod["metadata"]["name"], pod["metadata"]["uid"], pod["spec"]["nodeName"])).collect()
+        pods.map(|pod| {
+            format!("{} {} {}", pod["metadata"]["name"], pod["metadata"]["uid"], pod["spec"]["nodeName"])
+        })
+        .collect()
     };
     let usage = |world: &World| -> Vec<Value> {
         world.pod_metrics(None).iter().map(|item| item["containers"].clone()).collect()
@@ -168,7 +171,9 @@ fn scaling_goes_up_and_down_and_says_so() {
     assert_eq!(object["status"]["observedGeneration"], object["metadata"]["generation"]);
     assert_eq!(object["status"]["unavailableReplicas"], 2);
     let new: Vec<&Value> = all.iter().filter(|pod| !is_ready(pod)).collect();
-    assert!(new.iter().all(|pod| text(pod, "/status/phase") == "Pending" && pod["spec"]["nodeName"].is_string()));
+    assert!(
+        new.iter().all(|pod| text(pod, "/status/phase") == "Pending" && pod["spec"]["nodeName"].is_string())
+    );
     seconds(&mut world, 30);
     assert_eq!(ready(&world, &tenant), 4);
     assert_eq!(deployment(&world, &tenant)["status"]["availableReplicas"], 4);
@@ -199,8 +204,11 @@ fn a_deletion_cost_decides_the_victim() {
         pod["metadata"]["annotations"] = json!({"controller.kubernetes.io/pod-deletion-cost": "-100"});
     });
     scale(&mut world, &tenant, 2);
-    let left: Vec<String> =
-        pods(&world, &tenant).iter().filter(|pod| is_ready(pod)).map(|pod| text(pod, "/metadata/name").to_owned()).collect();
+    let left: Vec<String> = pods(&world, &tenant)
+        .iter()
+        .filter(|pod| is_ready(pod))
+        .map(|pod| text(pod, "/metadata/name").to_owned())
+        .collect();
     assert_eq!(left.len(), 2);
     assert!(!left.contains(&victim));
 }
@@ -237,11 +245,18 @@ fn a_dead_node_loses_its_pods_after_its_grace_and_gets_nothing_back() {
     seconds(&mut world, 60);
     assert_eq!(by_node(&world)["worker-2"], 0, "evicted after 300 s");
     for object in world.store.list(Kind::DEPLOYMENT, None) {
-        assert_eq!(object["status"]["availableReplicas"], object["spec"]["replicas"], "{}", object["metadata"]["name"]);
+        assert_eq!(
+            object["status"]["availableReplicas"], object["spec"]["replicas"],
+            "{}",
+            object["metadata"]["name"]
+        );
     }
     let stuck = |world: &World| {
         let pods = world.store.list(Kind::POD, None);
-        pods.filter(|pod| pod["spec"]["nodeName"] == "worker-2" && !pod["metadata"]["deletionTimestamp"].is_null()).count()
+        pods.filter(|pod| {
+            pod["spec"]["nodeName"] == "worker-2" && !pod["metadata"]["deletionTimestamp"].is_null()
+        })
+        .count()
     };
     assert!(stuck(&world) >= before, "no kubelet confirms their end");
     power(&mut world, "on");
@@ -250,7 +265,9 @@ fn a_dead_node_loses_its_pods_after_its_grace_and_gets_nothing_back() {
     assert_eq!((by_node(&world)["worker-2"], stuck(&world)), (0, 0), "nothing moves back");
     let node = world.store.get(Kind::NODE, "", "worker-2").unwrap();
     assert!(node["spec"]["taints"].is_null());
-    assert!(reasons(&world, "default").is_superset(&["NodeNotReady".to_owned(), "NodeReady".to_owned()].into()));
+    assert!(
+        reasons(&world, "default").is_superset(&["NodeNotReady".to_owned(), "NodeReady".to_owned()].into())
+    );
 }
 
 #[test]
@@ -285,9 +302,12 @@ fn a_cordoned_node_is_tainted_and_left_alone() {
     }
     let node = world.store.get(Kind::NODE, "", &nodes[1]).unwrap();
     assert_eq!(node["spec"]["taints"][0]["key"], "node.kubernetes.io/unschedulable");
-    let old: Vec<String> = pods(&world, &tenant).iter().map(|pod| text(pod, "/metadata/name").to_owned()).collect();
+    let old: Vec<String> =
+        pods(&world, &tenant).iter().map(|pod| text(pod, "/metadata/name").to_owned()).collect();
     scale(&mut world, &tenant, 4);
-    for pod in pods(&world, &tenant).iter().filter(|pod| !old.contains(&text(pod, "/metadata/name").to_owned())) {
+    for pod in
+        pods(&world, &tenant).iter().filter(|pod| !old.contains(&text(pod, "/metadata/name").to_owned()))
+    {
         assert_eq!(text(pod, "/spec/nodeName"), nodes[0], "the only node that takes pods");
     }
     change(&mut world, Kind::NODE, "", &nodes[1], |node| node["spec"]["unschedulable"] = false.into());
@@ -296,7 +316,8 @@ fn a_cordoned_node_is_tainted_and_left_alone() {
 
 fn release(world: &mut World, tenant: &str, tag: &str) {
     change(world, Kind::DEPLOYMENT, tenant, tenant, |object| {
-        object["spec"]["template"]["spec"]["containers"][1]["image"] = format!("registry.example/app:{tag}").into();
+        object["spec"]["template"]["spec"]["containers"][1]["image"] =
+            format!("registry.example/app:{tag}").into();
     });
 }
 
@@ -310,19 +331,29 @@ fn a_release_rolls_without_losing_a_pod_and_can_be_taken_back() {
     release(&mut world, &tenant, "2.5.0");
     for _ in 0..120 {
         assert!(ready(&world, &tenant) >= 3, "25 % of 3 rounds down to none that may be missing");
-        assert!(pods(&world, &tenant).iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).count() <= 4);
+        assert!(
+            pods(&world, &tenant).iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).count()
+                <= 4
+        );
         seconds(&mut world, 1);
     }
     assert_eq!(sets(&world), count + 1);
-    assert!(pods(&world, &tenant).iter().all(|pod| text(pod, "/spec/containers/1/image").ends_with(":2.5.0")));
+    assert!(
+        pods(&world, &tenant).iter().all(|pod| text(pod, "/spec/containers/1/image").ends_with(":2.5.0"))
+    );
     let object = deployment(&world, &tenant);
     assert_eq!(object["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "3");
     assert_eq!(condition(&object, "Progressing")["reason"], "NewReplicaSetAvailable");
     assert_eq!(object["status"]["updatedReplicas"], 3);
-    change(&mut world, Kind::DEPLOYMENT, &tenant, &tenant, |object| object["spec"]["template"] = first["spec"]["template"].clone());
+    change(&mut world, Kind::DEPLOYMENT, &tenant, &tenant, |object| {
+        object["spec"]["template"] = first["spec"]["template"].clone()
+    });
     seconds(&mut world, 120);
     assert_eq!(sets(&world), count + 1, "the old ReplicaSet is used again");
-    assert_eq!(deployment(&world, &tenant)["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "4");
+    assert_eq!(
+        deployment(&world, &tenant)["metadata"]["annotations"]["deployment.kubernetes.io/revision"],
+        "4"
+    );
     assert_eq!(ready(&world, &tenant), 3);
 }
 
@@ -354,7 +385,9 @@ fn recreate_stops_the_old_pods_first_and_a_paused_deployment_waits() {
     change(&mut world, Kind::DEPLOYMENT, &tenant, &tenant, |object| object["spec"]["paused"] = true.into());
     release(&mut world, &tenant, "2.6.0");
     seconds(&mut world, 60);
-    assert!(pods(&world, &tenant).iter().all(|pod| !text(pod, "/spec/containers/1/image").ends_with(":2.6.0")));
+    assert!(
+        pods(&world, &tenant).iter().all(|pod| !text(pod, "/spec/containers/1/image").ends_with(":2.6.0"))
+    );
     scale(&mut world, &tenant, 4);
     seconds(&mut world, 60);
     assert_eq!(ready(&world, &tenant), 4, "a paused deployment still scales");
@@ -378,7 +411,8 @@ fn recreate_stops_the_old_pods_first_and_a_paused_deployment_waits() {
 #[test]
 fn the_autoscaler_takes_a_manual_scale_back_at_its_next_sync() {
     let mut world = build(Scenario::Calm);
-    let autoscaler = world.store.list(Kind::AUTOSCALER, None).next().expect("twelve tenants have one").clone();
+    let autoscaler =
+        world.store.list(Kind::AUTOSCALER, None).next().expect("twelve tenants have one").clone();
     let tenant = text(&autoscaler, "/metadata/name").to_owned();
     let before = deployment(&world, &tenant)["spec"]["replicas"].clone();
     scale(&mut world, &tenant, 1);
@@ -398,7 +432,8 @@ fn the_autoscaler_takes_a_manual_scale_back_at_its_next_sync() {
 fn a_budget_counts_healthy_pods_and_granted_evictions() {
     let mut world = build(Scenario::Calm);
     let tenant = "acme";
-    let budget = |world: &World| world.store.get(Kind::DISRUPTION_BUDGET, tenant, tenant).unwrap()["status"].clone();
+    let budget =
+        |world: &World| world.store.get(Kind::DISRUPTION_BUDGET, tenant, tenant).unwrap()["status"].clone();
     let count = pods(&world, tenant).len() as i64;
     let status = budget(&world);
     assert_eq!(status["expectedPods"], count);
@@ -407,13 +442,18 @@ fn a_budget_counts_healthy_pods_and_granted_evictions() {
     assert_eq!(status["conditions"][0]["reason"], "SufficientPods");
     // What the eviction API writes before it deletes; here the deletion does not follow.
     let pod = text(&pods(&world, tenant)[0], "/metadata/name").to_owned();
-    let since = text(&json!(jiff::fmt::strtime::format("%Y-%m-%dT%H:%M:%SZ", world.now()).unwrap()), "").to_owned();
+    let since =
+        text(&json!(jiff::fmt::strtime::format("%Y-%m-%dT%H:%M:%SZ", world.now()).unwrap()), "").to_owned();
     world.store.update_status(Kind::DISRUPTION_BUDGET, tenant, tenant, "test", |budget| {
         budget["status"]["disruptionsAllowed"] = (count - 2).into();
         budget["status"]["disruptedPods"] = json!({pod.clone(): since});
     });
     world.react();
-    assert_eq!(budget(&world)["disruptionsAllowed"], count - 2, "the grant counts although the pod still runs");
+    assert_eq!(
+        budget(&world)["disruptionsAllowed"],
+        count - 2,
+        "the grant counts although the pod still runs"
+    );
     assert_eq!(budget(&world)["currentHealthy"], count - 1);
     seconds(&mut world, 130);
     assert_eq!(budget(&world)["disruptionsAllowed"], count - 1, "for two minutes");
@@ -456,8 +496,10 @@ fn the_scenarios_look_as_they_say() {
     assert_eq!(by_node(&world)["worker-3"], 0, "it came back empty");
     let doubled = world.store.list(Kind::DEPLOYMENT, None).filter(|object| {
         let space = text(object, "/metadata/namespace");
-        let nodes: Vec<String> = pods(&world, space).iter().map(|pod| text(pod, "/spec/nodeName").to_owned()).collect();
-        object["metadata"]["labels"]["tenant"].is_string() && nodes.iter().collect::<BTreeSet<_>>().len() < nodes.len()
+        let nodes: Vec<String> =
+            pods(&world, space).iter().map(|pod| text(pod, "/spec/nodeName").to_owned()).collect();
+        object["metadata"]["labels"]["tenant"].is_string()
+            && nodes.iter().collect::<BTreeSet<_>>().len() < nodes.len()
     });
     assert!(doubled.count() >= 3);
     let node = world.store.get(Kind::NODE, "", "worker-3").unwrap();
@@ -469,8 +511,7 @@ fn the_scenarios_look_as_they_say() {
     assert_eq!(
         message,
         "0/5 nodes are available: 1 node(s) were unschedulable, 4 Insufficient memory. no new claims to deallocate, \
-         preemption: 0/5 nodes are available: 1 Preemption is not helpful for scheduling, 4 No preemption victims found \
-         for incoming pod."
+         preemption: 0/5 nodes are available: 5 Preemption is not helpful for scheduling."
     );
     assert!(reasons(&world, "initech").contains("FailedScheduling"));
     let full = world.node_metrics().into_iter().find(|item| item["metadata"]["name"] == "worker-4").unwrap();
@@ -492,7 +533,12 @@ fn deleting_takes_what_is_owned_and_a_namespace_empties() {
     seconds(&mut world, 40);
     assert_eq!(pods(&world, "acme").len(), 0);
 
-    world.store.delete(Kind::DEPLOYMENT, "globex", "globex", &DeleteOptions { foreground: true, ..Default::default() });
+    world.store.delete(
+        Kind::DEPLOYMENT,
+        "globex",
+        "globex",
+        &DeleteOptions { foreground: true, ..Default::default() },
+    );
     world.react();
     assert!(world.store.get(Kind::DEPLOYMENT, "globex", "globex").is_some(), "it waits for its pods");
     seconds(&mut world, 40);
@@ -500,7 +546,12 @@ fn deleting_takes_what_is_owned_and_a_namespace_empties() {
     assert_eq!(pods(&world, "globex").len(), 0);
 
     let count = ready(&world, "hooli");
-    world.store.delete(Kind::DEPLOYMENT, "hooli", "hooli", &DeleteOptions { orphan: true, ..Default::default() });
+    world.store.delete(
+        Kind::DEPLOYMENT,
+        "hooli",
+        "hooli",
+        &DeleteOptions { orphan: true, ..Default::default() },
+    );
     world.react();
     seconds(&mut world, 40);
     assert!(world.store.get(Kind::DEPLOYMENT, "hooli", "hooli").is_none());
@@ -543,7 +594,8 @@ fn stateful_sets_jobs_and_daemon_sets_run() {
     assert_eq!(of(&world, "db-"), ["db-0"], "the highest ordinals go");
     assert_eq!(world.store.get(Kind::STATEFUL_SET, "acme", "db").unwrap()["status"]["readyReplicas"], 1);
 
-    for (name, command) in [("migrate", json!(["php", "migrate"])), ("wrong", json!(["sh", "-c", "exit 1"]))] {
+    for (name, command) in [("migrate", json!(["php", "migrate"])), ("wrong", json!(["sh", "-c", "exit 1"]))]
+    {
         world.store.insert(
             Kind::JOB,
             json!({"metadata": {"name": name, "namespace": "acme"},
@@ -628,7 +680,12 @@ fn odd_objects_hurt_nobody() {
             world.react();
             seconds(&mut world, 40);
             let space = if kind.namespaced { "acme" } else { "" };
-            world.store.delete(kind, space, "odd", &DeleteOptions { grace_seconds: Some(0), ..Default::default() });
+            world.store.delete(
+                kind,
+                space,
+                "odd",
+                &DeleteOptions { grace_seconds: Some(0), ..Default::default() },
+            );
             world.react();
             world.store.remove(kind, space, "odd");
             world.react();
@@ -642,10 +699,34 @@ fn odd_objects_hurt_nobody() {
 fn a_large_world_is_built_and_reacts() {
     let options = Options { tenants: 300, nodes: 20, ..options(Scenario::Calm) };
     let mut world = World::build(&options, Timestamp::UNIX_EPOCH);
-    assert_eq!(world.store.list(Kind::NAMESPACE, None).filter(|space| space["metadata"]["labels"]["tenant"].is_string()).count(), 300);
+    assert_eq!(
+        world
+            .store
+            .list(Kind::NAMESPACE, None)
+            .filter(|space| space["metadata"]["labels"]["tenant"].is_string())
+            .count(),
+        300
+    );
     let pending = world.store.list(Kind::POD, None).filter(|pod| pod["spec"]["nodeName"].is_null()).count();
     assert_eq!(pending, 0);
     scale(&mut world, "tenant-0299", 5);
     seconds(&mut world, 30);
     assert_eq!(ready(&world, "tenant-0299"), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_runs_at_its_speed_or_stands_still() {
+    let epoch: Timestamp = EPOCH.parse().unwrap();
+    let cluster = demo::start(Options { epoch: Some(epoch), ..options(Scenario::Calm) }).await.unwrap();
+    cluster.step(Duration::from_secs(60));
+    assert_eq!(cluster.with_world(|world| world.now()), epoch + Duration::from_secs(60));
+    assert!(cluster.kubeconfig().contains(&cluster.url()));
+    drop(cluster);
+    let fast = Options { epoch: Some(epoch), speed: 1000.0, ..options(Scenario::Calm) };
+    let cluster = demo::start(fast).await.unwrap();
+    while cluster.with_world(|world| world.now()) < epoch + Duration::from_secs(60) {
+        tokio::task::yield_now().await;
+    }
+    let wrong = demo::start(Options { speed: -1.0, ..options(Scenario::Calm) }).await;
+    assert!(wrong.err().unwrap().to_string().contains("-1"));
 }

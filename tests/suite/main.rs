@@ -1,9 +1,17 @@
 //! One test binary for everything that needs more than one room: linking is what costs.
 
+mod cli;
 mod crash;
+mod demo_api;
+mod demo_world;
+mod kubectl;
 mod live;
 mod planning;
+mod program;
+mod rights;
 mod rooms;
 mod runs;
 mod scheduler;
+mod screens;
 mod session;
+mod world;

@@ -1,5 +1,7 @@
 //! Plans: each check, the properties that hold for every cluster, and the text an operator reads.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot read fails the test")]
+
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,6 +1,8 @@
 //! The scheduler model against what a real kube-scheduler did, and the scale-down order against a real ReplicaSet
 //! controller: `tests/captures/scheduler`, or the folder named by `WHEELHOUSE_SCHEDULER_CAPTURES`.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot read fails the test")]
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,

@@ -24,6 +24,8 @@ pub(crate) struct Watch {
     initial: Option<bool>,
     revision: u64,
     headed: bool,
+    /// The revision of the last bookmark.
+    marked: u64,
     /// Seconds after which the server ends it.
     pub(crate) timeout: Option<u64>,
 }
@@ -80,6 +82,7 @@ pub(super) fn start(world: &World, request: &Request, resource: &Resource) -> Re
         initial,
         revision,
         headed: false,
+        marked: 0,
         timeout: request.param("timeoutSeconds").parse().ok().filter(|t| *t > 0),
     })
 }
@@ -125,10 +128,10 @@ impl Watch {
         Polled { bytes, end: false }
     }
 
-    /// A bookmark at the revision reached, when bookmarks are wanted.
+    /// A bookmark at the revision reached, when bookmarks are wanted and it says something new.
     pub(crate) fn mark(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        if self.bookmarks {
+        if self.bookmarks && self.marked != self.revision {
             self.bookmark(false, &mut bytes);
         }
         bytes
@@ -166,7 +169,8 @@ impl Watch {
         }
     }
 
-    fn bookmark(&self, end_of_initial: bool, bytes: &mut Vec<u8>) {
+    fn bookmark(&mut self, end_of_initial: bool, bytes: &mut Vec<u8>) {
+        self.marked = self.revision;
         let mut metadata = json!({"resourceVersion": self.revision.to_string()});
         if end_of_initial {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});

@@ -37,7 +37,9 @@ fn sync(world: &mut World, autoscaler: &Value) {
     let (space, called) = (namespace(autoscaler), name(autoscaler));
     let spec = &autoscaler["spec"];
     let target = &spec["scaleTargetRef"];
-    let Some(kind) = Kind::of(text(&target["apiVersion"]), text(&target["kind"])).filter(|kind| kind.has("scale")) else {
+    let Some(kind) =
+        Kind::of(text(&target["apiVersion"]), text(&target["kind"])).filter(|kind| kind.has("scale"))
+    else {
         return;
     };
     let now = world.now();
@@ -75,9 +77,11 @@ fn sync(world: &mut World, autoscaler: &Value) {
             recommended
         };
         if stable > most {
-            limited = Some(("TooManyReplicas", "the desired replica count is more than the maximum replica count"));
+            limited =
+                Some(("TooManyReplicas", "the desired replica count is more than the maximum replica count"));
         } else if stable < least {
-            limited = Some(("TooFewReplicas", "the desired replica count is less than the minimum replica count"));
+            limited =
+                Some(("TooFewReplicas", "the desired replica count is less than the minimum replica count"));
         }
         stable.clamp(least, most)
     };
@@ -137,7 +141,11 @@ fn put(autoscaler: &mut Value, kind: &str, status: &str, reason: &str, message: 
     let same = condition(autoscaler, kind)
         .is_some_and(|old| old["status"] == status && old["reason"] == reason && old["message"] == message);
     if !same {
-        set_condition(autoscaler, json!({"type": kind, "status": status, "reason": reason, "message": message}), now);
+        set_condition(
+            autoscaler,
+            json!({"type": kind, "status": status, "reason": reason, "message": message}),
+            now,
+        );
     }
 }
 
@@ -152,7 +160,9 @@ fn recommend(world: &World, autoscaler: &Value, scaled: &Value, current: i64) ->
     let pods: Vec<&Object> = world
         .store
         .list(Kind::POD, Some(namespace(scaled)))
-        .filter(|pod| is_active(pod) && is_ready(pod) && selector.matches(&strings(&pod["metadata"]["labels"])))
+        .filter(|pod| {
+            is_active(pod) && is_ready(pod) && selector.matches(&strings(&pod["metadata"]["labels"]))
+        })
         .collect();
     let requested: i64 = pods
         .iter()
@@ -175,7 +185,11 @@ fn recommend(world: &World, autoscaler: &Value, scaled: &Value, current: i64) ->
     } else {
         let wanted = (ready * ratio).ceil() as i64;
         // Pods that are not ready count as idle upwards and as fully used downwards: they damp, never reverse.
-        if ratio > 1.0 { wanted.max(current.min(pods.len() as i64 + missing.max(0))) } else { wanted + missing.max(0) }
+        if ratio > 1.0 {
+            wanted.max(current.min(pods.len() as i64 + missing.max(0)))
+        } else {
+            wanted + missing.max(0)
+        }
     };
     (recommended, metric)
 }

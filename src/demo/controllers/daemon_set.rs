@@ -45,9 +45,11 @@ pub(crate) fn daemon_set(world: &mut World, space: &str, called: &str) {
         "desiredNumberScheduled": suits.len(), "numberReady": ready,
         "observedGeneration": owner["metadata"]["generation"],
     });
-    for (field, count) in
-        [("updatedNumberScheduled", updated), ("numberAvailable", ready), ("numberUnavailable", suits.len().saturating_sub(ready))]
-    {
+    for (field, count) in [
+        ("updatedNumberScheduled", updated),
+        ("numberAvailable", ready),
+        ("numberUnavailable", suits.len().saturating_sub(ready)),
+    ] {
         if count > 0 {
             status[field] = count.into();
         }
@@ -71,7 +73,8 @@ pub(crate) fn daemon_pod(owner: &Value, revision: &str, node: &str) -> Value {
         &["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"],
         json!({"nodeSelectorTerms": [{"matchFields": [field]}]}),
     );
-    let mut tolerations = owner["spec"]["template"]["spec"]["tolerations"].as_array().cloned().unwrap_or_default();
+    let mut tolerations =
+        owner["spec"]["template"]["spec"]["tolerations"].as_array().cloned().unwrap_or_default();
     for (key, effect) in TOLERATED {
         tolerations.push(json!({"key": key, "operator": "Exists", "effect": effect}));
     }
@@ -84,7 +87,9 @@ fn suitable(world: &World, owner: &Value, revision: &str) -> BTreeSet<String> {
         .store
         .list(Kind::NODE, None)
         .map(|node| name(node).to_owned())
-        .filter(|node| world.scheduler.belongs(&scheduler::Pod::read(&daemon_pod(owner, revision, node)), node))
+        .filter(|node| {
+            world.scheduler.belongs(&scheduler::Pod::read(&daemon_pod(owner, revision, node)), node)
+        })
         .collect()
 }
 

@@ -1,18 +1,21 @@
 //! The Deployment controller: ReplicaSets by template, rolling updates, scaling, status and conditions.
 
+mod status;
+
 use std::cmp::Reverse;
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+pub(crate) use status::settled_status;
+use status::{counts, is_complete, progress, status};
 
 use super::MANAGER;
 use crate::demo::kind::Kind;
 use crate::demo::labels::{Selector, strings};
-use crate::demo::store::{DeleteOptions, Object, stamp};
+use crate::demo::store::{DeleteOptions, Object};
 use crate::demo::value::{
-    condition, controller, hash, int, list, map, name, namespace, reference, safe, set, share, terminating, text, time, uid,
+    controller, hash, int, map, name, namespace, reference, safe, set, share, terminating, text, uid,
 };
-use crate::demo::world::{Source, Wake, Work, World};
+use crate::demo::world::{Source, World};
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
@@ -20,8 +23,13 @@ const MOST: &str = "deployment.kubernetes.io/max-replicas";
 const HASH: &str = "pod-template-hash";
 
 /// Annotations of a Deployment that its ReplicaSets do not get.
-const OWN: [&str; 5] =
-    ["kubectl.kubernetes.io/last-applied-configuration", REVISION, DESIRED, MOST, "deployment.kubernetes.io/revision-history"];
+const OWN: [&str; 5] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    REVISION,
+    DESIRED,
+    MOST,
+    "deployment.kubernetes.io/revision-history",
+];
 
 /// One pass of the controller.
 pub(crate) fn deployment(world: &mut World, space: &str, called: &str) {
@@ -142,7 +150,8 @@ pub(crate) fn new_replica_set(deployment: &Value, revision: i64, size: i64) -> V
 }
 
 fn annotations(deployment: &Value, revision: i64) -> Value {
-    let mut all: Map<String, Value> = deployment["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+    let mut all: Map<String, Value> =
+        deployment["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
     all.retain(|key, _| !OWN.contains(&key.as_str()));
     let (surge, _) = bounds(deployment);
     all.insert(DESIRED.to_owned(), replicas(deployment).to_string().into());
@@ -167,9 +176,12 @@ fn ensure_newest(world: &mut World, deployment: &Value, create: bool) -> Option<
             let revision = revision(&found).max(highest + 1);
             let wanted = annotations(deployment, revision);
             let set = world.store.update(Kind::REPLICA_SET, space, name(&found), MANAGER, |set| {
-                let (desired, most) =
-                    (set["metadata"]["annotations"][DESIRED].clone(), set["metadata"]["annotations"][MOST].clone());
-                map(set, &["metadata", "annotations"]).extend(wanted.as_object().cloned().unwrap_or_default());
+                let (desired, most) = (
+                    set["metadata"]["annotations"][DESIRED].clone(),
+                    set["metadata"]["annotations"][MOST].clone(),
+                );
+                map(set, &["metadata", "annotations"])
+                    .extend(wanted.as_object().cloned().unwrap_or_default());
                 // Those two are the mark of the last scaling: only scaling moves them.
                 for (key, value) in [(DESIRED, desired), (MOST, most)] {
                     if !value.is_null() {
@@ -189,11 +201,14 @@ fn ensure_newest(world: &mut World, deployment: &Value, create: bool) -> Option<
             if world.store.get(Kind::REPLICA_SET, space, name(&set)).is_some() {
                 // Somebody else's ReplicaSet has the name: the real controller counts the collision into the hash.
                 let suffix = safe(&(hash(&[name(&set), uid(deployment)]) as u32).to_string());
-                for path in [["metadata", "labels"], ["spec", "selector"]] {
-                    let at = if path[1] == "selector" { map(&mut set, &["spec", "selector", "matchLabels"]) } else { map(&mut set, &path) };
-                    at.insert(HASH.to_owned(), suffix.clone().into());
+                let places: [&[&str]; 3] = [
+                    &["metadata", "labels"],
+                    &["spec", "selector", "matchLabels"],
+                    &["spec", "template", "metadata", "labels"],
+                ];
+                for place in places {
+                    map(&mut set, place).insert(HASH.to_owned(), suffix.clone().into());
                 }
-                map(&mut set, &["spec", "template", "metadata", "labels"]).insert(HASH.to_owned(), suffix.clone().into());
                 crate::demo::value::set(&mut set, &["metadata", "name"], format!("{called}-{suffix}").into());
             }
             let set = world.store.insert(Kind::REPLICA_SET, set);
@@ -245,7 +260,6 @@ fn is_scaling(world: &World, deployment: &Value) -> bool {
 
 /// Scaling without rolling: the only active ReplicaSet takes all; in the middle of a rollout each its share.
 fn scale(world: &mut World, deployment: &Value) {
-    let paused = deployment["spec"]["paused"] == true;
     let newest = ensure_newest(world, deployment, false);
     let all = sets(world, deployment);
     let wanted = replicas(deployment);
@@ -280,9 +294,14 @@ fn scale(world: &mut World, deployment: &Value) {
     let to_add = allowed - total;
     let mut ordered: Vec<&Object> = active.clone();
     if to_add > 0 {
-        ordered.sort_by(|one, two| (Reverse(spec_replicas(one)), Reverse(age(one))).cmp(&(Reverse(spec_replicas(two)), Reverse(age(two)))));
+        ordered.sort_by(|one, two| {
+            (Reverse(spec_replicas(one)), Reverse(age(one)))
+                .cmp(&(Reverse(spec_replicas(two)), Reverse(age(two))))
+        });
     } else {
-        ordered.sort_by(|one, two| (Reverse(spec_replicas(one)), age(one)).cmp(&(Reverse(spec_replicas(two)), age(two))));
+        ordered.sort_by(|one, two| {
+            (Reverse(spec_replicas(one)), age(one)).cmp(&(Reverse(spec_replicas(two)), age(two)))
+        });
     }
     let mut added = 0;
     let mut sizes: Vec<i64> = Vec::new();
@@ -298,7 +317,6 @@ fn scale(world: &mut World, deployment: &Value) {
     for (set, size) in sized {
         resize(world, deployment, &set, size);
     }
-    let _ = paused;
 }
 
 /// `GetReplicaSetFraction`: the ReplicaSet's share of what is added or taken.
@@ -403,169 +421,5 @@ fn clean_history(world: &mut World, space: &str, called: &str) {
         if idle {
             world.store.delete(Kind::REPLICA_SET, space, name(set), &DeleteOptions::default());
         }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Counts {
-    total: i64,
-    updated: i64,
-    ready: i64,
-    available: i64,
-    terminating: i64,
-}
-
-fn counts(deployment: &Value, all: &[Object]) -> Counts {
-    let sum = |field: &str| all.iter().map(|set| int(&set["status"][field])).sum();
-    Counts {
-        total: sum("replicas"),
-        updated: newest(deployment, all).map_or(0, |set| int(&set["status"]["replicas"])),
-        ready: sum("readyReplicas"),
-        available: sum("availableReplicas"),
-        terminating: sum("terminatingReplicas"),
-    }
-}
-
-fn is_complete(deployment: &Value, counts: &Counts) -> bool {
-    let wanted = replicas(deployment);
-    counts.updated == wanted && counts.total == wanted && counts.available == wanted
-}
-
-fn status(world: &mut World, space: &str, called: &str) {
-    let Some(object) = world.store.get(Kind::DEPLOYMENT, space, called).cloned() else { return };
-    let all = sets(world, &object);
-    let counts = counts(&object, &all);
-    let before = &object["status"];
-    let (_, unavailable) = bounds(&object);
-    let now = world.now();
-    let newest = newest(&object, &all).map(|set| name(set).to_owned());
-    let progressing = condition(&object, "Progressing").cloned();
-    let reason = progressing.as_ref().map_or("", |condition| text(&condition["reason"])).to_owned();
-    let settled = counts.total == counts.updated && reason == "NewReplicaSetAvailable";
-    let deadline = object["spec"]["progressDeadlineSeconds"].as_i64().filter(|seconds| *seconds < i64::from(i32::MAX));
-    let subject = match &newest {
-        Some(set) => format!("ReplicaSet \"{set}\""),
-        None => format!("Deployment \"{called}\""),
-    };
-    let mut next = None;
-    if deadline.is_some() && !settled && !terminating(&object) {
-        let moved = counts.updated > int(&before["updatedReplicas"])
-            || counts.total - counts.updated < int(&before["replicas"]) - int(&before["updatedReplicas"])
-            || counts.ready > int(&before["readyReplicas"])
-            || counts.available > int(&before["availableReplicas"]);
-        if is_complete(&object, &counts) {
-            next = Some(("True", "NewReplicaSetAvailable", format!("{subject} has successfully progressed.")));
-        } else if moved {
-            next = Some(("True", "ReplicaSetUpdated", format!("{subject} is progressing.")));
-        } else if let (Some(condition), Some(deadline)) = (&progressing, deadline)
-            && object["spec"]["paused"] != true
-        {
-            let since = time(&condition["lastUpdateTime"]).unwrap_or(now);
-            let late = since.checked_add(SignedDuration::from_secs(deadline.max(0))).unwrap_or(Timestamp::MAX);
-            let unchanging = matches!(reason.as_str(), "ProgressDeadlineExceeded" | "NewReplicaSetAvailable");
-            if reason != "NewReplicaSetAvailable" && (reason == "ProgressDeadlineExceeded" || late <= now) {
-                next = Some(("False", "ProgressDeadlineExceeded", format!("{subject} has timed out progressing.")));
-            } else if !unchanging {
-                world.at(late, Wake::Work(Work::Deployment(space.to_owned(), called.to_owned())));
-            }
-        }
-    }
-    if let Some((status, reason, message)) = &next {
-        progress(world, &object, status, reason, message);
-    }
-    let enough = counts.available >= replicas(&object) - unavailable;
-    let available = if enough {
-        ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
-    } else {
-        ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
-    };
-    world.store.update_status(Kind::DEPLOYMENT, space, called, MANAGER, |object| {
-        put_condition(object, "Available", available.0, available.1, available.2, now);
-        let conditions = object["status"]["conditions"].clone();
-        let collisions = object["status"]["collisionCount"].clone();
-        object["status"] = status_of(&object["metadata"]["generation"], &counts, conditions);
-        if !collisions.is_null() {
-            object["status"]["collisionCount"] = collisions;
-        }
-    });
-    // A deadline that begins now has to be looked at when it ends.
-    if matches!(&next, Some((_, "ReplicaSetUpdated", _)))
-        && let Some(deadline) = deadline
-    {
-        world.after(SignedDuration::from_secs(deadline.max(0)), Wake::Work(Work::Deployment(space.to_owned(), called.to_owned())));
-    }
-}
-
-fn status_of(generation: &Value, counts: &Counts, conditions: Value) -> Value {
-    let mut status = Map::from_iter([("observedGeneration".to_owned(), generation.clone())]);
-    for (field, value) in [
-        ("replicas", counts.total),
-        ("updatedReplicas", counts.updated),
-        ("readyReplicas", counts.ready),
-        ("availableReplicas", counts.available),
-        ("unavailableReplicas", counts.total - counts.available),
-    ] {
-        if value > 0 {
-            status.insert(field.to_owned(), value.into());
-        }
-    }
-    status.insert("terminatingReplicas".to_owned(), counts.terminating.into());
-    status.insert("conditions".to_owned(), conditions);
-    Value::Object(status)
-}
-
-/// The status of a Deployment that has had all its pods for long: rolled out at `since`.
-pub(crate) fn settled_status(replicas: i64, set: &str, created: Timestamp, since: Timestamp) -> Value {
-    let counts = Counts { total: replicas, updated: replicas, ready: replicas, available: replicas, terminating: 0 };
-    let conditions = json!([
-        {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable",
-         "message": "Deployment has minimum availability.",
-         "lastUpdateTime": stamp(since), "lastTransitionTime": stamp(since)},
-        {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable",
-         "message": format!("ReplicaSet \"{set}\" has successfully progressed."),
-         "lastUpdateTime": stamp(since), "lastTransitionTime": stamp(created)},
-    ]);
-    status_of(&json!(1), &counts, conditions)
-}
-
-fn progress(world: &mut World, deployment: &Value, status: &str, reason: &str, message: &str) {
-    let now = world.now();
-    let (space, called) = (namespace(deployment), name(deployment));
-    world.store.update_status(Kind::DEPLOYMENT, space, called, MANAGER, |object| {
-        // Progress made is told anew each time; anything else only when it is new.
-        if reason == "ReplicaSetUpdated" {
-            let kept = condition(object, "Progressing").filter(|old| old["status"] == status).cloned();
-            forget_condition(object, "Progressing");
-            put_condition(object, "Progressing", status, reason, message, now);
-            if let Some(kept) = kept {
-                let conditions = object["status"]["conditions"].as_array_mut();
-                if let Some(last) = conditions.and_then(|conditions| conditions.last_mut()) {
-                    last["lastTransitionTime"] = kept["lastTransitionTime"].clone();
-                }
-            }
-        } else {
-            put_condition(object, "Progressing", status, reason, message, now);
-        }
-    });
-}
-
-fn forget_condition(object: &mut Value, kind: &str) {
-    let kept: Vec<Value> = list(&object["status"]["conditions"]).filter(|old| old["type"] != kind).cloned().collect();
-    set(object, &["status", "conditions"], kept.into());
-}
-
-/// `SetDeploymentCondition`: nothing when status and reason stand already; else it goes to the end.
-fn put_condition(object: &mut Value, kind: &str, status: &str, reason: &str, message: &str, now: Timestamp) {
-    let old = condition(object, kind).cloned();
-    if old.as_ref().is_some_and(|old| old["status"] == status && old["reason"] == reason) {
-        return;
-    }
-    let since = old.filter(|old| old["status"] == status).map(|old| old["lastTransitionTime"].clone());
-    forget_condition(object, kind);
-    if let Some(conditions) = object["status"]["conditions"].as_array_mut() {
-        conditions.push(json!({
-            "type": kind, "status": status, "lastUpdateTime": stamp(now),
-            "lastTransitionTime": since.unwrap_or_else(|| stamp(now).into()), "reason": reason, "message": message,
-        }));
     }
 }

@@ -7,7 +7,9 @@ use super::MANAGER;
 use crate::demo::kind::Kind;
 use crate::demo::labels::{Selector, strings};
 use crate::demo::store::Object;
-use crate::demo::value::{controller, int, is_ready, name, namespace, set, set_condition, share, terminating, text, time, uid};
+use crate::demo::value::{
+    controller, int, is_ready, name, namespace, set, set_condition, share, terminating, text, time, uid,
+};
 use crate::demo::world::{Wake, Work, World};
 
 /// How long an eviction that was granted but did not happen counts against the budget.
@@ -105,8 +107,9 @@ fn scale_of(world: &World, pods: &[Object]) -> i64 {
         let of = |kind| world.store.get(kind, space, called).cloned();
         let found = match text(&owner["kind"]) {
             "ReplicaSet" => of(Kind::REPLICA_SET).map(|set| {
-                let above = controller(&set)
-                    .and_then(|owner| world.store.get(Kind::DEPLOYMENT, space, text(&owner["name"])).cloned());
+                let above = controller(&set).and_then(|owner| {
+                    world.store.get(Kind::DEPLOYMENT, space, text(&owner["name"])).cloned()
+                });
                 above.unwrap_or(set)
             }),
             "StatefulSet" => of(Kind::STATEFUL_SET),

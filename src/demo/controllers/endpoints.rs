@@ -26,7 +26,8 @@ pub(crate) fn endpoints(world: &mut World, space: &str, called: &str) {
         .cloned()
         .collect();
     let endpoints: Vec<Value> = pods.iter().map(|pod| endpoint(world, pod)).collect();
-    let ports: Vec<Value> = list(&service["spec"]["ports"]).map(|port| resolved(port, pods.first())).collect();
+    let ports: Vec<Value> =
+        list(&service["spec"]["ports"]).map(|port| resolved(port, pods.first())).collect();
     let old = world
         .store
         .list(Kind::ENDPOINT_SLICE, Some(space))
@@ -64,7 +65,10 @@ fn endpoint(world: &World, pod: &Value) -> Value {
         "nodeName": node,
         "targetRef": {"kind": "Pod", "namespace": namespace(pod), "name": name(pod), "uid": uid(pod)},
     });
-    let zone = world.store.get(Kind::NODE, "", node).map(|node| node["metadata"]["labels"]["topology.kubernetes.io/zone"].clone());
+    let zone = world
+        .store
+        .get(Kind::NODE, "", node)
+        .map(|node| node["metadata"]["labels"]["topology.kubernetes.io/zone"].clone());
     if let Some(zone) = zone.filter(Value::is_string) {
         endpoint["zone"] = zone;
     }

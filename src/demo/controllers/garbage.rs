@@ -32,7 +32,8 @@ pub(crate) fn owner(world: &mut World, kind: &'static Kind, space: &str, called:
         return;
     }
     let has = |finalizer: &str| list(&object["metadata"]["finalizers"]).any(|other| other == finalizer);
-    let dependents: Vec<_> = world.dependents.get(uid(&object)).cloned().unwrap_or_default().into_iter().collect();
+    let dependents: Vec<_> =
+        world.dependents.get(uid(&object)).cloned().unwrap_or_default().into_iter().collect();
     if has("orphan") {
         for (kind, space, called) in dependents {
             disown(world, &KINDS[kind], &space, &called, uid(&object));
@@ -41,7 +42,9 @@ pub(crate) fn owner(world: &mut World, kind: &'static Kind, space: &str, called:
     } else if has("foregroundDeletion") {
         let blocking: Vec<(usize, String, String)> = dependents
             .into_iter()
-            .filter(|(kind, space, called)| world.store.get(&KINDS[*kind], space, called).is_some_and(|d| blocks(d, uid(&object))))
+            .filter(|(kind, space, called)| {
+                world.store.get(&KINDS[*kind], space, called).is_some_and(|d| blocks(d, uid(&object)))
+            })
             .collect();
         if blocking.is_empty() {
             finish(world, kind, space, called, "foregroundDeletion");
@@ -51,7 +54,12 @@ pub(crate) fn owner(world: &mut World, kind: &'static Kind, space: &str, called:
             let Some(dependent) = world.store.get(kind, &space, &called).cloned() else { continue };
             if !terminating(&dependent) {
                 let foreground = world.dependents.contains_key(uid(&dependent));
-                world.store.delete(kind, &space, &called, &DeleteOptions { foreground, ..DeleteOptions::default() });
+                world.store.delete(
+                    kind,
+                    &space,
+                    &called,
+                    &DeleteOptions { foreground, ..DeleteOptions::default() },
+                );
             }
         }
     }
@@ -65,13 +73,18 @@ fn blocks(dependent: &Object, owner: &str) -> bool {
 fn exists(world: &World, space: &str, owner: &Value) -> bool {
     let Some(kind) = Kind::of(text(&owner["apiVersion"]), text(&owner["kind"])) else { return true };
     let space = if kind.namespaced { space } else { "" };
-    world.store.get(kind, space, text(&owner["name"])).is_some_and(|found| found["metadata"]["uid"] == owner["uid"])
+    world
+        .store
+        .get(kind, space, text(&owner["name"]))
+        .is_some_and(|found| found["metadata"]["uid"] == owner["uid"])
 }
 
 fn disown(world: &mut World, kind: &'static Kind, space: &str, called: &str, owner: &str) {
     world.store.update(kind, space, called, MANAGER, |dependent| {
-        let left: Vec<Value> =
-            list(&dependent["metadata"]["ownerReferences"]).filter(|other| other["uid"] != owner).cloned().collect();
+        let left: Vec<Value> = list(&dependent["metadata"]["ownerReferences"])
+            .filter(|other| other["uid"] != owner)
+            .cloned()
+            .collect();
         let left = if left.is_empty() { Value::Null } else { left.into() };
         set(dependent, &["metadata", "ownerReferences"], left);
     });

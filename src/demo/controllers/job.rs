@@ -37,8 +37,10 @@ pub(crate) fn job(world: &mut World, space: &str, called: &str) {
         running -= 1;
     }
     // As the real controller, a job whose pod failed waits for that pod's successor's back-off; ours does not.
-    for number in running..wanted {
-        let mut pod = pod_from_template(&job, &job["spec"]["template"], &format!("{}{number}{failed}", uid(&job)));
+    let first = running;
+    for number in first..wanted {
+        let mut pod =
+            pod_from_template(&job, &job["spec"]["template"], &format!("{}{number}{failed}", uid(&job)));
         set(&mut pod, &["metadata", "generateName"], format!("{called}-").into());
         let labels = map(&mut pod, &["metadata", "labels"]);
         for prefix in ["", "batch.kubernetes.io/"] {
@@ -86,7 +88,8 @@ pub(crate) fn job(world: &mut World, space: &str, called: &str) {
     });
     if let Some((kind, reason, message)) = outcome {
         let by = Source { component: "job-controller", host: "", warning: kind == "Failed" };
-        let (reason, message) = if kind == "Complete" { ("Completed", "Job completed") } else { (reason, message) };
+        let (reason, message) =
+            if kind == "Complete" { ("Completed", "Job completed") } else { (reason, message) };
         world.event(&job, by, reason, message);
     }
 }
@@ -94,8 +97,13 @@ pub(crate) fn job(world: &mut World, space: &str, called: &str) {
 /// Finished jobs with `ttlSecondsAfterFinished` go when it is over.
 fn expire(world: &mut World, job: &Value) {
     let Some(seconds) = job["spec"]["ttlSecondsAfterFinished"].as_i64() else { return };
-    let ended = crate::demo::value::list(&job["status"]["conditions"]).filter_map(|c| time(&c["lastTransitionTime"])).max();
-    let Some(at) = ended.and_then(|ended| ended.checked_add(SignedDuration::from_secs(seconds.max(0))).ok()) else { return };
+    let ended = crate::demo::value::list(&job["status"]["conditions"])
+        .filter_map(|c| time(&c["lastTransitionTime"]))
+        .max();
+    let Some(at) = ended.and_then(|ended| ended.checked_add(SignedDuration::from_secs(seconds.max(0))).ok())
+    else {
+        return;
+    };
     let (space, called) = (text(&job["metadata"]["namespace"]).to_owned(), name(job).to_owned());
     if at <= world.now() {
         world.store.delete(Kind::JOB, &space, &called, &DeleteOptions::default());

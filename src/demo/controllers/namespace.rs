@@ -19,7 +19,9 @@ pub(crate) fn namespace(world: &mut World, called: &str) {
         });
     }
     if world.store.get(Kind::SERVICE_ACCOUNT, called, "default").is_none() {
-        world.store.insert(Kind::SERVICE_ACCOUNT, json!({"metadata": {"name": "default", "namespace": called}}));
+        world
+            .store
+            .insert(Kind::SERVICE_ACCOUNT, json!({"metadata": {"name": "default", "namespace": called}}));
     }
     if world.store.get(Kind::CONFIG_MAP, called, "kube-root-ca.crt").is_none() {
         world.store.insert(Kind::CONFIG_MAP, root_ca(called));

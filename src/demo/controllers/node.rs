@@ -8,7 +8,9 @@ use crate::demo::kind::Kind;
 use crate::demo::kubelet;
 use crate::demo::scheduler::{self, Taint};
 use crate::demo::store::{DeleteOptions, Object, stamp};
-use crate::demo::value::{condition, is_ready, list, name, namespace, set, set_condition, terminating, text, time, uid};
+use crate::demo::value::{
+    condition, is_ready, list, name, namespace, set, set_condition, terminating, text, time, uid,
+};
 use crate::demo::world::{Source, Wake, World};
 
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
@@ -37,7 +39,10 @@ pub(crate) fn node(world: &mut World, called: &str) {
     let ours = |taint: &Value| matches!(text(&taint["key"]), NOT_READY | UNREACHABLE | CORDON);
     let now = stamp(world.now());
     let mut taints: Vec<Value> = list(&node["spec"]["taints"])
-        .filter(|taint| !ours(taint) || wanted.iter().any(|(key, effect)| taint["key"] == *key && taint["effect"] == *effect))
+        .filter(|taint| {
+            !ours(taint)
+                || wanted.iter().any(|(key, effect)| taint["key"] == *key && taint["effect"] == *effect)
+        })
         .cloned()
         .collect();
     for (key, effect) in wanted {
@@ -84,7 +89,8 @@ fn patience(node: &Value, pod: &Value) -> Option<SignedDuration> {
         .iter()
         .filter(|taint| taint.effect == "NoExecute")
         .filter_map(|taint: &Taint| {
-            let tolerating: Vec<_> = tolerations.iter().filter(|toleration| toleration.tolerates(taint)).collect();
+            let tolerating: Vec<_> =
+                tolerations.iter().filter(|toleration| toleration.tolerates(taint)).collect();
             if tolerating.is_empty() {
                 return Some(0);
             }
@@ -129,13 +135,16 @@ pub(crate) fn evict(world: &mut World, space: &str, called: &str, wanted: &str, 
 /// The node has not been heard of for the grace period: its state is unknown, its pods are not ready.
 pub(crate) fn node_lost(world: &mut World, called: &str) {
     let Some(node) = world.store.get(Kind::NODE, "", called).cloned() else { return };
-    if world.kubelet.is_up(called) || condition(&node, "Ready").is_some_and(|ready| ready["status"] == "Unknown") {
+    if world.kubelet.is_up(called)
+        || condition(&node, "Ready").is_some_and(|ready| ready["status"] == "Unknown")
+    {
         return;
     }
     let now = world.now();
     world.store.update_status(Kind::NODE, "", called, MANAGER, |node| {
         for kind in ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] {
-            let heartbeat = condition(node, kind).map(|old| old["lastHeartbeatTime"].clone()).unwrap_or_default();
+            let heartbeat =
+                condition(node, kind).map(|old| old["lastHeartbeatTime"].clone()).unwrap_or_default();
             set_condition(
                 node,
                 json!({"type": kind, "status": "Unknown", "lastHeartbeatTime": heartbeat,

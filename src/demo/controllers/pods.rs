@@ -38,7 +38,10 @@ pub(crate) fn pod_from_template(owner: &Value, template: &Value, key: &str) -> V
     let account = spec["serviceAccountName"].clone();
     spec.entry("serviceAccount").or_insert(account);
     tolerate(spec.entry("tolerations").or_insert_with(|| json!([])));
-    let token = format!("kube-api-access-{}", crate::demo::value::safe(&format!("{:05}", crate::demo::value::hash(&[key]) % 100_000)));
+    let token = format!(
+        "kube-api-access-{}",
+        crate::demo::value::safe(&format!("{:05}", crate::demo::value::hash(&[key]) % 100_000))
+    );
     let volumes = spec.entry("volumes").or_insert_with(|| json!([]));
     if let Some(volumes) = volumes.as_array_mut() {
         volumes.push(json!({"name": token, "projected": {"sources": [
@@ -68,14 +71,18 @@ fn tolerate(tolerations: &mut Value) {
                 && matches!(text(&toleration["effect"]), "" | "NoExecute")
         });
         if !has {
-            tolerations.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
+            tolerations.push(
+                json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}),
+            );
         }
     }
 }
 
 fn qos(spec: &Value) -> &'static str {
     let containers = || list(&spec["containers"]).chain(list(&spec["initContainers"]));
-    let asks = |container: &Value, kind: &str| ["cpu", "memory"].map(|resource| container["resources"][kind][resource].clone());
+    let asks = |container: &Value, kind: &str| {
+        ["cpu", "memory"].map(|resource| container["resources"][kind][resource].clone())
+    };
     let none = containers().all(|c| asks(c, "requests").iter().chain(&asks(c, "limits")).all(Value::is_null));
     let all = containers().all(|c| {
         let (requests, limits) = (asks(c, "requests"), asks(c, "limits"));
@@ -118,7 +125,9 @@ fn component(owner: &Value) -> &'static str {
 
 /// Since when the pod is Ready.
 pub(super) fn ready_since(pod: &Value) -> Option<Timestamp> {
-    condition(pod, "Ready").filter(|ready| ready["status"] == "True").and_then(|ready| time(&ready["lastTransitionTime"]))
+    condition(pod, "Ready")
+        .filter(|ready| ready["status"] == "True")
+        .and_then(|ready| time(&ready["lastTransitionTime"]))
 }
 
 /// When the pod becomes (or became) available: Ready for `minReadySeconds`. None while it is not Ready.

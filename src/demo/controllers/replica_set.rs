@@ -52,7 +52,11 @@ fn adopt(world: &mut World, set: &Value) {
     let orphans: Vec<String> = world
         .store
         .list(Kind::POD, Some(namespace(set)))
-        .filter(|pod| controller(pod).is_none() && is_active(pod) && selector.matches(&strings(&pod["metadata"]["labels"])))
+        .filter(|pod| {
+            controller(pod).is_none()
+                && is_active(pod)
+                && selector.matches(&strings(&pod["metadata"]["labels"]))
+        })
         .map(|pod| name(pod).to_owned())
         .collect();
     for orphan in orphans {
@@ -116,9 +120,15 @@ impl Candidate {
             },
             ready: is_ready(pod),
             cost: text(cost).parse::<i32>().map_or(0, i64::from),
-            rank: related.iter().filter(|other| is_active(other) && text(&other["spec"]["nodeName"]) == node).count(),
+            rank: related
+                .iter()
+                .filter(|other| is_active(other) && text(&other["spec"]["nodeName"]) == node)
+                .count(),
             ready_since: ready_since(pod),
-            restarts: list(&pod["status"]["containerStatuses"]).map(|status| int(&status["restartCount"])).max().unwrap_or(0),
+            restarts: list(&pod["status"]["containerStatuses"])
+                .map(|status| int(&status["restartCount"]))
+                .max()
+                .unwrap_or(0),
             created: time(&pod["metadata"]["creationTimestamp"]),
         }
     }
@@ -148,7 +158,13 @@ impl Candidate {
         self.created != other.created && self.younger(other, self.created, other.created, now)
     }
 
-    fn younger(&self, other: &Self, mine: Option<Timestamp>, theirs: Option<Timestamp>, now: Timestamp) -> bool {
+    fn younger(
+        &self,
+        other: &Self,
+        mine: Option<Timestamp>,
+        theirs: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
         let (Some(mine), Some(theirs)) = (mine, theirs) else { return mine.is_none() };
         let (mine, theirs) = (age_rank(mine, now), age_rank(theirs, now));
         if mine == theirs { uid(&self.pod) < uid(&other.pod) } else { mine < theirs }
@@ -173,12 +189,15 @@ fn status(world: &mut World, space: &str, called: &str) {
     let ready = active.iter().filter(|pod| is_ready(pod)).count();
     let labelled = active.iter().filter(|pod| wanted.matches(&strings(&pod["metadata"]["labels"]))).count();
     if ready > available
-        && let Some(soon) = active.iter().filter_map(|pod| available_at(pod, &set)).filter(|at| *at > now).min()
+        && let Some(soon) =
+            active.iter().filter_map(|pod| available_at(pod, &set)).filter(|at| *at > now).min()
     {
         world.at(soon, Wake::Work(Work::ReplicaSet(space.to_owned(), called.to_owned())));
     }
     let mut status = Map::from_iter([("replicas".to_owned(), count(active.len()))]);
-    for (field, value) in [("fullyLabeledReplicas", labelled), ("readyReplicas", ready), ("availableReplicas", available)] {
+    for (field, value) in
+        [("fullyLabeledReplicas", labelled), ("readyReplicas", ready), ("availableReplicas", available)]
+    {
         if value > 0 {
             status.insert(field.to_owned(), count(value));
         }
@@ -211,7 +230,9 @@ mod tests {
         for line in text.lines() {
             let case: Value = serde_json::from_str(line).unwrap();
             let pods: Vec<Object> = list(&case["before"]["pods"]).map(|pod| Arc::new(pod.clone())).collect();
-            let owner = |pod: &Object| pod["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or("").to_owned();
+            let owner = |pod: &Object| {
+                pod["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or("").to_owned()
+            };
             let victim = case["victims"][0].as_str().unwrap();
             // Which ReplicaSet loses a pod in a rollout is the Deployment controller's decision.
             let set = pods.iter().find(|pod| name(pod) == victim).map(owner).unwrap();
@@ -222,7 +243,12 @@ mod tests {
             let ours = victims(&active, &pods, 1, now);
             let ours = name(&ours[0]);
             let equal = list(&case["predicted"]["equal"]).any(|other| other == ours);
-            assert!(ours == victim || equal, "{}: {ours}, real: {victim}, {}", case["case"], case["predicted"]);
+            assert!(
+                ours == victim || equal,
+                "{}: {ours}, real: {victim}, {}",
+                case["case"],
+                case["predicted"]
+            );
             cases += 1;
         }
         assert_eq!(cases, 102);

@@ -100,6 +100,7 @@ fn create(world: &mut World, owner: &Value, ordinal: i64, revision: &str) {
     let called = format!("{}-{ordinal}", name(owner));
     let mut pod = pod_from_template(owner, &owner["spec"]["template"], &format!("{}{ordinal}", uid(owner)));
     set(&mut pod, &["metadata", "name"], called.clone().into());
+    set(&mut pod, &["metadata", "generateName"], format!("{}-", name(owner)).into());
     map(&mut pod, &["metadata", "labels"]).extend([
         ("apps.kubernetes.io/pod-index".to_owned(), Value::from(ordinal.to_string())),
         (REVISION.to_owned(), revision.into()),
@@ -117,17 +118,22 @@ fn status(world: &mut World, space: &str, called: &str, revision: &str) {
     let now = world.now();
     let pods: Vec<Object> = members(world, &owner).into_iter().map(|(_, pod)| pod).collect();
     let live: Vec<&Object> = pods.iter().filter(|pod| !terminating(pod)).collect();
-    let of = |revision: &str| live.iter().filter(|pod| text(&pod["metadata"]["labels"][REVISION]) == revision).count();
+    let of = |revision: &str| {
+        live.iter().filter(|pod| text(&pod["metadata"]["labels"][REVISION]) == revision).count()
+    };
     let updated = of(revision);
     let known = text(&owner["status"]["currentRevision"]);
     let wanted = usize::try_from(owner["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
-    let current = if known.is_empty() || (updated == wanted && updated == pods.len()) { revision } else { known };
+    let current =
+        if known.is_empty() || (updated == wanted && updated == pods.len()) { revision } else { known };
     let mut status = Map::from_iter([
         ("observedGeneration".to_owned(), owner["metadata"]["generation"].clone()),
         ("replicas".to_owned(), pods.len().into()),
     ]);
     let ready = live.iter().filter(|pod| is_ready(pod)).count();
-    for (field, count) in [("readyReplicas", ready), ("currentReplicas", of(current)), ("updatedReplicas", updated)] {
+    for (field, count) in
+        [("readyReplicas", ready), ("currentReplicas", of(current)), ("updatedReplicas", updated)]
+    {
         if count > 0 {
             status.insert(field.to_owned(), count.into());
         }
@@ -137,5 +143,7 @@ fn status(world: &mut World, space: &str, called: &str, revision: &str) {
     status.insert("collisionCount".to_owned(), 0.into());
     let available = live.iter().filter(|pod| available_at(pod, &owner).is_some_and(|at| at <= now)).count();
     status.insert("availableReplicas".to_owned(), available.into());
-    world.store.update_status(Kind::STATEFUL_SET, space, called, MANAGER, |owner| owner["status"] = json!(status));
+    world
+        .store
+        .update_status(Kind::STATEFUL_SET, space, called, MANAGER, |owner| owner["status"] = json!(status));
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Step, status};
 use crate::demo::kind::Kind;
 use crate::demo::store::{Object, stamp};
-use crate::demo::value::{list, name, namespace, set, set_condition, terminating, text};
+use crate::demo::value::{hash, list, name, namespace, set, set_condition, terminating, text};
 use crate::demo::world::{Source, Wake, Work, World};
 
 /// The annotation by which anybody switches a node's machine.
@@ -92,8 +92,22 @@ pub(crate) fn healthy() -> [(&'static str, &'static str, &'static str, &'static 
     ]
 }
 
+/// The images on the machine as the node's status lists them, largest first.
+pub(crate) fn images(world: &World, called: &str) -> Value {
+    let names = world.kubelet.machines.get(called).into_iter().flat_map(|machine| &machine.images);
+    let mut images: Vec<(u64, &String)> = names.map(|image| (size(image), image)).collect();
+    images.sort_by(|one, two| two.cmp(one));
+    images.iter().take(50).map(|(size, image)| json!({"names": [image], "sizeBytes": size})).collect()
+}
+
+/// An image's size in bytes.
+pub(super) fn size(image: &str) -> u64 {
+    40_000_000 + hash(&[image]) % 200_000_000
+}
+
 fn post(world: &mut World, called: &str, boot: Option<&str>) {
     let now = world.now();
+    let images = images(world, called);
     world.store.update_status(Kind::NODE, "", called, "kubelet", |node| {
         for (kind, status, reason, message) in healthy() {
             set_condition(
@@ -102,6 +116,7 @@ fn post(world: &mut World, called: &str, boot: Option<&str>) {
                 now,
             );
         }
+        set(node, &["status", "images"], images);
         if let Some(boot) = boot {
             set(node, &["status", "nodeInfo", "bootID"], boot.into());
         }

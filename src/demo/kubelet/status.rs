@@ -19,7 +19,9 @@ pub(super) fn of(pod: &Value, index: usize) -> Option<&Value> {
 }
 
 fn change(pod: &mut Value, index: usize, change: impl FnOnce(&mut Value)) {
-    if let Some(status) = pod["status"]["containerStatuses"].get_mut(index).filter(|status| status.is_object()) {
+    if let Some(status) =
+        pod["status"]["containerStatuses"].get_mut(index).filter(|status| status.is_object())
+    {
         change(status);
     }
 }
@@ -125,7 +127,8 @@ pub(super) fn back_off(pod: &mut Value, index: usize, how: Exit, wait: i64, now:
             status["state"] = json!({"terminated": ended});
         } else {
             let span = if wait < 60 { format!("{wait}s") } else { format!("{}m{}s", wait / 60, wait % 60) };
-            let message = format!("back-off {span} restarting failed container={} pod={owner}", text(&status["name"]));
+            let message =
+                format!("back-off {span} restarting failed container={} pod={owner}", text(&status["name"]));
             status["lastState"] = json!({"terminated": ended});
             status["state"] = json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
         }
@@ -137,7 +140,8 @@ pub(super) fn back_off(pod: &mut Value, index: usize, how: Exit, wait: i64, now:
 
 /// The container runs again.
 pub(super) fn restart(pod: &mut Value, index: usize, ready: bool, now: Timestamp) {
-    let (id, container) = (uid(pod).to_owned(), list(&pod["spec"]["containers"]).nth(index).cloned().unwrap_or_default());
+    let (id, container) =
+        (uid(pod).to_owned(), list(&pod["spec"]["containers"]).nth(index).cloned().unwrap_or_default());
     change(pod, index, |status| {
         if status["state"]["terminated"].is_object() {
             status["lastState"] = json!({"terminated": status["state"]["terminated"]});
@@ -177,9 +181,11 @@ pub(super) fn waits(pod: &mut Value, index: usize, reason: &str, message: &str, 
 fn conclude(pod: &mut Value, now: Timestamp) {
     let statuses: Vec<Value> = list(&pod["status"]["containerStatuses"]).cloned().collect();
     let state = |status: &Value, kind: &str| status["state"][kind].is_object();
-    let never_ran = |status: &Value| state(status, "waiting") && !status["lastState"]["terminated"].is_object();
+    let never_ran =
+        |status: &Value| state(status, "waiting") && !status["lastState"]["terminated"].is_object();
     let ended = !statuses.is_empty() && statuses.iter().all(|status| state(status, "terminated"));
-    let for_good = ended && text(&pod["spec"]["restartPolicy"]) != "Always" && pod["spec"]["restartPolicy"].is_string();
+    let for_good =
+        ended && text(&pod["spec"]["restartPolicy"]) != "Always" && pod["spec"]["restartPolicy"].is_string();
     let failed = statuses.iter().any(|status| int(&status["state"]["terminated"]["exitCode"]) != 0);
     let phase = if for_good && !failed {
         "Succeeded"
@@ -195,7 +201,11 @@ fn conclude(pod: &mut Value, now: Timestamp) {
     if !generation.is_null() {
         set(pod, &["status", "observedGeneration"], generation.clone());
     }
-    let unready: Vec<&str> = statuses.iter().filter(|status| status["ready"] != true).map(|status| text(&status["name"])).collect();
+    let unready: Vec<&str> = statuses
+        .iter()
+        .filter(|status| status["ready"] != true)
+        .map(|status| text(&status["name"]))
+        .collect();
     let sandbox = pod["status"]["podIP"].is_string() && !for_good;
     let initialized = list(&pod["status"]["initContainerStatuses"]).all(|status| status["ready"] == true);
     let unmet = if phase == "Succeeded" {

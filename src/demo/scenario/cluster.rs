@@ -114,18 +114,51 @@ fn template(labels: &Value, containers: Value) -> Value {
 pub(super) fn system(world: &mut World, nodes: &[String]) {
     let now = world.now();
     let dns = json!({"k8s-app": "kube-dns"});
-    let containers = json!([container("coredns", "registry.k8s.io/coredns/coredns:v1.12.4", "100m", "70Mi", "170Mi",
-        json!([{"name": "dns", "containerPort": 53, "protocol": "UDP"}]))]);
+    let containers = json!([container(
+        "coredns",
+        "registry.k8s.io/coredns/coredns:v1.12.4",
+        "100m",
+        "70Mi",
+        "170Mi",
+        json!([{"name": "dns", "containerPort": 53, "protocol": "UDP"}])
+    )]);
     workload(world, nodes, "kube-system", "coredns", 2, &dns, template(&dns, containers));
-    service(world, "kube-system", "kube-dns", "10.96.0.10", &dns, json!([{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}]));
+    service(
+        world,
+        "kube-system",
+        "kube-dns",
+        "10.96.0.10",
+        &dns,
+        json!([{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}]),
+    );
     let proxy = json!({"app": "proxysql", "app.kubernetes.io/part-of": "database"});
-    let containers = json!([container("proxysql", "proxysql/proxysql:2.7.1", "200m", "256Mi", "512Mi",
-        json!([{"name": "mysql", "containerPort": 6033, "protocol": "TCP"}, {"name": "admin", "containerPort": 6032, "protocol": "TCP"}]))]);
+    let containers = json!([container(
+        "proxysql",
+        "proxysql/proxysql:2.7.1",
+        "200m",
+        "256Mi",
+        "512Mi",
+        json!([{"name": "mysql", "containerPort": 6033, "protocol": "TCP"}, {"name": "admin", "containerPort": 6032, "protocol": "TCP"}])
+    )]);
     workload(world, nodes, "database", "proxysql", 2, &proxy, template(&proxy, containers));
-    service(world, "database", "service-proxysql", "10.96.0.33", &json!({"app": "proxysql"}), json!([
+    service(
+        world,
+        "database",
+        "service-proxysql",
+        "10.96.0.33",
+        &json!({"app": "proxysql"}),
+        json!([
         {"name": "mysql", "port": 3306, "protocol": "TCP", "targetPort": 6033},
-        {"name": "admin", "port": 6032, "protocol": "TCP", "targetPort": 6032}]));
-    service(world, "default", "kubernetes", "10.96.0.1", &json!({}), json!([{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]));
+        {"name": "admin", "port": 6032, "protocol": "TCP", "targetPort": 6032}]),
+    );
+    service(
+        world,
+        "default",
+        "kubernetes",
+        "10.96.0.1",
+        &json!({}),
+        json!([{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]),
+    );
     ingress(world, nodes, now);
 }
 
@@ -146,7 +179,15 @@ fn service(world: &mut World, space: &str, called: &str, address: &str, selector
     world.store.set_now(now);
 }
 
-fn workload(world: &mut World, nodes: &[String], space: &str, called: &str, replicas: usize, labels: &Value, template: Value) {
+fn workload(
+    world: &mut World,
+    nodes: &[String],
+    space: &str,
+    called: &str,
+    replicas: usize,
+    labels: &Value,
+    template: Value,
+) {
     let now = world.now();
     let (born, rolled) = (past(now, AGE), past(now, SignedDuration::from_hours(24 * 12)));
     world.store.set_now(born);
@@ -173,7 +214,14 @@ fn ingress(world: &mut World, nodes: &[String], now: Timestamp) {
     let labels = json!({"app.kubernetes.io/name": "ingress-nginx"});
     let ports = json!([{"name": "http", "containerPort": 80, "hostPort": 80, "protocol": "TCP"},
                        {"name": "https", "containerPort": 443, "hostPort": 443, "protocol": "TCP"}]);
-    let containers = json!([container("controller", "registry.k8s.io/ingress-nginx/controller:v1.13.3", "100m", "128Mi", "512Mi", ports)]);
+    let containers = json!([container(
+        "controller",
+        "registry.k8s.io/ingress-nginx/controller:v1.13.3",
+        "100m",
+        "128Mi",
+        "512Mi",
+        ports
+    )]);
     world.store.set_now(past(now, AGE));
     let count = nodes.len();
     let mut spec = template(&labels, containers);
@@ -199,6 +247,16 @@ fn ingress(world: &mut World, nodes: &[String], now: Timestamp) {
         settle_pod(world, pod, Some(node), since);
     }
     world.store.set_now(now);
+}
+
+/// The nodes tell which images they have by now.
+pub(super) fn report(world: &mut World, nodes: &[String]) {
+    for node in nodes {
+        let images = kubelet::images(world, node);
+        world.store.update_status(Kind::NODE, "", node, "kubelet", |node| {
+            set(node, &["status", "images"], images);
+        });
+    }
 }
 
 /// Lets processes outside of the pods take so much that `percent` of the node's memory is used.

@@ -7,31 +7,88 @@ use serde_json::{Value, json};
 
 use super::Recovered;
 use super::cluster::{namespace, past};
+use super::objects::{APP_IMAGE, autoscaler, budget, deployment, furnish, owned_by};
 use crate::demo::controllers;
 use crate::demo::kind::Kind;
 use crate::demo::kubelet;
 use crate::demo::store::{Object, stamp};
 use crate::demo::usage::Demand;
 use crate::demo::value::{list, map, name, set, text};
-use crate::demo::world::{Source, World, bind};
-
-/// The application's image, without its tag.
-pub(super) const APP_IMAGE: &str = "registry.example/app";
+use crate::demo::world::{Source, World};
 
 const NAMES: [&str; 64] = [
-    "acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell", "cyberdyne", "soylent", "massive",
-    "piedpiper", "wonka", "vandelay", "duff", "oscorp", "aperture", "blackmesa", "weyland", "nakatomi", "gringotts",
-    "monarch", "virtucon", "dunder", "sterling", "prestige", "bluth", "sirius", "octan", "planetexpress", "momcorp",
-    "rekall", "omni", "zorg", "ingen", "lexcorp", "axiom", "buynlarge", "chotchkies", "encom", "gekko", "kruger",
-    "luthor", "macmillan", "northwind", "contoso", "fabrikam", "adventure", "tailspin", "wingtip", "proseware",
-    "litware", "lucerne", "treyresearch", "woodgrove", "coho", "alpine", "southridge", "humongous", "margie", "nod",
-    "relecloud", "vanarsdel", "wideworld",
+    "acme",
+    "globex",
+    "initech",
+    "umbrella",
+    "hooli",
+    "stark",
+    "wayne",
+    "tyrell",
+    "cyberdyne",
+    "soylent",
+    "massive",
+    "piedpiper",
+    "wonka",
+    "vandelay",
+    "duff",
+    "oscorp",
+    "aperture",
+    "blackmesa",
+    "weyland",
+    "nakatomi",
+    "gringotts",
+    "monarch",
+    "virtucon",
+    "dunder",
+    "sterling",
+    "prestige",
+    "bluth",
+    "sirius",
+    "octan",
+    "planetexpress",
+    "momcorp",
+    "rekall",
+    "omni",
+    "zorg",
+    "ingen",
+    "lexcorp",
+    "axiom",
+    "buynlarge",
+    "chotchkies",
+    "encom",
+    "gekko",
+    "kruger",
+    "luthor",
+    "macmillan",
+    "northwind",
+    "contoso",
+    "fabrikam",
+    "adventure",
+    "tailspin",
+    "wingtip",
+    "proseware",
+    "litware",
+    "lucerne",
+    "treyresearch",
+    "woodgrove",
+    "coho",
+    "alpine",
+    "southridge",
+    "humongous",
+    "margie",
+    "nod",
+    "relecloud",
+    "vanarsdel",
+    "wideworld",
 ];
 
 /// The tenants' names: known companies, then numbers.
 pub(super) fn names(count: usize) -> Vec<String> {
     (0..count)
-        .map(|number| NAMES.get(number).map_or_else(|| format!("tenant-{:04}", number + 1), |name| (*name).to_owned()))
+        .map(|number| {
+            NAMES.get(number).map_or_else(|| format!("tenant-{:04}", number + 1), |name| (*name).to_owned())
+        })
         .collect()
 }
 
@@ -54,7 +111,12 @@ const ROOM: i64 = 90;
 
 impl Placement {
     /// The node with the fewest pods among those that hold fewest of the tenant's.
-    fn place(&mut self, mine: &mut BTreeMap<String, usize>, jitter: usize, allowed: impl Fn(&str) -> bool) -> Option<String> {
+    fn place(
+        &mut self,
+        mine: &mut BTreeMap<String, usize>,
+        jitter: usize,
+        allowed: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         let count = self.nodes.len().max(1);
         let best = (0..self.nodes.len())
             .filter(|index| self.nodes[*index].1 < ROOM && allowed(&self.nodes[*index].0))
@@ -72,7 +134,9 @@ impl Placement {
 /// Creates all tenants.
 pub(super) fn populate(world: &mut World, count: usize, nodes: &[String], recovered: Option<&Recovered>) {
     let mut placement = Placement { nodes: nodes.iter().map(|node| (node.clone(), 0)).collect() };
-    let lost = recovered.filter(|_| nodes.len() > 1).map(|recovered| (recovered, super::numbered(nodes, recovered.node)));
+    let lost = recovered
+        .filter(|_| nodes.len() > 1)
+        .map(|recovered| (recovered, super::numbered(nodes, recovered.node)));
     for (number, tenant) in names(count).iter().enumerate() {
         create(world, number, tenant, &mut placement, lost.as_ref());
     }
@@ -83,54 +147,6 @@ pub(super) fn populate(world: &mut World, count: usize, nodes: &[String], recove
 
 fn hours(world: &World, tenant: &str, what: &str, from: f64, to: f64) -> SignedDuration {
     SignedDuration::from_secs(((from + (to - from) * world.fate(&[tenant, what])) * 3600.0) as i64)
-}
-
-/// A tenant's Deployment as somebody applied it.
-pub(super) fn deployment(space: &str, tenant: &str, replicas: i64, tag: &str) -> Value {
-    let labels = json!({"app": tenant, "app.kubernetes.io/part-of": "saas", "tenant": space});
-    let probe = |path: &str, port: i64| {
-        json!({"httpGet": {"path": path, "port": port, "scheme": "HTTP"}, "initialDelaySeconds": 1, "timeoutSeconds": 1,
-               "periodSeconds": 5, "successThreshold": 1, "failureThreshold": 3})
-    };
-    let shared = json!([{"name": "app", "mountPath": "/var/www/app"}]);
-    let containers = json!([
-        {"name": "nginx", "image": "registry.example/nginx:1.27",
-         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-         "resources": {"limits": {"memory": "128Mi"}, "requests": {"cpu": "50m", "memory": "64Mi"}},
-         "volumeMounts": shared, "readinessProbe": probe("/healthz", 8080),
-         "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "imagePullPolicy": "IfNotPresent"},
-        {"name": "php-fpm", "image": format!("{APP_IMAGE}:{tag}"),
-         "ports": [{"name": "fpm", "containerPort": 9000, "protocol": "TCP"}],
-         "envFrom": [{"configMapRef": {"name": format!("{tenant}-env")}}],
-         "resources": {"limits": {"memory": "640Mi"}, "requests": {"cpu": "100m", "memory": "256Mi"}},
-         "volumeMounts": [{"name": "app", "mountPath": "/var/www/app"},
-                          {"name": "php", "mountPath": "/usr/local/etc/php-fpm.d"},
-                          {"name": "jwt", "mountPath": "/etc/jwt", "readOnly": true}],
-         "readinessProbe": probe("/ping", 9000),
-         "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "imagePullPolicy": "IfNotPresent"},
-    ]);
-    json!({
-        "metadata": {"name": tenant, "namespace": space, "labels": labels},
-        "spec": {
-            "replicas": replicas, "selector": {"matchLabels": {"app": tenant}},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    "volumes": [{"name": "app", "emptyDir": {}},
-                                {"name": "php", "configMap": {"name": format!("{tenant}-php"), "defaultMode": 420}},
-                                {"name": "jwt", "secret": {"secretName": format!("{tenant}-jwt"), "defaultMode": 420}}],
-                    "containers": containers, "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
-                    "dnsPolicy": "ClusterFirst", "securityContext": {}, "imagePullSecrets": [{"name": "registry"}],
-                    "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
-                        {"weight": 100, "podAffinityTerm": {"labelSelector": {"matchLabels": {"app": tenant}},
-                                                            "topologyKey": "kubernetes.io/hostname"}}]}},
-                    "schedulerName": "default-scheduler",
-                },
-            },
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
-            "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600,
-        },
-    })
 }
 
 fn create(
@@ -163,7 +179,8 @@ fn create(
     let autoscaled = number % 9 == 6;
     let mut object = deployment(tenant, tenant, replicas, tag);
     owned_by(&mut object, tenant, manager);
-    map(&mut object, &["metadata", "annotations"]).insert("deployment.kubernetes.io/revision".to_owned(), "2".into());
+    map(&mut object, &["metadata", "annotations"])
+        .insert("deployment.kubernetes.io/revision".to_owned(), "2".into());
     let object = world.store.insert_by(Kind::DEPLOYMENT, object, manager);
     previous(world, &object, past(rolled, SignedDuration::from_hours(24 * 9)).max(born));
     budget(world, number, tenant, replicas);
@@ -214,113 +231,6 @@ fn give_back(placement: &mut Placement, mine: &mut BTreeMap<String, usize>, node
     }
 }
 
-/// Marks an object as its GitOps controller does.
-fn owned_by(object: &mut Value, tenant: &str, manager: &str) {
-    let (labels, annotations): (Vec<(&str, String)>, Vec<(&str, String)>) = match manager {
-        "argocd-controller" => (
-            vec![("app.kubernetes.io/instance", tenant.to_owned())],
-            vec![("argocd.argoproj.io/tracking-id", format!("{tenant}:apps/Deployment:{tenant}/{tenant}"))],
-        ),
-        "kustomize-controller" => (
-            vec![
-                ("kustomize.toolkit.fluxcd.io/name", "tenants".to_owned()),
-                ("kustomize.toolkit.fluxcd.io/namespace", "flux-system".to_owned()),
-            ],
-            vec![],
-        ),
-        _ => (
-            vec![("app.kubernetes.io/managed-by", "Helm".to_owned())],
-            vec![("meta.helm.sh/release-name", tenant.to_owned()), ("meta.helm.sh/release-namespace", tenant.to_owned())],
-        ),
-    };
-    for (field, entries) in [("labels", labels), ("annotations", annotations)] {
-        for (key, value) in entries {
-            map(object, &["metadata", field]).insert(key.to_owned(), value.into());
-        }
-    }
-}
-
-fn furnish(world: &mut World, number: usize, tenant: &str, manager: &str) {
-    let labels = json!({"app": tenant, "app.kubernetes.io/part-of": "saas", "tenant": tenant});
-    let mut put = |kind, called: &str, mut object: Value| {
-        set(&mut object, &["metadata"], json!({"name": called, "namespace": tenant, "labels": labels}));
-        world.store.insert_by(kind, object, manager);
-    };
-    put(
-        Kind::CONFIG_MAP,
-        &format!("{tenant}-env"),
-        json!({"data": {"APP_ENV": "prod", "DATABASE_HOST": "service-proxysql.database.svc", "DATABASE_PORT": "3306",
-                        "DATABASE_NAME": tenant, "TENANT": tenant}}),
-    );
-    put(
-        Kind::CONFIG_MAP,
-        &format!("{tenant}-php"),
-        json!({"data": {"www.conf": "[www]\nlisten = 9000\npm = dynamic\npm.max_children = 8\npm.start_servers = 2\n\
-                pm.min_spare_servers = 1\npm.max_spare_servers = 3\npm.max_requests = 500\npm.status_path = /fpm-status\n\
-                ping.path = /ping\n"}}),
-    );
-    put(
-        Kind::CONFIG_MAP,
-        &format!("{tenant}-nginx"),
-        json!({"data": {"default.conf": "server {\n  listen 8080;\n  root /var/www/app/public;\n  location / {\n    \
-                try_files $uri /index.php$is_args$args;\n  }\n  location ~ \\.php$ {\n    fastcgi_pass 127.0.0.1:9000;\n  }\n}\n"}}),
-    );
-    put(
-        Kind::SECRET,
-        &format!("{tenant}-jwt"),
-        json!({"type": "Opaque", "data": {"private.pem": "bm90IGEga2V5", "public.pem": "bm90IGEga2V5"}}),
-    );
-    put(
-        Kind::SECRET,
-        "registry",
-        json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "eyJhdXRocyI6e319"}}),
-    );
-    let address = format!("10.{}.{}.{}", 97 + number / 62_500, (number / 250) % 250, 2 + number % 250);
-    put(
-        Kind::SERVICE,
-        tenant,
-        json!({"spec": {"clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
-                        "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
-                        "selector": {"app": tenant}, "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack",
-                        "internalTrafficPolicy": "Cluster"},
-               "status": {"loadBalancer": {}}}),
-    );
-    put(
-        Kind::INGRESS,
-        tenant,
-        json!({"spec": {"ingressClassName": "nginx",
-                        "rules": [{"host": format!("{tenant}.saas.example"), "http": {"paths": [
-                            {"path": "/", "pathType": "Prefix",
-                             "backend": {"service": {"name": tenant, "port": {"name": "http"}}}}]}}],
-                        "tls": [{"hosts": [format!("{tenant}.saas.example")], "secretName": format!("{tenant}-tls")}]},
-               "status": {"loadBalancer": {"ingress": [{"ip": "192.168.10.9"}]}}}),
-    );
-}
-
-fn budget(world: &mut World, number: usize, tenant: &str, replicas: i64) {
-    let mut spec = json!({"selector": {"matchLabels": {"app": tenant}}});
-    match number % 10 {
-        3 => return,
-        // A budget that allows no eviction at all: it blocks every drain.
-        7 => spec["minAvailable"] = replicas.into(),
-        9 => spec["maxUnavailable"] = 1.into(),
-        _ => spec["minAvailable"] = 1.into(),
-    }
-    world.store.insert_by(Kind::DISRUPTION_BUDGET, json!({"metadata": {"name": tenant, "namespace": tenant}, "spec": spec}), "helm");
-}
-
-fn autoscaler(world: &mut World, tenant: &str, replicas: i64) {
-    let object = json!({
-        "metadata": {"name": tenant, "namespace": tenant},
-        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": tenant, "apiVersion": "apps/v1"},
-                 "minReplicas": 2, "maxReplicas": replicas + 3,
-                 "metrics": [{"type": "Resource", "resource": {"name": "cpu",
-                              "target": {"type": "Utilization", "averageUtilization": 80}}}]},
-        "status": {"currentReplicas": replicas, "desiredReplicas": replicas, "currentMetrics": null},
-    });
-    world.store.insert_by(Kind::AUTOSCALER, object, "helm");
-}
-
 /// The ReplicaSet of the release before, kept for a rollback.
 fn previous(world: &mut World, deployment: &Value, created: Timestamp) {
     let now = world.now();
@@ -333,9 +243,15 @@ fn previous(world: &mut World, deployment: &Value, created: Timestamp) {
     }
     let set = controllers::new_replica_set(&older, 1, 0);
     let set = world.store.insert(Kind::REPLICA_SET, set);
-    world.store.update_status(Kind::REPLICA_SET, text(&set["metadata"]["namespace"]), name(&set), "kube-controller-manager", |set| {
-        set["status"] = json!({"replicas": 0, "terminatingReplicas": 0, "observedGeneration": 1});
-    });
+    world.store.update_status(
+        Kind::REPLICA_SET,
+        text(&set["metadata"]["namespace"]),
+        name(&set),
+        "kube-controller-manager",
+        |set| {
+            set["status"] = json!({"replicas": 0, "terminatingReplicas": 0, "observedGeneration": 1});
+        },
+    );
     world.store.set_now(now);
 }
 
@@ -352,11 +268,16 @@ pub(super) fn settle_deployment(
     let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
     let (space, called) = (text(&deployment["metadata"]["namespace"]), name(deployment));
     world.store.set_now(rolled);
-    let set = world.store.insert(Kind::REPLICA_SET, controllers::new_replica_set(deployment, revision, replicas));
+    let set =
+        world.store.insert(Kind::REPLICA_SET, controllers::new_replica_set(deployment, revision, replicas));
     let mut placed = 0;
     for index in 0..usize::try_from(replicas).unwrap_or(0) {
         let (mut object, node, since) = pod(world, &set, index);
-        crate::demo::value::set(&mut object, &["metadata", "generateName"], format!("{}-", name(&set)).into());
+        crate::demo::value::set(
+            &mut object,
+            &["metadata", "generateName"],
+            format!("{}-", name(&set)).into(),
+        );
         settle_pod(world, object, node.as_deref(), since);
         placed += i64::from(node.is_some());
     }
@@ -381,22 +302,12 @@ pub(super) fn settle_pod(world: &mut World, object: Value, node: Option<&str>, s
     for container in list(&pod["spec"]["containers"]) {
         world.kubelet.fetch(node, text(&container["image"]));
     }
-    let labels: Vec<(String, Value)> = world
-        .store
-        .get(Kind::NODE, "", node)
-        .into_iter()
-        .flat_map(|node| {
-            ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"]
-                .into_iter()
-                .filter_map(|key| Some((key.to_owned(), node["metadata"]["labels"].get(key)?.clone())))
-        })
-        .collect();
+    world.bind(text(&pod["metadata"]["namespace"]), name(&pod), node);
     let after = |seconds: i64| since.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(since);
     let (started, ready) = (after(3), after(7));
     let restarts = restarts(world, &pod, since);
     world.store.set_now(ready);
     world.store.update_status(Kind::POD, text(&pod["metadata"]["namespace"]), name(&pod), "kubelet", |pod| {
-        bind(pod, node, labels, since);
         kubelet::admit(pod, &host, since);
         kubelet::start(pod, &address, started, &|_| false);
         for index in 0..list(&pod["spec"]["containers"]).count() {
@@ -423,7 +334,9 @@ fn restarts(world: &World, pod: &Value, since: Timestamp) -> Option<(i64, Timest
 
 fn restarted(pod: &mut Value, count: i64, killed: Timestamp) {
     let status = pod["status"]["containerStatuses"].as_array_mut();
-    let Some(status) = status.into_iter().flatten().find(|status| status["name"] == "php-fpm") else { return };
+    let Some(status) = status.into_iter().flatten().find(|status| status["name"] == "php-fpm") else {
+        return;
+    };
     let before = status["state"]["running"]["startedAt"].clone();
     let id = status["containerID"].clone();
     let again = killed.checked_add(SignedDuration::from_secs(1)).unwrap_or(killed);
@@ -441,7 +354,12 @@ fn came_back(world: &mut World, recovered: &Recovered, node: &str) {
     let lost = died.checked_add(SignedDuration::from_secs(48)).unwrap_or(died);
     world.store.set_now(lost);
     let Some(object) = world.store.get(Kind::NODE, "", node).cloned() else { return };
-    world.event(&object, by("node-controller", false), "NodeNotReady", &format!("Node {node} status is now: NodeNotReady"));
+    world.event(
+        &object,
+        by("node-controller", false),
+        "NodeNotReady",
+        &format!("Node {node} status is now: NodeNotReady"),
+    );
     world.store.set_now(back);
     let boot = world.store.new_uid();
     world.event(&object, by("kubelet", false), "Starting", "Starting kubelet.");

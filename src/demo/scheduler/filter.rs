@@ -52,14 +52,20 @@ pub(super) fn belongs(pod: &Pod, node: &Node) -> bool {
 /// The scheduler's sentence: `0/5 nodes are available: ...`.
 pub(super) fn refusal(cluster: &Cluster, pod: &Pod, outcome: &[Option<Failure>]) -> String {
     let total = cluster.nodes.len();
-    let failures: Vec<(&Node, &Failure)> =
-        cluster.nodes.values().zip(outcome).filter_map(|(node, failure)| Some((node, failure.as_ref()?))).collect();
+    let failures: Vec<(&Node, &Failure)> = cluster
+        .nodes
+        .values()
+        .zip(outcome)
+        .filter_map(|(node, failure)| Some((node, failure.as_ref()?)))
+        .collect();
     let head = format!(
         "0/{total} nodes are available: {}.",
         histogram(failures.iter().flat_map(|(_, failure)| failure.reasons.iter().copied()))
     );
     if !pod.may_preempt {
-        return format!("{head} no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.");
+        return format!(
+            "{head} no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."
+        );
     }
     let mut reasons = Vec::new();
     for (node, failure) in &failures {
@@ -67,18 +73,30 @@ pub(super) fn refusal(cluster: &Cluster, pod: &Pod, outcome: &[Option<Failure>])
             reasons.push("Preemption is not helpful for scheduling");
             continue;
         }
-        let victims = cluster.pods.values().any(|placed| placed.node == node.name && placed.pod.priority < pod.priority);
+        let victims = cluster
+            .pods
+            .values()
+            .any(|placed| placed.node == node.name && placed.pod.priority < pod.priority);
         if !victims {
             reasons.push("No preemption victims found for incoming pod");
             continue;
         }
         let again = filter(cluster, pod, Some(&node.name));
-        match cluster.nodes.keys().zip(again).find(|(name, _)| **name == node.name).and_then(|(_, failure)| failure) {
+        match cluster
+            .nodes
+            .keys()
+            .zip(again)
+            .find(|(name, _)| **name == node.name)
+            .and_then(|(_, failure)| failure)
+        {
             Some(failure) => reasons.extend(failure.reasons),
             None => return head,
         }
     }
-    format!("{head} no new claims to deallocate, preemption: 0/{total} nodes are available: {}.", histogram(reasons))
+    format!(
+        "{head} no new claims to deallocate, preemption: 0/{total} nodes are available: {}.",
+        histogram(reasons)
+    )
 }
 
 fn histogram(reasons: impl IntoIterator<Item = &'static str>) -> String {
@@ -156,7 +174,8 @@ fn capacity(pod: &Pod, node: &Node) -> Option<Failure> {
 /// The node as it would be without the pods of lower priority.
 fn relieved(cluster: &Cluster, pod: &Pod, node: &Node) -> Node {
     let mut node = node.clone();
-    let victims = cluster.pods.values().filter(|placed| placed.node == node.name && placed.pod.priority < pod.priority);
+    let victims =
+        cluster.pods.values().filter(|placed| placed.node == node.name && placed.pod.priority < pod.priority);
     let mut load = node.load.clone();
     victims.for_each(|victim| load.remove(&victim.pod));
     node.load = load;
@@ -171,22 +190,31 @@ struct Spread<'a> {
 impl<'a> Spread<'a> {
     fn count(cluster: &'a Cluster, pod: &'a Pod, there: &dyn Fn(&&Placed) -> bool) -> Self {
         let hard: Vec<&Constraint> = pod.constraints.iter().filter(|constraint| constraint.hard).collect();
-        let all_keys = |node: &Node| hard.iter().all(|constraint| node.labels.contains_key(&constraint.topology));
+        let all_keys =
+            |node: &Node| hard.iter().all(|constraint| node.labels.contains_key(&constraint.topology));
         let constraints = hard
             .iter()
             .map(|constraint| {
                 let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-                for node in cluster.nodes.values().filter(|node| all_keys(node) && includes(constraint, pod, node)) {
+                for node in
+                    cluster.nodes.values().filter(|node| all_keys(node) && includes(constraint, pod, node))
+                {
                     counts.insert(&node.labels[&constraint.topology], 0);
                 }
                 for placed in cluster.in_namespace(&pod.namespace).filter(there) {
                     let Some(node) = cluster.nodes.get(&placed.node) else { continue };
-                    if all_keys(node) && includes(constraint, pod, node) && counts_for(constraint, &placed.pod) {
+                    if all_keys(node)
+                        && includes(constraint, pod, node)
+                        && counts_for(constraint, &placed.pod)
+                    {
                         *counts.entry(&node.labels[&constraint.topology]).or_default() += 1;
                     }
                 }
-                let least =
-                    if counts.len() < constraint.min_domains { 0 } else { counts.values().min().copied().unwrap_or(0) };
+                let least = if counts.len() < constraint.min_domains {
+                    0
+                } else {
+                    counts.values().min().copied().unwrap_or(0)
+                };
                 (*constraint, counts, least)
             })
             .collect();
@@ -213,7 +241,8 @@ impl<'a> Spread<'a> {
 /// Whether the node counts at all for the constraint.
 pub(super) fn includes(constraint: &Constraint, pod: &Pod, node: &Node) -> bool {
     (!constraint.honour_affinity || pod.wants(node))
-        && (!constraint.honour_taints || node.taints.iter().all(|taint| !repels(taint) || pod.tolerates(taint)))
+        && (!constraint.honour_taints
+            || node.taints.iter().all(|taint| !repels(taint) || pod.tolerates(taint)))
 }
 
 /// Terminating pods do not count for spreading, and an empty selector counts none.
@@ -250,7 +279,9 @@ impl<'a> Pairs<'a> {
             }
         }
         for term in &pod.anti_affinity.required {
-            for placed in cluster.reached(term).filter(there).filter(|placed| cluster.selects(term, &placed.pod)) {
+            for placed in
+                cluster.reached(term).filter(there).filter(|placed| cluster.selects(term, &placed.pod))
+            {
                 note(&mut unwanted, &term.topology, placed);
             }
         }
@@ -266,13 +297,16 @@ impl<'a> Pairs<'a> {
     fn failure(&self, pod: &Pod, node: &Node) -> Option<Failure> {
         for term in &pod.affinity.required {
             let value = node.labels.get(&term.topology);
-            let near = value.is_some_and(|value| self.wanted.contains_key(&(term.topology.as_str(), value.as_str())));
-            if !near && !(self.first && value.is_some()) {
+            let near = value
+                .is_some_and(|value| self.wanted.contains_key(&(term.topology.as_str(), value.as_str())));
+            if !near && (!self.first || value.is_none()) {
                 return Some(Failure::for_good("node(s) didn't match pod affinity rules"));
             }
         }
         let hit = |counts: &Counts<'_>| {
-            counts.keys().any(|(topology, value)| node.labels.get(*topology).is_some_and(|have| have == value))
+            counts
+                .keys()
+                .any(|(topology, value)| node.labels.get(*topology).is_some_and(|have| have == value))
         };
         if hit(&self.unwanted) {
             return Some(Failure::for_now("node(s) didn't match pod anti-affinity rules"));

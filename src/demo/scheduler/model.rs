@@ -134,7 +134,10 @@ impl Node {
             labels: strings(&object["metadata"]["labels"]),
             taints: taints(object),
             unschedulable: object["spec"]["unschedulable"].as_bool().unwrap_or(false),
-            allocatable: Amount { cpu: milli_cpu(&allocatable["cpu"]), memory: units(&allocatable["memory"]) },
+            allocatable: Amount {
+                cpu: milli_cpu(&allocatable["cpu"]),
+                memory: units(&allocatable["memory"]),
+            },
             most_pods: units(&allocatable["pods"]),
             images,
             load: Load::default(),
@@ -207,7 +210,8 @@ impl Term {
     fn read(value: &Value, namespace: &str, labels: &Labels) -> Self {
         let mut selector = Selector::read(&value["labelSelector"]);
         merge_keys(&mut selector, &value["matchLabelKeys"], labels);
-        let mut namespaces: Vec<String> = list(&value["namespaces"]).map(|name| text(name).to_owned()).collect();
+        let mut namespaces: Vec<String> =
+            list(&value["namespaces"]).map(|name| text(name).to_owned()).collect();
         let namespace_selector =
             value["namespaceSelector"].is_object().then(|| Selector::read(&value["namespaceSelector"]));
         if namespaces.is_empty() && namespace_selector.is_none() {
@@ -229,9 +233,10 @@ impl Term {
 
     pub(crate) fn selects(&self, pod: &Pod, namespace_labels: Option<&Labels>) -> bool {
         let there = self.namespaces.contains(&pod.namespace)
-            || self.namespace_selector.as_ref().is_some_and(|selector| {
-                selector.matches(namespace_labels.unwrap_or(&Labels::new()))
-            });
+            || self
+                .namespace_selector
+                .as_ref()
+                .is_some_and(|selector| selector.matches(namespace_labels.unwrap_or(&Labels::new())));
         there && self.selector.matches(&pod.labels)
     }
 }
@@ -245,7 +250,10 @@ pub(crate) struct NodeTerm {
 
 impl NodeTerm {
     fn read(value: &Value) -> Self {
-        Self { expressions: requirements(&value["matchExpressions"]), fields: requirements(&value["matchFields"]) }
+        Self {
+            expressions: requirements(&value["matchExpressions"]),
+            fields: requirements(&value["matchFields"]),
+        }
     }
 
     pub(crate) fn matches(&self, node: &Node) -> bool {
@@ -322,7 +330,10 @@ impl Pod {
                 .collect(),
             preferred: list(&value["preferredDuringSchedulingIgnoredDuringExecution"])
                 .map(|term| {
-                    (term["weight"].as_i64().unwrap_or(0), Term::read(&term["podAffinityTerm"], &namespace, &labels))
+                    (
+                        term["weight"].as_i64().unwrap_or(0),
+                        Term::read(&term["podAffinityTerm"], &namespace, &labels),
+                    )
                 })
                 .collect(),
         };
@@ -359,9 +370,9 @@ impl Pod {
     }
 
     pub(crate) fn terms(&self) -> impl Iterator<Item = &Term> {
-        [&self.affinity, &self.anti_affinity]
-            .into_iter()
-            .flat_map(|affinity| affinity.required.iter().chain(affinity.preferred.iter().map(|(_, term)| term)))
+        [&self.affinity, &self.anti_affinity].into_iter().flat_map(|affinity| {
+            affinity.required.iter().chain(affinity.preferred.iter().map(|(_, term)| term))
+        })
     }
 
     pub(crate) fn tolerates(&self, taint: &Taint) -> bool {
@@ -403,7 +414,9 @@ fn is_sidecar(container: &Value) -> bool {
 fn host_ports(container: &Value) -> impl Iterator<Item = Port> {
     list(&container["ports"]).filter_map(|port| {
         let number = port["hostPort"].as_i64().filter(|number| *number > 0)?;
-        let or = |value: &Value, default: &str| value.as_str().filter(|v| !v.is_empty()).unwrap_or(default).to_owned();
+        let or = |value: &Value, default: &str| {
+            value.as_str().filter(|v| !v.is_empty()).unwrap_or(default).to_owned()
+        };
         Some(Port { ip: or(&port["hostIP"], "0.0.0.0"), protocol: or(&port["protocol"], "TCP"), number })
     })
 }

@@ -114,7 +114,8 @@ fn decides_as_the_real_scheduler_did() {
                         for victim in list(&step["victims"]).chain(list(&step["victimsAlreadyTerminating"])) {
                             remove(&mut cluster, victim.as_str().unwrap());
                         }
-                        let bound = if step["result"] == "bound" { &step["node"] } else { &step["after"]["node"] };
+                        let bound =
+                            if step["result"] == "bound" { &step["node"] } else { &step["after"]["node"] };
                         if bound.is_string() {
                             let mut pod = step["pod"].clone();
                             pod["spec"]["nodeName"] = bound.clone();

@@ -43,7 +43,8 @@ fn taints(pod: &Pod, nodes: &[&Node]) -> Vec<i64> {
     let counts: Vec<i64> = nodes
         .iter()
         .map(|node| {
-            node.taints.iter().filter(|taint| taint.effect == "PreferNoSchedule" && !tolerates(taint)).count() as i64
+            node.taints.iter().filter(|taint| taint.effect == "PreferNoSchedule" && !tolerates(taint)).count()
+                as i64
         })
         .collect();
     let most = counts.iter().max().copied().unwrap_or(0);
@@ -57,7 +58,11 @@ fn node_affinity(pod: &Pod, nodes: &[&Node]) -> Option<Vec<i64>> {
     let sums: Vec<i64> = nodes
         .iter()
         .map(|node| {
-            pod.node_preferred.iter().filter(|(_, term)| term.matches(node)).map(|(weight, _)| weight).sum::<i64>()
+            pod.node_preferred
+                .iter()
+                .filter(|(_, term)| term.matches(node))
+                .map(|(weight, _)| weight)
+                .sum::<i64>()
         })
         .collect();
     let most = sums.iter().max().copied().unwrap_or(0);
@@ -91,7 +96,8 @@ fn spread(cluster: &Cluster, pod: &Pod, nodes: &[&Node]) -> Option<Vec<i64>> {
         return None;
     }
     let ignored = |node: &Node| {
-        pod.has_constraints && !constraints.iter().all(|constraint| node.labels.contains_key(&constraint.topology))
+        pod.has_constraints
+            && !constraints.iter().all(|constraint| node.labels.contains_key(&constraint.topology))
     };
     let value = |node: &Node, topology: &str| node.labels.get(topology).cloned().unwrap_or_default();
     let considered = nodes.iter().filter(|node| !ignored(node)).count();
@@ -103,7 +109,9 @@ fn spread(cluster: &Cluster, pod: &Pod, nodes: &[&Node]) -> Option<Vec<i64>> {
         for node in nodes.iter().filter(|node| !ignored(node)) {
             domains.insert(value(node, &constraint.topology), 0);
         }
-        for placed in cluster.in_namespace(&pod.namespace).filter(|placed| counts_for(constraint, &placed.pod)) {
+        for placed in
+            cluster.in_namespace(&pod.namespace).filter(|placed| counts_for(constraint, &placed.pod))
+        {
             let Some(node) = cluster.nodes.get(&placed.node) else { continue };
             *hosts.entry(&node.name).or_default() += 1;
             if ignored(node) || !includes(constraint, pod, node) {
@@ -117,7 +125,8 @@ fn spread(cluster: &Cluster, pod: &Pod, nodes: &[&Node]) -> Option<Vec<i64>> {
         let weight = (size as f64 + 2.0).ln();
         for (sum, node) in sums.iter_mut().zip(nodes) {
             let Some(have) = node.labels.get(&constraint.topology) else { continue };
-            let count = if by_host { hosts.get(node.name.as_str()).copied() } else { domains.get(have).copied() };
+            let count =
+                if by_host { hosts.get(node.name.as_str()).copied() } else { domains.get(have).copied() };
             *sum += count.unwrap_or(0) as f64 * weight + (constraint.max_skew - 1) as f64;
         }
     }
@@ -136,7 +145,9 @@ fn spread(cluster: &Cluster, pod: &Pod, nodes: &[&Node]) -> Option<Vec<i64>> {
 fn pod_affinity(cluster: &Cluster, pod: &Pod, nodes: &[&Node]) -> Option<Vec<i64>> {
     let mut pairs: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     let mut note = |topology, node: &str, weight: i64| {
-        if let Some((key, value)) = cluster.nodes.get(node).and_then(|node| node.labels.get_key_value(topology)) {
+        if let Some((key, value)) =
+            cluster.nodes.get(node).and_then(|node| node.labels.get_key_value(topology))
+        {
             *pairs.entry((key, value)).or_default() += weight;
         }
     };
@@ -184,7 +195,11 @@ fn least_allocated(pod: &Pod, node: &Node) -> i64 {
     let parts: Vec<i64> = [(wanted.cpu, node.allocatable.cpu), (wanted.memory, node.allocatable.memory)]
         .into_iter()
         .filter(|(_, room)| *room > 0)
-        .map(|(wanted, room)| if wanted > room { 0 } else { (i128::from(room - wanted) * 100 / i128::from(room)) as i64 })
+        .map(
+            |(wanted, room)| {
+                if wanted > room { 0 } else { (i128::from(room - wanted) * 100 / i128::from(room)) as i64 }
+            },
+        )
         .collect();
     if parts.is_empty() { 0 } else { parts.iter().sum::<i64>() / parts.len() as i64 }
 }

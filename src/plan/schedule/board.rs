@@ -16,7 +16,7 @@ use crate::cluster::{
 };
 
 use super::{
-    class::{self, Class, FixedKey, Incoming, Kind, Relations, Seat, Spread},
+    class::{self, Class, FixedKey, Incoming, Kind, Outlook, Relations, Seat, Spread},
     explain::Refusal,
     filter::{Fixed, Standing},
     topology::{HOSTNAME, NONE, Topology, ZONE},
@@ -272,20 +272,6 @@ impl Board {
     fn kind(&mut self, pod: &Incoming) -> Kind {
         let spec = &pod.spec;
         let affinity = &spec.affinity;
-        let key = FixedKey::of(spec);
-        let fixed = match self.fixed.get(&key) {
-            Some(fixed) => fixed.clone(),
-            None => {
-                let fixed = Arc::new(Fixed::new(&key, &self.nodes, &self.images));
-                self.fixed.insert(key, fixed.clone());
-                fixed
-            }
-        };
-        let own = |hard: bool| spec.spread.iter().filter(|c| c.hard == hard).cloned().collect::<Vec<_>>();
-        let own_soft = !spec.spread.is_empty();
-        let soft = if own_soft { own(false) } else { self.system_defaults(pod) };
-        let hard = self.spreads(&own(true), pod, &fixed, true);
-        let soft = self.spreads(&soft, pod, &fixed, own_soft);
         let near = affinity.pod_required.iter().map(|t| self.topology(&t.topology_key)).collect();
         let apart = affinity.anti_required.iter().map(|t| self.topology(&t.topology_key)).collect();
         let towards = affinity.pod_preferred.iter().map(|(w, t)| (i64::from(*w), t));
@@ -299,10 +285,6 @@ impl Board {
             scored_there: class::scored_there(spec),
             other: class::other_requests(spec),
             ports: class::host_ports(spec),
-            fixed,
-            hard,
-            soft,
-            own_soft,
             near,
             apart,
             liked,
@@ -310,9 +292,37 @@ impl Board {
                 t.namespace_selector.is_some() || t.namespaces.iter().any(|n| **n != *pod.namespace)
             }),
             seats: Vec::new(),
+            outlook: None,
             relations: Relations::default(),
             pod: pod.clone(),
         }
+    }
+
+    /// How a class looks at the nodes: worked out once, as nodes do not change on a board.
+    fn outlook(&mut self, class: Class) -> Arc<Outlook> {
+        let id = class.0 as usize;
+        if let Some(outlook) = &self.kinds[id].outlook {
+            return outlook.clone();
+        }
+        let pod = self.kinds[id].pod.clone();
+        let spec = &pod.spec;
+        let key = FixedKey::of(spec);
+        let fixed = match self.fixed.get(&key) {
+            Some(fixed) => fixed.clone(),
+            None => {
+                let fixed = Arc::new(Fixed::new(&key, &self.nodes, &self.images));
+                self.fixed.insert(key, fixed.clone());
+                fixed
+            }
+        };
+        let own = |hard: bool| spec.spread.iter().filter(|c| c.hard == hard).cloned().collect::<Vec<_>>();
+        let own_soft = !spec.spread.is_empty();
+        let soft = if own_soft { own(false) } else { self.system_defaults(&pod) };
+        let hard = self.spreads(&own(true), &pod, &fixed, true);
+        let soft = self.spreads(&soft, &pod, &fixed, own_soft);
+        let outlook = Arc::new(Outlook { fixed, hard, soft, own_soft });
+        self.kinds[id].outlook = Some(outlook.clone());
+        outlook
     }
 
     /// The system's default constraints: for pods that have none of their own and that a Service or their owner
@@ -389,20 +399,21 @@ impl Board {
     }
 
     /// Finds out how the classes that came since the last time bear on this one.
-    pub(super) fn relate(&mut self, class: Class) {
+    fn relate(&mut self, class: Class) -> Arc<Outlook> {
+        let outlook = self.outlook(class);
         let id = class.0 as usize;
         let mut relations = std::mem::take(&mut self.kinds[id].relations);
         let me = &self.kinds[id];
         let (namespace, labels, affinity) = (&me.pod.namespace, &me.pod.labels, &me.pod.spec.affinity);
         let near = self.by_namespace.get(namespace).map_or(&[][..], |all| &all[..]);
         let labels_of = |name: &str| self.namespaces.get(name).map(|l| &**l);
-        relations.spread.resize_with(me.hard.len() + me.soft.len(), Vec::new);
+        relations.spread.resize_with(outlook.hard.len() + outlook.soft.len(), Vec::new);
         relations.apart.resize_with(affinity.anti_required.len(), Vec::new);
         relations.liked.resize_with(me.liked.len(), Vec::new);
 
         for &other in &near[relations.seen_near..] {
             let them = &self.kinds[other as usize];
-            for (spread, found) in me.hard.iter().chain(&me.soft).zip(&mut relations.spread) {
+            for (spread, found) in outlook.hard.iter().chain(&outlook.soft).zip(&mut relations.spread) {
                 if spread.selector.as_ref().is_some_and(|s| s.matches(&them.pod.labels)) {
                     found.push(other);
                 }
@@ -466,18 +477,19 @@ impl Board {
         relations.seen_wide = self.wide.len();
         relations.seen_all = self.kinds.len();
         self.kinds[id].relations = relations;
+        outlook
     }
 
     /// Where a pod of that class goes, by everything that is on the board. Nothing is bound.
     pub fn place(&mut self, class: Class) -> Placement {
-        self.relate(class);
-        let standing = Standing::new(self, class);
+        let outlook = self.relate(class);
+        let standing = Standing::new(self, class, &outlook);
         let feasible: Vec<At> =
             (0..self.nodes.len() as u32).map(At).filter(|at| self.passes(&standing, at.0 as usize)).collect();
         if feasible.is_empty() {
             return Placement::Nowhere(self.refusal(class, &standing));
         }
-        let scores = if feasible.len() == 1 { vec![0] } else { self.scores(class, &feasible) };
+        let scores = if feasible.len() == 1 { vec![0] } else { self.scores(class, &outlook, &feasible) };
         let highest = scores.iter().copied().max().unwrap_or(0);
         let best = feasible.iter().zip(&scores).filter(|(_, s)| **s == highest).map(|(at, _)| *at).collect();
         Placement::Fits(Fits { best, feasible, scores })
@@ -485,8 +497,8 @@ impl Board {
 
     /// Why the nodes that do not take a pod of that class do not, node by node.
     pub fn refused(&mut self, class: Class) -> Refusal {
-        self.relate(class);
-        let standing = Standing::new(self, class);
+        let outlook = self.relate(class);
+        let standing = Standing::new(self, class, &outlook);
         self.refusal(class, &standing)
     }
 }

@@ -124,13 +124,6 @@ pub(super) struct Kind {
     /// Further requests (`ephemeral-storage`, extended), none of them zero.
     pub other: Vec<(String, i64)>,
     pub ports: Vec<HostPort>,
-    pub fixed: Arc<super::filter::Fixed>,
-    /// DoNotSchedule constraints.
-    pub hard: Vec<Spread>,
-    /// ScheduleAnyway constraints, the pod's own or the system's.
-    pub soft: Vec<Spread>,
-    /// The soft ones are the pod's own: nodes that lack a key are left out of the scoring.
-    pub own_soft: bool,
     /// Topology of each required affinity term.
     pub near: Vec<u32>,
     /// Topology of each required anti-affinity term.
@@ -140,7 +133,20 @@ pub(super) struct Kind {
     /// Its terms reach beyond its own namespace.
     pub wide: bool,
     pub seats: Vec<Seat>,
+    /// Worked out when the class is first placed: most classes only ever take room.
+    pub outlook: Option<Arc<Outlook>>,
     pub relations: Relations,
+}
+
+/// How a class looks at the nodes.
+pub(super) struct Outlook {
+    pub fixed: Arc<super::filter::Fixed>,
+    /// DoNotSchedule constraints.
+    pub hard: Vec<Spread>,
+    /// ScheduleAnyway constraints, the pod's own or the system's.
+    pub soft: Vec<Spread>,
+    /// The soft ones are the pod's own: nodes that lack a key are left out of the scoring.
+    pub own_soft: bool,
 }
 
 /// One spread constraint, resolved.

@@ -6,7 +6,7 @@ use crate::cluster::{Effect, HostPort, Node, NodeTerm, Operator, Taint, Tolerati
 
 use super::{
     board::{Board, Image, Room},
-    class::{Class, FixedKey, Kind, Spread},
+    class::{Class, FixedKey, Kind, Outlook, Spread},
     explain::Reason,
     score,
 };
@@ -138,6 +138,7 @@ fn matches(term: &NodeTerm, node: &Node) -> bool {
 /// What the pods that are there mean for one incoming pod: summed up once, before the nodes are looked at.
 pub(super) struct Standing<'a> {
     pub kind: &'a Kind,
+    pub outlook: &'a Outlook,
     /// By hard constraint: matching pods by value, and the fewest of any domain.
     hard: Vec<(Vec<u32>, i64)>,
     /// By required affinity term: matching pods by value.
@@ -151,10 +152,10 @@ pub(super) struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    pub fn new(board: &'a Board, class: Class) -> Self {
+    pub fn new(board: &'a Board, class: Class, outlook: &'a Outlook) -> Self {
         let kind = &board.kinds[class.0 as usize];
         let relations = &kind.relations;
-        let hard = kind.hard.iter().zip(&relations.spread).map(|(c, found)| {
+        let hard = outlook.hard.iter().zip(&relations.spread).map(|(c, found)| {
             let counts = board.spread_counts(c, found);
             let fewest =
                 counts.iter().zip(&c.domains).filter(|(_, is)| **is).map(|(n, _)| i64::from(*n)).min();
@@ -182,6 +183,7 @@ impl<'a> Standing<'a> {
             apart: board.values_taken(apart),
             kept_away: board.values_taken(relations.kept_away.iter().copied()),
             kind,
+            outlook,
         }
     }
 }
@@ -189,10 +191,10 @@ impl<'a> Standing<'a> {
 impl Board {
     /// All filters, in the scheduler's order.
     pub(super) fn passes(&self, s: &Standing, node: usize) -> bool {
-        s.kind.fixed.gate[node] == Gate::Open
+        s.outlook.fixed.gate[node] == Gate::Open
             && ports_free(s.kind, &self.rooms[node])
             && fits(s.kind, &self.rooms[node])
-            && s.kind
+            && s.outlook
                 .hard
                 .iter()
                 .zip(&s.hard)
@@ -206,7 +208,7 @@ impl Board {
     pub(super) fn reasons(&self, s: &Standing, node: usize) -> Vec<Reason> {
         let room = &self.rooms[node];
         let one = |reason| vec![reason];
-        match s.kind.fixed.gate[node] {
+        match s.outlook.fixed.gate[node] {
             Gate::Open => {}
             Gate::NotNamed => return one(Reason::NotNamed),
             Gate::Unschedulable => return one(Reason::Cordoned),
@@ -226,7 +228,7 @@ impl Board {
         if !short.is_empty() {
             return short;
         }
-        for (c, counts) in s.kind.hard.iter().zip(&s.hard) {
+        for (c, counts) in s.outlook.hard.iter().zip(&s.hard) {
             let key = || self.topologies[c.topology as usize].key.clone();
             match self.spreads_evenly(c, counts, node) {
                 Ok(true) => {}

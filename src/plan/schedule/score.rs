@@ -6,7 +6,7 @@ use crate::cluster::Node;
 
 use super::{
     board::{At, Board, Image, Room},
-    class::{Class, FixedKey, Kind, Spread},
+    class::{Class, FixedKey, Kind, Outlook, Spread},
 };
 
 /// `MaxNodeScore`.
@@ -14,20 +14,20 @@ const MAX: i64 = 100;
 
 impl Board {
     /// The weighted sum of all score plugins, by feasible node. A plugin that skips itself adds nothing to any.
-    pub(super) fn scores(&self, class: Class, feasible: &[At]) -> Vec<i64> {
+    pub(super) fn scores(&self, class: Class, outlook: &Outlook, feasible: &[At]) -> Vec<i64> {
         let kind = &self.kinds[class.0 as usize];
         let nodes: Vec<usize> = feasible.iter().map(|at| at.0 as usize).collect();
         let mut total = vec![0; nodes.len()];
         let mut add = |weight: i64, scores: Vec<i64>| {
             total.iter_mut().zip(scores).for_each(|(sum, score)| *sum += weight * score);
         };
-        let fixed = &kind.fixed;
+        let fixed = &outlook.fixed;
         add(3, normalized(nodes.iter().map(|n| fixed.unloved[*n]).collect(), true));
         if !kind.pod.spec.affinity.node_preferred.is_empty() {
             add(2, normalized(nodes.iter().map(|n| fixed.preferred[*n]).collect(), false));
         }
-        if !kind.soft.is_empty() {
-            add(2, self.spreading(kind, &nodes));
+        if !outlook.soft.is_empty() {
+            add(2, self.spreading(kind, outlook, &nodes));
         }
         if let Some(scores) = self.company(kind, &nodes) {
             add(2, scores);
@@ -45,12 +45,12 @@ impl Board {
 
     /// PodTopologySpread: fewer matching pods on the node's values are better; a value weighs by how many there are.
     /// Source: `podtopologyspread/scoring.go`.
-    fn spreading(&self, kind: &Kind, nodes: &[usize]) -> Vec<i64> {
+    fn spreading(&self, kind: &Kind, outlook: &Outlook, nodes: &[usize]) -> Vec<i64> {
         let topology = |c: &Spread| &self.topologies[c.topology as usize];
-        let ignored = |n: usize| kind.own_soft && kind.soft.iter().any(|c| topology(c).of(n).is_none());
+        let ignored = |n: usize| outlook.own_soft && outlook.soft.iter().any(|c| topology(c).of(n).is_none());
         let scored = nodes.iter().filter(|n| !ignored(**n)).count();
-        let found = &kind.relations.spread[kind.hard.len()..];
-        let terms: Vec<_> = kind
+        let found = &kind.relations.spread[outlook.hard.len()..];
+        let terms: Vec<_> = outlook
             .soft
             .iter()
             .zip(found)

@@ -343,8 +343,10 @@ async fn a_lost_pulse_makes_everything_old_though_no_connection_broke() {
     assert_eq!(why(&snapshot.pods.freshness), "the API server does not answer in time");
     assert_eq!(why(&snapshot.api.freshness), "the API server does not answer in time");
     let before = server.asked(PODS).len();
+    let begun = tokio::time::Instant::now();
     seen.until("all back", |s| s.troubles().len() == 2).await;
     assert_eq!(server.asked(PODS).len(), before + 1, "each watch is proven by a new connection");
+    assert!(begun.elapsed() < seconds(20), "as soon as the pulse is back, not when the watches end");
 }
 
 #[tokio::test(start_paused = true)]

@@ -160,10 +160,10 @@ impl Server {
 pub struct Watched(pub watch::Receiver<Arc<Snapshot>>);
 
 impl Watched {
-    /// The first snapshot for which this holds. Fails after ten minutes of the world's time.
+    /// The first snapshot for which this holds. Fails after two minutes.
     pub async fn until(&mut self, what: &str, holds: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
         let found = self.0.wait_for(|s| holds(s));
-        let found = tokio::time::timeout(Duration::from_secs(600), found).await;
+        let found = tokio::time::timeout(Duration::from_secs(120), found).await;
         match found.map(|snapshot| snapshot.expect("the observer lives").clone()) {
             Ok(snapshot) => snapshot,
             Err(_) => panic!("never seen: {what}; troubles: {:?}", self.0.borrow().troubles()),

@@ -1,0 +1,240 @@
+//! The cockpit's state, and the loop that folds what happens into it and draws it.
+//!
+//! [`update`] is pure: the time is an argument, and what has to be done outside comes back as [`Effect`]s. [`run`] is
+//! the only part that touches a terminal. Called by `cockpit`, which owns the connections and performs the effects.
+
+mod approval;
+mod execute;
+mod msg;
+mod pump;
+mod update;
+
+use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+};
+
+use crate::{
+    cluster::{Finding, Judge, Severity, Snapshot, Subject, TenantName},
+    run::{Run, RunState},
+    ui::{self, Cx, Depth, Detail, KnownRun, Overlay, Place, Theme, View, Wants, Who},
+};
+
+pub use self::{
+    msg::{Effect, Msg},
+    pump::run,
+    update::update,
+};
+
+/// How the cockpit is to look and whom it serves.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// `alice@bastion`.
+    pub operator: String,
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// The theme's name.
+    pub theme: String,
+    /// The user's own themes: name and file of each.
+    pub themes: Vec<(String, String)>,
+    /// How many colours the terminal shows.
+    pub depth: Depth,
+}
+
+/// All state.
+pub struct App {
+    setup: Setup,
+    world: World,
+    views: Views,
+    overlay: Option<Overlay>,
+    notice: Option<(Severity, String, Timestamp)>,
+    judge: Judge,
+    /// Runs this session drives or drove, as last reported.
+    driven: BTreeMap<String, Run>,
+    /// Runs whose journals are kept on this machine.
+    local: Vec<Run>,
+    /// A run was asked to start: the next new one is shown at once.
+    starting: bool,
+    /// What is fetched at present.
+    wanted: Wants,
+    /// Lines typed on the command line, the oldest first.
+    history: Vec<String>,
+    /// What the last `n` led to.
+    trouble: Option<Subject>,
+    last_key: Option<Timestamp>,
+    leaving: bool,
+    /// When state changes by itself though nothing happens.
+    due: Cell<Option<Timestamp>>,
+}
+
+/// All that views may read.
+struct World {
+    who: Who,
+    theme: Theme,
+    seen: Arc<Snapshot>,
+    findings: Vec<Finding>,
+    runs: Vec<KnownRun>,
+    unreadable: Vec<String>,
+    detail: Detail,
+    size: (u16, u16),
+    wake: Cell<Option<Timestamp>>,
+}
+
+/// The places, and the way to the present one.
+struct Views {
+    roots: Vec<Box<dyn View>>,
+    root: usize,
+    stack: Vec<Box<dyn View>>,
+}
+
+impl Views {
+    fn front(&self) -> &dyn View {
+        self.stack.last().unwrap_or(&self.roots[self.root]).as_ref()
+    }
+
+    fn front_mut(&mut self) -> &mut dyn View {
+        self.stack.last_mut().unwrap_or(&mut self.roots[self.root]).as_mut()
+    }
+
+    /// Goes to a place: a root leaves all others behind, anything else is put on top.
+    fn go(&mut self, place: &Place) {
+        match ui::view::VIEWS.iter().position(|(root, ..)| root == place) {
+            Some(root) => {
+                self.stack.clear();
+                self.root = root;
+            }
+            None if self.front().place() == *place => {}
+            None => self.stack.push(place.view()),
+        }
+    }
+}
+
+impl World {
+    fn cx(&self, now: Timestamp) -> Cx<'_> {
+        let (width, height) = self.size;
+        let body = ui::Parts::of(Rect::new(0, 0, width, height)).body;
+        Cx {
+            seen: &self.seen,
+            findings: &self.findings,
+            runs: &self.runs,
+            unreadable: &self.unreadable,
+            detail: &self.detail,
+            who: &self.who,
+            theme: &self.theme,
+            now: now.saturating_add(self.skew()).unwrap_or(now),
+            size: (body.width, body.height),
+            wake: &self.wake,
+        }
+    }
+
+    /// The API server's clock minus ours.
+    fn skew(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.seen.api.skew_millis)
+    }
+}
+
+impl App {
+    /// The cockpit before anything was seen, on a terminal of so many columns and lines. The error is one sentence
+    /// about the theme.
+    pub fn new(setup: Setup, seen: Arc<Snapshot>, size: (u16, u16)) -> Result<Self, String> {
+        let name = if setup.theme.is_empty() { "dark" } else { &setup.theme };
+        let theme = Theme::load(name, &setup.themes, setup.depth)?;
+        let who = Who { operator: setup.operator.clone(), read_only: setup.read_only };
+        let world = World {
+            who,
+            theme,
+            seen: Arc::new(Snapshot::default()),
+            findings: Vec::new(),
+            runs: Vec::new(),
+            unreadable: Vec::new(),
+            detail: Detail::default(),
+            size,
+            wake: Cell::new(None),
+        };
+        let roots = ui::view::VIEWS.iter().map(|(place, ..)| place.view()).collect();
+        let mut app = Self {
+            setup,
+            world,
+            views: Views { roots, root: 0, stack: Vec::new() },
+            overlay: None,
+            notice: None,
+            judge: Judge::default(),
+            driven: BTreeMap::new(),
+            local: Vec::new(),
+            starting: false,
+            wanted: Wants::default(),
+            history: Vec::new(),
+            trouble: None,
+            last_key: None,
+            leaving: false,
+            due: Cell::new(None),
+        };
+        let at = seen.at;
+        update::observed(&mut app, seen, at);
+        Ok(app)
+    }
+
+    /// It is over.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.
+    pub fn alarm(&self) -> Option<Timestamp> {
+        let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.skew()).ok());
+        [wake, self.due.get()].into_iter().flatten().min()
+    }
+
+    /// Where the cockpit is.
+    pub fn place(&self) -> Place {
+        self.views.front().place()
+    }
+
+    /// A run of this session that is not over.
+    pub fn under_way(&self) -> Option<&Run> {
+        self.driven.values().find(|run| matches!(run.state, RunState::Planned | RunState::Running))
+    }
+
+    /// Draws the screen at `now` on a buffer. Returns where the cursor is, when something is being typed.
+    pub fn draw(&self, buf: &mut Buffer, now: Timestamp) -> Option<Position> {
+        self.world.wake.set(None);
+        let screen = ui::Screen {
+            view: self.views.front(),
+            overlay: self.overlay.as_ref(),
+            notice: self.notice.as_ref().map(|(severity, text, _)| (*severity, text.as_str())),
+            typing: match &self.overlay {
+                Some(Overlay::Command(line)) => Some((":", &line.input)),
+                Some(Overlay::Filter(input)) => Some(("/", input)),
+                _ => None,
+            },
+        };
+        let cursor = ui::draw(buf, &screen, &self.world.cx(now));
+        let notice = self.notice.as_ref().and_then(|(severity, _, at)| at.checked_add(stays(*severity)).ok());
+        let yes = match &self.overlay {
+            Some(Overlay::Review(r)) => r.yes.and_then(|at| at.checked_add(approval::SETTLED).ok()),
+            _ => None,
+        };
+        // What is past due waits for something else to happen, such as the rehearsal.
+        self.due.set([notice, yes].into_iter().flatten().filter(|at| *at > now).min());
+        cursor
+    }
+
+    fn say(&mut self, severity: Severity, text: impl Into<String>, now: Timestamp) {
+        let text = text.into();
+        if !text.is_empty() {
+            self.notice = Some((severity, text, now));
+        }
+    }
+
+    fn replicas(&self, name: &TenantName) -> Option<u32> {
+        self.world.seen.tenants.get(name).map(|t| t.desired())
+    }
+}
+
+/// How long a notice stays.
+fn stays(severity: Severity) -> SignedDuration {
+    SignedDuration::from_secs(if severity == Severity::Notice { 6 } else { 20 })
+}

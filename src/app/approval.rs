@@ -1,0 +1,191 @@
+//! From a plan to a yes: opening a review, planning anew while it is open, rehearsing, and what counts as a yes.
+
+use crossterm::event::{Event, KeyEvent};
+use jiff::{SignedDuration, Timestamp};
+use tui_input::{Input, backend::crossterm::EventHandler};
+
+use super::{App, Effect};
+use crate::{
+    cluster::Severity,
+    plan::{Intent, Plan, Verdict, plan},
+    run::{JournalPlace, Rehearsal},
+    ui::{
+        Command, Overlay,
+        command::{self, On},
+        overlays::{Number, Rehearsing, Review},
+    },
+};
+
+/// A yes counts once no key has followed it for so long: what is pasted as keys comes closer together.
+pub(super) const SETTLED: SignedDuration = SignedDuration::from_millis(40);
+
+/// Opens the review of what is asked for.
+pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {
+    let mut review = Review::new(plan(&app.world.seen, &intent));
+    rehearse(app, &mut review, effects);
+    app.overlay = Some(Overlay::Review(Box::new(review)));
+}
+
+fn rehearse(app: &App, review: &mut Review, effects: &mut Vec<Effect>) {
+    review.rehearsing = Rehearsing::No;
+    if review.refusal(app.world.who.read_only).is_none() {
+        review.rehearsing = Rehearsing::Waiting;
+        effects.push(Effect::Rehearse(review.plan.clone()));
+    }
+}
+
+/// Plans the open review anew on the present snapshot. When that gives another plan, the one looked at is gone: it
+/// says so, and wants a fresh yes.
+pub(super) fn replan(app: &mut App, effects: &mut Vec<Effect>) {
+    let Some(Overlay::Review(mut review)) = app.overlay.take() else { return };
+    let fresh = plan(&app.world.seen, &review.plan.intent);
+    let differs = essence(&fresh) != essence(&review.plan);
+    review.plan = fresh;
+    if differs {
+        review.changed = true;
+        review.yes = None;
+        review.note = None;
+        review.typed = Input::default();
+        review.typing = Review::new(review.plan.clone()).typing;
+        rehearse(app, &mut review, effects);
+    }
+    app.overlay = Some(Overlay::Review(review));
+}
+
+/// What a yes is said to: the steps, and how every check came out.
+fn essence(plan: &Plan) -> (&[crate::plan::Step], Vec<(&str, Verdict)>) {
+    (&plan.steps, plan.all_checks().map(|c| (c.rule.as_str(), c.verdict)).collect())
+}
+
+/// Takes the answer of a rehearsal in; one for another plan than the open one is dropped.
+pub(super) fn rehearsed(app: &mut App, rehearsal: Rehearsal) {
+    let Some(Overlay::Review(review)) = &mut app.overlay else { return };
+    if rehearsal.plan != review.plan.id || review.rehearsing == Rehearsing::No {
+        return;
+    }
+    let calm =
+        rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok) && rehearsal.journal_missing.is_empty();
+    if review.yes.is_some() && !calm {
+        review.yes = None;
+        review.note = Some("the rehearsal found something: read it, then say yes again".into());
+    }
+    review.rehearsing = Rehearsing::Came(rehearsal);
+}
+
+/// Starts the plan that was said yes to, once the yes has settled and the rehearsal has passed.
+pub(super) fn settle(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
+    let ready = matches!(&app.overlay, Some(Overlay::Review(review))
+        if review.yes.is_some_and(|at| now.duration_since(at) >= SETTLED)
+            && matches!(review.rehearsing, Rehearsing::Came(_)));
+    if !ready {
+        return;
+    }
+    let Some(Overlay::Review(mut review)) = app.overlay.take() else { return };
+    if let Some(why) = review.refusal(app.world.who.read_only) {
+        review.yes = None;
+        review.note = Some(why);
+        app.overlay = Some(Overlay::Review(review));
+        return;
+    }
+    match review.plan.clone().approve(Some(review.typed.value()), None) {
+        Ok(approved) => {
+            effects.push(Effect::Start(approved, review.place));
+            app.starting = true;
+            app.say(Severity::Notice, "starting …", now);
+        }
+        Err(why) => {
+            review.yes = None;
+            review.note = Some(why.to_string());
+            app.overlay = Some(Overlay::Review(review));
+        }
+    }
+}
+
+/// A key while a review is open. Returns whether the review is closed by it.
+pub(super) fn pressed(
+    app: &mut App,
+    review: &mut Review,
+    key: KeyEvent,
+    name: &str,
+    burst: bool,
+    now: Timestamp,
+    effects: &mut Vec<Effect>,
+) -> bool {
+    review.note = None;
+    if review.yes.is_some_and(|at| now.duration_since(at) < SETTLED) {
+        review.yes = None;
+        review.note = Some("keys came too fast to be meant: press y by itself".into());
+        return false;
+    }
+    if review.typing {
+        match name {
+            "esc" => return true,
+            // Enter ends the typing, and never more.
+            "enter" | "tab" if review.untyped().is_none() => review.typing = false,
+            "enter" | "tab" => review.note = None,
+            _ => {
+                review.typed.handle_event(&Event::Key(key));
+            }
+        }
+        return false;
+    }
+    let Some(entry) = command::by_key(name, On::Review) else { return false };
+    match entry.command {
+        Command::Escape | Command::Back if review.yes.take().is_some() => {
+            review.note = Some("the yes is taken back; nothing was started".into());
+        }
+        Command::Escape | Command::Back => return true,
+        Command::Yes => yes(app, review, burst, now),
+        Command::Edit => {
+            if let Intent::Scale { targets } = &review.plan.intent {
+                let of = |t: &crate::plan::Target| Some((t.tenant.clone(), app.replicas(&t.tenant)?));
+                let tenants: Vec<_> = targets.iter().filter_map(of).collect();
+                let asked = targets.first().map(|t| t.to.to_string());
+                let same = targets.iter().all(|t| Some(t.to.to_string()) == asked);
+                let mut number = Number::new(tenants);
+                if let (true, Some(asked)) = (same, asked) {
+                    number.input = Input::new(asked);
+                }
+                app.overlay = Some(Overlay::Number(number));
+                return true;
+            }
+        }
+        Command::JournalHere => {
+            if review.rehearsing == Rehearsing::Waiting {
+                // Whether the cluster can keep it is not known yet.
+            } else if review.journal_missing().is_empty() {
+                review.note = Some("the cluster keeps the journal: nothing is missing for it".into());
+            } else {
+                review.place = JournalPlace::Local;
+            }
+        }
+        Command::Copy => {
+            let lines: Vec<_> = review.plan.tenants.iter().map(|t| t.kubectl.as_str()).collect();
+            effects.push(Effect::Copy(lines.join("\n")));
+            app.say(Severity::Notice, "copied to the terminal's clipboard", now);
+        }
+        Command::Up => review.scroll = review.scroll.saturating_sub(1),
+        Command::Down => review.scroll = review.scroll.saturating_add(1),
+        Command::PageUp => review.scroll = review.scroll.saturating_sub(8),
+        Command::PageDown => review.scroll = review.scroll.saturating_add(8),
+        Command::Top => review.scroll = 0,
+        _ => {}
+    }
+    false
+}
+
+fn yes(app: &App, review: &mut Review, burst: bool, now: Timestamp) {
+    if let Some(why) = review.refusal(app.world.who.read_only) {
+        review.note = Some(why);
+    } else if burst {
+        review.note = Some("keys came too fast to be meant: press y by itself".into());
+    } else if review.untyped().is_some() {
+        review.typing = true;
+    } else if review.changed {
+        review.changed = false;
+    } else if !review.journal_missing().is_empty() && review.place == JournalPlace::Cluster {
+        review.note = Some("no journal in the cluster is possible: J keeps it on this machine only".into());
+    } else {
+        review.yes = Some(now);
+    }
+}

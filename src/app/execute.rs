@@ -1,0 +1,319 @@
+//! What the commands do: those of keys, of the menu and of the command line.
+
+use jiff::Timestamp;
+use tui_input::Input;
+
+use super::{App, Effect, approval, update};
+use crate::{
+    cluster::{Finding, Severity, Subject, TenantName},
+    plan::{Intent, Target},
+    ui::{
+        Action, Command, Overlay, Place, Theme,
+        command::{self, COMMANDS, On, Takes},
+        overlays::{Ask, CommandLine, Help, Menu, Number},
+        view::VIEWS,
+        views::tenants::Sort,
+    },
+};
+
+/// Does what a command says, at the present place.
+pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: &mut Vec<Effect>) {
+    match command {
+        Command::Tenants | Command::Nodes | Command::Runs | Command::Findings => {
+            if let Some((place, ..)) = VIEWS.iter().find(|(_, c, _)| *c == command) {
+                go(app, place, now);
+            }
+        }
+        Command::Back if !app.views.stack.is_empty() => back(app, now),
+        Command::Back if app.views.root > 0 => go(app, &Place::Tenants, now),
+        Command::Back => leave(app, false),
+        Command::Escape if !app.views.stack.is_empty() => back(app, now),
+        Command::Quit => {
+            if app.under_way().is_some() {
+                leave(app, false)
+            } else {
+                app.leaving = true
+            }
+        }
+        Command::Interrupt => leave(app, true),
+        Command::Help => {
+            let on = app.views.front().place().on();
+            app.overlay = Some(Overlay::Help(Help::new(on)));
+        }
+        Command::CommandLine => {
+            let mut line = CommandLine::default();
+            line.offer(&app.world.cx(now), &Theme::names(&app.setup.themes));
+            app.overlay = Some(Overlay::Command(line));
+        }
+        Command::Filter => {
+            if let Some(text) = app.views.front_mut().filter() {
+                app.overlay = Some(Overlay::Filter(Input::new(text.clone())));
+            }
+        }
+        Command::Menu => menu(app, now),
+        Command::Trouble => trouble(app, now),
+        Command::Theme => {
+            let names = Theme::names(&app.setup.themes);
+            let at = names.iter().position(|n| n == app.world.theme.name()).unwrap_or(0);
+            theme(app, &names[(at + 1) % names.len()], now);
+        }
+        Command::Redraw => effects.push(Effect::Redraw),
+        Command::Suspend => effects.push(Effect::Suspend),
+        Command::Tenant | Command::SortBy => {
+            let takes = command::of(command);
+            app.say(Severity::Notice, format!("type :{} {}", takes.name, takes.takes.word()), now);
+        }
+        _ => {
+            let cx = app.world.cx(now);
+            let asked = match app.views.front().refuses(command, &cx) {
+                Some(why) => Some(Action::Say(why)),
+                None => app.views.front_mut().on(command, &cx),
+            };
+            if let Some(asked) = asked {
+                action(app, asked, now, effects);
+            }
+        }
+    }
+}
+
+/// Turns what a view asks for into state or effects.
+fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
+    match action {
+        Action::Go(place) => go(app, &place, now),
+        Action::Say(text) => app.say(Severity::Warning, text, now),
+        Action::AskReplicas(names) => {
+            let of = |name: TenantName| {
+                let n = app.replicas(&name)?;
+                Some((name, n))
+            };
+            let tenants: Vec<_> = names.into_iter().filter_map(of).collect();
+            if !tenants.is_empty() {
+                app.overlay = Some(Overlay::Number(Number::new(tenants)));
+            }
+        }
+        Action::Propose(names, by) => {
+            let of = |tenant: TenantName| {
+                let to = i64::from(app.replicas(&tenant)?) + by;
+                Some(Target { tenant, to })
+            };
+            let targets: Vec<_> = names.into_iter().filter_map(of).collect();
+            if !targets.is_empty() {
+                approval::review(app, Intent::Scale { targets }, effects);
+            }
+        }
+        Action::Undo(id) => undo(app, &id, now, effects),
+        Action::Resume(id) => {
+            if app.world.who.read_only {
+                app.say(Severity::Warning, "read-only: nothing can be resumed", now);
+            } else if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
+                let (done, all) = crate::ui::views::runs::progress(&known.run);
+                let text = format!(
+                    "{}. {done} of {all} steps are done; each further step is checked against the cluster before it is made.",
+                    crate::run::summary(&known.run)
+                );
+                app.overlay = Some(Overlay::Ask(Ask::Resume { run: id, text }));
+            }
+        }
+        Action::Pause(id) => {
+            effects.push(Effect::PauseRun(id));
+            app.say(Severity::Notice, "it will stand after its present step", now);
+        }
+    }
+}
+
+/// The answer to a question was yes.
+pub(super) fn answered(app: &mut App, ask: Ask, effects: &mut Vec<Effect>) {
+    match ask {
+        Ask::Leave { .. } => app.leaving = true,
+        Ask::Resume { run, .. } => {
+            let found = app.world.runs.iter().find(|k| k.run.id == run).map(|k| k.run.clone());
+            if let Some(run) = found {
+                app.views.go(&Place::Run(run.id.clone()));
+                effects.push(Effect::Resume(Box::new(run)));
+            }
+        }
+    }
+}
+
+/// Asks whether to leave; `ctrl-c` leaves at once when nothing is under way.
+pub(super) fn leave(app: &mut App, interrupt: bool) {
+    let run = app.under_way().map(|run| run.short().to_owned());
+    if interrupt && run.is_none() {
+        app.leaving = true;
+    } else {
+        app.overlay = Some(Overlay::Ask(Ask::Leave { run }));
+    }
+}
+
+fn go(app: &mut App, place: &Place, now: Timestamp) {
+    app.views.go(place);
+    update::refresh(app, now);
+}
+
+fn back(app: &mut App, now: Timestamp) {
+    app.views.stack.pop();
+    update::refresh(app, now);
+}
+
+fn undo(app: &mut App, id: &str, now: Timestamp, effects: &mut Vec<Effect>) {
+    let intent = app.world.runs.iter().find(|k| k.run.id == id).map(|k| crate::run::undo_intent(&k.run));
+    match intent {
+        Some(Some(intent)) => approval::review(app, intent, effects),
+        Some(None) => app.say(Severity::Warning, "that run has changed nothing", now),
+        None => app.say(Severity::Warning, format!("run {id} is not known here"), now),
+    }
+}
+
+fn menu(app: &mut App, now: Timestamp) {
+    let cx = app.world.cx(now);
+    let view = app.views.front();
+    let on = view.place().on();
+    let items: Vec<_> = COMMANDS
+        .iter()
+        .filter(|e| e.on.contains(&on) && !e.keys.is_empty())
+        .filter(|e| !matches!(e.command, Command::Sort(_) | Command::SortNext | Command::SortPrevious))
+        .map(|e| {
+            let why = if e.acts && app.world.who.read_only {
+                Some("read-only: nothing can be changed".to_owned())
+            } else {
+                view.refuses(e.command, &cx)
+            };
+            (e, why)
+        })
+        .collect();
+    let subject = view.subject().unwrap_or_else(|| on.title().to_lowercase());
+    app.overlay = Some(Overlay::Menu(Menu { subject, items, at: 0 }));
+}
+
+/// To the next thing that is wrong: its row, wherever that is. Several findings about one thing are one stop.
+fn trouble(app: &mut App, now: Timestamp) {
+    let mut stops: Vec<&Finding> = Vec::new();
+    for finding in &app.world.findings {
+        if !stops.iter().any(|f| f.subject == finding.subject) {
+            stops.push(finding);
+        }
+    }
+    // The first press, on the first screen, need not lead to where the cursor already is.
+    let last = app.trouble.clone().or_else(|| {
+        let here = app.views.front().subject()?;
+        stops.first().map(|f| f.subject.clone()).filter(|s| s.name() == here && app.views.stack.is_empty())
+    });
+    let at = last.and_then(|l| stops.iter().position(|f| f.subject == l));
+    let Some(next) = at.map_or(Some(0), |i| (i + 1).checked_rem(stops.len())).and_then(|i| stops.get(i))
+    else {
+        return app.say(Severity::Notice, "nothing is wrong", now);
+    };
+    let subject = next.subject.clone();
+    let text = format!("{}: {}", subject.name(), next.text);
+    let (root, place) = match &subject {
+        Subject::Tenant(name) => (Place::Tenants, Place::Tenant(name.clone())),
+        Subject::Node(name) => (Place::Nodes, Place::Node(name.clone())),
+        Subject::Source(_) => (Place::Findings, Place::Findings),
+    };
+    app.trouble = Some(subject);
+    go(app, &root, now);
+    let cx = app.world.cx(now);
+    app.views.front_mut().select(&place, &cx);
+    app.say(Severity::Notice, text, now);
+}
+
+fn theme(app: &mut App, name: &str, now: Timestamp) {
+    match Theme::load(name, &app.setup.themes, app.setup.depth) {
+        Ok(theme) => app.world.theme = theme,
+        Err(why) => app.say(Severity::Warning, why, now),
+    }
+}
+
+/// Does what a line of the command line says.
+pub(super) fn line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>) {
+    if let Err(why) = try_line(app, text, now, effects) {
+        app.say(Severity::Warning, why, now);
+    }
+}
+
+fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>) -> Result<(), String> {
+    let mut words = text.split_whitespace();
+    let name = words.next().unwrap_or_default();
+    let args: Vec<&str> = words.collect();
+    let entry = command::by_name(name).ok_or_else(|| {
+        let near = COMMANDS.iter().map(|e| e.name).find(|n| n.starts_with(name) || name.starts_with(n));
+        match near {
+            Some(near) => format!("there is no command `{name}`; is it `{near}`?"),
+            None => format!("there is no command `{name}`; ? shows them all"),
+        }
+    })?;
+    match (entry.takes, args.as_slice()) {
+        (Takes::TenantNumber, [tenant, number]) => {
+            let (tenant, now) = tenant_of(app, tenant)?;
+            let targets = crate::ui::overlays::number::parse(number, &[(tenant, now)])?;
+            approval::review(app, Intent::Scale { targets }, effects);
+        }
+        (Takes::TenantNumber, [tenant]) => {
+            let tenant = tenant_of(app, tenant)?;
+            app.overlay = Some(Overlay::Number(Number::new(vec![tenant])));
+        }
+        (Takes::Tenant, [tenant]) => {
+            let (tenant, _) = tenant_of(app, tenant)?;
+            go(app, &Place::Tenant(tenant), now);
+        }
+        (Takes::Node, [node]) => {
+            let found =
+                app.world.seen.nodes.get(*node).ok_or_else(|| format!("there is no node `{node}`"))?;
+            let place = Place::Node(found.name.clone());
+            go(app, &place, now);
+        }
+        (Takes::Run, [run]) => {
+            let known = app.world.runs.iter().find(|k| k.run.id == *run || k.run.short() == *run);
+            let id = known.map(|k| k.run.id.clone()).ok_or_else(|| format!("there is no run `{run}`"))?;
+            if let Some(why) = crate::ui::views::runs::refuses(entry.command, known) {
+                return Err(why);
+            }
+            let asked = if entry.command == Command::Resume { Action::Resume(id) } else { Action::Undo(id) };
+            action(app, asked, now, effects);
+        }
+        (Takes::Theme, [name]) => theme(app, name, now),
+        (Takes::Column, [column]) => {
+            let sort = Sort::named(column).ok_or_else(|| {
+                let all: Vec<_> = Sort::ALL.iter().map(|s| s.word()).collect();
+                format!("there is no column `{column}`; there are {}", all.join(" "))
+            })?;
+            go(app, &Place::Tenants, now);
+            command(app, Command::Sort(sort), now, effects);
+        }
+        (Takes::Text, text) => {
+            if app.views.front_mut().filter().is_none() {
+                return Err("there is no filter here".into());
+            }
+            update::filter(app, &text.join(" "), now);
+        }
+        (takes, []) => {
+            let here = app.views.front().place().on();
+            if !entry.applies(here) {
+                let places: Vec<_> = entry.on.iter().map(|on: &On| on.title().to_lowercase()).collect();
+                return Err(format!("`{name}` is for {}{}", places.join(", "), hint(takes)));
+            }
+            command(app, entry.command, now, effects);
+        }
+        (Takes::Nothing, _) => return Err(format!("`{name}` takes nothing")),
+        (takes, _) => return Err(format!("`{name}` takes {}", takes.word())),
+    }
+    Ok(())
+}
+
+fn hint(takes: Takes) -> String {
+    if takes == Takes::Nothing { String::new() } else { format!(", or takes {}", takes.word()) }
+}
+
+/// The tenant of that name, or of the only name that begins so, and its replicas.
+fn tenant_of(app: &App, name: &str) -> Result<(TenantName, u32), String> {
+    let tenants = &app.world.seen.tenants;
+    if let Some((name, tenant)) = tenants.get_key_value(name) {
+        return Ok((name.clone(), tenant.desired()));
+    }
+    let mut begin = tenants.iter().filter(|(n, _)| n.as_str().starts_with(name));
+    match (begin.next(), begin.next()) {
+        (Some((name, tenant)), None) => Ok((name.clone(), tenant.desired())),
+        (Some((a, _)), Some((b, _))) => Err(format!("`{name}` may be {a}, {b} or more: type more of it")),
+        _ => Err(format!("there is no tenant `{name}`")),
+    }
+}

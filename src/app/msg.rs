@@ -1,0 +1,62 @@
+//! What can happen to the cockpit, and what it can ask for.
+
+use std::sync::Arc;
+
+use crate::{
+    cluster::{KubeEvent, LogLine, Severity, Snapshot, TenantName},
+    plan::{Approved, Plan},
+    run::{JournalPlace, Rehearsal, Run},
+    ui::LogSource,
+};
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// A key, a paste, another size.
+    Input(crossterm::event::Event),
+    /// The cluster was observed.
+    Observed(Arc<Snapshot>),
+    /// News of a run this session drives.
+    Ran(Box<Run>),
+    /// The runs whose journals are kept on this machine.
+    Local(Vec<Run>),
+    /// A rehearsal has answered.
+    Rehearsed(Rehearsal),
+    /// The events of a tenant, all of them, newest first; or why there are none.
+    TenantEvents(TenantName, Result<Vec<KubeEvent>, String>),
+    /// More lines of a log; or why no more come.
+    Log(LogSource, Result<Vec<LogLine>, String>),
+    /// Something to say, in one sentence.
+    Notice(Severity, String),
+    /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
+    Tick,
+    /// Leave at once: SIGTERM, SIGHUP.
+    Leave,
+}
+
+/// What the cockpit asks for. `cockpit` performs it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Rehearse this plan; answer with [`Msg::Rehearsed`].
+    Rehearse(Plan),
+    /// Run this; report with [`Msg::Ran`].
+    Start(Approved, JournalPlace),
+    /// Finish this run; report with [`Msg::Ran`].
+    Resume(Box<Run>),
+    /// Let the run of this id stand after its present step.
+    PauseRun(String),
+    /// Follow the events of this tenant, in this namespace.
+    WatchTenant(TenantName, Arc<str>),
+    /// Follow no tenant's events any more.
+    StopWatching,
+    /// Follow this log.
+    FollowLog(LogSource),
+    /// Follow no log any more.
+    StopLog,
+    /// Put this text on the terminal's clipboard.
+    Copy(String),
+    /// Give the terminal back and stop the process, until it is continued.
+    Suspend,
+    /// Send every cell again.
+    Redraw,
+}

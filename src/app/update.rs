@@ -1,0 +1,374 @@
+//! Folding what happens into the state. Pure: it reads no clock and does nothing outside.
+
+use std::sync::Arc;
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use jiff::{SignedDuration, Timestamp};
+use tui_input::{Input, backend::crossterm::EventHandler};
+
+use super::{App, Effect, Msg, approval, execute, stays};
+use crate::{
+    cluster::{Severity, Snapshot},
+    run::{self, Run, RunState},
+    ui::{
+        Command, KnownRun, Log, Overlay, Place, Wants,
+        command::{self, On},
+        overlays::{Ask, CommandLine},
+    },
+};
+
+/// Keys closer together than this were not pressed one by one by a person.
+const BURST: SignedDuration = SignedDuration::from_millis(30);
+
+/// Folds one message. What has to be done outside comes back.
+pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    match msg {
+        Msg::Input(event) => input(app, event, now, &mut effects),
+        Msg::Observed(seen) => {
+            observed(app, seen, now);
+            approval::replan(app, &mut effects);
+        }
+        Msg::Local(found) => {
+            app.local = found;
+            runs(app);
+            refresh(app, now);
+        }
+        Msg::Ran(run) => ran(app, *run, now),
+        Msg::Rehearsed(rehearsal) => approval::rehearsed(app, rehearsal),
+        Msg::TenantEvents(tenant, events) => {
+            if let Some((name, slot)) = &mut app.world.detail.events
+                && *name == tenant
+            {
+                *slot = Some(events);
+            }
+        }
+        Msg::Log(source, lines) => {
+            if let Some(log) = app.world.detail.log.as_mut().filter(|log| log.source == source) {
+                match lines {
+                    Ok(lines) => {
+                        log.begun = true;
+                        log.trouble = None;
+                        log.seen += lines.len();
+                        log.lines.extend(lines);
+                        let over = log.lines.len().saturating_sub(Log::KEPT);
+                        log.lines.drain(..over);
+                    }
+                    Err(why) => log.trouble = Some(why),
+                }
+            }
+        }
+        Msg::Notice(severity, text) => app.say(severity, text, now),
+        Msg::Tick => {}
+        Msg::Leave => app.leaving = true,
+    }
+    approval::settle(app, now, &mut effects);
+    let old = |at: Timestamp, severity| now.duration_since(at) >= stays(severity);
+    if app.notice.as_ref().is_some_and(|(severity, _, at)| old(*at, *severity)) {
+        app.notice = None;
+    }
+    fetch(app, now, &mut effects);
+    effects
+}
+
+/// Takes a snapshot in.
+pub(super) fn observed(app: &mut App, seen: Arc<Snapshot>, now: Timestamp) {
+    let journals = !app.world.seen.journals.items.ptr_eq(&seen.journals.items)
+        || !app.world.seen.leases.items.ptr_eq(&seen.leases.items);
+    app.world.findings = app.judge.findings(&seen);
+    app.world.seen = seen;
+    if journals || app.world.runs.iter().any(|k| k.holder.is_some()) {
+        runs(app);
+    }
+    refresh(app, now);
+}
+
+/// Makes the rows of the place in front anew.
+pub(super) fn refresh(app: &mut App, now: Timestamp) {
+    let cx = app.world.cx(now);
+    app.views.front_mut().refresh(&cx);
+}
+
+/// Puts the journals and the runs of this session together: unfinished first, then the newest.
+fn runs(app: &mut App) {
+    let (known, unreadable) = journals(&app.world.seen);
+    app.world.unreadable = unreadable;
+    let local = app.local.iter().map(|run| KnownRun { run: run.clone(), holder: None, ours: false });
+    let mut all: Vec<KnownRun> =
+        known.into_iter().chain(local).filter(|k| !app.driven.contains_key(&k.run.id)).collect();
+    let ours = |run: &Run| KnownRun {
+        ours: !run.state.is_over() && run.state != RunState::Paused,
+        run: run.clone(),
+        holder: None,
+    };
+    all.extend(app.driven.values().map(ours));
+    all.sort_by(|a, b| {
+        a.run.state.is_over().cmp(&b.run.state.is_over()).then_with(|| b.run.id.cmp(&a.run.id))
+    });
+    app.world.runs = all;
+}
+
+/// The runs whose journals the cluster holds, and what cannot be read.
+fn journals(seen: &Snapshot) -> (Vec<KnownRun>, Vec<String>) {
+    let known = |r: run::RunSeen| KnownRun { run: r.run, holder: r.holder, ours: false };
+    (run::runs(seen).into_iter().map(known).collect(), run::unreadable(seen))
+}
+
+fn ran(app: &mut App, run: Run, now: Timestamp) {
+    let new = !app.driven.contains_key(&run.id);
+    let was = app.driven.get(&run.id).map(|r| r.state);
+    let (id, state, short) = (run.id.clone(), run.state, run.short().to_owned());
+    let said = run.last_word().unwrap_or_default().to_owned();
+    app.driven.insert(id.clone(), run);
+    runs(app);
+    if new && app.starting {
+        app.starting = false;
+        app.notice = None;
+        app.views.go(&Place::Run(id));
+    }
+    if was.is_some_and(|was| was != state) {
+        match state {
+            RunState::Done => app.say(Severity::Notice, format!("run {short} is done  u takes it back"), now),
+            RunState::Failed => app.say(Severity::Critical, format!("run {short} was given up: {said}"), now),
+            RunState::Paused => app.say(Severity::Warning, format!("run {short} stands: {said}"), now),
+            _ => {}
+        }
+    }
+    refresh(app, now);
+}
+
+/// Asks for what the place in front wants, and stops what no place wants.
+fn fetch(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
+    let wants: Wants = app.views.front().wants(&app.world.cx(now));
+    if wants.events != app.wanted.events {
+        app.world.detail.events = wants.events.as_ref().map(|(tenant, _)| (tenant.clone(), None));
+        effects.push(match &wants.events {
+            Some((tenant, namespace)) => Effect::WatchTenant(tenant.clone(), namespace.clone()),
+            None => Effect::StopWatching,
+        });
+    }
+    if wants.log != app.wanted.log {
+        app.world.detail.log = wants.log.clone().map(|source| Log {
+            source,
+            lines: std::collections::VecDeque::new(),
+            seen: 0,
+            begun: false,
+            trouble: None,
+        });
+        effects.push(match &wants.log {
+            Some(source) => Effect::FollowLog(source.clone()),
+            None => Effect::StopLog,
+        });
+    }
+    app.wanted = wants;
+}
+
+fn input(app: &mut App, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
+    match event {
+        Event::Resize(width, height) => {
+            app.world.size = (width, height);
+            refresh(app, now);
+        }
+        Event::Key(key) if key.kind != KeyEventKind::Release => {
+            let burst = app.last_key.is_some_and(|at| now.duration_since(at) < BURST);
+            app.last_key = Some(now);
+            let name = command::key_name(&key);
+            // These three mean the same wherever one is.
+            match name.as_str() {
+                "ctrl-c" => execute::leave(app, true),
+                "ctrl-l" => effects.push(Effect::Redraw),
+                "ctrl-z" => effects.push(Effect::Suspend),
+                _ => pressed(app, key, &name, burst, now, effects),
+            }
+        }
+        Event::Paste(text) => pasted(app, &text, now),
+        _ => {}
+    }
+}
+
+fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp, effects: &mut Vec<Effect>) {
+    match app.overlay.take() {
+        None => {
+            let on = app.views.front().place().on();
+            if let Some(entry) = command::by_key(name, on) {
+                app.notice = None;
+                execute::command(app, entry.command, now, effects);
+            }
+        }
+        Some(Overlay::Review(mut review)) => {
+            if !approval::pressed(app, &mut review, key, name, burst, now, effects) && app.overlay.is_none() {
+                app.overlay = Some(Overlay::Review(review));
+            }
+        }
+        Some(Overlay::Number(mut number)) => {
+            match name {
+                "esc" => return,
+                "enter" => match number.targets() {
+                    Ok(targets) => {
+                        return approval::review(app, crate::plan::Intent::Scale { targets }, effects);
+                    }
+                    Err(why) => number.note = Some(why),
+                },
+                _ => {
+                    number.note = None;
+                    let types = matches!(key.code, crossterm::event::KeyCode::Char(c) if c.is_ascii_digit() || "+-".contains(c));
+                    let edits = !matches!(key.code, crossterm::event::KeyCode::Char(_))
+                        || key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL);
+                    if number.fresh && (types || name == "backspace") {
+                        number.input = Input::default();
+                    }
+                    if types || edits {
+                        number.fresh = false;
+                        number.input.handle_event(&Event::Key(key));
+                    }
+                }
+            }
+            app.overlay = Some(Overlay::Number(number));
+        }
+        Some(Overlay::Command(line)) => command_line(app, line, key, name, now, effects),
+        Some(Overlay::Filter(mut input)) => {
+            match name {
+                "enter" => return,
+                "esc" => input = Input::default(),
+                _ => {
+                    input.handle_event(&Event::Key(key));
+                }
+            }
+            filter(app, input.value(), now);
+            if name != "esc" {
+                app.overlay = Some(Overlay::Filter(input));
+            }
+        }
+        Some(Overlay::Help(mut help)) => {
+            let page = usize::from(app.world.size.1.saturating_sub(6)) / 2;
+            let most = help.len();
+            match (help.typing, name) {
+                (true, "enter") => help.typing = false,
+                (true, "esc") => {
+                    help.typing = false;
+                    help.input = Input::default();
+                }
+                (true, _) => {
+                    help.input.handle_event(&Event::Key(key));
+                    help.scroll = 0;
+                }
+                (false, "/") => help.typing = true,
+                (false, _) => match command::by_key(name, On::Tenants).map(|e| e.command) {
+                    Some(Command::Up) => help.scroll = help.scroll.saturating_sub(1),
+                    Some(Command::Down) => help.scroll = (help.scroll + 1).min(most),
+                    Some(Command::PageUp) => help.scroll = help.scroll.saturating_sub(page),
+                    Some(Command::PageDown) => help.scroll = (help.scroll + page).min(most),
+                    Some(Command::Top) => help.scroll = 0,
+                    Some(Command::Bottom) => help.scroll = most,
+                    Some(Command::Escape | Command::Back | Command::Help) => return,
+                    _ => {}
+                },
+            }
+            let visible = usize::from(app.world.size.1.saturating_sub(4));
+            help.scroll = help.scroll.min(help.len().saturating_sub(visible));
+            app.overlay = Some(Overlay::Help(help));
+        }
+        Some(Overlay::Menu(mut menu)) => {
+            let n = menu.items.len().max(1);
+            let chosen = menu.items.iter().position(|(e, _)| e.keys.contains(&name));
+            let run = if name == "enter" { Some(menu.at) } else { chosen };
+            match command::by_key(name, On::Tenants).map(|e| e.command) {
+                Some(Command::Up) => menu.at = (menu.at + n - 1) % n,
+                Some(Command::Down) => menu.at = (menu.at + 1) % n,
+                Some(Command::Escape | Command::Back | Command::Menu) => return,
+                _ => {}
+            }
+            if let Some((entry, why)) = run.and_then(|i| menu.items.get(i)) {
+                match why {
+                    Some(why) => app.say(Severity::Warning, why.clone(), now),
+                    None => {
+                        let command = entry.command;
+                        return execute::command(app, command, now, effects);
+                    }
+                }
+            }
+            app.overlay = Some(Overlay::Menu(menu));
+        }
+        Some(Overlay::Ask(ask)) => match name {
+            "y" if !burst => execute::answered(app, ask, effects),
+            "q" if !burst && matches!(ask, Ask::Leave { run: None }) => execute::answered(app, ask, effects),
+            "esc" | "n" => {}
+            _ => app.overlay = Some(Overlay::Ask(ask)),
+        },
+    }
+}
+
+fn pasted(app: &mut App, text: &str, now: Timestamp) {
+    let line: String = crate::ui::format::plain(text).trim().chars().take(200).collect();
+    let put = |input: &mut Input| *input = Input::new(format!("{}{line}", input.value()));
+    match &mut app.overlay {
+        Some(Overlay::Review(review)) => {
+            review.yes = None;
+            review.note = Some("pasted text never confirms a plan".into());
+        }
+        Some(Overlay::Number(number)) => {
+            if number.fresh {
+                number.input = Input::default();
+                number.fresh = false;
+            }
+            put(&mut number.input);
+        }
+        Some(Overlay::Command(command)) => {
+            put(&mut command.input);
+            command.offers.clear();
+        }
+        Some(Overlay::Filter(input)) => {
+            put(input);
+            let text = input.value().to_owned();
+            filter(app, &text, now);
+        }
+        Some(Overlay::Help(help)) if help.typing => put(&mut help.input),
+        _ => app.say(Severity::Notice, "pasted text does nothing here", now),
+    }
+}
+
+/// Shows only what contains the text.
+pub(super) fn filter(app: &mut App, text: &str, now: Timestamp) {
+    if let Some(filter) = app.views.front_mut().filter() {
+        *filter = text.to_owned();
+    }
+    refresh(app, now);
+}
+
+fn command_line(
+    app: &mut App,
+    mut line: CommandLine,
+    key: KeyEvent,
+    name: &str,
+    now: Timestamp,
+    effects: &mut Vec<Effect>,
+) {
+    match name {
+        "esc" => return,
+        "backspace" if line.input.value().is_empty() => return,
+        "enter" => {
+            let text = line.input.value().trim().to_owned();
+            if !text.is_empty() {
+                if app.history.last() != Some(&text) {
+                    app.history.push(text.clone());
+                }
+                execute::line(app, &text, now, effects);
+            }
+            return;
+        }
+        "tab" => line.complete(true),
+        "shift-tab" => line.complete(false),
+        "up" | "down" => {
+            let n = app.history.len();
+            line.back = if name == "up" { (line.back + 1).min(n) } else { line.back.saturating_sub(1) };
+            let text = app.history.get(n.wrapping_sub(line.back)).cloned().unwrap_or_default();
+            line.input = Input::new(text);
+            line.offer(&app.world.cx(now), &crate::ui::Theme::names(&app.setup.themes));
+        }
+        _ => {
+            line.input.handle_event(&Event::Key(key));
+            line.offer(&app.world.cx(now), &crate::ui::Theme::names(&app.setup.themes));
+        }
+    }
+    app.overlay = Some(Overlay::Command(line));
+}

@@ -1,0 +1,181 @@
+//! The command line: what `wheelhouse` does with its arguments.
+//!
+//! Every screen and every act is also a command, from the same engine, with `-o json`. Exit codes: 0 done, 1 failed or
+//! refused, 2 wrong usage (arguments, configuration file, unknown context).
+
+use std::{fmt, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+mod act;
+mod demo;
+mod nodes;
+mod runs;
+mod scale;
+mod session;
+mod status;
+mod table;
+mod tenants;
+
+/// The arguments of `wheelhouse`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wheelhouse",
+    version,
+    about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes",
+    long_about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes.\n\n\
+                  Without a subcommand it opens the cockpit on the cluster of your kubeconfig. \
+                  `wheelhouse demo` opens it on an embedded cluster and needs nothing.",
+    after_help = "Exit codes: 0 done, 1 failed or refused, 2 wrong usage."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    /// Colours: a built-in theme, or a file in the themes folder beside the configuration
+    #[arg(long, value_name = "NAME", env = "WHEELHOUSE_THEME", global = true, display_order = 90)]
+    theme: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every subcommand takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Which cluster")]
+struct Common {
+    /// The kubeconfig file [default: KUBECONFIG, ~/.kube/config, or the service account inside a cluster]
+    #[arg(long, value_name = "FILE", global = true)]
+    kubeconfig: Option<PathBuf>,
+    /// The kubeconfig context [default: its current one]
+    #[arg(long, value_name = "NAME", env = "WHEELHOUSE_CONTEXT", global = true)]
+    context: Option<String>,
+    /// Look at this namespace only
+    #[arg(short, long, value_name = "NAME", global = true)]
+    namespace: Option<String>,
+    /// The configuration file [default: $XDG_CONFIG_HOME/wheelhouse/config.toml]
+    #[arg(long, value_name = "FILE", env = "WHEELHOUSE_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// Never write to the cluster
+    #[arg(long, env = "WHEELHOUSE_READ_ONLY", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    read_only: bool,
+    /// How long a command waits for the cluster before it gives up
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
+    timeout: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run on an embedded cluster: no Kubernetes, no database, no configuration
+    Demo(demo::DemoArgs),
+    /// One look: who is hurt, what is wrong, which runs are unfinished
+    Status(Output),
+    /// The tenants, their replicas and where they sit
+    Tenants(Output),
+    /// The nodes, their state and load
+    Nodes(Output),
+    /// Change the number of a tenant's replicas: plan, confirm, run, verify
+    Scale(scale::ScaleArgs),
+    /// What was done, by whom, and what is unfinished
+    Runs(runs::RunsArgs),
+    /// Print the completion script of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How a command prints.
+#[derive(Clone, Copy, Debug, Args)]
+struct Output {
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// For programs: documented in the README, stable
+    Json,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+enum Failure {
+    /// Wrong usage: exit code 2.
+    Usage(String),
+    /// Failed or refused: exit code 1.
+    Failed(String),
+    /// Failed, and everything has been said already.
+    Told,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Failed(text) => f.write_str(text),
+            Self::Told => Ok(()),
+        }
+    }
+}
+
+impl Failure {
+    fn failed(error: impl fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Reads the arguments of the process, does what they say, and tells how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return report(Failure::Failed(format!("cannot start: {e}"))),
+    };
+    let result = runtime.block_on(run(cli));
+    // Tasks that still wait for a silent network must not hold the operator's prompt back.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(failure),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { common, theme, command } = cli;
+    match command {
+        None => session::cockpit(&common, theme).await,
+        Some(Command::Demo(args)) => demo::run(&common, theme, args).await,
+        Some(Command::Status(output)) => status::run(&common, output.output).await,
+        Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
+        Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
+        Some(Command::Scale(args)) => scale::run(&common, args).await,
+        Some(Command::Runs(args)) => runs::run(&common, args).await,
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "wheelhouse", &mut script);
+            table::print(&String::from_utf8_lossy(&script))
+        }
+    }
+}
+
+fn report(failure: Failure) -> ExitCode {
+    let text = failure.to_string();
+    if !text.is_empty() {
+        eprintln!("wheelhouse: {text}");
+    }
+    match failure {
+        Failure::Usage(_) => ExitCode::from(2),
+        Failure::Failed(_) | Failure::Told => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,217 @@
+//! From a plan to its result on the command line: show, rehearse, confirm, run, tell.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::{Failure, Format, runs::RunJson, session::Session, table};
+use crate::{
+    cluster::Snapshot,
+    cockpit,
+    plan::{self, Check, Confirmation, Intent, Plan, Verdict},
+    run::{self, Handle, Hands, JournalPlace, Rehearsal, Run, RunState},
+};
+
+/// What every command that acts takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Consent {
+    /// Show the plan and rehearse it; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// What has to be typed for a grave plan, such as the tenant's name
+    #[arg(long, value_name = "TEXT")]
+    confirm: Option<String>,
+    /// Why it is done: kept in the journal, the audit file and the Kubernetes Event
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Where the run is written down; on this machine only, colleagues can neither see nor finish it
+    #[arg(long, value_enum, default_value_t = Place::Cluster)]
+    journal: Place,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(super) output: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Place {
+    Cluster,
+    Local,
+}
+
+/// A plan as JSON: the plan, and what follows from it.
+#[derive(Serialize)]
+struct PlanJson<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    /// Active pods by node once it has settled, of all its tenants together.
+    predicted: std::collections::BTreeMap<crate::cluster::NodeName, u32>,
+    /// Why it will not be done; empty for a plan that can be run.
+    refusals: Vec<String>,
+    /// Rights and dry runs.
+    rehearsal: &'a [Check],
+}
+
+/// Plans an intent, shows the plan, and carries it out as far as consent goes.
+pub(super) async fn carry_out(
+    session: &mut Session,
+    intent: &Intent,
+    consent: Consent,
+) -> Result<(), Failure> {
+    let snapshot = session.observed().await?;
+    let plan = plan::plan(&snapshot, intent);
+    let hands = session.hands(&snapshot);
+    let refused = plan.refusals().next().is_some();
+    let nothing = plan.steps.is_empty();
+    let rehearsal =
+        if refused || nothing { Rehearsal::default() } else { run::rehearse(&hands, &plan).await };
+    let shows_result = consent.output == Format::Json && !consent.dry_run && !refused && !nothing;
+    if !shows_result {
+        show(&plan, &rehearsal, consent.output)?;
+    }
+    let stops: Vec<_> =
+        rehearsal.checks.iter().filter(|c| c.verdict == Verdict::Refuse).map(|c| &*c.text).collect();
+    if refused {
+        return Err(Failure::Told);
+    }
+    if nothing {
+        return Ok(());
+    }
+    if !stops.is_empty() {
+        return Err(Failure::Failed(format!("refused: {}", stops.join("; "))));
+    }
+    let place = place(&consent, &rehearsal)?;
+    if consent.dry_run {
+        return Ok(());
+    }
+    let typed = confirm(&plan, &consent)?;
+    let approved = plan.approve(typed.as_deref(), consent.reason).map_err(Failure::failed)?;
+    let handle = run::start(hands, approved, place, session.seen.clone());
+    follow(handle, consent.output).await
+}
+
+/// Resumes a run that stands still.
+pub(super) async fn resume(session: &Session, hands: Hands, run: Run, output: Format) -> Result<(), Failure> {
+    follow(run::resume(hands, run, session.seen.clone()), output).await
+}
+
+fn show(plan: &Plan, rehearsal: &Rehearsal, output: Format) -> Result<(), Failure> {
+    match output {
+        Format::Json => table::json(&PlanJson {
+            plan,
+            predicted: plan.predicted(),
+            refusals: plan
+                .refusals()
+                .chain(rehearsal.checks.iter().filter(|c| c.verdict == Verdict::Refuse))
+                .map(|c| c.text.clone())
+                .collect(),
+            rehearsal: &rehearsal.checks,
+        }),
+        Format::Table => {
+            let mut text = plan.to_string();
+            for check in &rehearsal.checks {
+                text.push_str(&format!("{} {}\n", check.verdict.glyph(), check.text));
+            }
+            table::print(&text.lines().map(|line| table::plain(line) + "\n").collect::<String>())
+        }
+    }
+}
+
+/// Nothing falls back silently: a journal that cannot be kept in the cluster must be asked for on this machine.
+fn place(consent: &Consent, rehearsal: &Rehearsal) -> Result<JournalPlace, Failure> {
+    match consent.journal {
+        Place::Local => Ok(JournalPlace::Local),
+        Place::Cluster if rehearsal.journal_missing.is_empty() => Ok(JournalPlace::Cluster),
+        Place::Cluster => Err(Failure::Failed(format!(
+            "the journal cannot be kept in the cluster: {}; with --journal local it stays on this machine, where \
+             colleagues can neither see nor finish the run",
+            rehearsal.journal_missing.join(", ")
+        ))),
+    }
+}
+
+fn confirm(plan: &Plan, consent: &Consent) -> Result<Option<String>, Failure> {
+    let wanted = plan.confirmation();
+    if let (Confirmation::Type(text), Some(typed)) = (&wanted, &consent.confirm) {
+        return if typed.trim() == text {
+            Ok(Some(typed.clone()))
+        } else {
+            Err(Failure::Failed(format!("--confirm `{typed}` is not `{text}`: nothing was changed")))
+        };
+    }
+    if consent.yes && wanted == Confirmation::Yes {
+        return Ok(None);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Failed(match wanted {
+            Confirmation::Yes => "nobody is there to say yes; use --yes".into(),
+            Confirmation::Type(text) => format!("this plan wants `{text}` typed; use --confirm '{text}'"),
+        }));
+    }
+    let (question, expected) = match &wanted {
+        Confirmation::Yes => ("Do it? [y/N] ".to_owned(), None),
+        Confirmation::Type(text) => (format!("Type `{text}` to do it: "), Some(text)),
+    };
+    eprint!("{question}");
+    std::io::stderr().flush().map_err(Failure::failed)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(Failure::failed)?;
+    let answer = answer.trim();
+    let agreed = match expected {
+        Some(text) => answer == text,
+        None => ["y", "Y", "yes"].contains(&answer),
+    };
+    if agreed {
+        Ok(expected.cloned())
+    } else {
+        Err(Failure::Failed("not confirmed: nothing was changed".into()))
+    }
+}
+
+/// Tells what a run does until it is over or stands still. An interrupt makes it stand still.
+async fn follow(mut handle: Handle, output: Format) -> Result<(), Failure> {
+    let mut told = 0;
+    loop {
+        let run = handle.watch.borrow_and_update().clone();
+        if output == Format::Table {
+            for entry in run.entries.iter().skip(told) {
+                if let Some(line) = run::describe(&run, &entry.event) {
+                    eprintln!("{}", table::plain(&line));
+                }
+            }
+        }
+        told = run.entries.len();
+        tokio::select! {
+            changed = handle.watch.changed() => if changed.is_err() { break },
+            () = cockpit::asked_to_stop() => handle.pause(),
+        }
+    }
+    let run = handle.ended().await;
+    if output == Format::Json {
+        table::json(&RunJson::of_run(&run))?;
+    }
+    match run.state {
+        RunState::Done => Ok(()),
+        state => {
+            let why = run.last_word().unwrap_or("it has not begun").to_owned();
+            let next = match state {
+                RunState::Paused => {
+                    format!("; `wheelhouse runs resume {0}` or `wheelhouse runs undo {0}`", run.id)
+                }
+                _ => String::new(),
+            };
+            Err(Failure::Failed(format!("run {} {state}: {why}{next}", run.id)))
+        }
+    }
+}
+
+/// The snapshot's runs must be known before one is looked for.
+pub(super) fn journals_known(snapshot: &Snapshot) -> Result<(), Failure> {
+    match snapshot.journals.freshness.trouble() {
+        Some(why) => Err(Failure::Failed(format!("the journals cannot be read: {why}"))),
+        None => Ok(()),
+    }
+}

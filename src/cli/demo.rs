@@ -1,0 +1,131 @@
+//! `wheelhouse demo`: the embedded cluster, with the cockpit or without.
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use super::{Common, Failure, session, table};
+use crate::{
+    cockpit,
+    config::{self, Config},
+    demo,
+};
+
+/// The arguments of `wheelhouse demo`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The embedded cluster")]
+pub(super) struct DemoArgs {
+    /// Serve the cluster without the cockpit, print the path of its kubeconfig, and go on until interrupted
+    #[arg(long)]
+    serve: bool,
+    /// How many tenants
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=5000))]
+    tenants: u32,
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=500))]
+    nodes: u32,
+    /// The same seed gives the same world
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// What is going on: calm, node-recovered, pressure
+    #[arg(long, value_name = "NAME", default_value = "node-recovered")]
+    scenario: demo::Scenario,
+    /// World seconds a second; 0 stands still
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
+    /// The port on 127.0.0.1 [default: any free one]
+    #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+    /// Where the kubeconfig is written (mode 0600)
+    #[arg(long, value_name = "FILE")]
+    kubeconfig_out: Option<PathBuf>,
+    /// Where a wheelhouse configuration for this world is written (mode 0600)
+    #[arg(long, value_name = "FILE")]
+    config_out: Option<PathBuf>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.0..=1000.0).contains(&factor) => Ok(factor),
+        _ => Err("a number from 0 to 1000".into()),
+    }
+}
+
+pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) -> Result<(), Failure> {
+    if common.kubeconfig.is_some() || common.context.is_some() {
+        return Err(Failure::Usage(
+            "the demo brings its own cluster: --kubeconfig and --context do not go with it".into(),
+        ));
+    }
+    let mut config = session::configure(common)?;
+    let options = demo::Options {
+        tenants: args.tenants as usize,
+        nodes: args.nodes as usize,
+        seed: args.seed,
+        scenario: args.scenario,
+        speed: args.speed,
+        port: args.port,
+        epoch: None,
+    };
+    let cluster = demo::start(options).await.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            Failure::Failed(format!("port {} of 127.0.0.1 is taken; choose another --port", args.port))
+        }
+        _ => Failure::Failed(format!("the embedded cluster cannot listen on 127.0.0.1: {e}")),
+    })?;
+    let kept = args.kubeconfig_out.is_some();
+    let path = match args.kubeconfig_out {
+        Some(path) => path,
+        None => default_path()?,
+    };
+    write_private(&path, &cluster.kubeconfig())?;
+    let path = std::path::absolute(&path).unwrap_or(path);
+    config.kubeconfig = Some(path.clone());
+    config.context = None;
+    config.theme = theme.or(config.theme);
+    let result = match write_config(&config, args.config_out.as_deref()) {
+        Err(failure) => Err(failure),
+        Ok(()) if args.serve => serve(&path).await,
+        Ok(()) => session::open_cockpit(config).await,
+    };
+    if !kept {
+        let _ = std::fs::remove_file(&path);
+    }
+    drop(cluster);
+    result
+}
+
+async fn serve(path: &Path) -> Result<(), Failure> {
+    table::print(&format!("{}\n", path.display()))?;
+    cockpit::asked_to_stop().await;
+    Ok(())
+}
+
+fn write_config(config: &Config, path: Option<&Path>) -> Result<(), Failure> {
+    path.map_or(Ok(()), |path| write_private(path, &config.to_toml()))
+}
+
+fn default_path() -> Result<PathBuf, Failure> {
+    let folder = config::state_dir().ok_or_else(|| {
+        Failure::Failed("no home folder is known for the kubeconfig; name one with --kubeconfig-out".into())
+    })?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|e| Failure::Failed(format!("cannot make {}: {e}", folder.display())))?;
+    Ok(folder.join(format!("demo-{}.kubeconfig", std::process::id())))
+}
+
+/// Writes a file that only its owner may read, replacing one that is there.
+fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let cannot = |e| Failure::Failed(format!("cannot write {}: {e}", path.display()));
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(cannot(e)),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
+    file.write_all(text.as_bytes()).map_err(cannot)
+}

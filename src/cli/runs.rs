@@ -1,0 +1,209 @@
+//! `wheelhouse runs`: the history, and what is left to finish or take back.
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Common, Failure, Format, Output, act, session, table};
+use crate::{
+    plan::Intent,
+    run::{self, Entry, Run, RunSeen, RunState, StepState},
+    ui,
+};
+
+/// The arguments of `wheelhouse runs`.
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+    /// How to print the list
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// All runs, the newest first
+    List(Output),
+    /// One run: its plan, and all that happened
+    Show {
+        /// The run's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Go on with a run that stands still
+    Resume {
+        /// The run's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take back what a run did: a plan like any other
+    Undo {
+        /// The run's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        consent: act::Consent,
+    },
+}
+
+/// A run as JSON.
+#[derive(Serialize)]
+pub(super) struct RunJson {
+    pub(super) id: String,
+    pub(super) state: RunState,
+    pub(super) operator: String,
+    user: Option<String>,
+    /// When it began.
+    started: Option<Timestamp>,
+    /// When anything last happened.
+    updated: Option<Timestamp>,
+    intent: Intent,
+    /// What it is about, in a line.
+    pub(super) summary: String,
+    reason: Option<String>,
+    steps: Vec<StepJson>,
+    entries: Vec<Entry>,
+    /// `cluster`, or `local`: on this machine only.
+    journal: &'static str,
+    /// Who is at it.
+    holder: Option<HolderJson>,
+    /// Why it stands still, or how it ended.
+    last_word: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StepJson {
+    tenant: String,
+    change: String,
+    #[serde(flatten)]
+    state: StepState,
+}
+
+#[derive(Serialize)]
+struct HolderJson {
+    who: String,
+    since: Option<Timestamp>,
+    renewed: Option<Timestamp>,
+    /// Its lease has not run out.
+    alive: bool,
+}
+
+impl RunJson {
+    pub(super) fn of_run(run: &Run) -> Self {
+        let steps = run.plan().steps.iter().zip(&run.steps);
+        Self {
+            id: run.id.clone(),
+            state: run.state,
+            operator: run.operator.clone(),
+            user: run.user.clone(),
+            started: run.entries.first().map(|e| e.at),
+            updated: run.last_at(),
+            intent: run.plan().intent.clone(),
+            summary: run::summary(run),
+            reason: run.approved.reason().map(str::to_owned),
+            steps: steps
+                .map(|(step, state)| StepJson {
+                    tenant: step.tenant.to_string(),
+                    change: step.change.to_string(),
+                    state: state.clone(),
+                })
+                .collect(),
+            entries: run.entries.clone(),
+            journal: if run.local { "local" } else { "cluster" },
+            holder: None,
+            last_word: run.last_word().map(str::to_owned),
+        }
+    }
+
+    pub(super) fn of(seen: &RunSeen) -> Self {
+        let holder = seen.holder.as_ref().map(|h| HolderJson {
+            who: h.who.clone(),
+            since: h.since,
+            renewed: h.renewed,
+            alive: h.alive,
+        });
+        Self { holder, ..Self::of_run(&seen.run) }
+    }
+}
+
+pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let snapshot = session.observed().await?;
+    let runs = session.runs(&snapshot);
+    if runs.is_empty() {
+        act::journals_known(&snapshot)?;
+    }
+    let found = |id: &str| run::find(&runs, id).map_err(Failure::Failed);
+    match args.command.unwrap_or(RunsCommand::List(args.output)) {
+        RunsCommand::List(output) => {
+            let all: Vec<_> = runs.iter().map(RunJson::of).collect();
+            match output.output {
+                Format::Json => table::json(&all),
+                Format::Table => table::print(&list(&all, snapshot.at)),
+            }
+        }
+        RunsCommand::Show { id, output } => {
+            let seen = found(&id)?;
+            match output.output {
+                Format::Json => table::json(&RunJson::of(seen)),
+                Format::Table => table::print(&story(seen)),
+            }
+        }
+        RunsCommand::Resume { id, output } => {
+            let seen = found(&id)?;
+            if seen.run.state.is_over() {
+                return Err(Failure::Failed(format!(
+                    "run {} is {}: nothing to resume",
+                    seen.run.id, seen.run.state
+                )));
+            }
+            let hands = session.hands(&snapshot);
+            act::resume(&session, hands, seen.run.clone(), output.output).await
+        }
+        RunsCommand::Undo { id, consent } => {
+            let seen = found(&id)?;
+            let intent = run::undo_intent(&seen.run).ok_or_else(|| {
+                Failure::Failed(format!("run {} changed nothing: nothing to undo", seen.run.id))
+            })?;
+            act::carry_out(&mut session, &intent, consent).await
+        }
+    }
+}
+
+fn list(runs: &[RunJson], now: Timestamp) -> String {
+    if runs.is_empty() {
+        return "no runs yet\n".into();
+    }
+    let rows: Vec<_> = runs
+        .iter()
+        .map(|r| {
+            let age = r.started.map_or("-".into(), |at| ui::age(now, at));
+            let holder = match &r.holder {
+                Some(h) if h.alive => format!("held by {}", h.who),
+                Some(h) if !r.state.is_over() => format!("lease of {} has run out", h.who),
+                _ => String::new(),
+            };
+            [r.id.clone(), r.state.to_string(), age, r.operator.clone(), r.summary.clone(), holder]
+                .map(|cell: String| table::plain(&cell))
+                .to_vec()
+        })
+        .collect();
+    table::table(&["RUN", "STATE", ">AGE", "OPERATOR", "WHAT", ""], &rows)
+}
+
+fn story(seen: &RunSeen) -> String {
+    let run = &seen.run;
+    let mut text = format!("run {} is {}, by {}", run.id, run.state, run.operator);
+    if let Some(reason) = run.approved.reason() {
+        text.push_str(&format!(", because: {reason}"));
+    }
+    text.push_str(&format!("\n\n{}\n", run.plan()));
+    for entry in &run.entries {
+        if let Some(line) = run::describe(run, &entry.event) {
+            text.push_str(&format!("{}  {:<20}  {line}\n", entry.at.strftime("%H:%M:%S"), entry.by));
+        }
+    }
+    text.lines().map(|line| table::plain(line) + "\n").collect()
+}

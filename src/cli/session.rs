@@ -1,0 +1,103 @@
+//! From arguments and configuration to a live view of the cluster.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use super::{Common, Failure};
+use crate::{
+    cluster::{Freshness, Snapshot},
+    cockpit,
+    config::{self, Config},
+    live, run,
+    wire::{Target, Wire},
+};
+
+/// A command's connection to the cluster.
+pub(super) struct Session {
+    pub(super) config: Config,
+    pub(super) wire: Wire,
+    pub(super) seen: watch::Receiver<Arc<Snapshot>>,
+    timeout: Duration,
+    state_dir: PathBuf,
+}
+
+/// The configuration with the flags laid over it.
+pub(super) fn configure(common: &Common) -> Result<Config, Failure> {
+    let mut config = Config::load(common.config.as_deref()).map_err(|e| Failure::Usage(e.to_string()))?;
+    config.kubeconfig = common.kubeconfig.clone().or(config.kubeconfig);
+    config.context = common.context.clone().or(config.context);
+    config.namespace = common.namespace.clone().or(config.namespace);
+    config.read_only |= common.read_only;
+    Ok(config)
+}
+
+async fn wire(config: &Config) -> Result<Wire, Failure> {
+    let target = Target {
+        kubeconfig: config.kubeconfig.clone(),
+        context: config.context.clone(),
+        namespace: config.namespace.clone(),
+    };
+    Wire::connect_lazily(&target).await.map_err(Failure::Usage)
+}
+
+fn state_dir() -> Result<PathBuf, Failure> {
+    config::state_dir().ok_or_else(|| {
+        Failure::Failed("no home folder is known for the audit file; set HOME or XDG_STATE_HOME".into())
+    })
+}
+
+/// Opens the cockpit on the cluster that arguments and configuration name.
+pub(super) async fn cockpit(common: &Common, theme: Option<String>) -> Result<(), Failure> {
+    let mut config = configure(common)?;
+    config.theme = theme.or(config.theme);
+    open_cockpit(config).await
+}
+
+/// Opens the cockpit.
+pub(super) async fn open_cockpit(config: Config) -> Result<(), Failure> {
+    let setup = cockpit::setup(&config).map_err(Failure::Usage)?;
+    let wire = wire(&config).await?;
+    cockpit::run(config, setup, wire, state_dir()?).await.map_err(Failure::Failed)
+}
+
+/// Connects, and starts to follow the cluster.
+pub(super) async fn open(common: &Common) -> Result<Session, Failure> {
+    let config = configure(common)?;
+    let wire = wire(&config).await?;
+    let (seen, _) = live::observe(wire.clone(), cockpit::scope(&config));
+    Ok(Session { config, wire, seen, timeout: common.timeout, state_dir: state_dir()? })
+}
+
+impl Session {
+    /// The first snapshot in which every source has either answered or said why not.
+    pub(super) async fn observed(&mut self) -> Result<Arc<Snapshot>, Failure> {
+        let settled = self.seen.wait_for(|s| {
+            s.api.freshness.trouble().is_some()
+                || (s.api.freshness.is_live()
+                    && s.sources().iter().all(|(_, f)| **f != Freshness::Connecting))
+        });
+        // Past the time limit, or when nothing follows the cluster any more, what is known must do.
+        let _ = tokio::time::timeout(self.timeout, settled).await.map(|found| found.map(drop));
+        let snapshot = self.seen.borrow().clone();
+        if snapshot.is_ready() {
+            return Ok(snapshot);
+        }
+        let sources = [("the API server", &snapshot.api.freshness)].into_iter().chain(snapshot.sources());
+        let why = sources.filter_map(|(_, f)| f.trouble()).next().map(str::to_owned);
+        let waited = humantime::format_duration(self.timeout);
+        Err(Failure::Failed(why.unwrap_or_else(|| {
+            format!("{} has not answered within {waited}; see --timeout", self.wire.server())
+        })))
+    }
+
+    /// What runs are carried out with.
+    pub(super) fn hands(&self, snapshot: &Snapshot) -> run::Hands {
+        cockpit::hands(&self.config, self.wire.clone(), snapshot, self.state_dir.clone())
+    }
+
+    /// All runs known: those of the cluster and those of this machine.
+    pub(super) fn runs(&self, snapshot: &Snapshot) -> Vec<run::RunSeen> {
+        cockpit::runs(snapshot, &self.state_dir, &self.wire)
+    }
+}

@@ -1,0 +1,116 @@
+//! `wheelhouse status`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Common, Failure, Format, runs::RunJson, session, table};
+use crate::{
+    cluster::{Finding, Freshness, Severity, Snapshot, Subject, findings},
+    run::RunSeen,
+    ui,
+};
+
+/// The status as JSON.
+#[derive(Serialize)]
+struct StatusJson<'a> {
+    cluster: ClusterJson<'a>,
+    tenants: TenantsJson,
+    nodes: NodesJson,
+    /// Worst first.
+    findings: &'a [Finding],
+    /// Runs that are not over.
+    runs: Vec<RunJson>,
+    /// How well each kind of object is known.
+    sources: BTreeMap<&'static str, &'a Freshness>,
+}
+
+#[derive(Serialize)]
+struct ClusterJson<'a> {
+    context: &'a str,
+    server: &'a str,
+    user: Option<&'a str>,
+    version: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TenantsJson {
+    total: usize,
+    /// With a critical finding.
+    hurt: usize,
+}
+
+#[derive(Serialize)]
+struct NodesJson {
+    total: usize,
+    ready: usize,
+    schedulable: usize,
+}
+
+pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let snapshot = session.observed().await?;
+    let runs = session.runs(&snapshot);
+    let found = findings(&snapshot);
+    let status = status(&snapshot, &found, &runs);
+    match format {
+        Format::Json => table::json(&status),
+        Format::Table => table::print(&text(&status, &snapshot)),
+    }
+}
+
+fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen]) -> StatusJson<'a> {
+    let hurt = snapshot.tenants.keys().filter(|name| {
+        findings.iter().any(|f| {
+            f.severity == Severity::Critical
+                && matches!(&f.subject, Subject::Tenant(tenant) if tenant == *name)
+        })
+    });
+    let api = &snapshot.api;
+    StatusJson {
+        cluster: ClusterJson {
+            context: &api.context,
+            server: &api.server,
+            user: api.user.as_deref(),
+            version: api.version.as_deref(),
+        },
+        tenants: TenantsJson { total: snapshot.tenants.len(), hurt: hurt.count() },
+        nodes: NodesJson {
+            total: snapshot.nodes.len(),
+            ready: snapshot.nodes.values().filter(|n| n.is_ready()).count(),
+            schedulable: snapshot.nodes.values().filter(|n| n.is_schedulable()).count(),
+        },
+        findings,
+        runs: runs.iter().filter(|r| !r.run.state.is_over()).map(RunJson::of).collect(),
+        sources: snapshot.sources().into_iter().collect(),
+    }
+}
+
+fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
+    let StatusJson { cluster, tenants, nodes, findings, runs, .. } = status;
+    let mut text = format!(
+        "{}  {}{}\n{} tenants, {} hurt · {} of {} nodes ready\n",
+        cluster.context,
+        cluster.server,
+        cluster.user.map_or(String::new(), |user| format!("  as {user}")),
+        tenants.total,
+        tenants.hurt,
+        nodes.ready,
+        nodes.total
+    );
+    for run in runs {
+        text.push_str(&format!("▲ run {} of {} is {}: {}\n", run.id, run.operator, run.state, run.summary));
+    }
+    for finding in findings.iter() {
+        let mark = ui::mark(finding.severity);
+        let subject = match &finding.subject {
+            Subject::Tenant(name) => name.to_string(),
+            Subject::Node(name) => name.to_string(),
+            Subject::Source(name) => name.clone(),
+        };
+        let since =
+            finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
+        text.push_str(&format!("{mark} {subject}: {}{since}\n", finding.text));
+    }
+    text.lines().map(|line| table::plain(line) + "\n").collect()
+}

@@ -1,0 +1,73 @@
+//! Printing: tables for people, JSON for programs, and what came from outside made harmless.
+
+use std::io::Write;
+
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use super::Failure;
+
+/// Prints text on standard output. A reader that went away (`| head`) is not an error.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("cannot print: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a value as JSON.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
+    text.push('\n');
+    print(&text)
+}
+
+/// A table: a head, and rows of as many cells. Columns whose head starts with `>` stand right.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let right: Vec<bool> = head.iter().map(|h| h.starts_with('>')).collect();
+    let head: Vec<String> = head.iter().map(|h| h.trim_start_matches('>').to_owned()).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).chain(head.get(column));
+        cells.map(|cell| cell.width()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    for row in std::iter::once(&head).chain(rows) {
+        let mut line = String::new();
+        for (i, cell) in row.iter().enumerate().take(widths.len()) {
+            let gap = " ".repeat(widths[i].saturating_sub(cell.width()));
+            if i > 0 {
+                line.push_str("  ");
+            }
+            if right[i] {
+                line.push_str(&gap);
+                line.push_str(cell);
+            } else {
+                line.push_str(cell);
+                line.push_str(&gap);
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Text from outside without control characters and direction overrides, so that it cannot move the cursor, change
+/// colours or pretend to be something else.
+pub(super) fn plain(text: &str) -> String {
+    crate::ui::plain(text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_by_their_width_on_the_screen() {
+        let rows = [vec!["é".into(), "7".into()], vec!["日本".into(), "12".into()]];
+        assert_eq!(table(&["NAME", ">N"], &rows), "NAME   N\né      7\n日本  12\n");
+    }
+}

@@ -1,0 +1,103 @@
+//! `wheelhouse tenants`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Common, Failure, Format, session, table};
+use crate::cluster::{Finding, Memory, NodeName, Snapshot, Subject, Tenant, TenantName, findings};
+
+/// A tenant as JSON.
+#[derive(Serialize)]
+struct TenantJson<'a> {
+    name: &'a TenantName,
+    namespace: &'a str,
+    workload: WorkloadJson<'a>,
+    desired: u32,
+    ready: u32,
+    /// Active pods by node.
+    placement: BTreeMap<NodeName, u32>,
+    /// Active pods on no node.
+    pending: usize,
+    restarts: u32,
+    image: &'a str,
+    memory: Option<MemoryJson<'a>>,
+    findings: Vec<&'a Finding>,
+}
+
+#[derive(Serialize)]
+struct WorkloadJson<'a> {
+    kind: &'static str,
+    name: &'a str,
+}
+
+/// The container nearest to its memory limit, in bytes.
+#[derive(Serialize)]
+struct MemoryJson<'a> {
+    pod: &'a str,
+    container: &'a str,
+    used: Memory,
+    limit: Memory,
+}
+
+pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let snapshot = session.observed().await?;
+    let findings = findings(&snapshot);
+    let tenants: Vec<_> = snapshot.tenants.values().map(|t| tenant(&snapshot, t, &findings)).collect();
+    match format {
+        Format::Json => table::json(&tenants),
+        Format::Table => {
+            let rows: Vec<_> = tenants.iter().map(row).collect();
+            let head = ["TENANT", "NAMESPACE", ">READY", ">RESTARTS", "IMAGE", ">MEMORY", "PODS", "FINDING"];
+            table::print(&table::table(&head, &rows))
+        }
+    }
+}
+
+fn tenant<'a>(snapshot: &'a Snapshot, tenant: &'a Tenant, findings: &'a [Finding]) -> TenantJson<'a> {
+    let memory = tenant.tightest_memory(|key| snapshot.usage.get(key).map(|u| &**u));
+    let key = &tenant.workload.key;
+    TenantJson {
+        name: &tenant.name,
+        namespace: &key.key.namespace,
+        workload: WorkloadJson { kind: key.kind.name(), name: &key.key.name },
+        desired: tenant.desired(),
+        ready: tenant.ready(),
+        placement: tenant.placement(),
+        pending: tenant.active().filter(|p| p.node.is_none()).count(),
+        restarts: tenant.restarts(),
+        image: tenant.workload.image_tag(&snapshot.tenancy.container),
+        memory: memory.map(|(pod, container, used, limit)| MemoryJson {
+            pod: &pod.key.name,
+            container,
+            used,
+            limit,
+        }),
+        findings: findings
+            .iter()
+            .filter(|f| matches!(&f.subject, Subject::Tenant(name) if *name == tenant.name))
+            .collect(),
+    }
+}
+
+fn row(t: &TenantJson<'_>) -> Vec<String> {
+    let mut pods: Vec<_> = t.placement.iter().map(|(node, pods)| format!("{node}:{pods}")).collect();
+    if t.pending > 0 {
+        pods.push(format!("none:{}", t.pending));
+    }
+    let memory =
+        t.memory.as_ref().map_or("-".into(), |m| format!("{:.0} %", m.used.share_of(m.limit) * 100.0));
+    [
+        t.name.to_string(),
+        t.namespace.to_owned(),
+        format!("{}/{}", t.ready, t.desired),
+        t.restarts.to_string(),
+        t.image.to_owned(),
+        memory,
+        pods.join(" "),
+        t.findings.first().map_or(String::new(), |f| f.text.clone()),
+    ]
+    .map(|cell| table::plain(&cell))
+    .to_vec()
+}

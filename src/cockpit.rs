@@ -1,0 +1,177 @@
+//! Connecting the rooms: what the command line and the screen share.
+//!
+//! [`run`] opens the screen; `effects` performs what the app asks for; `screen` takes the terminal and gives it back.
+
+mod effects;
+mod screen;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use crossterm::event::EventStream;
+use futures::StreamExt;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    app::{self, App, Msg, Setup},
+    cluster::Snapshot,
+    config::{self, Config},
+    live::{self, Scope},
+    run::{self, Hands, RunSeen, Who},
+    ui::{Depth, Theme},
+    wire::Wire,
+};
+use effects::Performer;
+
+/// Messages on their way to the app; when they are this many, their senders wait.
+const INBOX: usize = 1024;
+
+/// How long a run under way is given to come to a halt when the cockpit is left.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Opens the cockpit and stays until it is left.
+///
+/// # Errors
+/// The terminal cannot be used, or the theme is not understood. The terminal is given back in any case.
+pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -> Result<(), String> {
+    let (seen, following) = live::observe(wire.clone(), scope(&config));
+    let mut terminal = screen::take()?;
+    let size = terminal.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
+    let app = App::new(setup, seen.borrow().clone(), (size.width, size.height))?;
+    let (tell, inbox) = mpsc::channel(INBOX);
+    let listening = [
+        tokio::spawn(keys(tell.clone())),
+        tokio::spawn(signals(tell.clone())),
+        tokio::spawn(observations(seen.clone(), tell.clone())),
+    ];
+    let mut performer = Performer::new(config, wire, seen, state_dir, tell);
+    performer.tell_local_runs();
+    let result = app::run(app, &mut terminal, inbox, Timestamp::now, |effect, terminal| {
+        performer.perform(effect, terminal)
+    })
+    .await;
+    drop(terminal);
+    listening.iter().chain([&following]).for_each(|task| task.abort());
+    performer.leave(FAREWELL).await;
+    result.map(drop).map_err(|e| format!("the terminal failed: {e}"))
+}
+
+async fn keys(tell: mpsc::Sender<Msg>) {
+    let mut events = EventStream::new();
+    while let Some(event) = events.next().await {
+        let message = event.map_or(Msg::Leave, Msg::Input);
+        let last = matches!(message, Msg::Leave);
+        if tell.send(message).await.is_err() || last {
+            return;
+        }
+    }
+    let _ = tell.send(Msg::Leave).await;
+}
+
+async fn signals(tell: mpsc::Sender<Msg>) {
+    asked_to_stop().await;
+    let _ = tell.send(Msg::Leave).await;
+}
+
+async fn observations(mut seen: watch::Receiver<Arc<Snapshot>>, tell: mpsc::Sender<Msg>) {
+    while seen.changed().await.is_ok() {
+        let snapshot = seen.borrow_and_update().clone();
+        if tell.send(Msg::Observed(snapshot)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Ends when the process is asked to stop: interrupt, termination, or a lost terminal.
+pub async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = async |kind| match signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::hangup()) => {}
+    }
+}
+
+/// How the cockpit is to look and whom it serves, by the configuration and what the terminal says of itself.
+///
+/// # Errors
+/// The theme is not known, or its file is not understood.
+pub fn setup(config: &Config) -> Result<Setup, String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (no_color, colorterm, term) = (variable("NO_COLOR"), variable("COLORTERM"), variable("TERM"));
+    let setup = Setup {
+        operator: operator(config),
+        read_only: config.read_only,
+        theme: config.theme.clone().unwrap_or_else(|| "dark".into()),
+        themes: config::own_themes(),
+        depth: Depth::detect(no_color.as_deref(), colorterm.as_deref(), term.as_deref()),
+    };
+    Theme::load(&setup.theme, &setup.themes, setup.depth)?;
+    Ok(setup)
+}
+
+/// What is observed.
+pub fn scope(config: &Config) -> Scope {
+    Scope {
+        tenancy: config.tenants.clone(),
+        journal_namespace: config.journal.namespace.clone(),
+        namespace: config.namespace.clone(),
+        metrics_every: config.refresh.metrics.0,
+        probe_every: config.refresh.probe.0,
+        ..Scope::default()
+    }
+}
+
+/// What runs are carried out with.
+pub fn hands(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Hands {
+    Hands {
+        wire,
+        who: Who {
+            operator: operator(config),
+            user: seen.api.user.as_deref().map(str::to_owned),
+            session: session(),
+        },
+        journal_namespace: config.journal.namespace.clone(),
+        read_only: config.read_only,
+        state_dir,
+        lease_seconds: u32::try_from(config.journal.lease.0.as_secs()).unwrap_or(u32::MAX),
+    }
+}
+
+/// All runs known, the newest first: those whose journal is in the cluster, and those kept on this machine.
+pub fn runs(seen: &Snapshot, state_dir: &Path, wire: &Wire) -> Vec<RunSeen> {
+    let local = run::local_journals(state_dir, wire.context(), wire.server());
+    let local = local.into_iter().filter_map(Result::ok).map(|run| RunSeen { run, holder: None });
+    let mut all: Vec<_> = run::runs(seen).into_iter().chain(local).collect();
+    all.sort_by(|a, b| b.run.id.cmp(&a.run.id));
+    all
+}
+
+/// How this operator signs: as configured, or `USER@HOST`.
+pub fn operator(config: &Config) -> String {
+    config.operator.clone().unwrap_or_else(|| {
+        let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| "somebody".into());
+        match rustix::system::uname().nodename().to_string_lossy() {
+            host if host.is_empty() => user,
+            host => format!("{user}@{host}"),
+        }
+    })
+}
+
+/// Tells this process from every other that ever held a lease.
+fn session() -> String {
+    static SESSION: LazyLock<String> =
+        LazyLock::new(|| format!("{}-{:08x}", std::process::id(), rand::random::<u32>()));
+    SESSION.clone()
+}

@@ -1,0 +1,184 @@
+//! Performing what the app asks for: the only place where the screen's wishes reach the cluster.
+
+use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc, time::Duration};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use ratatui::Terminal;
+use tokio::{
+    sync::{mpsc, watch},
+    task::{AbortHandle, JoinHandle},
+};
+
+use super::{hands, screen};
+use crate::{
+    app::{Effect, Msg},
+    cluster::{Severity, Snapshot},
+    config::Config,
+    live,
+    run::{self, Handle, Hands, Run},
+    wire::Wire,
+};
+
+/// Lines of a log that are read when it is opened.
+const TAIL: u32 = 200;
+
+/// A text larger than this does not go to the clipboard: terminals cut it off.
+const CLIPBOARD: usize = 74_994;
+
+/// What it takes to perform effects.
+pub(super) struct Performer {
+    config: Config,
+    wire: Wire,
+    seen: watch::Receiver<Arc<Snapshot>>,
+    state_dir: PathBuf,
+    tell: mpsc::Sender<Msg>,
+    /// The runs of this session: how to make each halt, and the task that reports it.
+    runs: BTreeMap<String, (watch::Sender<bool>, JoinHandle<()>)>,
+    events: Option<AbortHandle>,
+    log: Option<AbortHandle>,
+}
+
+impl Performer {
+    pub(super) fn new(
+        config: Config,
+        wire: Wire,
+        seen: watch::Receiver<Arc<Snapshot>>,
+        state_dir: PathBuf,
+        tell: mpsc::Sender<Msg>,
+    ) -> Self {
+        Self { config, wire, seen, state_dir, tell, runs: BTreeMap::new(), events: None, log: None }
+    }
+
+    /// Performs one effect. An error is the terminal's: it ends the cockpit.
+    pub(super) fn perform(
+        &mut self,
+        effect: Effect,
+        terminal: &mut Terminal<screen::Backend>,
+    ) -> io::Result<()> {
+        match effect {
+            Effect::Rehearse(plan) => {
+                let (hands, tell) = (self.hands(), self.tell.clone());
+                tokio::spawn(async move {
+                    let rehearsal = run::rehearse(&hands, &plan).await;
+                    let _ = tell.send(Msg::Rehearsed(rehearsal)).await;
+                });
+            }
+            Effect::Start(approved, place) => {
+                let handle = run::start(self.hands(), approved, place, self.seen.clone());
+                self.drive(handle);
+            }
+            Effect::Resume(run) => {
+                let handle = run::resume(self.hands(), *run, self.seen.clone());
+                self.drive(handle);
+            }
+            Effect::PauseRun(id) => {
+                if let Some((halt, _)) = self.runs.get(&id) {
+                    halt.send_replace(true);
+                }
+            }
+            Effect::WatchTenant(tenant, namespace) => {
+                let mut events = live::tenant_events(&self.wire, &namespace);
+                let tell = self.tell.clone();
+                let task = tokio::spawn(async move {
+                    while let Some(list) = events.recv().await {
+                        if tell.send(Msg::TenantEvents(tenant.clone(), list)).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                stop(self.events.replace(task.abort_handle()));
+            }
+            Effect::StopWatching => stop(self.events.take()),
+            Effect::FollowLog(source) => {
+                let mut lines =
+                    live::follow_log(&self.wire, &source.pod, &source.container, TAIL, source.previous);
+                let tell = self.tell.clone();
+                let task = tokio::spawn(async move {
+                    while let Some(batch) = lines.recv().await {
+                        if tell.send(Msg::Log(source.clone(), batch)).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                stop(self.log.replace(task.abort_handle()));
+            }
+            Effect::StopLog => stop(self.log.take()),
+            Effect::Copy(text) => self.copy(&text, terminal)?,
+            Effect::Suspend => {
+                screen::leave();
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+                screen::enter()?;
+            }
+            // The loop draws every cell again by itself.
+            Effect::Redraw => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the app the runs whose journals are on this machine only.
+    pub(super) fn tell_local_runs(&self) {
+        let (folder, wire, tell) = (self.state_dir.clone(), self.wire.clone(), self.tell.clone());
+        tokio::task::spawn_blocking(move || {
+            let all = run::local_journals(&folder, wire.context(), wire.server());
+            let _ = tell.blocking_send(Msg::Local(all.into_iter().filter_map(Result::ok).collect()));
+        });
+    }
+
+    /// Makes the runs under way halt, so that the next cockpit finds them at rest and not in doubt.
+    pub(super) async fn leave(self, patience: Duration) {
+        let mut reports = Vec::new();
+        for (halt, report) in self.runs.into_values() {
+            halt.send_replace(true);
+            reports.push(report);
+        }
+        let _ = tokio::time::timeout(patience, futures::future::join_all(reports)).await;
+    }
+
+    fn hands(&self) -> Hands {
+        hands(&self.config, self.wire.clone(), &self.seen.borrow(), self.state_dir.clone())
+    }
+
+    fn drive(&mut self, handle: Handle) {
+        let (halt, asked) = watch::channel(false);
+        let (id, tell) = (handle.id.clone(), self.tell.clone());
+        self.runs.insert(id, (halt, tokio::spawn(report(handle, asked, tell))));
+    }
+
+    /// Puts text on the operator's clipboard through the terminal (OSC 52), which works over SSH.
+    fn copy(&self, text: &str, terminal: &mut Terminal<screen::Backend>) -> io::Result<()> {
+        use io::Write;
+        let notice = if text.len() > CLIPBOARD {
+            Msg::Notice(Severity::Warning, "too long for the terminal's clipboard".into())
+        } else {
+            let writer = terminal.backend_mut();
+            write!(writer, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
+            Write::flush(writer)?;
+            Msg::Notice(Severity::Notice, "copied".into())
+        };
+        // A full inbox loses a courtesy, nothing more.
+        let _ = self.tell.try_send(notice);
+        Ok(())
+    }
+}
+
+/// Reports a run until the session is through with it.
+async fn report(mut handle: Handle, mut asked: watch::Receiver<bool>, tell: mpsc::Sender<Msg>) {
+    let send = async |run: Run| tell.send(Msg::Ran(Box::new(run))).await;
+    loop {
+        let run = handle.watch.borrow_and_update().clone();
+        if send(run).await.is_err() {
+            break;
+        }
+        tokio::select! {
+            changed = handle.watch.changed() => if changed.is_err() { break },
+            Ok(()) = asked.changed() => handle.pause(),
+        }
+    }
+    let _ = send(handle.ended().await).await;
+}
+
+fn stop(task: Option<AbortHandle>) {
+    if let Some(task) = task {
+        task.abort();
+    }
+}

@@ -1,0 +1,105 @@
+//! Drawing: one frame from what is known, and the words, keys and colours it is made of.
+//!
+//! ```text
+//!  context  operator                                 mode   API     header, never moves
+//!  health in numbers                                 places
+//!
+//!  the view: tenants, nodes, runs, findings, one of them
+//!
+//!  what was said last · typing                 how many, order     status
+//!  keys                                                            key bar
+//! ```
+//!
+//! Called by `app`, which owns all state. This room never acts, knows no clock and no terminal: it draws on a buffer.
+
+pub mod action;
+mod chrome;
+pub mod command;
+pub mod format;
+pub mod overlays;
+pub mod paint;
+pub mod theme;
+pub mod view;
+pub mod views;
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+};
+
+pub use self::{
+    action::Action,
+    chrome::mark,
+    command::Command,
+    format::{age, plain},
+    overlays::Overlay,
+    theme::{Depth, Role, Theme},
+    view::{Cx, Detail, KnownRun, Log, LogSource, Place, View, Wants, Who},
+};
+use crate::cluster::Severity;
+
+/// All that is drawn beside the cluster itself.
+pub struct Screen<'a> {
+    /// The place in front.
+    pub view: &'a dyn View,
+    /// What lies over it.
+    pub overlay: Option<&'a Overlay>,
+    /// What was said last.
+    pub notice: Option<(Severity, &'a str)>,
+    /// The keys of marked or filtered rows are told in the status line by the view itself; this is what is typed.
+    pub typing: Option<(&'a str, &'a tui_input::Input)>,
+}
+
+/// Where the parts of a screen are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Identity and health.
+    pub header: Rect,
+    /// The view.
+    pub body: Rect,
+    /// What was said, typed, counted.
+    pub status: Rect,
+    /// The keys.
+    pub keys: Rect,
+}
+
+impl Parts {
+    /// The parts of a screen of that size: what does not fit is left out, the body last.
+    pub fn of(area: Rect) -> Self {
+        let h = area.height;
+        let header = match h {
+            ..4 => u16::from(h > 1),
+            4..12 => 1,
+            _ => 2,
+        };
+        let gap = u16::from(h >= 18);
+        let keys = u16::from(h >= 8);
+        let status = u16::from(h >= 4);
+        let line = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
+        Self {
+            header: line(0, header),
+            body: line(header + gap, h - header - gap - keys - status),
+            status: line(h - keys - status, status),
+            keys: line(h - keys, keys),
+        }
+    }
+}
+
+/// Draws one frame. Returns where the cursor is, when something is being typed.
+pub fn draw(buf: &mut Buffer, screen: &Screen<'_>, cx: &Cx<'_>) -> Option<Position> {
+    let area = *buf.area();
+    if area.is_empty() {
+        return None;
+    }
+    let parts = Parts::of(area);
+    let mut pen = paint::Pen { buf, area, theme: cx.theme };
+    pen.ground(Role::Text);
+    chrome::header(&mut pen.within(parts.header), cx, screen.view);
+    screen.view.render(&mut pen.within(parts.body), cx);
+    let cursor = chrome::status(&mut pen.within(parts.status), cx, screen);
+    chrome::keys(&mut pen.within(parts.keys), cx, screen.view, screen.overlay.is_some());
+    match screen.overlay {
+        Some(overlay) => overlays::render(overlay, &mut pen.within(area), cx).or(cursor),
+        None => cursor,
+    }
+}

@@ -1,0 +1,23 @@
+//! What a view asks for. A view never acts: `app::update` turns an action into state or into an effect.
+
+use super::view::Place;
+use crate::cluster::TenantName;
+
+/// What a view asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Show another place; going back leads here again.
+    Go(Place),
+    /// Ask for the number of replicas of these tenants.
+    AskReplicas(Vec<TenantName>),
+    /// Review a change of the replicas of these tenants by so many.
+    Propose(Vec<TenantName>, i64),
+    /// Review the undoing of this run.
+    Undo(String),
+    /// Finish this run.
+    Resume(String),
+    /// Let this run stand after its present step.
+    Pause(String),
+    /// Say something, in one sentence.
+    Say(String),
+}

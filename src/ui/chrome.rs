@@ -1,0 +1,245 @@
+//! The lines that frame every view: header, status, key bar.
+
+use ratatui::layout::Position;
+
+use super::{
+    Screen,
+    command::{self, Command, Entry, On},
+    format,
+    paint::{Pen, Piece, piece},
+    theme::Role,
+    view::{Cx, Place, VIEWS, View},
+};
+use crate::cluster::{Finding, Freshness, Severity, Subject, TenantName};
+
+/// The glyph of a severity.
+pub fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "✖",
+        Severity::Warning => "▲",
+        Severity::Notice => "•",
+    }
+}
+
+/// The glyph of the worst that is said of something.
+pub fn glyph(worst: Option<Severity>) -> &'static str {
+    worst.map_or("✓", mark)
+}
+
+/// The role of a severity.
+pub fn role(severity: Option<Severity>) -> Role {
+    match severity {
+        Some(Severity::Critical) => Role::Danger,
+        Some(Severity::Warning) => Role::Warn,
+        Some(Severity::Notice) => Role::Muted,
+        None => Role::Ok,
+    }
+}
+
+/// Identity at the left, mode and API at the right; below, health in numbers and the places.
+pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
+    pen.tint_line(0, Role::Bar);
+    let api = &cx.seen.api;
+    let mode =
+        if cx.who.read_only { piece("READ-ONLY", Role::Warn) } else { piece("READ-WRITE", Role::Muted) };
+    let mut right = vec![mode, piece("   ", Role::Bar)];
+    right.extend(self::api(cx));
+    right.push(piece(" ", Role::Bar));
+    let edge = pen.width();
+    let narrow = edge < 50;
+    let start = if narrow {
+        pen.line_right(edge, 0, edge / 2, &right[2..])
+    } else {
+        pen.line_right(edge, 0, edge.saturating_sub(20), &right)
+    };
+    let mut left = vec![piece(" ", Role::Bar), piece(&*api.context, Role::Accent)];
+    left.push(piece(format!("   {}", cx.who.operator), Role::Bar));
+    if let Some(user) = &api.user {
+        left.push(piece(format!(" as {user}"), Role::Muted));
+    }
+    pen.line(0, 0, start.saturating_sub(2), &left);
+    if pen.height() > 1 {
+        health(pen, cx, view);
+    }
+}
+
+fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
+    let facts = numbers(cx);
+    let needed: u16 = facts.iter().map(|(text, _)| format::width(text)).sum();
+    let edge = pen.width();
+    let mut room = edge;
+    // All places where they fit, else the way to the findings alone.
+    for only in [None, Some(Command::Findings)] {
+        let places = places(cx, view, only);
+        let width: u16 = places.iter().map(|(text, _)| format::width(text)).sum();
+        if needed + 2 + width <= edge {
+            pen.line_right(edge, 1, width, &places);
+            room = edge - width - 2;
+            break;
+        }
+    }
+    pen.line(0, 1, room, &facts);
+}
+
+fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<'a>> {
+    let here = view.place().on();
+    let mut pieces = Vec::new();
+    for (place, command, name) in VIEWS.iter().filter(|(_, c, _)| only.is_none_or(|only| *c == only)) {
+        let key = command::of(*command).keys.first().copied().unwrap_or_default();
+        let lit = place.on() == here
+            || matches!(
+                (place, here),
+                (Place::Tenants, On::Tenant) | (Place::Nodes, On::Node) | (Place::Runs, On::Run)
+            );
+        let text = match place {
+            Place::Findings if !cx.findings.is_empty() => format::count(cx.findings.len(), "finding"),
+            _ => (*name).to_owned(),
+        };
+        pieces.push(piece(if pieces.is_empty() { "" } else { "   " }, Role::Text));
+        pieces.push(piece(format!("{key} "), if lit { Role::Key } else { Role::Faint }));
+        pieces.push(piece(text, if lit { Role::Accent } else { Role::Muted }));
+    }
+    pieces.push(piece(" ", Role::Text));
+    pieces
+}
+
+/// Tenants, how many are hurt, nodes ready of all.
+fn numbers<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
+    let seen = cx.seen;
+    if !seen.is_ready() {
+        let what = match seen.api.freshness {
+            Freshness::Missing { .. } => " nothing seen yet",
+            _ => " reading the cluster …",
+        };
+        return vec![piece(what, Role::Muted)];
+    }
+    let (hurt, risk) = hurt(cx.findings);
+    let mut facts = vec![piece(format!(" {}   ", format::count(seen.tenants.len(), "tenant")), Role::Text)];
+    facts.push(match (hurt, risk) {
+        (0, 0) => piece("✓ all well", Role::Ok),
+        (0, _) => piece("✓ none hurt", Role::Ok),
+        (n, _) => piece(format!("✖ {n} hurt"), Role::Danger),
+    });
+    if risk > 0 {
+        facts.push(piece(format!("   ▲ {risk} at risk"), Role::Warn));
+    }
+    let ready = seen.nodes.values().filter(|n| n.is_ready()).count();
+    let all = seen.nodes.len();
+    facts
+        .push(piece(format!("   {ready}/{all} nodes"), if ready < all { Role::Danger } else { Role::Muted }));
+    facts
+}
+
+/// Tenants with something critical, and those with a warning only.
+pub fn hurt(findings: &[Finding]) -> (usize, usize) {
+    let mut seen = std::collections::BTreeMap::<&TenantName, Severity>::new();
+    for finding in findings {
+        if let Subject::Tenant(name) = &finding.subject {
+            seen.entry(name).or_insert(finding.severity);
+        }
+    }
+    let of = |severity| seen.values().filter(|s| **s == severity).count();
+    (of(Severity::Critical), of(Severity::Warning))
+}
+
+/// Whether the API answers, and how old the data are when they are not live.
+fn api<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
+    let api = &cx.seen.api;
+    let mut pieces = Vec::new();
+    let core = [&cx.seen.nodes.freshness, &cx.seen.pods.freshness, &cx.seen.deployments.freshness];
+    let oldest = core
+        .iter()
+        .filter_map(|f| match f {
+            Freshness::Stale { since, .. } => Some(*since),
+            _ => None,
+        })
+        .min();
+    if let Some(since) = oldest {
+        pieces.push(piece(format!("data {} old   ", cx.age(since)), Role::Warn));
+    }
+    pieces.push(match &api.freshness {
+        Freshness::Connecting => piece("connecting …", Role::Busy),
+        Freshness::Live { .. } => match api.latency {
+            Some(took) => piece(format!("api {} ms", took.as_millis()), Role::Muted),
+            None => piece("api live", Role::Muted),
+        },
+        Freshness::Stale { since, .. } => piece(format!("✖ API silent {}", cx.age(*since)), Role::Danger),
+        Freshness::Missing { .. } => piece("✖ no API", Role::Danger),
+    });
+    pieces
+}
+
+/// What was said or is typed at the left, how many rows in which order at the right.
+pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Position> {
+    if pen.height() == 0 {
+        return None;
+    }
+    let edge = pen.width();
+    if let Some((prompt, input)) = screen.typing {
+        let x = pen.put(0, 0, edge, &format!(" {prompt}"), Role::Key);
+        let room = edge.saturating_sub(x + 1);
+        let scroll = input.visual_scroll(usize::from(room));
+        let shown: String = input.value().chars().skip(scroll).collect();
+        pen.put(x, 0, room, &shown, Role::Text);
+        let at = x + u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
+        return Some(Position::new(pen.area.x + at.min(edge.saturating_sub(1)), pen.area.y));
+    }
+    let right = screen.view.status(cx);
+    let start = pen.line_right(edge, 0, edge / 2 + edge / 6, &[piece(format!("{right} "), Role::Muted)]);
+    if let Some((severity, text)) = screen.notice {
+        let shown = match severity {
+            Severity::Notice => None,
+            other => Some(other),
+        };
+        let sign = shown.map_or("", |s| glyph(Some(s)));
+        let gap = if sign.is_empty() { " " } else { "  " };
+        let room =
+            if format::width(text) + 4 > start.saturating_sub(2) { edge } else { start.saturating_sub(2) };
+        if room == edge {
+            pen.tint_line(0, Role::Text);
+            pen.put(0, 0, edge, &" ".repeat(usize::from(edge)), Role::Text);
+        }
+        let tone = shown.map_or(Role::Accent, |s| role(Some(s)));
+        pen.line(0, 0, room, &[piece(format!(" {sign}{}", &gap[..gap.len() - 1]), tone), piece(text, tone)]);
+    }
+    None
+}
+
+/// The keys that apply here, those that cannot do anything dimmed. While something lies over the view it names its own
+/// keys, and the bar is empty.
+pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
+    if pen.height() == 0 {
+        return;
+    }
+    pen.tint_line(0, Role::Bar);
+    if covered {
+        return;
+    }
+    let edge = pen.width();
+    let entries = command::bar(view.place().on());
+    let mut x = 1;
+    if cx.who.read_only && entries.iter().any(|e| e.acts) {
+        x = pen.put(x, 0, edge, "read-only ", Role::Warn) + 1;
+    }
+    // The help is always there: it explains the rest.
+    let help = command::of(Command::Help);
+    let size = |e: &Entry| {
+        let (key, word) = label(e);
+        format::width(key) + format::width(word) + 3
+    };
+    for e in entries {
+        let reserve = if e.command == Command::Help { 0 } else { size(help) };
+        if x + size(e) + reserve > edge + 2 {
+            continue;
+        }
+        let (key, word) = label(e);
+        let off = (e.acts && cx.who.read_only) || view.refuses(e.command, cx).is_some();
+        let (key_role, word_role) = if off { (Role::Faint, Role::Faint) } else { (Role::Key, Role::Muted) };
+        x = pen.put(x, 0, edge.saturating_sub(x), key, key_role) + 1;
+        x = pen.put(x, 0, edge.saturating_sub(x), word, word_role) + 2;
+    }
+}
+
+fn label(e: &Entry) -> (&'static str, &'static str) {
+    (e.keys.first().map_or("", |k| command::key_sign(k)), e.bar.map_or("", |(_, word)| word))
+}

@@ -1,0 +1,276 @@
+//! Words and numbers as the screens show them: ages, shares, sizes, and text from outside made safe to draw.
+//!
+//! Called by every view. It knows no styles and draws nothing.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::cluster::Memory;
+
+/// How long ago `since` was: `4s`, `14m`, `20h`, `41d`; a moment to come counts as now.
+pub fn age(now: Timestamp, since: Timestamp) -> String {
+    span(now.as_second().saturating_sub(since.as_second()))
+}
+
+/// A length of time in seconds, at most four characters up to 27 years.
+pub fn span(seconds: i64) -> String {
+    match seconds.max(0) {
+        s @ ..100 => format!("{s}s"),
+        s @ ..6_000 => format!("{}m", s / 60),
+        s @ ..172_800 => format!("{}h", s / 3600),
+        s => format!("{}d", s / 86_400),
+    }
+}
+
+/// When [`span`] of an age will next read otherwise.
+pub fn next_change(now: Timestamp, since: Timestamp) -> Timestamp {
+    let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
+    let unit = match seconds {
+        ..99 => 1,
+        99..6_000 => 60,
+        6_000..172_800 => 3600,
+        _ => 86_400,
+    };
+    let at = since.as_second().min(now.as_second()).saturating_add((seconds / unit + 1) * unit);
+    Timestamp::from_second(at.max(now.as_second() + 1)).unwrap_or(now)
+}
+
+/// A share in whole percent: `81%`. What is not nothing never reads as 0%.
+pub fn percent(share: f64) -> String {
+    let whole = if share > 0.0 { (share * 100.0).round().clamp(1.0, 999.0) } else { 0.0 };
+    format!("{whole:.0}%")
+}
+
+/// Used of whole in the unit of the whole: `610 of 640 Mi`.
+pub fn of(used: Memory, whole: Memory) -> String {
+    let text = whole.to_string();
+    let (number, unit) = text.split_once(' ').unwrap_or((&text, "B"));
+    let scale = match unit {
+        "Ki" => 1u64 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
+        "Pi" => 1 << 50,
+        _ => 1,
+    };
+    let value = used.0 as f64 / scale as f64;
+    let value =
+        if value >= 9.95 || value == value.round() { format!("{value:.0}") } else { format!("{value:.1}") };
+    format!("{value} of {number} {unit}")
+}
+
+/// A count with its noun: `1 pod`, `3 pods`.
+pub fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Columns a text takes on the screen.
+pub fn width(text: &str) -> u16 {
+    u16::try_from(text.width()).unwrap_or(u16::MAX)
+}
+
+/// The text cut to so many columns, the cut marked with `…`.
+pub fn fit(text: &str, columns: u16) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let mut room = usize::from(columns).saturating_sub(1);
+    let mut cut = String::new();
+    for c in text.chars() {
+        let Some(left) = room.checked_sub(c.width().unwrap_or(0)) else { break };
+        room = left;
+        cut.push(c);
+    }
+    if columns > 0 {
+        cut.push('…');
+    }
+    Cow::Owned(cut)
+}
+
+/// The text in lines of so many columns, broken at spaces where there are any.
+pub fn wrap(text: &str, columns: u16) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let mut word = word.to_owned();
+        loop {
+            let line = lines.last_mut().expect("there is always a line");
+            let gap = u16::from(!line.is_empty());
+            if width(line).saturating_add(gap).saturating_add(width(&word)) <= columns {
+                if gap == 1 {
+                    line.push(' ');
+                }
+                line.push_str(&word);
+                break;
+            }
+            if line.is_empty() {
+                let mut room = usize::from(columns);
+                let mut head = String::new();
+                for c in word.chars() {
+                    match room.checked_sub(c.width().unwrap_or(0)) {
+                        Some(left) => room = left,
+                        None if head.is_empty() => {}
+                        None => break,
+                    }
+                    head.push(c);
+                }
+                word = word.chars().skip(head.chars().count()).collect();
+                line.push_str(&head);
+                if word.is_empty() {
+                    break;
+                }
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+/// Text from outside, safe to draw: without terminal sequences, control characters, and the marks that turn the
+/// direction of writing; a tab becomes a space.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| {
+        c.is_control()
+            || matches!(c,
+                '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    if !text.chars().any(bad) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => match chars.peek() {
+                Some('[') => {
+                    chars.next();
+                    while chars.next_if(|c| !('\u{40}'..='\u{7e}').contains(c) && !c.is_control()).is_some() {
+                    }
+                    chars.next_if(|c| !c.is_control());
+                }
+                Some(']' | 'P' | '_' | '^' | 'X') => {
+                    // A string sequence ends with BEL or ST; one that never ends hides only this line.
+                    while let Some(c) = chars.next() {
+                        if c == '\u{7}'
+                            || c == '\u{9c}'
+                            || (c == '\u{1b}' && chars.next_if_eq(&'\\').is_some())
+                        {
+                            break;
+                        }
+                    }
+                }
+                Some(_) => {
+                    chars.next_if(|c| !c.is_control());
+                }
+                None => {}
+            },
+            '\u{9b}' => {
+                while chars.next_if(|c| !('\u{40}'..='\u{7e}').contains(c) && !c.is_control()).is_some() {}
+                chars.next_if(|c| !c.is_control());
+            }
+            '\t' | '\n' => out.push(' '),
+            c if bad(c) => {}
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Short names that tell these apart: `worker-1 worker-2` become `w1 w2`; names with nothing short in them are
+/// numbered `n1 n2`.
+pub fn short_names(names: &[&str]) -> Vec<String> {
+    let hosts: Vec<&str> = names.iter().map(|n| n.split('.').next().unwrap_or(n)).collect();
+    let tails: Vec<&str> =
+        hosts.iter().map(|n| n.trim_start_matches(|c: char| !c.is_ascii_digit())).collect();
+    let digits = |t: &&str| !t.is_empty() && t.len() <= 3 && t.chars().all(|c| c.is_ascii_digit());
+    let mut short: Vec<String> = hosts
+        .iter()
+        .zip(&tails)
+        .map(|(host, tail)| match host.chars().next() {
+            Some(first) if digits(&tail) => format!("{first}{}", tail.trim_start_matches('0')),
+            _ => (*host).to_owned(),
+        })
+        .collect();
+    let mut sorted: Vec<_> = short.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    if sorted.len() != short.len() || short.iter().any(|s| width(s) > 4) {
+        short = (1..=names.len()).map(|i| format!("n{i}")).collect();
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_short() {
+        for (seconds, text) in
+            [(0, "0s"), (-5, "0s"), (99, "99s"), (100, "1m"), (840, "14m"), (7200, "2h"), (864_000, "10d")]
+        {
+            assert_eq!(span(seconds), text);
+        }
+    }
+
+    #[test]
+    fn the_next_change_of_an_age_is_when_it_reads_otherwise() {
+        let since: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
+        for seconds in [0, 5, 98, 99, 100, 119, 120, 5_999, 6_000, 172_799, 172_800, 900_000] {
+            let now = Timestamp::from_second(since.as_second() + seconds).expect("a time");
+            let next = next_change(now, since);
+            assert!(next > now);
+            assert_ne!(age(next, since), age(now, since), "{seconds}");
+            let just_before = Timestamp::from_second(next.as_second() - 1).expect("a time");
+            assert_eq!(age(just_before, since), age(now, since), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn what_comes_from_outside_cannot_steer_the_terminal() {
+        for (text, shown) in [
+            ("plain ✓ 日本", "plain ✓ 日本"),
+            ("\u{1b}[31mred\u{1b}[0m", "red"),
+            ("\u{1b}]0;title\u{7}after", "after"),
+            ("\u{1b}]8;;http://x\u{1b}\\link", "link"),
+            ("a\u{202e}b\u{2066}c\u{200f}d", "abcd"),
+            ("a\tb\r\nc\u{0}\u{7f}\u{9b}31mz", "a b cz"),
+            ("\u{1b}", ""),
+            ("\u{1b}[", ""),
+            ("\u{1b}]never ends", ""),
+        ] {
+            assert_eq!(plain(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn texts_are_cut_by_columns() {
+        assert_eq!(fit("worker", 6), "worker");
+        assert_eq!(fit("worker", 4), "wor…");
+        assert_eq!(fit("日本語", 4), "日…");
+        assert_eq!(fit("x", 0), "");
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("日本", 1), ["日", "本"]);
+    }
+
+    #[test]
+    fn nodes_have_short_names() {
+        assert_eq!(short_names(&["worker-1", "worker-2", "master-1"]), ["w1", "w2", "m1"]);
+        assert_eq!(short_names(&["k8s-prod-a.example.com", "k8s-prod-b.example.com"]), ["n1", "n2"]);
+        assert_eq!(short_names(&["w1", "w2"]), ["w1", "w2"]);
+        assert_eq!(short_names(&["a-1", "ab-1"]), ["n1", "n2"]);
+    }
+
+    #[test]
+    fn amounts_share_the_unit_of_the_whole() {
+        assert_eq!(of(Memory(610 << 20), Memory(640 << 20)), "610 of 640 Mi");
+        assert_eq!(of(Memory(6 << 30), Memory(32 << 30)), "6 of 32 Gi");
+        assert_eq!(percent(0.0), "0%");
+        assert_eq!(percent(0.001), "1%");
+        assert_eq!(percent(0.814), "81%");
+    }
+}

@@ -1,0 +1,186 @@
+//! What lies over a view: the review of a plan, questions, the command line, help.
+//!
+//! Their state lives here and is folded by `app`; only one of them is open at a time.
+
+pub mod command_line;
+pub mod help;
+pub mod menu;
+pub mod number;
+pub mod placement;
+pub mod review;
+
+use ratatui::layout::{Position, Rect};
+use tui_input::Input;
+
+pub use self::{
+    command_line::CommandLine,
+    help::Help,
+    menu::Menu,
+    number::Number,
+    review::{Rehearsing, Review},
+};
+use super::{
+    format,
+    paint::{Pen, Piece, piece},
+    theme::Role,
+    view::Cx,
+};
+
+/// What lies over the view.
+pub enum Overlay {
+    /// A plan, before it is approved.
+    Review(Box<Review>),
+    /// How many replicas?
+    Number(Number),
+    /// A command is typed.
+    Command(CommandLine),
+    /// A filter is typed.
+    Filter(Input),
+    /// What the keys do.
+    Help(Help),
+    /// What can be done with the row.
+    Menu(Menu),
+    /// A question that wants a yes.
+    Ask(Ask),
+}
+
+/// A question that wants a yes. The default is No.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// Leave the program?
+    Leave {
+        /// The run of this session that is under way, by its short name.
+        run: Option<String>,
+    },
+    /// Finish an unfinished run?
+    Resume {
+        /// Its id.
+        run: String,
+        /// What it is, in words.
+        text: String,
+    },
+}
+
+/// Draws it; returns where the cursor is.
+pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
+    match overlay {
+        Overlay::Review(review) => review.render(pen, cx),
+        Overlay::Number(number) => number.render(pen, cx),
+        Overlay::Command(line) => {
+            line.render(pen);
+            None
+        }
+        Overlay::Filter(_) => None,
+        Overlay::Help(help) => help.render(pen),
+        Overlay::Menu(menu) => {
+            menu.render(pen);
+            None
+        }
+        Overlay::Ask(ask) => {
+            question(pen, ask);
+            None
+        }
+    }
+}
+
+/// A panel: empties it, draws its edge and title, and returns what is inside. It never covers the line of identity, and
+/// what it leaves of the view steps back. On a screen too small for an edge the panel is the whole screen.
+pub fn panel<'p>(
+    pen: &'p mut Pen<'_>,
+    width: u16,
+    height: u16,
+    title: &[Piece<'_>],
+    aside: &[Piece<'_>],
+) -> Pen<'p> {
+    let screen = pen.area;
+    if screen.width < 40 || screen.height < 12 {
+        let mut pen = pen.within(screen);
+        pen.ground(Role::Panel);
+        pen.line(1, 0, screen.width.saturating_sub(2), title);
+        let top = 1.min(screen.height);
+        let inner = Rect { y: screen.y + top, height: screen.height - top, ..screen };
+        return Pen { area: inner, buf: pen.buf, theme: pen.theme };
+    }
+    let room = Rect { y: screen.y + 1, height: screen.height - 2, ..screen };
+    pen.within(room).fade();
+    // Narrow rims at its sides would only show scraps.
+    let w = if width + 12 > room.width { room.width } else { width };
+    let h = height.min(room.height);
+    let area = Rect {
+        x: room.x + (room.width - w) / 2,
+        // A little above the middle: where the eye rests.
+        y: room.y + (room.height - h) * 2 / 5,
+        width: w,
+        height: h,
+    };
+    let mut pen = pen.within(area);
+    pen.ground(Role::Panel);
+    let across = "─".repeat(usize::from(w - 2));
+    pen.put(0, 0, w, &format!("╭{across}╮"), Role::Border);
+    pen.put(0, h - 1, w, &format!("╰{across}╯"), Role::Border);
+    for y in 1..h - 1 {
+        pen.put(0, y, 1, "│", Role::Border);
+        pen.put(w - 1, y, 1, "│", Role::Border);
+    }
+    let aside_width: u16 = aside.iter().map(|(t, _)| format::width(t)).sum();
+    let mut head = vec![piece(" ", Role::Panel)];
+    head.extend(title.iter().cloned());
+    head.push(piece(" ", Role::Panel));
+    pen.line(2, 0, w.saturating_sub(aside_width + 8), &head);
+    if aside_width > 0 {
+        let mut pieces = vec![piece(" ", Role::Panel)];
+        pieces.extend(aside.iter().cloned());
+        pieces.push(piece(" ", Role::Panel));
+        pen.line_right(w - 2, 0, w - 4, &pieces);
+    }
+    let inner = Rect { x: area.x + 2, y: area.y + 1, width: w - 4, height: h - 2 };
+    Pen { area: inner, buf: pen.buf, theme: pen.theme }
+}
+
+/// Keys with what they do, in one line.
+pub fn keys<'a>(pairs: &[(&'a str, &'a str, bool)]) -> Vec<Piece<'a>> {
+    let mut pieces = Vec::new();
+    for (key, word, on) in pairs {
+        let (k, w) = if *on { (Role::Key, Role::Text) } else { (Role::Faint, Role::Faint) };
+        pieces.push(piece(*key, k));
+        pieces.push(piece(" ", Role::Panel));
+        pieces.push(piece(*word, w));
+        pieces.push(piece("    ", Role::Panel));
+    }
+    pieces.pop();
+    pieces
+}
+
+fn question(pen: &mut Pen<'_>, ask: &Ask) {
+    let (title, text, yes, role) = match ask {
+        Ask::Leave { run: Some(id) } => (
+            "Leave wheelhouse?".to_owned(),
+            format!(
+                "Run {id} is under way from here. It would stand where it is; any wheelhouse can then finish it or take it back."
+            ),
+            "leave",
+            Role::Warn,
+        ),
+        Ask::Leave { run: None } => (
+            "Leave wheelhouse?".to_owned(),
+            "Nothing is under way from here.".to_owned(),
+            "leave",
+            Role::Muted,
+        ),
+        Ask::Resume { run, text } => (
+            format!("Resume run {}?", run.rsplit('-').next().unwrap_or(run)),
+            text.clone(),
+            "resume",
+            Role::Text,
+        ),
+    };
+    let width = 62.min(pen.width().saturating_sub(2)).max(1);
+    let lines = format::wrap(&format::plain(&text), width.saturating_sub(4));
+    let height = lines.len() as u16 + 5;
+    let mut pen = panel(pen, width, height, &[piece(title, Role::Accent)], &[]);
+    for (i, line) in lines.iter().enumerate() {
+        pen.put(0, i as u16 + 1, pen.width(), line, role);
+    }
+    let y = pen.height().saturating_sub(1);
+    pen.line(0, y, pen.width(), &keys(&[("y", yes, true), ("esc", "stay", true)]));
+}

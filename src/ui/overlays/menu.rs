@@ -1,0 +1,44 @@
+//! All that can be done with a row, and why the rest cannot.
+
+use super::panel;
+use crate::ui::{
+    command::{Entry, key_sign},
+    paint::{Pen, piece},
+    theme::Role,
+};
+
+/// The menu.
+pub struct Menu {
+    /// Whom it is about.
+    pub subject: String,
+    /// What there is, and why it cannot be.
+    pub items: Vec<(&'static Entry, Option<String>)>,
+    /// The one under the cursor.
+    pub at: usize,
+}
+
+impl Menu {
+    /// Draws it.
+    pub fn render(&self, pen: &mut Pen<'_>) {
+        let height = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let mut pen = panel(pen, 72, height, &[piece(self.subject.as_str(), Role::Accent)], &[]);
+        let width = pen.width();
+        let page = usize::from(pen.height().saturating_sub(1)).max(1);
+        let start = (self.at + 1).saturating_sub(page);
+        for (line, (i, (entry, why))) in self.items.iter().enumerate().skip(start).take(page).enumerate() {
+            let y = line as u16 + u16::from(pen.height() > 3);
+            let key = entry.keys.first().map_or("", |k| key_sign(k));
+            let (key_role, role) =
+                if why.is_some() { (Role::Faint, Role::Muted) } else { (Role::Key, Role::Text) };
+            pen.put(2, y, 4, key, key_role);
+            let x = pen.put(8, y, width.saturating_sub(8), entry.name, role);
+            let text = why.as_deref().unwrap_or(entry.doc);
+            let role = if why.is_some() { Role::Warn } else { Role::Muted };
+            pen.put(x.max(20) + 2, y, width.saturating_sub(x.max(20) + 2), text, role);
+            if i == self.at {
+                pen.tint(ratatui::layout::Rect { x: 0, y, width, height: 1 }, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! What a view is, where one can be, and what it is given to read.
+//!
+//! A view holds its own cursor, order and filter, and the rows made from the last snapshot; `refresh` makes them anew,
+//! `on` folds a command, `render` draws and changes nothing.
+
+use std::{cell::Cell, collections::VecDeque, ops::Range, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    action::Action,
+    command::{Command, On},
+    format,
+    paint::Pen,
+    theme::Theme,
+    views,
+};
+use crate::{
+    cluster::{Finding, Key, KubeEvent, LogLine, NodeName, Snapshot, TenantName},
+    run::{Holder, Run},
+};
+
+/// A place on the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// All tenants.
+    Tenants,
+    /// All nodes.
+    Nodes,
+    /// All runs.
+    Runs,
+    /// All findings.
+    Findings,
+    /// One tenant.
+    Tenant(TenantName),
+    /// One node.
+    Node(NodeName),
+    /// One run, by its id.
+    Run(String),
+}
+
+impl Place {
+    /// Which commands apply there.
+    pub fn on(&self) -> On {
+        match self {
+            Self::Tenants => On::Tenants,
+            Self::Nodes => On::Nodes,
+            Self::Runs => On::Runs,
+            Self::Findings => On::Findings,
+            Self::Tenant(_) => On::Tenant,
+            Self::Node(_) => On::Node,
+            Self::Run(_) => On::Run,
+        }
+    }
+
+    /// The view that shows it.
+    pub fn view(&self) -> Box<dyn View> {
+        match self {
+            Self::Tenants => Box::<views::tenants::Tenants>::default(),
+            Self::Nodes => Box::<views::nodes::Nodes>::default(),
+            Self::Runs => Box::<views::runs::Runs>::default(),
+            Self::Findings => Box::<views::findings::Findings>::default(),
+            Self::Tenant(name) => Box::new(views::tenant::TenantView::new(name.clone())),
+            Self::Node(name) => Box::new(views::node::NodeView::new(name.clone())),
+            Self::Run(id) => Box::new(views::run::RunView::new(id.clone())),
+        }
+    }
+}
+
+/// The views that can be reached from anywhere, with the command that leads there and the name in the header.
+pub const VIEWS: [(Place, Command, &str); 4] = [
+    (Place::Tenants, Command::Tenants, "tenants"),
+    (Place::Nodes, Command::Nodes, "nodes"),
+    (Place::Runs, Command::Runs, "runs"),
+    (Place::Findings, Command::Findings, "findings"),
+];
+
+/// Who sits at this cockpit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Who {
+    /// `alice@bastion`.
+    pub operator: String,
+    /// Nothing may be changed.
+    pub read_only: bool,
+}
+
+/// A run and what is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownRun {
+    /// The run.
+    pub run: Run,
+    /// Who holds its lease.
+    pub holder: Option<Holder>,
+    /// This session drives it.
+    pub ours: bool,
+}
+
+impl KnownRun {
+    /// Not over, and nobody is at it: an operator has to decide.
+    pub fn is_orphaned(&self) -> bool {
+        !self.run.state.is_over() && !self.ours && !self.holder.as_ref().is_some_and(|h| h.alive)
+    }
+}
+
+/// A container's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSource {
+    /// Which pod.
+    pub pod: Key,
+    /// Which container.
+    pub container: Arc<str>,
+    /// The one before the last restart.
+    pub previous: bool,
+}
+
+/// What is fetched for the tenant on the screen.
+#[derive(Clone, Debug, Default)]
+pub struct Detail {
+    /// Whose events are followed, and those that came last.
+    pub events: Option<(TenantName, Option<Result<Vec<KubeEvent>, String>>)>,
+    /// Whose log is followed.
+    pub log: Option<Log>,
+}
+
+/// The end of a log.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Whose.
+    pub source: LogSource,
+    /// The last lines, at most [`Log::KEPT`].
+    pub lines: VecDeque<LogLine>,
+    /// Lines that have come in all.
+    pub seen: usize,
+    /// It answered.
+    pub begun: bool,
+    /// Why no more come.
+    pub trouble: Option<String>,
+}
+
+impl Log {
+    /// Lines kept.
+    pub const KEPT: usize = 2_000;
+}
+
+/// What a view wants to be fetched while it is shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wants {
+    /// The events of this tenant in this namespace.
+    pub events: Option<(TenantName, Arc<str>)>,
+    /// This log.
+    pub log: Option<LogSource>,
+}
+
+/// What is read while drawing and deciding.
+pub struct Cx<'a> {
+    /// The cluster.
+    pub seen: &'a Snapshot,
+    /// What is wrong, worst first.
+    pub findings: &'a [Finding],
+    /// The runs: unfinished first, then newest first.
+    pub runs: &'a [KnownRun],
+    /// Journals that cannot be read, one sentence each.
+    pub unreadable: &'a [String],
+    /// What is fetched for the tenant on the screen.
+    pub detail: &'a Detail,
+    /// Who sits here.
+    pub who: &'a Who,
+    /// The roles' styles.
+    pub theme: &'a Theme,
+    /// The time, by the API server's clock.
+    pub now: Timestamp,
+    /// Columns and lines of the view.
+    pub size: (u16, u16),
+    /// When something drawn will read otherwise by itself.
+    pub wake: &'a Cell<Option<Timestamp>>,
+}
+
+impl Cx<'_> {
+    /// An age, remembering when it will read otherwise.
+    pub fn age(&self, since: Timestamp) -> String {
+        self.wake_at(format::next_change(self.now, since));
+        format::age(self.now, since)
+    }
+
+    /// An age where there may be none: `–`.
+    pub fn age_or_dash(&self, since: Option<Timestamp>) -> String {
+        since.map_or_else(|| "–".into(), |s| self.age(s))
+    }
+
+    /// Remembers that what is drawn changes at that moment.
+    pub fn wake_at(&self, at: Timestamp) {
+        self.wake.set(Some(self.wake.get().map_or(at, |w| w.min(at))));
+    }
+}
+
+/// One place on the screen.
+pub trait View: Send {
+    /// Where it is.
+    fn place(&self) -> Place;
+
+    /// The snapshot, or the size, is another one: make the rows anew.
+    fn refresh(&mut self, cx: &Cx<'_>);
+
+    /// Folds a command; may ask for something.
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action>;
+
+    /// Draws it.
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>);
+
+    /// What the status line says at the right: how many of how many, in which order.
+    fn status(&self, _cx: &Cx<'_>) -> String {
+        String::new()
+    }
+
+    /// Why a command cannot do anything here and now; `None`: it can.
+    fn refuses(&self, _command: Command, _cx: &Cx<'_>) -> Option<String> {
+        None
+    }
+
+    /// Whom the commands are about, for the heading of the menu.
+    fn subject(&self) -> Option<String> {
+        None
+    }
+
+    /// Shows only what contains this text. `None`: there is no filter here.
+    fn filter(&mut self) -> Option<&mut String> {
+        None
+    }
+
+    /// Moves the cursor to it, if it is here.
+    fn select(&mut self, _what: &Place, _cx: &Cx<'_>) {}
+
+    /// What it wants to be fetched.
+    fn wants(&self, _cx: &Cx<'_>) -> Wants {
+        Wants::default()
+    }
+}
+
+/// A cursor in a list, held by key: rows may come, go and change their order under it.
+#[derive(Clone, Debug)]
+pub struct List<K> {
+    selected: Option<K>,
+    index: usize,
+    offset: usize,
+}
+
+impl<K> Default for List<K> {
+    fn default() -> Self {
+        Self { selected: None, index: 0, offset: 0 }
+    }
+}
+
+impl<K: PartialEq + Clone> List<K> {
+    /// The key under the cursor.
+    pub fn selected(&self) -> Option<&K> {
+        self.selected.as_ref()
+    }
+
+    /// The row under the cursor.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Finds the cursor's row again after the rows have changed; when it is gone, the row that took its place.
+    pub fn settle(&mut self, len: usize, page: usize, key: impl Fn(usize) -> K) {
+        let found = match &self.selected {
+            Some(k) if self.index < len && key(self.index) == *k => Some(self.index),
+            Some(k) => (0..len).find(|i| key(*i) == *k),
+            None => None,
+        };
+        self.put(found.unwrap_or(self.index), len, page, key);
+    }
+
+    /// Moves the cursor to a row.
+    pub fn put(&mut self, index: usize, len: usize, page: usize, key: impl Fn(usize) -> K) {
+        self.index = index.min(len.saturating_sub(1));
+        self.selected = (len > 0).then(|| key(self.index));
+        self.offset = self.window(len, page).start;
+    }
+
+    /// Moves the cursor as the command says. Returns whether it was one that moves.
+    pub fn go(&mut self, command: Command, len: usize, page: usize, key: impl Fn(usize) -> K) -> bool {
+        let half = (page / 2).max(1);
+        let index = match command {
+            Command::Up => self.index.saturating_sub(1),
+            Command::Down => self.index + 1,
+            Command::PageUp => self.index.saturating_sub(half),
+            Command::PageDown => self.index + half,
+            Command::Top => 0,
+            Command::Bottom => usize::MAX,
+            _ => return false,
+        };
+        self.put(index, len, page, key);
+        true
+    }
+
+    /// The rows to draw: the cursor is always among them.
+    pub fn window(&self, len: usize, page: usize) -> Range<usize> {
+        let page = page.max(1);
+        let low = (self.index + 1).saturating_sub(page);
+        let start = self.offset.clamp(low.min(self.index), self.index).min(len.saturating_sub(page));
+        start..len.min(start + page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_stays_on_its_key() {
+        let mut list = List::default();
+        let rows = ["a", "b", "c", "d"];
+        list.settle(4, 2, |i| rows[i]);
+        assert_eq!(list.selected(), Some(&"a"));
+        assert!(list.go(Command::Down, 4, 2, |i| rows[i]));
+        let turned = ["d", "c", "b", "a"];
+        list.settle(4, 2, |i| turned[i]);
+        assert_eq!((list.selected(), list.index()), (Some(&"b"), 2));
+        let without = ["d", "c", "a"];
+        list.settle(3, 2, |i| without[i]);
+        assert_eq!(list.selected(), Some(&"a"));
+        list.settle(0, 2, |_| unreachable!("there are no rows"));
+        assert_eq!(list.selected(), None);
+        list.go(Command::Bottom, 4, 2, |i| rows[i]);
+        assert_eq!((list.selected(), list.window(4, 2)), (Some(&"d"), 2..4));
+        assert_eq!(list.window(4, 10), 0..4);
+        assert_eq!(list.window(4, 0), 3..4);
+    }
+}

@@ -1,0 +1,90 @@
+//! The places of the screen, one file each.
+
+pub mod findings;
+pub mod node;
+pub mod nodes;
+mod pods;
+pub mod run;
+pub mod runs;
+pub mod tenant;
+pub mod tenants;
+
+use super::{
+    chrome, format,
+    paint::{Pen, piece},
+    theme::Role,
+    view::Cx,
+};
+use crate::{
+    cluster::{Finding, Freshness, NodeState, Severity},
+    run::RunState,
+};
+
+/// Before anything was seen: what is waited for, or why nothing comes. Returns whether it said so.
+fn nothing_yet(pen: &mut Pen<'_>, cx: &Cx<'_>) -> bool {
+    if cx.seen.is_ready() {
+        return false;
+    }
+    let api = &cx.seen.api;
+    let width = pen.width().saturating_sub(2);
+    let mut y = 1;
+    let (head, role) = match &api.freshness {
+        Freshness::Missing { .. } | Freshness::Stale { .. } => ("✖ no answer", Role::Danger),
+        Freshness::Connecting => ("connecting", Role::Busy),
+        Freshness::Live { .. } => ("reading the cluster", Role::Busy),
+    };
+    pen.line(1, y, width, &[piece(head, role), piece(format!("   {}", api.server), Role::Muted)]);
+    y += 2;
+    let api_trouble = api.freshness.trouble().map(|why| ("API", why));
+    let troubles = cx.seen.troubles();
+    let all = api_trouble.into_iter().chain(troubles.iter().filter_map(|(n, f)| Some((*n, f.trouble()?))));
+    for (name, why) in all {
+        pen.put(1, y, width, name, Role::Muted);
+        let x = 16.min(width / 3);
+        for line in format::wrap(why, width.saturating_sub(x)) {
+            pen.put(x, y, width.saturating_sub(x), &line, Role::Text);
+            y += 1;
+        }
+    }
+    true
+}
+
+/// A heading of columns or of a section.
+fn heading(pen: &mut Pen<'_>, x: u16, y: u16, text: &str) -> u16 {
+    pen.put(x, y, pen.width().saturating_sub(x), text, Role::Title)
+}
+
+/// One finding on one line: glyph, subject, text, age; the text takes what room there is.
+fn finding_line(pen: &mut Pen<'_>, y: u16, right: u16, finding: &Finding, cx: &Cx<'_>, name_width: u16) {
+    let severity = Some(finding.severity);
+    pen.put(2, y, 1, chrome::glyph(severity), chrome::role(severity));
+    pen.put(4, y, name_width, finding.subject.name(), Role::Text);
+    let x = 5 + name_width;
+    let age = finding.since.map(|since| cx.age(since)).unwrap_or_default();
+    let room = right.saturating_sub(x + 6);
+    let tone = if finding.severity == Severity::Notice { Role::Muted } else { Role::Text };
+    pen.put(x, y, room, &finding.text, tone);
+    pen.put_right(right, y, 5, &age, Role::Muted);
+}
+
+/// The glyph and role of a node's state.
+fn node_sign(state: NodeState) -> (&'static str, Role) {
+    match state {
+        NodeState::Ready => ("✓", Role::Ok),
+        NodeState::Cordoned => ("◌", Role::Warn),
+        NodeState::Pressure => ("▲", Role::Warn),
+        NodeState::NotReady => ("✖", Role::Danger),
+    }
+}
+
+/// The glyph and role of a run's state.
+fn run_sign(state: RunState, orphaned: bool) -> (&'static str, Role) {
+    match state {
+        _ if orphaned => ("✖", Role::Danger),
+        RunState::Planned | RunState::Running => ("▸", Role::Busy),
+        RunState::Paused => ("‖", Role::Warn),
+        RunState::Done => ("✓", Role::Ok),
+        RunState::Failed => ("✖", Role::Danger),
+        RunState::Undone => ("↶", Role::Muted),
+    }
+}

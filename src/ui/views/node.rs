@@ -1,0 +1,191 @@
+//! One node: its conditions, what it gives and what is taken of it, and the tenants on it.
+
+use super::{heading, node_sign, nodes};
+use crate::{
+    cluster::{Cell, Effect, NodeName, TenantName},
+    ui::{
+        action::Action,
+        command::Command,
+        format,
+        paint::{Pen, piece},
+        theme::Role,
+        view::{Cx, List, Place, View},
+    },
+};
+
+/// One node.
+pub struct NodeView {
+    name: NodeName,
+    list: List<TenantName>,
+    rows: Vec<(TenantName, Cell, u32, u32)>,
+}
+
+impl NodeView {
+    /// The view of that node.
+    pub fn new(name: NodeName) -> Self {
+        Self { name, list: List::default(), rows: Vec::new() }
+    }
+
+    fn page(&self, cx: &Cx<'_>) -> usize {
+        usize::from(cx.size.1.saturating_sub(TOP + 1))
+    }
+}
+
+/// Lines above the tenants.
+const TOP: u16 = 7;
+
+impl View for NodeView {
+    fn place(&self) -> Place {
+        Place::Node(self.name.clone())
+    }
+
+    fn refresh(&mut self, cx: &Cx<'_>) {
+        self.rows.clear();
+        for tenant in cx.seen.tenants.values() {
+            let mut cell = Cell::default();
+            tenant
+                .pods
+                .iter()
+                .filter(|p| p.node.as_ref() == Some(&self.name))
+                .for_each(|p| cell.add(p.state()));
+            if cell != Cell::default() {
+                self.rows.push((tenant.name.clone(), cell, tenant.ready(), tenant.desired()));
+            }
+        }
+        self.rows
+            .sort_by_key(|(_, cell, ..)| std::cmp::Reverse((cell.failing, cell.starting, cell.active())));
+        let (rows, page) = (&self.rows, self.page(cx));
+        self.list.settle(rows.len(), page, |i| rows[i].0.clone());
+    }
+
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
+        let (rows, page) = (&self.rows, self.page(cx));
+        if self.list.go(command, rows.len(), page, |i| rows[i].0.clone()) {
+            return None;
+        }
+        let name = self.list.selected().cloned()?;
+        match command {
+            Command::Open => Some(Action::Go(Place::Tenant(name))),
+            Command::Scale => Some(Action::AskReplicas(vec![name])),
+            Command::More => Some(Action::Propose(vec![name], 1)),
+            Command::Less => Some(Action::Propose(vec![name], -1)),
+            _ => None,
+        }
+    }
+
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let width = pen.width();
+        let Some(node) = cx.seen.nodes.get(&self.name) else {
+            let text = format!("{} is not in the cluster any more", self.name);
+            pen.put(1, 1, width, &text, Role::Warn);
+            return;
+        };
+        let (glyph, role) = node_sign(node.state());
+        pen.line(
+            1,
+            0,
+            width.saturating_sub(2),
+            &[
+                piece(glyph, role),
+                piece(" ", Role::Text),
+                piece(node.name.as_str(), Role::Accent),
+                piece(format!("  {}", node.state()), role),
+                piece(format!(" for {}", cx.age_or_dash(node.ready_since())), Role::Muted),
+                piece(format!("   kubelet {}", node.kubelet), Role::Muted),
+                piece(format!("   made {} ago", cx.age(node.created)), Role::Muted),
+            ],
+        );
+        let mut words: Vec<String> = node
+            .conditions
+            .iter()
+            .filter(|c| &*c.kind != "Ready" && c.status != Some(false))
+            .map(|c| format!("{}: {}", c.kind, c.reason))
+            .collect();
+        if let Some(c) = node.ready_condition().filter(|c| c.status != Some(true)) {
+            words.push(format!("Ready: {}", c.reason));
+        }
+        words.extend(node.taints.iter().map(|t| {
+            let effect = match t.effect {
+                Effect::NoSchedule => "NoSchedule",
+                Effect::PreferNoSchedule => "PreferNoSchedule",
+                Effect::NoExecute => "NoExecute",
+            };
+            format!("taint {}:{effect}", t.key)
+        }));
+        let (text, tone) = if words.is_empty() {
+            ("no pressure, no taints".into(), Role::Muted)
+        } else {
+            (words.join(" · "), Role::Warn)
+        };
+        pen.put(3, 1, width.saturating_sub(4), &text, tone);
+        let s = nodes::Shares::of(cx.seen, node);
+        let bar = (width / 4).clamp(6, 40);
+        let mut amounts = |y: u16,
+                           name: &str,
+                           used: Option<(f64, String)>,
+                           req: (f64, String),
+                           lim: (f64, String),
+                           whole: String| {
+            pen.put(3, y, 7, name, Role::Muted);
+            nodes::stacked(pen, 11, y, bar, used.as_ref().map(|u| u.0), req.0, lim.0);
+            pen.line(
+                12 + bar,
+                y,
+                width.saturating_sub(13 + bar),
+                &[
+                    piece(used.map_or_else(|| "use –".into(), |u| format!("used {}", u.1)), Role::Text),
+                    piece(format!(" · requested {} · limits {}", req.1, lim.1), Role::Muted),
+                    piece(format!("  of {whole}"), Role::Text),
+                ],
+            );
+        };
+        amounts(
+            3,
+            "memory",
+            s.used.map(|(_, m)| (m.share_of(s.memory), m.to_string())),
+            (s.load.requests.1.share_of(s.memory), s.load.requests.1.to_string()),
+            (s.load.limits.1.share_of(s.memory), s.load.limits.1.to_string()),
+            s.memory.to_string(),
+        );
+        amounts(
+            4,
+            "cpu",
+            s.used.map(|(c, _)| (c.share_of(s.cpu), c.to_string())),
+            (s.load.requests.0.share_of(s.cpu), s.load.requests.0.to_string()),
+            (s.load.limits.0.share_of(s.cpu), s.load.limits.0.to_string()),
+            format!("{} cores", s.cpu),
+        );
+        pen.put(3, 5, width, &format!("pods    {} of {}", s.load.pods, node.pods), Role::Muted);
+        heading(pen, 4, TOP, "TENANT");
+        pen.put_right(31, TOP, 8, "HERE", Role::Title);
+        pen.put_right(40, TOP, 8, "READY", Role::Title);
+        let body = usize::from(pen.height().saturating_sub(TOP + 1));
+        for (line, i) in self.list.window(self.rows.len(), body).enumerate() {
+            let y = TOP + 1 + line as u16;
+            let (name, cell, ready, desired) = &self.rows[i];
+            pen.put(4, y, 20, name.as_str(), Role::Text);
+            super::tenants::draw_cell(pen, 32, y, *cell);
+            let tone = if ready < desired { Role::Warn } else { Role::Muted };
+            pen.put_right(40, y, 8, &format!("{ready}/{desired}"), tone);
+            if self.list.selected() == Some(name) {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+        if self.rows.is_empty() {
+            pen.put(4, TOP + 1, width, "no tenant has a pod here", Role::Muted);
+        }
+    }
+
+    fn status(&self, _cx: &Cx<'_>) -> String {
+        format!("{} here", format::count(self.rows.len(), "tenant"))
+    }
+
+    fn refuses(&self, _: Command, _: &Cx<'_>) -> Option<String> {
+        self.list.selected().is_none().then(|| "no tenant is selected".into())
+    }
+
+    fn subject(&self) -> Option<String> {
+        self.list.selected().map(TenantName::to_string)
+    }
+}

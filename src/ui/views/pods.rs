@@ -1,0 +1,233 @@
+//! What several views say of a tenant and its pods.
+
+use std::sync::Arc;
+
+use super::{heading, run_sign};
+use crate::{
+    cluster::{Memory, Pod, PodState, Severity, Subject, Tenant, WorkloadKind},
+    ui::{
+        chrome, format,
+        paint::{Pen, piece},
+        theme::Role,
+        view::Cx,
+    },
+};
+
+/// The glyph and role of a pod's state.
+pub fn sign(state: PodState) -> (&'static str, Role) {
+    match state {
+        PodState::Ready => ("✓", Role::Ok),
+        PodState::Finished => ("·", Role::Muted),
+        PodState::Terminating => ("-", Role::Muted),
+        PodState::Starting => ("~", Role::Busy),
+        PodState::Unschedulable => ("?", Role::Danger),
+        PodState::Failing => ("✖", Role::Danger),
+    }
+}
+
+/// Why a pod is not as it should be, in its own words.
+pub fn reason(pod: &Pod) -> Option<String> {
+    if let Some(why) = &pod.unschedulable {
+        return Some(why.to_string());
+    }
+    let waiting = pod.containers.iter().find(|c| !c.ready && c.reason.is_some());
+    if let Some(c) = waiting {
+        return Some(format!("{}: {}", c.name, c.reason.as_deref().unwrap_or_default()));
+    }
+    let ended = pod.containers.iter().find_map(|c| Some((c, c.last_end.as_ref()?)))?;
+    Some(format!("{}: last ended {} ({})", ended.0.name, ended.1.reason, ended.1.code))
+}
+
+/// Memory in use and the limit of a pod's tightest container.
+pub fn memory(cx: &Cx<'_>, pod: &Pod) -> Option<(Memory, Memory)> {
+    let usage = cx.seen.usage.get(&pod.key)?;
+    pod.spec
+        .containers
+        .iter()
+        .filter_map(|c| Some((usage.containers.get(&*c.name)?.1, c.resources.limits.memory?)))
+        .max_by(|a, b| a.0.share_of(a.1).total_cmp(&b.0.share_of(b.1)))
+}
+
+/// The headings of the pods below.
+pub fn pods_heading(pen: &mut Pen<'_>, y: u16, wide: bool) {
+    heading(pen, 4, y, "POD");
+    let x = name_width(pen) + 5;
+    heading(pen, x, y, "STATE");
+    heading(pen, x + 14, y, "NODE");
+    let right = pen.width();
+    if wide {
+        pen.put_right(right.saturating_sub(12), y, 18, "MEMORY", Role::Title);
+    }
+    pen.put_right(right.saturating_sub(6), y, 4, "RST", Role::Title);
+    pen.put_right(right.saturating_sub(1), y, 4, "AGE", Role::Title);
+}
+
+fn name_width(pen: &Pen<'_>) -> u16 {
+    (pen.width() / 3).clamp(8, 40)
+}
+
+/// One pod on one line.
+pub fn pod_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, pod: &Pod, wide: bool) {
+    let (glyph, role) = sign(pod.state());
+    let name = name_width(pen);
+    let calm = pod.state() == PodState::Ready;
+    pen.put(2, y, 1, glyph, role);
+    pen.put(4, y, name, &pod.key.name, Role::Text);
+    let x = name + 5;
+    pen.put(x, y, 13, pod.state().word(), if calm { Role::Muted } else { role });
+    let right = pen.width();
+    let node = pod.node.as_ref().map_or("–", |n| n.as_str());
+    let end = right.saturating_sub(if wide { 31 } else { 11 });
+    pen.put(x + 14, y, end.saturating_sub(x + 14), node, Role::Text);
+    if wide {
+        let (text, role) = match memory(cx, pod) {
+            Some((used, limit)) if used.share_of(limit) > 0.9 => (format::of(used, limit), Role::Warn),
+            Some((used, limit)) => (format::of(used, limit), Role::Muted),
+            None => ("–".into(), Role::Faint),
+        };
+        pen.put_right(right.saturating_sub(12), y, 18, &text, role);
+    }
+    let restarts = pod.restarts();
+    let role = if restarts > 0 { Role::Text } else { Role::Faint };
+    pen.put_right(right.saturating_sub(6), y, 4, &restarts.to_string(), role);
+    pen.put_right(right.saturating_sub(1), y, 4, &cx.age(pod.created), Role::Muted);
+}
+
+/// What stands around the tenant: who else decides about its replicas.
+pub fn surroundings(cx: &Cx<'_>, tenant: &Tenant) -> Vec<(&'static str, String)> {
+    let w = &tenant.workload;
+    let mut facts = Vec::new();
+    if let Some(a) = cx.seen.autoscaler_of(&w.key) {
+        facts.push(("autoscaler", format!("keeps {} to {} replicas", a.min, a.max)));
+    }
+    for budget in cx.seen.budgets_of(w) {
+        facts.push(("budget", format!("{}, {} may go now", budget.rule, budget.allowed)));
+    }
+    if let Some(g) = &w.gitops {
+        let what = if g.replicas { "owns its replicas" } else { "owns its manifest" };
+        facts.push(("gitops", format!("{g} {what}")));
+    }
+    if w.is_rolling() {
+        facts
+            .push(("rollout", format!("{} of {} pods on the new version", w.counts.updated, w.counts.total)));
+    }
+    if w.paused {
+        facts.push(("rollout", "paused".into()));
+    }
+    facts
+}
+
+/// The first lines about a tenant: state, workload, replicas.
+pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
+    let width = pen.width();
+    let worst =
+        cx.findings.iter().find(|f| f.subject == Subject::Tenant(tenant.name.clone())).map(|f| f.severity);
+    let word = match worst {
+        Some(Severity::Critical) => "hurt",
+        Some(Severity::Warning) => "at risk",
+        _ => "well",
+    };
+    let calm = worst.filter(|s| *s > Severity::Notice);
+    let x = pen.line(
+        0,
+        0,
+        width,
+        &[
+            piece(" ", Role::Text),
+            piece(chrome::glyph(calm), chrome::role(calm)),
+            piece(" ", Role::Text),
+            piece(tenant.name.as_str(), Role::Accent),
+            piece(format!("  {word}"), chrome::role(calm)),
+        ],
+    );
+    let w = &tenant.workload;
+    let kind = match w.key.kind {
+        WorkloadKind::Deployment => "deploy",
+        WorkloadKind::StatefulSet => "sts",
+    };
+    let what = format!("{kind}/{} in {}", w.key.key.name, w.key.key.namespace);
+    pen.put_right(width.saturating_sub(1), 0, width.saturating_sub(x + 3), &what, Role::Muted);
+    let nodes = tenant.placement().len();
+    let tag = w.image_tag(&cx.seen.tenancy.container);
+    let ready = tenant.ready();
+    let short = ready < tenant.desired();
+    pen.line(
+        3,
+        1,
+        width.saturating_sub(4),
+        &[
+            piece(
+                format!("{ready} of {} ready", tenant.desired()),
+                if short { Role::Warn } else { Role::Text },
+            ),
+            piece(format!("  on {}", format::count(nodes, "node")), Role::Muted),
+            piece(format!("   {tag}"), Role::Text),
+            piece(format!("   {}", format::count(tenant.restarts() as usize, "restart")), Role::Muted),
+            piece(format!("   made {} ago", cx.age(w.created)), Role::Muted),
+        ],
+    );
+    2
+}
+
+/// The selected tenant beside the table.
+pub fn aside(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Arc<Tenant>) {
+    let width = pen.width();
+    let mut y = head(pen, cx, tenant) + 1;
+    let mine = Subject::Tenant(tenant.name.clone());
+    let mut any = false;
+    for finding in cx.findings.iter().filter(|f| f.subject == mine).take(5) {
+        let severity = Some(finding.severity);
+        pen.put(1, y, 1, chrome::glyph(severity), chrome::role(severity));
+        let age = finding.since.map(|s| cx.age(s)).unwrap_or_default();
+        pen.put_right(width - 1, y, 5, &age, Role::Muted);
+        for line in format::wrap(&format::plain(&finding.text), width.saturating_sub(11)).iter().take(3) {
+            pen.put(3, y, width.saturating_sub(9), line, Role::Text);
+            y += 1;
+        }
+        any = true;
+    }
+    y += u16::from(any);
+    heading(pen, 1, y, "POD");
+    let name = width.saturating_sub(36).clamp(10, 34);
+    heading(pen, name + 4, y, "STATE");
+    heading(pen, name + 16, y, "NODE");
+    pen.put_right(width - 1, y, 4, "AGE", Role::Title);
+    y += 1;
+    let budget = usize::from(pen.height().saturating_sub(y + 9)).max(3);
+    for pod in tenant.pods.iter().take(budget) {
+        let (glyph, role) = sign(pod.state());
+        pen.put(1, y, 1, glyph, role);
+        pen.put(3, y, name, &pod.key.name, Role::Text);
+        let calm = pod.state() == PodState::Ready;
+        pen.put(name + 4, y, 11, pod.state().word(), if calm { Role::Muted } else { role });
+        let node = pod.node.as_ref().map_or("–", |n| n.as_str());
+        pen.put(name + 16, y, width.saturating_sub(name + 22), node, Role::Text);
+        pen.put_right(width - 1, y, 4, &cx.age(pod.created), Role::Muted);
+        y += 1;
+    }
+    if tenant.pods.len() > budget {
+        pen.put(3, y, width, &format!("and {} more", tenant.pods.len() - budget), Role::Muted);
+        y += 1;
+    }
+    y += 1;
+    for (name, text) in surroundings(cx, tenant) {
+        pen.put(1, y, 11, name, Role::Muted);
+        pen.put(13, y, width.saturating_sub(14), &text, Role::Text);
+        y += 1;
+    }
+    let runs: Vec<_> =
+        cx.runs.iter().filter(|k| k.run.tenants().any(|t| *t == tenant.name)).take(3).collect();
+    if !runs.is_empty() {
+        y += 1;
+        heading(pen, 1, y, "RUNS");
+        y += 1;
+        for known in runs {
+            let (glyph, role) = run_sign(known.run.state, known.is_orphaned());
+            pen.put(1, y, 1, glyph, role);
+            let text = crate::run::summary(&known.run);
+            pen.put(3, y, width.saturating_sub(9), &text, Role::Text);
+            pen.put_right(width - 1, y, 5, &cx.age_or_dash(known.run.last_at()), Role::Muted);
+            y += 1;
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! One run: its steps as they happen, and where the pods are, before, now and as predicted.
+
+use super::{heading, run_sign, runs};
+use crate::{
+    cluster::NodeName,
+    plan::Part,
+    run::{Event, RunState, StepState},
+    ui::{
+        action::Action,
+        command::Command,
+        format,
+        overlays::placement,
+        paint::{Pen, piece},
+        theme::Role,
+        view::{Cx, KnownRun, Place, View},
+    },
+};
+
+/// One run.
+pub struct RunView {
+    id: String,
+}
+
+impl RunView {
+    /// The view of the run of that id.
+    pub fn new(id: String) -> Self {
+        Self { id }
+    }
+
+    fn known<'a>(&self, cx: &Cx<'a>) -> Option<&'a KnownRun> {
+        cx.runs.iter().find(|k| k.run.id == self.id)
+    }
+}
+
+impl View for RunView {
+    fn place(&self) -> Place {
+        Place::Run(self.id.clone())
+    }
+
+    fn refresh(&mut self, _cx: &Cx<'_>) {}
+
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
+        matches!(command, Command::Undo | Command::Resume | Command::Pause)
+            .then(|| runs::ask(command, self.known(cx)))
+            .flatten()
+    }
+
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let width = pen.width();
+        let Some(known) = self.known(cx) else {
+            pen.put(1, 1, width, &format!("run {} is not known here", self.id), Role::Warn);
+            return;
+        };
+        let run = &known.run;
+        let (glyph, role) = run_sign(run.state, known.is_orphaned());
+        let word = if known.is_orphaned() { "left unfinished" } else { run.state.word() };
+        pen.line(
+            1,
+            0,
+            width.saturating_sub(2),
+            &[
+                piece(glyph, role),
+                piece(" ", Role::Text),
+                piece(crate::run::summary(run), Role::Accent),
+                piece(format!("  {word}"), role),
+            ],
+        );
+        let started = run.entries.first().map(|e| e.at);
+        let mut facts = format!("run {} of {}", run.short(), run.operator);
+        if let (Some(start), Some(last)) = (started, run.last_at()) {
+            facts = if run.state.is_over() {
+                let took = last.as_second() - start.as_second();
+                format!("{facts}, {} ago, took {}", cx.age(last), format::span(took))
+            } else {
+                format!("{facts}, for {}", cx.age(start))
+            };
+        }
+        if run.local {
+            facts.push_str(", journal on this machine only");
+        }
+        pen.put(3, 1, width.saturating_sub(4), &facts, Role::Muted);
+        let (done, all) = runs::progress(run);
+        let bar = (width / 3).clamp(8, 40);
+        pen.bar(3, 2, bar, done as f64 / all.max(1) as f64, role);
+        pen.put(
+            bar + 5,
+            2,
+            width.saturating_sub(bar + 6),
+            &format!("{done} of {}", format::count(all, "step")),
+            Role::Muted,
+        );
+        let mut y = 4;
+        if let Some(reason) = run.approved.reason() {
+            pen.line(
+                3,
+                y,
+                width.saturating_sub(4),
+                &[piece("why  ", Role::Muted), piece(reason, Role::Text)],
+            );
+            y += 2;
+        }
+        y = self.steps(pen, cx, known, y) + 1;
+        if let Some(text) = run.last_word() {
+            for line in format::wrap(&format::plain(text), width.saturating_sub(6)).iter().take(4) {
+                pen.put(
+                    3,
+                    y,
+                    width.saturating_sub(4),
+                    line,
+                    if run.state == RunState::Done { Role::Ok } else { role },
+                );
+                y += 1;
+            }
+            y += 1;
+        }
+        for entry in &run.entries {
+            if let Event::Verified { tenant, as_predicted, text } = &entry.event {
+                let (glyph, role) = if *as_predicted { ("✓", Role::Ok) } else { ("▲", Role::Warn) };
+                pen.put(3, y, 1, glyph, role);
+                pen.put(5, y, width.saturating_sub(6), &format!("{tenant}: {text}"), Role::Text);
+                y += 1;
+            }
+        }
+        y += 1;
+        for part in &run.plan().tenants {
+            y = placed(pen, cx, y, part);
+        }
+    }
+
+    fn status(&self, cx: &Cx<'_>) -> String {
+        match self.known(cx) {
+            Some(k) if k.ours && !k.run.state.is_over() => "esc leaves it running".into(),
+            Some(k) => match &k.holder {
+                Some(h) if h.alive => format!("{} is at it", h.who),
+                _ => String::new(),
+            },
+            None => String::new(),
+        }
+    }
+
+    fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        runs::refuses(command, self.known(cx))
+    }
+
+    fn subject(&self) -> Option<String> {
+        Some(format!("run {}", self.id.rsplit('-').next().unwrap_or(&self.id)))
+    }
+}
+
+impl RunView {
+    fn steps(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &KnownRun, mut y: u16) -> u16 {
+        let run = &known.run;
+        let width = pen.width();
+        let at = |step: usize, begun: bool| {
+            run.entries.iter().rev().find_map(|e| match &e.event {
+                Event::Started { step: s } if begun && *s == step => Some(e.at),
+                Event::Done { step: s, .. } | Event::Skipped { step: s, .. } if !begun && *s == step => {
+                    Some(e.at)
+                }
+                _ => None,
+            })
+        };
+        // Long runs show the steps around the one under way.
+        let room = usize::from(pen.height().saturating_sub(y + 6)).max(3);
+        let (done, all) = runs::progress(run);
+        let start = done.saturating_sub(room / 2).min(all.saturating_sub(room));
+        for (i, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate().skip(start).take(room) {
+            let (glyph, role, text) = match state {
+                StepState::Waiting => ("·", Role::Muted, String::new()),
+                StepState::Started if known.is_orphaned() => ("?", Role::Warn, "in doubt".into()),
+                StepState::Started => {
+                    let limit = format!("at most {}", format::span(step.within.into()));
+                    ("▸", Role::Busy, run.doing.clone().unwrap_or(limit))
+                }
+                StepState::Done(text) => ("✓", Role::Ok, text.clone()),
+                StepState::Skipped(text) => ("–", Role::Muted, format!("not needed: {text}")),
+                StepState::Paused(text) => ("‖", Role::Warn, text.clone()),
+            };
+            pen.put(3, y, 1, glyph, role);
+            let what = step.change.to_string();
+            let end = pen.put(
+                5,
+                y,
+                width.saturating_sub(16),
+                &what,
+                if *state == StepState::Waiting { Role::Muted } else { Role::Text },
+            );
+            let took = match (at(i, true), at(i, false)) {
+                (Some(a), Some(b)) => format::span(b.as_second() - a.as_second()),
+                (Some(a), None) if *state == StepState::Started => cx.age(a),
+                _ => String::new(),
+            };
+            pen.put_right(width.saturating_sub(1), y, 5, &took, Role::Muted);
+            let room = width.saturating_sub(end + 10);
+            if format::width(&text) <= room {
+                pen.put(end + 3, y, room, &text, role);
+            } else if !text.is_empty() {
+                y += 1;
+                pen.put(7, y, width.saturating_sub(14), &text, role);
+            }
+            y += 1;
+        }
+        y
+    }
+}
+
+/// Where a tenant's pods were, are, and were predicted to be.
+fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &Part) -> u16 {
+    let now = cx.seen.tenants.get(&part.tenant).map(|t| t.cells()).unwrap_or_default();
+    let nodes: Vec<NodeName> =
+        placement::nodes(cx.seen, part.now.keys().chain(part.predicted.keys()).chain(now.keys().flatten()));
+    let grid = placement::Grid::fit(pen.width().saturating_sub(14), cx.seen, &nodes);
+    heading(pen, 3, y, part.tenant.as_str());
+    grid.heading(pen, 14, y);
+    pen.put(3, y + 1, 10, "before", Role::Muted);
+    grid.counts(pen, 14, y + 1, &part.now, None);
+    pen.put(3, y + 2, 10, "now", Role::Text);
+    grid.cells(pen, 14, y + 2, &now);
+    pen.put(3, y + 3, 10, "predicted", Role::Muted);
+    grid.counts(pen, 14, y + 3, &part.predicted, None);
+    y + 5
+}

@@ -1,0 +1,260 @@
+//! Which columns a width has room for, and how a cell of the matrix reads.
+//!
+//! A cell: `·` none; a digit the ready pods; after it `~` others start, `-` leave, `x` fail, `!` several sit together;
+//! without a digit nobody is ready there (`~`, `x2`).
+
+use super::Sort;
+use crate::{
+    cluster::Cell,
+    ui::{format, paint::Pen, theme::Role},
+};
+
+/// Where the columns begin. `None`: no room.
+pub struct Columns {
+    /// Columns for the name, from column 4.
+    pub name: u16,
+    pub state: Option<u16>,
+    pub ready: u16,
+    pub cells: Cells,
+    pub percent: Option<u16>,
+    /// The bar, and its width.
+    pub bar: Option<(u16, u16)>,
+    pub amount: Option<u16>,
+    pub restarts: Option<u16>,
+    pub image: Option<(u16, u16)>,
+}
+
+/// The matrix.
+pub enum Cells {
+    /// No room at all.
+    None,
+    /// A column a node, each so wide.
+    Nodes { x: u16, widths: Vec<u16> },
+    /// Nodes and pods counted, and the worst cell.
+    Counts { x: u16 },
+}
+
+impl Columns {
+    /// What fits, the more important first.
+    pub fn fit(width: u16, names: &[&str], short: &[String]) -> Self {
+        let name = match width {
+            ..30 => width.saturating_sub(12).max(6),
+            30..100 => 14,
+            100..140 => 18,
+            _ => 22,
+        };
+        let widths = |names: &mut dyn Iterator<Item = u16>| -> Vec<u16> { names.map(|w| w.max(3)).collect() };
+        let full = widths(&mut names.iter().map(|n| format::width(n) + 1));
+        let brief = widths(&mut short.iter().map(|n| format::width(n) + 1));
+        let sum = |widths: &[u16]| widths.iter().fold(1u16, |sum, w| sum.saturating_add(w + 1));
+        let counts = 16;
+        let mut room = width.saturating_sub(4 + name + 1 + 6);
+        let mut take = |columns: u16| {
+            let fits = columns <= room;
+            if fits {
+                room -= columns;
+            }
+            fits
+        };
+        let has_state = take(9);
+        // Memory, restarts and image are worth more than single nodes.
+        let reserve = 6 + 5 + 8;
+        let mut cells = None;
+        if sum(&brief).saturating_add(reserve) <= width.saturating_sub(4 + name + 7 + 9) && take(sum(&brief))
+        {
+            cells = Some(brief.clone());
+        }
+        let has_counts = cells.is_none() && take(counts);
+        let has_percent = take(6);
+        let has_restarts = take(5);
+        let has_image = take(8);
+        let more = sum(&full).saturating_sub(sum(&brief));
+        if cells.is_some() && width >= 100 && take(more) {
+            cells = Some(full);
+        }
+        let has_bar = has_percent && take(6);
+        let has_amount = has_percent && take(16);
+        let mut x = 4 + name + 1;
+        let mut column = |has: bool, before: u16, columns: u16| {
+            has.then(|| {
+                let at = x + before;
+                x += before + columns;
+                at
+            })
+        };
+        let state = column(has_state, 0, 9);
+        let ready = column(true, 0, 6).unwrap_or(0);
+        let cells = match cells {
+            Some(widths) => {
+                let x = column(true, 1, sum(&widths) - 1).unwrap_or(0);
+                Cells::Nodes { x, widths }
+            }
+            None => column(has_counts, 1, counts - 1).map_or(Cells::None, |x| Cells::Counts { x }),
+        };
+        let percent = column(has_percent, 1, 5);
+        let bar = column(has_bar, 0, 6).map(|x| (x, 5));
+        let amount = column(has_amount, 0, 16);
+        let restarts = column(has_restarts, 1, 4);
+        let image = column(has_image, 1, 7).map(|x| (x, width.saturating_sub(x).min(24)));
+        Self { name, state, ready, cells, percent, bar, amount, restarts, image }
+    }
+
+    /// The names of the columns, the one that orders marked.
+    pub fn heading(&self, pen: &mut Pen<'_>, names: &[&str], short: &[String], sort: Sort) {
+        let lit = |is: bool| if is { Role::Accent } else { Role::Title };
+        pen.put(
+            4,
+            0,
+            self.name,
+            if sort == Sort::Name { "TENANT▾" } else { "TENANT" },
+            lit(sort == Sort::Name),
+        );
+        if let Some(x) = self.state {
+            let worst = sort == Sort::Worst;
+            pen.put(x, 0, 8, if worst { "STATE▾" } else { "STATE" }, Role::Title);
+        }
+        let ready = matches!(sort, Sort::Ready | Sort::Replicas);
+        pen.put_right(
+            self.ready + 5 + u16::from(ready),
+            0,
+            6,
+            if ready { "READY▾" } else { "READY" },
+            lit(ready),
+        );
+        match &self.cells {
+            Cells::None => {}
+            Cells::Counts { x } => {
+                pen.put_right(x + 3, 0, 4, "ON", Role::Title);
+                pen.put_right(x + 7, 0, 4, "OF", Role::Title);
+                pen.put(x + 9, 0, 6, "WORST", Role::Title);
+            }
+            Cells::Nodes { x, widths } => {
+                let mut at = *x;
+                for (i, width) in widths.iter().enumerate() {
+                    let full = format::width(names[i]) < *width && *width > 5;
+                    let name =
+                        if full || names[i].len() < usize::from(*width) { names[i] } else { &short[i] };
+                    pen.put_right(at + width - 1, 0, *width, name, Role::Title);
+                    at += width + 1;
+                }
+            }
+        }
+        if let Some(x) = self.percent {
+            let mark = sort == Sort::Memory;
+            let text = match (self.bar.is_some(), mark) {
+                (true, true) => "MEMORY▾",
+                (true, false) => "MEMORY",
+                (false, true) => "MEM▾",
+                (false, false) => "MEM",
+            };
+            let end = if self.bar.is_some() { x } else { x + 4 - text.chars().count() as u16 };
+            pen.put(end, 0, 8, text, lit(mark));
+            if let Some(x) = self.amount {
+                pen.put_right(x + 14, 0, 14, "USED OF LIMIT", Role::Title);
+            }
+        }
+        if let Some(x) = self.restarts {
+            let mark = sort == Sort::Restarts;
+            pen.put_right(x + 3 + u16::from(mark), 0, 5, if mark { "RST▾" } else { "RST" }, lit(mark));
+        }
+        if let Some((x, width)) = self.image {
+            let mark = sort == Sort::Image;
+            pen.put(x, 0, width, if mark { "IMAGE▾" } else { "IMAGE" }, lit(mark));
+        }
+    }
+}
+
+/// How a cell reads: the digits, and the mark after them.
+pub fn text(cell: Cell) -> (String, &'static str) {
+    let mark = match cell {
+        Cell { failing: 1.., .. } => "x",
+        Cell { starting: 1.., .. } => "~",
+        _ if cell.is_doubled() => "!",
+        Cell { terminating: 1.., .. } => "-",
+        _ => "",
+    };
+    let others = cell.failing + cell.starting + cell.terminating;
+    match cell.ready {
+        0 if others == 0 => ("·".into(), ""),
+        0 => (mark.into(), ""),
+        n => (n.to_string(), mark),
+    }
+}
+
+/// Draws a cell so that its digits end one column before `right`, its mark in that column.
+pub fn cell(pen: &mut Pen<'_>, right: u16, y: u16, cell: Option<Cell>) {
+    let cell = cell.unwrap_or_default();
+    let (digits, mark) = text(cell);
+    let role = match cell {
+        Cell { failing: 1.., .. } => Role::Danger,
+        Cell { starting: 1.., .. } => Role::Busy,
+        _ if cell.is_doubled() => Role::Warn,
+        Cell { terminating: 1.., .. } => Role::Muted,
+        Cell { ready: 0, .. } => Role::Faint,
+        _ => Role::Text,
+    };
+    pen.put_right(right - 1, y, 3, &digits, role);
+    pen.put(right - 1, y, 1, mark, role);
+}
+
+/// The worst cell of a row, when one is worth a look.
+pub fn worst(cells: &[(u16, Cell)]) -> Option<(u16, Cell)> {
+    let weight =
+        |c: &Cell| (c.failing, c.starting, if c.is_doubled() { c.active() } else { 0 }, c.terminating);
+    cells.iter().copied().max_by_key(|(_, c)| weight(c)).filter(|(_, c)| weight(c) != (0, 0, 0, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_reads_without_colour() {
+        let of = |ready, starting, terminating, failing| {
+            let (digits, mark) = text(Cell { ready, starting, terminating, failing });
+            format!("{digits}{mark}")
+        };
+        assert_eq!(of(0, 0, 0, 0), "·");
+        assert_eq!(of(1, 0, 0, 0), "1");
+        assert_eq!(of(2, 0, 0, 0), "2!");
+        assert_eq!(of(1, 1, 0, 0), "1~");
+        assert_eq!(of(0, 1, 0, 0), "~");
+        assert_eq!(of(0, 0, 0, 2), "x");
+        assert_eq!(of(1, 0, 1, 0), "1-");
+        assert_eq!(of(0, 0, 1, 0), "-");
+        assert_eq!(of(3, 1, 0, 1), "3x");
+    }
+
+    #[test]
+    fn columns_never_overlap_or_leave_the_screen() {
+        let names: Vec<String> = (1..=100).map(|i| format!("worker-{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for nodes in [0, 1, 5, 9, 100] {
+            let short = format::short_names(&names[..nodes]);
+            for width in 0..400 {
+                let c = Columns::fit(width, &names[..nodes], &short);
+                let mut at = c.ready + 6;
+                let mut next = |x: u16, w: u16| {
+                    assert!(x >= at, "overlap at {width} with {nodes}: {x} < {at}");
+                    at = x + w;
+                };
+                match &c.cells {
+                    Cells::None => {}
+                    Cells::Nodes { x, widths } => next(*x, widths.iter().map(|w| w + 1).sum::<u16>() - 1),
+                    Cells::Counts { x } => next(*x, 15),
+                }
+                c.percent.into_iter().for_each(|x| next(x, 4));
+                c.bar.into_iter().for_each(|(x, w)| next(x, w));
+                c.amount.into_iter().for_each(|x| next(x, 14));
+                c.restarts.into_iter().for_each(|x| next(x, 3));
+                c.image.into_iter().for_each(|(x, _)| next(x, 6));
+                assert!(width < 30 || at <= width, "{at} > {width} with {nodes}");
+            }
+        }
+        let short = format::short_names(&names[..5]);
+        let c = Columns::fit(80, &names[..5], &short);
+        assert!(matches!(c.cells, Cells::Nodes { .. }) && c.image.is_some() && c.percent.is_some());
+        let c = Columns::fit(80, &names, &format::short_names(&names));
+        assert!(matches!(c.cells, Cells::Counts { .. }) && c.image.is_some());
+    }
+}

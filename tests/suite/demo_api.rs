@@ -1,0 +1,357 @@
+//! The embedded cluster's API against recorded replies of a real kube-apiserver 1.36: the same requests in
+//! the same order get the same status codes, reasons and shapes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde_json::{Value, json};
+use wheelhouse::demo::{self, Cluster, Cut, On, Options, Scenario};
+
+const RECORDED: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/kubernetes/kube-apiserver-1.36.jsonl"));
+
+/// Differences that are knowingly left: the call, the path in the reply, the reason.
+const LEFT: &[(&str, &str, &str)] = &[
+    ("apis", "/groups", "only the groups that are served are listed"),
+    ("core-v1", "/resources", "only the kinds that are served are listed"),
+];
+
+/// Maps keyed by names and not by fields: their keys are values.
+const KEYED_BY_NAMES: &[&str] = &[
+    "labels",
+    "annotations",
+    "matchLabels",
+    "capacity",
+    "allocatable",
+    "limits",
+    "requests",
+    "usage",
+    "fieldsV1",
+];
+
+/// Seconds of world time that the recording script let pass before a call.
+fn pause_before(call: &str) -> u64 {
+    match call {
+        "get-deployment" | "watch-scale-up" | "after-image" | "evict-wrong-uid" | "get-statefulset" => 90,
+        "get-job" => 5,
+        _ => 0,
+    }
+}
+
+async fn cluster(options: Options) -> Cluster {
+    demo::start(options).await.expect("a free port on loopback")
+}
+
+fn still(nodes: usize, tenants: usize) -> Options {
+    Options {
+        nodes,
+        tenants,
+        seed: 7,
+        scenario: Scenario::Calm,
+        speed: 0.0,
+        port: 0,
+        epoch: Some("2026-11-21T08:41:00Z".parse().expect("a time")),
+    }
+}
+
+async fn client_of(kubeconfig: &str) -> kube::Client {
+    let config = kube::config::Kubeconfig::from_yaml(kubeconfig).expect("a kubeconfig");
+    let config =
+        kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a configuration");
+    kube::Client::try_from(config).expect("a client")
+}
+
+async fn client(cluster: &Cluster) -> kube::Client {
+    client_of(&cluster.kubeconfig()).await
+}
+
+/// One request; the status, the content type and the body as text.
+async fn send(
+    client: &kube::Client,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> (u16, String, String) {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::from(body.into_bytes())).expect("a request");
+    let reply = client.send(request).await.expect("a reply");
+    let status = reply.status().as_u16();
+    let content_type = reply.headers().get("content-type").map(|v| v.to_str().expect("text").to_owned());
+    let body = reply.into_body().collect().await.expect("a body").to_bytes();
+    (status, content_type.unwrap_or_default(), String::from_utf8(body.to_vec()).expect("UTF-8"))
+}
+
+async fn get(client: &kube::Client, path: &str) -> (u16, Value) {
+    let (status, _, body) = send(client, "GET", path, &[("accept", "application/json")], String::new()).await;
+    (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+}
+
+async fn call(
+    client: &kube::Client,
+    method: &str,
+    path: &str,
+    content_type: &str,
+    body: Value,
+) -> (u16, Value) {
+    let headers = [("accept", "application/json"), ("content-type", content_type)];
+    let (status, _, body) = send(client, method, path, &headers, body.to_string()).await;
+    (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+}
+
+const MERGE: &str = "application/merge-patch+json";
+const JSON: &str = "application/json";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recorded_calls_get_the_recorded_statuses_reasons_and_shapes() {
+    let cluster = cluster(still(5, 2)).await;
+    let client = client(&cluster).await;
+    let mut names = Names::default();
+    let (_, nodes) = get(&client, "/api/v1/nodes").await;
+    let nodes: Vec<String> =
+        nodes["items"].as_array().expect("nodes").iter().map(|n| string(&n["metadata"]["name"])).collect();
+    for (i, node) in nodes.iter().enumerate() {
+        names.learned.insert(format!("node-{i}"), node.clone());
+    }
+    // the fifth node was down while the replies were recorded
+    let off = json!({"metadata": {"annotations": {"demo.wheelhouse.dev/power": "off"}}});
+    call(&client, "PATCH", &format!("/api/v1/nodes/{}", nodes[4]), MERGE, off).await;
+    cluster.step(Duration::from_secs(120));
+
+    let mut differences = Vec::new();
+    let mut left = vec![false; LEFT.len()];
+    for line in RECORDED.lines() {
+        let recorded: Value = serde_json::from_str(line).expect("a recorded call");
+        let name = string(&recorded["name"]);
+        let request = &recorded["request"];
+        cluster.step(Duration::from_secs(pause_before(&name)));
+        let path = names.path(&cluster, request["path"].as_str().expect("a path"));
+        let body = match &request["body"] {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            body => names.translated(body).to_string(),
+        };
+        let mut headers = vec![("accept", request["accept"].as_str().expect("accept"))];
+        if let Some(content_type) = request["content_type"].as_str() {
+            headers.push(("content-type", content_type));
+        } else if !body.is_empty() {
+            headers.push(("content-type", "application/json"));
+        }
+        for (key, value) in request["headers"].as_object().into_iter().flatten() {
+            headers.push((key, value.as_str().expect("a header")));
+        }
+        let method = request["method"].as_str().expect("a method");
+        // the server ends a watch by itself: no need to wait as long as the script did
+        let path = path
+            .replace("timeoutSeconds=2", "timeoutSeconds=1")
+            .replace("timeoutSeconds=3", "timeoutSeconds=1")
+            .replace("timeoutSeconds=4", "timeoutSeconds=1");
+        let (status, content_type, text) = send(&client, method, &path, &headers, body).await;
+        let reply = if path.contains("watch=true") {
+            text.lines().map(|l| serde_json::from_str::<Value>(l).expect("a line of JSON")).collect()
+        } else {
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        };
+        if recorded["group"] != "discovery" {
+            names.learn(&recorded["reply"], &reply);
+        }
+        let mut found = Vec::new();
+        if recorded["status"] != status {
+            found.push((String::new(), format!("status {status}, recorded {}: {reply}", recorded["status"])));
+        }
+        if recorded["content_type"] != content_type.as_str() {
+            found.push((
+                String::new(),
+                format!("content type {content_type}, recorded {}", recorded["content_type"]),
+            ));
+        }
+        compare("", "", &recorded["reply"], &reply, &mut found);
+        for (at, what) in found {
+            let known =
+                LEFT.iter().position(|(call, path, _)| (*call == name || *call == "*") && *path == at);
+            match known {
+                Some(i) => left[i] = true,
+                None => differences.push(format!("{name}: {at}: {what}")),
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    for (i, (call, path, _)) in LEFT.iter().enumerate() {
+        assert!(left[i], "{call} {path} no longer differs: take it off the list");
+    }
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What the recorded names, uids and revisions are called in the embedded cluster.
+#[derive(Default)]
+struct Names {
+    learned: BTreeMap<String, String>,
+}
+
+impl Names {
+    /// Pairs the strings that identify things in two replies of the same shape.
+    fn learn(&mut self, recorded: &Value, reply: &Value) {
+        match (recorded, reply) {
+            (Value::Object(recorded), Value::Object(reply)) => {
+                for (key, value) in recorded {
+                    let Some(own) = reply.get(key) else { continue };
+                    if let (Value::String(value), Value::String(own)) = (value, own)
+                        && ["name", "uid", "resourceVersion", "continue"].contains(&key.as_str())
+                    {
+                        self.learned.insert(value.clone(), own.clone());
+                    }
+                    self.learn(value, own);
+                }
+            }
+            (Value::Array(recorded), Value::Array(reply)) => {
+                recorded.iter().zip(reply).for_each(|(r, o)| self.learn(r, o));
+            }
+            _ => {}
+        }
+    }
+
+    fn translated(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => self.learned.get(text).unwrap_or(text).as_str().into(),
+            Value::Array(items) => items.iter().map(|i| self.translated(i)).collect(),
+            Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), self.translated(v))).collect(),
+            other => other.clone(),
+        }
+    }
+
+    /// A recorded path, with the names and revisions of this cluster.
+    fn path(&mut self, cluster: &Cluster, path: &str) -> String {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut parts: Vec<String> = path.split('/').map(Into::into).collect();
+        for i in 1..parts.len() {
+            if parts[i - 1] == "pods"
+                && parts[i].starts_with("acme-")
+                && !self.learned.contains_key(&parts[i])
+            {
+                let own = self.another_pod(cluster);
+                self.learned.insert(parts[i].clone(), own);
+            }
+            if let Some(own) = self.learned.get(&parts[i]) {
+                parts[i].clone_from(own);
+            }
+        }
+        let query: Vec<String> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((name, value)) => {
+                    format!("{name}={}", self.learned.get(value).map_or(value, String::as_str))
+                }
+                None => pair.to_owned(),
+            })
+            .collect();
+        if query == [""] { parts.join("/") } else { format!("{}?{}", parts.join("/"), query.join("&")) }
+    }
+
+    /// A ready pod of the newest template that has no recorded name yet.
+    fn another_pod(&self, cluster: &Cluster) -> String {
+        cluster.with_world(|world| {
+            let mut pods: Vec<_> = world
+                .store
+                .list(demo::kind::Kind::POD, Some("saas-capture"))
+                .filter(|p| {
+                    p["metadata"].get("deletionTimestamp").is_none()
+                        && p["metadata"]["labels"]["app"] == "acme"
+                })
+                .filter(|p| p["status"]["containerStatuses"][0]["ready"] == true)
+                .filter(|p| !self.learned.values().any(|n| p["metadata"]["name"] == n.as_str()))
+                .collect();
+            pods.sort_by_key(|p| string(&p["metadata"]["creationTimestamp"]));
+            pods.last().map(|p| string(&p["metadata"]["name"])).expect("a pod that is not known yet")
+        })
+    }
+}
+
+/// Compares keys and JSON types; of values only those that say what something is.
+fn compare(at: &str, key: &str, recorded: &Value, reply: &Value, found: &mut Vec<(String, String)>) {
+    match (recorded, reply) {
+        (Value::Object(recorded), Value::Object(reply)) => {
+            if KEYED_BY_NAMES.contains(&key) {
+                return;
+            }
+            for (key, value) in recorded {
+                match reply.get(key) {
+                    Some(own) => compare(&format!("{at}/{key}"), key, value, own, found),
+                    None => found.push((format!("{at}/{key}"), format!("missing, recorded {value}"))),
+                }
+            }
+            for (key, own) in reply.iter().filter(|(key, _)| !recorded.contains_key(*key)) {
+                found.push((format!("{at}/{key}"), format!("not in the recorded reply: {own}")));
+            }
+        }
+        (Value::Array(recorded), Value::Array(reply)) => {
+            if recorded.is_empty() != reply.is_empty() {
+                found.push((at.into(), format!("{} items, recorded {}", reply.len(), recorded.len())));
+            }
+            if key == "cells" {
+                if recorded.len() != reply.len() {
+                    found.push((at.into(), format!("{} cells, recorded {}", reply.len(), recorded.len())));
+                }
+                for (i, (value, own)) in recorded.iter().zip(reply).enumerate() {
+                    compare(&format!("{at}/{i}"), "", value, own, found);
+                }
+                return;
+            }
+            if key == "resources" || key == "groups" {
+                for value in recorded {
+                    match reply.iter().find(|own| own["name"] == value["name"]) {
+                        Some(own) => {
+                            compare(&format!("{at}/{}", string(&value["name"])), "", value, own, found)
+                        }
+                        None => found.push((at.into(), format!("{} is missing", value["name"]))),
+                    }
+                }
+                return;
+            }
+            // every item is like one of the other side's; which and how many there are is not compared
+            for own in reply {
+                found.extend(nearest(at, recorded.iter(), |value, found| compare(at, "", value, own, found)));
+            }
+            for value in recorded {
+                found.extend(nearest(at, reply.iter(), |own, found| compare(at, "", value, own, found)));
+            }
+        }
+        (Value::String(value), Value::String(own)) => {
+            if ["apiVersion", "kind", "reason", "status"].contains(&key) && value != own {
+                found.push((at.into(), format!("{own:?}, recorded {value:?}")));
+            }
+        }
+        (Value::Number(value), Value::Number(own)) => {
+            if key == "code" && value != own {
+                found.push((at.into(), format!("{own}, recorded {value}")));
+            }
+        }
+        (Value::Bool(_), Value::Bool(_)) | (Value::Null, Value::Null) => {}
+        _ => found.push((at.into(), format!("{reply}, recorded {recorded}"))),
+    }
+}
+
+/// The differences to the candidate that differs least.
+fn nearest<'a>(
+    at: &str,
+    candidates: impl Iterator<Item = &'a Value>,
+    compare: impl Fn(&Value, &mut Vec<(String, String)>),
+) -> Vec<(String, String)> {
+    let _ = at;
+    candidates
+        .map(|candidate| {
+            let mut found = Vec::new();
+            compare(candidate, &mut found);
+            found
+        })
+        .min_by_key(Vec::len)
+        .unwrap_or_default()
+}

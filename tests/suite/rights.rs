@@ -1,0 +1,104 @@
+//! The README's rights are enough for everything it says they are for, and what is missing is named.
+
+use std::process::Output;
+
+use serde::Deserialize;
+use wheelhouse::demo::{self, AccessRule, Cluster, Options, Scenario};
+
+use crate::program::Home;
+
+#[derive(Deserialize)]
+struct ClusterRole {
+    rules: Vec<PolicyRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyRule {
+    api_groups: Vec<String>,
+    resources: Vec<String>,
+    verbs: Vec<String>,
+}
+
+/// The rules of the README, as the embedded cluster takes them.
+fn readme_rights() -> Vec<AccessRule> {
+    let readme = include_str!("../../README.md");
+    let yaml =
+        readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a ClusterRole");
+    let role: ClusterRole = serde_saphyr::from_str(yaml).expect("valid YAML");
+    let full = |group: &str, resource: &str| match (group, resource.split_once('/')) {
+        ("", _) => resource.to_owned(),
+        (_, None) => format!("{resource}.{group}"),
+        (_, Some((resource, sub))) => format!("{resource}.{group}/{sub}"),
+    };
+    let rule = |rule: &PolicyRule| AccessRule {
+        verbs: rule.verbs.clone(),
+        resources: rule.api_groups.iter().flat_map(|g| rule.resources.iter().map(|r| full(g, r))).collect(),
+        namespace: None,
+    };
+    role.rules.iter().map(rule).collect()
+}
+
+async fn world() -> Cluster {
+    let options = Options {
+        tenants: 4,
+        nodes: 4,
+        seed: 7,
+        scenario: Scenario::Calm,
+        speed: 60.0,
+        port: 0,
+        epoch: None,
+    };
+    demo::start(options).await.expect("the embedded cluster starts")
+}
+
+/// Runs a command on the cluster as a user with these rights.
+async fn run_as(cluster: &Cluster, rights: &[AccessRule], arguments: &[&str]) -> Output {
+    let home = Home::new();
+    let token = cluster.users().add("oncall", rights);
+    let path = home.path("kubeconfig");
+    std::fs::write(&path, cluster.kubeconfig_for(&token)).expect("a file");
+    let mut all = vec!["--kubeconfig".to_owned(), path.display().to_string()];
+    all.extend(arguments.iter().map(|a| (*a).to_owned()));
+    let command = move || home.run(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(command).await.expect("it ends")
+}
+
+fn words(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rights_of_the_readme_are_enough_and_none_too_many_for_a_run() {
+    let cluster = world().await;
+    let rights = readme_rights();
+    let status = run_as(&cluster, &rights, &["status", "-o", "json"]).await;
+    assert!(status.status.success(), "{}", words(&status));
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    for (source, known) in status["sources"].as_object().expect("a map") {
+        assert_eq!(known["state"], "live", "{source}: {known}");
+    }
+    let scaled = run_as(&cluster, &rights, &["scale", "acme", "5", "--yes"]).await;
+    assert!(scaled.status.success(), "{}", words(&scaled));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_rights_to_write_the_refusal_names_them() {
+    let cluster = world().await;
+    let see = &readme_rights()[..1];
+    let refused = run_as(&cluster, see, &["scale", "acme", "5", "--yes"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(words(&refused).contains("deployments/scale"), "{}", words(&refused));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_journal_s_rights_nothing_falls_back_silently() {
+    let cluster = world().await;
+    let rights = &readme_rights()[..2];
+    let refused = run_as(&cluster, rights, &["scale", "acme", "5", "--yes"]).await;
+    let said = words(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("--journal local") && said.contains("colleagues"), "{said}");
+    let local = run_as(&cluster, rights, &["scale", "acme", "5", "--yes", "--journal", "local"]).await;
+    assert!(local.status.success(), "{}", words(&local));
+}
