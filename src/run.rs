@@ -130,12 +130,25 @@ pub fn start(
 
 /// Goes on with a run that stands still: one that paused, or whose session died. Needs a tokio runtime. One that
 /// somebody else is at is refused: it shows as paused, with who has it, and nothing is written.
-pub fn resume(hands: Hands, mut run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+pub fn resume(hands: Hands, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    prepare(hands, run, Begin::Again, seen)
+}
+
+/// Gives up a run that stands still: one that can neither be finished nor taken back, because others have changed what
+/// it was about or there is nothing left to take back. What it did stays. Needs a tokio runtime, and the leases, as a
+/// resumption does; `why` is one sentence for the journal.
+pub fn give_up(hands: Hands, run: Run, why: &str, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    let why = format!("given up by {}: {why}", hands.who.operator);
+    prepare(hands, run, Begin::GiveUp(why), seen)
+}
+
+fn prepare(hands: Hands, mut run: Run, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    // Who waits for it to pause or end must not take the pause it is taken out of for one.
     if !run.state.is_over() {
         run.state = RunState::Running;
     }
     run.doing = Some("taking it up".into());
-    launch(hands, run, Begin::Again, seen)
+    launch(hands, run, begin, seen)
 }
 
 fn launch(hands: Hands, run: Run, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {

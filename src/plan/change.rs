@@ -100,8 +100,14 @@ impl Change {
                 let active = tenant.active().count() as u32;
                 let placed = tenant.active().filter(|p| p.node.is_some()).count() as u32;
                 let leaving = tenant.pods.iter().filter(|p| p.deleting.is_some()).count();
-                if ready == *replicas && active == *replicas && placed == *replicas && leaving == 0 {
+                // Pods and workloads are watched apart, and either watch may lag: both have to say it.
+                let counts = (workload.counts.total, workload.counts.ready);
+                let settled = ready == *replicas && active == *replicas && placed == *replicas && leaving == 0;
+                if settled && counts == (*replicas, *replicas) {
                     Standing::AtTo
+                } else if settled {
+                    let (total, ready) = counts;
+                    Standing::AtFrom(format!("its controller counts {ready} ready of {total} pods, not {replicas}"))
                 } else {
                     let leaving = if leaving > 0 { format!(", {leaving} leaving") } else { String::new() };
                     Standing::AtFrom(format!("{ready} of {replicas} ready{leaving}"))

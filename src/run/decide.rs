@@ -86,7 +86,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
             Decision::Perform(i)
         }
         (Change::Settle { .. }, Standing::AtFrom(text)) => {
-            let until = deadline(run, i, seen, now);
+            let until = deadline(run, i, now);
             if now < until {
                 return Decision::Wait { until: Some(until), text: format!("{}: {text}", step.tenant) };
             }
@@ -133,17 +133,12 @@ fn at_least(version: &ResourceVersion, wanted: &ResourceVersion) -> Option<bool>
     Some(number(version)? >= number(wanted)?)
 }
 
-/// Until when a wait may last: its time runs while it is waited for and watched.
-fn deadline(run: &Run, i: usize, seen: &Snapshot, now: Timestamp) -> Timestamp {
-    let begins = |e: &&super::Entry| matches!(e.event, Event::Taken) || e.event == Event::Started { step: i };
+/// Until when a wait may last: its time runs from its begin, or from when a session took the run up again.
+fn deadline(run: &Run, i: usize, now: Timestamp) -> Timestamp {
+    let begins = |e: &&super::Entry| e.event == Event::Taken || e.event == Event::Started { step: i };
     let began = run.entries.iter().rev().find(begins).map_or(now, |e| e.at);
-    let live = |f: &crate::cluster::Freshness| match f {
-        crate::cluster::Freshness::Live { since } => *since,
-        _ => began,
-    };
-    let watched = live(&seen.pods.freshness).min(now);
     let within = SignedDuration::from_secs(run.plan().steps[i].within.into());
-    began.max(watched).checked_add(within).unwrap_or(Timestamp::MAX)
+    began.checked_add(within).unwrap_or(Timestamp::MAX)
 }
 
 /// Where the pods are, now that they are all there.
@@ -237,3 +232,6 @@ fn conclude(run: &Run, seen: &Snapshot) -> Decision {
     };
     Decision::Finish(Outcome::Done, format!("{what}: {how}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,12 +38,14 @@ const OBEDIENCE: Duration = Duration::from_secs(30);
 const BUSY: u32 = 8;
 
 /// How a run begins in this session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Begin {
     /// It is new.
     New(JournalPlace),
     /// Its journal is there already.
     Again,
+    /// Its journal is there already, and all that is left is to say in it that it was given up, and why.
+    GiveUp(String),
 }
 
 /// Why this session is through with a run before it is over.
@@ -91,19 +93,19 @@ impl Driver {
     pub(super) async fn drive(mut self, begin: Begin) {
         let writer = match self.connect().await {
             Ok(writer) => writer,
-            Err(why) => return self.show(begin, Stop::Refused(why)),
+            Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
         let holder = format!("{} {}", self.hands.who.operator, self.hands.who.session);
         let id = self.run.borrow().id.clone();
         let leases = Leases::new(writer.clone(), holder, &id, self.hands.lease_seconds);
         let stopped = tokio::select! {
             biased;
-            result = self.carry(begin, &writer, &leases) => result.err(),
+            result = self.carry(&begin, &writer, &leases) => result.err(),
             () = leases.keep() => None,
         };
         leases.release().await;
         if let Some(stop) = stopped {
-            self.show(begin, stop);
+            self.show(&begin, stop);
         }
         self.say(None);
         self.sweep(&writer).await;
@@ -120,24 +122,31 @@ impl Driver {
     }
 
     /// From the leases to the last entry.
-    async fn carry(&mut self, begin: Begin, writer: &Writer, leases: &Leases) -> Result<(), Stop> {
+    async fn carry(&mut self, begin: &Begin, writer: &Writer, leases: &Leases) -> Result<(), Stop> {
         let local = match begin {
-            Begin::New(place) => place == JournalPlace::Local,
-            Begin::Again => self.run.borrow().local,
+            Begin::New(place) => *place == JournalPlace::Local,
+            Begin::Again | Begin::GiveUp(_) => self.run.borrow().local,
         };
         if !local {
             self.take(leases).await?;
         }
         let open = match begin {
             Begin::New(_) => self.open_new(local).map_err(Stop::Refused)?,
-            Begin::Again => self.reopen(local, writer, leases.token()).await?,
+            Begin::Again | Begin::GiveUp(_) => self.reopen(local, writer, leases.token()).await?,
         };
         let mut session = Session { writer: writer.clone(), leases, open };
-        if let Err(stop) = self.append(&mut session, Event::Taken).await {
+        let first = match begin {
+            Begin::GiveUp(why) => Event::Finished { outcome: Outcome::Failed, text: why.clone() },
+            Begin::New(_) | Begin::Again => Event::Taken,
+        };
+        if let Err(stop) = self.append(&mut session, first).await {
             return Err(match stop {
                 Stop::Unwritten(why) => Stop::Refused(why),
                 other => other,
             });
+        }
+        if self.run.borrow().state.is_over() {
+            return Ok(());
         }
         let result = self.steps(&mut session).await;
         if let Err(Stop::Pause(step, why)) = result {
@@ -393,7 +402,9 @@ impl Driver {
 
     fn entry(&self, session: &Session<'_>, event: Event) -> Entry {
         let by = self.hands.who.operator.clone();
-        Entry { at: session.writer.clock.now(), by, token: session.leases.token(), event }
+        let at = session.writer.clock.now();
+        let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+        Entry { at, by, token: session.leases.token(), event }
     }
 
     /// Stores an entry, then lets everybody see it.
@@ -449,7 +460,7 @@ impl Driver {
     }
 
     /// Shows how it ended where that could not be written down.
-    fn show(&self, begin: Begin, stop: Stop) {
+    fn show(&self, begin: &Begin, stop: Stop) {
         let at = Timestamp::now();
         let (by, step) = (self.hands.who.operator.clone(), self.current());
         let event = match (stop, begin) {

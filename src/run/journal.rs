@@ -244,3 +244,191 @@ pub(super) fn outworn(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
     over.sort_by(|a, b| b.0.cmp(&a.0));
     over.into_iter().skip(KEPT).map(|(id, j)| (name(&id), j.resource_version.clone())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        cluster::{Key, Observation, Seen, Tenancy},
+        run::{RunState, StepState},
+    };
+
+    /// A journal of the first format, as it was stored.
+    fn stored() -> Value {
+        serde_json::from_str(include_str!("../../tests/captures/journals/format-1.json")).expect("JSON")
+    }
+
+    fn journal(plan: &str, events: &str) -> Journal {
+        Journal {
+            key: Key::new("wheelhouse", "run-x"),
+            resource_version: "1".into(),
+            created: Timestamp::UNIX_EPOCH,
+            plan: plan.into(),
+            events: events.into(),
+        }
+    }
+
+    fn texts() -> (String, String) {
+        let text = |key: &str| stored()["data"][key].as_str().expect("text").to_owned();
+        (text("plan"), text("events"))
+    }
+
+    #[test]
+    fn journals_of_the_first_format_stay_readable() {
+        let (plan, events) = texts();
+        let run = decode(&journal(&plan, &events)).expect("a run");
+        assert_eq!((run.id.as_str(), run.short()), ("20261121-090000-a7ff", "a7ff"));
+        assert_eq!((run.operator.as_str(), run.user.as_deref()), ("alice@bastion", Some("operator")));
+        assert_eq!(run.state, RunState::Undone);
+        assert_eq!(run.approved.reason(), Some("a test"));
+        let kinds: Vec<_> = run
+            .entries
+            .iter()
+            .map(|e| serde_json::to_value(&e.event).expect("JSON")["event"].clone())
+            .collect();
+        let all = [
+            "taken", "started", "done", "started", "paused", "taken", "started", "done", "verified",
+            "finished", "undone",
+        ];
+        assert_eq!(kinds, all);
+        assert_eq!(run.made().len(), 1);
+        let Some(Intent::Undo { run: of, changes }) = undo_intent(&run) else { panic!("something was made") };
+        assert_eq!((of.as_str(), changes.len()), ("20261121-090000-a7ff", 1));
+        // What is read is written the same again.
+        let again: String = run.entries.iter().map(line).collect();
+        assert_eq!(again, events);
+        assert_eq!(read(&head(&run).expect("text"), &again).expect("a run"), run);
+    }
+
+    #[test]
+    fn a_journal_cut_at_any_byte_is_a_shorter_run_or_a_sentence() {
+        let (plan, events) = texts();
+        let whole = read(&plan, &events).expect("a run").entries;
+        for cut in (0..events.len()).filter(|n| events.is_char_boundary(*n)) {
+            let run = read(&plan, &events[..cut]).expect("a torn last line is dropped");
+            assert_eq!(run.entries, whole[..run.entries.len()]);
+        }
+        for cut in (0..plan.len()).filter(|n| plan.is_char_boundary(*n)) {
+            assert!(read(&plan[..cut], &events).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn damaged_and_newer_journals_are_told_in_a_sentence() {
+        let (plan, events) = texts();
+        let newer = plan.replacen("\"format\":1", "\"format\":2", 1);
+        for (plan, events, words) in [
+            (newer.as_str(), "", "newer wheelhouse (format 2)"),
+            ("", "", "its plan cannot be read"),
+            ("[]", "", "its plan cannot be read"),
+            (&plan, "{}\n", "line 1 of its events"),
+            (&plan, &events.replacen("\"taken\"", "\"flown\"", 1), "line 1 of its events"),
+        ] {
+            let why = decode(&journal(plan, events)).expect_err("it cannot be read");
+            assert!(why.starts_with("journal wheelhouse/run-x: ") && why.contains(words), "{why}");
+        }
+        // An entry about a step there is not changes nothing.
+        let strange = events.replace("\"step\":1", "\"step\":77");
+        assert_eq!(decode(&journal(&plan, &strange)).expect("a run").steps[1], StepState::Waiting);
+    }
+
+    /// A snapshot with these runs: id, and whether it is over.
+    fn seen(ids: &[(&str, bool)]) -> Snapshot {
+        let (plan, events) = texts();
+        let first = events.lines().next().expect("a line").to_owned() + "\n";
+        let mut snapshot = Snapshot::new(Tenancy::default());
+        let journals = ids.iter().map(|(id, over)| {
+            let plan = plan.replace("20261121-090000-a7ff", id);
+            let one = journal(&plan, if *over { &events } else { &first });
+            let key = Key::new("wheelhouse", name(id));
+            (key.clone(), Journal { key, ..one })
+        });
+        snapshot.observe(Observation::Journal(Seen::All(journals.collect(), Timestamp::UNIX_EPOCH)));
+        snapshot
+    }
+
+    #[test]
+    fn runs_are_found_by_the_whole_id_its_end_or_its_beginning() {
+        let snapshot = seen(&[
+            ("20261121-090000-aaaa", true),
+            ("20261121-090001-bbbb", false),
+            ("20261122-000000-aaaa", true),
+        ]);
+        let runs = runs(&snapshot);
+        let ids: Vec<_> = runs.iter().map(|r| r.run.id.as_str()).collect();
+        assert_eq!(ids, ["20261122-000000-aaaa", "20261121-090001-bbbb", "20261121-090000-aaaa"]);
+        let id = |text: &str| find(&runs, text).map(|r| r.run.id.clone());
+        assert_eq!(id("bbbb").as_deref(), Ok("20261121-090001-bbbb"));
+        assert_eq!(id("20261122").as_deref(), Ok("20261122-000000-aaaa"));
+        assert_eq!(id("20261121-090000-aaaa").as_deref(), Ok("20261121-090000-aaaa"));
+        for (text, words) in
+            [("aaaa", "could be any of"), ("20261121", "could be any of"), ("", "no run"), ("x", "no run")]
+        {
+            assert!(id(text).is_err_and(|why| why.contains(words)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_shown_with_who_holds_it() {
+        let mut snapshot = seen(&[("20261121-090001-bbbb", false)]);
+        let now: Timestamp = "2026-11-21T09:10:00Z".parse().expect("a time");
+        snapshot.at = now;
+        let key = Key::new("wheelhouse", "tenant-acme");
+        let lease = |seconds: i64| Lease {
+            key: key.clone(),
+            resource_version: "1".into(),
+            holder: Some("alice smith@bastion 12-ab".into()),
+            run: Some("20261121-090001-bbbb".into()),
+            acquired: Some(now),
+            renewed: Some(now - jiff::SignedDuration::from_secs(seconds)),
+            seconds: 15,
+            transitions: 0,
+        };
+        for (ago, alive) in [(3, true), (40, false)] {
+            snapshot.observe(Observation::Lease(Seen::Put(key.clone(), lease(ago))));
+            let holder = runs(&snapshot).remove(0).holder.expect("a holder");
+            assert_eq!((holder.who.as_str(), holder.session.as_str()), ("alice smith@bastion", "12-ab"));
+            assert_eq!(holder.alive, alive);
+        }
+        snapshot.observe(Observation::Lease(Seen::Put(key.clone(), Lease { holder: None, ..lease(3) })));
+        assert_eq!(runs(&snapshot).remove(0).holder, None);
+    }
+
+    #[test]
+    fn a_journal_that_would_not_fit_is_refused_before_anything_is_done() {
+        let (plan, events) = texts();
+        let run = read(&plan, &events).expect("a run");
+        let blank = blank(&run, "wheelhouse").expect("it fits");
+        let entry = &run.entries[0];
+        assert_eq!(events_of(&with(&blank, &run, entry).expect("it fits")), line(entry));
+        let mut full = blank.clone();
+        full.data.get_or_insert_default().insert("events".into(), "x".repeat(ROOM - 100));
+        assert!(with(&full, &run, entry).is_err_and(|why| why.contains("full")));
+
+        let mut large = serde_json::from_str::<Value>(&plan).expect("JSON");
+        let step = large["approved"]["plan"]["steps"][0].clone();
+        large["approved"]["plan"]["steps"] = vec![step; 2000].into();
+        let large = read(&large.to_string(), "").expect("a run");
+        let why = super::blank(&large, "wheelhouse").expect_err("too large");
+        assert!(why.contains("2000 steps") && why.contains("several runs"), "{why}");
+    }
+
+    fn events_of(journal: &ConfigMap) -> String {
+        events(journal).to_owned()
+    }
+
+    #[test]
+    fn what_is_not_over_or_not_understood_is_never_worn_out() {
+        let ids: Vec<_> = (0..KEPT + 3).map(|n| format!("20260101-0000{n:02}-0000")).collect();
+        let all: Vec<_> = ids.iter().enumerate().map(|(n, id)| (id.as_str(), n != 1)).collect();
+        let mut snapshot = seen(&all);
+        let odd = Key::new("wheelhouse", "run-0");
+        snapshot.journals.items.insert(odd.clone(), Arc::new(Journal { key: odd, ..journal("?", "") }));
+        let names: Vec<_> = outworn(&snapshot).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["run-20260101-000002-0000", "run-20260101-000000-0000"]);
+    }
+}

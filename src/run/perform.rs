@@ -516,3 +516,32 @@ fn replicas(scale: &Scale) -> i64 {
 pub(super) fn version(meta: &ObjectMeta) -> ResourceVersion {
     meta.resource_version.as_deref().unwrap_or_default().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_only_hand_sends_nothing_that_writes() {
+        let scale = json!({ "metadata": { "uid": "u", "resourceVersion": "1" }, "spec": { "replicas": 2 } });
+        let answer = move |request: Request<Body>| {
+            assert_eq!(request.method(), Method::GET, "{}", request.uri());
+            let body = Body::from(scale.to_string().into_bytes());
+            std::future::ready(Ok::<_, Infallible>(http::Response::new(body)))
+        };
+        let client = Client::new(tower::service_fn(answer), "default");
+        let hand = Writer::new(client, true, "wheelhouse", Clock::ahead(0));
+        let workload = WorkloadKey::new(crate::cluster::WorkloadKind::Deployment, "acme", "acme");
+        let (uid, stored) = (Uid::from("u"), ConfigMap::default());
+        assert_eq!(hand.scale(&workload, &uid, 2, 3, || true).await, Err(Failure::ReadOnly));
+        assert_eq!(hand.try_scale(&workload, &uid, 2, 3).await, Err(Failure::ReadOnly));
+        assert_eq!(hand.put_lease(&Lease::default()).await, Err(Failure::ReadOnly));
+        assert_eq!(hand.put_journal(&stored).await, Err(Failure::ReadOnly));
+        assert_eq!(hand.try_journal(&stored).await, Err(Failure::ReadOnly));
+        assert_eq!(hand.delete_journal("run-x", &"1".into()).await, Err(Failure::ReadOnly));
+        let told = Told { name: "e".into(), workload: &workload, uid: &uid, message: String::new() };
+        assert_eq!(hand.tell(told).await, Err(Failure::ReadOnly));
+    }
+}

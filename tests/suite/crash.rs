@@ -6,10 +6,10 @@
 use wheelhouse::{
     demo::{Cut, On},
     plan::plan,
-    run::{JournalPlace, RunState, undo_intent},
+    run::{JournalPlace, RunState, runs, undo_intent},
 };
 
-use crate::session::Ground;
+use crate::session::{Ground, Session};
 
 /// What the colleague does who comes later.
 #[derive(Clone, Copy, PartialEq)]
@@ -79,14 +79,22 @@ fn crash(tenant: &str, nth: usize, when: Cut, then: Then) -> bool {
                 assert_eq!(written, 0, "{place}: changed without being begun");
                 before
             }
+            Some(intent) if written == 0 => {
+                // Begun and not done: there is nothing to take back, and the run is closed.
+                let plan = plan(&bob.now(), &intent);
+                assert!(plan.steps.is_empty() && plan.refusals().count() == 0, "{place}: {plan:?}");
+                let mut handle = bob.give_up(one.run.clone(), "nothing to take back");
+                let run = ground.drive(&bob, &mut handle);
+                assert_eq!(run.state, RunState::Failed, "{place}");
+                assert_eq!(run.last_word(), Some("given up by bob@bastion: nothing to take back"));
+                until_marked(&bob, &run.id, RunState::Failed);
+                before
+            }
             Some(intent) => {
                 let mut handle = bob.start(plan(&bob.now(), &intent), JournalPlace::Cluster);
                 let run = ground.drive(&bob, &mut handle);
                 assert_eq!(run.state, RunState::Done, "{place}: {:?}", run.last_word());
-                let id = one.run.id.clone();
-                bob.until("the mark on the first run", |s| {
-                    wheelhouse::run::runs(s).iter().any(|r| r.run.id == id && r.run.state == RunState::Undone)
-                });
+                until_marked(&bob, &one.run.id, RunState::Undone);
                 before
             }
         },
@@ -105,6 +113,10 @@ fn crash(tenant: &str, nth: usize, when: Cut, then: Then) -> bool {
     let untold = if expected == before { writes / 2 } else { 0 };
     assert!((writes - untold..=writes).contains(&told), "{place}: {:?}", ground.events(tenant));
     true
+}
+
+fn until_marked(session: &Session, id: &str, state: RunState) {
+    session.until("the mark on the run", |s| runs(s).iter().any(|r| r.run.id == id && r.run.state == state));
 }
 
 fn every_write(when: Cut, then: Then) {
@@ -157,10 +169,8 @@ fn one_lost_answer_changes_nothing() {
             assert_eq!(ground.replicas("acme"), before + 1, "{place}");
             assert_eq!(ground.generation("acme"), generation + 1, "{place}");
             assert_eq!(ground.holders(), [None], "{place}");
-            let found = alice.until("the journal", |s| {
-                wheelhouse::run::runs(s).iter().any(|r| r.run.state == RunState::Done)
-            });
-            let found = wheelhouse::run::runs(&found);
+            let found = alice.until("the journal", |s| runs(s).iter().any(|r| r.run.state == RunState::Done));
+            let found = runs(&found);
             assert_eq!(found[0].run.entries, run.entries, "{place}: the journal is what was shown");
         }
     }

@@ -1,6 +1,6 @@
 //! Runs against the embedded cluster: what is written, who may, and what happens when something is in the way.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::Value;
 use wheelhouse::{
@@ -62,7 +62,7 @@ fn a_run_goes_from_the_lease_to_the_verified_result_and_leaves_its_record() {
     let audit = std::fs::read_to_string(path).unwrap();
     let lines: Vec<Value> = audit.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines.len(), run.entries.len());
-    assert_eq!(lines[1]["kubectl"], format!("kubectl scale acme --replicas={}", before + 1));
+    assert_eq!(lines[1]["kubectl"], run.plan().tenants[0].kubectl.as_str());
     for (key, value) in
         [("operator", "alice@bastion"), ("user", "operator"), ("reason", "a test"), ("event", "started")]
     {
@@ -113,9 +113,10 @@ fn another_tenant_is_nobodys_business() {
 fn one_session_cannot_run_two_plans_on_one_tenant() {
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
-    let mut first = alice.start(alice.plan("acme", 1), JournalPlace::Cluster);
+    let (plan, another) = (alice.plan("acme", 1), alice.plan("acme", 2));
+    let mut first = alice.start(plan, JournalPlace::Cluster);
     ground.drive_until(&alice, &mut first, settling);
-    let mut second = alice.start(alice.plan("acme", 1), JournalPlace::Cluster);
+    let mut second = alice.start(another, JournalPlace::Cluster);
     assert_eq!(alice.block("the refusal", second.ended()).state, RunState::Failed);
     assert_eq!(ground.drive(&alice, &mut first).state, RunState::Done);
 }
@@ -191,7 +192,7 @@ fn somebody_elses_change_pauses_the_run_and_stays() {
 
 /// The watch shows the old number still, the API server the new one.
 #[test]
-fn a_change_that_is_not_seen_yet_is_found_by_the_precondition() {
+fn a_change_that_is_not_seen_yet_is_waited_for() {
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
     let plan = alice.plan("acme", 1);
@@ -206,6 +207,23 @@ fn a_change_that_is_not_seen_yet_is_found_by_the_precondition() {
     ground.cluster.faults().silence_watches(false);
     let run = ground.drive(&alice, &mut handle);
     assert!(run.state == RunState::Paused && text(&run).contains("9 replicas"), "{}", text(&run));
+}
+
+/// Changed between the record and the request: the precondition of the write finds it.
+#[test]
+fn a_change_right_before_the_write_is_found_by_its_precondition() {
+    let ground = Ground::new();
+    let alice = ground.session("alice@bastion");
+    let plan = alice.plan("acme", 1);
+    let faults = ground.cluster.faults();
+    faults.delay(On::new("PUT", "*/configmaps/*"), Duration::from_millis(500));
+    let mut handle = alice.start(plan, JournalPlace::Cluster);
+    alice.block("the record of the step", faults.struck(1));
+    ground.set_replicas("acme", 9);
+    faults.clear();
+    let run = ground.drive(&alice, &mut handle);
+    assert!(run.state == RunState::Paused && text(&run).contains("asks for 9 replicas"), "{}", text(&run));
+    assert_eq!(ground.replicas("acme"), 9);
 }
 
 #[test]

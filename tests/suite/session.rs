@@ -11,7 +11,7 @@ use wheelhouse::{
     demo::{self, Cluster, Options, Scenario, kind::Kind},
     live::{Scope, observe},
     plan::{Approved, Confirmation, Intent, Plan, Target, plan},
-    run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, resume, runs, start},
+    run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
     wire,
 };
 
@@ -177,7 +177,9 @@ impl Session {
         };
         let session = Self { runtime: Some(runtime), hands, seen };
         session.until("the first full view", |s| {
-            s.is_ready() && s.deployments.freshness.is_live() && s.journals.freshness.is_live()
+            s.sources()
+                .iter()
+                .all(|(name, f)| f.is_live() || f.trouble().is_some() || name.ends_with("metrics"))
         });
         session
     }
@@ -212,6 +214,11 @@ impl Session {
     pub fn resume(&self, run: Run) -> Handle {
         let _guard = self.runtime.as_ref().expect("it lives").enter();
         resume(self.hands.clone(), run, self.seen.clone())
+    }
+
+    pub fn give_up(&self, run: Run, why: &str) -> Handle {
+        let _guard = self.runtime.as_ref().expect("it lives").enter();
+        give_up(self.hands.clone(), run, why, self.seen.clone())
     }
 
     /// A plan that scales a tenant by so many, from what this session sees.
