@@ -276,15 +276,8 @@ pub const COMMANDS: &[Entry] = &[
         &[On::Review],
     ),
     entry(Command::Copy, "copy", &["c"], "copy the kubectl line", &[On::Review]).bar(4, "copy kubectl"),
-    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Node])
-        .bar(21, "section"),
-    entry(
-        Command::Previous,
-        "previous-section",
-        &["shift-tab"],
-        "the section before",
-        &[On::Tenant, On::Node],
-    ),
+    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant]).bar(21, "section"),
+    entry(Command::Previous, "previous-section", &["shift-tab"], "the section before", &[On::Tenant]),
     entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
         .bar(22, "container"),
     entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
@@ -334,7 +327,7 @@ pub const COMMANDS: &[Entry] = &[
         .aliases(&["node"]),
     entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
         .aliases(&["history"]),
-    entry(Command::Findings, "findings", &["4", "f"], "everything that is wrong", ANY),
+    entry(Command::Findings, "findings", &["f", "4"], "everything that is wrong", ANY),
     entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
     entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
     entry(Command::Help, "help", &["?", "F1"], "what the keys do", ANY).bar(41, "help"),

@@ -101,7 +101,9 @@ pub fn panel<'p>(
         let inner = Rect { y: screen.y + top, height: screen.height - top, ..screen };
         return Pen { area: inner, buf: pen.buf, theme: pen.theme };
     }
-    let room = Rect { y: screen.y + 1, height: screen.height - 2, ..screen };
+    // Where there is room, the health and the status stay in sight as well.
+    let (top, bottom) = if screen.height >= 30 { (2, 2) } else { (1, 1) };
+    let room = Rect { y: screen.y + top, height: screen.height - top - bottom, ..screen };
     pen.within(room).fade();
     // Narrow rims at its sides would only show scraps.
     let w = if width + 12 > room.width { room.width } else { width };

@@ -236,10 +236,8 @@ impl Review {
         let wants_name = matches!(self.plan.confirmation(), Confirmation::Type(_)) && refusal.is_none();
         let mut cursor = None;
         if wants_name && self.typing {
-            let prompt = format!(
-                "type {} to be asked: ",
-                untyped.clone().unwrap_or_else(|| self.typed.value().to_owned())
-            );
+            let prompt =
+                format!("type {} first: ", untyped.clone().unwrap_or_else(|| self.typed.value().to_owned()));
             let x = pen.put(0, y, width, &prompt, Role::Warn);
             pen.put(x, y, width.saturating_sub(x), self.typed.value(), Role::Text);
             let at = x + u16::try_from(self.typed.visual_cursor()).unwrap_or(0);

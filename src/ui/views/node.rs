@@ -144,7 +144,10 @@ impl View for NodeView {
             "memory",
             s.used.map(|(_, m)| (m.share_of(s.memory), m.to_string())),
             (s.load.requests.1.share_of(s.memory), s.load.requests.1.to_string()),
-            (s.load.limits.1.share_of(s.memory), s.load.limits.1.to_string()),
+            (
+                s.load.limits.1.share_of(s.memory),
+                nodes::given(s.load.limits.1.0, s.load.limits.1.to_string()),
+            ),
             s.memory.to_string(),
         );
         amounts(
@@ -152,7 +155,7 @@ impl View for NodeView {
             "cpu",
             s.used.map(|(c, _)| (c.share_of(s.cpu), c.to_string())),
             (s.load.requests.0.share_of(s.cpu), s.load.requests.0.to_string()),
-            (s.load.limits.0.share_of(s.cpu), s.load.limits.0.to_string()),
+            (s.load.limits.0.share_of(s.cpu), nodes::given(s.load.limits.0.0, s.load.limits.0.to_string())),
             format!("{} cores", s.cpu),
         );
         pen.put(3, 5, width, &format!("pods    {} of {}", s.load.pods, node.pods), Role::Muted);

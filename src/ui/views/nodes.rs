@@ -225,6 +225,11 @@ pub(super) fn stacked(
     }
 }
 
+/// A sum of limits; none at all is not a limit of zero.
+pub(super) fn given(sum: u64, text: String) -> String {
+    if sum == 0 { "–".into() } else { text }
+}
+
 struct Columns {
     name: u16,
     since: u16,
@@ -323,7 +328,11 @@ impl Columns {
         if let Some(x) = self.memory {
             let gi = |m: Memory| format!("{:.1}", m.0 as f64 / f64::from(1u32 << 30));
             let used = shares.used.map_or_else(|| "–".into(), |(_, m)| gi(m));
-            let text = format!("{used} / {} / {}", gi(shares.load.requests.1), gi(shares.load.limits.1));
+            let text = format!(
+                "{used} / {} / {}",
+                gi(shares.load.requests.1),
+                given(shares.load.limits.1.0, gi(shares.load.limits.1))
+            );
             let over = shares.used.is_some_and(|(_, m)| m.share_of(shares.memory) > 0.9);
             pen.put_right(x + 18, y, 18, &text, if over { Role::Warn } else { Role::Text });
             pen.put_right(
@@ -337,8 +346,11 @@ impl Columns {
         if let Some(x) = self.cpu {
             let cores = |c: Cpu| format!("{:.1}", c.0 as f64 / 1000.0);
             let used = shares.used.map_or_else(|| "–".into(), |(c, _)| cores(c));
-            let text =
-                format!("{used} / {} / {}", cores(shares.load.requests.0), cores(shares.load.limits.0));
+            let text = format!(
+                "{used} / {} / {}",
+                cores(shares.load.requests.0),
+                given(shares.load.limits.0.0, cores(shares.load.limits.0))
+            );
             let over = shares.used.is_some_and(|(c, _)| c.share_of(shares.cpu) > 0.9);
             pen.put_right(x + 18, y, 18, &text, if over { Role::Warn } else { Role::Text });
             pen.put_right(x + 22, y, 4, &format!("{:.0}", shares.cpu.0 as f64 / 1000.0), Role::Muted);

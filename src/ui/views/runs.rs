@@ -175,7 +175,7 @@ impl Runs {
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
-        usize::from(cx.size.1.saturating_sub(1 + u16::try_from(cx.unreadable.len().min(3)).unwrap_or(0)))
+        usize::from(cx.size.1.saturating_sub(4 + u16::try_from(cx.unreadable.len().min(3)).unwrap_or(0)))
     }
 }
 
@@ -216,7 +216,8 @@ impl View for Runs {
             pen.put(4, y, pen.width().saturating_sub(5), text, Role::Warn);
             y += 1;
         }
-        let page = usize::from(pen.height().saturating_sub(y));
+        let foot = 3.min(pen.height().saturating_sub(y + 3));
+        let page = usize::from(pen.height().saturating_sub(y + foot));
         for i in self.list.window(self.shown.len(), page) {
             let Some(known) = cx.runs.iter().find(|k| k.run.id == self.shown[i]) else { continue };
             run_line(pen, y, cx, known);
@@ -225,6 +226,14 @@ impl View for Runs {
                 pen.put(0, y, 1, "›", Role::Key);
             }
             y += 1;
+        }
+        // The whole outcome of the selected one: above it may have been cut.
+        if let Some(known) = self.selected(cx).filter(|_| foot == 3) {
+            let room = pen.width().saturating_sub(5);
+            let lines = format::wrap(&format::plain(&outcome(cx, known)), room);
+            for (i, line) in lines.iter().take(2).enumerate() {
+                pen.put(4, pen.height() - 2 + i as u16, room, line, Role::Text);
+            }
         }
         if self.shown.is_empty() {
             let text = match cx.seen.journals.freshness.trouble() {
