@@ -14,6 +14,7 @@ mod list;
 mod logs;
 mod patch;
 pub(crate) mod path;
+mod protobuf;
 mod reply;
 mod review;
 mod scale;

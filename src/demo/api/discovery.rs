@@ -315,5 +315,5 @@ fn open_api_of(group: &str, version: &str) -> Value {
         });
         paths.insert(path, json!({"patch": patch}));
     }
-    json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.36.2"}, "paths": paths})
+    json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.36.2"}, "paths": paths, "components": {"schemas": {}}})
 }

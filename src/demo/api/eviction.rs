@@ -21,7 +21,7 @@ use crate::demo::world::World;
 /// 400, 404, 409 for a failed precondition, 429 when a budget forbids it, 500 when two budgets match.
 pub(super) fn create(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
     let body = write::json_body(request, "Eviction")?;
-    if body["kind"] != "Eviction" {
+    if !body["kind"].is_null() && body["kind"] != "Eviction" {
         return Err(Failure::bad_request("the object provided is unrecognized (must be of type Eviction)"));
     }
     let name = resource.name.as_deref().unwrap_or_default();

@@ -27,7 +27,7 @@ pub(super) fn get(world: &World, resource: &Resource) -> Result<Reply, Failure> 
 /// 400, 404, 409 for a stale resourceVersion or another uid, 422 for a negative count.
 pub(super) fn update(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
     let wanted = write::json_body(request, "Scale")?;
-    if wanted["kind"] != "Scale" {
+    if !wanted["kind"].is_null() && wanted["kind"] != "Scale" {
         return Err(Failure::bad_request("the object provided is unrecognized (must be of type Scale)"));
     }
     set(world, request, resource, &wanted)

@@ -8,7 +8,7 @@ use super::patch::{self, PatchType};
 use super::path::Resource;
 use super::reply::{Form, Listing, Reply};
 use super::selector::Selector;
-use super::{Request, defaults, validate};
+use super::{Request, defaults, protobuf, validate};
 use crate::demo::fields::{self, Manager};
 use crate::demo::kind::Kind;
 use crate::demo::store::{DeleteOptions, Object, stamp, text};
@@ -160,6 +160,9 @@ fn apply(world: &mut World, request: &Request, resource: &Resource) -> Result<Re
         return Err(Failure::invalid("meta.k8s.io", "PatchOptions", "", &[fault]));
     }
     let mut applied = parsed(request, kind.kind)?;
+    if text(&applied, "/kind").is_empty() || text(&applied, "/apiVersion").is_empty() {
+        return Err(Failure::bad_request("invalid object type: an applied object needs apiVersion and kind"));
+    }
     check_type(&applied, kind)?;
     validate::decodable(kind, &applied)?;
     if applied["metadata"]["managedFields"].as_array().is_some_and(|m| !m.is_empty()) {
@@ -473,6 +476,9 @@ fn parsed(request: &Request, kind: &str) -> Result<Value, Failure> {
             let text = std::str::from_utf8(&request.body).map_err(|e| unrecognized(e.to_string()))?;
             serde_saphyr::from_str(text).map_err(|e| unrecognized(e.to_string()))?
         }
+        "application/vnd.kubernetes.protobuf" => {
+            protobuf::decode(&request.body).map_err(|why| Failure::new(415, "UnsupportedMediaType", why))?
+        }
         _ => {
             let message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml";
             return Err(Failure { details: json!({}), ..Failure::new(415, "UnsupportedMediaType", message) });
@@ -491,14 +497,9 @@ fn typed_body(request: &Request, kind: &'static Kind) -> Result<Value, Failure> 
 
 fn check_type(value: &Value, kind: &Kind) -> Result<(), Failure> {
     let (api_version, given) = (text(value, "/apiVersion"), text(value, "/kind"));
-    for (field, found) in [("Kind", given), ("apiVersion", api_version)] {
-        if found.is_empty() {
-            let shown: String = value.to_string().chars().take(120).collect();
-            return Err(Failure::bad_request(format!("Object '{field}' is missing in '{shown}'")));
-        }
-    }
     let expected = kind.api_version();
-    if given == kind.kind && api_version == expected {
+    // what is absent is taken from the path
+    if (given == kind.kind || given.is_empty()) && (api_version == expected || api_version.is_empty()) {
         return Ok(());
     }
     let version = api_version.rsplit('/').next().unwrap_or_default();
