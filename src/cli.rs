@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 mod act;
 mod demo;
+mod log;
 mod nodes;
 mod runs;
 mod scale;
@@ -128,6 +129,8 @@ impl Failure {
 /// Reads the arguments of the process, does what they say, and tells how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    report_panics();
+    let _log = log::start(matches!(&cli.command, Some(Command::Demo(args)) if args.serves()));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => return report(Failure::Failed(format!("cannot start: {e}"))),
@@ -157,6 +160,17 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             table::print(&String::from_utf8_lossy(&script))
         }
     }
+}
+
+/// A panic is a defect: it is reported whole, and says what it leaves behind.
+fn report_panics() {
+    let (panics, errors) = color_eyre::config::HookBuilder::default()
+        .display_env_section(false)
+        .panic_section("This is a defect of wheelhouse. A run that was under way is in its journal: `wheelhouse runs`.")
+        .into_hooks();
+    panics.install();
+    // Another hook can only be there already if this is called twice.
+    let _ = errors.install();
 }
 
 fn report(failure: Failure) -> ExitCode {

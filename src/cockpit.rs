@@ -48,6 +48,8 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
         tokio::spawn(signals(tell.clone())),
         tokio::spawn(observations(seen.clone(), tell.clone())),
     ];
+    #[cfg(debug_assertions)]
+    tokio::spawn(panic_on_demand(seen.clone()));
     let mut performer = Performer::new(config, wire, seen, state_dir, tell);
     performer.tell_local_runs();
     let result = app::run(app, &mut terminal, inbox, Timestamp::now, |effect, terminal| {
@@ -58,6 +60,15 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
     listening.iter().chain([&following]).for_each(|task| task.abort());
     performer.leave(FAREWELL).await;
     result.map(drop).map_err(|e| format!("the terminal failed: {e}"))
+}
+
+/// In debug builds, panics in the background once something was observed when `WHEELHOUSE_PANIC` is set: the tests look
+/// at what that leaves of the terminal.
+#[cfg(debug_assertions)]
+async fn panic_on_demand(mut seen: watch::Receiver<Arc<Snapshot>>) {
+    if std::env::var_os("WHEELHOUSE_PANIC").is_some() && seen.wait_for(|s| s.is_ready()).await.is_ok() {
+        panic!("asked to panic by WHEELHOUSE_PANIC");
+    }
 }
 
 async fn keys(tell: mpsc::Sender<Msg>) {

@@ -49,6 +49,13 @@ pub(super) struct DemoArgs {
     config_out: Option<PathBuf>,
 }
 
+impl DemoArgs {
+    /// There is no screen that log lines could break.
+    pub(super) fn serves(&self) -> bool {
+        self.serve
+    }
+}
+
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if (0.0..=1000.0).contains(&factor) => Ok(factor),

@@ -57,10 +57,6 @@ fn give_back_on_panic() {
     panic::set_hook(Box::new(move |info| {
         leave();
         report(info);
-        eprintln!(
-            "wheelhouse: this is a defect of wheelhouse; a run that was under way is in its journal: see \
-             `wheelhouse runs`"
-        );
         std::process::exit(1);
     }));
 }

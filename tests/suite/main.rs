@@ -12,4 +12,5 @@ mod runs;
 mod scheduler;
 mod screens;
 mod session;
+mod terminal;
 mod world;

@@ -1,0 +1,150 @@
+//! The real binary in a pseudo-terminal: what is on the screen, what the keys do, and how the terminal is left.
+
+use std::{fs, net::TcpListener, thread, time::Duration};
+
+use crate::program::{Home, Terminal, send};
+
+const DEMO: [&str; 11] =
+    ["demo", "--tenants", "8", "--nodes", "4", "--seed", "7", "--scenario", "calm", "--speed", "60"];
+
+/// Presses a key until it has had its effect: a key that follows another at once is taken for a paste and ignored, on
+/// purpose, and how fast this test types depends on the machine.
+fn press_until(terminal: &mut Terminal, key: &str, what: &str) -> String {
+    for _ in 0..200 {
+        terminal.keys(key);
+        for _ in 0..10 {
+            let screen = terminal.screen();
+            if screen.contains(what) {
+                return screen;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+    panic!("pressed {key:?} for {what:?}; the screen was:\n{}", terminal.screen());
+}
+
+fn open(home: &Home, columns: u16, rows: u16) -> Terminal {
+    let terminal = home.terminal(&DEMO, columns, rows);
+    terminal.wait_for("acme");
+    terminal
+}
+
+fn leave(mut terminal: Terminal) {
+    press_until(&mut terminal, "q", "y leave");
+    terminal.keys("y");
+    assert_eq!(terminal.end(), 0);
+    assert!(!terminal.is_taken(), "the terminal is the shell's again");
+}
+
+#[test]
+fn a_tenant_is_scaled_with_a_few_keys_and_the_screen_shows_it() {
+    let home = Home::new();
+    let mut terminal = open(&home, 80, 24);
+    // To acme by name, then one more: the review, yes, done.
+    terminal.keys(":tenant acme\r");
+    terminal.wait_for("deploy/acme");
+    press_until(&mut terminal, "+", "y run");
+    let run = press_until(&mut terminal, "y", "scale acme 4 → 5");
+    assert!(!run.contains("y run"), "{run}");
+    terminal.wait("the run is done", |screen| screen.contains("done") && screen.contains("2 of 2 steps"));
+    leave(terminal);
+    let audit = fs::read_to_string(home.path("state/wheelhouse/audit.jsonl")).expect("an audit file");
+    assert!(audit.contains("alice@"), "{audit}");
+}
+
+#[test]
+fn a_paste_never_confirms() {
+    let home = Home::new();
+    let mut terminal = open(&home, 80, 24);
+    terminal.keys(":tenant acme\r");
+    terminal.wait_for("deploy/acme");
+    press_until(&mut terminal, "+", "y run");
+    terminal.keys("\x1b[200~y\x1b[201~");
+    terminal.keys("yyyyyyyyyy");
+    terminal.resize(100, 30);
+    terminal.wait("the review at its new size", |s| s.contains("y run") && s.lines().any(|l| l.chars().count() > 82));
+    terminal.keys("\x1b");
+    terminal.wait("the review is gone", |s| !s.contains("y run"));
+    leave(terminal);
+    assert!(!home.path("state/wheelhouse/audit.jsonl").exists(), "nothing was done");
+}
+
+#[test]
+fn the_first_frame_is_there_whatever_the_network_does() {
+    let home = Home::new();
+    // It accepts, by the kernel's queue, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    fs::write(
+        home.path("kubeconfig"),
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: silent\ncontexts:\n- name: silent\n  context: {{cluster: c, \
+             user: u}}\nclusters:\n- name: c\n  cluster: {{server: 'https://127.0.0.1:{port}'}}\nusers:\n- name: u\n  \
+             user: {{token: t}}\n"
+        ),
+    )
+    .expect("a file");
+    let terminal = home.terminal(&["--kubeconfig", home.path("kubeconfig").to_str().expect("a path")], 80, 24);
+    terminal.wait("the connecting state", |s| s.contains("silent") && s.contains("connecting"));
+    leave(terminal);
+}
+
+#[test]
+fn any_size_is_survived_and_a_small_one_says_so() {
+    let home = Home::new();
+    let mut terminal = open(&home, 200, 50);
+    for (columns, rows) in [(20, 5), (1, 1), (300, 80), (7, 2), (80, 3), (40, 12), (80, 24)] {
+        terminal.resize(columns, rows);
+    }
+    terminal.wait("the screen at its last size", |s| s.contains("acme") && s.contains("? help"));
+    terminal.resize(20, 5);
+    terminal.wait("something at 20x5", |s| !s.trim().is_empty() && s.lines().all(|l| l.chars().count() <= 20));
+    terminal.resize(80, 24);
+    terminal.wait_for("acme");
+    leave(terminal);
+}
+
+#[test]
+fn a_signal_ends_it_with_the_terminal_given_back() {
+    for signal in ["TERM", "HUP", "INT"] {
+        let home = Home::new();
+        let mut terminal = open(&home, 80, 24);
+        send(terminal.id(), signal);
+        assert_eq!(terminal.end(), 0, "{signal}");
+        assert!(!terminal.is_taken(), "{signal}");
+    }
+}
+
+#[test]
+fn a_panic_ends_it_with_the_terminal_given_back_and_code_1() {
+    let home = Home::new();
+    let mut terminal = home.terminal_with(&DEMO, &[("WHEELHOUSE_PANIC", "1")], 80, 24);
+    assert_eq!(terminal.end(), 1);
+    assert!(!terminal.is_taken());
+    let said = terminal.screen();
+    assert!(said.contains("defect of wheelhouse"), "{said}");
+}
+
+#[test]
+fn without_colour_no_colour_is_sent_and_everything_is_still_said() {
+    let home = Home::new();
+    let terminal = home.terminal_with(&DEMO, &[("NO_COLOR", "1")], 80, 24);
+    terminal.wait_for("acme");
+    let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
+    let coloured = raw.split("\x1b[").skip(1).filter_map(|s| s.split_once('m')).filter(|(sgr, _)| {
+        let numbers = |s: &str| s.chars().all(|c| c.is_ascii_digit() || c == ';');
+        let colour = |n: u32| (30..=38).contains(&n) || (40..=48).contains(&n) || (90..=107).contains(&n);
+        numbers(sgr) && sgr.split(';').filter_map(|n| n.parse().ok()).any(colour)
+    });
+    assert_eq!(coloured.count(), 0);
+    leave(terminal);
+}
+
+#[test]
+fn without_a_terminal_the_cockpit_says_what_else_there_is() {
+    let home = Home::new();
+    let output = home.run(&["demo"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("needs a terminal") && said.lines().count() == 1, "{said}");
+}
