@@ -59,8 +59,10 @@ fn still(nodes: usize, tenants: usize) -> Options {
 
 async fn client_of(kubeconfig: &str) -> kube::Client {
     let config = kube::config::Kubeconfig::from_yaml(kubeconfig).expect("a kubeconfig");
-    let config =
+    let mut config =
         kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a configuration");
+    // a refused eviction is 429, which the client would try again for minutes
+    config.default_retry = false;
     kube::Client::try_from(config).expect("a client")
 }
 
