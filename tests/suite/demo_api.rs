@@ -449,6 +449,12 @@ async fn a_watch_with_a_selector_sees_objects_come_and_go() {
     let seen: Vec<String> =
         text.lines().map(|l| string(&serde_json::from_str::<Value>(l).expect("JSON")["type"])).collect();
     assert_eq!(seen, ["ADDED", "MODIFIED", "DELETED"]);
+    let path = format!(
+        "{NOTES}?watch=1&timeoutSeconds=1&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+    );
+    let (_, _, text) = send(&client, "GET", &path, &[], String::new()).await;
+    let last: Value = serde_json::from_str(text.lines().last().expect("a bookmark")).expect("JSON");
+    assert_eq!(last["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true", "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
