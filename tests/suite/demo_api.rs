@@ -59,8 +59,10 @@ fn still(nodes: usize, tenants: usize) -> Options {
 
 async fn client_of(kubeconfig: &str) -> kube::Client {
     let config = kube::config::Kubeconfig::from_yaml(kubeconfig).expect("a kubeconfig");
-    let config =
+    let mut config =
         kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a configuration");
+    // a refused eviction is 429, which the client would try again for minutes
+    config.default_retry = false;
     kube::Client::try_from(config).expect("a client")
 }
 
@@ -354,4 +356,227 @@ fn nearest<'a>(
         })
         .min_by_key(Vec::len)
         .unwrap_or_default()
+}
+
+/// A namespace and a configuration map in it.
+async fn noted(client: &kube::Client) {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "notes"}});
+    assert_eq!(call(client, "POST", "/api/v1/namespaces", JSON, namespace).await.0, 201);
+    let note = json!({"metadata": {"name": "note"}, "data": {"a": "1"}});
+    assert_eq!(call(client, "POST", NOTES, JSON, note).await.0, 201);
+}
+
+const NOTES: &str = "/api/v1/namespaces/notes/configmaps";
+const NOTE: &str = "/api/v1/namespaces/notes/configmaps/note";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_answers_as_the_write_would_and_changes_nothing() {
+    let cluster = cluster(still(3, 1)).await;
+    let client = client(&cluster).await;
+    noted(&client).await;
+    let before = cluster.with_world(|w| w.store.revision());
+    let made = json!({"metadata": {"generateName": "x-"}, "data": {}});
+    let (status, planned) = call(&client, "POST", &format!("{NOTES}?dryRun=All"), JSON, made.clone()).await;
+    assert_eq!((status, planned["metadata"].get("resourceVersion")), (201, None));
+    let (status, patched) =
+        call(&client, "PATCH", &format!("{NOTE}?dryRun=All"), MERGE, json!({"data": {"a": "2"}})).await;
+    assert_eq!((status, &patched["data"]["a"]), (200, &json!("2")));
+    assert_eq!(call(&client, "DELETE", &format!("{NOTE}?dryRun=All"), JSON, Value::Null).await.0, 400);
+    assert_eq!(send(&client, "DELETE", &format!("{NOTE}?dryRun=All"), &[], String::new()).await.0, 200);
+    let (status, refused) = call(&client, "PATCH", &format!("{NOTE}?dryRun=Some"), MERGE, json!({})).await;
+    assert_eq!((status, refused["reason"].as_str()), (422, Some("Invalid")));
+    assert_eq!(cluster.with_world(|w| w.store.revision()), before);
+    assert_eq!(get(&client, NOTE).await.1["data"]["a"], "1");
+    // a rehearsal does not use up names
+    let (_, stored) = call(&client, "POST", NOTES, JSON, made).await;
+    assert_eq!(stored["metadata"]["name"], planned["metadata"]["name"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn preconditions_hold_a_write_back() {
+    let cluster = cluster(still(3, 1)).await;
+    let client = client(&cluster).await;
+    noted(&client).await;
+    let (_, note) = get(&client, NOTE).await;
+    let mut stale = note.clone();
+    stale["data"]["a"] = "2".into();
+    assert_eq!(call(&client, "PUT", NOTE, JSON, stale.clone()).await.0, 200);
+    let (status, conflict) = call(&client, "PUT", NOTE, JSON, stale).await;
+    assert_eq!((status, conflict["reason"].as_str()), (409, Some("Conflict")));
+    let other = json!({"preconditions": {"uid": "00000000-0000-0000-0000-000000000000"}});
+    assert_eq!(call(&client, "DELETE", NOTE, JSON, other).await.0, 409);
+    let old = json!({"preconditions": {"resourceVersion": note["metadata"]["resourceVersion"]}});
+    assert_eq!(call(&client, "DELETE", NOTE, JSON, old).await.0, 409);
+    assert_eq!(get(&client, NOTE).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_show_the_past_they_began_with_until_it_is_forgotten() {
+    let cluster = cluster(still(3, 4)).await;
+    let client = client(&cluster).await;
+    let (_, first) = get(&client, "/api/v1/pods?limit=3").await;
+    let token = string(&first["metadata"]["continue"]);
+    let total = first["items"].as_array().expect("pods").len() as u64
+        + first["metadata"]["remainingItemCount"].as_u64().expect("a count");
+    let gone = string(&get(&client, "/api/v1/pods").await.1["items"][total as usize - 1]["metadata"]["name"]);
+    cluster.with_world(|world| {
+        let pod = world.store.list(demo::Kind::POD, None).last().expect("a pod").clone();
+        let namespace = pod["metadata"]["namespace"].as_str().expect("a namespace").to_owned();
+        world.store.remove(demo::Kind::POD, &namespace, &gone).expect("the last pod");
+    });
+    let (_, rest) = get(&client, &format!("/api/v1/pods?limit=1000&continue={token}")).await;
+    let rest_items = rest["items"].as_array().expect("pods");
+    assert_eq!(rest_items.len() as u64, total - 3);
+    assert!(rest_items.iter().any(|p| p["metadata"]["name"] == gone.as_str()));
+    assert_eq!(rest["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    cluster.with_world(|world| world.store.forget_before(u64::MAX));
+    let (status, expired) = get(&client, &format!("/api/v1/pods?limit=1000&continue={token}")).await;
+    assert_eq!((status, expired["reason"].as_str()), (410, Some("Expired")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_with_a_selector_sees_objects_come_and_go() {
+    let cluster = cluster(still(3, 1)).await;
+    let client = client(&cluster).await;
+    noted(&client).await;
+    let revision = cluster.with_world(|w| w.store.revision());
+    for labels in [json!({"watched": "yes"}), json!({"watched": "yes", "b": "c"}), json!({"watched": "no"})] {
+        call(&client, "PATCH", NOTE, MERGE, json!({"metadata": {"labels": labels}})).await;
+    }
+    let path =
+        format!("{NOTES}?watch=1&timeoutSeconds=1&labelSelector=watched%3Dyes&resourceVersion={revision}");
+    let (_, _, text) = send(&client, "GET", &path, &[], String::new()).await;
+    let seen: Vec<String> =
+        text.lines().map(|l| string(&serde_json::from_str::<Value>(l).expect("JSON")["type"])).collect();
+    assert_eq!(seen, ["ADDED", "MODIFIED", "DELETED"]);
+    let path = format!(
+        "{NOTES}?watch=1&timeoutSeconds=1&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+    );
+    let (_, _, text) = send(&client, "GET", &path, &[], String::new()).await;
+    let last: Value = serde_json::from_str(text.lines().last().expect("a bookmark")).expect("JSON");
+    assert_eq!(last["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true", "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_is_told_what_is_missing() {
+    let cluster = cluster(still(3, 1)).await;
+    let token =
+        cluster.users().add("viewer", &[demo::AccessRule::new(&["get", "list", "watch"], &["pods"], None)]);
+    let viewer = client_of(&cluster.kubeconfig_for(&token)).await;
+    assert_eq!(get(&viewer, "/api/v1/pods").await.0, 200);
+    let (status, refused) = get(&viewer, "/api/v1/nodes").await;
+    assert_eq!(status, 403);
+    let wanted = "nodes is forbidden: User \"viewer\" cannot list resource \"nodes\" in API group \"\" at the cluster scope";
+    assert_eq!(refused["message"], wanted);
+    let operator = client(&cluster).await;
+    cluster.faults().deny(None, "list", "pods");
+    assert_eq!(get(&operator, "/api/v1/pods").await.0, 403);
+    cluster.faults().clear();
+    assert_eq!(get(&operator, "/api/v1/pods").await.0, 200);
+    let stranger = client_of(&cluster.kubeconfig_for("no such token")).await;
+    let (status, refused) = get(&stranger, "/api/v1/pods").await;
+    assert_eq!((status, refused["reason"].as_str()), (401, Some("Unauthorized")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_strike_where_they_are_set() {
+    let cluster = cluster(still(3, 1)).await;
+    let client = client(&cluster).await;
+    noted(&client).await;
+    cluster.faults().status(On::new("GET", "*/configmaps/*"), 503, Some(1), 1);
+    assert_eq!(get(&client, NOTE).await.0, 503);
+    assert_eq!(get(&client, NOTE).await.0, 200);
+
+    let patch = |value: &str| {
+        let body = json!({"data": {"a": value}}).to_string();
+        Request::patch(NOTE)
+            .header("content-type", MERGE)
+            .body(Body::from(body.into_bytes()))
+            .expect("a request")
+    };
+    cluster.faults().cut(On::new("WRITE", "*"), 1, Cut::Before);
+    assert!(client.send(patch("before")).await.is_err());
+    assert_eq!(get(&client, NOTE).await.1["data"]["a"], "1");
+    cluster.faults().cut(On::new("WRITE", "*"), 1, Cut::After);
+    assert!(client.send(patch("after")).await.is_err());
+    assert_eq!(get(&client, NOTE).await.1["data"]["a"], "after");
+
+    cluster.faults().hang_after(On::new("PATCH", "*"));
+    let struck = cluster.faults().hits() + 1;
+    let hanging = tokio::spawn({
+        let (client, request) = (client.clone(), patch("hung"));
+        async move { client.send(request).await.is_ok() }
+    });
+    cluster.faults().struck(struck).await;
+    while get(&client, NOTE).await.1["data"]["a"] != "hung" {
+        tokio::task::yield_now().await;
+    }
+    assert!(!hanging.is_finished());
+    hanging.abort();
+    cluster.faults().malform("configmaps", "note");
+    assert!(get(&client, NOTE).await.1["metadata"]["labels"].is_string());
+    cluster.faults().clear();
+    cluster.restart().await;
+    assert_eq!(get(&client, NOTE).await.1["data"]["a"], "hung");
+    let lines = cluster.requests();
+    assert!(lines.iter().any(|l| l.status == 0 && l.method == "PATCH" && l.user == "operator"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nonsense_is_refused_and_hurts_nobody() {
+    let cluster = cluster(still(3, 1)).await;
+    let client = client(&cluster).await;
+    noted(&client).await;
+    let bodies = [
+        "",
+        "null",
+        "[]",
+        "7",
+        "{}",
+        "{\"metadata\":7}",
+        "{\"spec\":[]}",
+        "{\"metadata\":{\"labels\":{\"a\":1}}}",
+        "\u{0}k8s",
+    ];
+    let targets = [
+        ("POST", NOTES),
+        ("PUT", NOTE),
+        ("PATCH", NOTE),
+        ("DELETE", NOTE),
+        ("POST", "/api/v1/namespaces"),
+        ("POST", "/api/v1/nodes"),
+        ("POST", "/api/v1/namespaces/notes/pods"),
+        ("POST", "/api/v1/namespaces/notes/events"),
+        ("POST", "/apis/events.k8s.io/v1/namespaces/notes/events"),
+        ("POST", "/apis/apps/v1/namespaces/notes/deployments"),
+        ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
+        ("PATCH", "/api/v1/namespaces/notes"),
+        ("GET", "/api/v1/pods?limit=-1&watch=maybe"),
+        ("GET", "/api/v1/%ff/%00"),
+        ("PUT", "/version"),
+        ("OPTIONS", "/api/v1/pods"),
+    ];
+    let types = [
+        JSON,
+        MERGE,
+        "application/json-patch+json",
+        "application/strategic-merge-patch+json",
+        "application/apply-patch+yaml",
+        "application/vnd.kubernetes.protobuf",
+        "text/plain",
+    ];
+    for (method, path) in targets {
+        for body in bodies {
+            for content_type in types {
+                let headers = [("content-type", content_type)];
+                let (status, _, reply) = send(&client, method, path, &headers, body.into()).await;
+                assert!(
+                    (200..500).contains(&status),
+                    "{method} {path} {content_type} {body}: {status} {reply}"
+                );
+            }
+        }
+    }
+    cluster.step(Duration::from_secs(60));
+    assert_eq!(get(&client, "/api/v1/nodes").await.0, 200);
 }

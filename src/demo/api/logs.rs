@@ -21,8 +21,8 @@ pub(crate) struct Follow {
     uid: String,
     container: String,
     timestamps: bool,
-    /// How many lines were there at the last look.
-    seen: usize,
+    /// The last line seen; older ones may be rotated away meanwhile.
+    seen: Option<LogLine>,
     /// What is sent first.
     pub(crate) first: Vec<u8>,
 }
@@ -47,7 +47,7 @@ pub(super) fn get(world: &World, request: &Request, resource: &Resource) -> Resu
         Err(NoLog::Node) if text(pod, "/spec/nodeName").is_empty() => Vec::new(),
         Err(why) => return Err(refused(pod, &container, why)),
     };
-    let seen = lines.len();
+    let seen = lines.last().cloned();
     let mut wanted: &[LogLine] = &lines;
     if let Some(since) = since {
         wanted = &wanted[wanted.partition_point(|l| l.at < since)..];
@@ -86,10 +86,15 @@ impl Follow {
             return None;
         }
         let lines = world.log_lines(&self.namespace, &self.pod, &self.container, false).ok()?;
-        // fewer lines than before: another run of the container
-        let new = lines.get(self.seen..).unwrap_or(&lines);
-        self.seen = lines.len();
+        let new = match &self.seen {
+            Some(seen) => match lines.iter().rposition(|l| l == seen) {
+                Some(at) => &lines[at + 1..],
+                None => &lines[lines.partition_point(|l| l.at <= seen.at)..],
+            },
+            None => &lines,
+        };
         let text = written(new, self.timestamps);
+        self.seen = lines.last().cloned().or(self.seen.take());
         let mut statuses = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
         let own = statuses.find(|s| s["name"] == self.container.as_str());
         let ended = own.is_some_and(|s| s["state"].get("terminated").is_some());
