@@ -164,7 +164,9 @@ impl Driver {
             self.say(Some(format!("taking the lease {name}")));
             match self.insist(|| leases.take(&name)).await {
                 Ok(Take::Mine) => {}
-                Ok(Take::Held(who)) => return Err(Stop::Refused(format!("{name}: {who}"))),
+                Ok(Take::Held(who)) => {
+                    return Err(Stop::Refused(format!("the lease {name} is taken: {who}")));
+                }
                 Err(failure) => {
                     return Err(Stop::Refused(format!(
                         "the lease {name} cannot be taken: {}",

@@ -1,5 +1,7 @@
 //! Runs against the embedded cluster: what is written, who may, and what happens when something is in the way.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::Value;

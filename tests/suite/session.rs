@@ -1,6 +1,8 @@
 //! A cluster and the cockpits that look at it, for tests: each session has a runtime of its own, so that it can die as a
 //! process dies, everything at once.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use serde_json::Value;
