@@ -57,8 +57,15 @@ fn main() {
         f();
         begun.elapsed()
     };
-    let blank =
-        median((0..ROUNDS).map(|_| time(&mut || drop(black_box(empty.draw(&mut buf, now))))).collect());
+    let blank = median(
+        (0..ROUNDS)
+            .map(|_| {
+                time(&mut || {
+                    black_box(empty.draw(&mut buf, now));
+                })
+            })
+            .collect(),
+    );
 
     let keys: Vec<_> = seen.pods.items.keys().cloned().collect();
     let (mut folds, mut draws, mut both, mut changed) = (vec![], vec![], vec![], vec![]);
@@ -73,7 +80,9 @@ fn main() {
         let snapshot = Arc::new(seen.clone());
         let fold = time(&mut || drop(black_box(update(&mut app, Msg::Observed(snapshot.clone()), now))));
         buf.reset();
-        let draw = time(&mut || drop(black_box(app.draw(&mut buf, now))));
+        let draw = time(&mut || {
+            black_box(app.draw(&mut buf, now));
+        });
         changed.push(before.diff(&buf).len());
         before.clone_from(&buf);
         folds.push(fold);

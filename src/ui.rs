@@ -46,7 +46,7 @@ pub struct Screen<'a> {
     pub overlay: Option<&'a Overlay>,
     /// What was said last.
     pub notice: Option<(Severity, &'a str)>,
-    /// The keys of marked or filtered rows are told in the status line by the view itself; this is what is typed.
+    /// What is typed in the status line, behind its prompt.
     pub typing: Option<(&'a str, &'a tui_input::Input)>,
 }
 

@@ -28,8 +28,8 @@ pub fn span(seconds: i64) -> String {
 pub fn next_change(now: Timestamp, since: Timestamp) -> Timestamp {
     let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
     let unit = match seconds {
-        ..99 => 1,
-        99..6_000 => 60,
+        ..100 => 1,
+        100..6_000 => 60,
         6_000..172_800 => 3600,
         _ => 86_400,
     };
@@ -185,12 +185,12 @@ pub fn short_names(names: &[&str]) -> Vec<String> {
     let hosts: Vec<&str> = names.iter().map(|n| n.split('.').next().unwrap_or(n)).collect();
     let tails: Vec<&str> =
         hosts.iter().map(|n| n.trim_start_matches(|c: char| !c.is_ascii_digit())).collect();
-    let digits = |t: &&str| !t.is_empty() && t.len() <= 3 && t.chars().all(|c| c.is_ascii_digit());
+    let digits = |t: &str| !t.is_empty() && t.len() <= 3 && t.chars().all(|c| c.is_ascii_digit());
     let mut short: Vec<String> = hosts
         .iter()
         .zip(&tails)
         .map(|(host, tail)| match host.chars().next() {
-            Some(first) if digits(&tail) => format!("{first}{}", tail.trim_start_matches('0')),
+            Some(first) if digits(tail) => format!("{first}{}", tail.trim_start_matches('0')),
             _ => (*host).to_owned(),
         })
         .collect();

@@ -113,11 +113,14 @@ pub struct LogSource {
     pub previous: bool,
 }
 
+/// The events of a tenant, newest first, or why there are none.
+pub type Events = Result<Vec<KubeEvent>, String>;
+
 /// What is fetched for the tenant on the screen.
 #[derive(Clone, Debug, Default)]
 pub struct Detail {
     /// Whose events are followed, and those that came last.
-    pub events: Option<(TenantName, Option<Result<Vec<KubeEvent>, String>>)>,
+    pub events: Option<(TenantName, Option<Events>)>,
     /// Whose log is followed.
     pub log: Option<Log>,
 }

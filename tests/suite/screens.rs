@@ -5,6 +5,7 @@
 
 mod cockpit;
 mod picture;
+mod pump;
 mod reviews;
 
 use std::sync::Arc;

@@ -70,7 +70,7 @@ impl CommandLine {
             if text.starts_with(&lower) { Some(0) } else { text.contains(&lower).then_some(1) }
         };
         let mut ranked: Vec<_> = all.into_iter().filter_map(|o| Some((rank(&o.0)?, o))).collect();
-        ranked.sort_by(|a, b| a.0.cmp(&b.0));
+        ranked.sort_by_key(|(rank, _)| *rank);
         // With nothing typed the places are what is wanted most.
         if done.is_empty() && last.is_empty() {
             let place = |name: &str| VIEWS.iter().any(|(_, c, _)| command::of(*c).name == name);

@@ -15,15 +15,15 @@ pub struct Grid {
     pub more: usize,
 }
 
-/// The distinct nodes among these, the cluster's first in its order.
-pub fn nodes<'a>(_seen: &Snapshot, all: impl Iterator<Item = &'a NodeName>) -> Vec<NodeName> {
+/// The distinct nodes among these, by name.
+pub fn nodes<'a>(all: impl Iterator<Item = &'a NodeName>) -> Vec<NodeName> {
     all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Grid {
     /// The columns that fit: all nodes when they do, else those involved.
     pub fn fit(width: u16, seen: &Snapshot, involved: &[NodeName]) -> Self {
-        let all: Vec<NodeName> = nodes(seen, seen.nodes.items.keys().chain(involved));
+        let all: Vec<NodeName> = nodes(seen.nodes.items.keys().chain(involved));
         let names: Vec<&str> = all.iter().map(NodeName::as_str).collect();
         let short = format::short_names(&names);
         let label = |full: bool| -> Vec<(NodeName, String)> {

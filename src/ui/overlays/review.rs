@@ -302,7 +302,7 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
         );
         y += 1;
     }
-    let involved = placement::nodes(cx.seen, part.now.keys().chain(part.predicted.keys()));
+    let involved = placement::nodes(part.now.keys().chain(part.predicted.keys()));
     let grid = placement::Grid::fit(width.saturating_sub(8 + 9), cx.seen, &involved);
     let x = 8;
     grid.heading(pen, x, y);

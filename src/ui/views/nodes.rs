@@ -133,7 +133,7 @@ impl View for Nodes {
         }
         let bottom = pen.height().saturating_sub(1);
         if usize::from(bottom) > self.shown.len() + 1 && pen.width() >= 60 {
-            legend(pen, bottom, c.usage.is_some());
+            legend(pen, bottom);
         }
     }
 
@@ -182,18 +182,10 @@ impl View for Nodes {
 }
 
 /// What the glyphs of the bars stand for.
-pub(super) fn legend(pen: &mut Pen<'_>, y: u16, measured: bool) {
-    let used = if measured { "█ used   " } else { "" };
-    pen.line(
-        4,
-        y,
-        pen.width().saturating_sub(5),
-        &[
-            piece(used, Role::Muted),
-            piece("▒ requested   ░ limit   ", Role::Muted),
-            piece("of what the node can give (allocatable)", Role::Faint),
-        ],
-    );
+fn legend(pen: &mut Pen<'_>, y: u16) {
+    let text = "of what the node can give (allocatable)";
+    let pieces = [piece("█ used   ▒ requested   ░ limit   ", Role::Muted), piece(text, Role::Faint)];
+    pen.line(4, y, pen.width().saturating_sub(5), &pieces);
 }
 
 /// A bar that tells use, requests and limits apart by glyph: `█` used, `▒` requested, `░` limit, of the whole.
@@ -239,7 +231,6 @@ struct Columns {
     /// Column and width of "used / requested / limit of whole", memory.
     memory: Option<u16>,
     cpu: Option<u16>,
-    usage: Option<()>,
     conditions: Option<u16>,
 }
 
@@ -275,7 +266,7 @@ impl Columns {
         let memory = take(23, 70);
         let cpu = take(23, 120);
         let conditions = take(20, 150);
-        Self { name, since, pods, tenants, bar, memory, cpu, usage: Some(()), conditions }
+        Self { name, since, pods, tenants, bar, memory, cpu, conditions }
     }
 
     fn heading(&self, pen: &mut Pen<'_>) {

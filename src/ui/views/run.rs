@@ -208,7 +208,7 @@ impl RunView {
 fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &Part) -> u16 {
     let now = cx.seen.tenants.get(&part.tenant).map(|t| t.cells()).unwrap_or_default();
     let nodes: Vec<NodeName> =
-        placement::nodes(cx.seen, part.now.keys().chain(part.predicted.keys()).chain(now.keys().flatten()));
+        placement::nodes(part.now.keys().chain(part.predicted.keys()).chain(now.keys().flatten()));
     let grid = placement::Grid::fit(pen.width().saturating_sub(14), cx.seen, &nodes);
     heading(pen, 3, y, part.tenant.as_str());
     grid.heading(pen, 14, y);

@@ -7,16 +7,13 @@
 //! ```
 
 mod columns;
+mod rows;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fmt};
 
 use super::{finding_line, nothing_yet, pods};
 use crate::{
-    cluster::{Answer, Cell, Finding, Memory, NodeName, Severity, Slice, Subject, Tenant, TenantName, Usage},
+    cluster::{Answer, Cell, Finding, NodeName, Severity, Subject, TenantName},
     ui::{
         action::Action,
         chrome,
@@ -29,6 +26,7 @@ use crate::{
 };
 
 use columns::{Cells, Columns};
+use rows::{Row, Rows};
 
 /// The order of the tenants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,40 +83,6 @@ impl fmt::Display for Sort {
     }
 }
 
-/// What a row shows of a tenant, made once for each version of it.
-#[derive(Debug)]
-struct Facts {
-    tenant: Arc<Tenant>,
-    ready: u32,
-    desired: u32,
-    restarts: u32,
-    tag: String,
-    memory: Option<(Memory, Memory)>,
-    /// By the node's place in the order of the columns; `u16::MAX` is no node.
-    cells: Vec<(u16, Cell)>,
-}
-
-/// A row: the facts, and the worst that is said of them.
-#[derive(Clone, Debug)]
-struct Row {
-    facts: Arc<Facts>,
-    worst: Option<Severity>,
-    /// How bad: the place of its first finding, the number of findings where there is none.
-    rank: usize,
-    word: &'static str,
-}
-
-impl Row {
-    fn name(&self) -> &TenantName {
-        &self.facts.tenant.name
-    }
-
-    fn contains(&self, text: &str) -> bool {
-        let has = |part: &str| part.to_lowercase().contains(text);
-        has(self.name().as_str()) || has(self.word) || has(&self.facts.tag)
-    }
-}
-
 /// Tenants and where their pods sit.
 #[derive(Default)]
 pub struct Tenants {
@@ -127,108 +91,21 @@ pub struct Tenants {
     filter: String,
     faults: bool,
     marked: BTreeSet<TenantName>,
-    /// All tenants by name, to reuse what has not changed.
-    all: Vec<Row>,
+    rows: Rows,
     /// Those shown, in order.
     shown: Vec<Row>,
-    nodes: Vec<NodeName>,
-    short: Vec<String>,
-    usage: Option<Slice<crate::cluster::Key, Usage>>,
     /// Something but the cluster has changed: the filter, the order.
     stale: bool,
 }
 
-/// One word for a rule, as the column STATE shows it.
-fn word(rule: &str) -> &'static str {
-    match rule {
-        "tenant-down" => "down",
-        "pods-failing" => "failing",
-        "pods-unschedulable" => "no node",
-        "rollout-stuck" => "stuck",
-        "not-ready" => "short",
-        "parked" => "parked",
-        "under-floor" => "low",
-        "one-node" => "one node",
-        "memory-limit" => "memory",
-        "doubled" => "doubled",
-        _ => "see f",
-    }
-}
-
 impl Tenants {
-    /// Makes the facts anew where the tenant, its use or the nodes are others than before.
-    fn gather(&mut self, cx: &Cx<'_>) {
-        let nodes: Vec<_> = cx.seen.nodes.items.keys().cloned().collect();
-        let same_nodes = nodes == self.nodes;
-        let same_usage = self.usage.as_ref().is_some_and(|u| u.items.ptr_eq(&cx.seen.usage.items));
-        if !same_nodes {
-            let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
-            self.short = format::short_names(&names);
-            self.nodes = nodes;
-        }
-        self.usage = Some(cx.seen.usage.clone());
-        let mut worst: HashMap<&TenantName, (usize, Severity, &'static str)> = HashMap::new();
-        for (i, finding) in cx.findings.iter().enumerate() {
-            if let Subject::Tenant(name) = &finding.subject {
-                worst.entry(name).or_insert((i, finding.severity, word(finding.rule)));
-            }
-        }
-        let before = std::mem::take(&mut self.all);
-        let mut before = before.into_iter().peekable();
-        for (name, tenant) in &cx.seen.tenants {
-            while before.next_if(|row| row.name() < name).is_some() {}
-            let kept = before
-                .next_if(|row| row.name() == name)
-                .filter(|row| same_nodes && same_usage && Arc::ptr_eq(&row.facts.tenant, tenant));
-            let facts = kept.map_or_else(|| Arc::new(self.facts(cx, tenant)), |row| row.facts);
-            let found = worst.get(name);
-            self.all.push(Row {
-                facts,
-                worst: found.map(|(_, severity, _)| *severity),
-                rank: found.map_or(usize::MAX, |(i, ..)| *i),
-                word: found.map_or("ok", |(_, _, word)| *word),
-            });
-        }
-    }
-
-    fn facts(&self, cx: &Cx<'_>, tenant: &Arc<Tenant>) -> Facts {
-        let mut cells: Vec<(u16, Cell)> = Vec::with_capacity(tenant.pods.len());
-        for pod in &tenant.pods {
-            let state = pod.state();
-            if state == crate::cluster::PodState::Finished {
-                continue;
-            }
-            let at = pod.node.as_ref().and_then(|n| self.nodes.binary_search(n).ok());
-            let at = at.and_then(|i| u16::try_from(i).ok()).unwrap_or(u16::MAX);
-            match cells.iter_mut().find(|(node, _)| *node == at) {
-                Some((_, cell)) => cell.add(state),
-                None => {
-                    let mut cell = Cell::default();
-                    cell.add(state);
-                    cells.push((at, cell));
-                }
-            }
-        }
-        cells.sort_by_key(|(node, _)| *node);
-        let memory = tenant.tightest_memory(|key| cx.seen.usage.get(key).map(|u| &**u));
-        Facts {
-            ready: tenant.ready(),
-            desired: tenant.desired(),
-            restarts: tenant.restarts(),
-            tag: format::plain(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),
-            memory: memory.map(|(_, _, used, limit)| (used, limit)),
-            cells,
-            tenant: tenant.clone(),
-        }
-    }
-
     fn arrange(&mut self) {
         let text = self.filter.to_lowercase();
         let keep = |row: &&Row| {
             (!self.faults || row.worst.is_some_and(|s| s > Severity::Notice))
                 && (text.is_empty() || row.contains(&text))
         };
-        let mut shown: Vec<Row> = self.all.iter().filter(keep).cloned().collect();
+        let mut shown: Vec<Row> = self.rows.all.iter().filter(keep).cloned().collect();
         let share = |r: &Row| match r.facts.desired {
             0 => 1.0,
             n => f64::from(r.facts.ready) / f64::from(n),
@@ -292,7 +169,7 @@ impl View for Tenants {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        self.gather(cx);
+        self.rows.gather(cx);
         let tenants = &cx.seen.tenants;
         if cx.seen.is_ready() {
             self.marked.retain(|name| tenants.contains_key(name));
@@ -369,7 +246,7 @@ impl View for Tenants {
             width: area.width - side - if wide { 3 } else { 0 },
             ..area
         };
-        self.table(&mut pen.within(table), cx);
+        self.table(&mut pen.within(table));
         if wide {
             let pane = ratatui::layout::Rect { x: area.right() - side, width: side, ..table };
             let mut pen = pen.within(pane);
@@ -393,7 +270,7 @@ impl View for Tenants {
         if !self.filter.is_empty() {
             words.push(format!("like “{}”", self.filter));
         }
-        let all = self.all.len();
+        let all = self.rows.all.len();
         words.push(if self.shown.len() == all {
             format!("{} of {all}", (self.list.index() + 1).min(all))
         } else {
@@ -511,10 +388,10 @@ impl Tenants {
         }
     }
 
-    fn table(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
-        let names: Vec<&str> = self.nodes.iter().map(NodeName::as_str).collect();
-        let columns = Columns::fit(pen.width(), &names, &self.short);
-        columns.heading(pen, &names, &self.short, self.sort);
+    fn table(&self, pen: &mut Pen<'_>) {
+        let names: Vec<&str> = self.rows.nodes.iter().map(NodeName::as_str).collect();
+        let columns = Columns::fit(pen.width(), &names, &self.rows.short);
+        columns.heading(pen, &names, &self.rows.short, self.sort);
         let body = usize::from(pen.height().saturating_sub(1));
         for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
             let y = line as u16 + 1;
@@ -530,7 +407,7 @@ impl Tenants {
             }
         }
         if self.shown.is_empty() {
-            let (what, hint) = match (self.all.is_empty(), self.faults) {
+            let (what, hint) = match (self.rows.all.is_empty(), self.faults) {
                 (true, _) => ("no tenants here: no workload matches the rule that finds them", ""),
                 (_, true) => ("no tenant has a fault", "  ! shows all"),
                 _ => ("no tenant matches the filter", "  esc shows all"),
@@ -538,7 +415,6 @@ impl Tenants {
             let width = pen.width().saturating_sub(4);
             pen.line(4, 2, width, &[piece(what, Role::Muted), piece(hint, Role::Faint)]);
         }
-        let _ = cx;
     }
 
     fn row(&self, pen: &mut Pen<'_>, y: u16, row: &Row, c: &Columns) {
@@ -578,7 +454,7 @@ impl Tenants {
                 if let Some((node, cell)) = columns::worst(&facts.cells) {
                     let end = x + 11;
                     columns::cell(pen, end, y, Some(cell));
-                    let at = self.short.get(usize::from(node)).map_or("?", String::as_str);
+                    let at = self.rows.short.get(usize::from(node)).map_or("?", String::as_str);
                     pen.put(end + 1, y, 4, at, Role::Muted);
                 }
             }

@@ -240,7 +240,9 @@ mod tests {
                 };
                 match &c.cells {
                     Cells::None => {}
-                    Cells::Nodes { x, widths } => next(*x, widths.iter().map(|w| w + 1).sum::<u16>() - 1),
+                    Cells::Nodes { x, widths } => {
+                        next(*x, widths.iter().map(|w| w + 1).sum::<u16>().saturating_sub(1))
+                    }
                     Cells::Counts { x } => next(*x, 15),
                 }
                 c.percent.into_iter().for_each(|x| next(x, 4));

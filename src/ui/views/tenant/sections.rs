@@ -1,0 +1,238 @@
+//! What the sections of a tenant show.
+
+use super::{TenantView, heading, pods, runs};
+use crate::{
+    cluster::{Tenant, image_tag},
+    ui::{
+        format,
+        paint::{Pen, piece},
+        theme::Role,
+        view::Cx,
+    },
+};
+
+impl TenantView {
+    pub(super) fn render_pods(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) {
+        let wide = pen.width() >= 100;
+        pods::pods_heading(pen, 0, wide);
+        let page = usize::from(pen.height().saturating_sub(1));
+        // The containers of the selected pod stand below the pods, when there is room for both.
+        let mut y = 1;
+        for i in self.pods.window(self.keys.len(), page) {
+            let Some(pod) = tenant.pods.iter().find(|p| p.key == self.keys[i]) else { continue };
+            pods::pod_line(pen, y, cx, pod, wide);
+            if self.pods.selected() == Some(&pod.key) {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+            y += 1;
+        }
+        let Some(pod) = self.pod(cx) else {
+            pen.put(4, 1, pen.width(), "no pods", Role::Muted);
+            return;
+        };
+        y += 1;
+        if let Some(why) = pods::reason(pod) {
+            let width = pen.width().saturating_sub(5);
+            for line in format::wrap(&format::plain(&why), width).iter().take(3) {
+                pen.put(4, y, width, line, Role::Warn);
+                y += 1;
+            }
+            y += 1;
+        }
+        heading(pen, 4, y, "CONTAINER");
+        heading(pen, 20, y, "STATE");
+        heading(pen, 44, y, "MEMORY");
+        pen.put_right(pen.width().saturating_sub(6), y, 4, "RST", Role::Title);
+        pen.put_right(pen.width().saturating_sub(1), y, 4, "FOR", Role::Title);
+        let usage = cx.seen.usage.get(&pod.key);
+        for container in &pod.spec.containers {
+            y += 1;
+            pen.put(4, y, 15, &container.name, Role::Text);
+            let status = pod.containers.iter().find(|c| c.name == container.name);
+            let (word, role) = match status {
+                Some(c) if c.ready => ("✓ ready".into(), Role::Muted),
+                Some(c) => match &c.reason {
+                    Some(reason) => (format!("✖ {reason}"), Role::Danger),
+                    None if c.running_since.is_some() => ("~ running, not ready".into(), Role::Busy),
+                    None => ("~ starting".into(), Role::Busy),
+                },
+                None => ("~ not seen yet".into(), Role::Busy),
+            };
+            pen.put(20, y, 23, &word, role);
+            let used = usage.and_then(|u| u.containers.get(&*container.name)).map(|(_, m)| *m);
+            let text = match (used, container.resources.limits.memory) {
+                (Some(used), Some(limit)) => format::of(used, limit),
+                (Some(used), None) => format!("{used}, no limit"),
+                (None, Some(limit)) => format!("– of {limit}"),
+                (None, None) => "–".into(),
+            };
+            pen.put(44, y, pen.width().saturating_sub(56), &text, Role::Text);
+            let restarts = status.map_or(0, |c| c.restarts);
+            pen.put_right(pen.width().saturating_sub(6), y, 4, &restarts.to_string(), Role::Text);
+            let since = status.and_then(|c| c.running_since);
+            pen.put_right(pen.width().saturating_sub(1), y, 4, &cx.age_or_dash(since), Role::Muted);
+        }
+        y += 2;
+        for (name, text) in pods::surroundings(cx, tenant) {
+            pen.put(4, y, 15, name, Role::Muted);
+            pen.put(20, y, pen.width().saturating_sub(21), &text, Role::Text);
+            y += 1;
+        }
+    }
+
+    pub(super) fn render_events(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let width = pen.width();
+        let events = match &cx.detail.events {
+            Some((name, Some(events))) if *name == self.name => events,
+            _ => {
+                pen.put(4, 1, width, "asking for events …", Role::Busy);
+                return;
+            }
+        };
+        let events = match events {
+            Ok(events) if events.is_empty() => {
+                pen.put(4, 1, width, "no events: nothing happened in the last hour", Role::Muted);
+                return;
+            }
+            Ok(events) => events,
+            Err(why) => {
+                pen.put(4, 1, width.saturating_sub(5), why, Role::Warn);
+                return;
+            }
+        };
+        pen.put_right(6, 0, 4, "AGE", Role::Title);
+        heading(pen, 10, 0, "REASON");
+        heading(pen, 28, 0, "OBJECT");
+        let name = (width / 4).clamp(8, 34);
+        heading(pen, 29 + name, 0, "MESSAGE");
+        let page = usize::from(pen.height().saturating_sub(1));
+        for (i, event) in events.iter().skip(self.back).take(page).enumerate() {
+            let y = i as u16 + 1;
+            let (glyph, role) = if event.warning { ("▲", Role::Warn) } else { ("·", Role::Faint) };
+            pen.put_right(6, y, 4, &cx.age(event.at), Role::Muted);
+            pen.put(8, y, 1, glyph, role);
+            pen.put(10, y, 17, &event.reason, if event.warning { Role::Warn } else { Role::Text });
+            pen.put(28, y, name, &event.object.1.name, Role::Muted);
+            let times = if event.count > 1 { format!("{}× ", event.count) } else { String::new() };
+            let x = pen.put(29 + name, y, 6, &times, Role::Muted);
+            pen.put(x, y, width.saturating_sub(x), &event.message, Role::Text);
+        }
+    }
+
+    pub(super) fn render_log(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let width = pen.width();
+        let Some(source) = self.source(cx) else {
+            pen.put(4, 1, width, "no pod is selected", Role::Muted);
+            return;
+        };
+        let when = if source.previous { "before its last restart" } else { "" };
+        pen.line(
+            4,
+            0,
+            width.saturating_sub(4),
+            &[
+                piece(&*source.container, Role::Accent),
+                piece(format!(" of {}  {when}", source.pod.name), Role::Muted),
+            ],
+        );
+        let Some(log) = cx.detail.log.as_ref().filter(|log| log.source == source) else {
+            pen.put(4, 2, width, "asking for the log …", Role::Busy);
+            return;
+        };
+        let page = usize::from(pen.height().saturating_sub(1 + u16::from(log.trouble.is_some())));
+        let end = log.lines.len().saturating_sub(self.below(cx)).max(page.min(log.lines.len()));
+        let start = end.saturating_sub(page);
+        if log.lines.is_empty() {
+            let text = if log.begun { "the log is empty" } else { "asking for the log …" };
+            pen.put(4, 2, width, text, Role::Muted);
+        }
+        for (i, line) in log.lines.range(start..end).enumerate() {
+            let y = i as u16 + 1;
+            let mut x = 4;
+            if width >= 60 {
+                let time = line.at.map(|at| at.strftime("%H:%M:%S").to_string()).unwrap_or_default();
+                x = pen.put(4, y, 9, &time, Role::Faint).max(12) + 2;
+            }
+            let lower = line.text.to_ascii_lowercase();
+            let role = if ["error", "fatal", "panic", "critical"].iter().any(|w| lower.contains(w)) {
+                Role::Danger
+            } else if lower.contains("warn") {
+                Role::Warn
+            } else {
+                Role::Text
+            };
+            pen.put(x, y, width.saturating_sub(x), &line.text, role);
+        }
+        if let Some(why) = &log.trouble {
+            let y = (end - start) as u16 + 1;
+            pen.put(4, y, width.saturating_sub(5), &format!("— {why}"), Role::Warn);
+        }
+    }
+
+    pub(super) fn render_runs(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        runs::runs_heading(pen, 0);
+        let page = usize::from(pen.height().saturating_sub(1));
+        for (line, i) in self.runs.window(self.ids.len(), page).enumerate() {
+            let Some(known) = cx.runs.iter().find(|k| k.run.id == self.ids[i]) else { continue };
+            let y = line as u16 + 1;
+            runs::run_line(pen, y, cx, known);
+            if self.runs.selected() == Some(&known.run.id) {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+        if self.ids.is_empty() {
+            pen.put(4, 1, pen.width(), "no runs: wheelhouse has changed nothing here", Role::Muted);
+        }
+    }
+}
+
+pub(super) fn render_rollout(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) {
+    let w = &tenant.workload;
+    let c = w.counts;
+    let width = pen.width();
+    let (word, role) = if let Some(since) = w.stuck_since {
+        (format!("▲ stuck for {}", cx.age(since)), Role::Warn)
+    } else if w.paused {
+        ("‖ paused".into(), Role::Warn)
+    } else if w.is_rolling() {
+        ("▸ rolling out".into(), Role::Busy)
+    } else {
+        ("✓ complete".into(), Role::Ok)
+    };
+    let counts =
+        format!("   {} of {} updated, {} ready, {} available", c.updated, c.total, c.ready, c.available);
+    pen.line(4, 0, width.saturating_sub(4), &[piece(word, role), piece(counts, Role::Muted)]);
+    pen.put_right(9, 2, 8, "REVISION", Role::Title);
+    pen.put_right(16, 2, 5, "PODS", Role::Title);
+    pen.put_right(22, 2, 5, "AGE", Role::Title);
+    heading(pen, 25, 2, "IMAGES");
+    let mut sets: Vec<_> = cx
+        .seen
+        .replica_sets
+        .values()
+        .filter(|s| s.key.namespace == w.key.key.namespace && s.deployment.as_ref() == Some(&w.key.key.name))
+        .collect();
+    sets.sort_by_key(|s| std::cmp::Reverse(s.revision));
+    for (i, set) in sets.iter().enumerate() {
+        let y = i as u16 + 3;
+        let now = i == 0;
+        pen.put_right(9, y, 8, &set.revision.to_string(), if now { Role::Accent } else { Role::Text });
+        pen.put_right(
+            16,
+            y,
+            5,
+            &set.desired.to_string(),
+            if set.desired > 0 { Role::Text } else { Role::Faint },
+        );
+        pen.put_right(22, y, 5, &cx.age(set.created), Role::Muted);
+        let images: Vec<_> = set.images.iter().map(|(name, tag)| format!("{name} {tag}")).collect();
+        pen.put(25, y, width.saturating_sub(26), &images.join("  "), Role::Text);
+    }
+    if sets.is_empty() {
+        let images: Vec<_> =
+            w.template.containers.iter().map(|c| format!("{} {}", c.name, image_tag(&c.image))).collect();
+        pen.put(25, 3, width.saturating_sub(26), &images.join("  "), Role::Text);
+    }
+}

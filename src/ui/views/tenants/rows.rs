@@ -1,0 +1,137 @@
+//! What the rows show of the tenants, made anew only where a tenant, its use or the nodes are others than before.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    cluster::{Cell, Key, Memory, NodeName, PodState, Severity, Slice, Subject, Tenant, TenantName, Usage},
+    ui::{format, view::Cx},
+};
+
+/// What a row shows of a tenant, made once for each version of it.
+#[derive(Debug)]
+pub struct Facts {
+    pub tenant: Arc<Tenant>,
+    pub ready: u32,
+    pub desired: u32,
+    pub restarts: u32,
+    pub tag: String,
+    pub memory: Option<(Memory, Memory)>,
+    /// By the node's place in the order of the columns; `u16::MAX` is no node.
+    pub cells: Vec<(u16, Cell)>,
+}
+
+/// A row: the facts, and the worst that is said of them.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub facts: Arc<Facts>,
+    pub worst: Option<Severity>,
+    /// How bad: the place of its first finding, the number of findings where there is none.
+    pub rank: usize,
+    pub word: &'static str,
+}
+
+impl Row {
+    pub fn name(&self) -> &TenantName {
+        &self.facts.tenant.name
+    }
+
+    pub fn contains(&self, text: &str) -> bool {
+        let has = |part: &str| part.to_lowercase().contains(text);
+        has(self.name().as_str()) || has(self.word) || has(&self.facts.tag)
+    }
+}
+
+/// The rows of all tenants by name, and the nodes that are columns.
+#[derive(Default)]
+pub struct Rows {
+    pub all: Vec<Row>,
+    pub nodes: Vec<NodeName>,
+    /// Their short names.
+    pub short: Vec<String>,
+    usage: Option<Slice<Key, Usage>>,
+}
+
+impl Rows {
+    /// Makes the facts anew where the tenant, its use or the nodes are others than before.
+    pub fn gather(&mut self, cx: &Cx<'_>) {
+        let nodes: Vec<_> = cx.seen.nodes.items.keys().cloned().collect();
+        let same_nodes = nodes == self.nodes;
+        let same_usage = self.usage.as_ref().is_some_and(|u| u.items.ptr_eq(&cx.seen.usage.items));
+        if !same_nodes {
+            let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+            self.short = format::short_names(&names);
+            self.nodes = nodes;
+        }
+        self.usage = Some(cx.seen.usage.clone());
+        let mut worst: HashMap<&TenantName, (usize, Severity, &'static str)> = HashMap::new();
+        for (i, finding) in cx.findings.iter().enumerate() {
+            if let Subject::Tenant(name) = &finding.subject {
+                worst.entry(name).or_insert((i, finding.severity, word(finding.rule)));
+            }
+        }
+        let before = std::mem::take(&mut self.all);
+        let mut before = before.into_iter().peekable();
+        for (name, tenant) in &cx.seen.tenants {
+            while before.next_if(|row| row.name() < name).is_some() {}
+            let kept = before
+                .next_if(|row| row.name() == name)
+                .filter(|row| same_nodes && same_usage && Arc::ptr_eq(&row.facts.tenant, tenant));
+            let facts = kept.map_or_else(|| Arc::new(self.facts(cx, tenant)), |row| row.facts);
+            let found = worst.get(name);
+            self.all.push(Row {
+                facts,
+                worst: found.map(|(_, severity, _)| *severity),
+                rank: found.map_or(usize::MAX, |(i, ..)| *i),
+                word: found.map_or("ok", |(_, _, word)| *word),
+            });
+        }
+    }
+
+    fn facts(&self, cx: &Cx<'_>, tenant: &Arc<Tenant>) -> Facts {
+        let mut cells: Vec<(u16, Cell)> = Vec::with_capacity(tenant.pods.len());
+        for pod in &tenant.pods {
+            let state = pod.state();
+            if state == PodState::Finished {
+                continue;
+            }
+            let at = pod.node.as_ref().and_then(|n| self.nodes.binary_search(n).ok());
+            let at = at.and_then(|i| u16::try_from(i).ok()).unwrap_or(u16::MAX);
+            match cells.iter_mut().find(|(node, _)| *node == at) {
+                Some((_, cell)) => cell.add(state),
+                None => {
+                    let mut cell = Cell::default();
+                    cell.add(state);
+                    cells.push((at, cell));
+                }
+            }
+        }
+        cells.sort_by_key(|(node, _)| *node);
+        let memory = tenant.tightest_memory(|key| cx.seen.usage.get(key).map(|u| &**u));
+        Facts {
+            ready: tenant.ready(),
+            desired: tenant.desired(),
+            restarts: tenant.restarts(),
+            tag: format::plain(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),
+            memory: memory.map(|(_, _, used, limit)| (used, limit)),
+            cells,
+            tenant: tenant.clone(),
+        }
+    }
+}
+
+/// One word for a rule, as the column STATE shows it.
+fn word(rule: &str) -> &'static str {
+    match rule {
+        "tenant-down" => "down",
+        "pods-failing" => "failing",
+        "pods-unschedulable" => "no node",
+        "rollout-stuck" => "stuck",
+        "not-ready" => "short",
+        "parked" => "parked",
+        "under-floor" => "low",
+        "one-node" => "one node",
+        "memory-limit" => "memory",
+        "doubled" => "doubled",
+        _ => "see f",
+    }
+}
