@@ -8,7 +8,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Key, NodeName, PodState, Snapshot, Tenant, TenantName, WorkloadKind};
+use super::{
+    Key, MemberName, NodeName, PodState, ProxyName, Snapshot, Tenant, TenantName, WorkloadKind,
+    database::{self, Database},
+};
 
 /// How much it hurts. Worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -30,7 +33,11 @@ pub enum Subject {
     Tenant(TenantName),
     /// A node.
     Node(NodeName),
-    /// A source of observations, such as `pods`.
+    /// A member of the Galera cluster.
+    Member(MemberName),
+    /// A ProxySQL.
+    Proxy(ProxyName),
+    /// A source of observations, such as `pods`; `galera` and `proxysql` for all of them together.
     Source(String),
 }
 
@@ -44,6 +51,18 @@ pub enum Answer {
     Open,
     /// Look at the node.
     Node,
+    /// Look at the database.
+    Database,
+    /// Print the recovery sheet.
+    Recovery,
+    /// Take a member out of ProxySQL.
+    TakeOut,
+    /// Take a member out of flow control.
+    Desync,
+    /// Bring a member back into flow control.
+    Resync,
+    /// Save a proxy's configuration to its disk.
+    Save,
 }
 
 /// One thing that is wrong.
@@ -69,33 +88,34 @@ pub struct Rule {
     pub name: &'static str,
     /// What it says and why it matters.
     pub doc: &'static str,
-    check: Check,
+    pub(super) check: Check,
 }
 
-enum Check {
+pub(super) enum Check {
     Tenant(fn(&Snapshot, &Tenant) -> Option<Found>),
     Node(fn(&Snapshot, &super::Node) -> Option<Found>),
     Cluster(fn(&Snapshot) -> Vec<(Subject, Found)>),
+    Database(fn(&Snapshot, &Database) -> Vec<(Subject, Found)>),
 }
 
-struct Found {
-    severity: Severity,
-    text: String,
+pub(super) struct Found {
+    pub(super) severity: Severity,
+    pub(super) text: String,
     since: Option<Timestamp>,
     answer: Option<Answer>,
 }
 
-fn found(severity: Severity, text: impl Into<String>) -> Found {
+pub(super) fn found(severity: Severity, text: impl Into<String>) -> Found {
     Found { severity, text: text.into(), since: None, answer: None }
 }
 
 impl Found {
-    fn since(mut self, since: Option<Timestamp>) -> Self {
+    pub(super) fn since(mut self, since: Option<Timestamp>) -> Self {
         self.since = since;
         self
     }
 
-    fn answer(mut self, answer: Answer) -> Self {
+    pub(super) fn answer(mut self, answer: Answer) -> Self {
         self.answer = Some(answer);
         self
     }
@@ -168,7 +188,8 @@ pub const RULES: &[Rule] = &[
 pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     let mut all = Vec::new();
     let ready = snapshot.is_ready();
-    for (order, rule) in RULES.iter().enumerate() {
+    let database = Database::of(snapshot);
+    for (order, rule) in RULES.iter().chain(database::RULES).enumerate() {
         let mut push = |subject, f: Found| {
             let Found { severity, text, since, answer } = f;
             all.push((order, Finding { rule: rule.name, severity, subject, text, since, answer }));
@@ -189,6 +210,10 @@ pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
                 }
             }
             Check::Cluster(check) => check(snapshot).into_iter().for_each(|(subject, f)| push(subject, f)),
+            Check::Database(check) => {
+                let said = database.iter().flat_map(|d| check(snapshot, d));
+                said.for_each(|(subject, f)| push(subject, f));
+            }
             Check::Tenant(_) => {}
         }
     }
