@@ -1,0 +1,2 @@
+//! Connections, without meaning.
+pub mod sql;
