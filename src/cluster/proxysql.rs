@@ -261,6 +261,8 @@ pub struct ProxyStatus {
     pub checksums: BTreeMap<Arc<str>, Arc<str>>,
     /// The dearest statements of each hostgroup.
     pub digests: Vec<Digest>,
+    /// When a new check was last seen, by our clock: the proxy's may differ.
+    pub checked_since: Timestamp,
     /// Since when the same backends are online writers, as far as was seen.
     pub writers_since: Timestamp,
 }
@@ -400,6 +402,7 @@ impl ProxyStatus {
             drift,
             checksums,
             digests,
+            checked_since: now,
             writers_since: now,
         };
         if let Some(before) = before {
@@ -421,6 +424,10 @@ impl ProxyStatus {
                 backend.query_rate = rate(backend.queries, then.queries);
                 backend.error_rate = rate(backend.errors, then.errors);
             }
+        }
+        let newest = |s: &Self| s.checks.iter().map(|c| c.at).max();
+        if newest(self) == newest(before) {
+            self.checked_since = before.checked_since;
         }
         if self.online_writers(&self.hostgroups) == before.online_writers(&before.hostgroups) {
             self.writers_since = before.writers_since;

@@ -611,15 +611,15 @@ fn monitor(s: &Snapshot, _: &Database) -> Said {
             return Some(found(Severity::Critical, text).answer(Answer::Database));
         }
         let every = status.check_every?;
-        let newest = status.checks.iter().map(|c| c.at).max()?;
-        let age = s.at.duration_since(newest).unsigned_abs();
-        (age > every * s.database.thresholds.missed_checks && s.at > newest).then(|| {
+        let age = s.at.duration_since(status.checked_since).unsigned_abs();
+        let due = every * s.database.thresholds.missed_checks;
+        (age > due && s.at > status.checked_since).then(|| {
             let text = format!(
                 "its monitor has not checked any member for {} s (every {} s is set)",
                 age.as_secs(),
                 every.as_secs_f64()
             );
-            found(Severity::Critical, text).since(Some(newest)).answer(Answer::Database)
+            found(Severity::Critical, text).since(Some(status.checked_since)).answer(Answer::Database)
         })
     })
 }
