@@ -20,7 +20,7 @@ const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
     'wsrep_provider_options','wsrep_reject_queries','wsrep_sst_donor_rejects_queries','wsrep_sst_method')";
 const PEERS: &str = "SELECT node_uuid, node_name, node_incoming_address FROM mysql.wsrep_cluster_members";
 const THREADS: &str = "SELECT ID, USER, HOST, COMMAND, TIME, STATE, LEFT(INFO, 400) AS INFO, STAGE, MAX_STAGE, \
-    PROGRESS FROM information_schema.PROCESSLIST WHERE COMMAND <> 'Sleep' AND ID <> CONNECTION_ID() \
+    PROGRESS FROM information_schema.PROCESSLIST WHERE (COMMAND <> 'Sleep' OR USER = 'system user') AND ID <> CONNECTION_ID() \
     ORDER BY TIME DESC LIMIT 200";
 /// Who holds locks on tables: exact, where the plug-in `METADATA_LOCK_INFO` is installed.
 const HOLDERS: &str = "SELECT DISTINCT p.ID, p.USER, p.HOST, p.TIME, 'held' AS LOCK_MODE \

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use wheelhouse::cluster::{
-    Finding, Freshness, Layers, Member, MemberName, MemberRows, Observation, Proxy, ProxyName, ProxyRows, Seen,
-    Severity, Snapshot, Table, Tenancy, Trouble,
+    Finding, Freshness, Layers, Member, MemberName, MemberRows, Observation, Proxy, ProxyName, ProxyRows,
+    Seen, Severity, Snapshot, Table, Tenancy, Trouble,
     database::{Case, Database, Evidence, Expectations, Saved, recovery},
     findings,
 };
@@ -93,8 +93,18 @@ fn every_captured_state_has_its_words() {
     let n = |state, node| said(state, node, at);
     let down = |node| silent(node, Trouble::Refused);
     let cases: Vec<(&str, Vec<Member>, &[&str], &str)> = vec![
-        ("healthy", vec![n("healthy", 1), n("healthy", 2), n("healthy", 3)], &["synced", "synced", "synced"], "galera 3/3"),
-        ("desynced", vec![n("desynced_peer", 1), n("desynced", 2)], &["synced", "desynced by hand"], "galera 3/2"),
+        (
+            "healthy",
+            vec![n("healthy", 1), n("healthy", 2), n("healthy", 3)],
+            &["synced", "synced", "synced"],
+            "galera 3/3",
+        ),
+        (
+            "desynced",
+            vec![n("desynced_peer", 1), n("desynced", 2)],
+            &["synced", "desynced by hand"],
+            "galera 3/2",
+        ),
         ("ftwrl", vec![n("ftwrl_peer", 1), n("ftwrl", 2)], &["synced", "paused, stale"], "galera 3/2"),
         ("rsu", vec![n("rsu_alter_peer", 1), n("rsu_alter", 2)], &["synced", "paused, stale"], "galera 3/2"),
         (
@@ -105,32 +115,81 @@ fn every_captured_state_has_its_words() {
         ),
         ("donor that rejects", vec![n("donor_rejects", 2)], &["donor"], "galera 4/1"),
         ("catching up", vec![n("joined_catching_up", 4)], &["catching up"], "galera 4/1"),
-        ("stuck joiner", vec![n("joining_stuck_sstskip", 1), n("joining_stuck_sstskip", 2)], &["synced", "joining"], "galera 3/2"),
-        ("noticed", vec![n("killed1_noticed", 1), down(2), down(3)], &["synced", "no answer, peers list it", "down"], "galera 2/3"),
-        ("graceful", vec![n("graceful_survivor", 1), down(2), down(3)], &["synced", "down", "down"], "galera 1/3"),
-        ("survivor", vec![n("nonprimary_survivor", 1), down(2), down(3)], &["no quorum", "down", "down"], "galera NO QUORUM"),
+        (
+            "stuck joiner",
+            vec![n("joining_stuck_sstskip", 1), n("joining_stuck_sstskip", 2)],
+            &["synced", "joining"],
+            "galera 3/2",
+        ),
+        (
+            "noticed",
+            vec![n("killed1_noticed", 1), down(2), down(3)],
+            &["synced", "no answer, peers list it", "down"],
+            "galera 2/3",
+        ),
+        (
+            "graceful",
+            vec![n("graceful_survivor", 1), down(2), down(3)],
+            &["synced", "down", "down"],
+            "galera 1/3",
+        ),
+        (
+            "survivor",
+            vec![n("nonprimary_survivor", 1), down(2), down(3)],
+            &["no quorum", "down", "down"],
+            "galera NO QUORUM",
+        ),
         (
             "all non-primary",
             vec![n("all_nonprimary", 1), n("all_nonprimary", 2), n("all_nonprimary", 3)],
             &["no quorum", "no quorum", "no quorum"],
             "galera NO QUORUM",
         ),
-        ("partition", vec![n("partition_majority", 1), n("partition_minority", 3)], &["synced", "no quorum"], "galera 2/2"),
-        ("expelled", vec![n("inconsistent_peer", 1), n("inconsistent", 3)], &["synced", "expelled, data differ"], "galera 2/2"),
+        (
+            "partition",
+            vec![n("partition_majority", 1), n("partition_minority", 3)],
+            &["synced", "no quorum"],
+            "galera 2/2",
+        ),
+        (
+            "expelled",
+            vec![n("inconsistent_peer", 1), n("inconsistent", 3)],
+            &["synced", "expelled, data differ"],
+            "galera 2/2",
+        ),
         ("expelled, zeros", vec![n("inconsistent", 1)], &["expelled, data differ"], "galera NO QUORUM"),
         ("left", vec![n("disconnected", 3)], &["left the cluster"], "galera NO QUORUM"),
         (
             "re-formed",
-            vec![n("crash_restart_diverged", 1), n("crash_restart_diverged", 2), n("crash_restart_diverged", 3)],
+            vec![
+                n("crash_restart_diverged", 1),
+                n("crash_restart_diverged", 2),
+                n("crash_restart_diverged", 3),
+            ],
             &["re-formed, data may differ"; 3],
             "galera 3/3",
         ),
-        ("re-formed, then conflict", vec![n("inconsistent_peer", 2), n("inconsistent_peer", 3)], &["re-formed, data may differ"; 2], "galera 2/2"),
+        (
+            "re-formed, then conflict",
+            vec![n("inconsistent_peer", 2), n("inconsistent_peer", 3)],
+            &["re-formed, data may differ"; 2],
+            "galera 2/2",
+        ),
         ("rejects", vec![n("reject_all", 3)], &["rejects clients"], "galera 3/1"),
         ("rejects and kills", vec![n("reject_all_kill", 3)], &["rejects clients"], "galera 3/1"),
         ("read-only", vec![n("read_only", 3)], &["synced"], "galera 3/1"),
-        ("flow control", vec![n("fc_locktable", 1), n("fc_locktable", 2)], &["synced", "synced"], "galera 3/2"),
-        ("schema change", vec![n("toi_alter", 1), n("toi_alter", 2), n("toi_alter", 3)], &["synced"; 3], "galera 3/3"),
+        (
+            "flow control",
+            vec![n("fc_locktable", 1), n("fc_locktable", 2)],
+            &["synced", "synced"],
+            "galera 3/2",
+        ),
+        (
+            "schema change",
+            vec![n("toi_alter", 1), n("toi_alter", 2), n("toi_alter", 3)],
+            &["synced"; 3],
+            "galera 3/3",
+        ),
         ("bootstrapped", vec![n("after_pc_bootstrap", 1)], &["synced"], "galera 1/1"),
         ("four", vec![n("size4", 1), n("size4", 4)], &["synced", "synced"], "galera 4/2"),
         ("five", vec![n("size5", 1), n("size5", 5)], &["synced", "synced"], "galera 5/2"),
@@ -154,7 +213,10 @@ fn a_healthy_member_is_read_in_full() {
     let member = said("healthy", 1, now());
     let s = member.now().unwrap();
     assert_eq!((&*s.node, s.size, s.weight, s.cluster_weight), ("n1", 3, 1, Some(3)));
-    assert_eq!((s.last_committed, s.gcache.size, s.gcache.from, s.gcache.transactions), (Some(4), Some(16 << 20), Some(2), Some(3)));
+    assert_eq!(
+        (s.last_committed, s.gcache.size, s.gcache.from, s.gcache.transactions),
+        (Some(4), Some(16 << 20), Some(2), Some(3))
+    );
     assert_eq!(&*s.version, "10.11.19-MariaDB-0+deb12u1");
     assert_eq!(s.options["gcs.fc_limit"].as_ref(), "16");
     assert_eq!(s.incoming.len(), 3);
@@ -162,7 +224,8 @@ fn a_healthy_member_is_read_in_full() {
     let none = said("nonprimary_survivor", 1, now());
     assert_eq!(none.now().unwrap().conf_id, None);
     assert_eq!(said("inconsistent", 1, now()).now().unwrap().last_committed, None);
-    let database = database(vec![said("healthy", 1, now()), said("healthy", 2, now()), said("healthy", 3, now())]);
+    let database =
+        database(vec![said("healthy", 1, now()), said("healthy", 2, now()), said("healthy", 3, now())]);
     assert_eq!(database.quorum.to_string(), "quorum 3 of 3 weights, one more loss is safe");
 }
 
@@ -174,7 +237,8 @@ fn changed(state: &str, node: u32, changes: &[(&str, &str)]) -> MemberRows {
         .lines()
         .map(|line| {
             let name = line.text("Variable_name").unwrap();
-            let value = changes.iter().find(|(n, _)| *n == name).map_or(line.text("Value").unwrap(), |(_, v)| v);
+            let value =
+                changes.iter().find(|(n, _)| *n == name).map_or(line.text("Value").unwrap(), |(_, v)| v);
             vec![Some(name.to_owned()), Some(value.to_owned())]
         })
         .collect();
@@ -183,7 +247,15 @@ fn changed(state: &str, node: u32, changes: &[(&str, &str)]) -> MemberRows {
 
 #[test]
 fn rates_are_of_two_readings_and_survive_resets() {
-    let first = changed("healthy", 1, &[("wsrep_flow_control_paused_ns", "1000000000"), ("wsrep_last_committed", "100"), ("wsrep_received_bytes", "0")]);
+    let first = changed(
+        "healthy",
+        1,
+        &[
+            ("wsrep_flow_control_paused_ns", "1000000000"),
+            ("wsrep_last_committed", "100"),
+            ("wsrep_received_bytes", "0"),
+        ],
+    );
     let next = changed(
         "healthy",
         1,
@@ -229,7 +301,8 @@ fn a_silent_member_keeps_what_it_said_and_its_peers_decide_what_it_means() {
 fn a_frozen_member_that_wakes_is_not_believed() {
     // Its peers have been at view 4 without it for a while; it still tells view 3 of three members.
     let peer = Member::new(address(1));
-    let peer = peer.answered(&rows("frozen_gone_peer", 1), now()).answered(&rows("frozen_gone_peer", 1), later(9.0));
+    let peer =
+        peer.answered(&rows("frozen_gone_peer", 1), now()).answered(&rows("frozen_gone_peer", 1), later(9.0));
     let woke = said("frozen_peer", 1, later(9.0));
     let woke = Member { name: address(3), ..woke };
     let snapshot = world(vec![peer.clone(), woke], vec![], later(9.0));
@@ -244,7 +317,8 @@ fn a_frozen_member_that_wakes_is_not_believed() {
 
 #[test]
 fn commits_that_stand_still_are_told_with_their_statement() {
-    let columns = ["ID", "USER", "HOST", "COMMAND", "TIME", "STATE", "INFO", "STAGE", "MAX_STAGE", "PROGRESS"];
+    let columns =
+        ["ID", "USER", "HOST", "COMMAND", "TIME", "STATE", "INFO", "STAGE", "MAX_STAGE", "PROGRESS"];
     let table = |rows: &[[&str; 10]]| {
         let rows = rows.iter().map(|r| r.iter().map(|c| Some((*c).to_owned())).collect()).collect();
         Table::new(columns.map(String::from).to_vec(), rows)
@@ -254,7 +328,18 @@ fn commits_that_stand_still_are_told_with_their_statement() {
         threads: Some(table(&[
             system,
             ["9", "app", "h", "Query", "6", "Waiting for certification", "update t set a=1", "0", "0", "0"],
-            ["8", "root", "h", "Query", "7", "copy to tmp table", "ALTER TABLE\n big ADD x INT", "1", "2", "34.0"],
+            [
+                "8",
+                "root",
+                "h",
+                "Query",
+                "7",
+                "copy to tmp table",
+                "ALTER TABLE\n big ADD x INT",
+                "1",
+                "2",
+                "34.0",
+            ],
         ])),
         ..rows("toi_alter", 1)
     };
@@ -262,17 +347,31 @@ fn commits_that_stand_still_are_told_with_their_statement() {
     let found = findings(&world(vec![member], vec![], later(5.0)));
     let blocked = finding(&found, "commits-blocked");
     assert_eq!(blocked.severity, Severity::Critical);
-    assert!(blocked.text.contains("17 % done, 1 sessions wait") && blocked.text.contains("ALTER TABLE big ADD x INT"), "{}", blocked.text);
+    assert!(
+        blocked.text.contains("17 % done, 1 sessions wait")
+            && blocked.text.contains("ALTER TABLE big ADD x INT"),
+        "{}",
+        blocked.text
+    );
     // Without the PROCESS right only one's own threads are listed: that is said, not taken for idleness.
-    let own = MemberRows { threads: Some(table(&[["5", "mon", "h", "Query", "0", "", "SELECT", "0", "0", "0"]])), ..rows("healthy", 1) };
+    let own = MemberRows {
+        threads: Some(table(&[["5", "mon", "h", "Query", "0", "", "SELECT", "0", "0", "0"]])),
+        ..rows("healthy", 1)
+    };
     let blind = Member::new(address(1)).answered(&own, now());
     assert!(blind.now().unwrap().threads.is_none());
-    assert!(finding(&findings(&world(vec![blind], vec![], now())), "rights-missing").text.contains("PROCESS"));
+    assert!(
+        finding(&findings(&world(vec![blind], vec![], now())), "rights-missing").text.contains("PROCESS")
+    );
 }
 
 #[test]
 fn flow_control_names_who_asks_for_it() {
-    let before = changed("fc_locktable", 2, &[("wsrep_flow_control_paused_ns", "0"), ("wsrep_flow_control_sent", "0")]);
+    let before = changed(
+        "fc_locktable",
+        2,
+        &[("wsrep_flow_control_paused_ns", "0"), ("wsrep_flow_control_sent", "0")],
+    );
     let after = changed("fc_locktable", 2, &[("wsrep_flow_control_paused_ns", "870000000")]);
     let culprit = Member::new(address(2)).answered(&before, now()).answered(&after, later(1.0));
     let found = findings(&world(vec![said("fc_locktable", 1, later(1.0)), culprit], vec![], later(1.0)));
@@ -296,13 +395,22 @@ fn members_that_should_be_alike_and_members_nobody_configured_are_findings() {
 
 /// A proxy as captured in a state; the lab's members listened at other ports then.
 fn proxy(state: &str, name: &str, at: Timestamp) -> Proxy {
-    let pool = if state == "healthy" { "healthy_stats_mysql_connection_pool".into() } else { format!("{state}_pool") };
-    let servers = if state == "saturation" { "saturation_runtime".into() } else { format!("{state}_runtime_mysql_servers") };
+    let pool = if state == "healthy" {
+        "healthy_stats_mysql_connection_pool".into()
+    } else {
+        format!("{state}_pool")
+    };
+    let servers = if state == "saturation" {
+        "saturation_runtime".into()
+    } else {
+        format!("{state}_runtime_mysql_servers")
+    };
     let sessions = match state {
         "saturation" | "nonprim_t18" | "hang_t22" => by_backend(&proxysql(&format!("{state}_processlist"))),
         _ => by_backend(&proxysql("healthy_stats_mysql_processlist")),
     };
-    let checks = if state == "saturation" { "healthy_galera_log".into() } else { format!("{state}_galera_log") };
+    let checks =
+        if state == "saturation" { "healthy_galera_log".into() } else { format!("{state}_galera_log") };
     let settings = vec![
         vec![Some("mysql-max_connections".to_owned()), Some("2048".to_owned())],
         vec![Some("mysql-monitor_galera_healthcheck_interval".to_owned()), Some("2000".to_owned())],
@@ -330,12 +438,15 @@ fn proxy(state: &str, name: &str, at: Timestamp) -> Proxy {
 fn by_backend(list: &Table) -> Table {
     let mut counts: BTreeMap<Vec<Option<String>>, (u32, u64)> = BTreeMap::new();
     for line in list.lines() {
-        let key = ["hostgroup", "srv_host", "srv_port", "command"].map(|c| line.text(c).map(str::to_owned)).to_vec();
+        let key = ["hostgroup", "srv_host", "srv_port", "command"]
+            .map(|c| line.text(c).map(str::to_owned))
+            .to_vec();
         let entry = counts.entry(key).or_default();
         entry.0 += 1;
         entry.1 = entry.1.max(line.number("time_ms").unwrap_or(0));
     }
-    let columns = ["hostgroup", "srv_host", "srv_port", "command", "sessions", "longest_ms"].map(String::from);
+    let columns =
+        ["hostgroup", "srv_host", "srv_port", "command", "sessions", "longest_ms"].map(String::from);
     let rows = counts.into_iter().map(|(mut key, (sessions, longest))| {
         key.extend([Some(sessions.to_string()), Some(longest.to_string())]);
         key
@@ -386,7 +497,8 @@ fn shunned_surplus_writers_are_normal_and_shunned_by_errors_are_not() {
 #[test]
 fn a_writer_without_quorum_is_not_a_writer() {
     // ProxySQL keeps the last member ONLINE as the writer, for ever.
-    let members = vec![said("nonprimary_survivor", 1, now()), silent(2, Trouble::Refused), silent(3, Trouble::Refused)];
+    let members =
+        vec![said("nonprimary_survivor", 1, now()), silent(2, Trouble::Refused), silent(3, Trouble::Refused)];
     let snapshot = behind("nonprim_t18", members);
     let seen = Database::of(&snapshot).unwrap();
     assert_eq!(seen.members[0].role_words(), "writer");
@@ -407,7 +519,9 @@ fn what_a_proxy_hides_is_found() {
 
     let mut snapshot = behind("healthy", healthy());
     let name = ProxyName::from("ps1");
-    let what = |names: &[&str]| Table::new(vec!["what".into()], names.iter().map(|n| vec![Some((*n).to_owned())]).collect());
+    let what = |names: &[&str]| {
+        Table::new(vec!["what".into()], names.iter().map(|n| vec![Some((*n).to_owned())]).collect())
+    };
     let other = ProxyName::from("ps2");
     let drifting = ProxyRows {
         drift: Some(vec![("mysql_query_rules".into(), Layers::RuntimeDisk, what(&["rule 200"]))]),
@@ -417,7 +531,12 @@ fn what_a_proxy_hides_is_found() {
         )),
         connects: Some(Table::new(
             ["hostname", "port", "time_start_us", "connect_error"].map(String::from).to_vec(),
-            vec![vec![Some("db1".into()), Some("3306".into()), Some("5".into()), Some("Access denied for user 'monitor'".into())]],
+            vec![vec![
+                Some("db1".into()),
+                Some("3306".into()),
+                Some("5".into()),
+                Some("Access denied for user 'monitor'".into()),
+            ]],
         )),
         ..ProxyRows::default()
     };
@@ -425,7 +544,10 @@ fn what_a_proxy_hides_is_found() {
     let two = Proxy::new(other.clone()).answered(&drifting, now());
     snapshot.observe(Observation::Proxy(Seen::All(vec![(name, one), (other, two)], now())));
     let found = findings(&snapshot);
-    assert!(finding(&found, "proxy-drift").text.contains("mysql_query_rules") && finding(&found, "proxy-drift").text.contains("rule 200"));
+    assert!(
+        finding(&found, "proxy-drift").text.contains("mysql_query_rules")
+            && finding(&found, "proxy-drift").text.contains("rule 200")
+    );
     assert!(finding(&found, "proxies-differ").text.contains("mysql_query_rules"));
     assert!(finding(&found, "monitor-failing").text.contains("may not log in at db1:3306"));
     assert!(finding(&found, "rights-missing").text.contains("statistics rights only"));
@@ -442,7 +564,8 @@ fn with_statistics_rights_the_roles_come_from_the_configuration() {
     let mut snapshot = behind("healthy", healthy());
     snapshot.observe(Observation::Proxy(Seen::All(vec![("ps1".into(), stats)], now())));
     assert_eq!(Database::of(&snapshot).unwrap().headline().text, "galera 3/3");
-    let hostgroups = vec![serde_json::from_str(r#"{"writer":10,"backup":20,"reader":30,"offline":9999}"#).unwrap()];
+    let hostgroups =
+        vec![serde_json::from_str(r#"{"writer":10,"backup":20,"reader":30,"offline":9999}"#).unwrap()];
     snapshot.database = Arc::new(Expectations { hostgroups, ..(*snapshot.database).clone() });
     let seen = Database::of(&snapshot).unwrap();
     assert_eq!(seen.headline().text, "galera 3/3 writer n1");
@@ -453,7 +576,9 @@ fn with_statistics_rights_the_roles_come_from_the_configuration() {
 const UUID: &str = "616bac65-e57f-11f1-a4d7-53902d4ee3af";
 
 fn grastate(seqno: i64, safe: u8) -> String {
-    format!("# GALERA saved state\nversion: 2.1\nuuid:    {UUID}\nseqno:   {seqno}\nsafe_to_bootstrap: {safe}\n")
+    format!(
+        "# GALERA saved state\nversion: 2.1\nuuid:    {UUID}\nseqno:   {seqno}\nsafe_to_bootstrap: {safe}\n"
+    )
 }
 
 #[test]
@@ -462,7 +587,8 @@ fn evidence_is_read_from_what_people_paste() {
     assert_eq!(saved.position().unwrap().to_string(), format!("{UUID}:22134"));
     let crashed = Saved::parse(&grastate(-1, 0)).unwrap();
     assert_eq!((crashed.position(), crashed.empty), (None, false));
-    let both = Saved::parse(&format!("{}2026 [Note] WSREP: Recovered position: {UUID}:7\n", grastate(-1, 0))).unwrap();
+    let both = Saved::parse(&format!("{}2026 [Note] WSREP: Recovered position: {UUID}:7\n", grastate(-1, 0)))
+        .unwrap();
     assert_eq!(both.position().unwrap().seqno, 7);
     assert_eq!(Saved::parse(&format!("{UUID}:12")).unwrap().position().unwrap().seqno, 12);
     let zero = "00000000-0000-0000-0000-000000000000:-1";
@@ -490,10 +616,18 @@ fn the_sheet_names_the_most_advanced_only_when_it_is_proven() {
     assert!(!some.verdict.proven && some.verdict.reason.contains("seqno 12"));
     assert!(some.steps.iter().all(|s| !s.command.contains("galera_new_cluster")), "{some}");
 
-    let known = sheet(all(), &[(1, format!("{UUID}:10")), (2, format!("{}\n{UUID}:12", grastate(-1, 0))), (3, format!("{UUID}:9"))]);
+    let known = sheet(
+        all(),
+        &[
+            (1, format!("{UUID}:10")),
+            (2, format!("{}\n{UUID}:12", grastate(-1, 0))),
+            (3, format!("{UUID}:9")),
+        ],
+    );
     assert!(known.verdict.proven);
     assert_eq!(known.verdict.member.as_deref(), Some("127.0.0.1:13320"));
-    let commands: Vec<_> = known.steps.iter().map(|s| s.by_hand.clone().unwrap_or(s.command.clone())).collect();
+    let commands: Vec<_> =
+        known.steps.iter().map(|s| s.by_hand.clone().unwrap_or(s.command.clone())).collect();
     assert!(commands[0].contains("safe_to_bootstrap: 1"));
     assert_eq!(commands[1], format!("mariadbd --wsrep-new-cluster --wsrep_start_position={UUID}:12"));
     assert_eq!(commands[3], format!("mariadbd --wsrep_start_position={UUID}:10"));
@@ -505,8 +639,13 @@ fn the_sheet_names_the_most_advanced_only_when_it_is_proven() {
 
     // Different histories never compare; a zero one is no candidate.
     let other = UUID.replace("616bac65", "716bac65");
-    let mixed = sheet(all(), &[(1, format!("{UUID}:10")), (2, format!("{other}:99")), (3, format!("{UUID}:9"))]);
-    assert!(mixed.verdict.member.is_none() && mixed.steps.is_empty() && mixed.verdict.reason.contains("Stop here"));
+    let mixed =
+        sheet(all(), &[(1, format!("{UUID}:10")), (2, format!("{other}:99")), (3, format!("{UUID}:9"))]);
+    assert!(
+        mixed.verdict.member.is_none()
+            && mixed.steps.is_empty()
+            && mixed.verdict.reason.contains("Stop here")
+    );
     let zero = "00000000-0000-0000-0000-000000000000:-1";
     let expelled = sheet(all(), &[(1, zero.into()), (2, format!("{UUID}:3")), (3, format!("{UUID}:2"))]);
     assert!(expelled.verdict.proven && expelled.verdict.member.as_deref() == Some("127.0.0.1:13320"));
@@ -546,24 +685,70 @@ fn any_table(names: &'static [&'static str]) -> impl Strategy<Value = Table> {
         Just(Some("ON".to_owned())),
         Just(Some("gcache.size = 9999999999999T; pc.weight = -1; =;;".to_owned())),
     ];
-    let row = (proptest::sample::select(names), value).prop_map(|(name, value)| vec![Some(name.to_owned()), value]);
+    let row =
+        (proptest::sample::select(names), value).prop_map(|(name, value)| vec![Some(name.to_owned()), value]);
     proptest::collection::vec(row, 0..30)
         .prop_map(|rows| Table::new(vec!["Variable_name".into(), "Value".into()], rows))
 }
 
 const NAMES: &[&str] = &[
-    "wsrep_local_state", "wsrep_cluster_status", "wsrep_cluster_size", "wsrep_cluster_conf_id", "wsrep_last_committed",
-    "wsrep_local_cached_downto", "wsrep_flow_control_paused_ns", "wsrep_cluster_weight", "wsrep_on", "wsrep_provider",
-    "wsrep_provider_options", "wsrep_incoming_addresses", "wsrep_cluster_state_uuid", "Uptime", "port", "hostname",
-    "wsrep_received_bytes", "wsrep_local_recv_queue", "max_connections", "Threads_connected", "wsrep_desync",
+    "wsrep_local_state",
+    "wsrep_cluster_status",
+    "wsrep_cluster_size",
+    "wsrep_cluster_conf_id",
+    "wsrep_last_committed",
+    "wsrep_local_cached_downto",
+    "wsrep_flow_control_paused_ns",
+    "wsrep_cluster_weight",
+    "wsrep_on",
+    "wsrep_provider",
+    "wsrep_provider_options",
+    "wsrep_incoming_addresses",
+    "wsrep_cluster_state_uuid",
+    "Uptime",
+    "port",
+    "hostname",
+    "wsrep_received_bytes",
+    "wsrep_local_recv_queue",
+    "max_connections",
+    "Threads_connected",
+    "wsrep_desync",
 ];
 
 fn any_cells() -> impl Strategy<Value = Table> {
     let columns = [
-        "hostgroup", "hostgroup_id", "srv_host", "srv_port", "hostname", "port", "status", "time_start_us", "error",
-        "weight", "ConnUsed", "Queries", "writer_hostgroup", "backup_writer_hostgroup", "reader_hostgroup",
-        "offline_hostgroup", "max_writers", "sessions", "command", "longest_ms", "user", "state", "info", "time", "stage",
-        "max_stage", "progress", "id", "errno", "count_star", "digest_text", "what",
+        "hostgroup",
+        "hostgroup_id",
+        "srv_host",
+        "srv_port",
+        "hostname",
+        "port",
+        "status",
+        "time_start_us",
+        "error",
+        "weight",
+        "ConnUsed",
+        "Queries",
+        "writer_hostgroup",
+        "backup_writer_hostgroup",
+        "reader_hostgroup",
+        "offline_hostgroup",
+        "max_writers",
+        "sessions",
+        "command",
+        "longest_ms",
+        "user",
+        "state",
+        "info",
+        "time",
+        "stage",
+        "max_stage",
+        "progress",
+        "id",
+        "errno",
+        "count_star",
+        "digest_text",
+        "what",
     ];
     let cell = prop_oneof![
         Just(None),
