@@ -33,7 +33,7 @@ fn proxysql(name: &str) -> Table {
 }
 
 fn now() -> Timestamp {
-    "2026-11-21T09:00:00Z".parse().unwrap()
+    "2026-11-21T09:00:00Z".parse().expect("a time")
 }
 
 fn later(seconds: f64) -> Timestamp {
@@ -72,7 +72,7 @@ fn world(members: Vec<Member>, proxies: Vec<Proxy>, at: Timestamp) -> Snapshot {
 }
 
 fn database(members: Vec<Member>) -> Database {
-    Database::of(&world(members, vec![], later(1.0))).unwrap()
+    Database::of(&world(members, vec![], later(1.0))).expect("members are configured")
 }
 
 fn words(database: &Database) -> Vec<String> {
@@ -236,9 +236,11 @@ fn changed(state: &str, node: u32, changes: &[(&str, &str)]) -> MemberRows {
         .status
         .lines()
         .map(|line| {
-            let name = line.text("Variable_name").unwrap();
-            let value =
-                changes.iter().find(|(n, _)| *n == name).map_or(line.text("Value").unwrap(), |(_, v)| v);
+            let name = line.text("Variable_name").expect("a name");
+            let value = changes
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map_or(line.text("Value").expect("a value"), |(_, v)| v);
             vec![Some(name.to_owned()), Some(value.to_owned())]
         })
         .collect();
@@ -598,7 +600,8 @@ fn evidence_is_read_from_what_people_paste() {
 }
 
 fn sheet(members: Vec<Member>, fed: &[(u32, String)]) -> wheelhouse::cluster::database::Sheet {
-    let saved: Vec<_> = fed.iter().map(|(n, text)| (address(*n), Saved::parse(text).unwrap())).collect();
+    let saved: Vec<_> =
+        fed.iter().map(|(n, text)| (address(*n), Saved::parse(text).expect("evidence"))).collect();
     recovery(&Evidence::of(&database(members), &saved))
 }
 
