@@ -19,12 +19,14 @@ mod expectations;
 mod findings;
 mod quorum;
 mod recovery;
+mod report;
 mod state;
 
 pub use expectations::{Expectations, Thresholds};
 pub(super) use findings::RULES;
 pub use quorum::Quorum;
 pub use recovery::{Case, Evidence, Position, Saved, Sheet, Step, Verdict, recovery};
+pub use report::{MemberReport, Report};
 pub use state::State;
 
 use super::Severity;

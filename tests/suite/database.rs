@@ -395,6 +395,27 @@ fn members_that_should_be_alike_and_members_nobody_configured_are_findings() {
     assert!(rules(&findings(&quiet)).contains(&"member-rejects"));
 }
 
+#[test]
+fn scripts_are_told_what_is_known_and_null_for_the_rest() {
+    let quiet = said("healthy", 3, now()).failed(Trouble::Silent, "frozen", later(2.0));
+    let seen = database(vec![said("desynced_peer", 1, later(3.0)), quiet]);
+    let json = serde_json::to_value(seen.report(later(4.0))).expect("JSON");
+    let (one, three) = (&json["members"][0], &json["members"][1]);
+    assert_eq!(
+        (&one["name"], &one["state"], &one["primary"]),
+        (&"n1".into(), &"synced".into(), &true.into())
+    );
+    assert_eq!(
+        (&one["receive_queue"], &one["age"], &one["role"]),
+        (&0.into(), &1.0.into(), &"unknown".into())
+    );
+    assert_eq!(
+        (&three["primary"], &three["age"], &three["trouble"]),
+        (&false.into(), &4.0.into(), &"frozen".into())
+    );
+    assert!(three["receive_queue"].is_null() && three["flow_control"].is_null());
+}
+
 /// A proxy as captured in a state; the lab's members listened at other ports then.
 fn proxy(state: &str, name: &str, at: Timestamp) -> Proxy {
     let pool = if state == "healthy" {
