@@ -11,33 +11,49 @@ use std::{collections::BTreeMap, sync::Arc};
 use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 
+pub mod database;
 mod detail;
 mod finding;
 mod freshness;
+mod galera;
 mod id;
 mod node;
 mod observe;
 mod pod;
+mod proxysql;
 pub mod quantity;
 mod record;
 mod sketch;
+mod table;
 mod tenancy;
 mod tenant;
 mod workload;
 
+pub use database::Database;
 pub use detail::{KubeEvent, LogLine};
 pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings};
 pub use freshness::Freshness;
-pub use id::{Key, NodeName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind};
+pub use galera::{
+    Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample, SchemaChange,
+    Session, Status, Threads, Trouble, ZERO_UUID,
+};
+pub use id::{
+    Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
+};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{
     Affinity, Amounts, Container, ContainerEnd, ContainerStatus, HostPort, Labels, NodeTerm, Operator, Owner,
     Phase, Pod, PodSpec, PodState, PodTerm, Requirement, Resources, Selector, SpreadConstraint, Toleration,
 };
+pub use proxysql::{
+    Backend, BackendStatus, Digest, Drift, Hostgroups, Layers, MonitorCheck, Pinned, Proxy, ProxyRows,
+    ProxySample, ProxyStatus,
+};
 pub use quantity::{Cpu, Memory};
 pub use record::{Journal, Lease};
 pub use sketch::sketch;
+pub use table::{Line, Table};
 pub use tenancy::Tenancy;
 pub use tenant::{Cell, Tenant};
 pub use workload::{
@@ -175,6 +191,12 @@ pub struct Snapshot {
     pub usage: Slice<Key, Usage>,
     /// Measured use of nodes.
     pub node_usage: Slice<NodeName, NodeUsage>,
+    /// The members of the Galera cluster, as configured; each carries its own freshness.
+    pub galera: Slice<MemberName, Member>,
+    /// The ProxySQLs in front of it; each carries its own freshness.
+    pub proxies: Slice<ProxyName, Proxy>,
+    /// What is expected of the database.
+    pub database: Arc<database::Expectations>,
     /// Derived: the tenants, kept up with every observation.
     pub tenants: OrdMap<TenantName, Arc<Tenant>>,
     /// Derived: what the pods on each node add up to.

@@ -14,6 +14,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cluster::Tenancy;
 
+mod database;
+mod mycnf;
+
+pub use database::{Account, Address, Galera, Login, PasswordFrom, Place, Proxysql, SecretKey, expectations};
+
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -41,6 +46,10 @@ pub struct Config {
     pub journal: Journal,
     /// How often sources that cannot be watched are read.
     pub refresh: Refresh,
+    /// The members of the Galera cluster.
+    pub galera: Galera,
+    /// The ProxySQLs in front of it.
+    pub proxysql: Proxysql,
 }
 
 /// `[journal]`: where runs are written down.
@@ -67,11 +76,17 @@ pub struct Refresh {
     pub metrics: Span,
     /// Whether the API server still answers.
     pub probe: Span,
+    /// The database members and proxies.
+    pub database: Span,
 }
 
 impl Default for Refresh {
     fn default() -> Self {
-        Self { metrics: Span(Duration::from_secs(15)), probe: Span(Duration::from_secs(5)) }
+        Self {
+            metrics: Span(Duration::from_secs(15)),
+            probe: Span(Duration::from_secs(5)),
+            database: Span(Duration::from_secs(1)),
+        }
     }
 }
 

@@ -19,10 +19,13 @@ use crate::{
 
 mod clock;
 pub mod convert;
+pub mod database;
 mod event;
+mod galera;
 mod list;
 mod log;
 mod probe;
+mod proxysql;
 mod read;
 mod slim;
 mod source;

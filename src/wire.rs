@@ -5,6 +5,7 @@
 //! one sentence. It must never interpret what it carries.
 
 mod sentence;
+pub mod sql;
 mod target;
 
 use std::{

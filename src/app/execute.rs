@@ -208,7 +208,7 @@ fn trouble(app: &mut App, now: Timestamp) {
     let (root, place) = match &subject {
         Subject::Tenant(name) => (Place::Tenants, Place::Tenant(name.clone())),
         Subject::Node(name) => (Place::Nodes, Place::Node(name.clone())),
-        Subject::Source(_) => (Place::Findings, Place::Findings),
+        Subject::Source(_) | Subject::Member(_) | Subject::Proxy(_) => (Place::Findings, Place::Findings),
     };
     app.trouble = Some(subject);
     go(app, &root, now);

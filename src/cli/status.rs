@@ -103,11 +103,7 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
     }
     for finding in findings.iter() {
         let mark = ui::mark(finding.severity);
-        let subject = match &finding.subject {
-            Subject::Tenant(name) => name.to_string(),
-            Subject::Node(name) => name.to_string(),
-            Subject::Source(name) => name.clone(),
-        };
+        let subject = finding.subject.name();
         let since =
             finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
         text.push_str(&format!("{mark} {subject}: {}{since}\n", finding.text));

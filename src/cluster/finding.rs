@@ -3,12 +3,18 @@
 //! The rules read a snapshot and know no clock: a finding carries since when it holds, and the screens tell its age.
 //! A rule may only speak of sources that have been seen.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Key, NodeName, PodState, Snapshot, Tenant, TenantName, WorkloadKind};
+use super::{
+    Key, MemberName, NodeName, PodState, ProxyName, Snapshot, Tenant, TenantName, WorkloadKind,
+    database::{self, Database},
+};
 
 /// How much it hurts. Worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -30,7 +36,11 @@ pub enum Subject {
     Tenant(TenantName),
     /// A node.
     Node(NodeName),
-    /// A source of observations, such as `pods`.
+    /// A member of the Galera cluster.
+    Member(MemberName),
+    /// A ProxySQL.
+    Proxy(ProxyName),
+    /// A source of observations, such as `pods`; `galera` and `proxysql` for all of them together.
     Source(String),
 }
 
@@ -40,6 +50,8 @@ impl Subject {
         match self {
             Self::Tenant(name) => name.as_str(),
             Self::Node(name) => name.as_str(),
+            Self::Member(name) => name.as_str(),
+            Self::Proxy(name) => name.as_str(),
             Self::Source(name) => name,
         }
     }
@@ -47,7 +59,7 @@ impl Subject {
 
 /// The command that answers a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Change the number of replicas.
     Scale,
@@ -55,6 +67,18 @@ pub enum Answer {
     Open,
     /// Look at the node.
     Node,
+    /// Look at the database.
+    Database,
+    /// Print the recovery sheet.
+    Recovery,
+    /// Take a member out of ProxySQL.
+    TakeOut,
+    /// Take a member out of flow control.
+    Desync,
+    /// Bring a member back into flow control.
+    Resync,
+    /// Save a proxy's configuration to its disk.
+    Save,
 }
 
 /// One thing that is wrong.
@@ -80,40 +104,44 @@ pub struct Rule {
     pub name: &'static str,
     /// What it says and why it matters.
     pub doc: &'static str,
-    check: Check,
+    pub(super) check: Check,
 }
 
-enum Check {
+pub(super) enum Check {
     Tenant(fn(&Snapshot, &Tenant) -> Option<Found>),
     Node(fn(&Snapshot, &super::Node) -> Option<Found>),
     Cluster(fn(&Snapshot) -> Vec<(Subject, Found)>),
+    Database(fn(&Snapshot, &Database) -> Vec<(Subject, Found)>),
 }
 
-struct Found {
-    severity: Severity,
-    text: String,
+pub(super) struct Found {
+    pub(super) severity: Severity,
+    pub(super) text: String,
     since: Option<Timestamp>,
     answer: Option<Answer>,
 }
 
-fn found(severity: Severity, text: impl Into<String>) -> Found {
+pub(super) fn found(severity: Severity, text: impl Into<String>) -> Found {
     Found { severity, text: text.into(), since: None, answer: None }
 }
 
 impl Found {
-    fn since(mut self, since: Option<Timestamp>) -> Self {
+    pub(super) fn since(mut self, since: Option<Timestamp>) -> Self {
         self.since = since;
         self
     }
 
-    fn answer(mut self, answer: Answer) -> Self {
+    pub(super) fn answer(mut self, answer: Answer) -> Self {
         self.answer = Some(answer);
         self
     }
 }
 
-/// All health rules.
-pub const RULES: &[Rule] = &[
+/// All health rules: those of the cluster, then those of the database.
+pub static RULES: LazyLock<Vec<&'static Rule>> =
+    LazyLock::new(|| OF_THE_CLUSTER.iter().chain(database::RULES).collect());
+
+const OF_THE_CLUSTER: &[Rule] = &[
     Rule {
         name: "tenant-down",
         doc: "No pod of the tenant is ready: its users see errors.",
@@ -195,6 +223,7 @@ impl Judge {
     /// The same as [`findings`].
     pub fn findings(&mut self, snapshot: &Snapshot) -> Vec<Finding> {
         let mut all: Vec<Ranked> = Vec::new();
+        let database = Database::of(snapshot);
         for (order, rule) in RULES.iter().enumerate() {
             match rule.check {
                 Check::Tenant(_) => {}
@@ -206,6 +235,10 @@ impl Judge {
                 }
                 Check::Cluster(check) => {
                     all.extend(check(snapshot).into_iter().map(|(subject, f)| ranked(order, subject, f)));
+                }
+                Check::Database(check) => {
+                    let said = database.iter().flat_map(|d| check(snapshot, d));
+                    all.extend(said.map(|(subject, f)| ranked(order, subject, f)));
                 }
             }
         }

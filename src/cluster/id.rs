@@ -55,6 +55,10 @@ names! {
     TenantName,
     /// `metadata.name` of a Node.
     NodeName,
+    /// A Galera member by its configured address, `host:port`.
+    MemberName,
+    /// A ProxySQL by its admin address, `host:port` or `namespace/pod:port`.
+    ProxyName,
     /// `metadata.uid`: tells an object from its successor of the same name.
     Uid,
     /// `metadata.resourceVersion`: opaque, only ever compared for equality.

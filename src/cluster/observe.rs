@@ -12,8 +12,9 @@ use imbl::OrdMap;
 use jiff::Timestamp;
 
 use super::{
-    Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Load, Node, NodeName, NodeUsage, Pod,
-    ReplicaSet, Service, Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
+    Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Load, Member, MemberName, Node,
+    NodeName, NodeUsage, Pod, Proxy, ProxyName, ReplicaSet, Service, Slice, Snapshot, Tenant, TenantName,
+    Usage, Workload, WorkloadKey, WorkloadKind,
 };
 
 /// News of one kind of object.
@@ -66,6 +67,10 @@ pub enum Observation {
     Usage(Seen<Key, Usage>),
     /// Measured use of nodes.
     NodeUsage(Seen<NodeName, NodeUsage>),
+    /// Members of the Galera cluster. Each carries its own freshness; the list is what is configured.
+    Member(Seen<MemberName, Member>),
+    /// ProxySQLs. Each carries its own freshness.
+    Proxy(Seen<ProxyName, Proxy>),
 }
 
 impl Snapshot {
@@ -86,6 +91,8 @@ impl Snapshot {
             Observation::Journal(seen) => self.journals.fold(seen).any(),
             Observation::Usage(seen) => self.usage.fold(seen).any(),
             Observation::NodeUsage(seen) => self.node_usage.fold(seen).any(),
+            Observation::Member(seen) => self.galera.fold(seen).any(),
+            Observation::Proxy(seen) => self.proxies.fold(seen).any(),
             Observation::Pod(seen) => self.observe_pods(seen),
             Observation::Deployment(seen) => self.observe_workloads(WorkloadKind::Deployment, seen),
             Observation::StatefulSet(seen) => self.observe_workloads(WorkloadKind::StatefulSet, seen),

@@ -1,7 +1,11 @@
+//! One test binary for everything that needs more than one room: linking is what costs.
+
 mod cli;
 mod crash;
+mod database;
 mod demo_api;
 mod demo_world;
+mod galera;
 mod kubectl;
 mod live;
 mod planning;

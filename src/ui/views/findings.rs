@@ -59,6 +59,7 @@ impl View for Findings {
             Command::Open => match &self.list.selected()?.1 {
                 Subject::Tenant(name) => Some(Action::Go(Place::Tenant(name.clone()))),
                 Subject::Node(name) => Some(Action::Go(Place::Node(name.clone()))),
+                Subject::Member(_) | Subject::Proxy(_) => None,
                 Subject::Source(name) => {
                     Some(Action::Say(format!("{name}: what depends on it may be old or missing")))
                 }
@@ -100,7 +101,7 @@ impl View for Findings {
                 Some(Answer::Scale) => "scale it",
                 Some(Answer::Open) => "look at it",
                 Some(Answer::Node) => "see node",
-                None => "",
+                _ => "",
             };
             pen.put_right(width.saturating_sub(1), y, 11, word, Role::Faint);
             if self.list.index() == i {

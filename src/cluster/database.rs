@@ -1,0 +1,385 @@
+//! The database as one thing: every member judged across all members, joined with what the proxies do with it.
+//!
+//! [`Database::of`] derives it from a snapshot, purely. A member is judged by what it says *and* by what its peers say; a
+//! role by the hostgroups. Views draw it, `findings` reads it, the command line prints it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    Backend, BackendStatus, Component, Hostgroups, LocalState, Member, MemberName, Proxy, ProxyName, Reject,
+    Snapshot, Status, Trouble,
+};
+
+mod expectations;
+mod findings;
+mod quorum;
+mod recovery;
+mod report;
+mod state;
+
+pub use expectations::{Expectations, Thresholds};
+pub(super) use findings::RULES;
+pub use quorum::Quorum;
+pub use recovery::{Case, Evidence, Position, Saved, Sheet, Step, Verdict, recovery};
+pub use report::{MemberReport, Report};
+pub use state::State;
+
+use super::Severity;
+
+/// A view may take this long to be told by every member.
+const VIEW_SETTLES: f64 = 1.0;
+
+/// The database at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Database {
+    /// Every configured member, in the order of their names.
+    pub members: Vec<Row>,
+    /// The primary component that counts: the one with the newest view. `None`: no member that answers is in one.
+    pub view: Option<View>,
+    /// Whether it survives losses.
+    pub quorum: Quorum,
+    /// Addresses in the view that are not configured.
+    pub strangers: BTreeSet<Arc<str>>,
+    /// Backends of a proxy that are no configured member.
+    pub unknown_backends: BTreeSet<Arc<str>>,
+    /// The members that take writes, by the proxies that answer.
+    pub writers: BTreeMap<ProxyName, Vec<MemberName>>,
+    /// Who writes next when the writer fails, by the first proxy that answers.
+    pub next_writer: Option<MemberName>,
+}
+
+/// A primary component, as its newest member tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// Which history.
+    pub uuid: Arc<str>,
+    /// Grows with every change.
+    pub conf_id: u64,
+    /// How many members.
+    pub size: u32,
+    /// Their clients' addresses.
+    pub addresses: Vec<Arc<str>>,
+    /// Since when it has been seen.
+    pub since: Timestamp,
+    /// The weight of all of them.
+    pub weight: Option<u32>,
+}
+
+/// A member, judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its address as configured.
+    pub name: MemberName,
+    /// What people call it.
+    pub label: Arc<str>,
+    /// The member as seen.
+    pub member: Arc<Member>,
+    /// What state it is in, judged across members.
+    pub state: State,
+    /// What the proxies do with it.
+    pub role: Role,
+    /// Reads go to it (`ONLINE` in a reader hostgroup).
+    pub reads: bool,
+    /// Its rows in the proxies that answer.
+    pub backends: Vec<(ProxyName, Backend)>,
+}
+
+/// What the proxies do with a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Writes go to it.
+    Writer,
+    /// It writes next: the heaviest of the writers in waiting.
+    NextWriter,
+    /// A writer in waiting: `SHUNNED` in the writer hostgroup is normal for it.
+    Standby,
+    /// Only reads go to it.
+    Reader,
+    /// Too many errors: not used for now.
+    Shunned,
+    /// Being drained (`OFFLINE_SOFT`).
+    Draining,
+    /// In the offline hostgroup (where `ONLINE` means nothing).
+    Offline,
+    /// In no hostgroup of any proxy.
+    Absent,
+    /// No proxy says.
+    Unknown,
+}
+
+impl Role {
+    /// One or two words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Writer => "writer",
+            Self::NextWriter => "next writer",
+            Self::Standby => "standby writer",
+            Self::Reader => "reader",
+            Self::Shunned => "shunned",
+            Self::Draining => "draining",
+            Self::Offline => "offline",
+            Self::Absent => "not in proxysql",
+            Self::Unknown => "-",
+        }
+    }
+}
+
+/// The database in a few characters, for the header of every screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headline {
+    /// Such as `galera 3/3 writer db1`.
+    pub text: String,
+    /// How loud it must be; `None`: all is well.
+    pub severity: Option<Severity>,
+}
+
+impl Row {
+    /// The role in words, with what is special about it.
+    pub fn role_words(&self) -> String {
+        let mut words = self.role.word().to_owned();
+        if self.reads && matches!(self.state, State::Donor { .. }) {
+            words.push_str(", in rotation");
+        } else if self.role == Role::Standby {
+            words.push_str(if self.reads { ", reads" } else { "" });
+        }
+        words
+    }
+
+    /// What it says now.
+    pub fn now(&self) -> Option<&Arc<Status>> {
+        self.member.now()
+    }
+
+    /// It is in the primary component, by its own word and not against its peers'.
+    pub fn is_primary(&self) -> bool {
+        self.state.is_member() && self.now().is_some_and(|s| s.component == Component::Primary)
+    }
+}
+
+impl Database {
+    /// The database of a snapshot; `None` when neither members nor proxies are configured.
+    pub fn of(snapshot: &Snapshot) -> Option<Self> {
+        if snapshot.galera.is_empty() && snapshot.proxies.is_empty() {
+            return None;
+        }
+        let expected = &snapshot.database;
+        let members: Vec<&Arc<Member>> = snapshot.galera.values().collect();
+        let view = newest_view(&members);
+        let states = state::judge(&members, view.as_ref(), expected, snapshot.at);
+        let owner = |address: &str| owner(&members, expected, address);
+        let strangers =
+            view.iter().flat_map(|v| &v.addresses).filter(|a| owner(a).is_none()).cloned().collect();
+
+        let proxies: Vec<&Arc<Proxy>> = snapshot.proxies.values().collect();
+        let mut rows: Vec<Row> = members
+            .iter()
+            .zip(states)
+            .map(|(member, state)| Row {
+                name: member.name.clone(),
+                label: label(&members, member),
+                member: (*member).clone(),
+                state,
+                role: Role::Unknown,
+                reads: false,
+                backends: Vec::new(),
+            })
+            .collect();
+        let mut unknown_backends = BTreeSet::new();
+        for proxy in &proxies {
+            for backend in proxy.now().iter().flat_map(|s| &s.backends) {
+                match owner(&backend.address).and_then(|name| rows.iter_mut().find(|r| r.name == name)) {
+                    Some(row) => row.backends.push((proxy.name.clone(), backend.clone())),
+                    None => {
+                        unknown_backends.insert(backend.address.clone());
+                    }
+                }
+            }
+        }
+        let groups_of = |proxy: &Proxy| hostgroups(proxy, expected);
+        let live: Vec<_> = proxies.iter().filter(|p| p.now().is_some()).collect();
+        let mut writers = BTreeMap::new();
+        for proxy in &live {
+            let online = proxy.now().map(|s| s.online_writers(&groups_of(proxy))).unwrap_or_default();
+            if !groups_of(proxy).is_empty() {
+                let mut names: Vec<_> = online.iter().filter_map(|a| owner(a)).collect();
+                names.dedup();
+                writers.insert(proxy.name.clone(), names);
+            }
+        }
+        let judge = live.iter().find(|p| !groups_of(p).is_empty());
+        let mut next_writer = None;
+        if let Some(proxy) = judge {
+            let groups = groups_of(proxy);
+            for row in &mut rows {
+                let backends = row.backends.iter().filter(|(name, _)| *name == proxy.name).map(|(_, b)| b);
+                (row.role, row.reads) = role(&backends.collect::<Vec<_>>(), &groups);
+            }
+            next_writer = heir(&rows, &proxy.name, &groups);
+            if let Some(row) = rows.iter_mut().find(|r| Some(&r.name) == next_writer.as_ref()) {
+                row.role = Role::NextWriter;
+            }
+        }
+        let quorum = Quorum::of(&rows, view.as_ref(), expected);
+        Some(Self { members: rows, view, quorum, strangers, unknown_backends, writers, next_writer })
+    }
+
+    /// A member by its address or by what people call it.
+    pub fn member(&self, name: &str) -> Option<&Row> {
+        self.members
+            .iter()
+            .find(|r| r.name.as_str() == name)
+            .or_else(|| self.members.iter().find(|r| &*r.label == name))
+    }
+
+    /// The one member all proxies write to.
+    pub fn writer(&self) -> Option<&Row> {
+        let mut all: Vec<_> = self.writers.values().flatten().collect();
+        all.dedup();
+        match all.as_slice() {
+            [one] => self.members.iter().find(|r| r.name == **one),
+            _ => None,
+        }
+    }
+
+    /// The database in a few characters.
+    pub fn headline(&self) -> Headline {
+        let loud = |text: &str, severity| Headline { text: text.into(), severity: Some(severity) };
+        let expected = self.quorum.expected;
+        let present = self.quorum.size;
+        if self.members.iter().all(|r| matches!(r.state, State::Unknown)) && !self.members.is_empty() {
+            return Headline { text: "galera ?".into(), severity: None };
+        }
+        if !self.members.is_empty() && self.view.is_none() {
+            return match self.members.iter().any(|r| r.now().is_some()) {
+                true => loud("galera NO QUORUM", Severity::Critical),
+                false => loud("galera DOES NOT ANSWER", Severity::Critical),
+            };
+        }
+        let mut text = match self.members.is_empty() {
+            true => "galera".to_owned(),
+            false => format!("galera {present}/{expected}"),
+        };
+        let mut severity = (present < expected).then_some(Severity::Warning);
+        if self.quorum.safe_losses == 0 && expected > 1 {
+            severity = severity.max(Some(Severity::Warning));
+        }
+        if self.members.iter().any(|r| r.state.severity() == Some(Severity::Critical)) {
+            severity = Some(Severity::Critical);
+        }
+        match (self.writer(), self.writers.values().flatten().count()) {
+            (Some(row), _) if row.state.takes_writes() => text.push_str(&format!(" writer {}", row.label)),
+            (Some(row), _) => {
+                text.push_str(&format!(" writer {} {}", row.label, row.state.word().to_uppercase()));
+                severity = Some(Severity::Critical);
+            }
+            (None, 0) if self.writers.is_empty() => {}
+            (None, 0) => {
+                text.push_str(" NO WRITER");
+                severity = Some(Severity::Critical);
+            }
+            (None, _) => {
+                text.push_str(" WRITERS DIFFER");
+                severity = Some(Severity::Critical);
+            }
+        }
+        Headline { text, severity }
+    }
+}
+
+/// What the hostgroups are for: as the proxy says, or as configured where it may not be asked.
+fn hostgroups(proxy: &Proxy, expected: &Expectations) -> Vec<Hostgroups> {
+    match proxy.status.as_deref() {
+        Some(status) if !status.hostgroups.is_empty() => status.hostgroups.clone(),
+        _ => expected.hostgroups.clone(),
+    }
+}
+
+/// The configured member an address belongs to: by alias, by its configured name, or by what it calls itself.
+fn owner(members: &[&Arc<Member>], expected: &Expectations, address: &str) -> Option<MemberName> {
+    let address = expected.aliases.get(address).map_or(address, String::as_str);
+    let named = members.iter().find(|m| m.name.as_str().eq_ignore_ascii_case(address));
+    let called = || {
+        members.iter().find(|m| {
+            m.status.as_ref().is_some_and(|s| s.addresses.iter().any(|a| a.eq_ignore_ascii_case(address)))
+        })
+    };
+    named.or_else(called).map(|m| m.name.clone())
+}
+
+/// What to call a member: its own name where no other has the same.
+fn label(members: &[&Arc<Member>], member: &Member) -> Arc<str> {
+    let label = member.label();
+    match members.iter().filter(|m| m.label() == label).count() {
+        0 | 1 => label,
+        _ => member.name.as_str().into(),
+    }
+}
+
+/// The newest view that members in a primary component tell. Of several histories the one more members tell.
+fn newest_view(members: &[&Arc<Member>]) -> Option<View> {
+    let primary: Vec<&Arc<Status>> =
+        members.iter().filter_map(|m| m.now()).filter(|s| s.component == Component::Primary).collect();
+    let votes = |uuid: &str| primary.iter().filter(|s| &*s.cluster_uuid == uuid).count();
+    let newest = primary.iter().max_by_key(|s| (votes(&s.cluster_uuid), s.conf_id, s.at))?;
+    let alike =
+        primary.iter().filter(|s| s.cluster_uuid == newest.cluster_uuid && s.conf_id == newest.conf_id);
+    Some(View {
+        uuid: newest.cluster_uuid.clone(),
+        conf_id: newest.conf_id.unwrap_or(0),
+        size: newest.size,
+        addresses: newest.incoming.clone(),
+        since: alike.map(|s| s.view_since).min().unwrap_or(newest.view_since),
+        weight: newest.cluster_weight,
+    })
+}
+
+/// What one proxy does with a member, and whether reads go to it.
+fn role(backends: &[&Backend], groups: &[Hostgroups]) -> (Role, bool) {
+    let find = |pick: fn(&Hostgroups) -> u32| {
+        backends.iter().find(|b| groups.iter().any(|g| pick(g) == b.hostgroup)).map(|b| b.status)
+    };
+    let (writer, backup) = (find(|g| g.writer), find(|g| g.backup));
+    let (reader, offline) = (find(|g| g.reader), find(|g| g.offline));
+    let reads = reader == Some(BackendStatus::Online);
+    let role = match (writer, backup, reader, offline) {
+        (Some(BackendStatus::Online), ..) => Role::Writer,
+        // A surplus writer: shunned among the writers, ready among those in waiting.
+        (_, Some(BackendStatus::Online), ..) => Role::Standby,
+        (Some(BackendStatus::OfflineSoft), ..) | (_, _, Some(BackendStatus::OfflineSoft), None) => {
+            Role::Draining
+        }
+        (Some(BackendStatus::Shunned), ..) | (_, Some(BackendStatus::Shunned), ..) => Role::Shunned,
+        (_, _, Some(BackendStatus::Online), _) => Role::Reader,
+        (_, _, Some(BackendStatus::Shunned), _) => Role::Shunned,
+        (_, _, _, Some(_)) => Role::Offline,
+        (None, None, None, None) => Role::Absent,
+        _ => Role::Offline,
+    };
+    (role, reads)
+}
+
+/// Who writes next: of the writers in waiting the first by weight, host name and port, each from the top. That is how
+/// ProxySQL 2.7 orders them.
+fn heir(rows: &[Row], proxy: &ProxyName, groups: &[Hostgroups]) -> Option<MemberName> {
+    let candidates = rows.iter().filter(|r| r.role == Role::Standby).filter_map(|row| {
+        let backend = row.backends.iter().map(|(p, b)| (p, b)).find(|(p, b)| {
+            *p == proxy && groups.iter().any(|g| g.backup == b.hostgroup) && b.status == BackendStatus::Online
+        })?;
+        Some((order(backend.1), row.name.clone()))
+    });
+    // With the stats user's rights no weights are known, and so no order.
+    let candidates: Vec<_> = candidates.collect();
+    let known = candidates.len() == 1 || candidates.iter().all(|((weight, ..), _)| weight.is_some());
+    candidates.into_iter().filter(|_| known).max().map(|(_, name)| name)
+}
+
+fn order(backend: &Backend) -> (Option<u64>, String, u32) {
+    let (host, port) = backend.address.rsplit_once(':').unwrap_or((&backend.address, ""));
+    (backend.weight, host.to_owned(), port.parse().unwrap_or(0))
+}

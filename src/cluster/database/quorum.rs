@@ -1,0 +1,127 @@
+//! How many more losses the primary component survives.
+//!
+//! Galera's rule: after a change the members that stay are a quorum when their weights are *more* than half of the last
+//! view's, without the weights of those that left gracefully. A crash keeps its weight in the sum; a graceful leave
+//! takes it out. Each loss is measured against the view before it.
+
+use std::fmt;
+
+use super::{Expectations, Row, View};
+
+/// Whether the primary component survives losses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Quorum {
+    /// There is a primary component.
+    pub primary: bool,
+    /// Members in it.
+    pub size: u32,
+    /// Members there should be.
+    pub expected: u32,
+    /// The weight of those in it.
+    pub weight: u32,
+    /// The weight of all that should be in it.
+    pub expected_weight: u32,
+    /// Crashes, one after another, each after the cluster has noticed the one before, that are surely survived.
+    pub safe_losses: u32,
+    /// Crashes at the same moment that are surely survived.
+    pub safe_at_once: u32,
+}
+
+impl Quorum {
+    pub(super) fn of(rows: &[Row], view: Option<&View>, expected: &Expectations) -> Self {
+        let configured = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let expected = expected.size.unwrap_or(configured);
+        let known: Vec<u32> =
+            rows.iter().filter(|r| r.is_primary()).filter_map(|r| r.now()).map(|s| s.weight).collect();
+        let Some(view) = view else {
+            return Self { expected, expected_weight: expected, ..Self::default() };
+        };
+        let size = view.size.min(10_000);
+        let sum: u32 = known.iter().fold(0, |sum, w| sum.saturating_add(*w));
+        let total = view.weight.unwrap_or_else(|| sum.max(size));
+        let mut weights = known;
+        weights.truncate(size as usize);
+        // Members of the view we cannot read share the rest of its weight; the worst case is one that has it all.
+        let unread = (size as usize).saturating_sub(weights.len());
+        let mut rest = total.saturating_sub(sum);
+        for left in (1..=unread).rev() {
+            let share = if left == 1 { rest } else { rest.saturating_sub(left as u32 - 1).max(1).min(rest) };
+            weights.push(share);
+            rest -= share;
+        }
+        weights.sort_unstable_by(|a, b| b.cmp(a));
+        Self {
+            primary: true,
+            size,
+            expected,
+            weight: total,
+            expected_weight: total.saturating_add(expected.saturating_sub(size)),
+            safe_losses: in_turn(&weights),
+            safe_at_once: at_once(&weights),
+        }
+    }
+}
+
+/// The heaviest go first: what is survived then is survived always.
+fn in_turn(weights: &[u32]) -> u32 {
+    let total = |w: &[u32]| w.iter().map(|w| u64::from(*w)).sum::<u64>();
+    let mut left = weights;
+    let mut losses = 0;
+    while left.len() > 1 && total(&left[1..]) * 2 > total(left) {
+        left = &left[1..];
+        losses += 1;
+    }
+    losses
+}
+
+fn at_once(weights: &[u32]) -> u32 {
+    let total: u64 = weights.iter().map(|w| u64::from(*w)).sum();
+    let mut left = total;
+    let mut losses = 0;
+    for weight in weights {
+        left -= u64::from(*weight);
+        if left * 2 <= total {
+            break;
+        }
+        losses += 1;
+    }
+    losses
+}
+
+impl fmt::Display for Quorum {
+    /// `quorum 3 of 3 weights, one more loss is safe`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.primary {
+            return write!(f, "no quorum");
+        }
+        write!(f, "quorum {} of {} weights, ", self.weight, self.expected_weight)?;
+        match self.safe_losses {
+            0 if self.size == 1 => write!(f, "on the last member"),
+            0 => write!(f, "the next loss stops everything (a graceful stop does not)"),
+            1 => write!(f, "one more loss is safe"),
+            n => write!(f, "{n} more losses are safe, {} at once", self.safe_at_once),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_counted_as_galera_counts_them() {
+        for (weights, turn, once) in [
+            (&[1][..], 0, 0),
+            (&[1, 1], 0, 0),
+            (&[1, 1, 1], 1, 1),
+            (&[1, 1, 1, 1], 2, 1),
+            (&[1, 1, 1, 1, 1], 3, 2),
+            (&[2, 1, 1], 0, 0),
+            (&[3, 2, 2], 1, 1),
+            (&[], 0, 0),
+            (&[0, 0], 0, 0),
+        ] {
+            assert_eq!((in_turn(weights), at_once(weights)), (turn, once), "{weights:?}");
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! The recovery sheet: what is known of every member when there is no primary component, which is provably the most
+//! advanced, what cannot be proven, and the commands, in order. They are printed, never run.
+//!
+//! Rules (measured, MariaDB 10.11 and galera 26.4): only positions of the same history (UUID) compare; `seqno: -1` in
+//! `grastate.dat` says "crashed or running", not "empty"; an expelled member has a zero UUID and is never a candidate;
+//! bootstrapping without `--wsrep_start_position` costs the others a full copy; starting *all* members without it
+//! re-forms a cluster whose members hold different data and claim to be in sync.
+
+use std::{fmt, sync::Arc};
+
+use serde::Serialize;
+
+mod evidence;
+
+pub use evidence::{Evidence, Position, Saved};
+
+/// Which of the situations it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Case {
+    /// A primary component exists: nothing is to be recovered.
+    Primary,
+    /// The cluster was formed without a known position.
+    Reformed,
+    /// Members answer, and none is in a primary component.
+    NoQuorum,
+    /// No member answers.
+    AllDown,
+}
+
+/// Which member is the most advanced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The member to start from; `None`: the evidence does not say, or says to stop.
+    pub member: Option<Arc<str>>,
+    /// Its position.
+    pub position: Option<Position>,
+    /// The evidence proves that no other member has more.
+    pub proven: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// One command, for a person to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// On which member.
+    pub on: Arc<str>,
+    /// What it does.
+    pub what: String,
+    /// The command, for a member run by systemd as Debian and Red Hat do.
+    pub command: String,
+    /// The same where the server is started by hand or in a container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
+}
+
+/// The sheet.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sheet {
+    /// Which of the situations it is.
+    pub case: Case,
+    /// What is known of every member.
+    pub evidence: Vec<Evidence>,
+    /// Which member is the most advanced.
+    pub verdict: Verdict,
+    /// What is not proven, and what could go wrong.
+    pub unproven: Vec<String>,
+    /// The commands, in order. Only those that the evidence allows.
+    pub steps: Vec<Step>,
+}
+
+/// What to do when there is no primary component. Pure: it decides from the evidence alone.
+pub fn recovery(evidence: &[Evidence]) -> Sheet {
+    let answering: Vec<_> = evidence.iter().filter(|e| e.answers.is_ok()).collect();
+    let case = if evidence.iter().any(|e| e.primary) {
+        Case::Primary
+    } else if answering.iter().any(|e| e.unfit && e.state == super::State::Reformed.word()) {
+        Case::Reformed
+    } else if answering.is_empty() {
+        Case::AllDown
+    } else {
+        Case::NoQuorum
+    };
+    let (verdict, unproven, steps) = match case {
+        Case::Primary => (nothing("a primary component exists: nothing is to be recovered"), vec![], vec![]),
+        Case::Reformed => reformed(evidence),
+        Case::NoQuorum => no_quorum(evidence, &answering),
+        Case::AllDown => all_down(evidence),
+    };
+    Sheet { case, evidence: evidence.to_vec(), verdict, unproven, steps }
+}
+
+fn nothing(reason: &str) -> Verdict {
+    Verdict { member: None, position: None, proven: false, reason: reason.into() }
+}
+
+/// The different histories among the positions.
+fn histories(evidence: &[Evidence]) -> Vec<Arc<str>> {
+    let mut all: Vec<_> = evidence.iter().filter_map(|e| e.position()).map(|p| p.uuid).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn foreign(all: &[Arc<str>]) -> Verdict {
+    nothing(&format!(
+        "the members have {} different histories ({}): their transactions do not compare. Stop here and find out which of them holds the data",
+        all.len(),
+        all.join(", ")
+    ))
+}
+
+fn no_quorum(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
+    let all = histories(evidence);
+    if all.len() > 1 {
+        return (foreign(&all), vec![], vec![]);
+    }
+    let best =
+        answering.iter().filter_map(|e| Some((e.position()?.seqno, *e))).max_by_key(|(seqno, _)| *seqno);
+    let Some((seqno, best)) = best else {
+        return (nothing("no member that answers tells a position"), vec![], examine(evidence));
+    };
+    let silent: Vec<_> = evidence.iter().filter(|e| e.answers.is_err()).collect();
+    let ahead = silent.iter().find(|e| e.position().is_some_and(|p| p.seqno > seqno));
+    let mut unproven = Vec::new();
+    let mut steps = Vec::new();
+    if let Some(ahead) = ahead {
+        let position = ahead.position();
+        let verdict = Verdict {
+            member: Some(ahead.label.clone()),
+            position: position.clone(),
+            proven: false,
+            reason: format!(
+                "{} is down and has more than the members that answer (seqno {}, against {seqno} on {}): bootstrapping those would lose {} transactions",
+                ahead.label,
+                position.map_or(0, |p| p.seqno),
+                best.label,
+                ahead.position().map_or(0, |p| p.seqno - seqno)
+            ),
+        };
+        unproven.push(
+            "first try to bring it back: when it joins those that answer as a quorum, nothing is lost".into(),
+        );
+        steps.push(start(ahead, "starts it; with enough members the quorum comes back by itself"));
+        steps.push(look(best));
+        return (verdict, unproven, steps);
+    }
+    for member in &silent {
+        unproven.push(format!(
+            "{} does not answer ({}): that it is dead is not proven. When it only is cut off from here it may be in a primary component, and bootstrapping another makes two clusters",
+            member.label,
+            member.answers.as_ref().err().map_or("", |why| &**why)
+        ));
+        steps.push(Step {
+            on: member.label.clone(),
+            what: "log in on its machine; the server must not run. If it runs, stop here: look at its wsrep_cluster_status and mend the network instead".into(),
+            command: "pgrep -a 'mariadbd|mysqld' || echo not running".into(),
+            by_hand: None,
+        });
+    }
+    let unknown: Vec<_> = silent.iter().filter(|e| e.position().is_none() && !e.is_empty()).collect();
+    for member in &unknown {
+        unproven.push(format!(
+            "where {} stands is not known: feed its grastate.dat and --wsrep-recover line",
+            member.label
+        ));
+    }
+    let proven = unknown.is_empty();
+    let same = answering.iter().filter(|e| e.position().is_some_and(|p| p.seqno == seqno)).count();
+    let reason = match (proven, same) {
+        (true, 1) => format!("{} has the most of all members: seqno {seqno}", best.label),
+        (true, n) => format!(
+            "{n} members that answer are equal at seqno {seqno}, and no other has more: {} will do",
+            best.label
+        ),
+        (false, _) => format!(
+            "{} has the most of those that answer: seqno {seqno}; the others are not known",
+            best.label
+        ),
+    };
+    steps.push(Step {
+        on: best.label.clone(),
+        what: "make it the primary component, on this one member only, once the others are certainly dead or see it".into(),
+        command: "SET GLOBAL wsrep_provider_options='pc.bootstrap=YES'".into(),
+        by_hand: None,
+    });
+    steps.push(look(best));
+    for member in &silent {
+        steps.push(start(member, "start it again, one member after the other; it fetches what it misses"));
+        steps.push(look(member));
+    }
+    for member in answering.iter().filter(|e| e.unfit) {
+        steps.push(restart(member));
+    }
+    let verdict = Verdict { member: Some(best.label.clone()), position: best.position(), proven, reason };
+    (verdict, unproven, steps)
+}
+
+fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
+    let all = histories(evidence);
+    if all.len() > 1 {
+        return (foreign(&all), vec![], vec![]);
+    }
+    let unknown: Vec<_> = evidence.iter().filter(|e| e.position().is_none() && !e.is_empty()).collect();
+    let last_to_leave: Vec<_> = evidence
+        .iter()
+        .filter(|e| {
+            e.saved.as_ref().is_some_and(|s| s.safe_to_bootstrap == Some(true) && s.stopped_at.is_some())
+        })
+        .collect();
+    let best = evidence
+        .iter()
+        .filter_map(|e| {
+            let safe = e.saved.as_ref().is_some_and(|s| s.safe_to_bootstrap == Some(true));
+            Some(((e.position()?.seqno, safe), e))
+        })
+        .max_by_key(|(rank, _)| *rank);
+    let Some(((seqno, _), best)) = best else {
+        let reason = match unknown.is_empty() && !evidence.is_empty() {
+            true => "no member has a position to go on from: restore a backup",
+            false => "no evidence yet: collect it on every member and feed it to this sheet",
+        };
+        return (nothing(reason), ask(&unknown), examine(evidence));
+    };
+    let left_last = matches!(last_to_leave.as_slice(), [one] if one.name == best.name);
+    if !unknown.is_empty() && !left_last {
+        let reason = format!(
+            "{} has the most of those known (seqno {seqno}), but {} of {} are not known: any of them may have more",
+            best.label,
+            unknown.len(),
+            evidence.len()
+        );
+        let verdict =
+            Verdict { member: Some(best.label.clone()), position: best.position(), proven: false, reason };
+        let steps = unknown.iter().map(|e| examine_one(e)).collect();
+        return (verdict, ask(&unknown), steps);
+    }
+    let mut unproven = ask(&unknown);
+    if evidence
+        .iter()
+        .any(|e| e.saved.as_ref().is_some_and(|s| s.recovered.is_some() && s.stopped_at.is_none()))
+    {
+        unproven.push(
+            "members crashed: with innodb_flush_log_at_trx_commit other than 1 a recovered position may lag what clients were told".into(),
+        );
+    }
+    unproven.push(
+        "nobody else starts a member meanwhile, and no orchestrator restarts them: make sure of it first"
+            .into(),
+    );
+    let same = evidence.iter().filter(|e| e.position().is_some_and(|p| p.seqno == seqno)).count();
+    let reason = match (left_last, same) {
+        (true, _) if !unknown.is_empty() => format!(
+            "{} stopped cleanly as the last member (safe_to_bootstrap: 1, seqno {seqno}), so none of the others has more",
+            best.label
+        ),
+        (_, 1) => format!("{} has the most: seqno {seqno}", best.label),
+        (_, n) => format!("{n} members are equal at seqno {seqno}: {} will do", best.label),
+    };
+    let mut steps = Vec::new();
+    if best.saved.as_ref().is_some_and(|s| s.safe_to_bootstrap != Some(true)) {
+        steps.push(Step {
+            on: best.label.clone(),
+            what: "allow the bootstrap on this member only".into(),
+            command: format!(
+                "sed -i 's/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/' {}/grastate.dat",
+                datadir(best)
+            ),
+            by_hand: None,
+        });
+    }
+    let position = best.position();
+    steps.push(Step {
+        on: best.label.clone(),
+        what: "form the cluster from it, with its position: without one the others need a full copy".into(),
+        command: "galera_new_cluster".into(),
+        by_hand: Some(format!(
+            "mariadbd --wsrep-new-cluster{}",
+            position.as_ref().map_or(String::new(), |p| format!(" --wsrep_start_position={p}"))
+        )),
+    });
+    steps.push(look(best));
+    for member in evidence.iter().filter(|e| e.name != best.name) {
+        steps.push(start(member, "start it with its position, and wait until it is Synced before the next"));
+        steps.push(look(member));
+    }
+    let verdict = Verdict { member: Some(best.label.clone()), position, proven: true, reason };
+    (verdict, unproven, steps)
+}
+
+fn reformed(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
+    let verdict = nothing(
+        "the cluster was formed by members that knew no position: every one may hold other data, and none says so. Stop the writes first, then the members, then compare what is on their disks",
+    );
+    let unproven = vec![
+        "which member had the most before: only the log of its start (Recovered position) or the data themselves tell".into(),
+        "what was written since: it may exist on some members only".into(),
+    ];
+    let mut steps = Vec::new();
+    for member in evidence.iter().filter(|e| e.answers.is_ok()) {
+        steps.push(Step {
+            on: member.label.clone(),
+            what: "refuse clients at once".into(),
+            command: "SET GLOBAL wsrep_reject_queries=ALL_KILL".into(),
+            by_hand: None,
+        });
+    }
+    for member in evidence.iter().filter(|e| e.answers.is_ok()) {
+        steps.push(Step {
+            on: member.label.clone(),
+            what: "stop it, and keep a copy of its data before anything else".into(),
+            command: "systemctl stop mariadb".into(),
+            by_hand: Some("mariadb-admin shutdown".into()),
+        });
+    }
+    steps.extend(evidence.iter().map(|e| Step {
+        on: e.label.clone(),
+        what: "find the position it had before the cluster was formed".into(),
+        command: "journalctl -u mariadb | grep 'Recovered position'".into(),
+        by_hand: Some(format!("grep -a 'Recovered position' {}/*.err /var/log/mysql/error.log", datadir(e))),
+    }));
+    (verdict, unproven, steps)
+}
+
+fn ask(unknown: &[&Evidence]) -> Vec<String> {
+    unknown
+        .iter()
+        .map(|e| {
+            format!("where {} stands is not known: feed its grastate.dat and --wsrep-recover line", e.label)
+        })
+        .collect()
+}
+
+fn examine(evidence: &[Evidence]) -> Vec<Step> {
+    evidence.iter().filter(|e| e.answers.is_err()).map(examine_one).collect()
+}
+
+fn examine_one(member: &Evidence) -> Step {
+    Step {
+        on: member.label.clone(),
+        what: "make sure that it does not run, and read where it stands; feed both to this sheet".into(),
+        command: format!(
+            "pgrep -a 'mariadbd|mysqld' && echo RUNNING; cat {}/grastate.dat; mariadbd --user=mysql --wsrep-recover --log-error=/tmp/wsrep-recover.log; grep 'Recovered position' /tmp/wsrep-recover.log",
+            datadir(member)
+        ),
+        by_hand: None,
+    }
+}
+
+fn start(member: &Evidence, what: &str) -> Step {
+    let position = member.saved.as_ref().and_then(|s| s.position());
+    let by_hand = match position {
+        Some(position) => format!("mariadbd --wsrep_start_position={position}"),
+        None if member.is_empty() => "mariadbd".into(),
+        // Its position was never told: it must be found out before the start.
+        None => "mariadbd --wsrep_start_position=$(the position that --wsrep-recover prints)".into(),
+    };
+    let what = match member.is_empty() {
+        true => format!("{what}; it has nothing to go on from and takes a full copy"),
+        false => what.to_owned(),
+    };
+    Step { on: member.label.clone(), what, command: "systemctl start mariadb".into(), by_hand: Some(by_hand) }
+}
+
+fn restart(member: &Evidence) -> Step {
+    Step {
+        on: member.label.clone(),
+        what: "its data differ: restart it, it takes a full copy".into(),
+        command: "systemctl restart mariadb".into(),
+        by_hand: Some("mariadb-admin shutdown; mariadbd".into()),
+    }
+}
+
+fn look(member: &Evidence) -> Step {
+    Step {
+        on: member.label.clone(),
+        what: "must say Primary and Synced before you go on".into(),
+        command: "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status','wsrep_local_state_comment','wsrep_cluster_size','wsrep_last_committed')".into(),
+        by_hand: None,
+    }
+}
+
+fn datadir(member: &Evidence) -> &str {
+    member.datadir.as_deref().unwrap_or("/var/lib/mysql").trim_end_matches('/')
+}
+
+impl fmt::Display for Sheet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = match self.case {
+            Case::Primary => "a primary component exists",
+            Case::Reformed => "the cluster re-formed without a known position",
+            Case::NoQuorum => "members answer, none has a quorum",
+            Case::AllDown => "no member answers",
+        };
+        writeln!(f, "RECOVERY SHEET: {title}")?;
+        writeln!(f, "Nothing here has been run. Read all of it first.\n")?;
+        writeln!(f, "EVIDENCE")?;
+        for e in &self.evidence {
+            let position = match (e.position(), &e.said) {
+                (Some(position), _) => position.to_string(),
+                (None, _) if e.is_empty() => "nothing to go on from".into(),
+                (None, Some(said)) => format!("position not known (at least {said} before it fell silent)"),
+                (None, None) => "position not known".into(),
+            };
+            let safe = match e.saved.as_ref().and_then(|s| s.safe_to_bootstrap) {
+                Some(true) => ", safe_to_bootstrap: 1",
+                _ => "",
+            };
+            writeln!(f, "  {} ({}): {}, {position}{safe}", e.label, e.name, e.state)?;
+            if let Err(why) = &e.answers {
+                writeln!(f, "      {why}")?;
+            }
+        }
+        let proven = match (&self.verdict.member, self.verdict.proven) {
+            (None, _) => "",
+            (Some(_), true) => " (proven by the evidence above)",
+            (Some(_), false) => " (NOT PROVEN)",
+        };
+        writeln!(f, "\nMOST ADVANCED\n  {}{proven}", self.verdict.reason)?;
+        if !self.unproven.is_empty() {
+            writeln!(f, "\nNOT PROVEN")?;
+            for line in &self.unproven {
+                writeln!(f, "  - {line}")?;
+            }
+        }
+        if !self.steps.is_empty() {
+            writeln!(f, "\nSTEPS, in this order")?;
+            for (number, step) in self.steps.iter().enumerate() {
+                writeln!(f, "  {}. on {}: {}", number + 1, step.on, step.what)?;
+                writeln!(f, "       {}", step.command)?;
+                if let Some(by_hand) = &step.by_hand {
+                    writeln!(f, "       by hand: {by_hand}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! What is known of every member: by its own word while it answers, by what is on its disk when it does not.
+
+use std::{fmt, sync::Arc};
+
+use serde::Serialize;
+
+use crate::cluster::{
+    Component, LocalState, MemberName, ZERO_UUID,
+    database::{Database, Row},
+};
+
+/// A place in a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Position {
+    /// Which history.
+    pub uuid: Arc<str>,
+    /// The last transaction it has.
+    pub seqno: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.uuid, self.seqno)
+    }
+}
+
+/// What a member that is down left on its disk: `grastate.dat`, and what `--wsrep-recover` printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Saved {
+    /// The history, from either.
+    pub uuid: Option<Arc<str>>,
+    /// `seqno` of `grastate.dat`; `None` for -1.
+    pub stopped_at: Option<u64>,
+    /// The position `--wsrep-recover` printed.
+    pub recovered: Option<Position>,
+    /// `safe_to_bootstrap`.
+    pub safe_to_bootstrap: Option<bool>,
+    /// `--wsrep-recover` printed no position to go on from (zero UUID or -1).
+    pub empty: bool,
+}
+
+impl Saved {
+    /// Reads pasted or file-fed text: `grastate.dat`, lines of an error log with `Recovered position`, a bare
+    /// `uuid:seqno`, or several of them. The error says what was looked for.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut saved = Self::default();
+        let mut found = false;
+        for line in text.lines() {
+            let line = line.trim().trim_start_matches('\u{feff}');
+            if line.starts_with('#') {
+                continue;
+            }
+            let recovered =
+                line.split_once("Recovered position").map(|(_, rest)| rest.trim_start_matches([':', ' ']));
+            if let Some(position) = recovered.or_else(|| line.contains(':').then_some(line))
+                && let Some((uuid, seqno)) = position_of(position)
+            {
+                found = true;
+                if saved
+                    .uuid
+                    .as_deref()
+                    .is_some_and(|known| known != uuid && known != ZERO_UUID && uuid != ZERO_UUID)
+                {
+                    return Err(format!(
+                        "two histories in the evidence of one member: {} and {uuid}",
+                        saved.uuid.unwrap_or_default()
+                    ));
+                }
+                saved.empty = seqno < 0 || uuid == ZERO_UUID;
+                saved.uuid = Some(uuid.into());
+                saved.recovered = u64::try_from(seqno)
+                    .ok()
+                    .filter(|_| uuid != ZERO_UUID)
+                    .map(|seqno| Position { uuid: uuid.into(), seqno });
+                continue;
+            }
+            let Some((name, value)) = line.split_once(':') else { continue };
+            let value = value.trim();
+            match name.trim() {
+                "uuid" if is_uuid(value) => {
+                    found = true;
+                    let other = saved.recovered.as_ref().filter(|r| *r.uuid != *value && value != ZERO_UUID);
+                    if let Some(other) = other {
+                        return Err(format!(
+                            "two histories in the evidence of one member: {} and {value}",
+                            other.uuid
+                        ));
+                    }
+                    if saved.recovered.is_none() {
+                        saved.uuid = Some(value.into());
+                        saved.empty = value == ZERO_UUID;
+                    }
+                }
+                "seqno" => match value.parse::<i64>() {
+                    Ok(seqno) => {
+                        found = true;
+                        saved.stopped_at = u64::try_from(seqno).ok();
+                    }
+                    Err(_) => return Err(format!("`{line}`: a seqno is a number")),
+                },
+                "safe_to_bootstrap" => saved.safe_to_bootstrap = Some(value == "1"),
+                _ => {}
+            }
+        }
+        match found {
+            true => Ok(saved),
+            false => Err(
+                "neither a grastate.dat (uuid:, seqno:) nor a line with `Recovered position: UUID:SEQNO` was found".into(),
+            ),
+        }
+    }
+
+    /// The position it can go on from.
+    pub fn position(&self) -> Option<Position> {
+        self.recovered.clone().or_else(|| {
+            let uuid = self.uuid.clone().filter(|uuid| **uuid != *ZERO_UUID)?;
+            Some(Position { uuid, seqno: self.stopped_at? })
+        })
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+/// `uuid:seqno`, at the start of the text.
+fn position_of(text: &str) -> Option<(&str, i64)> {
+    let (uuid, rest) = text.trim().split_once(':')?;
+    let seqno = rest.split([' ', ',', '\t']).next()?;
+    Some((uuid, seqno.parse().ok()?)).filter(|(uuid, _)| is_uuid(uuid))
+}
+
+/// What is known of one member.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evidence {
+    /// Its address as configured.
+    pub name: MemberName,
+    /// What people call it.
+    pub label: Arc<str>,
+    /// It answers now; otherwise why not.
+    pub answers: Result<(), Arc<str>>,
+    /// Its state, in words.
+    pub state: String,
+    /// It answers and is in a primary component.
+    pub primary: bool,
+    /// It answers and was expelled, or formed a cluster without a position.
+    pub unfit: bool,
+    /// What it said last of its place in history; from before it fell silent when it does not answer.
+    pub said: Option<Position>,
+    /// What it left on its disk.
+    pub saved: Option<Saved>,
+    /// Where its data lie, when it was ever seen.
+    pub datadir: Option<Arc<str>>,
+}
+
+impl Evidence {
+    /// The evidence of all members of a database, with what was fed for those that are down.
+    pub fn of(database: &Database, saved: &[(MemberName, Saved)]) -> Vec<Self> {
+        let of = |row: &Row| {
+            let status = row.member.status.as_deref();
+            let now = row.now();
+            let said = status.and_then(|s| {
+                let uuid = [&s.local_uuid, &s.cluster_uuid]
+                    .into_iter()
+                    .find(|u| is_uuid(u) && ***u != *ZERO_UUID)?;
+                Some(Position { uuid: uuid.clone(), seqno: s.last_committed? })
+            });
+            Self {
+                name: row.name.clone(),
+                label: row.label.clone(),
+                answers: match (now, row.member.link.trouble()) {
+                    (Some(_), _) => Ok(()),
+                    (None, why) => Err(why.unwrap_or("not asked yet").into()),
+                },
+                state: row.state.word(),
+                primary: now.is_some_and(|s| s.component == Component::Primary && !s.is_reformed()),
+                unfit: now.is_some_and(|s| s.local_state == LocalState::Inconsistent || s.is_reformed()),
+                said,
+                saved: saved.iter().find(|(name, _)| *name == row.name).map(|(_, saved)| saved.clone()),
+                datadir: status.map(|s| s.datadir.clone()).filter(|d| !d.is_empty()),
+            }
+        };
+        database.members.iter().map(of).collect()
+    }
+
+    /// The position that counts: of a member that answers its own word, of one that is down what its disk says. What it
+    /// said before it fell silent is only a lower bound, and does not count.
+    pub(super) fn position(&self) -> Option<Position> {
+        match (&self.answers, self.unfit) {
+            (_, true) => None,
+            (Ok(()), _) => self.said.clone(),
+            (Err(_), _) => self.saved.as_ref()?.position(),
+        }
+    }
+
+    /// Its disk says that it has nothing to go on from.
+    pub(super) fn is_empty(&self) -> bool {
+        self.unfit || self.answers.is_err() && self.saved.as_ref().is_some_and(|s| s.empty)
+    }
+}

@@ -1,0 +1,376 @@
+//! `[galera]` and `[proxysql]`: where the database is, who asks it, and what is expected of it.
+//!
+//! No password stands in the configuration, only where it is found. Reading it is one call, [`Login::account`]; a
+//! Kubernetes Secret is fetched by the caller. A password is a [`SecretString`]: it never prints.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use super::{BadConfig, mycnf};
+use crate::cluster::{
+    Hostgroups, Key,
+    database::{Expectations, Thresholds},
+};
+
+/// `[galera]`: the members.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Galera {
+    /// `host:port` of every member; the port is 3306 where it is left out.
+    pub members: Vec<Address>,
+    /// How many members there should be; otherwise as many as are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_size: Option<u32>,
+    /// Addresses as ProxySQL or the members tell them, and the listed ones they stand for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, Address>,
+    /// Who asks.
+    #[serde(flatten)]
+    pub login: Login,
+    /// When something is worth saying.
+    pub thresholds: Thresholds,
+}
+
+/// `[proxysql]`: the proxies in front.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Proxysql {
+    /// Admin ports: `host:port`, or `namespace/service:port` for every pod behind a Kubernetes service.
+    pub addresses: Vec<Place>,
+    /// What the hostgroups are for; needed only with the statistics user, who may not read it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hostgroups: Vec<Hostgroups>,
+    /// Who asks. A user named `admin` is let in from the proxy's own machine only.
+    #[serde(flatten)]
+    pub login: Login,
+}
+
+/// User, where the password is, and TLS.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Login {
+    /// The user; otherwise the one of `~/.my.cnf`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Where the password is; otherwise in `~/.my.cnf`, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordFrom>,
+    /// The certificate authority, a PEM file: TLS is spoken, and only servers it vouches for are believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_ca: Option<PathBuf>,
+    /// The name certificates must carry, where it is not the host of the address (an IP address, a tunnel).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_name: Option<String>,
+}
+
+/// Where a password is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PasswordFrom {
+    /// A file; its first line.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// A Kubernetes Secret: `namespace/name:key`, the key is `password` where it is left out.
+    Secret(SecretKey),
+    /// An option file of the MySQL clients.
+    MyCnf(PathBuf),
+}
+
+/// A key of a Kubernetes Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretKey {
+    /// Namespace and name of the Secret.
+    pub secret: Key,
+    /// The key in its data.
+    pub key: String,
+}
+
+/// `host:port`; IPv6 as `[::1]:3306`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// Where the admin port of a ProxySQL is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At an address that is reached directly.
+    Direct(Address),
+    /// Behind a Kubernetes service: one at every pod.
+    Service {
+        /// Namespace and name of the service.
+        service: Key,
+        /// The port, of the pods.
+        port: u16,
+    },
+}
+
+/// Who asks, with the password.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: Option<SecretString>,
+    /// The certificate authority; `Some` means TLS.
+    pub tls_ca: Option<PathBuf>,
+    /// The name certificates must carry.
+    pub tls_name: Option<String>,
+}
+
+impl Login {
+    /// The Secret to fetch before [`Login::account`] is asked.
+    pub fn secret(&self) -> Option<&SecretKey> {
+        match &self.password {
+            Some(PasswordFrom::Secret(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Reads user and password. `fetched` is the value of [`Login::secret`]; `home` is where `.my.cnf` is looked for;
+    /// `env` reads an environment variable.
+    ///
+    /// # Errors
+    /// A file or variable cannot be read, or there is no user: one sentence, without the password.
+    pub fn account(
+        &self,
+        fetched: Option<SecretString>,
+        home: Option<&Path>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Account, BadConfig> {
+        let expand = |path: &Path| match (path.strip_prefix("~"), home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => path.to_owned(),
+        };
+        let own = home.map(|home| home.join(".my.cnf")).filter(|path| path.exists());
+        let mut options = mycnf::Client::default();
+        let password = match &self.password {
+            Some(PasswordFrom::File(path)) => {
+                let path = expand(path);
+                let text = std::fs::read_to_string(&path).map_err(|e| {
+                    BadConfig(format!("cannot read the password file {}: {e}", path.display()))
+                })?;
+                Some(SecretString::from(text.lines().next().unwrap_or_default().to_owned()))
+            }
+            Some(PasswordFrom::Env(name)) => {
+                let text = env(name).ok_or_else(|| {
+                    BadConfig(format!("the environment variable {name} for the password is not set"))
+                })?;
+                Some(SecretString::from(text))
+            }
+            Some(PasswordFrom::Secret(key)) => {
+                let missing = || BadConfig(format!("the password in the Secret {key} was not fetched"));
+                Some(fetched.ok_or_else(missing)?)
+            }
+            Some(PasswordFrom::MyCnf(path)) => {
+                options = mycnf::read(&expand(path))?;
+                options.password.take()
+            }
+            None => match own {
+                Some(path) => {
+                    options = mycnf::read(&path)?;
+                    options.password.take()
+                }
+                None => None,
+            },
+        };
+        let user = self.user.clone().or(options.user).ok_or_else(|| {
+            BadConfig(
+                "no database user is configured: set user in [galera] and [proxysql], or in ~/.my.cnf".into(),
+            )
+        })?;
+        let tls_ca = self.tls_ca.as_deref().map(expand).or(options.ssl_ca);
+        Ok(Account { user, password, tls_ca, tls_name: self.tls_name.clone() })
+    }
+}
+
+/// What is expected of the database, out of both sections.
+pub fn expectations(galera: &Galera, proxysql: &Proxysql) -> Expectations {
+    Expectations {
+        size: galera.expected_size,
+        aliases: galera.aliases.iter().map(|(from, to)| (from.clone(), to.to_string())).collect(),
+        hostgroups: proxysql.hostgroups.clone(),
+        thresholds: galera.thresholds.clone(),
+    }
+}
+
+impl std::str::FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("`{text}` is not an address such as db1:3306 or [::1]:3306");
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or_else(bad)?;
+                (host, port.strip_prefix(':'))
+            }
+            None => match text.split_once(':') {
+                Some((_, port)) if port.contains(':') => return Err(bad()),
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@') {
+            return Err(bad());
+        }
+        let port = match port {
+            Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(bad)?,
+            None => 3306,
+        };
+        Ok(Self { host: host.to_ascii_lowercase(), port })
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl std::str::FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((namespace, rest)) = text.split_once('/') else {
+            let with_port = if text.contains(':') { text.to_owned() } else { format!("{text}:6032") };
+            return with_port.parse().map(Self::Direct);
+        };
+        let bad = || format!("`{text}` is not a service such as db/service-proxysql:6032");
+        let (name, port) = match rest.split_once(':') {
+            Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0).ok_or_else(bad)?),
+            None => (rest, 6032),
+        };
+        let is_name =
+            |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+        if !is_name(namespace) || !is_name(name) {
+            return Err(bad());
+        }
+        Ok(Self::Service { service: Key::new(namespace, name), port })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Direct(address) => address.fmt(f),
+            Self::Service { service, port } => write!(f, "{service}:{port}"),
+        }
+    }
+}
+
+impl std::str::FromStr for SecretKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("`{text}` is not a Secret such as db/proxysql-credentials:password");
+        let (namespace, rest) = text.split_once('/').ok_or_else(bad)?;
+        let (name, key) = rest.split_once(':').unwrap_or((rest, "password"));
+        if [namespace, name, key].iter().any(|part| part.is_empty() || part.contains(['/', ':', ' '])) {
+            return Err(bad());
+        }
+        Ok(Self { secret: Key::new(namespace, name), key: key.to_owned() })
+    }
+}
+
+impl std::fmt::Display for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.secret, self.key)
+    }
+}
+
+macro_rules! as_text {
+    ($($name:ident),+) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+            }
+        }
+    )+};
+}
+
+as_text!(Address, Place, SecretKey);
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::config::Config;
+
+    const FULL: &str = r#"
+[galera]
+members = ["db1:3306", "DB2", "[fd00::3]:3307"]
+expected-size = 3
+aliases = { "10.0.0.1:3306" = "db1:3306" }
+user = "wheelhouse"
+password = { env = "DB_PASSWORD" }
+tls-ca = "/etc/ssl/db.pem"
+
+[galera.thresholds]
+flow-control = 0.1
+unsynced = "30s"
+
+[proxysql]
+addresses = ["10.0.0.5:6032", "db/service-proxysql:6032"]
+user = "radmin"
+password = { secret = "db/proxysql:radmin" }
+hostgroups = [{ writer = 10, backup = 20, reader = 30, offline = 9999 }]
+"#;
+
+    #[test]
+    fn the_database_is_read_from_the_file_and_survives_it() {
+        let config = Config::parse(FULL).unwrap();
+        let names: Vec<_> = config.galera.members.iter().map(Address::to_string).collect();
+        assert_eq!(names, ["db1:3306", "db2:3306", "[fd00::3]:3307"]);
+        assert_eq!(config.galera.thresholds.flow_control, 0.1);
+        assert_eq!(config.proxysql.login.secret().unwrap().to_string(), "db/proxysql:radmin");
+        assert!(matches!(&config.proxysql.addresses[1], Place::Service { port: 6032, .. }));
+        assert_eq!(Config::parse(&config.to_toml()), Ok(config.clone()));
+        let expected = expectations(&config.galera, &config.proxysql);
+        assert_eq!((expected.size, expected.hostgroups[0].max_writers), (Some(3), 1));
+        let account =
+            config.galera.login.account(None, None, |name| (name == "DB_PASSWORD").then(|| "s3cret".into()));
+        let account = account.unwrap();
+        assert_eq!(account.password.as_ref().unwrap().expose_secret(), "s3cret");
+        assert!(!format!("{account:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_mistake_in_the_database_is_named() {
+        for (text, word) in [
+            ("[galera]\nmembers = [\"db1:99999\"]", "db1:99999"),
+            ("[galera]\nmembers = [\"a b\"]", "a b"),
+            ("[galera]\nmember = [\"db1\"]", "member"),
+            ("[proxysql]\naddresses = [\"db/:6032\"]", "db/:6032"),
+            ("[proxysql]\npassword = { secret = \"x\" }", "Secret"),
+            ("[galera]\npassword = \"plain\"", "plain"),
+        ] {
+            let error = Config::parse(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+        let login = Login {
+            password: Some(PasswordFrom::Env("NOPE".into())),
+            user: Some("u".into()),
+            ..Login::default()
+        };
+        assert!(login.account(None, None, |_| None).unwrap_err().to_string().contains("NOPE"));
+    }
+}

@@ -1,0 +1,369 @@
+//! One connection to one MySQL endpoint: a Galera member or the admin port of a ProxySQL.
+//!
+//! Text protocol only, one statement a request, nothing sent on connecting, a deadline for everything, and errors as one
+//! clear sentence in which no password can stand. It reconnects by itself with the next question. It must never give
+//! the answers a meaning.
+//!
+//! Facts it rests on: ProxySQL's admin port refuses prepared statements, several `@@` in one SELECT (which the client
+//! library would send on connecting) and `COM_RESET_CONNECTION`; it runs the first of several statements only, and
+//! version 2.7.1 dies of a lone semicolon.
+
+use std::{fmt, io, path::PathBuf, time::Duration};
+
+use mysql_async::{
+    Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, ServerError, SslOpts, Value,
+    prelude::Queryable,
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{net::TcpStream, time::timeout};
+
+/// How long a connection may take to come up, greeting and login included.
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// How long an answer may take.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// Where and as whom to connect.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: Option<SecretString>,
+    /// TLS, where it is wanted.
+    pub tls: Option<Tls>,
+}
+
+/// How TLS is spoken.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The certificate authority, a PEM file: nobody else is believed.
+    pub ca: PathBuf,
+    /// The name certificates must carry, where it is not the host.
+    pub name: Option<String>,
+}
+
+/// What a server said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// Rows as text; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// Rows changed. ProxySQL answers 0 to every LOAD and SAVE, whatever happened.
+    pub affected: u64,
+    /// The text of the OK packet: ProxySQL puts errors there.
+    pub info: String,
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing listens.
+    Refused,
+    /// Connections are taken and nothing is said, or an answer did not come in time.
+    Silent,
+    /// No connection in time, no way, no such name.
+    Unreachable,
+    /// Wrong user or password, or a right is missing.
+    Denied,
+    /// TLS is wanted by one side, or a certificate is not believed.
+    Tls,
+    /// What answers does not speak the MySQL protocol.
+    NotMysql,
+    /// No connection is left.
+    Full,
+    /// The server refuses this statement: its code.
+    Statement(u16),
+    /// The connection was lost.
+    Lost,
+    /// Anything else.
+    Other,
+}
+
+/// A failure, as one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind.
+    pub kind: Kind,
+    /// The sentence: where, what, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    /// The server answered and refused only this statement; the connection is good.
+    pub fn is_of_statement(&self) -> bool {
+        matches!(self.kind, Kind::Statement(_))
+    }
+}
+
+/// One endpoint and the connection to it, if there is one.
+#[derive(Debug)]
+pub struct Sql {
+    login: Login,
+    conn: Option<Conn>,
+    /// Grows with every connection made.
+    connections: u64,
+}
+
+impl Sql {
+    /// An endpoint; nothing is connected yet.
+    pub fn new(login: Login) -> Self {
+        Self { login, conn: None, connections: 0 }
+    }
+
+    /// How many connections were made so far: what was learnt on an older one may not hold on this one.
+    pub fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    /// Asks one statement, connecting first where needed.
+    ///
+    /// # Errors
+    /// One sentence. After any failure but a refused statement the connection is closed.
+    pub async fn ask(&mut self, statement: &str) -> Result<Answer, Failure> {
+        // A lone semicolon kills ProxySQL 2.7.1; what follows one is dropped by it in silence.
+        if statement.trim().trim_end_matches(';').trim().is_empty() || statement.trim_end().ends_with(';') {
+            return Err(Failure {
+                kind: Kind::Other,
+                text: "an empty statement, or one that ends in a semicolon, is not sent".into(),
+            });
+        }
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.connect().await?,
+        };
+        match timeout(ANSWER_WITHIN, answer(&mut conn, statement)).await {
+            Ok(Ok(answer)) => {
+                self.conn = Some(conn);
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                if !error.is_fatal() {
+                    self.conn = Some(conn);
+                }
+                Err(self.failure(&error, true))
+            }
+            Err(_) => Err(Failure {
+                kind: Kind::Silent,
+                text: format!("{} has not answered within {} s", self.place(), ANSWER_WITHIN.as_secs()),
+            }),
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Conn, Failure> {
+        if let Some(tls) = &self.login.tls
+            && let Err(e) = tokio::fs::metadata(&tls.ca).await
+        {
+            let text = format!("the certificate authority {} cannot be read: {e}", tls.ca.display());
+            return Err(Failure { kind: Kind::Tls, text });
+        }
+        match timeout(CONNECT_WITHIN, Conn::new(self.opts())).await {
+            Ok(Ok(conn)) => {
+                self.connections += 1;
+                Ok(conn)
+            }
+            Ok(Err(error)) => Err(self.failure(&error, false)),
+            Err(_) => Err(self.no_greeting().await),
+        }
+    }
+
+    /// Nothing came in time: is the port dead, or what is behind it?
+    async fn no_greeting(&self) -> Failure {
+        let seconds = CONNECT_WITHIN.as_secs();
+        let address = (self.login.host.as_str(), self.login.port);
+        match timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+            Ok(Ok(_)) => Failure {
+                kind: Kind::Silent,
+                text: format!(
+                    "{} takes connections and never answers (waited {seconds} s): the server is frozen, or it is no MySQL server",
+                    self.place()
+                ),
+            },
+            _ => Failure {
+                kind: Kind::Unreachable,
+                text: format!("{} cannot be reached within {seconds} s", self.place()),
+            },
+        }
+    }
+
+    fn opts(&self) -> Opts {
+        let password = self.login.password.as_ref().map(|p| p.expose_secret().to_owned());
+        let tls = self.login.tls.as_ref().map(|tls| {
+            let opts = SslOpts::default()
+                .with_root_certs(vec![tls.ca.clone().into()])
+                .with_disable_built_in_roots(true);
+            match &tls.name {
+                Some(name) => opts.with_danger_tls_hostname_override(Some(name.clone())),
+                None => opts,
+            }
+        });
+        // With these three set the library asks nothing on connecting.
+        OptsBuilder::default()
+            .ip_or_hostname(self.login.host.clone())
+            .tcp_port(self.login.port)
+            .user(Some(self.login.user.clone()))
+            .pass(password)
+            .prefer_socket(false)
+            .max_allowed_packet(Some(16 << 20))
+            .wait_timeout(Some(28_800))
+            .stmt_cache_size(0)
+            .ssl_opts(tls)
+            .into()
+    }
+
+    fn place(&self) -> String {
+        match self.login.host.contains(':') {
+            true => format!("[{}]:{}", self.login.host, self.login.port),
+            false => format!("{}:{}", self.login.host, self.login.port),
+        }
+    }
+
+    fn failure(&self, error: &Error, connected: bool) -> Failure {
+        let place = self.place();
+        let (kind, text) = match error {
+            Error::Server(error) => self.refusal(error, connected),
+            Error::Io(IoError::Io(error)) => self.io(error, connected),
+            Error::Io(IoError::Tls(error)) => (
+                Kind::Tls,
+                format!(
+                    "{place}: TLS fails: {error}; check tls-ca, and tls-name where the address is no name"
+                ),
+            ),
+            Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+                (Kind::Tls, format!("{place} does not speak TLS, but tls-ca is configured"))
+            }
+            Error::Driver(DriverError::UnknownAuthPlugin { name }) => (
+                Kind::Denied,
+                format!("{place}: the authentication plug-in `{name}` of the user is not known here"),
+            ),
+            Error::Driver(DriverError::ConnectionClosed) if connected => {
+                (Kind::Lost, format!("{place} has closed the connection"))
+            }
+            Error::Driver(_) if !connected => {
+                (Kind::NotMysql, format!("{place} does not speak the MySQL protocol: is the port right?"))
+            }
+            other => (Kind::Other, format!("{place}: {}", plain(&other.to_string()))),
+        };
+        Failure { kind, text }
+    }
+
+    fn refusal(&self, error: &ServerError, connected: bool) -> (Kind, String) {
+        let (place, user) = (self.place(), &self.login.user);
+        let message = plain(&error.message);
+        match error.code {
+            1045 if !connected && self.login.tls.is_none() => (
+                Kind::Denied,
+                format!(
+                    "{place}: wrong password for user {user}, or no such user from here, or one that must use TLS"
+                ),
+            ),
+            1045 | 1698 | 1251 if !connected => {
+                (Kind::Denied, format!("{place}: wrong password for user {user}, or no such user from here"))
+            }
+            1130 => (Kind::Denied, format!("{place} lets nobody in from this host: {message}")),
+            1129 => (
+                Kind::Denied,
+                format!("{place} has blocked this host after failed connections: FLUSH HOSTS there"),
+            ),
+            1040 if message.contains("can only connect locally") => (
+                Kind::Denied,
+                format!(
+                    "{place}: user {user} may connect from the proxy's own machine only: configure another in admin-admin_credentials"
+                ),
+            ),
+            1040 | 1203 | 1226 => (Kind::Full, format!("{place} has no connection left: {message}")),
+            3159 | 4031 if !connected => (
+                Kind::Tls,
+                format!("{place} wants TLS: set tls-ca to the certificate authority of the database"),
+            ),
+            code if !connected => (Kind::Denied, format!("{place} refuses the login: {message} ({code})")),
+            1044 | 1142 | 1143 | 1227 | 1370 => {
+                (Kind::Statement(error.code), format!("{place}: user {user} lacks a right: {message}"))
+            }
+            code => (Kind::Statement(code), format!("{place}: {message} ({code})")),
+        }
+    }
+
+    fn io(&self, error: &io::Error, connected: bool) -> (Kind, String) {
+        let place = self.place();
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => {
+                (Kind::Refused, format!("{place} refuses connections: no server runs there"))
+            }
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::TimedOut => {
+                (Kind::Unreachable, format!("{place} cannot be reached: {error}"))
+            }
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+                if connected =>
+            {
+                (Kind::Lost, format!("{place} has closed the connection"))
+            }
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => (
+                Kind::Lost,
+                format!(
+                    "{place} closed the connection before the login was done: the server starts or stops, or it is no MySQL server"
+                ),
+            ),
+            io::ErrorKind::InvalidData
+                if self.login.tls.is_some() && error.get_ref().is_some_and(|e| e.is::<rustls::Error>()) =>
+            {
+                (
+                    Kind::Tls,
+                    format!(
+                        "{place}: TLS fails: {error}; check tls-ca, and tls-name where the address is no name"
+                    ),
+                )
+            }
+            io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if !connected => {
+                let text = error.to_string();
+                match text.contains("lookup") || text.contains("resolve") || text.contains("Name or service")
+                {
+                    true => (Kind::Unreachable, format!("{place}: the name is not known: {text}")),
+                    false => (
+                        Kind::NotMysql,
+                        format!("{place} does not speak the MySQL protocol: is the port right?"),
+                    ),
+                }
+            }
+            _ if error.to_string().contains("lookup") => {
+                (Kind::Unreachable, format!("{place}: the name is not known: {error}"))
+            }
+            _ => (Kind::Other, format!("{place}: {}", plain(&error.to_string()))),
+        }
+    }
+}
+
+async fn answer(conn: &mut Conn, statement: &str) -> Result<Answer, Error> {
+    let mut result = conn.query_iter(statement).await?;
+    let columns = match result.columns() {
+        Some(columns) => columns.iter().map(|c| c.name_str().into_owned()).collect(),
+        None => Vec::new(),
+    };
+    let rows: Vec<Row> = result.collect().await?;
+    let (affected, info) = (result.affected_rows(), result.info().into_owned());
+    drop(result);
+    let text = |value: Value| match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        other => Some(other.as_sql(true)),
+    };
+    let rows = rows.into_iter().map(|row| row.unwrap_raw().into_iter().map(|v| v.and_then(text)).collect());
+    Ok(Answer { columns, rows: rows.collect(), affected, info })
+}
+
+/// A server's message without control characters, cut to a line.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+}
