@@ -1,0 +1,2 @@
+//! The embedded world
+pub mod database;
