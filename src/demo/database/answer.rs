@@ -145,7 +145,7 @@ pub(super) fn bare(sql: &str) -> &str {
 
 /// The words of a statement in upper case, for recognising commands; quoted text stays as it is.
 pub(super) fn words(sql: &str) -> Vec<String> {
-    sql.split_whitespace().map(str::to_uppercase).collect()
+    sql.split_whitespace().map(str::to_ascii_uppercase).collect()
 }
 
 /// Removes one pair of quotes of any kind around a value.

@@ -360,7 +360,10 @@ impl Galera {
     /// Commits what the members of one component take, within what flow control leaves.
     fn replicate(&mut self, group: &[usize], offered: &[f64], committed: &mut [u64]) {
         let mut demand: Vec<(usize, u64)> = Vec::new();
-        for at in group.iter().copied().filter(|m| self.takes_writes(*m) && !self.members[*m].stale) {
+        for at in group.iter().copied() {
+            if !self.takes_writes(at) || self.members[at].stale {
+                continue;
+            }
             let carry = &mut self.carry[at].0;
             *carry += offered.get(at).copied().unwrap_or(0.0) * TICK as f64 / 1000.0;
             let whole = carry.floor();

@@ -64,7 +64,7 @@ pub(super) fn answer(galera: &mut Galera, client: &mut Client, sql: &str) -> Ans
             Answer::ok(0)
         }
         ("LOCK", "TABLE" | "TABLES") => match (client.rights, blocked(galera, client)) {
-            (Rights::All, None) => hold(galera, client, Hold::TableLock(statement[10..].trim().to_owned())),
+            (Rights::All, None) => hold(galera, client, Hold::TableLock(statement.get(10..).unwrap_or("").trim().to_owned())),
             (_, Some(refusal)) => refusal,
             _ => Answer::error(1044, "42000", "Access denied for user to database"),
         },
@@ -516,6 +516,7 @@ fn substitute(
     client: &Client,
     galera: &Galera,
 ) -> Result<String, Answer> {
+    let statement = &statement.replace(['\n', '\r', '\t'], " ");
     let upper = statement.to_ascii_uppercase();
     let end = [" FROM ", " LIMIT ", " WHERE "].iter().filter_map(|w| upper.find(w)).min().unwrap_or(statement.len());
     let functions = [
@@ -549,7 +550,7 @@ fn substitute(
         }
         out.push_str(rest);
         for (name, value) in &functions {
-            while let Some(at) = out.to_ascii_uppercase().find(name) {
+            if let Some(at) = out.to_ascii_uppercase().find(name) {
                 out.replace_range(at..at + name.len(), value);
             }
         }
