@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, net::SocketAddr};
 
 use super::{
     member::{
-        Change, Counters, Hold, Member, NO_HISTORY, Process, Provider, Reject, State, View, WRITE_SET,
+        Change, Counters, Hold, Member, NO_HISTORY, Process, Provider, Reject, Session, State, View, WRITE_SET,
     },
     noise::Noise,
 };
@@ -69,6 +69,8 @@ pub struct Galera {
     /// Fractions of write-sets not yet sent, and not yet applied, by member.
     carry: Vec<(f64, f64)>,
     noise: Noise,
+    /// Ids of connections are never used twice, across restarts too.
+    last_session: u64,
 }
 
 impl Galera {
@@ -123,6 +125,7 @@ impl Galera {
             departed: BTreeSet::new(),
             carry,
             noise,
+            last_session: 30,
         }
     }
 
@@ -305,11 +308,11 @@ impl Galera {
     /// Notes a new connection and gives it an id.
     pub fn connect(&mut self, at: usize, user: &str, host: &str, database: Option<&str>) -> u64 {
         let since = self.now;
-        let sessions = &mut self.members[at].sessions;
-        let id = sessions.last_key_value().map_or(30, |(id, _)| *id) + 1;
+        self.last_session += 1;
+        let id = self.last_session;
         let (user, host) = (user.to_owned(), host.to_owned());
         let database = database.map(str::to_owned);
-        sessions.insert(id, super::member::Session { user, host, database, since, hold: None });
+        self.members[at].sessions.insert(id, Session { user, host, database, since, hold: None });
         id
     }
 

@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::answer::{Answer, Kind, Table};
 
 const PROTOCOL_41: u32 = 1 << 9;
-pub(super) const TLS: u32 = 1 << 11;
 const CONNECT_WITH_DB: u32 = 1 << 3;
 const SECURE_CONNECTION: u32 = 1 << 15;
 const PLUGIN_AUTH: u32 = 1 << 19;

@@ -64,8 +64,10 @@ pub struct ProxySql {
     pub(super) checksums: BTreeMap<&'static str, (u64, u64, u64)>,
     /// Counters at the last read of a `_reset` table of digests.
     pub(super) digest_base: (u64, u64),
-    /// Connections to the admin port: id, and user.
-    pub sessions: BTreeMap<u64, String>,
+    /// Connections to the admin port, by id.
+    pub sessions: BTreeSet<u64>,
+    /// The last id given to one of them.
+    pub(super) last_session: u64,
     /// Client sessions that were killed, so that the list shows others.
     pub(super) killed: u64,
     refused_before: BTreeSet<Place>,
@@ -94,7 +96,8 @@ impl ProxySql {
             stats,
             checksums: BTreeMap::new(),
             digest_base: (0, 0),
-            sessions: BTreeMap::new(),
+            sessions: BTreeSet::new(),
+            last_session: 0,
             killed: 0,
             refused_before: BTreeSet::new(),
             seed,

@@ -130,7 +130,7 @@ pub(super) fn reach(state: &State) -> (Vec<Posture>, Vec<Posture>) {
     let proxies = state.proxies.iter().map(|p| Posture {
         reach: if p.down_until.is_some() { Reach::Refused } else { Reach::Open },
         life: p.started,
-        sessions: ids(&mut p.sessions.keys()),
+        sessions: ids(&mut p.sessions.iter()),
         fault: None,
     });
     (members.collect(), proxies.collect())
@@ -268,10 +268,10 @@ impl Listed<'_> {
         let id = shared.with(|state| match endpoint {
             Endpoint::Member(at) => state.galera.connect(at, "unauthenticated user", &peer.to_string(), None),
             Endpoint::Proxy(at) => {
-                let sessions = &mut state.proxies[at].sessions;
-                let id = sessions.last_key_value().map_or(0, |(id, _)| *id) + 1;
-                sessions.insert(id, String::new());
-                id
+                let proxy = &mut state.proxies[at];
+                proxy.last_session += 1;
+                proxy.sessions.insert(proxy.last_session);
+                proxy.last_session
             }
         });
         Listed { shared, endpoint, id }
@@ -281,7 +281,7 @@ impl Listed<'_> {
         let state = self.shared.lock();
         match self.endpoint {
             Endpoint::Member(at) => state.galera.members[at].sessions.contains_key(&self.id),
-            Endpoint::Proxy(at) => state.proxies[at].sessions.contains_key(&self.id),
+            Endpoint::Proxy(at) => state.proxies[at].sessions.contains(&self.id),
         }
     }
 }
