@@ -434,7 +434,7 @@ impl Galera {
         let carry = &mut self.carry[at].1;
         *carry = (*carry + rate * TICK as f64 / 1000.0).min(rate.max(1.0));
         let m = &mut self.members[at];
-        let applied = (head - m.committed).min(carry.floor() as u64);
+        let applied = if rate == 0.0 { 0 } else { (head - m.committed).min(carry.floor() as u64) };
         *carry -= applied as f64;
         m.committed += applied;
         if m.process == Process::Running && m.provider == Provider::Connected && m.view.primary {
@@ -560,7 +560,7 @@ impl Galera {
     /// Finds a donor for a member without state, and begins the transfer.
     fn transfer(&mut self, at: usize) {
         let joiner = &self.members[at];
-        if !joiner.view.primary || joiner.process != Process::Starting {
+        if !joiner.view.primary || joiner.process != Process::Starting || joiner.state != State::Initialized {
             return;
         }
         let fit = |m: &&usize| **m != at && self.members[**m].local_state() == State::Synced;

@@ -402,6 +402,7 @@ impl Member {
             "wsrep_checkpoint_position" => position,
             "wsrep_se_checkpoint" => format!("{}:{} 0-1-{}", self.history, self.committed, self.committed),
             "wsrep_applier_thread_count" if !connected => "0".to_owned(),
+            "wsrep_thread_count" if self.provider == Provider::Left => "0".to_owned(),
             "wsrep_thread_count" if !connected => "1".to_owned(),
             "wsrep_cluster_conf_id" if !self.view.primary || !connected => NO_NUMBER.to_owned(),
             "wsrep_cluster_conf_id" => self.view.conf_id.to_string(),

@@ -93,7 +93,7 @@ pub(super) fn play(state: &mut State, scenario: Scenario) {
                 84,
                 &|s| {
                     // Those that lag a little when they die end at different positions.
-                    for (m, rate) in s.galera.members.iter_mut().zip([2_000.0, 118.0, 70.0]) {
+                    for (m, rate) in s.galera.members.iter_mut().zip([2_000.0, 60.0, 50.0]) {
                         m.apply_rate = rate;
                     }
                 },
