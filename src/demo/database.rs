@@ -205,7 +205,10 @@ fn service(galera: &Galera, place: &Place) -> Service {
 /// What the monitor of a proxy learns about a member.
 fn probe(galera: &Galera, place: &Place) -> Probe {
     let gone = || {
-        Probe::Failed(format!("timeout or error in creating new connection: Can't connect to server on '{}' (115)", place.0))
+        Probe::Failed(format!(
+            "timeout or error in creating new connection: Can't connect to server on '{}' (115)",
+            place.0
+        ))
     };
     let Some(at) = find(galera, place) else { return gone() };
     let m = &galera.members[at];

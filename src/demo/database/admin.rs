@@ -26,7 +26,12 @@ pub(super) const MODULES: &[Module] = &[
     Module { name: "MYSQL VARIABLES", tables: &["global_variables"], checksum: Some("mysql_variables") },
     Module {
         name: "MYSQL SERVERS",
-        tables: &["mysql_servers", "mysql_galera_hostgroups", "mysql_hostgroup_attributes", "mysql_servers_ssl_params"],
+        tables: &[
+            "mysql_servers",
+            "mysql_galera_hostgroups",
+            "mysql_hostgroup_attributes",
+            "mysql_servers_ssl_params",
+        ],
         checksum: Some("mysql_servers_v2"),
     },
     Module { name: "MYSQL USERS", tables: &["mysql_users"], checksum: Some("mysql_users") },
@@ -85,14 +90,18 @@ pub(super) fn answer(p: &mut ProxySql, role: Role, user: &str, sql: &str) -> Ans
             }
         }
         ["SET", ..] => return set(p, role, statement),
-        ["BEGIN" | "COMMIT" | "ROLLBACK", ..] | ["START", "TRANSACTION", ..] | ["USE", ..] => return Answer::ok(0),
+        ["BEGIN" | "COMMIT" | "ROLLBACK", ..] | ["START", "TRANSACTION", ..] | ["USE", ..] => {
+            return Answer::ok(0);
+        }
         ["SHOW", ref rest @ ..] => {
             if let Some(answer) = show(p, role, statement, rest) {
                 return answer;
             }
         }
         ["ATTACH" | "DETACH" | "VACUUM", ..] => return refuse("Command not allowed"),
-        ["PRAGMA", ..] if !admin || !words.concat().contains("TABLE_INFO") => return refuse("Command not allowed"),
+        ["PRAGMA", ..] if !admin || !words.concat().contains("TABLE_INFO") => {
+            return refuse("Command not allowed");
+        }
         ["LOAD" | "SAVE", ..] if admin => return load_or_save(p, &words),
         ["CHECKSUM", ..] if admin => return checksum_of(p, &words),
         ["PROXYSQL", ref rest @ ..] if admin => {
@@ -199,7 +208,8 @@ fn set(p: &mut ProxySql, role: Role, statement: &str) -> Answer {
         quoted(value),
         quoted(name)
     );
-    let changed = if role == Role::Admin { dialect::run(&p.admin, &sql, false) } else { Ok(Outcome::Changed(0)) };
+    let changed =
+        if role == Role::Admin { dialect::run(&p.admin, &sql, false) } else { Ok(Outcome::Changed(0)) };
     match changed {
         Ok(Outcome::Changed(1)) => Answer::ok(0),
         // A typo looks like success to whoever does not read the text of the OK.
@@ -216,7 +226,9 @@ fn show(p: &mut ProxySql, role: Role, statement: &str, rest: &[&str]) -> Option<
             let disk = ("disk", "/var/lib/proxysql/proxysql.db");
             let history = ("stats_history", "/var/lib/proxysql/proxysql_stats.db");
             let list: &[(u8, (&str, &str))] = match role {
-                Role::Admin => &[(0, ("main", "")), (2, disk), (3, ("stats", "")), (4, ("monitor", "")), (5, history)],
+                Role::Admin => {
+                    &[(0, ("main", "")), (2, disk), (3, ("stats", "")), (4, ("monitor", "")), (5, history)]
+                }
                 Role::Stats => &[(0, ("main", "")), (2, ("monitor", "")), (3, history)],
             };
             for (seq, (name, file)) in list {
@@ -246,7 +258,8 @@ fn show(p: &mut ProxySql, role: Role, statement: &str, rest: &[&str]) -> Option<
             rows(dialect::run(connection, &sql, false))
         }
         ["PROCESSLIST"] => {
-            let sql = "SELECT SessionID, user, db, hostgroup, command, time_ms, info FROM stats_mysql_processlist";
+            let sql =
+                "SELECT SessionID, user, db, hostgroup, command, time_ms, info FROM stats_mysql_processlist";
             query(p, role, sql)
         }
         ["FULL", "PROCESSLIST"] => query(p, role, "SELECT * FROM stats_mysql_processlist"),
@@ -333,7 +346,9 @@ fn load_or_save(p: &mut ProxySql, words: &[&str]) -> Answer {
                 return Answer::ok(p.number(count) as u64);
             }
         }
-        ("SAVE", "FROM", "live") | ("SAVE", "TO", "main") if module.name == "MYSQL SERVERS" => p.save_servers(),
+        ("SAVE", "FROM", "live") | ("SAVE", "TO", "main") if module.name == "MYSQL SERVERS" => {
+            p.save_servers()
+        }
         ("SAVE", "FROM", "live") | ("SAVE", "TO", "main") => copy(p, "live", "main", module),
         _ => return near(verb),
     }

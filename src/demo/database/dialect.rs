@@ -63,7 +63,11 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Empties a table and fills it with rows of literals.
-pub(super) fn refill(connection: &Connection, table: &str, rows: impl IntoIterator<Item = Vec<Option<String>>>) {
+pub(super) fn refill(
+    connection: &Connection,
+    table: &str,
+    rows: impl IntoIterator<Item = Vec<Option<String>>>,
+) {
     let mut batch = format!("DELETE FROM {table};\n");
     for row in rows {
         let values: Vec<_> = row.iter().map(|v| v.as_deref().map_or("NULL".to_owned(), quoted)).collect();

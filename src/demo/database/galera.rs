@@ -6,7 +6,8 @@ use std::{collections::BTreeSet, net::SocketAddr};
 
 use super::{
     member::{
-        Change, Counters, Hold, Member, NO_HISTORY, Process, Provider, Reject, Session, State, View, WRITE_SET,
+        Change, Counters, Hold, Member, NO_HISTORY, Process, Provider, Reject, Session, State, View,
+        WRITE_SET,
     },
     noise::Noise,
 };
@@ -228,7 +229,8 @@ impl Galera {
 
     /// Starts a stopped process with `--wsrep-new-cluster` at its own position.
     pub fn bootstrap(&mut self, at: usize) {
-        if !matches!(self.members[at].process, Process::Stopped { .. }) || self.members[at].history.is_empty() {
+        if !matches!(self.members[at].process, Process::Stopped { .. }) || self.members[at].history.is_empty()
+        {
             return;
         }
         let (now, gcomm) = (self.now, self.noise.uuid());
@@ -374,7 +376,9 @@ impl Galera {
             demand.push((at, whole as u64));
         }
         let total: u64 = demand.iter().map(|(_, n)| n).sum();
-        if total == 0 || group.iter().any(|m| self.members[*m].view.members.iter().any(|p| !self.hears(*m, *p))) {
+        if total == 0
+            || group.iter().any(|m| self.members[*m].view.members.iter().any(|p| !self.hears(*m, *p)))
+        {
             return;
         }
         if self.toi.as_ref().is_some_and(|toi| group.contains(&toi.origin)) {
@@ -397,7 +401,8 @@ impl Galera {
         let writers = demand.iter().filter(|(_, n)| *n > 0).count();
         let mut left = taken;
         for (at, n) in demand {
-            let locked = self.members[at].sessions.values().any(|s| s.hold.is_some()) || self.members[at].rsu.is_some();
+            let locked = self.members[at].sessions.values().any(|s| s.hold.is_some())
+                || self.members[at].rsu.is_some();
             let n = if locked { 0 } else { (n * taken).div_ceil(total).min(left) };
             left -= n;
             committed[at] = n;
@@ -486,7 +491,9 @@ impl Galera {
             self.members[*m].process == Process::Running
                 || !self.events.iter().any(|(_, e)| *e == Event::Admit(*m))
         };
-        (0..self.members.len()).filter(|m| *m == at || self.alive(*m) && self.hears(at, *m) && admitted(m)).collect()
+        (0..self.members.len())
+            .filter(|m| *m == at || self.alive(*m) && self.hears(at, *m) && admitted(m))
+            .collect()
     }
 
     fn after(&mut self, delay: u64, event: Event) {
@@ -623,8 +630,7 @@ impl Galera {
     /// from a primary one needs more than half of its weight, members that said goodbye not counted; components that
     /// were not primary need everybody of the last primary view they remember.
     fn quorum(&self, group: &[usize]) -> Option<u64> {
-        let primary: Vec<usize> =
-            group.iter().copied().filter(|m| self.members[*m].view.primary).collect();
+        let primary: Vec<usize> = group.iter().copied().filter(|m| self.members[*m].view.primary).collect();
         let before = group
             .iter()
             .filter(|m| primary.is_empty() || primary.contains(m))
@@ -650,7 +656,8 @@ impl Galera {
         for at in group {
             let was_primary = self.members[*at].view.primary;
             let m = &mut self.members[*at];
-            m.view = View { primary: conf_id.is_some(), members: group.to_vec(), conf_id: conf_id.unwrap_or(0) };
+            m.view =
+                View { primary: conf_id.is_some(), members: group.to_vec(), conf_id: conf_id.unwrap_or(0) };
             if conf_id.is_none() {
                 m.state = State::Initialized;
                 m.received = m.committed;

@@ -264,7 +264,9 @@ impl Hostgroups {
                     *missed = 0;
                     let behind = self.roles.first().map_or(0, |r| r.max_behind);
                     match () {
-                        () if !primary || *desync || !(*state == 4 || *state == 2 && !donor_rejects) => Verdict::Offline,
+                        () if !primary || *desync || !(*state == 4 || *state == 2 && !donor_rejects) => {
+                            Verdict::Offline
+                        }
                         () if *reject => Verdict::Rejecting,
                         // Only read-only members are judged by their queue, whatever the manual says.
                         () if *read_only && behind > 0 && *queue > behind => Verdict::Offline,
@@ -290,7 +292,8 @@ impl Hostgroups {
             }
         }
         let outside = |this: &Hostgroups, place: &Place| !this.inside(place, roles);
-        let (mut writers, mut readers, mut out, mut rejecting) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut writers, mut readers, mut out, mut rejecting) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for place in templates.keys() {
             match verdicts.get(place).copied().unwrap_or(Verdict::Unsure) {
                 Verdict::Writer => writers.push(place.clone()),
@@ -377,7 +380,9 @@ impl Hostgroups {
             .find(|b| b.hostgroup == hostgroup && b.place() == place && b.status != Status::OfflineHard);
         match row {
             Some(row) => row.status = status,
-            None => self.backends.push(Backend { hostgroup, status, pool: Pool::default(), ..template.clone() }),
+            None => {
+                self.backends.push(Backend { hostgroup, status, pool: Pool::default(), ..template.clone() })
+            }
         }
     }
 
@@ -414,7 +419,8 @@ impl Hostgroups {
         }
         self.sweep();
         let takes = |b: &Backend, hostgroup| b.hostgroup == hostgroup && b.status == Status::Online;
-        let readers: i64 = self.backends.iter().filter(|b| takes(b, roles.reader)).map(|b| b.weight.max(1)).sum();
+        let readers: i64 =
+            self.backends.iter().filter(|b| takes(b, roles.reader)).map(|b| b.weight.max(1)).sum();
         let writers = self.backends.iter().filter(|b| takes(b, roles.writer)).count();
         // A client that waits for a reader sends no write either.
         let empty = if readers == 0 { Some(roles.reader) } else { (writers == 0).then_some(roles.writer) };
@@ -442,7 +448,8 @@ impl Hostgroups {
             } else {
                 writes / writers as f64
             };
-            let n = (share * seconds) as u64 + u64::from(self.noise.below(1000) < ((share * seconds).fract() * 1000.0) as u64);
+            let n = (share * seconds) as u64
+                + u64::from(self.noise.below(1000) < ((share * seconds).fract() * 1000.0) as u64);
             let place = b.place();
             let state = service(&place);
             let busy = match state {
@@ -495,10 +502,11 @@ impl Hostgroups {
             }
         }
         for (hostgroup, place, number, count, text) in failures {
-            let failure = self
-                .failures
-                .entry((hostgroup, place, number))
-                .or_insert(Failure { count: 0, seen: (now, now), text: String::new() });
+            let failure = self.failures.entry((hostgroup, place, number)).or_insert(Failure {
+                count: 0,
+                seen: (now, now),
+                text: String::new(),
+            });
             failure.count += count;
             failure.seen.1 = now;
             failure.text = text;

@@ -245,8 +245,10 @@ impl Member {
     /// How many reasons there are not to slow the cluster down: `wsrep_desync_count`.
     pub fn desync_count(&self) -> u64 {
         let read_lock = self.sessions.values().any(|s| s.hold == Some(Hold::ReadLock));
-        [self.desync, self.donating.is_some(), self.rsu.is_some(), read_lock].into_iter().filter(|b| *b).count()
-            as u64
+        [self.desync, self.donating.is_some(), self.rsu.is_some(), read_lock]
+            .into_iter()
+            .filter(|b| *b)
+            .count() as u64
     }
 
     /// `wsrep_local_state`.
@@ -340,9 +342,12 @@ impl Member {
         };
         Some(match name {
             "wsrep_local_state_uuid" if uuid == NO_HISTORY && connected => String::new(),
-            "wsrep_cluster_state_uuid" if self.provider == Provider::Inconsistent => {
-                peers.iter().map(|m| m.history.as_str()).find(|h| !h.is_empty()).unwrap_or(NO_HISTORY).to_owned()
-            }
+            "wsrep_cluster_state_uuid" if self.provider == Provider::Inconsistent => peers
+                .iter()
+                .map(|m| m.history.as_str())
+                .find(|h| !h.is_empty())
+                .unwrap_or(NO_HISTORY)
+                .to_owned(),
             "wsrep_local_state_uuid" | "wsrep_cluster_state_uuid" => uuid.to_owned(),
             "wsrep_last_committed" if self.provider == Provider::Inconsistent => "-1".to_owned(),
             "wsrep_last_committed" if uuid == NO_HISTORY => "0".to_owned(),
@@ -384,8 +389,13 @@ impl Member {
             })?,
             "wsrep_incoming_addresses" if !connected => String::new(),
             "wsrep_incoming_addresses" => {
-                let seen: Vec<_> =
-                    self.view.members.iter().filter_map(|m| peers.get(*m)).map(|m| m.address.to_string()).collect();
+                let seen: Vec<_> = self
+                    .view
+                    .members
+                    .iter()
+                    .filter_map(|m| peers.get(*m))
+                    .map(|m| m.address.to_string())
+                    .collect();
                 seen.join(",")
             }
             "wsrep_cluster_weight" if !self.view.primary => "0".to_owned(),
@@ -400,7 +410,15 @@ impl Member {
             "wsrep_evs_state" if self.gather_at.is_some_and(|at| now >= at) => text("GATHER")?,
             "wsrep_gcomm_uuid" => self.gcomm.clone(),
             "wsrep_checkpoint_position" => position,
-            "wsrep_se_checkpoint" => format!("{}:{} 0-1-{}", self.history, self.committed, self.committed),
+            // The storage engine still knows where it was, even when the provider has declared that void.
+            "wsrep_se_checkpoint" if self.history == NO_HISTORY => {
+                format!("{NO_HISTORY}:0 0-1-{}", self.committed)
+            }
+            "wsrep_se_checkpoint" => {
+                let known =
+                    peers.iter().map(|m| m.history.as_str()).find(|h| !h.is_empty()).unwrap_or(NO_HISTORY);
+                format!("{known}:{} 0-1-{}", self.committed, self.committed)
+            }
             "wsrep_applier_thread_count" if !connected => "0".to_owned(),
             "wsrep_thread_count" if self.provider == Provider::Left => "0".to_owned(),
             "wsrep_thread_count" if !connected => "1".to_owned(),
@@ -412,9 +430,12 @@ impl Member {
             "wsrep_cluster_status" => text(if self.view.primary { "Primary" } else { "non-Primary" })?,
             "wsrep_connected" => on(connected),
             "wsrep_local_index" if !connected => NO_NUMBER.to_owned(),
-            "wsrep_local_index" => {
-                self.view.members.iter().position(|m| *m == here).map_or(NO_NUMBER.to_owned(), |i| i.to_string())
-            }
+            "wsrep_local_index" => self
+                .view
+                .members
+                .iter()
+                .position(|m| *m == here)
+                .map_or(NO_NUMBER.to_owned(), |i| i.to_string()),
             "wsrep_ready" => on(self.ready()),
             _ => return None,
         })
@@ -465,7 +486,10 @@ impl Member {
             ("max_allowed_packet", "16777216"),
             ("max_connections", "151"),
             ("socket", "/run/mysqld/mysqld.sock"),
-            ("sql_mode", "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION"),
+            (
+                "sql_mode",
+                "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION",
+            ),
             ("time_zone", "SYSTEM"),
             ("version_comment", "Debian 12"),
             ("wait_timeout", "28800"),

@@ -64,7 +64,9 @@ pub(super) fn answer(galera: &mut Galera, client: &mut Client, sql: &str) -> Ans
             Answer::ok(0)
         }
         ("LOCK", "TABLE" | "TABLES") => match (client.rights, blocked(galera, client)) {
-            (Rights::All, None) => hold(galera, client, Hold::TableLock(statement.get(10..).unwrap_or("").trim().to_owned())),
+            (Rights::All, None) => {
+                hold(galera, client, Hold::TableLock(statement.get(10..).unwrap_or("").trim().to_owned()))
+            }
             (_, Some(refusal)) => refusal,
             _ => Answer::error(1044, "42000", "Access denied for user to database"),
         },
@@ -76,15 +78,18 @@ pub(super) fn answer(galera: &mut Galera, client: &mut Client, sql: &str) -> Ans
         ("SHUTDOWN", _) => denied("SHUTDOWN"),
         ("COMMIT" | "ROLLBACK", _) => Answer::ok(0),
         ("BEGIN", _) | ("START", "TRANSACTION") => blocked(galera, client).unwrap_or(Answer::ok(0)),
-        ("INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "ALTER" | "CREATE" | "DROP" | "TRUNCATE" | "GRANT" | "EXPLAIN", _) => {
-            write(galera, client, &words)
-        }
+        (
+            "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "ALTER" | "CREATE" | "DROP" | "TRUNCATE" | "GRANT"
+            | "EXPLAIN",
+            _,
+        ) => write(galera, client, &words),
         _ => syntax(statement),
     }
 }
 
 fn denied(privilege: &str) -> Answer {
-    let text = format!("Access denied; you need (at least one of) the {privilege} privilege(s) for this operation");
+    let text =
+        format!("Access denied; you need (at least one of) the {privilege} privilege(s) for this operation");
     Answer::error(1227, "42000", text)
 }
 
@@ -117,7 +122,8 @@ fn write(galera: &Galera, client: &Client, words: &[String]) -> Answer {
         return Answer::error(1142, "42000", text);
     }
     if galera.members[client.member].read_only && verb != "EXPLAIN" {
-        let text = "The MariaDB server is running with the --read-only option so it cannot execute this statement";
+        let text =
+            "The MariaDB server is running with the --read-only option so it cannot execute this statement";
         return Answer::error(1290, "HY000", text);
     }
     if client.database.is_none() && !words.iter().any(|w| w.contains('.')) {
@@ -141,7 +147,8 @@ fn show(galera: &Galera, client: &Client, statement: &str, words: &[String]) -> 
         }
         Some("VARIABLES") => pairs("GLOBAL_VARIABLES", statement, m.variables(&galera.members)),
         Some("PROCESSLIST") => {
-            let mut table = Table::text(&["Id", "User", "Host", "db", "Command", "Time", "State", "Info", "Progress"]);
+            let mut table =
+                Table::text(&["Id", "User", "Host", "db", "Command", "Time", "State", "Info", "Progress"]);
             for t in threads(galera, client) {
                 table.rows.push(vec![
                     Some(t.id.to_string()),
@@ -168,7 +175,9 @@ fn show(galera: &Galera, client: &Client, statement: &str, words: &[String]) -> 
             Answer::Rows(table)
         }
         Some("WARNINGS") => Answer::Rows(Table::text(&["Level", "Code", "Message"])),
-        Some("WSREP_STATUS") => select(galera, &mut client.clone(), "SELECT * FROM information_schema.WSREP_STATUS"),
+        Some("WSREP_STATUS") => {
+            select(galera, &mut client.clone(), "SELECT * FROM information_schema.WSREP_STATUS")
+        }
         Some("WSREP_MEMBERSHIP") => {
             select(galera, &mut client.clone(), "SELECT * FROM information_schema.WSREP_MEMBERSHIP")
         }
@@ -196,7 +205,12 @@ fn pairs(name: &str, statement: &str, rows: Vec<(String, String)>) -> Answer {
     let mut table = Table::text(&["Variable_name", "Value"]);
     if let Some(at) = upper.find(" WHERE ") {
         let db = dialect::open(&[]);
-        fill(&db, name, &["Variable_name", "Value"], rows.into_iter().map(|(a, b)| vec![Some(a), Some(b)]).collect());
+        fill(
+            &db,
+            name,
+            &["Variable_name", "Value"],
+            rows.into_iter().map(|(a, b)| vec![Some(a), Some(b)]).collect(),
+        );
         let sql = format!("SELECT Variable_name, Value FROM {name}{}", &statement[at..]);
         return match dialect::run(&db, &sql, false) {
             Ok(Outcome::Rows(table)) => Answer::Rows(table),
@@ -302,7 +316,8 @@ fn threads(galera: &Galera, client: &Client) -> Vec<Thread> {
 
 fn fill(db: &Connection, table: &str, columns: &[&str], rows: Vec<Vec<Option<String>>>) {
     // Numbers must compare as numbers, text without regard to case as MariaDB does.
-    let numbers = ["ID", "TIME", "TIME_MS", "STAGE", "MAX_STAGE", "PROGRESS", "INDEX", "CLUSTER_SIZE", "view_id"];
+    let numbers =
+        ["ID", "TIME", "TIME_MS", "STAGE", "MAX_STAGE", "PROGRESS", "INDEX", "CLUSTER_SIZE", "view_id"];
     let typed = |c: &&str| match numbers.contains(c) {
         true => format!("\"{c}\" NUMERIC"),
         false => format!("\"{c}\" TEXT COLLATE NOCASE"),
@@ -342,7 +357,20 @@ fn expose(galera: &Galera, client: &Client, db: &Connection, table: &str) -> Opt
     let here = m.view.members.iter().position(|i| *i == client.member).unwrap_or(0);
     let (columns, rows): (&[&str], Vec<Vec<Option<String>>>) = match table {
         "information_schema.processlist" => (
-            &["ID", "USER", "HOST", "DB", "COMMAND", "TIME", "STATE", "INFO", "TIME_MS", "STAGE", "MAX_STAGE", "PROGRESS"],
+            &[
+                "ID",
+                "USER",
+                "HOST",
+                "DB",
+                "COMMAND",
+                "TIME",
+                "STATE",
+                "INFO",
+                "TIME_MS",
+                "STAGE",
+                "MAX_STAGE",
+                "PROGRESS",
+            ],
             threads(galera, client)
                 .into_iter()
                 .map(|t| {
@@ -373,7 +401,10 @@ fn expose(galera: &Galera, client: &Client, db: &Connection, table: &str) -> Opt
         ),
         "information_schema.global_variables" | "information_schema.session_variables" => (
             &["VARIABLE_NAME", "VARIABLE_VALUE"],
-            m.variables(&galera.members).into_iter().map(|(a, b)| vec![Some(a.to_uppercase()), Some(b)]).collect(),
+            m.variables(&galera.members)
+                .into_iter()
+                .map(|(a, b)| vec![Some(a.to_uppercase()), Some(b)])
+                .collect(),
         ),
         "information_schema.innodb_trx" => {
             if client.rights == Rights::Usage {
@@ -468,14 +499,21 @@ fn refused(galera: &Galera, client: &Client, table: &str) -> Answer {
         return Answer::error(1146, "42S02", format!("Table '{database}.{table}' doesn't exist"));
     };
     if schema == "information_schema" {
-        return Answer::error(1109, "42S02", format!("Unknown table '{}' in information_schema", table.to_uppercase()));
+        return Answer::error(
+            1109,
+            "42S02",
+            format!("Unknown table '{}' in information_schema", table.to_uppercase()),
+        );
     }
     match client.rights {
         Rights::All => Answer::error(1146, "42S02", format!("Table '{schema}.{table}' doesn't exist")),
         _ => Answer::error(
             1142,
             "42000",
-            format!("SELECT command denied to user '{}'@'127.0.0.1' for table `{schema}`.`{table}`", client.user),
+            format!(
+                "SELECT command denied to user '{}'@'127.0.0.1' for table `{schema}`.`{table}`",
+                client.user
+            ),
         ),
     }
 }
@@ -518,7 +556,11 @@ fn substitute(
 ) -> Result<String, Answer> {
     let statement = &statement.replace(['\n', '\r', '\t'], " ");
     let upper = statement.to_ascii_uppercase();
-    let end = [" FROM ", " LIMIT ", " WHERE "].iter().filter_map(|w| upper.find(w)).min().unwrap_or(statement.len());
+    let end = [" FROM ", " LIMIT ", " WHERE "]
+        .iter()
+        .filter_map(|w| upper.find(w))
+        .min()
+        .unwrap_or(statement.len());
     let functions = [
         ("VERSION()", quoted(&galera.members[client.member].version)),
         ("CONNECTION_ID()", client.id.to_string()),
@@ -532,9 +574,11 @@ fn substitute(
         while let Some(at) = rest.find("@@") {
             out.push_str(&rest[..at]);
             let after = &rest[at + 2..];
-            let length = after.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(after.len());
+            let length =
+                after.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(after.len());
             let full = after[..length].to_lowercase();
-            let name = full.strip_prefix("global.").or_else(|| full.strip_prefix("session.")).unwrap_or(&full);
+            let name =
+                full.strip_prefix("global.").or_else(|| full.strip_prefix("session.")).unwrap_or(&full);
             let Some((_, value)) = variables.iter().find(|(n, _)| n == name) else {
                 return Err(Answer::error(1193, "HY000", format!("Unknown system variable '{name}'")));
             };
@@ -561,7 +605,11 @@ fn substitute(
         let new = value(item)?;
         let named = item.to_ascii_uppercase().contains(" AS ");
         let item = item.trim();
-        columns.push(if new.trim() == item || named { new } else { format!("{new} AS \"{}\"", item.replace('"', "")) });
+        columns.push(if new.trim() == item || named {
+            new
+        } else {
+            format!("{new} AS \"{}\"", item.replace('"', ""))
+        });
     }
     Ok(format!("SELECT {}{}", columns.join(", "), value(&statement[end..])?))
 }
@@ -659,12 +707,20 @@ fn set_session(client: &mut Client, galera: &Galera, name: &str, value: &str) ->
     match name {
         "wsrep_dirty_reads" => client.dirty_reads = switch(value)?,
         "wsrep_on" if client.rights != Rights::All => return Some(denied("SUPER")),
-        "wsrep_desync" | "wsrep_reject_queries" | "wsrep_provider_options" | "wsrep_cluster_address" | "read_only" => {
+        "wsrep_desync"
+        | "wsrep_reject_queries"
+        | "wsrep_provider_options"
+        | "wsrep_cluster_address"
+        | "read_only" => {
             let text = format!("Variable '{name}' is a GLOBAL variable and should be set with SET GLOBAL");
             return Some(Answer::error(1229, "HY000", text));
         }
         _ if name.starts_with('@') => {}
-        "autocommit" | "character_set_results" | "tx_isolation" | "max_statement_time" | "lock_wait_timeout" => {}
+        "autocommit"
+        | "character_set_results"
+        | "tx_isolation"
+        | "max_statement_time"
+        | "lock_wait_timeout" => {}
         _ => {
             let known = galera.members[client.member].variables(&galera.members);
             if !known.iter().any(|(n, _)| n == name) {
@@ -685,7 +741,8 @@ fn switch(value: &str) -> Option<bool> {
 
 fn set_global(galera: &mut Galera, client: &Client, name: &str, value: &str) -> Result<(), Answer> {
     let at = client.member;
-    let wrong = || Answer::error(1231, "42000", format!("Variable '{name}' can't be set to the value of '{value}'"));
+    let wrong =
+        || Answer::error(1231, "42000", format!("Variable '{name}' can't be set to the value of '{value}'"));
     match name {
         "wsrep_desync" => {
             let on = switch(value).ok_or_else(wrong)?;
@@ -710,11 +767,15 @@ fn set_global(galera: &mut Galera, client: &Client, name: &str, value: &str) -> 
                 m.sessions.retain(|id, _| *id == client.id);
             }
         }
-        "wsrep_sst_donor_rejects_queries" => galera.members[at].donor_rejects = switch(value).ok_or_else(wrong)?,
+        "wsrep_sst_donor_rejects_queries" => {
+            galera.members[at].donor_rejects = switch(value).ok_or_else(wrong)?
+        }
         "read_only" => galera.members[at].read_only = switch(value).ok_or_else(wrong)?,
         "wsrep_cluster_address" if value.is_empty() => galera.leave(at),
         "wsrep_cluster_address" => {
-            if galera.members[at].provider == Provider::Connected && galera.members[at].process == Process::Running {
+            if galera.members[at].provider == Provider::Connected
+                && galera.members[at].process == Process::Running
+            {
                 galera.leave(at);
             }
             galera.start(at);
@@ -730,8 +791,14 @@ fn set_global(galera: &mut Galera, client: &Client, name: &str, value: &str) -> 
             if !known.iter().any(|(n, _)| n == name) {
                 return Err(Answer::error(1193, "HY000", format!("Unknown system variable '{name}'")));
             }
-            if ["wsrep_on", "hostname", "port", "version", "datadir", "wsrep_provider", "socket"].contains(&name) {
-                return Err(Answer::error(1238, "HY000", format!("Variable '{name}' is a read only variable")));
+            if ["wsrep_on", "hostname", "port", "version", "datadir", "wsrep_provider", "socket"]
+                .contains(&name)
+            {
+                return Err(Answer::error(
+                    1238,
+                    "HY000",
+                    format!("Variable '{name}' is a read only variable"),
+                ));
             }
             galera.members[at].set.insert(name.to_owned(), value.to_owned());
         }
@@ -742,7 +809,9 @@ fn set_global(galera: &mut Galera, client: &Client, name: &str, value: &str) -> 
 fn set_option(galera: &mut Galera, at: usize, key: &str, value: &str) -> Option<()> {
     match key {
         "pc.weight" => galera.members[at].weight = value.parse().ok().filter(|w| *w <= 255)?,
-        "pc.bootstrap" if switch(value).unwrap_or(value.eq_ignore_ascii_case("yes")) => galera.declare_primary(at),
+        "pc.bootstrap" if switch(value).unwrap_or(value.eq_ignore_ascii_case("yes")) => {
+            galera.declare_primary(at)
+        }
         "gmcast.isolate" if value == "0" => galera.heal(),
         "gmcast.isolate" => galera.isolate(at),
         "gcache.size" => return None,

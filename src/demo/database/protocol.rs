@@ -156,8 +156,11 @@ pub(super) fn hello(packet: &[u8]) -> Option<Hello> {
         text_until_zero(&mut rest)?.into_bytes()
     };
     let database = if capabilities & CONNECT_WITH_DB != 0 { Some(text_until_zero(&mut rest)?) } else { None };
-    let plugin =
-        if capabilities & PLUGIN_AUTH != 0 { text_until_zero(&mut rest).unwrap_or_default() } else { String::new() };
+    let plugin = if capabilities & PLUGIN_AUTH != 0 {
+        text_until_zero(&mut rest).unwrap_or_default()
+    } else {
+        String::new()
+    };
     let switch = !plugin.is_empty() && plugin.as_bytes() != PLUGIN;
     Some(Hello { user, scrambled, database: database.filter(|d| !d.is_empty()), switch })
 }

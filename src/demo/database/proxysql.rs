@@ -120,8 +120,11 @@ impl ProxySql {
                  VALUES (100,1,'^SELECT .* FOR UPDATE',10,1),(200,1,'^SELECT',30,1);\n",
         );
         for (name, value) in super::schema::variables(address) {
-            configuration
-                .push_str(&format!("INSERT INTO disk.global_variables VALUES ({},{});\n", quoted(&name), quoted(&value)));
+            configuration.push_str(&format!(
+                "INSERT INTO disk.global_variables VALUES ({},{});\n",
+                quoted(&name),
+                quoted(&value)
+            ));
         }
         proxy.batch(&configuration);
         proxy.restart();
@@ -153,7 +156,9 @@ impl ProxySql {
 
     /// Copies a table from one layer to another.
     pub(super) fn copy(&self, from: &str, to: &str, table: &str) {
-        self.batch(&format!("DELETE FROM {to}.{table}; INSERT INTO {to}.{table} SELECT * FROM {from}.{table};"));
+        self.batch(&format!(
+            "DELETE FROM {to}.{table}; INSERT INTO {to}.{table} SELECT * FROM {from}.{table};"
+        ));
     }
 
     fn batch(&self, sql: &str) {
@@ -167,7 +172,8 @@ impl ProxySql {
 
     /// A runtime variable.
     pub fn variable(&self, name: &str) -> String {
-        let sql = format!("SELECT variable_value FROM live.global_variables WHERE variable_name={}", quoted(name));
+        let sql =
+            format!("SELECT variable_value FROM live.global_variables WHERE variable_name={}", quoted(name));
         self.admin.query_row(&sql, [], |row| row.get(0)).unwrap_or_default()
     }
 
@@ -224,7 +230,9 @@ impl ProxySql {
         for table in module.tables {
             let only = match module.name {
                 "MYSQL VARIABLES" => " WHERE variable_name LIKE 'mysql-%'",
-                "ADMIN VARIABLES" => " WHERE variable_name LIKE 'admin-%' AND variable_name<>'admin-mysql_ifaces'",
+                "ADMIN VARIABLES" => {
+                    " WHERE variable_name LIKE 'admin-%' AND variable_name<>'admin-mysql_ifaces'"
+                }
                 _ => "",
             };
             let sql = format!("SELECT * FROM {layer}.{table}{only} ORDER BY 1,2,3");

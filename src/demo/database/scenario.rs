@@ -89,43 +89,37 @@ pub(super) fn play(state: &mut State, scenario: Scenario) {
         Scenario::GaleraDegraded => &[(60, &|s| s.galera.kill(last))],
         Scenario::GaleraNoQuorum => &[(90, &|s| (1..=last).for_each(|m| s.galera.kill(m)))],
         Scenario::GaleraAllDown => &[
-            (
-                84,
-                &|s| {
-                    // Those that lag a little when they die end at different positions.
-                    for (m, rate) in s.galera.members.iter_mut().zip([2_000.0, 60.0, 50.0]) {
-                        m.apply_rate = rate;
-                    }
-                },
-            ),
+            (84, &|s| {
+                // Those that lag a little when they die end at different positions.
+                for (m, rate) in s.galera.members.iter_mut().zip([2_000.0, 60.0, 50.0]) {
+                    m.apply_rate = rate;
+                }
+            }),
             (87, &|s| s.galera.kill(last)),
             (96, &|s| (0..last).rev().for_each(|m| s.galera.kill(m))),
         ],
         Scenario::FlowControl => &[(60, &|s| s.galera.members[last].apply_rate = 58.0)],
-        Scenario::ProxysqlDrift => &[(
-            60,
-            &|s| {
-                operate(
-                    s,
-                    0,
-                    &[
-                        "SET mysql-max_connections=4096",
-                        "LOAD MYSQL VARIABLES TO RUNTIME",
-                        "UPDATE mysql_servers SET weight=80 WHERE comment='db2'",
-                    ],
-                );
-                operate(
-                    s,
-                    1,
-                    &[
-                        "UPDATE mysql_servers SET max_connections=200 WHERE comment='db3'",
-                        "LOAD MYSQL SERVERS TO RUNTIME",
-                        "SAVE MYSQL SERVERS TO DISK",
-                        "UPDATE mysql_query_rules SET destination_hostgroup=10 WHERE rule_id=200",
-                    ],
-                );
-            },
-        )],
+        Scenario::ProxysqlDrift => &[(60, &|s| {
+            operate(
+                s,
+                0,
+                &[
+                    "SET mysql-max_connections=4096",
+                    "LOAD MYSQL VARIABLES TO RUNTIME",
+                    "UPDATE mysql_servers SET weight=80 WHERE comment='db2'",
+                ],
+            );
+            operate(
+                s,
+                1,
+                &[
+                    "UPDATE mysql_servers SET max_connections=200 WHERE comment='db3'",
+                    "LOAD MYSQL SERVERS TO RUNTIME",
+                    "SAVE MYSQL SERVERS TO DISK",
+                    "UPDATE mysql_query_rules SET destination_hostgroup=10 WHERE rule_id=200",
+                ],
+            );
+        })],
         Scenario::WriterLost => &[(117, &|s| s.galera.kill(0))],
     };
     let mut at = 0;

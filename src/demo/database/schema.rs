@@ -50,7 +50,11 @@ const EMPTY: &[(&str, &[&str])] = &[
     ("stats", &["stats_mysql_gtid_executed"]),
     (
         "monitor",
-        &["mysql_server_aws_aurora_check_status", "mysql_server_aws_aurora_failovers", "mysql_server_aws_aurora_log"],
+        &[
+            "mysql_server_aws_aurora_check_status",
+            "mysql_server_aws_aurora_failovers",
+            "mysql_server_aws_aurora_log",
+        ],
     ),
 ];
 
@@ -123,7 +127,8 @@ fn run(connection: &Connection, sql: &str) {
 /// The recorded text of a table, with its constraints.
 fn recorded(schema: &str, table: &str) -> Option<String> {
     let start = format!("CREATE TABLE {table} (");
-    let text = include_str!("ddl.sql").split("\n;").map(str::trim_start).find(|text| text.starts_with(&start))?;
+    let text =
+        include_str!("ddl.sql").split("\n;").map(str::trim_start).find(|text| text.starts_with(&start))?;
     Some(text.replacen(table, &format!("{schema}.{table}"), 1))
 }
 

@@ -116,7 +116,9 @@ impl Postures {
 
 /// How every member and every proxy stands, by its state.
 pub(super) fn reach(state: &State) -> (Vec<Posture>, Vec<Posture>) {
-    let ids = |ids: &mut dyn Iterator<Item = &u64>| ids.fold(7u64, |sum, id| sum.wrapping_mul(31).wrapping_add(*id));
+    let ids = |ids: &mut dyn Iterator<Item = &u64>| {
+        ids.fold(7u64, |sum, id| sum.wrapping_mul(31).wrapping_add(*id))
+    };
     let members = state.galera.members.iter().map(|m| Posture {
         reach: match m.process {
             Process::Running => Reach::Open,

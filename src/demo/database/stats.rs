@@ -19,7 +19,13 @@ const DIGESTS: [(i64, &str, u64, u64, u64); 10] = [
     (30, "SELECT * FROM `users` WHERE `id` = ? AND `deleted_at` IS NULL LIMIT ?", 27, 280, 1),
     (30, "SELECT `key`,`value` FROM `settings` WHERE `tenant_id` = ?", 18, 420, 37),
     (30, "SELECT COUNT(*) FROM `invoices` WHERE `status` = ? AND `due_at` < ?", 11, 5_900, 1),
-    (30, "SELECT i.*,c.name FROM `invoices` i JOIN `customers` c ON c.id=i.customer_id ORDER BY i.id DESC LIMIT ?", 6, 14_800, 25),
+    (
+        30,
+        "SELECT i.*,c.name FROM `invoices` i JOIN `customers` c ON c.id=i.customer_id ORDER BY i.id DESC LIMIT ?",
+        6,
+        14_800,
+        25,
+    ),
     (10, "UPDATE `sessions` SET `payload` = ?,`last_activity` = ? WHERE `id` = ?", 44, 1_250, 0),
     (10, "INSERT INTO `audit_log` (`user_id`,`action`,`at`) VALUES (?,?,?)", 25, 1_100, 0),
     (10, "UPDATE `invoices` SET `total` = ?,`updated_at` = ? WHERE `id` = ?", 14, 1_900, 0),
@@ -69,7 +75,8 @@ pub(super) fn refresh_admin(p: &mut ProxySql, sql: &str) {
         let rows: Vec<_> = order
             .iter()
             .map(|name| {
-                let (version, epoch, sum) = p.checksums.get(name).copied().unwrap_or((1, p.epoch_us / 1_000_000, 0));
+                let (version, epoch, sum) =
+                    p.checksums.get(name).copied().unwrap_or((1, p.epoch_us / 1_000_000, 0));
                 row([(*name).to_owned(), version.to_string(), epoch.to_string(), format!("0x{sum:016X}")])
             })
             .collect();
@@ -134,7 +141,8 @@ fn reset_counters(p: &mut ProxySql, table: &str) {
         "stats_mysql_connection_pool" => {
             for b in &mut p.hostgroups.backends {
                 let pool = &mut b.pool;
-                (pool.ok, pool.err, pool.max_used, pool.queries, pool.sent, pool.received) = (0, 0, 0, 0, 0, 0);
+                (pool.ok, pool.err, pool.max_used, pool.queries, pool.sent, pool.received) =
+                    (0, 0, 0, 0, 0, 0);
             }
         }
         "stats_mysql_query_digest" => p.digest_base = p.hostgroups.questions,
@@ -176,7 +184,8 @@ pub(super) fn global_pairs(p: &ProxySql) -> Vec<(String, String)> {
     let (reads, writes) = p.hostgroups.questions;
     let pools = || p.hostgroups.backends.iter().map(|b| &b.pool);
     let checks = |bad: bool| p.ping_log.iter().filter(|(.., error)| error.is_some() == bad).count() as u64;
-    let connects = |bad: bool| p.connect_log.iter().filter(|(.., error)| error.is_some() == bad).count() as u64;
+    let connects =
+        |bad: bool| p.connect_log.iter().filter(|(.., error)| error.is_some() == bad).count() as u64;
     let h = &p.hostgroups;
     include_str!("stats_global.tsv")
         .lines()
@@ -199,7 +208,9 @@ pub(super) fn global_pairs(p: &ProxySql) -> Vec<(String, String)> {
                 "Queries_backends_bytes_recv" | "Queries_frontends_bytes_sent" => {
                     pools().map(|pool| pool.received).sum()
                 }
-                "Queries_backends_bytes_sent" | "Queries_frontends_bytes_recv" => pools().map(|pool| pool.sent).sum(),
+                "Queries_backends_bytes_sent" | "Queries_frontends_bytes_recv" => {
+                    pools().map(|pool| pool.sent).sum()
+                }
                 "ConnPool_get_conn_success" => reads + writes,
                 "ConnPool_get_conn_failure" => h.gave_up * 90,
                 "max_connect_timeouts" | "generated_error_packets" => h.gave_up,
@@ -243,9 +254,17 @@ pub(super) fn processlist(p: &ProxySql) -> Vec<Row> {
                 fields.extend([Some(hostgroup.to_string()), None, None, None, None, some("Connect")]);
                 fields.extend([Some((p.now - since + i * 7).to_string()), None, None, None]);
             } else if let Some(b) = holders.next() {
-                fields.extend([Some(b.hostgroup.to_string()), some("10.4.1.9"), Some((45_000 + id).to_string())]);
+                fields.extend([
+                    Some(b.hostgroup.to_string()),
+                    some("10.4.1.9"),
+                    Some((45_000 + id).to_string()),
+                ]);
                 fields.extend([Some(b.hostname.clone()), Some(b.port.to_string()), some("Query"), some("3")]);
-                fields.extend([some(DIGESTS[(i % 5) as usize + if b.hostgroup == default { 5 } else { 0 }].1), some("4"), None]);
+                fields.extend([
+                    some(DIGESTS[(i % 5) as usize + if b.hostgroup == default { 5 } else { 0 }].1),
+                    some("4"),
+                    None,
+                ]);
             } else {
                 fields.extend([Some(default.to_string()), None, None, None, None, some("Sleep")]);
                 fields.extend([Some((i * 13 % 97).to_string()), None, None, None]);
@@ -320,14 +339,33 @@ fn rules(p: &ProxySql) -> Vec<Row> {
 fn commands(p: &ProxySql) -> Vec<Row> {
     let (reads, writes) = p.hostgroups.questions;
     let line = |(name, count, average): (&str, u64, u64)| {
-        let parts = [count / 5, count * 3 / 5, count / 10, count / 10 - count / 100, 0, count / 100, 0, 0, 0, 0, 0, 0];
-        let mut line = vec![Some(name.to_owned()), Some((count * average).to_string()), Some(count.to_string())];
+        let parts = [
+            count / 5,
+            count * 3 / 5,
+            count / 10,
+            count / 10 - count / 100,
+            0,
+            count / 100,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ];
+        let mut line =
+            vec![Some(name.to_owned()), Some((count * average).to_string()), Some(count.to_string())];
         line.extend(parts.map(|n| Some(n.to_string())));
         line
     };
-    [("COMMIT", writes, 900), ("INSERT", writes / 4, 1_100), ("SELECT", reads, 1_700), ("UPDATE", writes / 2, 1_400)]
-        .map(line)
-        .into()
+    [
+        ("COMMIT", writes, 900),
+        ("INSERT", writes / 4, 1_100),
+        ("SELECT", reads, 1_700),
+        ("UPDATE", writes / 2, 1_400),
+    ]
+    .map(line)
+    .into()
 }
 
 fn memory(_: &ProxySql) -> Vec<Row> {
@@ -381,7 +419,13 @@ fn galera_log(p: &ProxySql) -> Vec<Row> {
 fn connection_log(log: &std::collections::VecDeque<((String, u16), u64, u64, Option<String>)>) -> Vec<Row> {
     log.iter()
         .map(|((host, port), at, took, error)| {
-            vec![Some(host.clone()), Some(port.to_string()), Some(at.to_string()), Some(took.to_string()), error.clone()]
+            vec![
+                Some(host.clone()),
+                Some(port.to_string()),
+                Some(at.to_string()),
+                Some(took.to_string()),
+                error.clone(),
+            ]
         })
         .collect()
 }
