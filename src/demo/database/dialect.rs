@@ -32,11 +32,8 @@ pub(super) fn run(connection: &Connection, sql: &str, kinds: bool) -> Result<Out
         let counts = !statement.readonly();
         return Ok(Outcome::Changed(if counts { changed as u64 } else { 0 }));
     }
-    let mut columns: Vec<Column> = statement
-        .column_names()
-        .into_iter()
-        .map(|name| Column { name: name.to_owned(), kind: Kind::Text })
-        .collect();
+    let mut columns: Vec<Column> =
+        statement.column_names().map(|name| Column { name: name.to_owned(), kind: Kind::Text }).collect();
     let mut found = Vec::new();
     let mut rows = statement.query([]).map_err(message)?;
     while let Some(row) = rows.next().map_err(message)? {

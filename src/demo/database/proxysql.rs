@@ -34,6 +34,9 @@ pub(super) const LAYERED: [&str; 9] = [
     "mysql_servers_ssl_params",
 ];
 
+/// A log of the monitor: place, microseconds since 1970, duration in microseconds, result.
+pub(super) type Checks<T> = VecDeque<(Place, u64, u64, T)>;
+
 /// One proxy.
 pub struct ProxySql {
     /// Address of its admin port.
@@ -51,10 +54,10 @@ pub struct ProxySql {
     /// World milliseconds of its start.
     pub started: u64,
     /// Galera checks: place, world microseconds since 1970, duration, result.
-    pub(super) galera_log: VecDeque<(Place, u64, u64, Probe)>,
+    pub(super) galera_log: Checks<Probe>,
     /// Pings and connection checks: place, microseconds since 1970, duration, error.
-    pub(super) ping_log: VecDeque<(Place, u64, u64, Option<String>)>,
-    pub(super) connect_log: VecDeque<(Place, u64, u64, Option<String>)>,
+    pub(super) ping_log: Checks<Option<String>>,
+    pub(super) connect_log: Checks<Option<String>>,
     /// What the admin user sees: main, and attached disk, stats, monitor, stats_history, and `live`, the runtime of
     /// everything that is not a backend.
     pub(super) admin: Connection,

@@ -72,6 +72,9 @@ impl FromStr for Scenario {
     }
 }
 
+/// At which second of the prelude something is done.
+type Act<'a> = (u64, &'a dyn Fn(&mut State));
+
 /// Plays a scenario up to the moment it is handed over.
 pub(super) fn play(state: &mut State, scenario: Scenario) {
     let last = state.galera.members.len() - 1;
@@ -84,7 +87,7 @@ pub(super) fn play(state: &mut State, scenario: Scenario) {
             }
         }
     };
-    let acts: &[(u64, &dyn Fn(&mut State))] = match scenario {
+    let acts: &[Act] = match scenario {
         Scenario::Calm => &[],
         Scenario::GaleraDegraded => &[(60, &|s| s.galera.kill(last))],
         Scenario::GaleraNoQuorum => &[(90, &|s| (1..=last).for_each(|m| s.galera.kill(m)))],

@@ -7,10 +7,11 @@ use super::{
     dialect::refill,
     hostgroups::{Backend, Probe, Status},
     noise::checksum,
-    proxysql::{LAYERED, ProxySql},
+    proxysql::{Checks, LAYERED, ProxySql},
 };
 
 type Row = Vec<Option<String>>;
+type Source = fn(&ProxySql) -> Vec<Row>;
 
 /// The statements of the tenants' applications: hostgroup, text, share of its hostgroup's statements in percent,
 /// average microseconds, rows sent for each.
@@ -108,7 +109,7 @@ fn refresh(p: &mut ProxySql, sql: &str, admin: bool) {
         };
         refill(connection, &format!("{schema}.{table}"), rows);
     };
-    let sources: [(&str, fn(&ProxySql) -> Vec<Row>); 12] = [
+    let sources: [(&str, Source); 12] = [
         ("stats_mysql_connection_pool", pool),
         ("stats_mysql_global", global),
         ("stats_mysql_processlist", processlist),
@@ -416,7 +417,7 @@ fn galera_log(p: &ProxySql) -> Vec<Row> {
         .collect()
 }
 
-fn connection_log(log: &std::collections::VecDeque<((String, u16), u64, u64, Option<String>)>) -> Vec<Row> {
+fn connection_log(log: &Checks<Option<String>>) -> Vec<Row> {
     log.iter()
         .map(|((host, port), at, took, error)| {
             vec![
