@@ -1121,3 +1121,79 @@ async fn acting_on_a_member_moves_it_in_the_proxy() {
     assert!(refusal(&mut operator, "SET GLOBAL wsrep_reject_queries=SOME").await.starts_with("1231 "));
     assert!(refusal(&mut operator, "SET GLOBAL no_such=1").await.starts_with("1193 "));
 }
+
+#[tokio::test]
+async fn no_statement_brings_a_server_down() {
+    let database = begin(Scenario::Calm).await;
+    let mut member = connect(database.members[0], database.credentials.operator).await;
+    let mut proxy = connect(database.proxies[0], database.credentials.proxy_admin).await;
+    let long = "%_".repeat(2_000);
+    let likes = format!("SHOW VARIABLES LIKE '{long}'");
+    let nested = format!("SELECT {}1{}", "(".repeat(3_000), ")".repeat(3_000));
+    let nasty = [
+        "SELECT",
+        "SELECT @@",
+        "SELECT @@global.",
+        "SELECT 'a",
+        "SELECT \"",
+        "SELECT * FROM",
+        "SELECT * FROM `",
+        "SET",
+        "SET =",
+        "SET GLOBAL",
+        "SET GLOBAL =1",
+        "SET GLOBAL wsrep_provider_options='='",
+        "SET mysql-",
+        "SHOW",
+        "SHOW LIKE",
+        "SHOW VARIABLES LIKE",
+        "SHOW STATUS WHERE",
+        "SHOW TABLES FROM x.y'z",
+        "SHOW CREATE TABLE a.b.c",
+        "USE",
+        "USE `DATABASE()`",
+        "SELECT DATABASE()",
+        "KILL",
+        "KILL 99999999999999999999",
+        "KILL CONNECTION x",
+        "LOCK\u{2003}TABLES é",
+        "ſELECT 1",
+        "FLUSH",
+        "LOAD",
+        "LOAD MYSQL",
+        "SAVE TO DISK",
+        "CHECKSUM",
+        "PROXYSQL",
+        "/*",
+        "-- ",
+        "#",
+        "\0",
+        "é;é",
+        "SELECT é, ' ; '",
+        "PRAGMA table_info(x)",
+        "SELECT 1 UNION",
+        "INSERT",
+        "UPDATE x",
+        "CALL f()",
+        "SELECT randomblob(9)",
+        "FLUSH STATUS",
+        &likes,
+        &nested,
+    ];
+    for statement in nasty {
+        for (name, conn) in [("member", &mut member), ("proxy", &mut proxy)] {
+            match conn.query_drop(statement).await {
+                Ok(()) | Err(Error::Server(_)) => {}
+                Err(e) => panic!("{name}: {statement:?}: {e}"),
+            }
+            conn.ping().await.unwrap_or_else(|e| panic!("{name}: after {statement:?}: {e}"));
+        }
+    }
+    // Bytes that are no protocol end their own connection only.
+    use tokio::io::AsyncWriteExt;
+    for junk in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 64], &[1, 0, 0, 1, 0], &[0, 0, 0, 1]] {
+        let mut stream = tokio::net::TcpStream::connect(database.members[0]).await.unwrap();
+        stream.write_all(junk).await.unwrap();
+    }
+    member.ping().await.unwrap();
+}
