@@ -6,6 +6,7 @@
 
 mod api;
 mod controllers;
+pub mod database;
 mod faults;
 pub mod fields;
 mod http;

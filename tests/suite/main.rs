@@ -4,6 +4,7 @@ mod cli;
 mod crash;
 mod database;
 mod demo_api;
+mod demo_database;
 mod demo_world;
 mod galera;
 mod kubectl;
