@@ -1,14 +1,17 @@
 //! The command line: what `wheelhouse` does with its arguments.
 //!
 //! Every screen and every act is also a command, from the same engine, with `-o json`. Exit codes: 0 done, 1 failed or
-//! refused, 2 wrong usage (arguments, configuration file, unknown context).
+//! refused, 2 wrong usage (arguments, configuration file, unknown context). `check` has those of monitoring plug-ins.
 
 use std::{fmt, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 mod act;
+mod check;
+mod database;
 mod demo;
+mod galera;
 mod log;
 mod nodes;
 mod runs;
@@ -73,6 +76,12 @@ enum Command {
     Tenants(Output),
     /// The nodes, their state and load
     Nodes(Output),
+    /// The database: the Galera members, and the ProxySQLs in front of them
+    Database(Output),
+    /// Galera: the recovery sheet
+    Galera(galera::GaleraArgs),
+    /// A monitoring plug-in: one line, exit code 0 ok, 1 warning, 2 critical, 3 unknown
+    Check,
     /// Change the number of a tenant's replicas: plan, confirm, run, verify
     Scale(scale::ScaleArgs),
     /// What was done, by whom, and what is unfinished
@@ -109,13 +118,15 @@ enum Failure {
     Failed(String),
     /// Failed, and everything has been said already.
     Told,
+    /// What a monitoring plug-in found: its exit code.
+    Checked(u8),
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(text) | Self::Failed(text) => f.write_str(text),
-            Self::Told => Ok(()),
+            Self::Told | Self::Checked(_) => Ok(()),
         }
     }
 }
@@ -152,6 +163,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Status(output)) => status::run(&common, output.output).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
+        Some(Command::Database(output)) => database::run(&common, output.output).await,
+        Some(Command::Galera(args)) => galera::run(&common, args).await,
+        Some(Command::Check) => check::run(&common).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Completions { shell }) => {
@@ -183,6 +197,7 @@ fn report(failure: Failure) -> ExitCode {
     match failure {
         Failure::Usage(_) => ExitCode::from(2),
         Failure::Failed(_) | Failure::Told => ExitCode::FAILURE,
+        Failure::Checked(code) => ExitCode::from(code),
     }
 }
 

@@ -20,10 +20,13 @@ use crate::{
     app::{self, App, Msg, Setup},
     cluster::Snapshot,
     config::{self, Config},
-    live::{self, Scope},
+    live::{
+        self, Scope,
+        database::{Account, Configured, Password, Place},
+    },
     run::{self, Hands, RunSeen, Who},
     ui::{Depth, Theme},
-    wire::Wire,
+    wire::{Wire, sql::Tls},
 };
 use effects::Performer;
 
@@ -139,8 +142,42 @@ pub fn scope(config: &Config) -> Scope {
         namespace: config.namespace.clone(),
         metrics_every: config.refresh.metrics.0,
         probe_every: config.refresh.probe.0,
+        database: database(config),
         ..Scope::default()
     }
+}
+
+/// The database, where one is configured. Passwords are read from where the configuration says, but those in Secrets.
+pub fn database(config: &Config) -> Option<Configured> {
+    let Config { galera, proxysql, .. } = config;
+    if galera.members.is_empty() && proxysql.addresses.is_empty() {
+        return None;
+    }
+    let place = |place: &config::Place| match place {
+        config::Place::Direct(at) => Place::Direct(at.to_string().as_str().into(), at.host.clone(), at.port),
+        config::Place::Service { service, port } => Place::Service(service.clone(), *port),
+    };
+    let member = |at: &config::Address| (at.to_string().as_str().into(), at.host.clone(), at.port);
+    Some(Configured {
+        members: galera.members.iter().map(member).collect(),
+        members_by: account(&galera.login),
+        proxies: proxysql.addresses.iter().map(place).collect(),
+        proxies_by: account(&proxysql.login),
+        every: config.refresh.database.0,
+        expected: config::expectations(galera, proxysql),
+    })
+}
+
+fn account(login: &config::Login) -> Result<Account, String> {
+    // What is fetched later has to be something now.
+    let fetched = login.secret().map(|_| Default::default());
+    let read = login.account(fetched, std::env::home_dir().as_deref(), |name| std::env::var(name).ok());
+    let read = read.map_err(|e| e.to_string())?;
+    let password = match login.secret() {
+        Some(found) => Password::Secret(found.secret.clone(), found.key.clone()),
+        None => Password::Known(read.password),
+    };
+    Ok(Account { user: read.user, password, tls: read.tls_ca.map(|ca| Tls { ca, name: read.tls_name }) })
 }
 
 /// What runs are carried out with.

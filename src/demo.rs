@@ -1,4 +1,4 @@
-//! The embedded cluster: a deterministic world behind a real Kubernetes API on loopback.
+//! The embedded cluster: a deterministic world behind a real Kubernetes API on loopback, and its database beside it.
 //!
 //! `start` builds a world from a seed and serves it; the `demo` subcommand and the tests call it.
 //! Nothing under `demo` may import another room of this crate: a mistake in our model of Kubernetes
@@ -82,18 +82,27 @@ pub async fn start(options: Options) -> io::Result<Cluster> {
     }
     let (port, speed) = (options.port, options.speed);
     let now = options.epoch.unwrap_or_else(Timestamp::now);
+    let database = database::start(database::Options {
+        seed: options.seed,
+        scenario: options.scenario.database(),
+        speed,
+        epoch: u64::try_from(now.as_second()).unwrap_or_default(),
+        ..database::Options::default()
+    });
+    let database = database.await?;
     let world =
         tokio::task::spawn_blocking(move || World::build(&options, now)).await.map_err(io::Error::other)?;
     let shared = Arc::new(Shared::new(world));
     let server = Server::spawn(shared.clone(), port).await?;
     let clock = tokio::spawn(run(shared.clone(), speed));
-    Ok(Cluster { shared, server, clock })
+    Ok(Cluster { shared, server, database, clock })
 }
 
 /// A running embedded cluster. Dropping it stops serving and ends every connection.
 pub struct Cluster {
     shared: Arc<Shared>,
     server: Server,
+    database: database::Database,
     clock: JoinHandle<()>,
 }
 
@@ -123,6 +132,11 @@ impl Cluster {
         self.server.token()
     }
 
+    /// The database of its tenants: Galera members and ProxySQLs.
+    pub fn database(&self) -> &database::Database {
+        &self.database
+    }
+
     /// Users with fewer rights than the operator.
     pub fn users(&self) -> &Users {
         self.server.users()
@@ -138,7 +152,7 @@ impl Cluster {
         self.server.requests()
     }
 
-    /// Lets `by` pass in world time.
+    /// Lets `by` pass in world time. The database has a time of its own: [`database::Database::step`].
     pub fn step(&self, by: Duration) {
         self.with_world(|world| world.step(by));
     }

@@ -60,6 +60,8 @@ pub struct Scope {
     pub probe_every: Duration,
     /// Between two publications there is at least this.
     pub publish_at_most_every: Duration,
+    /// The database, where one is configured.
+    pub database: Option<database::Configured>,
 }
 
 impl Default for Scope {
@@ -71,6 +73,7 @@ impl Default for Scope {
             metrics_every: Duration::from_secs(15),
             probe_every: Duration::from_secs(5),
             publish_at_most_every: Duration::from_millis(100),
+            database: None,
         }
     }
 }
@@ -82,10 +85,14 @@ pub fn observe(wire: Wire, scope: Scope) -> (watch::Receiver<Arc<Snapshot>>, Joi
     let mut first = Snapshot::new(scope.tenancy.clone());
     first.api = probe::unseen(&wire);
     first.at = clock.now();
+    if let Some(database) = &scope.database {
+        first.database = Arc::new(database.expected.clone());
+    }
     let (publish, receiver) = watch::channel(Arc::new(first.clone()));
     let task = tokio::spawn(async move {
         let (tell, reports) = mpsc::channel(UNDERWAY);
         // Dropped with this task, and all sources with it.
+        let _database = scope.database.clone().map(|d| database::follow(d, Some(wire.clone()), tell.clone()));
         let _sources = sources(&wire, &scope, &clock, tell);
         fold(first, reports, publish, scope.publish_at_most_every, &clock).await;
     });

@@ -3,6 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::Write,
+    net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -12,7 +13,7 @@ use clap::Args;
 use super::{Common, Failure, session, table};
 use crate::{
     cockpit,
-    config::{self, Config},
+    config::{self, Address, Config, Galera, Login, PasswordFrom, Place, Proxysql},
     demo,
 };
 
@@ -32,7 +33,8 @@ pub(super) struct DemoArgs {
     /// The same seed gives the same world
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// What is going on: calm, node-recovered, pressure
+    /// What is going on: calm, node-recovered, pressure, or in the database: galera-degraded, galera-no-quorum,
+    /// galera-all-down, flow-control, proxysql-drift, writer-lost
     #[arg(long, value_name = "NAME", default_value = "node-recovered")]
     scenario: demo::Scenario,
     /// World seconds a second; 0 stands still
@@ -95,16 +97,45 @@ pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) 
     config.kubeconfig = Some(path.clone());
     config.context = None;
     config.theme = theme.or(config.theme);
+    let passwords = point_at(&mut config, cluster.database(), &path)?;
     let result = match write_config(&config, args.config_out.as_deref()) {
         Err(failure) => Err(failure),
         Ok(()) if args.serve => serve(&path).await,
         Ok(()) => session::open_cockpit(config).await,
     };
     if !kept {
-        let _ = std::fs::remove_file(&path);
+        for path in passwords.iter().chain([&path]) {
+            let _ = std::fs::remove_file(path);
+        }
     }
     drop(cluster);
     result
+}
+
+/// Names the database in the configuration, with the passwords in files beside the kubeconfig. Returns these files.
+fn point_at(
+    config: &mut Config,
+    database: &demo::database::Database,
+    kubeconfig: &Path,
+) -> Result<[PathBuf; 2], Failure> {
+    let address = |at: &SocketAddr| Address { host: at.ip().to_string(), port: at.port() };
+    let login = |(user, password): demo::database::Login, of: &str| {
+        let mut path = kubeconfig.as_os_str().to_owned();
+        path.push(format!(".{of}-password"));
+        let path = PathBuf::from(path);
+        write_private(&path, &format!("{password}\n"))?;
+        Ok((
+            path.clone(),
+            Login { user: Some(user.into()), password: Some(PasswordFrom::File(path)), ..Login::default() },
+        ))
+    };
+    let (galera, by) = login(database.credentials.monitor, "galera")?;
+    let members = database.members.iter().map(address).collect();
+    config.galera = Galera { members, login: by, ..Galera::default() };
+    let (proxysql, by) = login(database.credentials.proxy_admin, "proxysql")?;
+    let addresses = database.proxies.iter().map(|at| Place::Direct(address(at))).collect();
+    config.proxysql = Proxysql { addresses, login: by, ..Proxysql::default() };
+    Ok([galera, proxysql])
 }
 
 async fn serve(path: &Path) -> Result<(), Failure> {

@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
 
 use super::{Common, Failure};
 use crate::{
@@ -69,7 +70,52 @@ pub(super) async fn open(common: &Common) -> Result<Session, Failure> {
     Ok(Session { config, wire, seen, timeout: common.timeout, state_dir: state_dir()? })
 }
 
+/// Looks at the database alone. What does not answer within the time limit says so.
+pub(super) async fn database(common: &Common) -> Result<Snapshot, Failure> {
+    let config = configure(common)?;
+    let configured = cockpit::database(&config).ok_or_else(no_database)?;
+    // Only Secrets and services need a cluster; their absence is the reason of the endpoints that need them.
+    let wire = wire(&config).await.ok();
+    let mut snapshot = Snapshot::new(config.tenants.clone());
+    snapshot.database = Arc::new(configured.expected.clone());
+    let (tell, mut reports) = mpsc::channel(64);
+    let _tasks = live::database::follow(configured, wire, tell);
+    let looking = async {
+        while let Some(report) = reports.recv().await {
+            snapshot.observe(report);
+            snapshot.at = Timestamp::now();
+            if is_settled(&config, &snapshot) {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(common.timeout, looking).await;
+    Ok(snapshot)
+}
+
+/// No database is configured: what to do.
+pub(super) fn no_database() -> Failure {
+    Failure::Usage("no database is configured: see [galera] and [proxysql] in the README".into())
+}
+
+/// Every endpoint of the database has answered (members twice: rates need two readings) or said why not.
+fn is_settled(config: &Config, snapshot: &Snapshot) -> bool {
+    let (members, proxies) = (&snapshot.galera, &snapshot.proxies);
+    members.values().count() == config.galera.members.len()
+        && config.proxysql.addresses.is_empty() == proxies.is_empty()
+        && members.values().all(|m| m.link.trouble().is_some() || m.history.len() > 1)
+        && proxies.values().all(|p| p.link != Freshness::Connecting)
+}
+
 impl Session {
+    /// The same as [`Session::observed`], once the database has settled as well.
+    pub(super) async fn observed_with_database(&mut self) -> Result<Arc<Snapshot>, Failure> {
+        self.observed().await?;
+        let settled = self.seen.wait_for(|snapshot| is_settled(&self.config, snapshot));
+        let _ = tokio::time::timeout(self.timeout, settled).await.map(|found| found.map(drop));
+        Ok(self.seen.borrow().clone())
+    }
+
     /// The first snapshot in which every source has either answered or said why not.
     pub(super) async fn observed(&mut self) -> Result<Arc<Snapshot>, Failure> {
         let settled = self.seen.wait_for(|s| {

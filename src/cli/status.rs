@@ -49,7 +49,7 @@ struct NodesJson {
 
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
-    let snapshot = session.observed().await?;
+    let snapshot = session.observed_with_database().await?;
     let runs = session.runs(&snapshot);
     let found = findings(&snapshot);
     let status = status(&snapshot, &found, &runs);

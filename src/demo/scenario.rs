@@ -13,11 +13,11 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Options;
 use super::kind::Kind;
 use super::usage::Demand;
 use super::value::{int, map, set};
 use super::world::{Wake, World};
+use super::{Options, database};
 
 /// A named state of the world, from `scenarios/*.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +28,33 @@ pub enum Scenario {
     NodeRecovered,
     /// Memory is nearly exhausted and several things are wrong at once.
     Pressure,
+    /// One member of the database was killed; the others have quorum.
+    GaleraDegraded,
+    /// One member of the database is left and has no quorum.
+    GaleraNoQuorum,
+    /// All members of the database were killed at different positions.
+    GaleraAllDown,
+    /// A slow member of the database throttles the writers of all.
+    FlowControl,
+    /// The configuration of the proxies of the database differs from what is loaded and saved.
+    ProxysqlDrift,
+    /// The member of the database that takes the writes was killed a moment ago.
+    WriterLost,
 }
 
 impl Scenario {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Calm, Self::NodeRecovered, Self::Pressure];
+    /// All of them. Those of the database have a calm cluster, and the others a calm database.
+    pub const ALL: [Self; 9] = [
+        Self::Calm,
+        Self::NodeRecovered,
+        Self::Pressure,
+        Self::GaleraDegraded,
+        Self::GaleraNoQuorum,
+        Self::GaleraAllDown,
+        Self::FlowControl,
+        Self::ProxysqlDrift,
+        Self::WriterLost,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -40,6 +62,20 @@ impl Scenario {
             Self::Calm => "calm",
             Self::NodeRecovered => "node-recovered",
             Self::Pressure => "pressure",
+            _ => self.database().name(),
+        }
+    }
+
+    /// What is going on in the database.
+    pub fn database(self) -> database::Scenario {
+        match self {
+            Self::Calm | Self::NodeRecovered | Self::Pressure => database::Scenario::Calm,
+            Self::GaleraDegraded => database::Scenario::GaleraDegraded,
+            Self::GaleraNoQuorum => database::Scenario::GaleraNoQuorum,
+            Self::GaleraAllDown => database::Scenario::GaleraAllDown,
+            Self::FlowControl => database::Scenario::FlowControl,
+            Self::ProxysqlDrift => database::Scenario::ProxysqlDrift,
+            Self::WriterLost => database::Scenario::WriterLost,
         }
     }
 
@@ -50,9 +86,9 @@ impl Scenario {
 
     fn script(self) -> Script {
         let text = match self {
-            Self::Calm => include_str!("scenarios/calm.toml"),
             Self::NodeRecovered => include_str!("scenarios/node-recovered.toml"),
             Self::Pressure => include_str!("scenarios/pressure.toml"),
+            _ => include_str!("scenarios/calm.toml"),
         };
         toml::from_str(text).expect("the built-in scenarios are read by the tests")
     }

@@ -3,7 +3,9 @@
 //!
 //! Entered by the cockpit and the command line. It only reads.
 
-use std::{sync::Arc, time::Duration};
+mod configured;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
@@ -13,6 +15,8 @@ use crate::{
     cluster::{Member, MemberName, Observation, Proxy, ProxyName, Seen, Table, Trouble},
     wire::sql::{Answer, Failure, Kind, Login, Sql},
 };
+
+pub use configured::{Account, Configured, Password, Place, follow};
 
 /// While an endpoint is down it is asked at least this often, so that its return is soon seen.
 const RETRY_WITHIN: Duration = Duration::from_secs(5);
@@ -34,80 +38,85 @@ pub struct Endpoints {
 /// reported at once: that it is configured.
 pub fn observe(endpoints: Endpoints, into: mpsc::Sender<Observation>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let Endpoints { members, proxies, every } = endpoints;
-    let first = into.clone();
-    let known = [
-        Observation::Member(Seen::All(
-            members.iter().map(|(name, _)| (name.clone(), Member::new(name.clone()))).collect(),
-            Timestamp::now(),
-        )),
-        Observation::Proxy(Seen::All(
-            proxies.iter().map(|(name, _)| (name.clone(), Proxy::new(name.clone()))).collect(),
-            Timestamp::now(),
-        )),
-    ];
-    // The list comes before the first news of its items: the tasks wait for it.
-    let (listed, _) = tokio::sync::watch::channel(false);
-    let listed = Arc::new(listed);
-    for (name, login) in members {
-        let (into, mut ready) = (into.clone(), listed.subscribe());
-        tasks.spawn(async move {
-            let _ = ready.wait_for(|ready| *ready).await;
-            let mut source = galera::Source::new(Sql::new(login));
-            let mut member = Member::new(name.clone());
-            let mut pause = every;
-            loop {
-                let (next, trouble) = match source.read().await {
-                    Ok(rows) => (member.answered(&rows, Timestamp::now()), None),
-                    Err(failure) => {
-                        let trouble = trouble(&failure);
-                        (member.failed(trouble, &failure.text, Timestamp::now()), Some(trouble))
-                    }
-                };
-                member = next.clone();
-                let news = Observation::Member(Seen::Put(name.clone(), next));
-                if into.send(news).await.is_err() {
-                    return;
-                }
-                pause = pause_after(trouble, pause, every);
-                sleep(pause).await;
-            }
-        });
-    }
-    for (name, login) in proxies {
-        let (into, mut ready) = (into.clone(), listed.subscribe());
-        tasks.spawn(async move {
-            let _ = ready.wait_for(|ready| *ready).await;
-            let mut source = proxysql::Source::new(Sql::new(login));
-            let mut proxy = Proxy::new(name.clone());
-            let mut pause = every;
-            loop {
-                let (next, trouble) = match source.read().await {
-                    Ok(rows) => (proxy.answered(&rows, Timestamp::now()), None),
-                    Err(failure) => {
-                        let trouble = trouble(&failure);
-                        (proxy.failed(trouble, &failure.text, Timestamp::now()), Some(trouble))
-                    }
-                };
-                proxy = next.clone();
-                let news = Observation::Proxy(Seen::Put(name.clone(), next));
-                if into.send(news).await.is_err() {
-                    return;
-                }
-                pause = pause_after(trouble, pause, every);
-                sleep(pause).await;
-            }
-        });
-    }
     tasks.spawn(async move {
-        for news in known {
-            if first.send(news).await.is_err() {
-                return;
-            }
+        let Endpoints { members, proxies, every } = endpoints;
+        let new = |(name, _): &(MemberName, Login)| (name.clone(), Member::new(name.clone()));
+        let known = Seen::All(members.iter().map(new).collect(), Timestamp::now());
+        let _ = into.send(Observation::Member(known)).await;
+        let new = |(name, _): &(ProxyName, Login)| (name.clone(), Proxy::new(name.clone()));
+        let known = Seen::All(proxies.iter().map(new).collect(), Timestamp::now());
+        let _ = into.send(Observation::Proxy(known)).await;
+        let mut tasks = JoinSet::new();
+        for (name, login) in members {
+            tasks.spawn(watch_member(name, login, every, into.clone()));
         }
-        listed.send_replace(true);
+        for (name, login) in proxies {
+            tasks.spawn(watch_proxy(name, login, every, into.clone()));
+        }
+        while tasks.join_next().await.is_some() {}
     });
     tasks
+}
+
+/// Asks one member until nobody listens any more.
+async fn watch_member(name: MemberName, login: Login, every: Duration, into: mpsc::Sender<Observation>) {
+    let mut source = galera::Source::new(Sql::new(login));
+    let mut member = Member::new(name.clone());
+    let mut pause = every;
+    loop {
+        let trouble = match source.read().await {
+            Ok(rows) => {
+                member = member.answered(&rows, Timestamp::now());
+                None
+            }
+            Err(failure) => {
+                let trouble = trouble(&failure);
+                member = member.failed(trouble, &failure.text, Timestamp::now());
+                Some(trouble)
+            }
+        };
+        if into.send(Observation::Member(Seen::Put(name.clone(), member.clone()))).await.is_err() {
+            return;
+        }
+        pause = pause_after(trouble, pause, every);
+        sleep(pause).await;
+    }
+}
+
+/// Asks one proxy until nobody listens any more.
+async fn watch_proxy(name: ProxyName, login: Login, every: Duration, into: mpsc::Sender<Observation>) {
+    let mut source = proxysql::Source::new(Sql::new(login));
+    let mut proxy = Proxy::new(name.clone());
+    let mut pause = every;
+    loop {
+        let trouble = match source.read().await {
+            Ok(rows) => {
+                proxy = proxy.answered(&rows, Timestamp::now());
+                None
+            }
+            Err(failure) => {
+                let trouble = trouble(&failure);
+                proxy = proxy.failed(trouble, &hinted(&name, trouble, failure.text), Timestamp::now());
+                Some(trouble)
+            }
+        };
+        if into.send(Observation::Proxy(Seen::Put(name.clone(), proxy.clone()))).await.is_err() {
+            return;
+        }
+        pause = pause_after(trouble, pause, every);
+        sleep(pause).await;
+    }
+}
+
+/// A pod's address is often not reached from outside the cluster: then what to do instead is said.
+fn hinted(name: &ProxyName, trouble: Trouble, text: String) -> String {
+    match (name.as_str().split_once('/'), trouble) {
+        (Some((_, pod)), Trouble::Unreachable | Trouble::Silent) => format!(
+            "{text}; pods are asked at their own address, tunnels are not opened: run `kubectl port-forward` to {pod} \
+             and name 127.0.0.1:PORT in proxysql.addresses"
+        ),
+        _ => text,
+    }
 }
 
 /// How long to wait before the next round: longer and longer while it does not answer.

@@ -1,0 +1,134 @@
+//! `wheelhouse database`: the members and the proxies in front of them. It needs no Kubernetes, but where the
+//! configuration names Secrets or services.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Common, Failure, Format, session, table};
+use crate::{
+    cluster::{
+        Database, Finding, Proxy, ProxyName, Snapshot,
+        database::{MemberReport, Report},
+        findings,
+    },
+    ui,
+};
+
+/// The database as JSON.
+#[derive(Serialize)]
+struct DatabaseJson<'a> {
+    #[serde(flatten)]
+    report: Report,
+    proxies: Vec<ProxyJson<'a>>,
+    /// About the database, worst first.
+    findings: Vec<Finding>,
+}
+
+/// A ProxySQL as JSON.
+#[derive(Serialize)]
+struct ProxyJson<'a> {
+    name: &'a ProxyName,
+    /// It answers.
+    answers: bool,
+    /// Seconds since it last answered; `null`: it never did.
+    age: Option<f64>,
+    /// Why it does not answer.
+    trouble: Option<&'a str>,
+}
+
+pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
+    let snapshot = session::database(common).await?;
+    let database = Database::of(&snapshot).ok_or_else(session::no_database)?;
+    let json = DatabaseJson {
+        report: database.report(snapshot.at),
+        proxies: snapshot.proxies.values().map(|proxy| self::proxy(proxy, snapshot.at)).collect(),
+        findings: findings(&snapshot),
+    };
+    match format {
+        Format::Json => table::json(&json),
+        Format::Table => table::print(&text(&json, &snapshot)),
+    }
+}
+
+fn proxy(proxy: &Proxy, at: Timestamp) -> ProxyJson<'_> {
+    let age = |status: &crate::cluster::ProxyStatus| at.duration_since(status.at).as_secs_f64().max(0.0);
+    ProxyJson {
+        name: &proxy.name,
+        answers: proxy.now().is_some(),
+        age: proxy.status.as_deref().map(age),
+        trouble: proxy.link.trouble(),
+    }
+}
+
+fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
+    let report = &json.report;
+    let mut text = format!("{}\n\n", report.headline);
+    let head = [
+        "MEMBER",
+        "ADDRESS",
+        "STATE",
+        "PROXYSQL",
+        ">QUEUE",
+        ">FLOW CONTROL",
+        ">COMMITTED",
+        ">AGE",
+        "VERSION",
+    ];
+    text += &table::table(&head, &report.members.iter().map(member).collect::<Vec<_>>());
+    if !json.proxies.is_empty() {
+        let rows: Vec<_> = json.proxies.iter().map(|proxy| proxy_row(proxy, report)).collect();
+        text += &format!("\n{}", table::table(&["PROXYSQL", "STATE", "WRITES GO TO", ">AGE"], &rows));
+    }
+    if !json.findings.is_empty() {
+        text.push('\n');
+    }
+    for finding in &json.findings {
+        let since =
+            finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
+        let mark = ui::mark(finding.severity);
+        text.push_str(&format!("{mark} {}: {}{since}\n", finding.subject.name(), finding.text));
+    }
+    text.lines().map(|line| table::plain(line) + "\n").collect()
+}
+
+fn member(member: &MemberReport) -> Vec<String> {
+    let known = |n: Option<u64>| n.map_or("?".into(), |n| n.to_string());
+    [
+        member.name.to_string(),
+        member.address.to_string(),
+        member.state.clone(),
+        member.role.word().to_owned(),
+        known(member.receive_queue),
+        member.flow_control.map_or("?".into(), |share| format!("{:.1}%", share * 100.0)),
+        known(member.last_committed),
+        age(member.age),
+        member.version.as_deref().unwrap_or("?").to_owned(),
+    ]
+    .map(|cell| table::plain(&cell))
+    .to_vec()
+}
+
+fn proxy_row(proxy: &ProxyJson<'_>, report: &Report) -> Vec<String> {
+    let state = match (proxy.answers, proxy.trouble) {
+        (true, _) => "answers",
+        (false, Some(why)) => why,
+        (false, None) => "not asked yet",
+    };
+    let writers = match report.writers.get(proxy.name) {
+        None => "?".into(),
+        Some(writers) if writers.is_empty() => "no member".into(),
+        Some(writers) => {
+            let label = |name: &crate::cluster::MemberName| {
+                report.members.iter().find(|m| m.address == *name).map(|m| m.name.to_string())
+            };
+            writers.iter().filter_map(label).collect::<Vec<_>>().join(", ")
+        }
+    };
+    [proxy.name.to_string(), state.to_owned(), writers, age(proxy.age)]
+        .map(|cell| table::plain(&cell))
+        .to_vec()
+}
+
+fn age(seconds: Option<f64>) -> String {
+    seconds.map_or("never".into(), |seconds| format!("{seconds:.0}s"))
+}
