@@ -14,13 +14,13 @@
 //! | [`plan`] | what an operator wants becomes steps; the model of the scheduler. Pure. | `cluster` |
 //! | [`wire`] | connections to what we talk to, without meaning | |
 //! | [`run`] | carries out an approved plan: journal, leases, and the only code that writes | `cluster` `plan` `wire` |
-//! | [`live`] | follows the cluster and publishes snapshots | `cluster` `wire` |
+//! | [`live`] | follows the cluster and its database, and publishes snapshots | `cluster` `wire` |
 //! | [`ui`] | draws; views ask, they never act | `cluster` `plan` `run`'s values |
 //! | [`app`] | all state of the cockpit, and the one event loop | `cluster` `plan` `run` `ui` |
 //! | [`config`] | the user's configuration | `cluster` |
 //! | [`cockpit`] | connects the rooms: performs what the app asks for | all but `demo` and `cli` |
 //! | [`cli`] | the command line: every screen and act as a command | all |
-//! | [`demo`] | the embedded cluster: a real Kubernetes API on loopback | nothing of ours |
+//! | [`demo`] | the embedded cluster: a real Kubernetes API and its database, on loopback | nothing of ours |
 //!
 //! `tests/suite/rooms.rs` holds this table as a test, and names the reason of each rule when it is broken.
 //!

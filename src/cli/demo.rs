@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    pin::pin,
 };
 
 use clap::Args;
@@ -139,8 +140,12 @@ fn point_at(
 }
 
 async fn serve(path: &Path) -> Result<(), Failure> {
-    table::print(&format!("{}\n", path.display()))?;
-    cockpit::asked_to_stop().await;
+    // Who reads the path may end us at once: signals are listened for before it is told.
+    let mut asked = pin!(cockpit::asked_to_stop());
+    if futures::poll!(asked.as_mut()).is_pending() {
+        table::print(&format!("{}\n", path.display()))?;
+        asked.await;
+    }
     Ok(())
 }
 

@@ -212,7 +212,7 @@ fn pairs(name: &str, statement: &str, rows: Vec<(String, String)>) -> Answer {
             rows.into_iter().map(|(a, b)| vec![Some(a), Some(b)]).collect(),
         );
         let sql = format!("SELECT Variable_name, Value FROM {name}{}", &statement[at..]);
-        return match dialect::run(&db, &sql, false) {
+        return match dialect::run(&db, &escaped(&sql), false) {
             Ok(Outcome::Rows(table)) => Answer::Rows(table),
             Ok(Outcome::Changed(_)) => syntax(&statement[at..]),
             Err(text) => translated(&text, &statement[at..]),
@@ -225,6 +225,42 @@ fn pairs(name: &str, statement: &str, rows: Vec<(String, String)>) -> Answer {
         }
     }
     Answer::Rows(table)
+}
+
+/// A pattern's backslash escapes by itself in MariaDB; SQLite wants to be told.
+fn escaped(sql: &str) -> String {
+    let mut text = String::with_capacity(sql.len());
+    let mut parts = sql.split('\'').enumerate().peekable();
+    while let Some((i, part)) = parts.next() {
+        text.push_str(part);
+        // Parts with an odd number stand between quotes.
+        let pattern = i % 2 == 1 && part.contains('\\') && {
+            let before = text[..text.len() - part.len()].trim_end_matches('\'').trim_end();
+            before.get(before.len().saturating_sub(4)..).is_some_and(|word| word.eq_ignore_ascii_case("like"))
+        };
+        if parts.peek().is_some() {
+            text.push('\'');
+        }
+        if pattern && parts.peek().is_some() {
+            text.push_str(" ESCAPE '\\'");
+        }
+    }
+    text
+}
+
+/// `LEFT(column, n)`, which SQLite calls otherwise.
+fn without_left(sql: &str) -> String {
+    let mut text = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(at) = rest.to_ascii_uppercase().find("LEFT(") {
+        let Some(comma) = rest[at..].find(',') else { break };
+        text.push_str(&rest[..at]);
+        text.push_str("SUBSTR(");
+        text.push_str(&rest[at + 5..at + comma]);
+        text.push_str(", 1");
+        rest = &rest[at + comma..];
+    }
+    text + rest
 }
 
 /// A thread of the processlist.
@@ -341,7 +377,7 @@ fn select(galera: &Galera, client: &mut Client, statement: &str) -> Answer {
             return refusal;
         }
     }
-    match dialect::run(&db, &text, true) {
+    match dialect::run(&db, &escaped(&without_left(&text)), true) {
         Ok(Outcome::Rows(table)) => Answer::Rows(table),
         Ok(Outcome::Changed(_)) => syntax(statement),
         Err(text) => translated(&text, statement),

@@ -95,7 +95,8 @@ pub(super) fn shunned(s: &Snapshot, d: &Database) -> Said {
                         p == proxy && b.hostgroup == g.backup && b.status == BackendStatus::Online
                     })
             });
-            if !surplus {
+            // Without the hostgroups a surplus writer cannot be told from a failing one.
+            if !surplus && !groups.is_empty() {
                 worst.entry(proxy.as_str()).or_default().push(backend.hostgroup);
             }
         }

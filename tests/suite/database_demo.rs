@@ -1,0 +1,322 @@
+//! The simulated database, seen by the real sources over the wire: what is said in each scenario, and what is never
+//! sent.
+
+use std::{process::Output, time::Duration};
+
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use wheelhouse::{
+    cluster::{Database, Finding, Freshness, Severity, Snapshot, Tenancy, findings},
+    demo::database::{self as simulated, Endpoint, Options, Scenario},
+    live::database::{Account, Configured, Password, Place, follow},
+};
+
+use crate::program::{Home, PATIENCE};
+
+fn account((user, password): simulated::Login) -> Result<Account, String> {
+    let password = Password::Known(Some(SecretString::from(password.to_owned())));
+    Ok(Account { user: user.into(), password, tls: None })
+}
+
+fn configured(database: &simulated::Database, proxies_by: simulated::Login) -> Configured {
+    let member = |at: &std::net::SocketAddr| (at.to_string().as_str().into(), at.ip().to_string(), at.port());
+    let proxy = |at: &std::net::SocketAddr| {
+        Place::Direct(at.to_string().as_str().into(), at.ip().to_string(), at.port())
+    };
+    Configured {
+        members: database.members.iter().map(member).collect(),
+        members_by: account(database.credentials.monitor),
+        proxies: database.proxies.iter().map(proxy).collect(),
+        proxies_by: account(proxies_by),
+        every: Duration::from_millis(50),
+        expected: Default::default(),
+    }
+}
+
+/// What is seen of it once this holds.
+async fn seen(configured: Configured, holds: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    let mut snapshot = Snapshot::new(Tenancy::default());
+    let (tell, mut reports) = mpsc::channel(64);
+    let _tasks = follow(configured, None, tell);
+    let looking = async {
+        while let Some(report) = reports.recv().await {
+            snapshot.observe(report);
+            snapshot.at = jiff::Timestamp::now();
+            if holds(&snapshot) {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(PATIENCE, looking).await.is_err() {
+        panic!("waited in vain: {:#?} {:#?}", Database::of(&snapshot), findings(&snapshot));
+    }
+    snapshot
+}
+
+fn settled(s: &Snapshot) -> bool {
+    s.galera.values().count() == 3
+        && s.proxies.values().count() == 2
+        && s.galera.values().all(|m| m.link.trouble().is_some() || m.history.len() > 1)
+        && s.proxies.values().all(|p| p.link != Freshness::Connecting)
+}
+
+fn told(found: &[Finding]) -> Vec<String> {
+    let word = |s| match s {
+        Severity::Critical => "critical",
+        Severity::Warning => "warning",
+        Severity::Notice => "notice",
+    };
+    found.iter().map(|f| format!("{} {}", word(f.severity), f.rule)).collect()
+}
+
+async fn world(scenario: Scenario) -> simulated::Database {
+    simulated::start(Options { scenario, ..Options::default() }).await.expect("the simulated database starts")
+}
+
+/// The headline of a scenario, and its findings but notices: which, and how loud.
+async fn judged(scenario: Scenario) -> (String, Vec<String>) {
+    let database = world(scenario).await;
+    let snapshot = seen(configured(&database, database.credentials.proxy_admin), settled).await;
+    let mut said = told(&findings(&snapshot));
+    said.retain(|line| !line.starts_with("notice"));
+    said.dedup();
+    let headline = Database::of(&snapshot).expect("a database is configured").headline().text;
+    (headline, said)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_scenario_has_its_headline_and_its_findings() {
+    let cases: [(Scenario, &str, &[&str]); 6] = [
+        (Scenario::Calm, "galera 3/3 writer db1", &[]),
+        (Scenario::GaleraDegraded, "galera 2/3 writer db1", &["critical galera-size", "warning member-down"]),
+        (
+            Scenario::GaleraNoQuorum,
+            "galera NO QUORUM",
+            &[
+                "critical galera-no-quorum",
+                "critical no-writer",
+                "critical readers-empty",
+                "critical clients-waiting",
+                "warning member-down",
+            ],
+        ),
+        (
+            Scenario::GaleraAllDown,
+            "galera DOES NOT ANSWER",
+            &[
+                "critical galera-no-quorum",
+                "critical no-writer",
+                "critical readers-empty",
+                "critical clients-waiting",
+                "warning member-down",
+                "warning backend-shunned",
+            ],
+        ),
+        (
+            Scenario::ProxysqlDrift,
+            "galera 3/3 writer db1",
+            &["warning proxy-drift", "warning proxies-differ"],
+        ),
+        // Its peers have not noticed yet; the proxies have.
+        (Scenario::WriterLost, "galera 3/3 writer db2", &["warning member-down"]),
+    ];
+    for (scenario, headline, rules) in cases {
+        let (said, found) = judged(scenario).await;
+        assert_eq!(
+            (said.as_str(), found),
+            (headline, rules.iter().map(|r| (*r).to_owned()).collect()),
+            "{scenario}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_member_is_found_by_the_time_it_takes_from_the_others() {
+    let options = Options { scenario: Scenario::FlowControl, speed: 5.0, ..Options::default() };
+    let database = simulated::start(options).await.expect("the simulated database starts");
+    let snapshot = seen(configured(&database, database.credentials.proxy_admin), |s| {
+        findings(s).iter().any(|f| f.rule.starts_with("flow-control"))
+    })
+    .await;
+    let said = findings(&snapshot);
+    let slow = said.iter().find(|f| f.rule.starts_with("flow-control")).expect("it was seen");
+    assert!(slow.severity >= Severity::Warning && format!("{slow:?}").contains("db3"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_writer_leaves_the_view_when_its_peers_notice() {
+    let database = world(Scenario::WriterLost).await;
+    database.step(Duration::from_secs(15));
+    let snapshot = seen(configured(&database, database.credentials.proxy_admin), settled).await;
+    let judged = Database::of(&snapshot).expect("a database is configured");
+    assert_eq!(judged.headline().text, "galera 2/3 writer db2");
+    assert_eq!(judged.headline().severity, Some(Severity::Warning));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_harms_is_ever_sent_and_every_statement_is_answered() {
+    let database = world(Scenario::Calm).await;
+    // Long enough for what is asked seldom to be asked twice.
+    let rounds = |s: &Snapshot| {
+        settled(s)
+            && s.galera.values().all(|m| m.history.len() > 12)
+            && s.proxies.values().all(|p| p.history.len() > 22)
+    };
+    let snapshot = seen(configured(&database, database.credentials.proxy_admin), rounds).await;
+    assert_eq!(findings(&snapshot), vec![], "a calm database has nothing wrong");
+    for member in snapshot.galera.values() {
+        let status = member.now().expect("it answers");
+        assert!(status.threads.is_some() && status.peers.len() == 3, "{status:?}");
+    }
+    let members = (0..3).map(Endpoint::Member);
+    for endpoint in members.chain((0..2).map(Endpoint::Proxy)) {
+        let heard = database.heard(endpoint);
+        assert!(heard.len() > 20, "{endpoint:?} heard {heard:?}");
+        for statement in heard {
+            let upper = statement.to_uppercase();
+            for never in ["FLUSH", "_RESET", ";", "SELECT CONFIG", "SET ", "PASSWORD"] {
+                assert!(!upper.contains(never), "{endpoint:?} was sent {statement}");
+            }
+            let verb = upper.split_whitespace().next().unwrap_or_default().to_owned();
+            assert!(["SELECT", "SHOW"].contains(&verb.as_str()), "{endpoint:?} was sent {statement}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_statistics_user_what_cannot_be_known_is_said() {
+    let database = world(Scenario::Calm).await;
+    let snapshot = seen(configured(&database, database.credentials.proxy_stats), settled).await;
+    assert!(snapshot.proxies.values().all(|p| p.now().is_some()), "{:?}", snapshot.proxies);
+    let said = told(&findings(&snapshot));
+    assert_eq!(said, ["warning rights-missing", "warning rights-missing"], "{:?}", findings(&snapshot));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_cannot_be_read_is_the_reason_of_those_who_need_it() {
+    let database = world(Scenario::Calm).await;
+    let mut configured = configured(&database, database.credentials.proxy_admin);
+    let by = Account {
+        user: "x".into(),
+        password: Password::Secret(wheelhouse::cluster::Key::new("db", "login"), "password".into()),
+        tls: None,
+    };
+    configured.members_by = Ok(by);
+    let snapshot = seen(configured, |s| {
+        s.galera.values().count() == 3
+            && s.galera.values().all(|m| m.link.trouble().is_some())
+            && s.proxies.values().all(|p| p.now().is_some())
+    })
+    .await;
+    for member in snapshot.galera.values() {
+        assert!(member.link.trouble().is_some_and(|why| why.contains("db/login")), "{member:?}");
+    }
+}
+
+fn text(output: &Output) -> (String, String) {
+    (String::from_utf8_lossy(&output.stdout).into(), String::from_utf8_lossy(&output.stderr).into())
+}
+
+#[test]
+fn the_commands_say_it_and_never_a_password() {
+    let home = Home::new();
+    let config = home.path("demo.toml").display().to_string();
+    let served = home.serve(&[
+        "--tenants",
+        "4",
+        "--nodes",
+        "3",
+        "--speed",
+        "1",
+        "--scenario",
+        "galera-all-down",
+        "--config-out",
+        &config,
+    ]);
+    let secrets: Vec<String> = ["galera", "proxysql"]
+        .iter()
+        .map(|of| format!("{}.{of}-password", served.kubeconfig()))
+        .map(|path| std::fs::read_to_string(path).expect("a password file").trim().to_owned())
+        .collect();
+    let grastate = home.path("grastate.dat");
+    let uuid = "0a3f1c6e-5b1e-11ef-8f0b-3b1f0c2d4e5f";
+    std::fs::write(&grastate, format!("uuid:    {uuid}\nseqno:   1234\nsafe_to_bootstrap: 1\n"))
+        .expect("a file");
+    let run = |code: i32, arguments: &[&str]| {
+        let mut all = vec!["--config", config.as_str()];
+        all.extend(arguments);
+        let output = home.run(&all);
+        let (out, err) = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+        for secret in &secrets {
+            assert!(
+                secret.len() > 8 && !out.contains(secret) && !err.contains(secret),
+                "{arguments:?} tells"
+            );
+        }
+        (out, err)
+    };
+    let (out, _) = run(0, &["database", "-o", "json"]);
+    let json: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(json["headline"], "galera DOES NOT ANSWER");
+    let members = json["members"].as_array().expect("members").clone();
+    assert_eq!(members.len(), 3);
+    for key in ["name", "state", "primary", "role", "receive_queue", "flow_control", "age"] {
+        assert!(members.iter().all(|m| m.get(key).is_some()), "{key} is missing in {members:?}");
+    }
+    assert_eq!(json["proxies"].as_array().map(Vec::len), Some(2));
+    let (out, _) = run(0, &["database"]);
+    assert!(out.starts_with("galera DOES NOT ANSWER\n"), "{out}");
+    let (out, _) = run(2, &["check"]);
+    assert!(out.starts_with("WHEELHOUSE CRITICAL - ") && out.lines().count() == 1, "{out}");
+    assert!(out.contains("4/4 tenants whole, 3/3 nodes ready, galera DOES NOT ANSWER"), "{out}");
+    let (out, _) = run(0, &["galera", "recovery"]);
+    assert!(out.contains("RECOVERY SHEET: no member answers") && out.contains("--wsrep-recover"), "{out}");
+    let file = grastate.display().to_string();
+    let (_, err) = run(2, &["galera", "recovery", "--grastate", &file]);
+    assert!(err.contains("MEMBER="), "{err}");
+    let first = members[0]["address"].as_str().expect("an address");
+    let (out, _) = run(0, &["galera", "recovery", "--grastate", &format!("{first}={file}")]);
+    assert!(out.contains(uuid) && out.contains("1234"), "{out}");
+    let (out, _) = run(0, &["status"]);
+    assert!(out.contains("galera"), "{out}");
+    let log = home.path("state/wheelhouse/wheelhouse.log");
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    assert!(secrets.iter().all(|secret| !log.contains(secret)), "the log tells");
+    std::fs::write(
+        &config,
+        std::fs::read_to_string(&config).expect("the file").replace("galera-password", "gone"),
+    )
+    .expect("the file");
+    let (out, _) = run(0, &["database"]);
+    assert!(out.contains("cannot read the password file"), "{out}");
+}
+
+#[test]
+fn a_check_without_a_cluster_is_unknown() {
+    let home = Home::new();
+    let output = home.run(&["check", "--kubeconfig", "/nonexistent/kubeconfig"]);
+    let (out, _) = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{out}");
+    assert!(out.starts_with("WHEELHOUSE UNKNOWN - "), "{out}");
+    let output = home.run(&["database"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).1.contains("no database is configured"));
+}
+
+#[test]
+fn the_files_of_a_demo_go_with_it() {
+    let home = Home::new();
+    let served = home.serve(&["--tenants", "2", "--nodes", "2"]);
+    let folder = served.kubeconfig.parent().expect("a folder").to_owned();
+    let secrets = || {
+        let entries = std::fs::read_dir(&folder).expect("the folder");
+        entries
+            .filter(|e| e.as_ref().is_ok_and(|e| e.file_name().to_string_lossy().contains("password")))
+            .count()
+    };
+    assert_eq!(secrets(), 2);
+    assert!(served.end("TERM").success());
+    assert_eq!(secrets(), 0);
+}
