@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use wheelhouse::{
     cluster::{Database, Finding, Freshness, Severity, Snapshot, Tenancy, findings},
+    config::Config,
     demo::database::{self as simulated, Endpoint, Options, Scenario},
     live::database::{Account, Configured, Password, Place, follow},
 };
@@ -246,7 +247,7 @@ fn the_commands_say_it_and_never_a_password() {
     let run = |code: i32, arguments: &[&str]| {
         let mut all = vec!["--config", config.as_str()];
         all.extend(arguments);
-        let output = home.run(&all);
+        let output = home.command(&all).env("WHEELHOUSE_LOG", "trace").output().expect("the binary starts");
         let (out, err) = text(&output);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
         for secret in &secrets {
@@ -281,9 +282,13 @@ fn the_commands_say_it_and_never_a_password() {
     assert!(out.contains(uuid) && out.contains("1234"), "{out}");
     let (out, _) = run(0, &["status"]);
     assert!(out.contains("galera"), "{out}");
-    let log = home.path("state/wheelhouse/wheelhouse.log");
-    let log = std::fs::read_to_string(log).unwrap_or_default();
-    assert!(secrets.iter().all(|secret| !log.contains(secret)), "the log tells");
+    let files = std::fs::read_dir(home.path("state/wheelhouse")).expect("the state folder");
+    let files: Vec<_> = files.map(|entry| entry.expect("a file").path()).collect();
+    assert!(files.iter().any(|path| path.extension().is_some_and(|e| e == "log")), "{files:?}");
+    for path in files.iter().filter(|path| !path.to_string_lossy().ends_with("-password")) {
+        let text = String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();
+        assert!(secrets.iter().all(|secret| !text.contains(secret)), "{} tells", path.display());
+    }
     std::fs::write(
         &config,
         std::fs::read_to_string(&config).expect("the file").replace("galera-password", "gone"),
@@ -319,4 +324,23 @@ fn the_files_of_a_demo_go_with_it() {
     assert_eq!(secrets(), 2);
     assert!(served.end("TERM").success());
     assert_eq!(secrets(), 0);
+}
+
+#[test]
+fn the_readme_says_what_is_true_of_the_database() {
+    let readme = include_str!("../../README.md");
+    let block = |language: &str, word: &str| {
+        let mut blocks = readme.split("```").filter_map(|b| b.strip_prefix(language));
+        blocks.find(|b| b.contains(word)).expect("a block of the README").to_owned()
+    };
+    let config = Config::parse(&block("toml\n", "[galera]")).expect("a configuration");
+    assert_eq!((config.galera.members.len(), config.proxysql.addresses.len()), (3, 2));
+    let grants: Vec<_> = block("sql\n", "GRANT")
+        .lines()
+        .filter(|l| l.starts_with("GRANT"))
+        .map(|l| l.replace(';', ""))
+        .collect();
+    let used: Vec<_> = crate::galera::GRANTS.iter().filter(|g| g.starts_with("GRANT")).collect();
+    assert_eq!(grants.len(), used.len());
+    assert!(used.iter().all(|grant| grants.iter().any(|said| said == *grant)), "{grants:?} {used:?}");
 }

@@ -27,7 +27,7 @@ use wheelhouse::{
 
 const PASSWORD: &str = "not-to-be-seen-17";
 /// The least rights: nothing (USAGE) for the status; these two for threads and for the last primary view.
-const GRANTS: &[&str] = &[
+pub const GRANTS: &[&str] = &[
     "CREATE USER wheelhouse@'%' IDENTIFIED BY 'not-to-be-seen-17'",
     "GRANT PROCESS ON *.* TO wheelhouse@'%'",
     "GRANT SELECT ON mysql.wsrep_cluster_members TO wheelhouse@'%'",
