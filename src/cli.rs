@@ -166,7 +166,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 fn report_panics() {
     let (panics, errors) = color_eyre::config::HookBuilder::default()
         .display_env_section(false)
-        .panic_section("This is a defect of wheelhouse. A run that was under way is in its journal: `wheelhouse runs`.")
+        .panic_section(
+            "This is a defect of wheelhouse. A run that was under way is in its journal: `wheelhouse runs`.",
+        )
         .into_hooks();
     panics.install();
     // Another hook can only be there already if this is called twice.

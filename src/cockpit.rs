@@ -14,6 +14,7 @@ use std::{
 use crossterm::event::EventStream;
 use futures::StreamExt;
 use jiff::Timestamp;
+use ratatui::backend::Backend as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -39,8 +40,8 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// The terminal cannot be used, or the theme is not understood. The terminal is given back in any case.
 pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -> Result<(), String> {
     let (seen, following) = live::observe(wire.clone(), scope(&config));
-    let mut terminal = screen::take()?;
-    let size = terminal.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
+    let mut screen = screen::take()?;
+    let size = screen.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
     let app = App::new(setup, seen.borrow().clone(), (size.width, size.height))?;
     let (tell, inbox) = mpsc::channel(INBOX);
     let listening = [
@@ -52,11 +53,11 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
     tokio::spawn(panic_on_demand(seen.clone()));
     let mut performer = Performer::new(config, wire, seen, state_dir, tell);
     performer.tell_local_runs();
-    let result = app::run(app, &mut terminal, inbox, Timestamp::now, |effect, terminal| {
-        performer.perform(effect, terminal)
+    let result = app::run(app, &mut *screen, inbox, Timestamp::now, |effect, backend| {
+        performer.perform(effect, backend)
     })
     .await;
-    drop(terminal);
+    drop(screen);
     listening.iter().chain([&following]).for_each(|task| task.abort());
     performer.leave(FAREWELL).await;
     result.map(drop).map_err(|e| format!("the terminal failed: {e}"))

@@ -102,12 +102,15 @@ impl Change {
                 let leaving = tenant.pods.iter().filter(|p| p.deleting.is_some()).count();
                 // Pods and workloads are watched apart, and either watch may lag: both have to say it.
                 let counts = (workload.counts.total, workload.counts.ready);
-                let settled = ready == *replicas && active == *replicas && placed == *replicas && leaving == 0;
+                let settled =
+                    ready == *replicas && active == *replicas && placed == *replicas && leaving == 0;
                 if settled && counts == (*replicas, *replicas) {
                     Standing::AtTo
                 } else if settled {
                     let (total, ready) = counts;
-                    Standing::AtFrom(format!("its controller counts {ready} ready of {total} pods, not {replicas}"))
+                    Standing::AtFrom(format!(
+                        "its controller counts {ready} ready of {total} pods, not {replicas}"
+                    ))
                 } else {
                     let leaving = if leaving > 0 { format!(", {leaving} leaving") } else { String::new() };
                     Standing::AtFrom(format!("{ready} of {replicas} ready{leaving}"))

@@ -1,3 +1,5 @@
+//! One test binary for everything that needs more than one room: linking is what costs.
+
 mod cli;
 mod crash;
 mod demo_api;
