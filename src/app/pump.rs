@@ -110,7 +110,9 @@ impl Painter {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         if self.last.is_none() {
-            terminal.clear().map_err(io::Error::other)?;
+            // Not `clear`: that asks the terminal where its cursor is, and waits for an answer that may never come.
+            let size = terminal.size().map_err(io::Error::other)?;
+            terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(io::Error::other)?;
         }
         let (width, height) = app.world.size;
         self.next.resize(Rect::new(0, 0, width, height));
