@@ -98,6 +98,26 @@ pub(super) async fn resume(session: &Session, hands: Hands, run: Run, output: Fo
     follow(run::resume(hands, run, session.seen.clone()), output).await
 }
 
+/// Closes a run that can neither be finished nor taken back. That it ends as failed is what was asked for.
+pub(super) async fn give_up(
+    session: &Session,
+    hands: Hands,
+    run: Run,
+    why: &str,
+    output: Format,
+) -> Result<(), Failure> {
+    let mut handle = run::give_up(hands, run, why, session.seen.clone());
+    let run = handle.ended().await;
+    match (run.state, output) {
+        (RunState::Failed, Format::Json) => table::json(&RunJson::of_run(&run)),
+        (RunState::Failed, Format::Table) => table::print(&format!("run {} is closed\n", run.id)),
+        (state, _) => {
+            let why = run.last_word().unwrap_or("it could not be taken up");
+            Err(Failure::Failed(format!("run {} is still {state}: {why}", run.id)))
+        }
+    }
+}
+
 fn show(plan: &Plan, rehearsal: &Rehearsal, output: Format) -> Result<(), Failure> {
     match output {
         Format::Json => table::json(&PlanJson {

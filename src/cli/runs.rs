@@ -39,6 +39,16 @@ enum RunsCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Close a run that can neither be finished nor taken back; what it did stays
+    GiveUp {
+        /// The run's id, its last part, or the start of it
+        id: String,
+        /// Why: kept in the journal
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Take back what a run did: a plan like any other
     Undo {
         /// The run's id, its last part, or the start of it
@@ -161,6 +171,17 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             }
             let hands = session.hands(&snapshot);
             act::resume(&session, hands, seen.run.clone(), output.output).await
+        }
+        RunsCommand::GiveUp { id, reason, output } => {
+            let seen = found(&id)?;
+            if seen.run.state.is_over() {
+                return Err(Failure::Failed(format!(
+                    "run {} is {}: it is closed already",
+                    seen.run.id, seen.run.state
+                )));
+            }
+            let hands = session.hands(&snapshot);
+            act::give_up(&session, hands, seen.run.clone(), &reason, output.output).await
         }
         RunsCommand::Undo { id, consent } => {
             let seen = found(&id)?;

@@ -138,6 +138,11 @@ pub const RULES: &[Rule] = &[
         check: Check::Tenant(under_floor),
     },
     Rule {
+        name: "node-empty",
+        doc: "The node is ready and carries no tenant while others are doubled up.",
+        check: Check::Cluster(empty_nodes),
+    },
+    Rule {
         name: "one-node",
         doc: "All pods sit on one node: its loss takes the tenant down.",
         check: Check::Tenant(one_node),
@@ -157,11 +162,6 @@ pub const RULES: &[Rule] = &[
         name: "node-pressure",
         doc: "The kubelet reports pressure and may evict pods.",
         check: Check::Node(node_pressure),
-    },
-    Rule {
-        name: "node-empty",
-        doc: "The node is ready and carries no tenant while others are doubled up.",
-        check: Check::Cluster(empty_nodes),
     },
     Rule {
         name: "node-cordoned",

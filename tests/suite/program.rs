@@ -170,12 +170,7 @@ struct Shown {
 
 impl Shown {
     fn new(columns: u16, rows: u16) -> Self {
-        Self {
-            parser: vt100::Parser::new(cells(rows), cells(columns), 0),
-            raw: Vec::new(),
-           
-            ended: false,
-        }
+        Self { parser: vt100::Parser::new(cells(rows), cells(columns), 0), raw: Vec::new(), ended: false }
     }
 }
 
