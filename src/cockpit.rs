@@ -46,6 +46,7 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
     let (tell, inbox) = mpsc::channel(INBOX);
     let listening = [
         tokio::spawn(keys(tell.clone())),
+        tokio::spawn(sizes(tell.clone())),
         tokio::spawn(signals(tell.clone())),
         tokio::spawn(observations(seen.clone(), tell.clone())),
     ];
@@ -76,12 +77,28 @@ async fn keys(tell: mpsc::Sender<Msg>) {
     let mut events = EventStream::new();
     while let Some(event) = events.next().await {
         let message = event.map_or(Msg::Leave, Msg::Input);
+        if matches!(message, Msg::Input(crossterm::event::Event::Resize(..))) {
+            continue;
+        }
         let last = matches!(message, Msg::Leave);
         if tell.send(message).await.is_err() || last {
             return;
         }
     }
     let _ = tell.send(Msg::Leave).await;
+}
+
+/// Tells every new size of the terminal. The library's stream of events tells it as well, but loses it when a key comes
+/// at the same moment: its poll is edge-triggered, and it returns with the key.
+async fn sizes(tell: mpsc::Sender<Msg>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut changes) = signal(SignalKind::window_change()) else { return };
+    while changes.recv().await.is_some() {
+        let Ok((columns, rows)) = crossterm::terminal::size() else { continue };
+        if tell.send(Msg::Input(crossterm::event::Event::Resize(columns, rows))).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn signals(tell: mpsc::Sender<Msg>) {
