@@ -36,9 +36,11 @@ where
     B::Error: std::error::Error + Send + Sync + 'static,
 {
     let mut screen = Painter::default();
+    // When the inbox was last found empty: what waits in it after a frame has come since then.
+    let mut emptied = now();
     screen.paint(&app, terminal, now())?;
     let mut last = Instant::now();
-    // Set while something was folded that is not drawn yet.
+    // Something was folded that is not drawn yet.
     let mut pending = false;
     while !app.is_leaving() {
         let alarm = app.alarm().map(|at| {
@@ -46,35 +48,42 @@ where
             Instant::now() + Duration::try_from(wait).unwrap_or_default().max(Duration::from_millis(10))
         });
         let due = if pending { Some(last + FRAME) } else { alarm };
+        // What came while the last frame was drawn is as old as that frame's beginning: drawing may take long on a
+        // slow line, and keys that came together must not look as if a person had pressed them one by one.
+        let (mut next, at) = match inbox.try_recv() {
+            Ok(message) => (Some(message), emptied),
+            Err(mpsc::error::TryRecvError::Disconnected) => break,
+            Err(mpsc::error::TryRecvError::Empty) => {
+                let message = tokio::select! {
+                    biased;
+                    message = inbox.recv() => Some(message),
+                    () = sleep_until(due) => None,
+                };
+                match message {
+                    Some(Some(message)) => (Some(message), now()),
+                    Some(None) => break,
+                    None => (Some(Msg::Tick), now()),
+                }
+            }
+        };
         let mut urgent = false;
-        tokio::select! {
-            message = inbox.recv() => {
-                let Some(message) = message else { break };
-                let mut next = Some(message);
-                let mut taken = 0;
-                while let Some(message) = next {
-                    urgent |= matches!(message, Msg::Input(_) | Msg::Leave | Msg::Rehearsed(_));
-                    if matches!(message, Msg::Input(crossterm::event::Event::Resize(..))) {
-                        screen.forget();
-                    }
-                    for effect in update(&mut app, message, now()) {
-                        if matches!(effect, Effect::Redraw | Effect::Suspend) {
-                            screen.forget();
-                        }
-                        perform(effect, terminal)?;
-                    }
-                    taken += 1;
-                    next = if taken < BATCH { inbox.try_recv().ok() } else { None };
-                }
-                pending = true;
+        let mut taken = 0;
+        while let Some(message) = next {
+            urgent |= !matches!(message, Msg::Observed(_) | Msg::Log(..) | Msg::TenantEvents(..));
+            if matches!(message, Msg::Input(crossterm::event::Event::Resize(..))) {
+                screen.forget();
             }
-            () = sleep_until(due) => {
-                for effect in update(&mut app, Msg::Tick, now()) {
-                    perform(effect, terminal)?;
+            for effect in update(&mut app, message, at) {
+                if matches!(effect, Effect::Redraw | Effect::Suspend) {
+                    screen.forget();
                 }
-                urgent = true;
+                perform(effect, terminal)?;
             }
+            taken += 1;
+            next = if taken < BATCH { inbox.try_recv().ok() } else { None };
         }
+        emptied = now();
+        pending = true;
         if urgent || last.elapsed() >= FRAME {
             screen.paint(&app, terminal, now())?;
             last = Instant::now();
