@@ -7,7 +7,6 @@ use std::{io, time::Duration};
 
 use jiff::Timestamp;
 use ratatui::{
-    Terminal,
     backend::Backend,
     buffer::Buffer,
     layout::{Position, Rect},
@@ -26,10 +25,10 @@ const BATCH: usize = 4096;
 /// comes back from [`update`].
 pub async fn run<B>(
     mut app: App,
-    terminal: &mut Terminal<B>,
+    backend: &mut B,
     mut inbox: mpsc::Receiver<Msg>,
     now: impl Fn() -> Timestamp,
-    mut perform: impl FnMut(Effect, &mut Terminal<B>) -> io::Result<()>,
+    mut perform: impl FnMut(Effect, &mut B) -> io::Result<()>,
 ) -> io::Result<App>
 where
     B: Backend,
@@ -38,7 +37,7 @@ where
     let mut screen = Painter::default();
     // When the inbox was last found empty: what waits in it after a frame has come since then.
     let mut emptied = now();
-    screen.paint(&app, terminal, now())?;
+    screen.paint(&app, backend, now())?;
     let mut last = Instant::now();
     // Something was folded that is not drawn yet.
     let mut pending = false;
@@ -77,7 +76,7 @@ where
                 if matches!(effect, Effect::Redraw | Effect::Suspend) {
                     screen.forget();
                 }
-                perform(effect, terminal)?;
+                perform(effect, backend)?;
             }
             taken += 1;
             next = if taken < BATCH { inbox.try_recv().ok() } else { None };
@@ -85,7 +84,7 @@ where
         emptied = now();
         pending = true;
         if urgent || last.elapsed() >= FRAME {
-            screen.paint(&app, terminal, now())?;
+            screen.paint(&app, backend, now())?;
             last = Instant::now();
             pending = false;
         }
@@ -100,51 +99,54 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-/// What was drawn last, to send only what differs.
+/// What the terminal shows, to send only what differs.
+///
+/// The library's own `Terminal` would do the same, but asks the terminal where its cursor is whenever it clears: a
+/// question that not every terminal answers, and that waits for two seconds when it does not.
 #[derive(Default)]
 struct Painter {
-    last: Option<(Buffer, Option<Position>)>,
+    shown: Buffer,
     next: Buffer,
+    cursor: Option<Position>,
+    known: bool,
 }
 
 impl Painter {
     /// The terminal shows something else by now: send every cell.
     fn forget(&mut self) {
-        self.last = None;
+        self.known = false;
     }
 
-    fn paint<B>(&mut self, app: &App, terminal: &mut Terminal<B>, now: Timestamp) -> io::Result<()>
+    fn paint<B>(&mut self, app: &App, backend: &mut B, now: Timestamp) -> io::Result<()>
     where
         B: Backend,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        if self.last.is_none() {
-            // Not `clear`: that asks the terminal where its cursor is, and waits for an answer that may never come.
-            let size = terminal.size().map_err(io::Error::other)?;
-            terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(io::Error::other)?;
-        }
         let (width, height) = app.world.size;
-        self.next.resize(Rect::new(0, 0, width, height));
+        let area = Rect::new(0, 0, width, height);
+        self.next.resize(area);
         self.next.reset();
         let cursor = app.draw(&mut self.next, now);
-        if self.last.as_ref().is_some_and(|(buffer, at)| *buffer == self.next && *at == cursor) {
+        if self.known && self.cursor == cursor && self.shown == self.next {
             return Ok(());
         }
-        terminal
-            .draw(|frame| {
-                let area = frame.area().intersection(*self.next.area());
-                let target = frame.buffer_mut();
-                for y in area.top()..area.bottom() {
-                    for x in area.left()..area.right() {
-                        target[(x, y)] = self.next[(x, y)].clone();
-                    }
-                }
-                if let Some(at) = cursor {
-                    frame.set_cursor_position(at);
-                }
-            })
-            .map_err(io::Error::other)?;
-        self.last = Some((self.next.clone(), cursor));
+        if !self.known {
+            backend.clear().map_err(io::Error::other)?;
+            self.shown.resize(area);
+            self.shown.reset();
+        }
+        backend.draw(self.shown.diff_iter(&self.next)).map_err(io::Error::other)?;
+        match cursor {
+            Some(at) => {
+                backend.set_cursor_position(at).map_err(io::Error::other)?;
+                backend.show_cursor().map_err(io::Error::other)?;
+            }
+            None => backend.hide_cursor().map_err(io::Error::other)?,
+        }
+        backend.flush().map_err(io::Error::other)?;
+        std::mem::swap(&mut self.shown, &mut self.next);
+        self.cursor = cursor;
+        self.known = true;
         Ok(())
     }
 }

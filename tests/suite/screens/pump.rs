@@ -12,7 +12,6 @@ use std::{
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::{
-    Terminal,
     backend::{Backend, ClearType, TestBackend, WindowSize},
     buffer::Cell,
     layout::{Position, Size},
@@ -95,15 +94,14 @@ where
     F: Future<Output = ()>,
 {
     let sent = Arc::new(Sent::default());
-    let backend =
+    let mut backend =
         Counting { inner: TestBackend::new(80, 24), sent: sent.clone(), meanwhile: Box::new(|| ()) };
-    let mut terminal = Terminal::new(backend).expect("a terminal");
     let app = App::new(Setup::default(), Arc::new(seen), (80, 24)).expect("a theme");
     let (tell, inbox) = mpsc::channel(1000);
     let begun = Instant::now();
     let clock =
         move || -> Timestamp { now() + SignedDuration::try_from(begun.elapsed()).expect("a short time") };
-    let looping = run(app, &mut terminal, inbox, clock, |_, _| Ok(()));
+    let looping = run(app, &mut backend, inbox, clock, |_, _| Ok(()));
     let playing = async {
         play(tell.clone(), sent.clone()).await;
         tell.send(Msg::Leave).await.expect("the loop listens");
@@ -198,15 +196,14 @@ async fn keys_that_came_together_stay_together_however_slow_the_line_is() {
             }
         }
     });
-    let backend = Counting { inner: TestBackend::new(80, 24), sent, meanwhile };
-    let mut terminal = Terminal::new(backend).expect("a terminal");
+    let mut backend = Counting { inner: TestBackend::new(80, 24), sent, meanwhile };
     let app = App::new(Setup::default(), Arc::new(night(CALM)), (80, 24)).expect("a theme");
     let read = clock.clone();
     let time = move || now() + SignedDuration::from_millis(read.load(Relaxed) as i64);
     let mut started = 0;
     let mut answer = Some(tell.clone());
     tell.send(key('+')).await.expect("the loop listens");
-    let result = run(app, &mut terminal, inbox, time, |effect, _| {
+    let result = run(app, &mut backend, inbox, time, |effect, _| {
         match effect {
             Effect::Rehearse(plan) => {
                 let tell = answer.take().expect("one rehearsal");
