@@ -27,8 +27,15 @@ struct Cost {
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let options =
-        Options { tenants: 200, nodes: 20, seed: 7, scenario: Scenario::Calm, speed: 0.0, port: 0, epoch: None };
+    let options = Options {
+        tenants: 200,
+        nodes: 20,
+        seed: 7,
+        scenario: Scenario::Calm,
+        speed: 0.0,
+        port: 0,
+        epoch: None,
+    };
     let cluster = runtime.block_on(demo::start(options)).expect("the embedded cluster starts");
     let folder = tempfile::tempdir().expect("a folder");
     let kubeconfig = folder.path().join("kubeconfig");
@@ -79,8 +86,16 @@ fn main() {
     let share = |cost: Cost| cost.cpu.as_secs_f64() / SECONDS as f64 * 100.0;
     println!("the binary in a terminal of {COLUMNS}x{ROWS}, 200 tenants on 20 nodes");
     println!("  first frame (connecting)      {:>8.0} ms after the start", first.as_secs_f64() * 1e3);
-    println!("  the cluster on the screen     {:>8.0} ms after the start, {whole} bytes so far", filled.as_secs_f64() * 1e3);
-    println!("  standing still, {SECONDS} s          {:>8} frames, {} bytes, {:.2} % of a core", idle.frames, idle.bytes, share(idle));
+    println!(
+        "  the cluster on the screen     {:>8.0} ms after the start, {whole} bytes so far",
+        filled.as_secs_f64() * 1e3
+    );
+    println!(
+        "  standing still, {SECONDS} s          {:>8} frames, {} bytes, {:.2} % of a core",
+        idle.frames,
+        idle.bytes,
+        share(idle)
+    );
     println!(
         "  {EVENTS_A_SECOND} pod events a second, {SECONDS} s {:>8} frames ({:.1} a second), {} bytes, {:.2} % of a core",
         busy.frames,
@@ -90,7 +105,10 @@ fn main() {
     );
     let cells = usize::from(COLUMNS) * usize::from(ROWS);
     let frame = busy.bytes as f64 / busy.frames.max(1) as f64;
-    println!("  bytes a frame : cells of the screen = {frame:.0} : {cells} = 1 : {:.0}", cells as f64 / frame.max(1.0));
+    println!(
+        "  bytes a frame : cells of the screen = {frame:.0} : {cells} = 1 : {:.0}",
+        cells as f64 / frame.max(1.0)
+    );
 }
 
 /// Restarts containers on paper: each write is one event on the pods' watch.
@@ -117,7 +135,11 @@ fn events(cluster: &Cluster) {
 
 fn count(bytes: &[u8]) -> Cost {
     let mark = b"\x1b[?2026h";
-    Cost { bytes: bytes.len(), frames: bytes.windows(mark.len()).filter(|w| w == mark).count(), cpu: Duration::ZERO }
+    Cost {
+        bytes: bytes.len(),
+        frames: bytes.windows(mark.len()).filter(|w| w == mark).count(),
+        cpu: Duration::ZERO,
+    }
 }
 
 /// User and system time of a process so far, in the kernel's hundredths of a second.

@@ -11,6 +11,7 @@ mod act;
 mod demo;
 mod log;
 mod nodes;
+mod run_json;
 mod runs;
 mod scale;
 mod session;

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, Format, runs::RunJson, session::Session, table};
+use super::{Failure, Format, run_json::RunJson, session::Session, table};
 use crate::{
     cluster::Snapshot,
     cockpit,

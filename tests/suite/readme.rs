@@ -13,12 +13,17 @@ fn path() -> std::path::PathBuf {
 fn part(name: &str, made: &str) {
     let readme = fs::read_to_string(path()).expect("a README");
     let (open, close) = (format!("<!-- {name}:"), format!("<!-- /{name} -->"));
-    let start = readme.find(&open).and_then(|at| Some(at + readme[at..].find("-->\n")? + 4)).expect("a start mark");
+    let start =
+        readme.find(&open).and_then(|at| Some(at + readme[at..].find("-->\n")? + 4)).expect("a start mark");
     let end = readme.find(&close).expect("an end mark");
     if std::env::var_os("WHEELHOUSE_BLESS").is_some() {
-        fs::write(path(), format!("{}{made}{}", &readme[..start], &readme[end..])).expect("the README is writable");
+        fs::write(path(), format!("{}{made}{}", &readme[..start], &readme[end..]))
+            .expect("the README is writable");
     } else {
-        assert!(readme[start..end] == *made, "{name}: WHEELHOUSE_BLESS=1 ./tests/run readme writes it anew; now:\n{made}");
+        assert!(
+            readme[start..end] == *made,
+            "{name}: WHEELHOUSE_BLESS=1 ./tests/run readme writes it anew; now:\n{made}"
+        );
     }
 }
 
