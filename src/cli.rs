@@ -14,6 +14,7 @@ mod demo;
 mod galera;
 mod log;
 mod nodes;
+mod run_json;
 mod runs;
 mod scale;
 mod session;

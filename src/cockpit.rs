@@ -14,6 +14,7 @@ use std::{
 use crossterm::event::EventStream;
 use futures::StreamExt;
 use jiff::Timestamp;
+use ratatui::backend::Backend as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -42,12 +43,13 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// The terminal cannot be used, or the theme is not understood. The terminal is given back in any case.
 pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -> Result<(), String> {
     let (seen, following) = live::observe(wire.clone(), scope(&config));
-    let mut terminal = screen::take()?;
-    let size = terminal.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
+    let mut screen = screen::take()?;
+    let size = screen.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
     let app = App::new(setup, seen.borrow().clone(), (size.width, size.height))?;
     let (tell, inbox) = mpsc::channel(INBOX);
     let listening = [
         tokio::spawn(keys(tell.clone())),
+        tokio::spawn(sizes(tell.clone())),
         tokio::spawn(signals(tell.clone())),
         tokio::spawn(observations(seen.clone(), tell.clone())),
     ];
@@ -55,11 +57,11 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
     tokio::spawn(panic_on_demand(seen.clone()));
     let mut performer = Performer::new(config, wire, seen, state_dir, tell);
     performer.tell_local_runs();
-    let result = app::run(app, &mut terminal, inbox, Timestamp::now, |effect, terminal| {
-        performer.perform(effect, terminal)
+    let result = app::run(app, &mut *screen, inbox, Timestamp::now, |effect, backend| {
+        performer.perform(effect, backend)
     })
     .await;
-    drop(terminal);
+    drop(screen);
     listening.iter().chain([&following]).for_each(|task| task.abort());
     performer.leave(FAREWELL).await;
     result.map(drop).map_err(|e| format!("the terminal failed: {e}"))
@@ -78,12 +80,28 @@ async fn keys(tell: mpsc::Sender<Msg>) {
     let mut events = EventStream::new();
     while let Some(event) = events.next().await {
         let message = event.map_or(Msg::Leave, Msg::Input);
+        if matches!(message, Msg::Input(crossterm::event::Event::Resize(..))) {
+            continue;
+        }
         let last = matches!(message, Msg::Leave);
         if tell.send(message).await.is_err() || last {
             return;
         }
     }
     let _ = tell.send(Msg::Leave).await;
+}
+
+/// Tells every new size of the terminal. The library's stream of events tells it as well, but loses it when a key comes
+/// at the same moment: its poll is edge-triggered, and it returns with the key.
+async fn sizes(tell: mpsc::Sender<Msg>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut changes) = signal(SignalKind::window_change()) else { return };
+    while changes.recv().await.is_some() {
+        let Ok((columns, rows)) = crossterm::terminal::size() else { continue };
+        if tell.send(Msg::Input(crossterm::event::Event::Resize(columns, rows))).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn signals(tell: mpsc::Sender<Msg>) {

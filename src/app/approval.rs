@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A yes counts once no key has followed it for so long: what is pasted as keys comes closer together.
-pub(super) const SETTLED: SignedDuration = SignedDuration::from_millis(40);
+pub(super) const SETTLED: SignedDuration = SignedDuration::from_millis(150);
 
 /// Opens the review of what is asked for.
 pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {

@@ -7,7 +7,6 @@ use std::{io, time::Duration};
 
 use jiff::Timestamp;
 use ratatui::{
-    Terminal,
     backend::Backend,
     buffer::Buffer,
     layout::{Position, Rect},
@@ -26,19 +25,21 @@ const BATCH: usize = 4096;
 /// comes back from [`update`].
 pub async fn run<B>(
     mut app: App,
-    terminal: &mut Terminal<B>,
+    backend: &mut B,
     mut inbox: mpsc::Receiver<Msg>,
     now: impl Fn() -> Timestamp,
-    mut perform: impl FnMut(Effect, &mut Terminal<B>) -> io::Result<()>,
+    mut perform: impl FnMut(Effect, &mut B) -> io::Result<()>,
 ) -> io::Result<App>
 where
     B: Backend,
     B::Error: std::error::Error + Send + Sync + 'static,
 {
     let mut screen = Painter::default();
-    screen.paint(&app, terminal, now())?;
+    // When the inbox was last found empty: what waits in it after a frame has come since then.
+    let mut emptied = now();
+    screen.paint(&app, backend, now())?;
     let mut last = Instant::now();
-    // Set while something was folded that is not drawn yet.
+    // Something was folded that is not drawn yet.
     let mut pending = false;
     while !app.is_leaving() {
         let alarm = app.alarm().map(|at| {
@@ -46,37 +47,44 @@ where
             Instant::now() + Duration::try_from(wait).unwrap_or_default().max(Duration::from_millis(10))
         });
         let due = if pending { Some(last + FRAME) } else { alarm };
+        // What came while the last frame was drawn is as old as that frame's beginning: drawing may take long on a
+        // slow line, and keys that came together must not look as if a person had pressed them one by one.
+        let (mut next, at) = match inbox.try_recv() {
+            Ok(message) => (Some(message), emptied),
+            Err(mpsc::error::TryRecvError::Disconnected) => break,
+            Err(mpsc::error::TryRecvError::Empty) => {
+                let message = tokio::select! {
+                    biased;
+                    message = inbox.recv() => Some(message),
+                    () = sleep_until(due) => None,
+                };
+                match message {
+                    Some(Some(message)) => (Some(message), now()),
+                    Some(None) => break,
+                    None => (Some(Msg::Tick), now()),
+                }
+            }
+        };
         let mut urgent = false;
-        tokio::select! {
-            message = inbox.recv() => {
-                let Some(message) = message else { break };
-                let mut next = Some(message);
-                let mut taken = 0;
-                while let Some(message) = next {
-                    urgent |= matches!(message, Msg::Input(_) | Msg::Leave | Msg::Rehearsed(_));
-                    if matches!(message, Msg::Input(crossterm::event::Event::Resize(..))) {
-                        screen.forget();
-                    }
-                    for effect in update(&mut app, message, now()) {
-                        if matches!(effect, Effect::Redraw | Effect::Suspend) {
-                            screen.forget();
-                        }
-                        perform(effect, terminal)?;
-                    }
-                    taken += 1;
-                    next = if taken < BATCH { inbox.try_recv().ok() } else { None };
-                }
-                pending = true;
+        let mut taken = 0;
+        while let Some(message) = next {
+            urgent |= !matches!(message, Msg::Observed(_) | Msg::Log(..) | Msg::TenantEvents(..));
+            if matches!(message, Msg::Input(crossterm::event::Event::Resize(..))) {
+                screen.forget();
             }
-            () = sleep_until(due) => {
-                for effect in update(&mut app, Msg::Tick, now()) {
-                    perform(effect, terminal)?;
+            for effect in update(&mut app, message, at) {
+                if matches!(effect, Effect::Redraw | Effect::Suspend) {
+                    screen.forget();
                 }
-                urgent = true;
+                perform(effect, backend)?;
             }
+            taken += 1;
+            next = if taken < BATCH { inbox.try_recv().ok() } else { None };
         }
+        emptied = now();
+        pending = true;
         if urgent || last.elapsed() >= FRAME {
-            screen.paint(&app, terminal, now())?;
+            screen.paint(&app, backend, now())?;
             last = Instant::now();
             pending = false;
         }
@@ -91,49 +99,54 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-/// What was drawn last, to send only what differs.
+/// What the terminal shows, to send only what differs.
+///
+/// The library's own `Terminal` would do the same, but asks the terminal where its cursor is whenever it clears: a
+/// question that not every terminal answers, and that waits for two seconds when it does not.
 #[derive(Default)]
 struct Painter {
-    last: Option<(Buffer, Option<Position>)>,
+    shown: Buffer,
     next: Buffer,
+    cursor: Option<Position>,
+    known: bool,
 }
 
 impl Painter {
     /// The terminal shows something else by now: send every cell.
     fn forget(&mut self) {
-        self.last = None;
+        self.known = false;
     }
 
-    fn paint<B>(&mut self, app: &App, terminal: &mut Terminal<B>, now: Timestamp) -> io::Result<()>
+    fn paint<B>(&mut self, app: &App, backend: &mut B, now: Timestamp) -> io::Result<()>
     where
         B: Backend,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        if self.last.is_none() {
-            terminal.clear().map_err(io::Error::other)?;
-        }
         let (width, height) = app.world.size;
-        self.next.resize(Rect::new(0, 0, width, height));
+        let area = Rect::new(0, 0, width, height);
+        self.next.resize(area);
         self.next.reset();
         let cursor = app.draw(&mut self.next, now);
-        if self.last.as_ref().is_some_and(|(buffer, at)| *buffer == self.next && *at == cursor) {
+        if self.known && self.cursor == cursor && self.shown == self.next {
             return Ok(());
         }
-        terminal
-            .draw(|frame| {
-                let area = frame.area().intersection(*self.next.area());
-                let target = frame.buffer_mut();
-                for y in area.top()..area.bottom() {
-                    for x in area.left()..area.right() {
-                        target[(x, y)] = self.next[(x, y)].clone();
-                    }
-                }
-                if let Some(at) = cursor {
-                    frame.set_cursor_position(at);
-                }
-            })
-            .map_err(io::Error::other)?;
-        self.last = Some((self.next.clone(), cursor));
+        if !self.known {
+            backend.clear().map_err(io::Error::other)?;
+            self.shown.resize(area);
+            self.shown.reset();
+        }
+        backend.draw(self.shown.diff_iter(&self.next)).map_err(io::Error::other)?;
+        match cursor {
+            Some(at) => {
+                backend.set_cursor_position(at).map_err(io::Error::other)?;
+                backend.show_cursor().map_err(io::Error::other)?;
+            }
+            None => backend.hide_cursor().map_err(io::Error::other)?,
+        }
+        backend.flush().map_err(io::Error::other)?;
+        std::mem::swap(&mut self.shown, &mut self.next);
+        self.cursor = cursor;
+        self.known = true;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, Format, runs::RunJson, session::Session, table};
+use super::{Failure, Format, run_json::RunJson, session::Session, table};
 use crate::{
     cluster::Snapshot,
     cockpit,
@@ -96,6 +96,26 @@ pub(super) async fn carry_out(
 /// Resumes a run that stands still.
 pub(super) async fn resume(session: &Session, hands: Hands, run: Run, output: Format) -> Result<(), Failure> {
     follow(run::resume(hands, run, session.seen.clone()), output).await
+}
+
+/// Closes a run that can neither be finished nor taken back. That it ends as failed is what was asked for.
+pub(super) async fn give_up(
+    session: &Session,
+    hands: Hands,
+    run: Run,
+    why: &str,
+    output: Format,
+) -> Result<(), Failure> {
+    let mut handle = run::give_up(hands, run, why, session.seen.clone());
+    let run = handle.ended().await;
+    match (run.state, output) {
+        (RunState::Failed, Format::Json) => table::json(&RunJson::of_run(&run)),
+        (RunState::Failed, Format::Table) => table::print(&format!("run {} is closed\n", run.id)),
+        (state, _) => {
+            let why = run.last_word().unwrap_or("it could not be taken up");
+            Err(Failure::Failed(format!("run {} is still {state}: {why}", run.id)))
+        }
+    }
 }
 
 fn show(plan: &Plan, rehearsal: &Rehearsal, output: Format) -> Result<(), Failure> {

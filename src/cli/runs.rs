@@ -2,12 +2,10 @@
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::{Common, Failure, Format, Output, act, session, table};
+use super::{Common, Failure, Format, Output, act, run_json::RunJson, session, table};
 use crate::{
-    plan::Intent,
-    run::{self, Entry, Run, RunSeen, RunState, StepState},
+    run::{self, RunSeen},
     ui,
 };
 
@@ -39,6 +37,16 @@ enum RunsCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Close a run that can neither be finished nor taken back; what it did stays
+    GiveUp {
+        /// The run's id, its last part, or the start of it
+        id: String,
+        /// Why: kept in the journal
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Take back what a run did: a plan like any other
     Undo {
         /// The run's id, its last part, or the start of it
@@ -46,86 +54,6 @@ enum RunsCommand {
         #[command(flatten)]
         consent: act::Consent,
     },
-}
-
-/// A run as JSON.
-#[derive(Serialize)]
-pub(super) struct RunJson {
-    pub(super) id: String,
-    pub(super) state: RunState,
-    pub(super) operator: String,
-    user: Option<String>,
-    /// When it began.
-    started: Option<Timestamp>,
-    /// When anything last happened.
-    updated: Option<Timestamp>,
-    intent: Intent,
-    /// What it is about, in a line.
-    pub(super) summary: String,
-    reason: Option<String>,
-    steps: Vec<StepJson>,
-    entries: Vec<Entry>,
-    /// `cluster`, or `local`: on this machine only.
-    journal: &'static str,
-    /// Who is at it.
-    holder: Option<HolderJson>,
-    /// Why it stands still, or how it ended.
-    last_word: Option<String>,
-}
-
-#[derive(Serialize)]
-struct StepJson {
-    tenant: String,
-    change: String,
-    #[serde(flatten)]
-    state: StepState,
-}
-
-#[derive(Serialize)]
-struct HolderJson {
-    who: String,
-    since: Option<Timestamp>,
-    renewed: Option<Timestamp>,
-    /// Its lease has not run out.
-    alive: bool,
-}
-
-impl RunJson {
-    pub(super) fn of_run(run: &Run) -> Self {
-        let steps = run.plan().steps.iter().zip(&run.steps);
-        Self {
-            id: run.id.clone(),
-            state: run.state,
-            operator: run.operator.clone(),
-            user: run.user.clone(),
-            started: run.entries.first().map(|e| e.at),
-            updated: run.last_at(),
-            intent: run.plan().intent.clone(),
-            summary: run::summary(run),
-            reason: run.approved.reason().map(str::to_owned),
-            steps: steps
-                .map(|(step, state)| StepJson {
-                    tenant: step.tenant.to_string(),
-                    change: step.change.to_string(),
-                    state: state.clone(),
-                })
-                .collect(),
-            entries: run.entries.clone(),
-            journal: if run.local { "local" } else { "cluster" },
-            holder: None,
-            last_word: run.last_word().map(str::to_owned),
-        }
-    }
-
-    pub(super) fn of(seen: &RunSeen) -> Self {
-        let holder = seen.holder.as_ref().map(|h| HolderJson {
-            who: h.who.clone(),
-            since: h.since,
-            renewed: h.renewed,
-            alive: h.alive,
-        });
-        Self { holder, ..Self::of_run(&seen.run) }
-    }
 }
 
 pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> {
@@ -161,6 +89,17 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             }
             let hands = session.hands(&snapshot);
             act::resume(&session, hands, seen.run.clone(), output.output).await
+        }
+        RunsCommand::GiveUp { id, reason, output } => {
+            let seen = found(&id)?;
+            if seen.run.state.is_over() {
+                return Err(Failure::Failed(format!(
+                    "run {} is {}: it is closed already",
+                    seen.run.id, seen.run.state
+                )));
+            }
+            let hands = session.hands(&snapshot);
+            act::give_up(&session, hands, seen.run.clone(), &reason, output.output).await
         }
         RunsCommand::Undo { id, consent } => {
             let seen = found(&id)?;

@@ -132,9 +132,8 @@ impl Session {
         let sources = [("the API server", &snapshot.api.freshness)].into_iter().chain(snapshot.sources());
         let why = sources.filter_map(|(_, f)| f.trouble()).next().map(str::to_owned);
         let waited = humantime::format_duration(self.timeout);
-        Err(Failure::Failed(why.unwrap_or_else(|| {
-            format!("{} has not answered within {waited}; see --timeout", self.wire.server())
-        })))
+        let why = why.unwrap_or_else(|| format!("it has not answered within {waited}; see --timeout"));
+        Err(Failure::Failed(format!("{}: {why}", self.wire.server())))
     }
 
     /// What runs are carried out with.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Common, Failure, Format, runs::RunJson, session, table};
+use super::{Common, Failure, Format, run_json::RunJson, session, table};
 use crate::{
     cluster::{Finding, Freshness, Severity, Snapshot, Subject, findings},
     run::RunSeen,

@@ -166,6 +166,11 @@ const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Tenant(under_floor),
     },
     Rule {
+        name: "node-empty",
+        doc: "The node is ready and carries no tenant while others are doubled up.",
+        check: Check::Cluster(empty_nodes),
+    },
+    Rule {
         name: "one-node",
         doc: "All pods sit on one node: its loss takes the tenant down.",
         check: Check::Tenant(one_node),
@@ -185,11 +190,6 @@ const OF_THE_CLUSTER: &[Rule] = &[
         name: "node-pressure",
         doc: "The kubelet reports pressure and may evict pods.",
         check: Check::Node(node_pressure),
-    },
-    Rule {
-        name: "node-empty",
-        doc: "The node is ready and carries no tenant while others are doubled up.",
-        check: Check::Cluster(empty_nodes),
     },
     Rule {
         name: "node-cordoned",

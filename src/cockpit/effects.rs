@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use ratatui::Terminal;
 use tokio::{
     sync::{mpsc, watch},
     task::{AbortHandle, JoinHandle},
@@ -50,11 +49,7 @@ impl Performer {
     }
 
     /// Performs one effect. An error is the terminal's: it ends the cockpit.
-    pub(super) fn perform(
-        &mut self,
-        effect: Effect,
-        terminal: &mut Terminal<screen::Backend>,
-    ) -> io::Result<()> {
+    pub(super) fn perform(&mut self, effect: Effect, backend: &mut screen::Backend) -> io::Result<()> {
         match effect {
             Effect::Rehearse(plan) => {
                 let (hands, tell) = (self.hands(), self.tell.clone());
@@ -103,7 +98,7 @@ impl Performer {
                 stop(self.log.replace(task.abort_handle()));
             }
             Effect::StopLog => stop(self.log.take()),
-            Effect::Copy(text) => self.copy(&text, terminal)?,
+            Effect::Copy(text) => self.copy(&text, backend)?,
             Effect::Suspend => {
                 screen::leave();
                 rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
@@ -145,14 +140,13 @@ impl Performer {
     }
 
     /// Puts text on the operator's clipboard through the terminal (OSC 52), which works over SSH.
-    fn copy(&self, text: &str, terminal: &mut Terminal<screen::Backend>) -> io::Result<()> {
+    fn copy(&self, text: &str, backend: &mut screen::Backend) -> io::Result<()> {
         use io::Write;
         let notice = if text.len() > CLIPBOARD {
             Msg::Notice(Severity::Warning, "too long for the terminal's clipboard".into())
         } else {
-            let writer = terminal.backend_mut();
-            write!(writer, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
-            Write::flush(writer)?;
+            write!(backend, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
+            Write::flush(backend)?;
             Msg::Notice(Severity::Notice, "copied".into())
         };
         // A full inbox loses a courtesy, nothing more.

@@ -12,13 +12,13 @@ use crossterm::{
     event::{DisableBracketedPaste, EnableBracketedPaste},
     execute, style, terminal,
 };
-use ratatui::{Terminal, backend::CrosstermBackend};
+use ratatui::backend::CrosstermBackend;
 
 /// The backend of the cockpit's terminal.
 pub(super) type Backend = CrosstermBackend<Whole<BufWriter<Stdout>>>;
 
 /// The terminal while it is ours. Dropping it gives it back.
-pub(super) struct Screen(Terminal<Backend>);
+pub(super) struct Screen(Backend);
 
 /// Takes the terminal.
 pub(super) fn take() -> Result<Screen, String> {
@@ -31,9 +31,9 @@ pub(super) fn take() -> Result<Screen, String> {
     style::force_color_output(true);
     let enter = || {
         enter()?;
-        Terminal::new(CrosstermBackend::new(Whole::new(BufWriter::with_capacity(1 << 16, io::stdout()))))
+        Ok(CrosstermBackend::new(Whole::new(BufWriter::with_capacity(1 << 16, io::stdout()))))
     };
-    enter().map(Screen).map_err(|e| {
+    enter().map(Screen).map_err(|e: io::Error| {
         leave();
         format!("the terminal cannot be used: {e}")
     })
@@ -68,14 +68,14 @@ impl Drop for Screen {
 }
 
 impl Deref for Screen {
-    type Target = Terminal<Backend>;
-    fn deref(&self) -> &Terminal<Backend> {
+    type Target = Backend;
+    fn deref(&self) -> &Backend {
         &self.0
     }
 }
 
 impl DerefMut for Screen {
-    fn deref_mut(&mut self) -> &mut Terminal<Backend> {
+    fn deref_mut(&mut self) -> &mut Backend {
         &mut self.0
     }
 }

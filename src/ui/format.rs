@@ -128,6 +128,24 @@ pub fn wrap(text: &str, columns: u16) -> Vec<String> {
     lines
 }
 
+/// The text in pieces of so many columns, blanks kept: for logs.
+pub fn chop(text: &str, columns: u16) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut room = usize::from(columns.max(1));
+    for c in text.chars() {
+        let wide = c.width().unwrap_or(0);
+        let piece = pieces.last_mut().expect("there is always a piece");
+        if wide > room && !piece.is_empty() {
+            pieces.push(c.to_string());
+            room = usize::from(columns.max(1)).saturating_sub(wide);
+        } else {
+            piece.push(c);
+            room = room.saturating_sub(wide);
+        }
+    }
+    pieces
+}
+
 /// Text from outside, safe to draw: without terminal sequences, control characters, and the marks that turn the
 /// direction of writing; a tab becomes a space.
 pub fn plain(text: &str) -> Cow<'_, str> {
@@ -255,6 +273,9 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("日本", 1), ["日", "本"]);
+        assert_eq!(chop("ab  cd日", 3), ["ab ", " cd", "日"]);
+        assert_eq!(chop("日本", 1), ["日", "本"]);
+        assert_eq!(chop("", 3), [""]);
     }
 
     #[test]

@@ -37,10 +37,14 @@ fn nothing_yet(pen: &mut Pen<'_>, cx: &Cx<'_>) -> bool {
     y += 2;
     let api_trouble = api.freshness.trouble().map(|why| ("API", why));
     let troubles = cx.seen.troubles();
-    let all = api_trouble.into_iter().chain(troubles.iter().filter_map(|(n, f)| Some((*n, f.trouble()?))));
+    // An API that does not answer says it once, not once a source.
+    let known = |why: &str| api_trouble.is_some_and(|(_, api)| api == why);
+    let sources =
+        troubles.iter().filter_map(|(n, f)| Some((*n, f.trouble()?))).filter(|(_, why)| !known(why));
+    let all: Vec<_> = api_trouble.into_iter().chain(sources).collect();
+    let x = all.iter().map(|(name, _)| format::width(name)).max().unwrap_or(0).min(width / 3) + 3;
     for (name, why) in all {
-        pen.put(1, y, width, name, Role::Muted);
-        let x = 16.min(width / 3);
+        pen.put(1, y, x.saturating_sub(2), name, Role::Muted);
         for line in format::wrap(why, width.saturating_sub(x)) {
             pen.put(x, y, width.saturating_sub(x), &line, Role::Text);
             y += 1;

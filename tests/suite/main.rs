@@ -12,6 +12,7 @@ mod kubectl;
 mod live;
 mod planning;
 mod program;
+mod readme;
 mod rights;
 mod rooms;
 mod runs;

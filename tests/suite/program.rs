@@ -110,7 +110,6 @@ impl Home {
                 if read == 0 {
                     shown.ended = true;
                 } else {
-                    shown.bytes += read;
                     shown.raw.extend_from_slice(&buffer[..read]);
                     shown.parser.process(&buffer[..read]);
                 }
@@ -133,11 +132,6 @@ pub struct Served {
 }
 
 impl Served {
-    /// The process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// The kubeconfig as an argument.
     pub fn kubeconfig(&self) -> &str {
         Path::to_str(&self.kubeconfig).expect("a readable path")
@@ -171,18 +165,12 @@ fn cells(n: u16) -> NonZero<u16> {
 struct Shown {
     parser: vt100::Parser,
     raw: Vec<u8>,
-    bytes: usize,
     ended: bool,
 }
 
 impl Shown {
     fn new(columns: u16, rows: u16) -> Self {
-        Self {
-            parser: vt100::Parser::new(cells(rows), cells(columns), 0),
-            raw: Vec::new(),
-            bytes: 0,
-            ended: false,
-        }
+        Self { parser: vt100::Parser::new(cells(rows), cells(columns), 0), raw: Vec::new(), ended: false }
     }
 }
 
@@ -209,11 +197,6 @@ impl Terminal {
     /// Everything that was ever sent to the terminal.
     pub fn raw(&self) -> Vec<u8> {
         self.shared.0.lock().expect("the screen").raw.clone()
-    }
-
-    /// Bytes sent to the terminal so far.
-    pub fn bytes(&self) -> usize {
-        self.shared.0.lock().expect("the screen").bytes
     }
 
     /// The alternate screen is on, or the cursor is hidden: the terminal is not the shell's.
@@ -254,13 +237,16 @@ impl Terminal {
         self.child.process_id().expect("it runs")
     }
 
+    /// Whether the last output comes within this time.
+    pub fn ends_within(&self, time: Duration) -> bool {
+        let shown = self.shared.0.lock().expect("the screen");
+        self.shared.1.wait_timeout_while(shown, time, |s| !s.ended).expect("the screen").0.ended
+    }
+
     /// Waits for the end and for the last output; gives the exit code.
     pub fn end(&mut self) -> u32 {
-        let status = self.child.wait().expect("it ends");
-        let shown = self.shared.0.lock().expect("the screen");
-        let ended = self.shared.1.wait_timeout_while(shown, PATIENCE, |s| !s.ended).expect("the screen");
-        assert!(ended.0.ended, "the terminal stays open after the end");
-        status.exit_code()
+        assert!(self.ends_within(PATIENCE), "it does not end; the screen was:\n{}", self.screen());
+        self.child.wait().expect("it ends").exit_code()
     }
 }
 

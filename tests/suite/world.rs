@@ -1,9 +1,6 @@
 //! An embedded cluster in this process, observed by the real sources over the wire.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -34,7 +31,6 @@ pub async fn wire(kubeconfig: &str) -> (Wire, TempDir) {
 
 /// Snapshots of a cluster, as every part of the program gets them.
 pub struct Seen {
-    pub wire: Wire,
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     task: tokio::task::JoinHandle<()>,
     _folder: TempDir,
@@ -56,8 +52,8 @@ impl Seen {
             publish_at_most_every: Duration::from_millis(10),
             ..Scope::default()
         };
-        let (snapshots, task) = live::observe(wire.clone(), scope);
-        Self { wire, snapshots, task, _folder: folder }
+        let (snapshots, task) = live::observe(wire, scope);
+        Self { snapshots, task, _folder: folder }
     }
 
     /// The first snapshot of which this holds.
@@ -68,25 +64,6 @@ impl Seen {
         }
         let last = self.snapshots.borrow();
         panic!("waited for {what}; API {:?}, sources {:#?}", last.api, last.sources());
-    }
-
-    /// Steps the world until a snapshot shows it.
-    pub async fn step_until(
-        &mut self,
-        cluster: &Cluster,
-        what: &str,
-        holds: impl Fn(&Snapshot) -> bool,
-    ) -> Arc<Snapshot> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let now = self.snapshots.borrow_and_update().clone();
-            if holds(&now) {
-                return now;
-            }
-            assert!(Instant::now() < until, "waited for {what}");
-            cluster.step(Duration::from_secs(1));
-            let _ = tokio::time::timeout(Duration::from_millis(20), self.snapshots.changed()).await;
-        }
     }
 }
 

@@ -133,7 +133,7 @@ impl Cockpit {
     pub fn start(&mut self) {
         self.rehearse();
         self.keys("y");
-        let effects = self.wait(50);
+        let effects = self.wait(200);
         let approved = effects.into_iter().find_map(|e| match e {
             Effect::Start(approved, _) => Some(approved),
             _ => None,

@@ -12,15 +12,15 @@ use std::{
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::{
-    Terminal,
     backend::{Backend, ClearType, TestBackend, WindowSize},
     buffer::Cell,
     layout::{Position, Size},
 };
 use tokio::{sync::mpsc, time::Instant};
 use wheelhouse::{
-    app::{App, Msg, Setup, run},
+    app::{App, Effect, Msg, Setup, run},
     cluster::{Freshness, Observation, Pod, Seen, Snapshot},
+    run::Rehearsal,
 };
 
 use super::cockpit::{night, now};
@@ -38,6 +38,8 @@ struct Sent {
 struct Counting {
     inner: TestBackend,
     sent: Arc<Sent>,
+    /// Called while a frame is being sent.
+    meanwhile: Box<dyn FnMut() + Send>,
 }
 
 fn sure<T>(result: Result<T, core::convert::Infallible>) -> io::Result<T> {
@@ -52,6 +54,7 @@ impl Backend for Counting {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         let cells: Vec<_> = content.collect();
+        (self.meanwhile)();
         self.sent.frames.fetch_add(1, Relaxed);
         self.sent.cells.fetch_add(cells.len(), Relaxed);
         sure(self.inner.draw(cells.into_iter()))
@@ -63,7 +66,7 @@ impl Backend for Counting {
         sure(self.inner.show_cursor())
     }
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        sure(self.inner.get_cursor_position())
+        Err(io::Error::other("a terminal that is asked may never answer: nothing may be asked"))
     }
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
         sure(self.inner.set_cursor_position(position))
@@ -91,14 +94,14 @@ where
     F: Future<Output = ()>,
 {
     let sent = Arc::new(Sent::default());
-    let backend = Counting { inner: TestBackend::new(80, 24), sent: sent.clone() };
-    let mut terminal = Terminal::new(backend).expect("a terminal");
+    let mut backend =
+        Counting { inner: TestBackend::new(80, 24), sent: sent.clone(), meanwhile: Box::new(|| ()) };
     let app = App::new(Setup::default(), Arc::new(seen), (80, 24)).expect("a theme");
     let (tell, inbox) = mpsc::channel(1000);
     let begun = Instant::now();
     let clock =
         move || -> Timestamp { now() + SignedDuration::try_from(begun.elapsed()).expect("a short time") };
-    let looping = run(app, &mut terminal, inbox, clock, |_, _| Ok(()));
+    let looping = run(app, &mut backend, inbox, clock, |_, _| Ok(()));
     let playing = async {
         play(tell.clone(), sent.clone()).await;
         tell.send(Msg::Leave).await.expect("the loop listens");
@@ -172,4 +175,53 @@ async fn seconds_pass_only_where_seconds_are_shown() {
     let sent = watch(seen, |_, _| async move { tokio::time::sleep(Duration::from_secs(10)).await }).await;
     let frames = sent.frames.load(Relaxed);
     assert!((10..=12).contains(&frames), "{frames} frames in ten seconds");
+}
+
+#[tokio::test]
+async fn keys_that_came_together_stay_together_however_slow_the_line_is() {
+    let sent = Arc::new(Sent::default());
+    let clock = Arc::new(AtomicUsize::new(0));
+    let (tell, inbox) = mpsc::channel(1000);
+    let (line, slow) = (tell.clone(), clock.clone());
+    // Each frame takes a second; the second y of a paste comes while the frame after the first is being sent.
+    let pasted = Arc::new(AtomicUsize::new(0));
+    let pasting = pasted.clone();
+    let meanwhile = Box::new(move || {
+        slow.fetch_add(1_000, Relaxed);
+        if pasting.load(Relaxed) > 0 {
+            match pasting.fetch_add(1, Relaxed) {
+                1 => line.try_send(key('y')).expect("room in the inbox"),
+                2 => {}
+                _ => line.try_send(Msg::Leave).expect("room in the inbox"),
+            }
+        }
+    });
+    let mut backend = Counting { inner: TestBackend::new(80, 24), sent, meanwhile };
+    let app = App::new(Setup::default(), Arc::new(night(CALM)), (80, 24)).expect("a theme");
+    let read = clock.clone();
+    let time = move || now() + SignedDuration::from_millis(read.load(Relaxed) as i64);
+    let mut started = 0;
+    let mut answer = Some(tell.clone());
+    tell.send(key('+')).await.expect("the loop listens");
+    let result = run(app, &mut backend, inbox, time, |effect, _| {
+        match effect {
+            Effect::Rehearse(plan) => {
+                let tell = answer.take().expect("one rehearsal");
+                let rehearsal = Rehearsal { plan: plan.id, ..Rehearsal::default() };
+                tell.try_send(Msg::Rehearsed(rehearsal)).expect("room in the inbox");
+                clock.fetch_add(1_000, Relaxed);
+                let pasted = pasted.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    pasted.store(1, Relaxed);
+                    tell.send(key('y')).await.expect("the loop listens");
+                });
+            }
+            Effect::Start(..) => started += 1,
+            _ => {}
+        }
+        Ok(())
+    });
+    let _ = tokio::time::timeout(Duration::from_secs(2), result).await;
+    assert_eq!(started, 0, "two keys that came together are no yes");
 }

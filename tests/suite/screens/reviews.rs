@@ -38,7 +38,7 @@ fn three_keys_lead_from_a_tenant_to_a_scaled_one() {
     look!("review_80x24", c);
     c.rehearse();
     assert_eq!(c.keys("y"), [], "a yes settles first");
-    let effects = c.wait(50);
+    let effects = c.wait(200);
     let [Effect::Start(approved, place)] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(*place, JournalPlace::Cluster);
     let Intent::Scale { targets } = &approved.plan().intent else { panic!() };
@@ -97,7 +97,7 @@ fn a_yes_waits_for_the_rehearsal_and_can_be_taken_back() {
     c.keys("esc");
     assert_eq!(starts(&c.rehearse()), 0, "it was taken back");
     c.keys("y");
-    assert_eq!(starts(&c.wait(50)), 1);
+    assert_eq!(starts(&c.wait(200)), 1);
     let mut c = Cockpit::of(CALM, (80, 24));
     c.keys("+ y");
     c.wait(1000);
@@ -132,7 +132,7 @@ fn a_journal_on_this_machine_is_the_operators_choice() {
     assert_eq!(starts(&c.wait(1000)), 0);
     assert!(c.text().contains("J keeps it on this machine only"), "{}", c.text());
     c.keys("J y");
-    let effects = c.wait(50);
+    let effects = c.wait(200);
     assert!(matches!(effects.as_slice(), [Effect::Start(_, JournalPlace::Local)]), "{effects:?}");
 }
 
@@ -154,7 +154,7 @@ fn what_changed_since_it_was_looked_at_wants_a_fresh_yes() {
     c.keys("y");
     assert_eq!(starts(&c.wait(1000)), 0, "the first y says it was read");
     c.keys("y");
-    assert_eq!(starts(&c.wait(50)), 1);
+    assert_eq!(starts(&c.wait(200)), 1);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_grave_plan_wants_the_name_typed() {
     c.keys("enter");
     assert_eq!(starts(&c.wait(1000)), 0, "nor is enter");
     c.keys("y");
-    assert_eq!(starts(&c.wait(50)), 1, "{}", c.text());
+    assert_eq!(starts(&c.wait(200)), 1, "{}", c.text());
 }
 
 #[test]

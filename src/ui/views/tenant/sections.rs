@@ -142,31 +142,36 @@ impl TenantView {
         };
         let page = usize::from(pen.height().saturating_sub(1 + u16::from(log.trouble.is_some())));
         let end = log.lines.len().saturating_sub(self.below(cx)).max(page.min(log.lines.len()));
-        let start = end.saturating_sub(page);
         if log.lines.is_empty() {
             let text = if log.begun { "the log is empty" } else { "asking for the log …" };
             pen.put(4, 2, width, text, Role::Muted);
         }
-        for (i, line) in log.lines.range(start..end).enumerate() {
-            let y = i as u16 + 1;
-            let mut x = 4;
-            if width >= 60 {
-                let time = line.at.map(|at| at.strftime("%H:%M:%S").to_string()).unwrap_or_default();
-                x = pen.put(4, y, 9, &time, Role::Faint).max(12) + 2;
+        // Our own time stands only where it costs little; most lines bring theirs. Long lines go on below.
+        let text_at = if width >= 110 { 14 } else { 4 };
+        let mut shown: Vec<(String, String, Role)> = Vec::new();
+        for line in log.lines.range(..end).rev() {
+            if shown.len() >= page {
+                break;
             }
-            let lower = line.text.to_ascii_lowercase();
-            let role = if ["error", "fatal", "panic", "critical"].iter().any(|w| lower.contains(w)) {
-                Role::Danger
-            } else if lower.contains("warn") {
-                Role::Warn
-            } else {
-                Role::Text
-            };
-            pen.put(x, y, width.saturating_sub(x), &line.text, role);
+            let text = format::plain(&line.text);
+            let role = tone(&text);
+            let time = line.at.map(|at| at.strftime("%H:%M:%S").to_string()).unwrap_or_default();
+            let pieces = format::chop(&text, width.saturating_sub(text_at));
+            for (i, text) in pieces.into_iter().enumerate().rev() {
+                shown.push((if i == 0 { time.clone() } else { String::new() }, text, role));
+            }
+        }
+        shown.truncate(page);
+        let end = shown.len() as u16 + 1;
+        for (i, (time, text, role)) in shown.into_iter().rev().enumerate() {
+            let y = i as u16 + 1;
+            if text_at > 4 {
+                pen.put(4, y, 9, &time, Role::Faint);
+            }
+            pen.put(text_at, y, width.saturating_sub(text_at), &text, role);
         }
         if let Some(why) = &log.trouble {
-            let y = (end - start) as u16 + 1;
-            pen.put(4, y, width.saturating_sub(5), &format!("— {why}"), Role::Warn);
+            pen.put(4, end, width.saturating_sub(5), &format!("— {why}"), Role::Warn);
         }
     }
 
@@ -185,6 +190,18 @@ impl TenantView {
         if self.ids.is_empty() {
             pen.put(4, 1, pen.width(), "no runs: wheelhouse has changed nothing here", Role::Muted);
         }
+    }
+}
+
+/// How loud a line of a log is, by its words.
+fn tone(text: &str) -> Role {
+    let lower = text.to_ascii_lowercase();
+    if ["error", "fatal", "panic", "critical"].iter().any(|word| lower.contains(word)) {
+        Role::Danger
+    } else if lower.contains("warn") {
+        Role::Warn
+    } else {
+        Role::Text
     }
 }
 

@@ -1,0 +1,89 @@
+//! A run as JSON: the form the README documents.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    plan::Intent,
+    run::{self, Entry, Run, RunSeen, RunState, StepState},
+};
+
+/// A run as JSON.
+#[derive(Serialize)]
+pub(super) struct RunJson {
+    pub(super) id: String,
+    pub(super) state: RunState,
+    pub(super) operator: String,
+    user: Option<String>,
+    /// When it began.
+    pub(super) started: Option<Timestamp>,
+    /// When anything last happened.
+    updated: Option<Timestamp>,
+    intent: Intent,
+    /// What it is about, in a line.
+    pub(super) summary: String,
+    reason: Option<String>,
+    steps: Vec<StepJson>,
+    entries: Vec<Entry>,
+    /// `cluster`, or `local`: on this machine only.
+    journal: &'static str,
+    /// Who is at it.
+    pub(super) holder: Option<HolderJson>,
+    /// Why it stands still, or how it ended.
+    last_word: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StepJson {
+    tenant: String,
+    change: String,
+    #[serde(flatten)]
+    state: StepState,
+}
+
+#[derive(Serialize)]
+pub(super) struct HolderJson {
+    pub(super) who: String,
+    since: Option<Timestamp>,
+    renewed: Option<Timestamp>,
+    /// Its lease has not run out.
+    pub(super) alive: bool,
+}
+
+impl RunJson {
+    pub(super) fn of_run(run: &Run) -> Self {
+        let steps = run.plan().steps.iter().zip(&run.steps);
+        Self {
+            id: run.id.clone(),
+            state: run.state,
+            operator: run.operator.clone(),
+            user: run.user.clone(),
+            started: run.entries.first().map(|e| e.at),
+            updated: run.last_at(),
+            intent: run.plan().intent.clone(),
+            summary: run::summary(run),
+            reason: run.approved.reason().map(str::to_owned),
+            steps: steps
+                .map(|(step, state)| StepJson {
+                    tenant: step.tenant.to_string(),
+                    change: step.change.to_string(),
+                    state: state.clone(),
+                })
+                .collect(),
+            entries: run.entries.clone(),
+            journal: if run.local { "local" } else { "cluster" },
+            holder: None,
+            last_word: run.last_word().map(str::to_owned),
+        }
+    }
+
+    pub(super) fn of(seen: &RunSeen) -> Self {
+        let holder = seen.holder.as_ref().map(|h| HolderJson {
+            who: h.who.clone(),
+            since: h.since,
+            renewed: h.renewed,
+            alive: h.alive,
+        });
+        Self { holder, ..Self::of_run(&seen.run) }
+    }
+}
