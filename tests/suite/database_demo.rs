@@ -333,7 +333,7 @@ fn the_readme_says_what_is_true_of_the_database() {
         let mut blocks = readme.split("```").filter_map(|b| b.strip_prefix(language));
         blocks.find(|b| b.contains(word)).expect("a block of the README").to_owned()
     };
-    let config = Config::parse(&block("toml\n", "[galera]")).expect("a configuration");
+    let config = Config::parse(&block("toml\n", "db1:3306")).expect("a configuration");
     assert_eq!((config.galera.members.len(), config.proxysql.addresses.len()), (3, 2));
     let grants: Vec<_> = block("sql\n", "GRANT")
         .lines()
