@@ -29,10 +29,10 @@ mod tenant;
 mod workload;
 
 pub use detail::{KubeEvent, LogLine};
-pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings};
+pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings, merged};
 pub use freshness::Freshness;
 pub use headroom::{
-    Bound, ContainerHeadroom, Ends, Headroom, PodHeadroom, Room, cluster_room, headroom, node_room, remaining,
+    Bound, Capacity, ContainerHeadroom, Ends, Headroom, PodHeadroom, Room, cluster_room, headroom, node_room,
 };
 pub use history::{History, Sample, Trend};
 pub use id::{Key, NodeName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind};

@@ -13,7 +13,7 @@
 //! Each tenant is looked at alone: that its neighbours may want the same memory of a node is what the node's own
 //! numbers tell.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -171,7 +171,10 @@ impl PodSpec {
 /// What one ready pod contributes, reduced to what the sum needs.
 #[derive(Clone, Debug, PartialEq)]
 struct Part {
+    pod: Key,
     node: Option<NodeName>,
+    /// Requests its node has memory for; `None`: not known.
+    room: Option<u32>,
     /// Requests by the memory limits; `None`: there is no limit.
     memory: Option<u32>,
     children: u32,
@@ -185,21 +188,24 @@ impl Part {
     }
 }
 
-/// What the parts take together with some constraints away.
-fn total(parts: &[Part], room: &BTreeMap<NodeName, u32>, relaxed: &[Bound]) -> u32 {
-    let mut by_node: BTreeMap<Option<&NodeName>, u32> = BTreeMap::new();
+/// What parts take together with some constraints away. Those of one node stand together.
+fn total<'a>(parts: impl IntoIterator<Item = &'a Part>, relaxed: &[Bound]) -> u32 {
+    let unroomed = relaxed.contains(&Bound::NodeMemory);
+    let room = |part: &Part| part.room.filter(|_| !unroomed).unwrap_or(u32::MAX);
+    let (mut all, mut here, mut last): (u32, u32, Option<&Part>) = (0, 0, None);
     for part in parts {
-        let sum = by_node.entry(part.node.as_ref()).or_default();
-        *sum = sum.saturating_add(part.own(relaxed));
+        if let Some(before) = last.filter(|l| l.node.is_none() || l.node != part.node) {
+            all = all.saturating_add(here.min(room(before)));
+            here = 0;
+        }
+        here = here.saturating_add(part.own(relaxed));
+        last = Some(part);
     }
-    by_node.into_iter().fold(0, |all, (node, sum)| {
-        let room = node.and_then(|n| room.get(n)).filter(|_| !relaxed.contains(&Bound::NodeMemory));
-        all.saturating_add(room.map_or(sum, |room| sum.min(*room)))
-    })
+    all.saturating_add(last.map_or(0, |last| here.min(room(last))))
 }
 
 /// The fewest constraints without which the number would be larger, those that give most.
-fn binding(parts: &[Part], room: &BTreeMap<NodeName, u32>) -> Vec<Bound> {
+fn binding(parts: &[Part]) -> Vec<Bound> {
     use Bound::{MaxChildren, MemoryLimit, NodeMemory};
     const SETS: [&[Bound]; 7] = [
         &[MemoryLimit],
@@ -210,10 +216,10 @@ fn binding(parts: &[Part], room: &BTreeMap<NodeName, u32>) -> Vec<Bound> {
         &[MaxChildren, NodeMemory],
         &[MemoryLimit, MaxChildren, NodeMemory],
     ];
-    let now = total(parts, room, &[]);
+    let now = total(parts, &[]);
     for size in 1..=3 {
         let gains = SETS.iter().filter(|set| set.len() == size);
-        let gains = gains.map(|set| (total(parts, room, set), set)).filter(|(then, _)| *then > now);
+        let gains = gains.map(|set| (total(parts, set), set)).filter(|(then, _)| *then > now);
         // Of equal gains the first in the list.
         if let Some((_, set)) = gains.reduce(|best, next| if next.0 > best.0 { next } else { best }) {
             return set.to_vec();
@@ -222,28 +228,68 @@ fn binding(parts: &[Part], room: &BTreeMap<NodeName, u32>) -> Vec<Bound> {
     Vec::new()
 }
 
+/// What the ready pods of a tenant take: ready to be asked, again and again, what is left without some of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capacity {
+    parts: Vec<Part>,
+    /// Ready pods of which nothing is known.
+    unknown: Vec<(Key, Option<NodeName>)>,
+}
+
+impl Capacity {
+    /// The capacity of a tenant.
+    pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
+        let request = seen.sizing.request_memory(&tenant.workload).value;
+        let children = seen.sizing.max_children(seen, &tenant.workload).value;
+        let (mut parts, mut unknown) = (Vec::new(), Vec::new());
+        for pod in tenant.active().filter(|p| p.ready) {
+            match part(seen, pod, request, children) {
+                Some(part) => parts.push(part),
+                None => unknown.push((pod.key.clone(), pod.node.clone())),
+            }
+        }
+        parts.sort_by(|a: &Part, b| a.node.cmp(&b.node));
+        Self { parts, unknown }
+    }
+
+    /// More requests they can take together; `None`: nothing is known of any of them.
+    pub fn more(&self) -> Option<u32> {
+        self.without(|_, _| false)
+    }
+
+    /// The same without the pods that are lost.
+    pub fn without(&self, lost: impl Fn(&Key, Option<&NodeName>) -> bool) -> Option<u32> {
+        let mut left = self.parts.iter().filter(|p| !lost(&p.pod, p.node.as_ref())).peekable();
+        let known = left.peek().is_some() || self.unknown.iter().all(|(pod, node)| lost(pod, node.as_ref()));
+        known.then(|| total(left, &[]))
+    }
+
+    fn without_largest(&self) -> Option<u32> {
+        let lost =
+            |i: usize| total(self.parts.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p), &[]);
+        (self.parts.len() + self.unknown.len() > 1).then(|| (0..self.parts.len()).map(lost).min())?
+    }
+}
+
 /// The headroom of a tenant.
 pub fn headroom(seen: &Snapshot, tenant: &Tenant) -> Headroom {
     let request_memory = seen.sizing.request_memory(&tenant.workload);
     let max_children = seen.sizing.max_children(seen, &tenant.workload);
-    let pods: Vec<_> =
-        tenant.active().map(|p| pod_headroom(seen, p, request_memory.value, max_children.value)).collect();
-    let (parts, unknown) = parts(seen, tenant, request_memory.value, max_children.value);
-    let room = rooms(seen, &parts, request_memory.value);
-    let known = unknown == 0 || !parts.is_empty();
-    let more = known.then(|| total(&parts, &room, &[]));
+    let capacity = Capacity::of(seen, tenant);
+    let more = capacity.more();
     let trend = seen.history.trend(&tenant.name);
     let exhausted_in = trend.zip(more).and_then(|(trend, more)| {
         let free = u64::from(more).saturating_mul(request_memory.value.0);
         trend.exhausts(Memory(free))
     });
+    let pods = tenant.active().map(|p| pod_headroom(seen, p, request_memory.value, max_children.value));
     Headroom {
         tenant: tenant.name.clone(),
-        pods,
+        pods: pods.collect(),
         more,
-        unknown,
-        binding: if known { binding(&parts, &room) } else { Vec::new() },
-        without_largest: (parts.len() > 1).then(|| without_largest(&parts, &room)),
+        unknown: capacity.unknown.len() as u32,
+        binding: binding(&capacity.parts),
+        without_largest: capacity.without_largest(),
         trend,
         exhausted_in,
         ends: ends(tenant, seen.at),
@@ -253,51 +299,12 @@ pub fn headroom(seen: &Snapshot, tenant: &Tenant) -> Headroom {
     }
 }
 
-/// More requests the ready pods of a tenant can take that pass the filter: what is left of [`headroom`] when the
-/// others are lost. `None`: nothing is known of any of them.
-pub fn remaining(seen: &Snapshot, tenant: &Tenant, stays: impl Fn(&Pod) -> bool) -> Option<u32> {
-    let request_memory = seen.sizing.request_memory(&tenant.workload).value;
-    let max_children = seen.sizing.max_children(seen, &tenant.workload).value;
-    let ready = tenant.pods.iter().filter(|p| p.ready && p.is_active() && stays(p));
-    let (parts, unknown) = parts_of(seen, ready, request_memory, max_children);
-    let room = rooms(seen, &parts, request_memory);
-    (unknown == 0 || !parts.is_empty()).then(|| total(&parts, &room, &[]))
-}
-
-fn without_largest(parts: &[Part], room: &BTreeMap<NodeName, u32>) -> u32 {
-    let without = |i: usize| {
-        let mut left = parts.to_vec();
-        left.remove(i);
-        total(&left, room, &[])
-    };
-    (0..parts.len()).map(without).min().unwrap_or(0)
-}
-
-fn parts(seen: &Snapshot, tenant: &Tenant, request: Memory, children: u32) -> (Vec<Part>, u32) {
-    parts_of(seen, tenant.active().filter(|p| p.ready), request, children)
-}
-
-/// The parts of pods of which something is known, and how many there are of which nothing is.
-fn parts_of<'a>(
-    seen: &Snapshot,
-    ready: impl Iterator<Item = &'a Arc<Pod>>,
-    request: Memory,
-    children: u32,
-) -> (Vec<Part>, u32) {
-    let (mut parts, mut unknown) = (Vec::new(), 0);
-    for pod in ready {
-        match by_memory(seen, pod, request) {
-            Some(memory) => parts.push(Part { node: pod.node.clone(), memory, children }),
-            None => unknown += 1,
-        }
-    }
-    (parts, unknown)
-}
-
-/// Requests that each of the parts' nodes has memory for, where its use is known.
-fn rooms(seen: &Snapshot, parts: &[Part], request: Memory) -> BTreeMap<NodeName, u32> {
-    let room = |node: &NodeName| Some((node.clone(), fit(node_free(seen, node)?, request)));
-    parts.iter().filter_map(|p| room(p.node.as_ref()?)).collect()
+/// What a pod contributes; `None` when that is not known.
+fn part(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> Option<Part> {
+    let memory = by_memory(seen, pod, request)?;
+    let free = pod.node.as_ref().and_then(|node| node_free(seen, node));
+    let room = free.map(|free| fit(free, request));
+    Some(Part { pod: pod.key.clone(), node: pod.node.clone(), room, memory, children })
 }
 
 /// Allocatable memory of a node that is not in use.
@@ -351,16 +358,15 @@ fn pod_headroom(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> P
             serving: Some(&c.name) == serving,
         })
         .collect();
-    let part = by_memory(seen, pod, request).map(|memory| Part { node: pod.node.clone(), memory, children });
-    let room = rooms(seen, part.as_slice(), request);
+    let part = part(seen, pod, request, children);
     PodHeadroom {
         pod: pod.key.clone(),
         node: pod.node.clone(),
         ready: pod.ready,
         free: containers.iter().filter_map(|c| c.free).min(),
         containers,
-        more: part.as_ref().map(|_| total(part.as_slice(), &room, &[])),
-        bound: binding(part.as_slice(), &room).first().copied(),
+        more: part.as_ref().map(|_| total(part.as_slice(), &[])),
+        bound: binding(part.as_slice()).first().copied(),
     }
 }
 
@@ -409,7 +415,8 @@ pub fn cluster_room(seen: &Snapshot) -> Room {
 
 impl Room {
     fn of(allocatable: Option<Memory>, requested: Memory, limits: Memory, used: Option<Memory>) -> Self {
-        let less = |taken: Option<Memory>| allocatable.zip(taken).map(|(all, taken)| all.saturating_sub(taken));
+        let less =
+            |taken: Option<Memory>| allocatable.zip(taken).map(|(all, taken)| all.saturating_sub(taken));
         Self {
             allocatable,
             requested,

@@ -12,8 +12,9 @@ use imbl::OrdMap;
 use jiff::Timestamp;
 
 use super::{
-    Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Load, Node, NodeName, NodeUsage, Pod, Pool,
-    ReplicaSet, Service, Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
+    Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Load, Node, NodeName, NodeUsage, Pod,
+    Pool, ReplicaSet, Service, Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey,
+    WorkloadKind,
 };
 
 /// News of one kind of object.

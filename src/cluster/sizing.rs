@@ -216,7 +216,7 @@ fn pool_of<'a>(seen: &'a Snapshot, workload: &Workload) -> Option<&'a Arc<Pool>>
 /// An amount of memory in a file: the shortest whole notation, such as `80Mi`.
 fn notation(memory: Memory) -> String {
     let units = [(1u64 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")];
-    let unit = units.into_iter().find(|(unit, _)| memory.0 >= *unit && memory.0 % unit == 0);
+    let unit = units.into_iter().find(|(unit, _)| memory.0 >= *unit && memory.0.is_multiple_of(*unit));
     unit.map_or_else(|| memory.0.to_string(), |(unit, suffix)| format!("{}{suffix}", memory.0 / unit))
 }
 

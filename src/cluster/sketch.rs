@@ -180,15 +180,16 @@ impl World {
         if kind == WorkloadKind::Deployment {
             pod_labels.insert("pod-template-hash".into(), hash.into());
         }
-        let container = |name: &str, image: String, cpu: Cpu, request: Memory, limit: Option<Memory>| Container {
-            name: name.into(),
-            image: image.into(),
-            resources: Resources {
-                requests: Amounts { cpu: Some(cpu), memory: Some(request), other: BTreeMap::new() },
-                limits: Amounts { cpu: None, memory: limit, other: BTreeMap::new() },
-            },
-            ..Container::default()
-        };
+        let container =
+            |name: &str, image: String, cpu: Cpu, request: Memory, limit: Option<Memory>| Container {
+                name: name.into(),
+                image: image.into(),
+                resources: Resources {
+                    requests: Amounts { cpu: Some(cpu), memory: Some(request), other: BTreeMap::new() },
+                    limits: Amounts { cpu: None, memory: limit, other: BTreeMap::new() },
+                },
+                ..Container::default()
+            };
         let term = PodTerm {
             selector: Some(Selector::of(&BTreeMap::from([("app".into(), name.to_owned())]))),
             topology_key: "kubernetes.io/hostname".into(),
@@ -207,7 +208,13 @@ impl World {
                     Memory(64 << 20),
                     Some(Memory(128 << 20)),
                 ),
-                container("php-fpm", format!("registry.example/app:{tag}"), cpu, request, (!no_limit).then_some(limit)),
+                container(
+                    "php-fpm",
+                    format!("registry.example/app:{tag}"),
+                    cpu,
+                    request,
+                    (!no_limit).then_some(limit),
+                ),
             ],
             affinity,
             priority,

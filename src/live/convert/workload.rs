@@ -94,10 +94,7 @@ fn hints(notes: &slim::Annotations, volumes: &[slim::Volume], interner: &mut Int
         v.config_map.iter().chain(v.projected.sources.iter().filter_map(|s| s.config_map.as_ref()))
     });
     let config_maps = mounted.filter(|m| !m.name.is_empty()).map(|m| interner.text(&m.name)).collect();
-    Hints {
-        config_maps,
-        ..Hints::read(notes.request_memory.as_deref(), notes.max_children.as_deref())
-    }
+    Hints { config_maps, ..Hints::read(notes.request_memory.as_deref(), notes.max_children.as_deref()) }
 }
 
 /// Signs by which a tool that applies manifests is known: its field managers, as written by its releases.
