@@ -28,6 +28,7 @@ mod board;
 mod class;
 mod explain;
 mod filter;
+mod plenty;
 mod score;
 mod topology;
 mod victims;

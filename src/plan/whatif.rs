@@ -270,6 +270,11 @@ impl Cast {
         let residents = &residents[at.index()];
         let mut attempt = Attempt::new(board);
         attempt.close(at, Closed::Dead);
+        let replaced: Vec<_> =
+            residents.iter().filter(|r| r.fate == Fate::Replaced).map(|r| r.class.1).collect();
+        if attempt.board.has_plenty_for(&replaced) {
+            return residents.iter().filter(|r| r.fate == Fate::Numbered).count() as u32;
+        }
         attempt.send_away(residents.iter().filter(|r| r.fate != Fate::Leaving), at);
         let mut stranded = 0;
         for resident in residents {

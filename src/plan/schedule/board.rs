@@ -344,21 +344,20 @@ impl Board {
                 t.namespace_selector.is_some() || t.namespaces.iter().any(|n| **n != *pod.namespace)
             }),
             seats: Vec::new(),
+            fixed: None,
             outlook: None,
             relations: Relations::default(),
             pod: pod.clone(),
         }
     }
 
-    /// How a class looks at the nodes: worked out once, as nodes do not change on a board.
-    fn outlook(&mut self, class: Class) -> Arc<Outlook> {
-        let id = class.0 as usize;
-        if let Some(outlook) = &self.kinds[id].outlook {
-            return outlook.clone();
+    /// What of the nodes does not depend on other pods, for that class.
+    pub(super) fn fixed_of(&mut self, class: Class) -> Arc<Fixed> {
+        let kind = &mut self.kinds[class.0 as usize];
+        if let Some(fixed) = &kind.fixed {
+            return fixed.clone();
         }
-        let pod = self.kinds[id].pod.clone();
-        let spec = &pod.spec;
-        let key = FixedKey::of(spec);
+        let key = FixedKey::of(&kind.pod.spec);
         let fixed = match self.fixed.get(&key) {
             Some(fixed) => fixed.clone(),
             None => {
@@ -367,6 +366,30 @@ impl Board {
                 fixed
             }
         };
+        kind.fixed = Some(fixed.clone());
+        fixed
+    }
+
+    /// All classes in the namespace of that one, itself among them.
+    pub(super) fn neighbours(&self, class: Class) -> &[u32] {
+        let namespace = &self.kinds[class.0 as usize].pod.namespace;
+        self.by_namespace.get(namespace).map_or(&[], |all| all)
+    }
+
+    /// Some pods keep away from others beyond their own namespace.
+    pub(super) fn wide_apart(&self) -> bool {
+        self.wide.iter().any(|id| !self.kinds[*id as usize].apart.is_empty())
+    }
+
+    /// How a class looks at the nodes: worked out once, as nodes do not change on a board.
+    fn outlook(&mut self, class: Class) -> Arc<Outlook> {
+        let id = class.0 as usize;
+        if let Some(outlook) = &self.kinds[id].outlook {
+            return outlook.clone();
+        }
+        let fixed = self.fixed_of(class);
+        let pod = self.kinds[id].pod.clone();
+        let spec = &pod.spec;
         let own = |hard: bool| spec.spread.iter().filter(|c| c.hard == hard).cloned().collect::<Vec<_>>();
         let own_soft = !spec.spread.is_empty();
         let soft = if own_soft { own(false) } else { self.system_defaults(&pod) };

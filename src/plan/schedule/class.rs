@@ -145,6 +145,8 @@ pub(super) struct Kind {
     /// Its terms reach beyond its own namespace.
     pub wide: bool,
     pub seats: Vec<Seat>,
+    /// Kept from the first time it is asked for.
+    pub fixed: Option<Arc<super::filter::Fixed>>,
     /// Worked out when the class is first placed: most classes only ever take room.
     pub outlook: Option<Arc<Outlook>>,
     pub relations: Relations,
