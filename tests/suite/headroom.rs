@@ -125,8 +125,12 @@ fn predicted_pending(seen: &Snapshot, predicted: &WhatIf) -> BTreeMap<String, i6
     all
 }
 
-fn ready_tenants(seen: &Snapshot) -> BTreeSet<TenantName> {
-    seen.tenants.values().filter(|t| t.ready() > 0).map(|t| t.name.clone()).collect()
+/// Tenants of which a pod was ready before and still is. A pod elsewhere that the others' requests have overloaded
+/// since is not lost with the node.
+fn served(before: &Snapshot, after: &Snapshot, dead: Option<&NodeName>) -> BTreeSet<TenantName> {
+    let up = |pod: &Key| after.pods.get(pod).is_some_and(|p| p.ready || p.node.as_ref() != dead);
+    let served = before.tenants.values().filter(|t| t.active().any(|p| p.ready && up(&p.key)));
+    served.map(|t| t.name.clone()).collect()
 }
 
 /// One world: what was predicted of a node's death, and what came of it.
@@ -177,10 +181,10 @@ fn kill_a_node(seed: u64) -> Outcome {
     // Who lost half, by the headroom of the pods that are still ready as they were measured before.
     let mut halved = BTreeSet::new();
     for (name, tenant) in &before.tenants {
-        let still = |p: &Key| lost.pods.get(p).is_some_and(|p| p.ready && p.is_active());
+        let still = |p: &Key| lost.pods.get(p).is_some_and(|p| p.ready || p.node.as_ref() != Some(&node));
         let capacity = wheelhouse::cluster::Capacity::of(&before, tenant);
         let (was, is) = (capacity.more(), capacity.without(|pod, _| !still(pod)));
-        let up = lost.tenants[name].ready() > 0;
+        let up = served(&before, &lost, Some(&node)).contains(name);
         if up && was.zip(is).is_some_and(|(was, is)| was > 0 && is * 2 <= was) {
             halved.insert(name.clone());
         }
@@ -190,7 +194,10 @@ fn kill_a_node(seed: u64) -> Outcome {
         pending: (predicted_pending(&before, &predicted), is_pending),
         down: (
             predicted.down.iter().cloned().collect(),
-            ready_tenants(&before).difference(&ready_tenants(&lost)).cloned().collect(),
+            served(&before, &before, None)
+                .difference(&served(&before, &lost, Some(&node)))
+                .cloned()
+                .collect(),
         ),
         lost: (expected.cloned().collect(), replaced),
         halved: (predicted.halved.iter().map(|h| h.tenant.clone()).collect(), halved),
