@@ -382,7 +382,9 @@ fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
 
 fn memory(s: &Snapshot, t: &Tenant) -> Option<Found> {
     let (_, container, used, limit) = t.tightest_memory(|key: &Key| s.usage.get(key).map(|u| &**u))?;
-    (used.share_of(limit) > 0.9).then(|| {
+    // Said in requests, the same says more.
+    let said = || headroom_low(s, t).is_some();
+    (used.share_of(limit) > 0.9 && !said()).then(|| {
         found(Severity::Warning, format!("{container} at {used} of {limit} memory")).answer(Answer::Scale)
     })
 }

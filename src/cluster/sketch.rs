@@ -381,7 +381,7 @@ mod tests {
         assert!(words.contains(&("node-not-ready", Subject::Node("w3".into()))), "{words:?}");
         assert!(words.contains(&("pods-failing", Subject::Tenant("acme".into()))), "{words:?}");
         assert!(words.contains(&("pods-unschedulable", Subject::Tenant("globex".into()))), "{words:?}");
-        assert!(words.contains(&("memory-limit", Subject::Tenant("acme".into()))), "{words:?}");
+        assert!(words.contains(&("headroom-low", Subject::Tenant("acme".into()))), "{words:?}");
         for bad in ["pod x", "node w1 big", "tenant acme two", "tenant acme 2 on w9"] {
             assert!(sketch(bad, now).is_err(), "{bad}");
         }
