@@ -9,6 +9,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 mod act;
 mod demo;
+mod fits;
+mod headroom;
 mod log;
 mod nodes;
 mod run_json;
@@ -18,6 +20,7 @@ mod session;
 mod status;
 mod table;
 mod tenants;
+mod what_if;
 
 /// The arguments of `wheelhouse`.
 #[derive(Debug, Parser)]
@@ -74,6 +77,12 @@ enum Command {
     Tenants(Output),
     /// The nodes, their state and load
     Nodes(Output),
+    /// How many more requests each tenant can take, and what is free on the nodes
+    Headroom(headroom::HeadroomArgs),
+    /// What happens if nodes die or are drained now
+    WhatIf(what_if::WhatIfArgs),
+    /// How many more replicas of a tenant find a node, and why not on the others
+    Fits(fits::FitsArgs),
     /// Change the number of a tenant's replicas: plan, confirm, run, verify
     Scale(scale::ScaleArgs),
     /// What was done, by whom, and what is unfinished
@@ -153,6 +162,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Status(output)) => status::run(&common, output.output).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
+        Some(Command::Headroom(args)) => headroom::run(&common, args).await,
+        Some(Command::WhatIf(args)) => what_if::run(&common, args).await,
+        Some(Command::Fits(args)) => fits::run(&common, args).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Completions { shell }) => {

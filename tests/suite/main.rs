@@ -4,6 +4,7 @@ mod cli;
 mod crash;
 mod demo_api;
 mod demo_world;
+mod headroom;
 mod kubectl;
 mod live;
 mod planning;
