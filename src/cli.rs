@@ -11,7 +11,9 @@ mod act;
 mod check;
 mod database;
 mod demo;
+mod fits;
 mod galera;
+mod headroom;
 mod log;
 mod nodes;
 mod run_json;
@@ -21,6 +23,7 @@ mod session;
 mod status;
 mod table;
 mod tenants;
+mod what_if;
 
 /// The arguments of `wheelhouse`.
 #[derive(Debug, Parser)]
@@ -83,6 +86,12 @@ enum Command {
     Galera(galera::GaleraArgs),
     /// A monitoring plug-in: one line, exit code 0 ok, 1 warning, 2 critical, 3 unknown
     Check,
+    /// How many more requests each tenant can take, and what is free on the nodes
+    Headroom(headroom::HeadroomArgs),
+    /// What happens if nodes die or are drained now
+    WhatIf(what_if::WhatIfArgs),
+    /// How many more replicas of a tenant find a node, and why not on the others
+    Fits(fits::FitsArgs),
     /// Change the number of a tenant's replicas: plan, confirm, run, verify
     Scale(scale::ScaleArgs),
     /// What was done, by whom, and what is unfinished
@@ -167,6 +176,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Database(output)) => database::run(&common, output.output).await,
         Some(Command::Galera(args)) => galera::run(&common, args).await,
         Some(Command::Check) => check::run(&common).await,
+        Some(Command::Headroom(args)) => headroom::run(&common, args).await,
+        Some(Command::WhatIf(args)) => what_if::run(&common, args).await,
+        Some(Command::Fits(args)) => fits::run(&common, args).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Completions { shell }) => {

@@ -16,6 +16,8 @@ mod detail;
 mod finding;
 mod freshness;
 mod galera;
+mod headroom;
+mod history;
 mod id;
 mod node;
 mod observe;
@@ -23,6 +25,7 @@ mod pod;
 mod proxysql;
 pub mod quantity;
 mod record;
+mod sizing;
 mod sketch;
 mod table;
 mod tenancy;
@@ -31,12 +34,16 @@ mod workload;
 
 pub use database::Database;
 pub use detail::{KubeEvent, LogLine};
-pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings};
+pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings, merged};
 pub use freshness::Freshness;
 pub use galera::{
-    Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample, SchemaChange,
-    Session, Status, Threads, Trouble, ZERO_UUID,
+    Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,
+    SchemaChange, Session, Status, Threads, Trouble, ZERO_UUID,
 };
+pub use headroom::{
+    Bound, Capacity, ContainerHeadroom, Ends, Headroom, PodHeadroom, Room, cluster_room, headroom, node_room,
+};
+pub use history::{History, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
@@ -52,6 +59,7 @@ pub use proxysql::{
 };
 pub use quantity::{Cpu, Memory};
 pub use record::{Journal, Lease};
+pub use sizing::{Hints, Origin, POOL_KEY, Pool, Setting, Sizing, max_children};
 pub use sketch::sketch;
 pub use table::{Line, Table};
 pub use tenancy::Tenancy;
@@ -163,6 +171,8 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// Which workloads are tenants, and how they are named.
     pub tenancy: Arc<Tenancy>,
+    /// What a request takes, and when little headroom is a finding.
+    pub sizing: Arc<Sizing>,
     /// The API server.
     pub api: Api,
     /// Nodes.
@@ -187,6 +197,8 @@ pub struct Snapshot {
     pub leases: Slice<Key, Lease>,
     /// Journals in wheelhouse's namespace, and those kept on this machine.
     pub journals: Slice<Key, Journal>,
+    /// The php-fpm pools of ConfigMaps.
+    pub pools: Slice<Key, Pool>,
     /// Measured use of pods.
     pub usage: Slice<Key, Usage>,
     /// Measured use of nodes.
@@ -201,6 +213,8 @@ pub struct Snapshot {
     pub tenants: OrdMap<TenantName, Arc<Tenant>>,
     /// Derived: what the pods on each node add up to.
     pub loads: OrdMap<NodeName, Load>,
+    /// Derived: what the tenants used in the last minutes.
+    pub history: Arc<History>,
     /// Derived: the pods of each workload.
     pods_of: OrdMap<WorkloadKey, OrdSet<Key>>,
     /// Derived: which tenant a workload is.
@@ -292,6 +306,7 @@ impl Snapshot {
             sentence("namespaces", &self.namespaces),
             sentence("leases", &self.leases),
             sentence("journals", &self.journals),
+            sentence("configmaps", &self.pools),
             sentence("pod metrics", &self.usage),
             sentence("node metrics", &self.node_usage),
         ]
@@ -301,7 +316,7 @@ impl Snapshot {
     }
 
     /// Every source by the name operators know it by, in reading order.
-    pub fn sources(&self) -> [(&'static str, &Freshness); 13] {
+    pub fn sources(&self) -> [(&'static str, &Freshness); 14] {
         [
             ("nodes", &self.nodes.freshness),
             ("pods", &self.pods.freshness),
@@ -314,6 +329,7 @@ impl Snapshot {
             ("namespaces", &self.namespaces.freshness),
             ("leases", &self.leases.freshness),
             ("journals", &self.journals.freshness),
+            ("configmaps", &self.pools.freshness),
             ("pod metrics", &self.usage.freshness),
             ("node metrics", &self.node_usage.freshness),
         ]

@@ -156,6 +156,7 @@ pub fn setup(config: &Config) -> Result<Setup, String> {
 pub fn scope(config: &Config) -> Scope {
     Scope {
         tenancy: config.tenants.clone(),
+        sizing: config.headroom.clone(),
         journal_namespace: config.journal.namespace.clone(),
         namespace: config.namespace.clone(),
         metrics_every: config.refresh.metrics.0,

@@ -12,7 +12,7 @@ use std::{
 use etcetera::{AppStrategy, AppStrategyArgs, app_strategy::Xdg, choose_app_strategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::cluster::Tenancy;
+use crate::cluster::{Sizing, Tenancy};
 
 mod database;
 mod mycnf;
@@ -42,6 +42,8 @@ pub struct Config {
     pub theme: Option<String>,
     /// What a tenant is.
     pub tenants: Tenancy,
+    /// What a request takes, and when little headroom is a finding.
+    pub headroom: Sizing,
     /// Where runs are written down.
     pub journal: Journal,
     /// How often sources that cannot be watched are read.

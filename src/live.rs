@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    cluster::{Observation, Seen, Snapshot, Tenancy},
+    cluster::{Observation, Seen, Sizing, Snapshot, Tenancy},
     wire::Wire,
 };
 
@@ -50,6 +50,8 @@ const BATCH: usize = 1024;
 pub struct Scope {
     /// Which workloads are tenants.
     pub tenancy: Tenancy,
+    /// What a request takes, and when little headroom is a finding.
+    pub sizing: Sizing,
     /// The namespace of journals and leases.
     pub journal_namespace: String,
     /// Only this namespace's objects; `None`: the whole cluster's.
@@ -68,6 +70,7 @@ impl Default for Scope {
     fn default() -> Self {
         Self {
             tenancy: Tenancy::default(),
+            sizing: Sizing::default(),
             journal_namespace: "wheelhouse".into(),
             namespace: None,
             metrics_every: Duration::from_secs(15),
@@ -83,6 +86,7 @@ impl Default for Scope {
 pub fn observe(wire: Wire, scope: Scope) -> (watch::Receiver<Arc<Snapshot>>, JoinHandle<()>) {
     let clock = Clock::default();
     let mut first = Snapshot::new(scope.tenancy.clone());
+    first.sizing = Arc::new(scope.sizing.clone());
     first.api = probe::unseen(&wire);
     first.at = clock.now();
     if let Some(database) = &scope.database {
@@ -115,6 +119,12 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
         fields: scope.namespace.as_ref().map(|n| format!("metadata.name={n}")).unwrap_or_default(),
         ..subject(None)
     };
+    // Contents cannot be selected on: every ConfigMap passes by once and is dropped unless it holds a pool. The one that
+    // stands in every namespace and the journals, which change with every step of a run, are left out on the wire.
+    let pools = Subject {
+        fields: format!("metadata.name!=kube-root-ca.crt,metadata.namespace!={}", scope.journal_namespace),
+        ..scoped()
+    };
     let mut tasks = JoinSet::new();
     tasks.spawn(probe::probe(wire.clone(), clock.clone(), scope.probe_every, tell.clone(), link));
     follow::<convert::Nodes>(&mut tasks, subject(None), &tell, Observation::Node);
@@ -128,6 +138,7 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     follow::<convert::Budgets>(&mut tasks, scoped(), &tell, Observation::Budget);
     follow::<convert::Leases>(&mut tasks, ours(), &tell, Observation::Lease);
     follow::<convert::Journals>(&mut tasks, ours(), &tell, Observation::Journal);
+    follow::<convert::Pools>(&mut tasks, pools, &tell, Observation::Pool);
     let every = scope.metrics_every;
     tasks.spawn(list::poll::<convert::PodUsages, _>(scoped(), every, tell.clone(), Observation::Usage));
     tasks.spawn(list::poll::<convert::NodeUsages, _>(subject(None), every, tell, Observation::NodeUsage));

@@ -15,14 +15,17 @@ mod approve;
 mod change;
 mod check;
 mod describe;
+mod fits;
 mod scale;
 pub mod schedule;
 mod undo;
 mod verify;
+pub mod whatif;
 
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use change::{Change, Standing};
 pub use describe::{Line, LineKind, describe};
+pub use fits::{Fitting, Refusing, fits};
 pub use verify::verify;
 
 /// What an operator wants.

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, run_json::RunJson, session, table};
 use crate::{
-    cluster::{Finding, Freshness, Severity, Snapshot, Subject, findings},
+    cluster::{Finding, Freshness, Severity, Snapshot, Subject, findings, merged},
+    plan::whatif,
     run::RunSeen,
     ui,
 };
@@ -51,7 +52,7 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
     let mut session = session::open(common).await?;
     let snapshot = session.observed_with_database().await?;
     let runs = session.runs(&snapshot);
-    let found = findings(&snapshot);
+    let found = merged(findings(&snapshot), whatif::findings(&whatif::worst(&snapshot)));
     let status = status(&snapshot, &found, &runs);
     match format {
         Format::Json => table::json(&status),

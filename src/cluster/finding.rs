@@ -12,8 +12,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Key, MemberName, NodeName, PodState, ProxyName, Snapshot, Tenant, TenantName, WorkloadKind,
+    Capacity, Headroom, Key, MemberName, Memory, NodeName, PodState, ProxyName, Snapshot, Tenant, TenantName,
+    WorkloadKind,
     database::{self, Database},
+    headroom, node_room,
 };
 
 /// How much it hurts. Worst last.
@@ -112,6 +114,8 @@ pub(super) enum Check {
     Node(fn(&Snapshot, &super::Node) -> Option<Found>),
     Cluster(fn(&Snapshot) -> Vec<(Subject, Found)>),
     Database(fn(&Snapshot, &Database) -> Vec<(Subject, Found)>),
+    /// Found by another room, which hands its findings to [`merged`].
+    Elsewhere,
 }
 
 pub(super) struct Found {
@@ -181,6 +185,41 @@ const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Tenant(memory),
     },
     Rule {
+        name: "headroom-low",
+        doc: "The tenant can take hardly any more requests at once.",
+        check: Check::Tenant(headroom_low),
+    },
+    Rule {
+        name: "headroom-falling",
+        doc: "The tenant's use of memory grows steadily: its headroom will soon be used up.",
+        check: Check::Tenant(headroom_falling),
+    },
+    Rule {
+        name: "oom-killed",
+        doc: "Containers of the tenant ran out of memory within the last hour.",
+        check: Check::Tenant(oom_killed),
+    },
+    Rule {
+        name: "no-limit",
+        doc: "The serving container has no memory limit: it may take what its neighbours need.",
+        check: Check::Tenant(no_limit),
+    },
+    Rule {
+        name: "n-1",
+        doc: "If this node dies now, tenants lose their last ready pod, or pods find no other node.",
+        check: Check::Elsewhere,
+    },
+    Rule {
+        name: "node-overcommitted",
+        doc: "The limits on the node exceed its memory by far, and most of it is in use: the kernel may kill.",
+        check: Check::Node(node_overcommitted),
+    },
+    Rule {
+        name: "node-overpacked",
+        doc: "Far more memory is in use than is requested: the scheduler still takes the node for free.",
+        check: Check::Node(node_overpacked),
+    },
+    Rule {
         name: "doubled",
         doc: "Pods share a node while another node has none.",
         check: Check::Tenant(doubled),
@@ -208,6 +247,19 @@ pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     Judge::default().findings(snapshot)
 }
 
+/// Findings with those that other rooms made, in the one order of [`findings`].
+pub fn merged(mut findings: Vec<Finding>, more: Vec<Finding>) -> Vec<Finding> {
+    let place = |f: &Finding| RULES.iter().position(|r| r.name == f.rule);
+    findings.extend(more);
+    findings.sort_by(|x, y| {
+        y.severity
+            .cmp(&x.severity)
+            .then_with(|| place(x).cmp(&place(y)))
+            .then_with(|| x.subject.cmp(&y.subject))
+    });
+    findings
+}
+
 /// Findings from snapshot to snapshot: a tenant that has not changed is not judged again.
 #[derive(Default)]
 pub struct Judge {
@@ -226,7 +278,7 @@ impl Judge {
         let database = Database::of(snapshot);
         for (order, rule) in RULES.iter().enumerate() {
             match rule.check {
-                Check::Tenant(_) => {}
+                Check::Tenant(_) | Check::Elsewhere => {}
                 Check::Node(check) => {
                     let found = |n: &Arc<super::Node>| {
                         Some(ranked(order, Subject::Node(n.name.clone()), check(snapshot, n)?))
@@ -255,6 +307,11 @@ impl Judge {
         let same = self.last.as_ref().is_some_and(|last| {
             last.nodes.items.ptr_eq(&snapshot.nodes.items)
                 && last.usage.items.ptr_eq(&snapshot.usage.items)
+                && last.node_usage.items.ptr_eq(&snapshot.node_usage.items)
+                && last.pools.items.ptr_eq(&snapshot.pools.items)
+                && last.sizing == snapshot.sizing
+                // What happened within the last hour does so no more at some time.
+                && last.at.as_second().div_euclid(60) == snapshot.at.as_second().div_euclid(60)
                 && last.tenancy == snapshot.tenancy
         });
         self.last = Some(snapshot.clone());
@@ -357,8 +414,93 @@ fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
 
 fn memory(s: &Snapshot, t: &Tenant) -> Option<Found> {
     let (_, container, used, limit) = t.tightest_memory(|key: &Key| s.usage.get(key).map(|u| &**u))?;
-    (used.share_of(limit) > 0.9).then(|| {
+    // Said in requests, the same says more.
+    let said = || headroom_low(s, t).is_some();
+    (used.share_of(limit) > 0.9 && !said()).then(|| {
         found(Severity::Warning, format!("{container} at {used} of {limit} memory")).answer(Answer::Scale)
+    })
+}
+
+fn headroom_low(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let more = Capacity::of(s, t).more().filter(|more| *more <= s.sizing.low && t.ready() > 0)?;
+    let Headroom { binding, request_memory, .. } = headroom(s, t);
+    let binding: Vec<_> = binding.iter().map(|b| b.word()).collect();
+    let requests = match more {
+        0 => "no more request".to_owned(),
+        n => format!("only {} more", count(n as usize, "request")),
+    };
+    let text = format!("room for {requests} ({}, {} each)", binding.join(" and "), request_memory.value);
+    Some(found(Severity::Warning, text).answer(Answer::Scale))
+}
+
+fn headroom_falling(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    // Cheap first: most tenants have no steady rise.
+    s.history.trend(&t.name).filter(|trend| trend.steady && trend.bytes_per_minute > 0.0)?;
+    let headroom = headroom(s, t);
+    let left = headroom.exhausted_in.filter(|left| *left <= s.sizing.exhausted_within)?;
+    let more = headroom.more.filter(|more| *more > s.sizing.low)?;
+    let rise = Memory(headroom.trend?.bytes_per_minute as u64);
+    let text = format!(
+        "room for {} used up in {} min (memory grows {rise} a minute)",
+        count(more as usize, "request"),
+        left.as_mins()
+    );
+    Some(found(Severity::Warning, text).answer(Answer::Scale))
+}
+
+fn oom_killed(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    // Only where a container has ended at all is there something to add up.
+    t.pods.iter().flat_map(|p| &p.containers).find(|c| c.last_end.is_some())?;
+    let ends = headroom(s, t).ends;
+    (ends.oom > 0).then(|| {
+        let text =
+            format!("{} ran out of memory within the last hour", count(ends.oom as usize, "container"));
+        found(Severity::Warning, text).since(ends.last_oom).answer(Answer::Scale)
+    })
+}
+
+fn no_limit(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let template = &t.workload.template;
+    let serving = template.serving(&s.tenancy.container)?;
+    let limited = serving.resources.limits.memory.is_some()
+        || template.resources.as_ref().is_some_and(|r| r.limits.memory.is_some())
+        // A LimitRange gives the pods what the template leaves out.
+        || t.active().any(|p| {
+            let serving = p.spec.serving(&s.tenancy.container);
+            serving.is_some_and(|c| c.resources.limits.memory.is_some())
+        });
+    (!limited).then(|| {
+        found(Severity::Notice, format!("{} has no memory limit", serving.name)).answer(Answer::Open)
+    })
+}
+
+fn node_overcommitted(s: &Snapshot, n: &super::Node) -> Option<Found> {
+    let room = node_room(s, &n.name);
+    let (factor, used, allocatable) = (room.overcommit?, room.used?, room.allocatable?);
+    let in_use = used.share_of(allocatable);
+    (factor > s.sizing.overcommit && in_use > s.sizing.node_used).then(|| {
+        let text = format!(
+            "limits are {factor:.1} x its memory, {:.0} % in use ({used} of {allocatable})",
+            in_use * 100.0
+        );
+        found(Severity::Warning, text).answer(Answer::Node)
+    })
+}
+
+/// Requested share below which a node that is full looks free to the scheduler, as a part of the share in use.
+const UNDERSTATED: f64 = 0.75;
+
+fn node_overpacked(s: &Snapshot, n: &super::Node) -> Option<Found> {
+    let room = node_room(s, &n.name);
+    let (used, allocatable) = (room.used?, room.allocatable?);
+    let (in_use, requested) = (used.share_of(allocatable), room.requested.share_of(allocatable));
+    (n.is_schedulable() && in_use > s.sizing.node_used && requested < in_use * UNDERSTATED).then(|| {
+        let text = format!(
+            "{:.0} % of its memory in use, {:.0} % requested: the scheduler still sends pods",
+            in_use * 100.0,
+            requested * 100.0
+        );
+        found(Severity::Warning, text).answer(Answer::Node)
     })
 }
 

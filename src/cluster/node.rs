@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Amounts, Labels, NodeName, Uid};
+use super::{Amounts, Labels, Memory, NodeName, Uid};
 
 /// One node.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Node {
     pub taints: Vec<Taint>,
     /// `status.allocatable`, without `pods`.
     pub allocatable: Amounts,
+    /// `status.capacity.memory`: what the machine has.
+    pub capacity: Option<Memory>,
     /// `status.allocatable.pods`.
     pub pods: u32,
     /// `status.conditions`.

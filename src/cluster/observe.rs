@@ -13,8 +13,8 @@ use jiff::Timestamp;
 
 use super::{
     Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Load, Member, MemberName, Node,
-    NodeName, NodeUsage, Pod, Proxy, ProxyName, ReplicaSet, Service, Slice, Snapshot, Tenant, TenantName,
-    Usage, Workload, WorkloadKey, WorkloadKind,
+    NodeName, NodeUsage, Pod, Pool, Proxy, ProxyName, ReplicaSet, Service, Slice, Snapshot, Tenant,
+    TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
 };
 
 /// News of one kind of object.
@@ -34,6 +34,22 @@ pub enum Seen<K, V> {
     Lost(Timestamp, Arc<str>),
     /// The source is followed again without having missed anything.
     Back(Timestamp),
+}
+
+impl<K, V> Seen<K, Option<V>> {
+    /// The same without the objects of which nothing is kept.
+    fn known(self) -> Seen<K, V> {
+        let kept = |all: Vec<(K, Option<V>)>| all.into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
+        match self {
+            Self::All(all, at) => Seen::All(kept(all), at),
+            Self::AllBut(all, odd, at) => Seen::AllBut(kept(all), odd, at),
+            Self::Put(key, Some(value)) => Seen::Put(key, value),
+            Self::Put(key, None) | Self::Gone(key) => Seen::Gone(key),
+            Self::Unreadable(key, why) => Seen::Unreadable(key, why),
+            Self::Lost(at, why) => Seen::Lost(at, why),
+            Self::Back(at) => Seen::Back(at),
+        }
+    }
 }
 
 /// One report of one source.
@@ -63,6 +79,8 @@ pub enum Observation {
     Lease(Seen<Key, Lease>),
     /// Journals of wheelhouse.
     Journal(Seen<Key, Journal>),
+    /// ConfigMaps: `None` for one without a php-fpm pool.
+    Pool(Seen<Key, Option<Pool>>),
     /// Measured use of pods.
     Usage(Seen<Key, Usage>),
     /// Measured use of nodes.
@@ -89,7 +107,15 @@ impl Snapshot {
             Observation::Namespace(seen) => self.namespaces.fold(seen).any(),
             Observation::Lease(seen) => self.leases.fold(seen).any(),
             Observation::Journal(seen) => self.journals.fold(seen).any(),
-            Observation::Usage(seen) => self.usage.fold(seen).any(),
+            Observation::Pool(seen) => self.pools.fold(seen.known()).any(),
+            Observation::Usage(seen) => {
+                let complete = matches!(seen, Seen::All(..) | Seen::AllBut(..));
+                let changed = self.usage.fold(seen).any();
+                if complete {
+                    self.remember();
+                }
+                changed
+            }
             Observation::NodeUsage(seen) => self.node_usage.fold(seen).any(),
             Observation::Member(seen) => self.galera.fold(seen).any(),
             Observation::Proxy(seen) => self.proxies.fold(seen).any(),

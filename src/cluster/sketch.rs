@@ -1,11 +1,12 @@
 //! A cluster written as a few lines of text: for tests, benchmarks and bug reports.
 //!
 //! ```text
-//! node w1 memory=32Gi cpu=16 pods=110 zone=a
+//! node w1 memory=32Gi cpu=16 pods=110 zone=a used=20Gi
 //! node w2 cordoned
 //! node w3 not-ready since=5m
 //! tenant acme 3 on w1 w1 w2~ w3x - tag=2.4.2 request=384Mi limit=640Mi used=600Mi restarts=2
 //! tenant globex 2 on w1 w2- statefulset rolling gitops=argocd hpa=2-4 pdb=1
+//! tenant initech 1 on w1 unlimited children=4 each=96Mi priority=5
 //! ```
 //!
 //! After `on` stand the pods: a node's name for a ready pod, with `~` starting, `-` leaving, `x` failing; a lone `?` is a
@@ -46,6 +47,7 @@ struct World {
     services: Vec<(Key, Service)>,
     namespaces: Vec<(Arc<str>, Labels)>,
     usage: Vec<(Key, Usage)>,
+    node_usage: Vec<(NodeName, NodeUsage)>,
 }
 
 fn amount<T: std::str::FromStr>(word: &str, text: &str) -> Result<T, String> {
@@ -79,6 +81,10 @@ impl World {
                 Some(("memory", n)) => memory = amount(word, n)?,
                 Some(("pods", n)) => pods = amount(word, n)?,
                 Some(("since", n)) => since = ago(self.now, word, n)?,
+                Some(("used", n)) => {
+                    let used = NodeUsage { at: self.now, cpu: Cpu(500), memory: amount(word, n)? };
+                    self.node_usage.push((name.into(), used));
+                }
                 Some(("zone", zone)) => {
                     labels.insert("topology.kubernetes.io/zone".into(), zone.into());
                 }
@@ -102,6 +108,7 @@ impl World {
             cordoned,
             taints,
             allocatable: Amounts { cpu: Some(cpu), memory: Some(memory), other: BTreeMap::new() },
+            capacity: Some(memory),
             pods,
             conditions: vec![condition],
             images: vec![],
@@ -118,6 +125,8 @@ impl World {
         let (mut request, mut cpu, mut limit, mut used) =
             (Memory(384 << 20), Cpu(150), Memory(640 << 20), None::<Memory>);
         let mut gitops = None;
+        let mut hints = Hints::default();
+        let (mut no_limit, mut priority) = (false, 0);
         let mut places = vec![];
         for word in words.iter().filter(|w| **w != "on") {
             match word.split_once('=') {
@@ -126,6 +135,9 @@ impl World {
                 Some(("cpu", n)) => cpu = amount(word, n)?,
                 Some(("limit", n)) => limit = amount(word, n)?,
                 Some(("used", n)) => used = Some(amount(word, n)?),
+                Some(("children", n)) => hints.max_children = Some(amount(word, n)?),
+                Some(("each", n)) => hints.request_memory = Some(amount(word, n)?),
+                Some(("priority", n)) => priority = amount(word, n)?,
                 Some(("restarts", n)) => restarts = amount(word, n)?,
                 Some(("gitops", tool)) => {
                     gitops = Some(GitOps { tool: tool.into(), owner: None, replicas: true });
@@ -154,6 +166,7 @@ impl World {
                     self.budgets.push((budget.key.clone(), budget));
                 }
                 Some(_) => return Err(format!("`{word}` is not understood")),
+                None if *word == "unlimited" => no_limit = true,
                 None if *word == "statefulset" => kind = WorkloadKind::StatefulSet,
                 None if *word == "rolling" => rolling = true,
                 None if *word == "together" => spread = false,
@@ -167,15 +180,16 @@ impl World {
         if kind == WorkloadKind::Deployment {
             pod_labels.insert("pod-template-hash".into(), hash.into());
         }
-        let container = |name: &str, image: String, cpu: Cpu, request: Memory, limit: Memory| Container {
-            name: name.into(),
-            image: image.into(),
-            resources: Resources {
-                requests: Amounts { cpu: Some(cpu), memory: Some(request), other: BTreeMap::new() },
-                limits: Amounts { cpu: None, memory: Some(limit), other: BTreeMap::new() },
-            },
-            ..Container::default()
-        };
+        let container =
+            |name: &str, image: String, cpu: Cpu, request: Memory, limit: Option<Memory>| Container {
+                name: name.into(),
+                image: image.into(),
+                resources: Resources {
+                    requests: Amounts { cpu: Some(cpu), memory: Some(request), other: BTreeMap::new() },
+                    limits: Amounts { cpu: None, memory: limit, other: BTreeMap::new() },
+                },
+                ..Container::default()
+            };
         let term = PodTerm {
             selector: Some(Selector::of(&BTreeMap::from([("app".into(), name.to_owned())]))),
             topology_key: "kubernetes.io/hostname".into(),
@@ -192,11 +206,18 @@ impl World {
                     "registry.example/nginx:1.22".into(),
                     Cpu(50),
                     Memory(64 << 20),
-                    Memory(128 << 20),
+                    Some(Memory(128 << 20)),
                 ),
-                container("php-fpm", format!("registry.example/app:{tag}"), cpu, request, limit),
+                container(
+                    "php-fpm",
+                    format!("registry.example/app:{tag}"),
+                    cpu,
+                    request,
+                    (!no_limit).then_some(limit),
+                ),
             ],
             affinity,
+            priority,
             ..PodSpec::default()
         });
         let labels = Arc::new(pod_labels.clone());
@@ -279,6 +300,7 @@ impl World {
             },
             stuck_since: None,
             gitops,
+            hints,
         };
         self.namespaces.push((name.into(), Arc::new(BTreeMap::new())));
         let service =
@@ -328,8 +350,9 @@ impl World {
             Observation::Budget(Seen::All(self.budgets, at)),
             Observation::Lease(Seen::All(vec![], at)),
             Observation::Journal(Seen::All(vec![], at)),
+            Observation::Pool(Seen::All(vec![], at)),
             Observation::Usage(Seen::All(self.usage, at)),
-            Observation::NodeUsage(Seen::All(vec![], at)),
+            Observation::NodeUsage(Seen::All(self.node_usage, at)),
         ] {
             snapshot.observe(observation);
         }
@@ -358,7 +381,7 @@ mod tests {
         assert!(words.contains(&("node-not-ready", Subject::Node("w3".into()))), "{words:?}");
         assert!(words.contains(&("pods-failing", Subject::Tenant("acme".into()))), "{words:?}");
         assert!(words.contains(&("pods-unschedulable", Subject::Tenant("globex".into()))), "{words:?}");
-        assert!(words.contains(&("memory-limit", Subject::Tenant("acme".into()))), "{words:?}");
+        assert!(words.contains(&("headroom-low", Subject::Tenant("acme".into()))), "{words:?}");
         for bad in ["pod x", "node w1 big", "tenant acme two", "tenant acme 2 on w9"] {
             assert!(sketch(bad, now).is_err(), "{bad}");
         }

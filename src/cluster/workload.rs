@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Key, Labels, PodSpec, ResourceVersion, Selector, Uid, WorkloadKey, WorkloadKind};
+use super::{Hints, Key, Labels, PodSpec, ResourceVersion, Selector, Uid, WorkloadKey, WorkloadKind};
 
 /// A Deployment or StatefulSet.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +40,8 @@ pub struct Workload {
     pub stuck_since: Option<Timestamp>,
     /// Who else writes its replicas, where labels, annotations or `managedFields` tell.
     pub gitops: Option<GitOps>,
+    /// What it says of its memory.
+    pub hints: Hints,
 }
 
 /// `status` counts of a workload.

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use super::slim::{self, IntOrText, Quantities};
 use crate::cluster::{
     Amounts, Autoscaler, Budget, Cpu, Journal, Key, KubeEvent, Labels, Lease, Memory, Node, NodeName,
-    NodeUsage, Pod, PodSpec, ReplicaSet, ResourceVersion, Service, Usage, Workload, quantity,
+    NodeUsage, Pod, PodSpec, Pool, ReplicaSet, ResourceVersion, Service, Usage, Workload, quantity,
 };
 
 mod labels;
@@ -236,6 +236,8 @@ kinds! {
     Leases: Lease, "coordination.k8s.io" "v1" "leases" "lease" namespaced, record::lease;
     /// Journals of wheelhouse.
     Journals: Journal, "" "v1" "configmaps" "configmap" namespaced, record::journal;
+    /// The php-fpm pools of ConfigMaps; nothing is kept of a ConfigMap without one.
+    Pools: Option<Pool>, "" "v1" "configmaps" "configmap" namespaced, record::pool;
     /// Kubernetes Events.
     Events: KubeEvent, "" "v1" "events" "event" namespaced, record::event;
     /// Measured use of pods.

@@ -62,6 +62,10 @@ slim! {
         helm_release: Option<String>,
         #[serde(rename = "wheelhouse.dev/run")]
         run: Option<String>,
+        #[serde(rename = "wheelhouse.dev/request-memory")]
+        request_memory: Option<String>,
+        #[serde(rename = "wheelhouse.dev/max-children")]
+        max_children: Option<String>,
     }
     OwnerReference { kind: String, name: String, controller: bool }
 
@@ -82,6 +86,7 @@ slim! {
         topology_spread_constraints: Vec<SpreadConstraint>,
         priority: i32,
         preemption_policy: String,
+        volumes: Vec<Volume>,
     }
     Container {
         name: String,
@@ -193,6 +198,10 @@ slim! {
         paused: bool,
     }
     Template { metadata: TemplateMeta, spec: PodSpec }
+    Volume { config_map: Option<VolumeSource>, projected: Projected }
+    VolumeSource { name: String }
+    Projected { sources: Vec<ProjectedSource> }
+    ProjectedSource { config_map: Option<VolumeSource> }
     TemplateMeta { labels: Map }
     WorkloadStatus {
         observed_generation: i64,
@@ -216,10 +225,12 @@ slim! {
     Taint { key: String, value: String, effect: String }
     NodeStatus {
         allocatable: Quantities,
+        capacity: Capacity,
         conditions: Vec<Condition>,
         images: Vec<NodeImage>,
         node_info: NodeInfo,
     }
+    Capacity { memory: Option<IntOrText> }
     NodeImage { names: Vec<String>, size_bytes: u64 }
     NodeInfo { kubelet_version: String }
 
@@ -250,6 +261,7 @@ slim! {
     }
 
     ConfigMap { metadata: Meta, data: JournalTexts }
+    PoolFiles { metadata: Meta, data: Map }
     JournalTexts { plan: String, events: String }
 
     Event {

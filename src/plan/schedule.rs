@@ -28,11 +28,12 @@ mod board;
 mod class;
 mod explain;
 mod filter;
+mod plenty;
 mod score;
 mod topology;
 mod victims;
 
-pub use board::{At, Board, Fits, Placement};
+pub use board::{At, Board, Closed, Fits, Placement};
 pub use class::{Class, Incoming};
 pub use explain::{Preemption, Reason, Refusal};
 pub use victims::victims;

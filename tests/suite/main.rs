@@ -8,6 +8,7 @@ mod demo_api;
 mod demo_database;
 mod demo_world;
 mod galera;
+mod headroom;
 mod kubectl;
 mod live;
 mod planning;

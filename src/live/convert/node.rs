@@ -11,6 +11,8 @@ pub(super) fn node(slim: slim::Node, interner: &mut Interner) -> Result<Object<N
     let name: NodeName = named(&meta.name)?.into();
     let mut allocatable = amounts(&status.allocatable).map_err(|e| format!("status.allocatable: {e}"))?;
     let pods = allocatable.other.remove("pods").unwrap_or(0);
+    let memory = status.capacity.memory.as_ref();
+    let capacity = memory.map(|m| amount("status.capacity.memory", m, 1)).transpose()?.map(Memory);
     let value = Node {
         name: name.clone(),
         uid: meta.uid.into(),
@@ -19,6 +21,7 @@ pub(super) fn node(slim: slim::Node, interner: &mut Interner) -> Result<Object<N
         cordoned: spec.unschedulable,
         taints: spec.taints.into_iter().map(taint).collect::<Result<_, _>>()?,
         allocatable,
+        capacity,
         pods: u32::try_from(pods).unwrap_or(u32::MAX),
         conditions: status.conditions.into_iter().map(|c| condition(c, interner)).collect(),
         images: status.images.into_iter().map(|i| (i.names, i.size_bytes)).collect(),

@@ -1,10 +1,10 @@
-//! Namespaces, Kubernetes Events, and what wheelhouse itself has left in the cluster.
+//! Namespaces, Kubernetes Events, php-fpm pools, and what wheelhouse itself has left in the cluster.
 
 use std::sync::Arc;
 
 use super::{Fault, Interner, Object, created, given, key_of, named};
 use crate::{
-    cluster::{Journal, Key, KubeEvent, Labels, Lease},
+    cluster::{Journal, Key, KubeEvent, Labels, Lease, Pool, max_children},
     live::slim,
 };
 
@@ -46,6 +46,21 @@ pub(super) fn journal(slim: slim::ConfigMap, interner: &mut Interner) -> Result<
         events: data.events.into(),
     };
     Ok(Object { key, version, value })
+}
+
+/// A ConfigMap: nothing is kept of one without a php-fpm pool.
+pub(super) fn pool(
+    slim: slim::PoolFiles,
+    interner: &mut Interner,
+) -> Result<Object<Key, Option<Pool>>, Fault> {
+    let slim::PoolFiles { metadata: meta, data } = slim;
+    let key = key_of(&meta, interner)?;
+    let value = max_children(&data).map(|max_children| Pool {
+        key: key.clone(),
+        labels: interner.labels(meta.labels),
+        max_children,
+    });
+    Ok(Object { key, version: meta.resource_version.into(), value })
 }
 
 pub(super) fn event(slim: slim::Event, interner: &mut Interner) -> Result<Object<Key, KubeEvent>, Fault> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Fault, Interner, Object, count, created, key_of, labels, named, pod};
 use crate::{
-    cluster::{Counts, GitOps, Key, ReplicaSet, Workload, WorkloadKey, WorkloadKind, image_tag},
+    cluster::{Counts, GitOps, Hints, Key, ReplicaSet, Workload, WorkloadKey, WorkloadKind, image_tag},
     live::slim,
 };
 
@@ -40,6 +40,7 @@ fn workload(
     let of_one_template =
         !status.update_revision.is_empty() && status.update_revision == status.current_revision;
     let gitops = gitops(&meta, interner);
+    let hints = hints(&meta.annotations, &spec.template.spec.volumes, interner);
     let version = meta.resource_version.as_str().into();
     let value = Workload {
         key: WorkloadKey { kind, key: key.clone() },
@@ -62,6 +63,7 @@ fn workload(
         },
         stuck_since: stuck.and_then(|c| c.last_transition_time),
         gitops,
+        hints,
     };
     Ok(Object { key, version, value })
 }
@@ -84,6 +86,15 @@ pub(super) fn replica_set(
         images: images.map(|c| (interner.text(&c.name), interner.text(image_tag(&c.image)))).collect(),
     };
     Ok(Object { key, version: meta.resource_version.into(), value })
+}
+
+/// What the annotations say, and the ConfigMaps among the volumes.
+fn hints(notes: &slim::Annotations, volumes: &[slim::Volume], interner: &mut Interner) -> Hints {
+    let mounted = volumes.iter().flat_map(|v| {
+        v.config_map.iter().chain(v.projected.sources.iter().filter_map(|s| s.config_map.as_ref()))
+    });
+    let config_maps = mounted.filter(|m| !m.name.is_empty()).map(|m| interner.text(&m.name)).collect();
+    Hints { config_maps, ..Hints::read(notes.request_memory.as_deref(), notes.max_children.as_deref()) }
 }
 
 /// Signs by which a tool that applies manifests is known: its field managers, as written by its releases.

@@ -11,7 +11,7 @@ use std::{
 use imbl::OrdMap;
 
 use crate::cluster::{
-    HostPort, Key, Labels, Node, NodeName, ReplicaSet, Selector, Service, Snapshot, SpreadConstraint,
+    HostPort, Key, Labels, Node, NodeName, Pod, ReplicaSet, Selector, Service, Snapshot, SpreadConstraint,
     Workload,
 };
 
@@ -26,10 +26,33 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At(pub(super) u32);
 
+/// Why a node takes no pods although it looks as if it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It is dead: NotReady and tainted `node.kubernetes.io/unreachable`.
+    Dead,
+    /// It is cordoned.
+    Cordoned,
+}
+
+impl At {
+    /// The node of that place in the order of the names.
+    pub fn new(index: usize) -> Self {
+        Self(index as u32)
+    }
+
+    /// Its place in the order of the names.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Nodes and pods, ready for one placement after another.
 pub struct Board {
     pub(super) nodes: Vec<Arc<Node>>,
     pub(super) rooms: Vec<Room>,
+    /// By node: closed for the sake of a what-if.
+    pub(super) closed: Vec<Option<Closed>>,
     pub(super) kinds: Vec<Kind>,
     pub(super) topologies: Vec<Topology>,
     pub(super) namespaces: OrdMap<Arc<str>, Arc<Labels>>,
@@ -96,6 +119,11 @@ impl Board {
     /// The nodes and all pods that are bound to one. Finished pods count for nothing; a pod bound to a node that is
     /// not known takes no room.
     pub fn new(seen: &Snapshot) -> Self {
+        Self::seated(seen, |_, _, _| {})
+    }
+
+    /// The same, telling of each pod that takes room its class and its node.
+    pub fn seated<'a>(seen: &'a Snapshot, mut tell: impl FnMut(&'a Arc<Pod>, Class, At)) -> Self {
         let nodes: Vec<_> = seen.nodes.values().cloned().collect();
         let rooms = nodes.iter().map(|n| Room::of(n)).collect();
         let mut images: HashMap<String, Image> = HashMap::new();
@@ -110,6 +138,7 @@ impl Board {
         }
         let topologies = vec![Topology::new(HOSTNAME, &nodes), Topology::new(ZONE, &nodes)];
         let mut board = Self {
+            closed: vec![None; nodes.len()],
             nodes,
             rooms,
             kinds: Vec::new(),
@@ -136,6 +165,7 @@ impl Board {
                 .entry((address.0, address.1, &*pod.key.namespace, owner))
                 .or_insert_with(|| board.class(&Incoming::like(pod)));
             board.add(class, node, pod.deleting.is_some());
+            tell(pod, class, At(node));
         }
         board
     }
@@ -154,6 +184,11 @@ impl Board {
         self.kinds.push(kind);
         self.known.insert(pod.clone(), id);
         Class(id)
+    }
+
+    /// Pods of that class must be near others: a node that does not take one now may do so once more are there.
+    pub fn seeks_company(&self, class: Class) -> bool {
+        !self.kinds[class.0 as usize].near.is_empty()
     }
 
     /// The node of that number.
@@ -197,6 +232,23 @@ impl Board {
     /// A leaving pod of that class is gone.
     pub fn gone(&mut self, class: Class, at: At) {
         self.take(class, at.0, true);
+    }
+
+    /// A leaving pod of that class does not leave after all: the inverse of [`Board::terminate`].
+    pub fn stay(&mut self, class: Class, at: At) {
+        if self.take(class, at.0, true) {
+            self.add(class, at.0, false);
+        }
+    }
+
+    /// From now on the node takes no pods; those that are there stay, and it still counts as a place to spread over.
+    pub fn close(&mut self, at: At, why: Closed) {
+        self.closed[at.0 as usize] = Some(why);
+    }
+
+    /// The inverse of [`Board::close`].
+    pub fn open(&mut self, at: At) {
+        self.closed[at.0 as usize] = None;
     }
 
     /// Memory of a node that no pod has requested, in bytes: allocatable less requests.
@@ -292,21 +344,20 @@ impl Board {
                 t.namespace_selector.is_some() || t.namespaces.iter().any(|n| **n != *pod.namespace)
             }),
             seats: Vec::new(),
+            fixed: None,
             outlook: None,
             relations: Relations::default(),
             pod: pod.clone(),
         }
     }
 
-    /// How a class looks at the nodes: worked out once, as nodes do not change on a board.
-    fn outlook(&mut self, class: Class) -> Arc<Outlook> {
-        let id = class.0 as usize;
-        if let Some(outlook) = &self.kinds[id].outlook {
-            return outlook.clone();
+    /// What of the nodes does not depend on other pods, for that class.
+    pub(super) fn fixed_of(&mut self, class: Class) -> Arc<Fixed> {
+        let kind = &mut self.kinds[class.0 as usize];
+        if let Some(fixed) = &kind.fixed {
+            return fixed.clone();
         }
-        let pod = self.kinds[id].pod.clone();
-        let spec = &pod.spec;
-        let key = FixedKey::of(spec);
+        let key = FixedKey::of(&kind.pod.spec);
         let fixed = match self.fixed.get(&key) {
             Some(fixed) => fixed.clone(),
             None => {
@@ -315,6 +366,30 @@ impl Board {
                 fixed
             }
         };
+        kind.fixed = Some(fixed.clone());
+        fixed
+    }
+
+    /// All classes in the namespace of that one, itself among them.
+    pub(super) fn neighbours(&self, class: Class) -> &[u32] {
+        let namespace = &self.kinds[class.0 as usize].pod.namespace;
+        self.by_namespace.get(namespace).map_or(&[], |all| all)
+    }
+
+    /// Some pods keep away from others beyond their own namespace.
+    pub(super) fn wide_apart(&self) -> bool {
+        self.wide.iter().any(|id| !self.kinds[*id as usize].apart.is_empty())
+    }
+
+    /// How a class looks at the nodes: worked out once, as nodes do not change on a board.
+    fn outlook(&mut self, class: Class) -> Arc<Outlook> {
+        let id = class.0 as usize;
+        if let Some(outlook) = &self.kinds[id].outlook {
+            return outlook.clone();
+        }
+        let fixed = self.fixed_of(class);
+        let pod = self.kinds[id].pod.clone();
+        let spec = &pod.spec;
         let own = |hard: bool| spec.spread.iter().filter(|c| c.hard == hard).cloned().collect::<Vec<_>>();
         let own_soft = !spec.spread.is_empty();
         let soft = if own_soft { own(false) } else { self.system_defaults(&pod) };
@@ -482,17 +557,25 @@ impl Board {
 
     /// Where a pod of that class goes, by everything that is on the board. Nothing is bound.
     pub fn place(&mut self, class: Class) -> Placement {
+        match self.land(class) {
+            Some(fits) => Placement::Fits(fits),
+            None => Placement::Nowhere(self.refused(class)),
+        }
+    }
+
+    /// The same, without the reasons why no node takes it.
+    pub fn land(&mut self, class: Class) -> Option<Fits> {
         let outlook = self.relate(class);
         let standing = Standing::new(self, class, &outlook);
         let feasible: Vec<At> =
             (0..self.nodes.len() as u32).map(At).filter(|at| self.passes(&standing, at.0 as usize)).collect();
         if feasible.is_empty() {
-            return Placement::Nowhere(self.refusal(class, &standing));
+            return None;
         }
         let scores = if feasible.len() == 1 { vec![0] } else { self.scores(class, &outlook, &feasible) };
         let highest = scores.iter().copied().max().unwrap_or(0);
         let best = feasible.iter().zip(&scores).filter(|(_, s)| **s == highest).map(|(at, _)| *at).collect();
-        Placement::Fits(Fits { best, feasible, scores })
+        Some(Fits { best, feasible, scores })
     }
 
     /// Why the nodes that do not take a pod of that class do not, node by node.

@@ -35,6 +35,18 @@ impl Incoming {
         }
     }
 
+    /// The pod its controller would make in its place: without the labels that the API server copied from its node
+    /// when it was bound (PodTopologyLabels).
+    pub fn in_place_of(pod: &Pod) -> Self {
+        const COPIED: [&str; 2] = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+        let mut like = Self::like(pod);
+        if COPIED.iter().any(|label| like.labels.contains_key(*label)) {
+            let labels = Arc::make_mut(&mut like.labels);
+            labels.retain(|label, _| !COPIED.contains(&label.as_str()));
+        }
+        like
+    }
+
     /// The pod a workload would make next: like its youngest pod of the newest template, which carries all that the
     /// API server fills in (priority, default tolerations, merged `matchLabelKeys`); without one, from the template.
     pub fn next_of(seen: &Snapshot, workload: &Workload) -> Self {
@@ -133,6 +145,8 @@ pub(super) struct Kind {
     /// Its terms reach beyond its own namespace.
     pub wide: bool,
     pub seats: Vec<Seat>,
+    /// Kept from the first time it is asked for.
+    pub fixed: Option<Arc<super::filter::Fixed>>,
     /// Worked out when the class is first placed: most classes only ever take room.
     pub outlook: Option<Arc<Outlook>>,
     pub relations: Relations,

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::cluster::{Effect, HostPort, Node, NodeTerm, Operator, Taint, Toleration};
 
 use super::{
-    board::{Board, Image, Room},
+    board::{Board, Closed, Image, Room},
     class::{Class, FixedKey, Kind, Outlook, Spread},
     explain::Reason,
     score,
@@ -192,6 +192,7 @@ impl Board {
     /// All filters, in the scheduler's order.
     pub(super) fn passes(&self, s: &Standing, node: usize) -> bool {
         s.outlook.fixed.gate[node] == Gate::Open
+            && self.shut(s, node).is_none()
             && ports_free(s.kind, &self.rooms[node])
             && fits(s.kind, &self.rooms[node])
             && s.outlook
@@ -208,7 +209,13 @@ impl Board {
     pub(super) fn reasons(&self, s: &Standing, node: usize) -> Vec<Reason> {
         let room = &self.rooms[node];
         let one = |reason| vec![reason];
-        match s.outlook.fixed.gate[node] {
+        let gate = s.outlook.fixed.gate[node];
+        if !matches!(gate, Gate::NotNamed | Gate::Unschedulable)
+            && let Some(reason) = self.shut(s, node)
+        {
+            return one(reason);
+        }
+        match gate {
             Gate::Open => {}
             Gate::NotNamed => return one(Reason::NotNamed),
             Gate::Unschedulable => return one(Reason::Cordoned),
@@ -246,6 +253,25 @@ impl Board {
             return one(Reason::KeptAway);
         }
         Vec::new()
+    }
+
+    /// Why the node is closed to this pod, if it is.
+    fn shut(&self, s: &Standing, node: usize) -> Option<Reason> {
+        const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+        let tolerations = &s.kind.pod.spec.tolerations;
+        match self.closed[node]? {
+            Closed::Cordoned => {
+                (!tolerations.iter().any(|t| tolerates(t, &cordon()))).then_some(Reason::Cordoned)
+            }
+            Closed::Dead => {
+                let taint = |effect| Taint { key: UNREACHABLE.into(), value: String::new(), effect };
+                let taints = [taint(Effect::NoSchedule), taint(Effect::NoExecute)];
+                Some(match untolerated(&taints, tolerations) {
+                    Some(taint) => Reason::Taint(taint.key.clone()),
+                    None => Reason::NotReady,
+                })
+            }
+        }
     }
 
     /// PodTopologySpread: matching pods of the value, one more for the pod itself, less the fewest of any domain.

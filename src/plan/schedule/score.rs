@@ -76,7 +76,9 @@ impl Board {
                     score += f64::from(count) * weight + (c.max_skew - 1) as f64;
                 }
             }
-            score.round() as i64
+            // As `round`, which is slow where it is a function call: the score is not negative.
+            let whole = score as i64;
+            whole + i64::from(score - whole as f64 >= 0.5)
         };
         let raw: Vec<Option<i64>> = nodes.iter().map(|n| (!ignored(*n)).then(|| score(*n))).collect();
         let min = raw.iter().flatten().copied().min().unwrap_or(0);

@@ -176,7 +176,7 @@ async fn without_a_pulse_everything_is_old_until_it_returns() {
     seen.until("everything", |s| s.is_ready() && s.troubles().is_empty() && s.usage.freshness.is_live())
         .await;
     cluster.faults().status(On::new("GET", "/version"), 503, None, usize::MAX);
-    let gone = |s: &Snapshot| s.troubles().len() == 13 && s.api.freshness.trouble().is_some();
+    let gone = |s: &Snapshot| s.troubles().len() == s.sources().len() && s.api.freshness.trouble().is_some();
     let snapshot = seen.until("all old", gone).await;
     assert!(!snapshot.pods.is_empty(), "what was seen stays");
     cluster.faults().clear();

@@ -315,7 +315,9 @@ async fn when_the_server_is_gone_everything_is_old_and_comes_back() {
     tokio::time::sleep(seconds(7)).await;
     server.down(true);
     let snapshot = seen
-        .until("everything old", |s| s.troubles().len() == 13 && s.api.freshness.trouble().is_some())
+        .until("everything old", |s| {
+            s.troubles().len() == s.sources().len() && s.api.freshness.trouble().is_some()
+        })
         .await;
     assert_eq!(names(&snapshot), ["a"]);
     assert!(snapshot.pods.freshness.is_known());
@@ -339,7 +341,7 @@ async fn a_lost_pulse_makes_everything_old_though_no_connection_broke() {
     seen.until("the pods", |s| s.pods.freshness.is_live() && s.leases.freshness.is_live()).await;
     server.then("/version", Act::Hang);
     server.then("/version", Act::Hang);
-    let snapshot = seen.until("all old", |s| s.troubles().len() == 13).await;
+    let snapshot = seen.until("all old", |s| s.troubles().len() == s.sources().len()).await;
     assert_eq!(why(&snapshot.pods.freshness), "the API server does not answer in time");
     assert_eq!(why(&snapshot.api.freshness), "the API server does not answer in time");
     let before = server.asked(PODS).len();

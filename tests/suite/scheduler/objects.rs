@@ -504,6 +504,7 @@ impl From<JsonNode> for Node {
             cordoned: json.spec.unschedulable,
             taints: taints(json.spec.taints),
             allocatable: amounts(json.status.allocatable),
+            capacity: None,
             pods,
             conditions: vec![ready],
             images: json.status.images.into_iter().map(|i| (i.names, i.size_bytes)).collect(),

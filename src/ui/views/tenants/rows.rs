@@ -130,7 +130,9 @@ fn word(rule: &str) -> &'static str {
         "parked" => "parked",
         "under-floor" => "low",
         "one-node" => "one node",
-        "memory-limit" => "memory",
+        "memory-limit" | "headroom-low" | "headroom-falling" => "memory",
+        "oom-killed" => "oom",
+        "no-limit" => "no limit",
         "doubled" => "doubled",
         _ => "see f",
     }

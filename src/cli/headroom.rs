@@ -1,0 +1,198 @@
+//! `wheelhouse headroom`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Common, Failure, Format, Output, session, table};
+use crate::cluster::{Headroom, Memory, NodeName, Room, Snapshot, Tenant, cluster_room, headroom, node_room};
+
+/// The arguments of `wheelhouse headroom`.
+#[derive(Debug, Args)]
+pub(super) struct HeadroomArgs {
+    /// One tenant, with its pods and the arithmetic; without it all of them, and the nodes
+    tenant: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// All headroom as JSON.
+#[derive(Serialize)]
+struct AllJson {
+    /// The ready nodes together.
+    cluster: Room,
+    nodes: Vec<NodeJson>,
+    tenants: Vec<Headroom>,
+}
+
+#[derive(Serialize)]
+struct NodeJson {
+    name: NodeName,
+    #[serde(flatten)]
+    room: Room,
+}
+
+pub(super) async fn run(common: &Common, args: HeadroomArgs) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let snapshot = session.observed().await?;
+    match args.tenant {
+        Some(name) => {
+            let headroom = headroom(&snapshot, tenant(&snapshot, &name)?);
+            match args.output.output {
+                Format::Json => table::json(&headroom),
+                Format::Table => table::print(&one(&headroom)),
+            }
+        }
+        None => {
+            let all = all(&snapshot);
+            match args.output.output {
+                Format::Json => table::json(&all),
+                Format::Table => table::print(&text(&all)),
+            }
+        }
+    }
+}
+
+/// The tenant of that name.
+pub(super) fn tenant<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Tenant, Failure> {
+    let found = snapshot.tenants.get(name).map(|t| &**t);
+    found.ok_or_else(|| {
+        let names = snapshot.tenants.len();
+        Failure::Failed(format!(
+            "there is no tenant {} among {names}; wheelhouse tenants lists them",
+            table::plain(name)
+        ))
+    })
+}
+
+fn all(snapshot: &Snapshot) -> AllJson {
+    let node = |name: &NodeName| NodeJson { name: name.clone(), room: node_room(snapshot, name) };
+    AllJson {
+        cluster: cluster_room(snapshot),
+        nodes: snapshot.nodes.items.keys().map(node).collect(),
+        tenants: snapshot.tenants.values().map(|t| headroom(snapshot, t)).collect(),
+    }
+}
+
+fn text(all: &AllJson) -> String {
+    let tenants: Vec<_> = all.tenants.iter().map(tenant_row).collect();
+    let head = [
+        "TENANT",
+        ">MORE REQUESTS",
+        "BOUND BY",
+        ">WITHOUT LARGEST",
+        ">USED UP IN",
+        ">OOM 1h",
+        ">RESTARTS 1h",
+        ">A REQUEST",
+        "BY",
+        ">MAX CHILDREN",
+        "BY",
+    ];
+    let mut text = table::table(&head, &tenants);
+    text.push('\n');
+    let cluster = std::iter::once(room_row("ready nodes", &all.cluster));
+    let nodes: Vec<_> = all.nodes.iter().map(|n| room_row(n.name.as_str(), &n.room)).chain(cluster).collect();
+    let head = [
+        "NODE",
+        ">ALLOCATABLE",
+        ">REQUESTED",
+        ">LIMITS",
+        ">USED",
+        ">FREE OF REQUESTS",
+        ">FREE OF LIMITS",
+        ">FREE OF USE",
+        ">LIMITS/ALLOC",
+        ">TO EVICTION",
+    ];
+    text + &table::table(&head, &nodes)
+}
+
+fn known(amount: Option<impl ToString>) -> String {
+    amount.map_or("?".into(), |a| a.to_string())
+}
+
+fn cells<const N: usize>(cells: [String; N]) -> Vec<String> {
+    cells.map(|cell| table::plain(&cell)).to_vec()
+}
+
+fn tenant_row(h: &Headroom) -> Vec<String> {
+    let bound: Vec<_> = h.binding.iter().map(|b| b.word()).collect();
+    let unknown = if h.unknown > 0 { format!(" ({} pods ?)", h.unknown) } else { String::new() };
+    cells([
+        h.tenant.to_string(),
+        known(h.more) + &unknown,
+        bound.join("+"),
+        h.without_largest.map_or("-".into(), |n| n.to_string()),
+        h.exhausted_in.map_or("-".into(), |left| format!("{} min", left.as_mins())),
+        h.ends.oom.to_string(),
+        h.ends.restarts.to_string(),
+        h.request_memory.value.to_string(),
+        h.request_memory.source.to_string(),
+        h.max_children.value.to_string(),
+        h.max_children.source.to_string(),
+    ])
+}
+
+fn room_row(name: &str, room: &Room) -> Vec<String> {
+    cells([
+        name.to_owned(),
+        known(room.allocatable),
+        room.requested.to_string(),
+        room.limits.to_string(),
+        known(room.used),
+        known(room.free_of_requests),
+        known(room.free_of_limits),
+        known(room.free_of_use),
+        room.overcommit.map_or("?".into(), |x| format!("{x:.2}")),
+        known(room.to_eviction),
+    ])
+}
+
+/// One tenant with its arithmetic.
+fn one(h: &Headroom) -> String {
+    let mut text = format!("{}: {}\n", h.tenant, h.describe());
+    if let Some(left) = h.without_largest {
+        text += &format!("when the pod that can take most is lost: {left} more\n");
+    }
+    if let Some(trend) = &h.trend {
+        let minutes = trend.seconds / 60;
+        let rate = Memory(trend.bytes_per_minute.abs() as u64);
+        let way = if trend.bytes_per_minute < 0.0 { "falls" } else { "grows" };
+        let steady = if trend.steady { "steadily" } else { "unsteadily" };
+        text += &format!("memory {way} {steady} by {rate} a minute over {minutes} min\n");
+    }
+    if let Some(left) = h.exhausted_in {
+        text += &format!("used up in {} min\n", left.as_mins());
+    }
+    if h.ends.restarts > 0 {
+        let (restarts, oom) = (h.ends.restarts, h.ends.oom);
+        text += &format!("within the last hour at least {restarts} restarted, {oom} of them out of memory\n");
+    }
+    for note in &h.notes {
+        text += &format!("passed over: {note}\n");
+    }
+    let rows = h.pods.iter().flat_map(|pod| {
+        pod.containers.iter().enumerate().map(move |(i, c)| {
+            let first = |text: String| if i == 0 { text } else { String::new() };
+            let more = if c.serving { known(pod.more) } else { String::new() };
+            let bound = pod.bound.filter(|_| c.serving).map_or(String::new(), |b| b.to_string());
+            cells([
+                first(pod.pod.name.to_string()),
+                first(pod.node.as_ref().map_or("-".into(), |n| n.to_string())),
+                first(if pod.ready { "yes" } else { "no" }.into()),
+                c.name.to_string(),
+                c.request.map_or("none".into(), |m| m.to_string()),
+                c.limit.map_or("none".into(), |m| m.to_string()),
+                known(c.used),
+                known(c.free),
+                more,
+                bound,
+            ])
+        })
+    });
+    let rows: Vec<_> = rows.collect();
+    let head =
+        ["POD", "NODE", "READY", "CONTAINER", ">REQUEST", ">LIMIT", ">USED", ">FREE", ">MORE", "BOUND BY"];
+    let text: String = text.lines().map(|line| table::plain(line) + "\n").collect();
+    text + "\n" + &table::table(&head, &rows)
+}

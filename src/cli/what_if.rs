@@ -1,0 +1,129 @@
+//! `wheelhouse what-if`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Common, Failure, Format, Output, session, table};
+use crate::{
+    cluster::{NodeName, Snapshot},
+    plan::whatif::{Harm, Loss, WhatIf, what_if, worst},
+};
+
+/// The arguments of `wheelhouse what-if`.
+#[derive(Debug, Args)]
+pub(super) struct WhatIfArgs {
+    /// The nodes that are lost, all together; without any, each node by itself, the worst first
+    #[arg(value_name = "NODE")]
+    nodes: Vec<String>,
+    /// They are drained, not dead: disruption budgets are honoured
+    #[arg(long, requires = "nodes")]
+    drain: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A what-if as JSON: what is predicted, and the pods by the node they land on.
+#[derive(Serialize)]
+struct WhatIfJson<'a> {
+    #[serde(flatten)]
+    predicted: &'a WhatIf,
+    landed: std::collections::BTreeMap<&'a NodeName, u32>,
+}
+
+pub(super) async fn run(common: &Common, args: WhatIfArgs) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let snapshot = session.observed().await?;
+    if args.nodes.is_empty() {
+        let ranking = worst(&snapshot);
+        return match args.output.output {
+            Format::Json => table::json(&ranking),
+            Format::Table => table::print(&ranked(&ranking)),
+        };
+    }
+    let nodes = named(&snapshot, &args.nodes)?;
+    let loss = if args.drain { Loss::Drain } else { Loss::Crash };
+    let predicted = what_if(&snapshot, &nodes, loss);
+    match args.output.output {
+        Format::Json => table::json(&WhatIfJson { landed: predicted.landed(), predicted: &predicted }),
+        Format::Table => table::print(&text(&predicted)),
+    }
+}
+
+/// The nodes of those names.
+fn named(snapshot: &Snapshot, names: &[String]) -> Result<Vec<NodeName>, Failure> {
+    let known = |name: &String| match snapshot.nodes.get(name.as_str()) {
+        Some(node) => Ok(node.name.clone()),
+        None => Err(Failure::Failed(format!(
+            "there is no node {}; wheelhouse nodes lists them",
+            table::plain(name)
+        ))),
+    };
+    names.iter().map(known).collect()
+}
+
+fn ranked(ranking: &[Harm]) -> String {
+    let row = |h: &Harm| {
+        let cells = [
+            h.node.to_string(),
+            h.down.len().to_string(),
+            h.halved.len().to_string(),
+            h.pending.to_string(),
+            h.pods.to_string(),
+            some(h.down.iter().map(|t| t.as_str())),
+        ];
+        cells.map(|cell| table::plain(&cell)).to_vec()
+    };
+    let rows: Vec<_> = ranking.iter().map(row).collect();
+    table::table(&["NODE", ">TENANTS DOWN", ">HALVED", ">PODS PENDING", ">PODS LOST", "DOWN"], &rows)
+}
+
+/// The first names of many.
+fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 6;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown: Vec<_> = names.take(SHOWN).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &more
+}
+
+fn text(w: &WhatIf) -> String {
+    let nodes: Vec<_> = w.nodes.iter().map(|n| n.as_str()).collect();
+    let (lost, pods) = match w.loss {
+        Loss::Crash => ("dies now", "lost"),
+        Loss::Drain => ("is drained now", "evicted"),
+    };
+    let mut lines = vec![format!("if {} {lost}: {} pods {pods}", nodes.join(", "), w.pods)];
+    let none = |n: usize| n == 0;
+    lines.push(match w.down.as_slice() {
+        [] => "no tenant loses all its ready pods".into(),
+        all => format!("down: {}", all.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ")),
+    });
+    let halved: Vec<_> =
+        w.halved.iter().map(|h| format!("{} ({} → {})", h.tenant, h.before, h.after)).collect();
+    if !halved.is_empty() {
+        lines.push(format!("half their headroom or more is lost to: {}", halved.join(", ")));
+    }
+    let landed: Vec<_> = w.landed().into_iter().map(|(node, n)| format!("{node} +{n}")).collect();
+    if !landed.is_empty() {
+        lines.push(format!("{} come up elsewhere: {}", w.landings.len(), landed.join(", ")));
+    }
+    if none(w.pending.len()) {
+        lines.push("every pod finds a node".into());
+    }
+    for waiting in &w.pending {
+        let preempts: Vec<_> = waiting.preempts.iter().map(|n| n.as_str()).collect();
+        let may = if preempts.is_empty() {
+            String::new()
+        } else {
+            format!("; it may push pods of lower priority off {}", preempts.join(", "))
+        };
+        lines.push(format!("{} finds no node: {}{may}", waiting.pod, waiting.why));
+    }
+    for pod in &w.stuck {
+        lines.push(format!("{pod} is not made anew while its node is unreachable (StatefulSet)"));
+    }
+    for blocked in &w.blocked {
+        lines.push(format!("{} is not evicted: {}", blocked.pod, blocked.why));
+    }
+    lines.iter().map(|line| table::plain(line) + "\n").collect()
+}

@@ -1,0 +1,454 @@
+//! How many more requests a tenant can take, what binds it, and what is free on the nodes.
+//!
+//! Called by the screens, the health rules, the what-if and the command line, on demand; nothing here is kept. Pure
+//! arithmetic on a snapshot:
+//!
+//! - A container's free memory is its limit less its working set (`metrics.k8s.io`); under a limit of the whole pod,
+//!   no more than that leaves. Without a limit or without a measurement it is not known, never zero.
+//! - A pod takes `floor(free / request memory)` more requests in its serving container, at most `max_children`; none
+//!   when any of its containers is at its limit.
+//! - A tenant takes what its ready pods take together; on each node no more than the node has memory for
+//!   (allocatable less use). The database's connections bind it as well: they are not observed yet, and left out.
+//!
+//! Each tenant is looked at alone: that its neighbours may want the same memory of a node is what the node's own
+//! numbers tell.
+
+use std::{fmt, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{
+    Container, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, Tenant, TenantName, Trend, Usage,
+};
+
+/// OOM kills and restarts older than this are not told.
+const RECENT: SignedDuration = SignedDuration::from_hours(1);
+
+/// What keeps a tenant from taking more. `database connections` will be one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// The memory limit of a container (or of the whole pod).
+    MemoryLimit,
+    /// `pm.max_children` of php-fpm.
+    MaxChildren,
+    /// The memory of the nodes its pods are on.
+    NodeMemory,
+}
+
+impl Bound {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::MemoryLimit, Self::MaxChildren, Self::NodeMemory];
+
+    /// As people call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::MemoryLimit => "memory limit",
+            Self::MaxChildren => "max_children",
+            Self::NodeMemory => "node memory",
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// One container's memory. `None` is "not given" for limit and request, "not known" for the others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ContainerHeadroom {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its limit.
+    pub limit: Option<Memory>,
+    /// Its request.
+    pub request: Option<Memory>,
+    /// Its working set.
+    pub used: Option<Memory>,
+    /// What is free to the limit.
+    pub free: Option<Memory>,
+    /// It serves the requests.
+    pub serving: bool,
+}
+
+/// One pod.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PodHeadroom {
+    /// Its name.
+    #[serde(serialize_with = "name_of")]
+    pub pod: Key,
+    /// Where it is.
+    pub node: Option<NodeName>,
+    /// Ready: what it can take counts.
+    pub ready: bool,
+    /// Its containers, sidecars last.
+    pub containers: Vec<ContainerHeadroom>,
+    /// The least that is free in any container with a limit.
+    pub free: Option<Memory>,
+    /// More requests it can take; `None`: not known.
+    pub more: Option<u32>,
+    /// Which of its own limits binds it.
+    pub bound: Option<Bound>,
+}
+
+fn name_of<S: serde::Serializer>(key: &Key, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&key.name)
+}
+
+/// Containers that ended within the last hour. At least: of each container only the last end is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ends {
+    /// By running out of memory.
+    pub oom: u32,
+    /// For whatever reason, those included.
+    pub restarts: u32,
+    /// The last one that ran out of memory.
+    pub last_oom: Option<Timestamp>,
+}
+
+/// One tenant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Headroom {
+    /// Which.
+    pub tenant: TenantName,
+    /// Memory one request takes, and who says so.
+    pub request_memory: Setting<Memory>,
+    /// Requests one serving container takes at once, and who says so.
+    pub max_children: Setting<u32>,
+    /// Its active pods.
+    pub pods: Vec<PodHeadroom>,
+    /// More requests its ready pods can take together; `None`: nothing is known of any of them.
+    pub more: Option<u32>,
+    /// Ready pods of which nothing is known, and which count for nothing in `more`.
+    pub unknown: u32,
+    /// What binds: without it (all of it, when several are named) the number would be larger. The first gives most.
+    pub binding: Vec<Bound>,
+    /// The same when the ready pod that can take most is lost; `None` with fewer than two.
+    pub without_largest: Option<u32>,
+    /// How its use of memory goes; `None` until enough has been seen.
+    pub trend: Option<Trend>,
+    /// Until its headroom is used up, when the use grows steadily.
+    pub exhausted_in: Option<SignedDuration>,
+    /// Containers that ended within the last hour.
+    pub ends: Ends,
+    /// What was passed over, one sentence each.
+    pub notes: Vec<Arc<str>>,
+}
+
+/// The memory of a node, or of all ready nodes together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Room {
+    /// What pods may have.
+    pub allocatable: Option<Memory>,
+    /// What pods have requested, by the scheduler's rules.
+    pub requested: Memory,
+    /// What pods may use; containers without a limit count for nothing.
+    pub limits: Memory,
+    /// What is in use.
+    pub used: Option<Memory>,
+    /// Free, as the scheduler sees it: allocatable less requests.
+    pub free_of_requests: Option<Memory>,
+    /// Free, if every pod used its limit: allocatable less limits.
+    pub free_of_limits: Option<Memory>,
+    /// Free at this moment: allocatable less use.
+    pub free_of_use: Option<Memory>,
+    /// Limits as a share of allocatable; above 1 they cannot all be used.
+    pub overcommit: Option<f64>,
+    /// What may still be used before the kubelet evicts pods: capacity less use less the eviction threshold.
+    pub to_eviction: Option<Memory>,
+}
+
+impl PodSpec {
+    /// The container that serves requests: of that name, otherwise the last.
+    pub fn serving(&self, name: &str) -> Option<&Container> {
+        self.containers.iter().find(|c| &*c.name == name).or(self.containers.last())
+    }
+}
+
+/// What one ready pod contributes, reduced to what the sum needs.
+#[derive(Clone, Debug, PartialEq)]
+struct Part {
+    pod: Key,
+    node: Option<NodeName>,
+    /// Requests its node has memory for; `None`: not known.
+    room: Option<u32>,
+    /// Requests by the memory limits; `None`: there is no limit.
+    memory: Option<u32>,
+    children: u32,
+}
+
+impl Part {
+    fn own(&self, relaxed: &[Bound]) -> u32 {
+        let unless = |bound: Bound, n: u32| if relaxed.contains(&bound) { u32::MAX } else { n };
+        let memory = unless(Bound::MemoryLimit, self.memory.unwrap_or(u32::MAX));
+        memory.min(unless(Bound::MaxChildren, self.children))
+    }
+}
+
+/// What parts take together with some constraints away. Those of one node stand together.
+fn total<'a>(parts: impl IntoIterator<Item = &'a Part>, relaxed: &[Bound]) -> u32 {
+    let unroomed = relaxed.contains(&Bound::NodeMemory);
+    let room = |part: &Part| part.room.filter(|_| !unroomed).unwrap_or(u32::MAX);
+    let (mut all, mut here, mut last): (u32, u32, Option<&Part>) = (0, 0, None);
+    for part in parts {
+        if let Some(before) = last.filter(|l| l.node.is_none() || l.node != part.node) {
+            all = all.saturating_add(here.min(room(before)));
+            here = 0;
+        }
+        here = here.saturating_add(part.own(relaxed));
+        last = Some(part);
+    }
+    all.saturating_add(last.map_or(0, |last| here.min(room(last))))
+}
+
+/// The fewest constraints without which the number would be larger, those that give most.
+fn binding(parts: &[Part]) -> Vec<Bound> {
+    use Bound::{MaxChildren, MemoryLimit, NodeMemory};
+    const SETS: [&[Bound]; 7] = [
+        &[MemoryLimit],
+        &[MaxChildren],
+        &[NodeMemory],
+        &[MemoryLimit, MaxChildren],
+        &[MemoryLimit, NodeMemory],
+        &[MaxChildren, NodeMemory],
+        &[MemoryLimit, MaxChildren, NodeMemory],
+    ];
+    let now = total(parts, &[]);
+    for size in 1..=3 {
+        let gains = SETS.iter().filter(|set| set.len() == size);
+        let gains = gains.map(|set| (total(parts, set), set)).filter(|(then, _)| *then > now);
+        // Of equal gains the first in the list.
+        if let Some((_, set)) = gains.reduce(|best, next| if next.0 > best.0 { next } else { best }) {
+            return set.to_vec();
+        }
+    }
+    Vec::new()
+}
+
+/// What the ready pods of a tenant take: ready to be asked, again and again, what is left without some of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capacity {
+    parts: Vec<Part>,
+    /// Ready pods of which nothing is known.
+    unknown: Vec<(Key, Option<NodeName>)>,
+}
+
+impl Capacity {
+    /// The capacity of a tenant.
+    pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
+        let request = seen.sizing.request_memory(&tenant.workload).value;
+        let children = seen.sizing.max_children(seen, &tenant.workload).value;
+        let (mut parts, mut unknown) = (Vec::new(), Vec::new());
+        for pod in tenant.active().filter(|p| p.ready) {
+            match part(seen, pod, request, children) {
+                Some(part) => parts.push(part),
+                None => unknown.push((pod.key.clone(), pod.node.clone())),
+            }
+        }
+        parts.sort_by(|a: &Part, b| a.node.cmp(&b.node));
+        Self { parts, unknown }
+    }
+
+    /// More requests they can take together; `None`: nothing is known of any of them.
+    pub fn more(&self) -> Option<u32> {
+        self.without(|_, _| false)
+    }
+
+    /// The same without the pods that are lost.
+    pub fn without(&self, lost: impl Fn(&Key, Option<&NodeName>) -> bool) -> Option<u32> {
+        let mut left = self.parts.iter().filter(|p| !lost(&p.pod, p.node.as_ref())).peekable();
+        let known = left.peek().is_some() || self.unknown.iter().all(|(pod, node)| lost(pod, node.as_ref()));
+        known.then(|| total(left, &[]))
+    }
+
+    fn without_largest(&self) -> Option<u32> {
+        let lost =
+            |i: usize| total(self.parts.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p), &[]);
+        (self.parts.len() + self.unknown.len() > 1).then(|| (0..self.parts.len()).map(lost).min())?
+    }
+}
+
+/// The headroom of a tenant.
+pub fn headroom(seen: &Snapshot, tenant: &Tenant) -> Headroom {
+    let request_memory = seen.sizing.request_memory(&tenant.workload);
+    let max_children = seen.sizing.max_children(seen, &tenant.workload);
+    let capacity = Capacity::of(seen, tenant);
+    let more = capacity.more();
+    let trend = seen.history.trend(&tenant.name);
+    let exhausted_in = trend.zip(more).and_then(|(trend, more)| {
+        let free = u64::from(more).saturating_mul(request_memory.value.0);
+        trend.exhausts(Memory(free))
+    });
+    let pods = tenant.active().map(|p| pod_headroom(seen, p, request_memory.value, max_children.value));
+    Headroom {
+        tenant: tenant.name.clone(),
+        pods: pods.collect(),
+        more,
+        unknown: capacity.unknown.len() as u32,
+        binding: binding(&capacity.parts),
+        without_largest: capacity.without_largest(),
+        trend,
+        exhausted_in,
+        ends: ends(tenant, seen.at),
+        notes: tenant.workload.hints.misread.clone(),
+        request_memory,
+        max_children,
+    }
+}
+
+/// What a pod contributes; `None` when that is not known.
+fn part(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> Option<Part> {
+    let memory = by_memory(seen, pod, request)?;
+    let free = pod.node.as_ref().and_then(|node| node_free(seen, node));
+    let room = free.map(|free| fit(free, request));
+    Some(Part { pod: pod.key.clone(), node: pod.node.clone(), room, memory, children })
+}
+
+/// Allocatable memory of a node that is not in use.
+fn node_free(seen: &Snapshot, node: &NodeName) -> Option<Memory> {
+    let allocatable = seen.nodes.get(node)?.allocatable.memory?;
+    Some(allocatable.saturating_sub(seen.node_usage.get(node)?.memory))
+}
+
+fn fit(free: Memory, request: Memory) -> u32 {
+    u32::try_from(free.0 / request.0.max(1)).unwrap_or(u32::MAX)
+}
+
+/// Requests a pod takes by its memory limits: `None` when that is not known, `Some(None)` when nothing limits it.
+fn by_memory(seen: &Snapshot, pod: &Pod, request: Memory) -> Option<Option<u32>> {
+    let usage = seen.usage.get(&pod.key)?;
+    let serving = pod.spec.serving(&seen.tenancy.container)?;
+    usage.containers.get(&serving.name)?;
+    let at_its_limit = |c: &Container| free(pod, c, usage) == Some(Memory::ZERO);
+    if running(&pod.spec).any(at_its_limit) {
+        return Some(Some(0));
+    }
+    Some(free(pod, serving, usage).map(|free| fit(free, request)))
+}
+
+/// The containers that run as long as the pod.
+fn running(spec: &PodSpec) -> impl Iterator<Item = &Container> {
+    spec.containers.iter().chain(spec.init_containers.iter().filter(|c| c.sidecar))
+}
+
+/// What a container may still take: of its own limit, and of the pod's.
+fn free(pod: &Pod, container: &Container, usage: &Usage) -> Option<Memory> {
+    let (_, used) = usage.containers.get(&container.name)?;
+    let own = container.resources.limits.memory.map(|limit| limit.saturating_sub(*used));
+    let all = pod.spec.resources.as_ref().and_then(|r| r.limits.memory).map(|limit| {
+        let together: Memory = usage.containers.values().map(|(_, used)| *used).sum();
+        limit.saturating_sub(together)
+    });
+    own.into_iter().chain(all).min()
+}
+
+fn pod_headroom(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> PodHeadroom {
+    let usage = seen.usage.get(&pod.key);
+    let serving = pod.spec.serving(&seen.tenancy.container).map(|c| &c.name);
+    let containers: Vec<_> = running(&pod.spec)
+        .map(|c| ContainerHeadroom {
+            name: c.name.clone(),
+            limit: c.resources.limits.memory,
+            request: c.resources.requests.memory,
+            used: usage.and_then(|u| u.containers.get(&c.name)).map(|(_, used)| *used),
+            free: usage.and_then(|u| free(pod, c, u)),
+            serving: Some(&c.name) == serving,
+        })
+        .collect();
+    let part = part(seen, pod, request, children);
+    PodHeadroom {
+        pod: pod.key.clone(),
+        node: pod.node.clone(),
+        ready: pod.ready,
+        free: containers.iter().filter_map(|c| c.free).min(),
+        containers,
+        more: part.as_ref().map(|_| total(part.as_slice(), &[])),
+        bound: binding(part.as_slice()).first().copied(),
+    }
+}
+
+fn ends(tenant: &Tenant, now: Timestamp) -> Ends {
+    let mut ends = Ends::default();
+    for status in tenant.pods.iter().flat_map(|p| &p.containers) {
+        let Some(end) = status.last_end.as_ref().filter(|_| status.restarts > 0) else { continue };
+        let Some(at) = end.at.filter(|at| now.duration_since(*at) <= RECENT) else { continue };
+        ends.restarts += 1;
+        if &*end.reason == "OOMKilled" {
+            ends.oom += 1;
+            ends.last_oom = ends.last_oom.max(Some(at));
+        }
+    }
+    ends
+}
+
+/// The memory of a node.
+pub fn node_room(seen: &Snapshot, node: &NodeName) -> Room {
+    let known = seen.nodes.get(node);
+    let load = seen.loads.get(node).cloned().unwrap_or_default();
+    let used = seen.node_usage.get(node).map(|u| u.memory);
+    let to_eviction = known.and_then(|n| n.capacity).zip(used);
+    Room {
+        to_eviction: to_eviction
+            .map(|(capacity, used)| capacity.saturating_sub(used).saturating_sub(seen.sizing.eviction)),
+        ..Room::of(known.and_then(|n| n.allocatable.memory), load.requests.1, load.limits.1, used)
+    }
+}
+
+/// The memory of all ready nodes together; use is known when that of each is. The distance to eviction is the least
+/// of them: that is where it begins.
+pub fn cluster_room(seen: &Snapshot) -> Room {
+    let rooms: Vec<_> =
+        seen.nodes.values().filter(|n| n.is_ready()).map(|n| node_room(seen, &n.name)).collect();
+    let all = |of: fn(&Room) -> Option<Memory>| rooms.iter().map(of).sum::<Option<Memory>>();
+    let sum = |of: fn(&Room) -> Memory| rooms.iter().map(of).sum();
+    if rooms.is_empty() {
+        return Room::default();
+    }
+    Room {
+        to_eviction: rooms.iter().filter_map(|r| r.to_eviction).min(),
+        ..Room::of(all(|r| r.allocatable), sum(|r| r.requested), sum(|r| r.limits), all(|r| r.used))
+    }
+}
+
+impl Room {
+    fn of(allocatable: Option<Memory>, requested: Memory, limits: Memory, used: Option<Memory>) -> Self {
+        let less =
+            |taken: Option<Memory>| allocatable.zip(taken).map(|(all, taken)| all.saturating_sub(taken));
+        Self {
+            allocatable,
+            requested,
+            limits,
+            used,
+            free_of_requests: less(Some(requested)),
+            free_of_limits: less(Some(limits)),
+            free_of_use: less(used),
+            overcommit: allocatable.filter(|a| *a > Memory::ZERO).map(|a| limits.share_of(a)),
+            to_eviction: None,
+        }
+    }
+}
+
+impl Headroom {
+    /// The number and its arithmetic in one line: `12 more: 3 pods, memory limit; 80 Mi a request (default)`.
+    pub fn describe(&self) -> String {
+        let Some(more) = self.more else { return "not known: no pod is measured".into() };
+        let ready = self.pods.iter().filter(|p| p.ready).count();
+        let pods = if ready == 1 { "1 pod".to_owned() } else { format!("{ready} pods") };
+        let binding: Vec<_> = self.binding.iter().map(|b| b.word()).collect();
+        let binding = if binding.is_empty() { String::new() } else { format!(", {}", binding.join(" and ")) };
+        let Setting { value, source } = &self.request_memory;
+        let mut text = format!("{more} more: {pods}{binding}; {value} a request ({source})");
+        let Setting { value, source } = &self.max_children;
+        text += &format!(", max_children {value} ({source})");
+        if self.unknown > 0 {
+            text += &format!("; {} not measured", self.unknown);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! A short memory of what the tenants use, for trends: fixed-size rings, one a tenant.
+//!
+//! Fed by `observe` with each sample of the measurements and by nobody else. A ring says nothing until it has seen
+//! enough: without measurements there is no trend, never a flat one.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{Memory, Snapshot, TenantName};
+
+/// Samples of a ring: ten minutes at one each 15 seconds.
+const SAMPLES: usize = 40;
+/// Samples a trend needs at least.
+const ENOUGH: usize = 4;
+
+/// What the serving containers of a tenant used at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// The end of the measuring window.
+    pub at: Timestamp,
+    /// Memory of the serving containers together.
+    pub used: Memory,
+    /// How many of them were measured.
+    pub containers: u32,
+}
+
+/// The samples of all tenants, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    rings: BTreeMap<TenantName, VecDeque<Sample>>,
+}
+
+/// How a tenant's use of memory goes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Trend {
+    /// Bytes a minute, by least squares; negative when the use falls.
+    pub bytes_per_minute: f64,
+    /// Over how many seconds.
+    pub seconds: i64,
+    /// Most of the change is the trend and not noise (r² of at least one half).
+    pub steady: bool,
+}
+
+impl History {
+    /// The samples of a tenant, oldest first.
+    pub fn of(&self, tenant: &TenantName) -> impl DoubleEndedIterator<Item = &Sample> {
+        self.rings.get(tenant).into_iter().flatten()
+    }
+
+    /// The trend since the number of containers last changed; `None` when too little has been seen.
+    pub fn trend(&self, tenant: &TenantName) -> Option<Trend> {
+        let ring = self.rings.get(tenant)?;
+        let newest = ring.back()?;
+        let same: Vec<_> = ring.iter().rev().take_while(|s| s.containers == newest.containers).collect();
+        let oldest = same.last()?;
+        let seconds = newest.at.as_second() - oldest.at.as_second();
+        if same.len() < ENOUGH || seconds <= 0 {
+            return None;
+        }
+        let x = |s: &Sample| (s.at.as_second() - oldest.at.as_second()) as f64 / 60.0;
+        let y = |s: &Sample| s.used.0 as f64;
+        let count = same.len() as f64;
+        let mean = |of: &dyn Fn(&Sample) -> f64| same.iter().map(|s| of(s)).sum::<f64>() / count;
+        let (mean_x, mean_y) = (mean(&x), mean(&y));
+        let sum = |of: &dyn Fn(&Sample) -> f64| same.iter().map(|s| of(s)).sum::<f64>();
+        let xx = sum(&|s| (x(s) - mean_x).powi(2));
+        let yy = sum(&|s| (y(s) - mean_y).powi(2));
+        let xy = sum(&|s| (x(s) - mean_x) * (y(s) - mean_y));
+        let steady = yy > 0.0 && xy * xy >= 0.5 * xx * yy;
+        Some(Trend { bytes_per_minute: if xx > 0.0 { xy / xx } else { 0.0 }, seconds, steady })
+    }
+
+    fn push(&mut self, tenant: &TenantName, sample: Sample) {
+        let ring = self.rings.entry(tenant.clone()).or_default();
+        if ring.back().is_some_and(|last| last.at >= sample.at) {
+            return;
+        }
+        if ring.len() == SAMPLES {
+            ring.pop_front();
+        }
+        ring.push_back(sample);
+    }
+}
+
+impl Snapshot {
+    /// Remembers the present measurements.
+    pub(super) fn remember(&mut self) {
+        let container = &self.tenancy.container;
+        let mut samples = Vec::with_capacity(self.tenants.len());
+        for (name, tenant) in &self.tenants {
+            let mut sample: Option<Sample> = None;
+            for pod in tenant.active().filter(|p| p.ready) {
+                let Some(serving) = pod.spec.serving(container) else { continue };
+                let Some(usage) = self.usage.get(&pod.key) else { continue };
+                let Some((_, used)) = usage.containers.get(&serving.name) else { continue };
+                let so_far = sample.get_or_insert(Sample { at: usage.at, used: Memory::ZERO, containers: 0 });
+                so_far.at = so_far.at.max(usage.at);
+                so_far.used += *used;
+                so_far.containers += 1;
+            }
+            samples.extend(sample.map(|sample| (name.clone(), sample)));
+        }
+        let history = Arc::make_mut(&mut self.history);
+        for (name, sample) in &samples {
+            history.push(name, *sample);
+        }
+        history.rings.retain(|name, _| self.tenants.contains_key(name));
+    }
+}
+
+impl Trend {
+    /// How long until so much free memory is used up, when the use grows steadily.
+    pub fn exhausts(&self, free: Memory) -> Option<SignedDuration> {
+        let minutes = free.0 as f64 / self.bytes_per_minute;
+        (self.steady && self.bytes_per_minute > 0.0 && minutes < 60.0 * 24.0 * 365.0)
+            .then(|| SignedDuration::from_secs((minutes * 60.0) as i64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(used: &[(u64, u32)]) -> History {
+        let mut history = History::default();
+        for (i, (used, containers)) in used.iter().enumerate() {
+            let at = Timestamp::from_second(15 * i as i64).expect("a time");
+            history.push(&"acme".into(), Sample { at, used: Memory(*used), containers: *containers });
+        }
+        history
+    }
+
+    #[test]
+    fn a_steady_rise_tells_when_it_will_be_over() {
+        let rising: Vec<_> = (0..10).map(|i| (1_000 + 100 * i, 2)).collect();
+        let trend = history(&rising).trend(&"acme".into()).expect("a trend");
+        assert!((trend.bytes_per_minute - 400.0).abs() < 1e-6 && trend.steady && trend.seconds == 135);
+        assert_eq!(trend.exhausts(Memory(800)), Some(SignedDuration::from_mins(2)));
+    }
+
+    #[test]
+    fn noise_a_fall_and_a_change_of_pods_are_no_rise() {
+        let noise: Vec<_> = (0..10).map(|i| (1_000 + 900 * (i % 2), 2)).collect();
+        let trend = history(&noise).trend(&"acme".into()).expect("a trend");
+        assert!(!trend.steady && trend.exhausts(Memory(1)).is_none());
+        let falling: Vec<_> = (0..10).map(|i| (2_000 - 100 * i, 2)).collect();
+        assert_eq!(history(&falling).trend(&"acme".into()).and_then(|t| t.exhausts(Memory(1))), None);
+        let scaled: Vec<_> = (0..10).map(|i| if i < 7 { (1_000, 2) } else { (1_500, 3) }).collect();
+        assert_eq!(history(&scaled).trend(&"acme".into()), None, "three samples of three pods are too few");
+    }
+
+    #[test]
+    fn a_ring_forgets_and_takes_no_sample_twice() {
+        let mut history = history(&(0..100).map(|i| (i, 1)).collect::<Vec<_>>());
+        assert_eq!(history.of(&"acme".into()).count(), SAMPLES);
+        let last = *history.of(&"acme".into()).next_back().expect("a sample");
+        history.push(&"acme".into(), last);
+        assert_eq!(history.of(&"acme".into()).count(), SAMPLES);
+    }
+}

@@ -1,0 +1,127 @@
+//! What is predicted on sketches. The prediction against the outcome is in `tests/suite/headroom.rs`.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::cluster::{Observation, Owner, Seen, sketch};
+
+fn cluster(text: &str) -> Snapshot {
+    sketch(text, Timestamp::UNIX_EPOCH).expect("a sketch")
+}
+
+fn crash(seen: &Snapshot, nodes: &[&str]) -> WhatIf {
+    what_if(seen, &nodes.iter().map(|n| (*n).into()).collect::<Vec<_>>(), Loss::Crash)
+}
+
+fn drain(seen: &Snapshot, node: &str) -> WhatIf {
+    what_if(seen, &[node.into()], Loss::Drain)
+}
+
+fn names(tenants: &[TenantName]) -> Vec<&str> {
+    tenants.iter().map(|t| t.as_str()).collect()
+}
+
+const THREE: &str = "node w1\nnode w2\nnode w3\n\
+    tenant acme 2 on w1 w1 used=320Mi\ntenant globex 2 on w1 w2 used=320Mi\ntenant initech 2 on w2 w3 used=320Mi";
+
+#[test]
+fn a_crash_takes_down_those_who_have_nothing_elsewhere() {
+    let seen = cluster(THREE);
+    let lost = crash(&seen, &["w1"]);
+    assert_eq!((lost.pods, names(&lost.down)), (3, vec!["acme"]));
+    assert_eq!(lost.halved, [Halved { tenant: "globex".into(), before: 8, after: 4 }]);
+    // Both of acme go to different nodes, as it asks for.
+    let landed: Vec<_> = lost.landed().into_iter().map(|(n, k)| (n.as_str(), k)).collect();
+    assert_eq!(landed.iter().map(|(_, k)| k).sum::<u32>(), 3);
+    assert!(landed.iter().all(|(n, _)| *n != "w1") && lost.pending.is_empty());
+    let both = crash(&seen, &["w1", "w2", "nowhere"]);
+    assert_eq!((both.nodes.len(), names(&both.down)), (2, vec!["acme", "globex"]));
+    assert!(both.landings.iter().all(|l| l.to.as_str() == "w3"));
+    let ranking = worst(&seen);
+    let order: Vec<_> = ranking.iter().map(|h| (h.node.as_str(), h.down.len(), h.halved.len())).collect();
+    assert_eq!(order, [("w1", 1, 1), ("w2", 0, 2), ("w3", 0, 1)]);
+}
+
+#[test]
+fn pods_that_find_no_node_say_why_and_whom_they_may_push_off() {
+    let text = "node w1 memory=1Gi\nnode w2 memory=1Gi\ntenant acme 2 on w1 w1\ntenant globex 1 on w2";
+    let lost = crash(&cluster(text), &["w1"]);
+    // 448 Mi each: w2 takes one more.
+    assert_eq!((lost.landings.len(), lost.pending.len()), (1, 1));
+    let waiting = &lost.pending[0];
+    assert_eq!(
+        waiting.message,
+        "0/2 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s)."
+    );
+    assert!(
+        waiting.why.contains("memory short on w2") && waiting.why.contains("w1 taint"),
+        "{}",
+        waiting.why
+    );
+    assert!(waiting.preempts.is_empty());
+    let urgent = cluster(&text.replace("acme 2 on w1 w1", "acme 2 on w1 w1 priority=5"));
+    assert_eq!(crash(&urgent, &["w1"]).pending[0].preempts, [NodeName::from("w2")]);
+    let found = findings(&worst(&cluster(text)));
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        found[0].text,
+        "its loss leaves acme without a pod; 1 pod of it would find no other node; so for 1 other"
+    );
+}
+
+#[test]
+fn a_stateful_set_waits_for_its_dead_pods_and_what_belongs_to_the_node_goes_with_it() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2 statefulset\ntenant globex 2 on w1 w1");
+    let globex: Vec<_> = seen.pods.values().filter(|p| &*p.key.namespace == "globex").cloned().collect();
+    let owners = [Some(Owner { kind: "DaemonSet".into(), name: "log".into() }), None];
+    for (pod, owner) in globex.iter().zip(owners) {
+        let pod = Pod { owner, ..Pod::clone(pod) };
+        seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
+    }
+    let lost = crash(&seen, &["w1"]);
+    assert_eq!((lost.pods, lost.landings.len(), lost.stuck.len()), (3, 0, 1));
+    let drained = drain(&seen, "w1");
+    assert_eq!((drained.pods, drained.landings.len(), drained.stuck.len()), (1, 1, 0));
+    assert!(drained.blocked.len() == 1 && drained.blocked[0].why.contains("force"), "{:?}", drained.blocked);
+}
+
+#[test]
+fn a_drain_honours_budgets_and_takes_nobody_down_that_has_one() {
+    let text = "node w1\nnode w2\ntenant acme 2 on w1 w1 pdb=1\ntenant globex 2 on w1 w2 pdb=2\ntenant bare 2 on w1 w1";
+    let drained = drain(&cluster(text), "w1");
+    let blocked: Vec<_> = drained.blocked.iter().map(|b| b.tenant.as_ref().map(|t| t.as_str())).collect();
+    assert_eq!(blocked, [Some("globex")]);
+    assert_eq!(drained.blocked[0].why, "globex (minAvailable 2) allows no eviction: 2 healthy, 2 needed");
+    assert_eq!((drained.pods, drained.landings.len()), (4, 4));
+    assert_eq!(names(&drained.down), ["bare"], "acme's go one after the other");
+    // When the first replacement finds no node, the second pod may not be evicted any more.
+    let tight = drain(&cluster(&text.replace("node w2", "node w2 memory=500Mi")), "w1");
+    let acme = |p: &Option<TenantName>| p.as_ref().is_some_and(|t| t.as_str() == "acme");
+    assert_eq!(tight.pending.iter().filter(|w| acme(&w.tenant)).count(), 1);
+    assert_eq!(tight.blocked.iter().filter(|b| acme(&b.tenant)).count(), 1);
+}
+
+#[test]
+fn every_attempt_is_taken_back_and_nothing_is_worked_out_twice() {
+    let mut seen = cluster(THREE);
+    let mut forecast = Forecast::default();
+    let first = forecast.worst(&seen).to_vec();
+    assert_eq!(forecast.what_if(&seen, &["w1".into()], Loss::Crash), crash(&seen, &["w1"]));
+    assert_eq!(forecast.what_if(&seen, &["w2".into()], Loss::Drain), drain(&seen, "w2"));
+    let same = forecast.worst(&seen).as_ptr();
+    assert_eq!(forecast.worst(&seen.clone()).as_ptr(), same, "nothing changed, nothing is made anew");
+    assert_eq!(forecast.worst(&seen), first);
+    seen.observe(Observation::Usage(Seen::All(vec![], Timestamp::UNIX_EPOCH)));
+    assert_eq!(forecast.worst(&seen), worst(&seen));
+    assert!(
+        forecast.worst(&seen).iter().all(|h| h.halved.is_empty()),
+        "without measurements nothing is known"
+    );
+    for key in seen.pods.items.keys().cloned().collect::<Vec<_>>() {
+        seen.observe(Observation::Pod(Seen::Gone(key)));
+        assert_eq!(forecast.worst(&seen), worst(&seen));
+    }
+    seen.observe(Observation::Node(Seen::Gone("w1".into())));
+    assert_eq!(forecast.worst(&seen).len(), 2);
+    assert!(crash(&Snapshot::default(), &["w1"]).nodes.is_empty());
+}
