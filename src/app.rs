@@ -1,6 +1,6 @@
 //! The cockpit's state, and the loop that folds what happens into it and draws it.
 //!
-//! [`update`] is pure: the time is an argument, and what has to be done outside comes back as [`Effect`]s. [`run`] is
+//! [`update()`] is pure: the time is an argument, and what has to be done outside comes back as [`Effect`]s. [`run()`] is
 //! the only part that touches a terminal. Called by `cockpit`, which owns the connections and performs the effects.
 
 mod approval;

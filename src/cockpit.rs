@@ -1,6 +1,6 @@
 //! Connecting the rooms: what the command line and the screen share.
 //!
-//! [`run`] opens the screen; `effects` performs what the app asks for; `screen` takes the terminal and gives it back.
+//! [`run()`] opens the screen; `effects` performs what the app asks for; `screen` takes the terminal and gives it back.
 
 mod effects;
 mod screen;

@@ -22,7 +22,7 @@ const FRAME: Duration = Duration::from_millis(100);
 const BATCH: usize = 4096;
 
 /// Runs the cockpit until it is left, or the terminal or the inbox is gone. `now` is the clock; `perform` does what
-/// comes back from [`update`].
+/// comes back from [`update()`].
 pub async fn run<B>(
     mut app: App,
     backend: &mut B,
