@@ -14,6 +14,7 @@ mod list;
 mod logs;
 mod patch;
 pub(crate) mod path;
+mod portforward;
 mod protobuf;
 mod reply;
 mod review;
@@ -33,6 +34,7 @@ pub use access::{AccessRule, User, Users};
 pub(crate) use failure::Failure;
 pub(crate) use logs::Follow;
 use path::{Document, Resource, Target};
+pub(crate) use portforward::Forward;
 pub(crate) use reply::Reply;
 pub(crate) use watch::Watch;
 
@@ -122,6 +124,8 @@ pub(crate) enum Answer {
     Watch(Box<Watch>),
     /// A stream of log lines.
     Follow(Box<Follow>),
+    /// Ports of a pod, over the connection itself.
+    Forward(Box<Forward>),
 }
 
 impl From<Reply> for Answer {
@@ -216,6 +220,10 @@ fn resources(
         ("scale", "patch") => scale::patch(world, request, resource).map(Into::into),
         ("eviction", "create") => eviction::create(world, request, resource).map(Into::into),
         ("log", "get") => logs::get(world, request, resource),
+        ("portforward", "get") => portforward::get(world, around, request, resource),
+        ("portforward", "create") => Err(Failure::bad_request(
+            "the embedded cluster forwards ports over websockets of the subprotocol v4.channel.k8s.io only",
+        )),
         _ => Err(Failure::method()),
     }
 }

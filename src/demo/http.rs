@@ -25,8 +25,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 
-use super::api::{self, Answer, Failure, Follow, Reply, Request, Surroundings, User, Users, Watch};
+use super::api::{self, Answer, Failure, Follow, Forward, Reply, Request, Surroundings, User, Users, Watch};
 use super::faults::{Faults, Outcome};
+use super::forward::{self, Leads, Upgrade};
 use super::kubeconfig;
 use super::world::World;
 
@@ -92,6 +93,9 @@ struct Inner {
     users: Arc<Users>,
     faults: Faults,
     requests: Mutex<VecDeque<RequestLine>>,
+    leads: Arc<Leads>,
+    /// What has been upgraded; it ends with the server.
+    forwards: Mutex<JoinSet<()>>,
 }
 
 impl Server {
@@ -113,6 +117,8 @@ impl Server {
             faults: Faults::new(users.clone()),
             users,
             requests: Mutex::default(),
+            leads: Arc::default(),
+            forwards: Mutex::default(),
         });
         let accepting = tokio::sync::Mutex::new(tokio::spawn(accept(inner.clone(), listener)));
         Ok(Self { inner, accepting, port, ca_pem, token })
@@ -153,6 +159,11 @@ impl Server {
         &self.inner.faults
     }
 
+    /// What the ports of its pods lead to.
+    pub(crate) fn leads(&self) -> &Leads {
+        &self.inner.leads
+    }
+
     /// What was asked so far, oldest first.
     pub(crate) fn requests(&self) -> Vec<RequestLine> {
         lock(&self.inner.requests).iter().cloned().collect()
@@ -163,6 +174,7 @@ impl Server {
         let mut accepting = self.accepting.lock().await;
         accepting.abort();
         let _ = (&mut *accepting).await;
+        lock(&self.inner.forwards).abort_all();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let inner = self.inner.clone();
         // between the two somebody else may have taken the port: ask until it is ours again
@@ -179,6 +191,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.get_mut().abort();
+        lock(&self.inner.forwards).abort_all();
     }
 }
 
@@ -252,7 +265,8 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-async fn serve(inner: Arc<Inner>, request: http::Request<Incoming>) -> Result<Response<Body>, Closed> {
+async fn serve(inner: Arc<Inner>, mut request: http::Request<Incoming>) -> Result<Response<Body>, Closed> {
+    let upgrade = Upgrade::of(&mut request);
     let (parts, body) = request.into_parts();
     let mut line = RequestLine {
         method: parts.method.to_string(),
@@ -268,17 +282,17 @@ async fn serve(inner: Arc<Inner>, request: http::Request<Incoming>) -> Result<Re
                 sleep(delay).await;
             }
             match outcome {
-                Outcome::Answer => Ok(answer(&inner, request)),
+                Outcome::Answer => Ok(answer(&inner, request, upgrade)),
                 Outcome::Status(code, retry_after) => Ok(refusal(&inner, &faulty(code, retry_after))),
                 Outcome::Hang { before } => {
                     if !before {
-                        answer(&inner, request);
+                        answer(&inner, request, None);
                     }
                     std::future::pending().await
                 }
                 Outcome::Cut { before } => {
                     if !before {
-                        answer(&inner, request);
+                        answer(&inner, request, None);
                     }
                     Err(Closed)
                 }
@@ -405,7 +419,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// Lets the API answer, and tells watches and the clock when the world was changed.
-fn answer(inner: &Arc<Inner>, request: Request) -> Response<Body> {
+fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>) -> Response<Body> {
     let shared = &inner.shared;
     let malformed = inner.faults.malformed();
     let around = Surroundings { users: &inner.users, malformed: &malformed };
@@ -426,6 +440,7 @@ fn answer(inner: &Arc<Inner>, request: Request) -> Response<Body> {
         }
         Ok(Answer::Watch(watch)) => watched(inner, *watch),
         Ok(Answer::Follow(follow)) => followed(inner, *follow),
+        Ok(Answer::Forward(forward)) => forwarded(inner, *forward, upgrade),
         Err(failure) => refusal(inner, &failure),
     }
 }
@@ -549,6 +564,31 @@ fn followed(inner: &Arc<Inner>, mut follow: Follow) -> Response<Body> {
         }
     });
     head(inner, 200, "text/plain", StreamBody::new(lines).boxed_unsync())
+}
+
+/// Ports of a pod over the connection, which speaks websockets from here on.
+fn forwarded(inner: &Arc<Inner>, forward: Forward, upgrade: Option<Upgrade>) -> Response<Body> {
+    let Some(upgrade) = upgrade else {
+        return refusal(inner, &Failure::bad_request("Upgrade request required"));
+    };
+    let accept = match upgrade.accept() {
+        Ok(accept) => accept,
+        Err(failure) => return refusal(inner, &failure),
+    };
+    let mut response = Response::new(Full::default().boxed_unsync());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(forward::PROTOCOL));
+    if let Ok(accept) = accept.parse() {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    let carried = forward::carry(upgrade, forward, inner.leads.clone(), inner.shared.clone());
+    let mut forwards = lock(&inner.forwards);
+    while forwards.try_join_next().is_some() {}
+    forwards.spawn(carried);
+    response
 }
 
 #[cfg(test)]

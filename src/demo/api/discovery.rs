@@ -118,6 +118,7 @@ fn subresource(name: &str) -> ((&'static str, &'static str, &'static str), &'sta
         "scale" => (("autoscaling", "v1", "Scale"), &["get", "patch", "update"]),
         "eviction" => (("policy", "v1", "Eviction"), &["create"]),
         "log" => (("", "", ""), &["get"]),
+        "portforward" => (("", "v1", "PodPortForwardOptions"), &["create", "get"]),
         "finalize" => (("", "", ""), &["update"]),
         _ => (("", "", ""), &["get", "patch", "update"]),
     }

@@ -56,7 +56,7 @@ pub struct Resource {
     pub namespace: Option<String>,
     /// The name in the path.
     pub name: Option<String>,
-    /// `scale`, `status`, `eviction`, `log`, `finalize`.
+    /// `scale`, `status`, `eviction`, `log`, `portforward`, `finalize`.
     pub subresource: Option<String>,
     /// The deprecated `/watch/` prefix.
     pub watch: bool,

@@ -1,0 +1,72 @@
+//! The portforward subresource of pods: which ports of which pod are wanted, and whether that may be.
+//!
+//! Reached by upgrading a GET to a websocket. As since Kubernetes 1.35, the right to `create` is needed as well, which
+//! the older way (SPDY, by POST) always needed.
+
+use super::access;
+use super::failure::Failure;
+use super::list::found;
+use super::path::Resource;
+use super::{Answer, Request, Surroundings};
+use crate::demo::kind::Kind;
+use crate::demo::store::text;
+use crate::demo::world::World;
+
+/// Ports of a pod that is there and runs.
+pub(crate) struct Forward {
+    pub(crate) namespace: String,
+    pub(crate) pod: String,
+    uid: String,
+    pub(crate) ports: Vec<u16>,
+}
+
+/// Reads what is to be forwarded.
+///
+/// # Errors
+/// 403 without the right to create, 404 for the pod, 400 for ports that are none and pods without a node.
+pub(super) fn get(
+    world: &World,
+    around: &Surroundings<'_>,
+    request: &Request,
+    resource: &Resource,
+) -> Result<Answer, Failure> {
+    let namespace = resource.namespace.as_deref().unwrap_or_default();
+    let name = resource.name.as_deref().unwrap_or_default();
+    let deed = access::deed("create", Kind::POD, "portforward", namespace, name);
+    around.users.check(&request.user, &deed)?;
+    let pod = found(&world.store, resource)?;
+    if text(pod, "/spec/nodeName").is_empty() {
+        return Err(Failure::bad_request(format!("pod {name} does not have a host assigned")));
+    }
+    let asked = request.query.iter().filter(|(name, _)| name == "ports").flat_map(|(_, v)| v.split(','));
+    let port = |text: &str| match text.parse::<u16>() {
+        Ok(port @ 1..) => Ok(port),
+        _ => Err(Failure::bad_request(format!("unable to parse \"{text}\" as a port"))),
+    };
+    let ports = asked.map(port).collect::<Result<Vec<_>, _>>()?;
+    if ports.is_empty() {
+        return Err(Failure::bad_request("query parameter \"ports\" is required"));
+    }
+    if text(pod, "/status/phase") != "Running" {
+        let why = format!(
+            "unable to forward port because pod is not running. Current status={}",
+            text(pod, "/status/phase")
+        );
+        return Err(Failure::new(500, "InternalError", why));
+    }
+    Ok(Answer::Forward(Box::new(Forward {
+        namespace: namespace.into(),
+        pod: name.into(),
+        uid: text(pod, "/metadata/uid").into(),
+        ports,
+    })))
+}
+
+impl Forward {
+    /// Whether the pod is still the one that was meant, and runs.
+    pub(crate) fn stands(&self, world: &World) -> bool {
+        world.store.get(Kind::POD, &self.namespace, &self.pod).is_some_and(|pod| {
+            text(pod, "/metadata/uid") == self.uid && text(pod, "/status/phase") == "Running"
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! Ports of pods, led to sockets of loopback: the websockets behind `pods/portforward`.
+//!
+//! `http` calls it. The framing is kubelet's for `v4.channel.k8s.io`: each frame begins with its channel; port number `i`
+//! has the channels `2i` for data and `2i + 1` for one error; the first frame of each tells the port, little-endian.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{SinkExt, StreamExt};
+use http::{HeaderMap, header};
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::{Message, protocol::Role};
+
+use super::api::{Failure, Forward};
+use super::http::Shared;
+
+/// The only subprotocol that is spoken.
+pub(super) const PROTOCOL: &str = "v4.channel.k8s.io";
+
+/// What the ports of pods lead to.
+#[derive(Default)]
+pub(super) struct Leads(Mutex<BTreeMap<(String, String, u16), SocketAddr>>);
+
+impl Leads {
+    /// This port of this pod leads there from now on.
+    pub(super) fn lead(&self, namespace: &str, pod: &str, port: u16, to: SocketAddr) {
+        let mut leads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        leads.insert((namespace.to_owned(), pod.to_owned(), port), to);
+    }
+
+    fn of(&self, namespace: &str, pod: &str, port: u16) -> Option<SocketAddr> {
+        let leads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        leads.get(&(namespace.to_owned(), pod.to_owned(), port)).copied()
+    }
+}
+
+/// A connection that asks to become a websocket.
+pub(super) struct Upgrade {
+    on: OnUpgrade,
+    key: String,
+    speaks: bool,
+}
+
+impl Upgrade {
+    /// The wish of a request, if it has one.
+    pub(super) fn of(request: &mut http::Request<Incoming>) -> Option<Self> {
+        let word = |headers: &HeaderMap, name| -> String {
+            headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        let headers = request.headers();
+        if !word(headers, header::UPGRADE).eq_ignore_ascii_case("websocket") {
+            return None;
+        }
+        let key = word(headers, header::SEC_WEBSOCKET_KEY);
+        let protocols = word(headers, header::SEC_WEBSOCKET_PROTOCOL);
+        let speaks = protocols.split(',').any(|protocol| protocol.trim() == PROTOCOL);
+        Some(Self { on: hyper::upgrade::on(request), key, speaks })
+    }
+
+    /// The value of `Sec-WebSocket-Accept`.
+    ///
+    /// # Errors
+    /// When no subprotocol is offered that is spoken here.
+    pub(super) fn accept(&self) -> Result<String, Failure> {
+        if self.key.is_empty() || !self.speaks {
+            return Err(Failure::bad_request(format!(
+                "the embedded cluster forwards ports over websockets of the subprotocol {PROTOCOL} only"
+            )));
+        }
+        Ok(derive_accept_key(self.key.as_bytes()))
+    }
+}
+
+/// Carries bytes between the websocket and what the ports lead to, until either ends or the pod does.
+pub(super) async fn carry(upgrade: Upgrade, forward: Forward, leads: Arc<Leads>, shared: Arc<Shared>) {
+    let Ok(upgraded) = upgrade.on.await else { return };
+    let mut revision = shared.revision.subscribe();
+    let gone = async { while forward.stands(&shared.world()) && revision.changed().await.is_ok() {} };
+    tokio::select! {
+        () = gone => {}
+        _ = exchange(upgraded, &forward, &leads) => {}
+    }
+}
+
+async fn exchange(upgraded: Upgraded, forward: &Forward, leads: &Leads) -> Option<()> {
+    let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
+    let (mut to_client, mut from_client) = stream.split();
+    let (tell, mut told) = mpsc::channel::<(u8, Vec<u8>)>(8);
+    let mut reading = JoinSet::new();
+    let mut writers: Vec<Option<OwnedWriteHalf>> = Vec::new();
+    for (channel, port) in (0u8..).step_by(2).zip(&forward.ports) {
+        let [low, high] = port.to_le_bytes();
+        for channel in [channel, channel + 1] {
+            to_client.send(Message::binary(vec![channel, low, high])).await.ok()?;
+        }
+        match connect(forward, leads, *port).await {
+            Ok(socket) => {
+                let (mut read, write) = socket.into_split();
+                writers.push(Some(write));
+                let tell = tell.clone();
+                reading.spawn(async move {
+                    let mut buffer = vec![0; 32 * 1024];
+                    while let Ok(length @ 1..) = read.read(&mut buffer).await {
+                        if tell.send((channel, buffer[..length].to_vec())).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            Err(why) => {
+                writers.push(None);
+                let _ = tell.send((channel + 1, why.into_bytes())).await;
+            }
+        }
+    }
+    drop(tell);
+    loop {
+        tokio::select! {
+            said = told.recv() => {
+                let Some((channel, bytes)) = said else {
+                    let _ = to_client.send(Message::Close(None)).await;
+                    return Some(());
+                };
+                let mut frame = Vec::with_capacity(bytes.len() + 1);
+                frame.push(channel);
+                frame.extend(bytes);
+                to_client.send(Message::binary(frame)).await.ok()?;
+            }
+            message = from_client.next() => match message?.ok()? {
+                Message::Binary(frame) => {
+                    let (channel, bytes) = frame.split_first()?;
+                    let writer = writers.get_mut(usize::from(channel / 2))?;
+                    if let Some(socket) = writer && socket.write_all(bytes).await.is_err() {
+                        *writer = None;
+                    }
+                }
+                Message::Close(_) => return Some(()),
+                _ => {}
+            },
+        }
+    }
+}
+
+/// Connects to what a port leads to, or says why not in the words of a container runtime.
+async fn connect(forward: &Forward, leads: &Leads, port: u16) -> Result<TcpStream, String> {
+    let refused = || {
+        format!(
+            "error forwarding port {port} to pod {}: failed to execute portforward in network namespace: failed to connect \
+             to localhost:{port} inside namespace, IPv4: dial tcp4 127.0.0.1:{port}: connect: connection refused",
+            forward.pod
+        )
+    };
+    let to = leads.of(&forward.namespace, &forward.pod, port).ok_or_else(refused)?;
+    let socket = TcpStream::connect(to).await.map_err(|_| refused())?;
+    let _ = socket.set_nodelay(true);
+    Ok(socket)
+}
