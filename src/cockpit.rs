@@ -23,7 +23,7 @@ use crate::{
     config::{self, Config},
     live::{
         self, Scope,
-        database::{Account, Configured, Password, Place},
+        database::{Account, Configured, Password, Place, Reach},
     },
     run::{self, Hands, RunSeen, Who},
     ui::{Depth, Theme},
@@ -174,7 +174,9 @@ pub fn database(config: &Config) -> Option<Configured> {
     }
     let place = |place: &config::Place| match place {
         config::Place::Direct(at) => Place::Direct(at.to_string().as_str().into(), at.host.clone(), at.port),
-        config::Place::Service { service, port } => Place::Service(service.clone(), *port),
+        config::Place::Service { service, port } => {
+            Place::Service { service: service.clone(), port: port.clone(), reach: reach(proxysql.reach) }
+        }
     };
     let member = |at: &config::Address| (at.to_string().as_str().into(), at.host.clone(), at.port);
     Some(Configured {
@@ -185,6 +187,14 @@ pub fn database(config: &Config) -> Option<Configured> {
         every: config.refresh.database.0,
         expected: config::expectations(galera, proxysql),
     })
+}
+
+fn reach(reach: config::Reach) -> Reach {
+    match reach {
+        config::Reach::Auto => Reach::Auto,
+        config::Reach::Direct => Reach::Direct,
+        config::Reach::PortForward => Reach::PortForward,
+    }
 }
 
 fn account(login: &config::Login) -> Result<Account, String> {

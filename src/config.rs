@@ -17,7 +17,7 @@ use crate::cluster::{Sizing, Tenancy};
 mod database;
 mod mycnf;
 
-pub use database::{Account, Address, Galera, Login, PasswordFrom, Place, Proxysql, SecretKey, expectations};
+pub use database::{Account, Address, Galera, Login, PasswordFrom, Place, Proxysql, Reach, SecretKey, expectations};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

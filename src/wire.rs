@@ -7,6 +7,7 @@
 mod sentence;
 pub mod sql;
 mod target;
+pub mod tunnel;
 
 use std::{
     sync::{Arc, Once},

@@ -42,12 +42,27 @@ pub struct Galera {
 pub struct Proxysql {
     /// Admin ports: `host:port`, or `namespace/service:port` for every pod behind a Kubernetes service.
     pub addresses: Vec<Place>,
+    /// How the pods behind a service are reached: at their own address, by port-forward, or whichever works.
+    pub reach: Reach,
     /// What the hostgroups are for; needed only with the statistics user, who may not read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostgroups: Vec<Hostgroups>,
     /// Who asks. A user named `admin` is let in from the proxy's own machine only.
     #[serde(flatten)]
     pub login: Login,
+}
+
+/// How the pods behind a Kubernetes service are reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// At their own address where that answers, otherwise by port-forward.
+    #[default]
+    Auto,
+    /// At their own address only.
+    Direct,
+    /// By port-forward only.
+    PortForward,
 }
 
 /// User, where the password is, and TLS.
@@ -109,8 +124,8 @@ pub enum Place {
     Service {
         /// Namespace and name of the service.
         service: Key,
-        /// The port, of the pods.
-        port: u16,
+        /// Number or name of a port of the service; or a number that is the pods' own.
+        port: String,
     },
 }
 
@@ -248,16 +263,15 @@ impl std::str::FromStr for Place {
             return with_port.parse().map(Self::Direct);
         };
         let bad = || format!("`{text}` is not a service such as db/service-proxysql:6032");
-        let (name, port) = match rest.split_once(':') {
-            Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0).ok_or_else(bad)?),
-            None => (rest, 6032),
-        };
+        let (name, port) = rest.split_once(':').unwrap_or((rest, "6032"));
         let is_name =
             |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
-        if !is_name(namespace) || !is_name(name) {
+        let is_number = port.bytes().all(|b| b.is_ascii_digit());
+        let is_port = if is_number { port.parse::<u16>().is_ok_and(|port| port > 0) } else { is_name(port) };
+        if !is_name(namespace) || !is_name(name) || !is_port {
             return Err(bad());
         }
-        Ok(Self::Service { service: Key::new(namespace, name), port })
+        Ok(Self::Service { service: Key::new(namespace, name), port: port.into() })
     }
 }
 
@@ -342,7 +356,8 @@ hostgroups = [{ writer = 10, backup = 20, reader = 30, offline = 9999 }]
         assert_eq!(names, ["db1:3306", "db2:3306", "[fd00::3]:3307"]);
         assert_eq!(config.galera.thresholds.flow_control, 0.1);
         assert_eq!(config.proxysql.login.secret().unwrap().to_string(), "db/proxysql:radmin");
-        assert!(matches!(&config.proxysql.addresses[1], Place::Service { port: 6032, .. }));
+        assert!(matches!(&config.proxysql.addresses[1], Place::Service { port, .. } if port == "6032"));
+        assert!("db/proxysql:admin".parse::<Place>().is_ok_and(|p| p.to_string() == "db/proxysql:admin"));
         assert_eq!(Config::parse(&config.to_toml()), Ok(config.clone()));
         let expected = expectations(&config.galera, &config.proxysql);
         assert_eq!((expected.size, expected.hostgroups[0].max_writers), (Some(3), 1));
@@ -360,6 +375,8 @@ hostgroups = [{ writer = 10, backup = 20, reader = 30, offline = 9999 }]
             ("[galera]\nmembers = [\"a b\"]", "a b"),
             ("[galera]\nmember = [\"db1\"]", "member"),
             ("[proxysql]\naddresses = [\"db/:6032\"]", "db/:6032"),
+            ("[proxysql]\naddresses = [\"db/x:70000\"]", "db/x:70000"),
+            ("[proxysql]\nreach = \"tunnel\"", "tunnel"),
             ("[proxysql]\npassword = { secret = \"x\" }", "Secret"),
             ("[galera]\npassword = \"plain\"", "plain"),
         ] {

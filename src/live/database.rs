@@ -4,6 +4,8 @@
 //! Entered by the cockpit and the command line. It only reads.
 
 mod configured;
+mod pods;
+mod way;
 
 use std::time::Duration;
 
@@ -16,7 +18,10 @@ use crate::{
     wire::sql::{Answer, Failure, Kind, Login, Sql},
 };
 
+use way::{Next, Way};
+
 pub use configured::{Account, Configured, Password, Place, follow};
+pub use way::Reach;
 
 /// While an endpoint is down it is asked at least this often, so that its return is soon seen.
 const RETRY_WITHIN: Duration = Duration::from_secs(5);
@@ -48,10 +53,10 @@ pub fn observe(endpoints: Endpoints, into: mpsc::Sender<Observation>) -> JoinSet
         let _ = into.send(Observation::Proxy(known)).await;
         let mut tasks = JoinSet::new();
         for (name, login) in members {
-            tasks.spawn(watch_member(name, login, every, into.clone()));
+            tasks.spawn(watch_member(name, Way::new(login, None, None), every, into.clone()));
         }
         for (name, login) in proxies {
-            tasks.spawn(watch_proxy(name, login, every, into.clone()));
+            tasks.spawn(watch_proxy(name, Way::new(login, None, None), every, into.clone()));
         }
         while tasks.join_next().await.is_some() {}
     });
@@ -59,63 +64,70 @@ pub fn observe(endpoints: Endpoints, into: mpsc::Sender<Observation>) -> JoinSet
 }
 
 /// Asks one member until nobody listens any more.
-async fn watch_member(name: MemberName, login: Login, every: Duration, into: mpsc::Sender<Observation>) {
-    let mut source = galera::Source::new(Sql::new(login));
+async fn watch_member(name: MemberName, mut way: Way, every: Duration, into: mpsc::Sender<Observation>) {
     let mut member = Member::new(name.clone());
     let mut pause = every;
     loop {
-        let trouble = match source.read().await {
-            Ok(rows) => {
-                member = member.answered(&rows, Timestamp::now());
-                None
+        let mut source = galera::Source::new(way.sql().await);
+        // For as long as the way is good.
+        loop {
+            let failure = match source.read().await {
+                Ok(rows) => {
+                    member = member.answered(&rows, Timestamp::now());
+                    None
+                }
+                Err(failure) => {
+                    let failure = way.told(failure);
+                    member = member.failed(trouble(&failure), &failure.text, Timestamp::now());
+                    Some(failure)
+                }
+            };
+            if into.send(Observation::Member(Seen::Put(name.clone(), member.clone()))).await.is_err() {
+                return;
             }
-            Err(failure) => {
-                let trouble = trouble(&failure);
-                member = member.failed(trouble, &failure.text, Timestamp::now());
-                Some(trouble)
+            pause = pause_after(failure.as_ref().map(trouble), pause, every);
+            let next = way.after(failure.as_ref()).await;
+            if next != Next::Now {
+                sleep(pause).await;
             }
-        };
-        if into.send(Observation::Member(Seen::Put(name.clone(), member.clone()))).await.is_err() {
-            return;
+            if next != Next::Same {
+                break;
+            }
         }
-        pause = pause_after(trouble, pause, every);
-        sleep(pause).await;
     }
 }
 
 /// Asks one proxy until nobody listens any more.
-async fn watch_proxy(name: ProxyName, login: Login, every: Duration, into: mpsc::Sender<Observation>) {
-    let mut source = proxysql::Source::new(Sql::new(login));
+async fn watch_proxy(name: ProxyName, mut way: Way, every: Duration, into: mpsc::Sender<Observation>) {
     let mut proxy = Proxy::new(name.clone());
     let mut pause = every;
     loop {
-        let trouble = match source.read().await {
-            Ok(rows) => {
-                proxy = proxy.answered(&rows, Timestamp::now());
-                None
+        let mut source = proxysql::Source::new(way.sql().await);
+        // For as long as the way is good.
+        loop {
+            let failure = match source.read().await {
+                Ok(rows) => {
+                    proxy = proxy.answered(&rows, Timestamp::now());
+                    None
+                }
+                Err(failure) => {
+                    let failure = way.told(failure);
+                    proxy = proxy.failed(trouble(&failure), &failure.text, Timestamp::now());
+                    Some(failure)
+                }
+            };
+            if into.send(Observation::Proxy(Seen::Put(name.clone(), proxy.clone()))).await.is_err() {
+                return;
             }
-            Err(failure) => {
-                let trouble = trouble(&failure);
-                proxy = proxy.failed(trouble, &hinted(&name, trouble, failure.text), Timestamp::now());
-                Some(trouble)
+            pause = pause_after(failure.as_ref().map(trouble), pause, every);
+            let next = way.after(failure.as_ref()).await;
+            if next != Next::Now {
+                sleep(pause).await;
             }
-        };
-        if into.send(Observation::Proxy(Seen::Put(name.clone(), proxy.clone()))).await.is_err() {
-            return;
+            if next != Next::Same {
+                break;
+            }
         }
-        pause = pause_after(trouble, pause, every);
-        sleep(pause).await;
-    }
-}
-
-/// A pod's address is often not reached from outside the cluster: then what to do instead is said.
-fn hinted(name: &ProxyName, trouble: Trouble, text: String) -> String {
-    match (name.as_str().split_once('/'), trouble) {
-        (Some((_, pod)), Trouble::Unreachable | Trouble::Silent) => format!(
-            "{text}; pods are asked at their own address, tunnels are not opened: run `kubectl port-forward` to {pod} \
-             and name 127.0.0.1:PORT in proxysql.addresses"
-        ),
-        _ => text,
     }
 }
 

@@ -6,11 +6,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use kube::{
-    Api,
-    api::{ListParams, ObjectList},
-};
+use k8s_openapi::api::core::v1;
+use kube::Api;
 use secrecy::SecretString;
 use tokio::{
     sync::mpsc,
@@ -18,7 +15,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{watch_member, watch_proxy};
+use super::{
+    pods::{self, Found},
+    watch_member, watch_proxy,
+    way::{Pod, Reach, Secret, Way},
+};
 use crate::{
     cluster::{
         Key, Member, MemberName, Observation, Proxy, ProxyName, Seen, Trouble, database::Expectations,
@@ -29,8 +30,8 @@ use crate::{
     },
 };
 
-/// How often the pods behind a service are looked for, and what is missing is tried again.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// So many rounds lie between two looks for the pods behind a service, and for what is missing.
+const LOOK_EVERY: u32 = 10;
 
 /// The database as configured.
 #[derive(Clone, Debug)]
@@ -54,8 +55,15 @@ pub struct Configured {
 pub enum Place {
     /// At an address that is reached directly.
     Direct(ProxyName, String, u16),
-    /// At this port of every pod behind a service.
-    Service(Key, u16),
+    /// At a port of every pod behind a service.
+    Service {
+        /// The service.
+        service: Key,
+        /// Number or name of its port, or the number of the pods'.
+        port: String,
+        /// How the pods are reached.
+        reach: Reach,
+    },
 }
 
 /// Who asks.
@@ -78,8 +86,13 @@ pub enum Password {
     Secret(Key, String),
 }
 
-/// An account whose password is at hand.
-type Ready = (String, Option<SecretString>, Option<Tls>);
+/// An account whose password is at hand, and where it can be read again.
+struct Ready {
+    user: String,
+    password: Option<SecretString>,
+    tls: Option<Tls>,
+    secret: Option<Secret>,
+}
 
 /// Follows the database until the receiver is gone or the returned tasks are dropped. Without a wire, Secrets and
 /// services cannot be read, and say so.
@@ -115,13 +128,13 @@ async fn follow_members(
                 if into.send(failed).await.is_err() {
                     return;
                 }
-                sleep(LOOK_EVERY).await;
+                sleep(every * LOOK_EVERY).await;
             }
         }
     };
     let mut tasks = JoinSet::new();
     for (name, host, port) in members {
-        tasks.spawn(watch_member(name, login(&ready, host, port), every, into.clone()));
+        tasks.spawn(watch_member(name, ready.way(host, port, None), every, into.clone()));
     }
     while tasks.join_next().await.is_some() {}
 }
@@ -135,7 +148,7 @@ async fn follow_proxies(
 ) {
     let placeholder = |place: &Place| match place {
         Place::Direct(name, ..) => name.clone(),
-        Place::Service(service, port) => format!("{service}:{port}").as_str().into(),
+        Place::Service { service, port, .. } => format!("{service}:{port}").as_str().into(),
     };
     let all = |of: &dyn Fn(Proxy) -> Proxy| {
         let list = places.iter().map(placeholder).map(|name| (name.clone(), of(Proxy::new(name))));
@@ -151,52 +164,52 @@ async fn follow_proxies(
                 if into.send(failed).await.is_err() {
                     return;
                 }
-                sleep(LOOK_EVERY).await;
+                sleep(every * LOOK_EVERY).await;
             }
         }
     };
     let mut tasks = JoinSet::new();
     for place in &places {
         if let Place::Direct(name, host, port) = place {
-            tasks.spawn(watch_proxy(name.clone(), login(&ready, host.clone(), *port), every, into.clone()));
+            let way = ready.way(host.clone(), *port, None);
+            tasks.spawn(watch_proxy(name.clone(), way, every, into.clone()));
         }
     }
-    // Of each service, the pods that are asked: their addresses, and their tasks.
-    let mut asked: BTreeMap<ProxyName, BTreeMap<ProxyName, (String, AbortHandle)>> = BTreeMap::new();
-    let services = || places.iter().filter(|place| matches!(place, Place::Service(..)));
+    // Of each service, the pods that are asked, and their tasks.
+    let mut asked: BTreeMap<ProxyName, BTreeMap<ProxyName, (Found, AbortHandle)>> = BTreeMap::new();
+    let services = || places.iter().filter(|place| matches!(place, Place::Service { .. }));
     while services().next().is_some() {
         for place in services() {
-            let Place::Service(service, port) = place else { continue };
+            let Place::Service { service, port, reach } = place else { continue };
             let stand_in = placeholder(place);
             let before = asked.entry(stand_in.clone()).or_default();
-            let found = match pods(wire.as_ref(), service).await {
-                Ok(found) if found.is_empty() => Err(format!("no pod runs behind the service {service}")),
-                found => found,
+            let pods = match (pods::behind(wire.as_ref(), service, port).await, &wire) {
+                (Ok(pods), Some(wire)) => Ok((pods, wire)),
+                (Ok(_), None) => Err("no cluster is configured".to_owned()),
+                (Err(why), _) => Err(why),
             };
-            let pods = match found {
+            let (pods, wire) = match pods {
                 // What was found before is asked on: the API server may be away, and the proxies be well.
-                Err(why) if before.is_empty() => {
+                Err(_) if !before.is_empty() => continue,
+                Err(why) => {
                     let proxy = Proxy::new(stand_in).failed(Trouble::Unreachable, &why, Timestamp::now());
                     if put(proxy).await.is_err() {
                         return;
                     }
                     continue;
                 }
-                Err(_) => continue,
-                Ok(pods) => pods,
+                Ok(found) => found,
             };
-            if before.is_empty() {
-                let _ = into.send(Observation::Proxy(Seen::Gone(stand_in))).await;
-            }
-            let now: BTreeMap<ProxyName, String> = pods
+            let now: BTreeMap<ProxyName, Found> = pods
                 .into_iter()
-                .map(|(pod, address)| {
-                    (format!("{}/{pod}:{port}", service.namespace).as_str().into(), address)
+                .map(|pod| {
+                    let name = format!("{}/{}:{}", service.namespace, pod.name, pod.port);
+                    (name.as_str().into(), pod)
                 })
                 .collect();
             let gone: Vec<_> = before
                 .iter()
-                .filter(|(name, (address, _))| now.get(*name) != Some(address))
+                .filter(|(name, (pod, _))| now.get(*name) != Some(pod))
                 .map(|(name, _)| name.clone())
                 .collect();
             for name in gone {
@@ -205,40 +218,60 @@ async fn follow_proxies(
                 }
                 let _ = into.send(Observation::Proxy(Seen::Gone(name))).await;
             }
-            for (name, address) in now {
+            if now.is_empty() {
+                let why = format!("no pod runs behind the service {service}");
+                let proxy = Proxy::new(stand_in).failed(Trouble::Unreachable, &why, Timestamp::now());
+                if put(proxy).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            if before.is_empty() {
+                let _ = into.send(Observation::Proxy(Seen::Gone(stand_in))).await;
+            }
+            for (name, pod) in now {
                 if before.contains_key(&name) {
                     continue;
                 }
                 if put(Proxy::new(name.clone())).await.is_err() {
                     return;
                 }
-                let login = login(&ready, address.clone(), *port);
-                let task = tasks.spawn(watch_proxy(name.clone(), login, every, into.clone()));
-                before.insert(name, (address, task));
+                let key = Key::new(&*service.namespace, &*pod.name);
+                let to = Pod { wire: wire.clone(), key, reach: *reach };
+                let way = ready.way(pod.address.clone(), pod.port, Some(to));
+                let task = tasks.spawn(watch_proxy(name.clone(), way, every, into.clone()));
+                before.insert(name, (pod, task));
             }
         }
-        sleep(LOOK_EVERY).await;
+        sleep(every * LOOK_EVERY).await;
+        while tasks.try_join_next().is_some() {}
     }
     while tasks.join_next().await.is_some() {}
 }
 
-fn login((user, password, tls): &Ready, host: String, port: u16) -> Login {
-    Login { host, port, user: user.clone(), password: password.clone(), tls: tls.clone() }
+impl Ready {
+    fn way(&self, host: String, port: u16, pod: Option<Pod>) -> Way {
+        let (user, password, tls) = (self.user.clone(), self.password.clone(), self.tls.clone());
+        Way::new(Login { host, port, user, password, tls }, self.secret.clone(), pod)
+    }
 }
 
 async fn resolve(by: &Result<Account, String>, wire: Option<&Wire>) -> Result<Ready, String> {
-    let account = by.as_ref().map_err(String::clone)?;
-    let password = match &account.password {
-        Password::Known(password) => password.clone(),
-        Password::Secret(secret, key) => Some(fetch(wire, secret, key).await?),
+    let Account { user, password, tls } = by.as_ref().map_err(String::clone)?.clone();
+    let (password, secret) = match password {
+        Password::Known(password) => (password, None),
+        Password::Secret(secret, key) => {
+            let password = fetch(wire, &secret, &key).await?;
+            (Some(password), Some(Secret { wire: wire.cloned(), secret, key }))
+        }
     };
-    Ok((account.user.clone(), password, account.tls.clone()))
+    Ok(Ready { user, password, tls, secret })
 }
 
-async fn fetch(wire: Option<&Wire>, secret: &Key, key: &str) -> Result<SecretString, String> {
+pub(super) async fn fetch(wire: Option<&Wire>, secret: &Key, key: &str) -> Result<SecretString, String> {
     let cannot = |why: String| format!("the Secret {secret} with the password cannot be read: {why}");
     let client = wire.ok_or_else(|| cannot("no cluster is configured".into()))?.client().await;
-    let api: Api<Secret> = Api::namespaced(client.map_err(cannot)?, &secret.namespace);
+    let api: Api<v1::Secret> = Api::namespaced(client.map_err(cannot)?, &secret.namespace);
     let found = within(api.get(&secret.name)).await.map_err(cannot)?;
     let value = found.data.and_then(|mut data| data.remove(key));
     let bytes = value.ok_or_else(|| format!("the Secret {secret} has no key {key}"))?.0;
@@ -246,26 +279,7 @@ async fn fetch(wire: Option<&Wire>, secret: &Key, key: &str) -> Result<SecretStr
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// The pods behind a service that run, and their addresses.
-async fn pods(wire: Option<&Wire>, service: &Key) -> Result<BTreeMap<String, String>, String> {
-    let cannot = |why: String| format!("the pods behind the service {service} cannot be found: {why}");
-    let client = wire.ok_or_else(|| cannot("no cluster is configured".into()))?.client().await;
-    let client = client.map_err(cannot)?;
-    let api: Api<Service> = Api::namespaced(client.clone(), &service.namespace);
-    let selector = within(api.get(&service.name)).await.map_err(cannot)?.spec.and_then(|spec| spec.selector);
-    let selector: Vec<_> =
-        selector.unwrap_or_default().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-    if selector.is_empty() {
-        return Err(cannot("it has no selector".into()));
-    }
-    let api: Api<Pod> = Api::namespaced(client, &service.namespace);
-    let list: ObjectList<Pod> =
-        within(api.list(&ListParams::default().labels(&selector.join(",")))).await.map_err(cannot)?;
-    let running = list.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
-    Ok(running.filter_map(|pod| Some((pod.metadata.name?, pod.status?.pod_ip?))).collect())
-}
-
-async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
+pub(super) async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
     match timeout(READ_WITHIN, request).await {
         Ok(answer) => answer.map_err(|e| sentence(&e)),
         Err(_) => Err(format!("no answer within {} s", READ_WITHIN.as_secs())),

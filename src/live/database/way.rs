@@ -1,0 +1,143 @@
+//! How an endpoint is reached and as whom, and what is done about it when that fails: another way is tried, a changed
+//! password is read again.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{net::TcpStream, time::timeout};
+
+use super::configured::fetch;
+use crate::{
+    cluster::Key,
+    wire::{
+        Wire,
+        sql::{Failure, Kind, Login, Sql},
+        tunnel::Tunnel,
+    },
+};
+
+/// A pod's own address answers within this, or a port-forward is opened.
+const DIRECT_WITHIN: Duration = Duration::from_secs(1);
+
+/// How the pods behind a service are reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// At their own address where that answers, otherwise by port-forward.
+    #[default]
+    Auto,
+    /// At their own address only.
+    Direct,
+    /// By port-forward only.
+    PortForward,
+}
+
+/// How to go on after a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// On the same connection.
+    Same,
+    /// With [`Way::sql`], after a pause.
+    Anew,
+    /// With [`Way::sql`], at once.
+    Now,
+}
+
+/// The way to one endpoint.
+pub(super) struct Way {
+    login: Login,
+    secret: Option<Secret>,
+    pod: Option<Pod>,
+    tunnel: Option<Result<Tunnel, Failure>>,
+}
+
+/// Where the password came from.
+#[derive(Clone)]
+pub(super) struct Secret {
+    pub wire: Option<Wire>,
+    pub secret: Key,
+    pub key: String,
+}
+
+/// A pod that is reached at the address of the login, or by port-forward to its port.
+pub(super) struct Pod {
+    pub wire: Wire,
+    pub key: Key,
+    pub reach: Reach,
+}
+
+impl Way {
+    /// To where the login leads, or to a pod that has that address.
+    pub(super) fn new(login: Login, secret: Option<Secret>, pod: Option<Pod>) -> Self {
+        Self { login, secret, pod, tunnel: None }
+    }
+
+    /// An endpoint to ask, by the way that is open now.
+    pub(super) async fn sql(&mut self) -> Sql {
+        let mut login = self.login.clone();
+        self.tunnel = None;
+        let Some(pod) = &self.pod else { return Sql::new(login) };
+        let direct = match pod.reach {
+            Reach::Direct => true,
+            Reach::PortForward => false,
+            Reach::Auto => {
+                let tried = timeout(DIRECT_WITHIN, TcpStream::connect((&*login.host, login.port))).await;
+                tried.is_ok_and(|connected| connected.is_ok())
+            }
+        };
+        if !direct {
+            let (namespace, name) = (&pod.key.namespace, &pod.key.name);
+            let tunnel = Tunnel::open(pod.wire.clone(), namespace, name, login.port).await;
+            if let Ok(tunnel) = &tunnel {
+                // The certificate is the pod's, whatever the way to it.
+                if let Some(tls) = &mut login.tls {
+                    tls.name.get_or_insert_with(|| login.host.clone());
+                }
+                login.host = tunnel.address().ip().to_string();
+                login.port = tunnel.address().port();
+            }
+            self.tunnel = Some(tunnel);
+        }
+        Sql::new(login)
+    }
+
+    /// What is to be told of a failure: the reason may lie on the way.
+    pub(super) fn told(&self, failure: Failure) -> Failure {
+        let Some(pod) = &self.pod else { return failure };
+        let unreached = matches!(failure.kind, Kind::Unreachable | Kind::Silent | Kind::Refused);
+        match &self.tunnel {
+            Some(Err(blocked)) => blocked.clone(),
+            Some(Ok(tunnel)) => tunnel.trouble().unwrap_or_else(|| {
+                let called = format!("{}:{}", pod.key, self.login.port);
+                Failure { text: failure.text.replace(&tunnel.address().to_string(), &called), ..failure }
+            }),
+            None if pod.reach == Reach::Direct && unreached => Failure {
+                text: format!(
+                    "{}; with reach = \"port-forward\" in [proxysql] pods are reached through the API",
+                    failure.text
+                ),
+                ..failure
+            },
+            None => failure,
+        }
+    }
+
+    /// How to go on after a round: a changed password is read again, and the other way to a pod may be open.
+    pub(super) async fn after(&mut self, failure: Option<&Failure>) -> Next {
+        let Some(failure) = failure else { return Next::Same };
+        if failure.kind == Kind::Denied && self.renew().await {
+            return Next::Now;
+        }
+        let either = self.pod.as_ref().is_some_and(|pod| pod.reach == Reach::Auto);
+        if either && !failure.is_of_statement() { Next::Anew } else { Next::Same }
+    }
+
+    /// Reads the password again where it is kept in a Secret; whether it is another one now.
+    async fn renew(&mut self) -> bool {
+        let Some(Secret { wire, secret, key }) = &self.secret else { return false };
+        let Ok(now) = fetch(wire.as_ref(), secret, key).await else { return false };
+        let before = self.login.password.as_ref().map(SecretString::expose_secret);
+        let changed = before != Some(now.expose_secret());
+        self.login.password = Some(now);
+        changed
+    }
+}
