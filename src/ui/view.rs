@@ -11,6 +11,7 @@ use super::{
     action::Action,
     command::{Command, On},
     format,
+    outlook::{Outlook, Question},
     paint::Pen,
     theme::Theme,
     views,
@@ -152,6 +153,8 @@ pub struct Wants {
     pub events: Option<(TenantName, Arc<str>)>,
     /// This log.
     pub log: Option<LogSource>,
+    /// This prediction.
+    pub question: Option<Question>,
 }
 
 /// What is read while drawing and deciding.
@@ -166,6 +169,8 @@ pub struct Cx<'a> {
     pub unreadable: &'a [String],
     /// What is fetched for the tenant on the screen.
     pub detail: &'a Detail,
+    /// What is predicted; `None` until it has been worked out once.
+    pub outlook: Option<&'a Outlook>,
     /// Who sits here.
     pub who: &'a Who,
     /// The roles' styles.

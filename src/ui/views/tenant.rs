@@ -294,7 +294,7 @@ impl View for TenantView {
         let tenant = self.tenant(cx);
         let namespace = tenant.map(|t| t.workload.key.key.namespace.clone());
         let log = (self.section == Section::Log).then(|| self.source(cx)).flatten();
-        Wants { events: namespace.map(|n| (self.name.clone(), n)), log }
+        Wants { events: namespace.map(|n| (self.name.clone(), n)), log, ..Wants::default() }
     }
 }
 
