@@ -111,8 +111,10 @@ impl Views {
                 self.stack.clear();
                 self.root = root;
             }
-            None if self.front().place() == *place => {}
-            None => self.stack.push(place.view()),
+            None => match self.stack.iter().position(|view| view.place() == *place) {
+                Some(at) => self.stack.truncate(at + 1),
+                None => self.stack.push(place.view()),
+            },
         }
     }
 }

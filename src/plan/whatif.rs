@@ -16,6 +16,8 @@
 //! - Where the scheduler may take one of several nodes, the first by name is taken. Preemption is reported, not
 //!   simulated. Pods that wait for a node already are not counted.
 
+mod words;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -28,6 +30,8 @@ use super::schedule::{At, Board, Class, Closed, Incoming, Preemption};
 use crate::cluster::{
     Answer, Budget, Capacity, Finding, Key, NodeName, Pod, Severity, Snapshot, Subject, TenantName,
 };
+
+pub use self::words::Told;
 
 /// How nodes are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
