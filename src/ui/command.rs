@@ -312,7 +312,7 @@ pub const COMMANDS: &[Entry] = &[
         "the arithmetic of a tenant's headroom, and how many more replicas fit where",
         &[On::Tenants, On::Tenant, On::Node],
     )
-    .bar(24, "headroom")
+    .bar(35, "headroom")
     .takes(Takes::Tenant),
     entry(Command::Trouble, "trouble", &["n"], "to the next thing that is wrong", ANY)
         .bar(30, "next trouble"),

@@ -34,7 +34,7 @@ impl NodeView {
 }
 
 /// Lines above the tenants.
-const TOP: u16 = 9;
+const TOP: u16 = 10;
 
 impl View for NodeView {
     fn place(&self) -> Place {
@@ -164,9 +164,9 @@ impl View for NodeView {
             (s.load.limits.0.share_of(s.cpu), nodes::given(s.load.limits.0.0, s.load.limits.0.to_string())),
             format!("{} cores", s.cpu),
         );
-        nodes::free(pen, 5, "", &node_room(cx.seen, &self.name));
+        nodes::free(pen, 5, 2, "", &node_room(cx.seen, &self.name));
         pen.put(3, 5, 7, "memory", Role::Muted);
-        pen.put(3, 6, width, &format!("pods    {} of {}", s.load.pods, node.pods), Role::Muted);
+        pen.put(3, 7, width, &format!("pods    {} of {}", s.load.pods, node.pods), Role::Muted);
         if let Some(harm) = cx.outlook.and_then(|o| o.harm(&self.name)) {
             let role = match harm.severity() {
                 Some(Severity::Notice) | None => Role::Text,
@@ -180,7 +180,7 @@ impl View for NodeView {
             );
             let pieces =
                 [piece("if it dies  ", Role::Muted), piece(counts, role), piece("   w ", Role::Key), piece("tells", Role::Muted)];
-            pen.line(3, 7, width.saturating_sub(4), &pieces);
+            pen.line(3, 8, width.saturating_sub(4), &pieces);
         }
         heading(pen, 4, TOP, "TENANT");
         pen.put_right(31, TOP, 8, "HERE", Role::Title);

@@ -76,7 +76,7 @@ impl Nodes {
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
-        usize::from(cx.size.1.saturating_sub(1 + foot(cx.size.1)))
+        usize::from(cx.size.1.saturating_sub(1 + foot(cx.size)))
     }
 
     /// The nodes a command is about: the marked ones, or the one under the cursor.
@@ -90,17 +90,19 @@ impl Nodes {
 
     /// What is free on the selected node and on all ready ones, in each of its three meanings, and the signs.
     fn foot(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
-        let lines = foot(pen.height());
+        let lines = foot((pen.width(), pen.height()));
         if lines == 0 {
             return;
         }
-        let y = pen.height() - lines + 1;
+        let mut y = pen.height() - lines + 1;
+        let each = if lines > 4 { 2 } else { 1 };
         if let Some(name) = self.list.selected() {
-            free(pen, y, name.as_str(), &node_room(cx.seen, name));
+            free(pen, y, each, name.as_str(), &node_room(cx.seen, name));
         }
+        y += each;
         let ready = cx.seen.nodes.values().filter(|n| n.is_ready()).count();
-        free(pen, y + 1, &format!("{} ready", format::count(ready, "node")), &cluster_room(cx.seen));
-        legend(pen, y + 2);
+        free(pen, y, each, &format::count(ready, "ready node"), &cluster_room(cx.seen));
+        legend(pen, y + each);
     }
 }
 
@@ -164,7 +166,7 @@ impl View for Nodes {
         }
         let c = Columns::fit(pen.width());
         c.heading(pen);
-        let body = usize::from(pen.height().saturating_sub(1 + foot(cx.size.1)));
+        let body = usize::from(pen.height().saturating_sub(1 + foot(cx.size)));
         for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
             let Some(node) = cx.seen.nodes.get(&self.shown[i]) else { continue };
             let y = line as u16 + 1;
@@ -237,12 +239,20 @@ impl View for Nodes {
 }
 
 /// Lines below the table, with the gap above them: by the height alone, so that nothing shifts.
-fn foot(height: u16) -> u16 {
-    if height < 14 { 0 } else { 4 }
+fn foot((width, height): (u16, u16)) -> u16 {
+    match (width, height) {
+        (_, ..14) => 0,
+        (..NARROW, 18..) => 6,
+        _ => 4,
+    }
 }
 
+/// Below so many columns what is free takes two lines.
+const NARROW: u16 = 110;
+
 /// Memory that is free, in each of the three meanings, and how near the limits and the evictions are.
-pub(super) fn free(pen: &mut Pen<'_>, y: u16, name: &str, room: &Room) {
+/// On one line or two.
+pub(super) fn free(pen: &mut Pen<'_>, y: u16, lines: u16, name: &str, room: &Room) {
     let known = |m: Option<Memory>| m.map_or("?".to_owned(), |m| m.to_string());
     let over = room.overcommit.unwrap_or(0.0) > 1.0;
     let limits = room.overcommit.map_or("?".into(), |x| format!("{x:.2}×"));
@@ -257,28 +267,28 @@ pub(super) fn free(pen: &mut Pen<'_>, y: u16, name: &str, room: &Room) {
         piece(known(room.free_of_use), scarce(room.free_of_use)),
         piece(" unused", Role::Muted),
     ];
-    let x = pen.line(x, y, pen.width().saturating_sub(x + 1), &pieces);
+    let end = pen.line(x, y, pen.width().saturating_sub(x + 1), &pieces);
     let rest = [
-        piece(" · limits ", Role::Muted),
+        piece(if lines > 1 { "limits " } else { " · limits " }, Role::Muted),
         piece(limits, if over { Role::Warn } else { Role::Text }),
-        piece(" of it · ", Role::Muted),
+        piece(" · ", Role::Muted),
         piece(known(room.to_eviction), scarce(room.to_eviction)),
         piece(" to eviction", Role::Muted),
     ];
-    let width: u16 = rest.iter().map(|(text, _)| format::width(text)).sum();
-    if x + width < pen.width() {
-        pen.line(x, y, width, &rest);
-    }
+    let (x, y) = if lines > 1 { (x, y + 1) } else { (end, y) };
+    pen.line(x, y, pen.width().saturating_sub(x + 1), &rest);
 }
 
 /// What the glyphs of the bars stand for.
 fn legend(pen: &mut Pen<'_>, y: u16) {
-    let text = "of what the node can give (allocatable)";
-    let pieces = [piece("█ used   ▒ requested   ░ limit   ", Role::Muted), piece(text, Role::Faint)];
+    let text = "of what a node can give";
+    let signs = "█ used   ▓ used beyond requests   ▒ requested   ░ limit   ";
+    let pieces = [piece(signs, Role::Muted), piece(text, Role::Faint)];
     pen.line(4, y, pen.width().saturating_sub(5), &pieces);
 }
 
-/// A bar that tells use, requests and limits apart by glyph: `█` used, `▒` requested, `░` limit, of the whole.
+/// A bar that tells use, requests and limits apart by glyph: `█` used, `▓` used beyond the requests, `▒` requested and
+/// not used, `░` up to the limits, of the whole.
 pub(super) fn stacked(
     pen: &mut Pen<'_>,
     x: u16,
@@ -294,8 +304,10 @@ pub(super) fn stacked(
     };
     let (used, requested, limit) = (used.map_or(0, columns), columns(requested), columns(limit));
     for i in 0..width {
-        let (glyph, role) = if i < used {
+        let (glyph, role) = if i < used.min(requested) {
             ("█", Role::Text)
+        } else if i < used {
+            ("▓", Role::Text)
         } else if i < requested {
             ("▒", Role::Muted)
         } else if i < limit {

@@ -58,7 +58,7 @@ impl Columns {
         let dies = take(14, 60);
         let tenants = take(9, 100);
         let bar_width = if width < 150 { 18 } else { 30 };
-        let bar = take(bar_width + 1, 110).map(|x| (x, bar_width));
+        let bar = take(bar_width + 2, 110).map(|x| (x + 1, bar_width));
         let memory = take(23, 76);
         let free = take(23, 140);
         let over = take(8, 140);
