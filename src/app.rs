@@ -5,6 +5,7 @@
 
 mod approval;
 mod execute;
+mod foresee;
 mod msg;
 mod pump;
 mod update;
@@ -20,7 +21,7 @@ use ratatui::{
 use crate::{
     cluster::{Finding, Judge, Severity, Snapshot, Subject, TenantName},
     run::{Run, RunState},
-    ui::{self, Cx, Depth, Detail, KnownRun, Overlay, Place, Theme, View, Wants, Who},
+    ui::{self, Cx, Depth, Detail, KnownRun, Outlook, Overlay, Place, Theme, View, Wants, Who},
 };
 
 pub use self::{
@@ -52,6 +53,9 @@ pub struct App {
     overlay: Option<Overlay>,
     notice: Option<(Severity, String, Timestamp)>,
     judge: Judge,
+    /// What the judge said, before what is predicted is added.
+    judged: Vec<Finding>,
+    foresight: foresee::Foresight,
     /// Runs this session drives or drove, as last reported.
     driven: BTreeMap<String, Run>,
     /// Runs whose journals are kept on this machine.
@@ -79,6 +83,7 @@ struct World {
     runs: Vec<KnownRun>,
     unreadable: Vec<String>,
     detail: Detail,
+    outlook: Option<Outlook>,
     size: (u16, u16),
     wake: Cell<Option<Timestamp>>,
 }
@@ -106,8 +111,10 @@ impl Views {
                 self.stack.clear();
                 self.root = root;
             }
-            None if self.front().place() == *place => {}
-            None => self.stack.push(place.view()),
+            None => match self.stack.iter().position(|view| view.place() == *place) {
+                Some(at) => self.stack.truncate(at + 1),
+                None => self.stack.push(place.view()),
+            },
         }
     }
 }
@@ -122,6 +129,7 @@ impl World {
             runs: &self.runs,
             unreadable: &self.unreadable,
             detail: &self.detail,
+            outlook: self.outlook.as_ref(),
             who: &self.who,
             theme: &self.theme,
             now: now.saturating_add(self.skew()).unwrap_or(now),
@@ -151,6 +159,7 @@ impl App {
             runs: Vec::new(),
             unreadable: Vec::new(),
             detail: Detail::default(),
+            outlook: None,
             size,
             wake: Cell::new(None),
         };
@@ -162,6 +171,8 @@ impl App {
             overlay: None,
             notice: None,
             judge: Judge::default(),
+            judged: Vec::new(),
+            foresight: foresee::Foresight::default(),
             driven: BTreeMap::new(),
             local: Vec::new(),
             starting: false,
@@ -185,7 +196,7 @@ impl App {
     /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.
     pub fn alarm(&self) -> Option<Timestamp> {
         let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.skew()).ok());
-        [wake, self.due.get()].into_iter().flatten().min()
+        [wake, self.due.get(), self.foresight.due].into_iter().flatten().min()
     }
 
     /// Where the cockpit is.

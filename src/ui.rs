@@ -16,6 +16,7 @@ pub mod action;
 mod chrome;
 pub mod command;
 pub mod format;
+pub mod outlook;
 pub mod overlays;
 pub mod paint;
 pub mod theme;
@@ -32,6 +33,7 @@ pub use self::{
     chrome::mark,
     command::Command,
     format::{age, plain},
+    outlook::{Outlook, Question},
     overlays::Overlay,
     theme::{Depth, Role, Theme},
     view::{Cx, Detail, KnownRun, Log, LogSource, Place, View, Wants, Who},

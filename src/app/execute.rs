@@ -6,7 +6,7 @@ use tui_input::Input;
 use super::{App, Effect, approval, update};
 use crate::{
     cluster::{Finding, Severity, Subject, TenantName},
-    plan::{Intent, Target},
+    plan::{Intent, Target, whatif::Loss},
     ui::{
         Action, Command, Overlay, Place, Theme,
         command::{self, COMMANDS, On, Takes},
@@ -24,6 +24,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
                 go(app, place, now);
             }
         }
+        Command::Ranking => go(app, &Place::Ranking, now),
         Command::Back if !app.views.stack.is_empty() => back(app, now),
         Command::Back if app.views.root > 0 => go(app, &Place::Tenants, now),
         Command::Back => leave(app, false),
@@ -254,12 +255,17 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         }
         (Takes::Tenant, [tenant]) => {
             let (tenant, _) = tenant_of(app, tenant)?;
-            go(app, &Place::Tenant(tenant), now);
+            let arithmetic = entry.command == Command::Headroom;
+            let place = if arithmetic { Place::Headroom(tenant) } else { Place::Tenant(tenant) };
+            go(app, &place, now);
         }
         (Takes::Node, [node]) => {
             let found =
                 app.world.seen.nodes.get(*node).ok_or_else(|| format!("there is no node `{node}`"))?;
-            let place = Place::Node(found.name.clone());
+            let place = match entry.command {
+                Command::WhatIf => Place::WhatIf(vec![found.name.clone()], Loss::Crash),
+                _ => Place::Node(found.name.clone()),
+            };
             go(app, &place, now);
         }
         (Takes::Run, [run]) => {

@@ -6,7 +6,7 @@ use crate::{
     cluster::{KubeEvent, LogLine, Severity, Snapshot, TenantName},
     plan::{Approved, Plan},
     run::{JournalPlace, Rehearsal, Run},
-    ui::LogSource,
+    ui::{LogSource, Outlook, Question},
 };
 
 /// What happened.
@@ -26,6 +26,8 @@ pub enum Msg {
     TenantEvents(TenantName, Result<Vec<KubeEvent>, String>),
     /// More lines of a log; or why no more come.
     Log(LogSource, Result<Vec<LogLine>, String>),
+    /// What was predicted.
+    Foreseen(Box<Outlook>),
     /// Something to say, in one sentence.
     Notice(Severity, String),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
@@ -53,6 +55,8 @@ pub enum Effect {
     FollowLog(LogSource),
     /// Follow no log any more.
     StopLog,
+    /// Work out what is predicted of what was seen last, and the answer to this; answer with [`Msg::Foreseen`].
+    Foresee(Option<Question>),
     /// Put this text on the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop the process, until it is continued.

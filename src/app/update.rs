@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{App, Effect, Msg, approval, execute, stays};
+use super::{App, Effect, Msg, approval, execute, foresee, stays};
 use crate::{
     cluster::{Severity, Snapshot},
     run::{self, Run, RunState},
@@ -58,6 +58,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
                 }
             }
         }
+        Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
         Msg::Leave => app.leaving = true,
@@ -68,6 +69,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         app.notice = None;
     }
     fetch(app, now, &mut effects);
+    foresee::ask(app, now, &mut effects);
     effects
 }
 
@@ -75,8 +77,9 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
 pub(super) fn observed(app: &mut App, seen: Arc<Snapshot>, now: Timestamp) {
     let journals = !app.world.seen.journals.items.ptr_eq(&seen.journals.items)
         || !app.world.seen.leases.items.ptr_eq(&seen.leases.items);
-    app.world.findings = app.judge.findings(&seen);
+    app.judged = app.judge.findings(&seen);
     app.world.seen = seen;
+    foresee::judge(app);
     if journals || app.world.runs.iter().any(|k| k.holder.is_some()) {
         runs(app);
     }

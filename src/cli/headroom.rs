@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, Output, session, table};
 use crate::cluster::{
-    ConnectionLimit, Connections, Headroom, Memory, NodeName, Room, Snapshot, Tenant, cluster_room,
-    connections, headroom_within, node_room,
+    ConnectionLimit, Connections, Headroom, NodeName, Room, Snapshot, Tenant, cluster_room, connections,
+    headroom_within, node_room,
 };
 
 /// The arguments of `wheelhouse headroom`.
@@ -189,24 +189,10 @@ fn room_row(name: &str, room: &Room) -> Vec<String> {
 
 /// One tenant with its arithmetic.
 fn one(h: &Headroom, database: Option<&Connections>) -> String {
-    let mut text = format!("{}: {}\n", h.tenant, h.describe());
-    if let Some(left) = h.without_largest {
-        text += &format!("when the pod that can take most is lost: {left} more\n");
-    }
-    if let Some(trend) = &h.trend {
-        let minutes = trend.seconds / 60;
-        let rate = Memory(trend.bytes_per_minute.abs() as u64);
-        let way = if trend.bytes_per_minute < 0.0 { "falls" } else { "grows" };
-        let steady = if trend.steady { "steadily" } else { "unsteadily" };
-        text += &format!("memory {way} {steady} by {rate} a minute over {minutes} min\n");
-    }
-    if let Some(left) = h.exhausted_in {
-        text += &format!("used up in {} min\n", left.as_mins());
-    }
-    if h.ends.restarts > 0 {
-        let (restarts, oom) = (h.ends.restarts, h.ends.oom);
-        text += &format!("within the last hour at least {restarts} restarted, {oom} of them out of memory\n");
-    }
+    let mut text: String = std::iter::once(format!("{}: {}", h.tenant, h.describe()))
+        .chain(h.told())
+        .map(|l| l + "\n")
+        .collect();
     for note in &h.notes {
         text += &format!("passed over: {note}\n");
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Common, Failure, Format, Output, session, table};
 use crate::{
     cluster::{Database, NodeName, Snapshot},
-    plan::whatif::{DatabaseLoss, Harm, Loss, WhatIf, machine, what_if, worst},
+    plan::whatif::{Harm, Loss, WhatIf, machine, what_if, worst},
 };
 
 /// The arguments of `wheelhouse what-if`.
@@ -97,44 +97,6 @@ fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
 }
 
 fn text(w: &WhatIf) -> String {
-    let nodes: Vec<_> = w.nodes.iter().map(|n| n.as_str()).collect();
-    let (lost, pods) = match w.loss {
-        Loss::Crash => ("dies now", "lost"),
-        Loss::Drain => ("is drained now", "evicted"),
-    };
-    let mut lines = vec![format!("if {} {lost}: {} pods {pods}", nodes.join(", "), w.pods)];
-    lines.extend(w.database.iter().flat_map(DatabaseLoss::sentences));
-    let none = |n: usize| n == 0;
-    lines.push(match w.down.as_slice() {
-        [] => "no tenant loses all its ready pods".into(),
-        all => format!("down: {}", all.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ")),
-    });
-    let halved: Vec<_> =
-        w.halved.iter().map(|h| format!("{} ({} → {})", h.tenant, h.before, h.after)).collect();
-    if !halved.is_empty() {
-        lines.push(format!("half their headroom or more is lost to: {}", halved.join(", ")));
-    }
-    let landed: Vec<_> = w.landed().into_iter().map(|(node, n)| format!("{node} +{n}")).collect();
-    if !landed.is_empty() {
-        lines.push(format!("{} come up elsewhere: {}", w.landings.len(), landed.join(", ")));
-    }
-    if none(w.pending.len()) {
-        lines.push("every pod finds a node".into());
-    }
-    for waiting in &w.pending {
-        let preempts: Vec<_> = waiting.preempts.iter().map(|n| n.as_str()).collect();
-        let may = if preempts.is_empty() {
-            String::new()
-        } else {
-            format!("; it may push pods of lower priority off {}", preempts.join(", "))
-        };
-        lines.push(format!("{} finds no node: {}{may}", waiting.pod, waiting.why));
-    }
-    for pod in &w.stuck {
-        lines.push(format!("{pod} is not made anew while its node is unreachable (StatefulSet)"));
-    }
-    for blocked in &w.blocked {
-        lines.push(format!("{} is not evicted: {}", blocked.pod, blocked.why));
-    }
-    lines.iter().map(|line| table::plain(line) + "\n").collect()
+    let told = w.told().into_iter().map(|told| told.text);
+    std::iter::once(w.heading()).chain(told).map(|line| table::plain(&line) + "\n").collect()
 }

@@ -469,6 +469,28 @@ impl Headroom {
         }
         text
     }
+
+    /// What else is to be said of it, one sentence each: without its largest pod, the trend, what ended lately.
+    pub fn told(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        if let Some(left) = self.without_largest {
+            all.push(format!("when the pod that can take most is lost: {left} more"));
+        }
+        if let Some(trend) = &self.trend {
+            let rate = Memory(trend.bytes_per_minute.abs() as u64);
+            let way = if trend.bytes_per_minute < 0.0 { "falls" } else { "grows" };
+            let steady = if trend.steady { "steadily" } else { "unsteadily" };
+            all.push(format!("memory {way} {steady} by {rate} a minute over {} min", trend.seconds / 60));
+        }
+        if let Some(left) = self.exhausted_in {
+            all.push(format!("used up in {} min", left.as_mins()));
+        }
+        if self.ends.restarts > 0 {
+            let Ends { restarts, oom, .. } = self.ends;
+            all.push(format!("within the last hour at least {restarts} restarted, {oom} of them out of memory"));
+        }
+        all
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Performing what the app asks for: the only place where the screen's wishes reach the cluster.
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, path::PathBuf, sync::{Arc, Mutex}, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::{
@@ -14,7 +14,9 @@ use crate::{
     cluster::{Severity, Snapshot},
     config::Config,
     live,
+    plan::whatif::Forecast,
     run::{self, Handle, Hands, Run},
+    ui::{Outlook, Question},
     wire::Wire,
 };
 
@@ -35,6 +37,8 @@ pub(super) struct Performer {
     runs: BTreeMap<String, (watch::Sender<bool>, JoinHandle<()>)>,
     events: Option<AbortHandle>,
     log: Option<AbortHandle>,
+    /// What the last prediction was made with.
+    forecast: Arc<Mutex<Forecast>>,
 }
 
 impl Performer {
@@ -45,7 +49,7 @@ impl Performer {
         state_dir: PathBuf,
         tell: mpsc::Sender<Msg>,
     ) -> Self {
-        Self { config, wire, seen, state_dir, tell, runs: BTreeMap::new(), events: None, log: None }
+        Self { config, wire, seen, state_dir, tell, runs: BTreeMap::new(), events: None, log: None, forecast: Arc::default() }
     }
 
     /// Performs one effect. An error is the terminal's: it ends the cockpit.
@@ -98,6 +102,7 @@ impl Performer {
                 stop(self.log.replace(task.abort_handle()));
             }
             Effect::StopLog => stop(self.log.take()),
+            Effect::Foresee(question) => self.foresee(question),
             Effect::Copy(text) => self.copy(&text, backend)?,
             Effect::Suspend => {
                 screen::leave();
@@ -108,6 +113,16 @@ impl Performer {
             Effect::Redraw => {}
         }
         Ok(())
+    }
+
+    /// Predicts on a thread of its own: it may take as long as some frames.
+    fn foresee(&self, question: Option<Question>) {
+        let (forecast, seen, tell) = (self.forecast.clone(), self.seen.borrow().clone(), self.tell.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut forecast = forecast.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let outlook = Outlook::of(&mut forecast, seen, question);
+            let _ = tell.blocking_send(Msg::Foreseen(Box::new(outlook)));
+        });
     }
 
     /// Tells the app the runs whose journals are on this machine only.

@@ -17,6 +17,8 @@
 //! - Where the scheduler may take one of several nodes, the first by name is taken. Preemption is reported, not
 //!   simulated. Pods that wait for a node already are not counted.
 
+mod words;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -35,6 +37,8 @@ use super::schedule::{At, Board, Class, Closed, Incoming, Preemption};
 use crate::cluster::{
     Answer, Budget, Capacity, Finding, Key, NodeName, Pod, Severity, Snapshot, Subject, TenantName,
 };
+
+pub use self::words::Told;
 
 /// How nodes are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -387,23 +391,34 @@ impl Drop for Attempt<'_> {
     }
 }
 
+/// What of the basis of a prediction is the same in both: where pods sit, and what is measured.
+fn same(last: &Snapshot, seen: &Snapshot) -> (bool, bool) {
+    let placed = last.nodes.items.ptr_eq(&seen.nodes.items)
+        && last.pods.items.ptr_eq(&seen.pods.items)
+        && last.replica_sets.items.ptr_eq(&seen.replica_sets.items)
+        && last.stateful_sets.items.ptr_eq(&seen.stateful_sets.items)
+        && last.services.items.ptr_eq(&seen.services.items)
+        && last.namespaces.items.ptr_eq(&seen.namespaces.items)
+        && last.tenants.ptr_eq(&seen.tenants);
+    let measured = last.usage.items.ptr_eq(&seen.usage.items)
+        && last.node_usage.items.ptr_eq(&seen.node_usage.items)
+        && last.pools.items.ptr_eq(&seen.pools.items)
+        && last.deployments.items.ptr_eq(&seen.deployments.items)
+        && last.tenancy == seen.tenancy
+        && last.sizing == seen.sizing;
+    (placed, measured)
+}
+
 impl Forecast {
+    /// Whether all that is predicted on one snapshot is so on the other as well.
+    pub fn holds(last: &Snapshot, seen: &Snapshot) -> bool {
+        same(last, seen) == (true, true) && last.budgets.items.ptr_eq(&seen.budgets.items)
+    }
+
     /// Forgets what no longer holds.
     fn look(&mut self, seen: &Snapshot) {
         if let Some(last) = &self.seen {
-            let placed = last.nodes.items.ptr_eq(&seen.nodes.items)
-                && last.pods.items.ptr_eq(&seen.pods.items)
-                && last.replica_sets.items.ptr_eq(&seen.replica_sets.items)
-                && last.stateful_sets.items.ptr_eq(&seen.stateful_sets.items)
-                && last.services.items.ptr_eq(&seen.services.items)
-                && last.namespaces.items.ptr_eq(&seen.namespaces.items)
-                && last.tenants.ptr_eq(&seen.tenants);
-            let measured = last.usage.items.ptr_eq(&seen.usage.items)
-                && last.node_usage.items.ptr_eq(&seen.node_usage.items)
-                && last.pools.items.ptr_eq(&seen.pools.items)
-                && last.deployments.items.ptr_eq(&seen.deployments.items)
-                && last.tenancy == seen.tenancy
-                && last.sizing == seen.sizing;
+            let (placed, measured) = same(last, seen);
             if !placed {
                 (self.cast, self.pending) = (None, None);
             }

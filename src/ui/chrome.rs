@@ -64,9 +64,15 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
 }
 
 fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
-    let facts = numbers(cx);
-    let needed: u16 = facts.iter().map(|(text, _)| format::width(text)).sum();
     let edge = pen.width();
+    let whole = |tight| {
+        let mut facts = numbers(cx, tight);
+        facts.extend(n_minus_1(cx));
+        let needed: u16 = facts.iter().map(|(text, _)| format::width(text)).sum();
+        (facts, needed)
+    };
+    // Who is at risk is said again by the list; what a loss would do is said here alone.
+    let (facts, needed) = Some(whole(false)).filter(|(_, needed)| *needed <= edge).unwrap_or_else(|| whole(true));
     let mut room = edge;
     // All places where they fit, else the way to the findings alone.
     for only in [None, Some(Command::Findings)] {
@@ -89,7 +95,9 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
         let lit = place.on() == here
             || matches!(
                 (place, here),
-                (Place::Tenants, On::Tenant) | (Place::Nodes, On::Node) | (Place::Runs, On::Run)
+                (Place::Tenants, On::Tenant | On::Headroom)
+                    | (Place::Nodes, On::Node | On::WhatIf | On::Ranking)
+                    | (Place::Runs, On::Run)
             );
         let text = match place {
             Place::Findings if !cx.findings.is_empty() => format::count(cx.findings.len(), "finding"),
@@ -103,8 +111,25 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
     pieces
 }
 
-/// Tenants, how many are hurt, nodes ready of all.
-fn numbers<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
+/// The worst node by the harm of its loss: `N-1 worker-3: 2 at zero`.
+fn n_minus_1<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
+    let Some(worst) = cx.outlook.filter(|_| cx.seen.is_ready()).and_then(|o| o.ranking.first()) else {
+        return Vec::new();
+    };
+    let role = match worst.severity() {
+        Some(Severity::Notice) | None => Role::Muted,
+        some => role(some),
+    };
+    let text = match worst.severity() {
+        None => "   N-1 no harm".to_owned(),
+        Some(_) => format!("   N-1 {}: {}", format::fit(worst.node.as_str(), 24), worst.short()),
+    };
+    let old = super::views::whatif::age(cx).map_or(String::new(), |age| format!(" ({age} ago)"));
+    vec![piece(text, role), piece(old, Role::Warn)]
+}
+
+/// Tenants, how many are hurt, nodes ready of all. `tight`: without those at risk.
+fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
     let seen = cx.seen;
     if !seen.is_ready() {
         let what = match seen.api.freshness {
@@ -120,7 +145,7 @@ fn numbers<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
         (0, _) => piece("✓ none hurt", Role::Ok),
         (n, _) => piece(format!("✖ {n} hurt"), Role::Danger),
     });
-    if risk > 0 {
+    if risk > 0 && !tight {
         facts.push(piece(format!("   ▲ {risk} at risk"), Role::Warn));
     }
     let ready = seen.nodes.values().filter(|n| n.is_ready()).count();

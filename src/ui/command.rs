@@ -78,6 +78,14 @@ pub enum Command {
     Resume,
     /// Let a run stand after its present step.
     Pause,
+    /// What happens if a node is lost.
+    WhatIf,
+    /// The nodes by the harm of their loss.
+    Ranking,
+    /// Crash or drain.
+    Loss,
+    /// The arithmetic of a tenant's headroom, and what fits.
+    Headroom,
     /// Run the plan.
     Yes,
     /// Change the number.
@@ -119,6 +127,12 @@ pub enum On {
     Run,
     /// The findings.
     Findings,
+    /// What happens if nodes are lost.
+    WhatIf,
+    /// The nodes by the harm of their loss.
+    Ranking,
+    /// The headroom of a tenant.
+    Headroom,
     /// The review of a plan.
     Review,
 }
@@ -135,6 +149,9 @@ impl On {
             Self::Runs => "Runs",
             Self::Run => "A run",
             Self::Findings => "Findings",
+            Self::WhatIf => "What if",
+            Self::Ranking => "Nodes by harm",
+            Self::Headroom => "Headroom",
             Self::Review => "Review of a plan",
         }
     }
@@ -239,8 +256,9 @@ impl Entry {
 
 const ANY: &[On] = &[On::Any];
 const LISTS: &[On] = &[On::Any, On::Review];
-const ROWS: &[On] = &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings];
-const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node];
+const ROWS: &[On] = &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking];
+const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
+const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants];
 const RUNS: &[On] = &[On::Runs, On::Run];
 const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run];
 
@@ -282,6 +300,20 @@ pub const COMMANDS: &[Entry] = &[
         .bar(22, "container"),
     entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
     entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Tenant]),
+    entry(Command::WhatIf, "what-if", &["w"], "what happens if the node, or the marked ones, is lost now", LOST)
+        .bar(23, "what-if")
+        .takes(Takes::Node),
+    entry(Command::Loss, "loss", &["d"], "another loss: crash or drain", &[On::WhatIf]).bar(10, "crash/drain"),
+    entry(Command::Ranking, "ranking", &["W"], "the nodes by the harm of their loss", ANY),
+    entry(
+        Command::Headroom,
+        "headroom",
+        &["h"],
+        "the arithmetic of a tenant's headroom, and how many more replicas fit where",
+        &[On::Tenants, On::Tenant, On::Node],
+    )
+    .bar(35, "headroom")
+    .takes(Takes::Tenant),
     entry(Command::Trouble, "trouble", &["n"], "to the next thing that is wrong", ANY)
         .bar(30, "next trouble"),
     entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes])
@@ -299,11 +331,11 @@ pub const COMMANDS: &[Entry] = &[
         Command::Mark,
         "mark",
         &["space"],
-        "mark the row: scaling then is about all marked ones",
-        &[On::Tenants],
+        "mark the row: the next command then is about all marked ones",
+        &[On::Tenants, On::Nodes, On::Ranking],
     )
     .bar(33, "mark"),
-    entry(Command::Sort(Sort::Worst), "sort-worst", &["W"], "the worst first", &[On::Tenants]),
+    entry(Command::Sort(Sort::Worst), "sort-worst", &["S"], "the worst first", &[On::Tenants]),
     entry(Command::Sort(Sort::Name), "sort-name", &["N"], "by name", &[On::Tenants]),
     entry(
         Command::Sort(Sort::Ready),
@@ -313,6 +345,7 @@ pub const COMMANDS: &[Entry] = &[
         &[On::Tenants],
     ),
     entry(Command::Sort(Sort::Replicas), "sort-pods", &["D"], "by replicas asked for", &[On::Tenants]),
+    entry(Command::Sort(Sort::Left), "sort-left", &["L"], "by requests left", &[On::Tenants]),
     entry(Command::Sort(Sort::Memory), "sort-memory", &["M"], "by memory used of its limit", &[On::Tenants]),
     entry(Command::Sort(Sort::Restarts), "sort-restarts", &["X"], "by restarts", &[On::Tenants]),
     entry(Command::Sort(Sort::Image), "sort-image", &["I"], "by image", &[On::Tenants]),
@@ -449,8 +482,19 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    const PLACES: [On; 8] =
-        [On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Run, On::Findings, On::Review];
+    const PLACES: [On; 11] = [
+        On::Tenants,
+        On::Nodes,
+        On::Node,
+        On::Tenant,
+        On::Runs,
+        On::Run,
+        On::Findings,
+        On::WhatIf,
+        On::Ranking,
+        On::Headroom,
+        On::Review,
+    ];
 
     #[test]
     fn a_key_means_one_thing_in_one_place() {

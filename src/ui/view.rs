@@ -11,12 +11,14 @@ use super::{
     action::Action,
     command::{Command, On},
     format,
+    outlook::{Outlook, Question},
     paint::Pen,
     theme::Theme,
     views,
 };
 use crate::{
     cluster::{Finding, Key, KubeEvent, LogLine, NodeName, Snapshot, TenantName},
+    plan::whatif::Loss,
     run::{Holder, Run},
 };
 
@@ -37,6 +39,12 @@ pub enum Place {
     Node(NodeName),
     /// One run, by its id.
     Run(String),
+    /// What happens if these nodes are lost so.
+    WhatIf(Vec<NodeName>, Loss),
+    /// The nodes by the harm of their loss.
+    Ranking,
+    /// The headroom of one tenant, and what fits.
+    Headroom(TenantName),
 }
 
 impl Place {
@@ -50,6 +58,9 @@ impl Place {
             Self::Tenant(_) => On::Tenant,
             Self::Node(_) => On::Node,
             Self::Run(_) => On::Run,
+            Self::WhatIf(..) => On::WhatIf,
+            Self::Ranking => On::Ranking,
+            Self::Headroom(_) => On::Headroom,
         }
     }
 
@@ -63,6 +74,9 @@ impl Place {
             Self::Tenant(name) => Box::new(views::tenant::TenantView::new(name.clone())),
             Self::Node(name) => Box::new(views::node::NodeView::new(name.clone())),
             Self::Run(id) => Box::new(views::run::RunView::new(id.clone())),
+            Self::WhatIf(nodes, loss) => Box::new(views::whatif::WhatIfView::new(nodes.clone(), *loss)),
+            Self::Ranking => Box::<views::ranking::Ranking>::default(),
+            Self::Headroom(name) => Box::new(views::headroom::HeadroomView::new(name.clone())),
         }
     }
 }
@@ -152,6 +166,8 @@ pub struct Wants {
     pub events: Option<(TenantName, Arc<str>)>,
     /// This log.
     pub log: Option<LogSource>,
+    /// This prediction.
+    pub question: Option<Question>,
 }
 
 /// What is read while drawing and deciding.
@@ -166,6 +182,8 @@ pub struct Cx<'a> {
     pub unreadable: &'a [String],
     /// What is fetched for the tenant on the screen.
     pub detail: &'a Detail,
+    /// What is predicted; `None` until it has been worked out once.
+    pub outlook: Option<&'a Outlook>,
     /// Who sits here.
     pub who: &'a Who,
     /// The roles' styles.

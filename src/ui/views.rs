@@ -1,13 +1,16 @@
 //! The places of the screen, one file each.
 
 pub mod findings;
+pub mod headroom;
 pub mod node;
 pub mod nodes;
 mod pods;
+pub mod ranking;
 pub mod run;
 pub mod runs;
 pub mod tenant;
 pub mod tenants;
+pub mod whatif;
 
 use super::{
     chrome, format,

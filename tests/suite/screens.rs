@@ -4,6 +4,7 @@
 //! very same cells. `WHEELHOUSE_BLESS=1` writes the pictures anew.
 
 mod cockpit;
+mod forecast;
 mod picture;
 mod pump;
 mod reviews;
@@ -73,7 +74,7 @@ fn tenants_are_filtered_sorted_and_marked() {
     c.keys("space space");
     assert!(c.text().contains("2 marked"), "{}", c.text());
     c.keys("M");
-    assert!(c.text().contains("MEMORY▾") && c.text().contains("by memory"), "{}", c.text());
+    assert!(c.text().contains("MEM▾") && c.text().contains("by memory"), "{}", c.text());
     look!("tenants_marked_80x24", c);
 }
 
@@ -250,7 +251,7 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
 #[test]
 fn without_colour_everything_can_still_be_told() {
     let mut c = Cockpit::with(NIGHT, (80, 24), |setup| setup.depth = Depth::Mono);
-    for keys in ["", "2", "3", "f", "1 enter", "q s", "esc ?"] {
+    for keys in ["", "2", "w", "W", "3", "f", "1 h", "1 enter", "q s", "esc ?"] {
         c.keys(keys);
         let buf = c.buffer();
         for cell in buf.content() {
@@ -279,8 +280,10 @@ fn colour_says_what_the_words_say() {
 
 #[test]
 fn no_size_and_no_key_makes_it_fall() {
-    let keys =
-        ["", "enter", "tab tab", "q 2", "enter", "3", "4", "?", "esc m", "esc 1 s", "esc : a", "esc q"];
+    let keys = [
+        "", "enter", "h", "q q", "w d G", "q W enter", "1 enter tab tab", "q 2", "enter", "3", "4", "?", "esc m",
+        "esc 1 s", "esc : a", "esc q",
+    ];
     let mut sizes: Vec<(u16, u16)> = (1..=30).flat_map(|w| (1..=12).map(move |h| (w, h))).collect();
     sizes.extend([(20, 5), (500, 5), (5, 300), (600, 200), (0, 0), (40, 9), (39, 8)]);
     for size in sizes {

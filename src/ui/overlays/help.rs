@@ -60,6 +60,9 @@ impl Help {
             On::Runs,
             On::Run,
             On::Findings,
+            On::WhatIf,
+            On::Ranking,
+            On::Headroom,
             On::Review,
         ];
         places.extend(all.into_iter().filter(|on| *on != self.on));

@@ -2,9 +2,11 @@
 
 use super::{heading, node_sign, nodes};
 use crate::{
-    cluster::{Cell, Effect, NodeName, TenantName},
+    cluster::{Cell, Effect, NodeName, Severity, TenantName, node_room},
+    plan::whatif::Loss,
     ui::{
         action::Action,
+        chrome,
         command::Command,
         format,
         paint::{Pen, piece},
@@ -32,7 +34,7 @@ impl NodeView {
 }
 
 /// Lines above the tenants.
-const TOP: u16 = 7;
+const TOP: u16 = 10;
 
 impl View for NodeView {
     fn place(&self) -> Place {
@@ -63,8 +65,12 @@ impl View for NodeView {
         if self.list.go(command, rows.len(), page, |i| rows[i].0.clone()) {
             return None;
         }
+        if command == Command::WhatIf {
+            return Some(Action::Go(Place::WhatIf(vec![self.name.clone()], Loss::Crash)));
+        }
         let name = self.list.selected().cloned()?;
         match command {
+            Command::Headroom => Some(Action::Go(Place::Headroom(name))),
             Command::Open => Some(Action::Go(Place::Tenant(name))),
             Command::Scale => Some(Action::AskReplicas(vec![name])),
             Command::More => Some(Action::Propose(vec![name], 1)),
@@ -158,7 +164,24 @@ impl View for NodeView {
             (s.load.limits.0.share_of(s.cpu), nodes::given(s.load.limits.0.0, s.load.limits.0.to_string())),
             format!("{} cores", s.cpu),
         );
-        pen.put(3, 5, width, &format!("pods    {} of {}", s.load.pods, node.pods), Role::Muted);
+        nodes::free(pen, 5, 2, "", &node_room(cx.seen, &self.name));
+        pen.put(3, 5, 7, "memory", Role::Muted);
+        pen.put(3, 7, width, &format!("pods    {} of {}", s.load.pods, node.pods), Role::Muted);
+        if let Some(harm) = cx.outlook.and_then(|o| o.harm(&self.name)) {
+            let role = match harm.severity() {
+                Some(Severity::Notice) | None => Role::Text,
+                some => chrome::role(some),
+            };
+            let counts = format!(
+                "{} at zero · {} halved · {} pending",
+                format::count(harm.down.len(), "tenant"),
+                harm.halved.len(),
+                format::count(harm.pending as usize, "pod")
+            );
+            let pieces =
+                [piece("if it dies  ", Role::Muted), piece(counts, role), piece("   w ", Role::Key), piece("tells", Role::Muted)];
+            pen.line(3, 8, width.saturating_sub(4), &pieces);
+        }
         heading(pen, 4, TOP, "TENANT");
         pen.put_right(31, TOP, 8, "HERE", Role::Title);
         pen.put_right(40, TOP, 8, "READY", Role::Title);
@@ -184,7 +207,11 @@ impl View for NodeView {
         format!("{} here", format::count(self.rows.len(), "tenant"))
     }
 
-    fn refuses(&self, _: Command, _: &Cx<'_>) -> Option<String> {
+    fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        if command == Command::WhatIf {
+            let there = cx.seen.nodes.get(&self.name).is_some();
+            return (!there).then(|| format!("{} is not in the cluster any more", self.name));
+        }
         self.list.selected().is_none().then(|| "no tenant is selected".into())
     }
 

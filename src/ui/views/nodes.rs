@@ -1,9 +1,14 @@
 //! Nodes: how they are, what they carry of what they offer. Requests, limits and use are three different things and
 //! are never added up.
 
-use super::{node_sign, nothing_yet};
+mod columns;
+
+use std::collections::BTreeSet;
+
+use super::nothing_yet;
 use crate::{
-    cluster::{Cpu, Load, Memory, Node, NodeName, NodeState, Snapshot},
+    cluster::{Cpu, Load, Memory, Node, NodeName, NodeState, Room, Snapshot, cluster_room, node_room},
+    plan::whatif::Loss,
     ui::{
         action::Action,
         command::Command,
@@ -14,12 +19,15 @@ use crate::{
     },
 };
 
+use columns::Columns;
+
 /// All nodes.
 #[derive(Default)]
 pub struct Nodes {
     list: List<NodeName>,
     filter: String,
     faults: bool,
+    marked: BTreeSet<NodeName>,
     shown: Vec<NodeName>,
     short: Vec<(NodeName, String)>,
     /// Tenants with an active pod there.
@@ -68,7 +76,33 @@ impl Nodes {
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
-        usize::from(cx.size.1.saturating_sub(3))
+        usize::from(cx.size.1.saturating_sub(1 + foot(cx.size)))
+    }
+
+    /// The nodes a command is about: the marked ones, or the one under the cursor.
+    fn targets(&self) -> Vec<NodeName> {
+        if self.marked.is_empty() {
+            self.list.selected().cloned().into_iter().collect()
+        } else {
+            self.marked.iter().cloned().collect()
+        }
+    }
+
+    /// What is free on the selected node and on all ready ones, in each of its three meanings, and the signs.
+    fn foot(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let lines = foot((pen.width(), pen.height()));
+        if lines == 0 {
+            return;
+        }
+        let mut y = pen.height() - lines + 1;
+        let each = if lines > 4 { 2 } else { 1 };
+        if let Some(name) = self.list.selected() {
+            free(pen, y, each, name.as_str(), &node_room(cx.seen, name));
+        }
+        y += each;
+        let ready = cx.seen.nodes.values().filter(|n| n.is_ready()).count();
+        free(pen, y, each, &format::count(ready, "ready node"), &cluster_room(cx.seen));
+        legend(pen, y + each);
     }
 }
 
@@ -87,6 +121,8 @@ impl View for Nodes {
                 *self.tenants.entry(node).or_default() += 1;
             }
         }
+        let nodes = &cx.seen.nodes;
+        self.marked.retain(|name| nodes.get(name.as_str()).is_some());
         self.arrange(cx);
     }
 
@@ -99,8 +135,22 @@ impl View for Nodes {
         }
         match command {
             Command::Open => return self.list.selected().cloned().map(|n| Action::Go(Place::Node(n))),
+            Command::WhatIf => {
+                let nodes = self.targets();
+                return (!nodes.is_empty()).then(|| Action::Go(Place::WhatIf(nodes, Loss::Crash)));
+            }
+            Command::Mark => {
+                if let Some(name) = self.list.selected().cloned()
+                    && !self.marked.remove(&name)
+                {
+                    self.marked.insert(name);
+                }
+                let shown = &self.shown;
+                self.list.go(Command::Down, shown.len(), page, |i| shown[i].clone());
+            }
             Command::Faults => self.faults = !self.faults,
             Command::Escape => {
+                self.marked.clear();
                 self.filter.clear();
                 self.faults = false;
             }
@@ -116,13 +166,16 @@ impl View for Nodes {
         }
         let c = Columns::fit(pen.width());
         c.heading(pen);
-        let body = usize::from(pen.height().saturating_sub(1));
+        let body = usize::from(pen.height().saturating_sub(1 + foot(cx.size)));
         for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
             let Some(node) = cx.seen.nodes.get(&self.shown[i]) else { continue };
             let y = line as u16 + 1;
             let short = self.short.iter().find(|(n, _)| *n == node.name).map_or("", |(_, s)| s);
             let tenants = self.tenants.get(&node.name).copied().unwrap_or(0);
             c.row(pen, y, cx, node, short, tenants);
+            if self.marked.contains(&node.name) {
+                pen.put(1, y, 1, "●", Role::Accent);
+            }
             if self.list.selected() == Some(&node.name) {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
@@ -131,15 +184,15 @@ impl View for Nodes {
         if self.shown.is_empty() {
             pen.put(4, 2, pen.width().saturating_sub(4), "no node to show  esc shows all", Role::Muted);
         }
-        let bottom = pen.height().saturating_sub(1);
-        if usize::from(bottom) > self.shown.len() + 1 && pen.width() >= 60 {
-            legend(pen, bottom);
-        }
+        self.foot(pen, cx);
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
         let all = cx.seen.nodes.len();
         let mut words = Vec::new();
+        if !self.marked.is_empty() {
+            words.push(format!("{} marked", self.marked.len()));
+        }
         if self.faults {
             words.push("faults only".to_owned());
         }
@@ -155,11 +208,15 @@ impl View for Nodes {
     }
 
     fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
-        (command == Command::Open && self.list.selected().is_none()).then(|| "no node is selected".into())
+        let about = matches!(command, Command::Open | Command::WhatIf | Command::Mark);
+        (about && self.list.selected().is_none()).then(|| "no node is selected".into())
     }
 
     fn subject(&self) -> Option<String> {
-        self.list.selected().map(NodeName::to_string)
+        match self.marked.len() {
+            0 => self.list.selected().map(NodeName::to_string),
+            n => Some(format::count(n, "marked node")),
+        }
     }
 
     fn filter(&mut self) -> Option<&mut String> {
@@ -181,14 +238,57 @@ impl View for Nodes {
     }
 }
 
+/// Lines below the table, with the gap above them: by the height alone, so that nothing shifts.
+fn foot((width, height): (u16, u16)) -> u16 {
+    match (width, height) {
+        (_, ..14) => 0,
+        (..NARROW, 18..) => 6,
+        _ => 4,
+    }
+}
+
+/// Below so many columns what is free takes two lines.
+const NARROW: u16 = 110;
+
+/// Memory that is free, in each of the three meanings, and how near the limits and the evictions are.
+/// On one line or two.
+pub(super) fn free(pen: &mut Pen<'_>, y: u16, lines: u16, name: &str, room: &Room) {
+    let known = |m: Option<Memory>| m.map_or("?".to_owned(), |m| m.to_string());
+    let over = room.overcommit.unwrap_or(0.0) > 1.0;
+    let limits = room.overcommit.map_or("?".into(), |x| format!("{x:.2}×"));
+    let x = pen.put(4, y, 15, name, Role::Text).max(19) + 1;
+    let scarce = |m: Option<Memory>| if m == Some(Memory::ZERO) { Role::Warn } else { Role::Text };
+    let pieces = [
+        piece("free ", Role::Muted),
+        piece(known(room.free_of_requests), scarce(room.free_of_requests)),
+        piece(" unrequested · ", Role::Muted),
+        piece(known(room.free_of_limits), if over { Role::Muted } else { scarce(room.free_of_limits) }),
+        piece(" under limits · ", Role::Muted),
+        piece(known(room.free_of_use), scarce(room.free_of_use)),
+        piece(" unused", Role::Muted),
+    ];
+    let end = pen.line(x, y, pen.width().saturating_sub(x + 1), &pieces);
+    let rest = [
+        piece(if lines > 1 { "limits " } else { " · limits " }, Role::Muted),
+        piece(limits, if over { Role::Warn } else { Role::Text }),
+        piece(" · ", Role::Muted),
+        piece(known(room.to_eviction), scarce(room.to_eviction)),
+        piece(" to eviction", Role::Muted),
+    ];
+    let (x, y) = if lines > 1 { (x, y + 1) } else { (end, y) };
+    pen.line(x, y, pen.width().saturating_sub(x + 1), &rest);
+}
+
 /// What the glyphs of the bars stand for.
 fn legend(pen: &mut Pen<'_>, y: u16) {
-    let text = "of what the node can give (allocatable)";
-    let pieces = [piece("█ used   ▒ requested   ░ limit   ", Role::Muted), piece(text, Role::Faint)];
+    let text = "of what a node can give";
+    let signs = "█ used   ▓ used beyond requests   ▒ requested   ░ limit   ";
+    let pieces = [piece(signs, Role::Muted), piece(text, Role::Faint)];
     pen.line(4, y, pen.width().saturating_sub(5), &pieces);
 }
 
-/// A bar that tells use, requests and limits apart by glyph: `█` used, `▒` requested, `░` limit, of the whole.
+/// A bar that tells use, requests and limits apart by glyph: `█` used, `▓` used beyond the requests, `▒` requested and
+/// not used, `░` up to the limits, of the whole.
 pub(super) fn stacked(
     pen: &mut Pen<'_>,
     x: u16,
@@ -204,8 +304,10 @@ pub(super) fn stacked(
     };
     let (used, requested, limit) = (used.map_or(0, columns), columns(requested), columns(limit));
     for i in 0..width {
-        let (glyph, role) = if i < used {
+        let (glyph, role) = if i < used.min(requested) {
             ("█", Role::Text)
+        } else if i < used {
+            ("▓", Role::Text)
         } else if i < requested {
             ("▒", Role::Muted)
         } else if i < limit {
@@ -220,140 +322,4 @@ pub(super) fn stacked(
 /// A sum of limits; none at all is not a limit of zero.
 pub(super) fn given(sum: u64, text: String) -> String {
     if sum == 0 { "–".into() } else { text }
-}
-
-struct Columns {
-    name: u16,
-    since: u16,
-    pods: u16,
-    tenants: Option<u16>,
-    bar: Option<(u16, u16)>,
-    /// Column and width of "used / requested / limit of whole", memory.
-    memory: Option<u16>,
-    cpu: Option<u16>,
-    conditions: Option<u16>,
-}
-
-impl Columns {
-    fn fit(width: u16) -> Self {
-        let name = if width < 40 {
-            10
-        } else if width < 100 {
-            15
-        } else {
-            20
-        };
-        let state = 5 + name;
-        let since = state + 11;
-        let pods = since + 6;
-        let mut x = pods + 9;
-        let mut take = |columns: u16, from: u16| {
-            (width >= from && x + columns <= width).then(|| {
-                let at = x;
-                x += columns;
-                at
-            })
-        };
-        let tenants = take(9, 60);
-        let bar_width = if width < 100 {
-            0
-        } else if width < 150 {
-            18
-        } else {
-            30
-        };
-        let bar = if bar_width > 0 { take(bar_width + 1, 100).map(|x| (x, bar_width)) } else { None };
-        let memory = take(23, 70);
-        let cpu = take(23, 120);
-        let conditions = take(20, 150);
-        Self { name, since, pods, tenants, bar, memory, cpu, conditions }
-    }
-
-    fn heading(&self, pen: &mut Pen<'_>) {
-        pen.put(4, 0, self.name, "NODE", Role::Title);
-        pen.put(5 + self.name, 0, 10, "STATE", Role::Title);
-        pen.put_right(self.since + 5, 0, 6, "SINCE", Role::Title);
-        pen.put_right(self.pods + 8, 0, 9, "PODS", Role::Title);
-        if let Some(x) = self.tenants {
-            pen.put_right(x + 8, 0, 8, "TENANTS", Role::Title);
-        }
-        if let Some((x, _)) = self.bar {
-            pen.put(x, 0, 20, "MEMORY", Role::Title);
-        }
-        for (at, full) in [(self.memory, "MEM use/req/lim  of Gi"), (self.cpu, "CPU use/req/lim  of")] {
-            if let Some(x) = at {
-                pen.put_right(x + 22, 0, 22, full, Role::Title);
-            }
-        }
-        if let Some(x) = self.conditions {
-            pen.put(x + 2, 0, 30, "CONDITIONS", Role::Title);
-        }
-    }
-
-    fn row(&self, pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, node: &Node, short: &str, tenants: usize) {
-        let (glyph, role) = node_sign(node.state());
-        let calm = node.state() == NodeState::Ready;
-        let shares = Shares::of(cx.seen, node);
-        pen.put(2, y, 1, glyph, if calm { Role::Faint } else { role });
-        let x = pen.put(4, y, self.name, node.name.as_str(), Role::Text);
-        if short != node.name.as_str() && x + 5 < 4 + self.name {
-            pen.put(x + 1, y, 5, short, Role::Faint);
-        }
-        pen.put(5 + self.name, y, 10, node.state().word(), if calm { Role::Muted } else { role });
-        pen.put_right(self.since + 5, y, 5, &cx.age_or_dash(node.ready_since()), Role::Muted);
-        let pods = format!("{}/{}", shares.load.pods, node.pods);
-        let full = node.pods > 0 && shares.load.pods * 10 >= node.pods * 9;
-        pen.put_right(self.pods + 8, y, 8, &pods, if full { Role::Warn } else { Role::Text });
-        if let Some(x) = self.tenants {
-            let role = if tenants == 0 { Role::Warn } else { Role::Text };
-            pen.put_right(x + 8, y, 7, &tenants.to_string(), role);
-        }
-        if let Some((x, width)) = self.bar {
-            let used = shares.used.map(|(_, m)| m.share_of(shares.memory));
-            let (req, lim) = (
-                shares.load.requests.1.share_of(shares.memory),
-                shares.load.limits.1.share_of(shares.memory),
-            );
-            stacked(pen, x, y, width, used, req, lim);
-        }
-        if let Some(x) = self.memory {
-            let gi = |m: Memory| format!("{:.1}", m.0 as f64 / f64::from(1u32 << 30));
-            let used = shares.used.map_or_else(|| "–".into(), |(_, m)| gi(m));
-            let text = format!(
-                "{used} / {} / {}",
-                gi(shares.load.requests.1),
-                given(shares.load.limits.1.0, gi(shares.load.limits.1))
-            );
-            let over = shares.used.is_some_and(|(_, m)| m.share_of(shares.memory) > 0.9);
-            pen.put_right(x + 18, y, 18, &text, if over { Role::Warn } else { Role::Text });
-            pen.put_right(
-                x + 22,
-                y,
-                4,
-                &format!("{:.0}", shares.memory.0 as f64 / f64::from(1u32 << 30)),
-                Role::Muted,
-            );
-        }
-        if let Some(x) = self.cpu {
-            let cores = |c: Cpu| format!("{:.1}", c.0 as f64 / 1000.0);
-            let used = shares.used.map_or_else(|| "–".into(), |(c, _)| cores(c));
-            let text = format!(
-                "{used} / {} / {}",
-                cores(shares.load.requests.0),
-                given(shares.load.limits.0.0, cores(shares.load.limits.0))
-            );
-            let over = shares.used.is_some_and(|(c, _)| c.share_of(shares.cpu) > 0.9);
-            pen.put_right(x + 18, y, 18, &text, if over { Role::Warn } else { Role::Text });
-            pen.put_right(x + 22, y, 4, &format!("{:.0}", shares.cpu.0 as f64 / 1000.0), Role::Muted);
-        }
-        if let Some(x) = self.conditions {
-            let bad: Vec<_> = node.pressures().map(|c| &*c.kind).collect();
-            let text = if !node.is_ready() {
-                node.ready_condition().map_or("never reported", |c| &*c.reason).to_owned()
-            } else {
-                bad.join(" ")
-            };
-            pen.put(x + 2, y, pen.width().saturating_sub(x + 2), &text, role);
-        }
-    }
 }

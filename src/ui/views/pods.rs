@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{heading, run_sign};
 use crate::{
-    cluster::{Memory, Pod, PodState, Severity, Subject, Tenant, WorkloadKind},
+    cluster::{Memory, Pod, PodState, Severity, Subject, Tenant, WorkloadKind, headroom},
     ui::{
         chrome, format,
         paint::{Pen, piece},
@@ -97,6 +97,12 @@ pub fn pod_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, pod: &Pod, wide: bool) {
 pub fn surroundings(cx: &Cx<'_>, tenant: &Tenant) -> Vec<(&'static str, String)> {
     let w = &tenant.workload;
     let mut facts = Vec::new();
+    let room = headroom(cx.seen, tenant);
+    if let Some(more) = room.more {
+        let bound: Vec<_> = room.binding.iter().map(|b| b.word()).collect();
+        let bound = if bound.is_empty() { String::new() } else { format!(", bound by {}", bound.join(" and ")) };
+        facts.push(("headroom", format!("{} left{bound}", format::count(more as usize, "request"))));
+    }
     if let Some(a) = cx.seen.autoscaler_of(&w.key) {
         facts.push(("autoscaler", format!("keeps {} to {} replicas", a.min, a.max)));
     }

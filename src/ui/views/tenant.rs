@@ -175,6 +175,7 @@ impl View for TenantView {
         match command {
             Command::Next => self.step(1),
             Command::Previous => self.step(SECTIONS.len() - 1),
+            Command::Headroom => return Some(Action::Go(Place::Headroom(self.name.clone()))),
             Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
             Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
             Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
@@ -294,7 +295,7 @@ impl View for TenantView {
         let tenant = self.tenant(cx);
         let namespace = tenant.map(|t| t.workload.key.key.namespace.clone());
         let log = (self.section == Section::Log).then(|| self.source(cx)).flatten();
-        Wants { events: namespace.map(|n| (self.name.clone(), n)), log }
+        Wants { events: namespace.map(|n| (self.name.clone(), n)), log, ..Wants::default() }
     }
 }
 

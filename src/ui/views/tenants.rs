@@ -14,6 +14,7 @@ use std::{collections::BTreeSet, fmt};
 use super::{finding_line, nothing_yet, pods};
 use crate::{
     cluster::{Answer, Cell, Finding, NodeName, Severity, Subject, TenantName},
+    plan::whatif::Loss,
     ui::{
         action::Action,
         chrome,
@@ -40,6 +41,8 @@ pub enum Sort {
     Ready,
     /// The most replicas first.
     Replicas,
+    /// The fewest requests left first.
+    Left,
     /// The fullest memory first.
     Memory,
     /// The most restarts first.
@@ -50,8 +53,16 @@ pub enum Sort {
 
 impl Sort {
     /// All orders, as `<` and `>` go through them.
-    pub const ALL: [Self; 7] =
-        [Self::Worst, Self::Name, Self::Ready, Self::Replicas, Self::Memory, Self::Restarts, Self::Image];
+    pub const ALL: [Self; 8] = [
+        Self::Worst,
+        Self::Name,
+        Self::Ready,
+        Self::Replicas,
+        Self::Left,
+        Self::Memory,
+        Self::Restarts,
+        Self::Image,
+    ];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
@@ -60,6 +71,7 @@ impl Sort {
             Self::Name => "name",
             Self::Ready => "ready",
             Self::Replicas => "replicas",
+            Self::Left => "left",
             Self::Memory => "memory",
             Self::Restarts => "restarts",
             Self::Image => "image",
@@ -117,6 +129,7 @@ impl Tenants {
             Sort::Name => {}
             Sort::Ready => shown.sort_by(|a, b| share(a).total_cmp(&share(b))),
             Sort::Replicas => shown.sort_by_key(|r| std::cmp::Reverse(r.facts.desired)),
+            Sort::Left => shown.sort_by_key(|r| r.facts.left.map_or(u32::MAX, |left| left)),
             Sort::Memory => shown.sort_by(|a, b| full(b).total_cmp(&full(a))),
             Sort::Restarts => shown.sort_by_key(|r| std::cmp::Reverse(r.facts.restarts)),
             Sort::Image => shown.sort_by(|a, b| a.facts.tag.cmp(&b.facts.tag)),
@@ -189,6 +202,13 @@ impl View for Tenants {
         match command {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
+            }
+            Command::Headroom => {
+                return self.list.selected().cloned().map(|name| Action::Go(Place::Headroom(name)));
+            }
+            Command::WhatIf => {
+                let node = self.list.selected().and_then(|name| leans_on(cx, name));
+                return node.map(|node| Action::Go(Place::WhatIf(vec![node], Loss::Crash)));
             }
             Command::Scale => {
                 return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
@@ -282,11 +302,23 @@ impl View for Tenants {
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         match command {
-            Command::Scale | Command::More | Command::Less | Command::Open | Command::Mark
+            Command::Scale
+            | Command::More
+            | Command::Less
+            | Command::Open
+            | Command::Mark
+            | Command::Headroom
+            | Command::WhatIf
                 if self.list.selected().is_none() =>
             {
                 Some("no tenant is selected".into())
             }
+            Command::WhatIf => match self.list.selected() {
+                Some(name) if leans_on(cx, name).is_none() => {
+                    Some(format!("{name} has no ready pod on a node; W ranks the nodes"))
+                }
+                _ => None,
+            },
             Command::Undo => match self.list.selected() {
                 None => Some("no tenant is selected".into()),
                 Some(name) if undoable(cx, name).is_none() => {
@@ -323,6 +355,13 @@ impl View for Tenants {
             self.list.put(i, shown.len(), page, |i| shown[i].name().clone());
         }
     }
+}
+
+/// The node that carries most of the tenant's ready pods: the one it would miss most.
+fn leans_on(cx: &Cx<'_>, name: &TenantName) -> Option<NodeName> {
+    let cells = cx.seen.tenants.get(name)?.cells();
+    let placed = cells.into_iter().filter_map(|(node, cell)| Some((node?, cell.ready))).rev();
+    placed.filter(|(_, ready)| *ready > 0).max_by_key(|(_, ready)| *ready).map(|(node, _)| node)
 }
 
 /// The last run that changed this tenant and is not taken back, when it is over.
@@ -458,6 +497,20 @@ impl Tenants {
                     pen.put(end + 1, y, 4, at, Role::Muted);
                 }
             }
+        }
+        if let Some((x, meter)) = c.left {
+            let tone = match facts.left {
+                Some(0) => Role::Danger,
+                Some(n) if n < facts.ready.max(1) => Role::Warn,
+                Some(_) => Role::Text,
+                None => Role::Faint,
+            };
+            if let Some(left) = facts.left {
+                let share = f64::from(left) / f64::from(self.rows.most_left.max(1));
+                pen.bar(x + 1, y, meter, share, if tone == Role::Text { Role::Muted } else { tone });
+            }
+            let text = facts.left.map_or_else(|| "–".to_owned(), |left| left.to_string());
+            pen.put_right(x + columns::LEFT - 1, y, columns::LEFT - meter - 2, &text, tone);
         }
         if let Some(x) = c.percent {
             let share = facts.memory.map(|(used, limit)| used.share_of(limit));

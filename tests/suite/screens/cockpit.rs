@@ -8,9 +8,9 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use wheelhouse::{
     app::{App, Effect, Msg, Setup, update},
     cluster::{Cpu, Key, KubeEvent, LogLine, Memory, NodeUsage, Observation, Seen, Snapshot, sketch},
-    plan::{Check, Plan, Verdict},
+    plan::{Check, Plan, Verdict, whatif::Forecast},
     run::{Entry, Event, Outcome, Rehearsal, Run},
-    ui::{Depth, LogSource, Place, Role, Theme},
+    ui::{Depth, LogSource, Outlook, Place, Role, Theme},
 };
 
 /// A night with a little of everything.
@@ -61,6 +61,10 @@ pub struct Cockpit {
     theme: (String, Depth),
     plan: Option<Plan>,
     run: Option<Run>,
+    seen: Arc<Snapshot>,
+    forecast: Forecast,
+    /// Predictions that were asked for.
+    pub foreseen: usize,
 }
 
 impl Cockpit {
@@ -76,15 +80,27 @@ impl Cockpit {
         let mut setup = Setup { operator: "alice@bastion".into(), theme: "dark".into(), ..Setup::default() };
         change(&mut setup);
         let theme = (setup.theme.clone(), setup.depth);
-        let app = App::new(setup, Arc::new(seen), size).expect("a theme");
-        let cockpit = Self { app, now: now(), size, theme, plan: None, run: None };
-        cockpit.buffer();
+        let seen = Arc::new(seen);
+        let app = App::new(setup, seen.clone(), size).expect("a theme");
+        let forecast = Forecast::default();
+        let mut cockpit =
+            Self { app, now: now(), size, theme, plan: None, run: None, seen, forecast, foreseen: 0 };
+        cockpit.send(Msg::Tick);
         cockpit
     }
 
-    /// Folds one message.
+    /// Folds one message, and answers at once when a prediction is asked for.
     pub fn send(&mut self, msg: Msg) -> Vec<Effect> {
-        let effects = update(&mut self.app, msg, self.now);
+        if let Msg::Observed(seen) = &msg {
+            self.seen = seen.clone();
+        }
+        let mut effects = update(&mut self.app, msg, self.now);
+        while let Some(at) = effects.iter().position(|e| matches!(e, Effect::Foresee(_))) {
+            let Effect::Foresee(question) = effects.remove(at) else { unreachable!("it was found there") };
+            self.foreseen += 1;
+            let outlook = Outlook::of(&mut self.forecast, self.seen.clone(), question);
+            effects.extend(update(&mut self.app, Msg::Foreseen(Box::new(outlook)), self.now));
+        }
         for effect in &effects {
             if let Effect::Rehearse(plan) = effect {
                 self.plan = Some(plan.clone());

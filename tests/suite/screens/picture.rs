@@ -19,12 +19,15 @@ const MARGIN: f64 = 10.0;
 /// The pictures: name, size, theme, and how the frame comes about.
 type Picture = (&'static str, (u16, u16), &'static str, fn(&mut Cockpit));
 
-const PICTURES: [Picture; 9] = [
+const PICTURES: [Picture; 12] = [
     ("tenants-dark", (80, 24), "dark", |_| {}),
     ("tenants-light", (80, 24), "light", |_| {}),
     ("tenants-wide-dark", (200, 50), "dark", |_| {}),
     ("tenants-wide-light", (200, 50), "light", |c| drop(c.keys("j j j j j"))),
     ("nodes-dark", (120, 30), "dark", |c| drop(c.keys("2"))),
+    ("headroom-dark", (100, 28), "dark", |c| drop(c.keys("/ g l o b enter h"))),
+    ("what-if-dark", (100, 28), "dark", |c| drop(c.keys("W enter"))),
+    ("ranking-dark", (100, 28), "dark", |c| drop(c.keys("W"))),
     ("tenant-dark", (100, 28), "dark", |c| {
         c.keys("enter tab");
         c.events();

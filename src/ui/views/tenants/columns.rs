@@ -9,6 +9,12 @@ use crate::{
     ui::{format, paint::Pen, theme::Role},
 };
 
+/// Columns of the requests left: a blank, the meter, the number, a blank.
+pub const LEFT: u16 = 11;
+
+/// Columns of the meter.
+const METER: u16 = 4;
+
 /// Where the columns begin. `None`: no room.
 pub struct Columns {
     /// Columns for the name, from column 4.
@@ -20,6 +26,8 @@ pub struct Columns {
     /// The bar, and its width.
     pub bar: Option<(u16, u16)>,
     pub amount: Option<u16>,
+    /// Requests left: the meter with its width, and where the number ends.
+    pub left: Option<(u16, u16)>,
     pub restarts: Option<u16>,
     pub image: Option<(u16, u16)>,
 }
@@ -57,8 +65,8 @@ impl Columns {
             fits
         };
         let has_state = take(9);
-        // Memory, restarts and image are worth more than single nodes.
-        let reserve = 6 + 5 + 8;
+        // Memory, headroom and image are worth more than single nodes.
+        let reserve = 6 + LEFT + 8;
         let mut cells = None;
         if sum(&brief).saturating_add(reserve) <= width.saturating_sub(4 + name + 7 + 9) && take(sum(&brief))
         {
@@ -66,8 +74,9 @@ impl Columns {
         }
         let has_counts = cells.is_none() && take(counts);
         let has_percent = take(6);
-        let has_restarts = take(5);
+        let has_left = take(LEFT);
         let has_image = take(8);
+        let has_restarts = take(5);
         let more = sum(&full).saturating_sub(sum(&brief));
         if cells.is_some() && width >= 100 && take(more) {
             cells = Some(full);
@@ -91,12 +100,13 @@ impl Columns {
             }
             None => column(has_counts, 1, counts - 1).map_or(Cells::None, |x| Cells::Counts { x }),
         };
+        let left = column(has_left, 0, LEFT).map(|x| (x, METER));
         let percent = column(has_percent, 1, 5);
         let bar = column(has_bar, 0, 6).map(|x| (x, 5));
         let amount = column(has_amount, 0, 16);
         let restarts = column(has_restarts, 1, 4);
         let image = column(has_image, 1, 7).map(|x| (x, width.saturating_sub(x).min(24)));
-        Self { name, state, ready, cells, percent, bar, amount, restarts, image }
+        Self { name, state, ready, cells, left, percent, bar, amount, restarts, image }
     }
 
     /// The names of the columns, the one that orders marked.
@@ -138,6 +148,11 @@ impl Columns {
                     at += width + 1;
                 }
             }
+        }
+        if let Some((x, _)) = self.left {
+            let mark = sort == Sort::Left;
+            let text = if mark { "REQ LEFT▾" } else { "REQ LEFT" };
+            pen.put_right(x + LEFT - 1 + u16::from(mark), 0, LEFT, text, lit(mark));
         }
         if let Some(x) = self.percent {
             let mark = sort == Sort::Memory;
@@ -245,6 +260,7 @@ mod tests {
                     }
                     Cells::Counts { x } => next(*x, 15),
                 }
+                c.left.into_iter().for_each(|(x, _)| next(x, LEFT - 1));
                 c.percent.into_iter().for_each(|x| next(x, 4));
                 c.bar.into_iter().for_each(|(x, w)| next(x, w));
                 c.amount.into_iter().for_each(|x| next(x, 14));
@@ -255,7 +271,7 @@ mod tests {
         }
         let short = format::short_names(&names[..5]);
         let c = Columns::fit(80, &names[..5], &short);
-        assert!(matches!(c.cells, Cells::Nodes { .. }) && c.image.is_some() && c.percent.is_some());
+        assert!(matches!(c.cells, Cells::Nodes { .. }) && c.left.is_some() && c.percent.is_some());
         let c = Columns::fit(80, &names, &format::short_names(&names));
         assert!(matches!(c.cells, Cells::Counts { .. }) && c.image.is_some());
     }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    cluster::{Cell, Key, Memory, NodeName, PodState, Severity, Slice, Subject, Tenant, TenantName, Usage},
+    cluster::{Capacity, Cell, Memory, NodeName, PodState, Severity, Snapshot, Subject, Tenant, TenantName},
     ui::{format, view::Cx},
 };
 
@@ -16,6 +16,8 @@ pub struct Facts {
     pub restarts: u32,
     pub tag: String,
     pub memory: Option<(Memory, Memory)>,
+    /// Requests it can still take.
+    pub left: Option<u32>,
     /// By the node's place in the order of the columns; `u16::MAX` is no node.
     pub cells: Vec<(u16, Cell)>,
 }
@@ -48,7 +50,10 @@ pub struct Rows {
     pub nodes: Vec<NodeName>,
     /// Their short names.
     pub short: Vec<String>,
-    usage: Option<Slice<Key, Usage>>,
+    /// What was measured, and what the numbers rest on beside it.
+    measured: Option<Snapshot>,
+    /// The most requests left of any tenant: what a full meter stands for.
+    pub most_left: u32,
 }
 
 impl Rows {
@@ -56,13 +61,13 @@ impl Rows {
     pub fn gather(&mut self, cx: &Cx<'_>) {
         let nodes: Vec<_> = cx.seen.nodes.items.keys().cloned().collect();
         let same_nodes = nodes == self.nodes;
-        let same_usage = self.usage.as_ref().is_some_and(|u| u.items.ptr_eq(&cx.seen.usage.items));
+        let same_usage = self.measured.as_ref().is_some_and(|last| measures_the_same(last, cx.seen));
         if !same_nodes {
             let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
             self.short = format::short_names(&names);
             self.nodes = nodes;
         }
-        self.usage = Some(cx.seen.usage.clone());
+        self.measured = Some(cx.seen.clone());
         let mut worst: HashMap<&TenantName, (usize, Severity, &'static str)> = HashMap::new();
         for (i, finding) in cx.findings.iter().enumerate() {
             if let Subject::Tenant(name) = &finding.subject {
@@ -85,6 +90,7 @@ impl Rows {
                 word: found.map_or("ok", |(_, _, word)| *word),
             });
         }
+        self.most_left = self.all.iter().filter_map(|row| row.facts.left).max().unwrap_or(0);
     }
 
     fn facts(&self, cx: &Cx<'_>, tenant: &Arc<Tenant>) -> Facts {
@@ -113,10 +119,19 @@ impl Rows {
             restarts: tenant.restarts(),
             tag: format::plain(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),
             memory: memory.map(|(_, _, used, limit)| (used, limit)),
+            left: Capacity::of(cx.seen, tenant).more(),
             cells,
             tenant: tenant.clone(),
         }
     }
+}
+
+fn measures_the_same(last: &Snapshot, seen: &Snapshot) -> bool {
+    last.usage.items.ptr_eq(&seen.usage.items)
+        && last.node_usage.items.ptr_eq(&seen.node_usage.items)
+        && last.nodes.items.ptr_eq(&seen.nodes.items)
+        && last.pools.items.ptr_eq(&seen.pools.items)
+        && last.sizing == seen.sizing
 }
 
 /// One word for a rule, as the column STATE shows it.

@@ -1,0 +1,58 @@
+//! When predictions are made: once for what they rest on, at most once a second, and never on the event loop.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{App, Effect, update};
+use crate::{cluster::merged, plan::whatif, ui::Outlook};
+
+/// While the cluster changes all the time, it is predicted anew this often.
+const PACE: SignedDuration = SignedDuration::from_secs(1);
+
+/// What is under way.
+#[derive(Default)]
+pub(super) struct Foresight {
+    /// A prediction is being made.
+    busy: bool,
+    /// When it was last asked for.
+    asked: Option<Timestamp>,
+    /// When the next one may be asked for, if one is wanted.
+    pub(super) due: Option<Timestamp>,
+}
+
+/// Asks for a prediction, if the last one no longer holds or does not answer what the place in front asks.
+pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
+    app.foresight.due = None;
+    if app.foresight.busy || !app.world.seen.is_ready() {
+        return;
+    }
+    let question = &app.wanted.question;
+    let outlook = app.world.outlook.as_ref();
+    let answered = question.is_none() || outlook.is_some_and(|o| o.question == *question);
+    if answered {
+        if outlook.is_some_and(|o| o.holds(&app.world.seen)) {
+            return;
+        }
+        let next = app.foresight.asked.and_then(|at| at.checked_add(PACE).ok());
+        if let Some(at) = next.filter(|at| *at > now) {
+            app.foresight.due = Some(at);
+            return;
+        }
+    }
+    app.foresight.busy = true;
+    app.foresight.asked = Some(now);
+    effects.push(Effect::Foresee(question.clone()));
+}
+
+/// Takes a prediction in.
+pub(super) fn foreseen(app: &mut App, outlook: Outlook, now: Timestamp) {
+    app.foresight.busy = false;
+    app.world.outlook = Some(outlook);
+    judge(app);
+    update::refresh(app, now);
+}
+
+/// Puts together what the judge says and what is predicted.
+pub(super) fn judge(app: &mut App) {
+    let ranking = app.world.outlook.as_ref().map_or(&[][..], |o| &o.ranking);
+    app.world.findings = merged(app.judged.clone(), whatif::findings(ranking));
+}

@@ -1,0 +1,116 @@
+//! What a prediction says, in the words of the screens and the command line.
+
+use super::{Harm, Loss, Waiting, WhatIf};
+use crate::cluster::{Severity, TenantName};
+
+/// A sentence of a prediction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// How bad it is; `None`: it is not.
+    pub severity: Option<Severity>,
+    /// The sentence.
+    pub text: String,
+}
+
+impl WhatIf {
+    /// What is lost how: `if worker-3 dies now: 23 pods lost`.
+    pub fn heading(&self) -> String {
+        let nodes: Vec<_> = self.nodes.iter().map(|n| n.as_str()).collect();
+        let many = self.nodes.len() > 1;
+        let (lost, pods) = match (self.loss, many) {
+            (Loss::Crash, false) => ("dies now", "lost"),
+            (Loss::Crash, true) => ("die now", "lost"),
+            (Loss::Drain, false) => ("is drained now", "evicted"),
+            (Loss::Drain, true) => ("are drained now", "evicted"),
+        };
+        format!("if {} {lost}: {} {pods}", nodes.join(", "), count(self.pods as usize, "pod"))
+    }
+
+    /// Everything it says, the worst first.
+    pub fn told(&self) -> Vec<Told> {
+        let mut all = Vec::new();
+        let mut say = |severity, text| all.push(Told { severity, text });
+        if let Some(loss) = &self.database {
+            let severity = match loss.quorum {
+                Some(false) => Severity::Critical,
+                _ => Severity::Warning,
+            };
+            loss.sentences().into_iter().for_each(|text| say(Some(severity), text));
+        }
+        match self.down.as_slice() {
+            [] => say(None, "no tenant loses all its ready pods".into()),
+            down => {
+                let names: Vec<_> = down.iter().map(TenantName::as_str).collect();
+                say(Some(Severity::Critical), format!("down: {}", names.join(", ")));
+            }
+        }
+        let halved: Vec<_> =
+            self.halved.iter().map(|h| format!("{} ({} → {})", h.tenant, h.before, h.after)).collect();
+        if !halved.is_empty() {
+            let text = format!("half their headroom or more is lost to: {}", halved.join(", "));
+            say(Some(Severity::Warning), text);
+        }
+        let alike = |a: &Waiting, b: &Waiting| {
+            a.tenant.is_some() && a.tenant == b.tenant && a.why == b.why && a.preempts == b.preempts
+        };
+        for group in self.pending.chunk_by(alike) {
+            say(Some(Severity::Critical), waiting(group));
+        }
+        for pod in &self.stuck {
+            let text = format!("{pod} is not made anew while its node is unreachable (StatefulSet)");
+            say(Some(Severity::Warning), text);
+        }
+        for blocked in &self.blocked {
+            say(Some(Severity::Warning), format!("{} is not evicted: {}", blocked.pod, blocked.why));
+        }
+        let landed: Vec<_> = self.landed().into_iter().map(|(node, n)| format!("{node} +{n}")).collect();
+        if !landed.is_empty() {
+            say(None, format!("{} come up elsewhere: {}", self.landings.len(), landed.join(", ")));
+        }
+        if self.pending.is_empty() {
+            say(None, "every pod finds a node".into());
+        }
+        all
+    }
+}
+
+/// Pods of one tenant that wait for the same reason.
+fn waiting(group: &[Waiting]) -> String {
+    let Some(first) = group.first() else { return String::new() };
+    let who = match (group.len(), &first.tenant) {
+        (2.., Some(tenant)) => format!("{} and {} more of {tenant} find", first.pod, group.len() - 1),
+        _ => format!("{} finds", first.pod),
+    };
+    let preempts: Vec<_> = first.preempts.iter().map(|n| n.as_str()).collect();
+    let may = if preempts.is_empty() {
+        String::new()
+    } else {
+        format!("; it may push pods of lower priority off {}", preempts.join(", "))
+    };
+    format!("{who} no node: {}{may}", first.why)
+}
+
+impl Harm {
+    /// The worst of it in three words: `2 at zero`.
+    pub fn short(&self) -> String {
+        match (self.down.len(), self.pending, self.halved.len()) {
+            (0, 0, 0) => "no harm".into(),
+            (0, 0, n) => format!("{n} halved"),
+            (0, n, _) => format!("{n} pending"),
+            (n, ..) => format!("{n} at zero"),
+        }
+    }
+
+    /// How bad that is.
+    pub fn severity(&self) -> Option<Severity> {
+        match (self.down.len(), self.pending, self.halved.len()) {
+            (0, 0, 0) => None,
+            (0, 0, _) => Some(Severity::Notice),
+            _ => Some(Severity::Warning),
+        }
+    }
+}
+
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}

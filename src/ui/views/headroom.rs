@@ -1,0 +1,250 @@
+//! The headroom of one tenant with all its arithmetic, and how many more replicas of it fit where.
+
+use crate::{
+    cluster::{ContainerHeadroom, Headroom, Memory, PodHeadroom, Severity, TenantName, headroom},
+    plan::Fitting,
+    ui::{
+        action::Action,
+        chrome,
+        command::Command,
+        format,
+        outlook::Question,
+        paint::{Pen, piece},
+        theme::Role,
+        view::{Cx, Place, View, Wants},
+    },
+};
+
+/// The headroom of one tenant.
+pub struct HeadroomView {
+    name: TenantName,
+    /// Made from the last snapshot; `None`: there is no such tenant.
+    headroom: Option<Headroom>,
+    /// Lines scrolled down.
+    scroll: usize,
+}
+
+/// A line, made for a width.
+type Line = Vec<(u16, u16, String, Role)>;
+
+impl HeadroomView {
+    /// The view of that tenant.
+    pub fn new(name: TenantName) -> Self {
+        Self { name, headroom: None, scroll: 0 }
+    }
+
+    fn fitting<'a>(&self, cx: &Cx<'a>) -> Option<&'a Fitting> {
+        cx.outlook?.fits.as_ref().filter(|f| f.tenant == self.name)
+    }
+
+    fn lines(&self, cx: &Cx<'_>) -> Vec<Line> {
+        let width = cx.size.0;
+        let mut lines = Vec::new();
+        let Some(h) = &self.headroom else { return lines };
+        settings(&mut lines, h, width);
+        pods(&mut lines, h, width);
+        lines.push(Line::new());
+        match self.fitting(cx) {
+            Some(fitting) => fits(&mut lines, fitting, width),
+            None => lines.push(vec![(1, width, "working out how many more fit …".into(), Role::Busy)]),
+        }
+        lines
+    }
+
+    fn most(&self, cx: &Cx<'_>) -> usize {
+        self.lines(cx).len().saturating_sub(usize::from(cx.size.1.saturating_sub(TOP)))
+    }
+}
+
+/// Lines above what is scrolled.
+const TOP: u16 = 2;
+
+fn known(amount: Option<Memory>) -> String {
+    amount.map_or("?".into(), |a| a.to_string())
+}
+
+/// What the numbers rest on, and what else is to be said.
+fn settings(lines: &mut Vec<Line>, h: &Headroom, width: u16) {
+    let room = width.saturating_sub(20);
+    let mut fact = |name: &str, text: String, role: Role| {
+        for (i, line) in format::wrap(&format::plain(&text), room.max(1)).into_iter().enumerate() {
+            let name = if i == 0 { name.to_owned() } else { String::new() };
+            lines.push(vec![(3, 15, name, Role::Muted), (19, room, line, role)]);
+        }
+    };
+    let binding: Vec<_> = h.binding.iter().map(|b| b.word()).collect();
+    fact("bound by", if binding.is_empty() { "nothing known".into() } else { binding.join(" and ") }, Role::Text);
+    let (memory, children) = (&h.request_memory, &h.max_children);
+    fact("a request", format!("{} ({})", memory.value, memory.source), Role::Text);
+    fact("max_children", format!("{} a pod ({})", children.value, children.source), Role::Text);
+    for text in h.told() {
+        fact("", text, Role::Text);
+    }
+    for note in &h.notes {
+        fact("passed over", note.to_string(), Role::Warn);
+    }
+    lines.push(Line::new());
+}
+
+/// The pods, each container with limit, use and what is free.
+fn pods(lines: &mut Vec<Line>, h: &Headroom, width: u16) {
+    let name = (width / 3).clamp(12, 36);
+    // Where each number ends.
+    let ends = [9, 18, 27, 33].map(|x| name + 4 + x);
+    let bound_at = ends[3] + 2;
+    let mut heading = vec![(1, name, "POD, CONTAINER".to_owned(), Role::Title)];
+    let titles = ["LIMIT", "USED", "FREE", "MORE"];
+    heading.extend(ends.into_iter().zip(titles).map(|(end, t)| right(end, t.into(), Role::Title)));
+    heading.push((bound_at, 40, "BOUND BY".into(), Role::Title));
+    lines.push(heading);
+    for pod in &h.pods {
+        pod_lines(lines, pod, name, ends, bound_at);
+    }
+    if h.pods.is_empty() {
+        lines.push(vec![(3, width, "no pods".into(), Role::Muted)]);
+    }
+}
+
+fn right(end: u16, text: String, role: Role) -> (u16, u16, String, Role) {
+    let x = end.saturating_sub(format::width(&text));
+    (x, end.saturating_sub(x), text, role)
+}
+
+fn pod_lines(lines: &mut Vec<Line>, pod: &PodHeadroom, name: u16, ends: [u16; 4], bound_at: u16) {
+    let more = pod.more.map_or("?".into(), |n| n.to_string());
+    let mut line = vec![(1, name + 2, pod.pod.name.to_string(), Role::Text)];
+    let node = pod.node.as_ref().map_or("no node", |n| n.as_str());
+    line.push((name + 4, 24, format!("on {node}"), Role::Muted));
+    if pod.ready {
+        let role = if pod.more == Some(0) { Role::Warn } else { Role::Text };
+        line.push(right(ends[3], more, role));
+        line.push((bound_at, 40, pod.bound.map_or(String::new(), |b| b.to_string()), Role::Muted));
+    } else {
+        line.push((bound_at, 40, "not ready: counts for nothing".into(), Role::Warn));
+    }
+    lines.push(line);
+    for container in &pod.containers {
+        lines.push(container_line(container, name, ends, bound_at));
+    }
+}
+
+fn container_line(c: &ContainerHeadroom, name: u16, ends: [u16; 4], bound_at: u16) -> Line {
+    let (mark, role) = if c.serving { ("serves", Role::Text) } else { ("", Role::Muted) };
+    let limit = c.limit.map_or("none".into(), |m| m.to_string());
+    vec![
+        (3, name, c.name.to_string(), role),
+        right(ends[0], limit, if c.limit.is_none() { Role::Warn } else { role }),
+        right(ends[1], known(c.used), role),
+        right(ends[2], if c.limit.is_none() { "–".into() } else { known(c.free) }, role),
+        (bound_at, 40, mark.into(), Role::Faint),
+    ]
+}
+
+/// How many more fit, on which nodes, and why not on the others.
+fn fits(lines: &mut Vec<Line>, f: &Fitting, width: u16) {
+    let or_more = if f.or_more { " or more" } else { "" };
+    let text = format!("{}{or_more} more {} of it fit now", f.fits, if f.fits == 1 { "pod" } else { "pods" });
+    let role = if f.fits == 0 { Role::Warn } else { Role::Text };
+    lines.push(vec![(1, 30, "WHAT FITS".into(), Role::Title), (12, width, text, role)]);
+    let mut row = |node: &str, pods: String, why: String, role: Role| {
+        let room = width.saturating_sub(30).max(1);
+        let mut why = format::wrap(&format::plain(&why), room).into_iter();
+        lines.push(vec![
+            (3, 20, node.to_owned(), Role::Text),
+            right(28, pods, role),
+            (30, room, why.next().unwrap_or_default(), Role::Muted),
+        ]);
+        lines.extend(why.map(|line| vec![(30, room, line, Role::Muted)]));
+    };
+    for (node, pods) in &f.nodes {
+        let refusing = f.refusing.iter().find(|r| r.node == *node);
+        let why = refusing.map_or(String::new(), |r| format!("then {}", r.why));
+        row(node.as_str(), format!("+{pods}"), why, Role::Ok);
+    }
+    for refusing in f.refusing.iter().filter(|r| r.after == 0) {
+        row(refusing.node.as_str(), "0".into(), refusing.why.clone(), Role::Warn);
+    }
+}
+
+impl View for HeadroomView {
+    fn place(&self) -> Place {
+        Place::Headroom(self.name.clone())
+    }
+
+    fn refresh(&mut self, cx: &Cx<'_>) {
+        self.headroom = cx.seen.tenants.get(&self.name).map(|t| headroom(cx.seen, t));
+        self.scroll = self.scroll.min(self.most(cx));
+    }
+
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
+        let half = usize::from(cx.size.1 / 2).max(1);
+        match command {
+            Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
+            Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
+            Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
+            Command::Up => self.scroll = self.scroll.saturating_sub(1),
+            Command::Down => self.scroll += 1,
+            Command::PageUp => self.scroll = self.scroll.saturating_sub(half),
+            Command::PageDown => self.scroll += half,
+            Command::Top => self.scroll = 0,
+            Command::Bottom => self.scroll = usize::MAX,
+            _ => {}
+        }
+        self.scroll = self.scroll.min(self.most(cx));
+        None
+    }
+
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let width = pen.width();
+        let Some(h) = &self.headroom else {
+            pen.put(1, 0, width, &format!("there is no tenant {}", self.name), Role::Warn);
+            return;
+        };
+        let tone = match h.more {
+            Some(0) => Role::Danger,
+            None => Role::Muted,
+            Some(_) => Role::Text,
+        };
+        let severity = (h.more == Some(0)).then_some(Severity::Critical);
+        let number = h.more.map_or("not known: no pod is measured".into(), |n| format::count(n as usize, "request"));
+        let ready = h.pods.iter().filter(|p| p.ready).count();
+        let mut head = vec![
+            piece(chrome::glyph(severity), if severity.is_some() { Role::Danger } else { Role::Faint }),
+            piece(" ", Role::Text),
+            piece(h.tenant.as_str(), Role::Accent),
+            piece(format!("  {number}"), tone),
+        ];
+        if h.more.is_some() {
+            head.push(piece(" left", tone));
+        }
+        head.push(piece(format!("  in {}", format::count(ready, "ready pod")), Role::Muted));
+        if h.unknown > 0 {
+            head.push(piece(format!(", {} not measured", h.unknown), Role::Warn));
+        }
+        pen.line(1, 0, width.saturating_sub(2), &head);
+        let page = usize::from(pen.height().saturating_sub(TOP));
+        for (i, line) in self.lines(cx).iter().skip(self.scroll).take(page).enumerate() {
+            for (x, room, text, role) in line {
+                pen.put(*x, TOP + i as u16, (*room).min(width.saturating_sub(x + 1)), text, *role);
+            }
+        }
+    }
+
+    fn status(&self, cx: &Cx<'_>) -> String {
+        let below = self.most(cx).saturating_sub(self.scroll);
+        if below > 0 { format!("{} below", format::count(below, "line")) } else { String::new() }
+    }
+
+    fn refuses(&self, command: Command, _: &Cx<'_>) -> Option<String> {
+        let about = matches!(command, Command::Scale | Command::More | Command::Less);
+        (about && self.headroom.is_none()).then(|| format!("there is no tenant {}", self.name))
+    }
+
+    fn subject(&self) -> Option<String> {
+        Some(self.name.to_string())
+    }
+
+    fn wants(&self, _: &Cx<'_>) -> Wants {
+        Wants { question: Some(Question::Fits(self.name.clone())), ..Wants::default() }
+    }
+}

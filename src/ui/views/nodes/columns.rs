@@ -1,0 +1,212 @@
+//! Which columns a width has room for, and what a row shows in them.
+
+use super::{Shares, given, stacked};
+use crate::{
+    cluster::{Cpu, Memory, Node, NodeState, node_room},
+    ui::{
+        chrome, format,
+        paint::Pen,
+        theme::Role,
+        view::Cx,
+        views::node_sign,
+    },
+};
+
+/// Where the columns begin. `None`: no room.
+pub struct Columns {
+    name: u16,
+    since: Option<u16>,
+    pods: u16,
+    /// If it dies.
+    dies: Option<u16>,
+    tenants: Option<u16>,
+    bar: Option<(u16, u16)>,
+    /// "used / requested / limit of whole", memory.
+    memory: Option<u16>,
+    /// Free of requests, of limits, of use.
+    free: Option<u16>,
+    /// Limits of allocatable.
+    over: Option<u16>,
+    /// What is left to the evictions.
+    eviction: Option<u16>,
+    cpu: Option<u16>,
+    conditions: Option<u16>,
+}
+
+impl Columns {
+    /// What fits, the more important first.
+    pub fn fit(width: u16) -> Self {
+        let name = if width < 40 {
+            10
+        } else if width < 100 {
+            15
+        } else {
+            20
+        };
+        let mut x = 5 + name + 11;
+        let mut take = |columns: u16, from: u16| {
+            (width >= from && x + columns <= width).then(|| {
+                let at = x;
+                x += columns;
+                at
+            })
+        };
+        let since = take(6, 100);
+        // Always there, cut off by the edge if need be.
+        let pods = take(0, 0).unwrap_or(5 + name + 11);
+        take(9, 0);
+        let dies = take(14, 60);
+        let tenants = take(9, 100);
+        let bar_width = if width < 150 { 18 } else { 30 };
+        let bar = take(bar_width + 2, 110).map(|x| (x + 1, bar_width));
+        let memory = take(23, 76);
+        let free = take(23, 140);
+        let over = take(8, 140);
+        let eviction = take(9, 140);
+        let cpu = take(23, 180);
+        let conditions = take(20, 150);
+        Self { name, since, pods, dies, tenants, bar, memory, free, over, eviction, cpu, conditions }
+    }
+
+    /// The names of the columns.
+    pub fn heading(&self, pen: &mut Pen<'_>) {
+        pen.put(4, 0, self.name, "NODE", Role::Title);
+        pen.put(5 + self.name, 0, 10, "STATE", Role::Title);
+        let mut ends = |at: Option<u16>, width: u16, text: &str| {
+            if let Some(x) = at {
+                pen.put_right(x + width - 1, 0, width, text, Role::Title);
+            }
+        };
+        ends(self.since, 6, "SINCE");
+        ends(Some(self.pods), 9, "PODS");
+        ends(self.tenants, 9, "TENANTS");
+        ends(self.memory, 23, "MEM use/req/lim  of Gi");
+        ends(self.free, 23, "FREE of req/lim/use Gi");
+        ends(self.over, 8, "LIMITS");
+        ends(self.eviction, 9, "TO EVICT");
+        ends(self.cpu, 23, "CPU use/req/lim  of");
+        if let Some(x) = self.dies {
+            pen.put(x + 2, 0, 12, "IF IT DIES", Role::Title);
+        }
+        if let Some((x, _)) = self.bar {
+            pen.put(x, 0, 20, "MEMORY", Role::Title);
+        }
+        if let Some(x) = self.conditions {
+            pen.put(x + 2, 0, 30, "CONDITIONS", Role::Title);
+        }
+    }
+
+    /// One node.
+    pub fn row(&self, pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, node: &Node, short: &str, tenants: usize) {
+        let (glyph, role) = node_sign(node.state());
+        let calm = node.state() == NodeState::Ready;
+        let shares = Shares::of(cx.seen, node);
+        pen.put(2, y, 1, glyph, if calm { Role::Faint } else { role });
+        let x = pen.put(4, y, self.name, node.name.as_str(), Role::Text);
+        if short != node.name.as_str() && x + 5 < 4 + self.name {
+            pen.put(x + 1, y, 5, short, Role::Faint);
+        }
+        pen.put(5 + self.name, y, 10, node.state().word(), if calm { Role::Muted } else { role });
+        if let Some(x) = self.since {
+            pen.put_right(x + 5, y, 5, &cx.age_or_dash(node.ready_since()), Role::Muted);
+        }
+        let pods = format!("{}/{}", shares.load.pods, node.pods);
+        let full = node.pods > 0 && shares.load.pods * 10 >= node.pods * 9;
+        pen.put_right(self.pods + 8, y, 8, &pods, if full { Role::Warn } else { Role::Text });
+        if let Some(x) = self.tenants {
+            let role = if tenants == 0 { Role::Warn } else { Role::Text };
+            pen.put_right(x + 8, y, 7, &tenants.to_string(), role);
+        }
+        if let Some(x) = self.dies {
+            dies(pen, x + 2, y, cx, node);
+        }
+        self.memory(pen, y, &shares);
+        self.room(pen, y, cx, node);
+        if let Some(x) = self.cpu {
+            let cores = |c: Cpu| format!("{:.1}", c.0 as f64 / 1000.0);
+            let used = shares.used.map_or_else(|| "–".into(), |(c, _)| cores(c));
+            let text = format!(
+                "{used} / {} / {}",
+                cores(shares.load.requests.0),
+                given(shares.load.limits.0.0, cores(shares.load.limits.0))
+            );
+            let over = shares.used.is_some_and(|(c, _)| c.share_of(shares.cpu) > 0.9);
+            pen.put_right(x + 18, y, 18, &text, if over { Role::Warn } else { Role::Text });
+            pen.put_right(x + 22, y, 4, &format!("{:.0}", shares.cpu.0 as f64 / 1000.0), Role::Muted);
+        }
+        if let Some(x) = self.conditions {
+            let bad: Vec<_> = node.pressures().map(|c| &*c.kind).collect();
+            let text = if !node.is_ready() {
+                node.ready_condition().map_or("never reported", |c| &*c.reason).to_owned()
+            } else {
+                bad.join(" ")
+            };
+            pen.put(x + 2, y, pen.width().saturating_sub(x + 2), &text, role);
+        }
+    }
+
+    fn memory(&self, pen: &mut Pen<'_>, y: u16, shares: &Shares) {
+        if let Some((x, width)) = self.bar {
+            let used = shares.used.map(|(_, m)| m.share_of(shares.memory));
+            let (req, lim) = (
+                shares.load.requests.1.share_of(shares.memory),
+                shares.load.limits.1.share_of(shares.memory),
+            );
+            stacked(pen, x, y, width, used, req, lim);
+        }
+        if let Some(x) = self.memory {
+            let used = shares.used.map_or_else(|| "–".into(), |(_, m)| gi(m));
+            let text = format!(
+                "{used} / {} / {}",
+                gi(shares.load.requests.1),
+                given(shares.load.limits.1.0, gi(shares.load.limits.1))
+            );
+            let over = shares.used.is_some_and(|(_, m)| m.share_of(shares.memory) > 0.9);
+            pen.put_right(x + 18, y, 18, &text, if over { Role::Warn } else { Role::Text });
+            let whole = format!("{:.0}", shares.memory.0 as f64 / f64::from(1u32 << 30));
+            pen.put_right(x + 22, y, 4, &whole, Role::Muted);
+        }
+    }
+
+    /// The three meanings of free, the overcommitment, the distance to the evictions.
+    fn room(&self, pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, node: &Node) {
+        if self.free.is_none() && self.over.is_none() {
+            return;
+        }
+        let room = node_room(cx.seen, &node.name);
+        let known = |m: Option<Memory>| m.map_or("?".to_owned(), gi);
+        if let Some(x) = self.free {
+            let all = [room.free_of_requests, room.free_of_limits, room.free_of_use].map(known);
+            pen.put_right(x + 22, y, 22, &all.join(" / "), Role::Text);
+        }
+        if let Some(x) = self.over {
+            let over = room.overcommit.is_some_and(|x| x > 1.0);
+            let text = room.overcommit.map_or("?".into(), |x| format!("{x:.2}×"));
+            pen.put_right(x + 7, y, 7, &text, if over { Role::Warn } else { Role::Text });
+        }
+        if let Some(x) = self.eviction {
+            let near = room.to_eviction.is_some_and(|m| m.0 < 1 << 30);
+            let text = known(room.to_eviction);
+            pen.put_right(x + 8, y, 8, &text, if near { Role::Warn } else { Role::Text });
+        }
+    }
+}
+
+fn gi(m: Memory) -> String {
+    format!("{:.1}", m.0 as f64 / f64::from(1u32 << 30))
+}
+
+/// What the loss of a node would do, in three words.
+fn dies(pen: &mut Pen<'_>, x: u16, y: u16, cx: &Cx<'_>, node: &Node) {
+    let Some(harm) = cx.outlook.and_then(|o| o.harm(&node.name)) else {
+        let text = if cx.outlook.is_none() { "…" } else { "–" };
+        pen.put(x, y, 12, text, Role::Faint);
+        return;
+    };
+    let role = match harm.severity() {
+        Some(crate::cluster::Severity::Notice) => Role::Text,
+        None => Role::Faint,
+        some => chrome::role(some),
+    };
+    pen.put(x, y, 12, &format::fit(&harm.short(), 12), role);
+}

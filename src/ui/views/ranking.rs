@@ -1,0 +1,156 @@
+//! All ready nodes by the harm of their loss, the worst first.
+
+use std::collections::BTreeSet;
+
+use super::{nothing_yet, whatif};
+use crate::{
+    cluster::{NodeName, TenantName},
+    plan::whatif::{Harm, Loss},
+    ui::{
+        action::Action,
+        chrome,
+        command::Command,
+        format,
+        paint::Pen,
+        theme::Role,
+        view::{Cx, List, Place, View},
+    },
+};
+
+/// The nodes by the harm of their loss.
+#[derive(Default)]
+pub struct Ranking {
+    list: List<NodeName>,
+    marked: BTreeSet<NodeName>,
+}
+
+fn ranking<'a>(cx: &Cx<'a>) -> &'a [Harm] {
+    cx.outlook.map_or(&[], |o| &o.ranking)
+}
+
+fn page(cx: &Cx<'_>) -> usize {
+    usize::from(cx.size.1.saturating_sub(1))
+}
+
+impl Ranking {
+    fn targets(&self) -> Vec<NodeName> {
+        if self.marked.is_empty() {
+            self.list.selected().cloned().into_iter().collect()
+        } else {
+            self.marked.iter().cloned().collect()
+        }
+    }
+}
+
+impl View for Ranking {
+    fn place(&self) -> Place {
+        Place::Ranking
+    }
+
+    fn refresh(&mut self, cx: &Cx<'_>) {
+        let all = ranking(cx);
+        self.marked.retain(|node| all.iter().any(|h| h.node == *node));
+        self.list.settle(all.len(), page(cx), |i| all[i].node.clone());
+    }
+
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
+        let all = ranking(cx);
+        let key = |i: usize| all[i].node.clone();
+        if self.list.go(command, all.len(), page(cx), key) {
+            return None;
+        }
+        match command {
+            Command::Open => {
+                let node = self.list.selected().cloned()?;
+                return Some(Action::Go(Place::WhatIf(vec![node], Loss::Crash)));
+            }
+            Command::WhatIf => {
+                let nodes = self.targets();
+                return (!nodes.is_empty()).then(|| Action::Go(Place::WhatIf(nodes, Loss::Crash)));
+            }
+            Command::Mark => {
+                if let Some(node) = self.list.selected().cloned()
+                    && !self.marked.remove(&node)
+                {
+                    self.marked.insert(node);
+                }
+                self.list.go(Command::Down, all.len(), page(cx), key);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        if nothing_yet(pen, cx) {
+            return;
+        }
+        let width = pen.width();
+        let all = ranking(cx);
+        if cx.outlook.is_none() {
+            pen.put(4, 1, width, "working out the loss of each node …", Role::Busy);
+            return;
+        }
+        let name = if width < 100 { 18 } else { 28 };
+        // Each column where it ends.
+        let ends = [8, 16, 25, 32].map(|x| 5 + name + x);
+        pen.put(4, 0, name, "IF THIS NODE DIES", Role::Title);
+        for (end, title) in ends.into_iter().zip(["AT ZERO", "HALVED", "PENDING", "PODS"]) {
+            pen.put_right(end, 0, 8, title, Role::Title);
+        }
+        let names_at = ends[3] + 3;
+        pen.put(names_at, 0, width.saturating_sub(names_at), "TENANTS AT ZERO", Role::Title);
+        for (line, i) in self.list.window(all.len(), page(cx)).enumerate() {
+            let (y, harm) = (line as u16 + 1, &all[i]);
+            let severity = harm.severity();
+            let tone = if severity.is_some() { chrome::role(severity) } else { Role::Faint };
+            pen.put(2, y, 1, chrome::glyph(severity), tone);
+            pen.put(4, y, name, harm.node.as_str(), Role::Text);
+            let counts = [harm.down.len(), harm.halved.len(), harm.pending as usize, harm.pods as usize];
+            for (i, (end, n)) in ends.into_iter().zip(counts).enumerate() {
+                let role = match (i, n) {
+                    (_, 0) => Role::Faint,
+                    (0 | 2, _) => Role::Warn,
+                    _ => Role::Text,
+                };
+                pen.put_right(end, y, 6, &n.to_string(), role);
+            }
+            let down: Vec<_> = harm.down.iter().map(TenantName::as_str).collect();
+            pen.put(names_at, y, width.saturating_sub(names_at + 1), &down.join(", "), Role::Text);
+            if self.marked.contains(&harm.node) {
+                pen.put(1, y, 1, "●", Role::Accent);
+            }
+            if self.list.selected() == Some(&harm.node) {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+        if all.is_empty() {
+            pen.put(4, 1, width, "no node is ready", Role::Muted);
+        }
+    }
+
+    fn status(&self, cx: &Cx<'_>) -> String {
+        let mut words = Vec::new();
+        if let Some(age) = whatif::age(cx) {
+            words.push(format!("as of {age} ago"));
+        }
+        if !self.marked.is_empty() {
+            words.push(format!("{} marked", self.marked.len()));
+        }
+        words.push(format::count(ranking(cx).len(), "ready node"));
+        words.join(" · ")
+    }
+
+    fn refuses(&self, command: Command, _: &Cx<'_>) -> Option<String> {
+        let about = matches!(command, Command::Open | Command::WhatIf | Command::Mark);
+        (about && self.list.selected().is_none()).then(|| "no node is selected".into())
+    }
+
+    fn subject(&self) -> Option<String> {
+        match self.marked.len() {
+            0 => self.list.selected().map(NodeName::to_string),
+            n => Some(format::count(n, "marked node")),
+        }
+    }
+}
