@@ -101,6 +101,7 @@ fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effec
                 approval::review(app, Intent::Scale { targets }, effects);
             }
         }
+        Action::Plan(intent) => approval::review(app, intent, effects),
         Action::Undo(id) => undo(app, &id, now, effects),
         Action::Resume(id) => {
             if app.world.who.read_only {
