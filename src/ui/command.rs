@@ -36,6 +36,10 @@ pub enum Command {
     Runs,
     /// The findings.
     Findings,
+    /// The database.
+    Database,
+    /// The recovery sheet of the database.
+    Recovery,
     /// Open a tenant by name.
     Tenant,
     /// To the next thing that is wrong.
@@ -119,6 +123,10 @@ pub enum On {
     Run,
     /// The findings.
     Findings,
+    /// The database.
+    Database,
+    /// The recovery sheet.
+    Recovery,
     /// The review of a plan.
     Review,
 }
@@ -135,6 +143,8 @@ impl On {
             Self::Runs => "Runs",
             Self::Run => "A run",
             Self::Findings => "Findings",
+            Self::Database => "Database",
+            Self::Recovery => "Recovery sheet",
             Self::Review => "Review of a plan",
         }
     }
@@ -239,7 +249,7 @@ impl Entry {
 
 const ANY: &[On] = &[On::Any];
 const LISTS: &[On] = &[On::Any, On::Review];
-const ROWS: &[On] = &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings];
+const ROWS: &[On] = &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Database];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node];
 const RUNS: &[On] = &[On::Runs, On::Run];
 const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run];
@@ -276,22 +286,22 @@ pub const COMMANDS: &[Entry] = &[
         &[On::Review],
     ),
     entry(Command::Copy, "copy", &["c"], "copy the kubectl line", &[On::Review]).bar(4, "copy kubectl"),
-    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant]).bar(21, "section"),
-    entry(Command::Previous, "previous-section", &["shift-tab"], "the section before", &[On::Tenant]),
+    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database]).bar(21, "section"),
+    entry(Command::Previous, "previous-section", &["shift-tab"], "the section before", &[On::Tenant, On::Database]),
     entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
         .bar(22, "container"),
     entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
     entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Tenant]),
     entry(Command::Trouble, "trouble", &["n"], "to the next thing that is wrong", ANY)
         .bar(30, "next trouble"),
-    entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes])
+    entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes, On::Database])
         .bar(31, "faults"),
     entry(
         Command::Filter,
         "filter",
         &["/"],
         "show only names, words or images that contain a text",
-        &[On::Tenants, On::Nodes, On::Runs, On::Findings],
+        &[On::Tenants, On::Nodes, On::Runs, On::Findings, On::Database],
     )
     .bar(32, "filter")
     .takes(Takes::Text),
@@ -327,7 +337,23 @@ pub const COMMANDS: &[Entry] = &[
         .aliases(&["node"]),
     entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
         .aliases(&["history"]),
-    entry(Command::Findings, "findings", &["f", "4"], "everything that is wrong", ANY),
+    entry(
+        Command::Database,
+        "database",
+        &["4", "d"],
+        "the members of the database, and the proxies in front of them",
+        ANY,
+    )
+    .aliases(&["db", "galera", "proxysql"]),
+    entry(
+        Command::Recovery,
+        "recovery",
+        &["R"],
+        "the recovery sheet, when no member has a quorum: it is shown, never run",
+        &[On::Database, On::Findings],
+    )
+    .bar(35, "recovery"),
+    entry(Command::Findings, "findings", &["f", "5"], "everything that is wrong", ANY),
     entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
     entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
     entry(Command::Help, "help", &["?", "F1"], "what the keys do", ANY).bar(41, "help"),
@@ -449,8 +475,18 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    const PLACES: [On; 8] =
-        [On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Run, On::Findings, On::Review];
+    const PLACES: [On; 10] = [
+        On::Tenants,
+        On::Nodes,
+        On::Node,
+        On::Tenant,
+        On::Runs,
+        On::Run,
+        On::Findings,
+        On::Database,
+        On::Recovery,
+        On::Review,
+    ];
 
     #[test]
     fn a_key_means_one_thing_in_one_place() {

@@ -60,6 +60,8 @@ impl Help {
             On::Runs,
             On::Run,
             On::Findings,
+            On::Database,
+            On::Recovery,
             On::Review,
         ];
         places.extend(all.into_iter().filter(|on| *on != self.on));
