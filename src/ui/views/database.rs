@@ -17,7 +17,7 @@ mod words;
 use ratatui::layout::Rect;
 
 use crate::{
-    cluster::{Database, Finding, MemberName, ProxyName, Subject, database::Row},
+    cluster::{Database, Finding, MemberName, ProxyName, Severity, Subject, database::Row},
     ui::{
         action::Action,
         command::Command,
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-pub(super) use words::label;
+pub(super) use words::{label, short};
 
 /// What a row of the hostgroups is.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +94,10 @@ impl DatabaseView {
         let hit = |words: &[&str]| text.is_empty() || words.iter().any(|w| w.to_lowercase().contains(&text));
         let wrong = |row: &Row| {
             row.state.severity().is_some()
-                || cx.findings.iter().any(|f| f.subject == Subject::Member(row.name.clone()))
+                || cx
+                    .findings
+                    .iter()
+                    .any(|f| f.subject == Subject::Member(row.name.clone()) && f.severity > Severity::Notice)
         };
         self.shown = database
             .members
@@ -103,6 +106,11 @@ impl DatabaseView {
             .filter(|r| hit(&[&r.label, r.name.as_str(), &r.state.word(), &r.role_words()]))
             .map(|r| r.name.clone())
             .collect();
+        // By the names people use: addresses may stand in any order.
+        let label = |name: &MemberName| {
+            database.members.iter().find(|r| r.name == *name).map(|r| words::natural(&r.label))
+        };
+        self.shown.sort_by_cached_key(label);
         self.rows.clear();
         for proxy in cx.seen.proxies.values() {
             let name = &proxy.name;
@@ -138,8 +146,9 @@ impl DatabaseView {
     /// What is wrong with the database, one line each thing.
     fn wrong<'a>(&self, cx: &Cx<'a>) -> Vec<&'a Finding> {
         let mut shown: Vec<&Finding> = Vec::new();
-        for finding in cx.findings.iter().filter(|f| words::is_database(f)) {
-            if !shown.iter().any(|f| f.subject == finding.subject && f.rule == finding.rule) {
+        let loud = |f: &&Finding| f.severity > Severity::Notice && words::is_database(f);
+        for finding in cx.findings.iter().filter(loud) {
+            if !shown.iter().any(|f| f.text == finding.text && f.rule == finding.rule) {
                 shown.push(finding);
             }
         }
@@ -152,8 +161,8 @@ impl DatabaseView {
         let top = if height < 10 || wrong == 0 { 0 } else { wrong + 1 };
         let left = if width >= 150 { width - 66 } else { width };
         let room = height.saturating_sub(top);
-        let members = u16::try_from(self.shown.len()).unwrap_or(room) + 2;
-        let both = width >= 150 && height >= 30 && !cx.seen.proxies.is_empty() && members > 2;
+        let members = u16::try_from(self.shown.len()).unwrap_or(room) + 1 + members::foot(cx, left);
+        let both = width >= 150 && height >= 30 && !cx.seen.proxies.is_empty() && !self.shown.is_empty();
         let side = Rect { x: left + 2, y: top, width: (width - left).saturating_sub(2), height: room };
         if both {
             let upper = members.min(room / 2);
@@ -217,7 +226,7 @@ impl DatabaseView {
 
     fn draw_wrong(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, lines: u16) {
         let width = pen.width();
-        let name = if width < 100 { 8 } else { 16 };
+        let name = if width < 100 { 9 } else { 16 };
         for (y, finding) in self.wrong(cx).into_iter().take(usize::from(lines)).enumerate() {
             let y = y as u16;
             let key = words::key(cx, finding);

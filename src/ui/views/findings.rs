@@ -42,7 +42,15 @@ impl View for Findings {
             .enumerate()
             .filter(|(_, f)| {
                 text.is_empty()
-                    || format!("{} {} {}", f.subject.name(), f.text, f.rule).to_lowercase().contains(&text)
+                    || format!(
+                        "{} {} {} {}",
+                        f.subject.name(),
+                        super::database::label(cx, &f.subject),
+                        f.text,
+                        f.rule
+                    )
+                    .to_lowercase()
+                    .contains(&text)
             })
             .map(|(i, f)| (i, (f.rule, f.subject.clone())))
             .collect();
@@ -154,7 +162,9 @@ impl View for Findings {
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         let lost = || cx.findings.iter().any(|f| f.answer == Some(Answer::Recovery));
         if command == Command::Recovery && !lost() {
-            return Some("the database has its quorum, or none is configured: nothing is to be recovered".into());
+            return Some(
+                "the database has its quorum, or none is configured: nothing is to be recovered".into(),
+            );
         }
         (command == Command::Open && self.list.selected().is_none()).then(|| "nothing is selected".into())
     }

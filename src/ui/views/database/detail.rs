@@ -2,7 +2,9 @@
 
 use super::{Line, ProxyRow, members, proxies, said, words};
 use crate::{
-    cluster::{Database, Layers, Member, Proxy, ProxyStatus, Reject, Status, Subject, database::Row},
+    cluster::{
+        Database, Layers, Member, Proxy, ProxyStatus, Reject, Severity, Status, Subject, database::Row,
+    },
     ui::{chrome, format, theme::Role, view::Cx},
 };
 
@@ -86,7 +88,10 @@ pub(super) fn member(cx: &Cx<'_>, row: &Row, width: u16) -> Vec<Line> {
         said(format!("   {}", row.name), Role::Muted),
     ]);
     sheet.findings(cx, &Subject::Member(row.name.clone()));
-    if row.state.severity().is_some() && sheet.lines.len() == 1 {
+    let said = |f: &crate::cluster::Finding| {
+        f.severity > Severity::Notice && f.subject == Subject::Member(row.name.clone())
+    };
+    if row.state.severity().is_some() && !cx.findings.iter().any(said) {
         sheet.long("", &row.state.meaning(), Role::Text);
     }
     let Some(status) = row.member.status.as_deref() else {

@@ -7,7 +7,6 @@ use crate::{
         database::{Role as Part, Row, State},
     },
     ui::{
-        format,
         paint::{Pen, Piece, piece},
         theme::Role,
         view::{Cx, List},
@@ -128,9 +127,9 @@ pub(super) fn draw(
         _ => 16,
     };
     let state = 5 + name;
-    let state_width = if wide { 22 } else { 17 };
+    let state_width = if wide { 22 } else { 16 };
     let role = state + state_width + 1;
-    let role_width = if wide { 22 } else { 15 };
+    let role_width = if wide { 22 } else { 17 };
     let first = role + role_width;
     pen.put(4, 0, name, "MEMBER", Role::Title);
     pen.put(state, 0, state_width, "STATE", Role::Title);
@@ -146,7 +145,7 @@ pub(super) fn draw(
         pen.put_right(x, 0, column.width, column.title, Role::Title);
     }
     pen.put_right(width.saturating_sub(1), 0, 4, "AGE", Role::Title);
-    let page = usize::from(pen.height().saturating_sub(2)).max(1);
+    let page = usize::from(pen.height().saturating_sub(1 + foot(cx, width))).max(1);
     let mut y = 1;
     for i in list.window(shown.len(), page) {
         let Some(row) = database.members.iter().find(|r| r.name == shown[i]) else { continue };
@@ -154,7 +153,7 @@ pub(super) fn draw(
         let calm = row.state == State::Synced;
         pen.put(2, y, 1, glyph, if calm { Role::Faint } else { tone });
         let writer = row.role == Part::Writer;
-        pen.put(4, y, name, &row.label, if writer { Role::Accent } else { Role::Text });
+        pen.put(4, y, name, &words::short(&row.label, name), if writer { Role::Accent } else { Role::Text });
         pen.put(state, y, state_width, &row.state.word(), if calm { Role::Muted } else { tone });
         let (sign, words, role_tone) = words::role_sign(row);
         pen.line(
@@ -188,23 +187,42 @@ pub(super) fn draw(
         pen.put(4, y, width.saturating_sub(5), "no member to show  esc shows all", Role::Muted);
         y += 1;
     }
-    let pieces = quorum(cx, database);
-    pen.line(4, y.min(pen.height().saturating_sub(1)), width.saturating_sub(5), &pieces);
+    let last = pen.height().saturating_sub(1);
+    let room = width.saturating_sub(5);
+    let (mut pieces, more) = (quorum(database), proxies(cx, database));
+    if foot(cx, width) == 2 && y < last {
+        pen.line(4, y, room, &pieces);
+        pen.line(4, y + 1, room, &more);
+        return;
+    }
+    if !more.is_empty() {
+        pieces.push(piece(" · ", Role::Faint));
+        pieces.extend(more);
+    }
+    pen.line(4, y.min(last), room, &pieces);
 }
 
-/// Whether the cluster survives losses, how long the writer has been the same, whether the proxies agree.
-fn quorum<'a>(cx: &Cx<'_>, database: &Database) -> Vec<Piece<'a>> {
+/// Lines below the members.
+pub(super) fn foot(cx: &Cx<'_>, width: u16) -> u16 {
+    if width < 120 && !cx.seen.proxies.is_empty() { 2 } else { 1 }
+}
+
+/// Whether the cluster survives losses.
+fn quorum<'a>(database: &Database) -> Vec<Piece<'a>> {
     let q = &database.quorum;
     let (sign, role) = match (q.primary, q.safe_losses) {
         (false, _) => ("✖ ", Role::Danger),
         (true, 0) => ("▲ ", Role::Warn),
         (true, _) => ("", Role::Text),
     };
-    let mut pieces = vec![piece(format!("{sign}{q}"), role)];
-    let dot = || piece(" · ", Role::Faint);
-    if let Some(writer) = database.writer() {
+    vec![piece(format!("{sign}{q}"), role)]
+}
+
+/// How long the writer has been the same, and whether the proxies agree.
+fn proxies<'a>(cx: &Cx<'_>, database: &Database) -> Vec<Piece<'a>> {
+    let mut pieces = Vec::new();
+    if let Some(writer) = database.writer().filter(|w| w.state.takes_writes()) {
         let since = cx.seen.proxies.values().filter_map(|p| p.now()).map(|s| s.writers_since).max();
-        pieces.push(dot());
         let text = format!("writer {} for {}", writer.label, cx.age_or_dash(since));
         pieces.push(piece(text, Role::Muted));
     }
@@ -212,7 +230,9 @@ fn quorum<'a>(cx: &Cx<'_>, database: &Database) -> Vec<Piece<'a>> {
     if all == 0 {
         return pieces;
     }
-    pieces.push(dot());
+    if !pieces.is_empty() {
+        pieces.push(piece(" · ", Role::Faint));
+    }
     let live = cx.seen.proxies.values().filter(|p| p.now().is_some()).count();
     let said = |rule: &str| cx.findings.iter().any(|f| f.rule == rule);
     let count = if all == 1 { "proxy".to_owned() } else { format!("proxies {all}") };
@@ -229,8 +249,7 @@ fn quorum<'a>(cx: &Cx<'_>, database: &Database) -> Vec<Piece<'a>> {
             pieces.push(piece(", disk = runtime", Role::Muted));
         }
         Some(all) if all.iter().any(|d| !d.is_empty()) => {
-            let n = all.iter().map(|d| d.len()).sum::<usize>();
-            pieces.push(piece(format!(", ▲ {} of configuration", format::count(n, "drift")), Role::Warn));
+            pieces.push(piece(", ▲ configuration drifts", Role::Warn));
         }
         _ => {}
     }

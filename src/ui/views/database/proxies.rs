@@ -72,7 +72,7 @@ pub(super) fn backends<'a>(cx: &Cx<'_>, database: &Database, proxy: &'a Proxy) -
             let (meaning, wrong, role) = match (purpose, backend.status) {
                 ("writer", BackendStatus::Online) if !takes => ("writes fail here", true, Role::Danger),
                 ("writer", BackendStatus::Online) => ("takes the writes", false, Role::Accent),
-                ("writer", BackendStatus::Shunned) if waits => ("surplus writer: normal", false, Role::Faint),
+                ("writer", BackendStatus::Shunned) if waits => ("surplus: normal", false, Role::Faint),
                 ("backup", BackendStatus::Online) => ("writer in waiting", false, Role::Text),
                 ("reader", BackendStatus::Online) => ("takes reads", false, Role::Text),
                 ("offline", _) => ("out of service", true, Role::Warn),
@@ -107,7 +107,7 @@ struct Columns {
 
 impl Columns {
     fn fit(width: u16) -> Self {
-        let member = 16;
+        let member = 18;
         let name = if width < 100 { 11 } else { 18 };
         let status = member + name;
         let mut x = status + 13;
@@ -243,7 +243,7 @@ fn backend(pen: &mut Pen<'_>, y: u16, c: &Columns, listed: &Listed<'_>, fresh: b
         (.., true) => "▲",
         _ => " ",
     };
-    pen.put(c.member - 1 - 1, y, 1, sign, tone(listed.role));
+    pen.put(c.member - 2, y, 1, sign, tone(listed.role));
     let room = c.status.saturating_sub(c.member + 1);
     pen.put(
         c.member,

@@ -32,6 +32,29 @@ pub fn label<'a>(cx: &Cx<'_>, subject: &'a Subject) -> std::borrow::Cow<'a, str>
     }
 }
 
+/// A name cut so that it still tells: of an address the end, which differs.
+pub fn short(name: &str, columns: u16) -> std::borrow::Cow<'_, str> {
+    let width = format::width(name);
+    if width <= columns || !name.contains(':') || columns < 2 {
+        return name.into();
+    }
+    let tail: Vec<char> = name.chars().rev().take(usize::from(columns) - 1).collect();
+    format!("…{}", tail.into_iter().rev().collect::<String>()).into()
+}
+
+/// A key by which `db2` comes before `db10`.
+pub(super) fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest[text..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |n| text + n);
+        parts.push((rest[..text].to_owned(), rest[text..digits].parse().unwrap_or(0)));
+        rest = &rest[digits..];
+    }
+    parts
+}
+
 /// Whether a finding is about the database.
 pub(super) fn is_database(finding: &Finding) -> bool {
     match &finding.subject {
@@ -201,6 +224,15 @@ mod tests {
             [None, Some(400), Some(12_300), Some(3_100_000)].map(micros),
             ["–", "0.4 ms", "12 ms", "3.1 s"]
         );
+    }
+
+    #[test]
+    fn names_keep_what_tells_them_apart() {
+        assert_eq!(short("127.0.0.1:13310", 9), "….1:13310");
+        assert_eq!(short("a-long-name", 5), "a-long-name");
+        let mut names = ["db10", "db2", "db", "10.0.0.2:3306", "10.0.0.10:3306"];
+        names.sort_by_key(|n| natural(n));
+        assert_eq!(names, ["10.0.0.2:3306", "10.0.0.10:3306", "db", "db2", "db10"]);
     }
 
     #[test]
