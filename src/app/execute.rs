@@ -19,7 +19,7 @@ use crate::{
 /// Does what a command says, at the present place.
 pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: &mut Vec<Effect>) {
     match command {
-        Command::Tenants | Command::Nodes | Command::Runs | Command::Findings => {
+        Command::Tenants | Command::Nodes | Command::Runs | Command::Database | Command::Findings => {
             if let Some((place, ..)) = VIEWS.iter().find(|(_, c, _)| *c == command) {
                 go(app, place, now);
             }
@@ -102,6 +102,7 @@ fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effec
                 approval::review(app, Intent::Scale { targets }, effects);
             }
         }
+        Action::Plan(intent) => approval::review(app, intent, effects),
         Action::Undo(id) => undo(app, &id, now, effects),
         Action::Resume(id) => {
             if app.world.who.read_only {
@@ -209,7 +210,9 @@ fn trouble(app: &mut App, now: Timestamp) {
     let (root, place) = match &subject {
         Subject::Tenant(name) => (Place::Tenants, Place::Tenant(name.clone())),
         Subject::Node(name) => (Place::Nodes, Place::Node(name.clone())),
-        Subject::Source(_) | Subject::Member(_) | Subject::Proxy(_) => (Place::Findings, Place::Findings),
+        Subject::Member(name) => (Place::Database, Place::Member(name.clone())),
+        Subject::Proxy(name) => (Place::Database, Place::Proxy(name.clone())),
+        Subject::Source(_) => (Place::Findings, Place::Findings),
     };
     app.trouble = Some(subject);
     go(app, &root, now);

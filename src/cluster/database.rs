@@ -265,10 +265,12 @@ impl Database {
             true => "galera".to_owned(),
             false => format!("galera {present}/{expected}"),
         };
-        let mut severity = (present < expected).then_some(Severity::Warning);
-        if self.quorum.safe_losses == 0 && expected > 1 {
-            severity = severity.max(Some(Severity::Warning));
-        }
+        // As loud as the finding `galera-size`.
+        let mut severity = match (present < expected, self.quorum.safe_losses) {
+            (true, 0) => Some(Severity::Critical),
+            (true, _) => Some(Severity::Warning),
+            (false, losses) => (losses == 0 && expected > 1).then_some(Severity::Warning),
+        };
         if self.members.iter().any(|r| r.state.severity() == Some(Severity::Critical)) {
             severity = Some(Severity::Critical);
         }

@@ -82,6 +82,8 @@ pub struct Sample {
     pub commits: Option<f64>,
     /// Bytes of write-sets a second.
     pub bytes: Option<f64>,
+    /// Client connections.
+    pub connections: Option<u32>,
 }
 
 /// `wsrep_local_state`: matched by number, the text varies by version.
@@ -315,6 +317,7 @@ impl Member {
             flow_control: status.flow.share,
             commits: status.commits,
             bytes: status.since(self.status.as_deref(), |s| s.bytes),
+            connections: status.connections,
         });
         while history.len() > HISTORY {
             history.pop_front();

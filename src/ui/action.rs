@@ -1,7 +1,7 @@
 //! What a view asks for. A view never acts: `app::update` turns an action into state or into an effect.
 
 use super::view::Place;
-use crate::cluster::TenantName;
+use crate::{cluster::TenantName, plan::Intent};
 
 /// What a view asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub enum Action {
     AskReplicas(Vec<TenantName>),
     /// Review a change of the replicas of these tenants by so many.
     Propose(Vec<TenantName>, i64),
+    /// Review the plan of this, whatever it is about.
+    Plan(Intent),
     /// Review the undoing of this run.
     Undo(String),
     /// Finish this run.

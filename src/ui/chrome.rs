@@ -10,7 +10,7 @@ use super::{
     theme::Role,
     view::{Cx, Place, VIEWS, View},
 };
-use crate::cluster::{Finding, Freshness, Severity, Subject, TenantName};
+use crate::cluster::{Database, Finding, Freshness, Severity, Subject, TenantName};
 
 /// The glyph of a severity.
 pub fn mark(severity: Severity) -> &'static str {
@@ -90,7 +90,11 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
 fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<'a>> {
     let here = view.place().on();
     let mut pieces = Vec::new();
-    for (place, command, name) in VIEWS.iter().filter(|(_, c, _)| only.is_none_or(|only| *c == only)) {
+    let no_database = cx.seen.galera.is_empty() && cx.seen.proxies.is_empty();
+    let shown = |place: &Place, command: Command| {
+        only.is_none_or(|only| command == only) && !(no_database && *place == Place::Database)
+    };
+    for (place, command, name) in VIEWS.iter().filter(|(place, command, _)| shown(place, *command)) {
         let key = command::of(*command).keys.first().copied().unwrap_or_default();
         let lit = place.on() == here
             || matches!(
@@ -98,6 +102,7 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
                 (Place::Tenants, On::Tenant | On::Headroom)
                     | (Place::Nodes, On::Node | On::WhatIf | On::Ranking)
                     | (Place::Runs, On::Run)
+                    | (Place::Database, On::Recovery)
             );
         let text = match place {
             Place::Findings if !cx.findings.is_empty() => format::count(cx.findings.len(), "finding"),
@@ -136,7 +141,7 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
             Freshness::Missing { .. } => " nothing seen yet",
             _ => " reading the cluster …",
         };
-        return vec![piece(what, Role::Muted)];
+        return [vec![piece(what, Role::Muted)], database(cx)].concat();
     }
     let (hurt, risk) = hurt(cx.findings);
     let mut facts = vec![piece(format!(" {}   ", format::count(seen.tenants.len(), "tenant")), Role::Text)];
@@ -152,7 +157,19 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
     let all = seen.nodes.len();
     facts
         .push(piece(format!("   {ready}/{all} nodes"), if ready < all { Role::Danger } else { Role::Muted }));
+    facts.extend(database(cx));
     facts
+}
+
+/// The database in a few characters: dim when it is well, with its glyph when it is not.
+fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
+    let Some(headline) = Database::of(cx.seen).map(|d| d.headline()) else { return Vec::new() };
+    let (sign, role) = match headline.severity {
+        None => ("", Role::Muted),
+        severity => (glyph(severity), role(severity)),
+    };
+    let gap = if sign.is_empty() { "" } else { " " };
+    vec![piece(format!("   {sign}{gap}{}", headline.text), role)]
 }
 
 /// Tenants with something critical, and those with a warning only.

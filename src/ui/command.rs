@@ -36,6 +36,10 @@ pub enum Command {
     Runs,
     /// The findings.
     Findings,
+    /// The database.
+    Database,
+    /// The recovery sheet of the database.
+    Recovery,
     /// Open a tenant by name.
     Tenant,
     /// To the next thing that is wrong.
@@ -133,6 +137,10 @@ pub enum On {
     Ranking,
     /// The headroom of a tenant.
     Headroom,
+    /// The database.
+    Database,
+    /// The recovery sheet.
+    Recovery,
     /// The review of a plan.
     Review,
 }
@@ -152,6 +160,8 @@ impl On {
             Self::WhatIf => "What if",
             Self::Ranking => "Nodes by harm",
             Self::Headroom => "Headroom",
+            Self::Database => "Database",
+            Self::Recovery => "Recovery sheet",
             Self::Review => "Review of a plan",
         }
     }
@@ -256,7 +266,7 @@ impl Entry {
 
 const ANY: &[On] = &[On::Any];
 const LISTS: &[On] = &[On::Any, On::Review];
-const ROWS: &[On] = &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking];
+const ROWS: &[On] = &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking, On::Database];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants];
 const RUNS: &[On] = &[On::Runs, On::Run];
@@ -294,8 +304,8 @@ pub const COMMANDS: &[Entry] = &[
         &[On::Review],
     ),
     entry(Command::Copy, "copy", &["c"], "copy the kubectl line", &[On::Review]).bar(4, "copy kubectl"),
-    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant]).bar(21, "section"),
-    entry(Command::Previous, "previous-section", &["shift-tab"], "the section before", &[On::Tenant]),
+    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database]).bar(21, "section"),
+    entry(Command::Previous, "previous-section", &["shift-tab"], "the section before", &[On::Tenant, On::Database]),
     entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
         .bar(22, "container"),
     entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
@@ -316,14 +326,14 @@ pub const COMMANDS: &[Entry] = &[
     .takes(Takes::Tenant),
     entry(Command::Trouble, "trouble", &["n"], "to the next thing that is wrong", ANY)
         .bar(30, "next trouble"),
-    entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes])
+    entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes, On::Database])
         .bar(31, "faults"),
     entry(
         Command::Filter,
         "filter",
         &["/"],
         "show only names, words or images that contain a text",
-        &[On::Tenants, On::Nodes, On::Runs, On::Findings],
+        &[On::Tenants, On::Nodes, On::Runs, On::Findings, On::Database],
     )
     .bar(32, "filter")
     .takes(Takes::Text),
@@ -360,7 +370,23 @@ pub const COMMANDS: &[Entry] = &[
         .aliases(&["node"]),
     entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
         .aliases(&["history"]),
-    entry(Command::Findings, "findings", &["f", "4"], "everything that is wrong", ANY),
+    entry(
+        Command::Database,
+        "database",
+        &["4", "d"],
+        "the members of the database, and the proxies in front of them",
+        ANY,
+    )
+    .aliases(&["db", "galera", "proxysql"]),
+    entry(
+        Command::Recovery,
+        "recovery",
+        &["R"],
+        "the recovery sheet, when no member has a quorum: it is shown, never run",
+        &[On::Database, On::Findings],
+    )
+    .bar(35, "recovery"),
+    entry(Command::Findings, "findings", &["f", "5"], "everything that is wrong", ANY),
     entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
     entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
     entry(Command::Help, "help", &["?", "F1"], "what the keys do", ANY).bar(41, "help"),
@@ -482,7 +508,7 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    const PLACES: [On; 11] = [
+    const PLACES: [On; 13] = [
         On::Tenants,
         On::Nodes,
         On::Node,
@@ -493,6 +519,8 @@ mod tests {
         On::WhatIf,
         On::Ranking,
         On::Headroom,
+        On::Database,
+        On::Recovery,
         On::Review,
     ];
 

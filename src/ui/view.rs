@@ -17,7 +17,7 @@ use super::{
     views,
 };
 use crate::{
-    cluster::{Finding, Key, KubeEvent, LogLine, NodeName, Snapshot, TenantName},
+    cluster::{Finding, Key, KubeEvent, LogLine, MemberName, NodeName, ProxyName, Snapshot, TenantName},
     plan::whatif::Loss,
     run::{Holder, Run},
 };
@@ -33,6 +33,14 @@ pub enum Place {
     Runs,
     /// All findings.
     Findings,
+    /// The database: its members and the proxies in front of them.
+    Database,
+    /// The database, with this member selected.
+    Member(MemberName),
+    /// The database, with this proxy selected.
+    Proxy(ProxyName),
+    /// The recovery sheet of the database.
+    Recovery,
     /// One tenant.
     Tenant(TenantName),
     /// One node.
@@ -55,6 +63,8 @@ impl Place {
             Self::Nodes => On::Nodes,
             Self::Runs => On::Runs,
             Self::Findings => On::Findings,
+            Self::Database | Self::Member(_) | Self::Proxy(_) => On::Database,
+            Self::Recovery => On::Recovery,
             Self::Tenant(_) => On::Tenant,
             Self::Node(_) => On::Node,
             Self::Run(_) => On::Run,
@@ -71,6 +81,9 @@ impl Place {
             Self::Nodes => Box::<views::nodes::Nodes>::default(),
             Self::Runs => Box::<views::runs::Runs>::default(),
             Self::Findings => Box::<views::findings::Findings>::default(),
+            Self::Database => Box::<views::database::DatabaseView>::default(),
+            Self::Member(_) | Self::Proxy(_) => Box::new(views::database::DatabaseView::at(self.clone())),
+            Self::Recovery => Box::<views::recovery::Recovery>::default(),
             Self::Tenant(name) => Box::new(views::tenant::TenantView::new(name.clone())),
             Self::Node(name) => Box::new(views::node::NodeView::new(name.clone())),
             Self::Run(id) => Box::new(views::run::RunView::new(id.clone())),
@@ -82,10 +95,11 @@ impl Place {
 }
 
 /// The views that can be reached from anywhere, with the command that leads there and the name in the header.
-pub const VIEWS: [(Place, Command, &str); 4] = [
+pub const VIEWS: [(Place, Command, &str); 5] = [
     (Place::Tenants, Command::Tenants, "tenants"),
     (Place::Nodes, Command::Nodes, "nodes"),
     (Place::Runs, Command::Runs, "runs"),
+    (Place::Database, Command::Database, "database"),
     (Place::Findings, Command::Findings, "findings"),
 ];
 

@@ -41,11 +41,11 @@ fn later(seconds: f64) -> Timestamp {
 }
 
 /// The captured cluster: member 1 of the lab listens at 13310, and so on.
-fn address(node: u32) -> MemberName {
+pub fn address(node: u32) -> MemberName {
     format!("127.0.0.1:133{node}0").as_str().into()
 }
 
-fn rows(state: &str, node: u32) -> MemberRows {
+pub fn rows(state: &str, node: u32) -> MemberRows {
     MemberRows {
         status: pairs(&format!("{state}.n{node}.status")),
         variables: pairs(&format!("{state}.n{node}.vars")),
@@ -230,7 +230,7 @@ fn a_healthy_member_is_read_in_full() {
 }
 
 /// The captured answers of a member, with some status values changed.
-fn changed(state: &str, node: u32, changes: &[(&str, &str)]) -> MemberRows {
+pub fn changed(state: &str, node: u32, changes: &[(&str, &str)]) -> MemberRows {
     let original = rows(state, node);
     let status: Vec<_> = original
         .status
@@ -418,6 +418,11 @@ fn scripts_are_told_what_is_known_and_null_for_the_rest() {
 
 /// A proxy as captured in a state; the lab's members listened at other ports then.
 fn proxy(state: &str, name: &str, at: Timestamp) -> Proxy {
+    Proxy::new(name.into()).answered(&proxy_rows(state), at)
+}
+
+/// What a proxy answers in a state.
+pub fn proxy_rows(state: &str) -> ProxyRows {
     let pool = if state == "healthy" {
         "healthy_stats_mysql_connection_pool".into()
     } else {
@@ -438,7 +443,7 @@ fn proxy(state: &str, name: &str, at: Timestamp) -> Proxy {
         vec![Some("mysql-max_connections".to_owned()), Some("2048".to_owned())],
         vec![Some("mysql-monitor_galera_healthcheck_interval".to_owned()), Some("2000".to_owned())],
     ];
-    let rows = ProxyRows {
+    ProxyRows {
         servers: Some(proxysql(&servers)),
         hostgroups: Some(proxysql("healthy_runtime_mysql_galera_hostgroups")),
         pool: proxysql(&pool),
@@ -453,8 +458,7 @@ fn proxy(state: &str, name: &str, at: Timestamp) -> Proxy {
         digests: Some(proxysql("healthy_stats_mysql_query_digest")),
         version: Some("2.7.1-16-g2726c27".into()),
         took: Duration::ZERO,
-    };
-    Proxy::new(name.into()).answered(&rows, at)
+    }
 }
 
 /// The process list, counted as the cockpit asks for it.

@@ -5,6 +5,7 @@
 
 mod cockpit;
 mod forecast;
+mod database;
 mod picture;
 mod pump;
 mod reviews;

@@ -63,6 +63,8 @@ impl Help {
             On::WhatIf,
             On::Ranking,
             On::Headroom,
+            On::Database,
+            On::Recovery,
             On::Review,
         ];
         places.extend(all.into_iter().filter(|on| *on != self.on));

@@ -42,7 +42,15 @@ impl View for Findings {
             .enumerate()
             .filter(|(_, f)| {
                 text.is_empty()
-                    || format!("{} {} {}", f.subject.name(), f.text, f.rule).to_lowercase().contains(&text)
+                    || format!(
+                        "{} {} {} {}",
+                        f.subject.name(),
+                        super::database::label(cx, &f.subject),
+                        f.text,
+                        f.rule
+                    )
+                    .to_lowercase()
+                    .contains(&text)
             })
             .map(|(i, f)| (i, (f.rule, f.subject.clone())))
             .collect();
@@ -59,11 +67,16 @@ impl View for Findings {
             Command::Open => match &self.list.selected()?.1 {
                 Subject::Tenant(name) => Some(Action::Go(Place::Tenant(name.clone()))),
                 Subject::Node(name) => Some(Action::Go(Place::Node(name.clone()))),
-                Subject::Member(_) | Subject::Proxy(_) => None,
+                Subject::Member(name) => Some(Action::Go(Place::Member(name.clone()))),
+                Subject::Proxy(name) => Some(Action::Go(Place::Proxy(name.clone()))),
+                Subject::Source(name) if name == "galera" || name == "proxysql" => {
+                    Some(Action::Go(Place::Database))
+                }
                 Subject::Source(name) => {
                     Some(Action::Say(format!("{name}: what depends on it may be old or missing")))
                 }
             },
+            Command::Recovery => Some(Action::Go(Place::Recovery)),
             Command::Escape => {
                 self.filter.clear();
                 self.refresh(cx);
@@ -101,6 +114,12 @@ impl View for Findings {
                 Some(Answer::Scale) => "scale it",
                 Some(Answer::Open) => "look at it",
                 Some(Answer::Node) => "see node",
+                Some(Answer::Database) => "database",
+                Some(Answer::Recovery) => "R recovery",
+                Some(Answer::TakeOut) => "take it out",
+                Some(Answer::Desync) => "desync it",
+                Some(Answer::Resync) => "resync it",
+                Some(Answer::Save) => "save it",
                 _ => "",
             };
             pen.put_right(width.saturating_sub(1), y, 11, word, Role::Faint);
@@ -140,7 +159,13 @@ impl View for Findings {
         }
     }
 
-    fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
+    fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        let lost = || cx.findings.iter().any(|f| f.answer == Some(Answer::Recovery));
+        if command == Command::Recovery && !lost() {
+            return Some(
+                "the database has its quorum, or none is configured: nothing is to be recovered".into(),
+            );
+        }
         (command == Command::Open && self.list.selected().is_none()).then(|| "nothing is selected".into())
     }
 

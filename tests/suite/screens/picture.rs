@@ -48,6 +48,12 @@ const PICTURES: [Picture; 12] = [
 ];
 
 pub fn check_all() {
+    let mut c = Cockpit::seeing(super::database::degraded(), (160, 48), |_| {});
+    c.keys("4");
+    check("database-wide-dark", &c);
+    let mut c = Cockpit::seeing(super::database::healthy(), (80, 24), |_| {});
+    c.keys("4");
+    check("database-dark", &c);
     for (name, size, theme, make) in PICTURES {
         let mut c = Cockpit::with(NIGHT, size, |setup| setup.theme = theme.into());
         make(&mut c);

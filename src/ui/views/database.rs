@@ -1,0 +1,442 @@
+//! The database: its members as judged across all of them, the proxies in front of them, and all of the selected one.
+//!
+//! ```text
+//!  ✖ no member has a quorum                             R recovery sheet    what is wrong, worst first
+//!
+//!    MEMBER   STATE    ROLE       QUEUE  FLOW CTL …                         members, or hostgroups (tab)
+//!    quorum 3 of 3 weights, one more loss is safe · …
+//!
+//!    the selected member, backend or proxy                                  at the right on wide terminals
+//! ```
+
+mod detail;
+mod members;
+mod proxies;
+mod words;
+
+use ratatui::layout::Rect;
+
+use crate::{
+    cluster::{Database, Finding, MemberName, ProxyName, Severity, Subject, database::Row},
+    ui::{
+        action::Action,
+        command::Command,
+        format,
+        paint::{Pen, Piece, piece},
+        theme::Role,
+        view::{Cx, List, Place, View},
+    },
+};
+
+pub(super) use words::{label, short};
+
+/// What a row of the hostgroups is.
+#[derive(Clone, Debug, PartialEq)]
+enum ProxyRow {
+    /// The heading of a proxy.
+    Proxy(ProxyName),
+    /// A backend of a proxy in a hostgroup.
+    Backend(ProxyName, u32, std::sync::Arc<str>),
+}
+
+impl ProxyRow {
+    fn proxy(&self) -> &ProxyName {
+        match self {
+            Self::Proxy(name) | Self::Backend(name, ..) => name,
+        }
+    }
+}
+
+/// The database.
+#[derive(Default)]
+pub struct DatabaseView {
+    /// The member or proxy it was opened for.
+    opened: Option<Place>,
+    /// The cursor was put there.
+    settled: bool,
+    /// The proxies are in front, not the members.
+    proxies: bool,
+    /// The selected one takes the whole screen, from this line on.
+    whole: Option<usize>,
+    filter: String,
+    faults: bool,
+    database: Option<Database>,
+    members: List<MemberName>,
+    shown: Vec<MemberName>,
+    backends: List<ProxyRow>,
+    rows: Vec<ProxyRow>,
+}
+
+/// A line of the detail.
+type Line = Vec<Piece<'static>>;
+
+/// Where the parts of the screen are.
+struct Layout {
+    /// Lines for what is wrong.
+    top: u16,
+    /// The table.
+    table: Rect,
+    /// The table of the proxies below that of the members, where there is room for both.
+    below: Option<Rect>,
+    /// The selected one.
+    detail: Rect,
+}
+
+impl DatabaseView {
+    /// The database, with that member or proxy selected.
+    pub fn at(place: Place) -> Self {
+        Self { opened: Some(place), ..Self::default() }
+    }
+
+    fn arrange(&mut self, cx: &Cx<'_>) {
+        let Some(database) = &self.database else { return };
+        let text = self.filter.to_lowercase();
+        let hit = |words: &[&str]| text.is_empty() || words.iter().any(|w| w.to_lowercase().contains(&text));
+        let wrong = |row: &Row| {
+            row.state.severity().is_some()
+                || cx
+                    .findings
+                    .iter()
+                    .any(|f| f.subject == Subject::Member(row.name.clone()) && f.severity > Severity::Notice)
+        };
+        self.shown = database
+            .members
+            .iter()
+            .filter(|r| !self.faults || wrong(r))
+            .filter(|r| hit(&[&r.label, r.name.as_str(), &r.state.word(), &r.role_words()]))
+            .map(|r| r.name.clone())
+            .collect();
+        // By the names people use: addresses may stand in any order.
+        let label = |name: &MemberName| {
+            database.members.iter().find(|r| r.name == *name).map(|r| words::natural(&r.label))
+        };
+        self.shown.sort_by_cached_key(label);
+        self.rows.clear();
+        for proxy in cx.seen.proxies.values() {
+            let name = &proxy.name;
+            let mut backends = proxies::backends(cx, database, proxy);
+            backends
+                .retain(|b| (!self.faults || b.wrong) && hit(&[&b.label, &b.backend.address, name.as_str()]));
+            if !backends.is_empty()
+                || (hit(&[name.as_str()]) && (!self.faults || proxy.link.trouble().is_some()))
+            {
+                self.rows.push(ProxyRow::Proxy(name.clone()));
+            }
+            let row = |b: proxies::Listed<'_>| {
+                ProxyRow::Backend(name.clone(), b.backend.hostgroup, b.backend.address.clone())
+            };
+            self.rows.extend(backends.into_iter().map(row));
+        }
+        if database.members.is_empty() {
+            self.proxies = true;
+        } else if cx.seen.proxies.is_empty() {
+            self.proxies = false;
+        }
+        let (shown, rows, page) = (&self.shown, &self.rows, self.page(cx));
+        self.members.settle(shown.len(), page, |i| shown[i].clone());
+        self.backends.settle(rows.len(), page, |i| rows[i].clone());
+    }
+
+    fn page(&self, cx: &Cx<'_>) -> usize {
+        let layout = self.layout(cx, cx.size);
+        let table = if self.proxies { layout.below.unwrap_or(layout.table) } else { layout.table };
+        usize::from(table.height.saturating_sub(1)).max(1)
+    }
+
+    /// What is wrong with the database, one line each thing.
+    fn wrong<'a>(&self, cx: &Cx<'a>) -> Vec<&'a Finding> {
+        let mut shown: Vec<&Finding> = Vec::new();
+        let loud = |f: &&Finding| f.severity > Severity::Notice && words::is_database(f);
+        for finding in cx.findings.iter().filter(loud) {
+            if !shown.iter().any(|f| f.text == finding.text && f.rule == finding.rule) {
+                shown.push(finding);
+            }
+        }
+        shown
+    }
+
+    fn layout(&self, cx: &Cx<'_>, (width, height): (u16, u16)) -> Layout {
+        let most = if height < 24 { 3 } else { 8 };
+        let wrong = u16::try_from(self.wrong(cx).len()).unwrap_or(most).min(most);
+        let top = if height < 10 || wrong == 0 { 0 } else { wrong + 1 };
+        let left = if width >= 150 { width - 66 } else { width };
+        let room = height.saturating_sub(top);
+        let members = u16::try_from(self.shown.len()).unwrap_or(room) + 1 + members::foot(cx, left);
+        let both = width >= 150 && height >= 30 && !cx.seen.proxies.is_empty() && !self.shown.is_empty();
+        let side = Rect { x: left + 2, y: top, width: (width - left).saturating_sub(2), height: room };
+        if both {
+            let upper = members.min(room / 2);
+            let table = Rect { x: 0, y: top, width: left, height: upper };
+            let below = Rect { y: top + upper + 1, height: room.saturating_sub(upper + 1), ..table };
+            return Layout { top, table, below: Some(below), detail: side };
+        }
+        if width >= 150 {
+            return Layout {
+                top,
+                table: Rect { x: 0, y: top, width: left, height: room },
+                below: None,
+                detail: side,
+            };
+        }
+        let rows = match self.proxies {
+            true => u16::try_from(self.rows.len()).unwrap_or(room) + 1,
+            false => members,
+        };
+        // The selected one keeps some lines, as long as the table has its own.
+        let table = rows.min(room.saturating_sub(room / 3)).max(room.min(4));
+        let y = top + table + 1;
+        Layout {
+            top,
+            table: Rect { x: 0, y: top, width, height: table },
+            below: None,
+            detail: Rect { x: 0, y, width, height: height.saturating_sub(y) },
+        }
+    }
+
+    fn row(&self) -> Option<&Row> {
+        let name = self.members.selected()?;
+        self.database.as_ref()?.members.iter().find(|r| r.name == *name)
+    }
+
+    /// The lines about what is selected.
+    fn detail(&self, cx: &Cx<'_>, width: u16) -> Vec<Line> {
+        let Some(database) = &self.database else { return Vec::new() };
+        match (self.proxies, self.row(), self.backends.selected()) {
+            (false, Some(row), _) => detail::member(cx, row, width),
+            (true, _, Some(row)) => detail::proxy(cx, database, row, width),
+            _ => Vec::new(),
+        }
+    }
+
+    fn draw_detail(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, from: usize) {
+        let width = pen.width();
+        let page = usize::from(pen.height());
+        let lines = self.detail(cx, width);
+        let from = from.min(lines.len().saturating_sub(page));
+        for (y, line) in lines.iter().skip(from).take(page).enumerate() {
+            pen.line(0, y as u16, width, line);
+        }
+        let left = lines.len().saturating_sub(from + page);
+        if left > 0 && width > 30 && page > 0 {
+            let text =
+                if self.whole.is_some() { format!(" {left} more ↓") } else { format!(" {left} more ⏎") };
+            pen.put_right(width, pen.height() - 1, 10, &text, Role::Muted);
+        }
+    }
+
+    fn draw_wrong(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, lines: u16) {
+        let width = pen.width();
+        let name = if width < 100 { 9 } else { 16 };
+        for (y, finding) in self.wrong(cx).into_iter().take(usize::from(lines)).enumerate() {
+            let y = y as u16;
+            let key = words::key(cx, finding);
+            let aside: u16 = key.iter().map(|(t, _)| format::width(t)).sum();
+            let right = width.saturating_sub(if aside > 0 { aside + 2 } else { 1 });
+            super::finding_line(pen, y, right, finding, cx, name);
+            pen.line_right(width.saturating_sub(1), y, aside, &key);
+        }
+    }
+
+    /// Scrolls what takes the whole screen. Returns whether the command was one that scrolls.
+    fn scroll(&mut self, command: Command, cx: &Cx<'_>) -> bool {
+        let Some(from) = self.whole else { return false };
+        let page = usize::from(cx.size.1);
+        let last = self.detail(cx, cx.size.0).len().saturating_sub(page);
+        let to = match command {
+            Command::Up => from.saturating_sub(1),
+            Command::Down => from + 1,
+            Command::PageUp => from.saturating_sub(page / 2),
+            Command::PageDown => from + page / 2,
+            Command::Top => 0,
+            Command::Bottom => last,
+            _ => return false,
+        };
+        self.whole = Some(to.min(last));
+        true
+    }
+}
+
+impl View for DatabaseView {
+    fn place(&self) -> Place {
+        self.opened.clone().unwrap_or(Place::Database)
+    }
+
+    fn refresh(&mut self, cx: &Cx<'_>) {
+        self.database = Database::of(cx.seen);
+        self.arrange(cx);
+        // Once: afterwards the cursor is the operator's.
+        if let Some(place) = &self.opened
+            && self.database.is_some()
+            && !self.settled
+        {
+            let place = place.clone();
+            self.settled = true;
+            self.select(&place, cx);
+        }
+    }
+
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
+        self.arrange(cx);
+        if self.scroll(command, cx) {
+            return None;
+        }
+        let page = self.page(cx);
+        let (shown, rows) = (&self.shown, &self.rows);
+        let went = match self.proxies {
+            true => self.backends.go(command, rows.len(), page, |i| rows[i].clone()),
+            false => self.members.go(command, shown.len(), page, |i| shown[i].clone()),
+        };
+        if went {
+            return None;
+        }
+        match command {
+            Command::Open => self.whole = if self.whole.is_some() { None } else { Some(0) },
+            Command::Next | Command::Previous => {
+                self.proxies = !self.proxies;
+                self.whole = self.whole.map(|_| 0);
+            }
+            Command::Faults => self.faults = !self.faults,
+            Command::Recovery => return Some(Action::Go(Place::Recovery)),
+            Command::Escape if self.whole.is_some() => self.whole = None,
+            Command::Escape => {
+                self.filter.clear();
+                self.faults = false;
+            }
+            _ => {}
+        }
+        self.arrange(cx);
+        None
+    }
+
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let Some(database) = &self.database else {
+            let text = "no database is configured: name its members under [galera] members, and its ProxySQLs under [proxysql] addresses, in the configuration";
+            for (i, line) in format::wrap(text, pen.width().saturating_sub(4)).iter().enumerate() {
+                pen.put(2, i as u16 + 1, pen.width(), line, Role::Muted);
+            }
+            return;
+        };
+        if let Some(from) = self.whole {
+            return self.draw_detail(pen, cx, from);
+        }
+        let layout = self.layout(cx, (pen.width(), pen.height()));
+        self.draw_wrong(pen, cx, layout.top.saturating_sub(1));
+        let at = |pen: &Pen<'_>, r: Rect| Rect { x: pen.area.x + r.x, y: pen.area.y + r.y, ..r };
+        let table = at(pen, layout.table);
+        match (self.proxies, layout.below) {
+            (false, None) => {
+                members::draw(&mut pen.within(table), cx, database, &self.members, &self.shown, true)
+            }
+            (true, None) => {
+                proxies::draw(&mut pen.within(table), cx, database, &self.backends, &self.rows, true)
+            }
+            (proxies, Some(below)) => {
+                members::draw(&mut pen.within(table), cx, database, &self.members, &self.shown, !proxies);
+                let below = at(pen, below);
+                proxies::draw(&mut pen.within(below), cx, database, &self.backends, &self.rows, proxies);
+            }
+        }
+        let detail = at(pen, layout.detail);
+        self.draw_detail(&mut pen.within(detail), cx, 0);
+    }
+
+    fn status(&self, cx: &Cx<'_>) -> String {
+        let mut words = Vec::new();
+        if self.faults {
+            words.push("faults only".to_owned());
+        }
+        if !self.filter.is_empty() {
+            words.push(format!("like “{}”", self.filter));
+        }
+        if self.proxies {
+            words.push(format::count(cx.seen.proxies.len(), "proxy").replace("proxys", "proxies"));
+            words.push("tab members".into());
+        } else {
+            words.push(format::count(self.shown.len(), "member"));
+            if !cx.seen.proxies.is_empty() {
+                words.push("tab proxies".into());
+            }
+        }
+        words.join(" · ")
+    }
+
+    fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        let database = match &self.database {
+            Some(database) => database,
+            None if matches!(
+                command,
+                Command::Open | Command::Recovery | Command::Next | Command::Previous
+            ) =>
+            {
+                return Some("no database is configured".into());
+            }
+            None => return None,
+        };
+        match command {
+            Command::Open if self.proxies => {
+                self.backends.selected().is_none().then(|| "no proxy is selected".into())
+            }
+            Command::Open => self.members.selected().is_none().then(|| "no member is selected".into()),
+            Command::Next | Command::Previous if cx.seen.proxies.is_empty() => {
+                Some("no ProxySQL is configured: name it under [proxysql] addresses".into())
+            }
+            Command::Next | Command::Previous if database.members.is_empty() => {
+                Some("no members are configured: name them under [galera] members".into())
+            }
+            Command::Recovery if database.members.is_empty() => {
+                Some("no members are configured: name them under [galera] members".into())
+            }
+            Command::Recovery if !words::lost(database) => {
+                Some("a primary component exists: nothing is to be recovered".into())
+            }
+            _ => None,
+        }
+    }
+
+    fn subject(&self) -> Option<String> {
+        match self.proxies {
+            true => self.backends.selected().map(|row| row.proxy().to_string()),
+            // By its address, as findings name it.
+            false => self.members.selected().map(MemberName::to_string),
+        }
+    }
+
+    fn filter(&mut self) -> Option<&mut String> {
+        Some(&mut self.filter)
+    }
+
+    fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let known = match what {
+            Place::Member(name) => self.shown.contains(name),
+            Place::Proxy(name) => self.rows.contains(&ProxyRow::Proxy(name.clone())),
+            _ => return,
+        };
+        self.whole = None;
+        if !known {
+            self.filter.clear();
+            self.faults = false;
+            self.arrange(cx);
+        }
+        self.proxies = matches!(what, Place::Proxy(_));
+        let page = self.page(cx);
+        let (shown, rows) = (&self.shown, &self.rows);
+        match what {
+            Place::Member(name) => {
+                if let Some(i) = shown.iter().position(|n| n == name) {
+                    self.members.put(i, shown.len(), page, |i| shown[i].clone());
+                }
+            }
+            Place::Proxy(name) => {
+                if let Some(i) = rows.iter().position(|r| *r == ProxyRow::Proxy(name.clone())) {
+                    self.backends.put(i, rows.len(), page, |i| rows[i].clone());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A text with its role, owned.
+fn said(text: impl Into<String>, role: Role) -> Piece<'static> {
+    piece(text.into(), role)
+}

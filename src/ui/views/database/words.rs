@@ -1,0 +1,246 @@
+//! Words and signs of the database that several parts of the screens use.
+
+use std::sync::Arc;
+
+use crate::{
+    cluster::{
+        Answer, BackendStatus, Component, Database, Finding, Severity, Subject,
+        database::{Role as Part, Row, State},
+    },
+    ui::{
+        chrome, command,
+        command::Command,
+        format,
+        paint::{Piece, piece},
+        theme::Role,
+        view::Cx,
+    },
+};
+
+/// What people call the subject of a finding: members by their own names.
+pub fn label<'a>(cx: &Cx<'_>, subject: &'a Subject) -> std::borrow::Cow<'a, str> {
+    match subject {
+        Subject::Member(name) => match cx.seen.galera.get(name) {
+            Some(member) => {
+                let label = member.label();
+                let alike = cx.seen.galera.values().filter(|m| m.label() == label).count();
+                if alike == 1 { label.to_string().into() } else { name.as_str().into() }
+            }
+            None => name.as_str().into(),
+        },
+        other => other.name().into(),
+    }
+}
+
+/// A name cut so that it still tells: of an address the end, which differs.
+pub fn short(name: &str, columns: u16) -> std::borrow::Cow<'_, str> {
+    let width = format::width(name);
+    if width <= columns || !name.contains(':') || columns < 2 {
+        return name.into();
+    }
+    let tail: Vec<char> = name.chars().rev().take(usize::from(columns) - 1).collect();
+    format!("…{}", tail.into_iter().rev().collect::<String>()).into()
+}
+
+/// A key by which `db2` comes before `db10`.
+pub(super) fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest[text..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |n| text + n);
+        parts.push((rest[..text].to_owned(), rest[text..digits].parse().unwrap_or(0)));
+        rest = &rest[digits..];
+    }
+    parts
+}
+
+/// Whether a finding is about the database.
+pub(super) fn is_database(finding: &Finding) -> bool {
+    match &finding.subject {
+        Subject::Member(_) | Subject::Proxy(_) => true,
+        Subject::Source(name) => name == "galera" || name == "proxysql",
+        _ => false,
+    }
+}
+
+/// No member is in a primary component that can be trusted: the recovery sheet says what to do.
+pub(super) fn lost(database: &Database) -> bool {
+    !database.members.is_empty()
+        && !database.members.iter().all(|r| r.state == State::Unknown)
+        && (database.view.is_none() || database.members.iter().any(|r| r.state == State::Reformed))
+}
+
+/// The key that answers a finding.
+pub(super) fn key(_cx: &Cx<'_>, finding: &Finding) -> Vec<Piece<'static>> {
+    let of = |wanted: Command, word: &'static str| {
+        let key = command::of(wanted).keys.first().copied().unwrap_or_default();
+        vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)]
+    };
+    match finding.answer {
+        Some(Answer::Recovery) => of(Command::Recovery, "recovery sheet"),
+        _ => Vec::new(),
+    }
+}
+
+/// The glyph and role of a member's state.
+pub(super) fn state_sign(row: &Row) -> (&'static str, Role) {
+    match row.state {
+        State::Unknown => ("…", Role::Busy),
+        _ => {
+            let severity = row.state.severity();
+            (chrome::glyph(severity), chrome::role(severity))
+        }
+    }
+}
+
+/// The glyph, the words and the role of what the proxies do with a member: the writer cannot be missed.
+pub(super) fn role_sign(row: &Row) -> (&'static str, String, Role) {
+    let words = row.role_words();
+    match row.role {
+        Part::Writer if row.state.takes_writes() => ("●", words, Role::Accent),
+        Part::Writer => ("●", format!("{words}, takes none"), Role::Danger),
+        Part::NextWriter => ("○", words, Role::Text),
+        Part::Shunned | Part::Absent => ("▲", words, Role::Warn),
+        Part::Draining | Part::Offline => ("◌", words, Role::Warn),
+        Part::Standby | Part::Reader => (" ", words, Role::Muted),
+        Part::Unknown => (" ", "–".into(), Role::Faint),
+    }
+}
+
+/// The state of a backend in a hostgroup, as ProxySQL spells it.
+pub(super) fn status_word(status: BackendStatus) -> &'static str {
+    match status {
+        BackendStatus::Online => "ONLINE",
+        BackendStatus::Shunned => "SHUNNED",
+        BackendStatus::OfflineSoft => "OFFLINE_SOFT",
+        BackendStatus::OfflineHard => "OFFLINE_HARD",
+    }
+}
+
+/// `Primary`, or what it is instead.
+pub(super) fn component(component: Component) -> (&'static str, Role) {
+    match component {
+        Component::Primary => ("primary", Role::Text),
+        Component::NonPrimary => ("non-primary", Role::Danger),
+        Component::Disconnected => ("disconnected", Role::Danger),
+    }
+}
+
+/// A number in groups of three: `8 812 004`.
+pub(super) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A rate a second, in few characters; not known: `–`.
+pub(super) fn rate(rate: Option<f64>) -> String {
+    match rate {
+        None => "–".into(),
+        Some(r) if r <= 0.0 => "0".into(),
+        Some(r) if r < 9.95 => format!("{r:.1}"),
+        Some(r) if r < 9_999.5 => format!("{r:.0}"),
+        Some(r) => format!("{:.0}k", r / 1000.0),
+    }
+}
+
+/// Something that may not be known: `–`.
+pub(super) fn known<T: std::fmt::Display>(value: Option<T>) -> String {
+    value.map_or_else(|| "–".into(), |v| v.to_string())
+}
+
+/// A share of an interval in percent with one digit: flow control below one percent still is flow control.
+pub(super) fn share(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".into(), |s| format!("{:.1} %", s * 100.0))
+}
+
+/// Microseconds: `0.4 ms`, `12 ms`, `3.1 s`.
+pub(super) fn micros(us: Option<u64>) -> String {
+    match us {
+        None => "–".into(),
+        Some(us @ ..10_000) => format!("{:.1} ms", us as f64 / 1e3),
+        Some(us @ ..1_000_000) => format!("{} ms", us / 1000),
+        Some(us) => format!("{:.1} s", us as f64 / 1e6),
+    }
+}
+
+/// A time in which nothing is lost, as `41m`; `–` when it cannot be told.
+pub(super) fn window(window: Option<std::time::Duration>) -> String {
+    window.map_or_else(|| "–".into(), |w| format::span(i64::try_from(w.as_secs()).unwrap_or(i64::MAX)))
+}
+
+/// The last values as a line of bars, the newest at the right, and their highest.
+pub(super) fn spark(values: impl DoubleEndedIterator<Item = Option<f64>>, columns: u16) -> (String, f64) {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let mut last: Vec<Option<f64>> = values.rev().take(usize::from(columns)).collect();
+    last.reverse();
+    let top = last.iter().flatten().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+    let bar = |value: &Option<f64>| match value {
+        None => ' ',
+        Some(_) if top <= 0.0 => BARS[0],
+        // What is not nothing stands above what is.
+        Some(v) if *v > 0.0 => BARS[1 + ((v / top) * 6.0).round().clamp(0.0, 6.0) as usize],
+        Some(_) => BARS[0],
+    };
+    (last.iter().map(bar).collect(), top)
+}
+
+/// How loud a finding's line is.
+pub(super) fn tone(severity: Severity) -> Role {
+    chrome::role(Some(severity))
+}
+
+/// What a backend's address stands for: the member's name, or the address.
+pub(super) fn backend_label(database: &Database, proxy: &str, address: &Arc<str>) -> Arc<str> {
+    let row = database
+        .members
+        .iter()
+        .find(|r| r.backends.iter().any(|(p, b)| p.as_str() == proxy && b.address == *address));
+    row.map_or_else(|| address.clone(), |r| r.label.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_never_lie_about_nothing() {
+        assert_eq!(
+            [7, 812, 8_812_004, 18_446_744_073_709_551_615].map(grouped),
+            ["7", "812", "8 812 004", "18 446 744 073 709 551 615"]
+        );
+        assert_eq!(
+            [None, Some(0.0), Some(0.04), Some(9.96), Some(812.4), Some(48_200.0)].map(rate),
+            ["–", "0", "0.0", "10", "812", "48k"]
+        );
+        assert_eq!(
+            [None, Some(400), Some(12_300), Some(3_100_000)].map(micros),
+            ["–", "0.4 ms", "12 ms", "3.1 s"]
+        );
+    }
+
+    #[test]
+    fn names_keep_what_tells_them_apart() {
+        assert_eq!(short("127.0.0.1:13310", 9), "….1:13310");
+        assert_eq!(short("a-long-name", 5), "a-long-name");
+        let mut names = ["db10", "db2", "db", "10.0.0.2:3306", "10.0.0.10:3306"];
+        names.sort_by_key(|n| natural(n));
+        assert_eq!(names, ["10.0.0.2:3306", "10.0.0.10:3306", "db", "db2", "db10"]);
+    }
+
+    #[test]
+    fn bars_show_the_last_values_and_gaps() {
+        let values = [9.0, 0.0, 1.0, 4.0].into_iter().map(Some).chain([None]);
+        assert_eq!(spark(values.clone(), 4), ("▁▃█ ".into(), 4.0));
+        assert_eq!(spark(values, 9).1, 9.0);
+        assert_eq!(spark([Some(0.0)].into_iter(), 3), ("▁".into(), 0.0));
+        assert_eq!(spark([Some(f64::NAN)].into_iter(), 3).1, 0.0);
+    }
+}
