@@ -94,7 +94,7 @@ async fn without_the_rights_to_write_the_refusal_names_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_journal_s_rights_nothing_falls_back_silently() {
     let cluster = world().await;
-    let rights = &readme_rights()[..2];
+    let rights = &readme_rights()[..3];
     let refused = run_as(&cluster, rights, &["scale", "acme", "5", "--yes"]).await;
     let said = words(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
