@@ -24,6 +24,7 @@ mod status;
 mod table;
 mod tenants;
 mod what_if;
+mod which_database;
 
 /// The arguments of `wheelhouse`.
 #[derive(Debug, Parser)]
@@ -68,6 +69,8 @@ struct Common {
     /// How long a command waits for the cluster before it gives up
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
     timeout: Duration,
+    #[command(flatten)]
+    database: which_database::WhichDatabase,
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,7 +16,6 @@ mod kubeconfig;
 mod kubelet;
 mod labels;
 mod logs;
-mod proxies;
 mod quantity;
 mod scenario;
 mod scheduler;
@@ -95,7 +94,7 @@ pub async fn start(options: Options) -> io::Result<Cluster> {
     let world =
         tokio::task::spawn_blocking(move || World::build(&options, now)).await.map_err(io::Error::other)?;
     let shared = Arc::new(Shared::new(world));
-    let server = Server::spawn(shared.clone(), port).await?;
+    let server = Server::spawn(shared.clone(), port, &database.proxies).await?;
     let clock = tokio::spawn(run(shared.clone(), speed));
     Ok(Cluster { shared, server, database, clock })
 }
@@ -134,7 +133,8 @@ impl Cluster {
         self.server.token()
     }
 
-    /// The database of its tenants: Galera members and ProxySQLs.
+    /// The database of its tenants: Galera members and ProxySQLs. The ProxySQLs are also the pods `proxysql` of the
+    /// namespace `database`, by port-forward to 6032.
     pub fn database(&self) -> &database::Database {
         &self.database
     }

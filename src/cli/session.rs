@@ -30,6 +30,7 @@ pub(super) fn configure(common: &Common) -> Result<Config, Failure> {
     config.context = common.context.clone().or(config.context);
     config.namespace = common.namespace.clone().or(config.namespace);
     config.read_only |= common.read_only;
+    common.database.lay_over(&mut config);
     Ok(config)
 }
 

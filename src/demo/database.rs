@@ -12,7 +12,7 @@
 //! durations were measured on MariaDB 10.11 with galera 26.4 and on ProxySQL 2.7.1.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
@@ -119,6 +119,8 @@ pub struct State {
     pub load: (f64, f64),
     /// The last statements received, oldest first: for tests that assert what a client never sends.
     pub heard: VecDeque<(Endpoint, String)>,
+    /// How many clients each endpoint has greeted so far.
+    pub greeted: BTreeMap<Endpoint, u64>,
     rest: Duration,
 }
 
@@ -133,8 +135,14 @@ impl State {
             ProxySql::new(*address, &known, epoch_us, options.seed.wrapping_add(1 + i as u64))
         };
         let proxies = proxies.iter().enumerate().map(proxy).collect();
-        let mut state =
-            State { galera, proxies, load: options.load, heard: VecDeque::new(), rest: Duration::ZERO };
+        let mut state = State {
+            galera,
+            proxies,
+            load: options.load,
+            heard: VecDeque::new(),
+            greeted: BTreeMap::new(),
+            rest: Duration::ZERO,
+        };
         scenario::play(&mut state, options.scenario);
         state
     }

@@ -3,7 +3,7 @@
 //! `http` calls it. The framing is kubelet's for `v4.channel.k8s.io`: each frame begins with its channel; port number `i`
 //! has the channels `2i` for data and `2i + 1` for one error; the first frame of each tells the port, little-endian.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,24 +23,55 @@ use tokio_tungstenite::tungstenite::{Message, protocol::Role};
 
 use super::api::{Failure, Forward};
 use super::http::Shared;
+use super::kind::Kind;
+use super::store::text;
+use super::world::World;
 
 /// The only subprotocol that is spoken.
 pub(super) const PROTOCOL: &str = "v4.channel.k8s.io";
 
-/// What the ports of pods lead to.
-#[derive(Default)]
-pub(super) struct Leads(Mutex<BTreeMap<(String, String, u16), SocketAddr>>);
+/// Where the pods of ProxySQL are, and their port that leads somewhere.
+const NAMESPACE: &str = "database";
+const APP: &str = "proxysql";
+const ADMIN: u16 = 6032;
+
+/// What the ports of pods lead to: the admin ports of the ProxySQL pods to the simulated ones, one each; all other ports
+/// are closed.
+pub(super) struct Leads {
+    proxies: Vec<SocketAddr>,
+    /// Which pod, by its uid, stands for which of them.
+    taken: Mutex<Vec<Option<String>>>,
+}
 
 impl Leads {
-    /// This port of this pod leads there from now on.
-    pub(super) fn lead(&self, namespace: &str, pod: &str, port: u16, to: SocketAddr) {
-        let mut leads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        leads.insert((namespace.to_owned(), pod.to_owned(), port), to);
+    /// ProxySQL pods lead to these, for as long as there are some left.
+    pub(super) fn new(proxies: &[SocketAddr]) -> Self {
+        Self { proxies: proxies.to_vec(), taken: Mutex::new(vec![None; proxies.len()]) }
     }
 
-    fn of(&self, namespace: &str, pod: &str, port: u16) -> Option<SocketAddr> {
-        let leads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        leads.get(&(namespace.to_owned(), pod.to_owned(), port)).copied()
+    fn of(&self, world: &World, forward: &Forward, port: u16) -> Option<SocketAddr> {
+        if forward.namespace != NAMESPACE || port != ADMIN {
+            return None;
+        }
+        let pods = world.store.list(Kind::POD, Some(NAMESPACE));
+        let pods = pods.filter(|pod| text(pod, "/metadata/labels/app") == APP);
+        let uids: BTreeSet<&str> = pods.map(|pod| text(pod, "/metadata/uid")).collect();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        for place in &mut *taken {
+            if place.as_deref().is_some_and(|uid| !uids.contains(uid)) {
+                *place = None;
+            }
+        }
+        // Those that are new take the places that are free, in a fixed order.
+        for uid in uids {
+            if !taken.iter().flatten().any(|known| known == uid)
+                && let Some(free) = taken.iter_mut().find(|place| place.is_none())
+            {
+                *free = Some(uid.to_owned());
+            }
+        }
+        let at = taken.iter().position(|place| place.as_deref() == Some(forward.uid()))?;
+        self.proxies.get(at).copied()
     }
 }
 
@@ -88,11 +119,11 @@ pub(super) async fn carry(upgrade: Upgrade, forward: Forward, leads: Arc<Leads>,
     let gone = async { while forward.stands(&shared.world()) && revision.changed().await.is_ok() {} };
     tokio::select! {
         () = gone => {}
-        _ = exchange(upgraded, &forward, &leads) => {}
+        _ = exchange(upgraded, &forward, &leads, &shared) => {}
     }
 }
 
-async fn exchange(upgraded: Upgraded, forward: &Forward, leads: &Leads) -> Option<()> {
+async fn exchange(upgraded: Upgraded, forward: &Forward, leads: &Leads, shared: &Shared) -> Option<()> {
     let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
     let (mut to_client, mut from_client) = stream.split();
     let (tell, mut told) = mpsc::channel::<(u8, Vec<u8>)>(8);
@@ -103,7 +134,8 @@ async fn exchange(upgraded: Upgraded, forward: &Forward, leads: &Leads) -> Optio
         for channel in [channel, channel + 1] {
             to_client.send(Message::binary(vec![channel, low, high])).await.ok()?;
         }
-        match connect(forward, leads, *port).await {
+        let to = leads.of(&shared.world(), forward, *port);
+        match connect(forward, to, *port).await {
             Ok(socket) => {
                 let (mut read, write) = socket.into_split();
                 writers.push(Some(write));
@@ -152,7 +184,7 @@ async fn exchange(upgraded: Upgraded, forward: &Forward, leads: &Leads) -> Optio
 }
 
 /// Connects to what a port leads to, or says why not in the words of a container runtime.
-async fn connect(forward: &Forward, leads: &Leads, port: u16) -> Result<TcpStream, String> {
+async fn connect(forward: &Forward, to: Option<SocketAddr>, port: u16) -> Result<TcpStream, String> {
     let refused = || {
         format!(
             "error forwarding port {port} to pod {}: failed to execute portforward in network namespace: failed to connect \
@@ -160,8 +192,7 @@ async fn connect(forward: &Forward, leads: &Leads, port: u16) -> Result<TcpStrea
             forward.pod
         )
     };
-    let to = leads.of(&forward.namespace, &forward.pod, port).ok_or_else(refused)?;
-    let socket = TcpStream::connect(to).await.map_err(|_| refused())?;
+    let socket = TcpStream::connect(to.ok_or_else(refused)?).await.map_err(|_| refused())?;
     let _ = socket.set_nodelay(true);
     Ok(socket)
 }

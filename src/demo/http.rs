@@ -99,11 +99,11 @@ struct Inner {
 }
 
 impl Server {
-    /// Listens on a port of 127.0.0.1 (0 takes a free one) and serves the world.
+    /// Listens on a port of 127.0.0.1 (0 takes a free one) and serves the world, whose ProxySQL pods lead to `proxies`.
     ///
     /// # Errors
     /// When the port is taken.
-    pub(crate) async fn spawn(shared: Arc<Shared>, port: u16) -> io::Result<Self> {
+    pub(crate) async fn spawn(shared: Arc<Shared>, port: u16, proxies: &[SocketAddr]) -> io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         let port = listener.local_addr()?.port();
         let (ca_pem, tls) = certificates().map_err(io::Error::other)?;
@@ -117,7 +117,7 @@ impl Server {
             faults: Faults::new(users.clone()),
             users,
             requests: Mutex::default(),
-            leads: Arc::default(),
+            leads: Arc::new(Leads::new(proxies)),
             forwards: Mutex::default(),
         });
         let accepting = tokio::sync::Mutex::new(tokio::spawn(accept(inner.clone(), listener)));
@@ -157,11 +157,6 @@ impl Server {
     /// The faults that are set.
     pub(crate) fn faults(&self) -> &Faults {
         &self.inner.faults
-    }
-
-    /// What the ports of its pods lead to.
-    pub(crate) fn leads(&self) -> &Leads {
-        &self.inner.leads
     }
 
     /// What was asked so far, oldest first.

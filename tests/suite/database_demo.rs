@@ -311,6 +311,67 @@ fn a_check_without_a_cluster_is_unknown() {
 }
 
 #[test]
+fn the_database_is_named_by_environment_and_flags_over_the_file() {
+    let home = Home::new();
+    let config = home.path("demo.toml").display().to_string();
+    let served = home.serve(&["--tenants", "2", "--nodes", "2", "--config-out", &config]);
+    let written = std::fs::read_to_string(&config).expect("the file");
+    let written = Config::parse(&written).expect("a configuration");
+    let mut members = written.galera.members.iter().map(ToString::to_string).collect::<Vec<_>>();
+    members.sort_unstable();
+    let user = written.galera.login.user.clone().expect("a user");
+    let password = format!("{}.galera-password", served.kubeconfig());
+    let named = |arguments: &[&str], members: &str, user: &str| {
+        let mut command = home.command(&[&["database", "-o", "json"], arguments].concat());
+        command.env("WHEELHOUSE_GALERA_MEMBERS", members).env("WHEELHOUSE_GALERA_USER", user);
+        let output = command.env("WHEELHOUSE_GALERA_PASSWORD_FILE", &password).output().expect("it starts");
+        let (out, err) = text(&output);
+        let json: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"));
+        let rows = json["members"].as_array().expect("members").clone();
+        rows.iter().map(|m| (m["address"].clone(), m["state"].clone())).collect::<Vec<_>>()
+    };
+    // By the environment alone.
+    let seen = named(&[], &members.join(","), &user);
+    assert_eq!(seen, members.iter().map(|m| (m.as_str().into(), "synced".into())).collect::<Vec<_>>());
+    // A flag over the environment over the file.
+    let seen = named(&["--config", &config, "--galera-user", &user], &members[1], "nobody-such");
+    assert_eq!(seen, [(members[1].as_str().into(), "synced".into())]);
+    let seen = named(&["--config", &config, "--galera-members", &members[2]], &members[1], &user);
+    assert_eq!(seen, [(members[2].as_str().into(), "synced".into())]);
+    let output = home.run(&["database", "--galera-members", "db 1"]);
+    let (_, err) = text(&output);
+    assert!(output.status.code() == Some(2) && err.contains("db1:3306"), "{err}");
+    let output = home.run(&["database", "--galera-password", "secret"]);
+    assert_eq!(output.status.code(), Some(2), "a password is no argument");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_hangs_is_told_in_its_time_and_delays_no_other() {
+    let database = world(Scenario::Calm).await;
+    database.fault(Endpoint::Member(0), Some(simulated::Fault::Hang));
+    let hung = database.members[0].to_string();
+    let others = |s: &Snapshot| {
+        s.galera.values().filter(|m| m.name.as_str() != hung).map(|m| m.history.len()).collect::<Vec<_>>()
+    };
+    let configured = configured(&database, database.credentials.proxy_admin);
+    let begun = std::time::Instant::now();
+    let of = |s: &Snapshot| s.galera.values().find(|m| m.name.as_str() == hung).and_then(|m| m.trouble);
+    let snapshot = seen(configured, |s| of(s).is_some()).await;
+    let took = begun.elapsed();
+    assert_eq!(of(&snapshot), Some(wheelhouse::cluster::Trouble::Silent));
+    assert!(
+        took < Duration::from_secs(8),
+        "its deadline is 3 s to connect and 1 s to find out why: {took:?}"
+    );
+    // Every 50 ms on an idle machine; a machine that is busy may do a fifth of it.
+    let rounds = others(&snapshot);
+    assert!(rounds.len() == 2 && rounds.iter().all(|r| *r >= 12), "{rounds:?} within {took:?}");
+    let asked = database.with(|s| s.greeted.clone());
+    let once = [Endpoint::Member(1), Endpoint::Member(2), Endpoint::Proxy(0), Endpoint::Proxy(1)];
+    assert!(once.iter().all(|endpoint| asked.get(endpoint) == Some(&1)), "one connection each: {asked:?}");
+}
+
+#[test]
 fn the_files_of_a_demo_go_with_it() {
     let home = Home::new();
     let served = home.serve(&["--tenants", "2", "--nodes", "2"]);

@@ -21,4 +21,5 @@ mod scheduler;
 mod screens;
 mod session;
 mod terminal;
+mod tunnel;
 mod world;

@@ -94,11 +94,38 @@ async fn without_the_rights_to_write_the_refusal_names_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_journal_s_rights_nothing_falls_back_silently() {
     let cluster = world().await;
-    let rights = &readme_rights()[..2];
+    let rights = &readme_rights()[..3];
     let refused = run_as(&cluster, rights, &["scale", "acme", "5", "--yes"]).await;
     let said = words(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("--journal local") && said.contains("colleagues"), "{said}");
     let local = run_as(&cluster, rights, &["scale", "acme", "5", "--yes", "--journal", "local"]).await;
     assert!(local.status.success(), "{}", words(&local));
+}
+
+/// The proxies as seen by a user with these rights, who names the database by arguments only.
+async fn proxies_as(cluster: &Cluster, rights: &[AccessRule]) -> serde_json::Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("password");
+    let (user, password) = cluster.database().credentials.proxy_admin;
+    std::fs::write(&file, format!("{password}\n")).expect("a file");
+    let file = file.display().to_string();
+    let arguments = ["database", "-o", "json", "--proxysql-addresses", "database/service-proxysql:admin"];
+    let by = ["--proxysql-user", user, "--proxysql-password-file", &file];
+    let seen = run_as(cluster, rights, &[&arguments[..], &by[..]].concat()).await;
+    assert!(!words(&seen).contains(password));
+    let seen: serde_json::Value = serde_json::from_slice(&seen.stdout).expect("JSON");
+    seen["proxies"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rights_of_the_readme_reach_the_proxies_and_the_missing_one_is_named() {
+    let cluster = world().await;
+    let rights = readme_rights();
+    let proxies = proxies_as(&cluster, &rights[..2]).await;
+    let said = proxies.to_string();
+    assert_eq!(proxies.as_array().map(Vec::len), Some(2), "{said}");
+    assert!(!said.contains("port-forward to"), "{said}");
+    let said = proxies_as(&cluster, &rights[..1]).await.to_string();
+    assert!(said.contains("may not get pods/portforward in namespace database"), "{said}");
 }

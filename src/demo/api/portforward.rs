@@ -63,6 +63,11 @@ pub(super) fn get(
 }
 
 impl Forward {
+    /// Which pod is meant.
+    pub(crate) fn uid(&self) -> &str {
+        &self.uid
+    }
+
     /// Whether the pod is still the one that was meant, and runs.
     pub(crate) fn stands(&self, world: &World) -> bool {
         world.store.get(Kind::POD, &self.namespace, &self.pod).is_some_and(|pod| {

@@ -267,13 +267,18 @@ struct Listed<'a> {
 
 impl Listed<'_> {
     fn new<'a>(shared: &'a Shared, endpoint: Endpoint, peer: SocketAddr) -> Listed<'a> {
-        let id = shared.with(|state| match endpoint {
-            Endpoint::Member(at) => state.galera.connect(at, "unauthenticated user", &peer.to_string(), None),
-            Endpoint::Proxy(at) => {
-                let proxy = &mut state.proxies[at];
-                proxy.last_session += 1;
-                proxy.sessions.insert(proxy.last_session);
-                proxy.last_session
+        let id = shared.with(|state| {
+            *state.greeted.entry(endpoint).or_default() += 1;
+            match endpoint {
+                Endpoint::Member(at) => {
+                    state.galera.connect(at, "unauthenticated user", &peer.to_string(), None)
+                }
+                Endpoint::Proxy(at) => {
+                    let proxy = &mut state.proxies[at];
+                    proxy.last_session += 1;
+                    proxy.sessions.insert(proxy.last_session);
+                    proxy.last_session
+                }
             }
         });
         Listed { shared, endpoint, id }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use super::configured::fetch;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// A pod's own address answers within this, or a port-forward is opened.
+/// A pod's own address greets within this, or a port-forward is opened.
 const DIRECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// How the pods behind a service are reached.
@@ -80,8 +80,8 @@ impl Way {
             Reach::Direct => true,
             Reach::PortForward => false,
             Reach::Auto => {
-                let tried = timeout(DIRECT_WITHIN, TcpStream::connect((&*login.host, login.port))).await;
-                tried.is_ok_and(|connected| connected.is_ok())
+                let greeted = timeout(DIRECT_WITHIN, greets(&login.host, login.port)).await;
+                greeted.is_ok_and(|greeted| greeted.is_ok())
             }
         };
         if !direct {
@@ -140,4 +140,9 @@ impl Way {
         self.login.password = Some(now);
         changed
     }
+}
+
+/// A database speaks first. Gateways take connections to addresses that nobody has, and then say nothing.
+async fn greets(host: &str, port: u16) -> std::io::Result<u8> {
+    TcpStream::connect((host, port)).await?.read_u8().await
 }
