@@ -137,7 +137,7 @@ impl View for Nodes {
             Command::Open => return self.list.selected().cloned().map(|n| Action::Go(Place::Node(n))),
             Command::WhatIf => {
                 let nodes = self.targets();
-                return (!nodes.is_empty()).then(|| Action::Go(Place::WhatIf(nodes, Loss::Crash)));
+                return (!nodes.is_empty()).then_some(Action::Go(Place::WhatIf(nodes, Loss::Crash)));
             }
             Command::Mark => {
                 if let Some(name) = self.list.selected().cloned()

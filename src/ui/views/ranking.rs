@@ -66,7 +66,7 @@ impl View for Ranking {
             }
             Command::WhatIf => {
                 let nodes = self.targets();
-                return (!nodes.is_empty()).then(|| Action::Go(Place::WhatIf(nodes, Loss::Crash)));
+                return (!nodes.is_empty()).then_some(Action::Go(Place::WhatIf(nodes, Loss::Crash)));
             }
             Command::Mark => {
                 if let Some(node) = self.list.selected().cloned()
