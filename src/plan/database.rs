@@ -1,0 +1,353 @@
+//! Planning acts on the database: a member taken out of the proxies or brought back, a weight, the writer, the servers
+//! saved, a member desynced.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Change, Check, Intent, Plan, Step, Verdict};
+use crate::cluster::{MemberName, ProxyName, Snapshot};
+
+mod acts;
+mod field;
+mod guard;
+mod sql;
+pub(super) mod standing;
+mod undo;
+mod verify;
+
+use field::{Edit, Field, Place, Seat};
+pub use verify::verify;
+
+/// What an operator wants of the database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "kebab-case")]
+pub enum DatabaseAct {
+    /// Out of every proxy's servers.
+    TakeOut {
+        /// Which member.
+        member: MemberName,
+    },
+    /// Into every proxy's servers that lacks it, with rows like another's.
+    BringBack {
+        /// Which member.
+        member: MemberName,
+        /// Like this one; `None`: like a member that serves.
+        #[serde(default)]
+        like: Option<MemberName>,
+    },
+    /// Another weight in every proxy: the heaviest writes.
+    Weight {
+        /// Which member.
+        member: MemberName,
+        /// The weight.
+        weight: u64,
+    },
+    /// The member every proxy shall write to.
+    MoveWriter {
+        /// Which member.
+        member: MemberName,
+    },
+    /// A server the proxies do not know yet.
+    AddServer {
+        /// `host:port`.
+        address: Arc<str>,
+        /// With rows like this member's; `None`: like a member that serves.
+        #[serde(default)]
+        like: Option<MemberName>,
+    },
+    /// A server out of every proxy, member or not.
+    RemoveServer {
+        /// `host:port`, as the proxies know it.
+        address: Arc<str>,
+    },
+    /// What runs is written to disk.
+    Save {
+        /// In this proxy; `None`: in every one that differs.
+        #[serde(default)]
+        proxy: Option<ProxyName>,
+    },
+    /// Out of flow control (`wsrep_desync=ON`).
+    Desync {
+        /// Which member.
+        member: MemberName,
+    },
+    /// Back into flow control.
+    Resync {
+        /// Which member.
+        member: MemberName,
+    },
+}
+
+/// What a plan does to the database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatabasePart {
+    /// What is done; of an undo, what it amounts to.
+    pub act: DatabaseAct,
+    /// What people call what it is about.
+    pub subject: String,
+    /// The proxies now, a line each: `proxy1 db1 writer, db2 next writer, db3 reader`.
+    pub now: Vec<String>,
+    /// The same afterwards, as predicted.
+    pub after: Vec<String>,
+    /// Which clients are cut.
+    pub cut: Vec<Cut>,
+    /// What was checked, and how it came out.
+    pub checks: Vec<Check>,
+    /// The statements an operator would type.
+    pub sql: Vec<String>,
+    /// What undoing it would do, in words.
+    pub undo: String,
+}
+
+/// Clients that notice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Through which proxy; `None`: all that are connected to the member.
+    pub proxy: Option<ProxyName>,
+    /// How many, where it is known.
+    pub clients: Option<u32>,
+    /// Who, what they see, and for how long.
+    pub text: String,
+}
+
+impl DatabaseAct {
+    /// What it is about, as it was named.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::TakeOut { member }
+            | Self::BringBack { member, .. }
+            | Self::Weight { member, .. }
+            | Self::MoveWriter { member }
+            | Self::Desync { member }
+            | Self::Resync { member } => member.as_str(),
+            Self::AddServer { address, .. } | Self::RemoveServer { address } => address,
+            Self::Save { proxy: Some(proxy) } => proxy.as_str(),
+            Self::Save { proxy: None } => "every proxy",
+        }
+    }
+
+    /// In a few words, its subject by the name people use.
+    pub(super) fn title(&self, subject: Option<&str>) -> String {
+        let text = self.words(subject.unwrap_or(self.subject()));
+        let mut letters = text.chars();
+        match letters.next() {
+            Some(first) => first.to_uppercase().chain(letters).collect(),
+            None => text,
+        }
+    }
+
+    fn words(&self, subject: &str) -> String {
+        match self {
+            Self::TakeOut { .. } => format!("take {subject} out of the proxies"),
+            Self::BringBack { .. } => format!("bring {subject} back into the proxies"),
+            Self::Weight { weight, .. } => format!("weight of {subject} → {weight}"),
+            Self::MoveWriter { .. } => format!("move the writer to {subject}"),
+            Self::AddServer { .. } => format!("add {subject} to the proxies"),
+            Self::RemoveServer { .. } => format!("remove {subject} from the proxies"),
+            Self::Save { .. } => format!("save the servers of {subject}"),
+            Self::Desync { .. } => format!("desync {subject}"),
+            Self::Resync { .. } => format!("resync {subject}"),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.words(self.subject()))
+    }
+}
+
+/// Seconds a write may take.
+const WRITE_WITHIN: u32 = 30;
+
+/// A plan while it is being worked out.
+struct Draft<'a> {
+    field: Field<'a>,
+    act: DatabaseAct,
+    subject: String,
+    checks: Vec<Check>,
+    /// What is done to the servers: each phase is written in every proxy and then waited for.
+    phases: Vec<Vec<Edit>>,
+    /// Proxies that save, with what differs there.
+    saves: Vec<(ProxyName, String)>,
+    /// A member whose `wsrep_desync` is set.
+    desync: Option<(MemberName, bool)>,
+    undo: String,
+}
+
+pub(super) fn plan(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
+    match Draft::new(seen, act) {
+        None => blank(seen, intent, act),
+        Some(mut draft) => {
+            draft.work_out(act);
+            draft.finish(seen, intent)
+        }
+    }
+}
+
+pub(super) fn undo(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change)]) -> Plan {
+    let act = undo::act(changes);
+    match Draft::new(seen, &act) {
+        None => blank(seen, intent, &act),
+        Some(mut draft) => {
+            undo::work_out(&mut draft, run, changes);
+            draft.finish(seen, intent)
+        }
+    }
+}
+
+/// Without a database there is nothing to act on.
+fn blank(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
+    let text =
+        "no database is configured: name its members and proxies in the configuration ([galera], [proxysql])";
+    let part = DatabasePart {
+        act: act.clone(),
+        subject: act.subject().to_owned(),
+        now: Vec::new(),
+        after: Vec::new(),
+        cut: Vec::new(),
+        checks: vec![Check::new("member", Verdict::Refuse, text)],
+        sql: Vec::new(),
+        undo: String::new(),
+    };
+    assembled(seen, intent, part, Vec::new())
+}
+
+fn assembled(seen: &Snapshot, intent: &Intent, part: DatabasePart, steps: Vec<Step>) -> Plan {
+    let mut plan = Plan {
+        id: String::new(),
+        intent: intent.clone(),
+        seen: seen.revision,
+        at: seen.at,
+        tenants: Vec::new(),
+        database: Some(part),
+        steps,
+        checks: Vec::new(),
+    };
+    plan.id = plan.hash();
+    plan
+}
+
+impl<'a> Draft<'a> {
+    fn new(seen: &'a Snapshot, act: &DatabaseAct) -> Option<Self> {
+        let field = Field::of(seen)?;
+        let subject = match field.member(act.subject()) {
+            Some(row) => row.label.to_string(),
+            None => act.subject().to_owned(),
+        };
+        Some(Self {
+            field,
+            act: act.clone(),
+            subject,
+            checks: Vec::new(),
+            phases: Vec::new(),
+            saves: Vec::new(),
+            desync: None,
+            undo: String::new(),
+        })
+    }
+
+    fn check(&mut self, rule: &str, verdict: Verdict, text: impl Into<String>) {
+        self.checks.push(Check::new(rule, verdict, text));
+    }
+
+    /// The seats of every proxy once all phases are through.
+    fn after(&self) -> Vec<Vec<Seat>> {
+        self.after_phases(self.phases.len())
+    }
+
+    fn after_phases(&self, phases: usize) -> Vec<Vec<Seat>> {
+        let edits: Vec<Edit> = self.phases[..phases].concat();
+        let known = |address: &str| {
+            let row = self.field.member(address)?;
+            Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
+        };
+        let desynced = self.desync.as_ref().filter(|(_, to)| *to).map(|(member, _)| member);
+        let seats = self.field.faces.iter().map(|face| {
+            let leaves = face.seats.iter().find(|s| s.member.is_some() && s.member.as_ref() == desynced);
+            match leaves {
+                Some(seat) => face.without(&seat.address),
+                None => face.after(&edits, known),
+            }
+        });
+        seats.collect()
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut push = |change, within| steps.push(Step { about: About::Database, change, within });
+        for (number, phase) in self.phases.iter().enumerate() {
+            for edit in phase {
+                let Edit { proxy, address, from, to } = edit.clone();
+                push(Change::Servers { proxy, address, from, to }, WRITE_WITHIN);
+            }
+            let seats = self.after_phases(number + 1);
+            for edit in phase {
+                let at = self.field.faces.iter().zip(&seats).find(|(face, _)| *face.name == edit.proxy);
+                let place =
+                    at.and_then(|(_, s)| s.iter().find(|s| s.address == edit.address)).map(|s| s.place);
+                let as_writer = match place {
+                    Some(Place::Writer) => Some(true),
+                    Some(Place::Standby | Place::Reader) => Some(false),
+                    _ => None,
+                };
+                let evidence = at.map_or(10, |(face, _)| standing::evidence(face.status).as_secs());
+                let Edit { proxy, address, to, .. } = edit.clone();
+                // Two checks of the monitor, and as many again for it to act and to be read.
+                let within = u32::try_from(evidence * 2).unwrap_or(u32::MAX).saturating_add(WRITE_WITHIN);
+                push(Change::Holds { proxy, address, rows: to, as_writer }, within);
+            }
+        }
+        for (proxy, from) in &self.saves {
+            push(Change::Save { proxy: proxy.clone(), from: from.clone() }, WRITE_WITHIN);
+        }
+        if let Some((member, to)) = &self.desync {
+            push(Change::Desync { member: member.clone(), from: !to, to: *to }, WRITE_WITHIN);
+            let within = if *to { 60 } else { 600 };
+            push(Change::Desynced { member: member.clone(), desynced: *to }, within);
+        }
+        steps
+    }
+
+    fn finish(mut self, seen: &Snapshot, intent: &Intent) -> Plan {
+        let steps = self.steps();
+        if steps.is_empty()
+            && self.checks.iter().all(|c| c.verdict != Verdict::Refuse)
+            && self.checks.is_empty()
+        {
+            self.check("nothing", Verdict::Ok, "it is so already: there is nothing to do");
+        }
+        let after = self.after();
+        let mut cut = guard::cuts(&self.field, &self.phases, &after);
+        if let Some((member, true)) = &self.desync {
+            cut.extend(guard::pooled(&self.field, member));
+        }
+        if !steps.is_empty() {
+            let quiet = match self.saves.is_empty() {
+                true => "no client is cut",
+                false => "no client notices: only the disk is written",
+            };
+            self.checks.push(guard::clients(&cut, quiet));
+        }
+        let lines = |seats: &[Vec<Seat>]| -> Vec<String> {
+            let both = self.field.faces.iter().zip(seats);
+            both.map(|(face, seats)| field::line(face.name, seats)).collect()
+        };
+        let now: Vec<_> = self.field.faces.iter().map(|f| f.seats.clone()).collect();
+        let part = DatabasePart {
+            subject: self.subject.clone(),
+            now: lines(&now),
+            after: lines(&after),
+            cut,
+            sql: sql::of(&self, &steps),
+            checks: self.checks,
+            undo: self.undo,
+            act: self.act,
+        };
+        assembled(seen, intent, part, steps)
+    }
+}
+
+#[cfg(test)]
+mod tests;
