@@ -65,7 +65,7 @@ impl RunJson {
             reason: run.approved.reason().map(str::to_owned),
             steps: steps
                 .map(|(step, state)| StepJson {
-                    tenant: step.tenant.to_string(),
+                    tenant: step.about.to_string(),
                     change: step.change.to_string(),
                     state: state.clone(),
                 })
