@@ -17,19 +17,15 @@ use std::{
 
 use http::{Method, Request, header};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Client, client::Body, core::Status};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    cluster::ResourceVersion,
-    wire::{
-        self, Endpoint, Logins,
-        sql::{Answer, Kind, Sql},
-    },
+use crate::wire::{
+    self, Endpoint, Logins,
+    sql::{Answer, Kind, Sql},
 };
 
-pub(super) use api::{Right, Scaled, Told};
+pub(super) use api::{Right, Told, version};
 pub(super) use sql::{Mark, Written};
 
 /// Longest wait for one answer, sending and reading together.
@@ -263,7 +259,11 @@ fn body(object: &impl Serialize) -> Result<Vec<u8>, Failure> {
 mod tests {
     use std::convert::Infallible;
 
+    use k8s_openapi::api::{coordination::v1::Lease, core::v1::ConfigMap};
+    use serde_json::json;
+
     use super::*;
+    use crate::cluster::{Uid, WorkloadKey};
 
     #[tokio::test]
     async fn a_read_only_hand_sends_nothing_that_writes() {

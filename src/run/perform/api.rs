@@ -10,6 +10,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Failure, Writer, body};
@@ -221,7 +222,11 @@ impl Writer {
     }
 
     /// Deletes a journal of that very version.
-    pub(in crate::run) async fn delete_journal(&self, name: &str, version: &ResourceVersion) -> Result<(), Failure> {
+    pub(in crate::run) async fn delete_journal(
+        &self,
+        name: &str,
+        version: &ResourceVersion,
+    ) -> Result<(), Failure> {
         let options = json!({
             "apiVersion": "v1",
             "kind": "DeleteOptions",

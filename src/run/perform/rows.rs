@@ -171,8 +171,9 @@ impl Edit {
                 writers.remove(address);
                 // Somebody must take the writes from the very moment of the LOAD.
                 if writers.is_empty() {
-                    let next = successor(runtime, roles, address)
-                        .ok_or_else(|| format!("{address} takes the writes, and no other writer is in waiting"))?;
+                    let next = successor(runtime, roles, address).ok_or_else(|| {
+                        format!("{address} takes the writes, and no other writer is in waiting")
+                    })?;
                     edit.promote(runtime, roles, &next, address);
                     writers.insert(next);
                 }
@@ -188,7 +189,8 @@ impl Edit {
             }
         }
         let (host, port) = split(address)?;
-        edit.statements.push(format!("DELETE FROM mysql_servers WHERE hostname = {} AND port = {port}", quoted(host)));
+        edit.statements
+            .push(format!("DELETE FROM mysql_servers WHERE hostname = {} AND port = {port}", quoted(host)));
         let mut placed = BTreeSet::new();
         for row in wanted.iter().filter(|row| placed.insert(row.hostgroup)) {
             edit.statements.push(insert(row, host, port));
@@ -273,7 +275,10 @@ fn wanted(
     let cluster = |hostgroup: u32| roles.iter().position(|r| r.has(hostgroup));
     let like = |row: &ServerRow| {
         let same = to.iter().find(|t| t.hostgroup == row.hostgroup);
-        let near = || to.iter().find(|t| cluster(row.hostgroup).is_some() && cluster(t.hostgroup) == cluster(row.hostgroup));
+        let near = || {
+            to.iter()
+                .find(|t| cluster(row.hostgroup).is_some() && cluster(t.hostgroup) == cluster(row.hostgroup))
+        };
         let found = same.or_else(near)?;
         Some(ServerRow { hostgroup: row.hostgroup, ..found.clone() })
     };
@@ -348,7 +353,9 @@ mod tests {
     }
 
     fn deleted(hostgroup: u32, host: &str) -> String {
-        format!("DELETE FROM mysql_servers WHERE hostgroup_id = {hostgroup} AND hostname = '{host}' AND port = 1")
+        format!(
+            "DELETE FROM mysql_servers WHERE hostgroup_id = {hostgroup} AND hostname = '{host}' AND port = 1"
+        )
     }
 
     #[test]
@@ -373,12 +380,20 @@ mod tests {
     fn who_comes_back_waits_and_what_has_no_other_row_keeps_one() {
         let (mut runtime, roles) = healthy();
         let before = runtime.rows_of("b:1");
-        runtime.0.retain(|(row, _)| &*row.address != "b:1" && (&*row.address != "c:1" || row.hostgroup == 10));
+        runtime
+            .0
+            .retain(|(row, _)| &*row.address != "b:1" && (&*row.address != "c:1" || row.hostgroup == 10));
         let edit = Edit::of(&runtime, &roles, "b:1", &[], &before).expect("an edit").statements();
-        assert!(edit[0].starts_with("UPDATE mysql_servers SET hostgroup_id = 20 WHERE hostgroup_id = 10"), "{edit:?}");
+        assert!(
+            edit[0].starts_with("UPDATE mysql_servers SET hostgroup_id = 20 WHERE hostgroup_id = 10"),
+            "{edit:?}"
+        );
         let into: Vec<_> = edit[2..].iter().map(|s| s.split("VALUES (").nth(1).expect("values")).collect();
         assert_eq!(into.len(), 2, "{edit:?}");
-        assert!(into[0].starts_with("20, 'b', 1, 0, 'ONLINE', 50") && into[0].ends_with("'it''s; one')"), "{into:?}");
+        assert!(
+            into[0].starts_with("20, 'b', 1, 0, 'ONLINE', 50") && into[0].ends_with("'it''s; one')"),
+            "{into:?}"
+        );
         assert!(into[1].starts_with("30, 'b'"), "{into:?}");
     }
 

@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Failure, Hand, Writer, refused};
+use super::{
+    Failure, Hand, Writer, refused,
+    rows::{Edit, Now, Roles, Runtime, parse, words},
+};
 use crate::{cluster::ServerRow, wire::Endpoint};
-
-use super::rows::{Edit, Now, Roles, Runtime, parse, words};
 
 /// Every column; the tables are filled when their name is found in the statement in lower case.
 const RUNTIME: &str = "SELECT hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, \
@@ -23,8 +24,7 @@ const CHECKED: &str = "SELECT MAX(time_start_us) FROM monitor.mysql_server_galer
 const READ_ONLY: &str =
     "SELECT variable_value FROM runtime_global_variables WHERE variable_name = 'admin-read_only'";
 /// What of a server is configuration: its hostgroup and state are the monitor's.
-const CONFIGURED: &str =
-    "hostname, port, gtid_port, weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms";
+const CONFIGURED: &str = "hostname, port, gtid_port, weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms";
 
 /// What became of a write to the database.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,7 +119,8 @@ impl Writer {
         let left = differ(&mut hand, "runtime_mysql_servers", "disk.mysql_servers").await?;
         if !left.is_empty() {
             let left = left.into_iter().collect::<Vec<_>>().join(", ");
-            let text = format!("{proxy} answered the SAVE, and its disk still differs from its runtime: {left}");
+            let text =
+                format!("{proxy} answered the SAVE, and its disk still differs from its runtime: {left}");
             return Err(Failure::Drift(text));
         }
         Ok(Written { wrote: true, mark: mark(&mut hand).await? })
@@ -208,13 +209,15 @@ async fn first(hand: &mut Hand, question: &str) -> Result<Option<String>, Failur
 async fn editable(hand: &mut Hand) -> Result<(), Failure> {
     let read_only = match first(hand, READ_ONLY).await {
         Err(Failure::Refused { code: 1045, .. }) => {
-            let text = format!("{}: its servers may not be read with this login, only its statistics", hand.name);
+            let text =
+                format!("{}: its servers may not be read with this login, only its statistics", hand.name);
             return Err(refused(0, text));
         }
         other => other?,
     };
     if read_only.as_deref() == Some("true") {
-        let text = format!("{} is read-only (admin-read_only is true): its servers cannot be changed", hand.name);
+        let text =
+            format!("{} is read-only (admin-read_only is true): its servers cannot be changed", hand.name);
         return Err(refused(0, text));
     }
     Ok(())
