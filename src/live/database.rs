@@ -4,6 +4,7 @@
 //! Entered by the cockpit and the command line. It only reads.
 
 mod configured;
+mod logins;
 mod pods;
 mod way;
 
@@ -21,6 +22,7 @@ use crate::{
 use way::{Next, Way};
 
 pub use configured::{Account, Configured, Password, Place, follow};
+pub use logins::logins;
 pub use way::Reach;
 
 /// While an endpoint is down it is asked at least this often, so that its return is soon seen.

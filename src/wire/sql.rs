@@ -17,6 +17,8 @@ use mysql_async::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{net::TcpStream, time::timeout};
 
+use super::tunnel::Tunnel;
+
 /// How long a connection may take to come up, greeting and login included.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// How long an answer may take.
@@ -109,18 +111,30 @@ impl Failure {
 }
 
 /// One endpoint and the connection to it, if there is one.
-#[derive(Debug)]
 pub struct Sql {
     login: Login,
     conn: Option<Conn>,
     /// Grows with every connection made.
     connections: u64,
+    /// The way to it, open as long as this is kept.
+    _way: Option<Tunnel>,
+}
+
+impl fmt::Debug for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sql").field("login", &self.login).field("connections", &self.connections).finish()
+    }
 }
 
 impl Sql {
     /// An endpoint; nothing is connected yet.
     pub fn new(login: Login) -> Self {
-        Self { login, conn: None, connections: 0 }
+        Self { login, conn: None, connections: 0, _way: None }
+    }
+
+    /// An endpoint at the near end of a tunnel, which stays open as long as this.
+    pub fn through(login: Login, way: Tunnel) -> Self {
+        Self { _way: Some(way), ..Self::new(login) }
     }
 
     /// How many connections were made so far: what was learnt on an older one may not hold on this one.

@@ -87,7 +87,7 @@ pub enum Password {
 }
 
 /// An account whose password is at hand, and where it can be read again.
-struct Ready {
+pub(super) struct Ready {
     user: String,
     password: Option<SecretString>,
     tls: Option<Tls>,
@@ -250,13 +250,13 @@ async fn follow_proxies(
 }
 
 impl Ready {
-    fn way(&self, host: String, port: u16, pod: Option<Pod>) -> Way {
+    pub(super) fn way(&self, host: String, port: u16, pod: Option<Pod>) -> Way {
         let (user, password, tls) = (self.user.clone(), self.password.clone(), self.tls.clone());
         Way::new(Login { host, port, user, password, tls }, self.secret.clone(), pod)
     }
 }
 
-async fn resolve(by: &Result<Account, String>, wire: Option<&Wire>) -> Result<Ready, String> {
+pub(super) async fn resolve(by: &Result<Account, String>, wire: Option<&Wire>) -> Result<Ready, String> {
     let Account { user, password, tls } = by.as_ref().map_err(String::clone)?.clone();
     let (password, secret) = match password {
         Password::Known(password) => (password, None),

@@ -73,9 +73,16 @@ impl Way {
 
     /// An endpoint to ask, by the way that is open now.
     pub(super) async fn sql(&mut self) -> Sql {
-        let mut login = self.login.clone();
         self.tunnel = None;
-        let Some(pod) = &self.pod else { return Sql::new(login) };
+        let (login, tunnel) = self.lead().await;
+        self.tunnel = tunnel;
+        Sql::new(login)
+    }
+
+    /// The login at the near end of the way, and the tunnel where one is needed.
+    async fn lead(&self) -> (Login, Option<Result<Tunnel, Failure>>) {
+        let mut login = self.login.clone();
+        let Some(pod) = &self.pod else { return (login, None) };
         let direct = match pod.reach {
             Reach::Direct => true,
             Reach::PortForward => false,
@@ -84,20 +91,30 @@ impl Way {
                 greeted.is_ok_and(|greeted| greeted.is_ok())
             }
         };
-        if !direct {
-            let (namespace, name) = (&pod.key.namespace, &pod.key.name);
-            let tunnel = Tunnel::open(pod.wire.clone(), namespace, name, login.port).await;
-            if let Ok(tunnel) = &tunnel {
-                // The certificate is the pod's, whatever the way to it.
-                if let Some(tls) = &mut login.tls {
-                    tls.name.get_or_insert_with(|| login.host.clone());
-                }
-                login.host = tunnel.address().ip().to_string();
-                login.port = tunnel.address().port();
-            }
-            self.tunnel = Some(tunnel);
+        if direct {
+            return (login, None);
         }
-        Sql::new(login)
+        let (namespace, name) = (&pod.key.namespace, &pod.key.name);
+        let tunnel = Tunnel::open(pod.wire.clone(), namespace, name, login.port).await;
+        if let Ok(tunnel) = &tunnel {
+            // The certificate is the pod's, whatever the way to it.
+            if let Some(tls) = &mut login.tls {
+                tls.name.get_or_insert_with(|| login.host.clone());
+            }
+            login.host = tunnel.address().ip().to_string();
+            login.port = tunnel.address().port();
+        }
+        (login, Some(tunnel))
+    }
+
+    /// An endpoint to act on: it keeps the way to it open by itself.
+    pub(super) async fn open(self) -> Result<Sql, String> {
+        let (login, tunnel) = self.lead().await;
+        match tunnel {
+            None => Ok(Sql::new(login)),
+            Some(Ok(tunnel)) => Ok(Sql::through(login, tunnel)),
+            Some(Err(blocked)) => Err(blocked.text),
+        }
     }
 
     /// What is to be told of a failure: the reason may lie on the way.
