@@ -188,7 +188,7 @@ fn change(
     to: impl Fn(ServerRow) -> Option<ServerRow>,
 ) -> Change {
     let (proxy, address) = (stage.proxy(proxy), stage.member(member));
-    let from = session.now().proxies.get(&proxy.as_str().into()).unwrap().now().unwrap().servers_of(&address);
+    let from = session.now().proxies.get(proxy.as_str()).unwrap().now().unwrap().servers_of(&address);
     let to = from.iter().cloned().filter_map(to).collect();
     Change::Servers { proxy: proxy.as_str().into(), address: address.as_str().into(), from, to }
 }
@@ -288,7 +288,9 @@ fn the_heaviest_writes_and_what_is_saved_survives_a_restart() {
     assert_eq!((stage.writers(0), stage.cut()), (vec![third], 0));
 
     let proxy = stage.proxy(0);
-    alice.until("the drift", |s| s.proxies.get(&proxy.as_str().into()).unwrap().now().unwrap().drift.iter().flatten().count() > 0);
+    alice.until("the drift", |s| {
+        s.proxies.get(proxy.as_str()).unwrap().now().unwrap().drift.iter().flatten().count() > 0
+    });
     let save = Change::Save { proxy: proxy.as_str().into(), from: "db3".into() };
     let act = DatabaseAct::Save { proxy: Some(proxy.as_str().into()) };
     let run = stage.run(&alice, plan(&alice, act, vec![save]));
@@ -296,7 +298,7 @@ fn the_heaviest_writes_and_what_is_saved_survives_a_restart() {
     assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE MYSQL SERVERS TO DISK"), 1);
     stage.database().with(|s| s.proxies[0].restart());
     assert_eq!(stage.writers(0).len(), 1, "the disk has one writer, not all");
-    stage.database().step(Duration::from_secs(1));
+    stage.database().step(Duration::from_secs(10));
     assert_eq!(stage.writers(0), [third]);
 }
 

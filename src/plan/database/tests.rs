@@ -373,3 +373,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_plan_in_words_tells_seats_checks_statements_and_the_way_back() {
+    let text = asked(&healthy(), take_out("db3")).to_string();
+    for line in [
+        "Take db3 out of the proxies",
+        "  now    proxy1  db1 writer (100), db2 next writer (50), db3 standby writer (10)",
+        "  after  proxy1  db1 writer (100), db2 next writer (50)",
+        "weights in service 3 → 2 of 3 in the component, more than half is 2",
+        "LOAD MYSQL SERVERS TO RUNTIME;",
+        "  undo: db3 back into the proxies with weight 10",
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+}
