@@ -36,7 +36,8 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
         Event::Started { step } => format!("▸ {}", change(step)),
         Event::Done { step, text } => format!("✓ {}: {text}", change(step)),
         Event::Skipped { step, text } => format!("✓ {}: not needed, {text}", change(step)),
-        Event::Verified { tenant, as_predicted: true, text } => format!("✓ {tenant}: as predicted, {text}"),
+        // The text says so itself.
+        Event::Verified { tenant, as_predicted: true, text } => format!("✓ {tenant}: {text}"),
         Event::Verified { tenant, as_predicted: false, text } => {
             format!("▲ {tenant}: not as predicted, {text}")
         }

@@ -3,7 +3,7 @@
 use super::{heading, run_sign, runs};
 use crate::{
     cluster::NodeName,
-    plan::Part,
+    plan::{DatabasePart, Part},
     run::{Event, RunState, StepState},
     ui::{
         action::Action,
@@ -125,6 +125,9 @@ impl View for RunView {
         for part in &run.plan().tenants {
             y = placed(pen, cx, y, part);
         }
+        if let Some(part) = &run.plan().database {
+            database(pen, cx, y, part);
+        }
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
@@ -201,6 +204,27 @@ impl RunView {
             y += 1;
         }
         y
+    }
+}
+
+/// Where each proxy sent whom, sends whom, and was to send whom.
+fn database(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &DatabasePart) {
+    heading(pen, 3, y, "database");
+    let now = part.lines(cx.seen);
+    let mut y = y + 1;
+    for (word, lines, role) in [
+        ("before", &part.now, Role::Muted),
+        ("now", &now, Role::Text),
+        ("predicted", &part.after, Role::Muted),
+    ] {
+        pen.put(3, y, 10, word, Role::Muted);
+        for line in lines {
+            let room = pen.width().saturating_sub(15);
+            for line in format::wrap(&format::plain(line), room.max(1)) {
+                pen.put(14, y, room, &line, role);
+                y += 1;
+            }
+        }
     }
 }
 
