@@ -81,25 +81,27 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         (Change::Replicas { to, .. }, Standing::AtTo) => {
             Decision::Skip(i, format!("it has {to} replicas already"))
         }
-        (Change::Settle { .. }, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
-        (Change::Settle { .. }, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => {
+        (change, Standing::AtTo) if change.is_write() => Decision::Skip(i, "it is so already".into()),
+        (change, Standing::AtFrom(_)) if change.is_write() => Decision::Perform(i),
+        (_, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
+        (_, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => {
             Decision::Perform(i)
         }
-        (Change::Settle { .. }, Standing::AtFrom(text)) => {
+        (_, Standing::AtFrom(text)) => {
             let until = deadline(run, i, now);
             if now < until {
-                return Decision::Wait { until: Some(until), text: format!("{}: {text}", step.tenant) };
+                return Decision::Wait { until: Some(until), text: format!("{}: {text}", step.about) };
             }
             let within = step.within;
             let missing = missing(step, seen);
-            Decision::Pause(i, format!("{}: {text} after {within} s{missing}", step.tenant))
+            Decision::Pause(i, format!("{}: {text} after {within} s{missing}", step.about))
         }
     }
 }
 
 /// Why nothing can be told about a change from this snapshot, if so.
 fn blind(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
-    let key = change.workload();
+    let Some(key) = change.workload() else { return change.unseen(seen) };
     let workloads = match key.kind {
         WorkloadKind::Deployment => ("deployments", &seen.deployments.freshness),
         WorkloadKind::StatefulSet => ("statefulsets", &seen.stateful_sets.freshness),
@@ -143,7 +145,9 @@ fn deadline(run: &Run, i: usize, now: Timestamp) -> Timestamp {
 
 /// Where the pods are, now that they are all there.
 fn settled(step: &Step, seen: &Snapshot) -> String {
-    let Some(tenant) = seen.tenant_of(step.change.workload()) else { return String::new() };
+    let Some(tenant) = step.change.workload().and_then(|key| seen.tenant_of(key)) else {
+        return String::new();
+    };
     match tenant.ready() {
         0 => "no pods".into(),
         n => format!("{n} ready{}", on(&tenant.placement())),
@@ -166,7 +170,9 @@ fn on(placement: &BTreeMap<crate::cluster::NodeName, u32>) -> String {
 /// What a wait still lacks, pod by pod, in the words of the scheduler and the kubelet.
 fn missing(step: &Step, seen: &Snapshot) -> String {
     const SHOWN: usize = 3;
-    let Some(tenant) = seen.tenant_of(step.change.workload()) else { return String::new() };
+    let Some(tenant) = step.change.workload().and_then(|key| seen.tenant_of(key)) else {
+        return String::new();
+    };
     let words: Vec<_> = tenant
         .pods
         .iter()

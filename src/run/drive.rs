@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     cluster::{Lease, Snapshot},
-    plan::{Change, Intent, verify},
+    plan::{About, Change, Intent, verify},
 };
 
 /// Longest wait between two attempts to reach the API server.
@@ -159,7 +159,7 @@ impl Driver {
     /// ones cannot each hold half.
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
         let names: BTreeSet<_> =
-            self.run.borrow().plan().steps.iter().map(|s| Lease::name_of(&s.tenant)).collect();
+            self.run.borrow().plan().steps.iter().map(|s| lease_of(&s.about)).collect();
         for name in names {
             self.say(Some(format!("taking the lease {name}")));
             match self.insist(|| leases.take(&name)).await {
@@ -261,7 +261,7 @@ impl Driver {
             let run = self.run.borrow();
             let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
             let steps = run.plan().steps.iter().zip(&run.steps).filter(|(_, state)| open(state));
-            let workloads: BTreeSet<_> = steps.map(|(step, _)| step.change.workload().clone()).collect();
+            let workloads: BTreeSet<_> = steps.filter_map(|(step, _)| step.change.workload().cloned()).collect();
             workloads.into_iter().collect()
         };
         for workload in writes {
@@ -301,7 +301,13 @@ impl Driver {
     async fn perform(&mut self, session: &mut Session<'_>, step: usize) -> Result<(), Stop> {
         let change = self.run.borrow().plan().steps[step].change.clone();
         self.append(session, Event::Started { step }).await?;
-        let Change::Replicas { workload, uid, from, to } = &change else { return Ok(()) };
+        let Change::Replicas { workload, uid, from, to } = &change else {
+            if change.is_write() {
+                let why = format!("{change}: writing to the database is not built yet");
+                return Err(Stop::Pause(step, why));
+            }
+            return Ok(());
+        };
         self.say(Some(change.to_string()));
         let sent = AtomicBool::new(false);
         let fence = || {
@@ -440,7 +446,8 @@ impl Driver {
     fn audit(&self, run: &Run, entry: &Entry) {
         let writes = |step: usize| {
             let step = run.plan().steps.get(step).filter(|s| s.change.is_write())?;
-            run.plan().tenants.iter().find(|t| t.tenant == step.tenant).map(|t| t.kubectl.as_str())
+            let part = run.plan().tenants.iter().find(|t| Some(&t.tenant) == step.about.tenant());
+            part.map(|t| t.kubectl.as_str())
         };
         let kubectl = match &entry.event {
             Event::Started { step } | Event::Done { step, .. } => writes(*step),
@@ -589,5 +596,13 @@ async fn mark(writer: &Writer, undone: &str, entry: &Entry) -> Result<Option<Str
             Err(failure) if failure.is_conflict() => {}
             other => return other.map(|_| None),
         }
+    }
+}
+
+/// The lease that holds others off what a step is about.
+fn lease_of(about: &About) -> String {
+    match about {
+        About::Tenant(tenant) => Lease::name_of(tenant),
+        About::Database => Lease::DATABASE.to_owned(),
     }
 }

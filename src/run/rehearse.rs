@@ -41,7 +41,7 @@ pub async fn rehearse(hands: &Hands, plan: &Plan) -> Rehearsal {
 
 /// The rights on the tenants' workloads, and on Events about them.
 async fn access(writer: &Writer, plan: &Plan) -> Vec<Check> {
-    let writes = || plan.steps.iter().filter(|s| s.change.is_write()).map(|s| s.change.workload());
+    let writes = || plan.steps.iter().filter(|s| s.change.is_write()).filter_map(|s| s.change.workload());
     let scale = |verb| {
         writes().map(move |w| Right {
             verb,

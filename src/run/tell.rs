@@ -8,7 +8,14 @@ pub fn summary(run: &Run) -> String {
     let what = parts(run.plan());
     match &run.plan().intent {
         Intent::Scale { .. } => format!("scale {what}"),
-        Intent::Undo { run, .. } => format!("undo {}: scale {what}", run.rsplit('-').next().unwrap_or(run)),
+        Intent::Database { act } => act.to_string(),
+        Intent::Undo { run: undone, .. } => {
+            let undone = undone.rsplit('-').next().unwrap_or(undone);
+            match &run.plan().database {
+                Some(part) => format!("undo {undone}: {}", part.act),
+                None => format!("undo {undone}: scale {what}"),
+            }
+        }
     }
 }
 

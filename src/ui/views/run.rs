@@ -126,7 +126,7 @@ impl View for RunView {
             y = placed(pen, cx, y, part);
         }
         if let Some(part) = &run.plan().database {
-            database(pen, cx, y, part);
+            database(pen, y, part);
         }
     }
 
@@ -207,23 +207,16 @@ impl RunView {
     }
 }
 
-/// Where each proxy sent whom, sends whom, and was to send whom.
-fn database(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &DatabasePart) {
-    heading(pen, 3, y, "database");
-    let now = part.lines(cx.seen);
+/// Whom each proxy sent its clients to, and whom it was to send them to.
+fn database(pen: &mut Pen<'_>, y: u16, part: &DatabasePart) {
+    heading(pen, 3, y, "proxies");
     let mut y = y + 1;
-    for (word, lines, role) in [
-        ("before", &part.now, Role::Muted),
-        ("now", &now, Role::Text),
-        ("predicted", &part.after, Role::Muted),
-    ] {
+    for (word, lines) in [("before", &part.now), ("predicted", &part.after)] {
         pen.put(3, y, 10, word, Role::Muted);
-        for line in lines {
-            let room = pen.width().saturating_sub(15);
-            for line in format::wrap(&format::plain(line), room.max(1)) {
-                pen.put(14, y, room, &line, role);
-                y += 1;
-            }
+        let room = pen.width().saturating_sub(15).max(1);
+        for line in lines.iter().flat_map(|line| format::wrap(&format::plain(line), room)) {
+            pen.put(14, y, room, &line, Role::Text);
+            y += 1;
         }
     }
 }
