@@ -4,6 +4,7 @@
 //! very same cells. `WHEELHOUSE_BLESS=1` writes the pictures anew.
 
 mod cockpit;
+mod database_reviews;
 mod picture;
 mod pump;
 mod reviews;
