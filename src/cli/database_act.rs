@@ -19,7 +19,8 @@ impl Names {
         if let Some(row) = database.member(name) {
             return Ok(row.name.clone());
         }
-        let all: Vec<_> = database.members.iter().map(|row| row.label.to_string()).collect();
+        let mut all: Vec<_> = database.members.iter().map(|row| row.label.to_string()).collect();
+        all.sort();
         Err(unknown("member", name, &all))
     }
 

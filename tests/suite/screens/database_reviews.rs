@@ -155,7 +155,7 @@ fn a_database_run_is_listed_shown_and_undone_from_the_screen() {
     let mut c = Cockpit::of(CALM, (80, 24));
     c.send(Msg::Local(vec![run]));
     c.keys("3");
-    assert!(c.text().contains("take db3 out of the pr"), "{}", c.text());
+    assert!(c.text().contains("take db3 out of"), "{}", c.text());
     c.keys("enter");
     look!("run_database_80x24", c.text());
     c.keys("u");
