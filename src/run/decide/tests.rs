@@ -78,7 +78,7 @@ fn note(run: &mut Run, event: Event) {
 fn told(version: u64, desired: u32) -> Facts {
     let key = plan(2, 3).steps[0].change.workload().unwrap().clone();
     let version = version.to_string().as_str().into();
-    Facts { told: BTreeMap::from([(key, Told { version, desired })]), pause: None }
+    Facts { told: BTreeMap::from([(key, Told { version, desired })]), ..Facts::default() }
 }
 
 fn done(step: usize) -> Event {
