@@ -45,7 +45,7 @@ enum Command {
         /// The member, by its name or address
         member: String,
         /// Its weight
-        #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+        #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
         weight: u64,
         #[command(flatten)]
         consent: Consent,
