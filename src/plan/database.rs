@@ -5,10 +5,19 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Change, Check, Intent, Plan, Verdict};
+use super::{About, Change, Check, Intent, Plan, Step, Verdict};
 use crate::cluster::{MemberName, ProxyName, Snapshot};
 
+mod acts;
+mod field;
+mod guard;
+mod sql;
 pub(super) mod standing;
+mod undo;
+mod verify;
+
+use field::{Edit, Field, Place, Seat};
+pub use verify::verify;
 
 /// What an operator wants of the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,40 +165,196 @@ impl fmt::Display for DatabaseAct {
     }
 }
 
+/// Seconds a write may take.
+const WRITE_WITHIN: u32 = 30;
+
+/// A plan while it is being worked out.
+struct Draft<'a> {
+    field: Field<'a>,
+    act: DatabaseAct,
+    subject: String,
+    checks: Vec<Check>,
+    /// What is done to the servers: each phase is written in every proxy and then waited for.
+    phases: Vec<Vec<Edit>>,
+    /// Proxies that save, with what differs there.
+    saves: Vec<(ProxyName, String)>,
+    /// A member whose `wsrep_desync` is set.
+    desync: Option<(MemberName, bool)>,
+    undo: String,
+}
+
 pub(super) fn plan(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
-    refused(seen, intent, act.clone())
+    match Draft::new(seen, act) {
+        None => blank(seen, intent, act),
+        Some(mut draft) => {
+            draft.work_out(act);
+            draft.finish(seen, intent)
+        }
+    }
 }
 
-pub(super) fn undo(seen: &Snapshot, intent: &Intent, _run: &str, _changes: &[(About, Change)]) -> Plan {
-    refused(seen, intent, DatabaseAct::Save { proxy: None })
+pub(super) fn undo(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change)]) -> Plan {
+    let act = undo::act(changes);
+    match Draft::new(seen, &act) {
+        None => blank(seen, intent, &act),
+        Some(mut draft) => {
+            undo::work_out(&mut draft, run, changes);
+            draft.finish(seen, intent)
+        }
+    }
 }
 
-fn refused(seen: &Snapshot, intent: &Intent, act: DatabaseAct) -> Plan {
-    let check = Check::new("database", Verdict::Refuse, "acts on the database are not planned yet");
+/// Without a database there is nothing to act on.
+fn blank(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
+    let text =
+        "no database is configured: name its members and proxies in the configuration ([galera], [proxysql])";
+    let part = DatabasePart {
+        act: act.clone(),
+        subject: act.subject().to_owned(),
+        now: Vec::new(),
+        after: Vec::new(),
+        cut: Vec::new(),
+        checks: vec![Check::new("member", Verdict::Refuse, text)],
+        sql: Vec::new(),
+        undo: String::new(),
+    };
+    assembled(seen, intent, part, Vec::new())
+}
+
+fn assembled(seen: &Snapshot, intent: &Intent, part: DatabasePart, steps: Vec<Step>) -> Plan {
     let mut plan = Plan {
         id: String::new(),
         intent: intent.clone(),
         seen: seen.revision,
         at: seen.at,
         tenants: Vec::new(),
-        database: Some(DatabasePart {
-            subject: act.subject().to_owned(),
-            act,
-            now: Vec::new(),
-            after: Vec::new(),
-            cut: Vec::new(),
-            checks: vec![check],
-            sql: Vec::new(),
-            undo: String::new(),
-        }),
-        steps: Vec::new(),
+        database: Some(part),
+        steps,
         checks: Vec::new(),
     };
     plan.id = plan.hash();
     plan
 }
 
-/// Whether the database is as a plan said it would be. The sentence says what came out.
-pub fn verify(_part: &DatabasePart, _after: &Snapshot) -> (bool, String) {
-    (false, "not compared yet".into())
+impl<'a> Draft<'a> {
+    fn new(seen: &'a Snapshot, act: &DatabaseAct) -> Option<Self> {
+        let field = Field::of(seen)?;
+        let subject = match field.member(act.subject()) {
+            Some(row) => row.label.to_string(),
+            None => act.subject().to_owned(),
+        };
+        Some(Self {
+            field,
+            act: act.clone(),
+            subject,
+            checks: Vec::new(),
+            phases: Vec::new(),
+            saves: Vec::new(),
+            desync: None,
+            undo: String::new(),
+        })
+    }
+
+    fn check(&mut self, rule: &str, verdict: Verdict, text: impl Into<String>) {
+        self.checks.push(Check::new(rule, verdict, text));
+    }
+
+    /// The seats of every proxy once all phases are through.
+    fn after(&self) -> Vec<Vec<Seat>> {
+        self.after_phases(self.phases.len())
+    }
+
+    fn after_phases(&self, phases: usize) -> Vec<Vec<Seat>> {
+        let edits: Vec<Edit> = self.phases[..phases].concat();
+        let known = |address: &str| {
+            let row = self.field.member(address)?;
+            Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
+        };
+        let desynced = self.desync.as_ref().filter(|(_, to)| *to).map(|(member, _)| member);
+        let seats = self.field.faces.iter().map(|face| {
+            let leaves = face.seats.iter().find(|s| s.member.is_some() && s.member.as_ref() == desynced);
+            match leaves {
+                Some(seat) => face.without(&seat.address),
+                None => face.after(&edits, known),
+            }
+        });
+        seats.collect()
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut push = |change, within| steps.push(Step { about: About::Database, change, within });
+        for (number, phase) in self.phases.iter().enumerate() {
+            for edit in phase {
+                let Edit { proxy, address, from, to } = edit.clone();
+                push(Change::Servers { proxy, address, from, to }, WRITE_WITHIN);
+            }
+            let seats = self.after_phases(number + 1);
+            for edit in phase {
+                let at = self.field.faces.iter().zip(&seats).find(|(face, _)| *face.name == edit.proxy);
+                let place =
+                    at.and_then(|(_, s)| s.iter().find(|s| s.address == edit.address)).map(|s| s.place);
+                let as_writer = match place {
+                    Some(Place::Writer) => Some(true),
+                    Some(Place::Standby | Place::Reader) => Some(false),
+                    _ => None,
+                };
+                let evidence = at.map_or(10, |(face, _)| standing::evidence(face.status).as_secs());
+                let Edit { proxy, address, to, .. } = edit.clone();
+                // Two checks of the monitor, and as many again for it to act and to be read.
+                let within = u32::try_from(evidence * 2).unwrap_or(u32::MAX).saturating_add(WRITE_WITHIN);
+                push(Change::Holds { proxy, address, rows: to, as_writer }, within);
+            }
+        }
+        for (proxy, from) in &self.saves {
+            push(Change::Save { proxy: proxy.clone(), from: from.clone() }, WRITE_WITHIN);
+        }
+        if let Some((member, to)) = &self.desync {
+            push(Change::Desync { member: member.clone(), from: !to, to: *to }, WRITE_WITHIN);
+            let within = if *to { 60 } else { 600 };
+            push(Change::Desynced { member: member.clone(), desynced: *to }, within);
+        }
+        steps
+    }
+
+    fn finish(mut self, seen: &Snapshot, intent: &Intent) -> Plan {
+        let steps = self.steps();
+        if steps.is_empty()
+            && self.checks.iter().all(|c| c.verdict != Verdict::Refuse)
+            && self.checks.is_empty()
+        {
+            self.check("nothing", Verdict::Ok, "it is so already: there is nothing to do");
+        }
+        let after = self.after();
+        let mut cut = guard::cuts(&self.field, &self.phases, &after);
+        if let Some((member, true)) = &self.desync {
+            cut.extend(guard::pooled(&self.field, member));
+        }
+        if !steps.is_empty() {
+            let quiet = match self.saves.is_empty() {
+                true => "no client is cut",
+                false => "no client notices: only the disk is written",
+            };
+            self.checks.push(guard::clients(&cut, quiet));
+        }
+        let lines = |seats: &[Vec<Seat>]| -> Vec<String> {
+            let both = self.field.faces.iter().zip(seats);
+            both.map(|(face, seats)| field::line(face.name, seats)).collect()
+        };
+        let now: Vec<_> = self.field.faces.iter().map(|f| f.seats.clone()).collect();
+        let part = DatabasePart {
+            subject: self.subject.clone(),
+            now: lines(&now),
+            after: lines(&after),
+            cut,
+            sql: sql::of(&self, &steps),
+            checks: self.checks,
+            undo: self.undo,
+            act: self.act,
+        };
+        assembled(seen, intent, part, steps)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+//! The proxies and members as a plan sees them: who sits where in each proxy, now and after an edit.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use super::standing;
+use crate::cluster::{
+    BackendStatus, Database, Hostgroups, MemberName, ProxyName, ProxyStatus, ServerRow, Snapshot,
+    database::{Row, State},
+    hostgroups_of,
+};
+
+/// All that is known of the database.
+pub(super) struct Field<'a> {
+    pub seen: &'a Snapshot,
+    pub db: Database,
+    /// The proxies that answer.
+    pub faces: Vec<Face<'a>>,
+}
+
+/// One proxy that answers.
+pub(super) struct Face<'a> {
+    pub name: &'a ProxyName,
+    pub status: &'a ProxyStatus,
+    pub groups: Vec<Hostgroups>,
+    pub seats: Vec<Seat>,
+}
+
+/// A backend of a proxy.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seat {
+    pub address: Arc<str>,
+    pub member: Option<MemberName>,
+    pub label: String,
+    pub weight: u64,
+    pub place: Place,
+    /// It reads beside what else it does.
+    pub reads: bool,
+}
+
+/// Where a backend stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Writer,
+    Standby,
+    Reader,
+    Shunned,
+    Offline,
+}
+
+/// What is done to one backend's rows in one proxy.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Edit {
+    pub proxy: ProxyName,
+    pub address: Arc<str>,
+    pub from: Vec<ServerRow>,
+    pub to: Vec<ServerRow>,
+}
+
+impl<'a> Field<'a> {
+    pub fn of(seen: &'a Snapshot) -> Option<Self> {
+        let db = Database::of(seen)?;
+        let faces = seen.proxies.values().filter_map(|proxy| {
+            let status = proxy.now()?;
+            let groups = hostgroups_of(seen, &proxy.name);
+            let seats = seats(&db, &proxy.name, status, &groups);
+            Some(Face { name: &proxy.name, status, groups, seats })
+        });
+        Some(Self { seen, faces: faces.collect(), db })
+    }
+
+    /// The member of a name, address, or address as a proxy knows it.
+    pub fn member(&self, name: &str) -> Option<&Row> {
+        let known_by = || {
+            let seats = self.faces.iter().flat_map(|f| &f.seats);
+            let seat = seats.filter(|s| &*s.address == name).find_map(|s| s.member.as_ref());
+            self.db.members.iter().find(|r| Some(&r.name) == seat)
+        };
+        let alias = || self.db.member(self.seen.database.aliases.get(name)?);
+        self.db.member(name).or_else(known_by).or_else(alias)
+    }
+
+    /// How the proxies know a member, though it may be out of them now.
+    pub fn address_of(&self, row: &Row) -> Arc<str> {
+        if let Some((_, backend)) = row.backends.first() {
+            return backend.address.clone();
+        }
+        let gone = self.faces.iter().flat_map(|f| f.status.rows_since.keys());
+        let own = |a: &&Arc<str>| self.member(a).is_some_and(|r| r.name == row.name);
+        if let Some(known) = gone.clone().find(own) {
+            return known.clone();
+        }
+        let mut aliases = self.seen.database.aliases.iter();
+        match aliases.find(|(_, name)| name.as_str() == row.name.as_str()) {
+            Some((alias, _)) => alias.as_str().into(),
+            None => row.name.as_str().into(),
+        }
+    }
+
+    /// Weights of the members in service in every proxy, and of the whole component.
+    pub fn weights(&self, seats: &[Vec<Seat>]) -> (u32, u32) {
+        let serves = |row: &Row| {
+            let there = |seats: &Vec<Seat>| {
+                seats.iter().any(|s| s.member.as_ref() == Some(&row.name) && s.place.serves())
+            };
+            row.is_primary() && seats.iter().all(there)
+        };
+        let serving = self.db.members.iter().filter(|r| serves(r)).filter_map(|r| r.now()).map(|s| s.weight);
+        (serving.sum(), self.db.quorum.weight)
+    }
+}
+
+impl Place {
+    pub fn serves(self) -> bool {
+        matches!(self, Self::Writer | Self::Standby | Self::Reader)
+    }
+}
+
+impl Face<'_> {
+    pub fn seat(&self, address: &str) -> Option<&Seat> {
+        self.seats.iter().find(|s| &*s.address == address)
+    }
+
+    pub fn writes_to(&self, address: &str) -> bool {
+        self.seat(address).is_some_and(|s| s.place == Place::Writer)
+    }
+
+    /// A backend's rows as they may be written: without the row of a surplus writer, which would make it a second one.
+    pub fn rows(&self, address: &str) -> Vec<ServerRow> {
+        let surplus =
+            |hostgroup: u32| self.groups.iter().any(|g| g.writer == hostgroup) && !self.writes_to(address);
+        self.status.servers_of(address).into_iter().filter(|r| !surplus(r.hostgroup)).collect()
+    }
+
+    /// Backends that would vanish when the surplus writers' rows are deleted: they have no other.
+    pub fn fragile(&self) -> Vec<&Seat> {
+        let lost =
+            |s: &&Seat| self.rows(&s.address).is_empty() && !self.status.servers_of(&s.address).is_empty();
+        self.seats.iter().filter(lost).collect()
+    }
+
+    /// How often its monitor looks, in words.
+    pub fn interval(&self) -> String {
+        format!("{:.0} s", standing::evidence(self.status).as_secs_f64() / 2.0)
+    }
+
+    fn writers(&self) -> usize {
+        self.groups.iter().map(|g| g.max_writers as usize).sum::<usize>().max(1)
+    }
+
+    /// Its seats after some edits, once the monitor has sorted them.
+    pub fn after(
+        &self,
+        edits: &[Edit],
+        member: impl Fn(&str) -> Option<(MemberName, String, bool)>,
+    ) -> Vec<Seat> {
+        let mut seats = self.seats.clone();
+        for edit in edits.iter().filter(|e| e.proxy == *self.name) {
+            let Some(row) = edit.to.first() else {
+                seats.retain(|s| s.address != edit.address);
+                continue;
+            };
+            match seats.iter_mut().find(|s| s.address == edit.address) {
+                Some(seat) => seat.weight = row.weight,
+                None => {
+                    let known = member(&edit.address);
+                    let ready = known.as_ref().is_some_and(|k| k.2);
+                    seats.push(Seat {
+                        address: edit.address.clone(),
+                        label: known.as_ref().map_or(edit.address.to_string(), |k| k.1.clone()),
+                        member: known.map(|k| k.0),
+                        weight: row.weight,
+                        place: if ready { Place::Standby } else { Place::Offline },
+                        reads: ready,
+                    });
+                }
+            }
+        }
+        elect(&mut seats, self.writers());
+        seats
+    }
+
+    /// Its seats after a member has left for the offline hostgroup.
+    pub fn without(&self, address: &str) -> Vec<Seat> {
+        let mut seats = self.seats.clone();
+        for seat in seats.iter_mut().filter(|s| &*s.address == address) {
+            (seat.place, seat.reads) = (Place::Offline, false);
+        }
+        elect(&mut seats, self.writers());
+        seats
+    }
+}
+
+/// The heaviest of those that may write do, ties from the top by host name and port: as ProxySQL 2.7 elects.
+fn elect(seats: &mut [Seat], most: usize) {
+    seats.sort_by_key(|s| Reverse(order(s)));
+    let candidates = seats.iter_mut().filter(|s| matches!(s.place, Place::Writer | Place::Standby));
+    for (i, seat) in candidates.enumerate() {
+        seat.place = if i < most { Place::Writer } else { Place::Standby };
+    }
+}
+
+fn order(seat: &Seat) -> (u64, String, u32) {
+    let (host, port) = seat.address.rsplit_once(':').unwrap_or((&seat.address, ""));
+    (seat.weight, host.to_owned(), port.parse().unwrap_or(0))
+}
+
+fn seats(db: &Database, proxy: &ProxyName, status: &ProxyStatus, groups: &[Hostgroups]) -> Vec<Seat> {
+    let mut seats: Vec<Seat> = Vec::new();
+    for backend in status.backends.iter().filter(|b| b.status != BackendStatus::OfflineHard) {
+        if seats.iter().any(|s| s.address == backend.address) {
+            continue;
+        }
+        let at = |pick: fn(&Hostgroups) -> u32| {
+            let mut rows = status.backends.iter().filter(|b| b.address == backend.address);
+            rows.any(|b| b.status == BackendStatus::Online && groups.iter().any(|g| pick(g) == b.hostgroup))
+        };
+        let reads = at(|g| g.reader);
+        let place = match () {
+            () if at(|g| g.writer) => Place::Writer,
+            () if at(|g| g.backup) => Place::Standby,
+            () if reads => Place::Reader,
+            () if at(|g| g.offline) => Place::Offline,
+            () => Place::Shunned,
+        };
+        let owns = |r: &&Row| r.backends.iter().any(|(p, b)| p == proxy && b.address == backend.address);
+        let row = db.members.iter().find(owns);
+        seats.push(Seat {
+            address: backend.address.clone(),
+            member: row.map(|r| r.name.clone()),
+            label: row.map_or(backend.address.to_string(), |r| r.label.to_string()),
+            weight: backend.weight.unwrap_or(0),
+            place,
+            reads,
+        });
+    }
+    seats.sort_by_key(|s| Reverse(order(s)));
+    seats
+}
+
+/// `proxy1 db1 writer, db2 next writer, db3 standby writer`.
+pub(super) fn line(proxy: &ProxyName, seats: &[Seat]) -> String {
+    let mut next = true;
+    let mut words: Vec<_> = seats.iter().collect();
+    words.sort_by_key(|s| s.place as u8);
+    let words: Vec<_> = words
+        .into_iter()
+        .map(|seat| {
+            let word = match seat.place {
+                Place::Writer => "writer",
+                Place::Standby if std::mem::take(&mut next) => "next writer",
+                Place::Standby => "standby writer",
+                Place::Reader => "reader",
+                Place::Shunned => "shunned",
+                Place::Offline => "offline",
+            };
+            format!("{} {word} ({})", seat.label, seat.weight)
+        })
+        .collect();
+    format!("{proxy}  {}", if words.is_empty() { "no servers".into() } else { words.join(", ") })
+}
+
+/// Whether a member could write if a proxy chose it: known, in sync, and not read-only.
+pub(super) fn fit_to_write(row: &Row) -> bool {
+    matches!(row.state, State::Synced | State::Donor { .. }) && row.now().is_some_and(|s| !s.read_only)
+}

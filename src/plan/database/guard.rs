@@ -1,0 +1,449 @@
+//! What is checked before an act on the database is offered: each check is one sentence with its arithmetic.
+
+use super::{
+    Cut,
+    field::{Edit, Face, Field, Place, Seat, fit_to_write},
+};
+use crate::{
+    cluster::{
+        Layers, LocalState, MemberName,
+        database::{Row, State},
+    },
+    plan::{
+        Check,
+        Verdict::{self, Ok, Refuse, Warn},
+    },
+};
+
+/// Readings older than this are no ground to act on, in seconds.
+const OLDEST: f64 = 10.0;
+
+/// Every member and every proxy must be known, and now. A member its peers have excluded is known: it is out.
+pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> {
+    let seen = field.seen;
+    let mut checks = Vec::new();
+    let mut old = |name: &str, at: Option<jiff::Timestamp>, why: Option<&str>| {
+        let age = at.map(|at| seen.at.duration_since(at).as_secs_f64());
+        let text = match (age, why) {
+            (None, _) => format!("{name} has not answered yet: nothing is planned on what is not known"),
+            (Some(age), Some(why)) => {
+                format!("{name} does not answer ({why}), last read {age:.0} s ago: a plan would be a guess")
+            }
+            (Some(age), None) if age > OLDEST => {
+                format!(
+                    "{name} was last read {age:.0} s ago, more than {OLDEST:.0} s: a plan would be a guess"
+                )
+            }
+            _ => return,
+        };
+        checks.push(Check::new("freshness", Refuse, text));
+    };
+    for row in field.db.members.iter().filter(|r| !matches!(r.state, State::Down)) {
+        let why = row.now().is_none().then(|| row.member.link.trouble().unwrap_or("no answer"));
+        old(&row.label, row.member.status.as_ref().map(|s| s.at), why);
+    }
+    for proxy in seen.proxies.values() {
+        let why = proxy.now().is_none().then(|| proxy.link.trouble().unwrap_or("no answer"));
+        old(proxy.name.as_str(), proxy.status.as_ref().map(|s| s.at), why);
+    }
+    if field.db.members.is_empty() {
+        let text = "no Galera member is followed: neither quorum nor state can be judged";
+        checks.push(Check::new("freshness", Refuse, text));
+    }
+    let down = |r: &&Row| matches!(r.state, State::Down) && Some(r.name.as_str()) != subject;
+    for row in field.db.members.iter().filter(down) {
+        let text = format!("{} is down, its peers have excluded it: it counts for nothing here", row.label);
+        checks.push(Check::new("freshness", Warn, text));
+    }
+    checks
+}
+
+/// What must hold of the proxies before their servers are written.
+pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut push = |rule, verdict, text: String| checks.push(Check::new(rule, verdict, text));
+    if field.seen.proxies.is_empty() {
+        push("admin", Refuse, "no ProxySQL is configured: there is nothing to write to".into());
+    }
+    for face in &field.faces {
+        let (name, status) = (face.name, face.status);
+        if !status.admin {
+            push(
+                "admin",
+                Refuse,
+                format!(
+                    "{name}: this user reads statistics only; changing servers takes an admin user (admin-admin_credentials)"
+                ),
+            );
+            continue;
+        }
+        if status.read_only == Some(true) {
+            push(
+                "admin",
+                Refuse,
+                format!(
+                    "{name}: admin-read_only is true, its tables cannot be written; LOAD would answer OK all the same"
+                ),
+            );
+        }
+        match face.groups.as_slice() {
+            [] => push(
+                "monitor",
+                Refuse,
+                format!("{name} has no Galera hostgroups: nothing would move its members"),
+            ),
+            groups if groups.iter().any(|g| !g.active) => push(
+                "monitor",
+                Refuse,
+                format!(
+                    "{name}: its Galera hostgroups are switched off (active=0): no member would be moved, and none fails over"
+                ),
+            ),
+            _ => {}
+        }
+        if let Some((address, said)) = &status.monitor_denied {
+            push(
+                "monitor",
+                Warn,
+                format!("{name}: its monitor cannot log in at {address} ({said}): it may not move members"),
+            );
+        }
+        let writers = status.online_writers(&face.groups).len();
+        let most: u32 = face.groups.iter().map(|g| g.max_writers).sum::<u32>().max(1);
+        if writers > most as usize && !face.groups.is_empty() {
+            push(
+                "monitor",
+                Refuse,
+                format!(
+                    "{name} writes to {writers} members, {most} may: wait until its monitor has sorted them ({})",
+                    face.interval()
+                ),
+            );
+        }
+        if writers == 0 && !face.groups.is_empty() {
+            push(
+                "last-writer",
+                Refuse,
+                format!(
+                    "{name} has no writer now: writing its servers would not give it one, and may take the last rows"
+                ),
+            );
+        }
+        for seat in face.fragile() {
+            push(
+                "monitor",
+                Refuse,
+                format!(
+                    "{name}: {} has no row but a SHUNNED one among the writers, which the safe form deletes: wait until the monitor has sorted it",
+                    seat.label
+                ),
+            );
+        }
+        let drift = |layers| {
+            let of = status
+                .drift
+                .iter()
+                .flatten()
+                .filter(move |d| &*d.table == "mysql_servers" && d.layers == layers);
+            of.flat_map(|d| &d.what).map(|w| w.to_string()).collect::<Vec<_>>()
+        };
+        let edited = drift(Layers::MemoryRuntime);
+        if !edited.is_empty() {
+            push(
+                "drift",
+                Warn,
+                format!(
+                    "{name}: {} edited in memory and not loaded: taking memory from runtime drops these edits; ask whose they are",
+                    edited.join(", ")
+                ),
+            );
+        }
+        let unsaved = drift(Layers::RuntimeDisk);
+        if !unsaved.is_empty() {
+            push(
+                "drift",
+                Warn,
+                format!(
+                    "{name}: {} differ from its disk already: a restart brings the old rows back",
+                    unsaved.join(", ")
+                ),
+            );
+        }
+    }
+    checks.extend(alike(field));
+    if field.faces.len() > 1
+        && field.faces.iter().any(|f| f.status.checksums.contains_key("proxysql_servers"))
+    {
+        let peers = |f: &Face<'_>| {
+            f.status
+                .checksums
+                .get("proxysql_servers")
+                .is_some_and(|c| &**c != "0x0000000000000000" && !c.is_empty())
+        };
+        if field.faces.iter().any(peers) {
+            let text = "where the proxies form a ProxySQL cluster a LOAD at one reaches the others in about 3 s, their disks among them; each is written here with the same rows, and read again";
+            checks.push(Check::new("cluster-sync", Warn, text));
+        }
+    }
+    checks
+}
+
+/// Proxies that have other servers or weights than the first.
+fn alike(field: &Field<'_>) -> Option<Check> {
+    let [first, rest @ ..] = field.faces.as_slice() else { return None };
+    let of = |face: &Face<'_>| {
+        let mut all: Vec<_> = face.seats.iter().map(|s| (s.address.clone(), s.weight)).collect();
+        all.sort();
+        all
+    };
+    let others: Vec<_> = rest.iter().filter(|f| of(f) != of(first)).map(|f| f.name.as_str()).collect();
+    (!others.is_empty()).then(|| {
+        let text = format!(
+            "{} has other servers or weights than {}: each is changed from what it has",
+            others.join(", "),
+            first.name
+        );
+        Check::new("drift", Warn, text)
+    })
+}
+
+/// No state transfer may be under way.
+pub(super) fn transfer(field: &Field<'_>) -> Check {
+    let busy: Vec<_> = field
+        .db
+        .members
+        .iter()
+        .filter(|r| {
+            matches!(
+                r.state,
+                State::Donor { .. }
+                    | State::Joining { .. }
+                    | State::Receiving { .. }
+                    | State::CatchingUp { .. }
+            )
+        })
+        .map(|r| format!("{} is {}", r.label, r.state.word()))
+        .collect();
+    match busy.is_empty() {
+        true => Check::new("transfer", Ok, "no member gives or takes a state"),
+        false => {
+            Check::new("transfer", Refuse, format!("{}: wait until the transfer is over", busy.join(", ")))
+        }
+    }
+}
+
+/// Writer candidates and quorum, with the seats as they will be.
+pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let fit = |seat: &&Seat| {
+        let row = field.db.members.iter().find(|r| Some(&r.name) == seat.member.as_ref());
+        matches!(seat.place, Place::Writer | Place::Standby) && row.is_some_and(fit_to_write)
+    };
+    for (face, seats) in field.faces.iter().zip(after) {
+        let left: Vec<_> = seats.iter().filter(fit).map(|s| s.label.as_str()).collect();
+        let before = face.seats.iter().filter(fit).count();
+        let (verdict, text) = match left.as_slice() {
+            [] => (Refuse, format!("{}: of {before} members that can write none would be left", face.name)),
+            [one] if before > 1 => (
+                Warn,
+                format!(
+                    "{}: of {before} members that can write only {one} is left: its loss stops writes",
+                    face.name
+                ),
+            ),
+            all => (
+                Ok,
+                format!("{}: {} of {before} members can write: {}", face.name, all.len(), all.join(", ")),
+            ),
+        };
+        checks.push(Check::new("last-writer", verdict, text));
+    }
+    let now: Vec<_> = field.faces.iter().map(|f| f.seats.clone()).collect();
+    let (before, total) = field.weights(&now);
+    let (left, _) = field.weights(after);
+    let text = format!(
+        "weights in service {before} → {left} of {total} in the component, more than half is {}",
+        total / 2 + 1
+    );
+    let verdict = match () {
+        () if !field.db.quorum.primary => Refuse,
+        () if left < before && left * 2 <= total => Refuse,
+        () if left * 2 <= total => Warn,
+        () => Ok,
+    };
+    let text = if field.db.quorum.primary {
+        text
+    } else {
+        "there is no primary component: see the recovery sheet".into()
+    };
+    checks.push(Check::new("quorum", verdict, text));
+    checks
+}
+
+/// Whether those that stay can take the connections of one that goes.
+pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for (face, seats) in field.faces.iter().zip(after) {
+        let stays = |a: &str| seats.iter().any(|s| &*s.address == a && s.place.serves());
+        if stays(address) {
+            continue;
+        }
+        let mine: u32 = face.status.backends.iter().filter(|b| &*b.address == address).map(|b| b.used).sum();
+        let room: u32 = face
+            .status
+            .backends
+            .iter()
+            .filter(|b| &*b.address != address && stays(&b.address))
+            .filter(|b| face.groups.iter().any(|g| [g.writer, g.reader].contains(&b.hostgroup)))
+            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
+            .sum();
+        let text = format!("{}: {mine} connections in use there, the others have room for {room}", face.name);
+        let verdict = if mine > room {
+            Refuse
+        } else if mine * 5 > room * 4 {
+            Warn
+        } else {
+            Ok
+        };
+        checks.push(Check::new("capacity", verdict, text));
+    }
+    checks
+}
+
+/// Who notices that a backend goes or the writer moves.
+pub(super) fn cuts(field: &Field<'_>, phases: &[Vec<Edit>], after: &[Vec<Seat>]) -> Vec<Cut> {
+    let mut cuts = Vec::new();
+    for (face, seats) in field.faces.iter().zip(after) {
+        let label = |a: &str| face.seat(a).map_or(a.to_owned(), |s| s.label.clone());
+        let held =
+            |a: &str| face.status.pinned.iter().filter(|p| &*p.address == a).map(|p| p.sessions).sum::<u32>();
+        let gone: Vec<_> = phases
+            .last()
+            .into_iter()
+            .flatten()
+            .filter(|e| e.proxy == *face.name && e.to.is_empty())
+            .collect();
+        for edit in &gone {
+            let clients = held(&edit.address);
+            if clients > 0 {
+                let text = format!(
+                    "{clients} sessions that hold a connection on {} in {}: in a transaction they end with error 2013 and connect anew at once; all others are not cut",
+                    label(&edit.address),
+                    face.name
+                );
+                cuts.push(Cut { proxy: Some(face.name.clone()), clients: Some(clients), text });
+            }
+        }
+        let writer = |seats: &[Seat]| {
+            seats.iter().find(|s| s.place == Place::Writer).map(|s| (s.address.clone(), s.label.clone()))
+        };
+        if let (Some((old, from)), Some((new, to))) = (writer(&face.seats), writer(seats))
+            && old != new
+        {
+            let clients = held(&old);
+            let text = format!(
+                "{clients} sessions that hold a connection on {from} in {}: open transactions end with error 2013; new writes go to {to} within {}",
+                face.name,
+                face.interval()
+            );
+            cuts.push(Cut { proxy: Some(face.name.clone()), clients: Some(clients), text });
+        }
+    }
+    cuts
+}
+
+/// Who is connected to a member that its proxies take for offline once it is desynced.
+pub(super) fn pooled(field: &Field<'_>, member: &MemberName) -> Vec<Cut> {
+    let one = |face: &Face<'_>| {
+        let seat = face.seats.iter().find(|s| s.member.as_ref() == Some(member) && s.place.serves())?;
+        let used: u32 =
+            face.status.backends.iter().filter(|b| b.address == seat.address).map(|b| b.used).sum();
+        let held =
+            face.status.pinned.iter().filter(|p| p.address == seat.address).map(|p| p.sessions).sum::<u32>();
+        let text = format!(
+            "{} takes {} out of its readers within {}: the {} connections in use there end with error 2013",
+            face.name,
+            seat.label,
+            face.interval(),
+            used.max(held)
+        );
+        Some(Cut { proxy: Some(face.name.clone()), clients: Some(used.max(held)), text })
+    };
+    field.faces.iter().filter_map(one).collect()
+}
+
+/// The same as a check.
+pub(super) fn clients(cuts: &[Cut], quiet: &str) -> Check {
+    let all: u32 = cuts.iter().filter_map(|c| c.clients).sum();
+    match cuts.is_empty() || all == 0 {
+        true => Check::new("clients", Ok, quiet.to_owned()),
+        false => Check::new(
+            "clients",
+            Warn,
+            format!(
+                "at most {all} sessions are cut, in the moment of the change; they can connect anew at once"
+            ),
+        ),
+    }
+}
+
+/// Whether `wsrep_desync` may be set so on a member.
+pub(super) fn desync(field: &Field<'_>, row: &Row, to: bool) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut push = |verdict: Verdict, text: String| checks.push(Check::new("desync", verdict, text));
+    let label = &row.label;
+    let Some(status) = row.now() else {
+        push(Refuse, format!("{label} does not answer"));
+        return checks;
+    };
+    if !status.galera || !row.is_primary() {
+        push(
+            Refuse,
+            format!(
+                "{label} is {}: wsrep_desync is set on members of the primary component only",
+                row.state.word()
+            ),
+        );
+    }
+    if to {
+        let writers = field.faces.iter().filter(|f| {
+            f.seats.iter().any(|s| s.place == Place::Writer && s.member.as_ref() == Some(&row.name))
+        });
+        let names: Vec<_> = writers.map(|f| f.name.as_str()).collect();
+        if !names.is_empty() {
+            push(Refuse, format!("{label} takes the writes of {}: move the writer first", names.join(", ")));
+        }
+        let others = field
+            .db
+            .members
+            .iter()
+            .filter(|r| r.name != row.name && matches!(r.state, State::Synced))
+            .count();
+        match others {
+            0 => push(Refuse, format!("{label} is the last synced member")),
+            n => push(Ok, format!("{n} other members are synced")),
+        }
+        if !matches!(row.state, State::Synced) {
+            push(Refuse, format!("{label} is {}, not synced", row.state.word()));
+        }
+    } else {
+        let peers_donating = matches!(row.state, State::Donor { .. });
+        if peers_donating || status.desync_count > 1 {
+            push(
+                Refuse,
+                format!(
+                    "{label} is {} for {} reasons: it is desynced by more than a hand, wait until the transfer is over",
+                    row.state.word(),
+                    status.desync_count
+                ),
+            );
+        } else if status.desync && status.local_state == LocalState::Donor {
+            let text = format!(
+                "{label} is not donating: {} write-sets wait, flow control may pause the cluster until it has applied them",
+                status.receive_queue
+            );
+            push(if status.receive_queue > 100 { Warn } else { Ok }, text);
+        }
+    }
+    checks
+}
