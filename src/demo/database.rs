@@ -119,7 +119,38 @@ pub struct State {
     pub load: (f64, f64),
     /// The last statements received, oldest first: for tests that assert what a client never sends.
     pub heard: VecDeque<(Endpoint, String)>,
+    /// Connections that break at a statement that writes.
+    pub cuts: Cuts,
     rest: Duration,
+}
+
+/// Connections break from a certain write on: for tests of what a client makes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cuts {
+    /// At the so many-th write from now, counted from 1; 0: never.
+    pub at: usize,
+    /// The write is carried out, and only its answer is lost.
+    pub answered: bool,
+    /// Every later write is lost too, before it is carried out.
+    pub for_good: bool,
+    /// Writes counted so far.
+    pub counted: usize,
+}
+
+impl Cuts {
+    /// Whether the connection breaks at this statement, before or after it is carried out.
+    fn strike(&mut self, statement: &str) -> Option<bool> {
+        let verb = statement.trim_start().get(..4).unwrap_or_default().to_ascii_uppercase();
+        if self.at == 0 || ["SELE", "SHOW"].contains(&verb.as_str()) {
+            return None;
+        }
+        self.counted += 1;
+        match self.counted.cmp(&self.at) {
+            std::cmp::Ordering::Equal => Some(self.answered),
+            std::cmp::Ordering::Greater if self.for_good => Some(false),
+            _ => None,
+        }
+    }
 }
 
 impl State {
@@ -134,7 +165,7 @@ impl State {
         };
         let proxies = proxies.iter().enumerate().map(proxy).collect();
         let mut state =
-            State { galera, proxies, load: options.load, heard: VecDeque::new(), rest: Duration::ZERO };
+            State { galera, proxies, load: options.load, heard: VecDeque::new(), cuts: Cuts::default(), rest: Duration::ZERO };
         scenario::play(&mut state, options.scenario);
         state
     }

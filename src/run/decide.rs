@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Event, Outcome, Run, RunState, StepState, perform::Mark};
 use crate::{
     cluster::{PodState, ResourceVersion, Snapshot, TenantName, WorkloadKey, WorkloadKind},
-    plan::{Change, Standing, Step},
+    plan::{Change, Standing, Step, verify_database},
     wire::Endpoint,
 };
 
@@ -284,7 +284,8 @@ fn conclude(run: &Run, seen: &Snapshot) -> Decision {
         })
     };
     if let Some(part) = &run.plan().database {
-        return Decision::Finish(Outcome::Done, format!("{}: as planned", part.act));
+        let (_, text) = verify_database(part, seen);
+        return Decision::Finish(Outcome::Done, format!("{}: {text}", part.act));
     }
     let mut surprises = 0;
     for part in &run.plan().tenants {

@@ -11,7 +11,11 @@ use tokio::{runtime::Runtime, sync::watch};
 use wheelhouse::{
     cluster::{Snapshot, Tenancy, TenantName},
     demo::{self, Cluster, Options, Scenario, kind::Kind},
-    live::{Scope, observe},
+    live::{
+        Scope,
+        database::{Configured, logins},
+        observe,
+    },
     plan::{Approved, Confirmation, Intent, Plan, Target, plan},
     run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
     wire,
@@ -56,7 +60,14 @@ impl Ground {
     pub fn session_with(&self, operator: &str, kubeconfig: &str) -> Session {
         let path = self.folder.path().join(format!("kubeconfig-{operator}"));
         std::fs::write(&path, kubeconfig).unwrap();
-        Session::new(operator, &path, self.folder.path().join("state"))
+        Session::new(operator, &path, self.folder.path().join("state"), None)
+    }
+
+    /// A cockpit of this operator, with all rights, that follows the database too.
+    pub fn session_of_database(&self, operator: &str, configured: Configured) -> Session {
+        let path = self.folder.path().join(format!("kubeconfig-{operator}"));
+        std::fs::write(&path, self.cluster.kubeconfig()).unwrap();
+        Session::new(operator, &path, self.folder.path().join("state"), Some(configured))
     }
 
     pub fn state_dir(&self) -> std::path::PathBuf {
@@ -150,7 +161,7 @@ pub struct Session {
 }
 
 impl Session {
-    fn new(operator: &str, kubeconfig: &Path, state_dir: std::path::PathBuf) -> Self {
+    fn new(operator: &str, kubeconfig: &Path, state_dir: std::path::PathBuf, database: Option<Configured>) -> Self {
         let runtime = runtime();
         let target = wire::Target { kubeconfig: Some(kubeconfig.to_owned()), ..Default::default() };
         let (wire, seen) = runtime.block_on(async {
@@ -159,6 +170,7 @@ impl Session {
                 tenancy: Tenancy::default(),
                 publish_at_most_every: Duration::from_millis(2),
                 probe_every: Duration::from_secs(1),
+                database: database.clone(),
                 ..Scope::default()
             };
             let (seen, _) = observe(wire.clone(), scope);
@@ -174,7 +186,7 @@ impl Session {
             who,
             journal_namespace: "wheelhouse".into(),
             read_only: false,
-            database: None,
+            database: database.map(|configured| logins(&configured, None)),
             state_dir,
             lease_seconds: 15,
         };

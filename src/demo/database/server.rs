@@ -428,14 +428,19 @@ fn command(shared: &Shared, account: &mut Account, endpoint: Endpoint, packet: &
     let text = String::from_utf8_lossy(rest);
     if *code == QUERY {
         return Some(shared.with(|state| {
+            let strike = state.cuts.strike(&text);
+            if strike == Some(false) {
+                return Answer::Hangup;
+            }
             state.hear(endpoint, &text);
-            match (account, endpoint) {
+            let answer = match (account, endpoint) {
                 (Account::Member(client), _) => mysqld::answer(&mut state.galera, client, &text),
                 (Account::Proxy(role, user), Endpoint::Proxy(at)) => {
                     admin::answer(&mut state.proxies[at], *role, user, &text)
                 }
                 (Account::Proxy(..), Endpoint::Member(_)) => Answer::Hangup,
-            }
+            };
+            if strike.is_some() { Answer::Hangup } else { answer }
         }));
     }
     Some(match (*code, account) {

@@ -149,7 +149,7 @@ impl Edit {
         let mut edit = Self::default();
         for roles in roles {
             let writers = writers(runtime, roles);
-            edit.leave_out(runtime, roles, &writers);
+            edit.leave_out(runtime, roles, &writers, None);
         }
         edit
     }
@@ -178,7 +178,7 @@ impl Edit {
                     writers.insert(next);
                 }
             }
-            edit.leave_out(runtime, roles, &writers);
+            edit.leave_out(runtime, roles, &writers, Some(address));
             // Who comes back is no writer until the monitor says so.
             if !writers.is_empty() && !writers.contains(address) {
                 for row in &mut wanted {
@@ -199,12 +199,18 @@ impl Edit {
     }
 
     /// Deletes the writer rows of all but these. A server without another row keeps one, as a writer in waiting.
-    fn leave_out(&mut self, runtime: &Runtime, roles: &Roles, writers: &BTreeSet<String>) {
+    fn leave_out(
+        &mut self,
+        runtime: &Runtime,
+        roles: &Roles,
+        writers: &BTreeSet<String>,
+        edited: Option<&str>,
+    ) {
         if writers.is_empty() {
             return;
         }
         for (row, _) in runtime.0.iter().filter(|(row, _)| row.hostgroup == roles.writer) {
-            if writers.contains(&*row.address) {
+            if writers.contains(&*row.address) || edited == Some(&*row.address) {
                 continue;
             }
             let elsewhere = |h: &u32| runtime.row(*h, &row.address).is_some();
@@ -363,7 +369,7 @@ mod tests {
         let (runtime, roles) = healthy();
         let edit = Edit::of(&runtime, &roles, "c:1", &runtime.rows_of("c:1"), &[]).expect("an edit");
         let all = "DELETE FROM mysql_servers WHERE hostname = 'c' AND port = 1".to_owned();
-        assert_eq!(edit.statements(), [deleted(10, "b"), deleted(10, "c"), all]);
+        assert_eq!(edit.statements(), [deleted(10, "b"), all]);
     }
 
     #[test]

@@ -1,0 +1,438 @@
+//! Acts on the database, carried out against the simulated one: what clients notice, what is undone, what is held off,
+//! and what another session makes of a run that was cut off at any write.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use wheelhouse::{
+    cluster::ServerRow,
+    demo::database::{self as simulated, Cuts, Endpoint, hostgroups::Status},
+    live::database::{Account, Configured, Password, Place},
+    plan::{About, Change, DatabaseAct, DatabasePart, Intent, Plan, Step, Verdict},
+    run::{Event, Handle, JournalPlace, Run, RunState, StepState, rehearse, runs},
+    wire::sql::{Login, Sql},
+};
+
+use crate::session::{Ground, PATIENCE, Session};
+
+fn account((user, password): simulated::Login) -> Result<Account, String> {
+    let password = Password::Known(Some(SecretString::from(password.to_owned())));
+    Ok(Account { user: user.into(), password, tls: None })
+}
+
+struct Stage {
+    ground: Ground,
+}
+
+impl Stage {
+    /// A calm database whose monitors check five times a second.
+    fn new() -> Self {
+        let stage = Self { ground: Ground::new() };
+        let alice = stage.bare("setup");
+        for at in 0..2 {
+            stage.tell(&alice, at, "SET mysql-monitor_galera_healthcheck_interval=200");
+            stage.tell(&alice, at, "LOAD MYSQL VARIABLES TO RUNTIME");
+        }
+        stage.database().step(Duration::from_secs(2));
+        stage
+    }
+
+    fn database(&self) -> &simulated::Database {
+        self.ground.cluster.database()
+    }
+
+    fn bare(&self, operator: &str) -> Session {
+        self.ground.session(operator)
+    }
+
+    fn session_by(&self, operator: &str, member: simulated::Login, proxy: simulated::Login) -> Session {
+        let database = self.database();
+        let configured = Configured {
+            members: (database.members.iter())
+                .map(|at| (at.to_string().as_str().into(), at.ip().to_string(), at.port()))
+                .collect(),
+            members_by: account(member),
+            proxies: (database.proxies.iter())
+                .map(|at| Place::Direct(at.to_string().as_str().into(), at.ip().to_string(), at.port()))
+                .collect(),
+            proxies_by: account(proxy),
+            every: Duration::from_millis(20),
+            expected: Default::default(),
+        };
+        let session = self.ground.session_of_database(operator, configured);
+        session.until("the database", |s| {
+            s.galera.values().filter(|m| m.now().is_some()).count() == 3
+                && s.proxies.values().filter(|p| p.now().is_some()).count() == 2
+        });
+        session
+    }
+
+    fn session(&self, operator: &str) -> Session {
+        let logins = self.database().credentials;
+        self.session_by(operator, logins.operator, logins.proxy_admin)
+    }
+
+    /// One statement of somebody else.
+    fn tell(&self, session: &Session, proxy: usize, statement: &str) {
+        let at = self.database().proxies[proxy];
+        let (user, password) = self.database().credentials.proxy_admin;
+        let login = Login {
+            host: at.ip().to_string(),
+            port: at.port(),
+            user: user.into(),
+            password: Some(SecretString::from(password.to_owned())),
+            tls: None,
+        };
+        session.block("an answer", async { Sql::new(login).ask(statement).await }).unwrap();
+    }
+
+    fn member(&self, at: usize) -> String {
+        self.database().members[at].to_string()
+    }
+
+    fn proxy(&self, at: usize) -> String {
+        self.database().proxies[at].to_string()
+    }
+
+    /// Drives a run; the database moves, and nothing else. `each` is asked after every tick.
+    fn drive_until(
+        &self,
+        session: &Session,
+        handle: &mut Handle,
+        far: impl Fn(&Run) -> bool,
+        each: impl Fn(),
+    ) {
+        let began = Instant::now();
+        while !far(&handle.watch.borrow_and_update()) {
+            assert!(began.elapsed() < PATIENCE, "the run gets nowhere: {:?}", handle.watch.borrow().doing);
+            let news =
+                async { tokio::time::timeout(Duration::from_millis(10), handle.watch.changed()).await };
+            let _ = session.block("news", news);
+            self.database().step(Duration::from_millis(100));
+            each();
+        }
+    }
+
+    fn drive(&self, session: &Session, handle: &mut Handle) -> Run {
+        self.drive_until(session, handle, |run| run.state.is_over() || run.state == RunState::Paused, || {});
+        session.block("the end of the run", handle.ended())
+    }
+
+    fn run(&self, session: &Session, plan: Plan) -> Run {
+        let mut handle = session.start(plan, JournalPlace::Cluster);
+        self.drive(session, &mut handle)
+    }
+
+    /// `10 db1 ONLINE` and so on, of one proxy.
+    fn writers(&self, proxy: usize) -> Vec<u16> {
+        self.database().with(|s| {
+            let all = &s.proxies[proxy].hostgroups.backends;
+            all.iter().filter(|b| b.hostgroup == 10 && b.status == Status::Online).map(|b| b.port).collect()
+        })
+    }
+
+    fn hostgroups_of(&self, proxy: usize, member: usize) -> Vec<i64> {
+        let port = self.database().members[member].port();
+        self.database().with(|s| {
+            let all = s.proxies[proxy].hostgroups.backends.iter();
+            let mut found: Vec<_> = all
+                .filter(|b| b.port == port && b.status != Status::OfflineHard)
+                .map(|b| b.hostgroup)
+                .collect();
+            found.sort_unstable();
+            found
+        })
+    }
+
+    fn cut(&self) -> u64 {
+        self.database().with(|s| s.proxies.iter().map(|p| p.hostgroups.cut).sum())
+    }
+
+    fn heard(&self, endpoint: Endpoint, statement: &str) -> usize {
+        self.database().heard(endpoint).iter().filter(|s| s.starts_with(statement)).count()
+    }
+}
+
+fn plan(session: &Session, act: DatabaseAct, changes: Vec<Change>) -> Plan {
+    let about = About::Database;
+    let part = DatabasePart {
+        act: act.clone(),
+        subject: "a member".into(),
+        now: vec![],
+        after: vec![],
+        cut: vec![],
+        checks: vec![],
+        sql: vec![],
+        undo: String::new(),
+    };
+    Plan {
+        id: "test".into(),
+        intent: Intent::Database { act },
+        seen: session.now().revision,
+        at: session.now().at,
+        tenants: vec![],
+        database: Some(part),
+        steps: changes.into_iter().map(|change| Step { about: about.clone(), change, within: 60 }).collect(),
+        checks: vec![],
+    }
+}
+
+/// The rows of a member in a proxy as this session sees them, and as they are to be.
+fn change(
+    stage: &Stage,
+    session: &Session,
+    proxy: usize,
+    member: usize,
+    to: impl Fn(ServerRow) -> Option<ServerRow>,
+) -> Change {
+    let (proxy, address) = (stage.proxy(proxy), stage.member(member));
+    let from = session.now().proxies.get(proxy.as_str()).unwrap().now().unwrap().servers_of(&address);
+    let to = from.iter().cloned().filter_map(to).collect();
+    Change::Servers { proxy: proxy.as_str().into(), address: address.as_str().into(), from, to }
+}
+
+/// The wait that belongs to a change.
+fn holds(change: &Change, as_writer: Option<bool>) -> Change {
+    let Change::Servers { proxy, address, to, .. } = change else { panic!("{change} has no rows") };
+    Change::Holds { proxy: proxy.clone(), address: address.clone(), rows: to.clone(), as_writer }
+}
+
+fn take_out(stage: &Stage, session: &Session, member: usize, proxies: usize) -> Plan {
+    let changes = (0..proxies).flat_map(|p| {
+        let change = change(stage, session, p, member, |_| None);
+        let wait = holds(&change, None);
+        [change, wait]
+    });
+    let act = DatabaseAct::TakeOut { member: stage.member(member).as_str().into() };
+    plan(session, act, changes.collect())
+}
+
+/// The changes of a run the other way round.
+fn taken_back(session: &Session, run: &Run) -> Plan {
+    let changes = run.made().into_iter().rev().flat_map(|(_, change)| {
+        let back = change.invert().unwrap();
+        let wait = match &back {
+            Change::Servers { .. } => holds(&back, None),
+            Change::Desync { member, to, .. } => Change::Desynced { member: member.clone(), desynced: *to },
+            other => panic!("{other} has no inverse"),
+        };
+        [back, wait]
+    });
+    let act = run.plan().database.clone().unwrap().act;
+    plan(session, act, changes.collect())
+}
+
+fn weighed(weight: u64) -> impl Fn(ServerRow) -> Option<ServerRow> {
+    move |row| Some(ServerRow { weight, ..row })
+}
+
+fn text(run: &Run) -> &str {
+    run.last_word().unwrap_or_default()
+}
+
+#[test]
+fn a_reader_leaves_every_proxy_and_comes_back_and_no_client_notices() {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let plan = take_out(&stage, &alice, 2, 2);
+    let rehearsed = alice.block("a rehearsal", rehearse(&alice.hands, &plan));
+    assert!(rehearsed.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsed.checks);
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE"), 0, "a rehearsal writes nothing");
+    let writer = stage.database().members[0].port();
+    let mut handle = alice.start(plan, JournalPlace::Cluster);
+    let over = |run: &Run| run.state.is_over() || run.state == RunState::Paused;
+    stage.drive_until(&alice, &mut handle, over, || {
+        assert_eq!((stage.writers(0), stage.writers(1)), (vec![writer], vec![writer]));
+    });
+    let run = alice.block("the end", handle.ended());
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    for proxy in 0..2 {
+        assert_eq!(stage.hostgroups_of(proxy, 2), [0; 0]);
+        assert_eq!(stage.heard(Endpoint::Proxy(proxy), "LOAD MYSQL SERVERS"), 1);
+    }
+    let found = alice.until("the journal", |s| runs(s).iter().any(|r| r.run.state == RunState::Done));
+    assert_eq!(runs(&found)[0].run.entries, run.entries, "the journal says what was shown");
+    assert_eq!(stage.ground.holders(), [None], "the lease of the database was given back");
+
+    let back = stage.run(&alice, taken_back(&alice, &run));
+    assert_eq!(back.state, RunState::Done, "{}", text(&back));
+    assert_eq!(stage.hostgroups_of(0, 2), [10, 20, 30]);
+    assert_eq!(stage.cut(), 0, "no client was cut");
+}
+
+#[test]
+fn when_the_writer_leaves_the_next_one_writes_at_once() {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let mut handle = alice.start(take_out(&stage, &alice, 0, 1), JournalPlace::Cluster);
+    let over = |run: &Run| run.state.is_over() || run.state == RunState::Paused;
+    stage.drive_until(&alice, &mut handle, over, || assert_eq!(stage.writers(0).len(), 1));
+    let run = alice.block("the end", handle.ended());
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    assert_eq!(stage.writers(0), [stage.database().members[1].port()]);
+    assert_eq!(stage.cut(), 0);
+}
+
+#[test]
+fn the_heaviest_writes_and_what_is_saved_survives_a_restart() {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let heavier = change(&stage, &alice, 0, 2, weighed(500));
+    let wait = holds(&heavier, Some(true));
+    let act = DatabaseAct::MoveWriter { member: stage.member(2).as_str().into() };
+    let run = stage.run(&alice, plan(&alice, act, vec![heavier, wait]));
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    let third = stage.database().members[2].port();
+    assert_eq!((stage.writers(0), stage.cut()), (vec![third], 0));
+
+    let proxy = stage.proxy(0);
+    alice.until("the drift", |s| s.proxies.get(proxy.as_str()).unwrap().now().unwrap().drift.iter().flatten().count() > 0);
+    let save = Change::Save { proxy: proxy.as_str().into(), from: "db3".into() };
+    let act = DatabaseAct::Save { proxy: Some(proxy.as_str().into()) };
+    let run = stage.run(&alice, plan(&alice, act, vec![save]));
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE MYSQL SERVERS TO DISK"), 1);
+    stage.database().with(|s| s.proxies[0].restart());
+    assert_eq!(stage.writers(0).len(), 1, "the disk has one writer, not all");
+    stage.database().step(Duration::from_secs(1));
+    assert_eq!(stage.writers(0), [third]);
+}
+
+#[test]
+fn a_member_is_desynced_and_back_but_never_while_it_donates() {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let member = stage.member(2);
+    let name = || member.as_str().into();
+    let act = DatabaseAct::Desync { member: name() };
+    let changes = vec![
+        Change::Desync { member: name(), from: false, to: true },
+        Change::Desynced { member: name(), desynced: true },
+    ];
+    let desync = plan(&alice, act, changes);
+    let run = stage.run(&alice, desync.clone());
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    assert!(stage.database().with(|s| s.galera.members[2].desync));
+    let run = stage.run(&alice, taken_back(&alice, &run));
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    assert!(!stage.database().with(|s| s.galera.members[2].desync));
+
+    stage.database().with(|s| s.galera.members[2].donating = Some(0));
+    let run = stage.run(&alice, desync);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("donates to another member"), "{}", text(&run));
+    assert!(!stage.database().with(|s| s.galera.members[2].desync));
+}
+
+#[test]
+fn somebody_elses_change_pauses_the_run_and_stays() {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let plan = take_out(&stage, &alice, 2, 1);
+    let port = stage.database().members[2].port();
+    stage.tell(&alice, 0, &format!("UPDATE mysql_servers SET weight = 77 WHERE port = {port}"));
+    stage.tell(&alice, 0, "LOAD MYSQL SERVERS TO RUNTIME");
+    let loads = stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS");
+    let run = stage.run(&alice, plan);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("77"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), loads);
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE MYSQL SERVERS"), 0);
+}
+
+#[test]
+fn a_second_operator_is_held_off_by_the_lease() {
+    let stage = Stage::new();
+    let (alice, bob) = (stage.session("alice@bastion"), stage.session("bob@bastion"));
+    let (hers, his) = (take_out(&stage, &alice, 2, 1), take_out(&stage, &bob, 1, 1));
+    let mut first = alice.start(hers, JournalPlace::Cluster);
+    stage.drive_until(&alice, &mut first, |run| run.steps[1] == StepState::Started, || {});
+    let mut second = bob.start(his, JournalPlace::Cluster);
+    let refused = bob.block("the refusal", second.ended());
+    assert_eq!(refused.state, RunState::Failed);
+    assert!(text(&refused).contains("wheelhouse-database"), "{}", text(&refused));
+    assert!(text(&refused).contains("alice@bastion"), "{}", text(&refused));
+    assert_eq!(stage.drive(&alice, &mut first).state, RunState::Done);
+    assert_eq!(stage.hostgroups_of(0, 1), [10, 20, 30]);
+}
+
+#[test]
+fn without_the_rights_nothing_is_begun_and_the_rehearsal_says_so() {
+    let stage = Stage::new();
+    let logins = stage.database().credentials;
+    let mut alice = stage.session("alice@bastion");
+    let weak = stage.session_by("bob@bastion", logins.monitor, logins.proxy_stats);
+    let out = take_out(&stage, &alice, 2, 1);
+    let name = || stage.member(2).as_str().into();
+    let act = DatabaseAct::Desync { member: name() };
+    let desync = plan(&alice, act, vec![Change::Desync { member: name(), from: false, to: true }]);
+    for (plan, word) in [(&out, "only its statistics"), (&desync, "SUPER")] {
+        let found = weak.block("a rehearsal", rehearse(&weak.hands, plan));
+        let refused = found.checks.iter().find(|c| c.verdict == Verdict::Refuse).expect("a refusal");
+        assert!(refused.text.contains(word), "{refused:?}");
+        for secret in [logins.monitor.1, logins.proxy_stats.1] {
+            assert!(!format!("{found:?}").contains(secret), "a password is told");
+        }
+    }
+    alice.hands.read_only = true;
+    let run = stage.run(&alice, out);
+    assert_eq!(run.state, RunState::Failed);
+    assert!(text(&run).contains("read-only"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE"), 0);
+}
+
+/// Cuts the connection at the `nth` write to the database; false when the run was through before it.
+fn crash(nth: usize, answered: bool, dies: bool) -> bool {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let plan = take_out(&stage, &alice, 2, 1);
+    stage.database().with(|s| s.cuts = Cuts { at: nth, answered, for_good: dies, counted: 0 });
+    let struck = || stage.database().with(|s| s.cuts.counted >= nth);
+    let mut handle = alice.start(plan, JournalPlace::Cluster);
+    let place = format!("write {nth}, answered {answered}, dies {dies}");
+    let run = if dies {
+        stage.drive_until(&alice, &mut handle, |run| struck() || run.state.is_over(), || {});
+        if !struck() {
+            return false;
+        }
+        alice.kill();
+        stage.database().with(|s| s.cuts = Cuts::default());
+        stage.ground.step(60);
+        let bob = stage.session("bob@bastion");
+        let found = bob.until("the run", |s| !runs(s).is_empty());
+        let found = runs(&found).remove(0);
+        assert!(!found.run.state.is_over(), "{place}");
+        let mut handle = bob.resume(found.run);
+        stage.drive(&bob, &mut handle)
+    } else {
+        let run = stage.drive(&alice, &mut handle);
+        if !struck() {
+            return false;
+        }
+        run
+    };
+    assert_eq!(run.state, RunState::Done, "{place}: {}", text(&run));
+    assert_eq!(stage.hostgroups_of(0, 2), [0; 0], "{place}");
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 1, "{place}: loaded once");
+    assert_eq!((stage.writers(0).len(), stage.cut()), (1, 0), "{place}");
+    let done = run.entries.iter().filter(|e| matches!(e.event, Event::Done { step: 0, .. })).count();
+    assert_eq!(done, 1, "{place}");
+    true
+}
+
+#[test]
+fn cut_at_every_write_it_is_found_out_what_came_of_it() {
+    for answered in [false, true] {
+        for dies in [false, true] {
+            let mut points = 0;
+            while crash(points + 1, answered, dies) {
+                points += 1;
+                assert!(points < 20, "the run never ends");
+            }
+            // Save, the surplus writer, the server, load.
+            assert_eq!(points, 4, "answered {answered}, dies {dies}");
+        }
+    }
+}
