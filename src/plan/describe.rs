@@ -37,6 +37,10 @@ pub enum LineKind {
     Step,
     /// The `kubectl` line.
     Kubectl,
+    /// Clients that are cut.
+    Cut,
+    /// A statement that does the same.
+    Sql,
     /// What undoing it would do.
     Undo,
     /// Nothing.
@@ -70,6 +74,20 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
         placement(&mut lines, part);
         part.checks.iter().for_each(|c| check(&mut lines, c, names));
     }
+    if let Some(part) = &plan.database {
+        for (word, seats) in [("now", &part.now), ("after", &part.after)] {
+            if word == "now" || (*seats != part.now && !plan.steps.is_empty()) {
+                for (i, text) in seats.iter().enumerate() {
+                    let head = format!("  {:<7}", if i == 0 { word } else { "" });
+                    wrap(&head, text, |text| push(&mut lines, LineKind::Placement, text));
+                }
+            }
+        }
+        part.cut.iter().for_each(|cut| {
+            wrap("  cut    ", &cut.text, |text| push(&mut lines, LineKind::Cut, text));
+        });
+        part.checks.iter().for_each(|c| check(&mut lines, c, names));
+    }
     if plan.steps.is_empty() || plan.refusals().next().is_some() {
         return lines;
     }
@@ -83,6 +101,11 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
     }
     for part in plan.tenants.iter().filter(|p| p.from != p.to) {
         push(&mut lines, LineKind::Kubectl, format!("  {}", part.kubectl));
+    }
+    if let Some(part) = &plan.database {
+        part.sql.iter().for_each(|sql| push(&mut lines, LineKind::Sql, format!("  {sql}")));
+        wrap("  undo: ", &part.undo, |text| push(&mut lines, LineKind::Undo, text));
+        return lines;
     }
     let undo = plan.tenants.iter().filter(|p| p.from != p.to).map(|p| match plan.tenants.len() {
         1 => p.undo.clone(),
