@@ -8,6 +8,7 @@
 mod decide;
 mod drive;
 mod event;
+mod instead;
 mod journal;
 mod lease;
 mod local;
@@ -27,6 +28,7 @@ use crate::{
 };
 use drive::{Begin, Driver};
 
+pub use instead::instead;
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use journal::{Holder, RunSeen, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;

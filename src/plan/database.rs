@@ -152,6 +152,13 @@ impl DatabaseAct {
     }
 }
 
+impl DatabasePart {
+    /// What is done, in a few words, its subject by the name people use.
+    pub fn words(&self) -> String {
+        self.act.words(&self.subject)
+    }
+}
+
 impl fmt::Display for DatabaseAct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.words(self.subject()))

@@ -6,6 +6,7 @@
 mod cockpit;
 mod forecast;
 mod database;
+mod database_reviews;
 mod picture;
 mod pump;
 mod reviews;

@@ -24,6 +24,14 @@ pub struct Runs {
 
 /// What a plan does, in a few words.
 pub fn intent(plan: &crate::plan::Plan) -> String {
+    if let Some(part) = &plan.database {
+        return match &plan.intent {
+            Intent::Undo { run, .. } => {
+                format!("undo {}: {}", run.rsplit('-').next().unwrap_or(run), part.words())
+            }
+            _ => part.words(),
+        };
+    }
     let verb = match &plan.intent {
         Intent::Scale { .. } => "scale",
         Intent::Undo { .. } => "undo",
