@@ -10,12 +10,14 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 mod act;
 mod check;
 mod database;
+mod database_act;
 mod demo;
 mod fits;
 mod galera;
 mod headroom;
 mod log;
 mod nodes;
+mod proxysql;
 mod run_json;
 mod runs;
 mod scale;
@@ -82,8 +84,10 @@ enum Command {
     Nodes(Output),
     /// The database: the Galera members, and the ProxySQLs in front of them
     Database(Output),
-    /// Galera: the recovery sheet
+    /// Galera: take a member out, bring it back, move the writer, desync; and the recovery sheet
     Galera(galera::GaleraArgs),
+    /// ProxySQL: add or remove a server, save to disk
+    Proxysql(proxysql::ProxysqlArgs),
     /// A monitoring plug-in: one line, exit code 0 ok, 1 warning, 2 critical, 3 unknown
     Check,
     /// How many more requests each tenant can take, and what is free on the nodes
@@ -175,6 +179,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
         Some(Command::Database(output)) => database::run(&common, output.output).await,
         Some(Command::Galera(args)) => galera::run(&common, args).await,
+        Some(Command::Proxysql(args)) => proxysql::run(&common, args).await,
         Some(Command::Check) => check::run(&common).await,
         Some(Command::Headroom(args)) => headroom::run(&common, args).await,
         Some(Command::WhatIf(args)) => what_if::run(&common, args).await,

@@ -32,7 +32,7 @@ mod tenancy;
 mod tenant;
 mod workload;
 
-pub use database::Database;
+pub use database::{Database, hostgroups_of};
 pub use detail::{KubeEvent, LogLine};
 pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings, merged};
 pub use freshness::Freshness;
@@ -55,7 +55,7 @@ pub use pod::{
 };
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Hostgroups, Layers, MonitorCheck, Pinned, Proxy, ProxyRows,
-    ProxySample, ProxyStatus,
+    ProxySample, ProxyStatus, ServerRow,
 };
 pub use quantity::{Cpu, Memory};
 pub use record::{Journal, Lease};

@@ -23,7 +23,7 @@ use crate::{
     config::{self, Config},
     live::{
         self, Scope,
-        database::{Account, Configured, Password, Place},
+        database::{Account, Configured, Password, Place, logins},
     },
     run::{self, Hands, RunSeen, Who},
     ui::{Depth, Theme},
@@ -201,8 +201,10 @@ fn account(login: &config::Login) -> Result<Account, String> {
 
 /// What runs are carried out with.
 pub fn hands(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Hands {
+    let database = database(config).map(|configured| logins(&configured, Some(wire.clone())));
     Hands {
         wire,
+        database,
         who: Who {
             operator: operator(config),
             user: seen.api.user.as_deref().map(str::to_owned),

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::{NodeName, Snapshot, TenantName, WorkloadKey};
 
+mod about;
 mod approve;
 mod change;
 mod check;
+mod database;
 mod describe;
 mod fits;
 mod scale;
@@ -22,8 +24,10 @@ mod undo;
 mod verify;
 pub mod whatif;
 
+pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use change::{Change, Standing};
+pub use database::{Cut, DatabaseAct, DatabasePart, verify as verify_database};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use verify::verify;
@@ -42,7 +46,12 @@ pub enum Intent {
         /// The run.
         run: String,
         /// The changes it made (or may have made), in the order it made them.
-        changes: Vec<(TenantName, Change)>,
+        changes: Vec<(About, Change)>,
+    },
+    /// Act on the database.
+    Database {
+        /// What is wanted of it.
+        act: DatabaseAct,
     },
 }
 
@@ -68,6 +77,9 @@ pub struct Plan {
     pub at: Timestamp,
     /// What happens to each tenant.
     pub tenants: Vec<Part>,
+    /// What happens to the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabasePart>,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What concerns the plan as a whole (an unknown tenant, data too old to plan on).
@@ -133,8 +145,9 @@ pub struct Removal {
 /// One thing done or waited for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// For which tenant.
-    pub tenant: TenantName,
+    /// Of which tenant, or of the database.
+    #[serde(rename = "tenant", default)]
+    pub about: About,
     /// What changes.
     pub change: Change,
     /// Seconds it may take before the run pauses and asks.
@@ -145,7 +158,8 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name for scripts: `floor`, `fits`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
-    /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`.
+    /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
+    /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,
     /// How it came out.
     pub verdict: Verdict,
@@ -177,6 +191,7 @@ pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
     match intent {
         Intent::Scale { targets } => scale::plan(seen, intent, targets),
         Intent::Undo { run, changes } => undo::plan(seen, intent, run, changes),
+        Intent::Database { act } => database::plan(seen, intent, act),
     }
 }
 
@@ -190,9 +205,10 @@ impl Plan {
         format!("{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
     }
 
-    /// All checks: the plan's own, then each tenant's.
+    /// All checks: the plan's own, then each tenant's, then the database's.
     pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
-        self.checks.iter().chain(self.tenants.iter().flat_map(|t| &t.checks))
+        let tenants = self.tenants.iter().flat_map(|t| &t.checks);
+        self.checks.iter().chain(tenants).chain(self.database.iter().flat_map(|d| &d.checks))
     }
 
     /// The checks that refuse it; empty for a plan that can be approved.

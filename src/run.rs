@@ -1,13 +1,14 @@
 //! Driving an approved plan: decide, write it down, do it, write it down, wait for the cluster to show it.
 //!
 //! The thinking ([`Run`], its fold over entries, `decide`) is pure. `perform` is the only code in the program that
-//! writes to the cluster, and the one place where read-only mode is enforced. The record of a step is stored before
+//! writes to the cluster and its database, and the one place where read-only mode is enforced. The record of a step is stored before
 //! its request is sent, so that a crash at any moment leaves something that another cockpit finds and finishes or
 //! takes back.
 
 mod decide;
 mod drive;
 mod event;
+mod instead;
 mod journal;
 mod lease;
 mod local;
@@ -23,10 +24,11 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     cluster::Snapshot,
     plan::{Approved, Check},
-    wire::Wire,
+    wire::{Logins, Wire},
 };
 use drive::{Begin, Driver};
 
+pub use instead::instead;
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use journal::{Holder, RunSeen, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;
@@ -46,6 +48,8 @@ pub struct Hands {
     pub read_only: bool,
     /// Where the audit log and the journals of this machine are kept.
     pub state_dir: PathBuf,
+    /// How to log in to the endpoints of the database; `None`: none is configured.
+    pub database: Option<Logins>,
     /// How long a lease is good without being renewed, in seconds.
     pub lease_seconds: u32,
 }

@@ -4,6 +4,7 @@
 //! or the pod's own service account, builds the clients when they are first asked for, and puts transport errors into
 //! one sentence. It must never interpret what it carries.
 
+mod logins;
 mod sentence;
 pub mod sql;
 mod target;
@@ -16,6 +17,7 @@ use std::{
 use kube::{Client, client::ClientBuilder};
 use tokio::{sync::Mutex, time::Instant};
 
+pub use logins::{Endpoint, Logins};
 pub use sentence::sentence;
 pub use target::Target;
 

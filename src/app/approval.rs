@@ -21,6 +21,8 @@ pub(super) const SETTLED: SignedDuration = SignedDuration::from_millis(150);
 
 /// Opens the review of what is asked for.
 pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {
+    let runs = app.world.runs.iter().map(|known| &known.run);
+    let intent = crate::run::instead(&app.world.seen, runs, &intent).map_or(intent, |(_, undo)| undo);
     let mut review = Review::new(plan(&app.world.seen, &intent));
     rehearse(app, &mut review, effects);
     app.overlay = Some(Overlay::Review(Box::new(review)));
@@ -160,7 +162,9 @@ pub(super) fn pressed(
             }
         }
         Command::Copy => {
-            let lines: Vec<_> = review.plan.tenants.iter().map(|t| t.kubectl.as_str()).collect();
+            let kubectl = review.plan.tenants.iter().map(|t| t.kubectl.as_str());
+            let sql = review.plan.database.iter().flat_map(|part| &part.sql).map(String::as_str);
+            let lines: Vec<_> = kubectl.chain(sql).collect();
             effects.push(Effect::Copy(lines.join("\n")));
             app.say(Severity::Notice, "copied to the terminal's clipboard", now);
         }

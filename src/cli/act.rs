@@ -22,7 +22,7 @@ pub(super) struct Consent {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
-    /// What has to be typed for a grave plan, such as the tenant's name
+    /// What has to be typed for a grave plan, such as the tenant's name; the plan says what
     #[arg(long, value_name = "TEXT")]
     confirm: Option<String>,
     /// Why it is done: kept in the journal, the audit file and the Kubernetes Event
@@ -61,7 +61,7 @@ pub(super) async fn carry_out(
     intent: &Intent,
     consent: Consent,
 ) -> Result<(), Failure> {
-    let snapshot = session.observed().await?;
+    let snapshot = session.observed_for(intent).await?;
     let plan = plan::plan(&snapshot, intent);
     let hands = session.hands(&snapshot);
     let refused = plan.refusals().next().is_some();

@@ -1,4 +1,6 @@
-//! `wheelhouse galera recovery`: the recovery sheet. It prints what to do and does none of it.
+//! `wheelhouse galera`: the recovery sheet, and the acts on one member.
+//!
+//! The sheet prints what to do and does none of it. The acts are plans like any other: shown, confirmed, run, verified.
 
 use std::{
     collections::BTreeMap,
@@ -8,10 +10,13 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Common, Failure, Format, Output, session, table};
-use crate::cluster::{
-    Database, MemberName,
-    database::{Evidence, Saved, recovery},
+use super::{Common, Failure, Format, Output, act::Consent, database_act, session, table};
+use crate::{
+    cluster::{
+        Database, MemberName,
+        database::{Evidence, Saved, recovery},
+    },
+    plan::DatabaseAct,
 };
 
 /// The arguments of `wheelhouse galera`.
@@ -25,6 +30,41 @@ pub(super) struct GaleraArgs {
 enum Command {
     /// What is known of every member, which is the most advanced, and the commands to recover; it runs none of them
     Recovery(RecoveryArgs),
+    /// Take a member out of every ProxySQL: its clients go to the others
+    TakeOut(MemberArgs),
+    /// Bring a member back into every ProxySQL: as it was when a run took it out, otherwise like another member
+    BringBack {
+        #[command(flatten)]
+        member: MemberArgs,
+        /// The member whose weight and limits it gets, whatever it had before
+        #[arg(long, value_name = "MEMBER")]
+        like: Option<String>,
+    },
+    /// Give a member another weight in every ProxySQL: the heaviest candidate is the writer
+    Weight {
+        /// The member, by its name or address
+        member: String,
+        /// Its weight
+        #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+        weight: u64,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Make a member the one that all ProxySQLs write to
+    MoveWriter(MemberArgs),
+    /// Take a member out of flow control: it may fall behind, and ProxySQL moves its clients away
+    Desync(MemberArgs),
+    /// Let a member catch up and serve again
+    Resync(MemberArgs),
+}
+
+/// A member, and how far consent goes.
+#[derive(Debug, Args)]
+struct MemberArgs {
+    /// The member, by its name or address, as `wheelhouse database` shows them
+    member: String,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 #[derive(Debug, Args)]
@@ -40,7 +80,31 @@ struct RecoveryArgs {
 }
 
 pub(super) async fn run(common: &Common, args: GaleraArgs) -> Result<(), Failure> {
-    let Command::Recovery(args) = args.command;
+    type Act = fn(MemberName) -> DatabaseAct;
+    let (args, act): (MemberArgs, Act) = match args.command {
+        Command::Recovery(args) => return sheet(common, args).await,
+        Command::BringBack { member: MemberArgs { member, consent }, like } => {
+            return database_act::carry_out(common, consent, |names| {
+                let like = names.maybe_member(like.as_deref())?;
+                Ok(DatabaseAct::BringBack { member: names.member(&member)?, like })
+            })
+            .await;
+        }
+        Command::Weight { member, weight, consent } => {
+            return database_act::carry_out(common, consent, |names| {
+                Ok(DatabaseAct::Weight { member: names.member(&member)?, weight })
+            })
+            .await;
+        }
+        Command::TakeOut(args) => (args, |member| DatabaseAct::TakeOut { member }),
+        Command::MoveWriter(args) => (args, |member| DatabaseAct::MoveWriter { member }),
+        Command::Desync(args) => (args, |member| DatabaseAct::Desync { member }),
+        Command::Resync(args) => (args, |member| DatabaseAct::Resync { member }),
+    };
+    database_act::carry_out(common, args.consent, |names| Ok(act(names.member(&args.member)?))).await
+}
+
+async fn sheet(common: &Common, args: RecoveryArgs) -> Result<(), Failure> {
     let snapshot = session::database(common).await?;
     let database = Database::of(&snapshot).filter(|d| !d.members.is_empty());
     let database = database.ok_or_else(|| {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    plan::Intent,
+    plan::{DatabasePart, Intent},
     run::{self, Entry, Run, RunSeen, RunState, StepState},
 };
 
@@ -20,6 +20,9 @@ pub(super) struct RunJson {
     /// When anything last happened.
     updated: Option<Timestamp>,
     intent: Intent,
+    /// What it does to the database; absent where it does nothing to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<DatabasePart>,
     /// What it is about, in a line.
     pub(super) summary: String,
     reason: Option<String>,
@@ -35,7 +38,10 @@ pub(super) struct RunJson {
 
 #[derive(Serialize)]
 struct StepJson {
-    tenant: String,
+    /// The tenant's name, or `database`.
+    about: String,
+    /// `null`: it is about the database.
+    tenant: Option<String>,
     change: String,
     #[serde(flatten)]
     state: StepState,
@@ -61,11 +67,13 @@ impl RunJson {
             started: run.entries.first().map(|e| e.at),
             updated: run.last_at(),
             intent: run.plan().intent.clone(),
+            database: run.plan().database.clone(),
             summary: run::summary(run),
             reason: run.approved.reason().map(str::to_owned),
             steps: steps
                 .map(|(step, state)| StepJson {
-                    tenant: step.tenant.to_string(),
+                    about: step.about.to_string(),
+                    tenant: step.about.tenant().map(ToString::to_string),
                     change: step.change.to_string(),
                     state: state.clone(),
                 })

@@ -87,6 +87,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                     seen.run.id, seen.run.state
                 )));
             }
+            let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let hands = session.hands(&snapshot);
             act::resume(&session, hands, seen.run.clone(), output.output).await
         }
@@ -98,6 +99,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                     seen.run.id, seen.run.state
                 )));
             }
+            let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let hands = session.hands(&snapshot);
             act::give_up(&session, hands, seen.run.clone(), &reason, output.output).await
         }

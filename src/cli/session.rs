@@ -10,7 +10,9 @@ use crate::{
     cluster::{Freshness, Snapshot},
     cockpit,
     config::{self, Config},
-    live, run,
+    live,
+    plan::{About, Intent},
+    run,
     wire::{Target, Wire},
 };
 
@@ -116,6 +118,16 @@ impl Session {
         Ok(self.seen.borrow().clone())
     }
 
+    /// What is known once all that matters for it has answered or said why not: the database too, if it is about that.
+    pub(super) async fn observed_for(&mut self, intent: &Intent) -> Result<Arc<Snapshot>, Failure> {
+        let of_database = match intent {
+            Intent::Scale { .. } => false,
+            Intent::Undo { changes, .. } => changes.iter().any(|(about, _)| *about == About::Database),
+            Intent::Database { .. } => true,
+        };
+        if of_database { self.observed_with_database().await } else { self.observed().await }
+    }
+
     /// The first snapshot in which every source has either answered or said why not.
     pub(super) async fn observed(&mut self) -> Result<Arc<Snapshot>, Failure> {
         let settled = self.seen.wait_for(|s| {
@@ -134,6 +146,11 @@ impl Session {
         let waited = humantime::format_duration(self.timeout);
         let why = why.unwrap_or_else(|| format!("it has not answered within {waited}; see --timeout"));
         Err(Failure::Failed(format!("{}: {why}", self.wire.server())))
+    }
+
+    /// A database is configured.
+    pub(super) fn has_database(&self) -> bool {
+        !self.config.galera.members.is_empty() || !self.config.proxysql.addresses.is_empty()
     }
 
     /// What runs are carried out with.

@@ -294,6 +294,11 @@ impl Database {
     }
 }
 
+/// What the hostgroups of a proxy are for: as it says, or as configured where it may not be asked.
+pub fn hostgroups_of(seen: &Snapshot, proxy: &ProxyName) -> Vec<Hostgroups> {
+    seen.proxies.get(proxy).map(|p| hostgroups(p, &seen.database)).unwrap_or_default()
+}
+
 /// What the hostgroups are for: as the proxy says, or as configured where it may not be asked.
 fn hostgroups(proxy: &Proxy, expected: &Expectations) -> Vec<Hostgroups> {
     match proxy.status.as_deref() {

@@ -94,6 +94,47 @@ pub enum BackendStatus {
     OfflineHard,
 }
 
+/// A row of `mysql_servers`: all columns but the state, so that it can be put back as it was.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ServerRow {
+    /// `hostgroup_id`.
+    pub hostgroup: u32,
+    /// `host:port`.
+    pub address: Arc<str>,
+    /// `gtid_port`.
+    #[serde(default)]
+    pub gtid_port: u32,
+    /// `weight`.
+    pub weight: u64,
+    /// `compression`.
+    #[serde(default)]
+    pub compression: u32,
+    /// `max_connections`.
+    pub max_connections: u32,
+    /// `max_replication_lag`.
+    #[serde(default)]
+    pub max_replication_lag: u32,
+    /// `use_ssl`.
+    #[serde(default)]
+    pub use_ssl: bool,
+    /// `max_latency_ms`.
+    #[serde(default)]
+    pub max_latency_ms: u32,
+    /// `comment`.
+    #[serde(default)]
+    pub comment: Arc<str>,
+}
+
+impl ServerRow {
+    /// Whether rows say the same of a backend, wherever the monitor has moved it: the hostgroup is not compared.
+    pub fn alike(one: &[Self], other: &[Self]) -> bool {
+        let what = |rows: &[Self]| -> BTreeSet<Self> {
+            rows.iter().map(|r| Self { hostgroup: 0, ..r.clone() }).collect()
+        };
+        what(one) == what(other)
+    }
+}
+
 /// A backend in one hostgroup.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Backend {
@@ -239,6 +280,11 @@ pub struct ProxyStatus {
     pub hostgroups: Vec<Hostgroups>,
     /// Every backend in every hostgroup.
     pub backends: Vec<Backend>,
+    /// The servers as they run, all columns. Empty with the stats user's rights.
+    pub servers: Vec<ServerRow>,
+    /// Since when each backend's rows are what they are, hostgroup and state among them, as far as was seen. One that
+    /// is gone stays listed.
+    pub rows_since: BTreeMap<Arc<str>, Timestamp>,
     /// The newest check of every backend.
     pub checks: Vec<MonitorCheck>,
     /// How often the monitor checks, where it is known.
@@ -387,6 +433,8 @@ impl ProxyStatus {
             uptime: rows.global.amount("ProxySQL_Uptime"),
             hostgroups,
             backends: backends(rows, address),
+            servers: servers(rows, address),
+            rows_since: BTreeMap::new(),
             checks: checks(&rows.checks, address),
             check_every: variable("mysql-monitor_galera_healthcheck_interval")
                 .and_then(|ms| ms.parse().ok().map(Duration::from_millis))
@@ -405,6 +453,7 @@ impl ProxyStatus {
             checked_since: now,
             writers_since: now,
         };
+        status.rows_since = status.addresses().into_iter().map(|a| (a, now)).collect();
         if let Some(before) = before {
             status.follow(before);
         }
@@ -432,6 +481,30 @@ impl ProxyStatus {
         if self.online_writers(&self.hostgroups) == before.online_writers(&before.hostgroups) {
             self.writers_since = before.writers_since;
         }
+        for (address, since) in &before.rows_since {
+            let since = match self.rows_of(address) == before.rows_of(address) {
+                true => *since,
+                false => self.at,
+            };
+            self.rows_since.insert(address.clone(), since);
+        }
+    }
+
+    fn addresses(&self) -> BTreeSet<Arc<str>> {
+        self.backends.iter().map(|b| b.address.clone()).collect()
+    }
+
+    /// All that is configured of a backend, and where it stands. What is only being emptied does not count.
+    fn rows_of(&self, address: &str) -> BTreeSet<(u32, BackendStatus, Option<&ServerRow>)> {
+        let row =
+            |hostgroup| self.servers.iter().find(|r| r.hostgroup == hostgroup && &*r.address == address);
+        let counts = |b: &&Backend| &*b.address == address && b.status != BackendStatus::OfflineHard;
+        self.backends.iter().filter(counts).map(|b| (b.hostgroup, b.status, row(b.hostgroup))).collect()
+    }
+
+    /// The configured rows of a backend.
+    pub fn servers_of(&self, address: &str) -> Vec<ServerRow> {
+        self.servers.iter().filter(|r| &*r.address == address).cloned().collect()
     }
 
     /// The backends that take writes: `ONLINE` in the writer hostgroup.
@@ -533,6 +606,32 @@ fn backends(rows: &ProxyRows, address: Address) -> Vec<Backend> {
         backend.latency_us = line.number("Latency_us");
     }
     all.into_values().collect()
+}
+
+/// What is configured of each backend. A row that is only being emptied is no configuration.
+fn servers(rows: &ProxyRows, address: Address) -> Vec<ServerRow> {
+    let mut all: Vec<ServerRow> = rows
+        .servers
+        .iter()
+        .flat_map(Table::lines)
+        .filter(|line| status_of(line.text("status")) != Some(BackendStatus::OfflineHard))
+        .filter_map(|line| {
+            Some(ServerRow {
+                hostgroup: line.number("hostgroup_id")?,
+                address: address(line.text("hostname"), line.text("port")),
+                gtid_port: line.number("gtid_port").unwrap_or(0),
+                weight: line.number("weight").unwrap_or(1),
+                compression: line.number("compression").unwrap_or(0),
+                max_connections: line.number("max_connections").unwrap_or(1000),
+                max_replication_lag: line.number("max_replication_lag").unwrap_or(0),
+                use_ssl: line.number::<u32>("use_ssl").unwrap_or(0) != 0,
+                max_latency_ms: line.number("max_latency_ms").unwrap_or(0),
+                comment: line.text("comment").unwrap_or_default().into(),
+            })
+        })
+        .collect();
+    all.sort();
+    all
 }
 
 /// The newest check of each backend.

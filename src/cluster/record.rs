@@ -28,6 +28,9 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The name of the lease that guards the database.
+    pub const DATABASE: &str = "wheelhouse-database";
+
     /// The name of the lease that guards a tenant: `tenant-acme`. Names that Kubernetes would not take are made fit
     /// and get the figures of a hash, so that two tenants never share a lease.
     pub fn name_of(tenant: &TenantName) -> String {

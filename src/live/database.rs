@@ -4,6 +4,7 @@
 //! Entered by the cockpit and the command line. It only reads.
 
 mod configured;
+mod logins;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub use configured::{Account, Configured, Password, Place, follow};
+pub use logins::logins;
 
 /// While an endpoint is down it is asked at least this often, so that its return is soon seen.
 const RETRY_WITHIN: Duration = Duration::from_secs(5);

@@ -14,8 +14,8 @@ use crate::{
     wire::sql::{Failure, Sql},
 };
 
-const SERVERS: &str =
-    "SELECT hostgroup_id, hostname, port, status, weight, max_connections FROM runtime_mysql_servers";
+const SERVERS: &str = "SELECT hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, \
+    max_replication_lag, use_ssl, max_latency_ms, comment FROM runtime_mysql_servers";
 const POOL: &str = "SELECT hostgroup, srv_host, srv_port, status, ConnUsed, ConnFree, ConnERR, Queries, Latency_us \
                     FROM stats_mysql_connection_pool";
 const CHECKS: &str = "SELECT hostname, port, time_start_us, primary_partition, wsrep_local_recv_queue, \

@@ -1,11 +1,13 @@
 //! A change names both ends, so that it can be shown, skipped when it already stands, settled after a crash, and
 //! undone by swapping them.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Snapshot, Uid, WorkloadKey};
+use crate::cluster::{MemberName, ProxyName, ServerRow, Snapshot, Uid, WorkloadKey};
+
+use super::database::standing;
 
 /// One change of the cluster, or the wait for one to take hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,53 @@ pub enum Change {
         /// Replicas to settle at.
         replicas: u32,
     },
+    /// The rows of one backend in a proxy's servers, without the hostgroups the monitor moves it between. Written so
+    /// that no client is hurt: memory from runtime, the surplus writers' rows deleted, edited, loaded.
+    Servers {
+        /// Which proxy.
+        proxy: ProxyName,
+        /// `host:port`, as the proxy knows it.
+        address: Arc<str>,
+        /// The rows before; none: it is not among the servers.
+        from: Vec<ServerRow>,
+        /// The rows afterwards.
+        to: Vec<ServerRow>,
+    },
+    /// Wait until the monitor has left a backend's rows as they are for two of its intervals: what it does not want it
+    /// puts back within one.
+    Holds {
+        /// Which proxy.
+        proxy: ProxyName,
+        /// `host:port`, as the proxy knows it.
+        address: Arc<str>,
+        /// The rows that must hold.
+        rows: Vec<ServerRow>,
+        /// It must be the one that takes the writes, or must be in service beside it. `None`: either.
+        as_writer: Option<bool>,
+    },
+    /// A proxy's servers as they run are written to its disk.
+    Save {
+        /// Which proxy.
+        proxy: ProxyName,
+        /// What differs, in words.
+        from: String,
+    },
+    /// `wsrep_desync` of a member.
+    Desync {
+        /// Which member.
+        member: MemberName,
+        /// Before.
+        from: bool,
+        /// Afterwards.
+        to: bool,
+    },
+    /// Wait until the member shows it.
+    Desynced {
+        /// Which member.
+        member: MemberName,
+        /// Out of flow control, or in sync again.
+        desynced: bool,
+    },
 }
 
 /// Where a change stands, by what is seen.
@@ -45,32 +94,48 @@ pub enum Standing {
 }
 
 impl Change {
-    /// The workload it is about.
-    pub fn workload(&self) -> &WorkloadKey {
+    /// The workload it is about; `None` of the database.
+    pub fn workload(&self) -> Option<&WorkloadKey> {
         match self {
-            Self::Replicas { workload, .. } | Self::Settle { workload, .. } => workload,
+            Self::Replicas { workload, .. } | Self::Settle { workload, .. } => Some(workload),
+            _ => None,
         }
     }
 
-    /// The change that takes this one back; a wait has none.
+    /// The change that takes this one back; a wait has none, nor has what was on a disk before.
     pub fn invert(&self) -> Option<Self> {
         match self.clone() {
             Self::Replicas { workload, uid, from, to } => {
                 Some(Self::Replicas { workload, uid, from: to, to: from })
             }
-            Self::Settle { .. } => None,
+            Self::Servers { proxy, address, from, to } => {
+                Some(Self::Servers { proxy, address, from: to, to: from })
+            }
+            Self::Desync { member, from, to } => Some(Self::Desync { member, from: to, to: from }),
+            Self::Settle { .. } | Self::Holds { .. } | Self::Save { .. } | Self::Desynced { .. } => None,
         }
     }
 
-    /// Writes to the cluster.
+    /// Writes to the cluster or its database.
     pub fn is_write(&self) -> bool {
-        matches!(self, Self::Replicas { .. })
+        match self {
+            Self::Replicas { .. } | Self::Servers { .. } | Self::Save { .. } | Self::Desync { .. } => true,
+            Self::Settle { .. } | Self::Holds { .. } | Self::Desynced { .. } => false,
+        }
+    }
+
+    /// Why nothing can be told about a change of the database from this snapshot: the proxy or the member it is about
+    /// does not answer, or may not be asked. A change is neither done nor missing then.
+    pub fn unseen(&self, seen: &Snapshot) -> Option<String> {
+        standing::unseen(self, seen)
     }
 
     /// Where it stands, by this snapshot.
     pub fn stands(&self, seen: &Snapshot) -> Standing {
-        let key = self.workload();
-        let (Self::Replicas { uid, .. } | Self::Settle { uid, .. }) = self;
+        let (Self::Replicas { workload: key, uid, .. } | Self::Settle { workload: key, uid, .. }) = self
+        else {
+            return standing::stands(self, seen);
+        };
         let Some(workload) = seen.workload(key) else {
             return Standing::Elsewhere(format!("{key} is gone"));
         };
@@ -116,6 +181,7 @@ impl Change {
                     Standing::AtFrom(format!("{ready} of {replicas} ready{leaving}"))
                 }
             }
+            _ => standing::stands(self, seen),
         }
     }
 }
@@ -128,6 +194,30 @@ impl fmt::Display for Change {
             Self::Settle { workload, replicas, .. } => {
                 write!(f, "wait until {workload} has {replicas} ready")
             }
+            Self::Servers { proxy, address, from, to } => match (from.is_empty(), to.is_empty()) {
+                (_, true) => write!(f, "take {address} out of {proxy}"),
+                (true, false) => write!(f, "put {address} into {proxy} with weight {}", weights(to)),
+                (false, false) => {
+                    write!(f, "weight of {address} in {proxy} {} → {}", weights(from), weights(to))
+                }
+            },
+            Self::Holds { proxy, address, rows, as_writer } => match as_writer {
+                _ if rows.is_empty() => write!(f, "wait until {address} stays out of {proxy}"),
+                Some(true) => write!(f, "wait until {proxy} writes to {address}"),
+                Some(false) => write!(f, "wait until {address} serves in {proxy}"),
+                None => write!(f, "wait until {address} stays in {proxy}"),
+            },
+            Self::Save { proxy, .. } => write!(f, "save the servers of {proxy} to its disk"),
+            Self::Desync { member, to: true, .. } => write!(f, "desync {member}"),
+            Self::Desync { member, to: false, .. } => write!(f, "resync {member}"),
+            Self::Desynced { member, desynced: true } => write!(f, "wait until {member} is desynced"),
+            Self::Desynced { member, desynced: false } => write!(f, "wait until {member} is synced"),
         }
     }
+}
+
+/// The weights of a backend's rows: one number, unless its hostgroups differ.
+fn weights(rows: &[ServerRow]) -> String {
+    let all: std::collections::BTreeSet<_> = rows.iter().map(|r| r.weight).collect();
+    all.iter().map(u64::to_string).collect::<Vec<_>>().join("/")
 }

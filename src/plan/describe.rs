@@ -106,6 +106,8 @@ impl Plan {
                 several => format!("Scale {} tenants", several.len()),
             },
             Intent::Scale { .. } => format!("Scale {what}"),
+            Intent::Database { act } => act.title(self.database.as_ref().map(|d| d.subject.as_str())),
+            Intent::Undo { run, .. } if self.database.is_some() => format!("Undo run {run}"),
             Intent::Undo { run, .. } if self.tenants.is_empty() => format!("Undo run {run}"),
             Intent::Undo { run, .. } => format!("Undo run {run}: {what}"),
         }

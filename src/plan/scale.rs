@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Change, Check, Intent, Landing, Part, Plan, Removal, Step, Target, Verdict, check,
+    About, Change, Check, Intent, Landing, Part, Plan, Removal, Step, Target, Verdict, check,
     schedule::{At, Board, Class, Incoming, Placement, Refusal, victims},
 };
 use crate::cluster::{NodeName, Snapshot, Tenant, TenantName, WorkloadKind};
@@ -82,6 +82,7 @@ pub(super) fn plan_for(
         at: seen.at,
         steps,
         tenants: drafts.into_iter().map(|draft| draft.part(seen, blind)).collect(),
+        database: None,
         checks,
     };
     plan.id = plan.hash();
@@ -203,7 +204,7 @@ impl Draft {
             from: self.tenant.desired(),
             to: self.to,
         };
-        Step { tenant: self.tenant.name.clone(), change, within: PATCH_WITHIN }
+        Step { about: About::Tenant(self.tenant.name.clone()), change, within: PATCH_WITHIN }
     }
 
     /// The wait: four minutes for new pods to start, two for old ones to end. A StatefulSet starts and ends its pods
@@ -221,7 +222,7 @@ impl Draft {
         };
         let change =
             Change::Settle { workload: workload.key.clone(), uid: workload.uid.clone(), replicas: self.to };
-        Step { tenant: self.tenant.name.clone(), change, within }
+        Step { about: About::Tenant(self.tenant.name.clone()), change, within }
     }
 
     fn part(self, seen: &Snapshot, blind: bool) -> Part {

@@ -1,6 +1,6 @@
 //! Planning to take a run back: the same checks as for scaling, after a look at where everything stands by now.
 
-use super::{Change, Check, Intent, Plan, Verdict, check, scale};
+use super::{About, Change, Check, Intent, Plan, Verdict, check, database, scale};
 use crate::cluster::{Snapshot, TenantName, Uid, WorkloadKey};
 
 /// What a run did to one workload, first to last.
@@ -16,11 +16,16 @@ struct Chain<'a> {
     end: u32,
 }
 
-pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(TenantName, Change)]) -> Plan {
+pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change)]) -> Plan {
+    if changes.iter().any(|(about, _)| *about == About::Database) {
+        return database::undo(seen, intent, run, changes);
+    }
     let mut checks = check::freshness(seen);
     let mut chains: Vec<Chain> = Vec::new();
-    for (tenant, change) in changes {
-        let Change::Replicas { workload, uid, from, to } = change else { continue };
+    for (about, change) in changes {
+        let (About::Tenant(tenant), Change::Replicas { workload, uid, from, to }) = (about, change) else {
+            continue;
+        };
         match chains.iter_mut().find(|c| c.workload == workload) {
             Some(chain) => {
                 chain.uids.push(uid);

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Event, Outcome, Run, RunState, StepState};
+use super::{Event, Outcome, Run, RunState, StepState, perform::Mark};
 use crate::{
     cluster::{PodState, ResourceVersion, Snapshot, TenantName, WorkloadKey, WorkloadKind},
     plan::{Change, Standing, Step},
+    wire::Endpoint,
 };
 
 /// The next move of a run.
@@ -42,6 +43,8 @@ pub(super) enum Decision {
 pub(super) struct Facts {
     /// Workloads as the API server itself told them to us: an older observation is no evidence.
     pub(super) told: BTreeMap<WorkloadKey, Told>,
+    /// Endpoints of the database as they were last written or looked at: an older observation is no evidence.
+    pub(super) marks: BTreeMap<Endpoint, Mark>,
     /// An operator asked to stop, in words.
     pub(super) pause: Option<String>,
 }
@@ -54,6 +57,13 @@ pub(super) struct Told {
     /// Replicas it asked for.
     pub(super) desired: u32,
 }
+
+/// How long an endpoint of the database may not be seen before a write, in seconds.
+const UNSEEN: u32 = 60;
+/// The monitor of a proxy must have checked for so many intervals since a write.
+const CHECKS: u32 = 2;
+/// So many readings of an endpoint must be later than a write: the first may have begun before it.
+const READINGS: usize = 2;
 
 /// What to do next.
 pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) -> Decision {
@@ -69,7 +79,15 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
     }
     let step = &run.plan().steps[i];
     if let Some(text) = blind(&step.change, seen, facts) {
-        return Decision::Wait { until: None, text };
+        if step.change.workload().is_some() {
+            return Decision::Wait { until: None, text };
+        }
+        // An endpoint of the database may be gone for good: then an operator is asked.
+        let until = deadline(run, i, now);
+        return match now < until {
+            true => Decision::Wait { until: Some(until), text },
+            false => Decision::Pause(i, text),
+        };
     }
     let begun = run.steps[i] != StepState::Waiting;
     match (&step.change, step.change.stands(seen)) {
@@ -81,25 +99,28 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         (Change::Replicas { to, .. }, Standing::AtTo) => {
             Decision::Skip(i, format!("it has {to} replicas already"))
         }
-        (Change::Settle { .. }, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
-        (Change::Settle { .. }, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => {
-            Decision::Perform(i)
+        (change, Standing::AtTo) if change.is_write() && begun => {
+            Decision::Done(i, "found so: the write had gone through".into())
         }
-        (Change::Settle { .. }, Standing::AtFrom(text)) => {
+        (change, Standing::AtTo) if change.is_write() => Decision::Skip(i, "it is so already".into()),
+        (change, Standing::AtFrom(_)) if change.is_write() => Decision::Perform(i),
+        (_, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
+        (_, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => Decision::Perform(i),
+        (_, Standing::AtFrom(text)) => {
             let until = deadline(run, i, now);
             if now < until {
-                return Decision::Wait { until: Some(until), text: format!("{}: {text}", step.tenant) };
+                return Decision::Wait { until: Some(until), text: format!("{}: {text}", step.about) };
             }
             let within = step.within;
             let missing = missing(step, seen);
-            Decision::Pause(i, format!("{}: {text} after {within} s{missing}", step.tenant))
+            Decision::Pause(i, format!("{}: {text} after {within} s{missing}", step.about))
         }
     }
 }
 
 /// Why nothing can be told about a change from this snapshot, if so.
 fn blind(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
-    let key = change.workload();
+    let Some(key) = change.workload() else { return unproven(change, seen, facts) };
     let workloads = match key.kind {
         WorkloadKind::Deployment => ("deployments", &seen.deployments.freshness),
         WorkloadKind::StatefulSet => ("statefulsets", &seen.stateful_sets.freshness),
@@ -122,6 +143,52 @@ fn blind(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
     (!caught_up).then(|| format!("{key}: what was written has not come back yet"))
 }
 
+/// The endpoint of the database a change is about.
+pub(super) fn endpoint(change: &Change) -> Option<Endpoint> {
+    match change {
+        Change::Replicas { .. } | Change::Settle { .. } => None,
+        Change::Servers { proxy, .. } | Change::Holds { proxy, .. } | Change::Save { proxy, .. } => {
+            Some(Endpoint::Proxy(proxy.as_str().to_owned()))
+        }
+        Change::Desync { member, .. } | Change::Desynced { member, .. } => {
+            Some(Endpoint::Member(member.as_str().to_owned()))
+        }
+    }
+}
+
+/// Why nothing can be told about a change of the database: its endpoint is not seen, or was last seen before it was
+/// last written.
+fn unproven(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
+    if let Some(why) = change.unseen(seen) {
+        return Some(why);
+    }
+    let mark = facts.marks.get(&endpoint(change)?)?;
+    let (name, readings) = match change {
+        Change::Desync { member, .. } | Change::Desynced { member, .. } => {
+            let history = &seen.galera.get(member)?.history;
+            (member.to_string(), history.iter().filter(|s| s.at > mark.at).count())
+        }
+        Change::Servers { proxy, .. } | Change::Holds { proxy, .. } | Change::Save { proxy, .. } => {
+            let history = &seen.proxies.get(proxy)?.history;
+            (proxy.to_string(), history.iter().filter(|s| s.at > mark.at).count())
+        }
+        Change::Replicas { .. } | Change::Settle { .. } => return None,
+    };
+    if readings < READINGS {
+        return Some(format!("{name} has not been read again yet"));
+    }
+    let Change::Holds { proxy, .. } = change else { return None };
+    let status = seen.proxies.get(proxy)?.now()?;
+    let interval = SignedDuration::try_from(status.check_every? * CHECKS).ok()?;
+    let wanted = mark.checked?.checked_add(interval).ok()?;
+    let newest = status.checks.iter().map(|c| c.at).max();
+    newest.is_none_or(|newest| newest < wanted).then(|| {
+        format!(
+            "the monitor of {name} has not made {CHECKS} checks since: what it does not want it puts back"
+        )
+    })
+}
+
 /// Whether a version is that one or a later one. Versions are whole numbers of any size that only grow, as Kubernetes
 /// 1.35 promises and every release with etcd behaves; `None` when a server has others.
 fn at_least(version: &ResourceVersion, wanted: &ResourceVersion) -> Option<bool> {
@@ -137,13 +204,18 @@ fn at_least(version: &ResourceVersion, wanted: &ResourceVersion) -> Option<bool>
 fn deadline(run: &Run, i: usize, now: Timestamp) -> Timestamp {
     let begins = |e: &&super::Entry| e.event == Event::Taken || e.event == Event::Started { step: i };
     let began = run.entries.iter().rev().find(begins).map_or(now, |e| e.at);
-    let within = SignedDuration::from_secs(run.plan().steps[i].within.into());
+    let step = &run.plan().steps[i];
+    // A write has no time of its own: this is how long its endpoint may not be seen.
+    let within = if step.change.is_write() { step.within.max(UNSEEN) } else { step.within };
+    let within = SignedDuration::from_secs(within.into());
     began.checked_add(within).unwrap_or(Timestamp::MAX)
 }
 
 /// Where the pods are, now that they are all there.
 fn settled(step: &Step, seen: &Snapshot) -> String {
-    let Some(tenant) = seen.tenant_of(step.change.workload()) else { return String::new() };
+    let Some(tenant) = step.change.workload().and_then(|key| seen.tenant_of(key)) else {
+        return String::new();
+    };
     match tenant.ready() {
         0 => "no pods".into(),
         n => format!("{n} ready{}", on(&tenant.placement())),
@@ -166,7 +238,9 @@ fn on(placement: &BTreeMap<crate::cluster::NodeName, u32>) -> String {
 /// What a wait still lacks, pod by pod, in the words of the scheduler and the kubelet.
 fn missing(step: &Step, seen: &Snapshot) -> String {
     const SHOWN: usize = 3;
-    let Some(tenant) = seen.tenant_of(step.change.workload()) else { return String::new() };
+    let Some(tenant) = step.change.workload().and_then(|key| seen.tenant_of(key)) else {
+        return String::new();
+    };
     let words: Vec<_> = tenant
         .pods
         .iter()
@@ -209,6 +283,9 @@ fn conclude(run: &Run, seen: &Snapshot) -> Decision {
             _ => None,
         })
     };
+    if let Some(part) = &run.plan().database {
+        return Decision::Finish(Outcome::Done, format!("{}: as planned", part.act));
+    }
     let mut surprises = 0;
     for part in &run.plan().tenants {
         match verified(&part.tenant) {

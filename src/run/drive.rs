@@ -4,14 +4,9 @@
 //! stored before its request is sent and after it is answered, so that the end of this task at any moment leaves a
 //! journal that another session can go on with.
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+mod act;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -19,15 +14,15 @@ use tokio::{sync::watch, time::sleep};
 
 use super::{
     Entry, Event, Hands, JournalPlace, Outcome, Run, RunState, StepState,
-    decide::{self, Decision, Facts, decide},
+    decide::{Decision, Facts, decide},
     journal,
     lease::{Leases, Standing, Take},
     local::{self, Audited, Book},
-    perform::{Clock, Failure, Told, Writer, version},
+    perform::{Clock, Failure, Writer},
 };
 use crate::{
     cluster::{Lease, Snapshot},
-    plan::{Change, Intent, verify},
+    plan::{About, Intent, verify},
 };
 
 /// Longest wait between two attempts to reach the API server.
@@ -118,7 +113,8 @@ impl Driver {
         let client = self.hands.wire.writer().await?;
         let skew = self.seen.borrow().api.skew_millis;
         let namespace = &self.hands.journal_namespace;
-        Ok(Writer::new(client, self.hands.read_only, namespace, Clock::ahead(skew)))
+        let writer = Writer::new(client, self.hands.read_only, namespace, Clock::ahead(skew));
+        Ok(writer.with_database(self.hands.database.clone()))
     }
 
     /// From the leases to the last entry.
@@ -158,8 +154,7 @@ impl Driver {
     /// The leases of all tenants of the plan, in the order of their names, so that two sessions that want the same
     /// ones cannot each hold half.
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
-        let names: BTreeSet<_> =
-            self.run.borrow().plan().steps.iter().map(|s| Lease::name_of(&s.tenant)).collect();
+        let names: BTreeSet<_> = self.run.borrow().plan().steps.iter().map(|s| lease_of(&s.about)).collect();
         for name in names {
             self.say(Some(format!("taking the lease {name}")));
             match self.insist(|| leases.take(&name)).await {
@@ -254,33 +249,6 @@ impl Driver {
         }
     }
 
-    /// Asks the API server itself how the workloads stand: what the watches have shown so far may be older than the
-    /// last write of a session that died.
-    async fn look(&mut self, session: &Session<'_>) -> Result<(), Stop> {
-        let writes: Vec<_> = {
-            let run = self.run.borrow();
-            let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
-            let steps = run.plan().steps.iter().zip(&run.steps).filter(|(_, state)| open(state));
-            let workloads: BTreeSet<_> = steps.map(|(step, _)| step.change.workload().clone()).collect();
-            workloads.into_iter().collect()
-        };
-        for workload in writes {
-            self.say(Some(format!("looking at {workload}")));
-            match self.insist(|| session.writer.scale_of(&workload)).await {
-                Ok(Some(scale)) => {
-                    let replicas = scale.spec.and_then(|s| s.replicas).unwrap_or(0);
-                    let desired = u32::try_from(replicas).unwrap_or(0);
-                    let told = decide::Told { version: version(&scale.metadata), desired };
-                    self.facts.told.insert(workload, told);
-                }
-                // Gone, or not ours to read: what is seen will say so.
-                Ok(None) | Err(Failure::Refused { .. }) => {}
-                Err(failure) => return Err(Stop::Pause(self.current(), failure.text())),
-            }
-        }
-        Ok(())
-    }
-
     /// Waits until the leases are good for writing.
     async fn hold(&mut self, session: &Session<'_>) -> Result<(), Stop> {
         loop {
@@ -295,52 +263,6 @@ impl Driver {
                     }
                 }
             }
-        }
-    }
-
-    async fn perform(&mut self, session: &mut Session<'_>, step: usize) -> Result<(), Stop> {
-        let change = self.run.borrow().plan().steps[step].change.clone();
-        self.append(session, Event::Started { step }).await?;
-        let Change::Replicas { workload, uid, from, to } = &change else { return Ok(()) };
-        self.say(Some(change.to_string()));
-        let sent = AtomicBool::new(false);
-        let fence = || {
-            let good = session.leases.standing() == Standing::Good;
-            sent.fetch_or(good, Ordering::Relaxed);
-            good
-        };
-        let scaled = match self.insist(|| session.writer.scale(workload, uid, *from, *to, fence)).await {
-            Ok(scaled) => scaled,
-            // The loop sees to the lease, and then decides anew.
-            Err(Failure::Fenced) => return Ok(()),
-            Err(failure) => return Err(Stop::Pause(step, failure.text())),
-        };
-        let told = decide::Told { version: scaled.version, desired: *to };
-        self.facts.told.insert(workload.clone(), told);
-        let text = if scaled.wrote || sent.into_inner() {
-            self.told(session, step, format!("{to} replicas asked for")).await
-        } else {
-            format!("it had {to} replicas already")
-        };
-        self.append(session, Event::Done { step, text }).await
-    }
-
-    /// Tells of a scaled workload in an Event. Not being able to is worth a note in the step's text, no more.
-    async fn told(&self, session: &Session<'_>, step: usize, text: String) -> String {
-        let (told, workload, uid) = {
-            let run = self.run.borrow();
-            let Change::Replicas { workload, uid, from, to } = &run.plan().steps[step].change else {
-                return text;
-            };
-            let (who, id) = (&self.hands.who.operator, &run.id);
-            let why = run.approved.reason().map_or(String::new(), |r| format!(": {r}"));
-            let message = format!("{who} scaled {} from {from} to {to} (run {id}){why}", workload.key.name);
-            ((format!("{}.{id}-{step}", workload.key.name), message), workload.clone(), uid.clone())
-        };
-        let (name, message) = told;
-        match session.writer.tell(Told { name, workload: &workload, uid: &uid, message }).await {
-            Ok(()) => text,
-            Err(failure) => format!("{text}; no Event tells of it: {}", failure.text()),
         }
     }
 
@@ -440,10 +362,19 @@ impl Driver {
     fn audit(&self, run: &Run, entry: &Entry) {
         let writes = |step: usize| {
             let step = run.plan().steps.get(step).filter(|s| s.change.is_write())?;
-            run.plan().tenants.iter().find(|t| t.tenant == step.tenant).map(|t| t.kubectl.as_str())
+            let part = run.plan().tenants.iter().find(|t| Some(&t.tenant) == step.about.tenant());
+            part.map(|t| t.kubectl.as_str())
         };
         let kubectl = match &entry.event {
             Event::Started { step } | Event::Done { step, .. } => writes(*step),
+            _ => None,
+        };
+        let database = |step: usize| {
+            let step = run.plan().steps.get(step).filter(|s| s.change.is_write())?;
+            matches!(step.about, About::Database).then_some(step.change.to_string())
+        };
+        let change = match &entry.event {
+            Event::Started { step } | Event::Done { step, .. } => database(*step),
             _ => None,
         };
         let line = Audited {
@@ -454,6 +385,7 @@ impl Driver {
             run: &run.id,
             event: &entry.event,
             kubectl,
+            database: change.as_deref(),
             reason: run.approved.reason(),
         };
         if let Err(error) = local::audit(&self.hands.state_dir, &line) {
@@ -589,5 +521,13 @@ async fn mark(writer: &Writer, undone: &str, entry: &Entry) -> Result<Option<Str
             Err(failure) if failure.is_conflict() => {}
             other => return other.map(|_| None),
         }
+    }
+}
+
+/// The lease that holds others off what a step is about.
+fn lease_of(about: &About) -> String {
+    match about {
+        About::Tenant(tenant) => Lease::name_of(tenant),
+        About::Database => Lease::DATABASE.to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cluster::TenantName,
-    plan::{Approved, Change, Plan},
+    plan::{About, Approved, Change, Plan},
 };
 
 /// One line of a journal.
@@ -242,12 +242,12 @@ impl Run {
     }
 
     /// The writing changes it made or may have made (those it began), in order: what undoing it has to take back.
-    pub fn made(&self) -> Vec<(TenantName, Change)> {
+    pub fn made(&self) -> Vec<(About, Change)> {
         let begun = |i: usize| self.entries.iter().any(|e| e.event == Event::Started { step: i });
         let steps = self.plan().steps.iter().enumerate();
         steps
             .filter(|(i, step)| step.change.is_write() && begun(*i))
-            .map(|(_, step)| (step.tenant.clone(), step.change.clone()))
+            .map(|(_, step)| (step.about.clone(), step.change.clone()))
             .collect()
     }
 

@@ -107,6 +107,9 @@ pub(super) struct Audited<'a> {
     /// The `kubectl` line that would do the same, for a step that writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kubectl: Option<&'a str>,
+    /// The change of the database, for a step that writes to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) database: Option<&'a str>,
     /// Why, in the operator's words.
     pub(super) reason: Option<&'a str>,
 }

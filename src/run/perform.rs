@@ -1,9 +1,14 @@
-//! The hand that writes to the cluster: the only code in the program that does, called by `run` alone.
+//! The hand that writes to the cluster and its database: the only code in the program that does, called by `run` alone.
 //!
-//! Every write goes through [`Writer::write`], which refuses in read-only mode. A function here sends a request once and
-//! says what came of it; repeating is the driver's business, and every write here can be repeated: it names what it
-//! expects to find (`resourceVersion`, `uid`, a name of its own), so that an answer that got lost is found out and
-//! nothing is done twice. It must never decide what to do.
+//! Every write to the Kubernetes API goes through [`Writer::write`], every write to the database through
+//! [`Hand::write`]: both refuse in read-only mode. A function here sends a request once and says what came of it;
+//! repeating is the driver's business, and every write here can be repeated: it names what it expects to find
+//! (`resourceVersion`, `uid`, a name of its own, the rows of a server), so that an answer that got lost is found out
+//! and nothing is done twice. It must never decide what to do.
+
+mod api;
+mod rows;
+mod sql;
 
 use std::{
     sync::{Arc, Mutex},
@@ -12,31 +17,19 @@ use std::{
 
 use http::{Method, Request, header};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::{
-    api::{
-        authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
-        autoscaling::v1::Scale,
-        coordination::v1::Lease,
-        core::v1::{ConfigMap, Event, EventSource, ObjectReference},
-    },
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
-};
 use kube::{Client, client::Body, core::Status};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
 
-use crate::{
-    cluster::{ResourceVersion, Uid, WorkloadKey},
-    wire,
+use crate::wire::{
+    self, Endpoint, Logins,
+    sql::{Answer, Kind, Sql},
 };
+
+pub(super) use api::{Right, Told, version};
+pub(super) use sql::{Mark, Written};
 
 /// Longest wait for one answer, sending and reading together.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How often a scale write that somebody else's write overtook is tried again.
-const OVERTAKEN: usize = 5;
-/// The name we write under, in `managedFields` and as the source of Events.
-const WE: &str = "wheelhouse";
-
 /// Why a request had no success.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Failure {
@@ -123,56 +116,13 @@ impl Clock {
     }
 }
 
-/// What became of a scale write.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Scaled {
-    /// The workload's `resourceVersion` with it: an observation before this one is no evidence.
-    pub(super) version: ResourceVersion,
-    /// It was written just now; otherwise it stood already.
-    pub(super) wrote: bool,
-}
-
-/// A right, as RBAC spells it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Right {
-    /// `get`, `update` ...
-    pub(super) verb: &'static str,
-    /// API group, empty for the core.
-    pub(super) group: &'static str,
-    /// `deployments/scale` ...
-    pub(super) resource: String,
-    /// Where; empty for cluster-wide.
-    pub(super) namespace: String,
-}
-
-impl std::fmt::Display for Right {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)?;
-        if !self.namespace.is_empty() {
-            write!(f, " in namespace {}", self.namespace)?;
-        }
-        Ok(())
-    }
-}
-
-/// What is told about a scaled workload in a Kubernetes Event.
-pub(super) struct Told<'a> {
-    /// Names the Event, so that telling it twice is telling it once.
-    pub(super) name: String,
-    /// About which workload.
-    pub(super) workload: &'a WorkloadKey,
-    /// And which one of that name.
-    pub(super) uid: &'a Uid,
-    /// What was done, by whom, in which run and why.
-    pub(super) message: String,
-}
-
 /// The hand itself: cheap to copy.
 #[derive(Clone)]
 pub(super) struct Writer {
     client: Client,
     read_only: bool,
     namespace: String,
+    logins: Option<Logins>,
     /// The API server's time.
     pub(super) clock: Clock,
 }
@@ -180,255 +130,24 @@ pub(super) struct Writer {
 impl Writer {
     /// A hand that keeps journals and leases in this namespace.
     pub(super) fn new(client: Client, read_only: bool, namespace: &str, clock: Clock) -> Self {
-        Self { client, read_only, namespace: namespace.to_owned(), clock }
+        Self { client, read_only, namespace: namespace.to_owned(), logins: None, clock }
     }
 
-    /// Replicas asked for, by the API server itself, with the workload's uid and version. `None`: it is gone.
-    pub(super) async fn scale_of(&self, workload: &WorkloadKey) -> Result<Option<Scale>, Failure> {
-        self.find(&scale_path(workload)).await
+    /// The same hand, which reaches the database as well.
+    pub(super) fn with_database(mut self, logins: Option<Logins>) -> Self {
+        self.logins = logins;
+        self
     }
 
-    /// Sets the replicas of a workload from one number to another: only of this very workload, only while it has the
-    /// one, and only if `fence` holds right before. Nothing is done when it has the other already.
-    pub(super) async fn scale(
-        &self,
-        workload: &WorkloadKey,
-        uid: &Uid,
-        from: u32,
-        to: u32,
-        fence: impl Fn() -> bool,
-    ) -> Result<Scaled, Failure> {
-        for _ in 0..OVERTAKEN {
-            let (mut scale, now) = self.scale_at(workload, uid).await?;
-            if now == i64::from(to) {
-                return Ok(Scaled { version: version(&scale.metadata), wrote: false });
-            }
-            if now != i64::from(from) {
-                let text = format!("{workload} asks for {now} replicas, neither {from} nor {to}");
-                return Err(Failure::Drift(text));
-            }
-            if !fence() {
-                return Err(Failure::Fenced);
-            }
-            scale.spec.get_or_insert_default().replicas = i32::try_from(to).ok();
-            let path = format!("{}?fieldManager={WE}", scale_path(workload));
-            match self.write::<Scale>(Method::PUT, &path, &scale).await {
-                Ok(stored) if replicas(&stored) == i64::from(to) => {
-                    return Ok(Scaled { version: version(&stored.metadata), wrote: true });
-                }
-                Ok(stored) => {
-                    let stored = replicas(&stored);
-                    return Err(Failure::Drift(format!(
-                        "{workload} was to ask for {to} replicas, and the API server stored {stored}: \
-                         an admission webhook changes it"
-                    )));
-                }
-                Err(failure) if failure.is_conflict() => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        Err(Failure::Drift(format!("{workload} was changed by others {OVERTAKEN} times in a row")))
-    }
-
-    /// The same as a dry run: what the API server and its admission would say.
-    pub(super) async fn try_scale(
-        &self,
-        workload: &WorkloadKey,
-        uid: &Uid,
-        from: u32,
-        to: u32,
-    ) -> Result<(), Failure> {
-        for _ in 0..OVERTAKEN {
-            let (mut scale, now) = self.scale_at(workload, uid).await?;
-            if now != i64::from(from) && now != i64::from(to) {
-                let text = format!("{workload} asks for {now} replicas by now, not {from}");
-                return Err(Failure::Drift(text));
-            }
-            scale.spec.get_or_insert_default().replicas = i32::try_from(to).ok();
-            let path = format!("{}?dryRun=All&fieldManager={WE}", scale_path(workload));
-            match self.write::<Scale>(Method::PUT, &path, &scale).await {
-                Ok(_) => return Ok(()),
-                Err(failure) if failure.is_conflict() => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(())
-    }
-
-    async fn scale_at(&self, workload: &WorkloadKey, uid: &Uid) -> Result<(Scale, i64), Failure> {
-        let Some(scale) = self.scale_of(workload).await? else {
-            return Err(Failure::Drift(format!("{workload} is gone")));
+    /// A connection to an endpoint of the database, for one act.
+    async fn reach(&self, endpoint: Endpoint) -> Result<Hand, Failure> {
+        let Some(logins) = &self.logins else {
+            let text = format!("{endpoint} cannot be reached: no database is configured for this session");
+            return Err(refused(0, text));
         };
-        if scale.metadata.uid.as_deref() != Some(uid.as_str()) {
-            return Err(Failure::Drift(format!("{workload} was deleted and made anew")));
-        }
-        let now = replicas(&scale);
-        Ok((scale, now))
-    }
-
-    /// Tells what was done as an Event on the workload.
-    pub(super) async fn tell(&self, told: Told<'_>) -> Result<(), Failure> {
-        let Told { name, workload, uid, message } = told;
-        let namespace = workload.key.namespace.to_string();
-        let now = Time(self.clock.now());
-        let event = Event {
-            metadata: ObjectMeta {
-                name: Some(name),
-                namespace: Some(namespace.clone()),
-                ..ObjectMeta::default()
-            },
-            involved_object: ObjectReference {
-                api_version: Some("apps/v1".into()),
-                kind: Some(workload.kind.name().into()),
-                namespace: Some(namespace.clone()),
-                name: Some(workload.key.name.to_string()),
-                uid: Some(uid.to_string()),
-                ..ObjectReference::default()
-            },
-            reason: Some("ScaledByWheelhouse".into()),
-            message: Some(message),
-            type_: Some("Normal".into()),
-            source: Some(EventSource { component: Some(WE.into()), host: None }),
-            first_timestamp: Some(now.clone()),
-            last_timestamp: Some(now),
-            count: Some(1),
-            ..Event::default()
-        };
-        match self
-            .write::<Value>(Method::POST, &format!("/api/v1/namespaces/{namespace}/events"), &event)
-            .await
-        {
-            Err(failure) if !failure.is_conflict() => Err(failure),
-            _ => Ok(()),
-        }
-    }
-
-    /// A lease, and the API server's time when it was read. `None`: there is none.
-    pub(super) async fn lease(&self, name: &str) -> Result<Option<Lease>, Failure> {
-        self.find(&format!("{}/{name}", self.leases())).await
-    }
-
-    /// Stores a lease: a new one when it has no version yet, else in place of that very version.
-    pub(super) async fn put_lease(&self, lease: &Lease) -> Result<Lease, Failure> {
-        self.put(&self.leases(), &lease.metadata, lease).await
-    }
-
-    /// A journal. `None`: there is none.
-    pub(super) async fn journal(&self, name: &str) -> Result<Option<ConfigMap>, Failure> {
-        self.find(&format!("{}/{name}", self.journals())).await
-    }
-
-    /// Stores a journal: a new one when it has no version yet, else in place of that very version.
-    pub(super) async fn put_journal(&self, journal: &ConfigMap) -> Result<ConfigMap, Failure> {
-        self.put(&self.journals(), &journal.metadata, journal).await
-    }
-
-    /// Whether a journal could be stored, as a dry run; also where its namespace would have to be made first.
-    pub(super) async fn try_journal(&self, journal: &ConfigMap) -> Result<(), Failure> {
-        let path = format!("{}?dryRun=All", self.journals());
-        match self.write::<Value>(Method::POST, &path, journal).await {
-            Err(failure) if failure.is_missing() => {
-                let path = "/api/v1/namespaces?dryRun=All";
-                match self.write::<Value>(Method::POST, path, &self.namespace_object()).await {
-                    Err(failure) if !failure.is_conflict() => Err(failure),
-                    _ => Ok(()),
-                }
-            }
-            other => other.map(drop),
-        }
-    }
-
-    /// Deletes a journal of that very version.
-    pub(super) async fn delete_journal(&self, name: &str, version: &ResourceVersion) -> Result<(), Failure> {
-        let options = json!({
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": { "resourceVersion": version.as_str() },
-        });
-        let path = format!("{}/{name}", self.journals());
-        self.write::<Value>(Method::DELETE, &path, &options).await.map(drop)
-    }
-
-    /// Whether the journals' namespace is there. `None`: we may not look.
-    pub(super) async fn has_namespace(&self) -> Result<Option<bool>, Failure> {
-        let path = format!("/api/v1/namespaces/{}", self.namespace);
-        match self.find::<Value>(&path).await {
-            Ok(found) => Ok(Some(found.is_some())),
-            Err(Failure::Refused { code: 403, .. }) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// Whether we have a right. Asking changes nothing, so it is allowed in read-only mode.
-    pub(super) async fn may(&self, right: &Right) -> Result<bool, Failure> {
-        let (resource, subresource) = match right.resource.split_once('/') {
-            Some((resource, sub)) => (resource, Some(sub.to_owned())),
-            None => (right.resource.as_str(), None),
-        };
-        let attributes = ResourceAttributes {
-            verb: Some(right.verb.into()),
-            group: Some(right.group.into()),
-            resource: Some(resource.into()),
-            subresource,
-            namespace: (!right.namespace.is_empty()).then(|| right.namespace.clone()),
-            ..ResourceAttributes::default()
-        };
-        let spec = SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(attributes),
-            ..SelfSubjectAccessReviewSpec::default()
-        };
-        let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-        let answer: SelfSubjectAccessReview = self.send(Method::POST, path, Some(body(&review)?)).await?;
-        Ok(answer.status.is_some_and(|s| s.allowed))
-    }
-
-    fn leases(&self) -> String {
-        format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", self.namespace)
-    }
-
-    fn journals(&self) -> String {
-        format!("/api/v1/namespaces/{}/configmaps", self.namespace)
-    }
-
-    fn namespace_object(&self) -> Value {
-        json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": { "name": self.namespace, "labels": { "app.kubernetes.io/managed-by": WE } },
-        })
-    }
-
-    async fn put<T: Serialize + DeserializeOwned>(
-        &self,
-        folder: &str,
-        meta: &ObjectMeta,
-        object: &T,
-    ) -> Result<T, Failure> {
-        if meta.resource_version.is_some() {
-            let name = meta.name.as_deref().unwrap_or_default();
-            return self.write(Method::PUT, &format!("{folder}/{name}"), object).await;
-        }
-        match self.write(Method::POST, folder, object).await {
-            // Nothing else can be missing when something is made: the namespace is.
-            Err(failure) if failure.is_missing() => {
-                match self.write::<Value>(Method::POST, "/api/v1/namespaces", &self.namespace_object()).await
-                {
-                    Err(failure) if !failure.is_conflict() => return Err(failure),
-                    _ => {}
-                }
-                self.write(Method::POST, folder, object).await
-            }
-            other => other,
-        }
-    }
-
-    async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
-        match self.send(Method::GET, path, None).await {
-            Ok(found) => Ok(Some(found)),
-            Err(failure) if failure.is_missing() => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        let name = endpoint.to_string();
+        let login = logins.of(endpoint).await.map_err(|why| refused(0, format!("{name}: {why}")))?;
+        Ok(Hand { sql: Sql::new(login), name, read_only: self.read_only })
     }
 
     /// The one way to write, and the one place where read-only mode is enforced.
@@ -494,6 +213,40 @@ impl Writer {
     }
 }
 
+/// A connection to one endpoint of the database.
+struct Hand {
+    sql: Sql,
+    /// Whose it is, in words.
+    name: String,
+    read_only: bool,
+}
+
+impl Hand {
+    /// Asks a question. It must change nothing.
+    async fn read(&mut self, question: &str) -> Result<Answer, Failure> {
+        self.sql.ask(question).await.map_err(|failure| self.failure(&failure))
+    }
+
+    /// The one way to write to the database: one statement, in the text protocol.
+    async fn write(&mut self, statement: &str) -> Result<Answer, Failure> {
+        if self.read_only {
+            return Err(Failure::ReadOnly);
+        }
+        self.sql.ask(statement).await.map_err(|failure| self.failure(&failure))
+    }
+
+    fn failure(&self, failure: &wire::sql::Failure) -> Failure {
+        let text = format!("{}: {failure}", self.name);
+        match failure.kind {
+            Kind::Refused | Kind::Silent | Kind::Unreachable | Kind::Full | Kind::Lost => {
+                Failure::Unreached(text)
+            }
+            Kind::Statement(code) => Failure::Refused { code, text },
+            Kind::Denied | Kind::Tls | Kind::NotMysql | Kind::Other => refused(0, text),
+        }
+    }
+}
+
 fn refused(code: u16, text: String) -> Failure {
     Failure::Refused { code, text }
 }
@@ -502,26 +255,15 @@ fn body(object: &impl Serialize) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(object).map_err(|e| refused(0, format!("it cannot be written as JSON: {e}")))
 }
 
-fn scale_path(workload: &WorkloadKey) -> String {
-    let (key, resource) = (&workload.key, workload.kind.resource());
-    format!("/apis/apps/v1/namespaces/{}/{resource}/{}/scale", key.namespace, key.name)
-}
-
-/// `spec.replicas`; an absent one is zero here, as the API leaves zeros out of a Scale.
-fn replicas(scale: &Scale) -> i64 {
-    scale.spec.as_ref().and_then(|s| s.replicas).map_or(0, i64::from)
-}
-
-/// The version of an object as the API server told it.
-pub(super) fn version(meta: &ObjectMeta) -> ResourceVersion {
-    meta.resource_version.as_deref().unwrap_or_default().into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
 
+    use k8s_openapi::api::{coordination::v1::Lease, core::v1::ConfigMap};
+    use serde_json::json;
+
     use super::*;
+    use crate::cluster::{Uid, WorkloadKey};
 
     #[tokio::test]
     async fn a_read_only_hand_sends_nothing_that_writes() {

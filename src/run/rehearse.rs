@@ -7,10 +7,15 @@ use std::{collections::BTreeMap, collections::BTreeSet};
 use futures::{FutureExt, StreamExt, stream};
 
 use super::{
-    Hands, Rehearsal, Run, journal,
+    Hands, Rehearsal, Run,
+    decide::endpoint,
+    journal,
     perform::{Clock, Failure, Right, Writer},
 };
-use crate::plan::{Change, Check, Plan, Verdict};
+use crate::{
+    plan::{Change, Check, Plan, Verdict},
+    wire::Endpoint,
+};
 
 /// Questions asked at the same time.
 const AT_ONCE: usize = 8;
@@ -24,16 +29,24 @@ pub async fn rehearse(hands: &Hands, plan: &Plan) -> Rehearsal {
         return found;
     }
     let writer = match hands.wire.writer().await {
-        Ok(client) => Writer::new(client, false, &hands.journal_namespace, Clock::ahead(0)),
+        Ok(client) => Writer::new(client, false, &hands.journal_namespace, Clock::ahead(0))
+            .with_database(hands.database.clone()),
         Err(why) => {
             found.checks.push(Check::new("access", Verdict::Refuse, why));
             return found;
         }
     };
-    let (access, dry, (journal, missing)) =
-        tokio::join!(access(&writer, plan), dry_run(&writer, plan), journal_place(&writer, hands, plan));
-    found.checks.extend(access);
-    found.checks.extend(dry);
+    let of_database = plan.database.is_some();
+    let tenants = async {
+        if of_database {
+            return database(&writer, plan).await;
+        }
+        let (mut access, dry) = tokio::join!(access(&writer, plan), dry_run(&writer, plan));
+        access.extend(dry);
+        access
+    };
+    let (rights, (journal, missing)) = tokio::join!(tenants, journal_place(&writer, hands, plan));
+    found.checks.extend(rights);
     found.checks.push(journal);
     found.journal_missing = missing;
     found
@@ -41,7 +54,7 @@ pub async fn rehearse(hands: &Hands, plan: &Plan) -> Rehearsal {
 
 /// The rights on the tenants' workloads, and on Events about them.
 async fn access(writer: &Writer, plan: &Plan) -> Vec<Check> {
-    let writes = || plan.steps.iter().filter(|s| s.change.is_write()).map(|s| s.change.workload());
+    let writes = || plan.steps.iter().filter(|s| s.change.is_write()).filter_map(|s| s.change.workload());
     let scale = |verb| {
         writes().map(move |w| Right {
             verb,
@@ -74,6 +87,37 @@ async fn access(writer: &Writer, plan: &Plan) -> Vec<Check> {
         checks.push(Check::new("access", Verdict::Warn, text));
     }
     checks
+}
+
+/// The rights at the endpoints of the database. There is no dry run of a statement: nothing is sent that writes.
+async fn database(writer: &Writer, plan: &Plan) -> Vec<Check> {
+    let writes = plan.steps.iter().filter(|s| s.change.is_write());
+    let endpoints: BTreeSet<_> = writes.filter_map(|s| endpoint(&s.change)).collect();
+    if endpoints.is_empty() {
+        return Vec::new();
+    }
+    let count = endpoints.len();
+    let ask = |endpoint| {
+        let asked = async move {
+            match endpoint {
+                Endpoint::Proxy(name) => writer.may_edit(&name).await,
+                Endpoint::Member(name) => writer.may_desync(&name).await,
+            }
+        };
+        asked.boxed()
+    };
+    let asked: Vec<_> = endpoints.into_iter().map(ask).collect();
+    let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+    let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    if refused.is_empty() {
+        let places = if count == 1 { "endpoint" } else { "endpoints" };
+        return vec![Check::new(
+            "access",
+            Verdict::Ok,
+            format!("you may write at {count} {places} of the database"),
+        )];
+    }
+    refused.into_iter().map(|failure| Check::new("access", Verdict::Refuse, failure.text())).collect()
 }
 
 /// Every write of the plan, as a dry run.

@@ -8,7 +8,17 @@ pub fn summary(run: &Run) -> String {
     let what = parts(run.plan());
     match &run.plan().intent {
         Intent::Scale { .. } => format!("scale {what}"),
-        Intent::Undo { run, .. } => format!("undo {}: scale {what}", run.rsplit('-').next().unwrap_or(run)),
+        Intent::Database { act } => match &run.plan().database {
+            Some(part) => part.words(),
+            None => act.to_string(),
+        },
+        Intent::Undo { run: undone, .. } => {
+            let undone = undone.rsplit('-').next().unwrap_or(undone);
+            match &run.plan().database {
+                Some(part) => format!("undo {undone}: {}", part.words()),
+                None => format!("undo {undone}: scale {what}"),
+            }
+        }
     }
 }
 
@@ -36,7 +46,8 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
         Event::Started { step } => format!("▸ {}", change(step)),
         Event::Done { step, text } => format!("✓ {}: {text}", change(step)),
         Event::Skipped { step, text } => format!("✓ {}: not needed, {text}", change(step)),
-        Event::Verified { tenant, as_predicted: true, text } => format!("✓ {tenant}: as predicted, {text}"),
+        // The text says so itself.
+        Event::Verified { tenant, as_predicted: true, text } => format!("✓ {tenant}: {text}"),
         Event::Verified { tenant, as_predicted: false, text } => {
             format!("▲ {tenant}: not as predicted, {text}")
         }

@@ -3,6 +3,7 @@
 //! Their state lives here and is folded by `app`; only one of them is open at a time.
 
 pub mod command_line;
+pub mod database;
 pub mod help;
 pub mod menu;
 pub mod number;

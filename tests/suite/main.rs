@@ -3,6 +3,7 @@
 mod cli;
 mod crash;
 mod database;
+mod database_cli;
 mod database_demo;
 mod demo_api;
 mod demo_database;

@@ -12,7 +12,7 @@ use wheelhouse::{
         WorkloadKind, sketch,
     },
     plan::{
-        Change, Confirmation, Intent, Part, Plan, Target, Unapproved, Verdict, plan,
+        About, Change, Confirmation, Intent, Part, Plan, Target, Unapproved, Verdict, plan,
         schedule::{Board, Incoming, Placement},
         verify,
     },
@@ -121,9 +121,9 @@ fn settled(seen: &Snapshot, plan: &Plan) -> Snapshot {
     after
 }
 
-fn made(plan: &Plan) -> Vec<(TenantName, Change)> {
+fn made(plan: &Plan) -> Vec<(About, Change)> {
     let writes = plan.steps.iter().filter(|s| s.change.is_write());
-    writes.map(|s| (s.tenant.clone(), s.change.clone())).collect()
+    writes.map(|s| (s.about.clone(), s.change.clone())).collect()
 }
 
 fn undo(plan: &Plan) -> Intent {
@@ -154,8 +154,9 @@ fn the_new_pods_spread_and_the_steps_follow() {
 fn several_tenants_are_patched_first_and_waited_for_afterwards() {
     let seen = cluster(&format!("{THREE}tenant acme 2 on w1 w2\ntenant globex 3 on w1 w2 w3"));
     let p = plan(&seen, &scale(&[to("acme", 3), to("globex", 2)]));
-    let writes: Vec<_> = p.steps.iter().map(|s| (s.tenant.as_str(), s.change.is_write())).collect();
-    assert_eq!(writes, [("acme", true), ("globex", true), ("acme", false), ("globex", false)]);
+    let writes: Vec<_> = p.steps.iter().map(|s| (s.about.to_string(), s.change.is_write())).collect();
+    let expected = [("acme", true), ("globex", true), ("acme", false), ("globex", false)];
+    assert_eq!(writes, expected.map(|(about, write)| (about.to_owned(), write)));
 }
 
 #[test]
@@ -715,7 +716,7 @@ proptest! {
         let back = plan(&after, &undo(&p));
         for (tenant, change) in made(&p) {
             let Change::Replicas { from, .. } = change else { unreachable!() };
-            let part = back.tenants.iter().find(|t| t.tenant == tenant).unwrap();
+            let part = back.tenants.iter().find(|t| Some(&t.tenant) == tenant.tenant()).unwrap();
             prop_assert_eq!(part.to, from, "undoing ends where it began");
         }
         prop_assert_eq!(made(&back).len(), made(&p).len());

@@ -5,6 +5,7 @@
 
 mod cockpit;
 mod database;
+mod database_reviews;
 mod picture;
 mod pump;
 mod reviews;

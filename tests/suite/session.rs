@@ -174,6 +174,7 @@ impl Session {
             who,
             journal_namespace: "wheelhouse".into(),
             read_only: false,
+            database: None,
             state_dir,
             lease_seconds: 15,
         };

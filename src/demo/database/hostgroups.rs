@@ -192,8 +192,12 @@ pub struct Hostgroups {
     pub waiting: Option<(u64, i64)>,
     /// Clients that gave up waiting (error 9001).
     pub gave_up: u64,
+    /// Clients that lost their connection to what was loaded or to a member that was taken out.
+    pub cut: u64,
     /// Statements of clients, reads and writes.
     pub questions: (u64, u64),
+    /// Rows as they were loaded: the monitor leaves them where they are when it makes a backend the writer.
+    loaded: BTreeSet<(i64, Place)>,
     missed: BTreeMap<Place, u32>,
     noise: Noise,
 }
@@ -208,7 +212,9 @@ impl Hostgroups {
             clients: 24,
             waiting: None,
             gave_up: 0,
+            cut: 0,
             questions: (0, 0),
+            loaded: BTreeSet::new(),
             missed: BTreeMap::new(),
             noise: Noise::new(seed),
         }
@@ -218,8 +224,18 @@ impl Hostgroups {
     pub fn load(&mut self, rows: Vec<Backend>, roles: Vec<Roles>) {
         let key = |b: &Backend| (b.hostgroup, b.place());
         let wanted: BTreeSet<_> = rows.iter().filter(|b| b.status != Status::OfflineHard).map(key).collect();
+        let named: BTreeSet<_> = rows.iter().map(key).collect();
+        let reads = |this: &Hostgroups| {
+            let reader = this.roles.first().map(|r| r.reader);
+            this.backends.iter().any(|b| Some(b.hostgroup) == reader && b.status == Status::Online)
+        };
+        let had_readers = reads(self);
         for old in &mut self.backends {
             if !wanted.contains(&key(old)) {
+                // Deleted rows drain; those that were put to OFFLINE_HARD are cut.
+                if named.contains(&key(old)) && old.status != Status::OfflineHard {
+                    self.cut += old.pool.used;
+                }
                 old.status = Status::OfflineHard;
             }
         }
@@ -233,6 +249,10 @@ impl Hostgroups {
             }
         }
         self.roles = roles;
+        self.loaded = wanted;
+        if had_readers && !reads(self) {
+            self.cut += self.clients;
+        }
         self.sweep();
     }
 
@@ -327,9 +347,10 @@ impl Hostgroups {
             if self.row(roles.writer, place) != Some(Status::Online) {
                 rebuild_later |= !rejecting.is_empty();
                 self.place(&templates[place], roles.writer, Status::Online);
-                self.remove(place, &[roles.backup, roles.offline]);
+                self.remove(place, &[roles.offline]);
+                self.remove_unloaded(place, roles.backup);
                 if roles.also_reader != 1 {
-                    self.remove(place, &[roles.reader]);
+                    self.remove_unloaded(place, roles.reader);
                 }
             }
             if roles.also_reader == 1 {
@@ -356,6 +377,8 @@ impl Hostgroups {
             self.remove(place, &[roles.backup, roles.reader]);
         }
         for place in &out {
+            let pooled = self.backends.iter().filter(|b| b.hostgroup == roles.reader && b.place() == *place);
+            self.cut += pooled.map(|b| b.pool.used).sum::<u64>();
             self.remove(place, &[roles.writer, roles.backup, roles.reader]);
             self.place(&templates[place], roles.offline, Status::Online);
         }
@@ -391,6 +414,12 @@ impl Hostgroups {
             if hostgroups.contains(&b.hostgroup) && b.place() == *place {
                 b.status = Status::OfflineHard;
             }
+        }
+    }
+
+    fn remove_unloaded(&mut self, place: &Place, hostgroup: i64) {
+        if !self.loaded.contains(&(hostgroup, place.clone())) {
+            self.remove(place, &[hostgroup]);
         }
     }
 

@@ -79,7 +79,7 @@ pub enum Password {
 }
 
 /// An account whose password is at hand.
-type Ready = (String, Option<SecretString>, Option<Tls>);
+pub(super) type Ready = (String, Option<SecretString>, Option<Tls>);
 
 /// Follows the database until the receiver is gone or the returned tasks are dropped. Without a wire, Secrets and
 /// services cannot be read, and say so.
@@ -222,11 +222,11 @@ async fn follow_proxies(
     while tasks.join_next().await.is_some() {}
 }
 
-fn login((user, password, tls): &Ready, host: String, port: u16) -> Login {
+pub(super) fn login((user, password, tls): &Ready, host: String, port: u16) -> Login {
     Login { host, port, user: user.clone(), password: password.clone(), tls: tls.clone() }
 }
 
-async fn resolve(by: &Result<Account, String>, wire: Option<&Wire>) -> Result<Ready, String> {
+pub(super) async fn resolve(by: &Result<Account, String>, wire: Option<&Wire>) -> Result<Ready, String> {
     let account = by.as_ref().map_err(String::clone)?;
     let password = match &account.password {
         Password::Known(password) => password.clone(),
@@ -247,7 +247,7 @@ async fn fetch(wire: Option<&Wire>, secret: &Key, key: &str) -> Result<SecretStr
 }
 
 /// The pods behind a service that run, and their addresses.
-async fn pods(wire: Option<&Wire>, service: &Key) -> Result<BTreeMap<String, String>, String> {
+pub(super) async fn pods(wire: Option<&Wire>, service: &Key) -> Result<BTreeMap<String, String>, String> {
     let cannot = |why: String| format!("the pods behind the service {service} cannot be found: {why}");
     let client = wire.ok_or_else(|| cannot("no cluster is configured".into()))?.client().await;
     let client = client.map_err(cannot)?;

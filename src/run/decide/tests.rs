@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     cluster::{Freshness, Observation, Seen, Workload, sketch},
-    plan::{Intent, Part, Plan, Target},
+    plan::{About, Intent, Part, Plan, Target},
     run::{Entry, Event},
 };
 
@@ -35,12 +35,13 @@ fn plan(from: u32, to: u32) -> Plan {
     let seen = acme(from, "w1 w2", 10, 4);
     let workload = seen.deployments.values().next().unwrap();
     let (key, uid) = (workload.key.clone(), workload.uid.clone());
-    let step = |change| Step { tenant: "acme".into(), change, within: 60 };
+    let step = |change| Step { about: About::Tenant("acme".into()), change, within: 60 };
     Plan {
         id: "p".into(),
         intent: Intent::Scale { targets: vec![Target { tenant: "acme".into(), to: to.into() }] },
         seen: 1,
         at: now(),
+        database: None,
         tenants: vec![Part {
             tenant: "acme".into(),
             workload: key.clone(),
@@ -75,9 +76,9 @@ fn note(run: &mut Run, event: Event) {
 }
 
 fn told(version: u64, desired: u32) -> Facts {
-    let key = plan(2, 3).steps[0].change.workload().clone();
+    let key = plan(2, 3).steps[0].change.workload().unwrap().clone();
     let version = version.to_string().as_str().into();
-    Facts { told: BTreeMap::from([(key, Told { version, desired })]), pause: None }
+    Facts { told: BTreeMap::from([(key, Told { version, desired })]), ..Facts::default() }
 }
 
 fn done(step: usize) -> Event {

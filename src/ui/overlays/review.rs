@@ -9,7 +9,7 @@ use ratatui::{
 };
 use tui_input::Input;
 
-use super::{keys, panel, placement};
+use super::{database, keys, panel, placement};
 use crate::{
     plan::{Check, Confirmation, Intent, Part, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
@@ -119,8 +119,13 @@ impl Review {
         // Laid out on a sheet of its own, of which the panel shows a part.
         let inner = width - margin;
         let tenants = u16::try_from(self.plan.tenants.len().min(100)).unwrap_or(100);
-        let mut sheet =
-            Buffer::empty(Rect::new(0, 0, inner, 60 + tenants * if inner < 60 { 90 } else { 24 }));
+        let texts = self.plan.database.as_ref().map_or(0, |part| {
+            let checks = part.checks.len() + self.plan.checks.len();
+            part.now.len() + part.after.len() + part.cut.len() + part.sql.len() + checks
+        });
+        let database = u16::try_from(texts.min(500)).unwrap_or(500) * if inner < 60 { 12 } else { 4 };
+        let tenants = tenants * if inner < 60 { 90 } else { 24 };
+        let mut sheet = Buffer::empty(Rect::new(0, 0, inner, 60 + tenants + database));
         let area = sheet.area;
         let mut on_sheet = Pen { area, buf: &mut sheet, theme: pen.theme };
         on_sheet.ground(Role::Panel);
@@ -160,6 +165,12 @@ impl Review {
         for part in &self.plan.tenants {
             y = part_lines(pen, cx, y, part, many) + u16::from(many);
         }
+        if let Some(part) = &self.plan.database {
+            y = database::change(pen, y, part) + 1;
+            for check in &part.checks {
+                y = check_line(pen, y, check);
+            }
+        }
         y += u16::from(!many && self.rehearsing == Rehearsing::No);
         match &self.rehearsing {
             Rehearsing::No => {}
@@ -190,7 +201,10 @@ impl Review {
                 y = labelled(pen, y, "undo", &part.undo, Role::Muted);
             }
         }
-        y
+        match &self.plan.database {
+            Some(part) if !self.plan.steps.is_empty() => database::by_hand(pen, y, part),
+            _ => y,
+        }
     }
 
     fn journal(&self, pen: &mut Pen<'_>, y: u16, rehearsal: &Rehearsal) -> u16 {
@@ -217,9 +231,11 @@ impl Review {
             pen.put_right(2, y, 3, &number, Role::Muted);
             let limit = format!("at most {}", format::span(step.within.into()));
             let text = step.change.to_string();
-            pen.put(4, y, width.saturating_sub(18), &text, Role::Text);
             pen.put_right(width, y, 14, &limit, Role::Muted);
-            y += 1;
+            for line in format::wrap(&format::plain(&text), width.saturating_sub(19).max(12)) {
+                pen.put(4, y, width.saturating_sub(18), &line, Role::Text);
+                y += 1;
+            }
         }
         if all > 12 {
             pen.put(4, y, width, &format!("and {} more steps", all - 12), Role::Muted);
@@ -278,7 +294,8 @@ impl Review {
             if !self.journal_missing().is_empty() && self.place == JournalPlace::Cluster {
                 all.push(("J", "journal here only", true));
             }
-            all.push(("c", "copy kubectl", true));
+            let by_hand = if self.plan.database.is_some() { "copy SQL" } else { "copy kubectl" };
+            all.push(("c", by_hand, true));
             all.push(("esc", "leave it", true));
             keys(&all)
         };
@@ -351,7 +368,7 @@ fn result_line(pen: &mut Pen<'_>, y: u16, sign: (&str, Role), name: &str, text: 
     wrapped(pen, if narrow { 10 } else { 22 }, y, text, role)
 }
 
-fn labelled(pen: &mut Pen<'_>, y: u16, label: &str, text: &str, role: Role) -> u16 {
+pub(super) fn labelled(pen: &mut Pen<'_>, y: u16, label: &str, text: &str, role: Role) -> u16 {
     pen.put(0, y, 8, label, Role::Muted);
     wrapped(pen, 8, y, text, role)
 }

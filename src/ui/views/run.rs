@@ -3,7 +3,7 @@
 use super::{heading, run_sign, runs};
 use crate::{
     cluster::NodeName,
-    plan::Part,
+    plan::{DatabasePart, Part},
     run::{Event, RunState, StepState},
     ui::{
         action::Action,
@@ -125,6 +125,9 @@ impl View for RunView {
         for part in &run.plan().tenants {
             y = placed(pen, cx, y, part);
         }
+        if let Some(part) = &run.plan().database {
+            database(pen, y, part);
+        }
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
@@ -201,6 +204,20 @@ impl RunView {
             y += 1;
         }
         y
+    }
+}
+
+/// Whom each proxy sent its clients to, and whom it was to send them to.
+fn database(pen: &mut Pen<'_>, y: u16, part: &DatabasePart) {
+    heading(pen, 3, y, "proxies");
+    let mut y = y + 1;
+    for (word, lines) in [("before", &part.now), ("predicted", &part.after)] {
+        pen.put(3, y, 10, word, Role::Muted);
+        let room = pen.width().saturating_sub(15).max(1);
+        for line in lines.iter().flat_map(|line| format::wrap(&format::plain(line), room)) {
+            pen.put(14, y, room, &line, Role::Text);
+            y += 1;
+        }
     }
 }
 

@@ -24,9 +24,18 @@ pub struct Runs {
 
 /// What a plan does, in a few words.
 pub fn intent(plan: &crate::plan::Plan) -> String {
+    if let Some(part) = &plan.database {
+        return match &plan.intent {
+            Intent::Undo { run, .. } => {
+                format!("undo {}: {}", run.rsplit('-').next().unwrap_or(run), part.words())
+            }
+            _ => part.words(),
+        };
+    }
     let verb = match &plan.intent {
         Intent::Scale { .. } => "scale",
         Intent::Undo { .. } => "undo",
+        Intent::Database { act } => return act.to_string(),
     };
     let parts: Vec<_> = plan.tenants.iter().map(|p| format!("{} {} → {}", p.tenant, p.from, p.to)).collect();
     match (&plan.intent, parts.as_slice()) {
@@ -34,6 +43,7 @@ pub fn intent(plan: &crate::plan::Plan) -> String {
             [one] => format!("scale {} to {}", one.tenant, one.to),
             several => format!("scale {}", format::count(several.len(), "tenant")),
         },
+        (Intent::Database { act }, []) => act.to_string(),
         (Intent::Undo { run, .. }, []) => format!("undo run {}", run.rsplit('-').next().unwrap_or(run)),
         (_, [one]) => format!("{verb} {one}"),
         (_, [first, rest @ ..]) => format!("{verb} {first} and {} more", rest.len()),

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use wheelhouse::{
+    app::Effect,
     cluster::{
         Layers, Member, Observation, Proxy, ProxyRows, Seen, Snapshot, Table, Trouble, database::Expectations,
     },
+    plan::{DatabaseAct, Intent},
     ui::Place,
 };
 
@@ -279,4 +281,33 @@ fn no_size_makes_the_database_fall() {
             }
         }
     }
+}
+
+#[test]
+fn acts_on_the_selected_member_are_plans_to_be_reviewed() {
+    let act = |effects: &[Effect]| match effects {
+        [Effect::Rehearse(plan)] => plan.intent.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut c = at(healthy(), (120, 35));
+    c.keys("M");
+    assert!(c.text().contains("n1 is the writer already"), "{}", c.text());
+    c.keys("Y");
+    assert!(c.text().contains("n1 is not desynced"), "{}", c.text());
+    c.keys("S");
+    assert!(c.text().contains("what is on its disk"), "{}", c.text());
+    c.keys("j");
+    for (key, wanted) in [
+        ("t", DatabaseAct::TakeOut { member: address(2) }),
+        ("M", DatabaseAct::MoveWriter { member: address(2) }),
+        ("D", DatabaseAct::Desync { member: address(2) }),
+    ] {
+        let effects = c.keys(key);
+        assert_eq!(act(&effects), Intent::Database { act: wanted }, "{key}: {}", c.text());
+        c.keys("esc");
+    }
+    let mut c = at(drift(), (120, 35));
+    c.keys("tab");
+    let effects = c.keys("S");
+    assert_eq!(act(&effects), Intent::Database { act: DatabaseAct::Save { proxy: Some("ps1".into()) } });
 }

@@ -72,13 +72,14 @@ pub(super) fn lost(database: &Database) -> bool {
 }
 
 /// The key that answers a finding.
-pub(super) fn key(_cx: &Cx<'_>, finding: &Finding) -> Vec<Piece<'static>> {
+pub(super) fn key(finding: &Finding) -> Vec<Piece<'static>> {
     let of = |wanted: Command, word: &'static str| {
         let key = command::of(wanted).keys.first().copied().unwrap_or_default();
         vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)]
     };
     match finding.answer {
         Some(Answer::Recovery) => of(Command::Recovery, "recovery sheet"),
+        Some(Answer::Save) => of(Command::Save, "save"),
         _ => Vec::new(),
     }
 }

@@ -1,0 +1,283 @@
+//! Writes to the database: the servers of a ProxySQL, its disk, and a member's desync.
+//!
+//! `LOAD MYSQL SERVERS TO RUNTIME` is never harmless on Galera hostgroups: with the rows as they were configured, every
+//! member becomes a writer and the readers are gone until the monitor's next check. So memory is taken from the runtime
+//! first, the surplus writers are left out, and only then the rows are edited and loaded. LOAD and SAVE answer "0 rows"
+//! whatever came of them: what counts is what is read afterwards.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{
+    Failure, Hand, Writer, refused,
+    rows::{Edit, Now, Roles, Runtime, parse, words},
+};
+use crate::{cluster::ServerRow, wire::Endpoint};
+
+/// Every column; the tables are filled when their name is found in the statement in lower case.
+const RUNTIME: &str = "SELECT hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, \
+    max_replication_lag, use_ssl, max_latency_ms, comment FROM runtime_mysql_servers";
+const ROLES: &str = "SELECT writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup, \
+    writer_is_also_reader FROM runtime_mysql_galera_hostgroups";
+const CHECKED: &str = "SELECT MAX(time_start_us) FROM monitor.mysql_server_galera_log";
+const READ_ONLY: &str =
+    "SELECT variable_value FROM runtime_global_variables WHERE variable_name = 'admin-read_only'";
+/// What of a server is configuration: its hostgroup and state are the monitor's.
+const CONFIGURED: &str = "hostname, port, gtid_port, weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms";
+
+/// What became of a write to the database.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::run) struct Written {
+    /// It was written just now; otherwise it stood already.
+    pub(in crate::run) wrote: bool,
+    /// After which moment something must have been observed to be evidence.
+    pub(in crate::run) mark: Mark,
+}
+
+/// A moment at an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::run) struct Mark {
+    /// By the clock of this machine, which dates observations.
+    pub(in crate::run) at: Timestamp,
+    /// The newest check of the proxy's monitor, by its clock.
+    pub(in crate::run) checked: Option<Timestamp>,
+}
+
+impl Writer {
+    /// Gives one backend other rows in one proxy: only while it has those of `from`, and only if `fence` holds right
+    /// before each statement that counts. Nothing is written when it has those of `to` already.
+    pub(in crate::run) async fn servers(
+        &self,
+        proxy: &str,
+        address: &str,
+        from: &[ServerRow],
+        to: &[ServerRow],
+        fence: impl Fn() -> bool,
+    ) -> Result<Written, Failure> {
+        let mut hand = self.reach(Endpoint::Proxy(proxy.to_owned())).await?;
+        editable(&mut hand).await?;
+        let (runtime, roles) = runtime(&mut hand).await?;
+        match runtime.of(address, from, to, &roles) {
+            Now::AtTo => return Ok(Written { wrote: false, mark: mark(&mut hand).await? }),
+            Now::AtFrom => {}
+            Now::Elsewhere(rows) => {
+                let text = format!("{proxy} has {address} as {}, not as planned", words(&rows));
+                return Err(Failure::Drift(text));
+            }
+        }
+        let edit = Edit::of(&runtime, &roles, address, from, to).map_err(Failure::Drift)?;
+        if !fence() {
+            return Err(Failure::Fenced);
+        }
+        hand.write("SAVE MYSQL SERVERS FROM RUNTIME").await?;
+        for statement in edit.statements() {
+            hand.write(&statement).await?;
+        }
+        if !fence() {
+            return Err(Failure::Fenced);
+        }
+        hand.write("LOAD MYSQL SERVERS TO RUNTIME").await?;
+        let (now, roles) = self::runtime(&mut hand).await?;
+        match now.of(address, from, to, &roles) {
+            Now::AtTo => Ok(Written { wrote: true, mark: mark(&mut hand).await? }),
+            Now::AtFrom | Now::Elsewhere(_) => {
+                let rows = words(&now.rows_of(address));
+                let text = format!("{proxy} answered the LOAD, and still has {address} as {rows}");
+                Err(Failure::Drift(text))
+            }
+        }
+    }
+
+    /// Stores the servers of a proxy on its disk. What is stored is memory where it says the same as the runtime, apart
+    /// from what the monitor moves; otherwise memory is first taken from the runtime, without the surplus writers,
+    /// which would all be writers after a restart.
+    pub(in crate::run) async fn save(
+        &self,
+        proxy: &str,
+        fence: impl Fn() -> bool,
+    ) -> Result<Written, Failure> {
+        let mut hand = self.reach(Endpoint::Proxy(proxy.to_owned())).await?;
+        editable(&mut hand).await?;
+        if differ(&mut hand, "runtime_mysql_servers", "disk.mysql_servers").await?.is_empty() {
+            return Ok(Written { wrote: false, mark: mark(&mut hand).await? });
+        }
+        let (runtime, roles) = runtime(&mut hand).await?;
+        if !fence() {
+            return Err(Failure::Fenced);
+        }
+        if !differ(&mut hand, "main.mysql_servers", "runtime_mysql_servers").await?.is_empty() {
+            hand.write("SAVE MYSQL SERVERS FROM RUNTIME").await?;
+            for statement in Edit::of_surplus(&runtime, &roles).statements() {
+                hand.write(&statement).await?;
+            }
+        }
+        if !fence() {
+            return Err(Failure::Fenced);
+        }
+        hand.write("SAVE MYSQL SERVERS TO DISK").await?;
+        let left = differ(&mut hand, "runtime_mysql_servers", "disk.mysql_servers").await?;
+        if !left.is_empty() {
+            let left = left.into_iter().collect::<Vec<_>>().join(", ");
+            let text =
+                format!("{proxy} answered the SAVE, and its disk still differs from its runtime: {left}");
+            return Err(Failure::Drift(text));
+        }
+        Ok(Written { wrote: true, mark: mark(&mut hand).await? })
+    }
+
+    /// Takes a member out of flow control, or back into it. Refused while it donates, holds a global read lock or
+    /// changes its schema alone: then the state is not ours to change.
+    pub(in crate::run) async fn desync(
+        &self,
+        member: &str,
+        from: bool,
+        to: bool,
+        fence: impl Fn() -> bool,
+    ) -> Result<Written, Failure> {
+        let mut hand = self.reach(Endpoint::Member(member.to_owned())).await?;
+        let now = desynced(&mut hand).await?;
+        if now == to {
+            return Ok(Written { wrote: false, mark: here() });
+        }
+        if now != from {
+            let text = format!("{member}: wsrep_desync is {}, not as planned", on(now));
+            return Err(Failure::Drift(text));
+        }
+        undisturbed(&mut hand, member, now).await?;
+        if !fence() {
+            return Err(Failure::Fenced);
+        }
+        hand.write(&format!("SET GLOBAL wsrep_desync = {}", on(to))).await?;
+        if desynced(&mut hand).await? != to {
+            let text = format!("{member} answered, and wsrep_desync is still {}", on(!to));
+            return Err(Failure::Drift(text));
+        }
+        Ok(Written { wrote: true, mark: here() })
+    }
+
+    /// Asks an endpoint itself whether it is there, and what the moment is there.
+    pub(in crate::run) async fn look(&self, endpoint: &Endpoint) -> Result<Mark, Failure> {
+        let mut hand = self.reach(endpoint.clone()).await?;
+        match endpoint {
+            Endpoint::Proxy(_) => mark(&mut hand).await,
+            Endpoint::Member(_) => desynced(&mut hand).await.map(|_| here()),
+        }
+    }
+
+    /// Whether the servers of a proxy could be changed; nothing is written.
+    pub(in crate::run) async fn may_edit(&self, proxy: &str) -> Result<(), Failure> {
+        let mut hand = self.reach(Endpoint::Proxy(proxy.to_owned())).await?;
+        editable(&mut hand).await
+    }
+
+    /// Whether a member could be desynced by this login; nothing is written.
+    pub(in crate::run) async fn may_desync(&self, member: &str) -> Result<(), Failure> {
+        let mut hand = self.reach(Endpoint::Member(member.to_owned())).await?;
+        desynced(&mut hand).await?;
+        let grants = hand.read("SHOW GRANTS").await?;
+        let grants = grants.rows.iter().flatten().flatten().map(|g| g.to_uppercase());
+        let global = |g: &str| g.contains(" ON *.* ");
+        let enough = |g: &str| {
+            let rights = g.split(" ON ").next().unwrap_or_default();
+            rights.contains("ALL PRIVILEGES") || rights.split([' ', ',']).any(|r| r == "SUPER")
+        };
+        if grants.into_iter().any(|g| global(&g) && enough(&g)) {
+            return Ok(());
+        }
+        let name = &hand.name;
+        Err(refused(0, format!("{name}: this login may not set wsrep_desync: it needs the right SUPER")))
+    }
+}
+
+/// The moment here.
+fn here() -> Mark {
+    Mark { at: Timestamp::now(), checked: None }
+}
+
+/// The moment at a proxy.
+async fn mark(hand: &mut Hand) -> Result<Mark, Failure> {
+    let checked = first(hand, CHECKED).await?.and_then(|us| us.parse().ok());
+    Ok(Mark { checked: checked.and_then(|us| Timestamp::from_microsecond(us).ok()), ..here() })
+}
+
+async fn first(hand: &mut Hand, question: &str) -> Result<Option<String>, Failure> {
+    Ok(hand.read(question).await?.rows.into_iter().next().and_then(|row| row.into_iter().next()?))
+}
+
+/// The admin tables can be read and written with this login.
+async fn editable(hand: &mut Hand) -> Result<(), Failure> {
+    let read_only = match first(hand, READ_ONLY).await {
+        Err(Failure::Refused { code: 1045, .. }) => {
+            let text =
+                format!("{}: its servers may not be read with this login, only its statistics", hand.name);
+            return Err(refused(0, text));
+        }
+        other => other?,
+    };
+    if read_only.as_deref() == Some("true") {
+        let text =
+            format!("{} is read-only (admin-read_only is true): its servers cannot be changed", hand.name);
+        return Err(refused(0, text));
+    }
+    Ok(())
+}
+
+async fn runtime(hand: &mut Hand) -> Result<(Runtime, Vec<Roles>), Failure> {
+    let roles = hand.read(ROLES).await?;
+    let servers = hand.read(RUNTIME).await?;
+    parse(&servers, &roles).map_err(|why| Failure::Drift(format!("{}: {why}", hand.name)))
+}
+
+/// The servers whose configuration differs between two layers.
+async fn differ(hand: &mut Hand, one: &str, other: &str) -> Result<BTreeSet<String>, Failure> {
+    let minus = |a: &str, b: &str| {
+        format!(
+            "SELECT hostname || ':' || port AS what FROM \
+             (SELECT {CONFIGURED} FROM {a} WHERE status <> 'OFFLINE_HARD' EXCEPT SELECT {CONFIGURED} FROM {b} \
+             WHERE status <> 'OFFLINE_HARD')"
+        )
+    };
+    let question = format!("{} UNION {}", minus(one, other), minus(other, one));
+    Ok(hand.read(&question).await?.rows.into_iter().flatten().flatten().collect())
+}
+
+fn on(yes: bool) -> &'static str {
+    if yes { "ON" } else { "OFF" }
+}
+
+async fn desynced(hand: &mut Hand) -> Result<bool, Failure> {
+    match first(hand, "SELECT @@global.wsrep_desync").await?.as_deref() {
+        Some("1" | "ON") => Ok(true),
+        Some("0" | "OFF") => Ok(false),
+        other => {
+            let other = other.unwrap_or("nothing");
+            Err(refused(0, format!("{}: wsrep_desync reads {other}: is it a Galera member?", hand.name)))
+        }
+    }
+}
+
+/// Nothing but our own desync has taken the member out of step.
+async fn undisturbed(hand: &mut Hand, member: &str, desynced: bool) -> Result<(), Failure> {
+    let status = hand.read("SHOW GLOBAL STATUS LIKE 'wsrep\\_%'").await?;
+    let value = |name: &str| {
+        let row = status.rows.iter().find(|r| r.first().is_some_and(|n| n.as_deref() == Some(name)))?;
+        row.get(1)?.as_deref()
+    };
+    let drift = |why: String| Err(Failure::Drift(format!("{member} {why}: nothing was written")));
+    if value("wsrep_cluster_status") != Some("Primary") {
+        return drift("is not part of a primary component".into());
+    }
+    let reasons: u64 = value("wsrep_desync_count").and_then(|n| n.parse().ok()).unwrap_or(0);
+    match (value("wsrep_local_state"), desynced) {
+        (Some("4"), false) => Ok(()),
+        (Some("2"), true) if reasons <= 1 => Ok(()),
+        (Some("2"), _) => {
+            drift("donates to another member, holds a global read lock or changes its schema alone".into())
+        }
+        _ => {
+            let state = value("wsrep_local_state_comment").unwrap_or("in an unknown state").to_owned();
+            drift(format!("is {state}, not Synced"))
+        }
+    }
+}
