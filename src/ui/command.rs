@@ -40,6 +40,18 @@ pub enum Command {
     Database,
     /// The recovery sheet of the database.
     Recovery,
+    /// Take the member out of every proxy.
+    TakeOut,
+    /// Bring the member back into every proxy.
+    BringBack,
+    /// Let every proxy write to the member.
+    MoveWriter,
+    /// Take the member out of flow control.
+    Desync,
+    /// Bring the member back into flow control.
+    Resync,
+    /// Save what the proxies run to their disks.
+    Save,
     /// Open a tenant by name.
     Tenant,
     /// To the next thing that is wrong.
@@ -269,6 +281,7 @@ const LISTS: &[On] = &[On::Any, On::Review];
 const ROWS: &[On] = &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking, On::Database];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants];
+const DATABASE: &[On] = &[On::Database];
 const RUNS: &[On] = &[On::Runs, On::Run];
 const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run];
 
@@ -378,6 +391,25 @@ pub const COMMANDS: &[Entry] = &[
         ANY,
     )
     .aliases(&["db", "galera", "proxysql"]),
+    entry(Command::TakeOut, "take-out", &["t"], "take the member out of every proxy", DATABASE)
+        .bar(10, "take out")
+        .acts(),
+    entry(Command::BringBack, "bring-back", &["b"], "bring the member back into every proxy", DATABASE)
+        .bar(11, "bring back")
+        .acts(),
+    entry(Command::MoveWriter, "move-writer", &["M"], "let every proxy write to the member", DATABASE)
+        .bar(12, "writer")
+        .acts(),
+    entry(Command::Desync, "desync", &["D"], "take the member out of flow control", DATABASE).acts(),
+    entry(Command::Resync, "resync", &["Y"], "bring the member back into flow control", DATABASE).acts(),
+    entry(
+        Command::Save,
+        "save",
+        &["S"],
+        "save what the selected proxy runs to its disk; with a member selected, every proxy that differs",
+        DATABASE,
+    )
+    .acts(),
     entry(
         Command::Recovery,
         "recovery",

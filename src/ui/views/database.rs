@@ -9,6 +9,7 @@
 //!    the selected member, backend or proxy                                  at the right on wide terminals
 //! ```
 
+mod acts;
 mod detail;
 mod members;
 mod proxies;
@@ -18,6 +19,7 @@ use ratatui::layout::Rect;
 
 use crate::{
     cluster::{Database, Finding, MemberName, ProxyName, Severity, Subject, database::Row},
+    plan::Intent,
     ui::{
         action::Action,
         command::Command,
@@ -198,6 +200,16 @@ impl DatabaseView {
         self.database.as_ref()?.members.iter().find(|r| r.name == *name)
     }
 
+    /// The member that acts are about: the selected one, or that of the selected backend.
+    fn target(&self) -> Option<&Row> {
+        if !self.proxies {
+            return self.row();
+        }
+        let ProxyRow::Backend(proxy, _, address) = self.backends.selected()? else { return None };
+        let has = |r: &&Row| r.backends.iter().any(|(p, b)| p == proxy && b.address == *address);
+        self.database.as_ref()?.members.iter().find(has)
+    }
+
     /// The lines about what is selected.
     fn detail(&self, cx: &Cx<'_>, width: u16) -> Vec<Line> {
         let Some(database) = &self.database else { return Vec::new() };
@@ -229,7 +241,7 @@ impl DatabaseView {
         let name = if width < 100 { 9 } else { 16 };
         for (y, finding) in self.wrong(cx).into_iter().take(usize::from(lines)).enumerate() {
             let y = y as u16;
-            let key = words::key(cx, finding);
+            let key = words::key(finding);
             let aside: u16 = key.iter().map(|(t, _)| format::width(t)).sum();
             let right = width.saturating_sub(if aside > 0 { aside + 2 } else { 1 });
             super::finding_line(pen, y, right, finding, cx, name);
@@ -302,7 +314,11 @@ impl View for DatabaseView {
                 self.filter.clear();
                 self.faults = false;
             }
-            _ => {}
+            other => {
+                if let Some(act) = self.act(other) {
+                    return Some(Action::Plan(Intent::Database { act }));
+                }
+            }
         }
         self.arrange(cx);
         None
@@ -370,6 +386,7 @@ impl View for DatabaseView {
             {
                 return Some("no database is configured".into());
             }
+            None if acts::is(command) => return Some("no database is configured".into()),
             None => return None,
         };
         match command {
@@ -389,7 +406,7 @@ impl View for DatabaseView {
             Command::Recovery if !words::lost(database) => {
                 Some("a primary component exists: nothing is to be recovered".into())
             }
-            _ => None,
+            other => self.refuses_act(other, cx),
         }
     }
 

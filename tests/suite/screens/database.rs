@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use wheelhouse::{
+    app::Effect,
     cluster::{
         Layers, Member, Observation, Proxy, ProxyRows, Seen, Snapshot, Table, Trouble, database::Expectations,
     },
+    plan::{DatabaseAct, Intent},
     ui::Place,
 };
 
@@ -279,4 +281,37 @@ fn no_size_makes_the_database_fall() {
             }
         }
     }
+}
+
+#[test]
+fn acts_on_the_selected_member_are_plans_to_be_reviewed() {
+    // A plan that can be rehearsed is about this; one that is refused is shown all the same.
+    fn asks(c: &mut Cockpit, key: &str, act: DatabaseAct) {
+        let before = c.body();
+        let effects = c.keys(key);
+        assert_ne!(c.body(), before, "{key}: nothing lies over the screen");
+        for effect in &effects {
+            let Effect::Rehearse(plan) = effect else { continue };
+            assert_eq!(plan.intent, Intent::Database { act: act.clone() }, "{key}");
+        }
+        c.keys("esc");
+    }
+    let mut c = at(healthy(), (120, 35));
+    c.keys("M");
+    assert!(c.text().contains("n1 is the writer already"), "{}", c.text());
+    c.keys("Y");
+    assert!(c.text().contains("n1 is not desynced"), "{}", c.text());
+    c.keys("S");
+    assert!(c.text().contains("what is on its disk"), "{}", c.text());
+    c.keys("j");
+    for (key, wanted) in [
+        ("t", DatabaseAct::TakeOut { member: address(2) }),
+        ("M", DatabaseAct::MoveWriter { member: address(2) }),
+        ("D", DatabaseAct::Desync { member: address(2) }),
+    ] {
+        asks(&mut c, key, wanted);
+    }
+    let mut c = at(drift(), (120, 35));
+    c.keys("tab");
+    asks(&mut c, "S", DatabaseAct::Save { proxy: Some("ps1".into()) });
 }

@@ -72,13 +72,14 @@ pub(super) fn lost(database: &Database) -> bool {
 }
 
 /// The key that answers a finding.
-pub(super) fn key(_cx: &Cx<'_>, finding: &Finding) -> Vec<Piece<'static>> {
+pub(super) fn key(finding: &Finding) -> Vec<Piece<'static>> {
     let of = |wanted: Command, word: &'static str| {
         let key = command::of(wanted).keys.first().copied().unwrap_or_default();
         vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)]
     };
     match finding.answer {
         Some(Answer::Recovery) => of(Command::Recovery, "recovery sheet"),
+        Some(Answer::Save) => of(Command::Save, "save"),
         _ => Vec::new(),
     }
 }
@@ -132,7 +133,7 @@ pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(' ');
         }
         out.push(digit);
