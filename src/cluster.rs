@@ -41,7 +41,8 @@ pub use galera::{
     SchemaChange, Session, Status, Threads, Trouble, ZERO_UUID,
 };
 pub use headroom::{
-    Bound, Capacity, ContainerHeadroom, Ends, Headroom, PodHeadroom, Room, cluster_room, headroom, node_room,
+    Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, PodHeadroom, Room,
+    cluster_room, connections, headroom, headroom_within, node_room,
 };
 pub use history::{History, Sample, Trend};
 pub use id::{

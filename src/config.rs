@@ -17,7 +17,9 @@ use crate::cluster::{Sizing, Tenancy};
 mod database;
 mod mycnf;
 
-pub use database::{Account, Address, Galera, Login, PasswordFrom, Place, Proxysql, SecretKey, expectations};
+pub use database::{
+    Account, Address, Galera, Login, PasswordFrom, Place, ProxyAddress, Proxysql, SecretKey, expectations,
+};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use clap::Args;
 use super::{Common, Failure, session, table};
 use crate::{
     cockpit,
-    config::{self, Address, Config, Galera, Login, PasswordFrom, Place, Proxysql},
+    config::{self, Address, Config, Galera, Login, PasswordFrom, Place, ProxyAddress, Proxysql},
     demo,
 };
 
@@ -98,7 +98,7 @@ pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) 
     config.kubeconfig = Some(path.clone());
     config.context = None;
     config.theme = theme.or(config.theme);
-    let passwords = point_at(&mut config, cluster.database(), &path)?;
+    let passwords = point_at(&mut config, cluster.database(), &path, args.nodes as usize)?;
     let result = match write_config(&config, args.config_out.as_deref()) {
         Err(failure) => Err(failure),
         Ok(()) if args.serve => serve(&path).await,
@@ -113,12 +113,15 @@ pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) 
     result
 }
 
-/// Names the database in the configuration, with the passwords in files beside the kubeconfig. Returns these files.
+/// Names the database in the configuration, its members and proxies spread over the nodes, with the passwords in files
+/// beside the kubeconfig. Returns these files.
 fn point_at(
     config: &mut Config,
     database: &demo::database::Database,
     kubeconfig: &Path,
+    nodes: usize,
 ) -> Result<[PathBuf; 2], Failure> {
+    let on = |i: usize| format!("worker-{}", i % nodes.max(1) + 1);
     let address = |at: &SocketAddr| Address { host: at.ip().to_string(), port: at.port() };
     let login = |(user, password): demo::database::Login, of: &str| {
         let mut path = kubeconfig.as_os_str().to_owned();
@@ -131,11 +134,15 @@ fn point_at(
         ))
     };
     let (galera, by) = login(database.credentials.monitor, "galera")?;
-    let members = database.members.iter().map(address).collect();
-    config.galera = Galera { members, login: by, ..Galera::default() };
+    let members: Vec<_> = database.members.iter().map(address).collect();
+    let hosts = members.iter().cloned().enumerate().map(|(i, member)| (member, on(i))).collect();
+    config.galera = Galera { members, hosts, login: by, ..Galera::default() };
     let (proxysql, by) = login(database.credentials.proxy_admin, "proxysql")?;
-    let addresses = database.proxies.iter().map(|at| Place::Direct(address(at))).collect();
-    config.proxysql = Proxysql { addresses, login: by, ..Proxysql::default() };
+    let proxies: Vec<_> = database.proxies.iter().map(address).collect();
+    let hosts =
+        proxies.iter().cloned().map(ProxyAddress).enumerate().map(|(i, proxy)| (proxy, on(i))).collect();
+    let addresses = proxies.into_iter().map(Place::Direct).collect();
+    config.proxysql = Proxysql { addresses, hosts, login: by, ..Proxysql::default() };
     Ok([galera, proxysql])
 }
 

@@ -4,7 +4,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Common, Failure, Format, Output, session, table};
-use crate::cluster::{Headroom, NodeName, Room, Snapshot, Tenant, cluster_room, headroom, node_room};
+use crate::cluster::{
+    ConnectionLimit, Connections, Headroom, NodeName, Room, Snapshot, Tenant, cluster_room, connections,
+    headroom_within, node_room,
+};
 
 /// The arguments of `wheelhouse headroom`.
 #[derive(Debug, Args)]
@@ -20,8 +23,18 @@ pub(super) struct HeadroomArgs {
 struct AllJson {
     /// The ready nodes together.
     cluster: Room,
+    /// What is left of the database's connections.
+    database: Option<Connections>,
     nodes: Vec<NodeJson>,
     tenants: Vec<Headroom>,
+}
+
+/// One tenant's as JSON.
+#[derive(Serialize)]
+struct OneJson<'a> {
+    #[serde(flatten)]
+    headroom: &'a Headroom,
+    database: Option<&'a Connections>,
 }
 
 #[derive(Serialize)]
@@ -33,13 +46,15 @@ struct NodeJson {
 
 pub(super) async fn run(common: &Common, args: HeadroomArgs) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
-    let snapshot = session.observed().await?;
+    let snapshot = session.observed_with_database().await?;
     match args.tenant {
         Some(name) => {
-            let headroom = headroom(&snapshot, tenant(&snapshot, &name)?);
+            let database = connections(&snapshot);
+            let left = database.as_ref().and_then(|d| d.more);
+            let headroom = headroom_within(&snapshot, tenant(&snapshot, &name)?, left);
             match args.output.output {
-                Format::Json => table::json(&headroom),
-                Format::Table => table::print(&one(&headroom)),
+                Format::Json => table::json(&OneJson { headroom: &headroom, database: database.as_ref() }),
+                Format::Table => table::print(&one(&headroom, database.as_ref())),
             }
         }
         None => {
@@ -66,10 +81,13 @@ pub(super) fn tenant<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Tenan
 
 fn all(snapshot: &Snapshot) -> AllJson {
     let node = |name: &NodeName| NodeJson { name: name.clone(), room: node_room(snapshot, name) };
+    let database = connections(snapshot);
+    let left = database.as_ref().and_then(|d| d.more);
     AllJson {
+        database,
         cluster: cluster_room(snapshot),
         nodes: snapshot.nodes.items.keys().map(node).collect(),
-        tenants: snapshot.tenants.values().map(|t| headroom(snapshot, t)).collect(),
+        tenants: snapshot.tenants.values().map(|t| headroom_within(snapshot, t, left)).collect(),
     }
 }
 
@@ -104,7 +122,28 @@ fn text(all: &AllJson) -> String {
         ">LIMITS/ALLOC",
         ">TO EVICTION",
     ];
-    text + &table::table(&head, &nodes)
+    text += &table::table(&head, &nodes);
+    if let Some(database) = &all.database {
+        text.push('\n');
+        text += &connection_lines(database);
+    }
+    text
+}
+
+/// The sentence, and each place where connections end.
+fn connection_lines(database: &Connections) -> String {
+    let mut text = table::plain(&database.describe()) + "\n";
+    for note in &database.unknown {
+        text += &(table::plain(note) + "\n");
+    }
+    let row = |l: &ConnectionLimit| {
+        cells([l.at.to_string(), l.maximum.to_string(), l.used.to_string(), l.left.to_string()])
+    };
+    let rows: Vec<_> = database.limits.iter().map(row).collect();
+    if !rows.is_empty() {
+        text += &table::table(&["CONNECTIONS", ">MAXIMUM", ">USED", ">LEFT"], &rows);
+    }
+    text
 }
 
 fn known(amount: Option<impl ToString>) -> String {
@@ -149,7 +188,7 @@ fn room_row(name: &str, room: &Room) -> Vec<String> {
 }
 
 /// One tenant with its arithmetic.
-fn one(h: &Headroom) -> String {
+fn one(h: &Headroom, database: Option<&Connections>) -> String {
     let mut text: String =
         std::iter::once(format!("{}: {}", h.tenant, h.describe())).chain(h.told()).map(|l| l + "\n").collect();
     for note in &h.notes {
@@ -178,5 +217,6 @@ fn one(h: &Headroom) -> String {
     let head =
         ["POD", "NODE", "READY", "CONTAINER", ">REQUEST", ">LIMIT", ">USED", ">FREE", ">MORE", "BOUND BY"];
     let text: String = text.lines().map(|line| table::plain(line) + "\n").collect();
-    text + "\n" + &table::table(&head, &rows)
+    let connections = database.map(|d| format!("\n{}", connection_lines(d))).unwrap_or_default();
+    text + "\n" + &table::table(&head, &rows) + &connections
 }

@@ -5,14 +5,15 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, Output, session, table};
 use crate::{
-    cluster::{NodeName, Snapshot},
-    plan::whatif::{Harm, Loss, WhatIf, what_if, worst},
+    cluster::{Database, NodeName, Snapshot},
+    plan::whatif::{Harm, Loss, WhatIf, machine, what_if, worst},
 };
 
 /// The arguments of `wheelhouse what-if`.
 #[derive(Debug, Args)]
 pub(super) struct WhatIfArgs {
-    /// The nodes that are lost, all together; without any, each node by itself, the worst first
+    /// The nodes that are lost, all together, or Galera members with their machines; without any, each node by itself,
+    /// the worst first
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
     /// They are drained, not dead: disruption budgets are honoured
@@ -32,7 +33,7 @@ struct WhatIfJson<'a> {
 
 pub(super) async fn run(common: &Common, args: WhatIfArgs) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
-    let snapshot = session.observed().await?;
+    let snapshot = session.observed_with_database().await?;
     if args.nodes.is_empty() {
         let ranking = worst(&snapshot);
         return match args.output.output {
@@ -49,14 +50,19 @@ pub(super) async fn run(common: &Common, args: WhatIfArgs) -> Result<(), Failure
     }
 }
 
-/// The nodes of those names.
+/// The nodes of those names, and the machines of members.
 fn named(snapshot: &Snapshot, names: &[String]) -> Result<Vec<NodeName>, Failure> {
-    let known = |name: &String| match snapshot.nodes.get(name.as_str()) {
-        Some(node) => Ok(node.name.clone()),
-        None => Err(Failure::Failed(format!(
-            "there is no node {}; wheelhouse nodes lists them",
-            table::plain(name)
-        ))),
+    let database = Database::of(snapshot);
+    let known = |name: &String| {
+        let node = snapshot.nodes.get(name.as_str()).map(|node| node.name.clone());
+        let member = || database.as_ref()?.member(name).map(|member| machine(snapshot, member));
+        node.or_else(member).ok_or_else(|| {
+            Failure::Failed(format!(
+                "there is no node {} and no Galera member of that name; wheelhouse nodes and wheelhouse database list \
+                 them",
+                table::plain(name)
+            ))
+        })
     };
     names.iter().map(known).collect()
 }
@@ -69,12 +75,16 @@ fn ranked(ranking: &[Harm]) -> String {
             h.halved.len().to_string(),
             h.pending.to_string(),
             h.pods.to_string(),
+            h.database.as_ref().map_or("-".into(), |d| d.sentences().join("; ")),
             some(h.down.iter().map(|t| t.as_str())),
         ];
         cells.map(|cell| table::plain(&cell)).to_vec()
     };
     let rows: Vec<_> = ranking.iter().map(row).collect();
-    table::table(&["NODE", ">TENANTS DOWN", ">HALVED", ">PODS PENDING", ">PODS LOST", "DOWN"], &rows)
+    table::table(
+        &["NODE", ">TENANTS DOWN", ">HALVED", ">PODS PENDING", ">PODS LOST", "DATABASE", "DOWN"],
+        &rows,
+    )
 }
 
 /// The first names of many.

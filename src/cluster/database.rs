@@ -293,7 +293,7 @@ impl Database {
 }
 
 /// What the hostgroups are for: as the proxy says, or as configured where it may not be asked.
-fn hostgroups(proxy: &Proxy, expected: &Expectations) -> Vec<Hostgroups> {
+pub(super) fn hostgroups(proxy: &Proxy, expected: &Expectations) -> Vec<Hostgroups> {
     match proxy.status.as_deref() {
         Some(status) if !status.hostgroups.is_empty() => status.hostgroups.clone(),
         _ => expected.hostgroups.clone(),

@@ -15,7 +15,7 @@ use super::{
     Capacity, Headroom, Key, MemberName, Memory, NodeName, PodState, ProxyName, Snapshot, Tenant, TenantName,
     WorkloadKind,
     database::{self, Database},
-    headroom, node_room,
+    headroom_within, node_room,
 };
 
 /// How much it hurts. Worst last.
@@ -423,7 +423,7 @@ fn memory(s: &Snapshot, t: &Tenant) -> Option<Found> {
 
 fn headroom_low(s: &Snapshot, t: &Tenant) -> Option<Found> {
     let more = Capacity::of(s, t).more().filter(|more| *more <= s.sizing.low && t.ready() > 0)?;
-    let Headroom { binding, request_memory, .. } = headroom(s, t);
+    let Headroom { binding, request_memory, .. } = headroom_within(s, t, None);
     let binding: Vec<_> = binding.iter().map(|b| b.word()).collect();
     let requests = match more {
         0 => "no more request".to_owned(),
@@ -436,7 +436,7 @@ fn headroom_low(s: &Snapshot, t: &Tenant) -> Option<Found> {
 fn headroom_falling(s: &Snapshot, t: &Tenant) -> Option<Found> {
     // Cheap first: most tenants have no steady rise.
     s.history.trend(&t.name).filter(|trend| trend.steady && trend.bytes_per_minute > 0.0)?;
-    let headroom = headroom(s, t);
+    let headroom = headroom_within(s, t, None);
     let left = headroom.exhausted_in.filter(|left| *left <= s.sizing.exhausted_within)?;
     let more = headroom.more.filter(|more| *more > s.sizing.low)?;
     let rise = Memory(headroom.trend?.bytes_per_minute as u64);
@@ -451,7 +451,7 @@ fn headroom_falling(s: &Snapshot, t: &Tenant) -> Option<Found> {
 fn oom_killed(s: &Snapshot, t: &Tenant) -> Option<Found> {
     // Only where a container has ended at all is there something to add up.
     t.pods.iter().flat_map(|p| &p.containers).find(|c| c.last_end.is_some())?;
-    let ends = headroom(s, t).ends;
+    let ends = headroom_within(s, t, None).ends;
     (ends.oom > 0).then(|| {
         let text =
             format!("{} ran out of memory within the last hour", count(ends.oom as usize, "container"));

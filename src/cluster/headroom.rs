@@ -8,12 +8,14 @@
 //! - A pod takes `floor(free / request memory)` more requests in its serving container, at most `max_children`; none
 //!   when any of its containers is at its limit.
 //! - A tenant takes what its ready pods take together; on each node no more than the node has memory for
-//!   (allocatable less use). The database's connections bind it as well: they are not observed yet, and left out.
+//!   (allocatable less use), and no more than the database has connections left for everybody ([`connections`]).
 //!
 //! Each tenant is looked at alone: that its neighbours may want the same memory of a node is what the node's own
 //! numbers tell.
 
 use std::{fmt, sync::Arc};
+
+mod connections;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -22,10 +24,12 @@ use super::{
     Container, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, Tenant, TenantName, Trend, Usage,
 };
 
+pub use connections::{ConnectionLimit, Connections, connections};
+
 /// OOM kills and restarts older than this are not told.
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
-/// What keeps a tenant from taking more. `database connections` will be one more.
+/// What keeps a tenant from taking more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
@@ -35,11 +39,14 @@ pub enum Bound {
     MaxChildren,
     /// The memory of the nodes its pods are on.
     NodeMemory,
+    /// The connections of the database, which all tenants share.
+    DatabaseConnections,
 }
 
 impl Bound {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::MemoryLimit, Self::MaxChildren, Self::NodeMemory];
+    pub const ALL: [Self; 4] =
+        [Self::MemoryLimit, Self::MaxChildren, Self::NodeMemory, Self::DatabaseConnections];
 
     /// As people call it.
     pub fn word(self) -> &'static str {
@@ -47,6 +54,7 @@ impl Bound {
             Self::MemoryLimit => "memory limit",
             Self::MaxChildren => "max_children",
             Self::NodeMemory => "node memory",
+            Self::DatabaseConnections => "database connections",
         }
     }
 }
@@ -122,6 +130,8 @@ pub struct Headroom {
     pub pods: Vec<PodHeadroom>,
     /// More requests its ready pods can take together; `None`: nothing is known of any of them.
     pub more: Option<u32>,
+    /// Requests the database has connections left for, for all tenants together; `None`: not known, or none configured.
+    pub connections: Option<u32>,
     /// Ready pods of which nothing is known, and which count for nothing in `more`.
     pub unknown: u32,
     /// What binds: without it (all of it, when several are named) the number would be larger. The first gives most.
@@ -204,25 +214,25 @@ fn total<'a>(parts: impl IntoIterator<Item = &'a Part>, relaxed: &[Bound]) -> u3
     all.saturating_add(last.map_or(0, |last| here.min(room(last))))
 }
 
+/// What parts take together, at most as many as the database has connections for.
+fn capped(parts: &[Part], cap: Option<u32>, relaxed: &[Bound]) -> u32 {
+    let cap = cap.filter(|_| !relaxed.contains(&Bound::DatabaseConnections));
+    total(parts, relaxed).min(cap.unwrap_or(u32::MAX))
+}
+
 /// The fewest constraints without which the number would be larger, those that give most.
-fn binding(parts: &[Part]) -> Vec<Bound> {
-    use Bound::{MaxChildren, MemoryLimit, NodeMemory};
-    const SETS: [&[Bound]; 7] = [
-        &[MemoryLimit],
-        &[MaxChildren],
-        &[NodeMemory],
-        &[MemoryLimit, MaxChildren],
-        &[MemoryLimit, NodeMemory],
-        &[MaxChildren, NodeMemory],
-        &[MemoryLimit, MaxChildren, NodeMemory],
-    ];
-    let now = total(parts, &[]);
-    for size in 1..=3 {
-        let gains = SETS.iter().filter(|set| set.len() == size);
-        let gains = gains.map(|set| (total(parts, set), set)).filter(|(then, _)| *then > now);
+fn binding(parts: &[Part], cap: Option<u32>) -> Vec<Bound> {
+    let now = capped(parts, cap, &[]);
+    for size in 1..=Bound::ALL.len() {
+        let sets = (1u32..1 << Bound::ALL.len()).filter(|set| set.count_ones() as usize == size);
+        let sets = sets.map(|set| {
+            let chosen = Bound::ALL.iter().enumerate().filter(|(i, _)| set & (1 << i) != 0);
+            chosen.map(|(_, bound)| *bound).collect::<Vec<_>>()
+        });
+        let gains = sets.map(|set| (capped(parts, cap, &set), set)).filter(|(then, _)| *then > now);
         // Of equal gains the first in the list.
         if let Some((_, set)) = gains.reduce(|best, next| if next.0 > best.0 { next } else { best }) {
-            return set.to_vec();
+            return set;
         }
     }
     Vec::new()
@@ -271,25 +281,33 @@ impl Capacity {
     }
 }
 
-/// The headroom of a tenant.
+/// The headroom of a tenant. For many tenants, ask [`connections`] once and [`headroom_within`] for each.
 pub fn headroom(seen: &Snapshot, tenant: &Tenant) -> Headroom {
+    headroom_within(seen, tenant, connections(seen).and_then(|c| c.more))
+}
+
+/// The headroom of a tenant within so many requests that the database has connections for; `None`: nothing of its own
+/// is bound by them.
+pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32>) -> Headroom {
     let request_memory = seen.sizing.request_memory(&tenant.workload);
     let max_children = seen.sizing.max_children(seen, &tenant.workload);
     let capacity = Capacity::of(seen, tenant);
-    let more = capacity.more();
+    let own = capacity.more();
+    let within = |own: u32| own.min(connections.unwrap_or(u32::MAX));
     let trend = seen.history.trend(&tenant.name);
-    let exhausted_in = trend.zip(more).and_then(|(trend, more)| {
-        let free = u64::from(more).saturating_mul(request_memory.value.0);
+    let exhausted_in = trend.zip(own).and_then(|(trend, own)| {
+        let free = u64::from(own).saturating_mul(request_memory.value.0);
         trend.exhausts(Memory(free))
     });
     let pods = tenant.active().map(|p| pod_headroom(seen, p, request_memory.value, max_children.value));
     Headroom {
         tenant: tenant.name.clone(),
         pods: pods.collect(),
-        more,
+        more: own.map(within),
+        connections,
         unknown: capacity.unknown.len() as u32,
-        binding: binding(&capacity.parts),
-        without_largest: capacity.without_largest(),
+        binding: binding(&capacity.parts, connections),
+        without_largest: capacity.without_largest().map(within),
         trend,
         exhausted_in,
         ends: ends(tenant, seen.at),
@@ -366,7 +384,7 @@ fn pod_headroom(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> P
         free: containers.iter().filter_map(|c| c.free).min(),
         containers,
         more: part.as_ref().map(|_| total(part.as_slice(), &[])),
-        bound: binding(part.as_slice()).first().copied(),
+        bound: binding(part.as_slice(), None).first().copied(),
     }
 }
 
@@ -443,6 +461,9 @@ impl Headroom {
         let mut text = format!("{more} more: {pods}{binding}; {value} a request ({source})");
         let Setting { value, source } = &self.max_children;
         text += &format!(", max_children {value} ({source})");
+        if let Some(requests) = self.connections {
+            text += &format!(", database connections for {requests} of all tenants");
+        }
         if self.unknown > 0 {
             text += &format!("; {} not measured", self.unknown);
         }

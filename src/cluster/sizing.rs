@@ -4,7 +4,7 @@
 //! is taken from the first of: an annotation on the workload, the php-fpm pool of its ConfigMap, the configuration, the
 //! default; which of them it was is kept beside it.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, sync::Arc};
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -26,6 +26,8 @@ pub struct Sizing {
     /// Requests one php-fpm container serves at once; otherwise 8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_children: Option<u32>,
+    /// Database connections one request holds.
+    pub connections: NonZeroU32,
     /// A tenant that can take no more than so many requests is a finding.
     pub low: u32,
     /// So is one whose headroom will be used up within this time.
@@ -45,6 +47,7 @@ impl Default for Sizing {
         Self {
             request_memory: None,
             max_children: None,
+            connections: NonZeroU32::MIN,
             low: 1,
             exhausted_within: SignedDuration::from_mins(15),
             overcommit: 1.5,

@@ -29,6 +29,9 @@ pub struct Galera {
     /// Addresses as ProxySQL or the members tell them, and the listed ones they stand for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, Address>,
+    /// The machines the members run on, by address: nodes of the cluster, or others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<Address, String>,
     /// Who asks.
     #[serde(flatten)]
     pub login: Login,
@@ -45,6 +48,9 @@ pub struct Proxysql {
     /// What the hostgroups are for; needed only with the statistics user, who may not read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostgroups: Vec<Hostgroups>,
+    /// The machines the proxies run on, by address; of those behind a service the pods tell it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<ProxyAddress, String>,
     /// Who asks. A user named `admin` is let in from the proxy's own machine only.
     #[serde(flatten)]
     pub login: Login,
@@ -99,6 +105,10 @@ pub struct Address {
     /// Port.
     pub port: u16,
 }
+
+/// `host:port` of an admin port, which is 6032 where it is left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProxyAddress(pub Address);
 
 /// Where the admin port of a ProxySQL is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,6 +208,8 @@ pub fn expectations(galera: &Galera, proxysql: &Proxysql) -> Expectations {
     Expectations {
         size: galera.expected_size,
         aliases: galera.aliases.iter().map(|(from, to)| (from.clone(), to.to_string())).collect(),
+        hosts: galera.hosts.iter().map(|(of, on)| (of.to_string(), on.clone())).collect(),
+        proxy_hosts: proxysql.hosts.iter().map(|(of, on)| (of.0.to_string(), on.clone())).collect(),
         hostgroups: proxysql.hostgroups.clone(),
         thresholds: galera.thresholds.clone(),
     }
@@ -239,13 +251,27 @@ impl std::fmt::Display for Address {
     }
 }
 
+impl std::str::FromStr for ProxyAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let with_port = if text.contains(':') { text.to_owned() } else { format!("{text}:6032") };
+        with_port.parse().map(Self)
+    }
+}
+
+impl std::fmt::Display for ProxyAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl std::str::FromStr for Place {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((namespace, rest)) = text.split_once('/') else {
-            let with_port = if text.contains(':') { text.to_owned() } else { format!("{text}:6032") };
-            return with_port.parse().map(Self::Direct);
+            return text.parse().map(|ProxyAddress(address)| Self::Direct(address));
         };
         let bad = || format!("`{text}` is not a service such as db/service-proxysql:6032");
         let (name, port) = match rest.split_once(':') {
@@ -306,7 +332,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Address, Place, SecretKey);
+as_text!(Address, ProxyAddress, Place, SecretKey);
 
 #[cfg(test)]
 mod tests {
@@ -320,6 +346,7 @@ mod tests {
 members = ["db1:3306", "DB2", "[fd00::3]:3307"]
 expected-size = 3
 aliases = { "10.0.0.1:3306" = "db1:3306" }
+hosts = { "DB2" = "worker-2" }
 user = "wheelhouse"
 password = { env = "DB_PASSWORD" }
 tls-ca = "/etc/ssl/db.pem"
@@ -333,6 +360,7 @@ addresses = ["10.0.0.5:6032", "db/service-proxysql:6032"]
 user = "radmin"
 password = { secret = "db/proxysql:radmin" }
 hostgroups = [{ writer = 10, backup = 20, reader = 30, offline = 9999 }]
+hosts = { "10.0.0.5" = "worker-3" }
 "#;
 
     #[test]
@@ -346,6 +374,8 @@ hostgroups = [{ writer = 10, backup = 20, reader = 30, offline = 9999 }]
         assert_eq!(Config::parse(&config.to_toml()), Ok(config.clone()));
         let expected = expectations(&config.galera, &config.proxysql);
         assert_eq!((expected.size, expected.hostgroups[0].max_writers), (Some(3), 1));
+        assert_eq!(expected.hosts["db2:3306"], "worker-2");
+        assert_eq!(expected.proxy_hosts["10.0.0.5:6032"], "worker-3");
         let account =
             config.galera.login.account(None, None, |name| (name == "DB_PASSWORD").then(|| "s3cret".into()));
         let account = account.unwrap();

@@ -13,6 +13,7 @@
 //! - **Drain.** The node is cordoned and its pods are evicted, but those of DaemonSets and static ones. A disruption
 //!   budget that allows no eviction blocks (its `status.disruptionsAllowed`, less one for each replacement that finds
 //!   no node); two budgets for one pod block always; a pod of nobody blocks unless it is forced.
+//! - The **database** loses what is known to run on the node: members, the writer, proxies (see [`DatabaseLoss`]).
 //! - Where the scheduler may take one of several nodes, the first by name is taken. Preemption is reported, not
 //!   simulated. Pods that wait for a node already are not counted.
 
@@ -25,6 +26,12 @@ use std::{
 };
 
 use serde::Serialize;
+
+mod database;
+
+pub use database::{DatabaseLoss, machine};
+
+use database::Machines;
 
 use super::schedule::{At, Board, Class, Closed, Incoming, Preemption};
 use crate::cluster::{
@@ -46,7 +53,7 @@ pub enum Loss {
 /// What is predicted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WhatIf {
-    /// The nodes that are lost, by name.
+    /// The nodes that are lost, by name; and machines outside the cluster that the database runs on.
     pub nodes: Vec<NodeName>,
     /// How.
     pub loss: Loss,
@@ -64,6 +71,8 @@ pub struct WhatIf {
     pub stuck: Vec<Key>,
     /// Pods that a drain cannot evict.
     pub blocked: Vec<Blocked>,
+    /// What the database loses; `None`: nothing of it is known to run there.
+    pub database: Option<DatabaseLoss>,
 }
 
 /// A tenant that loses half its headroom.
@@ -131,6 +140,25 @@ pub struct Harm {
     pub halved: Vec<TenantName>,
     /// Pods that would stay Pending, those of StatefulSets that nobody replaces among them.
     pub pending: u32,
+    /// What the database loses; `None`: nothing of it is known to run there.
+    pub database: Option<DatabaseLoss>,
+}
+
+impl Harm {
+    /// A database that stops is worst of all, then tenants that go down, a writer nobody is known to take over from,
+    /// tenants that lose half their headroom, pods without a node, and what else the database loses.
+    fn rank(&self) -> impl Ord + use<> {
+        let database = self.database.as_ref();
+        let parts = database.map_or(0, |d| d.members.len() + d.proxies as usize);
+        (
+            database.is_some_and(DatabaseLoss::stops),
+            self.down.len(),
+            database.is_some_and(DatabaseLoss::is_headless),
+            self.halved.len(),
+            self.pending,
+            parts,
+        )
+    }
 }
 
 impl WhatIf {
@@ -144,24 +172,33 @@ impl WhatIf {
     }
 }
 
-/// What happens if these nodes are lost. Names that are no node are passed over.
+/// What happens if these nodes are lost, or machines outside the cluster that the database runs on (see [`machine`]).
+/// Other names are passed over.
 pub fn what_if(seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> WhatIf {
     Forecast::default().what_if(seen, nodes, loss)
 }
 
-/// All ready nodes by the harm of their loss, the worst first: tenants that go down, then tenants that lose half their
-/// headroom, then pods that find no node.
+/// All ready nodes by the harm of their loss, the worst first: a database that stops, tenants that go down, tenants that
+/// lose half their headroom, pods that find no node.
 pub fn worst(seen: &Snapshot) -> Vec<Harm> {
     Forecast::default().worst(seen).to_vec()
 }
 
-/// The findings of a ranking, for [`crate::cluster::merged`]: the worst node, if its loss leaves tenants without a pod
-/// or pods without a node.
+/// The findings of a ranking, for [`crate::cluster::merged`]: the worst node, if its loss stops the database, or leaves
+/// tenants without a pod or pods without a node.
 pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
-    let hurts = |h: &&Harm| !h.down.is_empty() || h.pending > 0;
+    let stops = |d: &DatabaseLoss| d.stops() || d.is_headless();
+    let hurts = |h: &&Harm| !h.down.is_empty() || h.pending > 0 || h.database.as_ref().is_some_and(stops);
     let Some(worst) = ranking.iter().find(hurts) else { return Vec::new() };
     const SHOWN: usize = 3;
     let mut says = Vec::new();
+    let database = worst.database.as_ref();
+    if database.is_some_and(stops) {
+        says.push(format!(
+            "its loss stops the database ({})",
+            database.map(|d| d.sentences().join(", ")).unwrap_or_default()
+        ));
+    }
     if !worst.down.is_empty() {
         let names: Vec<_> = worst.down.iter().take(SHOWN).map(|t| t.as_str()).collect();
         let more = worst.down.len().saturating_sub(SHOWN);
@@ -171,6 +208,9 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
     if worst.pending > 0 {
         let pods = if worst.pending == 1 { "pod" } else { "pods" };
         says.push(format!("{} {pods} of it would find no other node", worst.pending));
+    }
+    if let Some(database) = database.filter(|d| !stops(d)) {
+        says.extend(database.sentences());
     }
     let others = ranking.iter().filter(hurts).count() - 1;
     if others > 0 {
@@ -194,6 +234,7 @@ pub struct Forecast {
     /// Pods without a node by the number of the lost one: kept while only measurements change.
     pending: Option<Vec<u32>>,
     capacities: Option<Vec<Capacity>>,
+    machines: Option<Machines>,
     ranking: Option<Vec<Harm>>,
 }
 
@@ -368,10 +409,19 @@ fn same(last: &Snapshot, seen: &Snapshot) -> (bool, bool) {
     (placed, measured)
 }
 
+/// Whether the database answered the same in both.
+fn answered(last: &Snapshot, seen: &Snapshot) -> bool {
+    last.galera.items.ptr_eq(&seen.galera.items)
+        && last.proxies.items.ptr_eq(&seen.proxies.items)
+        && last.database == seen.database
+}
+
 impl Forecast {
     /// Whether all that is predicted on one snapshot is so on the other as well.
     pub fn holds(last: &Snapshot, seen: &Snapshot) -> bool {
-        same(last, seen) == (true, true) && last.budgets.items.ptr_eq(&seen.budgets.items)
+        same(last, seen) == (true, true)
+            && last.budgets.items.ptr_eq(&seen.budgets.items)
+            && (answered(last, seen) || Machines::of(last) == Machines::of(seen))
     }
 
     /// Forgets what no longer holds.
@@ -384,6 +434,16 @@ impl Forecast {
             if !placed || !measured {
                 (self.capacities, self.ranking) = (None, None);
             }
+            if !placed || !answered(last, seen) {
+                // It answers every second and mostly the same: what follows from it is compared, not made anew.
+                let now = Machines::of(seen);
+                if self.machines.as_ref() != Some(&now) {
+                    if let Some(ranking) = &mut self.ranking {
+                        rank(ranking, &now);
+                    }
+                    self.machines = Some(now);
+                }
+            }
         }
         self.seen = Some(seen.clone());
     }
@@ -391,7 +451,7 @@ impl Forecast {
     /// The same as [`worst`].
     pub fn worst(&mut self, seen: &Snapshot) -> &[Harm] {
         self.look(seen);
-        let Self { cast, pending, capacities, ranking, .. } = self;
+        let Self { cast, pending, capacities, machines, ranking, .. } = self;
         ranking.get_or_insert_with(|| {
             let cast = cast.get_or_insert_with(|| Cast::new(seen));
             let nodes = 0..cast.board.len();
@@ -402,7 +462,7 @@ impl Forecast {
                 .filter(ready)
                 .map(|i| Harm { pending: pending[i], ..harm(cast, capacities, i) })
                 .collect();
-            all.sort_by_key(|h| Reverse((h.down.len(), h.halved.len(), h.pending)));
+            rank(&mut all, machines.get_or_insert_with(|| Machines::of(seen)));
             all
         })
     }
@@ -423,7 +483,9 @@ impl Forecast {
             pending: Vec::new(),
             stuck: Vec::new(),
             blocked: Vec::new(),
+            database: database::lost_with(seen, nodes, loss),
         };
+        told.nodes.extend(database::outside(seen, nodes));
         let Cast { board, residents, ready, names } = cast;
         let mut all: Vec<(At, &Resident)> =
             lost.iter().flat_map(|at| residents[at.index()].iter().map(|r| (*at, r))).collect();
@@ -436,6 +498,14 @@ impl Forecast {
         people(seen, ready, capacities, &gone, &mut told);
         told
     }
+}
+
+/// The worst first, by what is lost of the database as well.
+fn rank(all: &mut [Harm], machines: &Machines) {
+    for harm in all.iter_mut() {
+        harm.database = machines.get(&harm.node).cloned();
+    }
+    all.sort_by(|a, b| b.rank().cmp(&a.rank()).then_with(|| a.node.cmp(&b.node)));
 }
 
 /// Whether a pod goes with its node, if nothing forbids it.
@@ -474,7 +544,7 @@ fn harm(cast: &Cast, capacities: &[Capacity], node: usize) -> Harm {
         }
     }
     let pods = residents.iter().filter(|r| r.fate != Fate::Leaving).count() as u32;
-    Harm { node: name.clone(), pods, down, halved, pending: 0 }
+    Harm { node: name.clone(), pods, down, halved, pending: 0, database: None }
 }
 
 fn halves(before: Option<u32>, after: Option<u32>) -> bool {

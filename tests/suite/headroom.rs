@@ -372,6 +372,49 @@ fn headroom_what_if_and_fits_are_commands() {
 }
 
 #[test]
+fn the_database_binds_headroom_and_falls_with_its_machines() {
+    let home = Home::new();
+    let config = home.path("demo.toml").display().to_string();
+    let served = home.serve(&[
+        "--tenants",
+        "4",
+        "--nodes",
+        "4",
+        "--seed",
+        "7",
+        "--scenario",
+        "calm",
+        "--speed",
+        "1",
+        "--config-out",
+        &config,
+    ]);
+    let on = |code, arguments: &[&str]| {
+        let mut all = vec!["--config", &config];
+        all.extend(arguments);
+        json(&home, served.kubeconfig(), code, &all)
+    };
+    let acme = on(0, &["headroom", "acme", "-o", "json"]);
+    assert!(acme["connections"].as_u64() > Some(0), "{acme}");
+    assert_eq!(acme["database"]["limits"].as_array().map(Vec::len), Some(3), "{acme}");
+    let one = on(0, &["what-if", "worker-1", "-o", "json"]);
+    assert_eq!(
+        one["database"],
+        serde_json::json!({
+            "members": ["db1"], "weight": [2, 3], "quorum": true, "writer": "db1", "next_writer": "db2",
+            "proxies": 1, "of_proxies": 2, "pods": false
+        })
+    );
+    assert_eq!(on(0, &["what-if", "db1", "-o", "json"]), one, "a member is its machine");
+    let two = on(0, &["what-if", "db1", "db2", "-o", "json"]);
+    assert_eq!((&two["database"]["quorum"], &two["database"]["next_writer"]), (&false.into(), &Value::Null));
+    let drained = on(0, &["what-if", "db1", "db2", "--drain", "-o", "json"]);
+    assert_eq!(drained["database"]["quorum"], true, "stopped gracefully, their weight leaves the sum");
+    assert_eq!(on(0, &["what-if", "worker-4", "-o", "json"])["database"], Value::Null);
+    assert_eq!(on(0, &["what-if", "-o", "json"])[0]["node"], "worker-1");
+}
+
+#[test]
 fn thresholds_are_configuration() {
     let text =
         "[headroom]\nrequest-memory = \"96Mi\"\nmax-children = 12\nlow = 3\nexhausted-within = \"30m\"\n";

@@ -13,6 +13,10 @@ pub struct Expectations {
     pub size: Option<u32>,
     /// Addresses as ProxySQL or the members tell them, and the configured ones they stand for.
     pub aliases: BTreeMap<String, String>,
+    /// The machines the members run on, by address or by what people call them: nodes of the cluster, or others.
+    pub hosts: BTreeMap<String, String>,
+    /// The machines the proxies run on, by address.
+    pub proxy_hosts: BTreeMap<String, String>,
     /// What the hostgroups are for, where ProxySQL may not be asked.
     pub hostgroups: Vec<Hostgroups>,
     /// When something is worth saying.

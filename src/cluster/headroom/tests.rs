@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::cluster::{Observation, Pool, Resources, Seen, sketch};
+use crate::cluster::{
+    Member, MemberRows, Observation, Pool, Proxy, ProxyRows, Resources, Seen, Table, Trouble, sketch,
+};
 
 fn now() -> Timestamp {
     "2026-11-21T09:00:00Z".parse().expect("a time")
@@ -184,16 +186,16 @@ proptest! {
     }
 
     #[test]
-    fn the_named_constraint_is_the_one_whose_relaxing_changes_the_number(parts in parts()) {
-        let now = total(&parts, &[]);
-        let named = binding(&parts);
+    fn the_named_constraint_is_the_one_whose_relaxing_changes_the_number(parts in parts(), cap in proptest::option::of(0u32..60)) {
+        let now = capped(&parts, cap, &[]);
+        let named = binding(&parts, cap);
         prop_assert!(!named.is_empty(), "something always binds a pod");
-        prop_assert!(total(&parts, &named) > now);
+        prop_assert!(capped(&parts, cap, &named) > now);
         // Fewer do not, and where one alone does, none other does more.
         for bound in Bound::ALL {
-            let alone = total(&parts, &[bound]);
+            let alone = capped(&parts, cap, &[bound]);
             match named.as_slice() {
-                [one] => prop_assert!(alone <= total(&parts, &[*one])),
+                [one] => prop_assert!(alone <= capped(&parts, cap, &[*one])),
                 _ => prop_assert_eq!(alone, now),
             }
         }
@@ -221,5 +223,112 @@ proptest! {
             prop_assert!(fewer.more <= now.more);
             prop_assert_eq!(fewer.more, now.without_largest);
         }
+    }
+}
+
+fn table(columns: &str, rows: &[impl AsRef<str>]) -> Table {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let rows = rows.iter().map(|row| words(row.as_ref()).into_iter().map(Some).collect()).collect();
+    Table::new(words(columns), rows)
+}
+
+/// A member `NAME:3306` in the primary component.
+fn member(name: &str, (maximum, used): (u32, u32)) -> Member {
+    let (used, maximum) = (format!("Threads_connected {used}"), format!("max_connections {maximum}"));
+    let mut status =
+        vec!["wsrep_cluster_size 3", "wsrep_local_state 4", "wsrep_cluster_status Primary", &used];
+    status.extend(["wsrep_connected ON", "wsrep_ready ON", "wsrep_cluster_conf_id 7"]);
+    let rows = MemberRows {
+        status: table("name value", &status),
+        variables: table("name value", &["wsrep_on ON", "wsrep_provider galera", &maximum]),
+        ..MemberRows::default()
+    };
+    Member::new(format!("{name}:3306").into()).answered(&rows, now())
+}
+
+/// A proxy with so many clients of 1000, and these writers.
+fn proxy(name: &str, clients: u32, writers: &[(&str, u32, u32)]) -> Proxy {
+    let server = |(host, maximum, _): &(&str, u32, u32)| format!("10 {host} 3306 ONLINE 1 {maximum}");
+    let pool = |(host, _, used): &(&str, u32, u32)| format!("10 {host} 3306 ONLINE {used} 2");
+    let servers: Vec<_> = writers.iter().map(server).collect();
+    let pools: Vec<_> = writers.iter().map(pool).collect();
+    let rows = ProxyRows {
+        servers: Some(table("hostgroup_id hostname port status weight max_connections", &servers)),
+        hostgroups: Some(table(
+            "writer_hostgroup backup_writer_hostgroup reader_hostgroup offline_hostgroup",
+            &["10 20 30 9999"],
+        )),
+        pool: table("hostgroup srv_host srv_port status ConnUsed ConnFree", &pools),
+        global: table("name value", &[format!("Client_Connections_connected {clients}")]),
+        variables: Some(table("name value", &["mysql-max_connections 1000"])),
+        ..ProxyRows::default()
+    };
+    Proxy::new(name.into()).answered(&rows, now())
+}
+
+fn with(members: Vec<Member>, proxies: Vec<Proxy>) -> Snapshot {
+    let mut seen = cluster("node w1\ntenant acme 1 on w1 used=320Mi");
+    let members = members.into_iter().map(|m| (m.name.clone(), m)).collect();
+    seen.observe(Observation::Member(Seen::All(members, now())));
+    seen.observe(Observation::Proxy(Seen::All(
+        proxies.into_iter().map(|p| (p.name.clone(), p)).collect(),
+        now(),
+    )));
+    seen
+}
+
+#[test]
+fn the_least_that_is_left_of_the_databases_connections_binds_everybody() {
+    let db1 = || member("db1", (100, 40));
+    // Of the 40 on db1, 4 rest in the pools.
+    let proxies = |used| vec![proxy("p1", 10, &[("db1", 50, used)]), proxy("p2", 10, &[("db1", 50, used)])];
+    let left = connections(&with(vec![db1(), member("db2", (10, 10))], proxies(5))).expect("configured");
+    let told: Vec<_> = left.limits.iter().map(|l| (&*l.at, l.maximum, l.used, l.left)).collect();
+    let writing = ("proxysql writer hostgroup", 100, 10, 90);
+    assert_eq!(told, [("galera db1:3306", 100, 36, 64), writing, ("proxysql clients", 2000, 20, 1980)]);
+    assert_eq!((left.more, left.unknown.len()), (Some(64), 0));
+
+    let mut tight = with(vec![db1()], proxies(49));
+    let acme = of(&tight, "acme");
+    assert_eq!(
+        (acme.more, acme.connections, acme.binding),
+        (Some(2), Some(2), vec![Bound::DatabaseConnections])
+    );
+    let sizing = super::super::Sizing { connections: 2.try_into().expect("above 0"), ..Default::default() };
+    tight.sizing = Arc::new(sizing);
+    assert_eq!(of(&tight, "acme").more, Some(1), "two connections a request");
+}
+
+#[test]
+fn connections_that_are_not_known_are_not_zero() {
+    assert_eq!(connections(&cluster("node w1")), None, "no database is configured");
+    let silent = || Proxy::new("p1".into()).failed(Trouble::Refused, "nobody is there", now());
+    let unseen = with(vec![Member::new("db1:3306".into())], vec![silent()]);
+    let left = connections(&unseen).expect("configured");
+    assert_eq!((left.more, left.limits.len(), left.unknown.len()), (None, 0, 3));
+    let acme = of(&unseen, "acme");
+    assert_eq!((acme.more, acme.connections, acme.binding), (Some(4), None, vec![Bound::MemoryLimit]));
+    // Without a proxy, the members together.
+    let members = with(vec![member("db1", (9, 5)), member("db2", (9, 6))], vec![]);
+    assert_eq!(connections(&members).and_then(|c| c.more), Some(7));
+}
+
+proptest! {
+    #[test]
+    fn losing_a_member_never_raises_it(
+        members in proptest::collection::vec((0u32..50, 0u32..60, 0u32..30, 0u32..30), 1..4),
+        clients in 900u32..1100, writers in 1usize..4, lost in 0usize..3,
+    ) {
+        let name = |i: usize| ["db1", "db2", "db3"][i];
+        let rows: Vec<_> = members.iter().enumerate().take(writers).map(|(i, m)| (name(i), m.2, m.3)).collect();
+        let all: Vec<_> = members.iter().enumerate().map(|(i, m)| member(name(i), (m.0, m.1))).collect();
+        let more = |seen: &Snapshot| of(seen, "acme").more.expect("measured");
+        let now_more = more(&with(all.clone(), vec![proxy("p1", clients, &rows)]));
+        let lost = lost % all.len();
+        let mut silent = all.clone();
+        silent[lost] = silent[lost].failed(Trouble::Refused, "nobody is there", now());
+        prop_assert!(more(&with(silent.clone(), vec![proxy("p1", clients, &rows)])) <= now_more);
+        let rest: Vec<_> = rows.iter().copied().filter(|r| r.0 != name(lost)).collect();
+        prop_assert!(more(&with(silent, vec![proxy("p1", clients, &rest)])) <= now_more);
     }
 }

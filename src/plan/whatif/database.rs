@@ -1,0 +1,214 @@
+//! What the database loses with a machine: its members, the quorum, the writer, and the proxies in front of it.
+//!
+//! Which member runs where is configured (`[galera.hosts]`); one without a host is a machine of its own, named by the
+//! member. A proxy is where its pod is when it is found behind a service; otherwise `[proxysql.hosts]` says it.
+//!
+//! The quorum by Galera's rule: after a crash those that stay must have *more* than half of the last view's weight.
+//! Before a drain a member is stopped gracefully: its weight leaves the sum, and whoever stays is a quorum. Members that
+//! are in the view and do not tell their weight are counted with all that is left of it: the worst case.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::Serialize;
+
+use super::Loss;
+use crate::cluster::{
+    Database, Key, NodeName, Proxy, Snapshot, Trouble,
+    database::{Role, Row},
+};
+
+/// What the database loses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DatabaseLoss {
+    /// Members that are lost, as people call them.
+    pub members: Vec<Arc<str>>,
+    /// What is left of the weight of the primary component, and all of it; `None`: no member that answers is in one.
+    pub weight: Option<(u32, u32)>,
+    /// A quorum is left; `None`: not known, or there is none now.
+    pub quorum: Option<bool>,
+    /// The writer, if it is lost.
+    pub writer: Option<Arc<str>>,
+    /// Who writes then; `None`: nobody, or not known.
+    pub next_writer: Option<Arc<str>>,
+    /// Proxies that are lost.
+    pub proxies: u32,
+    /// Proxies there are now, those that do not answer left out.
+    pub of_proxies: u32,
+    /// The proxies that are lost are pods.
+    pub pods: bool,
+}
+
+/// Where the database runs, by machine: a node, or a name outside the cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Machines {
+    by_name: BTreeMap<NodeName, DatabaseLoss>,
+}
+
+/// The machine a member runs on: as configured by its address or by what people call it; otherwise the member itself.
+pub fn machine(seen: &Snapshot, member: &Row) -> NodeName {
+    let hosts = &seen.database.hosts;
+    let host = hosts.get(member.name.as_str()).or_else(|| hosts.get(&*member.label));
+    host.map_or_else(|| member.name.as_str().into(), |host| host.as_str().into())
+}
+
+/// The machine a proxy runs on, and whether it is a pod there.
+fn machine_of_proxy(seen: &Snapshot, proxy: &Proxy) -> Option<(NodeName, bool)> {
+    let name = proxy.name.as_str();
+    if let Some(host) = seen.database.proxy_hosts.get(name) {
+        return Some((host.as_str().into(), false));
+    }
+    let (namespace, rest) = name.split_once('/')?;
+    let pod = rest.split_once(':').map_or(rest, |(pod, _)| pod);
+    Some((seen.pods.get(&Key::new(namespace, pod))?.node.clone()?, true))
+}
+
+/// It does not run, as far as can be seen: nobody loses it.
+fn gone(proxy: &Proxy) -> bool {
+    matches!(proxy.trouble, Some(Trouble::Refused | Trouble::Silent | Trouble::Unreachable))
+}
+
+impl Machines {
+    /// What the loss of each machine alone takes from the database.
+    pub(super) fn of(seen: &Snapshot) -> Self {
+        let Some(database) = Database::of(seen) else { return Self::default() };
+        let members = database.members.iter().map(|row| machine(seen, row));
+        let proxies = seen.proxies.values().filter_map(|p| Some(machine_of_proxy(seen, p)?.0));
+        let names: BTreeSet<NodeName> = members.chain(proxies).collect();
+        let alone = |name: NodeName| {
+            let lost = loss(seen, &database, &BTreeSet::from([&name]), Loss::Crash)?;
+            Some((name, lost))
+        };
+        Self { by_name: names.into_iter().filter_map(alone).collect() }
+    }
+
+    pub(super) fn get(&self, name: &NodeName) -> Option<&DatabaseLoss> {
+        self.by_name.get(name)
+    }
+}
+
+/// What the database loses with these machines; `None`: nothing of it is known to run there.
+pub(super) fn lost_with(seen: &Snapshot, machines: &[NodeName], how: Loss) -> Option<DatabaseLoss> {
+    loss(seen, &Database::of(seen)?, &machines.iter().collect(), how)
+}
+
+/// Those of these names that are no node, and where something of the database runs.
+pub(super) fn outside(seen: &Snapshot, names: &[NodeName]) -> Vec<NodeName> {
+    let outside: BTreeSet<&NodeName> = names.iter().filter(|n| seen.nodes.get(*n).is_none()).collect();
+    if outside.is_empty() {
+        return Vec::new();
+    }
+    let members = Database::of(seen).map(|d| d.members).unwrap_or_default();
+    let members = members.iter().map(|row| machine(seen, row));
+    let proxies = seen.proxies.values().filter_map(|p| Some(machine_of_proxy(seen, p)?.0));
+    let known: BTreeSet<NodeName> = members.chain(proxies).collect();
+    outside.into_iter().filter(|n| known.contains(*n)).cloned().collect()
+}
+
+fn loss(
+    seen: &Snapshot,
+    database: &Database,
+    machines: &BTreeSet<&NodeName>,
+    how: Loss,
+) -> Option<DatabaseLoss> {
+    // A member that has gone already is nobody's loss.
+    let counts = |row: &&Row| database.view.is_none() || row.is_primary() || in_view(database, row);
+    let (lost, kept): (Vec<&Row>, Vec<&Row>) =
+        database.members.iter().filter(counts).partition(|row| machines.contains(&machine(seen, row)));
+    let up = || seen.proxies.values().filter(|p| !gone(p));
+    let places: Vec<_> = up().filter_map(|p| machine_of_proxy(seen, p)).collect();
+    let hit: Vec<_> = places.iter().filter(|(at, _)| machines.contains(at)).collect();
+    if lost.is_empty() && hit.is_empty() {
+        return None;
+    }
+    let weight = database.quorum.primary.then(|| weight_left(database, &lost));
+    let quorum = weight.map(|(left, all)| match how {
+        Loss::Crash => u64::from(left) * 2 > u64::from(all),
+        Loss::Drain => left > 0,
+    });
+    let writer = database.writer().filter(|row| lost.iter().any(|l| l.name == row.name));
+    let next_writer = writer.filter(|_| quorum != Some(false)).and_then(|_| {
+        let next = |role| kept.iter().filter(move |row| row.role == role).map(|row| row.label.clone());
+        let standby: Vec<_> = next(Role::Standby).collect();
+        // Of several in waiting the order is not told here.
+        next(Role::NextWriter).next().or_else(|| (standby.len() == 1).then(|| standby[0].clone()))
+    });
+    Some(DatabaseLoss {
+        members: lost.iter().map(|row| row.label.clone()).collect(),
+        weight: weight.filter(|_| !lost.is_empty()),
+        quorum: quorum.filter(|_| !lost.is_empty()),
+        writer: writer.map(|row| row.label.clone()),
+        next_writer,
+        proxies: hit.len() as u32,
+        of_proxies: up().count() as u32,
+        pods: !hit.is_empty() && hit.iter().all(|(_, pod)| *pod),
+    })
+}
+
+/// The weight that is left, and all of it.
+fn weight_left(database: &Database, lost: &[&Row]) -> (u32, u32) {
+    let all = database.quorum.weight;
+    let told = |rows: &mut dyn Iterator<Item = &Row>| {
+        let weights = rows.filter(|r| r.is_primary()).filter_map(|r| r.now()).map(|s| s.weight);
+        weights.fold(0u32, u32::saturating_add)
+    };
+    let rest = all.saturating_sub(told(&mut database.members.iter()));
+    let unread = lost.iter().any(|r| !r.is_primary() && in_view(database, r));
+    let taken = told(&mut lost.iter().copied()).saturating_add(if unread { rest } else { 0 });
+    (all.saturating_sub(taken), all)
+}
+
+/// The last view lists it.
+fn in_view(database: &Database, row: &Row) -> bool {
+    let said = row.member.status.as_ref();
+    let goes_by = |a: &Arc<str>| **a == *row.name.as_str() || said.is_some_and(|s| s.addresses.contains(a));
+    database.view.iter().flat_map(|v| &v.addresses).any(goes_by)
+}
+
+impl DatabaseLoss {
+    /// Nothing can be written any more: no quorum is left, or no proxy.
+    pub fn stops(&self) -> bool {
+        self.quorum == Some(false) || (self.of_proxies > 0 && self.proxies == self.of_proxies)
+    }
+
+    /// The writer is lost, and who writes then is not known.
+    pub fn is_headless(&self) -> bool {
+        self.writer.is_some() && self.next_writer.is_none()
+    }
+
+    /// What is lost, a sentence each: `galera: db2 lost, 2 of 3 weights left, quorum holds`.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        if !self.members.is_empty() {
+            let names = self.members.join(", ");
+            let left =
+                self.weight.map_or(String::new(), |(left, of)| format!(", {left} of {of} weights left"));
+            let quorum = match self.quorum {
+                Some(true) => "quorum holds",
+                Some(false) => "QUORUM LOST",
+                None => "whether a quorum is left is not known",
+            };
+            all.push(format!("galera: {names} lost{left}, {quorum}"));
+        }
+        match (&self.writer, &self.next_writer) {
+            (Some(_), Some(next)) => all.push(format!("writer moves to {next}")),
+            (Some(_), None) if self.quorum == Some(false) => all.push("nobody takes writes".into()),
+            (Some(writer), None) => {
+                all.push(format!("the writer {writer} is lost, and who takes over is not known"));
+            }
+            _ => {}
+        }
+        if self.proxies > 0 {
+            let what = match (self.pods, self.of_proxies) {
+                (true, 1) => "ProxySQL pod",
+                (true, _) => "ProxySQL pods",
+                (false, 1) => "ProxySQL",
+                (false, _) => "ProxySQLs",
+            };
+            all.push(format!("{} of {} {what} lost", self.proxies, self.of_proxies));
+        }
+        all
+    }
+}
