@@ -18,7 +18,8 @@ mod database;
 mod mycnf;
 
 pub use database::{
-    Account, Address, Galera, Login, PasswordFrom, Place, ProxyAddress, Proxysql, Reach, SecretKey, expectations,
+    Account, Address, Galera, Login, PasswordFrom, Place, ProxyAddress, Proxysql, Reach, SecretKey,
+    expectations,
 };
 
 /// Everything that can be configured.

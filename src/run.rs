@@ -28,8 +28,8 @@ use crate::{
 };
 use drive::{Begin, Driver};
 
-pub use instead::instead;
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
+pub use instead::instead;
 pub use journal::{Holder, RunSeen, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;
 pub use rehearse::rehearse;

@@ -68,7 +68,10 @@ where
         let mut urgent = false;
         let mut taken = 0;
         while let Some(message) = next {
-            urgent |= !matches!(message, Msg::Observed(_) | Msg::Foreseen(_) | Msg::Log(..) | Msg::TenantEvents(..));
+            urgent |= !matches!(
+                message,
+                Msg::Observed(_) | Msg::Foreseen(_) | Msg::Log(..) | Msg::TenantEvents(..)
+            );
             if matches!(message, Msg::Input(crossterm::event::Event::Resize(..))) {
                 screen.forget();
             }

@@ -487,7 +487,9 @@ impl Headroom {
         }
         if self.ends.restarts > 0 {
             let Ends { restarts, oom, .. } = self.ends;
-            all.push(format!("within the last hour at least {restarts} restarted, {oom} of them out of memory"));
+            all.push(format!(
+                "within the last hour at least {restarts} restarted, {oom} of them out of memory"
+            ));
         }
         all
     }

@@ -1,6 +1,12 @@
 //! Performing what the app asks for: the only place where the screen's wishes reach the cluster.
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::{Arc, Mutex}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::{
@@ -49,7 +55,17 @@ impl Performer {
         state_dir: PathBuf,
         tell: mpsc::Sender<Msg>,
     ) -> Self {
-        Self { config, wire, seen, state_dir, tell, runs: BTreeMap::new(), events: None, log: None, forecast: Arc::default() }
+        Self {
+            config,
+            wire,
+            seen,
+            state_dir,
+            tell,
+            runs: BTreeMap::new(),
+            events: None,
+            log: None,
+            forecast: Arc::default(),
+        }
     }
 
     /// Performs one effect. An error is the terminal's: it ends the cockpit.

@@ -409,10 +409,19 @@ fn same(last: &Snapshot, seen: &Snapshot) -> (bool, bool) {
     (placed, measured)
 }
 
+/// Whether the database answered the same in both.
+fn answered(last: &Snapshot, seen: &Snapshot) -> bool {
+    last.galera.items.ptr_eq(&seen.galera.items)
+        && last.proxies.items.ptr_eq(&seen.proxies.items)
+        && last.database == seen.database
+}
+
 impl Forecast {
     /// Whether all that is predicted on one snapshot is so on the other as well.
     pub fn holds(last: &Snapshot, seen: &Snapshot) -> bool {
-        same(last, seen) == (true, true) && last.budgets.items.ptr_eq(&seen.budgets.items)
+        same(last, seen) == (true, true)
+            && last.budgets.items.ptr_eq(&seen.budgets.items)
+            && (answered(last, seen) || Machines::of(last) == Machines::of(seen))
     }
 
     /// Forgets what no longer holds.
@@ -425,10 +434,7 @@ impl Forecast {
             if !placed || !measured {
                 (self.capacities, self.ranking) = (None, None);
             }
-            let answered = last.galera.items.ptr_eq(&seen.galera.items)
-                && last.proxies.items.ptr_eq(&seen.proxies.items)
-                && last.database == seen.database;
-            if !placed || !answered {
+            if !placed || !answered(last, seen) {
                 // It answers every second and mostly the same: what follows from it is compared, not made anew.
                 let now = Machines::of(seen);
                 if self.machines.as_ref() != Some(&now) {

@@ -72,7 +72,8 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
         (facts, needed)
     };
     // Who is at risk is said again by the list; what a loss would do is said here alone.
-    let (facts, needed) = Some(whole(false)).filter(|(_, needed)| *needed <= edge).unwrap_or_else(|| whole(true));
+    let (facts, needed) =
+        Some(whole(false)).filter(|(_, needed)| *needed <= edge).unwrap_or_else(|| whole(true));
     let mut room = edge;
     // All places where they fit, else the way to the findings alone.
     for only in [None, Some(Command::Findings)] {

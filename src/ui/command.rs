@@ -278,7 +278,8 @@ impl Entry {
 
 const ANY: &[On] = &[On::Any];
 const LISTS: &[On] = &[On::Any, On::Review];
-const ROWS: &[On] = &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking, On::Database];
+const ROWS: &[On] =
+    &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking, On::Database];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants];
 const DATABASE: &[On] = &[On::Database];
@@ -317,16 +318,30 @@ pub const COMMANDS: &[Entry] = &[
         &[On::Review],
     ),
     entry(Command::Copy, "copy", &["c"], "copy the kubectl line", &[On::Review]).bar(4, "copy kubectl"),
-    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database]).bar(21, "section"),
-    entry(Command::Previous, "previous-section", &["shift-tab"], "the section before", &[On::Tenant, On::Database]),
+    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database])
+        .bar(21, "section"),
+    entry(
+        Command::Previous,
+        "previous-section",
+        &["shift-tab"],
+        "the section before",
+        &[On::Tenant, On::Database],
+    ),
     entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
         .bar(22, "container"),
     entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
     entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Tenant]),
-    entry(Command::WhatIf, "what-if", &["w"], "what happens if the node, or the marked ones, is lost now", LOST)
-        .bar(23, "what-if")
-        .takes(Takes::Node),
-    entry(Command::Loss, "loss", &["d"], "another loss: crash or drain", &[On::WhatIf]).bar(10, "crash/drain"),
+    entry(
+        Command::WhatIf,
+        "what-if",
+        &["w"],
+        "what happens if the node, or the marked ones, is lost now",
+        LOST,
+    )
+    .bar(23, "what-if")
+    .takes(Takes::Node),
+    entry(Command::Loss, "loss", &["d"], "another loss: crash or drain", &[On::WhatIf])
+        .bar(10, "crash/drain"),
     entry(Command::Ranking, "ranking", &["W"], "the nodes by the harm of their loss", ANY),
     entry(
         Command::Headroom,
@@ -386,7 +401,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         Command::Database,
         "database",
-        &["4", "d"],
+        &["4"],
         "the members of the database, and the proxies in front of them",
         ANY,
     )

@@ -67,7 +67,13 @@ fn heading(pen: &mut Pen<'_>, x: u16, y: u16, text: &str) -> u16 {
 fn finding_line(pen: &mut Pen<'_>, y: u16, right: u16, finding: &Finding, cx: &Cx<'_>, name_width: u16) {
     let severity = Some(finding.severity);
     pen.put(2, y, 1, chrome::glyph(severity), chrome::role(severity));
-    pen.put(4, y, name_width, &database::short(&database::label(cx, &finding.subject), name_width), Role::Text);
+    pen.put(
+        4,
+        y,
+        name_width,
+        &database::short(&database::label(cx, &finding.subject), name_width),
+        Role::Text,
+    );
     let x = 5 + name_width;
     let age = finding.since.map(|since| cx.age(since)).unwrap_or_default();
     let room = right.saturating_sub(x + 6);

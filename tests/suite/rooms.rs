@@ -173,8 +173,7 @@ fn only_one_place_writes_to_the_cluster_and_its_database() {
     ];
     let mut wrong = Vec::new();
     for (file, room, code) in files() {
-        if !["run", "live", "wire", "app", "ui", "cockpit", "cli"].contains(&room.as_str())
-            || writing(&file)
+        if !["run", "live", "wire", "app", "ui", "cockpit", "cli"].contains(&room.as_str()) || writing(&file)
         {
             continue;
         }

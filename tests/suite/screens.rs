@@ -4,9 +4,9 @@
 //! very same cells. `WHEELHOUSE_BLESS=1` writes the pictures anew.
 
 mod cockpit;
-mod forecast;
 mod database;
 mod database_reviews;
+mod forecast;
 mod picture;
 mod pump;
 mod reviews;
@@ -283,8 +283,22 @@ fn colour_says_what_the_words_say() {
 #[test]
 fn no_size_and_no_key_makes_it_fall() {
     let keys = [
-        "", "enter", "h", "q q", "w d G", "q W enter", "1 enter tab tab", "q 2", "enter", "3", "4", "?", "esc m",
-        "esc 1 s", "esc : a", "esc q",
+        "",
+        "enter",
+        "h",
+        "q q",
+        "w d G",
+        "q W enter",
+        "1 enter tab tab",
+        "q 2",
+        "enter",
+        "3",
+        "4",
+        "?",
+        "esc m",
+        "esc 1 s",
+        "esc : a",
+        "esc q",
     ];
     let mut sizes: Vec<(u16, u16)> = (1..=30).flat_map(|w| (1..=12).map(move |h| (w, h))).collect();
     sizes.extend([(20, 5), (500, 5), (5, 300), (600, 200), (0, 0), (40, 9), (39, 8)]);

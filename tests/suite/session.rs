@@ -161,7 +161,12 @@ pub struct Session {
 }
 
 impl Session {
-    fn new(operator: &str, kubeconfig: &Path, state_dir: std::path::PathBuf, database: Option<Configured>) -> Self {
+    fn new(
+        operator: &str,
+        kubeconfig: &Path,
+        state_dir: std::path::PathBuf,
+        database: Option<Configured>,
+    ) -> Self {
         let runtime = runtime();
         let target = wire::Target { kubeconfig: Some(kubeconfig.to_owned()), ..Default::default() };
         let (wire, seen) = runtime.block_on(async {

@@ -30,12 +30,10 @@ impl WhatIf {
     pub fn told(&self) -> Vec<Told> {
         let mut all = Vec::new();
         let mut say = |severity, text| all.push(Told { severity, text });
-        if let Some(loss) = &self.database {
-            let severity = match loss.quorum {
-                Some(false) => Severity::Critical,
-                _ => Severity::Warning,
-            };
-            loss.sentences().into_iter().for_each(|text| say(Some(severity), text));
+        if let Some(database) = &self.database {
+            let grave = database.stops() || database.is_headless();
+            let severity = if grave { Severity::Critical } else { Severity::Warning };
+            database.sentences().into_iter().for_each(|text| say(Some(severity), text));
         }
         match self.down.as_slice() {
             [] => say(None, "no tenant loses all its ready pods".into()),
@@ -91,9 +89,17 @@ fn waiting(group: &[Waiting]) -> String {
 }
 
 impl Harm {
+    fn stops_database(&self) -> bool {
+        self.database.as_ref().is_some_and(|d| d.stops() || d.is_headless())
+    }
+
     /// The worst of it in three words: `2 at zero`.
     pub fn short(&self) -> String {
+        if self.stops_database() {
+            return "no database".into();
+        }
         match (self.down.len(), self.pending, self.halved.len()) {
+            (0, 0, 0) if self.database.is_some() => "database".into(),
             (0, 0, 0) => "no harm".into(),
             (0, 0, n) => format!("{n} halved"),
             (0, n, _) => format!("{n} pending"),
@@ -103,7 +109,11 @@ impl Harm {
 
     /// How bad that is.
     pub fn severity(&self) -> Option<Severity> {
+        if self.stops_database() {
+            return Some(Severity::Critical);
+        }
         match (self.down.len(), self.pending, self.halved.len()) {
+            (0, 0, 0) if self.database.is_some() => Some(Severity::Notice),
             (0, 0, 0) => None,
             (0, 0, _) => Some(Severity::Notice),
             _ => Some(Severity::Warning),

@@ -73,10 +73,17 @@ fn settings(lines: &mut Vec<Line>, h: &Headroom, width: u16) {
         }
     };
     let binding: Vec<_> = h.binding.iter().map(|b| b.word()).collect();
-    fact("bound by", if binding.is_empty() { "nothing known".into() } else { binding.join(" and ") }, Role::Text);
+    fact(
+        "bound by",
+        if binding.is_empty() { "nothing known".into() } else { binding.join(" and ") },
+        Role::Text,
+    );
     let (memory, children) = (&h.request_memory, &h.max_children);
     fact("a request", format!("{} ({})", memory.value, memory.source), Role::Text);
     fact("max_children", format!("{} a pod ({})", children.value, children.source), Role::Text);
+    if let Some(requests) = h.connections {
+        fact("database", format!("connections for {requests} requests of all tenants"), Role::Text);
+    }
     for text in h.told() {
         fact("", text, Role::Text);
     }
@@ -206,7 +213,8 @@ impl View for HeadroomView {
             Some(_) => Role::Text,
         };
         let severity = (h.more == Some(0)).then_some(Severity::Critical);
-        let number = h.more.map_or("not known: no pod is measured".into(), |n| format::count(n as usize, "request"));
+        let number =
+            h.more.map_or("not known: no pod is measured".into(), |n| format::count(n as usize, "request"));
         let ready = h.pods.iter().filter(|p| p.ready).count();
         let mut head = vec![
             piece(chrome::glyph(severity), if severity.is_some() { Role::Danger } else { Role::Faint }),

@@ -178,8 +178,12 @@ impl View for NodeView {
                 harm.halved.len(),
                 format::count(harm.pending as usize, "pod")
             );
-            let pieces =
-                [piece("if it dies  ", Role::Muted), piece(counts, role), piece("   w ", Role::Key), piece("tells", Role::Muted)];
+            let pieces = [
+                piece("if it dies  ", Role::Muted),
+                piece(counts, role),
+                piece("   w ", Role::Key),
+                piece("tells", Role::Muted),
+            ];
             pen.line(3, 8, width.saturating_sub(4), &pieces);
         }
         heading(pen, 4, TOP, "TENANT");

@@ -100,7 +100,8 @@ pub fn surroundings(cx: &Cx<'_>, tenant: &Tenant) -> Vec<(&'static str, String)>
     let room = headroom(cx.seen, tenant);
     if let Some(more) = room.more {
         let bound: Vec<_> = room.binding.iter().map(|b| b.word()).collect();
-        let bound = if bound.is_empty() { String::new() } else { format!(", bound by {}", bound.join(" and ")) };
+        let bound =
+            if bound.is_empty() { String::new() } else { format!(", bound by {}", bound.join(" and ")) };
         facts.push(("headroom", format!("{} left{bound}", format::count(more as usize, "request"))));
     }
     if let Some(a) = cx.seen.autoscaler_of(&w.key) {

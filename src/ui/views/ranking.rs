@@ -116,7 +116,10 @@ impl View for Ranking {
                 pen.put_right(end, y, 6, &n.to_string(), role);
             }
             let down: Vec<_> = harm.down.iter().map(TenantName::as_str).collect();
-            pen.put(names_at, y, width.saturating_sub(names_at + 1), &down.join(", "), Role::Text);
+            let database = harm.database.iter().flat_map(|d| d.sentences());
+            let said: Vec<_> =
+                Some(down.join(", ")).filter(|d| !d.is_empty()).into_iter().chain(database).collect();
+            pen.put(names_at, y, width.saturating_sub(names_at + 1), &said.join("; "), Role::Text);
             if self.marked.contains(&harm.node) {
                 pen.put(1, y, 1, "●", Role::Accent);
             }

@@ -109,8 +109,12 @@ impl View for WhatIfView {
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
         let width = pen.width();
         let other = if self.loss == Loss::Crash { "if drained" } else { "if it dies" };
-        let start =
-            pen.line_right(width.saturating_sub(1), 0, 14, &[piece("d ", Role::Key), piece(other, Role::Muted)]);
+        let start = pen.line_right(
+            width.saturating_sub(1),
+            0,
+            14,
+            &[piece("d ", Role::Key), piece(other, Role::Muted)],
+        );
         let Some(answer) = self.answer(cx) else {
             let names: Vec<_> = self.nodes.iter().map(NodeName::as_str).collect();
             let text = format!("working out the loss of {} …", names.join(", "));
@@ -132,7 +136,13 @@ impl View for WhatIfView {
             let y = TOP + i as u16;
             if let Some(severity) = sign {
                 let glyph = chrome::glyph(severity);
-                pen.put(3, y, 1, glyph, if severity.is_some() { chrome::role(severity) } else { Role::Faint });
+                pen.put(
+                    3,
+                    y,
+                    1,
+                    glyph,
+                    if severity.is_some() { chrome::role(severity) } else { Role::Faint },
+                );
             }
             pen.put(5, y, width.saturating_sub(6), &text, Role::Text);
         }

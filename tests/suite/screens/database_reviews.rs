@@ -82,7 +82,11 @@ fn take_out() -> Plan {
             }],
             checks: vec![
                 Check::new("last-writer", Verdict::Ok, "db1 and db2 are left to write"),
-                Check::new("drift", Verdict::Warn, "the disk of proxy1:6032 keeps db3: a restart brings it back"),
+                Check::new(
+                    "drift",
+                    Verdict::Warn,
+                    "the disk of proxy1:6032 keeps db3: a restart brings it back",
+                ),
             ],
             sql: vec![
                 text("SAVE MYSQL SERVERS FROM RUNTIME"),
@@ -102,6 +106,7 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
     let theme = Theme::load("dark", &[], Depth::True).expect("a theme");
     let (detail, wake) = (Detail::default(), Default::default());
     let cx = Cx {
+        outlook: None,
         seen: &seen,
         findings: &[],
         runs: &[],
@@ -128,7 +133,8 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
 fn a_database_plan_shows_both_sides_the_cut_and_the_statements() {
     look!("review_database_80x24", drawn(&take_out(), (80, 24)));
     let whole = drawn(&take_out(), (120, 50));
-    for text in ["Take db3 out of the proxies", "3 clients of", "▲ mind", "same as", "LOAD MYSQL", "copy SQL"] {
+    for text in ["Take db3 out of the proxies", "3 clients of", "▲ mind", "same as", "LOAD MYSQL", "copy SQL"]
+    {
         assert!(whole.contains(text), "{text} is missing in\n{whole}");
     }
     assert!(!whole.contains("kubectl"), "{whole}");

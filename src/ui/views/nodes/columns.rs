@@ -3,13 +3,7 @@
 use super::{Shares, given, stacked};
 use crate::{
     cluster::{Cpu, Memory, Node, NodeState, node_room},
-    ui::{
-        chrome, format,
-        paint::Pen,
-        theme::Role,
-        view::Cx,
-        views::node_sign,
-    },
+    ui::{chrome, format, paint::Pen, theme::Role, view::Cx, views::node_sign},
 };
 
 /// Where the columns begin. `None`: no room.
