@@ -43,7 +43,14 @@ pub struct Cli {
     #[command(flatten)]
     common: Common,
     /// Colours: a built-in theme, or a file in the themes folder beside the configuration
-    #[arg(long, value_name = "NAME", env = "WHEELHOUSE_THEME", global = true, display_order = 90)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "WHEELHOUSE_THEME",
+        global = true,
+        display_order = 90,
+        help_heading = None::<&str>
+    )]
     theme: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
