@@ -253,7 +253,7 @@ fn findings_lead_to_their_member_and_proxy() {
 #[test]
 fn without_a_database_one_sentence_says_what_to_configure() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
-    c.keys("d");
+    c.keys("4");
     assert!(c.text().contains("[galera] members") && c.text().contains("[proxysql]"), "{}", c.text());
     c.keys("enter tab R ! / x enter esc j G");
 }
