@@ -68,12 +68,16 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     let whole = |tight| {
         let mut facts = numbers(cx, tight);
         facts.extend(n_minus_1(cx));
-        let needed: u16 = facts.iter().map(|(text, _)| format::width(text)).sum();
+        let needed = wide(&facts);
         (facts, needed)
     };
     // Who is at risk is said again by the list; what a loss would do is said here alone.
-    let (facts, needed) =
+    let (mut facts, mut needed) =
         Some(whole(false)).filter(|(_, needed)| *needed <= edge).unwrap_or_else(|| whole(true));
+    if needed > edge {
+        facts.iter_mut().for_each(|(text, _)| *text = text.replace("   ", "  ").into());
+        needed = wide(&facts);
+    }
     let mut room = edge;
     // All places where they fit, else the way to the findings alone.
     for only in [None, Some(Command::Findings)] {
@@ -86,6 +90,10 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
         }
     }
     pen.line(0, 1, room, &facts);
+}
+
+fn wide(facts: &[Piece<'_>]) -> u16 {
+    facts.iter().map(|(text, _)| format::width(text)).sum()
 }
 
 fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<'a>> {

@@ -281,7 +281,7 @@ const LISTS: &[On] = &[On::Any, On::Review];
 const ROWS: &[On] =
     &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking, On::Database];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
-const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants];
+const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
 const DATABASE: &[On] = &[On::Database];
 const RUNS: &[On] = &[On::Runs, On::Run];
 const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run];

@@ -152,7 +152,7 @@ async fn a_lost_writer_leaves_the_view_when_its_peers_notice() {
     let snapshot = seen(configured(&database, database.credentials.proxy_admin), settled).await;
     let judged = Database::of(&snapshot).expect("a database is configured");
     assert_eq!(judged.headline().text, "galera 2/3 writer db2");
-    assert_eq!(judged.headline().severity, Some(Severity::Warning));
+    assert_eq!(judged.headline().severity, Some(Severity::Critical));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

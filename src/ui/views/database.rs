@@ -19,7 +19,7 @@ use ratatui::layout::Rect;
 
 use crate::{
     cluster::{Database, Finding, MemberName, ProxyName, Severity, Subject, database::Row},
-    plan::Intent,
+    plan::{Intent, whatif, whatif::Loss},
     ui::{
         action::Action,
         command::Command,
@@ -309,6 +309,10 @@ impl View for DatabaseView {
             }
             Command::Faults => self.faults = !self.faults,
             Command::Recovery => return Some(Action::Go(Place::Recovery)),
+            Command::WhatIf => {
+                let machine = self.target().map(|row| whatif::machine(cx.seen, row));
+                return machine.map(|machine| Action::Go(Place::WhatIf(vec![machine], Loss::Crash)));
+            }
             Command::Escape if self.whole.is_some() => self.whole = None,
             Command::Escape => {
                 self.filter.clear();
@@ -386,7 +390,9 @@ impl View for DatabaseView {
             {
                 return Some("no database is configured".into());
             }
-            None if acts::is(command) => return Some("no database is configured".into()),
+            None if acts::is(command) || command == Command::WhatIf => {
+                return Some("no database is configured".into());
+            }
             None => return None,
         };
         match command {
@@ -400,6 +406,7 @@ impl View for DatabaseView {
             Command::Next | Command::Previous if database.members.is_empty() => {
                 Some("no members are configured: name them under [galera] members".into())
             }
+            Command::WhatIf => self.target().is_none().then(|| "no member is selected".into()),
             Command::Recovery if database.members.is_empty() => {
                 Some("no members are configured: name them under [galera] members".into())
             }

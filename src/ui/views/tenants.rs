@@ -129,7 +129,7 @@ impl Tenants {
             Sort::Name => {}
             Sort::Ready => shown.sort_by(|a, b| share(a).total_cmp(&share(b))),
             Sort::Replicas => shown.sort_by_key(|r| std::cmp::Reverse(r.facts.desired)),
-            Sort::Left => shown.sort_by_key(|r| r.facts.left.map_or(u32::MAX, |left| left)),
+            Sort::Left => shown.sort_by_key(|r| self.rows.left(r).unwrap_or(u32::MAX)),
             Sort::Memory => shown.sort_by(|a, b| full(b).total_cmp(&full(a))),
             Sort::Restarts => shown.sort_by_key(|r| std::cmp::Reverse(r.facts.restarts)),
             Sort::Image => shown.sort_by(|a, b| a.facts.tag.cmp(&b.facts.tag)),
@@ -499,17 +499,18 @@ impl Tenants {
             }
         }
         if let Some((x, meter)) = c.left {
-            let tone = match facts.left {
+            let left = self.rows.left(row);
+            let tone = match left {
                 Some(0) => Role::Danger,
                 Some(n) if n < facts.ready.max(1) => Role::Warn,
                 Some(_) => Role::Text,
                 None => Role::Faint,
             };
-            if let Some(left) = facts.left {
+            if let Some(left) = left {
                 let share = f64::from(left) / f64::from(self.rows.most_left.max(1));
                 pen.bar(x + 1, y, meter, share, if tone == Role::Text { Role::Muted } else { tone });
             }
-            let text = facts.left.map_or_else(|| "–".to_owned(), |left| left.to_string());
+            let text = left.map_or_else(|| "–".to_owned(), |left| left.to_string());
             pen.put_right(x + columns::LEFT - 1, y, columns::LEFT - meter - 2, &text, tone);
         }
         if let Some(x) = c.percent {

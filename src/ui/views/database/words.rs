@@ -187,7 +187,7 @@ pub(super) fn spark(values: impl DoubleEndedIterator<Item = Option<f64>>, column
         None => ' ',
         Some(_) if top <= 0.0 => BARS[0],
         // What is not nothing stands above what is.
-        Some(v) if *v > 0.0 => BARS[1 + ((v / top) * 6.0).round().clamp(0.0, 6.0) as usize],
+        Some(v) if *v > 0.0 => BARS[((v / top) * 7.0).ceil().clamp(1.0, 7.0) as usize],
         Some(_) => BARS[0],
     };
     (last.iter().map(bar).collect(), top)

@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    cluster::{Capacity, Cell, Memory, NodeName, PodState, Severity, Snapshot, Subject, Tenant, TenantName},
+    cluster::{
+        Capacity, Cell, Memory, NodeName, PodState, Severity, Snapshot, Subject, Tenant, TenantName,
+        connections,
+    },
     ui::{format, view::Cx},
 };
 
@@ -54,6 +57,8 @@ pub struct Rows {
     measured: Option<Snapshot>,
     /// The most requests left of any tenant: what a full meter stands for.
     pub most_left: u32,
+    /// Requests the database has connections left for, of all tenants together.
+    connections: Option<u32>,
 }
 
 impl Rows {
@@ -90,7 +95,13 @@ impl Rows {
                 word: found.map_or("ok", |(_, _, word)| *word),
             });
         }
-        self.most_left = self.all.iter().filter_map(|row| row.facts.left).max().unwrap_or(0);
+        self.connections = connections(cx.seen).and_then(|database| database.more);
+        self.most_left = self.all.iter().filter_map(|row| self.left(row)).max().unwrap_or(0);
+    }
+
+    /// Requests a tenant can still take, within what the database can.
+    pub fn left(&self, row: &Row) -> Option<u32> {
+        row.facts.left.map(|own| own.min(self.connections.unwrap_or(u32::MAX)))
     }
 
     fn facts(&self, cx: &Cx<'_>, tenant: &Arc<Tenant>) -> Facts {
