@@ -55,6 +55,8 @@ pub(super) fn leave() {
 fn give_back_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        // Held to the end: a frame that another thread draws meanwhile would take the terminal again.
+        let _nobody_draws = io::stdout().lock();
         leave();
         report(info);
         std::process::exit(1);
