@@ -8,7 +8,7 @@
 //! - A pod takes `floor(free / request memory)` more requests in its serving container, at most `max_children`; none
 //!   when any of its containers is at its limit.
 //! - A tenant takes what its ready pods take together; on each node no more than the node has memory for
-//!   (allocatable less use), and no more than the database has connections left for everybody ([`connections`]).
+//!   (allocatable less use), and no more than the database has connections left for everybody ([`connections()`]).
 //!
 //! Each tenant is looked at alone: that its neighbours may want the same memory of a node is what the node's own
 //! numbers tell.
@@ -281,7 +281,7 @@ impl Capacity {
     }
 }
 
-/// The headroom of a tenant. For many tenants, ask [`connections`] once and [`headroom_within`] for each.
+/// The headroom of a tenant. For many tenants, ask [`connections()`] once and [`headroom_within`] for each.
 pub fn headroom(seen: &Snapshot, tenant: &Tenant) -> Headroom {
     headroom_within(seen, tenant, connections(seen).and_then(|c| c.more))
 }

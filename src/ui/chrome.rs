@@ -78,6 +78,11 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
         facts.iter_mut().for_each(|(text, _)| *text = text.replace("   ", "  ").into());
         needed = wide(&facts);
     }
+    // Nodes that are all ready are nothing to know.
+    if needed > edge {
+        facts.retain(|(text, role)| *role != Role::Muted || !text.ends_with(" nodes"));
+        needed = wide(&facts);
+    }
     let mut room = edge;
     // All places where they fit, else the way to the findings alone.
     for only in [None, Some(Command::Findings)] {
