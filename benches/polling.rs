@@ -24,7 +24,7 @@ const MEMBERS: usize = 5;
 const PROXIES: usize = 2;
 const SECONDS: u32 = 10;
 /// So much of a core may be used at most, in percent.
-const AT_MOST: f64 = 2.0;
+const AT_MOST: f64 = 1.0;
 /// Set in the process that serves.
 const SERVES: &str = "WHEELHOUSE_BENCH_SERVES";
 
