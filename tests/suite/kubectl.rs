@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use wheelhouse::demo::{self, Cluster, Options, Scenario};
+use wheelhouse::demo::{self, Cluster, Scenario};
+
+use crate::world::still;
 
 /// A cluster that stands still, and kubectl pointed at it.
 struct Bench {
@@ -32,16 +34,7 @@ fn kubectl() -> PathBuf {
 impl Bench {
     async fn new() -> Self {
         let kubectl = kubectl();
-        let options = Options {
-            tenants: 3,
-            nodes: 4,
-            seed: 11,
-            scenario: Scenario::Calm,
-            speed: 0.0,
-            port: 0,
-            epoch: None,
-        };
-        let cluster = demo::start(options).await.expect("a free port on loopback");
+        let cluster = still(3, Scenario::Calm).await;
         let home = TempDir::new().expect("a temporary directory");
         std::fs::write(home.path().join("config"), cluster.kubeconfig()).expect("a written kubeconfig");
         Self { cluster, home, kubectl }
