@@ -361,3 +361,12 @@ async fn objects_are_patched_annotated_deleted_created_and_applied() {
     let (succeeded, text) = bench.run(&["apply", "--server-side", "--field-manager=other", "-f", file]).await;
     assert!(!succeeded && text.contains(".data.state"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_forward_is_refused_with_what_helps() {
+    let bench = Bench::new().await;
+    let pod = format!("pod/{}", bench.pods("database").first().expect("a pod of the database"));
+    let (succeeded, text) = bench.run(&["-n", "database", "port-forward", &pod, "0:6032"]).await;
+    assert!(!succeeded && text.contains("websocket subprotocol v4.channel.k8s.io only"), "{text}");
+    assert!(text.contains("wheelhouse demo --config-out"), "{text}");
+}
