@@ -221,9 +221,7 @@ fn resources(
         ("eviction", "create") => eviction::create(world, request, resource).map(Into::into),
         ("log", "get") => logs::get(world, request, resource),
         ("portforward", "get") => portforward::get(world, around, request, resource),
-        ("portforward", "create") => Err(Failure::bad_request(
-            "the embedded cluster forwards ports over websockets of the subprotocol v4.channel.k8s.io only",
-        )),
+        ("portforward", "create") => Err(super::forward::refused()),
         _ => Err(Failure::method()),
     }
 }

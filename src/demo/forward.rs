@@ -104,12 +104,18 @@ impl Upgrade {
     /// When no subprotocol is offered that is spoken here.
     pub(super) fn accept(&self) -> Result<String, Failure> {
         if self.key.is_empty() || !self.speaks {
-            return Err(Failure::bad_request(format!(
-                "the embedded cluster forwards ports over websockets of the subprotocol {PROTOCOL} only"
-            )));
+            return Err(refused());
         }
         Ok(derive_accept_key(self.key.as_bytes()))
     }
+}
+
+/// The refusal of a client that asks for another protocol, as kubectl does.
+pub(super) fn refused() -> Failure {
+    Failure::bad_request(format!(
+        "the embedded cluster forwards ports over the websocket subprotocol {PROTOCOL} only, and not over SPDY as \
+         kubectl asks for: connect to the address in the file that `wheelhouse demo --config-out FILE` writes"
+    ))
 }
 
 /// Carries bytes between the websocket and what the ports lead to, until either ends or the pod does.

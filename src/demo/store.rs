@@ -7,13 +7,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, Manager};
 use super::kind::{KINDS, Kind};
+use delete::finished;
+
+mod delete;
 
 /// An object in the shape of the wire, with `apiVersion` and `kind`.
 pub type Object = Arc<Value>;
@@ -318,82 +322,6 @@ impl Store {
         Some(after)
     }
 
-    /// Deletes as the API does. A pod gets its deletionTimestamp and stays until the kubelet removes it
-    /// (at once when it is not on a node or its grace is 0); a namespace turns `Terminating`; an object
-    /// with finalizers or to be deleted in the foreground stays, marked; anything else is removed.
-    /// The returned object is the marked one, or the last content of the removed one.
-    pub fn delete(
-        &mut self,
-        kind: &'static Kind,
-        namespace: &str,
-        name: &str,
-        options: &DeleteOptions,
-    ) -> Option<Object> {
-        let before = self.get(kind, namespace, name)?.clone();
-        match self.marked(kind, &before, options) {
-            Some(marked) if *before == marked => Some(before),
-            Some(marked) => Some(self.put(kind, marked)),
-            None => self.remove(kind, namespace, name),
-        }
-    }
-
-    /// The object as a deletion would leave it; None when it would be gone at once.
-    pub fn marked(&self, kind: &'static Kind, object: &Value, options: &DeleteOptions) -> Option<Value> {
-        let mut marked = object.clone();
-        if kind == Kind::NAMESPACE {
-            if object["metadata"].get("deletionTimestamp").is_none() {
-                marked["metadata"]["deletionTimestamp"] = stamp(self.now).into();
-                marked["status"]["phase"] = "Terminating".into();
-            }
-            return Some(marked);
-        }
-        let mut finalizers = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
-        for (wanted, finalizer) in [(options.foreground, "foregroundDeletion"), (options.orphan, "orphan")] {
-            if wanted && !finalizers.iter().any(|f| f == finalizer) {
-                finalizers.push(finalizer.into());
-            }
-        }
-        let grace = if kind == Kind::POD { grace(object, options) } else { 0 };
-        if finalizers.is_empty() && grace == 0 {
-            return None;
-        }
-        if !finalizers.is_empty() {
-            marked["metadata"]["finalizers"] = finalizers.into();
-        }
-        let shortened = object["metadata"]["deletionGracePeriodSeconds"].as_i64().is_some_and(|g| grace < g);
-        if object["metadata"].get("deletionTimestamp").is_none() || (kind == Kind::POD && shortened) {
-            let at = self.now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(self.now);
-            marked["metadata"]["deletionTimestamp"] = stamp(at).into();
-            marked["metadata"]["deletionGracePeriodSeconds"] = grace.into();
-            if let Some(generation) = object["metadata"]["generation"].as_i64() {
-                marked["metadata"]["generation"] = (generation + 1).into();
-            }
-        }
-        Some(marked)
-    }
-
-    /// Takes the object away at once. Returns its last content under the revision of the removal.
-    pub fn remove(&mut self, kind: &'static Kind, namespace: &str, name: &str) -> Option<Object> {
-        let kind = kind.stored();
-        let names = self.objects[kind.index].get_mut(namespace)?;
-        let before = names.remove(name)?;
-        if names.is_empty() {
-            self.objects[kind.index].remove(namespace);
-        }
-        self.revision += 1;
-        let mut last = Value::clone(&before);
-        metadata_mut(&mut last).insert("resourceVersion".into(), self.revision.to_string().into());
-        let object: Object = Arc::new(last);
-        self.record(Change {
-            revision: self.revision,
-            kind,
-            change: ChangeType::Deleted,
-            object: object.clone(),
-            before: Some(before),
-        });
-        Some(object)
-    }
-
     /// The changes after `revision`, oldest first. A revision that is not reached yet has none.
     ///
     /// # Errors
@@ -469,110 +397,5 @@ fn changed_beside_status(before: &Value, after: &Value) -> bool {
         || after.keys().any(|k| counts(k) && !before.contains_key(k))
 }
 
-fn finished(kind: &Kind, object: &Value) -> bool {
-    kind != Kind::POD
-        && kind != Kind::NAMESPACE
-        && object["metadata"].get("deletionTimestamp").is_some()
-        && object["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty)
-}
-
-fn grace(pod: &Value, options: &DeleteOptions) -> i64 {
-    let done = matches!(text(pod, "/status/phase"), "Succeeded" | "Failed");
-    if text(pod, "/spec/nodeName").is_empty() || done {
-        return 0;
-    }
-    let own = pod["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30);
-    options.grace_seconds.unwrap_or(own).max(0)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn store() -> Store {
-        Store::new("2026-01-01T00:00:00Z".parse().unwrap(), 7)
-    }
-
-    fn pod(name: &str) -> Value {
-        json!({"metadata": {"name": name, "namespace": "a"}, "spec": {"nodeName": "n", "terminationGracePeriodSeconds": 5}})
-    }
-
-    #[test]
-    fn an_inserted_object_is_completed() {
-        let mut s = store();
-        let o = s.insert(Kind::POD, json!({"metadata": {"generateName": "acme-", "namespace": "a"}}));
-        assert_eq!(o["apiVersion"], "v1");
-        assert_eq!(o["metadata"]["creationTimestamp"], "2026-01-01T00:00:00Z");
-        assert_eq!(o["metadata"]["generation"], 1);
-        assert_eq!(o["metadata"]["resourceVersion"], "1001");
-        assert_eq!(text(&o, "/metadata/name").len(), "acme-".len() + 5);
-        let uid = text(&o, "/metadata/uid");
-        assert_eq!((uid.len(), &uid[14..15]), (36, "4"));
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_names_and_uids() {
-        let one = store().insert(Kind::POD, json!({"metadata": {"generateName": "x-", "namespace": "a"}}));
-        let two = store().insert(Kind::POD, json!({"metadata": {"generateName": "x-", "namespace": "a"}}));
-        assert_eq!(one, two);
-    }
-
-    #[test]
-    fn a_write_of_nothing_keeps_the_revision_and_a_spec_change_counts_a_generation() {
-        let mut s = store();
-        s.insert(
-            Kind::DEPLOYMENT,
-            json!({"metadata": {"name": "d", "namespace": "a"}, "spec": {"replicas": 1}}),
-        );
-        let revision = s.revision();
-        s.update(Kind::DEPLOYMENT, "a", "d", "me", |_| ()).unwrap();
-        assert_eq!(s.revision(), revision);
-        let o = s.update(Kind::DEPLOYMENT, "a", "d", "me", |o| o["spec"]["replicas"] = 2.into()).unwrap();
-        assert_eq!((s.revision(), &o["metadata"]["generation"]), (revision + 1, &json!(2)));
-        let o = s
-            .update_status(Kind::DEPLOYMENT, "a", "d", "me", |o| o["status"] = json!({"replicas": 2}))
-            .unwrap();
-        assert_eq!(o["metadata"]["generation"], 2);
-        assert_eq!(o["metadata"]["resourceVersion"], s.revision().to_string());
-    }
-
-    #[test]
-    fn a_pod_on_a_node_stays_while_it_terminates() {
-        let mut s = store();
-        s.insert(Kind::POD, pod("p"));
-        let o = s.delete(Kind::POD, "a", "p", &DeleteOptions::default()).unwrap();
-        assert_eq!(o["metadata"]["deletionTimestamp"], "2026-01-01T00:00:05Z");
-        assert_eq!(o["metadata"]["generation"], 2);
-        assert!(s.get(Kind::POD, "a", "p").is_some());
-        s.delete(Kind::POD, "a", "p", &DeleteOptions { grace_seconds: Some(0), ..Default::default() });
-        assert!(s.get(Kind::POD, "a", "p").is_none());
-    }
-
-    #[test]
-    fn foreground_deletion_waits_for_its_finalizer() {
-        let mut s = store();
-        s.insert(Kind::DEPLOYMENT, json!({"metadata": {"name": "d", "namespace": "a"}}));
-        s.delete(Kind::DEPLOYMENT, "a", "d", &DeleteOptions { foreground: true, ..Default::default() });
-        assert!(s.get(Kind::DEPLOYMENT, "a", "d").is_some());
-        s.update(Kind::DEPLOYMENT, "a", "d", "gc", |o| {
-            o["metadata"].as_object_mut().unwrap().remove("finalizers");
-        });
-        assert!(s.get(Kind::DEPLOYMENT, "a", "d").is_none());
-    }
-
-    #[test]
-    fn changes_replay_from_a_revision_and_the_past_can_be_listed_until_it_is_forgotten() {
-        let mut s = store();
-        s.insert(Kind::POD, pod("p"));
-        let then = s.revision();
-        s.insert(Kind::POD, pod("q"));
-        s.remove(Kind::POD, "a", "p");
-        let seen: Vec<_> = s.changes_since(then).unwrap().map(|c| c.change).collect();
-        assert_eq!(seen, [ChangeType::Added, ChangeType::Deleted]);
-        let names: Vec<_> = s.list_at(Kind::POD, None, then).unwrap();
-        assert_eq!(names.iter().map(|o| text(o, "/metadata/name")).collect::<Vec<_>>(), ["p"]);
-        s.forget_before(s.revision());
-        assert_eq!(s.changes_since(then).err(), Some(TooOld { oldest: s.revision() }));
-        assert_eq!(s.changes_since(s.revision()).unwrap().count(), 0);
-    }
-}
+mod tests;

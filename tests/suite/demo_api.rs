@@ -8,7 +8,9 @@ use http::Request;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde_json::{Value, json};
-use wheelhouse::demo::{self, Cluster, Cut, On, Options, Scenario};
+use wheelhouse::demo::{self, Cluster, Cut, On, Options};
+
+use crate::world::{begin, standing};
 
 const RECORDED: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/kubernetes/kube-apiserver-1.36.jsonl"));
@@ -41,20 +43,9 @@ fn pause_before(call: &str) -> u64 {
     }
 }
 
-async fn cluster(options: Options) -> Cluster {
-    demo::start(options).await.expect("a free port on loopback")
-}
-
 fn still(nodes: usize, tenants: usize) -> Options {
-    Options {
-        nodes,
-        tenants,
-        seed: 7,
-        scenario: Scenario::Calm,
-        speed: 0.0,
-        port: 0,
-        epoch: Some("2026-11-21T08:41:00Z".parse().expect("a time")),
-    }
+    let epoch = Some("2026-11-21T08:41:00Z".parse().expect("a time"));
+    Options { nodes, epoch, ..standing(tenants) }
 }
 
 async fn client_of(kubeconfig: &str) -> kube::Client {
@@ -112,7 +103,7 @@ const JSON: &str = "application/json";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recorded_calls_get_the_recorded_statuses_reasons_and_shapes() {
-    let cluster = cluster(still(5, 2)).await;
+    let cluster = begin(still(5, 2)).await;
     let client = client(&cluster).await;
     let mut names = Names::default();
     let (_, nodes) = get(&client, "/api/v1/nodes").await;
@@ -371,7 +362,7 @@ const NOTE: &str = "/api/v1/namespaces/notes/configmaps/note";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_answers_as_the_write_would_and_changes_nothing() {
-    let cluster = cluster(still(3, 1)).await;
+    let cluster = begin(still(3, 1)).await;
     let client = client(&cluster).await;
     noted(&client).await;
     let before = cluster.with_world(|w| w.store.revision());
@@ -394,7 +385,7 @@ async fn a_dry_run_answers_as_the_write_would_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn preconditions_hold_a_write_back() {
-    let cluster = cluster(still(3, 1)).await;
+    let cluster = begin(still(3, 1)).await;
     let client = client(&cluster).await;
     noted(&client).await;
     let (_, note) = get(&client, NOTE).await;
@@ -412,7 +403,7 @@ async fn preconditions_hold_a_write_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_show_the_past_they_began_with_until_it_is_forgotten() {
-    let cluster = cluster(still(3, 4)).await;
+    let cluster = begin(still(3, 4)).await;
     let client = client(&cluster).await;
     let (_, first) = get(&client, "/api/v1/pods?limit=3").await;
     let token = string(&first["metadata"]["continue"]);
@@ -436,7 +427,7 @@ async fn pages_show_the_past_they_began_with_until_it_is_forgotten() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_with_a_selector_sees_objects_come_and_go() {
-    let cluster = cluster(still(3, 1)).await;
+    let cluster = begin(still(3, 1)).await;
     let client = client(&cluster).await;
     noted(&client).await;
     let revision = cluster.with_world(|w| w.store.revision());
@@ -459,7 +450,7 @@ async fn a_watch_with_a_selector_sees_objects_come_and_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_is_told_what_is_missing() {
-    let cluster = cluster(still(3, 1)).await;
+    let cluster = begin(still(3, 1)).await;
     let token =
         cluster.users().add("viewer", &[demo::AccessRule::new(&["get", "list", "watch"], &["pods"], None)]);
     let viewer = client_of(&cluster.kubeconfig_for(&token)).await;
@@ -480,7 +471,7 @@ async fn who_may_not_is_told_what_is_missing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_strike_where_they_are_set() {
-    let cluster = cluster(still(3, 1)).await;
+    let cluster = begin(still(3, 1)).await;
     let client = client(&cluster).await;
     noted(&client).await;
     cluster.faults().status(On::new("GET", "*/configmaps/*"), 503, Some(1), 1);
@@ -524,7 +515,7 @@ async fn faults_strike_where_they_are_set() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nonsense_is_refused_and_hurts_nobody() {
-    let cluster = cluster(still(3, 1)).await;
+    let cluster = begin(still(3, 1)).await;
     let client = client(&cluster).await;
     noted(&client).await;
     let bodies = [

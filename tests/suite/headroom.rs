@@ -22,7 +22,7 @@ use wheelhouse::{
 };
 
 use crate::{
-    program::Home,
+    program::Demo,
     world::{Seen as Followed, still},
 };
 
@@ -281,26 +281,10 @@ async fn pools_and_capacities_are_read_over_the_wire() {
     assert_eq!(memory.value, Memory(100 << 20));
 }
 
-fn json(home: &Home, kubeconfig: &str, code: i32, arguments: &[&str]) -> Value {
-    let mut all = vec!["--kubeconfig", kubeconfig];
-    all.extend(arguments);
-    let output = home.run(&all);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "{arguments:?}: {text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{text}"))
-}
-
 #[test]
 fn headroom_what_if_and_fits_are_commands() {
-    let home = Home::new();
-    let served =
-        home.serve(&["--tenants", "8", "--nodes", "4", "--seed", "7", "--scenario", "calm", "--speed", "1"]);
-    let on = |code, arguments: &[&str]| json(&home, served.kubeconfig(), code, arguments);
+    let demo = Demo::cluster("--tenants 8 --nodes 4 --seed 7 --scenario calm --speed 1");
+    let on = |code, arguments: &[&str]| demo.json(code, arguments);
     let all = on(0, &["headroom", "-o", "json"]);
     assert_eq!(
         (all["tenants"].as_array().map(Vec::len), all["nodes"].as_array().map(Vec::len)),
@@ -361,39 +345,16 @@ fn headroom_what_if_and_fits_are_commands() {
         (&["fits", "acme"], 0, "WHY NOT MORE"),
         (&["fits", "acme", "+many"], 2, "+many"),
     ] {
-        let mut all = vec!["--kubeconfig", served.kubeconfig()];
-        all.extend(arguments);
-        let output = home.run(&all);
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        let (out, err) = demo.run(code, arguments);
+        let said = format!("{out}{err}");
         assert!(said.contains(word), "{arguments:?}: {said}");
     }
 }
 
 #[test]
 fn the_database_binds_headroom_and_falls_with_its_machines() {
-    let home = Home::new();
-    let config = home.path("demo.toml").display().to_string();
-    let served = home.serve(&[
-        "--tenants",
-        "4",
-        "--nodes",
-        "4",
-        "--seed",
-        "7",
-        "--scenario",
-        "calm",
-        "--speed",
-        "1",
-        "--config-out",
-        &config,
-    ]);
-    let on = |code, arguments: &[&str]| {
-        let mut all = vec!["--config", &config];
-        all.extend(arguments);
-        json(&home, served.kubeconfig(), code, &all)
-    };
+    let demo = Demo::database("--tenants 4 --nodes 4 --seed 7 --scenario calm --speed 1");
+    let on = |code, arguments: &[&str]| demo.json(code, arguments);
     let acme = on(0, &["headroom", "acme", "-o", "json"]);
     assert!(acme["connections"].as_u64() > Some(0), "{acme}");
     assert_eq!(acme["database"]["limits"].as_array().map(Vec::len), Some(3), "{acme}");

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use wheelhouse::demo::{self, Cluster, Options, Scenario};
+use wheelhouse::demo::{self, Cluster, Scenario};
+
+use crate::world::still;
 
 /// A cluster that stands still, and kubectl pointed at it.
 struct Bench {
@@ -32,16 +34,7 @@ fn kubectl() -> PathBuf {
 impl Bench {
     async fn new() -> Self {
         let kubectl = kubectl();
-        let options = Options {
-            tenants: 3,
-            nodes: 4,
-            seed: 11,
-            scenario: Scenario::Calm,
-            speed: 0.0,
-            port: 0,
-            epoch: None,
-        };
-        let cluster = demo::start(options).await.expect("a free port on loopback");
+        let cluster = still(3, Scenario::Calm).await;
         let home = TempDir::new().expect("a temporary directory");
         std::fs::write(home.path().join("config"), cluster.kubeconfig()).expect("a written kubeconfig");
         Self { cluster, home, kubectl }
@@ -367,4 +360,13 @@ async fn objects_are_patched_annotated_deleted_created_and_applied() {
     std::fs::write(&manifest, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied, namespace: extra}\ndata: {state: three}\n").expect("a written manifest");
     let (succeeded, text) = bench.run(&["apply", "--server-side", "--field-manager=other", "-f", file]).await;
     assert!(!succeeded && text.contains(".data.state"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_forward_is_refused_with_what_helps() {
+    let bench = Bench::new().await;
+    let pod = format!("pod/{}", bench.pods("database").first().expect("a pod of the database"));
+    let (succeeded, text) = bench.run(&["-n", "database", "port-forward", &pod, "0:6032"]).await;
+    assert!(!succeeded && text.contains("websocket subprotocol v4.channel.k8s.io only"), "{text}");
+    assert!(text.contains("wheelhouse demo --config-out"), "{text}");
 }

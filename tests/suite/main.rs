@@ -8,6 +8,7 @@ mod database_cli;
 mod database_demo;
 mod demo_api;
 mod demo_database;
+mod demo_scenarios;
 mod demo_world;
 mod galera;
 mod headroom;

@@ -151,6 +151,57 @@ impl Drop for Served {
     }
 }
 
+/// What a process printed, and what it complained of.
+pub fn text(output: &Output) -> (String, String) {
+    (String::from_utf8_lossy(&output.stdout).into(), String::from_utf8_lossy(&output.stderr).into())
+}
+
+/// An embedded cluster served by another process, and commands run on it.
+pub struct Demo {
+    pub home: Home,
+    pub served: Served,
+    on: [String; 2],
+}
+
+impl Demo {
+    /// The cluster alone, named by its kubeconfig. The arguments of the demo are cut at spaces.
+    pub fn cluster(arguments: &str) -> Self {
+        let home = Home::new();
+        let served = home.serve(&arguments.split(' ').collect::<Vec<_>>());
+        let on = ["--kubeconfig".into(), served.kubeconfig().into()];
+        Self { home, served, on }
+    }
+
+    /// The cluster and its database, named by a configuration.
+    pub fn database(arguments: &str) -> Self {
+        let home = Home::new();
+        let config = home.path("demo.toml").display().to_string();
+        let arguments = arguments.split(' ').chain(["--config-out", &config]);
+        let served = home.serve(&arguments.collect::<Vec<_>>());
+        Self { home, served, on: ["--config".into(), config] }
+    }
+
+    /// These arguments, with the cluster they are for.
+    pub fn on<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        self.on.iter().map(String::as_str).chain(arguments.iter().copied()).collect()
+    }
+
+    /// Runs a command on it and expects this exit code.
+    pub fn run(&self, code: i32, arguments: &[&str]) -> (String, String) {
+        let output = self.home.run(&self.on(arguments));
+        let (out, err) = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+        assert!(!err.contains("panicked"), "{arguments:?}\n{err}");
+        (out, err)
+    }
+
+    /// The JSON a command prints that ends with this exit code.
+    pub fn json(&self, code: i32, arguments: &[&str]) -> serde_json::Value {
+        let (out, _) = self.run(code, arguments);
+        serde_json::from_str(&out).unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{out}"))
+    }
+}
+
 /// Sends a signal by name to a process we started.
 pub fn send(process: u32, signal: &str) {
     let status =

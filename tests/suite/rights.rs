@@ -3,9 +3,12 @@
 use std::process::Output;
 
 use serde::Deserialize;
-use wheelhouse::demo::{self, AccessRule, Cluster, Options, Scenario};
+use wheelhouse::demo::{AccessRule, Cluster, Options};
 
-use crate::program::Home;
+use crate::{
+    program::Home,
+    world::{begin, standing},
+};
 
 #[derive(Deserialize)]
 struct ClusterRole {
@@ -40,16 +43,7 @@ fn readme_rights() -> Vec<AccessRule> {
 }
 
 async fn world() -> Cluster {
-    let options = Options {
-        tenants: 4,
-        nodes: 4,
-        seed: 7,
-        scenario: Scenario::Calm,
-        speed: 60.0,
-        port: 0,
-        epoch: None,
-    };
-    demo::start(options).await.expect("the embedded cluster starts")
+    begin(Options { speed: 60.0, ..standing(4) }).await
 }
 
 /// Runs a command on the cluster as a user with these rights.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::watch};
 use wheelhouse::{
     cluster::{Snapshot, Tenancy, TenantName},
-    demo::{self, Cluster, Options, Scenario, kind::Kind},
+    demo::{self, Cluster, Options, kind::Kind},
     live::{
         Scope,
         database::{Configured, logins},
@@ -20,6 +20,8 @@ use wheelhouse::{
     run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
     wire,
 };
+
+use crate::world::{begin, standing};
 
 /// Nothing here takes this long, on any machine; it only ends a test that would wait for ever.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -38,16 +40,8 @@ pub struct Ground {
 impl Ground {
     pub fn new() -> Self {
         let runtime = runtime();
-        let options = Options {
-            tenants: 3,
-            nodes: 4,
-            seed: 11,
-            scenario: Scenario::Calm,
-            speed: 0.0,
-            port: 0,
-            epoch: Some("2026-11-21T09:00:00Z".parse().unwrap()),
-        };
-        let cluster = runtime.block_on(demo::start(options)).unwrap();
+        let epoch = Some("2026-11-21T09:00:00Z".parse().unwrap());
+        let cluster = runtime.block_on(begin(Options { seed: 11, epoch, ..standing(3) }));
         Self { cluster, runtime, folder: tempfile::tempdir().unwrap() }
     }
 

@@ -8,25 +8,19 @@ use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet};
 use wheelhouse::{
     cluster::{Key, Observation, Snapshot, Tenancy},
-    demo::{self, AccessRule, Cluster, Kind, Options, Scenario},
+    demo::{AccessRule, Cluster, Kind, Options},
     live::database::{Account, Configured, Password, Place, Reach, follow},
     wire::{Wire, tunnel::Tunnel},
 };
 
-use crate::{program::PATIENCE, world::wire};
+use crate::{
+    program::PATIENCE,
+    world::{begin, standing, wire},
+};
 
 /// A cluster whose time runs fast, so that pods start soon. It has two pods of ProxySQL.
 async fn placed() -> Cluster {
-    let options = Options {
-        tenants: 2,
-        nodes: 3,
-        seed: 7,
-        scenario: Scenario::Calm,
-        speed: 100.0,
-        port: 0,
-        epoch: None,
-    };
-    demo::start(options).await.expect("the embedded cluster starts")
+    begin(Options { nodes: 3, speed: 100.0, ..standing(2) }).await
 }
 
 fn configured(cluster: &Cluster, port: &str, reach: Reach) -> Configured {

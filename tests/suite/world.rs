@@ -11,13 +11,21 @@ use wheelhouse::{
     wire::{Target, Wire},
 };
 
-/// How long a condition may take; never waited out when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::program::PATIENCE;
+
+/// A calm world whose time stands still unless it is stepped.
+pub fn standing(tenants: usize) -> Options {
+    Options { tenants, nodes: 4, seed: 7, scenario: Scenario::Calm, speed: 0.0, port: 0, epoch: None }
+}
+
+/// An embedded cluster.
+pub async fn begin(options: Options) -> Cluster {
+    demo::start(options).await.expect("the embedded cluster starts")
+}
 
 /// An embedded cluster whose time stands still unless it is stepped.
 pub async fn still(tenants: usize, scenario: Scenario) -> Cluster {
-    let options = Options { tenants, nodes: 4, seed: 7, scenario, speed: 0.0, port: 0, epoch: None };
-    demo::start(options).await.expect("the embedded cluster starts")
+    begin(Options { scenario, ..standing(tenants) }).await
 }
 
 /// A connection to it with this kubeconfig.

@@ -1,18 +1,24 @@
 //! Creating, replacing, patching and deleting objects.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::failure::{Failure, Fault};
 use super::list::{found, one};
 use super::patch::{self, PatchType};
 use super::path::Resource;
-use super::reply::{Form, Listing, Reply};
-use super::selector::Selector;
-use super::{Request, defaults, protobuf, validate};
+use super::reply::{Form, Reply};
+use super::{Request, defaults, validate};
 use crate::demo::fields::{self, Manager};
 use crate::demo::kind::Kind;
-use crate::demo::store::{DeleteOptions, Object, stamp, text};
+use crate::demo::store::{Object, stamp, text};
 use crate::demo::world::World;
+use body::{check_type, parsed, place, typed_body};
+
+mod body;
+mod delete;
+
+pub(super) use body::json_body;
+pub(super) use delete::{Deletion, delete, delete_all};
 
 /// `POST` to a collection.
 ///
@@ -302,246 +308,6 @@ pub(super) fn check_identity(kind: &Kind, name: &str, before: &Value, wanted: &V
         return Err(Failure::modified(kind, name));
     }
     Ok(())
-}
-
-/// How a request wants something deleted.
-pub(super) struct Deletion {
-    /// For the store.
-    pub(super) options: DeleteOptions,
-    /// Whether nothing is to change.
-    pub(super) dry: bool,
-    uid: String,
-    revision: String,
-}
-
-impl Deletion {
-    /// From a `DeleteOptions` body, or from the query when the body is empty.
-    ///
-    /// # Errors
-    /// 400, 422.
-    pub(super) fn parse(request: &Request, body: &Value) -> Result<Self, Failure> {
-        let word = |field: &str| match &body[field] {
-            Value::String(text) => text.clone(),
-            _ => request.param(field).to_owned(),
-        };
-        let grace = match &body["gracePeriodSeconds"] {
-            Value::Null => match request.param("gracePeriodSeconds") {
-                "" => None,
-                text => Some(text.parse::<i64>().map_err(|_| {
-                    Failure::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
-                })?),
-            },
-            value => Some(value.as_i64().ok_or_else(|| {
-                Failure::bad_request("json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64")
-            })?),
-        };
-        let policy = word("propagationPolicy");
-        if !matches!(policy.as_str(), "" | "Foreground" | "Background" | "Orphan") {
-            let supported = ["Foreground", "Background", "Orphan", "nil"];
-            let fault = Fault::unsupported("propagationPolicy", &json!(policy), &supported);
-            return Err(Failure::invalid("meta.k8s.io", "DeleteOptions", "", &[fault]));
-        }
-        let dry =
-            body["dryRun"].as_array().is_some_and(|d| d.iter().any(|v| v == "All")) || request.dry_run()?;
-        Ok(Self {
-            options: DeleteOptions {
-                grace_seconds: grace,
-                foreground: policy == "Foreground",
-                orphan: policy == "Orphan" || body["orphanDependents"] == true,
-            },
-            dry,
-            uid: text(body, "/preconditions/uid").to_owned(),
-            revision: text(body, "/preconditions/resourceVersion").to_owned(),
-        })
-    }
-
-    /// Checks the preconditions.
-    ///
-    /// # Errors
-    /// 409.
-    pub(super) fn check(&self, kind: &Kind, name: &str, object: &Value) -> Result<(), Failure> {
-        let (uid, revision) = (text(object, "/metadata/uid"), text(object, "/metadata/resourceVersion"));
-        if !self.uid.is_empty() && self.uid != uid {
-            let why = format!(
-                "the UID in the precondition ({}) does not match the UID in record ({uid}). The object might have been deleted and then recreated",
-                self.uid
-            );
-            return Err(Failure::precondition(kind, name, &why));
-        }
-        if !self.revision.is_empty() && self.revision != revision {
-            let why = format!(
-                "the ResourceVersion in the precondition ({}) does not match the ResourceVersion in record ({revision}). The object might have been modified",
-                self.revision
-            );
-            return Err(Failure::precondition(kind, name, &why));
-        }
-        Ok(())
-    }
-}
-
-/// `DELETE` of an object.
-///
-/// # Errors
-/// 400, 403 for the namespaces that may not be deleted, 404, 409 for a failed precondition.
-pub(super) fn delete(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
-    let kind = resource.kind.stored();
-    let form = Form::of(&request.accept, "")?;
-    let deletion = Deletion::parse(request, &delete_body(request)?)?;
-    let before = found(&world.store, resource)?.clone();
-    let name = resource.name.as_deref().unwrap_or_default();
-    deletion.check(kind, name, &before)?;
-    if kind == Kind::NAMESPACE && matches!(name, "default" | "kube-system" | "kube-public") {
-        return Err(Failure::forbidden(kind, name, "this namespace may not be deleted"));
-    }
-    let store = &mut world.store;
-    let marked = store.marked(kind, &before, &deletion.options);
-    let shows =
-        [Kind::POD, Kind::NAMESPACE, Kind::SERVICE, Kind::SERVICE_ACCOUNT, Kind::CLAIM, Kind::RESOURCE_QUOTA];
-    let stays = marked.is_some();
-    let object = if deletion.dry {
-        marked.map_or(before, Object::new)
-    } else {
-        let namespace = resource.namespace.as_deref().unwrap_or_default();
-        store.delete(kind, namespace, name, &deletion.options).unwrap_or(before)
-    };
-    let reply = if stays || shows.contains(&kind) {
-        one(200, resource.kind, viewed(resource.kind, object), form, store)
-    } else {
-        let mut details = json!({"name": name, "kind": kind.plural, "uid": object["metadata"]["uid"]});
-        if !kind.group.is_empty() {
-            details["group"] = kind.group.into();
-        }
-        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
-        Reply::value(200, status)
-    };
-    Ok(if deletion.dry { reply } else { reply.written() })
-}
-
-/// `DELETE` of a collection.
-///
-/// # Errors
-/// 400.
-pub(super) fn delete_all(
-    world: &mut World,
-    request: &Request,
-    resource: &Resource,
-) -> Result<Reply, Failure> {
-    let kind = resource.kind.stored();
-    let selector = Selector::parse(kind, request.param("labelSelector"), request.param("fieldSelector"))?;
-    let deletion = Deletion::parse(request, &delete_body(request)?)?;
-    let store = &mut world.store;
-    let all = store.list(kind, resource.namespace.as_deref());
-    let chosen: Vec<Object> = all.filter(|o| selector.matches(kind, o)).cloned().collect();
-    if !deletion.dry {
-        for object in &chosen {
-            let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
-            store.delete(kind, namespace, name, &deletion.options);
-        }
-    }
-    let metadata = json!({"resourceVersion": store.revision().to_string()});
-    let items = chosen.into_iter().map(|o| viewed(resource.kind, o)).collect();
-    let listing = Listing { kind: resource.kind, metadata, items, form: Form::Plain, now: store.now() };
-    let reply = Reply::list(listing);
-    Ok(if deletion.dry { reply } else { reply.written() })
-}
-
-fn delete_body(request: &Request) -> Result<Value, Failure> {
-    if request.body.is_empty() {
-        return Ok(Value::Null);
-    }
-    parsed(request, "DeleteOptions")
-}
-
-/// The body of a request as JSON; YAML is read too.
-///
-/// # Errors
-/// 400 when it cannot be read, 415 when its type is another one.
-pub(super) fn json_body(request: &Request, kind: &str) -> Result<Value, Failure> {
-    parsed(request, kind)
-}
-
-fn parsed(request: &Request, kind: &str) -> Result<Value, Failure> {
-    let content_type = request.content_type.split(';').next().unwrap_or_default().trim();
-    let unrecognized = |why: String| {
-        let start: String = String::from_utf8_lossy(&request.body).chars().take(120).collect();
-        Failure::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({start})"
-        ))
-    };
-    let value: Value = match content_type {
-        "" | "application/json" | "application/apply-patch+json" => {
-            serde_json::from_slice(&request.body).map_err(|e| unrecognized(e.to_string()))?
-        }
-        "application/yaml" | "application/apply-patch+yaml" => {
-            let text = std::str::from_utf8(&request.body).map_err(|e| unrecognized(e.to_string()))?;
-            serde_saphyr::from_str(text).map_err(|e| unrecognized(e.to_string()))?
-        }
-        "application/vnd.kubernetes.protobuf" => {
-            protobuf::decode(&request.body).map_err(|why| Failure::new(415, "UnsupportedMediaType", why))?
-        }
-        _ => {
-            let message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml";
-            return Err(Failure { details: json!({}), ..Failure::new(415, "UnsupportedMediaType", message) });
-        }
-    };
-    if value.is_object() { Ok(value) } else { Err(unrecognized("it is not an object".into())) }
-}
-
-/// The body of a request as an object of a kind.
-fn typed_body(request: &Request, kind: &'static Kind) -> Result<Value, Failure> {
-    let value = parsed(request, kind.kind)?;
-    check_type(&value, kind)?;
-    validate::decodable(kind, &value)?;
-    Ok(value)
-}
-
-fn check_type(value: &Value, kind: &Kind) -> Result<(), Failure> {
-    let (api_version, given) = (text(value, "/apiVersion"), text(value, "/kind"));
-    let expected = kind.api_version();
-    // what is absent is taken from the path
-    if (given == kind.kind || given.is_empty()) && (api_version == expected || api_version.is_empty()) {
-        return Ok(());
-    }
-    let version = api_version.rsplit('/').next().unwrap_or_default();
-    Err(Failure::bad_request(if given == kind.kind {
-        format!(
-            "the API version in the data ({api_version}) does not match the expected API version ({expected})"
-        )
-    } else if Kind::of(api_version, given).is_some() {
-        let group = if kind.group.is_empty() { "core" } else { kind.group };
-        format!(
-            "{given} in version \"{version}\" cannot be handled as a {}: converting ({api_version}.{given}) to ({group}.{}): unknown conversion",
-            kind.kind, kind.kind
-        )
-    } else {
-        format!(
-            "no kind \"{given}\" is registered for version \"{api_version}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
-        )
-    }))
-}
-
-/// Gives an object the namespace of its path.
-fn place(object: &mut Value, resource: &Resource) -> Result<(), Failure> {
-    let given = text(object, "/metadata/namespace").to_owned();
-    let Some(map) = object.as_object_mut() else { return Ok(()) };
-    let metadata = map.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
-    let Some(metadata) = metadata.as_object_mut() else { return Ok(()) };
-    match (&resource.namespace, resource.kind.namespaced) {
-        (Some(namespace), true) => {
-            if !given.is_empty() && given != *namespace {
-                return Err(Failure::bad_request(
-                    "the namespace of the provided object does not match the namespace sent on the request",
-                ));
-            }
-            metadata.insert("namespace".into(), namespace.as_str().into());
-            Ok(())
-        }
-        (None, true) => Err(Failure::method()),
-        (_, false) => {
-            metadata.remove("namespace");
-            Ok(())
-        }
-    }
 }
 
 /// Refuses to create in a namespace that is not there or is going.

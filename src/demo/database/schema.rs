@@ -6,57 +6,39 @@ use rusqlite::Connection;
 
 use super::proxysql::LAYERED;
 
-/// Tables whose rows the simulation does not have: they exist, and are empty.
-const EMPTY: &[(&str, &[&str])] = &[
-    (
-        "main",
-        &[
-            "coredump_filters",
-            "mysql_aws_aurora_hostgroups",
-            "mysql_collations",
-            "mysql_firewall_whitelist_rules",
-            "mysql_firewall_whitelist_sqli_fingerprints",
-            "mysql_firewall_whitelist_users",
-            "mysql_group_replication_hostgroups",
-            "mysql_query_rules_fast_routing",
-            "mysql_replication_hostgroups",
-            "restapi_routes",
-            "runtime_coredump_filters",
-            "runtime_mysql_aws_aurora_hostgroups",
-            "runtime_mysql_firewall_whitelist_rules",
-            "runtime_mysql_firewall_whitelist_sqli_fingerprints",
-            "runtime_mysql_firewall_whitelist_users",
-            "runtime_mysql_group_replication_hostgroups",
-            "runtime_mysql_query_rules_fast_routing",
-            "runtime_mysql_replication_hostgroups",
-            "runtime_restapi_routes",
-        ],
-    ),
-    (
-        "disk",
-        &[
-            "global_settings",
-            "mysql_aws_aurora_hostgroups",
-            "mysql_collations",
-            "mysql_firewall_whitelist_rules",
-            "mysql_firewall_whitelist_sqli_fingerprints",
-            "mysql_firewall_whitelist_users",
-            "mysql_group_replication_hostgroups",
-            "mysql_query_rules_fast_routing",
-            "mysql_replication_hostgroups",
-            "restapi_routes",
-        ],
-    ),
-    ("stats", &["stats_mysql_gtid_executed"]),
-    (
-        "monitor",
-        &[
-            "mysql_server_aws_aurora_check_status",
-            "mysql_server_aws_aurora_failovers",
-            "mysql_server_aws_aurora_log",
-        ],
-    ),
+/// Tables of the configuration whose rows the simulation does not have: in memory, at runtime and on disk.
+const UNUSED: [&str; 9] = [
+    "mysql_aws_aurora_hostgroups",
+    "mysql_firewall_whitelist_rules",
+    "mysql_firewall_whitelist_sqli_fingerprints",
+    "mysql_firewall_whitelist_users",
+    "mysql_group_replication_hostgroups",
+    "mysql_query_rules_fast_routing",
+    "mysql_replication_hostgroups",
+    "restapi_routes",
+    "mysql_collations",
 ];
+
+/// Other tables without rows, by their database.
+const EMPTY: [(&str, &str); 7] = [
+    ("main", "coredump_filters"),
+    ("main", "runtime_coredump_filters"),
+    ("disk", "global_settings"),
+    ("stats", "stats_mysql_gtid_executed"),
+    ("monitor", "mysql_server_aws_aurora_check_status"),
+    ("monitor", "mysql_server_aws_aurora_failovers"),
+    ("monitor", "mysql_server_aws_aurora_log"),
+];
+
+/// Tables that exist and are empty.
+fn empty() -> impl Iterator<Item = (&'static str, String)> {
+    let unused = UNUSED.into_iter().flat_map(|table| {
+        // Collations are compiled in: nothing of them is loaded.
+        let runtime = (table != "mysql_collations").then(|| ("main", format!("runtime_{table}")));
+        [("main", table.to_owned()), ("disk", table.to_owned())].into_iter().chain(runtime)
+    });
+    unused.chain(EMPTY.map(|(schema, table)| (schema, table.to_owned())))
+}
 
 /// Creates every table for the admin user in `admin`, and for the stats user in `stats`.
 pub(super) fn create(admin: &Connection, stats: &Connection) {
@@ -95,14 +77,12 @@ pub(super) fn create(admin: &Connection, stats: &Connection) {
             _ => {}
         }
     }
-    for (schema, tables) in EMPTY {
-        for table in *tables {
-            run(admin, &format!("CREATE TABLE {schema}.{table} (comment VARCHAR)"));
-            match *schema {
-                "stats" => run(stats, &format!("CREATE TABLE main.{table} (comment VARCHAR)")),
-                "monitor" => run(stats, &format!("CREATE TABLE monitor.{table} (comment VARCHAR)")),
-                _ => {}
-            }
+    for (schema, table) in empty() {
+        run(admin, &format!("CREATE TABLE {schema}.{table} (comment VARCHAR)"));
+        match schema {
+            "stats" => run(stats, &format!("CREATE TABLE main.{table} (comment VARCHAR)")),
+            "monitor" => run(stats, &format!("CREATE TABLE monitor.{table} (comment VARCHAR)")),
+            _ => {}
         }
     }
     let variables = "CREATE TABLE {}.global_variables (variable_name VARCHAR NOT NULL PRIMARY KEY, variable_value VARCHAR NOT NULL);

@@ -1,0 +1,163 @@
+//! Replies: whole ones, and those that go on, watches, logs and forwarded ports.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use http::{Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{BOOKMARK, Body, Inner, WATCH_ENDS, lock};
+use crate::demo::api::{Failure, Follow, Forward, Reply, Surroundings, Watch};
+use crate::demo::forward::{self, Upgrade};
+
+pub(super) fn refusal(inner: &Inner, failure: &Failure) -> Response<Body> {
+    let body = Reply::value(failure.code, failure.status()).payload.bytes();
+    whole(inner, failure.code, "application/json", failure.retry_after, body)
+}
+
+pub(super) fn whole(
+    inner: &Inner,
+    status: u16,
+    content_type: &'static str,
+    retry_after: Option<u32>,
+    body: Vec<u8>,
+) -> Response<Body> {
+    let mut response = head(inner, status, content_type, Full::new(Bytes::from(body)).boxed_unsync());
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// A response with the headers every response has; `Date` is the world's time.
+fn head(inner: &Inner, status: u16, content_type: &'static str, body: Body) -> Response<Body> {
+    let now = inner.shared.world().store.now();
+    let date = now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache, private"));
+    if let Ok(date) = date.parse() {
+        headers.insert(header::DATE, date);
+    }
+    response
+}
+
+/// A stream of events that follows the world.
+pub(super) fn watched(inner: &Arc<Inner>, watch: Watch) -> Response<Body> {
+    struct State {
+        inner: Arc<Inner>,
+        watch: Watch,
+        revision: watch::Receiver<u64>,
+        silent: watch::Receiver<bool>,
+        ends: Instant,
+        bookmark: Instant,
+        ended: bool,
+    }
+    let now = Instant::now();
+    let state = State {
+        revision: inner.shared.revision.subscribe(),
+        silent: inner.faults.silence(),
+        ends: now + watch.timeout.map_or(WATCH_ENDS, |s| Duration::from_secs(s.min(WATCH_ENDS.as_secs()))),
+        bookmark: now + BOOKMARK,
+        inner: inner.clone(),
+        watch,
+        ended: false,
+    };
+    let events = stream::unfold(state, |mut s| async move {
+        loop {
+            if s.ended {
+                return None;
+            }
+            if s.silent.wait_for(|silent| !silent).await.is_err() {
+                return None;
+            }
+            s.revision.borrow_and_update();
+            let polled = {
+                let malformed = s.inner.faults.malformed();
+                let around = Surroundings { users: &s.inner.users, malformed: &malformed };
+                let world = s.inner.shared.world();
+                s.watch.poll(&world.store, &around)
+            };
+            s.ended = polled.end;
+            let mut bytes = polled.bytes;
+            if bytes.is_empty() {
+                tokio::select! {
+                    moved = s.revision.changed() => s.ended = moved.is_err(),
+                    _ = s.silent.changed() => {}
+                    () = sleep_until(s.ends) => {
+                        s.ended = true;
+                        bytes = s.watch.mark();
+                    }
+                    () = sleep_until(s.bookmark) => {
+                        s.bookmark = Instant::now() + BOOKMARK;
+                        bytes = s.watch.mark();
+                    }
+                }
+            }
+            if !bytes.is_empty() {
+                return Some((Ok::<_, Infallible>(Frame::data(Bytes::from(bytes))), s));
+            }
+        }
+    });
+    head(inner, 200, "application/json", StreamBody::new(events).boxed_unsync())
+}
+
+/// A log that goes on until its container ends.
+pub(super) fn followed(inner: &Arc<Inner>, mut follow: Follow) -> Response<Body> {
+    let first = std::mem::take(&mut follow.first);
+    let silent = inner.faults.silence();
+    let state = (inner.clone(), follow, silent, Some(first));
+    let lines = stream::unfold(state, |(inner, mut follow, mut silent, mut first)| async move {
+        loop {
+            if silent.wait_for(|silent| !silent).await.is_err() {
+                return None;
+            }
+            let bytes = match first.take() {
+                Some(first) => first,
+                None => {
+                    sleep(Follow::EVERY).await;
+                    let world = inner.shared.world();
+                    follow.poll(&world)?
+                }
+            };
+            if !bytes.is_empty() {
+                let frame = Frame::data(Bytes::from(bytes));
+                return Some((Ok::<_, Infallible>(frame), (inner, follow, silent, None)));
+            }
+        }
+    });
+    head(inner, 200, "text/plain", StreamBody::new(lines).boxed_unsync())
+}
+
+/// Ports of a pod over the connection, which speaks websockets from here on.
+pub(super) fn forwarded(inner: &Arc<Inner>, forward: Forward, upgrade: Option<Upgrade>) -> Response<Body> {
+    let Some(upgrade) = upgrade else {
+        return refusal(inner, &Failure::bad_request("Upgrade request required"));
+    };
+    let accept = match upgrade.accept() {
+        Ok(accept) => accept,
+        Err(failure) => return refusal(inner, &failure),
+    };
+    let mut response = Response::new(Full::default().boxed_unsync());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(forward::PROTOCOL));
+    if let Ok(accept) = accept.parse() {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    let carried = forward::carry(upgrade, forward, inner.leads.clone(), inner.shared.clone());
+    let mut forwards = lock(&inner.forwards);
+    while forwards.try_join_next().is_some() {}
+    forwards.spawn(carried);
+    response
+}
