@@ -3,7 +3,7 @@
 //! Appended to the health rules by [`crate::cluster::findings`]. What a member says of itself is not repeated where its
 //! peers know better, and nothing is said of what has not been seen.
 
-use super::{Database, Row, State};
+use super::{Database, Role, Row, State};
 use crate::cluster::{
     Answer, Severity, Subject,
     finding::{Check, Found, Rule, found},
@@ -51,7 +51,7 @@ pub(in crate::cluster) const RULES: &[Rule] = &[
     Rule {
         name: "member-expelled",
         doc: "A member was voted out because its data differ.",
-        check: Check::Database(|_, d| states(d, |s| matches!(s, State::Inconsistent), Answer::Database)),
+        check: Check::Database(members::expelled),
     },
     Rule { name: "member-down", doc: "A member does not answer.", check: Check::Database(members::down) },
     Rule {
@@ -82,7 +82,7 @@ pub(in crate::cluster) const RULES: &[Rule] = &[
     Rule {
         name: "member-rejects",
         doc: "A member refuses clients behind a healthy status (wsrep_reject_queries).",
-        check: Check::Database(|_, d| states(d, |s| matches!(s, State::Rejecting { .. }), Answer::Database)),
+        check: Check::Database(members::rejecting),
     },
     Rule {
         name: "galera-size",
@@ -170,6 +170,11 @@ pub(in crate::cluster) const RULES: &[Rule] = &[
         check: Check::Database(alike::members_differ),
     },
     Rule {
+        name: "configuration",
+        doc: "The configuration names members or proxies that it does not list, or only one of the two.",
+        check: Check::Database(alike::configuration),
+    },
+    Rule {
         name: "rights-missing",
         doc: "Something cannot be known for lack of rights.",
         check: Check::Database(alike::rights),
@@ -185,12 +190,39 @@ fn all() -> Subject {
     Subject::Source("galera".into())
 }
 
-fn states(d: &Database, which: impl Fn(&State) -> bool, answer: Answer) -> Said {
+/// A finding for each member in such a state, and what answers it.
+fn states(d: &Database, which: impl Fn(&State) -> bool, answer: impl Fn(&Row, Found) -> Found) -> Said {
     let rows = d.members.iter().filter(|r| which(&r.state));
     rows.map(|r| {
         let severity = r.state.severity().unwrap_or(Severity::Notice);
         let since = r.now().map(|s| s.state_since);
-        (of(r), found(severity, r.state.meaning()).since(since).answer(answer))
+        (of(r), answer(r, found(severity, r.state.meaning()).since(since)))
     })
     .collect()
+}
+
+/// Clients reach the member through a proxy.
+fn serves(row: &Row) -> bool {
+    row.reads || row.role == Role::Writer
+}
+
+/// Taken out of the proxies it hurts nobody; where no proxy sends it clients, something else answers.
+fn keep_off(row: &Row, found: Found, more: &str, otherwise: &str) -> Found {
+    match serves(row) {
+        true => found.act(Answer::TakeOut, &row.label, more),
+        false => found.answer(Answer::Database).remedy(otherwise),
+    }
+}
+
+/// A member that could take the writes, other than that one.
+fn successor<'a>(d: &'a Database, row: &Row) -> Option<&'a Row> {
+    let fit = |r: &&Row| {
+        r.name != row.name
+            && r.state == State::Synced
+            && matches!(r.role, Role::NextWriter | Role::Standby | Role::Writer)
+            && r.now().is_some_and(|s| !s.read_only)
+    };
+    let mut all: Vec<_> = d.members.iter().filter(fit).collect();
+    all.sort_by_key(|r| (r.role != Role::Writer, r.role != Role::NextWriter));
+    all.first().copied()
 }

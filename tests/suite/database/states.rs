@@ -305,8 +305,9 @@ fn members_that_should_be_alike_and_members_nobody_configured_are_findings() {
 #[test]
 fn scripts_are_told_what_is_known_and_null_for_the_rest() {
     let quiet = said("healthy", 3, now()).failed(Trouble::Silent, "frozen", later(2.0));
-    let seen = database(vec![said("desynced_peer", 1, later(3.0)), quiet]);
-    let json = serde_json::to_value(seen.report(later(4.0))).expect("JSON");
+    let snapshot = world(vec![said("desynced_peer", 1, later(3.0)), quiet], vec![], later(4.0));
+    let seen = Database::of(&snapshot).expect("members are configured");
+    let json = serde_json::to_value(seen.report(&snapshot)).expect("JSON");
     let (one, three) = (&json["members"][0], &json["members"][1]);
     assert_eq!(
         (&one["name"], &one["state"], &one["primary"]),

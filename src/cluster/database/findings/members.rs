@@ -1,11 +1,22 @@
 //! What is wrong with single members.
 
-use super::{Said, of, states};
+use super::{Said, keep_off, of, serves, states};
 use crate::cluster::{
-    Answer, LocalState, Member, Severity, Snapshot,
+    Answer, LocalState, Member, Severity, Snapshot, Trouble,
     database::{Database, Role, Row, State},
     finding::found,
 };
+
+pub(super) fn expelled(_: &Snapshot, d: &Database) -> Said {
+    let remedy = "make sure that the majority is right, then restart it: it takes a full copy";
+    states(d, |s| matches!(s, State::Inconsistent), |_, found| found.answer(Answer::Database).remedy(remedy))
+}
+
+pub(super) fn rejecting(_: &Snapshot, d: &Database) -> Said {
+    let remedy = "SET GLOBAL wsrep_reject_queries=NONE there, if whoever set it is done";
+    let which = |s: &State| matches!(s, State::Rejecting { .. });
+    states(d, which, |_, found| found.answer(Answer::Database).remedy(remedy))
+}
 
 pub(super) fn down(_: &Snapshot, d: &Database) -> Said {
     let silent = |r: &&Row| {
@@ -29,7 +40,22 @@ pub(super) fn down(_: &Snapshot, d: &Database) -> Said {
             _ => Severity::Warning,
         };
         let since = row.member.silent_since.or_else(|| row.now().map(|s| s.state_since));
-        said.push((of(row), found(severity, text).since(since).answer(Answer::Database)));
+        let remedy = match row.state {
+            State::Unnoticed => "wait: its peers exclude it within 6 s, and commits go on",
+            State::Unanswering => {
+                "look at its machine, and at the network from here to it: its peers reach it"
+            }
+            State::Left { on_purpose: true } => {
+                "SET GLOBAL wsrep_cluster_address='gcomm://...' there lets it join again, if whoever emptied it is done"
+            }
+            State::Left { on_purpose: false } => "read its error log, then restart it",
+            State::NotGalera => {
+                "is the address right? Otherwise load its provider (wsrep_provider, wsrep_on) and restart it"
+            }
+            _ => "start it on its machine: it joins by itself",
+        };
+        let found = found(severity, text).since(since).answer(Answer::Database).remedy(remedy);
+        said.push((of(row), found));
     }
     said
 }
@@ -50,14 +76,22 @@ pub(super) fn cut_off(_: &Snapshot, d: &Database) -> Said {
     if d.view.is_none() {
         return Vec::new();
     }
-    states(d, |s| matches!(s, State::NoQuorum { .. }), Answer::Database)
+    let heal = "mend the network: it comes back by itself in seconds. Never bootstrap it while the others have a quorum";
+    states(
+        d,
+        |s| matches!(s, State::NoQuorum { .. }),
+        |row, found| keep_off(row, found, "; then mend the network, and it comes back by itself", heal),
+    )
 }
 
-pub(super) fn lock_holder(_: &Snapshot, d: &Database) -> Said {
+pub(super) fn lock_holder(s: &Snapshot, d: &Database) -> Said {
     let mut said = Vec::new();
     for (row, status) in d.members.iter().filter_map(|r| Some((r, r.now()?))) {
         let Some(threads) = &status.threads else { continue };
         let Some(seconds) = threads.applier_blocked else { continue };
+        if seconds < s.database.thresholds.lock_wait.as_secs() {
+            continue;
+        }
         // A global read lock takes the member out of flow control: it hurts only itself.
         if threads.global_lock || status.local_state == LocalState::Donor {
             continue;
@@ -77,17 +111,29 @@ pub(super) fn lock_holder(_: &Snapshot, d: &Database) -> Said {
         let effect = if stops { "and stops all writes of the cluster" } else { "its queue grows" };
         let text = format!("an applier has waited {seconds} s for a lock, {effect}: {holders}");
         let severity = if stops { Severity::Critical } else { Severity::Warning };
-        said.push((of(row), found(severity, text).answer(Answer::Database)));
+        let remedy = match threads.holders.first() {
+            Some(session) if threads.holders_certain => {
+                format!("KILL {} on {}, once its owner knows", session.id, row.label)
+            }
+            Some(session) => format!(
+                "ask the owner of session {}, then KILL {0} on {}; the plug-in METADATA_LOCK_INFO names the holder for certain",
+                session.id, row.label
+            ),
+            None => format!("SHOW PROCESSLIST on {}, and end the session that holds the lock", row.label),
+        };
+        said.push((of(row), found(severity, text).answer(Answer::Database).remedy(remedy)));
     }
     said
 }
 
 pub(super) fn stale(_: &Snapshot, d: &Database) -> Said {
     let behind = |s: &State| matches!(s, State::Paused { .. } | State::LocalSchemaChange { .. });
-    let mut said = states(d, behind, Answer::TakeOut);
+    let wait = "wait until the statement is done, or end the session that runs it: it catches up by itself";
+    let mut said = states(d, behind, |row, found| {
+        keep_off(row, found, ": its readers then read elsewhere; it catches up by itself", wait)
+    });
     for (subject, found) in &mut said {
-        let reads = d.members.iter().any(|r| of(r) == *subject && (r.reads || r.role == Role::Writer));
-        if reads {
+        if d.members.iter().any(|r| of(r) == *subject && serves(r)) {
             found.severity = Severity::Critical;
             found.text.push_str("; ProxySQL still sends traffic to it");
         }
@@ -118,12 +164,22 @@ pub(super) fn unsynced(s: &Snapshot, d: &Database) -> Said {
         if !long {
             continue;
         }
-        let (severity, answer) = match row.state {
-            State::Desynced { .. } => (Severity::Warning, Answer::Resync),
-            State::Donor { .. } | State::Receiving { .. } => (Severity::Notice, Answer::Database),
-            _ => (Severity::Warning, Answer::Database),
+        let severity = match row.state {
+            State::Donor { .. } | State::Receiving { .. } => Severity::Notice,
+            _ => Severity::Warning,
         };
-        said.push((of(row), found(severity, row.state.meaning()).since(since).answer(answer)));
+        let found = found(severity, row.state.meaning()).since(since);
+        let found = match row.state {
+            State::Desynced { .. } => found.act(Answer::Resync, &row.label, "if whoever desynced it is done"),
+            State::Donor { .. } | State::Receiving { .. } => {
+                found.answer(Answer::Database).remedy("wait until the transfer is over")
+            }
+            State::Joining { .. } => found
+                .answer(Answer::Database)
+                .remedy("read its error log and the donor's; a joiner that does not get on is killed and started again"),
+            _ => found.answer(Answer::Database).remedy("wait until it has caught up"),
+        };
+        said.push((of(row), found));
     }
     said
 }
@@ -139,7 +195,9 @@ pub(super) fn queue(s: &Snapshot, d: &Database) -> Said {
         }
         let text =
             format!("{} write-sets wait to be applied, and no fewer than before", status.receive_queue);
-        said.push((of(row), found(Severity::Warning, text).answer(Answer::TakeOut)));
+        let slow = "look at its disk and processor, and at wsrep_slave_threads";
+        let found = keep_off(row, found(Severity::Warning, text), "until it has caught up", slow);
+        said.push((of(row), found));
     }
     said
 }
@@ -147,12 +205,14 @@ pub(super) fn queue(s: &Snapshot, d: &Database) -> Said {
 pub(super) fn donor_in_rotation(_: &Snapshot, d: &Database) -> Said {
     let donors = d.members.iter().filter(|r| matches!(r.state, State::Donor { .. }));
     donors
-        .filter(|r| r.reads || r.role == Role::Writer)
+        .filter(|r| serves(r))
         .map(|r| {
             let what = if r.role == Role::Writer { "writes" } else { "reads" };
             let text = format!("{} while it still takes {what}", r.state.word());
             let severity = if r.role == Role::Writer { Severity::Warning } else { Severity::Notice };
-            (of(r), found(severity, text).since(r.now().map(|s| s.state_since)).answer(Answer::TakeOut))
+            let remedy = "wait: nothing is changed while a state is transferred; wsrep_sst_donor on the joiner names another donor next time";
+            let found = found(severity, text).since(r.now().map(|s| s.state_since));
+            (of(r), found.answer(Answer::Database).remedy(remedy))
         })
         .collect()
 }
@@ -164,9 +224,11 @@ pub(super) fn conflicts(s: &Snapshot, d: &Database) -> Said {
         if failures.max(aborts) < s.database.thresholds.conflicts {
             continue;
         }
-        let text =
-            format!("{failures:.1} certification failures and {aborts:.1} aborts by replication a second");
-        said.push((of(row), found(Severity::Warning, text).answer(Answer::Database)));
+        let text = format!(
+            "{failures:.1} certification failures and {aborts:.1} aborts by replication a second: clients see deadlocks"
+        );
+        let remedy = "let one member take all writes; what is left are hot rows of the application: cert.log_conflicts names them in its error log";
+        said.push((of(row), found(Severity::Warning, text).answer(Answer::Database).remedy(remedy)));
     }
     said
 }
@@ -182,7 +244,8 @@ pub(super) fn gcache(s: &Snapshot, d: &Database) -> Said {
         "keeps {} of writes (gcache.size {size}): a member away for longer needs a full copy",
         humantime::format_duration(std::time::Duration::from_secs(window.as_secs()))
     );
-    vec![(of(row), found(Severity::Notice, text).answer(Answer::Database))]
+    let remedy = "raise gcache.size in wsrep_provider_options, and restart one member after the other";
+    vec![(of(row), found(Severity::Notice, text).answer(Answer::Database).remedy(remedy))]
 }
 
 pub(super) fn connections(s: &Snapshot, d: &Database) -> Said {
@@ -196,8 +259,10 @@ pub(super) fn connections(s: &Snapshot, d: &Database) -> Said {
                 status.connections.unwrap_or(0),
                 status.max_connections.unwrap_or(0)
             );
-            let severity = if share >= 0.95 { Severity::Critical } else { Severity::Warning };
-            said.push((of(row), found(severity, text).answer(Answer::Database)));
+            let critical = share >= s.database.thresholds.connections_critical;
+            let severity = if critical { Severity::Critical } else { Severity::Warning };
+            let remedy = "find out who holds them (SHOW PROCESSLIST there); lower max_connections of its rows in ProxySQL, or raise it on the member";
+            said.push((of(row), found(severity, text).answer(Answer::Database).remedy(remedy)));
         }
     }
     said
@@ -207,7 +272,17 @@ pub(super) fn unreadable(_: &Snapshot, d: &Database) -> Said {
     let rows = d.members.iter().filter(|r| r.state == State::Unreadable);
     rows.map(|r| {
         let why = r.member.link.trouble().unwrap_or_default();
-        (of(r), found(Severity::Warning, why).since(r.member.silent_since).answer(Answer::Database))
+        let remedy = match r.member.trouble {
+            Some(Trouble::Denied) => {
+                "mend user, password or rights: [galera] in the configuration, and the grants of the README"
+            }
+            Some(Trouble::Tls) => "mend tls-ca and tls-name under [galera], or the member's certificate",
+            Some(Trouble::NotMysql) => "mend the address under [galera] members",
+            Some(Trouble::Full) => "free connections there; it is asked over one connection only",
+            _ => "the sentence says what stands in the way; it is tried again by itself",
+        };
+        let found = found(Severity::Warning, why).since(r.member.silent_since);
+        (of(r), found.answer(Answer::Database).remedy(remedy))
     })
     .collect()
 }

@@ -1,11 +1,14 @@
 //! What is wrong with the cluster as a whole: quorum, views, size, and commits that stand still or are paused.
 
-use super::{Said, all, of, states};
+use super::{Said, all, keep_off, of, states};
 use crate::cluster::{
     Answer, Severity, Snapshot,
     database::{Database, Row, State},
     finding::found,
 };
+
+/// What the recovery sheet tells.
+const SHEET: &str = "tells which member has the most, what is not proven, and the commands in order";
 
 pub(super) fn no_quorum(_: &Snapshot, d: &Database) -> Said {
     let answering: Vec<_> = d.members.iter().filter(|r| r.now().is_some_and(|s| s.galera)).collect();
@@ -20,7 +23,7 @@ pub(super) fn no_quorum(_: &Snapshot, d: &Database) -> Said {
         }
         let text = format!("none of {} members answers", d.members.len());
         let since = d.members.iter().filter_map(|r| r.member.silent_since).max();
-        return vec![(all(), found(Severity::Critical, text).since(since).answer(Answer::Recovery))];
+        return vec![(all(), found(Severity::Critical, text).since(since).act(Answer::Recovery, "", SHEET))];
     }
     let since = answering.iter().filter_map(|r| r.now()).map(|s| s.state_since).max();
     let text = format!(
@@ -28,7 +31,7 @@ pub(super) fn no_quorum(_: &Snapshot, d: &Database) -> Said {
         answering.len(),
         d.members.len()
     );
-    vec![(all(), found(Severity::Critical, text).since(since).answer(Answer::Recovery))]
+    vec![(all(), found(Severity::Critical, text).since(since).act(Answer::Recovery, "", SHEET))]
 }
 
 pub(super) fn reformed(_: &Snapshot, d: &Database) -> Said {
@@ -38,11 +41,35 @@ pub(super) fn reformed(_: &Snapshot, d: &Database) -> Said {
         return Vec::new();
     }
     let text = format!("{}: {}", members.join(", "), State::Reformed.meaning());
-    vec![(all(), found(Severity::Critical, text).answer(Answer::Recovery))]
+    let more = "tells how to stop the writes and how to find the member with the most";
+    vec![(all(), found(Severity::Critical, text).act(Answer::Recovery, "", more))]
 }
 
 pub(super) fn views(_: &Snapshot, d: &Database) -> Said {
-    states(d, |s| matches!(s, State::Outdated { .. } | State::Split { .. }), Answer::TakeOut)
+    states(
+        d,
+        |s| matches!(s, State::Outdated { .. } | State::Split { .. }),
+        |row, found| match row.state {
+            State::Split { foreign: true } => keep_off(
+                row,
+                found,
+                "; then check its wsrep_cluster_name and wsrep_cluster_address",
+                "check its wsrep_cluster_name and wsrep_cluster_address",
+            ),
+            State::Split { foreign: false } => keep_off(
+                row,
+                found,
+                "; then SET GLOBAL wsrep_reject_queries=ALL_KILL there, and find out which side holds the data",
+                "SET GLOBAL wsrep_reject_queries=ALL_KILL there, and find out which side holds the data",
+            ),
+            _ => keep_off(
+                row,
+                found,
+                "until it is back in the view of its peers, within 10 s by itself",
+                "wait: within 10 s it notices, leaves, and comes back by itself",
+            ),
+        },
+    )
 }
 
 pub(super) fn size(_: &Snapshot, d: &Database) -> Said {
@@ -53,7 +80,12 @@ pub(super) fn size(_: &Snapshot, d: &Database) -> Said {
     let severity = if quorum.safe_losses == 0 { Severity::Critical } else { Severity::Warning };
     let text = format!("{} of {} members: {quorum}", quorum.size, quorum.expected);
     let since = d.view.as_ref().map(|v| v.since);
-    vec![(all(), found(severity, text).since(since).answer(Answer::Database))]
+    let missing: Vec<_> = d.members.iter().filter(|r| !r.state.is_member()).map(|r| &*r.label).collect();
+    let remedy = match missing.is_empty() {
+        true => "a member that should be there is not configured; or mend galera.expected-size".to_owned(),
+        false => format!("start {} again, one after the other; it joins by itself", missing.join(", ")),
+    };
+    vec![(all(), found(severity, text).since(since).answer(Answer::Database).remedy(remedy))]
 }
 
 pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
@@ -78,13 +110,17 @@ pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
             waiting, change.statement, row.label
         );
         let severity = if waiting > 0 { Severity::Critical } else { Severity::Warning };
-        return vec![(all(), found(severity, text).since(Some(since)).answer(Answer::Database))];
+        let remedy = "wait until it is done; killed half-way, a member may be expelled. Next time ALGORITHM=INSTANT, or RSU one member after the other";
+        let found = found(severity, text).since(Some(since)).answer(Answer::Database).remedy(remedy);
+        return vec![(all(), found)];
     }
     if waiting == 0 || still < s.database.thresholds.commits_still {
         return Vec::new();
     }
     let text = format!("commits stand still on all members while {waiting} sessions wait for certification");
-    vec![(all(), found(Severity::Critical, text).since(Some(since)).answer(Answer::Database))]
+    let remedy = "look for a member that is silent and not yet excluded (6 s), or one that asks for flow control; kill no session before";
+    let found = found(Severity::Critical, text).since(Some(since)).answer(Answer::Database).remedy(remedy);
+    vec![(all(), found)]
 }
 
 pub(super) fn flow_control(s: &Snapshot, d: &Database) -> Said {
@@ -120,5 +156,16 @@ pub(super) fn flow_control(s: &Snapshot, d: &Database) -> Said {
         ),
     };
     let subject = culprit.map_or_else(all, of);
-    vec![(subject, found(severity, text).answer(Answer::Desync))]
+    let found = found(severity, text);
+    let found = match culprit.filter(|r| r.now().is_some_and(|s| !s.desync)) {
+        Some(row) => found.act(
+            Answer::Desync,
+            &row.label,
+            ": it no longer slows the others and falls behind; ProxySQL takes it for offline until it is resynced",
+        ),
+        None => {
+            found.answer(Answer::Database).remedy("look for the member with the longest queue, or one that cannot be read")
+        }
+    };
+    vec![(subject, found)]
 }
