@@ -283,9 +283,11 @@ impl Database {
             return Headline { text: "galera ?".into(), severity: None };
         }
         if !self.members.is_empty() && self.view.is_none() {
-            return match self.members.iter().any(|r| r.now().is_some()) {
-                true => loud("galera NO QUORUM", Severity::Critical),
-                false => loud("galera DOES NOT ANSWER", Severity::Critical),
+            let any = |holds: fn(&Row) -> bool| self.members.iter().any(holds);
+            return match (any(|r| r.now().is_some()), any(|r| r.state == State::Unreadable)) {
+                (true, _) => loud("galera NO QUORUM", Severity::Critical),
+                (false, true) => loud("galera CANNOT BE READ", Severity::Warning),
+                (false, false) => loud("galera DOES NOT ANSWER", Severity::Critical),
             };
         }
         let alone = self.members.is_empty();

@@ -9,7 +9,10 @@ use std::{
 };
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, Visitor},
+};
 
 use super::{BadConfig, mycnf};
 use crate::cluster::{
@@ -94,7 +97,7 @@ pub struct Login {
 }
 
 /// Where a password is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PasswordFrom {
     /// A file; its first line.
@@ -186,6 +189,58 @@ impl Login {
     }
 }
 
+/// Read by hand: what is written in its place may be the password itself, and must not stand in an error.
+impl<'de> Deserialize<'de> for PasswordFrom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PasswordPlace)
+    }
+}
+
+struct PasswordPlace;
+
+const PASSWORD_PLACES: &str = "a password does not stand in the configuration, only where it is: { file = \"FILE\" }, \
+    { env = \"NAME\" }, { secret = \"namespace/name:key\" } or { my-cnf = \"FILE\" }";
+
+impl<'de> Visitor<'de> for PasswordPlace {
+    type Value = PasswordFrom;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("where the password is")
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<PasswordFrom, E> {
+        Err(E::custom(PASSWORD_PLACES))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<PasswordFrom, E> {
+        Err(E::custom(PASSWORD_PLACES))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<PasswordFrom, E> {
+        Err(E::custom(PASSWORD_PLACES))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<PasswordFrom, E> {
+        Err(E::custom(PASSWORD_PLACES))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<PasswordFrom, M::Error> {
+        let bad = || M::Error::custom(PASSWORD_PLACES);
+        let key: String = map.next_key()?.ok_or_else(bad)?;
+        let value: String = map.next_value().map_err(|_| bad())?;
+        if map.next_key::<String>()?.is_some() {
+            return Err(bad());
+        }
+        Ok(match key.as_str() {
+            "file" => PasswordFrom::File(value.into()),
+            "env" => PasswordFrom::Env(value),
+            "secret" => PasswordFrom::Secret(value.parse().map_err(M::Error::custom)?),
+            "my-cnf" => PasswordFrom::MyCnf(value.into()),
+            _ => return Err(bad()),
+        })
+    }
+}
+
 /// What is expected of the database, out of both sections.
 pub fn expectations(galera: &Galera, proxysql: &Proxysql) -> Expectations {
     Expectations {
@@ -258,10 +313,21 @@ hosts = { "10.0.0.5" = "worker-3" }
             ("[proxysql]\naddresses = [\"db/x:70000\"]", "db/x:70000"),
             ("[proxysql]\nreach = \"tunnel\"", "tunnel"),
             ("[proxysql]\npassword = { secret = \"x\" }", "Secret"),
-            ("[galera]\npassword = \"plain\"", "plain"),
+            ("[galera]\npassword = { fille = \"x\" }", "my-cnf"),
+            ("[galera.thresholds]\nflow-control = 5", "0.05 for 5 %"),
+            ("[galera.thresholds]\nconnections = 0.99", "connections-critical"),
+            ("[galera.thresholds]\nconflicts = 0.0", "conflicts"),
         ] {
             let error = Config::parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
+        }
+        // A password in the wrong place is not repeated.
+        for value in
+            ["\"hunter2\"", "{ secret = \"hunter2\" }", "{ file = [\"hunter2\"] }", "4711", "hunter2"]
+        {
+            let error = Config::parse(&format!("[galera]\npassword = {value}\n")).unwrap_err().to_string();
+            assert!(!error.contains("hunter2") && !error.contains("4711"), "{error}");
+            assert!(error.contains("line 2"), "{error}");
         }
         let login = Login {
             password: Some(PasswordFrom::Env("NOPE".into())),
@@ -269,5 +335,33 @@ hosts = { "10.0.0.5" = "worker-3" }
             ..Login::default()
         };
         assert!(login.account(None, None, |_| None).unwrap_err().to_string().contains("NOPE"));
+    }
+
+    #[test]
+    fn a_password_is_found_where_it_is_said_to_be() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+        write(".my.cnf", "[client]\nuser=own\npassword=of-my-cnf\nssl-ca=~/ca.pem\n");
+        write("other.cnf", "[client]\nuser=other\npassword=of-other\n");
+        write("password", "of-file\nand no more\n");
+        let account = |toml: &str| {
+            let login = Config::parse(&format!("[galera]\n{toml}")).unwrap().galera.login;
+            let fetched = login.secret().map(|_| SecretString::from("of-secret".to_owned()));
+            let env = |name: &str| (name == "DB").then(|| "of-env".to_owned());
+            let account = login.account(fetched, Some(home.path()), env).unwrap();
+            (account.user, account.password.map(|p| p.expose_secret().to_owned()).unwrap_or_default())
+        };
+        for (toml, user, password) in [
+            ("", "own", "of-my-cnf"),
+            ("user = \"u\"", "u", "of-my-cnf"),
+            ("user = \"u\"\npassword = { file = \"~/password\" }", "u", "of-file"),
+            ("user = \"u\"\npassword = { env = \"DB\" }", "u", "of-env"),
+            ("user = \"u\"\npassword = { secret = \"db/login:x\" }", "u", "of-secret"),
+            ("password = { my-cnf = \"~/other.cnf\" }", "other", "of-other"),
+        ] {
+            assert_eq!(account(toml), (user.to_owned(), password.to_owned()), "{toml}");
+        }
+        let error = Login::default().account(None, None, |_| None).unwrap_err().to_string();
+        assert!(error.contains("no database user") && error.contains("~/.my.cnf"), "{error}");
     }
 }

@@ -1,7 +1,11 @@
 //! What the cockpit says of the database, against recorded answers of real Galera members and a real ProxySQL.
 
+mod endpoints;
 mod noise;
+mod plugin;
 mod proxies;
+mod rules;
+mod secrecy;
 mod sheet;
 mod states;
 

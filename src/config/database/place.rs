@@ -124,7 +124,9 @@ impl std::str::FromStr for SecretKey {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is not a Secret such as db/proxysql-credentials:password");
+        // What stands there may be a password: it is not repeated.
+        let bad =
+            || "a Secret is named as namespace/name:key, such as db/proxysql-credentials:password".to_owned();
         let (namespace, rest) = text.split_once('/').ok_or_else(bad)?;
         let (name, key) = rest.split_once(':').unwrap_or((rest, "password"));
         if [namespace, name, key].iter().any(|part| part.is_empty() || part.contains(['/', ':', ' '])) {
