@@ -81,6 +81,8 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
 fn members(snapshot: &Snapshot, database: &Database) -> String {
     let limits = &snapshot.database.thresholds;
     let now = || database.members.iter().filter_map(|row| row.now());
+    // With one digit: 0.07 is 7, not 7.000000000000001.
+    let percent = |share: f64| (share * 1000.0).round() / 10.0;
     let known = |value: Option<String>| value.unwrap_or_else(|| "U".into());
     let share = now().filter_map(|s| s.flow.share).reduce(f64::max);
     let queue = now().map(|s| s.receive_queue).max();
@@ -89,8 +91,8 @@ fn members(snapshot: &Snapshot, database: &Database) -> String {
         database.quorum.size,
         database.quorum.expected,
         known(share.map(|share| format!("{:.1}%", share * 100.0))),
-        limits.flow_control * 100.0,
-        limits.flow_control_critical * 100.0,
+        percent(limits.flow_control),
+        percent(limits.flow_control_critical),
         known(queue.map(|queue| queue.to_string())),
         limits.queue,
     )

@@ -57,7 +57,7 @@ fn a_calm_world_is_ok_and_tells_its_values() {
     ] {
         assert!(line.contains(value), "{value} in {line}");
     }
-    assert!(line.contains(" flow_control=0.0%;5.0;20.0;0;100 receive_queue=0;100;;0"), "{line}");
+    assert!(line.contains(" flow_control=0.0%;5;20;0;100 receive_queue=0;100;;0"), "{line}");
     assert!(line.contains(" critical=0;;;0 warning=0;;;0"), "{line}");
 }
 

@@ -13,7 +13,7 @@ use crate::cluster::{
     proxysql::Layers,
 };
 
-pub(super) fn no_writer(s: &Snapshot, d: &Database) -> Said {
+pub(super) fn no_writer(_: &Snapshot, d: &Database) -> Said {
     let mut said = Vec::new();
     let lost = !d.members.is_empty() && d.view.is_none();
     for (proxy, writers) in &d.writers {
@@ -30,29 +30,30 @@ pub(super) fn no_writer(s: &Snapshot, d: &Database) -> Said {
                 ),
             };
             said.push((subject, found));
-            continue;
         }
-        for row in d.members.iter().filter(|r| writers.contains(&r.name)) {
-            let read_only = row.now().is_some_and(|s| s.read_only);
-            let text = match (row.state.takes_writes(), read_only) {
-                (false, _) => {
-                    format!("{proxy} sends the writes here, and it takes none: {}", row.state.meaning())
-                }
-                (true, true) => format!("{proxy} sends the writes here, and it is read-only"),
-                (true, false) => continue,
-            };
-            let found = found(Severity::Critical, text);
-            let found = match (lost, successor(d, row)) {
-                (true, _) => found.act(Answer::Recovery, "", "says how the members get their quorum back"),
-                (false, Some(next)) if s.proxies.len() == 1 || next.role != Role::Writer => found.act(
-                    Answer::MoveWriter,
-                    &next.label,
-                    "lets the proxies write to a member that takes writes",
-                ),
-                (false, _) => found.act(Answer::TakeOut, &row.label, "lets the monitor choose another"),
-            };
-            said.push((of(row), found));
-        }
+    }
+    for row in &d.members {
+        let sent = d.writers.iter().filter(|(_, writers)| writers.contains(&row.name));
+        let by: Vec<_> = sent.map(|(proxy, _)| proxy.as_str()).collect();
+        let send = format!("{} {}", by.join(", "), if by.len() == 1 { "sends" } else { "send" });
+        let read_only = row.now().is_some_and(|s| s.read_only);
+        let text = match (row.state.takes_writes(), read_only) {
+            _ if by.is_empty() => continue,
+            (false, _) => format!("{send} the writes here, and it takes none: {}", row.state.meaning()),
+            (true, true) => format!("{send} the writes here, and it is read-only"),
+            (true, false) => continue,
+        };
+        let found = found(Severity::Critical, text);
+        let found = match (lost, successor(d, row)) {
+            (true, _) => found.act(Answer::Recovery, "", "says how the members get their quorum back"),
+            (false, Some(next)) => found.act(
+                Answer::MoveWriter,
+                &next.label,
+                "lets the proxies write to a member that takes writes",
+            ),
+            (false, None) => found.act(Answer::TakeOut, &row.label, "lets the monitor choose another"),
+        };
+        said.push((of(row), found));
     }
     said
 }

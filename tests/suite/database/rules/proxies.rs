@@ -29,14 +29,28 @@ pub fn cases() -> Vec<Case> {
         ),
         (
             "no-writer",
-            behind("healthy", vec![n("reject_all", 1), n("healthy", 2), n("healthy", 3)]),
+            behind(
+                "healthy",
+                vec![
+                    spoke(1, &[with_variables(1, &[("wsrep_reject_queries", "ALL")])]),
+                    n("healthy", 2),
+                    n("healthy", 3),
+                ],
+            ),
             "it takes none: refuses clients by hand",
             "`galera move-writer n2`",
             Some(Answer::MoveWriter),
         ),
         (
             "no-writer",
-            behind("healthy", vec![n("read_only", 1), n("healthy", 2), n("healthy", 3)]),
+            behind(
+                "healthy",
+                vec![
+                    spoke(1, &[with_variables(1, &[("read_only", "ON")])]),
+                    n("healthy", 2),
+                    n("healthy", 3),
+                ],
+            ),
             "ps1 sends the writes here, and it is read-only",
             "`galera move-writer n2`",
             Some(Answer::MoveWriter),
@@ -67,7 +81,7 @@ pub fn cases() -> Vec<Case> {
         ),
         (
             "readers-empty",
-            behind("desync_all", vec![n("healthy", 1), n("desynced", 2), n("healthy", 3)]),
+            behind("desync_all", vec![n("desynced_peer", 1), n("desynced", 2)]),
             "reads wait and fail",
             "`galera resync n2`",
             Some(Answer::Resync),
@@ -75,7 +89,7 @@ pub fn cases() -> Vec<Case> {
         (
             "backend-shunned",
             behind("reject_n1", healthy()),
-            "shunned by errors in hostgroup 10 of ps1; only traffic brings it back",
+            "shunned by errors in hostgroup 10",
             "stats_mysql_errors",
             None,
         ),
