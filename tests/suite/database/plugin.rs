@@ -93,3 +93,14 @@ fn what_cannot_be_known_is_unknown() {
     let line = check(&world.home, 3, &["--kubeconfig", "/nonexistent/kubeconfig", "check"]);
     assert!(line.contains("/nonexistent/kubeconfig"), "{line}");
 }
+
+#[test]
+fn proxies_alone_are_shown_with_their_backends() {
+    let world = World::new("calm");
+    let output = world.home.run(&["--config", &world.config, "--set", "galera.members=[]", "database"]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(out.starts_with("proxysql 2/2 writer "), "{out}");
+    assert!(out.contains("HOSTGROUP") && out.contains("no members are configured"), "{out}");
+    assert!(!out.contains("writes fail") && !out.contains("no member "), "{out}");
+}

@@ -8,7 +8,7 @@ use wheelhouse::cluster::{
     findings,
 };
 
-use super::{behind, finding, healthy, now, proxysql, rules, said, silent};
+use super::{behind, finding, healthy, now, proxy, proxysql, rules, said, silent, world};
 
 #[test]
 fn the_role_of_each_member_is_read_from_the_hostgroups() {
@@ -116,4 +116,43 @@ fn with_statistics_rights_the_roles_come_from_the_configuration() {
     assert_eq!(seen.headline().text, "galera 3/3 writer n1");
     // Two wait and no weight is known: who is next cannot be told.
     assert_eq!(seen.next_writer, None);
+}
+
+#[test]
+fn proxies_without_members_tell_what_they_know() {
+    let snapshot = world(vec![], vec![proxy("healthy", "ps1", now())], now());
+    let seen = Database::of(&snapshot).unwrap();
+    assert_eq!(seen.headline().text, "proxysql 1/1 writer 127.0.0.1:24010");
+    assert_eq!(seen.headline().severity, None);
+    let found = findings(&snapshot);
+    assert_eq!(rules(&found), ["configuration"], "{found:?}");
+    let report = seen.report(&snapshot);
+    let of = |part: &str| report.backends.iter().filter(|b| b.part == Some(part)).count();
+    assert_eq!((of("writer"), of("backup"), of("reader")), (3, 2, 2));
+    assert!(report.backends.iter().all(|b| b.member.is_none()));
+    assert_eq!(report.writers[&ProxyName::from("ps1")][0].as_str(), "127.0.0.1:24010");
+
+    // What is wrong with the writers is still said, and what cannot be asked is not said to be wrong.
+    let none = ProxyRows { servers: Some(Table::default()), ..super::proxy_rows("healthy") };
+    let none = Proxy::new("ps1".into()).answered(&none, now());
+    let empty = world(vec![], vec![none], now());
+    assert_eq!(Database::of(&empty).unwrap().headline().text, "proxysql 1/1 NO WRITER");
+    assert!(rules(&findings(&empty)).contains(&"no-writer"));
+    let quiet = proxy("healthy", "ps1", now()).failed(Trouble::Silent, "frozen", now());
+    let quiet = world(vec![], vec![quiet], now());
+    let headline = Database::of(&quiet).unwrap().headline();
+    assert_eq!((headline.text.as_str(), headline.severity), ("proxysql 0/1", Some(Severity::Warning)));
+    assert_eq!(rules(&findings(&quiet)), ["proxy-lost", "configuration"]);
+
+    // A writer that nobody configured is a writer all the same.
+    let strange = world(healthy(), vec![proxy("healthy", "ps1", now())], now());
+    let headline = Database::of(&strange).unwrap().headline();
+    assert_eq!(headline.text, "galera 3/3 writer 127.0.0.1:24010");
+    assert_eq!(headline.severity, Some(Severity::Warning));
+    assert!(!rules(&findings(&strange)).contains(&"no-writer"));
+
+    // And members without proxies.
+    let alone = world(healthy(), vec![], now());
+    assert_eq!(Database::of(&alone).unwrap().headline().text, "galera 3/3");
+    assert!(finding(&findings(&alone), "configuration").text.contains("no ProxySQL is configured"));
 }
