@@ -74,9 +74,9 @@ async fn what_does_not_answer_is_told_with_age_and_reason_and_slows_nobody() {
     followed.until("all four are told", |s| troubles(s) == 4).await;
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(9), "3 s to answer, 3 s to connect, 1 s to find out why: {took:?}");
-    // Every 50 ms on an idle machine; a machine that is busy may do a fifth of it.
+    // Every 50 ms on an idle machine. Whoever waited for those that hang would have done one round in this time.
     let after = [rounds(&followed.snapshot, well), rounds(&followed.snapshot, proxy)];
-    let least = (took.as_millis() / 250) as usize;
+    let least = 4;
     assert!(
         after.iter().zip(before).all(|(now, then)| now - then >= least),
         "{before:?} {after:?} in {took:?}"
