@@ -78,6 +78,16 @@ struct Common {
     /// How long a command waits for the cluster before it gives up
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration, global = true)]
     timeout: Duration,
+    /// A setting of the configuration file, such as galera.thresholds.queue=50 (in the environment one a line)
+    #[arg(
+        long = "set",
+        value_name = "SECTION.KEY=VALUE",
+        env = "WHEELHOUSE_SET",
+        value_delimiter = '\n',
+        global = true,
+        hide_short_help = true
+    )]
+    settings: Vec<String>,
     #[command(flatten)]
     database: which_database::WhichDatabase,
 }
@@ -163,7 +173,13 @@ impl Failure {
 
 /// Reads the arguments of the process, does what they say, and tells how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|wrong| {
+        // What watches must not take a wrong argument for an outage: 2 means critical there.
+        if wrong.use_stderr() && std::env::args_os().any(|argument| argument == "check") {
+            check::wrong_usage(&wrong.to_string());
+        }
+        wrong.exit()
+    });
     report_panics();
     let _log = log::start(matches!(&cli.command, Some(Command::Demo(args)) if args.serves()));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::cluster::{Sizing, Tenancy};
 
 mod database;
+mod mistake;
 mod mycnf;
 
 pub use database::{
@@ -154,20 +155,52 @@ impl Config {
     /// # Errors
     /// Says line, key and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, BadConfig> {
-        let config: Self = toml::from_str(text).map_err(|e| {
-            let at = e.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            let place = at.map_or(String::new(), |line| format!("line {line}: "));
-            BadConfig(format!("{place}{}", e.message().replace('\n', " ")))
-        })?;
+        let config: Self = toml::from_str(text).map_err(|e| mistake::sentence(text, &e))?;
         if config.journal.namespace.is_empty() {
             return Err(BadConfig("journal.namespace must not be empty".into()));
         }
+        config.galera.thresholds.check().map_err(|why| BadConfig(format!("[galera.thresholds] {why}")))?;
         Ok(config)
+    }
+
+    /// The same configuration with one setting changed, written as in the file: `galera.thresholds.queue=50`,
+    /// `galera.password.env=NAME`. What is no value of TOML is taken for text.
+    ///
+    /// # Errors
+    /// Says what is wrong with the setting.
+    pub fn with(&self, setting: &str) -> Result<Self, BadConfig> {
+        let (key, value) = setting
+            .split_once('=')
+            .filter(|(key, value)| !key.trim().is_empty() && !value.contains('\n'))
+            .ok_or_else(|| BadConfig("a setting is written SECTION.KEY=VALUE".into()))?;
+        let wrong = |why: String| BadConfig(format!("the setting {}: {why}", key.trim()));
+        let as_text = || format!("{key} = {}", toml::Value::String(value.trim().into()));
+        let given: toml::Table = toml::from_str(&format!("{key} = {value}"))
+            .or_else(|_| toml::from_str(&as_text()))
+            .map_err(|_| wrong("it is no key of TOML".into()))?;
+        let mut all: toml::Table = toml::from_str(&self.to_toml()).map_err(|e| wrong(e.message().into()))?;
+        lay_over(&mut all, given);
+        let text = toml::to_string(&all).map_err(|e| wrong(e.to_string()))?;
+        Self::parse(&text).map_err(|e| wrong(mistake::without_line(&e.to_string()).to_owned()))
     }
 
     /// The configuration as a TOML file.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("every field has a TOML form")
+    }
+}
+
+/// Lays a table over another; the place of a password is one of several, and replaced whole.
+fn lay_over(below: &mut toml::Table, above: toml::Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) if key != "password" => {
+                lay_over(below, above);
+            }
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
     }
 }
 
@@ -207,6 +240,63 @@ mod tests {
         let config = Config::default();
         assert_eq!(Config::parse(&config.to_toml()), Ok(config));
         assert_eq!(Config::parse(""), Ok(Config::default()));
+    }
+
+    #[test]
+    fn a_setting_is_laid_over_the_file() {
+        let config = Config::parse("[galera]\nmembers = [\"db1\"]\npassword = { file = \"x\" }").unwrap();
+        for (setting, toml) in [
+            ("galera.thresholds.queue=50", "queue = 50"),
+            ("galera.thresholds.unsynced=1m", "unsynced = \"1m\""),
+            ("galera.password.env=DB", "env = \"DB\""),
+            ("galera.hosts.\"db1:3306\"=worker-1", "\"db1:3306\" = \"worker-1\""),
+            ("proxysql.addresses=[\"db/proxysql:6032\"]", "db/proxysql:6032"),
+            ("proxysql.reach=direct", "reach = \"direct\""),
+            ("read-only = true", "read-only = true"),
+            ("refresh.database=2s", "database = \"2s\""),
+        ] {
+            let set = config.with(setting).unwrap();
+            assert!(set.to_toml().contains(toml), "{setting}: {}", set.to_toml());
+            assert_eq!(set.galera.members, config.galera.members);
+        }
+        for (setting, words) in [
+            ("galera.quue=1", "galera.quue: [galera] has no key `quue`"),
+            ("nothing", "SECTION.KEY=VALUE"),
+            ("galera.thresholds.queue=many", "galera.thresholds.queue"),
+            ("galera.thresholds.flow-control=5", "0.05 for 5 %"),
+        ] {
+            let error = config.with(setting).unwrap_err().to_string();
+            assert!(error.contains(words) && !error.contains("line "), "{setting}: {error}");
+        }
+        let error = config.with("galera.password=hunter2").unwrap_err().to_string();
+        assert!(error.contains("does not stand") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_named_with_its_section_and_line() {
+        for (text, words) in [
+            ("theem = \"dark\"", "line 1: there is no key `theem`; there are kubeconfig, "),
+            ("\n[tenants]\nlable = \"x\"", "line 3: [tenants] has no key `lable`; it has label, "),
+            ("[galera]\nmembers = []\nmember = [\"db1\"]", "line 3: [galera] has no key `member`"),
+            (
+                "[galera.thresholds]\nqueue = 5\nquue = 5",
+                "line 3: [galera.thresholds] has no key `quue`; it has unsynced, ",
+            ),
+            (
+                "[proxysql]\nhostgroups = [\n{ writer = 1, backup = 2, reader = 3, offline = 4, writr = 5 }]",
+                "line 3: [proxysql] has no key `writr`",
+            ),
+            (
+                "[proxysql]\nuser = \"x\"\n\n[proxisql]\nuser = \"x\"",
+                "line 4: there is no section `proxisql`; there are ",
+            ),
+            ("[headroom]\nlow = 1\nhigh = 2", "line 3: [headroom] has no key `high`"),
+            ("[galera]\ntls_ca = \"x\"", "line 2: [galera] has no key `tls_ca`"),
+        ] {
+            let error = Config::parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(words), "{text}: {error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
     }
 
     #[test]

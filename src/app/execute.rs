@@ -212,6 +212,7 @@ fn trouble(app: &mut App, now: Timestamp) {
         Subject::Node(name) => (Place::Nodes, Place::Node(name.clone())),
         Subject::Member(name) => (Place::Database, Place::Member(name.clone())),
         Subject::Proxy(name) => (Place::Database, Place::Proxy(name.clone())),
+        Subject::Source(name) if name == "galera" || name == "proxysql" => (Place::Database, Place::Database),
         Subject::Source(_) => (Place::Findings, Place::Findings),
     };
     app.trouble = Some(subject);

@@ -1,8 +1,12 @@
 //! `wheelhouse check`: a monitoring plug-in. One line, and the exit code says the rest: 0 ok, 1 warning, 2 critical, 3
-//! unknown.
+//! unknown. After the bar stand the values as such plug-ins give them: `label=value[unit];warning;critical;least;most`.
 
 use super::{Common, Failure, session, table};
-use crate::cluster::{Database, Severity, Snapshot, findings};
+use crate::cluster::{
+    Database, Severity, Snapshot,
+    database::{Row, State},
+    findings,
+};
 
 /// So many of the worst findings stand in the line.
 const NAMED: usize = 3;
@@ -14,17 +18,33 @@ pub(super) async fn run(common: &Common) -> Result<(), Failure> {
     };
     let (code, line) = match looked {
         Ok(snapshot) => line(&snapshot),
-        Err(failure) => (3, format!("UNKNOWN - {failure}")),
+        Err(failure) => (3, format!("UNKNOWN - {}", failure.to_string().replace('|', "/"))),
     };
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    table::print(&format!("WHEELHOUSE {}\n", table::plain(&line)))?;
+    table::print(&one_line(&line))?;
     if code == 0 { Ok(()) } else { Err(Failure::Checked(code)) }
+}
+
+/// Says that the arguments are wrong, as a plug-in does, and leaves.
+pub(super) fn wrong_usage(why: &str) -> ! {
+    let first = why.lines().find(|line| !line.trim().is_empty()).unwrap_or("wrong arguments");
+    let _ = table::print(&one_line(&format!("UNKNOWN - {}", first.trim_start_matches("error: "))));
+    std::process::exit(3);
+}
+
+fn one_line(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("WHEELHOUSE {}\n", table::plain(&text))
 }
 
 fn line(snapshot: &Snapshot) -> (u8, String) {
     let found = findings(snapshot);
+    let database = Database::of(snapshot);
+    // Nothing can be said of members that let nobody look.
+    let blind = |row: &Row| matches!(row.state, State::Unreadable | State::Unknown);
+    let blind = database.as_ref().is_some_and(|d| !d.members.is_empty() && d.members.iter().all(blind));
     let (code, word) = match found.first().map(|f| f.severity) {
         Some(Severity::Critical) => (2, "CRITICAL"),
+        _ if blind => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
         Some(Severity::Notice) | None => (0, "OK"),
     };
@@ -32,10 +52,19 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     let whole = snapshot.tenants.values().filter(|t| t.ready() >= t.desired()).count();
     let (nodes, ready) = (snapshot.nodes.len(), snapshot.nodes.values().filter(|n| n.is_ready()).count());
     let mut text = format!("{word} - {whole}/{tenants} tenants whole, {ready}/{nodes} nodes ready");
-    let mut data = format!("tenants={tenants} tenants_whole={whole} nodes={nodes} nodes_ready={ready}");
-    if let Some(database) = Database::of(snapshot) {
+    let of = |severity| found.iter().filter(|f| f.severity == severity).count();
+    let (critical, warning) = (of(Severity::Critical), of(Severity::Warning));
+    let mut data = format!(
+        "tenants_whole={whole};;;0;{tenants} nodes_ready={ready};;;0;{nodes} critical={critical};;;0 warning={warning};;;0"
+    );
+    if let Some(database) = &database {
         text += &format!(", {}", database.headline().text);
-        data += &format!(" members={} members_in_view={}", database.quorum.expected, database.quorum.size);
+        if !database.members.is_empty() {
+            data += &members(snapshot, database);
+        }
+        if database.answering.1 > 0 {
+            data += &format!(" proxies_answering={};;;0;{}", database.answering.0, database.answering.1);
+        }
     }
     let loud: Vec<_> = found.iter().filter(|f| f.severity > Severity::Notice).collect();
     for finding in loud.iter().take(NAMED) {
@@ -46,4 +75,25 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     }
     // What follows the bar is for programs.
     (code, format!("{} | {data}", text.replace('|', "/")))
+}
+
+/// The values of the members; one that no member tells is `U`, as plug-ins spell it.
+fn members(snapshot: &Snapshot, database: &Database) -> String {
+    let limits = &snapshot.database.thresholds;
+    let now = || database.members.iter().filter_map(|row| row.now());
+    // With one digit: 0.07 is 7, not 7.000000000000001.
+    let percent = |share: f64| (share * 1000.0).round() / 10.0;
+    let known = |value: Option<String>| value.unwrap_or_else(|| "U".into());
+    let share = now().filter_map(|s| s.flow.share).reduce(f64::max);
+    let queue = now().map(|s| s.receive_queue).max();
+    format!(
+        " members_in_view={};;;0;{} flow_control={};{};{};0;100 receive_queue={};{};;0",
+        database.quorum.size,
+        database.quorum.expected,
+        known(share.map(|share| format!("{:.1}%", share * 100.0))),
+        percent(limits.flow_control),
+        percent(limits.flow_control_critical),
+        known(queue.map(|queue| queue.to_string())),
+        limits.queue,
+    )
 }

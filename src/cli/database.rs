@@ -8,7 +8,7 @@ use super::{Common, Failure, Format, session, table};
 use crate::{
     cluster::{
         Database, Finding, Proxy, ProxyName, Snapshot,
-        database::{MemberReport, Report},
+        database::{BackendReport, MemberReport, Report},
         findings,
     },
     ui,
@@ -40,7 +40,7 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
     let snapshot = session::database(common).await?;
     let database = Database::of(&snapshot).ok_or_else(session::no_database)?;
     let json = DatabaseJson {
-        report: database.report(snapshot.at),
+        report: database.report(&snapshot),
         proxies: snapshot.proxies.values().map(|proxy| self::proxy(proxy, snapshot.at)).collect(),
         findings: findings(&snapshot),
     };
@@ -74,7 +74,13 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
         ">AGE",
         "VERSION",
     ];
-    text += &table::table(&head, &report.members.iter().map(member).collect::<Vec<_>>());
+    // Without members there is still what the proxies know.
+    if report.members.is_empty() {
+        let head = ["BACKEND", "PROXYSQL", ">HOSTGROUP", "FOR", "STATUS", ">USED", ">FREE", ">ERRORS"];
+        text += &table::table(&head, &report.backends.iter().map(backend).collect::<Vec<_>>());
+    } else {
+        text += &table::table(&head, &report.members.iter().map(member).collect::<Vec<_>>());
+    }
     if !json.proxies.is_empty() {
         let rows: Vec<_> = json.proxies.iter().map(|proxy| proxy_row(proxy, report)).collect();
         text += &format!("\n{}", table::table(&["PROXYSQL", "STATE", "WRITES GO TO", ">AGE"], &rows));
@@ -87,8 +93,26 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
             finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
         let mark = ui::mark(finding.severity);
         text.push_str(&format!("{mark} {}: {}{since}\n", finding.subject.name(), finding.text));
+        if let Some(remedy) = &finding.remedy {
+            text.push_str(&format!("  → {remedy}\n"));
+        }
     }
     text.lines().map(|line| table::plain(line) + "\n").collect()
+}
+
+fn backend(backend: &BackendReport) -> Vec<String> {
+    [
+        backend.address.to_string(),
+        backend.proxy.to_string(),
+        backend.hostgroup.to_string(),
+        backend.part.unwrap_or("?").to_owned(),
+        backend.status.to_string(),
+        backend.used.to_string(),
+        backend.free.to_string(),
+        backend.errors.to_string(),
+    ]
+    .map(|cell| table::plain(&cell))
+    .to_vec()
 }
 
 fn member(member: &MemberReport) -> Vec<String> {
@@ -116,12 +140,13 @@ fn proxy_row(proxy: &ProxyJson<'_>, report: &Report) -> Vec<String> {
     };
     let writers = match report.writers.get(proxy.name) {
         None => "?".into(),
-        Some(writers) if writers.is_empty() => "no member".into(),
+        Some(writers) if writers.is_empty() => "nobody".into(),
         Some(writers) => {
             let label = |name: &crate::cluster::MemberName| {
-                report.members.iter().find(|m| m.address == *name).map(|m| m.name.to_string())
+                let member = report.members.iter().find(|m| m.address == *name);
+                member.map_or_else(|| name.to_string(), |m| m.name.to_string())
             };
-            writers.iter().filter_map(label).collect::<Vec<_>>().join(", ")
+            writers.iter().map(label).collect::<Vec<_>>().join(", ")
         }
     };
     [proxy.name.to_string(), state.to_owned(), writers, age(proxy.age)]

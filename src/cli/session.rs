@@ -33,6 +33,9 @@ pub(super) fn configure(common: &Common) -> Result<Config, Failure> {
     config.namespace = common.namespace.clone().or(config.namespace);
     config.read_only |= common.read_only;
     common.database.lay_over(&mut config);
+    for setting in common.settings.iter().filter(|setting| !setting.trim().is_empty()) {
+        config = config.with(setting).map_err(|e| Failure::Usage(e.to_string()))?;
+    }
     Ok(config)
 }
 

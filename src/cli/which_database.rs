@@ -21,27 +21,8 @@ pub(super) struct WhichDatabase {
         hide_short_help = true
     )]
     galera_members: Vec<Address>,
-    /// Who asks the members
-    #[arg(long, value_name = "NAME", env = "WHEELHOUSE_GALERA_USER", global = true, hide_short_help = true)]
-    galera_user: Option<String>,
-    /// A file whose first line is that user's password
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "WHEELHOUSE_GALERA_PASSWORD_FILE",
-        global = true,
-        hide_short_help = true
-    )]
-    galera_password_file: Option<PathBuf>,
-    /// Speak TLS with the members, and believe only this authority (PEM)
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "WHEELHOUSE_GALERA_TLS_CA",
-        global = true,
-        hide_short_help = true
-    )]
-    galera_tls_ca: Option<PathBuf>,
+    #[command(flatten)]
+    members_by: MembersBy,
     /// The admin ports of the ProxySQLs: HOST:PORT,… or NAMESPACE/SERVICE:PORT for every pod behind a service
     #[arg(
         long,
@@ -52,34 +33,72 @@ pub(super) struct WhichDatabase {
         hide_short_help = true
     )]
     proxysql_addresses: Vec<Place>,
-    /// Who asks the ProxySQLs
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "WHEELHOUSE_PROXYSQL_USER",
-        global = true,
-        hide_short_help = true
-    )]
-    proxysql_user: Option<String>,
-    /// A file whose first line is that user's password
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "WHEELHOUSE_PROXYSQL_PASSWORD_FILE",
-        global = true,
-        hide_short_help = true
-    )]
-    proxysql_password_file: Option<PathBuf>,
-    /// Speak TLS with the ProxySQLs, and believe only this authority (PEM)
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "WHEELHOUSE_PROXYSQL_TLS_CA",
-        global = true,
-        hide_short_help = true
-    )]
-    proxysql_tls_ca: Option<PathBuf>,
+    #[command(flatten)]
+    proxies_by: ProxiesBy,
 }
+
+/// The flags of a login: `--PREFIX-user` and so on, and `WHEELHOUSE_PREFIX_USER` and so on.
+macro_rules! login {
+    ($name:ident, $prefix:literal, $env:literal, $whom:literal) => {
+        #[derive(Clone, Debug, Default, Args)]
+        #[group(skip)]
+        struct $name {
+            #[arg(
+                id = concat!($prefix, "-user"),
+                long = concat!($prefix, "-user"),
+                value_name = "NAME",
+                env = concat!("WHEELHOUSE_", $env, "_USER"),
+                global = true,
+                hide_short_help = true,
+                help = concat!("Who asks the ", $whom)
+            )]
+            user: Option<String>,
+            #[arg(
+                id = concat!($prefix, "-password-file"),
+                long = concat!($prefix, "-password-file"),
+                value_name = "FILE",
+                env = concat!("WHEELHOUSE_", $env, "_PASSWORD_FILE"),
+                global = true,
+                hide_short_help = true,
+                help = "A file whose first line is that user's password"
+            )]
+            password_file: Option<PathBuf>,
+            #[arg(
+                id = concat!($prefix, "-tls-ca"),
+                long = concat!($prefix, "-tls-ca"),
+                value_name = "FILE",
+                env = concat!("WHEELHOUSE_", $env, "_TLS_CA"),
+                global = true,
+                hide_short_help = true,
+                help = concat!("Speak TLS with the ", $whom, ", and believe only this authority (PEM)")
+            )]
+            tls_ca: Option<PathBuf>,
+            #[arg(
+                id = concat!($prefix, "-tls-name"),
+                long = concat!($prefix, "-tls-name"),
+                value_name = "NAME",
+                env = concat!("WHEELHOUSE_", $env, "_TLS_NAME"),
+                global = true,
+                hide_short_help = true,
+                help = "The name in the certificates, where it is not the host"
+            )]
+            tls_name: Option<String>,
+        }
+
+        impl $name {
+            fn lay_over(&self, login: &mut Login) {
+                let Self { user, password_file, tls_ca, tls_name } = self.clone();
+                login.user = user.or(login.user.take());
+                login.password = password_file.map(PasswordFrom::File).or(login.password.take());
+                login.tls_ca = tls_ca.or(login.tls_ca.take());
+                login.tls_name = tls_name.or(login.tls_name.take());
+            }
+        }
+    };
+}
+
+login!(MembersBy, "galera", "GALERA", "members");
+login!(ProxiesBy, "proxysql", "PROXYSQL", "ProxySQLs");
 
 impl WhichDatabase {
     /// Lays what was given over the configuration.
@@ -90,13 +109,7 @@ impl WhichDatabase {
         if !self.proxysql_addresses.is_empty() {
             config.proxysql.addresses.clone_from(&self.proxysql_addresses);
         }
-        let login = |of: &mut Login, user: &Option<String>, file: &Option<PathBuf>, ca: &Option<PathBuf>| {
-            of.user = user.clone().or(of.user.take());
-            of.password = file.clone().map(PasswordFrom::File).or(of.password.take());
-            of.tls_ca = ca.clone().or(of.tls_ca.take());
-        };
-        let (galera, proxysql) = (&mut config.galera.login, &mut config.proxysql.login);
-        login(galera, &self.galera_user, &self.galera_password_file, &self.galera_tls_ca);
-        login(proxysql, &self.proxysql_user, &self.proxysql_password_file, &self.proxysql_tls_ca);
+        self.members_by.lay_over(&mut config.galera.login);
+        self.proxies_by.lay_over(&mut config.proxysql.login);
     }
 }

@@ -26,7 +26,7 @@ pub use expectations::{Expectations, Thresholds};
 pub(super) use findings::RULES;
 pub use quorum::Quorum;
 pub use recovery::{Case, Evidence, Position, Saved, Sheet, Step, Verdict, recovery};
-pub use report::{MemberReport, Report};
+pub use report::{BackendReport, MemberReport, Report};
 pub use state::State;
 
 use super::Severity;
@@ -45,10 +45,16 @@ pub struct Database {
     pub quorum: Quorum,
     /// Addresses in the view that are not configured.
     pub strangers: BTreeSet<Arc<str>>,
+    /// Configured members that the view does not list.
+    pub unlisted: BTreeSet<MemberName>,
     /// Backends of a proxy that are no configured member.
     pub unknown_backends: BTreeSet<Arc<str>>,
     /// The members that take writes, by the proxies that answer.
     pub writers: BTreeMap<ProxyName, Vec<MemberName>>,
+    /// Addresses that take writes and are no configured member, by the proxies that answer; only where there are any.
+    pub outside: BTreeMap<ProxyName, Vec<Arc<str>>>,
+    /// How many proxies answer, and how many there are.
+    pub answering: (usize, usize),
     /// Who writes next when the writer fails, by the first proxy that answers.
     pub next_writer: Option<MemberName>,
 }
@@ -175,6 +181,11 @@ impl Database {
         let owner = |address: &str| owner(&members, expected, address);
         let strangers =
             view.iter().flat_map(|v| &v.addresses).filter(|a| owner(a).is_none()).cloned().collect();
+        let listed: Vec<_> = view.iter().flat_map(|v| &v.addresses).filter_map(|a| owner(a)).collect();
+        // A view that names nobody (addresses not told) does not leave anybody out.
+        let tells = view.as_ref().is_some_and(|v| !v.addresses.is_empty());
+        let unlisted = members.iter().map(|m| &m.name).filter(|name| tells && !listed.contains(name));
+        let unlisted = unlisted.cloned().collect();
 
         let proxies: Vec<&Arc<Proxy>> = snapshot.proxies.values().collect();
         let mut rows: Vec<Row> = members
@@ -203,13 +214,17 @@ impl Database {
         }
         let groups_of = |proxy: &Proxy| hostgroups(proxy, expected);
         let live: Vec<_> = proxies.iter().filter(|p| p.now().is_some()).collect();
-        let mut writers = BTreeMap::new();
+        let (mut writers, mut outside) = (BTreeMap::new(), BTreeMap::new());
         for proxy in &live {
             let online = proxy.now().map(|s| s.online_writers(&groups_of(proxy))).unwrap_or_default();
             if !groups_of(proxy).is_empty() {
                 let mut names: Vec<_> = online.iter().filter_map(|a| owner(a)).collect();
                 names.dedup();
                 writers.insert(proxy.name.clone(), names);
+                let others: Vec<_> = online.into_iter().filter(|a| owner(a).is_none()).collect();
+                if !others.is_empty() {
+                    outside.insert(proxy.name.clone(), others);
+                }
             }
         }
         let judge = live.iter().find(|p| !groups_of(p).is_empty());
@@ -226,7 +241,19 @@ impl Database {
             }
         }
         let quorum = Quorum::of(&rows, view.as_ref(), expected);
-        Some(Self { members: rows, view, quorum, strangers, unknown_backends, writers, next_writer })
+        let answering = (live.len(), proxies.len());
+        Some(Self {
+            members: rows,
+            view,
+            quorum,
+            strangers,
+            unlisted,
+            unknown_backends,
+            writers,
+            outside,
+            answering,
+            next_writer,
+        })
     }
 
     /// A member by its address or by what people call it.
@@ -256,17 +283,21 @@ impl Database {
             return Headline { text: "galera ?".into(), severity: None };
         }
         if !self.members.is_empty() && self.view.is_none() {
-            return match self.members.iter().any(|r| r.now().is_some()) {
-                true => loud("galera NO QUORUM", Severity::Critical),
-                false => loud("galera DOES NOT ANSWER", Severity::Critical),
+            let any = |holds: fn(&Row) -> bool| self.members.iter().any(holds);
+            return match (any(|r| r.now().is_some()), any(|r| r.state == State::Unreadable)) {
+                (true, _) => loud("galera NO QUORUM", Severity::Critical),
+                (false, true) => loud("galera CANNOT BE READ", Severity::Warning),
+                (false, false) => loud("galera DOES NOT ANSWER", Severity::Critical),
             };
         }
-        let mut text = match self.members.is_empty() {
-            true => "galera".to_owned(),
+        let alone = self.members.is_empty();
+        let mut text = match alone {
+            true => format!("proxysql {}/{}", self.answering.0, self.answering.1),
             false => format!("galera {present}/{expected}"),
         };
         // As loud as the finding `galera-size`.
         let mut severity = match (present < expected, self.quorum.safe_losses) {
+            _ if alone => (self.answering.0 < self.answering.1).then_some(Severity::Warning),
             (true, 0) => Some(Severity::Critical),
             (true, _) => Some(Severity::Warning),
             (false, losses) => (losses == 0 && expected > 1).then_some(Severity::Warning),
@@ -274,14 +305,20 @@ impl Database {
         if self.members.iter().any(|r| r.state.severity() == Some(Severity::Critical)) {
             severity = Some(Severity::Critical);
         }
-        match (self.writer(), self.writers.values().flatten().count()) {
+        let outside: BTreeSet<&Arc<str>> = self.outside.values().flatten().collect();
+        let writers = self.writers.values().flatten().count() + outside.len();
+        match (self.writer().filter(|_| outside.is_empty()), writers) {
             (Some(row), _) if row.state.takes_writes() => text.push_str(&format!(" writer {}", row.label)),
+            (None, 1) if !outside.is_empty() => {
+                outside.iter().for_each(|address| text.push_str(&format!(" writer {address}")));
+                severity = severity.max((!alone).then_some(Severity::Warning));
+            }
             (Some(row), _) => {
                 text.push_str(&format!(" writer {} {}", row.label, row.state.word().to_uppercase()));
                 severity = Some(Severity::Critical);
             }
             (None, 0) if self.writers.is_empty() => {}
-            (None, 0) => {
+            (_, 0) => {
                 text.push_str(" NO WRITER");
                 severity = Some(Severity::Critical);
             }

@@ -75,6 +75,10 @@ pub enum Answer {
     Recovery,
     /// Take a member out of ProxySQL.
     TakeOut,
+    /// Bring a member back into ProxySQL.
+    BringBack,
+    /// Let every ProxySQL write to a member.
+    MoveWriter,
     /// Take a member out of flow control.
     Desync,
     /// Bring a member back into flow control.
@@ -98,6 +102,25 @@ pub struct Finding {
     pub since: Option<Timestamp>,
     /// What answers it.
     pub answer: Option<Answer>,
+    /// What answers it, in words: a command of ours in backquotes, or what to do by hand. `None`: the answer says it.
+    pub remedy: Option<String>,
+}
+
+impl Answer {
+    /// The command that does it to a member or a proxy of that name; `None`: there is something to look at first.
+    pub fn command(self, name: &str) -> Option<String> {
+        let act = match self {
+            Self::Recovery => return Some("galera recovery".into()),
+            Self::TakeOut => "galera take-out",
+            Self::BringBack => "galera bring-back",
+            Self::MoveWriter => "galera move-writer",
+            Self::Desync => "galera desync",
+            Self::Resync => "galera resync",
+            Self::Save => "proxysql save",
+            Self::Scale | Self::Open | Self::Node | Self::Database => return None,
+        };
+        Some(format!("{act} {name}"))
+    }
 }
 
 /// A rule: its name, what it means, and its check.
@@ -123,10 +146,11 @@ pub(super) struct Found {
     pub(super) text: String,
     since: Option<Timestamp>,
     answer: Option<Answer>,
+    remedy: Option<String>,
 }
 
 pub(super) fn found(severity: Severity, text: impl Into<String>) -> Found {
-    Found { severity, text: text.into(), since: None, answer: None }
+    Found { severity, text: text.into(), since: None, answer: None, remedy: None }
 }
 
 impl Found {
@@ -138,6 +162,19 @@ impl Found {
     pub(super) fn answer(mut self, answer: Answer) -> Self {
         self.answer = Some(answer);
         self
+    }
+
+    /// What is to be done by hand; or, beside an act of ours, with it.
+    pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// An act of ours answers it, on the member or proxy of that name; and what else is to be said of it.
+    pub(super) fn act(self, answer: Answer, name: &str, more: &str) -> Self {
+        let command = answer.command(name).map(|command| format!("`{command}`")).unwrap_or_default();
+        let remedy = [command.as_str(), more].join(if more.starts_with([':', ',', ';']) { "" } else { " " });
+        self.answer(answer).remedy(remedy.trim())
     }
 }
 
@@ -338,8 +375,8 @@ impl Judge {
 }
 
 fn ranked(order: usize, subject: Subject, found: Found) -> Ranked {
-    let Found { severity, text, since, answer } = found;
-    (order, Finding { rule: RULES[order].name, severity, subject, text, since, answer })
+    let Found { severity, text, since, answer, remedy } = found;
+    (order, Finding { rule: RULES[order].name, severity, subject, text, since, answer, remedy })
 }
 
 fn down(_: &Snapshot, t: &Tenant) -> Option<Found> {

@@ -9,13 +9,20 @@ use std::{
 };
 
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, Visitor},
+};
 
 use super::{BadConfig, mycnf};
 use crate::cluster::{
-    Hostgroups, Key,
+    Hostgroups,
     database::{Expectations, Thresholds},
 };
+
+mod place;
+
+pub use place::{Address, Place, ProxyAddress, SecretKey};
 
 /// `[galera]`: the members.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -90,7 +97,7 @@ pub struct Login {
 }
 
 /// Where a password is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PasswordFrom {
     /// A file; its first line.
@@ -101,42 +108,6 @@ pub enum PasswordFrom {
     Secret(SecretKey),
     /// An option file of the MySQL clients.
     MyCnf(PathBuf),
-}
-
-/// A key of a Kubernetes Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretKey {
-    /// Namespace and name of the Secret.
-    pub secret: Key,
-    /// The key in its data.
-    pub key: String,
-}
-
-/// `host:port`; IPv6 as `[::1]:3306`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-}
-
-/// `host:port` of an admin port, which is 6032 where it is left out.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProxyAddress(pub Address);
-
-/// Where the admin port of a ProxySQL is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// At an address that is reached directly.
-    Direct(Address),
-    /// Behind a Kubernetes service: one at every pod.
-    Service {
-        /// Namespace and name of the service.
-        service: Key,
-        /// Number or name of a port of the service; or a number that is the pods' own.
-        port: String,
-    },
 }
 
 /// Who asks, with the password.
@@ -218,6 +189,58 @@ impl Login {
     }
 }
 
+/// Read by hand: what is written in its place may be the password itself, and must not stand in an error.
+impl<'de> Deserialize<'de> for PasswordFrom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PasswordPlace)
+    }
+}
+
+struct PasswordPlace;
+
+const PASSWORD_PLACES: &str = "a password does not stand in the configuration, only where it is: { file = \"FILE\" }, \
+    { env = \"NAME\" }, { secret = \"namespace/name:key\" } or { my-cnf = \"FILE\" }";
+
+impl<'de> Visitor<'de> for PasswordPlace {
+    type Value = PasswordFrom;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("where the password is")
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<PasswordFrom, E> {
+        Err(E::custom(PASSWORD_PLACES))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<PasswordFrom, E> {
+        Err(E::custom(PASSWORD_PLACES))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<PasswordFrom, E> {
+        Err(E::custom(PASSWORD_PLACES))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<PasswordFrom, E> {
+        Err(E::custom(PASSWORD_PLACES))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<PasswordFrom, M::Error> {
+        let bad = || M::Error::custom(PASSWORD_PLACES);
+        let key: String = map.next_key()?.ok_or_else(bad)?;
+        let value: String = map.next_value().map_err(|_| bad())?;
+        if map.next_key::<String>()?.is_some() {
+            return Err(bad());
+        }
+        Ok(match key.as_str() {
+            "file" => PasswordFrom::File(value.into()),
+            "env" => PasswordFrom::Env(value),
+            "secret" => PasswordFrom::Secret(value.parse().map_err(M::Error::custom)?),
+            "my-cnf" => PasswordFrom::MyCnf(value.into()),
+            _ => return Err(bad()),
+        })
+    }
+}
+
 /// What is expected of the database, out of both sections.
 pub fn expectations(galera: &Galera, proxysql: &Proxysql) -> Expectations {
     Expectations {
@@ -229,124 +252,6 @@ pub fn expectations(galera: &Galera, proxysql: &Proxysql) -> Expectations {
         thresholds: galera.thresholds.clone(),
     }
 }
-
-impl std::str::FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is not an address such as db1:3306 or [::1]:3306");
-        let (host, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (host, port) = rest.split_once(']').ok_or_else(bad)?;
-                (host, port.strip_prefix(':'))
-            }
-            None => match text.split_once(':') {
-                Some((_, port)) if port.contains(':') => return Err(bad()),
-                Some((host, port)) => (host, Some(port)),
-                None => (text, None),
-            },
-        };
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@') {
-            return Err(bad());
-        }
-        let port = match port {
-            Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(bad)?,
-            None => 3306,
-        };
-        Ok(Self { host: host.to_ascii_lowercase(), port })
-    }
-}
-
-impl std::fmt::Display for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
-
-impl std::str::FromStr for ProxyAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let with_port = if text.contains(':') { text.to_owned() } else { format!("{text}:6032") };
-        with_port.parse().map(Self)
-    }
-}
-
-impl std::fmt::Display for ProxyAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::str::FromStr for Place {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some((namespace, rest)) = text.split_once('/') else {
-            return text.parse().map(|ProxyAddress(address)| Self::Direct(address));
-        };
-        let bad = || format!("`{text}` is not a service such as db/service-proxysql:6032");
-        let (name, port) = rest.split_once(':').unwrap_or((rest, "6032"));
-        let is_name =
-            |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
-        let is_number = port.bytes().all(|b| b.is_ascii_digit());
-        let is_port = if is_number { port.parse::<u16>().is_ok_and(|port| port > 0) } else { is_name(port) };
-        if !is_name(namespace) || !is_name(name) || !is_port {
-            return Err(bad());
-        }
-        Ok(Self::Service { service: Key::new(namespace, name), port: port.into() })
-    }
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Direct(address) => address.fmt(f),
-            Self::Service { service, port } => write!(f, "{service}:{port}"),
-        }
-    }
-}
-
-impl std::str::FromStr for SecretKey {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is not a Secret such as db/proxysql-credentials:password");
-        let (namespace, rest) = text.split_once('/').ok_or_else(bad)?;
-        let (name, key) = rest.split_once(':').unwrap_or((rest, "password"));
-        if [namespace, name, key].iter().any(|part| part.is_empty() || part.contains(['/', ':', ' '])) {
-            return Err(bad());
-        }
-        Ok(Self { secret: Key::new(namespace, name), key: key.to_owned() })
-    }
-}
-
-impl std::fmt::Display for SecretKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.secret, self.key)
-    }
-}
-
-macro_rules! as_text {
-    ($($name:ident),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-            }
-        }
-    )+};
-}
-
-as_text!(Address, ProxyAddress, Place, SecretKey);
 
 #[cfg(test)]
 mod tests {
@@ -408,10 +313,21 @@ hosts = { "10.0.0.5" = "worker-3" }
             ("[proxysql]\naddresses = [\"db/x:70000\"]", "db/x:70000"),
             ("[proxysql]\nreach = \"tunnel\"", "tunnel"),
             ("[proxysql]\npassword = { secret = \"x\" }", "Secret"),
-            ("[galera]\npassword = \"plain\"", "plain"),
+            ("[galera]\npassword = { fille = \"x\" }", "my-cnf"),
+            ("[galera.thresholds]\nflow-control = 5", "0.05 for 5 %"),
+            ("[galera.thresholds]\nconnections = 0.99", "connections-critical"),
+            ("[galera.thresholds]\nconflicts = 0.0", "conflicts"),
         ] {
             let error = Config::parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
+        }
+        // A password in the wrong place is not repeated.
+        for value in
+            ["\"hunter2\"", "{ secret = \"hunter2\" }", "{ file = [\"hunter2\"] }", "4711", "hunter2"]
+        {
+            let error = Config::parse(&format!("[galera]\npassword = {value}\n")).unwrap_err().to_string();
+            assert!(!error.contains("hunter2") && !error.contains("4711"), "{error}");
+            assert!(error.contains("line 2"), "{error}");
         }
         let login = Login {
             password: Some(PasswordFrom::Env("NOPE".into())),
@@ -419,5 +335,33 @@ hosts = { "10.0.0.5" = "worker-3" }
             ..Login::default()
         };
         assert!(login.account(None, None, |_| None).unwrap_err().to_string().contains("NOPE"));
+    }
+
+    #[test]
+    fn a_password_is_found_where_it_is_said_to_be() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+        write(".my.cnf", "[client]\nuser=own\npassword=of-my-cnf\nssl-ca=~/ca.pem\n");
+        write("other.cnf", "[client]\nuser=other\npassword=of-other\n");
+        write("password", "of-file\nand no more\n");
+        let account = |toml: &str| {
+            let login = Config::parse(&format!("[galera]\n{toml}")).unwrap().galera.login;
+            let fetched = login.secret().map(|_| SecretString::from("of-secret".to_owned()));
+            let env = |name: &str| (name == "DB").then(|| "of-env".to_owned());
+            let account = login.account(fetched, Some(home.path()), env).unwrap();
+            (account.user, account.password.map(|p| p.expose_secret().to_owned()).unwrap_or_default())
+        };
+        for (toml, user, password) in [
+            ("", "own", "of-my-cnf"),
+            ("user = \"u\"", "u", "of-my-cnf"),
+            ("user = \"u\"\npassword = { file = \"~/password\" }", "u", "of-file"),
+            ("user = \"u\"\npassword = { env = \"DB\" }", "u", "of-env"),
+            ("user = \"u\"\npassword = { secret = \"db/login:x\" }", "u", "of-secret"),
+            ("password = { my-cnf = \"~/other.cnf\" }", "other", "of-other"),
+        ] {
+            assert_eq!(account(toml), (user.to_owned(), password.to_owned()), "{toml}");
+        }
+        let error = Login::default().account(None, None, |_| None).unwrap_err().to_string();
+        assert!(error.contains("no database user") && error.contains("~/.my.cnf"), "{error}");
     }
 }

@@ -223,6 +223,7 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
         text: says.join("; "),
         since: None,
         answer: Some(Answer::Node),
+        remedy: None,
     }]
 }
 

@@ -20,7 +20,7 @@ fn account((user, password): simulated::Login) -> Result<Account, String> {
     Ok(Account { user: user.into(), password, tls: None })
 }
 
-fn configured(database: &simulated::Database, proxies_by: simulated::Login) -> Configured {
+pub fn configured(database: &simulated::Database, proxies_by: simulated::Login) -> Configured {
     let member = |at: &std::net::SocketAddr| (at.to_string().as_str().into(), at.ip().to_string(), at.port());
     let proxy = |at: &std::net::SocketAddr| {
         Place::Direct(at.to_string().as_str().into(), at.ip().to_string(), at.port())

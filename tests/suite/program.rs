@@ -137,6 +137,11 @@ impl Served {
         Path::to_str(&self.kubeconfig).expect("a readable path")
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal and waits for the end.
     pub fn end(mut self, signal: &str) -> std::process::ExitStatus {
         send(self.child.id(), signal);

@@ -44,8 +44,16 @@ pub struct Thresholds {
     /// Commits may stand still this long on all members while sessions wait.
     #[serde(with = "span")]
     pub commits_still: Duration,
-    /// Share of connections in use, 0 to 1.
+    /// An applier may wait this long for a lock that a session holds.
+    #[serde(with = "span")]
+    pub lock_wait: Duration,
+    /// Share of connections in use that is worth a warning, 0 to 1.
     pub connections: f64,
+    /// Share of connections in use that hurts.
+    pub connections_critical: f64,
+    /// Clients may wait this long for a backend connection.
+    #[serde(with = "span")]
+    pub clients_waiting: Duration,
     /// The monitor's newest check may be this many intervals old.
     pub missed_checks: u32,
     /// More writers than allowed may be seen this long: loading servers causes it for one check.
@@ -63,10 +71,40 @@ impl Default for Thresholds {
             gcache_window: Duration::from_secs(3600),
             conflicts: 1.0,
             commits_still: Duration::from_secs(3),
+            lock_wait: Duration::from_secs(2),
             connections: 0.80,
+            connections_critical: 0.95,
+            clients_waiting: Duration::from_secs(1),
             missed_checks: 3,
             writers_settle: Duration::from_secs(3),
         }
+    }
+}
+
+impl Thresholds {
+    /// Says which threshold can never be what is meant, and how it is written.
+    ///
+    /// # Errors
+    /// A share that is none, or a warning that comes after what hurts.
+    pub fn check(&self) -> Result<(), String> {
+        let pairs = [
+            ("flow-control", self.flow_control, "flow-control-critical", self.flow_control_critical),
+            ("connections", self.connections, "connections-critical", self.connections_critical),
+        ];
+        for (name, share, critical_name, critical) in pairs {
+            for (name, share) in [(name, share), (critical_name, critical)] {
+                if !(0.0..=1.0).contains(&share) {
+                    return Err(format!("{name} = {share} is no share: write 0.05 for 5 %"));
+                }
+            }
+            if share > critical {
+                return Err(format!("{name} = {share} is more than {critical_name} = {critical}"));
+            }
+        }
+        if !self.conflicts.is_finite() || self.conflicts <= 0.0 {
+            return Err(format!("conflicts = {} is no number a second above 0", self.conflicts));
+        }
+        Ok(())
     }
 }
 

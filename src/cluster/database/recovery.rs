@@ -11,8 +11,10 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 
 mod evidence;
+mod steps;
 
 pub use evidence::{Evidence, Position, Saved};
+use steps::{ask, datadir, examine, examine_one, look, restart, start};
 
 /// Which of the situations it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -321,68 +323,6 @@ fn reformed(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         by_hand: Some(format!("grep -a 'Recovered position' {}/*.err /var/log/mysql/error.log", datadir(e))),
     }));
     (verdict, unproven, steps)
-}
-
-fn ask(unknown: &[&Evidence]) -> Vec<String> {
-    unknown
-        .iter()
-        .map(|e| {
-            format!("where {} stands is not known: feed its grastate.dat and --wsrep-recover line", e.label)
-        })
-        .collect()
-}
-
-fn examine(evidence: &[Evidence]) -> Vec<Step> {
-    evidence.iter().filter(|e| e.answers.is_err()).map(examine_one).collect()
-}
-
-fn examine_one(member: &Evidence) -> Step {
-    Step {
-        on: member.label.clone(),
-        what: "make sure that it does not run, and read where it stands; feed both to this sheet".into(),
-        command: format!(
-            "pgrep -a 'mariadbd|mysqld' && echo RUNNING; cat {}/grastate.dat; mariadbd --user=mysql --wsrep-recover --log-error=/tmp/wsrep-recover.log; grep 'Recovered position' /tmp/wsrep-recover.log",
-            datadir(member)
-        ),
-        by_hand: None,
-    }
-}
-
-fn start(member: &Evidence, what: &str) -> Step {
-    let position = member.saved.as_ref().and_then(|s| s.position());
-    let by_hand = match position {
-        Some(position) => format!("mariadbd --wsrep_start_position={position}"),
-        None if member.is_empty() => "mariadbd".into(),
-        // Its position was never told: it must be found out before the start.
-        None => "mariadbd --wsrep_start_position=$(the position that --wsrep-recover prints)".into(),
-    };
-    let what = match member.is_empty() {
-        true => format!("{what}; it has nothing to go on from and takes a full copy"),
-        false => what.to_owned(),
-    };
-    Step { on: member.label.clone(), what, command: "systemctl start mariadb".into(), by_hand: Some(by_hand) }
-}
-
-fn restart(member: &Evidence) -> Step {
-    Step {
-        on: member.label.clone(),
-        what: "its data differ: restart it, it takes a full copy".into(),
-        command: "systemctl restart mariadb".into(),
-        by_hand: Some("mariadb-admin shutdown; mariadbd".into()),
-    }
-}
-
-fn look(member: &Evidence) -> Step {
-    Step {
-        on: member.label.clone(),
-        what: "must say Primary and Synced before you go on".into(),
-        command: "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status','wsrep_local_state_comment','wsrep_cluster_size','wsrep_last_committed')".into(),
-        by_hand: None,
-    }
-}
-
-fn datadir(member: &Evidence) -> &str {
-    member.datadir.as_deref().unwrap_or("/var/lib/mysql").trim_end_matches('/')
 }
 
 impl fmt::Display for Sheet {

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Database, MemberName, ProxyName, Quorum, Role, Row};
+use super::{
+    Backend, BackendStatus, Database, MemberName, Proxy, ProxyName, Quorum, Role, Row, Snapshot, hostgroups,
+};
 
 /// The database for scripts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,8 +18,10 @@ pub struct Report {
     pub quorum: Quorum,
     /// Every configured member.
     pub members: Vec<MemberReport>,
-    /// The members that take writes, by proxy.
+    /// The addresses that take writes, by proxy: members by their configured address.
     pub writers: BTreeMap<ProxyName, Vec<MemberName>>,
+    /// Every backend in every hostgroup of every proxy that answers.
+    pub backends: Vec<BackendReport>,
     /// Who writes next.
     pub next_writer: Option<Arc<str>>,
 }
@@ -51,20 +55,79 @@ pub struct MemberReport {
     pub trouble: Option<String>,
 }
 
+/// A backend in one hostgroup, for scripts. What is not known is `null`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BackendReport {
+    /// The proxy.
+    pub proxy: ProxyName,
+    /// The hostgroup.
+    pub hostgroup: u32,
+    /// What the hostgroup is for: `writer`, `backup`, `reader`, `offline`.
+    pub part: Option<&'static str>,
+    /// Its address, as the proxy knows it.
+    pub address: Arc<str>,
+    /// The member it is, where it is a configured one.
+    pub member: Option<Arc<str>>,
+    /// As ProxySQL spells it; `SHUNNED` is normal for a writer in waiting.
+    pub status: BackendStatus,
+    /// Connections in use.
+    pub used: u32,
+    /// Connections at rest.
+    pub free: u32,
+    /// Connection errors since the row was made.
+    pub errors: u64,
+}
+
 impl Database {
     /// The database for scripts, at that moment.
-    pub fn report(&self, at: Timestamp) -> Report {
+    pub fn report(&self, seen: &Snapshot) -> Report {
+        let at = seen.at;
+        let mut writers = self.writers.clone();
+        for (proxy, addresses) in &self.outside {
+            writers.entry(proxy.clone()).or_default().extend(addresses.iter().map(|a| (&**a).into()));
+        }
         Report {
             headline: self.headline().text,
             quorum: self.quorum.clone(),
             members: self.members.iter().map(|row| member(row, at)).collect(),
-            writers: self.writers.clone(),
+            writers,
+            backends: seen.proxies.values().flat_map(|proxy| self.backends(seen, proxy)).collect(),
             next_writer: self
                 .next_writer
                 .as_ref()
                 .and_then(|n| self.member(n.as_str()))
                 .map(|r| r.label.clone()),
         }
+    }
+}
+
+impl Database {
+    fn backends(&self, seen: &Snapshot, proxy: &Proxy) -> Vec<BackendReport> {
+        let groups = hostgroups(proxy, &seen.database);
+        let backends = proxy.now().map(|status| &status.backends[..]).unwrap_or_default();
+        let report = |backend: &Backend| {
+            let part = groups.iter().find_map(|g| match backend.hostgroup {
+                n if n == g.writer => Some("writer"),
+                n if n == g.backup => Some("backup"),
+                n if n == g.reader => Some("reader"),
+                n if n == g.offline => Some("offline"),
+                _ => None,
+            });
+            let own = |(name, b): &(ProxyName, Backend)| *name == proxy.name && b.address == backend.address;
+            let member = self.members.iter().find(|row| row.backends.iter().any(own));
+            BackendReport {
+                proxy: proxy.name.clone(),
+                hostgroup: backend.hostgroup,
+                part,
+                address: backend.address.clone(),
+                member: member.map(|row| row.label.clone()),
+                status: backend.status,
+                used: backend.used,
+                free: backend.free,
+                errors: backend.errors,
+            }
+        };
+        backends.iter().map(report).collect()
     }
 }
 

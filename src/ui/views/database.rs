@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-pub(super) use words::{label, short};
+pub(super) use words::{act_word, label, short};
 
 /// What a row of the hostgroups is.
 #[derive(Clone, Debug, PartialEq)]
@@ -241,7 +241,7 @@ impl DatabaseView {
         let name = if width < 100 { 9 } else { 16 };
         for (y, finding) in self.wrong(cx).into_iter().take(usize::from(lines)).enumerate() {
             let y = y as u16;
-            let key = words::key(finding);
+            let key = words::key(cx, finding);
             let aside: u16 = key.iter().map(|(t, _)| format::width(t)).sum();
             let right = width.saturating_sub(if aside > 0 { aside + 2 } else { 1 });
             super::finding_line(pen, y, right, finding, cx, name);

@@ -25,7 +25,7 @@ pub struct Findings {
 
 impl Findings {
     fn page(&self, cx: &Cx<'_>) -> usize {
-        usize::from(cx.size.1.saturating_sub(4)).max(1)
+        usize::from(cx.size.1.saturating_sub(5)).max(1)
     }
 }
 
@@ -101,7 +101,7 @@ impl View for Findings {
         }
         let width = pen.width();
         let name = if width < 100 { 16 } else { 26 };
-        let foot = 3;
+        let foot = 4;
         let page = usize::from(pen.height().saturating_sub(foot + 1)).max(1);
         pen.put(4, 0, name, "ABOUT", Role::Title);
         pen.put(5 + name, 0, width, "WHAT IS WRONG", Role::Title);
@@ -116,11 +116,8 @@ impl View for Findings {
                 Some(Answer::Node) => "see node",
                 Some(Answer::Database) => "database",
                 Some(Answer::Recovery) => "R recovery",
-                Some(Answer::TakeOut) => "take it out",
-                Some(Answer::Desync) => "desync it",
-                Some(Answer::Resync) => "resync it",
-                Some(Answer::Save) => "save it",
-                _ => "",
+                Some(act) => super::database::act_word(act),
+                None => "",
             };
             pen.put_right(width.saturating_sub(1), y, 11, word, Role::Faint);
             if self.list.index() == i {
@@ -147,6 +144,10 @@ impl View for Findings {
                 width.saturating_sub(5),
                 &[piece(severity, role), piece(format!("   {doc}"), Role::Muted)],
             );
+            if let Some(remedy) = &finding.remedy {
+                let remedy = [piece("→ ", Role::Key), piece(&**remedy, Role::Text)];
+                pen.line(4, y + 2, width.saturating_sub(5), &remedy);
+            }
         }
     }
 

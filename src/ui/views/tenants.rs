@@ -415,7 +415,10 @@ impl Tenants {
             let (key, word) = match (finding.answer, here) {
                 (Some(Answer::Scale), true) => ("s ", "scale"),
                 (Some(_), true) => ("⏎ ", "open"),
-                (_, false) => ("n ", "go there"),
+                (answer, false) => match answer.map_or("", super::database::act_word) {
+                    "" => ("n ", "go there"),
+                    act => ("n ", act),
+                },
                 (None, true) => ("", ""),
             };
             if here || y == 0 || cx.findings.len() > 1 {

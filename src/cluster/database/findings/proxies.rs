@@ -1,34 +1,59 @@
 //! What is wrong with the proxies, and with what they do with the members.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{Said, all, of};
+use super::{Said, all, of, successor};
 use crate::cluster::{
-    Answer, BackendStatus, Proxy, ProxyStatus, Severity, Snapshot, Subject,
-    database::{Database, hostgroups, owner},
+    Answer, BackendStatus, Proxy, ProxyStatus, ServerRow, Severity, Snapshot, Subject, Trouble,
+    database::{Database, Role, State, hostgroups, owner},
     finding::{Found, found},
     proxysql::Layers,
 };
 
 pub(super) fn no_writer(_: &Snapshot, d: &Database) -> Said {
     let mut said = Vec::new();
+    let lost = !d.members.is_empty() && d.view.is_none();
     for (proxy, writers) in &d.writers {
         let subject = Subject::Proxy(proxy.clone());
-        if writers.is_empty() {
+        if writers.is_empty() && !d.outside.contains_key(proxy) {
             let text = "no backend is ONLINE in the writer hostgroup: writes fail";
-            said.push((subject, found(Severity::Critical, text).answer(Answer::Database)));
-            continue;
+            let found = found(Severity::Critical, text);
+            let absent = d.members.iter().find(|r| r.role == Role::Absent && r.state == State::Synced);
+            let found = match (lost, absent) {
+                (true, _) => found.act(Answer::Recovery, "", "says how the members get their quorum back"),
+                (false, Some(row)) => found.act(Answer::BringBack, &row.label, "gives it its rows again"),
+                (false, None) => found.answer(Answer::Database).remedy(
+                    "the monitor makes a member the writer that is synced and not read-only: see what its checks say of each",
+                ),
+            };
+            said.push((subject, found));
         }
-        for row in d.members.iter().filter(|r| writers.contains(&r.name) && !r.state.takes_writes()) {
-            let text = format!("writes go to {}, which takes none: {}", row.label, row.state.meaning());
-            said.push((subject.clone(), found(Severity::Critical, text).answer(Answer::TakeOut)));
-        }
-        for row in d.members.iter().filter(|r| writers.contains(&r.name)) {
-            if row.now().is_some_and(|s| s.read_only) {
-                let text = format!("writes go to {}, which is read-only", row.label);
-                said.push((subject.clone(), found(Severity::Critical, text).answer(Answer::TakeOut)));
-            }
-        }
+    }
+    for row in &d.members {
+        let sent = d.writers.iter().filter(|(_, writers)| writers.contains(&row.name));
+        let by: Vec<_> = sent.map(|(proxy, _)| proxy.as_str()).collect();
+        let send = format!("{} {}", by.join(", "), if by.len() == 1 { "sends" } else { "send" });
+        let read_only = row.now().is_some_and(|s| s.read_only);
+        let text = match (row.state.takes_writes(), read_only) {
+            _ if by.is_empty() => continue,
+            (false, _) => format!("{send} the writes here, and it takes none: {}", row.state.meaning()),
+            (true, true) => format!("{send} the writes here, and it is read-only"),
+            (true, false) => continue,
+        };
+        let found = found(Severity::Critical, text);
+        let found = match (lost, successor(d, row)) {
+            (true, _) => found.act(Answer::Recovery, "", "says how the members get their quorum back"),
+            (false, Some(next)) => found.act(
+                Answer::MoveWriter,
+                &next.label,
+                "lets the proxies write to a member that takes writes",
+            ),
+            (false, None) => found.act(Answer::TakeOut, &row.label, "lets the monitor choose another"),
+        };
+        said.push((of(row), found));
     }
     said
 }
@@ -46,7 +71,9 @@ pub(super) fn two_writers(s: &Snapshot, d: &Database) -> Said {
             let severity = if lasting { Severity::Critical } else { Severity::Warning };
             let names: Vec<_> = online.iter().map(|a| &**a).collect();
             let text = format!("{} writers where {allowed} may be: {}", online.len(), names.join(", "));
-            let found = found(severity, text).since(Some(status.writers_since)).answer(Answer::Database);
+            let remedy = "the monitor moves surplus writers back within a check; when they stay, see whether it checks at all, and max_writers";
+            let found = found(severity, text).since(Some(status.writers_since));
+            let found = found.answer(Answer::Database).remedy(remedy);
             said.push((Subject::Proxy(proxy.name.clone()), found));
         }
     }
@@ -61,12 +88,17 @@ pub(super) fn two_writers(s: &Snapshot, d: &Database) -> Said {
             })
             .collect();
         let text = format!("the proxies write to different members: {}", each.join("; "));
-        said.push((all(), found(Severity::Critical, text).answer(Answer::Database)));
+        let found = found(Severity::Critical, text);
+        let found = match d.members.iter().find(|r| r.role == Role::Writer && r.state.takes_writes()) {
+            Some(row) => found.act(Answer::MoveWriter, &row.label, "lets every proxy write to it"),
+            None => found.answer(Answer::Database).remedy("make every proxy write to the same member"),
+        };
+        said.push((all(), found));
     }
     said
 }
 
-pub(super) fn readers_empty(s: &Snapshot, _: &Database) -> Said {
+pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
     each_proxy(s, |proxy, status| {
         let groups = hostgroups(proxy, &s.database);
         let empty = groups.iter().find(|g| {
@@ -74,7 +106,14 @@ pub(super) fn readers_empty(s: &Snapshot, _: &Database) -> Said {
         })?;
         let text =
             format!("no backend is ONLINE in the reader hostgroup {}: reads wait and fail", empty.reader);
-        Some(found(Severity::Critical, text).answer(Answer::Database))
+        let found = found(Severity::Critical, text);
+        let of = |wanted: fn(&State) -> bool| d.members.iter().find(|r| wanted(&r.state));
+        Some(match of(|s| matches!(s, State::Desynced { .. })) {
+            Some(row) => found.act(Answer::Resync, &row.label, "if whoever desynced it is done"),
+            None => found.answer(Answer::Database).remedy(
+                "bring a member back to Synced; writer_is_also_reader=1 would let the writer read meanwhile",
+            ),
+        })
     })
 }
 
@@ -106,7 +145,8 @@ pub(super) fn shunned(s: &Snapshot, d: &Database) -> Said {
                 "shunned by errors in hostgroup {} of {proxy}; only traffic brings it back",
                 groups.join(", ")
             );
-            said.push((of(row), found(Severity::Warning, text).answer(Answer::Database)));
+            let remedy = "see the connection errors of the backend (stats_mysql_errors there), and mend what they name";
+            said.push((of(row), found(Severity::Warning, text).answer(Answer::Database).remedy(remedy)));
         }
     }
     said
@@ -118,7 +158,8 @@ pub(super) fn monitor(s: &Snapshot, _: &Database) -> Said {
             let text = format!(
                 "its monitor may not log in at {address}: {error}; the next failover will not happen"
             );
-            return Some(found(Severity::Critical, text).answer(Answer::Database));
+            let remedy = "give the user of mysql-monitor_username that password on the members (one CREATE USER or ALTER USER, it is replicated)";
+            return Some(found(Severity::Critical, text).answer(Answer::Database).remedy(remedy));
         }
         let every = status.check_every?;
         let age = s.at.duration_since(status.checked_since).unsigned_abs();
@@ -129,24 +170,31 @@ pub(super) fn monitor(s: &Snapshot, _: &Database) -> Said {
                 age.as_secs(),
                 every.as_secs_f64()
             );
-            found(Severity::Critical, text).since(Some(status.checked_since)).answer(Answer::Database)
+            let remedy = "see mysql-monitor_enabled, and whether the proxy reaches any member; until then it moves nobody";
+            let found = found(Severity::Critical, text).since(Some(status.checked_since));
+            found.answer(Answer::Database).remedy(remedy)
         })
     })
 }
 
 pub(super) fn clients(s: &Snapshot, _: &Database) -> Said {
+    let limits = &s.database.thresholds;
     each_proxy(s, |_, status| {
         let (waiting, longest) = status.waiting;
-        if waiting > 0 && longest >= 1000 {
+        if waiting > 0 && u128::from(longest) >= limits.clients_waiting.as_millis() {
             let text =
                 format!("{waiting} clients wait for a backend connection, the longest {} s", longest / 1000);
-            return Some(found(Severity::Critical, text).answer(Answer::Database));
+            let remedy = "no backend is ONLINE for them, or its max_connections is reached: see the other findings, then the hostgroup";
+            return Some(found(Severity::Critical, text).answer(Answer::Database).remedy(remedy));
         }
         let (clients, max) = status.clients.zip(status.max_clients)?;
         let share = f64::from(clients) / f64::from(max.max(1));
-        (share >= s.database.thresholds.connections).then(|| {
-            let severity = if share >= 0.95 { Severity::Critical } else { Severity::Warning };
-            found(severity, format!("{clients} of {max} client connections in use")).answer(Answer::Database)
+        (share >= limits.connections).then(|| {
+            let critical = share >= limits.connections_critical;
+            let severity = if critical { Severity::Critical } else { Severity::Warning };
+            let remedy = "fewer php-fpm children, another proxy, or a greater mysql-max_connections";
+            let found = found(severity, format!("{clients} of {max} client connections in use"));
+            found.answer(Answer::Database).remedy(remedy)
         })
     })
 }
@@ -178,7 +226,8 @@ pub(super) fn pinned(s: &Snapshot, d: &Database) -> Said {
                 "{sessions} writing sessions hold connections on {}, no longer the writer",
                 names.join(", ")
             );
-            found(Severity::Warning, text).answer(Answer::Database)
+            let remedy = "they end with their transactions; those that stay are ended by KILL on that member";
+            found(Severity::Warning, text).answer(Answer::Database).remedy(remedy)
         })
     })
 }
@@ -191,14 +240,45 @@ pub(super) fn drift(s: &Snapshot, _: &Database) -> Said {
             let more = drift.what.len().saturating_sub(some.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let text = format!("{}: {}: {}{more}", drift.table, drift.layers, some.join(", "));
-            let (severity, answer) = match drift.layers {
-                Layers::RuntimeDisk => (Severity::Warning, Answer::Save),
-                Layers::MemoryRuntime => (Severity::Notice, Answer::Database),
+            let found = match (drift.layers, &*drift.table) {
+                (Layers::RuntimeDisk, "mysql_servers") => {
+                    found(Severity::Warning, text).act(Answer::Save, proxy.name.as_str(), "keeps what runs")
+                }
+                (Layers::RuntimeDisk, table) => found(Severity::Warning, text).answer(Answer::Database).remedy(
+                    format!("on its admin port: SAVE {} TO DISK keeps what is in memory", statement(table)),
+                ),
+                (Layers::MemoryRuntime, "mysql_servers") => found(Severity::Notice, text)
+                    .answer(Answer::Database)
+                    .remedy("ask who edited it; an act of ours drops such edits, and a plain LOAD makes every member a writer for a moment"),
+                (Layers::MemoryRuntime, table) => found(Severity::Notice, text).answer(Answer::Database).remedy(
+                    format!("ask who edited it; on its admin port LOAD {} TO RUNTIME lets it take effect", statement(table)),
+                ),
             };
-            said.push((Subject::Proxy(proxy.name.clone()), found(severity, text).answer(answer)));
+            said.push((Subject::Proxy(proxy.name.clone()), found));
         }
     }
     said
+}
+
+/// What a table is called in LOAD and SAVE.
+fn statement(table: &str) -> &'static str {
+    match table {
+        "mysql_query_rules" => "MYSQL QUERY RULES",
+        "mysql_users" => "MYSQL USERS",
+        "global_variables" => "MYSQL VARIABLES",
+        _ => "MYSQL SERVERS",
+    }
+}
+
+/// Backends that not every proxy has, or not with the same weight and limits. Where the monitor moved them is left out.
+fn servers_that_differ(s: &Snapshot) -> BTreeSet<Arc<str>> {
+    let live: Vec<_> = s.proxies.values().filter_map(|p| p.now()).filter(|p| p.admin).collect();
+    let all: BTreeSet<_> = live.iter().flat_map(|p| &p.servers).map(|r| r.address.clone()).collect();
+    let differs = |address: &Arc<str>| {
+        let rows: Vec<_> = live.iter().map(|p| p.servers_of(address)).collect();
+        rows.windows(2).any(|pair| !ServerRow::alike(&pair[0], &pair[1]))
+    };
+    all.into_iter().filter(differs).collect()
 }
 
 pub(super) fn proxies_differ(s: &Snapshot, _: &Database) -> Said {
@@ -211,19 +291,34 @@ pub(super) fn proxies_differ(s: &Snapshot, _: &Database) -> Said {
             }
         }
     }
-    let differing: Vec<_> =
-        by_name.iter().filter(|(_, sums)| sums.len() > 1).map(|(name, _)| *name).collect();
+    let mut differing: Vec<String> =
+        by_name.iter().filter(|(_, sums)| sums.len() > 1).map(|(name, _)| (*name).to_owned()).collect();
+    let servers: Vec<_> = servers_that_differ(s).into_iter().map(|a| a.to_string()).collect();
+    if !servers.is_empty() {
+        differing.push(format!("servers ({})", servers.join(", ")));
+    }
     if differing.is_empty() {
         return Vec::new();
     }
     let text = format!("the proxies run different {}", differing.join(", "));
-    vec![(Subject::Source("proxysql".into()), found(Severity::Warning, text).answer(Answer::Database))]
+    let remedy = "find out which of them is meant; each is changed at its own admin port, and saved";
+    let found = found(Severity::Warning, text).answer(Answer::Database).remedy(remedy);
+    vec![(Subject::Source("proxysql".into()), found)]
 }
 
 pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
     let lost = s.proxies.values().filter_map(|p| Some((p, p.link.trouble()?)));
     lost.map(|(p, why)| {
-        let found = found(Severity::Warning, why).since(p.silent_since).answer(Answer::Database);
+        let remedy = match p.trouble {
+            Some(Trouble::Denied) => "mend user and password under [proxysql]",
+            Some(Trouble::Tls) => "mend tls-ca and tls-name under [proxysql]",
+            Some(Trouble::NotMysql) => {
+                "mend the address under [proxysql] addresses: it is the admin port that is meant"
+            }
+            _ => "start it, or mend the way to it: its clients cannot be judged from here",
+        };
+        let found =
+            found(Severity::Warning, why).since(p.silent_since).answer(Answer::Database).remedy(remedy);
         (Subject::Proxy(p.name.clone()), found)
     })
     .collect()

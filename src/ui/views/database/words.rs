@@ -71,16 +71,41 @@ pub(super) fn lost(database: &Database) -> bool {
         && (database.view.is_none() || database.members.iter().any(|r| r.state == State::Reformed))
 }
 
-/// The key that answers a finding.
-pub(super) fn key(finding: &Finding) -> Vec<Piece<'static>> {
+/// The act that answers a finding, in few words; empty where there is something to look at first.
+pub fn act_word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Recovery => "recovery",
+        Answer::TakeOut => "take out",
+        Answer::BringBack => "bring back",
+        Answer::MoveWriter => "new writer",
+        Answer::Desync => "desync",
+        Answer::Resync => "resync",
+        Answer::Save => "save",
+        Answer::Scale | Answer::Open | Answer::Node | Answer::Database => "",
+    }
+}
+
+/// The key that answers a finding, where it is one for its subject: what is to be done to another is not a key away.
+pub(super) fn key(cx: &Cx<'_>, finding: &Finding) -> Vec<Piece<'static>> {
     let of = |wanted: Command, word: &'static str| {
         let key = command::of(wanted).keys.first().copied().unwrap_or_default();
         vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)]
     };
-    match finding.answer {
-        Some(Answer::Recovery) => of(Command::Recovery, "recovery sheet"),
-        Some(Answer::Save) => of(Command::Save, "save"),
-        _ => Vec::new(),
+    let command = match finding.answer {
+        Some(Answer::Recovery) => return of(Command::Recovery, "recovery sheet"),
+        Some(Answer::TakeOut) => Command::TakeOut,
+        Some(Answer::BringBack) => Command::BringBack,
+        Some(Answer::MoveWriter) => Command::MoveWriter,
+        Some(Answer::Desync) => Command::Desync,
+        Some(Answer::Resync) => Command::Resync,
+        Some(Answer::Save) => Command::Save,
+        _ => return Vec::new(),
+    };
+    let act = finding.answer.and_then(|answer| answer.command(&label(cx, &finding.subject)));
+    let own = |act: &String| finding.remedy.as_deref().is_some_and(|r| r.starts_with(&format!("`{act}`")));
+    match act.filter(own) {
+        Some(_) => of(command, finding.answer.map_or("", act_word)),
+        None => Vec::new(),
     }
 }
 

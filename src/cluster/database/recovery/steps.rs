@@ -1,0 +1,65 @@
+//! The single steps of the sheet, each one command for a person to run.
+
+use super::{Evidence, Step};
+
+pub(super) fn ask(unknown: &[&Evidence]) -> Vec<String> {
+    unknown
+        .iter()
+        .map(|e| {
+            format!("where {} stands is not known: feed its grastate.dat and --wsrep-recover line", e.label)
+        })
+        .collect()
+}
+
+pub(super) fn examine(evidence: &[Evidence]) -> Vec<Step> {
+    evidence.iter().filter(|e| e.answers.is_err()).map(examine_one).collect()
+}
+
+pub(super) fn examine_one(member: &Evidence) -> Step {
+    Step {
+        on: member.label.clone(),
+        what: "make sure that it does not run, and read where it stands; feed both to this sheet".into(),
+        command: format!(
+            "pgrep -a 'mariadbd|mysqld' && echo RUNNING; cat {}/grastate.dat; mariadbd --user=mysql --wsrep-recover --log-error=/tmp/wsrep-recover.log; grep 'Recovered position' /tmp/wsrep-recover.log",
+            datadir(member)
+        ),
+        by_hand: None,
+    }
+}
+
+pub(super) fn start(member: &Evidence, what: &str) -> Step {
+    let position = member.saved.as_ref().and_then(|s| s.position());
+    let by_hand = match position {
+        Some(position) => format!("mariadbd --wsrep_start_position={position}"),
+        None if member.is_empty() => "mariadbd".into(),
+        // Its position was never told: it must be found out before the start.
+        None => "mariadbd --wsrep_start_position=$(the position that --wsrep-recover prints)".into(),
+    };
+    let what = match member.is_empty() {
+        true => format!("{what}; it has nothing to go on from and takes a full copy"),
+        false => what.to_owned(),
+    };
+    Step { on: member.label.clone(), what, command: "systemctl start mariadb".into(), by_hand: Some(by_hand) }
+}
+
+pub(super) fn restart(member: &Evidence) -> Step {
+    Step {
+        on: member.label.clone(),
+        what: "its data differ: restart it, it takes a full copy".into(),
+        command: "systemctl restart mariadb".into(),
+        by_hand: Some("mariadb-admin shutdown; mariadbd".into()),
+    }
+}
+
+pub(super) fn look(member: &Evidence) -> Step {
+    Step {
+        on: member.label.clone(),
+        what: "must say Primary and Synced before you go on".into(),
+        command: "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status','wsrep_local_state_comment','wsrep_cluster_size','wsrep_last_committed')".into(),
+        by_hand: None,
+    }
+}
+
+pub(super) fn datadir(member: &Evidence) -> &str {
+    member.datadir.as_deref().unwrap_or("/var/lib/mysql").trim_end_matches('/')
+}

@@ -1,0 +1,136 @@
+//! Every rule of the database speaks in one world and is silent in the healthy one; says what it means, and what answers
+//! it; and its threshold is in the configuration.
+
+mod alike;
+mod members;
+mod proxies;
+mod worlds;
+
+use wheelhouse::{
+    cluster::{Answer, Finding, RULES, Snapshot, findings},
+    config::Config,
+};
+
+use super::{behind, finding, healthy, later, now, rules, said};
+use worlds::*;
+
+/// A case: the rule, its world, words of what it says, words of what answers it, and the act of ours that does.
+type Case = (&'static str, Snapshot, &'static str, &'static str, Option<Answer>);
+
+fn of_the_database() -> Vec<&'static str> {
+    let from = RULES.iter().position(|r| r.name == "galera-no-quorum").expect("the rule");
+    RULES[from..].iter().map(|r| r.name).collect()
+}
+
+#[test]
+fn every_rule_speaks_where_it_must_and_says_what_answers_it() {
+    let cases = [members::cases(), proxies::cases(), alike::cases()].concat();
+    let calm = findings(&behind("healthy", healthy()));
+    assert!(calm.iter().all(|f| f.rule == "rights-missing"), "{calm:?}");
+    for (rule, snapshot, text, remedy, act) in &cases {
+        let found = findings(snapshot);
+        let said = |f: &&Finding| {
+            let words = f.remedy.as_deref().unwrap_or_default();
+            f.rule == *rule && f.text.contains(text) && words.contains(remedy)
+        };
+        let hit =
+            found.iter().find(said).unwrap_or_else(|| panic!("{rule}: “{text}”, “{remedy}” in {found:#?}"));
+        match act {
+            Some(act) => assert_eq!(hit.answer, Some(*act), "{hit:?}"),
+            None => assert!(matches!(hit.answer, None | Some(Answer::Database)), "{hit:?}"),
+        }
+        for finding in found.iter().filter(|f| of_the_database().contains(&f.rule)) {
+            let words = finding.remedy.as_deref().unwrap_or_default();
+            assert!(
+                finding.text.len() > 10 && words.len() > 10,
+                "it says what it means and what answers it: {finding:?}"
+            );
+            assert!(!words.contains("FLUSH STATUS"), "{finding:?}");
+        }
+    }
+    let spoken = |rule: &&'static str| cases.iter().any(|(name, ..)| name == rule);
+    let silent: Vec<_> = of_the_database().into_iter().filter(|rule| !spoken(rule)).collect();
+    assert!(silent.is_empty(), "no case for {silent:?}");
+}
+
+#[test]
+fn every_threshold_of_the_configuration_silences_its_rule() {
+    let crowd = || alone(vec![crowded("85")], 1.0);
+    let saturated = || behind("saturation", healthy());
+    let two = || fronted(vec![answers(|rows| rows.servers = servers(["ONLINE", "ONLINE", "SHUNNED"], "1"))]);
+    let idle = || {
+        let mut snapshot = behind("healthy", healthy());
+        snapshot.at = later(7.0);
+        snapshot
+    };
+    let cases: Vec<(&str, &str, Snapshot)> = vec![
+        (
+            "unsynced=1h",
+            "member-unsynced",
+            alone(vec![said("desynced_peer", 1, now()), said("desynced", 2, now())], 20.0),
+        ),
+        (
+            "queue=1000",
+            "queue-growing",
+            alone(vec![counted(1, "wsrep_local_recv_queue", &["200", "300", "400"])], 3.0),
+        ),
+        ("flow-control=0.15", "flow-control", alone(throttled(12), 1.0)),
+        (
+            "gcache-window=1s",
+            "gcache-window",
+            alone(vec![counted(1, "wsrep_received_bytes", &["0", "2097152", "4194304"])], 2.0),
+        ),
+        ("conflicts=10", "conflicts", alone(vec![counted(1, "wsrep_local_cert_failures", &["0", "3"])], 1.0)),
+        ("commits-still=1m", "commits-blocked", alone(vec![blocked()], 5.0)),
+        ("lock-wait=1m", "lock-holder", alone(vec![locked(true, "6")], 1.0)),
+        ("connections=0.9", "member-connections", crowd()),
+        ("clients-waiting=1h", "clients-waiting", saturated()),
+        ("missed-checks=10", "monitor-failing", idle()),
+    ];
+    let settings = |setting: &str| [format!("galera.thresholds.{setting}")];
+    for (setting, rule, snapshot) in cases {
+        assert!(rules(&findings(&snapshot)).contains(&rule), "{rule}: {:?}", findings(&snapshot));
+        let [setting] = settings(setting);
+        let raised = configured(snapshot, &[&setting]);
+        assert!(!rules(&findings(&raised)).contains(&rule), "{setting}: {:?}", findings(&raised));
+    }
+    // The two that say how much it hurts, and the one that says when.
+    let severity = |snapshot: &Snapshot, rule: &str| finding(&findings(snapshot), rule).severity;
+    use wheelhouse::cluster::Severity::{Critical, Warning};
+    assert_eq!(severity(&alone(throttled(12), 1.0), "flow-control"), Warning);
+    assert_eq!(severity(&alone(throttled(20), 1.0), "flow-control"), Critical);
+    assert!(!rules(&findings(&alone(throttled(4), 1.0))).contains(&"flow-control"));
+    let low = configured(alone(throttled(12), 1.0), &["galera.thresholds.flow-control-critical=0.1"]);
+    assert_eq!(severity(&low, "flow-control"), Critical);
+    let low = configured(crowd(), &["galera.thresholds.connections-critical=0.85"]);
+    assert_eq!(
+        (severity(&crowd(), "member-connections"), severity(&low, "member-connections")),
+        (Warning, Critical)
+    );
+    assert_eq!(severity(&two(), "two-writers"), Warning);
+    let mut lasting = two();
+    lasting.at = later(4.0);
+    assert_eq!(severity(&lasting, "two-writers"), Critical);
+    assert_eq!(
+        severity(&configured(lasting, &["galera.thresholds.writers-settle=1m"]), "two-writers"),
+        Warning
+    );
+}
+
+#[test]
+fn the_readme_names_every_rule_and_every_threshold() {
+    let readme = include_str!("../../../README.md");
+    for rule in of_the_database() {
+        assert!(readme.contains(&format!("| `{rule}` |")), "the README does not tell of {rule}");
+    }
+    let config = Config::default().to_toml();
+    let (_, thresholds) = config.split_once("[galera.thresholds]\n").expect("the section");
+    for key in
+        thresholds.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split(" =").next())
+    {
+        assert!(
+            readme.matches(&format!("`{key}`")).count() > 0,
+            "the README does not tell what {key} is for"
+        );
+    }
+}
