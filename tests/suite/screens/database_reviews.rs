@@ -94,6 +94,8 @@ fn take_out() -> Plan {
                 text("LOAD MYSQL SERVERS TO RUNTIME"),
             ],
             undo: text("db3 is put back into both proxies with weight 100"),
+            moves_writer: false,
+            names: [("db3:3306".into(), "db3".into())].into_iter().collect(),
         }),
         steps,
         checks: Vec::new(),
