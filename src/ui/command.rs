@@ -56,6 +56,12 @@ pub enum Command {
     Desync,
     /// Bring the member back into flow control.
     Resync,
+    /// Change the weight of the member in every proxy.
+    Weight,
+    /// Add a server to every proxy.
+    AddServer,
+    /// Remove the server from every proxy.
+    RemoveServer,
     /// Save what the proxies run to their disks.
     Save,
     /// Open a tenant by name.
@@ -100,6 +106,8 @@ pub enum Command {
     Resume,
     /// Let a run stand after its present step.
     Pause,
+    /// Close an unfinished run for good.
+    GiveUp,
     /// What happens if a node is lost.
     WhatIf,
     /// The nodes by the harm of their loss.
@@ -112,6 +120,8 @@ pub enum Command {
     Yes,
     /// Change the number.
     Edit,
+    /// Say why it is done.
+    Reason,
     /// Keep the journal on this machine only.
     JournalHere,
     /// Copy the kubectl line.
@@ -206,6 +216,8 @@ pub struct Entry {
     pub acts: bool,
     /// What it takes on the command line.
     pub takes: Takes,
+    /// By its name it applies on every screen, wherever its key does.
+    pub anywhere: bool,
 }
 
 /// What a command takes on the command line.
@@ -219,6 +231,10 @@ pub enum Takes {
     TenantNumber,
     /// A node, or nothing.
     Node,
+    /// A member of the database, and a number; or nothing: the selected one.
+    MemberNumber,
+    /// The address of a server, or nothing.
+    Server,
     /// A run.
     Run,
     /// A theme.
@@ -237,6 +253,8 @@ impl Takes {
             Self::Tenant => "TENANT",
             Self::TenantNumber => "TENANT NUMBER",
             Self::Node => "[NODE]",
+            Self::MemberNumber => "[MEMBER NUMBER]",
+            Self::Server => "[HOST:PORT]",
             Self::Run => "RUN",
             Self::Theme => "THEME",
             Self::Column => "COLUMN",
@@ -293,7 +311,11 @@ pub fn markdown() -> String {
         let places = if e.on.contains(&On::Any) {
             "everywhere".to_owned()
         } else {
-            e.on.iter().map(|on| on.title().to_lowercase()).collect::<Vec<_>>().join(", ")
+            let mut places: Vec<_> = e.on.iter().map(|on| on.title().to_lowercase()).collect();
+            if e.anywhere {
+                places.push("by its name everywhere".into());
+            }
+            places.join(", ")
         };
         out.push_str(&format!("| {} | `:{name}` | {} | {places} |\n", keys.join(" "), e.doc));
     }

@@ -2,23 +2,25 @@
 //!
 //! Their state lives here and is folded by `app`; only one of them is open at a time.
 
+pub mod asks;
 pub mod command_line;
 pub mod database;
 pub mod help;
 pub mod menu;
-pub mod number;
 pub mod placement;
+pub mod prompt;
 pub mod review;
 
 use ratatui::layout::{Position, Rect};
 use tui_input::Input;
 
 pub use self::{
+    asks::Asks,
     command_line::CommandLine,
     help::Help,
     menu::Menu,
-    number::Number,
-    review::{Rehearsing, Review},
+    prompt::Prompt,
+    review::{Rehearsing, Review, Typing},
 };
 use super::{
     format,
@@ -31,8 +33,8 @@ use super::{
 pub enum Overlay {
     /// A plan, before it is approved.
     Review(Box<Review>),
-    /// How many replicas?
-    Number(Number),
+    /// A line is asked for.
+    Prompt(Prompt),
     /// A command is typed.
     Command(CommandLine),
     /// A filter is typed.
@@ -60,13 +62,22 @@ pub enum Ask {
         /// What it is, in words.
         text: String,
     },
+    /// Close an unfinished run for good?
+    GiveUp {
+        /// Its id.
+        run: String,
+        /// What it is, in words.
+        text: String,
+        /// Why, in the operator's words.
+        why: String,
+    },
 }
 
 /// Draws it; returns where the cursor is.
 pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
     match overlay {
         Overlay::Review(review) => review.render(pen, cx),
-        Overlay::Number(number) => number.render(pen, cx),
+        Overlay::Prompt(prompt) => prompt.render(pen, cx),
         Overlay::Command(line) => {
             line.render(pen);
             None
@@ -175,6 +186,12 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
             text.clone(),
             "resume",
             Role::Text,
+        ),
+        Ask::GiveUp { run, text, why } => (
+            format!("Give up run {}?", run.rsplit('-').next().unwrap_or(run)),
+            format!("{text} Because: {why}"),
+            "give it up",
+            Role::Warn,
         ),
     };
     let width = 62.min(pen.width().saturating_sub(2)).max(1);

@@ -10,7 +10,18 @@ const fn entry(
     doc: &'static str,
     on: &'static [On],
 ) -> Entry {
-    Entry { command, name, aliases: &[], keys, doc, on, bar: None, acts: false, takes: Takes::Nothing }
+    Entry {
+        command,
+        name,
+        aliases: &[],
+        keys,
+        doc,
+        on,
+        bar: None,
+        acts: false,
+        takes: Takes::Nothing,
+        anywhere: false,
+    }
 }
 
 impl Entry {
@@ -21,6 +32,11 @@ impl Entry {
 
     const fn acts(mut self) -> Self {
         self.acts = true;
+        self
+    }
+
+    const fn anywhere(mut self) -> Self {
+        self.anywhere = true;
         self
     }
 
@@ -60,6 +76,16 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Pause, "pause", &["p"], "let the run stand after its present step", &[On::Run])
         .bar(11, "pause")
         .acts(),
+    entry(
+        Command::GiveUp,
+        "give-up",
+        &["x"],
+        "close a run that can neither be finished nor taken back: asks why, what it did stays",
+        RUNS,
+    )
+    .bar(14, "give up")
+    .acts()
+    .takes(Takes::Run),
     entry(Command::Undo, "undo", &["u"], "take the last run back: shows the inverse plan", UNDONE)
         .bar(13, "undo")
         .acts()
@@ -69,6 +95,8 @@ pub const COMMANDS: &[Entry] = &[
         .bar(1, "run")
         .acts(),
     entry(Command::Edit, "edit", &["e"], "change the number", &[On::Review]).bar(2, "edit"),
+    entry(Command::Reason, "reason", &["r"], "say why it is done: kept in the journal", &[On::Review])
+        .bar(3, "reason"),
     entry(
         Command::JournalHere,
         "journal-here",
@@ -76,7 +104,8 @@ pub const COMMANDS: &[Entry] = &[
         "keep the journal on this machine only, when the cluster cannot: nobody else can finish the run",
         &[On::Review],
     ),
-    entry(Command::Copy, "copy", &["c"], "copy the kubectl line", &[On::Review]).bar(4, "copy kubectl"),
+    entry(Command::Copy, "copy", &["c"], "copy the kubectl line, or the statements", &[On::Review])
+        .bar(4, "copy"),
     entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database])
         .bar(21, "section"),
     entry(
@@ -174,6 +203,36 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::MoveWriter, "move-writer", &["M"], "let every proxy write to the member", DATABASE)
         .bar(12, "writer")
         .acts(),
+    entry(
+        Command::Weight,
+        "weight",
+        &["e"],
+        "another weight of the member in every proxy: the heaviest that can write is the writer",
+        DATABASE,
+    )
+    .bar(13, "weight")
+    .acts()
+    .takes(Takes::MemberNumber),
+    entry(
+        Command::AddServer,
+        "add-server",
+        &["a"],
+        "add a server to every proxy: asks for its address, offers those that Galera names",
+        DATABASE,
+    )
+    .bar(14, "add")
+    .acts()
+    .takes(Takes::Server),
+    entry(
+        Command::RemoveServer,
+        "remove-server",
+        &["x"],
+        "remove the server selected among the proxies' from every proxy, member or not",
+        DATABASE,
+    )
+    .bar(15, "remove")
+    .acts()
+    .takes(Takes::Server),
     entry(Command::Desync, "desync", &["D"], "take the member out of flow control", DATABASE).acts(),
     entry(Command::Resync, "resync", &["Y"], "bring the member back into flow control", DATABASE).acts(),
     entry(
@@ -191,7 +250,8 @@ pub const COMMANDS: &[Entry] = &[
         "the recovery sheet, when no member has a quorum: it is shown, never run",
         &[On::Database, On::Findings],
     )
-    .bar(35, "recovery"),
+    .bar(35, "recovery")
+    .anywhere(),
     entry(Command::Findings, "findings", &["f", "5"], "everything that is wrong", ANY),
     entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
     entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
