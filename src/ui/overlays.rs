@@ -117,8 +117,7 @@ pub fn panel<'p>(
     let (top, bottom) = if screen.height >= 30 { (2, 2) } else { (1, 1) };
     let room = Rect { y: screen.y + top, height: screen.height - top - bottom, ..screen };
     pen.within(room).fade();
-    // Narrow rims at its sides would only show scraps.
-    let w = if width + 12 > room.width { room.width } else { width };
+    let w = panel_width(&pen.within(room), width);
     let h = height.min(room.height);
     let area = Rect {
         x: room.x + (room.width - w) / 2,
@@ -149,6 +148,11 @@ pub fn panel<'p>(
     }
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: w - 4, height: h - 2 };
     Pen { area: inner, buf: pen.buf, theme: pen.theme }
+}
+
+/// How wide a panel becomes that is to be so wide: narrow rims at its sides would only show scraps.
+fn panel_width(pen: &Pen<'_>, width: u16) -> u16 {
+    if width + 12 > pen.width() { pen.width() } else { width }
 }
 
 /// Keys with what they do, in one line.

@@ -220,7 +220,7 @@ pub const COMMANDS: &[Entry] = &[
         "add a server to every proxy: asks for its address, offers those that Galera names",
         DATABASE,
     )
-    .bar(14, "add")
+    .bar(24, "add")
     .acts()
     .takes(Takes::Server),
     entry(
@@ -230,7 +230,7 @@ pub const COMMANDS: &[Entry] = &[
         "remove the server selected among the proxies' from every proxy, member or not",
         DATABASE,
     )
-    .bar(15, "remove")
+    .bar(25, "remove")
     .acts()
     .takes(Takes::Server),
     entry(Command::Desync, "desync", &["D"], "take the member out of flow control", DATABASE).acts(),

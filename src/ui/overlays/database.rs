@@ -32,6 +32,7 @@ pub fn together(lines: &[String]) -> Vec<String> {
     let told = |(names, seats): (Vec<&str>, &str)| {
         let all = names.join(", ");
         match names.len() {
+            _ if seats.is_empty() => all,
             n if n > 1 && all.len() > 24 => format!("{n} proxies  {seats}"),
             _ => format!("{all}  {seats}"),
         }

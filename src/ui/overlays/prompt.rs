@@ -4,7 +4,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{asks::Asks, keys, panel};
+use super::{asks::Asks, keys, panel, panel_width};
 use crate::ui::{
     action::Action,
     format,
@@ -87,7 +87,7 @@ impl Prompt {
     /// Draws it; returns where the cursor is.
     pub fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
         let width = if matches!(self.asks, Asks::Replicas(_)) { 52 } else { 72 };
-        let inner = width.min(pen.width()).saturating_sub(4).max(1);
+        let inner = panel_width(pen, width).saturating_sub(4).max(1);
         let becomes = if self.fresh { None } else { self.asks.becomes(self.input.value()) };
         let mut lines: Vec<(String, Role)> = match (&self.note, becomes) {
             (Some(note), _) => vec![(note.clone(), Role::Warn)],

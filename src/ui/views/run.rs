@@ -220,7 +220,10 @@ struct Seats {
 
 impl Seats {
     fn of(part: &DatabasePart, cx: &Cx<'_>, room: u16) -> Self {
-        let now = plan::seats(cx.seen);
+        let mut now = plan::seats(cx.seen);
+        if now.is_empty() {
+            now.push("no proxy is followed here".into());
+        }
         let (sign, role) = if now == part.after { ("now ✓", Role::Ok) } else { ("now", Role::Text) };
         let wrapped = |lines: &[String]| {
             together(lines).iter().flat_map(|line| format::wrap(&format::plain(line), room.max(1))).collect()
