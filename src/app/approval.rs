@@ -42,9 +42,10 @@ fn rehearse(app: &App, review: &mut Review, effects: &mut Vec<Effect>) {
 /// Plans the open review anew on the present snapshot. When that gives another plan, the one looked at is gone: it
 /// says so, and wants a fresh yes.
 pub(super) fn replan(app: &mut App, effects: &mut Vec<Effect>) {
-    let Some(Overlay::Review(mut review)) = app.overlay.take() else { return };
+    let Some(Overlay::Review(review)) = &app.overlay else { return };
     let fresh = plan(&app.world.seen, &review.plan.intent);
     let differs = essence(&fresh) != essence(&review.plan);
+    let Some(Overlay::Review(mut review)) = app.overlay.take() else { return };
     review.plan = fresh;
     if differs {
         review.changed = true;
@@ -136,6 +137,10 @@ pub(super) fn pressed(
                 review.typing = None;
             }
         }
+        (Some(_), "up") => review.scroll = review.scroll.saturating_sub(1),
+        (Some(_), "down") => review.scroll = review.scroll.saturating_add(1),
+        (Some(_), "pageup") => review.scroll = review.scroll.saturating_sub(8),
+        (Some(_), "pagedown") => review.scroll = review.scroll.saturating_add(8),
         (Some(Typing::Name), _) => {
             review.typed.handle_event(&Event::Key(key));
         }

@@ -92,6 +92,9 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Replicas(tenants))));
             }
         }
+        Action::Ask(Asks::GiveUp { .. }) if app.world.who.read_only => {
+            app.say(Severity::Warning, "read-only: nothing can be given up", now);
+        }
         Action::Ask(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
         Action::Propose(names, by) => {
             let of = |tenant: TenantName| {
@@ -118,9 +121,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             }
         }
         Action::GiveUp(id, why) => {
-            if app.world.who.read_only {
-                app.say(Severity::Warning, "read-only: nothing can be given up", now);
-            } else if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
+            if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
                 let text = crate::ui::views::runs::farewell(&known.run);
                 app.overlay = Some(Overlay::Ask(Ask::GiveUp { run: id, text, why }));
             }

@@ -100,7 +100,11 @@ impl View for RunView {
             y += 2;
         }
         let seats = run.plan().database.as_ref().map(|part| Seats::of(part, cx, width.saturating_sub(15)));
-        let last = run.last_word().map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
+        // Where all is as predicted, the last word would only repeat what the proxies are shown to do.
+        let said = run.last_word().filter(|_| {
+            run.state != RunState::Done || seats.as_ref().is_none_or(|seats| !seats.as_predicted)
+        });
+        let last = said.map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
         let last: Vec<_> = last.into_iter().flatten().take(4).collect();
         let below = last.len() + usize::from(!last.is_empty()) + seats.as_ref().map_or(4, |s| s.height() + 2);
         y = self.steps(pen, cx, known, y, below) + 1;
@@ -171,6 +175,8 @@ impl RunView {
         let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below).max(3);
         let (done, all) = runs::progress(run);
         let start = done.saturating_sub(room / 2).min(all.saturating_sub(room));
+        // A second line for what became of a step is the first thing to go.
+        let tight = all * 2 > room;
         for (i, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate().skip(start).take(room) {
             let what = run.plan().words(&step.change);
             let (glyph, role, text) = match state {
@@ -203,7 +209,7 @@ impl RunView {
             let room = width.saturating_sub(end + 10);
             if format::width(&text) <= room {
                 pen.put(end + 3, y, room, &text, role);
-            } else if !text.is_empty() {
+            } else if !text.is_empty() && !(tight && matches!(state, StepState::Done(_))) {
                 y += 1;
                 pen.put(7, y, width.saturating_sub(14), &text, role);
             }
@@ -216,6 +222,7 @@ impl RunView {
 /// Whom the proxies sent their clients to, send them to now, and were to send them to.
 struct Seats {
     rows: [(&'static str, Vec<String>, Role); 3],
+    as_predicted: bool,
 }
 
 impl Seats {
@@ -224,7 +231,8 @@ impl Seats {
         if now.is_empty() {
             now.push("no proxy is followed here".into());
         }
-        let (sign, role) = if now == part.after { ("now ✓", Role::Ok) } else { ("now", Role::Text) };
+        let as_predicted = now == part.after;
+        let (sign, role) = if as_predicted { ("now ✓", Role::Ok) } else { ("now", Role::Text) };
         let wrapped = |lines: &[String]| {
             together(lines).iter().flat_map(|line| format::wrap(&format::plain(line), room.max(1))).collect()
         };
@@ -233,7 +241,7 @@ impl Seats {
             (sign, wrapped(&now), role),
             ("predicted", wrapped(&part.after), Role::Muted),
         ];
-        Self { rows }
+        Self { rows, as_predicted }
     }
 
     fn height(&self) -> usize {

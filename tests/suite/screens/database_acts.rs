@@ -130,6 +130,20 @@ fn a_server_that_galera_names_is_offered_and_bad_addresses_get_a_sentence() {
 }
 
 #[test]
+fn what_is_typed_stays_when_the_database_is_read_again() {
+    for (keys, words) in
+        [("e 7 7", "weight  77"), ("a x y", "host:port  xy"), ("m", "take-out"), ("?", "Help")]
+    {
+        let mut c = at(healthy(), (80, 24));
+        c.keys(keys);
+        let mut newer = healthy();
+        newer.revision += 1;
+        c.send(Msg::Observed(Arc::new(newer)));
+        assert!(c.text().contains(words), "{keys}: {}", c.text());
+    }
+}
+
+#[test]
 fn a_server_is_removed_where_it_is_selected() {
     let mut c = at(healthy(), (80, 24));
     c.keys("x");
@@ -253,7 +267,8 @@ fn an_unfinished_run_is_given_up_for_a_reason_and_after_a_yes() {
     c.keys(&format!(": {} enter n o enter esc", typed("give-up 9c1f")));
     assert!(!c.text().contains("Give up run"), "{}", c.text());
     let mut c = with(true);
-    assert_eq!(c.keys("3 x n o enter y"), []);
+    assert_eq!(c.keys("3 x"), []);
+    assert!(c.text().contains("read-only: nothing can be given up"), "{}", c.text());
 }
 
 #[test]
