@@ -209,7 +209,7 @@ impl RunView {
             let room = width.saturating_sub(end + 10);
             if format::width(&text) <= room {
                 pen.put(end + 3, y, room, &text, role);
-            } else if !text.is_empty() && !(tight && matches!(state, StepState::Done(_))) {
+            } else if !text.is_empty() && (!tight || !matches!(state, StepState::Done(_))) {
                 y += 1;
                 pen.put(7, y, width.saturating_sub(14), &text, role);
             }
