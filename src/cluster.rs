@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 
+mod address;
 pub mod database;
 mod detail;
 mod finding;
@@ -32,6 +33,7 @@ mod tenancy;
 mod tenant;
 mod workload;
 
+pub use address::Address;
 pub use database::{Database, hostgroups_of};
 pub use detail::{KubeEvent, LogLine};
 pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings, merged};

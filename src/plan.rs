@@ -27,7 +27,7 @@ pub mod whatif;
 pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use change::{Change, Standing};
-pub use database::{Cut, DatabaseAct, DatabasePart, verify as verify_database};
+pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify as verify_database};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use verify::verify;
@@ -209,6 +209,14 @@ impl Plan {
     pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
         let tenants = self.tenants.iter().flat_map(|t| &t.checks);
         self.checks.iter().chain(tenants).chain(self.database.iter().flat_map(|d| &d.checks))
+    }
+
+    /// A change in words, those it is about by the names people use.
+    pub fn words(&self, change: &Change) -> String {
+        match &self.database {
+            Some(part) => change.words(&part.names),
+            None => change.to_string(),
+        }
     }
 
     /// The checks that refuse it; empty for a plan that can be approved.

@@ -1,23 +1,26 @@
 //! From a plan to a yes: opening a review, planning anew while it is open, rehearsing, and what counts as a yes.
 
-use crossterm::event::{Event, KeyEvent};
+use crossterm::event::{Event, KeyCode, KeyEvent};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
 use super::{App, Effect};
 use crate::{
-    cluster::Severity,
-    plan::{Intent, Plan, Verdict, plan},
+    cluster::{Database, Severity},
+    plan::{DatabaseAct, Intent, Plan, Verdict, plan},
     run::{JournalPlace, Rehearsal},
     ui::{
         Command, Overlay,
         command::{self, On},
-        overlays::{Number, Rehearsing, Review},
+        overlays::{Asks, Prompt, Rehearsing, Review, Typing},
     },
 };
 
 /// A yes counts once no key has followed it for so long: what is pasted as keys comes closer together.
 pub(super) const SETTLED: SignedDuration = SignedDuration::from_millis(150);
+
+/// The longest reason, in characters: it is told in Events, which take a thousand bytes.
+const REASON: usize = 200;
 
 /// Opens the review of what is asked for.
 pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {
@@ -39,16 +42,20 @@ fn rehearse(app: &App, review: &mut Review, effects: &mut Vec<Effect>) {
 /// Plans the open review anew on the present snapshot. When that gives another plan, the one looked at is gone: it
 /// says so, and wants a fresh yes.
 pub(super) fn replan(app: &mut App, effects: &mut Vec<Effect>) {
-    let Some(Overlay::Review(mut review)) = app.overlay.take() else { return };
+    let Some(Overlay::Review(review)) = &app.overlay else { return };
     let fresh = plan(&app.world.seen, &review.plan.intent);
     let differs = essence(&fresh) != essence(&review.plan);
+    let Some(Overlay::Review(mut review)) = app.overlay.take() else { return };
     review.plan = fresh;
     if differs {
         review.changed = true;
         review.yes = None;
         review.note = None;
         review.typed = Input::default();
-        review.typing = Review::new(review.plan.clone()).typing;
+        // A reason is of the operator, not of the plan.
+        if review.typing != Some(Typing::Reason) {
+            review.typing = Review::new(review.plan.clone()).typing;
+        }
         rehearse(app, &mut review, effects);
     }
     app.overlay = Some(Overlay::Review(review));
@@ -89,7 +96,8 @@ pub(super) fn settle(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
         app.overlay = Some(Overlay::Review(review));
         return;
     }
-    match review.plan.clone().approve(Some(review.typed.value()), None) {
+    let reason = crate::ui::plain(review.reason.value()).into_owned();
+    match review.plan.clone().approve(Some(review.typed.value()), Some(reason)) {
         Ok(approved) => {
             effects.push(Effect::Start(approved, review.place));
             app.starting = true;
@@ -119,16 +127,36 @@ pub(super) fn pressed(
         review.note = Some("keys came too fast to be meant: press y by itself".into());
         return false;
     }
-    if review.typing {
-        match name {
-            "esc" => return true,
-            // Enter ends the typing, and never more.
-            "enter" | "tab" if review.untyped().is_none() => review.typing = false,
-            "enter" | "tab" => review.note = None,
-            _ => {
-                review.typed.handle_event(&Event::Key(key));
+    let was = review.typing;
+    match (was, name) {
+        (None, _) => {}
+        (Some(Typing::Name), "esc") => return true,
+        // Enter ends the typing, and never more.
+        (Some(Typing::Name), "enter" | "tab") => {
+            if review.untyped().is_none() {
+                review.typing = None;
             }
         }
+        (Some(_), "up") => review.scroll = review.scroll.saturating_sub(1),
+        (Some(_), "down") => review.scroll = review.scroll.saturating_add(1),
+        (Some(_), "pageup") => review.scroll = review.scroll.saturating_sub(8),
+        (Some(_), "pagedown") => review.scroll = review.scroll.saturating_add(8),
+        (Some(Typing::Name), _) => {
+            review.typed.handle_event(&Event::Key(key));
+        }
+        (Some(Typing::Reason), "esc") => {
+            review.reason = Input::default();
+            review.typing = None;
+        }
+        (Some(Typing::Reason), "enter" | "tab") => review.typing = None,
+        (Some(Typing::Reason), _) => {
+            let full = review.reason.value().chars().count() >= REASON;
+            if !full || !matches!(key.code, KeyCode::Char(_)) {
+                review.reason.handle_event(&Event::Key(key));
+            }
+        }
+    }
+    if was.is_some() {
         return false;
     }
     let Some(entry) = command::by_key(name, On::Review) else { return false };
@@ -139,19 +167,20 @@ pub(super) fn pressed(
         Command::Escape | Command::Back => return true,
         Command::Yes => yes(app, review, burst, now),
         Command::Edit => {
-            if let Intent::Scale { targets } = &review.plan.intent {
-                let of = |t: &crate::plan::Target| Some((t.tenant.clone(), app.replicas(&t.tenant)?));
-                let tenants: Vec<_> = targets.iter().filter_map(of).collect();
-                let asked = targets.first().map(|t| t.to.to_string());
-                let same = targets.iter().all(|t| Some(t.to.to_string()) == asked);
-                let mut number = Number::new(tenants);
-                if let (true, Some(asked)) = (same, asked) {
-                    number.input = Input::new(asked);
-                }
-                app.overlay = Some(Overlay::Number(number));
+            if let Some(mut prompt) = again(app, &review.plan.intent) {
+                prompt.reason = review.reason.clone();
+                app.overlay = Some(Overlay::Prompt(prompt));
                 return true;
             }
         }
+        Command::Reason => match review.refusal(app.world.who.read_only) {
+            Some(why) => review.note = Some(why),
+            None => {
+                // Who says yes has read the plan with its reason.
+                review.yes = None;
+                review.typing = Some(Typing::Reason);
+            }
+        },
         Command::JournalHere => {
             if review.rehearsing == Rehearsing::Waiting {
                 // Whether the cluster can keep it is not known yet.
@@ -178,13 +207,41 @@ pub(super) fn pressed(
     false
 }
 
+/// Asks again for what led to a plan, with what was answered filled in.
+fn again(app: &App, intent: &Intent) -> Option<Prompt> {
+    let (asks, answer) = match intent {
+        Intent::Scale { targets } => {
+            let of = |t: &crate::plan::Target| Some((t.tenant.clone(), app.replicas(&t.tenant)?));
+            let tenants: Vec<_> = targets.iter().filter_map(of).collect();
+            let asked = targets.first().map(|t| t.to.to_string());
+            let same = targets.iter().all(|t| Some(t.to.to_string()) == asked);
+            (Asks::Replicas(tenants), asked.filter(|_| same))
+        }
+        Intent::Database { act: DatabaseAct::Weight { member, weight } } => {
+            let database = Database::of(&app.world.seen)?;
+            let asks = Asks::weight(&database, database.member(member.as_str())?).ok()?;
+            (asks, Some(weight.to_string()))
+        }
+        Intent::Database { act: DatabaseAct::AddServer { address, like: None } } => {
+            let asks = Asks::server(&app.world.seen, &Database::of(&app.world.seen)?).ok()?;
+            (asks, Some(address.to_string()))
+        }
+        _ => return None,
+    };
+    let mut prompt = Prompt::new(asks);
+    if let Some(answer) = answer {
+        prompt.input = Input::new(answer);
+    }
+    Some(prompt)
+}
+
 fn yes(app: &App, review: &mut Review, burst: bool, now: Timestamp) {
     if let Some(why) = review.refusal(app.world.who.read_only) {
         review.note = Some(why);
     } else if burst {
         review.note = Some("keys came too fast to be meant: press y by itself".into());
     } else if review.untyped().is_some() {
-        review.typing = true;
+        review.typing = Some(Typing::Name);
     } else if review.changed {
         review.changed = false;
     } else if !review.journal_missing().is_empty() && review.place == JournalPlace::Cluster {

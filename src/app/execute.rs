@@ -5,12 +5,12 @@ use tui_input::Input;
 
 use super::{App, Effect, approval, update};
 use crate::{
-    cluster::{Finding, Severity, Subject, TenantName},
-    plan::{Intent, Target, whatif::Loss},
+    cluster::{Address, Database, Finding, Severity, Subject, TenantName},
+    plan::{DatabaseAct, Intent, Target, whatif::Loss},
     ui::{
         Action, Command, Overlay, Place, Theme,
         command::{self, COMMANDS, On, Takes},
-        overlays::{Ask, CommandLine, Help, Menu, Number},
+        overlays::{Ask, Asks, CommandLine, Help, Menu, Prompt},
         view::VIEWS,
         views::tenants::Sort,
     },
@@ -78,7 +78,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
 }
 
 /// Turns what a view asks for into state or effects.
-fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
+pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
     match action {
         Action::Go(place) => go(app, &place, now),
         Action::Say(text) => app.say(Severity::Warning, text, now),
@@ -89,9 +89,13 @@ fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effec
             };
             let tenants: Vec<_> = names.into_iter().filter_map(of).collect();
             if !tenants.is_empty() {
-                app.overlay = Some(Overlay::Number(Number::new(tenants)));
+                app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Replicas(tenants))));
             }
         }
+        Action::Ask(Asks::GiveUp { .. }) if app.world.who.read_only => {
+            app.say(Severity::Warning, "read-only: nothing can be given up", now);
+        }
+        Action::Ask(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
         Action::Propose(names, by) => {
             let of = |tenant: TenantName| {
                 let to = i64::from(app.replicas(&tenant)?) + by;
@@ -116,6 +120,12 @@ fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effec
                 app.overlay = Some(Overlay::Ask(Ask::Resume { run: id, text }));
             }
         }
+        Action::GiveUp(id, why) => {
+            if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
+                let text = crate::ui::views::runs::farewell(&known.run);
+                app.overlay = Some(Overlay::Ask(Ask::GiveUp { run: id, text, why }));
+            }
+        }
         Action::Pause(id) => {
             effects.push(Effect::PauseRun(id));
             app.say(Severity::Notice, "it will stand after its present step", now);
@@ -132,6 +142,13 @@ pub(super) fn answered(app: &mut App, ask: Ask, effects: &mut Vec<Effect>) {
             if let Some(run) = found {
                 app.views.go(&Place::Run(run.id.clone()));
                 effects.push(Effect::Resume(Box::new(run)));
+            }
+        }
+        Ask::GiveUp { run, why, .. } => {
+            let found = app.world.runs.iter().find(|k| k.run.id == run).map(|k| k.run.clone());
+            if let Some(run) = found {
+                app.views.go(&Place::Run(run.id.clone()));
+                effects.push(Effect::GiveUp(Box::new(run), why));
             }
         }
     }
@@ -250,12 +267,12 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
     match (entry.takes, args.as_slice()) {
         (Takes::TenantNumber, [tenant, number]) => {
             let (tenant, now) = tenant_of(app, tenant)?;
-            let targets = crate::ui::overlays::number::parse(number, &[(tenant, now)])?;
+            let targets = crate::ui::overlays::asks::targets(number, &[(tenant, now)])?;
             approval::review(app, Intent::Scale { targets }, effects);
         }
         (Takes::TenantNumber, [tenant]) => {
             let tenant = tenant_of(app, tenant)?;
-            app.overlay = Some(Overlay::Number(Number::new(vec![tenant])));
+            app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Replicas(vec![tenant]))));
         }
         (Takes::Tenant, [tenant]) => {
             let (tenant, _) = tenant_of(app, tenant)?;
@@ -278,8 +295,31 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             if let Some(why) = crate::ui::views::runs::refuses(entry.command, known) {
                 return Err(why);
             }
-            let asked = if entry.command == Command::Resume { Action::Resume(id) } else { Action::Undo(id) };
+            let asked = crate::ui::views::runs::ask(entry.command, known);
+            action(app, asked.unwrap_or(Action::Undo(id)), now, effects);
+        }
+        (Takes::MemberNumber, [member, rest @ ..]) if rest.len() < 2 => {
+            let database = Database::of(&app.world.seen).ok_or("no database is configured")?;
+            let all = || database.members.iter().map(|row| &*row.label).collect::<Vec<_>>().join(", ");
+            let row = database.member(member);
+            let row = row.ok_or_else(|| format!("there is no member `{member}`; there are {}", all()))?;
+            let asks = Asks::weight(&database, row)?;
+            let asked = rest.first().map_or(Ok(Action::Ask(asks.clone())), |number| asks.answer(number))?;
             action(app, asked, now, effects);
+        }
+        (Takes::Server, [address]) => {
+            let address = address.parse::<Address>()?.to_string().into();
+            let act = match entry.command {
+                Command::RemoveServer => DatabaseAct::RemoveServer { address },
+                _ => DatabaseAct::AddServer { address, like: None },
+            };
+            approval::review(app, Intent::Database { act }, effects);
+        }
+        (_, []) if entry.command == Command::Recovery => {
+            if app.world.seen.galera.is_empty() {
+                return Err("no members are configured: name them under [galera] members".into());
+            }
+            go(app, &Place::Recovery, now);
         }
         (Takes::Theme, [name]) => theme(app, name, now),
         (Takes::Column, [column]) => {

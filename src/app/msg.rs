@@ -45,6 +45,8 @@ pub enum Effect {
     Start(Approved, JournalPlace),
     /// Finish this run; report with [`Msg::Ran`].
     Resume(Box<Run>),
+    /// Close this run for good, for this reason; report with [`Msg::Ran`].
+    GiveUp(Box<Run>, String),
     /// Let the run of this id stand after its present step.
     PauseRun(String),
     /// Follow the events of this tenant, in this namespace.

@@ -13,7 +13,7 @@ use crate::{
     ui::{
         Command, KnownRun, Log, Overlay, Place, Wants,
         command::{self, On},
-        overlays::{Ask, CommandLine},
+        overlays::{Ask, CommandLine, Typing},
     },
 };
 
@@ -203,30 +203,22 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 app.overlay = Some(Overlay::Review(review));
             }
         }
-        Some(Overlay::Number(mut number)) => {
+        Some(Overlay::Prompt(mut prompt)) => {
             match name {
                 "esc" => return,
-                "enter" => match number.targets() {
-                    Ok(targets) => {
-                        return approval::review(app, crate::plan::Intent::Scale { targets }, effects);
+                "enter" => match prompt.answer() {
+                    Ok(action) => {
+                        execute::action(app, action, now, effects);
+                        if let Some(Overlay::Review(review)) = &mut app.overlay {
+                            review.reason = prompt.reason;
+                        }
+                        return;
                     }
-                    Err(why) => number.note = Some(why),
+                    Err(why) => prompt.note = Some(why),
                 },
-                _ => {
-                    number.note = None;
-                    let types = matches!(key.code, crossterm::event::KeyCode::Char(c) if c.is_ascii_digit() || "+-".contains(c));
-                    let edits = !matches!(key.code, crossterm::event::KeyCode::Char(_))
-                        || key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL);
-                    if number.fresh && (types || name == "backspace") {
-                        number.input = Input::default();
-                    }
-                    if types || edits {
-                        number.fresh = false;
-                        number.input.handle_event(&Event::Key(key));
-                    }
-                }
+                _ => prompt.key(key, name),
             }
-            app.overlay = Some(Overlay::Number(number));
+            app.overlay = Some(Overlay::Prompt(prompt));
         }
         Some(Overlay::Command(line)) => command_line(app, line, key, name, now, effects),
         Some(Overlay::Filter(mut input)) => {
@@ -305,17 +297,12 @@ fn pasted(app: &mut App, text: &str, now: Timestamp) {
     let line: String = crate::ui::format::plain(text).trim().chars().take(200).collect();
     let put = |input: &mut Input| *input = Input::new(format!("{}{line}", input.value()));
     match &mut app.overlay {
+        Some(Overlay::Review(review)) if review.typing == Some(Typing::Reason) => put(&mut review.reason),
         Some(Overlay::Review(review)) => {
             review.yes = None;
             review.note = Some("pasted text never confirms a plan".into());
         }
-        Some(Overlay::Number(number)) => {
-            if number.fresh {
-                number.input = Input::default();
-                number.fresh = false;
-            }
-            put(&mut number.input);
-        }
+        Some(Overlay::Prompt(prompt)) => prompt.paste(&line),
         Some(Overlay::Command(command)) => {
             put(&mut command.input);
             command.offers.clear();

@@ -86,6 +86,10 @@ impl Performer {
                 let handle = run::resume(self.hands(), *run, self.seen.clone());
                 self.drive(handle);
             }
+            Effect::GiveUp(run, why) => {
+                let handle = run::give_up(self.hands(), *run, &why, self.seen.clone());
+                self.drive(handle);
+            }
             Effect::PauseRun(id) => {
                 if let Some((halt, _)) = self.runs.get(&id) {
                     halt.send_replace(true);

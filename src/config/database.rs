@@ -15,6 +15,7 @@ use serde::{
 };
 
 use super::{BadConfig, mycnf};
+pub use crate::cluster::Address;
 use crate::cluster::{
     Hostgroups,
     database::{Expectations, Thresholds},
@@ -22,7 +23,7 @@ use crate::cluster::{
 
 mod place;
 
-pub use place::{Address, Place, ProxyAddress, SecretKey};
+pub use place::{Place, ProxyAddress, SecretKey};
 
 /// `[galera]`: the members.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use super::{Plan, Verdict};
 pub enum Confirmation {
     /// A plain yes.
     Yes,
-    /// Type this text: the tenant's name, or `N tenants` when several are at stake.
+    /// Type this text: the tenant's name, or `N tenants` when several are at stake; of the database the member's.
     Type(String),
 }
 
@@ -47,8 +47,12 @@ impl fmt::Display for Unapproved {
 impl std::error::Error for Unapproved {}
 
 impl Plan {
-    /// What the operator must do to approve it: going to zero, or under the floor, wants the name typed.
+    /// What the operator must do to approve it: going to zero, under the floor, or to another writer of the database,
+    /// wants the name typed.
     pub fn confirmation(&self) -> Confirmation {
+        if let Some(part) = self.database.as_ref().filter(|part| part.moves_writer) {
+            return Confirmation::Type(part.subject.clone());
+        }
         let floor = |rule: &str| rule == "floor" || rule == "zero";
         let grave: Vec<_> = self
             .tenants

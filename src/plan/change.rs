@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::{MemberName, ProxyName, ServerRow, Snapshot, Uid, WorkloadKey};
 
-use super::database::standing;
+use super::database::{Names, standing};
 
 /// One change of the cluster, or the wait for one to take hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +102,15 @@ impl Change {
         }
     }
 
+    /// The backend or member of the database it is about, by its address.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Servers { address, .. } | Self::Holds { address, .. } => Some(address),
+            Self::Desync { member, .. } | Self::Desynced { member, .. } => Some(member.as_str()),
+            Self::Replicas { .. } | Self::Settle { .. } | Self::Save { .. } => None,
+        }
+    }
+
     /// The change that takes this one back; a wait has none, nor has what was on a disk before.
     pub fn invert(&self) -> Option<Self> {
         match self.clone() {
@@ -186,33 +195,46 @@ impl Change {
     }
 }
 
+impl Change {
+    /// What is done, those it is about by these names. What is written somewhere tells the address as well.
+    pub fn words(&self, names: &Names) -> String {
+        match self {
+            Self::Replicas { workload, from, to, .. } => format!("scale {workload} {from} → {to}"),
+            Self::Settle { workload, replicas: 0, .. } => format!("wait until {workload} has no pods"),
+            Self::Settle { workload, replicas, .. } => format!("wait until {workload} has {replicas} ready"),
+            Self::Servers { proxy, address, from, to } => {
+                let name = names.full(address);
+                match (from.is_empty(), to.is_empty()) {
+                    (_, true) => format!("take {name} out of {proxy}"),
+                    (true, false) => format!("put {name} into {proxy} with weight {}", weights(to)),
+                    (false, false) => {
+                        format!("weight of {name} in {proxy} {} → {}", weights(from), weights(to))
+                    }
+                }
+            }
+            Self::Holds { proxy, address, rows, as_writer } => {
+                let name = names.of(address);
+                match as_writer {
+                    _ if rows.is_empty() => format!("wait until {name} stays out of {proxy}"),
+                    Some(true) => format!("wait until {proxy} writes to {name}"),
+                    Some(false) => format!("wait until {name} serves in {proxy}"),
+                    None => format!("wait until {name} stays in {proxy}"),
+                }
+            }
+            Self::Save { proxy, .. } => format!("save the servers of {proxy} to its disk"),
+            Self::Desync { member, to: true, .. } => format!("desync {}", names.full(member.as_str())),
+            Self::Desync { member, to: false, .. } => format!("resync {}", names.full(member.as_str())),
+            Self::Desynced { member, desynced } => {
+                let state = if *desynced { "desynced" } else { "synced" };
+                format!("wait until {} is {state}", names.of(member.as_str()))
+            }
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Replicas { workload, from, to, .. } => write!(f, "scale {workload} {from} → {to}"),
-            Self::Settle { workload, replicas: 0, .. } => write!(f, "wait until {workload} has no pods"),
-            Self::Settle { workload, replicas, .. } => {
-                write!(f, "wait until {workload} has {replicas} ready")
-            }
-            Self::Servers { proxy, address, from, to } => match (from.is_empty(), to.is_empty()) {
-                (_, true) => write!(f, "take {address} out of {proxy}"),
-                (true, false) => write!(f, "put {address} into {proxy} with weight {}", weights(to)),
-                (false, false) => {
-                    write!(f, "weight of {address} in {proxy} {} → {}", weights(from), weights(to))
-                }
-            },
-            Self::Holds { proxy, address, rows, as_writer } => match as_writer {
-                _ if rows.is_empty() => write!(f, "wait until {address} stays out of {proxy}"),
-                Some(true) => write!(f, "wait until {proxy} writes to {address}"),
-                Some(false) => write!(f, "wait until {address} serves in {proxy}"),
-                None => write!(f, "wait until {address} stays in {proxy}"),
-            },
-            Self::Save { proxy, .. } => write!(f, "save the servers of {proxy} to its disk"),
-            Self::Desync { member, to: true, .. } => write!(f, "desync {member}"),
-            Self::Desync { member, to: false, .. } => write!(f, "resync {member}"),
-            Self::Desynced { member, desynced: true } => write!(f, "wait until {member} is desynced"),
-            Self::Desynced { member, desynced: false } => write!(f, "wait until {member} is synced"),
-        }
+        f.write_str(&self.words(&Names::default()))
     }
 }
 

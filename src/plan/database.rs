@@ -1,7 +1,7 @@
 //! Planning acts on the database: a member taken out of the proxies or brought back, a weight, the writer, the servers
 //! saved, a member desynced.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, ops::RangeInclusive, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,18 @@ use crate::cluster::{MemberName, ProxyName, Snapshot};
 mod acts;
 mod field;
 mod guard;
+mod names;
 mod sql;
 pub(super) mod standing;
 mod undo;
 mod verify;
 
 use field::{Edit, Field, Place, Seat};
-pub use verify::verify;
+pub use names::Names;
+pub use verify::{seats, verify};
+
+/// The weights a ProxySQL takes: with 0 a backend would be sent nobody.
+pub const WEIGHTS: RangeInclusive<u64> = 1..=10_000_000;
 
 /// What an operator wants of the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +103,12 @@ pub struct DatabasePart {
     pub sql: Vec<String>,
     /// What undoing it would do, in words.
     pub undo: String,
+    /// Another member takes the writes afterwards, in some proxy.
+    #[serde(default)]
+    pub moves_writer: bool,
+    /// What people call those that the steps are about.
+    #[serde(default, skip_serializing_if = "Names::is_empty")]
+    pub names: Names,
 }
 
 /// Clients that notice.
@@ -217,6 +228,8 @@ fn blank(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
         checks: vec![Check::new("member", Verdict::Refuse, text)],
         sql: Vec::new(),
         undo: String::new(),
+        moves_writer: false,
+        names: Names::default(),
     };
     assembled(seen, intent, part, Vec::new())
 }
@@ -317,6 +330,12 @@ impl<'a> Draft<'a> {
         steps
     }
 
+    /// What people call those that the steps are about.
+    fn names(&self, steps: &[Step]) -> Names {
+        let addresses = steps.iter().filter_map(|step| step.change.host());
+        addresses.filter_map(|at| Some((at.into(), self.field.member(at)?.label.clone()))).collect()
+    }
+
     fn finish(mut self, seen: &Snapshot, intent: &Intent) -> Plan {
         let steps = self.steps();
         if steps.is_empty()
@@ -342,7 +361,13 @@ impl<'a> Draft<'a> {
             both.map(|(face, seats)| field::line(face.name, seats)).collect()
         };
         let now: Vec<_> = self.field.faces.iter().map(|f| f.seats.clone()).collect();
+        let moved = |(now, after): (&Vec<Seat>, &Vec<Seat>)| {
+            let now = writers(now);
+            !now.is_empty() && now != writers(after)
+        };
         let part = DatabasePart {
+            moves_writer: !steps.is_empty() && now.iter().zip(&after).any(moved),
+            names: self.names(&steps),
             subject: self.subject.clone(),
             now: lines(&now),
             after: lines(&after),
@@ -354,6 +379,10 @@ impl<'a> Draft<'a> {
         };
         assembled(seen, intent, part, steps)
     }
+}
+
+fn writers(seats: &[Seat]) -> BTreeSet<&str> {
+    seats.iter().filter(|s| s.place == Place::Writer).map(|s| &*s.address).collect()
 }
 
 #[cfg(test)]

@@ -93,9 +93,10 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
     }
     push(&mut lines, LineKind::Blank, String::new());
     for (step, number) in plan.steps.iter().zip(1..) {
+        let what = plan.words(&step.change);
         let text = match step.change.is_write() {
-            true => format!("  {number:>2}  {}", step.change),
-            false => format!("  {number:>2}  {}, at most {}", step.change, span(step.within)),
+            true => format!("  {number:>2}  {what}"),
+            false => format!("  {number:>2}  {what}, at most {}", span(step.within)),
         };
         push(&mut lines, LineKind::Step, text);
     }

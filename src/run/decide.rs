@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Event, Outcome, Run, RunState, StepState, perform::Mark};
 use crate::{
     cluster::{PodState, ResourceVersion, Snapshot, TenantName, WorkloadKey, WorkloadKind},
-    plan::{Change, Standing, Step, verify_database},
+    plan::{About, Change, Standing, Step, verify_database},
     wire::Endpoint,
 };
 
@@ -91,7 +91,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
     }
     let begun = run.steps[i] != StepState::Waiting;
     match (&step.change, step.change.stands(seen)) {
-        (_, Standing::Elsewhere(why)) => Decision::Pause(i, why),
+        (_, Standing::Elsewhere(why)) => Decision::Pause(i, lead(run, step) + &why),
         (Change::Replicas { .. }, Standing::AtFrom(_)) => Decision::Perform(i),
         (Change::Replicas { to, .. }, Standing::AtTo) if begun => {
             Decision::Done(i, format!("found at {to} replicas: the write had gone through"))
@@ -109,12 +109,29 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         (_, Standing::AtFrom(text)) => {
             let until = deadline(run, i, now);
             if now < until {
-                return Decision::Wait { until: Some(until), text: format!("{}: {text}", step.about) };
+                // The step itself says what of the database is waited for.
+                let text = match &step.about {
+                    About::Tenant(name) => format!("{name}: {text}"),
+                    About::Database => text,
+                };
+                return Decision::Wait { until: Some(until), text };
             }
             let within = step.within;
             let missing = missing(step, seen);
-            Decision::Pause(i, format!("{}: {text} after {within} s{missing}", step.about))
+            let lead = match &step.about {
+                About::Tenant(name) => format!("{name}: "),
+                About::Database => lead(run, step),
+            };
+            Decision::Pause(i, format!("{lead}{text} after {within} s{missing}"))
         }
+    }
+}
+
+/// What a sentence about the database is about: alone it would not say.
+fn lead(run: &Run, step: &Step) -> String {
+    match step.about {
+        About::Tenant(_) => String::new(),
+        About::Database => format!("{}: ", run.plan().words(&step.change)),
     }
 }
 
@@ -285,7 +302,7 @@ fn conclude(run: &Run, seen: &Snapshot) -> Decision {
     };
     if let Some(part) = &run.plan().database {
         let (_, text) = verify_database(part, seen);
-        return Decision::Finish(Outcome::Done, format!("{}: {text}", part.act));
+        return Decision::Finish(Outcome::Done, format!("{}: {text}", part.words()));
     }
     let mut surprises = 0;
     for part in &run.plan().tenants {

@@ -35,7 +35,7 @@ fn parts(plan: &Plan) -> String {
 /// One entry in a sentence; `None` for an event that says nothing to people.
 pub fn describe(run: &Run, event: &Event) -> Option<String> {
     let change = |step: &usize| match run.plan().steps.get(*step) {
-        Some(step) => step.change.to_string(),
+        Some(step) => run.plan().words(&step.change),
         None => format!("step {}", step + 1),
     };
     Some(match event {
@@ -44,6 +44,7 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
         }
         Event::Taken => format!("▸ run {} was taken up again", run.id),
         Event::Started { step } => format!("▸ {}", change(step)),
+        Event::Done { step, text } if text.is_empty() => format!("✓ {}", change(step)),
         Event::Done { step, text } => format!("✓ {}: {text}", change(step)),
         Event::Skipped { step, text } => format!("✓ {}: not needed, {text}", change(step)),
         // The text says so itself.

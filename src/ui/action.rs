@@ -1,6 +1,6 @@
 //! What a view asks for. A view never acts: `app::update` turns an action into state or into an effect.
 
-use super::view::Place;
+use super::{overlays::Asks, view::Place};
 use crate::{cluster::TenantName, plan::Intent};
 
 /// What a view asks for.
@@ -14,10 +14,14 @@ pub enum Action {
     Propose(Vec<TenantName>, i64),
     /// Review the plan of this, whatever it is about.
     Plan(Intent),
+    /// Ask for a line, and do what it becomes.
+    Ask(Asks),
     /// Review the undoing of this run.
     Undo(String),
     /// Finish this run.
     Resume(String),
+    /// Close this run for good, for this reason.
+    GiveUp(String, String),
     /// Let this run stand after its present step.
     Pause(String),
     /// Say something, in one sentence.

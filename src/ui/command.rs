@@ -1,9 +1,15 @@
 //! The one table of commands: dispatch of keys, help, key bar, completion of the command line and the README's table
 //! of keys are all derived from it. Nobody else matches a key, except where text is being typed.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+mod spelling;
+mod table;
 
 use super::views::tenants::Sort;
+
+pub use self::{
+    spelling::{key_name, key_sign},
+    table::COMMANDS,
+};
 
 /// What a key or a name asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +56,12 @@ pub enum Command {
     Desync,
     /// Bring the member back into flow control.
     Resync,
+    /// Change the weight of the member in every proxy.
+    Weight,
+    /// Add a server to every proxy.
+    AddServer,
+    /// Remove the server from every proxy.
+    RemoveServer,
     /// Save what the proxies run to their disks.
     Save,
     /// Open a tenant by name.
@@ -94,6 +106,8 @@ pub enum Command {
     Resume,
     /// Let a run stand after its present step.
     Pause,
+    /// Close an unfinished run for good.
+    GiveUp,
     /// What happens if a node is lost.
     WhatIf,
     /// The nodes by the harm of their loss.
@@ -106,6 +120,8 @@ pub enum Command {
     Yes,
     /// Change the number.
     Edit,
+    /// Say why it is done.
+    Reason,
     /// Keep the journal on this machine only.
     JournalHere,
     /// Copy the kubectl line.
@@ -200,6 +216,8 @@ pub struct Entry {
     pub acts: bool,
     /// What it takes on the command line.
     pub takes: Takes,
+    /// By its name it applies on every screen, wherever its key does.
+    pub anywhere: bool,
 }
 
 /// What a command takes on the command line.
@@ -213,6 +231,10 @@ pub enum Takes {
     TenantNumber,
     /// A node, or nothing.
     Node,
+    /// A member of the database, and a number; or nothing: the selected one.
+    MemberNumber,
+    /// The address of a server, or nothing.
+    Server,
     /// A run.
     Run,
     /// A theme.
@@ -231,6 +253,8 @@ impl Takes {
             Self::Tenant => "TENANT",
             Self::TenantNumber => "TENANT NUMBER",
             Self::Node => "[NODE]",
+            Self::MemberNumber => "[MEMBER NUMBER]",
+            Self::Server => "[HOST:PORT]",
             Self::Run => "RUN",
             Self::Theme => "THEME",
             Self::Column => "COLUMN",
@@ -239,225 +263,12 @@ impl Takes {
     }
 }
 
-const fn entry(
-    command: Command,
-    name: &'static str,
-    keys: &'static [&'static str],
-    doc: &'static str,
-    on: &'static [On],
-) -> Entry {
-    Entry { command, name, aliases: &[], keys, doc, on, bar: None, acts: false, takes: Takes::Nothing }
-}
-
 impl Entry {
-    const fn bar(mut self, rank: u8, word: &'static str) -> Self {
-        self.bar = Some((rank, word));
-        self
-    }
-
-    const fn acts(mut self) -> Self {
-        self.acts = true;
-        self
-    }
-
-    const fn takes(mut self, takes: Takes) -> Self {
-        self.takes = takes;
-        self
-    }
-
-    const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
-        self.aliases = aliases;
-        self
-    }
-
     /// Whether it applies there.
     pub fn applies(&self, on: On) -> bool {
         self.on.contains(&on) || (on != On::Review && self.on.contains(&On::Any))
     }
 }
-
-const ANY: &[On] = &[On::Any];
-const LISTS: &[On] = &[On::Any, On::Review];
-const ROWS: &[On] =
-    &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking, On::Database];
-const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
-const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
-const DATABASE: &[On] = &[On::Database];
-const RUNS: &[On] = &[On::Runs, On::Run];
-const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run];
-
-/// All commands.
-pub const COMMANDS: &[Entry] = &[
-    entry(Command::Scale, "scale", &["s"], "scale: asks for the number, then shows the plan", SCALED)
-        .bar(10, "scale")
-        .acts()
-        .takes(Takes::TenantNumber),
-    entry(Command::More, "more", &["+", "="], "propose one replica more", SCALED).bar(11, "one more").acts(),
-    entry(Command::Less, "less", &["-"], "propose one replica less", SCALED).bar(12, "less").acts(),
-    entry(Command::Resume, "resume", &["r"], "finish an unfinished run", RUNS)
-        .bar(10, "resume")
-        .acts()
-        .takes(Takes::Run),
-    entry(Command::Pause, "pause", &["p"], "let the run stand after its present step", &[On::Run])
-        .bar(11, "pause")
-        .acts(),
-    entry(Command::Undo, "undo", &["u"], "take the last run back: shows the inverse plan", UNDONE)
-        .bar(13, "undo")
-        .acts()
-        .takes(Takes::Run),
-    entry(Command::Open, "open", &["enter"], "open what is selected", ROWS).bar(20, "open"),
-    entry(Command::Yes, "yes", &["y"], "run the plan, once it has been read", &[On::Review])
-        .bar(1, "run")
-        .acts(),
-    entry(Command::Edit, "edit", &["e"], "change the number", &[On::Review]).bar(2, "edit"),
-    entry(
-        Command::JournalHere,
-        "journal-here",
-        &["J"],
-        "keep the journal on this machine only, when the cluster cannot: nobody else can finish the run",
-        &[On::Review],
-    ),
-    entry(Command::Copy, "copy", &["c"], "copy the kubectl line", &[On::Review]).bar(4, "copy kubectl"),
-    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database])
-        .bar(21, "section"),
-    entry(
-        Command::Previous,
-        "previous-section",
-        &["shift-tab"],
-        "the section before",
-        &[On::Tenant, On::Database],
-    ),
-    entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
-        .bar(22, "container"),
-    entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
-    entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Tenant]),
-    entry(
-        Command::WhatIf,
-        "what-if",
-        &["w"],
-        "what happens if the node, or the marked ones, is lost now",
-        LOST,
-    )
-    .bar(23, "what-if")
-    .takes(Takes::Node),
-    entry(Command::Loss, "loss", &["d"], "another loss: crash or drain", &[On::WhatIf])
-        .bar(10, "crash/drain"),
-    entry(Command::Ranking, "ranking", &["W"], "the nodes by the harm of their loss", ANY),
-    entry(
-        Command::Headroom,
-        "headroom",
-        &["h"],
-        "the arithmetic of a tenant's headroom, and how many more replicas fit where",
-        &[On::Tenants, On::Tenant, On::Node],
-    )
-    .bar(35, "headroom")
-    .takes(Takes::Tenant),
-    entry(Command::Trouble, "trouble", &["n"], "to the next thing that is wrong", ANY)
-        .bar(30, "next trouble"),
-    entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes, On::Database])
-        .bar(31, "faults"),
-    entry(
-        Command::Filter,
-        "filter",
-        &["/"],
-        "show only names, words or images that contain a text",
-        &[On::Tenants, On::Nodes, On::Runs, On::Findings, On::Database],
-    )
-    .bar(32, "filter")
-    .takes(Takes::Text),
-    entry(
-        Command::Mark,
-        "mark",
-        &["space"],
-        "mark the row: the next command then is about all marked ones",
-        &[On::Tenants, On::Nodes, On::Ranking],
-    )
-    .bar(33, "mark"),
-    entry(Command::Sort(Sort::Worst), "sort-worst", &["S"], "the worst first", &[On::Tenants]),
-    entry(Command::Sort(Sort::Name), "sort-name", &["N"], "by name", &[On::Tenants]),
-    entry(
-        Command::Sort(Sort::Ready),
-        "sort-ready",
-        &["R"],
-        "by the share of pods that are ready",
-        &[On::Tenants],
-    ),
-    entry(Command::Sort(Sort::Replicas), "sort-pods", &["D"], "by replicas asked for", &[On::Tenants]),
-    entry(Command::Sort(Sort::Left), "sort-left", &["L"], "by requests left", &[On::Tenants]),
-    entry(Command::Sort(Sort::Memory), "sort-memory", &["M"], "by memory used of its limit", &[On::Tenants]),
-    entry(Command::Sort(Sort::Restarts), "sort-restarts", &["X"], "by restarts", &[On::Tenants]),
-    entry(Command::Sort(Sort::Image), "sort-image", &["I"], "by image", &[On::Tenants]),
-    entry(Command::SortPrevious, "sort-previous", &["<"], "order by the column before", &[On::Tenants]),
-    entry(Command::SortNext, "sort-next", &[">"], "order by the next column", &[On::Tenants]),
-    entry(Command::SortBy, "sort", &[], "order the tenants by a column", ANY).takes(Takes::Column),
-    entry(Command::Menu, "menu", &["m"], "all that can be done with the row, and why not", ANY)
-        .bar(34, "menu"),
-    entry(Command::Tenants, "tenants", &["1"], "tenants and where their pods sit", ANY),
-    entry(Command::Nodes, "nodes", &["2"], "nodes and what they carry", ANY)
-        .takes(Takes::Node)
-        .aliases(&["node"]),
-    entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
-        .aliases(&["history"]),
-    entry(
-        Command::Database,
-        "database",
-        &["4"],
-        "the members of the database, and the proxies in front of them",
-        ANY,
-    )
-    .aliases(&["db", "galera", "proxysql"]),
-    entry(Command::TakeOut, "take-out", &["t"], "take the member out of every proxy", DATABASE)
-        .bar(10, "take out")
-        .acts(),
-    entry(Command::BringBack, "bring-back", &["b"], "bring the member back into every proxy", DATABASE)
-        .bar(11, "bring back")
-        .acts(),
-    entry(Command::MoveWriter, "move-writer", &["M"], "let every proxy write to the member", DATABASE)
-        .bar(12, "writer")
-        .acts(),
-    entry(Command::Desync, "desync", &["D"], "take the member out of flow control", DATABASE).acts(),
-    entry(Command::Resync, "resync", &["Y"], "bring the member back into flow control", DATABASE).acts(),
-    entry(
-        Command::Save,
-        "save",
-        &["S"],
-        "save what the selected proxy runs to its disk; with a member selected, every proxy that differs",
-        DATABASE,
-    )
-    .acts(),
-    entry(
-        Command::Recovery,
-        "recovery",
-        &["R"],
-        "the recovery sheet, when no member has a quorum: it is shown, never run",
-        &[On::Database, On::Findings],
-    )
-    .bar(35, "recovery"),
-    entry(Command::Findings, "findings", &["f", "5"], "everything that is wrong", ANY),
-    entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
-    entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
-    entry(Command::Help, "help", &["?", "F1"], "what the keys do", ANY).bar(41, "help"),
-    entry(Command::Up, "up", &["k", "up"], "one row up", LISTS),
-    entry(Command::Down, "down", &["j", "down"], "one row down", LISTS),
-    entry(Command::PageUp, "page-up", &["ctrl-u", "pageup", "ctrl-b"], "half a page up", LISTS),
-    entry(Command::PageDown, "page-down", &["ctrl-d", "pagedown", "ctrl-f"], "half a page down", LISTS),
-    entry(Command::Top, "top", &["g", "home"], "to the first row", LISTS),
-    entry(Command::Bottom, "bottom", &["G", "end"], "to the last row", LISTS),
-    entry(Command::Theme, "theme", &[], "another theme", ANY).takes(Takes::Theme),
-    entry(Command::Redraw, "redraw", &["ctrl-l"], "draw everything anew", LISTS),
-    entry(Command::Suspend, "suspend", &["ctrl-z"], "back to the shell until `fg`", LISTS),
-    entry(Command::Escape, "escape", &["esc"], "leave: an overlay, a filter, marks, a screen", LISTS)
-        .bar(90, "leave it"),
-    entry(Command::Back, "back", &["q"], "one step back; on the first screen, asks whether to quit", LISTS),
-    entry(Command::Quit, "quit", &[], "leave the program", ANY).aliases(&["q", "exit"]),
-    entry(
-        Command::Interrupt,
-        "interrupt",
-        &["ctrl-c"],
-        "leave the program; asks when a run is under way",
-        LISTS,
-    ),
-];
 
 /// The command a key stands for there.
 pub fn by_key(key: &str, on: On) -> Option<&'static Entry> {
@@ -490,50 +301,6 @@ pub fn bar(on: On) -> Vec<&'static Entry> {
     shown
 }
 
-/// A key as the table spells it: `s`, `S`, `ctrl-l`, `enter`, `shift-tab`, `F1`.
-pub fn key_name(key: &KeyEvent) -> String {
-    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-    let alt = key.modifiers.contains(KeyModifiers::ALT);
-    let base = match key.code {
-        KeyCode::Char(' ') => "space".to_owned(),
-        KeyCode::Char(c) if ctrl => c.to_ascii_lowercase().to_string(),
-        KeyCode::Char(c) if key.modifiers.contains(KeyModifiers::SHIFT) => c.to_uppercase().to_string(),
-        KeyCode::Char(c) => c.to_string(),
-        KeyCode::Enter => "enter".to_owned(),
-        KeyCode::Esc => "esc".to_owned(),
-        KeyCode::Tab => "tab".to_owned(),
-        KeyCode::BackTab => "shift-tab".to_owned(),
-        KeyCode::Backspace => "backspace".to_owned(),
-        KeyCode::Delete => "delete".to_owned(),
-        KeyCode::Up => "up".to_owned(),
-        KeyCode::Down => "down".to_owned(),
-        KeyCode::Left => "left".to_owned(),
-        KeyCode::Right => "right".to_owned(),
-        KeyCode::Home => "home".to_owned(),
-        KeyCode::End => "end".to_owned(),
-        KeyCode::PageUp => "pageup".to_owned(),
-        KeyCode::PageDown => "pagedown".to_owned(),
-        KeyCode::F(n) => format!("F{n}"),
-        _ => String::new(),
-    };
-    match (ctrl, alt) {
-        (_, true) => format!("alt-{base}"),
-        (true, false) => format!("ctrl-{base}"),
-        (false, false) => base,
-    }
-}
-
-/// A key as the screens show it.
-pub fn key_sign(key: &str) -> &str {
-    match key {
-        "enter" => "⏎",
-        "up" => "↑",
-        "down" => "↓",
-        "shift-tab" => "⇧tab",
-        other => other,
-    }
-}
-
 /// The table of keys for the README, in Markdown.
 pub fn markdown() -> String {
     let mut out = String::from("| Key | Command | What it does | Where |\n|---|---|---|---|\n");
@@ -544,7 +311,11 @@ pub fn markdown() -> String {
         let places = if e.on.contains(&On::Any) {
             "everywhere".to_owned()
         } else {
-            e.on.iter().map(|on| on.title().to_lowercase()).collect::<Vec<_>>().join(", ")
+            let mut places: Vec<_> = e.on.iter().map(|on| on.title().to_lowercase()).collect();
+            if e.anywhere {
+                places.push("by its name everywhere".into());
+            }
+            places.join(", ")
         };
         out.push_str(&format!("| {} | `:{name}` | {} | {places} |\n", keys.join(" "), e.doc));
     }
@@ -607,16 +378,6 @@ mod tests {
             assert!(of(opener).keys.iter().all(|key| !yes.keys.contains(key)));
         }
         assert!(!yes.keys.contains(&"enter"));
-    }
-
-    #[test]
-    fn keys_have_one_spelling() {
-        let key = |code, modifiers| key_name(&KeyEvent::new(code, modifiers));
-        assert_eq!(key(KeyCode::Char('S'), KeyModifiers::SHIFT), "S");
-        assert_eq!(key(KeyCode::Char('s'), KeyModifiers::SHIFT), "S");
-        assert_eq!(key(KeyCode::Char('L'), KeyModifiers::CONTROL), "ctrl-l");
-        assert_eq!(key(KeyCode::BackTab, KeyModifiers::SHIFT), "shift-tab");
-        assert_eq!(key(KeyCode::Char('y'), KeyModifiers::ALT), "alt-y");
     }
 
     #[test]

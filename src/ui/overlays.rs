@@ -2,23 +2,25 @@
 //!
 //! Their state lives here and is folded by `app`; only one of them is open at a time.
 
+pub mod asks;
 pub mod command_line;
 pub mod database;
 pub mod help;
 pub mod menu;
-pub mod number;
 pub mod placement;
+pub mod prompt;
 pub mod review;
 
 use ratatui::layout::{Position, Rect};
 use tui_input::Input;
 
 pub use self::{
+    asks::Asks,
     command_line::CommandLine,
     help::Help,
     menu::Menu,
-    number::Number,
-    review::{Rehearsing, Review},
+    prompt::Prompt,
+    review::{Rehearsing, Review, Typing},
 };
 use super::{
     format,
@@ -31,8 +33,8 @@ use super::{
 pub enum Overlay {
     /// A plan, before it is approved.
     Review(Box<Review>),
-    /// How many replicas?
-    Number(Number),
+    /// A line is asked for.
+    Prompt(Prompt),
     /// A command is typed.
     Command(CommandLine),
     /// A filter is typed.
@@ -60,13 +62,22 @@ pub enum Ask {
         /// What it is, in words.
         text: String,
     },
+    /// Close an unfinished run for good?
+    GiveUp {
+        /// Its id.
+        run: String,
+        /// What it is, in words.
+        text: String,
+        /// Why, in the operator's words.
+        why: String,
+    },
 }
 
 /// Draws it; returns where the cursor is.
 pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
     match overlay {
         Overlay::Review(review) => review.render(pen, cx),
-        Overlay::Number(number) => number.render(pen, cx),
+        Overlay::Prompt(prompt) => prompt.render(pen, cx),
         Overlay::Command(line) => {
             line.render(pen);
             None
@@ -106,8 +117,7 @@ pub fn panel<'p>(
     let (top, bottom) = if screen.height >= 30 { (2, 2) } else { (1, 1) };
     let room = Rect { y: screen.y + top, height: screen.height - top - bottom, ..screen };
     pen.within(room).fade();
-    // Narrow rims at its sides would only show scraps.
-    let w = if width + 12 > room.width { room.width } else { width };
+    let w = panel_width(&pen.within(room), width);
     let h = height.min(room.height);
     let area = Rect {
         x: room.x + (room.width - w) / 2,
@@ -138,6 +148,11 @@ pub fn panel<'p>(
     }
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: w - 4, height: h - 2 };
     Pen { area: inner, buf: pen.buf, theme: pen.theme }
+}
+
+/// How wide a panel becomes that is to be so wide: narrow rims at its sides would only show scraps.
+fn panel_width(pen: &Pen<'_>, width: u16) -> u16 {
+    if width + 12 > pen.width() { pen.width() } else { width }
 }
 
 /// Keys with what they do, in one line.
@@ -175,6 +190,12 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
             text.clone(),
             "resume",
             Role::Text,
+        ),
+        Ask::GiveUp { run, text, why } => (
+            format!("Give up run {}?", run.rsplit('-').next().unwrap_or(run)),
+            format!("{text} Because: {why}"),
+            "give it up",
+            Role::Warn,
         ),
     };
     let width = 62.min(pen.width().saturating_sub(2)).max(1);

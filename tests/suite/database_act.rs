@@ -166,6 +166,8 @@ fn plan(session: &Session, act: DatabaseAct, changes: Vec<Change>) -> Plan {
         checks: vec![],
         sql: vec![],
         undo: String::new(),
+        moves_writer: false,
+        names: Default::default(),
     };
     Plan {
         id: "test".into(),

@@ -5,6 +5,7 @@
 
 mod cockpit;
 mod database;
+mod database_acts;
 mod database_reviews;
 mod forecast;
 mod picture;

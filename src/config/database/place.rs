@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::cluster::Key;
+use crate::cluster::{Address, Key};
 
 /// A key of a Kubernetes Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,15 +11,6 @@ pub struct SecretKey {
     pub secret: Key,
     /// The key in its data.
     pub key: String,
-}
-
-/// `host:port`; IPv6 as `[::1]:3306`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
 }
 
 /// `host:port` of an admin port, which is 6032 where it is left out.
@@ -38,42 +29,6 @@ pub enum Place {
         /// Number or name of a port of the service; or a number that is the pods' own.
         port: String,
     },
-}
-
-impl std::str::FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is not an address such as db1:3306 or [::1]:3306");
-        let (host, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (host, port) = rest.split_once(']').ok_or_else(bad)?;
-                (host, port.strip_prefix(':'))
-            }
-            None => match text.split_once(':') {
-                Some((_, port)) if port.contains(':') => return Err(bad()),
-                Some((host, port)) => (host, Some(port)),
-                None => (text, None),
-            },
-        };
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@') {
-            return Err(bad());
-        }
-        let port = match port {
-            Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(bad)?,
-            None => 3306,
-        };
-        Ok(Self { host: host.to_ascii_lowercase(), port })
-    }
-}
-
-impl std::fmt::Display for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
 }
 
 impl std::str::FromStr for ProxyAddress {

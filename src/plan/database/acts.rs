@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    DatabaseAct, Draft,
+    DatabaseAct, Draft, WEIGHTS,
     field::{Edit, Face, Place, fit_to_write},
     guard, standing,
 };
@@ -14,9 +14,6 @@ use crate::{
     },
     plan::Verdict::{Ok, Refuse, Warn},
 };
-
-/// The greatest weight a ProxySQL takes.
-const HEAVIEST: u64 = 10_000_000;
 
 impl Draft<'_> {
     pub(super) fn work_out(&mut self, act: &DatabaseAct) {
@@ -273,8 +270,9 @@ impl Draft<'_> {
         let mut before = Vec::new();
         for face in &self.field.faces {
             let weight = weight(face);
-            if weight == 0 || weight > HEAVIEST {
-                let text = format!("a weight of {weight} is not between 1 and {HEAVIEST}");
+            if !WEIGHTS.contains(&weight) {
+                let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
+                let text = format!("a weight of {weight} is not between {low} and {high}");
                 self.checks.push(crate::plan::Check::new("range", Refuse, text));
                 return;
             }

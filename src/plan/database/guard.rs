@@ -241,7 +241,7 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
     };
     for (face, seats) in field.faces.iter().zip(after) {
         let left: Vec<_> = seats.iter().filter(fit).map(|s| s.label.as_str()).collect();
-        let before = face.seats.iter().filter(fit).count();
+        let before = face.seats.iter().filter(fit).count().max(left.len());
         let (verdict, text) = match left.as_slice() {
             [] => (Refuse, format!("{}: of {before} members that can write none would be left", face.name)),
             [one] if before > 1 => (

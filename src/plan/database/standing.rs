@@ -90,7 +90,7 @@ fn servers(status: &ProxyStatus, address: &str, from: &[ServerRow], to: &[Server
     if ServerRow::alike(&now, from) {
         return Standing::AtFrom(words(&now));
     }
-    Standing::Elsewhere(format!("{address} is {}, neither {} nor {}", words(&now), words(from), words(to)))
+    Standing::Elsewhere(format!("it is {}, neither {} nor {}", words(&now), words(from), words(to)))
 }
 
 /// Rows in words: what is most often changed by somebody else.
@@ -116,7 +116,7 @@ fn holds(
 ) -> Standing {
     let now = status.servers_of(address);
     if !ServerRow::alike(&now, rows) {
-        return Standing::AtFrom(format!("{address} is {}", words(&now)));
+        return Standing::AtFrom(format!("it is {}", words(&now)));
     }
     let groups = crate::cluster::hostgroups_of(seen, proxy);
     let writes = status.online_writers(&groups);
@@ -128,13 +128,13 @@ fn holds(
     });
     match as_writer {
         Some(true) if !is_writer => {
-            return Standing::AtFrom(format!("{address} does not take the writes yet"));
+            return Standing::AtFrom("it does not take the writes yet".into());
         }
         Some(true) if writes.len() > 1 => {
             return Standing::AtFrom(format!("{} backends take writes", writes.len()));
         }
-        Some(false) if is_writer => return Standing::AtFrom(format!("{address} takes the writes still")),
-        Some(false) if !serves => return Standing::AtFrom(format!("{address} is not in service yet")),
+        Some(false) if is_writer => return Standing::AtFrom("it takes the writes still".into()),
+        Some(false) if !serves => return Standing::AtFrom("it is not in service yet".into()),
         _ => {}
     }
     let mut since = status.rows_since.get(address).copied();

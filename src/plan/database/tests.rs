@@ -150,7 +150,7 @@ fn refused(plan: &Plan) -> Vec<&str> {
 }
 
 fn words(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().map(|s| s.change.to_string()).collect()
+    plan.steps.iter().map(|s| plan.words(&s.change)).collect()
 }
 
 fn part(plan: &Plan) -> &DatabasePart {
@@ -194,10 +194,10 @@ fn a_reader_is_taken_out_of_every_proxy_and_put_back() {
     let p = asked(&seen, take_out("db3"));
     assert_eq!(refused(&p), [""; 0], "{p}");
     let expected = [
-        "take db3:3306 out of proxy1",
-        "take db3:3306 out of proxy2",
-        "wait until db3:3306 stays out of proxy1",
-        "wait until db3:3306 stays out of proxy2",
+        "take db3 out of proxy1",
+        "take db3 out of proxy2",
+        "wait until db3 stays out of proxy1",
+        "wait until db3 stays out of proxy2",
     ];
     assert_eq!(words(&p), expected);
     assert_eq!(part(&p).now[0], "proxy1  db1 writer (100), db2 next writer (50), db3 standby writer (10)");
@@ -213,7 +213,7 @@ fn a_reader_is_taken_out_of_every_proxy_and_put_back() {
     assert!(verify(part(&p), &out).0 && !verify(part(&p), &seen).0);
     let back = plan(&out, &undo_of(&p));
     assert_eq!(refused(&back), [""; 0], "{back}");
-    assert_eq!(words(&back)[0], "put db3:3306 into proxy1 with weight 10");
+    assert_eq!(words(&back)[0], "put db3 into proxy1 with weight 10");
     let again = settled(&out, &back);
     assert_eq!(part(&asked(&again, take_out("db3"))).now, part(&p).now);
 }
@@ -223,9 +223,9 @@ fn the_writer_goes_only_after_another_writes() {
     let p = asked(&healthy(), take_out("db1"));
     assert_eq!(refused(&p), [""; 0], "{p}");
     let w = words(&p);
-    assert_eq!(w[0], "weight of db1:3306 in proxy1 100 → 1");
-    assert_eq!(w[2], "wait until db1:3306 serves in proxy1");
-    assert_eq!(w[4], "take db1:3306 out of proxy1");
+    assert_eq!(w[0], "weight of db1 in proxy1 100 → 1");
+    assert_eq!(w[2], "wait until db1 serves in proxy1");
+    assert_eq!(w[4], "take db1 out of proxy1");
     assert_eq!(part(&p).after[0], "proxy1  db2 writer (50), db3 next writer (10)");
 }
 
@@ -234,8 +234,8 @@ fn the_writer_moves_and_moves_back() {
     let seen = healthy();
     let p = asked(&seen, DatabaseAct::MoveWriter { member: "db2".into() });
     assert_eq!(refused(&p), [""; 0], "{p}");
-    assert_eq!(words(&p)[0], "weight of db2:3306 in proxy1 50 → 101");
-    assert_eq!(words(&p)[2], "wait until proxy1 writes to db2:3306");
+    assert_eq!(words(&p)[0], "weight of db2 in proxy1 50 → 101");
+    assert_eq!(words(&p)[2], "wait until proxy1 writes to db2");
     let moved = settled(&seen, &p);
     assert!(verify(part(&p), &moved).0);
     let back = settled(&moved, &plan(&moved, &undo_of(&p)));
@@ -243,6 +243,24 @@ fn the_writer_moves_and_moves_back() {
     let same = asked(&seen, DatabaseAct::MoveWriter { member: "db1".into() });
     assert!(same.steps.is_empty() && same.refusals().count() == 0, "{same}");
     assert_eq!(part(&same).checks[0].rule, "nothing");
+}
+
+#[test]
+fn another_writer_wants_its_name_typed_and_nothing_else_does() {
+    use crate::plan::Confirmation::{Type, Yes};
+    let seen = healthy();
+    let wants = |act| asked(&seen, act).confirmation();
+    assert_eq!(wants(take_out("db1")), Type("db1".into()));
+    assert_eq!(wants(DatabaseAct::RemoveServer { address: "db1:3306".into() }), Type("db1".into()));
+    assert_eq!(wants(DatabaseAct::MoveWriter { member: "db2:3306".into() }), Type("db2".into()));
+    assert_eq!(wants(DatabaseAct::Weight { member: "db3".into(), weight: 500 }), Type("db3".into()));
+    assert_eq!(wants(DatabaseAct::Weight { member: "db3".into(), weight: 60 }), Yes);
+    assert_eq!(wants(take_out("db3")), Yes);
+    let moves = asked(&seen, DatabaseAct::MoveWriter { member: "db2".into() });
+    assert!(moves.clone().approve(None, None).is_err() && moves.clone().approve(Some("y"), None).is_err());
+    assert!(moves.clone().approve(Some("db2"), None).is_ok());
+    let moved = settled(&seen, &moves);
+    assert_eq!(plan(&moved, &undo_of(&moves)).confirmation(), Type("db2".into()));
 }
 
 #[test]
@@ -283,7 +301,7 @@ fn what_must_not_be_done_is_refused_by_its_rule() {
 fn a_member_is_desynced_and_resynced() {
     let p = asked(&healthy(), DatabaseAct::Desync { member: "db3".into() });
     assert_eq!(refused(&p), [""; 0], "{p}");
-    assert_eq!(words(&p), ["desync db3:3306", "wait until db3:3306 is desynced"]);
+    assert_eq!(words(&p), ["desync db3", "wait until db3 is desynced"]);
     let said = [("wsrep_desync", "ON"), ("wsrep_local_state", "2"), ("wsrep_desync_count", "1")];
     let seen = world(
         vec![member(1, 3, &[]), member(2, 3, &[]), member(3, 3, &said)],
@@ -292,7 +310,7 @@ fn a_member_is_desynced_and_resynced() {
     assert!(p.steps.iter().all(|s| s.change.stands(&seen) == Standing::AtTo), "{:?}", p.steps);
     let back = plan(&seen, &undo_of(&p));
     assert_eq!(refused(&back), [""; 0], "{back}");
-    assert_eq!(words(&back)[0], "resync db3:3306");
+    assert_eq!(words(&back)[0], "resync db3");
 }
 
 #[test]

@@ -81,18 +81,15 @@ pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Chan
             continue;
         };
         let now = face.status.servers_of(address);
+        let name = draft.field.member(address).map_or(&**address, |row| &row.label).to_owned();
         if ServerRow::alike(&now, start) {
-            draft.check(
-                "undo",
-                Verdict::Ok,
-                format!("{proxy}: {address} is as before: nothing to take back"),
-            );
+            draft.check("undo", Verdict::Ok, format!("{proxy}: {name} is as before: nothing to take back"));
         } else if left.iter().any(|l| ServerRow::alike(&now, l)) {
             wanted.push(((*proxy).clone(), (*address).clone(), start.to_vec()));
         } else {
             let is = super::standing::words(&now);
             let text = format!(
-                "{proxy}: {address} is {is}, which run {run} did not leave: somebody has changed it since"
+                "{proxy}: {name} is {is}, which run {run} did not leave: somebody has changed it since"
             );
             draft.check("undo", Verdict::Refuse, text);
         }

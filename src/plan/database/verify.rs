@@ -6,6 +6,23 @@ use super::{
 };
 use crate::cluster::Snapshot;
 
+/// Whom each proxy sends its clients to, a line each, as [`DatabasePart::now`] has it of the moment of the plan.
+pub fn seats(seen: &Snapshot) -> Vec<String> {
+    let Some(field) = Field::of(seen) else { return Vec::new() };
+    let line = |proxy: &std::sync::Arc<crate::cluster::Proxy>| match field
+        .faces
+        .iter()
+        .find(|f| *f.name == proxy.name)
+    {
+        Some(face) => field::line(face.name, &face.seats),
+        None => {
+            let why = proxy.link.trouble().map_or(String::new(), |why| format!(": {why}"));
+            format!("{}  does not answer{why}", proxy.name)
+        }
+    };
+    seen.proxies.values().map(line).collect()
+}
+
 /// Compares the proxies with what the plan said of them. The sentence says what came out.
 pub fn verify(part: &DatabasePart, after: &Snapshot) -> (bool, String) {
     let Some(field) = Field::of(after) else { return (false, "no database is configured any more".into()) };

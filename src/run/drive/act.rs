@@ -131,7 +131,8 @@ impl Driver {
     /// Performs a change of the database. A wait has nothing to be performed.
     async fn act(&mut self, session: &mut Session<'_>, step: usize, change: &Change) -> Result<(), Stop> {
         let Some(endpoint) = endpoint(change).filter(|_| change.is_write()) else { return Ok(()) };
-        self.say(Some(change.to_string()));
+        let words = self.run.borrow().plan().words(change);
+        self.say(Some(words));
         let sent = AtomicBool::new(false);
         let fence = || {
             let good = session.leases.standing() == Standing::Good;

@@ -2,13 +2,17 @@
 
 use tui_input::Input;
 
-use crate::ui::{
-    command::{self, COMMANDS, Command, Takes},
-    format,
-    paint::{Pen, piece},
-    theme::Role,
-    view::{Cx, VIEWS},
-    views::tenants::Sort,
+use super::asks::Asks;
+use crate::{
+    cluster::Database,
+    ui::{
+        command::{self, COMMANDS, Command, Takes},
+        format,
+        paint::{Pen, piece},
+        theme::Role,
+        view::{Cx, VIEWS},
+        views::tenants::Sort,
+    },
 };
 
 /// A line being typed.
@@ -22,6 +26,18 @@ pub struct CommandLine {
     pub chosen: Option<usize>,
     /// How far back in the history it is, counted from the newest, 1 the last line.
     pub back: usize,
+}
+
+/// The servers a command is likely to be about.
+fn servers(cx: &Cx<'_>, command: Option<Command>) -> Vec<(String, String)> {
+    let Some(database) = Database::of(cx.seen) else { return Vec::new() };
+    let Ok(Asks::Server { offers, known }) = Asks::server(cx.seen, &database) else { return Vec::new() };
+    match command {
+        Some(Command::RemoveServer) => {
+            known.iter().map(|at| (at.to_string(), "in every proxy".to_owned())).collect()
+        }
+        _ => offers.into_iter().map(|(at, why)| (at.to_string(), why)).collect(),
+    }
 }
 
 impl CommandLine {
@@ -57,6 +73,12 @@ impl CommandLine {
                 (Some(Takes::Run), []) => {
                     cx.runs.iter().map(|k| (k.run.short().to_owned(), crate::run::summary(&k.run))).collect()
                 }
+                (Some(Takes::MemberNumber), []) => {
+                    let database = Database::of(cx.seen);
+                    let members = database.iter().flat_map(|d| &d.members);
+                    members.map(|row| (row.label.to_string(), row.role_words())).collect()
+                }
+                (Some(Takes::Server), []) => servers(cx, command::by_name(name).map(|e| e.command)),
                 (Some(Takes::Theme), []) => themes.iter().map(|t| (t.clone(), "theme".to_owned())).collect(),
                 (Some(Takes::Column), []) => {
                     Sort::ALL.iter().map(|s| (s.word().to_owned(), "column".to_owned())).collect()

@@ -9,9 +9,9 @@ use ratatui::{
 };
 use tui_input::Input;
 
-use super::{database, keys, panel, placement};
+use super::{database, keys, panel, placement, prompt};
 use crate::{
-    plan::{Check, Confirmation, Intent, Part, Plan, Verdict},
+    plan::{Check, Confirmation, DatabaseAct, Intent, Part, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
     ui::{
         format,
@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// Columns for the name of a check: the longest is `cluster-sync`.
+const RULE: u16 = 12;
+
 /// Where the rehearsal stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rehearsing {
@@ -31,6 +34,15 @@ pub enum Rehearsing {
     Waiting,
     /// It answered.
     Came(Rehearsal),
+}
+
+/// What is typed in a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typing {
+    /// The name that a grave plan wants.
+    Name,
+    /// Why it is done.
+    Reason,
 }
 
 /// A plan under review.
@@ -47,8 +59,10 @@ pub struct Review {
     pub yes: Option<jiff::Timestamp>,
     /// What is typed, when a name has to be.
     pub typed: Input,
-    /// Keys go to the typed name.
-    pub typing: bool,
+    /// Why it is done: kept in the journal.
+    pub reason: Input,
+    /// What keys go to, when they are no commands.
+    pub typing: Option<Typing>,
     /// Why the last key did nothing.
     pub note: Option<String>,
     /// Lines scrolled down.
@@ -58,7 +72,9 @@ pub struct Review {
 impl Review {
     /// A plan nobody has looked at.
     pub fn new(plan: Plan) -> Self {
-        let typing = matches!(plan.confirmation(), Confirmation::Type(_)) && plan.refusals().next().is_none();
+        let wants_name = matches!(plan.confirmation(), Confirmation::Type(_));
+        let typing = (wants_name && !plan.steps.is_empty() && plan.refusals().next().is_none())
+            .then_some(Typing::Name);
         Self {
             plan,
             rehearsing: Rehearsing::No,
@@ -66,6 +82,7 @@ impl Review {
             changed: false,
             yes: None,
             typed: Input::default(),
+            reason: Input::default(),
             typing,
             note: None,
             scroll: 0,
@@ -93,6 +110,16 @@ impl Review {
         match self.plan.confirmation() {
             Confirmation::Type(text) if self.typed.value().trim() != text => Some(text),
             _ => None,
+        }
+    }
+
+    /// It was asked for with a line that can be typed again.
+    pub fn can_be_edited(&self) -> bool {
+        use DatabaseAct::{AddServer, Weight};
+        match &self.plan.intent {
+            Intent::Scale { .. } => true,
+            Intent::Database { act } => matches!(act, Weight { .. } | AddServer { like: None, .. }),
+            Intent::Undo { .. } => false,
         }
     }
 
@@ -230,7 +257,7 @@ impl Review {
             let number = format!("{}", i + 1);
             pen.put_right(2, y, 3, &number, Role::Muted);
             let limit = format!("at most {}", format::span(step.within.into()));
-            let text = step.change.to_string();
+            let text = self.plan.words(&step.change);
             pen.put_right(width, y, 14, &limit, Role::Muted);
             for line in format::wrap(&format::plain(&text), width.saturating_sub(19).max(12)) {
                 pen.put(4, y, width.saturating_sub(18), &line, Role::Text);
@@ -249,15 +276,28 @@ impl Review {
         let width = pen.width();
         let refusal = self.refusal(cx.who.read_only);
         let untyped = self.untyped();
-        let wants_name = matches!(self.plan.confirmation(), Confirmation::Type(_)) && refusal.is_none();
+        let typing = self.typing.filter(|typing| *typing == Typing::Reason || refusal.is_none());
         let mut cursor = None;
-        if wants_name && self.typing {
-            let prompt =
-                format!("type {} first: ", untyped.clone().unwrap_or_else(|| self.typed.value().to_owned()));
-            let x = pen.put(0, y, width, &prompt, Role::Warn);
-            pen.put(x, y, width.saturating_sub(x), self.typed.value(), Role::Text);
-            let at = x + u16::try_from(self.typed.visual_cursor()).unwrap_or(0);
-            cursor = Some(Position::new(pen.area.x + at.min(width.saturating_sub(1)), pen.area.y + y));
+        let reason = self.reason.value();
+        if typing != Some(Typing::Reason) && !reason.is_empty() {
+            // The right end tells how much is below.
+            pen.line(
+                0,
+                y + 1,
+                width.saturating_sub(22),
+                &[piece("why  ", Role::Muted), piece(reason, Role::Text)],
+            );
+        }
+        if let Some(typing) = typing {
+            let (text, input, role) = match typing {
+                Typing::Name => {
+                    let name = untyped.clone().unwrap_or_else(|| self.typed.value().to_owned());
+                    (format!("type {name} first: "), &self.typed, Role::Warn)
+                }
+                Typing::Reason => ("why, for the journal: ".to_owned(), &self.reason, Role::Muted),
+            };
+            let x = pen.put(0, y, width, &text, role);
+            cursor = Some(prompt::line(pen, x, y, input).1);
         } else if let Some(note) = &self.note {
             pen.line(0, y, width, &[piece("▲ ", Role::Warn), piece(note.as_str(), Role::Warn)]);
         } else if let Some(why) = &refusal {
@@ -281,21 +321,26 @@ impl Review {
                 Role::Warn,
             );
         }
-        let scale = matches!(self.plan.intent, Intent::Scale { .. });
         let can = refusal.is_none();
-        let line = if wants_name && self.typing {
-            keys(&[("⏎", "done typing", untyped.is_none()), ("esc", "leave it", true)])
+        let line = if let Some(typing) = typing {
+            let (done, leave) = match typing {
+                Typing::Name => (untyped.is_none(), "leave it"),
+                Typing::Reason => (true, "without"),
+            };
+            keys(&[("⏎", "done typing", done), ("esc", leave, true)])
         } else {
             let yes = if self.changed && can { "I have read it" } else { "run" };
             let mut all = vec![("y", yes, can)];
-            if scale {
+            if self.can_be_edited() {
                 all.push(("e", "edit", true));
             }
+            all.push(("r", "reason", can));
             if !self.journal_missing().is_empty() && self.place == JournalPlace::Cluster {
                 all.push(("J", "journal here only", true));
+            } else {
+                let by_hand = if self.plan.database.is_some() { "copy SQL" } else { "copy kubectl" };
+                all.push(("c", by_hand, true));
             }
-            let by_hand = if self.plan.database.is_some() { "copy SQL" } else { "copy kubectl" };
-            all.push(("c", by_hand, true));
             all.push(("esc", "leave it", true));
             keys(&all)
         };
@@ -363,9 +408,9 @@ fn result_line(pen: &mut Pen<'_>, y: u16, sign: (&str, Role), name: &str, text: 
     pen.put(0, y, 10, sign.0, sign.1);
     let narrow = pen.width() < 60;
     if !narrow {
-        pen.put(10, y, 11, name, Role::Muted);
+        pen.put(10, y, RULE, name, Role::Muted);
     }
-    wrapped(pen, if narrow { 10 } else { 22 }, y, text, role)
+    wrapped(pen, if narrow { 10 } else { 11 + RULE }, y, text, role)
 }
 
 pub(super) fn labelled(pen: &mut Pen<'_>, y: u16, label: &str, text: &str, role: Role) -> u16 {

@@ -19,7 +19,7 @@ use ratatui::layout::Rect;
 
 use crate::{
     cluster::{Database, Finding, MemberName, ProxyName, Severity, Subject, database::Row},
-    plan::{Intent, whatif, whatif::Loss},
+    plan::{whatif, whatif::Loss},
     ui::{
         action::Action,
         command::Command,
@@ -319,8 +319,8 @@ impl View for DatabaseView {
                 self.faults = false;
             }
             other => {
-                if let Some(act) = self.act(other) {
-                    return Some(Action::Plan(Intent::Database { act }));
+                if let Some(asked) = self.ask(other, cx) {
+                    return Some(asked);
                 }
             }
         }

@@ -3,13 +3,13 @@
 use super::{heading, run_sign, runs};
 use crate::{
     cluster::NodeName,
-    plan::{DatabasePart, Part},
+    plan::{self, DatabasePart, Part},
     run::{Event, RunState, StepState},
     ui::{
         action::Action,
         command::Command,
         format,
-        overlays::placement,
+        overlays::{database::together, placement},
         paint::{Pen, piece},
         theme::Role,
         view::{Cx, KnownRun, Place, View},
@@ -40,7 +40,7 @@ impl View for RunView {
     fn refresh(&mut self, _cx: &Cx<'_>) {}
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        matches!(command, Command::Undo | Command::Resume | Command::Pause)
+        matches!(command, Command::Undo | Command::Resume | Command::Pause | Command::GiveUp)
             .then(|| runs::ask(command, self.known(cx)))
             .flatten()
     }
@@ -99,9 +99,17 @@ impl View for RunView {
             );
             y += 2;
         }
-        y = self.steps(pen, cx, known, y) + 1;
-        if let Some(text) = run.last_word() {
-            for line in format::wrap(&format::plain(text), width.saturating_sub(6)).iter().take(4) {
+        let seats = run.plan().database.as_ref().map(|part| Seats::of(part, cx, width.saturating_sub(15)));
+        // Where all is as predicted, the last word would only repeat what the proxies are shown to do.
+        let said = run.last_word().filter(|_| {
+            run.state != RunState::Done || seats.as_ref().is_none_or(|seats| !seats.as_predicted)
+        });
+        let last = said.map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
+        let last: Vec<_> = last.into_iter().flatten().take(4).collect();
+        let below = last.len() + usize::from(!last.is_empty()) + seats.as_ref().map_or(4, |s| s.height() + 2);
+        y = self.steps(pen, cx, known, y, below) + 1;
+        if !last.is_empty() {
+            for line in &last {
                 pen.put(
                     3,
                     y,
@@ -121,12 +129,12 @@ impl View for RunView {
                 y += 1;
             }
         }
-        y += 1;
+        y += u16::from(seats.is_none());
         for part in &run.plan().tenants {
             y = placed(pen, cx, y, part);
         }
-        if let Some(part) = &run.plan().database {
-            database(pen, y, part);
+        if let Some(seats) = seats {
+            seats.draw(pen, y);
         }
     }
 
@@ -151,7 +159,7 @@ impl View for RunView {
 }
 
 impl RunView {
-    fn steps(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &KnownRun, mut y: u16) -> u16 {
+    fn steps(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &KnownRun, mut y: u16, below: usize) -> u16 {
         let run = &known.run;
         let width = pen.width();
         let at = |step: usize, begun: bool| {
@@ -164,23 +172,27 @@ impl RunView {
             })
         };
         // Long runs show the steps around the one under way.
-        let room = usize::from(pen.height().saturating_sub(y + 6)).max(3);
+        let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below).max(3);
         let (done, all) = runs::progress(run);
         let start = done.saturating_sub(room / 2).min(all.saturating_sub(room));
+        // A second line for what became of a step is the first thing to go.
+        let tight = all * 2 > room;
         for (i, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate().skip(start).take(room) {
+            let what = run.plan().words(&step.change);
             let (glyph, role, text) = match state {
                 StepState::Waiting => ("·", Role::Muted, String::new()),
                 StepState::Started if known.is_orphaned() => ("?", Role::Warn, "in doubt".into()),
                 StepState::Started => {
                     let limit = format!("at most {}", format::span(step.within.into()));
-                    ("▸", Role::Busy, run.doing.clone().unwrap_or(limit))
+                    // What says no more than the step itself says nothing.
+                    let doing = run.doing.clone().filter(|doing| *doing != what);
+                    ("▸", Role::Busy, doing.unwrap_or(limit))
                 }
                 StepState::Done(text) => ("✓", Role::Ok, text.clone()),
                 StepState::Skipped(text) => ("–", Role::Muted, format!("not needed: {text}")),
                 StepState::Paused(text) => ("‖", Role::Warn, text.clone()),
             };
             pen.put(3, y, 1, glyph, role);
-            let what = step.change.to_string();
             let end = pen.put(
                 5,
                 y,
@@ -197,7 +209,7 @@ impl RunView {
             let room = width.saturating_sub(end + 10);
             if format::width(&text) <= room {
                 pen.put(end + 3, y, room, &text, role);
-            } else if !text.is_empty() {
+            } else if !text.is_empty() && (!tight || !matches!(state, StepState::Done(_))) {
                 y += 1;
                 pen.put(7, y, width.saturating_sub(14), &text, role);
             }
@@ -207,16 +219,44 @@ impl RunView {
     }
 }
 
-/// Whom each proxy sent its clients to, and whom it was to send them to.
-fn database(pen: &mut Pen<'_>, y: u16, part: &DatabasePart) {
-    heading(pen, 3, y, "proxies");
-    let mut y = y + 1;
-    for (word, lines) in [("before", &part.now), ("predicted", &part.after)] {
-        pen.put(3, y, 10, word, Role::Muted);
-        let room = pen.width().saturating_sub(15).max(1);
-        for line in lines.iter().flat_map(|line| format::wrap(&format::plain(line), room)) {
-            pen.put(14, y, room, &line, Role::Text);
-            y += 1;
+/// Whom the proxies sent their clients to, send them to now, and were to send them to.
+struct Seats {
+    rows: [(&'static str, Vec<String>, Role); 3],
+    as_predicted: bool,
+}
+
+impl Seats {
+    fn of(part: &DatabasePart, cx: &Cx<'_>, room: u16) -> Self {
+        let mut now = plan::seats(cx.seen);
+        if now.is_empty() {
+            now.push("no proxy is followed here".into());
+        }
+        let as_predicted = now == part.after;
+        let (sign, role) = if as_predicted { ("now ✓", Role::Ok) } else { ("now", Role::Text) };
+        let wrapped = |lines: &[String]| {
+            together(lines).iter().flat_map(|line| format::wrap(&format::plain(line), room.max(1))).collect()
+        };
+        let rows = [
+            ("before", wrapped(&part.now), Role::Muted),
+            (sign, wrapped(&now), role),
+            ("predicted", wrapped(&part.after), Role::Muted),
+        ];
+        Self { rows, as_predicted }
+    }
+
+    fn height(&self) -> usize {
+        1 + self.rows.iter().map(|(_, lines, _)| lines.len()).sum::<usize>()
+    }
+
+    fn draw(&self, pen: &mut Pen<'_>, y: u16) {
+        heading(pen, 3, y, "proxies");
+        let mut y = y + 1;
+        for (word, lines, role) in &self.rows {
+            pen.put(3, y, 10, word, *role);
+            for line in lines {
+                pen.put(14, y, pen.width().saturating_sub(15), line, *role);
+                y += 1;
+            }
         }
     }
 }

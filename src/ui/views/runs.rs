@@ -8,6 +8,7 @@ use crate::{
         action::Action,
         command::Command,
         format,
+        overlays::Asks,
         paint::Pen,
         theme::Role,
         view::{Cx, KnownRun, List, Place, View},
@@ -133,11 +134,11 @@ pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &KnownRun) {
     }
 }
 
-/// Why a run cannot be taken back, resumed or paused.
+/// Why a run cannot be taken back, resumed, paused or given up.
 pub fn refuses(command: Command, known: Option<&KnownRun>) -> Option<String> {
     let Some(known) = known else {
-        return matches!(command, Command::Undo | Command::Resume | Command::Pause | Command::Open)
-            .then(|| "no run is selected".into());
+        use Command::{GiveUp, Open, Pause, Resume, Undo};
+        return matches!(command, Undo | Resume | Pause | GiveUp | Open).then(|| "no run is selected".into());
     };
     let run = &known.run;
     let name = run.short();
@@ -147,14 +148,19 @@ pub fn refuses(command: Command, known: Option<&KnownRun>) -> Option<String> {
         Command::Undo if !run.state.is_over() && (known.ours && run.state != RunState::Paused) => {
             Some(format!("run {name} is under way: p pauses it"))
         }
-        Command::Undo | Command::Resume
+        Command::Undo | Command::Resume | Command::GiveUp
             if !run.state.is_over() && !known.ours && known.holder.as_ref().is_some_and(|h| h.alive) =>
         {
             Some(format!("{} is at it", known.holder.as_ref().map_or("somebody", |h| &h.who)))
         }
-        Command::Resume if run.state.is_over() => Some(format!("run {name} is {}", run.state)),
+        Command::Resume | Command::GiveUp if run.state.is_over() => {
+            Some(format!("run {name} is {}", run.state))
+        }
         Command::Resume if known.ours && run.state == RunState::Running => {
             Some(format!("run {name} is under way"))
+        }
+        Command::GiveUp if known.ours && run.state != RunState::Paused => {
+            Some(format!("run {name} is under way: p pauses it"))
         }
         Command::Pause if run.state.is_over() => Some(format!("run {name} is {}", run.state)),
         Command::Pause if !known.ours => Some(format!("run {name} is not driven from here")),
@@ -173,9 +179,20 @@ pub fn ask(command: Command, known: Option<&KnownRun>) -> Option<Action> {
         Command::Undo => Some(Action::Undo(id)),
         Command::Resume => Some(Action::Resume(id)),
         Command::Pause => Some(Action::Pause(id)),
+        Command::GiveUp => Some(Action::Ask(Asks::GiveUp { run: id, text: farewell(&known?.run) })),
         Command::Open => Some(Action::Go(Place::Run(id))),
         _ => None,
     }
+}
+
+/// What giving a run up means, in two sentences.
+pub fn farewell(run: &Run) -> String {
+    let (done, all) = progress(run);
+    let stays = match (run.made().is_empty(), done) {
+        (true, _) => "It has changed nothing.".to_owned(),
+        (false, n) => format!("{n} of {all} steps are done and stay done; u can still take them back."),
+    };
+    format!("{}. {stays} Nobody can resume it afterwards.", summary(run))
 }
 
 impl Runs {

@@ -89,6 +89,33 @@ pub fn healthy() -> Snapshot {
     seen((1..=3).map(|n| member(n, 1, &[])).collect(), two_proxies("healthy"))
 }
 
+/// Nobody is sent to the third member.
+pub fn without_n3() -> Snapshot {
+    let mut rows = proxy_rows("healthy");
+    let kept = |table: &Table, columns: &str, port: &str| {
+        let columns: Vec<_> = columns.split(' ').map(str::to_owned).collect();
+        let lines = table.lines().filter(|l| l.text(port) != Some("24030"));
+        let rows = lines.map(|l| columns.iter().map(|c| l.text(c).map(str::to_owned)).collect()).collect();
+        Table::new(columns.clone(), rows)
+    };
+    let columns = "hostgroup_id hostname port gtid_port status weight compression max_connections max_replication_lag use_ssl max_latency_ms comment";
+    rows.servers = rows.servers.as_ref().map(|servers| kept(servers, columns, "port"));
+    let columns = "hostgroup srv_host srv_port status ConnUsed ConnFree ConnOK ConnERR MaxConnUsed Queries Queries_GTID_sync Bytes_data_sent Bytes_data_recv Latency_us";
+    rows.pool = kept(&rows.pool, columns, "srv_port");
+    let proxies = vec![proxy("ps1", &rows), proxy("ps2", &rows)];
+    seen((1..=3).map(|n| member(n, 1, &[])).collect(), proxies)
+}
+
+/// A fourth member has joined that nobody has told the cockpit or the proxies of.
+pub fn grown() -> Snapshot {
+    let four = [
+        ("wsrep_cluster_size", "4"),
+        ("wsrep_cluster_weight", "4"),
+        ("wsrep_incoming_addresses", "127.0.0.1:13310,127.0.0.1:13320,127.0.0.1:13330,127.0.0.1:13340"),
+    ];
+    seen((1..=3).map(|n| member(n, 1, &four)).collect(), two_proxies("healthy"))
+}
+
 const TWO: &[(&str, &str)] = &[
     ("wsrep_cluster_size", "2"),
     ("wsrep_cluster_conf_id", "9"),
@@ -106,7 +133,7 @@ fn no_quorum() -> Snapshot {
     seen(vec![survivor, silent(2), silent(3)], two_proxies("nonprim_t18"))
 }
 
-fn all_down() -> Snapshot {
+pub fn all_down() -> Snapshot {
     seen((1..=3).map(silent).collect(), vec![])
 }
 

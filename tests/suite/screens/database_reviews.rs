@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use wheelhouse::{
     app::Msg,
     plan::{About, Change, Check, Cut, DatabaseAct, DatabasePart, Intent, Plan, Step, Verdict},
-    run::{Entry, Event, Run},
+    run::{Entry, Event, Run, describe},
     ui::{Cx, Depth, Detail, Overlay, Theme, Who, overlays, overlays::Review, paint::Pen},
 };
 
@@ -87,6 +87,7 @@ fn take_out() -> Plan {
                     Verdict::Warn,
                     "the disk of proxy1:6032 keeps db3: a restart brings it back",
                 ),
+                Check::new("cluster-sync", Verdict::Warn, "the proxies are a cluster: each is written here"),
             ],
             sql: vec![
                 text("SAVE MYSQL SERVERS FROM RUNTIME"),
@@ -94,6 +95,8 @@ fn take_out() -> Plan {
                 text("LOAD MYSQL SERVERS TO RUNTIME"),
             ],
             undo: text("db3 is put back into both proxies with weight 100"),
+            moves_writer: false,
+            names: [("db3:3306".into(), "db3".into())].into_iter().collect(),
         }),
         steps,
         checks: Vec::new(),
@@ -133,6 +136,7 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
 fn a_database_plan_shows_both_sides_the_cut_and_the_statements() {
     look!("review_database_80x24", drawn(&take_out(), (80, 24)));
     let whole = drawn(&take_out(), (120, 50));
+    assert!(drawn(&take_out(), (80, 24)).contains("cluster-sync the proxies"), "the rule is cut");
     for text in ["Take db3 out of the proxies", "3 clients of", "▲ mind", "same as", "LOAD MYSQL", "copy SQL"]
     {
         assert!(whole.contains(text), "{text} is missing in\n{whole}");
@@ -166,4 +170,13 @@ fn a_database_run_is_listed_shown_and_undone_from_the_screen() {
     look!("run_database_80x24", c.text());
     c.keys("u");
     assert!(c.text().contains("Undo 9c1f: "), "{}", c.text());
+}
+
+#[test]
+fn a_finished_wait_ends_where_its_words_end() {
+    let approved = take_out().approve(None, None).expect("nothing refuses it");
+    let run = Run::new("20261121-031201-9c1f", "bob@bastion", approved);
+    let told = |step, text: &str| describe(&run, &Event::Done { step, text: text.into() });
+    assert_eq!(told(1, "").as_deref(), Some("✓ wait until db3 stays out of proxy1:6032"));
+    assert_eq!(told(0, "gone").as_deref(), Some("✓ take db3 out of proxy1:6032: gone"));
 }

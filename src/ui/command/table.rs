@@ -1,0 +1,279 @@
+//! The rows of the table of commands.
+
+use super::{Command, Entry, On, Takes};
+use crate::ui::views::tenants::Sort;
+
+const fn entry(
+    command: Command,
+    name: &'static str,
+    keys: &'static [&'static str],
+    doc: &'static str,
+    on: &'static [On],
+) -> Entry {
+    Entry {
+        command,
+        name,
+        aliases: &[],
+        keys,
+        doc,
+        on,
+        bar: None,
+        acts: false,
+        takes: Takes::Nothing,
+        anywhere: false,
+    }
+}
+
+impl Entry {
+    const fn bar(mut self, rank: u8, word: &'static str) -> Self {
+        self.bar = Some((rank, word));
+        self
+    }
+
+    const fn acts(mut self) -> Self {
+        self.acts = true;
+        self
+    }
+
+    const fn anywhere(mut self) -> Self {
+        self.anywhere = true;
+        self
+    }
+
+    const fn takes(mut self, takes: Takes) -> Self {
+        self.takes = takes;
+        self
+    }
+
+    const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+}
+
+const ANY: &[On] = &[On::Any];
+const LISTS: &[On] = &[On::Any, On::Review];
+const ROWS: &[On] =
+    &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking, On::Database];
+const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
+const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
+const DATABASE: &[On] = &[On::Database];
+const RUNS: &[On] = &[On::Runs, On::Run];
+const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run];
+
+/// All commands.
+pub const COMMANDS: &[Entry] = &[
+    entry(Command::Scale, "scale", &["s"], "scale: asks for the number, then shows the plan", SCALED)
+        .bar(10, "scale")
+        .acts()
+        .takes(Takes::TenantNumber),
+    entry(Command::More, "more", &["+", "="], "propose one replica more", SCALED).bar(11, "one more").acts(),
+    entry(Command::Less, "less", &["-"], "propose one replica less", SCALED).bar(12, "less").acts(),
+    entry(Command::Resume, "resume", &["r"], "finish an unfinished run", RUNS)
+        .bar(10, "resume")
+        .acts()
+        .takes(Takes::Run),
+    entry(Command::Pause, "pause", &["p"], "let the run stand after its present step", &[On::Run])
+        .bar(11, "pause")
+        .acts(),
+    entry(
+        Command::GiveUp,
+        "give-up",
+        &["x"],
+        "close a run that can neither be finished nor taken back: asks why, what it did stays",
+        RUNS,
+    )
+    .bar(14, "give up")
+    .acts()
+    .takes(Takes::Run),
+    entry(Command::Undo, "undo", &["u"], "take the last run back: shows the inverse plan", UNDONE)
+        .bar(13, "undo")
+        .acts()
+        .takes(Takes::Run),
+    entry(Command::Open, "open", &["enter"], "open what is selected", ROWS).bar(20, "open"),
+    entry(Command::Yes, "yes", &["y"], "run the plan, once it has been read", &[On::Review])
+        .bar(1, "run")
+        .acts(),
+    entry(Command::Edit, "edit", &["e"], "change the number", &[On::Review]).bar(2, "edit"),
+    entry(Command::Reason, "reason", &["r"], "say why it is done: kept in the journal", &[On::Review])
+        .bar(3, "reason"),
+    entry(
+        Command::JournalHere,
+        "journal-here",
+        &["J"],
+        "keep the journal on this machine only, when the cluster cannot: nobody else can finish the run",
+        &[On::Review],
+    ),
+    entry(Command::Copy, "copy", &["c"], "copy the kubectl line, or the statements", &[On::Review])
+        .bar(4, "copy"),
+    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database])
+        .bar(21, "section"),
+    entry(
+        Command::Previous,
+        "previous-section",
+        &["shift-tab"],
+        "the section before",
+        &[On::Tenant, On::Database],
+    ),
+    entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
+        .bar(22, "container"),
+    entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
+    entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Tenant]),
+    entry(
+        Command::WhatIf,
+        "what-if",
+        &["w"],
+        "what happens if the node, or the marked ones, is lost now",
+        LOST,
+    )
+    .bar(23, "what-if")
+    .takes(Takes::Node),
+    entry(Command::Loss, "loss", &["d"], "another loss: crash or drain", &[On::WhatIf])
+        .bar(10, "crash/drain"),
+    entry(Command::Ranking, "ranking", &["W"], "the nodes by the harm of their loss", ANY),
+    entry(
+        Command::Headroom,
+        "headroom",
+        &["h"],
+        "the arithmetic of a tenant's headroom, and how many more replicas fit where",
+        &[On::Tenants, On::Tenant, On::Node],
+    )
+    .bar(35, "headroom")
+    .takes(Takes::Tenant),
+    entry(Command::Trouble, "trouble", &["n"], "to the next thing that is wrong", ANY)
+        .bar(30, "next trouble"),
+    entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes, On::Database])
+        .bar(31, "faults"),
+    entry(
+        Command::Filter,
+        "filter",
+        &["/"],
+        "show only names, words or images that contain a text",
+        &[On::Tenants, On::Nodes, On::Runs, On::Findings, On::Database],
+    )
+    .bar(32, "filter")
+    .takes(Takes::Text),
+    entry(
+        Command::Mark,
+        "mark",
+        &["space"],
+        "mark the row: the next command then is about all marked ones",
+        &[On::Tenants, On::Nodes, On::Ranking],
+    )
+    .bar(33, "mark"),
+    entry(Command::Sort(Sort::Worst), "sort-worst", &["S"], "the worst first", &[On::Tenants]),
+    entry(Command::Sort(Sort::Name), "sort-name", &["N"], "by name", &[On::Tenants]),
+    entry(
+        Command::Sort(Sort::Ready),
+        "sort-ready",
+        &["R"],
+        "by the share of pods that are ready",
+        &[On::Tenants],
+    ),
+    entry(Command::Sort(Sort::Replicas), "sort-pods", &["D"], "by replicas asked for", &[On::Tenants]),
+    entry(Command::Sort(Sort::Left), "sort-left", &["L"], "by requests left", &[On::Tenants]),
+    entry(Command::Sort(Sort::Memory), "sort-memory", &["M"], "by memory used of its limit", &[On::Tenants]),
+    entry(Command::Sort(Sort::Restarts), "sort-restarts", &["X"], "by restarts", &[On::Tenants]),
+    entry(Command::Sort(Sort::Image), "sort-image", &["I"], "by image", &[On::Tenants]),
+    entry(Command::SortPrevious, "sort-previous", &["<"], "order by the column before", &[On::Tenants]),
+    entry(Command::SortNext, "sort-next", &[">"], "order by the next column", &[On::Tenants]),
+    entry(Command::SortBy, "sort", &[], "order the tenants by a column", ANY).takes(Takes::Column),
+    entry(Command::Menu, "menu", &["m"], "all that can be done with the row, and why not", ANY)
+        .bar(34, "menu"),
+    entry(Command::Tenants, "tenants", &["1"], "tenants and where their pods sit", ANY),
+    entry(Command::Nodes, "nodes", &["2"], "nodes and what they carry", ANY)
+        .takes(Takes::Node)
+        .aliases(&["node"]),
+    entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
+        .aliases(&["history"]),
+    entry(
+        Command::Database,
+        "database",
+        &["4"],
+        "the members of the database, and the proxies in front of them",
+        ANY,
+    )
+    .aliases(&["db", "galera", "proxysql"]),
+    entry(Command::TakeOut, "take-out", &["t"], "take the member out of every proxy", DATABASE)
+        .bar(10, "take out")
+        .acts(),
+    entry(Command::BringBack, "bring-back", &["b"], "bring the member back into every proxy", DATABASE)
+        .bar(11, "bring back")
+        .acts(),
+    entry(Command::MoveWriter, "move-writer", &["M"], "let every proxy write to the member", DATABASE)
+        .bar(12, "writer")
+        .acts(),
+    entry(
+        Command::Weight,
+        "weight",
+        &["e"],
+        "another weight of the member in every proxy: the heaviest that can write is the writer",
+        DATABASE,
+    )
+    .bar(13, "weight")
+    .acts()
+    .takes(Takes::MemberNumber),
+    entry(
+        Command::AddServer,
+        "add-server",
+        &["a"],
+        "add a server to every proxy: asks for its address, offers those that Galera names",
+        DATABASE,
+    )
+    .bar(24, "add")
+    .acts()
+    .takes(Takes::Server),
+    entry(
+        Command::RemoveServer,
+        "remove-server",
+        &["x"],
+        "remove the server selected among the proxies' from every proxy, member or not",
+        DATABASE,
+    )
+    .bar(25, "remove")
+    .acts()
+    .takes(Takes::Server),
+    entry(Command::Desync, "desync", &["D"], "take the member out of flow control", DATABASE).acts(),
+    entry(Command::Resync, "resync", &["Y"], "bring the member back into flow control", DATABASE).acts(),
+    entry(
+        Command::Save,
+        "save",
+        &["S"],
+        "save what the selected proxy runs to its disk; with a member selected, every proxy that differs",
+        DATABASE,
+    )
+    .acts(),
+    entry(
+        Command::Recovery,
+        "recovery",
+        &["R"],
+        "the recovery sheet, when no member has a quorum: it is shown, never run",
+        &[On::Database, On::Findings],
+    )
+    .bar(35, "recovery")
+    .anywhere(),
+    entry(Command::Findings, "findings", &["f", "5"], "everything that is wrong", ANY),
+    entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
+    entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
+    entry(Command::Help, "help", &["?", "F1"], "what the keys do", ANY).bar(41, "help"),
+    entry(Command::Up, "up", &["k", "up"], "one row up", LISTS),
+    entry(Command::Down, "down", &["j", "down"], "one row down", LISTS),
+    entry(Command::PageUp, "page-up", &["ctrl-u", "pageup", "ctrl-b"], "half a page up", LISTS),
+    entry(Command::PageDown, "page-down", &["ctrl-d", "pagedown", "ctrl-f"], "half a page down", LISTS),
+    entry(Command::Top, "top", &["g", "home"], "to the first row", LISTS),
+    entry(Command::Bottom, "bottom", &["G", "end"], "to the last row", LISTS),
+    entry(Command::Theme, "theme", &[], "another theme", ANY).takes(Takes::Theme),
+    entry(Command::Redraw, "redraw", &["ctrl-l"], "draw everything anew", LISTS),
+    entry(Command::Suspend, "suspend", &["ctrl-z"], "back to the shell until `fg`", LISTS),
+    entry(Command::Escape, "escape", &["esc"], "leave: an overlay, a filter, marks, a screen", LISTS)
+        .bar(90, "leave it"),
+    entry(Command::Back, "back", &["q"], "one step back; on the first screen, asks whether to quit", LISTS),
+    entry(Command::Quit, "quit", &[], "leave the program", ANY).aliases(&["q", "exit"]),
+    entry(
+        Command::Interrupt,
+        "interrupt",
+        &["ctrl-c"],
+        "leave the program; asks when a run is under way",
+        LISTS,
+    ),
+];

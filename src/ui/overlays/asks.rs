@@ -1,0 +1,392 @@
+//! What a line can be asked for: what it is called, what may be typed, and what the answer becomes. Pure.
+
+use std::sync::Arc;
+
+use crate::{
+    cluster::{
+        Address, Database, MemberName, ProxyName, Snapshot, TenantName,
+        database::{Role as Part, Row},
+    },
+    plan::{DatabaseAct, Intent, Target, WEIGHTS},
+    ui::{action::Action, format},
+};
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asks {
+    /// How many replicas? With how many each tenant has now.
+    Replicas(Vec<(TenantName, u32)>),
+    /// Which weight of a member in the proxies?
+    Weight {
+        /// Which member.
+        member: MemberName,
+        /// What people call it.
+        label: Arc<str>,
+        /// Its weight in each proxy now.
+        now: Vec<(ProxyName, u64)>,
+        /// The others: what people call each, its weight, and what the proxies do with it.
+        others: Vec<(Arc<str>, u64, Part)>,
+    },
+    /// Which server is added to the proxies?
+    Server {
+        /// Those that suggest themselves, and why.
+        offers: Vec<(Arc<str>, String)>,
+        /// Those that are in every proxy already.
+        known: Vec<Arc<str>>,
+    },
+    /// Why is a run given up?
+    GiveUp {
+        /// Its id.
+        run: String,
+        /// What it is, in words.
+        text: String,
+    },
+}
+
+impl Asks {
+    /// The weight of a member. The error says why it cannot be asked for.
+    pub fn weight(database: &Database, row: &Row) -> Result<Self, String> {
+        let label = row.label.clone();
+        let mut now: Vec<(ProxyName, u64)> = Vec::new();
+        for (proxy, backend) in &row.backends {
+            let Some(weight) = backend.weight else { continue };
+            if now.iter().all(|(known, _)| known != proxy) {
+                now.push((proxy.clone(), weight));
+            }
+        }
+        if row.backends.is_empty() {
+            return Err(format!("{label} is in no proxy: it has no weight"));
+        }
+        let Some((first, _)) = now.first() else {
+            return Err(format!("the weight of {label} is not known: this user may read statistics only"));
+        };
+        let weight = |row: &Row| {
+            let mut of_first = row.backends.iter().filter(|(proxy, _)| proxy == first);
+            of_first.find_map(|(_, backend)| backend.weight)
+        };
+        let others = database.members.iter().filter(|other| other.name != row.name);
+        let mut others: Vec<_> =
+            others.filter_map(|other| Some((other.label.clone(), weight(other)?, other.role))).collect();
+        others.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Ok(Self::Weight { member: row.name.clone(), label, now, others })
+    }
+
+    /// A server for the proxies: those that Galera names and a proxy lacks are offered. The error says why it cannot be
+    /// asked for.
+    pub fn server(seen: &Snapshot, database: &Database) -> Result<Self, String> {
+        let live: Vec<_> = seen.proxies.values().filter_map(|p| Some((&p.name, p.now()?))).collect();
+        if live.is_empty() {
+            return Err(match seen.proxies.len() {
+                0 => "no ProxySQL is configured: name it under [proxysql] addresses".into(),
+                _ => "no ProxySQL answers".into(),
+            });
+        }
+        let strangers = database.strangers.iter().filter(|at| !database.unknown_backends.contains(*at));
+        let strangers =
+            strangers.map(|at| (at.clone(), "Galera names it; it is not configured here".to_owned()));
+        let lacking = database.members.iter().filter(|row| row.state.is_member()).filter_map(|row| {
+            let lacks = live.iter().filter(|(name, _)| row.backends.iter().all(|(proxy, _)| proxy != *name));
+            let lacks: Vec<_> = lacks.map(|(name, _)| name.as_str()).collect();
+            let place = match lacks.len() {
+                0 => return None,
+                n if n == live.len() => "in no proxy".to_owned(),
+                _ => format!("not in {}", lacks.join(", ")),
+            };
+            let mut aliases = seen.database.aliases.iter();
+            let alias = aliases.find(|(_, of)| of.as_str() == row.name.as_str());
+            let address = alias.map_or(row.name.as_str(), |(alias, _)| alias);
+            Some((address.into(), format!("{}, {}, {place}", row.label, row.state.word())))
+        });
+        let offers = strangers.chain(lacking).filter(|(at, _)| at.parse::<Address>().is_ok()).collect();
+        let mut known: Vec<Arc<str>> = Vec::new();
+        for backend in live.iter().flat_map(|(_, status)| &status.backends) {
+            let has = |at: &str| live.iter().all(|(_, s)| s.backends.iter().any(|b| &*b.address == at));
+            if !known.contains(&backend.address) && has(&backend.address) {
+                known.push(backend.address.clone());
+            }
+        }
+        Ok(Self::Server { offers, known })
+    }
+
+    /// What stands over it.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Replicas(tenants) => match tenants.as_slice() {
+                [(one, _)] => format!("Scale {one}"),
+                all => {
+                    let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+                    format!("Scale {}: {}", format::count(all.len(), "tenant"), names.join(", "))
+                }
+            },
+            Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
+            Self::Server { .. } => "Add a server to the proxies".into(),
+            Self::GiveUp { run, .. } => format!("Give up run {}", run.rsplit('-').next().unwrap_or(run)),
+        }
+    }
+
+    /// What stands before what is typed.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Replicas(_) => "replicas",
+            Self::Weight { .. } => "weight",
+            Self::Server { .. } => "host:port",
+            Self::GiveUp { .. } => "because",
+        }
+    }
+
+    /// What an answer leads to.
+    pub fn leads_to(&self) -> &'static str {
+        match self {
+            Self::GiveUp { .. } => "go on",
+            _ => "show the plan",
+        }
+    }
+
+    /// What is filled in before anything is typed: what is so now, where it is the same for all.
+    pub fn filled(&self) -> String {
+        let same = |all: Vec<u64>| {
+            let first = all.first()?;
+            all.iter().all(|n| n == first).then(|| first.to_string())
+        };
+        let text = match self {
+            Self::Replicas(tenants) => same(tenants.iter().map(|(_, n)| u64::from(*n)).collect()),
+            Self::Weight { now, .. } => same(now.iter().map(|(_, n)| *n).collect()),
+            Self::Server { offers, .. } => offers.first().map(|(at, _)| at.to_string()),
+            Self::GiveUp { .. } => None,
+        };
+        text.unwrap_or_default()
+    }
+
+    /// Whether that may be typed.
+    pub fn takes(&self, c: char) -> bool {
+        match self {
+            Self::Replicas(_) | Self::Weight { .. } => c.is_ascii_digit() || "+-".contains(c),
+            Self::Server { .. } => !c.is_whitespace(),
+            Self::GiveUp { .. } => true,
+        }
+    }
+
+    /// What suggests itself, and why.
+    pub fn offers(&self) -> &[(Arc<str>, String)] {
+        match self {
+            Self::Server { offers, .. } => offers,
+            _ => &[],
+        }
+    }
+
+    /// What is good to know before one types. `floor`: the fewest replicas a tenant should have.
+    pub fn hints(&self, floor: u32) -> Vec<String> {
+        match self {
+            Self::Replicas(tenants) => vec![match tenants.as_slice() {
+                [(_, now)] => format!("now {now}, floor {floor}; +1 and -1 count from now"),
+                _ => format!("floor {floor}; +1 and -1 count from each one's number now"),
+            }],
+            Self::Weight { now, others, .. } => {
+                let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
+                let now = match self.filled().as_str() {
+                    "" => now.iter().map(|(p, n)| format!("{n} in {p}")).collect::<Vec<_>>().join(", "),
+                    one => one.to_owned(),
+                };
+                let mut hints = vec![
+                    format!("now {now}; from {low} to {high}, +1 and -1 count from now"),
+                    "the heaviest that can write is the writer; reads are shared by weight".into(),
+                ];
+                if !others.is_empty() {
+                    let others = others.iter().map(|(name, n, role)| format!("{name} {n} ({})", role.word()));
+                    hints.push(format!("beside it: {}", others.collect::<Vec<_>>().join(", ")));
+                }
+                hints
+            }
+            Self::Server { offers, .. } => {
+                let mut hints = vec![
+                    "such as db4:3306; without a port it is 3306".to_owned(),
+                    "its weight and limits are those of the lightest that serves; the plan shows them".into(),
+                ];
+                if offers.is_empty() {
+                    hints.push("every member that Galera names is in every proxy already".into());
+                }
+                hints
+            }
+            Self::GiveUp { text, .. } => vec!["say why: it is kept in the journal".into(), text.clone()],
+        }
+    }
+
+    /// What the line would become, in a few words, while it is typed; `None`: it is no answer yet.
+    pub fn becomes(&self, text: &str) -> Option<String> {
+        match (self, self.answer(text).ok()?) {
+            (Self::Replicas(tenants), Action::Plan(Intent::Scale { targets })) => {
+                let both = tenants.iter().zip(targets);
+                let one = |((name, now), target): (&(TenantName, u32), Target)| match tenants.len() {
+                    1 => format!("{now} → {}", target.to),
+                    _ => format!("{name} {now} → {}", target.to),
+                };
+                Some(both.map(one).collect::<Vec<_>>().join(", "))
+            }
+            (
+                Self::Weight { now, others, .. },
+                Action::Plan(Intent::Database { act: DatabaseAct::Weight { weight, .. } }),
+            ) => {
+                let before = now.first().map_or(0, |(_, n)| *n);
+                let top = others.first().filter(|(_, n, _)| before >= *n || weight >= *n);
+                let turns = match top {
+                    Some((_, n, _)) if before < *n && weight > *n => ": the heaviest then".to_owned(),
+                    Some((name, n, _)) if before > *n && weight < *n => {
+                        format!(": {name} is the heaviest then")
+                    }
+                    _ => String::new(),
+                };
+                let now = if self.filled().is_empty() { "different".to_owned() } else { before.to_string() };
+                Some(format!("{now} → {weight}{turns}"))
+            }
+            (
+                Self::Server { .. },
+                Action::Plan(Intent::Database { act: DatabaseAct::AddServer { address, .. } }),
+            ) => Some(format!("adds {address} to every proxy that lacks it")),
+            _ => None,
+        }
+    }
+
+    /// What the line asks the cockpit for. The error is one sentence.
+    pub fn answer(&self, text: &str) -> Result<Action, String> {
+        let act = |act| Action::Plan(Intent::Database { act });
+        Ok(match self {
+            Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
+            Self::Weight { member, now, .. } => {
+                let number = number(text)?;
+                let to = match (number, self.filled().parse::<i64>()) {
+                    (Number::To(n), _) => n,
+                    (Number::By(n), Ok(now)) => now + n,
+                    (Number::By(_), Err(_)) => {
+                        let n = now.len();
+                        return Err(format!("its weight differs in {n} proxies: type the number itself"));
+                    }
+                };
+                let weight = u64::try_from(to).ok().filter(|n| WEIGHTS.contains(n));
+                let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
+                let weight = weight.ok_or_else(|| format!("{to} is not a weight: from {low} to {high}"))?;
+                act(DatabaseAct::Weight { member: member.clone(), weight })
+            }
+            Self::Server { known, .. } => {
+                let text = text.trim();
+                if text.is_empty() {
+                    return Err("type the server's address, such as db4:3306".into());
+                }
+                let address: Arc<str> = text.parse::<Address>()?.to_string().into();
+                if known.contains(&address) {
+                    return Err(format!("{address} is in every proxy already"));
+                }
+                act(DatabaseAct::AddServer { address, like: None })
+            }
+            Self::GiveUp { run, .. } => match format::plain(text).trim() {
+                "" => return Err("say why in a few words: colleagues read it in the journal".into()),
+                why => Action::GiveUp(run.clone(), why.to_owned()),
+            },
+        })
+    }
+}
+
+/// A number, or one relative to now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    To(i64),
+    By(i64),
+}
+
+/// Reads `5`, `+1` or `-1`.
+fn number(text: &str) -> Result<Number, String> {
+    let text = text.trim();
+    let number: i64 = text.parse().ok().filter(|n: &i64| n.abs() <= 1_000_000_000).ok_or_else(|| {
+        format!("`{}` is not a number such as 5, +1 or -1", text.chars().take(20).collect::<String>())
+    })?;
+    Ok(if text.starts_with(['+', '-']) { Number::By(number) } else { Number::To(number) })
+}
+
+/// Reads `5`, `+1` or `-1` for each of these tenants.
+pub fn targets(text: &str, tenants: &[(TenantName, u32)]) -> Result<Vec<Target>, String> {
+    let number = match number(text)? {
+        Number::To(n) | Number::By(n) if n.abs() > 1_000_000 => {
+            return Err(format!("{n} replicas is more than is believed"));
+        }
+        number => number,
+    };
+    let to = |now: u32| match number {
+        Number::To(n) => n,
+        Number::By(n) => i64::from(now) + n,
+    };
+    Ok(tenants.iter().map(|(tenant, now)| Target { tenant: tenant.clone(), to: to(*now) }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_may_count_from_now() {
+        let tenants = [("a".into(), 2), ("b".into(), 3)];
+        let to = |text: &str| targets(text, &tenants).map(|t| t.iter().map(|t| t.to).collect::<Vec<_>>());
+        assert_eq!(to("5"), Ok(vec![5, 5]));
+        assert_eq!(to(" +1 "), Ok(vec![3, 4]));
+        assert_eq!(to("-3"), Ok(vec![-1, 0]));
+        for bad in ["", "x", "1.5", "99999999999999999999", "9000000"] {
+            assert!(to(bad).is_err(), "{bad}");
+        }
+    }
+
+    fn weight(now: &[u64]) -> Asks {
+        let proxy = |(i, n): (usize, &u64)| (format!("p{i}").as_str().into(), *n);
+        Asks::Weight {
+            member: "db1:3306".into(),
+            label: "db1".into(),
+            now: now.iter().enumerate().map(proxy).collect(),
+            others: vec![("db2".into(), 50, Part::NextWriter), ("db3".into(), 10, Part::Standby)],
+        }
+    }
+
+    #[test]
+    fn a_weight_has_a_range_and_says_who_is_the_heaviest_then() {
+        let to = |now: &[u64], text: &str| match weight(now).answer(text) {
+            Ok(Action::Plan(Intent::Database { act: DatabaseAct::Weight { weight, .. } })) => Ok(weight),
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => Err(why),
+        };
+        assert_eq!((weight(&[100, 100]).filled(), weight(&[100, 60]).filled()), ("100".into(), "".into()));
+        assert_eq!(
+            (to(&[100], "7"), to(&[100], "-1"), to(&[100], "10000000")),
+            (Ok(7), Ok(99), Ok(10_000_000))
+        );
+        for bad in ["0", "-100", "10000001", "x", ""] {
+            assert!(to(&[100], bad).is_err(), "{bad}");
+        }
+        assert!(to(&[100, 60], "+1").is_err_and(|why| why.contains("differs")));
+        assert_eq!(weight(&[100]).becomes("20").as_deref(), Some("100 → 20: db2 is the heaviest then"));
+        assert_eq!(weight(&[20]).becomes("60").as_deref(), Some("20 → 60: the heaviest then"));
+        assert_eq!(weight(&[100]).becomes("60").as_deref(), Some("100 → 60"));
+        assert_eq!(weight(&[100]).becomes("x"), None);
+    }
+
+    #[test]
+    fn a_server_is_an_address_no_proxy_has() {
+        let asks =
+            Asks::Server { offers: vec![("db4:3306".into(), "new".into())], known: vec!["db1:3306".into()] };
+        assert_eq!(asks.filled(), "db4:3306");
+        let added = |text: &str| match asks.answer(text) {
+            Ok(Action::Plan(Intent::Database { act: DatabaseAct::AddServer { address, like: None } })) => {
+                Ok(address.to_string())
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => Err(why),
+        };
+        assert_eq!(added(" DB5 "), Ok("db5:3306".into()));
+        assert_eq!(added("10.0.0.5:3307"), Ok("10.0.0.5:3307".into()));
+        for bad in ["", "db1", "db5:0", "db5:x", ":3306", "a b:1"] {
+            assert!(added(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn giving_up_wants_a_reason() {
+        let asks = Asks::GiveUp { run: "r-1".into(), text: String::new() };
+        assert!(asks.answer("  ").is_err());
+        assert_eq!(asks.answer(" gone "), Ok(Action::GiveUp("r-1".into(), "gone".into())));
+    }
+}
