@@ -152,6 +152,10 @@ fn no_quorum(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict, Vec<St
             member.label,
             member.answers.as_ref().err().map_or("", |why| &**why)
         ));
+        if member.position().is_none() && !member.is_empty() {
+            steps.push(examine_one(member));
+            continue;
+        }
         steps.push(Step {
             on: member.label.clone(),
             what: "log in on its machine; the server must not run. If it runs, stop here: look at its wsrep_cluster_status and mend the network instead".into(),
@@ -341,7 +345,7 @@ fn examine_one(member: &Evidence) -> Step {
         on: member.label.clone(),
         what: "make sure that it does not run, and read where it stands; feed both to this sheet".into(),
         command: format!(
-            "pgrep -a 'mariadbd|mysqld' && echo RUNNING; cat {}/grastate.dat; mariadbd --user=mysql --wsrep-recover --log-error=/tmp/wsrep-recover.log; grep 'Recovered position' /tmp/wsrep-recover.log",
+            "if pgrep -a 'mariadbd|mysqld'; then echo it runs; else cat {}/grastate.dat; mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | grep 'Recovered position'; fi",
             datadir(member)
         ),
         by_hand: None,
