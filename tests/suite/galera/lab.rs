@@ -251,11 +251,12 @@ impl Lab {
     pub async fn until_value(&self, node: u16, question: &str, value: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let found = self.value(node, question).await;
-            if found == value {
+            // What is asked about may not be there yet.
+            let found = self.root(node).ask(question).await;
+            if found.as_ref().is_ok_and(|a| a.rows.first().is_some_and(|r| r[0].as_deref() == Some(value))) {
                 return;
             }
-            assert!(Instant::now() < deadline, "db{node}: {question} is {found}, not {value}");
+            assert!(Instant::now() < deadline, "db{node}: {question} is {found:?}, not {value}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
