@@ -352,7 +352,8 @@ fn threads(galera: &Galera, client: &Client) -> Vec<Thread> {
 
 fn fill(db: &Connection, table: &str, columns: &[&str], rows: Vec<Vec<Option<String>>>) {
     // Numbers must compare as numbers, text without regard to case as MariaDB does.
-    let numbers = ["ID", "TIME", "TIME_MS", "STAGE", "MAX_STAGE", "INDEX", "CLUSTER_SIZE", "view_id"];
+    let numbers =
+        ["ID", "TIME", "TIME_MS", "STAGE", "MAX_STAGE", "PROGRESS", "INDEX", "CLUSTER_SIZE", "view_id"];
     let typed = |c: &&str| match numbers.contains(c) {
         true => format!("\"{c}\" NUMERIC"),
         false => format!("\"{c}\" TEXT COLLATE NOCASE"),

@@ -12,8 +12,9 @@ use wheelhouse::{
 
 use super::lab::{Lab, NOBODY, PATIENCE, WATCHER};
 
-/// How the names of floats in the status end.
-const FLOATS: &[&str] = &["_avg", "_paused", "_distance", "_interval", "_window", "_oooe", "_oool"];
+/// How the names of floats end.
+const FLOATS: &[&str] =
+    &["_avg", "_paused", "_distance", "_interval", "_window", "_oooe", "_oool", "PROGRESS"];
 
 /// What a value looks like.
 fn shape(text: Option<&str>) -> &'static str {
