@@ -347,7 +347,8 @@ fn only_by_hand(s: &Status) -> bool {
 
 /// A donor still has what a member, by its last word, misses.
 fn keeps_all_of(donor: &Status, member: &Member) -> bool {
-    let same = member.status.as_deref().filter(|s| s.cluster_uuid == donor.cluster_uuid);
+    let expelled = |s: &&Status| s.local_state == LocalState::Inconsistent;
+    let same = member.status.as_deref().filter(|s| s.cluster_uuid == donor.cluster_uuid && !expelled(s));
     let next = same.and_then(|s| s.last_committed?.checked_add(1));
     next.zip(donor.gcache.from).is_some_and(|(next, kept)| next >= kept)
 }

@@ -96,8 +96,11 @@ pub async fn expelled(lab: &mut Lab, eye: &mut Eye) {
     assert!(text.starts_with("expelled by a vote because its data differ; it needs a full copy"), "{text}");
     eye.until("the size is told", |eye| eye.headline() == "galera 2/3").await;
     lab.stop(3);
-    lab.start(3, &[]);
-    eye.until("a full copy, as it may have no other", |eye| eye.state(3) == "joining, full copy").await;
+    lab.hold_transfers(true);
+    lab.start(3, &["--wsrep_sst_method=held"]);
+    eye.until("it fetches its state", |eye| eye.state(3).starts_with("joining")).await;
+    eprintln!("{}", eye.meaning(3));
+    lab.hold_transfers(false);
     eye.until_states("back with the others' data", &["synced"; 3]).await;
     assert_eq!(lab.value(3, "SELECT v FROM t.differ").await, "2");
 }
