@@ -99,7 +99,7 @@ pub async fn expelled(lab: &mut Lab, eye: &mut Eye) {
     lab.hold_transfers(true);
     lab.start(3, &["--wsrep_sst_method=held"]);
     eye.until("it fetches its state", |eye| eye.state(3).starts_with("joining")).await;
-    eprintln!("{}", eye.meaning(3));
+    assert!(eye.meaning(3).starts_with("receives a full copy from "), "{}", eye.meaning(3));
     lab.hold_transfers(false);
     eye.until_states("back with the others' data", &["synced"; 3]).await;
     assert_eq!(lab.value(3, "SELECT v FROM t.differ").await, "2");
