@@ -22,10 +22,12 @@ const PEERS: &str = "SELECT node_uuid, node_name, node_incoming_address FROM mys
 const THREADS: &str = "SELECT ID, USER, HOST, COMMAND, TIME, STATE, LEFT(INFO, 400) AS INFO, STAGE, MAX_STAGE, \
     PROGRESS FROM information_schema.PROCESSLIST WHERE (COMMAND <> 'Sleep' OR USER = 'system user') AND ID <> CONNECTION_ID() \
     ORDER BY TIME DESC LIMIT 200";
-/// Who holds locks on tables: exact, where the plug-in `METADATA_LOCK_INFO` is installed.
+/// Who holds locks that keep an applier from writing: exact, where the plug-in `METADATA_LOCK_INFO` is installed. Sessions
+/// that have only read a table, or written rows of it, are not in the way.
 const HOLDERS: &str = "SELECT DISTINCT p.ID, p.USER, p.HOST, p.TIME, 'held' AS LOCK_MODE \
     FROM information_schema.METADATA_LOCK_INFO l JOIN information_schema.PROCESSLIST p ON p.ID = l.THREAD_ID \
-    WHERE l.TABLE_NAME <> '' AND p.USER <> 'system user' LIMIT 5";
+    WHERE l.TABLE_NAME <> '' AND p.USER <> 'system user' AND l.LOCK_MODE IN ('MDL_SHARED_READ_ONLY',\
+    'MDL_SHARED_NO_WRITE','MDL_SHARED_NO_READ_WRITE','MDL_EXCLUSIVE') LIMIT 5";
 /// The last view changes seldom: it is asked every so many rounds.
 const PEERS_EVERY: u64 = 5;
 

@@ -137,6 +137,11 @@ impl Sql {
         Self { _way: Some(way), ..Self::new(login) }
     }
 
+    /// As whom it logs in.
+    pub fn user(&self) -> &str {
+        &self.login.user
+    }
+
     /// How many connections were made so far: what was learnt on an older one may not hold on this one.
     pub fn connections(&self) -> u64 {
         self.connections

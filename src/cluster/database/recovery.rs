@@ -154,6 +154,10 @@ fn no_quorum(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict, Vec<St
             member.label,
             member.answers.as_ref().err().map_or("", |why| &**why)
         ));
+        if member.position().is_none() && !member.is_empty() {
+            steps.push(examine_one(member));
+            continue;
+        }
         steps.push(Step {
             on: member.label.clone(),
             what: "log in on its machine; the server must not run. If it runs, stop here: look at its wsrep_cluster_status and mend the network instead".into(),

@@ -59,10 +59,12 @@ pub enum State {
         /// Since when.
         since: Timestamp,
     },
-    /// Receives a full copy: SQL is closed meanwhile, but its peers list it.
+    /// Receives its state: SQL is closed meanwhile, but its peers list it.
     Receiving {
         /// The donor.
         from: Arc<str>,
+        /// A full copy; otherwise the donor still keeps what it missed.
+        full: bool,
     },
     /// Refuses clients (`wsrep_reject_queries`), though everything else looks healthy.
     Rejecting {
@@ -128,7 +130,8 @@ impl State {
             Self::LocalSchemaChange { .. } => "schema change here".into(),
             Self::CatchingUp { .. } => "catching up".into(),
             Self::Joining { .. } => "joining".into(),
-            Self::Receiving { .. } => "joining, full copy".into(),
+            Self::Receiving { full: true, .. } => "joining, full copy".into(),
+            Self::Receiving { full: false, .. } => "joining".into(),
             Self::Rejecting { .. } => "rejects clients".into(),
             Self::Outdated { .. } => "outdated view".into(),
             Self::Split { foreign: true } => "another cluster".into(),
@@ -170,7 +173,12 @@ impl State {
             }
             Self::CatchingUp { left, .. } => format!("has its state and applies what it missed: {left} write-sets left"),
             Self::Joining { .. } => "waits for its state transfer".into(),
-            Self::Receiving { from } => format!("receives a full copy from {from}; SQL is not open yet"),
+            Self::Receiving { from, full: true } => {
+                format!("receives a full copy from {from}; SQL is not open yet")
+            }
+            Self::Receiving { from, full: false } => format!(
+                "fetches what it missed from {from}, or a full copy if it has lost its position; SQL is not open yet"
+            ),
             Self::Rejecting { kill: false } => {
                 "refuses clients by hand (wsrep_reject_queries=ALL), though its status looks healthy".into()
             }
@@ -266,8 +274,9 @@ pub(super) fn judge(
             v.addresses.iter().any(|a| owner(members, expected, a).as_ref() == Some(&m.name))
         })
     };
-    let gives =
-        |s: &Status| s.local_state == LocalState::Donor && !s.desync && s.component == Component::Primary;
+    let gives = |s: &Status| {
+        s.local_state == LocalState::Donor && !only_by_hand(s) && s.component == Component::Primary
+    };
     let donor = members.iter().find(|m| m.now().is_some_and(|s| gives(s)));
     let receives = |m: &Member| match m.now() {
         Some(s) => s.local_state == LocalState::Joining && s.component != Component::Primary,
@@ -279,7 +288,8 @@ pub(super) fn judge(
             let since = m.silent_since.map_or(0.0, |since| at.duration_since(since).as_secs_f64());
             match (listed(m), donor) {
                 (true, Some(donor)) if m.trouble == Some(Trouble::Refused) => {
-                    State::Receiving { from: donor.label() }
+                    let full = !donor.now().is_some_and(|donor| keeps_all_of(donor, m));
+                    State::Receiving { from: donor.label(), full }
                 }
                 (true, _) if since <= NOTICED_WITHIN && m.status.is_some() => State::Unnoticed,
                 (true, _) => State::Unanswering,
@@ -312,7 +322,7 @@ pub(super) fn judge(
                 left: s.receive_queue,
                 seconds: pace(m).map(|p| (s.receive_queue as f64 / p) as u64),
             },
-            LocalState::Donor if s.desync => State::Desynced { behind: s.receive_queue },
+            LocalState::Donor if only_by_hand(s) => State::Desynced { behind: s.receive_queue },
             LocalState::Donor => donating(s, members, &receives),
             LocalState::Synced => match s.reject {
                 Reject::None => State::Synced,
@@ -328,6 +338,19 @@ pub(super) fn judge(
             None => silent(m),
         })
         .collect()
+}
+
+/// A hand has taken it out of step, and nothing else: a donor that was desynced as well has two reasons.
+fn only_by_hand(s: &Status) -> bool {
+    s.desync && s.desync_count <= 1
+}
+
+/// A donor still has what a member, by its last word, misses.
+fn keeps_all_of(donor: &Status, member: &Member) -> bool {
+    let expelled = |s: &&Status| s.local_state == LocalState::Inconsistent;
+    let same = member.status.as_deref().filter(|s| s.cluster_uuid == donor.cluster_uuid && !expelled(s));
+    let next = same.and_then(|s| s.last_committed?.checked_add(1));
+    next.zip(donor.gcache.from).is_some_and(|(next, kept)| next >= kept)
 }
 
 /// It tells another view than the one that counts.

@@ -185,8 +185,10 @@ impl Writer {
         if grants.into_iter().any(|g| global(&g) && enough(&g)) {
             return Ok(());
         }
-        let name = &hand.name;
-        Err(refused(0, format!("{name}: this login may not set wsrep_desync: it needs the right SUPER")))
+        let (name, user) = (&hand.name, hand.sql.user());
+        let text =
+            format!("{name}: user {user} may not set wsrep_desync: GRANT SUPER ON *.* TO {user} there");
+        Err(refused(0, text))
     }
 }
 
