@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 pub mod database;
 mod detail;
+mod endpoint;
 mod finding;
 mod freshness;
 mod galera;
@@ -34,11 +35,12 @@ mod workload;
 
 pub use database::{Database, hostgroups_of};
 pub use detail::{KubeEvent, LogLine};
+pub use endpoint::{Endpoint, Trouble};
 pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings, merged};
 pub use freshness::Freshness;
 pub use galera::{
     Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,
-    SchemaChange, Session, Status, Threads, Trouble, ZERO_UUID,
+    SchemaChange, Session, Status, Threads, ZERO_UUID,
 };
 pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, PodHeadroom, Room,
