@@ -222,6 +222,8 @@ pub struct Snapshot {
     pods_of: OrdMap<WorkloadKey, OrdSet<Key>>,
     /// Derived: which tenant a workload is.
     tenant_of: OrdMap<WorkloadKey, TenantName>,
+    /// Derived when it is asked for: the database, judged.
+    judged: database::Derived,
 }
 
 impl Snapshot {

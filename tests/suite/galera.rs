@@ -204,7 +204,7 @@ impl Eye {
         Self { snapshot: Snapshot::new(Tenancy::default()), news, _tasks: tasks }
     }
 
-    fn database(&self) -> Database {
+    fn database(&self) -> std::sync::Arc<Database> {
         Database::of(&self.snapshot).expect("members are configured")
     }
 

@@ -91,7 +91,7 @@ impl Machines {
 
 /// What the database loses with these machines; `None`: nothing of it is known to run there.
 pub(super) fn lost_with(seen: &Snapshot, machines: &[NodeName], how: Loss) -> Option<DatabaseLoss> {
-    loss(seen, &Database::of(seen)?, &machines.iter().collect(), how)
+    loss(seen, &*Database::of(seen)?, &machines.iter().collect(), how)
 }
 
 /// Those of these names that are no node, and where something of the database runs.
@@ -100,8 +100,8 @@ pub(super) fn outside(seen: &Snapshot, names: &[NodeName]) -> Vec<NodeName> {
     if outside.is_empty() {
         return Vec::new();
     }
-    let members = Database::of(seen).map(|d| d.members).unwrap_or_default();
-    let members = members.iter().map(|row| machine(seen, row));
+    let database = Database::of(seen);
+    let members = database.iter().flat_map(|d| &d.members).map(|row| machine(seen, row));
     let proxies = seen.proxies.values().filter_map(|p| Some(machine_of_proxy(seen, p)?.0));
     let known: BTreeSet<NodeName> = members.chain(proxies).collect();
     outside.into_iter().filter(|n| known.contains(*n)).cloned().collect()
