@@ -115,7 +115,7 @@ impl Forecast {
             pending: Vec::new(),
             stuck: Vec::new(),
             blocked: Vec::new(),
-            database: database::lost_with(seen, nodes, loss),
+            database: None,
         };
         told.nodes.extend(database::outside(seen, nodes));
         let Cast { board, residents, ready, names } = cast;
@@ -128,6 +128,7 @@ impl Forecast {
             Evacuation { seen, names, told: &mut told, attempt: Attempt::new(board) }.run(&lost, &all, loss);
         told.pods = all.iter().filter(|(_, r)| leaves(r, loss)).count() as u32 - told.blocked.len() as u32;
         people(seen, ready, capacities, &gone, &mut told);
+        told.database = database::lost_with(seen, nodes, &told);
         told
     }
 }
