@@ -56,6 +56,15 @@ impl Subject {
             Self::Source(name) => name,
         }
     }
+
+    /// It is about the database: a member, a proxy, or all of them together.
+    pub fn is_database(&self) -> bool {
+        match self {
+            Self::Member(_) | Self::Proxy(_) => true,
+            Self::Source(name) => name == "galera" || name == "proxysql",
+            Self::Tenant(_) | Self::Node(_) => false,
+        }
+    }
 }
 
 /// The command that answers a finding.

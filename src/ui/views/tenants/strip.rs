@@ -2,8 +2,10 @@
 
 use super::{super::finding_line, Tenants};
 use crate::{
-    cluster::{Answer, Finding, Subject},
+    cluster::{Answer, Finding, Severity, Subject},
     ui::{
+        command::{self, Command},
+        format,
         paint::{Pen, piece},
         theme::Role,
         view::Cx,
@@ -56,7 +58,17 @@ impl Tenants {
             }
         }
         for finding in shown {
+            if y == lines {
+                break;
+            }
             finding_line(pen, y, right, finding, cx, name);
+            if finding.subject.is_database() {
+                let key = command::of(Command::Database).keys.first().copied().unwrap_or_default();
+                let act = [piece(format!("{key} "), Role::Faint), piece(act(finding.answer), Role::Faint)];
+                pen.line_right(width - 1, y, 12, &act);
+                y += 1 + rest(pen, y, (5 + name, right), finding, lines);
+                continue;
+            }
             let here = matches!(&finding.subject, Subject::Tenant(n) if Some(n) == self.list.selected());
             let (key, word) = match (finding.answer, here) {
                 (Some(Answer::Scale), true) => ("s ", "scale"),
@@ -71,5 +83,70 @@ impl Tenants {
             }
             y += 1;
         }
+    }
+}
+
+/// What is done about it on the screen of the database, in a word or two.
+fn act(answer: Option<Answer>) -> &'static str {
+    match answer {
+        Some(Answer::Recovery) => "recovery",
+        Some(Answer::TakeOut) => "take out",
+        Some(Answer::Desync) => "desync",
+        Some(Answer::Resync) => "resync",
+        Some(Answer::Save) => "save",
+        Some(Answer::Database | Answer::Scale | Answer::Open | Answer::Node) | None => "database",
+    }
+}
+
+/// The rest of a finding that was cut: of the database no row of this screen says more. Returns the lines it took.
+fn rest(pen: &mut Pen<'_>, y: u16, (x, right): (u16, u16), finding: &Finding, lines: u16) -> u16 {
+    let room = right.saturating_sub(x + 6);
+    let mut words = format::wrap(&format::plain(&finding.text), room).into_iter();
+    let first = words.next().unwrap_or_default();
+    let rest: Vec<_> = words.collect();
+    if rest.is_empty() || y + 1 >= lines {
+        return 0;
+    }
+    let tone = if finding.severity == Severity::Notice { Role::Muted } else { Role::Text };
+    pen.put(x, y, room, &format!("{first:<0$}", usize::from(room)), tone);
+    pen.put(x, y + 1, room, &rest.join(" "), tone);
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use ratatui::{buffer::Buffer, layout::Rect};
+
+    use crate::{
+        app::{App, Setup},
+        cluster::{Member, Observation, Seen, Subject, Trouble, sketch},
+    };
+
+    #[test]
+    fn a_finding_of_the_database_tells_all_its_words_and_what_is_done_about_it() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut seen = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2", now).expect("a sketch");
+        let why = "db1:3306 refuses connections: nothing listens there at all";
+        let db1 = Member::new("db1:3306".into()).failed(Trouble::Refused, why, now);
+        seen.observe(Observation::Member(Seen::All(vec![(db1.name.clone(), db1)], now)));
+        let worst =
+            crate::cluster::findings(&seen).into_iter().find(|f| matches!(f.subject, Subject::Member(_)));
+        let worst = worst.expect("a silent member is a finding");
+        let app = App::new(Setup::default(), Arc::new(seen), (80, 24)).expect("a theme");
+        let area = Rect::new(0, 0, 80, 24);
+        let mut buf = Buffer::empty(area);
+        app.draw(&mut buf, now);
+        let line = |y: u16| (0..80).map(|x| buf[(x, y)].symbol()).collect::<String>();
+        let strip: Vec<_> = (2..6).map(line).collect();
+        let at = strip.iter().position(|l| l.contains("db1") && l.contains("  4 "));
+        let at = at.unwrap_or_else(|| panic!("{strip:#?}"));
+        let words = |l: &String| l.chars().skip(19).take(41).collect::<String>().trim().to_owned();
+        let said: Vec<_> = strip.iter().skip(at).take(2).map(words).collect();
+        assert!(worst.text.chars().count() > 41, "too short to be cut: {}", worst.text);
+        assert_eq!(said.join(" "), worst.text, "{strip:#?}");
+        assert!(!strip.iter().any(|l| l.contains("go there")), "{strip:#?}");
     }
 }
