@@ -14,6 +14,7 @@ use jiff::Timestamp;
 mod address;
 pub mod database;
 mod detail;
+mod endpoint;
 mod finding;
 mod freshness;
 mod galera;
@@ -36,11 +37,12 @@ mod workload;
 pub use address::Address;
 pub use database::{Database, hostgroups_of};
 pub use detail::{KubeEvent, LogLine};
+pub use endpoint::{Endpoint, Trouble};
 pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings, merged};
 pub use freshness::Freshness;
 pub use galera::{
     Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,
-    SchemaChange, Session, Status, Threads, Trouble, ZERO_UUID,
+    SchemaChange, Session, Status, Threads, ZERO_UUID,
 };
 pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, PodHeadroom, Room,
@@ -222,6 +224,8 @@ pub struct Snapshot {
     pods_of: OrdMap<WorkloadKey, OrdSet<Key>>,
     /// Derived: which tenant a workload is.
     tenant_of: OrdMap<WorkloadKey, TenantName>,
+    /// Derived when it is asked for: the database, judged.
+    judged: database::Derived,
 }
 
 impl Snapshot {

@@ -223,7 +223,7 @@ fn again(app: &App, intent: &Intent) -> Option<Prompt> {
             (asks, Some(weight.to_string()))
         }
         Intent::Database { act: DatabaseAct::AddServer { address, like: None } } => {
-            let asks = Asks::server(&app.world.seen, &Database::of(&app.world.seen)?).ok()?;
+            let asks = Asks::server(&app.world.seen, &*Database::of(&app.world.seen)?).ok()?;
             (asks, Some(address.to_string()))
         }
         _ => return None,

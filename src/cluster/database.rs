@@ -15,6 +15,7 @@ use super::{
     Snapshot, Status, Trouble,
 };
 
+mod derived;
 mod expectations;
 mod findings;
 mod quorum;
@@ -23,6 +24,7 @@ mod report;
 mod state;
 
 pub use expectations::{Expectations, Thresholds};
+pub(super) use derived::Derived;
 pub(super) use findings::RULES;
 pub use quorum::Quorum;
 pub use recovery::{Case, Evidence, Position, Saved, Sheet, Step, Verdict, recovery};
@@ -169,11 +171,13 @@ impl Row {
 }
 
 impl Database {
-    /// The database of a snapshot; `None` when neither members nor proxies are configured.
-    pub fn of(snapshot: &Snapshot) -> Option<Self> {
-        if snapshot.galera.is_empty() && snapshot.proxies.is_empty() {
-            return None;
-        }
+    /// The database of a snapshot, worked out once for it; `None` when neither members nor proxies are configured.
+    pub fn of(snapshot: &Snapshot) -> Option<Arc<Self>> {
+        let configured = !snapshot.galera.is_empty() || !snapshot.proxies.is_empty();
+        configured.then(|| snapshot.judged.of(snapshot))
+    }
+
+    fn derive(snapshot: &Snapshot) -> Self {
         let expected = &snapshot.database;
         let members: Vec<&Arc<Member>> = snapshot.galera.values().collect();
         let view = newest_view(&members);
@@ -242,7 +246,7 @@ impl Database {
         }
         let quorum = Quorum::of(&rows, view.as_ref(), expected);
         let answering = (live.len(), proxies.len());
-        Some(Self {
+        Self {
             members: rows,
             view,
             quorum,
@@ -253,7 +257,7 @@ impl Database {
             outside,
             answering,
             next_writer,
-        })
+        }
     }
 
     /// A member by its address or by what people call it.

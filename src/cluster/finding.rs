@@ -3,20 +3,19 @@
 //! The rules read a snapshot and know no clock: a finding carries since when it holds, and the screens tell its age.
 //! A rule may only speak of sources that have been seen.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Capacity, Headroom, Key, MemberName, Memory, NodeName, PodState, ProxyName, Snapshot, Tenant, TenantName,
-    WorkloadKind,
+    MemberName, Node, NodeName, ProxyName, Snapshot, Tenant, TenantName,
     database::{self, Database},
-    headroom_within, node_room,
 };
+
+mod nodes;
+mod rules;
+mod tenants;
 
 /// How much it hurts. Worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -55,6 +54,15 @@ impl Subject {
             Self::Member(name) => name.as_str(),
             Self::Proxy(name) => name.as_str(),
             Self::Source(name) => name,
+        }
+    }
+
+    /// It is about the database: a member, a proxy, or all of them together.
+    pub fn is_database(&self) -> bool {
+        match self {
+            Self::Member(_) | Self::Proxy(_) => true,
+            Self::Source(name) => name == "galera" || name == "proxysql",
+            Self::Tenant(_) | Self::Node(_) => false,
         }
     }
 }
@@ -134,7 +142,7 @@ pub struct Rule {
 
 pub(super) enum Check {
     Tenant(fn(&Snapshot, &Tenant) -> Option<Found>),
-    Node(fn(&Snapshot, &super::Node) -> Option<Found>),
+    Node(fn(&Snapshot, &Node) -> Option<Found>),
     Cluster(fn(&Snapshot) -> Vec<(Subject, Found)>),
     Database(fn(&Snapshot, &Database) -> Vec<(Subject, Found)>),
     /// Found by another room, which hands its findings to [`merged`].
@@ -180,104 +188,7 @@ impl Found {
 
 /// All health rules: those of the cluster, then those of the database.
 pub static RULES: LazyLock<Vec<&'static Rule>> =
-    LazyLock::new(|| OF_THE_CLUSTER.iter().chain(database::RULES).collect());
-
-const OF_THE_CLUSTER: &[Rule] = &[
-    Rule {
-        name: "tenant-down",
-        doc: "No pod of the tenant is ready: its users see errors.",
-        check: Check::Tenant(down),
-    },
-    Rule { name: "pods-failing", doc: "Pods crash or cannot start.", check: Check::Tenant(failing) },
-    Rule {
-        name: "pods-unschedulable",
-        doc: "No node takes a pod of the tenant.",
-        check: Check::Tenant(unschedulable),
-    },
-    Rule {
-        name: "rollout-stuck",
-        doc: "A rollout has passed its progress deadline.",
-        check: Check::Tenant(stuck),
-    },
-    Rule { name: "not-ready", doc: "Fewer pods are ready than asked for.", check: Check::Tenant(short) },
-    Rule { name: "parked", doc: "The tenant is scaled to zero.", check: Check::Tenant(parked) },
-    Rule {
-        name: "under-floor",
-        doc: "Fewer replicas are asked for than the floor.",
-        check: Check::Tenant(under_floor),
-    },
-    Rule {
-        name: "node-empty",
-        doc: "The node is ready and carries no tenant while others are doubled up.",
-        check: Check::Cluster(empty_nodes),
-    },
-    Rule {
-        name: "one-node",
-        doc: "All pods sit on one node: its loss takes the tenant down.",
-        check: Check::Tenant(one_node),
-    },
-    Rule {
-        name: "memory-limit",
-        doc: "A container uses over 90 % of its memory limit.",
-        check: Check::Tenant(memory),
-    },
-    Rule {
-        name: "headroom-low",
-        doc: "The tenant can take hardly any more requests at once.",
-        check: Check::Tenant(headroom_low),
-    },
-    Rule {
-        name: "headroom-falling",
-        doc: "The tenant's use of memory grows steadily: its headroom will soon be used up.",
-        check: Check::Tenant(headroom_falling),
-    },
-    Rule {
-        name: "oom-killed",
-        doc: "Containers of the tenant ran out of memory within the last hour.",
-        check: Check::Tenant(oom_killed),
-    },
-    Rule {
-        name: "no-limit",
-        doc: "The serving container has no memory limit: it may take what its neighbours need.",
-        check: Check::Tenant(no_limit),
-    },
-    Rule {
-        name: "n-1",
-        doc: "If this node dies now, tenants lose their last ready pod, or pods find no other node.",
-        check: Check::Elsewhere,
-    },
-    Rule {
-        name: "node-overcommitted",
-        doc: "The limits on the node exceed its memory by far, and most of it is in use: the kernel may kill.",
-        check: Check::Node(node_overcommitted),
-    },
-    Rule {
-        name: "node-overpacked",
-        doc: "Far more memory is in use than is requested: the scheduler still takes the node for free.",
-        check: Check::Node(node_overpacked),
-    },
-    Rule {
-        name: "doubled",
-        doc: "Pods share a node while another node has none.",
-        check: Check::Tenant(doubled),
-    },
-    Rule { name: "node-not-ready", doc: "The node does not report Ready.", check: Check::Node(node_down) },
-    Rule {
-        name: "node-pressure",
-        doc: "The kubelet reports pressure and may evict pods.",
-        check: Check::Node(node_pressure),
-    },
-    Rule {
-        name: "node-cordoned",
-        doc: "The node is cordoned and takes no pods.",
-        check: Check::Node(node_cordoned),
-    },
-    Rule {
-        name: "source-lost",
-        doc: "A source cannot be followed, or objects of it cannot be read: what depends on it may be old or missing.",
-        check: Check::Cluster(sources),
-    },
-];
+    LazyLock::new(|| rules::OF_THE_CLUSTER.iter().chain(database::RULES).collect());
 
 /// All findings of a snapshot, the worst first; of equal weight in the order of the rules, then by name.
 pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
@@ -317,7 +228,7 @@ impl Judge {
             match rule.check {
                 Check::Tenant(_) | Check::Elsewhere => {}
                 Check::Node(check) => {
-                    let found = |n: &Arc<super::Node>| {
+                    let found = |n: &Arc<Node>| {
                         Some(ranked(order, Subject::Node(n.name.clone()), check(snapshot, n)?))
                     };
                     all.extend(snapshot.nodes.values().filter_map(found));
@@ -377,246 +288,6 @@ impl Judge {
 fn ranked(order: usize, subject: Subject, found: Found) -> Ranked {
     let Found { severity, text, since, answer, remedy } = found;
     (order, Finding { rule: RULES[order].name, severity, subject, text, since, answer, remedy })
-}
-
-fn down(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let since = t.pods.iter().filter_map(|p| p.ready_since).max();
-    (t.desired() > 0 && t.ready() == 0).then(|| {
-        found(Severity::Critical, format!("no pod of {} is ready", t.desired()))
-            .since(since)
-            .answer(Answer::Open)
-    })
-}
-
-fn failing(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let bad: Vec<_> = t.pods.iter().filter(|p| p.state() == PodState::Failing).collect();
-    let first = bad.first()?;
-    let reason = first
-        .containers
-        .iter()
-        .find_map(|c| c.reason.clone().filter(|_| !c.ready))
-        .or_else(|| {
-            first.containers.iter().find(|c| !c.ready).and_then(|c| Some(c.last_end.as_ref()?.reason.clone()))
-        })
-        .unwrap_or_else(|| Arc::from("not ready after a restart"));
-    let text = format!("{} failing: {reason}", count(bad.len(), "pod"));
-    Some(found(Severity::Critical, text).since(first.ready_since).answer(Answer::Open))
-}
-
-fn unschedulable(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let waiting: Vec<_> = t.pods.iter().filter(|p| p.state() == PodState::Unschedulable).collect();
-    let first = waiting.first()?;
-    let why = first.unschedulable.as_deref().unwrap_or("no node takes it");
-    let why = why.split(" no new claims").next().unwrap_or(why).split(" preemption:").next().unwrap_or(why);
-    let text = format!("{} on no node: {}", count(waiting.len(), "pod"), why.trim_end_matches(['.', ' ']));
-    Some(found(Severity::Critical, text).since(Some(first.created)).answer(Answer::Open))
-}
-
-fn stuck(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let since = t.workload.stuck_since?;
-    let c = t.workload.counts;
-    let text = format!("rollout stuck: {} of {} pods on the new version", c.updated, t.desired());
-    Some(found(Severity::Warning, text).since(Some(since)).answer(Answer::Open))
-}
-
-fn short(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let (ready, desired) = (t.ready(), t.desired());
-    let since = t.active().filter(|p| !p.ready).filter_map(|p| p.ready_since.or(Some(p.created))).min();
-    (ready > 0 && ready < desired).then(|| {
-        found(Severity::Warning, format!("{ready} of {desired} ready")).since(since).answer(Answer::Open)
-    })
-}
-
-fn parked(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    (t.desired() == 0).then(|| found(Severity::Notice, "scaled to zero").answer(Answer::Scale))
-}
-
-fn under_floor(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    let (desired, floor) = (t.desired(), s.tenancy.floor);
-    (desired > 0 && desired < floor).then(|| {
-        found(
-            Severity::Warning,
-            format!("{} asked for, the floor is {floor}", count(desired as usize, "replica")),
-        )
-        .answer(Answer::Scale)
-    })
-}
-
-fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let placement = t.placement();
-    let (node, pods) = placement.first_key_value()?;
-    (placement.len() == 1 && *pods > 1)
-        .then(|| found(Severity::Warning, format!("all {pods} pods on {node}")).answer(Answer::Open))
-}
-
-fn memory(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    let (_, container, used, limit) = t.tightest_memory(|key: &Key| s.usage.get(key).map(|u| &**u))?;
-    // Said in requests, the same says more.
-    let said = || headroom_low(s, t).is_some();
-    (used.share_of(limit) > 0.9 && !said()).then(|| {
-        found(Severity::Warning, format!("{container} at {used} of {limit} memory")).answer(Answer::Scale)
-    })
-}
-
-fn headroom_low(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    let more = Capacity::of(s, t).more().filter(|more| *more <= s.sizing.low && t.ready() > 0)?;
-    let Headroom { binding, request_memory, .. } = headroom_within(s, t, None);
-    let binding: Vec<_> = binding.iter().map(|b| b.word()).collect();
-    let requests = match more {
-        0 => "no more request".to_owned(),
-        n => format!("only {} more", count(n as usize, "request")),
-    };
-    let text = format!("room for {requests} ({}, {} each)", binding.join(" and "), request_memory.value);
-    Some(found(Severity::Warning, text).answer(Answer::Scale))
-}
-
-fn headroom_falling(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    // Cheap first: most tenants have no steady rise.
-    s.history.trend(&t.name).filter(|trend| trend.steady && trend.bytes_per_minute > 0.0)?;
-    let headroom = headroom_within(s, t, None);
-    let left = headroom.exhausted_in.filter(|left| *left <= s.sizing.exhausted_within)?;
-    let more = headroom.more.filter(|more| *more > s.sizing.low)?;
-    let rise = Memory(headroom.trend?.bytes_per_minute as u64);
-    let text = format!(
-        "room for {} used up in {} min (memory grows {rise} a minute)",
-        count(more as usize, "request"),
-        left.as_mins()
-    );
-    Some(found(Severity::Warning, text).answer(Answer::Scale))
-}
-
-fn oom_killed(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    // Only where a container has ended at all is there something to add up.
-    t.pods.iter().flat_map(|p| &p.containers).find(|c| c.last_end.is_some())?;
-    let ends = headroom_within(s, t, None).ends;
-    (ends.oom > 0).then(|| {
-        let text =
-            format!("{} ran out of memory within the last hour", count(ends.oom as usize, "container"));
-        found(Severity::Warning, text).since(ends.last_oom).answer(Answer::Scale)
-    })
-}
-
-fn no_limit(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    let template = &t.workload.template;
-    let serving = template.serving(&s.tenancy.container)?;
-    let limited = serving.resources.limits.memory.is_some()
-        || template.resources.as_ref().is_some_and(|r| r.limits.memory.is_some())
-        // A LimitRange gives the pods what the template leaves out.
-        || t.active().any(|p| {
-            let serving = p.spec.serving(&s.tenancy.container);
-            serving.is_some_and(|c| c.resources.limits.memory.is_some())
-        });
-    (!limited).then(|| {
-        found(Severity::Notice, format!("{} has no memory limit", serving.name)).answer(Answer::Open)
-    })
-}
-
-fn node_overcommitted(s: &Snapshot, n: &super::Node) -> Option<Found> {
-    let room = node_room(s, &n.name);
-    let (factor, used, allocatable) = (room.overcommit?, room.used?, room.allocatable?);
-    let in_use = used.share_of(allocatable);
-    (factor > s.sizing.overcommit && in_use > s.sizing.node_used).then(|| {
-        let text = format!(
-            "limits are {factor:.1} x its memory, {:.0} % in use ({used} of {allocatable})",
-            in_use * 100.0
-        );
-        found(Severity::Warning, text).answer(Answer::Node)
-    })
-}
-
-/// Requested share below which a node that is full looks free to the scheduler, as a part of the share in use.
-const UNDERSTATED: f64 = 0.75;
-
-fn node_overpacked(s: &Snapshot, n: &super::Node) -> Option<Found> {
-    let room = node_room(s, &n.name);
-    let (used, allocatable) = (room.used?, room.allocatable?);
-    let (in_use, requested) = (used.share_of(allocatable), room.requested.share_of(allocatable));
-    (n.is_schedulable() && in_use > s.sizing.node_used && requested < in_use * UNDERSTATED).then(|| {
-        let text = format!(
-            "{:.0} % of its memory in use, {:.0} % requested: the scheduler still sends pods",
-            in_use * 100.0,
-            requested * 100.0
-        );
-        found(Severity::Warning, text).answer(Answer::Node)
-    })
-}
-
-fn doubled(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    if t.workload.key.kind != WorkloadKind::Deployment && t.pods.len() < 2 {
-        return None;
-    }
-    let placement = t.placement();
-    let (node, pods) = placement.iter().filter(|(_, pods)| **pods > 1).max_by_key(|(_, pods)| **pods)?;
-    let free = s.nodes.values().filter(|n| n.is_schedulable() && !placement.contains_key(&n.name)).count();
-    (placement.len() > 1 && free > 0).then(|| {
-        found(Severity::Notice, format!("{pods} pods on {node}, {} without any", count(free, "node")))
-            .answer(Answer::Open)
-    })
-}
-
-fn node_down(_: &Snapshot, n: &super::Node) -> Option<Found> {
-    (!n.is_ready()).then(|| {
-        let reason = n.ready_condition().map_or("never reported", |c| &*c.reason).to_owned();
-        found(Severity::Critical, format!("not ready: {reason}")).since(n.ready_since()).answer(Answer::Node)
-    })
-}
-
-fn node_pressure(_: &Snapshot, n: &super::Node) -> Option<Found> {
-    let first = n.pressures().next()?;
-    let all: Vec<_> = n.pressures().map(|c| &*c.kind).collect();
-    Some(found(Severity::Warning, all.join(", ")).since(first.since).answer(Answer::Node))
-}
-
-fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
-    if !s.is_ready() {
-        return Vec::new();
-    }
-    let mut empty: BTreeSet<&NodeName> =
-        s.nodes.values().filter(|n| n.is_schedulable()).map(|n| &n.name).collect();
-    for pod in s.tenants.values().flat_map(|t| t.active()) {
-        if empty.is_empty() {
-            return Vec::new();
-        }
-        pod.node.as_ref().map(|node| empty.remove(node));
-    }
-    if empty.is_empty() {
-        return Vec::new();
-    }
-    let doubled = s.tenants.values().filter(|t| t.placement().values().any(|pods| *pods > 1)).count();
-    if doubled == 0 {
-        return Vec::new();
-    }
-    let are = if doubled == 1 { "tenant is" } else { "tenants are" };
-    let text = format!("carries no tenant while {doubled} {are} doubled up elsewhere");
-    let empty = s.nodes.values().filter(|n| empty.contains(&n.name));
-    empty
-        .map(|n| {
-            let f = found(Severity::Warning, text.clone()).since(n.ready_since()).answer(Answer::Node);
-            (Subject::Node(n.name.clone()), f)
-        })
-        .collect()
-}
-
-fn node_cordoned(_: &Snapshot, n: &super::Node) -> Option<Found> {
-    (n.cordoned && n.is_ready())
-        .then(|| found(Severity::Notice, "cordoned: takes no new pods").answer(Answer::Node))
-}
-
-fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
-    let mut all = Vec::new();
-    for (name, freshness) in s.troubles() {
-        let core = ["nodes", "pods", "deployments"].contains(&name);
-        let severity = if core { Severity::Critical } else { Severity::Notice };
-        let since = match freshness {
-            super::Freshness::Stale { since, .. } => Some(*since),
-            _ => None,
-        };
-        let why = freshness.trouble().unwrap_or_default().to_owned();
-        all.push((Subject::Source(name.into()), found(severity, why).since(since)));
-    }
-    let unreadable = s.unreadable().into_iter();
-    all.extend(unreadable.map(|(name, why)| (Subject::Source(name.into()), found(Severity::Notice, why))));
-    all
 }
 
 fn count(n: usize, noun: &str) -> String {

@@ -14,60 +14,21 @@ use std::{
     time::Duration,
 };
 
-use imbl::Vector;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Freshness, MemberName, Table};
+use super::{Endpoint, MemberName, Table};
 
 mod reading;
 mod thread;
 
 pub use thread::{SchemaChange, Session, Threads};
 
-/// Readings kept for the sparklines.
-const HISTORY: usize = 180;
 /// A UUID that says: no position known.
 pub const ZERO_UUID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// One configured member, and how well it is known.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Member {
-    /// Its address as configured.
-    pub name: MemberName,
-    /// Whether it answers; `Live` since the last answer.
-    pub link: Freshness,
-    /// Why it does not answer, by kind.
-    pub trouble: Option<Trouble>,
-    /// Since when it has not answered.
-    pub silent_since: Option<Timestamp>,
-    /// What it last said.
-    pub status: Option<Arc<Status>>,
-    /// The last readings, oldest first.
-    pub history: Vector<Sample>,
-}
-
-/// Why an SQL endpoint does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Trouble {
-    /// Nothing listens at the port.
-    Refused,
-    /// The port takes connections and says nothing (a frozen process), or a query got no answer in time.
-    Silent,
-    /// No connection came up in time, or there is no way to the host.
-    Unreachable,
-    /// Wrong user or password, or a right is missing.
-    Denied,
-    /// TLS is wanted and not spoken, or its certificate is not accepted.
-    Tls,
-    /// Something else than a MySQL server answers.
-    NotMysql,
-    /// The server has no connection left.
-    Full,
-    /// Anything else.
-    Other,
-}
+pub type Member = Endpoint<MemberName, Status, Sample>;
 
 /// One reading, for sparklines.
 #[derive(Clone, Debug, PartialEq)]
@@ -295,53 +256,18 @@ pub struct Status {
 }
 
 impl Member {
-    /// A member nothing is known of yet.
-    pub fn new(name: MemberName) -> Self {
-        Self {
-            name,
-            link: Freshness::Connecting,
-            trouble: None,
-            silent_since: None,
-            status: None,
-            history: Vector::new(),
-        }
-    }
-
     /// The same member after it answered at `now`: its status, and rates since the reading before.
     pub fn answered(&self, rows: &MemberRows, now: Timestamp) -> Self {
         let status = Status::from_rows(rows, self, now);
-        let mut history = self.history.clone();
-        history.push_back(Sample {
+        let reading = Sample {
             at: now,
             queue: status.receive_queue,
             flow_control: status.flow.share,
             commits: status.commits,
             bytes: status.since(self.status.as_deref(), |s| s.bytes),
             connections: status.connections,
-        });
-        while history.len() > HISTORY {
-            history.pop_front();
-        }
-        Self {
-            name: self.name.clone(),
-            link: Freshness::Live { since: now },
-            trouble: None,
-            silent_since: None,
-            status: Some(Arc::new(status)),
-            history,
-        }
-    }
-
-    /// The same member after an attempt to ask it failed at `now`: what it said before stays, and grows old.
-    pub fn failed(&self, trouble: Trouble, why: &str, now: Timestamp) -> Self {
-        let mut member = self.clone();
-        member.link = match &self.link {
-            Freshness::Live { since } => Freshness::Stale { since: *since, why: why.into() },
-            other => other.lost(now, why),
         };
-        member.trouble = Some(trouble);
-        member.silent_since = self.silent_since.or(Some(now));
-        member
+        self.told(status, reading, now)
     }
 
     /// The name people use: what the member calls itself, or its address.
@@ -350,11 +276,6 @@ impl Member {
             Some(status) if !status.node.is_empty() => status.node.clone(),
             _ => self.name.as_str().into(),
         }
-    }
-
-    /// What it says now: nothing when it does not answer.
-    pub fn now(&self) -> Option<&Arc<Status>> {
-        self.status.as_ref().filter(|_| self.link.is_live())
     }
 }
 

@@ -15,16 +15,20 @@
 
 use std::{fmt, sync::Arc};
 
-mod connections;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{
-    Container, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, Tenant, TenantName, Trend, Usage,
-};
+use super::{Container, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, Tenant, TenantName, Trend};
 
+mod capacity;
+mod connections;
+mod room;
+
+use capacity::{binding, free, part, running, total};
+
+pub use capacity::Capacity;
 pub use connections::{ConnectionLimit, Connections, connections};
+pub use room::{Room, cluster_room, node_room};
 
 /// OOM kills and restarts older than this are not told.
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
@@ -148,136 +152,10 @@ pub struct Headroom {
     pub notes: Vec<Arc<str>>,
 }
 
-/// The memory of a node, or of all ready nodes together.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Room {
-    /// What pods may have.
-    pub allocatable: Option<Memory>,
-    /// What pods have requested, by the scheduler's rules.
-    pub requested: Memory,
-    /// What pods may use; containers without a limit count for nothing.
-    pub limits: Memory,
-    /// What is in use.
-    pub used: Option<Memory>,
-    /// Free, as the scheduler sees it: allocatable less requests.
-    pub free_of_requests: Option<Memory>,
-    /// Free, if every pod used its limit: allocatable less limits.
-    pub free_of_limits: Option<Memory>,
-    /// Free at this moment: allocatable less use.
-    pub free_of_use: Option<Memory>,
-    /// Limits as a share of allocatable; above 1 they cannot all be used.
-    pub overcommit: Option<f64>,
-    /// What may still be used before the kubelet evicts pods: capacity less use less the eviction threshold.
-    pub to_eviction: Option<Memory>,
-}
-
 impl PodSpec {
     /// The container that serves requests: of that name, otherwise the last.
     pub fn serving(&self, name: &str) -> Option<&Container> {
         self.containers.iter().find(|c| &*c.name == name).or(self.containers.last())
-    }
-}
-
-/// What one ready pod contributes, reduced to what the sum needs.
-#[derive(Clone, Debug, PartialEq)]
-struct Part {
-    pod: Key,
-    node: Option<NodeName>,
-    /// Requests its node has memory for; `None`: not known.
-    room: Option<u32>,
-    /// Requests by the memory limits; `None`: there is no limit.
-    memory: Option<u32>,
-    children: u32,
-}
-
-impl Part {
-    fn own(&self, relaxed: &[Bound]) -> u32 {
-        let unless = |bound: Bound, n: u32| if relaxed.contains(&bound) { u32::MAX } else { n };
-        let memory = unless(Bound::MemoryLimit, self.memory.unwrap_or(u32::MAX));
-        memory.min(unless(Bound::MaxChildren, self.children))
-    }
-}
-
-/// What parts take together with some constraints away. Those of one node stand together.
-fn total<'a>(parts: impl IntoIterator<Item = &'a Part>, relaxed: &[Bound]) -> u32 {
-    let unroomed = relaxed.contains(&Bound::NodeMemory);
-    let room = |part: &Part| part.room.filter(|_| !unroomed).unwrap_or(u32::MAX);
-    let (mut all, mut here, mut last): (u32, u32, Option<&Part>) = (0, 0, None);
-    for part in parts {
-        if let Some(before) = last.filter(|l| l.node.is_none() || l.node != part.node) {
-            all = all.saturating_add(here.min(room(before)));
-            here = 0;
-        }
-        here = here.saturating_add(part.own(relaxed));
-        last = Some(part);
-    }
-    all.saturating_add(last.map_or(0, |last| here.min(room(last))))
-}
-
-/// What parts take together, at most as many as the database has connections for.
-fn capped(parts: &[Part], cap: Option<u32>, relaxed: &[Bound]) -> u32 {
-    let cap = cap.filter(|_| !relaxed.contains(&Bound::DatabaseConnections));
-    total(parts, relaxed).min(cap.unwrap_or(u32::MAX))
-}
-
-/// The fewest constraints without which the number would be larger, those that give most.
-fn binding(parts: &[Part], cap: Option<u32>) -> Vec<Bound> {
-    let now = capped(parts, cap, &[]);
-    for size in 1..=Bound::ALL.len() {
-        let sets = (1u32..1 << Bound::ALL.len()).filter(|set| set.count_ones() as usize == size);
-        let sets = sets.map(|set| {
-            let chosen = Bound::ALL.iter().enumerate().filter(|(i, _)| set & (1 << i) != 0);
-            chosen.map(|(_, bound)| *bound).collect::<Vec<_>>()
-        });
-        let gains = sets.map(|set| (capped(parts, cap, &set), set)).filter(|(then, _)| *then > now);
-        // Of equal gains the first in the list.
-        if let Some((_, set)) = gains.reduce(|best, next| if next.0 > best.0 { next } else { best }) {
-            return set;
-        }
-    }
-    Vec::new()
-}
-
-/// What the ready pods of a tenant take: ready to be asked, again and again, what is left without some of them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Capacity {
-    parts: Vec<Part>,
-    /// Ready pods of which nothing is known.
-    unknown: Vec<(Key, Option<NodeName>)>,
-}
-
-impl Capacity {
-    /// The capacity of a tenant.
-    pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
-        let request = seen.sizing.request_memory(&tenant.workload).value;
-        let children = seen.sizing.max_children(seen, &tenant.workload).value;
-        let (mut parts, mut unknown) = (Vec::new(), Vec::new());
-        for pod in tenant.active().filter(|p| p.ready) {
-            match part(seen, pod, request, children) {
-                Some(part) => parts.push(part),
-                None => unknown.push((pod.key.clone(), pod.node.clone())),
-            }
-        }
-        parts.sort_by(|a: &Part, b| a.node.cmp(&b.node));
-        Self { parts, unknown }
-    }
-
-    /// More requests they can take together; `None`: nothing is known of any of them.
-    pub fn more(&self) -> Option<u32> {
-        self.without(|_, _| false)
-    }
-
-    /// The same without the pods that are lost.
-    pub fn without(&self, lost: impl Fn(&Key, Option<&NodeName>) -> bool) -> Option<u32> {
-        let mut left = self.parts.iter().filter(|p| !lost(&p.pod, p.node.as_ref())).peekable();
-        let known = left.peek().is_some() || self.unknown.iter().all(|(pod, node)| lost(pod, node.as_ref()));
-        known.then(|| total(left, &[]))
-    }
-
-    fn without_largest(&self) -> Option<u32> {
-        let lost =
-            |i: usize| total(self.parts.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p), &[]);
-        (self.parts.len() + self.unknown.len() > 1).then(|| (0..self.parts.len()).map(lost).min())?
     }
 }
 
@@ -317,52 +195,6 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
     }
 }
 
-/// What a pod contributes; `None` when that is not known.
-fn part(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> Option<Part> {
-    let memory = by_memory(seen, pod, request)?;
-    let free = pod.node.as_ref().and_then(|node| node_free(seen, node));
-    let room = free.map(|free| fit(free, request));
-    Some(Part { pod: pod.key.clone(), node: pod.node.clone(), room, memory, children })
-}
-
-/// Allocatable memory of a node that is not in use.
-fn node_free(seen: &Snapshot, node: &NodeName) -> Option<Memory> {
-    let allocatable = seen.nodes.get(node)?.allocatable.memory?;
-    Some(allocatable.saturating_sub(seen.node_usage.get(node)?.memory))
-}
-
-fn fit(free: Memory, request: Memory) -> u32 {
-    u32::try_from(free.0 / request.0.max(1)).unwrap_or(u32::MAX)
-}
-
-/// Requests a pod takes by its memory limits: `None` when that is not known, `Some(None)` when nothing limits it.
-fn by_memory(seen: &Snapshot, pod: &Pod, request: Memory) -> Option<Option<u32>> {
-    let usage = seen.usage.get(&pod.key)?;
-    let serving = pod.spec.serving(&seen.tenancy.container)?;
-    usage.containers.get(&serving.name)?;
-    let at_its_limit = |c: &Container| free(pod, c, usage) == Some(Memory::ZERO);
-    if running(&pod.spec).any(at_its_limit) {
-        return Some(Some(0));
-    }
-    Some(free(pod, serving, usage).map(|free| fit(free, request)))
-}
-
-/// The containers that run as long as the pod.
-fn running(spec: &PodSpec) -> impl Iterator<Item = &Container> {
-    spec.containers.iter().chain(spec.init_containers.iter().filter(|c| c.sidecar))
-}
-
-/// What a container may still take: of its own limit, and of the pod's.
-fn free(pod: &Pod, container: &Container, usage: &Usage) -> Option<Memory> {
-    let (_, used) = usage.containers.get(&container.name)?;
-    let own = container.resources.limits.memory.map(|limit| limit.saturating_sub(*used));
-    let all = pod.spec.resources.as_ref().and_then(|r| r.limits.memory).map(|limit| {
-        let together: Memory = usage.containers.values().map(|(_, used)| *used).sum();
-        limit.saturating_sub(together)
-    });
-    own.into_iter().chain(all).min()
-}
-
 fn pod_headroom(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> PodHeadroom {
     let usage = seen.usage.get(&pod.key);
     let serving = pod.spec.serving(&seen.tenancy.container).map(|c| &c.name);
@@ -400,53 +232,6 @@ fn ends(tenant: &Tenant, now: Timestamp) -> Ends {
         }
     }
     ends
-}
-
-/// The memory of a node.
-pub fn node_room(seen: &Snapshot, node: &NodeName) -> Room {
-    let known = seen.nodes.get(node);
-    let load = seen.loads.get(node).cloned().unwrap_or_default();
-    let used = seen.node_usage.get(node).map(|u| u.memory);
-    let to_eviction = known.and_then(|n| n.capacity).zip(used);
-    Room {
-        to_eviction: to_eviction
-            .map(|(capacity, used)| capacity.saturating_sub(used).saturating_sub(seen.sizing.eviction)),
-        ..Room::of(known.and_then(|n| n.allocatable.memory), load.requests.1, load.limits.1, used)
-    }
-}
-
-/// The memory of all ready nodes together; use is known when that of each is. The distance to eviction is the least
-/// of them: that is where it begins.
-pub fn cluster_room(seen: &Snapshot) -> Room {
-    let rooms: Vec<_> =
-        seen.nodes.values().filter(|n| n.is_ready()).map(|n| node_room(seen, &n.name)).collect();
-    let all = |of: fn(&Room) -> Option<Memory>| rooms.iter().map(of).sum::<Option<Memory>>();
-    let sum = |of: fn(&Room) -> Memory| rooms.iter().map(of).sum();
-    if rooms.is_empty() {
-        return Room::default();
-    }
-    Room {
-        to_eviction: rooms.iter().filter_map(|r| r.to_eviction).min(),
-        ..Room::of(all(|r| r.allocatable), sum(|r| r.requested), sum(|r| r.limits), all(|r| r.used))
-    }
-}
-
-impl Room {
-    fn of(allocatable: Option<Memory>, requested: Memory, limits: Memory, used: Option<Memory>) -> Self {
-        let less =
-            |taken: Option<Memory>| allocatable.zip(taken).map(|(all, taken)| all.saturating_sub(taken));
-        Self {
-            allocatable,
-            requested,
-            limits,
-            used,
-            free_of_requests: less(Some(requested)),
-            free_of_limits: less(Some(limits)),
-            free_of_use: less(used),
-            overcommit: allocatable.filter(|a| *a > Memory::ZERO).map(|a| limits.share_of(a)),
-            to_eviction: None,
-        }
-    }
 }
 
 impl Headroom {

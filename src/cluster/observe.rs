@@ -94,6 +94,7 @@ pub enum Observation {
 impl Snapshot {
     /// Takes one report in. Returns whether anything that can be seen has changed.
     pub fn observe(&mut self, observation: Observation) -> bool {
+        self.judged.forget();
         match observation {
             Observation::Api(api) => {
                 let changed = self.api != *api;

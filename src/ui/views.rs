@@ -10,6 +10,8 @@ pub mod ranking;
 pub mod recovery;
 pub mod run;
 pub mod runs;
+mod scroll;
+mod selection;
 pub mod tenant;
 pub mod tenants;
 pub mod whatif;

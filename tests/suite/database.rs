@@ -78,7 +78,7 @@ fn world(members: Vec<Member>, proxies: Vec<Proxy>, at: Timestamp) -> Snapshot {
     snapshot
 }
 
-fn database(members: Vec<Member>) -> Database {
+fn database(members: Vec<Member>) -> Arc<Database> {
     Database::of(&world(members, vec![], later(1.0))).expect("members are configured")
 }
 

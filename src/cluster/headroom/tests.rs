@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    capacity::{Part, capped},
+    *,
+};
 use crate::cluster::{
-    Member, MemberRows, Observation, Pool, Proxy, ProxyRows, Resources, Seen, Table, Trouble, sketch,
+    Member, MemberRows, Observation, Pool, Proxy, ProxyRows, Resources, Seen, Table, Trouble, Usage, sketch,
 };
 
 fn now() -> Timestamp {

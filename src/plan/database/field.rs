@@ -12,7 +12,7 @@ use crate::cluster::{
 /// All that is known of the database.
 pub(super) struct Field<'a> {
     pub seen: &'a Snapshot,
-    pub db: Database,
+    pub db: Arc<Database>,
     /// The proxies that answer.
     pub faces: Vec<Face<'a>>,
 }

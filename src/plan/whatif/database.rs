@@ -6,6 +6,9 @@
 //! The quorum by Galera's rule: after a crash those that stay must have *more* than half of the last view's weight.
 //! Before a drain a member is stopped gracefully: its weight leaves the sum, and whoever stays is a quorum. Members that
 //! are in the view and do not tell their weight are counted with all that is left of it: the worst case.
+//!
+//! A drain does not take a proxy's pod away for good: it restarts where the scheduler puts it, is lost only if no node
+//! takes it, and stays where it is when it is not evicted.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +17,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::Loss;
+use super::{Loss, WhatIf};
 use crate::cluster::{
     Database, Key, NodeName, Proxy, Snapshot, Trouble,
     database::{Role, Row},
@@ -35,9 +38,11 @@ pub struct DatabaseLoss {
     pub next_writer: Option<Arc<str>>,
     /// Proxies that are lost.
     pub proxies: u32,
+    /// Proxies that restart on another node: they serve nobody until they are up there.
+    pub restarting: u32,
     /// Proxies there are now, those that do not answer left out.
     pub of_proxies: u32,
-    /// The proxies that are lost are pods.
+    /// The proxies that are lost or restart are pods.
     pub pods: bool,
 }
 
@@ -54,15 +59,16 @@ pub fn machine(seen: &Snapshot, member: &Row) -> NodeName {
     host.map_or_else(|| member.name.as_str().into(), |host| host.as_str().into())
 }
 
-/// The machine a proxy runs on, and whether it is a pod there.
-fn machine_of_proxy(seen: &Snapshot, proxy: &Proxy) -> Option<(NodeName, bool)> {
+/// The machine a proxy runs on, and its pod where it is one.
+fn machine_of_proxy(seen: &Snapshot, proxy: &Proxy) -> Option<(NodeName, Option<Key>)> {
     let name = proxy.name.as_str();
     if let Some(host) = seen.database.proxy_hosts.get(name) {
-        return Some((host.as_str().into(), false));
+        return Some((host.as_str().into(), None));
     }
     let (namespace, rest) = name.split_once('/')?;
     let pod = rest.split_once(':').map_or(rest, |(pod, _)| pod);
-    Some((seen.pods.get(&Key::new(namespace, pod))?.node.clone()?, true))
+    let pod = seen.pods.get(&Key::new(namespace, pod))?;
+    Some((pod.node.clone()?, Some(pod.key.clone())))
 }
 
 /// It does not run, as far as can be seen: nobody loses it.
@@ -78,7 +84,7 @@ impl Machines {
         let proxies = seen.proxies.values().filter_map(|p| Some(machine_of_proxy(seen, p)?.0));
         let names: BTreeSet<NodeName> = members.chain(proxies).collect();
         let alone = |name: NodeName| {
-            let lost = loss(seen, &database, &BTreeSet::from([&name]), Loss::Crash)?;
+            let lost = loss(seen, &database, &BTreeSet::from([&name]), Loss::Crash, |_| After::Lost)?;
             Some((name, lost))
         };
         Self { by_name: names.into_iter().filter_map(alone).collect() }
@@ -89,9 +95,23 @@ impl Machines {
     }
 }
 
-/// What the database loses with these machines; `None`: nothing of it is known to run there.
-pub(super) fn lost_with(seen: &Snapshot, machines: &[NodeName], how: Loss) -> Option<DatabaseLoss> {
-    loss(seen, &Database::of(seen)?, &machines.iter().collect(), how)
+/// What becomes of a proxy when its machine is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Lost,
+    Restarts,
+    Stays,
+}
+
+/// What the database loses with these machines, where its pods go as told; `None`: nothing of it is known to run there.
+pub(super) fn lost_with(seen: &Snapshot, machines: &[NodeName], told: &WhatIf) -> Option<DatabaseLoss> {
+    let after = |pod: Option<&Key>| match (told.loss, pod) {
+        (Loss::Crash, _) | (_, None) => After::Lost,
+        (Loss::Drain, Some(pod)) if told.landings.iter().any(|l| l.pod == *pod) => After::Restarts,
+        (Loss::Drain, Some(pod)) if told.pending.iter().any(|w| w.pod == *pod) => After::Lost,
+        (Loss::Drain, Some(_)) => After::Stays,
+    };
+    loss(seen, &*Database::of(seen)?, &machines.iter().collect(), told.loss, after)
 }
 
 /// Those of these names that are no node, and where something of the database runs.
@@ -100,8 +120,8 @@ pub(super) fn outside(seen: &Snapshot, names: &[NodeName]) -> Vec<NodeName> {
     if outside.is_empty() {
         return Vec::new();
     }
-    let members = Database::of(seen).map(|d| d.members).unwrap_or_default();
-    let members = members.iter().map(|row| machine(seen, row));
+    let database = Database::of(seen);
+    let members = database.iter().flat_map(|d| &d.members).map(|row| machine(seen, row));
     let proxies = seen.proxies.values().filter_map(|p| Some(machine_of_proxy(seen, p)?.0));
     let known: BTreeSet<NodeName> = members.chain(proxies).collect();
     outside.into_iter().filter(|n| known.contains(*n)).cloned().collect()
@@ -112,6 +132,7 @@ fn loss(
     database: &Database,
     machines: &BTreeSet<&NodeName>,
     how: Loss,
+    after: impl Fn(Option<&Key>) -> After,
 ) -> Option<DatabaseLoss> {
     // A member that has gone already is nobody's loss.
     let counts = |row: &&Row| database.view.is_none() || row.is_primary() || in_view(database, row);
@@ -119,7 +140,10 @@ fn loss(
         database.members.iter().filter(counts).partition(|row| machines.contains(&machine(seen, row)));
     let up = || seen.proxies.values().filter(|p| !gone(p));
     let places: Vec<_> = up().filter_map(|p| machine_of_proxy(seen, p)).collect();
-    let hit: Vec<_> = places.iter().filter(|(at, _)| machines.contains(at)).collect();
+    let hit = places.iter().filter(|(at, _)| machines.contains(at));
+    let hit: Vec<_> =
+        hit.map(|(_, pod)| (after(pod.as_ref()), pod)).filter(|(after, _)| *after != After::Stays).collect();
+    let proxies = |what: After| hit.iter().filter(|(after, _)| *after == what).count() as u32;
     if lost.is_empty() && hit.is_empty() {
         return None;
     }
@@ -141,9 +165,10 @@ fn loss(
         quorum: quorum.filter(|_| !lost.is_empty()),
         writer: writer.map(|row| row.label.clone()),
         next_writer,
-        proxies: hit.len() as u32,
+        proxies: proxies(After::Lost),
+        restarting: proxies(After::Restarts),
         of_proxies: up().count() as u32,
-        pods: !hit.is_empty() && hit.iter().all(|(_, pod)| *pod),
+        pods: !hit.is_empty() && hit.iter().all(|(_, pod)| pod.is_some()),
     })
 }
 
@@ -173,6 +198,11 @@ impl DatabaseLoss {
         self.quorum == Some(false) || (self.of_proxies > 0 && self.proxies == self.of_proxies)
     }
 
+    /// Every proxy is lost or restarts: while none is up, nobody is served.
+    pub fn has_gap(&self) -> bool {
+        self.restarting > 0 && self.proxies + self.restarting == self.of_proxies
+    }
+
     /// The writer is lost, and who writes then is not known.
     pub fn is_headless(&self) -> bool {
         self.writer.is_some() && self.next_writer.is_none()
@@ -200,15 +230,26 @@ impl DatabaseLoss {
             }
             _ => {}
         }
+        let what = match (self.pods, self.of_proxies) {
+            (true, 1) => "ProxySQL pod",
+            (true, _) => "ProxySQL pods",
+            (false, 1) => "ProxySQL",
+            (false, _) => "ProxySQLs",
+        };
         if self.proxies > 0 {
-            let what = match (self.pods, self.of_proxies) {
-                (true, 1) => "ProxySQL pod",
-                (true, _) => "ProxySQL pods",
-                (false, 1) => "ProxySQL",
-                (false, _) => "ProxySQLs",
-            };
             all.push(format!("{} of {} {what} lost", self.proxies, self.of_proxies));
+        }
+        if self.restarting > 0 {
+            let verb = if self.restarting == 1 { "restarts" } else { "restart" };
+            let gap = if self.has_gap() { ": no client is served while none is up" } else { "" };
+            all.push(format!(
+                "{} of {} {what} {verb} on another node{gap}",
+                self.restarting, self.of_proxies
+            ));
         }
         all
     }
 }
+
+#[cfg(test)]
+mod tests;

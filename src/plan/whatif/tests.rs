@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::cluster::{Observation, Owner, Seen, sketch};
+use crate::cluster::{Observation, Owner, Pod, Seen, sketch};
 
 fn cluster(text: &str) -> Snapshot {
     sketch(text, Timestamp::UNIX_EPOCH).expect("a sketch")

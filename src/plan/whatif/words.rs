@@ -31,7 +31,7 @@ impl WhatIf {
         let mut all = Vec::new();
         let mut say = |severity, text| all.push(Told { severity, text });
         if let Some(database) = &self.database {
-            let grave = database.stops() || database.is_headless();
+            let grave = database.stops() || database.has_gap() || database.is_headless();
             let severity = if grave { Severity::Critical } else { Severity::Warning };
             database.sentences().into_iter().for_each(|text| say(Some(severity), text));
         }

@@ -15,6 +15,8 @@ mod members;
 mod proxies;
 mod words;
 
+use std::sync::Arc;
+
 use ratatui::layout::Rect;
 
 use crate::{
@@ -38,7 +40,7 @@ enum ProxyRow {
     /// The heading of a proxy.
     Proxy(ProxyName),
     /// A backend of a proxy in a hostgroup.
-    Backend(ProxyName, u32, std::sync::Arc<str>),
+    Backend(ProxyName, u32, Arc<str>),
 }
 
 impl ProxyRow {
@@ -62,7 +64,7 @@ pub struct DatabaseView {
     whole: Option<usize>,
     filter: String,
     faults: bool,
-    database: Option<Database>,
+    database: Option<Arc<Database>>,
     members: List<MemberName>,
     shown: Vec<MemberName>,
     backends: List<ProxyRow>,

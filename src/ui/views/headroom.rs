@@ -1,5 +1,6 @@
 //! The headroom of one tenant with all its arithmetic, and how many more replicas of it fit where.
 
+use super::scroll::Scroll;
 use crate::{
     cluster::{ContainerHeadroom, Headroom, Memory, PodHeadroom, Severity, TenantName, headroom},
     plan::Fitting,
@@ -20,8 +21,7 @@ pub struct HeadroomView {
     name: TenantName,
     /// Made from the last snapshot; `None`: there is no such tenant.
     headroom: Option<Headroom>,
-    /// Lines scrolled down.
-    scroll: usize,
+    scroll: Scroll,
 }
 
 /// A line, made for a width.
@@ -30,7 +30,7 @@ type Line = Vec<(u16, u16, String, Role)>;
 impl HeadroomView {
     /// The view of that tenant.
     pub fn new(name: TenantName) -> Self {
-        Self { name, headroom: None, scroll: 0 }
+        Self { name, headroom: None, scroll: Scroll::default() }
     }
 
     fn fitting<'a>(&self, cx: &Cx<'a>) -> Option<&'a Fitting> {
@@ -180,24 +180,16 @@ impl View for HeadroomView {
 
     fn refresh(&mut self, cx: &Cx<'_>) {
         self.headroom = cx.seen.tenants.get(&self.name).map(|t| headroom(cx.seen, t));
-        self.scroll = self.scroll.min(self.most(cx));
+        self.scroll.settle(self.most(cx));
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        let half = usize::from(cx.size.1 / 2).max(1);
         match command {
             Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
             Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
             Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
-            Command::Up => self.scroll = self.scroll.saturating_sub(1),
-            Command::Down => self.scroll += 1,
-            Command::PageUp => self.scroll = self.scroll.saturating_sub(half),
-            Command::PageDown => self.scroll += half,
-            Command::Top => self.scroll = 0,
-            Command::Bottom => self.scroll = usize::MAX,
-            _ => {}
+            _ => self.scroll.go(command, cx.size.1, self.most(cx)),
         }
-        self.scroll = self.scroll.min(self.most(cx));
         None
     }
 
@@ -231,7 +223,7 @@ impl View for HeadroomView {
         }
         pen.line(1, 0, width.saturating_sub(2), &head);
         let page = usize::from(pen.height().saturating_sub(TOP));
-        for (i, line) in self.lines(cx).iter().skip(self.scroll).take(page).enumerate() {
+        for (i, line) in self.lines(cx).iter().skip(self.scroll.0).take(page).enumerate() {
             for (x, room, text, role) in line {
                 pen.put(*x, TOP + i as u16, (*room).min(width.saturating_sub(x + 1)), text, *role);
             }
@@ -239,8 +231,7 @@ impl View for HeadroomView {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let below = self.most(cx).saturating_sub(self.scroll);
-        if below > 0 { format!("{} below", format::count(below, "line")) } else { String::new() }
+        self.scroll.below(self.most(cx))
     }
 
     fn refuses(&self, command: Command, _: &Cx<'_>) -> Option<String> {

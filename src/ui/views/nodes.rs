@@ -3,19 +3,16 @@
 
 mod columns;
 
-use std::collections::BTreeSet;
-
-use super::nothing_yet;
+use super::{nothing_yet, selection::Selection};
 use crate::{
     cluster::{Cpu, Load, Memory, Node, NodeName, NodeState, Room, Snapshot, cluster_room, node_room},
-    plan::whatif::Loss,
     ui::{
         action::Action,
         command::Command,
         format,
         paint::{Pen, piece},
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Place, View},
     },
 };
 
@@ -24,10 +21,9 @@ use columns::Columns;
 /// All nodes.
 #[derive(Default)]
 pub struct Nodes {
-    list: List<NodeName>,
+    selection: Selection,
     filter: String,
     faults: bool,
-    marked: BTreeSet<NodeName>,
     shown: Vec<NodeName>,
     short: Vec<(NodeName, String)>,
     /// Tenants with an active pod there.
@@ -72,20 +68,11 @@ impl Nodes {
         self.shown = nodes.into_iter().map(|n| n.name.clone()).collect();
         let page = self.page(cx);
         let shown = &self.shown;
-        self.list.settle(shown.len(), page, |i| shown[i].clone());
+        self.selection.list.settle(shown.len(), page, |i| shown[i].clone());
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
         usize::from(cx.size.1.saturating_sub(1 + foot(cx.size)))
-    }
-
-    /// The nodes a command is about: the marked ones, or the one under the cursor.
-    fn targets(&self) -> Vec<NodeName> {
-        if self.marked.is_empty() {
-            self.list.selected().cloned().into_iter().collect()
-        } else {
-            self.marked.iter().cloned().collect()
-        }
     }
 
     /// What is free on the selected node and on all ready ones, in each of its three meanings, and the signs.
@@ -96,7 +83,7 @@ impl Nodes {
         }
         let mut y = pen.height() - lines + 1;
         let each = if lines > 4 { 2 } else { 1 };
-        if let Some(name) = self.list.selected() {
+        if let Some(name) = self.selection.list.selected() {
             free(pen, y, each, name.as_str(), &node_room(cx.seen, name));
         }
         y += each;
@@ -122,7 +109,7 @@ impl View for Nodes {
             }
         }
         let nodes = &cx.seen.nodes;
-        self.marked.retain(|name| nodes.get(name.as_str()).is_some());
+        self.selection.marked.retain(|name| nodes.get(name.as_str()).is_some());
         self.arrange(cx);
     }
 
@@ -130,27 +117,21 @@ impl View for Nodes {
         self.arrange(cx);
         let page = self.page(cx);
         let shown = &self.shown;
-        if self.list.go(command, shown.len(), page, |i| shown[i].clone()) {
+        if self.selection.list.go(command, shown.len(), page, |i| shown[i].clone()) {
             return None;
         }
         match command {
-            Command::Open => return self.list.selected().cloned().map(|n| Action::Go(Place::Node(n))),
-            Command::WhatIf => {
-                let nodes = self.targets();
-                return (!nodes.is_empty()).then_some(Action::Go(Place::WhatIf(nodes, Loss::Crash)));
+            Command::Open => {
+                return self.selection.list.selected().cloned().map(|n| Action::Go(Place::Node(n)));
             }
+            Command::WhatIf => return self.selection.what_if(),
             Command::Mark => {
-                if let Some(name) = self.list.selected().cloned()
-                    && !self.marked.remove(&name)
-                {
-                    self.marked.insert(name);
-                }
                 let shown = &self.shown;
-                self.list.go(Command::Down, shown.len(), page, |i| shown[i].clone());
+                self.selection.mark(shown.len(), page, |i| shown[i].clone());
             }
             Command::Faults => self.faults = !self.faults,
             Command::Escape => {
-                self.marked.clear();
+                self.selection.marked.clear();
                 self.filter.clear();
                 self.faults = false;
             }
@@ -167,19 +148,13 @@ impl View for Nodes {
         let c = Columns::fit(pen.width());
         c.heading(pen);
         let body = usize::from(pen.height().saturating_sub(1 + foot(cx.size)));
-        for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
+        for (line, i) in self.selection.list.window(self.shown.len(), body).enumerate() {
             let Some(node) = cx.seen.nodes.get(&self.shown[i]) else { continue };
             let y = line as u16 + 1;
             let short = self.short.iter().find(|(n, _)| *n == node.name).map_or("", |(_, s)| s);
             let tenants = self.tenants.get(&node.name).copied().unwrap_or(0);
             c.row(pen, y, cx, node, short, tenants);
-            if self.marked.contains(&node.name) {
-                pen.put(1, y, 1, "●", Role::Accent);
-            }
-            if self.list.selected() == Some(&node.name) {
-                pen.tint_line(y, Role::Selection);
-                pen.put(0, y, 1, "›", Role::Key);
-            }
+            self.selection.signs(pen, y, &node.name);
         }
         if self.shown.is_empty() {
             pen.put(4, 2, pen.width().saturating_sub(4), "no node to show  esc shows all", Role::Muted);
@@ -190,9 +165,7 @@ impl View for Nodes {
     fn status(&self, cx: &Cx<'_>) -> String {
         let all = cx.seen.nodes.len();
         let mut words = Vec::new();
-        if !self.marked.is_empty() {
-            words.push(format!("{} marked", self.marked.len()));
-        }
+        words.extend(self.selection.words());
         if self.faults {
             words.push("faults only".to_owned());
         }
@@ -200,7 +173,7 @@ impl View for Nodes {
             words.push(format!("like “{}”", self.filter));
         }
         words.push(if self.shown.len() == all {
-            format!("{} of {all}", (self.list.index() + 1).min(all))
+            format!("{} of {all}", (self.selection.list.index() + 1).min(all))
         } else {
             format!("{} of {all} shown", self.shown.len())
         });
@@ -208,15 +181,11 @@ impl View for Nodes {
     }
 
     fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
-        let about = matches!(command, Command::Open | Command::WhatIf | Command::Mark);
-        (about && self.list.selected().is_none()).then(|| "no node is selected".into())
+        self.selection.refuses(command)
     }
 
     fn subject(&self) -> Option<String> {
-        match self.marked.len() {
-            0 => self.list.selected().map(NodeName::to_string),
-            n => Some(format::count(n, "marked node")),
-        }
+        self.selection.subject()
     }
 
     fn filter(&mut self) -> Option<&mut String> {
@@ -233,7 +202,7 @@ impl View for Nodes {
         let page = self.page(cx);
         let shown = &self.shown;
         if let Some(i) = shown.iter().position(|n| n == name) {
-            self.list.put(i, shown.len(), page, |i| shown[i].clone());
+            self.selection.list.put(i, shown.len(), page, |i| shown[i].clone());
         }
     }
 }

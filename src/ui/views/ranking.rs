@@ -1,10 +1,8 @@
 //! All ready nodes by the harm of their loss, the worst first.
 
-use std::collections::BTreeSet;
-
-use super::{nothing_yet, whatif};
+use super::{nothing_yet, selection::Selection, whatif};
 use crate::{
-    cluster::{NodeName, TenantName},
+    cluster::TenantName,
     plan::whatif::{Harm, Loss},
     ui::{
         action::Action,
@@ -13,15 +11,14 @@ use crate::{
         format,
         paint::Pen,
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Place, View},
     },
 };
 
 /// The nodes by the harm of their loss.
 #[derive(Default)]
 pub struct Ranking {
-    list: List<NodeName>,
-    marked: BTreeSet<NodeName>,
+    selection: Selection,
 }
 
 fn ranking<'a>(cx: &Cx<'a>) -> &'a [Harm] {
@@ -32,16 +29,6 @@ fn page(cx: &Cx<'_>) -> usize {
     usize::from(cx.size.1.saturating_sub(1))
 }
 
-impl Ranking {
-    fn targets(&self) -> Vec<NodeName> {
-        if self.marked.is_empty() {
-            self.list.selected().cloned().into_iter().collect()
-        } else {
-            self.marked.iter().cloned().collect()
-        }
-    }
-}
-
 impl View for Ranking {
     fn place(&self) -> Place {
         Place::Ranking
@@ -49,33 +36,23 @@ impl View for Ranking {
 
     fn refresh(&mut self, cx: &Cx<'_>) {
         let all = ranking(cx);
-        self.marked.retain(|node| all.iter().any(|h| h.node == *node));
-        self.list.settle(all.len(), page(cx), |i| all[i].node.clone());
+        self.selection.marked.retain(|node| all.iter().any(|h| h.node == *node));
+        self.selection.list.settle(all.len(), page(cx), |i| all[i].node.clone());
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let all = ranking(cx);
         let key = |i: usize| all[i].node.clone();
-        if self.list.go(command, all.len(), page(cx), key) {
+        if self.selection.list.go(command, all.len(), page(cx), key) {
             return None;
         }
         match command {
             Command::Open => {
-                let node = self.list.selected().cloned()?;
+                let node = self.selection.list.selected().cloned()?;
                 return Some(Action::Go(Place::WhatIf(vec![node], Loss::Crash)));
             }
-            Command::WhatIf => {
-                let nodes = self.targets();
-                return (!nodes.is_empty()).then_some(Action::Go(Place::WhatIf(nodes, Loss::Crash)));
-            }
-            Command::Mark => {
-                if let Some(node) = self.list.selected().cloned()
-                    && !self.marked.remove(&node)
-                {
-                    self.marked.insert(node);
-                }
-                self.list.go(Command::Down, all.len(), page(cx), key);
-            }
+            Command::WhatIf => return self.selection.what_if(),
+            Command::Mark => self.selection.mark(all.len(), page(cx), key),
             _ => {}
         }
         None
@@ -100,7 +77,7 @@ impl View for Ranking {
         }
         let names_at = ends[3] + 3;
         pen.put(names_at, 0, width.saturating_sub(names_at), "TENANTS AT ZERO", Role::Title);
-        for (line, i) in self.list.window(all.len(), page(cx)).enumerate() {
+        for (line, i) in self.selection.list.window(all.len(), page(cx)).enumerate() {
             let (y, harm) = (line as u16 + 1, &all[i]);
             let severity = harm.severity();
             let tone = if severity.is_some() { chrome::role(severity) } else { Role::Faint };
@@ -120,13 +97,7 @@ impl View for Ranking {
             let said: Vec<_> =
                 Some(down.join(", ")).filter(|d| !d.is_empty()).into_iter().chain(database).collect();
             pen.put(names_at, y, width.saturating_sub(names_at + 1), &said.join("; "), Role::Text);
-            if self.marked.contains(&harm.node) {
-                pen.put(1, y, 1, "●", Role::Accent);
-            }
-            if self.list.selected() == Some(&harm.node) {
-                pen.tint_line(y, Role::Selection);
-                pen.put(0, y, 1, "›", Role::Key);
-            }
+            self.selection.signs(pen, y, &harm.node);
         }
         if all.is_empty() {
             pen.put(4, 1, width, "no node is ready", Role::Muted);
@@ -138,22 +109,16 @@ impl View for Ranking {
         if let Some(age) = whatif::age(cx) {
             words.push(format!("as of {age} ago"));
         }
-        if !self.marked.is_empty() {
-            words.push(format!("{} marked", self.marked.len()));
-        }
+        words.extend(self.selection.words());
         words.push(format::count(ranking(cx).len(), "ready node"));
         words.join(" · ")
     }
 
     fn refuses(&self, command: Command, _: &Cx<'_>) -> Option<String> {
-        let about = matches!(command, Command::Open | Command::WhatIf | Command::Mark);
-        (about && self.list.selected().is_none()).then(|| "no node is selected".into())
+        self.selection.refuses(command)
     }
 
     fn subject(&self) -> Option<String> {
-        match self.marked.len() {
-            0 => self.list.selected().map(NodeName::to_string),
-            n => Some(format::count(n, "marked node")),
-        }
+        self.selection.subject()
     }
 }

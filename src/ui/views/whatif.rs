@@ -1,6 +1,7 @@
 //! What happens if nodes are lost now: who is at zero, who loses half its headroom, which pods find no node and why,
 //! and what a drain cannot evict.
 
+use super::scroll::Scroll;
 use crate::{
     cluster::{NodeName, Severity},
     plan::whatif::{Loss, WhatIf},
@@ -20,8 +21,7 @@ use crate::{
 pub struct WhatIfView {
     nodes: Vec<NodeName>,
     loss: Loss,
-    /// Lines scrolled down.
-    scroll: usize,
+    scroll: Scroll,
 }
 
 /// Lines above what is told.
@@ -30,7 +30,7 @@ const TOP: u16 = 3;
 impl WhatIfView {
     /// The view of the loss of these nodes.
     pub fn new(nodes: Vec<NodeName>, loss: Loss) -> Self {
-        Self { nodes, loss, scroll: 0 }
+        Self { nodes, loss, scroll: Scroll::default() }
     }
 
     fn question(&self) -> Question {
@@ -84,25 +84,15 @@ impl View for WhatIfView {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        self.scroll = self.scroll.min(self.most(cx));
+        self.scroll.settle(self.most(cx));
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        let half = usize::from(cx.size.1 / 2).max(1);
-        self.scroll = match command {
-            Command::Loss => {
-                self.loss = if self.loss == Loss::Crash { Loss::Drain } else { Loss::Crash };
-                0
-            }
-            Command::Up => self.scroll.saturating_sub(1),
-            Command::Down => self.scroll + 1,
-            Command::PageUp => self.scroll.saturating_sub(half),
-            Command::PageDown => self.scroll + half,
-            Command::Top => 0,
-            Command::Bottom => usize::MAX,
-            _ => self.scroll,
+        if command == Command::Loss {
+            self.loss = if self.loss == Loss::Crash { Loss::Drain } else { Loss::Crash };
+            self.scroll = Scroll::default();
         }
-        .min(self.most(cx));
+        self.scroll.go(command, cx.size.1, self.most(cx));
         None
     }
 
@@ -132,7 +122,7 @@ impl View for WhatIfView {
         pen.put(3, 1, width.saturating_sub(4), &summary(answer), tone);
         let page = usize::from(pen.height().saturating_sub(TOP));
         let lines = self.lines(answer, room(width));
-        for (i, (sign, text)) in lines.into_iter().skip(self.scroll).take(page).enumerate() {
+        for (i, (sign, text)) in lines.into_iter().skip(self.scroll.0).take(page).enumerate() {
             let y = TOP + i as u16;
             if let Some(severity) = sign {
                 let glyph = chrome::glyph(severity);
@@ -149,8 +139,7 @@ impl View for WhatIfView {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let below = self.most(cx).saturating_sub(self.scroll);
-        if below > 0 { format!("{} below", format::count(below, "line")) } else { String::new() }
+        self.scroll.below(self.most(cx))
     }
 
     fn subject(&self) -> Option<String> {

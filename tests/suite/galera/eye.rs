@@ -31,7 +31,7 @@ impl Eye {
         Self { snapshot: Snapshot::new(Tenancy::default()), news, _tasks: tasks }
     }
 
-    pub fn database(&self) -> Database {
+    pub fn database(&self) -> std::sync::Arc<Database> {
         Database::of(&self.snapshot).expect("members are configured")
     }
 

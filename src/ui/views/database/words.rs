@@ -57,11 +57,7 @@ pub(super) fn natural(name: &str) -> Vec<(String, u64)> {
 
 /// Whether a finding is about the database.
 pub(super) fn is_database(finding: &Finding) -> bool {
-    match &finding.subject {
-        Subject::Member(_) | Subject::Proxy(_) => true,
-        Subject::Source(name) => name == "galera" || name == "proxysql",
-        _ => false,
-    }
+    finding.subject.is_database()
 }
 
 /// No member is in a primary component that can be trusted: the recovery sheet says what to do.

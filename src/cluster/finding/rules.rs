@@ -1,0 +1,108 @@
+//! The table of the rules about the cluster.
+
+use super::{Check, Rule, nodes, tenants};
+
+pub(super) const OF_THE_CLUSTER: &[Rule] = &[
+    Rule {
+        name: "tenant-down",
+        doc: "No pod of the tenant is ready: its users see errors.",
+        check: Check::Tenant(tenants::down),
+    },
+    Rule { name: "pods-failing", doc: "Pods crash or cannot start.", check: Check::Tenant(tenants::failing) },
+    Rule {
+        name: "pods-unschedulable",
+        doc: "No node takes a pod of the tenant.",
+        check: Check::Tenant(tenants::unschedulable),
+    },
+    Rule {
+        name: "rollout-stuck",
+        doc: "A rollout has passed its progress deadline.",
+        check: Check::Tenant(tenants::stuck),
+    },
+    Rule {
+        name: "not-ready",
+        doc: "Fewer pods are ready than asked for.",
+        check: Check::Tenant(tenants::short),
+    },
+    Rule { name: "parked", doc: "The tenant is scaled to zero.", check: Check::Tenant(tenants::parked) },
+    Rule {
+        name: "under-floor",
+        doc: "Fewer replicas are asked for than the floor.",
+        check: Check::Tenant(tenants::under_floor),
+    },
+    Rule {
+        name: "node-empty",
+        doc: "The node is ready and carries no tenant while others are doubled up.",
+        check: Check::Cluster(nodes::empty_nodes),
+    },
+    Rule {
+        name: "one-node",
+        doc: "All pods sit on one node: its loss takes the tenant down.",
+        check: Check::Tenant(tenants::one_node),
+    },
+    Rule {
+        name: "memory-limit",
+        doc: "A container uses over 90 % of its memory limit.",
+        check: Check::Tenant(tenants::memory),
+    },
+    Rule {
+        name: "headroom-low",
+        doc: "The tenant can take hardly any more requests at once.",
+        check: Check::Tenant(tenants::headroom_low),
+    },
+    Rule {
+        name: "headroom-falling",
+        doc: "The tenant's use of memory grows steadily: its headroom will soon be used up.",
+        check: Check::Tenant(tenants::headroom_falling),
+    },
+    Rule {
+        name: "oom-killed",
+        doc: "Containers of the tenant ran out of memory within the last hour.",
+        check: Check::Tenant(tenants::oom_killed),
+    },
+    Rule {
+        name: "no-limit",
+        doc: "The serving container has no memory limit: it may take what its neighbours need.",
+        check: Check::Tenant(tenants::no_limit),
+    },
+    Rule {
+        name: "n-1",
+        doc: "If this node dies now, tenants lose their last ready pod, or pods find no other node.",
+        check: Check::Elsewhere,
+    },
+    Rule {
+        name: "node-overcommitted",
+        doc: "The limits on the node exceed its memory by far, and most of it is in use: the kernel may kill.",
+        check: Check::Node(nodes::node_overcommitted),
+    },
+    Rule {
+        name: "node-overpacked",
+        doc: "Far more memory is in use than is requested: the scheduler still takes the node for free.",
+        check: Check::Node(nodes::node_overpacked),
+    },
+    Rule {
+        name: "doubled",
+        doc: "Pods share a node while another node has none.",
+        check: Check::Tenant(tenants::doubled),
+    },
+    Rule {
+        name: "node-not-ready",
+        doc: "The node does not report Ready.",
+        check: Check::Node(nodes::node_down),
+    },
+    Rule {
+        name: "node-pressure",
+        doc: "The kubelet reports pressure and may evict pods.",
+        check: Check::Node(nodes::node_pressure),
+    },
+    Rule {
+        name: "node-cordoned",
+        doc: "The node is cordoned and takes no pods.",
+        check: Check::Node(nodes::node_cordoned),
+    },
+    Rule {
+        name: "source-lost",
+        doc: "A source cannot be followed, or objects of it cannot be read: what depends on it may be old or missing.",
+        check: Check::Cluster(nodes::sources),
+    },
+];

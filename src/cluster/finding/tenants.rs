@@ -1,0 +1,153 @@
+//! What can be wrong with a tenant.
+
+use std::sync::Arc;
+
+use super::{
+    super::{Capacity, Headroom, Key, Memory, PodState, Snapshot, Tenant, WorkloadKind, headroom_within},
+    Answer, Found, Severity, count, found,
+};
+
+pub(super) fn down(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let since = t.pods.iter().filter_map(|p| p.ready_since).max();
+    (t.desired() > 0 && t.ready() == 0).then(|| {
+        found(Severity::Critical, format!("no pod of {} is ready", t.desired()))
+            .since(since)
+            .answer(Answer::Open)
+    })
+}
+
+pub(super) fn failing(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let bad: Vec<_> = t.pods.iter().filter(|p| p.state() == PodState::Failing).collect();
+    let first = bad.first()?;
+    let reason = first
+        .containers
+        .iter()
+        .find_map(|c| c.reason.clone().filter(|_| !c.ready))
+        .or_else(|| {
+            first.containers.iter().find(|c| !c.ready).and_then(|c| Some(c.last_end.as_ref()?.reason.clone()))
+        })
+        .unwrap_or_else(|| Arc::from("not ready after a restart"));
+    let text = format!("{} failing: {reason}", count(bad.len(), "pod"));
+    Some(found(Severity::Critical, text).since(first.ready_since).answer(Answer::Open))
+}
+
+pub(super) fn unschedulable(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let waiting: Vec<_> = t.pods.iter().filter(|p| p.state() == PodState::Unschedulable).collect();
+    let first = waiting.first()?;
+    let why = first.unschedulable.as_deref().unwrap_or("no node takes it");
+    let why = why.split(" no new claims").next().unwrap_or(why).split(" preemption:").next().unwrap_or(why);
+    let text = format!("{} on no node: {}", count(waiting.len(), "pod"), why.trim_end_matches(['.', ' ']));
+    Some(found(Severity::Critical, text).since(Some(first.created)).answer(Answer::Open))
+}
+
+pub(super) fn stuck(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let since = t.workload.stuck_since?;
+    let c = t.workload.counts;
+    let text = format!("rollout stuck: {} of {} pods on the new version", c.updated, t.desired());
+    Some(found(Severity::Warning, text).since(Some(since)).answer(Answer::Open))
+}
+
+pub(super) fn short(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let (ready, desired) = (t.ready(), t.desired());
+    let since = t.active().filter(|p| !p.ready).filter_map(|p| p.ready_since.or(Some(p.created))).min();
+    (ready > 0 && ready < desired).then(|| {
+        found(Severity::Warning, format!("{ready} of {desired} ready")).since(since).answer(Answer::Open)
+    })
+}
+
+pub(super) fn parked(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    (t.desired() == 0).then(|| found(Severity::Notice, "scaled to zero").answer(Answer::Scale))
+}
+
+pub(super) fn under_floor(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let (desired, floor) = (t.desired(), s.tenancy.floor);
+    (desired > 0 && desired < floor).then(|| {
+        found(
+            Severity::Warning,
+            format!("{} asked for, the floor is {floor}", count(desired as usize, "replica")),
+        )
+        .answer(Answer::Scale)
+    })
+}
+
+pub(super) fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let placement = t.placement();
+    let (node, pods) = placement.first_key_value()?;
+    (placement.len() == 1 && *pods > 1)
+        .then(|| found(Severity::Warning, format!("all {pods} pods on {node}")).answer(Answer::Open))
+}
+
+pub(super) fn memory(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let (_, container, used, limit) = t.tightest_memory(|key: &Key| s.usage.get(key).map(|u| &**u))?;
+    // Said in requests, the same says more.
+    let said = || headroom_low(s, t).is_some();
+    (used.share_of(limit) > 0.9 && !said()).then(|| {
+        found(Severity::Warning, format!("{container} at {used} of {limit} memory")).answer(Answer::Scale)
+    })
+}
+
+pub(super) fn headroom_low(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let more = Capacity::of(s, t).more().filter(|more| *more <= s.sizing.low && t.ready() > 0)?;
+    let Headroom { binding, request_memory, .. } = headroom_within(s, t, None);
+    let binding: Vec<_> = binding.iter().map(|b| b.word()).collect();
+    let requests = match more {
+        0 => "no more request".to_owned(),
+        n => format!("only {} more", count(n as usize, "request")),
+    };
+    let text = format!("room for {requests} ({}, {} each)", binding.join(" and "), request_memory.value);
+    Some(found(Severity::Warning, text).answer(Answer::Scale))
+}
+
+pub(super) fn headroom_falling(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    // Cheap first: most tenants have no steady rise.
+    s.history.trend(&t.name).filter(|trend| trend.steady && trend.bytes_per_minute > 0.0)?;
+    let headroom = headroom_within(s, t, None);
+    let left = headroom.exhausted_in.filter(|left| *left <= s.sizing.exhausted_within)?;
+    let more = headroom.more.filter(|more| *more > s.sizing.low)?;
+    let rise = Memory(headroom.trend?.bytes_per_minute as u64);
+    let text = format!(
+        "room for {} used up in {} min (memory grows {rise} a minute)",
+        count(more as usize, "request"),
+        left.as_mins()
+    );
+    Some(found(Severity::Warning, text).answer(Answer::Scale))
+}
+
+pub(super) fn oom_killed(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    // Only where a container has ended at all is there something to add up.
+    t.pods.iter().flat_map(|p| &p.containers).find(|c| c.last_end.is_some())?;
+    let ends = headroom_within(s, t, None).ends;
+    (ends.oom > 0).then(|| {
+        let text =
+            format!("{} ran out of memory within the last hour", count(ends.oom as usize, "container"));
+        found(Severity::Warning, text).since(ends.last_oom).answer(Answer::Scale)
+    })
+}
+
+pub(super) fn no_limit(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let template = &t.workload.template;
+    let serving = template.serving(&s.tenancy.container)?;
+    let limited = serving.resources.limits.memory.is_some()
+        || template.resources.as_ref().is_some_and(|r| r.limits.memory.is_some())
+        // A LimitRange gives the pods what the template leaves out.
+        || t.active().any(|p| {
+            let serving = p.spec.serving(&s.tenancy.container);
+            serving.is_some_and(|c| c.resources.limits.memory.is_some())
+        });
+    (!limited).then(|| {
+        found(Severity::Notice, format!("{} has no memory limit", serving.name)).answer(Answer::Open)
+    })
+}
+
+pub(super) fn doubled(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    if t.workload.key.kind != WorkloadKind::Deployment && t.pods.len() < 2 {
+        return None;
+    }
+    let placement = t.placement();
+    let (node, pods) = placement.iter().filter(|(_, pods)| **pods > 1).max_by_key(|(_, pods)| **pods)?;
+    let free = s.nodes.values().filter(|n| n.is_schedulable() && !placement.contains_key(&n.name)).count();
+    (placement.len() > 1 && free > 0).then(|| {
+        found(Severity::Notice, format!("{pods} pods on {node}, {} without any", count(free, "node")))
+            .answer(Answer::Open)
+    })
+}

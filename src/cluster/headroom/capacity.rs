@@ -1,0 +1,155 @@
+//! What the ready pods of a tenant take together, and what binds them.
+
+use super::{
+    super::{Container, Key, Memory, NodeName, Pod, PodSpec, Snapshot, Tenant, Usage},
+    Bound,
+};
+
+/// What one ready pod contributes, reduced to what the sum needs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    pub pod: Key,
+    pub node: Option<NodeName>,
+    /// Requests its node has memory for; `None`: not known.
+    pub room: Option<u32>,
+    /// Requests by the memory limits; `None`: there is no limit.
+    pub memory: Option<u32>,
+    pub children: u32,
+}
+
+impl Part {
+    fn own(&self, relaxed: &[Bound]) -> u32 {
+        let unless = |bound: Bound, n: u32| if relaxed.contains(&bound) { u32::MAX } else { n };
+        let memory = unless(Bound::MemoryLimit, self.memory.unwrap_or(u32::MAX));
+        memory.min(unless(Bound::MaxChildren, self.children))
+    }
+}
+
+/// What parts take together with some constraints away. Those of one node stand together.
+pub(super) fn total<'a>(parts: impl IntoIterator<Item = &'a Part>, relaxed: &[Bound]) -> u32 {
+    let unroomed = relaxed.contains(&Bound::NodeMemory);
+    let room = |part: &Part| part.room.filter(|_| !unroomed).unwrap_or(u32::MAX);
+    let (mut all, mut here, mut last): (u32, u32, Option<&Part>) = (0, 0, None);
+    for part in parts {
+        if let Some(before) = last.filter(|l| l.node.is_none() || l.node != part.node) {
+            all = all.saturating_add(here.min(room(before)));
+            here = 0;
+        }
+        here = here.saturating_add(part.own(relaxed));
+        last = Some(part);
+    }
+    all.saturating_add(last.map_or(0, |last| here.min(room(last))))
+}
+
+/// What parts take together, at most as many as the database has connections for.
+pub(super) fn capped(parts: &[Part], cap: Option<u32>, relaxed: &[Bound]) -> u32 {
+    let cap = cap.filter(|_| !relaxed.contains(&Bound::DatabaseConnections));
+    total(parts, relaxed).min(cap.unwrap_or(u32::MAX))
+}
+
+/// The fewest constraints without which the number would be larger, those that give most.
+pub(super) fn binding(parts: &[Part], cap: Option<u32>) -> Vec<Bound> {
+    let now = capped(parts, cap, &[]);
+    for size in 1..=Bound::ALL.len() {
+        let sets = (1u32..1 << Bound::ALL.len()).filter(|set| set.count_ones() as usize == size);
+        let sets = sets.map(|set| {
+            let chosen = Bound::ALL.iter().enumerate().filter(|(i, _)| set & (1 << i) != 0);
+            chosen.map(|(_, bound)| *bound).collect::<Vec<_>>()
+        });
+        let gains = sets.map(|set| (capped(parts, cap, &set), set)).filter(|(then, _)| *then > now);
+        // Of equal gains the first in the list.
+        if let Some((_, set)) = gains.reduce(|best, next| if next.0 > best.0 { next } else { best }) {
+            return set;
+        }
+    }
+    Vec::new()
+}
+
+/// What the ready pods of a tenant take: ready to be asked, again and again, what is left without some of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capacity {
+    pub(super) parts: Vec<Part>,
+    /// Ready pods of which nothing is known.
+    pub(super) unknown: Vec<(Key, Option<NodeName>)>,
+}
+
+impl Capacity {
+    /// The capacity of a tenant.
+    pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
+        let request = seen.sizing.request_memory(&tenant.workload).value;
+        let children = seen.sizing.max_children(seen, &tenant.workload).value;
+        let (mut parts, mut unknown) = (Vec::new(), Vec::new());
+        for pod in tenant.active().filter(|p| p.ready) {
+            match part(seen, pod, request, children) {
+                Some(part) => parts.push(part),
+                None => unknown.push((pod.key.clone(), pod.node.clone())),
+            }
+        }
+        parts.sort_by(|a: &Part, b| a.node.cmp(&b.node));
+        Self { parts, unknown }
+    }
+
+    /// More requests they can take together; `None`: nothing is known of any of them.
+    pub fn more(&self) -> Option<u32> {
+        self.without(|_, _| false)
+    }
+
+    /// The same without the pods that are lost.
+    pub fn without(&self, lost: impl Fn(&Key, Option<&NodeName>) -> bool) -> Option<u32> {
+        let mut left = self.parts.iter().filter(|p| !lost(&p.pod, p.node.as_ref())).peekable();
+        let known = left.peek().is_some() || self.unknown.iter().all(|(pod, node)| lost(pod, node.as_ref()));
+        known.then(|| total(left, &[]))
+    }
+
+    pub(super) fn without_largest(&self) -> Option<u32> {
+        let lost =
+            |i: usize| total(self.parts.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p), &[]);
+        (self.parts.len() + self.unknown.len() > 1).then(|| (0..self.parts.len()).map(lost).min())?
+    }
+}
+
+/// What a pod contributes; `None` when that is not known.
+pub(super) fn part(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> Option<Part> {
+    let memory = by_memory(seen, pod, request)?;
+    let free = pod.node.as_ref().and_then(|node| node_free(seen, node));
+    let room = free.map(|free| fit(free, request));
+    Some(Part { pod: pod.key.clone(), node: pod.node.clone(), room, memory, children })
+}
+
+/// Allocatable memory of a node that is not in use.
+fn node_free(seen: &Snapshot, node: &NodeName) -> Option<Memory> {
+    let allocatable = seen.nodes.get(node)?.allocatable.memory?;
+    Some(allocatable.saturating_sub(seen.node_usage.get(node)?.memory))
+}
+
+fn fit(free: Memory, request: Memory) -> u32 {
+    u32::try_from(free.0 / request.0.max(1)).unwrap_or(u32::MAX)
+}
+
+/// Requests a pod takes by its memory limits: `None` when that is not known, `Some(None)` when nothing limits it.
+fn by_memory(seen: &Snapshot, pod: &Pod, request: Memory) -> Option<Option<u32>> {
+    let usage = seen.usage.get(&pod.key)?;
+    let serving = pod.spec.serving(&seen.tenancy.container)?;
+    usage.containers.get(&serving.name)?;
+    let at_its_limit = |c: &Container| free(pod, c, usage) == Some(Memory::ZERO);
+    if running(&pod.spec).any(at_its_limit) {
+        return Some(Some(0));
+    }
+    Some(free(pod, serving, usage).map(|free| fit(free, request)))
+}
+
+/// The containers that run as long as the pod.
+pub(super) fn running(spec: &PodSpec) -> impl Iterator<Item = &Container> {
+    spec.containers.iter().chain(spec.init_containers.iter().filter(|c| c.sidecar))
+}
+
+/// What a container may still take: of its own limit, and of the pod's.
+pub(super) fn free(pod: &Pod, container: &Container, usage: &Usage) -> Option<Memory> {
+    let (_, used) = usage.containers.get(&container.name)?;
+    let own = container.resources.limits.memory.map(|limit| limit.saturating_sub(*used));
+    let all = pod.spec.resources.as_ref().and_then(|r| r.limits.memory).map(|limit| {
+        let together: Memory = usage.containers.values().map(|(_, used)| *used).sum();
+        limit.saturating_sub(together)
+    });
+    own.into_iter().chain(all).min()
+}

@@ -1,0 +1,202 @@
+//! Predictions from snapshot to snapshot: what they rest on, and what is made anew when that has changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    super::schedule::At,
+    Halved, Harm, Loss, WhatIf,
+    cast::{Attempt, Cast, Fate, Resident},
+    database::{self, Machines},
+    evacuation::{Evacuation, leaves},
+};
+use crate::cluster::{Capacity, Key, NodeName, Snapshot};
+
+/// Predictions from snapshot to snapshot: nothing is worked out twice while what it rests on is the same.
+#[derive(Default)]
+pub struct Forecast {
+    seen: Option<Snapshot>,
+    cast: Option<Cast>,
+    /// Pods without a node by the number of the lost one: kept while only measurements change.
+    pending: Option<Vec<u32>>,
+    capacities: Option<Vec<Capacity>>,
+    machines: Option<Machines>,
+    ranking: Option<Vec<Harm>>,
+}
+
+/// What of the basis of a prediction is the same in both: where pods sit, and what is measured.
+fn same(last: &Snapshot, seen: &Snapshot) -> (bool, bool) {
+    let placed = last.nodes.items.ptr_eq(&seen.nodes.items)
+        && last.pods.items.ptr_eq(&seen.pods.items)
+        && last.replica_sets.items.ptr_eq(&seen.replica_sets.items)
+        && last.stateful_sets.items.ptr_eq(&seen.stateful_sets.items)
+        && last.services.items.ptr_eq(&seen.services.items)
+        && last.namespaces.items.ptr_eq(&seen.namespaces.items)
+        && last.tenants.ptr_eq(&seen.tenants);
+    let measured = last.usage.items.ptr_eq(&seen.usage.items)
+        && last.node_usage.items.ptr_eq(&seen.node_usage.items)
+        && last.pools.items.ptr_eq(&seen.pools.items)
+        && last.deployments.items.ptr_eq(&seen.deployments.items)
+        && last.tenancy == seen.tenancy
+        && last.sizing == seen.sizing;
+    (placed, measured)
+}
+
+/// Whether the database answered the same in both.
+fn answered(last: &Snapshot, seen: &Snapshot) -> bool {
+    last.galera.items.ptr_eq(&seen.galera.items)
+        && last.proxies.items.ptr_eq(&seen.proxies.items)
+        && last.database == seen.database
+}
+
+impl Forecast {
+    /// Whether all that is predicted on one snapshot is so on the other as well.
+    pub fn holds(last: &Snapshot, seen: &Snapshot) -> bool {
+        same(last, seen) == (true, true)
+            && last.budgets.items.ptr_eq(&seen.budgets.items)
+            && (answered(last, seen) || Machines::of(last) == Machines::of(seen))
+    }
+
+    /// Forgets what no longer holds.
+    fn look(&mut self, seen: &Snapshot) {
+        if let Some(last) = &self.seen {
+            let (placed, measured) = same(last, seen);
+            if !placed {
+                (self.cast, self.pending) = (None, None);
+            }
+            if !placed || !measured {
+                (self.capacities, self.ranking) = (None, None);
+            }
+            if !placed || !answered(last, seen) {
+                // It answers every second and mostly the same: what follows from it is compared, not made anew.
+                let now = Machines::of(seen);
+                if self.machines.as_ref() != Some(&now) {
+                    if let Some(ranking) = &mut self.ranking {
+                        rank(ranking, &now);
+                    }
+                    self.machines = Some(now);
+                }
+            }
+        }
+        self.seen = Some(seen.clone());
+    }
+
+    /// The same as [`worst`].
+    pub fn worst(&mut self, seen: &Snapshot) -> &[Harm] {
+        self.look(seen);
+        let Self { cast, pending, capacities, machines, ranking, .. } = self;
+        ranking.get_or_insert_with(|| {
+            let cast = cast.get_or_insert_with(|| Cast::new(seen));
+            let nodes = 0..cast.board.len();
+            let pending = pending.get_or_insert_with(|| nodes.map(|i| cast.stranded(At::new(i))).collect());
+            let capacities = capacities.get_or_insert_with(|| capacities_of(seen));
+            let ready = |i: &usize| cast.board.node(At::new(*i)).is_ready();
+            let mut all: Vec<_> = (0..cast.board.len())
+                .filter(ready)
+                .map(|i| Harm { pending: pending[i], ..harm(cast, capacities, i) })
+                .collect();
+            rank(&mut all, machines.get_or_insert_with(|| Machines::of(seen)));
+            all
+        })
+    }
+
+    /// The same as [`what_if`].
+    pub fn what_if(&mut self, seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> WhatIf {
+        self.look(seen);
+        let cast = self.cast.get_or_insert_with(|| Cast::new(seen));
+        let capacities = self.capacities.get_or_insert_with(|| capacities_of(seen));
+        let lost: BTreeSet<At> = nodes.iter().filter_map(|n| cast.board.at(n)).collect();
+        let mut told = WhatIf {
+            nodes: lost.iter().map(|at| cast.board.node(*at).name.clone()).collect(),
+            loss,
+            pods: 0,
+            down: Vec::new(),
+            halved: Vec::new(),
+            landings: Vec::new(),
+            pending: Vec::new(),
+            stuck: Vec::new(),
+            blocked: Vec::new(),
+            database: None,
+        };
+        told.nodes.extend(database::outside(seen, nodes));
+        let Cast { board, residents, ready, names } = cast;
+        let mut all: Vec<(At, &Resident)> =
+            lost.iter().flat_map(|at| residents[at.index()].iter().map(|r| (*at, r))).collect();
+        all.sort_by(|(_, a), (_, b)| {
+            b.pod.spec.priority.cmp(&a.pod.spec.priority).then_with(|| a.pod.key.cmp(&b.pod.key))
+        });
+        let gone =
+            Evacuation { seen, names, told: &mut told, attempt: Attempt::new(board) }.run(&lost, &all, loss);
+        told.pods = all.iter().filter(|(_, r)| leaves(r, loss)).count() as u32 - told.blocked.len() as u32;
+        people(seen, ready, capacities, &gone, &mut told);
+        told.database = database::lost_with(seen, nodes, &told);
+        told
+    }
+}
+
+/// The worst first, by what is lost of the database as well.
+fn rank(all: &mut [Harm], machines: &Machines) {
+    for harm in all.iter_mut() {
+        harm.database = machines.get(&harm.node).cloned();
+    }
+    all.sort_by(|a, b| b.rank().cmp(&a.rank()).then_with(|| a.node.cmp(&b.node)));
+}
+
+fn capacities_of(seen: &Snapshot) -> Vec<Capacity> {
+    seen.tenants.values().map(|t| Capacity::of(seen, t)).collect()
+}
+
+/// The part of the harm that needs no scheduler.
+fn harm(cast: &Cast, capacities: &[Capacity], node: usize) -> Harm {
+    let name = &cast.board.node(At::new(node)).name;
+    let mut there: BTreeMap<u32, u32> = BTreeMap::new();
+    let residents = &cast.residents[node];
+    for resident in residents.iter().filter(|r| r.pod.ready && r.fate != Fate::Leaving) {
+        if let Some(tenant) = resident.tenant {
+            *there.entry(tenant).or_default() += 1;
+        }
+    }
+    let (mut down, mut halved) = (Vec::new(), Vec::new());
+    for (tenant, lost) in there {
+        let tenant = tenant as usize;
+        if lost >= cast.ready[tenant] {
+            down.push(cast.names[tenant].clone());
+        } else {
+            let after = capacities[tenant].without(|_, at| at == Some(name));
+            if halves(capacities[tenant].more(), after) {
+                halved.push(cast.names[tenant].clone());
+            }
+        }
+    }
+    let pods = residents.iter().filter(|r| r.fate != Fate::Leaving).count() as u32;
+    Harm { node: name.clone(), pods, down, halved, pending: 0, database: None }
+}
+
+fn halves(before: Option<u32>, after: Option<u32>) -> bool {
+    before.zip(after).is_some_and(|(before, after)| before > 0 && u64::from(after) * 2 <= u64::from(before))
+}
+
+/// Who is hurt by the pods that are gone at the same time.
+fn people(
+    seen: &Snapshot,
+    ready: &[u32],
+    capacities: &[Capacity],
+    gone: &BTreeMap<u32, BTreeSet<Key>>,
+    told: &mut WhatIf,
+) {
+    for ((number, (name, tenant)), capacity) in seen.tenants.iter().enumerate().zip(capacities) {
+        let Some(gone) = gone.get(&(number as u32)) else { continue };
+        let lost = tenant.active().filter(|p| p.ready && gone.contains(&p.key)).count() as u32;
+        if lost == 0 {
+            continue;
+        }
+        if lost >= ready[number] {
+            told.down.push(name.clone());
+            continue;
+        }
+        let (before, after) = (capacity.more(), capacity.without(|pod, _| gone.contains(pod)));
+        if halves(before, after) {
+            let (before, after) = (before.unwrap_or(0), after.unwrap_or(0));
+            told.halved.push(Halved { tenant: name.clone(), before, after });
+        }
+    }
+}

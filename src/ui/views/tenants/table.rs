@@ -1,0 +1,137 @@
+//! The table: one row a tenant.
+
+use super::{
+    Tenants,
+    columns::{self, Cells, Columns},
+    rows::Row,
+};
+use crate::{
+    cluster::{Cell, NodeName, Severity},
+    ui::{
+        chrome, format,
+        paint::{Pen, piece},
+        theme::Role,
+    },
+};
+
+impl Tenants {
+    pub(super) fn table(&self, pen: &mut Pen<'_>) {
+        let names: Vec<&str> = self.rows.nodes.iter().map(NodeName::as_str).collect();
+        let columns = Columns::fit(pen.width(), &names, &self.rows.short);
+        columns.heading(pen, &names, &self.rows.short, self.sort);
+        let body = usize::from(pen.height().saturating_sub(1));
+        for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
+            let y = line as u16 + 1;
+            let row = &self.shown[i];
+            let selected = self.list.selected() == Some(row.name());
+            self.row(pen, y, row, &columns);
+            if self.marked.contains(row.name()) {
+                pen.put(1, y, 1, "●", Role::Accent);
+            }
+            if selected {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+        if self.shown.is_empty() {
+            let (what, hint) = match (self.rows.all.is_empty(), self.faults) {
+                (true, _) => ("no tenants here: no workload matches the rule that finds them", ""),
+                (_, true) => ("no tenant has a fault", "  ! shows all"),
+                _ => ("no tenant matches the filter", "  esc shows all"),
+            };
+            let width = pen.width().saturating_sub(4);
+            pen.line(4, 2, width, &[piece(what, Role::Muted), piece(hint, Role::Faint)]);
+        }
+    }
+
+    fn row(&self, pen: &mut Pen<'_>, y: u16, row: &Row, c: &Columns) {
+        let facts = &row.facts;
+        let tone = chrome::role(row.worst);
+        let calm = row.worst.is_none_or(|s| s == Severity::Notice);
+        pen.put(
+            2,
+            y,
+            1,
+            if row.worst.is_some() { chrome::glyph(row.worst) } else { "✓" },
+            if calm { Role::Faint } else { tone },
+        );
+        pen.put(4, y, c.name, row.name().as_str(), Role::Text);
+        if let Some(x) = c.state {
+            pen.put(x, y, 8, row.word, if calm { Role::Muted } else { tone });
+        }
+        let short = facts.ready < facts.desired;
+        let ready = format!("{}/{}", facts.ready, facts.desired);
+        pen.put_right(c.ready + 5, y, 6, &ready, if short { tone_of(row.worst) } else { Role::Text });
+        match &c.cells {
+            Cells::None => {}
+            Cells::Nodes { x, widths } => {
+                let mut at = *x;
+                let mut cells = facts.cells.iter().peekable();
+                for (i, width) in widths.iter().enumerate() {
+                    let cell = cells.next_if(|(node, _)| usize::from(*node) == i).map(|(_, cell)| *cell);
+                    columns::cell(pen, at + width, y, cell);
+                    at += width + 1;
+                }
+            }
+            Cells::Counts { x } => {
+                let placed = facts.cells.iter().filter(|(node, cell)| *node != u16::MAX && cell.active() > 0);
+                let pods: u32 = facts.cells.iter().map(|(_, cell)| cell.active()).sum();
+                pen.put_right(x + 3, y, 3, &format!("{}n", placed.count()), Role::Text);
+                pen.put_right(x + 7, y, 3, &format!("{pods}p"), Role::Text);
+                if let Some((node, cell)) = columns::worst(&facts.cells) {
+                    let end = x + 11;
+                    columns::cell(pen, end, y, Some(cell));
+                    let at = self.rows.short.get(usize::from(node)).map_or("?", String::as_str);
+                    pen.put(end + 1, y, 4, at, Role::Muted);
+                }
+            }
+        }
+        if let Some((x, meter)) = c.left {
+            let left = self.rows.left(row);
+            let tone = match left {
+                Some(0) => Role::Danger,
+                Some(n) if n < facts.ready.max(1) => Role::Warn,
+                Some(_) => Role::Text,
+                None => Role::Faint,
+            };
+            if let Some(left) = left {
+                let share = f64::from(left) / f64::from(self.rows.most_left.max(1));
+                pen.bar(x + 1, y, meter, share, if tone == Role::Text { Role::Muted } else { tone });
+            }
+            let text = left.map_or_else(|| "–".to_owned(), |left| left.to_string());
+            pen.put_right(x + columns::LEFT - 1, y, columns::LEFT - meter - 2, &text, tone);
+        }
+        if let Some(x) = c.percent {
+            let share = facts.memory.map(|(used, limit)| used.share_of(limit));
+            let tone = match share {
+                Some(s) if s > 0.9 => Role::Warn,
+                Some(_) => Role::Text,
+                None => Role::Faint,
+            };
+            let text = share.map_or_else(|| "–".to_owned(), format::percent);
+            pen.put_right(x + 4, y, 4, &text, tone);
+            if let (Some((x, width)), Some(share)) = (c.bar, share) {
+                pen.bar(x, y, width, share, if share > 0.9 { Role::Warn } else { Role::Muted });
+            }
+            if let (Some(x), Some((used, limit))) = (c.amount, facts.memory) {
+                pen.put_right(x + 14, y, 14, &format::of(used, limit), Role::Muted);
+            }
+        }
+        if let Some(x) = c.restarts {
+            let role = if facts.restarts > 0 { Role::Text } else { Role::Faint };
+            pen.put_right(x + 3, y, 4, &facts.restarts.to_string(), role);
+        }
+        if let Some((x, width)) = c.image {
+            pen.put(x, y, width, &facts.tag, Role::Muted);
+        }
+    }
+}
+
+fn tone_of(worst: Option<Severity>) -> Role {
+    if worst == Some(Severity::Critical) { Role::Danger } else { Role::Warn }
+}
+
+/// Draws a cell of the matrix so that its mark stands in the column before `right`.
+pub fn draw_cell(pen: &mut Pen<'_>, right: u16, y: u16, cell: Cell) {
+    columns::cell(pen, right, y, Some(cell));
+}
