@@ -211,6 +211,19 @@ pub struct Pinned {
     pub address: Arc<str>,
     /// How many.
     pub sessions: u32,
+    /// Whose they are.
+    pub holders: Vec<Holder>,
+}
+
+/// Who holds connections: a user of the database, and the schema it is in, which is most often a tenant's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The user.
+    pub user: Arc<str>,
+    /// The schema.
+    pub schema: Arc<str>,
+    /// How many sessions.
+    pub sessions: u32,
 }
 
 /// A statement, with its literals taken out.
@@ -243,7 +256,8 @@ pub struct ProxyRows {
     pub connects: Option<Table>,
     /// `stats_mysql_global`.
     pub global: Table,
-    /// `stats_mysql_processlist`, by hostgroup, backend and command: columns `sessions`, `longest_ms`.
+    /// `stats_mysql_processlist`, by hostgroup, backend, command and holder: columns `holder`, `schema`, `sessions`,
+    /// `longest_ms`. Of sessions without a backend the holder is not told.
     pub sessions: Table,
     /// `stats_mysql_errors`: columns `hostname`, `port`, `errno`, `count_star`, `last_seen`.
     pub errors: Option<Table>,
@@ -393,16 +407,29 @@ impl ProxyStatus {
             Some(table) => table.lines().filter_map(|line| digest(&line)).collect(),
             None => before.map(|b| b.digests.clone()).unwrap_or_default(),
         };
-        let mut pinned = Vec::new();
+        let mut pinned: Vec<Pinned> = Vec::new();
         let mut waiting = (0, 0);
         for line in rows.sessions.lines() {
             let sessions = line.number("sessions").unwrap_or(0u32);
             match (line.number("hostgroup"), line.text("srv_host")) {
-                (Some(hostgroup), Some(host)) => pinned.push(Pinned {
-                    hostgroup,
-                    address: address(Some(host), line.text("srv_port")),
-                    sessions,
-                }),
+                (Some(hostgroup), Some(host)) => {
+                    let address = address(Some(host), line.text("srv_port"));
+                    let holder = line.text("holder").map(|user| Holder {
+                        user: user.into(),
+                        schema: line.text("schema").unwrap_or("no schema").into(),
+                        sessions,
+                    });
+                    match pinned.iter_mut().find(|p| p.hostgroup == hostgroup && p.address == address) {
+                        Some(known) => {
+                            known.sessions += sessions;
+                            known.holders.extend(holder);
+                        }
+                        None => {
+                            let holders = holder.into_iter().collect();
+                            pinned.push(Pinned { hostgroup, address, sessions, holders });
+                        }
+                    }
+                }
                 _ if line.text("command") == Some("Connect") => {
                     waiting.0 += sessions;
                     waiting.1 = waiting.1.max(line.number("longest_ms").unwrap_or(0));

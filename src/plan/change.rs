@@ -34,7 +34,8 @@ pub enum Change {
         replicas: u32,
     },
     /// The rows of one backend in a proxy's servers, without the hostgroups the monitor moves it between. Written so
-    /// that no client is hurt: memory from runtime, the surplus writers' rows deleted, edited, loaded.
+    /// that no client is hurt: memory from runtime, the surplus writers' rows deleted, edited, loaded. With the same
+    /// rows at both ends only memory is taken from runtime: what a run that was cut off has left there goes.
     Servers {
         /// Which proxy.
         proxy: ProxyName,
@@ -193,6 +194,9 @@ impl fmt::Display for Change {
             Self::Settle { workload, replicas: 0, .. } => write!(f, "wait until {workload} has no pods"),
             Self::Settle { workload, replicas, .. } => {
                 write!(f, "wait until {workload} has {replicas} ready")
+            }
+            Self::Servers { proxy, from, to, .. } if from == to => {
+                write!(f, "take the memory of {proxy} from its runtime")
             }
             Self::Servers { proxy, address, from, to } => match (from.is_empty(), to.is_empty()) {
                 (_, true) => write!(f, "take {address} out of {proxy}"),

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{About, Change, Check, Intent, Plan, Step, Verdict};
-use crate::cluster::{MemberName, ProxyName, Snapshot};
+use crate::cluster::{Holder, MemberName, ProxyName, Snapshot};
 
 mod acts;
 mod field;
@@ -107,6 +107,12 @@ pub struct Cut {
     pub proxy: Option<ProxyName>,
     /// How many, where it is known.
     pub clients: Option<u32>,
+    /// Whose they are, the most first, where the list of sessions may be read.
+    #[serde(default)]
+    pub who: Vec<Holder>,
+    /// For how many seconds at most they find nobody to serve them; 0: they can connect anew at once.
+    #[serde(default)]
+    pub seconds: Option<u32>,
     /// Who, what they see, and for how long.
     pub text: String,
 }
@@ -176,6 +182,8 @@ struct Draft<'a> {
     checks: Vec<Check>,
     /// What is done to the servers: each phase is written in every proxy and then waited for.
     phases: Vec<Vec<Edit>>,
+    /// Backends whose rows stand while the memory of their proxy may hold what a run has begun.
+    leftovers: Vec<Edit>,
     /// Proxies that save, with what differs there.
     saves: Vec<(ProxyName, String)>,
     /// A member whose `wsrep_desync` is set.
@@ -249,6 +257,7 @@ impl<'a> Draft<'a> {
             subject,
             checks: Vec::new(),
             phases: Vec::new(),
+            leftovers: Vec::new(),
             saves: Vec::new(),
             desync: None,
             undo: String::new(),
@@ -266,24 +275,34 @@ impl<'a> Draft<'a> {
 
     fn after_phases(&self, phases: usize) -> Vec<Vec<Seat>> {
         let edits: Vec<Edit> = self.phases[..phases].concat();
-        let known = |address: &str| {
-            let row = self.field.member(address)?;
-            Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
-        };
         let desynced = self.desync.as_ref().filter(|(_, to)| *to).map(|(member, _)| member);
         let seats = self.field.faces.iter().map(|face| {
             let leaves = face.seats.iter().find(|s| s.member.is_some() && s.member.as_ref() == desynced);
             match leaves {
                 Some(seat) => face.without(&seat.address),
-                None => face.after(&edits, known),
+                None => self.seats(face, &edits),
             }
         });
         seats.collect()
     }
 
+    /// The seats of one proxy after some edits.
+    fn seats(&self, face: &field::Face<'_>, edits: &[Edit]) -> Vec<Seat> {
+        let known = |address: &str| {
+            let row = self.field.member(address)?;
+            Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
+        };
+        face.after(edits, known)
+    }
+
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut push = |change, within| steps.push(Step { about: About::Database, change, within });
+        let edited = |edit: &Edit| self.phases.iter().flatten().any(|other| other.proxy == edit.proxy);
+        for edit in self.leftovers.iter().filter(|edit| !edited(edit)) {
+            let Edit { proxy, address, from, to } = edit.clone();
+            push(Change::Servers { proxy, address, from, to }, WRITE_WITHIN);
+        }
         for (number, phase) in self.phases.iter().enumerate() {
             for edit in phase {
                 let Edit { proxy, address, from, to } = edit.clone();

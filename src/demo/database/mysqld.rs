@@ -17,8 +17,16 @@ pub enum Rights {
     Usage,
     /// `PROCESS`, and SELECT on the two wsrep tables of `mysql`: the least a cockpit needs to see everything.
     Monitor,
+    /// The same, and `SUPER`: to desync a member.
+    Acting,
     /// Everything.
     All,
+}
+
+impl Rights {
+    fn is_super(self) -> bool {
+        matches!(self, Self::Acting | Self::All)
+    }
 }
 
 /// One client of one member.
@@ -187,8 +195,9 @@ fn show(galera: &Galera, client: &Client, statement: &str, words: &[String]) -> 
             match client.rights {
                 Rights::Usage => table.push([format!("GRANT USAGE ON *.* {to}")]),
                 Rights::All => table.push([format!("GRANT ALL PRIVILEGES ON *.* {to} WITH GRANT OPTION")]),
-                Rights::Monitor => {
-                    table.push([format!("GRANT PROCESS ON *.* {to}")]);
+                Rights::Monitor | Rights::Acting => {
+                    let more = if client.rights == Rights::Acting { ", SUPER" } else { "" };
+                    table.push([format!("GRANT PROCESS{more} ON *.* {to}")]);
                     table.push([format!("GRANT SELECT ON `mysql`.`wsrep_cluster` {to}")]);
                     table.push([format!("GRANT SELECT ON `mysql`.`wsrep_cluster_members` {to}")]);
                 }
@@ -453,7 +462,7 @@ fn expose(galera: &Galera, client: &Client, db: &Connection, table: &str) -> Opt
             &["INDEX", "UUID", "NAME", "ADDRESS"],
             list.iter()
                 .enumerate()
-                .filter(|_| client.rights == Rights::All)
+                .filter(|_| client.rights.is_super())
                 .map(|(i, m)| vec![Some(i.to_string()), name(m), some(&m.name), Some(m.address.to_string())])
                 .collect(),
         ),
@@ -469,7 +478,7 @@ fn expose(galera: &Galera, client: &Client, db: &Connection, table: &str) -> Opt
                 "GAP",
                 "PROTOCOL_VERSION",
             ],
-            (client.rights == Rights::All)
+            (client.rights.is_super())
                 .then(|| {
                     vec![
                         Some(here.to_string()),
@@ -729,8 +738,12 @@ fn set(galera: &mut Galera, client: &mut Client, list: &str) -> Answer {
             continue;
         };
         let name = name.trim();
-        if client.rights != Rights::All {
-            return denied(if name == "read_only" { "READ_ONLY ADMIN" } else { "SUPER" });
+        // Since 10.11 SUPER no longer includes READ_ONLY ADMIN.
+        if name == "read_only" && client.rights != Rights::All {
+            return denied("READ_ONLY ADMIN");
+        }
+        if !client.rights.is_super() {
+            return denied("SUPER");
         }
         if let Err(refusal) = set_global(galera, client, name, value) {
             return refusal;
@@ -742,7 +755,7 @@ fn set(galera: &mut Galera, client: &mut Client, list: &str) -> Answer {
 fn set_session(client: &mut Client, galera: &Galera, name: &str, value: &str) -> Option<Answer> {
     match name {
         "wsrep_dirty_reads" => client.dirty_reads = switch(value)?,
-        "wsrep_on" if client.rights != Rights::All => return Some(denied("SUPER")),
+        "wsrep_on" if !client.rights.is_super() => return Some(denied("SUPER")),
         "wsrep_desync"
         | "wsrep_reject_queries"
         | "wsrep_provider_options"

@@ -227,7 +227,7 @@ impl Draft<'_> {
         self.checks.extend(fresh);
         self.checks.extend(guard::proxies(&self.field));
         if self.phases.is_empty() {
-            if self.checks.iter().all(|c| c.verdict != Refuse) {
+            if self.leftovers.is_empty() && self.checks.iter().all(|c| c.verdict != Refuse) {
                 self.check("nothing", Ok, "every proxy has it so already: there is nothing to do");
             }
             return;
@@ -235,6 +235,7 @@ impl Draft<'_> {
         self.checks.push(guard::transfer(&self.field));
         let after = self.after();
         self.checks.extend(guard::afterwards(&self.field, &after));
+        self.checks.extend(guard::measured(&self.field, &self.phases));
         let names: Vec<_> = self.field.faces.iter().map(|f| f.name.as_str()).collect();
         self.check("drift", Ok, format!("runs until {} restarts; `save` keeps it", names.join(" or ")));
     }

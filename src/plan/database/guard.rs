@@ -13,8 +13,10 @@ use crate::{
 };
 
 mod clients;
+mod measured;
 
 pub(super) use clients::{clients, cuts, pooled};
+pub(super) use measured::measured;
 
 /// Readings older than this are no ground to act on, in seconds.
 const OLDEST: f64 = 10.0;
