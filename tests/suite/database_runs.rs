@@ -137,6 +137,15 @@ fn of_two_operators_at_once_one_acts_and_the_other_is_told_who_and_since_when() 
     );
     let mut handles = [alice.start(hers, JournalPlace::Cluster), bob.start(his, JournalPlace::Cluster)];
     let [first, second] = &mut handles;
+    let (mut one, mut other) = (first.watch.clone(), second.watch.clone());
+    let over = |run: &Run| run.state.is_over();
+    alice.block("the refusal", async move {
+        // Nobody's run ends well while the database stands still.
+        tokio::select! {
+            _ = one.wait_for(over) => {}
+            _ = other.wait_for(over) => {}
+        }
+    });
     stage.drive_until(&alice, first, |run| run.state.is_over() || run.state == RunState::Paused, || {});
     let first = alice.block("her end", first.ended());
     stage.drive_until(&bob, second, |run| run.state.is_over() || run.state == RunState::Paused, || {});
@@ -163,7 +172,7 @@ fn nobody_takes_back_a_run_that_its_operator_still_drives() {
     let (alice, bob) = (stage.session("alice@bastion"), stage.session("bob@bastion"));
     let hers = act(&alice, DatabaseAct::TakeOut { member: member(&stage, 2) });
     let mut first = alice.start(hers, JournalPlace::Cluster);
-    stage.drive_until(&alice, &mut first, |run| run.steps[2] == StepState::Started, || {});
+    stage.stand_until(&alice, &first, |run| run.steps[2] == StepState::Started);
     let gone = stage.member(2);
     let seen = bob.until("her run and what it did", |s| {
         let out = |p: &wheelhouse::cluster::Proxy| p.now().is_some_and(|n| n.servers_of(&gone).is_empty());

@@ -155,6 +155,12 @@ impl Stage {
         }
     }
 
+    /// Until the run is so far while the database stands still: no monitor checks, so no wait for one can end.
+    pub fn stand_until(&self, session: &Session, handle: &Handle, far: impl Fn(&Run) -> bool) {
+        let mut watch = handle.watch.clone();
+        session.block("the run", async move { watch.wait_for(|run| far(run)).await.map(drop) }).unwrap();
+    }
+
     pub fn drive(&self, session: &Session, handle: &mut Handle) -> Run {
         self.drive_until(session, handle, |run| run.state.is_over() || run.state == RunState::Paused, || {});
         session.block("the end of the run", handle.ended())

@@ -3,7 +3,7 @@
 use super::field::{Face, Field, Place, Seat, fit_to_write};
 use crate::{
     cluster::{
-        Layers, LocalState,
+        BackendStatus, Layers, LocalState,
         database::{Row, State},
     },
     plan::{
@@ -260,6 +260,21 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
             ),
         };
         checks.push(Check::new("last-writer", verdict, text));
+        let reads = |seat: &Seat| {
+            face.groups.iter().any(|g| match seat.place {
+                Place::Reader => true,
+                Place::Standby => g.writer_is_also_reader != 0,
+                Place::Writer => g.writer_is_also_reader == 1,
+                Place::Shunned | Place::Offline => false,
+            })
+        };
+        if face.seats.iter().any(|s| s.reads && s.place.serves()) && !seats.iter().any(reads) {
+            let text = format!(
+                "{}: nobody would be left to read: reads would wait and end with error 9001 (10 s by default)",
+                face.name
+            );
+            checks.push(Check::new("last-reader", Refuse, text));
+        }
     }
     let now: Vec<_> = field.faces.iter().map(|f| f.seats.clone()).collect();
     let (before, total) = field.weights(&now);
@@ -297,7 +312,13 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
             .backends
             .iter()
             .filter(|b| &*b.address != address && stays(&b.address))
-            .filter(|b| face.groups.iter().any(|g| [g.writer, g.reader].contains(&b.hostgroup)))
+            .filter(|b| {
+                let writes = seats.iter().any(|s| s.address == b.address && s.place == Place::Writer);
+                face.groups.iter().any(|g| {
+                    g.writer == b.hostgroup && writes
+                        || g.reader == b.hostgroup && b.status == BackendStatus::Online
+                })
+            })
             .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
             .sum();
         let text = format!("{}: {mine} connections in use there, the others have room for {room}", face.name);

@@ -110,5 +110,8 @@ pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Chan
         draft.towards(&address, of);
     }
     draft.guard_servers();
-    draft.undo = format!("the same as run {run} did, again");
+    draft.undo = match draft.phases.is_empty() {
+        true => "nothing: no server is changed".into(),
+        false => format!("the same as run {run} did, again"),
+    };
 }
