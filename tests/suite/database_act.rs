@@ -207,7 +207,7 @@ fn a_second_operator_is_held_off_by_the_lease() {
     let (alice, bob) = (stage.session("alice@bastion"), stage.session("bob@bastion"));
     let (hers, his) = (take_out(&stage, &alice, 2, 1), take_out(&stage, &bob, 1, 1));
     let mut first = alice.start(hers, JournalPlace::Cluster);
-    stage.stand_until(&alice, &first, |run| run.steps[1] == StepState::Started);
+    stage.stand_until(&alice, &first, |run| matches!(run.steps[0], StepState::Done(_)));
     let mut second = bob.start(his, JournalPlace::Cluster);
     let refused = bob.block("the refusal", second.ended());
     assert_eq!(refused.state, RunState::Failed);

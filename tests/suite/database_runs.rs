@@ -172,7 +172,7 @@ fn nobody_takes_back_a_run_that_its_operator_still_drives() {
     let (alice, bob) = (stage.session("alice@bastion"), stage.session("bob@bastion"));
     let hers = act(&alice, DatabaseAct::TakeOut { member: member(&stage, 2) });
     let mut first = alice.start(hers, JournalPlace::Cluster);
-    stage.stand_until(&alice, &first, |run| run.steps[2] == StepState::Started);
+    stage.stand_until(&alice, &first, |run| matches!(run.steps[1], StepState::Done(_)));
     let gone = stage.member(2);
     let seen = bob.until("her run and what it did", |s| {
         let out = |p: &wheelhouse::cluster::Proxy| p.now().is_some_and(|n| n.servers_of(&gone).is_empty());
@@ -350,7 +350,7 @@ fn old_readings_are_no_ground_to_act_on() {
     let stage = Stage::new();
     let alice = stage.session("alice@bastion");
     let mut seen = wheelhouse::cluster::Snapshot::clone(&alice.now());
-    seen.at = seen.at + Duration::from_secs(60);
+    seen.at += Duration::from_secs(60);
     let made = plan(&seen, &Intent::Database { act: reader_out(&stage) });
     let refused: Vec<_> = made.refusals().map(|c| c.rule.as_str()).collect();
     assert!(refused.contains(&"freshness"), "{made}");
