@@ -25,8 +25,11 @@ const OLDEST: f64 = 10.0;
 pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> {
     let seen = field.seen;
     let mut checks = Vec::new();
+    // Endpoints are dated by the clock of this machine, the snapshot by the API server's.
+    let skew = jiff::SignedDuration::from_millis(seen.api.skew_millis);
+    let here = seen.at.checked_sub(skew).unwrap_or(seen.at);
     let mut old = |name: &str, at: Option<jiff::Timestamp>, why: Option<&str>| {
-        let age = at.map(|at| seen.at.duration_since(at).as_secs_f64());
+        let age = at.map(|at| here.duration_since(at).as_secs_f64());
         let text = match (age, why) {
             (None, _) => format!("{name} has not answered yet: nothing is planned on what is not known"),
             (Some(age), Some(why)) => {
