@@ -59,7 +59,7 @@ pub use pod::{
     Phase, Pod, PodSpec, PodState, PodTerm, Requirement, Resources, Selector, SpreadConstraint, Toleration,
 };
 pub use proxysql::{
-    Backend, BackendStatus, Digest, Drift, Hostgroups, Layers, MonitorCheck, Pinned, Proxy, ProxyRows,
+    Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy, ProxyRows,
     ProxySample, ProxyStatus, ServerRow,
 };
 pub use quantity::{Cpu, Memory};

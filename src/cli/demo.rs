@@ -133,7 +133,7 @@ fn point_at(
             Login { user: Some(user.into()), password: Some(PasswordFrom::File(path)), ..Login::default() },
         ))
     };
-    let (galera, by) = login(database.credentials.operator, "galera")?;
+    let (galera, by) = login(database.credentials.cockpit, "galera")?;
     let members: Vec<_> = database.members.iter().map(address).collect();
     let hosts = members.iter().cloned().enumerate().map(|(i, member)| (member, on(i))).collect();
     config.galera = Galera { members, hosts, login: by, ..Galera::default() };

@@ -195,6 +195,19 @@ pub struct Pinned {
     pub address: Arc<str>,
     /// How many.
     pub sessions: u32,
+    /// Whose they are.
+    pub holders: Vec<Holder>,
+}
+
+/// Who holds connections: a user of the database, and the schema it is in, which is most often a tenant's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The user.
+    pub user: Arc<str>,
+    /// The schema.
+    pub schema: Arc<str>,
+    /// How many sessions.
+    pub sessions: u32,
 }
 
 /// A statement, with its literals taken out.
@@ -227,7 +240,8 @@ pub struct ProxyRows {
     pub connects: Option<Table>,
     /// `stats_mysql_global`.
     pub global: Table,
-    /// `stats_mysql_processlist`, by hostgroup, backend and command: columns `sessions`, `longest_ms`.
+    /// `stats_mysql_processlist`, by hostgroup, backend, command and holder: columns `holder`, `schema`, `sessions`,
+    /// `longest_ms`. Of sessions without a backend the holder is not told.
     pub sessions: Table,
     /// `stats_mysql_errors`: columns `hostname`, `port`, `errno`, `count_star`, `last_seen`.
     pub errors: Option<Table>,

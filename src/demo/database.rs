@@ -47,6 +47,7 @@ use proxysql::ProxySql;
 pub type Login = (&'static str, &'static str);
 
 const MONITOR: Login = ("wheelhouse", "least-grants-9c41");
+const COCKPIT: Login = ("cockpit", "grants-to-act-e25b");
 const OPERATOR: Login = ("dba", "all-grants-77e0");
 const BARE: Login = ("nobody", "no-grants-1b3d");
 const PROXY_ADMIN: Login = ("admin", "proxy-admin-5f28");
@@ -90,6 +91,8 @@ impl Default for Options {
 pub struct Credentials {
     /// Member: PROCESS, and SELECT on the two wsrep tables.
     pub monitor: Login,
+    /// Member: what `monitor` may, and SUPER, to desync.
+    pub cockpit: Login,
     /// Member: everything.
     pub operator: Login,
     /// Member: nothing but logging in.
@@ -340,6 +343,7 @@ pub async fn start(options: Options) -> io::Result<Database> {
     }
     let credentials = Credentials {
         monitor: MONITOR,
+        cockpit: COCKPIT,
         operator: OPERATOR,
         bare: BARE,
         proxy_admin: PROXY_ADMIN,

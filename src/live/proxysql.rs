@@ -22,9 +22,10 @@ const CHECKS: &str = "SELECT hostname, port, time_start_us, primary_partition, w
     wsrep_local_state, error FROM monitor.mysql_server_galera_log ORDER BY time_start_us DESC LIMIT 50";
 const GLOBAL: &str = "SELECT Variable_Name, Variable_Value FROM stats_mysql_global WHERE Variable_Name IN \
                       ('ProxySQL_Uptime', 'Client_Connections_connected')";
-const SESSIONS: &str = "SELECT hostgroup, srv_host, srv_port, command, COUNT(*) AS sessions, \
-    MAX(CAST(time_ms AS INTEGER)) AS longest_ms FROM stats_mysql_processlist \
-    GROUP BY hostgroup, srv_host, srv_port, command";
+const SESSIONS: &str = "SELECT hostgroup, srv_host, srv_port, command, \
+    CASE WHEN srv_host IS NULL THEN NULL ELSE user END AS holder, CASE WHEN srv_host IS NULL THEN NULL ELSE db END AS schema, \
+    COUNT(*) AS sessions, MAX(CAST(time_ms AS INTEGER)) AS longest_ms FROM stats_mysql_processlist \
+    GROUP BY hostgroup, srv_host, srv_port, command, holder, schema";
 const HOSTGROUPS: &str = "SELECT writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup, \
     active, max_writers, writer_is_also_reader, max_transactions_behind FROM runtime_mysql_galera_hostgroups";
 const CONNECTS: &str = "SELECT hostname, port, time_start_us, connect_error FROM monitor.mysql_server_connect_log \

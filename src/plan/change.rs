@@ -34,7 +34,8 @@ pub enum Change {
         replicas: u32,
     },
     /// The rows of one backend in a proxy's servers, without the hostgroups the monitor moves it between. Written so
-    /// that no client is hurt: memory from runtime, the surplus writers' rows deleted, edited, loaded.
+    /// that no client is hurt: memory from runtime, the surplus writers' rows deleted, edited, loaded. With the same
+    /// rows at both ends only memory is taken from runtime: what a run that was cut off has left there goes.
     Servers {
         /// Which proxy.
         proxy: ProxyName,
@@ -202,6 +203,9 @@ impl Change {
             Self::Replicas { workload, from, to, .. } => format!("scale {workload} {from} → {to}"),
             Self::Settle { workload, replicas: 0, .. } => format!("wait until {workload} has no pods"),
             Self::Settle { workload, replicas, .. } => format!("wait until {workload} has {replicas} ready"),
+            Self::Servers { proxy, from, to, .. } if from == to => {
+                format!("take the memory of {proxy} from its runtime")
+            }
             Self::Servers { proxy, address, from, to } => {
                 let name = names.full(address);
                 match (from.is_empty(), to.is_empty()) {

@@ -1,12 +1,48 @@
 //! Planning acts on the database: a member taken out of the proxies or brought back, a weight, the writer, the servers
 //! saved, a member desynced.
+//!
+//! # What it is built on
+//!
+//! Rules measured on ProxySQL 2.7.1 before three Galera members (one writer, `writer_is_also_reader` 2), where they
+//! live, and the test that holds them. Another version or another setting is told in the preview (rule `measured`).
+//!
+//! | rule | code | test |
+//! |---|---|---|
+//! | A plain LOAD makes every member a writer and empties the readers: memory from runtime, surplus writers' rows deleted, edited, loaded | `run/perform/{sql,rows}.rs`, shown by `sql` | `perform::rows`, `database_runs::each_act_on_the_servers_..` |
+//! | No LOAD while there is no writer or one too many: every row in waiting would write | `rows::sorted`, `guard::proxies` | `perform::rows`, `guards::without_a_monitor_..` |
+//! | OFFLINE_SOFT does not hold | never used: rows are deleted | `database_runs` |
+//! | LOAD and SAVE answer 0 rows: success is what is read again over two checks of the monitor | `standing::holds`, `run/decide.rs` | `tests::a_change_holds_only_after_two_checks_..` |
+//! | The heaviest writes within one check; failback by itself | `acts::weigh`, `field::elect` | `database_runs`, `database_cli::weights_and_the_writer_..` |
+//! | Rows that were loaded stay beside the new writer's: who is about to write leaves the readers in the same LOAD | `rows::leave_readers` | `perform::rows`, `database_runs` |
+//! | Memory from runtime drops others' pending edits | `guard::proxies` (rule `drift`) | `tests::drift_is_saved_once_..` |
+//! | A SAVE is a step of its own; nothing else writes to a disk | `acts::save` | `database_cli::what_runs_is_saved_..` |
+//! | A desync moves a member to offline and cuts its pooled clients | `guard::pooled`, `guard::desync` | `database_runs::a_member_is_desynced_..` |
+//! | Without readers reads hang for 10 s and end in 9001 | `guard::afterwards` (rule `last-reader`) | `guards::the_last_that_can_write_or_read_stays` |
+//! | In a ProxySQL cluster a LOAD reaches the others in 3 s; two different LOADs in one second diverge for good | all proxies get the same rows, one after the other; rule `cluster-sync` | `guards::proxies_that_synchronise_..` |
+//! | `admin-read_only` answers OK to a LOAD | `guard::proxies`, `sql::editable` | `database_act::without_the_rights_..` |
+//!
+//! # Where it goes beyond what was measured
+//!
+//! - **The writer leaves.** Its rows are never deleted while it writes. It is made the lightest first, and the run waits
+//!   until another writes and two checks have left it so; only then its rows go, which is the measured removal of one
+//!   that waits. Measured was a writer moving to a member made heavier. The election goes by weight, then name and port
+//!   (source of 2.7.1), and sees the same order either way.
+//! - **A server enters.** Into the writer hostgroup it would write at once, beside the writer. A synced one enters with
+//!   rows in the backup and reader hostgroups and none among the writers: as every writer in waiting does in the
+//!   measured safe form (`load_safe_watch.tsv`: the monitor adds their SHUNNED rows at its next check). One that is not
+//!   known to be synced enters in the offline hostgroup, where a desynced member stood and came back from at the next
+//!   check; that a LOAD may put a *new* server there was not measured.
+//! - **Open transactions.** Deleting rows hurt no client that ran one statement at a time. What becomes of a transaction
+//!   was not measured, and is told as a cut.
+//!
+//! In each of these nothing but the reading over two checks counts, and the preview says what was not measured.
 
 use std::{collections::BTreeSet, fmt, ops::RangeInclusive, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{About, Change, Check, Intent, Plan, Step, Verdict};
-use crate::cluster::{MemberName, ProxyName, Snapshot};
+use crate::cluster::{Holder, MemberName, ProxyName, Snapshot};
 
 mod acts;
 mod field;
@@ -118,6 +154,12 @@ pub struct Cut {
     pub proxy: Option<ProxyName>,
     /// How many, where it is known.
     pub clients: Option<u32>,
+    /// Whose they are, the most first, where the list of sessions may be read.
+    #[serde(default)]
+    pub who: Vec<Holder>,
+    /// For how many seconds at most they find nobody to serve them; 0: they can connect anew at once.
+    #[serde(default)]
+    pub seconds: Option<u32>,
     /// Who, what they see, and for how long.
     pub text: String,
 }
@@ -187,6 +229,8 @@ struct Draft<'a> {
     checks: Vec<Check>,
     /// What is done to the servers: each phase is written in every proxy and then waited for.
     phases: Vec<Vec<Edit>>,
+    /// Backends whose rows stand while the memory of their proxy may hold what a run has begun.
+    leftovers: Vec<Edit>,
     /// Proxies that save, with what differs there.
     saves: Vec<(ProxyName, String)>,
     /// A member whose `wsrep_desync` is set.
@@ -262,6 +306,7 @@ impl<'a> Draft<'a> {
             subject,
             checks: Vec::new(),
             phases: Vec::new(),
+            leftovers: Vec::new(),
             saves: Vec::new(),
             desync: None,
             undo: String::new(),
@@ -279,24 +324,34 @@ impl<'a> Draft<'a> {
 
     fn after_phases(&self, phases: usize) -> Vec<Vec<Seat>> {
         let edits: Vec<Edit> = self.phases[..phases].concat();
-        let known = |address: &str| {
-            let row = self.field.member(address)?;
-            Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
-        };
         let desynced = self.desync.as_ref().filter(|(_, to)| *to).map(|(member, _)| member);
         let seats = self.field.faces.iter().map(|face| {
             let leaves = face.seats.iter().find(|s| s.member.is_some() && s.member.as_ref() == desynced);
             match leaves {
                 Some(seat) => face.without(&seat.address),
-                None => face.after(&edits, known),
+                None => self.seats(face, &edits),
             }
         });
         seats.collect()
     }
 
+    /// The seats of one proxy after some edits.
+    fn seats(&self, face: &field::Face<'_>, edits: &[Edit]) -> Vec<Seat> {
+        let known = |address: &str| {
+            let row = self.field.member(address)?;
+            Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
+        };
+        face.after(edits, known)
+    }
+
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut push = |change, within| steps.push(Step { about: About::Database, change, within });
+        let edited = |edit: &Edit| self.phases.iter().flatten().any(|other| other.proxy == edit.proxy);
+        for edit in self.leftovers.iter().filter(|edit| !edited(edit)) {
+            let Edit { proxy, address, from, to } = edit.clone();
+            push(Change::Servers { proxy, address, from, to }, WRITE_WITHIN);
+        }
         for (number, phase) in self.phases.iter().enumerate() {
             for edit in phase {
                 let Edit { proxy, address, from, to } = edit.clone();

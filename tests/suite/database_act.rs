@@ -3,157 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use secrecy::SecretString;
 use wheelhouse::{
     cluster::ServerRow,
-    demo::database::{self as simulated, Cuts, Endpoint, hostgroups::Status},
-    live::database::{Account, Configured, Password, Place},
+    demo::database::{Cuts, Endpoint},
     plan::{About, Change, DatabaseAct, DatabasePart, Intent, Plan, Step, Verdict},
-    run::{Event, Handle, JournalPlace, Run, RunState, StepState, rehearse, runs},
-    wire::sql::{Login, Sql},
+    run::{Event, JournalPlace, Run, RunState, StepState, rehearse, runs},
 };
 
-use crate::session::{Ground, PATIENCE, Session};
-
-fn account((user, password): simulated::Login) -> Result<Account, String> {
-    let password = Password::Known(Some(SecretString::from(password.to_owned())));
-    Ok(Account { user: user.into(), password, tls: None })
-}
-
-struct Stage {
-    ground: Ground,
-}
-
-impl Stage {
-    /// A calm database whose monitors check five times a second.
-    fn new() -> Self {
-        let stage = Self { ground: Ground::new() };
-        let alice = stage.bare("setup");
-        for at in 0..2 {
-            stage.tell(&alice, at, "SET mysql-monitor_galera_healthcheck_interval=200");
-            stage.tell(&alice, at, "LOAD MYSQL VARIABLES TO RUNTIME");
-        }
-        stage.database().step(Duration::from_secs(2));
-        stage
-    }
-
-    fn database(&self) -> &simulated::Database {
-        self.ground.cluster.database()
-    }
-
-    fn bare(&self, operator: &str) -> Session {
-        self.ground.session(operator)
-    }
-
-    fn session_by(&self, operator: &str, member: simulated::Login, proxy: simulated::Login) -> Session {
-        let database = self.database();
-        let configured = Configured {
-            members: (database.members.iter())
-                .map(|at| (at.to_string().as_str().into(), at.ip().to_string(), at.port()))
-                .collect(),
-            members_by: account(member),
-            proxies: (database.proxies.iter())
-                .map(|at| Place::Direct(at.to_string().as_str().into(), at.ip().to_string(), at.port()))
-                .collect(),
-            proxies_by: account(proxy),
-            every: Duration::from_millis(20),
-            expected: Default::default(),
-        };
-        let session = self.ground.session_of_database(operator, configured);
-        session.until("the database", |s| {
-            s.galera.values().filter(|m| m.now().is_some()).count() == 3
-                && s.proxies.values().filter(|p| p.now().is_some()).count() == 2
-        });
-        session
-    }
-
-    fn session(&self, operator: &str) -> Session {
-        let logins = self.database().credentials;
-        self.session_by(operator, logins.operator, logins.proxy_admin)
-    }
-
-    /// One statement of somebody else.
-    fn tell(&self, session: &Session, proxy: usize, statement: &str) {
-        let at = self.database().proxies[proxy];
-        let (user, password) = self.database().credentials.proxy_admin;
-        let login = Login {
-            host: at.ip().to_string(),
-            port: at.port(),
-            user: user.into(),
-            password: Some(SecretString::from(password.to_owned())),
-            tls: None,
-        };
-        session.block("an answer", async { Sql::new(login).ask(statement).await }).unwrap();
-    }
-
-    fn member(&self, at: usize) -> String {
-        self.database().members[at].to_string()
-    }
-
-    fn proxy(&self, at: usize) -> String {
-        self.database().proxies[at].to_string()
-    }
-
-    /// Drives a run; the database moves, and nothing else. `each` is asked after every tick.
-    fn drive_until(
-        &self,
-        session: &Session,
-        handle: &mut Handle,
-        far: impl Fn(&Run) -> bool,
-        each: impl Fn(),
-    ) {
-        let began = Instant::now();
-        while !far(&handle.watch.borrow_and_update()) {
-            assert!(began.elapsed() < PATIENCE, "the run gets nowhere: {:?}", handle.watch.borrow().doing);
-            let news =
-                async { tokio::time::timeout(Duration::from_millis(10), handle.watch.changed()).await };
-            let _ = session.block("news", news);
-            self.database().step(Duration::from_millis(100));
-            each();
-        }
-    }
-
-    fn drive(&self, session: &Session, handle: &mut Handle) -> Run {
-        self.drive_until(session, handle, |run| run.state.is_over() || run.state == RunState::Paused, || {});
-        session.block("the end of the run", handle.ended())
-    }
-
-    fn run(&self, session: &Session, plan: Plan) -> Run {
-        let mut handle = session.start(plan, JournalPlace::Cluster);
-        self.drive(session, &mut handle)
-    }
-
-    /// `10 db1 ONLINE` and so on, of one proxy.
-    fn writers(&self, proxy: usize) -> Vec<u16> {
-        self.database().with(|s| {
-            let all = &s.proxies[proxy].hostgroups.backends;
-            all.iter().filter(|b| b.hostgroup == 10 && b.status == Status::Online).map(|b| b.port).collect()
-        })
-    }
-
-    fn hostgroups_of(&self, proxy: usize, member: usize) -> Vec<i64> {
-        let port = self.database().members[member].port();
-        self.database().with(|s| {
-            let all = s.proxies[proxy].hostgroups.backends.iter();
-            let mut found: Vec<_> = all
-                .filter(|b| b.port == port && b.status != Status::OfflineHard)
-                .map(|b| b.hostgroup)
-                .collect();
-            found.sort_unstable();
-            found
-        })
-    }
-
-    fn cut(&self) -> u64 {
-        self.database().with(|s| s.proxies.iter().map(|p| p.hostgroups.cut).sum())
-    }
-
-    fn heard(&self, endpoint: Endpoint, statement: &str) -> usize {
-        self.database().heard(endpoint).iter().filter(|s| s.starts_with(statement)).count()
-    }
-}
+use crate::{session::Session, stage::Stage};
 
 fn plan(session: &Session, act: DatabaseAct, changes: Vec<Change>) -> Plan {
     let about = About::Database;
@@ -265,16 +124,14 @@ fn a_reader_leaves_every_proxy_and_comes_back_and_no_client_notices() {
 }
 
 #[test]
-fn when_the_writer_leaves_the_next_one_writes_at_once() {
+fn the_writers_rows_are_not_taken_while_it_writes() {
     let stage = Stage::new();
     let alice = stage.session("alice@bastion");
-    let mut handle = alice.start(take_out(&stage, &alice, 0, 1), JournalPlace::Cluster);
-    let over = |run: &Run| run.state.is_over() || run.state == RunState::Paused;
-    stage.drive_until(&alice, &mut handle, over, || assert_eq!(stage.writers(0).len(), 1));
-    let run = alice.block("the end", handle.ended());
-    assert_eq!(run.state, RunState::Done, "{}", text(&run));
-    assert_eq!(stage.writers(0), [stage.database().members[1].port()]);
-    assert_eq!(stage.cut(), 0);
+    let run = stage.run(&alice, take_out(&stage, &alice, 0, 1));
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("move the writer first"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE"), 0, "nothing was written");
+    assert_eq!(stage.writers(0), [stage.database().members[0].port()]);
 }
 
 #[test]
@@ -352,7 +209,7 @@ fn a_second_operator_is_held_off_by_the_lease() {
     let (alice, bob) = (stage.session("alice@bastion"), stage.session("bob@bastion"));
     let (hers, his) = (take_out(&stage, &alice, 2, 1), take_out(&stage, &bob, 1, 1));
     let mut first = alice.start(hers, JournalPlace::Cluster);
-    stage.drive_until(&alice, &mut first, |run| run.steps[1] == StepState::Started, || {});
+    stage.stand_until(&alice, &first, |run| matches!(run.steps[0], StepState::Done(_)));
     let mut second = bob.start(his, JournalPlace::Cluster);
     let refused = bob.block("the refusal", second.ended());
     assert_eq!(refused.state, RunState::Failed);

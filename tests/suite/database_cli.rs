@@ -152,3 +152,185 @@ fn a_member_is_taken_out_brought_back_and_its_run_told() {
     let (_, err) = world.run(1, &format!("runs resume {id}"));
     assert!(err.contains("nothing to resume"), "{err}");
 }
+
+/// The proxies of a served world, asked beside the program.
+impl World {
+    fn ask(&self, proxy: usize, statement: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.config).expect("the configuration");
+        let config: toml::Table = text.parse().expect("TOML");
+        let proxysql = &config["proxysql"];
+        let address = proxysql["addresses"][proxy].as_str().expect("an address");
+        let (host, port) = address.rsplit_once(':').expect("host and port");
+        let file = proxysql["password"]["file"].as_str().expect("a password file");
+        let password = std::fs::read_to_string(file).expect("the password");
+        let login = wheelhouse::wire::sql::Login {
+            host: host.into(),
+            port: port.parse().expect("a port"),
+            user: proxysql["user"].as_str().expect("a user").into(),
+            password: Some(password.trim().to_owned().into()),
+            tls: None,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let answer = runtime.block_on(async { wheelhouse::wire::sql::Sql::new(login).ask(statement).await });
+        let rows = answer.unwrap_or_else(|e| panic!("{statement}: {e:?}")).rows;
+        rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
+    }
+
+    /// A calm world whose monitors check five times a second.
+    fn quick() -> Self {
+        let world = Self::new("calm");
+        for proxy in 0..2 {
+            world.ask(proxy, "SET mysql-monitor_galera_healthcheck_interval=200");
+            world.ask(proxy, "LOAD MYSQL VARIABLES TO RUNTIME");
+        }
+        world
+    }
+
+    /// What of the servers is configuration in one layer of a proxy.
+    fn layer(&self, proxy: usize, table: &str) -> Vec<String> {
+        let question = format!(
+            "SELECT DISTINCT hostname || ':' || port || ' ' || weight || ' ' || max_connections || ' ' || comment \
+             FROM {table} WHERE status <> 'OFFLINE_HARD' ORDER BY 1"
+        );
+        self.ask(proxy, &question)
+    }
+
+    /// Memory, runtime and disk of both proxies, and who writes and reads there.
+    fn layers(&self) -> Vec<Vec<String>> {
+        let online = "SELECT hostgroup_id || ' ' || port FROM runtime_mysql_servers WHERE status = 'ONLINE' AND \
+                      hostgroup_id IN (10, 30) ORDER BY 1";
+        let of = |proxy: usize| {
+            let tables = ["main.mysql_servers", "runtime_mysql_servers", "disk.mysql_servers"];
+            let layers = tables.map(|table| self.layer(proxy, table));
+            layers.into_iter().chain([self.ask(proxy, online)])
+        };
+        (0..2).flat_map(of).collect()
+    }
+
+    fn disks(&self) -> [Vec<String>; 2] {
+        [0, 1].map(|proxy| self.layer(proxy, "disk.mysql_servers"))
+    }
+
+    /// Carries an act out and takes it back: every layer of every proxy is as it was, and no disk was written.
+    fn there_and_back(&self, line: &str, far: impl Fn(&Self)) {
+        let (before, disks) = (self.layers(), self.disks());
+        let run = self.json(&format!("{line} --yes"));
+        assert_eq!(run["state"], "done", "{line}: {run}");
+        far(self);
+        assert_ne!(self.layers(), before, "{line} did something");
+        let id = run["id"].as_str().expect("an id");
+        let undone = self.json(&format!("runs undo {id} --yes"));
+        assert_eq!(undone["state"], "done", "{line}: {undone}");
+        assert_eq!(self.layers(), before, "{line} was taken back");
+        assert_eq!(self.disks(), disks, "{line}: a disk was written");
+        let runs = self.json("runs");
+        let first = runs.as_array().and_then(|all| all.iter().find(|r| r["id"] == id)).expect("the run");
+        assert_eq!(first["state"], "undone", "{line}");
+    }
+}
+
+#[test]
+fn weights_and_the_writer_are_changed_and_taken_back() {
+    let world = World::quick();
+    world.there_and_back("galera weight db3 70", |w| assert_eq!(w.role("db1"), "writer"));
+    world.there_and_back("galera move-writer db2", |w| assert_eq!(w.role("db2"), "writer"));
+    assert_eq!(world.role("db1"), "writer");
+}
+
+#[test]
+fn servers_are_added_removed_and_brought_back_and_taken_back() {
+    let world = World::quick();
+    world.there_and_back("proxysql add 127.0.0.1:9", |w| {
+        assert!(w.layer(1, "runtime_mysql_servers").iter().any(|row| row.starts_with("127.0.0.1:9 ")));
+    });
+    let third =
+        world.layer(0, "main.mysql_servers").into_iter().find(|row| row.ends_with("db3")).expect("db3");
+    let address = third.split(' ').next().expect("an address").to_owned();
+    world.there_and_back(&format!("proxysql remove {address}"), |w| assert_eq!(w.role("db3"), "absent"));
+    // Removed by its address: no run is undone instead, and it comes back like another.
+    assert_eq!(world.json(&format!("proxysql remove {address} --yes"))["state"], "done");
+    world.there_and_back("galera bring-back db3", |w| assert_ne!(w.role("db3"), "absent"));
+}
+
+#[test]
+fn a_member_is_desynced_and_resynced_and_both_are_taken_back() {
+    let world = World::quick();
+    let state = || {
+        let all = world.json("database");
+        let members = all["members"].as_array().expect("members").clone();
+        members.into_iter().find(|m| m["name"] == "db3").expect("db3")["state"].to_string()
+    };
+    let calm = state();
+    let (before, done) = (world.layers(), |run: &Value| assert_eq!(run["state"], "done", "{run}"));
+    let desync = world.json("galera desync db3 --yes");
+    done(&desync);
+    assert_ne!(state(), calm);
+    done(&world.json(&format!("runs undo {} --yes", desync["id"].as_str().expect("an id"))));
+    assert_eq!(state(), calm);
+    done(&world.json("galera desync db3 --yes"));
+    let resync = world.json("galera resync db3 --yes");
+    done(&resync);
+    assert_eq!(state(), calm);
+    done(&world.json(&format!("runs undo {} --yes", resync["id"].as_str().expect("an id"))));
+    assert_ne!(state(), calm);
+    done(&world.json("galera resync db3 --yes"));
+    assert_eq!([world.disks()[0].clone()], [before[2].clone()]);
+}
+
+#[test]
+fn without_super_a_desync_is_refused_before_anything_is_sent() {
+    let world = World::new("calm");
+    let file = world.home.path("lesser");
+    let (user, password) = ("wheelhouse", "least-grants-9c41");
+    std::fs::write(&file, password).expect("a password file");
+    let lesser = format!("--galera-user {user} --galera-password-file {}", file.display());
+    let (out, err) = world.run(1, &format!("{lesser} galera desync db3 --yes"));
+    assert!(err.contains("it needs the right SUPER"), "{out}\n{err}");
+    assert!(!format!("{out}{err}").contains(password));
+    assert_eq!(world.json("runs"), Value::Array(Vec::new()), "nothing was begun");
+    world.run(0, &format!("{lesser} galera take-out db3 --dry-run"));
+}
+
+#[test]
+fn what_runs_is_saved_and_a_save_is_not_taken_back() {
+    let world = World::quick();
+    assert_eq!(world.json("galera weight db3 70 --yes")["state"], "done");
+    let run = world.json("proxysql save --yes");
+    assert_eq!(run["state"], "done", "{run}");
+    for proxy in 0..2 {
+        let [memory, running, disk] = ["main.mysql_servers", "runtime_mysql_servers", "disk.mysql_servers"]
+            .map(|table| world.layer(proxy, table));
+        assert_eq!((&memory, &running), (&disk, &disk), "proxy {proxy}");
+        assert!(disk.iter().any(|row| row.contains(" 70 ")), "{disk:?}");
+    }
+    let saved = world.layers();
+    let (out, _) = world.run(1, &format!("runs undo {} --yes", run["id"].as_str().expect("an id")));
+    let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("it cannot be taken back"), "{out}");
+    assert_eq!(world.layers(), saved);
+}
+
+#[test]
+fn the_preview_names_who_is_cut_and_for_how_long() {
+    let world = World::new("calm");
+    let (out, _) = world.run(0, "galera move-writer db2 --dry-run");
+    for words in [
+        "a connection on db1 in",
+        "(app in tenant_acme",
+        "connect anew at once",
+        "new writes go to db2 within",
+    ] {
+        let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(words), "{words} is missing in\n{out}");
+    }
+    let cut = &world.json("galera move-writer db2 --dry-run")["database"]["cut"][0];
+    assert!(
+        cut["clients"].as_u64().is_some_and(|n| n > 0) && cut["seconds"].as_u64().is_some_and(|n| n > 0),
+        "{cut}"
+    );
+    assert_eq!(
+        (&cut["who"][0]["user"], &cut["who"][0]["schema"]),
+        (&"app".into(), &"tenant_acme".into()),
+        "{cut}"
+    );
+}

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Backend, BackendStatus, Digest, Drift, Hostgroups, Layers, MonitorCheck, Pinned, ProxyRows, ProxyStatus,
+    Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, ProxyRows, ProxyStatus,
     ServerRow,
 };
 use crate::cluster::{Table, table::Line};
@@ -40,16 +40,29 @@ impl ProxyStatus {
             Some(table) => table.lines().filter_map(|line| digest(&line)).collect(),
             None => before.map(|b| b.digests.clone()).unwrap_or_default(),
         };
-        let mut pinned = Vec::new();
+        let mut pinned: Vec<Pinned> = Vec::new();
         let mut waiting = (0, 0);
         for line in rows.sessions.lines() {
             let sessions = line.number("sessions").unwrap_or(0u32);
             match (line.number("hostgroup"), line.text("srv_host")) {
-                (Some(hostgroup), Some(host)) => pinned.push(Pinned {
-                    hostgroup,
-                    address: address(Some(host), line.text("srv_port")),
-                    sessions,
-                }),
+                (Some(hostgroup), Some(host)) => {
+                    let address = address(Some(host), line.text("srv_port"));
+                    let holder = line.text("holder").map(|user| Holder {
+                        user: user.into(),
+                        schema: line.text("schema").unwrap_or("no schema").into(),
+                        sessions,
+                    });
+                    match pinned.iter_mut().find(|p| p.hostgroup == hostgroup && p.address == address) {
+                        Some(known) => {
+                            known.sessions += sessions;
+                            known.holders.extend(holder);
+                        }
+                        None => {
+                            let holders = holder.into_iter().collect();
+                            pinned.push(Pinned { hostgroup, address, sessions, holders });
+                        }
+                    }
+                }
                 _ if line.text("command") == Some("Connect") => {
                     waiting.0 += sessions;
                     waiting.1 = waiting.1.max(line.number("longest_ms").unwrap_or(0));

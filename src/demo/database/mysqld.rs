@@ -20,8 +20,16 @@ pub enum Rights {
     Usage,
     /// `PROCESS`, and SELECT on the two wsrep tables of `mysql`: the least a cockpit needs to see everything.
     Monitor,
+    /// The same, and `SUPER`: to desync a member.
+    Acting,
     /// Everything.
     All,
+}
+
+impl Rights {
+    fn is_super(self) -> bool {
+        matches!(self, Self::Acting | Self::All)
+    }
 }
 
 /// One client of one member.

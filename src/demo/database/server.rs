@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    BARE, Client, Endpoint, Login, MONITOR, OPERATOR, PROXY_ADMIN, PROXY_STATS, Rights, Shared, State,
+    BARE, COCKPIT, Client, Endpoint, Login, MONITOR, OPERATOR, PROXY_ADMIN, PROXY_STATS, Rights, Shared, State,
     admin::{self, Role},
     answer::Answer,
     member::Process,
@@ -401,7 +401,12 @@ fn admit(
     }
     match endpoint {
         Endpoint::Member(member) => {
-            let accounts = [(MONITOR, Rights::Monitor), (OPERATOR, Rights::All), (BARE, Rights::Usage)];
+            let accounts = [
+                (MONITOR, Rights::Monitor),
+                (COCKPIT, Rights::Acting),
+                (OPERATOR, Rights::All),
+                (BARE, Rights::Usage),
+            ];
             let found = accounts.into_iter().find(|(login, _)| knows(*login));
             let (_, rights) = found.ok_or_else(|| denied(""))?;
             let (user, database) = (hello.user.clone(), hello.database.clone());

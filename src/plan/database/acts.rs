@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    DatabaseAct, Draft, WEIGHTS,
-    field::{Edit, Face, Place, fit_to_write},
+    DatabaseAct, Draft,
+    field::{Edit, Face, Place},
     guard, standing,
 };
 use crate::{
@@ -12,8 +12,11 @@ use crate::{
         MemberName, ProxyName, ServerRow,
         database::{Row, State},
     },
-    plan::Verdict::{Ok, Refuse, Warn},
+    plan::Verdict::{Ok, Refuse},
 };
+
+mod enter;
+mod weigh;
 
 impl Draft<'_> {
     pub(super) fn work_out(&mut self, act: &DatabaseAct) {
@@ -159,202 +162,6 @@ impl Draft<'_> {
         }
     }
 
-    fn bring(&mut self, row: &Row, like: Option<&MemberName>) {
-        let label = row.label.clone();
-        match row.state {
-            State::Synced => {}
-            _ => self.check(
-                "state",
-                Refuse,
-                format!(
-                    "{label} is {}, not synced: it would be given clients and fail them",
-                    row.state.word()
-                ),
-            ),
-        }
-        if row.now().is_some_and(|s| s.read_only) {
-            self.check("state", Warn, format!("{label} is read-only: it will only read"));
-        }
-        let address = self.field.address_of(row);
-        self.enter(&address, like);
-    }
-
-    fn add(&mut self, address: &Arc<str>, like: Option<&MemberName>) {
-        let port = address
-            .rsplit_once(':')
-            .and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
-        if port.is_none() {
-            self.check(
-                "member",
-                Refuse,
-                format!("{address} is no address: write host:port, such as db4:3306"),
-            );
-            return;
-        }
-        match self.field.member(address).cloned() {
-            Some(row) if !matches!(row.state, State::Synced) => {
-                let text = format!(
-                    "{} is {}: it enters the offline hostgroup, from where the monitor takes it once it is synced",
-                    row.label,
-                    row.state.word()
-                );
-                self.check("state", Warn, text);
-            }
-            Some(_) => {}
-            None => {
-                let text = format!(
-                    "{address} is no member that is followed: it enters the offline hostgroup, from where the monitor takes it once it finds it synced; add it to [galera] members"
-                );
-                self.check("member", Warn, text);
-            }
-        }
-        self.enter(address, like);
-    }
-
-    /// Puts a backend into every proxy that lacks it.
-    fn enter(&mut self, address: &Arc<str>, like: Option<&MemberName>) {
-        let model = match like {
-            Some(name) => match self.known(name) {
-                Some(row) => Some(row.name),
-                None => return,
-            },
-            None => None,
-        };
-        let mut of = Vec::new();
-        for face in &self.field.faces {
-            if face.seat(address).is_some() {
-                continue;
-            }
-            // Without a model: like the lightest that serves, so that it does not become the writer by coming back.
-            let mut serving: Vec<_> = face.seats.iter().filter(|s| s.place.serves()).collect();
-            serving.sort_by_key(|s| (s.place != Place::Standby, s.weight));
-            let seat = match &model {
-                Some(name) => face.seats.iter().find(|s| s.member.as_ref() == Some(name)),
-                None => serving.first().copied(),
-            };
-            let row = seat.and_then(|s| face.status.servers_of(&s.address).into_iter().next());
-            match row {
-                Some(row) => {
-                    let comment = match self.field.member(address) {
-                        Some(row) => row.label.clone(),
-                        None => "".into(),
-                    };
-                    of.push((
-                        face.name.clone(),
-                        vec![ServerRow { address: address.clone(), comment, ..row }],
-                    ));
-                }
-                None => {
-                    let who = like.map_or("a server that serves".into(), |l| l.to_string());
-                    let text = format!("{} has no {who} whose rows could be taken as a model", face.name);
-                    self.checks.push(crate::plan::Check::new("member", Refuse, text));
-                }
-            }
-        }
-        if of.is_empty() && !self.field.faces.is_empty() && self.checks.iter().all(|c| c.verdict != Refuse) {
-            self.check(
-                "nothing",
-                Ok,
-                format!("{} is in every proxy already: there is nothing to do", self.subject),
-            );
-            return;
-        }
-        self.towards(address, of);
-        self.guard_servers();
-        self.undo = format!("{} out of the proxies", self.subject);
-    }
-
-    fn weigh(&mut self, row: &Row, weight: impl Fn(&Face<'_>) -> u64, leave_readers: bool) {
-        let address = self.field.address_of(row);
-        let mut edits = Vec::new();
-        let mut before = Vec::new();
-        for face in &self.field.faces {
-            let weight = weight(face);
-            if !WEIGHTS.contains(&weight) {
-                let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
-                let text = format!("a weight of {weight} is not between {low} and {high}");
-                self.checks.push(crate::plan::Check::new("range", Refuse, text));
-                return;
-            }
-            let from = face.rows(&address);
-            if from.is_empty() {
-                let text =
-                    format!("{} is not among the servers of {}: bring it back first", row.label, face.name);
-                self.checks.push(crate::plan::Check::new("member", Refuse, text));
-                continue;
-            }
-            let mut to: Vec<_> = from.iter().map(|r| ServerRow { weight, ..r.clone() }).collect();
-            if ServerRow::alike(&face.status.servers_of(&address), &to) {
-                continue;
-            }
-            // The new writer's rows among the readers would stay, beside the writer's, unless they go now.
-            let reader = |hostgroup: u32| {
-                face.groups.iter().any(|g| g.reader == hostgroup && g.writer_is_also_reader != 1)
-            };
-            let others =
-                face.seats.iter().any(|s| s.address != address && s.reads && s.place != Place::Writer);
-            if leave_readers && others && to.iter().any(|r| !reader(r.hostgroup)) {
-                to.retain(|r| !reader(r.hostgroup));
-            }
-            before.push(from.iter().map(|r| r.weight).max().unwrap_or(0));
-            edits.push(Edit { proxy: face.name.clone(), address: address.clone(), from, to });
-        }
-        if edits.is_empty() {
-            if self.checks.iter().all(|c| c.verdict != Refuse) {
-                self.check("nothing", Ok, "every proxy has this weight already: there is nothing to do");
-            }
-            return;
-        }
-        self.phases.push(edits);
-        self.guard_servers();
-        let after = self.after();
-        for (face, seats) in self.field.faces.iter().zip(&after) {
-            let find = |seats: &[super::Seat]| seats.iter().find(|s| s.place == Place::Writer).cloned();
-            let (Some(old), Some(new)) = (find(&face.seats), find(seats)) else { continue };
-            if old.address == new.address {
-                continue;
-            }
-            let fit =
-                self.field.db.members.iter().any(|r| Some(&r.name) == new.member.as_ref() && fit_to_write(r));
-            let (verdict, how) = if fit { (Warn, "") } else { (Refuse, ", which cannot write") };
-            let text = format!(
-                "{}: the writer moves from {} to {}{how}, within {}; until all proxies have moved, two members may take writes",
-                face.name,
-                old.label,
-                new.label,
-                face.interval()
-            );
-            self.checks.push(crate::plan::Check::new("writer", verdict, text));
-        }
-        before.dedup();
-        let weights: Vec<_> = before.iter().map(u64::to_string).collect();
-        self.undo = format!("weight of {} back to {}", row.label, weights.join("/"));
-    }
-
-    fn move_writer(&mut self, row: &Row) {
-        if !fit_to_write(row) {
-            let what =
-                if row.now().is_some_and(|s| s.read_only) { "read-only".into() } else { row.state.word() };
-            self.check("state", Refuse, format!("{} is {what}: it cannot take the writes", row.label));
-        }
-        let address = self.field.address_of(row);
-        if !self.field.faces.is_empty() && self.field.faces.iter().all(|f| f.writes_to(&address)) {
-            self.check(
-                "nothing",
-                Ok,
-                format!("{} takes the writes of every proxy already: there is nothing to do", row.label),
-            );
-            return;
-        }
-        let above = |face: &Face<'_>| {
-            let others =
-                face.seats.iter().filter(|s| s.address != address).map(|s| s.weight).max().unwrap_or(0);
-            let own = face.seat(&address).map_or(0, |s| s.weight);
-            if own > others { own } else { others + 1 }
-        };
-        self.weigh(row, above, true);
-    }
-
     fn save(&mut self, wanted: Option<&ProxyName>) {
         if let Some(name) = wanted
             && !self.field.seen.proxies.items.contains_key(name)
@@ -420,7 +227,7 @@ impl Draft<'_> {
         self.checks.extend(fresh);
         self.checks.extend(guard::proxies(&self.field));
         if self.phases.is_empty() {
-            if self.checks.iter().all(|c| c.verdict != Refuse) {
+            if self.leftovers.is_empty() && self.checks.iter().all(|c| c.verdict != Refuse) {
                 self.check("nothing", Ok, "every proxy has it so already: there is nothing to do");
             }
             return;
@@ -428,6 +235,7 @@ impl Draft<'_> {
         self.checks.push(guard::transfer(&self.field));
         let after = self.after();
         self.checks.extend(guard::afterwards(&self.field, &after));
+        self.checks.extend(guard::measured(&self.field, &self.phases));
         let names: Vec<_> = self.field.faces.iter().map(|f| f.name.as_str()).collect();
         self.check("drift", Ok, format!("runs until {} restarts; `save` keeps it", names.join(" or ")));
     }

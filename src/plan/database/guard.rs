@@ -1,12 +1,9 @@
 //! What is checked before an act on the database is offered: each check is one sentence with its arithmetic.
 
-use super::{
-    Cut,
-    field::{Edit, Face, Field, Place, Seat, fit_to_write},
-};
+use super::field::{Face, Field, Place, Seat, fit_to_write};
 use crate::{
     cluster::{
-        Layers, LocalState, MemberName,
+        BackendStatus, Layers, LocalState,
         database::{Row, State},
     },
     plan::{
@@ -15,6 +12,12 @@ use crate::{
     },
 };
 
+mod clients;
+mod measured;
+
+pub(super) use clients::{clients, cuts, pooled};
+pub(super) use measured::measured;
+
 /// Readings older than this are no ground to act on, in seconds.
 const OLDEST: f64 = 10.0;
 
@@ -22,8 +25,11 @@ const OLDEST: f64 = 10.0;
 pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> {
     let seen = field.seen;
     let mut checks = Vec::new();
+    // Endpoints are dated by the clock of this machine, the snapshot by the API server's.
+    let skew = jiff::SignedDuration::from_millis(seen.api.skew_millis);
+    let here = seen.at.checked_sub(skew).unwrap_or(seen.at);
     let mut old = |name: &str, at: Option<jiff::Timestamp>, why: Option<&str>| {
-        let age = at.map(|at| seen.at.duration_since(at).as_secs_f64());
+        let age = at.map(|at| here.duration_since(at).as_secs_f64());
         let text = match (age, why) {
             (None, _) => format!("{name} has not answered yet: nothing is planned on what is not known"),
             (Some(age), Some(why)) => {
@@ -257,6 +263,21 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
             ),
         };
         checks.push(Check::new("last-writer", verdict, text));
+        let reads = |seat: &Seat| {
+            face.groups.iter().any(|g| match seat.place {
+                Place::Reader => true,
+                Place::Standby => g.writer_is_also_reader != 0,
+                Place::Writer => g.writer_is_also_reader == 1,
+                Place::Shunned | Place::Offline => false,
+            })
+        };
+        if face.seats.iter().any(|s| s.reads && s.place.serves()) && !seats.iter().any(reads) {
+            let text = format!(
+                "{}: nobody would be left to read: reads would wait and end with error 9001 (10 s by default)",
+                face.name
+            );
+            checks.push(Check::new("last-reader", Refuse, text));
+        }
     }
     let now: Vec<_> = field.faces.iter().map(|f| f.seats.clone()).collect();
     let (before, total) = field.weights(&now);
@@ -294,7 +315,13 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
             .backends
             .iter()
             .filter(|b| &*b.address != address && stays(&b.address))
-            .filter(|b| face.groups.iter().any(|g| [g.writer, g.reader].contains(&b.hostgroup)))
+            .filter(|b| {
+                let writes = seats.iter().any(|s| s.address == b.address && s.place == Place::Writer);
+                face.groups.iter().any(|g| {
+                    g.writer == b.hostgroup && writes
+                        || g.reader == b.hostgroup && b.status == BackendStatus::Online
+                })
+            })
             .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
             .sum();
         let text = format!("{}: {mine} connections in use there, the others have room for {room}", face.name);
@@ -308,83 +335,6 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
         checks.push(Check::new("capacity", verdict, text));
     }
     checks
-}
-
-/// Who notices that a backend goes or the writer moves.
-pub(super) fn cuts(field: &Field<'_>, phases: &[Vec<Edit>], after: &[Vec<Seat>]) -> Vec<Cut> {
-    let mut cuts = Vec::new();
-    for (face, seats) in field.faces.iter().zip(after) {
-        let label = |a: &str| face.seat(a).map_or(a.to_owned(), |s| s.label.clone());
-        let held =
-            |a: &str| face.status.pinned.iter().filter(|p| &*p.address == a).map(|p| p.sessions).sum::<u32>();
-        let gone: Vec<_> = phases
-            .last()
-            .into_iter()
-            .flatten()
-            .filter(|e| e.proxy == *face.name && e.to.is_empty())
-            .collect();
-        for edit in &gone {
-            let clients = held(&edit.address);
-            if clients > 0 {
-                let text = format!(
-                    "{clients} sessions that hold a connection on {} in {}: in a transaction they end with error 2013 and connect anew at once; all others are not cut",
-                    label(&edit.address),
-                    face.name
-                );
-                cuts.push(Cut { proxy: Some(face.name.clone()), clients: Some(clients), text });
-            }
-        }
-        let writer = |seats: &[Seat]| {
-            seats.iter().find(|s| s.place == Place::Writer).map(|s| (s.address.clone(), s.label.clone()))
-        };
-        if let (Some((old, from)), Some((new, to))) = (writer(&face.seats), writer(seats))
-            && old != new
-        {
-            let clients = held(&old);
-            let text = format!(
-                "{clients} sessions that hold a connection on {from} in {}: open transactions end with error 2013; new writes go to {to} within {}",
-                face.name,
-                face.interval()
-            );
-            cuts.push(Cut { proxy: Some(face.name.clone()), clients: Some(clients), text });
-        }
-    }
-    cuts
-}
-
-/// Who is connected to a member that its proxies take for offline once it is desynced.
-pub(super) fn pooled(field: &Field<'_>, member: &MemberName) -> Vec<Cut> {
-    let one = |face: &Face<'_>| {
-        let seat = face.seats.iter().find(|s| s.member.as_ref() == Some(member) && s.place.serves())?;
-        let used: u32 =
-            face.status.backends.iter().filter(|b| b.address == seat.address).map(|b| b.used).sum();
-        let held =
-            face.status.pinned.iter().filter(|p| p.address == seat.address).map(|p| p.sessions).sum::<u32>();
-        let text = format!(
-            "{} takes {} out of its readers within {}: the {} connections in use there end with error 2013",
-            face.name,
-            seat.label,
-            face.interval(),
-            used.max(held)
-        );
-        Some(Cut { proxy: Some(face.name.clone()), clients: Some(used.max(held)), text })
-    };
-    field.faces.iter().filter_map(one).collect()
-}
-
-/// The same as a check.
-pub(super) fn clients(cuts: &[Cut], quiet: &str) -> Check {
-    let all: u32 = cuts.iter().filter_map(|c| c.clients).sum();
-    match cuts.is_empty() || all == 0 {
-        true => Check::new("clients", Ok, quiet.to_owned()),
-        false => Check::new(
-            "clients",
-            Warn,
-            format!(
-                "at most {all} sessions are cut, in the moment of the change; they can connect anew at once"
-            ),
-        ),
-    }
 }
 
 /// Whether `wsrep_desync` may be set so on a member.

@@ -1,6 +1,11 @@
 //! The statements an operator would type to do the same.
 
-use super::Draft;
+use std::sync::Arc;
+
+use super::{
+    Draft,
+    field::{Edit, Place, Seat},
+};
 use crate::{
     cluster::{ServerRow, database::Row},
     plan::{Change, Step},
@@ -8,10 +13,22 @@ use crate::{
 
 pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
     let mut blocks: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    let mut done: Vec<Edit> = Vec::new();
     for step in steps {
         let (place, lines) = match &step.change {
-            Change::Servers { proxy, address, to, .. } => {
-                (proxy.to_string(), servers(draft, proxy.as_str(), address, to))
+            Change::Servers { proxy, from, to, .. } if from == to => {
+                (proxy.to_string(), prepare(draft, proxy.as_str()))
+            }
+            Change::Servers { proxy, address, from, to } => {
+                let edit = Edit {
+                    proxy: proxy.clone(),
+                    address: address.clone(),
+                    from: from.clone(),
+                    to: to.clone(),
+                };
+                let lines = servers(draft, &done, &edit);
+                done.push(edit);
+                (proxy.to_string(), lines)
             }
             Change::Save { proxy, .. } => (proxy.to_string(), save(draft, proxy.as_str())),
             Change::Desync { member, to, .. } => {
@@ -45,12 +62,37 @@ fn prepare(draft: &Draft<'_>, proxy: &str) -> Vec<String> {
     lines
 }
 
-fn servers(draft: &Draft<'_>, proxy: &str, address: &str, to: &[ServerRow]) -> Vec<String> {
-    let mut lines = prepare(draft, proxy);
-    lines.push(format!("DELETE FROM mysql_servers WHERE {};", is(address)));
-    lines.extend(to.iter().map(insert));
+fn servers(draft: &Draft<'_>, done: &[Edit], edit: &Edit) -> Vec<String> {
+    let mut lines = prepare(draft, edit.proxy.as_str());
+    let next = elected(draft, done, edit);
+    if let Some((next, readers)) = next.as_ref().filter(|(next, _)| **next != *edit.address) {
+        let of = readers.iter().map(|group| format!("hostgroup_id={group}")).collect::<Vec<_>>().join(" OR ");
+        lines.push(format!("DELETE FROM mysql_servers WHERE ({of}) AND {};", is(next)));
+    }
+    lines.push(format!("DELETE FROM mysql_servers WHERE {};", is(&edit.address)));
+    let reads = |row: &&ServerRow| {
+        next.as_ref()
+            .is_some_and(|(next, readers)| **next == *edit.address && readers.contains(&row.hostgroup))
+    };
+    lines.extend(edit.to.iter().filter(|row| !reads(row)).map(insert));
     lines.push("LOAD MYSQL SERVERS TO RUNTIME;".into());
     lines
+}
+
+/// Who is about to be elected by an edit, and the hostgroups it leaves for that: those of the readers, while others
+/// read.
+fn elected(draft: &Draft<'_>, done: &[Edit], edit: &Edit) -> Option<(Arc<str>, Vec<u32>)> {
+    let face = draft.field.faces.iter().find(|f| *f.name == edit.proxy)?;
+    let with = [done, std::slice::from_ref(edit)].concat();
+    let (before, after) = (draft.seats(face, done), draft.seats(face, &with));
+    let writer = |seats: &[Seat]| seats.iter().find(|s| s.place == Place::Writer).map(|s| s.address.clone());
+    let next = writer(&after)?;
+    let others = before.iter().any(|s| s.reads && s.address != next && s.place != Place::Writer);
+    let groups = face.groups.iter().filter(|g| g.writer_is_also_reader != 1 && g.max_writers == 1);
+    let readers: Vec<_> = groups.map(|g| g.reader).collect();
+    let moves = writer(&before).as_ref() != Some(&next) && others && !readers.is_empty();
+    let reads = next == edit.address || before.iter().any(|s| s.address == next && s.reads);
+    (moves && reads).then_some((next, readers))
 }
 
 fn save(draft: &Draft<'_>, proxy: &str) -> Vec<String> {

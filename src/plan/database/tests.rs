@@ -1,5 +1,7 @@
 //! Plans on a healthy cluster of three with two proxies, and on what it becomes when something is wrong.
 
+mod guards;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};

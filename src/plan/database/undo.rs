@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{DatabaseAct, Draft};
+use super::{DatabaseAct, Draft, field::Edit};
 use crate::{
     cluster::{ProxyName, ServerRow},
     plan::{About, Change, Verdict},
@@ -40,7 +40,8 @@ pub(super) fn act(changes: &[(About, Change)]) -> DatabaseAct {
         }
     }
     let chains = chains(changes);
-    let Some(chain) = chains.first() else { return DatabaseAct::Save { proxy: None } };
+    let changed = chains.iter().find(|c| c.left.iter().any(|left| *left != c.start));
+    let Some(chain) = changed.or(chains.first()) else { return DatabaseAct::Save { proxy: None } };
     let came = chain.left.last().is_none_or(|last| last.is_empty());
     let member = chain.address.as_ref().into();
     match chain.start.first() {
@@ -83,7 +84,16 @@ pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Chan
         let now = face.status.servers_of(address);
         let name = draft.field.member(address).map_or(&**address, |row| &row.label).to_owned();
         if ServerRow::alike(&now, start) {
-            draft.check("undo", Verdict::Ok, format!("{proxy}: {name} is as before: nothing to take back"));
+            let text = format!(
+                "{proxy}: {name} runs as before; its memory is taken from there, in case the run was cut off amid its edit"
+            );
+            let known = draft.leftovers.iter().any(|edit| edit.proxy == **proxy);
+            draft.check("undo", Verdict::Ok, text);
+            if !known {
+                let edit =
+                    Edit { proxy: (*proxy).clone(), address: (*address).clone(), from: now.clone(), to: now };
+                draft.leftovers.push(edit);
+            }
         } else if left.iter().any(|l| ServerRow::alike(&now, l)) {
             wanted.push(((*proxy).clone(), (*address).clone(), start.to_vec()));
         } else {
@@ -101,5 +111,8 @@ pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Chan
         draft.towards(&address, of);
     }
     draft.guard_servers();
-    draft.undo = format!("the same as run {run} did, again");
+    draft.undo = match draft.phases.is_empty() {
+        true => "nothing: no server is changed".into(),
+        false => format!("the same as run {run} did, again"),
+    };
 }

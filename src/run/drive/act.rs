@@ -158,6 +158,7 @@ impl Driver {
         self.facts.marks.insert(endpoint, written.mark);
         let text = match change {
             _ if !written.wrote && !sent.into_inner() => "it was so already".to_owned(),
+            Change::Servers { from, to, .. } if from == to => "memory is as it runs".into(),
             Change::Servers { to, .. } if to.is_empty() => "it is gone from the runtime".into(),
             Change::Servers { .. } => "the runtime has it so".into(),
             Change::Save { .. } => "the disk has what runs".into(),

@@ -12,6 +12,7 @@ pub(super) struct Roles {
     reader: u32,
     offline: u32,
     also_reader: u8,
+    max_writers: usize,
 }
 
 impl Roles {
@@ -55,6 +56,7 @@ pub(super) fn parse(servers: &Answer, roles: &Answer) -> Result<(Runtime, Vec<Ro
             reader: small(row, 2)?,
             offline: small(row, 3)?,
             also_reader: number(row, 4)?.min(2) as u8,
+            max_writers: number(row, 5)?.max(1) as usize,
         });
     }
     let mut rows = Vec::new();
@@ -166,16 +168,14 @@ impl Edit {
         let mut wanted = wanted(runtime, roles, address, from, to);
         for roles in roles {
             let mut writers = writers(runtime, roles);
-            let leaves = writers.contains(address) && !to.iter().any(|row| roles.has(row.hostgroup));
-            if leaves {
+            sorted(runtime, roles, &writers)?;
+            if writers.contains(address) && !to.iter().any(|row| roles.has(row.hostgroup)) {
                 writers.remove(address);
-                // Somebody must take the writes from the very moment of the LOAD.
+                // Not measured: a LOAD that takes the writer away and makes another one of its own accord.
                 if writers.is_empty() {
-                    let next = successor(runtime, roles, address).ok_or_else(|| {
-                        format!("{address} takes the writes, and no other writer is in waiting")
-                    })?;
-                    edit.promote(runtime, roles, &next, address);
-                    writers.insert(next);
+                    return Err(format!(
+                        "{address} takes the writes: its rows go only after another takes them; move the writer first"
+                    ));
                 }
             }
             edit.leave_out(runtime, roles, &writers, Some(address));
@@ -187,6 +187,7 @@ impl Edit {
                     }
                 }
             }
+            edit.leave_readers(runtime, roles, &writers, address, &mut wanted);
         }
         let (host, port) = split(address)?;
         edit.statements
@@ -225,14 +226,41 @@ impl Edit {
         }
     }
 
-    /// Makes a writer in waiting the writer: it waits no longer, and reads only where writers do or nobody else would.
-    fn promote(&mut self, runtime: &Runtime, roles: &Roles, next: &str, leaving: &str) {
-        self.delete(roles.backup, next);
-        let others = |(row, online): &&(ServerRow, bool)| {
-            *online && row.hostgroup == roles.reader && ![next, leaving].contains(&&*row.address)
+    /// Who is about to be elected leaves the readers with this LOAD, while others read: rows that were loaded stay
+    /// where they are when the monitor makes a backend the writer, and it would read beside.
+    fn leave_readers(
+        &mut self,
+        runtime: &Runtime,
+        roles: &Roles,
+        writers: &BTreeSet<String>,
+        address: &str,
+        wanted: &mut Vec<ServerRow>,
+    ) {
+        let waits = |row: &ServerRow| [roles.writer, roles.backup].contains(&row.hostgroup);
+        let there = runtime.0.iter().filter(|(row, _)| &*row.address != address).map(|(row, _)| row);
+        let rank = |row: &&ServerRow| {
+            let (host, port) = split(&row.address).unwrap_or_default();
+            (row.weight, host.to_owned(), port)
         };
-        if roles.also_reader != 1 && runtime.0.iter().any(|row| others(&row)) {
-            self.delete(roles.reader, next);
+        let next = there.chain(wanted.iter()).filter(|row| waits(row)).max_by_key(rank);
+        let Some(next) = next.map(|row| row.address.clone()) else { return };
+        let reads = |(row, online): &(ServerRow, bool)| {
+            let stays = &*row.address != address || !wanted.is_empty();
+            *online && row.hostgroup == roles.reader && row.address != next && stays
+        };
+        if roles.max_writers != 1
+            || roles.also_reader == 1
+            || writers.contains(&*next)
+            || !runtime.0.iter().any(reads)
+        {
+            return;
+        }
+        if &*next != address {
+            if runtime.row(roles.reader, &next).is_some() {
+                self.delete(roles.reader, &next);
+            }
+        } else if wanted.iter().any(|row| row.hostgroup != roles.reader) {
+            wanted.retain(|row| row.hostgroup != roles.reader);
         }
     }
 
@@ -251,18 +279,21 @@ fn writers(runtime: &Runtime, roles: &Roles) -> BTreeSet<String> {
     runtime.0.iter().filter(writes).map(|(row, _)| row.address.to_string()).collect()
 }
 
-/// Who would be elected: the heaviest writer in waiting; of equals, the greatest name and port.
-fn successor(runtime: &Runtime, roles: &Roles, leaving: &str) -> Option<String> {
-    let waits = |row: &&ServerRow| {
-        row.hostgroup == roles.writer
-            && &*row.address != leaving
-            && runtime.row(roles.backup, &row.address).is_some_and(|(_, online)| *online)
-    };
-    let rank = |row: &&ServerRow| {
-        let (host, port) = split(&row.address).unwrap_or_default();
-        (row.weight, host.to_owned(), port)
-    };
-    runtime.0.iter().map(|(row, _)| row).filter(waits).max_by_key(rank).map(|row| row.address.to_string())
+/// Refuses while the monitor has yet to sort the writers: a LOAD would then make every surplus writer one that writes.
+fn sorted(runtime: &Runtime, roles: &Roles, writers: &BTreeSet<String>) -> Result<(), String> {
+    let waiting = runtime.0.iter().any(|(row, online)| !online && row.hostgroup == roles.writer);
+    match writers.len() {
+        0 if waiting => Err(format!(
+            "hostgroup {} has no writer now, and a LOAD would make all in waiting write: wait until the monitor has \
+             chosen one",
+            roles.writer
+        )),
+        n if n > roles.max_writers => Err(format!(
+            "{n} backends take writes in hostgroup {}, {} may: wait until the monitor has sorted them",
+            roles.writer, roles.max_writers
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The rows to be. Where only values change, they change in the hostgroups the monitor has put the backend in by now.
@@ -326,91 +357,4 @@ pub(super) fn words(rows: &[ServerRow]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(hostgroup: u32, address: &str, weight: u64) -> ServerRow {
-        ServerRow {
-            hostgroup,
-            address: address.into(),
-            gtid_port: 0,
-            weight,
-            compression: 0,
-            max_connections: 100,
-            max_replication_lag: 0,
-            use_ssl: false,
-            max_latency_ms: 0,
-            comment: "it's; one".into(),
-        }
-    }
-
-    fn healthy() -> (Runtime, Vec<Roles>) {
-        let roles = Roles { writer: 10, backup: 20, reader: 30, offline: 9999, also_reader: 2 };
-        let rows = [
-            (10, "a:1", 100, true),
-            (10, "b:1", 50, false),
-            (10, "c:1", 10, false),
-            (20, "b:1", 50, true),
-            (20, "c:1", 10, true),
-            (30, "b:1", 50, true),
-            (30, "c:1", 10, true),
-        ];
-        (Runtime(rows.map(|(h, a, w, online)| (row(h, a, w), online)).to_vec()), vec![roles])
-    }
-
-    fn deleted(hostgroup: u32, host: &str) -> String {
-        format!(
-            "DELETE FROM mysql_servers WHERE hostgroup_id = {hostgroup} AND hostname = '{host}' AND port = 1"
-        )
-    }
-
-    #[test]
-    fn who_reads_leaves_and_the_writer_stays_the_only_one() {
-        let (runtime, roles) = healthy();
-        let edit = Edit::of(&runtime, &roles, "c:1", &runtime.rows_of("c:1"), &[]).expect("an edit");
-        let all = "DELETE FROM mysql_servers WHERE hostname = 'c' AND port = 1".to_owned();
-        assert_eq!(edit.statements(), [deleted(10, "b"), all]);
-    }
-
-    #[test]
-    fn when_the_writer_leaves_its_successor_takes_the_writes_at_once() {
-        let (runtime, roles) = healthy();
-        let edit = Edit::of(&runtime, &roles, "a:1", &runtime.rows_of("a:1"), &[]).expect("an edit");
-        let all = "DELETE FROM mysql_servers WHERE hostname = 'a' AND port = 1".to_owned();
-        assert_eq!(edit.statements(), [deleted(20, "b"), deleted(30, "b"), deleted(10, "c"), all]);
-        let alone = Runtime(vec![(row(10, "a:1", 1), true)]);
-        assert!(Edit::of(&alone, &roles, "a:1", &alone.rows_of("a:1"), &[]).is_err());
-    }
-
-    #[test]
-    fn who_comes_back_waits_and_what_has_no_other_row_keeps_one() {
-        let (mut runtime, roles) = healthy();
-        let before = runtime.rows_of("b:1");
-        runtime
-            .0
-            .retain(|(row, _)| &*row.address != "b:1" && (&*row.address != "c:1" || row.hostgroup == 10));
-        let edit = Edit::of(&runtime, &roles, "b:1", &[], &before).expect("an edit").statements();
-        assert!(
-            edit[0].starts_with("UPDATE mysql_servers SET hostgroup_id = 20 WHERE hostgroup_id = 10"),
-            "{edit:?}"
-        );
-        let into: Vec<_> = edit[2..].iter().map(|s| s.split("VALUES (").nth(1).expect("values")).collect();
-        assert_eq!(into.len(), 2, "{edit:?}");
-        assert!(
-            into[0].starts_with("20, 'b', 1, 0, 'ONLINE', 50") && into[0].ends_with("'it''s; one')"),
-            "{into:?}"
-        );
-        assert!(into[1].starts_with("30, 'b'"), "{into:?}");
-    }
-
-    #[test]
-    fn a_move_by_the_monitor_is_no_drift_and_a_weight_is() {
-        let (runtime, roles) = healthy();
-        let (from, to) = ([row(10, "b:1", 50)], [row(10, "b:1", 70)]);
-        assert_eq!(runtime.of("b:1", &from, &to, &roles), Now::AtFrom);
-        assert_eq!(runtime.of("b:1", &to, &from, &roles), Now::AtTo);
-        assert!(matches!(runtime.of("b:1", &to, &[], &roles), Now::Elsewhere(_)));
-        let edit = Edit::of(&runtime, &roles, "b:1", &from, &to).expect("an edit").statements();
-        assert_eq!(edit.iter().filter(|s| s.contains("'ONLINE', 70")).count(), 2, "{edit:?}");
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ use crate::{cluster::ServerRow, wire::Endpoint};
 const RUNTIME: &str = "SELECT hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, \
     max_replication_lag, use_ssl, max_latency_ms, comment FROM runtime_mysql_servers";
 const ROLES: &str = "SELECT writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup, \
-    writer_is_also_reader FROM runtime_mysql_galera_hostgroups";
+    writer_is_also_reader, max_writers FROM runtime_mysql_galera_hostgroups";
 const CHECKED: &str = "SELECT MAX(time_start_us) FROM monitor.mysql_server_galera_log";
 const READ_ONLY: &str =
     "SELECT variable_value FROM runtime_global_variables WHERE variable_name = 'admin-read_only'";
@@ -59,6 +59,9 @@ impl Writer {
         editable(&mut hand).await?;
         let (runtime, roles) = runtime(&mut hand).await?;
         match runtime.of(address, from, to, &roles) {
+            Now::AtTo if from == to => {
+                return self.memory_as_it_runs(&mut hand, &runtime, &roles, fence).await;
+            }
             Now::AtTo => return Ok(Written { wrote: false, mark: mark(&mut hand).await? }),
             Now::AtFrom => {}
             Now::Elsewhere(rows) => {
@@ -87,6 +90,28 @@ impl Writer {
                 Err(Failure::Drift(text))
             }
         }
+    }
+
+    /// Takes memory from the runtime, without the surplus writers: what a run that was cut off between its edit and its
+    /// LOAD has left there would else be loaded by whoever loads next.
+    async fn memory_as_it_runs(
+        &self,
+        hand: &mut Hand,
+        runtime: &Runtime,
+        roles: &[Roles],
+        fence: impl Fn() -> bool,
+    ) -> Result<Written, Failure> {
+        let differs = !differ(hand, "main.mysql_servers", "runtime_mysql_servers").await?.is_empty();
+        if differs {
+            if !fence() {
+                return Err(Failure::Fenced);
+            }
+            hand.write("SAVE MYSQL SERVERS FROM RUNTIME").await?;
+            for statement in Edit::of_surplus(runtime, roles).statements() {
+                hand.write(&statement).await?;
+            }
+        }
+        Ok(Written { wrote: differs, mark: mark(hand).await? })
     }
 
     /// Stores the servers of a proxy on its disk. What is stored is memory where it says the same as the runtime, apart

@@ -76,6 +76,8 @@ fn take_out() -> Plan {
             cut: vec![Cut {
                 proxy: Some("proxy1:6032".into()),
                 clients: Some(3),
+                who: Vec::new(),
+                seconds: Some(0),
                 text: text(
                     "3 clients of proxy1:6032 on db3 lose their connection with error 2013, and come back at once",
                 ),

@@ -148,7 +148,7 @@ fn expose(galera: &Galera, client: &Client, db: &Connection, table: &str) -> Opt
             &["INDEX", "UUID", "NAME", "ADDRESS"],
             list.iter()
                 .enumerate()
-                .filter(|_| client.rights == Rights::All)
+                .filter(|_| client.rights.is_super())
                 .map(|(i, m)| vec![Some(i.to_string()), name(m), some(&m.name), Some(m.address.to_string())])
                 .collect(),
         ),
@@ -164,7 +164,7 @@ fn expose(galera: &Galera, client: &Client, db: &Connection, table: &str) -> Opt
                 "GAP",
                 "PROTOCOL_VERSION",
             ],
-            (client.rights == Rights::All)
+            (client.rights.is_super())
                 .then(|| {
                     vec![
                         Some(here.to_string()),

@@ -24,8 +24,12 @@ pub(super) fn set(galera: &mut Galera, client: &mut Client, list: &str) -> Answe
             continue;
         };
         let name = name.trim();
-        if client.rights != Rights::All {
-            return denied(if name == "read_only" { "READ_ONLY ADMIN" } else { "SUPER" });
+        // Since 10.11 SUPER no longer includes READ_ONLY ADMIN.
+        if name == "read_only" && client.rights != Rights::All {
+            return denied("READ_ONLY ADMIN");
+        }
+        if !client.rights.is_super() {
+            return denied("SUPER");
         }
         if let Err(refusal) = set_global(galera, client, name, value) {
             return refusal;
@@ -37,7 +41,7 @@ pub(super) fn set(galera: &mut Galera, client: &mut Client, list: &str) -> Answe
 fn set_session(client: &mut Client, galera: &Galera, name: &str, value: &str) -> Option<Answer> {
     match name {
         "wsrep_dirty_reads" => client.dirty_reads = switch(value)?,
-        "wsrep_on" if client.rights != Rights::All => return Some(denied("SUPER")),
+        "wsrep_on" if !client.rights.is_super() => return Some(denied("SUPER")),
         "wsrep_desync"
         | "wsrep_reject_queries"
         | "wsrep_provider_options"

@@ -61,8 +61,9 @@ pub(super) fn show(galera: &Galera, client: &Client, statement: &str, words: &[S
             match client.rights {
                 Rights::Usage => table.push([format!("GRANT USAGE ON *.* {to}")]),
                 Rights::All => table.push([format!("GRANT ALL PRIVILEGES ON *.* {to} WITH GRANT OPTION")]),
-                Rights::Monitor => {
-                    table.push([format!("GRANT PROCESS ON *.* {to}")]);
+                Rights::Monitor | Rights::Acting => {
+                    let more = if client.rights == Rights::Acting { ", SUPER" } else { "" };
+                    table.push([format!("GRANT PROCESS{more} ON *.* {to}")]);
                     table.push([format!("GRANT SELECT ON `mysql`.`wsrep_cluster` {to}")]);
                     table.push([format!("GRANT SELECT ON `mysql`.`wsrep_cluster_members` {to}")]);
                 }

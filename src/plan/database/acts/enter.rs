@@ -1,0 +1,119 @@
+//! Backends that come: a member brought back, a server added.
+
+use std::sync::Arc;
+
+use super::super::{Draft, field::Place};
+use crate::{
+    cluster::{
+        MemberName, ServerRow,
+        database::{Row, State},
+    },
+    plan::Verdict::{Ok, Refuse, Warn},
+};
+
+impl Draft<'_> {
+    pub(super) fn bring(&mut self, row: &Row, like: Option<&MemberName>) {
+        let label = row.label.clone();
+        match row.state {
+            State::Synced => {}
+            _ => self.check(
+                "state",
+                Refuse,
+                format!(
+                    "{label} is {}, not synced: it would be given clients and fail them",
+                    row.state.word()
+                ),
+            ),
+        }
+        if row.now().is_some_and(|s| s.read_only) {
+            self.check("state", Warn, format!("{label} is read-only: it will only read"));
+        }
+        let address = self.field.address_of(row);
+        self.enter(&address, like);
+    }
+
+    pub(super) fn add(&mut self, address: &Arc<str>, like: Option<&MemberName>) {
+        let port = address
+            .rsplit_once(':')
+            .and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
+        if port.is_none() {
+            self.check(
+                "member",
+                Refuse,
+                format!("{address} is no address: write host:port, such as db4:3306"),
+            );
+            return;
+        }
+        match self.field.member(address).cloned() {
+            Some(row) if !matches!(row.state, State::Synced) => {
+                let text = format!(
+                    "{} is {}: it enters the offline hostgroup, from where the monitor takes it once it is synced",
+                    row.label,
+                    row.state.word()
+                );
+                self.check("state", Warn, text);
+            }
+            Some(_) => {}
+            None => {
+                let text = format!(
+                    "{address} is no member that is followed: it enters the offline hostgroup, from where the monitor takes it once it finds it synced; add it to [galera] members"
+                );
+                self.check("member", Warn, text);
+            }
+        }
+        self.enter(address, like);
+    }
+
+    /// Puts a backend into every proxy that lacks it.
+    pub(super) fn enter(&mut self, address: &Arc<str>, like: Option<&MemberName>) {
+        let model = match like {
+            Some(name) => match self.known(name) {
+                Some(row) => Some(row.name),
+                None => return,
+            },
+            None => None,
+        };
+        let mut of = Vec::new();
+        for face in &self.field.faces {
+            if face.seat(address).is_some() {
+                continue;
+            }
+            // Without a model: like the lightest that serves, so that it does not become the writer by coming back.
+            let mut serving: Vec<_> = face.seats.iter().filter(|s| s.place.serves()).collect();
+            serving.sort_by_key(|s| (s.place != Place::Standby, s.weight));
+            let seat = match &model {
+                Some(name) => face.seats.iter().find(|s| s.member.as_ref() == Some(name)),
+                None => serving.first().copied(),
+            };
+            let row = seat.and_then(|s| face.status.servers_of(&s.address).into_iter().next());
+            match row {
+                Some(row) => {
+                    let comment = match self.field.member(address) {
+                        Some(row) => row.label.clone(),
+                        None => "".into(),
+                    };
+                    of.push((
+                        face.name.clone(),
+                        vec![ServerRow { address: address.clone(), comment, ..row }],
+                    ));
+                }
+                None => {
+                    let who = like.map_or("a server that serves".into(), |l| l.to_string());
+                    let text = format!("{} has no {who} whose rows could be taken as a model", face.name);
+                    self.checks.push(crate::plan::Check::new("member", Refuse, text));
+                }
+            }
+        }
+        if of.is_empty() && !self.field.faces.is_empty() && self.checks.iter().all(|c| c.verdict != Refuse) {
+            self.check(
+                "nothing",
+                Ok,
+                format!("{} is in every proxy already: there is nothing to do", self.subject),
+            );
+            return;
+        }
+        self.towards(address, of);
+        self.guard_servers();
+        self.undo = format!("{} out of the proxies", self.subject);
+    }
+}

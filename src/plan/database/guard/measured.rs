@@ -1,0 +1,83 @@
+//! Where a plan goes beyond what was measured on real ProxySQLs, it says so.
+
+use super::super::field::{Edit, Face, Field};
+use crate::plan::{
+    Check,
+    Verdict::{Ok, Warn},
+};
+
+/// What is known of the forms this plan uses; see the documentation of `plan::database`.
+pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut push = |verdict, text: String| checks.push(Check::new("measured", verdict, text));
+    let of = |pick: &dyn Fn(&Face<'_>, &Edit) -> bool| {
+        let picked = |face: &&Face<'_>| {
+            let mut edits = phases.iter().flatten().filter(|e| e.proxy == *face.name);
+            edits.any(|edit| pick(face, edit))
+        };
+        field.faces.iter().filter(picked).map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let enters = |edit: &Edit| edit.from.is_empty() && !edit.to.is_empty();
+    let offline = |face: &Face<'_>, edit: &Edit| {
+        edit.to.iter().any(|row| face.groups.iter().any(|g| g.offline == row.hostgroup))
+    };
+    let through_offline = of(&|face, edit| enters(edit) && offline(face, edit));
+    if !through_offline.is_empty() {
+        push(
+            Warn,
+            format!(
+                "{through_offline}: a server that enters offline was not measured; a member that stood there came \
+                 back by itself at the next check. The run ends well only if two checks leave it as predicted"
+            ),
+        );
+    }
+    let beside = of(&|face, edit| enters(edit) && !offline(face, edit));
+    if !beside.is_empty() {
+        push(
+            Ok,
+            format!(
+                "{beside}: it enters as the writers in waiting do in every measured LOAD, in the backup and reader \
+                 hostgroups with no row among the writers"
+            ),
+        );
+    }
+    let lightened = of(&|face, edit| {
+        let weight = |rows: &[crate::cluster::ServerRow]| rows.iter().map(|r| r.weight).max();
+        face.writes_to(&edit.address) && !edit.to.is_empty() && weight(&edit.to) < weight(&edit.from)
+    });
+    if !lightened.is_empty() {
+        push(
+            Warn,
+            format!(
+                "{lightened}: measured is the writer moving to one made heavier; here the writer is made lighter, \
+                 which the election (by weight, in its source) cannot tell apart. The next step waits for two checks"
+            ),
+        );
+    }
+    for face in &field.faces {
+        let version = &*face.status.version;
+        let mut other = Vec::new();
+        if !version.is_empty() && !version.starts_with("2.7.") {
+            other.push(format!("ProxySQL {version}"));
+        }
+        for group in &face.groups {
+            if group.max_writers != 1 {
+                other.push(format!("max_writers {}", group.max_writers));
+            }
+            if group.writer_is_also_reader != 2 {
+                other.push(format!("writer_is_also_reader {}", group.writer_is_also_reader));
+            }
+        }
+        if !other.is_empty() {
+            push(
+                Warn,
+                format!(
+                    "{}: {} was not measured (2.7.1 with one writer and writer_is_also_reader 2 was): watch the first run",
+                    face.name,
+                    other.join(", ")
+                ),
+            );
+        }
+    }
+    checks
+}

@@ -1,0 +1,167 @@
+//! What has happened is written down: in the journal, in the audit log, and in the journal of a run that was taken
+//! back.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ConfigMap;
+
+use super::{Driver, Open, Session, Stop};
+use crate::{
+    plan::{About, Intent},
+    run::{
+        Entry, Event, Run, RunState, journal,
+        local::{self, Audited, Book},
+        perform::{Failure, Writer},
+    },
+};
+
+impl Driver {
+    /// A run that takes another back says so in that one's journal; before it ends itself, so that a crash in between
+    /// does not leave the other one unmarked.
+    pub(super) async fn mark_undone(&mut self, session: &Session<'_>, text: String) -> Result<String, Stop> {
+        let (undone, entry) = {
+            let run = self.run.borrow();
+            let Intent::Undo { run: undone, .. } = &run.plan().intent else { return Ok(text) };
+            (undone.clone(), self.entry(session, Event::Undone { by_run: run.id.clone() }))
+        };
+        if matches!(session.open, Open::Local(_)) {
+            let wire = &self.hands.wire;
+            let marked = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &undone)
+                .and_then(|(mut book, run)| match run.state {
+                    RunState::Undone => Ok(()),
+                    _ => book.append(&journal::line(&entry)).map_err(|e| e.to_string()),
+                });
+            return Ok(match marked {
+                Ok(()) => text,
+                Err(why) => format!("{text}; {why}"),
+            });
+        }
+        match self.insist(|| mark(&session.writer, &undone, &entry)).await {
+            Ok(None) => Ok(text),
+            Ok(Some(note)) => Ok(format!("{text}; {note}")),
+            Err(Failure::Interrupted(why)) => Err(Stop::Pause(self.current(), why)),
+            Err(failure) => Ok(format!("{text}; run {undone} could not be marked: {}", failure.text())),
+        }
+    }
+
+    pub(super) fn entry(&self, session: &Session<'_>, event: Event) -> Entry {
+        let by = self.hands.who.operator.clone();
+        let at = session.writer.clock.now();
+        let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+        Entry { at, by, token: session.leases.token(), event }
+    }
+
+    /// Stores an entry, then lets everybody see it.
+    pub(super) async fn append(&mut self, session: &mut Session<'_>, event: Event) -> Result<(), Stop> {
+        let entry = self.entry(session, event);
+        let mut next = self.run.borrow().clone();
+        next.apply(entry.clone());
+        next.doing = None;
+        match &mut session.open {
+            Open::Cluster(object) => {
+                let before = journal::events(object).to_owned();
+                let wanted = journal::with(object, &next, &entry).map_err(Stop::Unwritten)?;
+                let writer = &session.writer;
+                let stored = self.insist(|| store(writer, &wanted, &before)).await;
+                let stored = stored.map_err(|f| {
+                    Stop::Unwritten(format!("the run can no longer be written down: {}", f.text()))
+                })?;
+                **object = stored;
+            }
+            Open::Local(book) => {
+                let path = book.path().display().to_string();
+                book.append(&journal::line(&entry))
+                    .map_err(|e| Stop::Unwritten(format!("the journal {path} cannot be written: {e}")))?;
+            }
+        }
+        self.audit(&next, &entry);
+        self.run.send_replace(next);
+        Ok(())
+    }
+
+    pub(super) fn audit(&self, run: &Run, entry: &Entry) {
+        let writes = |step: usize| {
+            let step = run.plan().steps.get(step).filter(|s| s.change.is_write())?;
+            let part = run.plan().tenants.iter().find(|t| Some(&t.tenant) == step.about.tenant());
+            part.map(|t| t.kubectl.as_str())
+        };
+        let kubectl = match &entry.event {
+            Event::Started { step } | Event::Done { step, .. } => writes(*step),
+            _ => None,
+        };
+        let database = |step: usize| {
+            let step = run.plan().steps.get(step).filter(|s| s.change.is_write())?;
+            matches!(step.about, About::Database).then_some(step.change.to_string())
+        };
+        let change = match &entry.event {
+            Event::Started { step } | Event::Done { step, .. } => database(*step),
+            _ => None,
+        };
+        let line = Audited {
+            time: entry.at,
+            operator: &self.hands.who.operator,
+            user: self.hands.who.user.as_deref(),
+            context: self.hands.wire.context(),
+            run: &run.id,
+            event: &entry.event,
+            kubectl,
+            database: change.as_deref(),
+            reason: run.approved.reason(),
+        };
+        if let Err(error) = local::audit(&self.hands.state_dir, &line) {
+            tracing::warn!(%error, run = run.id, "the audit log cannot be written");
+        }
+    }
+}
+
+/// Stores a journal in place of the one whose events were `before`. Found to stand already: the answer had got lost.
+async fn store(writer: &Writer, wanted: &ConfigMap, before: &str) -> Result<ConfigMap, Failure> {
+    let mut wanted = wanted.clone();
+    let name = wanted.metadata.name.clone().unwrap_or_default();
+    for _ in 0..5 {
+        match writer.put_journal(&wanted).await {
+            Err(failure) if failure.is_conflict() => {}
+            Err(failure) if failure.is_missing() => {
+                return Err(Failure::Drift(format!("the journal {name} was deleted")));
+            }
+            other => return other,
+        }
+        let Some(found) = writer.journal(&name).await? else { continue };
+        let same_plan = found.data.as_ref().and_then(|d| d.get("plan"))
+            == wanted.data.as_ref().and_then(|d| d.get("plan"));
+        if same_plan && journal::events(&found) == journal::events(&wanted) {
+            return Ok(found);
+        }
+        if !same_plan || journal::events(&found) != before {
+            let by = journal::of(&found).ok().and_then(|run| run.entries.last().map(|e| e.by.clone()));
+            let by = by.unwrap_or_else(|| "another session".into());
+            return Err(Failure::Drift(format!("{by} has taken the run over")));
+        }
+        wanted.metadata.resource_version = found.metadata.resource_version;
+    }
+    Err(Failure::Drift(format!("the journal {name} is being changed by others all the time")))
+}
+
+/// Adds that it was undone to another run's journal; a note when there is none to add to.
+async fn mark(writer: &Writer, undone: &str, entry: &Entry) -> Result<Option<String>, Failure> {
+    let name = journal::name(undone);
+    loop {
+        let Some(found) = writer.journal(&name).await? else {
+            return Ok(Some(format!("the journal of run {undone} is gone")));
+        };
+        let Ok(mut run) = journal::of(&found) else {
+            return Ok(Some(format!("the journal of run {undone} cannot be read")));
+        };
+        if run.state == RunState::Undone {
+            return Ok(None);
+        }
+        run.apply(entry.clone());
+        let wanted = match journal::with(&found, &run, entry) {
+            Ok(wanted) => wanted,
+            Err(why) => return Ok(Some(why)),
+        };
+        match writer.put_journal(&wanted).await {
+            Err(failure) if failure.is_conflict() => {}
+            other => return other.map(|_| None),
+        }
+    }
+}
