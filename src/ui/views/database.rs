@@ -10,15 +10,18 @@
 //! ```
 
 mod acts;
+mod arrange;
 mod detail;
 mod members;
 mod proxies;
+mod proxy;
+mod sheet;
 mod words;
 
 use ratatui::layout::Rect;
 
 use crate::{
-    cluster::{Database, Finding, MemberName, ProxyName, Severity, Subject, database::Row},
+    cluster::{Database, MemberName, ProxyName, Severity, Subject, database::Row},
     plan::{Intent, whatif, whatif::Loss},
     ui::{
         action::Action,
@@ -71,18 +74,6 @@ pub struct DatabaseView {
 
 /// A line of the detail.
 type Line = Vec<Piece<'static>>;
-
-/// Where the parts of the screen are.
-struct Layout {
-    /// Lines for what is wrong.
-    top: u16,
-    /// The table.
-    table: Rect,
-    /// The table of the proxies below that of the members, where there is room for both.
-    below: Option<Rect>,
-    /// The selected one.
-    detail: Rect,
-}
 
 impl DatabaseView {
     /// The database, with that member or proxy selected.
@@ -139,62 +130,6 @@ impl DatabaseView {
         self.backends.settle(rows.len(), page, |i| rows[i].clone());
     }
 
-    fn page(&self, cx: &Cx<'_>) -> usize {
-        let layout = self.layout(cx, cx.size);
-        let table = if self.proxies { layout.below.unwrap_or(layout.table) } else { layout.table };
-        usize::from(table.height.saturating_sub(1)).max(1)
-    }
-
-    /// What is wrong with the database, one line each thing.
-    fn wrong<'a>(&self, cx: &Cx<'a>) -> Vec<&'a Finding> {
-        let mut shown: Vec<&Finding> = Vec::new();
-        let loud = |f: &&Finding| f.severity > Severity::Notice && words::is_database(f);
-        for finding in cx.findings.iter().filter(loud) {
-            if !shown.iter().any(|f| f.text == finding.text && f.rule == finding.rule) {
-                shown.push(finding);
-            }
-        }
-        shown
-    }
-
-    fn layout(&self, cx: &Cx<'_>, (width, height): (u16, u16)) -> Layout {
-        let most = if height < 24 { 3 } else { 8 };
-        let wrong = u16::try_from(self.wrong(cx).len()).unwrap_or(most).min(most);
-        let top = if height < 10 || wrong == 0 { 0 } else { wrong + 1 };
-        let left = if width >= 150 { width - 66 } else { width };
-        let room = height.saturating_sub(top);
-        let members = u16::try_from(self.shown.len()).unwrap_or(room) + 1 + members::foot(cx, left);
-        let both = width >= 150 && height >= 30 && !cx.seen.proxies.is_empty() && !self.shown.is_empty();
-        let side = Rect { x: left + 2, y: top, width: (width - left).saturating_sub(2), height: room };
-        if both {
-            let upper = members.min(room / 2);
-            let table = Rect { x: 0, y: top, width: left, height: upper };
-            let below = Rect { y: top + upper + 1, height: room.saturating_sub(upper + 1), ..table };
-            return Layout { top, table, below: Some(below), detail: side };
-        }
-        if width >= 150 {
-            return Layout {
-                top,
-                table: Rect { x: 0, y: top, width: left, height: room },
-                below: None,
-                detail: side,
-            };
-        }
-        let rows = match self.proxies {
-            true => u16::try_from(self.rows.len()).unwrap_or(room) + 1,
-            false => members,
-        };
-        // The selected one keeps some lines, as long as the table has its own.
-        let table = rows.min(room.saturating_sub(room / 3)).max(room.min(4));
-        let y = top + table + 1;
-        Layout {
-            top,
-            table: Rect { x: 0, y: top, width, height: table },
-            below: None,
-            detail: Rect { x: 0, y, width, height: height.saturating_sub(y) },
-        }
-    }
-
     fn row(&self) -> Option<&Row> {
         let name = self.members.selected()?;
         self.database.as_ref()?.members.iter().find(|r| r.name == *name)
@@ -214,8 +149,8 @@ impl DatabaseView {
     fn detail(&self, cx: &Cx<'_>, width: u16) -> Vec<Line> {
         let Some(database) = &self.database else { return Vec::new() };
         match (self.proxies, self.row(), self.backends.selected()) {
-            (false, Some(row), _) => detail::member(cx, row, width),
-            (true, _, Some(row)) => detail::proxy(cx, database, row, width),
+            (false, Some(row), _) => detail::lines(cx, row, width),
+            (true, _, Some(row)) => proxy::lines(cx, database, row, width),
             _ => Vec::new(),
         }
     }
@@ -233,19 +168,6 @@ impl DatabaseView {
             let text =
                 if self.whole.is_some() { format!(" {left} more ↓") } else { format!(" {left} more ⏎") };
             pen.put_right(width, pen.height() - 1, 10, &text, Role::Muted);
-        }
-    }
-
-    fn draw_wrong(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, lines: u16) {
-        let width = pen.width();
-        let name = if width < 100 { 9 } else { 16 };
-        for (y, finding) in self.wrong(cx).into_iter().take(usize::from(lines)).enumerate() {
-            let y = y as u16;
-            let key = words::key(finding);
-            let aside: u16 = key.iter().map(|(t, _)| format::width(t)).sum();
-            let right = width.saturating_sub(if aside > 0 { aside + 2 } else { 1 });
-            super::finding_line(pen, y, right, finding, cx, name);
-            pen.line_right(width.saturating_sub(1), y, aside, &key);
         }
     }
 
