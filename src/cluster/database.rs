@@ -26,7 +26,7 @@ pub use expectations::{Expectations, Thresholds};
 pub(super) use findings::RULES;
 pub use quorum::Quorum;
 pub use recovery::{Case, Evidence, Position, Saved, Sheet, Step, Verdict, recovery};
-pub use report::{MemberReport, Report};
+pub use report::{MemberReport, Place, Report};
 pub use state::State;
 
 use super::Severity;
@@ -47,7 +47,7 @@ pub struct Database {
     pub strangers: BTreeSet<Arc<str>>,
     /// Backends of a proxy that are no configured member.
     pub unknown_backends: BTreeSet<Arc<str>>,
-    /// The members that take writes, by the proxies that answer.
+    /// The members that take writes, by the proxies that answer. One that is not configured goes by its address.
     pub writers: BTreeMap<ProxyName, Vec<MemberName>>,
     /// Who writes next when the writer fails, by the first proxy that answers.
     pub next_writer: Option<MemberName>,
@@ -207,7 +207,9 @@ impl Database {
         for proxy in &live {
             let online = proxy.now().map(|s| s.online_writers(&groups_of(proxy))).unwrap_or_default();
             if !groups_of(proxy).is_empty() {
-                let mut names: Vec<_> = online.iter().filter_map(|a| owner(a)).collect();
+                // A writer that is no configured member is one all the same: by its address.
+                let name = |a: &Arc<str>| owner(a).unwrap_or_else(|| MemberName::from(&**a));
+                let mut names: Vec<_> = online.iter().map(name).collect();
                 names.dedup();
                 writers.insert(proxy.name.clone(), names);
             }
@@ -274,14 +276,18 @@ impl Database {
         if self.members.iter().any(|r| r.state.severity() == Some(Severity::Critical)) {
             severity = Some(Severity::Critical);
         }
-        match (self.writer(), self.writers.values().flatten().count()) {
+        let mut all: Vec<_> = self.writers.values().flatten().collect();
+        all.sort();
+        all.dedup();
+        match (self.writer(), all.as_slice()) {
             (Some(row), _) if row.state.takes_writes() => text.push_str(&format!(" writer {}", row.label)),
             (Some(row), _) => {
                 text.push_str(&format!(" writer {} {}", row.label, row.state.word().to_uppercase()));
                 severity = Some(Severity::Critical);
             }
-            (None, 0) if self.writers.is_empty() => {}
-            (None, 0) => {
+            (None, [stranger]) => text.push_str(&format!(" writer {stranger}")),
+            (None, []) if self.writers.is_empty() => {}
+            (None, []) => {
                 text.push_str(" NO WRITER");
                 severity = Some(Severity::Critical);
             }

@@ -33,6 +33,7 @@ use crate::{
     },
 };
 
+pub use words::is_about;
 pub(super) use words::{label, short};
 
 /// What a row of the hostgroups is.
@@ -149,7 +150,7 @@ impl DatabaseView {
     fn detail(&self, cx: &Cx<'_>, width: u16) -> Vec<Line> {
         let Some(database) = &self.database else { return Vec::new() };
         match (self.proxies, self.row(), self.backends.selected()) {
-            (false, Some(row), _) => detail::lines(cx, row, width),
+            (false, Some(row), _) => detail::lines(cx, database, row, width),
             (true, _, Some(row)) => proxy::lines(cx, database, row, width),
             _ => Vec::new(),
         }
@@ -163,12 +164,17 @@ impl DatabaseView {
         for (y, line) in lines.iter().skip(from).take(page).enumerate() {
             pen.line(0, y as u16, width, line);
         }
-        let left = lines.len().saturating_sub(from + page);
-        if left > 0 && width > 30 && page > 0 {
-            let text =
-                if self.whole.is_some() { format!(" {left} more ↓") } else { format!(" {left} more ⏎") };
-            pen.put_right(width, pen.height() - 1, 10, &text, Role::Muted);
-        }
+    }
+
+    /// How much of the selected one is not on the screen, with the way to it.
+    fn more(&self, cx: &Cx<'_>) -> Option<String> {
+        let (from, detail) = match self.whole {
+            Some(from) => (from, Rect { x: 0, y: 0, width: cx.size.0, height: cx.size.1 }),
+            None => (0, self.layout(cx, cx.size).detail),
+        };
+        let left = self.detail(cx, detail.width).len().saturating_sub(from + usize::from(detail.height));
+        let way = if self.whole.is_some() { '↓' } else { '⏎' };
+        (left > 0).then(|| format!("{left} more {way}"))
     }
 
     /// Scrolls what takes the whole screen. Returns whether the command was one that scrolls.
@@ -262,7 +268,8 @@ impl View for DatabaseView {
             return self.draw_detail(pen, cx, from);
         }
         let layout = self.layout(cx, (pen.width(), pen.height()));
-        self.draw_wrong(pen, cx, layout.top.saturating_sub(1));
+        let height = pen.height();
+        self.draw_wrong(pen, cx, height, layout.top.saturating_sub(1));
         let at = |pen: &Pen<'_>, r: Rect| Rect { x: pen.area.x + r.x, y: pen.area.y + r.y, ..r };
         let table = at(pen, layout.table);
         match (self.proxies, layout.below) {
@@ -283,7 +290,7 @@ impl View for DatabaseView {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let mut words = Vec::new();
+        let mut words: Vec<_> = self.more(cx).into_iter().collect();
         if self.faults {
             words.push("faults only".to_owned());
         }

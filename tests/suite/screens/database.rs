@@ -172,7 +172,7 @@ fn the_members_are_told_in_full() {
         |what: &str| text.lines().find(|l| l.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"));
     assert!(line("● writer").contains("n1"));
     assert!(line("○ next writer").contains("n2"));
-    assert!(text.contains("one more loss is safe") && text.contains("proxies 2 agree"));
+    assert!(text.contains("one more loss is safe") && text.contains("2 proxies, alike"));
 }
 
 #[test]

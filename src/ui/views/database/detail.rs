@@ -1,16 +1,19 @@
 //! All that is known of the selected member, as lines.
 
-use super::{Line, members, said, sheet::Sheet, words};
+use super::{Line, members, proxies, said, sheet::Sheet, words};
 use crate::{
-    cluster::{Member, Reject, Severity, Status, Subject, database::Row},
+    cluster::{Database, Member, MemberSample, Reject, Severity, Status, Subject, database::Row},
     ui::{format, theme::Role, view::Cx},
 };
 
+/// What cannot be seen is told where the rest of the server is, not above what hurts.
+const LAST: &str = "rights-missing";
+
 /// A member, in full.
-pub(super) fn lines(cx: &Cx<'_>, row: &Row, width: u16) -> Vec<Line> {
+pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &Row, width: u16) -> Vec<Line> {
     let mut sheet = Sheet::new(width);
     let (sign, role) = words::state_sign(row);
-    let (mark, part, part_role) = words::role_sign(row);
+    let (mark, part, part_role) = words::role_sign(row, false);
     sheet.lines.push(vec![
         said(format!("  {sign} "), role),
         said(row.label.to_string(), Role::Accent),
@@ -19,27 +22,33 @@ pub(super) fn lines(cx: &Cx<'_>, row: &Row, width: u16) -> Vec<Line> {
         said(part, part_role),
         said(format!("   {}", row.name), Role::Muted),
     ]);
-    sheet.findings(cx, &Subject::Member(row.name.clone()));
-    let said = |f: &crate::cluster::Finding| {
-        f.severity > Severity::Notice && f.subject == Subject::Member(row.name.clone())
-    };
-    if row.state.severity().is_some() && !cx.findings.iter().any(said) {
-        sheet.long("", &row.state.meaning(), Role::Text);
+    let subject = Subject::Member(row.name.clone());
+    let told = |f: &&crate::cluster::Finding| f.severity > Severity::Notice && f.subject == subject;
+    let told: Vec<_> = cx.findings.iter().filter(told).collect();
+    if row.state.severity().is_some() && told.is_empty() {
+        sheet.fact("means", row.state.meaning(), Role::Text);
     }
+    sheet.findings(cx, &subject, |rule| rule != LAST);
+    let why = row.member.link.trouble().unwrap_or("not asked yet");
+    let known = told.iter().any(|f| f.text.contains(why));
     let Some(status) = row.member.status.as_deref() else {
-        let why = row.member.link.trouble().unwrap_or("not asked yet");
-        sheet.long("never seen", why, Role::Warn);
+        if !known {
+            sheet.fact("never seen", why, Role::Warn);
+        }
         return sheet.lines;
     };
     if row.now().is_none() {
-        let why = row.member.link.trouble().unwrap_or_default();
-        sheet.long("silent", &format!("for {}: {why}", cx.age_or_dash(row.member.silent_since)), Role::Warn);
-        sheet.fact("below", format!("as it was {} ago", cx.age(status.at)), Role::Warn);
+        let why = if known { String::new() } else { format!(": {why}") };
+        let since = cx.age_or_dash(row.member.silent_since);
+        let text = format!("for {since}{why}; below is what it said {} ago", cx.age(status.at));
+        sheet.fact("silent", text, Role::Warn);
+        sheet.old = Some(cx.age(status.at));
     }
     replication(&mut sheet, cx, status);
-    course(&mut sheet, &row.member);
-    clients(&mut sheet, row, status);
+    course(&mut sheet, &row.member, status);
+    clients(&mut sheet, cx, database, row, status);
     server(&mut sheet, cx, status);
+    sheet.findings(cx, &subject, |rule| rule == LAST);
     sheet.lines
 }
 
@@ -51,8 +60,8 @@ fn replication(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
     sheet.fact(
         "component",
         format!(
-            "{component}{ready}, {} of it, view {}, weight {} of {}",
-            format::count(s.size as usize, "member"),
+            "{component}{ready}, size {}, view {}, weight {} of {}",
+            s.size,
             words::known(s.conf_id),
             s.weight,
             words::known(s.cluster_weight)
@@ -72,8 +81,8 @@ fn replication(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
     );
     let paused = s.flow.share.is_some_and(|share| share >= t.flow_control);
     let who = match (s.flow.requested, s.flow.sent_rate) {
-        (true, _) => ", asked for by this member".to_owned(),
-        (false, Some(rate)) if rate > 0.0 => format!(", this member asks {}/s", words::rate(Some(rate))),
+        (true, _) => ", asked for by this member ◀".to_owned(),
+        (false, Some(rate)) if rate > 0.0 => format!(", this member asks {}/s ◀", words::rate(Some(rate))),
         _ => ", not asked for here".to_owned(),
     };
     let now = if s.flow.active { ", paused now" } else { "" };
@@ -85,7 +94,7 @@ fn replication(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
     sheet.fact(
         "conflicts",
         format!(
-            "certification {}/s ({}), aborted {}/s ({})",
+            "certification failures {}/s ({}), brute-force aborts {}/s ({})",
             words::rate(s.cert_failures.1),
             s.cert_failures.0,
             words::rate(s.bf_aborts.1),
@@ -93,16 +102,19 @@ fn replication(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
         ),
         Role::Text,
     );
-    let cache = match (s.gcache.window, s.gcache.transactions) {
-        (Some(_), n) => format!(
-            "{} at this write rate ({} transactions kept)",
-            words::window(s.gcache.window),
-            words::known(n.map(words::grouped))
+    let kept = words::known(s.gcache.transactions.map(words::grouped));
+    let (cache, short) = match (s.gcache.window, s.gcache.transactions) {
+        (Some(w), _) => (
+            format!("{} before a full copy ({kept} transactions kept)", words::window(Some(w))),
+            w < t.gcache_window,
         ),
-        (None, Some(n)) => format!("{} transactions kept; nothing is written now", words::grouped(n)),
-        (None, None) => "not known".into(),
+        (None, Some(_)) if s.commits.unwrap_or(0.0) > 0.0 => {
+            (format!("{kept} transactions before a full copy; for how long is not known"), false)
+        }
+        (None, Some(_)) => (format!("{kept} transactions before a full copy; nothing is written now"), false),
+        (None, None) => ("not known".into(), false),
     };
-    sheet.fact("away ok", cache, Role::Text);
+    sheet.fact("away ok", cache, if short { Role::Warn } else { Role::Text });
     let mut by_hand = Vec::new();
     if s.desync {
         by_hand.push("desynced (wsrep_desync=ON)".to_owned());
@@ -121,9 +133,9 @@ fn replication(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
     if let Some(threads) = &s.threads {
         if let Some(change) = &threads.schema_change {
             let done = change.progress.map(|p| format!(", {} done", format::percent(p))).unwrap_or_default();
-            sheet.long(
+            sheet.fact(
                 "schema change",
-                &format!("for {}{done}: {}", format::span(change.seconds as i64), change.statement),
+                format!("for {}{done}: {}", format::span(change.seconds as i64), change.statement),
                 Role::Warn,
             );
         }
@@ -155,57 +167,76 @@ fn replication(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
     }
 }
 
-fn course(sheet: &mut Sheet, member: &Member) {
-    if member.history.len() < 2 {
+fn course(sheet: &mut Sheet, member: &Member, s: &Status) {
+    let h = &member.history;
+    if h.len() < 2 {
         return;
     }
-    let span = member.history.front().zip(member.history.back());
-    let span = span.map_or(0, |(a, b)| b.at.duration_since(a.at).as_secs());
+    let span = h.front().zip(h.back()).map_or(0, |(a, b)| b.at.duration_since(a.at).as_secs());
     sheet.title(&format!("LAST {}", format::span(span).to_uppercase()));
-    let last = member.history.back();
-    let h = &member.history;
-    sheet.course("queue", h.iter().map(|s| Some(s.queue as f64)), last.map_or(0, |s| s.queue).to_string());
-    sheet.course(
-        "flow control",
-        h.iter().map(|s| s.flow_control.map(|f| f * 100.0)),
-        words::share(last.and_then(|s| s.flow_control)),
-    );
-    sheet.course("commits/s", h.iter().map(|s| s.commits), words::rate(last.and_then(|s| s.commits)));
-    sheet.course(
-        "connections",
-        h.iter().map(|s| s.connections.map(f64::from)),
-        words::known(last.and_then(|s| s.connections)),
-    );
-    sheet.course("bytes/s", h.iter().map(|s| s.bytes), words::rate(last.and_then(|s| s.bytes)));
+    let of =
+        |pick: fn(&MemberSample) -> Option<f64>| -> Vec<_> { h.iter().map(|s| (s.at, pick(s))).collect() };
+    sheet.course("queue", &of(|s| Some(s.queue as f64)), None, words::whole);
+    // A full bar is a standstill: little flow control looks little.
+    sheet.course("flow control", &of(|s| s.flow_control), Some(1.0), words::share);
+    sheet.course("commits/s", &of(|s| s.commits), None, words::rate);
+    let most = s.max_connections.map(f64::from);
+    sheet.course("connections", &of(|s| s.connections.map(f64::from)), most, words::whole);
+    sheet.course("bytes/s", &of(|s| s.bytes), None, words::rate);
 }
 
-fn clients(sheet: &mut Sheet, row: &Row, s: &Status) {
+fn clients(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, row: &Row, s: &Status) {
+    let old = sheet.old.take();
     sheet.title("CLIENTS");
+    let now = if old.is_some() { "was at " } else { "" };
     sheet.fact(
         "connections",
-        format!("{} of {}", words::known(s.connections), words::known(s.max_connections)),
+        format!("{now}{} of {}", words::known(s.connections), words::known(s.max_connections)),
         Role::Text,
     );
+    if row.backends.is_empty() {
+        sheet.fact("proxysql", "no proxy that answers has it", Role::Muted);
+        sheet.old = old;
+        return;
+    }
     sheet.fact(
         "queries",
         format!("{}/s through the proxies", words::rate(members::query_rate(row))),
         Role::Text,
     );
-    for (proxy, b) in &row.backends {
-        sheet.fact(
-            "",
-            format!(
-                "{proxy} hostgroup {} {}: {} used, {} free, {} errors, {}",
-                b.hostgroup,
-                words::status_word(b.status),
-                b.used,
-                b.free,
+    let head = format!(
+        "    {:<13}{:>5} {:<8} {:<18}{:>9}{:>7}{:>8}",
+        "PROXY", "GROUP", "", "STATUS", "USED/FREE", "ERRORS", "PING"
+    );
+    sheet.lines.push(vec![said(head, Role::Title)]);
+    for proxy in cx.seen.proxies.values().filter(|p| p.now().is_some()) {
+        let has = |l: &proxies::Listed<'_>| {
+            row.backends.iter().any(|(p, b)| *p == proxy.name && b.address == l.backend.address)
+        };
+        for listed in proxies::backends(cx, database, proxy).into_iter().filter(has) {
+            let b = listed.backend;
+            let tone = match listed.role {
+                Role::Faint | Role::Text => Role::Muted,
+                other => other,
+            };
+            let numbers = format!(
+                "{:>9}{:>7}{:>8}",
+                format!("{}/{}", b.used, b.free),
                 b.errors,
                 words::micros(b.latency_us)
-            ),
-            Role::Muted,
-        );
+            );
+            sheet.lines.push(vec![
+                said(
+                    format!("    {:<13}{:>5} ", words::short(proxy.name.as_str(), 12), b.hostgroup),
+                    Role::Muted,
+                ),
+                said(format!("{:<8} ", listed.purpose), Role::Muted),
+                said(format!("{:<18}", listed.brief), tone),
+                said(numbers, Role::Text),
+            ]);
+        }
     }
+    sheet.old = old;
 }
 
 fn server(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
@@ -217,14 +248,11 @@ fn server(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
         format!("{}, in this state for {}", words::known(up), cx.age(s.state_since)),
         Role::Text,
     );
-    sheet.fact(
-        "answered",
-        format!("in {}, {} ago", words::micros(u64::try_from(s.took.as_micros()).ok()), cx.age(s.at)),
-        Role::Muted,
-    );
+    let took = words::micros(u64::try_from(s.took.as_micros()).ok());
+    sheet.fact("answered", format!("in {took}, {} ago", cx.age(s.at)), Role::Muted);
     sheet.fact("history", s.cluster_uuid.to_string(), Role::Muted);
     let options: Vec<_> = s.options.iter().map(|(k, v)| format!("{k}={v}")).collect();
     if !options.is_empty() {
-        sheet.long("options", &options.join("  "), Role::Muted);
+        sheet.fact("options", options.join("  "), Role::Muted);
     }
 }

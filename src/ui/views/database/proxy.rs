@@ -15,19 +15,18 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &ProxyRow, width: u16
         sheet.gap();
     }
     sheet.lines.push(vec![said(format!("  {}", proxy.name), Role::Accent)]);
-    sheet.findings(cx, &Subject::Proxy(proxy.name.clone()));
+    // What drifts is told below, by layer.
+    sheet.findings(cx, &Subject::Proxy(proxy.name.clone()), |rule| rule != "proxy-drift");
     let Some(status) = proxy.status.as_deref() else {
-        sheet.long("never seen", proxy.link.trouble().unwrap_or("not asked yet"), Role::Warn);
+        sheet.fact("never seen", proxy.link.trouble().unwrap_or("not asked yet"), Role::Warn);
         return sheet.lines;
     };
     if proxy.now().is_none() {
         let since = cx.age_or_dash(proxy.silent_since);
-        sheet.long(
-            "silent",
-            &format!("for {since}: {}", proxy.link.trouble().unwrap_or_default()),
-            Role::Warn,
-        );
-        sheet.fact("below", format!("as it was {} ago", cx.age(status.at)), Role::Warn);
+        let why = proxy.link.trouble().unwrap_or_default();
+        let text = format!("for {since}: {why}; below is what it said {} ago", cx.age(status.at));
+        sheet.fact("silent", text, Role::Warn);
+        sheet.old = Some(cx.age(status.at));
     }
     let group = match row {
         ProxyRow::Backend(_, hostgroup, _) => Some(*hostgroup),
@@ -46,10 +45,16 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &ProxyRow, width: u16
     );
     pinned(&mut sheet, cx, database, proxy, status);
     drift(&mut sheet, cx, proxy, status);
-    if proxy.history.len() > 1 {
-        let h = &proxy.history;
-        sheet.course("queries/s", h.iter().map(|s| s.queries), words::rate(h.back().and_then(|s| s.queries)));
-        sheet.course("clients", h.iter().map(|s| s.clients.map(f64::from)), words::known(status.clients));
+    let h = &proxy.history;
+    if h.len() > 1 {
+        sheet.course(
+            "queries/s",
+            &h.iter().map(|s| (s.at, s.queries)).collect::<Vec<_>>(),
+            None,
+            words::rate,
+        );
+        let clients: Vec<_> = h.iter().map(|s| (s.at, s.clients.map(f64::from))).collect();
+        sheet.course("clients", &clients, status.max_clients.map(f64::from), words::whole);
     }
     checks(&mut sheet, cx, database, proxy, status);
     digests(&mut sheet, cx, status, group);
@@ -113,20 +118,25 @@ fn backend(
 fn pinned(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, proxy: &Proxy, status: &ProxyStatus) {
     let groups = proxies::hostgroups(cx, status);
     let online = status.online_writers(groups);
+    let mut busy = Vec::new();
     for p in status.pinned.iter().filter(|p| p.sessions > 0) {
-        let writes = groups.iter().any(|g| g.writer == p.hostgroup);
-        let old = writes && !online.contains(&p.address);
         let label = words::backend_label(database, proxy.name.as_str(), &p.address);
-        let word = if old { ", no longer the writer" } else { "" };
-        let text = format!(
-            "{} on {label} in hostgroup {}{word}",
-            format::count(p.sessions as usize, "session"),
-            p.hostgroup
-        );
-        sheet.fact(if old { "▲ pinned" } else { "busy" }, text, if old { Role::Warn } else { Role::Muted });
+        if groups.iter().any(|g| g.writer == p.hostgroup) && !online.contains(&p.address) {
+            let sessions = format::count(p.sessions as usize, "session");
+            let text = format!("{sessions} on {label} in hostgroup {}, no longer the writer", p.hostgroup);
+            sheet.fact("▲ pinned", text, Role::Warn);
+        } else {
+            busy.push((p.hostgroup, words::natural(&label), label, p.sessions));
+        }
+    }
+    busy.sort();
+    let busy: Vec<_> = busy.iter().map(|(group, _, label, n)| format!("{n} on {label} in {group}")).collect();
+    if !busy.is_empty() {
+        sheet.fact("sessions", busy.join(", "), Role::Muted);
     }
 }
 
+/// What differs between the layers of this proxy, and from the other proxies.
 fn drift(sheet: &mut Sheet, cx: &Cx<'_>, proxy: &Proxy, status: &ProxyStatus) {
     match &status.drift {
         None => sheet.fact("layers", "not known: admin rights are needed", Role::Muted),
@@ -134,25 +144,19 @@ fn drift(sheet: &mut Sheet, cx: &Cx<'_>, proxy: &Proxy, status: &ProxyStatus) {
         Some(all) => {
             for d in all {
                 let layers = match d.layers {
-                    Layers::MemoryRuntime => "edited, not loaded",
-                    Layers::RuntimeDisk => "runs, not saved: gone after a restart",
+                    Layers::MemoryRuntime => "memory ≠ runtime, edited, not loaded",
+                    Layers::RuntimeDisk => "runtime ≠ disk, not saved, gone after a restart",
                 };
                 let what: Vec<_> = d.what.iter().map(|w| &**w).collect();
-                sheet.long("▲ drift", &format!("{} {layers}: {}", d.table, what.join(", ")), Role::Warn);
+                sheet.fact("▲ drift", format!("{}: {layers}: {}", d.table, what.join(", ")), Role::Warn);
             }
         }
     }
     for other in cx.seen.proxies.values().filter(|p| p.name != proxy.name) {
         let Some(theirs) = other.now() else { continue };
-        let differ: Vec<_> = status
-            .checksums
-            .iter()
-            .filter(|(name, _)| !["admin_variables", "proxysql_servers"].contains(&&***name))
-            .filter(|(name, sum)| theirs.checksums.get(*name).is_some_and(|other| other != *sum))
-            .map(|(name, _)| &**name)
-            .collect();
+        let differ = status.differs(theirs);
         if !differ.is_empty() {
-            sheet.long("▲ differs", &format!("from {}: {}", other.name, differ.join(", ")), Role::Warn);
+            sheet.fact("▲ differs", format!("from {}: {}", other.name, differ.join(", ")), Role::Warn);
         }
     }
 }
@@ -163,17 +167,21 @@ fn checks(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, proxy: &Proxy, st
     }
     let every = status.check_every.map(|e| format!(", every {} s", e.as_secs_f64())).unwrap_or_default();
     sheet.title(&format!("MONITOR  last check {} ago{every}", cx.age(status.checked_since)));
-    for check in &status.checks {
-        let label = words::backend_label(database, proxy.name.as_str(), &check.address);
+    let label = |address| words::backend_label(database, proxy.name.as_str(), address);
+    let mut checks: Vec<_> = status.checks.iter().map(|check| (label(&check.address), check)).collect();
+    checks.sort_by_cached_key(|(label, _)| words::natural(label));
+    let longest = checks.iter().map(|(label, _)| format::width(label)).max().unwrap_or(0);
+    let columns = (longest + 1).clamp(13, if sheet.width < 100 { 17 } else { 24 });
+    for (label, check) in checks {
         let (text, role) = match (&check.error, check.primary) {
             (Some(error), _) => (format!("▲ {error}"), Role::Warn),
             (None, Some(true)) => {
-                let state = check.local_state.map_or_else(|| "–".into(), |s| s.to_string());
+                let state = words::known(check.local_state);
                 (format!("primary, state {state}, queue {}", words::known(check.queue)), Role::Muted)
             }
             (None, _) => ("▲ not in a primary component".into(), Role::Warn),
         };
-        sheet.fact(&label, text, role);
+        sheet.named(&label, columns, &text, role);
     }
 }
 
