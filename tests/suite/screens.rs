@@ -6,6 +6,7 @@
 mod cockpit;
 mod database;
 mod database_reviews;
+mod database_seeing;
 mod forecast;
 mod picture;
 mod pump;

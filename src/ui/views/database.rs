@@ -299,7 +299,9 @@ impl View for DatabaseView {
         }
         if self.proxies {
             words.push(format::count(cx.seen.proxies.len(), "proxy").replace("proxys", "proxies"));
-            words.push("tab members".into());
+            if !self.shown.is_empty() {
+                words.push("tab members".into());
+            }
         } else {
             words.push(format::count(self.shown.len(), "member"));
             if !cx.seen.proxies.is_empty() {

@@ -76,8 +76,11 @@ fn pasted(command: &str, columns: u16) -> Vec<String> {
             _ => {}
         }
         let outside = quote.is_none() && depth == 0;
-        words.last_mut().expect("there is always a word").push(c);
-        if outside && (c == ' ' || (sql && c == ',')) {
+        let word = words.last_mut().expect("there is always a word");
+        word.push(c);
+        // An option stays with its value.
+        let option = word.starts_with("--") && !word.contains('=') && word.matches(' ').count() == 1;
+        if outside && !option && (c == ' ' || (sql && c == ',')) {
             words.push(String::new());
         }
     }
@@ -214,6 +217,10 @@ mod tests {
         assert_eq!(
             pasted("SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_a b','wsrep_c')", 42),
             ["SHOW GLOBAL STATUS WHERE Variable_name IN", "('wsrep_a b','wsrep_c')"]
+        );
+        assert_eq!(
+            pasted("wheelhouse galera recovery --grastate db1=/a/file --recovered db2=/b/file", 45),
+            ["wheelhouse galera recovery \\", "--grastate db1=/a/file \\", "--recovered db2=/b/file"]
         );
         assert_eq!(pasted("a_word_longer_than_the_screen", 10).concat(), "a_word_longer_than_the_screen");
         // A line that can be pasted is never wider than the screen.

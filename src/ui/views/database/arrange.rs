@@ -143,14 +143,20 @@ fn wrong<'a>(cx: &Cx<'a>, width: u16, height: u16) -> Vec<Wrong<'a>> {
         }
     }
     let most = usize::from((height + 2) / 4).clamp(1, 8);
+    let x = 5 + name_width(width);
+    let parts = |finding: &Finding| {
+        let room = right(width, wide(&words::key(finding))).saturating_sub(x + 6);
+        (format::wrap(&format::plain(&finding.text), room), room)
+    };
+    // The worst is told in full before others are told at all.
+    let first = found.first().map_or(1, |f| parts(f).0.len()).clamp(1, if most > 3 { 2 } else { 1 });
+    let most = most + 1 - first;
     let besides = if found.len() > most { found.len() + 1 - most } else { 0 };
     found.truncate(found.len() - besides);
-    let mut spare = most.saturating_sub(found.len() + usize::from(besides > 0));
-    let x = 5 + name_width(width);
+    let mut spare = (most + first - 1).saturating_sub(found.len() + usize::from(besides > 0));
     let mut lines = Vec::new();
     for finding in found {
-        let room = right(width, wide(&words::key(finding))).saturating_sub(x + 6);
-        let mut parts = format::wrap(&format::plain(&finding.text), room);
+        let (mut parts, room) = parts(finding);
         let shown = parts.len().min(1 + spare);
         spare -= shown - 1;
         if shown < parts.len() {

@@ -108,8 +108,8 @@ fn replication(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
             format!("{} before a full copy ({kept} transactions kept)", words::window(Some(w))),
             w < t.gcache_window,
         ),
-        (None, Some(_)) if s.commits.unwrap_or(0.0) > 0.0 => {
-            (format!("{kept} transactions before a full copy; for how long is not known"), false)
+        (None, Some(_)) if s.commits != Some(0.0) => {
+            (format!("{kept} transactions before a full copy"), false)
         }
         (None, Some(_)) => (format!("{kept} transactions before a full copy; nothing is written now"), false),
         (None, None) => ("not known".into(), false),
@@ -204,10 +204,14 @@ fn clients(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, row: &Row, s: &S
         format!("{}/s through the proxies", words::rate(members::query_rate(row))),
         Role::Text,
     );
-    let head = format!(
-        "    {:<13}{:>5} {:<8} {:<18}{:>9}{:>7}{:>8}",
-        "PROXY", "GROUP", "", "STATUS", "USED/FREE", "ERRORS", "PING"
-    );
+    // Where there is no room for all the numbers there are the connections alone.
+    let whole = sheet.width >= 73;
+    let numbers = |used: &str, errors: &str, ping: &str| match whole {
+        true => format!("{used:>9}{errors:>7}{ping:>8}"),
+        false => format!("{used:>9}"),
+    };
+    let head = format!("    {:<13}{:>5} {:<8} {:<18}", "PROXY", "GROUP", "", "STATUS");
+    let head = format!("{head}{}", numbers("USED/FREE", "ERRORS", "PING"));
     sheet.lines.push(vec![said(head, Role::Title)]);
     for proxy in cx.seen.proxies.values().filter(|p| p.now().is_some()) {
         let has = |l: &proxies::Listed<'_>| {
@@ -219,12 +223,8 @@ fn clients(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, row: &Row, s: &S
                 Role::Faint | Role::Text => Role::Muted,
                 other => other,
             };
-            let numbers = format!(
-                "{:>9}{:>7}{:>8}",
-                format!("{}/{}", b.used, b.free),
-                b.errors,
-                words::micros(b.latency_us)
-            );
+            let used = format!("{}/{}", b.used, b.free);
+            let numbers = numbers(&used, &b.errors.to_string(), &words::micros(b.latency_us));
             sheet.lines.push(vec![
                 said(
                     format!("    {:<13}{:>5} ", words::short(proxy.name.as_str(), 12), b.hostgroup),

@@ -84,7 +84,10 @@ fn away(cx: &Cx<'_>, row: &Row) -> (String, Role) {
 fn connections(cx: &Cx<'_>, row: &Row) -> (String, Role) {
     let Some(status) = row.now() else { return ("–".into(), Role::Faint) };
     let full = status.connection_share().is_some_and(|s| s >= cx.seen.database.thresholds.connections);
-    let text = format!("{}/{}", words::known(status.connections), words::known(status.max_connections));
+    let text = match (status.connections, status.max_connections) {
+        (None, None) => return ("–".into(), Role::Faint),
+        (used, most) => format!("{}/{}", words::known(used), words::known(most)),
+    };
     (text, if full { Role::Warn } else { Role::Text })
 }
 

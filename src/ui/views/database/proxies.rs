@@ -112,6 +112,9 @@ pub(super) fn backends<'a>(cx: &Cx<'_>, database: &Database, proxy: &'a Proxy) -
                 }
                 ("offline", _) => ("out of service", "", true, Role::Warn),
                 (_, BackendStatus::Online) => ("", "", false, Role::Text),
+                ("", BackendStatus::Shunned) if groups.is_empty() => {
+                    ("surplus writer or errors: not known", "unknown", false, Role::Text)
+                }
                 (_, BackendStatus::Shunned) => ("shunned by errors", "errors", true, Role::Warn),
                 (_, BackendStatus::OfflineSoft) => ("no new connections", "", true, Role::Warn),
                 (_, BackendStatus::OfflineHard) => ("being removed", "", true, Role::Warn),

@@ -15,8 +15,10 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &ProxyRow, width: u16
         sheet.gap();
     }
     sheet.lines.push(vec![said(format!("  {}", proxy.name), Role::Accent)]);
-    // What drifts is told below, by layer.
-    sheet.findings(cx, &Subject::Proxy(proxy.name.clone()), |rule| rule != "proxy-drift");
+    // What drifts is told below by layer, and the sessions by backend.
+    sheet.findings(cx, &Subject::Proxy(proxy.name.clone()), |rule| {
+        !["proxy-drift", "sessions-pinned"].contains(&rule)
+    });
     let Some(status) = proxy.status.as_deref() else {
         sheet.fact("never seen", proxy.link.trouble().unwrap_or("not asked yet"), Role::Warn);
         return sheet.lines;

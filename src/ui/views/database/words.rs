@@ -136,7 +136,7 @@ pub(super) fn reason(trouble: Option<Trouble>) -> &'static str {
     match trouble {
         None => "not asked yet",
         Some(Trouble::Refused) => "refuses connections",
-        Some(Trouble::Silent) => "takes calls, says nothing",
+        Some(Trouble::Silent) => "accepts, never answers",
         Some(Trouble::Unreachable) => "cannot be reached",
         Some(Trouble::Denied) => "access denied",
         Some(Trouble::Tls) => "TLS fails",
