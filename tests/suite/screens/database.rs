@@ -49,7 +49,7 @@ pub fn paused(node: u32, until: i64, changes: &[(&str, &str)], millis: i64) -> M
         // Some seconds write more than others.
         let written = step * 17 + (step * 7) % 11;
         let committed = (8_811_000 + written).to_string();
-        let bytes = (written * 290).to_string();
+        let bytes = (written * 100).to_string();
         let paused = (step * millis * 1_000_000).to_string();
         let queue = if step % 13 == 0 { "2" } else { "0" };
         let mut all = changes.to_vec();
@@ -77,11 +77,11 @@ pub fn silent(node: u32) -> Member {
     member(node, 240, &[]).failed(Trouble::Refused, why, ago(239))
 }
 
-/// A proxy that answered every second of the last minute, its backends the busier the more they are used.
+/// A proxy that answered the last seconds (its monitor checked before), its backends the busier the more they are used.
 pub fn proxy(name: &str, rows: &ProxyRows) -> Proxy {
-    (1..=60).rev().fold(Proxy::new(name.into()), |proxy, s| {
+    (1..=5).rev().fold(Proxy::new(name.into()), |proxy, s| {
         let mut rows = rows.clone();
-        rows.pool = busy(&rows.pool, 60 - s);
+        rows.pool = busy(&rows.pool, 5 - s);
         proxy.answered(&rows, ago(s))
     })
 }

@@ -4,9 +4,7 @@ use wheelhouse::cluster::{Proxy, Snapshot, Trouble};
 
 use super::{
     cockpit::{Cockpit, now},
-    database::{
-        all_down, at, degraded, drift, healthy, member, no_quorum, paused, proxy, seen, table, two_proxies,
-    },
+    database::{all_down, at, degraded, drift, healthy, member, no_quorum, paused, proxy, seen, two_proxies},
 };
 use crate::database::proxy_rows;
 
@@ -51,8 +49,7 @@ fn a_member_is_told_whole_at_80_columns() {
             "transactions kept)",
             "LAST 2M",
             "commits/s ",
-            "connections  10",
-            " of 400",
+            "connections  94 of 400",
             "USED/FREE ERRORS    PING",
             "10 writer   SHUNNED, normal         0/0      0  0.2 ms",
             "20 backup   ONLINE, waits",
@@ -64,7 +61,7 @@ fn a_member_is_told_whole_at_80_columns() {
         ],
     );
     let course = line(&text, "commits/s ");
-    assert!(course.contains('█') && course.contains('▇'), "{course}");
+    assert!(course.contains('█') && course.contains("most"), "{course}");
 }
 
 #[test]
@@ -126,7 +123,7 @@ fn the_truth_is_the_two_sources_together() {
     let mut c = at(no_quorum(), (80, 24));
     // A member that lost its quorum is still the writer for the proxies; one that is dead is ONLINE, out of use.
     all(line(&c.text(), "writer, fails"), &["✖ n1", "no quorum", "✖ writer"]);
-    all(line(&c.text(), "▲ n2"), &["down", "◌ offline", "refuses connections"]);
+    all(line(&c.text(), "◌ offline"), &["▲ n2", "down", "refuses connections"]);
     c.keys("tab");
     all(line(&c.text(), " 10 writer"), &["✖ n1", "ONLINE, fails"]);
     all(line(&c.text(), " offline"), &["▲ n2", "ONLINE, not used"]);
@@ -203,7 +200,7 @@ fn what_a_proxy_does_not_tell_is_said_to_be_unknown() {
     c.keys("enter");
     all(&pages(&mut c), &["layers       not known: admin rights are needed", "statistics rights only"]);
     c.keys("enter G");
-    all(line(&c.text(), "› ps3"), &["▲ silent", "takes connections and never answers"]);
+    all(line(&c.text(), "› ps3"), &["▲ silent", "takes connections"]);
 }
 
 #[test]
@@ -233,5 +230,4 @@ fn signs_and_words_tell_without_colour() {
         assert_eq!((cell.fg, cell.bg), (ratatui::style::Color::Reset, ratatui::style::Color::Reset));
     }
     all(&c.text(), &["● writer", "○ next writer", "▲ n3", "▲ 412", "◀ 0.3 %", "▲ quorum 2 of 3", "✖ galera"]);
-    let _ = table(&[], &[]);
 }
