@@ -67,7 +67,7 @@ fn pasted(command: &str, columns: u16) -> Vec<String> {
     let sql = command.split(' ').next().is_some_and(|word| word.chars().all(|c| c.is_ascii_uppercase()));
     let mut words = vec![String::new()];
     let (mut quote, mut depth) = (None, 0_usize);
-    for c in command.chars() {
+    for (at, c) in command.char_indices() {
         match (c, quote) {
             ('\'' | '"', None) => quote = Some(c),
             (c, Some(open)) if c == open => quote = None,
@@ -79,7 +79,8 @@ fn pasted(command: &str, columns: u16) -> Vec<String> {
         let word = words.last_mut().expect("there is always a word");
         word.push(c);
         // An option stays with its value.
-        let option = word.starts_with("--") && !word.contains('=') && word.matches(' ').count() == 1;
+        let alone = word.contains('=') || command[at..].starts_with(" --");
+        let option = word.starts_with("--") && !alone && word.matches(' ').count() == 1;
         if outside && !option && (c == ' ' || (sql && c == ',')) {
             words.push(String::new());
         }
