@@ -59,8 +59,8 @@ pub use pod::{
     Phase, Pod, PodSpec, PodState, PodTerm, Requirement, Resources, Selector, SpreadConstraint, Toleration,
 };
 pub use proxysql::{
-    Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy, ProxyRows,
-    ProxySample, ProxyStatus, ServerRow,
+    Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
+    ProxyRows, ProxySample, ProxyStatus, ServerRow,
 };
 pub use quantity::{Cpu, Memory};
 pub use record::{Journal, Lease};

@@ -1,13 +1,15 @@
 //! `wheelhouse database`: the members and the proxies in front of them. It needs no Kubernetes, but where the
 //! configuration names Secrets or services.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Common, Failure, Format, session, table};
 use crate::{
     cluster::{
-        Database, Finding, Proxy, ProxyName, Snapshot,
+        Database, Digest, Drift, Finding, Hostgroups, MemberName, MonitorCheck, Pinned, Proxy, ProxyName,
+        ProxyStatus, Snapshot,
         database::{BackendReport, MemberReport, Report},
         findings,
     },
@@ -24,7 +26,7 @@ struct DatabaseJson<'a> {
     findings: Vec<Finding>,
 }
 
-/// A ProxySQL as JSON.
+/// A ProxySQL as JSON. All but the first four are what it said last, and `null` when it never did.
 #[derive(Serialize)]
 struct ProxyJson<'a> {
     name: &'a ProxyName,
@@ -34,6 +36,33 @@ struct ProxyJson<'a> {
     age: Option<f64>,
     /// Why it does not answer.
     trouble: Option<&'a str>,
+    #[serde(flatten)]
+    said: Option<Said<'a>>,
+}
+
+/// What a ProxySQL said.
+#[derive(Serialize)]
+struct Said<'a> {
+    version: &'a str,
+    /// Seconds since it started.
+    uptime: Option<u64>,
+    /// Its admin tables may be read; otherwise only statistics.
+    admin: bool,
+    /// Client connections now, and allowed.
+    clients: Option<u32>,
+    max_clients: Option<u32>,
+    /// Sessions that wait for a backend connection.
+    waiting: u32,
+    hostgroups: &'a [Hostgroups],
+    checks: &'a [MonitorCheck],
+    /// What differs between memory, runtime and disk; `null`: not known.
+    drift: Option<&'a [Drift]>,
+    /// What runs here and differs on other proxies, by proxy.
+    differs: BTreeMap<&'a ProxyName, Vec<&'a str>>,
+    /// Sessions that hold a connection of a backend.
+    sessions: &'a [Pinned],
+    /// The dearest statements of each hostgroup.
+    statements: &'a [Digest],
 }
 
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
@@ -41,7 +70,7 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
     let database = Database::of(&snapshot).ok_or_else(session::no_database)?;
     let json = DatabaseJson {
         report: database.report(&snapshot),
-        proxies: snapshot.proxies.values().map(|proxy| self::proxy(proxy, snapshot.at)).collect(),
+        proxies: snapshot.proxies.values().map(|proxy| self::proxy(proxy, &snapshot)).collect(),
         findings: findings(&snapshot),
     };
     match format {
@@ -50,13 +79,33 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
     }
 }
 
-fn proxy(proxy: &Proxy, at: Timestamp) -> ProxyJson<'_> {
-    let age = |status: &crate::cluster::ProxyStatus| at.duration_since(status.at).as_secs_f64().max(0.0);
+fn proxy<'a>(proxy: &'a Proxy, snapshot: &'a Snapshot) -> ProxyJson<'a> {
+    let age = |status: &ProxyStatus| snapshot.at.duration_since(status.at).as_secs_f64().max(0.0);
     ProxyJson {
         name: &proxy.name,
         answers: proxy.now().is_some(),
         age: proxy.status.as_deref().map(age),
         trouble: proxy.link.trouble(),
+        said: proxy.status.as_deref().map(|status| said(&proxy.name, status, snapshot)),
+    }
+}
+
+fn said<'a>(name: &ProxyName, status: &'a ProxyStatus, snapshot: &'a Snapshot) -> Said<'a> {
+    let others = snapshot.proxies.values().filter(|other| other.name != *name);
+    let differs = others.filter_map(|other| Some((&other.name, status.differs(other.now()?))));
+    Said {
+        version: &status.version,
+        uptime: status.uptime,
+        admin: status.admin,
+        clients: status.clients,
+        max_clients: status.max_clients,
+        waiting: status.waiting.0,
+        hostgroups: &status.hostgroups,
+        checks: &status.checks,
+        drift: status.drift.as_deref(),
+        differs: differs.filter(|(_, what)| !what.is_empty()).collect(),
+        sessions: &status.pinned,
+        statements: &status.digests,
     }
 }
 
@@ -100,12 +149,13 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
     text.lines().map(|line| table::plain(line) + "\n").collect()
 }
 
-fn backend(backend: &BackendReport) -> Vec<String> {
+fn backend(report: &BackendReport) -> Vec<String> {
+    let backend = &report.backend;
     [
         backend.address.to_string(),
-        backend.proxy.to_string(),
+        report.proxy.to_string(),
         backend.hostgroup.to_string(),
-        backend.part.unwrap_or("?").to_owned(),
+        report.part.unwrap_or("?").to_owned(),
         backend.status.to_string(),
         backend.used.to_string(),
         backend.free.to_string(),
@@ -142,7 +192,7 @@ fn proxy_row(proxy: &ProxyJson<'_>, report: &Report) -> Vec<String> {
         None => "?".into(),
         Some(writers) if writers.is_empty() => "nobody".into(),
         Some(writers) => {
-            let label = |name: &crate::cluster::MemberName| {
+            let label = |name: &MemberName| {
                 let member = report.members.iter().find(|m| m.address == *name);
                 member.map_or_else(|| name.to_string(), |m| m.name.to_string())
             };

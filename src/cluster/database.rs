@@ -23,8 +23,8 @@ mod recovery;
 mod report;
 mod state;
 
-pub use expectations::{Expectations, Thresholds};
 pub(super) use derived::Derived;
+pub use expectations::{Expectations, Thresholds};
 pub(super) use findings::RULES;
 pub use quorum::Quorum;
 pub use recovery::{Case, Evidence, Position, Saved, Sheet, Step, Verdict, recovery};
@@ -51,10 +51,8 @@ pub struct Database {
     pub unlisted: BTreeSet<MemberName>,
     /// Backends of a proxy that are no configured member.
     pub unknown_backends: BTreeSet<Arc<str>>,
-    /// The members that take writes, by the proxies that answer.
+    /// The members that take writes, by the proxies that answer. One that is not configured goes by its address.
     pub writers: BTreeMap<ProxyName, Vec<MemberName>>,
-    /// Addresses that take writes and are no configured member, by the proxies that answer; only where there are any.
-    pub outside: BTreeMap<ProxyName, Vec<Arc<str>>>,
     /// How many proxies answer, and how many there are.
     pub answering: (usize, usize),
     /// Who writes next when the writer fails, by the first proxy that answers.
@@ -218,17 +216,15 @@ impl Database {
         }
         let groups_of = |proxy: &Proxy| hostgroups(proxy, expected);
         let live: Vec<_> = proxies.iter().filter(|p| p.now().is_some()).collect();
-        let (mut writers, mut outside) = (BTreeMap::new(), BTreeMap::new());
+        let mut writers = BTreeMap::new();
         for proxy in &live {
             let online = proxy.now().map(|s| s.online_writers(&groups_of(proxy))).unwrap_or_default();
             if !groups_of(proxy).is_empty() {
-                let mut names: Vec<_> = online.iter().filter_map(|a| owner(a)).collect();
+                // A writer that is no configured member is one all the same: by its address.
+                let name = |a: &Arc<str>| owner(a).unwrap_or_else(|| MemberName::from(&**a));
+                let mut names: Vec<_> = online.iter().map(name).collect();
                 names.dedup();
                 writers.insert(proxy.name.clone(), names);
-                let others: Vec<_> = online.into_iter().filter(|a| owner(a).is_none()).collect();
-                if !others.is_empty() {
-                    outside.insert(proxy.name.clone(), others);
-                }
             }
         }
         let judge = live.iter().find(|p| !groups_of(p).is_empty());
@@ -254,7 +250,6 @@ impl Database {
             unlisted,
             unknown_backends,
             writers,
-            outside,
             answering,
             next_writer,
         }
@@ -309,20 +304,21 @@ impl Database {
         if self.members.iter().any(|r| r.state.severity() == Some(Severity::Critical)) {
             severity = Some(Severity::Critical);
         }
-        let outside: BTreeSet<&Arc<str>> = self.outside.values().flatten().collect();
-        let writers = self.writers.values().flatten().count() + outside.len();
-        match (self.writer().filter(|_| outside.is_empty()), writers) {
+        let mut all: Vec<_> = self.writers.values().flatten().collect();
+        all.sort();
+        all.dedup();
+        match (self.writer(), all.as_slice()) {
             (Some(row), _) if row.state.takes_writes() => text.push_str(&format!(" writer {}", row.label)),
-            (None, 1) if !outside.is_empty() => {
-                outside.iter().for_each(|address| text.push_str(&format!(" writer {address}")));
+            (None, [stranger]) => {
+                text.push_str(&format!(" writer {stranger}"));
                 severity = severity.max((!alone).then_some(Severity::Warning));
             }
             (Some(row), _) => {
                 text.push_str(&format!(" writer {} {}", row.label, row.state.word().to_uppercase()));
                 severity = Some(Severity::Critical);
             }
-            (None, 0) if self.writers.is_empty() => {}
-            (_, 0) => {
+            (None, []) if self.writers.is_empty() => {}
+            (None, []) => {
                 text.push_str(" NO WRITER");
                 severity = Some(Severity::Critical);
             }

@@ -351,6 +351,17 @@ impl ProxyStatus {
         self.backends.iter().filter(writes).map(|b| b.address.clone()).collect()
     }
 
+    /// What runs here and differs there, by the names of their checksums; not what belongs to each alone.
+    pub fn differs(&self, other: &Self) -> Vec<&str> {
+        let own = |name: &&str| ["admin_variables", "proxysql_servers"].contains(name);
+        self.checksums
+            .iter()
+            .filter(|(name, sum)| other.checksums.get(*name).is_some_and(|theirs| theirs != *sum))
+            .map(|(name, _)| &**name)
+            .filter(|name| !own(name))
+            .collect()
+    }
+
     /// A backend's row in a hostgroup.
     pub fn backend(&self, hostgroup: u32, address: &str) -> Option<&Backend> {
         self.backends.iter().find(|b| b.hostgroup == hostgroup && &*b.address == address)

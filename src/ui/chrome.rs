@@ -178,7 +178,10 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
 /// The database in a few characters: dim when it is well, with its glyph when it is not.
 fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     let Some(headline) = Database::of(cx.seen).map(|d| d.headline()) else { return Vec::new() };
-    let (sign, role) = match headline.severity {
+    // What hurts users now is loud, wherever in the database it is.
+    let hurts = |f: &&Finding| f.severity == Severity::Critical && f.subject.is_database();
+    let worst = cx.findings.iter().find(hurts).map(|f| f.severity);
+    let (sign, role) = match headline.severity.max(worst) {
         None => ("", Role::Muted),
         severity => (glyph(severity), role(severity)),
     };

@@ -263,10 +263,35 @@ fn the_commands_say_it_and_never_a_password() {
     assert_eq!(json["headline"], "galera DOES NOT ANSWER");
     let members = json["members"].as_array().expect("members").clone();
     assert_eq!(members.len(), 3);
-    for key in ["name", "state", "primary", "role", "receive_queue", "flow_control", "age"] {
+    let promised = ["name", "state", "primary", "role", "receive_queue", "flow_control", "age"];
+    let besides = [
+        "component",
+        "cluster_size",
+        "cluster_view",
+        "weight",
+        "flow_control_sender",
+        "certification_failures",
+        "brute_force_aborts",
+        "last_committed",
+        "gcache_transactions",
+        "gcache_seconds",
+        "connections",
+        "version",
+        "uptime",
+    ];
+    for key in promised.into_iter().chain(besides) {
         assert!(members.iter().all(|m| m.get(key).is_some()), "{key} is missing in {members:?}");
     }
     assert_eq!(json["proxies"].as_array().map(Vec::len), Some(2));
+    for key in ["hostgroups", "drift", "sessions", "statements", "clients", "max_clients"] {
+        let proxies = json["proxies"].as_array().expect("proxies");
+        assert!(proxies.iter().all(|p| p.get(key).is_some()), "{key} is missing in {proxies:?}");
+    }
+    let backends = json["backends"].as_array().expect("backends").clone();
+    assert!(!backends.is_empty());
+    for key in ["proxy", "part", "member", "hostgroup", "address", "status", "used", "errors", "latency_us"] {
+        assert!(backends.iter().all(|b| b.get(key).is_some()), "{key} is missing in {backends:?}");
+    }
     let (out, _) = run(0, &["database"]);
     assert!(out.starts_with("galera DOES NOT ANSWER\n"), "{out}");
     let (out, _) = run(2, &["check"]);

@@ -7,6 +7,7 @@ mod cockpit;
 mod database;
 mod database_acts;
 mod database_reviews;
+mod database_seeing;
 mod forecast;
 mod picture;
 mod pump;

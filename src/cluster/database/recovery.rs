@@ -351,7 +351,8 @@ impl fmt::Display for Sheet {
                 Some(true) => ", safe_to_bootstrap: 1",
                 _ => "",
             };
-            writeln!(f, "  {} ({}): {}, {position}{safe}", e.label, e.name, e.state)?;
+            let address = if *e.label == *e.name.as_str() { String::new() } else { format!(" ({})", e.name) };
+            writeln!(f, "  {}{address}: {}, {position}{safe}", e.label, e.state)?;
             if let Err(why) = &e.answers {
                 writeln!(f, "      {why}")?;
             }

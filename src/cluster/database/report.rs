@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Backend, BackendStatus, Database, MemberName, Proxy, ProxyName, Quorum, Role, Row, Snapshot, hostgroups,
+    Backend, Component, Database, MemberName, Proxy, ProxyName, Quorum, Reject, Role, Row, Snapshot,
+    hostgroups,
 };
 
 /// The database for scripts.
@@ -41,14 +42,48 @@ pub struct MemberReport {
     pub role: Role,
     /// Reads go to it.
     pub reads: bool,
+    /// `primary`, `non-primary` or `disconnected`, by its own word.
+    pub component: Option<Component>,
+    /// Members of its component.
+    pub cluster_size: Option<u32>,
+    /// The number of its view: grows with every change.
+    pub cluster_view: Option<u64>,
+    /// The history it belongs to.
+    pub cluster_uuid: Option<Arc<str>>,
+    /// `pc.weight`: its share of the quorum.
+    pub weight: Option<u32>,
     /// Write-sets waiting to be applied.
     pub receive_queue: Option<u64>,
+    /// Write-sets waiting to be sent.
+    pub send_queue: Option<u64>,
     /// Share of the last interval paused by flow control, 0 to 1.
     pub flow_control: Option<f64>,
+    /// It asks for the pause: now, or in the last interval.
+    pub flow_control_sender: Option<bool>,
+    /// Transactions that failed certification, a second.
+    pub certification_failures: Option<f64>,
+    /// Local transactions aborted by replicated ones, a second.
+    pub brute_force_aborts: Option<f64>,
     /// The last transaction it has.
     pub last_committed: Option<u64>,
+    /// Transactions committed a second.
+    pub commits: Option<f64>,
+    /// Transactions another member may miss before it needs a full copy.
+    pub gcache_transactions: Option<u64>,
+    /// Seconds another member may be away before it needs a full copy, at the present write rate.
+    pub gcache_seconds: Option<u64>,
+    /// It was desynced by hand.
+    pub desync: Option<bool>,
+    /// It refuses clients by hand.
+    pub rejects: Option<Reject>,
+    /// Client connections now.
+    pub connections: Option<u32>,
+    /// Client connections allowed.
+    pub max_connections: Option<u32>,
     /// Its server's version.
     pub version: Option<Arc<str>>,
+    /// Seconds since its server started.
+    pub uptime: Option<u64>,
     /// Seconds since it last answered; `null`: it never did.
     pub age: Option<f64>,
     /// Why it does not answer.
@@ -60,37 +95,24 @@ pub struct MemberReport {
 pub struct BackendReport {
     /// The proxy.
     pub proxy: ProxyName,
-    /// The hostgroup.
-    pub hostgroup: u32,
     /// What the hostgroup is for: `writer`, `backup`, `reader`, `offline`.
     pub part: Option<&'static str>,
-    /// Its address, as the proxy knows it.
-    pub address: Arc<str>,
     /// The member it is, where it is a configured one.
     pub member: Option<Arc<str>>,
-    /// As ProxySQL spells it; `SHUNNED` is normal for a writer in waiting.
-    pub status: BackendStatus,
-    /// Connections in use.
-    pub used: u32,
-    /// Connections at rest.
-    pub free: u32,
-    /// Connection errors since the row was made.
-    pub errors: u64,
+    /// Its row. `SHUNNED` is normal for a writer in waiting.
+    #[serde(flatten)]
+    pub backend: Backend,
 }
 
 impl Database {
     /// The database for scripts, at that moment.
     pub fn report(&self, seen: &Snapshot) -> Report {
         let at = seen.at;
-        let mut writers = self.writers.clone();
-        for (proxy, addresses) in &self.outside {
-            writers.entry(proxy.clone()).or_default().extend(addresses.iter().map(|a| (&**a).into()));
-        }
         Report {
             headline: self.headline().text,
             quorum: self.quorum.clone(),
             members: self.members.iter().map(|row| member(row, at)).collect(),
-            writers,
+            writers: self.writers.clone(),
             backends: seen.proxies.values().flat_map(|proxy| self.backends(seen, proxy)).collect(),
             next_writer: self
                 .next_writer
@@ -117,14 +139,9 @@ impl Database {
             let member = self.members.iter().find(|row| row.backends.iter().any(own));
             BackendReport {
                 proxy: proxy.name.clone(),
-                hostgroup: backend.hostgroup,
                 part,
-                address: backend.address.clone(),
                 member: member.map(|row| row.label.clone()),
-                status: backend.status,
-                used: backend.used,
-                free: backend.free,
-                errors: backend.errors,
+                backend: backend.clone(),
             }
         };
         backends.iter().map(report).collect()
@@ -140,10 +157,27 @@ fn member(row: &Row, at: Timestamp) -> MemberReport {
         primary: row.is_primary(),
         role: row.role,
         reads: row.reads,
+        component: now.map(|s| s.component),
+        cluster_size: now.map(|s| s.size),
+        cluster_view: now.and_then(|s| s.conf_id),
+        cluster_uuid: now.map(|s| s.cluster_uuid.clone()),
+        weight: now.map(|s| s.weight),
         receive_queue: now.map(|s| s.receive_queue),
+        send_queue: now.map(|s| s.send_queue),
         flow_control: now.and_then(|s| s.flow.share),
+        flow_control_sender: now.map(|s| s.flow.requested || s.flow.sent_rate.is_some_and(|r| r > 0.0)),
+        certification_failures: now.and_then(|s| s.cert_failures.1),
+        brute_force_aborts: now.and_then(|s| s.bf_aborts.1),
         last_committed: now.and_then(|s| s.last_committed),
+        commits: now.and_then(|s| s.commits),
+        gcache_transactions: now.and_then(|s| s.gcache.transactions),
+        gcache_seconds: now.and_then(|s| s.gcache.window).map(|w| w.as_secs()),
+        desync: now.map(|s| s.desync),
+        rejects: now.map(|s| s.reject),
+        connections: now.and_then(|s| s.connections),
+        max_connections: now.and_then(|s| s.max_connections),
         version: row.member.status.as_ref().map(|s| s.version.clone()),
+        uptime: now.and_then(|s| s.uptime),
         age: row.member.status.as_ref().map(|s| at.duration_since(s.at).as_secs_f64().max(0.0)),
         trouble: row.member.link.trouble().map(str::to_owned),
     }

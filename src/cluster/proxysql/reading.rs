@@ -9,8 +9,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, ProxyRows, ProxyStatus,
-    ServerRow,
+    Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, ProxyRows,
+    ProxyStatus, ServerRow,
 };
 use crate::cluster::{Table, table::Line};
 

@@ -16,7 +16,8 @@ use tokio::{
 };
 
 use super::{
-    BARE, COCKPIT, Client, Endpoint, Login, MONITOR, OPERATOR, PROXY_ADMIN, PROXY_STATS, Rights, Shared, State,
+    BARE, COCKPIT, Client, Endpoint, Login, MONITOR, OPERATOR, PROXY_ADMIN, PROXY_STATS, Rights, Shared,
+    State,
     admin::{self, Role},
     answer::Answer,
     member::Process,

@@ -26,7 +26,10 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-pub(super) async fn serve(inner: Arc<Inner>, mut request: http::Request<Incoming>) -> Result<Response<Body>, Closed> {
+pub(super) async fn serve(
+    inner: Arc<Inner>,
+    mut request: http::Request<Incoming>,
+) -> Result<Response<Body>, Closed> {
     let upgrade = Upgrade::of(&mut request);
     let (parts, body) = request.into_parts();
     let mut line = RequestLine {

@@ -10,9 +10,12 @@
 //! ```
 
 mod acts;
+mod arrange;
 mod detail;
 mod members;
 mod proxies;
+mod proxy;
+mod sheet;
 mod words;
 
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 use crate::{
-    cluster::{Database, Finding, MemberName, ProxyName, Severity, Subject, database::Row},
+    cluster::{Database, MemberName, ProxyName, Severity, Subject, database::Row},
     plan::{whatif, whatif::Loss},
     ui::{
         action::Action,
@@ -73,18 +76,6 @@ pub struct DatabaseView {
 
 /// A line of the detail.
 type Line = Vec<Piece<'static>>;
-
-/// Where the parts of the screen are.
-struct Layout {
-    /// Lines for what is wrong.
-    top: u16,
-    /// The table.
-    table: Rect,
-    /// The table of the proxies below that of the members, where there is room for both.
-    below: Option<Rect>,
-    /// The selected one.
-    detail: Rect,
-}
 
 impl DatabaseView {
     /// The database, with that member or proxy selected.
@@ -141,62 +132,6 @@ impl DatabaseView {
         self.backends.settle(rows.len(), page, |i| rows[i].clone());
     }
 
-    fn page(&self, cx: &Cx<'_>) -> usize {
-        let layout = self.layout(cx, cx.size);
-        let table = if self.proxies { layout.below.unwrap_or(layout.table) } else { layout.table };
-        usize::from(table.height.saturating_sub(1)).max(1)
-    }
-
-    /// What is wrong with the database, one line each thing.
-    fn wrong<'a>(&self, cx: &Cx<'a>) -> Vec<&'a Finding> {
-        let mut shown: Vec<&Finding> = Vec::new();
-        let loud = |f: &&Finding| f.severity > Severity::Notice && words::is_database(f);
-        for finding in cx.findings.iter().filter(loud) {
-            if !shown.iter().any(|f| f.text == finding.text && f.rule == finding.rule) {
-                shown.push(finding);
-            }
-        }
-        shown
-    }
-
-    fn layout(&self, cx: &Cx<'_>, (width, height): (u16, u16)) -> Layout {
-        let most = if height < 24 { 3 } else { 8 };
-        let wrong = u16::try_from(self.wrong(cx).len()).unwrap_or(most).min(most);
-        let top = if height < 10 || wrong == 0 { 0 } else { wrong + 1 };
-        let left = if width >= 150 { width - 66 } else { width };
-        let room = height.saturating_sub(top);
-        let members = u16::try_from(self.shown.len()).unwrap_or(room) + 1 + members::foot(cx, left);
-        let both = width >= 150 && height >= 30 && !cx.seen.proxies.is_empty() && !self.shown.is_empty();
-        let side = Rect { x: left + 2, y: top, width: (width - left).saturating_sub(2), height: room };
-        if both {
-            let upper = members.min(room / 2);
-            let table = Rect { x: 0, y: top, width: left, height: upper };
-            let below = Rect { y: top + upper + 1, height: room.saturating_sub(upper + 1), ..table };
-            return Layout { top, table, below: Some(below), detail: side };
-        }
-        if width >= 150 {
-            return Layout {
-                top,
-                table: Rect { x: 0, y: top, width: left, height: room },
-                below: None,
-                detail: side,
-            };
-        }
-        let rows = match self.proxies {
-            true => u16::try_from(self.rows.len()).unwrap_or(room) + 1,
-            false => members,
-        };
-        // The selected one keeps some lines, as long as the table has its own.
-        let table = rows.min(room.saturating_sub(room / 3)).max(room.min(4));
-        let y = top + table + 1;
-        Layout {
-            top,
-            table: Rect { x: 0, y: top, width, height: table },
-            below: None,
-            detail: Rect { x: 0, y, width, height: height.saturating_sub(y) },
-        }
-    }
-
     fn row(&self) -> Option<&Row> {
         let name = self.members.selected()?;
         self.database.as_ref()?.members.iter().find(|r| r.name == *name)
@@ -216,8 +151,8 @@ impl DatabaseView {
     fn detail(&self, cx: &Cx<'_>, width: u16) -> Vec<Line> {
         let Some(database) = &self.database else { return Vec::new() };
         match (self.proxies, self.row(), self.backends.selected()) {
-            (false, Some(row), _) => detail::member(cx, row, width),
-            (true, _, Some(row)) => detail::proxy(cx, database, row, width),
+            (false, Some(row), _) => detail::lines(cx, database, row, width),
+            (true, _, Some(row)) => proxy::lines(cx, database, row, width),
             _ => Vec::new(),
         }
     }
@@ -230,25 +165,17 @@ impl DatabaseView {
         for (y, line) in lines.iter().skip(from).take(page).enumerate() {
             pen.line(0, y as u16, width, line);
         }
-        let left = lines.len().saturating_sub(from + page);
-        if left > 0 && width > 30 && page > 0 {
-            let text =
-                if self.whole.is_some() { format!(" {left} more ↓") } else { format!(" {left} more ⏎") };
-            pen.put_right(width, pen.height() - 1, 10, &text, Role::Muted);
-        }
     }
 
-    fn draw_wrong(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, lines: u16) {
-        let width = pen.width();
-        let name = if width < 100 { 9 } else { 16 };
-        for (y, finding) in self.wrong(cx).into_iter().take(usize::from(lines)).enumerate() {
-            let y = y as u16;
-            let key = words::key(cx, finding);
-            let aside: u16 = key.iter().map(|(t, _)| format::width(t)).sum();
-            let right = width.saturating_sub(if aside > 0 { aside + 2 } else { 1 });
-            super::finding_line(pen, y, right, finding, cx, name);
-            pen.line_right(width.saturating_sub(1), y, aside, &key);
-        }
+    /// How much of the selected one is not on the screen, with the way to it.
+    fn more(&self, cx: &Cx<'_>) -> Option<String> {
+        let (from, detail) = match self.whole {
+            Some(from) => (from, Rect { x: 0, y: 0, width: cx.size.0, height: cx.size.1 }),
+            None => (0, self.layout(cx, cx.size).detail),
+        };
+        let left = self.detail(cx, detail.width).len().saturating_sub(from + usize::from(detail.height));
+        let way = if self.whole.is_some() { '↓' } else { '⏎' };
+        (left > 0).then(|| format!("{left} more {way}"))
     }
 
     /// Scrolls what takes the whole screen. Returns whether the command was one that scrolls.
@@ -342,7 +269,8 @@ impl View for DatabaseView {
             return self.draw_detail(pen, cx, from);
         }
         let layout = self.layout(cx, (pen.width(), pen.height()));
-        self.draw_wrong(pen, cx, layout.top.saturating_sub(1));
+        let height = pen.height();
+        self.draw_wrong(pen, cx, height, layout.top.saturating_sub(1));
         let at = |pen: &Pen<'_>, r: Rect| Rect { x: pen.area.x + r.x, y: pen.area.y + r.y, ..r };
         let table = at(pen, layout.table);
         match (self.proxies, layout.below) {
@@ -363,7 +291,7 @@ impl View for DatabaseView {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let mut words = Vec::new();
+        let mut words: Vec<_> = self.more(cx).into_iter().collect();
         if self.faults {
             words.push("faults only".to_owned());
         }
@@ -372,7 +300,9 @@ impl View for DatabaseView {
         }
         if self.proxies {
             words.push(format::count(cx.seen.proxies.len(), "proxy").replace("proxys", "proxies"));
-            words.push("tab members".into());
+            if !self.shown.is_empty() {
+                words.push("tab members".into());
+            }
         } else {
             words.push(format::count(self.shown.len(), "member"));
             if !cx.seen.proxies.is_empty() {

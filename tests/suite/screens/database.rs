@@ -36,17 +36,27 @@ fn with(table: &Table, more: &[(&str, &str)]) -> Table {
     Table::new(vec!["Variable_name".into(), "Value".into()], rows)
 }
 
-/// A member that answered every second of the last minute, up to `until` seconds ago.
-fn member(node: u32, until: i64, changes: &[(&str, &str)]) -> Member {
+/// A member that answered every second of the last minutes, up to `until` seconds ago.
+pub fn member(node: u32, until: i64, changes: &[(&str, &str)]) -> Member {
+    paused(node, until, changes, 3)
+}
+
+/// The same, paused by flow control for so many milliseconds of each second.
+pub fn paused(node: u32, until: i64, changes: &[(&str, &str)], millis: i64) -> Member {
     let mut member = Member::new(address(node));
-    for second in (until..until + 60).rev() {
-        let step = 60 + until - second;
-        let committed = (8_811_000 + step * 17).to_string();
-        let paused = (step * 3_000_000).to_string();
+    for second in (until..until + 180).rev() {
+        let step = 180 + until - second;
+        // Some seconds write more than others.
+        let written = step * 17 + (step * 7) % 11;
+        let committed = (8_811_000 + written).to_string();
+        let bytes = (written * 100).to_string();
+        let paused = (step * millis * 1_000_000).to_string();
         let queue = if step % 13 == 0 { "2" } else { "0" };
         let mut all = changes.to_vec();
         all.extend([
             ("wsrep_last_committed", &*committed),
+            ("wsrep_replicated_bytes", &bytes),
+            ("wsrep_received_bytes", "0"),
             ("wsrep_flow_control_paused_ns", &paused),
             ("wsrep_local_recv_queue", queue),
         ]);
@@ -54,6 +64,7 @@ fn member(node: u32, until: i64, changes: &[(&str, &str)]) -> Member {
         let connections = (80 + node * 7 + step as u32 % 9).to_string();
         rows.status = with(&rows.status, &[("Threads_connected", &connections), ("Uptime", "520000")]);
         rows.variables = with(&rows.variables, &[("max_connections", "400")]);
+        rows.threads = Some(table(&["user", "state"], &[&["system user", "wsrep applier idle"]]));
         rows.took = std::time::Duration::from_micros(700);
         member = member.answered(&rows, ago(second));
     }
@@ -61,16 +72,45 @@ fn member(node: u32, until: i64, changes: &[(&str, &str)]) -> Member {
 }
 
 /// The same after it has fallen silent.
-fn silent(node: u32) -> Member {
+pub fn silent(node: u32) -> Member {
     let why = "127.0.0.1 refuses connections: no server runs there";
     member(node, 240, &[]).failed(Trouble::Refused, why, ago(239))
 }
 
-fn proxy(name: &str, rows: &ProxyRows) -> Proxy {
-    (1..=3).rev().fold(Proxy::new(name.into()), |proxy, s| proxy.answered(rows, ago(s)))
+/// A proxy that answered the last seconds (its monitor checked before), its backends the busier the more they are used.
+pub fn proxy(name: &str, rows: &ProxyRows) -> Proxy {
+    (1..=5).rev().fold(Proxy::new(name.into()), |proxy, s| {
+        let mut rows = rows.clone();
+        rows.pool = busy(&rows.pool, 5 - s);
+        proxy.answered(&rows, ago(s))
+    })
 }
 
-fn seen(members: Vec<Member>, proxies: Vec<Proxy>) -> Snapshot {
+/// The connection pool after so many seconds.
+fn busy(pool: &Table, seconds: i64) -> Table {
+    const COLUMNS: [&str; 9] = [
+        "hostgroup",
+        "srv_host",
+        "srv_port",
+        "status",
+        "ConnUsed",
+        "ConnFree",
+        "ConnERR",
+        "Queries",
+        "Latency_us",
+    ];
+    let line = |line: wheelhouse::cluster::Line<'_>| {
+        let rate = 70 * line.number::<i64>("ConnUsed").unwrap_or(0) + seconds % 7;
+        let queries = line.number::<i64>("Queries").unwrap_or(0) + rate * seconds;
+        let cell = |column| {
+            if column == "Queries" { Some(queries.to_string()) } else { line.text(column).map(str::to_owned) }
+        };
+        COLUMNS.map(cell).to_vec()
+    };
+    Table::new(COLUMNS.map(str::to_owned).to_vec(), pool.lines().map(line).collect())
+}
+
+pub fn seen(members: Vec<Member>, proxies: Vec<Proxy>) -> Snapshot {
     let mut seen = night(NIGHT);
     let aliases = (1..=3).map(|n| (format!("127.0.0.1:240{n}0"), address(n).to_string())).collect();
     seen.database = Arc::new(Expectations { aliases, ..Expectations::default() });
@@ -81,7 +121,7 @@ fn seen(members: Vec<Member>, proxies: Vec<Proxy>) -> Snapshot {
     seen
 }
 
-fn two_proxies(state: &str) -> Vec<Proxy> {
+pub fn two_proxies(state: &str) -> Vec<Proxy> {
     vec![proxy("ps1", &proxy_rows(state)), proxy("ps2", &proxy_rows(state))]
 }
 
@@ -128,7 +168,7 @@ pub fn degraded() -> Snapshot {
     seen(vec![member(1, 1, TWO), member(2, 1, &slow), silent(3)], two_proxies("healthy"))
 }
 
-fn no_quorum() -> Snapshot {
+pub fn no_quorum() -> Snapshot {
     let survivor = Member::new(address(1)).answered(&rows("nonprimary_survivor", 1), ago(1));
     seen(vec![survivor, silent(2), silent(3)], two_proxies("nonprim_t18"))
 }
@@ -137,7 +177,7 @@ pub fn all_down() -> Snapshot {
     seen((1..=3).map(silent).collect(), vec![])
 }
 
-fn table(columns: &[&str], rows: &[&[&str]]) -> Table {
+pub fn table(columns: &[&str], rows: &[&[&str]]) -> Table {
     let row = |row: &&[&str]| row.iter().map(|cell| Some((*cell).to_owned())).collect();
     Table::new(columns.iter().map(|c| (*c).to_owned()).collect(), rows.iter().map(row).collect())
 }
@@ -162,7 +202,7 @@ pub fn drift() -> Snapshot {
     seen((1..=3).map(|n| member(n, 1, &[])).collect(), proxies)
 }
 
-fn at(seen: Snapshot, size: (u16, u16)) -> Cockpit {
+pub fn at(seen: Snapshot, size: (u16, u16)) -> Cockpit {
     let mut c = Cockpit::seeing(seen, size, |_| {});
     c.keys("4");
     assert_eq!(c.app.place(), Place::Database);
@@ -199,7 +239,7 @@ fn the_members_are_told_in_full() {
         |what: &str| text.lines().find(|l| l.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"));
     assert!(line("● writer").contains("n1"));
     assert!(line("○ next writer").contains("n2"));
-    assert!(text.contains("one more loss is safe") && text.contains("proxies 2 agree"));
+    assert!(text.contains("one more loss is safe") && text.contains("2 proxies, alike"));
 }
 
 #[test]
@@ -213,7 +253,7 @@ fn trouble_comes_first_and_keeps_its_words() {
     assert_eq!(c.selected().as_deref(), Some("n3"));
     c.keys("enter");
     look!("database_member_80x24", c);
-    assert!(c.text().contains("as it was 4m ago"), "{}", c.text());
+    assert!(c.text().contains("below is what it said 4m ago"), "{}", c.text());
     c.keys("G");
     assert!(c.text().contains("SERVER"), "{}", c.text());
     c.keys("enter");

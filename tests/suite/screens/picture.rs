@@ -48,12 +48,18 @@ const PICTURES: [Picture; 12] = [
 ];
 
 pub fn check_all() {
-    let mut c = Cockpit::seeing(super::database::degraded(), (160, 48), |_| {});
-    c.keys("4");
-    check("database-wide-dark", &c);
-    let mut c = Cockpit::seeing(super::database::healthy(), (80, 24), |_| {});
-    c.keys("4");
-    check("database-dark", &c);
+    use super::database;
+    for (name, seen, size, keys) in [
+        ("database-wide-dark", database::degraded(), (200, 50), ""),
+        ("database-dark", database::healthy(), (80, 24), ""),
+        ("database-no-quorum-dark", database::no_quorum(), (80, 24), ""),
+        ("recovery-dark", database::no_quorum(), (80, 24), "R ctrl-d ctrl-d"),
+        ("database-drift-dark", database::drift(), (100, 28), "tab"),
+    ] {
+        let mut c = Cockpit::seeing(seen, size, |_| {});
+        c.keys(&format!("4 {keys}"));
+        check(name, &c);
+    }
     for (name, size, theme, make) in PICTURES {
         let mut c = Cockpit::with(NIGHT, size, |setup| setup.theme = theme.into());
         make(&mut c);
@@ -131,14 +137,14 @@ fn draw(buf: &Buffer, ink: [u8; 3], ground: [u8; 3]) -> String {
             let mut x = start;
             while x < end {
                 let symbol = buf[(x, y)].symbol();
-                if let Some((dx, part, opacity)) = block(symbol) {
+                if let Some((dx, part, high, opacity)) = block(symbol) {
                     let _ = writeln!(
                         svg,
                         "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.2}\" height=\"{:.1}\" fill=\"{}\" fill-opacity=\"{opacity}\"/>",
                         left(x) + dx,
-                        top + 3.0,
+                        top + 3.0 + (HEIGHT - 6.0) * (1.0 - high),
                         part * WIDTH + 0.05,
-                        HEIGHT - 6.0,
+                        (HEIGHT - 6.0) * high,
                         hex(fg)
                     );
                     x += 1;
@@ -186,15 +192,16 @@ fn draw(buf: &Buffer, ink: [u8; 3], ground: [u8; 3]) -> String {
     svg
 }
 
-/// The shape of a block: its offset, its share of a cell's width, and how dense it is.
-fn block(symbol: &str) -> Option<(f64, f64, f64)> {
+/// The shape of a block: its offset, its shares of a cell's width and height, and how dense it is.
+fn block(symbol: &str) -> Option<(f64, f64, f64, f64)> {
     let c = symbol.chars().next()?;
     match c {
-        '█' => Some((0.0, 1.0, 1.0)),
-        '▉'..='▏' => Some((0.0, f64::from(8 - (c as u32 - '█' as u32)) / 8.0, 1.0)),
-        '▓' => Some((0.0, 1.0, 0.75)),
-        '▒' => Some((0.0, 1.0, 0.5)),
-        '░' => Some((0.0, 1.0, 0.25)),
+        '█' => Some((0.0, 1.0, 1.0, 1.0)),
+        '▉'..='▏' => Some((0.0, f64::from(8 - (c as u32 - '█' as u32)) / 8.0, 1.0, 1.0)),
+        '▁'..='▇' => Some((0.0, 1.0, f64::from(c as u32 - '▁' as u32 + 1) / 8.0, 1.0)),
+        '▓' => Some((0.0, 1.0, 1.0, 0.75)),
+        '▒' => Some((0.0, 1.0, 1.0, 0.5)),
+        '░' => Some((0.0, 1.0, 1.0, 0.25)),
         _ => None,
     }
 }

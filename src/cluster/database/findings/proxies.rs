@@ -18,7 +18,7 @@ pub(super) fn no_writer(_: &Snapshot, d: &Database) -> Said {
     let lost = !d.members.is_empty() && d.view.is_none();
     for (proxy, writers) in &d.writers {
         let subject = Subject::Proxy(proxy.clone());
-        if writers.is_empty() && !d.outside.contains_key(proxy) {
+        if writers.is_empty() {
             let text = "no backend is ONLINE in the writer hostgroup: writes fail";
             let found = found(Severity::Critical, text);
             let absent = d.members.iter().find(|r| r.role == Role::Absent && r.state == State::Synced);

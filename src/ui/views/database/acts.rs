@@ -98,7 +98,7 @@ impl DatabaseView {
             Command::Weight => Asks::weight(database, row).err(),
             Command::TakeOut if row.role == Part::Absent => Some(format!("{label} is in no proxy")),
             Command::BringBack if !matches!(row.role, Part::Absent | Part::Draining | Part::Offline) => {
-                Some(format!("{label} is in the proxies already: {}", words::role_sign(row).1))
+                Some(format!("{label} is in the proxies already: {}", words::role_sign(row, false).1))
             }
             Command::MoveWriter if row.role == Part::Writer => Some(format!("{label} is the writer already")),
             Command::MoveWriter if !row.state.takes_writes() || row.state == State::Unknown => {

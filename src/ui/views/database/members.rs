@@ -3,10 +3,11 @@
 use super::words;
 use crate::{
     cluster::{
-        Database, MemberName,
+        Backend, Database, MemberName,
         database::{Role as Part, Row, State},
     },
     ui::{
+        format,
         paint::{Pen, Piece, piece},
         theme::Role,
         view::{Cx, List},
@@ -21,18 +22,22 @@ struct Column {
     text: fn(&Cx<'_>, &Row) -> (String, Role),
 }
 
-/// In the order of the screen.
+/// In the order of the screen. A wider screen adds columns and takes none away.
 const COLUMNS: &[Column] = &[
-    Column { title: "W", width: 3, from: 116, text: weight },
+    Column { title: "WEIGHT", width: 7, from: 127, text: weight },
     Column { title: "QUEUE", width: 7, from: 0, text: queue },
     Column { title: "FLOW CTL", width: 9, from: 0, text: flow },
-    Column { title: "COMMITTED", width: 14, from: 98, text: committed },
-    Column { title: "AWAY OK", width: 8, from: 92, text: away },
+    Column { title: "COMMITTED", width: 14, from: 120, text: committed },
+    Column { title: "COMMITS/S", width: 15, from: 200, text: course },
+    Column { title: "AWAY OK", width: 8, from: 106, text: away },
     Column { title: "CONN", width: 9, from: 72, text: connections },
-    Column { title: "Q/S", width: 6, from: 122, text: queries },
-    Column { title: "CERT/BF /S", width: 11, from: 134, text: conflicts },
-    Column { title: "PING", width: 8, from: 142, text: latency },
-    Column { title: "ERR/S", width: 6, from: 148, text: errors },
+    Column { title: "USED/FREE", width: 10, from: 168, text: pooled },
+    Column { title: "Q/S", width: 6, from: 133, text: queries },
+    Column { title: "CERT/BF /S", width: 11, from: 144, text: conflicts },
+    Column { title: "PING", width: 8, from: 152, text: latency },
+    Column { title: "ERR/S", width: 6, from: 158, text: errors },
+    Column { title: "VERSION", width: 10, from: 178, text: version },
+    Column { title: "UP", width: 5, from: 183, text: uptime },
 ];
 
 fn numb(text: String) -> (String, Role) {
@@ -79,7 +84,10 @@ fn away(cx: &Cx<'_>, row: &Row) -> (String, Role) {
 fn connections(cx: &Cx<'_>, row: &Row) -> (String, Role) {
     let Some(status) = row.now() else { return ("–".into(), Role::Faint) };
     let full = status.connection_share().is_some_and(|s| s >= cx.seen.database.thresholds.connections);
-    let text = format!("{}/{}", words::known(status.connections), words::known(status.max_connections));
+    let text = match (status.connections, status.max_connections) {
+        (None, None) => return ("–".into(), Role::Faint),
+        (used, most) => format!("{}/{}", words::known(used), words::known(most)),
+    };
     (text, if full { Role::Warn } else { Role::Text })
 }
 
@@ -91,6 +99,31 @@ pub(super) fn query_rate(row: &Row) -> Option<f64> {
 
 fn queries(_: &Cx<'_>, row: &Row) -> (String, Role) {
     numb(words::rate(query_rate(row)))
+}
+
+/// Connections of the proxies to it.
+fn pooled(_: &Cx<'_>, row: &Row) -> (String, Role) {
+    let sum = |pick: fn(&Backend) -> u32| row.backends.iter().map(|(_, b)| pick(b)).sum::<u32>();
+    match row.backends.is_empty() {
+        true => ("–".into(), Role::Faint),
+        false => numb(format!("{}/{}", sum(|b| b.used), sum(|b| b.free))),
+    }
+}
+
+fn version(_: &Cx<'_>, row: &Row) -> (String, Role) {
+    let version = row.now().and_then(|s| s.version.split('-').next().map(str::to_owned));
+    (words::known(version), Role::Muted)
+}
+
+fn uptime(_: &Cx<'_>, row: &Row) -> (String, Role) {
+    let up = row.now().and_then(|s| s.uptime).map(|u| format::span(i64::try_from(u).unwrap_or(i64::MAX)));
+    (words::known(up), Role::Muted)
+}
+
+/// Its commits over the last minutes.
+fn course(_: &Cx<'_>, row: &Row) -> (String, Role) {
+    let samples: Vec<_> = row.member.history.iter().map(|s| (s.at, s.commits)).collect();
+    (words::spark(&words::columns(&samples, 12), None).0, Role::Muted)
 }
 
 fn conflicts(cx: &Cx<'_>, row: &Row) -> (String, Role) {
@@ -129,7 +162,7 @@ pub(super) fn draw(
     let state = 5 + name;
     let state_width = if wide { 22 } else { 16 };
     let role = state + state_width + 1;
-    let role_width = if wide { 22 } else { 17 };
+    let role_width = if wide { 24 } else { 17 };
     let first = role + role_width;
     pen.put(4, 0, name, "MEMBER", Role::Title);
     pen.put(state, 0, state_width, "STATE", Role::Title);
@@ -155,7 +188,7 @@ pub(super) fn draw(
         let writer = row.role == Part::Writer;
         pen.put(4, y, name, &words::short(&row.label, name), if writer { Role::Accent } else { Role::Text });
         pen.put(state, y, state_width, &row.state.word(), if calm { Role::Muted } else { tone });
-        let (sign, words, role_tone) = words::role_sign(row);
+        let (sign, words, role_tone) = words::role_sign(row, !wide);
         pen.line(
             role,
             y,
@@ -171,8 +204,10 @@ pub(super) fn draw(
                 pen.put_right(width.saturating_sub(1), y, 4, &cx.age(status.at), Role::Muted);
             }
             None => {
-                let why = row.member.link.trouble().unwrap_or("not asked yet");
-                pen.put(first + 1, y, width.saturating_sub(first + 7), why, Role::Muted);
+                let room = width.saturating_sub(first + 7);
+                let whole = row.member.link.trouble().filter(|why| format::width(why) <= room);
+                let why = whole.unwrap_or_else(|| words::reason(row.member.trouble));
+                pen.put(first + 1, y, room, why, Role::Muted);
                 let age = row.member.silent_since.map(|at| cx.age(at)).unwrap_or_default();
                 pen.put_right(width.saturating_sub(1), y, 4, &age, Role::Warn);
             }
@@ -189,7 +224,7 @@ pub(super) fn draw(
     }
     let last = pen.height().saturating_sub(1);
     let room = width.saturating_sub(5);
-    let (mut pieces, more) = (quorum(database), proxies(cx, database));
+    let (mut pieces, more) = (quorum(database, room), proxies(cx, database));
     if foot(cx, width) == 2 && y < last {
         pen.line(4, y, room, &pieces);
         pen.line(4, y + 1, room, &more);
@@ -208,14 +243,19 @@ pub(super) fn foot(cx: &Cx<'_>, width: u16) -> u16 {
 }
 
 /// Whether the cluster survives losses.
-fn quorum<'a>(database: &Database) -> Vec<Piece<'a>> {
+fn quorum<'a>(database: &Database, room: u16) -> Vec<Piece<'a>> {
     let q = &database.quorum;
     let (sign, role) = match (q.primary, q.safe_losses) {
         (false, _) => ("✖ ", Role::Danger),
         (true, 0) => ("▲ ", Role::Warn),
         (true, _) => ("", Role::Text),
     };
-    vec![piece(format!("{sign}{q}"), role)]
+    let mut text = format!("{sign}{q}");
+    // What stands in brackets is worth knowing, not needed.
+    if let Some(at) = text.find(" (").filter(|_| format::width(&text) > room) {
+        text.truncate(at);
+    }
+    vec![piece(text, role)]
 }
 
 /// How long the writer has been the same, and whether the proxies agree.
@@ -235,13 +275,15 @@ fn proxies<'a>(cx: &Cx<'_>, database: &Database) -> Vec<Piece<'a>> {
     }
     let live = cx.seen.proxies.values().filter(|p| p.now().is_some()).count();
     let said = |rule: &str| cx.findings.iter().any(|f| f.rule == rule);
-    let count = if all == 1 { "proxy".to_owned() } else { format!("proxies {all}") };
     pieces.push(match (live, all) {
-        (0, _) => piece(format!("▲ {count} silent"), Role::Warn),
+        (0, 1) => piece("▲ the proxy is silent", Role::Warn),
+        (0, _) => piece(format!("▲ {all} proxies, all silent"), Role::Warn),
         (live, all) if live < all => piece(format!("▲ {live} of {all} proxies answer"), Role::Warn),
         (_, 1) => piece("1 proxy", Role::Muted),
-        _ if said("proxies-differ") || said("two-writers") => piece(format!("▲ {count} differ"), Role::Warn),
-        _ => piece(format!("{count} agree"), Role::Muted),
+        _ if said("proxies-differ") || said("two-writers") => {
+            piece(format!("▲ {all} proxies, not alike"), Role::Warn)
+        }
+        _ => piece(format!("{all} proxies, alike"), Role::Muted),
     });
     let drift = cx.seen.proxies.values().filter_map(|p| p.now()).map(|s| s.drift.as_ref());
     match drift.collect::<Option<Vec<_>>>() {

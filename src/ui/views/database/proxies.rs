@@ -23,10 +23,31 @@ pub(super) struct Listed<'a> {
     pub purpose: &'static str,
     /// What its state there means.
     pub meaning: &'static str,
+    /// Its state as ProxySQL spells it with the least that keeps it from misleading, in 17 columns.
+    pub brief: String,
     /// It is not as it should be.
     pub wrong: bool,
     /// How loud its state is.
     pub role: Role,
+}
+
+/// Why clients that read from a member in that state are hurt: in full, and in a word.
+fn hurts(state: &State) -> Option<(&'static str, &'static str)> {
+    match state {
+        State::NoQuorum { .. }
+        | State::Down
+        | State::Left { .. }
+        | State::Inconsistent
+        | State::Rejecting { .. }
+        | State::Receiving { .. }
+        | State::Joining { .. } => Some(("reads fail here", "fails")),
+        State::Paused { .. }
+        | State::LocalSchemaChange { .. }
+        | State::Outdated { .. }
+        | State::Desynced { .. }
+        | State::CatchingUp { .. } => Some(("reads are stale here", "stale")),
+        _ => None,
+    }
 }
 
 /// What the hostgroups of a proxy are for: as it says, or as configured where it may not be asked.
@@ -69,20 +90,39 @@ pub(super) fn backends<'a>(cx: &Cx<'_>, database: &Database, proxy: &'a Proxy) -
                 .iter()
                 .find(|r| r.backends.iter().any(|(p, b)| *p == proxy.name && b.address == backend.address));
             let takes = member.is_none_or(|r| r.state.takes_writes() || r.state == State::Unknown);
-            let (meaning, wrong, role) = match (purpose, backend.status) {
-                ("writer", BackendStatus::Online) if !takes => ("writes fail here", true, Role::Danger),
-                ("writer", BackendStatus::Online) => ("takes the writes", false, Role::Accent),
-                ("writer", BackendStatus::Shunned) if waits => ("surplus: normal", false, Role::Faint),
-                ("backup", BackendStatus::Online) => ("writer in waiting", false, Role::Text),
-                ("reader", BackendStatus::Online) => ("takes reads", false, Role::Text),
-                ("offline", _) => ("out of service", true, Role::Warn),
-                (_, BackendStatus::Online) => ("", false, Role::Text),
-                (_, BackendStatus::Shunned) => ("shunned by errors", true, Role::Warn),
-                (_, BackendStatus::OfflineSoft) => ("no new connections", true, Role::Warn),
-                (_, BackendStatus::OfflineHard) => ("being removed", true, Role::Warn),
+            let hurt = member.and_then(|r| hurts(&r.state));
+            let (meaning, brief, wrong, role) = match (purpose, backend.status) {
+                ("writer", BackendStatus::Online) if !takes => {
+                    ("writes fail here", "fails", true, Role::Danger)
+                }
+                ("writer", BackendStatus::Online) => ("takes the writes", "", false, Role::Accent),
+                ("writer", BackendStatus::Shunned) if waits => {
+                    ("surplus writer: normal", "normal", false, Role::Faint)
+                }
+                ("backup", BackendStatus::Online) if !takes => {
+                    ("cannot take over", "unfit", true, Role::Warn)
+                }
+                ("backup", BackendStatus::Online) => ("writer in waiting", "waits", false, Role::Text),
+                ("reader", BackendStatus::Online) => match hurt {
+                    Some((meaning, brief)) => (meaning, brief, true, Role::Warn),
+                    None => ("takes reads", "", false, Role::Text),
+                },
+                ("offline", BackendStatus::Online) => {
+                    ("not used, though ONLINE", "not used", true, Role::Warn)
+                }
+                ("offline", _) => ("out of service", "", true, Role::Warn),
+                (_, BackendStatus::Online) => ("", "", false, Role::Text),
+                ("", BackendStatus::Shunned) if groups.is_empty() => {
+                    ("surplus writer or errors: not known", "unknown", false, Role::Text)
+                }
+                (_, BackendStatus::Shunned) => ("shunned by errors", "errors", true, Role::Warn),
+                (_, BackendStatus::OfflineSoft) => ("no new connections", "", true, Role::Warn),
+                (_, BackendStatus::OfflineHard) => ("being removed", "", true, Role::Warn),
             };
+            let gap = if brief.is_empty() { "" } else { ", " };
+            let brief = format!("{}{gap}{brief}", words::status_word(backend.status));
             let label = words::backend_label(database, proxy.name.as_str(), &backend.address);
-            Listed { backend, label, purpose, meaning, wrong, role }
+            Listed { backend, label, purpose, meaning, brief, wrong, role }
         })
         .collect();
     let rank = |l: &Listed<'_>| {
@@ -97,34 +137,34 @@ pub(super) fn backends<'a>(cx: &Cx<'_>, database: &Database, proxy: &'a Proxy) -
 struct Columns {
     member: u16,
     status: u16,
-    weight: Option<u16>,
-    used: u16,
+    /// Columns of the state: with what it means, where that has no column of its own.
+    status_width: u16,
+    used: Option<u16>,
     queries: Option<u16>,
     errors: Option<u16>,
     latency: Option<u16>,
+    weight: Option<u16>,
     meaning: Option<u16>,
 }
 
 impl Columns {
     fn fit(width: u16) -> Self {
         let member = 18;
-        let name = if width < 100 { 11 } else { 18 };
-        let status = member + name;
-        let mut x = status + 13;
-        x += 10;
-        let used = x;
-        let mut take = |columns: u16, from: u16| {
-            (width >= from && x + columns <= width).then(|| {
+        let wide = width >= 110;
+        let (name, status_width) = if wide { (17, 12) } else { (9, 17) };
+        let status = member + name + 1;
+        let mut x = status + status_width + 1;
+        let mut take = |columns: u16| {
+            (x + columns <= width).then(|| {
                 x += columns;
                 x
             })
         };
-        let queries = take(7, 60);
-        let errors = take(7, 74);
-        let latency = take(9, 78);
-        let weight = take(9, 96);
-        let meaning = (x + 12 < width).then_some(x + 2);
-        Self { member, status, weight, used, queries, errors, latency, meaning }
+        let (used, queries, errors) = (take(10), take(7), take(7));
+        let latency = take(9);
+        let weight = take(9);
+        let meaning = (wide && x + 12 < width).then_some(x + 2);
+        Self { member, status, status_width, used, queries, errors, latency, weight, meaning }
     }
 }
 
@@ -141,9 +181,12 @@ pub(super) fn draw(
     let c = Columns::fit(width);
     pen.put(2, 0, 13, "PROXYSQL", Role::Title);
     pen.put(c.member, 0, c.status.saturating_sub(c.member + 1), "BACKEND", Role::Title);
-    pen.put(c.status, 0, 12, "STATUS", Role::Title);
+    pen.put(c.status, 0, c.status_width, "STATUS", Role::Title);
+    if let Some(x) = c.meaning {
+        pen.put(x, 0, width.saturating_sub(x), "WHICH MEANS", Role::Title);
+    }
     let titles = [
-        (Some(c.used), "USED/FREE"),
+        (c.used, "USED/FREE"),
         (c.queries, "Q/S"),
         (c.errors, "ERRORS"),
         (c.latency, "PING"),
@@ -195,7 +238,7 @@ pub(super) fn draw(
 
 fn heading(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, proxy: &Proxy) {
     let width = pen.width();
-    let mut pieces = vec![piece(proxy.name.as_str(), Role::Accent)];
+    let mut pieces = vec![piece(format!("{:<16}", proxy.name.as_str()), Role::Accent)];
     match (proxy.link.trouble(), proxy.status.as_deref()) {
         (Some(why), _) => {
             pieces.push(piece("  ▲ silent", Role::Warn));
@@ -207,21 +250,23 @@ fn heading(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, proxy: &Proxy) {
             let full = status.clients.is_some_and(|n| {
                 max > 0 && f64::from(n) / f64::from(max) >= cx.seen.database.thresholds.connections
             });
-            let text =
-                format!("  clients {}/{}", words::known(status.clients), words::known(status.max_clients));
-            pieces.push(piece(text, if full { Role::Warn } else { Role::Text }));
+            // What grows has its room: nothing behind it moves.
+            let clients =
+                format!("{:>4}/{:<5}", words::known(status.clients), words::known(status.max_clients));
+            pieces.push(piece("  clients ", Role::Muted));
+            pieces.push(piece(clients, if full { Role::Warn } else { Role::Text }));
             let rate = proxy.history.back().and_then(|s| s.queries);
-            pieces.push(piece(format!("  {} q/s", words::rate(rate)), Role::Text));
-            if status.waiting.0 > 0 {
-                pieces.push(piece(format!("  ▲ {} waiting", status.waiting.0), Role::Warn));
-            }
+            pieces.push(piece(format!("{:>5} q/s", words::rate(rate)), Role::Text));
             match status.drift.as_ref().map(Vec::len) {
                 None => {}
                 Some(0) => pieces.push(piece("  disk = runtime", Role::Muted)),
-                Some(n) => pieces.push(piece(format!("  ▲ {}", format::count(n, "drift")), Role::Warn)),
+                Some(n) => pieces.push(piece(format!("  ▲ {:<12}", format::count(n, "drift")), Role::Warn)),
             }
             if !status.admin {
                 pieces.push(piece("  statistics only", Role::Muted));
+            }
+            if status.waiting.0 > 0 {
+                pieces.push(piece(format!("  ▲ {} waiting", status.waiting.0), Role::Warn));
             }
         }
     }
@@ -249,16 +294,17 @@ fn backend(pen: &mut Pen<'_>, y: u16, c: &Columns, listed: &Listed<'_>, fresh: b
         c.member,
         y,
         room,
-        &listed.label,
+        &words::short(&listed.label, room),
         tone(if listed.role == Role::Faint { Role::Muted } else { Role::Text }),
     );
-    pen.put(c.status, y, 12, words::status_word(b.status), tone(listed.role));
+    let status = if c.meaning.is_some() { words::status_word(b.status) } else { &listed.brief };
+    pen.put(c.status, y, c.status_width, status, tone(listed.role));
     let mut number = |right: Option<u16>, text: String, role: Role| {
         if let Some(right) = right {
             pen.put_right(right, y, 9, &text, tone(role));
         }
     };
-    number(Some(c.used), format!("{}/{}", b.used, b.free), Role::Text);
+    number(c.used, format!("{}/{}", b.used, b.free), Role::Text);
     number(c.queries, words::rate(b.query_rate), Role::Text);
     let failing = b.error_rate.is_some_and(|r| r > 0.0);
     number(c.errors, b.errors.to_string(), if failing { Role::Warn } else { Role::Muted });

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::{
     cluster::{
-        Answer, BackendStatus, Component, Database, Finding, Severity, Subject,
+        Answer, BackendStatus, Component, Database, Finding, Severity, Subject, Trouble,
         database::{Role as Part, Row, State},
     },
     ui::{
@@ -42,6 +44,19 @@ pub fn short(name: &str, columns: u16) -> std::borrow::Cow<'_, str> {
     format!("…{}", tail.into_iter().rev().collect::<String>()).into()
 }
 
+/// A text cut between two words, the cut marked with `…`.
+pub(super) fn clip(text: &str, columns: u16) -> String {
+    if format::width(text) <= columns {
+        return text.to_owned();
+    }
+    let cut = format::fit(text, columns);
+    let whole = cut.trim_end_matches('…');
+    match whole.rfind(' ').filter(|at| *at > whole.len() / 2 && !text[whole.len()..].starts_with(' ')) {
+        Some(at) => format!("{} …", whole[..at].trim_end()),
+        None => cut.into_owned(),
+    }
+}
+
 /// A key by which `db2` comes before `db10`.
 pub(super) fn natural(name: &str) -> Vec<(String, u64)> {
     let mut parts = Vec::new();
@@ -53,11 +68,6 @@ pub(super) fn natural(name: &str) -> Vec<(String, u64)> {
         rest = &rest[digits..];
     }
     parts
-}
-
-/// Whether a finding is about the database.
-pub(super) fn is_database(finding: &Finding) -> bool {
-    finding.subject.is_database()
 }
 
 /// No member is in a primary component that can be trusted: the recovery sheet says what to do.
@@ -116,17 +126,39 @@ pub(super) fn state_sign(row: &Row) -> (&'static str, Role) {
     }
 }
 
-/// The glyph, the words and the role of what the proxies do with a member: the writer cannot be missed.
-pub(super) fn role_sign(row: &Row) -> (&'static str, String, Role) {
-    let words = row.role_words();
+/// The glyph, the words and the role of what the proxies do with a member: the writer cannot be missed. `brief`: in 13
+/// columns.
+pub(super) fn role_sign(row: &Row, brief: bool) -> (&'static str, String, Role) {
+    let words = match (row.role, brief) {
+        (Part::Standby, true) => "standby".into(),
+        (Part::Absent, true) => "in no proxy".into(),
+        _ if brief => row.role.word().to_owned(),
+        _ => row.role_words(),
+    };
     match row.role {
         Part::Writer if row.state.takes_writes() => ("●", words, Role::Accent),
-        Part::Writer => ("●", format!("{words}, takes none"), Role::Danger),
+        Part::Writer if brief => ("✖", format!("{words}, fails"), Role::Danger),
+        Part::Writer => ("✖", format!("{words}, writes fail"), Role::Danger),
         Part::NextWriter => ("○", words, Role::Text),
         Part::Shunned | Part::Absent => ("▲", words, Role::Warn),
         Part::Draining | Part::Offline => ("◌", words, Role::Warn),
         Part::Standby | Part::Reader => (" ", words, Role::Muted),
         Part::Unknown => (" ", "–".into(), Role::Faint),
+    }
+}
+
+/// Why something does not answer, in two or three words; the whole sentence is in its detail.
+pub(super) fn reason(trouble: Option<Trouble>) -> &'static str {
+    match trouble {
+        None => "not asked yet",
+        Some(Trouble::Refused) => "refuses connections",
+        Some(Trouble::Silent) => "accepts, never answers",
+        Some(Trouble::Unreachable) => "cannot be reached",
+        Some(Trouble::Denied) => "access denied",
+        Some(Trouble::Tls) => "TLS fails",
+        Some(Trouble::NotMysql) => "no MySQL server there",
+        Some(Trouble::Full) => "no connection left",
+        Some(Trouble::Other) => "does not answer",
     }
 }
 
@@ -198,12 +230,36 @@ pub(super) fn window(window: Option<std::time::Duration>) -> String {
     window.map_or_else(|| "–".into(), |w| format::span(i64::try_from(w.as_secs()).unwrap_or(i64::MAX)))
 }
 
-/// The last values as a line of bars, the newest at the right, and their highest.
-pub(super) fn spark(values: impl DoubleEndedIterator<Item = Option<f64>>, columns: u16) -> (String, f64) {
+/// Readings that are kept: what the columns of a course share among them.
+const KEPT: f64 = 180.0;
+
+/// The highest reading of each column. A column stands for whole seconds counted from the clock, not from now, so that
+/// bars keep their height from one refresh to the next.
+pub(super) fn columns(samples: &[(Timestamp, Option<f64>)], columns: u16) -> Vec<Option<f64>> {
+    let mut out = vec![None; usize::from(columns)];
+    let (Some((first, _)), Some((last, _))) = (samples.first(), samples.last()) else { return out };
+    let span = last.duration_since(*first).as_secs_f64();
+    let pace = (span / samples.len().saturating_sub(1).max(1) as f64).round().max(1.0);
+    let each = (pace * KEPT / f64::from(columns.max(1))).ceil().max(1.0) as i64;
+    let newest = last.as_second().div_euclid(each);
+    for (at, value) in samples {
+        let back = usize::try_from(newest - at.as_second().div_euclid(each)).unwrap_or(usize::MAX);
+        let Some(slot) = out.len().checked_sub(back.saturating_add(1)).and_then(|i| out.get_mut(i)) else {
+            continue;
+        };
+        *slot = match (*slot, value.filter(|v| v.is_finite())) {
+            (Some(one), Some(other)) => Some(f64::max(one, other)),
+            (one, other) => one.or(other),
+        };
+    }
+    out
+}
+
+/// Values as a line of bars, the newest at the right, and their highest. `full`: what a full bar stands for, at least.
+pub(super) fn spark(values: &[Option<f64>], full: Option<f64>) -> (String, f64) {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let mut last: Vec<Option<f64>> = values.rev().take(usize::from(columns)).collect();
-    last.reverse();
-    let top = last.iter().flatten().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+    let most = values.iter().flatten().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+    let top = most.max(full.unwrap_or(0.0));
     let bar = |value: &Option<f64>| match value {
         None => ' ',
         Some(_) if top <= 0.0 => BARS[0],
@@ -211,7 +267,15 @@ pub(super) fn spark(values: impl DoubleEndedIterator<Item = Option<f64>>, column
         Some(v) if *v > 0.0 => BARS[((v / top) * 7.0).ceil().clamp(1.0, 7.0) as usize],
         Some(_) => BARS[0],
     };
-    (last.iter().map(bar).collect(), top)
+    (values.iter().map(bar).collect(), most)
+}
+
+/// A number of whole things: `93`, `12k`; not known: `–`.
+pub(super) fn whole(n: Option<f64>) -> String {
+    match n {
+        Some(n) if n.round() < 9_999.5 => format!("{:.0}", n.max(0.0)),
+        other => rate(other),
+    }
 }
 
 /// How loud a finding's line is.
@@ -259,10 +323,27 @@ mod tests {
 
     #[test]
     fn bars_show_the_last_values_and_gaps() {
-        let values = [9.0, 0.0, 1.0, 4.0].into_iter().map(Some).chain([None]);
-        assert_eq!(spark(values.clone(), 4), ("▁▃█ ".into(), 4.0));
-        assert_eq!(spark(values, 9).1, 9.0);
-        assert_eq!(spark([Some(0.0)].into_iter(), 3), ("▁".into(), 0.0));
-        assert_eq!(spark([Some(f64::NAN)].into_iter(), 3).1, 0.0);
+        let values = [Some(9.0), Some(0.0), Some(1.0), Some(4.0), None];
+        assert_eq!(spark(&values[1..], None), ("▁▃█ ".into(), 4.0));
+        assert_eq!(spark(&values, None).1, 9.0);
+        assert_eq!(spark(&[Some(0.0)], None), ("▁".into(), 0.0));
+        assert_eq!(spark(&[Some(f64::NAN)], None).1, 0.0);
+        // Little of what there may be is a low bar, though nothing was higher.
+        assert_eq!(spark(&[Some(3.0), Some(100.0)], Some(400.0)), ("▂▃".into(), 100.0));
+    }
+
+    #[test]
+    fn a_course_keeps_its_bars_from_one_reading_to_the_next() {
+        let at = |second: i64| Timestamp::from_second(1_000_000_000 + second).expect("a time");
+        let samples: Vec<_> = (0..180).map(|s| (at(s), Some(f64::from(s as i32 % 50)))).collect();
+        let one = columns(&samples[..179], 36);
+        let next = columns(&samples, 36);
+        assert!(one.iter().flatten().count() >= 35, "{one:?}");
+        // Five seconds a column: all but the newest stay as they are, or move on by one.
+        let moved = one[1..35] == next[..34];
+        assert!(one[1..35] == next[1..35] || moved, "{one:?} {next:?}");
+        assert_eq!(columns(&samples[..1], 36).iter().flatten().count(), 1);
+        assert_eq!(columns(&[], 3), [None; 3]);
+        assert!(columns(&samples, 0).is_empty());
     }
 }
