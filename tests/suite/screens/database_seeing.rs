@@ -176,7 +176,7 @@ fn a_proxy_is_told_whole() {
 #[test]
 fn one_half_of_the_database_is_enough_to_look_at() {
     let mut c = at(seen(vec![], two_proxies("healthy")), (80, 24));
-    all(&c.text(), &["galera writer 127.0.0.1:24010", "PROXYSQL", "SHUNNED, normal"]);
+    all(&c.text(), &["proxysql 2/2 writer 127.0.0.1:24010", "PROXYSQL", "SHUNNED, normal"]);
     assert!(!c.text().contains("tab members"), "{}", c.text());
     c.keys("tab enter G");
     let c = at(seen((1..=3).map(|n| member(n, 1, &[])).collect(), vec![]), (80, 24));

@@ -67,14 +67,16 @@ pub(super) fn configuration(s: &Snapshot, d: &Database) -> Said {
         all => format!("there are {}", all.join(", ")),
     };
     let is_member = |name: &str| d.members.iter().any(|r| r.name.as_str() == name || &*r.label == name);
+    // Without any the notice below says all there is to say.
+    let any = !d.members.is_empty();
     let mut say = |source: &str, text: String, remedy: &str| {
         said.push((Subject::Source(source.into()), found(Severity::Warning, text).remedy(remedy)));
     };
-    for name in expected.hosts.keys().filter(|name| !is_member(name)) {
+    for name in expected.hosts.keys().filter(|name| any && !is_member(name)) {
         let text = format!("[galera.hosts] names {name}, which is no configured member: {}", there(&members));
         say("galera", text, "mend the name; until then what-if takes the member for a machine of its own");
     }
-    for (from, to) in expected.aliases.iter().filter(|(_, to)| !is_member(to)) {
+    for (from, to) in expected.aliases.iter().filter(|(_, to)| any && !is_member(to)) {
         let text = format!(
             "[galera.aliases] leads {from} to {to}, which is no configured member: {}",
             there(&members)

@@ -228,8 +228,5 @@ fn a_run_that_was_cut_off_amid_its_edit_leaves_nothing_in_memory() {
     let half = world(three(), vec![proxy(1, &sorted(&all()[..2])), proxy(2, &sorted(&all()))]);
     let back = plan(&half, &undo_of(&p));
     assert_eq!(refused(&back), [""; 0], "{back}");
-    assert_eq!(
-        words(&back)[..2],
-        [expected[1].to_owned(), "put db3:3306 into proxy1 with weight 10".to_owned()]
-    );
+    assert_eq!(words(&back)[..2], [expected[1].to_owned(), "put db3 into proxy1 with weight 10".to_owned()]);
 }
