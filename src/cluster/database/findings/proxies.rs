@@ -295,6 +295,8 @@ pub(super) fn proxies_differ(s: &Snapshot, _: &Database) -> Said {
         by_name.iter().filter(|(_, sums)| sums.len() > 1).map(|(name, _)| (*name).to_owned()).collect();
     let servers: Vec<_> = servers_that_differ(s).into_iter().map(|a| a.to_string()).collect();
     if !servers.is_empty() {
+        // The servers by name say more than their checksum.
+        differing.retain(|name| name != "mysql_servers_v2");
         differing.push(format!("servers ({})", servers.join(", ")));
     }
     if differing.is_empty() {
