@@ -59,7 +59,7 @@ impl Threads {
     /// without the PROCESS right: a Galera member always has system threads.
     pub fn from_rows(rows: &Table, holders: Option<&Table>) -> Option<Self> {
         let mut threads = Self::default();
-        let mut all = false;
+        let (mut all, mut stuck) = (false, None);
         for line in rows.lines() {
             let applier = line.text("user") == Some("system user");
             all |= applier;
@@ -73,6 +73,10 @@ impl Threads {
             let global = state.contains("backup lock") || state.contains("global read lock");
             let waits = global || state.contains("metadata lock") || state.contains("table level lock");
             threads.global_lock |= global;
+            // Once an applier has carried out a schema change, it keeps that state's name while rows wait for a table.
+            if applier && state.contains("execute in isolation") && !info.is_empty() && !is_ddl(info) {
+                stuck = stuck.max(Some(seconds));
+            }
             if waits && applier {
                 threads.applier_blocked = Some(threads.applier_blocked.unwrap_or(0).max(seconds));
             } else if waits {
@@ -91,6 +95,10 @@ impl Threads {
                     applied: applier,
                 });
             }
+        }
+        // Behind a schema change they wait for that, and for no lock.
+        if threads.schema_change.is_none() {
+            threads.applier_blocked = threads.applier_blocked.max(stuck);
         }
         for line in holders.into_iter().flat_map(Table::lines) {
             threads.holders_certain |= line.text("lock_mode").is_some();

@@ -85,6 +85,8 @@ fn every_threshold_of_the_configuration_silences_its_rule() {
         ("lock-wait=1m", "lock-holder", alone(vec![locked(true, "6")], 1.0)),
         ("connections=0.9", "member-connections", crowd()),
         ("clients-waiting=1h", "clients-waiting", saturated()),
+        ("commits-still=1m", "commits-blocked", alone(vec![waiting()], 5.0)),
+        ("connections=0.9", "clients-waiting", full_of_clients("1740")),
         ("missed-checks=10", "monitor-failing", idle()),
     ];
     let settings = |setting: &str| [format!("galera.thresholds.{setting}")];
@@ -107,6 +109,10 @@ fn every_threshold_of_the_configuration_silences_its_rule() {
         (severity(&crowd(), "member-connections"), severity(&low, "member-connections")),
         (Warning, Critical)
     );
+    let (many, most) = (full_of_clients("1740"), full_of_clients("1946"));
+    let low = configured(full_of_clients("1740"), &["galera.thresholds.connections-critical=0.84"]);
+    assert_eq!([many, most, low].map(|s| severity(&s, "clients-waiting")), [Warning, Critical, Critical]);
+    assert!(!rules(&findings(&full_of_clients("1600"))).contains(&"clients-waiting"));
     assert_eq!(severity(&two(), "two-writers"), Warning);
     let mut lasting = two();
     lasting.at = later(4.0);
@@ -115,6 +121,18 @@ fn every_threshold_of_the_configuration_silences_its_rule() {
         severity(&configured(lasting, &["galera.thresholds.writers-settle=1m"]), "two-writers"),
         Warning
     );
+}
+
+#[test]
+fn an_applier_in_the_state_of_a_past_schema_change_waits_for_a_lock_unless_there_is_one_now() {
+    let found = findings(&alone(vec![stuck(&[])], 1.0));
+    let text = &finding(&found, "lock-holder").text;
+    assert!(text.starts_with("an applier has waited 6 s for a lock, "), "{text}");
+    let state = "Waiting to execute in isolation";
+    let alter: &[&str] =
+        &["7", "system user", "", "Sleep", "6", state, "ALTER TABLE t.b FORCE", "1", "2", "5"];
+    let found = findings(&alone(vec![stuck(&[alter])], 1.0));
+    assert!(!rules(&found).contains(&"lock-holder"), "{found:?}");
 }
 
 #[test]

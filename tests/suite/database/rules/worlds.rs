@@ -129,6 +129,15 @@ pub fn locked(certain: bool, seconds: &str) -> Member {
     spoke(2, &[rows])
 }
 
+/// An applier that has carried out a schema change before and now cannot get at a table, or waits for another change.
+pub fn stuck(more: &[&[&str]]) -> Member {
+    let state = "Waiting to execute in isolation";
+    let insert: &[&str] = &["6", "system user", "", "Sleep", "6", state, "INSERT INTO t.b", "0", "0", "0"];
+    let holders = table(&["ID", "USER", "HOST", "TIME"], &[&["77", "app", "10.0.0.9", "8"]]);
+    let threads = threads(&[&[insert], more].concat());
+    spoke(2, &[MemberRows { threads, holders: Some(holders), ..rows("fc_locktable", 2) }])
+}
+
 /// Flow control for 87 % of the last second, or so many of a hundred.
 pub fn throttled(percent: u64) -> Vec<Member> {
     let paused = (percent * 10_000_000).to_string();
@@ -211,4 +220,20 @@ pub fn unprivileged() -> Member {
         ["ID", "USER", "HOST", "COMMAND", "TIME", "STATE", "INFO", "STAGE", "MAX_STAGE", "PROGRESS"];
     let own = table(&columns, &[&["5", "mon", "h", "Query", "0", "", "SELECT", "0", "0", "0"]]);
     spoke(1, &[MemberRows { threads: Some(own), ..rows("healthy", 1) }])
+}
+
+/// No schema change, and a session that waits while nothing is committed.
+pub fn waiting() -> Member {
+    let waits: &[&str] =
+        &["9", "app", "h", "Query", "6", "Waiting for certification", "update t set a=1", "0", "0", "0"];
+    let rows = MemberRows { threads: threads(&[waits]), ..rows("healthy", 1) };
+    Member::new(address(1)).answered(&rows, now()).answered(&rows, later(5.0))
+}
+
+/// The healthy proxy with so many of 2048 client connections in use.
+pub fn full_of_clients(clients: &str) -> Snapshot {
+    fronted(vec![answers(|rows| {
+        let names = ["Variable_Name", "Variable_Value"];
+        rows.global = table(&names, &[&["Client_Connections_connected", clients]]);
+    })])
 }
