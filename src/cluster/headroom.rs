@@ -22,12 +22,14 @@ use super::{Container, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, T
 
 mod capacity;
 mod connections;
+mod margin;
 mod room;
 
 use capacity::{binding, free, part, running, total};
 
 pub use capacity::Capacity;
 pub use connections::{ConnectionLimit, Connections, connections};
+pub use margin::{Margin, Tightest};
 pub use room::{Room, cluster_room, node_room};
 
 /// OOM kills and restarts older than this are not told.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Capacity, Headroom, Key, Memory, PodState, Snapshot, Tenant, WorkloadKind, headroom_within},
+    super::{Headroom, Margin, Memory, PodState, Snapshot, Tenant, Tightest, WorkloadKind, headroom_within},
     Answer, Found, Severity, count, found,
 };
 
@@ -77,17 +77,21 @@ pub(super) fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
         .then(|| found(Severity::Warning, format!("all {pods} pods on {node}")).answer(Answer::Open))
 }
 
-pub(super) fn memory(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    let (_, container, used, limit) = t.tightest_memory(|key: &Key| s.usage.get(key).map(|u| &**u))?;
+pub(super) fn memory(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {
+    let Tightest { container, used, limit, .. } = margin.tightest.as_ref()?;
     // Said in requests, the same says more.
-    let said = || headroom_low(s, t).is_some();
-    (used.share_of(limit) > 0.9 && !said()).then(|| {
+    (used.share_of(*limit) > 0.9 && low(s, t, margin).is_none()).then(|| {
         found(Severity::Warning, format!("{container} at {used} of {limit} memory")).answer(Answer::Scale)
     })
 }
 
-pub(super) fn headroom_low(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    let more = Capacity::of(s, t).more().filter(|more| *more <= s.sizing.low && t.ready() > 0)?;
+/// How many more requests, when they are too few.
+fn low(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<u32> {
+    margin.more.filter(|more| *more <= s.sizing.low && t.ready() > 0)
+}
+
+pub(super) fn headroom_low(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {
+    let more = low(s, t, margin)?;
     let Headroom { binding, request_memory, .. } = headroom_within(s, t, None);
     let binding: Vec<_> = binding.iter().map(|b| b.word()).collect();
     let requests = match more {
