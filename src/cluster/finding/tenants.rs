@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Headroom, Margin, Memory, PodState, Snapshot, Tenant, Tightest, WorkloadKind, headroom_within},
+    super::{
+        Capacity, Margin, Memory, PodState, Snapshot, Tenant, Tightest, WorkloadKind, headroom::ends,
+        headroom_within,
+    },
     Answer, Found, Severity, count, found,
 };
 
@@ -92,13 +95,13 @@ fn low(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<u32> {
 
 pub(super) fn headroom_low(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {
     let more = low(s, t, margin)?;
-    let Headroom { binding, request_memory, .. } = headroom_within(s, t, None);
-    let binding: Vec<_> = binding.iter().map(|b| b.word()).collect();
+    let request = s.sizing.request_memory(&t.workload).value;
+    let binding: Vec<_> = Capacity::of(s, t).binding().iter().map(|b| b.word()).collect();
     let requests = match more {
         0 => "no more request".to_owned(),
         n => format!("only {} more", count(n as usize, "request")),
     };
-    let text = format!("room for {requests} ({}, {} each)", binding.join(" and "), request_memory.value);
+    let text = format!("room for {requests} ({}, {} each)", binding.join(" and "), request);
     Some(found(Severity::Warning, text).answer(Answer::Scale))
 }
 
@@ -120,7 +123,7 @@ pub(super) fn headroom_falling(s: &Snapshot, t: &Tenant) -> Option<Found> {
 pub(super) fn oom_killed(s: &Snapshot, t: &Tenant) -> Option<Found> {
     // Only where a container has ended at all is there something to add up.
     t.pods.iter().flat_map(|p| &p.containers).find(|c| c.last_end.is_some())?;
-    let ends = headroom_within(s, t, None).ends;
+    let ends = ends(t, s.at);
     (ends.oom > 0).then(|| {
         let text =
             format!("{} ran out of memory within the last hour", count(ends.oom as usize, "container"));

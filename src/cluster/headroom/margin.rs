@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    super::{Key, Memory, Snapshot, Tenant},
-    Capacity, name_of,
+    super::{Key, Memory, Pod, Snapshot, Tenant, Usage},
+    Capacity,
+    capacity::measured,
+    name_of,
 };
 
 /// How near a tenant is to its limits.
@@ -34,12 +36,14 @@ pub struct Tightest {
 }
 
 impl Margin {
-    /// That of a tenant. It rests on the tenant and on what [`Margin::rests_on_the_same`] compares, and on nothing else.
+    /// That of a tenant.
     pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
-        Self { tightest: tightest(seen, tenant), more: Capacity::of(seen, tenant).more() }
+        let pods: Vec<_> = measured(seen, tenant).collect();
+        let more = Capacity::measured(seen, tenant, pods.iter().copied()).more();
+        Self { tightest: tightest(&pods), more }
     }
 
-    /// What the margins of all tenants rest on, beside the tenant, is the same in both.
+    /// What it rests on, beside the tenant, is the same in both.
     pub(crate) fn rests_on_the_same(a: &Snapshot, b: &Snapshot) -> bool {
         a.nodes.items.ptr_eq(&b.nodes.items)
             && a.usage.items.ptr_eq(&b.usage.items)
@@ -50,10 +54,10 @@ impl Margin {
     }
 }
 
-fn tightest(seen: &Snapshot, tenant: &Tenant) -> Option<Tightest> {
+fn tightest(pods: &[(&Pod, Option<&Usage>)]) -> Option<Tightest> {
     let mut worst: Option<(&Key, &Arc<str>, Memory, Memory)> = None;
-    for pod in tenant.active() {
-        let Some(usage) = seen.usage.get(&pod.key) else { continue };
+    for (pod, usage) in pods {
+        let Some(usage) = usage else { continue };
         for container in &pod.spec.containers {
             let (Some(limit), Some((_, used))) =
                 (container.resources.limits.memory, usage.containers.get(&container.name))
@@ -65,10 +69,6 @@ fn tightest(seen: &Snapshot, tenant: &Tenant) -> Option<Tightest> {
             }
         }
     }
-    worst.map(|(pod, container, used, limit)| Tightest {
-        pod: pod.clone(),
-        container: container.clone(),
-        used,
-        limit,
-    })
+    let (pod, container, used, limit) = worst?;
+    Some(Tightest { pod: pod.clone(), container: container.clone(), used, limit })
 }
