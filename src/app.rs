@@ -52,7 +52,6 @@ pub struct App {
     views: Views,
     overlay: Option<Overlay>,
     notice: Option<(Severity, String, Timestamp)>,
-    judge: Judge,
     /// What the judge said, before what is predicted is added.
     judged: Vec<Finding>,
     foresight: foresee::Foresight,
@@ -79,6 +78,7 @@ struct World {
     who: Who,
     theme: Theme,
     seen: Arc<Snapshot>,
+    judge: Judge,
     findings: Vec<Finding>,
     runs: Vec<KnownRun>,
     unreadable: Vec<String>,
@@ -125,6 +125,7 @@ impl World {
         let body = ui::Parts::of(Rect::new(0, 0, width, height)).body;
         Cx {
             seen: &self.seen,
+            tenants: self.judge.tenants(),
             findings: &self.findings,
             runs: &self.runs,
             unreadable: &self.unreadable,
@@ -155,6 +156,7 @@ impl App {
             who,
             theme,
             seen: Arc::new(Snapshot::default()),
+            judge: Judge::default(),
             findings: Vec::new(),
             runs: Vec::new(),
             unreadable: Vec::new(),
@@ -170,7 +172,6 @@ impl App {
             views: Views { roots, root: 0, stack: Vec::new() },
             overlay: None,
             notice: None,
-            judge: Judge::default(),
             judged: Vec::new(),
             foresight: foresee::Foresight::default(),
             driven: BTreeMap::new(),

@@ -38,15 +38,15 @@ pub use address::Address;
 pub use database::{Database, hostgroups_of};
 pub use detail::{KubeEvent, LogLine};
 pub use endpoint::{Endpoint, Trouble};
-pub use finding::{Answer, Finding, Judge, RULES, Rule, Severity, Subject, findings, merged};
+pub use finding::{Answer, Finding, Judge, Judged, RULES, Rule, Severity, Subject, findings, merged};
 pub use freshness::Freshness;
 pub use galera::{
     Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,
     SchemaChange, Session, Status, Threads, ZERO_UUID,
 };
 pub use headroom::{
-    Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, PodHeadroom, Room,
-    cluster_room, connections, headroom, headroom_within, node_room,
+    Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
+    Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,
 };
 pub use history::{History, Sample, Trend};
 pub use id::{

@@ -77,7 +77,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
 pub(super) fn observed(app: &mut App, seen: Arc<Snapshot>, now: Timestamp) {
     let journals = !app.world.seen.journals.items.ptr_eq(&seen.journals.items)
         || !app.world.seen.leases.items.ptr_eq(&seen.leases.items);
-    app.judged = app.judge.findings(&seen);
+    app.judged = app.world.judge.findings(&seen);
     app.world.seen = seen;
     foresee::judge(app);
     if journals || app.world.runs.iter().any(|k| k.holder.is_some()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Common, Failure, Format, session, table};
-use crate::cluster::{Finding, Memory, NodeName, Snapshot, Subject, Tenant, TenantName, findings};
+use crate::cluster::{Finding, Margin, NodeName, Snapshot, Subject, Tenant, TenantName, Tightest, findings};
 
 /// A tenant as JSON.
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct TenantJson<'a> {
     pending: usize,
     restarts: u32,
     image: &'a str,
-    memory: Option<MemoryJson<'a>>,
+    memory: Option<Tightest>,
     findings: Vec<&'a Finding>,
 }
 
@@ -29,15 +29,6 @@ struct TenantJson<'a> {
 struct WorkloadJson<'a> {
     kind: &'static str,
     name: &'a str,
-}
-
-/// The container nearest to its memory limit, in bytes.
-#[derive(Serialize)]
-struct MemoryJson<'a> {
-    pod: &'a str,
-    container: &'a str,
-    used: Memory,
-    limit: Memory,
 }
 
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
@@ -56,7 +47,6 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
 }
 
 fn tenant<'a>(snapshot: &'a Snapshot, tenant: &'a Tenant, findings: &'a [Finding]) -> TenantJson<'a> {
-    let memory = tenant.tightest_memory(|key| snapshot.usage.get(key).map(|u| &**u));
     let key = &tenant.workload.key;
     TenantJson {
         name: &tenant.name,
@@ -68,12 +58,7 @@ fn tenant<'a>(snapshot: &'a Snapshot, tenant: &'a Tenant, findings: &'a [Finding
         pending: tenant.active().filter(|p| p.node.is_none()).count(),
         restarts: tenant.restarts(),
         image: tenant.workload.image_tag(&snapshot.tenancy.container),
-        memory: memory.map(|(pod, container, used, limit)| MemoryJson {
-            pod: &pod.key.name,
-            container,
-            used,
-            limit,
-        }),
+        memory: Margin::of(snapshot, tenant).tightest,
         findings: findings
             .iter()
             .filter(|f| matches!(&f.subject, Subject::Tenant(name) if *name == tenant.name))

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    MemberName, Node, NodeName, ProxyName, Snapshot, Tenant, TenantName,
+    Margin, MemberName, Node, NodeName, ProxyName, Snapshot, Tenant, TenantName,
     database::{self, Database},
 };
 
@@ -142,6 +142,7 @@ pub struct Rule {
 
 pub(super) enum Check {
     Tenant(fn(&Snapshot, &Tenant) -> Option<Found>),
+    Margin(fn(&Snapshot, &Tenant, &Margin) -> Option<Found>),
     Node(fn(&Snapshot, &Node) -> Option<Found>),
     Cluster(fn(&Snapshot) -> Vec<(Subject, Found)>),
     Database(fn(&Snapshot, &Database) -> Vec<(Subject, Found)>),
@@ -212,8 +213,16 @@ pub fn merged(mut findings: Vec<Finding>, more: Vec<Finding>) -> Vec<Finding> {
 #[derive(Default)]
 pub struct Judge {
     last: Option<Snapshot>,
-    /// What the tenants' rules said of each, in the order of their names.
-    tenants: Vec<(Arc<Tenant>, Vec<Ranked>)>,
+    tenants: Vec<Judged>,
+}
+
+/// A tenant, how near it is to its limits, and what is wrong with it.
+pub struct Judged {
+    /// The tenant.
+    pub tenant: Arc<Tenant>,
+    /// How near it is to its limits.
+    pub margin: Margin,
+    found: Vec<Ranked>,
 }
 
 /// A finding and the place of its rule.
@@ -226,7 +235,7 @@ impl Judge {
         let database = Database::of(snapshot);
         for (order, rule) in RULES.iter().enumerate() {
             match rule.check {
-                Check::Tenant(_) | Check::Elsewhere => {}
+                Check::Tenant(_) | Check::Margin(_) | Check::Elsewhere => {}
                 Check::Node(check) => {
                     let found = |n: &Arc<Node>| {
                         Some(ranked(order, Subject::Node(n.name.clone()), check(snapshot, n)?))
@@ -243,46 +252,57 @@ impl Judge {
             }
         }
         self.judge_tenants(snapshot);
-        all.extend(self.tenants.iter().flat_map(|(_, found)| found).cloned());
+        all.extend(self.tenants.iter().flat_map(|judged| &judged.found).cloned());
         all.sort_by(|(a, x), (b, y)| {
             y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
         });
         all.into_iter().map(|(_, f)| f).collect()
     }
 
+    /// All tenants of the last snapshot, in the order of their names.
+    pub fn tenants(&self) -> &[Judged] {
+        &self.tenants
+    }
+
     fn judge_tenants(&mut self, snapshot: &Snapshot) {
-        // What the rules about tenants read beside the tenant itself.
-        let same = self.last.as_ref().is_some_and(|last| {
-            last.nodes.items.ptr_eq(&snapshot.nodes.items)
-                && last.usage.items.ptr_eq(&snapshot.usage.items)
-                && last.node_usage.items.ptr_eq(&snapshot.node_usage.items)
-                && last.pools.items.ptr_eq(&snapshot.pools.items)
-                && last.sizing == snapshot.sizing
-                // What happened within the last hour does so no more at some time.
-                && last.at.as_second().div_euclid(60) == snapshot.at.as_second().div_euclid(60)
-                && last.tenancy == snapshot.tenancy
-        });
-        self.last = Some(snapshot.clone());
-        let before = std::mem::take(&mut self.tenants);
-        if !snapshot.is_ready() {
-            return;
-        }
-        let mut before = before.into_iter().peekable();
+        let last = self.last.replace(snapshot.clone());
+        let last = last.filter(|last| Margin::rests_on_the_same(last, snapshot));
+        let same_margins = last.is_some();
+        // What happened within the last hour does so no more at some time.
+        let minute = |s: &Snapshot| s.at.as_second().div_euclid(60);
+        let same =
+            last.is_some_and(|l| minute(&l) == minute(snapshot) && l.is_ready() == snapshot.is_ready());
+        let mut before = std::mem::take(&mut self.tenants).into_iter().peekable();
         for (name, tenant) in &snapshot.tenants {
-            while before.next_if(|(old, _)| old.name < *name).is_some() {}
+            while before.next_if(|old| old.tenant.name < *name).is_some() {}
             let kept = before
-                .next_if(|(old, _)| old.name == *name)
-                .filter(|(old, _)| same && Arc::ptr_eq(old, tenant));
-            self.tenants.push(kept.unwrap_or_else(|| {
-                let subject = || Subject::Tenant(name.clone());
-                let rules = RULES.iter().enumerate().filter_map(|(order, rule)| match rule.check {
-                    Check::Tenant(check) => Some(ranked(order, subject(), check(snapshot, tenant)?)),
-                    _ => None,
-                });
-                (tenant.clone(), rules.collect())
-            }));
+                .next_if(|old| old.tenant.name == *name)
+                .filter(|old| same_margins && Arc::ptr_eq(&old.tenant, tenant));
+            self.tenants.push(match kept {
+                Some(kept) if same => kept,
+                kept => {
+                    let margin = kept.map_or_else(|| Margin::of(snapshot, tenant), |kept| kept.margin);
+                    let found = judged(snapshot, tenant, &margin);
+                    Judged { tenant: tenant.clone(), margin, found }
+                }
+            });
         }
     }
+}
+
+fn judged(snapshot: &Snapshot, tenant: &Tenant, margin: &Margin) -> Vec<Ranked> {
+    if !snapshot.is_ready() {
+        return Vec::new();
+    }
+    let found = RULES.iter().enumerate().filter_map(|(order, rule)| {
+        let found = match rule.check {
+            Check::Tenant(check) => check(snapshot, tenant)?,
+            Check::Margin(check) => check(snapshot, tenant, margin)?,
+            Check::Node(_) | Check::Cluster(_) | Check::Database(_) | Check::Elsewhere => return None,
+        };
+        Some(ranked(order, Subject::Tenant(tenant.name.clone()), found))
+    });
+    found.collect()
 }
 
 fn ranked(order: usize, subject: Subject, found: Found) -> Ranked {

@@ -22,12 +22,14 @@ use super::{Container, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, T
 
 mod capacity;
 mod connections;
+mod margin;
 mod room;
 
 use capacity::{binding, free, part, running, total};
 
 pub use capacity::Capacity;
 pub use connections::{ConnectionLimit, Connections, connections};
+pub use margin::{Margin, Tightest};
 pub use room::{Room, cluster_room, node_room};
 
 /// OOM kills and restarts older than this are not told.
@@ -208,7 +210,7 @@ fn pod_headroom(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> P
             serving: Some(&c.name) == serving,
         })
         .collect();
-    let part = part(seen, pod, request, children);
+    let part = usage.and_then(|usage| part(seen, pod, usage, request, children));
     PodHeadroom {
         pod: pod.key.clone(),
         node: pod.node.clone(),
@@ -220,7 +222,7 @@ fn pod_headroom(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> P
     }
 }
 
-fn ends(tenant: &Tenant, now: Timestamp) -> Ends {
+pub(super) fn ends(tenant: &Tenant, now: Timestamp) -> Ends {
     let mut ends = Ends::default();
     for status in tenant.pods.iter().flat_map(|p| &p.containers) {
         let Some(end) = status.last_end.as_ref().filter(|_| status.restarts > 0) else { continue };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::{Key, Memory, NodeName, Pod, PodState, TenantName, Usage, Workload};
+use super::{NodeName, Pod, PodState, TenantName, Workload};
 
 /// A client organisation and its pods.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,28 +90,5 @@ impl Tenant {
     /// Restarts of all containers of its active pods.
     pub fn restarts(&self) -> u32 {
         self.active().map(|p| p.restarts()).sum()
-    }
-
-    /// Memory in use and its limit, for the container that is nearest to its limit among the ready pods: summing
-    /// would hide the one that is about to be killed. `None` when no container has both a limit and a measurement.
-    pub fn tightest_memory<'a>(
-        &self,
-        usage: impl Fn(&Key) -> Option<&'a Usage>,
-    ) -> Option<(&Arc<Pod>, &str, Memory, Memory)> {
-        let mut worst: Option<(&Arc<Pod>, &str, Memory, Memory)> = None;
-        for pod in self.active() {
-            let Some(used) = usage(&pod.key) else { continue };
-            for container in &pod.spec.containers {
-                let (Some(limit), Some((_, used))) =
-                    (container.resources.limits.memory, used.containers.get(&*container.name))
-                else {
-                    continue;
-                };
-                if worst.as_ref().is_none_or(|(_, _, u, l)| used.share_of(limit) > u.share_of(*l)) {
-                    worst = Some((pod, &container.name, *used, limit));
-                }
-            }
-        }
-        worst
     }
 }

@@ -17,7 +17,9 @@ use super::{
     views,
 };
 use crate::{
-    cluster::{Finding, Key, KubeEvent, LogLine, MemberName, NodeName, ProxyName, Snapshot, TenantName},
+    cluster::{
+        Finding, Judged, Key, KubeEvent, LogLine, MemberName, NodeName, ProxyName, Snapshot, TenantName,
+    },
     plan::whatif::Loss,
     run::{Holder, Run},
 };
@@ -188,6 +190,8 @@ pub struct Wants {
 pub struct Cx<'a> {
     /// The cluster.
     pub seen: &'a Snapshot,
+    /// The tenants by name, and how near each is to its limits.
+    pub tenants: &'a [Judged],
     /// What is wrong, worst first.
     pub findings: &'a [Finding],
     /// The runs: unfinished first, then newest first.

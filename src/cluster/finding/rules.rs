@@ -43,12 +43,12 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
     Rule {
         name: "memory-limit",
         doc: "A container uses over 90 % of its memory limit.",
-        check: Check::Tenant(tenants::memory),
+        check: Check::Margin(tenants::memory),
     },
     Rule {
         name: "headroom-low",
         doc: "The tenant can take hardly any more requests at once.",
-        check: Check::Tenant(tenants::headroom_low),
+        check: Check::Margin(tenants::headroom_low),
     },
     Rule {
         name: "headroom-falling",

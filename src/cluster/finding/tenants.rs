@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Capacity, Headroom, Key, Memory, PodState, Snapshot, Tenant, WorkloadKind, headroom_within},
+    super::{
+        Capacity, Margin, Memory, PodState, Snapshot, Tenant, Tightest, WorkloadKind, headroom::ends,
+        headroom_within,
+    },
     Answer, Found, Severity, count, found,
 };
 
@@ -77,24 +80,28 @@ pub(super) fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
         .then(|| found(Severity::Warning, format!("all {pods} pods on {node}")).answer(Answer::Open))
 }
 
-pub(super) fn memory(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    let (_, container, used, limit) = t.tightest_memory(|key: &Key| s.usage.get(key).map(|u| &**u))?;
+pub(super) fn memory(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {
+    let Tightest { container, used, limit, .. } = margin.tightest.as_ref()?;
     // Said in requests, the same says more.
-    let said = || headroom_low(s, t).is_some();
-    (used.share_of(limit) > 0.9 && !said()).then(|| {
+    (used.share_of(*limit) > 0.9 && low(s, t, margin).is_none()).then(|| {
         found(Severity::Warning, format!("{container} at {used} of {limit} memory")).answer(Answer::Scale)
     })
 }
 
-pub(super) fn headroom_low(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    let more = Capacity::of(s, t).more().filter(|more| *more <= s.sizing.low && t.ready() > 0)?;
-    let Headroom { binding, request_memory, .. } = headroom_within(s, t, None);
-    let binding: Vec<_> = binding.iter().map(|b| b.word()).collect();
+/// How many more requests, when they are too few.
+fn low(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<u32> {
+    margin.more.filter(|more| *more <= s.sizing.low && t.ready() > 0)
+}
+
+pub(super) fn headroom_low(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {
+    let more = low(s, t, margin)?;
+    let request = s.sizing.request_memory(&t.workload).value;
+    let binding: Vec<_> = Capacity::of(s, t).binding().iter().map(|b| b.word()).collect();
     let requests = match more {
         0 => "no more request".to_owned(),
         n => format!("only {} more", count(n as usize, "request")),
     };
-    let text = format!("room for {requests} ({}, {} each)", binding.join(" and "), request_memory.value);
+    let text = format!("room for {requests} ({}, {} each)", binding.join(" and "), request);
     Some(found(Severity::Warning, text).answer(Answer::Scale))
 }
 
@@ -116,7 +123,7 @@ pub(super) fn headroom_falling(s: &Snapshot, t: &Tenant) -> Option<Found> {
 pub(super) fn oom_killed(s: &Snapshot, t: &Tenant) -> Option<Found> {
     // Only where a container has ended at all is there something to add up.
     t.pods.iter().flat_map(|p| &p.containers).find(|c| c.last_end.is_some())?;
-    let ends = headroom_within(s, t, None).ends;
+    let ends = ends(t, s.at);
     (ends.oom > 0).then(|| {
         let text =
             format!("{} ran out of memory within the last hour", count(ends.oom as usize, "container"));

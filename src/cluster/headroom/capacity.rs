@@ -76,11 +76,20 @@ pub struct Capacity {
 impl Capacity {
     /// The capacity of a tenant.
     pub fn of(seen: &Snapshot, tenant: &Tenant) -> Self {
+        Self::measured(seen, tenant, measured(seen, tenant))
+    }
+
+    /// The same, where the measurements of its active pods are at hand.
+    pub(super) fn measured<'a>(
+        seen: &Snapshot,
+        tenant: &Tenant,
+        pods: impl Iterator<Item = (&'a Pod, Option<&'a Usage>)>,
+    ) -> Self {
         let request = seen.sizing.request_memory(&tenant.workload).value;
         let children = seen.sizing.max_children(seen, &tenant.workload).value;
         let (mut parts, mut unknown) = (Vec::new(), Vec::new());
-        for pod in tenant.active().filter(|p| p.ready) {
-            match part(seen, pod, request, children) {
+        for (pod, usage) in pods.filter(|(pod, _)| pod.ready) {
+            match usage.and_then(|usage| part(seen, pod, usage, request, children)) {
                 Some(part) => parts.push(part),
                 None => unknown.push((pod.key.clone(), pod.node.clone())),
             }
@@ -101,6 +110,11 @@ impl Capacity {
         known.then(|| total(left, &[]))
     }
 
+    /// What binds them, whatever the database has left.
+    pub(crate) fn binding(&self) -> Vec<Bound> {
+        binding(&self.parts, None)
+    }
+
     pub(super) fn without_largest(&self) -> Option<u32> {
         let lost =
             |i: usize| total(self.parts.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p), &[]);
@@ -108,9 +122,31 @@ impl Capacity {
     }
 }
 
+/// The active pods of a tenant, each with its measurement.
+pub(super) fn measured<'a>(
+    seen: &'a Snapshot,
+    tenant: &'a Tenant,
+) -> impl Iterator<Item = (&'a Pod, Option<&'a Usage>)> {
+    let mut ahead = None;
+    tenant.active().map(move |pod| {
+        let this = |(key, _): &(&Key, _)| **key == pod.key;
+        // The pods of a tenant mostly follow each other among all: the next is looked at before it is searched for.
+        let next = ahead.as_mut().and_then(Iterator::next).filter(this);
+        let from = || seen.usage.items.range::<_, Key>(&pod.key..);
+        let usage = next.or_else(|| ahead.insert(from()).next().filter(this));
+        (&**pod, usage.map(|(_, usage)| &**usage))
+    })
+}
+
 /// What a pod contributes; `None` when that is not known.
-pub(super) fn part(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> Option<Part> {
-    let memory = by_memory(seen, pod, request)?;
+pub(super) fn part(
+    seen: &Snapshot,
+    pod: &Pod,
+    usage: &Usage,
+    request: Memory,
+    children: u32,
+) -> Option<Part> {
+    let memory = by_memory(seen, pod, usage, request)?;
     let free = pod.node.as_ref().and_then(|node| node_free(seen, node));
     let room = free.map(|free| fit(free, request));
     Some(Part { pod: pod.key.clone(), node: pod.node.clone(), room, memory, children })
@@ -127,15 +163,20 @@ fn fit(free: Memory, request: Memory) -> u32 {
 }
 
 /// Requests a pod takes by its memory limits: `None` when that is not known, `Some(None)` when nothing limits it.
-fn by_memory(seen: &Snapshot, pod: &Pod, request: Memory) -> Option<Option<u32>> {
-    let usage = seen.usage.get(&pod.key)?;
+fn by_memory(seen: &Snapshot, pod: &Pod, usage: &Usage, request: Memory) -> Option<Option<u32>> {
     let serving = pod.spec.serving(&seen.tenancy.container)?;
     usage.containers.get(&serving.name)?;
-    let at_its_limit = |c: &Container| free(pod, c, usage) == Some(Memory::ZERO);
-    if running(&pod.spec).any(at_its_limit) {
-        return Some(Some(0));
+    let mut left = None;
+    for container in running(&pod.spec) {
+        let free = free(pod, container, usage);
+        if free == Some(Memory::ZERO) {
+            return Some(Some(0));
+        }
+        if std::ptr::eq(container, serving) {
+            left = free;
+        }
     }
-    Some(free(pod, serving, usage).map(|free| fit(free, request)))
+    Some(left.map(|free| fit(free, request)))
 }
 
 /// The containers that run as long as the pod.

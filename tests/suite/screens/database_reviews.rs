@@ -113,6 +113,7 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
     let cx = Cx {
         outlook: None,
         seen: &seen,
+        tenants: &[],
         findings: &[],
         runs: &[],
         unreadable: &[],

@@ -1,12 +1,9 @@
-//! What the rows show of the tenants, made anew only where a tenant, its use or the nodes are others than before.
+//! What the rows show of the tenants, made anew only where a tenant, its margin or the nodes are others than before.
 
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    cluster::{
-        Capacity, Cell, Memory, NodeName, PodState, Severity, Snapshot, Subject, Tenant, TenantName,
-        connections,
-    },
+    cluster::{Cell, Judged, Memory, NodeName, PodState, Severity, Subject, Tenant, TenantName, connections},
     ui::{format, view::Cx},
 };
 
@@ -23,6 +20,19 @@ pub struct Facts {
     pub left: Option<u32>,
     /// By the node's place in the order of the columns; `u16::MAX` is no node.
     pub cells: Vec<(u16, Cell)>,
+}
+
+impl Facts {
+    fn shows(&self, judged: &Judged) -> bool {
+        Arc::ptr_eq(&self.tenant, &judged.tenant)
+            && self.memory == memory(judged)
+            && self.left == judged.margin.more
+    }
+}
+
+/// In use and the limit, of the container that is nearest to it.
+fn memory(judged: &Judged) -> Option<(Memory, Memory)> {
+    judged.margin.tightest.as_ref().map(|t| (t.used, t.limit))
 }
 
 /// A row: the facts, and the worst that is said of them.
@@ -53,8 +63,6 @@ pub struct Rows {
     pub nodes: Vec<NodeName>,
     /// Their short names.
     pub short: Vec<String>,
-    /// What was measured, and what the numbers rest on beside it.
-    measured: Option<Snapshot>,
     /// The most requests left of any tenant: what a full meter stands for.
     pub most_left: u32,
     /// Requests the database has connections left for, of all tenants together.
@@ -66,13 +74,11 @@ impl Rows {
     pub fn gather(&mut self, cx: &Cx<'_>) {
         let nodes: Vec<_> = cx.seen.nodes.items.keys().cloned().collect();
         let same_nodes = nodes == self.nodes;
-        let same_usage = self.measured.as_ref().is_some_and(|last| measures_the_same(last, cx.seen));
         if !same_nodes {
             let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
             self.short = format::short_names(&names);
             self.nodes = nodes;
         }
-        self.measured = Some(cx.seen.clone());
         let mut worst: HashMap<&TenantName, (usize, Severity, &'static str)> = HashMap::new();
         for (i, finding) in cx.findings.iter().enumerate() {
             if let Subject::Tenant(name) = &finding.subject {
@@ -81,12 +87,12 @@ impl Rows {
         }
         let before = std::mem::take(&mut self.all);
         let mut before = before.into_iter().peekable();
-        for (name, tenant) in &cx.seen.tenants {
+        for judged in cx.tenants {
+            let name = &judged.tenant.name;
             while before.next_if(|row| row.name() < name).is_some() {}
-            let kept = before
-                .next_if(|row| row.name() == name)
-                .filter(|row| same_nodes && same_usage && Arc::ptr_eq(&row.facts.tenant, tenant));
-            let facts = kept.map_or_else(|| Arc::new(self.facts(cx, tenant)), |row| row.facts);
+            let kept =
+                before.next_if(|row| row.name() == name).filter(|row| same_nodes && row.facts.shows(judged));
+            let facts = kept.map_or_else(|| Arc::new(self.facts(cx, judged)), |row| row.facts);
             let found = worst.get(name);
             self.all.push(Row {
                 facts,
@@ -104,7 +110,8 @@ impl Rows {
         row.facts.left.map(|own| own.min(self.connections.unwrap_or(u32::MAX)))
     }
 
-    fn facts(&self, cx: &Cx<'_>, tenant: &Arc<Tenant>) -> Facts {
+    fn facts(&self, cx: &Cx<'_>, judged: &Judged) -> Facts {
+        let tenant = &judged.tenant;
         let mut cells: Vec<(u16, Cell)> = Vec::with_capacity(tenant.pods.len());
         for pod in &tenant.pods {
             let state = pod.state();
@@ -123,26 +130,17 @@ impl Rows {
             }
         }
         cells.sort_by_key(|(node, _)| *node);
-        let memory = tenant.tightest_memory(|key| cx.seen.usage.get(key).map(|u| &**u));
         Facts {
             ready: tenant.ready(),
             desired: tenant.desired(),
             restarts: tenant.restarts(),
             tag: format::plain(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),
-            memory: memory.map(|(_, _, used, limit)| (used, limit)),
-            left: Capacity::of(cx.seen, tenant).more(),
+            memory: memory(judged),
+            left: judged.margin.more,
             cells,
             tenant: tenant.clone(),
         }
     }
-}
-
-fn measures_the_same(last: &Snapshot, seen: &Snapshot) -> bool {
-    last.usage.items.ptr_eq(&seen.usage.items)
-        && last.node_usage.items.ptr_eq(&seen.node_usage.items)
-        && last.nodes.items.ptr_eq(&seen.nodes.items)
-        && last.pools.items.ptr_eq(&seen.pools.items)
-        && last.sizing == seen.sizing
 }
 
 /// One word for a rule, as the column STATE shows it.
