@@ -82,6 +82,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
     match action {
         Action::Go(place) => go(app, &place, now),
         Action::Say(text) => app.say(Severity::Warning, text, now),
+        Action::Copy(text) => effects.push(Effect::Copy(text)),
         Action::AskReplicas(names) => {
             let of = |name: TenantName| {
                 let n = app.replicas(&name)?;

@@ -202,8 +202,8 @@ impl Draft<'_> {
         let Some(row) = self.known(member) else { return };
         self.checks.extend(guard::freshness(&self.field, None));
         if row.now().is_some_and(|s| s.desync == to) {
-            let word = if to { "desynced" } else { "not desynced by hand" };
-            self.check("nothing", Ok, format!("{} is {word} already: there is nothing to do", row.label));
+            let word = if to { "desynced already" } else { "not desynced" };
+            self.check("nothing", Ok, format!("{} is {word}: there is nothing to do", row.label));
             return;
         }
         self.checks.extend(guard::desync(&self.field, &row, to));

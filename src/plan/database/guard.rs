@@ -324,7 +324,9 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
             })
             .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
             .sum();
-        let text = format!("{}: {mine} connections in use there, the others have room for {room}", face.name);
+        let connections = if mine == 1 { "connection" } else { "connections" };
+        let text =
+            format!("{}: {mine} {connections} in use there, the others have room for {room}", face.name);
         let verdict = if mine > room {
             Refuse
         } else if mine * 5 > room * 4 {

@@ -103,7 +103,7 @@ impl DatabaseView {
             .collect();
         // By the names people use: addresses may stand in any order.
         let label = |name: &MemberName| {
-            database.members.iter().find(|r| r.name == *name).map(|r| words::natural(&r.label))
+            database.members.iter().find(|r| r.name == *name).map(|r| format::natural(&r.label))
         };
         self.shown.sort_by_cached_key(label);
         self.rows.clear();

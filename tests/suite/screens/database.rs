@@ -274,7 +274,14 @@ fn without_a_quorum_the_sheet_is_offered_and_never_run() {
     assert!(c.text().contains("--grastate") && c.text() != top, "{}", c.text());
     c.keys("g");
     assert_eq!(c.text(), top);
-    c.keys("q");
+    // It is copied whole, and pasting it by accident runs nothing.
+    let effects = c.keys("c");
+    let [Effect::Copy(text)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(text.contains("RECOVERY") && text.contains("wsrep-recover") && text.contains("--grastate"), "{text}");
+    assert!(text.lines().all(|line| line.starts_with('#')), "{text}");
+    c.keys("?");
+    assert!(c.text().contains("copy the kubectl line, the statements, the sheet"), "{}", c.text());
+    c.keys("esc q");
     assert_eq!(c.app.place(), Place::Database);
     let mut c = Cockpit::seeing(no_quorum(), (80, 24), |_| {});
     c.keys("f R");
