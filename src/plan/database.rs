@@ -210,6 +210,14 @@ impl DatabasePart {
     pub fn words(&self) -> String {
         self.act.words(&self.subject)
     }
+
+    /// The same of a plan that takes a run back. A save has no inverse that could be named.
+    pub fn words_of_undo(&self) -> String {
+        match self.act {
+            DatabaseAct::Save { .. } => "a save cannot be taken back".into(),
+            _ => self.words(),
+        }
+    }
 }
 
 impl fmt::Display for DatabaseAct {

@@ -172,8 +172,9 @@ impl Draft<'_> {
         }
         let about = |name: &ProxyName| wanted.is_none_or(|w| w == name);
         for check in guard::proxies(&self.field) {
-            // Of the others' troubles a save is free.
-            if wanted.is_none() || wanted.is_some_and(|w| check.text.contains(w.as_str())) {
+            // Of the others' troubles a save is free, and that the disk differs is what it mends.
+            let mended = check.text.contains(guard::UNSAVED);
+            if !mended && wanted.is_none_or(|w| check.text.contains(w.as_str())) {
                 self.checks.push(check);
             }
         }

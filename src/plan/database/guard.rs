@@ -21,6 +21,9 @@ pub(super) use measured::measured;
 /// Readings older than this are no ground to act on, in seconds.
 const OLDEST: f64 = 10.0;
 
+/// How a proxy is told whose disk has other servers than run.
+pub(super) const UNSAVED: &str = "its disk has others than run";
+
 /// Every member and every proxy must be known, and now. A member its peers have excluded is known: it is out.
 pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> {
     let seen = field.seen;
@@ -170,7 +173,7 @@ pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
                 "drift",
                 Warn,
                 format!(
-                    "{name}: {} differ from its disk already: a restart brings the old rows back",
+                    "{name}: {UNSAVED} ({}): a restart brings the old rows back",
                     unsaved.join(", ")
                 ),
             );

@@ -350,7 +350,11 @@ fn drift_is_saved_once_and_pending_edits_are_named() {
     let p = asked(&seen, DatabaseAct::Save { proxy: None });
     assert_eq!((refused(&p), words(&p)), (vec![], vec!["save the servers of proxy1 to its disk".to_owned()]));
     assert!(p.all_checks().any(|c| c.rule == "drift" && c.text.contains("db3:3306 edited in memory")), "{p}");
-    assert_eq!(refused(&plan(&seen, &undo_of(&p))), ["undo"]);
+    // That the disk differs is what a save mends, not what stands against it.
+    assert!(p.all_checks().all(|c| !c.text.contains("its disk has others")), "{p}");
+    let back = plan(&seen, &undo_of(&p));
+    assert_eq!(refused(&back), ["undo"]);
+    assert_eq!(back.database.unwrap().words_of_undo(), "a save cannot be taken back");
 }
 
 #[test]
