@@ -32,7 +32,7 @@ pub use self::{
     action::Action,
     chrome::mark,
     command::Command,
-    format::{age, plain},
+    format::{age, natural, plain},
     outlook::{Outlook, Question},
     overlays::Overlay,
     theme::{Depth, Role, Theme},

@@ -21,7 +21,12 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
     match command {
         Command::Tenants | Command::Nodes | Command::Runs | Command::Database | Command::Findings => {
             if let Some((place, ..)) = VIEWS.iter().find(|(_, c, _)| *c == command) {
+                let there = app.views.front().place() == *place;
                 go(app, place, now);
+                if !there {
+                    let cx = app.world.cx(now);
+                    app.views.front_mut().select(place, &cx);
+                }
             }
         }
         Command::Ranking => go(app, &Place::Ranking, now),
@@ -82,6 +87,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
     match action {
         Action::Go(place) => go(app, &place, now),
         Action::Say(text) => app.say(Severity::Warning, text, now),
+        Action::Copy(text) => effects.push(Effect::Copy(text)),
         Action::AskReplicas(names) => {
             let of = |name: TenantName| {
                 let n = app.replicas(&name)?;

@@ -128,7 +128,9 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
         let head = ["BACKEND", "PROXYSQL", ">HOSTGROUP", "FOR", "STATUS", ">USED", ">FREE", ">ERRORS"];
         text += &table::table(&head, &report.backends.iter().map(backend).collect::<Vec<_>>());
     } else {
-        text += &table::table(&head, &report.members.iter().map(member).collect::<Vec<_>>());
+        let mut members: Vec<_> = report.members.iter().collect();
+        members.sort_by_cached_key(|m| ui::natural(&m.name.to_string()));
+        text += &table::table(&head, &members.into_iter().map(member).collect::<Vec<_>>());
     }
     if !json.proxies.is_empty() {
         let rows: Vec<_> = json.proxies.iter().map(|proxy| proxy_row(proxy, report)).collect();
@@ -138,10 +140,7 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
         text.push('\n');
     }
     for finding in &json.findings {
-        let since =
-            finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
-        let mark = ui::mark(finding.severity);
-        text.push_str(&format!("{mark} {}: {}{since}\n", finding.subject.name(), finding.text));
+        text += &table::finding(finding, snapshot.at);
         if let Some(remedy) = &finding.remedy {
             text.push_str(&format!("  → {remedy}\n"));
         }

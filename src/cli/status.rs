@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, run_json::RunJson, session, table};
 use crate::{
-    cluster::{Finding, Freshness, Severity, Snapshot, Subject, findings, merged},
+    cluster::{Database, Finding, Freshness, Severity, Snapshot, Subject, findings, merged},
     plan::whatif,
     run::RunSeen,
-    ui,
 };
 
 /// The status as JSON.
@@ -18,6 +17,8 @@ struct StatusJson<'a> {
     cluster: ClusterJson<'a>,
     tenants: TenantsJson,
     nodes: NodesJson,
+    /// The database in a few words; `None`: none is configured.
+    database: Option<String>,
     /// Worst first.
     findings: &'a [Finding],
     /// Runs that are not over.
@@ -81,6 +82,7 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
             ready: snapshot.nodes.values().filter(|n| n.is_ready()).count(),
             schedulable: snapshot.nodes.values().filter(|n| n.is_schedulable()).count(),
         },
+        database: Database::of(snapshot).map(|database| database.headline().text),
         findings,
         runs: runs.iter().filter(|r| !r.run.state.is_over()).map(RunJson::of).collect(),
         sources: snapshot.sources().into_iter().collect(),
@@ -88,26 +90,23 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
 }
 
 fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
-    let StatusJson { cluster, tenants, nodes, findings, runs, .. } = status;
+    let StatusJson { cluster, tenants, nodes, database, findings, runs, .. } = status;
     let mut text = format!(
-        "{}  {}{}\n{} tenants, {} hurt · {} of {} nodes ready\n",
+        "{}  {}{}\n{} tenants, {} hurt · {} of {} nodes ready{}\n",
         cluster.context,
         cluster.server,
         cluster.user.map_or(String::new(), |user| format!("  as {user}")),
         tenants.total,
         tenants.hurt,
         nodes.ready,
-        nodes.total
+        nodes.total,
+        database.as_ref().map_or(String::new(), |headline| format!(" · {headline}"))
     );
     for run in runs {
         text.push_str(&format!("▲ run {} of {} is {}: {}\n", run.id, run.operator, run.state, run.summary));
     }
     for finding in findings.iter() {
-        let mark = ui::mark(finding.severity);
-        let subject = finding.subject.name();
-        let since =
-            finding.since.map_or(String::new(), |since| format!(" for {}", ui::age(snapshot.at, since)));
-        text.push_str(&format!("{mark} {subject}: {}{since}\n", finding.text));
+        text += &table::finding(finding, snapshot.at);
     }
     text.lines().map(|line| table::plain(line) + "\n").collect()
 }

@@ -2,10 +2,12 @@
 
 use std::io::Write;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Failure;
+use crate::{cluster::Finding, ui};
 
 /// Prints text on standard output. A reader that went away (`| head`) is not an error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
@@ -55,10 +57,16 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A finding, in a line.
+pub(super) fn finding(finding: &Finding, now: Timestamp) -> String {
+    let since = finding.since.map_or(String::new(), |since| format!(" ({})", ui::age(now, since)));
+    format!("{} {}: {}{since}\n", ui::mark(finding.severity), finding.subject.name(), finding.text)
+}
+
 /// Text from outside without control characters and direction overrides, so that it cannot move the cursor, change
 /// colours or pretend to be something else.
 pub(super) fn plain(text: &str) -> String {
-    crate::ui::plain(text).into_owned()
+    ui::plain(text).into_owned()
 }
 
 #[cfg(test)]

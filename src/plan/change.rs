@@ -81,6 +81,15 @@ pub enum Change {
         /// Out of flow control, or in sync again.
         desynced: bool,
     },
+    /// Wait until the monitor of a proxy has taken a backend into service or out of it: nobody writes that there.
+    Serves {
+        /// Which proxy.
+        proxy: ProxyName,
+        /// `host:port`, as the proxy knows it.
+        address: Arc<str>,
+        /// In service, or out of it.
+        serves: bool,
+    },
 }
 
 /// Where a change stands, by what is seen.
@@ -106,7 +115,9 @@ impl Change {
     /// The backend or member of the database it is about, by its address.
     pub fn host(&self) -> Option<&str> {
         match self {
-            Self::Servers { address, .. } | Self::Holds { address, .. } => Some(address),
+            Self::Servers { address, .. } | Self::Holds { address, .. } | Self::Serves { address, .. } => {
+                Some(address)
+            }
             Self::Desync { member, .. } | Self::Desynced { member, .. } => Some(member.as_str()),
             Self::Replicas { .. } | Self::Settle { .. } | Self::Save { .. } => None,
         }
@@ -122,7 +133,11 @@ impl Change {
                 Some(Self::Servers { proxy, address, from: to, to: from })
             }
             Self::Desync { member, from, to } => Some(Self::Desync { member, from: to, to: from }),
-            Self::Settle { .. } | Self::Holds { .. } | Self::Save { .. } | Self::Desynced { .. } => None,
+            Self::Settle { .. }
+            | Self::Holds { .. }
+            | Self::Save { .. }
+            | Self::Desynced { .. }
+            | Self::Serves { .. } => None,
         }
     }
 
@@ -130,7 +145,7 @@ impl Change {
     pub fn is_write(&self) -> bool {
         match self {
             Self::Replicas { .. } | Self::Servers { .. } | Self::Save { .. } | Self::Desync { .. } => true,
-            Self::Settle { .. } | Self::Holds { .. } | Self::Desynced { .. } => false,
+            Self::Settle { .. } | Self::Holds { .. } | Self::Desynced { .. } | Self::Serves { .. } => false,
         }
     }
 
@@ -231,6 +246,12 @@ impl Change {
             Self::Desynced { member, desynced } => {
                 let state = if *desynced { "desynced" } else { "synced" };
                 format!("wait until {} is {state}", names.of(member.as_str()))
+            }
+            Self::Serves { proxy, address, serves: true } => {
+                format!("wait until {proxy} serves from {}", names.of(address))
+            }
+            Self::Serves { proxy, address, serves: false } => {
+                format!("wait until {proxy} has taken {} out of service", names.of(address))
             }
         }
     }

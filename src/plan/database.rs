@@ -210,6 +210,14 @@ impl DatabasePart {
     pub fn words(&self) -> String {
         self.act.words(&self.subject)
     }
+
+    /// The same of a plan that takes a run back. A save has no inverse that could be named.
+    pub fn words_of_undo(&self) -> String {
+        match self.act {
+            DatabaseAct::Save { .. } => "a save cannot be taken back".into(),
+            _ => self.words(),
+        }
+    }
 }
 
 impl fmt::Display for DatabaseAct {
@@ -324,15 +332,23 @@ impl<'a> Draft<'a> {
 
     fn after_phases(&self, phases: usize) -> Vec<Vec<Seat>> {
         let edits: Vec<Edit> = self.phases[..phases].concat();
-        let desynced = self.desync.as_ref().filter(|(_, to)| *to).map(|(member, _)| member);
-        let seats = self.field.faces.iter().map(|face| {
-            let leaves = face.seats.iter().find(|s| s.member.is_some() && s.member.as_ref() == desynced);
-            match leaves {
-                Some(seat) => face.without(&seat.address),
-                None => self.seats(face, &edits),
-            }
+        let seats = self.field.faces.iter().map(|face| match self.moved_by_monitor(face) {
+            Some((seat, true)) => face.with(&seat.address),
+            Some((seat, false)) => face.without(&seat.address),
+            None => self.seats(face, &edits),
         });
         seats.collect()
+    }
+
+    /// The seat of a member whose `wsrep_desync` is set, and whether the monitor takes it into service or out of it.
+    fn moved_by_monitor<'f>(&self, face: &'f field::Face<'_>) -> Option<(&'f Seat, bool)> {
+        let (member, desync) = self.desync.as_ref()?;
+        let seat = face.seats.iter().find(|s| s.member.as_ref() == Some(member))?;
+        match (desync, seat.place) {
+            (true, place) if place.serves() => Some((seat, false)),
+            (false, Place::Offline) => Some((seat, true)),
+            _ => None,
+        }
     }
 
     /// The seats of one proxy after some edits.
@@ -367,10 +383,8 @@ impl<'a> Draft<'a> {
                     Some(Place::Standby | Place::Reader) => Some(false),
                     _ => None,
                 };
-                let evidence = at.map_or(10, |(face, _)| standing::evidence(face.status).as_secs());
+                let within = at.map_or(50, |(face, _)| face.patience());
                 let Edit { proxy, address, to, .. } = edit.clone();
-                // Two checks of the monitor, and as many again for it to act and to be read.
-                let within = u32::try_from(evidence * 2).unwrap_or(u32::MAX).saturating_add(WRITE_WITHIN);
                 push(Change::Holds { proxy, address, rows: to, as_writer }, within);
             }
         }
@@ -381,6 +395,11 @@ impl<'a> Draft<'a> {
             push(Change::Desync { member: member.clone(), from: !to, to: *to }, WRITE_WITHIN);
             let within = if *to { 60 } else { 600 };
             push(Change::Desynced { member: member.clone(), desynced: *to }, within);
+            for face in &self.field.faces {
+                let Some((seat, serves)) = self.moved_by_monitor(face) else { continue };
+                let (proxy, address) = (face.name.clone(), seat.address.clone());
+                push(Change::Serves { proxy, address, serves }, face.patience());
+            }
         }
         steps
     }

@@ -164,7 +164,10 @@ fn blind(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
 pub(super) fn endpoint(change: &Change) -> Option<Endpoint> {
     match change {
         Change::Replicas { .. } | Change::Settle { .. } => None,
-        Change::Servers { proxy, .. } | Change::Holds { proxy, .. } | Change::Save { proxy, .. } => {
+        Change::Servers { proxy, .. }
+        | Change::Holds { proxy, .. }
+        | Change::Serves { proxy, .. }
+        | Change::Save { proxy, .. } => {
             Some(Endpoint::Proxy(proxy.as_str().to_owned()))
         }
         Change::Desync { member, .. } | Change::Desynced { member, .. } => {
@@ -185,7 +188,10 @@ fn unproven(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
             let history = &seen.galera.get(member)?.history;
             (member.to_string(), history.iter().filter(|s| s.at > mark.at).count())
         }
-        Change::Servers { proxy, .. } | Change::Holds { proxy, .. } | Change::Save { proxy, .. } => {
+        Change::Servers { proxy, .. }
+        | Change::Holds { proxy, .. }
+        | Change::Serves { proxy, .. }
+        | Change::Save { proxy, .. } => {
             let history = &seen.proxies.get(proxy)?.history;
             (proxy.to_string(), history.iter().filter(|s| s.at > mark.at).count())
         }

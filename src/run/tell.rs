@@ -15,7 +15,7 @@ pub fn summary(run: &Run) -> String {
         Intent::Undo { run: undone, .. } => {
             let undone = undone.rsplit('-').next().unwrap_or(undone);
             match &run.plan().database {
-                Some(part) => format!("undo {undone}: {}", part.words()),
+                Some(part) => format!("undo {undone}: {}", part.words_of_undo()),
                 None => format!("undo {undone}: scale {what}"),
             }
         }

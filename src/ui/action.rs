@@ -24,6 +24,8 @@ pub enum Action {
     GiveUp(String, String),
     /// Let this run stand after its present step.
     Pause(String),
+    /// Put text on the operator's clipboard.
+    Copy(String),
     /// Say something, in one sentence.
     Say(String),
 }

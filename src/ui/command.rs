@@ -124,7 +124,7 @@ pub enum Command {
     Reason,
     /// Keep the journal on this machine only.
     JournalHere,
-    /// Copy the kubectl line.
+    /// Copy what is shown for use elsewhere: the kubectl line, the statements, the recovery sheet.
     Copy,
     /// The command line.
     CommandLine,

@@ -51,6 +51,7 @@ fn the_views_are_commands_with_stable_json() {
     }
     let status = demo.json(0, &["status", "-o", "json"]);
     assert_eq!((&status["tenants"]["total"], &status["nodes"]["ready"]), (&8.into(), &4.into()));
+    assert_eq!(status["database"], Value::Null, "none is configured");
     for (command, word) in
         [("tenants", "TENANT"), ("nodes", "NODE"), ("status", "8 tenants"), ("runs", "no runs yet")]
     {

@@ -306,7 +306,10 @@ fn the_commands_say_it_and_never_a_password() {
     let (out, _) = run(0, &["galera", "recovery", "--grastate", &format!("{first}={file}")]);
     assert!(out.contains(uuid) && out.contains("1234"), "{out}");
     let (out, _) = run(0, &["status"]);
-    assert!(out.contains("galera"), "{out}");
+    assert!(out.contains("nodes ready · galera DOES NOT ANSWER\n"), "{out}");
+    let (out, _) = run(0, &["status", "-o", "json"]);
+    let status: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(status["database"], "galera DOES NOT ANSWER");
     let files = std::fs::read_dir(home.path("state/wheelhouse")).expect("the state folder");
     let files: Vec<_> = files.map(|entry| entry.expect("a file").path()).collect();
     assert!(files.iter().any(|path| path.extension().is_some_and(|e| e == "log")), "{files:?}");

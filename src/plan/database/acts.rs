@@ -172,8 +172,9 @@ impl Draft<'_> {
         }
         let about = |name: &ProxyName| wanted.is_none_or(|w| w == name);
         for check in guard::proxies(&self.field) {
-            // Of the others' troubles a save is free.
-            if wanted.is_none() || wanted.is_some_and(|w| check.text.contains(w.as_str())) {
+            // Of the others' troubles a save is free, and that the disk differs is what it mends.
+            let mended = check.text.contains(guard::UNSAVED);
+            if !mended && wanted.is_none_or(|w| check.text.contains(w.as_str())) {
                 self.checks.push(check);
             }
         }
@@ -202,8 +203,8 @@ impl Draft<'_> {
         let Some(row) = self.known(member) else { return };
         self.checks.extend(guard::freshness(&self.field, None));
         if row.now().is_some_and(|s| s.desync == to) {
-            let word = if to { "desynced" } else { "not desynced by hand" };
-            self.check("nothing", Ok, format!("{} is {word} already: there is nothing to do", row.label));
+            let word = if to { "desynced already" } else { "not desynced" };
+            self.check("nothing", Ok, format!("{} is {word}: there is nothing to do", row.label));
             return;
         }
         self.checks.extend(guard::desync(&self.field, &row, to));

@@ -138,6 +138,13 @@ impl Face<'_> {
         self.seats.iter().filter(lost).collect()
     }
 
+    /// Seconds within which the monitor must have done what is waited for: two of its checks, and as many again for it
+    /// to act and to be read.
+    pub fn patience(&self) -> u32 {
+        let evidence = standing::evidence(self.status).as_secs();
+        u32::try_from(evidence * 2).unwrap_or(u32::MAX).saturating_add(super::WRITE_WITHIN)
+    }
+
     /// How often its monitor looks, in words.
     pub fn interval(&self) -> String {
         format!("{:.0} s", standing::evidence(self.status).as_secs_f64() / 2.0)
@@ -184,6 +191,17 @@ impl Face<'_> {
         let mut seats = self.seats.clone();
         for seat in seats.iter_mut().filter(|s| &*s.address == address) {
             (seat.place, seat.reads) = (Place::Offline, false);
+        }
+        elect(&mut seats, self.writers());
+        seats
+    }
+
+    /// Its seats after a member has come back from the offline hostgroup.
+    pub fn with(&self, address: &str) -> Vec<Seat> {
+        let reads = self.groups.iter().any(|g| g.writer_is_also_reader != 0);
+        let mut seats = self.seats.clone();
+        for seat in seats.iter_mut().filter(|s| &*s.address == address) {
+            (seat.place, seat.reads) = (Place::Standby, reads);
         }
         elect(&mut seats, self.writers());
         seats

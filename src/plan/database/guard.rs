@@ -21,6 +21,9 @@ pub(super) use measured::measured;
 /// Readings older than this are no ground to act on, in seconds.
 const OLDEST: f64 = 10.0;
 
+/// How a proxy is told whose disk has other servers than run.
+pub(super) const UNSAVED: &str = "its disk has others than run";
+
 /// Every member and every proxy must be known, and now. A member its peers have excluded is known: it is out.
 pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> {
     let seen = field.seen;
@@ -170,7 +173,7 @@ pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
                 "drift",
                 Warn,
                 format!(
-                    "{name}: {} differ from its disk already: a restart brings the old rows back",
+                    "{name}: {UNSAVED} ({}): a restart brings the old rows back",
                     unsaved.join(", ")
                 ),
             );
@@ -324,7 +327,9 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
             })
             .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
             .sum();
-        let text = format!("{}: {mine} connections in use there, the others have room for {room}", face.name);
+        let connections = if mine == 1 { "connection" } else { "connections" };
+        let text =
+            format!("{}: {mine} {connections} in use there, the others have room for {room}", face.name);
         let verdict = if mine > room {
             Refuse
         } else if mine * 5 > room * 4 {

@@ -19,6 +19,10 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 pub(in crate::plan) fn unseen(change: &Change, seen: &Snapshot) -> Option<String> {
     match change {
         Change::Replicas { .. } | Change::Settle { .. } => None,
+        Change::Serves { proxy, .. } => {
+            let known = seen.proxies.get(proxy)?;
+            known.now().is_none().then(|| silent(proxy.as_str(), known.link.trouble()))
+        }
         Change::Servers { proxy, .. } | Change::Holds { proxy, .. } | Change::Save { proxy, .. } => {
             let known = seen.proxies.get(proxy)?;
             match known.now() {
@@ -63,6 +67,13 @@ pub(in crate::plan) fn stands(change: &Change, seen: &Snapshot) -> Standing {
         }),
         Change::Desynced { member, desynced } => {
             with_member(seen, member, |member| desync(member, *desynced))
+        }
+        Change::Serves { proxy, address, serves } => {
+            with(seen, proxy, |status| match (in_service(seen, proxy, status, address), serves) {
+                (now, wanted) if now == *wanted => Standing::AtTo,
+                (true, _) => Standing::AtFrom("it is in service still".into()),
+                (false, _) => Standing::AtFrom("it is not in service yet".into()),
+            })
         }
     }
 }
@@ -125,11 +136,7 @@ fn holds(
     let groups = crate::cluster::hostgroups_of(seen, proxy);
     let writes = status.online_writers(&groups);
     let is_writer = writes.contains(address);
-    let serves = status.backends.iter().any(|b| {
-        &*b.address == address
-            && b.status == BackendStatus::Online
-            && groups.iter().any(|g| [g.writer, g.backup, g.reader].contains(&b.hostgroup))
-    });
+    let serves = in_service(seen, proxy, status, address);
     match as_writer {
         Some(true) if !is_writer => {
             return Standing::AtFrom("it does not take the writes yet".into());
@@ -157,6 +164,16 @@ fn holds(
             needed.as_secs_f64()
         )),
     }
+}
+
+/// A backend takes statements there, or would if the writer went.
+fn in_service(seen: &Snapshot, proxy: &ProxyName, status: &ProxyStatus, address: &str) -> bool {
+    let groups = crate::cluster::hostgroups_of(seen, proxy);
+    status.backends.iter().any(|b| {
+        &*b.address == address
+            && b.status == BackendStatus::Online
+            && groups.iter().any(|g| [g.writer, g.backup, g.reader].contains(&b.hostgroup))
+    })
 }
 
 fn held(since: Option<Timestamp>, at: Timestamp) -> Duration {

@@ -303,16 +303,38 @@ fn what_must_not_be_done_is_refused_by_its_rule() {
 fn a_member_is_desynced_and_resynced() {
     let p = asked(&healthy(), DatabaseAct::Desync { member: "db3".into() });
     assert_eq!(refused(&p), [""; 0], "{p}");
-    assert_eq!(words(&p), ["desync db3", "wait until db3 is desynced"]);
+    // What the proxies do with it is the monitor's work: the run waits for it.
+    let waits = ["proxy1", "proxy2"].map(|p| format!("wait until {p} has taken db3 out of service"));
+    assert_eq!(words(&p)[..2], ["desync db3", "wait until db3 is desynced"]);
+    assert_eq!(words(&p)[2..], waits);
     let said = [("wsrep_desync", "ON"), ("wsrep_local_state", "2"), ("wsrep_desync_count", "1")];
-    let seen = world(
-        vec![member(1, 3, &[]), member(2, 3, &[]), member(3, 3, &said)],
-        vec![proxy(1, &sorted(&all()))],
-    );
-    assert!(p.steps.iter().all(|s| s.change.stands(&seen) == Standing::AtTo), "{:?}", p.steps);
+    let members = || vec![member(1, 3, &[]), member(2, 3, &[]), member(3, 3, &said)];
+    let early = world(members(), vec![proxy(1, &sorted(&all())), proxy(2, &sorted(&all()))]);
+    let stands = |seen: &Snapshot| p.steps.iter().map(|s| s.change.stands(seen)).collect::<Vec<_>>();
+    let still = Standing::AtFrom("it is in service still".into());
+    assert_eq!(stands(&early), [Standing::AtTo, Standing::AtTo, still.clone(), still]);
+    let seen = world(members(), vec![proxy(1, &desynced(3)), proxy(2, &desynced(3))]);
+    assert_eq!(stands(&seen), [(); 4].map(|()| Standing::AtTo));
     let back = plan(&seen, &undo_of(&p));
     assert_eq!(refused(&back), [""; 0], "{back}");
-    assert_eq!(words(&back)[0], "resync db3");
+    assert_eq!(words(&back)[..2], ["resync db3", "wait until db3 is synced"]);
+    assert_eq!(words(&back)[2..], ["proxy1", "proxy2"].map(|p| format!("wait until {p} serves from db3")));
+    let part = back.database.unwrap();
+    assert!(!part.moves_writer && part.after[0].contains("db3 standby writer"), "{:?}", part.after);
+    // The heaviest takes the writes back as soon as it is in sync: that is told, and wants its name typed.
+    let members = vec![member(1, 3, &said), member(2, 3, &[]), member(3, 3, &[])];
+    let seen = world(members, vec![proxy(1, &desynced(1))]);
+    let part = asked(&seen, DatabaseAct::Resync { member: "db1".into() }).database.unwrap();
+    assert!(part.moves_writer && part.after[0].contains("db1 writer"), "{:?}", part.after);
+}
+
+/// The rows of a proxy after a member was desynced.
+fn desynced(n: usize) -> Vec<String> {
+    let rest: Vec<_> = all().into_iter().filter(|(m, _)| *m != n).collect();
+    let mut rows = sorted(&rest);
+    let weight = all().iter().find(|(m, _)| *m == n).unwrap().1;
+    rows.push(format!("9999 db{n} 3306 0 ONLINE {weight} 0 100 0 0 0 db{n}"));
+    rows
 }
 
 #[test]
@@ -328,7 +350,11 @@ fn drift_is_saved_once_and_pending_edits_are_named() {
     let p = asked(&seen, DatabaseAct::Save { proxy: None });
     assert_eq!((refused(&p), words(&p)), (vec![], vec!["save the servers of proxy1 to its disk".to_owned()]));
     assert!(p.all_checks().any(|c| c.rule == "drift" && c.text.contains("db3:3306 edited in memory")), "{p}");
-    assert_eq!(refused(&plan(&seen, &undo_of(&p))), ["undo"]);
+    // That the disk differs is what a save mends, not what stands against it.
+    assert!(p.all_checks().all(|c| !c.text.contains("its disk has others")), "{p}");
+    let back = plan(&seen, &undo_of(&p));
+    assert_eq!(refused(&back), ["undo"]);
+    assert_eq!(back.database.unwrap().words_of_undo(), "a save cannot be taken back");
 }
 
 #[test]

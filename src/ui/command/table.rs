@@ -104,8 +104,14 @@ pub const COMMANDS: &[Entry] = &[
         "keep the journal on this machine only, when the cluster cannot: nobody else can finish the run",
         &[On::Review],
     ),
-    entry(Command::Copy, "copy", &["c"], "copy the kubectl line, or the statements", &[On::Review])
-        .bar(4, "copy"),
+    entry(
+        Command::Copy,
+        "copy",
+        &["c"],
+        "copy the kubectl line, the statements, the sheet",
+        &[On::Review, On::Recovery],
+    )
+    .bar(4, "copy"),
     entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database])
         .bar(21, "section"),
     entry(

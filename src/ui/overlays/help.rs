@@ -6,6 +6,7 @@ use tui_input::Input;
 use super::panel;
 use crate::ui::{
     command::{COMMANDS, Entry, On, Takes, key_sign},
+    format,
     paint::{Pen, piece},
     theme::Role,
 };
@@ -111,7 +112,9 @@ impl Help {
             &[piece("/ search   esc closes", Role::Muted)],
         );
         let width = pen.width();
-        let foot = u16::from(self.typing || !self.input.value().is_empty());
+        let search = self.typing || !self.input.value().is_empty();
+        // How much more there is has a line of its own: it lies over no row.
+        let foot = u16::from(search || lines.len() > usize::from(pen.height()));
         let page = usize::from(pen.height().saturating_sub(foot));
         let start = self.scroll.min(lines.len().saturating_sub(page));
         for (y, line) in lines.iter().skip(start).take(page).enumerate() {
@@ -135,10 +138,11 @@ impl Help {
                     };
                     let name = format!(":{}{takes}", e.name);
                     let wide = width >= 70;
-                    let right = if wide { width - 24 } else { width };
+                    // The name takes what it needs: the words matter more.
+                    let right = if wide { width.saturating_sub(format::width(&name) + 1) } else { width };
                     pen.put(16, y, right.saturating_sub(17), e.doc, Role::Text);
                     if wide {
-                        pen.put_right(width, y, 23, &name, Role::Faint);
+                        pen.put_right(width, y, 30, &name, Role::Faint);
                     }
                 }
             }
@@ -148,7 +152,7 @@ impl Help {
         }
         let below = lines.len().saturating_sub(start + page);
         let y = pen.height().saturating_sub(1);
-        if foot == 1 {
+        if search {
             let x = pen.put(0, y, width, "/", Role::Key);
             pen.put(x, y, width.saturating_sub(x), self.input.value(), Role::Text);
             let at = x + u16::try_from(self.input.visual_cursor()).unwrap_or(0);

@@ -61,6 +61,8 @@ pub struct DatabaseView {
     opened: Option<Place>,
     /// The cursor was put there.
     settled: bool,
+    /// The operator has moved the cursor: it stays where it is.
+    moved: bool,
     /// The proxies are in front, not the members.
     proxies: bool,
     /// The selected one takes the whole screen, from this line on.
@@ -103,7 +105,7 @@ impl DatabaseView {
             .collect();
         // By the names people use: addresses may stand in any order.
         let label = |name: &MemberName| {
-            database.members.iter().find(|r| r.name == *name).map(|r| words::natural(&r.label))
+            database.members.iter().find(|r| r.name == *name).map(|r| format::natural(&r.label))
         };
         self.shown.sort_by_cached_key(label);
         self.rows.clear();
@@ -228,7 +230,11 @@ impl View for DatabaseView {
             false => self.members.go(command, shown.len(), page, |i| shown[i].clone()),
         };
         if went {
+            self.moved = true;
             return None;
+        }
+        if matches!(command, Command::Open | Command::Next | Command::Previous) {
+            self.moved = true;
         }
         match command {
             Command::Open => self.whole = if self.whole.is_some() { None } else { Some(0) },
@@ -362,6 +368,9 @@ impl View for DatabaseView {
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let coming = *what == Place::Database;
+        let worst = if coming && !self.moved { worst(cx) } else { None };
+        let what = worst.as_ref().unwrap_or(what);
         let known = match what {
             Place::Member(name) => self.shown.contains(name),
             Place::Proxy(name) => self.rows.contains(&ProxyRow::Proxy(name.clone())),
@@ -373,7 +382,10 @@ impl View for DatabaseView {
             self.faults = false;
             self.arrange(cx);
         }
-        self.proxies = matches!(what, Place::Proxy(_));
+        // What is done about a proxy is done from the members as well: they stay in front.
+        if !coming {
+            self.proxies = matches!(what, Place::Proxy(_));
+        }
         let page = self.page(cx);
         let (shown, rows) = (&self.shown, &self.rows);
         match what {
@@ -390,6 +402,16 @@ impl View for DatabaseView {
             _ => {}
         }
     }
+}
+
+/// Who is named by the worst finding about the database.
+fn worst(cx: &Cx<'_>) -> Option<Place> {
+    let named = cx.findings.iter().filter(|f| f.severity > Severity::Notice);
+    named.into_iter().find_map(|f| match &f.subject {
+        Subject::Member(name) => Some(Place::Member(name.clone())),
+        Subject::Proxy(name) => Some(Place::Proxy(name.clone())),
+        _ => None,
+    })
 }
 
 /// A text with its role, owned.

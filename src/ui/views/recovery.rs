@@ -119,6 +119,17 @@ fn sheet(database: &Database) -> String {
     )
 }
 
+/// The sheet to keep elsewhere. Its steps are for several machines: pasted into a shell or a client of one by accident,
+/// all of it runs nothing.
+fn comments(sheet: &str) -> String {
+    let mut out = String::new();
+    for line in sheet.lines() {
+        out.push_str(format!("# {}", format::plain(line)).trim_end());
+        out.push('\n');
+    }
+    out
+}
+
 impl View for Recovery {
     fn place(&self) -> Place {
         Place::Recovery
@@ -173,6 +184,7 @@ impl View for Recovery {
             Command::PageDown => self.from + half,
             Command::Top => 0,
             Command::Bottom => usize::MAX,
+            Command::Copy => return Some(Action::Copy(comments(&sheet(&*Database::of(cx.seen)?)))),
             _ => return None,
         };
         self.from = to.min(self.last(cx));
@@ -185,6 +197,11 @@ impl View for Recovery {
         for (y, (line, role)) in self.lines.iter().skip(self.from).take(page).enumerate() {
             pen.line(1, y as u16, width.saturating_sub(1), &[piece(line.as_str(), *role)]);
         }
+    }
+
+    fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        let none = Database::of(cx.seen).is_none_or(|d| d.members.is_empty());
+        (command == Command::Copy && none).then(|| "there is no sheet: no Galera members are configured".into())
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {

@@ -28,7 +28,7 @@ pub fn intent(plan: &crate::plan::Plan) -> String {
     if let Some(part) = &plan.database {
         return match &plan.intent {
             Intent::Undo { run, .. } => {
-                format!("undo {}: {}", run.rsplit('-').next().unwrap_or(run), part.words())
+                format!("undo {}: {}", run.rsplit('-').next().unwrap_or(run), part.words_of_undo())
             }
             _ => part.words(),
         };

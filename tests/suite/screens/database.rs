@@ -209,6 +209,24 @@ pub fn at(seen: Snapshot, size: (u16, u16)) -> Cockpit {
     c
 }
 
+fn cursor(c: &Cockpit) -> String {
+    let text = c.text();
+    text.lines().find(|l| l.starts_with('›')).unwrap_or_else(|| panic!("no cursor: {text}")).to_owned()
+}
+
+#[test]
+fn who_comes_to_the_database_is_at_the_worst_of_it_until_the_cursor_was_moved() {
+    let mut c = at(degraded(), (80, 24));
+    assert!(cursor(&c).contains("24030"), "{}", c.text());
+    c.keys("1 4");
+    assert!(cursor(&c).contains("24030"), "{}", c.text());
+    c.keys("g 1 4");
+    assert!(!cursor(&c).contains("24030"), "the operator's cursor stays: {}", c.text());
+    // Of a proxy the members stay in front: what answers it is done from there.
+    let c = at(drift(), (80, 24));
+    assert!(cursor(&c).contains("n1"), "{}", c.text());
+}
+
 #[test]
 fn the_header_of_every_screen_tells_the_database() {
     for (seen, words) in [
@@ -274,7 +292,14 @@ fn without_a_quorum_the_sheet_is_offered_and_never_run() {
     assert!(c.text().contains("--grastate") && c.text() != top, "{}", c.text());
     c.keys("g");
     assert_eq!(c.text(), top);
-    c.keys("q");
+    // It is copied whole, and pasting it by accident runs nothing.
+    let effects = c.keys("c");
+    let [Effect::Copy(text)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(text.contains("RECOVERY") && text.contains("wsrep-recover") && text.contains("--grastate"), "{text}");
+    assert!(text.lines().all(|line| line.starts_with('#')), "{text}");
+    c.keys("?");
+    assert!(c.text().contains("copy the kubectl line, the statements, the sheet"), "{}", c.text());
+    c.keys("esc q");
     assert_eq!(c.app.place(), Place::Database);
     let mut c = Cockpit::seeing(no_quorum(), (80, 24), |_| {});
     c.keys("f R");

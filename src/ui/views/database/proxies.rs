@@ -242,7 +242,11 @@ fn heading(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, proxy: &Proxy) {
     match (proxy.link.trouble(), proxy.status.as_deref()) {
         (Some(why), _) => {
             pieces.push(piece("  ▲ silent", Role::Warn));
-            pieces.push(piece(format!("  {why}"), Role::Muted));
+            let taken: u16 = pieces.iter().map(|(text, _)| format::width(text)).sum();
+            // Its address stands before it already.
+            let why = why.strip_prefix(proxy.name.as_str()).map_or(why, str::trim_start);
+            let room = width.saturating_sub(8 + taken + 2);
+            pieces.push(piece(format!("  {}", words::clip(why, room)), Role::Muted));
         }
         (None, None) => pieces.push(piece("  … not asked yet", Role::Busy)),
         (None, Some(status)) => {

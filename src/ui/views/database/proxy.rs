@@ -128,7 +128,7 @@ fn pinned(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, proxy: &Proxy, st
             let text = format!("{sessions} on {label} in hostgroup {}, no longer the writer", p.hostgroup);
             sheet.fact("▲ pinned", text, Role::Warn);
         } else {
-            busy.push((p.hostgroup, words::natural(&label), label, p.sessions));
+            busy.push((p.hostgroup, format::natural(&label), label, p.sessions));
         }
     }
     busy.sort();
@@ -171,7 +171,7 @@ fn checks(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, proxy: &Proxy, st
     sheet.title(&format!("MONITOR  last check {} ago{every}", cx.age(status.checked_since)));
     let label = |address| words::backend_label(database, proxy.name.as_str(), address);
     let mut checks: Vec<_> = status.checks.iter().map(|check| (label(&check.address), check)).collect();
-    checks.sort_by_cached_key(|(label, _)| words::natural(label));
+    checks.sort_by_cached_key(|(label, _)| format::natural(label));
     let longest = checks.iter().map(|(label, _)| format::width(label)).max().unwrap_or(0);
     let columns = (longest + 1).clamp(13, if sheet.width < 100 { 17 } else { 24 });
     for (label, check) in checks {

@@ -57,19 +57,6 @@ pub(super) fn clip(text: &str, columns: u16) -> String {
     }
 }
 
-/// A key by which `db2` comes before `db10`.
-pub(super) fn natural(name: &str) -> Vec<(String, u64)> {
-    let mut parts = Vec::new();
-    let mut rest = name;
-    while !rest.is_empty() {
-        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let digits = rest[text..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |n| text + n);
-        parts.push((rest[..text].to_owned(), rest[text..digits].parse().unwrap_or(0)));
-        rest = &rest[digits..];
-    }
-    parts
-}
-
 /// No member is in a primary component that can be trusted: the recovery sheet says what to do.
 pub(super) fn lost(database: &Database) -> bool {
     !database.members.is_empty()
@@ -317,7 +304,7 @@ mod tests {
         assert_eq!(short("127.0.0.1:13310", 9), "….1:13310");
         assert_eq!(short("a-long-name", 5), "a-long-name");
         let mut names = ["db10", "db2", "db", "10.0.0.2:3306", "10.0.0.10:3306"];
-        names.sort_by_key(|n| natural(n));
+        names.sort_by_key(|n| format::natural(n));
         assert_eq!(names, ["10.0.0.2:3306", "10.0.0.10:3306", "db", "db2", "db10"]);
     }
 
