@@ -111,4 +111,7 @@ async fn what_does_not_answer_is_told_with_age_and_reason_and_slows_nobody() {
     assert_eq!(refusing.trouble, Some(Trouble::Refused));
     assert!(refusing.link.trouble().is_some_and(|why| why.contains("no server runs there")), "{refusing:?}");
     assert!(refusing.status.is_some(), "what it said before stays, and grows old");
+    let told = format!("{s:?}");
+    let logins = database.credentials;
+    assert!([logins.monitor.1, logins.proxy_admin.1].iter().all(|secret| !told.contains(secret)), "{told}");
 }
