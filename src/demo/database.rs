@@ -126,6 +126,8 @@ pub struct State {
     pub greeted: BTreeMap<Endpoint, u64>,
     /// Connections that break at a statement that writes.
     pub cuts: Cuts,
+    /// Statements that begin so are answered as if they were carried out, and are not.
+    pub deaf_to: Option<&'static str>,
     rest: Duration,
 }
 
@@ -176,6 +178,7 @@ impl State {
             heard: VecDeque::new(),
             greeted: BTreeMap::new(),
             cuts: Cuts::default(),
+            deaf_to: None,
             rest: Duration::ZERO,
         };
         scenario::play(&mut state, options.scenario);

@@ -188,6 +188,24 @@ fn a_member_is_desynced_and_back_but_never_while_it_donates() {
 }
 
 #[test]
+fn what_has_become_read_only_since_the_plan_is_not_written() {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let out = take_out(&stage, &alice, 2, 1);
+    stage.tell(&alice, 0, "SET admin-read_only='true'");
+    stage.tell(&alice, 0, "LOAD ADMIN VARIABLES TO RUNTIME");
+    let rehearsed = alice.block("a rehearsal", rehearse(&alice.hands, &out));
+    let refused = |text: &str| text.contains("admin-read_only is true");
+    assert!(
+        rehearsed.checks.iter().any(|c| c.verdict == Verdict::Refuse && refused(&c.text)),
+        "{rehearsed:?}"
+    );
+    let run = stage.run(&alice, out);
+    assert!(run.state == RunState::Paused && refused(text(&run)), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE"), 0);
+}
+
+#[test]
 fn somebody_elses_change_pauses_the_run_and_stays() {
     let stage = Stage::new();
     let alice = stage.session("alice@bastion");
@@ -201,6 +219,27 @@ fn somebody_elses_change_pauses_the_run_and_stays() {
     assert!(text(&run).contains("77"), "{}", text(&run));
     assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), loads);
     assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE MYSQL SERVERS"), 0);
+}
+
+#[test]
+fn what_somebody_changes_between_two_attempts_is_not_written_over() {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let port = stage.database().members[2].port();
+    // Nothing comes through, so it is tried again; the next attempt finds other rows than were decided upon.
+    stage.database().with(|s| s.cuts = Cuts { at: 1, answered: false, for_good: true, counted: 0 });
+    let mut handle = alice.start(take_out(&stage, &alice, 2, 1), JournalPlace::Cluster);
+    let tried = || stage.database().with(|s| s.cuts.counted) > 0;
+    stage.drive_until(&alice, &mut handle, |run| tried() || run.state.is_over(), || {});
+    stage.database().with(|s| {
+        let rows = s.proxies[0].hostgroups.backends.iter_mut().filter(|b| b.port == port);
+        rows.for_each(|b| b.weight = 77);
+        s.cuts = Cuts::default();
+    });
+    let run = stage.drive(&alice, &mut handle);
+    assert_eq!(run.state, RunState::Paused, "{}", text(&run));
+    assert!(text(&run).contains("weight 77") && text(&run).contains("not as planned"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
 }
 
 #[test]
@@ -283,17 +322,70 @@ fn crash(nth: usize, answered: bool, dies: bool) -> bool {
     true
 }
 
+/// Save, the surplus writer, the server, load.
+fn cut_at_every_write(answered: bool, dies: bool) {
+    let mut points = 0;
+    while crash(points + 1, answered, dies) {
+        points += 1;
+        assert!(points < 20, "the run never ends");
+    }
+    assert_eq!(points, 4, "answered {answered}, dies {dies}");
+}
+
 #[test]
-fn cut_at_every_write_it_is_found_out_what_came_of_it() {
-    for answered in [false, true] {
-        for dies in [false, true] {
-            let mut points = 0;
-            while crash(points + 1, answered, dies) {
-                points += 1;
-                assert!(points < 20, "the run never ends");
-            }
-            // Save, the surplus writer, the server, load.
-            assert_eq!(points, 4, "answered {answered}, dies {dies}");
-        }
+fn cut_before_every_write_it_is_found_out_what_came_of_it() {
+    cut_at_every_write(false, false);
+}
+
+#[test]
+fn cut_after_every_write_it_is_found_out_what_came_of_it() {
+    cut_at_every_write(true, false);
+}
+
+#[test]
+fn cut_before_every_write_and_gone_another_session_finds_out_what_came_of_it() {
+    cut_at_every_write(false, true);
+}
+
+#[test]
+fn cut_after_every_write_and_gone_another_session_finds_out_what_came_of_it() {
+    cut_at_every_write(true, true);
+}
+
+#[test]
+fn an_answer_is_no_proof_what_is_read_afterwards_is() {
+    let stage = Stage::new();
+    let alice = stage.session("alice@bastion");
+    let (member, proxy) = (stage.member(2), stage.proxy(0));
+    let name = || member.as_str().into();
+    let weight = change(&stage, &alice, 0, 2, weighed(70));
+    let act = DatabaseAct::Weight { member: name(), weight: 70 };
+    let run = stage.run(&alice, plan(&alice, act, vec![weight]));
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    alice.until("the weight and the drift", |s| {
+        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        status.servers_of(&member).iter().all(|row| row.weight == 70)
+            && status.drift.iter().flatten().count() > 0
+    });
+    let desync = Change::Desync { member: name(), from: false, to: true };
+    let save = Change::Save { proxy: proxy.as_str().into(), from: "db3".into() };
+    let cases = [
+        ("LOAD MYSQL SERVERS", change(&stage, &alice, 0, 2, |_| None), "answered the LOAD, and still has"),
+        ("SAVE MYSQL SERVERS TO DISK", save, "answered the SAVE, and its disk still differs"),
+        ("SET GLOBAL wsrep_desync", desync, "answered, and wsrep_desync is still OFF"),
+    ];
+    for (statement, change, words) in cases {
+        stage.database().with(|s| s.deaf_to = Some(statement));
+        let act = DatabaseAct::TakeOut { member: name() };
+        let run = stage.run(&alice, plan(&alice, act, vec![change]));
+        assert_eq!(run.state, RunState::Paused, "{statement}: {}", text(&run));
+        assert!(text(&run).contains(words), "{statement}: {}", text(&run));
+        let done = |e: &wheelhouse::run::Entry| matches!(e.event, Event::Done { .. });
+        assert!(!run.entries.iter().any(done), "{statement}: {:?}", run.entries);
+        // Of what was edited nothing is left to the next case.
+        stage.database().with(|s| s.deaf_to = None);
+        stage.tell(&alice, 0, "SAVE MYSQL SERVERS FROM RUNTIME");
+        let mut handle = alice.give_up(run, "the answer was no proof");
+        assert_eq!(alice.block("the end", handle.ended()).state, RunState::Failed);
     }
 }

@@ -167,6 +167,24 @@ fn of_two_operators_at_once_one_acts_and_the_other_is_told_who_and_since_when() 
 }
 
 #[test]
+fn a_write_that_is_tried_again_is_held_back_once_the_lease_is_lost() {
+    let stage = Stage::new();
+    let mut alice = stage.session("alice@bastion");
+    alice.hands.lease_seconds = 3;
+    let hers = act(&alice, DatabaseAct::TakeOut { member: member(&stage, 2) });
+    // Nothing comes through, so it is tried again and again.
+    stage.database().with(|s| s.cuts = Cuts { at: 1, answered: false, for_good: true, counted: 0 });
+    let mut handle = alice.start(hers, JournalPlace::Cluster);
+    let tried = || stage.database().with(|s| s.cuts.counted) > 0;
+    stage.drive_until(&alice, &mut handle, |run| tried() || run.state.is_over(), || {});
+    stage.ground.steal("wheelhouse-database", "bob@bastion 0b0b0b0b");
+    let run = alice.block("the end", handle.ended());
+    assert_eq!(run.state, RunState::Paused, "{}", text(&run));
+    assert!(text(&run).contains("bob@bastion has the lease wheelhouse-database now"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
+}
+
+#[test]
 fn nobody_takes_back_a_run_that_its_operator_still_drives() {
     let stage = Stage::new();
     let (alice, bob) = (stage.session("alice@bastion"), stage.session("bob@bastion"));
@@ -191,6 +209,7 @@ fn nobody_takes_back_a_run_that_its_operator_still_drives() {
 enum Then {
     Resume,
     Undo,
+    GiveUp,
 }
 
 /// Where the session of the run ends.
@@ -279,12 +298,33 @@ fn cut_off(what: impl Fn(&Stage) -> DatabaseAct, nth: usize, at: Where, then: Th
                 "{place}: memory, runtime, disk, who writes and who reads"
             );
         }
+        ([one], Then::GiveUp) => {
+            let before = (written(&stage), stage.layers(&bob));
+            if !one.run.state.is_over() {
+                let mut handle = bob.give_up(one.run.clone(), "nobody needs it");
+                let run = bob.block("the end", handle.ended());
+                assert_eq!(run.state, RunState::Failed, "{place}: {}", text(&run));
+                assert!(text(&run).contains("given up by bob@bastion: nobody needs it"), "{}", text(&run));
+                let mut handle = bob.resume(one.run.clone());
+                let run = bob.block("the refusal", handle.ended());
+                assert_eq!(run.state, RunState::Failed, "{place}: what was given up is not taken up");
+            }
+            assert_eq!((written(&stage), stage.layers(&bob)), before, "{place}: something was written");
+        }
         (several, _) => panic!("{place}: {} runs", several.len()),
     }
     assert_eq!((stage.writers(0).len(), stage.cut()), (1, 0), "{place}");
     let held = stage.ground.holders().into_iter().flatten().filter(|h| h.starts_with("bob")).count();
     assert_eq!(held, 0, "{place}: {:?}", stage.ground.holders());
     true
+}
+
+/// What was written to the proxy so far.
+fn written(stage: &Stage) -> usize {
+    ["SAVE", "LOAD", "DELETE", "INSERT", "UPDATE"]
+        .iter()
+        .map(|verb| stage.heard(Endpoint::Proxy(0), verb))
+        .sum()
 }
 
 fn at_every(at: Where, then: Then, what: impl Fn(&Stage) -> DatabaseAct) -> usize {
@@ -343,6 +383,14 @@ fn cut_after_every_statement_another_session_takes_it_back() {
 #[test]
 fn cut_at_every_statement_another_session_finishes_it() {
     assert!(at_every(Where::Statement(false), Then::Resume, writer_out) >= STATEMENTS);
+}
+
+#[test]
+fn cut_off_amid_its_statements_it_is_given_up_and_nothing_more_is_written() {
+    // Before anything is in memory, amid the edit, at the first LOAD, and at the second.
+    for (nth, carried_out) in [(1, false), (3, true), (5, false), (5, true), (9, true)] {
+        assert!(cut_off(writer_out, nth, Where::Statement(carried_out), Then::GiveUp), "{nth}");
+    }
 }
 
 #[test]

@@ -111,6 +111,13 @@ impl Ground {
         });
     }
 
+    /// Gives a lease to somebody else, whoever has it.
+    pub fn steal(&self, lease: &str, holder: &str) {
+        let kind = demo::kind::KINDS.iter().find(|k| k.plural == "leases").unwrap();
+        let give = |l: &mut Value| l["spec"]["holderIdentity"] = holder.into();
+        self.cluster.with_world(|w| w.store.update(kind, "wheelhouse", lease, "somebody", give)).unwrap();
+    }
+
     /// Holders of the leases, `None` for one that was given back.
     pub fn holders(&self) -> Vec<Option<String>> {
         let kind = demo::kind::KINDS.iter().find(|k| k.plural == "leases").unwrap();

@@ -444,6 +444,9 @@ fn command(shared: &Shared, account: &mut Account, endpoint: Endpoint, packet: &
                 return Answer::Hangup;
             }
             state.hear(endpoint, &text);
+            if state.deaf_to.is_some_and(|start| text.starts_with(start)) {
+                return Answer::ok(0);
+            }
             let answer = match (account, endpoint) {
                 (Account::Member(client), _) => mysqld::answer(&mut state.galera, client, &text),
                 (Account::Proxy(role, user), Endpoint::Proxy(at)) => {

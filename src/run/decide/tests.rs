@@ -1,5 +1,7 @@
 //! Decisions on sketched clusters, and what must hold for every interleaving of what is seen late.
 
+mod database;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

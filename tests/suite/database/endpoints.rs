@@ -73,7 +73,8 @@ async fn what_does_not_answer_is_told_with_age_and_reason_and_slows_nobody() {
     };
     followed.until("all four are told", |s| troubles(s) == 4).await;
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(9), "3 s to answer, 3 s to connect, 1 s to find out why: {took:?}");
+    // 3 s to answer, 3 s to connect, 1 s to find out why; the rest is for a slow machine.
+    assert!(took < Duration::from_secs(30), "{took:?}");
     // Every 50 ms on an idle machine. Whoever waited for those that hang would have done one round in this time.
     let after = [rounds(&followed.snapshot, well), rounds(&followed.snapshot, proxy)];
     let least = 4;
@@ -103,10 +104,14 @@ async fn what_does_not_answer_is_told_with_age_and_reason_and_slows_nobody() {
     assert_eq!(row(silent).age, None, "it never answered");
     let why = row(silent).trouble.as_deref().unwrap_or_default();
     assert!(why.contains("takes connections and never answers"), "{why}");
-    assert!(row(well).trouble.is_none() && row(well).age.is_some_and(|age| age < 2.0), "{:?}", row(well));
+    assert!(row(well).trouble.is_none(), "{:?}", row(well));
+    assert!(row(well).age < row(database.members[0]).age, "{:?}", row(well));
     let refusing = s.proxies.values().find(|p| p.name.as_str() == database.proxies[0].to_string());
     let refusing = refusing.expect("the proxy");
     assert_eq!(refusing.trouble, Some(Trouble::Refused));
     assert!(refusing.link.trouble().is_some_and(|why| why.contains("no server runs there")), "{refusing:?}");
     assert!(refusing.status.is_some(), "what it said before stays, and grows old");
+    let told = format!("{s:?}");
+    let logins = database.credentials;
+    assert!([logins.monitor.1, logins.proxy_admin.1].iter().all(|secret| !told.contains(secret)), "{told}");
 }

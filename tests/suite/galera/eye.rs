@@ -80,7 +80,10 @@ impl Eye {
     pub fn all(&self) -> String {
         let database = self.database();
         let states = database.members.iter();
-        let states = states.map(|r| format!("{}: {} {:?}", r.label, r.state.word(), r.member.link.trouble()));
+        let states = states.map(|r| {
+            let threads = r.now().and_then(|s| s.threads.as_ref());
+            format!("{}: {} {:?} {threads:?}", r.label, r.state.word(), r.member.link.trouble())
+        });
         let found = self.findings();
         let found = found.iter().map(|f| format!("{}: {}", f.rule, f.text));
         let lines = std::iter::once(database.headline().text).chain(states).chain(found);

@@ -131,6 +131,36 @@ fn the_weights_in_service_must_stay_more_than_half() {
     );
 }
 
+#[test]
+fn exactly_half_of_the_weights_is_no_quorum() {
+    let weighed = |n: usize| {
+        let options = if n == 1 { "pc.weight = 2;" } else { "pc.weight = 1;" };
+        member(n, 3, &[("wsrep_provider_options", options), ("wsrep_cluster_weight", "4")])
+    };
+    let seen = world((1..=3).map(weighed).collect(), vec![proxy(1, &sorted(&all()))]);
+    let expected = "weights in service 4 → 2 of 4 in the component, more than half is 3";
+    assert_eq!(one_of(&asked(&seen, take_out("db1"))), (Verdict::Refuse, expected.to_owned()));
+    assert_eq!(one_of(&asked(&seen, take_out("db3"))).0, Verdict::Ok);
+}
+
+#[test]
+fn what_somebody_has_changed_since_is_not_taken_back() {
+    let seen = healthy();
+    let p = asked(&seen, DatabaseAct::Weight { member: "db3".into(), weight: 20 });
+    let left = |weight: u64| {
+        let servers = sorted(&[(1, 100), (2, 50), (3, weight)]);
+        world(three(), vec![proxy(1, &servers), proxy(2, &servers)])
+    };
+    assert_eq!(refused(&plan(&left(20), &undo_of(&p))), [""; 0]);
+    let back = plan(&left(77), &undo_of(&p));
+    assert_eq!(refused(&back), ["undo"; 2], "{back}");
+    assert!(
+        found(&back, "undo")[0].1.ends_with("which run 8f3 did not leave: somebody has changed it since"),
+        "{back}"
+    );
+    assert!(back.steps.is_empty(), "{back}");
+}
+
 fn one_of(plan: &Plan) -> (Verdict, String) {
     let (verdict, text) = one(plan, "quorum");
     (verdict, text.to_owned())
@@ -159,6 +189,50 @@ fn nothing_is_written_while_a_member_gives_or_takes_a_state() {
         }
     }
     assert_eq!(one(&asked(&healthy(), take_out("db3")), "transfer").0, Verdict::Ok);
+}
+
+#[test]
+fn a_member_is_desynced_only_beside_others_in_step_and_resynced_only_when_a_hand_alone_holds_it() {
+    let by_hand = [("wsrep_desync", "ON"), ("wsrep_local_state", "2"), ("wsrep_desync_count", "1")];
+    let of = |members, act| asked(&world(members, vec![proxy(1, &sorted(&all()))]), act);
+    let said = |plan: &Plan, verdict: Verdict, words: &str| {
+        let all = found(plan, "desync");
+        assert!(all.iter().any(|(v, t)| *v == verdict && t.contains(words)), "{words}: {plan}");
+    };
+    let desync = |n: &str| DatabaseAct::Desync { member: n.into() };
+    said(
+        &of(three(), desync("db1")),
+        Verdict::Refuse,
+        "db1 takes the writes of proxy1: move the writer first",
+    );
+    said(&of(three(), desync("db3")), Verdict::Ok, "2 other members are synced");
+    let alone = vec![member(1, 3, &by_hand), member(2, 3, &by_hand), member(3, 3, &[])];
+    said(&of(alone, desync("db3")), Verdict::Refuse, "db3 is the last synced member");
+
+    let resync = |more: (&str, &str)| {
+        let mut third = vec![("wsrep_local_state_comment", "Donor/Desynced"), more];
+        third.extend(by_hand.iter().filter(|(name, _)| *name != more.0));
+        let members = vec![member(1, 3, &[]), member(2, 3, &[]), member(3, 3, &third)];
+        of(members, DatabaseAct::Resync { member: "db3".into() })
+    };
+    said(&resync(("wsrep_local_recv_queue", "100")), Verdict::Ok, "db3 is not donating: 100 write-sets wait");
+    said(&resync(("wsrep_local_recv_queue", "101")), Verdict::Warn, "flow control may pause the cluster");
+    said(
+        &resync(("wsrep_desync_count", "2")),
+        Verdict::Refuse,
+        "for 2 reasons: it is desynced by more than a hand",
+    );
+}
+
+#[test]
+fn without_a_writer_no_servers_are_written() {
+    let shunned: Vec<_> = sorted(&all())
+        .iter()
+        .map(|row| row.replace("10 db1 3306 0 ONLINE", "10 db1 3306 0 SHUNNED"))
+        .collect();
+    let p = asked(&world(three(), vec![proxy(1, &shunned)]), take_out("db3"));
+    let said = |(v, t): &(Verdict, &str)| *v == Verdict::Refuse && t.contains("proxy1 has no writer now");
+    assert!(found(&p, "last-writer").iter().any(said), "{p}");
 }
 
 #[test]
