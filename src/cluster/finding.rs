@@ -327,19 +327,30 @@ mod tests {
         let text = "node w1\nnode w2\nnode w3\ntenant acme 3 on w1 w1 w2 used=630Mi\ntenant globex 2 on w1 w2x\ntenant zero 0 on";
         let mut s = sketch(text, now).expect("a sketch");
         let mut judge = Judge::default();
-        assert_eq!(judge.findings(&s), findings(&s));
-        assert_eq!(judge.findings(&s), findings(&s));
+        let mut agrees = |s: &Snapshot, after: &str| {
+            assert_eq!(judge.findings(s), findings(s), "{after}");
+            let margins = judge.tenants().iter().map(|judged| (judged.tenant.clone(), judged.margin.clone()));
+            let fresh = s.tenants.values().map(|tenant| (tenant.clone(), Margin::of(s, tenant)));
+            assert_eq!(margins.collect::<Vec<_>>(), fresh.collect::<Vec<_>>(), "{after}");
+        };
+        agrees(&s, "the first look");
+        agrees(&s, "nothing");
         let pods: Vec<_> = s.pods.items.iter().map(|(k, p)| (k.clone(), Pod::clone(p))).collect();
         for (key, mut pod) in pods {
             pod.ready = !pod.ready;
-            s.observe(Observation::Pod(Seen::Put(key.clone(), pod)));
-            assert_eq!(judge.findings(&s), findings(&s), "{key}");
+            s.observe(Observation::Pod(Seen::Put(key.clone(), pod.clone())));
+            agrees(&s, &format!("{key} turned"));
             s.observe(Observation::Pod(Seen::Gone(key.clone())));
-            assert_eq!(judge.findings(&s), findings(&s), "without {key}");
+            agrees(&s, &format!("{key} went"));
+            pod.ready = true;
+            s.observe(Observation::Pod(Seen::Put(key.clone(), pod)));
+            agrees(&s, &format!("{key} came back"));
         }
+        s.at = "2026-11-21T11:00:00Z".parse().expect("a time");
+        agrees(&s, "two hours");
         s.observe(Observation::Node(Seen::Gone("w3".into())));
-        assert_eq!(judge.findings(&s), findings(&s));
+        agrees(&s, "a node went");
         s.observe(Observation::Usage(Seen::All(vec![], now)));
-        assert_eq!(judge.findings(&s), findings(&s));
+        agrees(&s, "the measurements went");
     }
 }

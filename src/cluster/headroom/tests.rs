@@ -56,6 +56,21 @@ fn a_node_that_is_nearly_full_binds_all_its_pods_together() {
 }
 
 #[test]
+fn measurements_are_found_with_others_between_them_and_with_one_missing() {
+    let mut seen = cluster("node w1\ntenant acme 4 on w1 w1 w1 w1 used=320Mi");
+    let of_pod = |(key, usage): (&Key, &Arc<Usage>)| (key.clone(), Usage::clone(usage));
+    let all: Vec<_> = seen.usage.items.iter().map(of_pod).collect();
+    let between = Key::new("acme", format!("{}-of-another", all[0].0.name));
+    seen.observe(Observation::Usage(Seen::Put(between, all[0].1.clone())));
+    assert_eq!((of(&seen, "acme").more, of(&seen, "acme").unknown), (Some(16), 0));
+    seen.observe(Observation::Usage(Seen::Gone(all[1].0.clone())));
+    assert_eq!((of(&seen, "acme").more, of(&seen, "acme").unknown), (Some(12), 1));
+    let margin = Margin::of(&seen, &seen.tenants["acme"]);
+    let tightest = margin.tightest.map(|t| (t.used, t.limit));
+    assert_eq!((margin.more, tightest), (Some(12), Some((Memory(320 << 20), Memory(640 << 20)))));
+}
+
+#[test]
 fn what_is_not_known_is_not_zero() {
     let unmeasured = of(&cluster("node w1\ntenant acme 2 on w1 w1"), "acme");
     assert_eq!((unmeasured.more, unmeasured.unknown), (None, 2));
