@@ -167,9 +167,7 @@ pub(super) fn endpoint(change: &Change) -> Option<Endpoint> {
         Change::Servers { proxy, .. }
         | Change::Holds { proxy, .. }
         | Change::Serves { proxy, .. }
-        | Change::Save { proxy, .. } => {
-            Some(Endpoint::Proxy(proxy.as_str().to_owned()))
-        }
+        | Change::Save { proxy, .. } => Some(Endpoint::Proxy(proxy.as_str().to_owned())),
         Change::Desync { member, .. } | Change::Desynced { member, .. } => {
             Some(Endpoint::Member(member.as_str().to_owned()))
         }

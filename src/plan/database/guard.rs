@@ -172,10 +172,7 @@ pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
             push(
                 "drift",
                 Warn,
-                format!(
-                    "{name}: {UNSAVED} ({}): a restart brings the old rows back",
-                    unsaved.join(", ")
-                ),
+                format!("{name}: {UNSAVED} ({}): a restart brings the old rows back", unsaved.join(", ")),
             );
         }
     }

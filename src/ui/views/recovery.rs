@@ -201,7 +201,8 @@ impl View for Recovery {
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         let none = Database::of(cx.seen).is_none_or(|d| d.members.is_empty());
-        (command == Command::Copy && none).then(|| "there is no sheet: no Galera members are configured".into())
+        (command == Command::Copy && none)
+            .then(|| "there is no sheet: no Galera members are configured".into())
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {

@@ -295,7 +295,10 @@ fn without_a_quorum_the_sheet_is_offered_and_never_run() {
     // It is copied whole, and pasting it by accident runs nothing.
     let effects = c.keys("c");
     let [Effect::Copy(text)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert!(text.contains("RECOVERY") && text.contains("wsrep-recover") && text.contains("--grastate"), "{text}");
+    assert!(
+        text.contains("RECOVERY") && text.contains("wsrep-recover") && text.contains("--grastate"),
+        "{text}"
+    );
     assert!(text.lines().all(|line| line.starts_with('#')), "{text}");
     c.keys("?");
     assert!(c.text().contains("copy the kubectl line, the statements, the sheet"), "{}", c.text());
