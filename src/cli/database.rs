@@ -129,7 +129,7 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
         text += &table::table(&head, &report.backends.iter().map(backend).collect::<Vec<_>>());
     } else {
         let mut members: Vec<_> = report.members.iter().collect();
-        members.sort_by_cached_key(|m| ui::natural(&m.name.to_string()));
+        members.sort_by_cached_key(|m| ui::natural(m.name.as_ref()));
         text += &table::table(&head, &members.into_iter().map(member).collect::<Vec<_>>());
     }
     if !json.proxies.is_empty() {
