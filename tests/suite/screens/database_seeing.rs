@@ -194,7 +194,7 @@ fn what_a_proxy_does_not_tell_is_said_to_be_unknown() {
     let mut c =
         at(seen((1..=3).map(|n| member(n, 1, &[])).collect(), vec![proxy("ps1", &rows), hung]), (80, 24));
     all(&c.text(), &["▲ 1 of 2 proxies answer"]);
-    c.keys("tab");
+    c.keys("tab g");
     all(&c.text(), &["statistics only", "SHUNNED, unknown"]);
     assert!(!c.text().contains("SHUNNED, errors"), "{}", c.text());
     c.keys("enter");
