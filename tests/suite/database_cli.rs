@@ -295,6 +295,8 @@ fn without_super_a_desync_is_refused_before_anything_is_sent() {
 fn what_runs_is_saved_and_a_save_is_not_taken_back() {
     let world = World::quick();
     assert_eq!(world.json("galera weight db3 70 --yes")["state"], "done");
+    // An edit that nobody loaded is not what runs, and is not saved.
+    world.ask(0, "UPDATE mysql_servers SET weight = 9 WHERE comment = 'db3'");
     let run = world.json("proxysql save --yes");
     assert_eq!(run["state"], "done", "{run}");
     for proxy in 0..2 {
