@@ -97,7 +97,7 @@ fn main() {
         let mut usage = usage.clone();
         for (i, (_, u)) in usage.iter_mut().enumerate() {
             u.at = now + jiff::SignedDuration::from_secs(15 * round);
-            let more = Memory((i as u64 * 37 + round as u64 * 11) % 8 << 20);
+            let more = Memory(((i as u64 * 37 + round as u64 * 11) % 8) << 20);
             u.containers.values_mut().for_each(|(_, used)| *used += more);
         }
         seen.observe(Observation::Usage(Seen::All(usage, now)));
