@@ -80,7 +80,7 @@ impl Forecast {
         self.seen = Some(seen.clone());
     }
 
-    /// The same as [`worst`].
+    /// The same as [`super::worst`].
     pub fn worst(&mut self, seen: &Snapshot) -> &[Harm] {
         self.look(seen);
         let Self { cast, pending, capacities, machines, ranking, .. } = self;
@@ -99,7 +99,7 @@ impl Forecast {
         })
     }
 
-    /// The same as [`what_if`].
+    /// The same as [`super::what_if`].
     pub fn what_if(&mut self, seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> WhatIf {
         self.look(seen);
         let cast = self.cast.get_or_insert_with(|| Cast::new(seen));
