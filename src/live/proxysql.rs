@@ -2,7 +2,8 @@
 //!
 //! Table names stand in lower case (the tables are filled when their name is found in the statement, as written); never
 //! a `*_reset` table (reading one resets the counters), never `SELECT CONFIG` (it tells every password), and of users
-//! and variables names only. What is dear or changes seldom is asked every tenth round.
+//! and variables names only. What is dear or changes seldom is asked every tenth round, and what differs between the layers
+//! also when the servers that run have changed: whoever has just changed one wants to save it.
 
 use std::sync::Arc;
 
@@ -73,11 +74,12 @@ pub(super) struct Source {
     connection: u64,
     /// The admin tables may be read, on this connection.
     admin: bool,
+    servers: Option<Table>,
 }
 
 impl Source {
     pub(super) fn new(sql: Sql) -> Self {
-        Self { sql, round: 0, connection: 0, admin: true }
+        Self { sql, round: 0, connection: 0, admin: true, servers: None }
     }
 
     /// One round of questions, over one connection.
@@ -109,7 +111,10 @@ impl Source {
         }
         if self.round.is_multiple_of(SELDOM) {
             self.seldom(&mut rows).await?;
+        } else if self.admin && rows.servers != self.servers {
+            rows.drift = Some(drift(&mut self.sql).await?);
         }
+        self.servers.clone_from(&rows.servers);
         self.round += 1;
         Ok(rows)
     }

@@ -94,7 +94,7 @@ fn no_password_is_anywhere_in_what_the_program_produces() {
         ("4", "QUEUE"),
         ("\r", "certification"),
         ("\x1b", "QUEUE"),
-        ("\t", "HOSTGROUP"),
+        ("\t", "tab members"),
         ("5", "WHAT IS WRONG"),
     ] {
         terminal.keys(keys);
