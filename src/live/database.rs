@@ -55,70 +55,103 @@ pub fn observe(endpoints: Endpoints, into: mpsc::Sender<Observation>) -> JoinSet
         let _ = into.send(Observation::Proxy(known)).await;
         let mut tasks = JoinSet::new();
         for (name, login) in members {
-            tasks.spawn(watch_member(name, Way::new(login, None, None), every, into.clone()));
+            tasks.spawn(watch::<galera::Source>(
+                Member::new(name),
+                Way::new(login, None, None),
+                every,
+                into.clone(),
+            ));
         }
         for (name, login) in proxies {
-            tasks.spawn(watch_proxy(name, Way::new(login, None, None), every, into.clone()));
+            tasks.spawn(watch::<proxysql::Source>(
+                Proxy::new(name),
+                Way::new(login, None, None),
+                every,
+                into.clone(),
+            ));
         }
         while tasks.join_next().await.is_some() {}
     });
     tasks
 }
 
-/// Asks one member until nobody listens any more.
-async fn watch_member(name: MemberName, mut way: Way, every: Duration, into: mpsc::Sender<Observation>) {
-    let mut member = Member::new(name.clone());
-    let mut pause = every;
-    loop {
-        let mut source = galera::Source::new(way.sql().await);
-        // For as long as the way is good.
-        loop {
-            let failure = match source.read().await {
-                Ok(rows) => {
-                    member = member.answered(&rows, Timestamp::now());
-                    None
-                }
-                Err(failure) => {
-                    let failure = way.told(failure);
-                    member = member.failed(trouble(&failure), &failure.text, Timestamp::now());
-                    Some(failure)
-                }
-            };
-            if into.send(Observation::Member(Seen::Put(name.clone(), member.clone()))).await.is_err() {
-                return;
-            }
-            pause = pause_after(failure.as_ref().map(trouble), pause, every);
-            let next = way.after(failure.as_ref()).await;
-            if next != Next::Now {
-                sleep(pause).await;
-            }
-            if next != Next::Same {
-                break;
-            }
-        }
+/// What one endpoint is asked in a round, and what its answers make of what was known.
+trait Source {
+    /// What is known of the endpoint.
+    type Known: Clone;
+
+    fn new(sql: Sql) -> Self;
+    async fn ask(&mut self, before: &Self::Known) -> Result<Self::Known, Failure>;
+    fn failed(before: &Self::Known, trouble: Trouble, why: &str) -> Self::Known;
+    fn news(known: Self::Known) -> Observation;
+}
+
+impl Source for galera::Source {
+    type Known = Member;
+
+    fn new(sql: Sql) -> Self {
+        Self::new(sql)
+    }
+
+    async fn ask(&mut self, before: &Member) -> Result<Member, Failure> {
+        let rows = self.read().await?;
+        Ok(before.answered(&rows, Timestamp::now()))
+    }
+
+    fn failed(before: &Member, trouble: Trouble, why: &str) -> Member {
+        before.failed(trouble, why, Timestamp::now())
+    }
+
+    fn news(member: Member) -> Observation {
+        Observation::Member(Seen::Put(member.name.clone(), member))
     }
 }
 
-/// Asks one proxy until nobody listens any more.
-async fn watch_proxy(name: ProxyName, mut way: Way, every: Duration, into: mpsc::Sender<Observation>) {
-    let mut proxy = Proxy::new(name.clone());
+impl Source for proxysql::Source {
+    type Known = Proxy;
+
+    fn new(sql: Sql) -> Self {
+        Self::new(sql)
+    }
+
+    async fn ask(&mut self, before: &Proxy) -> Result<Proxy, Failure> {
+        let rows = self.read().await?;
+        Ok(before.answered(&rows, Timestamp::now()))
+    }
+
+    fn failed(before: &Proxy, trouble: Trouble, why: &str) -> Proxy {
+        before.failed(trouble, why, Timestamp::now())
+    }
+
+    fn news(proxy: Proxy) -> Observation {
+        Observation::Proxy(Seen::Put(proxy.name.clone(), proxy))
+    }
+}
+
+/// Asks one endpoint until nobody listens any more.
+async fn watch<S: Source>(
+    mut known: S::Known,
+    mut way: Way,
+    every: Duration,
+    into: mpsc::Sender<Observation>,
+) {
     let mut pause = every;
     loop {
-        let mut source = proxysql::Source::new(way.sql().await);
+        let mut source = S::new(way.sql().await);
         // For as long as the way is good.
         loop {
-            let failure = match source.read().await {
-                Ok(rows) => {
-                    proxy = proxy.answered(&rows, Timestamp::now());
+            let failure = match source.ask(&known).await {
+                Ok(answered) => {
+                    known = answered;
                     None
                 }
                 Err(failure) => {
                     let failure = way.told(failure);
-                    proxy = proxy.failed(trouble(&failure), &failure.text, Timestamp::now());
+                    known = S::failed(&known, trouble(&failure), &failure.text);
                     Some(failure)
                 }
             };
-            if into.send(Observation::Proxy(Seen::Put(name.clone(), proxy.clone()))).await.is_err() {
+            if into.send(S::news(known.clone())).await.is_err() {
                 return;
             }
             pause = pause_after(failure.as_ref().map(trouble), pause, every);

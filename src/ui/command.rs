@@ -174,6 +174,24 @@ pub enum On {
 }
 
 impl On {
+    /// Every place, in the order of the help.
+    pub const ALL: [Self; 14] = [
+        Self::Any,
+        Self::Tenants,
+        Self::Tenant,
+        Self::Nodes,
+        Self::Node,
+        Self::Runs,
+        Self::Run,
+        Self::Findings,
+        Self::WhatIf,
+        Self::Ranking,
+        Self::Headroom,
+        Self::Database,
+        Self::Recovery,
+        Self::Review,
+    ];
+
     /// The heading in the help.
     pub fn title(self) -> &'static str {
         match self {
@@ -326,25 +344,9 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
-    const PLACES: [On; 13] = [
-        On::Tenants,
-        On::Nodes,
-        On::Node,
-        On::Tenant,
-        On::Runs,
-        On::Run,
-        On::Findings,
-        On::WhatIf,
-        On::Ranking,
-        On::Headroom,
-        On::Database,
-        On::Recovery,
-        On::Review,
-    ];
-
     #[test]
     fn a_key_means_one_thing_in_one_place() {
-        for place in PLACES {
+        for place in On::ALL {
             let mut seen = std::collections::BTreeMap::new();
             for e in COMMANDS.iter().filter(|e| e.applies(place)) {
                 for key in e.keys {

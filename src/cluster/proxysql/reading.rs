@@ -177,6 +177,24 @@ fn status_of(text: Option<&str>) -> Option<BackendStatus> {
     })
 }
 
+/// A backend of which only this is known, and no traffic yet.
+fn at_rest(hostgroup: u32, address: Arc<str>, status: BackendStatus) -> Backend {
+    Backend {
+        hostgroup,
+        address,
+        status,
+        weight: None,
+        max_connections: None,
+        used: 0,
+        free: 0,
+        errors: 0,
+        queries: 0,
+        query_rate: None,
+        error_rate: None,
+        latency_us: None,
+    }
+}
+
 /// The pool's rows with what the servers table adds; without the pool's row, the server's alone.
 fn backends(rows: &ProxyRows, address: Address) -> Vec<Backend> {
     let mut all = BTreeMap::new();
@@ -186,18 +204,9 @@ fn backends(rows: &ProxyRows, address: Address) -> Vec<Backend> {
             continue;
         };
         let backend = Backend {
-            hostgroup,
-            address: address(line.text("hostname"), line.text("port")),
-            status,
             weight: line.number("weight"),
             max_connections: line.number("max_connections"),
-            used: 0,
-            free: 0,
-            errors: 0,
-            queries: 0,
-            query_rate: None,
-            error_rate: None,
-            latency_us: None,
+            ..at_rest(hostgroup, address(line.text("hostname"), line.text("port")), status)
         };
         all.insert((hostgroup, backend.address.clone()), backend);
     }
@@ -207,20 +216,7 @@ fn backends(rows: &ProxyRows, address: Address) -> Vec<Backend> {
             continue;
         };
         let address = address(line.text("srv_host"), line.text("srv_port"));
-        let new = Backend {
-            hostgroup,
-            address: address.clone(),
-            status,
-            weight: None,
-            max_connections: None,
-            used: 0,
-            free: 0,
-            errors: 0,
-            queries: 0,
-            query_rate: None,
-            error_rate: None,
-            latency_us: None,
-        };
+        let new = at_rest(hostgroup, address.clone(), status);
         // A row of the pool that the servers no longer have is only being emptied.
         let backend = match rows.servers {
             Some(_) => match all.get_mut(&(hostgroup, address)) {

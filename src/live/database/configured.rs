@@ -16,8 +16,9 @@ use tokio::{
 };
 
 use super::{
+    super::{galera, proxysql},
     pods::{self, Found},
-    watch_member, watch_proxy,
+    watch,
     way::{Pod, Reach, Secret, Way},
 };
 use crate::{
@@ -134,7 +135,12 @@ async fn follow_members(
     };
     let mut tasks = JoinSet::new();
     for (name, host, port) in members {
-        tasks.spawn(watch_member(name, ready.way(host, port, None), every, into.clone()));
+        tasks.spawn(watch::<galera::Source>(
+            Member::new(name),
+            ready.way(host, port, None),
+            every,
+            into.clone(),
+        ));
     }
     while tasks.join_next().await.is_some() {}
 }
@@ -172,7 +178,7 @@ async fn follow_proxies(
     for place in &places {
         if let Place::Direct(name, host, port) = place {
             let way = ready.way(host.clone(), *port, None);
-            tasks.spawn(watch_proxy(name.clone(), way, every, into.clone()));
+            tasks.spawn(watch::<proxysql::Source>(Proxy::new(name.clone()), way, every, into.clone()));
         }
     }
     // Of each service, the pods that are asked, and their tasks.
@@ -239,7 +245,12 @@ async fn follow_proxies(
                 let key = Key::new(&*service.namespace, &*pod.name);
                 let to = Pod { wire: wire.clone(), key, reach: *reach };
                 let way = ready.way(pod.address.clone(), pod.port, Some(to));
-                let task = tasks.spawn(watch_proxy(name.clone(), way, every, into.clone()));
+                let task = tasks.spawn(watch::<proxysql::Source>(
+                    Proxy::new(name.clone()),
+                    way,
+                    every,
+                    into.clone(),
+                ));
                 before.insert(name, (pod, task));
             }
         }

@@ -52,23 +52,7 @@ impl Help {
         let text = self.input.value().to_lowercase();
         let hit = |words: &[&str]| text.is_empty() || words.iter().any(|w| w.to_lowercase().contains(&text));
         let mut places = vec![self.on];
-        let all = [
-            On::Any,
-            On::Tenants,
-            On::Tenant,
-            On::Nodes,
-            On::Node,
-            On::Runs,
-            On::Run,
-            On::Findings,
-            On::WhatIf,
-            On::Ranking,
-            On::Headroom,
-            On::Database,
-            On::Recovery,
-            On::Review,
-        ];
-        places.extend(all.into_iter().filter(|on| *on != self.on));
+        places.extend(On::ALL.into_iter().filter(|on| *on != self.on));
         let mut lines = Vec::new();
         for place in places {
             let of: Vec<_> = COMMANDS
