@@ -132,11 +132,10 @@ pub(super) fn pressed(
         (None, _) => {}
         (Some(Typing::Name), "esc") => return true,
         // Enter ends the typing, and never more.
-        (Some(Typing::Name), "enter" | "tab") => {
-            if review.untyped().is_none() {
-                review.typing = None;
-            }
-        }
+        (Some(Typing::Name), "enter" | "tab") => match review.untyped() {
+            None => review.typing = None,
+            Some(name) => review.note = Some(format!("that is not {name}, type it")),
+        },
         (Some(_), "up") => review.scroll = review.scroll.saturating_sub(1),
         (Some(_), "down") => review.scroll = review.scroll.saturating_add(1),
         (Some(_), "pageup") => review.scroll = review.scroll.saturating_sub(8),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
@@ -171,6 +171,15 @@ fn input(app: &mut App, event: Event, now: Timestamp, effects: &mut Vec<Effect>)
         Event::Resize(width, height) => {
             app.world.size = (width, height);
             refresh(app, now);
+        }
+        // A terminal sends Alt with a key as Esc and the key. On a slow line Esc and the next key come like that as well,
+        // and nothing here is bound to Alt but what deletes a word of typed text.
+        Event::Key(mut key)
+            if key.modifiers.contains(KeyModifiers::ALT) && key.code != KeyCode::Backspace =>
+        {
+            key.modifiers.remove(KeyModifiers::ALT);
+            input(app, Event::Key(KeyCode::Esc.into()), now, effects);
+            input(app, Event::Key(key), now, effects);
         }
         Event::Key(key) if key.kind != KeyEventKind::Release => {
             let burst = app.last_key.is_some_and(|at| now.duration_since(at) < BURST);

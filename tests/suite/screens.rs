@@ -187,6 +187,25 @@ fn the_help_the_menu_and_the_command_line_come_from_one_table() {
 }
 
 #[test]
+fn escape_and_the_next_key_count_both_when_they_come_as_one() {
+    let mut c = Cockpit::of(NIGHT, (80, 24));
+    c.keys("? alt-2");
+    assert_eq!(c.app.place(), Place::Nodes, "{}", c.text());
+    assert!(!c.text().contains("Help"), "{}", c.text());
+    // In a line of text Alt with backspace takes a word away, and all else leaves it first.
+    c.keys("1 / o n e space t w o alt-backspace");
+    assert!(c.text().contains("one") && !c.text().contains("two"), "{}", c.text());
+    c.keys("alt-2");
+    assert_eq!(c.app.place(), Place::Nodes, "{}", c.text());
+    // It never confirms.
+    c.keys("1 q");
+    assert!(c.text().contains("Leave wheelhouse?"));
+    c.keys("alt-y");
+    assert!(!c.app.is_leaving());
+    assert!(!c.text().contains("Leave wheelhouse?"), "{}", c.text());
+}
+
+#[test]
 fn q_goes_back_and_asks_once_at_the_root() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
     c.keys("2 enter q q");

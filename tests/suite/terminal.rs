@@ -79,6 +79,17 @@ fn a_paste_never_confirms() {
 }
 
 #[test]
+fn escape_and_the_next_key_arrive_both_in_one_piece() {
+    let home = Home::new();
+    let mut terminal = open(&home, 80, 24);
+    terminal.keys("?");
+    terminal.wait_for("Help");
+    terminal.keys("\x1b2");
+    terminal.wait("the nodes", |s| s.contains("NODE") && !s.contains("Help"));
+    leave(terminal);
+}
+
+#[test]
 fn the_first_frame_is_there_whatever_the_network_does() {
     let home = Home::new();
     // It accepts, by the kernel's queue, and never answers.

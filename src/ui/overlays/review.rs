@@ -292,7 +292,8 @@ impl Review {
             let (text, input, role) = match typing {
                 Typing::Name => {
                     let name = untyped.clone().unwrap_or_else(|| self.typed.value().to_owned());
-                    (format!("type {name} first: "), &self.typed, Role::Warn)
+                    let asks = self.note.clone().unwrap_or_else(|| format!("type {name} first"));
+                    (format!("{asks}: "), &self.typed, Role::Warn)
                 }
                 Typing::Reason => ("why, for the journal: ".to_owned(), &self.reason, Role::Muted),
             };

@@ -90,13 +90,9 @@ fn no_password_is_anywhere_in_what_the_program_produces() {
     let arguments = ["--config", &config, "--set", "galera.password.env=DB_PASSWORD"];
     let mut terminal = home.terminal_with(&arguments, &right, 120, 35);
     terminal.wait_for("galera 3/3");
-    for (keys, words) in [
-        ("4", "QUEUE"),
-        ("\r", "certification"),
-        ("\x1b", "QUEUE"),
-        ("\t", "tab members"),
-        ("5", "WHAT IS WRONG"),
-    ] {
+    for (keys, words) in
+        [("4", "QUEUE"), ("\r", "certification"), ("\x1b\t", "tab members"), ("5", "WHAT IS WRONG")]
+    {
         terminal.keys(keys);
         let screen = terminal.wait(words, |screen| screen.to_lowercase().contains(&words.to_lowercase()));
         said.add(format!("the screen after {keys:?}"), screen);

@@ -317,9 +317,10 @@ impl Cockpit {
 }
 
 fn key_of(name: &str) -> KeyEvent {
-    let (name, modifiers) = match name.strip_prefix("ctrl-") {
-        Some(rest) => (rest, KeyModifiers::CONTROL),
-        None => (name, KeyModifiers::NONE),
+    let (name, modifiers) = match name.split_once('-') {
+        Some(("ctrl", rest)) => (rest, KeyModifiers::CONTROL),
+        Some(("alt", rest)) => (rest, KeyModifiers::ALT),
+        _ => (name, KeyModifiers::NONE),
     };
     let code = match name {
         "enter" => KeyCode::Enter,

@@ -162,6 +162,7 @@ fn another_writer_wants_its_name_typed() {
         assert!(c.text().contains(&format!("type {name} first")), "{keys}: {}", c.text());
         c.rehearse();
         let mut effects = c.keys("y enter");
+        assert!(c.text().contains(&format!("that is not {name}, type it: ")), "{keys}: {}", c.text());
         effects.extend(c.wait(1000));
         effects.extend(c.send(Msg::Input(Input::Paste(name.into()))));
         effects.extend(c.keys("enter"));
