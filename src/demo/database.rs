@@ -25,6 +25,7 @@ mod dialect;
 pub mod galera;
 pub mod hostgroups;
 pub mod member;
+mod modules;
 mod mysqld;
 mod noise;
 mod protocol;
@@ -32,6 +33,7 @@ pub mod proxysql;
 mod scenario;
 mod schema;
 mod server;
+mod servers;
 mod stats;
 
 pub use scenario::Scenario;
