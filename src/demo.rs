@@ -6,6 +6,7 @@
 
 mod api;
 mod controllers;
+mod course;
 pub mod database;
 mod faults;
 pub mod fields;
