@@ -45,11 +45,7 @@ pub(super) fn settle_deployment(
     let mut placed = 0;
     for index in 0..usize::try_from(replicas).unwrap_or(0) {
         let (mut object, node, since) = pod(world, &set, index);
-        value::set(
-            &mut object,
-            &["metadata", "generateName"],
-            format!("{}-", name(&set)).into(),
-        );
+        value::set(&mut object, &["metadata", "generateName"], format!("{}-", name(&set)).into());
         settle_pod(world, object, node.as_deref(), since);
         placed += i64::from(node.is_some());
     }
