@@ -23,6 +23,7 @@
 //! | [`demo`] | the embedded cluster: a real Kubernetes API and its database, on loopback | nothing of ours |
 //!
 //! `tests/suite/rooms.rs` holds this table as a test, and names the reason of each rule when it is broken.
+//! Within a room the lower files know nothing of the higher: the same test finds circles, and lists those that are left.
 //!
 //! # The flow
 //!

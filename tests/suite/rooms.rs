@@ -1,7 +1,7 @@
 //! The architecture as a test: which room may import which, and what pure code must never name.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -144,6 +144,142 @@ fn pure_code_names_no_io_no_clock_and_no_terminal() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Circles of files that are left, with all that is below them, and why.
+const CIRCLES: &[(&[&str], &str)] = &[
+    (
+        &["cluster/database", "cluster/finding", "cluster/headroom"],
+        "the rules speak the language of findings, and the judge beside it asks them all",
+    ),
+    (&["ui/action", "ui/overlays/asks"], "an answer becomes an action, and an action may ask"),
+    (&["ui/overlays/database", "ui/overlays/review"], "a part of the review in a file of its own"),
+];
+
+/// The names in a tree of imports, each with its whole path.
+fn expanded(tree: &str) -> Vec<Vec<String>> {
+    let tree = tree.trim();
+    let Some(open) = tree.find('{') else {
+        let path = tree.split(" as ").next().unwrap_or_default();
+        return vec![path.split("::").map(|part| part.trim().to_owned()).collect()];
+    };
+    let start: Vec<String> =
+        tree[..open].split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+    let inner = &tree[open + 1..tree.rfind('}').unwrap_or(tree.len())];
+    let (mut depth, mut from, mut all) = (0, 0, Vec::new());
+    for (at, c) in inner.char_indices().chain([(inner.len(), ',')]) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                let part = &inner[from..at];
+                from = at + 1;
+                if !part.trim().is_empty() {
+                    all.extend(expanded(part).into_iter().map(|path| [start.clone(), path].concat()));
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The chains of names in code, such as `super::words::label`.
+fn chains(code: &str) -> Vec<Vec<String>> {
+    let part_of_a_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let words = code.split(|c| !part_of_a_path(c)).filter(|word| word.contains("::"));
+    words.map(|word| word.split("::").map(str::to_owned).collect()).collect()
+}
+
+/// The modules that a module takes something from, by their paths; those it is a part of are left out.
+fn below(module: &[String], code: &str, modules: &BTreeSet<Vec<String>>) -> BTreeSet<Vec<String>> {
+    let whole = |path: &[String]| -> Option<Vec<String>> {
+        let rest = |n: usize| path[n..].iter().cloned();
+        let ups = path.iter().take_while(|part| *part == "super").count();
+        match path.first()?.as_str() {
+            "crate" => Some(rest(1).collect()),
+            "self" => Some(module.iter().cloned().chain(rest(1)).collect()),
+            "super" => {
+                Some(module[..module.len().checked_sub(ups)?].iter().cloned().chain(rest(ups)).collect())
+            }
+            first => {
+                let child: Vec<String> = module.iter().cloned().chain([first.to_owned()]).collect();
+                modules.contains(&child).then(|| module.iter().cloned().chain(rest(0)).collect())
+            }
+        }
+    };
+    let (mut imported, mut others) = (Vec::new(), String::new());
+    for statement in code.split_inclusive(';') {
+        let import = statement.lines().position(|line| {
+            let line =
+                line.strip_prefix("pub").map_or(line, |l| l.trim_start_matches(|c| c != ' ').trim_start());
+            line.starts_with("use ")
+        });
+        let Some(at) = import else {
+            others.push_str(statement);
+            continue;
+        };
+        let text: Vec<_> = statement.lines().skip(at).collect();
+        let text = text.join(" ");
+        let tree = text.split_once("use ").map_or("", |(_, tree)| tree).trim_end_matches(';');
+        imported.extend(expanded(tree).iter().filter_map(|path| whole(path)));
+    }
+    let mut taken = imported.clone();
+    for chain in chains(&others) {
+        let alias = imported.iter().find(|path| path.last() == chain.first());
+        taken.extend(match alias {
+            Some(path) => Some([path.clone(), chain[1..].to_vec()].concat()),
+            None => whole(&chain),
+        });
+    }
+    let file =
+        |path: &Vec<String>| (1..=path.len()).rev().map(|n| path[..n].to_vec()).find(|p| modules.contains(p));
+    taken.iter().filter_map(file).filter(|found| !module.starts_with(found)).collect()
+}
+
+#[test]
+fn lower_files_know_nothing_of_the_higher() {
+    let named = |file: &str| file.trim_end_matches(".rs").split('/').map(str::to_owned).collect::<Vec<_>>();
+    let all: Vec<(Vec<String>, String)> = files()
+        .into_iter()
+        .filter(|(_, room, _)| !["lib", "main"].contains(&room.as_str()))
+        .map(|(file, _, code)| (named(&file), code))
+        .collect();
+    let modules: BTreeSet<_> = all.iter().map(|(module, _)| module.clone()).collect();
+    let mut reach: BTreeMap<_, _> =
+        all.iter().map(|(module, code)| (module.clone(), below(module, code, &modules))).collect();
+    assert!(reach[&named("live/database.rs")].contains(&named("live/database/way.rs")), "imports are seen");
+    loop {
+        let further = |(module, known): (&Vec<String>, &BTreeSet<Vec<String>>)| {
+            let next = known.iter().filter_map(|m| reach.get(m)).flatten();
+            (module.clone(), known.iter().chain(next).cloned().collect::<BTreeSet<_>>())
+        };
+        let wider: BTreeMap<_, _> = reach.iter().map(further).collect();
+        if wider == reach {
+            break;
+        }
+        reach = wider;
+    }
+    let circle = |module: &Vec<String>| -> Vec<String> {
+        let back = |other: &&Vec<String>| reach.get(*other).is_some_and(|r| r.contains(module));
+        reach[module].iter().filter(back).map(|m| m.join("/")).collect()
+    };
+    let found: BTreeSet<Vec<String>> = modules.iter().map(circle).filter(|c| c.len() > 1).collect();
+    let known = |circle: &[String], left: &[&str]| {
+        circle.iter().all(|file| left.iter().any(|path| Path::new(file).starts_with(path)))
+    };
+    let new: Vec<_> = found
+        .iter()
+        .filter(|c| !CIRCLES.iter().any(|(left, _)| known(c, left)))
+        .map(|c| c.join(", "))
+        .collect();
+    assert!(new.is_empty(), "these files know each other in a circle: {}", new.join("; and "));
+    for (left, _) in CIRCLES {
+        assert!(
+            found.iter().any(|c| known(c, left)),
+            "no circle is left in {left:?}: strike it from the list"
+        );
+    }
 }
 
 /// Where writes belong.
