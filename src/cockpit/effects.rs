@@ -14,7 +14,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-use super::{hands, screen};
+use super::{screen, shared::hands};
 use crate::{
     app::{Effect, Msg},
     cluster::{Severity, Snapshot},
