@@ -8,6 +8,7 @@ pub(crate) mod access;
 mod cells;
 pub(crate) mod defaults;
 mod discovery;
+mod events;
 mod eviction;
 mod failure;
 mod list;
@@ -252,7 +253,7 @@ fn shown(
         return std::sync::Arc::new(malformed(object));
     }
     if kind.index == Kind::EVENT_V1.index {
-        return std::sync::Arc::new(defaults::event_v1(object));
+        return std::sync::Arc::new(events::as_v1(object));
     }
     object.clone()
 }

@@ -2,7 +2,7 @@
 //! and what its admission plugins add to pods. After captured replies of kube-apiserver 1.36.
 
 use base64::Engine;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::demo::kind::Kind;
 use crate::demo::store::text;
@@ -377,44 +377,6 @@ fn default_tolerations(spec: &mut Value) {
     }
 }
 
-/// The view of a core Event as `events.k8s.io/v1` shows it.
-pub fn event_v1(event: &Value) -> Value {
-    const NAMES: &[(&str, &str)] = &[
-        ("involvedObject", "regarding"),
-        ("message", "note"),
-        ("source", "deprecatedSource"),
-        ("firstTimestamp", "deprecatedFirstTimestamp"),
-        ("lastTimestamp", "deprecatedLastTimestamp"),
-        ("count", "deprecatedCount"),
-        ("reportingComponent", "reportingController"),
-    ];
-    renamed(event, NAMES, "events.k8s.io/v1")
-}
-
-/// The core Event that an `events.k8s.io/v1` object stands for.
-pub fn event_core(event: &Value) -> Value {
-    const NAMES: &[(&str, &str)] = &[
-        ("regarding", "involvedObject"),
-        ("note", "message"),
-        ("deprecatedSource", "source"),
-        ("deprecatedFirstTimestamp", "firstTimestamp"),
-        ("deprecatedLastTimestamp", "lastTimestamp"),
-        ("deprecatedCount", "count"),
-        ("reportingController", "reportingComponent"),
-    ];
-    renamed(event, NAMES, "v1")
-}
-
-fn renamed(event: &Value, names: &[(&str, &str)], api_version: &str) -> Value {
-    let mut shown = Map::new();
-    for (key, value) in event.as_object().into_iter().flatten() {
-        let name = names.iter().find(|(from, _)| from == key).map_or(key.as_str(), |(_, to)| to);
-        shown.insert(name.into(), value.clone());
-    }
-    shown.insert("apiVersion".into(), api_version.into());
-    shown.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,12 +405,5 @@ mod tests {
                 fill(kind, &mut garbage.clone(), "abcde");
             }
         }
-    }
-
-    #[test]
-    fn an_event_is_the_same_in_both_groups() {
-        let core = json!({"apiVersion": "v1", "message": "m", "involvedObject": {"name": "x"}, "reportingComponent": "c"});
-        assert_eq!(event_v1(&core)["note"], "m");
-        assert_eq!(event_core(&event_v1(&core)), core);
     }
 }

@@ -7,7 +7,7 @@ use super::list::{found, one};
 use super::patch::{self, PatchType};
 use super::path::Resource;
 use super::reply::{Form, Reply};
-use super::{Request, defaults, validate};
+use super::{Request, defaults, events, validate};
 use crate::demo::fields::{self, Manager};
 use crate::demo::kind::Kind;
 use crate::demo::store::{Object, stamp, text};
@@ -43,7 +43,7 @@ fn create_as(
     if !text(&object, "/metadata/resourceVersion").is_empty() {
         return Err(Failure::bad_request("resourceVersion should not be set on objects to be created"));
     }
-    let mut object = if resource.kind == Kind::EVENT_V1 { defaults::event_core(&object) } else { object };
+    let mut object = if resource.kind == Kind::EVENT_V1 { events::as_core(&object) } else { object };
     let kind = resource.kind.stored();
     place(&mut object, resource)?;
     open_namespace(world, kind, &object)?;
@@ -113,7 +113,7 @@ pub(super) fn update(world: &mut World, request: &Request, resource: &Resource) 
         return Err(Failure::bad_request(message));
     }
     if resource.kind == Kind::EVENT_V1 {
-        wanted = defaults::event_core(&wanted);
+        wanted = events::as_core(&wanted);
     }
     place(&mut wanted, resource)?;
     let before = found(&world.store, resource)?.clone();
@@ -139,7 +139,7 @@ pub(super) fn patch(world: &mut World, request: &Request, resource: &Resource) -
     let before = found(&world.store, resource)?.clone();
     let mut wanted = patch::patched(patch, &viewed(kind, before.clone()), &request.body)?;
     if kind == Kind::EVENT_V1 {
-        wanted = defaults::event_core(&wanted);
+        wanted = events::as_core(&wanted);
     }
     let name = resource.name.as_deref().unwrap_or_default();
     let given = text(&wanted, "/metadata/name");
@@ -333,5 +333,5 @@ fn open_namespace(world: &World, kind: &Kind, object: &Value) -> Result<(), Fail
 
 /// The object as its kind shows it.
 fn viewed(kind: &Kind, object: Object) -> Object {
-    if kind.index == Kind::EVENT_V1.index { Object::new(defaults::event_v1(&object)) } else { object }
+    if kind.index == Kind::EVENT_V1.index { Object::new(events::as_v1(&object)) } else { object }
 }
