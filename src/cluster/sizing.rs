@@ -1,8 +1,8 @@
 //! What one request takes and how many a container serves: where these numbers come from, and when they alarm.
 //!
-//! Asked by `headroom` and by the health rules; `live::convert` reads [`Hints`] and [`Pool`]s from the cluster. A number
-//! is taken from the first of: an annotation on the workload, the php-fpm pool of its ConfigMap, the configuration, the
-//! default; which of them it was is kept beside it.
+//! Asked by `headroom` and by the health rules; `live::convert` reads [`Hints`](super::Hints) and [`Pool`]s from the
+//! cluster. A number is taken from the first of: an annotation on the workload, the php-fpm pool of its ConfigMap, the
+//! configuration, the default; which of them it was is kept beside it.
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU32, sync::Arc};
 

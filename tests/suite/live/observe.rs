@@ -35,8 +35,7 @@ fn seconds(n: u64) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn a_streamed_list_becomes_a_snapshot_and_is_followed() {
     let server = Server::default();
-    let (pods, act) = stream();
-    server.then(PODS, act);
+    let pods = server.streams(PODS);
     let mut seen = server.observe(Scope::default());
     let start = seen.0.borrow().clone();
     assert_eq!(start.pods.freshness, Freshness::Connecting);
@@ -112,15 +111,13 @@ async fn pages_that_expire_are_read_again_in_one() {
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_place_is_read_anew_and_the_screen_never_blanks() {
     let server = Server::default();
-    let (pods, act) = stream();
-    server.then(PODS, act);
+    let pods = server.streams(PODS);
     let listing = [event("ADDED", &pod("a", 1)), event("ADDED", &pod("b", 2)), initial_end("10")].concat();
     pods.send(Ok(listing)).expect("it listens");
     let mut seen = server.observe(Scope::default());
     seen.until("the pods", |s| s.pods.len() == 2).await;
 
-    let (again, act) = stream();
-    server.then(PODS, act);
+    let again = server.streams(PODS);
     tokio::time::sleep(seconds(8)).await;
     pods.send(Ok(format!("{}\n", reply("watch-too-old")[0]))).expect("it listens");
     let during = seen.after(seconds(1)).await;
@@ -193,8 +190,7 @@ async fn expired_credentials_are_said_and_a_busy_server_is_given_time() {
 #[tokio::test(start_paused = true)]
 async fn a_broken_watch_is_taken_up_where_it_stood() {
     let server = Server::default();
-    let (pods, act) = stream();
-    server.then(PODS, act);
+    let pods = server.streams(PODS);
     pods.send(Ok([event("ADDED", &pod("a", 1)), initial_end("10")].concat())).expect("it listens");
     let mut seen = server.observe(Scope::default());
     seen.until("the pod", |s| s.pods.len() == 1).await;
@@ -203,8 +199,7 @@ async fn a_broken_watch_is_taken_up_where_it_stood() {
     tokio::time::sleep(seconds(1)).await;
     let revisions = seen.after(seconds(1)).await.revision;
 
-    let (rest, act) = stream();
-    server.then(PODS, act);
+    let rest = server.streams(PODS);
     pods.send(Err(io::ErrorKind::ConnectionReset.into())).expect("it listens");
     let snapshot = seen.after(seconds(5)).await;
     assert!(snapshot.pods.freshness.is_live());
@@ -230,13 +225,11 @@ async fn a_broken_watch_is_taken_up_where_it_stood() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_is_replaced_within_a_minute() {
     let server = Server::default();
-    let (pods, act) = stream();
-    server.then(PODS, act);
+    let pods = server.streams(PODS);
     pods.send(Ok([event("ADDED", &pod("a", 1)), initial_end("10")].concat())).expect("it listens");
     let mut seen = server.observe(Scope::default());
     seen.until("the pod", |s| s.pods.len() == 1).await;
-    let (other, act) = stream();
-    server.then(PODS, act);
+    let other = server.streams(PODS);
     seen.after(seconds(65)).await;
     let asked = server.asked(PODS);
     assert!(asked.len() == 2 && asked[1].ends_with("resourceVersion=10"), "{asked:?}");
@@ -248,8 +241,7 @@ async fn a_silent_connection_is_replaced_within_a_minute() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_ends_every_watch_is_not_asked_in_a_tight_loop() {
     let server = Server::default();
-    let (first, act) = stream();
-    server.then(PODS, act);
+    let first = server.streams(PODS);
     first.send(Ok(initial_end("10"))).expect("it listens");
     drop(first);
     for _ in 0..100 {
@@ -266,8 +258,7 @@ async fn an_odd_object_costs_itself_and_nothing_else() {
     let server = Server::default();
     let mut odd = pod("odd", 2);
     odd["spec"]["containers"][0]["resources"]["requests"]["memory"] = "plenty".into();
-    let (pods, act) = stream();
-    server.then(PODS, act);
+    let pods = server.streams(PODS);
     let listing = [event("ADDED", &pod("a", 1)), event("ADDED", &odd), initial_end("10")].concat();
     pods.send(Ok(listing)).expect("it listens");
     let mut seen = server.observe(Scope::default());
@@ -370,8 +361,7 @@ async fn a_server_that_is_not_there_at_first_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn changes_are_published_at_once_and_then_together() {
     let server = Server::default();
-    let (pods, act) = stream();
-    server.then(PODS, act);
+    let pods = server.streams(PODS);
     pods.send(Ok(initial_end("10"))).expect("it listens");
     let mut seen = server.observe(Scope::default());
     let quiet = seen.after(seconds(4)).await.revision;
@@ -403,8 +393,7 @@ async fn events_of_a_namespace_come_newest_first_and_are_followed() {
         event
     };
     let path = "/api/v1/namespaces/saas-capture/events";
-    let (events, act) = stream();
-    server.then(path, act);
+    let events = server.streams(path);
     let list = [event("ADDED", &of("a", 1, 1)), event("ADDED", &of("b", 3, 2)), initial_end("5")].concat();
     events.send(Ok(list)).expect("it listens");
     let mut told = tenant_events(&server.wire(), "saas-capture");
@@ -425,8 +414,7 @@ async fn a_log_is_taken_up_after_the_last_line_and_ends_with_its_pod() {
     let server = Server::default();
     let path = "/api/v1/namespaces/acme/pods/acme-1/log";
     let line = |second: u32, text: &str| format!("2026-11-21T08:41:{second:02}.5Z {text}\n");
-    let (log, act) = stream();
-    server.then(path, act);
+    let log = server.streams(path);
     log.send(Ok([line(1, "one"), line(2, "two"), line(2, "two again")].concat())).expect("it listens");
     let mut told = follow_log(&server.wire(), &Key::new("acme", "acme-1"), "php-fpm", 20, false);
     let texts = |batch: Option<Result<Vec<wheelhouse::cluster::LogLine>, String>>| -> Vec<String> {
@@ -434,8 +422,7 @@ async fn a_log_is_taken_up_after_the_last_line_and_ends_with_its_pod() {
     };
     assert_eq!(texts(told.recv().await), ["one", "two", "two again"]);
     // The connection breaks; the server tells the last second anew.
-    let (rest, act) = stream();
-    server.then(path, act);
+    let rest = server.streams(path);
     log.send(Err(io::ErrorKind::ConnectionReset.into())).expect("it listens");
     rest.send(Ok([line(2, "two"), line(2, "two again"), line(3, "three")].concat())).expect("it listens");
     assert_eq!(told.recv().await, Some(Err("the connection to the API server broke".to_owned())));

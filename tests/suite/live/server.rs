@@ -76,6 +76,13 @@ impl Server {
         self.0.lock().expect("no panic before").scripts.entry(path.to_owned()).or_default().push_back(act);
     }
 
+    /// Next time answers that path with a stream that says what is sent.
+    pub fn streams(&self, path: &str) -> mpsc::UnboundedSender<Result<String, io::Error>> {
+        let (write, act) = stream();
+        self.then(path, act);
+        write
+    }
+
     /// Refuses every request from now on, or does so no more. Going down cuts what is open.
     pub fn down(&self, down: bool) {
         let mut state = self.0.lock().expect("no panic before");
