@@ -4,15 +4,18 @@
 //! Preemption is not performed; the text of a refusal says what preemption would have said.
 
 mod filter;
-mod model;
+mod node;
+mod pod;
 #[cfg(test)]
 mod recorded;
 mod score;
 
 use std::collections::BTreeMap;
 
-use model::Term;
-pub(crate) use model::{Node, Pod, Taint, taints, tolerations};
+use node::Load;
+pub(crate) use node::{Node, Taint, taints};
+use pod::Term;
+pub(crate) use pod::{Pod, tolerations};
 
 use super::labels::{Labels, Selector};
 
@@ -56,7 +59,7 @@ impl Cluster {
     pub(crate) fn set_node(&mut self, mut node: Node) {
         node.load = self.nodes.remove(&node.name).map(|old| old.load).unwrap_or_default();
         if node.load.pods == 0 {
-            let mut load = model::Load::default();
+            let mut load = Load::default();
             for placed in self.pods.values().filter(|placed| placed.node == node.name) {
                 load.add(&placed.pod);
             }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Constraint, Node, Pod, Taint};
+use super::node::{Node, Taint};
+use super::pod::{Constraint, Pod};
 use super::{Cluster, Placed};
 
 /// Why a node cannot take the pod.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Cluster;
 use super::filter::{counts_for, includes};
-use super::model::{Amount, Constraint, Node, Pod};
+use super::node::{Amount, Node};
+use super::pod::{Constraint, Pod};
 
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
