@@ -241,6 +241,20 @@ impl App {
         }
     }
 
+    /// Makes the rows of the place in front anew.
+    fn refresh(&mut self, now: Timestamp) {
+        let cx = self.world.cx(now);
+        self.views.front_mut().refresh(&cx);
+    }
+
+    /// Shows only what contains the text.
+    fn filter(&mut self, text: &str, now: Timestamp) {
+        if let Some(filter) = self.views.front_mut().filter() {
+            *filter = text.to_owned();
+        }
+        self.refresh(now);
+    }
+
     fn replicas(&self, name: &TenantName) -> Option<u32> {
         self.world.seen.tenants.get(name).map(|t| t.desired())
     }

@@ -19,6 +19,7 @@ mod finding;
 mod freshness;
 mod galera;
 mod headroom;
+mod hints;
 mod history;
 mod id;
 mod node;
@@ -27,8 +28,10 @@ mod pod;
 mod proxysql;
 pub mod quantity;
 mod record;
+mod selector;
 mod sizing;
 mod sketch;
+mod spec;
 mod table;
 mod tenancy;
 mod tenant;
@@ -48,24 +51,26 @@ pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
     Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,
 };
+pub use hints::Hints;
 pub use history::{History, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
-pub use pod::{
-    Affinity, Amounts, Container, ContainerEnd, ContainerStatus, HostPort, Labels, NodeTerm, Operator, Owner,
-    Phase, Pod, PodSpec, PodState, PodTerm, Requirement, Resources, Selector, SpreadConstraint, Toleration,
-};
+pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState};
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
     ProxyRows, ProxySample, ProxyStatus, ServerRow,
 };
-pub use quantity::{Cpu, Memory};
+pub use quantity::{Amounts, Cpu, Memory};
 pub use record::{Journal, Lease};
-pub use sizing::{Hints, Origin, POOL_KEY, Pool, Setting, Sizing, max_children};
+pub use selector::{Labels, Operator, Requirement, Selector};
+pub use sizing::{Origin, POOL_KEY, Pool, Setting, Sizing, max_children};
 pub use sketch::sketch;
+pub use spec::{
+    Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Resources, SpreadConstraint, Toleration,
+};
 pub use table::{Line, Table};
 pub use tenancy::Tenancy;
 pub use tenant::{Cell, Tenant};

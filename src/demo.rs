@@ -6,6 +6,7 @@
 
 mod api;
 mod controllers;
+mod course;
 pub mod database;
 mod faults;
 pub mod fields;
@@ -19,6 +20,7 @@ mod logs;
 mod quantity;
 mod scenario;
 mod scheduler;
+mod shared;
 pub mod store;
 mod usage;
 mod value;
@@ -39,7 +41,8 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use self::http::{Server, Shared};
+use self::http::Server;
+use self::shared::Shared;
 
 /// How far the world's time may lag behind while nothing happens in it.
 const LAG: Duration = Duration::from_millis(250);

@@ -21,21 +21,20 @@ mod clock;
 pub mod convert;
 pub mod database;
 mod event;
-mod galera;
 mod list;
 mod log;
 mod probe;
-mod proxysql;
 mod read;
 mod slim;
 mod source;
+mod subject;
 mod tenant;
 
 use clock::Clock;
 use convert::Kind;
 pub use log::follow_log;
 use probe::Link;
-use source::Subject;
+use subject::Subject;
 pub use tenant::tenant_events;
 
 /// The label on everything wheelhouse itself keeps in the cluster.

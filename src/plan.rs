@@ -17,6 +17,7 @@ mod change;
 mod check;
 mod database;
 mod describe;
+mod draft;
 mod fits;
 mod scale;
 pub mod schedule;

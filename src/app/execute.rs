@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tui_input::Input;
 
-use super::{App, Effect, approval, update};
+use super::{App, Effect, approval};
 use crate::{
     cluster::{Address, Database, Finding, Severity, Subject, TenantName},
     plan::{DatabaseAct, Intent, Target, whatif::Loss},
@@ -172,12 +172,12 @@ pub(super) fn leave(app: &mut App, interrupt: bool) {
 
 fn go(app: &mut App, place: &Place, now: Timestamp) {
     app.views.go(place);
-    update::refresh(app, now);
+    app.refresh(now);
 }
 
 fn back(app: &mut App, now: Timestamp) {
     app.views.stack.pop();
-    update::refresh(app, now);
+    app.refresh(now);
 }
 
 fn undo(app: &mut App, id: &str, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -340,7 +340,7 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             if app.views.front_mut().filter().is_none() {
                 return Err("there is no filter here".into());
             }
-            update::filter(app, &text.join(" "), now);
+            app.filter(&text.join(" "), now);
         }
         (takes, []) => {
             let here = app.views.front().place().on();

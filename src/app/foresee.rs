@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{App, Effect, update};
+use super::{App, Effect};
 use crate::{cluster::merged, plan::whatif, ui::Outlook};
 
 /// While the cluster changes all the time, it is predicted anew this often.
@@ -48,7 +48,7 @@ pub(super) fn foreseen(app: &mut App, outlook: Outlook, now: Timestamp) {
     app.foresight.busy = false;
     app.world.outlook = Some(outlook);
     judge(app);
-    update::refresh(app, now);
+    app.refresh(now);
 }
 
 /// Puts together what the judge says and what is predicted.

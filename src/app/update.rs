@@ -32,7 +32,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Local(found) => {
             app.local = found;
             runs(app);
-            refresh(app, now);
+            app.refresh(now);
         }
         Msg::Ran(run) => ran(app, *run, now),
         Msg::Rehearsed(rehearsal) => approval::rehearsed(app, rehearsal),
@@ -83,13 +83,7 @@ pub(super) fn observed(app: &mut App, seen: Arc<Snapshot>, now: Timestamp) {
     if journals || app.world.runs.iter().any(|k| k.holder.is_some()) {
         runs(app);
     }
-    refresh(app, now);
-}
-
-/// Makes the rows of the place in front anew.
-pub(super) fn refresh(app: &mut App, now: Timestamp) {
-    let cx = app.world.cx(now);
-    app.views.front_mut().refresh(&cx);
+    app.refresh(now);
 }
 
 /// Puts the journals and the runs of this session together: unfinished first, then the newest.
@@ -137,7 +131,7 @@ fn ran(app: &mut App, run: Run, now: Timestamp) {
             _ => {}
         }
     }
-    refresh(app, now);
+    app.refresh(now);
 }
 
 /// Asks for what the place in front wants, and stops what no place wants.
@@ -170,7 +164,7 @@ fn input(app: &mut App, event: Event, now: Timestamp, effects: &mut Vec<Effect>)
     match event {
         Event::Resize(width, height) => {
             app.world.size = (width, height);
-            refresh(app, now);
+            app.refresh(now);
         }
         // A terminal sends Alt with a key as Esc and the key. On a slow line Esc and the next key come like that as well,
         // and nothing here is bound to Alt but what deletes a word of typed text.
@@ -238,7 +232,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                     input.handle_event(&Event::Key(key));
                 }
             }
-            filter(app, input.value(), now);
+            app.filter(input.value(), now);
             if name != "esc" {
                 app.overlay = Some(Overlay::Filter(input));
             }
@@ -319,19 +313,11 @@ fn pasted(app: &mut App, text: &str, now: Timestamp) {
         Some(Overlay::Filter(input)) => {
             put(input);
             let text = input.value().to_owned();
-            filter(app, &text, now);
+            app.filter(&text, now);
         }
         Some(Overlay::Help(help)) if help.typing => put(&mut help.input),
         _ => app.say(Severity::Notice, "pasted text does nothing here", now),
     }
-}
-
-/// Shows only what contains the text.
-pub(super) fn filter(app: &mut App, text: &str, now: Timestamp) {
-    if let Some(filter) = app.views.front_mut().filter() {
-        *filter = text.to_owned();
-    }
-    refresh(app, now);
 }
 
 fn command_line(

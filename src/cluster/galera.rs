@@ -1,7 +1,7 @@
 //! One member of the Galera cluster, as it describes itself: what its status and variables say, and rates between two
 //! readings.
 //!
-//! Filled by `live::galera` and by tests from recorded answers. A member's own word is never enough to judge it (a
+//! Filled by `live::database` and by tests from recorded answers. A member's own word is never enough to judge it (a
 //! frozen one that woke claims to be in sync for seconds): [`super::database`] judges across members.
 //!
 //! Facts of the format: numbers may be missing (a disconnected provider leaves eight out), "none" is spelt

@@ -1,6 +1,6 @@
 //! One ProxySQL, as its admin port describes it: hostgroups, backends, the monitor's checks, layers, clients.
 //!
-//! Filled by `live::proxysql` and by tests from recorded answers. Two facts decide how to read it: `SHUNNED` in the
+//! Filled by `live::database` and by tests from recorded answers. Two facts decide how to read it: `SHUNNED` in the
 //! writer hostgroup is normal for surplus writers, and a dead member is `ONLINE` in the offline hostgroup.
 
 use std::{

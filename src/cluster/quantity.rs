@@ -3,7 +3,7 @@
 //! Source of the notation: `k8s.io/apimachinery/pkg/api/resource`: a decimal number and a suffix
 //! (`n u m k M G T P E`, `Ki Mi Gi Ti Pi Ei`, or a decimal exponent), rounded up to the unit kept here.
 
-use std::{fmt, iter::Sum, str::FromStr};
+use std::{collections::BTreeMap, fmt, iter::Sum, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -159,6 +159,17 @@ impl fmt::Display for Memory {
         };
         f.pad(&text)
     }
+}
+
+/// Amounts by resource; `None` is "not given".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Amounts {
+    /// `cpu`.
+    pub cpu: Option<Cpu>,
+    /// `memory`.
+    pub memory: Option<Memory>,
+    /// All others (`ephemeral-storage`, extended resources), in their whole units.
+    pub other: BTreeMap<String, u64>,
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod list;
 mod logs;
 mod patch;
 pub(crate) mod path;
-mod portforward;
+pub(crate) mod portforward;
 mod protobuf;
 mod reply;
 mod review;
@@ -221,7 +221,7 @@ fn resources(
         ("eviction", "create") => eviction::create(world, request, resource).map(Into::into),
         ("log", "get") => logs::get(world, request, resource),
         ("portforward", "get") => portforward::get(world, around, request, resource),
-        ("portforward", "create") => Err(super::forward::refused()),
+        ("portforward", "create") => Err(portforward::refused()),
         _ => Err(Failure::method()),
     }
 }

@@ -16,7 +16,7 @@ mod pods;
 mod replica_set;
 mod stateful_set;
 
-pub(super) use autoscaler::{Recommendations, autoscale};
+pub(super) use autoscaler::autoscale;
 pub(super) use daemon_set::{daemon_pod, daemon_set, revision as daemon_revision};
 pub(super) use deployment::{deployment, new_replica_set, settled_status};
 pub(super) use disruption::budget;

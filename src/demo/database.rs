@@ -25,17 +25,21 @@ mod dialect;
 pub mod galera;
 pub mod hostgroups;
 pub mod member;
+mod modules;
 mod mysqld;
 mod noise;
+mod posture;
 mod protocol;
 pub mod proxysql;
 mod scenario;
 mod schema;
 mod server;
+mod servers;
 mod stats;
+mod variables;
 
 pub use scenario::Scenario;
-pub use server::Fault;
+pub use posture::Fault;
 
 use galera::{Galera, TICK};
 use hostgroups::{Place, Probe, Service};
@@ -276,7 +280,7 @@ fn probe(galera: &Galera, place: &Place) -> Probe {
 /// What every task shares.
 struct Shared {
     state: Mutex<State>,
-    postures: tokio::sync::watch::Sender<server::Postures>,
+    postures: tokio::sync::watch::Sender<posture::Postures>,
 }
 
 impl Shared {
@@ -290,7 +294,7 @@ impl Shared {
         let (result, members, proxies) = {
             let mut state = self.lock();
             let result = f(&mut state);
-            let (members, proxies) = server::reach(&state);
+            let (members, proxies) = posture::reach(&state);
             (result, members, proxies)
         };
         self.postures.send_if_modified(|postures| postures.update(members, proxies));
@@ -315,14 +319,14 @@ pub struct Database {
 /// # Errors
 /// When a port of loopback cannot be had.
 pub async fn start(options: Options) -> io::Result<Database> {
-    let ports = |n: usize| (0..n).map(|_| server::Port::reserve()).collect::<io::Result<Vec<_>>>();
+    let ports = |n: usize| (0..n).map(|_| posture::Port::reserve()).collect::<io::Result<Vec<_>>>();
     let (member_ports, proxy_ports) = (ports(options.members.max(1))?, ports(options.proxies)?);
-    let address = |port: &server::Port| port.address;
+    let address = |port: &posture::Port| port.address;
     let members: Vec<_> = member_ports.iter().map(address).collect();
     let proxies: Vec<_> = proxy_ports.iter().map(address).collect();
     let state = State::new(&options, &members, &proxies);
-    let (up, proxies_up) = server::reach(&state);
-    let postures = server::Postures::new(up, proxies_up);
+    let (up, proxies_up) = posture::reach(&state);
+    let postures = posture::Postures::new(up, proxies_up);
     let shared =
         Arc::new(Shared { state: Mutex::new(state), postures: tokio::sync::watch::Sender::new(postures) });
     let endpoints = (0..members.len()).map(Endpoint::Member).chain((0..proxies.len()).map(Endpoint::Proxy));

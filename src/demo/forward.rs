@@ -21,14 +21,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::{Message, protocol::Role};
 
+use super::api::portforward::{PROTOCOL, refused};
 use super::api::{Failure, Forward};
-use super::http::Shared;
 use super::kind::Kind;
+use super::shared::Shared;
 use super::store::text;
 use super::world::World;
-
-/// The only subprotocol that is spoken.
-pub(super) const PROTOCOL: &str = "v4.channel.k8s.io";
 
 /// Where the pods of ProxySQL are, and their port that leads somewhere.
 const NAMESPACE: &str = "database";
@@ -108,14 +106,6 @@ impl Upgrade {
         }
         Ok(derive_accept_key(self.key.as_bytes()))
     }
-}
-
-/// The refusal of a client that asks for another protocol, as kubectl does.
-pub(super) fn refused() -> Failure {
-    Failure::bad_request(format!(
-        "the embedded cluster forwards ports over the websocket subprotocol {PROTOCOL} only, and not over SPDY as \
-         kubectl asks for: connect to the address in the file that `wheelhouse demo --config-out FILE` writes"
-    ))
 }
 
 /// Carries bytes between the websocket and what the ports lead to, until either ends or the pod does.

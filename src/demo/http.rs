@@ -15,7 +15,6 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
@@ -24,7 +23,7 @@ use super::api::{User, Users};
 use super::faults::Faults;
 use super::forward::Leads;
 use super::kubeconfig;
-use super::world::World;
+use super::shared::Shared;
 use request::serve;
 
 mod reply;
@@ -40,29 +39,6 @@ const WATCH_ENDS: Duration = Duration::from_secs(45 * 60);
 const REMEMBERED: usize = 50_000;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
-
-/// What the server shares with the clock of the world.
-pub(crate) struct Shared {
-    /// The world.
-    pub(crate) world: Mutex<World>,
-    /// Notified after a write of a client.
-    pub(crate) wrote: Notify,
-    /// The store's revision: watches wait for it to move.
-    pub(crate) revision: watch::Sender<u64>,
-}
-
-impl Shared {
-    /// Shares a world.
-    pub(crate) fn new(world: World) -> Self {
-        let revision = watch::Sender::new(world.store.revision());
-        Self { world: Mutex::new(world), wrote: Notify::new(), revision }
-    }
-
-    /// The world, locked. A panic elsewhere does not take it from the others.
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A request that was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

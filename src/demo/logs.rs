@@ -27,8 +27,24 @@ const PATHS: [&str; 10] = [
 const CLIENTS: [&str; 4] =
     ["Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (Macintosh)", "okhttp/4.12.0", "curl/8.5.0"];
 
+impl World {
+    /// What the container wrote so far, oldest first.
+    ///
+    /// # Errors
+    /// [`NoLog`] when there is nothing to show.
+    pub fn log_lines(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        previous: bool,
+    ) -> Result<Vec<LogLine>, NoLog> {
+        lines(self, namespace, pod, container, previous)
+    }
+}
+
 /// The lines of a container up to the world's present.
-pub(super) fn lines(
+fn lines(
     world: &World,
     space: &str,
     called: &str,

@@ -22,39 +22,6 @@ const MIB: f64 = 1_048_576.0;
 /// `pm.max_children` of every php-fpm pool here.
 const MOST_CHILDREN: f64 = 8.0;
 
-/// What the tenants demand.
-#[derive(Default)]
-pub(super) struct Usage {
-    /// By namespace and app label.
-    demands: BTreeMap<(String, String), Demand>,
-    /// Memory that processes outside of pods take, in bytes by node.
-    system: BTreeMap<String, i64>,
-}
-
-/// Requests a tenant's users make.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Demand {
-    /// Requests at once, over all pods, on average.
-    pub(super) requests: f64,
-    /// By which part they go up and down.
-    pub(super) swing: f64,
-}
-
-impl Usage {
-    pub(super) fn demand(&mut self, namespace: &str, app: &str, demand: Demand) {
-        self.demands.insert((namespace.to_owned(), app.to_owned()), demand);
-    }
-
-    pub(super) fn set_system(&mut self, node: &str, bytes: i64) {
-        self.system.insert(node.to_owned(), bytes);
-    }
-
-    fn of(&self, namespace: &str, app: &str) -> Demand {
-        let known = self.demands.get(&(namespace.to_owned(), app.to_owned())).copied();
-        known.unwrap_or(Demand { requests: 3.0, swing: 0.2 })
-    }
-}
-
 fn app(pod: &Value) -> &str {
     let labels = &pod["metadata"]["labels"];
     labels["app"].as_str().or_else(|| labels["app.kubernetes.io/name"].as_str()).unwrap_or_default()
@@ -209,8 +176,20 @@ fn each(world: &World, only: Option<&str>, mut visit: impl FnMut(&Object, f64), 
     flush(&mut block);
 }
 
+impl World {
+    /// `metrics.k8s.io` PodMetrics items, of one namespace or of all.
+    pub fn pod_metrics(&self, namespace: Option<&str>) -> Vec<Value> {
+        pod_metrics(self, namespace)
+    }
+
+    /// `metrics.k8s.io` NodeMetrics items.
+    pub fn node_metrics(&self) -> Vec<Value> {
+        node_metrics(self)
+    }
+}
+
 /// PodMetrics as metrics-server shows them: pods that have run for a whole window.
-pub(super) fn pod_metrics(world: &World, only: Option<&str>) -> Vec<Value> {
+fn pod_metrics(world: &World, only: Option<&str>) -> Vec<Value> {
     let now = sample(world);
     let mut items = Vec::new();
     each(
@@ -240,7 +219,7 @@ pub(super) fn pod_metrics(world: &World, only: Option<&str>) -> Vec<Value> {
 }
 
 /// NodeMetrics as metrics-server shows them: nodes whose kubelet answers.
-pub(super) fn node_metrics(world: &World) -> Vec<Value> {
+fn node_metrics(world: &World) -> Vec<Value> {
     let now = sample(world);
     let mut sums: BTreeMap<String, Load> = BTreeMap::new();
     each(

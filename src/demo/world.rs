@@ -1,34 +1,28 @@
-//! The world: objects, and everything that moves them while time passes.
+//! The world: objects, what is remembered beside them, and what is still to be done.
 //!
-//! PURE: no IO and no clock. Writes (by the API or by the world's own controllers) are noticed by [`World::react`],
-//! which queues work for the controllers concerned; what happens later by itself stands on the agenda. The same
-//! options, steps and writes give the same objects.
+//! PURE: no IO and no clock. It knows nobody who moves it: the controllers and kubelets act on it, and `course` lets
+//! them, when work for them is queued and when what stands on the agenda is due.
 
 mod binding;
+mod demand;
 mod events;
-mod notice;
+mod machines;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
+pub(super) use demand::{Demand, Usage};
 pub(super) use events::Source;
 use jiff::{SignedDuration, Timestamp};
+pub(super) use machines::{Kubelet, Step};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde_json::Value;
+pub(super) use work::{Act, Wake, Work};
 
-use super::controllers;
-use super::kind::{KINDS, Kind};
-use super::kubelet::{self, Kubelet};
-use super::scenario;
+use super::kind::Kind;
 use super::scheduler;
 use super::store::{Object, Store};
-use super::usage::Usage;
 use super::value::{controller, hash};
-use super::{Options, logs};
-
-/// How much work one reaction may do before it leaves the rest to the next: a bound on two controllers that fight.
-const REACTION: usize = 400_000;
 
 /// The whole embedded cluster at one moment. Its time moves only by [`World::step`].
 pub struct World {
@@ -39,9 +33,9 @@ pub struct World {
     pub(super) epoch: Timestamp,
     pub(super) rng: ChaCha8Rng,
     /// The last revision whose change was noticed.
-    seen: u64,
-    queue: BTreeSet<Work>,
-    agenda: BTreeMap<(Timestamp, u64), Wake>,
+    pub(super) seen: u64,
+    pub(super) queue: BTreeSet<Work>,
+    pub(super) agenda: BTreeMap<(Timestamp, u64), Wake>,
     written: u64,
     pub(super) scheduler: scheduler::Cluster,
     /// Pods that no node could take at the last attempt.
@@ -50,8 +44,9 @@ pub struct World {
     pub(super) on_node: BTreeMap<String, BTreeSet<(String, String)>>,
     pub(super) kubelet: Kubelet,
     pub(super) usage: Usage,
-    pub(super) autoscalers: controllers::Recommendations,
-    pub(super) timeline: Vec<scenario::Act>,
+    /// What each autoscaler recommended of late, by its uid.
+    pub(super) autoscalers: BTreeMap<String, Vec<(Timestamp, i64)>>,
+    pub(super) timeline: Vec<Act>,
     events: u64,
 }
 
@@ -79,47 +74,7 @@ pub enum NoLog {
     Node,
 }
 
-/// Something a controller has to look at. Done in this order within one reaction.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Work {
-    Node(String),
-    Namespace(String),
-    /// An object that waits for its dependents: kind, namespace, name.
-    Owner(usize, String, String),
-    Deployment(String, String),
-    ReplicaSet(String, String),
-    StatefulSet(String, String),
-    DaemonSet(String, String),
-    Job(String, String),
-    Schedule(String, String),
-    Kubelet(String, String),
-    Budget(String, String),
-    Endpoints(String, String),
-}
-
-/// Something that happens by itself at its time.
-#[derive(Clone, Debug)]
-pub(super) enum Wake {
-    Work(Work),
-    Pod { namespace: String, name: String, uid: String, step: kubelet::Step },
-    NodeLost(String),
-    NodeBack(String),
-    Heartbeat(String),
-    Evict { namespace: String, name: String, uid: String, node: String },
-    Autoscale,
-    Housekeeping,
-    ForgetEvents,
-    Act(usize),
-}
-
 impl World {
-    /// A settled world: the same options give the same objects relative to `now`.
-    pub fn build(options: &Options, now: Timestamp) -> Self {
-        let mut world = Self::empty(options.seed, now);
-        scenario::populate(&mut world, options);
-        world
-    }
-
     /// A world without any object.
     pub(super) fn empty(seed: u64, now: Timestamp) -> Self {
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
@@ -138,71 +93,15 @@ impl World {
             on_node: BTreeMap::new(),
             kubelet: Kubelet::default(),
             usage: Usage::default(),
-            autoscalers: controllers::Recommendations::default(),
+            autoscalers: BTreeMap::new(),
             timeline: Vec::new(),
             events: 0,
         }
     }
 
-    /// Lets `by` pass in world time: what stands on the agenda happens at its moment, in order.
-    pub fn step(&mut self, by: Duration) {
-        self.react();
-        let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-        let until = self.now().checked_add(by).unwrap_or(Timestamp::MAX);
-        while let Some(entry) = self.agenda.first_entry() {
-            if entry.key().0 > until {
-                break;
-            }
-            let ((at, _), wake) = entry.remove_entry();
-            if at > self.now() {
-                self.store.set_now(at);
-            }
-            self.happen(wake);
-            self.react();
-        }
-        self.store.set_now(until);
-    }
-
-    /// Lets the controllers react to writes at the present moment.
-    pub fn react(&mut self) {
-        for _ in 0..REACTION {
-            self.notice();
-            let Some(work) = self.queue.pop_first() else { return };
-            self.work(&work);
-        }
-        tracing::warn!(
-            left = self.queue.len(),
-            "the controllers of the embedded cluster did not come to rest"
-        );
-    }
-
     /// The next moment at which something happens by itself.
     pub fn idle_until(&self) -> Option<Timestamp> {
         self.agenda.keys().next().map(|(at, _)| *at)
-    }
-
-    /// What the container wrote so far, oldest first.
-    ///
-    /// # Errors
-    /// [`NoLog`] when there is nothing to show.
-    pub fn log_lines(
-        &self,
-        namespace: &str,
-        pod: &str,
-        container: &str,
-        previous: bool,
-    ) -> Result<Vec<LogLine>, NoLog> {
-        logs::lines(self, namespace, pod, container, previous)
-    }
-
-    /// `metrics.k8s.io` PodMetrics items, of one namespace or of all.
-    pub fn pod_metrics(&self, namespace: Option<&str>) -> Vec<Value> {
-        super::usage::pod_metrics(self, namespace)
-    }
-
-    /// `metrics.k8s.io` NodeMetrics items.
-    pub fn node_metrics(&self) -> Vec<Value> {
-        super::usage::node_metrics(self)
     }
 
     /// The world's time.
@@ -248,42 +147,6 @@ impl World {
             .filter_map(|(_, namespace, name)| self.pod(namespace, name))
             .filter(|pod| controller(pod).is_some_and(|controller| controller["uid"] == owner))
             .collect()
-    }
-
-    fn work(&mut self, work: &Work) {
-        match work {
-            Work::Node(name) => controllers::node(self, name),
-            Work::Namespace(name) => controllers::namespace(self, name),
-            Work::Owner(kind, namespace, name) => controllers::owner(self, &KINDS[*kind], namespace, name),
-            Work::Deployment(namespace, name) => controllers::deployment(self, namespace, name),
-            Work::ReplicaSet(namespace, name) => controllers::replica_set(self, namespace, name),
-            Work::StatefulSet(namespace, name) => controllers::stateful_set(self, namespace, name),
-            Work::DaemonSet(namespace, name) => controllers::daemon_set(self, namespace, name),
-            Work::Job(namespace, name) => controllers::job(self, namespace, name),
-            Work::Schedule(namespace, name) => self.schedule(namespace, name),
-            Work::Kubelet(namespace, name) => kubelet::sync(self, namespace, name),
-            Work::Budget(namespace, name) => controllers::budget(self, namespace, name),
-            Work::Endpoints(namespace, name) => controllers::endpoints(self, namespace, name),
-        }
-    }
-
-    fn happen(&mut self, wake: Wake) {
-        match wake {
-            Wake::Work(work) => {
-                self.queue.insert(work);
-            }
-            Wake::Pod { namespace, name, uid, step } => kubelet::happen(self, &namespace, &name, &uid, step),
-            Wake::NodeLost(name) => controllers::node_lost(self, &name),
-            Wake::NodeBack(name) => kubelet::node_back(self, &name),
-            Wake::Heartbeat(name) => kubelet::heartbeat(self, &name),
-            Wake::Evict { namespace, name, uid, node } => {
-                controllers::evict(self, &namespace, &name, &uid, &node)
-            }
-            Wake::Autoscale => controllers::autoscale(self),
-            Wake::Housekeeping => kubelet::housekeeping(self),
-            Wake::ForgetEvents => self.forget_events(),
-            Wake::Act(number) => scenario::act(self, number),
-        }
     }
 
     /// A number from 0 to below 1 that belongs to these words in this world.

@@ -10,7 +10,7 @@ use super::{
     convert::{Interner, Kind, Unreadable},
     probe,
     read::{self, Fault},
-    source::Subject,
+    subject::Subject,
 };
 use crate::{cluster::Seen, wire};
 

@@ -7,19 +7,19 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
-    clock::Clock,
     convert::{Interner, Kind, Unreadable},
     event::{self, Told},
     list,
     probe::{self, Link},
     read::{self, Fault, Lines, Next, encoded},
+    subject::Subject,
 };
-use crate::{cluster::Seen, wire, wire::Wire};
+use crate::{cluster::Seen, wire};
 
 /// Objects in a page where the list is not streamed.
 const PAGE: u32 = 500;
@@ -36,51 +36,6 @@ const AGES: Duration = Duration::from_secs(5);
 const SLOWEST_RETRY: Duration = Duration::from_secs(15);
 /// A missing right does not come back by itself within seconds.
 const RIGHTS_RETRY: Duration = Duration::from_secs(30);
-
-/// What to follow, and what it needs for that.
-#[derive(Clone)]
-pub(super) struct Subject {
-    pub wire: Wire,
-    pub clock: Clock,
-    pub link: watch::Receiver<Link>,
-    /// Only this namespace.
-    pub namespace: Option<String>,
-    /// `labelSelector`, empty for all.
-    pub labels: &'static str,
-    /// `fieldSelector`, empty for all.
-    pub fields: String,
-}
-
-impl Subject {
-    fn query(&self) -> String {
-        let mut query = String::new();
-        if !self.labels.is_empty() {
-            query += &format!("&labelSelector={}", encoded(self.labels));
-        }
-        if !self.fields.is_empty() {
-            query += &format!("&fieldSelector={}", encoded(&self.fields));
-        }
-        query
-    }
-
-    /// The fault in the words of this kind: a missing right is named as one would grant it.
-    pub async fn why<K: Kind>(&self, fault: &Fault) -> Arc<str> {
-        if fault.code != 403 {
-            return fault.why.as_str().into();
-        }
-        let rule = K::RESOURCE.rule();
-        let Some(namespace) = self.namespace.as_ref().filter(|_| K::RESOURCE.namespaced) else {
-            let mut why = format!("needs list and watch on {rule} at cluster scope");
-            let own = self.wire.default_namespace();
-            let alone = format!("{}?limit=1", K::RESOURCE.path(Some(own)));
-            if K::RESOURCE.namespaced && read::get(&self.wire, &alone, wire::READ_WITHIN).await.is_ok() {
-                why += &format!("; namespace {own} alone can be read: use --namespace {own}");
-            }
-            return why.into();
-        };
-        format!("needs list and watch on {rule} in namespace {namespace}").into()
-    }
-}
 
 /// Follows a kind until nobody listens any more.
 pub(super) async fn follow<K: Kind, T: Send + 'static>(

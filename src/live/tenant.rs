@@ -11,7 +11,8 @@ use super::{
     clock::Clock,
     convert::Events,
     probe::Link,
-    source::{self, Subject},
+    source,
+    subject::Subject,
 };
 use crate::{
     cluster::{Key, KubeEvent, Seen},

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Check, Verdict, scale::Draft};
+use super::{Check, Verdict, draft::Draft};
 use crate::cluster::{Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload};
 
 use Verdict::{Ok, Refuse, Warn};

@@ -28,14 +28,19 @@ mod board;
 mod class;
 mod explain;
 mod filter;
+mod fixed;
+mod place;
 mod plenty;
+mod reason;
 mod score;
 mod topology;
 mod victims;
 
-pub use board::{At, Board, Closed, Fits, Placement};
+pub use board::{At, Board, Closed};
 pub use class::{Class, Incoming};
-pub use explain::{Preemption, Reason, Refusal};
+pub use explain::{Preemption, Refusal};
+pub use place::{Fits, Placement};
+pub use reason::Reason;
 pub use victims::victims;
 
 #[cfg(test)]

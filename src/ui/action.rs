@@ -1,6 +1,6 @@
 //! What a view asks for. A view never acts: `app::update` turns an action into state or into an effect.
 
-use super::{overlays::Asks, view::Place};
+use super::{overlays::asks::Asks, place::Place};
 use crate::{cluster::TenantName, plan::Intent};
 
 /// What a view asks for.

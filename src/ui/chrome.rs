@@ -143,7 +143,7 @@ fn n_minus_1<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
         None => "   N-1 no harm".to_owned(),
         Some(_) => format!("   N-1 {}: {}", format::fit(worst.node.as_str(), 24), worst.short()),
     };
-    let old = super::views::whatif::age(cx).map_or(String::new(), |age| format!(" ({age} ago)"));
+    let old = cx.outdated().map_or(String::new(), |age| format!(" ({age} ago)"));
     vec![piece(text, role), piece(old, Role::Warn)]
 }
 

@@ -1,12 +1,12 @@
 //! The one table of commands: dispatch of keys, help, key bar, completion of the command line and the README's table
 //! of keys are all derived from it. Nobody else matches a key, except where text is being typed.
 
+mod sort;
 mod spelling;
 mod table;
 
-use super::views::tenants::Sort;
-
 pub use self::{
+    sort::Sort,
     spelling::{key_name, key_sign},
     table::COMMANDS,
 };

@@ -1,4 +1,4 @@
-//! What a view is, where one can be, and what it is given to read.
+//! What a view is, and what it is given to read.
 //!
 //! A view holds its own cursor, order and filter, and the rows made from the last snapshot; `refresh` makes them anew,
 //! `on` folds a command, `render` draws and changes nothing.
@@ -9,101 +9,17 @@ use jiff::Timestamp;
 
 use super::{
     action::Action,
-    command::{Command, On},
+    command::Command,
     format,
     outlook::{Outlook, Question},
     paint::Pen,
     theme::Theme,
-    views,
 };
+pub use super::place::{Place, VIEWS};
 use crate::{
-    cluster::{
-        Finding, Judged, Key, KubeEvent, LogLine, MemberName, NodeName, ProxyName, Snapshot, TenantName,
-    },
-    plan::whatif::Loss,
+    cluster::{Finding, Judged, Key, KubeEvent, LogLine, Snapshot, TenantName},
     run::{Holder, Run},
 };
-
-/// A place on the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// All tenants.
-    Tenants,
-    /// All nodes.
-    Nodes,
-    /// All runs.
-    Runs,
-    /// All findings.
-    Findings,
-    /// The database: its members and the proxies in front of them.
-    Database,
-    /// The database, with this member selected.
-    Member(MemberName),
-    /// The database, with this proxy selected.
-    Proxy(ProxyName),
-    /// The recovery sheet of the database.
-    Recovery,
-    /// One tenant.
-    Tenant(TenantName),
-    /// One node.
-    Node(NodeName),
-    /// One run, by its id.
-    Run(String),
-    /// What happens if these nodes are lost so.
-    WhatIf(Vec<NodeName>, Loss),
-    /// The nodes by the harm of their loss.
-    Ranking,
-    /// The headroom of one tenant, and what fits.
-    Headroom(TenantName),
-}
-
-impl Place {
-    /// Which commands apply there.
-    pub fn on(&self) -> On {
-        match self {
-            Self::Tenants => On::Tenants,
-            Self::Nodes => On::Nodes,
-            Self::Runs => On::Runs,
-            Self::Findings => On::Findings,
-            Self::Database | Self::Member(_) | Self::Proxy(_) => On::Database,
-            Self::Recovery => On::Recovery,
-            Self::Tenant(_) => On::Tenant,
-            Self::Node(_) => On::Node,
-            Self::Run(_) => On::Run,
-            Self::WhatIf(..) => On::WhatIf,
-            Self::Ranking => On::Ranking,
-            Self::Headroom(_) => On::Headroom,
-        }
-    }
-
-    /// The view that shows it.
-    pub fn view(&self) -> Box<dyn View> {
-        match self {
-            Self::Tenants => Box::<views::tenants::Tenants>::default(),
-            Self::Nodes => Box::<views::nodes::Nodes>::default(),
-            Self::Runs => Box::<views::runs::Runs>::default(),
-            Self::Findings => Box::<views::findings::Findings>::default(),
-            Self::Database => Box::<views::database::DatabaseView>::default(),
-            Self::Member(_) | Self::Proxy(_) => Box::new(views::database::DatabaseView::at(self.clone())),
-            Self::Recovery => Box::<views::recovery::Recovery>::default(),
-            Self::Tenant(name) => Box::new(views::tenant::TenantView::new(name.clone())),
-            Self::Node(name) => Box::new(views::node::NodeView::new(name.clone())),
-            Self::Run(id) => Box::new(views::run::RunView::new(id.clone())),
-            Self::WhatIf(nodes, loss) => Box::new(views::whatif::WhatIfView::new(nodes.clone(), *loss)),
-            Self::Ranking => Box::<views::ranking::Ranking>::default(),
-            Self::Headroom(name) => Box::new(views::headroom::HeadroomView::new(name.clone())),
-        }
-    }
-}
-
-/// The views that can be reached from anywhere, with the command that leads there and the name in the header.
-pub const VIEWS: [(Place, Command, &str); 5] = [
-    (Place::Tenants, Command::Tenants, "tenants"),
-    (Place::Nodes, Command::Nodes, "nodes"),
-    (Place::Runs, Command::Runs, "runs"),
-    (Place::Database, Command::Database, "database"),
-    (Place::Findings, Command::Findings, "findings"),
-];
 
 /// Who sits at this cockpit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -224,6 +140,18 @@ impl Cx<'_> {
     /// An age where there may be none: `–`.
     pub fn age_or_dash(&self, since: Option<Timestamp>) -> String {
         since.map_or_else(|| "–".into(), |s| self.age(s))
+    }
+
+    /// How old a prediction is, once it no longer holds and that matters.
+    pub fn outdated(&self) -> Option<String> {
+        const SOON: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+        let outlook = self.outlook.filter(|o| !o.holds(self.seen))?;
+        let matters = outlook.seen.at.checked_add(SOON).ok()?;
+        if self.now < matters {
+            self.wake_at(matters);
+            return None;
+        }
+        Some(self.age(outlook.seen.at))
     }
 
     /// Remembers that what is drawn changes at that moment.

@@ -17,6 +17,7 @@ use mysql_async::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{net::TcpStream, time::timeout};
 
+pub use super::failure::{Failure, Kind};
 use super::tunnel::Tunnel;
 
 /// How long a connection may take to come up, greeting and login included.
@@ -59,55 +60,6 @@ pub struct Answer {
     pub affected: u64,
     /// The text of the OK packet: ProxySQL puts errors there.
     pub info: String,
-}
-
-/// What kind of failure it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Nothing listens.
-    Refused,
-    /// Connections are taken and nothing is said, or an answer did not come in time.
-    Silent,
-    /// No connection in time, no way, no such name.
-    Unreachable,
-    /// Wrong user or password, or a right is missing.
-    Denied,
-    /// TLS is wanted by one side, or a certificate is not believed.
-    Tls,
-    /// What answers does not speak the MySQL protocol.
-    NotMysql,
-    /// No connection is left.
-    Full,
-    /// The server refuses this statement: its code.
-    Statement(u16),
-    /// The connection was lost.
-    Lost,
-    /// Anything else.
-    Other,
-}
-
-/// A failure, as one sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// What kind.
-    pub kind: Kind,
-    /// The sentence: where, what, and what to do.
-    pub text: String,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl Failure {
-    /// The server answered and refused only this statement; the connection is good.
-    pub fn is_of_statement(&self) -> bool {
-        matches!(self.kind, Kind::Statement(_))
-    }
 }
 
 /// One endpoint and the connection to it, if there is one.

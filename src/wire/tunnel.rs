@@ -20,8 +20,9 @@ use tokio::{
 };
 
 use super::{
-    CONNECT_WITHIN, Wire, sentence,
-    sql::{Failure, Kind},
+    CONNECT_WITHIN, Wire,
+    failure::{Failure, Kind},
+    sentence,
 };
 
 /// A way to one port of one pod. It ends when this is dropped.

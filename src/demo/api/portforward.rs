@@ -12,6 +12,9 @@ use crate::demo::kind::Kind;
 use crate::demo::store::text;
 use crate::demo::world::World;
 
+/// The only subprotocol that is spoken.
+pub(crate) const PROTOCOL: &str = "v4.channel.k8s.io";
+
 /// Ports of a pod that is there and runs.
 pub(crate) struct Forward {
     pub(crate) namespace: String,
@@ -74,4 +77,12 @@ impl Forward {
             text(pod, "/metadata/uid") == self.uid && text(pod, "/status/phase") == "Running"
         })
     }
+}
+
+/// The refusal of a client that asks for another protocol, as kubectl does.
+pub(crate) fn refused() -> Failure {
+    Failure::bad_request(format!(
+        "the embedded cluster forwards ports over the websocket subprotocol {PROTOCOL} only, and not over SPDY as \
+         kubectl asks for: connect to the address in the file that `wheelhouse demo --config-out FILE` writes"
+    ))
 }

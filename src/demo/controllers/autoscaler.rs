@@ -1,7 +1,5 @@
 //! The HorizontalPodAutoscaler controller: every 15 s it puts the replica count where CPU use says, within bounds.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -20,9 +18,6 @@ const PERIOD: SignedDuration = SignedDuration::from_secs(15);
 const STABLE: SignedDuration = SignedDuration::from_secs(300);
 /// `--horizontal-pod-autoscaler-tolerance`.
 const TOLERANCE: f64 = 0.1;
-
-/// What each autoscaler recommended of late, by its uid.
-pub(crate) type Recommendations = BTreeMap<String, Vec<(Timestamp, i64)>>;
 
 /// One sync of all autoscalers; the next is put on the agenda.
 pub(crate) fn autoscale(world: &mut World) {

@@ -10,8 +10,10 @@ use rusqlite::Connection;
 
 use super::{
     dialect::{self, Outcome, quoted},
-    hostgroups::{Backend, Hostgroups, Place, Pool, Probe, Roles, Service, Status},
+    hostgroups::{Hostgroups, Place, Probe, Service, Status},
+    modules::{LAYERED, MODULES, Module},
     noise::{Noise, checksum},
+    schema, servers,
 };
 
 /// Rows of a monitor log kept for each backend.
@@ -21,19 +23,6 @@ const PING: u64 = 8_000;
 const CONNECT: u64 = 120_000;
 /// Milliseconds from the death of the process until its supervisor has started it again.
 const RESTART: u64 = 5_000;
-/// Tables that exist in memory, runtime and on disk.
-pub(super) const LAYERED: [&str; 9] = [
-    "mysql_servers",
-    "mysql_galera_hostgroups",
-    "mysql_users",
-    "mysql_query_rules",
-    "global_variables",
-    "proxysql_servers",
-    "scheduler",
-    "mysql_hostgroup_attributes",
-    "mysql_servers_ssl_params",
-];
-
 /// A log of the monitor: place, microseconds since 1970, duration in microseconds, result.
 pub(super) type Checks<T> = VecDeque<(Place, u64, u64, T)>;
 
@@ -83,7 +72,7 @@ impl ProxySql {
     pub fn new(address: SocketAddr, members: &[(SocketAddr, String)], epoch_us: u64, seed: u64) -> ProxySql {
         let admin = dialect::open(&["disk", "stats", "monitor", "stats_history", "live"]);
         let stats = dialect::open(&["monitor"]);
-        super::schema::create(&admin, &stats);
+        schema::create(&admin, &stats);
         let mut proxy = ProxySql {
             address,
             now: 0,
@@ -122,7 +111,7 @@ impl ProxySql {
              INSERT INTO disk.mysql_query_rules (rule_id,active,match_digest,destination_hostgroup,apply)
                  VALUES (100,1,'^SELECT .* FOR UPDATE',10,1),(200,1,'^SELECT',30,1);\n",
         );
-        for (name, value) in super::schema::variables(address) {
+        for (name, value) in schema::variables(address) {
             configuration.push_str(&format!(
                 "INSERT INTO disk.global_variables VALUES ({},{});\n",
                 quoted(&name),
@@ -152,7 +141,7 @@ impl ProxySql {
         for table in LAYERED {
             self.copy("disk", "main", table);
         }
-        for module in super::admin::MODULES {
+        for module in MODULES {
             self.load(module);
         }
     }
@@ -181,11 +170,11 @@ impl ProxySql {
     }
 
     /// Brings one module from memory to the runtime.
-    pub(super) fn load(&mut self, module: &super::admin::Module) {
+    pub(super) fn load(&mut self, module: &Module) {
         match module.name {
             "MYSQL SERVERS" => {
                 self.copy("main", "live", "mysql_galera_hostgroups");
-                let (rows, roles) = (self.servers(), self.roles());
+                let (rows, roles) = (servers::backends(&self.admin), servers::roles(&self.admin));
                 self.hostgroups.load(rows, roles);
             }
             "MYSQL USERS" => self.batch(
@@ -228,7 +217,7 @@ impl ProxySql {
     }
 
     /// A checksum of the rows of a module in one layer; 0 for none.
-    pub(super) fn content(&self, layer: &str, module: &super::admin::Module) -> u64 {
+    pub(super) fn content(&self, layer: &str, module: &Module) -> u64 {
         let mut text = String::new();
         for table in module.tables {
             let only = match module.name {
@@ -249,46 +238,6 @@ impl ProxySql {
         if text.is_empty() { 0 } else { checksum(&text) }
     }
 
-    fn servers(&self) -> Vec<Backend> {
-        let sql = "SELECT * FROM main.mysql_servers ORDER BY hostgroup_id, hostname, port";
-        let Ok(Outcome::Rows(table)) = dialect::run(&self.admin, sql, false) else { return Vec::new() };
-        let row = |row: Vec<Option<String>>| {
-            let text = |i: usize| row[i].clone().unwrap_or_default();
-            let number = |i: usize| text(i).parse().unwrap_or(0);
-            Backend {
-                hostgroup: number(0),
-                hostname: text(1),
-                port: number(2) as u16,
-                status: Status::loaded(&text(4)),
-                weight: number(5),
-                max_connections: number(7),
-                others: [number(3), number(6), number(8), number(9), number(10)],
-                comment: text(11),
-                pool: Pool::default(),
-            }
-        };
-        table.rows.into_iter().map(row).collect()
-    }
-
-    fn roles(&self) -> Vec<Roles> {
-        let sql = "SELECT * FROM live.mysql_galera_hostgroups ORDER BY 1";
-        let Ok(Outcome::Rows(table)) = dialect::run(&self.admin, sql, false) else { return Vec::new() };
-        let row = |row: Vec<Option<String>>| {
-            let number = |i: usize| row[i].as_deref().and_then(|v| v.parse::<i64>().ok()).unwrap_or(0);
-            Roles {
-                writer: number(0),
-                backup: number(1),
-                reader: number(2),
-                offline: number(3),
-                active: number(4) != 0,
-                max_writers: number(5),
-                also_reader: number(6),
-                max_behind: number(7) as u64,
-            }
-        };
-        table.rows.into_iter().map(row).collect()
-    }
-
     /// `SAVE MYSQL SERVERS FROM RUNTIME`: the runtime's rows, SHUNNED as ONLINE.
     pub(super) fn save_servers(&mut self) {
         let rows: Vec<_> = self
@@ -298,7 +247,7 @@ impl ProxySql {
             .filter(|b| b.status != Status::OfflineHard)
             .map(|b| {
                 let status = if b.status == Status::Shunned { Status::Online } else { b.status };
-                super::stats::server_row(b, status)
+                servers::row(b, status)
             })
             .collect();
         dialect::refill(&self.admin, "main.mysql_servers", rows);

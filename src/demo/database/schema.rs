@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use rusqlite::Connection;
 
-use super::proxysql::LAYERED;
+use super::modules::LAYERED;
 
 /// Tables of the configuration whose rows the simulation does not have: in memory, at runtime and on disk.
 const UNUSED: [&str; 9] = [

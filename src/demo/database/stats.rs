@@ -5,9 +5,11 @@ use rusqlite::Connection;
 
 use super::{
     dialect::refill,
-    hostgroups::{Backend, Probe, Status},
+    hostgroups::{Backend, Probe},
+    modules::LAYERED,
     noise::checksum,
-    proxysql::{Checks, LAYERED, ProxySql},
+    proxysql::{Checks, ProxySql},
+    servers,
 };
 
 type Row = Vec<Option<String>>;
@@ -35,24 +37,6 @@ const DIGESTS: [(i64, &str, u64, u64, u64); 10] = [
 ];
 
 /// A row of `mysql_servers` for a backend.
-pub(super) fn server_row(b: &Backend, status: Status) -> Row {
-    let [gtid_port, compression, lag, ssl, latency] = b.others;
-    row([
-        b.hostgroup.to_string(),
-        b.hostname.clone(),
-        b.port.to_string(),
-        gtid_port.to_string(),
-        status.word().to_owned(),
-        b.weight.to_string(),
-        compression.to_string(),
-        b.max_connections.to_string(),
-        lag.to_string(),
-        ssl.to_string(),
-        latency.to_string(),
-        b.comment.clone(),
-    ])
-}
-
 fn row<const N: usize>(values: [String; N]) -> Row {
     values.into_iter().map(Some).collect()
 }
@@ -60,7 +44,7 @@ fn row<const N: usize>(values: [String; N]) -> Row {
 /// Refreshes what a statement of the admin user names.
 pub(super) fn refresh_admin(p: &mut ProxySql, sql: &str) {
     if sql.contains("runtime_mysql_servers") {
-        let rows: Vec<_> = p.hostgroups.backends.iter().map(|b| server_row(b, b.status)).collect();
+        let rows: Vec<_> = p.hostgroups.backends.iter().map(|b| servers::row(b, b.status)).collect();
         refill(&p.admin, "main.runtime_mysql_servers", rows);
     }
     if sql.contains("runtime_checksums_values") {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{BOOKMARK, Body, Inner, WATCH_ENDS, lock};
+use crate::demo::api::portforward::PROTOCOL;
 use crate::demo::api::{Failure, Follow, Forward, Reply, Surroundings, Watch};
 use crate::demo::forward::{self, Upgrade};
 
@@ -151,7 +152,7 @@ pub(super) fn forwarded(inner: &Arc<Inner>, forward: Forward, upgrade: Option<Up
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(forward::PROTOCOL));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(PROTOCOL));
     if let Ok(accept) = accept.parse() {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }

@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{Step, status};
+use super::status;
 use crate::demo::kind::Kind;
 use crate::demo::store::{Object, stamp};
 use crate::demo::value::{hash, list, name, namespace, set, set_condition, terminating, text};
-use crate::demo::world::{Source, Wake, Work, World};
+use crate::demo::world::{Source, Step, Wake, Work, World};
 
 /// The annotation by which anybody switches a node's machine.
 pub(crate) const POWER: &str = "demo.wheelhouse.dev/power";

@@ -3,12 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::tenants::settle_pod;
+use super::settled::{namespace, past, settle_deployment, settle_pod};
 use crate::demo::controllers;
 use crate::demo::kind::Kind;
 use crate::demo::kubelet;
 use crate::demo::store::{Object, stamp};
-use crate::demo::usage;
 use crate::demo::value::{digest, name, set};
 use crate::demo::world::World;
 
@@ -20,11 +19,6 @@ const AGE: SignedDuration = SignedDuration::from_hours(24 * 143);
 /// worker-1, worker-2, ...
 pub(super) fn names(count: usize) -> Vec<String> {
     (1..=count.max(1)).map(|number| format!("worker-{number}")).collect()
-}
-
-/// The instant `ago` before the world's present.
-pub(super) fn past(now: Timestamp, ago: SignedDuration) -> Timestamp {
-    now.checked_sub(ago).unwrap_or(now)
 }
 
 /// Creates the nodes and their machines.
@@ -77,18 +71,6 @@ pub(super) fn nodes(world: &mut World, count: usize) -> Vec<String> {
     }
     world.store.set_now(now);
     names
-}
-
-/// Creates a namespace with what every namespace has, at the store's present.
-pub(super) fn namespace(world: &mut World, called: &str, mut labels: Value) {
-    set(&mut labels, &["kubernetes.io/metadata.name"], called.into());
-    world.store.insert_by(
-        Kind::NAMESPACE,
-        json!({"metadata": {"name": called, "labels": labels}, "spec": {"finalizers": ["kubernetes"]},
-               "status": {"phase": "Active"}}),
-        "kubectl-create",
-    );
-    controllers::namespace(world, called);
 }
 
 fn container(called: &str, image: &str, cpu: &str, memory: &str, limit: &str, ports: Value) -> Value {
@@ -202,7 +184,7 @@ fn workload(
         }),
         "kubectl-client-side-apply",
     );
-    super::tenants::settle_deployment(world, &deployment, 1, born, rolled, |world, set, index| {
+    settle_deployment(world, &deployment, 1, born, rolled, |world, set, index| {
         let node = nodes[(index + called.len()) % nodes.len().max(1)].clone();
         let pod = controllers::pod_from_template(set, &set["spec"]["template"], &format!("{called}{index}"));
         (pod, Some(node), world.now())
@@ -262,7 +244,7 @@ pub(super) fn report(world: &mut World, nodes: &[String]) {
 /// Lets processes outside of the pods take so much that `percent` of the node's memory is used.
 pub(super) fn fill(world: &mut World, node: &str, percent: i64) {
     world.usage.set_system(node, 0);
-    let used = usage::node_metrics(world)
+    let used = world.node_metrics()
         .into_iter()
         .find(|item| name(item) == node)
         .map_or(0, |item| crate::demo::quantity::units(&item["usage"]["memory"]));

@@ -9,7 +9,7 @@ use crate::demo::scheduler;
 use crate::demo::value::{condition, is_active, list, map, set, set_condition, text};
 
 impl World {
-    pub(super) fn schedule(&mut self, namespace: &str, name: &str) {
+    pub(in crate::demo) fn schedule(&mut self, namespace: &str, name: &str) {
         let Some(pod) = self.pod(namespace, name) else { return };
         let idle = text(&pod["spec"]["nodeName"]).is_empty() && is_active(&pod);
         let gated = list(&pod["spec"]["schedulingGates"]).next().is_some();

@@ -89,7 +89,7 @@ impl World {
     }
 
     /// Events live for an hour, as on a real apiserver.
-    pub(super) fn forget_events(&mut self) {
+    pub(in crate::demo) fn forget_events(&mut self) {
         let limit = stamp(self.now().checked_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN));
         let old: Vec<(String, String)> = self
             .store

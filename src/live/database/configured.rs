@@ -6,19 +6,19 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1;
-use kube::Api;
 use secrecy::SecretString;
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 use super::{
-    super::{galera, proxysql},
+    galera,
+    lookup::fetch,
     pods::{self, Found},
-    watch,
+    proxysql,
+    watch::watch,
     way::{Pod, Reach, Secret, Way},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         Key, Member, MemberName, Observation, Proxy, ProxyName, Seen, Trouble, database::Expectations,
     },
     wire::{
-        READ_WITHIN, Wire, sentence,
+        Wire,
         sql::{Login, Tls},
     },
 };
@@ -277,22 +277,4 @@ pub(super) async fn resolve(by: &Result<Account, String>, wire: Option<&Wire>) -
         }
     };
     Ok(Ready { user, password, tls, secret })
-}
-
-pub(super) async fn fetch(wire: Option<&Wire>, secret: &Key, key: &str) -> Result<SecretString, String> {
-    let cannot = |why: String| format!("the Secret {secret} with the password cannot be read: {why}");
-    let client = wire.ok_or_else(|| cannot("no cluster is configured".into()))?.client().await;
-    let api: Api<v1::Secret> = Api::namespaced(client.map_err(cannot)?, &secret.namespace);
-    let found = within(api.get(&secret.name)).await.map_err(cannot)?;
-    let value = found.data.and_then(|mut data| data.remove(key));
-    let bytes = value.ok_or_else(|| format!("the Secret {secret} has no key {key}"))?.0;
-    let text = String::from_utf8(bytes).map_err(|_| format!("the Secret {secret} holds no text in {key}"))?;
-    Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-pub(super) async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
-    match timeout(READ_WITHIN, request).await {
-        Ok(answer) => answer.map_err(|e| sentence(&e)),
-        Err(_) => Err(format!("no answer within {} s", READ_WITHIN.as_secs())),
-    }
 }

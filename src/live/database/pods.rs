@@ -9,7 +9,7 @@ use kube::{
     api::{ListParams, ObjectList},
 };
 
-use super::configured::within;
+use super::lookup::within;
 use crate::{cluster::Key, wire::Wire};
 
 /// A pod that can be asked.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
-use super::configured::fetch;
+use super::lookup::fetch;
 use crate::{
     cluster::Key,
     wire::{

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::cluster::{
-    Affinity, HostPort, Labels, NodeTerm, Operator, Owner, Pod, PodSpec, PodTerm, Requirement, Resources,
-    Selector, Snapshot, SpreadConstraint, Toleration, Workload, WorkloadKind,
+    Affinity, HostPort, Labels, Operator, Owner, Pod, PodSpec, PodTerm, Requirement, Resources,
+    Selector, Snapshot, SpreadConstraint, Workload, WorkloadKind,
 };
 
-use super::board::clamp;
+use super::fixed::Fixed;
 
 /// A pod as the scheduler meets it: before it has a name that matters or a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -146,7 +146,7 @@ pub(super) struct Kind {
     pub wide: bool,
     pub seats: Vec<Seat>,
     /// Kept from the first time it is asked for.
-    pub fixed: Option<Arc<super::filter::Fixed>>,
+    pub fixed: Option<Arc<Fixed>>,
     /// Worked out when the class is first placed: most classes only ever take room.
     pub outlook: Option<Arc<Outlook>>,
     pub relations: Relations,
@@ -154,7 +154,7 @@ pub(super) struct Kind {
 
 /// How a class looks at the nodes.
 pub(super) struct Outlook {
-    pub fixed: Arc<super::filter::Fixed>,
+    pub fixed: Arc<Fixed>,
     /// DoNotSchedule constraints.
     pub hard: Vec<Spread>,
     /// ScheduleAnyway constraints, the pod's own or the system's.
@@ -195,6 +195,11 @@ pub(super) struct Relations {
     pub kept_away: Vec<(u32, u32)>,
     /// Classes that like this one near or far: topology, signed weight, class.
     pub liked_by: Vec<(u32, i64, u32)>,
+}
+
+/// Keeps sums and products of amounts far from overflow: nothing real is larger than 4 PiB.
+pub(super) fn clamp(amount: u64) -> i64 {
+    amount.min(1 << 52) as i64
 }
 
 const DEFAULT_CPU: u64 = 100;
@@ -264,28 +269,6 @@ pub(super) fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
     ports.sort();
     ports.dedup();
     ports
-}
-
-/// What decides about a pod on a node whatever pods are there: kept once for all classes that agree in it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct FixedKey {
-    pub tolerations: Vec<Toleration>,
-    pub selector: BTreeMap<String, String>,
-    pub required: Option<Vec<NodeTerm>>,
-    pub preferred: Vec<(i32, NodeTerm)>,
-    pub images: Vec<Arc<str>>,
-}
-
-impl FixedKey {
-    pub fn of(spec: &PodSpec) -> Self {
-        Self {
-            tolerations: spec.tolerations.clone(),
-            selector: spec.node_selector.clone(),
-            required: spec.affinity.node_required.clone(),
-            preferred: spec.affinity.node_preferred.clone(),
-            images: spec.init_containers.iter().chain(&spec.containers).map(|c| c.image.clone()).collect(),
-        }
-    }
 }
 
 /// A constraint's selector with the pod's own values of `matchLabelKeys` merged in.

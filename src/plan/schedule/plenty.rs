@@ -6,7 +6,7 @@
 use super::{
     board::{Board, Room},
     class::{Class, Kind},
-    filter::Gate,
+    fixed::Gate,
     topology::{HOSTNAME, NONE},
 };
 

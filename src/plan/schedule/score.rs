@@ -1,16 +1,10 @@
 //! The scores: of the nodes that take a pod, which the scheduler likes best.
 
-use std::collections::HashMap;
-
-use crate::cluster::Node;
-
 use super::{
-    board::{At, Board, Image, Room},
-    class::{Class, FixedKey, Kind, Outlook, Spread},
+    board::{At, Board, Room},
+    class::{Class, Kind, Outlook, Spread},
+    fixed::MAX,
 };
-
-/// `MaxNodeScore`.
-const MAX: i64 = 100;
 
 impl Board {
     /// The weighted sum of all score plugins, by feasible node. A plugin that skips itself adds nothing to any.
@@ -183,36 +177,4 @@ fn balanced(kind: &Kind, room: &Room) -> i64 {
     let without = evenness(room.used_cpu, room.used_memory);
     let with = evenness(room.used_cpu + kind.cpu, room.used_memory + kind.memory);
     MAX / 2 + (MAX / 2 + with - without) / 2
-}
-
-/// ImageLocality: bytes of the pod's images that are there, each weighed by the share of nodes that have it.
-/// Source: `imagelocality/image_locality.go`.
-pub(super) fn image_locality(
-    key: &FixedKey,
-    node: &Node,
-    images: &HashMap<String, Image>,
-    all_nodes: usize,
-) -> i64 {
-    const MEBIBYTE: i64 = 1024 * 1024;
-    if key.images.is_empty() || node.images.is_empty() {
-        return 0;
-    }
-    let there = |image: &str| {
-        let name = full_name(image);
-        let image = images.get(&name)?;
-        let has = node.images.iter().any(|(names, _)| names.contains(&name));
-        has.then(|| (image.size as f64 * (f64::from(image.nodes) / all_nodes as f64)) as i64)
-    };
-    let (least, most) = (23 * MEBIBYTE, 1000 * MEBIBYTE * key.images.len() as i64);
-    let sum: i64 = key.images.iter().filter_map(|image| there(image)).sum();
-    MAX * (sum.clamp(least, most) - least) / (most - least)
-}
-
-/// An image name without a tag stands for `latest`.
-fn full_name(image: &str) -> String {
-    let tagged = match (image.rfind(':'), image.rfind('/')) {
-        (Some(colon), Some(slash)) => colon > slash,
-        (colon, _) => colon.is_some(),
-    };
-    if tagged { image.to_owned() } else { format!("{image}:latest") }
 }

@@ -1,7 +1,6 @@
 //! The rows of the table of commands.
 
-use super::{Command, Entry, On, Takes};
-use crate::ui::views::tenants::Sort;
+use super::{Command, Entry, On, Sort, Takes};
 
 const fn entry(
     command: Command,

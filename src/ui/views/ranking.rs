@@ -1,6 +1,6 @@
 //! All ready nodes by the harm of their loss, the worst first.
 
-use super::{nothing_yet, selection::Selection, whatif};
+use super::{nothing_yet, selection::Selection};
 use crate::{
     cluster::TenantName,
     plan::whatif::{Harm, Loss},
@@ -106,7 +106,7 @@ impl View for Ranking {
 
     fn status(&self, cx: &Cx<'_>) -> String {
         let mut words = Vec::new();
-        if let Some(age) = whatif::age(cx) {
+        if let Some(age) = cx.outdated() {
             words.push(format!("as of {age} ago"));
         }
         words.extend(self.selection.words());

@@ -8,7 +8,7 @@ use crate::{
         action::Action,
         command::Command,
         format,
-        overlays::Asks,
+        overlays::asks::Asks,
         paint::Pen,
         theme::Role,
         view::{Cx, KnownRun, List, Place, View},

@@ -8,7 +8,6 @@
 
 mod columns;
 mod rows;
-mod sort;
 mod strip;
 mod table;
 
@@ -29,7 +28,7 @@ use crate::{
 
 use rows::{Row, Rows};
 
-pub use sort::Sort;
+pub use crate::ui::command::Sort;
 pub use table::draw_cell;
 
 /// Tenants and where their pods sit.

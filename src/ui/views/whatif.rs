@@ -113,7 +113,7 @@ impl View for WhatIfView {
         };
         let heading = answer.heading();
         let mut head = vec![piece(heading, Role::Accent)];
-        if let Some(age) = age(cx) {
+        if let Some(age) = cx.outdated() {
             head.push(piece(format!("   as of {age} ago"), Role::Warn));
         }
         pen.line(1, 0, start.saturating_sub(3), &head);
@@ -152,16 +152,4 @@ impl View for WhatIfView {
     fn wants(&self, _: &Cx<'_>) -> Wants {
         Wants { question: Some(self.question()), ..Wants::default() }
     }
-}
-
-/// How old a prediction is, once it no longer holds and that matters.
-pub(in crate::ui) fn age(cx: &Cx<'_>) -> Option<String> {
-    const SOON: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
-    let outlook = cx.outlook.filter(|o| !o.holds(cx.seen))?;
-    let matters = outlook.seen.at.checked_add(SOON).ok()?;
-    if cx.now < matters {
-        cx.wake_at(matters);
-        return None;
-    }
-    Some(cx.age(outlook.seen.at))
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{bounds, newest, replicas, sets};
+use super::sets::{bounds, newest, replicas, sets};
 use crate::demo::controllers::MANAGER;
 use crate::demo::kind::Kind;
 use crate::demo::store::{Object, stamp};

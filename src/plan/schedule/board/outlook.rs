@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     super::{
         class::{self, Class, Incoming, Kind, Outlook, Spread},
-        filter::Fixed,
+        fixed::Fixed,
         topology::{HOSTNAME, NONE, ZONE},
     },
     Board,
@@ -106,7 +106,7 @@ impl Board {
     }
 
     /// Finds out how the classes that came since the last time bear on this one.
-    pub(super) fn relate(&mut self, class: Class) -> Arc<Outlook> {
+    pub(in crate::plan::schedule) fn relate(&mut self, class: Class) -> Arc<Outlook> {
         let outlook = self.outlook(class);
         let id = class.0 as usize;
         let mut relations = std::mem::take(&mut self.kinds[id].relations);

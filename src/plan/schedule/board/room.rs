@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{super::class::Kind, clamp};
+use super::super::class::{Kind, clamp};
 use crate::cluster::{HostPort, Node};
 
 /// What a node offers, and what is taken of it. Thousandths of a core, bytes.

@@ -3,10 +3,9 @@
 //! A cell: `·` none; a digit the ready pods; after it `~` others start, `-` leave, `x` fail, `!` several sit together;
 //! without a digit nobody is ready there (`~`, `x2`).
 
-use super::Sort;
 use crate::{
     cluster::Cell,
-    ui::{format, paint::Pen, theme::Role},
+    ui::{command::Sort, format, paint::Pen, theme::Role},
 };
 
 /// Columns of the requests left: a blank, the meter, the number, a blank.

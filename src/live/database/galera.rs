@@ -4,11 +4,12 @@
 //! STATUS` is replicated and resets the counters of *all* members: never.) Least rights: USAGE for status and variables;
 //! PROCESS for schema changes and lock holders; SELECT on `mysql.wsrep_cluster_members` for the last primary view.
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::database::{optional, table};
+use super::source::{self, optional, table};
 use crate::{
-    cluster::{MemberRows, Table, Threads},
+    cluster::{Member, MemberRows, Observation, Seen, Table, Threads, Trouble},
     wire::sql::{Failure, Sql},
 };
 
@@ -38,13 +39,30 @@ pub(super) struct Source {
     peers: Option<Table>,
 }
 
-impl Source {
-    pub(super) fn new(sql: Sql) -> Self {
+impl source::Source for Source {
+    type Known = Member;
+
+    fn new(sql: Sql) -> Self {
         Self { sql, round: 0, peers: None }
     }
 
+    async fn ask(&mut self, before: &Member) -> Result<Member, Failure> {
+        let rows = self.read().await?;
+        Ok(before.answered(&rows, Timestamp::now()))
+    }
+
+    fn failed(before: &Member, trouble: Trouble, why: &str) -> Member {
+        before.failed(trouble, why, Timestamp::now())
+    }
+
+    fn news(member: Member) -> Observation {
+        Observation::Member(Seen::Put(member.name.clone(), member))
+    }
+}
+
+impl Source {
     /// One round of questions, over one connection.
-    pub(super) async fn read(&mut self) -> Result<MemberRows, Failure> {
+    async fn read(&mut self) -> Result<MemberRows, Failure> {
         let begun = Instant::now();
         let status = table(self.sql.ask(STATUS).await?);
         let took = begun.elapsed();

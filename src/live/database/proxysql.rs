@@ -7,11 +7,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::database::{optional, table};
+use super::source::{self, optional, table};
 use crate::{
-    cluster::{Layers, ProxyRows, Table},
+    cluster::{Layers, Observation, Proxy, ProxyRows, Seen, Table, Trouble},
     wire::sql::{Failure, Sql},
 };
 
@@ -77,13 +78,30 @@ pub(super) struct Source {
     servers: Option<Table>,
 }
 
-impl Source {
-    pub(super) fn new(sql: Sql) -> Self {
+impl source::Source for Source {
+    type Known = Proxy;
+
+    fn new(sql: Sql) -> Self {
         Self { sql, round: 0, connection: 0, admin: true, servers: None }
     }
 
+    async fn ask(&mut self, before: &Proxy) -> Result<Proxy, Failure> {
+        let rows = self.read().await?;
+        Ok(before.answered(&rows, Timestamp::now()))
+    }
+
+    fn failed(before: &Proxy, trouble: Trouble, why: &str) -> Proxy {
+        before.failed(trouble, why, Timestamp::now())
+    }
+
+    fn news(proxy: Proxy) -> Observation {
+        Observation::Proxy(Seen::Put(proxy.name.clone(), proxy))
+    }
+}
+
+impl Source {
     /// One round of questions, over one connection.
-    pub(super) async fn read(&mut self) -> Result<ProxyRows, Failure> {
+    async fn read(&mut self) -> Result<ProxyRows, Failure> {
         let begun = Instant::now();
         let pool = table(self.sql.ask(POOL).await?);
         let took = begun.elapsed();

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Work, World};
 use crate::demo::controllers;
 use crate::demo::kind::{KINDS, Kind};
 use crate::demo::labels::{Selector, strings};
 use crate::demo::scheduler;
 use crate::demo::store::{ChangeType, Object};
 use crate::demo::value::{controller, is_active, list, name, namespace, terminating, text, uid};
+use crate::demo::world::{Work, World};
 
 impl World {
     /// Notices the writes since the last time: indexes, the scheduler's view, work for the controllers.

@@ -56,7 +56,7 @@ impl Sort {
         Self::ALL.into_iter().find(|s| s.word() == word)
     }
 
-    pub(super) fn step(self, by: usize) -> Self {
+    pub(in crate::ui) fn step(self, by: usize) -> Self {
         let at = Self::ALL.iter().position(|s| *s == self).unwrap_or(0);
         Self::ALL[(at + by) % Self::ALL.len()]
     }

@@ -1,0 +1,70 @@
+//! Labels, and what selects by them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Labels or annotations, shared between the objects that carry the same ones.
+pub type Labels = Arc<BTreeMap<String, String>>;
+
+/// A label selector: `matchLabels` and `matchExpressions`, all of which must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Selector {
+    /// `matchLabels` are kept as `In` with one value.
+    pub requirements: Vec<Requirement>,
+}
+
+/// One requirement on a label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Requirement {
+    /// The label.
+    pub key: String,
+    /// What must hold for it.
+    pub operator: Operator,
+}
+
+/// The operators of label and node selectors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Operator {
+    /// Present, with one of these values.
+    In(Vec<String>),
+    /// Absent, or with none of these values.
+    NotIn(Vec<String>),
+    /// Present.
+    Exists,
+    /// Absent.
+    DoesNotExist,
+    /// An integer above this one (node selectors only).
+    Gt(i64),
+    /// An integer below this one (node selectors only).
+    Lt(i64),
+}
+
+impl Selector {
+    /// The selector that wants exactly these labels.
+    pub fn of(labels: &BTreeMap<String, String>) -> Self {
+        let requirement = |(key, value): (&String, &String)| Requirement {
+            key: key.clone(),
+            operator: Operator::In(vec![value.clone()]),
+        };
+        Self { requirements: labels.iter().map(requirement).collect() }
+    }
+
+    /// Whether labels satisfy every requirement. An empty selector selects everything.
+    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.requirements.iter().all(|r| r.matches(labels.get(&r.key).map(String::as_str)))
+    }
+}
+
+impl Requirement {
+    /// Whether a label's value (`None`: absent) satisfies it.
+    pub fn matches(&self, value: Option<&str>) -> bool {
+        let number = |v: &str| v.parse::<i64>().ok();
+        match (&self.operator, value) {
+            (Operator::In(values), Some(v)) => values.iter().any(|one| one == v),
+            (Operator::NotIn(values), Some(v)) => values.iter().all(|one| one != v),
+            (Operator::NotIn(_) | Operator::DoesNotExist, None) | (Operator::Exists, Some(_)) => true,
+            (Operator::Gt(bound), Some(v)) => number(v).is_some_and(|n| n > *bound),
+            (Operator::Lt(bound), Some(v)) => number(v).is_some_and(|n| n < *bound),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A scenario file: what has happened before the world starts, and what will happen in it.
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use crate::demo::world::Act;
+
+/// A scenario file. Nodes and tenants are numbers from 1; beyond the last they count on from the first.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Script {
+    pub(super) summary: String,
+    pub(super) recovered: Option<Recovered>,
+    #[serde(default)]
+    pub(super) full: Vec<Full>,
+    /// What has happened; `when` is how long ago.
+    #[serde(default)]
+    pub(super) history: Vec<Moment>,
+    /// What will happen; `when` is after how long.
+    #[serde(default)]
+    pub(super) timeline: Vec<Moment>,
+}
+
+/// A node that died and came back.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recovered {
+    pub(super) node: usize,
+    pub(super) died: Span,
+    pub(super) back: Span,
+    /// The part of its pods that went where their tenant already had one.
+    pub(super) doubled: f64,
+}
+
+/// A node whose memory is used to this part.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Full {
+    pub(super) node: usize,
+    pub(super) percent: i64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Moment {
+    pub(super) when: Span,
+    pub(super) act: Act,
+}
+
+/// A time span as `90s`, `12m`, `1h 30m`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Span(pub(super) SignedDuration);
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let span = humantime::parse_duration(&text)
+            .map_err(|error| format!("'{text}' is not a time span: {error}"))?;
+        SignedDuration::try_from(span).map(Self).map_err(|error| format!("'{text}' is too long: {error}"))
+    }
+}
+
+/// The name of that number: beyond the last they count on from the first.
+pub(super) fn numbered(names: &[String], number: usize) -> String {
+    names.get(number.saturating_sub(1) % names.len().max(1)).cloned().unwrap_or_default()
+}

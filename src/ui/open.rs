@@ -1,0 +1,27 @@
+//! Which view shows a place: the one file that knows them all.
+
+use super::{
+    view::{Place, View},
+    views,
+};
+
+impl Place {
+    /// The view that shows it.
+    pub fn view(&self) -> Box<dyn View> {
+        match self {
+            Self::Tenants => Box::<views::tenants::Tenants>::default(),
+            Self::Nodes => Box::<views::nodes::Nodes>::default(),
+            Self::Runs => Box::<views::runs::Runs>::default(),
+            Self::Findings => Box::<views::findings::Findings>::default(),
+            Self::Database => Box::<views::database::DatabaseView>::default(),
+            Self::Member(_) | Self::Proxy(_) => Box::new(views::database::DatabaseView::at(self.clone())),
+            Self::Recovery => Box::<views::recovery::Recovery>::default(),
+            Self::Tenant(name) => Box::new(views::tenant::TenantView::new(name.clone())),
+            Self::Node(name) => Box::new(views::node::NodeView::new(name.clone())),
+            Self::Run(id) => Box::new(views::run::RunView::new(id.clone())),
+            Self::WhatIf(nodes, loss) => Box::new(views::whatif::WhatIfView::new(nodes.clone(), *loss)),
+            Self::Ranking => Box::<views::ranking::Ranking>::default(),
+            Self::Headroom(name) => Box::new(views::headroom::HeadroomView::new(name.clone())),
+        }
+    }
+}
