@@ -30,7 +30,8 @@ pub struct Quorum {
 impl Quorum {
     pub(super) fn of(rows: &[Row], view: Option<&View>, expected: &Expectations) -> Self {
         let configured = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        let expected = expected.size.unwrap_or(configured);
+        let arbitrators = view.map_or(0, |v| v.arbitrators);
+        let expected = expected.size.unwrap_or(configured.saturating_add(arbitrators));
         let known: Vec<u32> =
             rows.iter().filter(|r| r.is_primary()).filter_map(|r| r.now()).map(|s| s.weight).collect();
         let Some(view) = view else {
