@@ -32,8 +32,9 @@ pub(super) fn start(member: &Evidence, what: &str) -> Step {
     let by_hand = match position {
         Some(position) => format!("mariadbd --wsrep_start_position={position}"),
         None if member.is_empty() => "mariadbd".into(),
-        // Its position was never told: it must be found out before the start.
-        None => "mariadbd --wsrep_start_position=$(the position that --wsrep-recover prints)".into(),
+        // Its position was never told: it is found out before the start. Without one it would start all the same, and
+        // lose its place in the history.
+        None => "p=$(mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*Recovered position: *//p' | tail -n 1); test -n \"$p\" && mariadbd --wsrep_start_position=\"$p\"".into(),
     };
     let what = match member.is_empty() {
         true => format!("{what}; it has nothing to go on from and takes a full copy"),
@@ -48,6 +49,13 @@ pub(super) fn restart(member: &Evidence) -> Step {
         what: "its data differ: restart it, it takes a full copy".into(),
         command: "systemctl restart mariadb".into(),
         by_hand: Some("mariadb-admin shutdown; mariadbd".into()),
+    }
+}
+
+pub(super) fn rejoin(member: &Evidence) -> Step {
+    Step {
+        what: "its provider is not connected: restart it, and it joins by itself".into(),
+        ..restart(member)
     }
 }
 
