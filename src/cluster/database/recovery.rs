@@ -14,7 +14,7 @@ mod evidence;
 mod steps;
 
 pub use evidence::{Evidence, Position, Saved};
-use steps::{ask, datadir, examine, examine_one, look, restart, start};
+use steps::{ask, datadir, examine, examine_one, labels, look, restart, start};
 
 /// Which of the situations it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -148,12 +148,18 @@ fn no_quorum(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict, Vec<St
         steps.push(look(best));
         return (verdict, unproven, steps);
     }
+    unproven.extend(match silent.as_slice() {
+        [] => None,
+        [one] => Some(format!(
+            "{} does not answer: that it is dead is not proven. When it only is cut off from here it may be in a primary component, and bootstrapping another makes two clusters",
+            one.label
+        )),
+        all => Some(format!(
+            "{} do not answer: that they are dead is not proven. When they only are cut off from here they may be in a primary component, and bootstrapping another makes two clusters",
+            labels(all)
+        )),
+    });
     for member in &silent {
-        unproven.push(format!(
-            "{} does not answer ({}): that it is dead is not proven. When it only is cut off from here it may be in a primary component, and bootstrapping another makes two clusters",
-            member.label,
-            member.answers.as_ref().err().map_or("", |why| &**why)
-        ));
         if member.position().is_none() && !member.is_empty() {
             steps.push(examine_one(member));
             continue;
@@ -165,13 +171,9 @@ fn no_quorum(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict, Vec<St
             by_hand: None,
         });
     }
-    let unknown: Vec<_> = silent.iter().filter(|e| e.position().is_none() && !e.is_empty()).collect();
-    for member in &unknown {
-        unproven.push(format!(
-            "where {} stands is not known: feed its grastate.dat and --wsrep-recover line",
-            member.label
-        ));
-    }
+    let unknown: Vec<_> =
+        silent.iter().copied().filter(|e| e.position().is_none() && !e.is_empty()).collect();
+    unproven.extend(ask(&unknown));
     let proven = unknown.is_empty();
     let same = answering.iter().filter(|e| e.position().is_some_and(|p| p.seqno == seqno)).count();
     let reason = match (proven, same) {
@@ -227,7 +229,7 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
             true => "no member has a position to go on from: restore a backup",
             false => "no evidence yet: collect it on every member and feed it to this sheet",
         };
-        return (nothing(reason), ask(&unknown), examine(evidence));
+        return (nothing(reason), Vec::from_iter(ask(&unknown)), examine(evidence));
     };
     let left_last = matches!(last_to_leave.as_slice(), [one] if one.name == best.name);
     if !unknown.is_empty() && !left_last {
@@ -240,9 +242,9 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         let verdict =
             Verdict { member: Some(best.label.clone()), position: best.position(), proven: false, reason };
         let steps = unknown.iter().map(|e| examine_one(e)).collect();
-        return (verdict, ask(&unknown), steps);
+        return (verdict, Vec::from_iter(ask(&unknown)), steps);
     }
-    let mut unproven = ask(&unknown);
+    let mut unproven = Vec::from_iter(ask(&unknown));
     if evidence
         .iter()
         .any(|e| e.saved.as_ref().is_some_and(|s| s.recovered.is_some() && s.stopped_at.is_none()))
