@@ -4,6 +4,7 @@
 //! role by the hostgroups. Views draw it, `findings` reads it, the command line prints it.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     Backend, BackendStatus, Component, Hostgroups, LocalState, Member, MemberName, Proxy, ProxyName, Reject,
-    Snapshot, Status, Trouble, bare,
+    Snapshot, Status, Subject, Trouble, bare,
 };
 
 mod derived;
@@ -199,7 +200,7 @@ impl Database {
             .zip(states)
             .map(|(member, state)| Row {
                 name: member.name.clone(),
-                label: label(&members, member),
+                label: called(&members, expected, member),
                 member: (*member).clone(),
                 state,
                 role: Role::Unknown,
@@ -375,10 +376,28 @@ fn owner(members: &[&Arc<Member>], expected: &Expectations, address: &str) -> Op
     named.or_else(called).map(|m| m.name.clone())
 }
 
-/// What to call a member: its own name where no other has the same.
-fn label(members: &[&Arc<Member>], member: &Member) -> Arc<str> {
-    let label = member.label();
-    match members.iter().filter(|m| m.label() == label).count() {
+/// What people call the subject of a finding: members by their own names.
+pub fn subject<'a>(seen: &Snapshot, subject: &'a Subject) -> Cow<'a, str> {
+    match subject {
+        Subject::Member(name) => match seen.galera.get(name) {
+            Some(member) => {
+                let members: Vec<_> = seen.galera.values().collect();
+                called(&members, &seen.database, member).to_string().into()
+            }
+            None => name.as_str().into(),
+        },
+        other => other.name().into(),
+    }
+}
+
+/// What to call a member: as it says, or as configured until it does, where no other has the same name.
+fn called(members: &[&Arc<Member>], expected: &Expectations, member: &Member) -> Arc<str> {
+    let name = |m: &Member| match expected.names.get(m.name.as_str()) {
+        Some(name) if m.status.as_ref().is_none_or(|s| s.node.is_empty()) => name.as_str().into(),
+        _ => m.label(),
+    };
+    let label = name(member);
+    match members.iter().filter(|m| name(m) == label).count() {
         0 | 1 => label,
         _ => member.name.as_str().into(),
     }

@@ -162,7 +162,7 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
             true => "no member has a position to go on from: restore a backup",
             false => "no evidence yet: collect it on every member and feed it to this sheet",
         };
-        return (nothing(reason), ask(&unknown), examine(evidence));
+        return (nothing(reason), Vec::from_iter(ask(&unknown)), examine(evidence));
     };
     if last.len() > 1 || last.first().is_some_and(|e| e.name != best.name && e.position().is_some()) {
         let names: Vec<_> = last.iter().map(|e| &*e.label).collect();
@@ -171,7 +171,7 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
             names.join(" and "),
             best.label
         );
-        return (nothing(&reason), ask(&unknown), vec![]);
+        return (nothing(&reason), Vec::from_iter(ask(&unknown)), vec![]);
     }
     let stopped = best.saved.as_ref().is_some_and(|s| s.stopped_at.is_some());
     let more = |e: &&Evidence| e.once_had().is_some_and(|p| all.contains(&p.uuid) && p.seqno > seqno);
@@ -186,7 +186,7 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         let verdict =
             Verdict { member: Some(best.label.clone()), position: best.position(), proven: false, reason };
         let steps = unknown.iter().map(|e| examine_one(e)).collect();
-        return (verdict, ask(&unknown), steps);
+        return (verdict, Vec::from_iter(ask(&unknown)), steps);
     }
     let short: Vec<_> = evidence.iter().filter_map(short).collect();
     if contradicted(evidence) {
@@ -198,7 +198,7 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
             Verdict { member: Some(best.label.clone()), position: best.position(), proven: false, reason };
         return (verdict, short, examine(evidence));
     }
-    let mut unproven = ask(&unknown);
+    let mut unproven = Vec::from_iter(ask(&unknown));
     unproven.extend(short);
     if evidence
         .iter()

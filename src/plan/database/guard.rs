@@ -48,11 +48,11 @@ pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> 
         checks.push(Check::new("freshness", Refuse, text));
     };
     for row in field.db.members.iter().filter(|r| !matches!(r.state, State::Down)) {
-        let why = row.now().is_none().then(|| row.member.link.trouble().unwrap_or("no answer"));
+        let why = row.now().is_none().then(|| row.member.why().unwrap_or("no answer"));
         old(&row.label, row.member.status.as_ref().map(|s| s.at), why);
     }
     for proxy in seen.proxies.values() {
-        let why = proxy.now().is_none().then(|| proxy.link.trouble().unwrap_or("no answer"));
+        let why = proxy.now().is_none().then(|| proxy.why().unwrap_or("no answer"));
         old(proxy.name.as_str(), proxy.status.as_ref().map(|s| s.at), why);
     }
     if field.db.members.is_empty() {
@@ -385,6 +385,7 @@ pub(super) fn desync(field: &Field<'_>, row: &Row, to: bool) -> Vec<Check> {
             .count();
         match others {
             0 => push(Refuse, format!("{label} is the last synced member")),
+            1 => push(Ok, "1 other member is synced".into()),
             n => push(Ok, format!("{n} other members are synced")),
         }
         if !matches!(row.state, State::Synced) {

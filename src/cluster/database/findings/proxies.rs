@@ -23,7 +23,7 @@ pub(super) fn no_writer(s: &Snapshot, d: &Database) -> Said {
         let without = |g: &&Hostgroups| status.online_writers(std::slice::from_ref(*g)).is_empty();
         if let Some(group) = groups.iter().find(without) {
             let which = if groups.len() > 1 { format!(" {}", group.writer) } else { String::new() };
-            let text = format!("no backend is ONLINE in the writer hostgroup{which}: writes fail");
+            let text = format!("no backend ONLINE in the writer hostgroup{which}: writes fail");
             let found = found(Severity::Critical, text);
             let absent = d.members.iter().find(|r| r.role == Role::Absent && r.state == State::Synced);
             let found = match (lost, absent) {
@@ -39,7 +39,11 @@ pub(super) fn no_writer(s: &Snapshot, d: &Database) -> Said {
     for row in &d.members {
         let sent = d.writers.iter().filter(|(_, writers)| writers.contains(&row.name));
         let by: Vec<_> = sent.map(|(proxy, _)| proxy.as_str()).collect();
-        let send = format!("{} {}", by.join(", "), if by.len() == 1 { "sends" } else { "send" });
+        let send = match by.as_slice() {
+            [one] => format!("{one} sends"),
+            all if all.len() == d.writers.len() => "every proxy sends".into(),
+            some => format!("{} send", some.join(", ")),
+        };
         let read_only = row.now().is_some_and(|s| s.read_only);
         let text = match (row.state.takes_writes(), read_only) {
             _ if by.is_empty() => continue,
@@ -107,8 +111,7 @@ pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
         let empty = groups.iter().find(|g| {
             !status.backends.iter().any(|b| b.hostgroup == g.reader && b.status == BackendStatus::Online)
         })?;
-        let text =
-            format!("no backend is ONLINE in the reader hostgroup {}: reads wait and fail", empty.reader);
+        let text = format!("no backend ONLINE in reader hostgroup {}: reads wait and fail", empty.reader);
         let found = found(Severity::Critical, text);
         let of = |wanted: fn(&State) -> bool| d.members.iter().find(|r| wanted(&r.state));
         Some(match of(|s| matches!(s, State::Desynced { .. })) {
@@ -318,7 +321,7 @@ pub(super) fn proxies_differ(s: &Snapshot, _: &Database) -> Said {
 }
 
 pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
-    let lost = s.proxies.values().filter_map(|p| Some((p, p.link.trouble()?)));
+    let lost = s.proxies.values().filter_map(|p| Some((p, p.why()?)));
     lost.map(|(p, why)| {
         let remedy = match p.trouble {
             Some(Trouble::Denied) => "mend user and password under [proxysql]",

@@ -204,7 +204,7 @@ impl Evidence {
             Self {
                 name: row.name.clone(),
                 label: row.label.clone(),
-                answers: match (now, row.member.link.trouble()) {
+                answers: match (now, row.member.why()) {
                     (Some(_), _) => Ok(()),
                     (None, why) => Err(why.unwrap_or("not asked yet").into()),
                 },

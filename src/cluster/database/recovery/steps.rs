@@ -2,13 +2,22 @@
 
 use super::{Evidence, Step};
 
-pub(super) fn ask(unknown: &[&Evidence]) -> Vec<String> {
-    unknown
-        .iter()
-        .map(|e| {
-            format!("where {} stands is not known: feed its grastate.dat and --wsrep-recover line", e.label)
-        })
-        .collect()
+/// `db2, db3`.
+pub(super) fn labels(all: &[&Evidence]) -> String {
+    all.iter().map(|e| &*e.label).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn ask(unknown: &[&Evidence]) -> Option<String> {
+    Some(match unknown {
+        [] => return None,
+        [one] => {
+            format!("where {} stands is not known: feed its grastate.dat and --wsrep-recover line", one.label)
+        }
+        all => format!(
+            "where {} stand is not known: feed the grastate.dat and --wsrep-recover line of each",
+            labels(all)
+        ),
+    })
 }
 
 pub(super) fn examine(evidence: &[Evidence]) -> Vec<Step> {

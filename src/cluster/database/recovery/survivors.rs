@@ -3,7 +3,7 @@
 
 use super::{
     Evidence, Step, Verdict, contradicted, foreign, histories, nothing, short,
-    steps::{ask, examine, examine_one, look, rejoin, restart, start},
+    steps::{ask, examine, examine_one, labels, look, rejoin, restart, start},
     unknown,
 };
 
@@ -16,7 +16,7 @@ pub(super) fn sheet(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict,
     let best = waiting.filter_map(|e| Some((e.position()?.seqno, *e))).max_by_key(|(seqno, _)| *seqno);
     let Some((seqno, best)) = best else {
         let reason = "no member that answers both waits for a quorum and holds its whole state: none can be made the primary component as it is";
-        return (nothing(reason), ask(&unknown(evidence)), examine(evidence));
+        return (nothing(reason), Vec::from_iter(ask(&unknown(evidence))), examine(evidence));
     };
     let silent: Vec<_> = evidence.iter().filter(|e| e.answers.is_err()).collect();
     let more = |e: &&Evidence| e.at_least().is_some_and(|p| all.contains(&p.uuid) && p.seqno > seqno);
@@ -25,12 +25,18 @@ pub(super) fn sheet(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict,
     }
     let mut unproven: Vec<_> = evidence.iter().filter_map(short).collect();
     let mut steps = Vec::new();
+    unproven.extend(match silent.as_slice() {
+        [] => None,
+        [one] => Some(format!(
+            "{} does not answer: that it is dead is not proven. When it only is cut off from here it may be in a primary component, and bootstrapping another makes two clusters",
+            one.label
+        )),
+        all => Some(format!(
+            "{} do not answer: that they are dead is not proven. When they only are cut off from here they may be in a primary component, and bootstrapping another makes two clusters",
+            labels(all)
+        )),
+    });
     for member in &silent {
-        unproven.push(format!(
-            "{} does not answer ({}): that it is dead is not proven. When it only is cut off from here it may be in a primary component, and bootstrapping another makes two clusters",
-            member.label,
-            member.answers.as_ref().err().map_or("", |why| &**why)
-        ));
         if member.position().is_none() && !member.is_empty() {
             steps.push(examine_one(member));
             continue;
