@@ -38,6 +38,7 @@ mod tenant;
 mod workload;
 
 pub use address::Address;
+pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
 pub use detail::{KubeEvent, LogLine};
 pub use endpoint::{Endpoint, Trouble};

@@ -28,7 +28,9 @@ pub mod whatif;
 pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use change::{Change, Standing};
-pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify as verify_database};
+pub use database::{
+    Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, hindrance, seats, verify as verify_database,
+};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use verify::verify;

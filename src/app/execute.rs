@@ -5,7 +5,7 @@ use tui_input::Input;
 
 use super::{App, Effect, approval};
 use crate::{
-    cluster::{Address, Database, Finding, Severity, Subject, TenantName},
+    cluster::{Address, Database, Finding, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, whatif::Loss},
     ui::{
         Action, Command, Overlay, Place, Theme,
@@ -207,6 +207,9 @@ fn menu(app: &mut App, now: Timestamp) {
         })
         .collect();
     let subject = view.subject().unwrap_or_else(|| on.title().to_lowercase());
+    // Members by their own names.
+    let member = Subject::Member(subject.as_str().into());
+    let subject = database::subject(&app.world.seen, &member).into_owned();
     app.overlay = Some(Overlay::Menu(Menu { subject, items, at: 0 }));
 }
 
@@ -229,7 +232,7 @@ fn trouble(app: &mut App, now: Timestamp) {
         return app.say(Severity::Notice, "nothing is wrong", now);
     };
     let subject = next.subject.clone();
-    let text = format!("{}: {}", subject.name(), next.text);
+    let text = format!("{}: {}", database::subject(&app.world.seen, &subject), next.text);
     let (root, place) = match &subject {
         Subject::Tenant(name) => (Place::Tenants, Place::Tenant(name.clone())),
         Subject::Node(name) => (Place::Nodes, Place::Node(name.clone())),

@@ -4,7 +4,7 @@
 use super::{Common, Failure, session, table};
 use crate::cluster::{
     Database, Severity, Snapshot,
-    database::{Row, State},
+    database::{Row, State, subject},
     findings,
 };
 
@@ -68,7 +68,7 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     }
     let loud: Vec<_> = found.iter().filter(|f| f.severity > Severity::Notice).collect();
     for finding in loud.iter().take(NAMED) {
-        text += &format!("; {}: {}", finding.subject.name(), finding.text);
+        text += &format!("; {}: {}", subject(snapshot, &finding.subject), finding.text);
     }
     if loud.len() > NAMED {
         text += &format!("; and {} more", loud.len() - NAMED);

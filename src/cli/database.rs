@@ -111,12 +111,16 @@ fn said<'a>(name: &ProxyName, status: &'a ProxyStatus, snapshot: &'a Snapshot) -
 
 fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
     let report = &json.report;
-    let mut text = format!("{}\n\n", report.headline);
+    let mut text = format!("{}\n", report.headline);
+    if !report.members.is_empty() {
+        text += &format!("{}\n", report.quorum);
+    }
+    text.push('\n');
     let head = [
         "MEMBER",
         "ADDRESS",
         "STATE",
-        "PROXYSQL",
+        "ROLE",
         ">QUEUE",
         ">FLOW CONTROL",
         ">COMMITTED",
@@ -140,7 +144,7 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
         text.push('\n');
     }
     for finding in &json.findings {
-        text += &table::finding(finding, snapshot.at);
+        text += &table::finding(finding, snapshot);
         if let Some(remedy) = &finding.remedy {
             text.push_str(&format!("  → {remedy}\n"));
         }

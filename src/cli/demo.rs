@@ -136,7 +136,8 @@ fn point_at(
     let (galera, by) = login(database.credentials.cockpit, "galera")?;
     let members: Vec<_> = database.members.iter().map(address).collect();
     let hosts = members.iter().cloned().enumerate().map(|(i, member)| (member, on(i))).collect();
-    config.galera = Galera { members, hosts, login: by, ..Galera::default() };
+    let names = members.iter().cloned().zip((1..).map(|i| format!("db{i}"))).collect();
+    config.galera = Galera { members, names, hosts, login: by, ..Galera::default() };
     let (proxysql, by) = login(database.credentials.proxy_admin, "proxysql")?;
     let proxies: Vec<_> = database.proxies.iter().map(address).collect();
     let hosts =

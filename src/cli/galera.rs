@@ -16,7 +16,7 @@ use crate::{
         Database, MemberName,
         database::{Evidence, Saved, recovery},
     },
-    plan::DatabaseAct,
+    plan::{DatabaseAct, WEIGHTS},
 };
 
 /// The arguments of `wheelhouse galera`.
@@ -44,8 +44,8 @@ enum Command {
     Weight {
         /// The member, by its name or address
         member: String,
-        /// Its weight
-        #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        /// Its weight: from 1 to 10000000
+        #[arg(value_name = "WEIGHT", value_parser = weight)]
         weight: u64,
         #[command(flatten)]
         consent: Consent,
@@ -56,6 +56,13 @@ enum Command {
     Desync(MemberArgs),
     /// Let a member catch up and serve again
     Resync(MemberArgs),
+}
+
+/// Reads a weight. The error says what one is.
+fn weight(text: &str) -> Result<u64, String> {
+    let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
+    let weight = text.parse().ok().filter(|n| WEIGHTS.contains(n));
+    weight.ok_or_else(|| format!("a weight is a whole number from {low} to {high}"))
 }
 
 /// A member, and how far consent goes.

@@ -106,7 +106,7 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
         text.push_str(&format!("▲ run {} of {} is {}: {}\n", run.id, run.operator, run.state, run.summary));
     }
     for finding in findings.iter() {
-        text += &table::finding(finding, snapshot.at);
+        text += &table::finding(finding, snapshot);
     }
     text.lines().map(|line| table::plain(line) + "\n").collect()
 }

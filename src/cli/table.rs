@@ -1,13 +1,15 @@
 //! Printing: tables for people, JSON for programs, and what came from outside made harmless.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
-use jiff::Timestamp;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Failure;
-use crate::{cluster::Finding, ui};
+use crate::{
+    cluster::{Finding, Snapshot, database::subject},
+    ui,
+};
 
 /// Prints text on standard output. A reader that went away (`| head`) is not an error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
@@ -57,10 +59,15 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A command has seen for so long at most: what is younger may be as old as it likes.
+const LOOKED: Duration = Duration::from_secs(30);
+
 /// A finding, in a line.
-pub(super) fn finding(finding: &Finding, now: Timestamp) -> String {
-    let since = finding.since.map_or(String::new(), |since| format!(" ({})", ui::age(now, since)));
-    format!("{} {}: {}{since}\n", ui::mark(finding.severity), finding.subject.name(), finding.text)
+pub(super) fn finding(finding: &Finding, seen: &Snapshot) -> String {
+    let since = finding.since.filter(|since| seen.at.duration_since(*since).unsigned_abs() > LOOKED);
+    let since = since.map_or(String::new(), |since| format!(" ({})", ui::age(seen.at, since)));
+    let about = subject(seen, &finding.subject);
+    format!("{} {about}: {}{since}\n", ui::mark(finding.severity), finding.text)
 }
 
 /// Text from outside without control characters and direction overrides, so that it cannot move the cursor, change

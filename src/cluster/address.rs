@@ -1,6 +1,6 @@
 //! Where a database server listens.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 /// `host:port`; IPv6 as `[::1]:3306`. The port is 3306 where it is left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,5 +44,13 @@ impl fmt::Display for Address {
             true => write!(f, "[{}]:{}", self.host, self.port),
             false => write!(f, "{}:{}", self.host, self.port),
         }
+    }
+}
+
+/// The same without the brackets of IPv6, as ProxySQL has its servers: `::1:3306` for `[::1]:3306`.
+pub(crate) fn bare(address: &str) -> Cow<'_, str> {
+    match address.strip_prefix('[').and_then(|rest| rest.split_once("]:")) {
+        Some((host, port)) => Cow::Owned(format!("{host}:{port}")),
+        None => Cow::Borrowed(address),
     }
 }

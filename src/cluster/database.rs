@@ -4,6 +4,7 @@
 //! role by the hostgroups. Views draw it, `findings` reads it, the command line prints it.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     Backend, BackendStatus, Component, Hostgroups, LocalState, Member, MemberName, Proxy, ProxyName, Reject,
-    Snapshot, Status, Trouble,
+    Snapshot, Status, Subject, Trouble, bare,
 };
 
 mod derived;
@@ -53,6 +54,8 @@ pub struct Database {
     pub unknown_backends: BTreeSet<Arc<str>>,
     /// The members that take writes, by the proxies that answer. One that is not configured goes by its address.
     pub writers: BTreeMap<ProxyName, Vec<MemberName>>,
+    /// The proxies write to different members, or one of them to more than it may.
+    pub writers_differ: bool,
     /// How many proxies answer, and how many there are.
     pub answering: (usize, usize),
     /// Who writes next when the writer fails, by the first proxy that answers.
@@ -70,6 +73,8 @@ pub struct View {
     pub size: u32,
     /// Their clients' addresses.
     pub addresses: Vec<Arc<str>>,
+    /// How many of them are arbitrators: they vote, hold no data, and are configured nowhere.
+    pub arbitrators: u32,
     /// Since when it has been seen.
     pub since: Timestamp,
     /// The weight of all of them.
@@ -195,7 +200,7 @@ impl Database {
             .zip(states)
             .map(|(member, state)| Row {
                 name: member.name.clone(),
-                label: label(&members, member),
+                label: called(&members, expected, member),
                 member: (*member).clone(),
                 state,
                 role: Role::Unknown,
@@ -217,16 +222,22 @@ impl Database {
         let groups_of = |proxy: &Proxy| hostgroups(proxy, expected);
         let live: Vec<_> = proxies.iter().filter(|p| p.now().is_some()).collect();
         let mut writers = BTreeMap::new();
+        let mut writers_differ = false;
         for proxy in &live {
             let online = proxy.now().map(|s| s.online_writers(&groups_of(proxy))).unwrap_or_default();
+            writers_differ |= proxy.now().is_some_and(|s| groups_of(proxy).iter().any(|g| s.writes_too_wide(g)));
             if !groups_of(proxy).is_empty() {
                 // A writer that is no configured member is one all the same: by its address.
                 let name = |a: &Arc<str>| owner(a).unwrap_or_else(|| MemberName::from(&**a));
                 let mut names: Vec<_> = online.iter().map(name).collect();
+                names.sort();
                 names.dedup();
                 writers.insert(proxy.name.clone(), names);
             }
         }
+        let mut different: Vec<_> = writers.values().filter(|w| !w.is_empty()).collect();
+        different.dedup();
+        writers_differ |= different.len() > 1;
         let judge = live.iter().find(|p| !groups_of(p).is_empty());
         let mut next_writer = None;
         if let Some(proxy) = judge {
@@ -250,6 +261,7 @@ impl Database {
             unlisted,
             unknown_backends,
             writers,
+            writers_differ,
             answering,
             next_writer,
         }
@@ -322,9 +334,17 @@ impl Database {
                 text.push_str(" NO WRITER");
                 severity = Some(Severity::Critical);
             }
-            (None, _) => {
+            (None, _) if self.writers_differ => {
                 text.push_str(" WRITERS DIFFER");
                 severity = Some(Severity::Critical);
+            }
+            // As many as may: `max_writers`, or several clusters behind one proxy.
+            (None, several) => {
+                let called = |name: &&MemberName| {
+                    self.member(name.as_str()).map_or(name.to_string(), |row| row.label.to_string())
+                };
+                let names: Vec<_> = several.iter().map(called).collect();
+                text.push_str(&format!(" writers {}", names.join(", ")));
             }
         }
         Headline { text, severity }
@@ -346,20 +366,38 @@ pub(super) fn hostgroups(proxy: &Proxy, expected: &Expectations) -> Vec<Hostgrou
 
 /// The configured member an address belongs to: by alias, by its configured name, or by what it calls itself.
 fn owner(members: &[&Arc<Member>], expected: &Expectations, address: &str) -> Option<MemberName> {
-    let address = expected.aliases.get(address).map_or(address, String::as_str);
-    let named = members.iter().find(|m| m.name.as_str().eq_ignore_ascii_case(address));
+    let address = bare(expected.aliases.get(address).map_or(address, String::as_str));
+    let named = members.iter().find(|m| bare(m.name.as_str()).eq_ignore_ascii_case(&address));
     let called = || {
         members.iter().find(|m| {
-            m.status.as_ref().is_some_and(|s| s.addresses.iter().any(|a| a.eq_ignore_ascii_case(address)))
+            m.status.as_ref().is_some_and(|s| s.addresses.iter().any(|a| bare(a).eq_ignore_ascii_case(&address)))
         })
     };
     named.or_else(called).map(|m| m.name.clone())
 }
 
-/// What to call a member: its own name where no other has the same.
-fn label(members: &[&Arc<Member>], member: &Member) -> Arc<str> {
-    let label = member.label();
-    match members.iter().filter(|m| m.label() == label).count() {
+/// What people call the subject of a finding: members by their own names.
+pub fn subject<'a>(seen: &Snapshot, subject: &'a Subject) -> Cow<'a, str> {
+    match subject {
+        Subject::Member(name) => match seen.galera.get(name) {
+            Some(member) => {
+                let members: Vec<_> = seen.galera.values().collect();
+                called(&members, &seen.database, member).to_string().into()
+            }
+            None => name.as_str().into(),
+        },
+        other => other.name().into(),
+    }
+}
+
+/// What to call a member: as it says, or as configured until it does, where no other has the same name.
+fn called(members: &[&Arc<Member>], expected: &Expectations, member: &Member) -> Arc<str> {
+    let name = |m: &Member| match expected.names.get(m.name.as_str()) {
+        Some(name) if m.status.as_ref().is_none_or(|s| s.node.is_empty()) => name.as_str().into(),
+        _ => m.label(),
+    };
+    let label = name(member);
+    match members.iter().filter(|m| name(m) == label).count() {
         0 | 1 => label,
         _ => member.name.as_str().into(),
     }
@@ -378,6 +416,7 @@ fn newest_view(members: &[&Arc<Member>]) -> Option<View> {
         conf_id: newest.conf_id.unwrap_or(0),
         size: newest.size,
         addresses: newest.incoming.clone(),
+        arbitrators: newest.arbitrators,
         since: alike.map(|s| s.view_since).min().unwrap_or(newest.view_since),
         weight: newest.cluster_weight,
     })

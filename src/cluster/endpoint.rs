@@ -95,6 +95,16 @@ impl<N: Clone, S, H: Clone> Endpoint<N, S, H> {
         }
     }
 
+    /// Why it does not answer, without its own address in front, which stands beside it already.
+    pub fn why(&self) -> Option<&str>
+    where
+        N: AsRef<str>,
+    {
+        let why = self.link.trouble()?;
+        let rest = why.strip_prefix(self.name.as_ref()).map(|rest| rest.trim_start_matches([':', ' ']));
+        Some(rest.filter(|rest| !rest.is_empty()).unwrap_or(why))
+    }
+
     /// What it says now: nothing when it does not answer.
     pub fn now(&self) -> Option<&Arc<S>> {
         self.status.as_ref().filter(|_| self.link.is_live())

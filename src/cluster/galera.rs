@@ -231,6 +231,8 @@ pub struct Status {
     pub cluster_address: Arc<str>,
     /// `wsrep_incoming_addresses`: the clients' addresses of all members of the view.
     pub incoming: Vec<Arc<str>>,
+    /// Members of the view that have no such address: arbitrators (`garbd`), which vote and hold no data.
+    pub arbitrators: u32,
     /// The last primary view by name, where it may be read.
     pub peers: Vec<Peer>,
     /// Provider options that matter.

@@ -56,6 +56,13 @@ pub struct Hostgroups {
     pub max_transactions_behind: u64,
 }
 
+impl Hostgroups {
+    /// It is one of these four.
+    pub fn has(&self, hostgroup: u32) -> bool {
+        [self.writer, self.backup, self.reader, self.offline].contains(&hostgroup)
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -349,6 +356,17 @@ impl ProxyStatus {
             b.status == BackendStatus::Online && hostgroups.iter().any(|g| g.writer == b.hostgroup)
         };
         self.backends.iter().filter(writes).map(|b| b.address.clone()).collect()
+    }
+
+    /// More backends than may take the writes of this cluster.
+    pub fn writes_too_wide(&self, group: &Hostgroups) -> bool {
+        self.online_writers(std::slice::from_ref(group)).len() > group.max_writers.max(1) as usize
+    }
+
+    /// Some backend stands in a hostgroup of this cluster.
+    pub fn serves(&self, group: &Hostgroups) -> bool {
+        let stands = |b: &&Backend| b.status != BackendStatus::OfflineHard && group.has(b.hostgroup);
+        self.backends.iter().any(|b| stands(&b))
     }
 
     /// What runs here and differs there, by the names of their checksums; not what belongs to each alone.

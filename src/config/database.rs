@@ -37,6 +37,9 @@ pub struct Galera {
     /// Addresses as ProxySQL or the members tell them, and the listed ones they stand for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, Address>,
+    /// What the members are called until they say it themselves, by address.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<Address, String>,
     /// The machines the members run on, by address: nodes of the cluster, or others.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<Address, String>,
@@ -247,6 +250,7 @@ pub fn expectations(galera: &Galera, proxysql: &Proxysql) -> Expectations {
     Expectations {
         size: galera.expected_size,
         aliases: galera.aliases.iter().map(|(from, to)| (from.clone(), to.to_string())).collect(),
+        names: galera.names.iter().map(|(of, name)| (of.to_string(), name.clone())).collect(),
         hosts: galera.hosts.iter().map(|(of, on)| (of.to_string(), on.clone())).collect(),
         proxy_hosts: proxysql.hosts.iter().map(|(of, on)| (of.0.to_string(), on.clone())).collect(),
         hostgroups: proxysql.hostgroups.clone(),

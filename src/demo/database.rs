@@ -132,8 +132,13 @@ pub struct State {
     pub cuts: Cuts,
     /// Statements that begin so are answered as if they were carried out, and are not.
     pub deaf_to: Option<&'static str>,
+    /// What else happens right after a statement that begins so, once.
+    pub meanwhile: Option<(&'static str, Meanwhile)>,
     rest: Duration,
 }
+
+/// Something that happens to everything at once.
+pub type Meanwhile = Box<dyn FnOnce(&mut State) + Send>;
 
 /// Connections break from a certain write on: for tests of what a client makes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -183,10 +188,16 @@ impl State {
             greeted: BTreeMap::new(),
             cuts: Cuts::default(),
             deaf_to: None,
+            meanwhile: None,
             rest: Duration::ZERO,
         };
         scenario::play(&mut state, options.scenario);
         state
+    }
+
+    /// One statement of somebody else at the admin port of a proxy.
+    pub fn tell(&mut self, proxy: usize, statement: &str) {
+        admin::answer(&mut self.proxies[proxy], admin::Role::Admin, "somebody", statement);
     }
 
     /// Moves the world on. Only whole ticks of 100 ms happen; the rest is kept, so that the same total gives the same

@@ -47,6 +47,7 @@ use crate::cluster::{Holder, MemberName, ProxyName, Snapshot};
 mod acts;
 mod field;
 mod guard;
+mod hindrance;
 mod names;
 mod sql;
 pub(super) mod standing;
@@ -54,6 +55,7 @@ mod undo;
 mod verify;
 
 use field::{Edit, Field, Place, Seat};
+pub use hindrance::hindrance;
 pub use names::Names;
 pub use verify::{seats, verify};
 

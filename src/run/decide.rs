@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Event, Outcome, Run, RunState, StepState, perform::Mark};
 use crate::{
     cluster::{PodState, ResourceVersion, Snapshot, TenantName, WorkloadKey, WorkloadKind},
-    plan::{About, Change, Standing, Step, verify_database},
+    plan::{About, Change, Standing, Step, hindrance, verify_database},
     wire::Endpoint,
 };
 
@@ -103,7 +103,10 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
             Decision::Done(i, "found so: the write had gone through".into())
         }
         (change, Standing::AtTo) if change.is_write() => Decision::Skip(i, "it is so already".into()),
-        (change, Standing::AtFrom(_)) if change.is_write() => Decision::Perform(i),
+        (change, Standing::AtFrom(_)) if change.is_write() => match hindrance(change, seen) {
+            Some(why) => Decision::Pause(i, format!("{}{why}", lead(run, step))),
+            None => Decision::Perform(i),
+        },
         (_, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
         (_, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => Decision::Perform(i),
         (_, Standing::AtFrom(text)) => {

@@ -93,7 +93,8 @@ impl Driver {
         };
         let holder = format!("{} {}", self.hands.who.operator, self.hands.who.session);
         let id = self.run.borrow().id.clone();
-        let leases = Leases::new(writer.clone(), holder, &id, self.hands.lease_seconds);
+        let written = self.run.borrow().entries.iter().map(|e| e.token).max().unwrap_or(-1);
+        let leases = Leases::new(writer.clone(), holder, &id, self.hands.lease_seconds, written);
         let stopped = tokio::select! {
             biased;
             result = self.carry(&begin, &writer, &leases) => result.err(),

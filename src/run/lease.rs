@@ -54,6 +54,8 @@ pub(super) struct Leases {
     holder: String,
     run: String,
     seconds: i32,
+    /// A session of this run wrote with this token.
+    written: i64,
     kept: Mutex<Vec<Kept>>,
     /// Grows with each renewal, and tells of a loss.
     news: watch::Sender<Option<String>>,
@@ -81,11 +83,12 @@ impl Mark {
 }
 
 impl Leases {
-    /// No lease yet, for this holder (`operator session`) and run.
-    pub(super) fn new(writer: Writer, holder: String, run: &str, seconds: u32) -> Self {
+    /// No lease yet, for this holder (`operator session`) and run; `written` is the highest token its journal has, -1
+    /// where it has none.
+    pub(super) fn new(writer: Writer, holder: String, run: &str, seconds: u32, written: i64) -> Self {
         let seconds = i32::try_from(seconds).unwrap_or(i32::MAX).max(1);
         let (kept, news) = (Mutex::default(), watch::Sender::new(None));
-        Self { writer, holder, run: run.to_owned(), seconds, kept, news }
+        Self { writer, holder, run: run.to_owned(), seconds, written, kept, news }
     }
 
     /// Tries to take one lease. Can be repeated when the answer was lost.
@@ -208,7 +211,9 @@ impl Leases {
         let spec = lease.spec.get_or_insert_default();
         if !mine {
             let before = spec.lease_transitions.unwrap_or(0);
-            spec.lease_transitions = Some(if fresh { 0 } else { before.saturating_add(1) });
+            // A lease that was deleted begins anew: whoever wrote to the journal before must still be the older one.
+            let least = i32::try_from(self.written.saturating_add(1)).unwrap_or(i32::MAX);
+            spec.lease_transitions = Some(if fresh { 0 } else { before.saturating_add(1) }.max(least));
             spec.acquire_time = Some(MicroTime(now));
         }
         spec.holder_identity = Some(self.holder.clone());

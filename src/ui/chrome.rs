@@ -78,9 +78,9 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
         facts.iter_mut().for_each(|(text, _)| *text = text.replace("   ", "  ").into());
         needed = wide(&facts);
     }
-    // Nodes that are all ready are nothing to know.
+    // Nodes and pods that are all ready are nothing to know.
     if needed > edge {
-        facts.retain(|(text, role)| *role != Role::Muted || !text.ends_with(" nodes"));
+        facts.retain(|(text, role)| *role != Role::Muted || !(text.ends_with(" nodes") || text == PODS));
         needed = wide(&facts);
     }
     let mut room = edge;
@@ -147,6 +147,9 @@ fn n_minus_1<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     vec![piece(text, role), piece(old, Role::Warn)]
 }
 
+/// No tenant is hurt by its pods; with a database that hurts, nobody is well.
+const PODS: &str = "pods ready";
+
 /// Tenants, how many are hurt, nodes ready of all. `tight`: without those at risk.
 fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
     let seen = cx.seen;
@@ -160,6 +163,7 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
     let (hurt, risk) = hurt(cx.findings);
     let mut facts = vec![piece(format!(" {}   ", format::count(seen.tenants.len(), "tenant")), Role::Text)];
     facts.push(match (hurt, risk) {
+        (0, _) if hurts(cx).is_some() => piece(PODS, Role::Muted),
         (0, 0) => piece("✓ all well", Role::Ok),
         (0, _) => piece("✓ none hurt", Role::Ok),
         (n, _) => piece(format!("✖ {n} hurt"), Role::Danger),
@@ -179,14 +183,35 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
 fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     let Some(headline) = Database::of(cx.seen).map(|d| d.headline()) else { return Vec::new() };
     // What hurts users now is loud, wherever in the database it is.
-    let hurts = |f: &&Finding| f.severity == Severity::Critical && f.subject.is_database();
-    let worst = cx.findings.iter().find(hurts).map(|f| f.severity);
-    let (sign, role) = match headline.severity.max(worst) {
+    let worst = hurts(cx);
+    let (sign, role) = match headline.severity.max(worst.map(|f| f.severity)) {
         None => ("", Role::Muted),
         severity => (glyph(severity), role(severity)),
     };
     let gap = if sign.is_empty() { "" } else { " " };
-    vec![piece(format!("   {sign}{gap}{}", headline.text), role)]
+    let what = worst.and_then(|f| loud(f.rule)).map_or(String::new(), |word| format!(" {word}"));
+    vec![piece(format!("   {sign}{gap}{}{what}", headline.text), role)]
+}
+
+/// What of the database hurts users now.
+fn hurts<'a>(cx: &Cx<'a>) -> Option<&'a Finding> {
+    cx.findings.iter().find(|f| f.severity == Severity::Critical && f.subject.is_database())
+}
+
+/// What hurts in a word or two, where the headline does not say it.
+fn loud(rule: &str) -> Option<&'static str> {
+    Some(match rule {
+        "flow-control" => "WRITES PAUSED",
+        "commits-blocked" => "COMMITS BLOCKED",
+        "lock-holder" => "WRITES LOCKED",
+        "readers-empty" => "NO READERS",
+        "stale-reads" => "STALE READS",
+        "galera-views" => "VIEWS DIFFER",
+        "clients-waiting" => "CLIENTS WAIT",
+        "monitor-failing" => "MONITOR FAILS",
+        "member-connections" => "CONNECTIONS FULL",
+        _ => return None,
+    })
 }
 
 /// Tenants with something critical, and those with a warning only.

@@ -66,6 +66,32 @@ pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// One text for two that differ in their numbers only: `the longest 7-9 s`. Numbers of names and addresses are no
+/// numbers: what differs in those is not alike.
+pub fn alike(one: &str, other: &str) -> Option<String> {
+    let (one_words, other_words) = (one.split(' '), other.split(' '));
+    if one == other {
+        return Some(one.to_owned());
+    }
+    if one_words.clone().count() != other_words.clone().count() {
+        return None;
+    }
+    let ends = |word: &str| {
+        let (low, high) = word.split_once('-').unwrap_or((word, word));
+        Some((low.parse::<u64>().ok()?, high.parse::<u64>().ok()?))
+    };
+    let words = one_words.zip(other_words).map(|(a, b)| {
+        if a == b {
+            return Some(a.to_owned());
+        }
+        let tail = |word: &str| word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
+        let end = tail(a);
+        let (a, b) = (ends(a.strip_suffix(&*end)?)?, ends(b.strip_suffix(&*end)?)?);
+        Some(format!("{}-{}{end}", a.0.min(b.0), a.1.max(b.1)))
+    });
+    Some(words.collect::<Option<Vec<_>>>()?.join(" "))
+}
+
 /// Columns a text takes on the screen.
 pub fn width(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)
@@ -237,6 +263,20 @@ pub fn natural(name: &str) -> Vec<(String, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_that_differ_in_their_numbers_are_alike() {
+        let like = |one, other| alike(one, other);
+        let both = like("24 clients wait, the longest 8 s", "24 clients wait, the longest 11 s");
+        assert_eq!(both.as_deref(), Some("24 clients wait, the longest 8-11 s"));
+        assert_eq!(like("the longest 8-11 s", "the longest 3 s").as_deref(), Some("the longest 3-11 s"));
+        assert_eq!(like("room for 8, then", "room for 12, then").as_deref(), Some("room for 8-12, then"));
+        assert_eq!(like("same", "same").as_deref(), Some("same"));
+        for (one, other) in [("at 10.0.0.1:6032", "at 10.0.0.2:6032"), ("on db1", "on db2"), ("a b", "a b c")]
+        {
+            assert_eq!(like(one, other), None);
+        }
+    }
 
     #[test]
     fn ages_are_short() {

@@ -36,7 +36,7 @@ const CALM: [Member; 3] = [
     ("db2", "synced", "next-writer", LISTED, READS),
     ("db3", "synced", "standby", LISTED, READS),
 ];
-const DOWN: &str = "does not answer: ADDRESS refuses connections: no server runs there";
+const DOWN: &str = "does not answer: refuses connections: no server runs there";
 
 /// A served scenario whose addresses can be told.
 struct Stage {
@@ -175,9 +175,9 @@ fn galera_degraded() {
 
 #[test]
 fn galera_no_quorum() {
-    const NO_READER: &str = "no backend is ONLINE in the reader hostgroup 30: reads wait and fail";
+    const NO_READER: &str = "no backend ONLINE in reader hostgroup 30: reads wait and fail";
     const NO_WRITER: &str =
-        "send the writes here, and it takes none: no quorum: sees nobody else and refuses everything";
+        "every proxy sends the writes here, and it takes none: no quorum: sees nobody else and refuses everything";
     let stage = shows(&Signs {
         scenario: "galera-no-quorum",
         check: (2, "CRITICAL"),
@@ -213,8 +213,8 @@ fn galera_no_quorum() {
 
 #[test]
 fn galera_all_down() {
-    const NO_READER: &str = "no backend is ONLINE in the reader hostgroup 30: reads wait and fail";
-    const NO_WRITER: &str = "no backend is ONLINE in the writer hostgroup: writes fail";
+    const NO_READER: &str = "no backend ONLINE in reader hostgroup 30: reads wait and fail";
+    const NO_WRITER: &str = "no backend ONLINE in the writer hostgroup: writes fail";
     let stage = shows(&Signs {
         scenario: "galera-all-down",
         check: (2, "CRITICAL"),
@@ -303,7 +303,7 @@ fn writer_lost() {
             "warning",
             "member-down",
             "db1",
-            "does not answer us, but its peers list it as a member: ADDRESS refuses connections: no server runs there",
+            "does not answer us, but its peers list it as a member: refuses connections: no server runs there",
         )],
     };
     shows(&signs);

@@ -4,6 +4,7 @@ mod cli;
 mod crash;
 mod database;
 mod database_act;
+mod database_amid;
 mod database_cli;
 mod database_demo;
 mod database_runs;

@@ -118,6 +118,18 @@ impl Ground {
         self.cluster.with_world(|w| w.store.update(kind, "wheelhouse", lease, "somebody", give)).unwrap();
     }
 
+    /// Changes an object of wheelhouse's own namespace, as somebody else would.
+    pub fn change(&self, plural: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let kind = demo::kind::KINDS.iter().find(|k| k.plural == plural).unwrap();
+        self.cluster.with_world(|w| w.store.update(kind, "wheelhouse", name, "somebody", change)).unwrap();
+    }
+
+    /// An object of wheelhouse's own namespace is deleted.
+    pub fn delete(&self, plural: &str, name: &str) {
+        let kind = demo::kind::KINDS.iter().find(|k| k.plural == plural).unwrap();
+        self.cluster.with_world(|w| w.store.delete(kind, "wheelhouse", name, &Default::default())).unwrap();
+    }
+
     /// Holders of the leases, `None` for one that was given back.
     pub fn holders(&self) -> Vec<Option<String>> {
         let kind = demo::kind::KINDS.iter().find(|k| k.plural == "leases").unwrap();

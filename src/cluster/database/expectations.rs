@@ -13,6 +13,8 @@ pub struct Expectations {
     pub size: Option<u32>,
     /// Addresses as ProxySQL or the members tell them, and the configured ones they stand for.
     pub aliases: BTreeMap<String, String>,
+    /// What members are called until they say it themselves, by address.
+    pub names: BTreeMap<String, String>,
     /// The machines the members run on, by address or by what people call them: nodes of the cluster, or others.
     pub hosts: BTreeMap<String, String>,
     /// The machines the proxies run on, by address.

@@ -12,9 +12,10 @@ use serde::Serialize;
 
 mod evidence;
 mod steps;
+mod survivors;
 
 pub use evidence::{Evidence, Position, Saved};
-use steps::{ask, datadir, examine, examine_one, look, restart, start};
+use steps::{ask, datadir, examine, examine_one, look, start};
 
 /// Which of the situations it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -87,7 +88,7 @@ pub fn recovery(evidence: &[Evidence]) -> Sheet {
     let (verdict, unproven, steps) = match case {
         Case::Primary => (nothing("a primary component exists: nothing is to be recovered"), vec![], vec![]),
         Case::Reformed => reformed(evidence),
-        Case::NoQuorum => no_quorum(evidence, &answering),
+        Case::NoQuorum => survivors::sheet(evidence, &answering),
         Case::AllDown => all_down(evidence),
     };
     Sheet { case, evidence: evidence.to_vec(), verdict, unproven, steps }
@@ -113,94 +114,23 @@ fn foreign(all: &[Arc<str>]) -> Verdict {
     ))
 }
 
-fn no_quorum(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
-    let all = histories(evidence);
-    if all.len() > 1 {
-        return (foreign(&all), vec![], vec![]);
-    }
-    let best =
-        answering.iter().filter_map(|e| Some((e.position()?.seqno, *e))).max_by_key(|(seqno, _)| *seqno);
-    let Some((seqno, best)) = best else {
-        return (nothing("no member that answers tells a position"), vec![], examine(evidence));
-    };
-    let silent: Vec<_> = evidence.iter().filter(|e| e.answers.is_err()).collect();
-    let ahead = silent.iter().find(|e| e.position().is_some_and(|p| p.seqno > seqno));
-    let mut unproven = Vec::new();
-    let mut steps = Vec::new();
-    if let Some(ahead) = ahead {
-        let position = ahead.position();
-        let verdict = Verdict {
-            member: Some(ahead.label.clone()),
-            position: position.clone(),
-            proven: false,
-            reason: format!(
-                "{} is down and has more than the members that answer (seqno {}, against {seqno} on {}): bootstrapping those would lose {} transactions",
-                ahead.label,
-                position.map_or(0, |p| p.seqno),
-                best.label,
-                ahead.position().map_or(0, |p| p.seqno - seqno)
-            ),
-        };
-        unproven.push(
-            "first try to bring it back: when it joins those that answer as a quorum, nothing is lost".into(),
-        );
-        steps.push(start(ahead, "starts it; with enough members the quorum comes back by itself"));
-        steps.push(look(best));
-        return (verdict, unproven, steps);
-    }
-    for member in &silent {
-        unproven.push(format!(
-            "{} does not answer ({}): that it is dead is not proven. When it only is cut off from here it may be in a primary component, and bootstrapping another makes two clusters",
-            member.label,
-            member.answers.as_ref().err().map_or("", |why| &**why)
-        ));
-        if member.position().is_none() && !member.is_empty() {
-            steps.push(examine_one(member));
-            continue;
-        }
-        steps.push(Step {
-            on: member.label.clone(),
-            what: "log in on its machine; the server must not run. If it runs, stop here: look at its wsrep_cluster_status and mend the network instead".into(),
-            command: "pgrep -a 'mariadbd|mysqld' || echo not running".into(),
-            by_hand: None,
-        });
-    }
-    let unknown: Vec<_> = silent.iter().filter(|e| e.position().is_none() && !e.is_empty()).collect();
-    for member in &unknown {
-        unproven.push(format!(
-            "where {} stands is not known: feed its grastate.dat and --wsrep-recover line",
-            member.label
-        ));
-    }
-    let proven = unknown.is_empty();
-    let same = answering.iter().filter(|e| e.position().is_some_and(|p| p.seqno == seqno)).count();
-    let reason = match (proven, same) {
-        (true, 1) => format!("{} has the most of all members: seqno {seqno}", best.label),
-        (true, n) => format!(
-            "{n} members that answer are equal at seqno {seqno}, and no other has more: {} will do",
-            best.label
-        ),
-        (false, _) => format!(
-            "{} has the most of those that answer: seqno {seqno}; the others are not known",
-            best.label
-        ),
-    };
-    steps.push(Step {
-        on: best.label.clone(),
-        what: "make it the primary component, on this one member only, once the others are certainly dead or see it".into(),
-        command: "SET GLOBAL wsrep_provider_options='pc.bootstrap=YES'".into(),
-        by_hand: None,
-    });
-    steps.push(look(best));
-    for member in &silent {
-        steps.push(start(member, "start it again, one member after the other; it fetches what it misses"));
-        steps.push(look(member));
-    }
-    for member in answering.iter().filter(|e| e.unfit) {
-        steps.push(restart(member));
-    }
-    let verdict = Verdict { member: Some(best.label.clone()), position: best.position(), proven, reason };
-    (verdict, unproven, steps)
+fn unknown(evidence: &[Evidence]) -> Vec<&Evidence> {
+    evidence.iter().filter(|e| e.is_unknown()).collect()
+}
+
+/// A clean stop writes down the last transaction: less than the member said before is of another time.
+fn contradicted(evidence: &[Evidence]) -> bool {
+    let read = |e: &Evidence| e.saved.as_ref().is_some_and(|s| s.recovered.is_some());
+    evidence.iter().any(|e| e.falls_short().is_some() && !read(e))
+}
+
+/// What was fed of a member is less than it said itself.
+fn short(member: &Evidence) -> Option<String> {
+    let (said, fed) = member.falls_short()?;
+    Some(format!(
+        "{} said it had seqno {} before it fell silent, and what was fed of it is {}: either its last transactions are lost, or what was fed is of another time. Read its disk again",
+        member.label, said.seqno, fed.seqno
+    ))
 }
 
 fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
@@ -208,28 +138,44 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
     if all.len() > 1 {
         return (foreign(&all), vec![], vec![]);
     }
-    let unknown: Vec<_> = evidence.iter().filter(|e| e.position().is_none() && !e.is_empty()).collect();
-    let last_to_leave: Vec<_> = evidence
-        .iter()
-        .filter(|e| {
-            e.saved.as_ref().is_some_and(|s| s.safe_to_bootstrap == Some(true) && s.stopped_at.is_some())
-        })
-        .collect();
+    if let Some(alive) = evidence.iter().find(|e| e.may_run) {
+        let reason = format!(
+            "{} could not be read ({}), and may run: then it may be in a primary component, and bootstrapping another makes two clusters. Mend that first",
+            alive.label,
+            alive.answers.as_ref().err().map_or("", |why| &**why)
+        );
+        return (nothing(&reason), vec![], examine(evidence));
+    }
+    let unknown = unknown(evidence);
+    let last: Vec<_> = evidence.iter().filter(|e| e.left_last()).collect();
     let best = evidence
         .iter()
-        .filter_map(|e| {
-            let safe = e.saved.as_ref().is_some_and(|s| s.safe_to_bootstrap == Some(true));
-            Some(((e.position()?.seqno, safe), e))
-        })
+        .filter_map(|e| Some(((e.position()?.seqno, e.left_last()), e)))
         .max_by_key(|(rank, _)| *rank);
     let Some(((seqno, _), best)) = best else {
+        let distrusted =
+            |e: &Evidence| e.saved.as_ref().is_some_and(|s| s.distrusted && s.recovered.is_some());
         let reason = match unknown.is_empty() && !evidence.is_empty() {
+            true if evidence.iter().any(distrusted) => {
+                "no member has a position to go on from: where --wsrep-recover prints one, grastate.dat has a zero UUID, which says that the data are not to be trusted. Start none; compare the data by hand, or restore a backup"
+            }
             true => "no member has a position to go on from: restore a backup",
             false => "no evidence yet: collect it on every member and feed it to this sheet",
         };
-        return (nothing(reason), ask(&unknown), examine(evidence));
+        return (nothing(reason), Vec::from_iter(ask(&unknown)), examine(evidence));
     };
-    let left_last = matches!(last_to_leave.as_slice(), [one] if one.name == best.name);
+    if last.len() > 1 || last.first().is_some_and(|e| e.name != best.name && e.position().is_some()) {
+        let names: Vec<_> = last.iter().map(|e| &*e.label).collect();
+        let reason = format!(
+            "by safe_to_bootstrap: 1 {} left last, and {} has seqno {seqno}: in one history only one leaves last, and has the most. Either each went on without the other, and their transactions do not compare, or the file was edited by hand. Stop here and find out; what was edited is fed with safe_to_bootstrap: 0",
+            names.join(" and "),
+            best.label
+        );
+        return (nothing(&reason), Vec::from_iter(ask(&unknown)), vec![]);
+    }
+    let stopped = best.saved.as_ref().is_some_and(|s| s.stopped_at.is_some());
+    let more = |e: &&Evidence| e.once_had().is_some_and(|p| all.contains(&p.uuid) && p.seqno > seqno);
+    let left_last = best.left_last() && stopped && !unknown.iter().any(more);
     if !unknown.is_empty() && !left_last {
         let reason = format!(
             "{} has the most of those known (seqno {seqno}), but {} of {} are not known: any of them may have more",
@@ -240,9 +186,20 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         let verdict =
             Verdict { member: Some(best.label.clone()), position: best.position(), proven: false, reason };
         let steps = unknown.iter().map(|e| examine_one(e)).collect();
-        return (verdict, ask(&unknown), steps);
+        return (verdict, Vec::from_iter(ask(&unknown)), steps);
     }
-    let mut unproven = ask(&unknown);
+    let short: Vec<_> = evidence.iter().filter_map(short).collect();
+    if contradicted(evidence) {
+        let reason = format!(
+            "{} has the most of what was fed (seqno {seqno}), and that contradicts itself",
+            best.label
+        );
+        let verdict =
+            Verdict { member: Some(best.label.clone()), position: best.position(), proven: false, reason };
+        return (verdict, short, examine(evidence));
+    }
+    let mut unproven = Vec::from_iter(ask(&unknown));
+    unproven.extend(short);
     if evidence
         .iter()
         .any(|e| e.saved.as_ref().is_some_and(|s| s.recovered.is_some() && s.stopped_at.is_none()))

@@ -283,6 +283,9 @@ fn command(shared: &Shared, account: &mut Account, endpoint: Endpoint, packet: &
                 }
                 (Account::Proxy(..), Endpoint::Member(_)) => Answer::Hangup,
             };
+            if let Some((_, happens)) = state.meanwhile.take_if(|(start, _)| text.starts_with(*start)) {
+                happens(state);
+            }
             if strike.is_some() { Answer::Hangup } else { answer }
         }));
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cluster::{
-        MemberName, ProxyName, ServerRow,
+        Hostgroups, MemberName, ProxyName, ServerRow, bare,
         database::{Row, State},
     },
     plan::Verdict::{Ok, Refuse},
@@ -30,7 +30,7 @@ impl Draft<'_> {
             DatabaseAct::RemoveServer { address } => {
                 let address = match self.field.member(address) {
                     Some(row) => self.field.address_of(row),
-                    None => address.clone(),
+                    None => bare(address).into(),
                 };
                 if self.field.faces.iter().all(|f| f.seat(&address).is_none()) {
                     let all = self.all_addresses();
@@ -44,7 +44,7 @@ impl Draft<'_> {
                     self.bring(&row, like.as_ref());
                 }
             }
-            DatabaseAct::AddServer { address, like } => self.add(address, like.as_ref()),
+            DatabaseAct::AddServer { address, like } => self.add(&bare(address).into(), like.as_ref()),
             DatabaseAct::Weight { member, weight } => {
                 if let Some(row) = self.known(member) {
                     self.weigh(&row, |_| *weight, false);
@@ -109,7 +109,8 @@ impl Draft<'_> {
             let others = face
                 .seats
                 .iter()
-                .filter(|s| s.address != *address && matches!(s.place, Place::Writer | Place::Standby));
+                .filter(|s| s.family == face.family(address) && s.address != *address)
+                .filter(|s| matches!(s.place, Place::Writer | Place::Standby));
             let lightest = others.map(|s| s.weight).min();
             match (to.is_empty() && face.writes_to(address), lightest) {
                 (true, Some(lightest)) => {
@@ -146,20 +147,29 @@ impl Draft<'_> {
     /// beside the writers in waiting. Who cannot be judged enters offline, and the monitor takes it from there.
     fn placed(&self, face: &Face<'_>, address: &str, rows: &[ServerRow]) -> Vec<ServerRow> {
         let Some(first) = rows.first() else { return Vec::new() };
-        let into = |hostgroup: u32| ServerRow { hostgroup, ..first.clone() };
+        let into = |hostgroup: u32| {
+            let row = near(rows, &face.groups, hostgroup).unwrap_or(first);
+            ServerRow { hostgroup, ..row.clone() }
+        };
         let now = face.rows(address);
         if !now.is_empty() {
             return now.iter().map(|r| into(r.hostgroup)).collect();
         }
-        let Some(group) = face.groups.first() else { return rows.to_vec() };
-        let ready = self.field.member(address).is_some_and(|r| matches!(r.state, State::Synced));
-        if !ready {
-            return vec![into(group.offline)];
+        let stood = |g: &&Hostgroups| rows.iter().any(|row| g.has(row.hostgroup));
+        let mut groups: Vec<_> = face.groups.iter().filter(stood).collect();
+        if groups.is_empty() {
+            groups.extend(face.groups.first());
         }
-        match group.writer_is_also_reader {
+        if groups.is_empty() {
+            return rows.to_vec();
+        }
+        let ready = self.field.member(address).is_some_and(|r| matches!(r.state, State::Synced));
+        let into_group = |group: &Hostgroups| match group.writer_is_also_reader {
+            _ if !ready => vec![into(group.offline)],
             0 => vec![into(group.backup)],
             _ => vec![into(group.backup), into(group.reader)],
-        }
+        };
+        groups.into_iter().flat_map(into_group).collect()
     }
 
     fn save(&mut self, wanted: Option<&ProxyName>) {
@@ -240,4 +250,14 @@ impl Draft<'_> {
         let names: Vec<_> = self.field.faces.iter().map(|f| f.name.as_str()).collect();
         self.check("drift", Ok, format!("runs until {} restarts; `save` keeps it", names.join(" or ")));
     }
+}
+
+/// Of the rows a backend had, the one that says most of its row in a hostgroup: that very one, one that does the same
+/// there, one of the same cluster.
+fn near<'a>(rows: &'a [ServerRow], groups: &[Hostgroups], hostgroup: u32) -> Option<&'a ServerRow> {
+    let group = groups.iter().find(|g| g.has(hostgroup));
+    let reads = |h: u32| group.is_some_and(|g| g.reader == h);
+    let same = rows.iter().find(|r| r.hostgroup == hostgroup);
+    let of = || rows.iter().filter(|r| group.is_some_and(|g| g.has(r.hostgroup)));
+    same.or_else(|| of().find(|r| reads(r.hostgroup) == reads(hostgroup))).or_else(|| of().next())
 }

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use super::standing;
 use crate::cluster::{
-    BackendStatus, Database, Hostgroups, MemberName, ProxyName, ProxyStatus, ServerRow, Snapshot,
+    BackendStatus, Database, Hostgroups, MemberName, ProxyName, ProxyStatus, ServerRow, Snapshot, bare,
     database::{Row, State},
     hostgroups_of,
 };
@@ -31,6 +31,8 @@ pub(super) struct Seat {
     pub address: Arc<str>,
     pub member: Option<MemberName>,
     pub label: String,
+    /// Which of the proxy's Galera clusters it belongs to: an index into its hostgroups.
+    pub family: usize,
     pub weight: u64,
     pub place: Place,
     /// It reads beside what else it does.
@@ -92,7 +94,7 @@ impl<'a> Field<'a> {
         let mut aliases = self.seen.database.aliases.iter();
         match aliases.find(|(_, name)| name.as_str() == row.name.as_str()) {
             Some((alias, _)) => alias.as_str().into(),
-            None => row.name.as_str().into(),
+            None => bare(row.name.as_str()).into(),
         }
     }
 
@@ -104,8 +106,17 @@ impl<'a> Field<'a> {
             };
             row.is_primary() && seats.iter().all(there)
         };
-        let serving = self.db.members.iter().filter(|r| serves(r)).filter_map(|r| r.now()).map(|s| s.weight);
-        (serving.sum(), self.db.quorum.weight)
+        let sum = |which: &dyn Fn(&Row) -> bool| {
+            let rows = self.db.members.iter().filter(|r| which(r));
+            rows.filter_map(|r| r.now()).fold(0_u32, |sum, s| sum.saturating_add(s.weight))
+        };
+        let total = self.db.quorum.weight;
+        // An arbitrator is no backend, and stays whatever is done to the proxies.
+        let known = self.db.members.iter().filter(|r| r.is_primary()).count();
+        let arbitrators = self.db.view.as_ref().map_or(0, |v| v.arbitrators);
+        let all_known = self.db.quorum.size as usize == known + arbitrators as usize;
+        let theirs = if all_known { total.saturating_sub(sum(&Row::is_primary)) } else { 0 };
+        (sum(&serves).saturating_add(if arbitrators > 0 { theirs } else { 0 }), total)
     }
 }
 
@@ -150,8 +161,9 @@ impl Face<'_> {
         format!("{:.0} s", standing::evidence(self.status).as_secs_f64() / 2.0)
     }
 
-    fn writers(&self) -> usize {
-        self.groups.iter().map(|g| g.max_writers as usize).sum::<usize>().max(1)
+    /// The Galera cluster of the proxy that a backend stands in.
+    pub fn family(&self, address: &str) -> usize {
+        self.seat(address).map_or(0, |s| s.family)
     }
 
     /// Its seats after some edits, once the monitor has sorted them.
@@ -175,6 +187,7 @@ impl Face<'_> {
                         address: edit.address.clone(),
                         label: known.as_ref().map_or(edit.address.to_string(), |k| k.1.clone()),
                         member: known.map(|k| k.0),
+                        family: family(&self.groups, |g| g.has(row.hostgroup)),
                         weight: row.weight,
                         place: if ready { Place::Standby } else { Place::Offline },
                         reads: ready,
@@ -182,7 +195,7 @@ impl Face<'_> {
                 }
             }
         }
-        elect(&mut seats, self.writers());
+        elect(&mut seats, &self.groups);
         seats
     }
 
@@ -192,29 +205,40 @@ impl Face<'_> {
         for seat in seats.iter_mut().filter(|s| &*s.address == address) {
             (seat.place, seat.reads) = (Place::Offline, false);
         }
-        elect(&mut seats, self.writers());
+        elect(&mut seats, &self.groups);
         seats
     }
 
     /// Its seats after a member has come back from the offline hostgroup.
     pub fn with(&self, address: &str) -> Vec<Seat> {
-        let reads = self.groups.iter().any(|g| g.writer_is_also_reader != 0);
+        let group = self.groups.get(self.family(address));
+        let reads = group.is_some_and(|g| g.writer_is_also_reader != 0);
         let mut seats = self.seats.clone();
         for seat in seats.iter_mut().filter(|s| &*s.address == address) {
             (seat.place, seat.reads) = (Place::Standby, reads);
         }
-        elect(&mut seats, self.writers());
+        elect(&mut seats, &self.groups);
         seats
     }
 }
 
-/// The heaviest of those that may write do, ties from the top by host name and port: as ProxySQL 2.7 elects.
-fn elect(seats: &mut [Seat], most: usize) {
+/// The heaviest of those that may write do, ties from the top by host name and port: as ProxySQL 2.7 elects, in each
+/// cluster by itself.
+fn elect(seats: &mut [Seat], groups: &[Hostgroups]) {
     seats.sort_by_key(|s| Reverse(order(s)));
-    let candidates = seats.iter_mut().filter(|s| matches!(s.place, Place::Writer | Place::Standby));
-    for (i, seat) in candidates.enumerate() {
-        seat.place = if i < most { Place::Writer } else { Place::Standby };
+    for family in 0..groups.len().max(1) {
+        let most = groups.get(family).map_or(1, |g| g.max_writers.max(1) as usize);
+        let mut candidates = seats.iter_mut().filter(|s| s.family == family);
+        let may_write = candidates.by_ref().filter(|s| matches!(s.place, Place::Writer | Place::Standby));
+        for (i, seat) in may_write.enumerate() {
+            seat.place = if i < most { Place::Writer } else { Place::Standby };
+        }
     }
+}
+
+/// The first of these clusters; the first of all where it is none of them.
+fn family(groups: &[Hostgroups], is: impl Fn(&Hostgroups) -> bool) -> usize {
+    groups.iter().position(is).unwrap_or(0)
 }
 
 fn order(seat: &Seat) -> (u64, String, u32) {
@@ -245,6 +269,7 @@ fn seats(db: &Database, proxy: &ProxyName, status: &ProxyStatus, groups: &[Hostg
         seats.push(Seat {
             address: backend.address.clone(),
             member: row.map(|r| r.name.clone()),
+            family: family(groups, |g| g.has(backend.hostgroup)),
             label: row.map_or(backend.address.to_string(), |r| r.label.to_string()),
             weight: backend.weight.unwrap_or(0),
             place,

@@ -3,7 +3,7 @@
 use super::field::{Face, Field, Place, Seat, fit_to_write};
 use crate::{
     cluster::{
-        BackendStatus, Layers, LocalState,
+        BackendStatus, Hostgroups, Layers, LocalState,
         database::{Row, State},
     },
     plan::{
@@ -48,11 +48,11 @@ pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> 
         checks.push(Check::new("freshness", Refuse, text));
     };
     for row in field.db.members.iter().filter(|r| !matches!(r.state, State::Down)) {
-        let why = row.now().is_none().then(|| row.member.link.trouble().unwrap_or("no answer"));
+        let why = row.now().is_none().then(|| row.member.why().unwrap_or("no answer"));
         old(&row.label, row.member.status.as_ref().map(|s| s.at), why);
     }
     for proxy in seen.proxies.values() {
-        let why = proxy.now().is_none().then(|| proxy.link.trouble().unwrap_or("no answer"));
+        let why = proxy.now().is_none().then(|| proxy.why().unwrap_or("no answer"));
         old(proxy.name.as_str(), proxy.status.as_ref().map(|s| s.at), why);
     }
     if field.db.members.is_empty() {
@@ -117,19 +117,23 @@ pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
                 format!("{name}: its monitor cannot log in at {address} ({said}): it may not move members"),
             );
         }
-        let writers = status.online_writers(&face.groups).len();
-        let most: u32 = face.groups.iter().map(|g| g.max_writers).sum::<u32>().max(1);
-        if writers > most as usize && !face.groups.is_empty() {
-            push(
-                "monitor",
-                Refuse,
-                format!(
-                    "{name} writes to {writers} members, {most} may: wait until its monitor has sorted them ({})",
-                    face.interval()
-                ),
-            );
-        }
-        if writers == 0 && !face.groups.is_empty() {
+        let used = |g: &&Hostgroups| face.groups.len() == 1 || status.serves(g);
+        for group in face.groups.iter().filter(used) {
+            let writers = status.online_writers(std::slice::from_ref(group)).len();
+            let most = group.max_writers.max(1);
+            if writers > most as usize {
+                push(
+                    "monitor",
+                    Refuse,
+                    format!(
+                        "{name} writes to {writers} members, {most} may: wait until its monitor has sorted them ({})",
+                        face.interval()
+                    ),
+                );
+            }
+            if writers > 0 {
+                continue;
+            }
             push(
                 "last-writer",
                 Refuse,
@@ -245,9 +249,17 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
         let row = field.db.members.iter().find(|r| Some(&r.name) == seat.member.as_ref());
         matches!(seat.place, Place::Writer | Place::Standby) && row.is_some_and(fit_to_write)
     };
-    for (face, seats) in field.faces.iter().zip(after) {
-        let left: Vec<_> = seats.iter().filter(fit).map(|s| s.label.as_str()).collect();
-        let before = face.seats.iter().filter(fit).count().max(left.len());
+    let families = |face: &Face<'_>| 0..face.groups.len().max(1);
+    let each = field.faces.iter().zip(after).flat_map(|(face, seats)| families(face).map(move |f| (face, seats, f)));
+    for (face, seats, family) in each {
+        let of = |s: &&Seat| s.family == family;
+        // Of the clusters behind a proxy only those with members that are followed can be judged.
+        let followed = |s: &Seat| s.family == family && s.member.is_some();
+        if face.groups.len() > 1 && !face.seats.iter().any(followed) {
+            continue;
+        }
+        let left: Vec<_> = seats.iter().filter(of).filter(fit).map(|s| s.label.as_str()).collect();
+        let before = face.seats.iter().filter(of).filter(fit).count().max(left.len());
         let (verdict, text) = match left.as_slice() {
             [] => (Refuse, format!("{}: of {before} members that can write none would be left", face.name)),
             [one] if before > 1 => (
@@ -264,14 +276,14 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
         };
         checks.push(Check::new("last-writer", verdict, text));
         let reads = |seat: &Seat| {
-            face.groups.iter().any(|g| match seat.place {
+            face.groups.get(family).is_some_and(|g| match seat.place {
                 Place::Reader => true,
                 Place::Standby => g.writer_is_also_reader != 0,
                 Place::Writer => g.writer_is_also_reader == 1,
                 Place::Shunned | Place::Offline => false,
             })
         };
-        if face.seats.iter().any(|s| s.reads && s.place.serves()) && !seats.iter().any(reads) {
+        if face.seats.iter().filter(of).any(|s| s.reads && s.place.serves()) && !seats.iter().filter(of).any(reads) {
             let text = format!(
                 "{}: nobody would be left to read: reads would wait and end with error 9001 (10 s by default)",
                 face.name
@@ -288,8 +300,8 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
     );
     let verdict = match () {
         () if !field.db.quorum.primary => Refuse,
-        () if left < before && left * 2 <= total => Refuse,
-        () if left * 2 <= total => Warn,
+        () if left < before && u64::from(left) * 2 <= u64::from(total) => Refuse,
+        () if u64::from(left) * 2 <= u64::from(total) => Warn,
         () => Ok,
     };
     let text = if field.db.quorum.primary {
@@ -373,6 +385,7 @@ pub(super) fn desync(field: &Field<'_>, row: &Row, to: bool) -> Vec<Check> {
             .count();
         match others {
             0 => push(Refuse, format!("{label} is the last synced member")),
+            1 => push(Ok, "1 other member is synced".into()),
             n => push(Ok, format!("{n} other members are synced")),
         }
         if !matches!(row.state, State::Synced) {

@@ -21,19 +21,19 @@ pub(in crate::plan) fn unseen(change: &Change, seen: &Snapshot) -> Option<String
         Change::Replicas { .. } | Change::Settle { .. } => None,
         Change::Serves { proxy, .. } => {
             let known = seen.proxies.get(proxy)?;
-            known.now().is_none().then(|| silent(proxy.as_str(), known.link.trouble()))
+            known.now().is_none().then(|| silent(proxy.as_str(), known.why()))
         }
         Change::Servers { proxy, .. } | Change::Holds { proxy, .. } | Change::Save { proxy, .. } => {
             let known = seen.proxies.get(proxy)?;
             match known.now() {
                 Some(status) if status.admin => None,
                 Some(_) => Some(format!("the servers of {proxy} may not be read with this user")),
-                None => Some(silent(proxy.as_str(), known.link.trouble())),
+                None => Some(silent(proxy.as_str(), known.why())),
             }
         }
         Change::Desync { member, .. } | Change::Desynced { member, .. } => {
             let known = seen.galera.get(member)?;
-            known.now().is_none().then(|| silent(member.as_str(), known.link.trouble()))
+            known.now().is_none().then(|| silent(member.as_str(), known.why()))
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn seats(seen: &Snapshot) -> Vec<String> {
     {
         Some(face) => field::line(face.name, &face.seats),
         None => {
-            let why = proxy.link.trouble().map_or(String::new(), |why| format!(": {why}"));
+            let why = proxy.why().map_or(String::new(), |why| format!(": {why}"));
             format!("{}  does not answer{why}", proxy.name)
         }
     };

@@ -21,7 +21,7 @@ impl Roles {
     }
 }
 
-/// The servers in use.
+/// The servers in use, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Runtime(Vec<(ServerRow, bool)>);
 
@@ -79,6 +79,7 @@ pub(super) fn parse(servers: &Answer, roles: &Answer) -> Result<(Runtime, Vec<Ro
         };
         rows.push((server, status == "ONLINE"));
     }
+    rows.sort();
     Ok((Runtime(rows), all))
 }
 

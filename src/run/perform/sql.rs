@@ -26,6 +26,9 @@ const READ_ONLY: &str =
 /// What of a server is configuration: its hostgroup and state are the monitor's.
 const CONFIGURED: &str = "hostname, port, gtid_port, weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms";
 
+/// So often an edit of memory is begun anew when the monitor has moved members amid it.
+const MOVED: usize = 3;
+
 /// What became of a write to the database.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::run) struct Written {
@@ -57,39 +60,79 @@ impl Writer {
     ) -> Result<Written, Failure> {
         let mut hand = self.reach(Endpoint::Proxy(proxy.to_owned())).await?;
         editable(&mut hand).await?;
-        let (runtime, roles) = runtime(&mut hand).await?;
-        match runtime.of(address, from, to, &roles) {
-            Now::AtTo if from == to => {
-                return self.memory_as_it_runs(&mut hand, &runtime, &roles, fence).await;
+        let mut edited = false;
+        for _ in 0..MOVED {
+            let (runtime, roles) = runtime(&mut hand).await?;
+            match runtime.of(address, from, to, &roles) {
+                Now::AtTo if from == to => {
+                    return self.memory_as_it_runs(&mut hand, &runtime, &roles, fence).await;
+                }
+                Now::AtTo => return Ok(Written { wrote: false, mark: mark(&mut hand).await? }),
+                Now::AtFrom => {}
+                Now::Elsewhere(rows) => {
+                    let text = format!("{proxy} has {address} as {}, not as planned", words(&rows));
+                    return Err(self.give_way(&mut hand, edited, &fence, text).await);
+                }
             }
-            Now::AtTo => return Ok(Written { wrote: false, mark: mark(&mut hand).await? }),
-            Now::AtFrom => {}
-            Now::Elsewhere(rows) => {
-                let text = format!("{proxy} has {address} as {}, not as planned", words(&rows));
+            let edit = match Edit::of(&runtime, &roles, address, from, to) {
+                Ok(edit) => edit,
+                Err(why) => return Err(self.give_way(&mut hand, edited, &fence, why).await),
+            };
+            if !fence() {
+                return Err(Failure::Fenced);
+            }
+            edited = true;
+            hand.write("SAVE MYSQL SERVERS FROM RUNTIME").await?;
+            for statement in edit.statements() {
+                hand.write(&statement).await?;
+            }
+            // The monitor may have moved the writer meanwhile: what was left out would now be the one that writes.
+            if self::runtime(&mut hand).await? != (runtime, roles) {
+                continue;
+            }
+            let mut others = differ(&mut hand, "main.mysql_servers", "runtime_mysql_servers").await?;
+            others.remove(address);
+            if !others.is_empty() {
+                let others = others.into_iter().collect::<Vec<_>>().join(", ");
+                let text = format!("{proxy}: somebody edits {others} in its memory at this moment: nothing was loaded");
                 return Err(Failure::Drift(text));
             }
+            if !fence() {
+                return Err(Failure::Fenced);
+            }
+            hand.write("LOAD MYSQL SERVERS TO RUNTIME").await?;
+            let (now, roles) = self::runtime(&mut hand).await?;
+            return match now.of(address, from, to, &roles) {
+                Now::AtTo => Ok(Written { wrote: true, mark: mark(&mut hand).await? }),
+                Now::AtFrom | Now::Elsewhere(_) => {
+                    let rows = words(&now.rows_of(address));
+                    let text = format!("{proxy} answered the LOAD, and still has {address} as {rows}");
+                    Err(Failure::Drift(text))
+                }
+            };
         }
-        let edit = Edit::of(&runtime, &roles, address, from, to).map_err(Failure::Drift)?;
-        if !fence() {
-            return Err(Failure::Fenced);
-        }
-        hand.write("SAVE MYSQL SERVERS FROM RUNTIME").await?;
-        for statement in edit.statements() {
-            hand.write(&statement).await?;
-        }
-        if !fence() {
-            return Err(Failure::Fenced);
-        }
-        hand.write("LOAD MYSQL SERVERS TO RUNTIME").await?;
-        let (now, roles) = self::runtime(&mut hand).await?;
-        match now.of(address, from, to, &roles) {
-            Now::AtTo => Ok(Written { wrote: true, mark: mark(&mut hand).await? }),
-            Now::AtFrom | Now::Elsewhere(_) => {
-                let rows = words(&now.rows_of(address));
-                let text = format!("{proxy} answered the LOAD, and still has {address} as {rows}");
-                Err(Failure::Drift(text))
+        let text = format!("{proxy}: its monitor moved members {MOVED} times amid the edit: nothing was loaded");
+        Err(self.give_way(&mut hand, edited, &fence, text).await)
+    }
+
+    /// What was edited in memory and is not to be loaded does not stay there for whoever loads next.
+    async fn give_way(
+        &self,
+        hand: &mut Hand,
+        edited: bool,
+        fence: impl Fn() -> bool,
+        why: String,
+    ) -> Failure {
+        if edited && fence() {
+            let taken = async {
+                let (runtime, roles) = runtime(hand).await?;
+                self.memory_as_it_runs(hand, &runtime, &roles, fence).await
+            };
+            if let Err(failure) = taken.await {
+                return Failure::Drift(format!("{why}; its memory could not be put back: {}", failure.text()));
             }
         }
+        Failure::Drift(why)
     }
 
     /// Takes memory from the runtime, without the surplus writers: what a run that was cut off between its edit and its

@@ -2,8 +2,8 @@
 
 use super::review::labelled;
 use crate::{
-    plan::DatabasePart,
-    ui::{paint::Pen, theme::Role},
+    plan::{Check, DatabasePart},
+    ui::{format, paint::Pen, theme::Role},
 };
 
 /// Where each proxy sends whom, now and afterwards, and who is cut on the way. Returns the next free line.
@@ -13,10 +13,64 @@ pub fn change(pen: &mut Pen<'_>, mut y: u16, part: &DatabasePart) -> u16 {
     if part.cut.is_empty() {
         return labelled(pen, y, "cut", "no client", Role::Muted);
     }
-    for (i, cut) in part.cut.iter().enumerate() {
-        y = labelled(pen, y, if i == 0 { "cut" } else { "" }, &cut.text, Role::Warn);
+    let mut word = "cut";
+    for line in cuts(part.cut.iter().map(|cut| &*cut.text)) {
+        y = labelled(pen, y, word, &line, Role::Warn);
+        word = "";
     }
     y
+}
+
+/// Who is cut in each proxy; what that means for them once, where it means the same.
+fn cuts<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
+    for text in all {
+        let (who, means) = text.split_once(": ").unwrap_or((text, ""));
+        match groups.last_mut().filter(|(_, same)| *same == means) {
+            Some((those, _)) => those.push(who),
+            None => groups.push((vec![who], means)),
+        }
+    }
+    let told = |(who, means): (Vec<&str>, &str)| match who.as_slice() {
+        [one] if !means.is_empty() => vec![format!("{one}: {means}")],
+        _ => who.iter().copied().chain(Some(means).filter(|m| !m.is_empty())).map(str::to_owned).collect(),
+    };
+    groups.into_iter().flat_map(told).collect()
+}
+
+/// What was checked: what stands against it first, and what is the same in several proxies once.
+pub fn checks(part: &DatabasePart) -> Vec<Check> {
+    let proxies: Vec<&str> = part.now.iter().filter_map(|line| Some(line.split_once("  ")?.0)).collect();
+    let mut groups: Vec<(Check, usize)> = Vec::new();
+    for check in &part.checks {
+        let about = |text: &str| {
+            let rest = proxies.iter().find_map(|proxy| text.strip_prefix(proxy)?.strip_prefix(": "));
+            rest.map(str::to_owned)
+        };
+        let Some(rest) = about(&check.text) else {
+            groups.push((check.clone(), 0));
+            continue;
+        };
+        let like = groups.iter_mut().find_map(|(other, n)| {
+            let same = (&other.rule, other.verdict) == (&check.rule, check.verdict);
+            let text = match n {
+                1 => about(&other.text)?,
+                _ => other.text.split_once(" proxies: ")?.1.to_owned(),
+            };
+            let text = format::alike(&text, &rest).filter(|_| same && *n > 0)?;
+            Some((other, n, text))
+        });
+        match like {
+            Some((other, n, text)) => {
+                *n += 1;
+                other.text = format!("{n} proxies: {text}");
+            }
+            None => groups.push((check.clone(), 1)),
+        }
+    }
+    let mut all: Vec<Check> = groups.into_iter().map(|(check, _)| check).collect();
+    all.sort_by_key(|check| std::cmp::Reverse(check.verdict));
+    all
 }
 
 /// Proxies that send everybody to the same servers, told once.
@@ -56,7 +110,60 @@ pub fn by_hand(pen: &mut Pen<'_>, mut y: u16, part: &DatabasePart) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::together;
+    use super::{checks, cuts, together};
+    use crate::plan::{Check, DatabasePart, Verdict};
+
+    #[test]
+    fn who_is_cut_is_told_of_each_proxy_and_what_it_means_once() {
+        let cut = |all: &[&'static str]| cuts(all.iter().copied());
+        assert_eq!(cut(&["1 session in p1:6032: it ends"]), ["1 session in p1:6032: it ends"]);
+        assert_eq!(
+            cut(&["1 session in p1:6032: it ends", "2 sessions in p2:6032: it ends"]),
+            ["1 session in p1:6032", "2 sessions in p2:6032", "it ends"]
+        );
+        assert_eq!(cut(&["1 in p1: it ends", "1 in p2: it goes on"]).len(), 2);
+    }
+
+    #[test]
+    fn what_stands_against_it_comes_first_and_what_is_alike_once() {
+        let proxies = ["10.0.0.1:6032", "10.0.0.2:6032"];
+        let each = |rule: &str, verdict, texts: [&str; 2]| {
+            proxies
+                .iter()
+                .zip(texts)
+                .map(move |(p, t)| Check::new(rule, verdict, format!("{p}: {t}")))
+                .collect()
+        };
+        let mut all: Vec<Check> =
+            each("capacity", Verdict::Ok, ["3 in use, room for 99", "5 in use, room for 98"]);
+        all.extend(each("last-writer", Verdict::Ok, ["2 can write: db1, db2", "2 can write: db1, db3"]));
+        all.push(Check::new("quorum", Verdict::Warn, "weights 3 → 2".to_owned()));
+        all.extend(each("last-reader", Verdict::Refuse, ["nobody reads", "nobody reads"]));
+        let part = DatabasePart {
+            act: crate::plan::DatabaseAct::Save { proxy: None },
+            subject: String::new(),
+            now: proxies.iter().map(|p| format!("{p}  db1 writer (100)")).collect(),
+            after: Vec::new(),
+            cut: Vec::new(),
+            checks: all,
+            sql: Vec::new(),
+            undo: String::new(),
+            moves_writer: false,
+            names: Default::default(),
+        };
+        let told: Vec<String> =
+            checks(&part).into_iter().map(|c| format!("{}: {}", c.rule, c.text)).collect();
+        assert_eq!(
+            told,
+            [
+                "last-reader: 2 proxies: nobody reads",
+                "quorum: weights 3 → 2",
+                "capacity: 2 proxies: 3-5 in use, room for 98-99",
+                "last-writer: 10.0.0.1:6032: 2 can write: db1, db2",
+                "last-writer: 10.0.0.2:6032: 2 can write: db1, db3",
+            ]
+        );
+    }
 
     #[test]
     fn proxies_of_one_mind_are_told_once() {

@@ -3,9 +3,13 @@
 use super::panel;
 use crate::ui::{
     command::{Entry, key_sign},
+    format,
     paint::{Pen, piece},
     theme::Role,
 };
+
+/// Lines for one sentence in full, with the one above them.
+const FOOT: u16 = 3;
 
 /// The menu.
 pub struct Menu {
@@ -20,10 +24,14 @@ pub struct Menu {
 impl Menu {
     /// Draws it.
     pub fn render(&self, pen: &mut Pen<'_>) {
-        let height = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let height = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(4 + FOOT);
         let mut pen = panel(pen, 72, height, &[piece(self.subject.as_str(), Role::Accent)], &[]);
         let width = pen.width();
-        let page = usize::from(pen.height().saturating_sub(1)).max(1);
+        // All names end before the first sentence begins.
+        let names = self.items.iter().map(|(entry, _)| format::width(entry.name)).max().unwrap_or(0).max(12);
+        // Where there is room, what the one under the cursor does stands below in full.
+        let foot = if usize::from(pen.height()) > self.items.len() + usize::from(FOOT) { FOOT } else { 0 };
+        let page = usize::from(pen.height().saturating_sub(1 + foot)).max(1);
         let start = (self.at + 1).saturating_sub(page);
         for (line, (i, (entry, why))) in self.items.iter().enumerate().skip(start).take(page).enumerate() {
             let y = line as u16 + u16::from(pen.height() > 3);
@@ -31,10 +39,17 @@ impl Menu {
             let (key_role, role) =
                 if why.is_some() { (Role::Faint, Role::Muted) } else { (Role::Key, Role::Text) };
             pen.put(2, y, 4, key, key_role);
-            let x = pen.put(8, y, width.saturating_sub(8), entry.name, role);
+            pen.put(8, y, width.saturating_sub(8), entry.name, role);
+            let x = 8 + names + 2;
             let text = why.as_deref().unwrap_or(entry.doc);
             let role = if why.is_some() { Role::Warn } else { Role::Muted };
-            pen.put(x.max(20) + 2, y, width.saturating_sub(x.max(20) + 2), text, role);
+            pen.put(x, y, width.saturating_sub(x), text, role);
+            if i == self.at && foot > 0 && format::width(text) > width.saturating_sub(x) {
+                let top = pen.height() - foot + 1;
+                for (y, line) in (top..).zip(format::wrap(text, width.saturating_sub(10)).iter().take(2)) {
+                    pen.put(8, y, width.saturating_sub(8), line, role);
+                }
+            }
             if i == self.at {
                 pen.tint(ratatui::layout::Rect { x: 0, y, width, height: 1 }, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);

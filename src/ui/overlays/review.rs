@@ -194,7 +194,7 @@ impl Review {
         }
         if let Some(part) = &self.plan.database {
             y = database::change(pen, y, part) + 1;
-            for check in &part.checks {
+            for check in &database::checks(part) {
                 y = check_line(pen, y, check);
             }
         }

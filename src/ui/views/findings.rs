@@ -2,13 +2,13 @@
 
 use super::{finding_line, nothing_yet};
 use crate::{
-    cluster::{Answer, Severity, Subject},
+    cluster::{Answer, Finding, Severity, Subject},
     ui::{
         action::Action,
         chrome,
         command::Command,
         format,
-        paint::{Pen, piece},
+        paint::{Pen, Piece, piece},
         theme::Role,
         view::{Cx, List, Place, View},
     },
@@ -25,7 +25,45 @@ pub struct Findings {
 
 impl Findings {
     fn page(&self, cx: &Cx<'_>) -> usize {
-        usize::from(cx.size.1.saturating_sub(5)).max(1)
+        usize::from(cx.size.1.saturating_sub(foot(cx.size.1) + 1)).max(1)
+    }
+}
+
+/// Lines for the whole of the selected one, with the one above them.
+fn foot(height: u16) -> u16 {
+    if height < 8 { 0 } else { (height * 2 / 5).clamp(4, 9) }
+}
+
+/// The whole of the selected one, since its line above may have been cut: what is wrong, what answers it, and what the
+/// rule means. The last gives way first.
+fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
+    let Some(room) = foot.checked_sub(1).filter(|room| *room > 0) else { return };
+    let (x, width) = (4, pen.width().saturating_sub(5));
+    let wrapped = |text: &str, columns: u16| format::wrap(&format::plain(text), columns);
+    let text = wrapped(&finding.text, width);
+    let remedy = finding.remedy.as_deref().map(|remedy| wrapped(remedy, width.saturating_sub(2)));
+    let rule = crate::cluster::RULES.iter().find(|r| r.name == finding.rule).map_or("", |r| r.doc);
+    let severity = match finding.severity {
+        Severity::Critical => "hurts users now",
+        Severity::Warning => "hurts with the next failure",
+        Severity::Notice => "worth knowing",
+    };
+    let mut lines: Vec<Vec<Piece<'_>>> = text.into_iter().map(|line| vec![piece(line, Role::Text)]).collect();
+    for (i, line) in remedy.into_iter().flatten().enumerate() {
+        let arrow = if i == 0 { "→ " } else { "  " };
+        lines.push(vec![piece(arrow, Role::Key), piece(line, Role::Text)]);
+    }
+    let means = wrapped(&format!("{severity} · {rule}"), width);
+    for (i, line) in means.into_iter().enumerate() {
+        let role = chrome::role(Some(finding.severity));
+        lines.push(match line.strip_prefix(severity).filter(|_| i == 0) {
+            Some(rest) => vec![piece(severity, role), piece(rest.to_owned(), Role::Muted)],
+            None => vec![piece(line, Role::Muted)],
+        });
+    }
+    let top = pen.height().saturating_sub(room);
+    for (y, line) in (top..).zip(lines.iter().take(usize::from(room))) {
+        pen.line(x, y, width, line);
     }
 }
 
@@ -101,8 +139,7 @@ impl View for Findings {
         }
         let width = pen.width();
         let name = if width < 100 { 16 } else { 26 };
-        let foot = 4;
-        let page = usize::from(pen.height().saturating_sub(foot + 1)).max(1);
+        let page = self.page(cx);
         pen.put(4, 0, name, "ABOUT", Role::Title);
         pen.put(5 + name, 0, width, "WHAT IS WRONG", Role::Title);
         pen.put_right(width.saturating_sub(13), 0, 5, "FOR", Role::Title);
@@ -125,29 +162,8 @@ impl View for Findings {
                 pen.put(0, y, 1, "›", Role::Key);
             }
         }
-        // The whole of the selected one: the line above may have been cut.
-        if let Some(finding) = self.shown.get(self.list.index()).and_then(|(i, _)| cx.findings.get(*i))
-            && pen.height() > foot + 2
-        {
-            let y = pen.height() - foot + 1;
-            let doc = crate::cluster::RULES.iter().find(|r| r.name == finding.rule).map_or("", |r| r.doc);
-            let severity = match finding.severity {
-                Severity::Critical => "hurts users now",
-                Severity::Warning => "hurts with the next failure",
-                Severity::Notice => "worth knowing",
-            };
-            let role = chrome::role(Some(finding.severity));
-            pen.put(4, y, width.saturating_sub(5), &finding.text, Role::Text);
-            pen.line(
-                4,
-                y + 1,
-                width.saturating_sub(5),
-                &[piece(severity, role), piece(format!("   {doc}"), Role::Muted)],
-            );
-            if let Some(remedy) = &finding.remedy {
-                let remedy = [piece("→ ", Role::Key), piece(&**remedy, Role::Text)];
-                pen.line(4, y + 2, width.saturating_sub(5), &remedy);
-            }
+        if let Some(finding) = self.shown.get(self.list.index()).and_then(|(i, _)| cx.findings.get(*i)) {
+            whole(pen, finding, foot(pen.height()));
         }
     }
 

@@ -5,7 +5,7 @@ use wheelhouse::cluster::{
     database::{Case, Evidence, Saved, Sheet, recovery},
 };
 
-use super::{address, captured, database, healthy, now, said, silent};
+use super::{address, captured, changed, database, healthy, now, said, silent};
 
 const UUID: &str = "616bac65-e57f-11f1-a4d7-53902d4ee3af";
 
@@ -29,6 +29,132 @@ fn evidence_is_read_from_what_people_paste() {
     assert!(Saved::parse(&format!("Recovered position: {zero}")).unwrap().empty);
     assert!(Saved::parse("hello\nworld: 1").unwrap_err().contains("grastate.dat"));
     assert!(Saved::parse("uuid: 616bac65-e57f-11f1-a4d7-53902d4ee3af\nseqno: many").is_err());
+}
+
+const ZERO: &str = "00000000-0000-0000-0000-000000000000";
+
+#[test]
+fn evidence_of_another_time_is_no_evidence() {
+    // An error log goes on after the position of an older start: systemd prints one at every start after a crash.
+    let served =
+        format!("WSREP: Recovered position: {UUID}:50\n/usr/sbin/mariadbd: ready for connections.\n");
+    assert!(Saved::parse(&served).unwrap_err().contains("has served since"));
+    let crashed = Saved::parse(&format!("{}{served}", grastate(-1, 0))).unwrap_err();
+    assert!(crashed.contains("Run --wsrep-recover again"), "{crashed}");
+    let again = Saved::parse(&format!("{served}WSREP: Recovered position: {UUID}:70\n")).unwrap();
+    assert_eq!(again.position().unwrap().seqno, 70);
+    assert_eq!(Saved::parse(&format!("{}{served}", grastate(90, 0))).unwrap().position().unwrap().seqno, 90);
+    // After a clean stop both say the same (measured).
+    let differ = Saved::parse(&format!("{}{UUID}:50\n", grastate(90, 0))).unwrap_err();
+    assert!(differ.contains("stopped at seqno 90") && differ.contains("is 50"), "{differ}");
+    assert!(Saved::parse(&format!("{}{UUID}:90\n", grastate(90, 0))).is_ok());
+}
+
+#[test]
+fn an_expelled_member_is_no_candidate_though_its_tables_have_a_position() {
+    // As measured: grastate.dat zeroed, --wsrep-recover prints what InnoDB last wrote.
+    let zeroed = grastate(-1, 0).replace(UUID, ZERO);
+    let printed = format!("2026 [Note] WSREP: Recovered position: {UUID}:16\n");
+    for fed in [format!("{zeroed}{printed}"), format!("{printed}{zeroed}")] {
+        let all = (1..=3).map(|node| silent(node, Trouble::Refused)).collect();
+        let one = sheet(all, &[(1, format!("{UUID}:15")), (2, format!("{UUID}:14")), (3, fed)]);
+        assert_eq!(one.verdict.member.as_deref(), Some("127.0.0.1:13310"), "{one}");
+        let last = one.steps.iter().rev().nth(1).unwrap();
+        assert!(last.what.contains("takes a full copy"), "{one}");
+    }
+    let all = (1..=3).map(|node| silent(node, Trouble::Refused)).collect();
+    let each: Vec<_> = (1..=3).map(|n| (n, format!("{zeroed}{printed}"))).collect();
+    let none = sheet(all, &each);
+    assert!(
+        none.verdict.member.is_none() && none.verdict.reason.contains("compare the data by hand"),
+        "{none}"
+    );
+}
+
+#[test]
+fn two_that_left_last_stop_the_sheet() {
+    let all = || (1..=3).map(|node| silent(node, Trouble::Refused)).collect();
+    let two = sheet(all(), &[(1, grastate(40, 1)), (2, grastate(41, 1)), (3, grastate(30, 0))]);
+    assert!(two.verdict.member.is_none() && two.steps.is_empty(), "{two}");
+    assert!(two.verdict.reason.contains("127.0.0.1:13310 and 127.0.0.1:13320 left last"), "{two}");
+    // Who left last has the most, or it is another history.
+    let less = sheet(all(), &[(1, grastate(40, 1)), (2, format!("{UUID}:41")), (3, grastate(30, 0))]);
+    assert!(less.verdict.member.is_none() && less.steps.is_empty(), "{less}");
+    // Alone it proves nothing against what another said before it fell silent.
+    let went_on = said("healthy", 2, now()).failed(Trouble::Refused, "refused", now());
+    let uuid = went_on.status.as_ref().unwrap().cluster_uuid.to_string();
+    let members = vec![silent(1, Trouble::Refused), went_on, silent(3, Trouble::Refused)];
+    let old = sheet(members, &[(1, grastate(1, 1).replace(UUID, &uuid))]);
+    assert!(!old.verdict.proven && old.steps.iter().all(|s| s.command.contains("--wsrep-recover")), "{old}");
+}
+
+#[test]
+fn where_a_server_may_run_nothing_is_bootstrapped() {
+    let mut all: Vec<_> = (1..=3).map(|node| silent(node, Trouble::Refused)).collect();
+    all[1] = silent(2, Trouble::Denied);
+    let fed: Vec<_> = (1..=3).map(|n| (n, format!("{UUID}:{n}"))).collect();
+    let found = sheet(all, &fed);
+    assert!(found.verdict.member.is_none() && found.verdict.reason.contains("may run"), "{found}");
+    assert!(found.steps.iter().all(|s| !s.command.contains("galera_new_cluster")), "{found}");
+    // Beside survivors too: what is fed of it is not where it stands.
+    let members =
+        vec![said("nonprimary_survivor", 1, now()), silent(2, Trouble::Denied), silent(3, Trouble::Refused)];
+    let fed = [(2, format!("{UUID}:100")), (3, format!("{UUID}:100"))];
+    assert!(!sheet(members, &fed).verdict.proven);
+}
+
+#[test]
+fn only_who_waits_for_a_quorum_with_its_whole_state_is_made_primary() {
+    let bootstraps = |s: &Sheet| -> Vec<_> {
+        let on = s.steps.iter().filter(|s| s.command.contains("pc.bootstrap")).map(|s| s.on.to_string());
+        on.collect()
+    };
+    // A provider that is not connected answers 1210 (measured); equal or not, another is chosen.
+    let left = |seqno: &str| {
+        let changes = [("wsrep_last_committed", seqno)];
+        Member::new(address(3)).answered(&changed("disconnected", 3, &changes), now())
+    };
+    let members = |third| vec![said("nonprimary_survivor", 1, now()), silent(2, Trouble::Refused), third];
+    let two = |seqno: u64| [(2, format!("{UUID}:{seqno}"))];
+    let equal = sheet(members(left("22060")), &two(100));
+    assert_eq!((bootstraps(&equal), equal.verdict.proven), (vec!["n1".to_owned()], true), "{equal}");
+    assert!(equal.steps.iter().any(|s| s.on.as_ref() == "n3" && s.command.contains("restart")), "{equal}");
+    // It has more: it comes back first.
+    let more = sheet(members(left("22061")), &two(100));
+    assert!(bootstraps(&more).is_empty() && more.verdict.reason.contains("is not connected"), "{more}");
+    // What a joiner tells is not what it holds, and what one without a position holds is not known.
+    let joiner = Member::new(address(3))
+        .answered(&changed("joining_stuck_sstskip", 2, &[("wsrep_last_committed", "99999")]), now());
+    let joining = sheet(members(joiner), &two(100));
+    assert_eq!((bootstraps(&joining), joining.verdict.proven), (vec!["n1".to_owned()], false), "{joining}");
+    let none = sheet(members(left("-1")), &two(100));
+    assert!(!none.verdict.proven, "{none}");
+    assert!(none.unproven.iter().any(|line| line.contains("where n3 stands is not known")), "{none}");
+}
+
+#[test]
+fn what_a_member_said_before_it_fell_silent_is_a_lower_bound() {
+    let uuid = |m: &Member| m.status.as_ref().unwrap().cluster_uuid.to_string();
+    let gone = |seqno: &str| {
+        let rows = changed("nonprimary_survivor", 1, &[("wsrep_last_committed", seqno)]);
+        Member::new(address(2)).answered(&rows, now()).failed(Trouble::Refused, "refused", now())
+    };
+    let members = |seqno| vec![said("nonprimary_survivor", 1, now()), gone(seqno)];
+    assert_eq!(uuid(&gone("1")), UUID);
+    // It had more than the survivor: not to be bootstrapped away.
+    let ahead = sheet(members("22070"), &[]);
+    assert!(ahead.verdict.reason.contains("would lose 10 transactions"), "{ahead}");
+    assert!(ahead.steps.iter().all(|s| !s.command.contains("pc.bootstrap")), "{ahead}");
+    // Its start is one that cannot go wrong: without a position it does not start.
+    let by_hand = ahead.steps[0].by_hand.clone().unwrap();
+    assert!(by_hand.contains("test -n \"$p\" && mariadbd --wsrep_start_position=\"$p\""), "{by_hand}");
+    // Its disk says that it has lost them: told, and no hindrance.
+    let lost = sheet(members("22070"), &[(2, format!("{UUID}:22050"))]);
+    assert!(lost.verdict.proven && lost.verdict.member.as_deref() == Some("127.0.0.1:13310"), "{lost}");
+    assert!(lost.unproven.iter().any(|l| l.contains("22070") && l.contains("22050")), "{lost}");
+    // A clean stop loses none: what was fed is of another time.
+    let old = sheet(members("22070"), &[(2, grastate(22050, 0))]);
+    assert!(!old.verdict.proven, "{old}");
 }
 
 fn sheet(members: Vec<Member>, fed: &[(u32, String)]) -> Sheet {

@@ -76,6 +76,10 @@ pub(super) fn configuration(s: &Snapshot, d: &Database) -> Said {
         let text = format!("[galera.hosts] names {name}, which is no configured member: {}", there(&members));
         say("galera", text, "mend the name; until then what-if takes the member for a machine of its own");
     }
+    for name in expected.names.keys().filter(|name| any && !members.contains(&name.as_str())) {
+        let text = format!("[galera.names] names {name}, which is no configured member: {}", there(&members));
+        say("galera", text, "mend the address");
+    }
     for (from, to) in expected.aliases.iter().filter(|(_, to)| any && !is_member(to)) {
         let text = format!(
             "[galera.aliases] leads {from} to {to}, which is no configured member: {}",

@@ -27,7 +27,7 @@ pub(super) fn down(_: &Snapshot, d: &Database) -> Said {
     };
     let mut said = Vec::new();
     for row in d.members.iter().filter(silent) {
-        let why = row.member.link.trouble().unwrap_or_default();
+        let why = row.member.why().unwrap_or_default();
         let meaning = row.state.meaning();
         let mut text = if why.is_empty() { meaning } else { format!("{meaning}: {why}") };
         if row.state == State::Down
@@ -39,7 +39,9 @@ pub(super) fn down(_: &Snapshot, d: &Database) -> Said {
             State::Unnoticed => Severity::Critical,
             _ => Severity::Warning,
         };
-        let since = row.member.silent_since.or_else(|| row.now().map(|s| s.state_since));
+        // Of one that never answered it is not known since when.
+        let silent = row.member.silent_since.filter(|_| row.member.status.is_some());
+        let since = silent.or_else(|| row.now().map(|s| s.state_since));
         let remedy = match row.state {
             State::Unnoticed => "wait: its peers exclude it within 6 s, and commits go on",
             State::Unanswering => {
@@ -271,7 +273,7 @@ pub(super) fn connections(s: &Snapshot, d: &Database) -> Said {
 pub(super) fn unreadable(_: &Snapshot, d: &Database) -> Said {
     let rows = d.members.iter().filter(|r| r.state == State::Unreadable);
     rows.map(|r| {
-        let why = r.member.link.trouble().unwrap_or_default();
+        let why = r.member.why().unwrap_or_default();
         let remedy = match r.member.trouble {
             Some(Trouble::Denied) => {
                 "mend user, password or rights: [galera] in the configuration, and the grants of the README"

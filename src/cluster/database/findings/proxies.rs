@@ -10,16 +10,20 @@ use crate::cluster::{
     Answer, BackendStatus, Proxy, ProxyStatus, ServerRow, Severity, Snapshot, Subject, Trouble,
     database::{Database, Role, State, hostgroups, owner},
     finding::{Found, found},
-    proxysql::Layers,
+    proxysql::{Hostgroups, Layers},
 };
 
-pub(super) fn no_writer(_: &Snapshot, d: &Database) -> Said {
+pub(super) fn no_writer(s: &Snapshot, d: &Database) -> Said {
     let mut said = Vec::new();
     let lost = !d.members.is_empty() && d.view.is_none();
-    for (proxy, writers) in &d.writers {
-        let subject = Subject::Proxy(proxy.clone());
-        if writers.is_empty() {
-            let text = "no backend is ONLINE in the writer hostgroup: writes fail";
+    for proxy in d.writers.keys().filter_map(|name| s.proxies.get(name)) {
+        let Some(status) = proxy.now() else { continue };
+        let subject = Subject::Proxy(proxy.name.clone());
+        let groups = in_use(&hostgroups(proxy, &s.database), status);
+        let without = |g: &&Hostgroups| status.online_writers(std::slice::from_ref(*g)).is_empty();
+        if let Some(group) = groups.iter().find(without) {
+            let which = if groups.len() > 1 { format!(" {}", group.writer) } else { String::new() };
+            let text = format!("no backend ONLINE in the writer hostgroup{which}: writes fail");
             let found = found(Severity::Critical, text);
             let absent = d.members.iter().find(|r| r.role == Role::Absent && r.state == State::Synced);
             let found = match (lost, absent) {
@@ -35,7 +39,11 @@ pub(super) fn no_writer(_: &Snapshot, d: &Database) -> Said {
     for row in &d.members {
         let sent = d.writers.iter().filter(|(_, writers)| writers.contains(&row.name));
         let by: Vec<_> = sent.map(|(proxy, _)| proxy.as_str()).collect();
-        let send = format!("{} {}", by.join(", "), if by.len() == 1 { "sends" } else { "send" });
+        let send = match by.as_slice() {
+            [one] => format!("{one} sends"),
+            all if all.len() == d.writers.len() => "every proxy sends".into(),
+            some => format!("{} send", some.join(", ")),
+        };
         let read_only = row.now().is_some_and(|s| s.read_only);
         let text = match (row.state.takes_writes(), read_only) {
             _ if by.is_empty() => continue,
@@ -62,10 +70,9 @@ pub(super) fn two_writers(s: &Snapshot, d: &Database) -> Said {
     let mut said = Vec::new();
     for proxy in s.proxies.values() {
         let Some(status) = proxy.now() else { continue };
-        let groups = hostgroups(proxy, &s.database);
-        let allowed: u32 = groups.iter().map(|g| g.max_writers).sum();
-        let online = status.online_writers(&groups);
-        if allowed > 0 && online.len() > allowed as usize {
+        for group in hostgroups(proxy, &s.database).iter().filter(|g| status.writes_too_wide(g)) {
+            let allowed = group.max_writers.max(1);
+            let online = status.online_writers(std::slice::from_ref(group));
             let settled = s.at.duration_since(status.writers_since);
             let lasting = settled.unsigned_abs() >= s.database.thresholds.writers_settle;
             let severity = if lasting { Severity::Critical } else { Severity::Warning };
@@ -100,12 +107,11 @@ pub(super) fn two_writers(s: &Snapshot, d: &Database) -> Said {
 
 pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
     each_proxy(s, |proxy, status| {
-        let groups = hostgroups(proxy, &s.database);
+        let groups = in_use(&hostgroups(proxy, &s.database), status);
         let empty = groups.iter().find(|g| {
             !status.backends.iter().any(|b| b.hostgroup == g.reader && b.status == BackendStatus::Online)
         })?;
-        let text =
-            format!("no backend is ONLINE in the reader hostgroup {}: reads wait and fail", empty.reader);
+        let text = format!("no backend ONLINE in reader hostgroup {}: reads wait and fail", empty.reader);
         let found = found(Severity::Critical, text);
         let of = |wanted: fn(&State) -> bool| d.members.iter().find(|r| wanted(&r.state));
         Some(match of(|s| matches!(s, State::Desynced { .. })) {
@@ -115,6 +121,12 @@ pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
             ),
         })
     })
+}
+
+/// Without those of a cluster that is prepared and has no backend yet, or was switched off and emptied.
+fn in_use(groups: &[Hostgroups], status: &ProxyStatus) -> Vec<Hostgroups> {
+    let used = |g: &&Hostgroups| groups.len() == 1 || status.serves(g);
+    groups.iter().filter(used).cloned().collect()
 }
 
 fn each_proxy(s: &Snapshot, check: impl Fn(&Proxy, &Arc<ProxyStatus>) -> Option<Found>) -> Said {
@@ -309,7 +321,7 @@ pub(super) fn proxies_differ(s: &Snapshot, _: &Database) -> Said {
 }
 
 pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
-    let lost = s.proxies.values().filter_map(|p| Some((p, p.link.trouble()?)));
+    let lost = s.proxies.values().filter_map(|p| Some((p, p.why()?)));
     lost.map(|(p, why)| {
         let remedy = match p.trouble {
             Some(Trouble::Denied) => "mend user and password under [proxysql]",

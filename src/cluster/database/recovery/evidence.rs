@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 
 use crate::cluster::{
-    Component, LocalState, MemberName, ZERO_UUID,
-    database::{Database, Row},
+    Component, LocalState, MemberName, Status, ZERO_UUID,
+    database::{Database, Row, State},
 };
 
 /// A place in a history.
@@ -37,17 +37,27 @@ pub struct Saved {
     pub safe_to_bootstrap: Option<bool>,
     /// `--wsrep-recover` printed no position to go on from (zero UUID or -1).
     pub empty: bool,
+    /// `grastate.dat` has a zero UUID: it was expelled, or a copy broke off. `--wsrep-recover` still prints what InnoDB
+    /// last wrote, and that is no place to go on from (measured on an expelled member).
+    pub distrusted: bool,
 }
+
+/// A line of an error log that shows that the server served.
+const SERVED: &str = "ready for connections";
 
 impl Saved {
     /// Reads pasted or file-fed text: `grastate.dat`, lines of an error log with `Recovered position`, a bare
     /// `uuid:seqno`, or several of them. The error says what was looked for.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut saved = Self::default();
-        let mut found = false;
+        let (mut found, mut outlived) = (false, false);
         for line in text.lines() {
             let line = line.trim().trim_start_matches('\u{feff}');
             if line.starts_with('#') {
+                continue;
+            }
+            if line.contains(SERVED) && saved.recovered.take().is_some() {
+                (outlived, found) = (true, saved.stopped_at.is_some() || saved.distrusted);
                 continue;
             }
             let recovered =
@@ -55,7 +65,7 @@ impl Saved {
             if let Some(position) = recovered.or_else(|| line.contains(':').then_some(line))
                 && let Some((uuid, seqno)) = position_of(position)
             {
-                found = true;
+                (found, outlived) = (true, false);
                 if saved
                     .uuid
                     .as_deref()
@@ -86,6 +96,7 @@ impl Saved {
                             other.uuid
                         ));
                     }
+                    saved.distrusted = value == ZERO_UUID;
                     if saved.recovered.is_none() {
                         saved.uuid = Some(value.into());
                         saved.empty = value == ZERO_UUID;
@@ -102,8 +113,19 @@ impl Saved {
                 _ => {}
             }
         }
+        if let (Some(stopped), Some(recovered)) = (saved.stopped_at, &saved.recovered)
+            && stopped != recovered.seqno
+        {
+            return Err(format!(
+                "grastate.dat says that it stopped at seqno {stopped}, and the recovered position is {}: one of the two is of another time. Read both again",
+                recovered.seqno
+            ));
+        }
         match found {
             true => Ok(saved),
+            false if outlived => Err(
+                "the server has served since its last `Recovered position`: that is no longer where it stands. Run --wsrep-recover again, and feed what it prints".into(),
+            ),
             false => Err(
                 "neither a grastate.dat (uuid:, seqno:) nor a line with `Recovered position: UUID:SEQNO` was found".into(),
             ),
@@ -112,6 +134,9 @@ impl Saved {
 
     /// The position it can go on from.
     pub fn position(&self) -> Option<Position> {
+        if self.distrusted {
+            return None;
+        }
         self.recovered.clone().or_else(|| {
             let uuid = self.uuid.clone().filter(|uuid| **uuid != *ZERO_UUID)?;
             Some(Position { uuid, seqno: self.stopped_at? })
@@ -149,6 +174,11 @@ pub struct Evidence {
     pub primary: bool,
     /// It answers and was expelled, or formed a cluster without a position.
     pub unfit: bool,
+    /// It answers, is connected to a group without a quorum, and has its whole state: it can be made the primary
+    /// component. One whose provider is not connected refuses that (error 1210, measured).
+    pub waits: bool,
+    /// It cannot be asked, and may run for all that: a login that is refused, TLS, no connection left.
+    pub may_run: bool,
     /// What it said last of its place in history; from before it fell silent when it does not answer.
     pub said: Option<Position>,
     /// What it left on its disk.
@@ -163,7 +193,9 @@ impl Evidence {
         let of = |row: &Row| {
             let status = row.member.status.as_deref();
             let now = row.now();
-            let said = status.and_then(|s| {
+            // What a joiner tells is not what it holds: its state is still to come.
+            let whole = |s: &&Status| s.local_state != LocalState::Joining;
+            let said = status.filter(whole).and_then(|s| {
                 let uuid = [&s.local_uuid, &s.cluster_uuid]
                     .into_iter()
                     .find(|u| is_uuid(u) && ***u != *ZERO_UUID)?;
@@ -172,13 +204,18 @@ impl Evidence {
             Self {
                 name: row.name.clone(),
                 label: row.label.clone(),
-                answers: match (now, row.member.link.trouble()) {
+                answers: match (now, row.member.why()) {
                     (Some(_), _) => Ok(()),
                     (None, why) => Err(why.unwrap_or("not asked yet").into()),
                 },
                 state: row.state.word(),
                 primary: now.is_some_and(|s| s.component == Component::Primary && !s.is_reformed()),
                 unfit: now.is_some_and(|s| s.local_state == LocalState::Inconsistent || s.is_reformed()),
+                waits: now.is_some_and(|s| {
+                    s.component == Component::NonPrimary
+                        && !matches!(s.local_state, LocalState::Joining | LocalState::Inconsistent)
+                }),
+                may_run: row.state == State::Unreadable,
                 said,
                 saved: saved.iter().find(|(name, _)| *name == row.name).map(|(_, saved)| saved.clone()),
                 datadir: status.map(|s| s.datadir.clone()).filter(|d| !d.is_empty()),
@@ -199,6 +236,34 @@ impl Evidence {
 
     /// Its disk says that it has nothing to go on from.
     pub(super) fn is_empty(&self) -> bool {
-        self.unfit || self.answers.is_err() && self.saved.as_ref().is_some_and(|s| s.empty)
+        self.unfit || self.answers.is_err() && self.saved.as_ref().is_some_and(|s| s.empty || s.distrusted)
+    }
+
+    /// Where it stands is not known.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.may_run || self.position().is_none() && !self.is_empty()
+    }
+
+    /// What it once said of itself, where nothing was read of its disk that says what became of it.
+    pub(super) fn once_had(&self) -> Option<Position> {
+        let read = self.saved.as_ref().is_some_and(|s| s.recovered.is_some() || s.empty || s.distrusted);
+        self.said.clone().filter(|_| self.answers.is_err() && !read)
+    }
+
+    /// As much as it certainly had, so far as is known.
+    pub(super) fn at_least(&self) -> Option<Position> {
+        self.position().into_iter().chain(self.once_had()).max_by_key(|p| p.seqno)
+    }
+
+    /// What was fed of it is less than what it said itself before it fell silent.
+    pub(super) fn falls_short(&self) -> Option<(Position, Position)> {
+        let (said, fed) = (self.said.clone()?, self.position()?);
+        (self.answers.is_err() && said.uuid == fed.uuid && fed.seqno < said.seqno).then_some((said, fed))
+    }
+
+    /// The last of its component, by its `grastate.dat`.
+    pub(super) fn left_last(&self) -> bool {
+        let safe = |s: &Saved| s.safe_to_bootstrap == Some(true) && !s.distrusted;
+        self.answers.is_err() && self.saved.as_ref().is_some_and(safe)
     }
 }

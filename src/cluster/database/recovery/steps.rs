@@ -2,13 +2,22 @@
 
 use super::{Evidence, Step};
 
-pub(super) fn ask(unknown: &[&Evidence]) -> Vec<String> {
-    unknown
-        .iter()
-        .map(|e| {
-            format!("where {} stands is not known: feed its grastate.dat and --wsrep-recover line", e.label)
-        })
-        .collect()
+/// `db2, db3`.
+pub(super) fn labels(all: &[&Evidence]) -> String {
+    all.iter().map(|e| &*e.label).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn ask(unknown: &[&Evidence]) -> Option<String> {
+    Some(match unknown {
+        [] => return None,
+        [one] => {
+            format!("where {} stands is not known: feed its grastate.dat and --wsrep-recover line", one.label)
+        }
+        all => format!(
+            "where {} stand is not known: feed the grastate.dat and --wsrep-recover line of each",
+            labels(all)
+        ),
+    })
 }
 
 pub(super) fn examine(evidence: &[Evidence]) -> Vec<Step> {
@@ -32,8 +41,9 @@ pub(super) fn start(member: &Evidence, what: &str) -> Step {
     let by_hand = match position {
         Some(position) => format!("mariadbd --wsrep_start_position={position}"),
         None if member.is_empty() => "mariadbd".into(),
-        // Its position was never told: it must be found out before the start.
-        None => "mariadbd --wsrep_start_position=$(the position that --wsrep-recover prints)".into(),
+        // Its position was never told: it is found out before the start. Without one it would start all the same, and
+        // lose its place in the history.
+        None => "p=$(mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*Recovered position: *//p' | tail -n 1); test -n \"$p\" && mariadbd --wsrep_start_position=\"$p\"".into(),
     };
     let what = match member.is_empty() {
         true => format!("{what}; it has nothing to go on from and takes a full copy"),
@@ -48,6 +58,13 @@ pub(super) fn restart(member: &Evidence) -> Step {
         what: "its data differ: restart it, it takes a full copy".into(),
         command: "systemctl restart mariadb".into(),
         by_hand: Some("mariadb-admin shutdown; mariadbd".into()),
+    }
+}
+
+pub(super) fn rejoin(member: &Evidence) -> Step {
+    Step {
+        what: "its provider is not connected: restart it, and it joins by itself".into(),
+        ..restart(member)
     }
 }
 

@@ -85,19 +85,17 @@ impl Draft<'_> {
                 Some(name) => face.seats.iter().find(|s| s.member.as_ref() == Some(name)),
                 None => serving.first().copied(),
             };
-            let row = seat.and_then(|s| face.status.servers_of(&s.address).into_iter().next());
-            match row {
-                Some(row) => {
-                    let comment = match self.field.member(address) {
+            let rows = seat.map(|s| face.status.servers_of(&s.address)).unwrap_or_default();
+            match rows.is_empty() {
+                false => {
+                    let comment: Arc<str> = match self.field.member(address) {
                         Some(row) => row.label.clone(),
                         None => "".into(),
                     };
-                    of.push((
-                        face.name.clone(),
-                        vec![ServerRow { address: address.clone(), comment, ..row }],
-                    ));
+                    let like = |row| ServerRow { address: address.clone(), comment: comment.clone(), ..row };
+                    of.push((face.name.clone(), rows.into_iter().map(like).collect()));
                 }
-                None => {
+                true => {
                     let who = like.map_or("a server that serves".into(), |l| l.to_string());
                     let text = format!("{} has no {who} whose rows could be taken as a model", face.name);
                     self.checks.push(crate::plan::Check::new("member", Refuse, text));

@@ -55,7 +55,9 @@ impl Draft<'_> {
         self.guard_servers();
         let after = self.after();
         for (face, seats) in self.field.faces.iter().zip(&after) {
-            let find = |seats: &[Seat]| seats.iter().find(|s| s.place == Place::Writer).cloned();
+            let family = face.family(&address);
+            let writes = |s: &&Seat| s.family == family && s.place == Place::Writer;
+            let find = |seats: &[Seat]| seats.iter().find(writes).cloned();
             let (Some(old), Some(new)) = (find(&face.seats), find(seats)) else { continue };
             if old.address == new.address {
                 continue;
@@ -93,8 +95,9 @@ impl Draft<'_> {
             return;
         }
         let above = |face: &Face<'_>| {
-            let others =
-                face.seats.iter().filter(|s| s.address != address).map(|s| s.weight).max().unwrap_or(0);
+            let family = face.family(&address);
+            let beside = face.seats.iter().filter(|s| s.family == family && s.address != address);
+            let others = beside.map(|s| s.weight).max().unwrap_or(0);
             let own = face.seat(&address).map_or(0, |s| s.weight);
             if own > others { own } else { others + 1 }
         };

@@ -70,11 +70,14 @@ pub(in crate::plan::database) fn cuts(
     phases: &[Vec<Edit>],
     after: &[Vec<Seat>],
 ) -> Vec<Cut> {
-    let writer = |seats: &[Seat]| {
-        seats.iter().find(|s| s.place == Place::Writer).map(|s| (s.address.clone(), s.label.clone()))
-    };
     let mut cuts = Vec::new();
     for (face, seats) in field.faces.iter().zip(after) {
+        let edited = phases.iter().flatten().find(|e| e.proxy == *face.name);
+        let family = edited.map_or(0, |e| face.family(&e.address));
+        let writer = |seats: &[Seat]| {
+            let mut of = seats.iter().filter(|s| s.family == family);
+            of.find(|s| s.place == Place::Writer).map(|s| (s.address.clone(), s.label.clone()))
+        };
         let goes = |address: &str| {
             let edits = phases.iter().flatten();
             edits.filter(|e| e.proxy == *face.name && e.to.is_empty()).any(|e| &*e.address == address)

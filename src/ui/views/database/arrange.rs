@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{DatabaseView, members, words};
 use crate::{
-    cluster::{Finding, Severity},
+    cluster::{Answer, Finding, Severity, Subject},
     ui::{
         chrome,
         command::{self, Command},
@@ -30,9 +30,19 @@ pub(super) struct Layout {
     pub(super) detail: Rect,
 }
 
+/// What is wrong in the same words with one or several.
+struct Told<'a> {
+    finding: &'a Finding,
+    /// Whom it is about.
+    about: String,
+    text: String,
+    /// The key that answers it, where no line above names it already.
+    key: Vec<Piece<'a>>,
+}
+
 /// A line of what is wrong: of a finding its first or one that goes on, or how many there are besides.
 enum Wrong<'a> {
-    First(&'a Finding, String),
+    First(Told<'a>, String),
     On(String),
     More(usize),
 }
@@ -81,16 +91,16 @@ impl DatabaseView {
     }
 
     pub(super) fn draw_wrong(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, height: u16, lines: u16) {
-        let (width, name) = (pen.width(), name_width(pen.width()));
-        let x = 5 + name;
-        let shown = wrong(cx, width, height);
-        for (y, line) in shown.iter().take(usize::from(lines)).enumerate() {
+        let width = pen.width();
+        for (y, line) in wrong(cx, width, height).iter().take(usize::from(lines)).enumerate() {
             let y = y as u16;
-            let room = width.saturating_sub(x);
-            let finding = match line {
-                Wrong::First(finding, _) => finding,
+            let told = match line {
+                Wrong::First(told, text) => {
+                    pen.put(text_at(width, &told.about), y, width, text, Role::Text);
+                    told
+                }
                 Wrong::On(text) => {
-                    pen.put(x, y, room, text, Role::Text);
+                    pen.put(hang(width), y, width, text, Role::Text);
                     continue;
                 }
                 Wrong::More(n) => {
@@ -100,32 +110,46 @@ impl DatabaseView {
                         piece(key, Role::Key),
                         piece(" all", Role::Muted),
                     ];
-                    pen.line(4, y, room, &pieces);
+                    pen.line(4, y, width, &pieces);
                     continue;
                 }
             };
-            let label = super::label(cx, &finding.subject);
-            let severity = Some(finding.severity);
+            let severity = Some(told.finding.severity);
             pen.put(2, y, 1, chrome::glyph(severity), chrome::role(severity));
-            pen.put(4, y, name, &words::short(&label, name), Role::Text);
-            if let Wrong::First(_, text) = line {
-                pen.put(x, y, room, text, Role::Text);
-            }
-            let key = words::key(cx, finding);
-            let aside = wide(&key);
-            let age = finding.since.map(|since| cx.age(since)).unwrap_or_default();
-            pen.put_right(right(width, aside), y, 5, &age, Role::Muted);
-            pen.line_right(width.saturating_sub(1), y, aside, &key);
+            pen.put(4, y, name_width(width), &words::short(&told.about, name_width(width)), Role::Text);
+            let aside = wide(&told.key);
+            let age = told.finding.since.map(|since| cx.age(since)).unwrap_or_default();
+            pen.put_right(right(width, aside), y, AGE, &age, Role::Muted);
+            pen.line_right(width.saturating_sub(1), y, aside, &told.key);
         }
     }
 }
+
+/// Columns for how long something is so.
+const AGE: u16 = 5;
 
 fn wide(pieces: &[Piece<'_>]) -> u16 {
     pieces.iter().map(|(text, _)| format::width(text)).sum()
 }
 
+/// There is no room for columns: the text follows the name, and a key stands without its word.
+fn narrow(width: u16) -> bool {
+    width < 72
+}
+
 fn name_width(width: u16) -> u16 {
     if width < 100 { 9 } else { 16 }
+}
+
+/// Where the text of something about that one begins.
+fn text_at(width: u16, about: &str) -> u16 {
+    let name = name_width(width);
+    5 + if narrow(width) { format::width(&words::short(about, name)).min(name) + 1 } else { name }
+}
+
+/// Where a text goes on.
+fn hang(width: u16) -> u16 {
+    if narrow(width) { 4 } else { 5 + name_width(width) }
 }
 
 /// Where the age of a finding ends that has so many columns beside it.
@@ -133,42 +157,96 @@ fn right(width: u16, aside: u16) -> u16 {
     width.saturating_sub(if aside > 0 { aside + 3 } else { 1 })
 }
 
-/// What is wrong with the database, worst first: in as many lines as each needs, as long as every one has its first.
-fn wrong<'a>(cx: &Cx<'a>, width: u16, height: u16) -> Vec<Wrong<'a>> {
-    let mut found: Vec<&Finding> = Vec::new();
+/// The text in lines: the first beside the name, its age and its key, the others as wide as there is room.
+fn lines(told: &Told<'_>, width: u16) -> Vec<String> {
+    let first = clipped(told, width);
+    let rest = width.saturating_sub(hang(width) + 1).max(8);
+    let mut lines = format::wrap(&told.text, first);
+    let on = lines.split_off(1).join(" ");
+    if !on.is_empty() {
+        lines.extend(format::wrap(&on, rest));
+    }
+    lines
+}
+
+/// What is wrong with the database, worst first, the same thing once.
+fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
+    let mut all: Vec<(Told<'a>, Vec<String>)> = Vec::new();
     let loud = |f: &&Finding| f.severity > Severity::Notice && f.subject.is_database();
     for finding in cx.findings.iter().filter(loud) {
-        if !found.iter().any(|f| f.text == finding.text && f.rule == finding.rule) {
-            found.push(finding);
+        let about = super::label(cx, &finding.subject).into_owned();
+        let text = format::plain(&finding.text).into_owned();
+        let like = all.iter_mut().find_map(|(other, names)| {
+            let same = other.finding.rule == finding.rule && other.finding.severity == finding.severity;
+            let text = format::alike(&other.text, &text).filter(|_| same)?;
+            Some((other, names, text))
+        });
+        match like {
+            Some((other, names, text)) => {
+                other.text = text;
+                if !names.contains(&about) {
+                    names.push(about);
+                }
+                let each = names.join(", ");
+                other.about = match (&finding.subject, names.len()) {
+                    (_, 1) => each,
+                    (Subject::Proxy(_), n) => format!("{n} proxies"),
+                    (_, _) if format::width(&each) <= name_width(width) => each,
+                    (_, n) => format!("{n} members"),
+                };
+            }
+            None => {
+                let mut key = words::key(cx, finding);
+                // Where the same key answers several findings it is named once: the room is the text's.
+                if all.iter().any(|(other, _)| other.key == key && finding.answer == Some(Answer::Recovery)) {
+                    key.clear();
+                }
+                if narrow(width) {
+                    key.truncate(1);
+                    key.iter_mut().for_each(|(text, _)| *text = text.trim_end().to_owned().into());
+                }
+                let told = Told { finding, about: about.clone(), text, key };
+                all.push((told, vec![about]));
+            }
         }
     }
+    all.into_iter().map(|(told, _)| told).collect()
+}
+
+/// What is wrong with the database, worst first: in as many lines as each needs, as long as every one has its first.
+fn wrong<'a>(cx: &Cx<'a>, width: u16, height: u16) -> Vec<Wrong<'a>> {
+    let mut found = told(cx, width);
     let most = usize::from((height + 2) / 4).clamp(1, 8);
-    let x = 5 + name_width(width);
-    let parts = |finding: &Finding| {
-        let room = right(width, wide(&words::key(cx, finding))).saturating_sub(x + 6);
-        (format::wrap(&format::plain(&finding.text), room), room)
-    };
     // The worst is told in full before others are told at all.
-    let first = found.first().map_or(1, |f| parts(f).0.len()).clamp(1, if most > 3 { 2 } else { 1 });
-    let most = most + 1 - first;
-    let besides = if found.len() > most { found.len() + 1 - most } else { 0 };
+    let full = if most > 3 { most - 2 } else { 1 };
+    let first = found.first().map_or(1, |told| lines(told, width).len()).clamp(1, full);
+    let room = most + 1 - first;
+    let besides = if found.len() > room { found.len() + 1 - room } else { 0 };
     found.truncate(found.len() - besides);
-    let mut spare = (most + first - 1).saturating_sub(found.len() + usize::from(besides > 0));
-    let mut lines = Vec::new();
-    for finding in found {
-        let (mut parts, room) = parts(finding);
+    let mut spare = most.saturating_sub(found.len() + usize::from(besides > 0));
+    let mut all = Vec::new();
+    for told in found {
+        let mut parts = lines(&told, width);
         let shown = parts.len().min(1 + spare);
         spare -= shown - 1;
         if shown < parts.len() {
             let rest = parts.split_off(shown - 1).join(" ");
-            parts.push(words::clip(&rest, room));
+            let own = if shown > 1 { width.saturating_sub(hang(width) + 1) } else { clipped(&told, width) };
+            parts.push(words::clip(&rest, own));
         }
         let mut parts = parts.into_iter();
-        lines.extend(parts.next().map(|text| Wrong::First(finding, text)));
-        lines.extend(parts.map(Wrong::On));
+        let first = parts.next().unwrap_or_default();
+        all.push(Wrong::First(told, first));
+        all.extend(parts.map(Wrong::On));
     }
     if besides > 0 {
-        lines.push(Wrong::More(besides));
+        all.push(Wrong::More(besides));
     }
-    lines
+    all
+}
+
+/// Columns of the first line of a text.
+fn clipped(told: &Told<'_>, width: u16) -> u16 {
+    let age = if told.finding.since.is_some() { AGE + 1 } else { 1 };
+    right(width, wide(&told.key)).saturating_sub(text_at(width, &told.about) + age).max(8)
 }

@@ -29,7 +29,7 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &Row, width: u16) -> 
         sheet.fact("means", row.state.meaning(), Role::Text);
     }
     sheet.findings(cx, &subject, |rule| rule != LAST);
-    let why = row.member.link.trouble().unwrap_or("not asked yet");
+    let why = row.member.why().unwrap_or("not asked yet");
     let known = told.iter().any(|f| f.text.contains(why));
     let Some(status) = row.member.status.as_deref() else {
         if !known {

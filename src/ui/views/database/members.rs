@@ -26,12 +26,12 @@ struct Column {
 const COLUMNS: &[Column] = &[
     Column { title: "WEIGHT", width: 7, from: 127, text: weight },
     Column { title: "QUEUE", width: 7, from: 0, text: queue },
-    Column { title: "FLOW CTL", width: 9, from: 0, text: flow },
-    Column { title: "COMMITTED", width: 14, from: 120, text: committed },
+    Column { title: "FLOW CTL  ", width: 11, from: 0, text: flow },
+    Column { title: "COMMITTED", width: 13, from: 120, text: committed },
     Column { title: "COMMITS/S", width: 15, from: 200, text: course },
     Column { title: "AWAY OK", width: 8, from: 106, text: away },
     Column { title: "CONN", width: 9, from: 72, text: connections },
-    Column { title: "USED/FREE", width: 10, from: 168, text: pooled },
+    Column { title: "USED/FREE", width: 11, from: 168, text: pooled },
     Column { title: "Q/S", width: 6, from: 133, text: queries },
     Column { title: "CERT/BF /S", width: 11, from: 144, text: conflicts },
     Column { title: "PING", width: 8, from: 152, text: latency },
@@ -61,14 +61,14 @@ fn flow(cx: &Cx<'_>, row: &Row) -> (String, Role) {
     let t = &cx.seen.database.thresholds;
     // It asks for the pause the others suffer.
     let sends = status.flow.sent_rate.is_some_and(|r| r > 0.0) || status.flow.requested;
-    let sign = if sends { "◀ " } else { "" };
+    let sign = if sends { " ◀" } else { "  " };
     let role = match status.flow.share {
         Some(s) if s >= t.flow_control_critical => Role::Danger,
         Some(s) if s >= t.flow_control => Role::Warn,
         _ if sends => Role::Warn,
         _ => Role::Text,
     };
-    (format!("{sign}{}", words::share(status.flow.share)), role)
+    (format!("{}{sign}", words::share(status.flow.share)), role)
 }
 
 fn committed(_: &Cx<'_>, row: &Row) -> (String, Role) {
@@ -154,19 +154,19 @@ pub(super) fn draw(
 ) {
     let width = pen.width();
     let wide = width >= 100;
-    let name = match width {
-        ..60 => 8,
-        60..100 => 9,
-        _ => 16,
+    // What is short of room is cut, and never runs into what stands beside it.
+    let (name, state_width, role_width) = match width {
+        ..46 => (8, 9, 12),
+        46..72 => (8, 11, 13),
+        72..100 => (9, 16, 16),
+        _ => (16, 22, 23),
     };
     let state = 5 + name;
-    let state_width = if wide { 22 } else { 16 };
     let role = state + state_width + 1;
-    let role_width = if wide { 24 } else { 17 };
     let first = role + role_width;
     pen.put(4, 0, name, "MEMBER", Role::Title);
     pen.put(state, 0, state_width, "STATE", Role::Title);
-    pen.put(role + 2, 0, role_width, "ROLE", Role::Title);
+    pen.put(role + 2, 0, role_width.saturating_sub(2), "ROLE", Role::Title);
     let mut x = first;
     let mut columns = Vec::new();
     for column in COLUMNS.iter().filter(|c| width >= c.from) {
@@ -188,11 +188,14 @@ pub(super) fn draw(
         let writer = row.role == Part::Writer;
         pen.put(4, y, name, &words::short(&row.label, name), if writer { Role::Accent } else { Role::Text });
         pen.put(state, y, state_width, &row.state.word(), if calm { Role::Muted } else { tone });
-        let (sign, words, role_tone) = words::role_sign(row, !wide);
+        let (sign, mut words, role_tone) = words::role_sign(row, !wide);
+        if let Some(at) = words.find(',').filter(|_| format::width(&words) + 3 > role_width) {
+            words.truncate(at);
+        }
         pen.line(
             role,
             y,
-            role_width,
+            role_width.saturating_sub(1),
             &[piece(sign, role_tone), piece(" ", Role::Text), piece(words, role_tone)],
         );
         match row.now() {
@@ -205,9 +208,12 @@ pub(super) fn draw(
             }
             None => {
                 let room = width.saturating_sub(first + 7);
-                let whole = row.member.link.trouble().filter(|why| format::width(why) <= room);
+                let whole = row.member.why().filter(|why| format::width(why) <= room);
                 let why = whole.unwrap_or_else(|| words::reason(row.member.trouble));
-                pen.put(first + 1, y, room, why, Role::Muted);
+                // Half a reason says less than the state does.
+                if format::width(why) <= room {
+                    pen.put(first + 1, y, room, why, Role::Muted);
+                }
                 let age = row.member.silent_since.map(|at| cx.age(at)).unwrap_or_default();
                 pen.put_right(width.saturating_sub(1), y, 4, &age, Role::Warn);
             }

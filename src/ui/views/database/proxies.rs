@@ -97,12 +97,12 @@ pub(super) fn backends<'a>(cx: &Cx<'_>, database: &Database, proxy: &'a Proxy) -
                 }
                 ("writer", BackendStatus::Online) => ("takes the writes", "", false, Role::Accent),
                 ("writer", BackendStatus::Shunned) if waits => {
-                    ("surplus writer: normal", "normal", false, Role::Faint)
+                    ("standby writer: normal", "normal", false, Role::Faint)
                 }
                 ("backup", BackendStatus::Online) if !takes => {
                     ("cannot take over", "unfit", true, Role::Warn)
                 }
-                ("backup", BackendStatus::Online) => ("writer in waiting", "waits", false, Role::Text),
+                ("backup", BackendStatus::Online) => ("standby writer", "standby", false, Role::Text),
                 ("reader", BackendStatus::Online) => match hurt {
                     Some((meaning, brief)) => (meaning, brief, true, Role::Warn),
                     None => ("takes reads", "", false, Role::Text),
@@ -113,7 +113,7 @@ pub(super) fn backends<'a>(cx: &Cx<'_>, database: &Database, proxy: &'a Proxy) -
                 ("offline", _) => ("out of service", "", true, Role::Warn),
                 (_, BackendStatus::Online) => ("", "", false, Role::Text),
                 ("", BackendStatus::Shunned) if groups.is_empty() => {
-                    ("surplus writer or errors: not known", "unknown", false, Role::Text)
+                    ("standby writer, or errors: not known", "unknown", false, Role::Text)
                 }
                 (_, BackendStatus::Shunned) => ("shunned by errors", "errors", true, Role::Warn),
                 (_, BackendStatus::OfflineSoft) => ("no new connections", "", true, Role::Warn),
@@ -239,12 +239,10 @@ pub(super) fn draw(
 fn heading(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, proxy: &Proxy) {
     let width = pen.width();
     let mut pieces = vec![piece(format!("{:<16}", proxy.name.as_str()), Role::Accent)];
-    match (proxy.link.trouble(), proxy.status.as_deref()) {
+    match (proxy.why(), proxy.status.as_deref()) {
         (Some(why), _) => {
             pieces.push(piece("  ▲ silent", Role::Warn));
             let taken: u16 = pieces.iter().map(|(text, _)| format::width(text)).sum();
-            // Its address stands before it already.
-            let why = why.strip_prefix(proxy.name.as_str()).map_or(why, str::trim_start);
             let room = width.saturating_sub(8 + taken + 2);
             pieces.push(piece(format!("  {}", words::clip(why, room)), Role::Muted));
         }

@@ -20,12 +20,12 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &ProxyRow, width: u16
         !["proxy-drift", "sessions-pinned"].contains(&rule)
     });
     let Some(status) = proxy.status.as_deref() else {
-        sheet.fact("never seen", proxy.link.trouble().unwrap_or("not asked yet"), Role::Warn);
+        sheet.fact("never seen", proxy.why().unwrap_or("not asked yet"), Role::Warn);
         return sheet.lines;
     };
     if proxy.now().is_none() {
         let since = cx.age_or_dash(proxy.silent_since);
-        let why = proxy.link.trouble().unwrap_or_default();
+        let why = proxy.why().unwrap_or_default();
         let text = format!("for {since}: {why}; below is what it said {} ago", cx.age(status.at));
         sheet.fact("silent", text, Role::Warn);
         sheet.old = Some(cx.age(status.at));

@@ -21,17 +21,7 @@ use crate::{
 
 /// What people call the subject of a finding: members by their own names.
 pub fn label<'a>(cx: &Cx<'_>, subject: &'a Subject) -> std::borrow::Cow<'a, str> {
-    match subject {
-        Subject::Member(name) => match cx.seen.galera.get(name) {
-            Some(member) => {
-                let label = member.label();
-                let alike = cx.seen.galera.values().filter(|m| m.label() == label).count();
-                if alike == 1 { label.to_string().into() } else { name.as_str().into() }
-            }
-            None => name.as_str().into(),
-        },
-        other => other.name().into(),
-    }
+    crate::cluster::database::subject(cx.seen, subject)
 }
 
 /// A name cut so that it still tells: of an address the end, which differs.
@@ -70,7 +60,7 @@ pub fn act_word(answer: Answer) -> &'static str {
         Answer::Recovery => "recovery",
         Answer::TakeOut => "take out",
         Answer::BringBack => "bring back",
-        Answer::MoveWriter => "new writer",
+        Answer::MoveWriter => "move writer",
         Answer::Desync => "desync",
         Answer::Resync => "resync",
         Answer::Save => "save",

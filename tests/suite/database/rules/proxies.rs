@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
         (
             "no-writer",
             ps1(|rows| rows.servers = servers(["SHUNNED", "SHUNNED", "SHUNNED"], "1")),
-            "no backend is ONLINE in the writer hostgroup: writes fail",
+            "no backend ONLINE in the writer hostgroup: writes fail",
             "synced and not read-only",
             None,
         ),

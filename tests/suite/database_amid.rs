@@ -1,0 +1,206 @@
+//! What comes up amid a run: the monitor moves members between two statements, somebody edits memory, a member fails
+//! after the plan was made, another session has taken the run over.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::time::Duration;
+
+use serde_json::Value;
+use wheelhouse::{
+    demo::database::{Endpoint, Meanwhile},
+    plan::{DatabaseAct, Intent, Plan, plan},
+    run::{JournalPlace, Run, RunState, StepState},
+};
+
+use crate::{session::Session, stage::Stage};
+
+fn text(run: &Run) -> &str {
+    run.last_word().unwrap_or_default()
+}
+
+fn act(session: &Session, act: DatabaseAct) -> Plan {
+    let made = plan(&session.now(), &Intent::Database { act });
+    assert_eq!(made.refusals().map(|c| c.text.clone()).collect::<Vec<_>>(), [""; 0], "{made}");
+    made
+}
+
+fn out(stage: &Stage, session: &Session, member: usize) -> Plan {
+    act(session, DatabaseAct::TakeOut { member: stage.member(member).as_str().into() })
+}
+
+fn ports(stage: &Stage) -> Vec<u16> {
+    stage.database().members.iter().map(|m| m.port()).collect()
+}
+
+fn meanwhile(stage: &Stage, statement: &'static str, happens: Meanwhile) {
+    stage.database().with(|s| s.meanwhile = Some((statement, happens)));
+}
+
+#[test]
+fn a_writer_that_moves_amid_an_edit_is_not_left_out_of_what_is_loaded() {
+    // Memory was taken, the surplus writers are being deleted: one of them is made the writer.
+    for statement in ["SAVE MYSQL SERVERS FROM RUNTIME", "DELETE FROM mysql_servers"] {
+        let stage = Stage::with(1, 200);
+        let alice = stage.session("alice@bastion");
+        let ports = ports(&stage);
+        let made = out(&stage, &alice, 2);
+        let moves: Meanwhile = Box::new(|s| {
+            s.galera.members[0].desync = true;
+            s.step(Duration::from_secs(2));
+        });
+        meanwhile(&stage, statement, moves);
+        let mut handle = alice.start(made, JournalPlace::Cluster);
+        let over = |run: &Run| run.state.is_over() || run.state == RunState::Paused;
+        let loads = || stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS");
+        stage.drive_until(&alice, &mut handle, over, || {
+            if loads() > 0 {
+                assert_eq!(stage.writers(0), [ports[1]], "{statement}");
+            }
+        });
+        let run = alice.block("the end", handle.ended());
+        assert_eq!(run.state, RunState::Done, "{statement}: {}", text(&run));
+        assert_eq!((stage.writers(0), loads()), (vec![ports[1]], 1), "{statement}");
+        assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE MYSQL SERVERS FROM RUNTIME"), 2, "{statement}");
+        assert_eq!(stage.hostgroups_of(0, 2), [0; 0], "{statement}");
+    }
+}
+
+#[test]
+fn with_no_writer_amid_an_edit_nothing_is_loaded_and_memory_is_put_back() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let made = out(&stage, &alice, 2);
+    let gone: Meanwhile = Box::new(|s| {
+        let rows = s.proxies[0].hostgroups.backends.iter_mut();
+        rows.filter(|b| b.hostgroup == 10).for_each(|b| {
+            b.status = wheelhouse::demo::database::hostgroups::Status::Shunned;
+        });
+    });
+    meanwhile(&stage, "DELETE FROM mysql_servers", gone);
+    let mut handle = alice.start(made, JournalPlace::Cluster);
+    // The monitor does not look meanwhile.
+    let run = alice.block("the end", async {
+        let over = |run: &Run| run.state == RunState::Paused;
+        handle.watch.wait_for(over).await.map(|run| run.clone()).unwrap()
+    });
+    assert!(text(&run).contains("has no writer now"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
+    assert_eq!(stage.layer(&alice, 0, "main"), stage.layer(&alice, 0, "runtime"), "memory is as it runs");
+}
+
+#[test]
+fn what_somebody_edits_in_memory_amid_ours_is_not_loaded_with_it() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let made = out(&stage, &alice, 2);
+    let port = ports(&stage)[1];
+    let edits: Meanwhile =
+        Box::new(move |s| s.tell(0, &format!("UPDATE mysql_servers SET weight = 7 WHERE port = {port}")));
+    meanwhile(&stage, "DELETE FROM mysql_servers", edits);
+    let run = stage.run(&alice, made);
+    assert_eq!(run.state, RunState::Paused);
+    let words = format!("somebody edits {} in its memory at this moment: nothing was loaded", stage.member(1));
+    assert!(text(&run).contains(&words), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
+    assert!(stage.layer(&alice, 0, "main").iter().any(|row| row.contains(" 7 ")), "their edit is still theirs");
+}
+
+#[test]
+fn what_has_failed_since_the_plan_is_judged_again_before_each_write() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    // Thought over for long: meanwhile the others can no longer write.
+    let made = out(&stage, &alice, 2);
+    stage.database().with(|s| (0..2).for_each(|at| s.galera.members[at].read_only = true));
+    alice.until("read-only members", |s| {
+        s.galera.values().filter(|m| m.now().is_some_and(|n| n.read_only)).count() == 2
+    });
+    let run = stage.run(&alice, made);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("none would be left"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE MYSQL SERVERS"), 0);
+}
+
+#[test]
+fn a_member_that_writes_by_now_is_not_desynced() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let made = act(&alice, DatabaseAct::Desync { member: stage.member(1).as_str().into() });
+    let port = ports(&stage)[1];
+    stage.database().with(|s| {
+        s.galera.members[0].read_only = true;
+        s.step(Duration::from_secs(2));
+    });
+    assert_eq!(stage.writers(0), [port]);
+    let proxy = stage.proxy(0);
+    alice.until("the other writer", |s| {
+        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        status.online_writers(&status.hostgroups).iter().any(|a| a.ends_with(&port.to_string()))
+    });
+    let run = stage.run(&alice, made);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("takes the writes of"), "{}", text(&run));
+    assert!(!stage.database().with(|s| s.galera.members[1].desync));
+}
+
+/// An entry as a session with this token writes it.
+fn entry(by: &str, token: i64) -> String {
+    format!("{{\"at\":\"2026-11-21T09:00:00Z\",\"by\":\"{by}\",\"token\":{token},\"event\":\"taken\"}}\n")
+}
+
+fn events(journal: &Value) -> String {
+    journal["data"]["events"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_session_that_was_overtaken_writes_nothing_more_into_the_journal() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let made = out(&stage, &alice, 2);
+    let mut handle = alice.start(made, JournalPlace::Cluster);
+    stage.stand_until(&alice, &handle, |run| run.steps[1] == StepState::Started);
+    // She has not noticed yet: another session holds the lease, and has written.
+    let id = handle.watch.borrow().id.clone();
+    let mut written = String::new();
+    stage.ground.change("configmaps", &format!("run-{id}"), |journal| {
+        written = events(journal) + &entry("bob@bastion", 9);
+        journal["data"]["events"] = written.clone().into();
+    });
+    let run = stage.drive(&alice, &mut handle);
+    assert_eq!(run.state, RunState::Paused, "{}", text(&run));
+    assert!(text(&run).contains("bob@bastion has taken the run over"), "{}", text(&run));
+    stage.ground.change("configmaps", &format!("run-{id}"), |journal| {
+        assert_eq!(events(journal), written, "what he wrote stays as it is");
+    });
+}
+
+#[test]
+fn a_session_with_an_older_token_takes_no_run_up_and_a_deleted_lease_makes_none_older() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let made = out(&stage, &alice, 2);
+    let mut handle = alice.start(made, JournalPlace::Cluster);
+    stage.stand_until(&alice, &handle, |run| run.steps[1] == StepState::Started);
+    handle.pause();
+    let paused = alice.block("the pause", handle.ended());
+    assert_eq!(paused.state, RunState::Paused, "{}", text(&paused));
+    let journal = format!("run-{}", paused.id);
+    stage.ground.change("configmaps", &journal, |journal| {
+        journal["data"]["events"] = (events(journal) + &entry("carol@bastion", 40)).into();
+    });
+    // He chose to resume on what he saw before that was written.
+    let bob = stage.session("bob@bastion");
+    let mut handle = bob.resume(paused.clone());
+    let refused = bob.block("the refusal", handle.ended());
+    assert!(text(&refused).contains("a session with a newer lease has written"), "{}", text(&refused));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 1);
+    // Whoever sees it goes on, also where the lease begins anew.
+    stage.ground.delete("leases", "wheelhouse-database");
+    let seen = bob.until("her entry", |s| {
+        wheelhouse::run::runs(s).iter().any(|r| r.run.entries.iter().any(|e| e.token == 40))
+    });
+    let mut handle = bob.resume(wheelhouse::run::runs(&seen).remove(0).run);
+    let done = stage.drive(&bob, &mut handle);
+    assert_eq!(done.state, RunState::Done, "{}", text(&done));
+    assert_eq!(done.entries.last().unwrap().token, 41);
+}
