@@ -79,11 +79,11 @@ impl Seen {
 async fn the_embedded_cluster_is_seen_as_it_is() {
     let cluster = still(8, Scenario::Calm).await;
     let mut seen = Seen::of(&cluster.kubeconfig()).await;
-    let all = |s: &Snapshot| s.is_ready() && s.sources().iter().all(|(_, f)| f.is_live());
+    let told = |s: &Snapshot| s.api.user.is_some() && s.api.version.is_some();
+    let all = |s: &Snapshot| s.is_ready() && told(s) && s.sources().iter().all(|(_, f)| f.is_live());
     let snapshot = seen.wait("all sources", all).await;
     assert_eq!((snapshot.tenants.len(), snapshot.nodes.len()), (8, 4));
     assert_eq!(findings(&snapshot), vec![], "a calm world has nothing wrong");
-    assert!(snapshot.api.user.is_some() && snapshot.api.version.is_some());
     assert!(!snapshot.usage.is_empty() && !snapshot.node_usage.is_empty());
     for tenant in snapshot.tenants.values() {
         assert_eq!(tenant.ready(), tenant.desired(), "{}", tenant.name);
