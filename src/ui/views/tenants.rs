@@ -59,7 +59,7 @@ impl Tenants {
             0 => 1.0,
             n => f64::from(r.facts.ready) / f64::from(n),
         };
-        let full = |r: &Row| r.facts.memory.map_or(-1.0, |(used, limit)| used.share_of(limit));
+        let full = |r: &Row| r.memory().map_or(-1.0, |(used, limit)| used.share_of(limit));
         // Rows come in the order of their names; a stable sort keeps it among equals.
         match self.sort {
             Sort::Worst => shown.sort_by_key(|r| (std::cmp::Reverse(r.worst), r.rank)),
