@@ -198,7 +198,7 @@ pub static RULES: LazyLock<Vec<&'static Rule>> =
 
 /// All findings of a snapshot, the worst first; of equal weight in the order of the rules, then by name.
 pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
-    Judge::default().findings(None, snapshot)
+    judge(snapshot, None).0
 }
 
 /// Findings with those that other rooms made, in the one order of [`findings`].
@@ -243,9 +243,8 @@ impl fmt::Debug for Judgement {
 /// to free ten thousand old measurements takes as long as several frames.
 #[derive(Default)]
 pub struct Judge {
-    /// The last snapshot, and those before it that somebody still reads.
-    kept: Vec<Arc<Snapshot>>,
-    tenants: Arc<[Arc<Judged>]>,
+    /// The last one, and those before it whose snapshot somebody still reads.
+    kept: Vec<Judgement>,
 }
 
 /// A tenant, how near it is to its limits, and what is wrong with it.
@@ -287,57 +286,55 @@ type Ranked = (usize, Finding);
 impl Judge {
     /// Judges the next snapshot.
     pub fn judge(&mut self, seen: Arc<Snapshot>) -> Judgement {
-        let last = self.kept.last().cloned();
-        let findings = self.findings(last.as_deref(), &seen).into();
-        drop(last);
-        self.kept.retain(|old| Arc::strong_count(old) > 1);
-        self.kept.push(seen.clone());
-        Judgement { findings, tenants: self.tenants.clone(), seen }
+        let (findings, tenants) = judge(&seen, self.kept.last());
+        let judgement = Judgement { seen, findings: findings.into(), tenants: tenants.into() };
+        self.kept.retain(|old| Arc::strong_count(&old.seen) > 1);
+        self.kept.push(judgement.clone());
+        judgement
     }
+}
 
-    fn findings(&mut self, last: Option<&Snapshot>, snapshot: &Snapshot) -> Vec<Finding> {
-        let mut all: Vec<Ranked> = Vec::new();
-        let database = Database::of(snapshot);
-        for (order, rule) in RULES.iter().enumerate() {
-            match rule.check {
-                Check::Tenant(_) | Check::Margin(_) | Check::Elsewhere => {}
-                Check::Node(check) => {
-                    let found = |n: &Arc<Node>| {
-                        let found = check(snapshot, n)?;
-                        Some(ranked(order, Subject::Node(n.name.clone()), found))
-                    };
-                    all.extend(snapshot.nodes.values().filter_map(found));
-                }
-                Check::Cluster(check) => {
-                    all.extend(check(snapshot).into_iter().map(|(subject, f)| ranked(order, subject, f)));
-                }
-                Check::Database(check) => {
-                    let said = database.iter().flat_map(|d| check(snapshot, d));
-                    all.extend(said.map(|(subject, f)| ranked(order, subject, f)));
-                }
+fn judge(snapshot: &Snapshot, last: Option<&Judgement>) -> (Vec<Finding>, Vec<Arc<Judged>>) {
+    let mut all: Vec<Ranked> = Vec::new();
+    let database = Database::of(snapshot);
+    for (order, rule) in RULES.iter().enumerate() {
+        match rule.check {
+            Check::Tenant(_) | Check::Margin(_) | Check::Elsewhere => {}
+            Check::Node(check) => {
+                let found = |n: &Arc<Node>| {
+                    let found = check(snapshot, n)?;
+                    Some(ranked(order, Subject::Node(n.name.clone()), found))
+                };
+                all.extend(snapshot.nodes.values().filter_map(found));
+            }
+            Check::Cluster(check) => {
+                all.extend(check(snapshot).into_iter().map(|(subject, f)| ranked(order, subject, f)));
+            }
+            Check::Database(check) => {
+                let said = database.iter().flat_map(|d| check(snapshot, d));
+                all.extend(said.map(|(subject, f)| ranked(order, subject, f)));
             }
         }
-        let same = last.map(|last| Same::of(last, snapshot)).unwrap_or_default();
-        self.judge_tenants(snapshot, same);
-        all.extend(self.tenants.iter().flat_map(|t| t.standing.iter().chain(&t.measured)).cloned());
-        all.sort_by(|(a, x), (b, y)| {
-            y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
-        });
-        all.into_iter().map(|(_, f)| f).collect()
     }
+    let tenants = judge_tenants(snapshot, last);
+    all.extend(tenants.iter().flat_map(|t| t.standing.iter().chain(&t.measured)).cloned());
+    all.sort_by(|(a, x), (b, y)| {
+        y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
+    });
+    (all.into_iter().map(|(_, f)| f).collect(), tenants)
+}
 
-    fn judge_tenants(&mut self, snapshot: &Snapshot, same: Same) {
-        let before = std::mem::take(&mut self.tenants);
-        let mut before = before.iter().peekable();
-        let judged = |(name, tenant): (&TenantName, &Arc<Tenant>)| {
-            while before.next_if(|old| old.tenant.name < *name).is_some() {}
-            match before.next_if(|old| Arc::ptr_eq(&old.tenant, tenant)) {
-                Some(kept) if same.standing && same.measured => kept.clone(),
-                last => Arc::new(Judged::of(snapshot, tenant, last.map(|last| (&**last, same)))),
-            }
-        };
-        self.tenants = snapshot.tenants.iter().map(judged).collect();
-    }
+fn judge_tenants(snapshot: &Snapshot, last: Option<&Judgement>) -> Vec<Arc<Judged>> {
+    let same = last.map(|last| Same::of(&last.seen, snapshot)).unwrap_or_default();
+    let mut before = last.iter().flat_map(|last| &*last.tenants).peekable();
+    let judged = |(name, tenant): (&TenantName, &Arc<Tenant>)| {
+        while before.next_if(|old| old.tenant.name < *name).is_some() {}
+        match before.next_if(|old| Arc::ptr_eq(&old.tenant, tenant)) {
+            Some(kept) if same.standing && same.measured => kept.clone(),
+            last => Arc::new(Judged::of(snapshot, tenant, last.map(|last| (&**last, same)))),
+        }
+    };
+    snapshot.tenants.iter().map(judged).collect()
 }
 
 impl Judged {

@@ -19,7 +19,6 @@ pub struct Facts {
 }
 
 /// A row: the tenant, and the worst that is said of it.
-#[derive(Clone)]
 pub struct Row {
     pub judged: Arc<Judged>,
     pub facts: Arc<Facts>,
@@ -93,6 +92,11 @@ impl Rows {
         }
         self.connections = connections(cx.seen).and_then(|database| database.more);
         self.most_left = self.all.iter().filter_map(|row| self.left(row)).max().unwrap_or(0);
+    }
+
+    /// The name of each of those at these places.
+    pub fn names(&self, shown: &[usize]) -> impl Fn(usize) -> TenantName {
+        |i| self.all[shown[i]].name().clone()
     }
 
     /// Requests a tenant can still take, within what the database can.

@@ -22,7 +22,7 @@ impl Tenants {
         let body = usize::from(pen.height().saturating_sub(1));
         for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
             let y = line as u16 + 1;
-            let row = &self.shown[i];
+            let row = &self.rows.all[self.shown[i]];
             let selected = self.list.selected() == Some(row.name());
             self.row(pen, y, row, &columns);
             if self.marked.contains(row.name()) {
