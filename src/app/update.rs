@@ -238,7 +238,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
         }
         Some(Overlay::Help(mut help)) => {
             let page = usize::from(app.world.size.1.saturating_sub(6)) / 2;
-            let most = help.len();
+            let most = help.lines_on(app.world.size.0);
             match (help.typing, name) {
                 (true, "enter") => help.typing = false,
                 (true, "esc") => {
@@ -262,7 +262,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 },
             }
             let visible = usize::from(app.world.size.1.saturating_sub(4));
-            help.scroll = help.scroll.min(help.len().saturating_sub(visible));
+            help.scroll = help.scroll.min(help.lines_on(app.world.size.0).saturating_sub(visible));
             app.overlay = Some(Overlay::Help(help));
         }
         Some(Overlay::Menu(mut menu)) => {

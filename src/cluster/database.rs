@@ -252,6 +252,8 @@ impl Database {
             }
         }
         let quorum = Quorum::of(&rows, view.as_ref(), expected);
+        // In the order people count them: addresses may stand in any.
+        rows.sort_by(|a, b| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
         let answering = (live.len(), proxies.len());
         Self {
             members: rows,
@@ -290,7 +292,9 @@ impl Database {
         let loud = |text: &str, severity| Headline { text: text.into(), severity: Some(severity) };
         let expected = self.quorum.expected;
         let present = self.quorum.size;
-        if self.members.iter().all(|r| matches!(r.state, State::Unknown)) && !self.members.is_empty() {
+        let unknown = self.members.iter().any(|r| r.state == State::Unknown);
+        if unknown && self.members.iter().all(|r| r.now().is_none()) {
+            // Those that were not asked yet may be well.
             return Headline { text: "galera ?".into(), severity: None };
         }
         if !self.members.is_empty() && self.view.is_none() {

@@ -6,6 +6,7 @@
 mod cockpit;
 mod database;
 mod database_acts;
+mod database_operator;
 mod database_reviews;
 mod database_seeing;
 mod forecast;

@@ -114,9 +114,11 @@ pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
         let text = format!("no backend ONLINE in reader hostgroup {}: reads wait and fail", empty.reader);
         let found = found(Severity::Critical, text);
         let of = |wanted: fn(&State) -> bool| d.members.iter().find(|r| wanted(&r.state));
-        Some(match of(|s| matches!(s, State::Desynced { .. })) {
-            Some(row) => found.act(Answer::Resync, &row.label, "if whoever desynced it is done"),
-            None => found.answer(Answer::Database).remedy(
+        let absent = d.members.iter().find(|r| r.role == Role::Absent && r.state == State::Synced);
+        Some(match (of(|s| matches!(s, State::Desynced { .. })), absent) {
+            (Some(row), _) => found.act(Answer::Resync, &row.label, "if whoever desynced it is done"),
+            (None, Some(row)) => found.act(Answer::BringBack, &row.label, "gives it its rows again"),
+            (None, None) => found.answer(Answer::Database).remedy(
                 "bring a member back to Synced; writer_is_also_reader=1 would let the writer read meanwhile",
             ),
         })
