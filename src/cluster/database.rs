@@ -224,7 +224,8 @@ impl Database {
         let mut writers_differ = false;
         for proxy in &live {
             let online = proxy.now().map(|s| s.online_writers(&groups_of(proxy))).unwrap_or_default();
-            writers_differ |= proxy.now().is_some_and(|s| groups_of(proxy).iter().any(|g| s.writes_too_wide(g)));
+            writers_differ |=
+                proxy.now().is_some_and(|s| groups_of(proxy).iter().any(|g| s.writes_too_wide(g)));
             if !groups_of(proxy).is_empty() {
                 // A writer that is no configured member is one all the same: by its address.
                 let name = |a: &Arc<str>| owner(a).unwrap_or_else(|| MemberName::from(&**a));
@@ -369,7 +370,9 @@ fn owner(members: &[&Arc<Member>], expected: &Expectations, address: &str) -> Op
     let named = members.iter().find(|m| bare(m.name.as_str()).eq_ignore_ascii_case(&address));
     let called = || {
         members.iter().find(|m| {
-            m.status.as_ref().is_some_and(|s| s.addresses.iter().any(|a| bare(a).eq_ignore_ascii_case(&address)))
+            m.status
+                .as_ref()
+                .is_some_and(|s| s.addresses.iter().any(|a| bare(a).eq_ignore_ascii_case(&address)))
         })
     };
     named.or_else(called).map(|m| m.name.clone())

@@ -104,7 +104,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         }
         (change, Standing::AtTo) if change.is_write() => Decision::Skip(i, "it is so already".into()),
         (change, Standing::AtFrom(_)) if change.is_write() => match hindrance(change, seen) {
-            Some(why) => Decision::Pause(i, format!("{}{why}", lead(run, step))),
+            Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
             None => Decision::Perform(i),
         },
         (_, Standing::AtTo) => Decision::Done(i, settled(step, seen)),

@@ -99,10 +99,14 @@ fn what_somebody_edits_in_memory_amid_ours_is_not_loaded_with_it() {
     meanwhile(&stage, "DELETE FROM mysql_servers", edits);
     let run = stage.run(&alice, made);
     assert_eq!(run.state, RunState::Paused);
-    let words = format!("somebody edits {} in its memory at this moment: nothing was loaded", stage.member(1));
+    let words =
+        format!("somebody edits {} in its memory at this moment: nothing was loaded", stage.member(1));
     assert!(text(&run).contains(&words), "{}", text(&run));
     assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
-    assert!(stage.layer(&alice, 0, "main").iter().any(|row| row.contains(" 7 ")), "their edit is still theirs");
+    assert!(
+        stage.layer(&alice, 0, "main").iter().any(|row| row.contains(" 7 ")),
+        "their edit is still theirs"
+    );
 }
 
 #[test]
@@ -158,7 +162,7 @@ fn a_session_that_was_overtaken_writes_nothing_more_into_the_journal() {
     let alice = stage.session("alice@bastion");
     let made = out(&stage, &alice, 2);
     let mut handle = alice.start(made, JournalPlace::Cluster);
-    stage.stand_until(&alice, &handle, |run| run.steps[1] == StepState::Started);
+    stage.stand_until(&alice, &handle, |run| matches!(run.steps[0], StepState::Done(_)));
     // She has not noticed yet: another session holds the lease, and has written.
     let id = handle.watch.borrow().id.clone();
     let mut written = String::new();
@@ -180,7 +184,7 @@ fn a_session_with_an_older_token_takes_no_run_up_and_a_deleted_lease_makes_none_
     let alice = stage.session("alice@bastion");
     let made = out(&stage, &alice, 2);
     let mut handle = alice.start(made, JournalPlace::Cluster);
-    stage.stand_until(&alice, &handle, |run| run.steps[1] == StepState::Started);
+    stage.stand_until(&alice, &handle, |run| matches!(run.steps[0], StepState::Done(_)));
     handle.pause();
     let paused = alice.block("the pause", handle.ended());
     assert_eq!(paused.state, RunState::Paused, "{}", text(&paused));

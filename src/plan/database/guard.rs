@@ -250,7 +250,8 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
         matches!(seat.place, Place::Writer | Place::Standby) && row.is_some_and(fit_to_write)
     };
     let families = |face: &Face<'_>| 0..face.groups.len().max(1);
-    let each = field.faces.iter().zip(after).flat_map(|(face, seats)| families(face).map(move |f| (face, seats, f)));
+    let each =
+        field.faces.iter().zip(after).flat_map(|(face, seats)| families(face).map(move |f| (face, seats, f)));
     for (face, seats, family) in each {
         let of = |s: &&Seat| s.family == family;
         // Of the clusters behind a proxy only those with members that are followed can be judged.
@@ -283,7 +284,9 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
                 Place::Shunned | Place::Offline => false,
             })
         };
-        if face.seats.iter().filter(of).any(|s| s.reads && s.place.serves()) && !seats.iter().filter(of).any(reads) {
+        if face.seats.iter().filter(of).any(|s| s.reads && s.place.serves())
+            && !seats.iter().filter(of).any(reads)
+        {
             let text = format!(
                 "{}: nobody would be left to read: reads would wait and end with error 9001 (10 s by default)",
                 face.name
