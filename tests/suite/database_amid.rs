@@ -126,6 +126,31 @@ fn what_has_failed_since_the_plan_is_judged_again_before_each_write() {
 }
 
 #[test]
+fn a_weight_that_would_move_the_writer_by_now_is_not_given() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let ports = ports(&stage);
+    let weigh = |at: usize, weight| DatabaseAct::Weight { member: stage.member(at).as_str().into(), weight };
+    // Agreed to with a yes: the first has 100. Then somebody makes the first lighter.
+    let made = act(&alice, weigh(2, 70));
+    assert!(!made.database.as_ref().unwrap().moves_writer, "{made}");
+    stage.database().with(|s| {
+        let rows = s.proxies[0].hostgroups.backends.iter_mut();
+        rows.filter(|b| b.port == ports[0]).for_each(|b| b.weight = 60);
+    });
+    let (proxy, first) = (stage.proxy(0), stage.member(0));
+    alice.until("the lighter writer", |s| {
+        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        status.servers_of(&first).iter().all(|row| row.weight == 60)
+    });
+    let run = stage.run(&alice, made);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("it would take the writes of"), "{}", text(&run));
+    assert_eq!(stage.writers(0), [ports[0]]);
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
+}
+
+#[test]
 fn a_member_that_writes_by_now_is_not_desynced() {
     let stage = Stage::with(1, 200);
     let alice = stage.session("alice@bastion");

@@ -324,8 +324,9 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
         if stays(address) {
             continue;
         }
-        let mine: u32 = face.status.backends.iter().filter(|b| &*b.address == address).map(|b| b.used).sum();
-        let room: u32 = face
+        let sum = |all: &mut dyn Iterator<Item = u32>| all.fold(0, u32::saturating_add);
+        let mine = sum(&mut face.status.backends.iter().filter(|b| &*b.address == address).map(|b| b.used));
+        let mut free = face
             .status
             .backends
             .iter()
@@ -337,14 +338,14 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
                         || g.reader == b.hostgroup && b.status == BackendStatus::Online
                 })
             })
-            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
-            .sum();
+            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used));
+        let room = sum(&mut free);
         let connections = if mine == 1 { "connection" } else { "connections" };
         let text =
             format!("{}: {mine} {connections} in use there, the others have room for {room}", face.name);
         let verdict = if mine > room {
             Refuse
-        } else if mine * 5 > room * 4 {
+        } else if u64::from(mine) * 5 > u64::from(room) * 4 {
             Warn
         } else {
             Ok

@@ -219,7 +219,7 @@ pub(super) fn pinned(s: &Snapshot, d: &Database) -> Said {
             .filter(|p| groups.iter().any(|g| g.writer == p.hostgroup) && !online.contains(&p.address));
         let (mut sessions, mut on) = (0, Vec::new());
         for pinned in old {
-            sessions += pinned.sessions;
+            sessions = u32::saturating_add(sessions, pinned.sessions);
             on.push(pinned.address.to_string());
         }
         on.dedup();
