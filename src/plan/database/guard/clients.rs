@@ -26,7 +26,13 @@ impl Held {
     /// As the list of sessions has them, or as the pool counts connections in use, whichever is more.
     fn of(face: &Face<'_>, address: &str) -> Self {
         let pinned = || face.status.pinned.iter().filter(|p| &*p.address == address);
-        let used: u32 = face.status.backends.iter().filter(|b| &*b.address == address).map(|b| b.used).fold(0, u32::saturating_add);
+        let used: u32 = face
+            .status
+            .backends
+            .iter()
+            .filter(|b| &*b.address == address)
+            .map(|b| b.used)
+            .fold(0, u32::saturating_add);
         let mut who: Vec<Holder> = Vec::new();
         for holder in pinned().flat_map(|p| &p.holders) {
             match who.iter_mut().find(|w| (&w.user, &w.schema) == (&holder.user, &holder.schema)) {
