@@ -1,19 +1,30 @@
-//! A frame of the tenants screen at 160x48 with 2,000 tenants on 100 nodes: `cargo bench --bench frame`.
+//! A frame of the cockpit at 160x48 with 2,000 tenants on 100 nodes, five Galera members and two ProxySQLs:
+//! `cargo bench --bench frame`.
 //!
-//! Times are medians of one run, and ratios to drawing an empty frame in the same run. The target: `update` and `draw`
-//! after one pod event together under 5 ms in release; so is `update` alone when all measurements are new.
+//! What the cockpit works out beside its event loop (what is wrong, what is predicted) is worked out beside it here as
+//! well, and told apart: no key waits for it. Times are medians of one run, and ratios to drawing an empty frame in the same run. The targets: `update` and `draw`
+//! after one pod event together under 5 ms in release; so is `update` alone when all measurements are new, every 15 s;
+//! after a reading of the database, of which several come every second, `update` and `draw` are under 1 ms.
 
 use std::{
     hint::black_box,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use crossterm::event::{Event, KeyCode};
+use jiff::{SignedDuration, Timestamp};
 use ratatui::{buffer::Buffer, layout::Rect};
+use secrecy::SecretString;
 use wheelhouse::{
-    app::{App, Msg, Setup, update},
-    cluster::{Memory, Observation, Pod, Seen, Snapshot, sketch},
+    app::{App, Effect, Msg, Setup, update},
+    cluster::{Judge, Memory, Observation, Pod, Seen, Snapshot, Usage, sketch},
+    demo::database::{self as simulated, Options},
+    live::database::{Endpoints, observe},
+    plan::whatif::Forecast,
+    ui::Outlook,
+    wire::sql::Login,
 };
 
 const SIZE: (u16, u16) = (160, 48);
@@ -21,7 +32,9 @@ const TENANTS: usize = 2_000;
 const NODES: usize = 100;
 const ROUNDS: usize = 60;
 /// How often all measurements are new, as they are every 15 s.
-const ANEW: i64 = 21;
+const ANEW: usize = 41;
+const MEMBERS: usize = 5;
+const PROXIES: usize = 2;
 
 fn cluster(now: Timestamp) -> Snapshot {
     let mut text: String = (1..=NODES).map(|i| format!("node worker-{i} memory=64Gi\n")).collect();
@@ -40,87 +53,202 @@ fn cluster(now: Timestamp) -> Snapshot {
     sketch(&text, now).expect("a sketch")
 }
 
-fn median(mut times: Vec<Duration>) -> f64 {
+/// What the simulated database says, reading by reading, and when; first what is configured.
+fn readings() -> Vec<(Timestamp, Observation)> {
+    let every = Duration::from_millis(50);
+    let login = |at: &SocketAddr, (user, password): (&str, &str)| Login {
+        host: at.ip().to_string(),
+        port: at.port(),
+        user: user.into(),
+        password: Some(SecretString::from(password)),
+        tls: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let options = Options { members: MEMBERS, proxies: PROXIES, speed: 20.0, ..Options::default() };
+        let database = simulated::start(options).await.expect("the simulated database starts");
+        let (members, proxies) = (database.members.iter(), database.proxies.iter());
+        let login = &login;
+        let (monitor, admin) = (database.credentials.monitor, database.credentials.proxy_admin);
+        let endpoints = Endpoints {
+            members: members.map(|at| (at.to_string().into(), login(at, monitor))).collect(),
+            proxies: proxies.map(|at| (at.to_string().into(), login(at, admin))).collect(),
+            every,
+        };
+        let (tell, mut told) = tokio::sync::mpsc::channel(64);
+        let _asking = observe(endpoints, tell);
+        let mut all = Vec::new();
+        while all.len() < 2 + (MEMBERS + PROXIES) * (ROUNDS + 2) {
+            all.push((Timestamp::now(), told.recv().await.expect("a reading")));
+        }
+        all
+    })
+}
+
+fn median(times: &[Duration]) -> f64 {
+    let mut times = times.to_vec();
     times.sort();
     times[times.len() / 2].as_secs_f64() * 1e3
 }
 
-fn main() {
-    let now: Timestamp = "2026-11-21T03:12:00Z".parse().expect("a time");
-    let mut seen = cluster(now);
-    let setup = Setup { operator: "alice@bastion".into(), ..Setup::default() };
-    let mut app = App::new(setup, Arc::new(seen.clone()), SIZE).expect("a theme");
-    let empty = App::new(Setup::default(), Arc::new(Snapshot::default()), SIZE).expect("a theme");
-    let area = Rect::new(0, 0, SIZE.0, SIZE.1);
-    let mut buf = Buffer::empty(area);
+fn time<T>(f: impl FnOnce() -> T) -> Duration {
+    let begun = Instant::now();
+    black_box(f());
+    begun.elapsed()
+}
 
-    let time = |f: &mut dyn FnMut()| {
-        let begun = Instant::now();
-        f();
-        begun.elapsed()
-    };
-    let blank = median(
-        (0..ROUNDS)
-            .map(|_| {
-                time(&mut || {
-                    black_box(empty.draw(&mut buf, now));
-                })
-            })
-            .collect(),
-    );
+/// Of several rounds: how long it took.
+#[derive(Default)]
+struct Times {
+    /// To judge a snapshot and to free those before it, beside the loop.
+    judge: Vec<Duration>,
+    /// To take it in, to draw, and both.
+    fold: Vec<Duration>,
+    draw: Vec<Duration>,
+    both: Vec<Duration>,
+    /// To take in what was predicted of it.
+    foreseen: Vec<Duration>,
+    /// Cells that were others after it.
+    changed: Vec<usize>,
+}
 
-    let keys: Vec<_> = seen.pods.items.keys().cloned().collect();
-    let (mut folds, mut draws, mut both, mut changed) = (vec![], vec![], vec![], vec![]);
-    let mut before = Buffer::empty(area);
-    app.draw(&mut before, now);
-    for round in 0..ROUNDS {
-        let key = keys[round * 137 % keys.len()].clone();
-        let mut pod = Pod::clone(&seen.pods.items[&key]);
-        pod.ready = !pod.ready;
-        seen.observe(Observation::Pod(Seen::Put(key, pod)));
-        seen.revision += 1;
-        let snapshot = Arc::new(seen.clone());
-        let fold = time(&mut || drop(black_box(update(&mut app, Msg::Observed(snapshot.clone()), now))));
-        buf.reset();
-        let draw = time(&mut || {
-            black_box(app.draw(&mut buf, now));
-        });
-        changed.push(before.diff(&buf).len());
-        before.clone_from(&buf);
-        folds.push(fold);
-        draws.push(draw);
-        both.push(fold + draw);
-    }
-    let usage: Vec<_> = seen.usage.items.iter().map(|(k, u)| (k.clone(), (**u).clone())).collect();
-    let (mut all, mut whole) = (vec![], vec![]);
-    for round in 1..=ANEW {
-        let mut usage = usage.clone();
-        for (i, (_, u)) in usage.iter_mut().enumerate() {
-            u.at = now + jiff::SignedDuration::from_secs(15 * round);
-            let more = Memory(((i as u64 * 37 + round as u64 * 11) % 8) << 20);
-            u.containers.values_mut().for_each(|(_, used)| *used += more);
+/// The app, and what its outside does for it.
+struct Cockpit {
+    app: App,
+    seen: Snapshot,
+    judge: Judge,
+    forecast: Forecast,
+    shown: Buffer,
+    next: Buffer,
+}
+
+impl Cockpit {
+    fn new(seen: Snapshot) -> Self {
+        let setup = Setup { operator: "alice@bastion".into(), ..Setup::default() };
+        let app = App::new(setup, Arc::new(seen.clone()), SIZE).expect("a theme");
+        let blank = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
+        Self {
+            app,
+            seen,
+            judge: Judge::default(),
+            forecast: Forecast::default(),
+            shown: blank.clone(),
+            next: blank,
         }
-        seen.observe(Observation::Usage(Seen::All(usage, now)));
-        seen.revision += 1;
-        let snapshot = Arc::new(seen.clone());
-        let fold = time(&mut || drop(black_box(update(&mut app, Msg::Observed(snapshot.clone()), now))));
-        buf.reset();
-        let draw = time(&mut || {
-            black_box(app.draw(&mut buf, now));
-        });
-        all.push(fold);
-        whole.push(fold + draw);
     }
 
-    changed.sort_unstable();
-    let (fold, draw, both) = (median(folds), median(draws), median(both));
-    let (all, whole) = (median(all), median(whole));
-    println!("tenants screen {}x{}, {TENANTS} tenants, {} pods, {NODES} nodes", SIZE.0, SIZE.1, keys.len());
+    /// Publishes what is reported at that moment, takes it in and draws it.
+    fn take(&mut self, report: Observation, now: Timestamp, times: &mut Times) {
+        self.seen.observe(report);
+        self.seen.revision += 1;
+        self.seen.at = now;
+        let snapshot = Arc::new(self.seen.clone());
+        let mut effects = Vec::new();
+        let begun = Instant::now();
+        let published = Msg::Observed(self.judge.judge(snapshot.clone()));
+        times.judge.push(begun.elapsed());
+        let fold = time(|| effects = update(&mut self.app, published, now));
+        self.next.reset();
+        let draw = time(|| self.app.draw(&mut self.next, now));
+        times.changed.push(self.shown.diff(&self.next).len());
+        std::mem::swap(&mut self.shown, &mut self.next);
+        times.fold.push(fold);
+        times.draw.push(draw);
+        times.both.push(fold + draw);
+        for effect in effects {
+            if let Effect::Foresee(question) = effect {
+                let outlook = Outlook::of(&mut self.forecast, snapshot.clone(), question);
+                let message = Msg::Foreseen(Box::new(outlook));
+                times.foreseen.push(time(|| update(&mut self.app, message, now)));
+            }
+        }
+    }
+
+    fn pod_events(&mut self, mut now: Timestamp) -> Times {
+        let mut times = Times::default();
+        let keys: Vec<_> = self.seen.pods.items.keys().cloned().collect();
+        for round in 0..ROUNDS {
+            let key = keys[round * 137 % keys.len()].clone();
+            let mut pod = Pod::clone(&self.seen.pods.items[&key]);
+            pod.ready = !pod.ready;
+            now += SignedDuration::from_secs(1);
+            self.take(Observation::Pod(Seen::Put(key, pod)), now, &mut times);
+        }
+        times
+    }
+
+    fn measurements(&mut self, mut now: Timestamp) -> Times {
+        let mut times = Times::default();
+        let first: Vec<_> = self.seen.usage.items.iter().map(|(k, u)| (k.clone(), Usage::clone(u))).collect();
+        for round in 1..=ANEW {
+            now += SignedDuration::from_secs(15);
+            let mut usage = first.clone();
+            for (i, (_, u)) in usage.iter_mut().enumerate() {
+                u.at = now;
+                let more = Memory(((i * 37 + round * 11) as u64 % 8) << 20);
+                u.containers.values_mut().for_each(|(_, used)| *used += more);
+            }
+            self.take(Observation::Usage(Seen::All(usage, now)), now, &mut times);
+        }
+        times
+    }
+
+    fn readings(&mut self, readings: &[(Timestamp, Observation)]) -> Times {
+        let mut times = Times::default();
+        for (at, reading) in readings {
+            self.take(reading.clone(), *at, &mut times);
+        }
+        times
+    }
+}
+
+fn main() {
+    let area = Rect::new(0, 0, SIZE.0, SIZE.1);
+    let empty = App::new(Setup::default(), Arc::new(Snapshot::default()), SIZE).expect("a theme");
+    let mut buf = Buffer::empty(area);
+    let now = Timestamp::now();
+    let blank = median(&(0..ROUNDS).map(|_| time(|| empty.draw(&mut buf, now))).collect::<Vec<_>>());
+
+    let said = readings();
+    let now = said.last().expect("a reading").0;
+    let mut cockpit = Cockpit::new(cluster(now));
+    let pods = cockpit.seen.pods.len();
+    let event = cockpit.pod_events(now);
+    let now = now + SignedDuration::from_mins(2);
+    let anew = cockpit.measurements(now);
+    // Until all have answered and the app has been asked for nothing else, it is no ordinary second.
+    let (first, said) = said.split_at(2 + (MEMBERS + PROXIES) * 2);
+    let (tenants, database) = said.split_at(said.len() / 2);
+    cockpit.readings(first);
+    let tenants = cockpit.readings(tenants);
+    update(&mut cockpit.app, Msg::Input(Event::Key(KeyCode::Char('4').into())), now);
+    let database = cockpit.readings(database);
+
+    println!(
+        "{}x{}, {TENANTS} tenants, {pods} pods, {NODES} nodes, {MEMBERS} members, {PROXIES} proxies",
+        SIZE.0, SIZE.1
+    );
     println!("  empty frame                       {blank:8.3} ms");
-    println!("  draw                              {draw:8.3} ms   {:6.1} x the empty frame", draw / blank);
-    println!("  update after one pod event        {fold:8.3} ms   {:6.1} x", fold / blank);
-    println!("  update and draw                   {both:8.3} ms   {:6.1} x   target 5 ms", both / blank);
-    println!("  update, all measurements new      {all:8.3} ms   {:6.1} x   target 5 ms", all / blank);
-    println!("  the same and draw                 {whole:8.3} ms   {:6.1} x", whole / blank);
-    println!("  cells changed by a pod event      {:8} of {}", changed[changed.len() / 2], area.area());
+    let told = |what: &str, times: &[Duration], target: Option<f64>| {
+        let took = median(times);
+        let target = target.map(|most| format!("   target {most} ms")).unwrap_or_default();
+        println!("  {what:<34}{took:8.3} ms   {:6.1} x the empty frame{target}", took / blank);
+    };
+    println!("after one pod event, tenants");
+    told("draw", &event.draw, None);
+    told("update", &event.fold, None);
+    told("update and draw", &event.both, Some(5.0));
+    told("taking in what is predicted of it", &event.foreseen, None);
+    told("judging, beside the loop", &event.judge, None);
+    println!("after all measurements anew, tenants");
+    told("update", &anew.fold, Some(5.0));
+    told("update and draw", &anew.both, None);
+    told("taking in what is predicted of it", &anew.foreseen, Some(5.0));
+    told("judging, beside the loop", &anew.judge, None);
+    println!("after a reading of the database");
+    told("update and draw, tenants", &tenants.both, Some(1.0));
+    told("update and draw, database", &database.both, Some(1.0));
+    let mut changed = event.changed;
+    changed.sort_unstable();
+    println!("cells changed by a pod event        {:8} of {}", changed[changed.len() / 2], area.area());
 }

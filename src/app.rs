@@ -19,7 +19,7 @@ use ratatui::{
 };
 
 use crate::{
-    cluster::{Finding, Judge, Severity, Snapshot, Subject, TenantName},
+    cluster::{Finding, Judgement, Severity, Snapshot, Subject, TenantName},
     run::{Run, RunState},
     ui::{self, Cx, Depth, Detail, KnownRun, Outlook, Overlay, Place, Theme, View, Wants, Who},
 };
@@ -52,8 +52,6 @@ pub struct App {
     views: Views,
     overlay: Option<Overlay>,
     notice: Option<(Severity, String, Timestamp)>,
-    /// What the judge said, before what is predicted is added.
-    judged: Vec<Finding>,
     foresight: foresee::Foresight,
     /// Runs this session drives or drove, as last reported.
     driven: BTreeMap<String, Run>,
@@ -78,7 +76,9 @@ struct World {
     who: Who,
     theme: Theme,
     seen: Arc<Snapshot>,
-    judge: Judge,
+    /// What was said of it ...
+    judgement: Judgement,
+    /// ... with what is predicted.
     findings: Vec<Finding>,
     runs: Vec<KnownRun>,
     unreadable: Vec<String>,
@@ -125,7 +125,7 @@ impl World {
         let body = ui::Parts::of(Rect::new(0, 0, width, height)).body;
         Cx {
             seen: &self.seen,
-            tenants: self.judge.tenants(),
+            tenants: &self.judgement.tenants,
             findings: &self.findings,
             runs: &self.runs,
             unreadable: &self.unreadable,
@@ -152,11 +152,12 @@ impl App {
         let name = if setup.theme.is_empty() { "dark" } else { &setup.theme };
         let theme = Theme::load(name, &setup.themes, setup.depth)?;
         let who = Who { operator: setup.operator.clone(), read_only: setup.read_only };
+        let nothing = Judgement::from(Arc::new(Snapshot::default()));
         let world = World {
             who,
             theme,
-            seen: Arc::new(Snapshot::default()),
-            judge: Judge::default(),
+            seen: nothing.seen.clone(),
+            judgement: nothing,
             findings: Vec::new(),
             runs: Vec::new(),
             unreadable: Vec::new(),
@@ -172,7 +173,6 @@ impl App {
             views: Views { roots, root: 0, stack: Vec::new() },
             overlay: None,
             notice: None,
-            judged: Vec::new(),
             foresight: foresee::Foresight::default(),
             driven: BTreeMap::new(),
             local: Vec::new(),
@@ -185,7 +185,7 @@ impl App {
             due: Cell::new(None),
         };
         let at = seen.at;
-        update::observed(&mut app, seen, at);
+        update::observed(&mut app, seen.into(), at);
         Ok(app)
     }
 

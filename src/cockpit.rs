@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     app::{self, App, Msg, Setup},
-    cluster::Snapshot,
+    cluster::{Judge, Snapshot},
     config::Config,
     live,
     wire::Wire,
@@ -105,9 +105,10 @@ async fn signals(tell: mpsc::Sender<Msg>) {
 }
 
 async fn observations(mut seen: watch::Receiver<Arc<Snapshot>>, tell: mpsc::Sender<Msg>) {
+    let mut judge = Judge::default();
     while seen.changed().await.is_ok() {
         let snapshot = seen.borrow_and_update().clone();
-        if tell.send(Msg::Observed(snapshot)).await.is_err() {
+        if tell.send(Msg::Observed(judge.judge(snapshot))).await.is_err() {
             return;
         }
     }

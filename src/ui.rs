@@ -34,7 +34,7 @@ pub use self::{
     action::Action,
     chrome::mark,
     command::Command,
-    format::{age, natural, plain},
+    format::{age, alike, natural, plain},
     outlook::{Outlook, Question},
     overlays::Overlay,
     theme::{Depth, Role, Theme},

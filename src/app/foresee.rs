@@ -54,5 +54,5 @@ pub(super) fn foreseen(app: &mut App, outlook: Outlook, now: Timestamp) {
 /// Puts together what the judge says and what is predicted.
 pub(super) fn judge(app: &mut App) {
     let ranking = app.world.outlook.as_ref().map_or(&[][..], |o| &o.ranking);
-    app.world.findings = merged(app.judged.clone(), whatif::findings(ranking));
+    app.world.findings = merged(app.world.judgement.findings.to_vec(), whatif::findings(ranking));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::{KubeEvent, LogLine, Severity, Snapshot, TenantName},
+    cluster::{Judgement, KubeEvent, LogLine, Severity, TenantName},
     plan::{Approved, Plan},
     run::{JournalPlace, Rehearsal, Run},
     ui::{LogSource, Outlook, Question},
@@ -15,7 +15,7 @@ pub enum Msg {
     /// A key, a paste, another size.
     Input(crossterm::event::Event),
     /// The cluster was observed.
-    Observed(Arc<Snapshot>),
+    Observed(Judgement),
     /// News of a run this session drives.
     Ran(Box<Run>),
     /// The runs whose journals are kept on this machine.

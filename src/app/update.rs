@@ -1,14 +1,12 @@
 //! Folding what happens into the state. Pure: it reads no clock and does nothing outside.
 
-use std::sync::Arc;
-
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
 use super::{App, Effect, Msg, approval, execute, foresee, stays};
 use crate::{
-    cluster::{Severity, Snapshot},
+    cluster::{Judgement, Severity, Snapshot},
     run::{self, Run, RunState},
     ui::{
         Command, KnownRun, Log, Overlay, Place, Wants,
@@ -25,8 +23,8 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
     let mut effects = Vec::new();
     match msg {
         Msg::Input(event) => input(app, event, now, &mut effects),
-        Msg::Observed(seen) => {
-            observed(app, seen, now);
+        Msg::Observed(judgement) => {
+            observed(app, judgement, now);
             approval::replan(app, &mut effects);
         }
         Msg::Local(found) => {
@@ -74,11 +72,12 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
 }
 
 /// Takes a snapshot in.
-pub(super) fn observed(app: &mut App, seen: Arc<Snapshot>, now: Timestamp) {
+pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
+    let seen = judgement.seen.clone();
     let journals = !app.world.seen.journals.items.ptr_eq(&seen.journals.items)
         || !app.world.seen.leases.items.ptr_eq(&seen.leases.items);
-    app.judged = app.world.judge.findings(&seen);
     app.world.seen = seen;
+    app.world.judgement = judgement;
     foresee::judge(app);
     if journals || app.world.runs.iter().any(|k| k.holder.is_some()) {
         runs(app);
@@ -239,7 +238,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
         }
         Some(Overlay::Help(mut help)) => {
             let page = usize::from(app.world.size.1.saturating_sub(6)) / 2;
-            let most = help.len();
+            let most = help.lines_on(app.world.size.0);
             match (help.typing, name) {
                 (true, "enter") => help.typing = false,
                 (true, "esc") => {
@@ -263,7 +262,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 },
             }
             let visible = usize::from(app.world.size.1.saturating_sub(4));
-            help.scroll = help.scroll.min(help.len().saturating_sub(visible));
+            help.scroll = help.scroll.min(help.lines_on(app.world.size.0).saturating_sub(visible));
             app.overlay = Some(Overlay::Help(help));
         }
         Some(Overlay::Menu(mut menu)) => {

@@ -2,10 +2,13 @@
 //! unknown. After the bar stand the values as such plug-ins give them: `label=value[unit];warning;critical;least;most`.
 
 use super::{Common, Failure, session, table};
-use crate::cluster::{
-    Database, Severity, Snapshot,
-    database::{Row, State, subject},
-    findings,
+use crate::{
+    cluster::{
+        Database, Finding, Severity, Snapshot,
+        database::{Row, State, subject},
+        findings,
+    },
+    ui,
 };
 
 /// So many of the worst findings stand in the line.
@@ -66,15 +69,35 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
             data += &format!(" proxies_answering={};;;0;{}", database.answering.0, database.answering.1);
         }
     }
-    let loud: Vec<_> = found.iter().filter(|f| f.severity > Severity::Notice).collect();
-    for finding in loud.iter().take(NAMED) {
-        text += &format!("; {}: {}", subject(snapshot, &finding.subject), finding.text);
+    let loud = loud(snapshot, &found);
+    for (about, text_of_it) in loud.iter().take(NAMED) {
+        text += &format!("; {about}: {text_of_it}");
     }
     if loud.len() > NAMED {
         text += &format!("; and {} more", loud.len() - NAMED);
     }
     // What follows the bar is for programs.
     (code, format!("{} | {data}", text.replace('|', "/")))
+}
+
+/// What is wrong, worst first, with whom; the same thing once, with all it is about.
+fn loud(snapshot: &Snapshot, found: &[Finding]) -> Vec<(String, String)> {
+    let mut loud: Vec<(&Finding, String, String)> = Vec::new();
+    for finding in found.iter().filter(|f| f.severity > Severity::Notice) {
+        let about = subject(snapshot, &finding.subject).into_owned();
+        let like = loud.iter_mut().find_map(|(other, names, text)| {
+            let same = (other.rule, other.severity) == (finding.rule, finding.severity);
+            Some((ui::alike(text, &finding.text).filter(|_| same)?, names, text))
+        });
+        match like {
+            Some((both, names, text)) => {
+                *text = both;
+                *names = format!("{names}, {about}");
+            }
+            None => loud.push((finding, about, finding.text.to_string())),
+        }
+    }
+    loud.into_iter().map(|(_, about, text)| (about, text)).collect()
 }
 
 /// The values of the members; one that no member tells is `U`, as plug-ins spell it.

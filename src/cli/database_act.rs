@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Common, Failure, act, session, table};
 use crate::{
-    cluster::{Database, MemberName, ProxyName, Snapshot},
+    cluster::{Address, Database, MemberName, ProxyName, Snapshot},
     plan::{DatabaseAct, Intent},
     run,
 };
@@ -22,6 +22,18 @@ impl Names {
         let mut all: Vec<_> = database.members.iter().map(|row| row.label.to_string()).collect();
         all.sort();
         Err(unknown("member", name, &all))
+    }
+
+    /// The server of that address, or that of the member of that name, as the proxies tell it.
+    pub(super) fn server(&self, name: &str) -> Result<Arc<str>, Failure> {
+        let member = Database::of(&self.0).and_then(|database| {
+            let row = database.member(name)?;
+            row.backends.first().map(|(_, backend)| backend.address.clone())
+        });
+        match member {
+            Some(address) => Ok(address),
+            None => Ok(name.parse::<Address>().map_err(Failure::Usage)?.to_string().into()),
+        }
     }
 
     /// The same where none need be named.

@@ -61,7 +61,9 @@ enum Command {
 /// Reads a weight. The error says what one is.
 fn weight(text: &str) -> Result<u64, String> {
     let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
-    let weight = text.parse().ok().filter(|n| WEIGHTS.contains(n));
+    // `+5` counts from now on the screen: here it is not the weight 5.
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let weight = text.parse().ok().filter(|n| digits && WEIGHTS.contains(n));
     weight.ok_or_else(|| format!("a weight is a whole number from {low} to {high}"))
 }
 

@@ -27,9 +27,9 @@ enum Command {
     },
     /// Remove a server from every ProxySQL, for good: only undoing the run brings it back
     Remove {
-        /// The server, as the proxies tell it
+        /// The server, as the proxies tell it; or the member, by its name
         #[arg(value_name = "HOST:PORT")]
-        address: Address,
+        server: String,
         #[command(flatten)]
         consent: Consent,
     },
@@ -52,9 +52,9 @@ pub(super) async fn run(common: &Common, args: ProxysqlArgs) -> Result<(), Failu
             })
             .await
         }
-        Command::Remove { address, consent } => {
-            database_act::carry_out(common, consent, |_| {
-                Ok(DatabaseAct::RemoveServer { address: address.to_string().into() })
+        Command::Remove { server, consent } => {
+            database_act::carry_out(common, consent, |names| {
+                Ok(DatabaseAct::RemoveServer { address: names.server(&server)? })
             })
             .await
         }

@@ -58,6 +58,8 @@ pub struct Database {
     pub writers_differ: bool,
     /// How many proxies answer, and how many there are.
     pub answering: (usize, usize),
+    /// No proxy answers any more.
+    pub unfronted: bool,
     /// Who writes next when the writer fails, by the first proxy that answers.
     pub next_writer: Option<MemberName>,
 }
@@ -225,7 +227,8 @@ impl Database {
         let mut writers_differ = false;
         for proxy in &live {
             let online = proxy.now().map(|s| s.online_writers(&groups_of(proxy))).unwrap_or_default();
-            writers_differ |= proxy.now().is_some_and(|s| groups_of(proxy).iter().any(|g| s.writes_too_wide(g)));
+            writers_differ |=
+                proxy.now().is_some_and(|s| groups_of(proxy).iter().any(|g| s.writes_too_wide(g)));
             if !groups_of(proxy).is_empty() {
                 // A writer that is no configured member is one all the same: by its address.
                 let name = |a: &Arc<str>| owner(a).unwrap_or_else(|| MemberName::from(&**a));
@@ -252,6 +255,8 @@ impl Database {
             }
         }
         let quorum = Quorum::of(&rows, view.as_ref(), expected);
+        // In the order people count them: addresses may stand in any.
+        rows.sort_by(|a, b| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
         let answering = (live.len(), proxies.len());
         Self {
             members: rows,
@@ -263,6 +268,7 @@ impl Database {
             writers,
             writers_differ,
             answering,
+            unfronted: !proxies.is_empty() && proxies.iter().all(|p| p.link.trouble().is_some()),
             next_writer,
         }
     }
@@ -290,7 +296,9 @@ impl Database {
         let loud = |text: &str, severity| Headline { text: text.into(), severity: Some(severity) };
         let expected = self.quorum.expected;
         let present = self.quorum.size;
-        if self.members.iter().all(|r| matches!(r.state, State::Unknown)) && !self.members.is_empty() {
+        let unknown = self.members.iter().any(|r| r.state == State::Unknown);
+        if unknown && self.members.iter().all(|r| r.now().is_none()) {
+            // Those that were not asked yet may be well.
             return Headline { text: "galera ?".into(), severity: None };
         }
         if !self.members.is_empty() && self.view.is_none() {
@@ -328,6 +336,10 @@ impl Database {
             (Some(row), _) => {
                 text.push_str(&format!(" writer {} {}", row.label, row.state.word().to_uppercase()));
                 severity = Some(Severity::Critical);
+            }
+            (None, []) if self.unfronted && !alone => {
+                text.push_str(&format!(" proxysql 0/{}", self.answering.1));
+                severity = severity.max(Some(Severity::Warning));
             }
             (None, []) if self.writers.is_empty() => {}
             (None, []) => {
@@ -370,7 +382,9 @@ fn owner(members: &[&Arc<Member>], expected: &Expectations, address: &str) -> Op
     let named = members.iter().find(|m| bare(m.name.as_str()).eq_ignore_ascii_case(&address));
     let called = || {
         members.iter().find(|m| {
-            m.status.as_ref().is_some_and(|s| s.addresses.iter().any(|a| bare(a).eq_ignore_ascii_case(&address)))
+            m.status
+                .as_ref()
+                .is_some_and(|s| s.addresses.iter().any(|a| bare(a).eq_ignore_ascii_case(&address)))
         })
     };
     named.or_else(called).map(|m| m.name.clone())
@@ -408,9 +422,12 @@ fn newest_view(members: &[&Arc<Member>]) -> Option<View> {
     let primary: Vec<&Arc<Status>> =
         members.iter().filter_map(|m| m.now()).filter(|s| s.component == Component::Primary).collect();
     let votes = |uuid: &str| primary.iter().filter(|s| &*s.cluster_uuid == uuid).count();
-    let newest = primary.iter().max_by_key(|s| (votes(&s.cluster_uuid), s.conf_id, s.at))?;
-    let alike =
-        primary.iter().filter(|s| s.cluster_uuid == newest.cluster_uuid && s.conf_id == newest.conf_id);
+    // Of two halves with the same number always the same one, and the greater: what is said must not change with
+    // every reading.
+    let rank = |s: &Status| (votes(&s.cluster_uuid), s.conf_id, s.size, s.incoming.clone(), s.at);
+    let newest = primary.iter().max_by_key(|s| rank(s))?;
+    let same = |s: &&&Arc<Status>| (&s.cluster_uuid, s.conf_id) == (&newest.cluster_uuid, newest.conf_id);
+    let alike = primary.iter().filter(same).filter(|s| s.incoming == newest.incoming);
     Some(View {
         uuid: newest.cluster_uuid.clone(),
         conf_id: newest.conf_id.unwrap_or(0),

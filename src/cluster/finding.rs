@@ -3,7 +3,10 @@
 //! The rules read a snapshot and know no clock: a finding carries since when it holds, and the screens tell its age.
 //! A rule may only speak of sources that have been seen.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -141,7 +144,9 @@ pub struct Rule {
 }
 
 pub(super) enum Check {
+    /// Reads the tenant, the nodes and the settings, but no measurement: it is not asked again for a new one.
     Tenant(fn(&Snapshot, &Tenant) -> Option<Found>),
+    /// Reads the measurements as well, but not the time.
     Margin(fn(&Snapshot, &Tenant, &Margin) -> Option<Found>),
     Node(fn(&Snapshot, &Node) -> Option<Found>),
     Cluster(fn(&Snapshot) -> Vec<(Subject, Found)>),
@@ -193,7 +198,7 @@ pub static RULES: LazyLock<Vec<&'static Rule>> =
 
 /// All findings of a snapshot, the worst first; of equal weight in the order of the rules, then by name.
 pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
-    Judge::default().findings(snapshot)
+    judge(snapshot, None).0
 }
 
 /// Findings with those that other rooms made, in the one order of [`findings`].
@@ -209,11 +214,37 @@ pub fn merged(mut findings: Vec<Finding>, more: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// Findings from snapshot to snapshot: a tenant that has not changed is not judged again.
+/// A snapshot, and what is to be said of it.
+#[derive(Clone)]
+pub struct Judgement {
+    /// What was judged.
+    pub seen: Arc<Snapshot>,
+    /// What is wrong, worst first: the same as [`findings`].
+    pub findings: Arc<[Finding]>,
+    /// All tenants, in the order of their names.
+    pub tenants: Arc<[Arc<Judged>]>,
+}
+
+impl From<Arc<Snapshot>> for Judgement {
+    fn from(seen: Arc<Snapshot>) -> Self {
+        Judge::default().judge(seen)
+    }
+}
+
+impl fmt::Debug for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judgement").field("findings", &self.findings).finish_non_exhaustive()
+    }
+}
+
+/// Judges snapshot after snapshot: what has not changed is not judged again.
+///
+/// Works beside the event loop, so that no key waits for it, and keeps each snapshot until all others have let go of it:
+/// to free ten thousand old measurements takes as long as several frames.
 #[derive(Default)]
 pub struct Judge {
-    last: Option<Snapshot>,
-    tenants: Vec<Judged>,
+    /// The last one, and those before it whose snapshot somebody still reads.
+    kept: Vec<Judgement>,
 }
 
 /// A tenant, how near it is to its limits, and what is wrong with it.
@@ -222,84 +253,130 @@ pub struct Judged {
     pub tenant: Arc<Tenant>,
     /// How near it is to its limits.
     pub margin: Margin,
-    found: Vec<Ranked>,
+    /// What is wrong whatever is measured ...
+    standing: Vec<Ranked>,
+    /// ... and what the measurements say.
+    measured: Vec<Ranked>,
+}
+
+/// What of a tenant that has not changed is as it was in the last snapshot.
+#[derive(Clone, Copy, Default)]
+struct Same {
+    standing: bool,
+    measured: bool,
+}
+
+impl Same {
+    fn of(last: &Snapshot, now: &Snapshot) -> Self {
+        let ready = last.is_ready() == now.is_ready();
+        // What happened within the last hour does so no more at some time.
+        let minute = |s: &Snapshot| s.at.as_second().div_euclid(60);
+        let settings = last.sizing == now.sizing && last.tenancy == now.tenancy;
+        let nodes = last.nodes.items.ptr_eq(&now.nodes.items);
+        Self {
+            standing: ready && settings && nodes && minute(last) == minute(now),
+            measured: ready && Margin::rests_on_the_same(last, now),
+        }
+    }
 }
 
 /// A finding and the place of its rule.
 type Ranked = (usize, Finding);
 
 impl Judge {
-    /// The same as [`findings`].
-    pub fn findings(&mut self, snapshot: &Snapshot) -> Vec<Finding> {
-        let mut all: Vec<Ranked> = Vec::new();
-        let database = Database::of(snapshot);
-        for (order, rule) in RULES.iter().enumerate() {
-            match rule.check {
-                Check::Tenant(_) | Check::Margin(_) | Check::Elsewhere => {}
-                Check::Node(check) => {
-                    let found = |n: &Arc<Node>| {
-                        Some(ranked(order, Subject::Node(n.name.clone()), check(snapshot, n)?))
-                    };
-                    all.extend(snapshot.nodes.values().filter_map(found));
-                }
-                Check::Cluster(check) => {
-                    all.extend(check(snapshot).into_iter().map(|(subject, f)| ranked(order, subject, f)));
-                }
-                Check::Database(check) => {
-                    let said = database.iter().flat_map(|d| check(snapshot, d));
-                    all.extend(said.map(|(subject, f)| ranked(order, subject, f)));
-                }
-            }
-        }
-        self.judge_tenants(snapshot);
-        all.extend(self.tenants.iter().flat_map(|judged| &judged.found).cloned());
-        all.sort_by(|(a, x), (b, y)| {
-            y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
-        });
-        all.into_iter().map(|(_, f)| f).collect()
-    }
-
-    /// All tenants of the last snapshot, in the order of their names.
-    pub fn tenants(&self) -> &[Judged] {
-        &self.tenants
-    }
-
-    fn judge_tenants(&mut self, snapshot: &Snapshot) {
-        let last = self.last.replace(snapshot.clone());
-        let last = last.filter(|last| Margin::rests_on_the_same(last, snapshot));
-        let same_margins = last.is_some();
-        // What happened within the last hour does so no more at some time.
-        let minute = |s: &Snapshot| s.at.as_second().div_euclid(60);
-        let same =
-            last.is_some_and(|l| minute(&l) == minute(snapshot) && l.is_ready() == snapshot.is_ready());
-        let mut before = std::mem::take(&mut self.tenants).into_iter().peekable();
-        for (name, tenant) in &snapshot.tenants {
-            while before.next_if(|old| old.tenant.name < *name).is_some() {}
-            let kept = before
-                .next_if(|old| old.tenant.name == *name)
-                .filter(|old| same_margins && Arc::ptr_eq(&old.tenant, tenant));
-            self.tenants.push(match kept {
-                Some(kept) if same => kept,
-                kept => {
-                    let margin = kept.map_or_else(|| Margin::of(snapshot, tenant), |kept| kept.margin);
-                    let found = judged(snapshot, tenant, &margin);
-                    Judged { tenant: tenant.clone(), margin, found }
-                }
-            });
-        }
+    /// Judges the next snapshot.
+    pub fn judge(&mut self, seen: Arc<Snapshot>) -> Judgement {
+        let (findings, tenants) = judge(&seen, self.kept.last());
+        let judgement = Judgement { seen, findings: findings.into(), tenants: tenants.into() };
+        self.kept.retain(|old| Arc::strong_count(&old.seen) > 1);
+        self.kept.push(judgement.clone());
+        judgement
     }
 }
 
-fn judged(snapshot: &Snapshot, tenant: &Tenant, margin: &Margin) -> Vec<Ranked> {
+fn judge(snapshot: &Snapshot, last: Option<&Judgement>) -> (Vec<Finding>, Vec<Arc<Judged>>) {
+    let mut all: Vec<Ranked> = Vec::new();
+    let database = Database::of(snapshot);
+    for (order, rule) in RULES.iter().enumerate() {
+        match rule.check {
+            Check::Tenant(_) | Check::Margin(_) | Check::Elsewhere => {}
+            Check::Node(check) => {
+                let found = |n: &Arc<Node>| {
+                    let found = check(snapshot, n)?;
+                    Some(ranked(order, Subject::Node(n.name.clone()), found))
+                };
+                all.extend(snapshot.nodes.values().filter_map(found));
+            }
+            Check::Cluster(check) => {
+                all.extend(check(snapshot).into_iter().map(|(subject, f)| ranked(order, subject, f)));
+            }
+            Check::Database(check) => {
+                let said = database.iter().flat_map(|d| check(snapshot, d));
+                all.extend(said.map(|(subject, f)| ranked(order, subject, f)));
+            }
+        }
+    }
+    let tenants = judge_tenants(snapshot, last);
+    all.extend(tenants.iter().flat_map(|t| t.standing.iter().chain(&t.measured)).cloned());
+    all.sort_by(|(a, x), (b, y)| {
+        y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
+    });
+    (all.into_iter().map(|(_, f)| f).collect(), tenants)
+}
+
+fn judge_tenants(snapshot: &Snapshot, last: Option<&Judgement>) -> Vec<Arc<Judged>> {
+    let same = last.map(|last| Same::of(&last.seen, snapshot)).unwrap_or_default();
+    let mut before = last.iter().flat_map(|last| &*last.tenants).peekable();
+    let judged = |(name, tenant): (&TenantName, &Arc<Tenant>)| {
+        while before.next_if(|old| old.tenant.name < *name).is_some() {}
+        match before.next_if(|old| Arc::ptr_eq(&old.tenant, tenant)) {
+            Some(kept) if same.standing && same.measured => kept.clone(),
+            last => Arc::new(Judged::of(snapshot, tenant, last.map(|last| (&**last, same)))),
+        }
+    };
+    snapshot.tenants.iter().map(judged).collect()
+}
+
+impl Judged {
+    /// Judges a tenant; what was said of it last, and what of that still holds, is not worked out again.
+    fn of(snapshot: &Snapshot, tenant: &Arc<Tenant>, last: Option<(&Self, Same)>) -> Self {
+        let still = |holds: fn(Same) -> bool| last.filter(|(_, same)| holds(*same)).map(|(last, _)| last);
+        let standing = match still(|same| same.standing) {
+            Some(last) => last.standing.clone(),
+            None => standing(snapshot, tenant),
+        };
+        let (margin, measured) = match still(|same| same.measured) {
+            Some(last) => (last.margin.clone(), last.measured.clone()),
+            None => {
+                let margin = Margin::of(snapshot, tenant);
+                let measured = measured(snapshot, tenant, &margin);
+                (margin, measured)
+            }
+        };
+        Self { tenant: tenant.clone(), margin, standing, measured }
+    }
+}
+
+fn standing(snapshot: &Snapshot, tenant: &Tenant) -> Vec<Ranked> {
+    judged(snapshot, tenant, |check| match check {
+        Check::Tenant(check) => check(snapshot, tenant),
+        _ => None,
+    })
+}
+
+fn measured(snapshot: &Snapshot, tenant: &Tenant, margin: &Margin) -> Vec<Ranked> {
+    judged(snapshot, tenant, |check| match check {
+        Check::Margin(check) => check(snapshot, tenant, margin),
+        _ => None,
+    })
+}
+
+fn judged(snapshot: &Snapshot, tenant: &Tenant, ask: impl Fn(&Check) -> Option<Found>) -> Vec<Ranked> {
     if !snapshot.is_ready() {
         return Vec::new();
     }
     let found = RULES.iter().enumerate().filter_map(|(order, rule)| {
-        let found = match rule.check {
-            Check::Tenant(check) => check(snapshot, tenant)?,
-            Check::Margin(check) => check(snapshot, tenant, margin)?,
-            Check::Node(_) | Check::Cluster(_) | Check::Database(_) | Check::Elsewhere => return None,
-        };
+        let found = ask(&rule.check)?;
         Some(ranked(order, Subject::Tenant(tenant.name.clone()), found))
     });
     found.collect()
@@ -315,42 +392,4 @@ fn count(n: usize, noun: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::{Observation, Pod, Seen, sketch},
-        *,
-    };
-
-    #[test]
-    fn a_judge_says_after_every_change_what_a_fresh_look_would() {
-        let now = "2026-11-21T09:00:00Z".parse().expect("a time");
-        let text = "node w1\nnode w2\nnode w3\ntenant acme 3 on w1 w1 w2 used=630Mi\ntenant globex 2 on w1 w2x\ntenant zero 0 on";
-        let mut s = sketch(text, now).expect("a sketch");
-        let mut judge = Judge::default();
-        let mut agrees = |s: &Snapshot, after: &str| {
-            assert_eq!(judge.findings(s), findings(s), "{after}");
-            let margins = judge.tenants().iter().map(|judged| (judged.tenant.clone(), judged.margin.clone()));
-            let fresh = s.tenants.values().map(|tenant| (tenant.clone(), Margin::of(s, tenant)));
-            assert_eq!(margins.collect::<Vec<_>>(), fresh.collect::<Vec<_>>(), "{after}");
-        };
-        agrees(&s, "the first look");
-        agrees(&s, "nothing");
-        let pods: Vec<_> = s.pods.items.iter().map(|(k, p)| (k.clone(), Pod::clone(p))).collect();
-        for (key, mut pod) in pods {
-            pod.ready = !pod.ready;
-            s.observe(Observation::Pod(Seen::Put(key.clone(), pod.clone())));
-            agrees(&s, &format!("{key} turned"));
-            s.observe(Observation::Pod(Seen::Gone(key.clone())));
-            agrees(&s, &format!("{key} went"));
-            pod.ready = true;
-            s.observe(Observation::Pod(Seen::Put(key.clone(), pod)));
-            agrees(&s, &format!("{key} came back"));
-        }
-        s.at = "2026-11-21T11:00:00Z".parse().expect("a time");
-        agrees(&s, "two hours");
-        s.observe(Observation::Node(Seen::Gone("w3".into())));
-        agrees(&s, "a node went");
-        s.observe(Observation::Usage(Seen::All(vec![], now)));
-        agrees(&s, "the measurements went");
-    }
-}
+mod tests;

@@ -28,6 +28,7 @@ mod room;
 use capacity::{binding, free, part, running, total};
 
 pub use capacity::Capacity;
+pub(super) use capacity::measured;
 pub use connections::{ConnectionLimit, Connections, connections};
 pub use margin::{Margin, Tightest};
 pub use room::{Room, cluster_room, node_room};
@@ -175,10 +176,7 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
     let own = capacity.more();
     let within = |own: u32| own.min(connections.unwrap_or(u32::MAX));
     let trend = seen.history.trend(&tenant.name);
-    let exhausted_in = trend.zip(own).and_then(|(trend, own)| {
-        let free = u64::from(own).saturating_mul(request_memory.value.0);
-        trend.exhausts(Memory(free))
-    });
+    let exhausted_in = trend.zip(own).and_then(|(trend, own)| exhausted_in(seen, tenant, &trend, own));
     let pods = tenant.active().map(|p| pod_headroom(seen, p, request_memory.value, max_children.value));
     Headroom {
         tenant: tenant.name.clone(),
@@ -195,6 +193,17 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
         request_memory,
         max_children,
     }
+}
+
+/// Until a tenant that can take so many more requests can take none, as its use of memory goes.
+pub(super) fn exhausted_in(
+    seen: &Snapshot,
+    tenant: &Tenant,
+    trend: &Trend,
+    more: u32,
+) -> Option<SignedDuration> {
+    let request = seen.sizing.request_memory(&tenant.workload).value;
+    trend.exhausts(Memory(u64::from(more).saturating_mul(request.0)))
 }
 
 fn pod_headroom(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> PodHeadroom {

@@ -1,7 +1,7 @@
 //! A short memory of what the tenants use, for trends: fixed-size rings, one a tenant.
 //!
 //! Fed by `observe` with each sample of the measurements and by nobody else. A ring says nothing until it has seen
-//! enough: without measurements there is no trend, never a flat one.
+//! enough: without measurements there is no trend, never a flat one. A trend is worked out once, when a sample comes in.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,7 +11,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Memory, Snapshot, TenantName};
+use super::{Memory, Snapshot, TenantName, headroom::measured};
 
 /// Samples of a ring: ten minutes at one each 15 seconds.
 const SAMPLES: usize = 40;
@@ -32,7 +32,13 @@ pub struct Sample {
 /// The samples of all tenants, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    rings: BTreeMap<TenantName, VecDeque<Sample>>,
+    rings: BTreeMap<TenantName, Ring>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Ring {
+    samples: VecDeque<Sample>,
+    trend: Option<Trend>,
 }
 
 /// How a tenant's use of memory goes.
@@ -49,41 +55,24 @@ pub struct Trend {
 impl History {
     /// The samples of a tenant, oldest first.
     pub fn of(&self, tenant: &TenantName) -> impl DoubleEndedIterator<Item = &Sample> {
-        self.rings.get(tenant).into_iter().flatten()
+        self.rings.get(tenant).into_iter().flat_map(|ring| &ring.samples)
     }
 
     /// The trend since the number of containers last changed; `None` when too little has been seen.
     pub fn trend(&self, tenant: &TenantName) -> Option<Trend> {
-        let ring = self.rings.get(tenant)?;
-        let newest = ring.back()?;
-        let same: Vec<_> = ring.iter().rev().take_while(|s| s.containers == newest.containers).collect();
-        let oldest = same.last()?;
-        let seconds = newest.at.as_second() - oldest.at.as_second();
-        if same.len() < ENOUGH || seconds <= 0 {
-            return None;
-        }
-        let x = |s: &Sample| (s.at.as_second() - oldest.at.as_second()) as f64 / 60.0;
-        let y = |s: &Sample| s.used.0 as f64;
-        let count = same.len() as f64;
-        let mean = |of: &dyn Fn(&Sample) -> f64| same.iter().map(|s| of(s)).sum::<f64>() / count;
-        let (mean_x, mean_y) = (mean(&x), mean(&y));
-        let sum = |of: &dyn Fn(&Sample) -> f64| same.iter().map(|s| of(s)).sum::<f64>();
-        let xx = sum(&|s| (x(s) - mean_x).powi(2));
-        let yy = sum(&|s| (y(s) - mean_y).powi(2));
-        let xy = sum(&|s| (x(s) - mean_x) * (y(s) - mean_y));
-        let steady = yy > 0.0 && xy * xy >= 0.5 * xx * yy;
-        Some(Trend { bytes_per_minute: if xx > 0.0 { xy / xx } else { 0.0 }, seconds, steady })
+        self.rings.get(tenant)?.trend
     }
 
     fn push(&mut self, tenant: &TenantName, sample: Sample) {
         let ring = self.rings.entry(tenant.clone()).or_default();
-        if ring.back().is_some_and(|last| last.at >= sample.at) {
+        if ring.samples.back().is_some_and(|last| last.at >= sample.at) {
             return;
         }
-        if ring.len() == SAMPLES {
-            ring.pop_front();
+        if ring.samples.len() == SAMPLES {
+            ring.samples.pop_front();
         }
-        ring.push_back(sample);
+        ring.samples.push_back(sample);
+        ring.trend = Trend::of(&ring.samples);
     }
 }
 
@@ -94,9 +83,8 @@ impl Snapshot {
         let mut samples = Vec::with_capacity(self.tenants.len());
         for (name, tenant) in &self.tenants {
             let mut sample: Option<Sample> = None;
-            for pod in tenant.active().filter(|p| p.ready) {
-                let Some(serving) = pod.spec.serving(container) else { continue };
-                let Some(usage) = self.usage.get(&pod.key) else { continue };
+            for (pod, usage) in measured(self, tenant).filter(|(pod, _)| pod.ready) {
+                let Some((usage, serving)) = usage.zip(pod.spec.serving(container)) else { continue };
                 let Some((_, used)) = usage.containers.get(&serving.name) else { continue };
                 let so_far = sample.get_or_insert(Sample { at: usage.at, used: Memory::ZERO, containers: 0 });
                 so_far.at = so_far.at.max(usage.at);
@@ -114,6 +102,26 @@ impl Snapshot {
 }
 
 impl Trend {
+    fn of(ring: &VecDeque<Sample>) -> Option<Self> {
+        let newest = ring.back()?;
+        let same = ring.iter().rev().take_while(|s| s.containers == newest.containers);
+        let oldest = same.clone().last()?;
+        let seconds = newest.at.as_second() - oldest.at.as_second();
+        let since = |s: &Sample| (s.at.as_second() - oldest.at.as_second()) as f64 / 60.0;
+        let points: Vec<(f64, f64)> = same.map(|s| (since(s), s.used.0 as f64)).collect();
+        if points.len() < ENOUGH || seconds <= 0 {
+            return None;
+        }
+        let count = points.len() as f64;
+        let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
+        let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
+        let xx: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+        let yy: f64 = points.iter().map(|(_, y)| (y - mean_y).powi(2)).sum();
+        let xy: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+        let steady = yy > 0.0 && xy * xy >= 0.5 * xx * yy;
+        Some(Self { bytes_per_minute: if xx > 0.0 { xy / xx } else { 0.0 }, seconds, steady })
+    }
+
     /// How long until so much free memory is used up, when the use grows steadily.
     pub fn exhausts(&self, free: Memory) -> Option<SignedDuration> {
         let minutes = free.0 as f64 / self.bytes_per_minute;

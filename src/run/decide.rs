@@ -103,10 +103,12 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
             Decision::Done(i, "found so: the write had gone through".into())
         }
         (change, Standing::AtTo) if change.is_write() => Decision::Skip(i, "it is so already".into()),
-        (change, Standing::AtFrom(_)) if change.is_write() => match hindrance(change, seen) {
-            Some(why) => Decision::Pause(i, format!("{}{why}", lead(run, step))),
-            None => Decision::Perform(i),
-        },
+        (change, Standing::AtFrom(_)) if change.is_write() => {
+            match hindrance(change, then_writes(run, i), seen) {
+                Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
+                None => Decision::Perform(i),
+            }
+        }
         (_, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
         (_, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => Decision::Perform(i),
         (_, Standing::AtFrom(text)) => {
@@ -128,6 +130,17 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
             Decision::Pause(i, format!("{lead}{text} after {within} s{missing}"))
         }
     }
+}
+
+/// Whether a backend is to write once a step that changes its rows has held: what the wait for that says.
+fn then_writes(run: &Run, i: usize) -> Option<bool> {
+    let Change::Servers { proxy, address, .. } = &run.plan().steps[i].change else { return None };
+    run.plan().steps[i..].iter().find_map(|step| match &step.change {
+        Change::Holds { proxy: p, address: a, as_writer, .. } if (p, a) == (proxy, address) => {
+            Some(*as_writer)
+        }
+        _ => None,
+    })?
 }
 
 /// What a sentence about the database is about: alone it would not say.

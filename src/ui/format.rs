@@ -84,6 +84,10 @@ pub fn alike(one: &str, other: &str) -> Option<String> {
         if a == b {
             return Some(a.to_owned());
         }
+        // `1 connection`, `2 connections`.
+        if a.trim_end_matches('s') == b.trim_end_matches('s') {
+            return Some(if a.len() > b.len() { a } else { b }.to_owned());
+        }
         let tail = |word: &str| word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
         let end = tail(a);
         let (a, b) = (ends(a.strip_suffix(&*end)?)?, ends(b.strip_suffix(&*end)?)?);
@@ -271,6 +275,7 @@ mod tests {
         assert_eq!(both.as_deref(), Some("24 clients wait, the longest 8-11 s"));
         assert_eq!(like("the longest 8-11 s", "the longest 3 s").as_deref(), Some("the longest 3-11 s"));
         assert_eq!(like("room for 8, then", "room for 12, then").as_deref(), Some("room for 8-12, then"));
+        assert_eq!(like("1 row of it", "2 rows of it").as_deref(), Some("1-2 rows of it"));
         assert_eq!(like("same", "same").as_deref(), Some("same"));
         for (one, other) in [("at 10.0.0.1:6032", "at 10.0.0.2:6032"), ("on db1", "on db2"), ("a b", "a b c")]
         {

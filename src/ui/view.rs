@@ -107,7 +107,7 @@ pub struct Cx<'a> {
     /// The cluster.
     pub seen: &'a Snapshot,
     /// The tenants by name, and how near each is to its limits.
-    pub tenants: &'a [Judged],
+    pub tenants: &'a [Arc<Judged>],
     /// What is wrong, worst first.
     pub findings: &'a [Finding],
     /// The runs: unfinished first, then newest first.

@@ -99,10 +99,14 @@ fn what_somebody_edits_in_memory_amid_ours_is_not_loaded_with_it() {
     meanwhile(&stage, "DELETE FROM mysql_servers", edits);
     let run = stage.run(&alice, made);
     assert_eq!(run.state, RunState::Paused);
-    let words = format!("somebody edits {} in its memory at this moment: nothing was loaded", stage.member(1));
+    let words =
+        format!("somebody edits {} in its memory at this moment: nothing was loaded", stage.member(1));
     assert!(text(&run).contains(&words), "{}", text(&run));
     assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
-    assert!(stage.layer(&alice, 0, "main").iter().any(|row| row.contains(" 7 ")), "their edit is still theirs");
+    assert!(
+        stage.layer(&alice, 0, "main").iter().any(|row| row.contains(" 7 ")),
+        "their edit is still theirs"
+    );
 }
 
 #[test]
@@ -119,6 +123,31 @@ fn what_has_failed_since_the_plan_is_judged_again_before_each_write() {
     assert_eq!(run.state, RunState::Paused);
     assert!(text(&run).contains("none would be left"), "{}", text(&run));
     assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE MYSQL SERVERS"), 0);
+}
+
+#[test]
+fn a_weight_that_would_move_the_writer_by_now_is_not_given() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let ports = ports(&stage);
+    let weigh = |at: usize, weight| DatabaseAct::Weight { member: stage.member(at).as_str().into(), weight };
+    // Agreed to with a yes: the first has 100. Then somebody makes the first lighter.
+    let made = act(&alice, weigh(2, 70));
+    assert!(!made.database.as_ref().unwrap().moves_writer, "{made}");
+    stage.database().with(|s| {
+        let rows = s.proxies[0].hostgroups.backends.iter_mut();
+        rows.filter(|b| b.port == ports[0]).for_each(|b| b.weight = 60);
+    });
+    let (proxy, first) = (stage.proxy(0), stage.member(0));
+    alice.until("the lighter writer", |s| {
+        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        status.servers_of(&first).iter().all(|row| row.weight == 60)
+    });
+    let run = stage.run(&alice, made);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("it would take the writes of"), "{}", text(&run));
+    assert_eq!(stage.writers(0), [ports[0]]);
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
 }
 
 #[test]
@@ -158,7 +187,7 @@ fn a_session_that_was_overtaken_writes_nothing_more_into_the_journal() {
     let alice = stage.session("alice@bastion");
     let made = out(&stage, &alice, 2);
     let mut handle = alice.start(made, JournalPlace::Cluster);
-    stage.stand_until(&alice, &handle, |run| run.steps[1] == StepState::Started);
+    stage.stand_until(&alice, &handle, |run| matches!(run.steps[0], StepState::Done(_)));
     // She has not noticed yet: another session holds the lease, and has written.
     let id = handle.watch.borrow().id.clone();
     let mut written = String::new();
@@ -180,7 +209,7 @@ fn a_session_with_an_older_token_takes_no_run_up_and_a_deleted_lease_makes_none_
     let alice = stage.session("alice@bastion");
     let made = out(&stage, &alice, 2);
     let mut handle = alice.start(made, JournalPlace::Cluster);
-    stage.stand_until(&alice, &handle, |run| run.steps[1] == StepState::Started);
+    stage.stand_until(&alice, &handle, |run| matches!(run.steps[0], StepState::Done(_)));
     handle.pause();
     let paused = alice.block("the pause", handle.ended());
     assert_eq!(paused.state, RunState::Paused, "{}", text(&paused));

@@ -66,9 +66,11 @@ fn wrong_usage_is_said_before_anything_is_asked() {
     let home = Home::new();
     for (line, word) in [
         ("galera take-out", "MEMBER"),
-        ("galera weight db1", "<N>"),
+        ("galera weight db1", "<WEIGHT>"),
         ("galera weight db1 heavy", "heavy"),
-        ("galera weight db1 10000001", "10000001"),
+        ("galera weight db1 10000001", "a whole number from 1 to 10000000"),
+        // On the screen this counts from now: here it must not be taken for the weight itself.
+        ("galera weight db1 +5", "a whole number from 1 to 10000000"),
         ("galera bring-back db1 --like", "--like"),
         ("proxysql add db4:port", "db4:port"),
         ("proxysql remove", "HOST:PORT"),

@@ -41,6 +41,7 @@ async fn real_members_that_serve_are_told_right_and_acted_on() {
     blocked::by_a_schema_change_everywhere(&lab, &mut eye).await;
     lost::cut_off(&lab, &mut eye).await;
     lost::expelled(&mut lab, &mut eye).await;
+    lost::split_by_hand(&lab, &mut eye).await;
     assert!(!format!("{:?} {:?}", eye.findings(), eye.snapshot).contains(lab::PASSWORD));
 }
 

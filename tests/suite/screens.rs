@@ -6,6 +6,7 @@
 mod cockpit;
 mod database;
 mod database_acts;
+mod database_operator;
 mod database_reviews;
 mod database_seeing;
 mod forecast;
@@ -238,7 +239,7 @@ fn what_is_old_says_how_old() {
     let since = now() - jiff::SignedDuration::from_secs(14);
     seen.api.freshness = Freshness::Stale { since, why: "connection refused".into() };
     seen.pods.freshness = Freshness::Stale { since, why: "connection refused".into() };
-    c.send(Msg::Observed(Arc::new(seen)));
+    c.send(Msg::Observed(Arc::new(seen).into()));
     assert!(c.text().contains("API silent 14s") && c.text().contains("data 14s old"), "{}", c.text());
     assert!(c.text().contains("acme"), "what was seen stays");
     assert!(c.app.alarm().is_some(), "a second counts on the screen");
@@ -255,7 +256,7 @@ fn before_anything_is_seen_there_is_a_screen() {
     assert_eq!(c.app.alarm(), None, "nothing moves: no tick");
     seen.api.freshness = Freshness::Missing { why: "connection refused: is the API server up?".into() };
     seen.pods.freshness = Freshness::Missing { why: "connection refused".into() };
-    c.send(Msg::Observed(Arc::new(seen)));
+    c.send(Msg::Observed(Arc::new(seen).into()));
     assert!(c.text().contains("no API") && c.text().contains("is the API server up?"), "{}", c.text());
 }
 
@@ -264,7 +265,7 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
     let mut c = Cockpit::of(NIGHT, (120, 35));
     let mut seen = night(NIGHT);
     seen.api.context = "prod\u{1b}[31m-eu\u{202e}".into();
-    c.send(Msg::Observed(Arc::new(seen)));
+    c.send(Msg::Observed(Arc::new(seen).into()));
     c.send(Msg::Notice(Severity::Warning, "bad\u{1b}]0;title\u{7} \u{202e}news\r\n".into()));
     let text = c.text();
     assert!(text.contains("prod-eu") && text.contains("bad news"), "{text}");

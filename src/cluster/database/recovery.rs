@@ -85,7 +85,15 @@ pub fn recovery(evidence: &[Evidence]) -> Sheet {
     } else {
         Case::NoQuorum
     };
+    let split = super::State::Split { foreign: false };
     let (verdict, unproven, steps) = match case {
+        Case::Primary if evidence.iter().any(|e| e.state == split.word()) => (
+            nothing(
+                "there are two primary components: both take writes, and their data part ways. Nothing is to be bootstrapped: SET GLOBAL wsrep_reject_queries=ALL_KILL on one side at once, then find out which holds the data",
+            ),
+            vec![],
+            vec![],
+        ),
         Case::Primary => (nothing("a primary component exists: nothing is to be recovered"), vec![], vec![]),
         Case::Reformed => reformed(evidence),
         Case::NoQuorum => survivors::sheet(evidence, &answering),

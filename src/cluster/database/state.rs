@@ -1,6 +1,6 @@
 //! What state a member is in, judged across all members: its own word is not enough.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -359,8 +359,15 @@ fn apart(s: &Status, view: &View, members: &[&Arc<Member>]) -> Option<State> {
         return Some(State::Split { foreign: true });
     }
     let (Some(own), newest) = (s.conf_id, view.conf_id) else { return None };
-    if own >= newest || s.at.duration_since(view.since).as_secs_f64() < VIEW_SETTLES {
+    if own > newest || s.at.duration_since(view.since).as_secs_f64() < VIEW_SETTLES {
         return None;
+    }
+    // One view has one list of members. Two halves that were both made primary count on from the same view, and so
+    // come to the same number (measured): only their members tell them apart.
+    if own == newest {
+        let all = |list: &[Arc<str>]| list.iter().cloned().collect::<BTreeSet<_>>();
+        let same = s.size == view.size && all(&s.incoming) == all(&view.addresses);
+        return (!same).then_some(State::Split { foreign: false });
     }
     // A frozen member still lists those that have gone on without it; the other half of a split does not.
     let newer = members.iter().filter_map(|m| m.now()).filter(|o| o.conf_id == Some(newest));

@@ -53,7 +53,7 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
     Rule {
         name: "headroom-falling",
         doc: "The tenant's use of memory grows steadily: its headroom will soon be used up.",
-        check: Check::Tenant(tenants::headroom_falling),
+        check: Check::Margin(tenants::headroom_falling),
     },
     Rule {
         name: "oom-killed",

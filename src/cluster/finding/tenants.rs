@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        Capacity, Margin, Memory, PodState, Snapshot, Tenant, Tightest, WorkloadKind, headroom::ends,
-        headroom_within,
+        Capacity, Margin, Memory, PodState, Snapshot, Tenant, Tightest, WorkloadKind,
+        headroom::{ends, exhausted_in},
     },
     Answer, Found, Severity, count, found,
 };
@@ -105,13 +105,11 @@ pub(super) fn headroom_low(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<
     Some(found(Severity::Warning, text).answer(Answer::Scale))
 }
 
-pub(super) fn headroom_falling(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    // Cheap first: most tenants have no steady rise.
-    s.history.trend(&t.name).filter(|trend| trend.steady && trend.bytes_per_minute > 0.0)?;
-    let headroom = headroom_within(s, t, None);
-    let left = headroom.exhausted_in.filter(|left| *left <= s.sizing.exhausted_within)?;
-    let more = headroom.more.filter(|more| *more > s.sizing.low)?;
-    let rise = Memory(headroom.trend?.bytes_per_minute as u64);
+pub(super) fn headroom_falling(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {
+    let more = margin.more.filter(|more| *more > s.sizing.low)?;
+    let trend = s.history.trend(&t.name)?;
+    let left = exhausted_in(s, t, &trend, more).filter(|left| *left <= s.sizing.exhausted_within)?;
+    let rise = Memory(trend.bytes_per_minute as u64);
     let text = format!(
         "room for {} used up in {} min (memory grows {rise} a minute)",
         count(more as usize, "request"),

@@ -144,7 +144,7 @@ impl Status {
             committed_since: now,
         };
         status.gcache.transactions =
-            status.gcache.from.zip(status.last_committed).and_then(|(from, to)| (to + 1).checked_sub(from));
+            status.gcache.from.zip(status.last_committed).and_then(|(from, to)| to.checked_add(1)?.checked_sub(from));
         status.follow(member);
         status
     }

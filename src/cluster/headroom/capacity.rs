@@ -123,7 +123,7 @@ impl Capacity {
 }
 
 /// The active pods of a tenant, each with its measurement.
-pub(super) fn measured<'a>(
+pub(in crate::cluster) fn measured<'a>(
     seen: &'a Snapshot,
     tenant: &'a Tenant,
 ) -> impl Iterator<Item = (&'a Pod, Option<&'a Usage>)> {

@@ -6,13 +6,11 @@ use serde::Serialize;
 
 use super::{
     super::{Key, Memory, Pod, Snapshot, Tenant, Usage},
-    Capacity,
-    capacity::measured,
-    name_of,
+    Capacity, measured, name_of,
 };
 
 /// How near a tenant is to its limits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Margin {
     /// The container that is nearest to its memory limit among those of the active pods: summing would hide the one
     /// that is about to be killed. `None` when no container has both a limit and a measurement.

@@ -54,7 +54,7 @@ impl ProxyStatus {
                     });
                     match pinned.iter_mut().find(|p| p.hostgroup == hostgroup && p.address == address) {
                         Some(known) => {
-                            known.sessions += sessions;
+                            known.sessions = known.sessions.saturating_add(sessions);
                             known.holders.extend(holder);
                         }
                         None => {
@@ -64,7 +64,7 @@ impl ProxyStatus {
                     }
                 }
                 _ if line.text("command") == Some("Connect") => {
-                    waiting.0 += sessions;
+                    waiting.0 = u32::saturating_add(waiting.0, sessions);
                     waiting.1 = waiting.1.max(line.number("longest_ms").unwrap_or(0));
                 }
                 _ => {}
@@ -306,7 +306,7 @@ fn refusals(table: &Table, address: Address) -> BTreeMap<Arc<str>, (u64, i64)> {
     let mut all = BTreeMap::new();
     for line in table.lines().filter(|line| line.text("errno") == Some("1047")) {
         let entry = all.entry(address(line.text("hostname"), line.text("port"))).or_insert((0, 0));
-        entry.0 += line.number::<u64>("count_star").unwrap_or(0);
+        entry.0 = u64::saturating_add(entry.0, line.number("count_star").unwrap_or(0));
         entry.1 = entry.1.max(line.number("last_seen").unwrap_or(0));
     }
     all

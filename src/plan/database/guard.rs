@@ -250,7 +250,8 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
         matches!(seat.place, Place::Writer | Place::Standby) && row.is_some_and(fit_to_write)
     };
     let families = |face: &Face<'_>| 0..face.groups.len().max(1);
-    let each = field.faces.iter().zip(after).flat_map(|(face, seats)| families(face).map(move |f| (face, seats, f)));
+    let each =
+        field.faces.iter().zip(after).flat_map(|(face, seats)| families(face).map(move |f| (face, seats, f)));
     for (face, seats, family) in each {
         let of = |s: &&Seat| s.family == family;
         // Of the clusters behind a proxy only those with members that are followed can be judged.
@@ -283,7 +284,9 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
                 Place::Shunned | Place::Offline => false,
             })
         };
-        if face.seats.iter().filter(of).any(|s| s.reads && s.place.serves()) && !seats.iter().filter(of).any(reads) {
+        if face.seats.iter().filter(of).any(|s| s.reads && s.place.serves())
+            && !seats.iter().filter(of).any(reads)
+        {
             let text = format!(
                 "{}: nobody would be left to read: reads would wait and end with error 9001 (10 s by default)",
                 face.name
@@ -321,8 +324,9 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
         if stays(address) {
             continue;
         }
-        let mine: u32 = face.status.backends.iter().filter(|b| &*b.address == address).map(|b| b.used).sum();
-        let room: u32 = face
+        let sum = |all: &mut dyn Iterator<Item = u32>| all.fold(0, u32::saturating_add);
+        let mine = sum(&mut face.status.backends.iter().filter(|b| &*b.address == address).map(|b| b.used));
+        let mut free = face
             .status
             .backends
             .iter()
@@ -334,14 +338,14 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
                         || g.reader == b.hostgroup && b.status == BackendStatus::Online
                 })
             })
-            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
-            .sum();
+            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used));
+        let room = sum(&mut free);
         let connections = if mine == 1 { "connection" } else { "connections" };
         let text =
             format!("{}: {mine} {connections} in use there, the others have room for {room}", face.name);
         let verdict = if mine > room {
             Refuse
-        } else if mine * 5 > room * 4 {
+        } else if u64::from(mine) * 5 > u64::from(room) * 4 {
             Warn
         } else {
             Ok

@@ -2,7 +2,7 @@
 
 use super::{
     Edit, Seat,
-    field::{self, Field},
+    field::{self, Field, Place},
     guard,
 };
 use crate::{
@@ -12,8 +12,9 @@ use crate::{
 
 /// The guards of a plan judge the moment it is made; an operator may think it over for minutes, and a run waits between
 /// its steps. So each write is judged again right before it is begun: by the transfer of a state, by who can write and
-/// read afterwards, and by the quorum.
-pub fn hindrance(change: &Change, seen: &Snapshot) -> Option<String> {
+/// read afterwards, by the quorum, and by whether it moves the writer where that was agreed to (`as_writer`, of the wait
+/// that follows), and only there.
+pub fn hindrance(change: &Change, as_writer: Option<bool>, seen: &Snapshot) -> Option<String> {
     let mut field = Field::of(seen)?;
     let mut checks = Vec::new();
     match change {
@@ -29,6 +30,14 @@ pub fn hindrance(change: &Change, seen: &Snapshot) -> Option<String> {
                 Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
             };
             let after = face.after(&[edit], known);
+            let then = after.iter().find(|s| s.address == *address).map(|s| s.place);
+            let writes = then.map(|place| place == Place::Writer);
+            if as_writer.is_some() && writes.is_some() && writes != as_writer {
+                let would = if writes == Some(true) { "would" } else { "would not" };
+                return Some(format!(
+                    "it {would} take the writes of {proxy} then, which is not what was planned: others have changed since"
+                ));
+            }
             checks.push(guard::transfer(&field));
             checks.extend(guard::afterwards(&field, &[after]));
         }

@@ -94,7 +94,9 @@ impl Writer {
             others.remove(address);
             if !others.is_empty() {
                 let others = others.into_iter().collect::<Vec<_>>().join(", ");
-                let text = format!("{proxy}: somebody edits {others} in its memory at this moment: nothing was loaded");
+                let text = format!(
+                    "{proxy}: somebody edits {others} in its memory at this moment: nothing was loaded"
+                );
                 return Err(Failure::Drift(text));
             }
             if !fence() {
@@ -111,7 +113,8 @@ impl Writer {
                 }
             };
         }
-        let text = format!("{proxy}: its monitor moved members {MOVED} times amid the edit: nothing was loaded");
+        let text =
+            format!("{proxy}: its monitor moved members {MOVED} times amid the edit: nothing was loaded");
         Err(self.give_way(&mut hand, edited, &fence, text).await)
     }
 
@@ -129,7 +132,10 @@ impl Writer {
                 self.memory_as_it_runs(hand, &runtime, &roles, fence).await
             };
             if let Err(failure) = taken.await {
-                return Failure::Drift(format!("{why}; its memory could not be put back: {}", failure.text()));
+                return Failure::Drift(format!(
+                    "{why}; its memory could not be put back: {}",
+                    failure.text()
+                ));
             }
         }
         Failure::Drift(why)

@@ -14,7 +14,8 @@ pub fn change(pen: &mut Pen<'_>, mut y: u16, part: &DatabasePart) -> u16 {
         return labelled(pen, y, "cut", "no client", Role::Muted);
     }
     let mut word = "cut";
-    for line in cuts(part.cut.iter().map(|cut| &*cut.text)) {
+    let all = part.cut.iter().map(|cut| (cut.proxy.as_ref().map_or("", |proxy| proxy.as_str()), &*cut.text));
+    for line in cuts(all) {
         y = labelled(pen, y, word, &line, Role::Warn);
         word = "";
     }
@@ -22,20 +23,37 @@ pub fn change(pen: &mut Pen<'_>, mut y: u16, part: &DatabasePart) -> u16 {
 }
 
 /// Who is cut in each proxy; what that means for them once, where it means the same.
-fn cuts<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
-    for text in all {
+fn cuts<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
+    for (proxy, text) in all {
         let (who, means) = text.split_once(": ").unwrap_or((text, ""));
-        match groups.last_mut().filter(|(_, same)| *same == means) {
-            Some((those, _)) => those.push(who),
-            None => groups.push((vec![who], means)),
+        match groups.last_mut().filter(|(same, _)| *same == means) {
+            Some((_, those)) => those.push((proxy, who)),
+            None => groups.push((means, vec![(proxy, who)])),
         }
     }
-    let told = |(who, means): (Vec<&str>, &str)| match who.as_slice() {
-        [one] if !means.is_empty() => vec![format!("{one}: {means}")],
-        _ => who.iter().copied().chain(Some(means).filter(|m| !m.is_empty())).map(str::to_owned).collect(),
-    };
-    groups.into_iter().flat_map(told).collect()
+    let mut lines = Vec::new();
+    for (means, those) in groups {
+        let anonymous = |(proxy, who): (&str, &str)| match proxy {
+            "" => who.to_owned(),
+            proxy => who.replacen(proxy, "each proxy", 1),
+        };
+        let mut who: Vec<String> = those.iter().map(|(_, who)| (*who).to_owned()).collect();
+        let alike = those.windows(2).all(|two| anonymous(two[0]) == anonymous(two[1]));
+        if let [one, _, ..] = those.as_slice()
+            && alike
+        {
+            who = vec![anonymous(*one)];
+        }
+        match who.as_slice() {
+            [one] if !means.is_empty() => lines.push(format!("{one}: {means}")),
+            _ => {
+                lines.extend(who);
+                lines.extend(Some(means.to_owned()).filter(|means| !means.is_empty()));
+            }
+        }
+    }
+    lines
 }
 
 /// What was checked: what stands against it first, and what is the same in several proxies once.
@@ -115,13 +133,18 @@ mod tests {
 
     #[test]
     fn who_is_cut_is_told_of_each_proxy_and_what_it_means_once() {
-        let cut = |all: &[&'static str]| cuts(all.iter().copied());
-        assert_eq!(cut(&["1 session in p1:6032: it ends"]), ["1 session in p1:6032: it ends"]);
+        let cut = |all: &[(&'static str, &'static str)]| cuts(all.iter().copied());
+        let one = ("p1:6032", "1 session in p1:6032 (app 1): it ends");
+        assert_eq!(cut(&[one]), ["1 session in p1:6032 (app 1): it ends"]);
+        let like = ("p2:6032", "1 session in p2:6032 (app 1): it ends");
+        assert_eq!(cut(&[one, like]), ["1 session in each proxy (app 1): it ends"]);
+        let more = ("p2:6032", "2 sessions in p2:6032 (app 2): it ends");
         assert_eq!(
-            cut(&["1 session in p1:6032: it ends", "2 sessions in p2:6032: it ends"]),
-            ["1 session in p1:6032", "2 sessions in p2:6032", "it ends"]
+            cut(&[one, more]),
+            ["1 session in p1:6032 (app 1)", "2 sessions in p2:6032 (app 2)", "it ends"]
         );
-        assert_eq!(cut(&["1 in p1: it ends", "1 in p2: it goes on"]).len(), 2);
+        assert_eq!(cut(&[one, ("p2:6032", "1 session in p2:6032 (app 1): it goes on")]).len(), 2);
+        assert_eq!(cut(&[("", "9 clients"), ("", "9 clients")]), ["9 clients"]);
     }
 
     #[test]

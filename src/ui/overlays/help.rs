@@ -11,6 +11,15 @@ use crate::ui::{
     theme::Role,
 };
 
+/// Columns of the panel, where there are so many.
+const PANEL: u16 = 92;
+
+/// `:weight [MEMBER NUMBER]`.
+fn name(e: &Entry) -> String {
+    let takes = if e.takes == Takes::Nothing { String::new() } else { format!(" {}", e.takes.word()) };
+    format!(":{}{takes}", e.name)
+}
+
 /// The help.
 pub struct Help {
     /// Where it was asked for: that part comes first.
@@ -25,12 +34,20 @@ pub struct Help {
 
 enum Line {
     Title(String),
-    Entry(&'static Entry),
+    /// A command, and the first line of what it does.
+    Entry(&'static Entry, String),
+    /// What does not fit beside it.
+    More(String),
     Sign(&'static str, &'static str),
     Gap,
 }
 
-const SIGNS: [(&str, &str); 9] = [
+/// Columns to the left of what a command does.
+const INDENT: u16 = 16;
+/// From so many columns on its name stands at the right.
+const WIDE: u16 = 70;
+
+const SIGNS: [(&str, &str); 12] = [
     ("·", "no pod of the tenant there"),
     ("2", "two pods ready there"),
     ("2!", "several pods together on one node: its loss costs them all"),
@@ -38,7 +55,10 @@ const SIGNS: [(&str, &str); 9] = [
     ("1-", "a pod is leaving"),
     ("x", "a pod is failing"),
     ("✖ ▲ •", "hurts users now, hurts with the next failure, worth knowing"),
-    ("◌", "cordoned: takes no new pods"),
+    ("◌", "cordoned: takes no new pods; of a member: out of service"),
+    ("●", "the member the writes go to"),
+    ("○", "the member that writes next"),
+    ("◀", "asks for the pause of flow control that the others suffer"),
     ("2n 3p", "three pods on two nodes, where there is no room for a column a node"),
 ];
 
@@ -48,7 +68,7 @@ impl Help {
         Self { on, input: Input::default(), typing: false, scroll: 0 }
     }
 
-    fn lines(&self) -> Vec<Line> {
+    fn lines(&self, width: u16) -> Vec<Line> {
         let text = self.input.value().to_lowercase();
         let hit = |words: &[&str]| text.is_empty() || words.iter().any(|w| w.to_lowercase().contains(&text));
         let mut places = vec![self.on];
@@ -62,7 +82,17 @@ impl Help {
                 .collect();
             if !of.is_empty() {
                 lines.push(Line::Title(place.title().to_owned()));
-                lines.extend(of.into_iter().map(Line::Entry));
+                for e in of {
+                    // Its name takes what it needs; what does not fit beside it goes on below.
+                    let name = if width >= WIDE { format::width(&name(e)) + 1 } else { 0 };
+                    let mut text = format::wrap(e.doc, width.saturating_sub(INDENT + 1 + name)).into_iter();
+                    lines.push(Line::Entry(e, text.next().unwrap_or_default()));
+                    let rest = text.collect::<Vec<_>>().join(" ");
+                    if !rest.is_empty() {
+                        let rest = format::wrap(&rest, width.saturating_sub(INDENT));
+                        lines.extend(rest.into_iter().map(Line::More));
+                    }
+                }
                 lines.push(Line::Gap);
             }
         }
@@ -74,28 +104,23 @@ impl Help {
         lines
     }
 
-    /// How many lines there are.
-    pub fn len(&self) -> usize {
-        self.lines().len()
-    }
-
-    /// Nothing is found.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// How many lines there are on a screen of so many columns.
+    pub fn lines_on(&self, screen: u16) -> usize {
+        self.lines(if screen < 40 { screen } else { screen.min(PANEL) - 4 }).len()
     }
 
     /// Draws it; returns where the cursor is.
     pub fn render(&self, pen: &mut Pen<'_>) -> Option<Position> {
-        let lines = self.lines();
         let height = pen.height();
         let mut pen = panel(
             pen,
-            92,
+            PANEL,
             height,
             &[piece("Help", Role::Accent)],
             &[piece("/ search   esc closes", Role::Muted)],
         );
         let width = pen.width();
+        let lines = self.lines(width);
         let search = self.typing || !self.input.value().is_empty();
         // How much more there is has a line of its own: it lies over no row.
         let foot = u16::from(search || lines.len() > usize::from(pen.height()));
@@ -112,21 +137,15 @@ impl Help {
                     pen.put(2, y, 12, sign, Role::Key);
                     pen.put(16, y, width.saturating_sub(16), doc, Role::Text);
                 }
-                Line::Entry(e) => {
+                Line::More(text) => {
+                    pen.put(INDENT, y, width.saturating_sub(INDENT), text, Role::Text);
+                }
+                Line::Entry(e, text) => {
                     let keys: Vec<_> = e.keys.iter().map(|k| key_sign(k)).collect();
                     pen.put(2, y, 13, &keys.join(" "), Role::Key);
-                    let takes = if e.takes == Takes::Nothing {
-                        String::new()
-                    } else {
-                        format!(" {}", e.takes.word())
-                    };
-                    let name = format!(":{}{takes}", e.name);
-                    let wide = width >= 70;
-                    // The name takes what it needs: the words matter more.
-                    let right = if wide { width.saturating_sub(format::width(&name) + 1) } else { width };
-                    pen.put(16, y, right.saturating_sub(17), e.doc, Role::Text);
-                    if wide {
-                        pen.put_right(width, y, 30, &name, Role::Faint);
+                    pen.put(INDENT, y, width.saturating_sub(INDENT), text, Role::Text);
+                    if width >= WIDE {
+                        pen.put_right(width, y, 30, &name(e), Role::Faint);
                     }
                 }
             }

@@ -162,7 +162,7 @@ impl Review {
         let mut letters = title.chars();
         let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
         let seen = format!("seen {} ago", cx.age(self.plan.at));
-        let changed = if self.changed { "▲ changed since you looked  " } else { "" };
+        let changed = if self.changed { "▲ changed  " } else { "" };
         let title = [piece(title, Role::Accent)];
         let aside = [piece(changed, Role::Warn), piece(seen, Role::Muted)];
         let mut pen = panel(pen, width, lines + foot + 2, &title, &aside);

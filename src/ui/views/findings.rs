@@ -31,7 +31,7 @@ impl Findings {
 
 /// Lines for the whole of the selected one, with the one above them.
 fn foot(height: u16) -> u16 {
-    if height < 8 { 0 } else { (height * 2 / 5).clamp(4, 9) }
+    if height < 8 { 0 } else { (height * 2 / 5).clamp(4, 7) }
 }
 
 /// The whole of the selected one, since its line above may have been cut: what is wrong, what answers it, and what the

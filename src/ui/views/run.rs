@@ -101,7 +101,11 @@ impl View for RunView {
         }
         let seats = run.plan().database.as_ref().map(|part| Seats::of(part, cx, width.saturating_sub(15)));
         // Where all is as predicted, the last word would only repeat what the proxies are shown to do.
-        let said = run.last_word().filter(|_| {
+        let told = |text: &str| {
+            let stands = |state: &StepState| matches!(state, StepState::Paused(why) if why == text);
+            run.steps.iter().any(stands) && format::width(text) < width.saturating_sub(14)
+        };
+        let said = run.last_word().filter(|text| !told(text)).filter(|_| {
             run.state != RunState::Done || seats.as_ref().is_none_or(|seats| !seats.as_predicted)
         });
         let last = said.map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
@@ -190,7 +194,12 @@ impl RunView {
                 }
                 StepState::Done(text) => ("✓", Role::Ok, text.clone()),
                 StepState::Skipped(text) => ("–", Role::Muted, format!("not needed: {text}")),
-                StepState::Paused(text) => ("‖", Role::Warn, text.clone()),
+                StepState::Paused(text) => {
+                    // The step stands before it already.
+                    let why =
+                        text.strip_prefix(&*what).map_or(&**text, |why| why.trim_start_matches([':', ' ']));
+                    ("‖", Role::Warn, why.to_owned())
+                }
             };
             pen.put(3, y, 1, glyph, role);
             let end = pen.put(

@@ -68,7 +68,13 @@ pub fn outcome(cx: &Cx<'_>, known: &KnownRun) -> String {
         (Some(h), RunState::Running | RunState::Planned) if !known.ours => {
             format!("{} is at it since {}", h.who, cx.age_or_dash(h.since))
         }
-        _ => run.last_word().unwrap_or("").to_owned(),
+        _ => {
+            let word = run.last_word().unwrap_or("");
+            // What was to be done stands beside it already.
+            word.strip_prefix(&*summary(run))
+                .map_or(word, |rest| rest.trim_start_matches([':', ' ']))
+                .to_owned()
+        }
     }
 }
 

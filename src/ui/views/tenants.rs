@@ -11,7 +11,7 @@ mod rows;
 mod strip;
 mod table;
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{nothing_yet, pods};
 use crate::{
@@ -40,8 +40,8 @@ pub struct Tenants {
     faults: bool,
     marked: BTreeSet<TenantName>,
     rows: Rows,
-    /// Those shown, in order.
-    shown: Vec<Row>,
+    /// The places of those shown among the rows, in order.
+    shown: Vec<usize>,
     /// Something but the cluster has changed: the filter, the order.
     stale: bool,
 }
@@ -49,26 +49,27 @@ pub struct Tenants {
 impl Tenants {
     fn arrange(&mut self) {
         let text = self.filter.to_lowercase();
-        let keep = |row: &&Row| {
+        let keep = |row: &Row| {
             (!self.faults || row.worst.is_some_and(|s| s > Severity::Notice))
                 && (text.is_empty() || row.contains(&text))
         };
-        let mut shown: Vec<Row> = self.rows.all.iter().filter(keep).cloned().collect();
+        let rows = &self.rows.all;
+        let mut shown: Vec<usize> = (0..rows.len()).filter(|i| keep(&rows[*i])).collect();
         let share = |r: &Row| match r.facts.desired {
             0 => 1.0,
             n => f64::from(r.facts.ready) / f64::from(n),
         };
-        let full = |r: &Row| r.facts.memory.map_or(-1.0, |(used, limit)| used.share_of(limit));
+        let full = |r: &Row| r.memory().map_or(-1.0, |(used, limit)| used.share_of(limit));
         // Rows come in the order of their names; a stable sort keeps it among equals.
         match self.sort {
-            Sort::Worst => shown.sort_by_key(|r| (std::cmp::Reverse(r.worst), r.rank)),
+            Sort::Worst => shown.sort_by_key(|i| (Reverse(rows[*i].worst), rows[*i].rank)),
             Sort::Name => {}
-            Sort::Ready => shown.sort_by(|a, b| share(a).total_cmp(&share(b))),
-            Sort::Replicas => shown.sort_by_key(|r| std::cmp::Reverse(r.facts.desired)),
-            Sort::Left => shown.sort_by_key(|r| self.rows.left(r).unwrap_or(u32::MAX)),
-            Sort::Memory => shown.sort_by(|a, b| full(b).total_cmp(&full(a))),
-            Sort::Restarts => shown.sort_by_key(|r| std::cmp::Reverse(r.facts.restarts)),
-            Sort::Image => shown.sort_by(|a, b| a.facts.tag.cmp(&b.facts.tag)),
+            Sort::Ready => shown.sort_by(|a, b| share(&rows[*a]).total_cmp(&share(&rows[*b]))),
+            Sort::Replicas => shown.sort_by_key(|i| Reverse(rows[*i].facts.desired)),
+            Sort::Left => shown.sort_by_key(|i| self.rows.left(&rows[*i]).unwrap_or(u32::MAX)),
+            Sort::Memory => shown.sort_by(|a, b| full(&rows[*b]).total_cmp(&full(&rows[*a]))),
+            Sort::Restarts => shown.sort_by_key(|i| Reverse(rows[*i].facts.restarts)),
+            Sort::Image => shown.sort_by(|a, b| rows[*a].facts.tag.cmp(&rows[*b].facts.tag)),
         }
         self.shown = shown;
     }
@@ -77,7 +78,7 @@ impl Tenants {
         self.arrange();
         let page = self.page(cx);
         let shown = &self.shown;
-        self.list.settle(shown.len(), page, |i| shown[i].name().clone());
+        self.list.settle(shown.len(), page, self.rows.names(shown));
         self.stale = false;
     }
 
@@ -120,7 +121,7 @@ impl View for Tenants {
         }
         let page = self.page(cx);
         let shown = &self.shown;
-        if self.list.go(command, shown.len(), page, |i| shown[i].name().clone()) {
+        if self.list.go(command, shown.len(), page, self.rows.names(shown)) {
             return None;
         }
         match command {
@@ -155,7 +156,7 @@ impl View for Tenants {
                     self.marked.insert(name);
                 }
                 let shown = &self.shown;
-                self.list.go(Command::Down, shown.len(), page, |i| shown[i].name().clone());
+                self.list.go(Command::Down, shown.len(), page, self.rows.names(shown));
             }
             Command::Escape => {
                 self.marked.clear();
@@ -268,15 +269,16 @@ impl View for Tenants {
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
         let Place::Tenant(name) = what else { return };
-        if !self.shown.iter().any(|row| row.name() == name) {
+        let place = |all: &Self| all.shown.iter().position(|i| all.rows.all[*i].name() == name);
+        if place(self).is_none() {
             self.filter.clear();
             self.faults = false;
             self.settle(cx);
         }
         let page = self.page(cx);
-        let shown = &self.shown;
-        if let Some(i) = shown.iter().position(|row| row.name() == name) {
-            self.list.put(i, shown.len(), page, |i| shown[i].name().clone());
+        if let Some(i) = place(self) {
+            let shown = &self.shown;
+            self.list.put(i, shown.len(), page, self.rows.names(shown));
         }
     }
 }

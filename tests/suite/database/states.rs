@@ -323,3 +323,48 @@ fn scripts_are_told_what_is_known_and_null_for_the_rest() {
     );
     assert!(three["receive_queue"].is_null() && three["flow_control"].is_null());
 }
+
+#[test]
+fn two_halves_made_primary_have_the_same_number_and_are_told_apart() {
+    // As measured: cut off, bootstrapped by hand, and the view's number is that of the others.
+    let of = |node: u32, size: &str, listed: &str, at| {
+        let changes = [
+            ("wsrep_cluster_size", size),
+            ("wsrep_cluster_weight", size),
+            ("wsrep_incoming_addresses", listed),
+            ("wsrep_cluster_conf_id", "4"),
+        ];
+        Member::new(address(node)).answered(&changed("healthy", node, &changes), at)
+    };
+    let two = "127.0.0.1:13310,127.0.0.1:13320";
+    // Whichever was read last, and however many are left on either side.
+    for last in 1..=3 {
+        let at = |node| if node == last { later(5.0) } else { later(4.0) };
+        let halves = |at: &dyn Fn(u32) -> jiff::Timestamp| {
+            let again = |node: u32, size: &str, listed: &str| {
+                let rows = of(node, size, listed, now());
+                let changes = [
+                    ("wsrep_cluster_size", size),
+                    ("wsrep_cluster_weight", size),
+                    ("wsrep_incoming_addresses", listed),
+                    ("wsrep_cluster_conf_id", "4"),
+                ];
+                rows.answered(&changed("healthy", node, &changes), at(node))
+            };
+            vec![again(1, "2", two), again(2, "2", two), again(3, "1", "127.0.0.1:13330")]
+        };
+        let seen = world(halves(&at), vec![], later(5.0));
+        let found = Database::of(&seen).expect("members");
+        assert_eq!(words(&found), ["synced", "synced", "split brain"]);
+        assert_eq!((found.quorum.size, found.headline().severity), (2, Some(Severity::Critical)));
+        let told = findings(&seen);
+        let split = finding(&told, "galera-views");
+        assert!(
+            split.severity == Severity::Critical && split.text.contains("their data part ways"),
+            "{split:?}"
+        );
+    }
+    // A list that is told a moment later is no split.
+    let early = vec![of(1, "2", two, now()), of(2, "2", two, now()), of(3, "1", "127.0.0.1:13330", now())];
+    assert_eq!(words(&database(early)), ["synced"; 3]);
+}

@@ -1,5 +1,7 @@
 //! Members that are lost and come back: frozen, left, killed, cut off, expelled.
 
+use wheelhouse::cluster::Severity;
+
 use super::{eye::Eye, lab::Lab};
 
 const NEXT_LOSS: &str = "the next loss stops everything";
@@ -80,6 +82,23 @@ pub async fn cut_off(lab: &Lab, eye: &mut Eye) {
     eye.until("the others go on", |eye| eye.headline() == "galera 2/3").await;
     lab.run(3, "SET GLOBAL wsrep_provider_options='gmcast.isolate=0'").await;
     eye.until_states("healed", &["synced"; 3]).await;
+}
+
+/// One that was cut off is made primary by hand: two clusters with one history, and the same number of the view.
+pub async fn split_by_hand(lab: &Lab, eye: &mut Eye) {
+    lab.run(3, "SET GLOBAL wsrep_provider_options='gmcast.isolate=1'").await;
+    eye.until_states("cut off again", &["synced", "synced", "no quorum"]).await;
+    lab.run(3, "SET GLOBAL wsrep_provider_options='pc.bootstrap=YES'").await;
+    eye.until_states("two clusters", &["synced", "synced", "split brain"]).await;
+    let told = eye.text("galera-views");
+    assert!(told.starts_with("a second primary component beside the first: both take writes"), "{told}");
+    let database = eye.database();
+    assert_eq!(
+        database.members[0].now().expect("it answers").conf_id,
+        database.members[2].now().expect("it answers").conf_id
+    );
+    assert_eq!((database.quorum.size, database.headline().severity), (2, Some(Severity::Critical)));
+    assert!(eye.sheet(&[]).verdict.reason.starts_with("there are two primary components"));
 }
 
 /// One whose data differ is voted out, and comes back with a full copy.

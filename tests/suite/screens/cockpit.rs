@@ -91,8 +91,8 @@ impl Cockpit {
 
     /// Folds one message, and answers at once when a prediction is asked for.
     pub fn send(&mut self, msg: Msg) -> Vec<Effect> {
-        if let Msg::Observed(seen) = &msg {
-            self.seen = seen.clone();
+        if let Msg::Observed(judgement) = &msg {
+            self.seen = judgement.seen.clone();
         }
         let mut effects = update(&mut self.app, msg, self.now);
         while let Some(at) = effects.iter().position(|e| matches!(e, Effect::Foresee(_))) {
@@ -205,7 +205,7 @@ impl Cockpit {
     pub fn observe(&mut self, text: &str) -> Vec<Effect> {
         let mut seen = night(text);
         seen.revision += 1;
-        self.send(Msg::Observed(Arc::new(seen)))
+        self.send(Msg::Observed(Arc::new(seen).into()))
     }
 
     pub fn resize(&mut self, width: u16, height: u16) {

@@ -13,7 +13,7 @@ use wheelhouse::{
 };
 
 use super::cockpit::{Cockpit, NIGHT, night, now};
-use crate::database::{address, changed, proxy_rows, rows};
+use crate::database::{address, changed, proxy_rows};
 
 macro_rules! look {
     ($name:expr, $cockpit:expr) => {

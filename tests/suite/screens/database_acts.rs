@@ -138,7 +138,7 @@ fn what_is_typed_stays_when_the_database_is_read_again() {
         c.keys(keys);
         let mut newer = healthy();
         newer.revision += 1;
-        c.send(Msg::Observed(Arc::new(newer)));
+        c.send(Msg::Observed(Arc::new(newer).into()));
         assert!(c.text().contains(words), "{keys}: {}", c.text());
     }
 }
@@ -194,7 +194,7 @@ fn the_reason_typed_in_a_review_is_in_the_approved_plan() {
     // The same plan on newer readings keeps it.
     let mut newer = healthy();
     newer.revision += 1;
-    c.send(Msg::Observed(Arc::new(newer)));
+    c.send(Msg::Observed(Arc::new(newer).into()));
     c.keys("y");
     let effects = c.wait(200);
     let approved = started(&effects).unwrap_or_else(|| panic!("{}", c.text()));
@@ -229,7 +229,7 @@ fn a_run_shows_the_proxies_before_now_and_as_predicted() {
     };
     assert!(lines(&c, "now ").contains("n3 standby") && !lines(&c, "predicted").contains("n3"));
     // The proxies have only two left: it is as predicted.
-    c.send(Msg::Observed(Arc::new(super::database::without_n3())));
+    c.send(Msg::Observed(Arc::new(super::database::without_n3()).into()));
     assert!(lines(&c, "now ✓").contains("n2 next writer") && !c.text().contains("now n"), "{}", c.text());
     assert!(!lines(&c, "now ✓").contains("n3"), "{}", c.text());
     c.resize(80, 14);

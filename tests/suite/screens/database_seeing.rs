@@ -52,7 +52,7 @@ fn a_member_is_told_whole_at_80_columns() {
             "connections  94 of 400",
             "USED/FREE ERRORS    PING",
             "10 writer   SHUNNED, normal         0/0      0  0.2 ms",
-            "20 backup   ONLINE, waits",
+            "20 backup   ONLINE, standby",
             "30 reader   ONLINE                  5/2",
             "/s through the proxies",
             "version      10.11",
@@ -93,7 +93,7 @@ fn a_wide_screen_has_every_number_in_the_row() {
     all(line(&text, "● writer"), &["n1", "synced", "0.3 %", "10.11.", "6d", "/400", "0/12", "0/0", "0.2 ms"]);
     all(line(&text, "standby writer, reads"), &["n3"]);
     // Members, hostgroups and the selected one at once.
-    all(&text, &["surplus writer: normal", "writer in waiting", "takes the writes", "REPLICATION", "SERVER"]);
+    all(&text, &["standby writer: normal", "takes the writes", "REPLICATION", "SERVER"]);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn flow_control_says_who_sends_it_and_is_loud_everywhere() {
     let sends = [("wsrep_flow_control_requested", "true"), ("wsrep_local_recv_queue", "28")];
     let members = vec![paused(1, 1, &[], 510), paused(2, 1, &[], 510), paused(3, 1, &sends, 510)];
     let mut c = at(seen(members, two_proxies("healthy")), (80, 24));
-    all(line(&c.text(), "standby"), &["n3", "◀ 51.0 %"]);
+    all(line(&c.text(), "standby"), &["n3", "51.0 % ◀"]);
     assert!(!line(&c.text(), "● writer").contains('◀'), "{}", c.text());
     all(line(&c.text(), "galera 3/3"), &["✖ galera 3/3 writer n1"]);
     c.keys("j j enter");
@@ -229,5 +229,5 @@ fn signs_and_words_tell_without_colour() {
     for cell in c.buffer().content() {
         assert_eq!((cell.fg, cell.bg), (ratatui::style::Color::Reset, ratatui::style::Color::Reset));
     }
-    all(&c.text(), &["● writer", "○ next writer", "▲ n3", "▲ 412", "◀ 0.3 %", "▲ quorum 2 of 3", "✖ galera"]);
+    all(&c.text(), &["● writer", "○ next writer", "▲ n3", "▲ 412", "0.3 % ◀", "▲ quorum 2 of 3", "✖ galera"]);
 }

@@ -109,13 +109,13 @@ fn nothing_is_predicted_twice() {
     c.wait(60_000);
     assert_eq!(c.foreseen, 1, "keys and time change nothing it rests on");
     let seen = night(NIGHT);
-    c.send(Msg::Observed(Arc::new(seen.clone())));
+    c.send(Msg::Observed(Arc::new(seen.clone()).into()));
     assert_eq!(c.foreseen, 2, "another cluster");
     // The same cluster with another revision: nothing that matters has changed.
     let mut same = seen.clone();
     same.revision += 1;
     c.now += jiff::SignedDuration::from_secs(10);
-    c.send(Msg::Observed(Arc::new(same.clone())));
+    c.send(Msg::Observed(Arc::new(same.clone()).into()));
     c.wait(10_000);
     assert_eq!(c.foreseen, 2);
     // New measurements count; those within a second wait.
@@ -123,7 +123,7 @@ fn nothing_is_predicted_twice() {
         let usage = NodeUsage { at: now(), cpu: Cpu(i), memory: Memory(i << 30) };
         let nodes: Vec<_> = same.nodes.items.keys().map(|n| (n.clone(), usage.clone())).collect();
         same.observe(Observation::NodeUsage(Seen::All(nodes, now())));
-        c.send(Msg::Observed(Arc::new(same.clone())));
+        c.send(Msg::Observed(Arc::new(same.clone()).into()));
         c.wait(wait);
     }
     assert_eq!(c.foreseen, 3, "three changes in one moment");
@@ -152,7 +152,7 @@ fn while_one_prediction_is_made_no_other_is_asked_for() {
     assert_eq!(asked(&update(&mut app, Msg::Tick, at)), 1);
     for _ in 0..5 {
         at += jiff::SignedDuration::from_secs(2);
-        assert_eq!(asked(&update(&mut app, Msg::Observed(Arc::new(night(NIGHT))), at)), 0);
+        assert_eq!(asked(&update(&mut app, Msg::Observed(Arc::new(night(NIGHT)).into()), at)), 0);
     }
     // The answer is about the first: the next is asked for at once.
     let outlook = Outlook::of(&mut Forecast::default(), seen, None);
@@ -168,7 +168,7 @@ fn an_old_prediction_says_how_old() {
         at += jiff::SignedDuration::from_secs(4);
         let mut seen = night(NIGHT);
         seen.at = at;
-        update(&mut c.app, Msg::Observed(Arc::new(seen)), at);
+        update(&mut c.app, Msg::Observed(Arc::new(seen).into()), at);
     }
     c.now = at;
     assert!(c.text().contains("(12s ago)"), "{}", c.text());

@@ -122,7 +122,7 @@ async fn a_still_cluster_costs_nothing() {
         assert_eq!(sent.frames.load(Relaxed), 1, "the first frame");
         let seen = Arc::new(night(CALM));
         for _ in 0..100 {
-            tell.send(Msg::Observed(seen.clone())).await.expect("the loop listens");
+            tell.send(Msg::Observed(seen.clone().into())).await.expect("the loop listens");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     })
@@ -141,7 +141,7 @@ async fn two_hundred_events_a_second_are_ten_frames_of_what_changed() {
             pod.ready = i % 2 == 0;
             pod.containers[1].restarts = i;
             seen.observe(Observation::Pod(Seen::Put(name.clone(), pod)));
-            tell.send(Msg::Observed(Arc::new(seen.clone()))).await.expect("the loop listens");
+            tell.send(Msg::Observed(Arc::new(seen.clone()).into())).await.expect("the loop listens");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })

@@ -114,9 +114,11 @@ pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
         let text = format!("no backend ONLINE in reader hostgroup {}: reads wait and fail", empty.reader);
         let found = found(Severity::Critical, text);
         let of = |wanted: fn(&State) -> bool| d.members.iter().find(|r| wanted(&r.state));
-        Some(match of(|s| matches!(s, State::Desynced { .. })) {
-            Some(row) => found.act(Answer::Resync, &row.label, "if whoever desynced it is done"),
-            None => found.answer(Answer::Database).remedy(
+        let absent = d.members.iter().find(|r| r.role == Role::Absent && r.state == State::Synced);
+        Some(match (of(|s| matches!(s, State::Desynced { .. })), absent) {
+            (Some(row), _) => found.act(Answer::Resync, &row.label, "if whoever desynced it is done"),
+            (None, Some(row)) => found.act(Answer::BringBack, &row.label, "gives it its rows again"),
+            (None, None) => found.answer(Answer::Database).remedy(
                 "bring a member back to Synced; writer_is_also_reader=1 would let the writer read meanwhile",
             ),
         })
@@ -222,7 +224,7 @@ pub(super) fn pinned(s: &Snapshot, d: &Database) -> Said {
             .filter(|p| groups.iter().any(|g| g.writer == p.hostgroup) && !online.contains(&p.address));
         let (mut sessions, mut on) = (0, Vec::new());
         for pinned in old {
-            sessions += pinned.sessions;
+            sessions = u32::saturating_add(sessions, pinned.sessions);
             on.push(pinned.address.to_string());
         }
         on.dedup();
@@ -322,6 +324,8 @@ pub(super) fn proxies_differ(s: &Snapshot, _: &Database) -> Said {
 
 pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
     let lost = s.proxies.values().filter_map(|p| Some((p, p.why()?)));
+    // Where a port is only out of our reach the proxy may serve its clients for all that.
+    let none_runs = s.proxies.values().all(|p| p.trouble == Some(Trouble::Refused));
     lost.map(|(p, why)| {
         let remedy = match p.trouble {
             Some(Trouble::Denied) => "mend user and password under [proxysql]",
@@ -331,8 +335,13 @@ pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
             }
             _ => "start it, or mend the way to it: its clients cannot be judged from here",
         };
-        let found =
-            found(Severity::Warning, why).since(p.silent_since).answer(Answer::Database).remedy(remedy);
+        let (severity, text) = match none_runs {
+            true => {
+                (Severity::Critical, format!("{why}; no proxy runs: nobody reaches the database through one"))
+            }
+            false => (Severity::Warning, why.to_owned()),
+        };
+        let found = found(severity, text).since(p.silent_since).answer(Answer::Database).remedy(remedy);
         (Subject::Proxy(p.name.clone()), found)
     })
     .collect()

@@ -2,7 +2,7 @@
 
 use super::{Said, all, keep_off, of, states};
 use crate::cluster::{
-    Answer, Severity, Snapshot,
+    Answer, Severity, Snapshot, Trouble,
     database::{Database, Row, State},
     finding::found,
 };
@@ -10,7 +10,7 @@ use crate::cluster::{
 /// What the recovery sheet tells.
 const SHEET: &str = "tells which member has the most, what is not proven, and the commands in order";
 
-pub(super) fn no_quorum(_: &Snapshot, d: &Database) -> Said {
+pub(super) fn no_quorum(s: &Snapshot, d: &Database) -> Said {
     let answering: Vec<_> = d.members.iter().filter(|r| r.now().is_some_and(|s| s.galera)).collect();
     let unreachable =
         d.members.iter().filter(|r| matches!(r.state, State::Down | State::Unanswering)).count();
@@ -21,7 +21,16 @@ pub(super) fn no_quorum(_: &Snapshot, d: &Database) -> Said {
         if unreachable < d.members.len() {
             return Vec::new();
         }
-        let text = format!("none of {} members answers", d.members.len());
+        // A refusal comes from the machine itself. Where nothing at all comes from anywhere, it may be our own line.
+        let mute = |t: Option<Trouble>| matches!(t, Some(Trouble::Silent | Trouble::Unreachable));
+        let cut = d.members.iter().all(|r| mute(r.member.trouble))
+            && s.proxies.values().all(|p| p.now().is_none() && mute(p.trouble));
+        let doubt = match (cut, s.proxies.is_empty()) {
+            (false, _) => "",
+            (true, true) => ": or are we cut off from them?",
+            (true, false) => ", nor does any proxy: or are we cut off from them?",
+        };
+        let text = format!("none of {} members answers{doubt}", d.members.len());
         let since = d.members.iter().filter_map(|r| r.member.silent_since).max();
         return vec![(all(), found(Severity::Critical, text).since(since).act(Answer::Recovery, "", SHEET))];
     }

@@ -43,7 +43,7 @@ pub(super) fn start(member: &Evidence, what: &str) -> Step {
         None if member.is_empty() => "mariadbd".into(),
         // Its position was never told: it is found out before the start. Without one it would start all the same, and
         // lose its place in the history.
-        None => "p=$(mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*Recovered position: *//p' | tail -n 1); test -n \"$p\" && mariadbd --wsrep_start_position=\"$p\"".into(),
+        None => "mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*Recovered position: *//p' > /tmp/position; test -s /tmp/position && mariadbd --wsrep_start_position=$(cat /tmp/position)".into(),
     };
     let what = match member.is_empty() {
         true => format!("{what}; it has nothing to go on from and takes a full copy"),

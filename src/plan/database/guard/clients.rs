@@ -26,18 +26,24 @@ impl Held {
     /// As the list of sessions has them, or as the pool counts connections in use, whichever is more.
     fn of(face: &Face<'_>, address: &str) -> Self {
         let pinned = || face.status.pinned.iter().filter(|p| &*p.address == address);
-        let used: u32 = face.status.backends.iter().filter(|b| &*b.address == address).map(|b| b.used).sum();
+        let used: u32 = face
+            .status
+            .backends
+            .iter()
+            .filter(|b| &*b.address == address)
+            .map(|b| b.used)
+            .fold(0, u32::saturating_add);
         let mut who: Vec<Holder> = Vec::new();
         for holder in pinned().flat_map(|p| &p.holders) {
             match who.iter_mut().find(|w| (&w.user, &w.schema) == (&holder.user, &holder.schema)) {
-                Some(known) => known.sessions += holder.sessions,
+                Some(known) => known.sessions = known.sessions.saturating_add(holder.sessions),
                 None => who.push(holder.clone()),
             }
         }
         who.sort_by(|a, b| {
             b.sessions.cmp(&a.sessions).then_with(|| (&a.schema, &a.user).cmp(&(&b.schema, &b.user)))
         });
-        Self { clients: pinned().map(|p| p.sessions).sum::<u32>().max(used), who }
+        Self { clients: pinned().map(|p| p.sessions).fold(0, u32::saturating_add).max(used), who }
     }
 
     /// `3 sessions hold a connection on db1 in proxy1 (app in tenant_acme 2, app in tenant_globex 1)`.
@@ -128,7 +134,7 @@ pub(in crate::plan::database) fn pooled(field: &Field<'_>, member: &MemberName) 
 
 /// The same as a check.
 pub(in crate::plan::database) fn clients(cuts: &[Cut], quiet: &str) -> Check {
-    let all: u32 = cuts.iter().filter_map(|c| c.clients).sum();
+    let all = cuts.iter().filter_map(|c| c.clients).fold(0, u32::saturating_add);
     if all == 0 {
         return Check::new("clients", Ok, quiet.to_owned());
     }

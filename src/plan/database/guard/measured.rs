@@ -36,7 +36,7 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
         push(
             Ok,
             format!(
-                "{beside}: it enters as the writers in waiting do in every measured LOAD, in the backup and reader \
+                "{beside}: it enters as the standby writers do in every measured LOAD, in the backup and reader \
                  hostgroups with no row among the writers"
             ),
         );

@@ -83,10 +83,7 @@ fn who_comes_back_comes_back_to_its_own_cluster() {
     };
     let seen = world(
         three(),
-        vec![fronted(
-            &sorted(&[(1, 100), (2, 50)]),
-            &["10 20 30 9999 1 1 2 100", "11 21 31 9998 1 1 0 100"],
-        )],
+        vec![fronted(&sorted(&[(1, 100), (2, 50)]), &["10 20 30 9999 1 1 2 100", "11 21 31 9998 1 1 0 100"])],
     );
     let undo = Intent::Undo { run: "8f3".into(), changes: vec![(About::Database, change)] };
     let p = plan(&seen, &undo);
@@ -210,5 +207,8 @@ fn an_arbitrator_votes_and_is_no_backend() {
     let down = Member::new("db2:3306".into()).failed(Trouble::Refused, "refused", now());
     let seen = world(vec![member(1, 2, &left), down], front());
     let found = crate::cluster::findings(&seen);
-    assert!(found.iter().any(|f| f.rule == "galera-size" && f.text.starts_with("2 of 3 members")), "{found:?}");
+    assert!(
+        found.iter().any(|f| f.rule == "galera-size" && f.text.starts_with("2 of 3 members")),
+        "{found:?}"
+    );
 }

@@ -244,7 +244,7 @@ fn what_was_not_measured_is_said() {
     let without = world(three(), vec![proxy(1, &sorted(&all()[..2]))]);
     let (verdict, text) =
         one_measured(&asked(&without, DatabaseAct::BringBack { member: "db3".into(), like: None }));
-    assert!(verdict == Verdict::Ok && text.contains("as the writers in waiting do"), "{text}");
+    assert!(verdict == Verdict::Ok && text.contains("as the standby writers do"), "{text}");
     let (verdict, text) = one_measured(&asked(&healthy(), take_out("db1")));
     assert!(verdict == Verdict::Warn && text.contains("made lighter"), "{text}");
     assert_eq!(found(&asked(&healthy(), take_out("db3")), "measured"), []);

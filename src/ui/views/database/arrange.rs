@@ -186,6 +186,7 @@ fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
                 other.text = text;
                 if !names.contains(&about) {
                     names.push(about);
+                    names.sort_by_cached_key(|name| format::natural(name));
                 }
                 let each = names.join(", ");
                 other.about = match (&finding.subject, names.len()) {
@@ -197,13 +198,13 @@ fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
             }
             None => {
                 let mut key = words::key(cx, finding);
-                // Where the same key answers several findings it is named once: the room is the text's.
-                if all.iter().any(|(other, _)| other.key == key && finding.answer == Some(Answer::Recovery)) {
-                    key.clear();
-                }
                 if narrow(width) {
                     key.truncate(1);
                     key.iter_mut().for_each(|(text, _)| *text = text.trim_end().to_owned().into());
+                }
+                // Where the same key answers several findings it is named once: the room is the text's.
+                if all.iter().any(|(other, _)| other.key == key && finding.answer == Some(Answer::Recovery)) {
+                    key.clear();
                 }
                 let told = Told { finding, about: about.clone(), text, key };
                 all.push((told, vec![about]));
@@ -218,7 +219,10 @@ fn wrong<'a>(cx: &Cx<'a>, width: u16, height: u16) -> Vec<Wrong<'a>> {
     let mut found = told(cx, width);
     let most = usize::from((height + 2) / 4).clamp(1, 8);
     // The worst is told in full before others are told at all.
-    let full = if most > 3 { most - 2 } else { 1 };
+    let full = match narrow(width) {
+        true => most.saturating_sub(1).max(1),
+        false => most.saturating_sub(2).max(1),
+    };
     let first = found.first().map_or(1, |told| lines(told, width).len()).clamp(1, full);
     let room = most + 1 - first;
     let besides = if found.len() > room { found.len() + 1 - room } else { 0 };

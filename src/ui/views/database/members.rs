@@ -143,6 +143,14 @@ fn errors(_: &Cx<'_>, row: &Row) -> (String, Role) {
     (words::rate(sum), if sum.is_some_and(|s| s > 0.0) { Role::Warn } else { Role::Muted })
 }
 
+/// Of words that do not fit what stands before the comma: half a word says less.
+fn in_front(mut words: String, columns: u16) -> String {
+    if let Some(at) = words.find(',').filter(|_| format::width(&words) > columns) {
+        words.truncate(at);
+    }
+    words
+}
+
 /// Draws the table with the line about the quorum below it.
 pub(super) fn draw(
     pen: &mut Pen<'_>,
@@ -159,7 +167,7 @@ pub(super) fn draw(
         ..46 => (8, 9, 12),
         46..72 => (8, 11, 13),
         72..100 => (9, 16, 16),
-        _ => (16, 22, 23),
+        _ => (16, 22, 24),
     };
     let state = 5 + name;
     let role = state + state_width + 1;
@@ -187,11 +195,10 @@ pub(super) fn draw(
         pen.put(2, y, 1, glyph, if calm { Role::Faint } else { tone });
         let writer = row.role == Part::Writer;
         pen.put(4, y, name, &words::short(&row.label, name), if writer { Role::Accent } else { Role::Text });
-        pen.put(state, y, state_width, &row.state.word(), if calm { Role::Muted } else { tone });
-        let (sign, mut words, role_tone) = words::role_sign(row, !wide);
-        if let Some(at) = words.find(',').filter(|_| format::width(&words) + 3 > role_width) {
-            words.truncate(at);
-        }
+        let word = in_front(row.state.word(), state_width);
+        pen.put(state, y, state_width, &word, if calm { Role::Muted } else { tone });
+        let (sign, words, role_tone) = words::role_sign(row, !wide);
+        let words = in_front(words, role_width.saturating_sub(3));
         pen.line(
             role,
             y,

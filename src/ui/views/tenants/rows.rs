@@ -1,4 +1,4 @@
-//! What the rows show of the tenants, made anew only where a tenant, its margin or the nodes are others than before.
+//! What the rows show of the tenants, made anew only where a tenant or the nodes are others than before.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,34 +10,17 @@ use crate::{
 /// What a row shows of a tenant, made once for each version of it.
 #[derive(Debug)]
 pub struct Facts {
-    pub tenant: Arc<Tenant>,
     pub ready: u32,
     pub desired: u32,
     pub restarts: u32,
     pub tag: String,
-    pub memory: Option<(Memory, Memory)>,
-    /// Requests it can still take.
-    pub left: Option<u32>,
     /// By the node's place in the order of the columns; `u16::MAX` is no node.
     pub cells: Vec<(u16, Cell)>,
 }
 
-impl Facts {
-    fn shows(&self, judged: &Judged) -> bool {
-        Arc::ptr_eq(&self.tenant, &judged.tenant)
-            && self.memory == memory(judged)
-            && self.left == judged.margin.more
-    }
-}
-
-/// In use and the limit, of the container that is nearest to it.
-fn memory(judged: &Judged) -> Option<(Memory, Memory)> {
-    judged.margin.tightest.as_ref().map(|t| (t.used, t.limit))
-}
-
-/// A row: the facts, and the worst that is said of them.
-#[derive(Clone, Debug)]
+/// A row: the tenant, and the worst that is said of it.
 pub struct Row {
+    pub judged: Arc<Judged>,
     pub facts: Arc<Facts>,
     pub worst: Option<Severity>,
     /// How bad: the place of its first finding, the number of findings where there is none.
@@ -47,7 +30,12 @@ pub struct Row {
 
 impl Row {
     pub fn name(&self) -> &TenantName {
-        &self.facts.tenant.name
+        &self.judged.tenant.name
+    }
+
+    /// In use and the limit, of the container that is nearest to it.
+    pub fn memory(&self) -> Option<(Memory, Memory)> {
+        self.judged.margin.tightest.as_ref().map(|t| (t.used, t.limit))
     }
 
     pub fn contains(&self, text: &str) -> bool {
@@ -70,7 +58,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Makes the facts anew where the tenant, its use or the nodes are others than before.
+    /// Makes the facts anew where the tenant or the nodes are others than before.
     pub fn gather(&mut self, cx: &Cx<'_>) {
         let nodes: Vec<_> = cx.seen.nodes.items.keys().cloned().collect();
         let same_nodes = nodes == self.nodes;
@@ -90,11 +78,12 @@ impl Rows {
         for judged in cx.tenants {
             let name = &judged.tenant.name;
             while before.next_if(|row| row.name() < name).is_some() {}
-            let kept =
-                before.next_if(|row| row.name() == name).filter(|row| same_nodes && row.facts.shows(judged));
-            let facts = kept.map_or_else(|| Arc::new(self.facts(cx, judged)), |row| row.facts);
+            let kept = before.next_if(|row| Arc::ptr_eq(&row.judged.tenant, &judged.tenant));
+            let kept = kept.filter(|_| same_nodes).map(|row| row.facts);
+            let facts = kept.unwrap_or_else(|| Arc::new(self.facts(cx, &judged.tenant)));
             let found = worst.get(name);
             self.all.push(Row {
+                judged: judged.clone(),
                 facts,
                 worst: found.map(|(_, severity, _)| *severity),
                 rank: found.map_or(usize::MAX, |(i, ..)| *i),
@@ -105,13 +94,17 @@ impl Rows {
         self.most_left = self.all.iter().filter_map(|row| self.left(row)).max().unwrap_or(0);
     }
 
-    /// Requests a tenant can still take, within what the database can.
-    pub fn left(&self, row: &Row) -> Option<u32> {
-        row.facts.left.map(|own| own.min(self.connections.unwrap_or(u32::MAX)))
+    /// The name of each of those at these places.
+    pub fn names(&self, shown: &[usize]) -> impl Fn(usize) -> TenantName {
+        |i| self.all[shown[i]].name().clone()
     }
 
-    fn facts(&self, cx: &Cx<'_>, judged: &Judged) -> Facts {
-        let tenant = &judged.tenant;
+    /// Requests a tenant can still take, within what the database can.
+    pub fn left(&self, row: &Row) -> Option<u32> {
+        row.judged.margin.more.map(|own| own.min(self.connections.unwrap_or(u32::MAX)))
+    }
+
+    fn facts(&self, cx: &Cx<'_>, tenant: &Tenant) -> Facts {
         let mut cells: Vec<(u16, Cell)> = Vec::with_capacity(tenant.pods.len());
         for pod in &tenant.pods {
             let state = pod.state();
@@ -135,10 +128,7 @@ impl Rows {
             desired: tenant.desired(),
             restarts: tenant.restarts(),
             tag: format::plain(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),
-            memory: memory(judged),
-            left: judged.margin.more,
             cells,
-            tenant: tenant.clone(),
         }
     }
 }

@@ -22,7 +22,7 @@ impl Tenants {
         let body = usize::from(pen.height().saturating_sub(1));
         for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
             let y = line as u16 + 1;
-            let row = &self.shown[i];
+            let row = &self.rows.all[self.shown[i]];
             let selected = self.list.selected() == Some(row.name());
             self.row(pen, y, row, &columns);
             if self.marked.contains(row.name()) {
@@ -102,7 +102,7 @@ impl Tenants {
             pen.put_right(x + columns::LEFT - 1, y, columns::LEFT - meter - 2, &text, tone);
         }
         if let Some(x) = c.percent {
-            let share = facts.memory.map(|(used, limit)| used.share_of(limit));
+            let share = row.memory().map(|(used, limit)| used.share_of(limit));
             let tone = match share {
                 Some(s) if s > 0.9 => Role::Warn,
                 Some(_) => Role::Text,
@@ -113,7 +113,7 @@ impl Tenants {
             if let (Some((x, width)), Some(share)) = (c.bar, share) {
                 pen.bar(x, y, width, share, if share > 0.9 { Role::Warn } else { Role::Muted });
             }
-            if let (Some(x), Some((used, limit))) = (c.amount, facts.memory) {
+            if let (Some(x), Some((used, limit))) = (c.amount, row.memory()) {
                 pen.put_right(x + 14, y, 14, &format::of(used, limit), Role::Muted);
             }
         }

@@ -25,6 +25,13 @@ pub fn cases() -> Vec<Case> {
             Some(Answer::Recovery),
         ),
         (
+            "galera-no-quorum",
+            alone(vec![silent(1, Trouble::Silent), silent(2, Trouble::Unreachable)], 1.0),
+            "none of 2 members answers: or are we cut off from them?",
+            "`galera recovery`",
+            Some(Answer::Recovery),
+        ),
+        (
             "galera-reformed",
             alone((1..=3).map(|node| n("crash_restart_diverged", node)).collect(), 1.0),
             "n1, n2, n3: the cluster was formed by members that knew no position",

@@ -9,7 +9,7 @@ pub fn cases() -> Vec<Case> {
     let down = |node| silent(node, Trouble::Refused);
     let n = |state: &str, node| said(state, node, now());
     let ps1 = |edit: fn(&mut ProxyRows)| fronted(vec![answers(edit)]);
-    let lost = answers(|_| {}).failed(Trouble::Refused, "ps1 refuses connections", later(1.0));
+    let lost = answers(|_| {}).failed(Trouble::Refused, "refuses connections", later(1.0));
     let denied =
         Proxy::new("ps1".into()).failed(Trouble::Denied, "ps1: wrong password for user radmin", now());
     vec![
@@ -85,6 +85,16 @@ pub fn cases() -> Vec<Case> {
             "reads wait and fail",
             "`galera resync n2`",
             Some(Answer::Resync),
+        ),
+        (
+            "readers-empty",
+            ps1(|rows| {
+                let columns = ["hostgroup_id", "hostname", "port", "status", "weight"];
+                rows.servers = Some(table(&columns, &[&["10", "127.0.0.1", "24010", "ONLINE", "1"]]));
+            }),
+            "reads wait and fail",
+            "`galera bring-back n2`",
+            Some(Answer::BringBack),
         ),
         (
             "backend-shunned",
@@ -173,7 +183,7 @@ pub fn cases() -> Vec<Case> {
             "which of them is meant",
             None,
         ),
-        ("proxy-lost", fronted(vec![lost]), "ps1 refuses connections", "start it", None),
+        ("proxy-lost", fronted(vec![lost]), "refuses connections", "start it", None),
         ("proxy-lost", fronted(vec![denied]), "wrong password for user radmin", "[proxysql]", None),
     ]
 }
