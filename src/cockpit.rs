@@ -104,6 +104,7 @@ async fn signals(tell: mpsc::Sender<Msg>) {
     let _ = tell.send(Msg::Leave).await;
 }
 
+/// Judges what is observed before the app is told, beside its event loop.
 async fn observations(mut seen: watch::Receiver<Arc<Snapshot>>, tell: mpsc::Sender<Msg>) {
     let mut judge = Judge::default();
     while seen.changed().await.is_ok() {

@@ -14,7 +14,7 @@ use crate::{
 pub enum Msg {
     /// A key, a paste, another size.
     Input(crossterm::event::Event),
-    /// The cluster was observed.
+    /// The cluster was observed and judged.
     Observed(Judgement),
     /// News of a run this session drives.
     Ran(Box<Run>),
