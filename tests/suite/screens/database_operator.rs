@@ -86,6 +86,7 @@ fn the_header_says_what_hurts_and_that_nobody_is_well() {
     let header = text.lines().nth(1).unwrap_or_default();
     assert!(header.contains("✖ galera 3/3 writer n1 WRITES PAUSED"), "{header}");
     assert!(!header.contains("well") && !header.contains("none hurt"), "{header}");
+    assert!(!header.trim_end().contains("    "), "{header}");
 }
 
 #[test]
