@@ -250,6 +250,7 @@ mod tests {
             ("galera.thresholds.unsynced=1m", "unsynced = \"1m\""),
             ("galera.password.env=DB", "env = \"DB\""),
             ("galera.hosts.\"db1:3306\"=worker-1", "\"db1:3306\" = \"worker-1\""),
+            ("galera.names.\"db1:3306\"=one", "\"db1:3306\" = \"one\""),
             ("proxysql.addresses=[\"db/proxysql:6032\"]", "db/proxysql:6032"),
             ("proxysql.reach=direct", "reach = \"direct\""),
             ("read-only = true", "read-only = true"),
@@ -262,7 +263,12 @@ mod tests {
         for (setting, words) in [
             ("galera.quue=1", "galera.quue: [galera] has no key `quue`"),
             ("nothing", "SECTION.KEY=VALUE"),
-            ("galera.thresholds.queue=many", "galera.thresholds.queue"),
+            ("galera.thresholds.queue=many", "queue: the text \"many\" stands where a whole number is meant"),
+            (
+                "galera.members=db1:3306",
+                "the text \"db1:3306\" stands where a list such as [\"db1:3306\"] is meant",
+            ),
+            ("galera.names=3", "`3` stands where a table such as"),
             ("galera.thresholds.flow-control=5", "0.05 for 5 %"),
         ] {
             let error = config.with(setting).unwrap_err().to_string();

@@ -4,7 +4,7 @@ use super::BadConfig;
 
 /// The sentence for an error of the parser.
 pub(super) fn sentence(text: &str, error: &toml::de::Error) -> BadConfig {
-    let message = error.message().replace('\n', " ");
+    let message = plainly(error.message().replace('\n', " "));
     let start = error.span().map_or(0, |span| span.start.min(text.len()));
     let said = 1 + text[..start].matches('\n').count();
     let Some((key, known)) = unknown(&message) else {
@@ -27,6 +27,24 @@ pub(super) fn sentence(text: &str, error: &toml::de::Error) -> BadConfig {
     let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
     let known = if known.is_empty() { String::new() } else { format!("; {has} {}", known.join(", ")) };
     BadConfig(format!("line {line}: {what}{known}"))
+}
+
+/// What stands where something else is meant, in words of the file rather than of the parser.
+fn plainly(message: String) -> String {
+    let told = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "));
+    let Some((got, wanted)) = told else { return message };
+    let wanted = match wanted {
+        "a sequence" => "a list such as [\"db1:3306\"]",
+        "a string" => "text in quotes",
+        "a boolean" => "true or false",
+        "a map" => "a table such as { name = \"value\" }",
+        "f64" => "a number",
+        n if n.starts_with('u') || n.starts_with('i') => "a whole number",
+        s if s.starts_with("struct ") => "a section with keys of its own",
+        other => other,
+    };
+    let got = got.strip_prefix("string ").map_or(got.to_owned(), |text| format!("the text {text}"));
+    format!("{got} stands where {wanted} is meant")
 }
 
 /// The sentence without the line, where the text was not written by a person.

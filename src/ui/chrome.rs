@@ -81,6 +81,10 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     // Nodes and pods that are all ready are nothing to know.
     if needed > edge {
         facts.retain(|(text, role)| *role != Role::Muted || !(text.ends_with(" nodes") || text == PODS));
+        // What comes next brings its own gap.
+        if facts.get(1).is_some_and(|(text, _)| text.starts_with(' ')) {
+            facts[0].0 = facts[0].0.trim_end().to_owned().into();
+        }
         needed = wide(&facts);
     }
     let mut room = edge;

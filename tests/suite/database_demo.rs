@@ -356,7 +356,9 @@ fn the_database_is_named_by_environment_and_flags_over_the_file() {
         let (out, err) = text(&output);
         let json: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"));
         let rows = json["members"].as_array().expect("members").clone();
-        rows.iter().map(|m| (m["address"].clone(), m["state"].clone())).collect::<Vec<_>>()
+        let mut rows: Vec<_> = rows.iter().map(|m| (m["address"].clone(), m["state"].clone())).collect();
+        rows.sort_by_key(|(address, _)| address.to_string());
+        rows
     };
     // By the environment alone.
     let seen = named(&[], &members.join(","), &user);

@@ -100,7 +100,7 @@ pub async fn survivor_without_quorum(lab: &mut Lab, eye: &mut Eye) {
     assert!(blank.case == Case::NoQuorum && !blank.verdict.proven, "{blank}");
     let text = blank.to_string();
     assert!(text.starts_with("RECOVERY SHEET: members answer, none has a quorum\n"), "{text}");
-    assert!(text.contains("that it is dead is not proven"), "{text}");
+    assert!(text.contains("that they are dead is not proven"), "{text}");
     let fed = gathered(lab, &blank).await;
     assert_eq!(fed.len(), 2, "{blank}");
     let sheet = eye.sheet(&fed);

@@ -41,6 +41,19 @@ fn at_40_columns_nothing_runs_into_what_stands_beside_it() {
 }
 
 #[test]
+fn at_40_columns_a_backend_says_what_its_state_means() {
+    let mut c = at(no_quorum(), (40, 20));
+    c.keys("tab");
+    let text = c.text();
+    let head = text.lines().find(|l| l.contains("› ps1")).expect("the proxy");
+    assert!(head.contains("6/2048") && !head.contains('…'), "{text}");
+    let writer = text.lines().find(|l| l.contains("10 writer")).expect("the writer");
+    assert!(writer.contains("✖ n1") && writer.trim_end().ends_with("fails"), "{text}");
+    let offline = text.lines().find(|l| l.contains("9999 offline")).expect("one that is dead");
+    assert!(offline.trim_end().ends_with("not used"), "{text}");
+}
+
+#[test]
 fn what_is_the_same_of_several_is_told_once() {
     let top = wrong(&at(no_quorum(), (80, 24)).text());
     assert_eq!(top.matches("reads wait and fail").count(), 1, "{top}");
@@ -73,6 +86,7 @@ fn the_header_says_what_hurts_and_that_nobody_is_well() {
     let header = text.lines().nth(1).unwrap_or_default();
     assert!(header.contains("✖ galera 3/3 writer n1 WRITES PAUSED"), "{header}");
     assert!(!header.contains("well") && !header.contains("none hurt"), "{header}");
+    assert!(!header.trim_end().contains("    "), "{header}");
 }
 
 #[test]
@@ -88,6 +102,8 @@ fn a_member_that_never_answered_has_the_name_that_is_configured() {
     let c = at(world(&[("127.0.0.1:13330", "n3")]), (80, 24));
     assert!(c.text().contains("▲ n3        no answer"), "{}", c.text());
     // Its address stands once beside it, not again in the reason; since when it is away nobody knows.
+    let row = c.text().lines().find(|l| l.starts_with("› ▲ n3")).map(str::to_owned).unwrap_or_default();
+    assert!(row.trim_end().ends_with("never"), "{row}");
     let top = wrong(&c.text());
     assert!(top.contains("list it as a member: refuses connections: no server runs there"), "{top}");
     let c = at(world(&[]), (120, 36));

@@ -221,8 +221,9 @@ pub(super) fn draw(
                 if format::width(why) <= room {
                     pen.put(first + 1, y, room, why, Role::Muted);
                 }
-                let age = row.member.silent_since.map(|at| cx.age(at)).unwrap_or_default();
-                pen.put_right(width.saturating_sub(1), y, 4, &age, Role::Warn);
+                let never = row.member.status.is_none();
+                let age = row.member.silent_since.map(|at| if never { "never".into() } else { cx.age(at) });
+                pen.put_right(width.saturating_sub(1), y, 5, &age.unwrap_or_default(), Role::Warn);
             }
         }
         if front && list.selected() == Some(&row.name) {

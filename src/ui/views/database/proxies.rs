@@ -255,20 +255,33 @@ fn heading(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, proxy: &Proxy) {
             // What grows has its room: nothing behind it moves.
             let clients =
                 format!("{:>4}/{:<5}", words::known(status.clients), words::known(status.max_clients));
-            pieces.push(piece("  clients ", Role::Muted));
+            // Where there is little room what is well is not told.
+            let tiny = width < 56;
+            let mut clients = clients;
+            if tiny {
+                pieces = vec![piece(format!("{}  ", proxy.name), Role::Accent)];
+                clients = clients.trim().to_owned();
+            } else {
+                pieces.push(piece("  clients ", Role::Muted));
+            }
             pieces.push(piece(clients, if full { Role::Warn } else { Role::Text }));
-            let rate = proxy.history.back().and_then(|s| s.queries);
-            pieces.push(piece(format!("{:>5} q/s", words::rate(rate)), Role::Text));
+            if width >= 72 {
+                let rate = proxy.history.back().and_then(|s| s.queries);
+                pieces.push(piece(format!("{:>5} q/s", words::rate(rate)), Role::Text));
+            }
             match status.drift.as_ref().map(Vec::len) {
                 None => {}
+                Some(0) if tiny => {}
                 Some(0) => pieces.push(piece("  disk = runtime", Role::Muted)),
+                Some(_) if tiny => pieces.push(piece("  ▲ drift", Role::Warn)),
                 Some(n) => pieces.push(piece(format!("  ▲ {:<12}", format::count(n, "drift")), Role::Warn)),
             }
             if !status.admin {
                 pieces.push(piece("  statistics only", Role::Muted));
             }
             if status.waiting.0 > 0 {
-                pieces.push(piece(format!("  ▲ {} waiting", status.waiting.0), Role::Warn));
+                let word = if tiny { "wait" } else { "waiting" };
+                pieces.push(piece(format!("  ▲ {} {word}", status.waiting.0), Role::Warn));
             }
         }
     }
@@ -299,7 +312,13 @@ fn backend(pen: &mut Pen<'_>, y: u16, c: &Columns, listed: &Listed<'_>, fresh: b
         &words::short(&listed.label, room),
         tone(if listed.role == Role::Faint { Role::Muted } else { Role::Text }),
     );
-    let status = if c.meaning.is_some() { words::status_word(b.status) } else { &listed.brief };
+    let cut = format::width(&listed.brief) > pen.width().saturating_sub(c.status);
+    let status = match (c.meaning.is_some(), listed.brief.split_once(", ")) {
+        (true, _) => words::status_word(b.status),
+        // What it means is worth more than how it is spelt.
+        (false, Some((_, means))) if cut => means,
+        (false, _) => &listed.brief,
+    };
     pen.put(c.status, y, c.status_width, status, tone(listed.role));
     let mut number = |right: Option<u16>, text: String, role: Role| {
         if let Some(right) = right {
