@@ -172,6 +172,21 @@ fn a_member_that_writes_by_now_is_not_desynced() {
     assert!(!stage.database().with(|s| s.galera.members[1].desync));
 }
 
+#[test]
+fn a_member_that_has_just_begun_to_donate_is_found_out_by_its_own_word() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let made = act(&alice, DatabaseAct::Desync { member: stage.member(2).as_str().into() });
+    // Looked at once before the run goes on, and once right before the statement: only then it begins to donate.
+    const ASKED: &str = "SELECT @@global.wsrep_desync";
+    let then: Meanwhile = Box::new(|s| s.galera.members[2].donating = Some(0));
+    meanwhile(&stage, ASKED, Box::new(move |s| s.meanwhile = Some((ASKED, then))));
+    let run = stage.run(&alice, made);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("donates to another member"), "{}", text(&run));
+    assert!(!stage.database().with(|s| s.galera.members[2].desync));
+}
+
 /// An entry as a session with this token writes it.
 fn entry(by: &str, token: i64) -> String {
     format!("{{\"at\":\"2026-11-21T09:00:00Z\",\"by\":\"{by}\",\"token\":{token},\"event\":\"taken\"}}\n")
