@@ -132,9 +132,10 @@ fn who_has_lost_the_lease_stops() {
     let bob = ground.session("bob@bastion");
     let generation = ground.generation("acme");
     alice.hands.lease_seconds = 3;
-    let plan = alice.plan("acme", 1);
+    // Planned before she can see that no node takes another pod.
+    let made = alice.plan("acme", 1);
     ground.cordon(true);
-    let mut first = alice.start(plan, JournalPlace::Cluster);
+    let mut first = alice.start(made, JournalPlace::Cluster);
     ground.drive_until(&alice, &mut first, settling);
     ground.cluster.faults().deny(Some("alice"), "update", "leases.coordination.k8s.io");
     alice.block("a late lease", async {
