@@ -42,7 +42,9 @@ pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
 pub use detail::{KubeEvent, LogLine};
 pub use endpoint::{Endpoint, Trouble};
-pub use finding::{Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, merged};
+pub use finding::{
+    Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, merged,
+};
 pub use freshness::Freshness;
 pub use galera::{
     Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,

@@ -116,17 +116,8 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
         text += &format!("{}\n", report.quorum);
     }
     text.push('\n');
-    let head = [
-        "MEMBER",
-        "ADDRESS",
-        "STATE",
-        "ROLE",
-        ">QUEUE",
-        ">FLOW CONTROL",
-        ">COMMITTED",
-        ">AGE",
-        "VERSION",
-    ];
+    let head =
+        ["MEMBER", "ADDRESS", "STATE", "ROLE", ">QUEUE", ">FLOW CONTROL", ">COMMITTED", ">AGE", "VERSION"];
     // Without members there is still what the proxies know.
     if report.members.is_empty() {
         let head = ["BACKEND", "PROXYSQL", ">HOSTGROUP", "FOR", "STATUS", ">USED", ">FREE", ">ERRORS"];

@@ -38,8 +38,8 @@ mod servers;
 mod stats;
 mod variables;
 
-pub use scenario::Scenario;
 pub use posture::Fault;
+pub use scenario::Scenario;
 
 use galera::{Galera, TICK};
 use hostgroups::{Place, Probe, Service};

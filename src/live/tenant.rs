@@ -7,13 +7,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{
-    clock::Clock,
-    convert::Events,
-    probe::Link,
-    source,
-    subject::Subject,
-};
+use super::{clock::Clock, convert::Events, probe::Link, source, subject::Subject};
 use crate::{
     cluster::{Key, KubeEvent, Seen},
     wire::Wire,

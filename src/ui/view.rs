@@ -7,6 +7,7 @@ use std::{cell::Cell, collections::VecDeque, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 
+pub use super::place::{Place, VIEWS};
 use super::{
     action::Action,
     command::Command,
@@ -15,7 +16,6 @@ use super::{
     paint::Pen,
     theme::Theme,
 };
-pub use super::place::{Place, VIEWS};
 use crate::{
     cluster::{Finding, Judged, Key, KubeEvent, LogLine, Snapshot, TenantName},
     run::{Holder, Run},

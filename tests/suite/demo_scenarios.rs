@@ -176,8 +176,7 @@ fn galera_degraded() {
 #[test]
 fn galera_no_quorum() {
     const NO_READER: &str = "no backend ONLINE in reader hostgroup 30: reads wait and fail";
-    const NO_WRITER: &str =
-        "every proxy sends the writes here, and it takes none: no quorum: sees nobody else and refuses everything";
+    const NO_WRITER: &str = "every proxy sends the writes here, and it takes none: no quorum: sees nobody else and refuses everything";
     let stage = shows(&Signs {
         scenario: "galera-no-quorum",
         check: (2, "CRITICAL"),

@@ -143,8 +143,11 @@ impl Status {
             view_since: now,
             committed_since: now,
         };
-        status.gcache.transactions =
-            status.gcache.from.zip(status.last_committed).and_then(|(from, to)| to.checked_add(1)?.checked_sub(from));
+        status.gcache.transactions = status
+            .gcache
+            .from
+            .zip(status.last_committed)
+            .and_then(|(from, to)| to.checked_add(1)?.checked_sub(from));
         status.follow(member);
         status
     }

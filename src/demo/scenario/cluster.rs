@@ -244,7 +244,8 @@ pub(super) fn report(world: &mut World, nodes: &[String]) {
 /// Lets processes outside of the pods take so much that `percent` of the node's memory is used.
 pub(super) fn fill(world: &mut World, node: &str, percent: i64) {
     world.usage.set_system(node, 0);
-    let used = world.node_metrics()
+    let used = world
+        .node_metrics()
         .into_iter()
         .find(|item| name(item) == node)
         .map_or(0, |item| crate::demo::quantity::units(&item["usage"]["memory"]));

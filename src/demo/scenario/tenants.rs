@@ -132,9 +132,8 @@ impl Placement {
 /// Creates all tenants.
 pub(super) fn populate(world: &mut World, count: usize, nodes: &[String], recovered: Option<&Recovered>) {
     let mut placement = Placement { nodes: nodes.iter().map(|node| (node.clone(), 0)).collect() };
-    let lost = recovered
-        .filter(|_| nodes.len() > 1)
-        .map(|recovered| (recovered, numbered(nodes, recovered.node)));
+    let lost =
+        recovered.filter(|_| nodes.len() > 1).map(|recovered| (recovered, numbered(nodes, recovered.node)));
     for (number, tenant) in names(count).iter().enumerate() {
         create(world, number, tenant, &mut placement, lost.as_ref());
     }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::cluster::{
-    Affinity, HostPort, Labels, Operator, Owner, Pod, PodSpec, PodTerm, Requirement, Resources,
-    Selector, Snapshot, SpreadConstraint, Workload, WorkloadKind,
+    Affinity, HostPort, Labels, Operator, Owner, Pod, PodSpec, PodTerm, Requirement, Resources, Selector,
+    Snapshot, SpreadConstraint, Workload, WorkloadKind,
 };
 
 use super::fixed::Fixed;

@@ -164,12 +164,7 @@ fn matches(term: &NodeTerm, node: &Node) -> bool {
 
 /// ImageLocality: bytes of the pod's images that are there, each weighed by the share of nodes that have it.
 /// Source: `imagelocality/image_locality.go`.
-fn image_locality(
-    key: &FixedKey,
-    node: &Node,
-    images: &HashMap<String, Image>,
-    all_nodes: usize,
-) -> i64 {
+fn image_locality(key: &FixedKey, node: &Node, images: &HashMap<String, Image>, all_nodes: usize) -> i64 {
     const MEBIBYTE: i64 = 1024 * 1024;
     if key.images.is_empty() || node.images.is_empty() {
         return 0;
