@@ -31,7 +31,7 @@ use ratatui::{
 };
 
 pub use self::{
-    action::Action,
+    action::{Action, Asks},
     chrome::mark,
     command::Command,
     format::{age, alike, natural, plain},

@@ -10,9 +10,9 @@ use crate::{
     plan::{DatabaseAct, Intent, Plan, Verdict, plan},
     run::{JournalPlace, Rehearsal},
     ui::{
-        Command, Overlay,
+        Asks, Command, Overlay,
         command::{self, On},
-        overlays::{Asks, Prompt, Rehearsing, Review, Typing},
+        overlays::{Prompt, Rehearsing, Review, Typing},
     },
 };
 

@@ -8,9 +8,9 @@ use crate::{
     cluster::{Address, Database, Finding, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, whatif::Loss},
     ui::{
-        Action, Command, Overlay, Place, Theme,
+        Action, Asks, Command, Overlay, Place, Theme,
         command::{self, COMMANDS, On, Takes},
-        overlays::{Ask, Asks, CommandLine, Help, Menu, Prompt},
+        overlays::{Ask, CommandLine, Help, Menu, Prompt},
         view::VIEWS,
         views::tenants::Sort,
     },

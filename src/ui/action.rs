@@ -1,7 +1,12 @@
 //! What a view asks for. A view never acts: `app::update` turns an action into state or into an effect.
 
-use super::{overlays::asks::Asks, place::Place};
-use crate::{cluster::TenantName, plan::Intent};
+use std::sync::Arc;
+
+use super::place::Place;
+use crate::{
+    cluster::{MemberName, ProxyName, TenantName, database::Role},
+    plan::Intent,
+};
 
 /// What a view asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,4 +33,36 @@ pub enum Action {
     Copy(String),
     /// Say something, in one sentence.
     Say(String),
+}
+
+/// What a line is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asks {
+    /// How many replicas? With how many each tenant has now.
+    Replicas(Vec<(TenantName, u32)>),
+    /// Which weight of a member in the proxies?
+    Weight {
+        /// Which member.
+        member: MemberName,
+        /// What people call it.
+        label: Arc<str>,
+        /// Its weight in each proxy now.
+        now: Vec<(ProxyName, u64)>,
+        /// The others: what people call each, its weight, and what the proxies do with it.
+        others: Vec<(Arc<str>, u64, Role)>,
+    },
+    /// Which server is added to the proxies?
+    Server {
+        /// Those that suggest themselves, and why.
+        offers: Vec<(Arc<str>, String)>,
+        /// Those that are in every proxy already.
+        known: Vec<Arc<str>>,
+    },
+    /// Why is a run given up?
+    GiveUp {
+        /// Its id.
+        run: String,
+        /// What it is, in words.
+        text: String,
+    },
 }

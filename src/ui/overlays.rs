@@ -15,7 +15,6 @@ use ratatui::layout::{Position, Rect};
 use tui_input::Input;
 
 pub use self::{
-    asks::Asks,
     command_line::CommandLine,
     help::Help,
     menu::Menu,
@@ -207,4 +206,19 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
     }
     let y = pen.height().saturating_sub(1);
     pen.line(0, y, pen.width(), &keys(&[("y", yes, true), ("esc", "stay", true)]));
+}
+
+/// A line of the review with its label before it, in as many lines as it needs. Returns the next free line.
+fn labelled(pen: &mut Pen<'_>, y: u16, label: &str, text: &str, role: Role) -> u16 {
+    pen.put(0, y, 8, label, Role::Muted);
+    wrapped(pen, 8, y, text, role)
+}
+
+fn wrapped(pen: &mut Pen<'_>, x: u16, mut y: u16, text: &str, role: Role) -> u16 {
+    let room = pen.width().saturating_sub(x).max(1);
+    for line in format::wrap(&format::plain(text), room) {
+        pen.put(x, y, room, &line, role);
+        y += 1;
+    }
+    y
 }

@@ -147,14 +147,10 @@ fn pure_code_names_no_io_no_clock_and_no_terminal() {
 }
 
 /// Circles of files that are left, with all that is below them, and why.
-const CIRCLES: &[(&[&str], &str)] = &[
-    (
-        &["cluster/database", "cluster/finding", "cluster/headroom"],
-        "the rules speak the language of findings, and the judge beside it asks them all",
-    ),
-    (&["ui/action", "ui/overlays/asks"], "an answer becomes an action, and an action may ask"),
-    (&["ui/overlays/database", "ui/overlays/review"], "a part of the review in a file of its own"),
-];
+const CIRCLES: &[(&[&str], &str)] = &[(
+    &["cluster/database", "cluster/finding", "cluster/headroom"],
+    "the rules speak the language of findings, and the judge beside it asks them all",
+)];
 
 /// The names in a tree of imports, each with its whole path.
 fn expanded(tree: &str) -> Vec<Vec<String>> {

@@ -1,47 +1,15 @@
-//! What a line can be asked for: what it is called, what may be typed, and what the answer becomes. Pure.
+//! What each question is called, what may be typed, and what the answer becomes. Pure.
 
 use std::sync::Arc;
 
 use crate::{
-    cluster::{
-        Address, Database, MemberName, ProxyName, Snapshot, TenantName,
-        database::{Role as Part, Row},
-    },
+    cluster::{Address, Database, ProxyName, Snapshot, TenantName, database::Row},
     plan::{DatabaseAct, Intent, Target, WEIGHTS},
-    ui::{action::Action, format},
+    ui::{
+        action::{Action, Asks},
+        format,
+    },
 };
-
-/// What is asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Asks {
-    /// How many replicas? With how many each tenant has now.
-    Replicas(Vec<(TenantName, u32)>),
-    /// Which weight of a member in the proxies?
-    Weight {
-        /// Which member.
-        member: MemberName,
-        /// What people call it.
-        label: Arc<str>,
-        /// Its weight in each proxy now.
-        now: Vec<(ProxyName, u64)>,
-        /// The others: what people call each, its weight, and what the proxies do with it.
-        others: Vec<(Arc<str>, u64, Part)>,
-    },
-    /// Which server is added to the proxies?
-    Server {
-        /// Those that suggest themselves, and why.
-        offers: Vec<(Arc<str>, String)>,
-        /// Those that are in every proxy already.
-        known: Vec<Arc<str>>,
-    },
-    /// Why is a run given up?
-    GiveUp {
-        /// Its id.
-        run: String,
-        /// What it is, in words.
-        text: String,
-    },
-}
 
 impl Asks {
     /// The weight of a member. The error says why it cannot be asked for.
@@ -319,6 +287,7 @@ pub fn targets(text: &str, tenants: &[(TenantName, u32)]) -> Result<Vec<Target>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::database::Role;
 
     #[test]
     fn numbers_may_count_from_now() {
@@ -338,7 +307,7 @@ mod tests {
             member: "db1:3306".into(),
             label: "db1".into(),
             now: now.iter().enumerate().map(proxy).collect(),
-            others: vec![("db2".into(), 50, Part::NextWriter), ("db3".into(), 10, Part::Standby)],
+            others: vec![("db2".into(), 50, Role::NextWriter), ("db3".into(), 10, Role::Standby)],
         }
     }
 

@@ -2,10 +2,10 @@
 
 use tui_input::Input;
 
-use super::asks::Asks;
 use crate::{
     cluster::Database,
     ui::{
+        action::Asks,
         command::{self, COMMANDS, Command, Takes},
         format,
         paint::{Pen, piece},

@@ -1,6 +1,6 @@
 //! What a plan does to the database: each proxy now and afterwards, which clients are cut, and the statements.
 
-use super::review::labelled;
+use super::labelled;
 use crate::{
     plan::{Check, DatabasePart},
     ui::{format, paint::Pen, theme::Role},

@@ -4,9 +4,9 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{asks::Asks, keys, panel, panel_width};
+use super::{keys, panel, panel_width};
 use crate::ui::{
-    action::Action,
+    action::{Action, Asks},
     format,
     paint::{Pen, piece},
     theme::Role,

@@ -9,7 +9,7 @@ use ratatui::{
 };
 use tui_input::Input;
 
-use super::{database, keys, panel, placement, prompt};
+use super::{database, keys, labelled, panel, placement, prompt, wrapped};
 use crate::{
     plan::{Check, Confirmation, DatabaseAct, Intent, Part, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
@@ -412,18 +412,4 @@ fn result_line(pen: &mut Pen<'_>, y: u16, sign: (&str, Role), name: &str, text: 
         pen.put(10, y, RULE, name, Role::Muted);
     }
     wrapped(pen, if narrow { 10 } else { 11 + RULE }, y, text, role)
-}
-
-pub(super) fn labelled(pen: &mut Pen<'_>, y: u16, label: &str, text: &str, role: Role) -> u16 {
-    pen.put(0, y, 8, label, Role::Muted);
-    wrapped(pen, 8, y, text, role)
-}
-
-fn wrapped(pen: &mut Pen<'_>, x: u16, mut y: u16, text: &str, role: Role) -> u16 {
-    let room = pen.width().saturating_sub(x).max(1);
-    for line in format::wrap(&format::plain(text), room) {
-        pen.put(x, y, room, &line, role);
-        y += 1;
-    }
-    y
 }

@@ -5,10 +5,9 @@ use crate::{
     plan::Intent,
     run::{Run, RunState, StepState, summary},
     ui::{
-        action::Action,
+        action::{Action, Asks},
         command::Command,
         format,
-        overlays::asks::Asks,
         paint::Pen,
         theme::Role,
         view::{Cx, KnownRun, List, Place, View},

@@ -4,7 +4,11 @@ use super::{DatabaseView, ProxyRow, words};
 use crate::{
     cluster::database::{Role as Part, State},
     plan::{DatabaseAct, Intent},
-    ui::{action::Action, command::Command, overlays::asks::Asks, view::Cx},
+    ui::{
+        action::{Action, Asks},
+        command::Command,
+        view::Cx,
+    },
 };
 
 /// Whether a command changes the database.
