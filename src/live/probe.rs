@@ -3,15 +3,15 @@
 //! One task, started by the door. Its verdict goes to the screen as [`Api`] and to the sources as [`Link`]: when the
 //! pulse is gone, what they show is old, whatever their connections pretend.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use serde::Deserialize;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use super::{
     clock::Clock,

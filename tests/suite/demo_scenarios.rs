@@ -66,9 +66,20 @@ impl Stage {
     }
 }
 
+/// In a world that stands still everything lasts: nothing is to be found only because the program looked for long.
+const PATIENT: [&str; 6] = [
+    "--set",
+    "galera.thresholds.commits-still=1h",
+    "--set",
+    "galera.thresholds.unsynced=1h",
+    "--set",
+    "galera.thresholds.writers-settle=1h",
+];
+
 fn shows(signs: &Signs) -> Stage {
     let stage = Stage::new(signs.scenario, "0");
-    let (out, _) = stage.demo.run(0, &["database", "-o", "json"]);
+    let patient = |line: &[&'static str]| [line, &PATIENT].concat();
+    let (out, _) = stage.demo.run(0, &patient(&["database", "-o", "json"]));
     let json: Value = serde_json::from_str(&stage.told(&out)).expect("JSON");
     assert_eq!(json["headline"], signs.headline);
     let quorum = &json["quorum"];
@@ -120,7 +131,7 @@ fn shows(signs: &Signs) -> Stage {
         assert!(texts.iter().any(|text| text.contains(&words)), "{rule}: {words:?} is not in {texts:?}");
     }
     let (code, grade) = signs.check;
-    let (out, _) = stage.demo.run(code, &["check"]);
+    let (out, _) = stage.demo.run(code, &patient(&["check"]));
     let line = stage.told(&out);
     let whole = format!("WHEELHOUSE {grade} - 2/2 tenants whole, 3/3 nodes ready, {}", signs.headline);
     assert!(line.starts_with(&whole) && line.lines().count() == 1, "{line}");
@@ -130,7 +141,7 @@ fn shows(signs: &Signs) -> Stage {
     let in_view = signs.quorum.map_or(0, |(size, _, _)| size);
     let (_, measured) = line.split_once(" | ").expect("performance data");
     assert!(measured.contains(&format!("members_in_view={in_view};;;0;3 ")), "{line}");
-    let terminal = stage.demo.home.terminal(&stage.demo.on(&[]), 120, 30);
+    let terminal = stage.demo.home.terminal(&stage.demo.on(&PATIENT), 120, 30);
     terminal.wait_for(signs.headline);
     drop(terminal);
     stage
