@@ -18,6 +18,7 @@
 //! | A SAVE is a step of its own; nothing else writes to a disk | `acts::save` | `database_cli::what_runs_is_saved_..` |
 //! | A desync moves a member to offline and cuts its pooled clients | `guard::pooled`, `guard::desync` | `database_runs::a_member_is_desynced_..` |
 //! | Without readers reads hang for 10 s and end in 9001 | `guard::afterwards` (rule `last-reader`) | `guards::the_last_that_can_write_or_read_stays` |
+//! | A member that lags is kept by the proxies unless it is read-only | `guard::behind` | `guards::who_is_behind_..` |
 //! | In a ProxySQL cluster a LOAD reaches the others in 3 s; two different LOADs in one second diverge for good | all proxies get the same rows, one after the other; rule `cluster-sync` | `guards::proxies_that_synchronise_..` |
 //! | The monitor moves members while memory is being edited: what runs is read again before the LOAD, and others' edits are not loaded with ours | `run/perform/sql.rs` | `database_amid` |
 //! | What held when it was planned may not hold when it is written: each write is judged again | `hindrance`, `run/decide.rs` | `database_amid` |

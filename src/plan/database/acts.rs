@@ -246,6 +246,7 @@ impl Draft<'_> {
         self.checks.push(guard::transfer(&self.field));
         let after = self.after();
         self.checks.extend(guard::afterwards(&self.field, &after));
+        self.checks.extend(guard::behind(&self.field, &after));
         self.checks.extend(guard::measured(&self.field, &self.phases));
         let names: Vec<_> = self.field.faces.iter().map(|f| f.name.as_str()).collect();
         self.check("drift", Ok, format!("runs until {} restarts; `save` keeps it", names.join(" or ")));

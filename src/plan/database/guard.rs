@@ -12,9 +12,11 @@ use crate::{
     },
 };
 
+mod behind;
 mod clients;
 mod measured;
 
+pub(super) use behind::behind;
 pub(super) use clients::{clients, cuts, pooled};
 pub(super) use measured::measured;
 

@@ -113,6 +113,27 @@ fn the_last_that_can_write_or_read_stays() {
 }
 
 #[test]
+fn who_is_behind_is_told_when_clients_are_to_go_there() {
+    let with = |queue: &str, weights: &[(usize, u64)]| {
+        let lags = member(2, 3, &[("wsrep_local_recv_queue", queue)]);
+        world(vec![member(1, 3, &[]), lags, member(3, 3, &[])], vec![proxy(1, &sorted(weights))])
+    };
+    let to = |name: &str| DatabaseAct::MoveWriter { member: name.into() };
+    let text = "db2 has 100 write-sets to apply yet: until it has, its commits wait behind them, and what is read there is old";
+    let all = all();
+    assert_eq!(one(&asked(&with("100", &all), to("db2")), "behind"), (Verdict::Warn, text));
+    // The writer leaves: the next one is behind.
+    assert_eq!(one(&asked(&with("100", &all), take_out("db1")), "behind"), (Verdict::Warn, text));
+    let back = DatabaseAct::BringBack { member: "db2".into(), like: None };
+    let p = asked(&with("100", &[(1, 100), (3, 10)]), back);
+    let text = "db2 has 100 write-sets to apply yet: until it has, what is read there is old";
+    assert_eq!(one(&p, "behind"), (Verdict::Warn, text));
+    for quiet in [asked(&with("99", &all), to("db2")), asked(&with("100", &all), to("db3"))] {
+        assert_eq!(found(&quiet, "behind"), [], "{quiet}");
+    }
+}
+
+#[test]
 fn the_weights_in_service_must_stay_more_than_half() {
     let weighed = |n: usize| {
         let options = if n == 1 { "pc.weight = 3;" } else { "pc.weight = 1;" };
