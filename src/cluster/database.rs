@@ -393,13 +393,11 @@ fn owner(members: &[&Arc<Member>], expected: &Expectations, address: &str) -> Op
 /// What people call the subject of a finding: members by their own names.
 pub fn subject<'a>(seen: &Snapshot, subject: &'a Subject) -> Cow<'a, str> {
     match subject {
-        Subject::Member(name) => match seen.galera.get(name) {
-            Some(member) => {
-                let members: Vec<_> = seen.galera.values().collect();
-                called(&members, &seen.database, member).to_string().into()
-            }
-            None => name.as_str().into(),
-        },
+        Subject::Member(name) => {
+            let database = Database::of(seen);
+            let row = database.iter().flat_map(|d| &d.members).find(|row| row.name == *name);
+            row.map_or(name.as_str().into(), |row| row.label.to_string().into())
+        }
         other => other.name().into(),
     }
 }

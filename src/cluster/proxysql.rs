@@ -363,10 +363,12 @@ impl ProxyStatus {
         self.online_writers(std::slice::from_ref(group)).len() > group.max_writers.max(1) as usize
     }
 
-    /// Some backend stands in a hostgroup of this cluster.
-    pub fn serves(&self, group: &Hostgroups) -> bool {
-        let stands = |b: &&Backend| b.status != BackendStatus::OfflineHard && group.has(b.hostgroup);
-        self.backends.iter().any(|b| stands(&b))
+    /// Of several clusters those that some backend stands in, and one alone in any case: one that is prepared and has no
+    /// backend yet, or was switched off and emptied, lacks nothing.
+    pub fn in_use<'a>(&self, groups: &'a [Hostgroups]) -> impl Iterator<Item = &'a Hostgroups> {
+        let stands =
+            |b: &Backend, g: &Hostgroups| b.status != BackendStatus::OfflineHard && g.has(b.hostgroup);
+        groups.iter().filter(move |g| groups.len() == 1 || self.backends.iter().any(|b| stands(b, g)))
     }
 
     /// What runs here and differs there, by the names of their checksums; not what belongs to each alone.

@@ -228,9 +228,9 @@ fn elect(seats: &mut [Seat], groups: &[Hostgroups]) {
     seats.sort_by_key(|s| Reverse(order(s)));
     for family in 0..groups.len().max(1) {
         let most = groups.get(family).map_or(1, |g| g.max_writers.max(1) as usize);
-        let mut candidates = seats.iter_mut().filter(|s| s.family == family);
-        let may_write = candidates.by_ref().filter(|s| matches!(s.place, Place::Writer | Place::Standby));
-        for (i, seat) in may_write.enumerate() {
+        let of = seats.iter_mut().filter(|s| s.family == family);
+        let candidates = of.filter(|s| matches!(s.place, Place::Writer | Place::Standby));
+        for (i, seat) in candidates.enumerate() {
             seat.place = if i < most { Place::Writer } else { Place::Standby };
         }
     }

@@ -3,7 +3,7 @@
 use super::field::{Face, Field, Place, Seat, fit_to_write};
 use crate::{
     cluster::{
-        BackendStatus, Hostgroups, Layers, LocalState,
+        BackendStatus, Layers, LocalState,
         database::{Row, State},
     },
     plan::{
@@ -119,8 +119,7 @@ pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
                 format!("{name}: its monitor cannot log in at {address} ({said}): it may not move members"),
             );
         }
-        let used = |g: &&Hostgroups| face.groups.len() == 1 || status.serves(g);
-        for group in face.groups.iter().filter(used) {
+        for group in status.in_use(&face.groups) {
             let writers = status.online_writers(std::slice::from_ref(group)).len();
             let most = group.max_writers.max(1);
             if writers > most as usize {
@@ -326,9 +325,9 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
         if stays(address) {
             continue;
         }
-        let sum = |all: &mut dyn Iterator<Item = u32>| all.fold(0, u32::saturating_add);
-        let mine = sum(&mut face.status.backends.iter().filter(|b| &*b.address == address).map(|b| b.used));
-        let mut free = face
+        let theirs = face.status.backends.iter().filter(|b| &*b.address == address);
+        let mine = theirs.map(|b| b.used).fold(0, u32::saturating_add);
+        let room = face
             .status
             .backends
             .iter()
@@ -340,8 +339,8 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
                         || g.reader == b.hostgroup && b.status == BackendStatus::Online
                 })
             })
-            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used));
-        let room = sum(&mut free);
+            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
+            .fold(0, u32::saturating_add);
         let connections = if mine == 1 { "connection" } else { "connections" };
         let text =
             format!("{}: {mine} {connections} in use there, the others have room for {room}", face.name);

@@ -5,6 +5,7 @@ use wheelhouse::cluster::Severity;
 use super::{eye::Eye, lab::Lab};
 
 const NEXT_LOSS: &str = "the next loss stops everything";
+const ALONE: &str = "no quorum: sees nobody else and refuses everything";
 
 /// Frozen, and awake again: it claims to be in sync in a view that is gone. A writer must be at work.
 pub async fn frozen(lab: &Lab, eye: &mut Eye) {
@@ -72,16 +73,14 @@ pub async fn killed_one_by_one(lab: &mut Lab, eye: &mut Eye) {
         "no quorum: 1 of 3 members answer and none is in a primary component; everything is refused"
     );
     // For a moment it is told with the members of the view before.
-    let alone = "no quorum: sees nobody else and refuses everything";
-    eye.until("it sees nobody", |eye| eye.meaning(1) == alone).await;
+    eye.until("it sees nobody", |eye| eye.meaning(1) == ALONE).await;
 }
 
 /// One is cut off from the others and heals by itself.
 pub async fn cut_off(lab: &Lab, eye: &mut Eye) {
     lab.run(3, "SET GLOBAL wsrep_provider_options='gmcast.isolate=1'").await;
     eye.until_states("cut off", &["synced", "synced", "no quorum"]).await;
-    let alone = "no quorum: sees nobody else and refuses everything";
-    eye.until("it sees nobody", |eye| eye.text("member-no-quorum") == alone).await;
+    eye.until("it sees nobody", |eye| eye.text("member-no-quorum") == ALONE).await;
     eye.until("the others go on", |eye| eye.headline() == "galera 2/3").await;
     lab.run(3, "SET GLOBAL wsrep_provider_options='gmcast.isolate=0'").await;
     eye.until_states("healed", &["synced"; 3]).await;

@@ -19,8 +19,9 @@ pub(super) fn no_writer(s: &Snapshot, d: &Database) -> Said {
     for proxy in d.writers.keys().filter_map(|name| s.proxies.get(name)) {
         let Some(status) = proxy.now() else { continue };
         let subject = Subject::Proxy(proxy.name.clone());
-        let groups = in_use(&hostgroups(proxy, &s.database), status);
-        let without = |g: &&Hostgroups| status.online_writers(std::slice::from_ref(*g)).is_empty();
+        let groups = hostgroups(proxy, &s.database);
+        let groups: Vec<_> = status.in_use(&groups).collect();
+        let without = |g: &&&Hostgroups| status.online_writers(std::slice::from_ref(**g)).is_empty();
         if let Some(group) = groups.iter().find(without) {
             let which = if groups.len() > 1 { format!(" {}", group.writer) } else { String::new() };
             let text = format!("no backend ONLINE in the writer hostgroup{which}: writes fail");
@@ -107,8 +108,8 @@ pub(super) fn two_writers(s: &Snapshot, d: &Database) -> Said {
 
 pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
     each_proxy(s, |proxy, status| {
-        let groups = in_use(&hostgroups(proxy, &s.database), status);
-        let empty = groups.iter().find(|g| {
+        let groups = hostgroups(proxy, &s.database);
+        let empty = status.in_use(&groups).find(|g| {
             !status.backends.iter().any(|b| b.hostgroup == g.reader && b.status == BackendStatus::Online)
         })?;
         let text = format!("no backend ONLINE in reader hostgroup {}: reads wait and fail", empty.reader);
@@ -123,12 +124,6 @@ pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
             ),
         })
     })
-}
-
-/// Without those of a cluster that is prepared and has no backend yet, or was switched off and emptied.
-fn in_use(groups: &[Hostgroups], status: &ProxyStatus) -> Vec<Hostgroups> {
-    let used = |g: &&Hostgroups| groups.len() == 1 || status.serves(g);
-    groups.iter().filter(used).cloned().collect()
 }
 
 fn each_proxy(s: &Snapshot, check: impl Fn(&Proxy, &Arc<ProxyStatus>) -> Option<Found>) -> Said {
