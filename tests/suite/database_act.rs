@@ -12,7 +12,10 @@ use wheelhouse::{
     run::{Event, JournalPlace, Run, RunState, StepState, rehearse, runs},
 };
 
-use crate::{session::Session, stage::Stage};
+use crate::{
+    session::{Session, text},
+    stage::Stage,
+};
 
 fn plan(session: &Session, act: DatabaseAct, changes: Vec<Change>) -> Plan {
     let about = About::Database;
@@ -87,10 +90,6 @@ fn taken_back(session: &Session, run: &Run) -> Plan {
 
 fn weighed(weight: u64) -> impl Fn(ServerRow) -> Option<ServerRow> {
     move |row| Some(ServerRow { weight, ..row })
-}
-
-fn text(run: &Run) -> &str {
-    run.last_word().unwrap_or_default()
 }
 
 #[test]

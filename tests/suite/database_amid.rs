@@ -8,21 +8,14 @@ use std::time::Duration;
 use serde_json::Value;
 use wheelhouse::{
     demo::database::{Endpoint, Meanwhile},
-    plan::{DatabaseAct, Intent, Plan, plan},
-    run::{JournalPlace, Run, RunState, StepState},
+    plan::{DatabaseAct, Plan},
+    run::{Handle, JournalPlace, Run, RunState, StepState},
 };
 
-use crate::{session::Session, stage::Stage};
-
-fn text(run: &Run) -> &str {
-    run.last_word().unwrap_or_default()
-}
-
-fn act(session: &Session, act: DatabaseAct) -> Plan {
-    let made = plan(&session.now(), &Intent::Database { act });
-    assert_eq!(made.refusals().map(|c| c.text.clone()).collect::<Vec<_>>(), [""; 0], "{made}");
-    made
-}
+use crate::{
+    session::{Session, act, text},
+    stage::Stage,
+};
 
 fn out(stage: &Stage, session: &Session, member: usize) -> Plan {
     act(session, DatabaseAct::TakeOut { member: stage.member(member).as_str().into() })
@@ -196,13 +189,19 @@ fn events(journal: &Value) -> String {
     journal["data"]["events"].as_str().unwrap().to_owned()
 }
 
+/// A session takes a member out, and has done the first step.
+fn begun(stage: &Stage) -> (Session, Handle) {
+    let alice = stage.session("alice@bastion");
+    let made = out(stage, &alice, 2);
+    let handle = alice.start(made, JournalPlace::Cluster);
+    stage.stand_until(&alice, &handle, |run| matches!(run.steps[0], StepState::Done(_)));
+    (alice, handle)
+}
+
 #[test]
 fn a_session_that_was_overtaken_writes_nothing_more_into_the_journal() {
     let stage = Stage::with(1, 200);
-    let alice = stage.session("alice@bastion");
-    let made = out(&stage, &alice, 2);
-    let mut handle = alice.start(made, JournalPlace::Cluster);
-    stage.stand_until(&alice, &handle, |run| matches!(run.steps[0], StepState::Done(_)));
+    let (alice, mut handle) = begun(&stage);
     // She has not noticed yet: another session holds the lease, and has written.
     let id = handle.watch.borrow().id.clone();
     let mut written = String::new();
@@ -221,10 +220,7 @@ fn a_session_that_was_overtaken_writes_nothing_more_into_the_journal() {
 #[test]
 fn a_session_with_an_older_token_takes_no_run_up_and_a_deleted_lease_makes_none_older() {
     let stage = Stage::with(1, 200);
-    let alice = stage.session("alice@bastion");
-    let made = out(&stage, &alice, 2);
-    let mut handle = alice.start(made, JournalPlace::Cluster);
-    stage.stand_until(&alice, &handle, |run| matches!(run.steps[0], StepState::Done(_)));
+    let (alice, mut handle) = begun(&stage);
     handle.pause();
     let paused = alice.block("the pause", handle.ended());
     assert_eq!(paused.state, RunState::Paused, "{}", text(&paused));

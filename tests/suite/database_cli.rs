@@ -1,14 +1,8 @@
 //! Acting on the database from the command line, against the embedded cluster and its simulated database.
 
-use std::process::Output;
-
 use serde_json::Value;
 
-use crate::program::{Home, Served};
-
-fn text(output: &Output) -> (String, String) {
-    (String::from_utf8_lossy(&output.stdout).into(), String::from_utf8_lossy(&output.stderr).into())
-}
+use crate::program::{Home, Served, text};
 
 /// A served world and the configuration that names its database.
 struct World {

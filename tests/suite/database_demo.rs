@@ -1,7 +1,7 @@
 //! The simulated database, seen by the real sources over the wire: what is said in each scenario, and what is never
 //! sent.
 
-use std::{process::Output, time::Duration};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use wheelhouse::{
     live::database::{Account, Configured, Password, Place, follow},
 };
 
-use crate::program::{Home, PATIENCE};
+use crate::program::{Home, PATIENCE, text};
 
 fn account((user, password): simulated::Login) -> Result<Account, String> {
     let password = Password::Known(Some(SecretString::from(password.to_owned())));
@@ -213,10 +213,6 @@ async fn a_secret_that_cannot_be_read_is_the_reason_of_those_who_need_it() {
     for member in snapshot.galera.values() {
         assert!(member.link.trouble().is_some_and(|why| why.contains("db/login")), "{member:?}");
     }
-}
-
-fn text(output: &Output) -> (String, String) {
-    (String::from_utf8_lossy(&output.stdout).into(), String::from_utf8_lossy(&output.stderr).into())
 }
 
 #[test]

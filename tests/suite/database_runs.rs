@@ -10,26 +10,14 @@ use wheelhouse::{
         Cut, On,
         database::{Cuts, Endpoint},
     },
-    plan::{DatabaseAct, Intent, Plan, Verdict, plan},
+    plan::{DatabaseAct, Intent, Verdict, plan},
     run::{JournalPlace, Run, RunState, StepState, rehearse, runs, undo_intent},
 };
 
-use crate::{session::Session, stage::Stage};
-
-fn text(run: &Run) -> &str {
-    run.last_word().unwrap_or_default()
-}
-
-fn planned(session: &Session, intent: &Intent) -> Plan {
-    let made = plan(&session.now(), intent);
-    let refused: Vec<_> = made.refusals().map(|c| c.text.clone()).collect();
-    assert_eq!(refused, [""; 0], "{made}");
-    made
-}
-
-fn act(session: &Session, act: DatabaseAct) -> Plan {
-    planned(session, &Intent::Database { act })
-}
+use crate::{
+    session::{Session, act, planned, text},
+    stage::Stage,
+};
 
 /// Runs an act and takes it back: one member writes at every moment, no client is cut, the disks stay untouched, and in
 /// the end every layer is as it was.

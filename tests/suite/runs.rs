@@ -12,11 +12,7 @@ use wheelhouse::{
     run::{Event, JournalPlace, Run, RunState, StepState, find, local_journals, rehearse, runs, undo_intent},
 };
 
-use crate::session::{Ground, Session};
-
-fn text(run: &Run) -> &str {
-    run.last_word().unwrap_or_default()
-}
+use crate::session::{Ground, Session, text};
 
 /// The run stands waiting for pods.
 fn settling(run: &Run) -> bool {

@@ -16,7 +16,7 @@ use wheelhouse::{
         database::{Configured, logins},
         observe,
     },
-    plan::{Approved, Confirmation, Intent, Plan, Target, plan},
+    plan::{Approved, Confirmation, DatabaseAct, Intent, Plan, Target, plan},
     run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
     wire,
 };
@@ -282,4 +282,22 @@ pub fn approve(plan: Plan) -> Approved {
         Confirmation::Type(text) => Some(text),
     };
     plan.approve(typed.as_deref(), Some("a test".into())).unwrap()
+}
+
+/// The plan a session makes of this; nothing stands against it.
+pub fn planned(session: &Session, intent: &Intent) -> Plan {
+    let made = plan(&session.now(), intent);
+    let refused: Vec<_> = made.refusals().map(|c| c.text.clone()).collect();
+    assert_eq!(refused, [""; 0], "{made}");
+    made
+}
+
+/// The same of an act on the database.
+pub fn act(session: &Session, act: DatabaseAct) -> Plan {
+    planned(session, &Intent::Database { act })
+}
+
+/// What a run said last.
+pub fn text(run: &Run) -> &str {
+    run.last_word().unwrap_or_default()
 }
