@@ -11,6 +11,7 @@ mod act;
 mod check;
 mod database;
 mod database_act;
+#[cfg(feature = "demo")]
 mod demo;
 mod fits;
 mod galera;
@@ -95,6 +96,7 @@ struct Common {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run on an embedded cluster: no Kubernetes, no database, no configuration
+    #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// One look: who is hurt, what is wrong, which runs are unfinished
     Status(Output),
@@ -181,7 +183,7 @@ pub fn main() -> ExitCode {
         wrong.exit()
     });
     report_panics();
-    let _log = log::start(matches!(&cli.command, Some(Command::Demo(args)) if args.serves()));
+    let _log = log::start(serves(&cli.command));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => return report(Failure::Failed(format!("cannot start: {e}"))),
@@ -195,10 +197,20 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether this is the embedded cluster without a cockpit, whose log may go to the standard error.
+fn serves(command: &Option<Command>) -> bool {
+    match command {
+        #[cfg(feature = "demo")]
+        Some(Command::Demo(args)) => args.serves(),
+        _ => false,
+    }
+}
+
 async fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, theme, command } = cli;
     match command {
         None => session::cockpit(&common, theme).await,
+        #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => demo::run(&common, theme, args).await,
         Some(Command::Status(output)) => status::run(&common, output.output).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,

@@ -20,7 +20,7 @@
 //! | [`config`] | the user's configuration | `cluster` |
 //! | [`cockpit`] | connects the rooms: performs what the app asks for | all but `demo` and `cli` |
 //! | [`cli`] | the command line: every screen and act as a command | all |
-//! | [`demo`] | the embedded cluster: a real Kubernetes API and its database, on loopback | nothing of ours |
+//! | [`demo`] | the embedded cluster: a real Kubernetes API and its database, on loopback; a crate of its own | nothing of ours |
 //!
 //! `tests/suite/rooms.rs` holds this table as a test, and names the reason of each rule when it is broken.
 //! Within a room the lower files know nothing of the higher: the same test finds circles, and lists those that are left.
@@ -62,7 +62,8 @@ pub mod cli;
 pub mod cluster;
 pub mod cockpit;
 pub mod config;
-pub mod demo;
+#[cfg(feature = "demo")]
+pub use wheelhouse_demo as demo;
 pub mod live;
 pub mod plan;
 pub mod run;

@@ -29,13 +29,10 @@ pub(crate) fn yaml(url: &str, ca_pem: &str, token: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_client_library_reads_it() {
+    fn it_is_yaml_that_names_the_server() {
         let text = super::yaml("https://127.0.0.1:1", "PEM", "secret");
-        let config = kube::config::Kubeconfig::from_yaml(&text).unwrap();
-        assert_eq!(config.current_context.as_deref(), Some("demo"));
-        assert_eq!(
-            config.clusters[0].cluster.as_ref().unwrap().server.as_deref(),
-            Some("https://127.0.0.1:1")
-        );
+        let config: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(config["current-context"], "demo");
+        assert_eq!(config["clusters"][0]["cluster"]["server"], "https://127.0.0.1:1");
     }
 }

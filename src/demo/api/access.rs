@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use crate::demo::kind::{KINDS, Kind};
+use crate::kind::{KINDS, Kind};
 
 /// Something a user may do: verbs on resources, in one namespace or everywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::demo::store::text;
+use crate::store::text;
 
 /// How long ago `then` was: `45s`, `3m7s`, `2h`, `5d3h`, `<unknown>`.
 pub fn age(then: &str, now: Timestamp) -> String {

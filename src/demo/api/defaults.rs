@@ -4,8 +4,8 @@
 use base64::Engine;
 use serde_json::{Value, json};
 
-use crate::demo::kind::Kind;
-use crate::demo::store::text;
+use crate::kind::Kind;
+use crate::store::text;
 
 /// Fills in a new object. `suffix` is five random characters, for the name of a pod's token volume.
 /// `metadata.uid` must be set for jobs, whose labels and selector carry it.
@@ -55,7 +55,7 @@ pub fn lease_times(object: &mut Value) {
         if let Some(time) = object.get_mut("spec").and_then(|s| s.get_mut(field))
             && let Some(at) = time.as_str().and_then(|t| t.parse().ok())
         {
-            *time = crate::demo::store::stamp_micro(at).into();
+            *time = crate::store::stamp_micro(at).into();
         }
     }
 }
@@ -246,7 +246,7 @@ fn event(object: &mut Value) {
         set(object, &[field], Value::Null);
     }
     if let Some(at) = object["eventTime"].as_str().and_then(|t| t.parse().ok()) {
-        object["eventTime"] = crate::demo::store::stamp_micro(at).into();
+        object["eventTime"] = crate::store::stamp_micro(at).into();
     }
     set(object, &["reportingComponent"], json!(""));
     set(object, &["reportingInstance"], json!(""));
@@ -401,7 +401,7 @@ mod tests {
             json!({"spec": 3, "metadata": []}),
             json!({"spec": {"containers": {"a": 1}, "template": 7}}),
         ] {
-            for kind in crate::demo::kind::KINDS {
+            for kind in crate::kind::KINDS {
                 fill(kind, &mut garbage.clone(), "abcde");
             }
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::path::{self, Document};
 use super::reply::{Payload, Reply};
-use crate::demo::kind::{KINDS, Kind};
+use crate::kind::{KINDS, Kind};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 

@@ -11,9 +11,9 @@ use super::path::Resource;
 use super::reply::Reply;
 use super::selector::Selector;
 use super::{Request, write};
-use crate::demo::kind::Kind;
-use crate::demo::store::{Object, stamp, text};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::store::{Object, stamp, text};
+use crate::world::World;
 
 /// Evicts a pod.
 ///

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::demo::kind::Kind;
+use crate::kind::Kind;
 
 /// A `Status` of status `Failure`.
 #[derive(Clone, Debug, PartialEq)]

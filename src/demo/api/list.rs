@@ -9,9 +9,9 @@ use super::path::Resource;
 use super::reply::{Form, Listing, Payload, Reply};
 use super::selector::Selector;
 use super::{Request, Surroundings, shown};
-use crate::demo::kind::Kind;
-use crate::demo::store::{Object, Store, text};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::store::{Object, Store, text};
+use crate::world::World;
 
 /// `GET` of one object.
 ///

@@ -10,9 +10,9 @@ use super::list::found;
 use super::path::Resource;
 use super::reply::Reply;
 use super::{Answer, Request};
-use crate::demo::kind::Kind;
-use crate::demo::store::text;
-use crate::demo::world::{LogLine, NoLog, World};
+use crate::kind::Kind;
+use crate::store::text;
+use crate::world::{LogLine, NoLog, World};
 
 /// A log that is read on while the container writes.
 pub(crate) struct Follow {

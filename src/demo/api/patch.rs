@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
-use crate::demo::fields;
+use crate::fields;
 
 /// How a patch's body is to be read; from its content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What a request's path names: an object, a collection, a subresource, a discovery document.
 
-use crate::demo::kind::{KINDS, Kind};
+use crate::kind::{KINDS, Kind};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use super::failure::Failure;
 use super::list::found;
 use super::path::Resource;
 use super::{Answer, Request, Surroundings};
-use crate::demo::kind::Kind;
-use crate::demo::store::text;
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::store::text;
+use crate::world::World;
 
 /// The only subprotocol that is spoken.
 pub(crate) const PROTOCOL: &str = "v4.channel.k8s.io";

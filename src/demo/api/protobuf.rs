@@ -10,7 +10,7 @@ use base64::Engine;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::demo::store::{stamp, stamp_micro};
+use crate::store::{stamp, stamp_micro};
 
 /// Integers that are pointers in Go: their zero is a value and not an absence.
 const OPTIONAL_INTS: &[&str] = &[

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::table;
-use crate::demo::kind::Kind;
-use crate::demo::store::Object;
+use crate::kind::Kind;
+use crate::store::Object;
 
 /// The form of the objects in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

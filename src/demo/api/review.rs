@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::reply::Reply;
 use super::{Request, Surroundings, write};
-use crate::demo::store::stamp;
-use crate::demo::world::World;
+use crate::store::stamp;
+use crate::world::World;
 
 /// Answers the creation of a review.
 ///

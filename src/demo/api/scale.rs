@@ -9,9 +9,9 @@ use super::patch::{self, PatchType};
 use super::path::Resource;
 use super::reply::Reply;
 use super::{selector, write};
-use crate::demo::fields::Manager;
-use crate::demo::store::Object;
-use crate::demo::world::World;
+use crate::fields::Manager;
+use crate::store::Object;
+use crate::world::World;
 
 /// Reads the scale.
 ///

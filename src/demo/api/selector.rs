@@ -7,7 +7,7 @@ use serde_json::Value;
 use grammar::{Parser, Requirement, Test};
 
 use super::failure::Failure;
-use crate::demo::kind::Kind;
+use crate::kind::Kind;
 
 /// What a list or a watch is narrowed to.
 #[derive(Clone, Debug, Default)]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::cells;
 use super::selector;
-use crate::demo::kind::Kind;
-use crate::demo::store::text;
+use crate::kind::Kind;
+use crate::store::text;
 
 /// One column: its name, JSON type, format, and 1 for those only `-o wide` shows.
 type Column = (&'static str, &'static str, u8);
@@ -335,7 +335,7 @@ fn describe(column: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::kind::KINDS;
+    use crate::kind::KINDS;
 
     #[test]
     fn every_row_has_a_cell_for_every_column_whatever_the_object() {

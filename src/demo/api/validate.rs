@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::failure::{Failure, Fault};
 use super::selector::Selector;
-use crate::demo::kind::Kind;
-use crate::demo::store::text;
+use crate::kind::Kind;
+use crate::store::text;
 
 /// Checks the types of the fields that are read elsewhere.
 ///

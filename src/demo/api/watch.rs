@@ -8,9 +8,9 @@ use super::path::Resource;
 use super::reply::{Form, Include, Partial};
 use super::selector::Selector;
 use super::{Request, Surroundings, shown, table};
-use crate::demo::kind::Kind;
-use crate::demo::store::{ChangeType, Object, Store};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::store::{ChangeType, Object, Store};
+use crate::world::World;
 
 /// One watch and how far it has come.
 pub(crate) struct Watch {

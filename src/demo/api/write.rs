@@ -8,10 +8,10 @@ use super::patch::{self, PatchType};
 use super::path::Resource;
 use super::reply::{Form, Reply};
 use super::{Request, defaults, events, validate};
-use crate::demo::fields::{self, Manager};
-use crate::demo::kind::Kind;
-use crate::demo::store::{Object, stamp, text};
-use crate::demo::world::World;
+use crate::fields::{self, Manager};
+use crate::kind::Kind;
+use crate::store::{Object, stamp, text};
+use crate::world::World;
 use body::{check_type, parsed, place, typed_body};
 
 mod body;
@@ -68,7 +68,7 @@ fn create_as(
 
 /// The new object with everything the apiserver adds, validated.
 fn prepare(
-    store: &mut crate::demo::store::Store,
+    store: &mut crate::store::Store,
     kind: &'static Kind,
     mut object: Value,
     by: &Manager,

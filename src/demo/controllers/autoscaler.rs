@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::MANAGER;
-use crate::demo::kind::Kind;
-use crate::demo::labels::{Selector, strings};
-use crate::demo::quantity::milli_cpu;
-use crate::demo::store::{Object, stamp};
-use crate::demo::usage;
-use crate::demo::value::{condition, int, is_active, is_ready, list, name, namespace, set_condition, text};
-use crate::demo::world::{Source, Wake, World};
+use crate::kind::Kind;
+use crate::labels::{Selector, strings};
+use crate::quantity::milli_cpu;
+use crate::store::{Object, stamp};
+use crate::usage;
+use crate::value::{condition, int, is_active, is_ready, list, name, namespace, set_condition, text};
+use crate::world::{Source, Wake, World};
 
 /// `--horizontal-pod-autoscaler-sync-period`.
 const PERIOD: SignedDuration = SignedDuration::from_secs(15);
@@ -85,8 +85,8 @@ fn sync(world: &mut World, autoscaler: &Value) {
             kind,
             space,
             name(&scaled),
-            &crate::demo::fields::Manager::update(MANAGER).through("scale"),
-            |object| crate::demo::value::set(object, &["spec", "replicas"], desired.into()),
+            &crate::fields::Manager::update(MANAGER).through("scale"),
+            |object| crate::value::set(object, &["spec", "replicas"], desired.into()),
         );
         let reason = if current > most {
             "Current number of replicas above Spec.MaxReplicas"
@@ -120,7 +120,7 @@ fn sync(world: &mut World, autoscaler: &Value) {
             None => ("False", "DesiredWithinRange", "the desired count is within the acceptable range"),
         };
         put(autoscaler, "ScalingLimited", status, reason, message, now);
-        let status = crate::demo::value::map(autoscaler, &["status"]);
+        let status = crate::value::map(autoscaler, &["status"]);
         status.insert("currentReplicas".to_owned(), current.into());
         status.insert("desiredReplicas".to_owned(), desired.into());
         if !metrics.is_null() || !status.contains_key("currentMetrics") {

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::MANAGER;
 use super::pods::pod_from_template;
-use crate::demo::kind::Kind;
-use crate::demo::scheduler;
-use crate::demo::store::Object;
-use crate::demo::value::{hash, is_active, is_ready, list, map, name, safe, set, terminating, text, uid};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::scheduler;
+use crate::store::Object;
+use crate::value::{hash, is_active, is_ready, list, map, name, safe, set, terminating, text, uid};
+use crate::world::World;
 
 const REVISION: &str = "controller-revision-hash";
 

@@ -14,11 +14,11 @@ pub(crate) use writes::new_replica_set;
 use writes::{ensure_newest, resize};
 
 use super::MANAGER;
-use crate::demo::kind::Kind;
-use crate::demo::labels::{Selector, strings};
-use crate::demo::store::{DeleteOptions, Object};
-use crate::demo::value::{controller, int, name, namespace, reference, set, terminating, text, uid};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::labels::{Selector, strings};
+use crate::store::{DeleteOptions, Object};
+use crate::value::{controller, int, name, namespace, reference, set, terminating, text, uid};
+use crate::world::World;
 
 /// One pass of the controller.
 pub(crate) fn deployment(world: &mut World, space: &str, called: &str) {

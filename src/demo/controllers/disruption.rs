@@ -4,13 +4,13 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::MANAGER;
-use crate::demo::kind::Kind;
-use crate::demo::labels::{Selector, strings};
-use crate::demo::store::Object;
-use crate::demo::value::{
+use crate::kind::Kind;
+use crate::labels::{Selector, strings};
+use crate::store::Object;
+use crate::value::{
     controller, int, is_ready, name, namespace, set, set_condition, share, terminating, text, time, uid,
 };
-use crate::demo::world::{Wake, Work, World};
+use crate::world::{Wake, Work, World};
 
 /// How long an eviction that was granted but did not happen counts against the budget.
 const DELETION_TIMEOUT: SignedDuration = SignedDuration::from_secs(120);

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::MANAGER;
-use crate::demo::kind::Kind;
-use crate::demo::labels::{Selector, strings};
-use crate::demo::store::Object;
-use crate::demo::value::{is_ready, list, name, namespace, reference, terminating, text, uid};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::labels::{Selector, strings};
+use crate::store::Object;
+use crate::value::{is_ready, list, name, namespace, reference, terminating, text, uid};
+use crate::world::World;
 
 /// Brings the Service's slice up to date.
 pub(crate) fn endpoints(world: &mut World, space: &str, called: &str) {

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::demo::kind::{KINDS, Kind};
-use crate::demo::store::{DeleteOptions, Object};
-use crate::demo::value::{list, set, terminating, text, uid};
-use crate::demo::world::World;
+use crate::kind::{KINDS, Kind};
+use crate::store::{DeleteOptions, Object};
+use crate::value::{list, set, terminating, text, uid};
+use crate::world::World;
 
 const MANAGER: &str = "kube-controller-manager";
 

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::MANAGER;
 use super::pods::pod_from_template;
-use crate::demo::kind::Kind;
-use crate::demo::store::{DeleteOptions, Object, stamp};
-use crate::demo::value::{is_active, is_ready, is_true, map, name, set, terminating, text, time, uid};
-use crate::demo::world::{Source, Wake, Work, World};
+use crate::kind::Kind;
+use crate::store::{DeleteOptions, Object, stamp};
+use crate::value::{is_active, is_ready, is_true, map, name, set, terminating, text, time, uid};
+use crate::world::{Source, Wake, Work, World};
 
 /// One pass of the controller.
 pub(crate) fn job(world: &mut World, space: &str, called: &str) {
@@ -97,9 +97,8 @@ pub(crate) fn job(world: &mut World, space: &str, called: &str) {
 /// Finished jobs with `ttlSecondsAfterFinished` go when it is over.
 fn expire(world: &mut World, job: &Value) {
     let Some(seconds) = job["spec"]["ttlSecondsAfterFinished"].as_i64() else { return };
-    let ended = crate::demo::value::list(&job["status"]["conditions"])
-        .filter_map(|c| time(&c["lastTransitionTime"]))
-        .max();
+    let ended =
+        crate::value::list(&job["status"]["conditions"]).filter_map(|c| time(&c["lastTransitionTime"])).max();
     let Some(at) = ended.and_then(|ended| ended.checked_add(SignedDuration::from_secs(seconds.max(0))).ok())
     else {
         return;

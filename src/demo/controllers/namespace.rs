@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::demo::kind::{KINDS, Kind};
-use crate::demo::store::DeleteOptions;
-use crate::demo::value::{name, terminating, text};
-use crate::demo::world::World;
+use crate::kind::{KINDS, Kind};
+use crate::store::DeleteOptions;
+use crate::value::{name, terminating, text};
+use crate::world::World;
 
 /// One pass of the controller.
 pub(crate) fn namespace(world: &mut World, called: &str) {
@@ -15,7 +15,7 @@ pub(crate) fn namespace(world: &mut World, called: &str) {
     }
     if text(&object["status"]["phase"]).is_empty() {
         world.store.update_status(Kind::NAMESPACE, "", called, super::MANAGER, |object| {
-            crate::demo::value::set(object, &["status", "phase"], "Active".into());
+            crate::value::set(object, &["status", "phase"], "Active".into());
         });
     }
     if world.store.get(Kind::SERVICE_ACCOUNT, called, "default").is_none() {

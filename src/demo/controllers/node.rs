@@ -4,14 +4,14 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::MANAGER;
-use crate::demo::kind::Kind;
-use crate::demo::kubelet;
-use crate::demo::scheduler::{self, Taint};
-use crate::demo::store::{DeleteOptions, Object, stamp};
-use crate::demo::value::{
+use crate::kind::Kind;
+use crate::kubelet;
+use crate::scheduler::{self, Taint};
+use crate::store::{DeleteOptions, Object, stamp};
+use crate::value::{
     condition, is_ready, list, name, namespace, set, set_condition, terminating, text, time, uid,
 };
-use crate::demo::world::{Source, Wake, World};
+use crate::world::{Source, Wake, World};
 
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";

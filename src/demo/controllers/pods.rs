@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::demo::kind::Kind;
-use crate::demo::store::{DeleteOptions, Object};
-use crate::demo::value::{condition, int, is_ready, list, map, name, namespace, reference, set, text, time};
-use crate::demo::world::{Source, World};
+use crate::kind::Kind;
+use crate::store::{DeleteOptions, Object};
+use crate::value::{condition, int, is_ready, list, map, name, namespace, reference, set, text, time};
+use crate::world::{Source, World};
 
 /// A pod of this template owned by `owner`, completed as the API's admission completes it. `key` decides the name of
 /// its token volume.
@@ -40,7 +40,7 @@ pub(crate) fn pod_from_template(owner: &Value, template: &Value, key: &str) -> V
     tolerate(spec.entry("tolerations").or_insert_with(|| json!([])));
     let token = format!(
         "kube-api-access-{}",
-        crate::demo::value::safe(&format!("{:05}", crate::demo::value::hash(&[key]) % 100_000))
+        crate::value::safe(&format!("{:05}", crate::value::hash(&[key]) % 100_000))
     );
     let volumes = spec.entry("volumes").or_insert_with(|| json!([]));
     if let Some(volumes) = volumes.as_array_mut() {

@@ -5,13 +5,13 @@ use serde_json::{Map, Value, json};
 
 use super::MANAGER;
 use super::pods::{available_at, pod_from_template, ready_since};
-use crate::demo::kind::Kind;
-use crate::demo::labels::{Selector, strings};
-use crate::demo::store::Object;
-use crate::demo::value::{
+use crate::kind::Kind;
+use crate::labels::{Selector, strings};
+use crate::store::Object;
+use crate::value::{
     controller, int, is_active, is_ready, list, name, namespace, reference, set, terminating, text, time, uid,
 };
-use crate::demo::world::{Wake, Work, World};
+use crate::world::{Wake, Work, World};
 
 /// How many pods one pass creates or deletes at most.
 const BURST: usize = 500;
@@ -63,7 +63,7 @@ fn adopt(world: &mut World, set: &Value) {
         world.store.update(Kind::POD, namespace(set), &orphan, MANAGER, |pod| {
             let mut owners = pod["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
             owners.push(reference(set));
-            crate::demo::value::set(pod, &["metadata", "ownerReferences"], owners.into());
+            crate::value::set(pod, &["metadata", "ownerReferences"], owners.into());
         });
     }
 }
@@ -223,7 +223,8 @@ mod tests {
     /// Every scale-down recorded from a real kube-controller-manager: the same victim, or one that compares equal.
     #[test]
     fn takes_the_victims_the_real_controller_took() {
-        let path = format!("{}/tests/captures/scheduler/scaledown.jsonl.gz", env!("CARGO_MANIFEST_DIR"));
+        let path =
+            format!("{}/../../tests/captures/scheduler/scaledown.jsonl.gz", env!("CARGO_MANIFEST_DIR"));
         let mut text = String::new();
         flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
         let mut cases = 0;

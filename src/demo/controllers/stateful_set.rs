@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::MANAGER;
 use super::pods::{available_at, pod_from_template};
-use crate::demo::kind::Kind;
-use crate::demo::store::Object;
-use crate::demo::value::{hash, int, is_active, is_ready, map, name, safe, set, terminating, text, uid};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::store::Object;
+use crate::value::{hash, int, is_active, is_ready, map, name, safe, set, terminating, text, uid};
+use crate::world::World;
 
 const REVISION: &str = "controller-revision-hash";
 

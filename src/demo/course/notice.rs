@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::demo::controllers;
-use crate::demo::kind::{KINDS, Kind};
-use crate::demo::labels::{Selector, strings};
-use crate::demo::scheduler;
-use crate::demo::store::{ChangeType, Object};
-use crate::demo::value::{controller, is_active, list, name, namespace, terminating, text, uid};
-use crate::demo::world::{Work, World};
+use crate::controllers;
+use crate::kind::{KINDS, Kind};
+use crate::labels::{Selector, strings};
+use crate::scheduler;
+use crate::store::{ChangeType, Object};
+use crate::value::{controller, is_active, list, name, namespace, terminating, text, uid};
+use crate::world::{Work, World};
 
 impl World {
     /// Notices the writes since the last time: indexes, the scheduler's view, work for the controllers.
@@ -30,7 +30,7 @@ impl World {
     }
 
     /// Starts over from the objects themselves.
-    pub(in crate::demo) fn notice_all(&mut self) {
+    pub(crate) fn notice_all(&mut self) {
         self.seen = self.store.revision();
         self.scheduler = scheduler::Cluster::default();
         self.dependents.clear();

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{BOOKMARK, Body, Inner, WATCH_ENDS, lock};
-use crate::demo::api::portforward::PROTOCOL;
-use crate::demo::api::{Failure, Follow, Forward, Reply, Surroundings, Watch};
-use crate::demo::forward::{self, Upgrade};
+use crate::api::portforward::PROTOCOL;
+use crate::api::{Failure, Follow, Forward, Reply, Surroundings, Watch};
+use crate::forward::{self, Upgrade};
 
 pub(super) fn refusal(inner: &Inner, failure: &Failure) -> Response<Body> {
     let body = Reply::value(failure.code, failure.status()).payload.bytes();

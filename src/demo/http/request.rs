@@ -10,9 +10,9 @@ use tokio::time::sleep;
 
 use super::reply::{followed, forwarded, refusal, watched, whole};
 use super::{Body, Inner, LARGEST, REMEMBERED, RequestLine, lock};
-use crate::demo::api::{self, Answer, Failure, Request, Surroundings, User};
-use crate::demo::faults::Outcome;
-use crate::demo::forward::Upgrade;
+use crate::api::{self, Answer, Failure, Request, Surroundings, User};
+use crate::faults::Outcome;
+use crate::forward::Upgrade;
 
 /// The connection is to be closed without an answer.
 #[derive(Debug)]

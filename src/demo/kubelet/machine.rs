@@ -4,10 +4,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::status;
-use crate::demo::kind::Kind;
-use crate::demo::store::{Object, stamp};
-use crate::demo::value::{hash, list, name, namespace, set, set_condition, terminating, text};
-use crate::demo::world::{Source, Step, Wake, Work, World};
+use crate::kind::Kind;
+use crate::store::{Object, stamp};
+use crate::value::{hash, list, name, namespace, set, set_condition, terminating, text};
+use crate::world::{Source, Step, Wake, Work, World};
 
 /// The annotation by which anybody switches a node's machine.
 pub(crate) const POWER: &str = "demo.wheelhouse.dev/power";

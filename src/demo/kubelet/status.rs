@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::demo::store::stamp;
-use crate::demo::value::{digest, int, list, map, name, namespace, set, set_condition, text, uid};
+use crate::store::stamp;
+use crate::value::{digest, int, list, map, name, namespace, set, set_condition, text, uid};
 
 /// How a container ended.
 #[derive(Clone, Copy, Debug)]

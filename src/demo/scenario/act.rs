@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::script::numbered;
 use super::{cluster, objects, tenants};
-use crate::demo::kind::Kind;
-use crate::demo::value::{int, map, set};
-use crate::demo::world::{Act, Demand, World};
+use crate::kind::Kind;
+use crate::value::{int, map, set};
+use crate::world::{Act, Demand, World};
 
 /// Performs an act of the timeline.
-pub(in crate::demo) fn act(world: &mut World, number: usize) {
+pub(crate) fn act(world: &mut World, number: usize) {
     let Some(act) = world.timeline.get(number).cloned() else { return };
     let nodes: Vec<String> = cluster::names(world.store.list(Kind::NODE, None).count()).into_iter().collect();
     let tenant = |number: usize| {

@@ -4,12 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::settled::{namespace, past, settle_deployment, settle_pod};
-use crate::demo::controllers;
-use crate::demo::kind::Kind;
-use crate::demo::kubelet;
-use crate::demo::store::{Object, stamp};
-use crate::demo::value::{digest, name, set};
-use crate::demo::world::World;
+use crate::controllers;
+use crate::kind::Kind;
+use crate::kubelet;
+use crate::store::{Object, stamp};
+use crate::value::{digest, name, set};
+use crate::world::World;
 
 const NODE_MEMORY: i64 = 32 << 30;
 
@@ -248,6 +248,6 @@ pub(super) fn fill(world: &mut World, node: &str, percent: i64) {
         .node_metrics()
         .into_iter()
         .find(|item| name(item) == node)
-        .map_or(0, |item| crate::demo::quantity::units(&item["usage"]["memory"]));
+        .map_or(0, |item| crate::quantity::units(&item["usage"]["memory"]));
     world.usage.set_system(node, (NODE_MEMORY / 100 * percent - used).max(0));
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::demo::kind::Kind;
-use crate::demo::value::{map, set};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::value::{map, set};
+use crate::world::World;
 
 /// The application's image, without its tag.
 pub(super) const APP_IMAGE: &str = "registry.example/app";

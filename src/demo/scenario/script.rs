@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::demo::world::Act;
+use crate::world::Act;
 
 /// A scenario file. Nodes and tenants are numbers from 1; beyond the last they count on from the first.
 #[derive(Clone, Debug, Deserialize)]

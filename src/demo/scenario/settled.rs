@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::demo::controllers;
-use crate::demo::kind::Kind;
-use crate::demo::kubelet;
-use crate::demo::store::{Object, stamp};
-use crate::demo::value::{self, list, name, set, text};
-use crate::demo::world::World;
+use crate::controllers;
+use crate::kind::Kind;
+use crate::kubelet;
+use crate::store::{Object, stamp};
+use crate::value::{self, list, name, set, text};
+use crate::world::World;
 
 /// The instant `ago` before the world's present.
 pub(super) fn past(now: Timestamp, ago: SignedDuration) -> Timestamp {

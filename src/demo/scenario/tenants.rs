@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::objects::{APP_IMAGE, autoscaler, budget, deployment, furnish, owned_by};
 use super::script::{Recovered, numbered};
 use super::settled::{namespace, past, settle_deployment};
-use crate::demo::controllers;
-use crate::demo::kind::Kind;
-use crate::demo::store::stamp;
-use crate::demo::value::{map, name, set, text};
-use crate::demo::world::{Demand, Source, World};
+use crate::controllers;
+use crate::kind::Kind;
+use crate::store::stamp;
+use crate::value::{map, name, set, text};
+use crate::world::{Demand, Source, World};
 
 const NAMES: [&str; 64] = [
     "acme",

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::demo::labels::{Labels, strings};
-use crate::demo::quantity::{milli_cpu, units};
-use crate::demo::value::{list, text};
+use crate::labels::{Labels, strings};
+use crate::quantity::{milli_cpu, units};
+use crate::value::{list, text};
 
 /// CPU in thousandths of a core, memory in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::node::{Amount, Load, Node, Port, Taint, normal_image};
-use crate::demo::labels::{Labels, Requirement, Selector, requirements, strings};
-use crate::demo::quantity::{milli_cpu, units};
-use crate::demo::value::{list, text};
+use crate::labels::{Labels, Requirement, Selector, requirements, strings};
+use crate::quantity::{milli_cpu, units};
+use crate::value::{list, text};
 
 /// kube-scheduler's assumption for a container without a CPU request, when scoring.
 const DEFAULT_CPU: i64 = 100;

@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader};
 use serde_json::Value;
 
 use super::{Cluster, Node, Pod};
-use crate::demo::labels::{Labels, Selector, strings};
+use crate::labels::{Labels, Selector, strings};
 
 fn lines(file: &str) -> Vec<Value> {
-    let path = format!("{}/tests/captures/scheduler/{file}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../tests/captures/scheduler/{file}", env!("CARGO_MANIFEST_DIR"));
     let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     BufReader::new(flate2::read::GzDecoder::new(file))
         .lines()

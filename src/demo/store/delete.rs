@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Change, ChangeType, DeleteOptions, Object, Store, metadata_mut, stamp, text};
-use crate::demo::kind::Kind;
+use crate::kind::Kind;
 
 impl Store {
     /// Deletes as the API does. A pod gets its deletionTimestamp and stays until the kubelet removes it

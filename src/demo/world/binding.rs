@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Source, World};
-use crate::demo::kind::Kind;
-use crate::demo::scheduler;
-use crate::demo::value::{condition, is_active, list, map, set, set_condition, text};
+use crate::kind::Kind;
+use crate::scheduler;
+use crate::value::{condition, is_active, list, map, set, set_condition, text};
 
 impl World {
-    pub(in crate::demo) fn schedule(&mut self, namespace: &str, name: &str) {
+    pub(crate) fn schedule(&mut self, namespace: &str, name: &str) {
         let Some(pod) = self.pod(namespace, name) else { return };
         let idle = text(&pod["spec"]["nodeName"]).is_empty() && is_active(&pod);
         let gated = list(&pod["spec"]["schedulingGates"]).next().is_some();
@@ -46,7 +46,7 @@ impl World {
     }
 
     /// Puts the pod on the node, as the binding subresource does: the node's zone and region become labels.
-    pub(in crate::demo) fn bind(&mut self, namespace: &str, name: &str, node: &str) {
+    pub(crate) fn bind(&mut self, namespace: &str, name: &str, node: &str) {
         let now = self.now();
         let labels: Vec<(String, Value)> = self
             .store

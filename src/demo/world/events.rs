@@ -4,31 +4,31 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Wake, World};
-use crate::demo::kind::Kind;
-use crate::demo::store::{Object, stamp};
-use crate::demo::value::{int, name, namespace, text};
+use crate::kind::Kind;
+use crate::store::{Object, stamp};
+use crate::value::{int, name, namespace, text};
 
 /// Who records an event, and whether it is a warning.
 #[derive(Clone, Copy)]
-pub(in crate::demo) struct Source<'a> {
-    pub(in crate::demo) component: &'a str,
-    pub(in crate::demo) host: &'a str,
-    pub(in crate::demo) warning: bool,
+pub(crate) struct Source<'a> {
+    pub(crate) component: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) warning: bool,
 }
 
 impl<'a> Source<'a> {
-    pub(in crate::demo) fn normal(component: &'a str) -> Self {
+    pub(crate) fn normal(component: &'a str) -> Self {
         Self { component, host: "", warning: false }
     }
 
-    pub(in crate::demo) fn warning(component: &'a str) -> Self {
+    pub(crate) fn warning(component: &'a str) -> Self {
         Self { component, host: "", warning: true }
     }
 }
 
 impl World {
     /// Records a core/v1 Event about `object`; the same event again counts up.
-    pub(in crate::demo) fn event(&mut self, object: &Value, source: Source<'_>, reason: &str, message: &str) {
+    pub(crate) fn event(&mut self, object: &Value, source: Source<'_>, reason: &str, message: &str) {
         let involved = json!({
             "kind": object["kind"], "namespace": object["metadata"]["namespace"], "name": object["metadata"]["name"],
             "uid": object["metadata"]["uid"], "apiVersion": object["apiVersion"],
@@ -37,13 +37,7 @@ impl World {
         self.event_on(involved, source, reason, message);
     }
 
-    pub(in crate::demo) fn event_on(
-        &mut self,
-        mut involved: Value,
-        source: Source<'_>,
-        reason: &str,
-        message: &str,
-    ) {
+    pub(crate) fn event_on(&mut self, mut involved: Value, source: Source<'_>, reason: &str, message: &str) {
         if let Some(map) = involved.as_object_mut() {
             map.retain(|_, value| !value.is_null());
         }
@@ -89,7 +83,7 @@ impl World {
     }
 
     /// Events live for an hour, as on a real apiserver.
-    pub(in crate::demo) fn forget_events(&mut self) {
+    pub(crate) fn forget_events(&mut self) {
         let limit = stamp(self.now().checked_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN));
         let old: Vec<(String, String)> = self
             .store

@@ -6,7 +6,7 @@ use super::Step;
 
 /// Something a controller has to look at. Done in this order within one reaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::demo) enum Work {
+pub(crate) enum Work {
     Node(String),
     Namespace(String),
     /// An object that waits for its dependents: kind, namespace, name.
@@ -24,7 +24,7 @@ pub(in crate::demo) enum Work {
 
 /// Something that happens by itself at its time.
 #[derive(Clone, Debug)]
-pub(in crate::demo) enum Wake {
+pub(crate) enum Wake {
     Work(Work),
     Pod { namespace: String, name: String, uid: String, step: Step },
     NodeLost(String),
@@ -40,7 +40,7 @@ pub(in crate::demo) enum Wake {
 /// Something that somebody does to the world.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(in crate::demo) enum Act {
+pub(crate) enum Act {
     PowerOff {
         node: usize,
     },

@@ -2,17 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::demo::api::failure::Failure;
-use crate::demo::api::path::Resource;
-use crate::demo::api::{Request, protobuf, validate};
-use crate::demo::kind::Kind;
-use crate::demo::store::text;
+use crate::api::failure::Failure;
+use crate::api::path::Resource;
+use crate::api::{Request, protobuf, validate};
+use crate::kind::Kind;
+use crate::store::text;
 
 /// The body of a request as JSON; YAML is read too.
 ///
 /// # Errors
 /// 400 when it cannot be read, 415 when its type is another one.
-pub(in crate::demo::api) fn json_body(request: &Request, kind: &str) -> Result<Value, Failure> {
+pub(in crate::api) fn json_body(request: &Request, kind: &str) -> Result<Value, Failure> {
     parsed(request, kind)
 }
 

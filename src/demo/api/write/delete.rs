@@ -4,22 +4,22 @@ use serde_json::{Value, json};
 
 use super::body::parsed;
 use super::viewed;
-use crate::demo::api::Request;
-use crate::demo::api::failure::{Failure, Fault};
-use crate::demo::api::list::{found, one};
-use crate::demo::api::path::Resource;
-use crate::demo::api::reply::{Form, Listing, Reply};
-use crate::demo::api::selector::Selector;
-use crate::demo::kind::Kind;
-use crate::demo::store::{DeleteOptions, Object, text};
-use crate::demo::world::World;
+use crate::api::Request;
+use crate::api::failure::{Failure, Fault};
+use crate::api::list::{found, one};
+use crate::api::path::Resource;
+use crate::api::reply::{Form, Listing, Reply};
+use crate::api::selector::Selector;
+use crate::kind::Kind;
+use crate::store::{DeleteOptions, Object, text};
+use crate::world::World;
 
 /// How a request wants something deleted.
-pub(in crate::demo::api) struct Deletion {
+pub(in crate::api) struct Deletion {
     /// For the store.
-    pub(in crate::demo::api) options: DeleteOptions,
+    pub(in crate::api) options: DeleteOptions,
     /// Whether nothing is to change.
-    pub(in crate::demo::api) dry: bool,
+    pub(in crate::api) dry: bool,
     uid: String,
     revision: String,
 }
@@ -29,7 +29,7 @@ impl Deletion {
     ///
     /// # Errors
     /// 400, 422.
-    pub(in crate::demo::api) fn parse(request: &Request, body: &Value) -> Result<Self, Failure> {
+    pub(in crate::api) fn parse(request: &Request, body: &Value) -> Result<Self, Failure> {
         let word = |field: &str| match &body[field] {
             Value::String(text) => text.clone(),
             _ => request.param(field).to_owned(),
@@ -69,7 +69,7 @@ impl Deletion {
     ///
     /// # Errors
     /// 409.
-    pub(in crate::demo::api) fn check(&self, kind: &Kind, name: &str, object: &Value) -> Result<(), Failure> {
+    pub(in crate::api) fn check(&self, kind: &Kind, name: &str, object: &Value) -> Result<(), Failure> {
         let (uid, revision) = (text(object, "/metadata/uid"), text(object, "/metadata/resourceVersion"));
         if !self.uid.is_empty() && self.uid != uid {
             let why = format!(
@@ -93,7 +93,7 @@ impl Deletion {
 ///
 /// # Errors
 /// 400, 403 for the namespaces that may not be deleted, 404, 409 for a failed precondition.
-pub(in crate::demo::api) fn delete(
+pub(in crate::api) fn delete(
     world: &mut World,
     request: &Request,
     resource: &Resource,
@@ -135,7 +135,7 @@ pub(in crate::demo::api) fn delete(
 ///
 /// # Errors
 /// 400.
-pub(in crate::demo::api) fn delete_all(
+pub(in crate::api) fn delete_all(
     world: &mut World,
     request: &Request,
     resource: &Resource,

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::sets::{DESIRED, MOST, age, bounds, replicas, sets, spec_replicas};
 use super::writes::{ensure_newest, resize};
-use crate::demo::store::Object;
-use crate::demo::value::{int, name, text};
-use crate::demo::world::World;
+use crate::store::Object;
+use crate::value::{int, name, text};
+use crate::world::World;
 
 /// The size of the Deployment changed since its ReplicaSets were last sized.
 pub(super) fn is_scaling(world: &World, deployment: &Value) -> bool {

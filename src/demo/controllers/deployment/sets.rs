@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::demo::kind::Kind;
-use crate::demo::store::Object;
-use crate::demo::value::{controller, int, map, name, namespace, share, text};
-use crate::demo::world::World;
+use crate::kind::Kind;
+use crate::store::Object;
+use crate::value::{controller, int, map, name, namespace, share, text};
+use crate::world::World;
 
 pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 pub(super) const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";

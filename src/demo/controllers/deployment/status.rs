@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::sets::{bounds, newest, replicas, sets};
-use crate::demo::controllers::MANAGER;
-use crate::demo::kind::Kind;
-use crate::demo::store::{Object, stamp};
-use crate::demo::value::{condition, int, list, name, namespace, set, terminating, text, time};
-use crate::demo::world::{Wake, Work, World};
+use crate::controllers::MANAGER;
+use crate::kind::Kind;
+use crate::store::{Object, stamp};
+use crate::value::{condition, int, list, name, namespace, set, terminating, text, time};
+use crate::world::{Wake, Work, World};
 
 #[derive(Clone, Copy)]
 pub(super) struct Counts {

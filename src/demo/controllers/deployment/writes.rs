@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::sets::{DESIRED, HASH, MOST, REVISION, bounds, newest, replicas, revision, sets, spec_replicas};
 use super::status::progress;
-use crate::demo::controllers::MANAGER;
-use crate::demo::kind::Kind;
-use crate::demo::store::Object;
-use crate::demo::value::{hash, int, map, name, namespace, reference, safe, uid};
-use crate::demo::world::{Source, World};
+use crate::controllers::MANAGER;
+use crate::kind::Kind;
+use crate::store::Object;
+use crate::value::{hash, int, map, name, namespace, reference, safe, uid};
+use crate::world::{Source, World};
 
 /// Annotations of a Deployment that its ReplicaSets do not get.
 const OWN: [&str; 5] = [
@@ -103,7 +103,7 @@ pub(super) fn ensure_newest(world: &mut World, deployment: &Value, create: bool)
                 for place in places {
                     map(&mut set, place).insert(HASH.to_owned(), suffix.clone().into());
                 }
-                crate::demo::value::set(&mut set, &["metadata", "name"], format!("{called}-{suffix}").into());
+                crate::value::set(&mut set, &["metadata", "name"], format!("{called}-{suffix}").into());
             }
             let set = world.store.insert(Kind::REPLICA_SET, set);
             if size > 0 {
@@ -133,7 +133,7 @@ pub(super) fn resize(world: &mut World, deployment: &Value, set: &Value, to: i64
     let (surge, _) = bounds(deployment);
     let desired = replicas(deployment);
     world.store.update(Kind::REPLICA_SET, namespace(deployment), name(set), MANAGER, |set| {
-        crate::demo::value::set(set, &["spec", "replicas"], to.into());
+        crate::value::set(set, &["spec", "replicas"], to.into());
         let annotations = map(set, &["metadata", "annotations"]);
         annotations.insert(DESIRED.to_owned(), desired.to_string().into());
         annotations.insert(MOST.to_owned(), (desired + surge).to_string().into());

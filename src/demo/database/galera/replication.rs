@@ -1,7 +1,7 @@
 //! What is committed, sent, applied and throttled in a tick.
 
 use super::{Galera, TICK};
-use crate::demo::database::member::{Process, Provider, State, WRITE_SET};
+use crate::database::member::{Process, Provider, State, WRITE_SET};
 
 impl Galera {
     /// Commits what the members of one component take, within what flow control leaves.

@@ -1,7 +1,7 @@
 //! Donors and joiners.
 
 use super::{Event, Galera, INCREMENTAL};
-use crate::demo::database::member::{Process, State};
+use crate::database::member::{Process, State};
 
 impl Galera {
     pub(super) fn end_donation(&mut self, joiner: usize) {

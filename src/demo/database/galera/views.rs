@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{ALONE, EVICTION, Event, Galera, SUSPICION};
-use crate::demo::database::member::{Process, Provider, State, View};
+use crate::database::member::{Process, Provider, State, View};
 
 impl Galera {
     /// Whether the process runs and its provider is in the group.

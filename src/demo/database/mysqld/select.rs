@@ -4,10 +4,10 @@ use rusqlite::Connection;
 
 use super::threads::threads;
 use super::{Client, Rights, blocked, denied, syntax};
-use crate::demo::database::answer::Answer;
-use crate::demo::database::dialect::{self, Outcome, quoted};
-use crate::demo::database::galera::Galera;
-use crate::demo::database::member::{Member, State};
+use crate::database::answer::Answer;
+use crate::database::dialect::{self, Outcome, quoted};
+use crate::database::galera::Galera;
+use crate::database::member::{Member, State};
 
 /// A pattern's backslash escapes by itself in MariaDB; SQLite wants to be told.
 pub(super) fn escaped(sql: &str) -> String {

@@ -2,9 +2,9 @@
 
 use super::select::split_columns;
 use super::{Client, Rights, denied, syntax};
-use crate::demo::database::answer::{Answer, unquote};
-use crate::demo::database::galera::Galera;
-use crate::demo::database::member::{Process, Provider, Reject};
+use crate::database::answer::{Answer, unquote};
+use crate::database::galera::Galera;
+use crate::database::member::{Process, Provider, Reject};
 
 pub(super) fn set(galera: &mut Galera, client: &mut Client, list: &str) -> Answer {
     for assignment in split_columns(list) {

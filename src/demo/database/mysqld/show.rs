@@ -3,9 +3,9 @@
 use super::select::{escaped, fill, select, translated};
 use super::threads::threads;
 use super::{Client, Rights, syntax};
-use crate::demo::database::answer::{Answer, Kind, Table, like, unquote};
-use crate::demo::database::dialect::{self, Outcome};
-use crate::demo::database::galera::Galera;
+use crate::database::answer::{Answer, Kind, Table, like, unquote};
+use crate::database::dialect::{self, Outcome};
+use crate::database::galera::Galera;
 
 pub(super) fn show(galera: &Galera, client: &Client, statement: &str, words: &[String]) -> Answer {
     let m = &galera.members[client.member];

@@ -1,7 +1,7 @@
 //! The processlist of a member: its clients, the clients of the tenants, and the provider's own threads.
 
 use super::{Client, Rights};
-use crate::demo::database::galera::Galera;
+use crate::database::galera::Galera;
 
 /// A thread of the processlist.
 pub(super) struct Thread {
