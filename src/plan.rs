@@ -19,6 +19,7 @@ mod database;
 mod describe;
 mod draft;
 mod fits;
+mod moves;
 mod scale;
 pub mod schedule;
 mod undo;
@@ -33,6 +34,7 @@ pub use database::{
 };
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
+pub use moves::{Balance, Means, Move, Reason as MoveReason, Stay};
 pub use verify::verify;
 
 /// What an operator wants.
