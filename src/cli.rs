@@ -18,6 +18,7 @@ mod galera;
 mod headroom;
 mod log;
 mod nodes;
+mod output;
 mod proxysql;
 mod run_json;
 mod runs;
@@ -38,7 +39,8 @@ mod which_database;
     long_about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes.\n\n\
                   Without a subcommand it opens the cockpit on the cluster of your kubeconfig. \
                   `wheelhouse demo` opens it on an embedded cluster and needs nothing.",
-    after_help = "Exit codes: 0 done, 1 failed or refused, 2 wrong usage."
+    after_help = "Exit codes: 0 done, 1 failed or refused, 2 wrong usage.\n\
+                  Which database: `wheelhouse database --help` lists the flags, which every command takes."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -105,10 +107,13 @@ enum Command {
     /// The nodes, their state and load
     Nodes(Output),
     /// The database: the Galera members, and the ProxySQLs in front of them
+    #[command(after_long_help = which_database::flags())]
     Database(Output),
     /// Galera: take a member out, bring it back, move the writer, desync; and the recovery sheet
+    #[command(after_long_help = which_database::flags())]
     Galera(galera::GaleraArgs),
     /// ProxySQL: add or remove a server, save to disk
+    #[command(after_long_help = which_database::flags())]
     Proxysql(proxysql::ProxysqlArgs),
     /// A monitoring plug-in: one line, exit code 0 ok, 1 warning, 2 critical, 3 unknown
     Check,
@@ -154,6 +159,8 @@ enum Failure {
     Failed(String),
     /// Failed, and everything has been said already.
     Told,
+    /// What was to be said could not be written: exit code 1, and nothing more to say.
+    Unheard,
     /// What a monitoring plug-in found: its exit code.
     Checked(u8),
 }
@@ -162,7 +169,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(text) | Self::Failed(text) => f.write_str(text),
-            Self::Told | Self::Checked(_) => Ok(()),
+            Self::Told | Self::Unheard | Self::Checked(_) => Ok(()),
         }
     }
 }
@@ -175,14 +182,15 @@ impl Failure {
 
 /// Reads the arguments of the process, does what they say, and tells how it ended.
 pub fn main() -> ExitCode {
+    report_panics();
     let cli = Cli::try_parse().unwrap_or_else(|wrong| {
         // What watches must not take a wrong argument for an outage: 2 means critical there.
         if wrong.use_stderr() && std::env::args_os().any(|argument| argument == "check") {
             check::wrong_usage(&wrong.to_string());
         }
-        wrong.exit()
+        let heard = wrong.print().is_ok();
+        std::process::exit(if heard || wrong.use_stderr() { wrong.exit_code() } else { 1 })
     });
-    report_panics();
     let _log = log::start(serves(&cli.command));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -226,13 +234,14 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "wheelhouse", &mut script);
+            let mut command = Cli::command().mut_args(|flag| flag.hide(false));
+            clap_complete::generate(shell, &mut command, "wheelhouse", &mut script);
             table::print(&String::from_utf8_lossy(&script))
         }
     }
 }
 
-/// A panic is a defect: it is reported whole, and says what it leaves behind.
+/// A panic is a defect: it is reported whole, as far as somebody reads it, and says what it leaves behind.
 fn report_panics() {
     let (panics, errors) = color_eyre::config::HookBuilder::default()
         .display_env_section(false)
@@ -240,7 +249,10 @@ fn report_panics() {
             "This is a defect of wheelhouse. A run that was under way is in its journal: `wheelhouse runs`.",
         )
         .into_hooks();
-    panics.install();
+    // The library's own hook panics where it cannot write, and a panic within a panic ends the program.
+    std::panic::set_hook(Box::new(move |info| {
+        let _ = output::tell(panics.panic_report(info));
+    }));
     // Another hook can only be there already if this is called twice.
     let _ = errors.install();
 }
@@ -248,11 +260,11 @@ fn report_panics() {
 fn report(failure: Failure) -> ExitCode {
     let text = failure.to_string();
     if !text.is_empty() {
-        eprintln!("wheelhouse: {text}");
+        let _ = output::tell(format_args!("wheelhouse: {text}"));
     }
     match failure {
         Failure::Usage(_) => ExitCode::from(2),
-        Failure::Failed(_) | Failure::Told => ExitCode::FAILURE,
+        Failure::Failed(_) | Failure::Told | Failure::Unheard => ExitCode::FAILURE,
         Failure::Checked(code) => ExitCode::from(code),
     }
 }
@@ -264,5 +276,31 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// The help of a command and of all below it: its path, and the text.
+    fn helps(command: &mut clap::Command, path: &str, into: &mut Vec<(String, String)>) {
+        into.push((path.to_owned(), command.render_long_help().to_string()));
+        for below in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
+            let path = format!("{path} {}", below.get_name());
+            helps(below, &path, into);
+        }
+    }
+
+    #[test]
+    fn help_is_about_its_command_and_the_flags_of_the_database_stand_with_the_database() {
+        let mut command = Cli::command();
+        command.build();
+        let mut all = Vec::new();
+        helps(&mut command, "wheelhouse", &mut all);
+        for (path, help) in &all {
+            let tells = ["database", "galera", "proxysql"].iter().any(|c| *path == format!("wheelhouse {c}"));
+            for flag in ["--galera-members", "--galera-tls-name", "--proxysql-addresses", "--proxysql-user"] {
+                assert_eq!(help.contains(flag), tells, "{path} {flag}");
+            }
+        }
+        let longest =
+            all.iter().find(|(path, _)| path == "wheelhouse nodes").map(|(_, help)| help.lines().count());
+        assert!(longest.is_some_and(|lines| lines < 60), "{longest:?} lines");
     }
 }

@@ -163,6 +163,8 @@ pub struct Api {
     pub context: Arc<str>,
     /// The server's address.
     pub server: Arc<str>,
+    /// The flags with which another program (`kubectl`, `wheelhouse`) is led to the same cluster.
+    pub flags: Arc<[Arc<str>]>,
     /// The user the server takes us for (SelfSubjectReview), where it says.
     pub user: Option<Arc<str>>,
     /// `gitVersion`.

@@ -13,6 +13,7 @@ use crate::cluster::{NodeName, Snapshot, TenantName, WorkloadKey};
 
 mod about;
 mod approve;
+mod by_hand;
 mod change;
 mod check;
 mod database;
@@ -20,6 +21,7 @@ mod describe;
 mod draft;
 mod fits;
 mod moves;
+mod number;
 mod scale;
 pub mod schedule;
 mod undo;
@@ -28,13 +30,16 @@ pub mod whatif;
 
 pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
+pub use by_hand::{line, shell};
 pub use change::{Change, Standing};
+pub use check::unknown as unknown_tenant;
 pub use database::{
     Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, hindrance, seats, verify as verify_database,
 };
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use moves::{Balance, Means, Move, Reason as MoveReason, Stay};
+pub use number::Number;
 pub use verify::verify;
 
 /// What an operator wants.

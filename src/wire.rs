@@ -41,6 +41,8 @@ pub struct Wire(Arc<Inner>);
 struct Inner {
     target: Option<Target>,
     context: String,
+    /// There is no kubeconfig: it is the cluster we run in.
+    in_cluster: bool,
     server: String,
     namespace: String,
     clients: Mutex<Clients>,
@@ -61,7 +63,8 @@ impl Wire {
         let (context, config) = target.resolve().await?;
         Ok(Self(Arc::new(Inner {
             target: Some(target.clone()),
-            context,
+            in_cluster: context.is_none(),
+            context: context.unwrap_or_else(|| "in-cluster".to_owned()),
             server: config.cluster_url.to_string().trim_end_matches('/').to_owned(),
             namespace: config.default_namespace.clone(),
             clients: Mutex::new(Clients { config: Some(config), ..Clients::default() }),
@@ -75,6 +78,7 @@ impl Wire {
         let clients = Clients { reader: Some(client.clone()), writer: Some(client), ..Clients::default() };
         Self(Arc::new(Inner {
             target: None,
+            in_cluster: false,
             context: context.to_owned(),
             server: server.to_owned(),
             namespace,
@@ -116,6 +120,20 @@ impl Wire {
     /// The kubeconfig context, or `in-cluster`.
     pub fn context(&self) -> &str {
         &self.0.context
+    }
+
+    /// The flags with which `kubectl` and `wheelhouse` are led to the same cluster: the kubeconfig where one was named,
+    /// and the context. None inside a cluster.
+    pub fn flags(&self) -> Arc<[Arc<str>]> {
+        let target = self.0.target.as_ref().filter(|_| !self.0.in_cluster);
+        let Some(target) = target else { return Arc::default() };
+        let mut flags: Vec<Arc<str>> = Vec::new();
+        if let Some(file) = &target.kubeconfig {
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            flags.extend(["--kubeconfig".into(), file.to_string_lossy().into()]);
+        }
+        flags.extend(["--context".into(), self.context().into()]);
+        flags.into()
     }
 
     /// The API server's address.

@@ -1,11 +1,14 @@
 //! From a plan to its result on the command line: show, rehearse, confirm, run, tell.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::{
+    io::{BufRead, IsTerminal},
+    sync::Arc,
+};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, Format, run_json::RunJson, session::Session, table};
+use super::{Failure, Format, output, run_json::RunJson, session::Session, table};
 use crate::{
     cluster::Snapshot,
     cockpit,
@@ -62,6 +65,16 @@ pub(super) async fn carry_out(
     consent: Consent,
 ) -> Result<(), Failure> {
     let snapshot = session.observed_for(intent).await?;
+    carry_out_on(session, snapshot, intent, consent).await
+}
+
+/// The same on what was seen when the intent was made.
+pub(super) async fn carry_out_on(
+    session: &mut Session,
+    snapshot: Arc<Snapshot>,
+    intent: &Intent,
+    consent: Consent,
+) -> Result<(), Failure> {
     let plan = plan::plan(&snapshot, intent);
     let hands = session.hands(&snapshot);
     let refused = plan.refusals().next().is_some();
@@ -90,12 +103,43 @@ pub(super) async fn carry_out(
     let typed = confirm(&plan, &consent)?;
     let approved = plan.approve(typed.as_deref(), consent.reason).map_err(Failure::failed)?;
     let handle = run::start(hands, approved, place, session.seen.clone());
-    follow(handle, consent.output).await
+    follow(handle, consent.output, &session.again).await
 }
 
-/// Resumes a run that stands still.
-pub(super) async fn resume(session: &Session, hands: Hands, run: Run, output: Format) -> Result<(), Failure> {
-    follow(run::resume(hands, run, session.seen.clone()), output).await
+/// A plain yes to what is done to a run that is written down already.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Assent {
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+impl Assent {
+    /// Says what will be done, and asks for a yes.
+    ///
+    /// # Errors
+    /// It was not given, or nobody is there to give it.
+    fn to(self, what: &str) -> Result<(), Failure> {
+        output::tell(table::plain(what))?;
+        if self.yes { Ok(()) } else { asked(&Confirmation::Yes).map(drop) }
+    }
+}
+
+/// Resumes a run that stands still, once somebody has said yes.
+pub(super) async fn resume(session: &Session, hands: Hands, run: Run, assent: Assent) -> Result<(), Failure> {
+    let (done, all) = run.progress();
+    assent.to(&format!(
+        "run {} of {} is {}: {}. {done} of {all} steps are done; each further step is checked against the cluster \
+         before it is made.",
+        run.id,
+        run.operator,
+        run.state,
+        run::summary(&run)
+    ))?;
+    follow(run::resume(hands, run, session.seen.clone()), assent.output, &session.again).await
 }
 
 /// Closes a run that can neither be finished nor taken back. That it ends as failed is what was asked for.
@@ -104,11 +148,18 @@ pub(super) async fn give_up(
     hands: Hands,
     run: Run,
     why: &str,
-    output: Format,
+    assent: Assent,
 ) -> Result<(), Failure> {
+    assent.to(&format!(
+        "run {} of {} is {}: {}. What it did stays, and nobody can resume it afterwards.",
+        run.id,
+        run.operator,
+        run.state,
+        run::summary(&run)
+    ))?;
     let mut handle = run::give_up(hands, run, why, session.seen.clone());
     let run = handle.ended().await;
-    match (run.state, output) {
+    match (run.state, assent.output) {
         (RunState::Failed, Format::Json) => table::json(&RunJson::of_run(&run)),
         (RunState::Failed, Format::Table) => table::print(&format!("run {} is closed\n", run.id)),
         (state, _) => {
@@ -165,18 +216,24 @@ fn confirm(plan: &Plan, consent: &Consent) -> Result<Option<String>, Failure> {
     if consent.yes && wanted == Confirmation::Yes {
         return Ok(None);
     }
+    asked(&wanted)
+}
+
+/// Asks on the terminal, and gives what was typed where something had to be.
+fn asked(wanted: &Confirmation) -> Result<Option<String>, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Failed(match wanted {
-            Confirmation::Yes => "nobody is there to say yes; use --yes".into(),
-            Confirmation::Type(text) => format!("this plan wants `{text}` typed; use --confirm '{text}'"),
+            Confirmation::Yes => "nobody is there to say yes: use --yes".into(),
+            Confirmation::Type(text) => {
+                format!("this plan wants `{text}` typed: use --confirm {}", plan::shell(text))
+            }
         }));
     }
-    let (question, expected) = match &wanted {
+    let (question, expected) = match wanted {
         Confirmation::Yes => ("Do it? [y/N] ".to_owned(), None),
         Confirmation::Type(text) => (format!("Type `{text}` to do it: "), Some(text)),
     };
-    eprint!("{question}");
-    std::io::stderr().flush().map_err(Failure::failed)?;
+    output::whisper(question)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(Failure::failed)?;
     let answer = answer.trim();
@@ -191,15 +248,17 @@ fn confirm(plan: &Plan, consent: &Consent) -> Result<Option<String>, Failure> {
     }
 }
 
-/// Tells what a run does until it is over or stands still. An interrupt makes it stand still.
-async fn follow(mut handle: Handle, output: Format) -> Result<(), Failure> {
+/// Tells what a run does until it is over or stands still. An interrupt makes it stand still. That nobody listens does
+/// not: the run goes on to its end, and gives its leases back.
+async fn follow(mut handle: Handle, output: Format, again: &str) -> Result<(), Failure> {
     let mut told = 0;
+    let mut heard = Ok(());
     loop {
         let run = handle.watch.borrow_and_update().clone();
         if output == Format::Table {
             for entry in run.entries.iter().skip(told) {
                 if let Some(line) = run::describe(&run, &entry.event) {
-                    eprintln!("{}", table::plain(&line));
+                    heard = heard.and(output::tell(table::plain(&line)));
                 }
             }
         }
@@ -211,15 +270,15 @@ async fn follow(mut handle: Handle, output: Format) -> Result<(), Failure> {
     }
     let run = handle.ended().await;
     if output == Format::Json {
-        table::json(&RunJson::of_run(&run))?;
+        heard = heard.and(table::json(&RunJson::of_run(&run)));
     }
     match run.state {
-        RunState::Done => Ok(()),
+        RunState::Done => heard,
         state => {
             let why = run.last_word().unwrap_or("it has not begun").to_owned();
             let next = match state {
                 RunState::Paused => {
-                    format!("; `wheelhouse runs resume {0}` or `wheelhouse runs undo {0}`", run.id)
+                    format!("; `{again} runs resume {0}` or `{again} runs undo {0}`", run.id)
                 }
                 _ => String::new(),
             };

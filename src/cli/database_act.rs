@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Common, Failure, act, session, table};
+use super::{Common, Failure, act, output, session, table};
 use crate::{
     cluster::{Address, Database, MemberName, ProxyName, Snapshot},
-    plan::{DatabaseAct, Intent},
+    plan::{DatabaseAct, Intent, Number},
     run,
+    ui::{Action, Asks},
 };
 
 /// What people call things, and what they are.
@@ -22,6 +23,22 @@ impl Names {
         let mut all: Vec<_> = database.members.iter().map(|row| row.label.to_string()).collect();
         all.sort();
         Err(unknown("member", name, &all))
+    }
+
+    /// Another weight of the member of that name: the number, or one counted from what it is now.
+    pub(super) fn weight(&self, name: &str, number: Number) -> Result<DatabaseAct, Failure> {
+        let member = self.member(name)?;
+        let by = match number {
+            Number::To(n) => return Ok(DatabaseAct::Weight { member, weight: n.unsigned_abs() }),
+            Number::By(by) => by,
+        };
+        let database = Database::of(&self.0).ok_or_else(session::no_database)?;
+        let row = database.member(name).ok_or_else(|| unknown("member", name, &[]))?;
+        let asks = Asks::weight(&database, row).map_err(Failure::Failed)?;
+        match asks.answer(&format!("{by:+}")).map_err(Failure::Failed)? {
+            Action::Plan(Intent::Database { act }) => Ok(act),
+            other => unreachable!("a weight is asked for, not {other:?}"),
+        }
     }
 
     /// The server of that address, or that of the member of that name, as the proxies tell it.
@@ -73,7 +90,9 @@ pub(super) async fn carry_out(
     let runs = session.runs(&snapshot);
     let intent = match run::instead(&snapshot, runs.iter().map(|seen| &seen.run), &intent) {
         Some((undone, intent)) => {
-            eprintln!("run {undone} took it out: undoing that puts its rows back as they were");
+            output::tell(format_args!(
+                "run {undone} took it out: undoing that puts its rows back as they were"
+            ))?;
             intent
         }
         None => intent,

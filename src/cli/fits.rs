@@ -3,32 +3,32 @@
 use clap::Args;
 
 use super::{Common, Failure, Format, Output, headroom, session, table};
-use crate::plan::{Fitting, fits};
+use crate::{
+    cluster::Tenant,
+    plan::{Fitting, Number, fits},
+};
+
+/// More replicas than this are not tried.
+const MOST: u32 = 1000;
 
 /// The arguments of `wheelhouse fits`.
 #[derive(Debug, Args)]
 pub(super) struct FitsArgs {
     /// The tenant, as `wheelhouse tenants` names it
     tenant: String,
-    /// Whether so many more fit, such as +2 [default: how many do]
-    #[arg(value_name = "+N", value_parser = more)]
-    more: Option<u32>,
+    /// Whether so many more fit, such as +2, or so many in all [default: how many more do]
+    #[arg(value_name = "+N", allow_negative_numbers = true)]
+    more: Option<Number>,
     #[command(flatten)]
     output: Output,
-}
-
-fn more(text: &str) -> Result<u32, String> {
-    let number = text.strip_prefix('+').unwrap_or(text).parse::<u32>();
-    number
-        .ok()
-        .filter(|n| (1..=1000).contains(n))
-        .ok_or_else(|| "not a number such as +2, up to +1000".into())
 }
 
 pub(super) async fn run(common: &Common, args: FitsArgs) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
-    let fitting = fits(&snapshot, headroom::tenant(&snapshot, &args.tenant)?, args.more);
+    let tenant = headroom::tenant(&snapshot, &args.tenant)?;
+    let asked = args.more.map(|number| more(tenant, number)).transpose()?;
+    let fitting = fits(&snapshot, tenant, asked);
     match args.output.output {
         Format::Json => table::json(&fitting)?,
         Format::Table => table::print(&text(&fitting))?,
@@ -37,6 +37,19 @@ pub(super) async fn run(common: &Common, args: FitsArgs) -> Result<(), Failure> 
         Some(asked) if fitting.fits < asked => Err(Failure::Told),
         _ => Ok(()),
     }
+}
+
+/// How many more are asked for: `+2`, or what is missing to that number of replicas.
+fn more(tenant: &Tenant, number: Number) -> Result<u32, Failure> {
+    let now = tenant.desired();
+    let more = number.from(now) - i64::from(now);
+    u32::try_from(more).ok().filter(|n| (1..=MOST).contains(n)).ok_or_else(|| {
+        let name = &tenant.name;
+        Failure::Usage(match more {
+            ..=0 => format!("{name} asks for {now} now: name more, such as +2 or {}", now + 2),
+            _ => format!("{more} more replicas are too many to try: at most +{MOST}"),
+        })
+    })
 }
 
 fn text(f: &Fitting) -> String {

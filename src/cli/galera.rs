@@ -16,7 +16,7 @@ use crate::{
         Database, MemberName,
         database::{Evidence, Saved, recovery},
     },
-    plan::{DatabaseAct, WEIGHTS},
+    plan::{DatabaseAct, Number, WEIGHTS},
 };
 
 /// The arguments of `wheelhouse galera`.
@@ -44,9 +44,9 @@ enum Command {
     Weight {
         /// The member, by its name or address
         member: String,
-        /// Its weight: from 1 to 10000000
-        #[arg(value_name = "WEIGHT", value_parser = weight)]
-        weight: u64,
+        /// Its weight: from 1 to 10000000, or +5 and -5 for more and less than now
+        #[arg(value_name = "WEIGHT", allow_negative_numbers = true, value_parser = weight)]
+        weight: Number,
         #[command(flatten)]
         consent: Consent,
     },
@@ -59,12 +59,11 @@ enum Command {
 }
 
 /// Reads a weight. The error says what one is.
-fn weight(text: &str) -> Result<u64, String> {
+fn weight(text: &str) -> Result<Number, String> {
     let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
-    // `+5` counts from now on the screen: here it is not the weight 5.
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let weight = text.parse().ok().filter(|n| digits && WEIGHTS.contains(n));
-    weight.ok_or_else(|| format!("a weight is a whole number from {low} to {high}"))
+    let fits = |n: &Number| matches!(n, Number::By(_)) || WEIGHTS.contains(&n.from(0).unsigned_abs());
+    let number = text.parse().ok().filter(fits);
+    number.ok_or_else(|| format!("a weight is a whole number from {low} to {high}, or +1 or -1 from now"))
 }
 
 /// A member, and how far consent goes.
@@ -100,10 +99,7 @@ pub(super) async fn run(common: &Common, args: GaleraArgs) -> Result<(), Failure
             .await;
         }
         Command::Weight { member, weight, consent } => {
-            return database_act::carry_out(common, consent, |names| {
-                Ok(DatabaseAct::Weight { member: names.member(&member)?, weight })
-            })
-            .await;
+            return database_act::carry_out(common, consent, |names| names.weight(&member, weight)).await;
         }
         Command::TakeOut(args) => (args, |member| DatabaseAct::TakeOut { member }),
         Command::MoveWriter(args) => (args, |member| DatabaseAct::MoveWriter { member }),

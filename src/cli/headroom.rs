@@ -8,6 +8,7 @@ use crate::cluster::{
     ConnectionLimit, Connections, Headroom, NodeName, Room, Snapshot, Tenant, cluster_room, connections,
     headroom_within, node_room,
 };
+use crate::plan::unknown_tenant;
 
 /// The arguments of `wheelhouse headroom`.
 #[derive(Debug, Args)]
@@ -71,10 +72,10 @@ pub(super) async fn run(common: &Common, args: HeadroomArgs) -> Result<(), Failu
 pub(super) fn tenant<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Tenant, Failure> {
     let found = snapshot.tenants.get(name).map(|t| &**t);
     found.ok_or_else(|| {
-        let names = snapshot.tenants.len();
+        let why = unknown_tenant(snapshot, name);
         Failure::Failed(format!(
-            "there is no tenant {} among {names}; wheelhouse tenants lists them",
-            table::plain(name)
+            "{}; `wheelhouse tenants` lists them",
+            table::plain(why.trim_end_matches('?'))
         ))
     })
 }

@@ -35,7 +35,7 @@ enum RunsCommand {
         /// The run's id, its last part, or the start of it
         id: String,
         #[command(flatten)]
-        output: Output,
+        assent: act::Assent,
     },
     /// Close a run that can neither be finished nor taken back; what it did stays
     GiveUp {
@@ -45,7 +45,7 @@ enum RunsCommand {
         #[arg(long, value_name = "TEXT")]
         reason: String,
         #[command(flatten)]
-        output: Output,
+        assent: act::Assent,
     },
     /// Take back what a run did: a plan like any other
     Undo {
@@ -79,7 +79,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                 Format::Table => table::print(&story(seen)),
             }
         }
-        RunsCommand::Resume { id, output } => {
+        RunsCommand::Resume { id, assent } => {
             let seen = found(&id)?;
             if seen.run.state.is_over() {
                 return Err(Failure::Failed(format!(
@@ -89,9 +89,9 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             }
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let hands = session.hands(&snapshot);
-            act::resume(&session, hands, seen.run.clone(), output.output).await
+            act::resume(&session, hands, seen.run.clone(), assent).await
         }
-        RunsCommand::GiveUp { id, reason, output } => {
+        RunsCommand::GiveUp { id, reason, assent } => {
             let seen = found(&id)?;
             if seen.run.state.is_over() {
                 return Err(Failure::Failed(format!(
@@ -101,7 +101,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             }
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let hands = session.hands(&snapshot);
-            act::give_up(&session, hands, seen.run.clone(), &reason, output.output).await
+            act::give_up(&session, hands, seen.run.clone(), &reason, assent).await
         }
         RunsCommand::Undo { id, consent } => {
             let seen = found(&id)?;

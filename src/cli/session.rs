@@ -11,7 +11,7 @@ use crate::{
     cockpit,
     config::{self, Config},
     live,
-    plan::{About, Intent},
+    plan::{self, About, Intent},
     run,
     wire::{Target, Wire},
 };
@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) config: Config,
     pub(super) wire: Wire,
     pub(super) seen: watch::Receiver<Arc<Snapshot>>,
+    /// `wheelhouse` with the flags that lead it to the same cluster, as it is typed.
+    pub(super) again: String,
     timeout: Duration,
     state_dir: PathBuf,
 }
@@ -73,7 +75,12 @@ pub(super) async fn open(common: &Common) -> Result<Session, Failure> {
     let config = configure(common)?;
     let wire = wire(&config).await?;
     let (seen, _) = live::observe(wire.clone(), cockpit::scope(&config));
-    Ok(Session { config, wire, seen, timeout: common.timeout, state_dir: state_dir()? })
+    let flags = wire.flags();
+    let file = common.config.as_ref().map(|file| file.to_string_lossy());
+    let file = file.as_deref().map(|file| ["--config", file]);
+    let flags = flags.iter().map(|flag| &**flag);
+    let again = plan::line("wheelhouse", file.into_iter().flatten().chain(flags));
+    Ok(Session { again, config, wire, seen, timeout: common.timeout, state_dir: state_dir()? })
 }
 
 /// Looks at the database alone. What does not answer within the time limit says so.

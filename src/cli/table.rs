@@ -1,25 +1,16 @@
 //! Printing: tables for people, JSON for programs, and what came from outside made harmless.
 
-use std::{io::Write, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Failure;
+pub(super) use super::output::print;
 use crate::{
     cluster::{Finding, Snapshot, database::subject},
     ui,
 };
-
-/// Prints text on standard output. A reader that went away (`| head`) is not an error.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Failed(format!("cannot print: {e}")))
-        }
-        _ => Ok(()),
-    }
-}
 
 /// Prints a value as JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {

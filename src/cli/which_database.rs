@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, builder::StyledStr};
 
 use crate::config::{Address, Config, Login, PasswordFrom, Place};
 
@@ -18,7 +18,7 @@ pub(super) struct WhichDatabase {
         env = "WHEELHOUSE_GALERA_MEMBERS",
         value_delimiter = ',',
         global = true,
-        hide_short_help = true
+        hide = true
     )]
     galera_members: Vec<Address>,
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub(super) struct WhichDatabase {
         env = "WHEELHOUSE_PROXYSQL_ADDRESSES",
         value_delimiter = ',',
         global = true,
-        hide_short_help = true
+        hide = true
     )]
     proxysql_addresses: Vec<Place>,
     #[command(flatten)]
@@ -49,7 +49,7 @@ macro_rules! login {
                 value_name = "NAME",
                 env = concat!("WHEELHOUSE_", $env, "_USER"),
                 global = true,
-                hide_short_help = true,
+                hide = true,
                 help = concat!("Who asks the ", $whom)
             )]
             user: Option<String>,
@@ -59,7 +59,7 @@ macro_rules! login {
                 value_name = "FILE",
                 env = concat!("WHEELHOUSE_", $env, "_PASSWORD_FILE"),
                 global = true,
-                hide_short_help = true,
+                hide = true,
                 help = "A file whose first line is that user's password"
             )]
             password_file: Option<PathBuf>,
@@ -69,7 +69,7 @@ macro_rules! login {
                 value_name = "FILE",
                 env = concat!("WHEELHOUSE_", $env, "_TLS_CA"),
                 global = true,
-                hide_short_help = true,
+                hide = true,
                 help = concat!("Speak TLS with the ", $whom, ", and believe only this authority (PEM)")
             )]
             tls_ca: Option<PathBuf>,
@@ -79,7 +79,7 @@ macro_rules! login {
                 value_name = "NAME",
                 env = concat!("WHEELHOUSE_", $env, "_TLS_NAME"),
                 global = true,
-                hide_short_help = true,
+                hide = true,
                 help = "The name in the certificates, where it is not the host"
             )]
             tls_name: Option<String>,
@@ -99,6 +99,13 @@ macro_rules! login {
 
 login!(MembersBy, "galera", "GALERA", "members");
 login!(ProxiesBy, "proxysql", "PROXYSQL", "ProxySQLs");
+
+/// The flags as help prints them. They belong to every command, and are shown where somebody looks for them.
+pub(super) fn flags() -> StyledStr {
+    let alone = WhichDatabase::augment_args(clap::Command::new("wheelhouse"));
+    let shown = alone.disable_help_flag(true).mut_args(|flag| flag.hide(false));
+    shown.help_template("{all-args}").render_long_help()
+}
 
 impl WhichDatabase {
     /// Lays what was given over the configuration.

@@ -48,6 +48,13 @@ impl Lease {
         format!("tenant-{safe}-{:08x}", hash >> 32)
     }
 
+    /// Who holds it, as they sign: `alice@bastion`. The session behind the name tells two cockpits of one operator apart,
+    /// and is for programs.
+    pub fn who(&self) -> Option<&str> {
+        let holder = self.holder.as_deref()?;
+        Some(holder.rsplit_once(' ').map_or(holder, |(who, _)| who))
+    }
+
     /// Whether somebody holds it at `now` (in the API server's time).
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.holder.is_some()

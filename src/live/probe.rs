@@ -63,7 +63,12 @@ struct UserInfo {
 
 /// What is known before anything was asked.
 pub(super) fn unseen(wire: &Wire) -> Api {
-    Api { context: wire.context().into(), server: wire.server().into(), ..Api::default() }
+    Api {
+        context: wire.context().into(),
+        server: wire.server().into(),
+        flags: wire.flags(),
+        ..Api::default()
+    }
 }
 
 /// Feels the pulse until nobody listens any more.

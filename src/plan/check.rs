@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Check, Verdict, draft::Draft};
+use super::{Check, Verdict, by_hand, draft::Draft};
 use crate::cluster::{Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload};
 
 use Verdict::{Ok, Refuse, Warn};
@@ -58,9 +58,9 @@ fn unread(freshness: &Freshness) -> Option<String> {
     }
 }
 
-/// A name nobody has, with those that are nearest.
-pub(super) fn unknown(seen: &Snapshot, name: &TenantName) -> Check {
-    let wanted = name.as_str();
+/// A name no tenant has, with those that are nearest: one sentence.
+pub fn unknown(seen: &Snapshot, name: &str) -> String {
+    let wanted = name;
     let mut near: Vec<_> = seen
         .tenants
         .keys()
@@ -72,11 +72,11 @@ pub(super) fn unknown(seen: &Snapshot, name: &TenantName) -> Check {
         .collect();
     near.sort();
     let names: Vec<_> = near.iter().take(3).map(|(_, known)| known.as_str()).collect();
-    let text = match names.as_slice() {
-        [] => format!("there is no tenant {wanted} among {}", seen.tenants.len()),
-        names => format!("there is no tenant {wanted}; did you mean {}?", names.join(" or ")),
-    };
-    Check::new("tenant", Refuse, text)
+    match (names.as_slice(), seen.tenants.len()) {
+        ([], 0) => format!("there is no tenant {wanted}: no tenant is seen"),
+        ([], n) => format!("there is no tenant {wanted} among {n}"),
+        (names, _) => format!("there is no tenant {wanted}; did you mean {}?", names.join(" or ")),
+    }
 }
 
 /// Edits between two words (Levenshtein).
@@ -306,18 +306,21 @@ fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
     }
     let name = Lease::name_of(tenant);
     let lease = seen.leases.values().find(|l| *l.key.name == *name)?;
-    let holder = lease.holder.as_deref()?;
-    let run = lease.run.as_deref();
+    let holder = lease.who()?;
+    let run = lease.run.as_deref().map(|run| run.rsplit('-').next().unwrap_or(run));
     let named = run.map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
-    let ago = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(at, seen.at));
+    let age = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(at, seen.at));
     Some(if lease.is_held(seen.at) {
-        let (since, renewed) = (ago(lease.acquired), ago(lease.renewed));
-        let text = format!("{holder} holds it for {named} since {since}, renewed {renewed} ago");
+        let (since, renewed) = (age(lease.acquired), age(lease.renewed));
+        let text = format!(
+            "{named} of {holder} is changing it, for {since} (renewed {renewed} ago): wait for its end, or pause it there"
+        );
         Check::new("lease", Refuse, text)
     } else {
-        let resume =
-            run.map_or_else(String::new, |run| format!(": wheelhouse runs resume {run}, or undo it"));
-        let text = format!("{named} of {holder} stopped {} ago, unfinished{resume}", ago(lease.renewed));
+        let resume = run.map_or_else(String::new, |run| {
+            format!(": `{} runs resume {run}` finishes it, `undo` takes it back", by_hand::wheelhouse(seen))
+        });
+        let text = format!("{named} of {holder} was interrupted {} ago{resume}", age(lease.renewed));
         Check::new("lease", Warn, text)
     })
 }
@@ -337,10 +340,16 @@ fn count(n: u32, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// `1st`, `2nd`, `11th`, `332nd`.
 fn ordinal(n: u32) -> String {
-    const WORDS: [&str; 9] =
-        ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"];
-    WORDS.get(n.wrapping_sub(1) as usize).map_or_else(|| format!("{n}th"), |w| (*w).into())
+    let end = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{n}{end}")
 }
 
 #[cfg(test)]
@@ -353,6 +362,12 @@ mod tests {
         assert_eq!(distance("acne", "acme"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("globex", "glboex"), 2);
+    }
+
+    #[test]
+    fn ordinals_end_as_they_are_spoken() {
+        let all = [1, 2, 3, 4, 11, 12, 13, 21, 63, 101, 111, 332].map(ordinal);
+        assert_eq!(all.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 63rd 101st 111th 332nd");
     }
 
     #[test]

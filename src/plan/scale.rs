@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Check, Intent, Part, Plan, Target, Verdict, check, draft::Draft, schedule::Board};
+use super::{Check, Intent, Part, Plan, Target, Verdict, by_hand, check, draft::Draft, schedule::Board};
 use crate::cluster::{Snapshot, Tenant, TenantName, WorkloadKind};
 
 /// New pods of one tenant that a plan will predict one by one.
@@ -23,7 +23,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, targets: &[Target]) -> Plan
         let Some(tenant) = seen.tenants.get(name) else {
             // While the workloads are not known, their absence means nothing: the freshness check speaks.
             if seen.deployments.freshness.is_known() && seen.stateful_sets.freshness.is_known() {
-                checks.push(check::unknown(seen, name));
+                checks.push(Check::new("tenant", Verdict::Refuse, check::unknown(seen, name.as_str())));
             }
             continue;
         };
@@ -91,8 +91,10 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
     let key = &workload.key.key;
     Part {
         kubectl: format!(
-            "kubectl -n {} scale {kind}/{} --replicas={} --current-replicas={from}",
-            key.namespace, key.name, draft.to
+            "{} scale {kind}/{} --replicas={} --current-replicas={from}",
+            by_hand::kubectl(seen, Some(&key.namespace)),
+            key.name,
+            draft.to
         ),
         undo: format!("{} → {from}", draft.to),
         tenant: draft.tenant.name.clone(),

@@ -227,6 +227,12 @@ impl Run {
         self.entries.push(entry);
     }
 
+    /// Steps done or not needed, and how many there are.
+    pub fn progress(&self) -> (usize, usize) {
+        let over = |s: &&StepState| matches!(s, StepState::Done(_) | StepState::Skipped(_));
+        (self.steps.iter().filter(over).count(), self.steps.len())
+    }
+
     /// When anything last happened.
     pub fn last_at(&self) -> Option<Timestamp> {
         self.entries.last().map(|e| e.at)

@@ -23,22 +23,25 @@ pub struct Target {
 }
 
 impl Target {
-    /// The context's name and its settings. Reads files only.
-    pub(super) async fn resolve(&self) -> Result<(String, Config), String> {
+    /// The context's name (`None`: the cluster we run in) and its settings. Reads files only.
+    pub(super) async fn resolve(&self) -> Result<(Option<String>, Config), String> {
         let (mut config, context) = match self.read()? {
             Some((kubeconfig, place)) => {
                 let context = self.context_of(&kubeconfig, &place)?;
                 let options =
                     KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
                 let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-                (config.map_err(|e| format!("context `{context}` of {place} cannot be used: {e}"))?, context)
+                (
+                    config.map_err(|e| format!("context `{context}` of {place} cannot be used: {e}"))?,
+                    Some(context),
+                )
             }
             None => {
                 let config = Config::incluster().map_err(|_| {
                     "no cluster is configured: there is no ~/.kube/config and no KUBECONFIG; \
                      give --kubeconfig FILE, or try `wheelhouse demo`"
                 })?;
-                (config, "in-cluster".to_owned())
+                (config, None)
             }
         };
         // A plugin that asks on the terminal would fight the screen for it: it has to work alone.

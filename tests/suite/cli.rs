@@ -112,7 +112,7 @@ fn what_must_not_be_done_is_refused_in_words_with_code_1() {
     let demo = world();
     let desired = tenant(&demo, "acme")["desired"].clone();
     for (arguments, word) in [
-        (&["scale", "acme", "-1", "--yes"][..], "below zero"),
+        (&["scale", "acme", "-9", "--yes"][..], "below zero"),
         (&["scale", "acmee", "3", "--yes"], "acme"),
         (&["scale", "acme", "900", "--yes"], "memory"),
         (&["scale", "acme", "0", "--yes"], "acme"),
@@ -120,6 +120,8 @@ fn what_must_not_be_done_is_refused_in_words_with_code_1() {
         (&["scale", "acme", "1", "--yes"], "--confirm"),
         (&["runs", "show", "nothing"], "nothing"),
         (&["runs", "resume", "nothing"], "nothing"),
+        (&["headroom", "acem"], "did you mean acme"),
+        (&["fits", "acem"], "did you mean acme"),
     ] {
         let (out, err) = demo.run(1, arguments);
         let both = format!("{out}{err}");
@@ -145,7 +147,9 @@ fn wrong_usage_is_one_sentence_with_code_2() {
     let kubeconfig = kubeconfig.to_str().expect("a path");
     for (arguments, word) in [
         (&["scale", "acme"][..], "REPLICAS"),
-        (&["scale", "acme", "many"], "many"),
+        (&["scale", "acme", "five"], "`five` is not a whole number such as 5, +1 or -1"),
+        (&["scale", "acme", "99999999999"], "99999999999 is too large"),
+        (&["fits", "acme", "1.5"], "`1.5` is not a whole number"),
         (&["--config", bad.to_str().expect("a path"), "status"], "line 2"),
         (&["--config", "/nonexistent.toml", "status"], "/nonexistent.toml"),
         (&["--kubeconfig", kubeconfig, "--context", "two", "status"], "one"),
@@ -163,6 +167,28 @@ fn wrong_usage_is_one_sentence_with_code_2() {
     let (_, err) = text(&output);
     assert_eq!((output.status.code(), err.lines().count()), (Some(1), 1), "{err}");
     assert!(err.contains("127.0.0.1:1"), "{err}");
+}
+
+#[test]
+fn a_sign_counts_from_now_and_a_number_alone_is_the_number() {
+    let demo = world();
+    let now = tenant(&demo, "acme")["desired"].as_i64().expect("a number");
+    let planned = |number: &str| demo.json(0, &["scale", "acme", number, "--dry-run", "-o", "json"]);
+    for (typed, to) in [("+1", now + 1), ("+3", now + 3), ("-1", now - 1), ("5", 5)] {
+        let plan = planned(typed);
+        assert_eq!(
+            (&plan["tenants"][0]["from"], &plan["tenants"][0]["to"]),
+            (&now.into(), &to.into()),
+            "{typed}"
+        );
+    }
+    let asked = |number: &str| demo.json(0, &["fits", "acme", number, "-o", "json"])["asked"].clone();
+    assert_eq!((asked("+2"), asked(&(now + 2).to_string())), (2.into(), 2.into()));
+    let (_, err) = demo.run(2, &["fits", "acme", "-1"]);
+    assert!(err.contains(&format!("acme asks for {now} now")), "{err}");
+    let done = demo.json(0, &["scale", "acme", "+1", "--yes", "-o", "json"]);
+    assert_eq!(done["state"], "done");
+    assert_eq!(tenant(&demo, "acme")["desired"], now + 1);
 }
 
 #[test]
@@ -207,6 +233,11 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
     let id = runs[0]["id"].as_str().expect("an id").to_owned();
     let status = demo.json(0, &["status", "-o", "json"]);
     assert_eq!(status["runs"][0]["id"], id.as_str(), "an unfinished run is part of the status");
+    for act in [&["runs", "resume", &id][..], &["runs", "give-up", &id, "--reason", "gone"]] {
+        let (_, err) = demo.run(1, act);
+        assert!(err.contains("nobody is there to say yes: use --yes"), "{err}");
+        assert!(err.contains("scale acme") && err.contains("alice@"), "it says what it would do: {err}");
+    }
     // The dead session's lease is good for a second more: until then the undo is refused.
     let undone = loop {
         let output = demo.home.run(&demo.on(&["runs", "undo", &id, "--yes", "-o", "json"]));
@@ -215,7 +246,8 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
         }
         let (out, err) = text(&output);
         assert!(
-            std::time::Instant::now() < until && format!("{out}{err}").contains("holds it"),
+            std::time::Instant::now() < until
+                && (format!("{out}{err}").contains("is changing it") || err.contains("is taken")),
             "{out}{err}"
         );
     };

@@ -63,8 +63,8 @@ fn wrong_usage_is_said_before_anything_is_asked() {
         ("galera weight db1", "<WEIGHT>"),
         ("galera weight db1 heavy", "heavy"),
         ("galera weight db1 10000001", "a whole number from 1 to 10000000"),
-        // On the screen this counts from now: here it must not be taken for the weight itself.
-        ("galera weight db1 +5", "a whole number from 1 to 10000000"),
+        ("galera weight db1 0", "a whole number from 1 to 10000000"),
+        ("galera weight db1 +x", "a whole number from 1 to 10000000"),
         ("galera bring-back db1 --like", "--like"),
         ("proxysql add db4:port", "db4:port"),
         ("proxysql remove", "HOST:PORT"),
@@ -232,6 +232,11 @@ impl World {
 fn weights_and_the_writer_are_changed_and_taken_back() {
     let world = World::quick();
     world.there_and_back("galera weight db3 70", |w| assert_eq!(w.role("db1"), "writer"));
+    // A sign counts from what it is now, as on the screen.
+    let by = world.json("galera weight db1 -7 --dry-run");
+    let to = world.json("galera weight db1 +7 --dry-run");
+    let weight = |plan: &Value| plan["intent"]["act"]["weight"].as_u64().expect("a weight");
+    assert_eq!(weight(&to) - weight(&by), 14, "{by} {to}");
     world.there_and_back("galera move-writer db2", |w| assert_eq!(w.role("db2"), "writer"));
     assert_eq!(world.role("db1"), "writer");
 }

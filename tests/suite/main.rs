@@ -16,6 +16,7 @@ mod galera;
 mod headroom;
 mod kubectl;
 mod live;
+mod output;
 mod planning;
 mod program;
 mod readme;

@@ -343,7 +343,7 @@ fn new_pods_find_room_or_the_arithmetic_says_why_not() {
     let p = planned("node w1 memory=2Gi\ntenant acme 1 on w1", "acme", 6);
     assert_eq!(
         check(&p, "fits"),
-        (Refuse, "3 of 5 fit; the fourth: memory short on w1 (448 Mi wanted, 256 Mi free)")
+        (Refuse, "3 of 5 fit; the 4th: memory short on w1 (448 Mi wanted, 256 Mi free)")
     );
 }
 
@@ -437,8 +437,8 @@ fn another_operators_run_keeps_the_tenant() {
     let mut lease = Lease {
         key: Key::new("wheelhouse", name.as_str()),
         resource_version: "1".into(),
-        holder: Some("bob@bastion".into()),
-        run: Some("8f3".into()),
+        holder: Some("bob@bastion 17785-fab386b8".into()),
+        run: Some("20261129-040822-33bf".into()),
         acquired: Some(now() - SignedDuration::from_mins(14)),
         renewed: Some(now() - SignedDuration::from_secs(3)),
         seconds: 15,
@@ -450,12 +450,19 @@ fn another_operators_run_keeps_the_tenant() {
     };
     assert_eq!(
         check(&with(&lease), "lease"),
-        (Refuse, "bob@bastion holds it for run 8f3 since 14m, renewed 3s ago")
+        (
+            Refuse,
+            "run 33bf of bob@bastion is changing it, for 14m (renewed 3s ago): wait for its end, or pause it there"
+        )
     );
     lease.renewed = Some(now() - SignedDuration::from_mins(13));
     assert_eq!(
         check(&with(&lease), "lease"),
-        (Warn, "run 8f3 of bob@bastion stopped 13m ago, unfinished: wheelhouse runs resume 8f3, or undo it")
+        (
+            Warn,
+            "run 33bf of bob@bastion was interrupted 13m ago: `wheelhouse runs resume 33bf` finishes it, `undo` takes it \
+             back"
+        )
     );
     lease.holder = None;
     has_no(&with(&lease), "lease");

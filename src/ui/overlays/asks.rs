@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     cluster::{Address, Database, ProxyName, Snapshot, TenantName, database::Row},
-    plan::{DatabaseAct, Intent, Target, WEIGHTS},
+    plan::{DatabaseAct, Intent, Number, Target, WEIGHTS},
     ui::{
         action::{Action, Asks},
         format,
@@ -220,7 +220,7 @@ impl Asks {
         Ok(match self {
             Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
             Self::Weight { member, now, .. } => {
-                let number = number(text)?;
+                let number: Number = text.parse()?;
                 let to = match (number, self.filled().parse::<i64>()) {
                     (Number::To(n), _) => n,
                     (Number::By(n), Ok(now)) => now + n,
@@ -253,35 +253,15 @@ impl Asks {
     }
 }
 
-/// A number, or one relative to now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Number {
-    To(i64),
-    By(i64),
-}
-
-/// Reads `5`, `+1` or `-1`.
-fn number(text: &str) -> Result<Number, String> {
-    let text = text.trim();
-    let number: i64 = text.parse().ok().filter(|n: &i64| n.abs() <= 1_000_000_000).ok_or_else(|| {
-        format!("`{}` is not a number such as 5, +1 or -1", text.chars().take(20).collect::<String>())
-    })?;
-    Ok(if text.starts_with(['+', '-']) { Number::By(number) } else { Number::To(number) })
-}
-
 /// Reads `5`, `+1` or `-1` for each of these tenants.
 pub fn targets(text: &str, tenants: &[(TenantName, u32)]) -> Result<Vec<Target>, String> {
-    let number = match number(text)? {
+    let number = match text.parse()? {
         Number::To(n) | Number::By(n) if n.abs() > 1_000_000 => {
             return Err(format!("{n} replicas is more than is believed"));
         }
         number => number,
     };
-    let to = |now: u32| match number {
-        Number::To(n) => n,
-        Number::By(n) => i64::from(now) + n,
-    };
-    Ok(tenants.iter().map(|(tenant, now)| Target { tenant: tenant.clone(), to: to(*now) }).collect())
+    Ok(tenants.iter().map(|(tenant, now)| Target { tenant: tenant.clone(), to: number.from(*now) }).collect())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{heading, run_sign};
 use crate::{
     plan::Intent,
-    run::{Run, RunState, StepState, summary},
+    run::{Run, RunState, summary},
     ui::{
         action::{Action, Asks},
         command::Command,
@@ -52,8 +52,7 @@ pub fn intent(plan: &crate::plan::Plan) -> String {
 
 /// Steps done, and how many there are.
 pub fn progress(run: &Run) -> (usize, usize) {
-    let done = run.steps.iter().filter(|s| matches!(s, StepState::Done(_) | StepState::Skipped(_))).count();
-    (done, run.steps.len())
+    run.progress()
 }
 
 /// What the column OUTCOME says.

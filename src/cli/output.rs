@@ -1,0 +1,38 @@
+//! Printing and telling. Nothing here panics: an output that is full, closed or not read any more ends no program in the
+//! middle of what it does. Who prints learns of it, and ends with exit code 1.
+
+use std::{
+    fmt::Display,
+    io::{ErrorKind, Write},
+};
+
+use super::Failure;
+
+/// Prints text on standard output.
+///
+/// # Errors
+/// It cannot be written: [`Failure::Unheard`] where nobody reads it (`| head`), otherwise with the reason.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
+        ErrorKind::BrokenPipe => Failure::Unheard,
+        _ => Failure::Failed(format!("cannot print: {e}")),
+    })
+}
+
+/// Tells a line on standard error.
+///
+/// # Errors
+/// [`Failure::Unheard`]: it cannot be written, and there is no other place to say so.
+pub(super) fn tell(text: impl Display) -> Result<(), Failure> {
+    whisper(format_args!("{text}\n"))
+}
+
+/// The same without the end of the line.
+///
+/// # Errors
+/// [`Failure::Unheard`]: it cannot be written.
+pub(super) fn whisper(text: impl Display) -> Result<(), Failure> {
+    let mut err = std::io::stderr().lock();
+    write!(err, "{text}").and_then(|()| err.flush()).map_err(|_| Failure::Unheard)
+}

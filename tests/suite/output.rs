@@ -1,0 +1,98 @@
+//! Nobody reads what is printed, or it cannot be written: that ends nothing in the middle, and is no defect.
+
+use std::{
+    fs::OpenOptions,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::program::{Demo, Home, text};
+
+fn full() -> Stdio {
+    OpenOptions::new().write(true).open("/dev/full").expect("a full device").into()
+}
+
+/// A pipe whose other end is closed.
+fn closed() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
+}
+
+/// Runs it, and gives its exit code. A signal is none.
+fn code(command: &mut Command) -> Option<i32> {
+    command.status().expect("the binary starts").code()
+}
+
+#[test]
+fn what_cannot_be_written_ends_quietly_with_code_1() {
+    let home = Home::new();
+    let nowhere = home.path("nowhere");
+    let nowhere = nowhere.to_str().expect("a path");
+    for (arguments, codes) in [
+        // Standard output, standard error.
+        (&["--help"][..], [1, 0]),
+        (&["scale", "--help"], [1, 0]),
+        (&["--version"], [1, 0]),
+        (&["completions", "bash"], [1, 0]),
+        (&["scale", "acme", "five"], [2, 2]),
+        (&["--kubeconfig", nowhere, "status"], [2, 2]),
+        (&["--kubeconfig", nowhere, "check"], [3, 3]),
+    ] {
+        for (lost, name) in [(full as fn() -> Stdio, "full"), (closed, "closed")] {
+            let mut out = home.command(arguments);
+            assert_eq!(
+                code(out.stdout(lost()).stderr(Stdio::null())),
+                Some(codes[0]),
+                "{arguments:?} {name}"
+            );
+            let mut err = home.command(arguments);
+            assert_eq!(
+                code(err.stdout(Stdio::null()).stderr(lost())),
+                Some(codes[1]),
+                "{arguments:?} {name}"
+            );
+            let mut both = home.command(arguments);
+            assert_eq!(code(both.stdout(lost()).stderr(lost())), Some(codes[0]), "{arguments:?} {name}");
+        }
+    }
+    let output = home.command(&["--help"]).stdout(closed()).output().expect("the binary starts");
+    assert_eq!(text(&output).1, "", "who went away is told nothing");
+    let output = home.command(&["completions", "bash"]).stdout(full()).output().expect("the binary starts");
+    let said = text(&output).1;
+    assert!(said.starts_with("wheelhouse: cannot print: ") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn a_run_nobody_listens_to_goes_on_to_its_end_and_gives_its_lease_back() {
+    let demo = Demo::cluster("--tenants 4 --nodes 4 --seed 7 --scenario calm --speed 60");
+    let mut told = Vec::new();
+    // `2>/dev/full`, `2>&1 | head -1`, and standard error alone that is not read any more.
+    for (change, lost) in [("+1", "full"), ("+1", "head"), ("-1", "closed")] {
+        let mut command = demo.home.command(&demo.on(&["scale", "acme", change, "--yes"]));
+        let mut child = match lost {
+            "full" => command.stdout(Stdio::null()).stderr(full()),
+            "closed" => command.stdout(Stdio::null()).stderr(closed()),
+            _ => {
+                let (reader, writer) = std::io::pipe().expect("a pipe");
+                told.push(reader);
+                command.stdout(Stdio::null()).stderr(writer)
+            }
+        }
+        .spawn()
+        .expect("the binary starts");
+        // The writing end is ours as long as the command is.
+        drop(command);
+        if let Some(reader) = told.pop() {
+            let mut line = String::new();
+            BufReader::new(reader).read_line(&mut line).expect("a line");
+            assert!(line.contains("began"), "{line}");
+        }
+        assert_eq!(child.wait().expect("it ends").code(), Some(1), "{lost}");
+        let runs = demo.json(0, &["runs", "-o", "json"]);
+        assert_eq!((&runs[0]["state"], &runs[0]["holder"]), (&"done".into(), &Value::Null), "{lost}: {runs}");
+    }
+    assert_eq!(demo.json(0, &["runs", "-o", "json"]).as_array().map(Vec::len), Some(3));
+}
