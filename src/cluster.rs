@@ -27,6 +27,7 @@ mod observe;
 mod pod;
 mod proxysql;
 pub mod quantity;
+mod quota;
 mod record;
 mod selector;
 mod sizing;
@@ -61,24 +62,26 @@ pub use id::{
 };
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
-pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState};
+pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
     ProxyRows, ProxySample, ProxyStatus, ServerRow,
 };
 pub use quantity::{Amounts, Cpu, Memory};
+pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease};
 pub use selector::{Labels, Operator, Requirement, Selector};
 pub use sizing::{Origin, POOL_KEY, Pool, Setting, Sizing, max_children};
 pub use sketch::sketch;
 pub use spec::{
     Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Resources, SpreadConstraint, Toleration,
+    Volume, VolumeSource,
 };
 pub use table::{Line, Table};
 pub use tenancy::Tenancy;
 pub use tenant::{Cell, Tenant};
 pub use workload::{
-    Autoscaler, Budget, Counts, GitOps, ReplicaSet, Service, Workload, deployment_of, image_tag,
+    Autoscaler, Budget, Counts, GitOps, Refused, ReplicaSet, Service, Workload, deployment_of, image_tag,
     workload_kind,
 };
 
@@ -206,6 +209,12 @@ pub struct Snapshot {
     pub autoscalers: Slice<Key, Autoscaler>,
     /// PodDisruptionBudgets.
     pub budgets: Slice<Key, Budget>,
+    /// ResourceQuotas.
+    pub quotas: Slice<Key, Quota>,
+    /// LimitRanges.
+    pub limit_ranges: Slice<Key, LimitRange>,
+    /// PersistentVolumeClaims.
+    pub claims: Slice<Key, Claim>,
     /// Namespaces and their labels.
     pub namespaces: Slice<Arc<str>, Labels>,
     /// Leases in wheelhouse's namespace.
@@ -236,6 +245,12 @@ pub struct Snapshot {
     tenant_of: OrdMap<WorkloadKey, TenantName>,
     /// Derived when it is asked for: the database, judged.
     judged: database::Derived,
+}
+
+/// The objects of one namespace.
+fn in_namespace<'a, V>(slice: &'a Slice<Key, V>, namespace: &'a str) -> impl Iterator<Item = &'a Arc<V>> {
+    let all = slice.items.range(Key::new(namespace, "")..);
+    all.take_while(move |(key, _)| *key.namespace == *namespace).map(|(_, object)| object)
 }
 
 impl Snapshot {
@@ -285,6 +300,16 @@ impl Snapshot {
         self.autoscalers.values().find(|a| a.drives(workload))
     }
 
+    /// The quotas of a namespace.
+    pub fn quotas_of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Quota>> {
+        in_namespace(&self.quotas, namespace)
+    }
+
+    /// The LimitRanges of a namespace.
+    pub fn limit_ranges_of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<LimitRange>> {
+        in_namespace(&self.limit_ranges, namespace)
+    }
+
     /// The disruption budgets whose selector matches a workload's pods.
     pub fn budgets_of<'a>(&'a self, workload: &'a Workload) -> impl Iterator<Item = &'a Arc<Budget>> {
         self.budgets.values().filter(|b| {
@@ -320,6 +345,9 @@ impl Snapshot {
             sentence("services", &self.services),
             sentence("horizontalpodautoscalers", &self.autoscalers),
             sentence("poddisruptionbudgets", &self.budgets),
+            sentence("resourcequotas", &self.quotas),
+            sentence("limitranges", &self.limit_ranges),
+            sentence("persistentvolumeclaims", &self.claims),
             sentence("namespaces", &self.namespaces),
             sentence("leases", &self.leases),
             sentence("journals", &self.journals),
@@ -333,7 +361,7 @@ impl Snapshot {
     }
 
     /// Every source by the name operators know it by, in reading order.
-    pub fn sources(&self) -> [(&'static str, &Freshness); 14] {
+    pub fn sources(&self) -> [(&'static str, &Freshness); 17] {
         [
             ("nodes", &self.nodes.freshness),
             ("pods", &self.pods.freshness),
@@ -343,6 +371,9 @@ impl Snapshot {
             ("services", &self.services.freshness),
             ("horizontalpodautoscalers", &self.autoscalers.freshness),
             ("poddisruptionbudgets", &self.budgets.freshness),
+            ("resourcequotas", &self.quotas.freshness),
+            ("limitranges", &self.limit_ranges.freshness),
+            ("persistentvolumeclaims", &self.claims.freshness),
             ("namespaces", &self.namespaces.freshness),
             ("leases", &self.leases.freshness),
             ("journals", &self.journals.freshness),

@@ -135,6 +135,9 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     follow::<convert::Services>(&mut tasks, scoped(), &tell, Observation::Service);
     follow::<convert::Autoscalers>(&mut tasks, scoped(), &tell, Observation::Autoscaler);
     follow::<convert::Budgets>(&mut tasks, scoped(), &tell, Observation::Budget);
+    follow::<convert::Quotas>(&mut tasks, scoped(), &tell, Observation::Quota);
+    follow::<convert::LimitRanges>(&mut tasks, scoped(), &tell, Observation::LimitRange);
+    follow::<convert::Claims>(&mut tasks, scoped(), &tell, Observation::Claim);
     follow::<convert::Leases>(&mut tasks, ours(), &tell, Observation::Lease);
     follow::<convert::Journals>(&mut tasks, ours(), &tell, Observation::Journal);
     follow::<convert::Pools>(&mut tasks, pools, &tell, Observation::Pool);

@@ -12,9 +12,9 @@ use imbl::OrdMap;
 use jiff::Timestamp;
 
 use super::{
-    Api, Autoscaler, Budget, Freshness, Journal, Key, Labels, Lease, Load, Member, MemberName, Node,
-    NodeName, NodeUsage, Pod, Pool, Proxy, ProxyName, ReplicaSet, Service, Slice, Snapshot, Tenant,
-    TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
+    Api, Autoscaler, Budget, Claim, Freshness, Journal, Key, Labels, Lease, LimitRange, Load, Member,
+    MemberName, Node, NodeName, NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, ReplicaSet, Service, Slice,
+    Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
 };
 
 /// News of one kind of object.
@@ -73,6 +73,12 @@ pub enum Observation {
     Autoscaler(Seen<Key, Autoscaler>),
     /// PodDisruptionBudgets.
     Budget(Seen<Key, Budget>),
+    /// ResourceQuotas.
+    Quota(Seen<Key, Quota>),
+    /// LimitRanges.
+    LimitRange(Seen<Key, LimitRange>),
+    /// PersistentVolumeClaims.
+    Claim(Seen<Key, Claim>),
     /// Namespaces.
     Namespace(Seen<Arc<str>, Labels>),
     /// Leases of wheelhouse.
@@ -105,6 +111,9 @@ impl Snapshot {
             Observation::Service(seen) => self.services.fold(seen).any(),
             Observation::Autoscaler(seen) => self.autoscalers.fold(seen).any(),
             Observation::Budget(seen) => self.budgets.fold(seen).any(),
+            Observation::Quota(seen) => self.quotas.fold(seen).any(),
+            Observation::LimitRange(seen) => self.limit_ranges.fold(seen).any(),
+            Observation::Claim(seen) => self.claims.fold(seen).any(),
             Observation::Namespace(seen) => self.namespaces.fold(seen).any(),
             Observation::Lease(seen) => self.leases.fold(seen).any(),
             Observation::Journal(seen) => self.journals.fold(seen).any(),

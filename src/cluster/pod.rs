@@ -18,8 +18,11 @@ pub struct Pod {
     pub owner: Option<Owner>,
     /// `metadata.labels`.
     pub labels: Labels,
-    /// `spec`, shared between the pods of one template.
+    /// `spec`, shared between the pods of one template, with the resources that are in force: what is wished of a pod
+    /// that is there already may not be granted yet (see [`Resize`]).
     pub spec: Arc<PodSpec>,
+    /// Its resources are to become others.
+    pub resize: Option<Resize>,
     /// `spec.nodeName`: where it is bound.
     pub node: Option<NodeName>,
     /// `status.phase`.
@@ -32,12 +35,29 @@ pub struct Pod {
     pub unschedulable: Option<Arc<str>>,
     /// `metadata.creationTimestamp`.
     pub created: Timestamp,
-    /// `metadata.deletionTimestamp`: it is leaving.
+    /// `metadata.deletionTimestamp`: it is leaving, and should be gone by then.
     pub deleting: Option<Timestamp>,
+    /// `metadata.finalizers`: who must agree before it is gone. Kept of pods that are leaving.
+    pub finalizers: Vec<Arc<str>>,
+    /// Why it is not ready, where its conditions or `status.reason` say more than its containers do.
+    pub held_up: Option<Arc<str>>,
     /// Annotation `controller.kubernetes.io/pod-deletion-cost`, 0 when absent.
     pub deletion_cost: i32,
     /// The containers' state, in the order of the spec; empty before the kubelet has seen the pod.
     pub containers: Vec<ContainerStatus>,
+}
+
+/// A change of resources of a pod that is there already, not in force yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resize {
+    /// The reason of the condition `PodResizePending` (`Infeasible`, `Deferred`) or `PodResizeInProgress`, or `InProgress`.
+    pub reason: Arc<str>,
+    /// Its message, where it has one.
+    pub message: Option<Arc<str>>,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// `spec` as written.
+    pub wished: Arc<PodSpec>,
 }
 
 /// The controller named by `metadata.ownerReferences` (`controller: true`).

@@ -27,6 +27,53 @@ pub struct PodSpec {
     pub priority: i32,
     /// `preemptionPolicy: Never`.
     pub never_preempts: bool,
+    /// `priorityClassName`, empty when absent.
+    pub priority_class: Arc<str>,
+    /// `activeDeadlineSeconds` is given.
+    pub ends_by_itself: bool,
+    /// `schedulerName`: who places it; empty when absent, which is the default scheduler.
+    pub scheduler: Arc<str>,
+    /// `schedulingGates`: no scheduler looks at it before they are taken away.
+    pub gates: Vec<Arc<str>>,
+    /// The volumes that hold data of the pod; those made of ConfigMaps, Secrets and tokens are left out.
+    pub volumes: Vec<Volume>,
+}
+
+/// A volume that holds data.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Volume {
+    /// `name`.
+    pub name: Arc<str>,
+    /// Where the data is.
+    pub source: VolumeSource,
+}
+
+/// Where the data of a volume is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum VolumeSource {
+    /// `emptyDir`: on the node, and gone with the pod; with `medium: Memory` in its memory.
+    EmptyDir {
+        /// `medium: Memory`.
+        memory: bool,
+    },
+    /// `persistentVolumeClaim`, by its name.
+    Claim(Arc<str>),
+    /// The claim of a StatefulSet's pod, made from a template: `VOLUME-POD`.
+    OwnClaim,
+    /// `ephemeral`: a claim that comes and goes with the pod, `POD-VOLUME`.
+    Ephemeral,
+}
+
+impl Volume {
+    /// The name of the claim it needs in a pod of that name, if it needs one.
+    pub fn claim(&self, pod: &str) -> Option<Arc<str>> {
+        match &self.source {
+            VolumeSource::EmptyDir { .. } => None,
+            VolumeSource::Claim(name) => Some(name.clone()),
+            VolumeSource::OwnClaim => Some(format!("{}-{pod}", self.name).into()),
+            VolumeSource::Ephemeral => Some(format!("{pod}-{}", self.name).into()),
+        }
+    }
 }
 
 /// One container of a template.
@@ -164,6 +211,15 @@ impl PodSpec {
             |a| a.requests.other.get(resource).copied(),
             self.overhead.other.get(resource).copied(),
         )
+    }
+
+    /// Its class of service is `BestEffort`: no request or limit of processor or memory anywhere.
+    /// Source: `k8s.io/component-helpers/.../qos` `ComputePodQOS`.
+    pub fn is_best_effort(&self) -> bool {
+        let some = |a: &Amounts| a.cpu.is_some_and(|c| c.0 > 0) || a.memory.is_some_and(|m| m.0 > 0);
+        let any = |r: &Resources| some(&r.requests) || some(&r.limits);
+        let own = self.containers.iter().chain(&self.init_containers).any(|c| any(&c.resources));
+        !own && !self.resources.as_ref().is_some_and(any)
     }
 
     fn effective(&self, amount: impl Fn(&Resources) -> Option<u64>, overhead: Option<u64>) -> u64 {

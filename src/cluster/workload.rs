@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Hints, Key, Labels, PodSpec, ResourceVersion, Selector, Uid, WorkloadKey, WorkloadKind};
+use super::{Hints, Key, Labels, Owner, PodSpec, ResourceVersion, Selector, Uid, WorkloadKey, WorkloadKind};
 
 /// A Deployment or StatefulSet.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,10 +38,31 @@ pub struct Workload {
     pub counts: Counts,
     /// The condition `Progressing` is false with reason `ProgressDeadlineExceeded`, and since when.
     pub stuck_since: Option<Timestamp>,
+    /// The condition `ReplicaFailure`: its pods cannot be made, and why.
+    pub refused: Option<Refused>,
+    /// The controller named by `metadata.ownerReferences`: it makes the object from another one, and takes changes back.
+    pub owner: Option<Owner>,
+    /// `spec.volumeClaimTemplates` by name (StatefulSets): each pod has a claim `TEMPLATE-POD`.
+    pub claim_templates: Vec<Arc<str>>,
+    /// `spec.persistentVolumeClaimRetentionPolicy.whenScaled: Delete`: a pod that is scaled away takes its claims along.
+    pub claims_go_when_scaled: bool,
+    /// `spec.progressDeadlineSeconds`, 600 when absent: how long a pod may take to become ready.
+    pub deadline: u32,
     /// Who else writes its replicas, where labels, annotations or `managedFields` tell.
     pub gitops: Option<GitOps>,
     /// What it says of its memory.
     pub hints: Hints,
+}
+
+/// Why the pods of a workload cannot be made: an admission refusal, a quota, a LimitRange ...
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// `reason`, such as `FailedCreate`.
+    pub reason: Arc<str>,
+    /// `message`, in the API server's words.
+    pub message: Arc<str>,
+    /// `lastTransitionTime`.
+    pub since: Option<Timestamp>,
 }
 
 /// `status` counts of a workload.

@@ -16,15 +16,19 @@ use serde::de::DeserializeOwned;
 
 use super::slim::{self, IntOrText, Quantities};
 use crate::cluster::{
-    Amounts, Autoscaler, Budget, Cpu, Journal, Key, KubeEvent, Labels, Lease, Memory, Node, NodeName,
-    NodeUsage, Pod, PodSpec, Pool, ReplicaSet, ResourceVersion, Service, Usage, Workload, quantity,
+    Amounts, Autoscaler, Budget, Claim, Cpu, Journal, Key, KubeEvent, Labels, Lease, LimitRange, Memory,
+    Node, NodeName, NodeUsage, Pod, PodSpec, Pool, Quota, ReplicaSet, ResourceVersion, Service, Usage,
+    Workload, quantity,
 };
 
 mod labels;
 mod node;
 mod pod;
 mod policy;
+mod quota;
 mod record;
+mod resize;
+mod trouble;
 mod workload;
 
 /// Where a kind of object is found in the API, and how people call it.
@@ -52,6 +56,11 @@ impl Resource {
             Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),
             None => format!("{root}/{plural}"),
         }
+    }
+
+    /// A server that does not serve it has none of it, and nothing else follows from that.
+    pub(super) fn may_be_absent(&self) -> bool {
+        ["resourcequotas", "limitranges", "persistentvolumeclaims"].contains(&self.plural)
     }
 
     /// The resource as role-based access control writes it, such as `poddisruptionbudgets.policy`.
@@ -230,6 +239,12 @@ kinds! {
         policy::autoscaler;
     /// PodDisruptionBudgets.
     Budgets: Budget, "policy" "v1" "poddisruptionbudgets" "poddisruptionbudget" namespaced, policy::budget;
+    /// ResourceQuotas.
+    Quotas: Quota, "" "v1" "resourcequotas" "resourcequota" namespaced, quota::quota;
+    /// LimitRanges.
+    LimitRanges: LimitRange, "" "v1" "limitranges" "limitrange" namespaced, quota::limit_range;
+    /// PersistentVolumeClaims.
+    Claims: Claim, "" "v1" "persistentvolumeclaims" "persistentvolumeclaim" namespaced, quota::claim;
     /// Namespaces and their labels.
     Namespaces: Labels, "" "v1" "namespaces" "namespace" cluster, record::namespace;
     /// Leases of wheelhouse.

@@ -49,6 +49,7 @@ slim! {
         labels: Map,
         annotations: Annotations,
         owner_references: Vec<OwnerReference>,
+        finalizers: Vec<String>,
     }
     // The few annotations that are read; the others are skipped while parsing.
     Annotations {
@@ -86,8 +87,15 @@ slim! {
         topology_spread_constraints: Vec<SpreadConstraint>,
         priority: i32,
         preemption_policy: String,
+        priority_class_name: String,
+        active_deadline_seconds: Option<i64>,
+        scheduler_name: String,
+        scheduling_gates: Vec<Named>,
+        readiness_gates: Vec<ReadinessGate>,
         volumes: Vec<Volume>,
     }
+    Named { name: String }
+    ReadinessGate { condition_type: String }
     Container {
         name: String,
         image: String,
@@ -145,6 +153,11 @@ slim! {
         conditions: Vec<Condition>,
         container_statuses: Vec<ContainerStatus>,
         init_container_statuses: Vec<ContainerStatus>,
+        reason: String,
+        message: String,
+        resize: String,
+        resources: Option<Resources>,
+        allocated_resources: Quantities,
     }
     Condition {
         r#type: String,
@@ -159,9 +172,11 @@ slim! {
         restart_count: u32,
         state: ContainerState,
         last_state: ContainerState,
+        resources: Option<Resources>,
+        allocated_resources: Quantities,
     }
     ContainerState { waiting: Option<Waiting>, running: Option<Running>, terminated: Option<Terminated> }
-    Waiting { reason: String }
+    Waiting { reason: String, message: String }
     Running { started_at: Option<Timestamp> }
     Terminated { reason: String, exit_code: i32, finished_at: Option<Timestamp> }
 
@@ -176,6 +191,7 @@ slim! {
         creation_timestamp: Option<Timestamp>,
         labels: Map,
         annotations: Annotations,
+        owner_references: Vec<OwnerReference>,
         managed_fields: Vec<ManagedFields>,
     }
     ManagedFields {
@@ -196,9 +212,23 @@ slim! {
         selector: LabelSelector,
         template: Template,
         paused: bool,
+        progress_deadline_seconds: Option<i64>,
+        volume_claim_templates: Vec<ClaimTemplate>,
+        persistent_volume_claim_retention_policy: RetentionPolicy,
     }
+    ClaimTemplate { metadata: Named }
+    RetentionPolicy { when_scaled: String }
     Template { metadata: TemplateMeta, spec: PodSpec }
-    Volume { config_map: Option<VolumeSource>, projected: Projected }
+    Volume {
+        name: String,
+        config_map: Option<VolumeSource>,
+        projected: Projected,
+        empty_dir: Option<EmptyDir>,
+        persistent_volume_claim: Option<ClaimSource>,
+        ephemeral: Option<Present>,
+    }
+    EmptyDir { medium: String }
+    ClaimSource { claim_name: String }
     VolumeSource { name: String }
     Projected { sources: Vec<ProjectedSource> }
     ProjectedSource { config_map: Option<VolumeSource> }
@@ -248,6 +278,27 @@ slim! {
         max_unavailable: Option<IntOrText>,
     }
     BudgetStatus { disruptions_allowed: i64, current_healthy: i64, desired_healthy: i64 }
+
+    Quota { metadata: Meta, spec: QuotaSpec, status: QuotaStatus }
+    QuotaSpec { hard: Quantities, scopes: Vec<String>, scope_selector: ScopeSelector }
+    ScopeSelector { match_expressions: Vec<ScopeExpression> }
+    ScopeExpression { scope_name: String, operator: String, values: Vec<String> }
+    QuotaStatus { hard: Quantities, used: Quantities }
+
+    LimitRange { metadata: Meta, spec: LimitRangeSpec }
+    LimitRangeSpec { limits: Vec<LimitRangeItem> }
+    LimitRangeItem {
+        r#type: String,
+        min: Quantities,
+        max: Quantities,
+        default: Quantities,
+        default_request: Quantities,
+        max_limit_request_ratio: Quantities,
+    }
+
+    Claim { metadata: Meta, spec: ClaimSpec, status: ClaimStatus }
+    ClaimSpec { storage_class_name: String, access_modes: Vec<String>, resources: Resources }
+    ClaimStatus { phase: String, capacity: Quantities }
 
     Namespace { metadata: Meta }
 

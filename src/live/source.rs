@@ -114,6 +114,13 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 }
                 Err(Stop::Fault(fault)) => fault,
             };
+            if fault.code == 404 && K::RESOURCE.may_be_absent() {
+                if self.say(Seen::All(Vec::new(), self.subject.clock.now())).await.is_err() {
+                    return;
+                }
+                self.wait(&fault).await;
+                continue;
+            }
             self.failures += 1;
             // The first time, a watch that broke is taken up at once, and a list that is too old is read anew at once.
             let old = fault.code == 410;

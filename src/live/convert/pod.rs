@@ -1,30 +1,37 @@
 //! Pods and pod templates.
 
-use std::sync::Arc;
-
-use super::{Fault, Interner, Object, amounts, created, given, key_of, labels};
+use super::{Fault, Interner, Object, amounts, created, given, key_of, labels, resize, trouble};
 use crate::{
     cluster::{
         Affinity, Container, ContainerEnd, ContainerStatus, HostPort, Key, NodeTerm, Operator, Owner, Phase,
-        Pod, PodSpec, PodTerm, Requirement, Resources, SpreadConstraint, Toleration,
+        Pod, PodSpec, PodTerm, Requirement, Resize, Resources, SpreadConstraint, Toleration, Volume,
+        VolumeSource,
     },
     live::slim,
 };
 
 pub(super) fn pod(slim: slim::Pod, interner: &mut Interner) -> Result<Object<Key, Pod>, Fault> {
-    let slim::Pod { metadata: meta, spec, status } = slim;
+    let slim::Pod { metadata: meta, mut spec, status } = slim;
     let key = key_of(&meta, interner)?;
     let condition = |kind: &str| status.conditions.iter().find(|c| c.r#type == kind);
     let ready = condition("Ready");
     let waiting = condition("PodScheduled").filter(|c| c.status == "False" && spec.node_name.is_empty());
     let unschedulable =
         waiting.map(|c| interner.text(if c.message.is_empty() { &c.reason } else { &c.message }));
-    let owner = meta
-        .owner_references
-        .iter()
-        .find(|o| o.controller)
-        .map(|o| Owner { kind: interner.text(&o.kind), name: interner.text(&o.name) });
+    let owner = controller(&meta.owner_references, interner);
     let node = given(&spec.node_name, interner).map(|name| (&*name).into());
+    let gates = std::mem::take(&mut spec.readiness_gates);
+    let held_up = trouble::held_up(&gates, &status).map(|text| interner.text(&text));
+    let mut wished = template(spec, interner)?;
+    wished.volumes.iter_mut().for_each(|volume| own_claim(volume, &meta.name, owner.as_ref()));
+    let granted = resize::in_force(&wished, &status)?;
+    let resize = resize::pending(&status, interner).map(|(reason, message, since)| {
+        let wished = interner.spec(wished.clone());
+        Resize { reason, message, since, wished }
+    });
+    let ready_since = ready.and_then(|c| c.last_transition_time);
+    let ready = ready.is_some_and(|c| c.status == "True");
+    let leaves = meta.deletion_timestamp.is_some();
     let value = Pod {
         key: key.clone(),
         uid: meta.uid.into(),
@@ -38,25 +45,39 @@ pub(super) fn pod(slim: slim::Pod, interner: &mut Interner) -> Result<Object<Key
             "Unknown" => Phase::Unknown,
             _ => Phase::Pending,
         },
-        ready: ready.is_some_and(|c| c.status == "True"),
-        ready_since: ready.and_then(|c| c.last_transition_time),
+        ready,
+        ready_since,
         unschedulable,
         created: created(meta.creation_timestamp)?,
         deleting: meta.deletion_timestamp,
+        finalizers: meta.finalizers.iter().filter(|_| leaves).map(|f| interner.text(f)).collect(),
+        held_up: held_up.filter(|_| !ready),
         // The ReplicaSet controller takes a text that is not a number for 0.
         deletion_cost: meta.annotations.deletion_cost.and_then(|c| c.parse().ok()).unwrap_or(0),
-        containers: statuses(&spec, status.container_statuses, status.init_container_statuses, interner),
-        spec: interned(spec, interner)?,
+        containers: statuses(&wished, status.container_statuses, status.init_container_statuses, interner),
+        resize,
+        spec: interner.spec(granted.unwrap_or(wished)),
     };
     Ok(Object { key, version: meta.resource_version.into(), value })
 }
 
-/// The shared copy of a pod template.
-pub(super) fn interned(spec: slim::PodSpec, interner: &mut Interner) -> Result<Arc<PodSpec>, Fault> {
-    let spec = PodSpec {
+/// The controller among the owners.
+pub(super) fn controller(owners: &[slim::OwnerReference], interner: &mut Interner) -> Option<Owner> {
+    let owner = owners.iter().find(|o| o.controller)?;
+    Some(Owner { kind: interner.text(&owner.kind), name: interner.text(&owner.name) })
+}
+
+/// The scheduler of pods that name none.
+const DEFAULT_SCHEDULER: &str = "default-scheduler";
+
+/// A pod template, or the spec of a pod as written.
+pub(super) fn template(spec: slim::PodSpec, interner: &mut Interner) -> Result<PodSpec, Fault> {
+    let scheduler = if spec.scheduler_name == DEFAULT_SCHEDULER { "" } else { &*spec.scheduler_name };
+    Ok(PodSpec {
+        scheduler: interner.text(scheduler),
         containers: containers(spec.containers, interner)?,
         init_containers: containers(spec.init_containers, interner)?,
-        resources: spec.resources.map(resources).transpose()?,
+        resources: spec.resources.as_ref().map(resources).transpose()?,
         overhead: amounts(&spec.overhead)?,
         node_selector: spec.node_selector,
         affinity: affinity(spec.affinity)?,
@@ -64,24 +85,47 @@ pub(super) fn interned(spec: slim::PodSpec, interner: &mut Interner) -> Result<A
         spread: spec.topology_spread_constraints.into_iter().map(spread).collect::<Result<_, _>>()?,
         priority: spec.priority,
         never_preempts: spec.preemption_policy == "Never",
+        priority_class: interner.text(&spec.priority_class_name),
+        ends_by_itself: spec.active_deadline_seconds.is_some(),
+        gates: spec.scheduling_gates.iter().map(|gate| interner.text(&gate.name)).collect(),
+        volumes: spec.volumes.iter().filter_map(|v| volume(v, interner)).collect(),
+    })
+}
+
+/// A volume that holds data.
+fn volume(given: &slim::Volume, interner: &mut Interner) -> Option<Volume> {
+    let source = match (&given.empty_dir, &given.persistent_volume_claim, &given.ephemeral) {
+        (Some(empty), _, _) => VolumeSource::EmptyDir { memory: empty.medium == "Memory" },
+        (None, Some(claim), _) => VolumeSource::Claim(interner.text(&claim.claim_name)),
+        (None, None, Some(_)) => VolumeSource::Ephemeral,
+        (None, None, None) => return None,
     };
-    Ok(interner.spec(spec))
+    Some(Volume { name: interner.text(&given.name), source })
+}
+
+/// A claim that a StatefulSet made for this pod is named by its pattern: the pods of one template stay alike.
+fn own_claim(volume: &mut Volume, pod: &str, owner: Option<&Owner>) {
+    if let VolumeSource::Claim(claim) = &volume.source
+        && owner.is_some_and(|o| &*o.kind == "StatefulSet")
+        && claim.strip_prefix(&*volume.name).and_then(|rest| rest.strip_prefix('-')) == Some(pod)
+    {
+        volume.source = VolumeSource::OwnClaim;
+    }
 }
 
 /// The containers in the order of the spec; behind them the sidecars, and the init containers that have not ended
 /// well: the pod waits for those, or fails with them.
 fn statuses(
-    spec: &slim::PodSpec,
+    spec: &PodSpec,
     mut main: Vec<slim::ContainerStatus>,
     init: Vec<slim::ContainerStatus>,
     interner: &mut Interner,
 ) -> Vec<ContainerStatus> {
-    let place = |containers: &[slim::Container], name: &str| {
-        containers.iter().position(|c| c.name == name).unwrap_or(usize::MAX)
+    let place = |containers: &[Container], name: &str| {
+        containers.iter().position(|c| &*c.name == name).unwrap_or(usize::MAX)
     };
     main.sort_by_key(|s| place(&spec.containers, &s.name));
-    let sidecar =
-        |name: &str| spec.init_containers.iter().any(|c| c.name == name && c.restart_policy == "Always");
+    let sidecar = |name: &str| spec.init_containers.iter().any(|c| &*c.name == name && c.sidecar);
     let mut init: Vec<_> = init
         .into_iter()
         .filter(|s| {
@@ -131,13 +175,13 @@ fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Ve
             image: interner.text(&slim.image),
             host_ports,
             sidecar: slim.restart_policy == "Always",
-            resources: resources(slim.resources).map_err(fault)?,
+            resources: resources(&slim.resources).map_err(fault)?,
         });
     }
     Ok(all)
 }
 
-fn resources(given: slim::Resources) -> Result<Resources, Fault> {
+pub(super) fn resources(given: &slim::Resources) -> Result<Resources, Fault> {
     Ok(Resources { requests: amounts(&given.requests)?, limits: amounts(&given.limits)? })
 }
 

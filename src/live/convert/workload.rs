@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::{Fault, Interner, Object, count, created, key_of, labels, named, pod};
 use crate::{
-    cluster::{Counts, GitOps, Hints, Key, ReplicaSet, Workload, WorkloadKey, WorkloadKind, image_tag},
+    cluster::{
+        Counts, GitOps, Hints, Key, Refused, ReplicaSet, Volume, VolumeSource, Workload, WorkloadKey,
+        WorkloadKind, image_tag,
+    },
     live::slim,
 };
 
@@ -21,6 +24,9 @@ pub(super) fn stateful_set(
 ) -> Result<Object<Key, Workload>, Fault> {
     workload(WorkloadKind::StatefulSet, slim, interner)
 }
+
+/// `progressDeadlineSeconds` where none is given.
+const DEADLINE: u32 = 600;
 
 fn workload(
     kind: WorkloadKind,
@@ -41,6 +47,20 @@ fn workload(
         !status.update_revision.is_empty() && status.update_revision == status.current_revision;
     let gitops = gitops(&meta, interner);
     let hints = hints(&meta.annotations, &spec.template.spec.volumes, interner);
+    let failure = status.conditions.iter().find(|c| c.r#type == "ReplicaFailure" && c.status == "True");
+    let refused = failure.map(|c| Refused {
+        reason: interner.text(&c.reason),
+        message: interner.text(&c.message),
+        since: c.last_transition_time,
+    });
+    let claim_templates: Vec<_> =
+        spec.volume_claim_templates.iter().map(|t| interner.text(&t.metadata.name)).collect();
+    let mut template = pod::template(spec.template.spec, interner)?;
+    // A volume of the same name in the template gives way to the claim.
+    template.volumes.retain(|volume| !claim_templates.contains(&volume.name));
+    template.volumes.extend(
+        claim_templates.iter().map(|name| Volume { name: name.clone(), source: VolumeSource::OwnClaim }),
+    );
     let version = meta.resource_version.as_str().into();
     let value = Workload {
         key: WorkloadKey { kind, key: key.clone() },
@@ -53,7 +73,7 @@ fn workload(
         desired: count(spec.replicas.unwrap_or(1)),
         selector: labels::selector(spec.selector)?,
         template_labels: interner.labels(spec.template.metadata.labels),
-        template: pod::interned(spec.template.spec, interner)?,
+        template: interner.spec(template),
         paused: spec.paused,
         counts: Counts {
             total: status.replicas,
@@ -61,6 +81,11 @@ fn workload(
             ready: status.ready_replicas,
             available: status.available_replicas,
         },
+        refused,
+        owner: pod::controller(&meta.owner_references, interner),
+        claim_templates,
+        claims_go_when_scaled: spec.persistent_volume_claim_retention_policy.when_scaled == "Delete",
+        deadline: spec.progress_deadline_seconds.map_or(DEADLINE, count),
         stuck_since: stuck.and_then(|c| c.last_transition_time),
         gitops,
         hints,

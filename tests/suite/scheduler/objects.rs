@@ -438,6 +438,7 @@ impl From<JsonPodSpec> for PodSpec {
             spread: json.topology_spread_constraints.into_iter().map(spread).collect(),
             priority: json.priority,
             never_preempts: json.preemption_policy.as_deref() == Some("Never"),
+            ..Self::default()
         }
     }
 }
@@ -464,6 +465,9 @@ impl From<JsonPod> for Pod {
             ready: condition("Ready").is_some_and(|c| c.status == "True"),
             ready_since: condition("Ready").and_then(|c| c.last_transition_time),
             unschedulable: None,
+            finalizers: vec![],
+            held_up: None,
+            resize: None,
             containers: containers.collect(),
             uid: meta.uid.into(),
             owner: meta
