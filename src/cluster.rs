@@ -46,7 +46,7 @@ pub use endpoint::{Endpoint, Trouble};
 pub use finding::{
     Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, merged,
 };
-pub use freshness::Freshness;
+pub use freshness::{Freshness, Reading};
 pub use galera::{
     Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,
     SchemaChange, Session, Status, Threads, ZERO_UUID,
@@ -94,11 +94,18 @@ pub struct Slice<K: Ord + Clone, V> {
     pub freshness: Freshness,
     /// Objects whose last report could not be read, and why. What was known of them before stays in `items`.
     pub unreadable: OrdMap<K, Arc<str>>,
+    /// How far its first list has come, while it takes long.
+    pub reading: Option<Reading>,
 }
 
 impl<K: Ord + Clone, V> Default for Slice<K, V> {
     fn default() -> Self {
-        Self { items: OrdMap::new(), freshness: Freshness::default(), unreadable: OrdMap::new() }
+        Self {
+            items: OrdMap::new(),
+            freshness: Freshness::default(),
+            unreadable: OrdMap::new(),
+            reading: None,
+        }
     }
 }
 
@@ -358,6 +365,26 @@ impl Snapshot {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// How far the lists have come that take long to read the first time, in reading order.
+    pub fn reading(&self) -> Vec<(&'static str, Reading)> {
+        let all = [
+            ("nodes", self.nodes.reading),
+            ("pods", self.pods.reading),
+            ("deployments", self.deployments.reading),
+            ("statefulsets", self.stateful_sets.reading),
+            ("replicasets", self.replica_sets.reading),
+            ("services", self.services.reading),
+            ("horizontalpodautoscalers", self.autoscalers.reading),
+            ("poddisruptionbudgets", self.budgets.reading),
+            ("namespaces", self.namespaces.reading),
+            ("resourcequotas", self.quotas.reading),
+            ("limitranges", self.limit_ranges.reading),
+            ("persistentvolumeclaims", self.claims.reading),
+            ("configmaps", self.pools.reading),
+        ];
+        all.into_iter().filter_map(|(name, reading)| Some((name, reading?))).collect()
     }
 
     /// Every source by the name operators know it by, in reading order.

@@ -104,6 +104,9 @@ pub fn observe(wire: Wire, scope: Scope) -> (watch::Receiver<Arc<Snapshot>>, Joi
 
 fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observation>) -> JoinSet<()> {
     let (link, heard) = watch::channel(Link::default());
+    // Three rounds, each when the one before has been read: what tenants are made of, with what is small and urgent;
+    // what else there is; measurements.
+    let ((first, tenants), (second, all)) = (watch::channel(()), watch::channel(()));
     let subject = |namespace: Option<&String>| Subject {
         wire: wire.clone(),
         clock: clock.clone(),
@@ -111,6 +114,8 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
         namespace: namespace.cloned(),
         labels: "",
         fields: String::new(),
+        reading: None,
+        after: None,
     };
     let scoped = || subject(scope.namespace.as_ref());
     let ours = || Subject { labels: OURS, ..subject(Some(&scope.journal_namespace)) };
@@ -124,26 +129,36 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
         fields: format!("metadata.name!=kube-root-ca.crt,metadata.namespace!={}", scope.journal_namespace),
         ..scoped()
     };
+    let at_first = |subject| Subject { reading: Some(first.clone()), ..subject };
+    let then = |subject| Subject { reading: Some(second.clone()), after: Some(tenants.clone()), ..subject };
     let mut tasks = JoinSet::new();
     tasks.spawn(probe::probe(wire.clone(), clock.clone(), scope.probe_every, tell.clone(), link));
-    follow::<convert::Nodes>(&mut tasks, subject(None), &tell, Observation::Node);
-    follow::<convert::Namespaces>(&mut tasks, namespaces, &tell, Observation::Namespace);
-    follow::<convert::ReplicaSets>(&mut tasks, scoped(), &tell, Observation::ReplicaSet);
-    follow::<convert::Deployments>(&mut tasks, scoped(), &tell, Observation::Deployment);
-    follow::<convert::StatefulSets>(&mut tasks, scoped(), &tell, Observation::StatefulSet);
-    follow::<convert::Pods>(&mut tasks, scoped(), &tell, Observation::Pod);
-    follow::<convert::Services>(&mut tasks, scoped(), &tell, Observation::Service);
-    follow::<convert::Autoscalers>(&mut tasks, scoped(), &tell, Observation::Autoscaler);
-    follow::<convert::Budgets>(&mut tasks, scoped(), &tell, Observation::Budget);
-    follow::<convert::Quotas>(&mut tasks, scoped(), &tell, Observation::Quota);
-    follow::<convert::LimitRanges>(&mut tasks, scoped(), &tell, Observation::LimitRange);
-    follow::<convert::Claims>(&mut tasks, scoped(), &tell, Observation::Claim);
-    follow::<convert::Leases>(&mut tasks, ours(), &tell, Observation::Lease);
-    follow::<convert::Journals>(&mut tasks, ours(), &tell, Observation::Journal);
-    follow::<convert::Pools>(&mut tasks, pools, &tell, Observation::Pool);
+    follow::<convert::Nodes>(&mut tasks, at_first(subject(None)), &tell, Observation::Node);
+    follow::<convert::Namespaces>(&mut tasks, at_first(namespaces), &tell, Observation::Namespace);
+    follow::<convert::Deployments>(&mut tasks, at_first(scoped()), &tell, Observation::Deployment);
+    follow::<convert::StatefulSets>(&mut tasks, at_first(scoped()), &tell, Observation::StatefulSet);
+    follow::<convert::Pods>(&mut tasks, at_first(scoped()), &tell, Observation::Pod);
+    follow::<convert::Leases>(&mut tasks, at_first(ours()), &tell, Observation::Lease);
+    follow::<convert::Journals>(&mut tasks, at_first(ours()), &tell, Observation::Journal);
+    follow::<convert::ReplicaSets>(&mut tasks, then(scoped()), &tell, Observation::ReplicaSet);
+    follow::<convert::Budgets>(&mut tasks, then(scoped()), &tell, Observation::Budget);
+    follow::<convert::Autoscalers>(&mut tasks, then(scoped()), &tell, Observation::Autoscaler);
+    follow::<convert::Services>(&mut tasks, then(scoped()), &tell, Observation::Service);
+    follow::<convert::Quotas>(&mut tasks, then(scoped()), &tell, Observation::Quota);
+    follow::<convert::LimitRanges>(&mut tasks, then(scoped()), &tell, Observation::LimitRange);
+    follow::<convert::Claims>(&mut tasks, then(scoped()), &tell, Observation::Claim);
+    follow::<convert::Pools>(&mut tasks, then(pools), &tell, Observation::Pool);
     let every = scope.metrics_every;
-    tasks.spawn(list::poll::<convert::PodUsages, _>(scoped(), every, tell.clone(), Observation::Usage));
-    tasks.spawn(list::poll::<convert::NodeUsages, _>(subject(None), every, tell, Observation::NodeUsage));
+    let pods =
+        list::poll::<convert::PodUsages, _>(scoped(), every, all.clone(), tell.clone(), Observation::Usage);
+    tasks.spawn(pods);
+    tasks.spawn(list::poll::<convert::NodeUsages, _>(
+        subject(None),
+        every,
+        all,
+        tell,
+        Observation::NodeUsage,
+    ));
     tasks
 }
 

@@ -31,6 +31,31 @@ pub enum Freshness {
     },
 }
 
+/// How far the first list of a source has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Reading {
+    /// Objects read so far.
+    pub objects: u64,
+    /// Of so many, where the server says it.
+    pub of: Option<u64>,
+}
+
+impl std::fmt::Display for Reading {
+    /// `3,500 of 10,000`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let grouped = |n: u64| {
+            let digits = n.to_string();
+            let (head, tail) = digits.split_at((digits.len() - 1) % 3 + 1);
+            let tail = tail.as_bytes().chunks(3).map(|c| format!(",{}", String::from_utf8_lossy(c)));
+            format!("{head}{}", tail.collect::<String>())
+        };
+        match self.of {
+            Some(of) => write!(f, "{} of {}", grouped(self.objects), grouped(of.max(self.objects))),
+            None => f.write_str(&grouped(self.objects)),
+        }
+    }
+}
+
 impl Freshness {
     /// Followed at present.
     pub fn is_live(&self) -> bool {
@@ -57,5 +82,19 @@ impl Freshness {
             Self::Stale { since, .. } => Self::Stale { since: *since, why: why.into() },
             Self::Connecting | Self::Missing { .. } => Self::Missing { why: why.into() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_a_list_has_come_is_written_in_groups_of_three() {
+        let said = |objects, of| Reading { objects, of }.to_string();
+        assert_eq!(said(3_500, Some(10_000)), "3,500 of 10,000");
+        assert_eq!(said(999, None), "999");
+        assert_eq!(said(1_234_567, Some(1_000)), "1,234,567 of 1,234,567");
+        assert_eq!(said(0, Some(100)), "0 of 100");
     }
 }

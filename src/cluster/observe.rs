@@ -13,8 +13,8 @@ use jiff::Timestamp;
 
 use super::{
     Api, Autoscaler, Budget, Claim, Freshness, Journal, Key, Labels, Lease, LimitRange, Load, Member,
-    MemberName, Node, NodeName, NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, ReplicaSet, Service, Slice,
-    Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
+    MemberName, Node, NodeName, NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, Reading, ReplicaSet, Service,
+    Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
 };
 
 /// News of one kind of object.
@@ -30,6 +30,8 @@ pub enum Seen<K, V> {
     Unreadable(K, Arc<str>),
     /// One object is gone.
     Gone(K),
+    /// The first list is on its way: so much of it has been read.
+    Reading(Reading),
     /// The source cannot be followed any more; what was seen stays.
     Lost(Timestamp, Arc<str>),
     /// The source is followed again without having missed anything.
@@ -46,6 +48,7 @@ impl<K, V> Seen<K, Option<V>> {
             Self::Put(key, Some(value)) => Seen::Put(key, value),
             Self::Put(key, None) | Self::Gone(key) => Seen::Gone(key),
             Self::Unreadable(key, why) => Seen::Unreadable(key, why),
+            Self::Reading(reading) => Seen::Reading(reading),
             Self::Lost(at, why) => Seen::Lost(at, why),
             Self::Back(at) => Seen::Back(at),
         }
@@ -336,30 +339,20 @@ impl<K, V> Folded<K, V> {
 
 impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
     fn fold(&mut self, seen: Seen<K, V>) -> Folded<K, V> {
-        let (before, odd) = (self.freshness.clone(), self.unreadable.clone());
+        let (before, odd, read) = (self.freshness.clone(), self.unreadable.clone(), self.reading);
         let mut changes = Vec::new();
         match seen {
             Seen::All(all, at) => return self.fold(Seen::AllBut(all, Vec::new(), at)),
             Seen::AllBut(all, unreadable, at) => {
-                let kept = |(key, _): &(K, Arc<str>)| Some((key.clone(), self.items.get(key)?.clone()));
-                let mut items: OrdMap<_, _> = unreadable.iter().filter_map(kept).collect();
                 self.unreadable = unreadable.into_iter().collect();
-                for (key, value) in all {
-                    let kept = self.items.get(&key).filter(|old| ***old == value).cloned();
-                    items.insert(key, kept.unwrap_or_else(|| Arc::new(value)));
+                changes = self.differences(all);
+                for (key, _, new) in &changes {
+                    match new {
+                        Some(new) => self.items.insert(key.clone(), new.clone()),
+                        None => self.items.remove(key),
+                    };
                 }
-                for (key, old) in &self.items {
-                    if !items.contains_key(key) {
-                        changes.push((key.clone(), Some(old.clone()), None));
-                    }
-                }
-                for (key, new) in &items {
-                    let old = self.items.get(key);
-                    if !old.is_some_and(|old| Arc::ptr_eq(old, new)) {
-                        changes.push((key.clone(), old.cloned(), Some(new.clone())));
-                    }
-                }
-                self.items = items;
+                self.reading = None;
                 self.freshness = Freshness::Live { since: at };
             }
             Seen::Unreadable(key, why) => {
@@ -380,13 +373,46 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
                     changes.push((key, Some(old), None));
                 }
             }
-            Seen::Lost(at, why) => self.freshness = self.freshness.lost(at, why),
+            Seen::Reading(reading) => self.reading = Some(reading),
+            Seen::Lost(at, why) => {
+                self.freshness = self.freshness.lost(at, why);
+                self.reading = None;
+            }
             Seen::Back(at) => {
                 if self.freshness.is_known() && !self.freshness.is_live() {
                     self.freshness = Freshness::Live { since: at };
                 }
             }
         }
-        Folded { state: before != self.freshness || odd != self.unreadable, changes }
+        let state = before != self.freshness || odd != self.unreadable || read != self.reading;
+        Folded { state, changes }
+    }
+
+    /// What a whole list changes: what is not in it is gone, unless it could not be read. What is equal stays the same
+    /// object under the same key, so that nothing is kept twice and nobody takes it for new.
+    fn differences(&self, mut all: Vec<(K, V)>) -> Vec<Changed<K, V>> {
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut changes = Vec::new();
+        let gone = |(key, old): (&K, &Arc<V>)| {
+            (!self.unreadable.contains_key(key)).then(|| (key.clone(), Some(old.clone()), None))
+        };
+        let mut known = self.items.iter().peekable();
+        let mut listed = all.into_iter().peekable();
+        while let Some((key, value)) = listed.next() {
+            // Said twice: the later holds.
+            if listed.peek().is_some_and(|(next, _)| *next == key) {
+                continue;
+            }
+            while let Some(missing) = known.next_if(|(k, _)| **k < key) {
+                changes.extend(gone(missing));
+            }
+            match known.next_if(|(k, _)| **k == key) {
+                Some((_, old)) if **old == value => {}
+                Some((key, old)) => changes.push((key.clone(), Some(old.clone()), Some(Arc::new(value)))),
+                None => changes.push((key, None, Some(Arc::new(value)))),
+            }
+        }
+        changes.extend(known.filter_map(gone));
+        changes
     }
 }

@@ -3,8 +3,6 @@
 //! Called by the sources for each line. One odd object costs its own event and no more; what the server says of the watch
 //! itself ends it.
 
-use std::collections::BTreeMap;
-
 use kube::core::Status;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,7 +16,7 @@ use super::{
 pub(super) enum Told<K, V> {
     Put(Result<Object<K, V>, Unreadable>),
     Gone(K, Option<String>),
-    Bookmark { version: String, initial_end: bool },
+    Bookmark { version: String },
     Nothing,
 }
 
@@ -38,8 +36,6 @@ struct Bookmark {
 #[serde(rename_all = "camelCase")]
 struct BookmarkMeta {
     resource_version: String,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
 }
 
 /// What a line of a watch says. The error is the server's own: the watch is over.
@@ -67,12 +63,7 @@ pub(super) fn told<K: Kind>(line: &[u8], interner: &mut Interner) -> Result<Told
             }
         },
         "BOOKMARK" => match serde_json::from_str::<Bookmark>(text) {
-            Ok(Bookmark { metadata }) => Told::Bookmark {
-                version: metadata.resource_version,
-                initial_end: metadata
-                    .annotations
-                    .is_some_and(|a| a.get("k8s.io/initial-events-end").is_some_and(|v| v == "true")),
-            },
+            Ok(Bookmark { metadata }) => Told::Bookmark { version: metadata.resource_version },
             Err(_) => Told::Nothing,
         },
         "ERROR" => return Err(Fault::of_status(serde_json::from_str(text).unwrap_or_default())),

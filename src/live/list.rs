@@ -1,77 +1,307 @@
-//! Whole lists: the pages of a kind that is followed, and the kinds that can only be polled (measurements).
+//! Whole lists as they come: the pages of a kind that is followed, and the kinds that can only be polled (measurements).
+//!
+//! Lists are asked for compressed, which the server does for them and never for a watch: one tenth of the bytes. Nothing
+//! of a reply is kept longer than it takes to read one object of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
+use memchr::memchr2;
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
 
 use super::{
     convert::{Interner, Kind, Unreadable},
     probe,
-    read::{self, Fault},
+    read::{self, Chunks, Fault},
     subject::Subject,
 };
 use crate::{cluster::Seen, wire};
 
 /// What is not installed, or not allowed, does not come within seconds.
 const ABSENT_RETRY: Duration = Duration::from_secs(30);
+/// A value longer than this is not an object: etcd takes 1.5 MB.
+const LONGEST: usize = 32 << 20;
 
-#[derive(Deserialize)]
-struct Page<'a> {
-    #[serde(default)]
-    metadata: PageMeta,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
+/// What a list says of itself.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct PageMeta {
     pub resource_version: Option<String>,
     pub r#continue: Option<String>,
+    /// Objects on the pages after this one.
+    pub remaining_item_count: Option<u64>,
 }
 
-/// Takes the objects of a list's reply in, and gives its metadata.
-pub(super) fn page<K: Kind>(
-    bytes: &[u8],
-    interner: &mut Interner,
-    all: &mut Vec<(K::Key, K::Value)>,
-    odd: &mut Vec<Unreadable>,
-) -> Result<PageMeta, Fault> {
-    let page: Page<'_> = serde_json::from_slice(bytes).map_err(|e| {
-        Fault::transport(format!("the list of {} is not understood: {e}", K::RESOURCE.plural))
-    })?;
-    for item in page.items.unwrap_or_default() {
-        match K::read(item.get(), interner) {
-            Ok(object) => all.push((object.key, object.value)),
-            Err(unreadable) => odd.push(unreadable),
+/// A part of a list's reply.
+pub(super) enum Piece<'a> {
+    /// Its `metadata`. A real server sends it before the objects.
+    Meta(PageMeta),
+    /// One of its `items`.
+    Item(&'a [u8]),
+}
+
+/// Cuts the JSON of a list into its parts, from chunks that end anywhere.
+#[derive(Default)]
+struct Cutter {
+    buffer: Vec<u8>,
+    /// What comes before has been taken.
+    start: usize,
+    /// How far the value at `start` has been looked through, and where that is.
+    at: usize,
+    inside: Inside,
+    depth: u32,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Inside {
+    #[default]
+    Nothing,
+    Nested,
+    Text,
+    /// Behind a backslash in a text.
+    Escape,
+    Scalar,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Start,
+    Key,
+    Colon(Field),
+    Value(Field),
+    Items,
+    End,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Meta,
+    Items,
+    Other,
+}
+
+impl Cutter {
+    fn push(&mut self, chunk: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.at -= self.start;
+        self.start = 0;
+        self.buffer.extend_from_slice(chunk);
+    }
+
+    /// The whole list has been cut.
+    fn is_whole(&self) -> bool {
+        self.place == Place::End
+    }
+
+    /// The next part; `None`: more has to come. The error says what is wrong with the text.
+    fn next(&mut self) -> Result<Option<Piece<'_>>, String> {
+        if self.buffer.len() - self.start > LONGEST {
+            return Err("one of its values has no end".into());
+        }
+        loop {
+            let Some(byte) = self.peek() else { return Ok(None) };
+            match (self.place, byte) {
+                (Place::Start, b'{') => self.take(Place::Key),
+                (Place::Key, b'}') => self.take(Place::End),
+                (Place::Key, b',') => self.take(Place::Key),
+                (Place::Key, b'"') => {
+                    let Some(key) = self.value() else { return Ok(None) };
+                    self.place = Place::Colon(match &self.buffer[key] {
+                        b"\"metadata\"" => Field::Meta,
+                        b"\"items\"" => Field::Items,
+                        _ => Field::Other,
+                    });
+                }
+                (Place::Colon(field), b':') => self.take(Place::Value(field)),
+                (Place::Value(Field::Items), b'[') => self.take(Place::Items),
+                (Place::Value(field), _) => {
+                    let Some(value) = self.value() else { return Ok(None) };
+                    self.place = Place::Key;
+                    if field == Field::Meta {
+                        let meta = serde_json::from_slice::<Option<PageMeta>>(&self.buffer[value]);
+                        let meta = meta.map_err(|e| format!("metadata: {e}"))?.unwrap_or_default();
+                        return Ok(Some(Piece::Meta(meta)));
+                    }
+                }
+                (Place::Items, b']') => self.take(Place::Key),
+                (Place::Items, b',') => self.take(Place::Items),
+                (Place::Items, _) => {
+                    let Some(value) = self.value() else { return Ok(None) };
+                    return Ok(Some(Piece::Item(&self.buffer[value])));
+                }
+                (Place::End, _) => return Ok(None),
+                (_, other) => return Err(format!("`{}` is not expected there", char::from(other))),
+            }
         }
     }
-    Ok(page.metadata)
+
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        let blank = self.buffer[self.start..].iter().position(|b| !b.is_ascii_whitespace());
+        self.start = blank.map_or(self.buffer.len(), |n| self.start + n);
+        self.at = self.at.max(self.start);
+        self.buffer.get(self.start).copied()
+    }
+
+    fn take(&mut self, place: Place) {
+        self.start += 1;
+        self.at = self.start;
+        self.place = place;
+    }
+
+    /// The value that begins at `start`, once it is whole.
+    fn value(&mut self) -> Option<Range<usize>> {
+        let bytes = &self.buffer;
+        let end = loop {
+            let byte = *bytes.get(self.at)?;
+            match self.inside {
+                Inside::Text => match memchr2(b'"', b'\\', &bytes[self.at..]) {
+                    None => self.at = bytes.len(),
+                    Some(n) => {
+                        self.at += n + 1;
+                        if bytes[self.at - 1] == b'\\' {
+                            self.inside = Inside::Escape;
+                        } else if self.depth == 0 {
+                            break self.at;
+                        } else {
+                            self.inside = Inside::Nested;
+                        }
+                    }
+                },
+                Inside::Scalar if matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace() => {
+                    break self.at;
+                }
+                Inside::Escape => (self.inside, self.at) = (Inside::Text, self.at + 1),
+                Inside::Nothing | Inside::Nested => {
+                    self.at += 1;
+                    match byte {
+                        b'"' => self.inside = Inside::Text,
+                        b'{' | b'[' => (self.inside, self.depth) = (Inside::Nested, self.depth + 1),
+                        b'}' | b']' if self.depth == 1 => break self.at,
+                        b'}' | b']' if self.depth > 1 => self.depth -= 1,
+                        _ if self.inside == Inside::Nothing => self.inside = Inside::Scalar,
+                        _ => {}
+                    }
+                }
+                Inside::Scalar => self.at += 1,
+            }
+        };
+        let value = self.start..end;
+        (self.start, self.at, self.inside, self.depth) = (end, end, Inside::Nothing, 0);
+        Some(value)
+    }
 }
 
-/// Polls a kind that cannot be watched (measurements), until nobody listens any more.
+/// A list's reply, part by part, as it comes.
+pub(super) struct Parts {
+    chunks: Chunks,
+    cutter: Cutter,
+    plural: &'static str,
+}
+
+impl Parts {
+    /// Asks for a list. Its head must come within the deadline for reads.
+    pub async fn open<K: Kind>(wire: &wire::Wire, path: &str) -> Result<Self, Fault> {
+        let chunks = read::list(wire, path).await?;
+        Ok(Self { chunks, cutter: Cutter::default(), plural: K::RESOURCE.plural })
+    }
+
+    /// The next part that is there already.
+    pub fn next(&mut self) -> Result<Option<Piece<'_>>, Fault> {
+        let plural = self.plural;
+        let odd = |why| Fault::transport(format!("the list of {plural} is not understood: {why}"));
+        self.cutter.next().map_err(odd)
+    }
+
+    /// Waits for more; false: that was all.
+    pub async fn more(&mut self) -> Result<bool, Fault> {
+        if self.cutter.is_whole() {
+            return Ok(false);
+        }
+        match self.chunks.next().await? {
+            Some(chunk) => self.cutter.push(&chunk),
+            None => {
+                return Err(Fault::transport(format!("the list of {} broke off on its way", self.plural)));
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What has been read of a list.
+pub(super) struct Read<K: Kind> {
+    pub all: Vec<(K::Key, K::Value)>,
+    pub odd: Vec<Unreadable>,
+}
+
+impl<K: Kind> Default for Read<K> {
+    fn default() -> Self {
+        Self { all: Vec::new(), odd: Vec::new() }
+    }
+}
+
+impl<K: Kind> Read<K> {
+    /// Takes one object in.
+    pub fn take(&mut self, item: &[u8], interner: &mut Interner) {
+        match K::read(&String::from_utf8_lossy(item), interner) {
+            Ok(object) => self.all.push((object.key, object.value)),
+            Err(unreadable) => self.odd.push(unreadable),
+        }
+    }
+
+    /// How many objects these are.
+    pub fn len(&self) -> u64 {
+        (self.all.len() + self.odd.len()) as u64
+    }
+
+    /// All of it, complete at this moment.
+    pub fn seen(self, at: jiff::Timestamp) -> Seen<K::Key, K::Value> {
+        let odd = self.odd.into_iter().map(|u| (K::key(&u.namespace, &u.name), u.why.into()));
+        Seen::AllBut(self.all, odd.collect(), at)
+    }
+}
+
+async fn whole<K: Kind>(subject: &Subject, path: &str, interner: &mut Interner) -> Result<Read<K>, Fault> {
+    let mut read = Read::default();
+    let mut parts = Parts::open::<K>(&subject.wire, path).await?;
+    loop {
+        while let Some(piece) = parts.next()? {
+            if let Piece::Item(item) = piece {
+                read.take(item, interner);
+            }
+        }
+        if !parts.more().await? {
+            return Ok(read);
+        }
+    }
+}
+
+/// Polls a kind that cannot be watched (measurements), until nobody listens any more. Not before the first lists have
+/// been read, or are known not to come: measurements are of no use without them, and on a slow line they are in the way.
 pub(super) async fn poll<K: Kind, T: Send + 'static>(
     subject: Subject,
     every: Duration,
+    mut lists: watch::Receiver<()>,
     tell: mpsc::Sender<T>,
     wrap: fn(Seen<K::Key, K::Value>) -> T,
 ) {
     let mut interner = Interner::default();
     let path = K::RESOURCE.path(subject.namespace.as_deref());
     let mut lost: Option<Arc<str>> = None;
+    while lists.changed().await.is_ok() {}
     loop {
-        let (mut all, mut odd) = (Vec::new(), Vec::new());
-        let outcome = read::get(&subject.wire, &path, wire::READ_WITHIN)
-            .await
-            .and_then(|(_, bytes)| page::<K>(&bytes, &mut interner, &mut all, &mut odd));
+        let outcome =
+            tokio::time::timeout(wire::READ_WITHIN, whole::<K>(&subject, &path, &mut interner)).await;
         let now = subject.clock.now();
-        let (seen, delay) = match outcome {
-            Ok(_) => {
+        let (seen, delay) = match outcome.unwrap_or_else(|_| Err(Fault::silent())) {
+            Ok(read) => {
                 lost = None;
-                let odd = odd.into_iter().map(|u| (K::key(&u.namespace, &u.name), u.why.into())).collect();
-                (Some(Seen::AllBut(all, odd, now)), every)
+                (Some(read.seen(now)), every)
             }
             Err(fault) => {
                 let group = K::RESOURCE.group;
@@ -122,6 +352,59 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
                 }
                 () = tell.closed() => return,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parts of a text that comes in chunks of this size.
+    fn cut(text: &str, size: usize) -> Result<(Option<String>, Vec<String>, bool), String> {
+        let mut cutter = Cutter::default();
+        let (mut version, mut items) = (None, Vec::new());
+        for chunk in text.as_bytes().chunks(size) {
+            cutter.push(chunk);
+            while let Some(piece) = cutter.next()? {
+                match piece {
+                    Piece::Meta(meta) => version = meta.resource_version,
+                    Piece::Item(item) => items.push(String::from_utf8_lossy(item).into_owned()),
+                }
+            }
+        }
+        Ok((version, items, cutter.is_whole()))
+    }
+
+    #[test]
+    fn a_list_is_cut_wherever_its_chunks_end() {
+        let items = [r#"{"a":"}]\\\"{","b":[1,{"c":null}]}"#, "null", "-5", r#""x,]""#, "[]", "{}"];
+        let text = format!(
+            " {{ \"kind\" : \"List\",\"n\":[{{}}],\"metadata\":{{\"resourceVersion\":\"7\"}}, \"items\" : [ {} ] ,\"more\":1}} \n",
+            items.join(" , ")
+        );
+        for size in 1..text.len() {
+            let (version, found, whole) = cut(&text, size).expect("it is a list");
+            assert_eq!((version.as_deref(), whole), (Some("7"), true), "in chunks of {size}");
+            assert_eq!(found, items, "in chunks of {size}");
+        }
+        for size in [1, 7, 1000] {
+            let late = r#"{"items":[{"a":1}],"metadata":{"resourceVersion":"8"}}"#;
+            let found = cut(late, size);
+            assert_eq!(found, Ok((Some("8".into()), vec![r#"{"a":1}"#.into()], true)));
+            let none = cut(r#"{"metadata":null,"items":null}"#, size);
+            assert_eq!(none, Ok((None, vec![], true)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_or_no_whole_one_is_not_taken_for_one() {
+        for text in ["<html>", "[1]", "{]", r#"{"items" 5}"#, r#"{5:1}"#] {
+            assert!(cut(text, 3).is_err(), "{text}");
+        }
+        for text in ["", "{", r#"{"items":[{"a":1},{"b""#, r#"{"items":[1]"#] {
+            let (_, _, whole) = cut(text, 2).expect("as far as it goes");
+            assert!(!whole, "{text}");
         }
     }
 }

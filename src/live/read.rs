@@ -2,7 +2,7 @@
 //!
 //! Used by every source of this room. Only GETs leave from here. Requests are made by hand and not through `kube::Api`,
 //! for three reasons: an object that cannot be parsed must not end a list or a watch, a connection that has gone silent
-//! must be noticed within a minute, and the initial list must be able to fall back where streaming is refused.
+//! must be noticed within a minute, and no more of a list is to be held than the object that is being read.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Fault {
         Self { code, why: wire::sentence(&kube::Error::Api(Box::new(status))), after: None }
     }
 
-    fn silent() -> Self {
+    pub fn silent() -> Self {
         Self::transport("the API server does not answer in time")
     }
 }
@@ -65,6 +65,24 @@ pub(super) async fn open(wire: &Wire, path: &str) -> Result<Lines, Fault> {
         .body(Body::empty());
     let (_, body) = timeout(wire::READ_WITHIN, begin(wire, request)).await.map_err(|_| Fault::silent())??;
     Ok(Lines { body: body.into_data_stream(), buffer: BytesMut::new(), scanned: 0 })
+}
+
+/// Opens a list: as compressed as the server will. Its head must come within the deadline for reads.
+pub(super) async fn list(wire: &Wire, path: &str) -> Result<Chunks, Fault> {
+    let request = Request::get(path).header(header::ACCEPT, "application/json").body(Body::empty());
+    let (_, body) = timeout(wire::READ_WITHIN, begin(wire, request)).await.map_err(|_| Fault::silent())??;
+    Ok(Chunks(body.into_data_stream()))
+}
+
+/// A reply as it comes, its compression undone.
+pub(super) struct Chunks(BodyDataStream<Body>);
+
+impl Chunks {
+    /// What has come next; `None` at its end. Nothing at all for a minute is a fault.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        let next = timeout(wire::SILENT_FOR, self.0.next()).await.map_err(|_| Fault::silent())?;
+        next.transpose().map_err(|e| Fault::transport(wire::sentence(&e)))
+    }
 }
 
 async fn send(

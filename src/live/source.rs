@@ -8,27 +8,29 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
+    task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
-    convert::{Interner, Kind, Unreadable},
+    convert::{Interner, Kind},
     event::{self, Told},
-    list,
+    list::{PageMeta, Parts, Piece, Read},
     probe::{self, Link},
     read::{self, Fault, Lines, Next, encoded},
     subject::Subject,
 };
-use crate::{cluster::Seen, wire};
+use crate::{
+    cluster::{Reading, Seen},
+    wire,
+};
 
-/// Objects in a page where the list is not streamed.
-const PAGE: u32 = 500;
+/// Objects in a page of a list.
+const PAGE: u64 = 500;
 /// The server ends a watch after this long, before silence would be taken for death.
 const WATCH_SECONDS: u32 = 50;
-/// The same for the watch that carries the initial list, which may take long on a slow line.
-const FIRST_WATCH_SECONDS: u32 = 290;
-/// A server that streams the initial list begins at once; one that ignores the wish says nothing.
-const STREAM_BEGINS_WITHIN: Duration = Duration::from_secs(15);
+/// How far the first list has come is told this often.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
 /// A watch that has been quiet for this long after it was opened stands: a refusal would have come.
 const PROVEN_AFTER: Duration = Duration::from_secs(1);
 /// A list that is too old before this has passed will be too old again.
@@ -49,7 +51,6 @@ pub(super) async fn follow<K: Kind, T: Send + 'static>(
         wrap,
         interner: Interner::default(),
         version: None,
-        streams: true,
         lost: None,
         failures: 0,
         listed: None,
@@ -64,8 +65,6 @@ struct Source<K: Kind, T> {
     interner: Interner,
     /// Where the watch stands; `None`: the list has to be read.
     version: Option<String>,
-    /// The server streams initial lists, as far as we know.
-    streams: bool,
     /// The reason last told for not following.
     lost: Option<Arc<str>>,
     /// Faults in a row.
@@ -77,8 +76,6 @@ struct Source<K: Kind, T> {
 /// Why following stops for now.
 enum Stop {
     Fault(Fault),
-    /// The server does not stream lists as asked.
-    NoStream,
     /// Nobody listens any more.
     Unheard,
 }
@@ -91,6 +88,9 @@ impl From<Fault> for Stop {
 
 impl<K: Kind, T: Send + 'static> Source<K, T> {
     async fn run(mut self) {
+        if let Some(mut after) = self.subject.after.take() {
+            while after.changed().await.is_ok() {}
+        }
         loop {
             if self.tell.is_closed() {
                 return;
@@ -98,15 +98,10 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
             let begun = Instant::now();
             let outcome = match self.version.clone() {
                 Some(version) => self.take_up(&version).await,
-                None if self.streams => self.streamed().await,
                 None => self.listed().await,
             };
             let fault = match outcome {
                 Err(Stop::Unheard) => return,
-                Err(Stop::NoStream) => {
-                    self.streams = false;
-                    continue;
-                }
                 Ok(()) => {
                     // A server that ends every watch at once must not be asked in a tight loop.
                     sleep_until(begun + PROVEN_AFTER).await;
@@ -145,6 +140,8 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
 
     /// Tells, once for each reason, that following has stopped.
     async fn lose(&mut self, why: Arc<str>) -> Result<(), Stop> {
+        // Who waits for the first list need not wait for this one.
+        self.subject.reading = None;
         if self.lost.as_ref() != Some(&why) {
             self.lost = Some(why.clone());
             self.say(Seen::Lost(self.subject.clock.now(), why)).await?;
@@ -179,81 +176,65 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         K::RESOURCE.path(self.subject.namespace.as_deref())
     }
 
-    /// The initial list as the beginning of a watch, and the watch.
-    async fn streamed(&mut self) -> Result<(), Stop> {
-        let path = format!(
-            "{}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true\
-             &timeoutSeconds={FIRST_WATCH_SECONDS}{}",
-            self.path(),
-            self.subject.query()
-        );
-        let mut lines = match self.open(&path).await {
-            Ok(lines) => lines,
-            Err(Stop::Fault(Fault { code: 400 | 405 | 406 | 422 | 500, .. })) => return Err(Stop::NoStream),
-            Err(stop) => return Err(stop),
-        };
-        let (mut all, mut odd) = (Vec::new(), Vec::new());
-        let version = loop {
-            let patience = if all.is_empty() { STREAM_BEGINS_WITHIN } else { wire::SILENT_FOR };
-            match lines.next(patience).await {
-                Ok(Next::Line(line)) => match event::told::<K>(&line, &mut self.interner)? {
-                    Told::Put(Ok(object)) => all.push((object.key, object.value)),
-                    Told::Put(Err(unreadable)) => odd.push(unreadable),
-                    // The object changed while the list was on its way.
-                    Told::Gone(key, _) => all.retain(|(k, _)| *k != key),
-                    Told::Bookmark { version, initial_end: true } => break version,
-                    Told::Bookmark { .. } | Told::Nothing => {}
-                },
-                // Objects have come but no end of the list: it is not a streamed list, or it broke. Pages will tell.
-                Ok(Next::Silence | Next::End) => return Err(Stop::NoStream),
-                Ok(Next::Rest(rest)) => return Err(event::cut(&rest).into()),
-                // Broken twice on its way: pages are smaller, and compressed.
-                Err(_) if self.failures > 0 => return Err(Stop::NoStream),
-                Err(fault) => return Err(fault.into()),
-            }
-        };
-        self.complete(all, odd, version).await?;
-        self.watch(lines).await
-    }
-
-    /// The list page by page, where it is not streamed.
+    /// The list page by page, and the watch from its version. The next page is asked for as soon as the one before says
+    /// how: while one is read the server makes the other.
     async fn listed(&mut self) -> Result<(), Stop> {
-        let (mut all, mut odd) = (Vec::new(), Vec::new());
+        let mut read = Read::default();
         let mut limit = format!("limit={PAGE}");
-        let mut next = String::new();
-        loop {
-            let path = format!("{}?{limit}{next}{}", self.path(), self.subject.query());
-            let bytes = match read::get(&self.subject.wire, &path, wire::READ_WITHIN).await {
-                Ok((_, bytes)) => bytes,
-                // The pages expired under our hands: once more, all in one.
-                Err(fault) if fault.code == 410 && !next.is_empty() => {
-                    (all, odd, limit, next) = (Vec::new(), Vec::new(), "limit=0".to_owned(), String::new());
-                    continue;
+        let mut parts = Parts::open::<K>(&self.subject.wire, &self.page(&limit, "")).await?;
+        let mut told = Instant::now();
+        let version = loop {
+            let (mut meta, mut ahead, before) = (PageMeta::default(), JoinSet::new(), read.len());
+            loop {
+                while let Some(piece) = parts.next()? {
+                    match piece {
+                        Piece::Item(item) => read.take(item, &mut self.interner),
+                        Piece::Meta(head) => {
+                            if let Some(token) = head.r#continue.as_deref().filter(|c| !c.is_empty()) {
+                                let (wire, path) = (self.subject.wire.clone(), self.page(&limit, token));
+                                ahead.spawn(async move { Parts::open::<K>(&wire, &path).await });
+                            }
+                            meta = head;
+                        }
+                    }
                 }
-                Err(fault) => return Err(fault.into()),
-            };
-            let page = list::page::<K>(&bytes, &mut self.interner, &mut all, &mut odd)?;
-            match page.r#continue.filter(|c| !c.is_empty()) {
-                Some(token) => next = format!("&continue={}", encoded(&token)),
-                None => {
-                    let version = page.resource_version.unwrap_or_default();
-                    self.complete(all, odd, version.clone()).await?;
-                    return self.take_up(&version).await;
+                if self.listed.is_none() && told.elapsed() >= TOLD_EVERY {
+                    told = Instant::now();
+                    // The server counts what comes after this page.
+                    let of = meta.remaining_item_count.map(|rest| before + PAGE + rest);
+                    self.say(Seen::Reading(Reading { objects: read.len(), of })).await?;
+                }
+                if !parts.more().await? {
+                    break;
                 }
             }
-        }
+            match ahead.join_next().await {
+                None => break meta.resource_version.unwrap_or_default(),
+                Some(Ok(Ok(next))) => parts = next,
+                // The pages expired under our hands: once more, all in one.
+                Some(Ok(Err(fault))) if fault.code == 410 => {
+                    (read, limit) = (Read::default(), "limit=0".to_owned());
+                    parts = Parts::open::<K>(&self.subject.wire, &self.page(&limit, "")).await?;
+                }
+                Some(Ok(Err(fault))) => return Err(fault.into()),
+                Some(Err(why)) => return Err(Fault::transport(why.to_string()).into()),
+            }
+        };
+        self.complete(read, version.clone()).await?;
+        self.take_up(&version).await
     }
 
-    async fn complete(
-        &mut self,
-        all: Vec<(K::Key, K::Value)>,
-        odd: Vec<Unreadable>,
-        version: String,
-    ) -> Result<(), Stop> {
+    fn page(&self, limit: &str, token: &str) -> String {
+        let next = if token.is_empty() { String::new() } else { format!("&continue={}", encoded(token)) };
+        format!("{}?{limit}{next}{}", self.path(), self.subject.query())
+    }
+
+    async fn complete(&mut self, read: Read<K>, version: String) -> Result<(), Stop> {
         self.version = Some(version);
         (self.lost, self.failures, self.listed) = (None, 0, Some(Instant::now()));
-        let odd = odd.into_iter().map(|u| (K::key(&u.namespace, &u.name), u.why.into())).collect();
-        self.say(Seen::AllBut(all, odd, self.subject.clock.now())).await
+        self.say(read.seen(self.subject.clock.now())).await?;
+        self.subject.reading = None;
+        Ok(())
     }
 
     /// The watch from where it stood.
@@ -353,7 +334,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 self.version = version.or(self.version.take());
                 self.say(Seen::Gone(key)).await
             }
-            Told::Bookmark { version, .. } => {
+            Told::Bookmark { version } => {
                 self.version = Some(version);
                 Ok(())
             }

@@ -24,6 +24,10 @@ pub(super) struct Subject {
     pub labels: &'static str,
     /// `fieldSelector`, empty for all.
     pub fields: String,
+    /// Held until the first list has been read, or is known not to come: others wait for that.
+    pub reading: Option<watch::Sender<()>>,
+    /// Lists that are read before this one begins.
+    pub after: Option<watch::Receiver<()>>,
 }
 
 impl Subject {

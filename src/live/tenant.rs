@@ -31,6 +31,8 @@ pub fn tenant_events(wire: &Wire, namespace: &str) -> mpsc::Receiver<Result<Vec<
         namespace: Some(namespace.to_owned()),
         labels: "",
         fields: String::new(),
+        reading: None,
+        after: None,
     };
     tokio::spawn(async move {
         tokio::select! {
@@ -68,7 +70,7 @@ async fn gather(
                     }
                 }
                 Some(Seen::Back(_)) => changed = true,
-                Some(Seen::Unreadable(..)) => {}
+                Some(Seen::Unreadable(..) | Seen::Reading(_)) => {}
             },
             () = sleep_until(next), if changed => {}
         }

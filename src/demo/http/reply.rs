@@ -1,10 +1,13 @@
 //! Replies: whole ones, and those that go on, watches, logs and forwarded ports.
 
 use std::convert::Infallible;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures::stream;
 use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -16,6 +19,10 @@ use super::{BOOKMARK, Body, Inner, WATCH_ENDS, lock};
 use crate::api::portforward::PROTOCOL;
 use crate::api::{Failure, Follow, Forward, Reply, Surroundings, Watch};
 use crate::forward::{self, Upgrade};
+
+/// Replies from this size on are compressed (`defaultGzipThresholdBytes` of the API server), at its level.
+pub(super) const GZIP_FROM: usize = 128 * 1024;
+const GZIP_LEVEL: u32 = 1;
 
 pub(super) fn refusal(inner: &Inner, failure: &Failure) -> Response<Body> {
     let body = Reply::value(failure.code, failure.status()).payload.bytes();
@@ -33,6 +40,23 @@ pub(super) fn whole(
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
+    response
+}
+
+/// What is large is compressed for who takes it, as a real API server does with all but watches and logs.
+pub(super) fn compressed(mut response: Response<Body>, body: Vec<u8>) -> Response<Body> {
+    let mut gzip = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::new(GZIP_LEVEL));
+    // Writing into memory does not fail.
+    let body = match gzip.write_all(&body).and_then(|()| gzip.finish()) {
+        Ok(gzipped) => {
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
+            headers.insert(header::VARY, header::HeaderValue::from_static("Accept-Encoding"));
+            gzipped
+        }
+        Err(_) => body,
+    };
+    *response.body_mut() = Full::new(Bytes::from(body)).boxed_unsync();
     response
 }
 

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::reply::{followed, forwarded, refusal, watched, whole};
+use super::reply::{GZIP_FROM, compressed, followed, forwarded, refusal, watched, whole};
 use super::{Body, Inner, LARGEST, REMEMBERED, RequestLine, lock};
 use crate::api::{self, Answer, Failure, Request, Surroundings, User};
 use crate::faults::Outcome;
@@ -38,6 +38,8 @@ pub(super) async fn serve(
         status: 0,
         user: String::new(),
     };
+    let gzip = parts.headers.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok());
+    let gzip = gzip.is_some_and(|takes| takes.split(',').any(|t| t.trim().starts_with("gzip")));
     let answered = match read(&inner, &parts, body, &mut line).await {
         Ok(request) => {
             let watching = request.is_watch() || request.is_follow();
@@ -46,17 +48,17 @@ pub(super) async fn serve(
                 sleep(delay).await;
             }
             match outcome {
-                Outcome::Answer => Ok(answer(&inner, request, upgrade)),
+                Outcome::Answer => Ok(answer(&inner, request, upgrade, gzip)),
                 Outcome::Status(code, retry_after) => Ok(refusal(&inner, &faulty(code, retry_after))),
                 Outcome::Hang { before } => {
                     if !before {
-                        answer(&inner, request, None);
+                        answer(&inner, request, None, false);
                     }
                     std::future::pending().await
                 }
                 Outcome::Cut { before } => {
                     if !before {
-                        answer(&inner, request, None);
+                        answer(&inner, request, None, false);
                     }
                     Err(Closed)
                 }
@@ -183,7 +185,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// Lets the API answer, and tells watches and the clock when the world was changed.
-fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>) -> Response<Body> {
+fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>, gzip: bool) -> Response<Body> {
     let shared = &inner.shared;
     let malformed = inner.faults.malformed();
     let around = Surroundings { users: &inner.users, malformed: &malformed };
@@ -200,7 +202,12 @@ fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>) -> Res
     }
     match answered {
         Ok(Answer::Reply(reply)) => {
-            whole(inner, reply.status, reply.content_type, None, reply.payload.bytes())
+            let body = reply.payload.bytes();
+            if gzip && body.len() >= GZIP_FROM {
+                let empty = whole(inner, reply.status, reply.content_type, None, Vec::new());
+                return compressed(empty, body);
+            }
+            whole(inner, reply.status, reply.content_type, None, body)
         }
         Ok(Answer::Watch(watch)) => watched(inner, *watch),
         Ok(Answer::Follow(follow)) => followed(inner, *follow),

@@ -2,7 +2,7 @@ use std::{io, time::Duration};
 
 use serde_json::{Value, json};
 use wheelhouse::{
-    cluster::{Freshness, Key, Snapshot},
+    cluster::{Freshness, Key, Reading, Snapshot},
     live::{Scope, follow_log, tenant_events},
 };
 
@@ -33,7 +33,7 @@ fn seconds(n: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_streamed_list_becomes_a_snapshot_and_is_followed() {
+async fn a_list_becomes_a_snapshot_and_is_followed_from_its_version() {
     let server = Server::default();
     let pods = server.streams(PODS);
     let mut seen = server.observe(Scope::default());
@@ -58,54 +58,108 @@ async fn a_streamed_list_becomes_a_snapshot_and_is_followed() {
     assert_eq!(names(&then), ["acme-59fbdcbbcd-np9s6", "new"]);
     assert!(then.revision > first.revision);
     let asked = server.asked(PODS);
-    assert_eq!(asked.len(), 1, "{asked:?}");
-    assert!(asked[0].contains("sendInitialEvents=true&resourceVersionMatch=NotOlderThan"), "{asked:?}");
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert_eq!(asked[0], "limit=500");
+    assert!(asked[1].contains("watch=true") && !asked[1].contains("sendInitialEvents"), "{asked:?}");
 
     let api = seen.until("a user", |s| s.api.user.is_some()).await.api.clone();
     assert_eq!((api.user.as_deref(), api.version.as_deref()), (Some("lab-admin"), Some("v1.36.2")));
     assert_eq!(why(&then.usage.freshness), "metrics.k8s.io is not installed");
-    assert_eq!(server.asked("/api/v1/namespaces/wheelhouse/configmaps").len(), 1);
+    assert_eq!(server.asked("/api/v1/namespaces/wheelhouse/configmaps").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_stream_lists_is_read_in_pages() {
-    for code in [400, 422] {
-        let server = Server::default();
-        server.then(PODS, refusal(code, "Invalid", "sendInitialEvents is forbidden for watch"));
-        server.then(PODS, Act::Say(200, reply("list-pods-limit-1").to_string()));
-        server.then(PODS, Act::Say(200, reply("list-pods-continue").to_string()));
-        let mut seen = server.observe(Scope::default());
-        let snapshot = seen.until("both pages", |s| s.pods.freshness.is_live()).await;
-        assert_eq!(snapshot.pods.len(), 2);
-        seen.after(seconds(2)).await;
-        let asked = server.asked(PODS);
-        assert_eq!(asked[1], "limit=500");
-        assert!(asked[2].starts_with("limit=500&continue=eyJ2Ij"), "{asked:?}");
-        assert!(asked[3].contains("watch=true") && asked[3].ends_with("resourceVersion=3224"), "{asked:?}");
-        assert_eq!(asked.len(), 4, "{asked:?}");
+async fn a_long_list_is_read_in_pages() {
+    let server = Server::default();
+    server.then(PODS, Act::Say(200, reply("list-pods-limit-1").to_string()));
+    server.then(PODS, Act::Say(200, reply("list-pods-continue").to_string()));
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen.until("both pages", |s| s.pods.freshness.is_live()).await;
+    assert_eq!(snapshot.pods.len(), 2);
+    seen.after(seconds(2)).await;
+    let asked = server.asked(PODS);
+    assert_eq!(asked[0], "limit=500");
+    assert!(asked[1].starts_with("limit=500&continue=eyJ2Ij"), "{asked:?}");
+    assert!(asked[2].contains("watch=true") && asked[2].ends_with("resourceVersion=3224"), "{asked:?}");
+    assert_eq!(asked.len(), 3, "{asked:?}");
+}
+
+/// A page as it comes from a slow line: its objects one by one, its end when the other end is dropped.
+fn slow_page(server: &Server, meta: Value) -> impl FnMut(&str) {
+    let page = server.pages(PODS);
+    page.send(Ok(format!("{{\"metadata\":{meta},\"items\":["))).expect("it listens");
+    let mut first = true;
+    move |object| {
+        let comma = if std::mem::take(&mut first) { "" } else { "," };
+        let text = if object.is_empty() { "]}".to_owned() } else { format!("{comma}{object}") };
+        page.send(Ok(text)).expect("it listens");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_ignores_the_wish_for_a_stream_is_read_in_pages() {
+async fn on_a_slow_line_the_next_page_is_asked_for_before_this_one_has_come_and_progress_is_told() {
     let server = Server::default();
-    server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1))]));
-    server.then(PODS, Act::Say(200, reply("list-pods").to_string()));
+    let mut page =
+        slow_page(&server, json!({"resourceVersion": "10", "continue": "more", "remainingItemCount": 300}));
+    let mut rest = slow_page(&server, json!({"resourceVersion": "10"}));
     let mut seen = server.observe(Scope::default());
+    for i in 0..3 {
+        page(&pod(&format!("p{i}"), 1).to_string());
+        tokio::time::sleep(seconds(1)).await;
+    }
+    assert_eq!(server.asked(PODS), ["limit=500", "limit=500&continue=more"]);
+    let snapshot = seen.after(seconds(1)).await;
+    assert_eq!(snapshot.pods.reading, Some(Reading { objects: 3, of: Some(800) }));
+    assert_eq!(snapshot.reading(), [("pods", Reading { objects: 3, of: Some(800) })]);
+    assert_eq!(snapshot.pods.freshness, Freshness::Connecting);
+    page("");
+    rest(&pod("last", 1).to_string());
+    rest("");
     let snapshot = seen.until("the pods", |s| s.pods.freshness.is_live()).await;
-    assert_eq!(snapshot.pods.len(), 2);
+    assert_eq!((names(&snapshot), snapshot.pods.reading), (vec!["last", "p0", "p1", "p2"], None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_tenants_are_made_of_is_read_first_and_measurements_last() {
+    let metrics = "/apis/metrics.k8s.io/v1beta1/pods";
+    let server = Server::default();
+    let mut page = slow_page(&server, json!({"resourceVersion": "10"}));
+    let budgets = server.pages("/apis/policy/v1/poddisruptionbudgets");
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen.after(seconds(5)).await;
+    assert!(snapshot.deployments.freshness.is_live() && snapshot.leases.freshness.is_live());
+    assert!(server.asked("/api/v1/services").is_empty(), "it would be in the way of the pods");
+    assert!(server.asked(metrics).is_empty());
+    page("");
+    let snapshot = seen.after(seconds(1)).await;
+    assert!(snapshot.is_ready() && snapshot.services.freshness.is_live());
+    assert!(server.asked(metrics).is_empty(), "one list is still on its way");
+    drop(budgets);
+    seen.after(seconds(1)).await;
+    assert_eq!(server.asked(metrics).len(), 1, "a list that fails is not waited for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_breaks_off_is_not_taken_for_a_whole_one() {
+    let server = Server::default();
+    let page = server.pages(PODS);
+    page.send(Ok(format!("{{\"metadata\":{{}},\"items\":[{}", pod("a", 1)))).expect("it listens");
+    drop(page);
+    let mut seen = server.observe(Scope::default());
+    let snapshot = seen.until("a trouble", |s| s.pods.freshness.trouble().is_some()).await;
+    assert_eq!(why(&snapshot.pods.freshness), "the list of pods broke off on its way");
+    assert!(snapshot.pods.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn pages_that_expire_are_read_again_in_one() {
     let server = Server::default();
-    server.then(PODS, refusal(422, "Invalid", "no"));
     server.then(PODS, Act::Say(200, reply("list-pods-limit-1").to_string()));
     server.then(PODS, refusal(410, "Expired", "The provided continue parameter is too old"));
     server.then(PODS, Act::Say(200, reply("list-pods").to_string()));
     let mut seen = server.observe(Scope::default());
     assert_eq!(seen.until("the pods", |s| s.pods.freshness.is_live()).await.pods.len(), 2);
-    assert_eq!(server.asked(PODS)[3], "limit=0");
+    assert_eq!(server.asked(PODS)[2], "limit=0");
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +177,7 @@ async fn a_forgotten_place_is_read_anew_and_the_screen_never_blanks() {
     let during = seen.after(seconds(1)).await;
     assert_eq!(names(&during), ["a", "b"]);
     assert!(during.pods.freshness.is_live());
-    assert_eq!(server.asked(PODS).len(), 2);
+    assert_eq!(server.asked(PODS).len(), 3);
     again.send(Ok([event("ADDED", &pod("b", 20)), initial_end("21")].concat())).expect("it listens");
     let after = seen.until("the new list", |s| s.pods.len() == 1).await;
     assert_eq!(names(&after), ["b"]);
@@ -149,7 +203,7 @@ async fn one_missing_right_takes_nothing_else_down_and_is_named() {
     // Granted meanwhile: it is asked for again within half a minute.
     let snapshot = seen.after(seconds(31)).await;
     assert!(snapshot.budgets.freshness.is_live() && snapshot.nodes.freshness.is_live());
-    assert_eq!(server.asked(budgets).len(), 2);
+    assert_eq!(server.asked(budgets).len(), 3, "refused, read, followed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,7 +258,7 @@ async fn a_broken_watch_is_taken_up_where_it_stood() {
     let snapshot = seen.after(seconds(5)).await;
     assert!(snapshot.pods.freshness.is_live());
     assert_eq!(snapshot.revision, revisions, "nothing has changed");
-    assert!(server.asked(PODS)[1].ends_with("resourceVersion=12"), "{:?}", server.asked(PODS));
+    assert!(server.asked(PODS)[2].ends_with("resourceVersion=12"), "{:?}", server.asked(PODS));
     rest.send(Ok(event("DELETED", &pod("a", 13)))).expect("it listens");
     seen.until("no pod", |s| s.pods.is_empty()).await;
 
@@ -232,7 +286,7 @@ async fn a_silent_connection_is_replaced_within_a_minute() {
     let other = server.streams(PODS);
     seen.after(seconds(65)).await;
     let asked = server.asked(PODS);
-    assert!(asked.len() == 2 && asked[1].ends_with("resourceVersion=10"), "{asked:?}");
+    assert!(asked.len() == 3 && asked[2].ends_with("resourceVersion=10"), "{asked:?}");
     other.send(Ok(event("DELETED", &pod("a", 11)))).expect("the new one is read");
     seen.until("no pod", |s| s.pods.is_empty()).await;
     assert!(pods.is_closed(), "the silent one is let go");
@@ -280,13 +334,12 @@ async fn an_odd_object_costs_itself_and_nothing_else() {
     assert!(snapshot.unreadable()[0].1.starts_with("3 pods could not be read: "));
     pods.send(Ok(event("MODIFIED", &pod("a", 12)) + &event("DELETED", &odd))).expect("it listens");
     seen.until("one odd line", |s| s.pods.unreadable.len() == 1).await;
-    assert_eq!(server.asked(PODS).len(), 1);
+    assert_eq!(server.asked(PODS).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_odd_object_of_a_page_costs_itself_and_nothing_else() {
     let server = Server::default();
-    server.then(PODS, refusal(422, "Invalid", "no"));
     let items = json!([pod("a", 1), null, 5, {"metadata": {"name": "b"}}, {"metadata": "none"}]);
     let list = json!({"kind": "PodList", "metadata": {"resourceVersion": "10"}, "items": items});
     server.then(PODS, Act::Say(200, list.to_string()));

@@ -12,6 +12,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 use kube::{Client, client::Body};
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use wheelhouse::{
     cluster::Snapshot,
@@ -29,6 +30,8 @@ pub enum Act {
     Say(u16, String),
     /// Answers 200 and goes on as the other end of the channel wishes.
     Stream(mpsc::UnboundedReceiver<Result<String, io::Error>>),
+    /// The same, this text first; a list is read from it as it comes.
+    Rest(String, mpsc::UnboundedReceiver<Result<String, io::Error>>),
     /// The connection is refused.
     Refuse,
     /// Nothing comes, ever.
@@ -83,6 +86,13 @@ impl Server {
         write
     }
 
+    /// Next time answers that path with a page of a list that comes as it is sent.
+    pub fn pages(&self, path: &str) -> mpsc::UnboundedSender<Result<String, io::Error>> {
+        let (write, read) = mpsc::unbounded_channel();
+        self.then(path, Act::Rest(String::new(), read));
+        write
+    }
+
     /// Refuses every request from now on, or does so no more. Going down cuts what is open.
     pub fn down(&self, down: bool) {
         let mut state = self.0.lock().expect("no panic before");
@@ -127,7 +137,11 @@ impl Server {
             }
             state.scripts.get_mut(&path).and_then(VecDeque::pop_front)
         };
-        let body = match act.unwrap_or_else(|| self.usual(&path, &uri)) {
+        let act = match act.unwrap_or_else(|| self.usual(&path, &uri)) {
+            Act::Stream(read) if uri.contains("limit=") => self.listed(&path, read).await?,
+            act => act,
+        };
+        let body = match act {
             Act::Say(code, text) => {
                 let full = Full::new(Bytes::from(text)).map_err(|e| match e {}).boxed_unsync();
                 let reply = Response::builder().status(code).header("retry-after", "2").body(full);
@@ -135,15 +149,52 @@ impl Server {
             }
             Act::Refuse => return Err(io::ErrorKind::ConnectionRefused.into()),
             Act::Hang => return std::future::pending().await,
-            Act::Stream(read) => {
-                let frames = futures::stream::unfold(read, |mut read| async {
-                    let next = read.recv().await?;
-                    Some((next.map(|text| Frame::data(Bytes::from(text))), read))
-                });
-                StreamBody::new(frames).boxed_unsync()
-            }
+            Act::Stream(read) => return Ok(Response::new(Self::going_on(None, read))),
+            Act::Rest(text, read) => Self::going_on(Some(text), read),
         };
         Ok(Response::new(body))
+    }
+
+    fn going_on(
+        first: Option<String>,
+        read: mpsc::UnboundedReceiver<Result<String, io::Error>>,
+    ) -> UnsyncBoxBody<Bytes, io::Error> {
+        let frames = futures::stream::unfold((first, read), |(mut first, mut read)| async {
+            let next = match first.take() {
+                Some(text) => Ok(text),
+                None => read.recv().await?,
+            };
+            Some((next.map(|text| Frame::data(Bytes::from(text))), (first, read)))
+        });
+        StreamBody::new(frames).boxed_unsync()
+    }
+
+    /// A scripted stream is told as a list up to the bookmark that ends it; the rest is what the next watch says.
+    async fn listed(
+        &self,
+        path: &str,
+        mut read: mpsc::UnboundedReceiver<Result<String, io::Error>>,
+    ) -> Result<Act, io::Error> {
+        let (mut text, mut items) = (String::new(), Vec::new());
+        loop {
+            while let Some((line, rest)) = text.split_once('\n') {
+                let event: Value = serde_json::from_str(line).expect("an event");
+                text = rest.to_owned();
+                if event["type"] == "BOOKMARK" {
+                    let version = event["object"]["metadata"]["resourceVersion"].clone();
+                    let act = if text.is_empty() { Act::Stream(read) } else { Act::Rest(text, read) };
+                    let mut state = self.0.lock().expect("no panic before");
+                    state.scripts.entry(path.to_owned()).or_default().push_front(act);
+                    let list = json!({"metadata": {"resourceVersion": version}, "items": items});
+                    return Ok(Act::Say(200, list.to_string()));
+                }
+                items.push(event["object"].clone());
+            }
+            match read.recv().await {
+                Some(more) => text += &more?,
+                None => return Err(io::ErrorKind::ConnectionReset.into()),
+            }
+        }
     }
 
     fn usual(&self, path: &str, uri: &str) -> Act {
@@ -153,8 +204,6 @@ impl Server {
             Act::Say(201, captures::reply("who-am-i").to_string())
         } else if path.starts_with("/apis/metrics.k8s.io") {
             Act::Say(404, "404 page not found".into())
-        } else if uri.contains("sendInitialEvents=true") {
-            saying(self, &[captures::initial_end("100")])
         } else if uri.contains("watch=true") {
             saying(self, &[])
         } else {
