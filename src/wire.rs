@@ -4,8 +4,13 @@
 //! or the pod's own service account, builds the clients when they are first asked for, and puts transport errors into
 //! one sentence. It must never interpret what it carries.
 
+mod connector;
+mod credentials;
 mod failure;
+mod kubeconfig;
 mod logins;
+mod plugin;
+mod proxy;
 mod sentence;
 pub mod sql;
 mod target;
@@ -16,12 +21,23 @@ use std::{
     time::Duration,
 };
 
-use kube::{Client, client::ClientBuilder};
+use base64::Engine;
+use hyper_timeout::TimeoutConnector;
+use hyper_util::{client::legacy, rt::TokioExecutor};
+use jiff::Timestamp;
+use kube::{Client, client::ConfigExt};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::Mutex, time::Instant};
+use tower::{ServiceBuilder, filter::AsyncFilterLayer};
+use tower_http::decompression::DecompressionLayer;
 
+use connector::Connector;
+use credentials::Credentials;
 pub use logins::{Endpoint, Logins};
+use proxy::Protocol;
 pub use sentence::sentence;
-pub use target::Target;
+use target::Way;
+pub use target::{Target, Unresolved};
 
 /// How long a connection may take to come up.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -29,10 +45,9 @@ pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub const READ_WITHIN: Duration = Duration::from_secs(30);
 /// After this long without a byte a connection counts as dead, whatever it carries: half-open ones say nothing.
 pub const SILENT_FOR: Duration = Duration::from_secs(60);
-/// How long a credential plugin may take.
-const PLUGIN_WITHIN: Duration = Duration::from_secs(30);
-/// Clients younger than this are not built anew: many sources learn of expired credentials at once.
-const RENEW_AFTER: Duration = Duration::from_secs(10);
+/// Clients younger than this are not built again, and four times as long as the last building took: many sources learn of
+/// expired credentials at once, and a credential plug-in may be slow.
+const RENEW_AFTER: Duration = Duration::from_secs(1);
 
 /// A cheap handle to one cluster.
 #[derive(Clone)]
@@ -50,24 +65,29 @@ struct Inner {
 
 #[derive(Default)]
 struct Clients {
-    config: Option<kube::Config>,
+    way: Option<(Way, Credentials)>,
     reader: Option<Client>,
     writer: Option<Client>,
-    built: Option<Instant>,
+    /// When the certificate that a plug-in handed out has to be renewed.
+    until: Option<Timestamp>,
+    /// When they were built, and how long that took.
+    built: Option<(Instant, Duration)>,
+    /// Why they could not be built: not tried again before [`RENEW_AFTER`].
+    failed: Option<String>,
 }
 
 impl Wire {
     /// Finds out which cluster is meant. Reads files only: no network, no credential plugin.
     /// The error is one sentence; an unknown context names the known ones.
-    pub async fn connect_lazily(target: &Target) -> Result<Self, String> {
-        let (context, config) = target.resolve().await?;
+    pub async fn connect_lazily(target: &Target) -> Result<Self, Unresolved> {
+        let way = target.resolve()?;
         Ok(Self(Arc::new(Inner {
             target: Some(target.clone()),
-            in_cluster: context.is_none(),
-            context: context.unwrap_or_else(|| "in-cluster".to_owned()),
-            server: config.cluster_url.to_string().trim_end_matches('/').to_owned(),
-            namespace: config.default_namespace.clone(),
-            clients: Mutex::new(Clients { config: Some(config), ..Clients::default() }),
+            in_cluster: way.context.is_none(),
+            context: way.context.clone().unwrap_or_else(|| "in-cluster".to_owned()),
+            server: way.config.cluster_url.to_string().trim_end_matches('/').to_owned(),
+            namespace: way.config.default_namespace.clone(),
+            clients: Mutex::new(Clients { way: Some(ready(way)), ..Clients::default() }),
         })))
     }
 
@@ -86,34 +106,53 @@ impl Wire {
         }))
     }
 
-    /// The client for reading. Built once (credential plugins run here, at most 30 s), with deadlines for connecting
+    /// The client for reading. Built once (credential plug-ins run here, at most 30 s), with deadlines for connecting
     /// and for silence; a caller adds [`READ_WITHIN`]. It does not retry: the caller knows better when.
+    ///
+    /// # Errors
+    /// One sentence.
     pub async fn client(&self) -> Result<Client, String> {
-        let mut clients = self.0.clients.lock().await;
-        if let Some(client) = &clients.reader {
-            return Ok(client.clone());
-        }
-        let client = self.build(&mut clients).await?;
-        Ok(clients.reader.insert(client).clone())
+        self.one_of(|clients| &mut clients.reader).await
     }
 
     /// The client for mutations and evictions. It never retries by itself: a request that may have been carried out
     /// must not be sent again unseen. (The stock client retries 429, 503 and 504 for minutes.)
+    ///
+    /// # Errors
+    /// One sentence.
     pub async fn writer(&self) -> Result<Client, String> {
+        self.one_of(|clients| &mut clients.writer).await
+    }
+
+    async fn one_of(&self, which: fn(&mut Clients) -> &mut Option<Client>) -> Result<Client, String> {
         let mut clients = self.0.clients.lock().await;
-        if let Some(client) = &clients.writer {
+        if clients.until.is_some_and(|until| Timestamp::now() >= until) && clients.may_be_built() {
+            let way = clients.way.take();
+            *clients = Clients { way, ..Clients::default() };
+        }
+        if let Some(client) = which(&mut clients) {
             return Ok(client.clone());
         }
-        let client = self.build(&mut clients).await?;
-        Ok(clients.writer.insert(client).clone())
+        if let Some(why) = clients.failed.clone().filter(|_| !clients.may_be_built()) {
+            return Err(why);
+        }
+        let begun = Instant::now();
+        let built = self.build(&mut clients).await;
+        clients.built = Some((Instant::now(), begun.elapsed()));
+        clients.failed = built.as_ref().err().cloned();
+        if clients.failed.is_some() {
+            // The files may say something else the next time.
+            clients.way = None;
+        }
+        Ok(which(&mut clients).insert(built?).clone())
     }
 
     /// The credentials were not accepted: the next client is built from the files as they are then, so that logging in
     /// again in another terminal is enough.
     pub async fn renew(&self) {
         let mut clients = self.0.clients.lock().await;
-        if self.0.target.is_some() && clients.built.is_none_or(|at| at.elapsed() >= RENEW_AFTER) {
-            *clients = Clients::default();
+        if self.0.target.is_some() && clients.may_be_built() {
+            *clients = Clients { built: clients.built, ..Clients::default() };
         }
     }
 
@@ -147,33 +186,71 @@ impl Wire {
     }
 
     async fn build(&self, clients: &mut Clients) -> Result<Client, String> {
-        let mut config = match (&clients.config, &self.0.target) {
-            (Some(config), _) => config.clone(),
-            (None, Some(target)) => target.resolve().await?.1,
-            (None, None) => return Err("this connection cannot be built anew".into()),
+        let (way, credentials) = match (clients.way.take(), &self.0.target) {
+            (Some(way), _) => way,
+            (None, Some(target)) => ready(target.resolve().map_err(|why| why.to_string())?),
+            (None, None) => return Err("this connection cannot be built again".into()),
         };
-        clients.config = Some(config.clone());
-        clients.built = Some(Instant::now());
+        let (way, credentials) = clients.way.insert((way, credentials));
+        let mut config = way.config.clone();
         config.connect_timeout = Some(CONNECT_WITHIN);
         config.read_timeout = Some(SILENT_FOR + Duration::from_secs(5));
         // Otherwise the time a pooled connection lay idle counts against the next request on it.
         config.reset_reader_on_write = true;
-        config.default_retry = false;
         let agent = concat!("wheelhouse/", env!("CARGO_PKG_VERSION"));
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
-        trust_ring();
-        // Plugins are run by blocking calls.
-        let built = tokio::task::spawn_blocking(move || Ok(ClientBuilder::try_from(config)?.build()));
-        match tokio::time::timeout(PLUGIN_WITHIN, built).await {
-            Ok(Ok(client)) => client.map_err(|e: kube::Error| sentence(&e)),
-            Ok(Err(_)) => Err("the client could not be built: the credentials cannot be used".into()),
-            Err(_) => Err(format!(
-                "the credential plugin of context {} has not answered within {} s",
-                self.0.context,
-                PLUGIN_WITHIN.as_secs()
-            )),
+        let issued = credentials.issued().await?;
+        if let Some((issued, (certificate, key))) = issued.and_then(|i| Some((i.clone(), i.certificate?))) {
+            let encoded = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
+            config.auth_info.client_certificate_data = Some(encoded(&certificate));
+            config.auth_info.client_key_data = Some(SecretString::from(encoded(key.expose_secret())));
+            clients.until = issued.expires.map(|end| end - credentials::BEFORE_END);
         }
+        trust_ring();
+        assembled(config, way, credentials.clone()).map_err(|e| sentence(&e))
     }
+}
+
+impl Clients {
+    /// The last building is long enough ago.
+    fn may_be_built(&self) -> bool {
+        self.built.is_none_or(|(at, took)| at.elapsed() >= RENEW_AFTER.max(took * 4))
+    }
+}
+
+fn ready(way: Way) -> (Way, Credentials) {
+    let credentials = Credentials::new(way.credentials.clone());
+    (way, credentials)
+}
+
+/// The layers of a client, as `kube` puts them together; the connection, the credentials and the retries are ours.
+fn assembled(config: kube::Config, way: &Way, credentials: Credentials) -> Result<Client, kube::Error> {
+    let connector = match &way.proxy {
+        None => Connector::straight(),
+        Some(proxy) => {
+            // The name that is expected of the server is not that of its proxy.
+            let mut to_proxy = config.clone();
+            to_proxy.tls_server_name = None;
+            if proxy.protocol == Protocol::Socks5 {
+                to_proxy.auth_info = kube::config::AuthInfo::default();
+            }
+            Connector::through(proxy.clone(), to_proxy.rustls_https_connector()?)
+        }
+    };
+    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);
+    connector.set_connect_timeout(config.connect_timeout);
+    connector.set_read_timeout(config.read_timeout);
+    connector.set_write_timeout(config.write_timeout);
+    connector.set_reset_reader_on_write(config.reset_reader_on_write);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(DecompressionLayer::new().gzip(!config.disable_compression))
+        .layer(AsyncFilterLayer::new(move |request| credentials.clone().put(request)))
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(tower::BoxError::from)
+        .service(legacy::Builder::new(TokioExecutor::new()).build(connector));
+    Ok(Client::new(service, config.default_namespace))
 }
 
 /// rustls wants one process-wide cryptography provider; whoever comes second finds it installed.

@@ -13,7 +13,7 @@ use crate::{
     live,
     plan::{self, About, Intent},
     run,
-    wire::{Target, Wire},
+    wire::{Target, Unresolved, Wire},
 };
 
 /// A command's connection to the cluster.
@@ -47,7 +47,10 @@ async fn wire(config: &Config) -> Result<Wire, Failure> {
         context: config.context.clone(),
         namespace: config.namespace.clone(),
     };
-    Wire::connect_lazily(&target).await.map_err(Failure::Usage)
+    Wire::connect_lazily(&target).await.map_err(|why| match why {
+        Unresolved::Asked(text) => Failure::Usage(text),
+        Unresolved::Found(text) => Failure::Failed(text),
+    })
 }
 
 fn state_dir() -> Result<PathBuf, Failure> {
@@ -155,7 +158,16 @@ impl Session {
         let sources = [("the API server", &snapshot.api.freshness)].into_iter().chain(snapshot.sources());
         let why = sources.filter_map(|(_, f)| f.trouble()).next().map(str::to_owned);
         let waited = humantime::format_duration(self.timeout);
-        let why = why.unwrap_or_else(|| format!("it has not answered within {waited}; see --timeout"));
+        let why = why.unwrap_or_else(|| {
+            let waiting = snapshot.sources().into_iter().filter(|(_, f)| **f == Freshness::Connecting);
+            let waiting: Vec<_> = waiting.map(|(name, _)| name).collect();
+            match snapshot.api.freshness.is_live() {
+                true => {
+                    format!("not read within {waited}: {}; give it longer with --timeout", waiting.join(", "))
+                }
+                false => format!("it has not answered within {waited}; see --timeout"),
+            }
+        });
         Err(Failure::Failed(format!("{}: {why}", self.wire.server())))
     }
 

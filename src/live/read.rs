@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyDataStream, BodyExt};
-use kube::{client::Body, core::Status};
+use kube::{Client, client::Body, core::Status};
 use tokio::time::timeout;
 
 use crate::wire::{self, Wire};
@@ -63,14 +63,14 @@ pub(super) async fn open(wire: &Wire, path: &str) -> Result<Lines, Fault> {
         // Since 1.37 each event of a watch is a gzip member of its own, of which only the first would be decoded.
         .header(header::ACCEPT_ENCODING, "identity")
         .body(Body::empty());
-    let (_, body) = timeout(wire::READ_WITHIN, begin(wire, request)).await.map_err(|_| Fault::silent())??;
+    let body = endless(wire, request).await?;
     Ok(Lines { body: body.into_data_stream(), buffer: BytesMut::new(), scanned: 0 })
 }
 
 /// Opens a list: as compressed as the server will. Its head must come within the deadline for reads.
 pub(super) async fn list(wire: &Wire, path: &str) -> Result<Chunks, Fault> {
     let request = Request::get(path).header(header::ACCEPT, "application/json").body(Body::empty());
-    let (_, body) = timeout(wire::READ_WITHIN, begin(wire, request)).await.map_err(|_| Fault::silent())??;
+    let body = endless(wire, request).await?;
     Ok(Chunks(body.into_data_stream()))
 }
 
@@ -85,22 +85,33 @@ impl Chunks {
     }
 }
 
+async fn endless(wire: &Wire, request: http::Result<Request<Body>>) -> Result<Body, Fault> {
+    // A credential plug-in has a deadline of its own.
+    let client = wire.client().await.map_err(Fault::transport)?;
+    let begun = timeout(wire::READ_WITHIN, begin(wire, &client, request)).await;
+    Ok(begun.map_err(|_| Fault::silent())??.1)
+}
+
 async fn send(
     wire: &Wire,
     request: http::Result<Request<Body>>,
     within: Duration,
 ) -> Result<(HeaderMap, Bytes), Fault> {
+    let client = wire.client().await.map_err(Fault::transport)?;
     let whole = async {
-        let (headers, body) = begin(wire, request).await?;
+        let (headers, body) = begin(wire, &client, request).await?;
         let bytes = body.collect().await.map_err(|e| Fault::transport(wire::sentence(&e)))?.to_bytes();
         Ok((headers, bytes))
     };
     timeout(within, whole).await.map_err(|_| Fault::silent())?
 }
 
-async fn begin(wire: &Wire, request: http::Result<Request<Body>>) -> Result<(HeaderMap, Body), Fault> {
+async fn begin(
+    wire: &Wire,
+    client: &Client,
+    request: http::Result<Request<Body>>,
+) -> Result<(HeaderMap, Body), Fault> {
     let request = request.map_err(|e| Fault::transport(format!("the request cannot be written: {e}")))?;
-    let client = wire.client().await.map_err(Fault::transport)?;
     let reply = client.send(request).await.map_err(|e| Fault::transport(wire::sentence(&e)))?;
     let (head, body) = reply.into_parts();
     if head.status.is_success() {

@@ -1,4 +1,4 @@
-//! Where the endpoints of the database are, and how to reach them and log in there: looked up anew whenever a run needs
+//! Where the endpoints of the database are, and how to reach them and log in there: looked up whenever a run needs
 //! it, so that no password is kept by who only might act.
 
 use std::{fmt, sync::Arc};

@@ -1,19 +1,29 @@
 //! Errors of the API and of the way to it, as one sentence each.
 
-use std::{error::Error as StdError, io};
+use std::{error::Error as StdError, fmt, io};
 
-use kube::{Error, client::AuthError, core::Status};
+use kube::{Error, core::Status};
+
+/// A failure that is one sentence already.
+#[derive(Debug)]
+pub(super) struct Said(pub String);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Said {}
 
 /// What went wrong, in one clear sentence: what, where, and what to do where that is known.
 pub fn sentence(error: &Error) -> String {
     let text = match error {
         Error::Api(status) => of_status(status),
-        Error::Auth(auth) => of_auth(auth),
+        Error::Auth(why) => format!("the credentials cannot be used: {why}"),
         Error::SerdeError(e) => format!("the API server's reply is not understood: {e}"),
         Error::FromUtf8(_) => "the API server's reply is not text".to_owned(),
-        Error::ProxyProtocolDisabled { proxy_url, .. } | Error::ProxyProtocolUnsupported { proxy_url } => {
-            format!("the proxy {} is of a kind that is not supported", without_user(&proxy_url.to_string()))
-        }
+        Error::RustlsTls(e) => format!("the certificates of the kubeconfig cannot be used: {e}"),
         Error::InferKubeconfig(e) => format!("the kubeconfig cannot be used: {e}"),
         other => of_transport(other),
     };
@@ -29,7 +39,7 @@ fn of_status(status: &Status) -> String {
         403 => forbidden(message).unwrap_or_else(|| format!("not allowed: {detail}")),
         404 => format!("not found: {detail}"),
         409 => format!("it was changed or made by somebody else meanwhile: {detail}"),
-        410 => "what was asked for is too old; it has to be read anew".to_owned(),
+        410 => "what was asked for is too old; it has to be read again".to_owned(),
         422 => format!("the API server refuses it as invalid: {detail}"),
         429 if status.reason == "TooManyRequests" && message.contains("disruption budget") => {
             format!("a disruption budget forbids it: {detail}")
@@ -55,21 +65,6 @@ fn forbidden(message: &str) -> Option<String> {
     Some(format!("user {user} may not {verb} {resource}{dot}{group} {scope}"))
 }
 
-fn of_auth(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { out, .. } => {
-            let words = String::from_utf8_lossy(&out.stderr);
-            let last = words.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or("it says nothing");
-            format!("the credential plugin failed ({}): {last}", out.status)
-        }
-        AuthError::AuthExecStart(why) => format!("the credential plugin cannot be started: {why}"),
-        AuthError::ReadTokenFile(why, file) => {
-            format!("the token file {} cannot be read: {why}", file.display())
-        }
-        other => format!("the credentials cannot be used: {other}"),
-    }
-}
-
 fn of_transport(error: &Error) -> String {
     let mut deepest = error.to_string();
     let mut cause = StdError::source(error);
@@ -77,6 +72,9 @@ fn of_transport(error: &Error) -> String {
     while let Some(inner) = cause.filter(|_| depth < 16) {
         depth += 1;
         let text = inner.to_string();
+        if let Some(said) = inner.downcast_ref::<Said>() {
+            return said.0.clone();
+        }
         if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
             return of_tls(tls);
         }
@@ -96,9 +94,13 @@ fn of_transport(error: &Error) -> String {
                 }
                 _ => {}
             }
-            // An `io::Error` does not give its payload as its source.
-            if let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-                return of_tls(tls);
+            // An `io::Error` does not give its payload as its source, and the payload may be one of its kind.
+            let mut payload = io.get_ref();
+            while let Some(inner) = payload {
+                if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+                    return of_tls(tls);
+                }
+                payload = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
             }
         }
         deepest = text;
@@ -106,6 +108,10 @@ fn of_transport(error: &Error) -> String {
     }
     if deepest.contains("deadline has elapsed") || deepest.contains("timed out") {
         return "the API server does not answer in time".to_owned();
+    }
+    if deepest.starts_with("invalid HTTP") {
+        return "what answers at the API server's address does not speak HTTP: it may want https://"
+            .to_owned();
     }
     format!("the API server cannot be reached: {deepest}")
 }
@@ -120,16 +126,17 @@ fn of_tls(error: &rustls::Error) -> String {
             "the API server's certificate is for another name".to_owned()
         }
         InvalidCertificate(UnknownIssuer | BadSignature) => {
-            "the API server's certificate is not signed by the authority of the kubeconfig".to_owned()
+            "the API server's certificate is not signed by an authority that the kubeconfig or this machine trusts".to_owned()
         }
         AlertReceived(CertificateExpired | CertificateUnknown | BadCertificate | CertificateRequired) => {
             "the API server does not accept our certificate: it is expired or wrong; log in again".to_owned()
         }
+        InvalidMessage(_) => "what answers at the API server's address does not speak TLS".to_owned(),
         other => format!("no secure connection to the API server: {other}"),
     }
 }
 
-fn without_user(url: &str) -> String {
+pub(super) fn without_user(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
         _ => url.to_owned(),
@@ -137,7 +144,7 @@ fn without_user(url: &str) -> String {
 }
 
 /// Errors may quote what a server sent: no line breaks, no control characters, no novels.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut line: String = line.chars().filter(|c| !c.is_control()).take(400).collect();
     while line.ends_with(['.', ' ']) {

@@ -45,7 +45,14 @@ fn errors_are_one_sentence() {
         (broken(io::ErrorKind::ConnectionRefused), "refuses connections"),
         (broken(io::ErrorKind::TimedOut), "does not answer in time"),
         (broken(io::ErrorKind::UnexpectedEof), "connection to the API server broke"),
-        (tls(unknown), "not signed by the authority"),
+        (tls(unknown.clone()), "not signed by an authority"),
+        (
+            kube::Error::Service(Box::new(io::Error::other(io::Error::new(
+                io::ErrorKind::InvalidData,
+                unknown,
+            )))),
+            "not signed by an authority",
+        ),
     ] {
         let said = sentence(&error);
         assert!(said.contains(words), "{said}");
@@ -91,14 +98,14 @@ async fn a_target_is_found_without_the_network() {
 async fn what_is_wrong_with_a_target_is_said() {
     let (_folder, target) = kubeconfig(KUBECONFIG);
     let unknown = Target { context: Some("prod".into()), ..target.clone() };
-    let error = Wire::connect_lazily(&unknown).await.err().expect("an error");
+    let error = Wire::connect_lazily(&unknown).await.err().expect("an error").to_string();
     assert!(error.ends_with("has no context `prod`: it has lab, plugged, refused"), "{error}");
     let nowhere = Target { kubeconfig: Some("/nowhere/config".into()), ..Target::default() };
-    let error = Wire::connect_lazily(&nowhere).await.err().expect("an error");
+    let error = Wire::connect_lazily(&nowhere).await.err().expect("an error").to_string();
     assert!(error.starts_with("the kubeconfig /nowhere/config cannot be read"), "{error}");
     for text in ["clusters: [", "contexts: 5", "\u{0}", "current-context: ''"] {
         let (_folder, target) = kubeconfig(text);
-        let error = Wire::connect_lazily(&target).await.err().expect("an error");
+        let error = Wire::connect_lazily(&target).await.err().expect("an error").to_string();
         assert!(!error.contains('\n'), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! A port of a pod as an address of loopback, carried by the API server: what `kubectl port-forward` does.
 //!
 //! Each connection to the address is a port-forward of its own, so that a pod or an API server that went away costs one
-//! connection, and the next one finds out anew. Whoever is on this machine can connect to the address; it leads to a
+//! connection, and the next one finds out by itself. Whoever is on this machine can connect to the address; it leads to a
 //! login, not past one.
 
 use std::{
