@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 
 use super::read::{self, Fault, Next, encoded};
 use crate::{
@@ -14,7 +17,8 @@ use crate::{
 
 /// Lines in one batch at most.
 const BATCH: usize = 1000;
-const FIRST_RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_secs(1);
+/// An attempt that took long is not repeated at once: the API server waits for a kubelet on each.
 const SLOWEST_RETRY: Duration = Duration::from_secs(15);
 
 /// Follows a container's log from its last `tail` lines on, in batches of lines that came together. A connection that
@@ -66,8 +70,9 @@ type Tell = mpsc::Sender<Result<Vec<LogLine>, String>>;
 
 impl Log {
     async fn run(mut self, tell: &Tell) {
-        let (mut said, mut delay) = (String::new(), FIRST_RETRY);
+        let mut said = String::new();
         loop {
+            let begun = Instant::now();
             let before = (self.last, self.at_last);
             let outcome = self.once(tell).await;
             if tell.is_closed() || self.previous && outcome.is_ok() {
@@ -75,9 +80,8 @@ impl Log {
             }
             if (self.last, self.at_last) != before {
                 said.clear();
-                delay = FIRST_RETRY;
             }
-            if let Err(fault) = outcome {
+            if let Err(fault) = outcome.map_err(worded) {
                 let gone = fault.code == 404;
                 if fault.why != said {
                     said = fault.why.clone();
@@ -89,8 +93,7 @@ impl Log {
                     return;
                 }
             }
-            sleep(delay).await;
-            delay = (delay * 2).min(SLOWEST_RETRY);
+            sleep((begun.elapsed() * 2).clamp(RETRY, SLOWEST_RETRY)).await;
         }
     }
 
@@ -138,6 +141,28 @@ impl Log {
     }
 }
 
+/// The same fault in the words of one who reads a log. The API server only passes it on: what fails behind it is the
+/// kubelet of the pod's node (port 10250), and what it refuses is a run of the container that is not there.
+fn worded(fault: Fault) -> Fault {
+    let quoted = |after: &str| Some(fault.why.split_once(after)?.1.split('"').nth(1)?.to_owned());
+    let why = if let Some((_, at)) =
+        fault.why.split_once("https://").filter(|_| fault.why.contains("containerLogs"))
+    {
+        let node = at.split("/containerLogs").next().unwrap_or(at);
+        let node = node.rsplit_once(':').map_or(node, |(node, _)| node);
+        let cause = fault.why.rsplit(": ").next().unwrap_or_default();
+        format!("the kubelet of node {node}, which holds the log, does not answer: {cause}")
+    } else if let Some(container) = quoted("previous terminated container") {
+        format!("container {container} has not restarted: there is no log of an earlier run")
+    } else if let Some((_, reason)) = fault.why.split_once("is waiting to start: ") {
+        let container = quoted("container").unwrap_or_default();
+        format!("container {container} has not started, so it has no log: {reason}")
+    } else {
+        return fault;
+    };
+    Fault { why, ..fault }
+}
+
 /// `2026-11-21T08:41:24.123456789Z text`.
 fn parsed(line: &Bytes) -> LogLine {
     let text = String::from_utf8_lossy(line);
@@ -152,6 +177,37 @@ fn parsed(line: &Bytes) -> LogLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fails_behind_the_api_server_is_named() {
+        for (code, message, said) in [
+            (
+                500,
+                "Get \"https://10.0.0.5:10250/containerLogs/acme/acme-1/php-fpm?follow=true\": dial tcp \
+                 10.0.0.5:10250: connect: no route to host",
+                "the kubelet of node 10.0.0.5, which holds the log, does not answer: no route to host",
+            ),
+            (
+                502,
+                "Get \"https://worker-2:10250/containerLogs/acme/acme-1/php-fpm\": dial tcp: i/o timeout",
+                "the kubelet of node worker-2, which holds the log, does not answer: i/o timeout",
+            ),
+            (
+                400,
+                "previous terminated container \"php-fpm\" in pod \"acme-1\" not found",
+                "container php-fpm has not restarted: there is no log of an earlier run",
+            ),
+            (
+                400,
+                "container \"nginx\" in pod \"acme-1\" is waiting to start: ContainerCreating",
+                "container nginx has not started, so it has no log: ContainerCreating",
+            ),
+            (404, "pods \"acme-1\" not found", "not found: pods \"acme-1\" not found"),
+        ] {
+            let status = kube::core::Status::failure(message, "").with_code(code);
+            assert_eq!(worded(Fault::of_status(status)).why, said);
+        }
+    }
 
     #[test]
     fn a_line_is_its_time_and_its_text() {

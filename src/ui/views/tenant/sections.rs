@@ -143,6 +143,14 @@ impl TenantView {
         let page = usize::from(pen.height().saturating_sub(1 + u16::from(log.trouble.is_some())));
         let end = log.lines.len().saturating_sub(self.below(cx)).max(page.min(log.lines.len()));
         if log.lines.is_empty() {
+            if let Some(why) = &log.trouble {
+                let other = if source.previous { "  P shows the present log" } else { "" };
+                let lines = format::wrap(&format!("{why}{other}"), width.saturating_sub(5));
+                for (y, line) in (2..pen.height()).zip(lines) {
+                    pen.put(4, y, width.saturating_sub(5), &line, Role::Warn);
+                }
+                return;
+            }
             let text = if log.begun { "the log is empty" } else { "asking for the log …" };
             pen.put(4, 2, width, text, Role::Muted);
         }
