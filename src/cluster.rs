@@ -183,6 +183,10 @@ pub struct Api {
     pub freshness: Freshness,
     /// How long the last probe took.
     pub latency: Option<std::time::Duration>,
+    /// It answers, and does not accept our credentials (401).
+    pub refuses_us: bool,
+    /// When another cluster was last found at this address, or this one at an earlier state, and which of the two.
+    pub broken_course: Option<(Timestamp, Arc<str>)>,
     /// Server time minus ours, in milliseconds: added to our clock before ages are told. Zero within two seconds.
     pub skew_millis: i64,
 }

@@ -19,10 +19,12 @@ use crate::{
 
 mod clock;
 pub mod convert;
+mod course;
 pub mod database;
 mod event;
 mod list;
 mod log;
+mod outages;
 mod probe;
 mod read;
 mod slim;
@@ -33,7 +35,8 @@ mod tenant;
 use clock::Clock;
 use convert::Kind;
 pub use log::follow_log;
-use probe::Link;
+use outages::Outages;
+use probe::{Doubt, Link};
 use subject::Subject;
 pub use tenant::tenant_events;
 
@@ -107,10 +110,12 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     // Three rounds, each when the one before has been read: what tenants are made of, with what is small and urgent;
     // what else there is; measurements.
     let ((first, tenants), (second, all)) = (watch::channel(()), watch::channel(()));
+    let doubt = Doubt::default();
     let subject = |namespace: Option<&String>| Subject {
         wire: wire.clone(),
         clock: clock.clone(),
         link: heard.clone(),
+        doubt: doubt.clone(),
         namespace: namespace.cloned(),
         labels: "",
         fields: String::new(),
@@ -132,7 +137,14 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     let at_first = |subject| Subject { reading: Some(first.clone()), ..subject };
     let then = |subject| Subject { reading: Some(second.clone()), after: Some(tenants.clone()), ..subject };
     let mut tasks = JoinSet::new();
-    tasks.spawn(probe::probe(wire.clone(), clock.clone(), scope.probe_every, tell.clone(), link));
+    let pulse = probe::Pulse {
+        wire: wire.clone(),
+        clock: clock.clone(),
+        every: scope.probe_every,
+        namespace: scope.namespace.clone(),
+        doubt: doubt.clone(),
+    };
+    tasks.spawn(pulse.feel(tell.clone(), link));
     follow::<convert::Nodes>(&mut tasks, at_first(subject(None)), &tell, Observation::Node);
     follow::<convert::Namespaces>(&mut tasks, at_first(namespaces), &tell, Observation::Namespace);
     follow::<convert::Deployments>(&mut tasks, at_first(scoped()), &tell, Observation::Deployment);
@@ -182,6 +194,7 @@ async fn fold(
 ) {
     let mut ready = Vec::with_capacity(BATCH);
     let (mut changed, mut next) = (false, Instant::now());
+    let mut outages = Outages::default();
     loop {
         tokio::select! {
             count = reports.recv_many(&mut ready, BATCH) => {
@@ -198,6 +211,7 @@ async fn fold(
         if changed && Instant::now() >= next {
             snapshot.revision += 1;
             snapshot.at = clock.now();
+            outages.note(&snapshot);
             publish.send_replace(Arc::new(snapshot.clone()));
             (changed, next) = (false, Instant::now() + pace);
         }

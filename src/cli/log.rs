@@ -8,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config;
 
-/// Warnings and errors; not the client library's own, which print whole replies, and with them Secrets.
-const DEFAULT: &str = "warn,kube_client=off,kube=off";
+/// Warnings, errors, and the ends of outages; not the client library's own, which print whole replies, and with them Secrets.
+const DEFAULT: &str = "warn,wheelhouse=info,kube_client=off,kube=off";
 
 /// Starts logging what `WHEELHOUSE_LOG` asks for (such as `wheelhouse=debug`), to standard error or to the file. Keep the
 /// guard: dropping it writes what is left. Without a place to log to there is no log.

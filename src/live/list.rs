@@ -14,7 +14,6 @@ use tokio::{
 
 use super::{
     convert::{Interner, Kind, Unreadable},
-    probe,
     read::{self, Chunks, Fault},
     subject::Subject,
 };
@@ -304,18 +303,20 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
                 (Some(read.seen(now)), every)
             }
             Err(fault) => {
+                let verdict = subject.verdict(&fault).await;
                 let group = K::RESOURCE.group;
-                let why: Arc<str> = match fault.code {
-                    404 => format!("{group} is not installed").into(),
-                    503 => format!("{group} is not installed or does not answer").into(),
-                    403 => {
+                let why: Arc<str> = match (verdict, fault.code) {
+                    (Some(why), _) => why,
+                    (None, 404) => format!("{group} is not installed").into(),
+                    (None, 503) => format!("{group} is not installed or does not answer").into(),
+                    (None, 403) => {
                         let scope = match subject.namespace.as_ref().filter(|_| K::RESOURCE.namespaced) {
                             Some(namespace) => format!("in namespace {namespace}"),
                             None => "at cluster scope".to_owned(),
                         };
                         format!("needs list on {} {scope}", K::RESOURCE.rule()).into()
                     }
-                    _ => fault.why.into(),
+                    (None, _) => fault.why.into(),
                 };
                 let news = lost.as_ref() != Some(&why);
                 lost = Some(why.clone());
@@ -333,21 +334,24 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
         let mut link = subject.link.clone();
         let mut due = std::pin::pin!(sleep(delay));
         loop {
-            if let Some(why) = probe::down(&mut link)
-                && lost.is_none()
+            let down = link.borrow_and_update().down().cloned();
+            let away = down.is_some();
+            if let Some(why) = down
+                && lost.as_ref() != Some(&why)
             {
                 lost = Some(why.clone());
                 if tell.send(wrap(Seen::Lost(subject.clock.now(), why))).await.is_err() {
                     return;
                 }
             }
-            let mut risen = link.clone();
             tokio::select! {
-                () = &mut due => break,
-                () = probe::up(&mut risen) => break,
-                changed = link.changed(), if lost.is_none() => {
+                () = &mut due, if !away => break,
+                changed = link.changed() => {
                     if changed.is_err() {
                         return;
+                    }
+                    if away && link.borrow().down().is_none() {
+                        break;
                     }
                 }
                 () = tell.closed() => return,

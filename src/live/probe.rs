@@ -1,20 +1,24 @@
 //! The pulse of the API server: does it answer, how fast, what time does it have, who does it take us for.
 //!
 //! One task, started by the door. Its verdict goes to the screen as [`Api`] and to the sources as [`Link`]: when the
-//! pulse is gone, what they show is old, whatever their connections pretend.
+//! pulse is gone, what they show is old, whatever their connections pretend; and when another cluster answers at the same
+//! address, or the same one as it was earlier, they start over.
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use futures::{StreamExt, stream::FuturesUnordered};
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
+    sync::{Notify, mpsc, watch},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
     clock::Clock,
+    course::{Course, World},
     read::{self, Fault},
 };
 use crate::{
@@ -27,16 +31,50 @@ const PULSE_WITHIN: Duration = Duration::from_secs(5);
 /// A difference of clocks below this is noise: the server tells its time in whole seconds.
 const SKEW_FROM: i64 = 2_000;
 
+/// While it does not answer it is asked this often, whether the attempts before have ended or not.
+const AWAY_EVERY: Duration = Duration::from_secs(1);
+/// Attempts under way at once.
+const ATTEMPTS: usize = 6;
+/// Pulses between two looks at which cluster it is.
+const LOOK_EVERY: u32 = 6;
+
+/// What the sources know of the API server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Link {
+    pub state: State,
+    pub world: World,
+}
+
 /// Whether the API server answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Link {
+pub(super) enum State {
     /// Not asked yet.
     #[default]
     Unknown,
     /// It does.
     Up,
-    /// It does not, and why.
+    /// It does not, or does not accept our credentials, and why.
     Down(Arc<str>),
+}
+
+impl Link {
+    /// Why nothing can be read at present.
+    pub fn down(&self) -> Option<&Arc<str>> {
+        match &self.state {
+            State::Down(why) => Some(why),
+            State::Up | State::Unknown => None,
+        }
+    }
+}
+
+/// Something failed that the pulse may explain: it is felt at once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Doubt(Arc<Notify>);
+
+impl Doubt {
+    pub fn raise(&self) {
+        self.0.notify_one();
+    }
 }
 
 #[derive(Deserialize)]
@@ -71,54 +109,109 @@ pub(super) fn unseen(wire: &Wire) -> Api {
     }
 }
 
-/// Feels the pulse until nobody listens any more.
-pub(super) async fn probe(
-    wire: Wire,
-    clock: Clock,
-    every: Duration,
-    tell: mpsc::Sender<Observation>,
-    link: watch::Sender<Link>,
-) {
-    let mut api = unseen(&wire);
-    let mut asked_who = false;
-    loop {
-        let before = api.clone();
-        let begun = Instant::now();
-        match read::get(&wire, "/version", PULSE_WITHIN).await {
-            Ok((headers, bytes)) => {
-                let latency = begun.elapsed();
-                let version = serde_json::from_slice::<Version>(&bytes).ok();
-                api.version = version.map(|v| v.git_version.into()).or(api.version);
-                answered(&mut api, &clock, &headers, latency);
+/// What feels the pulse.
+pub(super) struct Pulse {
+    pub wire: Wire,
+    pub clock: Clock,
+    /// Between two pulses of a server that answers.
+    pub every: Duration,
+    /// The namespace that is looked at, where it is not the whole cluster.
+    pub namespace: Option<String>,
+    pub doubt: Doubt,
+}
+
+impl Pulse {
+    /// Feels the pulse until nobody listens any more.
+    pub async fn feel(self, tell: mpsc::Sender<Observation>, link: watch::Sender<Link>) {
+        let mut api = unseen(&self.wire);
+        let mut course = Course::default();
+        let (mut asked_who, mut look_in) = (false, 0);
+        let mut doubted = false;
+        loop {
+            let begun = Instant::now();
+            let before = api.clone();
+            let away = before.freshness.trouble().is_some();
+            match self.attempt(away).await {
+                Ok((headers, bytes, latency)) => {
+                    let version = serde_json::from_slice::<Version>(&bytes).ok();
+                    api.version = version.map(|v| v.git_version.into()).or(api.version);
+                    answered(&mut api, &self.clock, &headers, latency);
+                    api.refuses_us = false;
+                }
+                Err(fault) => {
+                    api.refuses_us = fault.code == 401;
+                    api.freshness = api.freshness.lost(self.clock.now(), fault.why);
+                }
             }
-            // It answers, if only to say that this is none of our business.
-            Err(fault) if matches!(fault.code, 403 | 404 | 429) => {
-                answered(&mut api, &clock, &HeaderMap::new(), begun.elapsed());
+            if api.freshness.is_live() {
+                if !asked_who {
+                    match who(&self.wire).await {
+                        Ok(user) => (api.user, asked_who) = (Some(user.into()), true),
+                        // Servers before 1.28 do not know the question; anything else may pass.
+                        Err(fault) => asked_who = matches!(fault.code, 403 | 404 | 405 | 422),
+                    }
+                }
+                // Before the sources take up where they stood: whether there is such a place still.
+                if away || look_in == 0 {
+                    look_in = LOOK_EVERY;
+                    if course.look(&self.wire, self.namespace.as_deref()).await {
+                        api.broken_course = Some((self.clock.now(), course.world.why.clone()));
+                        asked_who = false;
+                    }
+                }
+                look_in -= 1;
             }
-            Err(fault) => api.freshness = api.freshness.lost(clock.now(), fault.why),
+            let state = match api.freshness.trouble() {
+                Some(why) => State::Down(why.into()),
+                None => State::Up,
+            };
+            if api != before && tell.send(Observation::Api(Box::new(api.clone()))).await.is_err() {
+                return;
+            }
+            let now = Link { state, world: course.world.clone() };
+            link.send_if_modified(|link| {
+                let changed = *link != now;
+                *link = now;
+                changed
+            });
+            let pause = if api.freshness.is_live() { self.every } else { AWAY_EVERY };
+            // Many sources doubt at once: they are answered together.
+            let earliest = if doubted { begun + AWAY_EVERY } else { begun };
+            let doubt = async {
+                sleep_until(earliest).await;
+                self.doubt.0.notified().await;
+            };
+            doubted = false;
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = doubt, if api.freshness.is_live() => (doubted, look_in) = (true, 0),
+                () = tell.closed() => return,
+            }
         }
-        if api.freshness.is_live() && !asked_who {
-            match who(&wire).await {
-                Ok(user) => (api.user, asked_who) = (Some(user.into()), true),
-                // Servers before 1.28 do not know the question; anything else may pass.
-                Err(fault) => asked_who = matches!(fault.code, 403 | 404 | 405 | 422),
+    }
+
+    /// One pulse. While the server is away attempts overlap, so that none that hangs delays the news of its return.
+    async fn attempt(&self, away: bool) -> Result<(HeaderMap, Bytes, Duration), Fault> {
+        let one = || async {
+            let begun = Instant::now();
+            match read::get(&self.wire, "/version", PULSE_WITHIN).await {
+                Ok((headers, bytes)) => Ok((headers, bytes, begun.elapsed())),
+                // It answers, if only to say that this is none of our business.
+                Err(fault) if matches!(fault.code, 403 | 404 | 429) => {
+                    Ok((HeaderMap::new(), Bytes::new(), begun.elapsed()))
+                }
+                Err(fault) => Err(fault),
             }
-        }
-        let now = match api.freshness.trouble() {
-            Some(why) => Link::Down(why.into()),
-            None => Link::Up,
         };
-        if api != before && tell.send(Observation::Api(Box::new(api.clone()))).await.is_err() {
-            return;
+        if !away {
+            return one().await;
         }
-        link.send_if_modified(|link| {
-            let changed = *link != now;
-            *link = now;
-            changed
-        });
-        tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            () = tell.closed() => return,
+        let mut attempts = FuturesUnordered::from_iter([one()]);
+        loop {
+            tokio::select! {
+                Some(outcome) = attempts.next() => return outcome,
+                () = sleep(AWAY_EVERY), if attempts.len() < ATTEMPTS => attempts.push(one()),
+            }
         }
     }
 }
@@ -164,27 +257,6 @@ async fn who(wire: &Wire) -> Result<String, Fault> {
         after: None,
     })?;
     Ok(review.status.user_info.username)
-}
-
-/// Why the API server does not answer at present, marking that as seen.
-pub(super) fn down(link: &mut watch::Receiver<Link>) -> Option<Arc<str>> {
-    match &*link.borrow_and_update() {
-        Link::Down(why) => Some(why.clone()),
-        Link::Up | Link::Unknown => None,
-    }
-}
-
-/// Until the API server answers again after an outage.
-pub(super) async fn up(link: &mut watch::Receiver<Link>) {
-    let mut was_down = matches!(*link.borrow(), Link::Down(_));
-    while link.changed().await.is_ok() {
-        match *link.borrow_and_update() {
-            Link::Up if was_down => return,
-            Link::Down(_) => was_down = true,
-            Link::Up | Link::Unknown => {}
-        }
-    }
-    std::future::pending().await
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Following one kind of object: a list, then a watch, for ever.
 //!
 //! One task a kind, started by the door and by `tenant_events`. It says what it sees as [`Seen`] and never gives up: a
-//! watch that ends is taken up where it stood, a lost one is said to be lost and tried again, and only when the server
-//! no longer knows the place (410) is the list read anew, while what was seen stays on the screen.
+//! watch that ends is taken up where it stood, a lost one is said to be lost and tried again. The list is read again
+//! when the server no longer knows the place (410), when it is another cluster than before, after an outage, and now
+//! and then; what was seen stays on the screen meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
@@ -16,7 +17,6 @@ use super::{
     convert::{Interner, Kind},
     event::{self, Told},
     list::{PageMeta, Parts, Piece, Read},
-    probe::{self, Link},
     read::{self, Fault, Lines, Next, encoded},
     subject::Subject,
 };
@@ -32,10 +32,19 @@ const WATCH_SECONDS: u32 = 50;
 /// How far the first list has come is told this often.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 /// A watch that has been quiet for this long after it was opened stands: a refusal would have come.
-const PROVEN_AFTER: Duration = Duration::from_secs(1);
+const PROVEN_AFTER: Duration = Duration::from_millis(500);
+/// A server that ends every watch at once is not asked more often than this.
+const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// A list that is too old before this has passed will be too old again.
 const AGES: Duration = Duration::from_secs(5);
+/// Between two attempts that are cheap to refuse.
+const RETRY: Duration = Duration::from_secs(1);
+/// Between two attempts at most, however long one takes.
 const SLOWEST_RETRY: Duration = Duration::from_secs(15);
+/// How long after an outage the list is read again: nothing else proves that no event was lost.
+const RELIST_AFTER_OUTAGE: Range<u64> = 10..40;
+/// The same without an outage, in seconds.
+const RELIST: Range<u64> = 2700..4500;
 /// A missing right does not come back by itself within seconds.
 const RIGHTS_RETRY: Duration = Duration::from_secs(30);
 
@@ -54,6 +63,8 @@ pub(super) async fn follow<K: Kind, T: Send + 'static>(
         lost: None,
         failures: 0,
         listed: None,
+        world: 0,
+        relist: None,
     };
     source.run().await;
 }
@@ -71,11 +82,17 @@ struct Source<K: Kind, T> {
     failures: u32,
     /// When the list was last complete.
     listed: Option<Instant>,
+    /// The cluster it was read from.
+    world: u32,
+    /// When it is read again.
+    relist: Option<Instant>,
 }
 
 /// Why following stops for now.
 enum Stop {
     Fault(Fault),
+    /// The connection is to be opened again at once.
+    Renew,
     /// Nobody listens any more.
     Unheard,
 }
@@ -96,15 +113,19 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 return;
             }
             let begun = Instant::now();
+            if self.elsewhere().is_some() {
+                self.version = None;
+            }
             let outcome = match self.version.clone() {
                 Some(version) => self.take_up(&version).await,
                 None => self.listed().await,
             };
             let fault = match outcome {
                 Err(Stop::Unheard) => return,
+                Err(Stop::Renew) => continue,
                 Ok(()) => {
                     // A server that ends every watch at once must not be asked in a tight loop.
-                    sleep_until(begun + PROVEN_AFTER).await;
+                    sleep_until(begun + SHORTEST_WATCH).await;
                     continue;
                 }
                 Err(Stop::Fault(fault)) => fault,
@@ -113,28 +134,32 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 if self.say(Seen::All(Vec::new(), self.subject.clock.now())).await.is_err() {
                     return;
                 }
-                self.wait(&fault).await;
+                if self.wait(&fault, begun.elapsed()).await.is_err() {
+                    return;
+                }
                 continue;
             }
             self.failures += 1;
-            // The first time, a watch that broke is taken up at once, and a list that is too old is read anew at once.
-            let old = fault.code == 410;
-            let stood = if old {
+            let took = begun.elapsed();
+            // The first time, a watch that broke is taken up at once. What is too old is read again at once, unless the
+            // list is as old as soon as it is there.
+            let again = if fault.code == 410 {
+                self.version = None;
                 self.listed.is_none_or(|at| at.elapsed() > AGES)
             } else {
-                begun.elapsed() > PROVEN_AFTER
+                fault.code == 0 && self.failures == 1 && self.version.is_some() && took > PROVEN_AFTER
             };
-            if old {
-                self.version = None;
-            }
-            if self.failures == 1 && stood && (old || fault.code == 0 && self.version.is_some()) {
+            if again {
+                self.subject.doubt.raise();
                 continue;
             }
-            let why = self.subject.why::<K>(&fault).await;
-            if self.lose(why).await.is_err() {
+            let why = match self.subject.verdict(&fault).await {
+                Some(why) => why,
+                None => self.subject.why::<K>(&fault).await,
+            };
+            if self.lose(why).await.is_err() || self.wait(&fault, took).await.is_err() {
                 return;
             }
-            self.wait(&fault).await;
         }
     }
 
@@ -153,22 +178,37 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         self.tell.send((self.wrap)(seen)).await.map_err(|_| Stop::Unheard)
     }
 
-    /// Waits before the next attempt: longer with each failure, never in step with the other sources; and not longer
-    /// than until the API server answers again.
-    async fn wait(&mut self, fault: &Fault) {
+    /// Why the cluster that answers now is another than the one that was read, where it is.
+    fn elsewhere(&self) -> Option<Arc<str>> {
+        let link = self.subject.link.borrow();
+        (self.version.is_some() && link.world.number != self.world).then(|| link.world.why.clone())
+    }
+
+    /// Waits before the next attempt: the longer the more an attempt costs, never in step with the other sources, and
+    /// while the API server is away until it answers again.
+    async fn wait(&mut self, fault: &Fault, took: Duration) -> Result<(), Stop> {
         let longest = match fault.code {
-            401 | 403 | 404 => RIGHTS_RETRY,
+            403 | 404 => RIGHTS_RETRY,
             _ => {
-                let doubled = Duration::from_millis(500) * 2u32.pow(self.failures.min(6));
-                doubled.min(SLOWEST_RETRY).max(fault.after.unwrap_or_default().min(RIGHTS_RETRY))
+                (took * 2).clamp(RETRY, SLOWEST_RETRY).max(fault.after.unwrap_or_default().min(RIGHTS_RETRY))
             }
         };
-        let delay = longest.mul_f64(rand::random_range(0.75..1.0));
+        let mut due = std::pin::pin!(sleep(longest.mul_f64(rand::random_range(0.75..1.0))));
         let mut link = self.subject.link.clone();
-        link.mark_unchanged();
-        tokio::select! {
-            () = sleep(delay) => {}
-            () = probe::up(&mut link) => {}
+        loop {
+            let down = link.borrow_and_update().down().cloned();
+            let away = down.is_some();
+            if let Some(why) = down {
+                self.lose(why).await?;
+            }
+            tokio::select! {
+                () = &mut due, if !away => return Ok(()),
+                changed = link.changed() => changed.map_err(|_| Stop::Unheard)?,
+            }
+            if away && link.borrow().down().is_none() {
+                self.failures = 0;
+                return Ok(());
+            }
         }
     }
 
@@ -179,9 +219,12 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
     /// The list page by page, and the watch from its version. The next page is asked for as soon as the one before says
     /// how: while one is read the server makes the other.
     async fn listed(&mut self) -> Result<(), Stop> {
+        self.world = self.subject.link.borrow().world.number;
         let mut read = Read::default();
         let mut limit = format!("limit={PAGE}");
-        let mut parts = Parts::open::<K>(&self.subject.wire, &self.page(&limit, "")).await?;
+        let wire = self.subject.wire.clone();
+        let first = self.page(&limit, "");
+        let mut parts = self.heard(Parts::open::<K>(&wire, &first)).await??;
         let mut told = Instant::now();
         let version = loop {
             let (mut meta, mut ahead, before) = (PageMeta::default(), JoinSet::new(), read.len());
@@ -204,7 +247,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                     let of = meta.remaining_item_count.map(|rest| before + PAGE + rest);
                     self.say(Seen::Reading(Reading { objects: read.len(), of })).await?;
                 }
-                if !parts.more().await? {
+                if !self.heard(parts.more()).await?? {
                     break;
                 }
             }
@@ -232,9 +275,15 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
     async fn complete(&mut self, read: Read<K>, version: String) -> Result<(), Stop> {
         self.version = Some(version);
         (self.lost, self.failures, self.listed) = (None, 0, Some(Instant::now()));
+        self.relist_in(RELIST);
         self.say(read.seen(self.subject.clock.now())).await?;
         self.subject.reading = None;
         Ok(())
+    }
+
+    /// Sets when the list is read again, in seconds: not all kinds at once.
+    fn relist_in(&mut self, seconds: Range<u64>) {
+        self.relist = Some(Instant::now() + Duration::from_secs(rand::random_range(seconds)));
     }
 
     /// The watch from where it stood.
@@ -245,23 +294,24 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
             encoded(version),
             self.subject.query()
         );
-        let lines = self.open(&path).await?;
+        let wire = self.subject.wire.clone();
+        let lines = self.heard(read::open(&wire, &path)).await??;
         self.watch(lines).await
     }
 
-    /// Opens a reply without an end; meanwhile the pulse may tell that there will be none soon.
-    async fn open(&mut self, path: &str) -> Result<Lines, Stop> {
-        let wire = self.subject.wire.clone();
-        let mut opened = std::pin::pin!(read::open(&wire, path));
+    /// Waits for a part of a reply; meanwhile the pulse may tell that there will be none soon.
+    async fn heard<F: Future>(&mut self, part: F) -> Result<F::Output, Stop> {
+        let mut part = std::pin::pin!(part);
         let mut link = self.subject.link.clone();
         loop {
-            if let Some(why) = probe::down(&mut link)
+            let down = link.borrow_and_update().down().cloned();
+            if let Some(why) = down
                 && self.listed.is_some()
             {
                 self.lose(why).await?;
             }
             tokio::select! {
-                lines = &mut opened => return Ok(lines?),
+                came = &mut part => return Ok(came),
                 changed = link.changed() => changed.map_err(|_| Stop::Unheard)?,
             }
         }
@@ -270,11 +320,21 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
     /// Follows an open watch until it ends.
     async fn watch(&mut self, mut lines: Lines) -> Result<(), Stop> {
         let mut link = self.subject.link.clone();
-        if let Some(why) = probe::down(&mut link) {
-            self.lose(why).await?;
-        }
         let mut proven = false;
         loop {
+            let down = link.borrow_and_update().down().cloned();
+            match down {
+                Some(why) => self.lose(why).await?,
+                // The old connection may be dead without knowing it: a new one proves the watch.
+                None if proven && self.lost.is_some() => return Err(Stop::Renew),
+                None => {}
+            }
+            if let Some(why) = self.elsewhere() {
+                self.version = None;
+                self.lose(why).await?;
+                return Err(Stop::Renew);
+            }
+            let relist = self.relist.unwrap_or_else(Instant::now);
             let patience = if proven { wire::SILENT_FOR } else { PROVEN_AFTER };
             tokio::select! {
                 next = lines.next(patience) => match next? {
@@ -292,17 +352,10 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                     Next::Rest(rest) => return Err(event::cut(&rest).into()),
                     Next::End => return Ok(()),
                 },
-                changed = link.changed() => {
-                    if changed.is_err() {
-                        return Err(Stop::Unheard);
-                    }
-                    let now = link.borrow_and_update().clone();
-                    match now {
-                        Link::Down(why) => self.lose(why).await?,
-                        // The old connection may be dead without knowing it: a new one proves the watch.
-                        Link::Up if self.lost.is_some() => return Ok(()),
-                        Link::Up | Link::Unknown => {}
-                    }
+                changed = link.changed() => changed.map_err(|_| Stop::Unheard)?,
+                () = sleep_until(relist), if proven && self.lost.is_none() => {
+                    self.version = None;
+                    return Ok(());
                 }
             }
         }
@@ -311,8 +364,9 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
     /// The watch stands: what is shown is true again.
     async fn proven(&mut self) -> Result<(), Stop> {
         self.failures = 0;
-        if self.lost.is_some() && !matches!(*self.subject.link.borrow(), Link::Down(_)) {
+        if self.lost.is_some() && self.subject.link.borrow().down().is_none() {
             self.lost = None;
+            self.relist_in(RELIST_AFTER_OUTAGE);
             self.say(Seen::Back(self.subject.clock.now())).await?;
         }
         Ok(())

@@ -1,16 +1,19 @@
 //! What a source follows: where, which objects, and in what words it says that it may not.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     clock::Clock,
     convert::Kind,
-    probe::Link,
+    probe::{Doubt, Link},
     read::{self, Fault, encoded},
 };
 use crate::{wire, wire::Wire};
+
+/// How long the pulse may take to say that the API server is what fails, and not this kind alone.
+const VERDICT_WITHIN: Duration = Duration::from_millis(500);
 
 /// What to follow, and what it needs for that.
 #[derive(Clone)]
@@ -18,6 +21,8 @@ pub(super) struct Subject {
     pub wire: Wire,
     pub clock: Clock,
     pub link: watch::Receiver<Link>,
+    /// Tells the pulse that something failed.
+    pub doubt: Doubt,
     /// Only this namespace.
     pub namespace: Option<String>,
     /// `labelSelector`, empty for all.
@@ -40,6 +45,18 @@ impl Subject {
             query += &format!("&fieldSelector={}", encoded(&self.fields));
         }
         query
+    }
+
+    /// Why the API server as a whole does not serve us, where that is the reason of this fault: one cause is said in one
+    /// way by all sources.
+    pub async fn verdict(&self, fault: &Fault) -> Option<Arc<str>> {
+        if !(fault.code == 0 || fault.code == 401 || fault.code >= 500) {
+            return None;
+        }
+        self.doubt.raise();
+        let mut link = self.link.clone();
+        let down = link.wait_for(|link| link.down().is_some());
+        timeout(VERDICT_WITHIN, down).await.ok()?.ok()?.down().cloned()
     }
 
     /// The fault in the words of this kind: a missing right is named as one would grant it.

@@ -7,7 +7,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{clock::Clock, convert::Events, probe::Link, source, subject::Subject};
+use super::{
+    clock::Clock,
+    convert::Events,
+    probe::{Doubt, Link},
+    source,
+    subject::Subject,
+};
 use crate::{
     cluster::{Key, KubeEvent, Seen},
     wire::Wire,
@@ -28,6 +34,7 @@ pub fn tenant_events(wire: &Wire, namespace: &str) -> mpsc::Receiver<Result<Vec<
         wire: wire.clone(),
         clock: Clock::default(),
         link: heard,
+        doubt: Doubt::default(),
         namespace: Some(namespace.to_owned()),
         labels: "",
         fields: String::new(),

@@ -251,6 +251,7 @@ fn api<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
             Some(took) => piece(format!("api {} ms", took.as_millis()), Role::Muted),
             None => piece("api live", Role::Muted),
         },
+        _ if api.refuses_us => piece("✖ credentials not accepted", Role::Danger),
         Freshness::Stale { since, .. } => piece(format!("✖ API silent {}", cx.age(*since)), Role::Danger),
         Freshness::Missing { .. } => piece("✖ no API", Role::Danger),
     });

@@ -36,6 +36,7 @@ fn nothing_yet(pen: &mut Pen<'_>, cx: &Cx<'_>) -> bool {
     let width = pen.width().saturating_sub(2);
     let mut y = 1;
     let (head, role) = match &api.freshness {
+        _ if api.refuses_us => ("✖ credentials not accepted", Role::Danger),
         Freshness::Missing { .. } | Freshness::Stale { .. } => ("✖ no answer", Role::Danger),
         Freshness::Connecting => ("connecting", Role::Busy),
         Freshness::Live { .. } => ("reading the cluster", Role::Busy),

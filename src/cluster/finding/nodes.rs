@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
+
 use super::{
     super::{Freshness, Node, NodeName, Snapshot, node_room},
     Answer, Found, Severity, Subject, found,
@@ -22,6 +24,8 @@ pub(super) fn node_overcommitted(s: &Snapshot, n: &Node) -> Option<Found> {
 
 /// Requested share below which a node that is full looks free to the scheduler, as a part of the share in use.
 const UNDERSTATED: f64 = 0.75;
+/// For this long it is said that another cluster, or an earlier state of it, was found.
+const BROKEN_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn node_overpacked(s: &Snapshot, n: &Node) -> Option<Found> {
     let room = node_room(s, &n.name);
@@ -97,6 +101,11 @@ pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
         let why = freshness.trouble().unwrap_or_default().to_owned();
         all.push((Subject::Source(name.into()), found(severity, why).since(since)));
     }
+    // What was planned or remembered before it may be about things that are no more.
+    let broken = s.api.broken_course.as_ref().filter(|(at, _)| s.at.duration_since(*at) < BROKEN_FOR);
+    all.extend(broken.map(|(at, why)| {
+        (Subject::Source("API".into()), found(Severity::Warning, why.to_string()).since(Some(*at)))
+    }));
     let unreadable = s.unreadable().into_iter();
     all.extend(unreadable.map(|(name, why)| (Subject::Source(name.into()), found(Severity::Notice, why))));
     all

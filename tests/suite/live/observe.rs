@@ -500,3 +500,132 @@ async fn the_log_of_an_ended_run_has_an_end() {
     assert_eq!(told.recv().await, None);
     assert_eq!(server.asked(path), ["container=php-fpm&timestamps=true&previous=true&tailLines=5"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_cluster_at_the_same_address_is_read_from_its_beginning() {
+    for (uid, version, why) in [
+        ("another", 5_000, "another cluster answers at this address"),
+        ("a-cluster", 90, "the cluster was restored to an earlier state"),
+    ] {
+        let server = Server::default();
+        server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1)), initial_end("100")]));
+        let mut seen = server.observe(Scope::default());
+        seen.until("the pod", |s| s.pods.len() == 1 && s.api.user.is_some()).await;
+        assert_eq!(seen.after(seconds(60)).await.api.broken_course, None);
+
+        // The watch that is taken up would be silent for good: the server only knows earlier versions.
+        server.down(true);
+        seen.until("the loss", |s| s.api.freshness.trouble().is_some()).await;
+        server.stands(uid, version);
+        server.then(PODS, saying(&server, &[event("ADDED", &pod("b", 2)), initial_end("20")]));
+        server.down(false);
+        let begun = tokio::time::Instant::now();
+        let snapshot = seen.until("the new pod", |s| names(s) == ["b"]).await;
+        assert!(begun.elapsed() < seconds(2), "{:?}", begun.elapsed());
+        let (_, said) = snapshot.api.broken_course.clone().expect("it is said");
+        assert!(said.starts_with(why), "{said}");
+        let snapshot = seen.after(seconds(5)).await;
+        assert!(snapshot.pods.freshness.is_live() && snapshot.deployments.freshness.is_live());
+    }
+}
+
+/// A load balancer may lead to another cluster without any connection having broken for long.
+#[tokio::test(start_paused = true)]
+async fn another_cluster_is_noticed_while_all_connections_stand() {
+    let server = Server::default();
+    server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1)), initial_end("100")]));
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pod", |s| s.pods.len() == 1).await;
+    server.stands("another", 7);
+    server.then(PODS, saying(&server, &[event("ADDED", &pod("b", 2)), initial_end("7")]));
+    let snapshot = seen.after(seconds(45)).await;
+    assert_eq!(names(&snapshot), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_forgotten_during_an_outage_is_read_again_at_once() {
+    let server = Server::default();
+    server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1)), initial_end("10")]));
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pod", |s| s.pods.len() == 1).await;
+    for outage in [30, 600] {
+        server.down(true);
+        seen.after(seconds(outage)).await;
+        // Compacted meanwhile; then the store is not ready for a moment.
+        server.then(PODS, refusal(410, "Expired", "too old resource version"));
+        server.then(PODS, refusal(429, "TooManyRequests", "storage is (re)initializing"));
+        server.then(PODS, saying(&server, &[event("ADDED", &pod("b", 2)), initial_end("5000")]));
+        server.down(false);
+        let begun = tokio::time::Instant::now();
+        seen.until("the new pod", |s| names(s) == ["b"] && s.pods.freshness.is_live()).await;
+        // The server asked for two seconds.
+        assert!(begun.elapsed() < seconds(4), "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_and_now_and_then_the_list_is_read_again() {
+    let server = Server::default();
+    server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1)), initial_end("10")]));
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pod", |s| s.pods.len() == 1).await;
+    let lists = || server.asked(PODS).iter().filter(|q| !q.contains("resourceVersion=")).count();
+    seen.after(seconds(1800)).await;
+    assert_eq!(lists(), 1);
+    server.down(true);
+    seen.after(seconds(20)).await;
+    server.then(PODS, saying(&server, &[]));
+    server.then(PODS, saying(&server, &[event("ADDED", &pod("b", 2)), initial_end("30")]));
+    server.down(false);
+    let snapshot = seen.after(seconds(5)).await;
+    assert!(snapshot.pods.freshness.is_live());
+    assert_eq!((names(&snapshot), lists()), (vec!["a"], 1), "taken up first");
+    let snapshot = seen.after(seconds(60)).await;
+    assert_eq!((names(&snapshot), lists()), (vec!["b"], 2), "an event was lost in the outage");
+    seen.after(seconds(4600)).await;
+    assert_eq!(lists(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_are_not_accepted_are_said_everywhere_and_asked_for_every_second() {
+    let server = Server::default();
+    server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1)), initial_end("10")]));
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pod", |s| s.pods.len() == 1).await;
+    server.expired(true);
+    let all = |s: &Snapshot| s.troubles().len() == s.sources().len() && s.api.refuses_us;
+    let snapshot = seen.until("all old", all).await;
+    for (name, freshness) in snapshot.troubles() {
+        assert!(
+            why(freshness).starts_with("the API server does not accept our credentials"),
+            "{name}: {freshness:?}"
+        );
+    }
+    assert!(why(&snapshot.api.freshness).contains("log in again"));
+    seen.after(seconds(600)).await;
+    server.expired(false);
+    let begun = tokio::time::Instant::now();
+    let snapshot = seen.until("all back", |s| s.troubles().len() == 2 && s.api.freshness.is_live()).await;
+    assert!(begun.elapsed() < seconds(2), "{:?}", begun.elapsed());
+    assert!(!snapshot.api.refuses_us);
+}
+
+/// One lost API server is one cause, however each connection to it ended.
+#[tokio::test(start_paused = true)]
+async fn one_outage_has_one_reason_in_all_sources() {
+    let server = Server::default();
+    let pods = server.streams(PODS);
+    pods.send(Ok(initial_end("10"))).expect("it listens");
+    let mut seen = server.observe(Scope::default());
+    seen.until("everything", |s| s.troubles().len() == 2 && s.leases.freshness.is_live()).await;
+    seen.after(seconds(7)).await;
+    server.then(PODS, refusal(500, "InternalError", "etcdserver: leader changed"));
+    server.down(true);
+    pods.send(Err(io::ErrorKind::ConnectionReset.into())).expect("it listens");
+    let whole = |s: &Snapshot| s.troubles().len() == s.sources().len() && s.api.freshness.trouble().is_some();
+    seen.until("all old", whole).await;
+    let snapshot = seen.after(seconds(3)).await;
+    let mut reasons: Vec<_> = snapshot.troubles().iter().map(|(_, f)| why(f).to_owned()).collect();
+    reasons.dedup();
+    assert_eq!(reasons, ["the API server refuses connections"]);
+}

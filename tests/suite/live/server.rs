@@ -71,9 +71,31 @@ struct State {
     requests: Vec<String>,
     open: Vec<mpsc::UnboundedSender<Result<String, io::Error>>>,
     down: bool,
+    expired: bool,
+    /// The uid of kube-system and the version of the store.
+    course: Option<(String, u64)>,
+}
+
+/// What is asked to find out whether the cluster is the one that was read.
+const COURSE: &str = "/api/v1/namespaces?limit=1&";
+
+impl State {
+    fn course(&self) -> String {
+        let (uid, version) = self.course.clone().unwrap_or(("a-cluster".into(), 100));
+        serde_json::json!({
+            "metadata": {"resourceVersion": version.to_string()},
+            "items": [{"metadata": {"name": "kube-system", "uid": uid}}],
+        })
+        .to_string()
+    }
 }
 
 impl Server {
+    /// From now on the cluster is the one whose kube-system has this uid, and its store has this version.
+    pub fn stands(&self, uid: &str, version: u64) {
+        self.0.lock().expect("no panic before").course = Some((uid.to_owned(), version));
+    }
+
     /// The next request for this path (without its query) is answered so.
     pub fn then(&self, path: &str, act: Act) {
         self.0.lock().expect("no panic before").scripts.entry(path.to_owned()).or_default().push_back(act);
@@ -100,6 +122,13 @@ impl Server {
         if down {
             state.open.clear();
         }
+    }
+
+    /// Answers every request with 401 from now on, or does so no more. What is open is cut.
+    pub fn expired(&self, expired: bool) {
+        let mut state = self.0.lock().expect("no panic before");
+        state.expired = expired;
+        state.open.clear();
     }
 
     /// The requests for a path so far: their queries.
@@ -131,11 +160,20 @@ impl Server {
         let path = request.uri().path().to_owned();
         let act = {
             let mut state = self.0.lock().expect("no panic before");
-            state.requests.push(uri.clone());
+            let of_course = uri.starts_with(COURSE);
+            if !of_course {
+                state.requests.push(uri.clone());
+            }
             if state.down {
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
-            state.scripts.get_mut(&path).and_then(VecDeque::pop_front)
+            if state.expired {
+                Some(refusal(401, "Unauthorized", "Unauthorized"))
+            } else if of_course {
+                Some(Act::Say(200, state.course()))
+            } else {
+                state.scripts.get_mut(&path).and_then(VecDeque::pop_front)
+            }
         };
         let act = match act.unwrap_or_else(|| self.usual(&path, &uri)) {
             Act::Stream(read) if uri.contains("limit=") => self.listed(&path, read).await?,
