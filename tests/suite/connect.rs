@@ -618,3 +618,89 @@ async fn credentials_that_are_renewed_are_taken_up_within_two_seconds() {
         task.abort();
     }
 }
+
+/// Certificate and key, PEM.
+fn identity() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["me".to_owned()]).expect("a certificate");
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn client_certificates_are_taken_wrapped_from_files_and_from_plug_ins() {
+    let cluster = begin(standing(1)).await;
+    let (certificate, key) = identity();
+    let lines = |pem: &str| {
+        let data = BASE64_STANDARD.encode(pem);
+        let lines =
+            data.as_bytes().chunks(64).map(|line| format!("        {}\n", String::from_utf8_lossy(line)));
+        format!("|\n{}", lines.collect::<String>())
+    };
+    let token = format!("    token: {}\n", cluster.token());
+    let with = |fields: &str| cluster.kubeconfig().replace(&token, &format!("{token}{fields}"));
+    let data =
+        format!("    client-certificate-data: {}    client-key-data: {}", lines(&certificate), lines(&key));
+    let (_folder, target) = written(&with(&data));
+    version(&target).await.expect("wrapped");
+    let (folder, target) = written(&with("    client-certificate: me.crt\n    client-key: me.key\n"));
+    fs::write(folder.path().join("me.crt"), &certificate).expect("a file");
+    fs::write(folder.path().join("me.key"), &key).expect("a file");
+    version(&target).await.expect("from files beside the kubeconfig");
+    fs::write(folder.path().join("me.key"), identity().1).expect("a file");
+    let why = version(&target).await.expect_err("the key of another certificate");
+    assert!(why.starts_with("the certificates of the kubeconfig cannot be used"), "{why}");
+    fs::write(folder.path().join("me.key"), "-----BEGIN ENCRYPTED PRIVATE KEY-----\n").expect("a file");
+    let why = version(&target).await.expect_err("a passphrase is needed");
+    assert!(why.ends_with("needs a passphrase: give a key without one"), "{why}");
+
+    let (folder, target) = written(&by_plugin(&cluster, "command: ./plugin"));
+    let reply = serde_json::json!({"kind": "ExecCredential", "status": {
+        "token": cluster.token(), "clientCertificateData": certificate, "clientKeyData": key,
+    }});
+    fs::write(folder.path().join("reply"), reply.to_string()).expect("a file");
+    plugin(folder.path(), &format!("cat {}", folder.path().join("reply").display()));
+    version(&target).await.expect("from a plug-in");
+}
+
+/// Answers one request and gives its head.
+async fn heard(listener: TcpListener) -> String {
+    let (mut near, _) = listener.accept().await.expect("a connection");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(near.read_u8().await.expect("a head"));
+    }
+    let body = r#"{"major":"1","minor":"36","gitVersion":"v1.36.2","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}"#;
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    near.write_all(reply.as_bytes()).await.expect("it listens");
+    String::from_utf8(head).expect("text").to_lowercase()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_to_act_as_and_a_password_are_in_every_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // Without a scheme, as kubectl takes it; `as-uid: ''` is nothing.
+    let (_folder, target) = written(&format!(
+        "current-context: d\ncontexts: [{{name: d, context: {{cluster: d, user: d}}}}]\n\
+         clusters: [{{name: d, cluster: {{server: '{address}/k8s/clusters/c-1'}}}}]\n\
+         users: [{{name: d, user: {{username: me, password: secret, as: jane, as-uid: '', as-groups: [a, b], \
+         as-user-extra: {{'acme.com/scope': [view]}}}}}}]\n"
+    ));
+    let served = tokio::spawn(heard(listener));
+    assert_eq!(version(&target).await.as_deref(), Ok("v1.36.2"));
+    let head = served.await.expect("it ends");
+    assert!(head.starts_with("get /k8s/clusters/c-1/version http/1.1"), "{head}");
+    let basic = BASE64_STANDARD.encode("me:secret").to_lowercase();
+    for line in [
+        format!("authorization: basic {basic}"),
+        "impersonate-user: jane".into(),
+        "impersonate-group: a".into(),
+        "impersonate-group: b".into(),
+        "impersonate-extra-acme.com%2fscope: view".into(),
+    ] {
+        assert!(head.contains(&format!("{line}\r\n")), "{line} in {head}");
+    }
+    assert!(!head.contains("impersonate-uid"), "{head}");
+}
