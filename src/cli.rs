@@ -7,6 +7,8 @@ use std::{fmt, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::wire::sql;
+
 mod act;
 mod check;
 mod database;
@@ -196,7 +198,11 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return report(Failure::Failed(format!("cannot start: {e}"))),
     };
-    let result = runtime.block_on(run(cli));
+    let result = runtime.block_on(async {
+        let result = run(cli).await;
+        sql::closed().await;
+        result
+    });
     // Tasks that still wait for a silent network must not hold the operator's prompt back.
     runtime.shutdown_timeout(Duration::from_millis(200));
     match result {

@@ -207,6 +207,8 @@ async fn fold(
                 }
             }
             () = sleep_until(next), if changed => {}
+            // Nobody looks any more: the sources close their connections.
+            () = publish.closed() => return,
         }
         if changed && Instant::now() >= next {
             snapshot.revision += 1;

@@ -8,14 +8,23 @@
 //! library would send on connecting) and `COM_RESET_CONNECTION`; it runs the first of several statements only, and
 //! version 2.7.1 dies of a lone semicolon.
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{
+    any::Any,
+    fmt, io,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use futures::FutureExt;
 
 use mysql_async::{
     Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, ServerError, SslOpts, Value,
     prelude::Queryable,
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, runtime::Handle, time::timeout};
 
 pub use super::failure::{Failure, Kind};
 use super::tunnel::Tunnel;
@@ -65,11 +74,64 @@ pub struct Answer {
 /// One endpoint and the connection to it, if there is one.
 pub struct Sql {
     login: Login,
-    conn: Option<Conn>,
+    conn: Option<Open>,
     /// Grows with every connection made.
     connections: u64,
     /// The way to it, open as long as this is kept.
     _way: Option<Tunnel>,
+}
+
+/// How long a server may take to hear that a connection is closed.
+const GOODBYE_WITHIN: Duration = Duration::from_millis(300);
+/// Connections that are open.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// An open connection. It is closed as the protocol has it (`COM_QUIT`): one that only breaks off is counted as aborted
+/// by the server, and stands in its error log.
+struct Open(Option<Conn>);
+
+impl Open {
+    fn new(conn: Conn) -> Self {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Self(Some(conn))
+    }
+
+    fn conn(&mut self) -> &mut Conn {
+        self.0.as_mut().expect("it is taken by the drop alone")
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let goodbye = self.0.take().map(Conn::disconnect);
+        match (goodbye, Handle::try_current()) {
+            (Some(goodbye), Ok(runtime)) => {
+                runtime.spawn(async move {
+                    let _ = timeout(GOODBYE_WITHIN, goodbye).await;
+                    OPEN.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+            _ => {
+                OPEN.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Waits until every connection is closed, for a moment at most: for the end of the program.
+pub async fn closed() {
+    let all = async {
+        while OPEN.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let _ = timeout(GOODBYE_WITHIN, all).await;
+}
+
+/// What a panic of the client library says.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason is given")
 }
 
 impl fmt::Debug for Sql {
@@ -115,12 +177,14 @@ impl Sql {
             Some(conn) => conn,
             None => self.connect().await?,
         };
-        match timeout(ANSWER_WITHIN, answer(&mut conn, statement)).await {
-            Ok(Ok(answer)) => {
+        let asked = AssertUnwindSafe(answer(conn.conn(), statement)).catch_unwind();
+        match timeout(ANSWER_WITHIN, asked).await {
+            Ok(Err(panic)) => Err(self.broken(&*panic)),
+            Ok(Ok(Ok(answer))) => {
                 self.conn = Some(conn);
                 Ok(answer)
             }
-            Ok(Err(error)) => {
+            Ok(Ok(Err(error))) => {
                 if !error.is_fatal() {
                     self.conn = Some(conn);
                 }
@@ -133,19 +197,27 @@ impl Sql {
         }
     }
 
-    async fn connect(&mut self) -> Result<Conn, Failure> {
+    /// The client library does not know what to do with what it was told.
+    fn broken(&self, panic: &(dyn Any + Send)) -> Failure {
+        let text =
+            format!("{}: the client library fails on its answer: {}", self.place(), plain(words(panic)));
+        Failure { kind: Kind::Other, text }
+    }
+
+    async fn connect(&mut self) -> Result<Open, Failure> {
         if let Some(tls) = &self.login.tls
             && let Err(e) = tokio::fs::metadata(&tls.ca).await
         {
             let text = format!("the certificate authority {} cannot be read: {e}", tls.ca.display());
             return Err(Failure { kind: Kind::Tls, text });
         }
-        match timeout(CONNECT_WITHIN, Conn::new(self.opts())).await {
-            Ok(Ok(conn)) => {
+        match timeout(CONNECT_WITHIN, AssertUnwindSafe(Conn::new(self.opts())).catch_unwind()).await {
+            Ok(Err(panic)) => Err(self.broken(&*panic)),
+            Ok(Ok(Ok(conn))) => {
                 self.connections += 1;
-                Ok(conn)
+                Ok(Open::new(conn))
             }
-            Ok(Err(error)) => Err(self.failure(&error, false)),
+            Ok(Ok(Err(error))) => Err(self.failure(&error, false)),
             Err(_) => Err(self.no_greeting().await),
         }
     }
