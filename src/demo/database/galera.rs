@@ -98,6 +98,8 @@ impl Galera {
             committed: position,
             received: position,
             desync: false,
+            pending_desync: Vec::new(),
+            desync_left: 0,
             donating: None,
             rsu: None,
             reject: Reject::None,
@@ -222,6 +224,7 @@ impl Galera {
         m.state = State::Initialized;
         m.view = View { primary: false, members: vec![at], conf_id: 0 };
         (m.desync, m.donating, m.stale, m.gather_at) = (false, None, false, None);
+        (m.pending_desync, m.desync_left) = (Vec::new(), 0);
         m.gcomm = gcomm;
         if m.process == Process::Starting {
             (m.counters, m.started) = (Counters::default(), now);
@@ -346,6 +349,13 @@ impl Galera {
         self.happen();
         for m in &mut self.members {
             (m.paused, m.requests_pause) = (false, false);
+            if !m.applier_blocked() {
+                // Each of them counts; one can be taken back.
+                for (_, on) in std::mem::take(&mut m.pending_desync) {
+                    m.desync_left += u64::from(on && m.desync);
+                    m.desync = on;
+                }
+            }
         }
         let mut committed = vec![0; self.members.len()];
         let mut seen = BTreeSet::new();

@@ -188,6 +188,12 @@ pub struct Hostgroups {
     pub cut: u64,
     /// Statements of clients, reads and writes.
     pub questions: (u64, u64),
+    /// Sessions that keep the connection they have, as in a transaction, by hostgroup and place.
+    pub pinned: BTreeMap<(i64, Place), u64>,
+    /// World milliseconds, as of the last tick.
+    clock: u64,
+    /// Since when rows are OFFLINE_HARD after a LOAD.
+    gone: BTreeMap<(i64, Place), u64>,
     /// Rows as they were loaded: the monitor leaves them where they are when it makes a backend the writer.
     loaded: BTreeSet<(i64, Place)>,
     missed: BTreeMap<Place, u32>,
@@ -206,6 +212,9 @@ impl Hostgroups {
             gave_up: 0,
             cut: 0,
             questions: (0, 0),
+            pinned: BTreeMap::new(),
+            clock: 0,
+            gone: BTreeMap::new(),
             loaded: BTreeSet::new(),
             missed: BTreeMap::new(),
             noise: Noise::new(seed),
@@ -213,7 +222,9 @@ impl Hostgroups {
     }
 
     /// `LOAD MYSQL SERVERS TO RUNTIME`: exactly these rows. What is not among them goes; what is in use goes last.
+    /// What went stays as OFFLINE_HARD, with its weight, until it is purged: the monitor may make it live again.
     pub fn load(&mut self, rows: Vec<Backend>, roles: Vec<Roles>) {
+        self.purge();
         let key = |b: &Backend| (b.hostgroup, b.place());
         let wanted: BTreeSet<_> = rows.iter().filter(|b| b.status != Status::OfflineHard).map(key).collect();
         let named: BTreeSet<_> = rows.iter().map(key).collect();
@@ -228,7 +239,9 @@ impl Hostgroups {
                 if named.contains(&key(old)) && old.status != Status::OfflineHard {
                     self.cut += old.pool.used;
                 }
-                old.status = Status::OfflineHard;
+                self.cut += self.pinned.remove(&key(old)).unwrap_or(0);
+                (old.status, old.pool.free) = (Status::OfflineHard, 0);
+                self.gone.insert(key(old), self.clock);
             }
         }
         for row in rows {
@@ -245,7 +258,12 @@ impl Hostgroups {
         if had_readers && !reads(self) {
             self.cut += self.clients;
         }
-        self.sweep();
+    }
+
+    /// Rows on their way out end with their last used connection. Reading `runtime_mysql_servers` does it, and a LOAD
+    /// before all else.
+    pub fn purge(&mut self) {
+        self.backends.retain(|b| b.status != Status::OfflineHard || b.pool.used > 0);
     }
 
     /// The backend clients write to, if there is one.

@@ -178,6 +178,11 @@ pub struct Member {
     pub received: u64,
     /// `SET GLOBAL wsrep_desync=ON`.
     pub desync: bool,
+    /// Statements that set `wsrep_desync` and wait behind an applier that waits for a lock: world milliseconds of their
+    /// begin, and the value. They go on when the client is long gone.
+    pub pending_desync: Vec<(u64, bool)>,
+    /// Reasons to be desynced that nothing takes back but a restart: of several such statements all but one.
+    pub desync_left: u64,
     /// The joiner it donates to.
     pub donating: Option<usize>,
     /// A schema change under RSU.
@@ -233,6 +238,12 @@ impl Member {
             .into_iter()
             .filter(|b| *b)
             .count() as u64
+            + self.desync_left
+    }
+
+    /// An applier waits for a lock that a session holds.
+    pub fn applier_blocked(&self) -> bool {
+        self.sessions.values().any(|s| matches!(s.hold, Some(Hold::TableLock(_)))) && self.queue() > 0
     }
 
     /// `wsrep_local_state`.

@@ -240,6 +240,7 @@ impl ProxySql {
 
     /// `SAVE MYSQL SERVERS FROM RUNTIME`: the runtime's rows, SHUNNED as ONLINE.
     pub(super) fn save_servers(&mut self) {
+        self.hostgroups.purge();
         let rows: Vec<_> = self
             .hostgroups
             .backends

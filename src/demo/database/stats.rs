@@ -44,6 +44,7 @@ fn row<const N: usize>(values: [String; N]) -> Row {
 /// Refreshes what a statement of the admin user names.
 pub(super) fn refresh_admin(p: &mut ProxySql, sql: &str) {
     if sql.contains("runtime_mysql_servers") {
+        p.hostgroups.purge();
         let rows: Vec<_> = p.hostgroups.backends.iter().map(|b| servers::row(b, b.status)).collect();
         refill(&p.admin, "main.runtime_mysql_servers", rows);
     }

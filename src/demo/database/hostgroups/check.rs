@@ -1,6 +1,6 @@
 //! The Galera monitor: what it learns, and where it puts backends for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Backend, Hostgroups, Place, Pool, Probe, Roles, Status};
 
@@ -44,10 +44,18 @@ impl Hostgroups {
             };
             verdicts.insert(place.clone(), verdict);
         }
+        let key = |b: &Backend| (b.hostgroup, b.place());
+        let old = |b: &&Backend| b.status == Status::OfflineHard && self.gone_for_long(b);
+        let gone: BTreeSet<_> = self.backends.iter().filter(old).map(key).collect();
         for roles in self.roles.clone().iter().filter(|roles| roles.active) {
             self.converge(roles, &verdicts);
         }
-        self.sweep();
+        // What the monitor changes it commits, and a commit purges before it removes.
+        self.backends.retain(|b| {
+            b.status != Status::OfflineHard || !gone.contains(&key(b)) || {
+                b.pool.used > 0 && self.pinned.contains_key(&key(b))
+            }
+        });
     }
 
     fn converge(&mut self, roles: &Roles, verdicts: &BTreeMap<Place, Verdict>) {
@@ -57,6 +65,27 @@ impl Hostgroups {
             if managed.contains(&b.hostgroup) && b.status != Status::OfflineHard {
                 templates.entry(b.place()).or_insert_with(|| b.clone());
             }
+        }
+        // A row among the writers that was deleted and not purged is made live again, and all others are copied from it:
+        // whatever weight was loaded, the old one is back.
+        let revived: Vec<_> = self
+            .backends
+            .iter()
+            .filter(|b| b.hostgroup == roles.writer && b.status == Status::OfflineHard)
+            .filter(|b| self.gone_for_long(b))
+            .filter(|b| {
+                verdicts.get(&b.place()) == Some(&Verdict::Writer) && templates.contains_key(&b.place())
+            })
+            .filter(|b| self.row(roles.writer, &b.place()) != Some(Status::Online))
+            .cloned()
+            .collect();
+        for old in revived {
+            for b in self.backends.iter_mut().filter(|b| managed.contains(&b.hostgroup)) {
+                if b.place() == old.place() {
+                    b.weight = old.weight;
+                }
+            }
+            templates.insert(old.place(), old);
         }
         let outside = |this: &Hostgroups, place: &Place| !this.inside(place, roles);
         let (mut writers, mut readers, mut out, mut rejecting) =
@@ -131,6 +160,12 @@ impl Hostgroups {
         }
     }
 
+    /// Whoever reads at once after a LOAD purges its rows first, however slowly the machine runs that this world is
+    /// simulated on: for a second no check finds them.
+    fn gone_for_long(&self, b: &Backend) -> bool {
+        self.gone.get(&(b.hostgroup, b.place())).is_none_or(|since| self.clock >= since + 1_000)
+    }
+
     fn inside(&self, place: &Place, roles: &Roles) -> bool {
         [roles.writer, roles.backup, roles.reader].iter().any(|h| self.row(*h, place).is_some())
     }
@@ -158,8 +193,9 @@ impl Hostgroups {
 
     fn remove(&mut self, place: &Place, hostgroups: &[i64]) {
         for b in &mut self.backends {
-            if hostgroups.contains(&b.hostgroup) && b.place() == *place {
+            if hostgroups.contains(&b.hostgroup) && b.place() == *place && b.status != Status::OfflineHard {
                 b.status = Status::OfflineHard;
+                self.cut += self.pinned.remove(&(b.hostgroup, b.place())).unwrap_or(0);
             }
         }
     }
@@ -168,10 +204,5 @@ impl Hostgroups {
         if !self.loaded.contains(&(hostgroup, place.clone())) {
             self.remove(place, &[hostgroup]);
         }
-    }
-
-    /// Rows on their way out end with their last used connection.
-    pub(super) fn sweep(&mut self) {
-        self.backends.retain(|b| b.status != Status::OfflineHard || b.pool.used > 0);
     }
 }

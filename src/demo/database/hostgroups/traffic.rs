@@ -14,6 +14,7 @@ impl Hostgroups {
         (reads, writes): (f64, f64),
         service: impl Fn(&Place) -> Service,
     ) -> BTreeMap<Place, (u64, f64)> {
+        self.clock = now;
         let mut reached = BTreeMap::new();
         let Some(roles) = self.roles.first().cloned() else { return reached };
         // What was on its way out and waits for a commit stays; the rest has ended since the last tick.
@@ -23,7 +24,6 @@ impl Hostgroups {
                 b.pool.used = 0;
             }
         }
-        self.sweep();
         let takes = |b: &Backend, hostgroup| b.hostgroup == hostgroup && b.status == Status::Online;
         let readers: i64 =
             self.backends.iter().filter(|b| takes(b, roles.reader)).map(|b| b.weight.max(1)).sum();
@@ -45,7 +45,9 @@ impl Hostgroups {
             let (is_reader, is_writer) = (takes(b, roles.reader), takes(b, roles.writer) && readers > 0);
             if !is_reader && !is_writer {
                 if b.status != Status::OfflineHard {
-                    b.pool.free += std::mem::take(&mut b.pool.used);
+                    let pins = self.pinned.get(&(b.hostgroup, b.place())).copied().unwrap_or(0);
+                    b.pool.free += b.pool.used.saturating_sub(pins);
+                    b.pool.used = pins;
                 }
                 continue;
             }
@@ -65,7 +67,8 @@ impl Hostgroups {
                 Service::Refusing | Service::Gone => 0,
             };
             let most = b.max_connections.max(0) as u64;
-            let busy = busy.min(most);
+            let pins = self.pinned.get(&(b.hostgroup, place.clone())).copied().unwrap_or(0);
+            let busy = busy.max(pins).min(most);
             let open = b.pool.used + b.pool.free;
             if busy > open {
                 b.pool.ok += busy - open;

@@ -75,7 +75,7 @@ fn switch(value: &str) -> Option<bool> {
 }
 
 fn set_global(galera: &mut Galera, client: &Client, name: &str, value: &str) -> Result<(), Answer> {
-    let at = client.member;
+    let (at, now) = (client.member, galera.now);
     let wrong =
         || Answer::error(1231, "42000", format!("Variable '{name}' can't be set to the value of '{value}'"));
     match name {
@@ -86,6 +86,10 @@ fn set_global(galera: &mut Galera, client: &Client, name: &str, value: &str) -> 
                 let verb = if on { "desync" } else { "resync" };
                 let text = format!("Operation {verb} failed for SET GLOBAL wsrep_desync={value}");
                 return Err(Answer::error(1396, "HY000", text));
+            }
+            if m.applier_blocked() {
+                m.pending_desync.push((now, on));
+                return Err(Answer::Silence);
             }
             m.desync = on;
         }

@@ -31,10 +31,15 @@ pub(super) fn threads(galera: &Galera, client: &Client) -> Vec<Thread> {
         info: None,
         progress: None,
     };
-    let held = m.sessions.values().any(|s| s.hold.is_some());
     let mut threads = vec![
         system(1, "wsrep aborter idle"),
-        system(2, if held { "Waiting for table metadata lock" } else { "wsrep applier idle" }),
+        match m.sessions.values().filter(|s| s.hold.is_some()).map(|s| s.since).min() {
+            Some(since) => Thread {
+                seconds: galera.now.saturating_sub(since) / 1000,
+                ..system(2, "Waiting for table metadata lock")
+            },
+            None => system(2, "wsrep applier idle"),
+        },
     ];
     let application = |id: u64, at: u64| Thread {
         id,
@@ -71,6 +76,14 @@ pub(super) fn threads(galera: &Galera, client: &Client) -> Vec<Thread> {
                 ..application(id, galera.now.saturating_sub(700))
             });
         }
+    }
+    for (nth, (since, on)) in m.pending_desync.iter().enumerate() {
+        threads.push(Thread {
+            user: "dba".to_owned(),
+            state: Some("starting".to_owned()),
+            info: Some(format!("SET GLOBAL wsrep_desync = {}", if *on { "ON" } else { "OFF" })),
+            ..application(900_000 + nth as u64, *since)
+        });
     }
     for (id, s) in &m.sessions {
         let own = *id == client.id;
