@@ -47,10 +47,12 @@ impl fmt::Display for Unapproved {
 impl std::error::Error for Unapproved {}
 
 impl Plan {
-    /// What the operator must do to approve it: going to zero, under the floor, or to another writer of the database,
-    /// wants the name typed.
+    /// What the operator must do to approve it: going to zero, under the floor, to another writer of the database, or
+    /// without a proxy that does not answer, wants the name typed.
     pub fn confirmation(&self) -> Confirmation {
-        if let Some(part) = self.database.as_ref().filter(|part| part.moves_writer) {
+        if let Some(part) =
+            self.database.as_ref().filter(|part| part.moves_writer || !part.without.is_empty())
+        {
             return Confirmation::Type(part.subject.clone());
         }
         let floor = |rule: &str| rule == "floor" || rule == "zero";

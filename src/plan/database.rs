@@ -8,12 +8,13 @@
 //!
 //! | rule | code | test |
 //! |---|---|---|
-//! | A plain LOAD makes every member a writer and empties the readers: memory from runtime, surplus writers' rows deleted, edited, loaded | `run/perform/{sql,rows}.rs`, shown by `sql` | `perform::rows`, `database_runs::each_act_on_the_servers_..` |
-//! | No LOAD while there is no writer or one too many: every row in waiting would write | `rows::sorted`, `guard::proxies` | `perform::rows`, `guards::without_a_monitor_..` |
+//! | A plain LOAD makes every member a writer and empties the readers: memory from runtime, surplus writers' rows deleted, edited, loaded | `edit`, sent by `run/perform/sql.rs`, printed by `sql` | `edit::tests`, `database_typed` |
+//! | No LOAD while there is no writer or one too many: every row in waiting would write | `edit::sorted`, `guard::proxies` | `edit::tests`, `guards::without_a_monitor_..` |
 //! | OFFLINE_SOFT does not hold | never used: rows are deleted | `database_runs` |
 //! | LOAD and SAVE answer 0 rows: success is what is read again over two checks of the monitor | `standing::holds`, `run/decide.rs` | `tests::a_change_holds_only_after_two_checks_..` |
 //! | The heaviest writes within one check; failback by itself | `acts::weigh`, `field::elect` | `database_runs`, `database_cli::weights_and_the_writer_..` |
-//! | Rows that were loaded stay beside the new writer's: who is about to write leaves the readers in the same LOAD | `rows::leave_readers` | `perform::rows`, `database_runs` |
+//! | Rows that were loaded stay beside the new writer's: who is about to write leaves the readers in the same LOAD | `edit::leave_readers` | `edit::tests`, `database_runs` |
+//! | The rows a LOAD deletes stay as OFFLINE_HARD, and the monitor makes them live again with the old weight, unless `runtime_mysql_servers` is read first | `edit::SHOW` | `database_typed` |
 //! | Memory from runtime drops others' pending edits | `guard::proxies` (rule `drift`) | `tests::drift_is_saved_once_..` |
 //! | A SAVE is a step of its own; nothing else writes to a disk | `acts::save` | `database_cli::what_runs_is_saved_..` |
 //! | A desync moves a member to offline and cuts its pooled clients | `guard::pooled`, `guard::desync` | `database_runs::a_member_is_desynced_..` |
@@ -50,6 +51,7 @@ use super::{About, Change, Check, Intent, Plan, Step, Verdict};
 use crate::cluster::{Holder, MemberName, ProxyName, Snapshot};
 
 mod acts;
+pub mod edit;
 mod field;
 mod guard;
 mod hindrance;
@@ -149,6 +151,9 @@ pub struct DatabasePart {
     /// Another member takes the writes afterwards, in some proxy.
     #[serde(default)]
     pub moves_writer: bool,
+    /// Proxies that do not answer: nothing is done there, and they come back with what is on their disks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<ProxyName>,
     /// What people call those that the steps are about.
     #[serde(default, skip_serializing_if = "Names::is_empty")]
     pub names: Names,
@@ -159,7 +164,7 @@ pub struct DatabasePart {
 pub struct Cut {
     /// Through which proxy; `None`: all that are connected to the member.
     pub proxy: Option<ProxyName>,
-    /// How many, where it is known.
+    /// How many, where it is known; 0: they notice, and are not cut.
     pub clients: Option<u32>,
     /// Whose they are, the most first, where the list of sessions may be read.
     #[serde(default)]
@@ -169,6 +174,13 @@ pub struct Cut {
     pub seconds: Option<u32>,
     /// Who, what they see, and for how long.
     pub text: String,
+}
+
+impl Cut {
+    /// Nobody is cut: they keep their connection where it is.
+    pub fn stays(&self) -> bool {
+        self.clients == Some(0)
+    }
 }
 
 impl DatabaseAct {
@@ -288,6 +300,7 @@ fn blank(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
         sql: Vec::new(),
         undo: String::new(),
         moves_writer: false,
+        without: Vec::new(),
         names: Names::default(),
     };
     assembled(seen, intent, part, Vec::new())
@@ -335,6 +348,27 @@ impl<'a> Draft<'a> {
     /// The seats of every proxy once all phases are through.
     fn after(&self) -> Vec<Vec<Seat>> {
         self.after_phases(self.phases.len())
+    }
+
+    /// Another member takes the writes afterwards, in some proxy.
+    fn moves_writer(&self) -> bool {
+        let moved = |(face, after): (&field::Face<'_>, Vec<Seat>)| {
+            let now = writers(&face.seats);
+            !now.is_empty() && now != writers(&after)
+        };
+        self.field.faces.iter().zip(self.after()).any(moved)
+    }
+
+    /// Which of the Galera clusters behind each proxy are touched.
+    fn families(&self) -> Vec<(ProxyName, usize)> {
+        let edits = self.phases.iter().flatten();
+        let of = |edit: &Edit| {
+            let face = self.field.faces.iter().find(|f| *f.name == edit.proxy)?;
+            let stands = face.seat(&edit.address).map(|s| s.family);
+            let enters = || edit.to.first().map(|row| field::family(&face.groups, |g| g.has(row.hostgroup)));
+            Some((edit.proxy.clone(), stands.or_else(enters)?))
+        };
+        edits.filter_map(of).collect()
     }
 
     fn after_phases(&self, phases: usize) -> Vec<Vec<Seat>> {
@@ -442,12 +476,14 @@ impl<'a> Draft<'a> {
             both.map(|(face, seats)| field::line(face.name, seats)).collect()
         };
         let now: Vec<_> = self.field.faces.iter().map(|f| f.seats.clone()).collect();
-        let moved = |(now, after): (&Vec<Seat>, &Vec<Seat>)| {
-            let now = writers(now);
-            !now.is_empty() && now != writers(after)
+        let touched = steps.iter().any(|step| matches!(step.change, Change::Servers { .. }));
+        let without = match touched {
+            true => seen.proxies.values().filter(|p| p.now().is_none()).map(|p| p.name.clone()).collect(),
+            false => Vec::new(),
         };
         let part = DatabasePart {
-            moves_writer: !steps.is_empty() && now.iter().zip(&after).any(moved),
+            moves_writer: !steps.is_empty() && self.moves_writer(),
+            without,
             names: self.names(&steps),
             subject: self.subject.clone(),
             now: lines(&now),

@@ -84,7 +84,8 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
             }
         }
         part.cut.iter().for_each(|cut| {
-            wrap("  cut    ", &cut.text, |text| push(&mut lines, LineKind::Cut, text));
+            let head = if cut.stays() { "  stay   " } else { "  cut    " };
+            wrap(head, &cut.text, |text| push(&mut lines, LineKind::Cut, text));
         });
         part.checks.iter().for_each(|c| check(&mut lines, c, names));
     }

@@ -111,6 +111,13 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         }
         (_, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
         (_, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => Decision::Perform(i),
+        (_, Standing::AtFrom(_)) if put_back(run, i, seen).is_some_and(|write| taken_since(run, write)) => {
+            let write = put_back(run, i, seen).unwrap_or(i);
+            match hindrance(&run.plan().steps[write].change, then_writes(run, write), seen) {
+                Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
+                None => Decision::Perform(write),
+            }
+        }
         (_, Standing::AtFrom(text)) => {
             let until = deadline(run, i, now);
             if now < until {
@@ -127,9 +134,36 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
                 About::Tenant(name) => format!("{name}: "),
                 About::Database => lead(run, step),
             };
-            Decision::Pause(i, format!("{lead}{text} after {within} s{missing}"))
+            let again = match put_back(run, i, seen) {
+                Some(_) => ": it was put back; resuming the run writes it again",
+                None => "",
+            };
+            Decision::Pause(i, format!("{lead}{text} after {within} s{missing}{again}"))
         }
     }
+}
+
+/// The write that a wait for a backend's rows is for, where the rows are again what they were before it: the monitor has
+/// made deleted ones live again, or the proxy has come back from its disk.
+fn put_back(run: &Run, i: usize, seen: &Snapshot) -> Option<usize> {
+    let steps = &run.plan().steps;
+    let Change::Holds { proxy, address, rows, .. } = &steps[i].change else { return None };
+    let write = steps[..i].iter().rposition(|step| match &step.change {
+        Change::Servers { proxy: p, address: a, from, to } => {
+            (p, a) == (proxy, address) && to == rows && from != to
+        }
+        _ => false,
+    })?;
+    let back = matches!(steps[write].change.stands(seen), Standing::AtFrom(_));
+    (back && matches!(run.steps[write], StepState::Done(_))).then_some(write)
+}
+
+/// An operator has taken the run up again since a step was done: so that one is done once for each.
+fn taken_since(run: &Run, step: usize) -> bool {
+    let last = |is: &dyn Fn(&Event) -> bool| run.entries.iter().rposition(|e| is(&e.event));
+    let done = last(&|e| matches!(e, Event::Done { step: s, .. } if *s == step));
+    let taken = last(&|e| matches!(e, Event::Taken));
+    taken > done
 }
 
 /// Whether a backend is to write once a step that changes its rows has held: what the wait for that says.

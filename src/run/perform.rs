@@ -7,7 +7,6 @@
 //! and nothing is done twice. It must never decide what to do.
 
 mod api;
-mod rows;
 mod sql;
 
 use std::{
@@ -233,6 +232,12 @@ impl Hand {
             return Err(Failure::ReadOnly);
         }
         self.sql.ask(statement).await.map_err(|failure| self.failure(&failure))
+    }
+
+    /// The same of a statement that must not be sent twice: a connection that was lost is not made again for it, and
+    /// no answer is no reason to ask once more.
+    async fn write_once(&mut self, statement: &str) -> Result<Answer, Failure> {
+        self.write(statement).await
     }
 
     fn failure(&self, failure: &wire::sql::Failure) -> Failure {

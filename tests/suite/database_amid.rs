@@ -244,3 +244,135 @@ fn a_session_with_an_older_token_takes_no_run_up_and_a_deleted_lease_makes_none_
     assert_eq!(done.state, RunState::Done, "{}", text(&done));
     assert_eq!(done.entries.last().unwrap().token, 41);
 }
+
+/// A session with LOCK TABLES on the last member, whose applier waits for it.
+fn locked(stage: &Stage) -> u64 {
+    use wheelhouse::demo::database::member::Hold;
+    stage.database().with(|s| {
+        let id = s.galera.hold(2, "app", Hold::TableLock("t WRITE".into()));
+        s.step(Duration::from_secs(4));
+        id
+    })
+}
+
+fn desync(stage: &Stage) -> DatabaseAct {
+    DatabaseAct::Desync { member: stage.member(2).as_str().into() }
+}
+
+#[test]
+fn a_desync_that_would_wait_behind_a_lock_is_not_sent() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    // Planned before the lock, run after it.
+    let made = act(&alice, desync(&stage));
+    locked(&stage);
+    let run = stage.run(&alice, made);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("lock"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Member(2), "SET GLOBAL wsrep_desync"), 0);
+    // Planned now it is refused, with what holds it back, and the finding says what ends it.
+    let so = |s: &wheelhouse::cluster::Snapshot| {
+        s.galera.values().any(|m| {
+            m.now().is_some_and(|n| {
+                n.threads.as_ref().is_some_and(|t| t.applier_blocked.is_some())
+                    && n.flow.share.unwrap_or(0.0) > 0.2
+            })
+        })
+    };
+    let mut seen = alice.now();
+    while !so(&seen) {
+        stage.database().step(Duration::from_millis(500));
+        let last = seen.revision;
+        seen = alice.until("news", |s| s.revision > last);
+    }
+    let refused = wheelhouse::plan::plan(&seen, &wheelhouse::plan::Intent::Database { act: desync(&stage) });
+    assert!(
+        refused.refusals().any(|c| c.text.contains("has waited") && c.text.contains("lock")),
+        "{refused}"
+    );
+    let told = wheelhouse::cluster::findings(&seen);
+    let flow = told.iter().find(|f| f.rule == "flow-control").expect("all writes wait");
+    assert!(flow.remedy.as_deref().is_some_and(|r| r.contains("KILL")), "{flow:?}");
+}
+
+#[test]
+fn a_desync_without_an_answer_is_sent_once_however_often_the_run_is_resumed() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let made = act(&alice, desync(&stage));
+    // The lock comes right after everything was looked at.
+    let lock: Meanwhile = Box::new(|s| {
+        s.galera.hold(2, "app", wheelhouse::demo::database::member::Hold::TableLock("t WRITE".into()));
+        s.step(Duration::from_secs(4));
+    });
+    meanwhile(
+        &stage,
+        "SELECT ID, USER, HOST, COMMAND, TIME, STATE, LEFT(INFO, 400) AS INFO, STAGE, MAX_STAGE, PROGRESS FROM information_schema.PROCESSLIST WHERE ID",
+        lock,
+    );
+    let sent = || stage.heard(Endpoint::Member(2), "SET GLOBAL wsrep_desync");
+    let run = stage.run(&alice, made);
+    assert_eq!((run.state, sent()), (RunState::Paused, 1), "{}", text(&run));
+    assert!(text(&run).contains("is not sent again while it may be pending"), "{}", text(&run));
+    for _ in 0..2 {
+        let mut handle = alice.resume(run.clone());
+        let again = stage.drive(&alice, &mut handle);
+        assert_eq!((again.state, sent()), (RunState::Paused, 1), "{}", text(&again));
+    }
+    // Once the lock is gone it takes effect, and the run goes on.
+    stage.database().with(|s| {
+        let holds: Vec<_> = s.galera.members[2]
+            .sessions
+            .iter()
+            .filter(|(_, s)| s.hold.is_some())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in holds {
+            s.galera.end_session(2, id);
+        }
+        s.step(Duration::from_secs(5));
+    });
+    let mut handle = alice.resume(run);
+    let done = stage.drive(&alice, &mut handle);
+    assert_eq!((done.state, sent()), (RunState::Done, 1), "{}", text(&done));
+    assert_eq!(stage.database().with(|s| s.galera.members[2].desync_count()), 1);
+}
+
+#[test]
+fn sessions_on_a_writer_that_was_are_cut_as_predicted_and_not_unpredicted() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let port = ports(&stage)[1];
+    stage.database().with(|s| {
+        let place = ("127.0.0.1".to_owned(), port);
+        s.proxies[0].hostgroups.pinned.insert((10, place), 4);
+        s.step(Duration::from_secs(1));
+    });
+    let proxy = stage.proxy(0);
+    alice.until("the sessions", |s| {
+        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        status
+            .pinned
+            .iter()
+            .any(|p| p.hostgroup == 10 && p.address.ends_with(&port.to_string()) && p.sessions == 4)
+    });
+    let made = act(&alice, DatabaseAct::Weight { member: stage.member(2).as_str().into(), weight: 11 });
+    let told: u32 = made.database.as_ref().unwrap().cut.iter().filter_map(|c| c.clients).sum();
+    assert_eq!(told, 4, "{made}");
+    assert_eq!(stage.cut(), 0);
+    let run = stage.run(&alice, made);
+    assert_eq!((run.state, stage.cut()), (RunState::Done, 4), "{}", text(&run));
+}
+
+#[test]
+fn with_a_monitor_that_was_switched_off_since_the_plan_nothing_is_written() {
+    let stage = Stage::with(1, 200);
+    let alice = stage.session("alice@bastion");
+    let made = out(&stage, &alice, 2);
+    stage.tell(&alice, 0, "SET mysql-monitor_enabled='false'");
+    stage.tell(&alice, 0, "LOAD MYSQL VARIABLES TO RUNTIME");
+    let run = stage.run(&alice, made);
+    assert_eq!(run.state, RunState::Paused);
+    assert!(text(&run).contains("its monitor is switched off"), "{}", text(&run));
+    assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 0);
+}

@@ -9,6 +9,7 @@ mod database_amid;
 mod database_cli;
 mod database_demo;
 mod database_runs;
+mod database_typed;
 mod demo_api;
 mod demo_database;
 mod demo_scenarios;

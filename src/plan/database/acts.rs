@@ -83,8 +83,7 @@ impl Draft<'_> {
 
     fn take_out(&mut self, address: &Arc<str>) {
         let of: Vec<_> = self.field.faces.iter().map(|f| (f.name.clone(), Vec::new())).collect();
-        let weight =
-            self.field.faces.iter().filter_map(|f| f.seat(address)).map(|s| s.weight).max().unwrap_or(0);
+        let weight = self.field.faces.iter().filter_map(|f| f.seat(address)?.weight).max().unwrap_or(0);
         self.towards(address, of);
         self.guard_servers();
         let after = self.after();
@@ -111,7 +110,7 @@ impl Draft<'_> {
                 .iter()
                 .filter(|s| s.family == face.family(address) && s.address != *address)
                 .filter(|s| matches!(s.place, Place::Writer | Place::Standby));
-            let lightest = others.map(|s| s.weight).min();
+            let lightest = others.filter_map(|s| s.weight).min();
             match (to.is_empty() && face.writes_to(address), lightest) {
                 (true, Some(lightest)) => {
                     let light: Vec<_> = now.iter().map(|r| ServerRow { weight: 1, ..r.clone() }).collect();
@@ -181,7 +180,7 @@ impl Draft<'_> {
             return;
         }
         let about = |name: &ProxyName| wanted.is_none_or(|w| w == name);
-        for check in guard::proxies(&self.field) {
+        for check in guard::proxies(&self.field, &[]) {
             // Of the others' troubles a save is free, and that the disk differs is what it mends.
             let mended = check.text.contains(guard::UNSAVED);
             if !mended && wanted.is_none_or(|w| check.text.contains(w.as_str())) {
@@ -203,7 +202,10 @@ impl Draft<'_> {
                     let text = format!("{name} runs what is on its disk: there is nothing to save");
                     self.checks.push(crate::plan::Check::new("nothing", Ok, text));
                 }
-                Some(what) => self.saves.push((name.clone(), what.join(", "))),
+                Some(what) => {
+                    self.saves.push((name.clone(), what.join(", ")));
+                    self.checks.extend(guard::disk(name, status));
+                }
             }
         }
         self.undo = "cannot be taken back: what was on the disks before is not kept".into();
@@ -211,7 +213,7 @@ impl Draft<'_> {
 
     pub(super) fn set_desync(&mut self, member: &MemberName, to: bool) {
         let Some(row) = self.known(member) else { return };
-        self.checks.extend(guard::freshness(&self.field, None));
+        self.checks.extend(guard::freshness(&self.field, None, false));
         if row.now().is_some_and(|s| s.desync == to) {
             let word = if to { "desynced already" } else { "not desynced" };
             self.check("nothing", Ok, format!("{} is {word}: there is nothing to do", row.label));
@@ -234,9 +236,11 @@ impl Draft<'_> {
     /// The checks of every change of servers.
     pub(super) fn guard_servers(&mut self) {
         let subject = self.field.member(self.act.subject()).map(|r| r.name.to_string());
-        let fresh = guard::freshness(&self.field, subject.as_deref());
+        let moves = self.moves_writer();
+        let fresh = guard::freshness(&self.field, subject.as_deref(), moves);
         self.checks.extend(fresh);
-        self.checks.extend(guard::proxies(&self.field));
+        let families = self.families();
+        self.checks.extend(guard::proxies(&self.field, &families));
         if self.phases.is_empty() {
             if self.leftovers.is_empty() && self.checks.iter().all(|c| c.verdict != Refuse) {
                 self.check("nothing", Ok, "every proxy has it so already: there is nothing to do");
@@ -248,6 +252,7 @@ impl Draft<'_> {
         self.checks.extend(guard::afterwards(&self.field, &after));
         self.checks.extend(guard::behind(&self.field, &after));
         self.checks.extend(guard::measured(&self.field, &self.phases));
+        self.checks.extend(guard::conflicts(&self.field, &after));
         let names: Vec<_> = self.field.faces.iter().map(|f| f.name.as_str()).collect();
         self.check("drift", Ok, format!("runs until {} restarts; `save` keeps it", names.join(" or ")));
     }

@@ -33,7 +33,8 @@ pub(super) struct Seat {
     pub label: String,
     /// Which of the proxy's Galera clusters it belongs to: an index into its hostgroups.
     pub family: usize,
-    pub weight: u64,
+    /// `None`: with the rights of the statistics it is not told.
+    pub weight: Option<u64>,
     pub place: Place,
     /// It reads beside what else it does.
     pub reads: bool,
@@ -131,6 +132,29 @@ impl Face<'_> {
         self.seats.iter().find(|s| &*s.address == address)
     }
 
+    /// Those that take the writes of a cluster, of some seats.
+    pub fn writers(seats: &[Seat], family: usize) -> Vec<&Seat> {
+        seats.iter().filter(|s| s.family == family && s.place == Place::Writer).collect()
+    }
+
+    /// Sessions that hold a connection on a backend in some hostgroups; all of them where `groups` is empty.
+    pub fn sessions(&self, address: &str, groups: &[u32]) -> u32 {
+        let of =
+            |hostgroup: u32, at: &str| at == address && (groups.is_empty() || groups.contains(&hostgroup));
+        let pinned = self.status.pinned.iter().filter(|p| of(p.hostgroup, &p.address)).map(|p| p.sessions);
+        let used = self.status.backends.iter().filter(|b| of(b.hostgroup, &b.address)).map(|b| b.used);
+        pinned.fold(0, u32::saturating_add).max(used.fold(0, u32::saturating_add))
+    }
+
+    /// Backends that no longer take writes and on which sessions of the writer hostgroups still hold a connection.
+    pub fn left_behind(&self) -> Vec<&Seat> {
+        let groups: Vec<u32> = self.groups.iter().map(|g| g.writer).collect();
+        let still = |s: &&Seat| {
+            s.place != Place::Writer && !groups.is_empty() && self.sessions(&s.address, &groups) > 0
+        };
+        self.seats.iter().filter(still).collect()
+    }
+
     pub fn writes_to(&self, address: &str) -> bool {
         self.seat(address).is_some_and(|s| s.place == Place::Writer)
     }
@@ -179,7 +203,7 @@ impl Face<'_> {
                 continue;
             };
             match seats.iter_mut().find(|s| s.address == edit.address) {
-                Some(seat) => seat.weight = row.weight,
+                Some(seat) => seat.weight = Some(row.weight),
                 None => {
                     let known = member(&edit.address);
                     let ready = known.as_ref().is_some_and(|k| k.2);
@@ -188,7 +212,7 @@ impl Face<'_> {
                         label: known.as_ref().map_or(edit.address.to_string(), |k| k.1.clone()),
                         member: known.map(|k| k.0),
                         family: family(&self.groups, |g| g.has(row.hostgroup)),
-                        weight: row.weight,
+                        weight: Some(row.weight),
                         place: if ready { Place::Standby } else { Place::Offline },
                         reads: ready,
                     });
@@ -228,6 +252,11 @@ fn elect(seats: &mut [Seat], groups: &[Hostgroups]) {
     seats.sort_by_key(|s| Reverse(order(s)));
     for family in 0..groups.len().max(1) {
         let most = groups.get(family).map_or(1, |g| g.max_writers.max(1) as usize);
+        let waits = |s: &&Seat| s.family == family && matches!(s.place, Place::Writer | Place::Standby);
+        // Where no weights are told nobody knows who is elected: they stay as they are.
+        if seats.iter().filter(waits).any(|s| s.weight.is_none()) {
+            continue;
+        }
         let of = seats.iter_mut().filter(|s| s.family == family);
         let candidates = of.filter(|s| matches!(s.place, Place::Writer | Place::Standby));
         for (i, seat) in candidates.enumerate() {
@@ -237,11 +266,11 @@ fn elect(seats: &mut [Seat], groups: &[Hostgroups]) {
 }
 
 /// The first of these clusters; the first of all where it is none of them.
-fn family(groups: &[Hostgroups], is: impl Fn(&Hostgroups) -> bool) -> usize {
+pub(super) fn family(groups: &[Hostgroups], is: impl Fn(&Hostgroups) -> bool) -> usize {
     groups.iter().position(is).unwrap_or(0)
 }
 
-fn order(seat: &Seat) -> (u64, String, u32) {
+fn order(seat: &Seat) -> (Option<u64>, String, u32) {
     let (host, port) = seat.address.rsplit_once(':').unwrap_or((&seat.address, ""));
     (seat.weight, host.to_owned(), port.parse().unwrap_or(0))
 }
@@ -271,7 +300,7 @@ fn seats(db: &Database, proxy: &ProxyName, status: &ProxyStatus, groups: &[Hostg
             member: row.map(|r| r.name.clone()),
             family: family(groups, |g| g.has(backend.hostgroup)),
             label: row.map_or(backend.address.to_string(), |r| r.label.to_string()),
-            weight: backend.weight.unwrap_or(0),
+            weight: backend.weight,
             place,
             reads,
         });
@@ -282,7 +311,8 @@ fn seats(db: &Database, proxy: &ProxyName, status: &ProxyStatus, groups: &[Hostg
 
 /// `proxy1 db1 writer, db2 next writer, db3 standby writer`.
 pub(super) fn line(proxy: &ProxyName, seats: &[Seat]) -> String {
-    let mut next = true;
+    // The next one is told where the order is known.
+    let mut next = seats.iter().all(|s| s.weight.is_some());
     let mut words: Vec<_> = seats.iter().collect();
     words.sort_by_key(|s| s.place as u8);
     let words: Vec<_> = words
@@ -296,7 +326,10 @@ pub(super) fn line(proxy: &ProxyName, seats: &[Seat]) -> String {
                 Place::Shunned => "shunned",
                 Place::Offline => "offline",
             };
-            format!("{} {word} ({})", seat.label, seat.weight)
+            match seat.weight {
+                Some(weight) => format!("{} {word} ({weight})", seat.label),
+                None => format!("{} {word} (weight not known)", seat.label),
+            }
         })
         .collect();
     format!("{proxy}  {}", if words.is_empty() { "no servers".into() } else { words.join(", ") })

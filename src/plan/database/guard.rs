@@ -1,9 +1,12 @@
 //! What is checked before an act on the database is offered: each check is one sentence with its arithmetic.
 
-use super::field::{Face, Field, Place, Seat, fit_to_write};
+use super::{
+    field::{Face, Field, Place, Seat, fit_to_write},
+    standing,
+};
 use crate::{
     cluster::{
-        BackendStatus, Layers, LocalState,
+        BackendStatus, Layers, LocalState, Proxy, ProxyName, ProxyStatus, ServerRow, Trouble,
         database::{Row, State},
     },
     plan::{
@@ -26,36 +29,47 @@ const OLDEST: f64 = 10.0;
 /// How a proxy is told whose disk has other servers than run.
 pub(super) const UNSAVED: &str = "its disk has others than run";
 
-/// Every member and every proxy must be known, and now. A member its peers have excluded is known: it is out.
-pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> {
+/// Every member and every proxy must be known, and now. A member its peers have excluded is known: it is out. A proxy
+/// that is gone is acted around, and comes back with what is on its disk; one that may still serve clients is not, where
+/// the writer moves.
+pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>, moves_writer: bool) -> Vec<Check> {
     let seen = field.seen;
     let mut checks = Vec::new();
     // Endpoints are dated by the clock of this machine, the snapshot by the API server's.
     let skew = jiff::SignedDuration::from_millis(seen.api.skew_millis);
     let here = seen.at.checked_sub(skew).unwrap_or(seen.at);
-    let mut old = |name: &str, at: Option<jiff::Timestamp>, why: Option<&str>| {
-        let age = at.map(|at| here.duration_since(at).as_secs_f64());
-        let text = match (age, why) {
-            (None, _) => format!("{name} has not answered yet: nothing is planned on what is not known"),
-            (Some(age), Some(why)) => {
-                format!("{name} does not answer ({why}), last read {age:.0} s ago: a plan would be a guess")
-            }
-            (Some(age), None) if age > OLDEST => {
+    let ago = |at: jiff::Timestamp| here.duration_since(at).as_secs_f64();
+    let old = |name: &str, at: Option<jiff::Timestamp>, why: Option<&str>| {
+        let text = match (at, why) {
+            (None, None) => format!("{name} has not answered yet: nothing is planned on what is not known"),
+            (None, Some(why)) => format!(
+                "{name} does not answer ({why}), and never did: nothing is planned on what is not known"
+            ),
+            (Some(at), Some(why)) => {
                 format!(
-                    "{name} was last read {age:.0} s ago, more than {OLDEST:.0} s: a plan would be a guess"
+                    "{name} does not answer ({why}), last read {:.0} s ago: a plan would be a guess",
+                    ago(at)
                 )
             }
-            _ => return,
+            (Some(at), None) if ago(at) > OLDEST => format!(
+                "{name} was last read {:.0} s ago, more than {OLDEST:.0} s: a plan would be a guess",
+                ago(at)
+            ),
+            _ => return None,
         };
-        checks.push(Check::new("freshness", Refuse, text));
+        Some(Check::new("freshness", Refuse, text))
     };
     for row in field.db.members.iter().filter(|r| !matches!(r.state, State::Down)) {
-        let why = row.now().is_none().then(|| row.member.why().unwrap_or("no answer"));
-        old(&row.label, row.member.status.as_ref().map(|s| s.at), why);
+        let why = if row.now().is_none() { row.member.why() } else { None };
+        let at = row.member.status.as_ref().map(|s| s.at).filter(|_| row.now().is_some() || why.is_some());
+        checks.extend(old(&row.label, at, why));
     }
     for proxy in seen.proxies.values() {
-        let why = proxy.now().is_none().then(|| proxy.why().unwrap_or("no answer"));
-        old(proxy.name.as_str(), proxy.status.as_ref().map(|s| s.at), why);
+        let status = proxy.status.as_deref();
+        match proxy.why().filter(|_| proxy.now().is_none()) {
+            Some(why) if !field.faces.is_empty() => checks.push(absent(proxy, why, moves_writer)),
+            why => checks.extend(old(proxy.name.as_str(), status.map(|s| s.at), why)),
+        }
     }
     if field.db.members.is_empty() {
         let text = "no Galera member is followed: neither quorum nor state can be judged";
@@ -69,8 +83,85 @@ pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>) -> Vec<Check> 
     checks
 }
 
+/// A proxy that does not answer while others do: what it will do when it comes back.
+fn absent(proxy: &Proxy, why: &str, moves_writer: bool) -> Check {
+    let name = &proxy.name;
+    // A refused connection is said by the machine itself: nothing runs there. Otherwise it may serve its clients on.
+    let gone = proxy.trouble == Some(Trouble::Refused);
+    if moves_writer && !gone {
+        let text = format!(
+            "{name} does not answer ({why}) and may serve clients for all that: it would write to the old writer beside the new one. Stop it, or mend the way to it, first"
+        );
+        return Check::new("without", Refuse, text);
+    }
+    let disk = match proxy.status.as_deref().and_then(|s| s.disk.as_ref()) {
+        Some(rows) => format!("with what is on its disk: {}", on_disk(rows)),
+        None => "with what is on its disk, which is not known".into(),
+    };
+    let now = if gone { "" } else { ", and may serve clients as it is until then" };
+    let text = format!(
+        "{name} does not answer ({why}): nothing is done there{now}. It comes back {disk}; act again once it does"
+    );
+    Check::new("without", Warn, text)
+}
+
+/// Rows in words: `db1:3306 10 (100)`, the hostgroup and the weight of each.
+fn on_disk(rows: &[ServerRow]) -> String {
+    let mut by: Vec<(&str, Vec<String>, u64)> = Vec::new();
+    for row in rows {
+        match by.iter_mut().find(|(address, _, weight)| *address == &*row.address && *weight == row.weight) {
+            Some((_, groups, _)) => groups.push(row.hostgroup.to_string()),
+            None => by.push((&row.address, vec![row.hostgroup.to_string()], row.weight)),
+        }
+    }
+    let one = |(address, groups, weight): &(&str, Vec<String>, u64)| {
+        format!("{address} in hostgroup {} with weight {weight}", groups.join(" and "))
+    };
+    if by.is_empty() { "no servers".into() } else { by.iter().map(one).collect::<Vec<_>>().join(", ") }
+}
+
+/// What the disk of a proxy has now, what a save makes of it, and what it would forget.
+pub(super) fn disk(name: &ProxyName, status: &ProxyStatus) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(rows) = &status.disk {
+        checks.push(Check::new("disk", Ok, format!("{name}: on its disk now: {}", on_disk(rows))));
+    }
+    // Without the rows of the writers in waiting, which would all write after a restart.
+    let surplus = |row: &&ServerRow| {
+        let here = status.backend(row.hostgroup, &row.address);
+        let waits = here.is_some_and(|b| b.status == BackendStatus::Shunned);
+        !(waits && status.hostgroups.iter().any(|g| g.writer == row.hostgroup))
+    };
+    let kept: Vec<_> = status.servers.iter().filter(surplus).cloned().collect();
+    checks.push(Check::new("disk", Ok, format!("{name}: on its disk afterwards: {}", on_disk(&kept))));
+    let lost: Vec<_> = status.only_on_disk().iter().map(|a| a.to_string()).collect();
+    if !lost.is_empty() {
+        let text = format!(
+            "{name}: {} does not run and has its only rows on this disk: the save forgets them for good",
+            lost.join(", ")
+        );
+        checks.push(Check::new("disk", Warn, text));
+    }
+    checks
+}
+
+/// While the proxies move to another writer one after the other, two members take writes.
+pub(super) fn conflicts(field: &Field<'_>, after: &[Vec<Seat>]) -> Option<Check> {
+    let writers = |seats: &[Seat]| {
+        let all = seats.iter().filter(|s| s.place == Place::Writer);
+        all.map(|s| s.address.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let moves = |(face, seats): &(&Face<'_>, &Vec<Seat>)| writers(&face.seats) != writers(seats);
+    let moving: Vec<_> = field.faces.iter().zip(after).filter(moves).map(|(face, _)| face).collect();
+    let longest = moving.iter().map(|face| face.interval()).max()?;
+    let text = format!(
+        "until every proxy and every session has moved (a proxy within {longest}), two members take writes: transactions that meet on the same rows end with error 1213 (deadlock) and are to be tried again"
+    );
+    Some(Check::new("conflicts", Warn, text))
+}
+
 /// What must hold of the proxies before their servers are written.
-pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
+pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut push = |rule, verdict, text: String| checks.push(Check::new(rule, verdict, text));
     if field.seen.proxies.is_empty() {
@@ -119,7 +210,25 @@ pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
                 format!("{name}: its monitor cannot log in at {address} ({said}): it may not move members"),
             );
         }
-        for group in status.in_use(&face.groups) {
+        if status.monitored == Some(false) {
+            let text = format!(
+                "{name}: its monitor is switched off (mysql-monitor_enabled=false): what is loaded would stay unsorted, and the proxies may write to different members; SET mysql-monitor_enabled='true' and LOAD MYSQL VARIABLES TO RUNTIME first"
+            );
+            push("monitor", Refuse, text);
+        } else if let Some(age) = status.check_age.filter(|age| *age > standing::evidence(status) * 2) {
+            let text = format!(
+                "{name}: its monitor made its last check {} s ago, and one is due every {}: it would not sort what is loaded",
+                age.as_secs(),
+                face.interval()
+            );
+            push("monitor", Refuse, text);
+        }
+        // Of several clusters only the one that is changed has to be in order.
+        let touched = |family: usize| families.is_empty() || families.contains(&(name.clone(), family));
+        for (family, group) in face.groups.iter().enumerate() {
+            if !touched(family) || !status.in_use(&face.groups).any(|g| g == group) {
+                continue;
+            }
             let writers = status.online_writers(std::slice::from_ref(group)).len();
             let most = group.max_writers.max(1);
             if writers > most as usize {
@@ -143,7 +252,7 @@ pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
                 ),
             );
         }
-        for seat in face.fragile() {
+        for seat in face.fragile().into_iter().filter(|s| touched(s.family)) {
             push(
                 "monitor",
                 Refuse,
@@ -192,7 +301,7 @@ pub(super) fn proxies(field: &Field<'_>) -> Vec<Check> {
                 .is_some_and(|c| &**c != "0x0000000000000000" && !c.is_empty())
         };
         if field.faces.iter().any(peers) {
-            let text = "where the proxies form a ProxySQL cluster a LOAD at one reaches the others in about 3 s, their disks among them; each is written here with the same rows, and read again";
+            let text = "where the proxies form a ProxySQL cluster a LOAD at one reaches the others in about 3 s, their disks among them; each is written here with the same rows, and read again. A run that ends between two proxies leaves the others to that: for those seconds two members may take writes";
             checks.push(Check::new("cluster-sync", Warn, text));
         }
     }
@@ -311,7 +420,10 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
     let text = if field.db.quorum.primary {
         text
     } else {
-        "there is no primary component: see the recovery sheet".into()
+        match field.db.is_known() {
+            true => "there is no primary component: see the recovery sheet".into(),
+            false => "whether there is a quorum is not known: no member can be read".into(),
+        }
     };
     checks.push(Check::new("quorum", verdict, text));
     checks
@@ -374,6 +486,24 @@ pub(super) fn desync(field: &Field<'_>, row: &Row, to: bool) -> Vec<Check> {
             ),
         );
     }
+    if let Some(threads) = status.threads.as_ref().filter(|t| t.applier_blocked.is_some()) {
+        push(
+            Refuse,
+            format!(
+                "an applier of {label} has waited {} s for a lock ({}): SET GLOBAL wsrep_desync would wait behind it, and each one sent counts for good; {}",
+                threads.applier_blocked.unwrap_or(0),
+                threads.holder(),
+                threads.release(label)
+            ),
+        );
+    } else if status.threads.is_none() && status.flow.requested {
+        push(
+            Refuse,
+            format!(
+                "{label} asks for flow control, and without the PROCESS right it is not seen whether its applier waits for a lock, behind which SET GLOBAL wsrep_desync would wait too: GRANT PROCESS, or SHOW PROCESSLIST there"
+            ),
+        );
+    }
     if to {
         let writers = field.faces.iter().filter(|f| {
             f.seats.iter().any(|s| s.place == Place::Writer && s.member.as_ref() == Some(&row.name))
@@ -398,7 +528,14 @@ pub(super) fn desync(field: &Field<'_>, row: &Row, to: bool) -> Vec<Check> {
         }
     } else {
         let peers_donating = matches!(row.state, State::Donor { .. });
-        if peers_donating || status.desync_count > 1 {
+        if let State::StuckDesync { count, .. } = row.state {
+            push(
+                Refuse,
+                format!(
+                    "{label} was desynced {count} times: wsrep_desync=OFF takes back one, and only a restart the others. Take it out of the proxies, restart it, bring it back"
+                ),
+            );
+        } else if peers_donating || status.desync_count > 1 {
             push(
                 Refuse,
                 format!(

@@ -1,23 +1,30 @@
-//! The statements an operator would type to do the same.
-
-use std::sync::Arc;
+//! The statements an operator would type to do the same: those that the run sends, one for one, with what is to be
+//! waited for between them. They are right at typing speed: see [`super::edit`].
 
 use super::{
     Draft,
-    field::{Edit, Place, Seat},
+    edit::{LOAD, Runtime, SHOW, STORE},
+    field::{Edit, Face},
 };
 use crate::{
-    cluster::{ServerRow, database::Row},
+    cluster::{BackendStatus, ProxyName, database::Row},
     plan::{Change, Step},
 };
 
+/// Some lines to type at one place; those that are alike at several places are told once.
+struct Block {
+    places: Vec<String>,
+    lines: Vec<String>,
+    wait: bool,
+}
+
 pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
-    let mut blocks: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    let mut blocks: Vec<Block> = Vec::new();
     let mut done: Vec<Edit> = Vec::new();
     for step in steps {
-        let (place, lines) = match &step.change {
+        let (place, lines, wait) = match &step.change {
             Change::Servers { proxy, from, to, .. } if from == to => {
-                (proxy.to_string(), prepare(draft, proxy.as_str()))
+                (proxy.to_string(), typed(take(draft, proxy)), false)
             }
             Change::Servers { proxy, address, from, to } => {
                 let edit = Edit {
@@ -28,108 +35,93 @@ pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
                 };
                 let lines = servers(draft, &done, &edit);
                 done.push(edit);
-                (proxy.to_string(), lines)
+                (proxy.to_string(), lines, false)
             }
-            Change::Save { proxy, .. } => (proxy.to_string(), save(draft, proxy.as_str())),
+            Change::Holds { proxy, address, rows, as_writer } => {
+                let name = draft.field.member(address).map_or(&**address, |row| &row.label);
+                (proxy.to_string(), vec![hold(draft, proxy, name, rows.is_empty(), *as_writer)], true)
+            }
+            Change::Save { proxy, .. } => (proxy.to_string(), typed(save(draft, proxy)), false),
             Change::Desync { member, to, .. } => {
                 let label = draft
                     .field
                     .member(member.as_str())
                     .map_or(member.to_string(), |r: &Row| r.label.to_string());
-                (label, vec![format!("SET GLOBAL wsrep_desync={};", if *to { "ON" } else { "OFF" })])
+                (label, vec![format!("SET GLOBAL wsrep_desync={};", if *to { "ON" } else { "OFF" })], false)
             }
             _ => continue,
         };
-        match blocks.iter_mut().find(|(_, said)| *said == lines) {
-            Some((places, _)) => places.push(place),
-            None => blocks.push((vec![place], lines)),
+        // Only what follows one another without a wait may be told as one.
+        let since = blocks.iter().rposition(|b| b.wait != wait).map_or(0, |last| last + 1);
+        match blocks[since..].iter_mut().find(|block| block.lines == lines) {
+            Some(block) => block.places.push(place),
+            None => blocks.push(Block { places: vec![place], lines, wait }),
         }
     }
-    let head = |places: &[String]| format!("-- at {}", places.join(", then at "));
-    blocks.into_iter().flat_map(|(places, lines)| std::iter::once(head(&places)).chain(lines)).collect()
+    // What is waited for after the last statement needs no typing.
+    while blocks.last().is_some_and(|block| block.wait) {
+        blocks.pop();
+    }
+    blocks.into_iter().flat_map(told).collect()
 }
 
-/// Memory as it runs, without the surplus writers, which a LOAD would make writers.
-fn prepare(draft: &Draft<'_>, proxy: &str) -> Vec<String> {
-    let mut lines = vec!["SAVE MYSQL SERVERS FROM RUNTIME;".to_owned()];
-    let Some(face) = draft.field.faces.iter().find(|f| f.name.as_str() == proxy) else { return lines };
-    let writers = face.status.online_writers(&face.groups);
-    for group in &face.groups {
-        let keep: Vec<_> = writers.iter().map(|w| format!("NOT {}", is(w))).collect();
-        let keep = if keep.is_empty() { String::new() } else { format!(" AND {}", keep.join(" AND ")) };
-        lines.push(format!("DELETE FROM mysql_servers WHERE hostgroup_id={}{keep};", group.writer));
+fn told(block: Block) -> Vec<String> {
+    let Block { places, lines, wait } = block;
+    match wait {
+        true => lines.iter().map(|line| format!("-- at {}: {line}", places.join(" and at "))).collect(),
+        false => std::iter::once(format!("-- at {}", places.join(", then at "))).chain(lines).collect(),
     }
-    lines
+}
+
+fn typed(statements: Vec<String>) -> Vec<String> {
+    statements.into_iter().map(|statement| statement + ";").collect()
+}
+
+/// What runs at a proxy, by what was seen of it.
+fn runtime(face: &Face<'_>) -> Runtime {
+    let rows = face.status.servers.iter().map(|row| {
+        let online = face
+            .status
+            .backend(row.hostgroup, &row.address)
+            .is_some_and(|backend| backend.status == BackendStatus::Online);
+        (row.clone(), online)
+    });
+    Runtime::new(rows.collect(), face.groups.clone())
+}
+
+fn at<'d, 'a>(draft: &'d Draft<'a>, proxy: &ProxyName) -> Option<&'d Face<'a>> {
+    draft.field.faces.iter().find(|face| face.name == proxy)
+}
+
+fn take(draft: &Draft<'_>, proxy: &ProxyName) -> Vec<String> {
+    at(draft, proxy).map(|face| runtime(face).take()).unwrap_or_default()
+}
+
+fn save(draft: &Draft<'_>, proxy: &ProxyName) -> Vec<String> {
+    take(draft, proxy).into_iter().chain([STORE.to_owned()]).collect()
 }
 
 fn servers(draft: &Draft<'_>, done: &[Edit], edit: &Edit) -> Vec<String> {
-    let mut lines = prepare(draft, edit.proxy.as_str());
-    let next = elected(draft, done, edit);
-    if let Some((next, readers)) = next.as_ref().filter(|(next, _)| **next != *edit.address) {
-        let of = readers.iter().map(|group| format!("hostgroup_id={group}")).collect::<Vec<_>>().join(" OR ");
-        lines.push(format!("DELETE FROM mysql_servers WHERE ({of}) AND {};", is(next)));
-    }
-    lines.push(format!("DELETE FROM mysql_servers WHERE {};", is(&edit.address)));
-    let reads = |row: &&ServerRow| {
-        next.as_ref()
-            .is_some_and(|(next, readers)| **next == *edit.address && readers.contains(&row.hostgroup))
+    let Some(face) = at(draft, &edit.proxy) else { return Vec::new() };
+    let before = done.iter().filter(|other| other.proxy == edit.proxy);
+    let runtime = before.fold(runtime(face), |runtime, edit| runtime.after(&edit.address, &edit.to));
+    // What cannot be loaded is refused by a check, and printed for nobody.
+    let Ok(statements) = runtime.edit(&edit.address, &edit.from, &edit.to) else { return Vec::new() };
+    let mut lines = typed(statements);
+    lines.push(
+        "-- both on one line: the SELECT purges what the LOAD deletes, or the monitor brings it back".into(),
+    );
+    lines.push(format!("{LOAD}; {SHOW};"));
+    lines
+}
+
+fn hold(draft: &Draft<'_>, proxy: &ProxyName, name: &str, gone: bool, as_writer: Option<bool>) -> String {
+    let what = match as_writer {
+        _ if gone => format!("{name} stays out"),
+        Some(true) => format!("{name} is ONLINE in the writer hostgroup"),
+        Some(false) => format!("{name} is not ONLINE in the writer hostgroup, and another is"),
+        None => format!("{name} stays as it is"),
     };
-    lines.extend(edit.to.iter().filter(|row| !reads(row)).map(insert));
-    lines.push("LOAD MYSQL SERVERS TO RUNTIME;".into());
-    lines
-}
-
-/// Who is about to be elected by an edit, and the hostgroups it leaves for that: those of the readers, while others
-/// read.
-fn elected(draft: &Draft<'_>, done: &[Edit], edit: &Edit) -> Option<(Arc<str>, Vec<u32>)> {
-    let face = draft.field.faces.iter().find(|f| *f.name == edit.proxy)?;
-    let with = [done, std::slice::from_ref(edit)].concat();
-    let (before, after) = (draft.seats(face, done), draft.seats(face, &with));
-    let writer = |seats: &[Seat]| seats.iter().find(|s| s.place == Place::Writer).map(|s| s.address.clone());
-    let next = writer(&after)?;
-    let others = before.iter().any(|s| s.reads && s.address != next && s.place != Place::Writer);
-    let groups = face.groups.iter().filter(|g| g.writer_is_also_reader != 1 && g.max_writers == 1);
-    let readers: Vec<_> = groups.map(|g| g.reader).collect();
-    let moves = writer(&before).as_ref() != Some(&next) && others && !readers.is_empty();
-    let reads = next == edit.address || before.iter().any(|s| s.address == next && s.reads);
-    (moves && reads).then_some((next, readers))
-}
-
-fn save(draft: &Draft<'_>, proxy: &str) -> Vec<String> {
-    let mut lines = prepare(draft, proxy);
-    lines.push("SAVE MYSQL SERVERS TO DISK;".into());
-    lines
-}
-
-fn insert(row: &ServerRow) -> String {
-    let (host, port) = apart(&row.address);
-    format!(
-        "INSERT INTO mysql_servers (hostgroup_id, hostname, port, gtid_port, weight, compression, max_connections, \
-         max_replication_lag, use_ssl, max_latency_ms, comment) VALUES ({}, {}, {port}, {}, {}, {}, {}, {}, {}, {}, {});",
-        row.hostgroup,
-        quoted(host),
-        row.gtid_port,
-        row.weight,
-        row.compression,
-        row.max_connections,
-        row.max_replication_lag,
-        u8::from(row.use_ssl),
-        row.max_latency_ms,
-        quoted(&row.comment)
-    )
-}
-
-fn is(address: &str) -> String {
-    let (host, port) = apart(address);
-    format!("(hostname={} AND port={port})", quoted(host))
-}
-
-fn apart(address: &str) -> (&str, u16) {
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-    (host, port.parse().unwrap_or(3306))
-}
-
-/// ProxySQL's admin speaks SQLite: a quote is doubled, nothing else is special.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let seconds = at(draft, proxy).map_or(10, |face| super::standing::evidence(face.status).as_secs());
+    format!("repeat the SELECT until {what}, for {seconds} s (two checks of the monitor)")
 }

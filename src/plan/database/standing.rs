@@ -141,7 +141,7 @@ fn holds(
         Some(true) if !is_writer => {
             return Standing::AtFrom("it does not take the writes yet".into());
         }
-        Some(true) if writes.len() > 1 => {
+        Some(true) if groups.iter().any(|group| status.writes_too_wide(group)) => {
             return Standing::AtFrom(format!("{} backends take writes", writes.len()));
         }
         Some(false) if is_writer => return Standing::AtFrom("it takes the writes still".into()),

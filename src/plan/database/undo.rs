@@ -77,8 +77,12 @@ pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Chan
     for chain in &chains {
         let Chain { proxy, address, start, left } = chain;
         let Some(face) = draft.field.faces.iter().find(|f| f.name == *proxy) else {
-            let text = format!("{proxy} does not answer, or is not configured any more");
-            draft.check("undo", Verdict::Refuse, text);
+            let others = chains.iter().any(|c| draft.field.faces.iter().any(|f| f.name == c.proxy));
+            let verdict = if others { Verdict::Warn } else { Verdict::Refuse };
+            let text = format!(
+                "{proxy} does not answer, or is not configured any more: nothing is taken back there, it comes back with what is on its disk"
+            );
+            draft.check("undo", verdict, text);
             continue;
         };
         let now = face.status.servers_of(address);

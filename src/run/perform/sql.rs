@@ -1,28 +1,32 @@
 //! Writes to the database: the servers of a ProxySQL, its disk, and a member's desync.
 //!
-//! `LOAD MYSQL SERVERS TO RUNTIME` is never harmless on Galera hostgroups: with the rows as they were configured, every
-//! member becomes a writer and the readers are gone until the monitor's next check. So memory is taken from the runtime
-//! first, the surplus writers are left out, and only then the rows are edited and loaded. LOAD and SAVE answer "0 rows"
+//! Which statements, and why, is said in `plan::edit`: a plan prints what is sent here. LOAD and SAVE answer "0 rows"
 //! whatever came of them: what counts is what is read afterwards.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{
-    Failure, Hand, Writer, refused,
-    rows::{Edit, Now, Roles, Runtime, parse, words},
+use super::{Failure, Hand, Writer, refused};
+use crate::{
+    cluster::{Hostgroups, ServerRow, Table, Threads, is_off, is_on},
+    plan::edit::{LOAD, Rows, Runtime, SHOW, STORE},
+    wire::{Endpoint, sql::Answer},
 };
-use crate::{cluster::ServerRow, wire::Endpoint};
 
 /// Every column; the tables are filled when their name is found in the statement in lower case.
 const RUNTIME: &str = "SELECT hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, \
     max_replication_lag, use_ssl, max_latency_ms, comment FROM runtime_mysql_servers";
-const ROLES: &str = "SELECT writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup, \
-    writer_is_also_reader, max_writers FROM runtime_mysql_galera_hostgroups";
+const HOSTGROUPS: &str = "SELECT writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup, \
+    active, max_writers, writer_is_also_reader, max_transactions_behind FROM runtime_mysql_galera_hostgroups";
 const CHECKED: &str = "SELECT MAX(time_start_us) FROM monitor.mysql_server_galera_log";
 const READ_ONLY: &str =
     "SELECT variable_value FROM runtime_global_variables WHERE variable_name = 'admin-read_only'";
+const MONITOR: &str =
+    "SELECT variable_value FROM runtime_global_variables WHERE variable_name = 'mysql-monitor_enabled'";
+/// What its threads do, as the cockpit reads it.
+const THREADS: &str = "SELECT ID, USER, HOST, COMMAND, TIME, STATE, LEFT(INFO, 400) AS INFO, STAGE, MAX_STAGE, PROGRESS \
+    FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() ORDER BY TIME DESC LIMIT 400";
 /// What of a server is configuration: its hostgroup and state are the monitor's.
 const CONFIGURED: &str = "hostname, port, gtid_port, weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms";
 
@@ -60,34 +64,32 @@ impl Writer {
     ) -> Result<Written, Failure> {
         let mut hand = self.reach(Endpoint::Proxy(proxy.to_owned())).await?;
         editable(&mut hand).await?;
-        let mut edited = false;
+        monitored(&mut hand).await?;
+        let (mut edited, mut again) = (false, 1);
         for _ in 0..MOVED {
-            let (runtime, roles) = runtime(&mut hand).await?;
-            match runtime.of(address, from, to, &roles) {
-                Now::AtTo if from == to => {
-                    return self.memory_as_it_runs(&mut hand, &runtime, &roles, fence).await;
-                }
-                Now::AtTo => return Ok(Written { wrote: false, mark: mark(&mut hand).await? }),
-                Now::AtFrom => {}
-                Now::Elsewhere(rows) => {
+            let runtime = runtime(&mut hand).await?;
+            match runtime.stands(address, from, to) {
+                Rows::AtTo if from == to => return self.memory_as_it_runs(&mut hand, &runtime, fence).await,
+                Rows::AtTo => return Ok(Written { wrote: false, mark: mark(&mut hand).await? }),
+                Rows::AtFrom => {}
+                Rows::Elsewhere(rows) => {
                     let text = format!("{proxy} has {address} as {}, not as planned", words(&rows));
                     return Err(self.give_way(&mut hand, edited, &fence, text).await);
                 }
             }
-            let edit = match Edit::of(&runtime, &roles, address, from, to) {
-                Ok(edit) => edit,
+            let statements = match runtime.edit(address, from, to) {
+                Ok(statements) => statements,
                 Err(why) => return Err(self.give_way(&mut hand, edited, &fence, why).await),
             };
             if !fence() {
                 return Err(Failure::Fenced);
             }
             edited = true;
-            hand.write("SAVE MYSQL SERVERS FROM RUNTIME").await?;
-            for statement in edit.statements() {
+            for statement in statements {
                 hand.write(&statement).await?;
             }
             // The monitor may have moved the writer meanwhile: what was left out would now be the one that writes.
-            if self::runtime(&mut hand).await? != (runtime, roles) {
+            if self::runtime(&mut hand).await? != runtime {
                 continue;
             }
             let mut others = differ(&mut hand, "main.mysql_servers", "runtime_mysql_servers").await?;
@@ -102,16 +104,23 @@ impl Writer {
             if !fence() {
                 return Err(Failure::Fenced);
             }
-            hand.write("LOAD MYSQL SERVERS TO RUNTIME").await?;
-            let (now, roles) = self::runtime(&mut hand).await?;
-            return match now.of(address, from, to, &roles) {
-                Now::AtTo => Ok(Written { wrote: true, mark: mark(&mut hand).await? }),
-                Now::AtFrom | Now::Elsewhere(_) => {
+            hand.write(LOAD).await?;
+            // Purges what was deleted before the monitor can make it live again; see `plan::edit`.
+            hand.read(SHOW).await?;
+            let now = self::runtime(&mut hand).await?;
+            match now.stands(address, from, to) {
+                Rows::AtTo => return Ok(Written { wrote: true, mark: mark(&mut hand).await? }),
+                // The monitor was quicker than the SELECT, or sessions still held what was deleted.
+                Rows::AtFrom if !from.is_empty() && !to.is_empty() && again > 0 => {
+                    again -= 1;
+                    continue;
+                }
+                Rows::AtFrom | Rows::Elsewhere(_) => {
                     let rows = words(&now.rows_of(address));
                     let text = format!("{proxy} answered the LOAD, and still has {address} as {rows}");
-                    Err(Failure::Drift(text))
+                    return Err(Failure::Drift(text));
                 }
-            };
+            }
         }
         let text =
             format!("{proxy}: its monitor moved members {MOVED} times amid the edit: nothing was loaded");
@@ -128,8 +137,8 @@ impl Writer {
     ) -> Failure {
         if edited && fence() {
             let taken = async {
-                let (runtime, roles) = runtime(hand).await?;
-                self.memory_as_it_runs(hand, &runtime, &roles, fence).await
+                let runtime = runtime(hand).await?;
+                self.memory_as_it_runs(hand, &runtime, fence).await
             };
             if let Err(failure) = taken.await {
                 return Failure::Drift(format!(
@@ -147,7 +156,6 @@ impl Writer {
         &self,
         hand: &mut Hand,
         runtime: &Runtime,
-        roles: &[Roles],
         fence: impl Fn() -> bool,
     ) -> Result<Written, Failure> {
         let differs = !differ(hand, "main.mysql_servers", "runtime_mysql_servers").await?.is_empty();
@@ -155,17 +163,15 @@ impl Writer {
             if !fence() {
                 return Err(Failure::Fenced);
             }
-            hand.write("SAVE MYSQL SERVERS FROM RUNTIME").await?;
-            for statement in Edit::of_surplus(runtime, roles).statements() {
+            for statement in runtime.take() {
                 hand.write(&statement).await?;
             }
         }
         Ok(Written { wrote: differs, mark: mark(hand).await? })
     }
 
-    /// Stores the servers of a proxy on its disk. What is stored is memory where it says the same as the runtime, apart
-    /// from what the monitor moves; otherwise memory is first taken from the runtime, without the surplus writers,
-    /// which would all be writers after a restart.
+    /// Stores the servers of a proxy on its disk as they run, without the surplus writers, which would all be writers
+    /// after a restart. Memory is taken from the runtime for that: its rows may still name the writer before this one.
     pub(in crate::run) async fn save(
         &self,
         proxy: &str,
@@ -176,20 +182,12 @@ impl Writer {
         if differ(&mut hand, "runtime_mysql_servers", "disk.mysql_servers").await?.is_empty() {
             return Ok(Written { wrote: false, mark: mark(&mut hand).await? });
         }
-        let (runtime, roles) = runtime(&mut hand).await?;
-        if !fence() {
-            return Err(Failure::Fenced);
-        }
-        if !differ(&mut hand, "main.mysql_servers", "runtime_mysql_servers").await?.is_empty() {
-            hand.write("SAVE MYSQL SERVERS FROM RUNTIME").await?;
-            for statement in Edit::of_surplus(&runtime, &roles).statements() {
-                hand.write(&statement).await?;
+        for statement in runtime(&mut hand).await?.take().iter().map(String::as_str).chain([STORE]) {
+            if !fence() {
+                return Err(Failure::Fenced);
             }
+            hand.write(statement).await?;
         }
-        if !fence() {
-            return Err(Failure::Fenced);
-        }
-        hand.write("SAVE MYSQL SERVERS TO DISK").await?;
         let left = differ(&mut hand, "runtime_mysql_servers", "disk.mysql_servers").await?;
         if !left.is_empty() {
             let left = left.into_iter().collect::<Vec<_>>().join(", ");
@@ -219,10 +217,20 @@ impl Writer {
             return Err(Failure::Drift(text));
         }
         undisturbed(&mut hand, member, now).await?;
+        unblocked(&mut hand, member).await?;
         if !fence() {
             return Err(Failure::Fenced);
         }
-        hand.write(&format!("SET GLOBAL wsrep_desync = {}", on(to))).await?;
+        // Sent once. A member counts each of them, also those nobody waits for any more, and forgets none.
+        let statement = format!("SET GLOBAL wsrep_desync = {}", on(to));
+        match hand.write_once(&statement).await {
+            Err(Failure::Unreached(why)) => {
+                return Err(Failure::Drift(format!(
+                    "{why}; whether {statement} takes effect is not known, and it is not sent again while it may be pending: look at the process list of {member}"
+                )));
+            }
+            other => other?,
+        };
         if desynced(&mut hand).await? != to {
             let text = format!("{member} answered, and wsrep_desync is still {}", on(!to));
             return Err(Failure::Drift(text));
@@ -291,7 +299,7 @@ async fn editable(hand: &mut Hand) -> Result<(), Failure> {
         }
         other => other?,
     };
-    if read_only.as_deref() == Some("true") {
+    if read_only.as_deref().is_some_and(is_on) {
         let text =
             format!("{} is read-only (admin-read_only is true): its servers cannot be changed", hand.name);
         return Err(refused(0, text));
@@ -299,10 +307,79 @@ async fn editable(hand: &mut Hand) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn runtime(hand: &mut Hand) -> Result<(Runtime, Vec<Roles>), Failure> {
-    let roles = hand.read(ROLES).await?;
+/// Without its monitor nobody sorts what is loaded: the writer would not move, and the proxies would write to different
+/// members.
+async fn monitored(hand: &mut Hand) -> Result<(), Failure> {
+    match first(hand, MONITOR).await?.as_deref() {
+        Some(value) if is_off(value) => Err(Failure::Drift(format!(
+            "{}: its monitor is switched off (mysql-monitor_enabled={value}), and would sort nothing: nothing was written",
+            hand.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn runtime(hand: &mut Hand) -> Result<Runtime, Failure> {
+    let groups = hand.read(HOSTGROUPS).await?;
     let servers = hand.read(RUNTIME).await?;
-    parse(&servers, &roles).map_err(|why| Failure::Drift(format!("{}: {why}", hand.name)))
+    parse(&servers, &groups).map_err(|why| Failure::Drift(format!("{}: {why}", hand.name)))
+}
+
+/// Reads the answers of a proxy. Rows on their way out are none.
+fn parse(servers: &Answer, groups: &Answer) -> Result<Runtime, String> {
+    let text = |row: &[Option<String>], i: usize| row.get(i).cloned().flatten();
+    let number = |row: &[Option<String>], i: usize| {
+        let found = text(row, i);
+        found.as_deref().and_then(|v| v.parse::<u64>().ok()).ok_or_else(|| {
+            format!("{} in place of a number is not understood", found.as_deref().unwrap_or("NULL"))
+        })
+    };
+    let small = |row: &[Option<String>], i: usize| {
+        number(row, i).and_then(|n| u32::try_from(n).map_err(|_| format!("{n} is out of range")))
+    };
+    let mut all = Vec::new();
+    for row in &groups.rows {
+        all.push(Hostgroups {
+            writer: small(row, 0)?,
+            backup: small(row, 1)?,
+            reader: small(row, 2)?,
+            offline: small(row, 3)?,
+            active: number(row, 4)? != 0,
+            max_writers: small(row, 5)?,
+            writer_is_also_reader: number(row, 6)?.min(2) as u8,
+            max_transactions_behind: number(row, 7)?,
+        });
+    }
+    let mut rows = Vec::new();
+    for row in &servers.rows {
+        let status = text(row, 4).unwrap_or_default().to_uppercase();
+        if status == "OFFLINE_HARD" {
+            continue;
+        }
+        let server = ServerRow {
+            hostgroup: small(row, 0)?,
+            address: format!("{}:{}", text(row, 1).unwrap_or_default(), number(row, 2)?).into(),
+            gtid_port: small(row, 3)?,
+            weight: number(row, 5)?,
+            compression: small(row, 6)?,
+            max_connections: small(row, 7)?,
+            max_replication_lag: small(row, 8)?,
+            use_ssl: number(row, 9)? != 0,
+            max_latency_ms: small(row, 10)?,
+            comment: text(row, 11).unwrap_or_default().into(),
+        };
+        rows.push((server, status == "ONLINE"));
+    }
+    Ok(Runtime::new(rows, all))
+}
+
+/// Rows in words: `hostgroup 10 weight 50, hostgroup 30 weight 50`.
+fn words(rows: &[ServerRow]) -> String {
+    if rows.is_empty() {
+        return "absent".into();
+    }
+    let row = |r: &ServerRow| format!("hostgroup {} weight {}", r.hostgroup, r.weight);
+    rows.iter().map(row).collect::<Vec<_>>().join(", ")
 }
 
 /// The servers whose configuration differs between two layers.
@@ -324,13 +401,41 @@ fn on(yes: bool) -> &'static str {
 
 async fn desynced(hand: &mut Hand) -> Result<bool, Failure> {
     match first(hand, "SELECT @@global.wsrep_desync").await?.as_deref() {
-        Some("1" | "ON") => Ok(true),
-        Some("0" | "OFF") => Ok(false),
+        Some(value) if is_on(value) => Ok(true),
+        Some(value) if is_off(value) => Ok(false),
         other => {
             let other = other.unwrap_or("nothing");
             Err(refused(0, format!("{}: wsrep_desync reads {other}: is it a Galera member?", hand.name)))
         }
     }
+}
+
+/// Neither does another such statement wait there, nor an applier for a lock: the statement would wait behind it, and
+/// take effect who knows when.
+async fn unblocked(hand: &mut Hand, member: &str) -> Result<(), Failure> {
+    let threads = hand.read(THREADS).await?;
+    let threads = Table::new(threads.columns, threads.rows);
+    let nothing = "nothing was written";
+    let pending = threads.lines().find(|line| {
+        let info = line.text("info").unwrap_or_default().to_ascii_lowercase();
+        info.trim_start().starts_with("set") && info.contains("wsrep_desync")
+    });
+    if let Some(line) = pending {
+        let text = format!(
+            "{member}: {} of session {} is pending for {} s, and is not sent a second time: it takes effect once what it waits for is over; {nothing}",
+            line.text("info").unwrap_or_default().trim(),
+            line.text("id").unwrap_or("?"),
+            line.text("time").unwrap_or("?"),
+        );
+        return Err(Failure::Drift(text));
+    }
+    if let Some(seconds) = Threads::from_rows(&threads, None).and_then(|t| t.applier_blocked) {
+        let text = format!(
+            "{member}: an applier has waited {seconds} s for a lock that a session there holds, and SET GLOBAL wsrep_desync would wait behind it: end that session first; {nothing}"
+        );
+        return Err(Failure::Drift(text));
+    }
+    Ok(())
 }
 
 /// Nothing but our own desync has taken the member out of step.

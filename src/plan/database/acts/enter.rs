@@ -73,6 +73,17 @@ impl Draft<'_> {
             },
             None => None,
         };
+        // One that stands there under another address would stand there twice.
+        let strangers = self.field.db.unknown_backends.iter().filter(|a| *a != address);
+        let strangers: Vec<_> = strangers.map(|a| a.to_string()).collect();
+        if !strangers.is_empty() {
+            let text = format!(
+                "the proxies have {}, which is no configured member: if that is another address of {}, name it under [galera] aliases instead, or it stands there twice",
+                strangers.join(", "),
+                self.subject
+            );
+            self.check("member", Warn, text);
+        }
         let mut of = Vec::new();
         for face in &self.field.faces {
             if face.seat(address).is_some() {

@@ -56,20 +56,23 @@ impl Draft<'_> {
         let after = self.after();
         for (face, seats) in self.field.faces.iter().zip(&after) {
             let family = face.family(&address);
-            let writes = |s: &&Seat| s.family == family && s.place == Place::Writer;
-            let find = |seats: &[Seat]| seats.iter().find(writes).cloned();
-            let (Some(old), Some(new)) = (find(&face.seats), find(seats)) else { continue };
-            if old.address == new.address {
+            let (old, new) = (Face::writers(&face.seats, family), Face::writers(seats, family));
+            let names = |of: &[&Seat], but: &[&Seat]| {
+                let left = of.iter().filter(|s| but.iter().all(|o| o.address != s.address));
+                left.map(|s| s.label.as_str()).collect::<Vec<_>>().join(", ")
+            };
+            let (from, to) = (names(&old, &new), names(&new, &old));
+            if to.is_empty() {
                 continue;
             }
-            let fit =
-                self.field.db.members.iter().any(|r| Some(&r.name) == new.member.as_ref() && fit_to_write(r));
-            let (verdict, how) = if fit { (Warn, "") } else { (Refuse, ", which cannot write") };
+            let unfit = new.iter().any(|s| {
+                let row = self.field.db.members.iter().find(|r| Some(&r.name) == s.member.as_ref());
+                !row.is_some_and(fit_to_write)
+            });
+            let (verdict, how) = if unfit { (Refuse, ", which cannot write") } else { (Warn, "") };
             let text = format!(
-                "{}: the writer moves from {} to {}{how}, within {}; until all proxies have moved, two members may take writes",
+                "{}: the writer moves from {from} to {to}{how}, within {}",
                 face.name,
-                old.label,
-                new.label,
                 face.interval()
             );
             self.checks.push(crate::plan::Check::new("writer", verdict, text));
@@ -97,8 +100,8 @@ impl Draft<'_> {
         let above = |face: &Face<'_>| {
             let family = face.family(&address);
             let beside = face.seats.iter().filter(|s| s.family == family && s.address != address);
-            let others = beside.map(|s| s.weight).max().unwrap_or(0);
-            let own = face.seat(&address).map_or(0, |s| s.weight);
+            let others = beside.filter_map(|s| s.weight).max().unwrap_or(0);
+            let own = face.seat(&address).and_then(|s| s.weight).unwrap_or(0);
             if own > others { own } else { others + 1 }
         };
         self.weigh(row, above, true);

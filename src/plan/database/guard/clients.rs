@@ -23,18 +23,13 @@ struct Held {
 }
 
 impl Held {
-    /// As the list of sessions has them, or as the pool counts connections in use, whichever is more.
-    fn of(face: &Face<'_>, address: &str) -> Self {
-        let pinned = || face.status.pinned.iter().filter(|p| &*p.address == address);
-        let used: u32 = face
-            .status
-            .backends
-            .iter()
-            .filter(|b| &*b.address == address)
-            .map(|b| b.used)
-            .fold(0, u32::saturating_add);
+    /// As the list of sessions has them, or as the pool counts connections in use, whichever is more; in these
+    /// hostgroups, or in all.
+    fn of(face: &Face<'_>, address: &str, groups: &[u32]) -> Self {
+        let counts = |hostgroup: u32| groups.is_empty() || groups.contains(&hostgroup);
+        let pinned = face.status.pinned.iter().filter(|p| &*p.address == address && counts(p.hostgroup));
         let mut who: Vec<Holder> = Vec::new();
-        for holder in pinned().flat_map(|p| &p.holders) {
+        for holder in pinned.flat_map(|p| &p.holders) {
             match who.iter_mut().find(|w| (&w.user, &w.schema) == (&holder.user, &holder.schema)) {
                 Some(known) => known.sessions = known.sessions.saturating_add(holder.sessions),
                 None => who.push(holder.clone()),
@@ -43,7 +38,7 @@ impl Held {
         who.sort_by(|a, b| {
             b.sessions.cmp(&a.sessions).then_with(|| (&a.schema, &a.user).cmp(&(&b.schema, &b.user)))
         });
-        Self { clients: pinned().map(|p| p.sessions).fold(0, u32::saturating_add).max(used), who }
+        Self { clients: face.sessions(address, groups), who }
     }
 
     /// `3 sessions hold a connection on db1 in proxy1 (app in tenant_acme 2, app in tenant_globex 1)`.
@@ -58,6 +53,15 @@ impl Held {
         format!("{} {sessions} {hold} a connection on {label} in {}{named}", self.clients, face.name)
     }
 
+    /// They are not cut: they stay where they are.
+    fn stay(self, face: &Face<'_>, label: &str, what: &str, seconds: u32) -> Cut {
+        let text = match self.clients {
+            0 => format!("{}: no session holds a connection on {label} now; {what}", face.name),
+            _ => format!("{}: {what}", self.words(label, face)),
+        };
+        Cut { proxy: Some(face.name.clone()), clients: Some(0), who: self.who, seconds: Some(seconds), text }
+    }
+
     fn cut(self, face: &Face<'_>, label: &str, what: &str, seconds: u32) -> Cut {
         let text = format!("{}: {what}", self.words(label, face));
         Cut {
@@ -70,7 +74,7 @@ impl Held {
     }
 }
 
-/// Who notices that a backend goes or the writer moves.
+/// Who notices that a backend goes, that the writer moves, or only that servers are loaded.
 pub(in crate::plan::database) fn cuts(
     field: &Field<'_>,
     phases: &[Vec<Edit>],
@@ -78,42 +82,85 @@ pub(in crate::plan::database) fn cuts(
 ) -> Vec<Cut> {
     let mut cuts = Vec::new();
     for (face, seats) in field.faces.iter().zip(after) {
-        let edited = phases.iter().flatten().find(|e| e.proxy == *face.name);
-        let family = edited.map_or(0, |e| face.family(&e.address));
-        let writer = |seats: &[Seat]| {
-            let mut of = seats.iter().filter(|s| s.family == family);
-            of.find(|s| s.place == Place::Writer).map(|s| (s.address.clone(), s.label.clone()))
-        };
-        let goes = |address: &str| {
-            let edits = phases.iter().flatten();
-            edits.filter(|e| e.proxy == *face.name && e.to.is_empty()).any(|e| &*e.address == address)
-        };
-        let moves = match (writer(&face.seats), writer(seats)) {
-            (Some(old), Some(new)) if old.0 != new.0 => Some((old, new.1)),
-            _ => None,
-        };
-        let leaves =
-            |seat: &&Seat| moves.as_ref().is_none_or(|(old, _)| old.0 != seat.address) && goes(&seat.address);
-        for seat in face.seats.iter().filter(leaves) {
-            let held = Held::of(face, &seat.address);
-            if held.clients > 0 {
-                let what = "between statements they are moved and notice nothing; in a transaction they may end with \
-                            error 2013 (not measured), and connect anew at once";
-                cuts.push(held.cut(face, &seat.label, what, 0));
-            }
+        let edits: Vec<_> = phases.iter().flatten().filter(|e| e.proxy == *face.name).collect();
+        if edits.is_empty() {
+            continue;
         }
-        if let Some(((old, from), to)) = moves {
-            let within = face.interval();
-            let then = match goes(&old) {
-                true => format!("; what is open there when {from} goes may end with error 2013"),
-                false => ", or ends with error 2013".into(),
+        let goes = |address: &str| edits.iter().any(|e| e.to.is_empty() && *e.address == *address);
+        let writes = |seats: &[Seat], address: &str| {
+            seats.iter().any(|s| &*s.address == address && s.place == Place::Writer)
+        };
+        let group = |seat: &Seat| face.groups.get(seat.family);
+        let new = || seats.iter().filter(|s| s.place == Place::Writer && !writes(&face.seats, &s.address));
+        let next = || new().map(|s| s.label.as_str()).collect::<Vec<_>>().join(", ");
+        let lightened = face.seats.iter().any(|s| {
+            let lighter = |e: &&&Edit| {
+                let weight = |rows: &[crate::cluster::ServerRow]| rows.iter().map(|r| r.weight).max();
+                e.address == s.address && !e.to.is_empty() && weight(&e.to) < weight(&e.from)
             };
-            let what = format!(
-                "new writes go to {to} within {within}; an open transaction goes on on {from} until it ends{then} (not \
-                 measured), and connects anew at once"
-            );
-            let seconds = standing::evidence(face.status).as_secs_f64() / 2.0;
-            cuts.push(Held::of(face, &old).cut(face, &from, &what, seconds.ceil() as u32));
+            s.place == Place::Writer && edits.iter().any(|e| lighter(&e))
+        });
+        for seat in &face.seats {
+            let (was, is) = (writes(&face.seats, &seat.address), writes(seats, &seat.address));
+            let mut cut = |groups: &[u32], what: String, seconds: u32| {
+                let held = Held::of(face, &seat.address, groups);
+                if held.clients > 0 {
+                    cuts.push(held.cut(face, &seat.label, &what, seconds));
+                }
+            };
+            let seconds = (standing::evidence(face.status).as_secs_f64() / 2.0).ceil() as u32;
+            match (was, is) {
+                (true, false) if goes(&seat.address) => {
+                    let what = format!(
+                        "new writes go to {} within {}; what still holds its connection here when {} goes ends with error 2013, and connects again at once",
+                        next(),
+                        face.interval(),
+                        seat.label
+                    );
+                    cut(&[], what, seconds);
+                }
+                (true, false) => {
+                    let held = Held::of(face, &seat.address, &[]);
+                    let what = format!(
+                        "new writes go to {} within {}; those that keep their connection, as in a transaction, go on writing to {} until they end",
+                        next(),
+                        face.interval(),
+                        seat.label
+                    );
+                    cuts.push(held.stay(face, &seat.label, &what, seconds));
+                }
+                (false, _) if goes(&seat.address) => {
+                    let what = "between statements they are moved and notice nothing; those that keep their connection, \
+                                as in a transaction, end with error 2013, and connect again at once";
+                    cut(&[], what.into(), 0);
+                }
+                (false, is) => {
+                    // What a LOAD deletes: the row among the writers of one that writes no longer.
+                    if let Some(g) = group(seat) {
+                        let what = "it is no longer the writer, and its row there is deleted by every change of the servers: \
+                                    they end with error 2013, and connect again at once";
+                        cut(&[g.writer], what.into(), 0);
+                    }
+                    // The row among the readers of the next writer, and for one check of the others in waiting.
+                    let reader = group(seat).filter(|g| g.writer_is_also_reader != 1).map(|g| g.reader);
+                    match reader {
+                        Some(reader) if is => {
+                            let what = "it takes the writes and leaves the readers: those that keep their connection end \
+                                        with error 2013, and connect again at once";
+                            cut(&[reader], what.into(), 0);
+                        }
+                        Some(reader) if lightened && seat.reads => {
+                            let what = format!(
+                                "while the writer moves it may leave the readers for one check ({}): those that keep their connection end with error 2013, and connect again at once",
+                                face.interval()
+                            );
+                            cut(&[reader], what, 0);
+                        }
+                        _ => {}
+                    }
+                }
+                (true, true) => {}
+            }
         }
     }
     cuts
@@ -124,10 +171,11 @@ pub(in crate::plan::database) fn pooled(field: &Field<'_>, member: &MemberName) 
     let one = |face: &Face<'_>| {
         let seat = face.seats.iter().find(|s| s.member.as_ref() == Some(member) && s.place.serves())?;
         let what = format!(
-            "the proxy takes it out of its readers within {}, and they end with error 2013; they connect anew at once",
+            "the proxy takes it out of its readers within {}, and they end with error 2013; they connect again at once",
             face.interval()
         );
-        Some(Held::of(face, &seat.address).cut(face, &seat.label, &what, 0))
+        let held = Held::of(face, &seat.address, &[]);
+        (held.clients > 0).then(|| held.cut(face, &seat.label, &what, 0))
     };
     field.faces.iter().filter_map(one).collect()
 }
@@ -135,16 +183,17 @@ pub(in crate::plan::database) fn pooled(field: &Field<'_>, member: &MemberName) 
 /// The same as a check.
 pub(in crate::plan::database) fn clients(cuts: &[Cut], quiet: &str) -> Check {
     let all = cuts.iter().filter_map(|c| c.clients).fold(0, u32::saturating_add);
-    if all == 0 {
-        return Check::new("clients", Ok, quiet.to_owned());
-    }
-    let (sessions, are) = if all == 1 { ("session", "is") } else { ("sessions", "are") };
     let wait = match cuts.iter().filter_map(|c| c.seconds).max() {
         Some(seconds @ 1..) => format!("; writes may wait up to {seconds} s for the new writer"),
         _ => String::new(),
     };
+    if all == 0 {
+        let verdict = if wait.is_empty() { Ok } else { Warn };
+        return Check::new("clients", verdict, format!("{quiet}{wait}"));
+    }
+    let (sessions, are) = if all == 1 { ("session", "is") } else { ("sessions", "are") };
     let text = format!(
-        "at most {all} {sessions} {are} cut, in the moment of the change; they can connect anew at once{wait}"
+        "at most {all} {sessions} {are} cut, in the moment of the change; they can connect again at once{wait}"
     );
     Check::new("clients", Warn, text)
 }

@@ -1,6 +1,7 @@
 //! Each guard by its rule: what it refuses, what it warns of, and that it is silent otherwise.
 
 use super::*;
+use crate::cluster::Database;
 
 fn found<'a>(plan: &'a Plan, rule: &str) -> Vec<(Verdict, &'a str)> {
     plan.all_checks().filter(|c| c.rule == rule).map(|c| (c.verdict, c.text.as_str())).collect()
@@ -295,17 +296,21 @@ fn who_is_cut_is_named_and_counted_once() {
         ],
     );
     let seen = world(three(), vec![proxy_of(1, &ProxyRows { sessions, ..rows(&sorted(&all())) })]);
-    for act in [take_out("db1"), DatabaseAct::MoveWriter { member: "db2".into() }] {
+    // Where only the writer moves they stay where they are.
+    let mover = DatabaseAct::MoveWriter { member: "db2".into() };
+    for (act, cut_off) in [(take_out("db1"), 4), (mover, 0)] {
         let p = asked(&seen, act);
         let [cut] = part(&p).cut.as_slice() else { panic!("{p}") };
-        assert_eq!((cut.clients, cut.seconds), (Some(4), Some(2)), "{p}");
+        assert_eq!((cut.clients, cut.seconds), (Some(cut_off), Some(2)), "{p}");
         assert!(
             cut.text.starts_with(
                 "4 sessions hold a connection on db1 in proxy1 (app in acme 3, app in globex 1)"
             ),
             "{p}"
         );
-        assert!(one(&p, "clients").1.starts_with("at most 4 sessions are cut"), "{p}");
+        let told =
+            if cut_off > 0 { "at most 4 sessions are cut" } else { "no client is cut; writes may wait" };
+        assert!(one(&p, "clients").1.starts_with(told), "{p}");
     }
     assert_eq!(part(&asked(&seen, take_out("db3"))).cut, []);
 }
@@ -324,4 +329,311 @@ fn a_run_that_was_cut_off_amid_its_edit_leaves_nothing_in_memory() {
     let back = plan(&half, &undo_of(&p));
     assert_eq!(refused(&back), [""; 0], "{back}");
     assert_eq!(words(&back)[..2], [expected[1].to_owned(), "put db3 into proxy1 with weight 10".to_owned()]);
+}
+
+/// The sessions of a proxy: hostgroup, member, how many.
+fn sessions(held: &[(u32, usize, u32)]) -> Table {
+    let rows: Vec<_> = held
+        .iter()
+        .map(|(group, n, count)| format!("{group} db{n} 3306 Query app tenant_acme {count} 3"))
+        .collect();
+    table("hostgroup srv_host srv_port command holder schema sessions longest_ms", &rows)
+}
+
+fn holding(held: &[(u32, usize, u32)]) -> Snapshot {
+    let rows = ProxyRows { sessions: sessions(held), ..rows(&sorted(&all())) };
+    world(three(), vec![proxy_of(1, &rows)])
+}
+
+#[test]
+fn everybody_whose_row_goes_is_counted_whatever_the_act_is_about() {
+    let cut = |p: &Plan| part(p).cut.iter().filter_map(|c| c.clients).sum::<u32>();
+    let told = |p: &Plan| part(p).cut.iter().map(|c| c.text.clone()).collect::<Vec<_>>().join("\n");
+    // Sessions of the writer that was: their row goes with every LOAD.
+    let left = holding(&[(10, 2, 4), (10, 1, 2)]);
+    let p = asked(&left, DatabaseAct::Weight { member: "db3".into(), weight: 11 });
+    assert_eq!(cut(&p), 4, "{p}");
+    assert!(told(&p).contains("4 sessions hold a connection on db2 in proxy1 (app in tenant_acme 4)"), "{p}");
+    assert!(one(&p, "clients").1.starts_with("at most 4 sessions are cut"), "{p}");
+    // Without them nobody is.
+    let calm = holding(&[(10, 1, 2), (30, 2, 1)]);
+    let p = asked(&calm, DatabaseAct::Weight { member: "db3".into(), weight: 11 });
+    assert_eq!((cut(&p), one(&p, "clients").1), (0, "no client is cut"), "{p}");
+    // The readers of the next writer go; who writes stays, and is told so.
+    let p = asked(
+        &holding(&[(10, 1, 4), (30, 2, 3), (30, 3, 5)]),
+        DatabaseAct::MoveWriter { member: "db2".into() },
+    );
+    assert_eq!(cut(&p), 3, "{p}");
+    assert!(told(&p).contains("go on writing to db1 until they end"), "{p}");
+    assert!(one(&p, "clients").1.contains("writes may wait up to 2 s"), "{p}");
+    assert!(one(&p, "conflicts").1.contains("error 1213 (deadlock)"), "{p}");
+    // The writer leaves: its sessions, the readers of the next one, and for a check those of the others.
+    let p = asked(&holding(&[(10, 1, 4), (30, 2, 3), (30, 3, 5)]), take_out("db1"));
+    assert_eq!(cut(&p), 12, "{p}");
+    assert!(told(&p).contains("may leave the readers for one check (2 s)"), "{p}");
+    assert_eq!(found(&asked(&calm, take_out("db3")), "conflicts"), [], "nobody else writes");
+}
+
+#[test]
+fn sessions_that_write_to_the_old_writer_are_told_when_it_is_done() {
+    let seen = holding(&[(30, 2, 1)]);
+    let p = asked(&seen, DatabaseAct::MoveWriter { member: "db2".into() });
+    let weights = [(1, 100), (2, 101), (3, 10)];
+    let held = ProxyRows { sessions: sessions(&[(10, 1, 4), (10, 2, 1)]), ..rows(&sorted(&weights)) };
+    let (as_planned, text) = verify(part(&p), &world(three(), vec![proxy_of(1, &held)]));
+    assert!(
+        as_planned && text.ends_with("; 4 sessions of proxy1 still write to db1 until they end"),
+        "{text}"
+    );
+}
+
+fn settings(more: &[&str]) -> Option<Table> {
+    let mut all = vec!["mysql-monitor_galera_healthcheck_interval 2000".to_owned()];
+    all.extend(more.iter().map(|s| (*s).to_owned()));
+    Some(table("variable_name variable_value", &all))
+}
+
+#[test]
+fn a_monitor_that_is_switched_off_or_checks_no_more_stops_every_act() {
+    for value in ["false", "0", "OFF"] {
+        let off = format!("mysql-monitor_enabled {value}");
+        let rows = ProxyRows { variables: settings(&[&off]), ..rows(&sorted(&all())) };
+        let seen = world(three(), vec![proxy_of(1, &rows)]);
+        for act in [take_out("db3"), DatabaseAct::MoveWriter { member: "db2".into() }] {
+            let p = asked(&seen, act);
+            assert!(one(&p, "monitor").1.contains("mysql-monitor_enabled=false"), "{p}");
+            assert_eq!(one(&p, "monitor").0, Verdict::Refuse);
+        }
+        // It would not go on by itself, and it is told at once.
+        let told = crate::cluster::findings(&seen);
+        assert!(
+            told.iter().any(|f| f.rule == "monitor-failing" && f.text.contains("switched off")),
+            "{told:?}"
+        );
+    }
+    // By the proxy's own clock, in the first reading.
+    let stale = |age: i64| {
+        let check = format!("db1 3306 {} {}", now().as_microsecond(), now().as_second() + age);
+        let rows =
+            ProxyRows { checks: table("hostname port time_start_us now", &[check]), ..rows(&sorted(&all())) };
+        world(three(), vec![proxy_of(1, &rows)])
+    };
+    assert!(one(&asked(&stale(20), take_out("db3")), "monitor").1.contains("20 s ago"));
+    assert!(crate::cluster::findings(&stale(20)).iter().any(|f| f.rule == "monitor-failing"));
+    assert_eq!(found(&asked(&stale(3), take_out("db3")), "monitor"), []);
+}
+
+#[test]
+fn a_proxy_that_is_gone_is_acted_around_and_what_it_comes_back_with_is_told() {
+    use crate::plan::Confirmation::{Type, Yes};
+    let disk = sorted(&[(1, 100), (2, 50)]);
+    let columns = "hostgroup_id hostname port gtid_port status weight compression max_connections \
+                   max_replication_lag use_ssl max_latency_ms comment";
+    let known = ProxyRows { disk: Some(table(columns, &disk)), ..rows(&sorted(&all())) };
+    let lost = |trouble| proxy_of(2, &known).failed(trouble, "proxy2: refuses connections", now());
+    let seen = |trouble| world(three(), vec![proxy(1, &sorted(&all())), lost(trouble)]);
+    let p = asked(&seen(Trouble::Refused), take_out("db3"));
+    assert_eq!(refused(&p), [""; 0], "{p}");
+    let (verdict, text) = one(&p, "without");
+    assert!(verdict == Verdict::Warn && text.contains("nothing is done there"), "{text}");
+    assert!(text.contains("on its disk: db1:3306 in hostgroup 10 with weight 100, db2:3306"), "{text}");
+    assert_eq!(p.confirmation(), Type("db3".into()));
+    assert_eq!(words(&p), ["take db3 out of proxy1", "wait until db3 stays out of proxy1"]);
+    assert_eq!(asked(&healthy(), take_out("db3")).confirmation(), Yes);
+    // It may serve on: then the writer does not move past it.
+    let mover = || DatabaseAct::MoveWriter { member: "db2".into() };
+    assert_eq!(refused(&asked(&seen(Trouble::Unreachable), take_out("db3"))), [""; 0]);
+    assert_eq!(refused(&asked(&seen(Trouble::Unreachable), mover())), ["without"]);
+    assert_eq!(refused(&asked(&seen(Trouble::Refused), mover())), [""; 0]);
+    // A run that was done at both is taken back at the one that answers.
+    let done = settled(&healthy(), &asked(&healthy(), take_out("db3")));
+    let out = done.proxies.values().next().unwrap();
+    let half = world(three(), vec![Proxy::clone(out), lost(Trouble::Refused)]);
+    let back = plan(&half, &undo_of(&asked(&healthy(), take_out("db3"))));
+    assert_eq!(refused(&back), [""; 0], "{back}");
+    assert_eq!(words(&back)[0], "put db3 into proxy1 with weight 10");
+    assert_eq!(back.confirmation(), Type("db3".into()));
+    // And it is as planned when the other comes back with what it had.
+    let both = world(three(), vec![proxy(1, &sorted(&[(1, 100), (2, 50)])), proxy(2, &sorted(&all()))]);
+    assert!(verify(part(&p), &both).0, "{:?}", verify(part(&p), &both));
+}
+
+#[test]
+fn why_an_endpoint_does_not_answer_is_told_by_every_act() {
+    let denied = Member::new("db2:3306".into()).failed(Trouble::Denied, "wrong password for user wh", now());
+    let seen = world(vec![member(1, 3, &[]), denied, member(3, 3, &[])], vec![proxy(1, &sorted(&all()))]);
+    let p = asked(&seen, take_out("db3"));
+    assert!(one(&p, "freshness").1.contains("does not answer (wrong password for user wh)"), "{p}");
+    let proxy = Proxy::new("proxy1".into()).failed(Trouble::Denied, "wrong password for user radmin", now());
+    let p = asked(&world(three(), vec![proxy]), take_out("db3"));
+    assert!(one(&p, "freshness").1.contains("wrong password for user radmin"), "{p}");
+    let unasked = Proxy::new("proxy1".into());
+    let p = asked(&world(three(), vec![unasked]), take_out("db3"));
+    assert!(one(&p, "freshness").1.contains("has not answered yet"), "{p}");
+}
+
+#[test]
+fn without_the_right_to_see_weights_none_are_told_and_nobody_is_predicted() {
+    let pool = table(
+        "hostgroup srv_host srv_port status ConnUsed ConnFree ConnERR Queries Latency_us",
+        &["10 db1", "20 db2", "30 db2", "20 db3", "30 db3"].map(|row| format!("{row} 3306 ONLINE 0 0 0 0 0")),
+    );
+    let bare = ProxyRows { servers: None, hostgroups: None, pool, ..rows(&[]) };
+    let mut seen = world(three(), vec![proxy_of(1, &bare)]);
+    let group = rows(&[]).hostgroups.unwrap();
+    let known = Proxy::new("x".into()).answered(&ProxyRows { hostgroups: Some(group), ..rows(&[]) }, now());
+    let hostgroups = known.status.unwrap().hostgroups.clone();
+    seen.database = Arc::new(crate::cluster::database::Expectations { hostgroups, ..Default::default() });
+    let line = seats(&seen).remove(0);
+    assert!(line.contains("db1 writer (weight not known)") && !line.contains("next writer"), "{line}");
+    let p = asked(&seen, DatabaseAct::Desync { member: "db2".into() });
+    assert!(part(&p).after[0].contains("db1 writer (weight not known)"), "{p}");
+}
+
+/// The proxy with other hostgroups.
+fn with_groups(servers: &[String], text: &str) -> Snapshot {
+    let rows = ProxyRows { hostgroups: Some(groups(text)), ..rows(servers) };
+    world(three(), vec![proxy_of(1, &rows)])
+}
+
+#[test]
+fn with_two_writers_the_one_that_stops_writing_is_named_and_the_wait_ends() {
+    let two = |first: usize, second: usize, third: usize, weights: [u64; 3]| {
+        let row = |group: u32, n: usize, status: &str| {
+            format!("{group} db{n} 3306 0 {status} {} 0 100 0 0 0 db{n}", weights[n - 1])
+        };
+        vec![
+            row(10, first, "ONLINE"),
+            row(10, second, "ONLINE"),
+            row(10, third, "SHUNNED"),
+            row(20, third, "ONLINE"),
+            row(30, third, "ONLINE"),
+        ]
+    };
+    let held = ProxyRows {
+        hostgroups: Some(groups("10 20 30 9999 1 2 2 100")),
+        sessions: sessions(&[(10, 2, 4), (10, 1, 3)]),
+        ..rows(&two(1, 2, 3, [100, 50, 10]))
+    };
+    let seen = world(three(), vec![proxy_of(1, &held)]);
+    let p = asked(&seen, DatabaseAct::MoveWriter { member: "db3".into() });
+    assert_eq!(refused(&p), ["last-reader"; 0], "{p}");
+    assert!(one(&p, "writer").1.contains("the writer moves from db2 to db3"), "{p}");
+    let cut: Vec<_> = part(&p).cut.iter().map(|c| c.text.as_str()).collect();
+    assert!(cut.len() == 1 && cut[0].contains("4 sessions hold a connection on db2"), "{cut:?}");
+    // Two that write are as many as may.
+    let moved = |seconds| {
+        let rows = ProxyRows { sessions: sessions(&[]), ..held.clone() };
+        let columns = "hostgroup_id hostname port gtid_port status weight compression max_connections \
+                       max_replication_lag use_ssl max_latency_ms comment";
+        let servers = Some(table(columns, &two(3, 1, 2, [100, 50, 101])));
+        let rows = ProxyRows { servers, ..rows };
+        let proxy = proxy_of(1, &rows).answered(&rows, later(seconds));
+        world(three(), vec![proxy])
+    };
+    let wait = p.steps.iter().find(|s| matches!(s.change, Change::Holds { .. })).unwrap();
+    assert_eq!(wait.change.stands(&moved(9)), Standing::AtTo, "{:?}", wait.change.stands(&moved(9)));
+}
+
+#[test]
+fn with_readers_by_design_none_nothing_is_wrong_until_somebody_waits() {
+    let servers: Vec<_> = sorted(&all()).into_iter().filter(|row| !row.starts_with("30 ")).collect();
+    let empty = |seen: &Snapshot| crate::cluster::findings(seen).iter().any(|f| f.rule == "readers-empty");
+    assert!(!empty(&with_groups(&servers, "10 20 30 9999 1 1 0 100")));
+    assert!(empty(&with_groups(&servers, "10 20 30 9999 1 1 2 100")));
+    let p = asked(
+        &with_groups(&servers, "10 20 30 9999 1 1 0 100"),
+        DatabaseAct::MoveWriter { member: "db2".into() },
+    );
+    assert_eq!(refused(&p), [""; 0], "{p}");
+}
+
+#[test]
+fn a_second_cluster_without_a_writer_is_none_of_the_firsts_business() {
+    let mut servers = sorted(&all());
+    servers.push("11 other1 3306 0 SHUNNED 100 0 100 0 0 0 other1".into());
+    servers.push("21 other1 3306 0 ONLINE 100 0 100 0 0 0 other1".into());
+    let names = "writer_hostgroup backup_writer_hostgroup reader_hostgroup offline_hostgroup active max_writers \
+                 writer_is_also_reader max_transactions_behind";
+    let both = ["10 20 30 9999 1 1 2 100", "11 21 31 9998 1 1 2 100"].map(str::to_owned);
+    let rows = ProxyRows { hostgroups: Some(table(names, &both)), ..rows(&servers) };
+    let p = asked(&world(three(), vec![proxy_of(1, &rows)]), take_out("db3"));
+    assert_eq!(refused(&p), [""; 0], "{p}");
+}
+
+#[test]
+fn what_a_save_stores_is_told_row_by_row_and_so_is_what_it_forgets() {
+    let columns = "hostgroup_id hostname port gtid_port status weight compression max_connections \
+                   max_replication_lag use_ssl max_latency_ms comment";
+    let saved = ProxyRows {
+        disk: Some(table(
+            columns,
+            &["10 db1 3306 0 ONLINE 100 0 100 0 0 0 db1", "10 db9 3306 0 ONLINE 5 0 100 0 0 0 db9"]
+                .map(str::to_owned),
+        )),
+        drift: Some(vec![(
+            "mysql_servers".into(),
+            Layers::RuntimeDisk,
+            table("what", &["db9:3306".to_owned()]),
+        )]),
+        ..rows(&sorted(&[(1, 100), (2, 150), (3, 10)]))
+    };
+    let p = asked(&world(three(), vec![proxy_of(1, &saved)]), DatabaseAct::Save { proxy: None });
+    let told: Vec<_> = found(&p, "disk").into_iter().map(|(_, text)| text).collect();
+    assert!(told[0].contains("on its disk now: db1:3306 in hostgroup 10 with weight 100"), "{told:?}");
+    // Who writes now is in the writer hostgroup, and nobody else.
+    assert!(told[1].contains("db2:3306 in hostgroup 10 with weight 150"), "{told:?}");
+    assert!(told[1].contains("db1:3306 in hostgroup 20 and 30 with weight 100"), "{told:?}");
+    assert!(told[2].contains("db9:3306 does not run and has its only rows on this disk"), "{told:?}");
+    let sql = &part(&p).sql;
+    assert_eq!(sql.first().map(String::as_str), Some("-- at proxy1"), "{sql:?}");
+    assert!(sql.iter().any(|s| s == "SAVE MYSQL SERVERS FROM RUNTIME;"), "{sql:?}");
+    assert_eq!(sql.last().map(String::as_str), Some("SAVE MYSQL SERVERS TO DISK;"), "{sql:?}");
+    // Nor is it offered where it would lose something.
+    let told = crate::cluster::findings(&world(three(), vec![proxy_of(1, &saved)]));
+    let drift = told.iter().find(|f| f.rule == "proxy-drift").expect("it differs");
+    assert!(drift.answer != Some(crate::cluster::Answer::Save), "{drift:?}");
+    assert!(drift.remedy.as_deref().is_some_and(|r| r.contains("db9:3306")), "{drift:?}");
+}
+
+#[test]
+fn a_desync_is_refused_where_it_would_wait_behind_a_lock_and_the_holder_is_named() {
+    let columns = "ID USER HOST COMMAND TIME STATE INFO STAGE MAX_STAGE PROGRESS";
+    let cells = |row: &str| row.split('|').map(|c| (c != "-").then(|| c.to_owned())).collect::<Vec<_>>();
+    let threads = Table::new(
+        columns.split(' ').map(str::to_owned).collect(),
+        vec![cells("2|system user||Sleep|9|Waiting for table metadata lock|-|0|0|0")],
+    );
+    let holders = Table::new(
+        ["ID", "USER", "HOST", "TIME", "LOCK_MODE"].map(str::to_owned).to_vec(),
+        vec![cells("77|app|10.4.7.19|30|held")],
+    );
+    let blocked = MemberRows { threads: Some(threads), holders: Some(holders), ..member_rows(3, 3, &[]) };
+    let db3 = Member::new("db3:3306".into()).answered(&blocked, now());
+    let seen = world(vec![member(1, 3, &[]), member(2, 3, &[]), db3], vec![proxy(1, &sorted(&all()))]);
+    let p = asked(&seen, DatabaseAct::Desync { member: "db3".into() });
+    let why: Vec<_> = found(&p, "desync").into_iter().filter(|(v, _)| *v == Verdict::Refuse).collect();
+    assert!(why.len() == 1 && why[0].1.contains("held by session 77 (app@10.4.7.19, 30 s)"), "{why:?}");
+    assert!(why[0].1.contains("KILL 77 on db3"), "{why:?}");
+}
+
+#[test]
+fn a_member_that_was_desynced_several_times_is_known_and_stops_nothing_else() {
+    let stuck = [("wsrep_desync", "ON"), ("wsrep_desync_count", "5"), ("wsrep_local_state", "2")];
+    let applier = Table::new(
+        ["ID", "USER", "STATE"].map(str::to_owned).to_vec(),
+        vec![["2", "system user", "wsrep applier idle"].map(|c| Some(c.to_owned())).to_vec()],
+    );
+    let rows = MemberRows { threads: Some(applier), ..member_rows(3, 3, &stuck) };
+    let db3 = Member::new("db3:3306".into()).answered(&rows, now());
+    let seen = world(vec![member(1, 3, &[]), member(2, 3, &[]), db3], vec![proxy(1, &desynced(3))]);
+    let row = Database::of(&seen).unwrap().member("db3").unwrap().clone();
+    assert_eq!(row.state.word(), "desynced 5 times");
+    assert_eq!(refused(&asked(&seen, DatabaseAct::Weight { member: "db2".into(), weight: 60 })), [""; 0]);
+    let p = asked(&seen, DatabaseAct::Resync { member: "db3".into() });
+    assert!(p.refusals().any(|c| c.text.contains("only a restart")), "{p}");
+    let told = crate::cluster::findings(&seen);
+    let told = told.iter().find(|f| f.rule == "member-unsynced").expect("it is told at once");
+    assert!(told.remedy.as_deref().is_some_and(|r| r.contains("restart db3")), "{told:?}");
 }

@@ -1,7 +1,7 @@
 //! What counts as evidence that a change of the database has held.
 
 use super::*;
-use crate::cluster::{Proxy, ProxyRows, Table, Tenancy};
+use crate::cluster::{Member, MemberRows, Proxy, ProxyRows, Table, Tenancy};
 
 fn table(columns: &str, rows: &[String]) -> Table {
     let cells = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -61,4 +61,67 @@ fn a_change_of_servers_holds_after_two_readings_and_two_checks_of_the_monitor() 
     assert!(matches!(decided(&[14, 15], 13), Decision::Done(0, _)), "{:?}", decided(&[14, 15], 13));
     // Without a write of ours there is nothing to wait for.
     assert!(matches!(decide(&run, &read_at(&[1], 1), later(2), &Facts::default()), Decision::Done(0, _)));
+}
+
+/// The proxy with db2 among its servers, of this weight.
+fn weighing(weight: u64) -> Snapshot {
+    let columns = "hostgroup_id hostname port gtid_port status weight compression max_connections max_replication_lag \
+                   use_ssl max_latency_ms comment";
+    let rows = ProxyRows {
+        servers: Some(table(columns, &[format!("10 db2 3306 0 ONLINE {weight} 0 100 0 0 0 db2")])),
+        hostgroups: Some(table(
+            "writer_hostgroup backup_writer_hostgroup reader_hostgroup offline_hostgroup active max_writers",
+            &["10 20 30 9999 1 1".to_owned()],
+        )),
+        ..ProxyRows::default()
+    };
+    let said =
+        |all: &[&str]| table("Variable_name Value", &all.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+    let status = [
+        "wsrep_local_state 4",
+        "wsrep_cluster_status Primary",
+        "wsrep_cluster_size 1",
+        "wsrep_cluster_weight 1",
+    ];
+    let variables =
+        ["wsrep_on ON", "wsrep_provider galera", "read_only OFF", "wsrep_provider_options pc.weight=1"];
+    let rows_of_it =
+        MemberRows { status: said(&status), variables: said(&variables), ..MemberRows::default() };
+    let member = Member::new("db2:3306".into()).answered(&rows_of_it, later(1));
+    let proxy = Proxy::new("proxy1".into());
+    let proxy = [1, 2, 3].iter().fold(proxy, |proxy, at| proxy.answered(&rows, later(*at)));
+    let mut seen = Snapshot::new(Tenancy::default());
+    seen.observe(Observation::Member(Seen::All([(member.name.clone(), member)].into(), now())));
+    seen.observe(Observation::Proxy(Seen::All([(proxy.name.clone(), proxy)].into(), now())));
+    seen
+}
+
+#[test]
+fn what_was_put_back_is_written_again_once_the_run_is_taken_up_again() {
+    let of = |seen: &Snapshot| seen.proxies.values().next().unwrap().now().unwrap().servers_of("db2:3306");
+    let (from, to) = (of(&weighing(50)), of(&weighing(70)));
+    let (proxy, address): (crate::cluster::ProxyName, Arc<str>) = ("proxy1".into(), "db2:3306".into());
+    let write = Change::Servers { proxy: proxy.clone(), address: address.clone(), from, to: to.clone() };
+    let wait = Change::Holds { proxy, address, rows: to, as_writer: None };
+    let step = |change| Step { about: About::Database, change, within: 60 };
+    let steps = vec![step(write), step(wait)];
+    let mut run = Run::new("r", "alice", Plan { steps, ..plan(2, 3) }.approve(None, None).unwrap());
+    let begun = [TAKEN, STARTED, Event::Done { step: 0, text: String::new() }, Event::Started { step: 1 }];
+    begun.into_iter().for_each(|event| note(&mut run, event));
+    let decided = |run: &Run, at| decide(run, &weighing(50), later(at), &Facts::default());
+    // Within its time it may still come, afterwards somebody is asked.
+    assert!(matches!(decided(&run, 10), Decision::Wait { .. }), "{:?}", decided(&run, 10));
+    match decided(&run, 1000) {
+        Decision::Pause(1, why) => assert!(why.contains("resuming the run writes it again"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    note(&mut run, Event::Paused { step: 1, why: String::new() });
+    note(&mut run, TAKEN);
+    assert_eq!(decided(&run, 1001), Decision::Perform(1), "the wait begins again");
+    note(&mut run, Event::Started { step: 1 });
+    assert_eq!(decided(&run, 1001), Decision::Perform(0));
+    // Once for each time it is taken up.
+    note(&mut run, Event::Started { step: 0 });
+    note(&mut run, Event::Done { step: 0, text: String::new() });
+    assert!(matches!(decided(&run, 10), Decision::Wait { .. }), "{:?}", decided(&run, 10));
 }
