@@ -36,6 +36,7 @@ mod spec;
 mod table;
 mod tenancy;
 mod tenant;
+mod values;
 mod workload;
 
 pub use address::Address;
@@ -80,6 +81,7 @@ pub use spec::{
 pub use table::{Line, Table};
 pub use tenancy::Tenancy;
 pub use tenant::{Cell, Tenant};
+pub use values::{is_off, is_on};
 pub use workload::{
     Autoscaler, Budget, Counts, GitOps, Refused, ReplicaSet, Service, Workload, deployment_of, image_tag,
     workload_kind,

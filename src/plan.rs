@@ -33,6 +33,7 @@ pub use approve::{Approved, Confirmation, Unapproved};
 pub use by_hand::{line, shell};
 pub use change::{Change, Standing};
 pub use check::unknown as unknown_tenant;
+pub use database::edit;
 pub use database::{
     Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, hindrance, seats, verify as verify_database,
 };

@@ -62,7 +62,7 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
         "tenants_whole={whole};;;0;{tenants} nodes_ready={ready};;;0;{nodes} critical={critical};;;0 warning={warning};;;0"
     );
     if let Some(database) = &database {
-        text += &format!(", {}", database.headline().text);
+        text += &format!(", {}", database.headline());
         if !database.members.is_empty() {
             data += &members(snapshot, database);
         }
@@ -112,7 +112,7 @@ fn members(snapshot: &Snapshot, database: &Database) -> String {
     let queue = now().map(|s| s.receive_queue).max();
     format!(
         " members_in_view={};;;0;{} flow_control={};{};{};0;100 receive_queue={};{};;0",
-        database.quorum.size,
+        database.quorum.present(),
         database.quorum.expected,
         known(share.map(|share| format!("{:.1}%", share * 100.0))),
         percent(limits.flow_control),

@@ -76,6 +76,11 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
     match format {
         Format::Json => table::json(&json),
         Format::Table => table::print(&text(&json, &snapshot)),
+    }?;
+    // What is not known is no success, whatever was printed.
+    match database.is_known() {
+        true => Ok(()),
+        false => Err(Failure::Checked(1)),
     }
 }
 
@@ -113,7 +118,10 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
     let report = &json.report;
     let mut text = format!("{}\n", report.headline);
     if !report.members.is_empty() {
-        text += &format!("{}\n", report.quorum);
+        text += &match &report.quorum {
+            Some(quorum) => format!("{quorum}\n"),
+            None => "quorum not known: no member can be read\n".into(),
+        };
     }
     text.push('\n');
     let head =
@@ -177,9 +185,10 @@ fn member(member: &MemberReport) -> Vec<String> {
 }
 
 fn proxy_row(proxy: &ProxyJson<'_>, report: &Report) -> Vec<String> {
+    // Why it does not stands below, in what is found: a whole sentence would widen the table past any terminal.
     let state = match (proxy.answers, proxy.trouble) {
         (true, _) => "answers",
-        (false, Some(why)) => why,
+        (false, Some(_)) => "does not answer",
         (false, None) => "not asked yet",
     };
     let writers = match report.writers.get(proxy.name) {

@@ -82,7 +82,7 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
             ready: snapshot.nodes.values().filter(|n| n.is_ready()).count(),
             schedulable: snapshot.nodes.values().filter(|n| n.is_schedulable()).count(),
         },
-        database: Database::of(snapshot).map(|database| database.headline().text),
+        database: Database::of(snapshot).map(|database| database.headline()),
         findings,
         runs: runs.iter().filter(|r| !r.run.state.is_over()).map(RunJson::of).collect(),
         sources: snapshot.sources().into_iter().collect(),

@@ -143,15 +143,6 @@ impl Role {
     }
 }
 
-/// The database in a few characters, for the header of every screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Headline {
-    /// Such as `galera 3/3 writer db1`.
-    pub text: String,
-    /// How loud it must be; `None`: all is well.
-    pub severity: Option<Severity>,
-}
-
 impl Row {
     /// The role in words, with what is special about it.
     pub fn role_words(&self) -> String {
@@ -254,7 +245,7 @@ impl Database {
                 row.role = Role::NextWriter;
             }
         }
-        let quorum = Quorum::of(&rows, view.as_ref(), expected);
+        let quorum = Quorum::of(&rows, view.as_ref(), expected, snapshot.at);
         // In the order people count them: addresses may stand in any.
         rows.sort_by(|a, b| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
         let answering = (live.len(), proxies.len());
@@ -291,65 +282,62 @@ impl Database {
         }
     }
 
-    /// The database in a few characters.
-    pub fn headline(&self) -> Headline {
-        let loud = |text: &str, severity| Headline { text: text.into(), severity: Some(severity) };
-        let expected = self.quorum.expected;
-        let present = self.quorum.size;
+    /// How bad the state of a member is: the one place that decides it. Without a primary component nobody is served,
+    /// and a member that is missing is part of that.
+    pub fn severity(&self, row: &Row) -> Option<Severity> {
+        let missing = matches!(row.state, State::Down | State::Unanswering | State::Left { .. });
+        match missing && self.view.is_none() {
+            true => Some(Severity::Critical),
+            false => row.state.severity(),
+        }
+    }
+
+    /// Whether it is known if there is a quorum: some member answers, or none can.
+    pub fn is_known(&self) -> bool {
+        let blind = |r: &Row| matches!(r.state, State::Unknown | State::Unreadable);
+        self.members.iter().any(|r| r.now().is_some()) || !self.members.iter().any(blind)
+    }
+
+    /// The database in a few characters, for the header of every screen: `galera 3/3 writer db1`. How bad it is say the
+    /// findings.
+    pub fn headline(&self) -> String {
         let unknown = self.members.iter().any(|r| r.state == State::Unknown);
         if unknown && self.members.iter().all(|r| r.now().is_none()) {
             // Those that were not asked yet may be well.
-            return Headline { text: "galera ?".into(), severity: None };
+            return "galera ?".into();
         }
         if !self.members.is_empty() && self.view.is_none() {
             let any = |holds: fn(&Row) -> bool| self.members.iter().any(holds);
             return match (any(|r| r.now().is_some()), any(|r| r.state == State::Unreadable)) {
-                (true, _) => loud("galera NO QUORUM", Severity::Critical),
-                (false, true) => loud("galera CANNOT BE READ", Severity::Warning),
-                (false, false) => loud("galera DOES NOT ANSWER", Severity::Critical),
-            };
+                (true, _) => "galera NO QUORUM",
+                (false, true) => "galera CANNOT BE READ",
+                (false, false) => "galera DOES NOT ANSWER",
+            }
+            .into();
         }
         let alone = self.members.is_empty();
         let mut text = match alone {
             true => format!("proxysql {}/{}", self.answering.0, self.answering.1),
-            false => format!("galera {present}/{expected}"),
+            false => format!("galera {}/{}", self.quorum.present(), self.quorum.expected),
         };
-        // As loud as the finding `galera-size`.
-        let mut severity = match (present < expected, self.quorum.safe_losses) {
-            _ if alone => (self.answering.0 < self.answering.1).then_some(Severity::Warning),
-            (true, 0) => Some(Severity::Critical),
-            (true, _) => Some(Severity::Warning),
-            (false, losses) => (losses == 0 && expected > 1).then_some(Severity::Warning),
-        };
-        if self.members.iter().any(|r| r.state.severity() == Some(Severity::Critical)) {
-            severity = Some(Severity::Critical);
+        if self.members.iter().any(|r| r.state == State::Split { foreign: false }) {
+            text.push_str(" SPLIT BRAIN");
         }
         let mut all: Vec<_> = self.writers.values().flatten().collect();
         all.sort();
         all.dedup();
         match (self.writer(), all.as_slice()) {
             (Some(row), _) if row.state.takes_writes() => text.push_str(&format!(" writer {}", row.label)),
-            (None, [stranger]) => {
-                text.push_str(&format!(" writer {stranger}"));
-                severity = severity.max((!alone).then_some(Severity::Warning));
-            }
+            (None, [stranger]) => text.push_str(&format!(" writer {stranger}")),
             (Some(row), _) => {
                 text.push_str(&format!(" writer {} {}", row.label, row.state.word().to_uppercase()));
-                severity = Some(Severity::Critical);
             }
             (None, []) if self.unfronted && !alone => {
                 text.push_str(&format!(" proxysql 0/{}", self.answering.1));
-                severity = severity.max(Some(Severity::Warning));
             }
             (None, []) if self.writers.is_empty() => {}
-            (None, []) => {
-                text.push_str(" NO WRITER");
-                severity = Some(Severity::Critical);
-            }
-            (None, _) if self.writers_differ => {
-                text.push_str(" WRITERS DIFFER");
-                severity = Some(Severity::Critical);
-            }
+            (None, []) => text.push_str(" NO WRITER"),
+            (None, _) if self.writers_differ => text.push_str(" WRITERS DIFFER"),
             // As many as may: `max_writers`, or several clusters behind one proxy.
             (None, several) => {
                 let called = |name: &&MemberName| {
@@ -359,7 +347,7 @@ impl Database {
                 text.push_str(&format!(" writers {}", names.join(", ")));
             }
         }
-        Headline { text, severity }
+        text
     }
 }
 

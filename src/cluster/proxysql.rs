@@ -16,6 +16,9 @@ use super::{Endpoint, ProxyName, Table};
 
 mod reading;
 
+/// The checksum of the servers as they were loaded.
+pub(super) const SERVERS: &str = "mysql_servers_v2";
+
 /// One ProxySQL, and how well it is known.
 pub type Proxy = Endpoint<ProxyName, ProxyStatus, ProxySample>;
 
@@ -256,6 +259,8 @@ pub struct ProxyRows {
     pub variables: Option<Table>,
     /// What differs, by table and layers: one column with what it is.
     pub drift: Option<Vec<(Arc<str>, Layers, Table)>>,
+    /// `disk.mysql_servers`.
+    pub disk: Option<Table>,
     /// `runtime_checksums_values`.
     pub checksums: Option<Table>,
     /// `stats_mysql_query_digest`, the dearest of each hostgroup.
@@ -292,6 +297,10 @@ pub struct ProxyStatus {
     pub rows_since: BTreeMap<Arc<str>, Timestamp>,
     /// The newest check of every backend.
     pub checks: Vec<MonitorCheck>,
+    /// How old the newest check is, by the proxy's own clock.
+    pub check_age: Option<Duration>,
+    /// `mysql-monitor_enabled`; `None`: not known.
+    pub monitored: Option<bool>,
     /// How often the monitor checks, where it is known.
     pub check_every: Option<Duration>,
     /// The monitor cannot log in somewhere: the address, and what the server said.
@@ -308,6 +317,8 @@ pub struct ProxyStatus {
     pub refusals: BTreeMap<Arc<str>, (u64, i64)>,
     /// What differs between its layers. `None`: not known.
     pub drift: Option<Vec<Drift>>,
+    /// The servers on its disk, with which it starts again. `None`: not known.
+    pub disk: Option<Vec<ServerRow>>,
     /// Checksums of what runs, by name. Only what is configured; not what the monitor moves.
     pub checksums: BTreeMap<Arc<str>, Arc<str>>,
     /// The dearest statements of each hostgroup.
@@ -371,15 +382,29 @@ impl ProxyStatus {
         groups.iter().filter(move |g| groups.len() == 1 || self.backends.iter().any(|b| stands(b, g)))
     }
 
-    /// What runs here and differs there, by the names of their checksums; not what belongs to each alone.
+    /// What runs here and differs there, by the names of their checksums; not what belongs to each alone. The checksum
+    /// of the servers says nothing: it is of the rows as they were loaded, in the hostgroups of that moment, which the
+    /// monitor has changed since. The servers themselves are compared.
     pub fn differs(&self, other: &Self) -> Vec<&str> {
-        let own = |name: &&str| ["admin_variables", "proxysql_servers"].contains(name);
-        self.checksums
-            .iter()
-            .filter(|(name, sum)| other.checksums.get(*name).is_some_and(|theirs| theirs != *sum))
-            .map(|(name, _)| &**name)
-            .filter(|name| !own(name))
-            .collect()
+        let own = |name: &str| ["admin_variables", "proxysql_servers", SERVERS].contains(&name);
+        let sums = self.checksums.iter();
+        let sums = sums.filter(|(name, sum)| other.checksums.get(*name).is_some_and(|theirs| theirs != *sum));
+        let mut all: Vec<_> = sums.map(|(name, _)| &**name).filter(|name| !own(name)).collect();
+        if self.admin && other.admin && self.hostgroups != other.hostgroups {
+            all.push("mysql_galera_hostgroups");
+        }
+        let addresses = self.servers.iter().chain(&other.servers).map(|row| &row.address);
+        let alike = |a: &Arc<str>| ServerRow::alike(&self.servers_of(a), &other.servers_of(a));
+        if self.admin && other.admin && !addresses.collect::<BTreeSet<_>>().into_iter().all(alike) {
+            all.push("mysql_servers");
+        }
+        all
+    }
+
+    /// Servers on its disk that do not run: a save would forget them.
+    pub fn only_on_disk(&self) -> BTreeSet<Arc<str>> {
+        let runs = |row: &&ServerRow| self.servers.iter().any(|own| own.address == row.address);
+        self.disk.iter().flatten().filter(|row| !runs(row)).map(|row| row.address.clone()).collect()
     }
 
     /// A backend's row in a hostgroup.

@@ -165,9 +165,11 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
         return [vec![piece(what, Role::Muted)], database(cx)].concat();
     }
     let (hurt, risk) = hurt(cx.findings);
+    let warnings = cx.findings.iter().filter(|f| f.severity > Severity::Notice).count();
     let mut facts = vec![piece(format!(" {}   ", format::count(seen.tenants.len(), "tenant")), Role::Text)];
     facts.push(match (hurt, risk) {
         (0, _) if hurts(cx).is_some() => piece(PODS, Role::Muted),
+        (0, 0) if warnings > 0 => piece(format!("▲ {}", format::count(warnings, "warning")), Role::Warn),
         (0, 0) => piece("✓ all well", Role::Ok),
         (0, _) => piece("✓ none hurt", Role::Ok),
         (n, _) => piece(format!("✖ {n} hurt"), Role::Danger),
@@ -186,15 +188,15 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
 /// The database in a few characters: dim when it is well, with its glyph when it is not.
 fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     let Some(headline) = Database::of(cx.seen).map(|d| d.headline()) else { return Vec::new() };
-    // What hurts users now is loud, wherever in the database it is.
     let worst = hurts(cx);
-    let (sign, role) = match headline.severity.max(worst.map(|f| f.severity)) {
+    let of_it = cx.findings.iter().filter(|f| f.subject.is_database() && f.severity > Severity::Notice);
+    let (sign, role) = match of_it.map(|f| f.severity).max() {
         None => ("", Role::Muted),
         severity => (glyph(severity), role(severity)),
     };
     let gap = if sign.is_empty() { "" } else { " " };
     let what = worst.and_then(|f| loud(f.rule)).map_or(String::new(), |word| format!(" {word}"));
-    vec![piece(format!("   {sign}{gap}{}{what}", headline.text), role)]
+    vec![piece(format!("   {sign}{gap}{headline}{what}"), role)]
 }
 
 /// What of the database hurts users now.

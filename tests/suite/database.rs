@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod noise;
+mod once;
 mod plugin;
 mod proxies;
 mod rules;
@@ -150,6 +151,7 @@ pub fn proxy_rows(state: &str) -> ProxyRows {
         errors: Some(proxysql("healthy_stats_mysql_errors")),
         variables: Some(Table::new(vec!["variable_name".into(), "variable_value".into()], settings)),
         drift: Some(vec![]),
+        disk: None,
         checksums: Some(proxysql("healthy_runtime_checksums_values")),
         digests: Some(proxysql("healthy_stats_mysql_query_digest")),
         version: Some("2.7.1-16-g2726c27".into()),

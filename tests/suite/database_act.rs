@@ -29,6 +29,7 @@ fn plan(session: &Session, act: DatabaseAct, changes: Vec<Change>) -> Plan {
         sql: vec![],
         undo: String::new(),
         moves_writer: false,
+        without: vec![],
         names: Default::default(),
     };
     Plan {

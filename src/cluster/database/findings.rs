@@ -194,11 +194,16 @@ fn all() -> Subject {
 fn states(d: &Database, which: impl Fn(&State) -> bool, answer: impl Fn(&Row, Found) -> Found) -> Said {
     let rows = d.members.iter().filter(|r| which(&r.state));
     rows.map(|r| {
-        let severity = r.state.severity().unwrap_or(Severity::Notice);
+        let severity = d.severity(r).unwrap_or(Severity::Notice);
         let since = r.now().map(|s| s.state_since);
         (of(r), answer(r, found(severity, r.state.meaning()).since(since)))
     })
     .collect()
+}
+
+/// `1 session waits`, `2 sessions wait`.
+fn sessions(n: u32, one: &str, several: &str) -> String {
+    if n == 1 { format!("1 session {one}") } else { format!("{n} sessions {several}") }
 }
 
 /// Clients reach the member through a proxy.

@@ -6,15 +6,22 @@
 
 use std::fmt;
 
-use super::{Expectations, Row, View};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Expectations, Row, State, View};
+
+/// Two polls, and what an answer may take: who has been silent for longer is not counted on.
+const GONE_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
 /// Whether the primary component survives losses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Quorum {
     /// There is a primary component.
     pub primary: bool,
-    /// Members in it.
+    /// Members in it, by its view.
     pub size: u32,
+    /// Of these, members that have not answered for longer than two polls: they may be gone, and are not counted on.
+    pub silent: u32,
     /// Members there should be.
     pub expected: u32,
     /// The weight of those in it.
@@ -28,7 +35,12 @@ pub struct Quorum {
 }
 
 impl Quorum {
-    pub(super) fn of(rows: &[Row], view: Option<&View>, expected: &Expectations) -> Self {
+    /// Members that are there.
+    pub fn present(&self) -> u32 {
+        self.size.saturating_sub(self.silent)
+    }
+
+    pub(super) fn of(rows: &[Row], view: Option<&View>, expected: &Expectations, at: Timestamp) -> Self {
         let configured = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let arbitrators = view.map_or(0, |v| v.arbitrators);
         let expected = expected.size.unwrap_or(configured.saturating_add(arbitrators));
@@ -42,6 +54,14 @@ impl Quorum {
         let total = view.weight.unwrap_or_else(|| sum.max(size));
         let mut weights = known;
         weights.truncate(size as usize);
+        let gone = |r: &&Row| {
+            matches!(r.state, State::Unnoticed | State::Unanswering)
+                && r.member.silent_since.is_some_and(|since| at.duration_since(since) > GONE_AFTER)
+        };
+        let silent = rows.iter().filter(gone).count().min(size as usize - weights.len());
+        if silent > 0 {
+            return Self::in_doubt(size, silent, expected, total, sum);
+        }
         // Members of the view we cannot read share the rest of its weight; the worst case is one that has it all.
         let unread = (size as usize).saturating_sub(weights.len());
         let mut rest = total.saturating_sub(sum);
@@ -54,11 +74,29 @@ impl Quorum {
         Self {
             primary: true,
             size,
+            silent: 0,
             expected,
             weight: total,
             expected_weight: total.saturating_add(expected.saturating_sub(size)),
             safe_losses: in_turn(&weights),
             safe_at_once: at_once(&weights),
+        }
+    }
+}
+
+impl Quorum {
+    /// Some of the view do not answer: what is left if they are gone, which their peers will have noticed in seconds.
+    fn in_doubt(size: u32, silent: usize, expected: u32, total: u32, there: u32) -> Self {
+        let silent = u32::try_from(silent).unwrap_or(u32::MAX);
+        Self {
+            primary: true,
+            size,
+            silent,
+            expected,
+            weight: there.min(total),
+            expected_weight: total.saturating_add(expected.saturating_sub(size)),
+            safe_losses: 0,
+            safe_at_once: 0,
         }
     }
 }
@@ -101,6 +139,17 @@ impl fmt::Display for Quorum {
             return write!(f, "no quorum");
         }
         write!(f, "quorum {} of {} weights, ", self.weight, self.expected_weight)?;
+        if self.silent > 0 {
+            let (members, do_not) =
+                if self.silent == 1 { ("member", "does not") } else { ("members", "do not") };
+            write!(f, "{} {members} of the view {do_not} answer", self.silent)?;
+            return match u64::from(self.weight) * 2 > u64::from(self.expected_weight.max(self.weight)) {
+                true => {
+                    write!(f, ": the quorum holds without, and no further loss is safe before that is known")
+                }
+                false => write!(f, ": without the quorum is lost"),
+            };
+        }
         match self.safe_losses {
             0 if self.size == 1 => write!(f, "on the last member"),
             0 => write!(f, "the next loss stops everything (a graceful stop does not)"),

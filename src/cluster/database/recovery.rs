@@ -23,6 +23,8 @@ use steps::{ask, datadir, examine, examine_one, look, start};
 pub enum Case {
     /// A primary component exists: nothing is to be recovered.
     Primary,
+    /// There are two primary components, or members of different clusters.
+    Split,
     /// The cluster was formed without a known position.
     Reformed,
     /// Members answer, and none is in a primary component.
@@ -76,7 +78,12 @@ pub struct Sheet {
 /// What to do when there is no primary component. Pure: it decides from the evidence alone.
 pub fn recovery(evidence: &[Evidence]) -> Sheet {
     let answering: Vec<_> = evidence.iter().filter(|e| e.answers.is_ok()).collect();
-    let case = if evidence.iter().any(|e| e.primary) {
+    let states = [super::State::Split { foreign: false }, super::State::Split { foreign: true }];
+    let apart: Vec<_> =
+        evidence.iter().filter(|e| states.iter().any(|state| e.state == state.word())).collect();
+    let case = if !apart.is_empty() {
+        Case::Split
+    } else if evidence.iter().any(|e| e.primary) {
         Case::Primary
     } else if answering.iter().any(|e| e.unfit && e.state == super::State::Reformed.word()) {
         Case::Reformed
@@ -85,21 +92,39 @@ pub fn recovery(evidence: &[Evidence]) -> Sheet {
     } else {
         Case::NoQuorum
     };
-    let split = super::State::Split { foreign: false };
     let (verdict, unproven, steps) = match case {
-        Case::Primary if evidence.iter().any(|e| e.state == split.word()) => (
-            nothing(
-                "there are two primary components: both take writes, and their data part ways. Nothing is to be bootstrapped: SET GLOBAL wsrep_reject_queries=ALL_KILL on one side at once, then find out which holds the data",
-            ),
-            vec![],
-            vec![],
-        ),
+        Case::Split => split(&apart),
         Case::Primary => (nothing("a primary component exists: nothing is to be recovered"), vec![], vec![]),
         Case::Reformed => reformed(evidence),
         Case::NoQuorum => survivors::sheet(evidence, &answering),
         Case::AllDown => all_down(evidence),
     };
     Sheet { case, evidence: evidence.to_vec(), verdict, unproven, steps }
+}
+
+/// Both sides take writes: one has to stop before anything else.
+fn split(apart: &[&Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
+    let verdict = nothing(
+        "there are two primary components: both take writes, and their data part ways. Nothing is to be bootstrapped: stop the writes on one side at once, then find out which holds the data",
+    );
+    let unproven = vec![
+        "which side holds what the clients were told: only the data themselves tell, such as the newest rows of a table that is written all the time".into(),
+        "the side named here is the one with fewer members: the other may be the one without the writers".into(),
+    ];
+    let stop = |e: &&Evidence| Step {
+        on: e.label.clone(),
+        what: "refuse its clients, on every member of this side, so that one side alone is written".into(),
+        command: "SET GLOBAL wsrep_reject_queries=ALL_KILL".into(),
+        by_hand: None,
+    };
+    let mut steps: Vec<_> = apart.iter().map(stop).collect();
+    steps.extend(apart.iter().map(|e| Step {
+        on: e.label.clone(),
+        what: "once it is certain that this side may be given up: keep a copy of its data, then stop it. Started again where it sees the others, it takes a full copy of theirs".into(),
+        command: "systemctl stop mariadb".into(),
+        by_hand: Some("mariadb-admin shutdown".into()),
+    }));
+    (verdict, unproven, steps)
 }
 
 fn nothing(reason: &str) -> Verdict {
@@ -247,7 +272,7 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         what: "form the cluster from it, with its position: without one the others need a full copy".into(),
         command: "galera_new_cluster".into(),
         by_hand: Some(format!(
-            "mariadbd --wsrep-new-cluster{}",
+            "mariadbd --user=mysql --wsrep-new-cluster{}",
             position.as_ref().map_or(String::new(), |p| format!(" --wsrep_start_position={p}"))
         )),
     });
@@ -298,6 +323,7 @@ impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let title = match self.case {
             Case::Primary => "a primary component exists",
+            Case::Split => "there are two primary components",
             Case::Reformed => "the cluster re-formed without a known position",
             Case::NoQuorum => "members answer, none has a quorum",
             Case::AllDown => "no member answers",

@@ -15,8 +15,8 @@ use super::{
 pub struct Report {
     /// In a few words, as in the header of the screens.
     pub headline: String,
-    /// Whether it survives losses.
-    pub quorum: Quorum,
+    /// Whether it survives losses; `null`: no member can be read.
+    pub quorum: Option<Quorum>,
     /// Every configured member.
     pub members: Vec<MemberReport>,
     /// The addresses that take writes, by proxy: members by their configured address.
@@ -36,8 +36,8 @@ pub struct MemberReport {
     pub address: MemberName,
     /// Its state in words, judged across members.
     pub state: String,
-    /// It is in the primary component.
-    pub primary: bool,
+    /// It is in the primary component; `null`: it does not say.
+    pub primary: Option<bool>,
     /// What the proxies do with it.
     pub role: Role,
     /// Reads go to it.
@@ -109,8 +109,8 @@ impl Database {
     pub fn report(&self, seen: &Snapshot) -> Report {
         let at = seen.at;
         Report {
-            headline: self.headline().text,
-            quorum: self.quorum.clone(),
+            headline: self.headline(),
+            quorum: self.is_known().then(|| self.quorum.clone()),
             members: self.members.iter().map(|row| member(row, at)).collect(),
             writers: self.writers.clone(),
             backends: seen.proxies.values().flat_map(|proxy| self.backends(seen, proxy)).collect(),
@@ -154,7 +154,7 @@ fn member(row: &Row, at: Timestamp) -> MemberReport {
         name: row.label.clone(),
         address: row.name.clone(),
         state: row.state.word(),
-        primary: row.is_primary(),
+        primary: now.map(|_| row.is_primary()),
         role: row.role,
         reads: row.reads,
         component: now.map(|s| s.component),

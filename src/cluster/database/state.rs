@@ -26,6 +26,13 @@ pub enum State {
         /// Write-sets waiting.
         behind: u64,
     },
+    /// Desynced more often than once: `SET GLOBAL wsrep_desync=OFF` takes back one of them, and a restart the others.
+    StuckDesync {
+        /// `wsrep_desync_count`.
+        count: u32,
+        /// Write-sets waiting.
+        behind: u64,
+    },
     /// Gives its state to others.
     Donor {
         /// To whom, where it can be told.
@@ -121,6 +128,7 @@ impl State {
             Self::Unknown => "connecting".into(),
             Self::Synced => "synced".into(),
             Self::Desynced { .. } => "desynced by hand".into(),
+            Self::StuckDesync { count, .. } => format!("desynced {count} times"),
             Self::Donor { to } if to.is_empty() => "donor".into(),
             Self::Donor { to } => format!("donor (to {})", to.join(", ")),
             Self::Paused { .. } => "paused, stale".into(),
@@ -157,6 +165,9 @@ impl State {
             Self::Desynced { behind } => {
                 format!("taken out of flow control by hand (wsrep_desync): {behind} write-sets behind, its reads may be stale")
             }
+            Self::StuckDesync { count, behind } => format!(
+                "wsrep_desync was set {count} times (wsrep_desync_count), and nobody fetches a state from it: OFF takes back one, only a restart takes back the rest; {behind} write-sets behind"
+            ),
             Self::Donor { to } if to.is_empty() => "donor, or desynced for a reason it does not tell".into(),
             Self::Donor { to } => format!("gives its state to {}; it serves meanwhile, slower", to.join(", ")),
             Self::Paused { behind, locked: true } => format!(
@@ -222,9 +233,10 @@ impl State {
             Self::Donor { .. } | Self::CatchingUp { .. } | Self::Joining { .. } | Self::Receiving { .. } => {
                 Some(Severity::Notice)
             }
-            Self::Desynced { .. } | Self::LocalSchemaChange { .. } | Self::Paused { .. } => {
-                Some(Severity::Warning)
-            }
+            Self::Desynced { .. }
+            | Self::StuckDesync { .. }
+            | Self::LocalSchemaChange { .. }
+            | Self::Paused { .. } => Some(Severity::Warning),
             Self::Rejecting { .. } | Self::Unreadable | Self::Unanswering | Self::Odd { .. } => {
                 Some(Severity::Warning)
             }
@@ -244,6 +256,7 @@ impl State {
             self,
             Self::Synced
                 | Self::Desynced { .. }
+                | Self::StuckDesync { .. }
                 | Self::Donor { .. }
                 | Self::Paused { .. }
                 | Self::LocalSchemaChange { .. }
@@ -257,7 +270,12 @@ impl State {
     pub fn takes_writes(&self) -> bool {
         matches!(
             self,
-            Self::Synced | Self::Desynced { .. } | Self::Donor { .. } | Self::Unknown | Self::Unreadable
+            Self::Synced
+                | Self::Desynced { .. }
+                | Self::StuckDesync { .. }
+                | Self::Donor { .. }
+                | Self::Unknown
+                | Self::Unreadable
         )
     }
 }
@@ -288,7 +306,8 @@ pub(super) fn judge(
             let since = m.silent_since.map_or(0.0, |since| at.duration_since(since).as_secs_f64());
             match (listed(m), donor) {
                 (true, Some(donor)) if m.trouble == Some(Trouble::Refused) => {
-                    let full = !donor.now().is_some_and(|donor| keeps_all_of(donor, m));
+                    // What it still has is known only of one that was seen before.
+                    let full = m.status.is_some() && !donor.now().is_some_and(|donor| keeps_all_of(donor, m));
                     State::Receiving { from: donor.label(), full }
                 }
                 (true, _) if since <= NOTICED_WITHIN && m.status.is_some() => State::Unnoticed,
@@ -323,6 +342,9 @@ pub(super) fn judge(
                 seconds: pace(m).map(|p| (s.receive_queue as f64 / p) as u64),
             },
             LocalState::Donor if only_by_hand(s) => State::Desynced { behind: s.receive_queue },
+            LocalState::Donor if is_stuck(s, members, view) => {
+                State::StuckDesync { count: s.desync_count, behind: s.receive_queue }
+            }
             LocalState::Donor => donating(s, members, &receives),
             LocalState::Synced => match s.reject {
                 Reject::None => State::Synced,
@@ -343,6 +365,24 @@ pub(super) fn judge(
 /// A hand has taken it out of step, and nothing else: a donor that was desynced as well has two reasons.
 fn only_by_hand(s: &Status) -> bool {
     s.desync && s.desync_count <= 1
+}
+
+/// Desynced for several reasons, of which a transfer is none: every member of the view is known and has its state, and
+/// no lock or schema change shows here.
+fn is_stuck(s: &Status, members: &[&Arc<Member>], view: Option<&View>) -> bool {
+    let whole = |m: &&&Arc<Member>| {
+        m.now().is_some_and(|s| {
+            s.component == Component::Primary
+                && matches!(s.local_state, LocalState::Synced | LocalState::Donor)
+        })
+    };
+    let seen = members.iter().filter(whole).count() as u32;
+    let all = view.is_some_and(|v| seen + v.arbitrators >= v.size);
+    let busy = s
+        .threads
+        .as_ref()
+        .is_none_or(|t| t.global_lock || t.schema_change.as_ref().is_some_and(|change| !change.applied));
+    s.desync_count > 1 && all && !busy
 }
 
 /// A donor still has what a member, by its last word, misses.

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Status, Threads};
-use crate::cluster::Table;
+use crate::cluster::{Table, is_off, is_on, values::bytes_of};
 
 /// Readings nearer than this, in seconds, give no rate: the clock's grain would.
 const LEAST_INTERVAL: f64 = 0.05;
@@ -40,9 +40,7 @@ impl Status {
         let s = &rows.status;
         let v = &rows.variables;
         let text = |table: &Table, name: &str| -> Arc<str> { table.value(name).unwrap_or_default().into() };
-        let on = |table: &Table, name: &str| {
-            matches!(table.value(name), Some("ON" | "on" | "1" | "YES" | "true" | "TRUE"))
-        };
+        let on = |table: &Table, name: &str| table.value(name).is_some_and(is_on);
         let count = |name: &str| s.amount::<u64>(name).unwrap_or(0);
         let some = |name: &str| s.amount::<u64>(name).filter(|n| *n != u64::MAX);
         let options = options(v.value("wsrep_provider_options").unwrap_or_default());
@@ -83,7 +81,7 @@ impl Status {
             took: rows.took,
             node,
             addresses,
-            galera: on(v, "wsrep_on") && !provider.is_empty() && provider != "none",
+            galera: on(v, "wsrep_on") && !provider.is_empty() && !provider.eq_ignore_ascii_case("none"),
             local_state: LocalState::of(s.amount("wsrep_local_state")),
             comment: text(s, "wsrep_local_state_comment"),
             component: match s.value("wsrep_cluster_status") {
@@ -120,11 +118,11 @@ impl Status {
             desync: on(v, "wsrep_desync"),
             desync_count: s.amount("wsrep_desync_count").unwrap_or(0),
             reject: match v.value("wsrep_reject_queries") {
-                Some("ALL") => Reject::All,
-                Some("ALL_KILL") => Reject::AllKill,
+                Some(value) if value.eq_ignore_ascii_case("ALL") || value == "1" => Reject::All,
+                Some(value) if value.eq_ignore_ascii_case("ALL_KILL") || value == "2" => Reject::AllKill,
                 _ => Reject::None,
             },
-            read_only: v.value("read_only").is_some_and(|r| !matches!(r, "OFF" | "0" | "")),
+            read_only: v.value("read_only").is_some_and(|r| !r.trim().is_empty() && !is_off(r)),
             donor_rejects: on(v, "wsrep_sst_donor_rejects_queries"),
             sst_method: text(v, "wsrep_sst_method"),
             datadir: v.value("datadir").or(v.value("wsrep_data_home_dir")).unwrap_or_default().into(),
@@ -225,19 +223,6 @@ fn options(text: &str) -> BTreeMap<&'static str, Arc<str>> {
 fn arbitrators(incoming: &str) -> u32 {
     let empty = incoming.split(',').filter(|address| address.trim().is_empty()).count();
     if incoming.trim().is_empty() { 0 } else { u32::try_from(empty).unwrap_or(u32::MAX) }
-}
-
-/// Bytes of `128M`, `1G`, `16777216`: binary multiples, as the provider reads them.
-fn bytes_of(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let (number, scale) = match text.char_indices().next_back()? {
-        (at, 'K' | 'k') => (&text[..at], 1u64 << 10),
-        (at, 'M' | 'm') => (&text[..at], 1 << 20),
-        (at, 'G' | 'g') => (&text[..at], 1 << 30),
-        (at, 'T' | 't') => (&text[..at], 1 << 40),
-        _ => (text, 1),
-    };
-    number.parse::<u64>().ok()?.checked_mul(scale)
 }
 
 /// The host of `host`, `host:port` or `[v6]:port`.

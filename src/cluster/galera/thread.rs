@@ -113,6 +113,33 @@ impl Threads {
     }
 }
 
+impl Threads {
+    /// Who holds the lock an applier waits for: `held by session 12 (app@10.4.7.19, 30 s)`.
+    pub fn holder(&self) -> String {
+        let who: Vec<_> =
+            self.holders.iter().take(3).map(|h| format!("{} ({}, {} s)", h.id, h.who, h.seconds)).collect();
+        match (who.is_empty(), self.holders_certain) {
+            (true, _) => "a session there holds it".to_owned(),
+            (false, true) => format!("held by session {}", who.join(", ")),
+            (false, false) => format!("likely held by idle session {}", who.join(", ")),
+        }
+    }
+
+    /// What ends the wait of the applier of this member.
+    pub fn release(&self, member: &str) -> String {
+        match self.holders.first() {
+            Some(session) if self.holders_certain => {
+                format!("KILL {} on {member}, once its owner knows", session.id)
+            }
+            Some(session) => format!(
+                "ask the owner of session {}, then KILL {0} on {member}; the plug-in METADATA_LOCK_INFO names the holder for certain",
+                session.id
+            ),
+            None => format!("SHOW PROCESSLIST on {member}, and end the session that holds the lock"),
+        }
+    }
+}
+
 fn is_ddl(statement: &str) -> bool {
     let first = statement.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
     DDL.iter().any(|word| first.eq_ignore_ascii_case(word))

@@ -12,7 +12,7 @@ use super::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, ProxyRows,
     ProxyStatus, ServerRow,
 };
-use crate::cluster::{Table, table::Line};
+use crate::cluster::{Table, is_off, is_on, table::Line};
 
 impl ProxyStatus {
     pub(super) fn from_rows(rows: &ProxyRows, before: Option<&Self>, now: Timestamp) -> Self {
@@ -87,15 +87,17 @@ impl ProxyStatus {
                 .or_else(|| Some(before?.version.clone()))
                 .unwrap_or_else(|| "".into()),
             admin: rows.servers.is_some(),
-            read_only: variable("admin-read_only")
-                .map(|v| v == "true")
-                .or_else(|| before.and_then(|b| b.read_only)),
+            read_only: variable("admin-read_only").map(is_on).or_else(|| before.and_then(|b| b.read_only)),
             uptime: rows.global.amount("ProxySQL_Uptime"),
             hostgroups,
             backends: backends(rows, address),
-            servers: servers(rows, address),
+            servers: servers(rows.servers.as_ref(), address),
             rows_since: BTreeMap::new(),
             checks: checks(&rows.checks, address),
+            check_age: check_age(&rows.checks),
+            monitored: variable("mysql-monitor_enabled")
+                .map(|v| !is_off(v))
+                .or_else(|| before.and_then(|b| b.monitored)),
             check_every: variable("mysql-monitor_galera_healthcheck_interval")
                 .and_then(|ms| ms.parse().ok().map(Duration::from_millis))
                 .or_else(|| before.and_then(|b| b.check_every)),
@@ -108,6 +110,10 @@ impl ProxyStatus {
             pinned,
             refusals,
             drift,
+            disk: match &rows.disk {
+                Some(table) => Some(servers(Some(table), address)),
+                None => before.and_then(|b| b.disk.clone()),
+            },
             checksums,
             digests,
             checked_since: now,
@@ -159,7 +165,7 @@ fn hostgroups(line: &Line<'_>) -> Option<Hostgroups> {
         backup: line.number("backup_writer_hostgroup")?,
         reader: line.number("reader_hostgroup")?,
         offline: line.number("offline_hostgroup")?,
-        active: line.text("active") != Some("0"),
+        active: !line.text("active").is_some_and(is_off),
         max_writers: line.number("max_writers").unwrap_or(1),
         writer_is_also_reader: line.number("writer_is_also_reader").unwrap_or(0),
         max_transactions_behind: line.number("max_transactions_behind").unwrap_or(0),
@@ -235,10 +241,9 @@ fn backends(rows: &ProxyRows, address: Address) -> Vec<Backend> {
 }
 
 /// What is configured of each backend. A row that is only being emptied is no configuration.
-fn servers(rows: &ProxyRows, address: Address) -> Vec<ServerRow> {
+fn servers(rows: Option<&Table>, address: Address) -> Vec<ServerRow> {
     let mut all: Vec<ServerRow> = rows
-        .servers
-        .iter()
+        .into_iter()
         .flat_map(Table::lines)
         .filter(|line| status_of(line.text("status")) != Some(BackendStatus::OfflineHard))
         .filter_map(|line| {
@@ -284,6 +289,13 @@ fn checks(table: &Table, address: Address) -> Vec<MonitorCheck> {
         newest.insert(address, (micros, check));
     }
     newest.into_values().map(|(_, check)| check).collect()
+}
+
+/// How old the newest check is, by the clock that dates it: the statement's column `now`, in seconds.
+fn check_age(table: &Table) -> Option<Duration> {
+    let newest = table.lines().filter_map(|line| line.number::<u64>("time_start_us")).max()?;
+    let now = table.lines().find_map(|line| line.number::<u64>("now"))?;
+    Some(Duration::from_secs(now.saturating_sub(newest / 1_000_000)))
 }
 
 /// Where the newest attempt of the monitor to log in was denied.

@@ -21,7 +21,7 @@ const SERVERS: &str = "SELECT hostgroup_id, hostname, port, gtid_port, status, w
 const POOL: &str = "SELECT hostgroup, srv_host, srv_port, status, ConnUsed, ConnFree, ConnERR, Queries, Latency_us \
                     FROM stats_mysql_connection_pool";
 const CHECKS: &str = "SELECT hostname, port, time_start_us, primary_partition, wsrep_local_recv_queue, \
-    wsrep_local_state, error FROM monitor.mysql_server_galera_log ORDER BY time_start_us DESC LIMIT 50";
+    wsrep_local_state, error, CAST(strftime('%s', 'now') AS INTEGER) AS now FROM monitor.mysql_server_galera_log ORDER BY time_start_us DESC LIMIT 50";
 const GLOBAL: &str = "SELECT Variable_Name, Variable_Value FROM stats_mysql_global WHERE Variable_Name IN \
                       ('ProxySQL_Uptime', 'Client_Connections_connected')";
 const SESSIONS: &str = "SELECT hostgroup, srv_host, srv_port, command, \
@@ -35,7 +35,9 @@ const CONNECTS: &str = "SELECT hostname, port, time_start_us, connect_error FROM
 const ERRORS: &str =
     "SELECT hostname, port, errno, count_star, last_seen FROM stats_mysql_errors WHERE errno = 1047";
 const SETTINGS: &str = "SELECT variable_name, variable_value FROM runtime_global_variables WHERE variable_name IN \
-    ('mysql-max_connections', 'mysql-monitor_galera_healthcheck_interval', 'admin-read_only')";
+    ('mysql-max_connections', 'mysql-monitor_galera_healthcheck_interval', 'mysql-monitor_enabled', 'admin-read_only')";
+const DISK: &str = "SELECT hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, \
+    max_replication_lag, use_ssl, max_latency_ms, comment FROM disk.mysql_servers";
 const CHECKSUMS: &str = "SELECT name, checksum FROM runtime_checksums_values";
 const DIGESTS: &str = "SELECT hostgroup, schemaname, digest_text, count_star, sum_time FROM stats_mysql_query_digest \
                        ORDER BY CAST(sum_time AS INTEGER) DESC LIMIT 40";
@@ -65,7 +67,14 @@ const LAYERED: &[(&str, &str, &str, &str)] = &[
         "username",
         "username, active, default_hostgroup, max_connections, transaction_persistent",
     ),
-    ("global_variables", "runtime_global_variables", "variable_name", "variable_name, variable_value"),
+    (
+        "global_variables",
+        "runtime_global_variables",
+        "variable_name",
+        // As what they mean: `1` on a disk is `true` at runtime.
+        "variable_name, CASE WHEN lower(variable_value) IN ('1','on','yes','true') THEN 'true' \
+         WHEN lower(variable_value) IN ('0','off','no','false') THEN 'false' ELSE variable_value END",
+    ),
 ];
 
 /// One proxy, and what is remembered between two rounds.
@@ -131,6 +140,7 @@ impl Source {
             self.seldom(&mut rows).await?;
         } else if self.admin && rows.servers != self.servers {
             rows.drift = Some(drift(&mut self.sql).await?);
+            rows.disk = optional(&mut self.sql, DISK).await?;
         }
         self.servers.clone_from(&rows.servers);
         self.round += 1;
@@ -146,6 +156,7 @@ impl Source {
         if self.admin {
             rows.variables = optional(sql, SETTINGS).await?;
             rows.checksums = optional(sql, CHECKSUMS).await?;
+            rows.disk = optional(sql, DISK).await?;
             rows.drift = Some(drift(sql).await?);
         }
         Ok(())

@@ -13,11 +13,14 @@ pub fn change(pen: &mut Pen<'_>, mut y: u16, part: &DatabasePart) -> u16 {
     if part.cut.is_empty() {
         return labelled(pen, y, "cut", "no client", Role::Muted);
     }
-    let mut word = "cut";
-    let all = part.cut.iter().map(|cut| (cut.proxy.as_ref().map_or("", |proxy| proxy.as_str()), &*cut.text));
-    for line in cuts(all) {
-        y = labelled(pen, y, word, &line, Role::Warn);
-        word = "";
+    for (word, stays, role) in [("cut", false, Role::Warn), ("stay", true, Role::Text)] {
+        let mut word = word;
+        let of = part.cut.iter().filter(|cut| cut.stays() == stays);
+        let all = of.map(|cut| (cut.proxy.as_ref().map_or("", |proxy| proxy.as_str()), &*cut.text));
+        for line in cuts(all) {
+            y = labelled(pen, y, word, &line, role);
+            word = "";
+        }
     }
     y
 }
@@ -171,6 +174,7 @@ mod tests {
             checks: all,
             sql: Vec::new(),
             undo: String::new(),
+            without: Vec::new(),
             moves_writer: false,
             names: Default::default(),
         };

@@ -115,7 +115,7 @@ proptest! {
         let proxy = |first: &Table, second: &Table| ProxyRows {
             servers: Some(first.clone()), hostgroups: Some(second.clone()), pool: second.clone(), checks: first.clone(),
             connects: Some(second.clone()), global: first.clone(), sessions: second.clone(), errors: Some(first.clone()),
-            variables: Some(second.clone()), drift: Some(vec![("t".into(), Layers::RuntimeDisk, first.clone())]),
+            variables: Some(second.clone()), disk: Some(first.clone()), drift: Some(vec![("t".into(), Layers::RuntimeDisk, first.clone())]),
             checksums: Some(second.clone()), digests: Some(first.clone()), version: None, took: Duration::ZERO,
         };
         let ps = Proxy::new("ps1".into()).answered(&proxy(&cells, &more), now()).answered(&proxy(&more, &cells), at);

@@ -26,7 +26,7 @@ fn the_role_of_each_member_is_read_from_the_hostgroups() {
         let seen = Database::of(&behind(state, healthy())).unwrap();
         let said: Vec<_> = seen.members.iter().map(|r| r.role_words()).collect();
         assert_eq!(said, roles, "{state}");
-        assert_eq!(seen.headline().text, headline, "{state}");
+        assert_eq!(seen.headline(), headline, "{state}");
         assert!(seen.unknown_backends.is_empty(), "{state}");
     }
 }
@@ -48,7 +48,7 @@ fn a_writer_without_quorum_is_not_a_writer() {
     let seen = Database::of(&snapshot).unwrap();
     assert_eq!(seen.members[0].role_words(), "writer");
     assert_eq!(seen.members[1].role_words(), "offline");
-    assert_eq!(seen.headline().text, "galera NO QUORUM");
+    assert_eq!(seen.headline(), "galera NO QUORUM");
     let found = findings(&snapshot);
     assert!(finding(&found, "no-writer").text.contains("takes none: no quorum"));
     assert!(rules(&found).contains(&"galera-no-quorum") && rules(&found).contains(&"readers-empty"));
@@ -108,12 +108,12 @@ fn with_statistics_rights_the_roles_come_from_the_configuration() {
     let stats = Proxy::new("ps1".into()).answered(&rows, now());
     let mut snapshot = behind("healthy", healthy());
     snapshot.observe(Observation::Proxy(Seen::All(vec![("ps1".into(), stats)], now())));
-    assert_eq!(Database::of(&snapshot).unwrap().headline().text, "galera 3/3");
+    assert_eq!(Database::of(&snapshot).unwrap().headline(), "galera 3/3");
     let hostgroups =
         vec![serde_json::from_str(r#"{"writer":10,"backup":20,"reader":30,"offline":9999}"#).unwrap()];
     snapshot.database = Arc::new(Expectations { hostgroups, ..(*snapshot.database).clone() });
     let seen = Database::of(&snapshot).unwrap();
-    assert_eq!(seen.headline().text, "galera 3/3 writer n1");
+    assert_eq!(seen.headline(), "galera 3/3 writer n1");
     // Two wait and no weight is known: who is next cannot be told.
     assert_eq!(seen.next_writer, None);
 }
@@ -122,8 +122,7 @@ fn with_statistics_rights_the_roles_come_from_the_configuration() {
 fn proxies_without_members_tell_what_they_know() {
     let snapshot = world(vec![], vec![proxy("healthy", "ps1", now())], now());
     let seen = Database::of(&snapshot).unwrap();
-    assert_eq!(seen.headline().text, "proxysql 1/1 writer 127.0.0.1:24010");
-    assert_eq!(seen.headline().severity, None);
+    assert_eq!(seen.headline(), "proxysql 1/1 writer 127.0.0.1:24010");
     let found = findings(&snapshot);
     assert_eq!(rules(&found), ["configuration"], "{found:?}");
     let report = seen.report(&snapshot);
@@ -136,23 +135,23 @@ fn proxies_without_members_tell_what_they_know() {
     let none = ProxyRows { servers: Some(Table::default()), ..super::proxy_rows("healthy") };
     let none = Proxy::new("ps1".into()).answered(&none, now());
     let empty = world(vec![], vec![none], now());
-    assert_eq!(Database::of(&empty).unwrap().headline().text, "proxysql 1/1 NO WRITER");
+    assert_eq!(Database::of(&empty).unwrap().headline(), "proxysql 1/1 NO WRITER");
     assert!(rules(&findings(&empty)).contains(&"no-writer"));
     let quiet = proxy("healthy", "ps1", now()).failed(Trouble::Silent, "frozen", now());
     let quiet = world(vec![], vec![quiet], now());
     let headline = Database::of(&quiet).unwrap().headline();
-    assert_eq!((headline.text.as_str(), headline.severity), ("proxysql 0/1", Some(Severity::Warning)));
+    assert_eq!(headline, "proxysql 0/1");
     assert_eq!(rules(&findings(&quiet)), ["proxy-lost", "configuration"]);
 
     // A writer that nobody configured is a writer all the same.
     let strange = world(healthy(), vec![proxy("healthy", "ps1", now())], now());
     let headline = Database::of(&strange).unwrap().headline();
-    assert_eq!(headline.text, "galera 3/3 writer 127.0.0.1:24010");
-    assert_eq!(headline.severity, Some(Severity::Warning));
+    assert_eq!(headline, "galera 3/3 writer 127.0.0.1:24010");
+    assert_eq!(finding(&findings(&strange), "member-unknown").severity, Severity::Warning);
     assert!(!rules(&findings(&strange)).contains(&"no-writer"));
 
     // And members without proxies.
     let alone = world(healthy(), vec![], now());
-    assert_eq!(Database::of(&alone).unwrap().headline().text, "galera 3/3");
+    assert_eq!(Database::of(&alone).unwrap().headline(), "galera 3/3");
     assert!(finding(&findings(&alone), "configuration").text.contains("no ProxySQL is configured"));
 }

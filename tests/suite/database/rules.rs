@@ -4,7 +4,7 @@
 mod alike;
 mod members;
 mod proxies;
-mod worlds;
+pub mod worlds;
 
 use wheelhouse::{
     cluster::{Answer, Finding, RULES, Snapshot, findings},
@@ -67,7 +67,13 @@ fn every_threshold_of_the_configuration_silences_its_rule() {
         (
             "unsynced=1h",
             "member-unsynced",
-            alone(vec![said("desynced_peer", 1, now()), said("desynced", 2, now())], 20.0),
+            alone(
+                vec![
+                    said("desynced_peer", 1, now()),
+                    said("healthy", 2, now()).answered(&super::rows("desynced", 2), later(1.0)),
+                ],
+                20.0,
+            ),
         ),
         (
             "queue=1000",

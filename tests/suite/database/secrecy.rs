@@ -75,7 +75,7 @@ fn no_password_is_anywhere_in_what_the_program_produces() {
     // A wrong one, from a file, from the environment, and as a mistake in the configuration itself.
     fs::write(home.path("wrong"), format!("{wrong}\n")).expect("a file");
     let path = home.path("wrong").display().to_string();
-    let text = run(&mut said, 0, &["database", "--galera-password-file", &path], &[]);
+    let text = run(&mut said, 1, &["database", "--galera-password-file", &path], &[]);
     assert!(text.contains("wrong password"), "{text}");
     let env = [("DB_PASSWORD", wrong.as_str())];
     let text = run(&mut said, 0, &["database", "--set", "proxysql.password.env=DB_PASSWORD"], &env);

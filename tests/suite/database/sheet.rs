@@ -150,7 +150,9 @@ fn what_a_member_said_before_it_fell_silent_is_a_lower_bound() {
     // Its start is one that cannot go wrong: without a position it does not start.
     let by_hand = ahead.steps[0].by_hand.clone().unwrap();
     assert!(
-        by_hand.ends_with("test -s /tmp/position && mariadbd --wsrep_start_position=$(cat /tmp/position)"),
+        by_hand.ends_with(
+            "test -s /tmp/position && mariadbd --user=mysql --wsrep_start_position=$(cat /tmp/position)"
+        ),
         "{by_hand}"
     );
     // Its disk says that it has lost them: told, and no hindrance.
@@ -195,8 +197,11 @@ fn the_sheet_names_the_most_advanced_only_when_it_is_proven() {
     let commands: Vec<_> =
         known.steps.iter().map(|s| s.by_hand.clone().unwrap_or(s.command.clone())).collect();
     assert!(commands[0].contains("safe_to_bootstrap: 1"));
-    assert_eq!(commands[1], format!("mariadbd --wsrep-new-cluster --wsrep_start_position={UUID}:12"));
-    assert_eq!(commands[3], format!("mariadbd --wsrep_start_position={UUID}:10"));
+    assert_eq!(
+        commands[1],
+        format!("mariadbd --user=mysql --wsrep-new-cluster --wsrep_start_position={UUID}:12")
+    );
+    assert_eq!(commands[3], format!("mariadbd --user=mysql --wsrep_start_position={UUID}:10"));
     assert!(known.to_string().contains("proven by the evidence"));
 
     // The last to stop cleanly proves it alone.

@@ -35,7 +35,7 @@ fn every_captured_state_has_its_words() {
         (
             "sst",
             vec![n("sst_in_progress", 1), n("sst_in_progress", 2), n("sst_in_progress", 3), down(4)],
-            &["donor (to 127.0.0.1:13340)", "synced", "synced", "joining, full copy"],
+            &["donor (to 127.0.0.1:13340)", "synced", "synced", "joining"],
             "galera 4/4",
         ),
         ("donor that rejects", vec![n("donor_rejects", 2)], &["donor"], "galera 4/1"),
@@ -123,7 +123,7 @@ fn every_captured_state_has_its_words() {
     for (name, members, expected, headline) in cases {
         let seen = database(members);
         assert_eq!(words(&seen), expected, "{name}");
-        assert_eq!(seen.headline().text, headline, "{name}");
+        assert_eq!(seen.headline(), headline, "{name}");
     }
     let plain = MemberRows {
         status: pairs("not_galera.status"),
@@ -257,7 +257,7 @@ fn commits_that_stand_still_are_told_with_their_statement() {
     let blocked = finding(&found, "commits-blocked");
     assert_eq!(blocked.severity, Severity::Critical);
     assert!(
-        blocked.text.contains("17 % done, 1 sessions wait")
+        blocked.text.contains("17 % done, 1 session waits")
             && blocked.text.contains("ALTER TABLE big ADD x INT"),
         "{}",
         blocked.text
@@ -319,7 +319,7 @@ fn scripts_are_told_what_is_known_and_null_for_the_rest() {
     );
     assert_eq!(
         (&three["primary"], &three["age"], &three["trouble"]),
-        (&false.into(), &4.0.into(), &"frozen".into())
+        (&serde_json::Value::Null, &4.0.into(), &"frozen".into())
     );
     assert!(three["receive_queue"].is_null() && three["flow_control"].is_null());
 }
@@ -356,7 +356,7 @@ fn two_halves_made_primary_have_the_same_number_and_are_told_apart() {
         let seen = world(halves(&at), vec![], later(5.0));
         let found = Database::of(&seen).expect("members");
         assert_eq!(words(&found), ["synced", "synced", "split brain"]);
-        assert_eq!((found.quorum.size, found.headline().severity), (2, Some(Severity::Critical)));
+        assert_eq!((found.quorum.size, found.headline().as_str()), (2, "galera 2/3 SPLIT BRAIN"));
         let told = findings(&seen);
         let split = finding(&told, "galera-views");
         assert!(

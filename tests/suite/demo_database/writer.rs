@@ -28,7 +28,10 @@ fn servers(s: &State) -> Vec<(i64, String, String, i64)> {
     let line = |b: &database::hostgroups::Backend| {
         (b.hostgroup, b.comment.clone(), b.status.word().to_owned(), b.weight)
     };
-    let mut rows: Vec<_> = s.proxies[0].hostgroups.backends.iter().map(line).collect();
+    // As whoever reads the table has them: it is purged first.
+    let mut seen = s.proxies[0].hostgroups.clone();
+    seen.purge();
+    let mut rows: Vec<_> = seen.backends.iter().map(line).collect();
     rows.sort();
     rows
 }

@@ -36,7 +36,7 @@ impl Eye {
     }
 
     pub fn headline(&self) -> String {
-        self.database().headline().text
+        self.database().headline()
     }
 
     pub fn state(&self, node: usize) -> String {
@@ -86,7 +86,7 @@ impl Eye {
         });
         let found = self.findings();
         let found = found.iter().map(|f| format!("{}: {}", f.rule, f.text));
-        let lines = std::iter::once(database.headline().text).chain(states).chain(found);
+        let lines = std::iter::once(database.headline()).chain(states).chain(found);
         lines.collect::<Vec<_>>().join("\n")
     }
 

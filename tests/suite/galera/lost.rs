@@ -1,7 +1,5 @@
 //! Members that are lost and come back: frozen, left, killed, cut off, expelled.
 
-use wheelhouse::cluster::Severity;
-
 use super::{eye::Eye, lab::Lab};
 
 const NEXT_LOSS: &str = "the next loss stops everything";
@@ -94,8 +92,8 @@ pub async fn split_by_hand(lab: &Lab, eye: &mut Eye) {
     eye.until_states("two clusters", &["synced", "synced", "split brain"]).await;
     let told = eye.text("galera-views");
     assert!(told.starts_with("a second primary component beside the first: both take writes"), "{told}");
-    let chosen = |eye: &Eye| (eye.database().quorum.size, eye.database().headline().severity);
-    eye.until("the larger half is chosen", |eye| chosen(eye) == (2, Some(Severity::Critical))).await;
+    let chosen = |eye: &Eye| (eye.database().quorum.size, eye.headline());
+    eye.until("the larger half is chosen", |eye| chosen(eye) == (2, "galera 2/3 SPLIT BRAIN".into())).await;
     let database = eye.database();
     assert_eq!(
         database.members[0].now().expect("it answers").conf_id,

@@ -29,14 +29,17 @@ pub async fn held(lab: &mut Lab, eye: &mut Eye) {
         lab.start(3, &["--wsrep_sst_method=held", "--wsrep_sst_donor=db2"]);
         let third = lab.name(3);
         let donor = format!("donor (to {third})");
-        let copies = ["synced", &donor, "joining, full copy"];
+        let copies = ["synced", &donor, "joining"];
         runtime.block_on(eye.until_states("a full copy is told on both sides", &copies));
         assert_eq!(eye.meaning(2), format!("gives its state to {third}; it serves meanwhile, slower"));
-        assert_eq!(eye.meaning(3), "receives a full copy from db2; SQL is not open yet");
+        assert_eq!(
+            eye.meaning(3),
+            "fetches what it missed from db2, or a full copy if it has lost its position; SQL is not open yet"
+        );
 
         // Nothing is desynced meanwhile, neither the donor nor the other.
         alice.until_states("the same in the other cockpit", &copies);
-        let wait = format!("db2 is {donor}, {third} is joining, full copy: wait until the transfer is over");
+        let wait = format!("db2 is {donor}, {third} is joining: wait until the transfer is over");
         for node in [1, 2] {
             let refused = alice.plan(desync(lab, node));
             assert!(refusals(&refused).contains(&wait), "{}", refusals(&refused));
@@ -54,7 +57,7 @@ pub async fn held(lab: &mut Lab, eye: &mut Eye) {
             |d: &wheelhouse::cluster::Database| d.members[1].now().is_some_and(|s| s.desync_count == 2);
         alice.until("desynced for two reasons", twice);
         runtime.block_on(eye.until("the same here", |eye| twice(&eye.database())));
-        assert_eq!((eye.state(2), eye.state(3)), (donor.clone(), "joining, full copy".to_owned()));
+        assert_eq!((eye.state(2), eye.state(3)), (donor.clone(), "joining".to_owned()));
         let refused = refusals(&alice.plan(resync(lab, 2)));
         let why = format!(
             "db2 is {donor} for 2 reasons: it is desynced by more than a hand, wait until the transfer is over"

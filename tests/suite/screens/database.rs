@@ -233,7 +233,7 @@ fn who_comes_to_the_database_is_at_the_worst_of_it_until_the_cursor_was_moved() 
 fn the_header_of_every_screen_tells_the_database() {
     for (seen, words) in [
         (healthy(), "galera 3/3 writer n1"),
-        (degraded(), "✖ galera 2/3 writer n1"),
+        (degraded(), "▲ galera 2/3 writer n1"),
         (no_quorum(), "✖ galera NO QUORUM"),
         (all_down(), "✖ galera DOES NOT ANSWER"),
     ] {

@@ -98,6 +98,7 @@ fn take_out() -> Plan {
             ],
             undo: text("db3 is put back into both proxies with weight 100"),
             moves_writer: false,
+            without: Vec::new(),
             names: [("db3:3306".into(), "db3".into())].into_iter().collect(),
         }),
         steps,

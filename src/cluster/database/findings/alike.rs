@@ -7,6 +7,7 @@ use crate::cluster::{
     Answer, Freshness, Severity, Snapshot, Subject,
     database::{Database, Role, State},
     finding::found,
+    values::plain,
 };
 
 pub(super) fn strangers(_: &Snapshot, d: &Database) -> Said {
@@ -45,7 +46,13 @@ pub(super) fn strangers(_: &Snapshot, d: &Database) -> Said {
     for row in d.members.iter().filter(|r| r.role == Role::Absent) {
         let text = "in no hostgroup of ProxySQL: it takes no traffic and cannot take over";
         let found = found(Severity::Warning, text);
+        let stands_as = d.unknown_backends.iter().map(|a| a.to_string()).collect::<Vec<_>>().join(" or ");
         let found = match row.state {
+            // To bring it back would add it a second time.
+            _ if !stands_as.is_empty() => found.answer(Answer::Database).remedy(format!(
+                "if {stands_as} is its other address, name that under [galera] aliases; otherwise `galera bring-back {}` gives it rows",
+                row.label
+            )),
             State::Synced => found.act(Answer::BringBack, &row.label, "gives it its rows again"),
             _ => found
                 .answer(Answer::Database)
@@ -111,22 +118,26 @@ pub(super) fn configuration(s: &Snapshot, d: &Database) -> Said {
 
 pub(super) fn members_differ(_: &Snapshot, d: &Database) -> Said {
     let mut said = Vec::new();
-    let mut values: BTreeMap<&str, BTreeMap<Arc<str>, Vec<Arc<str>>>> = BTreeMap::new();
+    // What it means, and how it is spelt where it was first read so.
+    type Values = BTreeMap<String, (Arc<str>, Vec<Arc<str>>)>;
+    let mut values: BTreeMap<&str, Values> = BTreeMap::new();
     for (row, status) in d.members.iter().filter_map(|r| Some((r, r.now()?))).filter(|(_, s)| s.galera) {
-        let mut note = |name, value: &Arc<str>| {
+        let mut note = |name, value: &Arc<str>, meaning: String| {
             if !value.is_empty() {
-                values.entry(name).or_default().entry(value.clone()).or_default().push(row.label.clone());
+                let known = values.entry(name).or_default().entry(meaning);
+                known.or_insert_with(|| (value.clone(), Vec::new())).1.push(row.label.clone());
             }
         };
-        note("version", &status.version);
-        note("provider version", &status.provider_version);
+        note("version", &status.version, status.version.to_string());
+        note("provider version", &status.provider_version, status.provider_version.to_string());
         for (name, value) in status.options.iter().filter(|(name, _)| **name != "pc.weight") {
-            note(name, value);
+            note(name, value, plain(value));
         }
     }
     for (name, by_value) in values.iter().filter(|(_, by_value)| by_value.len() > 1) {
-        let each: Vec<_> =
-            by_value.iter().map(|(value, labels)| format!("{value} on {}", labels.join(", "))).collect();
+        let mut each: Vec<_> =
+            by_value.values().map(|(value, labels)| format!("{value} on {}", labels.join(", "))).collect();
+        each.sort();
         let severity = if name.ends_with("version") { Severity::Notice } else { Severity::Warning };
         let text = format!("members differ in {name}: {}", each.join("; "));
         let remedy = match name.ends_with("version") {

@@ -35,10 +35,7 @@ pub(super) fn down(_: &Snapshot, d: &Database) -> Said {
         {
             text = format!("{text}; {return_by}");
         }
-        let severity = match row.state {
-            State::Unnoticed => Severity::Critical,
-            _ => Severity::Warning,
-        };
+        let severity = d.severity(row).unwrap_or(Severity::Warning);
         // Of one that never answered it is not known since when.
         let silent = row.member.silent_since.filter(|_| row.member.status.is_some());
         let since = silent.or_else(|| row.now().map(|s| s.state_since));
@@ -53,6 +50,12 @@ pub(super) fn down(_: &Snapshot, d: &Database) -> Said {
             State::Left { on_purpose: false } => "read its error log, then restart it",
             State::NotGalera => {
                 "is the address right? Otherwise load its provider (wsrep_provider, wsrep_on) and restart it"
+            }
+            _ if d.view.is_none() => {
+                "do not just start it: without a quorum it waits with SQL closed; `galera recovery` says what to do"
+            }
+            _ if row.member.trouble == Some(Trouble::Silent) => {
+                "its port takes connections and its server says nothing: it is frozen, or its machine is. Look there; kill it before you start it"
             }
             _ => "start it on its machine: it joins by itself",
         };
@@ -98,31 +101,12 @@ pub(super) fn lock_holder(s: &Snapshot, d: &Database) -> Said {
         if threads.global_lock || status.local_state == LocalState::Donor {
             continue;
         }
-        let who: Vec<_> = threads
-            .holders
-            .iter()
-            .take(3)
-            .map(|h| format!("{} ({}, {} s)", h.id, h.who, h.seconds))
-            .collect();
-        let holders = match (who.is_empty(), threads.holders_certain) {
-            (true, _) => "a local session holds it".to_owned(),
-            (false, true) => format!("held by session {}", who.join(", ")),
-            (false, false) => format!("likely held by idle session {}", who.join(", ")),
-        };
+        let holders = threads.holder();
         let stops = status.flow.requested || status.flow.share.unwrap_or(0.0) > 0.0;
         let effect = if stops { "and stops all writes of the cluster" } else { "its queue grows" };
         let text = format!("an applier has waited {seconds} s for a lock, {effect}: {holders}");
         let severity = if stops { Severity::Critical } else { Severity::Warning };
-        let remedy = match threads.holders.first() {
-            Some(session) if threads.holders_certain => {
-                format!("KILL {} on {}, once its owner knows", session.id, row.label)
-            }
-            Some(session) => format!(
-                "ask the owner of session {}, then KILL {0} on {}; the plug-in METADATA_LOCK_INFO names the holder for certain",
-                session.id, row.label
-            ),
-            None => format!("SHOW PROCESSLIST on {}, and end the session that holds the lock", row.label),
-        };
+        let remedy = threads.release(&row.label);
         said.push((of(row), found(severity, text).answer(Answer::Database).remedy(remedy)));
     }
     said
@@ -148,6 +132,7 @@ pub(super) fn unsynced(s: &Snapshot, d: &Database) -> Said {
         matches!(
             r.state,
             State::Desynced { .. }
+                | State::StuckDesync { .. }
                 | State::Donor { .. }
                 | State::CatchingUp { .. }
                 | State::Joining { .. }
@@ -163,15 +148,25 @@ pub(super) fn unsynced(s: &Snapshot, d: &Database) -> Said {
         };
         let long =
             since.is_some_and(|t| s.at.duration_since(t).unsigned_abs() >= s.database.thresholds.unsynced);
-        if !long {
+        // So when it was first looked at: it may have been for hours.
+        let from = since.filter(|_| !so_from_the_first(&row.member, since));
+        if !long && from.is_some() {
             continue;
         }
         let severity = match row.state {
             State::Donor { .. } | State::Receiving { .. } => Severity::Notice,
             _ => Severity::Warning,
         };
-        let found = found(severity, row.state.meaning()).since(since);
+        let text = match from {
+            Some(_) => row.state.meaning(),
+            None => format!("{}; since when is not known", row.state.meaning()),
+        };
+        let found = found(severity, text).since(from);
         let found = match row.state {
+            State::StuckDesync { .. } => found.answer(Answer::Database).remedy(format!(
+                "`galera take-out {0}`, restart {0}, then `galera bring-back {0}`",
+                row.label
+            )),
             State::Desynced { .. } => found.act(Answer::Resync, &row.label, "if whoever desynced it is done"),
             State::Donor { .. } | State::Receiving { .. } => {
                 found.answer(Answer::Database).remedy("wait until the transfer is over")
@@ -186,13 +181,19 @@ pub(super) fn unsynced(s: &Snapshot, d: &Database) -> Said {
     said
 }
 
+/// Since the first reading of it, as far as is known: what was before that nobody saw.
+fn so_from_the_first(member: &Member, since: Option<jiff::Timestamp>) -> bool {
+    let first = member.history.front().map(|reading| reading.at);
+    since.zip(first).is_none_or(|(since, first)| since <= first)
+}
+
 pub(super) fn queue(s: &Snapshot, d: &Database) -> Said {
     let mut said = Vec::new();
     for (row, status) in d.members.iter().filter_map(|r| Some((r, r.now()?))) {
         let explained = !matches!(row.state, State::Synced | State::Rejecting { .. });
         let readings: Vec<u64> = row.member.history.iter().rev().take(5).map(|s| s.queue).collect();
         let shrinks = readings.windows(2).any(|pair| pair[0] < pair[1]);
-        if explained || status.receive_queue <= s.database.thresholds.queue || shrinks || readings.len() < 3 {
+        if explained || status.receive_queue <= s.database.thresholds.queue || shrinks || readings.len() < 2 {
             continue;
         }
         let text =

@@ -3,15 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
-use super::{Said, all, of, successor};
+use super::{Said, all, of, sessions, successor};
 use crate::cluster::{
     Answer, BackendStatus, Proxy, ProxyStatus, ServerRow, Severity, Snapshot, Subject, Trouble,
-    database::{Database, Role, State, hostgroups, owner},
+    database::{Database, Role, Row, State, hostgroups, owner},
     finding::{Found, found},
-    proxysql::{Hostgroups, Layers},
+    proxysql::{Hostgroups, Layers, SERVERS},
 };
+
+/// `mysql-monitor_galera_healthcheck_interval` where it is not known: ProxySQL's default.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) fn no_writer(s: &Snapshot, d: &Database) -> Said {
     let mut said = Vec::new();
@@ -26,8 +30,7 @@ pub(super) fn no_writer(s: &Snapshot, d: &Database) -> Said {
             let which = if groups.len() > 1 { format!(" {}", group.writer) } else { String::new() };
             let text = format!("no backend ONLINE in the writer hostgroup{which}: writes fail");
             let found = found(Severity::Critical, text);
-            let absent = d.members.iter().find(|r| r.role == Role::Absent && r.state == State::Synced);
-            let found = match (lost, absent) {
+            let found = match (lost, absent(d)) {
                 (true, _) => found.act(Answer::Recovery, "", "says how the members get their quorum back"),
                 (false, Some(row)) => found.act(Answer::BringBack, &row.label, "gives it its rows again"),
                 (false, None) => found.answer(Answer::Database).remedy(
@@ -109,14 +112,18 @@ pub(super) fn two_writers(s: &Snapshot, d: &Database) -> Said {
 pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
     each_proxy(s, |proxy, status| {
         let groups = hostgroups(proxy, &s.database);
+        // With 0 only read-only members read: an empty hostgroup is meant then, unless somebody waits for it.
         let empty = status.in_use(&groups).find(|g| {
-            !status.backends.iter().any(|b| b.hostgroup == g.reader && b.status == BackendStatus::Online)
+            g.writer_is_also_reader != 0
+                && !status
+                    .backends
+                    .iter()
+                    .any(|b| b.hostgroup == g.reader && b.status == BackendStatus::Online)
         })?;
         let text = format!("no backend ONLINE in reader hostgroup {}: reads wait and fail", empty.reader);
         let found = found(Severity::Critical, text);
         let of = |wanted: fn(&State) -> bool| d.members.iter().find(|r| wanted(&r.state));
-        let absent = d.members.iter().find(|r| r.role == Role::Absent && r.state == State::Synced);
-        Some(match (of(|s| matches!(s, State::Desynced { .. })), absent) {
+        Some(match (of(|s| matches!(s, State::Desynced { .. })), absent(d)) {
             (Some(row), _) => found.act(Answer::Resync, &row.label, "if whoever desynced it is done"),
             (None, Some(row)) => found.act(Answer::BringBack, &row.label, "gives it its rows again"),
             (None, None) => found.answer(Answer::Database).remedy(
@@ -124,6 +131,13 @@ pub(super) fn readers_empty(s: &Snapshot, d: &Database) -> Said {
             ),
         })
     })
+}
+
+/// A member that could serve and is in no proxy. One that a proxy may know under an address nobody is known by is none:
+/// it would stand there twice.
+fn absent(d: &Database) -> Option<&Row> {
+    let out = |r: &&Row| r.role == Role::Absent && r.state == State::Synced;
+    d.members.iter().find(out).filter(|_| d.unknown_backends.is_empty())
 }
 
 fn each_proxy(s: &Snapshot, check: impl Fn(&Proxy, &Arc<ProxyStatus>) -> Option<Found>) -> Said {
@@ -151,7 +165,7 @@ pub(super) fn shunned(s: &Snapshot, d: &Database) -> Said {
         for (proxy, groups) in worst {
             let groups: Vec<_> = groups.iter().map(u32::to_string).collect();
             let text = format!(
-                "shunned by errors in hostgroup {} of {proxy}; only traffic brings it back",
+                "shunned by errors in hostgroup {} of {proxy}: not used there until traffic that succeeds, or the monitor, brings it back",
                 groups.join(", ")
             );
             let remedy = "see the connection errors of the backend (stats_mysql_errors there), and mend what they name";
@@ -170,17 +184,25 @@ pub(super) fn monitor(s: &Snapshot, _: &Database) -> Said {
             let remedy = "give the user of mysql-monitor_username that password on the members (one CREATE USER or ALTER USER, it is replicated)";
             return Some(found(Severity::Critical, text).answer(Answer::Database).remedy(remedy));
         }
-        let every = status.check_every?;
-        let age = s.at.duration_since(status.checked_since).unsigned_abs();
+        if status.monitored == Some(false) {
+            let text = "its monitor is switched off (mysql-monitor_enabled=false): no member is moved, and none fails over";
+            let remedy = "on its admin port: SET mysql-monitor_enabled='true', then LOAD MYSQL VARIABLES TO RUNTIME, once whoever switched it off is done";
+            return Some(found(Severity::Critical, text).answer(Answer::Database).remedy(remedy));
+        }
+        let every = status.check_every.unwrap_or(CHECK_EVERY);
+        let seen = s.at.duration_since(status.checked_since);
+        let seen = if seen.is_negative() { Duration::ZERO } else { seen.unsigned_abs() };
+        let age = status.check_age.unwrap_or_default().max(seen);
         let due = every * s.database.thresholds.missed_checks;
-        (age > due && s.at > status.checked_since).then(|| {
+        (age > due).then(|| {
             let text = format!(
                 "its monitor has not checked any member for {} s (every {} s is set)",
                 age.as_secs(),
                 every.as_secs_f64()
             );
             let remedy = "see mysql-monitor_enabled, and whether the proxy reaches any member; until then it moves nobody";
-            let found = found(Severity::Critical, text).since(Some(status.checked_since));
+            let since = s.at.checked_sub(age).ok();
+            let found = found(Severity::Critical, text).since(since);
             found.answer(Answer::Database).remedy(remedy)
         })
     })
@@ -191,8 +213,9 @@ pub(super) fn clients(s: &Snapshot, _: &Database) -> Said {
     each_proxy(s, |_, status| {
         let (waiting, longest) = status.waiting;
         if waiting > 0 && u128::from(longest) >= limits.clients_waiting.as_millis() {
+            let clients = if waiting == 1 { "client waits" } else { "clients wait" };
             let text =
-                format!("{waiting} clients wait for a backend connection, the longest {} s", longest / 1000);
+                format!("{waiting} {clients} for a backend connection, the longest {} s", longest / 1000);
             let remedy = "no backend is ONLINE for them, or its max_connections is reached: see the other findings, then the hostgroup";
             return Some(found(Severity::Critical, text).answer(Answer::Database).remedy(remedy));
         }
@@ -232,10 +255,11 @@ pub(super) fn pinned(s: &Snapshot, d: &Database) -> Said {
             .collect();
         (sessions > 0).then(|| {
             let text = format!(
-                "{sessions} writing sessions hold connections on {}, no longer the writer",
+                "{} on {}, which is no longer the writer: they write there until they end",
+                self::sessions(sessions, "holds a connection", "hold connections"),
                 names.join(", ")
             );
-            let remedy = "they end with their transactions; those that stay are ended by KILL on that member";
+            let remedy = "they end only with what holds them, such as their transactions; KILL on that member ends those that stay. The next change of the servers cuts them";
             found(Severity::Warning, text).answer(Answer::Database).remedy(remedy)
         })
     })
@@ -250,17 +274,30 @@ pub(super) fn drift(s: &Snapshot, _: &Database) -> Said {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let text = format!("{}: {}: {}{more}", drift.table, drift.layers, some.join(", "));
             let found = match (drift.layers, &*drift.table) {
+                (Layers::RuntimeDisk, "mysql_servers") if !status.only_on_disk().is_empty() => {
+                    let lost: Vec<_> = status.only_on_disk().iter().map(|a| a.to_string()).collect();
+                    found(Severity::Warning, text).answer(Answer::Database).remedy(format!(
+                        "the disk has the only rows of {0}: `galera bring-back` it, or undo the run that took it out; a save would forget it",
+                        lost.join(", ")
+                    ))
+                }
                 (Layers::RuntimeDisk, "mysql_servers") => {
                     found(Severity::Warning, text).act(Answer::Save, proxy.name.as_str(), "keeps what runs")
                 }
                 (Layers::RuntimeDisk, table) => found(Severity::Warning, text).answer(Answer::Database).remedy(
-                    format!("on its admin port: SAVE {} TO DISK keeps what is in memory", statement(table)),
+                    format!(
+                        "on its admin port: {} keeps what is in memory",
+                        each(table, &drift.what, |module| format!("SAVE {module} TO DISK"))
+                    ),
                 ),
                 (Layers::MemoryRuntime, "mysql_servers") => found(Severity::Notice, text)
                     .answer(Answer::Database)
                     .remedy("ask who edited it; an act of ours drops such edits, and a plain LOAD makes every member a writer for a moment"),
                 (Layers::MemoryRuntime, table) => found(Severity::Notice, text).answer(Answer::Database).remedy(
-                    format!("ask who edited it; on its admin port LOAD {} TO RUNTIME lets it take effect", statement(table)),
+                    format!(
+                        "ask who edited it; on its admin port {} lets it take effect",
+                        each(table, &drift.what, |module| format!("LOAD {module} TO RUNTIME"))
+                    ),
                 ),
             };
             said.push((Subject::Proxy(proxy.name.clone()), found));
@@ -269,14 +306,20 @@ pub(super) fn drift(s: &Snapshot, _: &Database) -> Said {
     said
 }
 
-/// What a table is called in LOAD and SAVE.
-fn statement(table: &str) -> &'static str {
-    match table {
-        "mysql_query_rules" => "MYSQL QUERY RULES",
-        "mysql_users" => "MYSQL USERS",
-        "global_variables" => "MYSQL VARIABLES",
-        _ => "MYSQL SERVERS",
-    }
+/// A statement for each module that something of a table belongs to.
+fn each(table: &str, what: &[Arc<str>], statement: impl Fn(&str) -> String) -> String {
+    let modules: BTreeSet<&str> = match table {
+        "mysql_query_rules" => ["MYSQL QUERY RULES"].into(),
+        "mysql_users" => ["MYSQL USERS"].into(),
+        "global_variables" => {
+            let admin = |name: &Arc<str>| {
+                if name.starts_with("admin-") { "ADMIN VARIABLES" } else { "MYSQL VARIABLES" }
+            };
+            what.iter().map(admin).collect()
+        }
+        _ => ["MYSQL SERVERS"].into(),
+    };
+    modules.into_iter().map(statement).collect::<Vec<_>>().join(" and ")
 }
 
 /// Backends that not every proxy has, or not with the same weight and limits. Where the monitor moved them is left out.
@@ -295,17 +338,19 @@ pub(super) fn proxies_differ(s: &Snapshot, _: &Database) -> Said {
     for (proxy, status) in s.proxies.values().filter_map(|p| Some((p, p.now()?))) {
         for (name, checksum) in &status.checksums {
             // Admin variables differ by design: addresses and credentials.
-            if !["admin_variables", "proxysql_servers"].contains(&&**name) {
+            if !["admin_variables", "proxysql_servers", SERVERS].contains(&&**name) {
                 by_name.entry(name).or_default().entry(checksum).or_default().push(proxy.name.as_str());
             }
         }
     }
     let mut differing: Vec<String> =
         by_name.iter().filter(|(_, sums)| sums.len() > 1).map(|(name, _)| (*name).to_owned()).collect();
+    let groups = s.proxies.values().filter_map(|p| p.now()).filter(|p| p.admin).map(|p| &p.hostgroups);
+    if groups.collect::<Vec<_>>().windows(2).any(|pair| pair[0] != pair[1]) {
+        differing.push("Galera hostgroups".into());
+    }
     let servers: Vec<_> = servers_that_differ(s).into_iter().map(|a| a.to_string()).collect();
     if !servers.is_empty() {
-        // The servers by name say more than their checksum.
-        differing.retain(|name| name != "mysql_servers_v2");
         differing.push(format!("servers ({})", servers.join(", ")));
     }
     if differing.is_empty() {

@@ -1,6 +1,8 @@
 //! What is wrong with the cluster as a whole: quorum, views, size, and commits that stand still or are paused.
 
-use super::{Said, all, keep_off, of, states};
+use std::time::Duration;
+
+use super::{Said, all, keep_off, of, sessions, states};
 use crate::cluster::{
     Answer, Severity, Snapshot, Trouble,
     database::{Database, Row, State},
@@ -83,25 +85,28 @@ pub(super) fn views(_: &Snapshot, d: &Database) -> Said {
 
 pub(super) fn size(_: &Snapshot, d: &Database) -> Said {
     let quorum = &d.quorum;
-    if !quorum.primary || quorum.size >= quorum.expected {
+    if !quorum.primary || quorum.present() >= quorum.expected {
         return Vec::new();
     }
-    let severity = if quorum.safe_losses == 0 { Severity::Critical } else { Severity::Warning };
-    let text = format!("{} of {} members: {quorum}", quorum.size, quorum.expected);
+    let text = format!("{} of {} members: {quorum}", quorum.present(), quorum.expected);
     let since = d.view.as_ref().map(|v| v.since);
     let missing: Vec<_> = d.members.iter().filter(|r| !r.state.is_member()).map(|r| &*r.label).collect();
     let remedy = match missing.is_empty() {
         true => "a member that should be there is not configured; or mend galera.expected-size".to_owned(),
-        false => format!("start {} again, one after the other; it joins by itself", missing.join(", ")),
+        false => format!("what to do with {} stands beside each", missing.join(", ")),
     };
-    vec![(all(), found(severity, text).since(since).answer(Answer::Database).remedy(remedy))]
+    // While there is a quorum only the next failure stops anything.
+    vec![(all(), found(Severity::Warning, text).since(since).answer(Answer::Database).remedy(remedy))]
 }
 
 pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
     let members: Vec<_> =
         d.members.iter().filter(|r| r.is_primary()).filter_map(|r| Some((r, r.now()?))).collect();
     let Some(since) = members.iter().map(|(_, s)| s.committed_since).max() else { return Vec::new() };
-    let still = s.at.duration_since(since).unsigned_abs();
+    let threads = || members.iter().filter_map(|(_, s)| s.threads.as_ref());
+    // Sessions that wait tell of the time before the first reading as well.
+    let waited = threads().filter(|t| t.waiting_for_certification > 0).map(|t| t.longest_wait).max();
+    let still = s.at.duration_since(since).unsigned_abs().max(Duration::from_secs(waited.unwrap_or(0)));
     let waiting: u32 =
         members.iter().filter_map(|(_, s)| s.threads.as_ref()).map(|t| t.waiting_for_certification).sum();
     let changes = members.iter().filter_map(|(r, s)| Some((r, s.threads.as_ref()?.schema_change.as_ref()?)));
@@ -110,13 +115,18 @@ pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
         .min_by_key(|(_, c)| c.applied);
     if let Some((row, change)) = change {
         let long = change.seconds >= s.database.thresholds.commits_still.as_secs();
-        if !long || still < s.database.thresholds.commits_still {
+        // So from the first reading: how long before is not known, and the change has run for long enough.
+        let first = members.iter().filter_map(|(r, _)| r.member.history.front()).map(|h| h.at).max();
+        let unseen = first.is_none_or(|first| since <= first);
+        if !long || still < s.database.thresholds.commits_still && !unseen {
             return Vec::new();
         }
         let progress = change.progress.map_or(String::new(), |p| format!(", {:.0} % done", p * 100.0));
         let text = format!(
-            "a schema change blocks all commits{progress}, {} sessions wait; wait for it, do not kill it: {} (on {})",
-            waiting, change.statement, row.label
+            "a schema change blocks all commits{progress}, {}; wait for it, do not kill it: {} (on {})",
+            sessions(waiting, "waits", "wait"),
+            change.statement,
+            row.label
         );
         let severity = if waiting > 0 { Severity::Critical } else { Severity::Warning };
         let remedy = "wait until it is done; killed half-way, a member may be expelled. Next time ALGORITHM=INSTANT, or RSU one member after the other";
@@ -126,7 +136,10 @@ pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
     if waiting == 0 || still < s.database.thresholds.commits_still {
         return Vec::new();
     }
-    let text = format!("commits stand still on all members while {waiting} sessions wait for certification");
+    let text = format!(
+        "commits stand still on all members while {} for certification",
+        sessions(waiting, "waits", "wait")
+    );
     let remedy = "look for a member that is silent and not yet excluded (6 s), or one that asks for flow control; kill no session before";
     let found = found(Severity::Critical, text).since(Some(since)).answer(Answer::Database).remedy(remedy);
     vec![(all(), found)]
@@ -152,7 +165,16 @@ pub(super) fn flow_control(s: &Snapshot, d: &Database) -> Said {
         .iter()
         .filter(sends)
         .max_by_key(|r| r.now().map(|s| (s.flow.requested, s.flow.sent_rate.unwrap_or(0.0) as u64)));
+    let locked = culprit
+        .and_then(|r| Some((r, r.now()?.threads.as_ref()?)))
+        .filter(|(_, t)| t.applier_blocked.is_some());
     let text = match culprit {
+        Some(row) if locked.is_some() => format!(
+            "all writes paused {:.0} % of the time for {}, whose applier waits for a lock: {}",
+            share * 100.0,
+            row.label,
+            locked.map_or_else(String::new, |(_, threads)| threads.holder())
+        ),
         Some(row) => format!(
             "all writes paused {:.0} % of the time for {}, which has {} write-sets waiting",
             share * 100.0,
@@ -166,7 +188,15 @@ pub(super) fn flow_control(s: &Snapshot, d: &Database) -> Said {
     };
     let subject = culprit.map_or_else(all, of);
     let found = found(severity, text);
+    // A desync would wait behind the lock, and relieve nobody.
+    if let Some((row, threads)) = locked {
+        return vec![(subject, found.answer(Answer::Database).remedy(threads.release(&row.label)))];
+    }
     let found = match culprit.filter(|r| r.now().is_some_and(|s| !s.desync)) {
+        Some(row) if row.now().is_some_and(|s| s.threads.is_none()) => found.answer(Answer::Database).remedy(format!(
+            "SHOW PROCESSLIST on {}: where a session holds a lock that an applier waits for, end that session, and do not desync. Without the PROCESS right it is not seen from here",
+            row.label
+        )),
         Some(row) => found.act(
             Answer::Desync,
             &row.label,

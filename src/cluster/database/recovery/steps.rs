@@ -29,7 +29,7 @@ pub(super) fn examine_one(member: &Evidence) -> Step {
         on: member.label.clone(),
         what: "make sure that it does not run, and read where it stands; feed both to this sheet".into(),
         command: format!(
-            "if pgrep -a 'mariadbd|mysqld'; then echo it runs; else cat {}/grastate.dat; mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | grep 'Recovered position'; fi",
+            "if pgrep -ax 'mariadbd|mysqld'; then echo it runs; else cat {}/grastate.dat; mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | grep 'Recovered position'; fi",
             datadir(member)
         ),
         by_hand: None,
@@ -39,11 +39,11 @@ pub(super) fn examine_one(member: &Evidence) -> Step {
 pub(super) fn start(member: &Evidence, what: &str) -> Step {
     let position = member.saved.as_ref().and_then(|s| s.position());
     let by_hand = match position {
-        Some(position) => format!("mariadbd --wsrep_start_position={position}"),
-        None if member.is_empty() => "mariadbd".into(),
+        Some(position) => format!("mariadbd --user=mysql --wsrep_start_position={position}"),
+        None if member.is_empty() => "mariadbd --user=mysql".into(),
         // Its position was never told: it is found out before the start. Without one it would start all the same, and
         // lose its place in the history.
-        None => "mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*Recovered position: *//p' > /tmp/position; test -s /tmp/position && mariadbd --wsrep_start_position=$(cat /tmp/position)".into(),
+        None => "mariadbd --user=mysql --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*Recovered position: *//p' > /tmp/position; test -s /tmp/position && mariadbd --user=mysql --wsrep_start_position=$(cat /tmp/position)".into(),
     };
     let what = match member.is_empty() {
         true => format!("{what}; it has nothing to go on from and takes a full copy"),
@@ -57,7 +57,7 @@ pub(super) fn restart(member: &Evidence) -> Step {
         on: member.label.clone(),
         what: "its data differ: restart it, it takes a full copy".into(),
         command: "systemctl restart mariadb".into(),
-        by_hand: Some("mariadb-admin shutdown; mariadbd".into()),
+        by_hand: Some("mariadb-admin shutdown; mariadbd --user=mysql".into()),
     }
 }
 

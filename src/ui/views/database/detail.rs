@@ -12,7 +12,7 @@ const LAST: &str = "rights-missing";
 /// A member, in full.
 pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &Row, width: u16) -> Vec<Line> {
     let mut sheet = Sheet::new(width);
-    let (sign, role) = words::state_sign(row);
+    let (sign, role) = words::state_sign(database, row);
     let (mark, part, part_role) = words::role_sign(row, false);
     sheet.lines.push(vec![
         said(format!("  {sign} "), role),
@@ -25,7 +25,7 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &Row, width: u16) -> 
     let subject = Subject::Member(row.name.clone());
     let told = |f: &&crate::cluster::Finding| f.severity > Severity::Notice && f.subject == subject;
     let told: Vec<_> = cx.findings.iter().filter(told).collect();
-    if row.state.severity().is_some() && told.is_empty() {
+    if database.severity(row).is_some() && told.is_empty() {
         sheet.fact("means", row.state.meaning(), Role::Text);
     }
     sheet.findings(cx, &subject, |rule| rule != LAST);

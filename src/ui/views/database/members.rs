@@ -190,7 +190,7 @@ pub(super) fn draw(
     let mut y = 1;
     for i in list.window(shown.len(), page) {
         let Some(row) = database.members.iter().find(|r| r.name == shown[i]) else { continue };
-        let (glyph, tone) = words::state_sign(row);
+        let (glyph, tone) = words::state_sign(database, row);
         let calm = row.state == State::Synced;
         pen.put(2, y, 1, glyph, if calm { Role::Faint } else { tone });
         let writer = row.role == Part::Writer;
@@ -258,6 +258,9 @@ pub(super) fn foot(cx: &Cx<'_>, width: u16) -> u16 {
 
 /// Whether the cluster survives losses.
 fn quorum<'a>(database: &Database, room: u16) -> Vec<Piece<'a>> {
+    if !database.is_known() {
+        return vec![piece("▲ quorum not known", Role::Warn)];
+    }
     let q = &database.quorum;
     let (sign, role) = match (q.primary, q.safe_losses) {
         (false, _) => ("✖ ", Role::Danger),

@@ -93,11 +93,11 @@ pub(super) fn key(cx: &Cx<'_>, finding: &Finding) -> Vec<Piece<'static>> {
 }
 
 /// The glyph and role of a member's state.
-pub(super) fn state_sign(row: &Row) -> (&'static str, Role) {
+pub(super) fn state_sign(database: &Database, row: &Row) -> (&'static str, Role) {
     match row.state {
         State::Unknown => ("…", Role::Busy),
         _ => {
-            let severity = row.state.severity();
+            let severity = database.severity(row);
             (chrome::glyph(severity), chrome::role(severity))
         }
     }

@@ -83,7 +83,7 @@ pub fn cases() -> Vec<Case> {
         (
             "commits-blocked",
             alone(vec![blocked()], 5.0),
-            "a schema change blocks all commits, 17 % done, 1 sessions wait; wait for it, do not kill it: ALTER TABLE big ADD x INT (on n1)",
+            "a schema change blocks all commits, 17 % done, 1 session waits; wait for it, do not kill it: ALTER TABLE big ADD x INT (on n1)",
             "ALGORITHM=INSTANT",
             None,
         ),
@@ -140,7 +140,7 @@ pub fn cases() -> Vec<Case> {
             "galera-size",
             alone(vec![n("graceful_survivor", 1), down(2), down(3)], 1.0),
             "1 of 3 members: quorum 1 of 3 weights",
-            "start 127.0.0.1:13320, 127.0.0.1:13330 again",
+            "what to do with 127.0.0.1:13320, 127.0.0.1:13330 stands beside each",
             None,
         ),
         (

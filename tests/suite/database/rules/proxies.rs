@@ -127,7 +127,7 @@ pub fn cases() -> Vec<Case> {
                 let columns = ["hostgroup", "srv_host", "srv_port", "command", "sessions", "longest_ms"];
                 rows.sessions = table(&columns, &[&["10", "127.0.0.1", "24020", "Query", "2", "50"]]);
             }),
-            "2 writing sessions hold connections on n2, no longer the writer",
+            "2 sessions hold connections on n2, which is no longer the writer",
             "KILL on that member",
             None,
         ),
