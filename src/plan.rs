@@ -22,6 +22,7 @@ mod draft;
 mod fits;
 mod moves;
 mod number;
+pub mod rebalance;
 mod scale;
 pub mod schedule;
 mod undo;

@@ -41,6 +41,9 @@ pub struct Pod {
     pub finalizers: Vec<Arc<str>>,
     /// Why it is not ready, where its conditions or `status.reason` say more than its containers do.
     pub held_up: Option<Arc<str>>,
+    /// The annotation by which it asks to be left where it is: `wheelhouse.dev/move: never`, or that of the descheduler
+    /// or the cluster autoscaler.
+    pub kept: Option<Arc<str>>,
     /// Annotation `controller.kubernetes.io/pod-deletion-cost`, 0 when absent.
     pub deletion_cost: i32,
     /// The containers' state, in the order of the spec; empty before the kubelet has seen the pod.

@@ -267,6 +267,7 @@ impl World {
                 finalizers: vec![],
                 held_up: None,
                 resize: None,
+                kept: None,
                 deletion_cost: 0,
                 containers: vec![status("nginx", ready), status("php-fpm", ready)],
             };

@@ -67,6 +67,12 @@ slim! {
         request_memory: Option<String>,
         #[serde(rename = "wheelhouse.dev/max-children")]
         max_children: Option<String>,
+        #[serde(rename = "wheelhouse.dev/move")]
+        movable: Option<String>,
+        #[serde(rename = "descheduler.alpha.kubernetes.io/prefer-no-eviction")]
+        prefer_no_eviction: Option<String>,
+        #[serde(rename = "cluster-autoscaler.kubernetes.io/safe-to-evict")]
+        safe_to_evict: Option<String>,
     }
     OwnerReference { kind: String, name: String, controller: bool }
 

@@ -60,22 +60,28 @@ fn unread(freshness: &Freshness) -> Option<String> {
 
 /// A name no tenant has, with those that are nearest: one sentence.
 pub fn unknown(seen: &Snapshot, name: &str) -> String {
-    let wanted = name;
-    let mut near: Vec<_> = seen
-        .tenants
-        .keys()
-        .map(|known| {
-            let inside = !wanted.is_empty() && known.as_str().contains(wanted);
-            (if inside { 1 } else { distance(wanted, known.as_str()) }, known)
-        })
-        .filter(|(distance, known)| *distance <= 1 + known.as_str().chars().count() / 3)
-        .collect();
+    nobody("tenant", name, seen.tenants.keys().map(TenantName::as_str))
+}
+
+/// A name no node has, with those that are nearest: one sentence.
+pub fn unknown_node(seen: &Snapshot, name: &str) -> String {
+    nobody("node", name, seen.nodes.items.keys().map(NodeName::as_str))
+}
+
+fn nobody<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let mut all = 0;
+    let near = known.inspect(|_| all += 1).map(|known| {
+        let inside = !wanted.is_empty() && known.contains(wanted);
+        (if inside { 1 } else { distance(wanted, known) }, known)
+    });
+    let mut near: Vec<_> =
+        near.filter(|(distance, known)| *distance <= 1 + known.chars().count() / 3).collect();
     near.sort();
-    let names: Vec<_> = near.iter().take(3).map(|(_, known)| known.as_str()).collect();
-    match (names.as_slice(), seen.tenants.len()) {
-        ([], 0) => format!("there is no tenant {wanted}: no tenant is seen"),
-        ([], n) => format!("there is no tenant {wanted} among {n}"),
-        (names, _) => format!("there is no tenant {wanted}; did you mean {}?", names.join(" or ")),
+    let names: Vec<_> = near.iter().take(3).map(|(_, known)| *known).collect();
+    match (names.as_slice(), all) {
+        ([], 0) => format!("there is no {kind} {wanted}: no {kind} is seen"),
+        ([], n) => format!("there is no {kind} {wanted} among {n}"),
+        (names, _) => format!("there is no {kind} {wanted}; did you mean {}?", names.join(" or ")),
     }
 }
 

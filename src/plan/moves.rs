@@ -12,24 +12,25 @@ use crate::cluster::{Key, Memory, NodeName, TenantName, Uid, WorkloadKey};
 /// One pod goes from one node to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Move {
-    /// Whose pod it is.
-    pub tenant: TenantName,
-    /// The workload it belongs to.
-    pub workload: WorkloadKey,
+    /// Whose pod it is; `None`: no tenant's, which a drain evicts.
+    pub tenant: Option<TenantName>,
+    /// The workload it belongs to, where one is known.
+    pub workload: Option<WorkloadKey>,
     /// The pod that goes.
     pub pod: Key,
     /// Its uid: a successor of the same name is not meant.
     pub uid: Uid,
     /// The node it is on.
     pub from: NodeName,
-    /// The node the other comes to. An evicted pod goes where the scheduler puts it: this is the prediction.
-    pub to: NodeName,
+    /// The node the other comes to. An evicted pod goes where the scheduler puts it: this is the prediction, and
+    /// `None` when no node takes it.
+    pub to: Option<NodeName>,
     /// How.
     pub means: Means,
     /// Why it should.
     pub reason: Reason,
-    /// Memory of the target that no pod has requested, in bytes, before this move and after it.
-    pub free: (Memory, Memory),
+    /// Memory of the target that no pod has requested, before this move and after it.
+    pub free: Option<(Memory, Memory)>,
 }
 
 /// How a pod is moved.
@@ -66,6 +67,11 @@ pub enum Reason {
         /// How many.
         pods: u32,
     },
+    /// It makes room for a pod of another tenant that is doubled up.
+    MakesRoom {
+        /// That tenant.
+        tenant: TenantName,
+    },
     /// Its node has a larger part of its memory requested than the others.
     Uneven {
         /// Requested there, in percent of its allocatable memory, before the move.
@@ -84,6 +90,7 @@ impl fmt::Display for Reason {
         match self {
             Self::OneNode { pods } => write!(f, "all {pods} pods on one node"),
             Self::Doubled { pods } => write!(f, "{pods} pods on one node"),
+            Self::MakesRoom { tenant } => write!(f, "makes room for {tenant}"),
             Self::Uneven { from, to } => write!(f, "memory requested {from} % there, {to} % here"),
             Self::Drained => f.write_str("its node is drained"),
             Self::Asked => f.write_str("as asked"),

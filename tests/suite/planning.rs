@@ -115,6 +115,7 @@ fn settled(seen: &Snapshot, plan: &Plan) -> Snapshot {
                 resize: None,
                 created: now(),
                 deleting: None,
+                kept: None,
                 deletion_cost: 0,
                 containers: vec![],
             };
@@ -800,6 +801,7 @@ fn blank(like: &Incoming) -> Pod {
         resize: None,
         created: now(),
         deleting: None,
+        kept: None,
         deletion_cost: 0,
         containers: vec![],
     }

@@ -52,6 +52,7 @@ pub(super) fn pod(slim: slim::Pod, interner: &mut Interner) -> Result<Object<Key
         deleting: meta.deletion_timestamp,
         finalizers: meta.finalizers.iter().filter(|_| leaves).map(|f| interner.text(f)).collect(),
         held_up: held_up.filter(|_| !ready),
+        kept: kept(&meta.annotations).map(Into::into),
         // The ReplicaSet controller takes a text that is not a number for 0.
         deletion_cost: meta.annotations.deletion_cost.and_then(|c| c.parse().ok()).unwrap_or(0),
         containers: statuses(&wished, status.container_statuses, status.init_container_statuses, interner),
@@ -59,6 +60,20 @@ pub(super) fn pod(slim: slim::Pod, interner: &mut Interner) -> Result<Object<Key
         spec: interner.spec(granted.unwrap_or(wished)),
     };
     Ok(Object { key, version: meta.resource_version.into(), value })
+}
+
+/// The annotation by which a pod asks to be left where it is.
+fn kept(annotations: &slim::Annotations) -> Option<&'static str> {
+    let is = |value: &Option<String>, wanted: &str| value.as_deref() == Some(wanted);
+    if is(&annotations.movable, "never") {
+        Some("wheelhouse.dev/move: never")
+    } else if annotations.prefer_no_eviction.as_deref().is_some_and(|v| v != "false") {
+        Some("descheduler.alpha.kubernetes.io/prefer-no-eviction")
+    } else if is(&annotations.safe_to_evict, "false") {
+        Some("cluster-autoscaler.kubernetes.io/safe-to-evict: false")
+    } else {
+        None
+    }
 }
 
 /// The controller among the owners.

@@ -207,6 +207,12 @@ impl Board {
         room.memory.saturating_sub(room.used_memory).max(0) as u64
     }
 
+    /// Memory that pods have requested on a node and that it offers, in bytes.
+    pub fn memory(&self, at: At) -> (u64, u64) {
+        let room = &self.rooms[at.0 as usize];
+        (room.used_memory.max(0) as u64, room.memory.max(0) as u64)
+    }
+
     /// No node carries more than it offers, in pods, processor and memory; the names of those that do.
     pub fn overfull(&self) -> Vec<&NodeName> {
         let over = |r: &Room| r.used_pods > r.pods || r.used_cpu > r.cpu || r.used_memory > r.memory;

@@ -1,10 +1,13 @@
 //! Where a pod goes: the filters leave nodes over, the scores choose among them.
 
+use std::sync::Arc;
+
 use super::{
     board::{At, Board},
     class::Class,
     explain::Refusal,
     filter::Standing,
+    fixed::Gate,
 };
 
 /// Where a pod goes.
@@ -49,6 +52,21 @@ impl Board {
         let highest = scores.iter().copied().max().unwrap_or(0);
         let best = feasible.iter().zip(&scores).filter(|(_, s)| **s == highest).map(|(at, _)| *at).collect();
         Some(Fits { best, feasible, scores })
+    }
+
+    /// The first of these nodes that takes a pod of that class, whatever the scores say.
+    pub fn first_to_take(&mut self, class: Class, nodes: impl IntoIterator<Item = At>) -> Option<At> {
+        let outlook = self.relate(class);
+        let standing = Standing::new(self, class, &outlook);
+        nodes.into_iter().find(|at| self.passes(&standing, at.index()))
+    }
+
+    /// By node: it is open to pods of at least one of these classes, as far as taints, labels and its own state decide.
+    pub fn open_to_any(&mut self, classes: &[Class]) -> Vec<bool> {
+        let mut kinds: Vec<_> = classes.iter().map(|class| self.fixed_of(*class)).collect();
+        kinds.sort_unstable_by_key(|fixed| Arc::as_ptr(fixed) as usize);
+        kinds.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        (0..self.nodes.len()).map(|n| kinds.iter().any(|fixed| fixed.gate[n] == Gate::Open)).collect()
     }
 
     /// Why the nodes that do not take a pod of that class do not, node by node.

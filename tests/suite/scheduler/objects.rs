@@ -476,6 +476,7 @@ impl From<JsonPod> for Pod {
                 .map(|o| Owner { kind: o.kind.as_str().into(), name: o.name.as_str().into() }),
             created: meta.creation_timestamp.unwrap_or_default(),
             deleting: meta.deletion_timestamp,
+            kept: None,
             deletion_cost: cost.map_or(0, |c| c.parse().expect("a cost")),
             labels: Arc::new(meta.labels),
             node: json.spec.node_name.as_deref().map(Into::into),

@@ -1,0 +1,185 @@
+//! Emptying a node: what can be adopted elsewhere is moved without a dip, the rest is evicted, and what neither can
+//! reach is told.
+
+use std::sync::Arc;
+
+use super::{
+    Proposal, balance, movable,
+    order::carry_out,
+    refuse,
+    stage::{Stage, Tried, Who, Whose, Why},
+};
+use crate::{
+    cluster::{Memory, NodeName, Pod},
+    plan::{
+        Check, Means, Move, MoveReason, Stay,
+        schedule::{At, Closed, Incoming},
+    },
+};
+
+/// The moves that empty a node.
+///
+/// Pods of DaemonSets and static pods stay with their node, as with `kubectl drain`, and are not told. A pod that
+/// nobody would make again stays, and is: `kubectl drain` wants `--force` for it.
+pub(super) fn drain(mut stage: Stage, node: &NodeName) -> Result<Proposal, Check> {
+    let Some(at) = stage.board.at(node) else {
+        return Err(refuse("node", format!("{node} is no node")));
+    };
+    let others = |other: &At| *other != at && stage.board.node(*other).is_schedulable();
+    if !stage.all().any(|other| others(&other)) {
+        let text = format!("{node} is the last node that takes pods: add a node or uncordon one first");
+        return Err(refuse("last-node", text));
+    }
+    let before = balance::of(&stage);
+    stage.board.close(at, Closed::Cordoned);
+    stage.closed[at.index()] = Some(("drained", format!("{node} is drained")));
+    let (mut moves, mut stays) = (Vec::new(), Vec::new());
+    let mut evicted = Vec::new();
+    for whose in (0..stage.housed.len()).map(Whose) {
+        for pod in 0..stage.housed[whose.0].pods.len() {
+            let who = (whose, pod);
+            if stage.lodger(who).at != at {
+                continue;
+            }
+            match stage.means(who) {
+                Err(why) => stays.push(stay(&stage, who, node, why)),
+                Ok(Means::Eviction) => evicted.push(who),
+                Ok(Means::Adoption) => match target(&mut stage, who, at) {
+                    Ok(to) => {
+                        let tried =
+                            Tried { who, from: at, to, means: Means::Adoption, reason: MoveReason::Drained };
+                        moves.push(carry_out(&mut stage, tried));
+                    }
+                    Err(why) => stays.push(stay(&stage, who, node, why)),
+                },
+            }
+        }
+    }
+    for who in evicted {
+        let housed = &stage.housed[who.0.0];
+        let pod = stage.lodger(who).pod.clone();
+        let (tenant, workload) = (housed.tenant.name.clone(), housed.tenant.workload.key.clone());
+        match blocked(&stage, &pod) {
+            Some(why) => stays.push(stay(&stage, who, node, why)),
+            None => {
+                let landed = evict(&mut stage, &pod, at);
+                moves.push(Move { tenant: Some(tenant), workload: Some(workload), ..landed });
+            }
+        }
+    }
+    for pod in strangers(&stage, node) {
+        let why = match pod.owner.as_ref() {
+            None => Some((
+                "bare",
+                "no controller would make it again: `kubectl drain` takes it with --force only".into(),
+            )),
+            Some(_) => movable::scratch(stage.policy, &pod, false).err().or_else(|| blocked(&stage, &pod)),
+        };
+        match why {
+            Some((rule, why)) => stays.push(Stay {
+                pod: pod.key.clone(),
+                tenant: None,
+                node: node.clone(),
+                rule: rule.into(),
+                why,
+            }),
+            None => moves.push(evict(&mut stage, &pod, at)),
+        }
+    }
+    Ok(Proposal { moves, stays, before, after: balance::of(&stage) })
+}
+
+/// Where a pod that has to go is best: on the node with the fewest pods of its tenant, in the zone with the fewest,
+/// with the smallest part of its memory requested.
+fn target(stage: &mut Stage, who: Who, from: At) -> Result<At, Why> {
+    let housed = &stage.housed[who.0.0];
+    let memory = stage.lodger(who).memory as i64;
+    let there = |at: &At| housed.counts.get(at).copied().unwrap_or(0);
+    let mut nodes: Vec<_> = stage
+        .all()
+        .filter(|at| *at != from && stage.takes_pods(*at))
+        .map(|at| (there(&at), stage.in_zone(who.0, at), stage.share(at, memory), at))
+        .collect();
+    nodes.sort_unstable();
+    if nodes.is_empty() {
+        return Err(("no-target", "no other node takes moved pods at present".into()));
+    }
+    if let Some(to) = stage.first_to_take(who, nodes.into_iter().map(|(.., at)| at)) {
+        return Ok(to);
+    }
+    let class = stage.lodger(who).class.1;
+    let refusal = stage.board.refused(class);
+    Err(("no-room", refusal.describe(&stage.board)))
+}
+
+fn stay(stage: &Stage, who: Who, node: &NodeName, (rule, why): Why) -> Stay {
+    let pod = &stage.lodger(who).pod;
+    let tenant = Some(stage.housed[who.0.0].tenant.name.clone());
+    Stay { pod: pod.key.clone(), tenant, node: node.clone(), rule: rule.into(), why }
+}
+
+/// Pods on a node that belong to no tenant and leave with a drain, by name.
+fn strangers(stage: &Stage, node: &NodeName) -> Vec<Arc<Pod>> {
+    let of_tenants: std::collections::HashSet<_> =
+        stage.housed.iter().flat_map(|h| &h.tenant.pods).map(Arc::as_ptr).collect();
+    let leaves = |pod: &&Arc<Pod>| {
+        let kind = pod.owner.as_ref().map(|o| &*o.kind);
+        pod.node.as_ref() == Some(node) && pod.is_active() && !matches!(kind, Some("DaemonSet" | "Node"))
+    };
+    stage
+        .seen
+        .pods
+        .values()
+        .filter(leaves)
+        .filter(|p| !of_tenants.contains(&Arc::as_ptr(p)))
+        .cloned()
+        .collect()
+}
+
+/// Why a pod cannot be evicted at present. Source: `registry/core/pod/storage/eviction.go`.
+fn blocked(stage: &Stage, pod: &Pod) -> Option<Why> {
+    let mine = |b: &&Arc<crate::cluster::Budget>| {
+        b.key.namespace == pod.key.namespace && b.selector.as_ref().is_some_and(|s| s.matches(&pod.labels))
+    };
+    let budgets: Vec<_> = stage.seen.budgets.values().filter(mine).collect();
+    match budgets.as_slice() {
+        [one, other, ..] => {
+            let text =
+                format!("{} and {} both guard it: every eviction is refused", one.key.name, other.key.name);
+            Some(("budget", text))
+        }
+        [budget] if budget.allowed == 0 && pod.ready => {
+            let text = format!(
+                "{} ({}) blocks eviction: {} healthy, {} needed",
+                budget.key.name, budget.rule, budget.healthy, budget.needed
+            );
+            Some(("budget", text))
+        }
+        _ => None,
+    }
+}
+
+/// The eviction of a pod: its successor goes where the scheduler puts it.
+fn evict(stage: &mut Stage, pod: &Arc<Pod>, from: At) -> Move {
+    let (class, next) =
+        (stage.board.class(&Incoming::like(pod)), stage.board.class(&Incoming::in_place_of(pod)));
+    stage.board.terminate(class, from);
+    let to = stage.board.land(next).map(|fits| fits.best[0]);
+    let free = to.map(|to| {
+        let free = Memory(stage.board.free_memory(to));
+        stage.board.bind(next, to);
+        (free, Memory(stage.board.free_memory(to)))
+    });
+    stage.board.gone(class, from);
+    Move {
+        tenant: None,
+        workload: None,
+        pod: pod.key.clone(),
+        uid: pod.uid.clone(),
+        from: stage.name(from).clone(),
+        to: to.map(|to| stage.name(to).clone()),
+        means: Means::Eviction,
+        reason: MoveReason::Drained,
+        free,
+    }
+}
