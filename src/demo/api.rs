@@ -6,6 +6,7 @@
 
 pub(crate) mod access;
 mod cells;
+mod decode;
 pub(crate) mod defaults;
 mod discovery;
 mod events;
@@ -22,6 +23,7 @@ mod review;
 mod scale;
 mod selector;
 mod table;
+mod types;
 mod validate;
 mod watch;
 mod write;
@@ -146,6 +148,7 @@ pub(crate) fn answer(
 ) -> Result<Answer, Failure> {
     match Target::parse(&request.path) {
         Target::Nowhere => Ok(Reply::nowhere().into()),
+        Target::Unknown => Err(Failure::unknown()),
         Target::Unserved(what) => {
             let message = format!("the embedded cluster does not serve {what}");
             Err(Failure::new(501, "NotImplemented", message))

@@ -11,6 +11,7 @@ mod database_demo;
 mod database_runs;
 mod demo_api;
 mod demo_database;
+mod demo_refusals;
 mod demo_scenarios;
 mod demo_world;
 mod galera;

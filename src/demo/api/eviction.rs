@@ -68,7 +68,7 @@ fn charge(world: &mut World, pod: &Object, dry: bool) -> Result<(), Failure> {
         [budget] => budget,
         _ => {
             let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
-            return Err(Failure::new(500, "InternalError", message));
+            return Err(Failure::new(500, "", message));
         }
     };
     let status = &budget["status"];

@@ -22,6 +22,8 @@ pub enum Target {
     Review(&'static str),
     /// Something a real server has and this one does not.
     Unserved(String),
+    /// No resource of a group and version that are served.
+    Unknown,
     /// Nothing.
     Nowhere,
 }
@@ -134,13 +136,13 @@ fn resource(group: &str, version: &str, parts: &[&str]) -> Target {
         ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some((*namespace).to_owned()), rest),
         rest => (None, rest),
     };
-    let [plural, rest @ ..] = parts else { return Target::Nowhere };
+    let [plural, rest @ ..] = parts else { return Target::Unknown };
     let (name, rest) = match rest {
         [] => (None, rest),
         [name, rest @ ..] => (Some((*name).to_owned()), rest),
     };
     if let Some((_, review)) = REVIEWS.iter().find(|r| **r == (group, *plural)) {
-        return if name.is_none() { Target::Review(review) } else { Target::Nowhere };
+        return if name.is_none() { Target::Review(review) } else { Target::Unknown };
     }
     if group == "metrics.k8s.io" {
         return match *plural {
@@ -148,20 +150,20 @@ fn resource(group: &str, version: &str, parts: &[&str]) -> Target {
                 Target::Metrics { plural: "nodes", namespace, name }
             }
             "pods" if rest.is_empty() => Target::Metrics { plural: "pods", namespace, name },
-            _ => Target::Nowhere,
+            _ => Target::Unknown,
         };
     }
-    let Some(kind) = Kind::find(group, version, plural) else { return Target::Nowhere };
+    let Some(kind) = Kind::find(group, version, plural) else { return Target::Unknown };
     let misplaced =
         kind.namespaced && namespace.is_none() && name.is_some() || !kind.namespaced && namespace.is_some();
     let subresource = match rest {
         [] => None,
         [sub] if kind.has(sub) => Some((*sub).to_owned()),
         [sub, ..] if UNSERVED.contains(sub) => return Target::Unserved(format!("{plural}/{sub}")),
-        _ => return Target::Nowhere,
+        _ => return Target::Unknown,
     };
     if misplaced {
-        return Target::Nowhere;
+        return Target::Unknown;
     }
     Target::Resource(Resource { kind, namespace, name, subresource, watch })
 }
@@ -194,14 +196,11 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_nowhere() {
-        for path in [
-            "/apis/nothing.example/v1/things",
-            "/api/v1/pods/x",
-            "/api/v1/namespaces/a/nodes",
-            "/",
-            "/api/v2",
-        ] {
+        for path in ["/apis/nothing.example/v1/things", "/", "/api/v2"] {
             assert_eq!(Target::parse(path), Target::Nowhere, "{path}");
+        }
+        for path in ["/api/v1/pods/x", "/api/v1/namespaces/a/nodes", "/apis/apps/v1/things", "/api/v1/things/a/b"] {
+            assert_eq!(Target::parse(path), Target::Unknown, "{path}");
         }
         assert_eq!(Target::parse("/api/v1/namespaces/a/pods/p/exec"), Target::Unserved("pods/exec".into()));
     }

@@ -78,6 +78,8 @@ pub(crate) struct Reply {
     pub(crate) payload: Payload,
     /// Whether the world was changed.
     pub(crate) wrote: bool,
+    /// What the `Warning` headers say.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A body that is not written out yet.
@@ -111,22 +113,22 @@ pub(crate) struct Listing {
 impl Reply {
     /// JSON with a status.
     pub(crate) fn value(status: u16, value: Value) -> Self {
-        Self { status, content_type: "application/json", payload: Payload::Value(value), wrote: false }
+        Self { status, content_type: "application/json", payload: Payload::Value(value), wrote: false, warnings: Vec::new() }
     }
 
     /// One object of the store.
     pub(crate) fn object(status: u16, object: Object) -> Self {
-        Self { status, content_type: "application/json", payload: Payload::Object(object), wrote: false }
+        Self { status, content_type: "application/json", payload: Payload::Object(object), wrote: false, warnings: Vec::new() }
     }
 
     /// A list.
     pub(crate) fn list(listing: Listing) -> Self {
-        Self { status: 200, content_type: "application/json", payload: Payload::List(listing), wrote: false }
+        Self { status: 200, content_type: "application/json", payload: Payload::List(listing), wrote: false, warnings: Vec::new() }
     }
 
     /// Text.
     pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self { status: 200, content_type: "text/plain", payload: Payload::Text(text.into()), wrote: false }
+        Self { status: 200, content_type: "text/plain", payload: Payload::Text(text.into()), wrote: false, warnings: Vec::new() }
     }
 
     /// What a path answers that names nothing.
@@ -136,7 +138,14 @@ impl Reply {
             content_type: "text/plain; charset=utf-8",
             payload: Payload::Text("404 page not found\n".into()),
             wrote: false,
+            warnings: Vec::new(),
         }
+    }
+
+    /// The same, with these warnings.
+    pub(crate) fn warned(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
     }
 
     /// The same, for a request that changed the world.

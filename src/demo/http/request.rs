@@ -203,11 +203,19 @@ fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>, gzip: 
     match answered {
         Ok(Answer::Reply(reply)) => {
             let body = reply.payload.bytes();
-            if gzip && body.len() >= GZIP_FROM {
+            let mut response = if gzip && body.len() >= GZIP_FROM {
                 let empty = whole(inner, reply.status, reply.content_type, None, Vec::new());
-                return compressed(empty, body);
+                compressed(empty, body)
+            } else {
+                whole(inner, reply.status, reply.content_type, None, body)
+            };
+            for warning in &reply.warnings {
+                let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
+                if let Ok(value) = format!("299 - \"{escaped}\"").parse() {
+                    response.headers_mut().append(header::WARNING, value);
+                }
             }
-            whole(inner, reply.status, reply.content_type, None, body)
+            response
         }
         Ok(Answer::Watch(watch)) => watched(inner, *watch),
         Ok(Answer::Follow(follow)) => followed(inner, *follow),
