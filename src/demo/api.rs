@@ -14,6 +14,7 @@ mod eviction;
 mod failure;
 mod list;
 mod logs;
+mod openapi;
 mod patch;
 pub(crate) mod path;
 pub(crate) mod portforward;
@@ -179,7 +180,7 @@ fn documents(document: &Document, request: &Request) -> Result<Reply, Failure> {
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Err(Failure::method());
     }
-    Ok(discovery::document(document, &request.accept))
+    discovery::document(document, &request.accept)
 }
 
 fn resources(

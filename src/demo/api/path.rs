@@ -43,10 +43,12 @@ pub enum Document {
     Group(String),
     /// `/api/v1`, `/apis/GROUP/VERSION`
     Resources(String, String),
+    /// `/openapi/v2`
+    OpenApi2,
     /// `/openapi/v3`
-    OpenApi,
+    OpenApi3,
     /// `/openapi/v3/apis/GROUP/VERSION`
-    OpenApiOf(String, String),
+    OpenApi3Of(String, String),
 }
 
 /// Objects of a kind: all, those of a namespace, one, or a subresource of one.
@@ -89,12 +91,13 @@ impl Target {
                 Target::Document(Document::Resources((*group).into(), (*version).into()))
             }
             ["apis", group, version, rest @ ..] if known(group, version) => resource(group, version, rest),
-            ["openapi", "v3"] => Target::Document(Document::OpenApi),
+            ["openapi", "v2"] => Target::Document(Document::OpenApi2),
+            ["openapi", "v3"] => Target::Document(Document::OpenApi3),
             ["openapi", "v3", "api", version] => {
-                Target::Document(Document::OpenApiOf(String::new(), (*version).into()))
+                Target::Document(Document::OpenApi3Of(String::new(), (*version).into()))
             }
             ["openapi", "v3", "apis", group, version] => {
-                Target::Document(Document::OpenApiOf((*group).into(), (*version).into()))
+                Target::Document(Document::OpenApi3Of((*group).into(), (*version).into()))
             }
             _ => Target::Nowhere,
         }

@@ -3,6 +3,7 @@
 //! Lists are kept as shared pointers and written out only when the world is no longer locked, without
 //! copying an object.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -93,6 +94,8 @@ pub(crate) enum Payload {
     List(Listing),
     /// Text.
     Text(String),
+    /// Bytes of a form of their own.
+    Bytes(Bytes),
 }
 
 /// A list of objects of one kind.
@@ -162,6 +165,7 @@ impl Payload {
             Payload::Value(value) => value.to_string().into_bytes(),
             Payload::Object(object) => object.to_string().into_bytes(),
             Payload::Text(text) => text.clone().into_bytes(),
+            Payload::Bytes(bytes) => bytes.to_vec(),
             Payload::List(listing) => serde_json::to_vec(listing).unwrap_or_default(),
         }
     }
