@@ -1,9 +1,11 @@
 //! Decoding as the apiserver decodes: every field of its type, in Go's words; fields that a type does not have are
 //! taken away and named.
 
+mod twice;
+
 use base64::Engine;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+pub(super) use twice::duplicates;
 
 use super::failure::{Failure, Fault};
 use super::types::{Message, Type};
@@ -81,15 +83,6 @@ pub(super) fn refused(kind: &Kind, why: &str) -> Failure {
     ))
 }
 
-/// The members of a JSON body that are there twice, a sentence for each.
-pub(super) fn duplicates(body: &[u8]) -> Vec<String> {
-    let mut told = Vec::new();
-    let seed = Twice { at: String::new(), told: &mut told };
-    // what is no JSON was refused before
-    let _ = seed.deserialize(&mut serde_json::Deserializer::from_slice(body));
-    told
-}
-
 /// Where a value is: whose field, by Go's path (without places in lists) and by the path that is shown.
 #[derive(Clone)]
 struct Place {
@@ -101,11 +94,7 @@ struct Place {
 impl Place {
     fn field(&self, owner: &'static str, name: &str) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
-        Self {
-            owner,
-            path: format!("{}{dot}{name}", self.path),
-            shown: format!("{}{dot}{name}", self.shown),
-        }
+        Self { owner, path: format!("{}{dot}{name}", self.path), shown: format!("{}{dot}{name}", self.shown) }
     }
 
     fn item(&self, number: usize) -> Self {
@@ -183,8 +172,8 @@ fn owner(message: &Message, field: &str) -> &'static str {
         Type::Message(key) => Message::of(key),
         _ => None,
     });
-    let inlined = inlined.filter(|inner| inner.shown().iter().any(|own| own.name == field)).next();
-    inlined.map_or(message.name, |inner| inner.name)
+    let mut inlined = inlined.filter(|inner| inner.shown().iter().any(|own| own.name == field));
+    inlined.next().map_or(message.name, |inner| inner.name)
 }
 
 fn check(holds: &Type, value: &mut Value, at: &Place, told: &mut Vec<String>) -> Result<(), String> {
@@ -247,7 +236,8 @@ fn check(holds: &Type, value: &mut Value, at: &Place, told: &mut Vec<String>) ->
 
 /// A quantity as `resource.ParseQuantity` reads it.
 fn quantity(amount: &Value) -> Result<(), String> {
-    const FORM: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+    const FORM: &str =
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
     let text = match amount {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -266,73 +256,6 @@ fn quantity(amount: &Value) -> Result<(), String> {
     let units = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     let exponent = unit.strip_prefix(['e', 'E']).is_some_and(|power| power.parse::<i32>().is_ok());
     if units.contains(&unit) || exponent { Ok(()) } else { Err("unable to parse quantity's suffix".into()) }
-}
-
-/// Looks for members that are there twice.
-struct Twice<'a> {
-    at: String,
-    told: &'a mut Vec<String>,
-}
-
-impl<'de> DeserializeSeed<'de> for Twice<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Twice<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let dot = if self.at.is_empty() { "" } else { "." };
-            let at = format!("{}{dot}{key}", self.at);
-            if !seen.insert(key) {
-                self.told.push(format!("duplicate field {at:?}"));
-            }
-            map.next_value_seed(Twice { at, told: self.told })?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let mut number = 0;
-        while seq.next_element_seed(Twice { at: format!("{}[{number}]", self.at), told: self.told })?.is_some() {
-            number += 1;
-        }
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -360,7 +283,10 @@ mod tests {
                 json!({"spec": {"template": {"spec": {"containers": [{"env": [{"name": "a", "value": 1}]}]}}}}),
                 "json: cannot unmarshal number into Go struct field EnvVar.spec.template.spec.containers.env.value of type string",
             ),
-            (json!({"spec": 1}), "json: cannot unmarshal number into Go struct field Deployment.spec of type v1.DeploymentSpec"),
+            (
+                json!({"spec": 1}),
+                "json: cannot unmarshal number into Go struct field Deployment.spec of type v1.DeploymentSpec",
+            ),
             (
                 json!({"spec": {"template": {"spec": {"containers": [{"resources": {"limits": {"memory": "lots"}}}]}}}}),
                 "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
@@ -371,31 +297,62 @@ mod tests {
     }
 
     #[test]
+    fn everything_in_a_world_is_of_its_type() {
+        for scenario in crate::Scenario::ALL {
+            let options = crate::Options { tenants: 6, scenario, speed: 0.0, ..crate::Options::default() };
+            let world = crate::World::build(&options, "2026-03-01T03:00:00Z".parse().unwrap());
+            for kind in crate::kind::KINDS.iter().filter(|kind| kind.stored() == *kind) {
+                for object in world.store.list(kind, None) {
+                    let mut object = Value::clone(object);
+                    assert_eq!(
+                        of_kind(kind, &mut object),
+                        Ok(Vec::new()),
+                        "{kind:?} {}",
+                        object["metadata"]["name"]
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn unknown_fields_are_named_with_their_places_and_taken_away() {
         let mut odd = json!({"kind": "Deployment", "spec": {"replica": 1, "template": {"spec": {"containers": [
             {"name": "c"}, {"name": "d", "imagePullPolicie": "Always"}], "volumes": [{"name": "v", "emptyDir": {}}]}}}});
         let told = of_kind(Kind::DEPLOYMENT, &mut odd).unwrap();
-        let wanted = ["unknown field \"spec.replica\"", "unknown field \"spec.template.spec.containers[1].imagePullPolicie\""];
+        let wanted = [
+            "unknown field \"spec.replica\"",
+            "unknown field \"spec.template.spec.containers[1].imagePullPolicie\"",
+        ];
         assert_eq!(told, wanted);
         assert_eq!(of_kind(Kind::DEPLOYMENT, &mut odd), Ok(Vec::new()));
         assert_eq!(odd["spec"]["template"]["spec"]["volumes"][0]["emptyDir"], json!({}));
     }
 
     #[test]
-    fn members_that_are_there_twice_are_named() {
-        assert_eq!(duplicates(br#"{"a": [{"b": 1, "b": 2}], "c": {"d": null}, "c": 1}"#), [
-            "duplicate field \"a[0].b\"",
-            "duplicate field \"c\""
-        ]);
-        assert_eq!(duplicates(b"{no"), Vec::<String>::new());
-    }
-
-    #[test]
     fn quantities_are_read_as_go_reads_them() {
-        for good in [json!("1"), json!("100m"), json!("64Mi"), json!("1.5Gi"), json!("1e3"), json!(2), json!("-1"), json!("1E")] {
+        for good in [
+            json!("1"),
+            json!("100m"),
+            json!("64Mi"),
+            json!("1.5Gi"),
+            json!("1e3"),
+            json!(2),
+            json!("-1"),
+            json!("1E"),
+        ] {
             assert_eq!(quantity(&good), Ok(()), "{good}");
         }
-        for bad in [json!(""), json!("Mi"), json!("1Q"), json!("a"), json!("1 Gi"), json!("1kk"), json!(true), json!("1.2.3")] {
+        for bad in [
+            json!(""),
+            json!("Mi"),
+            json!("1Q"),
+            json!("a"),
+            json!("1 Gi"),
+            json!("1kk"),
+            json!(true),
+            json!("1.2.3"),
+        ] {
             assert!(quantity(&bad).is_err(), "{bad}");
         }
     }

@@ -85,7 +85,8 @@ fn charge(world: &mut World, pod: &Object, dry: bool) -> Result<(), Failure> {
         }
     }
     if budget["metadata"]["generation"].as_i64().unwrap_or(0) > count("observedGeneration") {
-        return Err(refused(format!("The disruption budget {name} is still being processed by the server.")));
+        let busy = refused(format!("The disruption budget {name} is still being processed by the server."));
+        return Err(busy.again_after(10));
     }
     if count("disruptionsAllowed") <= 0 {
         return Err(refused(format!(

@@ -136,6 +136,16 @@ impl Failure {
         self
     }
 
+    /// With the seconds after which it may be tried again.
+    pub fn again_after(mut self, seconds: u32) -> Self {
+        if !self.details.is_object() {
+            self.details = json!({});
+        }
+        self.details["retryAfterSeconds"] = seconds.into();
+        self.retry_after = Some(seconds);
+        self
+    }
+
     /// The `Status` object.
     pub fn status(&self) -> Value {
         let mut status = json!({

@@ -153,10 +153,7 @@ fn exact_revision(store: &Store, request: &Request) -> Result<Option<u64>, Failu
         let message =
             format!("Timeout: Too large resource version: {revision}, current: {}", store.revision());
         let causes = json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
-        let mut failure = Failure::new(504, "Timeout", message).because(causes);
-        failure.details["retryAfterSeconds"] = 1.into();
-        failure.retry_after = Some(1);
-        return Err(failure);
+        return Err(Failure::new(504, "Timeout", message).because(causes).again_after(1));
     }
     let limited = !matches!(request.param("limit"), "" | "0");
     Ok((how == "Exact" || how.is_empty() && limited).then_some(revision))

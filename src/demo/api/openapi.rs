@@ -4,12 +4,14 @@
 //! version 2 as protobuf, without another way. Only kinds that are served are told.
 
 mod protobuf;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use words::{KINDS_TOLD, told};
 
 use super::failure::Failure;
 use super::path;
@@ -24,6 +26,16 @@ const PROTOBUF: [&str; 2] = [
     "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
     "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
 ];
+
+/// Group, version and kind of what is a kind, by the keys of the types.
+static KINDS_BY_TYPE: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let kinds = KINDS.iter().map(|kind| (kind.group, kind.version, kind.kind));
+    let named = kinds.chain(path::groups().into_iter().flat_map(|(group, version)| others(group, version)));
+    let typed = named.filter_map(|(group, version, kind)| {
+        Some((Message::named(group, version, kind)?.key(), typed(group, version, kind)))
+    });
+    typed.collect()
+});
 
 static V2: LazyLock<Value> = LazyLock::new(|| {
     let dialect = Dialect { three: false };
@@ -44,8 +56,9 @@ static V2_PROTOBUF: LazyLock<Bytes> = LazyLock::new(|| protobuf::document(&V2).i
 /// 406.
 pub(super) fn v2(accept: &str) -> Result<Reply, Failure> {
     for media in accept.split(',').map(|media| media.split(';').next().unwrap_or_default().trim()) {
-        if let Some(content_type) = PROTOBUF.into_iter().find(|known| *known == media) {
-            let reply = Reply::value(200, Value::Null);
+        if PROTOBUF.contains(&media) {
+            // the old name is no valid media type
+            let (content_type, reply) = (PROTOBUF[1], Reply::value(200, Value::Null));
             return Ok(Reply { content_type, payload: Payload::Bytes(V2_PROTOBUF.clone()), ..reply });
         }
         if matches!(media, "" | "*/*" | "application/*" | "application/json") {
@@ -114,18 +127,13 @@ struct Dialect {
 impl Dialect {
     /// The schemas of a group and version with all that they lead to, by their keys.
     fn schemas(&self, group: &str, version: &str) -> BTreeMap<String, Value> {
-        let kinds = of(group, version).map(|kind| (kind.group, kind.version, kind.kind));
-        let named = kinds.chain(others(group, version));
-        let mut kinds: BTreeMap<String, Value> = BTreeMap::new();
-        for (group, version, kind) in named {
-            if let Some(message) = Message::named(group, version, kind) {
-                kinds.insert(message.key(), typed(group, version, kind));
-            }
-        }
+        let own = of(group, version).map(|kind| (kind.group, kind.version, kind.kind));
+        let own = own.chain(others(group, version));
+        let own = own.filter_map(|(group, version, kind)| Message::named(group, version, kind));
         let options = ["DeleteOptions", "Status"].map(|name| Message::named("", "v1", name));
         let options = options.into_iter().flatten().map(Message::key);
         let mut schemas = BTreeMap::new();
-        let mut left: Vec<String> = kinds.keys().cloned().chain(options).collect();
+        let mut left: Vec<String> = own.map(Message::key).chain(options).collect();
         while let Some(key) = left.pop() {
             if schemas.contains_key(&key) {
                 continue;
@@ -134,7 +142,7 @@ impl Dialect {
                 Some(message) => self.message(message),
                 None => (self.scalar(&key), Vec::new()),
             };
-            if let Some(typed) = kinds.get(&key) {
+            if let Some(typed) = KINDS_BY_TYPE.get(&key) {
                 schema["x-kubernetes-group-version-kind"] = json!([typed]);
             }
             schemas.insert(key, schema);
@@ -159,7 +167,8 @@ impl Dialect {
         if let Some((_, told)) = KINDS_TOLD.iter().find(|(kind, _)| *kind == message.name) {
             schema["description"] = (*told).into();
         }
-        let required: Vec<&str> = shown.iter().filter(|field| field.required).map(|field| field.name).collect();
+        let required: Vec<&str> =
+            shown.iter().filter(|field| field.required).map(|field| field.name).collect();
         if !required.is_empty() {
             schema["required"] = json!(required);
         }
@@ -223,7 +232,10 @@ impl Dialect {
             let scope = if kind.namespaced { "/namespaces/{namespace}" } else { "" };
             let all = format!("/{}{scope}/{}", path_of(group, version), kind.plural);
             let one = format!("{all}/{{name}}");
-            paths.insert(all, json!({"get": self.operation(kind, "list"), "post": self.operation(kind, "post")}));
+            paths.insert(
+                all,
+                json!({"get": self.operation(kind, "list"), "post": self.operation(kind, "post")}),
+            );
             let verbs = ["get", "put", "patch", "delete"];
             let verbs: Map<String, Value> =
                 verbs.iter().map(|verb| ((*verb).to_owned(), self.operation(kind, verb))).collect();
@@ -277,7 +289,8 @@ fn merging(message: &Message, field: &Field, schema: &mut Value) {
             };
             let Some(inner) = inner else { return };
             let has = |name: &str| inner.shown().iter().any(|field| field.name == name);
-            let Some(keys) = merge_keys(field.name, &has).filter(|keys| keys.iter().all(|key| has(key))) else {
+            let Some(keys) = merge_keys(field.name, &has).filter(|keys| keys.iter().all(|key| has(key)))
+            else {
                 return;
             };
             let strategy = if field.name == "volumes" { "merge,retainKeys" } else { "merge" };
@@ -298,51 +311,6 @@ const INT_OR_STRING: &str = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
 const TIME: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Time";
 const MICRO_TIME: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime";
 const ANY: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1";
-
-/// What a field is that every kind has.
-fn told(message: &Message, field: &str) -> Option<&'static str> {
-    let is_kind = message.fields.iter().any(|field| field.name == "kind" && field.number == 0);
-    Some(match field {
-        "apiVersion" if is_kind => "The group and version of this object's type.",
-        "kind" if is_kind => "The name of this object's type.",
-        "metadata" => "The object's name, namespace, labels, annotations and owners.",
-        "spec" => "What is wished.",
-        "status" => "What is observed; written by controllers.",
-        _ => return None,
-    })
-}
-
-/// A sentence for each kind.
-const KINDS_TOLD: &[(&str, &str)] = &[
-    ("ConfigMap", "Configuration that pods read: keys with text or bytes."),
-    ("Event", "Something that happened to an object, kept for an hour."),
-    ("LimitRange", "Limits and defaults for the resources of each pod and container of a namespace."),
-    ("Namespace", "A scope for names."),
-    ("Node", "A machine that runs pods."),
-    ("PersistentVolumeClaim", "A wish for storage that outlives pods."),
-    ("Pod", "A group of containers that run together on one node."),
-    ("ResourceQuota", "Limits for the sum of what a namespace uses."),
-    ("Secret", "Data of a confidential kind."),
-    ("ServiceAccount", "An identity for the processes in pods."),
-    ("Service", "A name and an address for pods that a selector chooses."),
-    ("DaemonSet", "One pod on each node."),
-    ("Deployment", "Pods of a template, of which new ones replace old ones step by step."),
-    ("ReplicaSet", "So many pods of one template."),
-    ("ControllerRevision", "A template as it was, for going back to it."),
-    ("StatefulSet", "Pods of a template with names and storage that stay."),
-    ("HorizontalPodAutoscaler", "Keeps the number of pods where a measurement says, within bounds."),
-    ("CronJob", "Jobs at set times."),
-    ("Job", "Pods that run to completion."),
-    ("Ingress", "HTTP from outside, led to Services by host and path."),
-    ("PodDisruptionBudget", "How many pods an eviction may take."),
-    ("ClusterRoleBinding", "Gives a ClusterRole to users in the whole cluster."),
-    ("ClusterRole", "Rights in the whole cluster."),
-    ("RoleBinding", "Gives a role to users in a namespace."),
-    ("Role", "Rights in a namespace."),
-    ("PriorityClass", "A priority that pods can have."),
-    ("Lease", "Who holds something, and until when."),
-    ("EndpointSlice", "Addresses behind a Service."),
-];
 
 #[cfg(test)]
 mod tests {
@@ -391,7 +359,8 @@ mod tests {
         assert_eq!(containers["x-kubernetes-patch-merge-key"], "name");
         assert_eq!(spec["required"], json!(["containers"]));
         assert!(spec["properties"]["tolerations"].get("x-kubernetes-patch-merge-key").is_none());
-        let ports = |key: &str| V2["definitions"][key]["properties"]["ports"]["x-kubernetes-patch-merge-key"].clone();
+        let ports =
+            |key: &str| V2["definitions"][key]["properties"]["ports"]["x-kubernetes-patch-merge-key"].clone();
         assert_eq!(ports("io.k8s.api.core.v1.Container"), "containerPort");
         assert_eq!(ports("io.k8s.api.core.v1.ServiceSpec"), "port");
     }
@@ -399,7 +368,7 @@ mod tests {
     #[test]
     fn clients_get_the_form_they_accept() {
         let of = |accept: &str| v2(accept).map(|reply| reply.content_type).map_err(|failure| failure.code);
-        assert_eq!(of(PROTOBUF[0]), Ok(PROTOBUF[0]));
+        assert_eq!(of(PROTOBUF[0]), Ok(PROTOBUF[1]));
         assert_eq!(of(&format!("{}, application/json", PROTOBUF[1])), Ok(PROTOBUF[1]));
         assert_eq!(of("application/json"), Ok("application/json"));
         assert_eq!(of("*/*"), Ok("application/json"));

@@ -281,10 +281,14 @@ mod tests {
         let body = br#"{"spec":{"replicas":"2"}}"#;
         let made = || json!({"spec": {"replicas": "2"}});
         let why = |patch| decoded(message, patch, body, &mut made(), Strictness::Warn).unwrap_err().message;
-        let end = "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32";
-        let merge = format!(" \"\" is invalid: patch: Invalid value: \"{{\\\"spec\\\":{{\\\"replicas\\\":\\\"2\\\"}}}}\": {end}");
+        let end =
+            "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32";
+        let merge = format!(
+            " \"\" is invalid: patch: Invalid value: \"{{\\\"spec\\\":{{\\\"replicas\\\":\\\"2\\\"}}}}\": {end}"
+        );
         assert_eq!(why(PatchType::Merge), merge);
-        let strategic = format!(" \"\" is invalid: patch: Invalid value: \"map[spec:map[replicas:2]]\": {end}");
+        let strategic =
+            format!(" \"\" is invalid: patch: Invalid value: \"map[spec:map[replicas:2]]\": {end}");
         assert_eq!(why(PatchType::Strategic), strategic);
     }
 

@@ -116,22 +116,46 @@ pub(crate) struct Listing {
 impl Reply {
     /// JSON with a status.
     pub(crate) fn value(status: u16, value: Value) -> Self {
-        Self { status, content_type: "application/json", payload: Payload::Value(value), wrote: false, warnings: Vec::new() }
+        Self {
+            status,
+            content_type: "application/json",
+            payload: Payload::Value(value),
+            wrote: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// One object of the store.
     pub(crate) fn object(status: u16, object: Object) -> Self {
-        Self { status, content_type: "application/json", payload: Payload::Object(object), wrote: false, warnings: Vec::new() }
+        Self {
+            status,
+            content_type: "application/json",
+            payload: Payload::Object(object),
+            wrote: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// A list.
     pub(crate) fn list(listing: Listing) -> Self {
-        Self { status: 200, content_type: "application/json", payload: Payload::List(listing), wrote: false, warnings: Vec::new() }
+        Self {
+            status: 200,
+            content_type: "application/json",
+            payload: Payload::List(listing),
+            wrote: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// Text.
     pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self { status: 200, content_type: "text/plain", payload: Payload::Text(text.into()), wrote: false, warnings: Vec::new() }
+        Self {
+            status: 200,
+            content_type: "text/plain",
+            payload: Payload::Text(text.into()),
+            wrote: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// What a path answers that names nothing.

@@ -85,7 +85,9 @@ impl Message {
     /// Its fields as JSON shows them: inlined ones in their places.
     pub(super) fn shown(&self) -> Vec<&Field> {
         let inlined = |field: &'static Field| match &field.holds {
-            Type::Message(key) if field.name == "-" => Message::of(key).map(Message::shown).unwrap_or_default(),
+            Type::Message(key) if field.name == "-" => {
+                Message::of(key).map(Message::shown).unwrap_or_default()
+            }
             _ => vec![field],
         };
         // every message lives as long as the table

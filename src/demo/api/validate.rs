@@ -240,11 +240,11 @@ fn taints(node: &Value, faults: &mut Vec<Fault>) {
         match effect.as_str() {
             Some("NoSchedule" | "PreferNoSchedule" | "NoExecute") => {}
             None | Some("") => faults.push(Fault::required(at(".effect"), "")),
-            Some(_) => faults.push(Fault::unsupported(at(".effect"), effect, &[
-                "NoSchedule",
-                "PreferNoSchedule",
-                "NoExecute",
-            ])),
+            Some(_) => faults.push(Fault::unsupported(
+                at(".effect"),
+                effect,
+                &["NoSchedule", "PreferNoSchedule", "NoExecute"],
+            )),
         }
         if taints[..number].iter().any(|other| other["key"] == taint["key"] && other["effect"] == *effect) {
             let message = format!("Duplicate value: {taint}");

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::decode::{self, Strictness};
 use super::failure::{Failure, Fault};
 use super::list::{found, one};
 use super::patch::{self, PatchType};
 use super::path::Resource;
 use super::reply::{Form, Reply};
-use super::decode::{self, Strictness};
 use super::types::Message;
 use super::{Request, defaults, events, validate};
+use crate::admission;
 use crate::fields::{self, Manager};
 use crate::kind::Kind;
 use crate::store::{Object, stamp, text};
@@ -61,8 +62,13 @@ fn create_as(
         fields::own_applied(&mut object, applied, by, kind, &stamp(store.now()));
     }
     let (namespace, name) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
-    if store.get(kind, namespace, name).is_some() {
-        return Err(Failure::exists(kind, name));
+    let (namespace, name) = (namespace.to_owned(), name.to_owned());
+    // Quotas are asked before the store: whoever comes again under a full quota is refused by that.
+    admission::admit(world, kind, &mut object, dry)
+        .map_err(|refusal| Failure::forbidden(kind, &name, &refusal.why))?;
+    let store = &mut world.store;
+    if store.get(kind, &namespace, &name).is_some() {
+        return Err(Failure::exists(kind, &name));
     }
     let object = if dry { Object::new(object) } else { store.put(kind, object) };
     let reply = one(201, resource.kind, viewed(resource.kind, object), form, store);

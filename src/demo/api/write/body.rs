@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::decode::{self, Strictness};
 use crate::api::failure::Failure;
 use crate::api::path::Resource;
-use crate::api::decode::{self, Strictness};
 use crate::api::{Request, protobuf};
 use crate::kind::Kind;
 use crate::store::text;
