@@ -11,6 +11,7 @@ pub(crate) mod defaults;
 mod discovery;
 mod events;
 mod eviction;
+pub(crate) mod exec;
 mod failure;
 mod list;
 mod logs;
@@ -130,6 +131,8 @@ pub(crate) enum Answer {
     Follow(Box<Follow>),
     /// Ports of a pod, over the connection itself.
     Forward(Box<Forward>),
+    /// A command in a container, over the connection.
+    Exec(Box<exec::Exec>),
 }
 
 impl From<Reply> for Answer {
@@ -227,6 +230,7 @@ fn resources(
         ("log", "get") => logs::get(world, request, resource),
         ("portforward", "get") => portforward::get(world, around, request, resource),
         ("portforward", "create") => Err(portforward::refused()),
+        ("exec", "get" | "create") => exec::get(world, around, request, resource),
         _ => Err(Failure::method()),
     }
 }

@@ -22,6 +22,7 @@ mod quantity;
 mod scenario;
 mod scheduler;
 mod shared;
+mod shell;
 pub mod store;
 mod usage;
 mod value;

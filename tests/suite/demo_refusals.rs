@@ -57,13 +57,18 @@ async fn unknown_fields_are_refused_warned_of_or_dropped_as_the_client_asks() {
     let one = format!("{DEPLOYMENTS}/d?fieldValidation=Strict");
     let refused = call(&client, "PATCH", &one, MERGE, patch.clone()).await;
     assert_eq!(refused.0, 422, "{}", refused.1);
-    assert!(told(&refused).2.ends_with("strict decoding error: unknown field \"spec.replica\""), "{}", refused.1);
+    assert!(
+        told(&refused).2.ends_with("strict decoding error: unknown field \"spec.replica\""),
+        "{}",
+        refused.1
+    );
     assert_eq!(call(&client, "PATCH", &format!("{DEPLOYMENTS}/d"), MERGE, patch).await.0, 200);
     let twice = "{\"metadata\": {\"name\": \"e\"}, \"data\": {\"a\": \"1\", \"a\": \"2\"}}".to_owned();
     let maps = "/api/v1/namespaces/notes/configmaps?fieldValidation=Strict";
     let (status, _, body) = send(&client, "POST", maps, &[("content-type", JSON)], twice).await;
     assert!(status == 400 && body.contains("duplicate field \\\"data.a\\\""), "{status} {body}");
-    let applied = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "note"}, "datum": {"a": "1"}});
+    let applied =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "note"}, "datum": {"a": "1"}});
     let path = "/api/v1/namespaces/notes/configmaps/note?fieldManager=one";
     let refused = call(&client, "PATCH", path, "application/apply-patch+yaml", applied).await;
     let why = "failed to create typed patch object (notes/note; v1, Kind=ConfigMap): .datum: field not declared in schema";
@@ -106,7 +111,10 @@ async fn what_cannot_be_decoded_is_bad_in_a_body_and_invalid_in_a_patch() {
         let refused = call(&client, "PATCH", &path, content_type, json!({"spec": {"replicas": "2"}})).await;
         let (status, reason, message) = told(&refused);
         assert_eq!((status, reason), (422, "Invalid"), "{path} {content_type}");
-        assert!(message.starts_with(" \"\" is invalid: patch: Invalid value: ") && message.contains(type_error), "{message}");
+        assert!(
+            message.starts_with(" \"\" is invalid: patch: Invalid value: ") && message.contains(type_error),
+            "{message}"
+        );
     }
 }
 
@@ -131,9 +139,15 @@ async fn a_taint_without_a_real_effect_is_refused() {
 async fn paths_and_options_that_mean_nothing_are_told_as_a_status() {
     let cluster = begin(still(3, 1)).await;
     let client = client(&cluster).await;
-    for path in ["/apis/apps/v1/things", "/api/v1/namespaces/default/things/x", "/apis/metrics.k8s.io/v1beta1/things"] {
+    for path in
+        ["/apis/apps/v1/things", "/api/v1/namespaces/default/things/x", "/apis/metrics.k8s.io/v1beta1/things"]
+    {
         let refused = get(&client, path).await;
-        assert_eq!(told(&refused), (404, "NotFound", "the server could not find the requested resource"), "{path}");
+        assert_eq!(
+            told(&refused),
+            (404, "NotFound", "the server could not find the requested resource"),
+            "{path}"
+        );
     }
     let lonely = get(&client, "/api/v1/pods?resourceVersionMatch=NotOlderThan").await;
     let why = "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: \
@@ -155,10 +169,12 @@ async fn a_pod_that_goes_at_once_says_when_it_was_deleted() {
     let client = client(&cluster).await;
     noted(&client).await;
     const PODS: &str = "/api/v1/namespaces/notes/pods";
-    let since = get(&client, PODS).await.1["metadata"]["resourceVersion"].as_str().expect("a version").to_owned();
+    let since =
+        get(&client, PODS).await.1["metadata"]["resourceVersion"].as_str().expect("a version").to_owned();
     assert_eq!(call(&client, "POST", PODS, JSON, pod("p")).await.0, 201);
     cluster.step(std::time::Duration::from_secs(30));
-    let (status, gone) = call(&client, "DELETE", &format!("{PODS}/p"), JSON, json!({"gracePeriodSeconds": 0})).await;
+    let (status, gone) =
+        call(&client, "DELETE", &format!("{PODS}/p"), JSON, json!({"gracePeriodSeconds": 0})).await;
     let metadata = &gone["metadata"];
     assert_eq!((status, &metadata["deletionGracePeriodSeconds"]), (200, &json!(0)), "{gone}");
     assert!(metadata["deletionTimestamp"].is_string(), "{gone}");
@@ -166,8 +182,32 @@ async fn a_pod_that_goes_at_once_says_when_it_was_deleted() {
     let watch = format!("{PODS}?watch=true&resourceVersion={since}&timeoutSeconds=1");
     let (_, _, events) = send(&client, "GET", &watch, &[("accept", JSON)], String::new()).await;
     let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let end: Vec<_> = events.iter().rev().take(2).map(|e| (e["type"].as_str(), &e["object"]["metadata"]["generation"])).collect();
+    let end: Vec<_> = events
+        .iter()
+        .rev()
+        .take(2)
+        .map(|e| (e["type"].as_str(), &e["object"]["metadata"]["generation"]))
+        .collect();
     assert_eq!(end, [(Some("DELETED"), &json!(2)), (Some("MODIFIED"), &json!(2))], "marked, then gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_needs_a_connection_that_can_be_upgraded() {
+    let cluster = begin(still(3, 1)).await;
+    let client = client(&cluster).await;
+    noted(&client).await;
+    assert_eq!(call(&client, "POST", "/api/v1/namespaces/notes/pods", JSON, pod("p")).await.0, 201);
+    cluster.step(std::time::Duration::from_secs(30));
+    let exec = |rest: &str| format!("/api/v1/namespaces/notes/pods/{rest}");
+    for (path, status, why) in [
+        ("p/exec?command=date", 400, "Upgrade request required"),
+        ("p/exec", 400, "you must specify at least 1 command for the container"),
+        ("p/exec?command=date&container=d", 400, "container d is not valid for pod p"),
+        ("q/exec?command=date", 404, "pods \"q\" not found"),
+    ] {
+        let refused = get(&client, &exec(path)).await;
+        assert_eq!((refused.0, told(&refused).2), (status, why), "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,6 +224,33 @@ async fn two_budgets_on_one_pod_are_not_supported() {
     cluster.step(std::time::Duration::from_secs(30));
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}});
     let refused = call(&client, "POST", "/api/v1/namespaces/notes/pods/p/eviction", JSON, eviction).await;
-    let why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+    let why =
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
     assert_eq!(told(&refused), (500, "", why));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_that_is_not_ready_goes_where_the_budget_says_always() {
+    let cluster = begin(still(3, 1)).await;
+    let client = client(&cluster).await;
+    noted(&client).await;
+    const PODS: &str = "/api/v1/namespaces/notes/pods";
+    const BUDGET: &str = "/apis/policy/v1/namespaces/notes/poddisruptionbudgets";
+    let budget = json!({"metadata": {"name": "b"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "p"}}}});
+    assert_eq!(call(&client, "POST", BUDGET, JSON, budget).await.0, 201);
+    let mut sick = pod("p");
+    // its probe never has an answer before the first step
+    sick["spec"]["containers"][0]["readinessProbe"] =
+        json!({"httpGet": {"port": 80}, "initialDelaySeconds": 500});
+    assert_eq!(call(&client, "POST", PODS, JSON, sick).await.0, 201);
+    cluster.step(std::time::Duration::from_secs(30));
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}});
+    let path = format!("{PODS}/p/eviction");
+    let refused = call(&client, "POST", &path, JSON, eviction.clone()).await;
+    assert_eq!(refused.0, 429, "{}", refused.1);
+    let why = &refused.1["details"]["causes"][0]["message"];
+    assert_eq!(*why, "The disruption budget b needs 1 healthy pods and has 0 currently");
+    let always = json!({"spec": {"unhealthyPodEvictionPolicy": "AlwaysAllow"}});
+    assert_eq!(call(&client, "PATCH", &format!("{BUDGET}/b"), MERGE, always).await.0, 200);
+    assert_eq!(call(&client, "POST", &path, JSON, eviction).await.0, 201);
 }

@@ -60,7 +60,7 @@ pub struct Resource {
     pub namespace: Option<String>,
     /// The name in the path.
     pub name: Option<String>,
-    /// `scale`, `status`, `eviction`, `log`, `portforward`, `finalize`.
+    /// `scale`, `status`, `eviction`, `exec`, `log`, `portforward`, `finalize`.
     pub subresource: Option<String>,
     /// The deprecated `/watch/` prefix.
     pub watch: bool,
@@ -73,7 +73,7 @@ const REVIEWS: &[(&str, &str)] = &[
 ];
 
 const UNSERVED: &[&str] =
-    &["attach", "binding", "ephemeralcontainers", "exec", "portforward", "proxy", "resize", "token"];
+    &["attach", "binding", "ephemeralcontainers", "portforward", "proxy", "resize", "token"];
 
 impl Target {
     /// Reads a path, percent-decoded.
@@ -202,9 +202,12 @@ mod tests {
         for path in ["/apis/nothing.example/v1/things", "/", "/api/v2"] {
             assert_eq!(Target::parse(path), Target::Nowhere, "{path}");
         }
-        for path in ["/api/v1/pods/x", "/api/v1/namespaces/a/nodes", "/apis/apps/v1/things", "/api/v1/things/a/b"] {
+        for path in
+            ["/api/v1/pods/x", "/api/v1/namespaces/a/nodes", "/apis/apps/v1/things", "/api/v1/things/a/b"]
+        {
             assert_eq!(Target::parse(path), Target::Unknown, "{path}");
         }
-        assert_eq!(Target::parse("/api/v1/namespaces/a/pods/p/exec"), Target::Unserved("pods/exec".into()));
+        let attach = Target::Unserved("pods/attach".into());
+        assert_eq!(Target::parse("/api/v1/namespaces/a/pods/p/attach"), attach);
     }
 }

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::reply::{GZIP_FROM, compressed, followed, forwarded, refusal, watched, whole};
+use super::reply::{GZIP_FROM, compressed, executed, followed, forwarded, refusal, watched, whole};
 use super::{Body, Inner, LARGEST, REMEMBERED, RequestLine, lock};
 use crate::api::{self, Answer, Failure, Request, Surroundings, User};
 use crate::faults::Outcome;
@@ -220,6 +220,7 @@ fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>, gzip: 
         Ok(Answer::Watch(watch)) => watched(inner, *watch),
         Ok(Answer::Follow(follow)) => followed(inner, *follow),
         Ok(Answer::Forward(forward)) => forwarded(inner, *forward, upgrade),
+        Ok(Answer::Exec(exec)) => executed(inner, *exec, upgrade),
         Err(failure) => refusal(inner, &failure),
     }
 }

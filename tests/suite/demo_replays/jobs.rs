@@ -31,7 +31,7 @@ fn job(job: &Value) -> Option<Value> {
     Some(said)
 }
 
-/// The events of the control plane, and of the kubelet that stops a pod; each but once.
+/// The events of the control plane; each but once.
 fn events(all: &[Event]) -> Vec<String> {
     let wanted = [
         "SuccessfulCreate",
@@ -43,7 +43,6 @@ fn events(all: &[Event]) -> Vec<String> {
         "Resumed",
         "Scheduled",
         "FailedScheduling",
-        "Killing",
     ];
     let mut told = story(all, "events", &|event| {
         let reason = text(event, "/reason");
