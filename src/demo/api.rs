@@ -6,13 +6,16 @@
 
 pub(crate) mod access;
 mod cells;
+mod decode;
 pub(crate) mod defaults;
 mod discovery;
 mod events;
 mod eviction;
+pub(crate) mod exec;
 mod failure;
 mod list;
 mod logs;
+mod openapi;
 mod patch;
 pub(crate) mod path;
 pub(crate) mod portforward;
@@ -22,6 +25,7 @@ mod review;
 mod scale;
 mod selector;
 mod table;
+mod types;
 mod validate;
 mod watch;
 mod write;
@@ -127,6 +131,8 @@ pub(crate) enum Answer {
     Follow(Box<Follow>),
     /// Ports of a pod, over the connection itself.
     Forward(Box<Forward>),
+    /// A command in a container, over the connection.
+    Exec(Box<exec::Exec>),
 }
 
 impl From<Reply> for Answer {
@@ -146,6 +152,7 @@ pub(crate) fn answer(
 ) -> Result<Answer, Failure> {
     match Target::parse(&request.path) {
         Target::Nowhere => Ok(Reply::nowhere().into()),
+        Target::Unknown => Err(Failure::unknown()),
         Target::Unserved(what) => {
             let message = format!("the embedded cluster does not serve {what}");
             Err(Failure::new(501, "NotImplemented", message))
@@ -176,7 +183,7 @@ fn documents(document: &Document, request: &Request) -> Result<Reply, Failure> {
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Err(Failure::method());
     }
-    Ok(discovery::document(document, &request.accept))
+    discovery::document(document, &request.accept)
 }
 
 fn resources(
@@ -223,6 +230,7 @@ fn resources(
         ("log", "get") => logs::get(world, request, resource),
         ("portforward", "get") => portforward::get(world, around, request, resource),
         ("portforward", "create") => Err(portforward::refused()),
+        ("exec", "get" | "create") => exec::get(world, around, request, resource),
         _ => Err(Failure::method()),
     }
 }

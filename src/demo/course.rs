@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::admission;
 use super::controllers;
 use super::kind::KINDS;
 use super::kubelet;
@@ -66,6 +67,7 @@ impl World {
             Work::Kubelet(namespace, name) => kubelet::sync(self, namespace, name),
             Work::Budget(namespace, name) => controllers::budget(self, namespace, name),
             Work::Endpoints(namespace, name) => controllers::endpoints(self, namespace, name),
+            Work::Quota(namespace, name) => admission::quota(self, namespace, name),
         }
     }
 

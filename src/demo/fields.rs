@@ -8,7 +8,7 @@ mod tree;
 
 use serde_json::{Map, Value, json};
 
-pub use lists::{list_keys, same_item};
+pub use lists::{list_keys, merge_keys, same_item};
 use tree::{changed, keep_existing, overlaps, subtract, unite};
 
 use super::kind::Kind;

@@ -3,6 +3,8 @@
 //! `http` calls it. The framing is kubelet's for `v4.channel.k8s.io`: each frame begins with its channel; port number `i`
 //! has the channels `2i` for data and `2i + 1` for one error; the first frame of each tells the port, little-endian.
 
+pub(super) mod exec;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,8 +23,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::{Message, protocol::Role};
 
-use super::api::portforward::{PROTOCOL, refused};
-use super::api::{Failure, Forward};
+use super::api::Forward;
 use super::kind::Kind;
 use super::shared::Shared;
 use super::store::text;
@@ -77,7 +78,7 @@ impl Leads {
 pub(super) struct Upgrade {
     on: OnUpgrade,
     key: String,
-    speaks: bool,
+    protocols: String,
 }
 
 impl Upgrade {
@@ -92,19 +93,14 @@ impl Upgrade {
         }
         let key = word(headers, header::SEC_WEBSOCKET_KEY);
         let protocols = word(headers, header::SEC_WEBSOCKET_PROTOCOL);
-        let speaks = protocols.split(',').any(|protocol| protocol.trim() == PROTOCOL);
-        Some(Self { on: hyper::upgrade::on(request), key, speaks })
+        Some(Self { on: hyper::upgrade::on(request), key, protocols })
     }
 
-    /// The value of `Sec-WebSocket-Accept`.
-    ///
-    /// # Errors
-    /// When no subprotocol is offered that is spoken here.
-    pub(super) fn accept(&self) -> Result<String, Failure> {
-        if self.key.is_empty() || !self.speaks {
-            return Err(refused());
-        }
-        Ok(derive_accept_key(self.key.as_bytes()))
+    /// The value of `Sec-WebSocket-Accept`, and the first of the subprotocols `known` that is offered, if one is.
+    pub(super) fn accept(&self, known: &[&'static str]) -> Option<(String, &'static str)> {
+        let offered = |wanted: &&&str| self.protocols.split(',').any(|protocol| protocol.trim() == **wanted);
+        let protocol = known.iter().find(offered).filter(|_| !self.key.is_empty())?;
+        Some((derive_accept_key(self.key.as_bytes()), *protocol))
     }
 }
 

@@ -3,6 +3,7 @@
 //! The pod's status is the state; what is remembered beside it is what a real kubelet keeps on its disk.
 
 mod machine;
+mod program;
 mod status;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,9 +14,9 @@ pub(super) use status::{Exit, admit, become_ready, start};
 
 use super::kind::Kind;
 use super::quantity::units;
-use super::store::Object;
+use super::store::{DeleteOptions, Object};
 use super::usage;
-use super::value::{int, is_active, list, name, namespace, terminating, text, time, uid};
+use super::value::{int, is_active, is_finished, list, name, namespace, terminating, text, time, uid};
 use super::world::{Source, Step, Wake, World};
 
 /// How often the kubelets look at memory and probes.
@@ -137,7 +138,7 @@ fn stop(world: &mut World, pod: &Value, node: &str) {
             world.event_on(involved(pod, container), at, "Killing", &message);
         }
     }
-    let delay = world.draw_ms(600, 2400).min(SignedDuration::from_secs(grace.max(0)));
+    let delay = world.draw_ms(1100, 2600).min(SignedDuration::from_secs(grace.max(0)));
     world.later(pod, delay, Step::Gone);
 }
 
@@ -176,11 +177,13 @@ pub(super) fn happen(world: &mut World, space: &str, called: &str, wanted: &str,
     }
 }
 
-/// A pod that stopped goes, unless somebody's finalizer holds it.
+/// A pod that stopped: its end is written down, and it is deleted without grace. Somebody's finalizer may hold it.
 fn gone(world: &mut World, pod: &Value) {
-    if list(&pod["metadata"]["finalizers"]).next().is_none() {
-        world.store.remove(Kind::POD, namespace(pod), name(pod));
+    if !is_finished(pod) {
+        world.change_pod(pod, status::stopped);
     }
+    let at_once = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
+    world.store.delete(Kind::POD, namespace(pod), name(pod), &at_once);
 }
 
 fn running_since(pod: &Value, index: usize) -> Option<Timestamp> {
@@ -220,10 +223,8 @@ fn after_start(world: &mut World, pod: &Value, container: &Value, index: usize) 
         let delay = world.draw_ms(6000, 10_000);
         world.later(pod, delay, Step::Exit(index, 255));
     } else if text(&pod["spec"]["restartPolicy"]) != "Always" && !pod["spec"]["restartPolicy"].is_null() {
-        let words = container["command"].to_string() + &container["args"].to_string();
-        let fails = words.contains("exit 1") || words.contains("fail");
-        let delay = world.draw_ms(5000, 15_000);
-        world.later(pod, delay, Step::Exit(index, i32::from(fails)));
+        let (delay, code) = program::course(world, pod, container);
+        world.later(pod, delay, Step::Exit(index, code));
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A line is a function of its number, so a log can be read at any moment and only ever grows.
 
+mod program;
+
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::Value;
 
@@ -53,9 +55,7 @@ fn lines(
 ) -> Result<Vec<LogLine>, NoLog> {
     let pod = world.pod(space, called).ok_or(NoLog::Pod)?;
     let mut specs = list(&pod["spec"]["containers"]).chain(list(&pod["spec"]["initContainers"]));
-    if !specs.any(|spec| spec["name"] == container) {
-        return Err(NoLog::Container);
-    }
+    let spec = specs.find(|spec| spec["name"] == container).ok_or(NoLog::Container)?;
     let node = text(&pod["spec"]["nodeName"]);
     if node.is_empty() || !world.kubelet.is_up(node) {
         return Err(NoLog::Node);
@@ -82,6 +82,9 @@ fn lines(
     }
     let from = time(&run["startedAt"]).unwrap_or(world.now());
     let until = time(&run["finishedAt"]).unwrap_or(world.now());
+    if !matches!(text(&pod["spec"]["restartPolicy"]), "Always" | "") {
+        return Ok(program::lines(spec, run, from, until));
+    }
     let id = format!("{}{container}{}", uid(&pod), text(&run["containerID"]));
     let step = SignedDuration::from_millis((1000.0 / usage::pace(world, &pod)) as i64);
     let mut lines = opening(container, from);

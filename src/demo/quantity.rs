@@ -1,5 +1,8 @@
 //! Kubernetes quantities: `250m`, `640Mi`, `1.5Gi`, `1e3`. Read by the scheduler, the kubelet and the usage model.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 use serde_json::Value;
 
 /// Thousandths of a core, rounded up; 0 for what is absent or cannot be read.
@@ -12,6 +15,75 @@ pub(crate) fn units(value: &Value) -> i64 {
     nano(value).map_or(0, |nano| clamp(ceil(nano, 1_000_000_000)))
 }
 
+/// An amount that is added, compared and written as Go's `resource.Quantity` is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Amount {
+    nano: i128,
+    /// Written in powers of 1024 where that is exact.
+    binary: bool,
+}
+
+impl Amount {
+    /// The amount, when it can be read.
+    pub(crate) fn read(value: &Value) -> Option<Self> {
+        let binary = value.as_str().is_some_and(|text| text.trim().ends_with('i'));
+        Some(Self { nano: nano(value)?, binary })
+    }
+
+    /// So many.
+    pub(crate) fn whole(count: i64) -> Self {
+        Self { nano: i128::from(count) * NANO, binary: false }
+    }
+
+    /// Thousand millionths.
+    pub(crate) fn nano(self) -> i128 {
+        self.nano
+    }
+
+    /// The sum; nothing takes the form of what is added to it.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let binary = if self.nano == 0 { other.binary } else { self.binary };
+        Self { nano: self.nano.saturating_add(other.nano), binary }
+    }
+}
+
+impl PartialOrd for Amount {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Amount {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.nano, self.binary).cmp(&(other.nano, other.binary))
+    }
+}
+
+impl fmt::Display for Amount {
+    /// The largest unit that needs no fraction.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.nano == 0 {
+            return f.write_str("0");
+        }
+        if self.binary && self.nano % NANO == 0 && (self.nano / NANO).abs() >= 1024 {
+            let whole = self.nano / NANO;
+            let units = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+            let fits = |at: &usize| whole % (1 << (10 * *at)) == 0;
+            let at = (0..units.len()).rev().find(fits).unwrap_or(0);
+            return write!(f, "{}{}", whole >> (10 * at), units[at]);
+        }
+        let units = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+        let (mut number, mut at) = (self.nano, 0);
+        while number % 1000 == 0 && at + 1 < units.len() {
+            number /= 1000;
+            at += 1;
+        }
+        write!(f, "{number}{}", units[at])
+    }
+}
+
+const NANO: i128 = 1_000_000_000;
+
 fn nano(value: &Value) -> Option<i128> {
     match value {
         Value::String(text) => parse(text.trim()),
@@ -21,7 +93,6 @@ fn nano(value: &Value) -> Option<i128> {
 }
 
 fn parse(text: &str) -> Option<i128> {
-    const NANO: i128 = 1_000_000_000;
     let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let factor: i128 = match suffix {
@@ -90,5 +161,26 @@ mod tests {
         assert_eq!(units(&json!("12E")), i64::MAX);
         assert_eq!(units(&json!("much")), 0);
         assert_eq!(units(&json!(null)), 0);
+    }
+
+    #[test]
+    fn sums_are_written_as_go_writes_them() {
+        let sum = |one: &str, two: &str| {
+            let of = |text: &str| Amount::read(&json!(text)).unwrap();
+            of(one).plus(of(two)).to_string()
+        };
+        for (one, two, wanted) in [
+            ("64Mi", "64Mi", "128Mi"),
+            ("1Gi", "512Mi", "1536Mi"),
+            ("0", "640Mi", "640Mi"),
+            ("500m", "1500m", "2"),
+            ("100m", "50m", "150m"),
+            ("3", "1", "4"),
+            ("999", "1", "1k"),
+            ("0", "0", "0"),
+            ("1", "1Mi", "1048577"),
+        ] {
+            assert_eq!(sum(one, two), wanted, "{one} + {two}");
+        }
     }
 }

@@ -118,7 +118,12 @@ pub(crate) fn set_condition(object: &mut Value, mut condition: Value, now: Times
 
 /// The pod is neither finished nor being deleted.
 pub(crate) fn is_active(pod: &Value) -> bool {
-    !terminating(pod) && !matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed")
+    !terminating(pod) && !is_finished(pod)
+}
+
+/// The pod has ended by itself.
+pub(crate) fn is_finished(pod: &Value) -> bool {
+    matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed")
 }
 
 /// The pod's `Ready` condition holds.

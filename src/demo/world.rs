@@ -44,10 +44,21 @@ pub struct World {
     pub(super) on_node: BTreeMap<String, BTreeSet<(String, String)>>,
     pub(super) kubelet: Kubelet,
     pub(super) usage: Usage,
-    /// What each autoscaler recommended of late, by its uid.
-    pub(super) autoscalers: BTreeMap<String, Vec<(Timestamp, i64)>>,
+    /// How often in a row admission refused what this work was to create.
+    pub(super) refusals: BTreeMap<Work, u32>,
+    /// What each autoscaler recommended and did of late, by its uid.
+    pub(super) autoscalers: BTreeMap<String, Scaling>,
     pub(super) timeline: Vec<Act>,
     events: u64,
+}
+
+/// What an autoscaler remembers, oldest first.
+#[derive(Default)]
+pub(super) struct Scaling {
+    /// The replicas it recommended.
+    pub(super) recommended: Vec<(Timestamp, i64)>,
+    /// By how many it changed them.
+    pub(super) changed: Vec<(Timestamp, i64)>,
 }
 
 /// One line a container wrote.
@@ -93,6 +104,7 @@ impl World {
             on_node: BTreeMap::new(),
             kubelet: Kubelet::default(),
             usage: Usage::default(),
+            refusals: BTreeMap::new(),
             autoscalers: BTreeMap::new(),
             timeline: Vec::new(),
             events: 0,
@@ -117,6 +129,20 @@ impl World {
     pub(super) fn after(&mut self, delay: SignedDuration, wake: Wake) {
         let when = self.now().checked_add(delay).unwrap_or(Timestamp::MAX);
         self.at(when, wake);
+    }
+
+    /// Admission refused what this work was to create: it is tried again after 5 ms, then after twice as long each time,
+    /// at most 1000 s, as the controllers' work queues do it.
+    pub(super) fn refused(&mut self, work: Work) {
+        let times = self.refusals.entry(work.clone()).or_default();
+        let wait = SignedDuration::from_millis(5_i64.saturating_mul(1 << (*times).min(18)).min(1_000_000));
+        *times += 1;
+        self.after(wait, Wake::Work(work));
+    }
+
+    /// Admission let through what this work was to create.
+    pub(super) fn accepted(&mut self, work: &Work) {
+        self.refusals.remove(work);
     }
 
     pub(super) fn enqueue(&mut self, work: Work) {

@@ -43,7 +43,7 @@ fn pause_before(call: &str) -> u64 {
     }
 }
 
-fn still(nodes: usize, tenants: usize) -> Options {
+pub fn still(nodes: usize, tenants: usize) -> Options {
     let epoch = Some("2026-11-21T08:41:00Z".parse().expect("a time"));
     Options { nodes, epoch, ..standing(tenants) }
 }
@@ -57,12 +57,12 @@ async fn client_of(kubeconfig: &str) -> kube::Client {
     kube::Client::try_from(config).expect("a client")
 }
 
-async fn client(cluster: &Cluster) -> kube::Client {
+pub async fn client(cluster: &Cluster) -> kube::Client {
     client_of(&cluster.kubeconfig()).await
 }
 
 /// One request; the status, the content type and the body as text.
-async fn send(
+pub async fn send(
     client: &kube::Client,
     method: &str,
     path: &str,
@@ -81,12 +81,12 @@ async fn send(
     (status, content_type.unwrap_or_default(), String::from_utf8(body.to_vec()).expect("UTF-8"))
 }
 
-async fn get(client: &kube::Client, path: &str) -> (u16, Value) {
+pub async fn get(client: &kube::Client, path: &str) -> (u16, Value) {
     let (status, _, body) = send(client, "GET", path, &[("accept", "application/json")], String::new()).await;
     (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 
-async fn call(
+pub async fn call(
     client: &kube::Client,
     method: &str,
     path: &str,
@@ -98,8 +98,8 @@ async fn call(
     (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 
-const MERGE: &str = "application/merge-patch+json";
-const JSON: &str = "application/json";
+pub const MERGE: &str = "application/merge-patch+json";
+pub const JSON: &str = "application/json";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recorded_calls_get_the_recorded_statuses_reasons_and_shapes() {
@@ -350,7 +350,7 @@ fn nearest<'a>(
 }
 
 /// A namespace and a configuration map in it.
-async fn noted(client: &kube::Client) {
+pub async fn noted(client: &kube::Client) {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "notes"}});
     assert_eq!(call(client, "POST", "/api/v1/namespaces", JSON, namespace).await.0, 201);
     let note = json!({"metadata": {"name": "note"}, "data": {"a": "1"}});

@@ -11,6 +11,7 @@ use wheelhouse::demo::{self, Options, Scenario, World};
 mod nodes;
 mod objects;
 mod pods;
+mod quota;
 mod releases;
 mod scaling;
 

@@ -1,5 +1,7 @@
 //! Real MariaDB Galera members, in every state that matters, and the words the cockpit has for it.
 //!
+//! Needs: galera
+//!
 //! Two clusters of three are taken through their states one after the other, at the same time: forming one costs most,
 //! and the members do what they do in their own time. Nothing waits for a fixed time: every state is waited for, with a
 //! deadline that says what was seen instead.

@@ -12,6 +12,8 @@ mod database_runs;
 mod database_typed;
 mod demo_api;
 mod demo_database;
+mod demo_refusals;
+mod demo_replays;
 mod demo_scenarios;
 mod demo_world;
 mod galera;

@@ -13,6 +13,17 @@ pub fn age(then: &str, now: Timestamp) -> String {
     }
 }
 
+/// What a quota counts, and how much of it is used: requests and the rest, and limits.
+pub fn quota(quota: &Value) -> (String, String) {
+    let mut told = (Vec::new(), Vec::new());
+    for (resource, most) in quota["status"]["hard"].as_object().into_iter().flatten() {
+        let used = quota["status"]["used"][resource].as_str().unwrap_or("0");
+        let side = if resource.starts_with("limits.") { &mut told.1 } else { &mut told.0 };
+        side.push(format!("{resource}: {used}/{}", most.as_str().unwrap_or_default()));
+    }
+    (told.0.join(", "), told.1.join(", "))
+}
+
 /// A duration in seconds as kubectl writes it: coarser the longer it is.
 pub fn duration(seconds: i64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);

@@ -1,9 +1,13 @@
 //! What the apiserver fills in when an object is created: the defaults of its fields, the initial status,
 //! and what its admission plugins add to pods. After captured replies of kube-apiserver 1.36.
 
+mod pod;
+
 use base64::Engine;
+use pod::{pod, template};
 use serde_json::{Value, json};
 
+use crate::admission;
 use crate::kind::Kind;
 use crate::store::text;
 
@@ -38,6 +42,8 @@ pub fn fill(kind: &Kind, object: &mut Value, suffix: &str) {
             set(object, &["status", "desiredReplicas"], json!(0));
             set(object, &["status", "currentMetrics"], Value::Null);
         }
+        i if i == Kind::LIMIT_RANGE.index => limit_range(object),
+        i if i == Kind::RESOURCE_QUOTA.index => set(object, &["status"], json!({})),
         i if i == Kind::SECRET.index => secret(object),
         i if i == Kind::EVENT.index => event(object),
         i if i == Kind::INGRESS.index => set(object, &["status", "loadBalancer"], json!({})),
@@ -69,24 +75,6 @@ pub fn drop_nulls(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(drop_nulls),
         _ => {}
-    }
-}
-
-/// A pod's quality of service from the requests and limits of its containers.
-pub fn qos_class(pod: &Value) -> &'static str {
-    let (mut any, mut guaranteed) = (false, true);
-    for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
-        let resources = &container["resources"];
-        for resource in ["cpu", "memory"] {
-            let (request, limit) = (&resources["requests"][resource], &resources["limits"][resource]);
-            any |= !request.is_null() || !limit.is_null();
-            guaranteed &= !limit.is_null() && (request.is_null() || request == limit);
-        }
-    }
-    match (any, guaranteed) {
-        (false, _) => "BestEffort",
-        (true, true) => "Guaranteed",
-        (true, false) => "Burstable",
     }
 }
 
@@ -227,6 +215,19 @@ fn cluster_ip(uid: &str) -> String {
     format!("10.{}.{}.{}", 96 + (n >> 16) % 16, (n >> 8) % 256, 1 + n % 254)
 }
 
+fn limit_range(object: &mut Value) {
+    for item in at(object, &["spec"]).into_iter().flat_map(|spec| items(spec, "limits")) {
+        if item["type"] == "Container" {
+            let (limits, requests) = admission::range_defaults(item);
+            for (field, amounts) in [("default", limits), ("defaultRequest", requests)] {
+                if amounts.as_object().is_some_and(|amounts| !amounts.is_empty()) {
+                    item[field] = amounts;
+                }
+            }
+        }
+    }
+}
+
 fn secret(object: &mut Value) {
     set(object, &["type"], json!("Opaque"));
     let Some(plain) = object.as_object_mut().and_then(|o| o.remove("stringData")) else { return };
@@ -250,131 +251,6 @@ fn event(object: &mut Value) {
     }
     set(object, &["reportingComponent"], json!(""));
     set(object, &["reportingInstance"], json!(""));
-}
-
-fn template(object: &mut Value, path: &[&str]) {
-    let spec: Vec<&str> = path.iter().copied().chain(["spec"]).collect();
-    if at(object, path).is_none() {
-        return;
-    }
-    set(object, &spec, json!({}));
-    if let Some(spec) = at(object, &spec) {
-        pod_spec(spec);
-    }
-}
-
-fn pod(object: &mut Value, suffix: &str) {
-    set(object, &["spec"], json!({}));
-    let Some(spec) = object.get_mut("spec") else { return };
-    pod_spec(spec);
-    set(spec, &["serviceAccountName"], json!("default"));
-    let account = spec["serviceAccountName"].clone();
-    set(spec, &["serviceAccount"], account);
-    set(spec, &["priority"], json!(0));
-    set(spec, &["enableServiceLinks"], json!(true));
-    set(spec, &["preemptionPolicy"], json!("PreemptLowerPriority"));
-    token_volume(spec, suffix);
-    default_tolerations(spec);
-    let qos = qos_class(object);
-    set(object, &["status", "phase"], json!("Pending"));
-    set(object, &["status", "qosClass"], json!(qos));
-}
-
-fn pod_spec(spec: &mut Value) {
-    set(spec, &["restartPolicy"], json!("Always"));
-    set(spec, &["terminationGracePeriodSeconds"], json!(30));
-    set(spec, &["dnsPolicy"], json!("ClusterFirst"));
-    set(spec, &["securityContext"], json!({}));
-    set(spec, &["schedulerName"], json!("default-scheduler"));
-    for field in ["initContainers", "containers"] {
-        for container in items(spec, field) {
-            let latest = {
-                let image = text(container, "/image");
-                let tag = image.rsplit('/').next().unwrap_or_default();
-                !image.contains('@') && (!tag.contains(':') || tag.ends_with(":latest"))
-            };
-            set(container, &["resources"], json!({}));
-            set(container, &["terminationMessagePath"], json!("/dev/termination-log"));
-            set(container, &["terminationMessagePolicy"], json!("File"));
-            set(container, &["imagePullPolicy"], json!(if latest { "Always" } else { "IfNotPresent" }));
-            for port in items(container, "ports") {
-                set(port, &["protocol"], json!("TCP"));
-            }
-            for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
-                if let Some(probe) = container.get_mut(probe) {
-                    self::probe(probe);
-                }
-            }
-        }
-    }
-    for volume in items(spec, "volumes") {
-        for source in ["configMap", "secret", "projected"] {
-            if volume.get(source).is_some_and(Value::is_object) {
-                set(volume, &[source, "defaultMode"], json!(420));
-            }
-        }
-    }
-}
-
-fn probe(probe: &mut Value) {
-    for (field, value) in
-        [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
-    {
-        set(probe, &[field], json!(value));
-    }
-    if probe.get("httpGet").is_some() {
-        set(probe, &["httpGet", "scheme"], json!("HTTP"));
-        set(probe, &["httpGet", "path"], json!("/"));
-    }
-}
-
-fn token_volume(spec: &mut Value, suffix: &str) {
-    const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-    if spec["automountServiceAccountToken"] == false {
-        return;
-    }
-    set(spec, &["volumes"], json!([]));
-    let Some(volumes) = spec.get_mut("volumes").and_then(Value::as_array_mut) else { return };
-    if volumes.iter().any(|v| text(v, "/name").starts_with("kube-api-access-")) {
-        return;
-    }
-    let name = format!("kube-api-access-{suffix}");
-    volumes.push(json!({
-        "name": name,
-        "projected": {
-            "sources": [
-                {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-                {"downwardAPI": {"items": [{
-                    "path": "namespace",
-                    "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"},
-                }]}},
-            ],
-            "defaultMode": 420,
-        },
-    }));
-    for field in ["initContainers", "containers"] {
-        for container in items(spec, field) {
-            set(container, &["volumeMounts"], json!([]));
-            if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut)
-                && !mounts.iter().any(|m| m["mountPath"] == MOUNT)
-            {
-                mounts.push(json!({"name": name, "readOnly": true, "mountPath": MOUNT}));
-            }
-        }
-    }
-}
-
-fn default_tolerations(spec: &mut Value) {
-    set(spec, &["tolerations"], json!([]));
-    let Some(tolerations) = spec.get_mut("tolerations").and_then(Value::as_array_mut) else { return };
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
-        if !tolerations.iter().any(|t| t["key"] == key || t["key"].is_null() && t["operator"] == "Exists") {
-            tolerations.push(
-                json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}),
-            );
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::failure::Failure;
+use super::openapi;
 use super::path::{self, Document};
 use super::reply::{Payload, Reply};
 use crate::kind::{KINDS, Kind};
@@ -9,9 +11,12 @@ use crate::kind::{KINDS, Kind};
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// Answers a request for a document.
-pub(super) fn document(document: &Document, accept: &str) -> Reply {
+///
+/// # Errors
+/// 406 for a form that is not served.
+pub(super) fn document(document: &Document, accept: &str) -> Result<Reply, Failure> {
     let aggregated = wants_aggregated(accept);
-    match document {
+    Ok(match document {
         Document::Version => Reply::value(200, version()),
         Document::Health => Reply { content_type: "text/plain; charset=utf-8", ..Reply::text("ok") },
         Document::Core if aggregated => self::aggregated(true),
@@ -45,14 +50,15 @@ pub(super) fn document(document: &Document, accept: &str) -> Reply {
             }
             Reply::value(200, list)
         }
-        Document::OpenApi => Reply::value(200, open_api()),
-        Document::OpenApiOf(group, version)
+        Document::OpenApi2 => return openapi::v2(accept),
+        Document::OpenApi3 => Reply::value(200, openapi::v3_index()),
+        Document::OpenApi3Of(group, version)
             if path::groups().contains(&(group.as_str(), version.as_str())) =>
         {
-            Reply::value(200, open_api_of(group, version))
+            Reply::value(200, openapi::v3(group, version))
         }
-        Document::OpenApiOf(..) => Reply::nowhere(),
-    }
+        Document::OpenApi3Of(..) => Reply::nowhere(),
+    })
 }
 
 fn version() -> Value {
@@ -118,6 +124,7 @@ fn subresource(name: &str) -> ((&'static str, &'static str, &'static str), &'sta
         "scale" => (("autoscaling", "v1", "Scale"), &["get", "patch", "update"]),
         "eviction" => (("policy", "v1", "Eviction"), &["create"]),
         "log" => (("", "", ""), &["get"]),
+        "exec" => (("", "v1", "PodExecOptions"), &["create", "get"]),
         "portforward" => (("", "v1", "PodPortForwardOptions"), &["create", "get"]),
         "finalize" => (("", "", ""), &["update"]),
         _ => (("", "", ""), &["get", "patch", "update"]),
@@ -281,40 +288,4 @@ fn aggregated_resources(group: &str, version: &str) -> Vec<Value> {
         }));
     }
     list
-}
-
-/// The index of OpenAPI documents: one a group and version.
-fn open_api() -> Value {
-    let mut paths = Map::new();
-    for (group, version) in path::groups() {
-        let path =
-            if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
-        paths.insert(path.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{path}")}));
-    }
-    json!({"paths": paths})
-}
-
-/// Just enough OpenAPI for kubectl to see that the server validates fields itself; no schemas.
-fn open_api_of(group: &str, version: &str) -> Value {
-    let mut paths = Map::new();
-    let prefix =
-        if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
-    for kind in of(group, version) {
-        let scope = if kind.namespaced { "/namespaces/{namespace}" } else { "" };
-        let path = format!("{prefix}{scope}/{}/{{name}}", kind.plural);
-        let gvk = json!({"group": kind.group, "version": kind.version, "kind": kind.kind});
-        let parameters: Vec<Value> = ["dryRun", "fieldManager", "fieldValidation", "force"]
-            .iter()
-            .map(|name| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}}))
-            .collect();
-        let patch = json!({
-            "operationId": format!("patch{}", kind.kind),
-            "x-kubernetes-action": "patch",
-            "x-kubernetes-group-version-kind": gvk,
-            "parameters": parameters,
-            "responses": {"200": {"description": "OK"}},
-        });
-        paths.insert(path, json!({"patch": patch}));
-    }
-    json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.36.2"}, "paths": paths, "components": {"schemas": {}}})
 }

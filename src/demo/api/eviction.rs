@@ -68,7 +68,7 @@ fn charge(world: &mut World, pod: &Object, dry: bool) -> Result<(), Failure> {
         [budget] => budget,
         _ => {
             let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
-            return Err(Failure::new(500, "InternalError", message));
+            return Err(Failure::new(500, "", message));
         }
     };
     let status = &budget["status"];
@@ -85,7 +85,8 @@ fn charge(world: &mut World, pod: &Object, dry: bool) -> Result<(), Failure> {
         }
     }
     if budget["metadata"]["generation"].as_i64().unwrap_or(0) > count("observedGeneration") {
-        return Err(refused(format!("The disruption budget {name} is still being processed by the server.")));
+        let busy = refused(format!("The disruption budget {name} is still being processed by the server."));
+        return Err(busy.again_after(10));
     }
     if count("disruptionsAllowed") <= 0 {
         return Err(refused(format!(

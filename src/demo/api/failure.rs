@@ -83,7 +83,10 @@ impl Failure {
             .iter()
             .map(|f| json!({"reason": f.reason, "message": f.message, "field": f.field}))
             .collect();
-        let mut details = json!({"kind": kind, "causes": causes});
+        let mut details = json!({"causes": causes});
+        if !kind.is_empty() {
+            details["kind"] = kind.into();
+        }
         if !name.is_empty() {
             details["name"] = name.into();
         }
@@ -97,6 +100,12 @@ impl Failure {
     pub fn method() -> Self {
         let message = "the server does not allow this method on the requested resource";
         Self { details: json!({}), ..Self::new(405, "MethodNotAllowed", message) }
+    }
+
+    /// 404 for a path under a group and version that are served.
+    pub fn unknown() -> Self {
+        let message = "the server could not find the requested resource";
+        Self { details: json!({}), ..Self::new(404, "NotFound", message) }
     }
 
     /// 410 for a list or a page of the past.
@@ -124,6 +133,16 @@ impl Failure {
             self.details = json!({});
         }
         self.details["causes"] = causes;
+        self
+    }
+
+    /// With the seconds after which it may be tried again.
+    pub fn again_after(mut self, seconds: u32) -> Self {
+        if !self.details.is_object() {
+            self.details = json!({});
+        }
+        self.details["retryAfterSeconds"] = seconds.into();
+        self.retry_after = Some(seconds);
         self
     }
 

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Value, json};
 
-use super::failure::Failure;
+use super::failure::{Failure, Fault};
 use super::path::Resource;
 use super::reply::{Form, Listing, Payload, Reply};
 use super::selector::Selector;
@@ -74,6 +74,7 @@ pub(super) fn list(
     let store = &world.store;
     let kind = resource.kind;
     let form = Form::of(&request.accept, request.param("includeObject"))?;
+    options(request)?;
     let selector = Selector::parse(kind, request.param("labelSelector"), request.param("fieldSelector"))?;
     let limit = match request.param("limit") {
         "" => 0,
@@ -115,6 +116,32 @@ pub(super) fn list(
     Ok(Reply::list(Listing { kind, metadata, items, form, now: store.now() }))
 }
 
+/// Refuses options that contradict each other, as `ValidateListOptions` does.
+fn options(request: &Request) -> Result<(), Failure> {
+    let (asked, how) = (request.param("resourceVersion"), request.param("resourceVersionMatch"));
+    let forbidden = |why: &str| Fault::forbidden("resourceVersionMatch", why);
+    let mut faults = Vec::new();
+    if !how.is_empty() {
+        if asked.is_empty() {
+            faults.push(forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided"));
+        }
+        if !request.param("continue").is_empty() {
+            faults.push(forbidden("resourceVersionMatch is forbidden when continue is provided"));
+        }
+        if !matches!(how, "Exact" | "NotOlderThan") {
+            let known = ["Exact", "NotOlderThan", ""];
+            faults.push(Fault::unsupported("resourceVersionMatch", &json!(how), &known));
+        }
+        if how == "Exact" && asked == "0" {
+            faults.push(forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
+        }
+    }
+    if !request.param("sendInitialEvents").is_empty() {
+        faults.push(Fault::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::invalid("meta.k8s.io", "ListOptions", "", &faults)) }
+}
+
 /// The revision a list asks for exactly; None when the latest will do.
 fn exact_revision(store: &Store, request: &Request) -> Result<Option<u64>, Failure> {
     let (asked, how) = (request.param("resourceVersion"), request.param("resourceVersionMatch"));
@@ -126,10 +153,7 @@ fn exact_revision(store: &Store, request: &Request) -> Result<Option<u64>, Failu
         let message =
             format!("Timeout: Too large resource version: {revision}, current: {}", store.revision());
         let causes = json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
-        let mut failure = Failure::new(504, "Timeout", message).because(causes);
-        failure.details["retryAfterSeconds"] = 1.into();
-        failure.retry_after = Some(1);
-        return Err(failure);
+        return Err(Failure::new(504, "Timeout", message).because(causes).again_after(1));
     }
     let limited = !matches!(request.param("limit"), "" | "0");
     Ok((how == "Exact" || how.is_empty() && limited).then_some(revision))

@@ -115,7 +115,7 @@ fn written(lines: &[LogLine], timestamps: bool) -> String {
     text
 }
 
-fn chosen(pod: &Value, asked: &str) -> Result<String, Failure> {
+pub(super) fn chosen(pod: &Value, asked: &str) -> Result<String, Failure> {
     let name = text(pod, "/metadata/name");
     let names = |list: &str| -> Vec<&str> {
         let all = pod["spec"][list].as_array().into_iter().flatten();

@@ -1,8 +1,11 @@
 //! The four kinds of patches, as pure functions from an object and a body to a new object.
 
+use json_patch::{AddOperation, PatchOperation, ReplaceOperation};
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
+use super::decode::{self, Strictness};
+use super::failure::{Failure, Fault};
+use super::types::Message;
 use crate::fields;
 
 /// How a patch's body is to be read; from its content type.
@@ -47,10 +50,13 @@ pub fn patched(patch: PatchType, object: &Value, body: &[u8]) -> Result<Value, F
         PatchType::Json => {
             let operations: json_patch::Patch = serde_json::from_slice(body)
                 .map_err(|e| Failure::bad_request(format!("error decoding patch: {e}")))?;
-            json_patch::patch(&mut after, &operations).map_err(|_| {
-                let message = "the server rejected our request due to an error in our request";
-                Failure { details: Value::Object(Map::new()), ..Failure::new(422, "Invalid", message) }
-            })?;
+            for operation in operations.0 {
+                let operation = lenient(operation, &after);
+                json_patch::patch(&mut after, &[operation]).map_err(|_| {
+                    let message = "the server rejected our request due to an error in our request";
+                    Failure { details: Value::Object(Map::new()), ..Failure::new(422, "Invalid", message) }
+                })?;
+            }
         }
         PatchType::Merge => json_patch::merge(&mut after, &object_of(body)?),
         PatchType::Strategic | PatchType::Apply => strategic(&mut after, &object_of(body)?),
@@ -59,6 +65,64 @@ pub fn patched(patch: PatchType, object: &Value, body: &[u8]) -> Result<Value, F
         Ok(after)
     } else {
         Err(Failure::bad_request("the patch does not leave an object"))
+    }
+}
+
+/// The library of the apiserver adds a member that is to be replaced and is not there.
+fn lenient(operation: PatchOperation, object: &Value) -> PatchOperation {
+    match operation {
+        PatchOperation::Replace(ReplaceOperation { path, value })
+            if object.pointer(path.as_str()).is_none()
+                && path
+                    .parent()
+                    .and_then(|parent| object.pointer(parent.as_str()))
+                    .is_some_and(Value::is_object) =>
+        {
+            PatchOperation::Add(AddOperation { path, value })
+        }
+        other => other,
+    }
+}
+
+/// Checks what a patch made against the type it has to be, and takes away the fields that it does not have. Returns
+/// the warnings of the reply.
+///
+/// # Errors
+/// 422 with the patch (a strategic one) or with what it made, as a real apiserver tells it.
+pub(super) fn decoded(
+    message: &Message,
+    patch: PatchType,
+    body: &[u8],
+    wanted: &mut Value,
+    strictness: Strictness,
+) -> Result<Vec<String>, Failure> {
+    let made = wanted.to_string();
+    let told = decode::decoded(message, wanted).and_then(|mut told| {
+        if patch != PatchType::Json {
+            told.extend(decode::duplicates(body));
+        }
+        strictness.judge(told)
+    });
+    told.map_err(|why| {
+        let shown = match patch {
+            PatchType::Strategic => go_map(&serde_json::from_slice(body).unwrap_or_default()),
+            _ => made,
+        };
+        Failure::invalid("", "", "", &[Fault::invalid("patch", &Value::String(shown), &why)])
+    })
+}
+
+/// A value as Go prints it with `%+v`.
+fn go_map(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(go_map).collect::<Vec<_>>().join(" ")),
+        Value::Object(map) => {
+            let pairs = map.iter().map(|(key, value)| format!("{key}:{}", go_map(value)));
+            format!("map[{}]", pairs.collect::<Vec<_>>().join(" "))
+        }
+        other => other.to_string(),
     }
 }
 
@@ -194,6 +258,38 @@ mod tests {
         let mut o = json!({"tolerations": [{"key": "a"}], "args": [1, 2]});
         strategic(&mut o, &json!({"tolerations": [{"key": "b"}], "args": [3]}));
         assert_eq!(o, json!({"tolerations": [{"key": "b"}], "args": [3]}));
+    }
+
+    #[test]
+    fn a_member_that_is_not_there_is_replaced_and_an_item_is_not() {
+        let o = json!({"spec": {}, "list": []});
+        let replaced =
+            patched(PatchType::Json, &o, br#"[{"op":"replace","path":"/spec/replicas","value":2}]"#).unwrap();
+        assert_eq!(replaced["spec"], json!({"replicas": 2}));
+        for none in [
+            br#"[{"op":"replace","path":"/list/0","value":2}]"#.as_slice(),
+            br#"[{"op":"replace","path":"/a/b","value":2}]"#,
+            br#"[{"op":"remove","path":"/spec/replicas"}]"#,
+        ] {
+            assert_eq!(patched(PatchType::Json, &o, none).unwrap_err().code, 422);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_shown_as_go_shows_it() {
+        let message = Message::of_kind(crate::kind::Kind::DEPLOYMENT).unwrap();
+        let body = br#"{"spec":{"replicas":"2"}}"#;
+        let made = || json!({"spec": {"replicas": "2"}});
+        let why = |patch| decoded(message, patch, body, &mut made(), Strictness::Warn).unwrap_err().message;
+        let end =
+            "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32";
+        let merge = format!(
+            " \"\" is invalid: patch: Invalid value: \"{{\\\"spec\\\":{{\\\"replicas\\\":\\\"2\\\"}}}}\": {end}"
+        );
+        assert_eq!(why(PatchType::Merge), merge);
+        let strategic =
+            format!(" \"\" is invalid: patch: Invalid value: \"map[spec:map[replicas:2]]\": {end}");
+        assert_eq!(why(PatchType::Strategic), strategic);
     }
 
     #[test]

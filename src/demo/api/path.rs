@@ -22,6 +22,8 @@ pub enum Target {
     Review(&'static str),
     /// Something a real server has and this one does not.
     Unserved(String),
+    /// No resource of a group and version that are served.
+    Unknown,
     /// Nothing.
     Nowhere,
 }
@@ -41,10 +43,12 @@ pub enum Document {
     Group(String),
     /// `/api/v1`, `/apis/GROUP/VERSION`
     Resources(String, String),
+    /// `/openapi/v2`
+    OpenApi2,
     /// `/openapi/v3`
-    OpenApi,
+    OpenApi3,
     /// `/openapi/v3/apis/GROUP/VERSION`
-    OpenApiOf(String, String),
+    OpenApi3Of(String, String),
 }
 
 /// Objects of a kind: all, those of a namespace, one, or a subresource of one.
@@ -56,7 +60,7 @@ pub struct Resource {
     pub namespace: Option<String>,
     /// The name in the path.
     pub name: Option<String>,
-    /// `scale`, `status`, `eviction`, `log`, `portforward`, `finalize`.
+    /// `scale`, `status`, `eviction`, `exec`, `log`, `portforward`, `finalize`.
     pub subresource: Option<String>,
     /// The deprecated `/watch/` prefix.
     pub watch: bool,
@@ -69,7 +73,7 @@ const REVIEWS: &[(&str, &str)] = &[
 ];
 
 const UNSERVED: &[&str] =
-    &["attach", "binding", "ephemeralcontainers", "exec", "portforward", "proxy", "resize", "token"];
+    &["attach", "binding", "ephemeralcontainers", "portforward", "proxy", "resize", "token"];
 
 impl Target {
     /// Reads a path, percent-decoded.
@@ -87,12 +91,13 @@ impl Target {
                 Target::Document(Document::Resources((*group).into(), (*version).into()))
             }
             ["apis", group, version, rest @ ..] if known(group, version) => resource(group, version, rest),
-            ["openapi", "v3"] => Target::Document(Document::OpenApi),
+            ["openapi", "v2"] => Target::Document(Document::OpenApi2),
+            ["openapi", "v3"] => Target::Document(Document::OpenApi3),
             ["openapi", "v3", "api", version] => {
-                Target::Document(Document::OpenApiOf(String::new(), (*version).into()))
+                Target::Document(Document::OpenApi3Of(String::new(), (*version).into()))
             }
             ["openapi", "v3", "apis", group, version] => {
-                Target::Document(Document::OpenApiOf((*group).into(), (*version).into()))
+                Target::Document(Document::OpenApi3Of((*group).into(), (*version).into()))
             }
             _ => Target::Nowhere,
         }
@@ -134,13 +139,13 @@ fn resource(group: &str, version: &str, parts: &[&str]) -> Target {
         ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some((*namespace).to_owned()), rest),
         rest => (None, rest),
     };
-    let [plural, rest @ ..] = parts else { return Target::Nowhere };
+    let [plural, rest @ ..] = parts else { return Target::Unknown };
     let (name, rest) = match rest {
         [] => (None, rest),
         [name, rest @ ..] => (Some((*name).to_owned()), rest),
     };
     if let Some((_, review)) = REVIEWS.iter().find(|r| **r == (group, *plural)) {
-        return if name.is_none() { Target::Review(review) } else { Target::Nowhere };
+        return if name.is_none() { Target::Review(review) } else { Target::Unknown };
     }
     if group == "metrics.k8s.io" {
         return match *plural {
@@ -148,20 +153,20 @@ fn resource(group: &str, version: &str, parts: &[&str]) -> Target {
                 Target::Metrics { plural: "nodes", namespace, name }
             }
             "pods" if rest.is_empty() => Target::Metrics { plural: "pods", namespace, name },
-            _ => Target::Nowhere,
+            _ => Target::Unknown,
         };
     }
-    let Some(kind) = Kind::find(group, version, plural) else { return Target::Nowhere };
+    let Some(kind) = Kind::find(group, version, plural) else { return Target::Unknown };
     let misplaced =
         kind.namespaced && namespace.is_none() && name.is_some() || !kind.namespaced && namespace.is_some();
     let subresource = match rest {
         [] => None,
         [sub] if kind.has(sub) => Some((*sub).to_owned()),
         [sub, ..] if UNSERVED.contains(sub) => return Target::Unserved(format!("{plural}/{sub}")),
-        _ => return Target::Nowhere,
+        _ => return Target::Unknown,
     };
     if misplaced {
-        return Target::Nowhere;
+        return Target::Unknown;
     }
     Target::Resource(Resource { kind, namespace, name, subresource, watch })
 }
@@ -194,15 +199,15 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_nowhere() {
-        for path in [
-            "/apis/nothing.example/v1/things",
-            "/api/v1/pods/x",
-            "/api/v1/namespaces/a/nodes",
-            "/",
-            "/api/v2",
-        ] {
+        for path in ["/apis/nothing.example/v1/things", "/", "/api/v2"] {
             assert_eq!(Target::parse(path), Target::Nowhere, "{path}");
         }
-        assert_eq!(Target::parse("/api/v1/namespaces/a/pods/p/exec"), Target::Unserved("pods/exec".into()));
+        for path in
+            ["/api/v1/pods/x", "/api/v1/namespaces/a/nodes", "/apis/apps/v1/things", "/api/v1/things/a/b"]
+        {
+            assert_eq!(Target::parse(path), Target::Unknown, "{path}");
+        }
+        let attach = Target::Unserved("pods/attach".into());
+        assert_eq!(Target::parse("/api/v1/namespaces/a/pods/p/attach"), attach);
     }
 }

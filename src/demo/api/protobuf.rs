@@ -1,84 +1,17 @@
 //! Protobuf bodies, read into JSON: current kubectl and other Go clients send them.
 //!
-//! Replies are always JSON, which such clients accept. The messages that clients of this cluster create
-//! are listed in `protobuf.schema`; others are refused as an unsupported media type.
-
-use std::collections::HashMap;
-use std::sync::LazyLock;
+//! Replies are always JSON, which such clients accept. What is no type of the API's table is refused as an unsupported
+//! media type.
 
 use base64::Engine;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::types::{Message, Type};
 use crate::store::{stamp, stamp_micro};
-
-/// Integers that are pointers in Go: their zero is a value and not an absence.
-const OPTIONAL_INTS: &[&str] = &[
-    "replicas",
-    "minReplicas",
-    "partition",
-    "parallelism",
-    "completions",
-    "backoffLimit",
-    "gracePeriodSeconds",
-    "terminationGracePeriodSeconds",
-    "revisionHistoryLimit",
-    "tolerationSeconds",
-    "ttlSecondsAfterFinished",
-    "successfulJobsHistoryLimit",
-    "failedJobsHistoryLimit",
-    "runAsUser",
-    "runAsGroup",
-    "fsGroup",
-    "leaseTransitions",
-    "value",
-];
-
-/// Booleans that are pointers in Go.
-const OPTIONAL_BOOLS: &[&str] = &[
-    "automountServiceAccountToken",
-    "enableServiceLinks",
-    "optional",
-    "suspend",
-    "controller",
-    "blockOwnerDeletion",
-    "allowPrivilegeEscalation",
-    "readOnlyRootFilesystem",
-    "runAsNonRoot",
-    "privileged",
-    "immutable",
-    "orphanDependents",
-];
 
 /// How deep messages may be nested.
 const DEEPEST: usize = 64;
-
-struct Field {
-    name: &'static str,
-    kind: &'static str,
-    repeated: bool,
-    map: bool,
-}
-
-type Message = HashMap<u64, Field>;
-
-static SCHEMA: LazyLock<HashMap<&'static str, Message>> = LazyLock::new(|| {
-    include_str!("protobuf.schema")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| {
-            let mut words = line.split(' ').filter(|w| !w.is_empty());
-            let name = words.next()?;
-            let fields = words.filter_map(|word| {
-                let mut parts = word.splitn(3, ':');
-                let (number, name, kind) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
-                let (repeated, map) = (kind.starts_with('*'), kind.starts_with('%'));
-                Some((number, Field { name, kind: kind.trim_start_matches(['*', '%']), repeated, map }))
-            });
-            Some((name, fields.collect()))
-        })
-        .collect()
-});
 
 /// Reads the envelope `k8s\0` with its type and the message in it.
 ///
@@ -103,96 +36,103 @@ pub(super) fn decode(body: &[u8]) -> Result<Value, String> {
             _ => {}
         }
     }
-    if !SCHEMA.contains_key(kind.as_str()) {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
+    let Some(schema) = Message::named(group, version, &kind) else {
         return Err(format!("no protobuf schema for kind \"{kind}\""));
-    }
-    let mut object = message(&kind, raw, 0)?;
+    };
+    let mut object = message(schema, raw, 0)?;
     object.insert("apiVersion".into(), api_version.into());
     object.insert("kind".into(), kind.into());
     Ok(object.into())
 }
 
-fn message(name: &str, bytes: &[u8], depth: usize) -> Result<Map<String, Value>, String> {
+fn message(schema: &Message, bytes: &[u8], depth: usize) -> Result<Map<String, Value>, String> {
     if depth > DEEPEST {
         return Err("messages are nested too deeply".into());
     }
-    let empty = Message::new();
-    let schema = SCHEMA.get(name).unwrap_or(&empty);
     let mut object = Map::new();
     for (number, wire) in fields(bytes)? {
-        let Some(field) = schema.get(&number) else { continue };
-        if field.map {
-            let (mut key, mut value) = (String::new(), None);
-            if let Wire::Bytes(entry) = wire {
-                for (number, wire) in fields(entry)? {
-                    match (number, &wire) {
-                        (1, Wire::Bytes(text)) => key = String::from_utf8_lossy(text).into(),
-                        (2, _) => value = Some(self::value(field, &wire, depth)?),
-                        _ => {}
+        let Some(field) = schema.fields.iter().find(|field| field.number == number) else { continue };
+        let value = |holds: &Type, wire: &Wire<'_>| {
+            value(holds, wire, depth).map_err(|why| format!("field {}: {why}", field.name))
+        };
+        match &field.holds {
+            Type::Map(holds) => {
+                let (mut key, mut entry) = (String::new(), None);
+                if let Wire::Bytes(pair) = wire {
+                    for (number, wire) in fields(pair)? {
+                        match (number, &wire) {
+                            (1, Wire::Bytes(text)) => key = String::from_utf8_lossy(text).into(),
+                            (2, _) => entry = Some(value(holds, &wire)?),
+                            _ => {}
+                        }
                     }
                 }
+                let map = object.entry(field.name).or_insert_with(|| json!({}));
+                map[key] = entry.unwrap_or_else(|| json!(""));
             }
-            let map = object.entry(field.name).or_insert_with(|| json!({}));
-            map[key] = value.unwrap_or_else(|| json!(""));
-        } else if field.name == "-" {
-            if let Value::Object(inline) = value(field, &wire, depth)? {
-                object.extend(inline);
+            Type::List(holds) => {
+                let value = value(holds, &wire)?;
+                if let Some(list) = object.entry(field.name).or_insert_with(|| json!([])).as_array_mut() {
+                    list.push(value);
+                }
             }
-        } else if field.repeated {
-            let value = value(field, &wire, depth)?;
-            if let Some(list) = object.entry(field.name).or_insert_with(|| json!([])).as_array_mut() {
-                list.push(value);
-            }
-        } else {
-            let value = value(field, &wire, depth)?;
-            let absent = match &value {
-                Value::Null => true,
-                Value::String(text) => text.is_empty(),
-                Value::Number(n) => n.as_i64() == Some(0) && !OPTIONAL_INTS.contains(&field.name),
-                Value::Bool(yes) => !yes && !OPTIONAL_BOOLS.contains(&field.name),
-                _ => false,
-            };
-            if !absent {
-                object.insert(field.name.into(), value);
-            }
+            holds => match value(holds, &wire)? {
+                Value::Object(inline) if field.name == "-" => object.extend(inline),
+                value => {
+                    let absent = match &value {
+                        Value::Null => true,
+                        Value::String(text) => text.is_empty(),
+                        Value::Number(n) => n.as_i64() == Some(0) && !field.pointer && !field.required,
+                        Value::Bool(yes) => !yes && !field.pointer,
+                        _ => false,
+                    };
+                    if !absent {
+                        object.insert(field.name.into(), value);
+                    }
+                }
+            },
         }
     }
     Ok(object)
 }
 
-fn value(field: &Field, wire: &Wire<'_>, depth: usize) -> Result<Value, String> {
-    Ok(match (field.kind, wire) {
-        ("s", Wire::Bytes(text)) => String::from_utf8_lossy(text).into(),
-        ("b", Wire::Bytes(bytes)) => base64::engine::general_purpose::STANDARD.encode(bytes).into(),
-        ("o", Wire::Varint(n)) => (*n != 0).into(),
-        ("i", Wire::Varint(n)) => n.cast_signed().into(),
-        ("d", Wire::Fixed(bits)) => f64::from_bits(*bits).into(),
-        ("Q", Wire::Bytes(bytes)) => string_at(bytes, 1)?.into(),
-        ("I", Wire::Bytes(bytes)) => {
+fn value(holds: &Type, wire: &Wire<'_>, depth: usize) -> Result<Value, String> {
+    Ok(match (holds, wire) {
+        (Type::Text, Wire::Bytes(text)) => String::from_utf8_lossy(text).into(),
+        (Type::Bytes, Wire::Bytes(bytes)) => base64::engine::general_purpose::STANDARD.encode(bytes).into(),
+        (Type::Bool, Wire::Varint(n)) => (*n != 0).into(),
+        (Type::Int32 | Type::Int64, Wire::Varint(n)) => n.cast_signed().into(),
+        (Type::Double, Wire::Fixed(bits)) => f64::from_bits(*bits).into(),
+        (Type::Quantity, Wire::Bytes(bytes)) => string_at(bytes, 1)?.into(),
+        (Type::IntOrString, Wire::Bytes(bytes)) => {
             if number_at(bytes, 1)? == 1 {
                 string_at(bytes, 3)?.into()
             } else {
                 number_at(bytes, 2)?.into()
             }
         }
-        ("T" | "U", Wire::Bytes(bytes)) => {
+        (Type::Time | Type::MicroTime, Wire::Bytes(bytes)) => {
             let (seconds, nanos) = (number_at(bytes, 1)?, number_at(bytes, 2)?);
             let at = Timestamp::new(seconds, i32::try_from(nanos).unwrap_or(0));
             match at {
                 Ok(_) if seconds == 0 && nanos == 0 => Value::Null,
-                Ok(at) => if field.kind == "T" { stamp(at) } else { stamp_micro(at) }.into(),
+                Ok(at) => if *holds == Type::Time { stamp(at) } else { stamp_micro(at) }.into(),
                 Err(e) => return Err(e.to_string()),
             }
         }
-        ("J", Wire::Bytes(bytes)) => {
+        (Type::Any, Wire::Bytes(bytes)) => {
             let raw = fields(bytes)?.into_iter().find_map(|(number, wire)| match (number, wire) {
                 (1, Wire::Bytes(raw)) => Some(raw),
                 _ => None,
             });
             serde_json::from_slice(raw.unwrap_or(b"null")).map_err(|e| e.to_string())?
         }
-        (name, Wire::Bytes(bytes)) if SCHEMA.contains_key(name) => message(name, bytes, depth + 1)?.into(),
-        _ => return Err(format!("field {} has the wrong wire type", field.name)),
+        (Type::Message(key), Wire::Bytes(bytes)) => match Message::of(key) {
+            Some(schema) => message(schema, bytes, depth + 1)?.into(),
+            None => return Err("its type is not known".into()),
+        },
+        _ => return Err("the wire type is another one".into()),
     })
 }
 
@@ -275,7 +215,8 @@ mod tests {
     }
 
     fn enveloped(kind: &str, raw: &[u8]) -> Vec<u8> {
-        let meta = [field(1, b"v1"), field(2, kind.as_bytes())].concat();
+        let version: &[u8] = if kind == "Deployment" { b"apps/v1" } else { b"v1" };
+        let meta = [field(1, version), field(2, kind.as_bytes())].concat();
         [b"k8s\0".to_vec(), field(1, &meta), field(2, raw)].concat()
     }
 

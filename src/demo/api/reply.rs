@@ -3,6 +3,7 @@
 //! Lists are kept as shared pointers and written out only when the world is no longer locked, without
 //! copying an object.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -78,6 +79,8 @@ pub(crate) struct Reply {
     pub(crate) payload: Payload,
     /// Whether the world was changed.
     pub(crate) wrote: bool,
+    /// What the `Warning` headers say.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A body that is not written out yet.
@@ -91,6 +94,8 @@ pub(crate) enum Payload {
     List(Listing),
     /// Text.
     Text(String),
+    /// Bytes of a form of their own.
+    Bytes(Bytes),
 }
 
 /// A list of objects of one kind.
@@ -111,22 +116,46 @@ pub(crate) struct Listing {
 impl Reply {
     /// JSON with a status.
     pub(crate) fn value(status: u16, value: Value) -> Self {
-        Self { status, content_type: "application/json", payload: Payload::Value(value), wrote: false }
+        Self {
+            status,
+            content_type: "application/json",
+            payload: Payload::Value(value),
+            wrote: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// One object of the store.
     pub(crate) fn object(status: u16, object: Object) -> Self {
-        Self { status, content_type: "application/json", payload: Payload::Object(object), wrote: false }
+        Self {
+            status,
+            content_type: "application/json",
+            payload: Payload::Object(object),
+            wrote: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// A list.
     pub(crate) fn list(listing: Listing) -> Self {
-        Self { status: 200, content_type: "application/json", payload: Payload::List(listing), wrote: false }
+        Self {
+            status: 200,
+            content_type: "application/json",
+            payload: Payload::List(listing),
+            wrote: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// Text.
     pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self { status: 200, content_type: "text/plain", payload: Payload::Text(text.into()), wrote: false }
+        Self {
+            status: 200,
+            content_type: "text/plain",
+            payload: Payload::Text(text.into()),
+            wrote: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// What a path answers that names nothing.
@@ -136,7 +165,14 @@ impl Reply {
             content_type: "text/plain; charset=utf-8",
             payload: Payload::Text("404 page not found\n".into()),
             wrote: false,
+            warnings: Vec::new(),
         }
+    }
+
+    /// The same, with these warnings.
+    pub(crate) fn warned(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
     }
 
     /// The same, for a request that changed the world.
@@ -153,6 +189,7 @@ impl Payload {
             Payload::Value(value) => value.to_string().into_bytes(),
             Payload::Object(object) => object.to_string().into_bytes(),
             Payload::Text(text) => text.clone().into_bytes(),
+            Payload::Bytes(bytes) => bytes.to_vec(),
             Payload::List(listing) => serde_json::to_vec(listing).unwrap_or_default(),
         }
     }

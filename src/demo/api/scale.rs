@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::Request;
+use super::decode::{self, Strictness};
 use super::failure::{Failure, Fault};
 use super::list::found;
 use super::patch::{self, PatchType};
 use super::path::Resource;
 use super::reply::Reply;
+use super::types::Message;
 use super::{selector, write};
 use crate::fields::Manager;
 use crate::store::Object;
@@ -26,11 +28,19 @@ pub(super) fn get(world: &World, resource: &Resource) -> Result<Reply, Failure> 
 /// # Errors
 /// 400, 404, 409 for a stale resourceVersion or another uid, 422 for a negative count.
 pub(super) fn update(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
-    let wanted = write::json_body(request, "Scale")?;
+    let mut wanted = write::json_body(request, "Scale")?;
     if !wanted["kind"].is_null() && wanted["kind"] != "Scale" {
         return Err(Failure::bad_request("the object provided is unrecognized (must be of type Scale)"));
     }
-    set(world, request, resource, &wanted)
+    let strictness = Strictness::of(request.param("fieldValidation"))?;
+    let refused =
+        |why| Failure::bad_request(format!("Scale in version \"v1\" cannot be handled as a Scale: {why}"));
+    let mut told = decode::duplicates(&request.body);
+    if let Some(message) = Message::named("autoscaling", "v1", "Scale") {
+        told.extend(decode::decoded(message, &mut wanted).map_err(refused)?);
+    }
+    let warnings = strictness.judge(told).map_err(refused)?;
+    set(world, request, resource, &wanted).map(|reply| reply.warned(warnings))
 }
 
 /// Patches the scale.
@@ -46,8 +56,13 @@ pub(super) fn patch(world: &mut World, request: &Request, resource: &Resource) -
         // the patch carries a resourceVersion only when the caller put one in
         metadata.remove("resourceVersion");
     }
-    let wanted = patch::patched(patch, &before, &request.body)?;
-    set(world, request, resource, &wanted)
+    let mut wanted = patch::patched(patch, &before, &request.body)?;
+    let strictness = Strictness::of(request.param("fieldValidation"))?;
+    let warnings = match Message::named("autoscaling", "v1", "Scale") {
+        Some(message) => patch::decoded(message, patch, &request.body, &mut wanted, strictness)?,
+        None => Vec::new(),
+    };
+    set(world, request, resource, &wanted).map(|reply| reply.warned(warnings))
 }
 
 fn set(world: &mut World, request: &Request, resource: &Resource, wanted: &Value) -> Result<Reply, Failure> {
@@ -55,14 +70,7 @@ fn set(world: &mut World, request: &Request, resource: &Resource, wanted: &Value
     let before = found(&world.store, resource)?.clone();
     let name = resource.name.as_deref().unwrap_or_default();
     write::check_identity(resource.kind, name, &before, wanted)?;
-    let replicas = match &wanted["spec"]["replicas"] {
-        Value::Null => 0,
-        count => count.as_i64().filter(|n| i32::try_from(*n).is_ok()).ok_or_else(|| {
-            Failure::bad_request(
-                "json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32",
-            )
-        })?,
-    };
+    let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
     if replicas < 0 {
         let fault = Fault::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
         return Err(Failure::invalid("autoscaling", "Scale", name, &[fault]));

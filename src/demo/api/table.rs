@@ -168,7 +168,10 @@ pub fn row(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
             vec![name, json!(text(o, "/addressType")), json!(ports), json!(ends), age]
         }
         i if i == Kind::CLAIM.index => cells::claim(o, age),
-        i if i == Kind::RESOURCE_QUOTA.index => vec![name, age, json!(""), json!("")],
+        i if i == Kind::RESOURCE_QUOTA.index => {
+            let (requests, limits) = cells::quota(o);
+            vec![name, age, json!(requests), json!(limits)]
+        }
         i if i == Kind::CONTROLLER_REVISION.index => {
             let owner = &o["metadata"]["ownerReferences"][0];
             let group = text(owner, "/apiVersion").split('/').next().unwrap_or_default().to_owned();

@@ -1,7 +1,4 @@
-//! What the apiserver refuses: objects that cannot be decoded (400) and objects that are invalid (422).
-//!
-//! A selection: the rules that a cockpit or a careless user meets. Everything the rest of the embedded
-//! cluster relies on to be of the right type is checked here, so that no body can make it fail.
+//! What the apiserver refuses as invalid (422): a selection, the rules that a cockpit or a careless user meets.
 
 use serde_json::{Value, json};
 
@@ -9,145 +6,6 @@ use super::failure::{Failure, Fault};
 use super::selector::Selector;
 use crate::kind::Kind;
 use crate::store::text;
-
-/// Checks the types of the fields that are read elsewhere.
-///
-/// # Errors
-/// 400, as a real decoder says it.
-pub fn decodable(kind: &Kind, object: &Value) -> Result<(), Failure> {
-    let wrong = |field: &str, value: &Value, wanted: &str| {
-        let found = match value {
-            Value::String(_) => "string",
-            Value::Number(_) => "number",
-            Value::Bool(_) => "bool",
-            Value::Array(_) => "array",
-            _ => "object",
-        };
-        Err(Failure::bad_request(format!(
-            "{} in version \"{}\" cannot be handled as a {}: json: cannot unmarshal {found} into Go struct field {}.{field} of type {wanted}",
-            kind.kind, kind.version, kind.kind, kind.kind
-        )))
-    };
-    for (pointer, wanted) in TYPES {
-        let Some(value) = object.pointer(pointer).filter(|v| !v.is_null()) else { continue };
-        let field = pointer.trim_start_matches('/').replace('/', ".");
-        let right = match *wanted {
-            "object" => value.is_object(),
-            "string" => value.is_string(),
-            "int32" => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
-            "bool" => value.is_boolean(),
-            "map[string]string" => {
-                value.as_object().is_some_and(|m| m.values().all(|v| v.is_string() || v.is_null()))
-            }
-            "[]string" => value.as_array().is_some_and(|l| l.iter().all(Value::is_string)),
-            "[]object" => value.as_array().is_some_and(|l| l.iter().all(Value::is_object)),
-            _ => true,
-        };
-        if !right {
-            return wrong(&field, value, wanted);
-        }
-    }
-    if kind == Kind::CONFIG_MAP
-        && let Some(data) = object.get("data").filter(|d| !d.is_null())
-        && !data.as_object().is_some_and(|m| m.values().all(|v| v.is_string() || v.is_null()))
-    {
-        return wrong("data", data, "map[string]string");
-    }
-    for prefix in ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/template/spec"] {
-        for list in ["containers", "initContainers"] {
-            let containers = object.pointer(&format!("{prefix}/{list}")).and_then(Value::as_array);
-            for container in containers.into_iter().flatten() {
-                for (field, wanted) in [("name", "string"), ("image", "string")] {
-                    if let Some(value) = container.get(field).filter(|v| !v.is_string() && !v.is_null()) {
-                        return wrong(&format!("{list}.{field}"), value, wanted);
-                    }
-                }
-                for (field, wanted) in [
-                    ("resources", "object"),
-                    ("resources/requests", "object"),
-                    ("resources/limits", "object"),
-                ] {
-                    if let Some(value) =
-                        container.pointer(&format!("/{field}")).filter(|v| !v.is_object() && !v.is_null())
-                    {
-                        return wrong(&format!("{list}.{field}"), value, wanted);
-                    }
-                }
-                for list in ["ports", "env", "volumeMounts"] {
-                    let sound = |l: &Value| l.as_array().is_some_and(|l| l.iter().all(Value::is_object));
-                    if let Some(value) = container.get(list).filter(|v| !v.is_null() && !sound(v)) {
-                        return wrong(list, value, "[]object");
-                    }
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-const TYPES: &[(&str, &str)] = &[
-    ("/metadata", "object"),
-    ("/metadata/name", "string"),
-    ("/metadata/generateName", "string"),
-    ("/metadata/namespace", "string"),
-    ("/metadata/uid", "string"),
-    ("/metadata/resourceVersion", "string"),
-    ("/metadata/creationTimestamp", "string"),
-    ("/metadata/deletionTimestamp", "string"),
-    ("/metadata/labels", "map[string]string"),
-    ("/metadata/annotations", "map[string]string"),
-    ("/metadata/finalizers", "[]string"),
-    ("/metadata/ownerReferences", "[]object"),
-    ("/spec", "object"),
-    ("/status", "object"),
-    ("/spec/replicas", "int32"),
-    ("/spec/minReplicas", "int32"),
-    ("/spec/maxReplicas", "int32"),
-    ("/spec/parallelism", "int32"),
-    ("/spec/completions", "int32"),
-    ("/spec/backoffLimit", "int32"),
-    ("/spec/minReadySeconds", "int32"),
-    ("/spec/progressDeadlineSeconds", "int32"),
-    ("/spec/revisionHistoryLimit", "int32"),
-    ("/spec/terminationGracePeriodSeconds", "int32"),
-    ("/spec/template/spec/terminationGracePeriodSeconds", "int32"),
-    ("/spec/leaseDurationSeconds", "int32"),
-    ("/spec/leaseTransitions", "int32"),
-    ("/spec/holderIdentity", "string"),
-    ("/spec/unschedulable", "bool"),
-    ("/spec/suspend", "bool"),
-    ("/spec/paused", "bool"),
-    ("/spec/nodeName", "string"),
-    ("/spec/taints", "[]object"),
-    ("/spec/tolerations", "[]object"),
-    ("/spec/volumes", "[]object"),
-    ("/spec/affinity", "object"),
-    ("/spec/containers", "[]object"),
-    ("/spec/initContainers", "[]object"),
-    ("/spec/strategy", "object"),
-    ("/spec/strategy/type", "string"),
-    ("/spec/strategy/rollingUpdate", "object"),
-    ("/spec/updateStrategy", "object"),
-    ("/spec/template", "object"),
-    ("/spec/template/metadata", "object"),
-    ("/spec/template/metadata/labels", "map[string]string"),
-    ("/spec/template/metadata/annotations", "map[string]string"),
-    ("/spec/template/spec", "object"),
-    ("/spec/template/spec/containers", "[]object"),
-    ("/spec/template/spec/initContainers", "[]object"),
-    ("/spec/template/spec/tolerations", "[]object"),
-    ("/spec/template/spec/volumes", "[]object"),
-    ("/spec/template/spec/affinity", "object"),
-    ("/spec/template/spec/nodeSelector", "map[string]string"),
-    ("/spec/template/spec/topologySpreadConstraints", "[]object"),
-    ("/spec/jobTemplate", "object"),
-    ("/spec/jobTemplate/spec", "object"),
-    ("/spec/jobTemplate/spec/template", "object"),
-    ("/spec/jobTemplate/spec/template/spec", "object"),
-    ("/status/conditions", "[]object"),
-    ("/involvedObject", "object"),
-    ("/source", "object"),
-];
 
 /// Checks an object with its defaults; `before` is what it is to replace.
 ///
@@ -164,6 +22,7 @@ pub fn valid(kind: &Kind, object: &Value, before: Option<&Value>) -> Result<(), 
     match kind.index {
         i if i == Kind::POD.index => pod(object, before, &mut faults),
         i if i == Kind::JOB.index => job(object, before, &mut faults),
+        i if i == Kind::NODE.index => taints(object, &mut faults),
         i if i == Kind::DISRUPTION_BUDGET.index => {
             let spec = &object["spec"];
             if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
@@ -235,24 +94,32 @@ fn name(kind: &Kind, object: &Value, faults: &mut Vec<Fault>) {
     }
 }
 
+const KEY: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+fn is_label_part(text: &str) -> bool {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    text.len() <= 63
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && edge(text.chars().next())
+        && edge(text.chars().last())
+}
+
+fn is_label_key(key: &str) -> bool {
+    match key.rsplit_once('/') {
+        Some((prefix, name)) => is_subdomain(prefix) && is_label_part(name),
+        None => is_label_part(key),
+    }
+}
+
 fn keys(object: &Value, faults: &mut Vec<Fault>) {
     for (key, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
-        let name = key.rsplit('/').next().unwrap_or_default();
-        let part = |s: &str| {
-            let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-            s.len() <= 63
-                && s.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-                && edge(s.chars().next())
-                && edge(s.chars().last())
-        };
-        if !part(name) {
-            let why = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-            faults.push(Fault::invalid("metadata.labels", &json!(key), why));
+        if !is_label_key(key) {
+            faults.push(Fault::invalid("metadata.labels", &json!(key), KEY));
         }
-        if !value.is_empty() && !part(value) {
-            let why = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-            faults.push(Fault::invalid("metadata.labels", &json!(value), why));
+        if !value.is_empty() && !is_label_part(value) {
+            faults.push(Fault::invalid("metadata.labels", &json!(value), VALUE));
         }
     }
 }
@@ -311,25 +178,7 @@ fn containers(spec: &Value, path: &str, faults: &mut Vec<Fault>) {
         if text(container, "/image").is_empty() {
             faults.push(Fault::required(format!("{at}.image"), ""));
         }
-        for list in ["requests", "limits"] {
-            for (resource, amount) in container["resources"][list].as_object().into_iter().flatten() {
-                if !is_quantity(amount) {
-                    let why = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-                    faults.push(Fault::invalid(format!("{at}.resources.{list}[{resource}]"), amount, why));
-                }
-            }
-        }
     }
-}
-
-fn is_quantity(amount: &Value) -> bool {
-    let Some(text) = amount.as_str() else { return amount.is_number() };
-    let digits = text.trim_start_matches(['+', '-']);
-    let unit = digits.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = &digits[..digits.len() - unit.len()];
-    let exponent = unit.strip_prefix(['e', 'E']).is_some_and(|e| e.parse::<i32>().is_ok());
-    let units = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    number.parse::<f64>().is_ok() && (units.contains(&unit) || exponent)
 }
 
 fn pod(object: &Value, before: Option<&Value>, faults: &mut Vec<Fault>) {
@@ -376,6 +225,34 @@ fn job(object: &Value, before: Option<&Value>, faults: &mut Vec<Fault>) {
     }
 }
 
+/// As `validateNodeTaints`, which looks for them under `metadata`.
+fn taints(node: &Value, faults: &mut Vec<Fault>) {
+    let taints = node["spec"]["taints"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for (number, taint) in taints.iter().enumerate() {
+        let at = |field: &str| format!("metadata.taints[{number}]{field}");
+        let (key, value, effect) = (text(taint, "/key"), text(taint, "/value"), &taint["effect"]);
+        if !is_label_key(key) {
+            faults.push(Fault::invalid(at(".key"), &json!(key), KEY));
+        }
+        if !value.is_empty() && !is_label_part(value) {
+            faults.push(Fault::invalid(at(".value"), &json!(value), VALUE));
+        }
+        match effect.as_str() {
+            Some("NoSchedule" | "PreferNoSchedule" | "NoExecute") => {}
+            None | Some("") => faults.push(Fault::required(at(".effect"), "")),
+            Some(_) => faults.push(Fault::unsupported(
+                at(".effect"),
+                effect,
+                &["NoSchedule", "PreferNoSchedule", "NoExecute"],
+            )),
+        }
+        if taints[..number].iter().any(|other| other["key"] == taint["key"] && other["effect"] == *effect) {
+            let message = format!("Duplicate value: {taint}");
+            faults.push(Fault { field: at(""), reason: "FieldValueDuplicate", message });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,26 +270,5 @@ mod tests {
             failure.message,
             "Deployment.apps \"d\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0"
         );
-    }
-
-    #[test]
-    fn wrong_types_are_not_decoded() {
-        for object in [
-            json!({"spec": 1}),
-            json!({"metadata": {"labels": {"a": 1}}}),
-            json!({"spec": {"replicas": "2"}}),
-        ] {
-            assert_eq!(decodable(Kind::DEPLOYMENT, &object).unwrap_err().code, 400, "{object}");
-        }
-    }
-
-    #[test]
-    fn quantities_are_checked() {
-        for good in ["1", "100m", "64Mi", "1.5Gi", "1e3"] {
-            assert!(is_quantity(&json!(good)), "{good}");
-        }
-        for bad in ["", "Mi", "1Q", "a", "1 Gi"] {
-            assert!(!is_quantity(&json!(bad)), "{bad}");
-        }
     }
 }

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::decode::{self, Strictness};
 use super::failure::{Failure, Fault};
 use super::list::{found, one};
 use super::patch::{self, PatchType};
 use super::path::Resource;
 use super::reply::{Form, Reply};
+use super::types::Message;
 use super::{Request, defaults, events, validate};
+use crate::admission;
 use crate::fields::{self, Manager};
 use crate::kind::Kind;
 use crate::store::{Object, stamp, text};
@@ -26,8 +29,9 @@ pub(super) use delete::{Deletion, delete, delete_all};
 /// 400 for a body that cannot be read, 403 in a namespace that is being deleted, 404 without the
 /// namespace, 409 for a name that is taken, 422 for an invalid object.
 pub(super) fn create(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
-    let object = typed_body(request, resource.kind)?;
-    create_as(world, request, resource, object, &Manager::client(&request.manager()), None)
+    let (object, warnings) = typed_body(request, resource.kind)?;
+    let by = Manager::client(&request.manager());
+    create_as(world, request, resource, object, &by, None).map(|reply| reply.warned(warnings))
 }
 
 fn create_as(
@@ -58,8 +62,13 @@ fn create_as(
         fields::own_applied(&mut object, applied, by, kind, &stamp(store.now()));
     }
     let (namespace, name) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
-    if store.get(kind, namespace, name).is_some() {
-        return Err(Failure::exists(kind, name));
+    let (namespace, name) = (namespace.to_owned(), name.to_owned());
+    // Quotas are asked before the store: whoever comes again under a full quota is refused by that.
+    admission::admit(world, kind, &mut object, dry)
+        .map_err(|refusal| Failure::forbidden(kind, &name, &refusal.why))?;
+    let store = &mut world.store;
+    if store.get(kind, &namespace, &name).is_some() {
+        return Err(Failure::exists(kind, &name));
     }
     let object = if dry { Object::new(object) } else { store.put(kind, object) };
     let reply = one(201, resource.kind, viewed(resource.kind, object), form, store);
@@ -105,7 +114,7 @@ fn prepare(
 /// # Errors
 /// 400, 404, 409 for a stale resourceVersion or another uid, 422.
 pub(super) fn update(world: &mut World, request: &Request, resource: &Resource) -> Result<Reply, Failure> {
-    let mut wanted = typed_body(request, resource.kind)?;
+    let (mut wanted, warnings) = typed_body(request, resource.kind)?;
     let name = resource.name.as_deref().unwrap_or_default();
     let given = text(&wanted, "/metadata/name");
     if given != name {
@@ -123,7 +132,7 @@ pub(super) fn update(world: &mut World, request: &Request, resource: &Resource) 
         let fault = Fault::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
         return Err(Failure::invalid(resource.kind.group, resource.kind.kind, name, &[fault]));
     }
-    replace(world, request, resource, &before, wanted, None)
+    replace(world, request, resource, &before, wanted, None).map(|reply| reply.warned(warnings))
 }
 
 /// `PATCH` of an object or its status.
@@ -138,6 +147,11 @@ pub(super) fn patch(world: &mut World, request: &Request, resource: &Resource) -
     }
     let before = found(&world.store, resource)?.clone();
     let mut wanted = patch::patched(patch, &viewed(kind, before.clone()), &request.body)?;
+    let strictness = Strictness::of(request.param("fieldValidation"))?;
+    let warnings = match Message::of_kind(kind) {
+        Some(message) => patch::decoded(message, patch, &request.body, &mut wanted, strictness)?,
+        None => Vec::new(),
+    };
     if kind == Kind::EVENT_V1 {
         wanted = events::as_core(&wanted);
     }
@@ -153,8 +167,7 @@ pub(super) fn patch(world: &mut World, request: &Request, resource: &Resource) -
         return Err(Failure::invalid(kind.group, kind.kind, name, &[fault]));
     }
     check_identity(kind, name, &before, &wanted)?;
-    validate::decodable(kind.stored(), &wanted)?;
-    replace(world, request, resource, &before, wanted, None)
+    replace(world, request, resource, &before, wanted, None).map(|reply| reply.warned(warnings))
 }
 
 /// Server-side apply.
@@ -170,7 +183,9 @@ fn apply(world: &mut World, request: &Request, resource: &Resource) -> Result<Re
         return Err(Failure::bad_request("invalid object type: an applied object needs apiVersion and kind"));
     }
     check_type(&applied, kind)?;
-    validate::decodable(kind, &applied)?;
+    if let Some(unknown) = decode::of_kind(kind, &mut applied)?.first() {
+        return Err(undeclared(kind, resource, unknown));
+    }
     if applied["metadata"]["managedFields"].as_array().is_some_and(|m| !m.is_empty()) {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
@@ -201,6 +216,19 @@ fn apply(world: &mut World, request: &Request, resource: &Resource) -> Result<Re
     fields::remove_fields(&mut wanted, &fields::abandoned(&before, &applied, &by));
     patch::strategic(&mut wanted, &applied);
     replace(world, request, resource, &before, wanted, Some((&applied, &by)))
+}
+
+/// What structured merge says of a field that the type does not have.
+fn undeclared(kind: &Kind, resource: &Resource, unknown: &str) -> Failure {
+    let (namespace, name) =
+        (resource.namespace.as_deref().unwrap_or_default(), resource.name.as_deref().unwrap_or_default());
+    let field = unknown.trim_start_matches("unknown field ").trim_matches('"');
+    let message = format!(
+        "failed to create typed patch object ({namespace}/{name}; {}, Kind={}): .{field}: field not declared in schema",
+        kind.api_version(),
+        kind.kind
+    );
+    Failure::new(500, "", message)
 }
 
 fn conflicting(conflicts: &[fields::FieldConflict]) -> Failure {

@@ -1,5 +1,7 @@
 //! The HorizontalPodAutoscaler controller: every 15 s it puts the replica count where CPU use says, within bounds.
 
+mod behavior;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -14,8 +16,6 @@ use crate::world::{Source, Wake, World};
 
 /// `--horizontal-pod-autoscaler-sync-period`.
 const PERIOD: SignedDuration = SignedDuration::from_secs(15);
-/// `--horizontal-pod-autoscaler-downscale-stabilization`.
-const STABLE: SignedDuration = SignedDuration::from_secs(300);
 /// `--horizontal-pod-autoscaler-tolerance`.
 const TOLERANCE: f64 = 0.1;
 
@@ -63,14 +63,8 @@ fn sync(world: &mut World, autoscaler: &Value) {
     } else {
         let (recommended, seen) = recommend(world, autoscaler, &scaled, current);
         metrics = seen;
-        let list = world.autoscalers.entry(text(&autoscaler["metadata"]["uid"]).to_owned()).or_default();
-        list.retain(|(at, _)| now.duration_since(*at) <= STABLE);
-        list.push((now, recommended));
-        let stable = if recommended < current {
-            list.iter().map(|(_, replicas)| *replicas).max().unwrap_or(recommended).min(current)
-        } else {
-            recommended
-        };
+        let memory = world.autoscalers.entry(text(&autoscaler["metadata"]["uid"]).to_owned()).or_default();
+        let stable = behavior::allowed(autoscaler, memory, current, recommended, now);
         if stable > most {
             limited =
                 Some(("TooManyReplicas", "the desired replica count is more than the maximum replica count"));
@@ -81,6 +75,8 @@ fn sync(world: &mut World, autoscaler: &Value) {
         stable.clamp(least, most)
     };
     if desired != current {
+        let memory = world.autoscalers.entry(text(&autoscaler["metadata"]["uid"]).to_owned()).or_default();
+        memory.changed.push((now, desired - current));
         world.store.write(
             kind,
             space,

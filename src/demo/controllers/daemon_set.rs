@@ -9,8 +9,10 @@ use super::pods::pod_from_template;
 use crate::kind::Kind;
 use crate::scheduler;
 use crate::store::Object;
-use crate::value::{hash, is_active, is_ready, list, map, name, safe, set, terminating, text, uid};
-use crate::world::World;
+use crate::value::{
+    hash, is_active, is_ready, list, map, name, namespace, safe, set, terminating, text, uid,
+};
+use crate::world::{Work, World};
 
 const REVISION: &str = "controller-revision-hash";
 
@@ -124,7 +126,9 @@ fn manage(world: &mut World, owner: &Value, revision: &str, suits: &BTreeSet<Str
     for node in suits.iter().filter(|node| !placed.contains_key(*node)) {
         // The place is free only when the old pod is really gone.
         if !all.iter().any(|pod| terminating(pod) && node_of(pod) == *node) {
-            world.create_pod(owner, daemon_pod(owner, revision, node));
+            let work = Work::DaemonSet(namespace(owner).to_owned(), name(owner).to_owned());
+            // What stands against it is told by an event, and tried again.
+            let _ = world.create_pod(owner, daemon_pod(owner, revision, node), work);
         }
     }
     let old = |pod: &&Object| text(&pod["metadata"]["labels"][REVISION]) != revision;

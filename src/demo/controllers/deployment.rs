@@ -17,7 +17,7 @@ use super::MANAGER;
 use crate::kind::Kind;
 use crate::labels::{Selector, strings};
 use crate::store::{DeleteOptions, Object};
-use crate::value::{controller, int, name, namespace, reference, set, terminating, text, uid};
+use crate::value::{controller, int, is_finished, name, namespace, reference, set, terminating, uid};
 use crate::world::World;
 
 /// One pass of the controller.
@@ -77,10 +77,6 @@ fn roll_recreate(world: &mut World, deployment: &Value) {
     {
         resize(world, deployment, &newest, replicas(deployment));
     }
-}
-
-fn is_finished(pod: &Value) -> bool {
-    matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed")
 }
 
 fn roll(world: &mut World, deployment: &Value) {

@@ -15,6 +15,9 @@ pub(crate) fn orphaned(world: &mut World, gone: &Value) {
     for (kind, space, called) in dependents {
         let kind = &KINDS[kind];
         let Some(dependent) = world.store.get(kind, &space, &called).cloned() else { continue };
+        if gone["kind"] == "Job" && kind == Kind::POD {
+            super::job::release(world, &dependent);
+        }
         let others = list(&dependent["metadata"]["ownerReferences"])
             .any(|owner| owner["uid"] != gone["metadata"]["uid"] && exists(world, &space, owner));
         if others {

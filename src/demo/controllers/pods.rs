@@ -3,10 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::admission;
 use crate::kind::Kind;
 use crate::store::{DeleteOptions, Object};
-use crate::value::{condition, int, is_ready, list, map, name, namespace, reference, set, text, time};
-use crate::world::{Source, World};
+use crate::value::{condition, int, is_ready, map, name, namespace, reference, set, text, time};
+use crate::world::{Source, Work, World};
 
 /// A pod of this template owned by `owner`, completed as the API's admission completes it. `key` decides the name of
 /// its token volume.
@@ -14,7 +15,7 @@ pub(crate) fn pod_from_template(owner: &Value, template: &Value, key: &str) -> V
     let mut pod = json!({
         "metadata": {"namespace": owner["metadata"]["namespace"], "ownerReferences": [reference(owner)]},
         "spec": template["spec"],
-        "status": {"phase": "Pending", "qosClass": qos(&template["spec"])},
+        "status": {"phase": "Pending", "qosClass": admission::qos_class(&template["spec"])},
     });
     for field in ["labels", "annotations"] {
         if template["metadata"][field].is_object() {
@@ -59,6 +60,7 @@ pub(crate) fn pod_from_template(owner: &Value, template: &Value, key: &str) -> V
             }
         }
     }
+    admission::request_limits(&mut pod["spec"]);
     pod
 }
 
@@ -78,38 +80,49 @@ fn tolerate(tolerations: &mut Value) {
     }
 }
 
-fn qos(spec: &Value) -> &'static str {
-    let containers = || list(&spec["containers"]).chain(list(&spec["initContainers"]));
-    let asks = |container: &Value, kind: &str| {
-        ["cpu", "memory"].map(|resource| container["resources"][kind][resource].clone())
-    };
-    let none = containers().all(|c| asks(c, "requests").iter().chain(&asks(c, "limits")).all(Value::is_null));
-    let all = containers().all(|c| {
-        let (requests, limits) = (asks(c, "requests"), asks(c, "limits"));
-        limits.iter().all(|limit| !limit.is_null())
-            && requests.iter().zip(&limits).all(|(request, limit)| request.is_null() || request == limit)
-    });
-    match (none, all) {
-        (true, _) => "BestEffort",
-        (_, true) => "Guaranteed",
-        _ => "Burstable",
-    }
-}
-
 impl World {
-    /// Creates a pod for its controller and says so.
-    pub(super) fn create_pod(&mut self, owner: &Value, pod: Value) -> Object {
+    /// Creates a pod for its controller and says so. When admission refuses it, `work` is done again after a wait that
+    /// doubles with each refusal.
+    ///
+    /// # Errors
+    /// What admission says.
+    pub(super) fn create_pod(&mut self, owner: &Value, mut pod: Value, work: Work) -> Result<Object, String> {
+        if text(&pod["metadata"]["name"]).is_empty() {
+            let called = format!("{}{}", text(&pod["metadata"]["generateName"]), self.store.new_suffix());
+            set(&mut pod, &["metadata", "name"], called.into());
+        }
+        let ordinal = owner["kind"] == "StatefulSet";
+        if let Err(refusal) = admission::admit(self, Kind::POD, &mut pod, false) {
+            let why = refusal.sentence(Kind::POD, name(&pod));
+            let told = if ordinal {
+                format!("create Pod {} in StatefulSet {} failed error: {why}", name(&pod), name(owner))
+            } else {
+                format!("Error creating: {why}")
+            };
+            self.event(owner, Source::warning(component(owner)), "FailedCreate", &told);
+            self.refused(work);
+            return Err(why);
+        }
+        self.accepted(&work);
         let pod = self.store.insert(Kind::POD, pod);
-        let by = Source::normal(component(owner));
-        self.event(owner, by, "SuccessfulCreate", &format!("Created pod: {}", name(&pod)));
-        pod
+        let told = if ordinal {
+            format!("create Pod {} in StatefulSet {} successful", name(&pod), name(owner))
+        } else {
+            format!("Created pod: {}", name(&pod))
+        };
+        self.event(owner, Source::normal(component(owner)), "SuccessfulCreate", &told);
+        Ok(pod)
     }
 
     /// Deletes a pod for its controller and says so.
     pub(super) fn delete_pod(&mut self, owner: &Value, pod: &Value) {
         self.store.delete(Kind::POD, namespace(pod), name(pod), &DeleteOptions::default());
-        let by = Source::normal(component(owner));
-        self.event(owner, by, "SuccessfulDelete", &format!("Deleted pod: {}", name(pod)));
+        let told = if owner["kind"] == "StatefulSet" {
+            format!("delete Pod {} in StatefulSet {} successful", name(pod), name(owner))
+        } else {
+            format!("Deleted pod: {}", name(pod))
+        };
+        self.event(owner, Source::normal(component(owner)), "SuccessfulDelete", &told);
     }
 }
 

@@ -7,64 +7,82 @@ use super::MANAGER;
 use super::pods::{available_at, pod_from_template, ready_since};
 use crate::kind::Kind;
 use crate::labels::{Selector, strings};
-use crate::store::Object;
+use crate::store::{Object, stamp};
 use crate::value::{
-    controller, int, is_active, is_ready, list, name, namespace, reference, set, terminating, text, time, uid,
+    controller, int, is_active, is_finished, is_ready, list, name, namespace, reference, terminating, text,
+    time, uid,
 };
 use crate::world::{Wake, Work, World};
 
 /// How many pods one pass creates or deletes at most.
 const BURST: usize = 500;
 
-/// Creates and deletes pods until there are as many as wanted; counts them.
+/// Creates and deletes pods until there are as many as wanted; counts those it found.
 pub(crate) fn replica_set(world: &mut World, space: &str, called: &str) {
     let Some(set) = world.store.get(Kind::REPLICA_SET, space, called).cloned() else { return };
-    adopt(world, &set);
-    let active: Vec<Object> = world.pods_of(uid(&set)).into_iter().filter(|pod| is_active(pod)).collect();
-    if !terminating(&set) {
-        let wanted = usize::try_from(int(&set["spec"]["replicas"])).unwrap_or(0);
-        for number in active.len()..wanted.min(active.len() + BURST) {
-            let key = format!("{}{}", uid(&set), number + world.store.revision() as usize);
-            let mut pod = pod_from_template(&set, &set["spec"]["template"], &key);
-            set_generate_name(&mut pod, called);
-            world.create_pod(&set, pod);
-        }
-        if active.len() > wanted {
-            let related = related(world, &set);
-            for victim in victims(&active, &related, active.len() - wanted, world.now()) {
-                world.delete_pod(&set, &victim);
-            }
+    claim(world, &set);
+    let pods = world.pods_of(uid(&set));
+    let failure = if terminating(&set) { None } else { manage(world, &set, &pods) };
+    status(world, &set, &pods, failure);
+}
+
+/// The pods created or deleted; why not all, when something stands against it.
+fn manage(world: &mut World, set: &Value, pods: &[Object]) -> Option<String> {
+    // What it creates would not be its own: the API lets no such ReplicaSet in.
+    if !Selector::read(&set["spec"]["selector"])
+        .matches(&strings(&set["spec"]["template"]["metadata"]["labels"]))
+    {
+        return None;
+    }
+    let active: Vec<Object> = pods.iter().filter(|pod| is_active(pod)).cloned().collect();
+    let wanted = usize::try_from(int(&set["spec"]["replicas"])).unwrap_or(0);
+    for number in active.len()..wanted.min(active.len() + BURST) {
+        let key = format!("{}{}", uid(set), number + world.store.revision() as usize);
+        let mut pod = pod_from_template(set, &set["spec"]["template"], &key);
+        crate::value::set(&mut pod, &["metadata", "generateName"], format!("{}-", name(set)).into());
+        let work = Work::ReplicaSet(namespace(set).to_owned(), name(set).to_owned());
+        if let Err(why) = world.create_pod(set, pod, work) {
+            return Some(why);
         }
     }
-    status(world, space, called);
+    if active.len() > wanted {
+        let related = related(world, set);
+        for victim in victims(&active, &related, active.len() - wanted, world.now()) {
+            world.delete_pod(set, &victim);
+        }
+    }
+    None
 }
 
-fn set_generate_name(pod: &mut Value, owner: &str) {
-    set(pod, &["metadata", "generateName"], format!("{owner}-").into());
-}
-
-/// Takes over pods that match the selector and belong to nobody.
-fn adopt(world: &mut World, set: &Value) {
+/// Takes over pods that match the selector and belong to nobody, and lets go of its own that no longer match.
+fn claim(world: &mut World, set: &Value) {
     let selector = Selector::read(&set["spec"]["selector"]);
     if terminating(set) || selector.is_empty() {
         return;
     }
-    let orphans: Vec<String> = world
+    let matches = |pod: &Object| selector.matches(&strings(&pod["metadata"]["labels"]));
+    let orphans: Vec<Object> = world
         .store
         .list(Kind::POD, Some(namespace(set)))
-        .filter(|pod| {
-            controller(pod).is_none()
-                && is_active(pod)
-                && selector.matches(&strings(&pod["metadata"]["labels"]))
-        })
-        .map(|pod| name(pod).to_owned())
+        .filter(|pod| controller(pod).is_none() && is_active(pod) && matches(pod))
+        .cloned()
         .collect();
-    for orphan in orphans {
-        world.store.update(Kind::POD, namespace(set), &orphan, MANAGER, |pod| {
-            let mut owners = pod["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
-            owners.push(reference(set));
-            crate::value::set(pod, &["metadata", "ownerReferences"], owners.into());
+    let strangers =
+        world.pods_of(uid(set)).into_iter().filter(|pod| !terminating(pod) && !matches(pod)).collect();
+    let owners = |pod: &Value| pod["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    let put = |world: &mut World, pod: &Value, owners: Vec<Value>| {
+        let owners = if owners.is_empty() { Value::Null } else { owners.into() };
+        world.store.update(Kind::POD, namespace(pod), name(pod), MANAGER, |pod| {
+            crate::value::set(pod, &["metadata", "ownerReferences"], owners);
         });
+    };
+    for orphan in orphans {
+        put(world, &orphan, owners(&orphan).into_iter().chain([reference(set)]).collect());
+    }
+    let strangers: Vec<Object> = strangers;
+    for stranger in strangers {
+        let left = owners(&stranger).into_iter().filter(|owner| owner["uid"] != uid(set)).collect();
+        put(world, &stranger, left);
     }
 }
 
@@ -177,20 +195,20 @@ fn age_rank(since: Timestamp, now: Timestamp) -> i64 {
     if age > 0 { (age as f64).log2() as i64 } else { -1 }
 }
 
-fn status(world: &mut World, space: &str, called: &str) {
-    let Some(set) = world.store.get(Kind::REPLICA_SET, space, called).cloned() else { return };
+/// Counts the pods as they were found: what was just created or deleted is counted by the next pass.
+fn status(world: &mut World, set: &Value, pods: &[Object], failure: Option<String>) {
+    let (space, called) = (namespace(set), name(set));
     let now = world.now();
-    let pods = world.pods_of(uid(&set));
     let active: Vec<&Object> = pods.iter().filter(|pod| is_active(pod)).collect();
     let template = strings(&set["spec"]["template"]["metadata"]["labels"]);
     let wanted = Selector::of(&template);
     let count = |n: usize| Value::from(n);
-    let available = active.iter().filter(|pod| available_at(pod, &set).is_some_and(|at| at <= now)).count();
+    let available = active.iter().filter(|pod| available_at(pod, set).is_some_and(|at| at <= now)).count();
     let ready = active.iter().filter(|pod| is_ready(pod)).count();
     let labelled = active.iter().filter(|pod| wanted.matches(&strings(&pod["metadata"]["labels"]))).count();
     if ready > available
         && let Some(soon) =
-            active.iter().filter_map(|pod| available_at(pod, &set)).filter(|at| *at > now).min()
+            active.iter().filter_map(|pod| available_at(pod, set)).filter(|at| *at > now).min()
     {
         world.at(soon, Wake::Work(Work::ReplicaSet(space.to_owned(), called.to_owned())));
     }
@@ -202,11 +220,19 @@ fn status(world: &mut World, space: &str, called: &str) {
             status.insert(field.to_owned(), count(value));
         }
     }
-    let leaving = pods.iter().filter(|pod| terminating(pod)).count();
+    let leaving = pods.iter().filter(|pod| terminating(pod) && !is_finished(pod)).count();
     status.insert("terminatingReplicas".to_owned(), count(leaving));
     status.insert("observedGeneration".to_owned(), set["metadata"]["generation"].clone());
-    if set["status"]["conditions"].is_array() {
-        status.insert("conditions".to_owned(), set["status"]["conditions"].clone());
+    let mut conditions: Vec<Value> = list(&set["status"]["conditions"]).cloned().collect();
+    let failed = conditions.iter().any(|condition| condition["type"] == "ReplicaFailure");
+    match failure {
+        Some(message) if !failed => conditions.push(json!({"type": "ReplicaFailure", "status": "True",
+            "lastTransitionTime": stamp(now), "reason": "FailedCreate", "message": message})),
+        None if failed => conditions.retain(|condition| condition["type"] != "ReplicaFailure"),
+        _ => {}
+    }
+    if !conditions.is_empty() {
+        status.insert("conditions".to_owned(), conditions.into());
     }
     world.store.update_status(Kind::REPLICA_SET, space, called, MANAGER, |set| {
         set["status"] = json!(status);

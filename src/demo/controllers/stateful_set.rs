@@ -6,8 +6,8 @@ use super::MANAGER;
 use super::pods::{available_at, pod_from_template};
 use crate::kind::Kind;
 use crate::store::Object;
-use crate::value::{hash, int, is_active, is_ready, map, name, safe, set, terminating, text, uid};
-use crate::world::World;
+use crate::value::{hash, int, is_active, is_ready, map, name, namespace, safe, set, terminating, text, uid};
+use crate::world::{Work, World};
 
 const REVISION: &str = "controller-revision-hash";
 
@@ -110,7 +110,9 @@ fn create(world: &mut World, owner: &Value, ordinal: i64, revision: &str) {
     if owner["spec"]["serviceName"].is_string() {
         set(&mut pod, &["spec", "subdomain"], owner["spec"]["serviceName"].clone());
     }
-    world.create_pod(owner, pod);
+    let work = Work::StatefulSet(namespace(owner).to_owned(), name(owner).to_owned());
+    // What stands against it is told by an event, and tried again.
+    let _ = world.create_pod(owner, pod, work);
 }
 
 fn status(world: &mut World, space: &str, called: &str, revision: &str) {

@@ -1,5 +1,6 @@
 //! Noticing writes: indexes, the scheduler's view, and work for the controllers that care.
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::controllers;
@@ -8,7 +9,7 @@ use crate::labels::{Selector, strings};
 use crate::scheduler;
 use crate::store::{ChangeType, Object};
 use crate::value::{controller, is_active, list, name, namespace, terminating, text, uid};
-use crate::world::{Work, World};
+use crate::world::{Wake, Work, World};
 
 impl World {
     /// Notices the writes since the last time: indexes, the scheduler's view, work for the controllers.
@@ -142,7 +143,18 @@ impl World {
             "poddisruptionbudgets" => {
                 self.queue.insert(Work::Budget(place, called));
             }
+            "resourcequotas" => {
+                self.queue.insert(Work::Quota(place, called));
+                return;
+            }
             _ => {}
+        }
+        let came_or_went = before.is_none() != after.is_none();
+        if !key.1.is_empty() && (came_or_went || kind == Kind::POD) {
+            let quotas = self.store.list(Kind::RESOURCE_QUOTA, Some(&key.1));
+            let quotas: Vec<Work> =
+                quotas.map(|quota| Work::Quota(key.1.clone(), name(quota).to_owned())).collect();
+            self.queue.extend(quotas);
         }
     }
 
@@ -182,13 +194,28 @@ impl World {
         if !self.unschedulable.is_empty() && left.is_some() && finished(after) {
             self.retry();
         }
+        if let Some(orphan) = after.filter(|pod| controller(pod).is_none() && is_active(pod)) {
+            let labels = strings(&orphan["metadata"]["labels"]);
+            let takes = |set: &&Object| {
+                let selector = Selector::read(&set["spec"]["selector"]);
+                !selector.is_empty() && selector.matches(&labels)
+            };
+            let sets = self.store.list(Kind::REPLICA_SET, Some(&place)).filter(takes);
+            let sets: Vec<Work> =
+                sets.map(|set| Work::ReplicaSet(place.clone(), name(set).to_owned())).collect();
+            self.queue.extend(sets);
+        }
         for owner in [before, after].into_iter().flatten().filter_map(controller) {
             let called = text(&owner["name"]).to_owned();
             let work = match text(&owner["kind"]) {
                 "ReplicaSet" => Work::ReplicaSet(place.clone(), called),
                 "StatefulSet" => Work::StatefulSet(place.clone(), called),
                 "DaemonSet" => Work::DaemonSet(place.clone(), called),
-                "Job" => Work::Job(place.clone(), called),
+                // The real controller gathers the changes of pods for a second.
+                "Job" => {
+                    self.after(SignedDuration::from_secs(1), Wake::Work(Work::Job(place.clone(), called)));
+                    continue;
+                }
                 _ => continue,
             };
             self.queue.insert(work);

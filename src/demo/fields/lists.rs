@@ -5,8 +5,13 @@ use serde_json::Value;
 /// The keys that identify an item of a list that is merged and not replaced; None for a list that is
 /// replaced as a whole. After the `x-kubernetes-list-map-keys` and `patchMergeKey` of the API.
 pub fn list_keys(field: &str, items: &[Value]) -> Option<&'static [&'static str]> {
-    let has = |key: &str| items.iter().any(|i| i.get(key).is_some());
-    let keys: &'static [&'static str] = match field {
+    let keys = merge_keys(field, &|key| items.iter().any(|i| i.get(key).is_some()))?;
+    items.iter().all(Value::is_object).then_some(keys)
+}
+
+/// The keys that identify an item of the list `field`, whose items have what `has` says.
+pub fn merge_keys(field: &str, has: &dyn Fn(&str) -> bool) -> Option<&'static [&'static str]> {
+    Some(match field {
         "containers"
         | "initContainers"
         | "ephemeralContainers"
@@ -25,8 +30,7 @@ pub fn list_keys(field: &str, items: &[Value]) -> Option<&'static [&'static str]
         "ports" if has("containerPort") => &["containerPort"],
         "ports" if has("port") => &["port"],
         _ => return None,
-    };
-    items.iter().all(Value::is_object).then_some(keys)
+    })
 }
 
 /// Whether two items of a merged list are the same item.

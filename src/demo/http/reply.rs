@@ -16,7 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{BOOKMARK, Body, Inner, WATCH_ENDS, lock};
-use crate::api::portforward::PROTOCOL;
+use crate::api::exec::{self, Exec, PROTOCOLS};
+use crate::api::portforward::{self, PROTOCOL};
 use crate::api::{Failure, Follow, Forward, Reply, Surroundings, Watch};
 use crate::forward::{self, Upgrade};
 
@@ -164,25 +165,41 @@ pub(super) fn followed(inner: &Arc<Inner>, mut follow: Follow) -> Response<Body>
 
 /// Ports of a pod over the connection, which speaks websockets from here on.
 pub(super) fn forwarded(inner: &Arc<Inner>, forward: Forward, upgrade: Option<Upgrade>) -> Response<Body> {
+    upgraded(inner, upgrade, &[PROTOCOL], portforward::refused, |upgrade| {
+        forward::carry(upgrade, forward, inner.leads.clone(), inner.shared.clone())
+    })
+}
+
+/// A command in a container, over the connection.
+pub(super) fn executed(inner: &Arc<Inner>, exec: Exec, upgrade: Option<Upgrade>) -> Response<Body> {
+    upgraded(inner, upgrade, &PROTOCOLS, exec::refused, |upgrade| forward::exec::run(upgrade, exec))
+}
+
+/// The connection becomes a websocket that `carry` looks after.
+fn upgraded<F: Future<Output = ()> + Send + 'static>(
+    inner: &Arc<Inner>,
+    upgrade: Option<Upgrade>,
+    protocols: &[&'static str],
+    refused: fn() -> Failure,
+    carry: impl FnOnce(Upgrade) -> F,
+) -> Response<Body> {
     let Some(upgrade) = upgrade else {
         return refusal(inner, &Failure::bad_request("Upgrade request required"));
     };
-    let accept = match upgrade.accept() {
-        Ok(accept) => accept,
-        Err(failure) => return refusal(inner, &failure),
+    let Some((accept, protocol)) = upgrade.accept(protocols) else {
+        return refusal(inner, &refused());
     };
     let mut response = Response::new(Full::default().boxed_unsync());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(PROTOCOL));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(protocol));
     if let Ok(accept) = accept.parse() {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
-    let carried = forward::carry(upgrade, forward, inner.leads.clone(), inner.shared.clone());
     let mut forwards = lock(&inner.forwards);
     while forwards.try_join_next().is_some() {}
-    forwards.spawn(carried);
+    forwards.spawn(carry(upgrade));
     response
 }

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::reply::{GZIP_FROM, compressed, followed, forwarded, refusal, watched, whole};
+use super::reply::{GZIP_FROM, compressed, executed, followed, forwarded, refusal, watched, whole};
 use super::{Body, Inner, LARGEST, REMEMBERED, RequestLine, lock};
 use crate::api::{self, Answer, Failure, Request, Surroundings, User};
 use crate::faults::Outcome;
@@ -203,15 +203,24 @@ fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>, gzip: 
     match answered {
         Ok(Answer::Reply(reply)) => {
             let body = reply.payload.bytes();
-            if gzip && body.len() >= GZIP_FROM {
+            let mut response = if gzip && body.len() >= GZIP_FROM {
                 let empty = whole(inner, reply.status, reply.content_type, None, Vec::new());
-                return compressed(empty, body);
+                compressed(empty, body)
+            } else {
+                whole(inner, reply.status, reply.content_type, None, body)
+            };
+            for warning in &reply.warnings {
+                let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
+                if let Ok(value) = format!("299 - \"{escaped}\"").parse() {
+                    response.headers_mut().append(header::WARNING, value);
+                }
             }
-            whole(inner, reply.status, reply.content_type, None, body)
+            response
         }
         Ok(Answer::Watch(watch)) => watched(inner, *watch),
         Ok(Answer::Follow(follow)) => followed(inner, *follow),
         Ok(Answer::Forward(forward)) => forwarded(inner, *forward, upgrade),
+        Ok(Answer::Exec(exec)) => executed(inner, *exec, upgrade),
         Err(failure) => refusal(inner, &failure),
     }
 }

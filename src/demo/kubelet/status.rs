@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::store::stamp;
-use crate::value::{digest, int, list, map, name, namespace, set, set_condition, text, uid};
+use crate::value::{digest, int, list, map, name, namespace, set, set_condition, terminating, text, uid};
 
 /// How a container ended.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +118,29 @@ fn terminated(status: &Value, how: Exit, now: Timestamp) -> Value {
     })
 }
 
+/// The pod was told to stop, and its containers did.
+pub(super) fn stopped(pod: &mut Value, now: Timestamp) {
+    let count = list(&pod["status"]["containerStatuses"]).count();
+    // Servers stop well when they are told to; a program that is to come to its own end does not.
+    let told = match text(&pod["spec"]["restartPolicy"]) {
+        "Always" | "" => Exit { code: 0, reason: "Completed" },
+        _ => Exit { code: 143, reason: "Error" },
+    };
+    for index in 0..count {
+        change(pod, index, |status| {
+            let how = match &status["state"] {
+                state if state["running"].is_object() => told,
+                state if state["terminated"].is_object() => return,
+                _ => Exit { code: 137, reason: "ContainerStatusUnknown" },
+            };
+            status["state"] = json!({"terminated": terminated(status, how, now)});
+            status["ready"] = false.into();
+            status["started"] = false.into();
+        });
+    }
+    conclude(pod, now);
+}
+
 /// The container ended and will be restarted after `wait` seconds.
 pub(super) fn back_off(pod: &mut Value, index: usize, how: Exit, wait: i64, now: Timestamp) {
     let owner = format!("{}_{}({})", name(pod), namespace(pod), uid(pod));
@@ -184,12 +207,13 @@ fn conclude(pod: &mut Value, now: Timestamp) {
     let never_ran =
         |status: &Value| state(status, "waiting") && !status["lastState"]["terminated"].is_object();
     let ended = !statuses.is_empty() && statuses.iter().all(|status| state(status, "terminated"));
-    let for_good =
-        ended && text(&pod["spec"]["restartPolicy"]) != "Always" && pod["spec"]["restartPolicy"].is_string();
+    let policy = text(&pod["spec"]["restartPolicy"]);
+    let again = matches!(policy, "Always" | "") && !terminating(pod);
+    let for_good = ended && !again;
     let failed = statuses.iter().any(|status| int(&status["state"]["terminated"]["exitCode"]) != 0);
     let phase = if for_good && !failed {
         "Succeeded"
-    } else if for_good && text(&pod["spec"]["restartPolicy"]) == "Never" {
+    } else if for_good && (policy == "Never" || terminating(pod)) {
         "Failed"
     } else if statuses.iter().any(never_ran) {
         "Pending"

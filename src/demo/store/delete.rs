@@ -22,12 +22,17 @@ impl Store {
         let before = self.get(kind, namespace, name)?.clone();
         match self.marked(kind, &before, options) {
             Some(marked) if *before == marked => Some(before),
+            Some(marked) if finished(kind, &marked) => {
+                self.put(kind, marked);
+                self.remove(kind, namespace, name)
+            }
             Some(marked) => Some(self.put(kind, marked)),
             None => self.remove(kind, namespace, name),
         }
     }
 
-    /// The object as a deletion would leave it; None when it would be gone at once.
+    /// The object as a deletion would leave it; None when it would be gone at once. A pod is marked before it goes,
+    /// also when that is at once.
     pub fn marked(&self, kind: &'static Kind, object: &Value, options: &DeleteOptions) -> Option<Value> {
         let mut marked = object.clone();
         if kind == Kind::NAMESPACE {
@@ -44,18 +49,19 @@ impl Store {
             }
         }
         let grace = if kind == Kind::POD { grace(object, options) } else { 0 };
-        if finalizers.is_empty() && grace == 0 {
+        if finalizers.is_empty() && kind != Kind::POD {
             return None;
         }
         if !finalizers.is_empty() {
             marked["metadata"]["finalizers"] = finalizers.into();
         }
         let shortened = object["metadata"]["deletionGracePeriodSeconds"].as_i64().is_some_and(|g| grace < g);
-        if object["metadata"].get("deletionTimestamp").is_none() || (kind == Kind::POD && shortened) {
+        let first = object["metadata"].get("deletionTimestamp").is_none();
+        if first || (kind == Kind::POD && shortened) {
             let at = self.now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(self.now);
             marked["metadata"]["deletionTimestamp"] = stamp(at).into();
             marked["metadata"]["deletionGracePeriodSeconds"] = grace.into();
-            if let Some(generation) = object["metadata"]["generation"].as_i64() {
+            if first && let Some(generation) = object["metadata"]["generation"].as_i64() {
                 marked["metadata"]["generation"] = (generation + 1).into();
             }
         }
@@ -85,9 +91,10 @@ impl Store {
     }
 }
 
+/// Whether nothing holds the object any more: a pod waits for its kubelet, which deletes it with a grace of 0.
 pub(super) fn finished(kind: &Kind, object: &Value) -> bool {
-    kind != Kind::POD
-        && kind != Kind::NAMESPACE
+    kind != Kind::NAMESPACE
+        && (kind != Kind::POD || object["metadata"]["deletionGracePeriodSeconds"] == 0)
         && object["metadata"].get("deletionTimestamp").is_some()
         && object["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty)
 }

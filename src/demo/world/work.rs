@@ -11,8 +11,8 @@ pub(crate) enum Work {
     Namespace(String),
     /// An object that waits for its dependents: kind, namespace, name.
     Owner(usize, String, String),
-    Deployment(String, String),
     ReplicaSet(String, String),
+    Deployment(String, String),
     StatefulSet(String, String),
     DaemonSet(String, String),
     Job(String, String),
@@ -20,6 +20,7 @@ pub(crate) enum Work {
     Kubelet(String, String),
     Budget(String, String),
     Endpoints(String, String),
+    Quota(String, String),
 }
 
 /// Something that happens by itself at its time.

@@ -116,3 +116,41 @@ fn a_budget_counts_healthy_pods_and_granted_evictions() {
     seconds(&mut world, 60);
     assert_eq!(budget(&world)["disruptionsAllowed"], count - 1);
 }
+
+/// A busy tenant of two whose autoscaler would have six; what it has at each sync after it was scaled to `to`.
+fn held(hold: impl FnOnce(&mut Value), to: i64) -> Vec<i64> {
+    let mut world = build(Scenario::Calm);
+    let tenant = tenant_of(&world, 2);
+    let autoscaler = json!({"metadata": {"name": tenant, "namespace": tenant}, "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": tenant}, "minReplicas": 2, "maxReplicas": 6,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 1}}}]}});
+    world.store.insert(Kind::AUTOSCALER, autoscaler);
+    change(&mut world, Kind::AUTOSCALER, &tenant, &tenant, hold);
+    scale(&mut world, &tenant, to);
+    let mut seen = Vec::new();
+    for _ in 0..8 {
+        seconds(&mut world, 15);
+        seen.push(deployment(&world, &tenant)["spec"]["replicas"].as_i64().expect("a count"));
+    }
+    seen
+}
+
+#[test]
+fn an_autoscaler_is_held_by_both_bounds_and_by_nothing_else() {
+    let free = held(|_| {}, 1);
+    assert_eq!(
+        (free[0], *free.last().expect("a count")),
+        (2, 6),
+        "mended at once, then up to what it wants: {free:?}"
+    );
+    let switched_off =
+        json!({"scaleUp": {"selectPolicy": "Disabled"}, "scaleDown": {"selectPolicy": "Disabled"}});
+    let disabled = held(|object| object["spec"]["behavior"] = switched_off, 1);
+    assert_eq!(disabled, [2; 8], "below the least is always mended");
+    let bounds = |object: &mut Value| {
+        object["spec"]["minReplicas"] = 1.into();
+        object["spec"]["maxReplicas"] = 1.into();
+    };
+    assert_eq!(held(bounds, 1), [1; 8]);
+    assert_eq!(held(|_| {}, 0), [0; 8], "scaling is disabled at zero");
+}

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::decode::{self, Strictness};
 use crate::api::failure::Failure;
 use crate::api::path::Resource;
-use crate::api::{Request, protobuf, validate};
+use crate::api::{Request, protobuf};
 use crate::kind::Kind;
 use crate::store::text;
 
@@ -43,12 +44,15 @@ pub(super) fn parsed(request: &Request, kind: &str) -> Result<Value, Failure> {
     if value.is_object() { Ok(value) } else { Err(unrecognized("it is not an object".into())) }
 }
 
-/// The body of a request as an object of a kind.
-pub(super) fn typed_body(request: &Request, kind: &'static Kind) -> Result<Value, Failure> {
-    let value = parsed(request, kind.kind)?;
+/// The body of a request as an object of a kind, and what is to be warned of.
+pub(super) fn typed_body(request: &Request, kind: &'static Kind) -> Result<(Value, Vec<String>), Failure> {
+    let mut value = parsed(request, kind.kind)?;
     check_type(&value, kind)?;
-    validate::decodable(kind, &value)?;
-    Ok(value)
+    let strictness = Strictness::of(request.param("fieldValidation"))?;
+    let mut told = decode::duplicates(&request.body);
+    told.extend(decode::of_kind(kind, &mut value)?);
+    let warnings = strictness.judge(told).map_err(|why| decode::refused(kind, &why))?;
+    Ok((value, warnings))
 }
 
 pub(super) fn check_type(value: &Value, kind: &Kind) -> Result<(), Failure> {

@@ -90,7 +90,18 @@ pub(super) fn status(world: &mut World, space: &str, called: &str) {
     } else {
         ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     };
+    let failure = failure(&all, newest.as_deref());
     world.store.update_status(Kind::DEPLOYMENT, space, called, MANAGER, |object| {
+        match failure {
+            Some(failure) => {
+                let word = |field: &str| text(&failure[field]).to_owned();
+                put_condition(object, "ReplicaFailure", "True", &word("reason"), &word("message"), now);
+            }
+            None if condition(object, "ReplicaFailure").is_some() => {
+                forget_condition(object, "ReplicaFailure")
+            }
+            None => {}
+        }
         put_condition(object, "Available", available.0, available.1, available.2, now);
         let conditions = object["status"]["conditions"].clone();
         let collisions = object["status"]["collisionCount"].clone();
@@ -108,6 +119,12 @@ pub(super) fn status(world: &mut World, space: &str, called: &str) {
             Wake::Work(Work::Deployment(space.to_owned(), called.to_owned())),
         );
     }
+}
+
+/// The failure of the newest ReplicaSet, or of an old one when that has none.
+fn failure<'a>(all: &'a [Object], newest: Option<&str>) -> Option<&'a Value> {
+    let (new, old): (Vec<&Object>, Vec<&Object>) = all.iter().partition(|set| Some(name(set)) == newest);
+    new.into_iter().chain(old).find_map(|set| condition(set, "ReplicaFailure"))
 }
 
 fn status_of(generation: &Value, counts: &Counts, conditions: Value) -> Value {
