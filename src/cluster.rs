@@ -6,15 +6,16 @@
 //! This room is pure: no IO, no clock (`now` is an argument), no terminal, no foreign object types. What could not be
 //! observed is an `Option` or a [`Freshness`], never a zero.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 use jiff::Timestamp;
 
 mod address;
 pub mod database;
 mod detail;
 mod endpoint;
+mod few;
 mod finding;
 mod freshness;
 mod galera;
@@ -44,6 +45,7 @@ pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
 pub use detail::{KubeEvent, LogLine};
 pub use endpoint::{Endpoint, Trouble};
+pub use few::Few;
 pub use finding::{
     Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, merged,
 };
@@ -71,7 +73,7 @@ pub use proxysql::{
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease};
-pub use selector::{Labels, Operator, Requirement, Selector};
+pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
 pub use sizing::{Origin, POOL_KEY, Pool, Setting, Sizing, max_children};
 pub use sketch::sketch;
 pub use spec::{
@@ -143,7 +145,7 @@ pub struct Usage {
     /// The end of the measuring window.
     pub at: Timestamp,
     /// Processor and memory (working set) by container.
-    pub containers: BTreeMap<Arc<str>, (Cpu, Memory)>,
+    pub containers: Few<Arc<str>, (Cpu, Memory)>,
 }
 
 /// Measured use of a node, from `metrics.k8s.io`.
@@ -252,8 +254,10 @@ pub struct Snapshot {
     pub loads: OrdMap<NodeName, Load>,
     /// Derived: what the tenants used in the last minutes.
     pub history: Arc<History>,
-    /// Derived: the pods of each workload.
-    pods_of: OrdMap<WorkloadKey, OrdSet<Key>>,
+    /// Derived: the pods of each workload, by name.
+    pods_of: OrdMap<WorkloadKey, Vec<Arc<Pod>>>,
+    /// Derived: the pods of each ReplicaSet that does not tell its Deployment, because it has not been read or has none.
+    unclaimed: OrdMap<Key, Vec<Arc<Pod>>>,
     /// Derived: which tenant a workload is.
     tenant_of: OrdMap<WorkloadKey, TenantName>,
     /// Derived when it is asked for: the database, judged.
@@ -297,7 +301,7 @@ impl Snapshot {
             "StatefulSet" => Some(WorkloadKey::new(WorkloadKind::StatefulSet, namespace, owner.name.clone())),
             "ReplicaSet" => {
                 let set = replica_sets.get(&Key::new(namespace.clone(), owner.name.clone()));
-                let hash = pod.labels.get("pod-template-hash").map(String::as_str);
+                let hash = pod.labels.get("pod-template-hash").map(|hash| &**hash);
                 let deployment = match set {
                     Some(set) => set.deployment.clone()?,
                     None => deployment_of(&owner.name, hash)?.into(),

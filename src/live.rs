@@ -44,6 +44,10 @@ pub use tenant::tenant_events;
 const OURS: &str = "app.kubernetes.io/managed-by=wheelhouse";
 /// Reports on their way to the snapshot; when they are this many, the sources wait.
 const UNDERWAY: usize = 4096;
+/// After so many publications in a row ...
+const RUSH: u32 = 30;
+/// ... there are fewer of them, by this factor.
+const SLOWER: u32 = 3;
 /// Reports folded before the next look at the clock.
 const BATCH: usize = 1024;
 
@@ -195,6 +199,8 @@ async fn fold(
     let mut ready = Vec::with_capacity(BATCH);
     let (mut changed, mut next) = (false, Instant::now());
     let mut outages = Outages::default();
+    // Publications in a row, each as soon as the one before allowed it.
+    let mut row = 0u32;
     loop {
         tokio::select! {
             count = reports.recv_many(&mut ready, BATCH) => {
@@ -215,7 +221,10 @@ async fn fold(
             snapshot.at = clock.now();
             outages.note(&snapshot);
             publish.send_replace(Arc::new(snapshot.clone()));
-            (changed, next) = (false, Instant::now() + pace);
+            let now = Instant::now();
+            row = if now < next + pace { row.saturating_add(1) } else { 0 };
+            // What goes on changing is looked at less often: the numbers of one moment are nothing to act on then.
+            (changed, next) = (false, now + if row < RUSH { pace } else { pace * SLOWER });
         }
     }
 }

@@ -1,6 +1,11 @@
 //! From arguments and configuration to a live view of the cluster.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -15,6 +20,9 @@ use crate::{
     run,
     wire::{Target, Unresolved, Wire},
 };
+
+/// How far the lists have come is told this often.
+const TOLD_EVERY: Duration = Duration::from_millis(300);
 
 /// A command's connection to the cluster.
 pub(super) struct Session {
@@ -123,6 +131,38 @@ fn is_settled(config: &Config, snapshot: &Snapshot) -> bool {
         && proxies.values().all(|p| p.link != Freshness::Connecting)
 }
 
+/// Waits, and tells who sits at a terminal how far the lists have come.
+async fn telling<T>(seen: &watch::Receiver<Arc<Snapshot>>, what: impl Future<Output = T>) -> T {
+    let mut what = std::pin::pin!(what);
+    let mut told = String::new();
+    let terminal = std::io::stderr().is_terminal();
+    loop {
+        tokio::select! {
+            done = &mut what => {
+                if !told.is_empty() {
+                    // Nobody has to see it.
+                    let _ = write!(std::io::stderr(), "\r\x1b[K");
+                }
+                return done;
+            }
+            () = tokio::time::sleep(TOLD_EVERY), if terminal => {
+                let now = reading(&seen.borrow());
+                if now != told {
+                    let _ = write!(std::io::stderr(), "\r{now}\x1b[K");
+                    told = now;
+                }
+            }
+        }
+    }
+}
+
+/// How far the lists have come: `reading the cluster: 3,500 of 10,000 pods`; empty when none takes long.
+fn reading(seen: &Snapshot) -> String {
+    let lists: Vec<_> =
+        seen.reading().into_iter().map(|(name, reading)| format!("{reading} {name}")).collect();
+    if lists.is_empty() { String::new() } else { format!("reading the cluster: {}", lists.join(", ")) }
+}
+
 impl Session {
     /// The same as [`Session::observed`], once the database has settled as well.
     pub(super) async fn observed_with_database(&mut self) -> Result<Arc<Snapshot>, Failure> {
@@ -144,13 +184,16 @@ impl Session {
 
     /// The first snapshot in which every source has either answered or said why not.
     pub(super) async fn observed(&mut self) -> Result<Arc<Snapshot>, Failure> {
-        let settled = self.seen.wait_for(|s| {
+        let mut seen = self.seen.clone();
+        let settled = seen.wait_for(|s| {
             s.api.freshness.trouble().is_some()
                 || (s.api.freshness.is_live()
                     && s.sources().iter().all(|(_, f)| **f != Freshness::Connecting))
         });
         // Past the time limit, or when nothing follows the cluster any more, what is known must do.
-        let _ = tokio::time::timeout(self.timeout, settled).await.map(|found| found.map(drop));
+        let _ = telling(&self.seen, tokio::time::timeout(self.timeout, settled))
+            .await
+            .map(|found| found.map(drop));
         let snapshot = self.seen.borrow().clone();
         if snapshot.is_ready() {
             return Ok(snapshot);
@@ -184,5 +227,22 @@ impl Session {
     /// All runs known: those of the cluster and those of this machine.
     pub(super) fn runs(&self, snapshot: &Snapshot) -> Vec<run::RunSeen> {
         cockpit::runs(snapshot, &self.state_dir, &self.wire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{Observation, Reading, Seen};
+
+    #[test]
+    fn who_waits_for_long_lists_is_told_how_far_they_have_come() {
+        let mut seen = Snapshot::default();
+        assert_eq!(reading(&seen), "");
+        seen.observe(Observation::Pod(Seen::Reading(Reading { objects: 3_500, of: Some(10_000) })));
+        seen.observe(Observation::Deployment(Seen::Reading(Reading { objects: 1_200, of: None })));
+        assert_eq!(reading(&seen), "reading the cluster: 3,500 of 10,000 pods, 1,200 deployments");
+        seen.observe(Observation::Pod(Seen::All(vec![], Timestamp::UNIX_EPOCH)));
+        assert_eq!(reading(&seen), "reading the cluster: 1,200 deployments");
     }
 }

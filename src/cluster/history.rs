@@ -3,10 +3,7 @@
 //! Fed by `observe` with each sample of the measurements and by nobody else. A ring says nothing until it has seen
 //! enough: without measurements there is no trend, never a flat one. A trend is worked out once, when a sample comes in.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -37,8 +34,32 @@ pub struct History {
 
 #[derive(Clone, Debug, Default)]
 struct Ring {
-    samples: VecDeque<Sample>,
+    /// Oldest first; no more room than is used, for there is one a tenant.
+    samples: Vec<Kept>,
     trend: Option<Trend>,
+}
+
+/// A sample in half the room: measuring windows end at whole seconds.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    used: Memory,
+    /// Seconds since 1970.
+    at: u32,
+    containers: u32,
+}
+
+impl From<Sample> for Kept {
+    fn from(sample: Sample) -> Self {
+        let at = u32::try_from(sample.at.as_second().max(0)).unwrap_or(u32::MAX);
+        Self { used: sample.used, at, containers: sample.containers }
+    }
+}
+
+impl From<&Kept> for Sample {
+    fn from(kept: &Kept) -> Self {
+        let at = Timestamp::from_second(kept.at.into()).unwrap_or(Timestamp::MAX);
+        Self { at, used: kept.used, containers: kept.containers }
+    }
 }
 
 /// How a tenant's use of memory goes.
@@ -54,8 +75,8 @@ pub struct Trend {
 
 impl History {
     /// The samples of a tenant, oldest first.
-    pub fn of(&self, tenant: &TenantName) -> impl DoubleEndedIterator<Item = &Sample> {
-        self.rings.get(tenant).into_iter().flat_map(|ring| &ring.samples)
+    pub fn of(&self, tenant: &TenantName) -> impl DoubleEndedIterator<Item = Sample> {
+        self.rings.get(tenant).into_iter().flat_map(|ring| ring.samples.iter().map(Sample::from))
     }
 
     /// The trend since the number of containers last changed; `None` when too little has been seen.
@@ -65,13 +86,15 @@ impl History {
 
     fn push(&mut self, tenant: &TenantName, sample: Sample) {
         let ring = self.rings.entry(tenant.clone()).or_default();
-        if ring.samples.back().is_some_and(|last| last.at >= sample.at) {
+        let kept = Kept::from(sample);
+        if ring.samples.last().is_some_and(|last| last.at >= kept.at) {
             return;
         }
         if ring.samples.len() == SAMPLES {
-            ring.samples.pop_front();
+            ring.samples.remove(0);
         }
-        ring.samples.push_back(sample);
+        ring.samples.reserve_exact(1);
+        ring.samples.push(kept);
         ring.trend = Trend::of(&ring.samples);
     }
 }
@@ -102,12 +125,12 @@ impl Snapshot {
 }
 
 impl Trend {
-    fn of(ring: &VecDeque<Sample>) -> Option<Self> {
-        let newest = ring.back()?;
+    fn of(ring: &[Kept]) -> Option<Self> {
+        let newest = ring.last()?;
         let same = ring.iter().rev().take_while(|s| s.containers == newest.containers);
         let oldest = same.clone().last()?;
-        let seconds = newest.at.as_second() - oldest.at.as_second();
-        let since = |s: &Sample| (s.at.as_second() - oldest.at.as_second()) as f64 / 60.0;
+        let seconds = i64::from(newest.at) - i64::from(oldest.at);
+        let since = |s: &Kept| f64::from(s.at - oldest.at) / 60.0;
         let points: Vec<(f64, f64)> = same.map(|s| (since(s), s.used.0 as f64)).collect();
         if points.len() < ENOUGH || seconds <= 0 {
             return None;
@@ -166,7 +189,7 @@ mod tests {
     fn a_ring_forgets_and_takes_no_sample_twice() {
         let mut history = history(&(0..100).map(|i| (i, 1)).collect::<Vec<_>>());
         assert_eq!(history.of(&"acme".into()).count(), SAMPLES);
-        let last = *history.of(&"acme".into()).next_back().expect("a sample");
+        let last = history.of(&"acme".into()).next_back().expect("a sample");
         history.push(&"acme".into(), last);
         assert_eq!(history.of(&"acme".into()).count(), SAMPLES);
     }

@@ -143,25 +143,14 @@ impl Snapshot {
         let before = self.replica_sets.clone();
         let folded = self.replica_sets.fold(seen);
         let deployment = |set: &Option<Arc<ReplicaSet>>| set.as_ref().and_then(|s| s.deployment.clone());
-        let moved = |(_, old, new): &&Changed<_, _>| {
-            old.is_none() || new.is_none() || deployment(old) != deployment(new)
-        };
-        let moved: Vec<_> = folded.changes.iter().filter(moved).map(|(key, ..)| key).collect();
-        if moved.len() > 16 {
-            self.rebuild();
-            return folded.any();
-        }
         let mut touched = BTreeSet::new();
-        for set in moved {
-            let mine = self.pods.items.range(Key::new(set.namespace.clone(), "")..);
-            let mine = mine.take_while(|(key, _)| key.namespace == set.namespace).filter(|(_, pod)| {
-                pod.owner.as_ref().is_some_and(|o| &*o.kind == "ReplicaSet" && o.name == set.name)
-            });
-            for (key, pod) in mine.map(|(k, p)| (k.clone(), p.clone())).collect::<Vec<_>>() {
-                let (old, new) = (Self::owner_of(&pod, &before), self.workload_of(&pod));
-                self.own(&key, old.as_ref(), new.as_ref());
-                touched.extend(old);
-                touched.extend(new);
+        for (set, old, new) in &folded.changes {
+            if old.is_some() && new.is_some() && deployment(old) == deployment(new) {
+                continue;
+            }
+            for pod in self.pods_of_set(set, old.as_deref()) {
+                self.place(&pod, &before, false, &mut touched);
+                self.place(&pod, &self.replica_sets.clone(), true, &mut touched);
             }
         }
         for workload in touched {
@@ -170,38 +159,48 @@ impl Snapshot {
         folded.any()
     }
 
-    /// Moves a pod from one workload's set to another's.
-    fn own(&mut self, pod: &Key, old: Option<&WorkloadKey>, new: Option<&WorkloadKey>) {
-        if let Some(old) = old
-            && Some(old) != new
-            && let Some(pods) = self.pods_of.get_mut(old)
-        {
-            pods.remove(pod);
+    /// The pods of a ReplicaSet, by what was known of it: those of its Deployment, and those that were nobody's.
+    fn pods_of_set(&self, set: &Key, known: Option<&ReplicaSet>) -> Vec<Arc<Pod>> {
+        let mut pods: Vec<_> = self.unclaimed.get(set).into_iter().flatten().cloned().collect();
+        if let Some(deployment) = known.and_then(|s| s.deployment.clone()) {
+            let workload = WorkloadKey::new(WorkloadKind::Deployment, set.namespace.clone(), deployment);
+            let of_set = |p: &&Arc<Pod>| set_of(p).is_some_and(|s| s == *set);
+            pods.extend(self.pods_of.get(&workload).into_iter().flatten().filter(of_set).cloned());
         }
-        if let Some(new) = new {
-            self.pods_of.entry(new.clone()).or_default().insert(pod.clone());
+        pods
+    }
+
+    /// Adds a pod to those of its workload, or takes it off, with the ReplicaSets known at that time.
+    fn place(
+        &mut self,
+        pod: &Arc<Pod>,
+        sets: &Slice<Key, ReplicaSet>,
+        add: bool,
+        touched: &mut BTreeSet<WorkloadKey>,
+    ) {
+        if let Some(workload) = Self::owner_of(pod, sets) {
+            seat(&mut self.pods_of, &workload, pod, add);
+            touched.insert(workload);
+        }
+        // Which Deployment it is of may have to be guessed by its name, until its ReplicaSet tells.
+        if let Some(set) = set_of(pod).filter(|set| sets.get(set).is_none_or(|s| s.deployment.is_none())) {
+            seat(&mut self.unclaimed, &set, pod, add);
         }
     }
 
     fn observe_pods(&mut self, seen: Seen<Key, Pod>) -> bool {
         let folded = self.pods.fold(seen);
-        if folded.changes.len() > self.pods.len() / 4 + 8 {
-            self.rebuild();
-            return true;
-        }
+        let sets = self.replica_sets.clone();
         let mut touched = BTreeSet::new();
-        for (key, before, after) in &folded.changes {
+        for (_, before, after) in &folded.changes {
             if let Some(pod) = before {
                 self.account(pod, false);
+                self.place(pod, &sets, false, &mut touched);
             }
             if let Some(pod) = after {
                 self.account(pod, true);
+                self.place(pod, &sets, true, &mut touched);
             }
-            let owner = before.as_deref().and_then(|p| self.workload_of(p));
-            let new_owner = after.as_deref().and_then(|p| self.workload_of(p));
-            self.own(key, owner.as_ref(), new_owner.as_ref());
-            touched.extend(owner);
-            touched.extend(new_owner);
         }
         for workload in touched {
             self.refresh(&workload);
@@ -219,12 +218,10 @@ impl Snapshot {
         let identity =
             |w: Option<&Workload>| w.map(|w| (tenancy.admits(w), tenancy.label_of(w).map(str::to_owned)));
         if folded.ownership_changed(|before, after| identity(before) != identity(after)) {
-            self.rebuild();
-        } else {
-            let keys = folded.changes.iter().map(|(key, ..)| WorkloadKey { kind, key: key.clone() });
-            for key in keys.collect::<Vec<_>>() {
-                self.refresh(&key);
-            }
+            self.name();
+        }
+        for (key, ..) in &folded.changes {
+            self.refresh(&WorkloadKey { kind, key: key.clone() });
         }
         folded.any()
     }
@@ -251,8 +248,7 @@ impl Snapshot {
         let Some(name) = self.tenant_of.get(workload).cloned() else { return };
         match self.workload(workload).cloned() {
             Some(found) => {
-                let keys = self.pods_of.get(workload).into_iter().flatten();
-                let pods = keys.filter_map(|key| self.pods.get(key).cloned()).collect();
+                let pods = self.pods_of.get(workload).cloned().unwrap_or_default();
                 self.tenants.insert(name.clone(), Arc::new(Tenant { name, workload: found, pods }));
             }
             None => {
@@ -261,16 +257,8 @@ impl Snapshot {
         }
     }
 
-    /// Derives everything anew: after a full list, or when tenants come, go or change their names.
-    fn rebuild(&mut self) {
-        self.loads = OrdMap::new();
-        self.pods_of = OrdMap::new();
-        for (key, pod) in self.pods.items.clone() {
-            self.account(&pod, true);
-            if let Some(owner) = self.workload_of(&pod) {
-                self.pods_of.entry(owner).or_default().insert(key);
-            }
-        }
+    /// Names the tenants again: when some come, go, or carry another label. Those that are called the same stay.
+    fn name(&mut self) {
         let candidates: Vec<_> = self
             .deployments
             .values()
@@ -295,12 +283,52 @@ impl Snapshot {
         // A name stands for one workload: what still collides is called by its key, and then by its kind as well.
         tell_apart(&mut tenant_of, |workload| workload.key.to_string());
         tell_apart(&mut tenant_of, |workload| workload.to_string());
-        let workloads: Vec<_> = tenant_of.keys().cloned().collect();
-        self.tenants = OrdMap::new();
-        self.tenant_of = tenant_of;
-        for workload in workloads {
+        let before = std::mem::replace(&mut self.tenant_of, tenant_of);
+        let mut called: Vec<(WorkloadKey, TenantName)> = Vec::new();
+        for (workload, name) in &before {
+            if self.tenant_of.get(workload) != Some(name) {
+                self.tenants.remove(name);
+            }
+        }
+        for (workload, name) in &self.tenant_of {
+            if before.get(workload) != Some(name) {
+                called.push((workload.clone(), name.clone()));
+            }
+        }
+        for (workload, _) in called {
             self.refresh(&workload);
         }
+    }
+}
+
+/// The ReplicaSet a pod belongs to.
+fn set_of(pod: &Pod) -> Option<Key> {
+    let owner = pod.owner.as_ref().filter(|o| &*o.kind == "ReplicaSet")?;
+    Some(Key::new(pod.key.namespace.clone(), owner.name.clone()))
+}
+
+/// Adds a pod to the pods under a key, in the order of their names, or takes it off.
+fn seat<K: Ord + Clone>(seats: &mut OrdMap<K, Vec<Arc<Pod>>>, key: &K, pod: &Arc<Pod>, add: bool) {
+    let place = |pods: &[Arc<Pod>]| pods.binary_search_by(|p| p.key.cmp(&pod.key));
+    match seats.get_mut(key) {
+        Some(pods) => match (place(pods), add) {
+            (Ok(i), true) => pods[i] = pod.clone(),
+            (Err(i), true) => {
+                pods.reserve_exact(1);
+                pods.insert(i, pod.clone());
+            }
+            (Ok(_), false) if pods.len() == 1 => {
+                seats.remove(key);
+            }
+            (Ok(i), false) => {
+                pods.remove(i);
+            }
+            (Err(_), false) => {}
+        },
+        None if add => {
+            seats.insert(key.clone(), vec![pod.clone()]);
+        }
+        None => {}
     }
 }
 

@@ -140,7 +140,7 @@ pub struct ContainerStatus {
     /// Since when it runs.
     pub running_since: Option<Timestamp>,
     /// Why it ended last time, such as `OOMKilled`, with its exit code and moment.
-    pub last_end: Option<ContainerEnd>,
+    pub last_end: Option<Box<ContainerEnd>>,
 }
 
 /// How a container ended.

@@ -2,8 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use super::Few;
+
 /// Labels or annotations, shared between the objects that carry the same ones.
-pub type Labels = Arc<BTreeMap<String, String>>;
+pub type Labels = Arc<LabelSet>;
+
+/// Label by label, its value.
+pub type LabelSet = Few<Arc<str>, Arc<str>>;
 
 /// A label selector: `matchLabels` and `matchExpressions`, all of which must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,8 +54,8 @@ impl Selector {
     }
 
     /// Whether labels satisfy every requirement. An empty selector selects everything.
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.requirements.iter().all(|r| r.matches(labels.get(&r.key).map(String::as_str)))
+    pub fn matches(&self, labels: &LabelSet) -> bool {
+        self.requirements.iter().all(|r| r.matches(labels.get(&*r.key).map(|value| &**value)))
     }
 }
 

@@ -103,7 +103,7 @@ impl World {
         let node = Node {
             name: name.into(),
             uid: format!("node-{name}").into(),
-            labels: Arc::new(labels),
+            labels: Arc::new(labels.into()),
             created: self.now - SignedDuration::from_hours(24 * 90),
             cordoned,
             taints,
@@ -220,7 +220,7 @@ impl World {
             priority,
             ..PodSpec::default()
         });
-        let labels = Arc::new(pod_labels.clone());
+        let labels = Arc::new(LabelSet::from(pod_labels.clone()));
         let owner = match kind {
             WorkloadKind::Deployment => {
                 Owner { kind: "ReplicaSet".into(), name: format!("{name}-{hash}").into() }
@@ -274,7 +274,7 @@ impl World {
             ready_pods += u32::from(ready && !leaving);
             total += u32::from(!leaving);
             if let Some(used) = used {
-                let containers = BTreeMap::from([
+                let containers = Few::from([
                     ("nginx".into(), (Cpu(5), Memory(20 << 20))),
                     ("php-fpm".into(), (Cpu(80), used)),
                 ]);
@@ -287,13 +287,13 @@ impl World {
             key: key.clone(),
             uid: format!("workload-{name}").into(),
             resource_version: "1000".into(),
-            labels: Arc::new(plain.clone()),
+            labels: Arc::new(plain.clone().into()),
             created: self.now - SignedDuration::from_hours(24 * 60),
             generation: 3,
             observed_generation: 3,
             desired,
             selector: Selector::of(&BTreeMap::from([("app".into(), name.to_owned())])),
-            template_labels: Arc::new(plain.clone()),
+            template_labels: Arc::new(plain.clone().into()),
             template: spec,
             paused: false,
             counts: Counts {
@@ -311,7 +311,7 @@ impl World {
             gitops,
             hints,
         };
-        self.namespaces.push((name.into(), Arc::new(BTreeMap::new())));
+        self.namespaces.push((name.into(), Labels::default()));
         let service =
             Service { key: key.key.clone(), selector: BTreeMap::from([("app".into(), name.to_owned())]) };
         self.services.push((key.key.clone(), service));

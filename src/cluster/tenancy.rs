@@ -55,8 +55,8 @@ impl Tenancy {
 
     /// The tenant's name by its label, looked up on the workload and on its pod template.
     pub fn label_of<'a>(&self, workload: &'a Workload) -> Option<&'a str> {
-        let labels = workload.labels.get(&self.label).or_else(|| workload.template_labels.get(&self.label));
-        labels.map(String::as_str).filter(|name| !name.is_empty())
+        let labels = workload.labels.get(&*self.label).or_else(|| workload.template_labels.get(&*self.label));
+        labels.map(|name| &**name).filter(|name| !name.is_empty())
     }
 
     /// The names of the tenants among the workloads of one namespace or one label value.

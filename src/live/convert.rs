@@ -4,21 +4,17 @@
 //! IO, no clock. A text that cannot be read gives an [`Unreadable`] naming the object, never a panic, and never costs
 //! the other objects of its list.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-    hash::Hash,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, hash::Hash, sync::Arc};
 
+use foldhash::HashSet;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::slim::{self, IntOrText, Quantities};
 use crate::cluster::{
-    Amounts, Autoscaler, Budget, Claim, Cpu, Journal, Key, KubeEvent, Labels, Lease, LimitRange, Memory,
-    Node, NodeName, NodeUsage, Pod, PodSpec, Pool, Quota, ReplicaSet, ResourceVersion, Service, Usage,
-    Workload, quantity,
+    Amounts, Autoscaler, Budget, Claim, Cpu, Journal, Key, KubeEvent, LabelSet, Labels, Lease, LimitRange,
+    Memory, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, Quota, ReplicaSet, ResourceVersion, Service,
+    Usage, Workload, quantity,
 };
 
 mod labels;
@@ -122,7 +118,7 @@ impl fmt::Display for Unreadable {
 #[derive(Debug, Default)]
 pub struct Interner {
     texts: Table<str>,
-    labels: Table<BTreeMap<String, String>>,
+    labels: Table<LabelSet>,
     specs: Table<PodSpec>,
 }
 
@@ -137,6 +133,8 @@ impl Interner {
 
     /// The shared copy of a set of labels.
     pub fn labels(&mut self, labels: BTreeMap<String, String>) -> Labels {
+        let mut text = |text: String| self.text(&text);
+        let labels: LabelSet = labels.into_iter().map(|(key, value)| (text(key), text(value))).collect();
         match self.labels.kept.get(&labels) {
             Some(kept) => kept.clone(),
             None => self.labels.keep(Arc::new(labels)),
@@ -165,7 +163,7 @@ struct Table<T: ?Sized + Hash + Eq> {
 
 impl<T: ?Sized + Hash + Eq> Default for Table<T> {
     fn default() -> Self {
-        Self { kept: HashSet::new(), sweep_at: 1024 }
+        Self { kept: HashSet::default(), sweep_at: 1024 }
     }
 }
 

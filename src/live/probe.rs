@@ -125,6 +125,7 @@ impl Pulse {
     pub async fn feel(self, tell: mpsc::Sender<Observation>, link: watch::Sender<Link>) {
         let mut api = unseen(&self.wire);
         let mut course = Course::default();
+        let mut pace = Pace::default();
         let (mut asked_who, mut look_in) = (false, 0);
         let mut doubted = false;
         loop {
@@ -135,7 +136,7 @@ impl Pulse {
                 Ok((headers, bytes, latency)) => {
                     let version = serde_json::from_slice::<Version>(&bytes).ok();
                     api.version = version.map(|v| v.git_version.into()).or(api.version);
-                    answered(&mut api, &self.clock, &headers, latency);
+                    answered(&mut api, &self.clock, &headers, latency, &mut pace);
                     api.refuses_us = false;
                 }
                 Err(fault) => {
@@ -216,15 +217,38 @@ impl Pulse {
     }
 }
 
-fn answered(api: &mut Api, clock: &Clock, headers: &HeaderMap, latency: Duration) {
-    // The number on the screen does not tremble: it moves when it doubles or halves.
-    let moved = api.latency.is_none_or(|old| {
-        let (low, high) = (old.min(latency), old.max(latency));
-        high > low * 2 && high - low > Duration::from_millis(10)
-    });
-    if moved {
-        api.latency = Some(latency);
+/// What is told of how long the server takes: a number on a screen where nothing happens must not tremble.
+#[derive(Default)]
+struct Pace {
+    told: Option<Duration>,
+    last: Option<Duration>,
+}
+
+impl Pace {
+    /// The time to tell after a pulse took so long. It moves when two pulses in a row have at least doubled or halved it.
+    fn told(&mut self, latency: Duration) -> Duration {
+        let moved = |old: Duration, new: Duration| {
+            let (low, high) = (old.min(new), old.max(new));
+            high > low * 2 && high - low > Duration::from_millis(10)
+        };
+        let last = self.last.replace(latency);
+        match self.told {
+            None => self.told = Some(latency),
+            Some(told) => {
+                let both = last.filter(|last| (*last > told) == (latency > told));
+                if let Some(last) = both.filter(|last| moved(told, *last) && moved(told, latency)) {
+                    // Of the two the one that is nearer to what was told.
+                    let nearer = if latency > told { last.min(latency) } else { last.max(latency) };
+                    self.told = Some(nearer);
+                }
+            }
+        }
+        self.told.unwrap_or(latency)
     }
+}
+
+fn answered(api: &mut Api, clock: &Clock, headers: &HeaderMap, latency: Duration, pace: &mut Pace) {
+    api.latency = Some(pace.told(latency));
     if let Some(skew) = skew(headers, Timestamp::now(), latency)
         && (skew - api.skew_millis).abs() >= 1_500
     {
@@ -262,6 +286,14 @@ async fn who(wire: &Wire) -> Result<String, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_slow_answer_does_not_move_the_time_that_is_told() {
+        let mut pace = Pace::default();
+        let told = [3, 548, 4, 90, 80, 85, 5, 300, 6, 7]
+            .map(|millis| pace.told(Duration::from_millis(millis)).as_millis());
+        assert_eq!(told, [3, 3, 3, 3, 80, 80, 80, 80, 80, 7]);
+    }
 
     #[test]
     fn the_clocks_are_compared_by_the_date_of_a_reply() {

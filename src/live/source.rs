@@ -25,8 +25,8 @@ use crate::{
     wire,
 };
 
-/// Objects in a page of a list.
-const PAGE: u64 = 500;
+/// Objects in a page of a list: read as it comes, so that only the server has to hold one.
+const PAGE: u64 = 5_000;
 /// The server ends a watch after this long, before silence would be taken for death.
 const WATCH_SECONDS: u32 = 50;
 /// How far the first list has come is told this often.

@@ -23,7 +23,7 @@ use super::{
     view::Cx,
 };
 use crate::{
-    cluster::{Finding, Freshness, NodeState, Severity},
+    cluster::{Finding, Freshness, NodeState, Severity, Tenant},
     run::RunState,
 };
 
@@ -58,7 +58,54 @@ fn nothing_yet(pen: &mut Pen<'_>, cx: &Cx<'_>) -> bool {
             y += 1;
         }
     }
+    so_far(pen, cx, y);
     true
+}
+
+/// How far the lists have come, and the tenants whose workloads have been read: what these say of their pods, those
+/// with the fewest ready first.
+fn so_far(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16) {
+    let width = pen.width().saturating_sub(2);
+    let reading = cx.seen.reading();
+    let x = reading.iter().map(|(name, _)| format::width(name)).max().unwrap_or(0).min(width / 3) + 3;
+    for (name, reading) in &reading {
+        pen.put(1, y, x.saturating_sub(2), name, Role::Muted);
+        pen.put(x, y, width.saturating_sub(x), &format!("{reading} read"), Role::Text);
+        y += 1;
+    }
+    if cx.seen.tenants.is_empty() || cx.seen.api.freshness.trouble().is_some() {
+        return;
+    }
+    let mut tenants: Vec<_> = cx.seen.tenants.values().collect();
+    let ready = |t: &Tenant| t.workload.counts.ready.min(t.desired());
+    // A share in thousandths: none of five is worse than one of two.
+    let share = |t: &Tenant| match t.desired() {
+        0 => 1_001,
+        desired => u64::from(ready(t)) * 1_000 / u64::from(desired),
+    };
+    tenants.sort_by(|a, b| share(a).cmp(&share(b)).then_with(|| a.name.cmp(&b.name)));
+    let heading_text =
+        format!("{} so far, by what their workloads report", format::count(tenants.len(), "tenant"));
+    y += u16::from(!reading.is_empty());
+    heading(pen, 1, y, &heading_text);
+    let name_width = tenants.iter().map(|t| format::width(t.name.as_str())).max().unwrap_or(0).min(width / 2);
+    for tenant in tenants.into_iter().take(usize::from(pen.height().saturating_sub(y + 1))) {
+        y += 1;
+        let (ready, desired) = (ready(tenant), tenant.desired());
+        let role = match ready {
+            _ if ready == desired => Role::Muted,
+            0 => Role::Danger,
+            _ => Role::Warn,
+        };
+        pen.put(1, y, name_width, tenant.name.as_str(), Role::Text);
+        pen.put(
+            name_width + 3,
+            y,
+            width.saturating_sub(name_width + 2),
+            &format!("{ready} of {desired} ready"),
+            role,
+        );
+    }
 }
 
 /// A heading of columns or of a section.

@@ -22,7 +22,7 @@ use ratatui::{
 };
 use wheelhouse::{
     app::{App, Effect, Msg, update},
-    cluster::{Freshness, Severity, Snapshot},
+    cluster::{Freshness, Observation, Reading, Seen, Severity, Snapshot, Tenancy, Workload},
     ui::{Depth, Place},
 };
 
@@ -258,6 +258,25 @@ fn before_anything_is_seen_there_is_a_screen() {
     seen.pods.freshness = Freshness::Missing { why: "connection refused".into() };
     c.send(Msg::Observed(Arc::new(seen).into()));
     assert!(c.text().contains("no API") && c.text().contains("is the API server up?"), "{}", c.text());
+}
+
+#[test]
+fn while_the_pods_are_read_it_is_told_how_far_and_what_the_workloads_say() {
+    let whole = night(NIGHT);
+    let mut seen = Snapshot::new(Tenancy::default());
+    seen.api = whole.api.clone();
+    let deployments = whole.deployments.items.iter().map(|(k, w)| (k.clone(), Workload::clone(w))).collect();
+    seen.observe(Observation::Deployment(Seen::All(deployments, now())));
+    seen.observe(Observation::Pod(Seen::Reading(Reading { objects: 3_500, of: Some(10_000) })));
+    let mut c = Cockpit::seeing(seen.clone(), (80, 24), |_| {});
+    look!("reading_80x24", c);
+    let text = c.text();
+    assert!(text.contains("pods   3,500 of 10,000 read"), "{text}");
+    let line = |name: &str| text.lines().position(|l| l.trim_start().starts_with(name)).expect("its line");
+    assert!(text.lines().nth(line("acme")).is_some_and(|l| l.contains(" ready")), "{text}");
+    assert_eq!(c.app.alarm(), None, "nothing moves: no tick");
+    c.keys("2");
+    assert!(c.text().contains("3,500 of 10,000 read"), "every place says it");
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Followed {
         for container in &mut pod.containers {
             let at = Some(self.seen.at);
             container.restarts += 1;
-            container.last_end = Some(ContainerEnd { reason: "OOMKilled".into(), code: 137, at });
+            container.last_end = Some(Box::new(ContainerEnd { reason: "OOMKilled".into(), code: 137, at }));
         }
         self.put(pod);
     }

@@ -123,7 +123,7 @@ fn the_source_of_each_number_is_the_first_that_says_it() {
     assert_eq!(source(&seen), (super::super::Origin::Configuration, super::super::Origin::Configuration, 5));
     let pool = |name: &str, app: &str| Pool {
         key: Key::new("acme", name),
-        labels: Arc::new([("app".to_owned(), app.to_owned())].into()),
+        labels: Arc::new([(Arc::from("app"), Arc::from(app))].into()),
         max_children: 6,
     };
     for (name, app) in [("unrelated", "acme"), ("acme-php", "other")] {

@@ -62,13 +62,13 @@ pub(super) fn pod_usage(
     interner: &mut Interner,
 ) -> Result<Object<Key, Usage>, Fault> {
     let key = key_of(&slim.metadata, interner)?;
-    let mut containers = std::collections::BTreeMap::new();
+    let mut containers = Vec::with_capacity(slim.containers.len());
     for container in slim.containers {
         let used = used(&container.usage).map_err(|e| format!("container {}: {e}", container.name))?;
-        containers.insert(interner.text(&container.name), used);
+        containers.push((interner.text(&container.name), used));
     }
     let at = slim.timestamp.ok_or("timestamp is missing")?;
-    Ok(Object { key, version: "".into(), value: Usage { at, containers } })
+    Ok(Object { key, version: "".into(), value: Usage { at, containers: containers.into_iter().collect() } })
 }
 
 pub(super) fn node_usage(

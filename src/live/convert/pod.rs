@@ -167,10 +167,12 @@ fn container_status(given: slim::ContainerStatus, interner: &mut Interner) -> Co
         restarts: given.restart_count,
         reason,
         running_since: running.and_then(|r| r.started_at),
-        last_end: ended.map(|end| ContainerEnd {
-            reason: interner.text(&end.reason),
-            code: end.exit_code,
-            at: end.finished_at,
+        last_end: ended.map(|end| {
+            Box::new(ContainerEnd {
+                reason: interner.text(&end.reason),
+                code: end.exit_code,
+                at: end.finished_at,
+            })
         }),
     }
 }

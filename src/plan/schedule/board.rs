@@ -3,7 +3,9 @@
 //! Pods that are the same to the scheduler share a [`Class`]; a board keeps counts by class and node, so that binding
 //! a pod and taking it off again are small and exact inverses.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use imbl::OrdMap;
 

@@ -1,10 +1,10 @@
 //! Pods that are the same to the scheduler, and how they bear on each other.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::cluster::{
-    Affinity, HostPort, Labels, Operator, Owner, Pod, PodSpec, PodTerm, Requirement, Resources, Selector,
-    Snapshot, SpreadConstraint, Workload, WorkloadKind,
+    Affinity, HostPort, LabelSet, Labels, Operator, Owner, Pod, PodSpec, PodTerm, Requirement, Resources,
+    Selector, Snapshot, SpreadConstraint, Workload, WorkloadKind,
 };
 
 use super::fixed::Fixed;
@@ -42,7 +42,7 @@ impl Incoming {
         let mut like = Self::like(pod);
         if COPIED.iter().any(|label| like.labels.contains_key(*label)) {
             let labels = Arc::make_mut(&mut like.labels);
-            labels.retain(|label, _| !COPIED.contains(&label.as_str()));
+            labels.retain(|label, _| !COPIED.contains(&&**label));
         }
         like
     }
@@ -75,7 +75,9 @@ impl Incoming {
             .max_by_key(|p| (p.created, p.key.clone()));
         let hash = newest.and_then(|s| {
             s.selector.requirements.iter().find_map(|r| match &r.operator {
-                Operator::In(values) if r.key == TEMPLATE_HASH => values.first().cloned(),
+                Operator::In(values) if r.key == TEMPLATE_HASH => {
+                    values.first().map(|hash| hash.as_str().into())
+                }
                 _ => None,
             })
         });
@@ -273,14 +275,12 @@ pub(super) fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
 
 /// A constraint's selector with the pod's own values of `matchLabelKeys` merged in.
 /// Source: `podtopologyspread/common.go` `filterTopologySpreadConstraints`.
-pub(super) fn merged_selector(
-    constraint: &SpreadConstraint,
-    labels: &BTreeMap<String, String>,
-) -> Option<Selector> {
+pub(super) fn merged_selector(constraint: &SpreadConstraint, labels: &LabelSet) -> Option<Selector> {
     let mut selector = constraint.selector.clone()?;
     for key in &constraint.match_label_keys {
-        if let Some(value) = labels.get(key) {
-            let requirement = Requirement { key: key.clone(), operator: Operator::In(vec![value.clone()]) };
+        if let Some(value) = labels.get(&**key) {
+            let requirement =
+                Requirement { key: key.clone(), operator: Operator::In(vec![value.to_string()]) };
             if !selector.requirements.contains(&requirement) {
                 selector.requirements.push(requirement);
             }
@@ -295,7 +295,7 @@ pub(super) fn selects<'a>(
     term: &PodTerm,
     own: &str,
     namespace: &str,
-    labels: &BTreeMap<String, String>,
+    labels: &LabelSet,
     namespace_labels: impl FnOnce(&str) -> Option<&'a Labels>,
 ) -> bool {
     let listed = if term.namespaces.is_empty() && term.namespace_selector.is_none() {

@@ -1,9 +1,8 @@
 //! What decides about a pod on a node whatever pods are there: taints, node affinity, images.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use foldhash::HashMap;
 
 use crate::cluster::{Effect, Node, NodeTerm, Operator, PodSpec, Requirement, Taint, Toleration};
 
@@ -151,14 +150,14 @@ fn named(key: &FixedKey, node: &Node) -> bool {
 
 /// NodeAffinity, Filter: `nodeSelector`, and one of the required terms.
 fn required(key: &FixedKey, node: &Node) -> bool {
-    key.selector.iter().all(|(label, value)| node.labels.get(label) == Some(value))
+    key.selector.iter().all(|(label, value)| node.labels.get(&**label).is_some_and(|v| **v == **value))
         && key.required.as_ref().is_none_or(|terms| terms.iter().any(|term| matches(term, node)))
 }
 
 /// Source: `component-helpers/scheduling/corev1/nodeaffinity`: an empty term matches nothing.
 fn matches(term: &NodeTerm, node: &Node) -> bool {
     (!term.labels.is_empty() || !term.fields.is_empty())
-        && term.labels.iter().all(|r| r.matches(node.labels.get(&r.key).map(String::as_str)))
+        && term.labels.iter().all(|r| r.matches(node.labels.get(&*r.key).map(|value| &**value)))
         && term.fields.iter().all(|r| r.matches((r.key == "metadata.name").then_some(node.name.as_str())))
 }
 

@@ -1,6 +1,8 @@
 //! Node labels as numbers: which nodes share a value of a topology key.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::cluster::Node;
 

@@ -1,10 +1,8 @@
 //! The board with all pods on it, what becomes of each when its node dies, and attempts that are taken back.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::super::schedule::{At, Board, Class, Closed, Incoming};
 use crate::cluster::{Pod, Snapshot, TenantName};

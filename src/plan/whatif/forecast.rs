@@ -1,6 +1,11 @@
 //! Predictions from snapshot to snapshot: what they rest on, and what is made anew when that has changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use imbl::{OrdMap, ordmap::DiffItem};
 
 use super::{
     super::schedule::At,
@@ -9,7 +14,7 @@ use super::{
     database::{self, Machines},
     evacuation::{Evacuation, leaves},
 };
-use crate::cluster::{Capacity, Key, NodeName, Snapshot};
+use crate::cluster::{Capacity, Key, NodeName, Pod, Snapshot, Tenant};
 
 /// Predictions from snapshot to snapshot: nothing is worked out twice while what it rests on is the same.
 #[derive(Default)]
@@ -23,15 +28,20 @@ pub struct Forecast {
     ranking: Option<Vec<Harm>>,
 }
 
+/// Changes that are looked at one by one before two snapshots are taken for different: by who asks often, and by who
+/// would have to work it all out again.
+const FEW: usize = 64;
+const MANY: usize = 2_000;
+
 /// What of the basis of a prediction is the same in both: where pods sit, and what is measured.
-fn same(last: &Snapshot, seen: &Snapshot) -> (bool, bool) {
+fn same(last: &Snapshot, seen: &Snapshot, most: usize) -> (bool, bool) {
     let placed = last.nodes.items.ptr_eq(&seen.nodes.items)
-        && last.pods.items.ptr_eq(&seen.pods.items)
         && last.replica_sets.items.ptr_eq(&seen.replica_sets.items)
         && last.stateful_sets.items.ptr_eq(&seen.stateful_sets.items)
         && last.services.items.ptr_eq(&seen.services.items)
         && last.namespaces.items.ptr_eq(&seen.namespaces.items)
-        && last.tenants.ptr_eq(&seen.tenants);
+        && alike(&last.pods.items, &seen.pods.items, most, alike_pods)
+        && alike(&last.tenants, &seen.tenants, most, alike_tenants);
     let measured = last.usage.items.ptr_eq(&seen.usage.items)
         && last.node_usage.items.ptr_eq(&seen.node_usage.items)
         && last.pools.items.ptr_eq(&seen.pools.items)
@@ -39,6 +49,33 @@ fn same(last: &Snapshot, seen: &Snapshot) -> (bool, bool) {
         && last.tenancy == seen.tenancy
         && last.sizing == seen.sizing;
     (placed, measured)
+}
+
+/// The same keys, and what has changed makes no difference.
+fn alike<K: Ord, V: PartialEq>(
+    last: &OrdMap<K, Arc<V>>,
+    seen: &OrdMap<K, Arc<V>>,
+    most: usize,
+    alike: fn(&V, &V) -> bool,
+) -> bool {
+    let mut changes = last.diff(seen);
+    let same = |change: DiffItem<'_, '_, K, Arc<V>>| match change {
+        DiffItem::Update { old: (_, old), new: (_, new) } => alike(old, new),
+        DiffItem::Add(..) | DiffItem::Remove(..) => false,
+    };
+    changes.by_ref().take(most).all(same) && changes.next().is_none()
+}
+
+/// To the scheduler and to the tenant: a container that restarts is nothing to either while the pod is as ready as before.
+fn alike_pods(old: &Pod, new: &Pod) -> bool {
+    *new == Pod { containers: new.containers.clone(), ..old.clone() }
+}
+
+/// Its pods are compared for themselves.
+fn alike_tenants(old: &Tenant, new: &Tenant) -> bool {
+    Arc::ptr_eq(&old.workload, &new.workload)
+        && old.pods.len() == new.pods.len()
+        && old.pods.iter().zip(&new.pods).all(|(old, new)| old.key == new.key)
 }
 
 /// Whether the database answered the same in both.
@@ -51,7 +88,7 @@ fn answered(last: &Snapshot, seen: &Snapshot) -> bool {
 impl Forecast {
     /// Whether all that is predicted on one snapshot is so on the other as well.
     pub fn holds(last: &Snapshot, seen: &Snapshot) -> bool {
-        same(last, seen) == (true, true)
+        same(last, seen, FEW) == (true, true)
             && last.budgets.items.ptr_eq(&seen.budgets.items)
             && (answered(last, seen) || Machines::of(last) == Machines::of(seen))
     }
@@ -59,7 +96,7 @@ impl Forecast {
     /// Forgets what no longer holds.
     fn look(&mut self, seen: &Snapshot) {
         if let Some(last) = &self.seen {
-            let (placed, measured) = same(last, seen);
+            let (placed, measured) = same(last, seen, MANY);
             if !placed {
                 (self.cast, self.pending) = (None, None);
             }

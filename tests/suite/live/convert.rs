@@ -44,7 +44,7 @@ fn a_recorded_pod_is_read_field_by_field() {
     assert_eq!(pod.key, Key::new("saas-capture", "acme-59fbdcbbcd-ck2qx"));
     assert_eq!(pod.uid.as_str(), "3733f0b9-0b8d-4fbe-94af-011ee7c6743c");
     assert_eq!(pod.owner, Some(Owner { kind: "ReplicaSet".into(), name: "acme-59fbdcbbcd".into() }));
-    assert_eq!(pod.labels.get("tenant").map(String::as_str), Some("acme"));
+    assert_eq!(pod.labels.get("tenant").map(|v| &**v), Some("acme"));
     assert_eq!(pod.labels.len(), 6);
     assert_eq!(pod.node.as_ref().map(|n| n.as_str()), Some("node-1"));
     assert_eq!((pod.phase, pod.ready), (Phase::Running, true));
@@ -223,7 +223,7 @@ fn recorded_workloads_are_read_field_by_field() {
     assert_eq!(acme.key, WorkloadKey::new(WorkloadKind::Deployment, "saas-capture", "acme"));
     assert_eq!(acme.uid.as_str(), "2850b026-6f19-4e63-9004-33b1314c2e40");
     assert_eq!(acme.resource_version.as_str(), "3223");
-    assert_eq!(acme.labels.get("tenant").map(String::as_str), Some("acme"));
+    assert_eq!(acme.labels.get("tenant").map(|v| &**v), Some("acme"));
     assert_eq!(acme.created, at("2026-11-21T08:41:24Z"));
     assert_eq!((acme.generation, acme.observed_generation, acme.desired, acme.paused), (1, 1, 2, false));
     assert_eq!(acme.selector.requirements, [is_in("app", &["acme"])]);
@@ -317,7 +317,7 @@ fn who_else_writes_the_replicas_is_found_out() {
 fn recorded_nodes_and_measurements_are_read_field_by_field() {
     let node = read::<Nodes>(first("list-nodes"));
     assert_eq!((node.name.as_str(), node.uid.as_str()), ("node-0", "e5190d09-2867-49ef-b7d2-491b7aad2b90"));
-    assert_eq!(node.labels.get("topology.kubernetes.io/zone").map(String::as_str), Some("lab-a"));
+    assert_eq!(node.labels.get("topology.kubernetes.io/zone").map(|v| &**v), Some("lab-a"));
     assert_eq!(node.created, at("2026-11-21T08:33:41Z"));
     assert_eq!((node.cordoned, node.taints.len(), node.pods), (false, 0, 110));
     let room = &node.allocatable;
@@ -357,7 +357,7 @@ fn recorded_neighbours_are_read_field_by_field() {
     assert_eq!((&*budget.rule, budget.min_available, budget.selector), ("maxUnavailable 25%", None, None));
 
     let namespace = read::<Namespaces>(reply("create-namespace"));
-    assert_eq!(namespace.get("kubernetes.io/metadata.name").map(String::as_str), Some("saas-capture"));
+    assert_eq!(namespace.get("kubernetes.io/metadata.name").map(|v| &**v), Some("saas-capture"));
     let meta = json!({"name": "web", "namespace": "acme", "creationTimestamp": "2026-11-21T08:00:00Z"});
     let service = read::<Services>(&json!({"metadata": meta, "spec": {"selector": {"app": "acme"}}}));
     assert_eq!(service.selector, BTreeMap::from([("app".to_owned(), "acme".to_owned())]));

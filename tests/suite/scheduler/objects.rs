@@ -478,7 +478,7 @@ impl From<JsonPod> for Pod {
             deleting: meta.deletion_timestamp,
             kept: None,
             deletion_cost: cost.map_or(0, |c| c.parse().expect("a cost")),
-            labels: Arc::new(meta.labels),
+            labels: Arc::new(meta.labels.into()),
             node: json.spec.node_name.as_deref().map(Into::into),
             key: Key::new(meta.namespace, meta.name),
             spec: Arc::new(json.spec.into()),
@@ -504,7 +504,7 @@ impl From<JsonNode> for Node {
         Self {
             name: json.metadata.name.into(),
             uid: json.metadata.uid.into(),
-            labels: Arc::new(json.metadata.labels),
+            labels: Arc::new(json.metadata.labels.into()),
             created: json.metadata.creation_timestamp.unwrap_or_default(),
             cordoned: json.spec.unschedulable,
             taints: taints(json.spec.taints),
