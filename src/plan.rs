@@ -20,8 +20,11 @@ mod database;
 mod describe;
 mod draft;
 mod fits;
+mod guard;
 mod moves;
 mod number;
+mod object;
+mod parts;
 mod scale;
 pub mod schedule;
 mod undo;
@@ -31,15 +34,16 @@ pub mod whatif;
 pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use by_hand::{line, shell};
-pub use change::{Change, Standing};
+pub use change::{Change, Desync, Desynced, Holds, Kind, Replicas, Save, Servers, Serves, Settle, Standing};
 pub use check::unknown as unknown_tenant;
-pub use database::{
-    Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, hindrance, seats, verify as verify_database,
-};
+pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify as verify_database};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
+pub use guard::Guard;
 pub use moves::{Balance, Means, Move, Reason as MoveReason, Stay};
 pub use number::Number;
+pub use object::Object;
+pub use parts::{NodePart, PartRef};
 pub use verify::verify;
 
 /// What an operator wants.
@@ -87,6 +91,9 @@ pub struct Plan {
     pub at: Timestamp,
     /// What happens to each tenant.
     pub tenants: Vec<Part>,
+    /// What happens to each node that is changed itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodePart>,
     /// What happens to the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<DatabasePart>,
@@ -155,13 +162,27 @@ pub struct Removal {
 /// One thing done or waited for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Of which tenant, or of the database.
+    /// Of which tenant or node, or of the database.
     #[serde(rename = "tenant", default)]
     pub about: About,
     /// What changes.
     pub change: Change,
     /// Seconds it may take before the run pauses and asks.
     pub within: u32,
+    /// The index of an earlier step that this one takes back. It is skipped when that one was not begun, and is done
+    /// on every way out of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<usize>,
+    /// What must be so right before it is written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Guard>,
+}
+
+impl Step {
+    /// A step that takes nothing back and has no guards.
+    pub fn new(about: About, change: Change, within: u32) -> Self {
+        Self { about, change, within, takes_back: None, guards: Vec::new() }
+    }
 }
 
 /// Something that was checked before the plan was offered.
@@ -215,10 +236,9 @@ impl Plan {
         format!("{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
     }
 
-    /// All checks: the plan's own, then each tenant's, then the database's.
+    /// All checks: the plan's own, then those of each part.
     pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
-        let tenants = self.tenants.iter().flat_map(|t| &t.checks);
-        self.checks.iter().chain(tenants).chain(self.database.iter().flat_map(|d| &d.checks))
+        self.checks.iter().chain(self.parts().flat_map(PartRef::checks))
     }
 
     /// A change in words, those it is about by the names people use.
@@ -232,6 +252,11 @@ impl Plan {
     /// The checks that refuse it; empty for a plan that can be approved.
     pub fn refusals(&self) -> impl Iterator<Item = &Check> {
         self.all_checks().filter(|c| c.verdict == Verdict::Refuse)
+    }
+
+    /// A later step takes this one back.
+    pub fn is_borrowed(&self, step: usize) -> bool {
+        self.steps.iter().any(|other| other.takes_back == Some(step))
     }
 
     /// Active pods a node once all has settled, of all its tenants together.

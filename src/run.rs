@@ -8,6 +8,7 @@
 mod decide;
 mod drive;
 mod event;
+mod evidence;
 mod instead;
 mod journal;
 mod lease;
@@ -28,7 +29,7 @@ use crate::{
 };
 use drive::{Begin, Driver};
 
-pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
+pub use event::{Entry, Event, Outcome, Run, RunState, StepState, short_id};
 pub use instead::instead;
 pub use journal::{Holder, RunSeen, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;

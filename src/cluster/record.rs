@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Key, ResourceVersion, TenantName};
+use super::{Key, NodeName, ResourceVersion, TenantName};
 
 /// A `coordination.k8s.io` Lease in wheelhouse's namespace: somebody is changing something.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,11 @@ impl Lease {
     pub fn who(&self) -> Option<&str> {
         let holder = self.holder.as_deref()?;
         Some(holder.rsplit_once(' ').map_or(holder, |(who, _)| who))
+    }
+
+    /// The name of the lease that guards a node: `node-worker-3`. A node's name is a DNS name, as a lease's is.
+    pub fn name_of_node(node: &NodeName) -> String {
+        format!("node-{node}")
     }
 
     /// Whether somebody holds it at `now` (in the API server's time).

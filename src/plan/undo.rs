@@ -1,6 +1,6 @@
 //! Planning to take a run back: the same checks as for scaling, after a look at where everything stands by now.
 
-use super::{About, Change, Check, Intent, Plan, Verdict, check, database, scale};
+use super::{About, Change, Check, Intent, Plan, Replicas, Verdict, check, database, scale};
 use crate::cluster::{Snapshot, TenantName, Uid, WorkloadKey};
 
 /// What a run did to one workload, first to last.
@@ -23,7 +23,8 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     let mut checks = check::freshness(seen);
     let mut chains: Vec<Chain> = Vec::new();
     for (about, change) in changes {
-        let (About::Tenant(tenant), Change::Replicas { workload, uid, from, to }) = (about, change) else {
+        let (About::Tenant(tenant), Change::Replicas(Replicas { workload, uid, from, to })) = (about, change)
+        else {
             continue;
         };
         match chains.iter_mut().find(|c| c.workload == workload) {

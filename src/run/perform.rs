@@ -7,6 +7,7 @@
 //! and nothing is done twice. It must never decide what to do.
 
 mod api;
+mod kind;
 mod rows;
 mod sql;
 
@@ -25,8 +26,9 @@ use crate::wire::{
     sql::{Answer, Kind, Sql},
 };
 
-pub(super) use api::{Right, Told, version};
-pub(super) use sql::{Mark, Written};
+pub(super) use api::{Involved, Right, Told, version};
+pub(super) use kind::{Context, Performed, act};
+pub(super) use sql::Written;
 
 /// Longest wait for one answer, sending and reading together.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -283,7 +285,8 @@ mod tests {
         assert_eq!(hand.put_journal(&stored).await, Err(Failure::ReadOnly));
         assert_eq!(hand.try_journal(&stored).await, Err(Failure::ReadOnly));
         assert_eq!(hand.delete_journal("run-x", &"1".into()).await, Err(Failure::ReadOnly));
-        let told = Told { name: "e".into(), workload: &workload, uid: &uid, message: String::new() };
+        let involved = Involved::workload(&workload, &uid);
+        let told = Told { name: "e".into(), involved, reason: "R", message: String::new() };
         assert_eq!(hand.tell(told).await, Err(Failure::ReadOnly));
     }
 }

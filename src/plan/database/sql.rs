@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cluster::{ServerRow, database::Row},
-    plan::{Change, Step},
+    plan::{Change, Desync, Save, Servers, Step},
 };
 
 pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
@@ -16,10 +16,10 @@ pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
     let mut done: Vec<Edit> = Vec::new();
     for step in steps {
         let (place, lines) = match &step.change {
-            Change::Servers { proxy, from, to, .. } if from == to => {
+            Change::Servers(Servers { proxy, from, to, .. }) if from == to => {
                 (proxy.to_string(), prepare(draft, proxy.as_str()))
             }
-            Change::Servers { proxy, address, from, to } => {
+            Change::Servers(Servers { proxy, address, from, to }) => {
                 let edit = Edit {
                     proxy: proxy.clone(),
                     address: address.clone(),
@@ -30,8 +30,8 @@ pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
                 done.push(edit);
                 (proxy.to_string(), lines)
             }
-            Change::Save { proxy, .. } => (proxy.to_string(), save(draft, proxy.as_str())),
-            Change::Desync { member, to, .. } => {
+            Change::Save(Save { proxy, .. }) => (proxy.to_string(), save(draft, proxy.as_str())),
+            Change::Desync(Desync { member, to, .. }) => {
                 let label = draft
                     .field
                     .member(member.as_str())

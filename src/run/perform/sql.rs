@@ -13,7 +13,7 @@ use super::{
     Failure, Hand, Writer, refused,
     rows::{Edit, Now, Roles, Runtime, parse, words},
 };
-use crate::{cluster::ServerRow, wire::Endpoint};
+use crate::{cluster::ServerRow, run::evidence::Moment, wire::Endpoint};
 
 /// Every column; the tables are filled when their name is found in the statement in lower case.
 const RUNTIME: &str = "SELECT hostgroup_id, hostname, port, gtid_port, status, weight, compression, max_connections, \
@@ -35,16 +35,7 @@ pub(in crate::run) struct Written {
     /// It was written just now; otherwise it stood already.
     pub(in crate::run) wrote: bool,
     /// After which moment something must have been observed to be evidence.
-    pub(in crate::run) mark: Mark,
-}
-
-/// A moment at an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::run) struct Mark {
-    /// By the clock of this machine, which dates observations.
-    pub(in crate::run) at: Timestamp,
-    /// The newest check of the proxy's monitor, by its clock.
-    pub(in crate::run) checked: Option<Timestamp>,
+    pub(in crate::run) mark: Moment,
 }
 
 impl Writer {
@@ -231,7 +222,7 @@ impl Writer {
     }
 
     /// Asks an endpoint itself whether it is there, and what the moment is there.
-    pub(in crate::run) async fn look(&self, endpoint: &Endpoint) -> Result<Mark, Failure> {
+    pub(in crate::run) async fn look(&self, endpoint: &Endpoint) -> Result<Moment, Failure> {
         let mut hand = self.reach(endpoint.clone()).await?;
         match endpoint {
             Endpoint::Proxy(_) => mark(&mut hand).await,
@@ -267,14 +258,14 @@ impl Writer {
 }
 
 /// The moment here.
-fn here() -> Mark {
-    Mark { at: Timestamp::now(), checked: None }
+fn here() -> Moment {
+    Moment { at: Timestamp::now(), checked: None }
 }
 
 /// The moment at a proxy.
-async fn mark(hand: &mut Hand) -> Result<Mark, Failure> {
+async fn mark(hand: &mut Hand) -> Result<Moment, Failure> {
     let checked = first(hand, CHECKED).await?.and_then(|us| us.parse().ok());
-    Ok(Mark { checked: checked.and_then(|us| Timestamp::from_microsecond(us).ok()), ..here() })
+    Ok(Moment { checked: checked.and_then(|us| Timestamp::from_microsecond(us).ok()), ..here() })
 }
 
 async fn first(hand: &mut Hand, question: &str) -> Result<Option<String>, Failure> {

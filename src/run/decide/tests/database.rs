@@ -1,7 +1,11 @@
 //! What counts as evidence that a change of the database has held.
 
 use super::*;
-use crate::cluster::{Proxy, ProxyRows, Table, Tenancy};
+use crate::{
+    cluster::{Proxy, ProxyRows, Table, Tenancy},
+    plan::{Holds, Object},
+    run::evidence::Moment,
+};
 
 fn table(columns: &str, rows: &[String]) -> Table {
     let cells = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -33,9 +37,13 @@ fn read_at(readings: &[i64], checked: i64) -> Snapshot {
 }
 
 fn gone() -> Run {
-    let change =
-        Change::Holds { proxy: "proxy1".into(), address: "db3:3306".into(), rows: vec![], as_writer: None };
-    let steps = vec![Step { about: About::Database, change, within: 60 }];
+    let change = Change::Holds(Holds {
+        proxy: "proxy1".into(),
+        address: "db3:3306".into(),
+        rows: vec![],
+        as_writer: None,
+    });
+    let steps = vec![Step::new(About::Database, change, 60)];
     let mut run = Run::new("r", "alice", Plan { steps, ..plan(2, 3) }.approve(None, None).unwrap());
     [TAKEN, STARTED].into_iter().for_each(|event| note(&mut run, event));
     run
@@ -44,8 +52,8 @@ fn gone() -> Run {
 #[test]
 fn a_change_of_servers_holds_after_two_readings_and_two_checks_of_the_monitor() {
     // Written at second 10; the monitor had last checked at second 9.
-    let mark = Mark { at: later(10), checked: Some(later(9)) };
-    let marks = BTreeMap::from([(Endpoint::Proxy("proxy1".into()), mark)]);
+    let mark = Mark::Endpoint(Moment { at: later(10), checked: Some(later(9)) });
+    let marks = BTreeMap::from([(Object::Proxy("proxy1".into()), mark)]);
     let facts = Facts { marks, ..Facts::default() };
     let run = gone();
     let decided = |readings: &[i64], checked| decide(&run, &read_at(readings, checked), later(16), &facts);
