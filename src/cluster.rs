@@ -18,6 +18,7 @@ mod endpoint;
 mod finding;
 mod freshness;
 mod galera;
+mod hash;
 mod headroom;
 mod hints;
 mod history;
@@ -51,6 +52,7 @@ pub use galera::{
     Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,
     SchemaChange, Session, Status, Threads, ZERO_UUID,
 };
+pub use hash::fnv1a;
 pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
     Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,

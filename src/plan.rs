@@ -9,22 +9,25 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{NodeName, Snapshot, TenantName, WorkloadKey};
+use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a};
 
 mod about;
 mod approve;
 mod by_hand;
 mod change;
 mod check;
+mod cordon;
 mod database;
+mod delete_pod;
 mod describe;
 mod draft;
 mod fits;
 mod guard;
-mod moves;
+pub mod moves;
 mod number;
 mod object;
 mod parts;
+mod restart;
 mod scale;
 pub mod schedule;
 mod undo;
@@ -34,13 +37,17 @@ pub mod whatif;
 pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use by_hand::{line, shell};
-pub use change::{Change, Desync, Desynced, Holds, Kind, Replicas, Save, Servers, Serves, Settle, Standing};
+pub use change::{
+    Adopt, Bounds, Change, Cordon, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard, Evict,
+    Gone, Holds, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, RolledOut, Save, Servers,
+    Serves, Settle, Standing, TEMPLATE_HASH,
+};
 pub use check::unknown as unknown_tenant;
 pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify as verify_database};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;
-pub use moves::{Balance, Means, Move, Reason as MoveReason, Stay};
+pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
 pub use object::Object;
 pub use parts::{NodePart, PartRef};
@@ -61,6 +68,29 @@ pub enum Intent {
         run: String,
         /// The changes it made (or may have made), in the order it made them.
         changes: Vec<(About, Change)>,
+    },
+    /// Move one pod.
+    Move {
+        /// Which, from where, to where, and how.
+        moved: Move,
+    },
+    /// Keep new pods off a node, or let them come again.
+    Cordon {
+        /// Which node.
+        node: NodeName,
+        /// Off, or again.
+        cordoned: bool,
+    },
+    /// Replace every pod of a tenant by a new one of the same template.
+    Restart {
+        /// Which tenant.
+        tenant: TenantName,
+    },
+    /// Delete one pod.
+    #[serde(rename = "delete-pod")]
+    DeletePod {
+        /// Which.
+        pod: Key,
     },
     /// Act on the database.
     Database {
@@ -128,6 +158,9 @@ pub struct Part {
     pub kubectl: String,
     /// What undoing it would do, in words.
     pub undo: String,
+    /// What is done in a few words, where it is no change of replicas: `acme-5f6-x worker-1 → worker-3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
 }
 
 /// Where a new pod is predicted to come up.
@@ -196,6 +229,9 @@ pub struct Check {
     pub verdict: Verdict,
     /// One sentence with the arithmetic.
     pub text: String,
+    /// It is accepted only by somebody who types the name of what is at stake.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grave: bool,
 }
 
 /// How a check came out. Worst last.
@@ -213,7 +249,12 @@ pub enum Verdict {
 impl Check {
     /// A check of that name and outcome.
     pub fn new(rule: &str, verdict: Verdict, text: impl Into<String>) -> Self {
-        Self { rule: rule.into(), verdict, text: text.into() }
+        Self { rule: rule.into(), verdict, text: text.into(), grave: false }
+    }
+
+    /// A warning that is accepted only by somebody who types the name of what is at stake.
+    pub fn grave(rule: &str, text: impl Into<String>) -> Self {
+        Self { grave: true, ..Self::new(rule, Verdict::Warn, text) }
     }
 }
 
@@ -222,17 +263,36 @@ pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
     match intent {
         Intent::Scale { targets } => scale::plan(seen, intent, targets),
         Intent::Undo { run, changes } => undo::plan(seen, intent, run, changes),
+        Intent::Move { moved } => moves::planned(seen, intent, moved),
+        Intent::Cordon { node, cordoned } => cordon::plan(seen, intent, node, *cordoned),
+        Intent::Restart { tenant } => restart::plan(seen, intent, tenant),
+        Intent::DeletePod { pod } => delete_pod::plan(seen, intent, pod),
         Intent::Database { act } => database::plan(seen, intent, act),
     }
 }
 
 impl Plan {
-    /// The id: the same intent and steps give the same one, in every build (FNV-1a over their JSON).
+    /// A plan of these parts and steps, with its id.
+    fn assemble(
+        seen: &Snapshot,
+        intent: Intent,
+        tenants: Vec<Part>,
+        nodes: Vec<NodePart>,
+        database: Option<DatabasePart>,
+        steps: Vec<Step>,
+        checks: Vec<Check>,
+    ) -> Self {
+        let (revision, at) = (seen.revision, seen.at);
+        let mut plan =
+            Self { id: String::new(), intent, seen: revision, at, tenants, nodes, database, steps, checks };
+        plan.id = plan.hash();
+        plan
+    }
+
+    /// The id: the same intent and steps give the same one, in every build (a hash of their JSON).
     fn hash(&self) -> String {
         let text = serde_json::to_string(&(&self.intent, &self.steps)).expect("names and numbers are JSON");
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = fnv1a(text.bytes());
         format!("{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Key, NodeName, ResourceVersion, TenantName};
+use super::{Key, NodeName, ResourceVersion, TenantName, fnv1a};
 
 /// A `coordination.k8s.io` Lease in wheelhouse's namespace: somebody is changing something.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,10 +41,7 @@ impl Lease {
         }
         let safe = name.chars().take(200).map(|c| c.to_ascii_lowercase());
         let safe: String = safe.map(|c| if fits(c) { c } else { '-' }).collect();
-        // FNV-1a: the same for every build and machine, which the standard library's hash does not promise.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = fnv1a(name.bytes());
         format!("tenant-{safe}-{:08x}", hash >> 32)
     }
 

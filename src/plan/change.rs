@@ -13,19 +13,47 @@ use crate::cluster::{Snapshot, WorkloadKey};
 
 use super::{Object, Step, database::Names};
 
+mod adopt;
+mod bounds;
+mod cordon;
+mod create_pod;
+mod delete_pod;
+mod deletion_cost;
 mod desync;
 mod desynced;
+mod discard;
+mod evict;
+mod gone;
 mod holds;
+mod pod_ready;
+mod pods;
+mod replaced;
 mod replicas;
+mod restart_rollout;
+mod rolled_out;
 mod save;
 mod servers;
 mod serves;
 mod settle;
 
+pub use adopt::Adopt;
+pub use bounds::Bounds;
+pub use cordon::Cordon;
+pub use create_pod::CreatePod;
+pub use delete_pod::DeletePod;
+pub use deletion_cost::DeletionCost;
 pub use desync::Desync;
 pub use desynced::Desynced;
+pub use discard::Discard;
+pub use evict::Evict;
+pub use gone::Gone;
 pub use holds::Holds;
+pub use pod_ready::PodReady;
+pub use pods::{LOWEST_COST, TEMPLATE_HASH};
+pub use replaced::Replaced;
 pub use replicas::Replicas;
+pub use restart_rollout::RestartRollout;
+pub use rolled_out::RolledOut;
 pub use save::Save;
 pub use servers::Servers;
 pub use serves::Serves;
@@ -51,6 +79,32 @@ pub enum Change {
     Desynced(Desynced),
     /// Wait until the monitor of a proxy has taken a backend into service or out of it.
     Serves(Serves),
+    /// `spec.unschedulable` of a node.
+    Cordon(Cordon),
+    /// A pod beside those of a ReplicaSet, on a node of our choice.
+    CreatePod(CreatePod),
+    /// Wait until a pod is ready on its node.
+    PodReady(PodReady),
+    /// Which pod a ReplicaSet removes first.
+    DeletionCost(DeletionCost),
+    /// The labels that make a ReplicaSet take a pod for its own.
+    Adopt(Adopt),
+    /// Wait until a pod has taken the place of another.
+    Replaced(Replaced),
+    /// A created pod is deleted, unless it was adopted.
+    Discard(Discard),
+    /// A pod is evicted.
+    Evict(Evict),
+    /// A pod is deleted.
+    DeletePod(DeletePod),
+    /// Wait until a pod is gone.
+    Gone(Gone),
+    /// A new rollout of the same template.
+    RestartRollout(RestartRollout),
+    /// Wait until every pod is of the newest template.
+    RolledOut(RolledOut),
+    /// The bounds of an autoscaler.
+    Bounds(Bounds),
 }
 
 /// Where a change stands, by what is seen.
@@ -143,6 +197,19 @@ impl Change {
             Self::Desync(kind) => kind,
             Self::Desynced(kind) => kind,
             Self::Serves(kind) => kind,
+            Self::Cordon(kind) => kind,
+            Self::CreatePod(kind) => kind,
+            Self::PodReady(kind) => kind,
+            Self::DeletionCost(kind) => kind,
+            Self::Adopt(kind) => kind,
+            Self::Replaced(kind) => kind,
+            Self::Discard(kind) => kind,
+            Self::Evict(kind) => kind,
+            Self::DeletePod(kind) => kind,
+            Self::Gone(kind) => kind,
+            Self::RestartRollout(kind) => kind,
+            Self::RolledOut(kind) => kind,
+            Self::Bounds(kind) => kind,
         }
     }
 

@@ -60,22 +60,30 @@ fn unread(freshness: &Freshness) -> Option<String> {
 
 /// A name no tenant has, with those that are nearest: one sentence.
 pub fn unknown(seen: &Snapshot, name: &str) -> String {
-    let wanted = name;
-    let mut near: Vec<_> = seen
-        .tenants
-        .keys()
-        .map(|known| {
-            let inside = !wanted.is_empty() && known.as_str().contains(wanted);
-            (if inside { 1 } else { distance(wanted, known.as_str()) }, known)
-        })
-        .filter(|(distance, known)| *distance <= 1 + known.as_str().chars().count() / 3)
-        .collect();
-    near.sort();
-    let names: Vec<_> = near.iter().take(3).map(|(_, known)| known.as_str()).collect();
-    match (names.as_slice(), seen.tenants.len()) {
-        ([], 0) => format!("there is no tenant {wanted}: no tenant is seen"),
-        ([], n) => format!("there is no tenant {wanted} among {n}"),
-        (names, _) => format!("there is no tenant {wanted}; did you mean {}?", names.join(" or ")),
+    none_such("tenant", name, seen.tenants.keys().map(TenantName::as_str))
+}
+
+/// A name no node has, with those that are nearest.
+pub(super) fn unknown_node(seen: &Snapshot, name: &NodeName) -> Check {
+    let text = none_such("node", name.as_str(), seen.nodes.items.keys().map(NodeName::as_str));
+    Check::new("node", Refuse, text)
+}
+
+/// A name nothing of that kind has, with those that are nearest.
+fn none_such<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    let rank = |name: &'a str| {
+        let inside = !wanted.is_empty() && name.contains(wanted);
+        (if inside { 1 } else { distance(wanted, name) }, name)
+    };
+    let near = known.iter().copied().map(rank);
+    let mut near: Vec<_> = near.filter(|(far, name)| *far <= 1 + name.chars().count() / 3).collect();
+    near.sort_unstable();
+    let names: Vec<_> = near.iter().take(3).map(|(_, name)| *name).collect();
+    match (names.as_slice(), known.len()) {
+        ([], 0) => format!("there is no {kind} {wanted}: no {kind} is seen"),
+        ([], n) => format!("there is no {kind} {wanted} among {n}"),
+        (names, _) => format!("there is no {kind} {wanted}; did you mean {}?", names.join(" or ")),
     }
 }
 
@@ -283,7 +291,7 @@ fn allowed(budget: &Budget, pods: u32) -> Option<u32> {
     }
 }
 
-fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
+pub(super) fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
     let counts = workload.counts;
     let updated = format!("{} of {} updated", counts.updated, count(counts.total, "pod"));
     let text = if let Some(since) = workload.stuck_since {
@@ -299,12 +307,16 @@ fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
 }
 
 /// Another operator's run: alive, it keeps the tenant; dead, it should be finished or taken back first.
-fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
+pub(super) fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
+    lease_named(seen, &Lease::name_of(tenant))
+}
+
+/// The same of a lease of that name.
+pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
     if let Some(why) = unread(&seen.leases.freshness) {
         let text = format!("leases {why}: another operator's run would not be seen");
         return Some(Check::new("lease", Warn, text));
     }
-    let name = Lease::name_of(tenant);
     let lease = seen.leases.values().find(|l| *l.key.name == *name)?;
     let holder = lease.who()?;
     let run = lease.run.as_deref().map(|run| run.rsplit('-').next().unwrap_or(run));

@@ -285,19 +285,7 @@ fn blank(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
 }
 
 fn assembled(seen: &Snapshot, intent: &Intent, part: DatabasePart, steps: Vec<Step>) -> Plan {
-    let mut plan = Plan {
-        id: String::new(),
-        intent: intent.clone(),
-        seen: seen.revision,
-        at: seen.at,
-        tenants: Vec::new(),
-        nodes: Vec::new(),
-        database: Some(part),
-        steps,
-        checks: Vec::new(),
-    };
-    plan.id = plan.hash();
-    plan
+    Plan::assemble(seen, intent.clone(), Vec::new(), Vec::new(), Some(part), steps, Vec::new())
 }
 
 impl<'a> Draft<'a> {

@@ -132,6 +132,13 @@ impl Plan {
                 several => format!("scale {} tenants", several.len()),
             },
             Intent::Scale { .. } => format!("scale {tenants}"),
+            Intent::Move { moved } => {
+                format!("move {} {} → {}", moved.pod.name, moved.from, moved.to)
+            }
+            Intent::Cordon { node, cordoned: true } => format!("cordon {node}"),
+            Intent::Cordon { node, cordoned: false } => format!("uncordon {node}"),
+            Intent::Restart { tenant } => format!("restart {tenant}"),
+            Intent::DeletePod { pod } => format!("delete pod {}", pod.name),
             Intent::Database { act } => match &self.database {
                 Some(part) => part.words(),
                 None => act.to_string(),
@@ -140,7 +147,9 @@ impl Plan {
                 let run = run.rsplit('-').next().unwrap_or(run);
                 let mut what: Vec<_> = self.database.iter().map(DatabasePart::words_of_undo).collect();
                 if !words.is_empty() {
-                    what.insert(0, format!("scale {tenants}"));
+                    let scales = self.tenants.iter().all(|part| part.what.is_none());
+                    let verb = if scales { "scale" } else { "move" };
+                    what.insert(0, format!("{verb} {tenants}"));
                 }
                 what.extend(self.nodes.iter().map(|part| PartRef::Node(part).words()));
                 match what.is_empty() {
@@ -179,7 +188,7 @@ fn push(lines: &mut Vec<Line>, kind: LineKind, text: String) {
 fn placement(lines: &mut Vec<Line>, part: &Part) {
     let nodes: Vec<&NodeName> =
         part.now.keys().chain(part.predicted.keys()).collect::<BTreeSet<_>>().into_iter().collect();
-    if part.from == part.to || nodes.is_empty() {
+    if part.now == part.predicted && part.from == part.to || nodes.is_empty() {
         return;
     }
     let cell = |pods: &BTreeMap<NodeName, u32>, node: &NodeName| match pods.get(node) {

@@ -57,7 +57,10 @@ impl<'a> PartRef<'a> {
     /// What is done to it, in a few words: `acme 3 → 5`.
     pub fn words(self) -> String {
         match self {
-            Self::Tenant(part) => format!("{} {} → {}", part.tenant, part.from, part.to),
+            Self::Tenant(part) => match &part.what {
+                Some(what) => what.clone(),
+                None => format!("{} {} → {}", part.tenant, part.from, part.to),
+            },
             Self::Node(NodePart { node, to: true, .. }) => format!("{node} cordoned"),
             Self::Node(NodePart { node, to: false, .. }) => format!("{node} uncordoned"),
             Self::Database(part) => part.words(),

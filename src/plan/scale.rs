@@ -65,19 +65,8 @@ pub(super) fn plan_for(
     }
     let changed = || drafts.iter().filter(|d| d.changes());
     let steps = changed().map(Draft::patch).chain(changed().map(Draft::settle)).collect();
-    let mut plan = Plan {
-        id: String::new(),
-        intent: intent.clone(),
-        seen: seen.revision,
-        at: seen.at,
-        steps,
-        tenants: drafts.into_iter().map(|draft| part(draft, seen, blind)).collect(),
-        nodes: Vec::new(),
-        database: None,
-        checks,
-    };
-    plan.id = plan.hash();
-    plan
+    let parts = drafts.into_iter().map(|draft| part(draft, seen, blind)).collect();
+    Plan::assemble(seen, intent.clone(), parts, Vec::new(), None, steps, checks)
 }
 
 /// What is told of a draft once all is known.
@@ -98,5 +87,6 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
         landings: draft.landings,
         removals: draft.removals,
         checks,
+        what: None,
     }
 }

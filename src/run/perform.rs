@@ -8,6 +8,7 @@
 
 mod api;
 mod kind;
+mod objects;
 mod rows;
 mod sql;
 
@@ -51,6 +52,8 @@ pub(super) enum Failure {
         /// One sentence.
         text: String,
     },
+    /// A disruption budget does not allow it at this moment.
+    Blocked(String),
     /// No answer: it may or may not have been done.
     Unreached(String),
     /// The cluster is not as the change expects; nothing was written.
@@ -69,6 +72,7 @@ impl Failure {
             Self::Fenced => "the lease could not be renewed in time".into(),
             Self::Refused { text, .. }
             | Self::Busy { text, .. }
+            | Self::Blocked(text)
             | Self::Unreached(text)
             | Self::Drift(text)
             | Self::Interrupted(text) => text.clone(),
@@ -171,11 +175,15 @@ impl Writer {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<T, Failure> {
+        let content = match method {
+            Method::PATCH => "application/merge-patch+json",
+            _ => "application/json",
+        };
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, content)
             .body(Body::from(body.unwrap_or_default()))
             .map_err(|e| refused(0, format!("`{path}` is no address of an object: {e}")))?;
         let answer = async {
@@ -204,6 +212,10 @@ impl Writer {
             Status::failure(words.lines().next().unwrap_or_default(), head.status.as_str())
         });
         status.code = code;
+        let causes = status.details.iter().flat_map(|d| &d.causes);
+        if let Some(cause) = causes.into_iter().find(|c| c.reason == "DisruptionBudget" && code == 429) {
+            return Err(Failure::Blocked(cause.message.clone()));
+        }
         let text = wire::sentence(&kube::Error::Api(Box::new(status)));
         match code {
             408 | 429 | 500.. => {

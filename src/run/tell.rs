@@ -17,7 +17,7 @@ pub(super) fn ending(run: &Run) -> String {
     if !others.is_empty() {
         let what = match others.as_slice() {
             few if few.len() <= 3 => few.iter().map(|part| part.words()).collect::<Vec<_>>().join(", "),
-            many => format!("{} tenants scaled", many.len()),
+            many => format!("{} tenants changed", many.len()),
         };
         let how = match others.iter().filter(|part| !told(part).0).count() {
             0 => "as predicted".into(),

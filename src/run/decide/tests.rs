@@ -60,6 +60,7 @@ fn plan(from: u32, to: u32) -> Plan {
             checks: vec![],
             kubectl: String::new(),
             undo: String::new(),
+            what: None,
         }],
         steps: vec![
             step(Change::Replicas(Replicas { workload: key.clone(), uid: uid.clone(), from, to })),

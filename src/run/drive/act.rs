@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::{Driver, Session, Stop};
+use super::{Driver, Session, Stop, asked};
 use crate::{
     plan::{Change, Object},
     run::{
         Event, StepState,
+        decide::{Leaving, deadline},
         lease::Standing,
         perform::{Context, Failure, Performed, Told, act},
     },
@@ -20,6 +21,8 @@ use crate::{
 
 /// How long an endpoint of the database may not answer before an operator is asked.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How long to wait before a blocked eviction is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Driver {
     /// Asks everything that is left to be changed or waited for by its own word: what the watches have shown so far may
@@ -96,7 +99,6 @@ impl Driver {
 
     /// Why the run leaves, and that it leaves something behind.
     fn still_borrowed(&self, stop: Stop, change: &Change) -> Stop {
-        use crate::run::decide::Leaving;
         let words = self.run.borrow().plan().words(change);
         let (Stop::Pause(at, why), Some(leaving)) = (stop, &self.facts.leaving) else {
             return Stop::Unwritten(format!("still to do: {words}"));
@@ -117,7 +119,10 @@ impl Driver {
         step: usize,
         change: &Change,
     ) -> Result<Option<(Performed, bool)>, Stop> {
-        let words = self.run.borrow().plan().words(change);
+        let (words, id) = {
+            let run = self.run.borrow();
+            (run.plan().words(change), run.id.clone())
+        };
         self.say(Some(words));
         let sent = AtomicBool::new(false);
         let fence = || {
@@ -125,22 +130,43 @@ impl Driver {
             sent.fetch_or(good, Ordering::Relaxed);
             good
         };
-        let context = Context { fence: &fence };
-        let tries = self.insist(|| act(change).perform(&session.writer, &context));
-        let written = match change.object().is_of_database() {
-            true => timeout(SILENCE, tries).await,
-            false => Ok(tries.await),
-        };
-        match written {
-            Ok(Ok(performed)) => {
-                if let Some(mark) = performed.mark.clone() {
-                    self.facts.marks.insert(change.object(), mark);
+        let context = Context { run: &id, fence: &fence };
+        loop {
+            let tries = self.insist(|| act(change).perform(&session.writer, &context));
+            let written = match change.object().is_of_database() {
+                true => timeout(SILENCE, tries).await,
+                false => Ok(tries.await),
+            };
+            match written {
+                Ok(Ok(performed)) => {
+                    if let Some(mark) = performed.mark.clone() {
+                        self.facts.marks.insert(change.object(), mark);
+                    }
+                    return Ok(Some((performed, sent.into_inner())));
                 }
-                Ok(Some((performed, sent.into_inner())))
+                Ok(Err(Failure::Fenced)) => return Ok(None),
+                Ok(Err(Failure::Blocked(text))) => self.blocked(session, step, text).await?,
+                Ok(Err(failure)) => return Err(Stop::Pause(step, failure.text())),
+                Err(_) => return Err(Stop::Pause(step, self.silence())),
             }
-            Ok(Err(Failure::Fenced)) => Ok(None),
-            Ok(Err(failure)) => Err(Stop::Pause(step, failure.text())),
-            Err(_) => Err(Stop::Pause(step, self.silence())),
+        }
+    }
+
+    /// Waits a moment before what a disruption budget does not allow is asked for again, until the step's time is over.
+    async fn blocked(&self, session: &Session<'_>, step: usize, text: String) -> Result<(), Stop> {
+        let now = session.writer.clock.now();
+        let (until, within) = {
+            let run = self.run.borrow();
+            (deadline(&run, step, now), run.plan().steps[step].within)
+        };
+        if now >= until {
+            return Err(Stop::Pause(step, format!("{text} for {within} s")));
+        }
+        self.say(Some(text.clone()));
+        let mut pause = self.pause.clone();
+        tokio::select! {
+            () = sleep(AGAIN) => Ok(()),
+            () = asked(&mut pause) => Err(Stop::Pause(step, text)),
         }
     }
 

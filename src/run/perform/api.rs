@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Failure, Writer, body};
-use crate::cluster::{ResourceVersion, Uid, WorkloadKey};
+use crate::cluster::{NodeName, ResourceVersion, Uid, WorkloadKey};
 
 /// How often a scale write that somebody else's write overtook is tried again.
 const OVERTAKEN: usize = 5;
@@ -72,6 +72,17 @@ impl Involved {
             kind: key.kind.name(),
             namespace: key.key.namespace.to_string(),
             name: key.key.name.to_string(),
+            uid: uid.to_string(),
+        }
+    }
+
+    /// A node.
+    pub(in crate::run) fn node(name: &NodeName, uid: &Uid) -> Self {
+        Self {
+            api_version: "v1",
+            kind: "Node",
+            namespace: "default".into(),
+            name: name.to_string(),
             uid: uid.to_string(),
         }
     }
@@ -344,7 +355,7 @@ impl Writer {
         }
     }
 
-    async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+    pub(super) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
         match self.send(Method::GET, path, None).await {
             Ok(found) => Ok(Some(found)),
             Err(failure) if failure.is_missing() => Ok(None),

@@ -5,17 +5,30 @@
 
 use futures::future::BoxFuture;
 
-use super::{Failure, Involved, Right, Writer};
-use crate::{plan::Change, run::evidence::Mark};
+use serde_json::Value;
 
+use super::{Failure, Involved, Right, Writer};
+use crate::{cluster::Key, plan::Change, run::evidence::Mark};
+
+mod adopt;
+mod bounds;
+mod cordon;
+mod create_pod;
+mod delete_pod;
+mod deletion_cost;
 mod desync;
+mod discard;
+mod evict;
 mod replicas;
+mod restart_rollout;
 mod save;
 mod servers;
 mod waits;
 
 /// What a write is done with.
 pub(in crate::run) struct Context<'a> {
+    /// The run: what it creates carries its id.
+    pub(in crate::run) run: &'a str,
     /// Whether the leases are good, asked right before each request that counts.
     pub(in crate::run) fence: &'a (dyn Fn() -> bool + Sync),
 }
@@ -91,5 +104,35 @@ pub(in crate::run) fn act(change: &Change) -> &dyn Act {
         Change::Desync(kind) => kind,
         Change::Desynced(kind) => kind,
         Change::Serves(kind) => kind,
+        Change::Cordon(kind) => kind,
+        Change::CreatePod(kind) => kind,
+        Change::PodReady(kind) => kind,
+        Change::DeletionCost(kind) => kind,
+        Change::Adopt(kind) => kind,
+        Change::Replaced(kind) => kind,
+        Change::Discard(kind) => kind,
+        Change::Evict(kind) => kind,
+        Change::DeletePod(kind) => kind,
+        Change::Gone(kind) => kind,
+        Change::RestartRollout(kind) => kind,
+        Change::RolledOut(kind) => kind,
+        Change::Bounds(kind) => kind,
     }
+}
+
+/// What became of a change of a single object.
+fn plainly((wrote, text, _): (bool, String, Option<Value>)) -> Performed {
+    Performed { wrote, text, mark: None, kept: false }
+}
+
+/// Rights on pods where this one is.
+fn pod_rights(pod: &Key, verbs: &[&'static str]) -> Vec<Right> {
+    let namespace = pod.namespace.to_string();
+    let right = |verb: &&'static str| Right {
+        verb,
+        group: "",
+        resource: "pods".into(),
+        namespace: namespace.clone(),
+    };
+    verbs.iter().map(right).collect()
 }

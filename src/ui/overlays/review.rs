@@ -118,7 +118,11 @@ impl Review {
         match &self.plan.intent {
             Intent::Scale { .. } => true,
             Intent::Database { act } => matches!(act, Weight { .. } | AddServer { like: None, .. }),
-            Intent::Undo { .. } => false,
+            Intent::Undo { .. }
+            | Intent::Move { .. }
+            | Intent::Cordon { .. }
+            | Intent::Restart { .. }
+            | Intent::DeletePod { .. } => false,
         }
     }
 

@@ -183,10 +183,16 @@ impl Cockpit {
 
     /// So many steps are done, the next one is begun.
     pub fn progress(&mut self, done: usize) {
+        let through = self.run().progress().0;
         for step in 0..=done {
             if step < self.run().steps.len() {
-                self.happen(Event::Started { step });
+                if step >= through {
+                    self.happen(Event::Started { step });
+                }
                 self.now += SignedDuration::from_millis(1_400);
+            }
+            if step < through {
+                continue;
             }
             if step < done {
                 self.happen(Event::Done { step, text: "written".into() });

@@ -4,7 +4,7 @@ use futures::{FutureExt, future::BoxFuture};
 
 use super::{Act, Context, Performed, replicas::workload, servers::endpoint};
 use crate::{
-    plan::{Desynced, Holds, Serves, Settle},
+    plan::{Desynced, Gone, Holds, PodReady, Replaced, RolledOut, Serves, Settle},
     run::{
         evidence::Mark,
         perform::{Failure, Writer},
@@ -41,6 +41,10 @@ macro_rules! wait {
     };
 }
 
+wait!(Gone, |_writer, _it| std::future::ready(Ok(None)));
+wait!(PodReady, |_writer, _it| std::future::ready(Ok(None)));
+wait!(Replaced, |writer, it| workload(writer, &it.workload));
+wait!(RolledOut, |writer, it| workload(writer, &it.workload));
 wait!(Settle, |writer, it| workload(writer, &it.workload));
 wait!(Holds, |writer, it| endpoint(writer, Endpoint::Proxy(it.proxy.to_string())));
 wait!(Serves, |writer, it| endpoint(writer, Endpoint::Proxy(it.proxy.to_string())));
