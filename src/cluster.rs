@@ -19,6 +19,7 @@ mod few;
 mod finding;
 mod freshness;
 mod galera;
+mod hash;
 mod headroom;
 mod hints;
 mod history;
@@ -54,6 +55,7 @@ pub use galera::{
     Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,
     SchemaChange, Session, Status, Threads, ZERO_UUID,
 };
+pub use hash::fnv1a;
 pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
     Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,

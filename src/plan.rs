@@ -9,20 +9,26 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{NodeName, Snapshot, TenantName, WorkloadKey};
+use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a};
 
 mod about;
 mod approve;
 mod by_hand;
 mod change;
 mod check;
+mod cordon;
 mod database;
+mod delete_pod;
 mod describe;
 mod draft;
 mod fits;
-mod moves;
+mod guard;
+pub mod moves;
 mod number;
+mod object;
+mod parts;
 pub mod rebalance;
+mod restart;
 mod scale;
 pub mod schedule;
 mod undo;
@@ -32,16 +38,21 @@ pub mod whatif;
 pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use by_hand::{line, shell};
-pub use change::{Change, Standing};
+pub use change::{
+    Adopt, Bounds, Change, Cordon, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard, Evict,
+    Gone, Holds, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, RolledOut, Save, Servers,
+    Serves, Settle, Standing, TEMPLATE_HASH,
+};
 pub use check::unknown as unknown_tenant;
 pub use database::edit;
-pub use database::{
-    Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, hindrance, seats, verify as verify_database,
-};
+pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify as verify_database};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
-pub use moves::{Balance, Means, Move, Reason as MoveReason, Stay};
+pub use guard::Guard;
+pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
+pub use object::Object;
+pub use parts::{NodePart, PartRef};
 pub use verify::verify;
 
 /// What an operator wants.
@@ -59,6 +70,29 @@ pub enum Intent {
         run: String,
         /// The changes it made (or may have made), in the order it made them.
         changes: Vec<(About, Change)>,
+    },
+    /// Move one pod.
+    Move {
+        /// Which, from where, to where, and how.
+        moved: Move,
+    },
+    /// Keep new pods off a node, or let them come again.
+    Cordon {
+        /// Which node.
+        node: NodeName,
+        /// Off, or again.
+        cordoned: bool,
+    },
+    /// Replace every pod of a tenant by a new one of the same template.
+    Restart {
+        /// Which tenant.
+        tenant: TenantName,
+    },
+    /// Delete one pod.
+    #[serde(rename = "delete-pod")]
+    DeletePod {
+        /// Which.
+        pod: Key,
     },
     /// Act on the database.
     Database {
@@ -89,6 +123,9 @@ pub struct Plan {
     pub at: Timestamp,
     /// What happens to each tenant.
     pub tenants: Vec<Part>,
+    /// What happens to each node that is changed itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodePart>,
     /// What happens to the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<DatabasePart>,
@@ -123,6 +160,9 @@ pub struct Part {
     pub kubectl: String,
     /// What undoing it would do, in words.
     pub undo: String,
+    /// What is done in a few words, where it is no change of replicas: `acme-5f6-x worker-1 → worker-3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
 }
 
 /// Where a new pod is predicted to come up.
@@ -157,13 +197,27 @@ pub struct Removal {
 /// One thing done or waited for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Of which tenant, or of the database.
+    /// Of which tenant or node, or of the database.
     #[serde(rename = "tenant", default)]
     pub about: About,
     /// What changes.
     pub change: Change,
     /// Seconds it may take before the run pauses and asks.
     pub within: u32,
+    /// The index of an earlier step that this one takes back. It is skipped when that one was not begun, and is done
+    /// on every way out of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<usize>,
+    /// What must be so right before it is written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Guard>,
+}
+
+impl Step {
+    /// A step that takes nothing back and has no guards.
+    pub fn new(about: About, change: Change, within: u32) -> Self {
+        Self { about, change, within, takes_back: None, guards: Vec::new() }
+    }
 }
 
 /// Something that was checked before the plan was offered.
@@ -177,6 +231,9 @@ pub struct Check {
     pub verdict: Verdict,
     /// One sentence with the arithmetic.
     pub text: String,
+    /// It is accepted only by somebody who types the name of what is at stake.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grave: bool,
 }
 
 /// How a check came out. Worst last.
@@ -194,7 +251,12 @@ pub enum Verdict {
 impl Check {
     /// A check of that name and outcome.
     pub fn new(rule: &str, verdict: Verdict, text: impl Into<String>) -> Self {
-        Self { rule: rule.into(), verdict, text: text.into() }
+        Self { rule: rule.into(), verdict, text: text.into(), grave: false }
+    }
+
+    /// A warning that is accepted only by somebody who types the name of what is at stake.
+    pub fn grave(rule: &str, text: impl Into<String>) -> Self {
+        Self { grave: true, ..Self::new(rule, Verdict::Warn, text) }
     }
 }
 
@@ -203,24 +265,42 @@ pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
     match intent {
         Intent::Scale { targets } => scale::plan(seen, intent, targets),
         Intent::Undo { run, changes } => undo::plan(seen, intent, run, changes),
+        Intent::Move { moved } => moves::planned(seen, intent, moved),
+        Intent::Cordon { node, cordoned } => cordon::plan(seen, intent, node, *cordoned),
+        Intent::Restart { tenant } => restart::plan(seen, intent, tenant),
+        Intent::DeletePod { pod } => delete_pod::plan(seen, intent, pod),
         Intent::Database { act } => database::plan(seen, intent, act),
     }
 }
 
 impl Plan {
-    /// The id: the same intent and steps give the same one, in every build (FNV-1a over their JSON).
+    /// A plan of these parts and steps, with its id.
+    fn assemble(
+        seen: &Snapshot,
+        intent: Intent,
+        tenants: Vec<Part>,
+        nodes: Vec<NodePart>,
+        database: Option<DatabasePart>,
+        steps: Vec<Step>,
+        checks: Vec<Check>,
+    ) -> Self {
+        let (revision, at) = (seen.revision, seen.at);
+        let mut plan =
+            Self { id: String::new(), intent, seen: revision, at, tenants, nodes, database, steps, checks };
+        plan.id = plan.hash();
+        plan
+    }
+
+    /// The id: the same intent and steps give the same one, in every build (a hash of their JSON).
     fn hash(&self) -> String {
         let text = serde_json::to_string(&(&self.intent, &self.steps)).expect("names and numbers are JSON");
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = fnv1a(text.bytes());
         format!("{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
     }
 
-    /// All checks: the plan's own, then each tenant's, then the database's.
+    /// All checks: the plan's own, then those of each part.
     pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
-        let tenants = self.tenants.iter().flat_map(|t| &t.checks);
-        self.checks.iter().chain(tenants).chain(self.database.iter().flat_map(|d| &d.checks))
+        self.checks.iter().chain(self.parts().flat_map(PartRef::checks))
     }
 
     /// A change in words, those it is about by the names people use.
@@ -234,6 +314,11 @@ impl Plan {
     /// The checks that refuse it; empty for a plan that can be approved.
     pub fn refusals(&self) -> impl Iterator<Item = &Check> {
         self.all_checks().filter(|c| c.verdict == Verdict::Refuse)
+    }
+
+    /// A later step takes this one back.
+    pub fn is_borrowed(&self, step: usize) -> bool {
+        self.steps.iter().any(|other| other.takes_back == Some(step))
     }
 
     /// Active pods a node once all has settled, of all its tenants together.

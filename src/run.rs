@@ -8,6 +8,7 @@
 mod decide;
 mod drive;
 mod event;
+mod evidence;
 mod instead;
 mod journal;
 mod lease;
@@ -15,6 +16,8 @@ mod local;
 mod perform;
 mod rehearse;
 mod tell;
+#[cfg(test)]
+mod variants;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -28,8 +31,9 @@ use crate::{
 };
 use drive::{Begin, Driver};
 
-pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
+pub use event::{Entry, Event, Outcome, Run, RunState, StepState, short_id};
 pub use instead::instead;
+use journal::RUN;
 pub use journal::{Holder, RunSeen, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;
 pub use rehearse::rehearse;

@@ -190,9 +190,7 @@ pub(super) fn pressed(
             }
         }
         Command::Copy => {
-            let kubectl = review.plan.tenants.iter().map(|t| t.kubectl.as_str());
-            let sql = review.plan.database.iter().flat_map(|part| &part.sql).map(String::as_str);
-            let lines: Vec<_> = kubectl.chain(sql).collect();
+            let lines: Vec<_> = review.plan.parts().flat_map(|part| part.by_hand()).collect();
             effects.push(Effect::Copy(lines.join("\n")));
             app.say(Severity::Notice, "copied to the terminal's clipboard", now);
         }

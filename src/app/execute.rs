@@ -118,7 +118,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             if app.world.who.read_only {
                 app.say(Severity::Warning, "read-only: nothing can be resumed", now);
             } else if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
-                let (done, all) = crate::ui::views::runs::progress(&known.run);
+                let (done, all) = known.run.progress();
                 let text = format!(
                     "{}. {done} of {all} steps are done; each further step is checked against the cluster before it is made.",
                     crate::run::summary(&known.run)

@@ -175,7 +175,11 @@ impl Session {
     /// What is known once all that matters for it has answered or said why not: the database too, if it is about that.
     pub(super) async fn observed_for(&mut self, intent: &Intent) -> Result<Arc<Snapshot>, Failure> {
         let of_database = match intent {
-            Intent::Scale { .. } => false,
+            Intent::Scale { .. }
+            | Intent::Move { .. }
+            | Intent::Cordon { .. }
+            | Intent::Restart { .. }
+            | Intent::DeletePod { .. } => false,
             Intent::Undo { changes, .. } => changes.iter().any(|(about, _)| *about == About::Database),
             Intent::Database { .. } => true,
         };

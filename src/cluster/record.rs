@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Key, ResourceVersion, TenantName};
+use super::{Key, NodeName, ResourceVersion, TenantName, fnv1a};
 
 /// A `coordination.k8s.io` Lease in wheelhouse's namespace: somebody is changing something.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,10 +41,7 @@ impl Lease {
         }
         let safe = name.chars().take(200).map(|c| c.to_ascii_lowercase());
         let safe: String = safe.map(|c| if fits(c) { c } else { '-' }).collect();
-        // FNV-1a: the same for every build and machine, which the standard library's hash does not promise.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = fnv1a(name.bytes());
         format!("tenant-{safe}-{:08x}", hash >> 32)
     }
 
@@ -53,6 +50,11 @@ impl Lease {
     pub fn who(&self) -> Option<&str> {
         let holder = self.holder.as_deref()?;
         Some(holder.rsplit_once(' ').map_or(holder, |(who, _)| who))
+    }
+
+    /// The name of the lease that guards a node: `node-worker-3`. A node's name is a DNS name, as a lease's is.
+    pub fn name_of_node(node: &NodeName) -> String {
+        format!("node-{node}")
     }
 
     /// Whether somebody holds it at `now` (in the API server's time).

@@ -307,6 +307,8 @@ impl World {
             owner: None,
             claim_templates: vec![],
             claims_go_when_scaled: false,
+            min_ready_seconds: 0,
+            restarted: None,
             deadline: 600,
             gitops,
             hints,

@@ -46,6 +46,11 @@ pub struct Workload {
     pub claim_templates: Vec<Arc<str>>,
     /// `spec.persistentVolumeClaimRetentionPolicy.whenScaled: Delete`: a pod that is scaled away takes its claims along.
     pub claims_go_when_scaled: bool,
+    /// `spec.minReadySeconds`: a pod counts as available once it has been ready for so long.
+    pub min_ready_seconds: u32,
+    /// When `kubectl rollout restart`, or the same from here, was last asked for: annotation
+    /// `kubectl.kubernetes.io/restartedAt` of the template.
+    pub restarted: Option<Arc<str>>,
     /// `spec.progressDeadlineSeconds`, 600 when absent: how long a pod may take to become ready.
     pub deadline: u32,
     /// Who else writes its replicas, where labels, annotations or `managedFields` tell.

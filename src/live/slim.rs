@@ -218,6 +218,7 @@ slim! {
         selector: LabelSelector,
         template: Template,
         paused: bool,
+        min_ready_seconds: i64,
         progress_deadline_seconds: Option<i64>,
         volume_claim_templates: Vec<ClaimTemplate>,
         persistent_volume_claim_retention_policy: RetentionPolicy,
@@ -238,7 +239,11 @@ slim! {
     VolumeSource { name: String }
     Projected { sources: Vec<ProjectedSource> }
     ProjectedSource { config_map: Option<VolumeSource> }
-    TemplateMeta { labels: Map }
+    TemplateMeta { labels: Map, annotations: TemplateNotes }
+    TemplateNotes {
+        #[serde(rename = "kubectl.kubernetes.io/restartedAt")]
+        restarted: Option<String>,
+    }
     WorkloadStatus {
         observed_generation: i64,
         replicas: u32,

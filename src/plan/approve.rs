@@ -60,7 +60,8 @@ impl Plan {
             .tenants
             .iter()
             .filter(|t| {
-                t.to < t.from && t.checks.iter().any(|c| floor(&c.rule) && c.verdict >= Verdict::Warn)
+                let lower = t.to < t.from;
+                t.checks.iter().any(|c| c.grave || lower && floor(&c.rule) && c.verdict >= Verdict::Warn)
             })
             .collect();
         match grave.as_slice() {

@@ -1,95 +1,110 @@
 //! A change names both ends, so that it can be shown, skipped when it already stands, settled after a crash, and
 //! undone by swapping them.
+//!
+//! [`Change`] is an enum, so that journals stay readable; what a kind of change means is one file below, behind
+//! [`Kind`], and `kind` is the only place that tells the kinds apart. Its writing side is one file below
+//! `run/perform/kind`.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{MemberName, ProxyName, ServerRow, Snapshot, Uid, WorkloadKey};
+use crate::cluster::{Snapshot, WorkloadKey};
 
-use super::database::{Names, standing};
+use super::{Object, Step, database::Names};
+
+mod adopt;
+mod bounds;
+mod cordon;
+mod create_pod;
+mod delete_pod;
+mod deletion_cost;
+mod desync;
+mod desynced;
+mod discard;
+mod evict;
+mod gone;
+mod holds;
+mod pod_ready;
+mod pods;
+mod replaced;
+mod replicas;
+mod restart_rollout;
+mod rolled_out;
+mod save;
+mod servers;
+mod serves;
+mod settle;
+
+pub use adopt::Adopt;
+pub use bounds::Bounds;
+pub use cordon::Cordon;
+pub use create_pod::CreatePod;
+pub use delete_pod::DeletePod;
+pub use deletion_cost::DeletionCost;
+pub use desync::Desync;
+pub use desynced::Desynced;
+pub use discard::Discard;
+pub use evict::Evict;
+pub use gone::Gone;
+pub use holds::Holds;
+pub use pod_ready::PodReady;
+pub use pods::{LOWEST_COST, TEMPLATE_HASH};
+pub use replaced::Replaced;
+pub use replicas::Replicas;
+pub use restart_rollout::RestartRollout;
+pub use rolled_out::RolledOut;
+pub use save::Save;
+pub use servers::Servers;
+pub use serves::Serves;
+pub use settle::Settle;
 
 /// One change of the cluster, or the wait for one to take hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Change {
     /// `spec.replicas` of a workload.
-    Replicas {
-        /// Which workload.
-        workload: WorkloadKey,
-        /// Its uid when it was seen: a successor of the same name is another workload.
-        uid: Uid,
-        /// Replicas before.
-        from: u32,
-        /// Replicas afterwards.
-        to: u32,
-    },
-    /// Wait until a workload's pods are those asked for: as many as `replicas`, all Ready and placed, none leaving.
-    Settle {
-        /// Which workload.
-        workload: WorkloadKey,
-        /// Its uid when it was seen.
-        uid: Uid,
-        /// Replicas to settle at.
-        replicas: u32,
-    },
-    /// The rows of one backend in a proxy's servers, without the hostgroups the monitor moves it between. Written so
-    /// that no client is hurt: memory from runtime, the surplus writers' rows deleted, edited, loaded. With the same
-    /// rows at both ends only memory is taken from runtime: what a run that was cut off has left there goes.
-    Servers {
-        /// Which proxy.
-        proxy: ProxyName,
-        /// `host:port`, as the proxy knows it.
-        address: Arc<str>,
-        /// The rows before; none: it is not among the servers.
-        from: Vec<ServerRow>,
-        /// The rows afterwards.
-        to: Vec<ServerRow>,
-    },
-    /// Wait until the monitor has left a backend's rows as they are for two of its intervals: what it does not want it
-    /// puts back within one.
-    Holds {
-        /// Which proxy.
-        proxy: ProxyName,
-        /// `host:port`, as the proxy knows it.
-        address: Arc<str>,
-        /// The rows that must hold.
-        rows: Vec<ServerRow>,
-        /// It must be the one that takes the writes, or must be in service beside it. `None`: either.
-        as_writer: Option<bool>,
-    },
+    Replicas(Replicas),
+    /// Wait until a workload's pods are those asked for.
+    Settle(Settle),
+    /// The rows of one backend in a proxy's servers.
+    Servers(Servers),
+    /// Wait until the monitor has left a backend's rows as they are.
+    Holds(Holds),
     /// A proxy's servers as they run are written to its disk.
-    Save {
-        /// Which proxy.
-        proxy: ProxyName,
-        /// What differs, in words.
-        from: String,
-    },
+    Save(Save),
     /// `wsrep_desync` of a member.
-    Desync {
-        /// Which member.
-        member: MemberName,
-        /// Before.
-        from: bool,
-        /// Afterwards.
-        to: bool,
-    },
+    Desync(Desync),
     /// Wait until the member shows it.
-    Desynced {
-        /// Which member.
-        member: MemberName,
-        /// Out of flow control, or in sync again.
-        desynced: bool,
-    },
-    /// Wait until the monitor of a proxy has taken a backend into service or out of it: nobody writes that there.
-    Serves {
-        /// Which proxy.
-        proxy: ProxyName,
-        /// `host:port`, as the proxy knows it.
-        address: Arc<str>,
-        /// In service, or out of it.
-        serves: bool,
-    },
+    Desynced(Desynced),
+    /// Wait until the monitor of a proxy has taken a backend into service or out of it.
+    Serves(Serves),
+    /// `spec.unschedulable` of a node.
+    Cordon(Cordon),
+    /// A pod beside those of a ReplicaSet, on a node of our choice.
+    CreatePod(CreatePod),
+    /// Wait until a pod is ready on its node.
+    PodReady(PodReady),
+    /// Which pod a ReplicaSet removes first.
+    DeletionCost(DeletionCost),
+    /// The labels that make a ReplicaSet take a pod for its own.
+    Adopt(Adopt),
+    /// Wait until a pod has taken the place of another.
+    Replaced(Replaced),
+    /// A created pod is deleted, unless it was adopted.
+    Discard(Discard),
+    /// A pod is evicted.
+    Evict(Evict),
+    /// A pod is deleted.
+    DeletePod(DeletePod),
+    /// Wait until a pod is gone.
+    Gone(Gone),
+    /// A new rollout of the same template.
+    RestartRollout(RestartRollout),
+    /// Wait until every pod is of the newest template.
+    RolledOut(RolledOut),
+    /// The bounds of an autoscaler.
+    Bounds(Bounds),
 }
 
 /// Where a change stands, by what is seen.
@@ -101,13 +116,112 @@ pub enum Standing {
     AtTo,
     /// Neither: somebody else changed it, or it is gone. The sentence says what is seen.
     Elsewhere(String),
+    /// What it is about is not there any more, and nothing is left to be changed of it. The sentence says so.
+    Gone(String),
+    /// What was to come about by itself has ended badly: waiting longer changes nothing. The sentence says why.
+    Failed(String),
+    /// It may have been done or not, and nothing that can be seen tells. The sentence says why.
+    Unknown(String),
+}
+
+/// What a kind of change means: one implementation a file.
+pub trait Kind {
+    /// What it is about.
+    fn object(&self) -> Object;
+
+    /// It writes to the cluster or its database; otherwise it is a wait.
+    fn is_write(&self) -> bool;
+
+    /// The change that takes this one back; a wait has none.
+    fn invert(&self) -> Option<Change>;
+
+    /// Why a write without an inverse cannot be taken back.
+    fn never(&self) -> Option<String> {
+        None
+    }
+
+    /// Why nothing can be told about it from this snapshot: what it is about is not followed, does not answer, or may
+    /// not be asked. It is neither done nor missing then.
+    fn unseen(&self, seen: &Snapshot) -> Option<String>;
+
+    /// Where it stands, by this snapshot.
+    fn stands(&self, seen: &Snapshot) -> Standing;
+
+    /// What has come up since the plan and stands in the way of writing it now. `rest` are the steps that follow it.
+    fn hindrance(&self, rest: &[Step], seen: &Snapshot) -> Option<String> {
+        let _ = (rest, seen);
+        None
+    }
+
+    /// What is done, those it is about by these names.
+    fn words(&self, names: &Names) -> String;
+
+    /// What was found where it stood already, before this run began it.
+    fn found(&self) -> String {
+        "it is so already".into()
+    }
+
+    /// The same where this run had begun it.
+    fn found_done(&self) -> String {
+        "found so: the write had gone through".into()
+    }
+
+    /// How a wait came out, by this snapshot.
+    fn outcome(&self, seen: &Snapshot) -> String {
+        let _ = seen;
+        String::new()
+    }
+
+    /// What a wait still lacks when its time is over, in the words of the scheduler and the kubelet.
+    fn missing(&self, seen: &Snapshot) -> String {
+        let _ = seen;
+        String::new()
+    }
+
+    /// The line that does the same by hand on the cluster that is looked at, where there is one.
+    fn by_hand(&self, seen: &Snapshot) -> Option<String> {
+        let _ = seen;
+        None
+    }
 }
 
 impl Change {
-    /// The workload it is about; `None` of the database.
-    pub fn workload(&self) -> Option<&WorkloadKey> {
+    /// The only place that tells the kinds apart.
+    fn kind(&self) -> &dyn Kind {
         match self {
-            Self::Replicas { workload, .. } | Self::Settle { workload, .. } => Some(workload),
+            Self::Replicas(kind) => kind,
+            Self::Settle(kind) => kind,
+            Self::Servers(kind) => kind,
+            Self::Holds(kind) => kind,
+            Self::Save(kind) => kind,
+            Self::Desync(kind) => kind,
+            Self::Desynced(kind) => kind,
+            Self::Serves(kind) => kind,
+            Self::Cordon(kind) => kind,
+            Self::CreatePod(kind) => kind,
+            Self::PodReady(kind) => kind,
+            Self::DeletionCost(kind) => kind,
+            Self::Adopt(kind) => kind,
+            Self::Replaced(kind) => kind,
+            Self::Discard(kind) => kind,
+            Self::Evict(kind) => kind,
+            Self::DeletePod(kind) => kind,
+            Self::Gone(kind) => kind,
+            Self::RestartRollout(kind) => kind,
+            Self::RolledOut(kind) => kind,
+            Self::Bounds(kind) => kind,
+        }
+    }
+
+    /// What it is about.
+    pub fn object(&self) -> Object {
+        self.kind().object()
+    }
+
+    /// The workload it is about, if it is about one.
+    pub fn workload(&self) -> Option<WorkloadKey> {
+        match self.object() {
+            Object::Workload(key) => Some(key),
             _ => None,
         }
     }
@@ -115,145 +229,69 @@ impl Change {
     /// The backend or member of the database it is about, by its address.
     pub fn host(&self) -> Option<&str> {
         match self {
-            Self::Servers { address, .. } | Self::Holds { address, .. } | Self::Serves { address, .. } => {
-                Some(address)
+            Self::Servers(Servers { address, .. })
+            | Self::Holds(Holds { address, .. })
+            | Self::Serves(Serves { address, .. }) => Some(address),
+            Self::Desync(Desync { member, .. }) | Self::Desynced(Desynced { member, .. }) => {
+                Some(member.as_str())
             }
-            Self::Desync { member, .. } | Self::Desynced { member, .. } => Some(member.as_str()),
-            Self::Replicas { .. } | Self::Settle { .. } | Self::Save { .. } => None,
+            _ => None,
         }
     }
 
     /// The change that takes this one back; a wait has none, nor has what was on a disk before.
     pub fn invert(&self) -> Option<Self> {
-        match self.clone() {
-            Self::Replicas { workload, uid, from, to } => {
-                Some(Self::Replicas { workload, uid, from: to, to: from })
-            }
-            Self::Servers { proxy, address, from, to } => {
-                Some(Self::Servers { proxy, address, from: to, to: from })
-            }
-            Self::Desync { member, from, to } => Some(Self::Desync { member, from: to, to: from }),
-            Self::Settle { .. }
-            | Self::Holds { .. }
-            | Self::Save { .. }
-            | Self::Desynced { .. }
-            | Self::Serves { .. } => None,
-        }
+        self.kind().invert()
+    }
+
+    /// Why a write without an inverse cannot be taken back.
+    pub fn never(&self) -> Option<String> {
+        self.kind().never()
     }
 
     /// Writes to the cluster or its database.
     pub fn is_write(&self) -> bool {
-        match self {
-            Self::Replicas { .. } | Self::Servers { .. } | Self::Save { .. } | Self::Desync { .. } => true,
-            Self::Settle { .. } | Self::Holds { .. } | Self::Desynced { .. } | Self::Serves { .. } => false,
-        }
+        self.kind().is_write()
     }
 
-    /// Why nothing can be told about a change of the database from this snapshot: the proxy or the member it is about
-    /// does not answer, or may not be asked. A change is neither done nor missing then.
+    /// Why nothing can be told about it from this snapshot; see [`Kind::unseen`].
     pub fn unseen(&self, seen: &Snapshot) -> Option<String> {
-        standing::unseen(self, seen)
+        self.kind().unseen(seen)
     }
 
     /// Where it stands, by this snapshot.
     pub fn stands(&self, seen: &Snapshot) -> Standing {
-        let (Self::Replicas { workload: key, uid, .. } | Self::Settle { workload: key, uid, .. }) = self
-        else {
-            return standing::stands(self, seen);
-        };
-        let Some(workload) = seen.workload(key) else {
-            return Standing::Elsewhere(format!("{key} is gone"));
-        };
-        if workload.uid != *uid {
-            return Standing::Elsewhere(format!("{key} was deleted and made anew"));
-        }
-        match self {
-            Self::Replicas { from, to, .. } => match workload.desired {
-                n if n == *to => Standing::AtTo,
-                n if n == *from => Standing::AtFrom(format!("{n} replicas")),
-                n => Standing::Elsewhere(format!("{key} asks for {n} replicas, neither {from} nor {to}")),
-            },
-            Self::Settle { replicas, .. } => {
-                if workload.desired != *replicas {
-                    let n = workload.desired;
-                    return Standing::Elsewhere(format!(
-                        "{key} asks for {n} replicas by now, not {replicas}"
-                    ));
-                }
-                if workload.observed_generation < workload.generation {
-                    return Standing::AtFrom("its controller has not looked yet".into());
-                }
-                let Some(tenant) = seen.tenant_of(key) else {
-                    return Standing::Elsewhere(format!("{key} is no tenant any more"));
-                };
-                let ready = tenant.ready();
-                let active = tenant.active().count() as u32;
-                let placed = tenant.active().filter(|p| p.node.is_some()).count() as u32;
-                let leaving = tenant.pods.iter().filter(|p| p.deleting.is_some()).count();
-                // Pods and workloads are watched apart, and either watch may lag: both have to say it.
-                let counts = (workload.counts.total, workload.counts.ready);
-                let settled =
-                    ready == *replicas && active == *replicas && placed == *replicas && leaving == 0;
-                if settled && counts == (*replicas, *replicas) {
-                    Standing::AtTo
-                } else if settled {
-                    let (total, ready) = counts;
-                    Standing::AtFrom(format!(
-                        "its controller counts {ready} ready of {total} pods, not {replicas}"
-                    ))
-                } else {
-                    let leaving = if leaving > 0 { format!(", {leaving} leaving") } else { String::new() };
-                    Standing::AtFrom(format!("{ready} of {replicas} ready{leaving}"))
-                }
-            }
-            _ => standing::stands(self, seen),
-        }
+        self.kind().stands(seen)
     }
-}
 
-impl Change {
+    /// What has come up since the plan and stands in the way of writing it now; see [`Kind::hindrance`].
+    pub fn hindrance(&self, rest: &[Step], seen: &Snapshot) -> Option<String> {
+        self.kind().hindrance(rest, seen)
+    }
+
     /// What is done, those it is about by these names. What is written somewhere tells the address as well.
     pub fn words(&self, names: &Names) -> String {
-        match self {
-            Self::Replicas { workload, from, to, .. } => format!("scale {workload} {from} → {to}"),
-            Self::Settle { workload, replicas: 0, .. } => format!("wait until {workload} has no pods"),
-            Self::Settle { workload, replicas, .. } => format!("wait until {workload} has {replicas} ready"),
-            Self::Servers { proxy, from, to, .. } if from == to => {
-                format!("take the memory of {proxy} from its runtime")
-            }
-            Self::Servers { proxy, address, from, to } => {
-                let name = names.full(address);
-                match (from.is_empty(), to.is_empty()) {
-                    (_, true) => format!("take {name} out of {proxy}"),
-                    (true, false) => format!("put {name} into {proxy} with weight {}", weights(to)),
-                    (false, false) => {
-                        format!("weight of {name} in {proxy} {} → {}", weights(from), weights(to))
-                    }
-                }
-            }
-            Self::Holds { proxy, address, rows, as_writer } => {
-                let name = names.of(address);
-                match as_writer {
-                    _ if rows.is_empty() => format!("wait until {name} stays out of {proxy}"),
-                    Some(true) => format!("wait until {proxy} writes to {name}"),
-                    Some(false) => format!("wait until {name} serves in {proxy}"),
-                    None => format!("wait until {name} stays in {proxy}"),
-                }
-            }
-            Self::Save { proxy, .. } => format!("save the servers of {proxy} to its disk"),
-            Self::Desync { member, to: true, .. } => format!("desync {}", names.full(member.as_str())),
-            Self::Desync { member, to: false, .. } => format!("resync {}", names.full(member.as_str())),
-            Self::Desynced { member, desynced } => {
-                let state = if *desynced { "desynced" } else { "synced" };
-                format!("wait until {} is {state}", names.of(member.as_str()))
-            }
-            Self::Serves { proxy, address, serves: true } => {
-                format!("wait until {proxy} serves from {}", names.of(address))
-            }
-            Self::Serves { proxy, address, serves: false } => {
-                format!("wait until {proxy} has taken {} out of service", names.of(address))
-            }
-        }
+        self.kind().words(names)
+    }
+
+    /// What was found where it stood already: `begun` by this run, or not.
+    pub fn found(&self, begun: bool) -> String {
+        if begun { self.kind().found_done() } else { self.kind().found() }
+    }
+
+    /// How a wait came out, by this snapshot.
+    pub fn outcome(&self, seen: &Snapshot) -> String {
+        self.kind().outcome(seen)
+    }
+
+    /// What a wait still lacks when its time is over.
+    pub fn missing(&self, seen: &Snapshot) -> String {
+        self.kind().missing(seen)
+    }
+
+    /// The line that does the same by hand, where there is one.
+    pub fn by_hand(&self, seen: &Snapshot) -> Option<String> {
+        self.kind().by_hand(seen)
     }
 }
 
@@ -261,10 +299,4 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words(&Names::default()))
     }
-}
-
-/// The weights of a backend's rows: one number, unless its hostgroups differ.
-fn weights(rows: &[ServerRow]) -> String {
-    let all: std::collections::BTreeSet<_> = rows.iter().map(|r| r.weight).collect();
-    all.iter().map(u64::to_string).collect::<Vec<_>>().join("/")
 }

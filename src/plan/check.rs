@@ -289,7 +289,7 @@ fn allowed(budget: &Budget, pods: u32) -> Option<u32> {
     }
 }
 
-fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
+pub(super) fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
     let counts = workload.counts;
     let updated = format!("{} of {} updated", counts.updated, count(counts.total, "pod"));
     let text = if let Some(since) = workload.stuck_since {
@@ -305,12 +305,16 @@ fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
 }
 
 /// Another operator's run: alive, it keeps the tenant; dead, it should be finished or taken back first.
-fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
+pub(super) fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
+    lease_named(seen, &Lease::name_of(tenant))
+}
+
+/// The same of a lease of that name.
+pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
     if let Some(why) = unread(&seen.leases.freshness) {
         let text = format!("leases {why}: another operator's run would not be seen");
         return Some(Check::new("lease", Warn, text));
     }
-    let name = Lease::name_of(tenant);
     let lease = seen.leases.values().find(|l| *l.key.name == *name)?;
     let holder = lease.who()?;
     let run = lease.run.as_deref().map(|run| run.rsplit('-').next().unwrap_or(run));

@@ -47,14 +47,16 @@ use std::{collections::BTreeSet, fmt, ops::RangeInclusive, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Change, Check, Intent, Plan, Step, Verdict};
+use super::{
+    About, Change, Check, Desync, Desynced, Holds, Intent, Plan, Save, Servers, Serves, Step, Verdict,
+};
 use crate::cluster::{Holder, MemberName, ProxyName, Snapshot};
 
 mod acts;
 pub mod edit;
 mod field;
 mod guard;
-mod hindrance;
+pub(super) mod hindrance;
 mod names;
 mod sql;
 pub(super) mod standing;
@@ -62,7 +64,6 @@ mod undo;
 mod verify;
 
 use field::{Edit, Field, Place, Seat};
-pub use hindrance::hindrance;
 pub use names::Names;
 pub use verify::{seats, verify};
 
@@ -199,16 +200,6 @@ impl DatabaseAct {
         }
     }
 
-    /// In a few words, its subject by the name people use.
-    pub(super) fn title(&self, subject: Option<&str>) -> String {
-        let text = self.words(subject.unwrap_or(self.subject()));
-        let mut letters = text.chars();
-        match letters.next() {
-            Some(first) => first.to_uppercase().chain(letters).collect(),
-            None => text,
-        }
-    }
-
     fn words(&self, subject: &str) -> String {
         match self {
             Self::TakeOut { .. } => format!("take {subject} out of the proxies"),
@@ -307,18 +298,7 @@ fn blank(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
 }
 
 fn assembled(seen: &Snapshot, intent: &Intent, part: DatabasePart, steps: Vec<Step>) -> Plan {
-    let mut plan = Plan {
-        id: String::new(),
-        intent: intent.clone(),
-        seen: seen.revision,
-        at: seen.at,
-        tenants: Vec::new(),
-        database: Some(part),
-        steps,
-        checks: Vec::new(),
-    };
-    plan.id = plan.hash();
-    plan
+    Plan::assemble(seen, intent.clone(), Vec::new(), Vec::new(), Some(part), steps, Vec::new())
 }
 
 impl<'a> Draft<'a> {
@@ -403,16 +383,16 @@ impl<'a> Draft<'a> {
 
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        let mut push = |change, within| steps.push(Step { about: About::Database, change, within });
+        let mut push = |change, within| steps.push(Step::new(About::Database, change, within));
         let edited = |edit: &Edit| self.phases.iter().flatten().any(|other| other.proxy == edit.proxy);
         for edit in self.leftovers.iter().filter(|edit| !edited(edit)) {
             let Edit { proxy, address, from, to } = edit.clone();
-            push(Change::Servers { proxy, address, from, to }, WRITE_WITHIN);
+            push(Change::Servers(Servers { proxy, address, from, to }), WRITE_WITHIN);
         }
         for (number, phase) in self.phases.iter().enumerate() {
             for edit in phase {
                 let Edit { proxy, address, from, to } = edit.clone();
-                push(Change::Servers { proxy, address, from, to }, WRITE_WITHIN);
+                push(Change::Servers(Servers { proxy, address, from, to }), WRITE_WITHIN);
             }
             let seats = self.after_phases(number + 1);
             for edit in phase {
@@ -426,20 +406,20 @@ impl<'a> Draft<'a> {
                 };
                 let within = at.map_or(50, |(face, _)| face.patience());
                 let Edit { proxy, address, to, .. } = edit.clone();
-                push(Change::Holds { proxy, address, rows: to, as_writer }, within);
+                push(Change::Holds(Holds { proxy, address, rows: to, as_writer }), within);
             }
         }
         for (proxy, from) in &self.saves {
-            push(Change::Save { proxy: proxy.clone(), from: from.clone() }, WRITE_WITHIN);
+            push(Change::Save(Save { proxy: proxy.clone(), from: from.clone() }), WRITE_WITHIN);
         }
         if let Some((member, to)) = &self.desync {
-            push(Change::Desync { member: member.clone(), from: !to, to: *to }, WRITE_WITHIN);
+            push(Change::Desync(Desync { member: member.clone(), from: !to, to: *to }), WRITE_WITHIN);
             let within = if *to { 60 } else { 600 };
-            push(Change::Desynced { member: member.clone(), desynced: *to }, within);
+            push(Change::Desynced(Desynced { member: member.clone(), desynced: *to }), within);
             for face in &self.field.faces {
                 let Some((seat, serves)) = self.moved_by_monitor(face) else { continue };
                 let (proxy, address) = (face.name.clone(), seat.address.clone());
-                push(Change::Serves { proxy, address, serves }, face.patience());
+                push(Change::Serves(Serves { proxy, address, serves }), face.patience());
             }
         }
         steps

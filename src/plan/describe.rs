@@ -7,7 +7,7 @@ use std::{
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Check, Intent, Part, Plan, Verdict};
+use super::{About, Check, DatabasePart, Intent, Part, PartRef, Plan, Verdict};
 use crate::cluster::NodeName;
 
 /// Columns a plan is written in.
@@ -74,6 +74,9 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
         placement(&mut lines, part);
         part.checks.iter().for_each(|c| check(&mut lines, c, names));
     }
+    for part in &plan.nodes {
+        part.checks.iter().for_each(|c| check(&mut lines, c, names));
+    }
     if let Some(part) = &plan.database {
         for (word, seats) in [("now", &part.now), ("after", &part.after)] {
             if word == "now" || (*seats != part.now && !plan.steps.is_empty()) {
@@ -101,17 +104,14 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
         };
         push(&mut lines, LineKind::Step, text);
     }
-    for part in plan.tenants.iter().filter(|p| p.from != p.to) {
-        push(&mut lines, LineKind::Kubectl, format!("  {}", part.kubectl));
+    for part in plan.parts() {
+        let kind = if part.about() == About::Database { LineKind::Sql } else { LineKind::Kubectl };
+        part.by_hand().into_iter().for_each(|line| push(&mut lines, kind, format!("  {line}")));
     }
-    if let Some(part) = &plan.database {
-        part.sql.iter().for_each(|sql| push(&mut lines, LineKind::Sql, format!("  {sql}")));
-        wrap("  undo: ", &part.undo, |text| push(&mut lines, LineKind::Undo, text));
-        return lines;
-    }
-    let undo = plan.tenants.iter().filter(|p| p.from != p.to).map(|p| match plan.tenants.len() {
-        1 => p.undo.clone(),
-        _ => format!("{} {}", p.tenant, p.undo),
+    let several = plan.parts().count() > 1;
+    let undo = plan.parts().filter(|part| !part.undo().is_empty()).map(|part| match several {
+        false => part.undo().to_owned(),
+        true => format!("{} {}", part.about(), part.undo()),
     });
     let undo: Vec<_> = undo.collect();
     wrap("  undo: ", &undo.join(", "), |text| push(&mut lines, LineKind::Undo, text));
@@ -119,22 +119,56 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
 }
 
 impl Plan {
-    /// What is planned, in a few words: `Scale globex 3 → 5`.
-    pub fn title(&self) -> String {
-        let what = match self.tenants.as_slice() {
-            [one] => format!("{} {} → {}", one.tenant, one.from, one.to),
-            several => format!("{} tenants", several.len()),
+    /// What is planned, in a few words: `scale globex 3 → 5`, `undo 9c1f: scale globex 5 → 3`.
+    pub fn summary(&self) -> String {
+        const SHOWN: usize = 3;
+        let words: Vec<_> = self.tenants.iter().map(|part| PartRef::Tenant(part).words()).collect();
+        let tenants = match words.len().saturating_sub(SHOWN) {
+            0 => words.join(", "),
+            more => format!("{} and {more} more", words[..SHOWN].join(", ")),
         };
         match &self.intent {
-            Intent::Scale { targets } if self.tenants.is_empty() => match targets.as_slice() {
-                [one] => format!("Scale {} to {}", one.tenant, one.to),
-                several => format!("Scale {} tenants", several.len()),
+            Intent::Scale { targets } if words.is_empty() => match targets.as_slice() {
+                [one] => format!("scale {} to {}", one.tenant, one.to),
+                several => format!("scale {} tenants", several.len()),
             },
-            Intent::Scale { .. } => format!("Scale {what}"),
-            Intent::Database { act } => act.title(self.database.as_ref().map(|d| d.subject.as_str())),
-            Intent::Undo { run, .. } if self.database.is_some() => format!("Undo run {run}"),
-            Intent::Undo { run, .. } if self.tenants.is_empty() => format!("Undo run {run}"),
-            Intent::Undo { run, .. } => format!("Undo run {run}: {what}"),
+            Intent::Scale { .. } => format!("scale {tenants}"),
+            Intent::Move { moved } => {
+                let to = moved.to.as_ref().map_or("no node", NodeName::as_str);
+                format!("move {} {} → {to}", moved.pod.name, moved.from)
+            }
+            Intent::Cordon { node, cordoned: true } => format!("cordon {node}"),
+            Intent::Cordon { node, cordoned: false } => format!("uncordon {node}"),
+            Intent::Restart { tenant } => format!("restart {tenant}"),
+            Intent::DeletePod { pod } => format!("delete pod {}", pod.name),
+            Intent::Database { act } => match &self.database {
+                Some(part) => part.words(),
+                None => act.to_string(),
+            },
+            Intent::Undo { run, .. } => {
+                let run = run.rsplit('-').next().unwrap_or(run);
+                let mut what: Vec<_> = self.database.iter().map(DatabasePart::words_of_undo).collect();
+                if !words.is_empty() {
+                    let scales = self.tenants.iter().all(|part| part.what.is_none());
+                    let verb = if scales { "scale" } else { "move" };
+                    what.insert(0, format!("{verb} {tenants}"));
+                }
+                what.extend(self.nodes.iter().map(|part| PartRef::Node(part).words()));
+                match what.is_empty() {
+                    true => format!("undo run {run}"),
+                    false => format!("undo {run}: {}", what.join(", ")),
+                }
+            }
+        }
+    }
+
+    /// The same as a title: `Scale globex 3 → 5`.
+    pub fn title(&self) -> String {
+        let text = self.summary();
+        let mut letters = text.chars();
+        match letters.next() {
+            Some(first) => first.to_uppercase().chain(letters).collect(),
+            None => text,
         }
     }
 }
@@ -156,7 +190,7 @@ fn push(lines: &mut Vec<Line>, kind: LineKind, text: String) {
 fn placement(lines: &mut Vec<Line>, part: &Part) {
     let nodes: Vec<&NodeName> =
         part.now.keys().chain(part.predicted.keys()).collect::<BTreeSet<_>>().into_iter().collect();
-    if part.from == part.to || nodes.is_empty() {
+    if part.now == part.predicted && part.from == part.to || nodes.is_empty() {
         return;
     }
     let cell = |pods: &BTreeMap<NodeName, u32>, node: &NodeName| match pods.get(node) {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    About, Change, Landing, Removal, Step,
+    About, Change, Landing, Removal, Replicas, Settle, Step,
     schedule::{At, Board, Class, Incoming, Placement, Refusal, victims},
 };
 use crate::cluster::{NodeName, Snapshot, Tenant, WorkloadKind};
@@ -122,13 +122,13 @@ impl Draft {
 
     pub fn patch(&self) -> Step {
         let workload = &self.tenant.workload;
-        let change = Change::Replicas {
+        let change = Change::Replicas(Replicas {
             workload: workload.key.clone(),
             uid: workload.uid.clone(),
             from: self.tenant.desired(),
             to: self.to,
-        };
-        Step { about: About::Tenant(self.tenant.name.clone()), change, within: PATCH_WITHIN }
+        });
+        Step::new(About::Tenant(self.tenant.name.clone()), change, PATCH_WITHIN)
     }
 
     /// The wait: four minutes for new pods to start, two for old ones to end. A StatefulSet starts and ends its pods
@@ -144,9 +144,12 @@ impl Draft {
             WorkloadKind::Deployment => base,
             WorkloadKind::StatefulSet => base + 60 * pods.saturating_sub(1).min(30),
         };
-        let change =
-            Change::Settle { workload: workload.key.clone(), uid: workload.uid.clone(), replicas: self.to };
-        Step { about: About::Tenant(self.tenant.name.clone()), change, within }
+        let change = Change::Settle(Settle {
+            workload: workload.key.clone(),
+            uid: workload.uid.clone(),
+            replicas: self.to,
+        });
+        Step::new(About::Tenant(self.tenant.name.clone()), change, within)
     }
 }
 

@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Key, Memory, NodeName, TenantName, Uid, WorkloadKey};
 
+mod carry;
+
+pub use carry::{Refusal, plan};
+pub(super) use carry::{back, planned};
+
 /// One pod goes from one node to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Move {

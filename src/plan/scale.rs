@@ -4,8 +4,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Check, Intent, Part, Plan, Target, Verdict, by_hand, check, draft::Draft, schedule::Board};
-use crate::cluster::{Snapshot, Tenant, TenantName, WorkloadKind};
+use super::{Check, Intent, Part, Plan, Target, Verdict, check, draft::Draft, schedule::Board};
+use crate::cluster::{Snapshot, Tenant, TenantName};
 
 /// New pods of one tenant that a plan will predict one by one.
 const MOST_NEW: u32 = 5000;
@@ -65,18 +65,8 @@ pub(super) fn plan_for(
     }
     let changed = || drafts.iter().filter(|d| d.changes());
     let steps = changed().map(Draft::patch).chain(changed().map(Draft::settle)).collect();
-    let mut plan = Plan {
-        id: String::new(),
-        intent: intent.clone(),
-        seen: seen.revision,
-        at: seen.at,
-        steps,
-        tenants: drafts.into_iter().map(|draft| part(draft, seen, blind)).collect(),
-        database: None,
-        checks,
-    };
-    plan.id = plan.hash();
-    plan
+    let parts = drafts.into_iter().map(|draft| part(draft, seen, blind)).collect();
+    Plan::assemble(seen, intent.clone(), parts, Vec::new(), None, steps, checks)
 }
 
 /// What is told of a draft once all is known.
@@ -84,19 +74,10 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
     let checks = check::tenant(seen, &draft, blind);
     let workload = &draft.tenant.workload;
     let from = draft.tenant.desired();
-    let kind = match workload.key.kind {
-        WorkloadKind::Deployment => "deploy",
-        WorkloadKind::StatefulSet => "sts",
-    };
-    let key = &workload.key.key;
+    let by_hand = draft.changes().then(|| draft.patch().change.by_hand(seen)).flatten();
     Part {
-        kubectl: format!(
-            "{} scale {kind}/{} --replicas={} --current-replicas={from}",
-            by_hand::kubectl(seen, Some(&key.namespace)),
-            key.name,
-            draft.to
-        ),
-        undo: format!("{} → {from}", draft.to),
+        kubectl: by_hand.unwrap_or_default(),
+        undo: if draft.changes() { format!("{} → {from}", draft.to) } else { String::new() },
         tenant: draft.tenant.name.clone(),
         workload: workload.key.clone(),
         from,
@@ -106,5 +87,6 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
         landings: draft.landings,
         removals: draft.removals,
         checks,
+        what: None,
     }
 }

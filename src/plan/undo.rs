@@ -1,7 +1,12 @@
-//! Planning to take a run back: the same checks as for scaling, after a look at where everything stands by now.
+//! Planning to take a run back: each change by its inverse, by another intent, or never, with the reason; after a look
+//! at where everything stands by now.
 
-use super::{About, Change, Check, Intent, Plan, Verdict, check, database, scale};
+use super::{About, Adopt, Change, Check, Cordon, Intent, NodePart, Plan, Replicas, Standing, Step, Verdict};
+use super::{check, database, moves, scale};
 use crate::cluster::{Snapshot, TenantName, Uid, WorkloadKey};
+
+/// Seconds the inverse of a change of a single object may take.
+const WITHIN: u32 = 30;
 
 /// What a run did to one workload, first to last.
 struct Chain<'a> {
@@ -17,13 +22,124 @@ struct Chain<'a> {
 }
 
 pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change)]) -> Plan {
-    if changes.iter().any(|(about, _)| *about == About::Database) {
-        return database::undo(seen, intent, run, changes);
+    let mut parts = Vec::new();
+    let of_database = |(about, _): &&(About, Change)| *about == About::Database;
+    if changes.iter().any(|c| of_database(&c)) {
+        let own: Vec<_> = changes.iter().filter(of_database).cloned().collect();
+        parts.push(database::undo(seen, intent, run, &own));
     }
+    let replicas = |(_, change): &&(About, Change)| matches!(change, Change::Replicas(_));
+    if changes.iter().any(|c| replicas(&c)) {
+        parts.push(scaled(seen, intent, run, changes));
+    }
+    let adopted: Vec<_> = changes
+        .iter()
+        .filter_map(|(about, change)| match (about, change) {
+            (About::Tenant(tenant), Change::Adopt(adopted)) => Some((tenant, adopted)),
+            _ => None,
+        })
+        .collect();
+    for (tenant, adopted) in &adopted {
+        parts.push(moved_back(seen, intent, tenant, adopted));
+    }
+    let others = changes.iter().filter(|c| !of_database(c) && !replicas(c));
+    // What a move borrowed on its way to the adoption is the cluster's own since.
+    let others = others.filter(|(_, change)| adopted.is_empty() || !is_of_move(change));
+    let others: Vec<_> = others.collect();
+    if !others.is_empty() || parts.is_empty() {
+        parts.push(inverted(seen, intent, run, &others));
+    }
+    merged(seen, intent, parts)
+}
+
+fn is_of_move(change: &Change) -> bool {
+    matches!(change, Change::Adopt(_) | Change::CreatePod(_) | Change::DeletionCost(_) | Change::Discard(_))
+}
+
+/// Several plans of one intent as one.
+fn merged(seen: &Snapshot, intent: &Intent, parts: Vec<Plan>) -> Plan {
+    let mut all = Plan::assemble(seen, intent.clone(), vec![], vec![], None, vec![], vec![]);
+    for part in parts {
+        let offset = all.steps.len();
+        all.steps.extend(
+            part.steps
+                .into_iter()
+                .map(|step| Step { takes_back: step.takes_back.map(|of| of + offset), ..step }),
+        );
+        all.tenants.extend(part.tenants);
+        all.nodes.extend(part.nodes);
+        all.database = all.database.or(part.database);
+        for check in part.checks {
+            if !all.checks.contains(&check) {
+                all.checks.push(check);
+            }
+        }
+    }
+    Plan::assemble(seen, intent.clone(), all.tenants, all.nodes, all.database, all.steps, all.checks)
+}
+
+/// A pod that was adopted is moved back to where the other one was.
+fn moved_back(seen: &Snapshot, intent: &Intent, tenant: &TenantName, adopted: &Adopt) -> Plan {
+    let back = seen.tenants.get(tenant).and_then(|tenant| moves::back(seen, tenant, adopted));
+    match back {
+        Some(back) => moves::planned(seen, intent, &back),
+        None => {
+            let text = format!("{tenant}: {} is gone: there is nothing to move back", adopted.pod.name);
+            let checks = vec![Check::new("undo", Verdict::Refuse, text)];
+            Plan::assemble(seen, intent.clone(), vec![], vec![], None, vec![], checks)
+        }
+    }
+}
+
+/// Each change by its inverse, the last first.
+fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Change)]) -> Plan {
+    let mut checks = check::freshness(seen);
+    let (mut steps, mut nodes) = (Vec::new(), Vec::new());
+    if changes.is_empty() {
+        checks.push(Check::new("undo", Verdict::Ok, format!("run {run} changed nothing")));
+    }
+    for (about, change) in changes.iter().rev() {
+        let refuse = |text: String| Check::new("undo", Verdict::Refuse, text);
+        let Some(inverse) = change.invert() else {
+            let why = change.never().unwrap_or_else(|| "it has no inverse".into());
+            checks.push(refuse(format!("{change} cannot be taken back: {why}")));
+            continue;
+        };
+        match inverse.stands(seen) {
+            Standing::AtTo | Standing::Gone(_) => {
+                let text = format!("{about} is as before: nothing to take back");
+                checks.push(Check::new("undo", Verdict::Ok, text));
+                continue;
+            }
+            Standing::AtFrom(_) => {}
+            Standing::Elsewhere(why) | Standing::Failed(why) | Standing::Unknown(why) => {
+                checks.push(refuse(format!("{about}: {why}: somebody has changed it since run {run}")));
+                continue;
+            }
+        }
+        if let Change::Cordon(Cordon { node, uid, from, to }) = &inverse {
+            nodes.push(NodePart {
+                node: node.clone(),
+                uid: uid.clone(),
+                from: *from,
+                to: *to,
+                checks: check::lease_named(seen, &about.lease()).into_iter().collect(),
+                kubectl: inverse.by_hand(seen).unwrap_or_default(),
+                undo: format!("the same as run {run} did, again"),
+            });
+        }
+        steps.push(Step::new(about.clone(), inverse, WITHIN));
+    }
+    Plan::assemble(seen, intent.clone(), vec![], nodes, None, steps, checks)
+}
+
+/// The tenants that were scaled, each back to its number.
+fn scaled(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change)]) -> Plan {
     let mut checks = check::freshness(seen);
     let mut chains: Vec<Chain> = Vec::new();
     for (about, change) in changes {
-        let (About::Tenant(tenant), Change::Replicas { workload, uid, from, to }) = (about, change) else {
+        let (About::Tenant(tenant), Change::Replicas(Replicas { workload, uid, from, to })) = (about, change)
+        else {
             continue;
         };
         match chains.iter_mut().find(|c| c.workload == workload) {
@@ -38,9 +154,6 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
             }
         }
     }
-    if chains.is_empty() {
-        checks.push(Check::new("undo", Verdict::Ok, format!("run {run} changed nothing")));
-    }
     let mut wanted = Vec::new();
     for chain in chains.iter().rev() {
         let refuse = |text: String| Check::new("undo", Verdict::Refuse, text);
@@ -48,7 +161,8 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
         match seen.workload(key) {
             None => checks.push(refuse(format!("{tenant}: {key} is gone"))),
             Some(workload) if chain.uids.iter().any(|uid| **uid != workload.uid) => {
-                checks.push(refuse(format!("{tenant}: {key} was deleted and made anew since run {run}")));
+                let text = format!("{tenant}: {key} was deleted and created again since run {run}");
+                checks.push(refuse(text));
             }
             Some(workload) if workload.desired == *start => {
                 let text = format!("{tenant} is at {start} already: nothing to take back");

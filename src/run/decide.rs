@@ -1,17 +1,17 @@
 //! What a run does next: a pure function of what has happened, what is seen and what time it is.
 //!
-//! Called by `drive` in a loop, and by tests. It must never act. Only what is followed at this moment, and is not older
-//! than the last write, is evidence; from anything less it decides to wait.
-
-use std::collections::BTreeMap;
+//! Called by `drive` in a loop, and by tests. It must never act. What is no evidence (`evidence`) decides nothing: it
+//! waits.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Event, Outcome, Run, RunState, StepState, perform::Mark};
+use super::{
+    Event, Outcome, Run, RunState, StepState,
+    evidence::{Marks, unproven},
+};
 use crate::{
-    cluster::{PodState, ResourceVersion, Snapshot, TenantName, WorkloadKey, WorkloadKind},
-    plan::{About, Change, Standing, Step, hindrance, verify_database},
-    wire::Endpoint,
+    cluster::Snapshot,
+    plan::{About, Change, Holds, Servers, Standing, Step},
 };
 
 /// The next move of a run.
@@ -30,8 +30,10 @@ pub(super) enum Decision {
         /// What for.
         text: String,
     },
-    /// Compare a tenant with its prediction.
-    Verify(TenantName),
+    /// Compare a part of the plan with its prediction.
+    Verify(About),
+    /// Do this step out of its turn: it takes an earlier one back on the way out.
+    TakeBack(usize),
     /// Stop at this step, and ask an operator.
     Pause(usize, String),
     /// It is over.
@@ -41,45 +43,56 @@ pub(super) enum Decision {
 /// What this session knows beside the journal and the snapshot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    /// Workloads as the API server itself told them to us: an older observation is no evidence.
-    pub(super) told: BTreeMap<WorkloadKey, Told>,
-    /// Endpoints of the database as they were last written or looked at: an older observation is no evidence.
-    pub(super) marks: BTreeMap<Endpoint, Mark>,
+    /// What the run is about by its own word: an older observation is no evidence.
+    pub(super) marks: Marks,
     /// An operator asked to stop, in words.
     pub(super) pause: Option<String>,
+    /// It is on its way out: what is borrowed is taken back, and nothing else is begun.
+    pub(super) leaving: Option<Leaving>,
 }
 
-/// A workload by the API server's own answer.
+/// Why a run is on its way out.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Told {
-    /// Its `resourceVersion`.
-    pub(super) version: ResourceVersion,
-    /// Replicas it asked for.
-    pub(super) desired: u32,
+pub(super) enum Leaving {
+    /// It pauses at this step.
+    Pause(usize, String),
+    /// It was given up.
+    GiveUp(String),
 }
 
 /// How long an endpoint of the database may not be seen before a write, in seconds.
 const UNSEEN: u32 = 60;
-/// The monitor of a proxy must have checked for so many intervals since a write.
-const CHECKS: u32 = 2;
-/// So many readings of an endpoint must be later than a write: the first may have begun before it.
-const READINGS: usize = 2;
+/// A step that was begun so often without an end is not begun again without an operator.
+const BEGUN: usize = 5;
 
 /// What to do next.
 pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) -> Decision {
     if run.state != RunState::Running {
         return Decision::Wait { until: None, text: format!("the run is {}", run.state) };
     }
-    let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
-    let Some(i) = run.steps.iter().position(open) else {
+    if let Some(leaving) = &facts.leaving {
+        return leave(run, leaving);
+    }
+    let Some(i) = run.current() else {
         return conclude(run, seen);
     };
     if let Some(why) = &facts.pause {
         return Decision::Pause(i, why.clone());
     }
+    // What is through is compared at once: its lease can be given back.
+    if seen.pods.freshness.is_live()
+        && let Some(about) = unverified(run).find(|about| run.is_through(about))
+    {
+        return Decision::Verify(about);
+    }
     let step = &run.plan().steps[i];
-    if let Some(text) = blind(&step.change, seen, facts) {
-        if step.change.workload().is_some() {
+    if let Some(of) = step.takes_back
+        && !run.is_begun(of)
+    {
+        return Decision::Skip(i, "there is nothing to take back".into());
+    }
+    if let Some(text) = unproven(&step.change, seen, &facts.marks) {
+        if !step.change.object().is_of_database() {
             return Decision::Wait { until: None, text };
         }
         // An endpoint of the database may be gone for good: then an operator is asked.
@@ -90,49 +103,44 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         };
     }
     let begun = run.steps[i] != StepState::Waiting;
-    match (&step.change, step.change.stands(seen)) {
-        (_, Standing::Elsewhere(why)) => Decision::Pause(i, lead(run, step) + &why),
-        (Change::Replicas { .. }, Standing::AtFrom(_)) => Decision::Perform(i),
-        (Change::Replicas { to, .. }, Standing::AtTo) if begun => {
-            Decision::Done(i, format!("found at {to} replicas: the write had gone through"))
-        }
-        (Change::Replicas { to, .. }, Standing::AtTo) => {
-            Decision::Skip(i, format!("it has {to} replicas already"))
-        }
-        (change, Standing::AtTo) if change.is_write() && begun => {
-            Decision::Done(i, "found so: the write had gone through".into())
-        }
-        (change, Standing::AtTo) if change.is_write() => Decision::Skip(i, "it is so already".into()),
-        (change, Standing::AtFrom(_)) if change.is_write() => {
-            match hindrance(change, then_writes(run, i), seen) {
-                Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
-                None => Decision::Perform(i),
-            }
-        }
-        (_, Standing::AtTo) => Decision::Done(i, settled(step, seen)),
-        (_, Standing::AtFrom(_)) if run.steps[i] != StepState::Started => Decision::Perform(i),
-        (_, Standing::AtFrom(_)) if put_back(run, i, seen).is_some_and(|write| taken_since(run, write)) => {
+    match (step.change.stands(seen), step.change.is_write()) {
+        (Standing::Gone(why), _) if step.takes_back.is_some() => Decision::Skip(i, why),
+        (
+            Standing::Elsewhere(why) | Standing::Gone(why) | Standing::Failed(why) | Standing::Unknown(why),
+            _,
+        ) => Decision::Pause(i, lead(run, step) + &why),
+        (Standing::AtTo, true) if begun => Decision::Done(i, step.change.found(true)),
+        (Standing::AtTo, true) => Decision::Skip(i, step.change.found(false)),
+        (Standing::AtFrom(_), true) => match hindered(run, i, seen) {
+            Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
+            None => begin(run, i),
+        },
+        (Standing::AtTo, false) => Decision::Done(i, step.change.outcome(seen)),
+        (Standing::AtFrom(_), false) if run.steps[i] != StepState::Started => begin(run, i),
+        (Standing::AtFrom(_), false)
+            if put_back(run, i, seen).is_some_and(|write| taken_since(run, write)) =>
+        {
             let write = put_back(run, i, seen).unwrap_or(i);
-            match hindrance(&run.plan().steps[write].change, then_writes(run, write), seen) {
+            match hindered(run, write, seen) {
                 Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
-                None => Decision::Perform(write),
+                None => begin(run, write),
             }
         }
-        (_, Standing::AtFrom(text)) => {
+        (Standing::AtFrom(text), false) => {
             let until = deadline(run, i, now);
             if now < until {
                 // The step itself says what of the database is waited for.
                 let text = match &step.about {
-                    About::Tenant(name) => format!("{name}: {text}"),
                     About::Database => text,
+                    about => format!("{about}: {text}"),
                 };
                 return Decision::Wait { until: Some(until), text };
             }
             let within = step.within;
-            let missing = missing(step, seen);
+            let missing = step.change.missing(seen);
             let lead = match &step.about {
-                About::Tenant(name) => format!("{name}: "),
                 About::Database => lead(run, step),
+                about => format!("{about}: "),
             };
             let again = match put_back(run, i, seen) {
                 Some(_) => ": it was put back; resuming the run writes it again",
@@ -147,9 +155,9 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
 /// made deleted ones live again, or the proxy has come back from its disk.
 fn put_back(run: &Run, i: usize, seen: &Snapshot) -> Option<usize> {
     let steps = &run.plan().steps;
-    let Change::Holds { proxy, address, rows, .. } = &steps[i].change else { return None };
+    let Change::Holds(Holds { proxy, address, rows, .. }) = &steps[i].change else { return None };
     let write = steps[..i].iter().rposition(|step| match &step.change {
-        Change::Servers { proxy: p, address: a, from, to } => {
+        Change::Servers(Servers { proxy: p, address: a, from, to }) => {
             (p, a) == (proxy, address) && to == rows && from != to
         }
         _ => false,
@@ -166,113 +174,46 @@ fn taken_since(run: &Run, step: usize) -> bool {
     taken > done
 }
 
-/// Whether a backend is to write once a step that changes its rows has held: what the wait for that says.
-fn then_writes(run: &Run, i: usize) -> Option<bool> {
-    let Change::Servers { proxy, address, .. } = &run.plan().steps[i].change else { return None };
-    run.plan().steps[i..].iter().find_map(|step| match &step.change {
-        Change::Holds { proxy: p, address: a, as_writer, .. } if (p, a) == (proxy, address) => {
-            Some(*as_writer)
-        }
-        _ => None,
-    })?
+/// What stands in the way of writing a step now: its guards, and what its kind says itself.
+fn hindered(run: &Run, i: usize, seen: &Snapshot) -> Option<String> {
+    let step = &run.plan().steps[i];
+    let guards = step.guards.iter().find_map(|guard| guard.stops(seen));
+    guards.or_else(|| step.change.hindrance(&run.plan().steps[i + 1..], seen))
+}
+
+/// Begins a step, unless it was begun again and again without an end.
+fn begin(run: &Run, i: usize) -> Decision {
+    let since = run.entries.iter().rev().take_while(|e| e.event != Event::Taken);
+    let begun = since.filter(|e| e.event == Event::Started { step: i }).count();
+    if begun < BEGUN {
+        return Decision::Perform(i);
+    }
+    let words = run.plan().words(&run.plan().steps[i].change);
+    Decision::Pause(i, format!("{words} was begun {begun} times without an end"))
+}
+
+/// The way out: what is borrowed is taken back, in the order of the plan, then the run pauses or is over. Whether it
+/// still stands is not asked of the snapshot, which may be older than the last write: the write itself looks.
+fn leave(run: &Run, leaving: &Leaving) -> Decision {
+    if let Some(step) = run.borrowed().next() {
+        return Decision::TakeBack(step);
+    }
+    match leaving {
+        Leaving::Pause(step, why) => Decision::Pause(*step, why.clone()),
+        Leaving::GiveUp(why) => Decision::Finish(Outcome::Failed, why.clone()),
+    }
 }
 
 /// What a sentence about the database is about: alone it would not say.
 fn lead(run: &Run, step: &Step) -> String {
     match step.about {
-        About::Tenant(_) => String::new(),
         About::Database => format!("{}: ", run.plan().words(&step.change)),
+        About::Tenant(_) | About::Node(_) => String::new(),
     }
-}
-
-/// Why nothing can be told about a change from this snapshot, if so.
-fn blind(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
-    let Some(key) = change.workload() else { return unproven(change, seen, facts) };
-    let workloads = match key.kind {
-        WorkloadKind::Deployment => ("deployments", &seen.deployments.freshness),
-        WorkloadKind::StatefulSet => ("statefulsets", &seen.stateful_sets.freshness),
-    };
-    let mut needed = vec![workloads];
-    if !change.is_write() {
-        needed.push(("pods", &seen.pods.freshness));
-    }
-    for (name, freshness) in needed {
-        if !freshness.is_live() {
-            let why = freshness.trouble().map_or(String::new(), |why| format!(": {why}"));
-            return Some(format!("{name} are not followed at present{why}"));
-        }
-    }
-    let told = facts.told.get(key)?;
-    // A workload that is gone is gone: it was there when the API server told of it.
-    let workload = seen.workload(key)?;
-    let caught_up = at_least(&workload.resource_version, &told.version)
-        .unwrap_or(workload.resource_version == told.version || workload.desired == told.desired);
-    (!caught_up).then(|| format!("{key}: what was written has not come back yet"))
-}
-
-/// The endpoint of the database a change is about.
-pub(super) fn endpoint(change: &Change) -> Option<Endpoint> {
-    match change {
-        Change::Replicas { .. } | Change::Settle { .. } => None,
-        Change::Servers { proxy, .. }
-        | Change::Holds { proxy, .. }
-        | Change::Serves { proxy, .. }
-        | Change::Save { proxy, .. } => Some(Endpoint::Proxy(proxy.as_str().to_owned())),
-        Change::Desync { member, .. } | Change::Desynced { member, .. } => {
-            Some(Endpoint::Member(member.as_str().to_owned()))
-        }
-    }
-}
-
-/// Why nothing can be told about a change of the database: its endpoint is not seen, or was last seen before it was
-/// last written.
-fn unproven(change: &Change, seen: &Snapshot, facts: &Facts) -> Option<String> {
-    if let Some(why) = change.unseen(seen) {
-        return Some(why);
-    }
-    let mark = facts.marks.get(&endpoint(change)?)?;
-    let (name, readings) = match change {
-        Change::Desync { member, .. } | Change::Desynced { member, .. } => {
-            let history = &seen.galera.get(member)?.history;
-            (member.to_string(), history.iter().filter(|s| s.at > mark.at).count())
-        }
-        Change::Servers { proxy, .. }
-        | Change::Holds { proxy, .. }
-        | Change::Serves { proxy, .. }
-        | Change::Save { proxy, .. } => {
-            let history = &seen.proxies.get(proxy)?.history;
-            (proxy.to_string(), history.iter().filter(|s| s.at > mark.at).count())
-        }
-        Change::Replicas { .. } | Change::Settle { .. } => return None,
-    };
-    if readings < READINGS {
-        return Some(format!("{name} has not been read again yet"));
-    }
-    let Change::Holds { proxy, .. } = change else { return None };
-    let status = seen.proxies.get(proxy)?.now()?;
-    let interval = SignedDuration::try_from(status.check_every? * CHECKS).ok()?;
-    let wanted = mark.checked?.checked_add(interval).ok()?;
-    let newest = status.checks.iter().map(|c| c.at).max();
-    newest.is_none_or(|newest| newest < wanted).then(|| {
-        format!(
-            "the monitor of {name} has not made {CHECKS} checks since: what it does not want it puts back"
-        )
-    })
-}
-
-/// Whether a version is that one or a later one. Versions are whole numbers of any size that only grow, as Kubernetes
-/// 1.35 promises and every release with etcd behaves; `None` when a server has others.
-fn at_least(version: &ResourceVersion, wanted: &ResourceVersion) -> Option<bool> {
-    let number = |v: &ResourceVersion| {
-        let digits = v.as_str();
-        let is = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        is.then(|| (digits.trim_start_matches('0').len(), digits.trim_start_matches('0').to_owned()))
-    };
-    Some(number(version)? >= number(wanted)?)
 }
 
 /// Until when a wait may last: its time runs from its begin, or from when a session took the run up again.
-fn deadline(run: &Run, i: usize, now: Timestamp) -> Timestamp {
+pub(super) fn deadline(run: &Run, i: usize, now: Timestamp) -> Timestamp {
     let begins = |e: &&super::Entry| e.event == Event::Taken || e.event == Event::Started { step: i };
     let began = run.entries.iter().rev().find(begins).map_or(now, |e| e.at);
     let step = &run.plan().steps[i];
@@ -282,104 +223,22 @@ fn deadline(run: &Run, i: usize, now: Timestamp) -> Timestamp {
     began.checked_add(within).unwrap_or(Timestamp::MAX)
 }
 
-/// Where the pods are, now that they are all there.
-fn settled(step: &Step, seen: &Snapshot) -> String {
-    let Some(tenant) = step.change.workload().and_then(|key| seen.tenant_of(key)) else {
-        return String::new();
-    };
-    match tenant.ready() {
-        0 => "no pods".into(),
-        n => format!("{n} ready{}", on(&tenant.placement())),
-    }
+/// The parts of the plan whose outcome was not compared yet.
+fn unverified(run: &Run) -> impl Iterator<Item = About> {
+    run.plan().parts().map(|part| part.about()).filter(|about| run.verified(about).is_none())
 }
 
-fn on(placement: &BTreeMap<crate::cluster::NodeName, u32>) -> String {
-    const SHOWN: usize = 8;
-    let mut nodes: Vec<_> = placement
-        .iter()
-        .take(SHOWN)
-        .map(|(node, n)| if *n == 1 { node.to_string() } else { format!("{node} ({n})") })
-        .collect();
-    if placement.len() > SHOWN {
-        nodes.push(format!("{} more nodes", placement.len() - SHOWN));
-    }
-    if nodes.is_empty() { String::new() } else { format!(" on {}", nodes.join(", ")) }
-}
-
-/// What a wait still lacks, pod by pod, in the words of the scheduler and the kubelet.
-fn missing(step: &Step, seen: &Snapshot) -> String {
-    const SHOWN: usize = 3;
-    let Some(tenant) = step.change.workload().and_then(|key| seen.tenant_of(key)) else {
-        return String::new();
-    };
-    let words: Vec<_> = tenant
-        .pods
-        .iter()
-        .filter_map(|pod| {
-            let name = &pod.key.name;
-            match pod.state() {
-                PodState::Ready | PodState::Finished => None,
-                PodState::Terminating => Some(format!("{name} is still leaving")),
-                PodState::Unschedulable => Some(format!(
-                    "{name} is Pending: {}",
-                    pod.unschedulable.as_deref().unwrap_or("no node takes it")
-                )),
-                PodState::Starting | PodState::Failing => {
-                    let why = pod.containers.iter().filter(|c| !c.ready).find_map(|c| {
-                        let end = c.last_end.as_ref().map(|e| format!(" ({})", e.reason)).unwrap_or_default();
-                        c.reason.as_ref().map(|reason| format!("{} {reason}{end}", c.name))
-                    });
-                    let node = pod.node.as_ref().map_or(String::new(), |n| format!(" on {n}"));
-                    Some(format!(
-                        "{name}{node} is not ready{}",
-                        why.map_or(String::new(), |w| format!(": {w}"))
-                    ))
-                }
-            }
-        })
-        .collect();
-    if words.is_empty() {
-        return String::new();
-    }
-    let more = words.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!("; and {more} more pods") } else { String::new() };
-    format!("; {}{more}", words.into_iter().take(SHOWN).collect::<Vec<_>>().join("; "))
-}
-
-/// All steps are through: the tenants are compared with the prediction, then it is over.
+/// All steps are through: the parts are compared with the prediction, then it is over.
 fn conclude(run: &Run, seen: &Snapshot) -> Decision {
-    let verified = |tenant: &TenantName| {
-        run.entries.iter().find_map(|e| match &e.event {
-            Event::Verified { tenant: t, as_predicted, .. } if t == tenant => Some(*as_predicted),
-            _ => None,
-        })
-    };
-    if let Some(part) = &run.plan().database {
-        let (_, text) = verify_database(part, seen);
-        return Decision::Finish(Outcome::Done, format!("{}: {text}", part.words()));
-    }
-    let mut surprises = 0;
-    for part in &run.plan().tenants {
-        match verified(&part.tenant) {
-            Some(as_predicted) => surprises += usize::from(!as_predicted),
-            None if !seen.pods.freshness.is_live() => {
-                return Decision::Wait { until: None, text: "pods are not followed at present".into() };
+    if let Some(about) = unverified(run).next() {
+        return match about {
+            About::Tenant(_) | About::Node(_) if !seen.pods.freshness.is_live() => {
+                Decision::Wait { until: None, text: "pods are not followed at present".into() }
             }
-            None => return Decision::Verify(part.tenant.clone()),
-        }
+            about => Decision::Verify(about),
+        };
     }
-    let parts: Vec<_> =
-        run.plan().tenants.iter().map(|p| format!("{} {} → {}", p.tenant, p.from, p.to)).collect();
-    let what = match parts.as_slice() {
-        few if few.len() <= 3 => few.join(", "),
-        many => format!("{} tenants scaled", many.len()),
-    };
-    let how = match surprises {
-        0 => "as predicted".into(),
-        1 if parts.len() == 1 => "not where predicted".into(),
-        n => format!("{n} not where predicted"),
-    };
-    Decision::Finish(Outcome::Done, format!("{what}: {how}"))
+    Decision::Finish(Outcome::Done, super::tell::ending(run))
 }
 
 #[cfg(test)]

@@ -7,24 +7,25 @@
 mod act;
 mod record;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    Entry, Event, Hands, JournalPlace, Outcome, Run, StepState,
-    decide::{Decision, Facts, decide},
+    Entry, Event, Hands, JournalPlace, Outcome, Run,
+    decide::{Decision, Facts, Leaving, decide},
     journal,
     lease::{Leases, Standing, Take},
     local::Book,
     perform::{Clock, Failure, Writer},
 };
-use crate::{
-    cluster::{Lease, Snapshot},
-    plan::{About, verify},
-};
+use crate::{cluster::Snapshot, plan::About};
 
 /// Longest wait between two attempts to reach the API server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,6 +67,8 @@ pub(super) struct Driver {
     seen: watch::Receiver<Arc<Snapshot>>,
     pause: watch::Receiver<bool>,
     facts: Facts,
+    /// What was last tried without an answer.
+    tried: Mutex<String>,
 }
 
 /// What a driver has once it is connected.
@@ -82,7 +85,7 @@ impl Driver {
         seen: watch::Receiver<Arc<Snapshot>>,
         pause: watch::Receiver<bool>,
     ) -> Self {
-        Self { hands, run, seen, pause, facts: Facts::default() }
+        Self { hands, run, seen, pause, facts: Facts::default(), tried: Mutex::default() }
     }
 
     /// Drives the run until it is over or paused.
@@ -133,9 +136,12 @@ impl Driver {
             Begin::Again | Begin::GiveUp(_) => self.reopen(local, writer, leases.token()).await?,
         };
         let mut session = Session { writer: writer.clone(), leases, open };
+        let nothing_borrowed = self.run.borrow().borrowed().next().is_none();
         let first = match begin {
-            Begin::GiveUp(why) => Event::Finished { outcome: Outcome::Failed, text: why.clone() },
-            Begin::New(_) | Begin::Again => Event::Taken,
+            Begin::GiveUp(why) if nothing_borrowed => {
+                Event::Finished { outcome: Outcome::Failed, text: why.clone() }
+            }
+            Begin::New(_) | Begin::Again | Begin::GiveUp(_) => Event::Taken,
         };
         if let Err(stop) = self.append(&mut session, first).await {
             return Err(match stop {
@@ -146,17 +152,39 @@ impl Driver {
         if self.run.borrow().state.is_over() {
             return Ok(());
         }
-        let result = self.steps(&mut session).await;
-        if let Err(Stop::Pause(step, why)) = result {
-            return self.append(&mut session, Event::Paused { step, why }).await;
+        if let Begin::GiveUp(why) = begin {
+            self.facts.leaving = Some(Leaving::GiveUp(why.clone()));
         }
-        result
+        loop {
+            match self.steps(&mut session).await {
+                // What is borrowed must not stand while nobody is at it.
+                Err(Stop::Pause(step, why)) if self.must_take_back(&session) => {
+                    self.facts.leaving = Some(Leaving::Pause(step, why));
+                }
+                Err(Stop::Pause(step, why)) => {
+                    let asked = self.facts.pause.is_some();
+                    return self.append(&mut session, Event::Paused { step, why, asked }).await;
+                }
+                other => return other,
+            }
+        }
     }
 
-    /// The leases of all tenants of the plan, in the order of their names, so that two sessions that want the same
+    /// Something is borrowed, and this session may still give it back.
+    fn must_take_back(&self, session: &Session<'_>) -> bool {
+        self.facts.leaving.is_none()
+            && self.run.borrow().borrowed().next().is_some()
+            && !matches!(session.leases.standing(), Standing::Lost(_))
+    }
+
+    /// The leases of all that the plan is about and that is not through, in the order of their names, so that two sessions that want the same
     /// ones cannot each hold half.
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
-        let names: BTreeSet<_> = self.run.borrow().plan().steps.iter().map(|s| lease_of(&s.about)).collect();
+        let names: BTreeSet<_> = {
+            let run = self.run.borrow();
+            let open = |about: &&About| run.verified(about).is_none();
+            run.plan().steps.iter().map(|s| &s.about).filter(open).map(About::lease).collect()
+        };
         for name in names {
             self.say(Some(format!("taking the lease {name}")));
             match self.insist(|| leases.take(&name)).await {
@@ -217,7 +245,9 @@ impl Driver {
     }
 
     async fn steps(&mut self, session: &mut Session<'_>) -> Result<(), Stop> {
-        self.look(session).await?;
+        if self.facts.leaving.is_none() {
+            self.look(session).await?;
+        }
         loop {
             self.hold(session).await?;
             if *self.pause.borrow() {
@@ -232,12 +262,17 @@ impl Driver {
                     let text = self.told(session, step, text).await;
                     self.append(session, Event::Done { step, text }).await?;
                 }
-                Decision::Verify(tenant) => {
-                    let part = self.run.borrow().plan().tenants.iter().find(|p| p.tenant == tenant).cloned();
-                    let (as_predicted, text) =
-                        part.map_or((true, String::new()), |part| verify(&part, &seen));
-                    self.append(session, Event::Verified { tenant, as_predicted, text }).await?;
+                Decision::Verify(about) => {
+                    let verdict = self.run.borrow().part(&about).map(|part| part.verify(&seen));
+                    let (as_predicted, text) = verdict.unwrap_or((true, String::new()));
+                    let lease = about.lease();
+                    self.append(session, Event::Verified { about, as_predicted, text }).await?;
+                    // Others may have it while the rest of the plan goes on; the last is given back at the end.
+                    if self.run.borrow().current().is_some() {
+                        session.leases.give_back_early(&lease).await;
+                    }
                 }
+                Decision::TakeBack(step) => self.take_back(session, step).await?,
                 Decision::Pause(step, why) => return Err(Stop::Pause(step, why)),
                 Decision::Finish(outcome, text) => {
                     let text = self.mark_undone(session, text).await?;
@@ -304,23 +339,20 @@ impl Driver {
         let (by, step) = (self.hands.who.operator.clone(), self.current());
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New(_)) => Event::Finished { outcome: Outcome::Failed, text },
-            (Stop::Refused(why) | Stop::Unwritten(why), _) => Event::Paused { step, why },
-            (Stop::Pause(step, why), _) => Event::Paused { step, why },
+            (Stop::Refused(why) | Stop::Unwritten(why), _) => Event::Paused { step, why, asked: false },
+            (Stop::Pause(step, why), _) => Event::Paused { step, why, asked: false },
         };
         self.run.send_modify(|run| {
             run.doing = None;
             // Refused because it was over already: it stays as its journal has it.
-            if !run.state.is_over() {
-                run.apply(Entry { at, by, token: 0, event });
-            }
+            let _ = run.apply(Entry { at, by, token: 0, event });
         });
     }
 
     /// The step it stands at.
     fn current(&self) -> usize {
         let run = self.run.borrow();
-        let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
-        run.steps.iter().position(open).unwrap_or(run.steps.len().saturating_sub(1))
+        run.current().unwrap_or(run.steps.len().saturating_sub(1))
     }
 
     fn say(&self, text: Option<String>) {
@@ -348,6 +380,7 @@ impl Driver {
                 Err(Failure::Busy { text, .. }) => return Err(Failure::Refused { code: 503, text }),
                 other => return other,
             };
+            self.tried.lock().expect("nothing panics while it holds this lock").clone_from(&text);
             self.say(Some(format!("{text}; trying again")));
             tokio::select! {
                 () = sleep(wait) => {}
@@ -373,13 +406,5 @@ impl Driver {
 async fn asked(pause: &mut watch::Receiver<bool>) {
     if pause.wait_for(|asked| *asked).await.is_err() {
         std::future::pending().await
-    }
-}
-
-/// The lease that holds others off what a step is about.
-fn lease_of(about: &About) -> String {
-    match about {
-        About::Tenant(tenant) => Lease::name_of(tenant),
-        About::Database => Lease::DATABASE.to_owned(),
     }
 }

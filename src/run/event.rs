@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cluster::TenantName,
-    plan::{About, Approved, Change, Plan},
+    plan::{About, Approved, Change, PartRef, Plan},
 };
 
 /// One line of a journal.
@@ -49,10 +49,18 @@ pub enum Event {
         /// Why.
         text: String,
     },
-    /// The outcome for a tenant, compared with the prediction.
+    /// A step was taken back on the way out: it, and those after it, are to be done again by whoever goes on.
+    TakenBack {
+        /// Index of the step that was taken back.
+        step: usize,
+        /// What was seen.
+        text: String,
+    },
+    /// The outcome for a part of the plan, compared with the prediction.
     Verified {
-        /// The tenant.
-        tenant: TenantName,
+        /// The tenant, node or database.
+        #[serde(rename = "tenant", default)]
+        about: About,
         /// The prediction came true.
         as_predicted: bool,
         /// One sentence.
@@ -64,6 +72,9 @@ pub enum Event {
         step: usize,
         /// One sentence.
         why: String,
+        /// An operator asked for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        asked: bool,
     },
     /// The run is over.
     Finished {
@@ -149,6 +160,11 @@ impl fmt::Display for RunState {
     }
 }
 
+/// The last part of a run's id: enough to tell runs apart on a screen.
+pub fn short_id(id: &str) -> &str {
+    id.rsplit('-').next().unwrap_or(id)
+}
+
 /// A run: the approved plan, who does it, and all that has happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
@@ -196,24 +212,40 @@ impl Run {
 
     /// The last four characters of the id: enough to tell runs apart on a screen.
     pub fn short(&self) -> &str {
-        self.id.rsplit('-').next().unwrap_or(&self.id)
+        short_id(&self.id)
     }
 
-    /// Takes one entry in. An entry that speaks of a step the plan does not have is kept and changes nothing.
-    pub fn apply(&mut self, entry: Entry) {
-        let mut set = |step: usize, state: StepState| {
-            if let Some(slot) = self.steps.get_mut(step) {
-                *slot = state;
-            }
-        };
+    /// Takes one entry in.
+    ///
+    /// # Errors
+    /// An entry that cannot follow on what has happened, in a few words; the run is as it was.
+    pub fn apply(&mut self, entry: Entry) -> Result<(), String> {
+        self.may_follow(&entry.event)?;
+        let closed = |s: &StepState| matches!(s, StepState::Done(_) | StepState::Skipped(_));
         match &entry.event {
             Event::Taken => self.state = RunState::Running,
-            Event::Started { step } => set(*step, StepState::Started),
-            Event::Done { step, text } => set(*step, StepState::Done(text.clone())),
-            Event::Skipped { step, text } => set(*step, StepState::Skipped(text.clone())),
+            Event::Started { step } => self.steps[*step] = StepState::Started,
+            Event::Done { step, text } => self.steps[*step] = StepState::Done(text.clone()),
+            Event::Skipped { step, text } => self.steps[*step] = StepState::Skipped(text.clone()),
+            Event::TakenBack { step, .. } => {
+                let plan = self.approved.plan();
+                for (i, state) in self.steps.iter_mut().enumerate().skip(*step) {
+                    let at = &plan.steps[i];
+                    // What stands for good stands, and so does what was given back of an earlier step.
+                    let stands = match at.takes_back {
+                        Some(of) => of < *step,
+                        None => i != *step && at.change.is_write() && !plan.is_borrowed(i),
+                    };
+                    if !(stands && closed(state)) {
+                        *state = StepState::Waiting;
+                    }
+                }
+            }
             Event::Verified { .. } => {}
-            Event::Paused { step, why } => {
-                set(*step, StepState::Paused(why.clone()));
+            Event::Paused { step, why, .. } => {
+                if let Some(state) = self.steps.get_mut(*step).filter(|s| !closed(s)) {
+                    *state = StepState::Paused(why.clone());
+                }
                 self.state = RunState::Paused;
             }
             Event::Finished { outcome, .. } => {
@@ -225,12 +257,106 @@ impl Run {
             Event::Undone { .. } => self.state = RunState::Undone,
         }
         self.entries.push(entry);
+        Ok(())
     }
 
-    /// Steps done or not needed, and how many there are.
+    /// Whether an event can follow on what has happened.
+    fn may_follow(&self, event: &Event) -> Result<(), String> {
+        let (state, steps) = (self.state, self.steps.len());
+        let closed = |s: &StepState| matches!(s, StepState::Done(_) | StepState::Skipped(_));
+        let known = |step: usize| match self.steps.get(step) {
+            Some(at) => Ok(at),
+            None => Err(format!("step {} of {steps} is none of the plan", step + 1)),
+        };
+        let running = || match state {
+            RunState::Running => Ok(()),
+            state => Err(format!("the run is {state}")),
+        };
+        let open = |step: usize| match known(step)? {
+            at if closed(at) => Err(format!("step {} is through already", step + 1)),
+            _ => running(),
+        };
+        match event {
+            Event::Taken if state.is_over() => Err(format!("the run is {state}")),
+            Event::Taken => Ok(()),
+            Event::Started { step } | Event::Done { step, .. } | Event::Skipped { step, .. } => open(*step),
+            Event::TakenBack { step, .. } => known(*step).and_then(|_| running()),
+            Event::Paused { step, .. } => known(*step).and_then(|_| running()),
+            Event::Verified { .. } => running(),
+            Event::Finished { outcome: Outcome::Done, .. } => match self.steps.iter().all(closed) {
+                true => running(),
+                false => Err("not every step is through".into()),
+            },
+            Event::Finished { .. } if state.is_over() => Err(format!("the run is {state}")),
+            Event::Finished { .. } => Ok(()),
+            Event::Undone { .. } if state == RunState::Undone => Err("the run is undone already".into()),
+            Event::Undone { .. } => Ok(()),
+        }
+    }
+
+    /// The step it stands at; `None`: all are through.
+    pub fn current(&self) -> Option<usize> {
+        self.steps.iter().position(|s| !matches!(s, StepState::Done(_) | StepState::Skipped(_)))
+    }
+
+    /// Steps that are through, and how many there are.
     pub fn progress(&self) -> (usize, usize) {
-        let over = |s: &&StepState| matches!(s, StepState::Done(_) | StepState::Skipped(_));
-        (self.steps.iter().filter(over).count(), self.steps.len())
+        let through = self.steps.iter().filter(|s| matches!(s, StepState::Done(_) | StepState::Skipped(_)));
+        (through.count(), self.steps.len())
+    }
+
+    /// A step was begun, and not taken back since: its request may have been sent.
+    pub fn is_begun(&self, step: usize) -> bool {
+        let of = |e: &Entry| match &e.event {
+            Event::Started { step: s } if *s == step => Some(true),
+            Event::TakenBack { step: s, .. } if *s == step => Some(false),
+            _ => None,
+        };
+        self.entries.iter().rev().find_map(of).unwrap_or(false)
+    }
+
+    /// The steps that take back what is borrowed at this moment, in the order of the plan.
+    pub fn borrowed(&self) -> impl Iterator<Item = usize> {
+        let through = |i: usize| matches!(self.steps[i], StepState::Done(_) | StepState::Skipped(_));
+        let steps = self.plan().steps.iter().enumerate();
+        steps
+            .filter(move |(i, step)| step.takes_back.is_some_and(|of| self.is_begun(of)) && !through(*i))
+            .map(|(i, _)| i)
+    }
+
+    /// All steps about this are through.
+    pub fn is_through(&self, about: &About) -> bool {
+        let mut steps = self.plan().steps.iter().zip(&self.steps);
+        steps.all(|(step, state)| {
+            step.about != *about || matches!(state, StepState::Done(_) | StepState::Skipped(_))
+        })
+    }
+
+    /// Whether a part came out as predicted, and the sentence; `None`: it was not compared yet.
+    pub fn verified(&self, about: &About) -> Option<(bool, &str)> {
+        self.entries.iter().find_map(|e| match &e.event {
+            Event::Verified { about: of, as_predicted, text } if of == about => {
+                Some((*as_predicted, text.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    /// The part of the plan that is about this.
+    pub fn part(&self, about: &About) -> Option<PartRef<'_>> {
+        self.plan().parts().find(|part| part.about() == *about)
+    }
+
+    /// Who paused it by asking; `None`: it runs, is over, or paused by itself.
+    pub fn paused_by(&self) -> Option<&str> {
+        match self.entries.last() {
+            Some(Entry { by, event: Event::Paused { asked: true, .. }, .. })
+                if self.state == RunState::Paused =>
+            {
+                Some(by)
+            }
+            _ => None,
+        }
     }
 
     /// When anything last happened.
@@ -247,14 +373,18 @@ impl Run {
         })
     }
 
-    /// The writing changes it made or may have made (those it began), in order: what undoing it has to take back.
+    /// The writing changes it made or may have made (those it began), in order: what undoing it has to take back. What
+    /// was only borrowed and given back again is none of them.
     pub fn made(&self) -> Vec<(About, Change)> {
-        let begun = |i: usize| self.entries.iter().any(|e| e.event == Event::Started { step: i });
-        let steps = self.plan().steps.iter().enumerate();
-        steps
-            .filter(|(i, step)| step.change.is_write() && begun(*i))
-            .map(|(_, step)| (step.about.clone(), step.change.clone()))
-            .collect()
+        let steps = &self.plan().steps;
+        let returned = |i: usize| {
+            let mut all = steps.iter().zip(&self.steps);
+            all.any(|(step, state)| step.takes_back == Some(i) && matches!(state, StepState::Done(_)))
+        };
+        let begun = steps.iter().enumerate().filter(|(i, step)| {
+            step.change.is_write() && step.takes_back.is_none() && self.is_begun(*i) && !returned(*i)
+        });
+        begun.map(|(_, step)| (step.about.clone(), step.change.clone())).collect()
     }
 
     /// The tenants it is about.

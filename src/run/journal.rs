@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The format written. Raised when an older reader would misread it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// A ConfigMap holds 1 MiB in all; the rest is for its metadata.
 const ROOM: usize = 1_000_000;
 /// What the entries of one step and its verification may take, at most.
@@ -174,7 +174,9 @@ pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
             continue;
         }
         match serde_json::from_str(line) {
-            Ok(entry) => run.apply(entry),
+            Ok(entry) => {
+                run.apply(entry).map_err(|e| format!("line {} of its events: {e}", number + 1))?;
+            }
             Err(_) if !line.ends_with('\n') => break,
             Err(e) => return Err(format!("line {} of its events cannot be read: {e}", number + 1)),
         }
@@ -254,7 +256,7 @@ mod tests {
     use super::*;
     use crate::{
         cluster::{Key, Observation, Seen, Tenancy},
-        run::{RunState, StepState},
+        run::RunState,
     };
 
     /// A journal of the first format, as it was stored.
@@ -320,9 +322,9 @@ mod tests {
     #[test]
     fn damaged_and_newer_journals_are_told_in_a_sentence() {
         let (plan, events) = texts();
-        let newer = plan.replacen("\"format\":1", "\"format\":2", 1);
+        let newer = plan.replacen("\"format\":1", "\"format\":3", 1);
         for (plan, events, words) in [
-            (newer.as_str(), "", "newer wheelhouse (format 2)"),
+            (newer.as_str(), "", "newer wheelhouse (format 3)"),
             ("", "", "its plan cannot be read"),
             ("[]", "", "its plan cannot be read"),
             (&plan, "{}\n", "line 1 of its events"),
@@ -331,9 +333,24 @@ mod tests {
             let why = decode(&journal(plan, events)).expect_err("it cannot be read");
             assert!(why.starts_with("journal wheelhouse/run-x: ") && why.contains(words), "{why}");
         }
-        // An entry about a step there is not changes nothing.
-        let strange = events.replace("\"step\":1", "\"step\":77");
-        assert_eq!(decode(&journal(&plan, &strange)).expect("a run").steps[1], StepState::Waiting);
+        // Nor can what cannot have happened in that order.
+        for (from, to, words) in [
+            ("\"step\":1", "\"step\":77", "line 4 of its events: step 78 of 2 is none of the plan"),
+            (
+                "\"event\":\"done\",\"step\":0",
+                "\"event\":\"done\",\"step\":1",
+                "line 4 of its events: step 2 is through",
+            ),
+            (
+                "\"event\":\"paused\"",
+                "\"event\":\"undone\",\"by_run\":\"x\"",
+                "line 6 of its events: the run is undone",
+            ),
+        ] {
+            let strange = events.replace(from, to);
+            let why = decode(&journal(&plan, &strange)).expect_err("an illegal order");
+            assert!(why.contains(words), "{why}");
+        }
     }
 
     /// A snapshot with these runs: id, and whether it is over.

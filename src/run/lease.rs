@@ -6,7 +6,10 @@
 //! server's clock, while the holder itself stops writing at two thirds of the duration by its own.
 
 use std::{
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -57,6 +60,7 @@ pub(super) struct Leases {
     /// A session of this run wrote with this token.
     written: i64,
     kept: Mutex<Vec<Kept>>,
+    token: AtomicI64,
     /// Grows with each renewal, and tells of a loss.
     news: watch::Sender<Option<String>>,
 }
@@ -88,7 +92,8 @@ impl Leases {
     pub(super) fn new(writer: Writer, holder: String, run: &str, seconds: u32, written: i64) -> Self {
         let seconds = i32::try_from(seconds).unwrap_or(i32::MAX).max(1);
         let (kept, news) = (Mutex::default(), watch::Sender::new(None));
-        Self { writer, holder, run: run.to_owned(), seconds, written, kept, news }
+        let token = AtomicI64::new(0);
+        Self { writer, holder, run: run.to_owned(), seconds, written, kept, token, news }
     }
 
     /// Tries to take one lease. Can be repeated when the answer was lost.
@@ -102,6 +107,8 @@ impl Leases {
             let marked = Mark::now();
             match self.writer.put_lease(&self.taken(name, found, now)).await {
                 Ok(lease) => {
+                    let transitions = lease.spec.as_ref().and_then(|s| s.lease_transitions).unwrap_or(0);
+                    self.token.fetch_max(transitions.into(), Ordering::Relaxed);
                     self.kept
                         .lock()
                         .expect("nothing panics while it holds this lock")
@@ -115,11 +122,21 @@ impl Leases {
         Ok(Take::Held("several sessions want it at once".into()))
     }
 
-    /// The fencing token: the highest transition count among them.
+    /// The fencing token: the highest transition count among all that were taken, those given back early too.
     pub(super) fn token(&self) -> i64 {
-        let kept = self.kept.lock().expect("nothing panics while it holds this lock");
-        let transitions = |k: &Kept| k.lease.spec.as_ref().and_then(|s| s.lease_transitions);
-        kept.iter().filter_map(transitions).max().unwrap_or(0).into()
+        self.token.load(Ordering::Relaxed)
+    }
+
+    /// Gives one back before the run is over.
+    pub(super) async fn give_back_early(&self, name: &str) {
+        let lease = {
+            let mut kept = self.kept.lock().expect("nothing panics while it holds this lock");
+            let at = kept.iter().position(|k| name_of(&k.lease) == name);
+            at.map(|at| kept.swap_remove(at).lease)
+        };
+        if let Some(lease) = lease {
+            self.give_back(lease).await;
+        }
     }
 
     /// Whether they are good for writing at this moment.

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Run, journal};
+use crate::cluster::fnv1a;
 
 /// The runs of one cluster whose journals are kept on this machine, newest first; the sentence where one cannot be read.
 /// `context` and `server` are those of the connection they were made with.
@@ -147,11 +148,8 @@ fn read(path: &Path) -> Result<Run, String> {
 /// Where the journals of one cluster are. The name is made of the context and the server, so that journals of two
 /// clusters are never mixed up.
 fn folder(state_dir: &Path, context: &str, server: &str) -> PathBuf {
-    // FNV-1a: the same for every build, which the standard library's hash does not promise.
     let bytes = context.bytes().chain([0]).chain(server.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = fnv1a(bytes);
     state_dir.join("runs").join(format!("{hash:016x}"))
 }
 

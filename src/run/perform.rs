@@ -7,6 +7,8 @@
 //! and nothing is done twice. It must never decide what to do.
 
 mod api;
+mod kind;
+mod objects;
 mod sql;
 
 use std::{
@@ -24,8 +26,9 @@ use crate::wire::{
     sql::{Answer, Kind, Sql},
 };
 
-pub(super) use api::{Right, Told, version};
-pub(super) use sql::{Mark, Written};
+pub(super) use api::{Involved, Right, Told, version};
+pub(super) use kind::{Context, Performed, act};
+pub(super) use sql::Written;
 
 /// Longest wait for one answer, sending and reading together.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -48,6 +51,8 @@ pub(super) enum Failure {
         /// One sentence.
         text: String,
     },
+    /// A disruption budget does not allow it at this moment.
+    Blocked(String),
     /// No answer: it may or may not have been done.
     Unreached(String),
     /// The cluster is not as the change expects; nothing was written.
@@ -66,6 +71,7 @@ impl Failure {
             Self::Fenced => "the lease could not be renewed in time".into(),
             Self::Refused { text, .. }
             | Self::Busy { text, .. }
+            | Self::Blocked(text)
             | Self::Unreached(text)
             | Self::Drift(text)
             | Self::Interrupted(text) => text.clone(),
@@ -168,11 +174,15 @@ impl Writer {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<T, Failure> {
+        let content = match method {
+            Method::PATCH => "application/merge-patch+json",
+            _ => "application/json",
+        };
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, content)
             .body(Body::from(body.unwrap_or_default()))
             .map_err(|e| refused(0, format!("`{path}` is no address of an object: {e}")))?;
         let answer = async {
@@ -201,6 +211,10 @@ impl Writer {
             Status::failure(words.lines().next().unwrap_or_default(), head.status.as_str())
         });
         status.code = code;
+        let causes = status.details.iter().flat_map(|d| &d.causes);
+        if let Some(cause) = causes.into_iter().find(|c| c.reason == "DisruptionBudget" && code == 429) {
+            return Err(Failure::Blocked(cause.message.clone()));
+        }
         let text = wire::sentence(&kube::Error::Api(Box::new(status)));
         match code {
             408 | 429 | 500.. => {
@@ -288,7 +302,8 @@ mod tests {
         assert_eq!(hand.put_journal(&stored).await, Err(Failure::ReadOnly));
         assert_eq!(hand.try_journal(&stored).await, Err(Failure::ReadOnly));
         assert_eq!(hand.delete_journal("run-x", &"1".into()).await, Err(Failure::ReadOnly));
-        let told = Told { name: "e".into(), workload: &workload, uid: &uid, message: String::new() };
+        let involved = Involved::workload(&workload, &uid);
+        let told = Told { name: "e".into(), involved, reason: "R", message: String::new() };
         assert_eq!(hand.tell(told).await, Err(Failure::ReadOnly));
     }
 }

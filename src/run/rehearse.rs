@@ -7,18 +7,15 @@ use std::{collections::BTreeMap, collections::BTreeSet};
 use futures::{FutureExt, StreamExt, stream};
 
 use super::{
-    Hands, Rehearsal, Run,
-    decide::endpoint,
-    journal,
-    perform::{Clock, Failure, Right, Writer},
+    Hands, Rehearsal, Run, journal,
+    perform::{Clock, Failure, Right, Writer, act},
 };
-use crate::{
-    plan::{Change, Check, Plan, Verdict},
-    wire::Endpoint,
-};
+use crate::plan::{Change, Check, Object, Plan, Verdict};
 
 /// Questions asked at the same time.
 const AT_ONCE: usize = 8;
+/// The run that a rehearsal is of.
+const REHEARSAL: &str = "rehearsal";
 
 /// Asks the API server whether a plan could be run: the rights by access reviews, the writes and the journal as dry
 /// runs. What cannot be asked refuses: a plan is not run blind.
@@ -36,49 +33,53 @@ pub async fn rehearse(hands: &Hands, plan: &Plan) -> Rehearsal {
             return found;
         }
     };
-    let of_database = plan.database.is_some();
-    let tenants = async {
-        if of_database {
-            return database(&writer, plan).await;
-        }
+    let cluster = async {
         let (mut access, dry) = tokio::join!(access(&writer, plan), dry_run(&writer, plan));
         access.extend(dry);
         access
     };
-    let (rights, (journal, missing)) = tokio::join!(tenants, journal_place(&writer, hands, plan));
+    let (rights, database, (journal, missing)) =
+        tokio::join!(cluster, database(&writer, plan), journal_place(&writer, hands, plan));
     found.checks.extend(rights);
+    found.checks.extend(database);
     found.checks.push(journal);
     found.journal_missing = missing;
     found
 }
 
-/// The rights on the tenants' workloads, and on Events about them.
+/// The writes of a plan to the Kubernetes API, or to the database.
+fn writes(plan: &Plan, of_database: bool) -> impl Iterator<Item = &Change> {
+    let writes = plan.steps.iter().map(|s| &s.change).filter(|change| change.is_write());
+    writes.filter(move |change| change.object().is_of_database() == of_database)
+}
+
+/// The rights on what is changed, and on Events about it.
 async fn access(writer: &Writer, plan: &Plan) -> Vec<Check> {
-    let writes = || plan.steps.iter().filter(|s| s.change.is_write()).filter_map(|s| s.change.workload());
-    let scale = |verb| {
-        writes().map(move |w| Right {
-            verb,
-            group: "apps",
-            resource: format!("{}/scale", w.kind.resource()),
-            namespace: w.key.namespace.to_string(),
-        })
-    };
-    let needed: BTreeSet<_> = scale("get").chain(scale("update")).collect();
-    let wished: BTreeSet<_> = writes()
-        .map(|w| Right {
-            verb: "create",
-            group: "",
-            resource: "events".into(),
-            namespace: w.key.namespace.to_string(),
-        })
-        .collect();
-    let namespaces = wished.len();
+    let needed: BTreeSet<_> = writes(plan, false).flat_map(|change| act(change).rights()).collect();
+    if needed.is_empty() {
+        return Vec::new();
+    }
+    let wished: BTreeSet<_> =
+        writes(plan, false).filter_map(|change| Some(act(change).tells()?.involved.right())).collect();
+    let mut may: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for change in writes(plan, false) {
+        let namespaces = act(change).rights().into_iter().map(|r| r.namespace);
+        may.entry(act(change).may()).or_default().extend(namespaces);
+    }
     let (needed, wished) = tokio::join!(ask(writer, needed), ask(writer, wished));
     let mut checks = Vec::new();
     match needed.denied() {
         None => {
-            let places = if namespaces == 1 { "namespace" } else { "namespaces" };
-            checks.push(Check::new("access", Verdict::Ok, format!("you may scale in {namespaces} {places}")));
+            let all = may.into_iter().map(|(what, namespaces)| {
+                let n = namespaces.iter().filter(|n| !n.is_empty()).count();
+                match n {
+                    0 => what.to_owned(),
+                    1 => format!("{what} in 1 namespace"),
+                    n => format!("{what} in {n} namespaces"),
+                }
+            });
+            let all: Vec<_> = all.collect();
+            checks.push(Check::new("access", Verdict::Ok, format!("you may {}", all.join(", "))));
         }
         Some(text) => checks.push(Check::new("access", Verdict::Refuse, text)),
     }
@@ -89,64 +90,60 @@ async fn access(writer: &Writer, plan: &Plan) -> Vec<Check> {
     checks
 }
 
-/// The rights at the endpoints of the database. There is no dry run of a statement: nothing is sent that writes.
-async fn database(writer: &Writer, plan: &Plan) -> Vec<Check> {
-    let writes = plan.steps.iter().filter(|s| s.change.is_write());
-    let endpoints: BTreeSet<_> = writes.filter_map(|s| endpoint(&s.change)).collect();
-    if endpoints.is_empty() {
-        return Vec::new();
+/// Asks of each object about its first change: a later one starts from what an earlier one will have made of it.
+async fn rehearsed(
+    writer: &Writer,
+    plan: &Plan,
+    of_database: bool,
+) -> Vec<(Object, Result<Option<String>, Failure>)> {
+    let mut first: BTreeMap<Object, &Change> = BTreeMap::new();
+    for change in writes(plan, of_database) {
+        first.entry(change.object()).or_insert(change);
     }
-    let count = endpoints.len();
-    let ask = |endpoint| {
-        let asked = async move {
-            match endpoint {
-                Endpoint::Proxy(name) => writer.may_edit(&name).await,
-                Endpoint::Member(name) => writer.may_desync(&name).await,
-            }
-        };
-        asked.boxed()
-    };
-    let asked: Vec<_> = endpoints.into_iter().map(ask).collect();
-    let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
-    let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
-    if refused.is_empty() {
-        let places = if count == 1 { "endpoint" } else { "endpoints" };
-        return vec![Check::new(
-            "access",
-            Verdict::Ok,
-            format!("you may write at {count} {places} of the database"),
-        )];
-    }
-    refused.into_iter().map(|failure| Check::new("access", Verdict::Refuse, failure.text())).collect()
+    let asked = first.into_iter().map(|(object, change)| {
+        act(change).rehearse(writer, REHEARSAL).map(|answer| (object, answer)).boxed()
+    });
+    let asked: Vec<_> = asked.collect();
+    stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
-/// Every write of the plan, as a dry run.
+/// The rights at the endpoints of the database. There is no dry run of a statement: nothing is sent that writes.
+async fn database(writer: &Writer, plan: &Plan) -> Vec<Check> {
+    let answers = rehearsed(writer, plan, true).await;
+    let count = answers.len();
+    let refused: Vec<_> = answers.into_iter().filter_map(|(_, answer)| answer.err()).collect();
+    if !refused.is_empty() {
+        let refuse = |failure: Failure| Check::new("access", Verdict::Refuse, failure.text());
+        return refused.into_iter().map(refuse).collect();
+    }
+    let text = match count {
+        0 => return Vec::new(),
+        1 => "you may write at 1 endpoint of the database".to_owned(),
+        n => format!("you may write at {n} endpoints of the database"),
+    };
+    vec![Check::new("access", Verdict::Ok, text)]
+}
+
+/// Every write to the Kubernetes API, as a dry run.
 async fn dry_run(writer: &Writer, plan: &Plan) -> Vec<Check> {
-    // A later change of the same workload starts from what an earlier one will have made of it.
-    let mut first = BTreeMap::new();
-    for step in &plan.steps {
-        if let Change::Replicas { workload, uid, from, to } = &step.change {
-            first.entry(workload).or_insert((uid, *from, *to));
+    let answers = rehearsed(writer, plan, false).await;
+    let count = answers.len();
+    let mut checks = Vec::new();
+    for (object, answer) in answers {
+        match answer {
+            Ok(None) => {}
+            Ok(Some(note)) => checks.push(Check::new("dry-run", Verdict::Warn, format!("{object}: {note}"))),
+            Err(failure) => {
+                let text = format!("{object}: {}", failure.text());
+                checks.push(Check::new("dry-run", Verdict::Refuse, text));
+            }
         }
     }
-    let writes = first.len();
-    let tries = first.into_iter().map(|(workload, (uid, from, to))| {
-        let dry = async move {
-            match writer.try_scale(workload, uid, from, to).await {
-                Ok(()) => None,
-                Err(failure) => Some(format!("{workload}: {}", failure.text())),
-            }
-        };
-        dry.boxed()
-    });
-    let tries: Vec<_> = tries.collect();
-    let refused: Vec<_> =
-        stream::iter(tries).buffered(AT_ONCE).filter_map(std::future::ready).collect().await;
-    if refused.is_empty() {
-        let text = if writes == 1 { "the write passes".into() } else { format!("all {writes} writes pass") };
-        return vec![Check::new("dry-run", Verdict::Ok, text)];
+    if checks.is_empty() && count > 0 {
+        let text = if count == 1 { "the write passes".into() } else { format!("all {count} writes pass") };
+        checks.push(Check::new("dry-run", Verdict::Ok, text));
     }
-    refused.into_iter().map(|text| Check::new("dry-run", Verdict::Refuse, text)).collect()
+    checks
 }
 
 /// Whether the journal can be kept in the cluster; if not, what is missing.
@@ -199,7 +196,7 @@ async fn try_journal(writer: &Writer, hands: &Hands, plan: &Plan) -> Result<(), 
         crate::plan::Confirmation::Type(text) => Some(text),
     };
     let Ok(approved) = plan.clone().approve(confirmed.as_deref(), None) else { return Ok(()) };
-    let run = Run::new("rehearsal", hands.who.operator.clone(), approved);
+    let run = Run::new(REHEARSAL, hands.who.operator.clone(), approved);
     let blank = journal::blank(&run, &hands.journal_namespace)?;
     writer.try_journal(&blank).await.map_err(|failure| failure.text())
 }

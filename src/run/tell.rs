@@ -1,35 +1,33 @@
 //! A run in words: for lists, for the command line, for the screens.
 
 use super::{Event, Outcome, Run};
-use crate::plan::{Intent, Plan};
+use crate::plan::{About, PartRef};
 
 /// What a run is about, in a line: `scale acme 3 → 5`, `undo 9c1f: scale acme 5 → 3`.
 pub fn summary(run: &Run) -> String {
-    let what = parts(run.plan());
-    match &run.plan().intent {
-        Intent::Scale { .. } => format!("scale {what}"),
-        Intent::Database { act } => match &run.plan().database {
-            Some(part) => part.words(),
-            None => act.to_string(),
-        },
-        Intent::Undo { run: undone, .. } => {
-            let undone = undone.rsplit('-').next().unwrap_or(undone);
-            match &run.plan().database {
-                Some(part) => format!("undo {undone}: {}", part.words_of_undo()),
-                None => format!("undo {undone}: scale {what}"),
-            }
-        }
-    }
+    run.plan().summary()
 }
 
-fn parts(plan: &Plan) -> String {
-    const SHOWN: usize = 3;
-    let shown = plan.tenants.iter().take(SHOWN).map(|t| format!("{} {} → {}", t.tenant, t.from, t.to));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    match plan.tenants.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+/// How a run came out that has gone through, in one sentence.
+pub(super) fn ending(run: &Run) -> String {
+    let told = |part: &PartRef<'_>| run.verified(&part.about()).unwrap_or((true, ""));
+    let (database, others): (Vec<_>, Vec<_>) =
+        run.plan().parts().partition(|part| part.about() == About::Database);
+    let mut all = Vec::new();
+    if !others.is_empty() {
+        let what = match others.as_slice() {
+            few if few.len() <= 3 => few.iter().map(|part| part.words()).collect::<Vec<_>>().join(", "),
+            many => format!("{} tenants changed", many.len()),
+        };
+        let how = match others.iter().filter(|part| !told(part).0).count() {
+            0 => "as predicted".into(),
+            1 if others.len() == 1 => "not where predicted".into(),
+            n => format!("{n} not where predicted"),
+        };
+        all.push(format!("{what}: {how}"));
     }
+    all.extend(database.iter().map(|part| format!("{}: {}", part.words(), told(part).1)));
+    all.join("; ")
 }
 
 /// One entry in a sentence; `None` for an event that says nothing to people.
@@ -48,11 +46,12 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
         Event::Done { step, text } => format!("✓ {}: {text}", change(step)),
         Event::Skipped { step, text } => format!("✓ {}: not needed, {text}", change(step)),
         // The text says so itself.
-        Event::Verified { tenant, as_predicted: true, text } => format!("✓ {tenant}: {text}"),
-        Event::Verified { tenant, as_predicted: false, text } => {
-            format!("▲ {tenant}: not as predicted, {text}")
+        Event::Verified { about, as_predicted: true, text } => format!("✓ {about}: {text}"),
+        Event::Verified { about, as_predicted: false, text } => {
+            format!("▲ {about}: not as predicted, {text}")
         }
-        Event::Paused { step, why } => {
+        Event::TakenBack { step, text } => format!("▲ taken back: {}: {text}", change(step)),
+        Event::Paused { step, why, .. } => {
             format!("▲ paused at step {} of {}: {why}", step + 1, run.plan().steps.len())
         }
         Event::Finished { outcome: Outcome::Done, text } => format!("✓ done: {text}"),

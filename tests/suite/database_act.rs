@@ -8,7 +8,10 @@ use std::time::Duration;
 use wheelhouse::{
     cluster::{Drift, Layers, ServerRow, Snapshot},
     demo::database::{Cuts, Endpoint},
-    plan::{About, Change, DatabaseAct, DatabasePart, Intent, Plan, Step, Verdict},
+    plan::{
+        About, Change, DatabaseAct, DatabasePart, Desync, Desynced, Holds, Intent, Plan, Save, Servers, Step,
+        Verdict,
+    },
     run::{Event, JournalPlace, Run, RunState, StepState, rehearse, runs},
 };
 
@@ -38,8 +41,9 @@ fn plan(session: &Session, act: DatabaseAct, changes: Vec<Change>) -> Plan {
         seen: session.now().revision,
         at: session.now().at,
         tenants: vec![],
+        nodes: vec![],
         database: Some(part),
-        steps: changes.into_iter().map(|change| Step { about: about.clone(), change, within: 60 }).collect(),
+        steps: changes.into_iter().map(|change| Step::new(about.clone(), change, 60)).collect(),
         checks: vec![],
     }
 }
@@ -55,13 +59,13 @@ fn change(
     let (proxy, address) = (stage.proxy(proxy), stage.member(member));
     let from = session.now().proxies.get(proxy.as_str()).unwrap().now().unwrap().servers_of(&address);
     let to = from.iter().cloned().filter_map(to).collect();
-    Change::Servers { proxy: proxy.as_str().into(), address: address.as_str().into(), from, to }
+    Change::Servers(Servers { proxy: proxy.as_str().into(), address: address.as_str().into(), from, to })
 }
 
 /// The wait that belongs to a change.
 fn holds(change: &Change, as_writer: Option<bool>) -> Change {
-    let Change::Servers { proxy, address, to, .. } = change else { panic!("{change} has no rows") };
-    Change::Holds { proxy: proxy.clone(), address: address.clone(), rows: to.clone(), as_writer }
+    let Change::Servers(Servers { proxy, address, to, .. }) = change else { panic!("{change} has no rows") };
+    Change::Holds(Holds { proxy: proxy.clone(), address: address.clone(), rows: to.clone(), as_writer })
 }
 
 fn take_out(stage: &Stage, session: &Session, member: usize, proxies: usize) -> Plan {
@@ -79,8 +83,10 @@ fn taken_back(session: &Session, run: &Run) -> Plan {
     let changes = run.made().into_iter().rev().flat_map(|(_, change)| {
         let back = change.invert().unwrap();
         let wait = match &back {
-            Change::Servers { .. } => holds(&back, None),
-            Change::Desync { member, to, .. } => Change::Desynced { member: member.clone(), desynced: *to },
+            Change::Servers(_) => holds(&back, None),
+            Change::Desync(Desync { member, to, .. }) => {
+                Change::Desynced(Desynced { member: member.clone(), desynced: *to })
+            }
             other => panic!("{other} has no inverse"),
         };
         [back, wait]
@@ -150,7 +156,7 @@ fn the_heaviest_writes_and_what_is_saved_survives_a_restart() {
     alice.until("the drift", |s| {
         s.proxies.get(proxy.as_str()).unwrap().now().unwrap().drift.iter().flatten().count() > 0
     });
-    let save = Change::Save { proxy: proxy.as_str().into(), from: "db3".into() };
+    let save = Change::Save(Save { proxy: proxy.as_str().into(), from: "db3".into() });
     let act = DatabaseAct::Save { proxy: Some(proxy.as_str().into()) };
     let run = stage.run(&alice, plan(&alice, act, vec![save]));
     assert_eq!(run.state, RunState::Done, "{}", text(&run));
@@ -169,8 +175,8 @@ fn a_member_is_desynced_and_back_but_never_while_it_donates() {
     let name = || member.as_str().into();
     let act = DatabaseAct::Desync { member: name() };
     let changes = vec![
-        Change::Desync { member: name(), from: false, to: true },
-        Change::Desynced { member: name(), desynced: true },
+        Change::Desync(Desync { member: name(), from: false, to: true }),
+        Change::Desynced(Desynced { member: name(), desynced: true }),
     ];
     let desync = plan(&alice, act, changes);
     let run = stage.run(&alice, desync.clone());
@@ -270,7 +276,7 @@ fn without_the_rights_nothing_is_begun_and_the_rehearsal_says_so() {
     let out = take_out(&stage, &alice, 2, 1);
     let name = || stage.member(2).as_str().into();
     let act = DatabaseAct::Desync { member: name() };
-    let desync = plan(&alice, act, vec![Change::Desync { member: name(), from: false, to: true }]);
+    let desync = plan(&alice, act, vec![Change::Desync(Desync { member: name(), from: false, to: true })]);
     for (plan, word) in [(&out, "only its statistics"), (&desync, "SUPER")] {
         let found = weak.block("a rehearsal", rehearse(&weak.hands, plan));
         let refused = found.checks.iter().find(|c| c.verdict == Verdict::Refuse).expect("a refusal");
@@ -376,8 +382,8 @@ fn an_answer_is_no_proof_what_is_read_afterwards_is() {
         assert!(!running(s) || status.drift.iter().flatten().any(unsaved), "{:?}", status.drift);
         running(s)
     });
-    let desync = Change::Desync { member: name(), from: false, to: true };
-    let save = Change::Save { proxy: proxy.as_str().into(), from: "db3".into() };
+    let desync = Change::Desync(Desync { member: name(), from: false, to: true });
+    let save = Change::Save(Save { proxy: proxy.as_str().into(), from: "db3".into() });
     let cases = [
         ("LOAD MYSQL SERVERS", change(&stage, &alice, 0, 2, |_| None), "answered the LOAD, and still has"),
         ("SAVE MYSQL SERVERS TO DISK", save, "answered the SAVE, and its disk still differs"),

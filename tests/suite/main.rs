@@ -20,6 +20,7 @@ mod galera;
 mod headroom;
 mod kubectl;
 mod live;
+mod moves;
 mod output;
 mod planning;
 mod program;

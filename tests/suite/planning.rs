@@ -12,7 +12,7 @@ use wheelhouse::{
         WorkloadKind, sketch,
     },
     plan::{
-        About, Change, Confirmation, Intent, Part, Plan, Target, Unapproved, Verdict, plan,
+        About, Change, Confirmation, Intent, Part, Plan, Replicas, Target, Unapproved, Verdict, plan,
         schedule::{Board, Incoming, Placement},
         verify,
     },
@@ -726,7 +726,7 @@ proptest! {
         }
         let back = plan(&after, &undo(&p));
         for (tenant, change) in made(&p) {
-            let Change::Replicas { from, .. } = change else { unreachable!() };
+            let Change::Replicas(Replicas { from, .. }) = change else { unreachable!() };
             let part = back.tenants.iter().find(|t| Some(&t.tenant) == tenant.tenant()).unwrap();
             prop_assert_eq!(part.to, from, "undoing ends where it began");
         }

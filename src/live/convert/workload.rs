@@ -85,6 +85,8 @@ fn workload(
         owner: pod::controller(&meta.owner_references, interner),
         claim_templates,
         claims_go_when_scaled: spec.persistent_volume_claim_retention_policy.when_scaled == "Delete",
+        min_ready_seconds: count(spec.min_ready_seconds),
+        restarted: spec.template.metadata.annotations.restarted.map(Arc::from),
         deadline: spec.progress_deadline_seconds.map_or(DEADLINE, count),
         stuck_since: stuck.and_then(|c| c.last_transition_time),
         gitops,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cluster::{BackendStatus, ProxyName, database::Row},
-    plan::{Change, Step},
+    plan::{Change, Desync, Holds, Save, Servers, Step},
 };
 
 /// Some lines to type at one place; those that are alike at several places are told once.
@@ -23,10 +23,10 @@ pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
     let mut done: Vec<Edit> = Vec::new();
     for step in steps {
         let (place, lines, wait) = match &step.change {
-            Change::Servers { proxy, from, to, .. } if from == to => {
+            Change::Servers(Servers { proxy, from, to, .. }) if from == to => {
                 (proxy.to_string(), typed(take(draft, proxy)), false)
             }
-            Change::Servers { proxy, address, from, to } => {
+            Change::Servers(Servers { proxy, address, from, to }) => {
                 let edit = Edit {
                     proxy: proxy.clone(),
                     address: address.clone(),
@@ -37,12 +37,12 @@ pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
                 done.push(edit);
                 (proxy.to_string(), lines, false)
             }
-            Change::Holds { proxy, address, rows, as_writer } => {
+            Change::Holds(Holds { proxy, address, rows, as_writer }) => {
                 let name = draft.field.member(address).map_or(&**address, |row| &row.label);
                 (proxy.to_string(), vec![hold(draft, proxy, name, rows.is_empty(), *as_writer)], true)
             }
-            Change::Save { proxy, .. } => (proxy.to_string(), typed(save(draft, proxy)), false),
-            Change::Desync { member, to, .. } => {
+            Change::Save(Save { proxy, .. }) => (proxy.to_string(), typed(save(draft, proxy)), false),
+            Change::Desync(Desync { member, to, .. }) => {
                 let label = draft
                     .field
                     .member(member.as_str())

@@ -9,33 +9,31 @@ use crate::{
         BackendStatus, Layers, LocalState, Member, MemberName, Proxy, ProxyName, ProxyStatus, ServerRow,
         Snapshot,
     },
-    plan::{Change, Standing},
+    plan::{Kind, Standing},
 };
 
 /// `mysql-monitor_galera_healthcheck_interval` where it is not known: ProxySQL's default.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// Why nothing can be told of a change; see [`Change::unseen`].
-pub(in crate::plan) fn unseen(change: &Change, seen: &Snapshot) -> Option<String> {
-    match change {
-        Change::Replicas { .. } | Change::Settle { .. } => None,
-        Change::Serves { proxy, .. } => {
-            let known = seen.proxies.get(proxy)?;
-            known.now().is_none().then(|| silent(proxy.as_str(), known.why()))
-        }
-        Change::Servers { proxy, .. } | Change::Holds { proxy, .. } | Change::Save { proxy, .. } => {
-            let known = seen.proxies.get(proxy)?;
-            match known.now() {
-                Some(status) if status.admin => None,
-                Some(_) => Some(format!("the servers of {proxy} may not be read with this user")),
-                None => Some(silent(proxy.as_str(), known.why())),
-            }
-        }
-        Change::Desync { member, .. } | Change::Desynced { member, .. } => {
-            let known = seen.galera.get(member)?;
-            known.now().is_none().then(|| silent(member.as_str(), known.why()))
-        }
+/// Why the servers of a proxy say nothing at present: it does not answer, or they may not be read.
+pub(in crate::plan) fn proxy_unread(proxy: &ProxyName, seen: &Snapshot) -> Option<String> {
+    match seen.proxies.get(proxy)?.now() {
+        Some(status) if status.admin => None,
+        Some(_) => Some(format!("the servers of {proxy} may not be read with this user")),
+        None => proxy_silent(proxy, seen),
     }
+}
+
+/// Why nothing is known of a proxy at present.
+pub(in crate::plan) fn proxy_silent(proxy: &ProxyName, seen: &Snapshot) -> Option<String> {
+    let known = seen.proxies.get(proxy)?;
+    known.now().is_none().then(|| silent(proxy.as_str(), known.why()))
+}
+
+/// Why nothing is known of a member at present.
+pub(in crate::plan) fn member_silent(member: &MemberName, seen: &Snapshot) -> Option<String> {
+    let known = seen.galera.get(member)?;
+    known.now().is_none().then(|| silent(member.as_str(), known.why()))
 }
 
 fn silent(name: &str, why: Option<&str>) -> String {
@@ -43,42 +41,16 @@ fn silent(name: &str, why: Option<&str>) -> String {
     format!("{name} does not answer at present{why}")
 }
 
-/// Where a change of the database stands.
-pub(in crate::plan) fn stands(change: &Change, seen: &Snapshot) -> Standing {
-    if let Some(why) = unseen(change, seen) {
+/// Where a change of a proxy stands, by what the proxy says.
+pub(in crate::plan) fn of_proxy(
+    change: &dyn Kind,
+    proxy: &ProxyName,
+    seen: &Snapshot,
+    tell: impl Fn(&ProxyStatus) -> Standing,
+) -> Standing {
+    if let Some(why) = change.unseen(seen) {
         return Standing::AtFrom(why);
     }
-    match change {
-        Change::Replicas { .. } | Change::Settle { .. } => change.stands(seen),
-        Change::Servers { proxy, address, from, to } => {
-            with(seen, proxy, |status| servers(status, address, from, to))
-        }
-        Change::Holds { proxy, address, rows, as_writer } => {
-            with(seen, proxy, |status| holds(seen, proxy, status, address, rows, *as_writer))
-        }
-        Change::Save { proxy, .. } => with(seen, proxy, |status| match unsaved(status) {
-            None => Standing::AtFrom("what is on its disk is not known yet".into()),
-            Some(what) if what.is_empty() => Standing::AtTo,
-            Some(what) => Standing::AtFrom(format!("{} differ from its disk", what.join(", "))),
-        }),
-        Change::Desync { member, to, .. } => with_member(seen, member, |member| match member.now() {
-            Some(status) if status.desync == *to => Standing::AtTo,
-            _ => Standing::AtFrom(format!("wsrep_desync is {}", if *to { "OFF" } else { "ON" })),
-        }),
-        Change::Desynced { member, desynced } => {
-            with_member(seen, member, |member| desync(member, *desynced))
-        }
-        Change::Serves { proxy, address, serves } => {
-            with(seen, proxy, |status| match (in_service(seen, proxy, status, address), serves) {
-                (now, wanted) if now == *wanted => Standing::AtTo,
-                (true, _) => Standing::AtFrom("it is in service still".into()),
-                (false, _) => Standing::AtFrom("it is not in service yet".into()),
-            })
-        }
-    }
-}
-
-fn with(seen: &Snapshot, proxy: &ProxyName, tell: impl Fn(&ProxyStatus) -> Standing) -> Standing {
     match seen.proxies.get(proxy).map(|p: &Arc<Proxy>| p.now()) {
         Some(Some(status)) => tell(status),
         Some(None) => Standing::AtFrom(silent(proxy.as_str(), None)),
@@ -86,14 +58,29 @@ fn with(seen: &Snapshot, proxy: &ProxyName, tell: impl Fn(&ProxyStatus) -> Stand
     }
 }
 
-fn with_member(seen: &Snapshot, name: &MemberName, tell: impl Fn(&Member) -> Standing) -> Standing {
+/// Where a change of a member stands, by what the member says.
+pub(in crate::plan) fn of_member(
+    change: &dyn Kind,
+    name: &MemberName,
+    seen: &Snapshot,
+    tell: impl Fn(&Member) -> Standing,
+) -> Standing {
+    if let Some(why) = change.unseen(seen) {
+        return Standing::AtFrom(why);
+    }
     match seen.galera.get(name) {
         Some(member) => tell(member),
         None => Standing::Elsewhere(format!("there is no member {name} any more")),
     }
 }
 
-fn servers(status: &ProxyStatus, address: &str, from: &[ServerRow], to: &[ServerRow]) -> Standing {
+/// Where the rows of a backend stand.
+pub(in crate::plan) fn servers(
+    status: &ProxyStatus,
+    address: &str,
+    from: &[ServerRow],
+    to: &[ServerRow],
+) -> Standing {
     let now = status.servers_of(address);
     // Of memory nothing is known that is not older than the run: the proxy itself is asked.
     if from == to && ServerRow::alike(&now, to) {
@@ -121,7 +108,8 @@ pub(in crate::plan) fn evidence(status: &ProxyStatus) -> Duration {
     status.check_every.unwrap_or(CHECK_EVERY) * 2
 }
 
-fn holds(
+/// Whether a backend's rows have held for two checks of the monitor.
+pub(in crate::plan) fn holds(
     seen: &Snapshot,
     proxy: &ProxyName,
     status: &ProxyStatus,
@@ -167,7 +155,12 @@ fn holds(
 }
 
 /// A backend takes statements there, or would if the writer went.
-fn in_service(seen: &Snapshot, proxy: &ProxyName, status: &ProxyStatus, address: &str) -> bool {
+pub(in crate::plan) fn in_service(
+    seen: &Snapshot,
+    proxy: &ProxyName,
+    status: &ProxyStatus,
+    address: &str,
+) -> bool {
     let groups = crate::cluster::hostgroups_of(seen, proxy);
     status.backends.iter().any(|b| {
         &*b.address == address
@@ -188,7 +181,8 @@ pub(in crate::plan) fn unsaved(status: &ProxyStatus) -> Option<Vec<&str>> {
     Some(ours.flat_map(|d| &d.what).map(|w| &**w).collect())
 }
 
-fn desync(member: &Member, desynced: bool) -> Standing {
+/// Whether a member shows its desync.
+pub(in crate::plan) fn desync(member: &Member, desynced: bool) -> Standing {
     let Some(status) = member.now() else { return Standing::AtFrom(silent(member.name.as_str(), None)) };
     let state = status.local_state;
     match (desynced, status.desync, state) {

@@ -175,7 +175,7 @@ fn settled(seen: &Snapshot, plan: &Plan) -> Snapshot {
         }
     }
     for step in &plan.steps {
-        if let Change::Servers { proxy, address, to, .. } = &step.change {
+        if let Change::Servers(Servers { proxy, address, to, .. }) = &step.change {
             let of = weights.get_mut(proxy).unwrap();
             match to.first() {
                 Some(row) => of.insert(number(address), row.weight),
@@ -213,7 +213,7 @@ fn a_reader_is_taken_out_of_every_proxy_and_put_back() {
     assert!(sql.starts_with("-- at proxy1, then at proxy2\nSAVE MYSQL SERVERS FROM RUNTIME;\n"), "{sql}");
     assert!(sql.contains("runtime_mysql_servers WHERE hostgroup_id = 10 AND status = 'SHUNNED'"), "{sql}");
     // What a run wrote down keeps no surplus writer's row: put back as it is, it would be a second writer.
-    let Change::Servers { from, .. } = &p.steps[0].change else { panic!() };
+    let Change::Servers(Servers { from, .. }) = &p.steps[0].change else { panic!() };
     assert_eq!(from.iter().map(|r| r.hostgroup).collect::<Vec<_>>(), [20, 30]);
 
     let out = settled(&seen, &p);

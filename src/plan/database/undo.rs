@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{DatabaseAct, Draft, field::Edit};
 use crate::{
     cluster::{ProxyName, ServerRow},
-    plan::{About, Change, Verdict},
+    plan::{About, Change, Desync, Servers, Verdict},
 };
 
 /// What a run did to one backend in one proxy, first to last.
@@ -20,7 +20,7 @@ struct Chain<'a> {
 fn chains(changes: &[(About, Change)]) -> Vec<Chain<'_>> {
     let mut chains: Vec<Chain<'_>> = Vec::new();
     for (_, change) in changes {
-        let Change::Servers { proxy, address, from, to } = change else { continue };
+        let Change::Servers(Servers { proxy, address, from, to }) = change else { continue };
         match chains.iter_mut().find(|c| c.proxy == proxy && c.address == address) {
             Some(chain) => chain.left.extend([&from[..], &to[..]]),
             None => chains.push(Chain { proxy, address, start: from, left: vec![from, to] }),
@@ -33,9 +33,9 @@ fn chains(changes: &[(About, Change)]) -> Vec<Chain<'_>> {
 pub(super) fn act(changes: &[(About, Change)]) -> DatabaseAct {
     for (_, change) in changes {
         match change.clone() {
-            Change::Desync { member, to: true, .. } => return DatabaseAct::Resync { member },
-            Change::Desync { member, to: false, .. } => return DatabaseAct::Desync { member },
-            Change::Servers { .. } => break,
+            Change::Desync(Desync { member, to: true, .. }) => return DatabaseAct::Resync { member },
+            Change::Desync(Desync { member, to: false, .. }) => return DatabaseAct::Desync { member },
+            Change::Servers(_) => break,
             _ => {}
         }
     }
@@ -53,7 +53,7 @@ pub(super) fn act(changes: &[(About, Change)]) -> DatabaseAct {
 
 pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Change)]) {
     let desync = changes.iter().find_map(|(_, c)| match c {
-        Change::Desync { member, from, .. } => Some((member.clone(), *from)),
+        Change::Desync(Desync { member, from, .. }) => Some((member.clone(), *from)),
         _ => None,
     });
     if let Some((member, back)) = desync {
@@ -62,7 +62,7 @@ pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Chan
     }
     let chains = chains(changes);
     if chains.is_empty() {
-        let saved = changes.iter().any(|(_, c)| matches!(c, Change::Save { .. }));
+        let saved = changes.iter().any(|(_, c)| matches!(c, Change::Save(_)));
         let text = match saved {
             true => format!(
                 "run {run} wrote to disks: what was there before is not kept, it cannot be taken back"

@@ -280,7 +280,7 @@ pub(super) fn part(used: u64, all: u64) -> u64 {
 fn in_advance(pod: &Pod) -> Incoming {
     let mut new = Incoming::in_place_of(pod);
     if new.labels.contains_key(TEMPLATE_HASH) {
-        Arc::make_mut(&mut new.labels).remove(TEMPLATE_HASH);
+        Arc::make_mut(&mut new.labels).retain(|label, _| &**label != TEMPLATE_HASH);
     }
     let merged = |spec: &PodSpec| {
         let selectors = spec.spread.iter().filter_map(|c| c.selector.as_ref());

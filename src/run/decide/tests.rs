@@ -2,15 +2,18 @@
 
 mod database;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     cluster::{Freshness, Observation, Seen, Workload, sketch},
-    plan::{About, Intent, Part, Plan, Target},
-    run::{Entry, Event},
+    plan::{About, Change, Intent, Part, Plan, Replicas, Settle, Target},
+    run::{
+        Entry, Event,
+        evidence::{Mark, at_least},
+    },
 };
 
 fn now() -> Timestamp {
@@ -37,12 +40,13 @@ fn plan(from: u32, to: u32) -> Plan {
     let seen = acme(from, "w1 w2", 10, 4);
     let workload = seen.deployments.values().next().unwrap();
     let (key, uid) = (workload.key.clone(), workload.uid.clone());
-    let step = |change| Step { about: About::Tenant("acme".into()), change, within: 60 };
+    let step = |change| Step::new(About::Tenant("acme".into()), change, 60);
     Plan {
         id: "p".into(),
         intent: Intent::Scale { targets: vec![Target { tenant: "acme".into(), to: to.into() }] },
         seen: 1,
         at: now(),
+        nodes: vec![],
         database: None,
         tenants: vec![Part {
             tenant: "acme".into(),
@@ -56,10 +60,11 @@ fn plan(from: u32, to: u32) -> Plan {
             checks: vec![],
             kubectl: String::new(),
             undo: String::new(),
+            what: None,
         }],
         steps: vec![
-            step(Change::Replicas { workload: key.clone(), uid: uid.clone(), from, to }),
-            step(Change::Settle { workload: key, uid, replicas: to }),
+            step(Change::Replicas(Replicas { workload: key.clone(), uid: uid.clone(), from, to })),
+            step(Change::Settle(Settle { workload: key, uid, replicas: to })),
         ],
         checks: vec![],
     }
@@ -74,13 +79,18 @@ fn run(events: &[Event]) -> Run {
 }
 
 fn note(run: &mut Run, event: Event) {
-    run.apply(Entry { at: now(), by: "alice".into(), token: 1, event });
+    run.apply(Entry { at: now(), by: "alice".into(), token: 1, event }).unwrap();
 }
 
 fn told(version: u64, desired: u32) -> Facts {
-    let key = plan(2, 3).steps[0].change.workload().unwrap().clone();
+    let key = plan(2, 3).steps[0].change.object();
     let version = version.to_string().as_str().into();
-    Facts { told: BTreeMap::from([(key, Told { version, desired })]), ..Facts::default() }
+    let marks = BTreeMap::from([(key, Mark::Workload { version, desired })]);
+    Facts { marks, ..Facts::default() }
+}
+
+fn acme_tenant() -> About {
+    About::Tenant("acme".into())
 }
 
 fn done(step: usize) -> Event {
@@ -104,7 +114,7 @@ fn a_write_is_done_skipped_or_settled_by_what_stands() {
     );
     let Decision::Pause(0, why) = at(&[TAKEN, STARTED], &acme(7, "w1 w2", 10, 4)) else { panic!() };
     assert!(why.contains("asks for 7 replicas, neither 2 nor 3"), "{why}");
-    let paused = Event::Paused { step: 0, why: "asked".into() };
+    let paused = Event::Paused { step: 0, why: "asked".into(), asked: true };
     assert!(matches!(at(&[TAKEN, paused.clone()], &two), Decision::Wait { .. }), "nobody has taken it up");
     assert_eq!(at(&[TAKEN, paused, TAKEN], &two), Decision::Perform(0));
 }
@@ -186,7 +196,7 @@ fn a_pause_that_was_asked_for_comes_before_the_next_step_and_never_after_the_las
     let seen = acme(2, "w1 w2", 10, 4);
     assert_eq!(decide(&run(&[TAKEN]), &seen, now(), &facts), Decision::Pause(0, "paused by alice".into()));
     let through = run(&[TAKEN, STARTED, done(0), done(1)]);
-    assert_eq!(decide(&through, &seen, now(), &facts), Decision::Verify("acme".into()));
+    assert_eq!(decide(&through, &seen, now(), &facts), Decision::Verify(acme_tenant()));
 }
 
 #[test]
@@ -194,7 +204,7 @@ fn the_end_says_what_became_of_it() {
     for (as_predicted, words) in
         [(true, "acme 2 → 3: as predicted"), (false, "acme 2 → 3: not where predicted")]
     {
-        let verified = Event::Verified { tenant: "acme".into(), as_predicted, text: String::new() };
+        let verified = Event::Verified { about: acme_tenant(), as_predicted, text: String::new() };
         let through = run(&[TAKEN, STARTED, done(0), done(1), verified]);
         let decision = decide(&through, &acme(3, "w1 w2 w3", 12, 4), now(), &Facts::default());
         assert_eq!(decision, Decision::Finish(Outcome::Done, words.into()));
@@ -264,8 +274,8 @@ proptest! {
                     prop_assert!(step == 0 || shown == 6, "settled at picture {shown}");
                     note(&mut run, Event::Done { step, text });
                 }
-                Decision::Verify(tenant) => {
-                    note(&mut run, Event::Verified { tenant, as_predicted: true, text: String::new() });
+                Decision::Verify(about) => {
+                    note(&mut run, Event::Verified { about, as_predicted: true, text: String::new() });
                 }
                 Decision::Finish(outcome, text) => {
                     note(&mut run, Event::Finished { outcome, text });

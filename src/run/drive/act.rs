@@ -1,71 +1,51 @@
 //! The steps themselves: what stands is looked at before a run goes on, and each change is performed.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::{Driver, Session, Stop};
+use super::{Driver, Session, Stop, asked};
 use crate::{
-    plan::Change,
+    plan::{Change, Object},
     run::{
         Event, StepState,
-        decide::{self, endpoint},
+        decide::{Leaving, deadline},
         lease::Standing,
-        perform::{Failure, Told, Written, version},
+        perform::{Context, Failure, Performed, Told, act},
     },
 };
 
 /// How long an endpoint of the database may not answer before an operator is asked.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How long to wait before a blocked eviction is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Driver {
-    /// Asks the API server itself how the workloads stand: what the watches have shown so far may be older than the
-    /// last write of a session that died.
+    /// Asks everything that is left to be changed or waited for by its own word: what the watches have shown so far may
+    /// be older than the last write of a session that died.
     pub(super) async fn look(&mut self, session: &Session<'_>) -> Result<(), Stop> {
-        let writes: Vec<_> = {
+        let changes: BTreeMap<Object, Change> = {
             let run = self.run.borrow();
             let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
             let steps = run.plan().steps.iter().zip(&run.steps).filter(|(_, state)| open(state));
-            let workloads: BTreeSet<_> =
-                steps.filter_map(|(step, _)| step.change.workload().cloned()).collect();
-            workloads.into_iter().collect()
+            steps.map(|(step, _)| (step.change.object(), step.change.clone())).collect()
         };
-        for workload in writes {
-            self.say(Some(format!("looking at {workload}")));
-            match self.insist(|| session.writer.scale_of(&workload)).await {
-                Ok(Some(scale)) => {
-                    let replicas = scale.spec.and_then(|s| s.replicas).unwrap_or(0);
-                    let desired = u32::try_from(replicas).unwrap_or(0);
-                    let told = decide::Told { version: version(&scale.metadata), desired };
-                    self.facts.told.insert(workload, told);
+        for (object, change) in changes {
+            self.say(Some(format!("looking at {object}")));
+            let looked = self.insist(|| act(&change).look(&session.writer));
+            let looked = match object.is_of_database() {
+                true => timeout(SILENCE, looked).await,
+                false => Ok(looked.await),
+            };
+            match looked {
+                Ok(Ok(Some(mark))) => {
+                    self.facts.marks.insert(object, mark);
                 }
-                // Gone, or not ours to read: what is seen will say so.
-                Ok(None) | Err(Failure::Refused { .. }) => {}
-                Err(failure) => return Err(Stop::Pause(self.current(), failure.text())),
-            }
-        }
-        self.look_at_database(session).await
-    }
-
-    /// Asks the endpoints of the database themselves: what is observed later than this is evidence, whatever a session
-    /// that died has sent.
-    async fn look_at_database(&mut self, session: &Session<'_>) -> Result<(), Stop> {
-        let endpoints: BTreeSet<_> = {
-            let run = self.run.borrow();
-            let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
-            let steps = run.plan().steps.iter().zip(&run.steps).filter(|(_, state)| open(state));
-            steps.filter_map(|(step, _)| endpoint(&step.change)).collect()
-        };
-        for endpoint in endpoints {
-            self.say(Some(format!("looking at {endpoint}")));
-            match timeout(SILENCE, self.insist(|| session.writer.look(&endpoint))).await {
-                Ok(Ok(mark)) => {
-                    self.facts.marks.insert(endpoint, mark);
-                }
+                Ok(Ok(None)) => {}
                 Ok(Err(failure)) => return Err(Stop::Pause(self.current(), failure.text())),
                 Err(_) => return Err(Stop::Pause(self.current(), self.silence())),
             }
@@ -75,63 +55,74 @@ impl Driver {
 
     /// What was last tried, when it was tried for too long.
     fn silence(&self) -> String {
-        let tried = self.run.borrow().doing.clone().unwrap_or_default();
-        let tried = tried.trim_end_matches("; trying again");
+        let tried = self.tried.lock().expect("nothing panics while it holds this lock").clone();
         format!("{tried}, for {} s", SILENCE.as_secs())
     }
 
+    /// Writes down that a step begins, does it, and writes down that it is done. A wait has nothing to be done.
     pub(super) async fn perform(&mut self, session: &mut Session<'_>, step: usize) -> Result<(), Stop> {
         let change = self.run.borrow().plan().steps[step].change.clone();
         self.append(session, Event::Started { step }).await?;
-        let Change::Replicas { workload, uid, from, to } = &change else {
-            return self.act(session, step, &change).await;
-        };
-        self.say(Some(change.to_string()));
-        let sent = AtomicBool::new(false);
-        let fence = || {
-            let good = session.leases.standing() == Standing::Good;
-            sent.fetch_or(good, Ordering::Relaxed);
-            good
-        };
-        let scaled = match self.insist(|| session.writer.scale(workload, uid, *from, *to, fence)).await {
-            Ok(scaled) => scaled,
-            // The loop sees to the lease, and then decides anew.
-            Err(Failure::Fenced) => return Ok(()),
-            Err(failure) => return Err(Stop::Pause(step, failure.text())),
-        };
-        let told = decide::Told { version: scaled.version, desired: *to };
-        self.facts.told.insert(workload.clone(), told);
-        let text = if scaled.wrote || sent.into_inner() {
-            self.told(session, step, format!("{to} replicas asked for")).await
-        } else {
-            format!("it had {to} replicas already")
+        if !change.is_write() {
+            return Ok(());
+        }
+        // Without the leases, the loop sees to them, and then decides again.
+        let Some((performed, sent)) = self.write(session, step, &change).await? else { return Ok(()) };
+        let text = match performed.wrote || sent {
+            true => self.told(session, step, performed.text).await,
+            false => performed.text,
         };
         self.append(session, Event::Done { step, text }).await
     }
 
-    /// Tells of a scaled workload in an Event. Not being able to is worth a note in the step's text, no more.
-    pub(super) async fn told(&self, session: &Session<'_>, step: usize, text: String) -> String {
-        let (told, workload, uid) = {
+    /// Takes an earlier step back on the way out. What became the cluster's own is not taken back.
+    pub(super) async fn take_back(&mut self, session: &mut Session<'_>, step: usize) -> Result<(), Stop> {
+        let (change, of) = {
             let run = self.run.borrow();
-            let Change::Replicas { workload, uid, from, to } = &run.plan().steps[step].change else {
-                return text;
-            };
-            let (who, id) = (&self.hands.who.operator, &run.id);
-            let why = run.approved.reason().map_or(String::new(), |r| format!(": {r}"));
-            let message = format!("{who} scaled {} from {from} to {to} (run {id}){why}", workload.key.name);
-            ((format!("{}.{id}-{step}", workload.key.name), message), workload.clone(), uid.clone())
+            let at = &run.plan().steps[step];
+            (at.change.clone(), at.takes_back.unwrap_or(step))
         };
-        let (name, message) = told;
-        match session.writer.tell(Told { name, workload: &workload, uid: &uid, message }).await {
-            Ok(()) => text,
-            Err(failure) => format!("{text}; no Event tells of it: {}", failure.text()),
+        if self.run.borrow().steps[step] == StepState::Waiting {
+            self.append(session, Event::Started { step }).await?;
+        }
+        let performed = match self.write(session, step, &change).await {
+            Ok(Some((performed, _))) => performed,
+            Ok(None) => return Ok(()),
+            Err(stop) => return Err(self.still_borrowed(stop, &change)),
+        };
+        let event = match performed.kept {
+            true => Event::Skipped { step, text: performed.text },
+            false => Event::TakenBack { step: of, text: performed.text },
+        };
+        self.append(session, event).await
+    }
+
+    /// Why the run leaves, and that it leaves something behind.
+    fn still_borrowed(&self, stop: Stop, change: &Change) -> Stop {
+        let words = self.run.borrow().plan().words(change);
+        let (Stop::Pause(at, why), Some(leaving)) = (stop, &self.facts.leaving) else {
+            return Stop::Unwritten(format!("still to do: {words}"));
+        };
+        match leaving {
+            Leaving::Pause(step, because) => {
+                Stop::Pause(*step, format!("{because}; still to do: {words}: {why}"))
+            }
+            Leaving::GiveUp(_) => Stop::Pause(at, format!("still to do: {words}: {why}")),
         }
     }
 
-    /// Performs a change of the database. A wait has nothing to be performed.
-    async fn act(&mut self, session: &mut Session<'_>, step: usize, change: &Change) -> Result<(), Stop> {
-        let Some(endpoint) = endpoint(change).filter(|_| change.is_write()) else { return Ok(()) };
-        let words = self.run.borrow().plan().words(change);
+    /// Sends a write, again and again while there is no answer. `None`: the leases are not good at this moment. The
+    /// flag says that something may have been sent.
+    async fn write(
+        &mut self,
+        session: &Session<'_>,
+        step: usize,
+        change: &Change,
+    ) -> Result<Option<(Performed, bool)>, Stop> {
+        let (words, id) = {
+            let run = self.run.borrow();
+            (run.plan().words(change), run.id.clone())
+        };
         self.say(Some(words));
         let sent = AtomicBool::new(false);
         let fence = || {
@@ -139,32 +130,60 @@ impl Driver {
             sent.fetch_or(good, Ordering::Relaxed);
             good
         };
-        let writer = &session.writer;
-        let tries = self.insist(async || match change {
-            Change::Servers { proxy, address, from, to } => {
-                writer.servers(proxy.as_str(), address, from, to, fence).await
+        let context = Context { run: &id, fence: &fence };
+        loop {
+            let tries = self.insist(|| act(change).perform(&session.writer, &context));
+            let written = match change.object().is_of_database() {
+                true => timeout(SILENCE, tries).await,
+                false => Ok(tries.await),
+            };
+            match written {
+                Ok(Ok(performed)) => {
+                    if let Some(mark) = performed.mark.clone() {
+                        self.facts.marks.insert(change.object(), mark);
+                    }
+                    return Ok(Some((performed, sent.into_inner())));
+                }
+                Ok(Err(Failure::Fenced)) => return Ok(None),
+                Ok(Err(Failure::Blocked(text))) => self.blocked(session, step, text).await?,
+                Ok(Err(failure)) => return Err(Stop::Pause(step, failure.text())),
+                Err(_) => return Err(Stop::Pause(step, self.silence())),
             }
-            Change::Save { proxy, .. } => writer.save(proxy.as_str(), fence).await,
-            Change::Desync { member, from, to } => writer.desync(member.as_str(), *from, *to, fence).await,
-            _ => writer.look(&endpoint).await.map(|mark| Written { wrote: false, mark }),
-        });
-        let written = match timeout(SILENCE, tries).await {
-            Ok(Ok(written)) => written,
-            // The loop sees to the lease, and then decides anew.
-            Ok(Err(Failure::Fenced)) => return Ok(()),
-            Ok(Err(failure)) => return Err(Stop::Pause(step, failure.text())),
-            Err(_) => return Err(Stop::Pause(step, self.silence())),
+        }
+    }
+
+    /// Waits a moment before what a disruption budget does not allow is asked for again, until the step's time is over.
+    async fn blocked(&self, session: &Session<'_>, step: usize, text: String) -> Result<(), Stop> {
+        let now = session.writer.clock.now();
+        let (until, within) = {
+            let run = self.run.borrow();
+            (deadline(&run, step, now), run.plan().steps[step].within)
         };
-        self.facts.marks.insert(endpoint, written.mark);
-        let text = match change {
-            _ if !written.wrote && !sent.into_inner() => "it was so already".to_owned(),
-            Change::Servers { from, to, .. } if from == to => "memory is as it runs".into(),
-            Change::Servers { to, .. } if to.is_empty() => "it is gone from the runtime".into(),
-            Change::Servers { .. } => "the runtime has it so".into(),
-            Change::Save { .. } => "the disk has what runs".into(),
-            Change::Desync { to, .. } => format!("wsrep_desync is {}", if *to { "ON" } else { "OFF" }),
-            _ => String::new(),
+        if now >= until {
+            return Err(Stop::Pause(step, format!("{text} for {within} s")));
+        }
+        self.say(Some(text.clone()));
+        let mut pause = self.pause.clone();
+        tokio::select! {
+            () = sleep(AGAIN) => Ok(()),
+            () = asked(&mut pause) => Err(Stop::Pause(step, text)),
+        }
+    }
+
+    /// Tells of a write in an Event. Not being able to is worth a note in the step's text, no more.
+    pub(super) async fn told(&self, session: &Session<'_>, step: usize, text: String) -> String {
+        let told = {
+            let run = self.run.borrow();
+            let Some(telling) = act(&run.plan().steps[step].change).tells() else { return text };
+            let (who, id) = (&self.hands.who.operator, &run.id);
+            let why = run.approved.reason().map_or(String::new(), |r| format!(": {r}"));
+            let name = format!("{}.{id}-{step}", telling.involved.name());
+            let message = format!("{who} {} (run {id}){why}", telling.what);
+            Told { name, involved: telling.involved, reason: telling.reason, message }
         };
-        self.append(session, Event::Done { step, text }).await
+        match session.writer.tell(told).await {
+            Ok(()) => text,
+            Err(failure) => format!("{text}; no Event tells of it: {}", failure.text()),
+        }
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::{Driver, Open, Session, Stop};
 use crate::{
-    plan::{About, Intent},
+    plan::Intent,
     run::{
         Entry, Event, Run, RunState, journal,
         local::{self, Audited, Book},
@@ -54,7 +54,8 @@ impl Driver {
     pub(super) async fn append(&mut self, session: &mut Session<'_>, event: Event) -> Result<(), Stop> {
         let entry = self.entry(session, event);
         let mut next = self.run.borrow().clone();
-        next.apply(entry.clone());
+        next.apply(entry.clone())
+            .map_err(|why| Stop::Unwritten(format!("its journal does not allow it: {why}")))?;
         next.doing = None;
         match &mut session.open {
             Open::Cluster(object) => {
@@ -79,23 +80,15 @@ impl Driver {
     }
 
     pub(super) fn audit(&self, run: &Run, entry: &Entry) {
-        let writes = |step: usize| {
-            let step = run.plan().steps.get(step).filter(|s| s.change.is_write())?;
-            let part = run.plan().tenants.iter().find(|t| Some(&t.tenant) == step.about.tenant());
-            part.map(|t| t.kubectl.as_str())
-        };
-        let kubectl = match &entry.event {
-            Event::Started { step } | Event::Done { step, .. } => writes(*step),
+        let written = match &entry.event {
+            Event::Started { step } | Event::Done { step, .. } => {
+                run.plan().steps.get(*step).map(|s| &s.change).filter(|change| change.is_write())
+            }
             _ => None,
         };
-        let database = |step: usize| {
-            let step = run.plan().steps.get(step).filter(|s| s.change.is_write())?;
-            matches!(step.about, About::Database).then_some(step.change.to_string())
-        };
-        let change = match &entry.event {
-            Event::Started { step } | Event::Done { step, .. } => database(*step),
-            _ => None,
-        };
+        let of_database = written.filter(|change| change.object().is_of_database());
+        let kubectl = written.and_then(|change| change.by_hand(&self.seen.borrow()));
+        let change = of_database.map(ToString::to_string);
         let line = Audited {
             time: entry.at,
             operator: &self.hands.who.operator,
@@ -103,7 +96,7 @@ impl Driver {
             context: self.hands.wire.context(),
             run: &run.id,
             event: &entry.event,
-            kubectl,
+            kubectl: kubectl.as_deref(),
             database: change.as_deref(),
             reason: run.approved.reason(),
         };
@@ -154,7 +147,9 @@ async fn mark(writer: &Writer, undone: &str, entry: &Entry) -> Result<Option<Str
         if run.state == RunState::Undone {
             return Ok(None);
         }
-        run.apply(entry.clone());
+        if let Err(why) = run.apply(entry.clone()) {
+            return Ok(Some(format!("run {undone} cannot be marked: {why}")));
+        }
         let wanted = match journal::with(&found, &run, entry) {
             Ok(wanted) => wanted,
             Err(why) => return Ok(Some(why)),

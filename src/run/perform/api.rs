@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Failure, Writer, body};
-use crate::cluster::{ResourceVersion, Uid, WorkloadKey};
+use crate::cluster::{NodeName, ResourceVersion, Uid, WorkloadKey};
 
 /// How often a scale write that somebody else's write overtook is tried again.
 const OVERTAKEN: usize = 5;
@@ -53,14 +53,59 @@ impl std::fmt::Display for Right {
     }
 }
 
-/// What is told about a scaled workload in a Kubernetes Event.
-pub(in crate::run) struct Told<'a> {
+/// The object a Kubernetes Event is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::run) struct Involved {
+    api_version: &'static str,
+    kind: &'static str,
+    /// Where the Event is stored; that of a cluster-wide object is `default`.
+    namespace: String,
+    name: String,
+    uid: String,
+}
+
+impl Involved {
+    /// A workload.
+    pub(in crate::run) fn workload(key: &WorkloadKey, uid: &Uid) -> Self {
+        Self {
+            api_version: "apps/v1",
+            kind: key.kind.name(),
+            namespace: key.key.namespace.to_string(),
+            name: key.key.name.to_string(),
+            uid: uid.to_string(),
+        }
+    }
+
+    /// A node.
+    pub(in crate::run) fn node(name: &NodeName, uid: &Uid) -> Self {
+        Self {
+            api_version: "v1",
+            kind: "Node",
+            namespace: "default".into(),
+            name: name.to_string(),
+            uid: uid.to_string(),
+        }
+    }
+
+    /// The right to tell of it.
+    pub(in crate::run) fn right(&self) -> Right {
+        Right { verb: "create", group: "", resource: "events".into(), namespace: self.namespace.clone() }
+    }
+
+    /// Its name: Events begin with it.
+    pub(in crate::run) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// What is told about a change in a Kubernetes Event.
+pub(in crate::run) struct Told {
     /// Names the Event, so that telling it twice is telling it once.
     pub(in crate::run) name: String,
-    /// About which workload.
-    pub(in crate::run) workload: &'a WorkloadKey,
-    /// And which one of that name.
-    pub(in crate::run) uid: &'a Uid,
+    /// About what.
+    pub(in crate::run) involved: Involved,
+    /// `ScaledByWheelhouse` ...
+    pub(in crate::run) reason: &'static str,
     /// What was done, by whom, in which run and why.
     pub(in crate::run) message: String,
 }
@@ -149,10 +194,10 @@ impl Writer {
         Ok((scale, now))
     }
 
-    /// Tells what was done as an Event on the workload.
-    pub(in crate::run) async fn tell(&self, told: Told<'_>) -> Result<(), Failure> {
-        let Told { name, workload, uid, message } = told;
-        let namespace = workload.key.namespace.to_string();
+    /// Tells what was done as an Event.
+    pub(in crate::run) async fn tell(&self, told: Told) -> Result<(), Failure> {
+        let Told { name, involved, reason, message } = told;
+        let namespace = involved.namespace;
         let now = Time(self.clock.now());
         let event = Event {
             metadata: ObjectMeta {
@@ -161,14 +206,14 @@ impl Writer {
                 ..ObjectMeta::default()
             },
             involved_object: ObjectReference {
-                api_version: Some("apps/v1".into()),
-                kind: Some(workload.kind.name().into()),
-                namespace: Some(namespace.clone()),
-                name: Some(workload.key.name.to_string()),
-                uid: Some(uid.to_string()),
+                api_version: Some(involved.api_version.into()),
+                kind: Some(involved.kind.into()),
+                namespace: (involved.kind != "Node").then(|| namespace.clone()),
+                name: Some(involved.name),
+                uid: Some(involved.uid),
                 ..ObjectReference::default()
             },
-            reason: Some("ScaledByWheelhouse".into()),
+            reason: Some(reason.into()),
             message: Some(message),
             type_: Some("Normal".into()),
             source: Some(EventSource { component: Some(WE.into()), host: None }),
@@ -310,7 +355,7 @@ impl Writer {
         }
     }
 
-    async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+    pub(super) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
         match self.send(Method::GET, path, None).await {
             Ok(found) => Ok(Some(found)),
             Err(failure) if failure.is_missing() => Ok(None),

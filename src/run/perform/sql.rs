@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Failure, Hand, Writer, refused};
+use crate::run::evidence::Moment;
 use crate::{
     cluster::{Hostgroups, ServerRow, Table, Threads, is_off, is_on},
     plan::edit::{LOAD, Rows, Runtime, SHOW, STORE},
@@ -39,16 +40,7 @@ pub(in crate::run) struct Written {
     /// It was written just now; otherwise it stood already.
     pub(in crate::run) wrote: bool,
     /// After which moment something must have been observed to be evidence.
-    pub(in crate::run) mark: Mark,
-}
-
-/// A moment at an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::run) struct Mark {
-    /// By the clock of this machine, which dates observations.
-    pub(in crate::run) at: Timestamp,
-    /// The newest check of the proxy's monitor, by its clock.
-    pub(in crate::run) checked: Option<Timestamp>,
+    pub(in crate::run) mark: Moment,
 }
 
 impl Writer {
@@ -239,7 +231,7 @@ impl Writer {
     }
 
     /// Asks an endpoint itself whether it is there, and what the moment is there.
-    pub(in crate::run) async fn look(&self, endpoint: &Endpoint) -> Result<Mark, Failure> {
+    pub(in crate::run) async fn look(&self, endpoint: &Endpoint) -> Result<Moment, Failure> {
         let mut hand = self.reach(endpoint.clone()).await?;
         match endpoint {
             Endpoint::Proxy(_) => mark(&mut hand).await,
@@ -275,14 +267,14 @@ impl Writer {
 }
 
 /// The moment here.
-fn here() -> Mark {
-    Mark { at: Timestamp::now(), checked: None }
+fn here() -> Moment {
+    Moment { at: Timestamp::now(), checked: None }
 }
 
 /// The moment at a proxy.
-async fn mark(hand: &mut Hand) -> Result<Mark, Failure> {
+async fn mark(hand: &mut Hand) -> Result<Moment, Failure> {
     let checked = first(hand, CHECKED).await?.and_then(|us| us.parse().ok());
-    Ok(Mark { checked: checked.and_then(|us| Timestamp::from_microsecond(us).ok()), ..here() })
+    Ok(Moment { checked: checked.and_then(|us| Timestamp::from_microsecond(us).ok()), ..here() })
 }
 
 async fn first(hand: &mut Hand, question: &str) -> Result<Option<String>, Failure> {

@@ -18,7 +18,6 @@ use crate::{
         paint::{Pen, piece},
         theme::Role,
         view::Cx,
-        views::runs,
     },
 };
 
@@ -119,7 +118,11 @@ impl Review {
         match &self.plan.intent {
             Intent::Scale { .. } => true,
             Intent::Database { act } => matches!(act, Weight { .. } | AddServer { like: None, .. }),
-            Intent::Undo { .. } => false,
+            Intent::Undo { .. }
+            | Intent::Move { .. }
+            | Intent::Cordon { .. }
+            | Intent::Restart { .. }
+            | Intent::DeletePod { .. } => false,
         }
     }
 
@@ -158,7 +161,7 @@ impl Review {
         on_sheet.ground(Role::Panel);
         let lines = self.content(&mut on_sheet, cx).min(area.height);
         let foot = 3;
-        let title = runs::intent(&self.plan);
+        let title = self.plan.summary();
         let mut letters = title.chars();
         let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
         let seen = format!("seen {} ago", cx.age(self.plan.at));

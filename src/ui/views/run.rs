@@ -79,7 +79,7 @@ impl View for RunView {
             facts.push_str(", journal on this machine only");
         }
         pen.put(3, 1, width.saturating_sub(4), &facts, Role::Muted);
-        let (done, all) = runs::progress(run);
+        let (done, all) = run.progress();
         let bar = (width / 3).clamp(8, 40);
         pen.bar(3, 2, bar, done as f64 / all.max(1) as f64, role);
         pen.put(
@@ -126,10 +126,10 @@ impl View for RunView {
             y += 1;
         }
         for entry in &run.entries {
-            if let Event::Verified { tenant, as_predicted, text } = &entry.event {
+            if let Event::Verified { about, as_predicted, text } = &entry.event {
                 let (glyph, role) = if *as_predicted { ("✓", Role::Ok) } else { ("▲", Role::Warn) };
                 pen.put(3, y, 1, glyph, role);
-                pen.put(5, y, width.saturating_sub(6), &format!("{tenant}: {text}"), Role::Text);
+                pen.put(5, y, width.saturating_sub(6), &format!("{about}: {text}"), Role::Text);
                 y += 1;
             }
         }
@@ -177,7 +177,7 @@ impl RunView {
         };
         // Long runs show the steps around the one under way.
         let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below).max(3);
-        let (done, all) = runs::progress(run);
+        let (done, all) = run.progress();
         let start = done.saturating_sub(room / 2).min(all.saturating_sub(room));
         // A second line for what became of a step is the first thing to go.
         let tight = all * 2 > room;

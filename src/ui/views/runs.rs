@@ -2,8 +2,7 @@
 
 use super::{heading, run_sign};
 use crate::{
-    plan::Intent,
-    run::{Run, RunState, summary},
+    run::{Run, RunState, short_id, summary},
     ui::{
         action::{Action, Asks},
         command::Command,
@@ -22,44 +21,11 @@ pub struct Runs {
     shown: Vec<String>,
 }
 
-/// What a plan does, in a few words.
-pub fn intent(plan: &crate::plan::Plan) -> String {
-    if let Some(part) = &plan.database {
-        return match &plan.intent {
-            Intent::Undo { run, .. } => {
-                format!("undo {}: {}", run.rsplit('-').next().unwrap_or(run), part.words_of_undo())
-            }
-            _ => part.words(),
-        };
-    }
-    let verb = match &plan.intent {
-        Intent::Scale { .. } => "scale",
-        Intent::Undo { .. } => "undo",
-        Intent::Database { act } => return act.to_string(),
-    };
-    let parts: Vec<_> = plan.tenants.iter().map(|p| format!("{} {} → {}", p.tenant, p.from, p.to)).collect();
-    match (&plan.intent, parts.as_slice()) {
-        (Intent::Scale { targets }, []) => match targets.as_slice() {
-            [one] => format!("scale {} to {}", one.tenant, one.to),
-            several => format!("scale {}", format::count(several.len(), "tenant")),
-        },
-        (Intent::Database { act }, []) => act.to_string(),
-        (Intent::Undo { run, .. }, []) => format!("undo run {}", run.rsplit('-').next().unwrap_or(run)),
-        (_, [one]) => format!("{verb} {one}"),
-        (_, [first, rest @ ..]) => format!("{verb} {first} and {} more", rest.len()),
-    }
-}
-
-/// Steps done, and how many there are.
-pub fn progress(run: &Run) -> (usize, usize) {
-    run.progress()
-}
-
 /// What the column OUTCOME says.
 pub fn outcome(cx: &Cx<'_>, known: &KnownRun) -> String {
     let run = &known.run;
     if known.is_orphaned() {
-        let (done, all) = progress(run);
+        let (done, all) = run.progress();
         return format!("unfinished at step {} of {all}: r resume, u undo", (done + 1).min(all));
     }
     match (&known.holder, run.state) {
@@ -191,7 +157,7 @@ pub fn ask(command: Command, known: Option<&KnownRun>) -> Option<Action> {
 
 /// What giving a run up means, in two sentences.
 pub fn farewell(run: &Run) -> String {
-    let (done, all) = progress(run);
+    let (done, all) = run.progress();
     let stays = match (run.made().is_empty(), done) {
         (true, _) => "It has changed nothing.".to_owned(),
         (false, n) => format!("{n} of {all} steps are done and stay done; u can still take them back."),
@@ -287,7 +253,7 @@ impl View for Runs {
     }
 
     fn subject(&self) -> Option<String> {
-        self.list.selected().map(|id| format!("run {}", id.rsplit('-').next().unwrap_or(id)))
+        self.list.selected().map(|id| format!("run {}", short_id(id)))
     }
 
     fn filter(&mut self) -> Option<&mut String> {

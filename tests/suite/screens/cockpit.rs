@@ -8,7 +8,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use wheelhouse::{
     app::{App, Effect, Msg, Setup, update},
     cluster::{Cpu, Key, KubeEvent, LogLine, Memory, NodeUsage, Observation, Seen, Snapshot, sketch},
-    plan::{Check, Plan, Verdict, whatif::Forecast},
+    plan::{About, Check, Plan, Verdict, whatif::Forecast},
     run::{Entry, Event, Outcome, Rehearsal, Run},
     ui::{Depth, LogSource, Outlook, Place, Role, Theme},
 };
@@ -156,7 +156,7 @@ impl Cockpit {
         });
         let mut run = Run::new("20261121-031201-9c1f", "alice@bastion", approved.expect("a start"));
         self.send(Msg::Ran(Box::new(run.clone())));
-        run.apply(self.entry(Event::Taken));
+        run.apply(self.entry(Event::Taken)).expect("a legal order");
         self.ran(run);
     }
 
@@ -172,7 +172,7 @@ impl Cockpit {
     /// Something happens in the run.
     pub fn happen(&mut self, event: Event) {
         let mut run = self.run.clone().expect("a run");
-        run.apply(self.entry(event));
+        run.apply(self.entry(event)).expect("a legal order");
         self.ran(run);
     }
 
@@ -183,10 +183,16 @@ impl Cockpit {
 
     /// So many steps are done, the next one is begun.
     pub fn progress(&mut self, done: usize) {
+        let through = self.run().progress().0;
         for step in 0..=done {
             if step < self.run().steps.len() {
-                self.happen(Event::Started { step });
+                if step >= through {
+                    self.happen(Event::Started { step });
+                }
                 self.now += SignedDuration::from_millis(1_400);
+            }
+            if step < through {
+                continue;
             }
             if step < done {
                 self.happen(Event::Done { step, text: "written".into() });
@@ -198,7 +204,11 @@ impl Cockpit {
     pub fn finish(&mut self) {
         self.progress(self.run().steps.len());
         let tenant = self.run().plan().tenants[0].tenant.clone();
-        self.happen(Event::Verified { tenant, as_predicted: true, text: "5 ready where predicted".into() });
+        self.happen(Event::Verified {
+            about: About::Tenant(tenant),
+            as_predicted: true,
+            text: "5 ready where predicted".into(),
+        });
         self.happen(Event::Finished { outcome: Outcome::Done, text: "all as planned".into() });
     }
 

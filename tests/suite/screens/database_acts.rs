@@ -70,7 +70,9 @@ fn keys_lead_from_the_selected_member_to_a_plan_of_the_whole_database() {
         .steps
         .iter()
         .filter_map(|s| match &s.change {
-            Change::Servers { proxy, to, .. } if to.is_empty() => Some(proxy.as_str()),
+            Change::Servers(wheelhouse::plan::Servers { proxy, to, .. }) if to.is_empty() => {
+                Some(proxy.as_str())
+            }
             _ => None,
         })
         .collect();
@@ -243,9 +245,9 @@ fn an_unfinished_run_is_given_up_for_a_reason_and_after_a_yes() {
         planned(&mut c, "j j t").approve(None, None).expect("nothing refuses it")
     };
     let mut run = Run::new("20261121-031201-9c1f", "bob@bastion", approved);
-    run.apply(wheelhouse::run::Entry { at: now(), by: "bob".into(), token: 1, event: Event::Taken });
+    run.apply(wheelhouse::run::Entry { at: now(), by: "bob".into(), token: 1, event: Event::Taken }).unwrap();
     let begun = Event::Started { step: 0 };
-    run.apply(wheelhouse::run::Entry { at: now(), by: "bob".into(), token: 1, event: begun });
+    run.apply(wheelhouse::run::Entry { at: now(), by: "bob".into(), token: 1, event: begun }).unwrap();
     let with = |read_only| {
         let mut c = Cockpit::with(NIGHT, (80, 24), |setup| setup.read_only = read_only);
         c.send(Msg::Local(vec![run.clone()]));

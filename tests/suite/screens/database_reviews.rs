@@ -3,7 +3,9 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 use wheelhouse::{
     app::Msg,
-    plan::{About, Change, Check, Cut, DatabaseAct, DatabasePart, Intent, Plan, Step, Verdict},
+    plan::{
+        About, Change, Check, Cut, DatabaseAct, DatabasePart, Holds, Intent, Plan, Servers, Step, Verdict,
+    },
     run::{Entry, Event, Run, describe},
     ui::{Cx, Depth, Detail, Overlay, Theme, Who, overlays, overlays::Review, paint::Pen},
 };
@@ -37,20 +39,20 @@ fn take_out() -> Plan {
         max_latency_ms: 0,
         comment: "".into(),
     };
-    let step = |change| Step { about: About::Database, change, within: 30 };
+    let step = |change| Step::new(About::Database, change, 30);
     let steps = ["proxy1:6032", "proxy2:6032"].into_iter().flat_map(|proxy| {
-        let servers = Change::Servers {
+        let servers = Change::Servers(Servers {
             proxy: proxy.into(),
             address: "db3:3306".into(),
             from: vec![rows(10), rows(30)],
             to: Vec::new(),
-        };
-        let holds = Change::Holds {
+        });
+        let holds = Change::Holds(Holds {
             proxy: proxy.into(),
             address: "db3:3306".into(),
             rows: Vec::new(),
             as_writer: None,
-        };
+        });
         [step(servers), step(holds)]
     });
     let steps = steps.collect();
@@ -61,6 +63,7 @@ fn take_out() -> Plan {
         intent: Intent::Database { act: act.clone() },
         seen: 1,
         at: now(),
+        nodes: vec![],
         tenants: Vec::new(),
         database: Some(DatabasePart {
             act,
@@ -164,7 +167,7 @@ fn a_database_run_is_listed_shown_and_undone_from_the_screen() {
     let mut run = Run::new("20261121-031201-9c1f", "bob@bastion", approved);
     run.local = true;
     for event in [Event::Taken, Event::Started { step: 0 }] {
-        run.apply(Entry { at: now(), by: "bob@bastion".into(), token: 1, event });
+        run.apply(Entry { at: now(), by: "bob@bastion".into(), token: 1, event }).unwrap();
     }
     let mut c = Cockpit::of(CALM, (80, 24));
     c.send(Msg::Local(vec![run]));

@@ -37,7 +37,7 @@ const BOTH: [&str; 2] = ["1 2 3 4 1 1 2 100", "10 20 30 9999 1 1 2 100"];
 
 fn written(plan: &Plan) -> Vec<(u32, u64)> {
     let servers = plan.steps.iter().find_map(|s| match &s.change {
-        Change::Servers { to, .. } => Some(to),
+        Change::Servers(Servers { to, .. }) => Some(to),
         _ => None,
     });
     servers.expect("a change of servers").iter().map(|r| (r.hostgroup, r.weight)).collect()
@@ -75,12 +75,12 @@ fn who_comes_back_comes_back_to_its_own_cluster() {
         max_latency_ms: 7,
         comment: "".into(),
     });
-    let change = Change::Servers {
+    let change = Change::Servers(Servers {
         proxy: "proxy1".into(),
         address: "db3:3306".into(),
         from: rows.to_vec(),
         to: vec![],
-    };
+    });
     let seen = world(
         three(),
         vec![fronted(&sorted(&[(1, 100), (2, 50)]), &["10 20 30 9999 1 1 2 100", "11 21 31 9998 1 1 0 100"])],
@@ -147,16 +147,16 @@ fn rows_that_differ_by_hostgroup_are_put_back_as_they_were() {
         max_latency_ms: 900,
         comment: "of db3".into(),
     };
-    let change = Change::Servers {
+    let change = Change::Servers(Servers {
         proxy: "proxy1".into(),
         address: "db3:3306".into(),
         from: vec![of(20, 10), of(30, 1000)],
         to: vec![],
-    };
+    });
     let seen = world(three(), vec![proxy(1, &sorted(&[(1, 100), (2, 50)]))]);
     let undo = Intent::Undo { run: "8f3".into(), changes: vec![(About::Database, change)] };
     let p = plan(&seen, &undo);
-    let Change::Servers { to, .. } = &p.steps[0].change else { panic!("{p}") };
+    let Change::Servers(Servers { to, .. }) = &p.steps[0].change else { panic!("{p}") };
     assert_eq!(*to, [of(20, 10), of(30, 1000)], "{p}");
 }
 

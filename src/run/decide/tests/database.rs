@@ -1,7 +1,11 @@
 //! What counts as evidence that a change of the database has held.
 
 use super::*;
-use crate::cluster::{Member, MemberRows, Proxy, ProxyRows, Table, Tenancy};
+use crate::{
+    cluster::{Member, MemberRows, Proxy, ProxyRows, Table, Tenancy},
+    plan::{Holds, Object, Servers},
+    run::evidence::Moment,
+};
 
 fn table(columns: &str, rows: &[String]) -> Table {
     let cells = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -33,9 +37,13 @@ fn read_at(readings: &[i64], checked: i64) -> Snapshot {
 }
 
 fn gone() -> Run {
-    let change =
-        Change::Holds { proxy: "proxy1".into(), address: "db3:3306".into(), rows: vec![], as_writer: None };
-    let steps = vec![Step { about: About::Database, change, within: 60 }];
+    let change = Change::Holds(Holds {
+        proxy: "proxy1".into(),
+        address: "db3:3306".into(),
+        rows: vec![],
+        as_writer: None,
+    });
+    let steps = vec![Step::new(About::Database, change, 60)];
     let mut run = Run::new("r", "alice", Plan { steps, ..plan(2, 3) }.approve(None, None).unwrap());
     [TAKEN, STARTED].into_iter().for_each(|event| note(&mut run, event));
     run
@@ -44,8 +52,8 @@ fn gone() -> Run {
 #[test]
 fn a_change_of_servers_holds_after_two_readings_and_two_checks_of_the_monitor() {
     // Written at second 10; the monitor had last checked at second 9.
-    let mark = Mark { at: later(10), checked: Some(later(9)) };
-    let marks = BTreeMap::from([(Endpoint::Proxy("proxy1".into()), mark)]);
+    let mark = Mark::Endpoint(Moment { at: later(10), checked: Some(later(9)) });
+    let marks = BTreeMap::from([(Object::Proxy("proxy1".into()), mark)]);
     let facts = Facts { marks, ..Facts::default() };
     let run = gone();
     let decided = |readings: &[i64], checked| decide(&run, &read_at(readings, checked), later(16), &facts);
@@ -101,9 +109,10 @@ fn what_was_put_back_is_written_again_once_the_run_is_taken_up_again() {
     let of = |seen: &Snapshot| seen.proxies.values().next().unwrap().now().unwrap().servers_of("db2:3306");
     let (from, to) = (of(&weighing(50)), of(&weighing(70)));
     let (proxy, address): (crate::cluster::ProxyName, Arc<str>) = ("proxy1".into(), "db2:3306".into());
-    let write = Change::Servers { proxy: proxy.clone(), address: address.clone(), from, to: to.clone() };
-    let wait = Change::Holds { proxy, address, rows: to, as_writer: None };
-    let step = |change| Step { about: About::Database, change, within: 60 };
+    let write =
+        Change::Servers(Servers { proxy: proxy.clone(), address: address.clone(), from, to: to.clone() });
+    let wait = Change::Holds(Holds { proxy, address, rows: to, as_writer: None });
+    let step = |change| Step::new(About::Database, change, 60);
     let steps = vec![step(write), step(wait)];
     let mut run = Run::new("r", "alice", Plan { steps, ..plan(2, 3) }.approve(None, None).unwrap());
     let begun = [TAKEN, STARTED, Event::Done { step: 0, text: String::new() }, Event::Started { step: 1 }];
@@ -115,7 +124,7 @@ fn what_was_put_back_is_written_again_once_the_run_is_taken_up_again() {
         Decision::Pause(1, why) => assert!(why.contains("resuming the run writes it again"), "{why}"),
         other => panic!("{other:?}"),
     }
-    note(&mut run, Event::Paused { step: 1, why: String::new() });
+    note(&mut run, Event::Paused { step: 1, why: String::new(), asked: false });
     note(&mut run, TAKEN);
     assert_eq!(decided(&run, 1001), Decision::Perform(1), "the wait begins again");
     note(&mut run, Event::Started { step: 1 });

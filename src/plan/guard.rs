@@ -1,0 +1,75 @@
+//! What must be so right before a step is written, beside what its kind asks itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::schedule::{Board, Incoming};
+use crate::cluster::{Finding, NodeName, Severity, Snapshot, WorkloadKey, findings};
+
+/// A condition, judged on the present snapshot right before a write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "guard", rename_all = "kebab-case")]
+pub enum Guard {
+    /// All pods of a workload are Ready, and there are as many as are asked for.
+    AllReady {
+        /// Which workload.
+        workload: WorkloadKey,
+    },
+    /// No rollout of a workload is under way.
+    NoRollout {
+        /// Which workload.
+        workload: WorkloadKey,
+    },
+    /// A node takes one more pod of a workload, though the scheduler is given no other choice.
+    Takes {
+        /// Which node.
+        node: NodeName,
+        /// Which workload.
+        workload: WorkloadKey,
+    },
+    /// Nothing of the database is critical, where one is configured.
+    DatabaseCalm,
+}
+
+impl Guard {
+    /// What stands in the way, in one sentence; `None`: nothing does.
+    pub fn stops(&self, seen: &Snapshot) -> Option<String> {
+        match self {
+            Self::AllReady { workload } => {
+                let Some(tenant) = seen.tenant_of(workload) else {
+                    return Some(format!("{workload} is gone"));
+                };
+                let (ready, wanted) = (tenant.ready(), tenant.desired());
+                let active = tenant.active().count() as u32;
+                let all = ready == wanted && active == wanted;
+                (!all).then(|| format!("{}: {ready} of {wanted} ready", tenant.name))
+            }
+            Self::NoRollout { workload } => {
+                let Some(found) = seen.workload(workload) else { return Some(format!("{workload} is gone")) };
+                found.is_rolling().then(|| {
+                    let counts = found.counts;
+                    format!(
+                        "a rollout of {workload} is under way: {} of {} updated",
+                        counts.updated, counts.total
+                    )
+                })
+            }
+            Self::Takes { node, workload } => takes(node, workload, seen),
+            Self::DatabaseCalm => {
+                let critical = |f: &Finding| f.severity == Severity::Critical && f.subject.is_database();
+                findings(seen).into_iter().find(critical).map(|f| format!("the database: {}", f.text))
+            }
+        }
+    }
+}
+
+/// Why a node does not take one more pod of a workload.
+fn takes(name: &NodeName, workload: &WorkloadKey, seen: &Snapshot) -> Option<String> {
+    let Some(found) = seen.workload(workload) else { return Some(format!("{workload} is gone")) };
+    let mut board = Board::new(seen);
+    let Some(at) = board.at(name) else { return Some(format!("there is no node {name}")) };
+    let class = board.class(&Incoming::next_of(seen, found));
+    let refusal = board.refused(class);
+    let (_, reasons) = refusal.reasons.iter().find(|(node, _)| *node == at)?;
+    let reasons: Vec<_> = reasons.iter().map(|r| r.describe()).collect();
+    Some(format!("{name} takes no more pod of {}: {}", workload.key.name, reasons.join(", ")))
+}

@@ -1,0 +1,75 @@
+//! Planning to replace every pod of a tenant by a new one of the same template.
+
+use super::{About, Change, Check, Intent, Part, Plan, RestartRollout, RolledOut, Step, Verdict, check};
+use crate::cluster::{Snapshot, Tenant, TenantName, WorkloadKind};
+
+/// Seconds the patch may take.
+const PATCH_WITHIN: u32 = 30;
+/// Seconds a rollout may take for each of its pods.
+const ROLLOUT_A_POD: u32 = 240;
+
+pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan {
+    let mut checks = check::freshness(seen);
+    let Some(tenant) = seen.tenants.get(name) else {
+        if seen.deployments.freshness.is_known() && seen.stateful_sets.freshness.is_known() {
+            checks.push(Check::new("tenant", Verdict::Refuse, check::unknown(seen, name.as_str())));
+        }
+        return Plan::assemble(seen, intent.clone(), Vec::new(), Vec::new(), None, Vec::new(), checks);
+    };
+    let workload = &tenant.workload;
+    let (key, uid, about) = (workload.key.clone(), workload.uid.clone(), About::Tenant(name.clone()));
+    // The second it is planned in: setting the same stamp twice is one restart.
+    let stamp = seen.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let restart = Change::RestartRollout(RestartRollout { workload: key.clone(), uid: uid.clone(), stamp });
+    let within = ROLLOUT_A_POD.saturating_mul(tenant.desired().clamp(1, 60));
+    let mut own = vec![alike(tenant)];
+    if workload.paused {
+        let text = format!("the rollout of {name} is paused: resume it first");
+        own.push(Check::new("rollout", Verdict::Refuse, text));
+    }
+    own.extend(check::rollout(seen, workload));
+    own.extend(check::lease(seen, name));
+    let kubectl = restart.by_hand(seen).unwrap_or_default();
+    let steps = match tenant.desired() {
+        0 => Vec::new(),
+        _ => vec![
+            Step::new(about.clone(), restart, PATCH_WITHIN),
+            Step::new(about, Change::RolledOut(RolledOut { workload: key.clone(), uid }), within),
+        ],
+    };
+    let part = Part {
+        tenant: name.clone(),
+        workload: key,
+        from: tenant.desired(),
+        to: tenant.desired(),
+        now: tenant.placement(),
+        predicted: tenant.placement(),
+        landings: Vec::new(),
+        removals: Vec::new(),
+        checks: own,
+        kubectl,
+        undo: "nothing: the old pods are gone".into(),
+        what: Some(format!("{name} restarted")),
+    };
+    Plan::assemble(seen, intent.clone(), vec![part], Vec::new(), None, steps, checks)
+}
+
+/// What a rollout does to the pods that are ready.
+fn alike(tenant: &Tenant) -> Check {
+    let (ready, desired) = (tenant.ready(), tenant.desired());
+    if desired == 0 {
+        return Check::new("ready", Verdict::Ok, "it has no pods: nothing to do");
+    }
+    let text = format!("{ready} of {desired} ready");
+    match tenant.workload.key.kind {
+        _ if ready < desired => Check::new("ready", Verdict::Warn, format!("{text}: new pods may crash too")),
+        WorkloadKind::Deployment => {
+            Check::new("ready", Verdict::Ok, format!("{text}: replaced as its rollout strategy says"))
+        }
+        WorkloadKind::StatefulSet => {
+            let left = desired - 1;
+            let text = format!("{text}: one pod after another goes, {left} ready meanwhile");
+            Check::new("ready", Verdict::Warn, text)
+        }
+    }
+}

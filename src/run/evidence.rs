@@ -1,0 +1,97 @@
+//! What counts as evidence for a step: only what is followed at this moment, and is not older than the last write.
+//!
+//! Pure. `perform` tells what it wrote or saw as a [`Mark`]; an observation from before it says nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    cluster::{ResourceVersion, Snapshot},
+    plan::{Change, Object},
+};
+
+/// What an object was last known to be by its own word: an older observation is no evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Mark {
+    /// A workload by the API server's own answer.
+    Workload {
+        /// Its `resourceVersion`.
+        version: ResourceVersion,
+        /// Replicas it asked for.
+        desired: u32,
+    },
+    /// An endpoint of the database at a moment.
+    Endpoint(Moment),
+}
+
+/// A moment at an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Moment {
+    /// By the clock of this machine, which dates observations.
+    pub(super) at: Timestamp,
+    /// The newest check of the proxy's monitor, by its clock.
+    pub(super) checked: Option<Timestamp>,
+}
+
+/// The marks of one session.
+pub(super) type Marks = BTreeMap<Object, Mark>;
+
+/// The monitor of a proxy must have checked for so many intervals since a write.
+const CHECKS: u32 = 2;
+/// So many readings of an endpoint must be later than a write: the first may have begun before it.
+const READINGS: usize = 2;
+
+/// Why nothing can be told about a change from this snapshot, if so: it is not seen, or was last seen before it was
+/// last written.
+pub(super) fn unproven(change: &Change, seen: &Snapshot, marks: &Marks) -> Option<String> {
+    if let Some(why) = change.unseen(seen) {
+        return Some(why);
+    }
+    let object = change.object();
+    match (marks.get(&object)?, &object) {
+        (Mark::Workload { version, desired }, Object::Workload(key)) => {
+            // A workload that is gone is gone: it was there when the API server told of it.
+            let workload = seen.workload(key)?;
+            let now = &workload.resource_version;
+            let caught_up = at_least(now, version).unwrap_or(now == version || workload.desired == *desired);
+            (!caught_up).then(|| format!("{key}: what was written has not come back yet"))
+        }
+        (Mark::Endpoint(mark), Object::Member(member)) => {
+            let history = &seen.galera.get(member)?.history;
+            unread(member.as_str(), history.iter().filter(|s| s.at > mark.at).count())
+        }
+        (Mark::Endpoint(mark), Object::Proxy(proxy)) => {
+            let known = seen.proxies.get(proxy)?;
+            unread(proxy.as_str(), known.history.iter().filter(|s| s.at > mark.at).count()).or_else(|| {
+                // Only what holds is judged by the monitor's checks.
+                let Change::Holds(_) = change else { return None };
+                let status = known.now()?;
+                let interval = SignedDuration::try_from(status.check_every? * CHECKS).ok()?;
+                let wanted = mark.checked?.checked_add(interval).ok()?;
+                let newest = status.checks.iter().map(|c| c.at).max();
+                newest.is_none_or(|newest| newest < wanted).then(|| {
+                    format!(
+                        "the monitor of {proxy} has not made {CHECKS} checks since: what it does not want it puts back"
+                    )
+                })
+            })
+        }
+        _ => None,
+    }
+}
+
+fn unread(name: &str, readings: usize) -> Option<String> {
+    (readings < READINGS).then(|| format!("{name} has not been read again yet"))
+}
+
+/// Whether a version is that one or a later one. Versions are whole numbers of any size that only grow, as Kubernetes
+/// 1.35 promises and every release with etcd behaves; `None` when a server has others.
+pub(super) fn at_least(version: &ResourceVersion, wanted: &ResourceVersion) -> Option<bool> {
+    let number = |v: &ResourceVersion| {
+        let digits = v.as_str();
+        let is = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        is.then(|| (digits.trim_start_matches('0').len(), digits.trim_start_matches('0').to_owned()))
+    };
+    Some(number(version)? >= number(wanted)?)
+}

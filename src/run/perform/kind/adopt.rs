@@ -1,0 +1,72 @@
+//! The labels that make a ReplicaSet take a pod for its own.
+
+use futures::{FutureExt, future::BoxFuture};
+use serde_json::json;
+
+use super::{Act, Context, Performed, plainly, pod_rights};
+use crate::{
+    plan::Adopt,
+    run::{
+        RUN,
+        evidence::Mark,
+        perform::{
+            Failure, Right, Writer,
+            objects::{Next, pod_path},
+        },
+    },
+};
+
+impl Act for Adopt {
+    fn rights(&self) -> Vec<Right> {
+        pod_rights(&self.pod, &["get", "patch"])
+    }
+
+    fn may(&self) -> &'static str {
+        "change pods"
+    }
+
+    fn rehearse<'a>(&'a self, _: &'a Writer, _: &'a str) -> BoxFuture<'a, Result<Option<String>, Failure>> {
+        // Before the run there is no such pod.
+        std::future::ready(Ok(None)).boxed()
+    }
+
+    fn perform<'a>(
+        &'a self,
+        writer: &'a Writer,
+        cx: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<Performed, Failure>> {
+        async {
+            let Self { pod, labels, victim, victim_uid, replica_set, .. } = self;
+            // The ReplicaSet removes a pod within milliseconds: both are looked at right before.
+            let goes = writer.read(&pod_path(victim)).await?;
+            let goes = goes.filter(|found| found.uid() == victim_uid.as_str() && !found.is_leaving());
+            let path = pod_path(pod);
+            let written = writer.change(&path, false, cx.fence, |found| {
+                let name = &pod.name;
+                let Some(found) = found else { return Err(Failure::Drift(format!("{name} is gone"))) };
+                if labels.iter().all(|(key, value)| found.label(key) == Some(value)) {
+                    return Ok(Next::Stands("it was adopted already".into()));
+                }
+                if found.is_leaving() {
+                    return Err(Failure::Drift(format!("{name} is being deleted")));
+                }
+                if goes.is_none() {
+                    return Err(Failure::Drift(format!("{} is gone: nothing is replaced", victim.name)));
+                }
+                if !found.is_ready() {
+                    return Err(Failure::Drift(format!("{name} is not ready any more")));
+                }
+                let mut all = json!({ RUN: null });
+                labels.iter().for_each(|(key, value)| all[key] = value.as_str().into());
+                let text = format!("{replica_set} adopts {name}");
+                Ok(Next::Merge(json!({ "metadata": { "labels": all } }), text))
+            });
+            written.await.map(plainly)
+        }
+        .boxed()
+    }
+
+    fn look<'a>(&'a self, _: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
+        std::future::ready(Ok(None)).boxed()
+    }
+}

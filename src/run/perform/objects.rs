@@ -1,0 +1,184 @@
+//! Reading and writing single objects of the Kubernetes API: nodes, pods, workloads, autoscalers.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Failure, Writer};
+use crate::cluster::{Key, Uid};
+
+/// How often a write that somebody else's write overtook is tried again.
+const OVERTAKEN: usize = 5;
+
+/// An object by its path, as it stood when it was read.
+pub(super) struct Found {
+    path: String,
+    /// The object.
+    pub(super) object: Value,
+}
+
+impl Found {
+    /// `metadata.uid`.
+    pub(super) fn uid(&self) -> &str {
+        self.text("/metadata/uid")
+    }
+
+    /// A text of it; empty where it is not there.
+    pub(super) fn text(&self, pointer: &str) -> &str {
+        self.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// It is being deleted.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.object.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null())
+    }
+
+    /// A label of it.
+    pub(super) fn label(&self, name: &str) -> Option<&str> {
+        self.object["metadata"]["labels"][name].as_str()
+    }
+
+    /// An annotation of it.
+    pub(super) fn annotation(&self, name: &str) -> Option<&str> {
+        self.object["metadata"]["annotations"][name].as_str()
+    }
+
+    /// The controller that owns it, by name.
+    pub(super) fn owner(&self) -> Option<&str> {
+        let owners = self.object["metadata"]["ownerReferences"].as_array()?;
+        owners.iter().find(|o| o["controller"] == true).and_then(|o| o["name"].as_str())
+    }
+
+    /// The condition `Ready` is true.
+    pub(super) fn is_ready(&self) -> bool {
+        let conditions = self.object["status"]["conditions"].as_array();
+        conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    }
+}
+
+/// What is to be done with an object that was read.
+pub(super) enum Next {
+    /// Nothing: the sentence says why.
+    Stands(String),
+    /// Merge this into it, and say this.
+    Merge(Value, String),
+    /// Delete it, and say this.
+    Delete(String),
+}
+
+/// The path of a pod.
+pub(super) fn pod_path(pod: &Key) -> String {
+    format!("/api/v1/namespaces/{}/pods/{}", pod.namespace, pod.name)
+}
+
+impl Writer {
+    /// Reads an object. `None`: there is none.
+    pub(super) async fn read(&self, path: &str) -> Result<Option<Found>, Failure> {
+        let found = self.find::<Value>(path).await?;
+        Ok(found.map(|object| Found { path: path.to_owned(), object }))
+    }
+
+    /// Reads an object and does what `decide` says of it: only of that very version, and only if the fence holds right
+    /// before; again where it was overtaken. Returns whether something was written, what was said, and the object as it
+    /// stands then (none after a deletion, or where there was none).
+    pub(super) async fn change(
+        &self,
+        path: &str,
+        dry: bool,
+        fence: &(dyn Fn() -> bool + Sync),
+        decide: impl Fn(Option<&Found>) -> Result<Next, Failure>,
+    ) -> Result<(bool, String, Option<Value>), Failure> {
+        let dry = if dry { "dryRun=All&" } else { "" };
+        for _ in 0..OVERTAKEN {
+            let found = self.read(path).await?;
+            let next = decide(found.as_ref())?;
+            let Some(found) = found else {
+                let Next::Stands(text) = next else { return Err(Failure::Drift(format!("{path} is gone"))) };
+                return Ok((false, text, None));
+            };
+            if let Next::Stands(text) = next {
+                return Ok((false, text, Some(found.object)));
+            }
+            if !fence() {
+                return Err(Failure::Fenced);
+            }
+            let (uid, version) = (found.uid(), found.text("/metadata/resourceVersion"));
+            let (written, text) = match next {
+                Next::Stands(_) => continue,
+                Next::Merge(mut patch, text) => {
+                    patch["metadata"]["uid"] = uid.into();
+                    patch["metadata"]["resourceVersion"] = version.into();
+                    let path = format!("{}?{dry}fieldManager=wheelhouse", found.path);
+                    (self.write::<Value>(Method::PATCH, &path, &patch).await.map(Some), text)
+                }
+                Next::Delete(text) => {
+                    let options = json!({
+                        "apiVersion": "v1",
+                        "kind": "DeleteOptions",
+                        "preconditions": { "uid": uid, "resourceVersion": version },
+                        "propagationPolicy": "Background",
+                    });
+                    let path = match dry {
+                        "" => found.path.clone(),
+                        _ => format!("{}?dryRun=All", found.path),
+                    };
+                    match self.write::<Value>(Method::DELETE, &path, &options).await {
+                        Err(failure) if failure.is_missing() => (Ok(None), text),
+                        other => (other.map(|_| None), text),
+                    }
+                }
+            };
+            match written {
+                Ok(object) => return Ok((true, text, object)),
+                Err(failure) if failure.is_conflict() => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(Failure::Drift(format!("{path} was changed by others {OVERTAKEN} times in a row")))
+    }
+
+    /// Creates a pod. `None`: one of that name is there already.
+    pub(super) async fn create_pod(&self, pod: &Value, dry: bool) -> Result<Option<Value>, Failure> {
+        let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
+        let dry = if dry { "dryRun=All&" } else { "" };
+        let path = format!("/api/v1/namespaces/{namespace}/pods?{dry}fieldManager=wheelhouse");
+        match self.write::<Value>(Method::POST, &path, pod).await {
+            Ok(stored) => Ok(Some(stored)),
+            Err(failure) if failure.is_conflict() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Evicts a pod of that very uid. False: it is gone already. One for a wrong uid would be refused and use up its
+    /// budget all the same, so the uid is compared before.
+    pub(super) async fn evict(
+        &self,
+        pod: &Key,
+        uid: &Uid,
+        dry: bool,
+        fence: &(dyn Fn() -> bool + Sync),
+    ) -> Result<bool, Failure> {
+        let path = pod_path(pod);
+        match self.read(&path).await? {
+            Some(found) if found.uid() == uid.as_str() && !found.is_leaving() => {}
+            _ => return Ok(false),
+        }
+        if !fence() {
+            return Err(Failure::Fenced);
+        }
+        let mut options = json!({ "preconditions": { "uid": uid.as_str() } });
+        if dry {
+            options["dryRun"] = json!(["All"]);
+        }
+        let eviction = json!({
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": { "name": &*pod.name, "namespace": &*pod.namespace },
+            "deleteOptions": options,
+        });
+        match self.write::<Value>(Method::POST, &format!("{path}/eviction"), &eviction).await {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.is_missing() || failure.is_conflict() => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+}
