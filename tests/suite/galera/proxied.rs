@@ -64,6 +64,7 @@ impl Proxies {
                  admin_variables={{ admin_credentials=\"admin:admin;{ADMIN}:{PASSWORD}\" mysql_ifaces=\"127.0.0.1:{admin}\" }}\n\
                  mysql_variables={{ interfaces=\"127.0.0.1:{traffic}\" threads=2 monitor_username=\"{ACTING}\" \
                  monitor_password=\"{PASSWORD}\" monitor_galera_healthcheck_interval={CHECK} server_version=\"10.11.0\" }}\n\
+                 mysql_users=( {{ username=\"{ACTING}\" password=\"{PASSWORD}\" default_hostgroup=10 }} )\n\
                  mysql_servers=( {1} )\n\
                  mysql_galera_hostgroups=( {{ writer_hostgroup=10 backup_writer_hostgroup=20 reader_hostgroup=30 \
                  offline_hostgroup=9999 active=1 max_writers=1 writer_is_also_reader=2 max_transactions_behind=100 }} )\n",
@@ -129,6 +130,17 @@ impl Proxies {
         }
     }
 
+    /// A client of the first proxy, in a transaction: it keeps its connection.
+    fn pinned(&self, session: &Session, lab: &Lab) -> Sql {
+        let port = lab.port(5) + 4;
+        let mut client = Sql::new(Login { port, ..lab.login(1, ACTING) });
+        for statement in ["START TRANSACTION", "SELECT COUNT(*) FROM mysql.wsrep_cluster_members"] {
+            let answer = session.block(statement, client.ask(statement));
+            answer.unwrap_or_else(|e| panic!("{statement}: {e}"));
+        }
+        client
+    }
+
     /// Types what a plan prints.
     fn type_it(&self, session: &Session, plan: &Plan) {
         let mut places = Vec::new();
@@ -186,6 +198,45 @@ fn member(lab: &Lab, node: u16) -> MemberName {
     lab.name(node)
 }
 
+/// Sessions in a transaction stay on the writer that was, which is told; the next change of the servers cuts them, which
+/// is predicted.
+fn those_that_keep_their_connection(lab: &Lab, proxies: &Proxies, alice: &Session) {
+    let mut clients: Vec<_> = (0..3).map(|_| proxies.pinned(alice, lab)).collect();
+    let held = |n: u32, node: u16| {
+        alice.until("the sessions", |s| {
+            s.proxies.values().filter_map(|p| p.now()).any(|status| {
+                let of = |p: &&wheelhouse::cluster::Pinned| {
+                    p.hostgroup == 10 && *p.address == *lab.name(node).as_str() && p.sessions == n
+                };
+                status.pinned.iter().filter(of).count() == 1
+            })
+        })
+    };
+    held(3, 1);
+    let told = |plan: &Plan| {
+        let cut = &plan.database.as_ref().expect("a database's plan").cut;
+        cut.iter().filter_map(|c| c.clients).sum::<u32>()
+    };
+    let mut carried_out = |what: DatabaseAct| {
+        let made = act(alice, what);
+        let cut = told(&made);
+        let mut handle = alice.start(made, JournalPlace::Cluster);
+        let run = alice.block("the end of the run", handle.ended());
+        assert_eq!(run.state, RunState::Done, "{}", text(&run));
+        let alive = clients.iter_mut().filter_map(|client| {
+            let answer = alice.block("an answer", client.ask("SELECT CONNECTION_ID()"));
+            answer.is_ok().then_some(())
+        });
+        (cut, alive.count(), text(&run).to_owned())
+    };
+    let (cut, alive, said) = carried_out(DatabaseAct::MoveWriter { member: member(lab, 2) });
+    assert_eq!((cut, alive), (0, 3), "{said}");
+    assert!(said.contains("3 sessions of") && said.contains("still write to db1 until they end"), "{said}");
+    held(3, 1);
+    let (cut, _, said) = carried_out(DatabaseAct::Weight { member: member(lab, 3), weight: 11 });
+    assert_eq!(cut, 3, "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn real_proxies_are_acted_on_exactly_and_as_typed() {
     let Ok(program) = std::env::var("WHEELHOUSE_PROXYSQL") else {
@@ -241,5 +292,6 @@ async fn real_proxies_are_acted_on_exactly_and_as_typed() {
             proxies.type_it(&alice, &back);
             proxies.until_rows(&alice, &format!("{name}, taken back by hand"), |rows| rows == start);
         }
+        those_that_keep_their_connection(&lab, &proxies, &alice);
     });
 }
