@@ -28,7 +28,12 @@ pub(super) async fn run(common: &Common, args: FitsArgs) -> Result<(), Failure> 
     let snapshot = session.observed().await?;
     let tenant = headroom::tenant(&snapshot, &args.tenant)?;
     let asked = args.more.map(|number| more(tenant, number)).transpose()?;
-    let fitting = fits(&snapshot, tenant, asked);
+    let fitting = match fits(&snapshot, tenant, asked) {
+        Ok(fitting) => fitting,
+        Err(why) => {
+            return headroom::not_known(&format!("how many more of {} fit", tenant.name), &why, args.output);
+        }
+    };
     match args.output.output {
         Format::Json => table::json(&fitting)?,
         Format::Table => table::print(&text(&fitting))?,

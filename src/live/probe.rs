@@ -140,7 +140,7 @@ impl Pulse {
                 }
                 Err(fault) => {
                     api.refuses_us = fault.code == 401;
-                    api.freshness = api.freshness.lost(self.clock.now(), fault.why);
+                    api.freshness = api.freshness.lost(self.clock.answered(), fault.why);
                 }
             }
             if api.freshness.is_live() {
@@ -217,6 +217,7 @@ impl Pulse {
 }
 
 fn answered(api: &mut Api, clock: &Clock, headers: &HeaderMap, latency: Duration) {
+    clock.heard();
     // The number on the screen does not tremble: it moves when it doubles or halves.
     let moved = api.latency.is_none_or(|old| {
         let (low, high) = (old.min(latency), old.max(latency));

@@ -28,10 +28,13 @@ pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
             Freshness::Missing { .. } if name == "statefulsets" && seen.deployments.freshness.is_live() => {
                 continue;
             }
+            // What needs them is not known then, and the plan says so.
+            Freshness::Missing { .. } if name == "nodes" => continue,
             Freshness::Connecting => format!("{name} have not been read yet"),
             Freshness::Missing { why } => format!("{name} cannot be read: {why}"),
+            // A moment, not an age: nothing comes that would make the plan anew.
             Freshness::Stale { since, why } => {
-                format!("{name} were last seen {} ago ({why}): a plan would be a guess", age(*since, seen.at))
+                format!("{name} were last seen at {} ({why}): a plan would be a guess", moment(*since))
             }
         };
         checks.push(Check::new("freshness", Refuse, text));
@@ -133,6 +136,9 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
 fn floor(draft: &Draft, floor: u32) -> Check {
     let nodes = fewest_nodes(draft) as u32;
     let pods = draft.predicted.values().sum();
+    if draft.unpredicted.is_some() {
+        return unseen_floor(draft, pods + draft.new, nodes, floor);
+    }
     let on = format!("{} on {}", count(pods, "pod"), count(nodes, "node"));
     let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
     if pods < floor {
@@ -142,6 +148,23 @@ fn floor(draft: &Draft, floor: u32) -> Check {
         Check::new("floor", Warn, format!("{at_worst}{on}: the floor is {wanted}"))
     } else {
         Check::new("floor", Ok, format!("{on}, the floor is {floor} on {floor}"))
+    }
+}
+
+/// The same where it is not known which nodes the new pods find.
+fn unseen_floor(draft: &Draft, pods: u32, nodes: u32, floor: u32) -> Check {
+    let new = count(draft.new, "new pod");
+    if pods < floor {
+        let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
+        Check::new("floor", Warn, format!("{}: under the floor of {wanted}", count(pods, "pod")))
+    } else if nodes < floor {
+        let text =
+            format!("the floor is {floor} nodes: {nodes} without the {new}, whose nodes are not known");
+        Check::new("floor", Warn, text)
+    } else {
+        let text =
+            format!("{} on {nodes} nodes or more, the floor is {floor} on {floor}", count(pods, "pod"));
+        Check::new("floor", Ok, text)
     }
 }
 
@@ -323,6 +346,11 @@ fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
         let text = format!("{named} of {holder} was interrupted {} ago{resume}", age(lease.renewed));
         Check::new("lease", Warn, text)
     })
+}
+
+/// `09:00:12 UTC`.
+fn moment(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S UTC").to_string()
 }
 
 /// `40s`, `12m`, `3h`, `5d`.

@@ -46,7 +46,13 @@ pub struct Refusing {
 }
 
 /// How many more replicas of a tenant find a node now, or whether so many do.
-pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Fitting {
+///
+/// # Errors
+/// It is not known, and why.
+pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Result<Fitting, String> {
+    if let Some(why) = seen.room_unknown() {
+        return Err(why);
+    }
     let mut board = Board::new(seen);
     let class = board.class(&Incoming::next_of(seen, &tenant.workload));
     let wanted = asked.unwrap_or(MOST).min(MOST);
@@ -70,7 +76,7 @@ pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Fitting {
             node,
         }
     });
-    Fitting {
+    Ok(Fitting {
         tenant: tenant.name.clone(),
         asked,
         fits: landed,
@@ -78,7 +84,7 @@ pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Fitting {
         refusing: refusing.collect(),
         message: full.then(|| refusal.message()),
         nodes,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -92,7 +98,8 @@ mod tests {
         let seen = sketch(text, jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
         let acme = &seen.tenants["acme"];
         // 448 Mi each: w1 takes 4 in all, w2 takes 2.
-        let all = fits(&seen, acme, None);
+        let fits = |more| fits(&seen, acme, more).expect("the room is known");
+        let all = fits(None);
         assert_eq!((all.fits, all.or_more), (5, false));
         let on: Vec<_> = all.nodes.iter().map(|(n, k)| (n.as_str(), *k)).collect();
         assert_eq!(on, [("w1", 3), ("w2", 2)]);
@@ -110,9 +117,9 @@ mod tests {
             all.message
                 .is_some_and(|m| m.starts_with("0/3 nodes are available: 1 node(s) were unschedulable"))
         );
-        let two = fits(&seen, acme, Some(2));
+        let two = fits(Some(2));
         assert_eq!((two.fits, two.or_more, two.message), (2, true, None));
         assert_eq!(two.refusing.len(), 1, "{:?}", two.refusing);
-        assert_eq!(fits(&seen, acme, Some(6)).fits, 5);
+        assert_eq!(fits(Some(6)).fits, 5);
     }
 }

@@ -52,16 +52,20 @@ pub(super) fn plan_for(
     seen: &Snapshot,
     intent: &Intent,
     wanted: Vec<(Arc<Tenant>, u32)>,
-    checks: Vec<Check>,
+    mut checks: Vec<Check>,
 ) -> Plan {
-    let blind = !seen.nodes.freshness.is_known() || !seen.pods.freshness.is_known();
-    let moves = !blind && wanted.iter().any(|(tenant, to)| tenant.desired() != *to);
-    let mut board = moves.then(|| Board::new(seen));
+    let blind = !seen.pods.freshness.is_known();
+    let moves = wanted.iter().any(|(tenant, to)| tenant.desired() != *to);
+    let mut board = (moves && seen.room_unknown().is_none()).then(|| Board::new(seen));
     // All that go make room first: every patch is sent before anything is waited for.
     let mut drafts: Vec<_> =
         wanted.into_iter().map(|(tenant, to)| Draft::new(seen, board.as_mut(), tenant, to)).collect();
     if let Some(board) = &mut board {
         drafts.iter_mut().for_each(|draft| draft.land(board));
+    }
+    if let Some(why) = drafts.iter().find_map(|draft| draft.unpredicted.as_ref()) {
+        let text = format!("{why}: where the new pods come up, and whether they find room, is not known");
+        checks.push(Check::new("scope", Verdict::Warn, text));
     }
     let changed = || drafts.iter().filter(|d| d.changes());
     let steps = changed().map(Draft::patch).chain(changed().map(Draft::settle)).collect();
@@ -103,6 +107,7 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
         to: draft.to,
         now: draft.now,
         predicted: draft.predicted,
+        unpredicted: draft.unpredicted,
         landings: draft.landings,
         removals: draft.removals,
         checks,

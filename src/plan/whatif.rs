@@ -167,14 +167,20 @@ impl WhatIf {
 
 /// What happens if these nodes are lost, or machines outside the cluster that the database runs on (see [`machine`]).
 /// Other names are passed over.
-pub fn what_if(seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> WhatIf {
+///
+/// # Errors
+/// It is not known, and why.
+pub fn what_if(seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> Result<WhatIf, String> {
     Forecast::default().what_if(seen, nodes, loss)
 }
 
 /// All ready nodes by the harm of their loss, the worst first: a database that stops, tenants that go down, tenants that
 /// lose half their headroom, pods that find no node.
-pub fn worst(seen: &Snapshot) -> Vec<Harm> {
-    Forecast::default().worst(seen).to_vec()
+///
+/// # Errors
+/// It is not known, and why.
+pub fn worst(seen: &Snapshot) -> Result<Vec<Harm>, String> {
+    Forecast::default().worst(seen).map(<[_]>::to_vec)
 }
 
 /// The findings of a ranking, for [`crate::cluster::merged`]: the worst node, if its loss stops the database, or leaves

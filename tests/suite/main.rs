@@ -25,6 +25,7 @@ mod rights;
 mod rooms;
 mod runs;
 mod scheduler;
+mod scope;
 mod screens;
 mod session;
 mod stage;

@@ -31,7 +31,8 @@ fn same(last: &Snapshot, seen: &Snapshot) -> (bool, bool) {
         && last.stateful_sets.items.ptr_eq(&seen.stateful_sets.items)
         && last.services.items.ptr_eq(&seen.services.items)
         && last.namespaces.items.ptr_eq(&seen.namespaces.items)
-        && last.tenants.ptr_eq(&seen.tenants);
+        && last.tenants.ptr_eq(&seen.tenants)
+        && last.room_unknown() == seen.room_unknown();
     let measured = last.usage.items.ptr_eq(&seen.usage.items)
         && last.node_usage.items.ptr_eq(&seen.node_usage.items)
         && last.pools.items.ptr_eq(&seen.pools.items)
@@ -81,10 +82,16 @@ impl Forecast {
     }
 
     /// The same as [`super::worst`].
-    pub fn worst(&mut self, seen: &Snapshot) -> &[Harm] {
+    ///
+    /// # Errors
+    /// It is not known, and why.
+    pub fn worst(&mut self, seen: &Snapshot) -> Result<&[Harm], String> {
         self.look(seen);
+        if let Some(why) = seen.room_unknown() {
+            return Err(why);
+        }
         let Self { cast, pending, capacities, machines, ranking, .. } = self;
-        ranking.get_or_insert_with(|| {
+        Ok(ranking.get_or_insert_with(|| {
             let cast = cast.get_or_insert_with(|| Cast::new(seen));
             let nodes = 0..cast.board.len();
             let pending = pending.get_or_insert_with(|| nodes.map(|i| cast.stranded(At::new(i))).collect());
@@ -96,12 +103,18 @@ impl Forecast {
                 .collect();
             rank(&mut all, machines.get_or_insert_with(|| Machines::of(seen)));
             all
-        })
+        }))
     }
 
     /// The same as [`super::what_if`].
-    pub fn what_if(&mut self, seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> WhatIf {
+    ///
+    /// # Errors
+    /// It is not known, and why.
+    pub fn what_if(&mut self, seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> Result<WhatIf, String> {
         self.look(seen);
+        if let Some(why) = seen.room_unknown() {
+            return Err(why);
+        }
         let cast = self.cast.get_or_insert_with(|| Cast::new(seen));
         let capacities = self.capacities.get_or_insert_with(|| capacities_of(seen));
         let lost: BTreeSet<At> = nodes.iter().filter_map(|n| cast.board.at(n)).collect();
@@ -129,7 +142,7 @@ impl Forecast {
         told.pods = all.iter().filter(|(_, r)| leaves(r, loss)).count() as u32 - told.blocked.len() as u32;
         people(seen, ready, capacities, &gone, &mut told);
         told.database = database::lost_with(seen, nodes, &told);
-        told
+        Ok(told)
     }
 }
 

@@ -46,6 +46,13 @@ impl HeadroomView {
         lines.push(Line::new());
         match self.fitting(cx) {
             Some(fitting) => fits(&mut lines, fitting, width),
+            None if cx.outlook.is_some_and(|o| o.unknown.is_some()) => {
+                let why = cx.outlook.and_then(|o| o.unknown.as_deref()).unwrap_or_default();
+                let text = format!("how many more fit is not known: {why}");
+                for line in format::wrap(&format::plain(&text), width.saturating_sub(2).max(1)) {
+                    lines.push(vec![(1, width, line, Role::Warn)]);
+                }
+            }
             None => lines.push(vec![(1, width, "working out how many more fit …".into(), Role::Busy)]),
         }
         lines
