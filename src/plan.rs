@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::{NodeName, Snapshot, TenantName, WorkloadKey};
 
 mod about;
+mod admission;
 mod approve;
 mod by_hand;
 mod change;
@@ -170,7 +171,8 @@ pub struct Step {
 /// Something that was checked before the plan was offered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// Stable name for scripts: `floor`, `fits`, `scope`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
+    /// Stable name for scripts: `floor`, `fits`, `scope`, `quota`,
+    /// `refused`, `claims`, `health`, `lost`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
     /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
     /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,

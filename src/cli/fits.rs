@@ -76,6 +76,15 @@ fn text(f: &Fitting) -> String {
     }
     rows.iter_mut().flatten().for_each(|cell| *cell = table::plain(cell));
     text += &table::table(&["NODE", ">FITS", "WHY NOT MORE"], &rows);
+    if let Some(why) = &f.admission {
+        text += &format!("no more are let in: {}\n", table::plain(why));
+    }
+    if let Some(why) = &f.refused {
+        text += &format!("its pods are refused now: {}\n", table::plain(why));
+    }
+    for why in &f.unknown {
+        text += &format!("{}\n", table::plain(why));
+    }
     if let Some(message) = &f.message {
         text += &table::plain(message);
         text.push('\n');

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     About, Change, Landing, Removal, Step,
+    admission::{Admission, admission},
     schedule::{At, Board, Class, Incoming, Placement, Refusal, victims},
 };
 use crate::cluster::{NodeName, Snapshot, Tenant, WorkloadKind};
@@ -28,6 +29,8 @@ pub(super) struct Draft {
     pub room: Vec<(NodeName, u64)>,
     /// Why the first that finds none does not.
     pub refusal: Option<String>,
+    /// What the API server lets in.
+    pub admission: Admission,
     /// Why it is not known where new pods come up.
     pub unpredicted: Option<String>,
     class: Option<Class>,
@@ -47,6 +50,7 @@ impl Draft {
             room: Vec::new(),
             refusal: None,
             unpredicted: None,
+            admission: Admission::default(),
             class: None,
             tenant,
         };
@@ -56,6 +60,9 @@ impl Draft {
                 draft.class = Some(board.class(&Incoming::next_of(seen, &draft.tenant.workload)));
             }
             draft.remove(seen, board);
+            if draft.new > 0 {
+                draft.admission = admission(seen, &draft.tenant.workload);
+            }
             draft.unpredicted = seen.room_unknown().filter(|_| draft.new > 0);
         }
         draft
@@ -89,9 +96,14 @@ impl Draft {
         self.new = self.to.saturating_sub(self.predicted.values().sum());
     }
 
+    /// How many of the new pods the API server lets in.
+    pub fn let_in(&self) -> u32 {
+        self.admission.limit.as_ref().map_or(self.new, |(limit, _)| self.new.min(*limit))
+    }
+
     pub fn land(&mut self, board: &mut Board) {
         let Some(class) = self.class else { return };
-        for _ in 0..self.new {
+        for _ in 0..self.let_in() {
             match board.place(class) {
                 Placement::Fits(fits) => {
                     let possible = board.possible(&fits);

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::schedule::{Board, Incoming};
+use super::{
+    admission::admission,
+    schedule::{Board, Incoming},
+};
 use crate::cluster::{NodeName, Snapshot, Tenant, TenantName};
 
 /// Replicas tried at most: beyond, the answer is "that many at least".
@@ -30,6 +33,12 @@ pub struct Fitting {
     pub refusing: Vec<Refusing>,
     /// The scheduler's sentence about the first that does not fit.
     pub message: Option<String>,
+    /// Why the API server or what its pods need lets no more in, whatever room there is.
+    pub admission: Option<String>,
+    /// Why pods of it are refused at this moment.
+    pub refused: Option<String>,
+    /// What may let fewer in and is not known.
+    pub unknown: Vec<String>,
 }
 
 /// A node that does not take the next replica.
@@ -55,16 +64,18 @@ pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Result<Fitt
     }
     let mut board = Board::new(seen);
     let class = board.class(&Incoming::next_of(seen, &tenant.workload));
-    let wanted = asked.unwrap_or(MOST).min(MOST);
+    let admission = admission(seen, &tenant.workload);
+    let asked_for = asked.unwrap_or(MOST).min(MOST);
+    let let_in = admission.limit.as_ref().map_or(asked_for, |(limit, _)| asked_for.min(*limit));
     let mut nodes: BTreeMap<NodeName, u32> = BTreeMap::new();
     let mut landed = 0;
-    while landed < wanted {
+    while landed < let_in {
         let Some(fits) = board.land(class) else { break };
         board.bind(class, fits.best[0]);
         *nodes.entry(board.node(fits.best[0]).name.clone()).or_default() += 1;
         landed += 1;
     }
-    let full = landed < wanted;
+    let full = landed < let_in;
     let refusal = board.refused(class);
     let refusing = refusal.reasons.iter().map(|(at, reasons)| {
         let node = board.node(*at).name.clone();
@@ -80,9 +91,12 @@ pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Result<Fitt
         tenant: tenant.name.clone(),
         asked,
         fits: landed,
-        or_more: !full && refusal.reasons.len() < board.len(),
+        or_more: !full && let_in == asked_for && refusal.reasons.len() < board.len(),
         refusing: refusing.collect(),
         message: full.then(|| refusal.message()),
+        admission: admission.limit.filter(|_| !full && let_in < asked_for).map(|(_, why)| why),
+        refused: tenant.workload.refused.as_ref().map(|r| r.message.to_string()),
+        unknown: admission.unknown,
         nodes,
     })
 }

@@ -100,7 +100,10 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
             key.name,
             draft.to
         ),
-        undo: format!("{} → {from}", draft.to),
+        undo: match checks.iter().any(|c| c.rule == "claims" && c.verdict == Verdict::Warn) {
+            true => format!("{} → {from}, with new and empty claims", draft.to),
+            false => format!("{} → {from}", draft.to),
+        },
         tenant: draft.tenant.name.clone(),
         workload: workload.key.clone(),
         from,

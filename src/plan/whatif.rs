@@ -64,6 +64,12 @@ pub struct WhatIf {
     pub stuck: Vec<Key>,
     /// Pods that a drain cannot evict.
     pub blocked: Vec<Blocked>,
+    /// Pods a drain evicts whose `emptyDir` volumes go with them: each pod, and its volumes.
+    pub emptied: Vec<Emptied>,
+    /// Pods of DaemonSets, which a drain leaves where they are.
+    pub left: u32,
+    /// The lines that drain the nodes by hand; none where a pod cannot be evicted.
+    pub kubectl: Vec<String>,
     /// What the database loses; `None`: nothing of it is known to run there.
     pub database: Option<DatabaseLoss>,
 }
@@ -118,6 +124,17 @@ pub struct Blocked {
     pub budget: Option<Key>,
     /// One sentence.
     pub why: String,
+}
+
+/// A pod whose data on the node is lost when it is evicted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Emptied {
+    /// The pod.
+    pub pod: Key,
+    /// Whose it is.
+    pub tenant: Option<TenantName>,
+    /// Its `emptyDir` volumes.
+    pub volumes: Vec<std::sync::Arc<str>>,
 }
 
 /// The harm of losing one node, for the ranking of all.

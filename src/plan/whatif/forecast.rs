@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::schedule::At,
-    Halved, Harm, Loss, WhatIf,
+    super::{by_hand, schedule::At},
+    Emptied, Halved, Harm, Loss, WhatIf,
     cast::{Attempt, Cast, Fate, Resident},
     database::{self, Machines},
     evacuation::{Evacuation, leaves},
 };
-use crate::cluster::{Capacity, Key, NodeName, Snapshot};
+use crate::cluster::{Capacity, Key, NodeName, Snapshot, TenantName, Volume, VolumeSource};
 
 /// Predictions from snapshot to snapshot: nothing is worked out twice while what it rests on is the same.
 #[derive(Default)]
@@ -128,6 +128,9 @@ impl Forecast {
             pending: Vec::new(),
             stuck: Vec::new(),
             blocked: Vec::new(),
+            emptied: Vec::new(),
+            left: 0,
+            kubectl: Vec::new(),
             database: None,
         };
         told.nodes.extend(database::outside(seen, nodes));
@@ -139,6 +142,9 @@ impl Forecast {
         });
         let gone =
             Evacuation { seen, names, told: &mut told, attempt: Attempt::new(board) }.run(&lost, &all, loss);
+        if loss == Loss::Drain {
+            drained(seen, names, &all, &mut told);
+        }
         told.pods = all.iter().filter(|(_, r)| leaves(r, loss)).count() as u32 - told.blocked.len() as u32;
         people(seen, ready, capacities, &gone, &mut told);
         told.database = database::lost_with(seen, nodes, &told);
@@ -186,6 +192,41 @@ fn harm(cast: &Cast, capacities: &[Capacity], node: usize) -> Harm {
 
 fn halves(before: Option<u32>, after: Option<u32>) -> bool {
     before.zip(after).is_some_and(|(before, after)| before > 0 && u64::from(after) * 2 <= u64::from(before))
+}
+
+/// What a drain by hand needs to be told, and what it takes away: `kubectl drain` refuses pods with `emptyDir` volumes, and
+/// those of DaemonSets, until flags say that they are meant.
+/// Source: `k8s.io/kubectl/pkg/drain/filters.go`.
+fn drained(seen: &Snapshot, names: &[TenantName], all: &[(At, &Resident)], told: &mut WhatIf) {
+    let blocked: BTreeSet<_> = told.blocked.iter().map(|b| &b.pod).collect();
+    for (_, resident) in all {
+        let pod = &resident.pod;
+        let daemon = pod.owner.as_ref().is_some_and(|o| &*o.kind == "DaemonSet");
+        told.left += u32::from(daemon && resident.fate == Fate::OfTheNode);
+        let local = |v: &&Volume| matches!(v.source, VolumeSource::EmptyDir { .. });
+        let volumes: Vec<_> = pod.spec.volumes.iter().filter(local).map(|v| v.name.clone()).collect();
+        if leaves(resident, Loss::Drain) && !volumes.is_empty() && !blocked.contains(&pod.key) {
+            let tenant = resident.tenant.map(|number| names[number as usize].clone());
+            told.emptied.push(Emptied { pod: pod.key.clone(), tenant, volumes });
+        }
+    }
+    if !told.blocked.is_empty() {
+        return;
+    }
+    let mut flags = String::new();
+    if told.left > 0 {
+        flags += " --ignore-daemonsets";
+    }
+    if !told.emptied.is_empty() {
+        flags += " --delete-emptydir-data";
+    }
+    let here: Vec<_> = told.nodes.iter().filter(|node| seen.nodes.get(*node).is_some()).collect();
+    told.kubectl = here
+        .into_iter()
+        .map(|node| {
+            format!("{} drain {}{flags}", by_hand::kubectl(seen, None), by_hand::shell(node.as_str()))
+        })
+        .collect();
 }
 
 /// Who is hurt by the pods that are gone at the same time.

@@ -155,3 +155,68 @@ fn with_pods_unseen_nothing_is_predicted_and_the_reason_is_given() {
         );
     }
 }
+
+#[test]
+fn a_drain_says_what_kubectl_refuses_and_what_is_lost() {
+    use crate::cluster::{PodSpec, Volume, VolumeSource};
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w2");
+    seen.api.flags = ["--context", "our cluster"].map(Into::into).into();
+    let volume = Volume { name: "sock".into(), source: VolumeSource::EmptyDir { memory: false } };
+    for pod in seen.pods.values().cloned().collect::<Vec<_>>() {
+        let mut pod = Pod::clone(&pod);
+        match &*pod.key.namespace {
+            "acme" => {
+                pod.spec = std::sync::Arc::new(PodSpec {
+                    volumes: vec![volume.clone()],
+                    ..PodSpec::clone(&pod.spec)
+                })
+            }
+            _ => pod.owner = Some(Owner { kind: "DaemonSet".into(), name: "log".into() }),
+        }
+        seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
+    }
+    let drained = drain(&seen, "w1");
+    assert_eq!((drained.emptied.len(), drained.left, drained.blocked.len()), (2, 1, 0));
+    let told: Vec<_> = drained.told().into_iter().map(|t| t.text).collect();
+    assert!(told.iter().any(|t| t.starts_with(
+        "what is in emptyDir volumes of 2 pods is lost, and kubectl drain refuses that without --delete-emptydir-data"
+    )), "{told:?}");
+    assert!(told.iter().any(|t| t.contains("1 pod of DaemonSets stays")), "{told:?}");
+    assert_eq!(
+        drained.kubectl,
+        ["kubectl --context 'our cluster' drain w1 --ignore-daemonsets --delete-emptydir-data"]
+    );
+    assert!(crash(&seen, &["w1"]).emptied.is_empty(), "a crash is not asked");
+    // A pod of nobody holds the drain up: no line is printed that would not work.
+    let pod = seen.pods.values().find(|p| &*p.key.namespace == "acme").cloned().expect("a pod");
+    let bare = Pod { owner: None, ..Pod::clone(&pod) };
+    seen.observe(Observation::Pod(Seen::Put(bare.key.clone(), bare)));
+    let held = drain(&seen, "w1");
+    assert!(held.kubectl.is_empty() && held.blocked[0].why.contains("--force"), "{held:?}");
+}
+
+#[test]
+fn a_budget_lets_pods_go_that_are_not_ready_where_it_says_so() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1x w2x pdb=2");
+    let mut budget = crate::cluster::Budget::clone(seen.budgets.values().next().expect("a budget"));
+    (budget.allowed, budget.healthy, budget.needed) = (0, 0, 2);
+    let put = |seen: &mut Snapshot, budget: &crate::cluster::Budget| {
+        seen.observe(Observation::Budget(Seen::Put(budget.key.clone(), budget.clone())));
+    };
+    put(&mut seen, &budget);
+    let held = drain(&seen, "w1");
+    assert!(
+        held.blocked.len() == 1 && held.blocked[0].why.contains("AlwaysAllow would let it go"),
+        "{held:?}"
+    );
+    budget.lets_unready_go = true;
+    put(&mut seen, &budget);
+    assert!(drain(&seen, "w1").blocked.is_empty());
+}
+
+#[test]
+fn what_is_worst_is_told_first() {
+    let lost = crash(&cluster(THREE), &["w1", "w2"]);
+    let weights: Vec<_> = lost.told().into_iter().map(|t| t.severity).collect();
+    assert!(weights.is_sorted_by(|a, b| a >= b), "{weights:?}");
+}

@@ -178,6 +178,13 @@ fn fits(lines: &mut Vec<Line>, f: &Fitting, width: u16) {
     for refusing in f.refusing.iter().filter(|r| r.after == 0) {
         row(refusing.node.as_str(), "0".into(), refusing.why.clone(), Role::Warn);
     }
+    let admission = f.admission.iter().map(|why| format!("no more are let in: {why}"));
+    let refused = f.refused.iter().map(|why| format!("its pods are refused now: {why}"));
+    for why in admission.chain(refused).chain(f.unknown.iter().cloned()) {
+        for line in format::wrap(&format::plain(&why), width.saturating_sub(4).max(1)) {
+            lines.push(vec![(3, width, line, Role::Warn)]);
+        }
+    }
 }
 
 impl View for HeadroomView {
