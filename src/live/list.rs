@@ -322,7 +322,10 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
                 let news = lost.as_ref() != Some(&why);
                 lost = Some(why.clone());
                 (
-                    news.then_some(Seen::Lost(if fault.code == 0 { subject.clock.answered() } else { now }, why)),
+                    news.then_some(Seen::Lost(
+                        if fault.code == 0 { subject.clock.answered() } else { now },
+                        why,
+                    )),
                     if fault.code == 0 { every } else { every.max(ABSENT_RETRY) },
                 )
             }
