@@ -30,6 +30,7 @@ mod pod;
 mod proxysql;
 pub mod quantity;
 mod quota;
+mod reach;
 mod record;
 mod selector;
 mod sizing;
@@ -208,6 +209,8 @@ pub struct Snapshot {
     pub tenancy: Arc<Tenancy>,
     /// What a request takes, and when little headroom is a finding.
     pub sizing: Arc<Sizing>,
+    /// The namespace that alone is looked at; `None`: all of them.
+    pub namespace: Option<Arc<str>>,
     /// The API server.
     pub api: Api,
     /// Nodes.
@@ -422,10 +425,11 @@ impl Snapshot {
         ]
     }
 
-    /// Nodes, pods and workloads have been seen: the screens and the planners have something to say.
+    /// Pods and workloads have been seen, and nodes, or why they cannot be: the screens and the planners have something to
+    /// say.
     pub fn is_ready(&self) -> bool {
         let workloads = [&self.deployments.freshness, &self.stateful_sets.freshness];
-        self.nodes.freshness.is_known()
+        self.nodes.freshness != Freshness::Connecting
             && self.pods.freshness.is_known()
             && workloads.iter().all(|f| **f != Freshness::Connecting)
             && workloads.iter().any(|f| f.is_known())

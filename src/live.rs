@@ -93,6 +93,7 @@ pub fn observe(wire: Wire, scope: Scope) -> (watch::Receiver<Arc<Snapshot>>, Joi
     let clock = Clock::default();
     let mut first = Snapshot::new(scope.tenancy.clone());
     first.sizing = Arc::new(scope.sizing.clone());
+    first.namespace = scope.namespace.as_deref().map(Into::into);
     first.api = probe::unseen(&wire);
     first.at = clock.now();
     if let Some(database) = &scope.database {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a};
 
 mod about;
+mod admission;
 mod approve;
 mod by_hand;
 mod change;
@@ -150,6 +151,9 @@ pub struct Part {
     pub now: BTreeMap<NodeName, u32>,
     /// Active pods a node once it has settled, as predicted.
     pub predicted: BTreeMap<NodeName, u32>,
+    /// Why it is not known on which nodes new pods come up; `predicted` then holds those that are there already and stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpredicted: Option<String>,
     /// New pods, in the order they come.
     pub landings: Vec<Landing>,
     /// Pods that go, in the order they go.
@@ -223,7 +227,8 @@ impl Step {
 /// Something that was checked before the plan was offered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// Stable name for scripts: `floor`, `fits`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
+    /// Stable name for scripts: `floor`, `fits`, `scope`, `quota`,
+    /// `refused`, `claims`, `health`, `lost`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
     /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
     /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,

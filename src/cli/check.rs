@@ -4,7 +4,7 @@
 use super::{Common, Failure, session, table};
 use crate::{
     cluster::{
-        Database, Finding, Severity, Snapshot,
+        Database, Finding, Severity, Snapshot, Subject,
         database::{Row, State, subject},
         findings,
     },
@@ -46,20 +46,31 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     // Nothing can be said of members that let nobody look.
     let blind = |row: &Row| matches!(row.state, State::Unreadable | State::Unknown);
     let blind = database.as_ref().is_some_and(|d| !d.members.is_empty() && d.members.iter().all(blind));
+    let unknown = unknown(snapshot, database.as_deref());
     let (code, word) = match found.first().map(|f| f.severity) {
         Some(Severity::Critical) => (2, "CRITICAL"),
-        _ if blind => (3, "UNKNOWN"),
+        _ if blind || unknown.is_some() => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
         Some(Severity::Notice) | None => (0, "OK"),
     };
     let tenants = snapshot.tenants.len();
     let whole = snapshot.tenants.values().filter(|t| t.ready() >= t.desired()).count();
     let (nodes, ready) = (snapshot.nodes.len(), snapshot.nodes.values().filter(|n| n.is_ready()).count());
-    let mut text = format!("{word} - {whole}/{tenants} tenants whole, {ready}/{nodes} nodes ready");
+    let nodes_known = snapshot.nodes.freshness.is_known();
+    let of_nodes =
+        if nodes_known { format!("{ready}/{nodes} nodes ready") } else { "nodes not known".into() };
+    let mut text = format!("{word} - {whole}/{tenants} tenants whole, {of_nodes}");
+    if let Some(namespace) = &snapshot.namespace {
+        text += &format!(" (namespace {namespace} only)");
+    }
+    if let Some(why) = unknown {
+        text += &format!("; {why}");
+    }
     let of = |severity| found.iter().filter(|f| f.severity == severity).count();
     let (critical, warning) = (of(Severity::Critical), of(Severity::Warning));
+    let nodes = if nodes_known { format!("{ready};;;0;{nodes}") } else { "U".into() };
     let mut data = format!(
-        "tenants_whole={whole};;;0;{tenants} nodes_ready={ready};;;0;{nodes} critical={critical};;;0 warning={warning};;;0"
+        "tenants_whole={whole};;;0;{tenants} nodes_ready={nodes} critical={critical};;;0 warning={warning};;;0"
     );
     if let Some(database) = &database {
         text += &format!(", {}", database.headline());
@@ -70,6 +81,10 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
             data += &format!(" proxies_answering={};;;0;{}", database.answering.0, database.answering.1);
         }
     }
+    // What is not known has been said.
+    let said =
+        |f: &Finding| !nodes_known && matches!(&f.subject, Subject::Source(name) if &**name == "nodes");
+    let found: Vec<_> = found.into_iter().filter(|f| !said(f)).collect();
     let loud = loud(snapshot, &found);
     for (about, text_of_it) in loud.iter().take(NAMED) {
         text += &format!("; {about}: {text_of_it}");
@@ -79,6 +94,18 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     }
     // What follows the bar is for programs.
     (code, format!("{} | {data}", text.replace('|', "/")))
+}
+
+/// Why nothing wrong is no good news: what it would be seen in is not seen.
+fn unknown(snapshot: &Snapshot, database: Option<&Database>) -> Option<String> {
+    let nodes = snapshot.nodes.freshness.trouble().filter(|_| snapshot.namespace.is_none());
+    match nodes {
+        Some(why) => Some(format!("nodes cannot be read: {why}")),
+        None if snapshot.tenants.is_empty() && database.is_none() => {
+            Some("no workload is a tenant: see [tenants] in the configuration".into())
+        }
+        None => None,
+    }
 }
 
 /// What is wrong, worst first, with whom; the same thing once, with all it is about.

@@ -28,7 +28,12 @@ pub(super) async fn run(common: &Common, args: FitsArgs) -> Result<(), Failure> 
     let snapshot = session.observed().await?;
     let tenant = headroom::tenant(&snapshot, &args.tenant)?;
     let asked = args.more.map(|number| more(tenant, number)).transpose()?;
-    let fitting = fits(&snapshot, tenant, asked);
+    let fitting = match fits(&snapshot, tenant, asked) {
+        Ok(fitting) => fitting,
+        Err(why) => {
+            return headroom::not_known(&format!("how many more of {} fit", tenant.name), &why, args.output);
+        }
+    };
     match args.output.output {
         Format::Json => table::json(&fitting)?,
         Format::Table => table::print(&text(&fitting))?,
@@ -71,6 +76,15 @@ fn text(f: &Fitting) -> String {
     }
     rows.iter_mut().flatten().for_each(|cell| *cell = table::plain(cell));
     text += &table::table(&["NODE", ">FITS", "WHY NOT MORE"], &rows);
+    if let Some(why) = &f.admission {
+        text += &format!("no more are let in: {}\n", table::plain(why));
+    }
+    if let Some(why) = &f.refused {
+        text += &format!("its pods are refused now: {}\n", table::plain(why));
+    }
+    for why in &f.unknown {
+        text += &format!("{}\n", table::plain(why));
+    }
     if let Some(message) = &f.message {
         text += &table::plain(message);
         text.push('\n');

@@ -24,6 +24,9 @@ pub(super) struct HeadroomArgs {
 struct AllJson {
     /// The ready nodes together.
     cluster: Room,
+    /// Why requests and limits on the nodes are not known, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
     /// What is left of the database's connections.
     database: Option<Connections>,
     nodes: Vec<NodeJson>,
@@ -68,6 +71,14 @@ pub(super) async fn run(common: &Common, args: HeadroomArgs) -> Result<(), Failu
     }
 }
 
+/// What is asked is not known: says why, in JSON as `unknown` beside nothing, and fails.
+pub(super) fn not_known(what: &str, why: &str, output: Output) -> Result<(), Failure> {
+    if output.output == Format::Json {
+        table::json(&serde_json::json!({ "unknown": why }))?;
+    }
+    Err(Failure::Failed(format!("{what} is not known: {}", table::plain(why))))
+}
+
 /// The tenant of that name.
 pub(super) fn tenant<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Tenant, Failure> {
     let found = snapshot.tenants.get(name).map(|t| &**t);
@@ -85,6 +96,7 @@ fn all(snapshot: &Snapshot) -> AllJson {
     let database = connections(snapshot);
     let left = database.as_ref().and_then(|d| d.more);
     AllJson {
+        unknown: snapshot.room_unknown(),
         database,
         cluster: cluster_room(snapshot),
         nodes: snapshot.nodes.items.keys().map(node).collect(),
@@ -109,6 +121,10 @@ fn text(all: &AllJson) -> String {
     ];
     let mut text = table::table(&head, &tenants);
     text.push('\n');
+    if let Some(why) = &all.unknown {
+        text += &table::plain(&format!("requests and limits on the nodes are not known: {why}\n"));
+        text.push('\n');
+    }
     let cluster = std::iter::once(room_row("ready nodes", &all.cluster));
     let nodes: Vec<_> = all.nodes.iter().map(|n| room_row(n.name.as_str(), &n.room)).chain(cluster).collect();
     let head = [
@@ -177,8 +193,8 @@ fn room_row(name: &str, room: &Room) -> Vec<String> {
     cells([
         name.to_owned(),
         known(room.allocatable),
-        room.requested.to_string(),
-        room.limits.to_string(),
+        known(room.requested),
+        known(room.limits),
         known(room.used),
         known(room.free_of_requests),
         known(room.free_of_limits),

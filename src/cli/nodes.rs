@@ -23,7 +23,7 @@ struct NodeJson<'a> {
     /// Conditions other than Ready that hold.
     conditions: Vec<&'a str>,
     /// Pods that hold resources, and how many it may have.
-    pods: u32,
+    pods: Option<u32>,
     pods_allocatable: u32,
     cpu: Amounts<Cpu>,
     memory: Amounts<Memory>,
@@ -35,14 +35,17 @@ struct NodeJson<'a> {
 #[derive(Serialize)]
 struct Amounts<T> {
     allocatable: Option<T>,
-    requests: T,
-    limits: T,
+    requests: Option<T>,
+    limits: Option<T>,
     used: Option<T>,
 }
 
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
+    if let Some(why) = snapshot.nodes.freshness.trouble().filter(|_| !snapshot.nodes.freshness.is_known()) {
+        return Err(Failure::Failed(format!("nodes cannot be read: {why}")));
+    }
     let nodes: Vec<_> = snapshot.nodes.values().map(|n| node(&snapshot, n)).collect();
     match format {
         Format::Json => table::json(&nodes),
@@ -68,7 +71,8 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
 }
 
 fn node<'a>(snapshot: &'a Snapshot, node: &'a Node) -> NodeJson<'a> {
-    let load = snapshot.loads.get(&node.name).cloned().unwrap_or_default();
+    let load = snapshot.load_of(&node.name);
+    let load = load.as_ref();
     let used = snapshot.node_usage.get(&node.name);
     let on_it =
         |t: &&std::sync::Arc<crate::cluster::Tenant>| t.active().any(|p| p.node.as_ref() == Some(&node.name));
@@ -79,18 +83,18 @@ fn node<'a>(snapshot: &'a Snapshot, node: &'a Node) -> NodeJson<'a> {
         schedulable: node.is_schedulable(),
         since: node.ready_since(),
         conditions: node.pressures().map(|c| &*c.kind).collect(),
-        pods: load.pods,
+        pods: load.map(|l| l.pods),
         pods_allocatable: node.pods,
         cpu: Amounts {
             allocatable: node.allocatable.cpu,
-            requests: load.requests.0,
-            limits: load.limits.0,
+            requests: load.map(|l| l.requests.0),
+            limits: load.map(|l| l.limits.0),
             used: used.map(|u| u.cpu),
         },
         memory: Amounts {
             allocatable: node.allocatable.memory,
-            requests: load.requests.1,
-            limits: load.limits.1,
+            requests: load.map(|l| l.requests.1),
+            limits: load.map(|l| l.limits.1),
             used: used.map(|u| u.memory),
         },
         tenants: snapshot.tenants.values().filter(on_it).map(|t| &t.name).collect(),
@@ -106,14 +110,14 @@ fn row(n: &NodeJson<'_>, now: Timestamp) -> Vec<String> {
         n.name.to_string(),
         state,
         n.since.map_or("?".into(), |since| ui::age(now, since)),
-        format!("{}/{}", n.pods, n.pods_allocatable),
+        format!("{}/{}", known(n.pods), n.pods_allocatable),
         n.tenants.len().to_string(),
         known(n.memory.used),
-        n.memory.requests.to_string(),
-        n.memory.limits.to_string(),
+        known(n.memory.requests),
+        known(n.memory.limits),
         known(n.memory.allocatable),
         known(n.cpu.used),
-        n.cpu.requests.to_string(),
+        known(n.cpu.requests),
         known(n.cpu.allocatable),
     ]
     .map(|cell| table::plain(&cell))

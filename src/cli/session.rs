@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::{Common, Failure};
+use super::{Common, Failure, table};
 use crate::{
     cluster::{Freshness, Snapshot},
     cockpit,
@@ -199,13 +199,20 @@ impl Session {
             .await
             .map(|found| found.map(drop));
         let snapshot = self.seen.borrow().clone();
+        if let Some(namespace) = snapshot.absent_namespace() {
+            let near = snapshot.api.context.clone();
+            return Err(Failure::Failed(format!(
+                "there is no namespace {} in {near}",
+                table::plain(namespace)
+            )));
+        }
         if snapshot.is_ready() {
             return Ok(snapshot);
         }
         let sources = [("the API server", &snapshot.api.freshness)].into_iter().chain(snapshot.sources());
         let why = sources.filter_map(|(_, f)| f.trouble()).next().map(str::to_owned);
         let waited = humantime::format_duration(self.timeout);
-        let why = why.unwrap_or_else(|| {
+        let mut why = why.unwrap_or_else(|| {
             let waiting = snapshot.sources().into_iter().filter(|(_, f)| **f == Freshness::Connecting);
             let waiting: Vec<_> = waiting.map(|(name, _)| name).collect();
             match snapshot.api.freshness.is_live() {
@@ -215,6 +222,9 @@ impl Session {
                 false => format!("it has not answered within {waited}; see --timeout"),
             }
         });
+        if snapshot.is_out_of_reach() && snapshot.namespace.is_none() {
+            why += "; with rights in one namespace only, name it with -n NAMESPACE";
+        }
         Err(Failure::Failed(format!("{}: {why}", self.wire.server())))
     }
 

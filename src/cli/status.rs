@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, run_json::RunJson, session, table};
 use crate::{
-    cluster::{Database, Finding, Freshness, Severity, Snapshot, Subject, findings, merged},
+    cluster::{Database, Finding, Freshness, Node, Severity, Snapshot, Subject, findings, merged},
     plan::whatif,
     run::RunSeen,
 };
@@ -33,6 +33,8 @@ struct ClusterJson<'a> {
     server: &'a str,
     user: Option<&'a str>,
     version: Option<&'a str>,
+    /// The namespace that alone is looked at; `null`: all of them.
+    namespace: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -44,16 +46,18 @@ struct TenantsJson {
 
 #[derive(Serialize)]
 struct NodesJson {
-    total: usize,
-    ready: usize,
-    schedulable: usize,
+    /// `null`: nodes cannot be read.
+    total: Option<usize>,
+    ready: Option<usize>,
+    schedulable: Option<usize>,
 }
 
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed_with_database().await?;
     let runs = session.runs(&snapshot);
-    let found = merged(findings(&snapshot), whatif::findings(&whatif::worst(&snapshot)));
+    let ranking = whatif::worst(&snapshot).unwrap_or_default();
+    let found = merged(findings(&snapshot), whatif::findings(&ranking));
     let status = status(&snapshot, &found, &runs);
     match format {
         Format::Json => table::json(&status),
@@ -69,18 +73,23 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
         })
     });
     let api = &snapshot.api;
+    let nodes = |is: fn(&Node) -> bool| {
+        let known = snapshot.nodes.freshness.is_known();
+        known.then(|| snapshot.nodes.values().filter(|n| is(n)).count())
+    };
     StatusJson {
         cluster: ClusterJson {
             context: &api.context,
             server: &api.server,
             user: api.user.as_deref(),
             version: api.version.as_deref(),
+            namespace: snapshot.namespace.as_deref(),
         },
         tenants: TenantsJson { total: snapshot.tenants.len(), hurt: hurt.count() },
         nodes: NodesJson {
-            total: snapshot.nodes.len(),
-            ready: snapshot.nodes.values().filter(|n| n.is_ready()).count(),
-            schedulable: snapshot.nodes.values().filter(|n| n.is_schedulable()).count(),
+            total: nodes(|_| true),
+            ready: nodes(Node::is_ready),
+            schedulable: nodes(Node::is_schedulable),
         },
         database: Database::of(snapshot).map(|database| database.headline()),
         findings,
@@ -92,16 +101,21 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
 fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
     let StatusJson { cluster, tenants, nodes, database, findings, runs, .. } = status;
     let mut text = format!(
-        "{}  {}{}\n{} tenants, {} hurt · {} of {} nodes ready{}\n",
+        "{}  {}{}\n{}, {} critical · {}{}\n",
         cluster.context,
         cluster.server,
         cluster.user.map_or(String::new(), |user| format!("  as {user}")),
-        tenants.total,
+        table::count(tenants.total, "tenant"),
         tenants.hurt,
-        nodes.ready,
-        nodes.total,
+        match (nodes.ready, nodes.total) {
+            (Some(ready), Some(total)) => format!("{ready} of {} ready", table::count(total, "node")),
+            _ => "nodes not known".into(),
+        },
         database.as_ref().map_or(String::new(), |headline| format!(" · {headline}"))
     );
+    if let Some(why) = snapshot.room_unknown() {
+        text.push_str(&format!("room on the nodes and the harm of losing one are not known: {why}\n"));
+    }
     for run in runs {
         text.push_str(&format!("▲ run {} of {} is {}: {}\n", run.id, run.operator, run.state, run.summary));
     }

@@ -50,6 +50,11 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// `1 tenant`, `8 tenants`.
+pub(super) fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
 /// A command has seen for so long at most: what is younger may be as old as it likes.
 const LOOKED: Duration = Duration::from_secs(30);
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Common, Failure, Format, Output, session, table};
+use super::{Common, Failure, Format, Output, headroom, session, table};
 use crate::{
     cluster::{Database, NodeName, Snapshot},
     plan::whatif::{Harm, Loss, WhatIf, machine, what_if, worst},
@@ -35,15 +35,21 @@ pub(super) async fn run(common: &Common, args: WhatIfArgs) -> Result<(), Failure
     let mut session = session::open(common).await?;
     let snapshot = session.observed_with_database().await?;
     if args.nodes.is_empty() {
-        let ranking = worst(&snapshot);
+        let ranking = match worst(&snapshot) {
+            Ok(ranking) => ranking,
+            Err(why) => return headroom::not_known("the harm of losing a node", &why, args.output),
+        };
         return match args.output.output {
             Format::Json => table::json(&ranking),
             Format::Table => table::print(&ranked(&ranking)),
         };
     }
+    if let Some(why) = snapshot.room_unknown() {
+        return headroom::not_known("what the loss does", &why, args.output);
+    }
     let nodes = named(&snapshot, &args.nodes)?;
     let loss = if args.drain { Loss::Drain } else { Loss::Crash };
-    let predicted = what_if(&snapshot, &nodes, loss);
+    let predicted = what_if(&snapshot, &nodes, loss).map_err(Failure::Failed)?;
     match args.output.output {
         Format::Json => table::json(&WhatIfJson { landed: predicted.landed(), predicted: &predicted }),
         Format::Table => table::print(&text(&predicted)),

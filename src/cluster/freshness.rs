@@ -75,10 +75,11 @@ impl Freshness {
         }
     }
 
-    /// The same source after a failure at `now`: what was seen stays, and grows old.
-    pub fn lost(&self, now: Timestamp, why: impl Into<Arc<str>>) -> Self {
+    /// The same source after a failure: what was seen stays, is known to hold until `until`, the last answer, and grows
+    /// old.
+    pub fn lost(&self, until: Timestamp, why: impl Into<Arc<str>>) -> Self {
         match self {
-            Self::Live { .. } => Self::Stale { since: now, why: why.into() },
+            Self::Live { since } => Self::Stale { since: until.max(*since), why: why.into() },
             Self::Stale { since, .. } => Self::Stale { since: *since, why: why.into() },
             Self::Connecting | Self::Missing { .. } => Self::Missing { why: why.into() },
         }

@@ -162,6 +162,7 @@ impl World {
                         allowed: desired.saturating_sub(needed),
                         healthy: desired,
                         needed,
+                        lets_unready_go: false,
                     };
                     self.budgets.push((budget.key.clone(), budget));
                 }

@@ -206,6 +206,8 @@ pub struct Budget {
     pub healthy: u32,
     /// `status.desiredHealthy`.
     pub needed: u32,
+    /// `spec.unhealthyPodEvictionPolicy: AlwaysAllow`: pods that are not ready may be evicted whatever it allows.
+    pub lets_unready_go: bool,
 }
 
 /// Which workload a pod's owner belongs to, by the naming convention of Deployments (`NAME-HASH`), for when the

@@ -299,6 +299,7 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
         let now = subject.clock.now();
         let (seen, delay) = match outcome.unwrap_or_else(|_| Err(Fault::silent())) {
             Ok(read) => {
+                subject.clock.heard();
                 lost = None;
                 (Some(read.seen(now)), every)
             }
@@ -321,7 +322,10 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
                 let news = lost.as_ref() != Some(&why);
                 lost = Some(why.clone());
                 (
-                    news.then_some(Seen::Lost(now, why)),
+                    news.then_some(Seen::Lost(
+                        if fault.code == 0 { subject.clock.answered() } else { now },
+                        why,
+                    )),
                     if fault.code == 0 { every } else { every.max(ABSENT_RETRY) },
                 )
             }
@@ -340,7 +344,7 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
                 && lost.as_ref() != Some(&why)
             {
                 lost = Some(why.clone());
-                if tell.send(wrap(Seen::Lost(subject.clock.now(), why))).await.is_err() {
+                if tell.send(wrap(Seen::Lost(subject.clock.answered(), why))).await.is_err() {
                     return;
                 }
             }

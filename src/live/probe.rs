@@ -141,7 +141,7 @@ impl Pulse {
                 }
                 Err(fault) => {
                     api.refuses_us = fault.code == 401;
-                    api.freshness = api.freshness.lost(self.clock.now(), fault.why);
+                    api.freshness = api.freshness.lost(self.clock.answered(), fault.why);
                 }
             }
             if api.freshness.is_live() {

@@ -287,6 +287,7 @@ slim! {
         selector: Option<LabelSelector>,
         min_available: Option<IntOrText>,
         max_unavailable: Option<IntOrText>,
+        unhealthy_pod_eviction_policy: String,
     }
     BudgetStatus { disruptions_allowed: i64, current_healthy: i64, desired_healthy: i64 }
 

@@ -169,7 +169,8 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         self.subject.reading = None;
         if self.lost.as_ref() != Some(&why) {
             self.lost = Some(why.clone());
-            self.say(Seen::Lost(self.subject.clock.now(), why)).await?;
+            // What was seen is known to hold until the last answer, not until the outage is noticed.
+            self.say(Seen::Lost(self.subject.clock.answered(), why)).await?;
         }
         Ok(())
     }
@@ -274,6 +275,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
 
     async fn complete(&mut self, read: Read<K>, version: String) -> Result<(), Stop> {
         self.version = Some(version);
+        self.subject.clock.heard();
         (self.lost, self.failures, self.listed) = (None, 0, Some(Instant::now()));
         self.relist_in(RELIST);
         self.say(read.seen(self.subject.clock.now())).await?;
@@ -339,6 +341,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
             tokio::select! {
                 next = lines.next(patience) => match next? {
                     Next::Line(line) => {
+                        self.subject.clock.heard();
                         let told = event::told::<K>(&line, &mut self.interner)?;
                         proven = true;
                         self.proven().await?;

@@ -47,15 +47,15 @@ impl fmt::Display for Unapproved {
 impl std::error::Error for Unapproved {}
 
 impl Plan {
-    /// What the operator must do to approve it: going to zero, under the floor, to another writer of the database, or
-    /// without a proxy that does not answer, wants the name typed.
+    /// What the operator must do to approve it: going to zero, under the floor, deleting claims with their data, to
+    /// another writer of the database, or without a proxy that does not answer, wants the name typed.
     pub fn confirmation(&self) -> Confirmation {
         if let Some(part) =
             self.database.as_ref().filter(|part| part.moves_writer || !part.without.is_empty())
         {
             return Confirmation::Type(part.subject.clone());
         }
-        let floor = |rule: &str| rule == "floor" || rule == "zero";
+        let floor = |rule: &str| rule == "floor" || rule == "zero" || rule == "claims";
         let grave: Vec<_> = self
             .tenants
             .iter()

@@ -28,10 +28,13 @@ pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
             Freshness::Missing { .. } if name == "statefulsets" && seen.deployments.freshness.is_live() => {
                 continue;
             }
+            // What needs them is not known then, and the plan says so.
+            Freshness::Missing { .. } if name == "nodes" => continue,
             Freshness::Connecting => format!("{name} have not been read yet"),
             Freshness::Missing { why } => format!("{name} cannot be read: {why}"),
+            // A moment, not an age: nothing comes that would make the plan anew.
             Freshness::Stale { since, why } => {
-                format!("{name} were last seen {} ago ({why}): a plan would be a guess", age(*since, seen.at))
+                format!("{name} were last seen at {} ({why}): a plan would be a guess", moment(*since))
             }
         };
         checks.push(Check::new("freshness", Refuse, text));
@@ -120,12 +123,17 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
             format!("no pod is left: {name} is down until it is scaled up again"),
         ));
     } else if !blind {
-        checks.push(floor(draft, seen.tenancy.floor));
+        checks.push(floor(seen, draft));
     }
     if !blind {
+        checks.extend(quota(draft));
         checks.extend(fits(draft));
     }
     let workload = &draft.tenant.workload;
+    checks.extend(health(draft));
+    checks.extend(lost(seen, draft));
+    checks.extend(refused(draft));
+    checks.extend(claims(seen, draft));
     checks.extend(autoscaler(seen, workload, draft.to));
     checks.extend(gitops(workload));
     checks.extend(budget(seen, workload, draft.to));
@@ -136,9 +144,15 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
 
 /// The floor: so many pods, each on its own node; pods that find no node do not count. Where equal pods may go instead of the predicted ones, the worst
 /// choice counts.
-fn floor(draft: &Draft, floor: u32) -> Check {
-    let nodes = fewest_nodes(draft) as u32;
-    let pods = draft.predicted.values().sum();
+fn floor(seen: &Snapshot, draft: &Draft) -> Check {
+    let floor = seen.tenancy.floor;
+    let down = down(seen, draft);
+    let nodes = (fewest_nodes(draft) as u32).saturating_sub(down.len() as u32);
+    let all: u32 = draft.predicted.values().sum();
+    let pods = all - down.values().sum::<u32>();
+    if draft.unpredicted.is_some() {
+        return unseen_floor(draft, pods + draft.new, nodes, floor);
+    }
     let on = format!("{} on {}", count(pods, "pod"), count(nodes, "node"));
     let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
     if pods < floor {
@@ -148,6 +162,23 @@ fn floor(draft: &Draft, floor: u32) -> Check {
         Check::new("floor", Warn, format!("{at_worst}{on}: the floor is {wanted}"))
     } else {
         Check::new("floor", Ok, format!("{on}, the floor is {floor} on {floor}"))
+    }
+}
+
+/// The same where it is not known which nodes the new pods find.
+fn unseen_floor(draft: &Draft, pods: u32, nodes: u32, floor: u32) -> Check {
+    let new = count(draft.new, "new pod");
+    if pods < floor {
+        let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
+        Check::new("floor", Warn, format!("{}: under the floor of {wanted}", count(pods, "pod")))
+    } else if nodes < floor {
+        let text =
+            format!("the floor is {floor} nodes: {nodes} without the {new}, whose nodes are not known");
+        Check::new("floor", Warn, text)
+    } else {
+        let text =
+            format!("{} on {nodes} nodes or more, the floor is {floor} on {floor}", count(pods, "pod"));
+        Check::new("floor", Ok, text)
     }
 }
 
@@ -187,6 +218,117 @@ fn fewest_nodes(draft: &Draft) -> usize {
         nodes -= 1;
     }
     nodes.min(draft.predicted.len())
+}
+
+/// Whether the API server lets the new pods in.
+fn quota(draft: &Draft) -> Vec<Check> {
+    let grows = draft.to > draft.tenant.desired();
+    let unknown = draft.admission.unknown.iter().map(|why| Check::new("quota", Warn, why.clone()));
+    let limit = draft.admission.limit.as_ref().map(|(_, why)| {
+        let (new, let_in) = (draft.new, draft.let_in());
+        let verdict = match (new > let_in, grows) {
+            (false, _) => Ok,
+            (true, true) => Refuse,
+            (true, false) => Warn,
+        };
+        let text = match let_in {
+            n if n == new => {
+                format!("{} let in: {why}", if n == 1 { "the new pod is" } else { "the new pods are" })
+            }
+            0 => format!("no new pod is let in: {why}"),
+            n => format!(
+                "{n} of {} {} let in: {why}",
+                count(new, "new pod"),
+                if n == 1 { "is" } else { "are" }
+            ),
+        };
+        Check::new("quota", verdict, text)
+    });
+    limit.into_iter().chain(unknown).collect()
+}
+
+/// More of what does not work may not work either.
+fn health(draft: &Draft) -> Option<Check> {
+    let pods = draft.tenant.active().count() as u32;
+    let grows = draft.to > draft.tenant.desired();
+    (grows && pods > 0 && draft.tenant.ready() == 0).then(|| {
+        let text = match pods {
+            1 => "its pod is not ready: a new one may fail too".to_owned(),
+            n => format!("none of its {n} pods is ready: a new one may fail too"),
+        };
+        Check::new("health", Warn, text)
+    })
+}
+
+/// Pods on nodes that do not answer: whether they serve anybody is not known.
+fn lost(seen: &Snapshot, draft: &Draft) -> Option<Check> {
+    let down = down(seen, draft);
+    let lost: u32 = down.values().sum();
+    let all: u32 = draft.predicted.values().sum();
+    let names: Vec<_> = down.keys().map(|node| node.as_str()).collect();
+    (lost > 0).then(|| {
+        let (on, is) = if names.len() == 1 { ("node", "is") } else { ("nodes", "are") };
+        let text = format!(
+            "{lost} of {} on the {on} {}, which {is} not ready: whether they run is not known",
+            count(all, "pod"),
+            names.join(", ")
+        );
+        Check::new("lost", Warn, text)
+    })
+}
+
+/// Pods that stay on nodes that are not ready.
+fn down<'a>(seen: &Snapshot, draft: &'a Draft) -> BTreeMap<&'a NodeName, u32> {
+    let is_down = |node: &NodeName| seen.nodes.get(node).is_some_and(|n| !n.is_ready());
+    draft.predicted.iter().filter(|(node, _)| is_down(node)).map(|(node, pods)| (node, *pods)).collect()
+}
+
+/// Its pods are refused at this moment: new ones will be, too, unless the reason goes.
+fn refused(draft: &Draft) -> Option<Check> {
+    let refused = draft.tenant.workload.refused.as_ref().filter(|_| draft.new > 0)?;
+    Some(Check::new("refused", Warn, format!("its pods are refused now: {}", refused.message)))
+}
+
+/// The claims of a StatefulSet that go with its pods, and their data with them.
+/// Source: `pkg/controller/statefulset/stateful_set_utils.go` `claimOwnerMatchesSetAndPod`.
+fn claims(seen: &Snapshot, draft: &Draft) -> Option<Check> {
+    let workload = &draft.tenant.workload;
+    if !workload.claims_go_when_scaled || workload.claim_templates.is_empty() {
+        return None;
+    }
+    const SHOWN: usize = 4;
+    if draft.removals.is_empty() {
+        let text = "each new pod gets new, empty claims: its set deletes those of pods that are scaled away";
+        return (draft.new > 0).then(|| Check::new("claims", Ok, text));
+    }
+    let of_pod = |removal: &super::Removal| {
+        workload
+            .claim_templates
+            .iter()
+            .map(|template| format!("{template}-{}", removal.pod))
+            .collect::<Vec<_>>()
+    };
+    let names: Vec<_> = draft.removals.iter().flat_map(of_pod).collect();
+    let namespace = &workload.key.key.namespace;
+    let size = |name: &String| {
+        let key = crate::cluster::Key::new(namespace.clone(), name.as_str());
+        seen.claims.get(&key).and_then(|claim| claim.size)
+    };
+    let shown = names.iter().take(SHOWN).map(|name| match size(name) {
+        Some(size) => format!("{name} ({size})"),
+        None => name.clone(),
+    });
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let text = format!(
+        "{} and the data on {} deleted (whenScaled: Delete), and no undo brings them back: {}{more}",
+        count(names.len() as u32, "claim"),
+        if names.len() == 1 { "it are" } else { "them are" },
+        shown.collect::<Vec<_>>().join(", ")
+    );
+    Some(Check::new("claims", Warn, text))
 }
 
 /// Whether the new pods find nodes.
@@ -335,6 +477,11 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
     })
 }
 
+/// `09:00:12 UTC`.
+fn moment(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S UTC").to_string()
+}
+
 /// `40s`, `12m`, `3h`, `5d`.
 fn age(since: Timestamp, now: Timestamp) -> String {
     let seconds = (now.as_second() - since.as_second()).max(0);
@@ -404,6 +551,7 @@ mod tests {
             allowed: 0,
             healthy: 0,
             needed: 0,
+            lets_unready_go: false,
         };
         for (rule, pods, allowed_then) in [
             ("minAvailable 1", 1, Some(0)),

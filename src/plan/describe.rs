@@ -209,7 +209,10 @@ fn placement(lines: &mut Vec<Line>, part: &Part) {
             used <= WIDTH + 3
         });
         let (row, below) = rest.split_at(fit.count().max(1));
-        for (word, pods) in [("now", &part.now), ("after", &part.predicted)] {
+        for (word, pods) in [("now", &part.now), ("stay", &part.predicted), ("after", &part.predicted)] {
+            if (word == "after") == part.unpredicted.is_some() && word != "now" {
+                continue;
+            }
             let cells = row.iter().map(|n| {
                 let text = format!("{n} {}", cell(pods, n));
                 format!("{text}{}", " ".repeat(width(n).saturating_sub(text.width())))
@@ -218,6 +221,11 @@ fn placement(lines: &mut Vec<Line>, part: &Part) {
             push(lines, LineKind::Placement, text);
         }
         rest = below;
+    }
+    if part.unpredicted.is_some() {
+        let staying: u32 = part.predicted.values().sum();
+        let text = format!("{} new, on nodes that are not known", part.to.saturating_sub(staying));
+        push(lines, LineKind::Placement, format!("  after  {text}"));
     }
     let free: BTreeSet<_> = part
         .landings

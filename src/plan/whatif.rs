@@ -64,6 +64,12 @@ pub struct WhatIf {
     pub stuck: Vec<Key>,
     /// Pods that a drain cannot evict.
     pub blocked: Vec<Blocked>,
+    /// Pods a drain evicts whose `emptyDir` volumes go with them: each pod, and its volumes.
+    pub emptied: Vec<Emptied>,
+    /// Pods of DaemonSets, which a drain leaves where they are.
+    pub left: u32,
+    /// The lines that drain the nodes by hand; none where a pod cannot be evicted.
+    pub kubectl: Vec<String>,
     /// What the database loses; `None`: nothing of it is known to run there.
     pub database: Option<DatabaseLoss>,
 }
@@ -120,6 +126,17 @@ pub struct Blocked {
     pub why: String,
 }
 
+/// A pod whose data on the node is lost when it is evicted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Emptied {
+    /// The pod.
+    pub pod: Key,
+    /// Whose it is.
+    pub tenant: Option<TenantName>,
+    /// Its `emptyDir` volumes.
+    pub volumes: Vec<std::sync::Arc<str>>,
+}
+
 /// The harm of losing one node, for the ranking of all.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Harm {
@@ -167,14 +184,20 @@ impl WhatIf {
 
 /// What happens if these nodes are lost, or machines outside the cluster that the database runs on (see [`machine`]).
 /// Other names are passed over.
-pub fn what_if(seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> WhatIf {
+///
+/// # Errors
+/// It is not known, and why.
+pub fn what_if(seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> Result<WhatIf, String> {
     Forecast::default().what_if(seen, nodes, loss)
 }
 
 /// All ready nodes by the harm of their loss, the worst first: a database that stops, tenants that go down, tenants that
 /// lose half their headroom, pods that find no node.
-pub fn worst(seen: &Snapshot) -> Vec<Harm> {
-    Forecast::default().worst(seen).to_vec()
+///
+/// # Errors
+/// It is not known, and why.
+pub fn worst(seen: &Snapshot) -> Result<Vec<Harm>, String> {
+    Forecast::default().worst(seen).map(<[_]>::to_vec)
 }
 
 /// The findings of a ranking, for [`crate::cluster::merged`]: the worst node, if its loss stops the database, or leaves

@@ -136,6 +136,9 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
 
 /// The worst node by the harm of its loss: `N-1 worker-3: 2 at zero`.
 fn n_minus_1<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
+    if let Some(namespace) = &cx.seen.namespace {
+        return vec![piece(format!("   only {}", format::fit(namespace, 24)), Role::Warn)];
+    }
     let Some(worst) = cx.outlook.filter(|_| cx.seen.is_ready()).and_then(|o| o.ranking.first()) else {
         return Vec::new();
     };
@@ -160,6 +163,7 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
     if !seen.is_ready() {
         let what = match seen.api.freshness {
             Freshness::Missing { .. } => " nothing seen yet",
+            Freshness::Live { .. } if seen.is_out_of_reach() => " not allowed to read it",
             _ => " reading the cluster …",
         };
         return [vec![piece(what, Role::Muted)], database(cx)].concat();
@@ -176,6 +180,14 @@ fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
     });
     if risk > 0 && !tight {
         facts.push(piece(format!("   ▲ {risk} at risk"), Role::Warn));
+    }
+    if let Some(namespace) = seen.absent_namespace() {
+        return vec![piece(format!(" ✖ no namespace {namespace}"), Role::Danger)];
+    }
+    if !seen.nodes.freshness.is_known() {
+        facts.push(piece("   nodes not known", Role::Warn));
+        facts.extend(database(cx));
+        return facts;
     }
     let ready = seen.nodes.values().filter(|n| n.is_ready()).count();
     let all = seen.nodes.len();
@@ -253,8 +265,11 @@ fn api<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
             Some(took) => piece(format!("api {} ms", took.as_millis()), Role::Muted),
             None => piece("api live", Role::Muted),
         },
-        _ if api.refuses_us => piece("✖ credentials not accepted", Role::Danger),
+        Freshness::Stale { since, .. } if api.refuses_us => {
+            piece(format!("✖ credentials expired {}", cx.age(*since)), Role::Danger)
+        }
         Freshness::Stale { since, .. } => piece(format!("✖ API silent {}", cx.age(*since)), Role::Danger),
+        Freshness::Missing { .. } if api.refuses_us => piece("✖ credentials not accepted", Role::Danger),
         Freshness::Missing { .. } => piece("✖ no API", Role::Danger),
     });
     pieces

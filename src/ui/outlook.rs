@@ -25,8 +25,10 @@ pub enum Question {
 pub struct Outlook {
     /// What it rests on.
     pub seen: Arc<Snapshot>,
-    /// The ready nodes, the one whose loss does most harm first.
+    /// The ready nodes, the one whose loss does most harm first. Empty where that is not known.
     pub ranking: Vec<Harm>,
+    /// Why nothing of this is known, if so.
+    pub unknown: Option<String>,
     /// What else was asked.
     pub question: Option<Question>,
     /// The answer, if that was a what-if.
@@ -38,14 +40,19 @@ pub struct Outlook {
 impl Outlook {
     /// Works it out: up to a tenth of a second for a large cluster. What the forecast holds of the last time is used.
     pub fn of(forecast: &mut Forecast, seen: Arc<Snapshot>, question: Option<Question>) -> Self {
-        let ranking = forecast.worst(&seen).to_vec();
+        let (ranking, unknown) = match forecast.worst(&seen) {
+            Ok(ranking) => (ranking.to_vec(), None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
         let (mut what_if, mut fitting) = (None, None);
         match &question {
-            Some(Question::WhatIf(nodes, loss)) => what_if = Some(forecast.what_if(&seen, nodes, *loss)),
-            Some(Question::Fits(name)) => fitting = seen.tenants.get(name).map(|t| fits(&seen, t, None)),
+            Some(Question::WhatIf(nodes, loss)) => what_if = forecast.what_if(&seen, nodes, *loss).ok(),
+            Some(Question::Fits(name)) => {
+                fitting = seen.tenants.get(name).and_then(|t| fits(&seen, t, None).ok())
+            }
             None => {}
         }
-        Self { seen, ranking, question, what_if, fits: fitting }
+        Self { seen, ranking, unknown, question, what_if, fits: fitting }
     }
 
     /// Whether it would come out the same on that snapshot.

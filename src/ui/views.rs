@@ -38,6 +38,7 @@ fn nothing_yet(pen: &mut Pen<'_>, cx: &Cx<'_>) -> bool {
     let (head, role) = match &api.freshness {
         _ if api.refuses_us => ("✖ credentials not accepted", Role::Danger),
         Freshness::Missing { .. } | Freshness::Stale { .. } => ("✖ no answer", Role::Danger),
+        Freshness::Live { .. } if cx.seen.is_out_of_reach() => ("✖ not allowed to read it", Role::Danger),
         Freshness::Connecting => ("connecting", Role::Busy),
         Freshness::Live { .. } => ("reading the cluster", Role::Busy),
     };
@@ -57,6 +58,10 @@ fn nothing_yet(pen: &mut Pen<'_>, cx: &Cx<'_>) -> bool {
             pen.put(x, y, width.saturating_sub(x), &line, Role::Text);
             y += 1;
         }
+    }
+    if cx.seen.is_out_of_reach() && cx.seen.namespace.is_none() {
+        pen.put(1, y + 1, width, "with rights in one namespace only, start with -n NAMESPACE", Role::Muted);
+        y += 2;
     }
     so_far(pen, cx, y);
     true
@@ -105,6 +110,14 @@ fn so_far(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16) {
             &format!("{ready} of {desired} ready"),
             role,
         );
+    }
+}
+
+/// What is asked here is not known, and why.
+fn not_known(pen: &mut Pen<'_>, y: u16, why: &str) {
+    let room = pen.width().saturating_sub(5);
+    for (line, y) in format::wrap(&format::plain(&format!("not known: {why}")), room).iter().zip(y..) {
+        pen.put(4, y, room, line, Role::Warn);
     }
 }
 

@@ -148,9 +148,9 @@ fn kill_a_node(seed: u64) -> Outcome {
     let before = look(&world);
     let nodes: Vec<NodeName> = before.nodes.items.keys().cloned().collect();
     let node = nodes[seed as usize % nodes.len()].clone();
-    let predicted = what_if(&before, std::slice::from_ref(&node), Loss::Crash);
+    let predicted = what_if(&before, std::slice::from_ref(&node), Loss::Crash).expect("the room is known");
     // The ranking takes a shorter way to the same numbers.
-    for harm in worst(&before).iter().filter(|h| h.node == node) {
+    for harm in worst(&before).expect("the room is known").iter().filter(|h| h.node == node) {
         let unplaced = predicted.pending.len() + predicted.stuck.len();
         assert_eq!((harm.pending as usize, &harm.down), (unplaced, &predicted.down), "seed {seed}");
         let halved: Vec<_> = predicted.halved.iter().map(|h| h.tenant.clone()).collect();

@@ -29,6 +29,7 @@ mod rights;
 mod rooms;
 mod runs;
 mod scheduler;
+mod scope;
 mod screens;
 mod session;
 mod stage;

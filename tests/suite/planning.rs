@@ -226,7 +226,7 @@ fn a_plan_is_not_made_on_old_data() {
     let p = plan(&seen, &scale(&[to("acme", 3)]));
     assert_eq!(
         check(&p, "freshness"),
-        (Refuse, "pods were last seen 40s ago (connection refused): a plan would be a guess")
+        (Refuse, "pods were last seen at 08:59:20 UTC (connection refused): a plan would be a guess")
     );
     let empty = plan(&Snapshot::default(), &scale(&[to("acme", 3)]));
     let texts: Vec<_> = empty.refusals().map(|c| c.text.as_str()).collect();
@@ -288,6 +288,47 @@ fn the_floor_and_zero_want_the_name_typed() {
     let p = planned("node w1\nnode w2 cordoned\ntenant acme 1 on w1", "acme", 2);
     assert_eq!(check(&p, "floor"), (Warn, "2 pods on 1 node: the floor is 2 pods on 2 nodes"));
     assert_eq!(p.confirmation(), Confirmation::Yes, "going up is never grave");
+}
+
+#[test]
+fn claims_that_go_with_their_pods_want_the_name_typed_and_are_not_promised_back() {
+    let mut seen = cluster(&format!("{THREE}tenant acme 4 on w1 w2 w3 w1 statefulset"));
+    alter(&mut seen, "acme", |w| {
+        w.claims_go_when_scaled = true;
+        w.claim_templates = vec!["data".into()];
+    });
+    let p = plan(&seen, &scale(&[to("acme", 2)]));
+    let (verdict, text) = check(&p, "claims");
+    assert_eq!(verdict, Warn);
+    assert_eq!(
+        text,
+        "2 claims and the data on them are deleted (whenScaled: Delete), and no undo brings them back: data-acme-3, \
+         data-acme-2"
+    );
+    assert_eq!(p.confirmation(), Confirmation::Type("acme".into()));
+    assert_eq!(p.tenants[0].undo, "2 → 4, with new and empty claims");
+    let back = plan(&settled(&seen, &p), &undo(&p));
+    assert_eq!(check(&back, "claims").0, Fine);
+    assert!(check(&back, "claims").1.contains("new, empty claims"));
+    alter(&mut seen, "acme", |w| w.claims_go_when_scaled = false);
+    let kept = plan(&seen, &scale(&[to("acme", 2)]));
+    has_no(&kept, "claims");
+    assert_eq!((kept.confirmation(), kept.tenants[0].undo.as_str()), (Confirmation::Yes, "2 → 4"));
+}
+
+#[test]
+fn pods_that_do_not_work_and_nodes_that_do_not_answer_are_not_counted_on() {
+    let p = planned(&format!("{THREE}tenant acme 3 on w1x w2x w3x"), "acme", 4);
+    assert_eq!(check(&p, "health"), (Warn, "none of its 3 pods is ready: a new one may fail too"));
+    let dead = "node w1\nnode w2 not-ready\nnode w3\ntenant acme 3 on w1 w1 w2";
+    let p = planned(dead, "acme", 2);
+    has_no(&p, "health");
+    let p = planned("node w1\nnode w2 not-ready\ntenant acme 2 on w1 w2", "acme", 3);
+    assert_eq!(
+        check(&p, "lost"),
+        (Warn, "1 of 3 pods on the node w2, which is not ready: whether they run is not known")
+    );
+    assert_eq!(check(&p, "floor").0, Warn, "{:?}", check(&p, "floor"));
 }
 
 #[test]

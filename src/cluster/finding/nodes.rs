@@ -30,7 +30,7 @@ const BROKEN_FOR: SignedDuration = SignedDuration::from_hours(1);
 pub(super) fn node_overpacked(s: &Snapshot, n: &Node) -> Option<Found> {
     let room = node_room(s, &n.name);
     let (used, allocatable) = (room.used?, room.allocatable?);
-    let (in_use, requested) = (used.share_of(allocatable), room.requested.share_of(allocatable));
+    let (in_use, requested) = (used.share_of(allocatable), room.requested?.share_of(allocatable));
     (n.is_schedulable() && in_use > s.sizing.node_used && requested < in_use * UNDERSTATED).then(|| {
         let text = format!(
             "{:.0} % of its memory in use, {:.0} % requested: the scheduler still sends pods",
@@ -55,7 +55,7 @@ pub(super) fn node_pressure(_: &Snapshot, n: &Node) -> Option<Found> {
 }
 
 pub(super) fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
-    if !s.is_ready() {
+    if !s.is_ready() || !s.sees_all_pods() {
         return Vec::new();
     }
     let mut empty: BTreeSet<&NodeName> =
@@ -91,9 +91,18 @@ pub(super) fn node_cordoned(_: &Snapshot, n: &Node) -> Option<Found> {
 
 pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
     let mut all = Vec::new();
+    if let Some(namespace) = s.absent_namespace() {
+        let text = format!("there is no namespace {namespace}: nothing is seen");
+        all.push((Subject::Source("namespaces".into()), found(Severity::Critical, text)));
+    }
     for (name, freshness) in s.troubles() {
-        let core = ["nodes", "pods", "deployments"].contains(&name);
-        let severity = if core { Severity::Critical } else { Severity::Notice };
+        let severity = match (name, freshness) {
+            // Never seen for want of a right: what needs no nodes is known all the same.
+            ("nodes", Freshness::Missing { .. }) if s.namespace.is_some() => Severity::Notice,
+            ("nodes", Freshness::Missing { .. }) => Severity::Warning,
+            ("nodes" | "pods" | "deployments", _) => Severity::Critical,
+            _ => Severity::Notice,
+        };
         let since = match freshness {
             Freshness::Stale { since, .. } => Some(*since),
             _ => None,

@@ -9,10 +9,10 @@ use super::super::{Memory, NodeName, Snapshot};
 pub struct Room {
     /// What pods may have.
     pub allocatable: Option<Memory>,
-    /// What pods have requested, by the scheduler's rules.
-    pub requested: Memory,
-    /// What pods may use; containers without a limit count for nothing.
-    pub limits: Memory,
+    /// What pods have requested, by the scheduler's rules; `None`: not all pods are seen.
+    pub requested: Option<Memory>,
+    /// What pods may use; containers without a limit count for nothing. `None`: not all pods are seen.
+    pub limits: Option<Memory>,
     /// What is in use.
     pub used: Option<Memory>,
     /// Free, as the scheduler sees it: allocatable less requests.
@@ -30,13 +30,18 @@ pub struct Room {
 /// The memory of a node.
 pub fn node_room(seen: &Snapshot, node: &NodeName) -> Room {
     let known = seen.nodes.get(node);
-    let load = seen.loads.get(node).cloned().unwrap_or_default();
+    let load = seen.load_of(node);
     let used = seen.node_usage.get(node).map(|u| u.memory);
     let to_eviction = known.and_then(|n| n.capacity).zip(used);
     Room {
         to_eviction: to_eviction
             .map(|(capacity, used)| capacity.saturating_sub(used).saturating_sub(seen.sizing.eviction)),
-        ..Room::of(known.and_then(|n| n.allocatable.memory), load.requests.1, load.limits.1, used)
+        ..Room::of(
+            known.and_then(|n| n.allocatable.memory),
+            load.as_ref().map(|l| l.requests.1),
+            load.as_ref().map(|l| l.limits.1),
+            used,
+        )
     }
 }
 
@@ -46,18 +51,22 @@ pub fn cluster_room(seen: &Snapshot) -> Room {
     let rooms: Vec<_> =
         seen.nodes.values().filter(|n| n.is_ready()).map(|n| node_room(seen, &n.name)).collect();
     let all = |of: fn(&Room) -> Option<Memory>| rooms.iter().map(of).sum::<Option<Memory>>();
-    let sum = |of: fn(&Room) -> Memory| rooms.iter().map(of).sum();
     if rooms.is_empty() {
         return Room::default();
     }
     Room {
         to_eviction: rooms.iter().filter_map(|r| r.to_eviction).min(),
-        ..Room::of(all(|r| r.allocatable), sum(|r| r.requested), sum(|r| r.limits), all(|r| r.used))
+        ..Room::of(all(|r| r.allocatable), all(|r| r.requested), all(|r| r.limits), all(|r| r.used))
     }
 }
 
 impl Room {
-    fn of(allocatable: Option<Memory>, requested: Memory, limits: Memory, used: Option<Memory>) -> Self {
+    fn of(
+        allocatable: Option<Memory>,
+        requested: Option<Memory>,
+        limits: Option<Memory>,
+        used: Option<Memory>,
+    ) -> Self {
         let less =
             |taken: Option<Memory>| allocatable.zip(taken).map(|(all, taken)| all.saturating_sub(taken));
         Self {
@@ -65,10 +74,13 @@ impl Room {
             requested,
             limits,
             used,
-            free_of_requests: less(Some(requested)),
-            free_of_limits: less(Some(limits)),
+            free_of_requests: less(requested),
+            free_of_limits: less(limits),
             free_of_use: less(used),
-            overcommit: allocatable.filter(|a| *a > Memory::ZERO).map(|a| limits.share_of(a)),
+            overcommit: allocatable
+                .filter(|a| *a > Memory::ZERO)
+                .zip(limits)
+                .map(|(all, limits)| limits.share_of(all)),
             to_eviction: None,
         }
     }

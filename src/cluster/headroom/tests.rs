@@ -152,11 +152,20 @@ fn free_has_three_meanings() {
     );
     let room = node_room(&seen, &"w1".into());
     let mi = |n: u64| Some(Memory(n << 20));
-    assert_eq!((room.requested, room.limits), (Memory(656 << 20), Memory(4608 << 20)));
+    assert_eq!((room.requested, room.limits), (mi(656), mi(4608)));
     assert_eq!((room.free_of_requests, room.free_of_limits, room.free_of_use), (mi(3440), mi(0), mi(1024)));
     assert_eq!((room.overcommit, room.to_eviction), (Some(1.125), mi(924)));
     assert_eq!(cluster_room(&seen), room, "a node that is not ready offers nothing");
     assert_eq!(node_room(&seen, &"w2".into()).free_of_use, None, "use is not known");
+    // With the pods of other namespaces unseen, what is requested is not known; what is used is measured.
+    let scoped = Snapshot { namespace: Some("acme".into()), ..seen };
+    let room = node_room(&scoped, &"w1".into());
+    assert_eq!(
+        (room.requested, room.limits, room.free_of_requests, room.overcommit),
+        (None, None, None, None)
+    );
+    assert_eq!((room.allocatable, room.free_of_use), (Some(Memory(4 << 30)), mi(1024)));
+    assert_eq!(cluster_room(&scoped), room);
 }
 
 fn parts() -> impl Strategy<Value = Vec<Part>> {

@@ -47,6 +47,7 @@ pub(super) fn budget(slim: slim::Budget, interner: &mut Interner) -> Result<Obje
         allowed: count(status.disruptions_allowed),
         healthy: count(status.current_healthy),
         needed: count(status.desired_healthy),
+        lets_unready_go: spec.unhealthy_pod_eviction_policy == "AlwaysAllow",
     };
     Ok(Object { key, version: meta.resource_version.into(), value })
 }

@@ -7,7 +7,7 @@ use super::{
     Blocked, Landed, Loss, Waiting, WhatIf,
     cast::{Attempt, Fate, Resident},
 };
-use crate::cluster::{Budget, Key, Snapshot, TenantName};
+use crate::cluster::{Budget, Key, Phase, Snapshot, TenantName};
 
 /// Moving the pods of lost nodes, one after another.
 pub(super) struct Evacuation<'a> {
@@ -122,7 +122,13 @@ impl Evacuation<'_> {
             Err(Blocked { pod: pod.key.clone(), tenant: self.name(resident), budget, why })
         };
         if resident.fate == Fate::Lone {
-            return blocked(None, "no controller would make it anew: a drain takes it by force only".into());
+            let why =
+                "no controller makes it again: kubectl drain refuses it without --force, and it is lost then";
+            return blocked(None, why.into());
+        }
+        // A pod that has never run is evicted whatever its budgets say (`canIgnorePDB`).
+        if pod.phase == Phase::Pending {
+            return Ok(None);
         }
         let here = Key::new(pod.key.namespace.clone(), "");
         let here = seen.budgets.items.range(here..).take_while(|(key, _)| key.namespace == pod.key.namespace);
@@ -136,15 +142,18 @@ impl Evacuation<'_> {
                 format!("{names} both guard it: every eviction is refused"),
             );
         }
-        // A pod that is not ready may go while enough others are (`unhealthyPodEvictionPolicy: IfHealthyBudget`).
-        if !pod.ready && budget.healthy >= budget.needed && budget.needed > 0 {
+        // `unhealthyPodEvictionPolicy`: a pod that is not ready may always go, or while enough others are.
+        let enough = budget.healthy >= budget.needed && budget.needed > 0;
+        if !pod.ready && (budget.lets_unready_go || enough) {
             return Ok(None);
         }
         let guard =
             guards.entry(budget.key.clone()).or_insert(Guard { budget, left: budget.allowed, at_once: 0 });
         if guard.left == 0 {
+            let policy =
+                if pod.ready { "" } else { "; unhealthyPodEvictionPolicy: AlwaysAllow would let it go" };
             let why = format!(
-                "{} ({}) allows no eviction: {} healthy, {} needed",
+                "{} ({}) allows no eviction: {} healthy, {} needed{policy}",
                 budget.key.name, budget.rule, budget.healthy, budget.needed
             );
             return blocked(Some(budget.key.clone()), why);

@@ -8,13 +8,13 @@ use std::{
 use imbl::{OrdMap, ordmap::DiffItem};
 
 use super::{
-    super::schedule::At,
-    Halved, Harm, Loss, WhatIf,
+    super::{by_hand, schedule::At},
+    Emptied, Halved, Harm, Loss, WhatIf,
     cast::{Attempt, Cast, Fate, Resident},
     database::{self, Machines},
     evacuation::{Evacuation, leaves},
 };
-use crate::cluster::{Capacity, Key, NodeName, Pod, Snapshot, Tenant};
+use crate::cluster::{Capacity, Key, NodeName, Pod, Snapshot, Tenant, TenantName, Volume, VolumeSource};
 
 /// Predictions from snapshot to snapshot: nothing is worked out twice while what it rests on is the same.
 #[derive(Default)]
@@ -40,6 +40,7 @@ fn same(last: &Snapshot, seen: &Snapshot, most: usize) -> (bool, bool) {
         && last.stateful_sets.items.ptr_eq(&seen.stateful_sets.items)
         && last.services.items.ptr_eq(&seen.services.items)
         && last.namespaces.items.ptr_eq(&seen.namespaces.items)
+        && last.room_unknown() == seen.room_unknown()
         && alike(&last.pods.items, &seen.pods.items, most, alike_pods)
         && alike(&last.tenants, &seen.tenants, most, alike_tenants);
     let measured = last.usage.items.ptr_eq(&seen.usage.items)
@@ -118,10 +119,16 @@ impl Forecast {
     }
 
     /// The same as [`super::worst`].
-    pub fn worst(&mut self, seen: &Snapshot) -> &[Harm] {
+    ///
+    /// # Errors
+    /// It is not known, and why.
+    pub fn worst(&mut self, seen: &Snapshot) -> Result<&[Harm], String> {
         self.look(seen);
+        if let Some(why) = seen.room_unknown() {
+            return Err(why);
+        }
         let Self { cast, pending, capacities, machines, ranking, .. } = self;
-        ranking.get_or_insert_with(|| {
+        Ok(ranking.get_or_insert_with(|| {
             let cast = cast.get_or_insert_with(|| Cast::new(seen));
             let nodes = 0..cast.board.len();
             let pending = pending.get_or_insert_with(|| nodes.map(|i| cast.stranded(At::new(i))).collect());
@@ -133,12 +140,18 @@ impl Forecast {
                 .collect();
             rank(&mut all, machines.get_or_insert_with(|| Machines::of(seen)));
             all
-        })
+        }))
     }
 
     /// The same as [`super::what_if`].
-    pub fn what_if(&mut self, seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> WhatIf {
+    ///
+    /// # Errors
+    /// It is not known, and why.
+    pub fn what_if(&mut self, seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> Result<WhatIf, String> {
         self.look(seen);
+        if let Some(why) = seen.room_unknown() {
+            return Err(why);
+        }
         let cast = self.cast.get_or_insert_with(|| Cast::new(seen));
         let capacities = self.capacities.get_or_insert_with(|| capacities_of(seen));
         let lost: BTreeSet<At> = nodes.iter().filter_map(|n| cast.board.at(n)).collect();
@@ -152,6 +165,9 @@ impl Forecast {
             pending: Vec::new(),
             stuck: Vec::new(),
             blocked: Vec::new(),
+            emptied: Vec::new(),
+            left: 0,
+            kubectl: Vec::new(),
             database: None,
         };
         told.nodes.extend(database::outside(seen, nodes));
@@ -163,10 +179,13 @@ impl Forecast {
         });
         let gone =
             Evacuation { seen, names, told: &mut told, attempt: Attempt::new(board) }.run(&lost, &all, loss);
+        if loss == Loss::Drain {
+            drained(seen, names, &all, &mut told);
+        }
         told.pods = all.iter().filter(|(_, r)| leaves(r, loss)).count() as u32 - told.blocked.len() as u32;
         people(seen, ready, capacities, &gone, &mut told);
         told.database = database::lost_with(seen, nodes, &told);
-        told
+        Ok(told)
     }
 }
 
@@ -210,6 +229,41 @@ fn harm(cast: &Cast, capacities: &[Capacity], node: usize) -> Harm {
 
 fn halves(before: Option<u32>, after: Option<u32>) -> bool {
     before.zip(after).is_some_and(|(before, after)| before > 0 && u64::from(after) * 2 <= u64::from(before))
+}
+
+/// What a drain by hand needs to be told, and what it takes away: `kubectl drain` refuses pods with `emptyDir` volumes, and
+/// those of DaemonSets, until flags say that they are meant.
+/// Source: `k8s.io/kubectl/pkg/drain/filters.go`.
+fn drained(seen: &Snapshot, names: &[TenantName], all: &[(At, &Resident)], told: &mut WhatIf) {
+    let blocked: BTreeSet<_> = told.blocked.iter().map(|b| &b.pod).collect();
+    for (_, resident) in all {
+        let pod = &resident.pod;
+        let daemon = pod.owner.as_ref().is_some_and(|o| &*o.kind == "DaemonSet");
+        told.left += u32::from(daemon && resident.fate == Fate::OfTheNode);
+        let local = |v: &&Volume| matches!(v.source, VolumeSource::EmptyDir { .. });
+        let volumes: Vec<_> = pod.spec.volumes.iter().filter(local).map(|v| v.name.clone()).collect();
+        if leaves(resident, Loss::Drain) && !volumes.is_empty() && !blocked.contains(&pod.key) {
+            let tenant = resident.tenant.map(|number| names[number as usize].clone());
+            told.emptied.push(Emptied { pod: pod.key.clone(), tenant, volumes });
+        }
+    }
+    if !told.blocked.is_empty() {
+        return;
+    }
+    let mut flags = String::new();
+    if told.left > 0 {
+        flags += " --ignore-daemonsets";
+    }
+    if !told.emptied.is_empty() {
+        flags += " --delete-emptydir-data";
+    }
+    let here: Vec<_> = told.nodes.iter().filter(|node| seen.nodes.get(*node).is_some()).collect();
+    told.kubectl = here
+        .into_iter()
+        .map(|node| {
+            format!("{} drain {}{flags}", by_hand::kubectl(seen, None), by_hand::shell(node.as_str()))
+        })
+        .collect();
 }
 
 /// Who is hurt by the pods that are gone at the same time.

@@ -5,16 +5,18 @@ use jiff::Timestamp;
 use super::*;
 use crate::cluster::{Observation, Owner, Pod, Seen, sketch};
 
+const KNOWN: &str = "the room on the nodes is known";
+
 fn cluster(text: &str) -> Snapshot {
     sketch(text, Timestamp::UNIX_EPOCH).expect("a sketch")
 }
 
 fn crash(seen: &Snapshot, nodes: &[&str]) -> WhatIf {
-    what_if(seen, &nodes.iter().map(|n| (*n).into()).collect::<Vec<_>>(), Loss::Crash)
+    what_if(seen, &nodes.iter().map(|n| (*n).into()).collect::<Vec<_>>(), Loss::Crash).expect(KNOWN)
 }
 
 fn drain(seen: &Snapshot, node: &str) -> WhatIf {
-    what_if(seen, &[node.into()], Loss::Drain)
+    what_if(seen, &[node.into()], Loss::Drain).expect(KNOWN)
 }
 
 fn names(tenants: &[TenantName]) -> Vec<&str> {
@@ -37,7 +39,7 @@ fn a_crash_takes_down_those_who_have_nothing_elsewhere() {
     let both = crash(&seen, &["w1", "w2", "nowhere"]);
     assert_eq!((both.nodes.len(), names(&both.down)), (2, vec!["acme", "globex"]));
     assert!(both.landings.iter().all(|l| l.to.as_str() == "w3"));
-    let ranking = worst(&seen);
+    let ranking = worst(&seen).expect(KNOWN);
     let order: Vec<_> = ranking.iter().map(|h| (h.node.as_str(), h.down.len(), h.halved.len())).collect();
     assert_eq!(order, [("w1", 1, 1), ("w2", 0, 2), ("w3", 0, 1)]);
 }
@@ -61,7 +63,7 @@ fn pods_that_find_no_node_say_why_and_whom_they_may_push_off() {
     assert!(waiting.preempts.is_empty());
     let urgent = cluster(&text.replace("acme 2 on w1 w1", "acme 2 on w1 w1 priority=5"));
     assert_eq!(crash(&urgent, &["w1"]).pending[0].preempts, [NodeName::from("w2")]);
-    let found = findings(&worst(&cluster(text)));
+    let found = findings(&worst(&cluster(text)).expect(KNOWN));
     assert_eq!(found.len(), 1);
     assert_eq!(
         found[0].text,
@@ -105,23 +107,116 @@ fn a_drain_honours_budgets_and_takes_nobody_down_that_has_one() {
 fn every_attempt_is_taken_back_and_nothing_is_worked_out_twice() {
     let mut seen = cluster(THREE);
     let mut forecast = Forecast::default();
-    let first = forecast.worst(&seen).to_vec();
-    assert_eq!(forecast.what_if(&seen, &["w1".into()], Loss::Crash), crash(&seen, &["w1"]));
-    assert_eq!(forecast.what_if(&seen, &["w2".into()], Loss::Drain), drain(&seen, "w2"));
-    let same = forecast.worst(&seen).as_ptr();
-    assert_eq!(forecast.worst(&seen.clone()).as_ptr(), same, "nothing changed, nothing is made anew");
-    assert_eq!(forecast.worst(&seen), first);
+    let first = forecast.worst(&seen).expect(KNOWN).to_vec();
+    assert_eq!(forecast.what_if(&seen, &["w1".into()], Loss::Crash).expect(KNOWN), crash(&seen, &["w1"]));
+    assert_eq!(forecast.what_if(&seen, &["w2".into()], Loss::Drain).expect(KNOWN), drain(&seen, "w2"));
+    let same = forecast.worst(&seen).expect(KNOWN).as_ptr();
+    assert_eq!(
+        forecast.worst(&seen.clone()).expect(KNOWN).as_ptr(),
+        same,
+        "nothing changed, nothing is made anew"
+    );
+    assert_eq!(forecast.worst(&seen).expect(KNOWN), first);
     seen.observe(Observation::Usage(Seen::All(vec![], Timestamp::UNIX_EPOCH)));
-    assert_eq!(forecast.worst(&seen), worst(&seen));
+    assert_eq!(forecast.worst(&seen).expect(KNOWN), worst(&seen).expect(KNOWN));
     assert!(
-        forecast.worst(&seen).iter().all(|h| h.halved.is_empty()),
+        forecast.worst(&seen).expect(KNOWN).iter().all(|h| h.halved.is_empty()),
         "without measurements nothing is known"
     );
     for key in seen.pods.items.keys().cloned().collect::<Vec<_>>() {
         seen.observe(Observation::Pod(Seen::Gone(key)));
-        assert_eq!(forecast.worst(&seen), worst(&seen));
+        assert_eq!(forecast.worst(&seen).expect(KNOWN), worst(&seen).expect(KNOWN));
     }
     seen.observe(Observation::Node(Seen::Gone("w1".into())));
-    assert_eq!(forecast.worst(&seen).len(), 2);
-    assert!(crash(&Snapshot::default(), &["w1"]).nodes.is_empty());
+    assert_eq!(forecast.worst(&seen).expect(KNOWN).len(), 2);
+    assert!(what_if(&Snapshot::default(), &["w1".into()], Loss::Crash).is_err(), "nothing was seen yet");
+}
+
+#[test]
+fn with_pods_unseen_nothing_is_predicted_and_the_reason_is_given() {
+    let known = cluster(THREE);
+    let mut scoped = known.clone();
+    scoped.namespace = Some("acme".into());
+    let mut unreadable = cluster(THREE);
+    unreadable.nodes = Default::default();
+    unreadable
+        .observe(Observation::Node(Seen::Lost(Timestamp::UNIX_EPOCH, "user may not list nodes".into())));
+    for (seen, why) in [(&scoped, "only namespace acme"), (&unreadable, "nodes cannot be read: user may not")]
+    {
+        let said = [
+            what_if(seen, &["w1".into()], Loss::Crash).err(),
+            worst(seen).err(),
+            crate::plan::fits(seen, &seen.tenants["acme"], None).err(),
+        ];
+        assert!(said.iter().all(|s| s.as_ref().is_some_and(|s| s.contains(why))), "{said:?}");
+        let mut forecast = Forecast::default();
+        assert!(
+            forecast.worst(&known).is_ok() && forecast.worst(seen).is_err() && forecast.worst(&known).is_ok()
+        );
+    }
+}
+
+#[test]
+fn a_drain_says_what_kubectl_refuses_and_what_is_lost() {
+    use crate::cluster::{PodSpec, Volume, VolumeSource};
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w2");
+    seen.api.flags = ["--context", "our cluster"].map(Into::into).into();
+    let volume = Volume { name: "sock".into(), source: VolumeSource::EmptyDir { memory: false } };
+    for pod in seen.pods.values().cloned().collect::<Vec<_>>() {
+        let mut pod = Pod::clone(&pod);
+        match &*pod.key.namespace {
+            "acme" => {
+                pod.spec = std::sync::Arc::new(PodSpec {
+                    volumes: vec![volume.clone()],
+                    ..PodSpec::clone(&pod.spec)
+                })
+            }
+            _ => pod.owner = Some(Owner { kind: "DaemonSet".into(), name: "log".into() }),
+        }
+        seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
+    }
+    let drained = drain(&seen, "w1");
+    assert_eq!((drained.emptied.len(), drained.left, drained.blocked.len()), (2, 1, 0));
+    let told: Vec<_> = drained.told().into_iter().map(|t| t.text).collect();
+    assert!(told.iter().any(|t| t.starts_with(
+        "what is in emptyDir volumes of 2 pods is lost, and kubectl drain refuses that without --delete-emptydir-data"
+    )), "{told:?}");
+    assert!(told.iter().any(|t| t.contains("1 pod of DaemonSets stays")), "{told:?}");
+    assert_eq!(
+        drained.kubectl,
+        ["kubectl --context 'our cluster' drain w1 --ignore-daemonsets --delete-emptydir-data"]
+    );
+    assert!(crash(&seen, &["w1"]).emptied.is_empty(), "a crash is not asked");
+    // A pod of nobody holds the drain up: no line is printed that would not work.
+    let pod = seen.pods.values().find(|p| &*p.key.namespace == "acme").cloned().expect("a pod");
+    let bare = Pod { owner: None, ..Pod::clone(&pod) };
+    seen.observe(Observation::Pod(Seen::Put(bare.key.clone(), bare)));
+    let held = drain(&seen, "w1");
+    assert!(held.kubectl.is_empty() && held.blocked[0].why.contains("--force"), "{held:?}");
+}
+
+#[test]
+fn a_budget_lets_pods_go_that_are_not_ready_where_it_says_so() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1x w2x pdb=2");
+    let mut budget = crate::cluster::Budget::clone(seen.budgets.values().next().expect("a budget"));
+    (budget.allowed, budget.healthy, budget.needed) = (0, 0, 2);
+    let put = |seen: &mut Snapshot, budget: &crate::cluster::Budget| {
+        seen.observe(Observation::Budget(Seen::Put(budget.key.clone(), budget.clone())));
+    };
+    put(&mut seen, &budget);
+    let held = drain(&seen, "w1");
+    assert!(
+        held.blocked.len() == 1 && held.blocked[0].why.contains("AlwaysAllow would let it go"),
+        "{held:?}"
+    );
+    budget.lets_unready_go = true;
+    put(&mut seen, &budget);
+    assert!(drain(&seen, "w1").blocked.is_empty());
+}
+
+#[test]
+fn what_is_worst_is_told_first() {
+    let lost = crash(&cluster(THREE), &["w1", "w2"]);
+    let weights: Vec<_> = lost.told().into_iter().map(|t| t.severity).collect();
+    assert!(weights.is_sorted_by(|a, b| a >= b), "{weights:?}");
 }

@@ -42,10 +42,16 @@ impl WhatIf {
                 say(Some(Severity::Critical), format!("down: {}", names.join(", ")));
             }
         }
-        let halved: Vec<_> =
-            self.halved.iter().map(|h| format!("{} ({} → {})", h.tenant, h.before, h.after)).collect();
+        let (none, halved): (Vec<_>, Vec<_>) = self.halved.iter().partition(|h| h.after == 0);
+        let listed = |all: &[&super::Halved]| {
+            let one = |h: &&super::Halved| format!("{} ({} → {})", h.tenant, h.before, h.after);
+            all.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        if !none.is_empty() {
+            say(Some(Severity::Warning), format!("no headroom is left to: {}", listed(&none)));
+        }
         if !halved.is_empty() {
-            let text = format!("half their headroom or more is lost to: {}", halved.join(", "));
+            let text = format!("at least half of the headroom is lost to: {}", listed(&halved));
             say(Some(Severity::Warning), text);
         }
         let alike = |a: &Waiting, b: &Waiting| {
@@ -55,11 +61,36 @@ impl WhatIf {
             say(Some(Severity::Critical), waiting(group));
         }
         for pod in &self.stuck {
-            let text = format!("{pod} is not made anew while its node is unreachable (StatefulSet)");
+            let text = format!("{pod} is not made again while its node does not answer (StatefulSet)");
             say(Some(Severity::Warning), text);
         }
         for blocked in &self.blocked {
             say(Some(Severity::Warning), format!("{} is not evicted: {}", blocked.pod, blocked.why));
+        }
+        if !self.emptied.is_empty() {
+            const SHOWN: usize = 4;
+            let one = |e: &super::Emptied| format!("{}: {}", e.pod, e.volumes.join(", "));
+            let shown: Vec<_> = self.emptied.iter().take(SHOWN).map(one).collect();
+            let more = match self.emptied.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!("; and {}", count(more, "more pod")),
+            };
+            let text = format!(
+                "what is in emptyDir volumes of {} is lost, and kubectl drain refuses that without \
+                 --delete-emptydir-data ({}{more})",
+                count(self.emptied.len(), "pod"),
+                shown.join("; ")
+            );
+            say(Some(Severity::Warning), text);
+        }
+        if self.left > 0 {
+            let pods = count(self.left as usize, "pod");
+            let stay = if self.left == 1 { "stays" } else { "stay" };
+            let text = format!("{pods} of DaemonSets {stay}; kubectl drain wants --ignore-daemonsets");
+            say(Some(Severity::Notice), text);
+        }
+        for line in &self.kubectl {
+            say(None, format!("by hand: {line}"));
         }
         let landed: Vec<_> = self.landed().into_iter().map(|(node, n)| format!("{node} +{n}")).collect();
         if !landed.is_empty() {
@@ -68,6 +99,8 @@ impl WhatIf {
         if self.pending.is_empty() {
             say(None, "every pod finds a node".into());
         }
+        // A stable sort keeps the order of each weight.
+        all.sort_by_key(|told| std::cmp::Reverse(told.severity));
         all
     }
 }
@@ -93,7 +126,7 @@ impl Harm {
         self.database.as_ref().is_some_and(|d| d.stops() || d.is_headless())
     }
 
-    /// The worst of it in three words: `2 at zero`.
+    /// The worst of it in three words: `2 down`.
     pub fn short(&self) -> String {
         if self.stops_database() {
             return "no database".into();
@@ -103,7 +136,7 @@ impl Harm {
             (0, 0, 0) => "no harm".into(),
             (0, 0, n) => format!("{n} halved"),
             (0, n, _) => format!("{n} pending"),
-            (n, ..) => format!("{n} at zero"),
+            (n, ..) => format!("{n} down"),
         }
     }
 

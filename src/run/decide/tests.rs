@@ -55,6 +55,7 @@ fn plan(from: u32, to: u32) -> Plan {
             to,
             now: BTreeMap::new(),
             predicted: BTreeMap::new(),
+            unpredicted: None,
             landings: vec![],
             removals: vec![],
             checks: vec![],

@@ -378,10 +378,15 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
     pen.put(0, y + 1, 8, "now", Role::Muted);
     grid.counts(pen, x, y + 1, &part.now, None);
     pen.put_right(width, y + 1, 8, &total(&part.now), Role::Muted);
-    pen.put(0, y + 2, 8, "after", Role::Text);
+    pen.put(0, y + 2, 8, if part.unpredicted.is_some() { "stay" } else { "after" }, Role::Text);
     grid.counts(pen, x, y + 2, &part.predicted, Some(&part.now));
     pen.put_right(width, y + 2, 8, &total(&part.predicted), Role::Text);
     y += 3;
+    if part.unpredicted.is_some() {
+        let new = part.to.saturating_sub(part.predicted.values().sum());
+        let text = format!("{} new, on nodes that are not known", format::count(new as usize, "pod"));
+        y = labelled(pen, y, "after", &text, Role::Warn);
+    }
     if part.now != part.predicted {
         pen.put(0, y, 8, "change", Role::Muted);
         grid.changes(pen, x, y, &part.now, &part.predicted);

@@ -46,6 +46,13 @@ impl HeadroomView {
         lines.push(Line::new());
         match self.fitting(cx) {
             Some(fitting) => fits(&mut lines, fitting, width),
+            None if cx.outlook.is_some_and(|o| o.unknown.is_some()) => {
+                let why = cx.outlook.and_then(|o| o.unknown.as_deref()).unwrap_or_default();
+                let text = format!("how many more fit is not known: {why}");
+                for line in format::wrap(&format::plain(&text), width.saturating_sub(2).max(1)) {
+                    lines.push(vec![(1, width, line, Role::Warn)]);
+                }
+            }
             None => lines.push(vec![(1, width, "working out how many more fit …".into(), Role::Busy)]),
         }
         lines
@@ -170,6 +177,13 @@ fn fits(lines: &mut Vec<Line>, f: &Fitting, width: u16) {
     }
     for refusing in f.refusing.iter().filter(|r| r.after == 0) {
         row(refusing.node.as_str(), "0".into(), refusing.why.clone(), Role::Warn);
+    }
+    let admission = f.admission.iter().map(|why| format!("no more are let in: {why}"));
+    let refused = f.refused.iter().map(|why| format!("its pods are refused now: {why}"));
+    for why in admission.chain(refused).chain(f.unknown.iter().cloned()) {
+        for line in format::wrap(&format::plain(&why), width.saturating_sub(4).max(1)) {
+            lines.push(vec![(3, width, line, Role::Warn)]);
+        }
     }
 }
 

@@ -82,7 +82,10 @@ impl View for NodeView {
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
         let width = pen.width();
         let Some(node) = cx.seen.nodes.get(&self.name) else {
-            let text = format!("{} is not in the cluster any more", self.name);
+            let text = match cx.seen.nodes.freshness.trouble() {
+                Some(why) if cx.seen.nodes.is_empty() => format!("nodes cannot be read: {why}"),
+                _ => format!("{} is not in the cluster any more", self.name),
+            };
             pen.put(1, 1, width, &text, Role::Warn);
             return;
         };
@@ -125,6 +128,9 @@ impl View for NodeView {
         };
         pen.put(3, 1, width.saturating_sub(4), &text, tone);
         let s = nodes::Shares::of(cx.seen, node);
+        let (memory, cpu) = (s.memory_shares(), s.cpu_shares());
+        let memory_words = s.words(|l| l.requests.1.to_string(), |l| (l.limits.1.0, l.limits.1.to_string()));
+        let cpu_words = s.words(|l| l.requests.0.to_string(), |l| (l.limits.0.0, l.limits.0.to_string()));
         let bar = (width / 4).clamp(6, 40);
         let mut amounts = |y: u16,
                            name: &str,
@@ -149,24 +155,22 @@ impl View for NodeView {
             3,
             "memory",
             s.used.map(|(_, m)| (m.share_of(s.memory), m.to_string())),
-            (s.load.requests.1.share_of(s.memory), s.load.requests.1.to_string()),
-            (
-                s.load.limits.1.share_of(s.memory),
-                nodes::given(s.load.limits.1.0, s.load.limits.1.to_string()),
-            ),
+            (memory.0, memory_words[0].clone()),
+            (memory.1, memory_words[1].clone()),
             s.memory.to_string(),
         );
         amounts(
             4,
             "cpu",
             s.used.map(|(c, _)| (c.share_of(s.cpu), c.to_string())),
-            (s.load.requests.0.share_of(s.cpu), s.load.requests.0.to_string()),
-            (s.load.limits.0.share_of(s.cpu), nodes::given(s.load.limits.0.0, s.load.limits.0.to_string())),
+            (cpu.0, cpu_words[0].clone()),
+            (cpu.1, cpu_words[1].clone()),
             format!("{} cores", s.cpu),
         );
         nodes::free(pen, 5, 2, "", &node_room(cx.seen, &self.name));
         pen.put(3, 5, 7, "memory", Role::Muted);
-        pen.put(3, 7, width, &format!("pods    {} of {}", s.load.pods, node.pods), Role::Muted);
+        let pods = s.load.as_ref().map_or("?".into(), |load| load.pods.to_string());
+        pen.put(3, 7, width, &format!("pods    {pods} of {}", node.pods), Role::Muted);
         if let Some(harm) = cx.outlook.and_then(|o| o.harm(&self.name)) {
             let role = match harm.severity() {
                 Some(Severity::Notice) | None => Role::Text,
@@ -185,6 +189,8 @@ impl View for NodeView {
                 piece("tells", Role::Muted),
             ];
             pen.line(3, 8, width.saturating_sub(4), &pieces);
+        } else if let Some(why) = cx.outlook.and_then(|o| o.unknown.as_ref()) {
+            pen.put(3, 8, width.saturating_sub(4), &format!("if it dies  not known: {why}"), Role::Muted);
         }
         heading(pen, 4, TOP, "TENANT");
         pen.put_right(31, TOP, 8, "HERE", Role::Title);

@@ -32,7 +32,8 @@ pub struct Nodes {
 
 /// What is used, requested and limited of what a node offers.
 pub(super) struct Shares {
-    pub load: Load,
+    /// What its pods add up to; `None`: not all of them are seen.
+    pub load: Option<Load>,
     pub cpu: Cpu,
     pub memory: Memory,
     /// Measured use, when there is any.
@@ -42,10 +43,48 @@ pub(super) struct Shares {
 impl Shares {
     pub fn of(seen: &Snapshot, node: &Node) -> Self {
         Self {
-            load: seen.loads.get(&node.name).cloned().unwrap_or_default(),
+            load: seen.load_of(&node.name),
             cpu: node.allocatable.cpu.unwrap_or_default(),
             memory: node.allocatable.memory.unwrap_or_default(),
             used: seen.node_usage.get(&node.name).map(|u| (u.cpu, u.memory)),
+        }
+    }
+}
+
+impl Shares {
+    /// Requests and limits of memory as shares of the whole; nothing where they are not known.
+    pub fn memory_shares(&self) -> (f64, f64) {
+        let share = |amount: fn(&Load) -> Memory| {
+            self.load.as_ref().map_or(0.0, |load| amount(load).share_of(self.memory))
+        };
+        (share(|l| l.requests.1), share(|l| l.limits.1))
+    }
+
+    /// The same of the processor.
+    pub fn cpu_shares(&self) -> (f64, f64) {
+        let share =
+            |amount: fn(&Load) -> Cpu| self.load.as_ref().map_or(0.0, |load| amount(load).share_of(self.cpu));
+        (share(|l| l.requests.0), share(|l| l.limits.0))
+    }
+
+    /// Requests and limits in words, `?` where they are not known.
+    pub fn words(
+        &self,
+        requests: impl Fn(&Load) -> String,
+        limits: impl Fn(&Load) -> (u64, String),
+    ) -> [String; 2] {
+        let Some(load) = &self.load else { return ["?".into(), "?".into()] };
+        let (sum, text) = limits(load);
+        [requests(load), given(sum, text)]
+    }
+
+    /// How many pods are there of how many, and whether that is nearly all.
+    pub fn pods(&self, node: &Node) -> (String, bool) {
+        match &self.load {
+            None => (format!("?/{}", node.pods), false),
+            Some(load) => {
+                (format!("{}/{}", load.pods, node.pods), node.pods > 0 && load.pods * 10 >= node.pods * 9)
+            }
         }
     }
 }
@@ -157,7 +196,11 @@ impl View for Nodes {
             self.selection.signs(pen, y, &node.name);
         }
         if self.shown.is_empty() {
-            pen.put(4, 2, pen.width().saturating_sub(4), "no node to show  esc shows all", Role::Muted);
+            let text = match cx.seen.nodes.freshness.trouble() {
+                Some(why) if cx.seen.nodes.is_empty() => format!("nodes cannot be read: {why}"),
+                _ => "no node to show  esc shows all".into(),
+            };
+            pen.put(4, 2, pen.width().saturating_sub(4), &text, Role::Muted);
         }
         self.foot(pen, cx);
     }

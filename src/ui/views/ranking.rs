@@ -1,6 +1,6 @@
 //! All ready nodes by the harm of their loss, the worst first.
 
-use super::{nothing_yet, selection::Selection};
+use super::{not_known, nothing_yet, selection::Selection};
 use crate::{
     cluster::TenantName,
     plan::whatif::{Harm, Loss},
@@ -66,6 +66,10 @@ impl View for Ranking {
         let all = ranking(cx);
         if cx.outlook.is_none() {
             pen.put(4, 1, width, "working out the loss of each node …", Role::Busy);
+            return;
+        }
+        if let Some(why) = cx.outlook.and_then(|o| o.unknown.as_ref()) {
+            not_known(pen, 1, why);
             return;
         }
         let name = if width < 100 { 18 } else { 28 };

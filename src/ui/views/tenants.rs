@@ -191,7 +191,7 @@ impl View for Tenants {
             width: area.width - side - if wide { 3 } else { 0 },
             ..area
         };
-        self.table(&mut pen.within(table));
+        self.table(&mut pen.within(table), cx.seen.absent_namespace().map(|n| &**n));
         if wide {
             let pane = ratatui::layout::Rect { x: area.right() - side, width: side, ..table };
             let mut pen = pen.within(pane);

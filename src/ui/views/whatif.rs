@@ -1,7 +1,7 @@
 //! What happens if nodes are lost now: who is at zero, who loses half its headroom, which pods find no node and why,
 //! and what a drain cannot evict.
 
-use super::scroll::Scroll;
+use super::{not_known, scroll::Scroll};
 use crate::{
     cluster::{NodeName, Severity},
     plan::whatif::{Loss, WhatIf},
@@ -105,6 +105,10 @@ impl View for WhatIfView {
             14,
             &[piece("d ", Role::Key), piece(other, Role::Muted)],
         );
+        if let Some(why) = cx.outlook.and_then(|o| o.unknown.as_ref()) {
+            not_known(pen, 0, why);
+            return;
+        }
         let Some(answer) = self.answer(cx) else {
             let names: Vec<_> = self.nodes.iter().map(NodeName::as_str).collect();
             let text = format!("working out the loss of {} …", names.join(", "));

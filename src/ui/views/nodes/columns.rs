@@ -1,6 +1,6 @@
 //! Which columns a width has room for, and what a row shows in them.
 
-use super::{Shares, given, stacked};
+use super::{Shares, stacked};
 use crate::{
     cluster::{Cpu, Memory, Node, NodeState, node_room},
     ui::{chrome, format, paint::Pen, theme::Role, view::Cx, views::node_sign},
@@ -104,8 +104,7 @@ impl Columns {
         if let Some(x) = self.since {
             pen.put_right(x + 5, y, 5, &cx.age_or_dash(node.ready_since()), Role::Muted);
         }
-        let pods = format!("{}/{}", shares.load.pods, node.pods);
-        let full = node.pods > 0 && shares.load.pods * 10 >= node.pods * 9;
+        let (pods, full) = shares.pods(node);
         pen.put_right(self.pods + 8, y, 8, &pods, if full { Role::Warn } else { Role::Text });
         if let Some(x) = self.tenants {
             let role = if tenants == 0 { Role::Warn } else { Role::Text };
@@ -119,11 +118,9 @@ impl Columns {
         if let Some(x) = self.cpu {
             let cores = |c: Cpu| format!("{:.1}", c.0 as f64 / 1000.0);
             let used = shares.used.map_or_else(|| "–".into(), |(c, _)| cores(c));
-            let text = format!(
-                "{used} / {} / {}",
-                cores(shares.load.requests.0),
-                given(shares.load.limits.0.0, cores(shares.load.limits.0))
-            );
+            let [requests, limits] =
+                shares.words(|l| cores(l.requests.0), |l| (l.limits.0.0, cores(l.limits.0)));
+            let text = format!("{used} / {requests} / {limits}");
             let over = shares.used.is_some_and(|(c, _)| c.share_of(shares.cpu) > 0.9);
             pen.put_right(x + 18, y, 18, &text, if over { Role::Warn } else { Role::Text });
             pen.put_right(x + 22, y, 4, &format!("{:.0}", shares.cpu.0 as f64 / 1000.0), Role::Muted);
@@ -142,19 +139,13 @@ impl Columns {
     fn memory(&self, pen: &mut Pen<'_>, y: u16, shares: &Shares) {
         if let Some((x, width)) = self.bar {
             let used = shares.used.map(|(_, m)| m.share_of(shares.memory));
-            let (req, lim) = (
-                shares.load.requests.1.share_of(shares.memory),
-                shares.load.limits.1.share_of(shares.memory),
-            );
+            let (req, lim) = shares.memory_shares();
             stacked(pen, x, y, width, used, req, lim);
         }
         if let Some(x) = self.memory {
             let used = shares.used.map_or_else(|| "–".into(), |(_, m)| gi(m));
-            let text = format!(
-                "{used} / {} / {}",
-                gi(shares.load.requests.1),
-                given(shares.load.limits.1.0, gi(shares.load.limits.1))
-            );
+            let [requests, limits] = shares.words(|l| gi(l.requests.1), |l| (l.limits.1.0, gi(l.limits.1)));
+            let text = format!("{used} / {requests} / {limits}");
             let over = shares.used.is_some_and(|(_, m)| m.share_of(shares.memory) > 0.9);
             pen.put_right(x + 18, y, 18, &text, if over { Role::Warn } else { Role::Text });
             let whole = format!("{:.0}", shares.memory.0 as f64 / f64::from(1u32 << 30));
@@ -193,7 +184,11 @@ fn gi(m: Memory) -> String {
 /// What the loss of a node would do, in three words.
 fn dies(pen: &mut Pen<'_>, x: u16, y: u16, cx: &Cx<'_>, node: &Node) {
     let Some(harm) = cx.outlook.and_then(|o| o.harm(&node.name)) else {
-        let text = if cx.outlook.is_none() { "…" } else { "–" };
+        let text = match cx.outlook {
+            None => "…",
+            Some(o) if o.unknown.is_some() => "?",
+            Some(_) => "–",
+        };
         pen.put(x, y, 12, text, Role::Faint);
         return;
     };

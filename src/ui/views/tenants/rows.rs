@@ -60,7 +60,7 @@ pub struct Rows {
 impl Rows {
     /// Makes the facts anew where the tenant or the nodes are others than before.
     pub fn gather(&mut self, cx: &Cx<'_>) {
-        let nodes: Vec<_> = cx.seen.nodes.items.keys().cloned().collect();
+        let nodes = cx.seen.node_names();
         let same_nodes = nodes == self.nodes;
         if !same_nodes {
             let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();

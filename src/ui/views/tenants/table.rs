@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Tenants {
-    pub(super) fn table(&self, pen: &mut Pen<'_>) {
+    pub(super) fn table(&self, pen: &mut Pen<'_>, absent: Option<&str>) {
         let names: Vec<&str> = self.rows.nodes.iter().map(NodeName::as_str).collect();
         let columns = Columns::fit(pen.width(), &names, &self.rows.short);
         columns.heading(pen, &names, &self.rows.short, self.sort);
@@ -34,7 +34,10 @@ impl Tenants {
             }
         }
         if self.shown.is_empty() {
+            let absent =
+                absent.map(|namespace| format!("there is no namespace {namespace}: nothing is seen"));
             let (what, hint) = match (self.rows.all.is_empty(), self.faults) {
+                _ if absent.is_some() => (absent.as_deref().unwrap_or_default(), ""),
                 (true, _) => ("no tenants here: no workload matches the rule that finds them", ""),
                 (_, true) => ("no tenant has a fault", "  ! shows all"),
                 _ => ("no tenant matches the filter", "  esc shows all"),
