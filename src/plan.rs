@@ -167,7 +167,7 @@ pub struct Step {
 /// Something that was checked before the plan was offered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// Stable name for scripts: `floor`, `fits`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
+    /// Stable name for scripts: `floor`, `fits`, `unknown`, `unready`, `autoscaler`, `gitops`, `owner`, `budget`, `rollout`, `lease`, `range`,
     /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
     /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,

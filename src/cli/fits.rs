@@ -71,6 +71,10 @@ fn text(f: &Fitting) -> String {
     }
     rows.iter_mut().flatten().for_each(|cell| *cell = table::plain(cell));
     text += &table::table(&["NODE", ">FITS", "WHY NOT MORE"], &rows);
+    if let Some(note) = &f.note {
+        text += &table::plain(note);
+        text.push('\n');
+    }
     if let Some(message) = &f.message {
         text += &table::plain(message);
         text.push('\n');

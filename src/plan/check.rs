@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Check, Verdict, by_hand, draft::Draft};
-use crate::cluster::{Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload};
+use crate::cluster::{Budget, Freshness, Lease, Memory, NodeName, PodState, Snapshot, TenantName, Workload};
 
 use Verdict::{Ok, Refuse, Warn};
 
@@ -114,35 +114,77 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
             format!("no pod is left: {name} is down until it is scaled up again"),
         ));
     } else if !blind {
-        checks.push(floor(draft, seen.tenancy.floor));
+        checks.push(floor(seen, draft));
     }
     if !blind {
         checks.extend(fits(draft));
+        checks.extend(unknown_pods(seen, draft));
+        checks.extend(unready(seen, draft));
     }
     let workload = &draft.tenant.workload;
     checks.extend(autoscaler(seen, workload, draft.to));
     checks.extend(gitops(workload));
+    checks.extend(owner(workload));
     checks.extend(budget(seen, workload, draft.to));
     checks.extend(rollout(seen, workload));
     checks.extend(lease(seen, &draft.tenant.name));
     checks
 }
 
-/// The floor: so many pods, each on its own node; pods that find no node do not count. Where equal pods may go instead of the predicted ones, the worst
-/// choice counts.
-fn floor(draft: &Draft, floor: u32) -> Check {
-    let nodes = fewest_nodes(draft) as u32;
-    let pods = draft.predicted.values().sum();
+/// The floor: so many pods, each on its own node; pods that find no node do not count, nor do those on a node that does
+/// not answer. Where equal pods may go instead of the predicted ones, the worst choice counts.
+fn floor(seen: &Snapshot, draft: &Draft) -> Check {
+    let floor = seen.tenancy.floor;
+    let mut answering = draft.predicted.clone();
+    answering.retain(|node, _| !seen.is_silent(Some(node)));
+    let silent = (draft.predicted.len() - answering.len()) as u32;
+    let nodes = (fewest_nodes(draft) as u32).saturating_sub(silent);
+    let pods = answering.values().sum();
     let on = format!("{} on {}", count(pods, "pod"), count(nodes, "node"));
     let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
     if pods < floor {
         Check::new("floor", Warn, format!("{on}: under the floor of {wanted}"))
     } else if nodes < floor {
-        let at_worst = if nodes < draft.predicted.len() as u32 { "at worst " } else { "" };
+        let at_worst = if nodes < answering.len() as u32 { "at worst " } else { "" };
         Check::new("floor", Warn, format!("{at_worst}{on}: the floor is {wanted}"))
     } else {
         Check::new("floor", Ok, format!("{on}, the floor is {floor} on {floor}"))
     }
+}
+
+/// Pods that stay on nodes that do not answer: nobody knows whether they serve.
+fn unknown_pods(seen: &Snapshot, draft: &Draft) -> Option<Check> {
+    let silent: Vec<_> = draft.predicted.iter().filter(|(node, _)| seen.is_silent(Some(node))).collect();
+    let names: Vec<_> = silent.iter().map(|(node, _)| node.as_str()).collect();
+    let pods: u32 = silent.iter().map(|(_, pods)| **pods).sum();
+    let answer = if names.len() == 1 { "does not answer" } else { "do not answer" };
+    let they = if pods == 1 { "it does not count" } else { "they do not count" };
+    let text = format!("{} unknown: {} {answer}, {they}", count(pods, "pod"), names.join(" and "));
+    (pods > 0).then(|| Check::new("unknown", Warn, text))
+}
+
+/// More of what does not become ready now may not become ready either.
+fn unready(seen: &Snapshot, draft: &Draft) -> Option<Check> {
+    let tenant = &draft.tenant;
+    let active = tenant.active().count() as u32;
+    if draft.to <= tenant.desired() || active == 0 {
+        return None;
+    }
+    let failing: Vec<_> = tenant.pods.iter().filter(|p| seen.state_of(p) == PodState::Failing).collect();
+    let why = failing.iter().find_map(|p| p.why_not_ready()).map_or(String::new(), |why| format!(" ({why})"));
+    let new = draft.to - tenant.desired();
+    let more = if new == 1 { "one more may".to_owned() } else { format!("{new} more may") };
+    let text = if tenant.ready() == 0 && !failing.is_empty() {
+        format!("none of its {} is ready{why}: {more} crash too", count(active, "pod"))
+    } else if tenant.ready() == 0 {
+        format!("none of its {} is ready yet: whether more become ready is not known", count(active, "pod"))
+    } else if !failing.is_empty() {
+        let fail = if failing.len() == 1 { "fails" } else { "fail" };
+        format!("{} of its {} {fail}{why}: {more} fail too", failing.len(), count(active, "pod"))
+    } else {
+        return None;
+    };
+    Some(Check::new("unready", Warn, text))
 }
 
 /// Nodes that are left in the worst case, when every removal that is not certain empties a node if it can.
@@ -198,6 +240,9 @@ fn fits(draft: &Draft) -> Option<Check> {
         };
         return Some(Check::new("fits", if grows { Refuse } else { Warn }, text));
     }
+    if let Some(guess) = draft.guess.as_ref().filter(|_| draft.new > 0) {
+        return Some(Check::new("fits", Warn, guess));
+    }
     if draft.room.is_empty() {
         return None;
     }
@@ -240,6 +285,17 @@ fn gitops(workload: &Workload) -> Option<Check> {
         (false, _) => format!("{owner} owns the manifest: it may take this back"),
     };
     Some(Check::new("gitops", Warn, text))
+}
+
+/// The controller that makes the object from another one.
+fn owner(workload: &Workload) -> Option<Check> {
+    let owner = workload.owner.as_ref()?;
+    let kind = workload.key.kind.name();
+    let text = format!(
+        "this {kind} belongs to {} {}: its controller may take this back, change the number there",
+        owner.kind, owner.name
+    );
+    Some(Check::new("owner", Warn, text))
 }
 
 /// Budgets guard evictions, never scaling: what matters is whether nodes can still be drained afterwards.

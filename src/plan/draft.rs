@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     About, Change, Landing, Removal, Step,
-    schedule::{At, Board, Class, Incoming, Placement, Refusal, victims},
+    schedule::{At, Board, Class, Hurdle, Incoming, Placement, Refusal, hurdle, stranger, victims},
 };
 use crate::cluster::{NodeName, Snapshot, Tenant, WorkloadKind};
 
@@ -28,6 +28,9 @@ pub(super) struct Draft {
     pub room: Vec<(NodeName, u64)>,
     /// Why the first that finds none does not.
     pub refusal: Option<String>,
+    /// What makes the prediction a guess.
+    pub guess: Option<String>,
+    hurdle: Option<Hurdle>,
     class: Option<Class>,
 }
 
@@ -44,13 +47,17 @@ impl Draft {
             landed: 0,
             room: Vec::new(),
             refusal: None,
+            guess: None,
+            hurdle: None,
             class: None,
             tenant,
         };
         if let Some(board) = board
             && draft.changes()
         {
-            draft.class = Some(board.class(&Incoming::next_of(seen, &draft.tenant.workload)));
+            let next = Incoming::next_of(seen, &draft.tenant.workload);
+            draft.class = Some(board.class(&next));
+            (draft.hurdle, draft.guess) = (hurdle(seen, &next), stranger(&next));
             draft.remove(seen, board);
         }
         draft
@@ -84,6 +91,12 @@ impl Draft {
 
     pub fn land(&mut self, board: &mut Board) {
         let Some(class) = self.class else { return };
+        if let Some(hurdle) = self.hurdle.take().filter(|_| self.new > 0) {
+            self.refusal = Some(hurdle.why);
+            let why_not = Some(hurdle.message);
+            self.landings.push(Landing { node: None, equals: Vec::new(), why_not, sampled: false });
+            return;
+        }
         for _ in 0..self.new {
             match board.place(class) {
                 Placement::Fits(fits) => {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::schedule::{Board, Incoming};
+use super::schedule::{Board, Incoming, hurdle, stranger};
 use crate::cluster::{NodeName, Snapshot, Tenant, TenantName};
 
 /// Replicas tried at most: beyond, the answer is "that many at least".
@@ -30,6 +30,8 @@ pub struct Fitting {
     pub refusing: Vec<Refusing>,
     /// The scheduler's sentence about the first that does not fit.
     pub message: Option<String>,
+    /// What keeps it from every node, or what makes the answer a guess.
+    pub note: Option<String>,
 }
 
 /// A node that does not take the next replica.
@@ -47,8 +49,27 @@ pub struct Refusing {
 
 /// How many more replicas of a tenant find a node now, or whether so many do.
 pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Fitting {
+    let incoming = Incoming::next_of(seen, &tenant.workload);
+    if let Some(hurdle) = hurdle(seen, &incoming) {
+        let refuses = |node: &NodeName| Refusing {
+            node: node.clone(),
+            after: 0,
+            reasons: vec![hurdle.message.clone()],
+            why: "not looked at".into(),
+        };
+        return Fitting {
+            tenant: tenant.name.clone(),
+            asked,
+            fits: 0,
+            or_more: false,
+            nodes: BTreeMap::new(),
+            refusing: seen.nodes.items.keys().map(refuses).collect(),
+            message: Some(hurdle.message.clone()),
+            note: Some(hurdle.why.clone()),
+        };
+    }
     let mut board = Board::new(seen);
-    let class = board.class(&Incoming::next_of(seen, &tenant.workload));
+    let class = board.class(&incoming);
     let wanted = asked.unwrap_or(MOST).min(MOST);
     let mut nodes: BTreeMap<NodeName, u32> = BTreeMap::new();
     let mut landed = 0;
@@ -77,6 +98,7 @@ pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Fitting {
         or_more: !full && refusal.reasons.len() < board.len(),
         refusing: refusing.collect(),
         message: full.then(|| refusal.message()),
+        note: stranger(&incoming),
         nodes,
     }
 }

@@ -19,8 +19,8 @@
 //! - From 100 nodes on, the scheduler stops looking when it has found enough feasible nodes (`numFeasibleNodesToFind`),
 //!   from a starting point nobody outside knows: [`Board::possible`] gives the nodes that can win then.
 //! - Preemption is recognised ([`Refusal::preemption`]), not simulated; so are pods that wait for a nominated node.
-//! - Volumes (zones, attach limits), dynamic resources, scheduling gates, extenders and further profiles are not
-//!   modelled. ReplicationControllers do not contribute to the default spreading.
+//! - Scheduling gates, claims that are not there and schedulers that place nobody are told ([`hurdle`]); where a volume
+//!   can be attached (zones, limits), dynamic resources, extenders and further profiles are not modelled. ReplicationControllers do not contribute to the default spreading.
 //! - Host ports are counted a pod each; the scheduler keeps a set, so that of two pods forced onto one node with the
 //!   same port the first to go frees it.
 
@@ -29,6 +29,7 @@ mod class;
 mod explain;
 mod filter;
 mod fixed;
+mod hurdle;
 mod place;
 mod plenty;
 mod reason;
@@ -39,6 +40,7 @@ mod victims;
 pub use board::{At, Board, Closed};
 pub use class::{Class, Incoming};
 pub use explain::{Preemption, Refusal};
+pub use hurdle::{Hurdle, hurdle, stranger};
 pub use place::{Fits, Placement};
 pub use reason::Reason;
 pub use victims::victims;

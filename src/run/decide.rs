@@ -283,23 +283,23 @@ fn missing(step: &Step, seen: &Snapshot) -> String {
         .iter()
         .filter_map(|pod| {
             let name = &pod.key.name;
-            match pod.state() {
+            match seen.state_of(pod) {
                 PodState::Ready | PodState::Finished => None,
                 PodState::Terminating => Some(format!("{name} is still leaving")),
                 PodState::Unschedulable => Some(format!(
                     "{name} is Pending: {}",
                     pod.unschedulable.as_deref().unwrap_or("no node takes it")
                 )),
+                PodState::Unknown => Some(format!(
+                    "{name} is not known: {} does not answer",
+                    pod.node.as_ref().map_or("its node", |n| n.as_str())
+                )),
                 PodState::Starting | PodState::Failing => {
-                    let why = pod.containers.iter().filter(|c| !c.ready).find_map(|c| {
-                        let end = c.last_end.as_ref().map(|e| format!(" ({})", e.reason)).unwrap_or_default();
-                        c.reason.as_ref().map(|reason| format!("{} {reason}{end}", c.name))
-                    });
                     let node = pod.node.as_ref().map_or(String::new(), |n| format!(" on {n}"));
-                    Some(format!(
-                        "{name}{node} is not ready{}",
-                        why.map_or(String::new(), |w| format!(": {w}"))
-                    ))
+                    let stopped = pod.containers.iter().find(|c| !c.ready && c.reason.is_some());
+                    let container = stopped.map_or(String::new(), |c| format!("{} ", c.name));
+                    let why = pod.why_not_ready().map_or(String::new(), |why| format!(": {container}{why}"));
+                    Some(format!("{name}{node} is not ready{why}"))
                 }
             }
         })

@@ -13,6 +13,7 @@ mod demo_api;
 mod demo_database;
 mod demo_scenarios;
 mod demo_world;
+mod facts;
 mod galera;
 mod headroom;
 mod kubectl;

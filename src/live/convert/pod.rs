@@ -1,6 +1,6 @@
 //! Pods and pod templates.
 
-use super::{Fault, Interner, Object, amounts, created, given, key_of, labels, resize, trouble};
+use super::{Fault, Interner, Object, amounts, created, given, key_of, labels, resize, resources, trouble};
 use crate::{
     cluster::{
         Affinity, Container, ContainerEnd, ContainerStatus, HostPort, Key, NodeTerm, Operator, Owner, Phase,
@@ -179,10 +179,6 @@ fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Ve
         });
     }
     Ok(all)
-}
-
-pub(super) fn resources(given: &slim::Resources) -> Result<Resources, Fault> {
-    Ok(Resources { requests: amounts(&given.requests)?, limits: amounts(&given.limits)? })
 }
 
 fn affinity(given: slim::Affinity) -> Result<Affinity, Fault> {

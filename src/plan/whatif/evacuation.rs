@@ -74,7 +74,11 @@ impl Evacuation<'_> {
                     self.told.stuck.push(resident.pod.key.clone());
                     false
                 }
-                Fate::Leaving | Fate::OfTheNode | Fate::Lone => false,
+                Fate::Lone => {
+                    self.told.lone.push(resident.pod.key.clone());
+                    false
+                }
+                Fate::Leaving | Fate::OfTheNode => false,
             };
             if replaced && !self.land(resident) {
                 // A replacement that never comes up keeps its budget short for good.
@@ -122,7 +126,11 @@ impl Evacuation<'_> {
             Err(Blocked { pod: pod.key.clone(), tenant: self.name(resident), budget, why })
         };
         if resident.fate == Fate::Lone {
-            return blocked(None, "no controller would make it anew: a drain takes it by force only".into());
+            return blocked(
+                None,
+                "no controller makes it again: a drain takes it by force only, and it is lost for good"
+                    .into(),
+            );
         }
         let here = Key::new(pod.key.namespace.clone(), "");
         let here = seen.budgets.items.range(here..).take_while(|(key, _)| key.namespace == pod.key.namespace);
