@@ -6,10 +6,10 @@
 //! This room is pure: no IO, no clock (`now` is an argument), no terminal, no foreign object types. What could not be
 //! observed is an `Option` or a [`Freshness`], never a zero.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use imbl::OrdMap;
-use jiff::Timestamp;
+use imbl::{OrdMap, OrdSet};
+use jiff::{SignedDuration, Timestamp};
 
 mod address;
 pub mod database;
@@ -27,6 +27,7 @@ mod id;
 mod node;
 mod observe;
 mod pod;
+mod pool;
 mod proxysql;
 pub mod quantity;
 mod quota;
@@ -69,6 +70,7 @@ pub use id::{
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
+pub use pool::{Mounted, Pool};
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
     ProxyRows, ProxySample, ProxyStatus, ServerRow,
@@ -77,7 +79,7 @@ pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
-pub use sizing::{Origin, POOL_KEY, Pool, Setting, Sizing, max_children};
+pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
 pub use spec::{
     Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Resources, SpreadConstraint, Toleration,
@@ -263,6 +265,8 @@ pub struct Snapshot {
     pods_of: OrdMap<WorkloadKey, Vec<Arc<Pod>>>,
     /// Derived: the pods of each ReplicaSet that does not tell its Deployment, because it has not been read or has none.
     unclaimed: OrdMap<Key, Vec<Arc<Pod>>>,
+    /// Derived: the pods that are being deleted.
+    leaving: OrdSet<Key>,
     /// Derived: which tenant a workload is.
     tenant_of: OrdMap<WorkloadKey, TenantName>,
     /// Derived when it is asked for: the database, judged.
@@ -315,6 +319,47 @@ impl Snapshot {
             }
             _ => None,
         }
+    }
+
+    /// How a pod is, in one word: by its own report, unless its node does not answer.
+    pub fn state_of(&self, pod: &Pod) -> PodState {
+        let state = pod.reported(self.at, SignedDuration::MAX);
+        if matches!(state, PodState::Starting | PodState::Failing) && self.is_silent(pod.node.as_ref()) {
+            return PodState::Unknown;
+        }
+        if state != PodState::Starting {
+            return state;
+        }
+        let workload = self.workload_of(pod).and_then(|key| self.workload(&key).cloned());
+        let within = workload.map(|w| SignedDuration::from_secs(i64::from(w.deadline)));
+        // By the minute: what rests on it need not be asked again every second.
+        let now = Timestamp::from_second(self.at.as_second().div_euclid(60) * 60).unwrap_or(self.at);
+        pod.reported(now, within.unwrap_or(pod::READY_WITHIN).min(pod::READY_AT_LAST))
+    }
+
+    /// A node that pods are bound to and that does not answer: its kubelet is silent, or it is gone.
+    pub fn is_silent(&self, node: Option<&NodeName>) -> bool {
+        node.is_some_and(|name| match self.nodes.get(name) {
+            Some(node) => node.is_silent(),
+            None => self.nodes.freshness.is_known(),
+        })
+    }
+
+    /// The pods of a tenant by node and state; under `None` those no node has taken.
+    pub fn cells(&self, tenant: &Tenant) -> BTreeMap<Option<NodeName>, Cell> {
+        let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
+        for pod in &tenant.pods {
+            let state = self.state_of(pod);
+            if state != PodState::Finished {
+                cells.entry(pod.node.clone()).or_default().add(state);
+            }
+        }
+        cells
+    }
+
+    /// The pods that are being deleted, finished or not, by key.
+    pub fn leaving(&self) -> impl Iterator<Item = &Arc<Pod>> {
+        self.leaving.iter().filter_map(|key| self.pods.get(key))
     }
 
     /// The autoscaler that drives a workload, if any is known.

@@ -228,7 +228,7 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name for scripts: `floor`, `fits`, `scope`, `quota`,
-    /// `refused`, `claims`, `health`, `lost`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
+    /// `refused`, `claims`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
     /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
     /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,

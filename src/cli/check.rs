@@ -2,16 +2,13 @@
 //! unknown. After the bar stand the values as such plug-ins give them: `label=value[unit];warning;critical;least;most`.
 
 use super::{Common, Failure, session, table};
-use crate::{
-    cluster::{
-        Database, Finding, Severity, Snapshot, Subject,
-        database::{Row, State, subject},
-        findings,
-    },
-    ui,
+use crate::cluster::{
+    Database, Finding, Severity, Snapshot, Subject,
+    database::{Row, State, subject},
+    findings,
 };
 
-/// So many of the worst findings stand in the line.
+/// So many of the worst rules stand in the line, and so many findings of each.
 const NAMED: usize = 3;
 
 pub(super) async fn run(common: &Common) -> Result<(), Failure> {
@@ -47,7 +44,7 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     let blind = |row: &Row| matches!(row.state, State::Unreadable | State::Unknown);
     let blind = database.as_ref().is_some_and(|d| !d.members.is_empty() && d.members.iter().all(blind));
     let unknown = unknown(snapshot, database.as_deref());
-    let (code, word) = match found.first().map(|f| f.severity) {
+    let (code, word) = match found.iter().map(|f| f.severity).max() {
         Some(Severity::Critical) => (2, "CRITICAL"),
         _ if blind || unknown.is_some() => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
@@ -86,8 +83,8 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
         |f: &Finding| !nodes_known && matches!(&f.subject, Subject::Source(name) if &**name == "nodes");
     let found: Vec<_> = found.into_iter().filter(|f| !said(f)).collect();
     let loud = loud(snapshot, &found);
-    for (about, text_of_it) in loud.iter().take(NAMED) {
-        text += &format!("; {about}: {text_of_it}");
+    for sentence in loud.iter().take(NAMED) {
+        text += &format!("; {sentence}");
     }
     if loud.len() > NAMED {
         text += &format!("; and {} more", loud.len() - NAMED);
@@ -108,24 +105,36 @@ fn unknown(snapshot: &Snapshot, database: Option<&Database>) -> Option<String> {
     }
 }
 
-/// What is wrong, worst first, with whom; the same thing once, with all it is about.
-fn loud(snapshot: &Snapshot, found: &[Finding]) -> Vec<(String, String)> {
-    let mut loud: Vec<(&Finding, String, String)> = Vec::new();
-    for finding in found.iter().filter(|f| f.severity > Severity::Notice) {
+/// Names, and what is said of all of them.
+type Said<'a> = Vec<(String, &'a str)>;
+
+/// What is wrong, worst first: what follows from another finding is told by that one. The findings of one rule stand
+/// together, those with the same words once.
+fn loud(snapshot: &Snapshot, found: &[Finding]) -> Vec<String> {
+    let told = |f: &&Finding| f.severity > Severity::Notice && f.because.is_none();
+    let mut rules: Vec<((&str, Severity), Said<'_>)> = Vec::new();
+    for finding in found.iter().filter(told) {
         let about = subject(snapshot, &finding.subject).into_owned();
-        let like = loud.iter_mut().find_map(|(other, names, text)| {
-            let same = (other.rule, other.severity) == (finding.rule, finding.severity);
-            Some((ui::alike(text, &finding.text).filter(|_| same)?, names, text))
-        });
-        match like {
-            Some((both, names, text)) => {
-                *text = both;
-                *names = format!("{names}, {about}");
+        let rule = (finding.rule, finding.severity);
+        let said = match rules.iter_mut().find(|(other, _)| *other == rule) {
+            Some((_, said)) => said,
+            None => {
+                rules.push((rule, Vec::new()));
+                &mut rules.last_mut().expect("just pushed").1
             }
-            None => loud.push((finding, about, finding.text.to_string())),
+        };
+        match said.iter_mut().find(|(_, text)| *text == finding.text) {
+            Some((names, _)) => *names = format!("{names}, {about}"),
+            None => said.push((about, &finding.text)),
         }
     }
-    loud.into_iter().map(|(_, about, text)| (about, text)).collect()
+    let sentence = |said: Said<'_>| {
+        let more = said.len().saturating_sub(NAMED);
+        let shown: Vec<_> = said.iter().take(NAMED).map(|(names, text)| format!("{names}: {text}")).collect();
+        let more = if more > 0 { format!(", and {more} more alike") } else { String::new() };
+        format!("{}{more}", shown.join(", "))
+    };
+    rules.into_iter().map(|(_, said)| sentence(said)).collect()
 }
 
 /// The values of the members; one that no member tells is `U`, as plug-ins spell it.

@@ -4,6 +4,8 @@
 //! A rule may only speak of sources that have been seen.
 
 use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
     fmt,
     sync::{Arc, LazyLock},
 };
@@ -17,8 +19,10 @@ use super::{
 };
 
 mod nodes;
+mod pods;
 mod rules;
 mod tenants;
+mod unplaced;
 
 /// How much it hurts. Worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -111,6 +115,9 @@ pub struct Finding {
     pub text: String,
     /// Since when, where it is known.
     pub since: Option<Timestamp>,
+    /// It follows from what is wrong with this: it stands below that finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<Subject>,
     /// What answers it.
     pub answer: Option<Answer>,
     /// What answers it, in words: a command of ours in backquotes, or what to do by hand. `None`: the answer says it.
@@ -159,17 +166,24 @@ pub(super) struct Found {
     pub(super) severity: Severity,
     pub(super) text: String,
     since: Option<Timestamp>,
+    because: Option<Subject>,
     answer: Option<Answer>,
     remedy: Option<String>,
 }
 
 pub(super) fn found(severity: Severity, text: impl Into<String>) -> Found {
-    Found { severity, text: text.into(), since: None, answer: None, remedy: None }
+    Found { severity, text: text.into(), since: None, because: None, answer: None, remedy: None }
 }
 
 impl Found {
     pub(super) fn since(mut self, since: Option<Timestamp>) -> Self {
         self.since = since;
+        self
+    }
+
+    /// What it follows from, if that is known.
+    pub(super) fn because(mut self, cause: Option<Subject>) -> Self {
+        self.because = cause;
         self
     }
 
@@ -196,22 +210,50 @@ impl Found {
 pub static RULES: LazyLock<Vec<&'static Rule>> =
     LazyLock::new(|| rules::OF_THE_CLUSTER.iter().chain(database::RULES).collect());
 
-/// All findings of a snapshot, the worst first; of equal weight in the order of the rules, then by name.
+/// All findings of a snapshot, the worst first; of equal weight in the order of the rules, then by name. What follows from
+/// another finding stands right below it, and makes it as grave as itself.
 pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     judge(snapshot, None).0
 }
 
 /// Findings with those that other rooms made, in the one order of [`findings`].
 pub fn merged(mut findings: Vec<Finding>, more: Vec<Finding>) -> Vec<Finding> {
-    let place = |f: &Finding| RULES.iter().position(|r| r.name == f.rule);
+    let place = |f: &Finding| RULES.iter().position(|r| r.name == f.rule).unwrap_or(usize::MAX);
     findings.extend(more);
-    findings.sort_by(|x, y| {
-        y.severity
-            .cmp(&x.severity)
-            .then_with(|| place(x).cmp(&place(y)))
-            .then_with(|| x.subject.cmp(&y.subject))
+    let mut ranked: Vec<_> = findings.into_iter().map(|f| (place(&f), f)).collect();
+    sort(&mut ranked);
+    ranked.into_iter().map(|(_, f)| f).collect()
+}
+
+/// The rule whose findings others follow from.
+const CAUSE: &str = "node-not-ready";
+
+/// The order of [`findings`].
+fn sort(all: &mut [Ranked]) {
+    let mut causes: BTreeMap<Subject, (Severity, usize)> = BTreeMap::new();
+    for (order, finding) in all.iter().filter(|(_, f)| f.rule == CAUSE) {
+        causes.insert(finding.subject.clone(), (finding.severity, *order));
+    }
+    if causes.is_empty() {
+        return all.sort_by(|(a, x), (b, y)| {
+            y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
+        });
+    }
+    for (_, finding) in all.iter() {
+        if let Some((severity, _)) = finding.because.as_ref().and_then(|cause| causes.get_mut(cause)) {
+            *severity = finding.severity.max(*severity);
+        }
+    }
+    all.sort_by_cached_key(|(order, finding)| {
+        let below = finding.because.as_ref().and_then(|cause| Some((cause, *causes.get(cause)?)));
+        let itself = || causes.get(&finding.subject).filter(|_| finding.rule == CAUSE);
+        let (subject, (severity, head), below) = match below {
+            Some((cause, head)) => (cause, head, true),
+            None => (&finding.subject, *itself().unwrap_or(&(finding.severity, *order)), false),
+        };
+        let own = (Reverse(finding.severity), *order, finding.subject.clone());
+        (Reverse(severity), head, subject.clone(), below, own)
     });
-    findings
 }
 
 /// A snapshot, and what is to be said of it.
@@ -272,7 +314,10 @@ impl Same {
         // What happened within the last hour does so no more at some time.
         let minute = |s: &Snapshot| s.at.as_second().div_euclid(60);
         let settings = last.sizing == now.sizing && last.tenancy == now.tenancy;
-        let nodes = last.nodes.items.ptr_eq(&now.nodes.items);
+        let nodes = last.nodes.items.ptr_eq(&now.nodes.items)
+            && last.nodes.freshness.is_known() == now.nodes.freshness.is_known()
+            && last.quotas.items.ptr_eq(&now.quotas.items)
+            && last.replica_sets.items.ptr_eq(&now.replica_sets.items);
         Self {
             standing: ready && settings && nodes && minute(last) == minute(now),
             measured: ready && Margin::rests_on_the_same(last, now),
@@ -318,9 +363,7 @@ fn judge(snapshot: &Snapshot, last: Option<&Judgement>) -> (Vec<Finding>, Vec<Ar
     }
     let tenants = judge_tenants(snapshot, last);
     all.extend(tenants.iter().flat_map(|t| t.standing.iter().chain(&t.measured)).cloned());
-    all.sort_by(|(a, x), (b, y)| {
-        y.severity.cmp(&x.severity).then(a.cmp(b)).then_with(|| x.subject.cmp(&y.subject))
-    });
+    sort(&mut all);
     (all.into_iter().map(|(_, f)| f).collect(), tenants)
 }
 
@@ -383,8 +426,8 @@ fn judged(snapshot: &Snapshot, tenant: &Tenant, ask: impl Fn(&Check) -> Option<F
 }
 
 fn ranked(order: usize, subject: Subject, found: Found) -> Ranked {
-    let Found { severity, text, since, answer, remedy } = found;
-    (order, Finding { rule: RULES[order].name, severity, subject, text, since, answer, remedy })
+    let Found { severity, text, since, because, answer, remedy } = found;
+    (order, Finding { rule: RULES[order].name, severity, subject, text, since, because, answer, remedy })
 }
 
 fn count(n: usize, noun: &str) -> String {

@@ -18,7 +18,9 @@ use std::{fmt, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Container, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, Tenant, TenantName, Trend};
+use super::{
+    Container, Freshness, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, Tenant, TenantName, Trend,
+};
 
 mod capacity;
 mod connections;
@@ -143,7 +145,7 @@ pub struct Headroom {
     pub unknown: u32,
     /// What binds: without it (all of it, when several are named) the number would be larger. The first gives most.
     pub binding: Vec<Bound>,
-    /// The same when the ready pod that can take most is lost; `None` with fewer than two.
+    /// The same when the ready pod that can take most is lost: 0 with one pod or none; `None`: not known.
     pub without_largest: Option<u32>,
     /// How its use of memory goes; `None` until enough has been seen.
     pub trend: Option<Trend>,
@@ -151,6 +153,8 @@ pub struct Headroom {
     pub exhausted_in: Option<SignedDuration>,
     /// Containers that ended within the last hour.
     pub ends: Ends,
+    /// When the oldest measurement it rests on was taken; `None`: nothing is measured.
+    pub measured: Option<Timestamp>,
     /// What was passed over, one sentence each.
     pub notes: Vec<Arc<str>>,
 }
@@ -189,10 +193,22 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
         trend,
         exhausted_in,
         ends: ends(tenant, seen.at),
-        notes: tenant.workload.hints.misread.clone(),
+        measured: tenant.active().filter_map(|p| Some(seen.usage.get(&p.key)?.at)).min(),
+        notes: notes(seen, tenant),
         request_memory,
         max_children,
     }
+}
+
+/// What was passed over, and what is not as it looks.
+fn notes(seen: &Snapshot, tenant: &Tenant) -> Vec<Arc<str>> {
+    let mut notes = tenant.workload.hints.misread.clone();
+    if let Freshness::Stale { since, why } = &seen.usage.freshness {
+        let minutes = seen.at.duration_since(*since).as_mins().max(0);
+        let age = if minutes < 120 { format!("{minutes} min") } else { format!("{} h", minutes / 60) };
+        notes.push(format!("memory was measured {age} ago, and may be another by now: {why}").into());
+    }
+    notes
 }
 
 /// Until a tenant that can take so many more requests can take none, as its use of memory goes.
@@ -269,7 +285,7 @@ impl Headroom {
     /// What else is to be said of it, one sentence each: without its largest pod, the trend, what ended lately.
     pub fn told(&self) -> Vec<String> {
         let mut all = Vec::new();
-        if let Some(left) = self.without_largest {
+        if let Some(left) = self.without_largest.filter(|_| self.pods.iter().any(|p| p.ready)) {
             all.push(format!("when the pod that can take most is lost: {left} more"));
         }
         if let Some(trend) = &self.trend {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Memory;
+use super::{Memory, Mounted};
 
 /// What a workload says of itself in its annotations, and the ConfigMaps its template mounts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,8 +13,8 @@ pub struct Hints {
     pub max_children: Option<u32>,
     /// Annotations that are there and not understood, one sentence each: they are passed over.
     pub misread: Vec<Arc<str>>,
-    /// Names of the ConfigMaps among the template's volumes, in order.
-    pub config_maps: Vec<Arc<str>>,
+    /// The ConfigMaps among the template's volumes, by mount.
+    pub config_maps: Vec<Mounted>,
 }
 
 impl Hints {

@@ -114,6 +114,11 @@ impl Node {
         self.ready_condition().is_some_and(|c| c.status == Some(true))
     }
 
+    /// Its kubelet does not answer: the condition `Ready` is unknown. One that says itself that it is not ready answers.
+    pub fn is_silent(&self) -> bool {
+        self.ready_condition().is_some_and(|c| c.status.is_none())
+    }
+
     /// When `Ready` last changed, either way.
     pub fn ready_since(&self) -> Option<Timestamp> {
         self.ready_condition().and_then(|c| c.since)

@@ -9,7 +9,7 @@ use std::{
 };
 
 use imbl::OrdMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Api, Autoscaler, Budget, Claim, Freshness, Journal, Key, Labels, Lease, LimitRange, Load, Member,
@@ -123,13 +123,13 @@ impl Snapshot {
             Observation::Pool(seen) => self.pools.fold(seen.known()).any(),
             Observation::Usage(seen) => {
                 let complete = matches!(seen, Seen::All(..) | Seen::AllBut(..));
-                let changed = self.usage.fold(seen).any();
-                if complete {
+                let changed = self.usage.fold_measured(seen, |usage| usage.at);
+                if complete && self.usage.freshness.is_live() {
                     self.remember();
                 }
                 changed
             }
-            Observation::NodeUsage(seen) => self.node_usage.fold(seen).any(),
+            Observation::NodeUsage(seen) => self.node_usage.fold_measured(seen, |usage| usage.at),
             Observation::Member(seen) => self.galera.fold(seen).any(),
             Observation::Proxy(seen) => self.proxies.fold(seen).any(),
             Observation::Pod(seen) => self.observe_pods(seen),
@@ -228,6 +228,13 @@ impl Snapshot {
 
     /// Adds a pod to its node's load, or takes it off.
     fn account(&mut self, pod: &Pod, add: bool) {
+        if pod.deleting.is_some() {
+            if add {
+                self.leaving.insert(pod.key.clone())
+            } else {
+                self.leaving.remove(&pod.key)
+            };
+        }
         let Some(node) = pod.node.clone().filter(|_| pod.holds_resources()) else { return };
         let (requests, limits) = (pod.spec.requests(), pod.spec.limits());
         let mut load = self.loads.get(&node).cloned().unwrap_or_default();
@@ -365,7 +372,31 @@ impl<K, V> Folded<K, V> {
     }
 }
 
+/// Measurements whose newest is older than this are old, however often they are read: metrics-server measures every 15 s
+/// by default, and seldom less often than once a minute.
+const MEASURED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+
 impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
+    /// Folds measurements: they are as old as the newest of them, not as the moment they were read.
+    fn fold_measured(&mut self, seen: Seen<K, V>, measured: impl Fn(&V) -> Timestamp) -> bool {
+        let read = match &seen {
+            Seen::All(_, at) | Seen::AllBut(_, _, at) => Some(*at),
+            _ => None,
+        };
+        let before = self.freshness.clone();
+        let folded = self.fold(seen);
+        if let (Some(read), Some(newest)) = (read, self.items.values().map(|v| measured(v)).max()) {
+            self.freshness = if read.duration_since(newest) <= MEASURED_WITHIN {
+                Freshness::Live { since: newest.min(read) }
+            } else {
+                let why =
+                    "the metrics API answers with old measurements only: nothing has been measured since";
+                Freshness::Stale { since: newest, why: why.into() }
+            };
+        }
+        before != self.freshness || !folded.changes.is_empty() || folded.state
+    }
+
     fn fold(&mut self, seen: Seen<K, V>) -> Folded<K, V> {
         let (before, odd, read) = (self.freshness.clone(), self.unreadable.clone(), self.reading);
         let mut changes = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Key, Labels, NodeName, PodSpec, Uid};
@@ -100,9 +100,11 @@ pub enum PodState {
     Terminating,
     /// Bound to a node, not ready yet.
     Starting,
+    /// Its node does not answer: nobody knows how it is.
+    Unknown,
     /// No node takes it.
     Unschedulable,
-    /// Its containers crash, cannot be pulled, or it was ready and is no more.
+    /// Its containers crash or cannot be started, it was ready and is no more, or it does not become ready in time.
     Failing,
 }
 
@@ -114,6 +116,7 @@ impl PodState {
             Self::Finished => "finished",
             Self::Terminating => "terminating",
             Self::Starting => "starting",
+            Self::Unknown => "unknown",
             Self::Unschedulable => "unschedulable",
             Self::Failing => "failing",
         }
@@ -154,23 +157,24 @@ pub struct ContainerEnd {
     pub at: Option<Timestamp>,
 }
 
+/// A pod that has not become ready after this long is failing, where its workload does not give it more time.
+pub(super) const READY_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// More time is given to no pod.
+pub(super) const READY_AT_LAST: SignedDuration = SignedDuration::from_hours(1);
+
+impl ContainerStatus {
+    /// It neither runs nor is on its way there: whatever reason it gives that is not one of those of a start.
+    fn is_failing(&self) -> bool {
+        const ON_ITS_WAY: [&str; 3] = ["ContainerCreating", "PodInitializing", "Completed"];
+        let stopped = self.reason.as_deref().is_some_and(|r| !ON_ITS_WAY.contains(&r));
+        !self.ready && (stopped || self.restarts > 0)
+    }
+}
+
 impl Pod {
-    /// How it is, in one word.
-    pub fn state(&self) -> PodState {
-        const BAD: [&str; 8] = [
-            "CrashLoopBackOff",
-            "ErrImagePull",
-            "ImagePullBackOff",
-            "InvalidImageName",
-            "CreateContainerConfigError",
-            "CreateContainerError",
-            "RunContainerError",
-            "Error",
-        ];
-        let bad = |c: &ContainerStatus| {
-            c.reason.as_deref().is_some_and(|r| BAD.contains(&r) || r == "OOMKilled")
-                || (!c.ready && c.restarts > 0)
-        };
+    /// How it is by its own report, at `now`, when it may take `within` to become ready. Whether its node answers is not
+    /// looked at: ask [`super::Snapshot::state_of`].
+    pub(super) fn reported(&self, now: Timestamp, within: SignedDuration) -> PodState {
         if matches!(self.phase, Phase::Succeeded | Phase::Failed) {
             PodState::Finished
         } else if self.deleting.is_some() {
@@ -179,10 +183,57 @@ impl Pod {
             PodState::Ready
         } else if self.node.is_none() {
             if self.unschedulable.is_some() { PodState::Unschedulable } else { PodState::Starting }
-        } else if self.phase == Phase::Unknown || self.containers.iter().any(bad) {
+        } else if self.phase == Phase::Unknown
+            || self.containers.iter().any(ContainerStatus::is_failing)
+            || self.lost_ready().is_some()
+            || now.duration_since(self.waiting_since()) > within
+        {
             PodState::Failing
         } else {
             PodState::Starting
+        }
+    }
+
+    /// Since when it is not ready: since it last was, or since it came.
+    pub fn waiting_since(&self) -> Timestamp {
+        self.ready_since.unwrap_or(self.created).max(self.created)
+    }
+
+    /// When it stopped being ready; `None`: it is, or it never was, as far as can be told.
+    ///
+    /// The condition `Ready` is false from the moment the kubelet first sees a pod, before any container starts. Where it
+    /// turned later than that, the pod was ready in between.
+    pub fn lost_ready(&self) -> Option<Timestamp> {
+        let turned = self.ready_since.filter(|_| !self.ready)?;
+        let started = self.containers.iter().filter_map(|c| c.running_since).max();
+        let ended = self.containers.iter().filter_map(|c| c.last_end.as_ref()?.at).max();
+        let ran_before = |at: Option<Timestamp>| at.is_some_and(|at| at < turned);
+        // A container that ended takes the readiness along at that moment: a second for the kubelet to say so.
+        let ends = |at: Timestamp| (turned.duration_since(at)).abs() <= SignedDuration::from_secs(5);
+        let all_run = self.containers.iter().all(|c| c.running_since.is_some());
+        (all_run && ran_before(started) || ended.is_some_and(ends)).then_some(turned)
+    }
+
+    /// Why it is not ready, in its own words; `None`: it says nothing.
+    pub fn why_not_ready(&self) -> Option<String> {
+        let waits = || self.containers.iter().filter(|c| !c.ready);
+        let reason = waits().find_map(|c| Some((c, c.reason.as_deref()?)));
+        let detail = self.held_up.as_deref();
+        match (reason, detail) {
+            (Some((_, reason)), Some(detail)) if detail.contains(reason) => Some(detail.to_owned()),
+            (Some((_, reason)), Some(detail)) => Some(format!("{reason} ({detail})")),
+            (Some((c, reason)), None) => {
+                let end = c.last_end.as_ref().map(|end| &*end.reason).filter(|end| *end != reason);
+                let end = end.filter(|end| !["Completed", "Error"].contains(end));
+                Some(end.map_or_else(|| reason.to_owned(), |end| format!("{reason} ({end})")))
+            }
+            (None, Some(detail)) => Some(detail.to_owned()),
+            (None, None) if self.node.is_none() => None,
+            (None, None) if self.containers.is_empty() => Some("its kubelet has not reported it".into()),
+            (None, None) => waits().find(|c| c.running_since.is_some()).map(|c| match &c.last_end {
+                Some(end) => format!("{} runs and is not ready, after {}", c.name, end.reason),
+                None => format!("{} runs and is not ready", c.name),
+            }),
         }
     }
 

@@ -29,51 +29,90 @@ impl fmt::Display for BadQuantity {
 
 impl std::error::Error for BadQuantity {}
 
-/// Parses a quantity into `unit` parts of one (1000 for thousandths), rounding up.
+/// The most a quantity holds: what is larger counts as this much, as the API server itself takes it.
+const MOST: u64 = i64::MAX as u64;
+/// Digits behind the point that are looked at one by one; whatever follows only rounds up.
+const FRACTION: usize = 18;
+
+/// Parses a quantity into `unit` parts of one (1000 for thousandths), rounding up. What is larger than a quantity can
+/// hold is capped (`ParseQuantity` in `k8s.io/apimachinery/pkg/api/resource`).
 pub fn parse(text: &str, unit: u64) -> Result<u64, BadQuantity> {
     let bad = || BadQuantity(text.chars().take(40).collect());
-    let text = text.trim();
-    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '+')).unwrap_or(text.len());
-    let (number, suffix) = text.split_at(split);
-    let number = number.strip_prefix('+').unwrap_or(number);
-    let scale: f64 = match suffix {
-        "" => 1.0,
-        "n" => 1e-9,
-        "u" => 1e-6,
-        "m" => 1e-3,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "P" => 1e15,
-        "E" => 1e18,
-        "Ki" => 1024.0,
-        "Mi" => 1024f64.powi(2),
-        "Gi" => 1024f64.powi(3),
-        "Ti" => 1024f64.powi(4),
-        "Pi" => 1024f64.powi(5),
-        "Ei" => 1024f64.powi(6),
-        exponent if exponent.starts_with(['e', 'E']) => {
-            let power: i32 = exponent[1..].parse().map_err(|_| bad())?;
-            if power.abs() > 30 {
-                return Err(bad());
-            }
-            10f64.powi(power)
-        }
-        _ => return Err(bad()),
-    };
-    if let Ok(whole) = number.parse::<u64>()
-        && scale >= 1.0
-    {
-        return whole.checked_mul(scale as u64).and_then(|n| n.checked_mul(unit)).ok_or_else(bad);
-    }
-    let value: f64 = number.parse().map_err(|_| bad())?;
-    let parts = value * scale * unit as f64;
-    if !parts.is_finite() || parts > 1e19 {
+    let trimmed = text.trim();
+    let number = trimmed.strip_prefix('+').unwrap_or(trimmed);
+    let split = number.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(number.len());
+    let (number, suffix) = number.split_at(split);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.len() + fraction.len() == 0 || fraction.contains('.') {
         return Err(bad());
     }
-    // 0.1 * 1000 must stay 100: a part in a million is rounding noise, not an amount.
-    Ok((parts - parts.abs() * 1e-12 - 1e-6).ceil().max(0.0) as u64)
+    let (twos, tens): (u32, i64) = match suffix {
+        "" => (0, 0),
+        "n" => (0, -9),
+        "u" => (0, -6),
+        "m" => (0, -3),
+        "k" => (0, 3),
+        "M" => (0, 6),
+        "G" => (0, 9),
+        "T" => (0, 12),
+        "P" => (0, 15),
+        "E" => (0, 18),
+        "Ki" => (10, 0),
+        "Mi" => (20, 0),
+        "Gi" => (30, 0),
+        "Ti" => (40, 0),
+        "Pi" => (50, 0),
+        "Ei" => (60, 0),
+        exponent => {
+            let digits = exponent.strip_prefix(['e', 'E']).ok_or_else(bad)?;
+            let power = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+            if power.is_empty() || !power.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(bad());
+            }
+            // Beyond this any number is nothing or too much.
+            let power: i64 = power.parse().unwrap_or(i64::MAX).min(1000);
+            (0, if digits.starts_with('-') { -power } else { power })
+        }
+    };
+    Ok(scaled(whole, fraction, twos, tens, unit))
+}
+
+/// `whole.fraction` x 2^`twos` x 10^`tens` in `unit` parts, rounded up and capped.
+fn scaled(whole: &str, fraction: &str, twos: u32, tens: i64, unit: u64) -> u64 {
+    let most = MOST.saturating_mul(unit);
+    let (near, far) = fraction.split_at(fraction.len().min(FRACTION));
+    let digits = format!("{whole}{near}");
+    let digits = digits.trim_start_matches('0');
+    let rest = u128::from(far.bytes().any(|b| b != b'0'));
+    if digits.is_empty() && rest == 0 {
+        return 0;
+    }
+    let tens = tens - near.len() as i64;
+    // More digits than 2^127 has, or a power beyond: far too much, or next to nothing.
+    let places = digits.len() as i64 + tens;
+    if places > 20 {
+        return most;
+    }
+    if places < -30 {
+        return 1;
+    }
+    let parts = || {
+        let mantissa = if digits.is_empty() { 0 } else { digits.parse::<u128>().ok()? };
+        let power = 10u128.checked_pow(u32::try_from(tens.unsigned_abs()).ok()?)?;
+        let amount = mantissa.checked_mul(1u128.checked_shl(twos)?)?.checked_mul(u128::from(unit))?;
+        // What lies beyond the digits looked at is less than one of them.
+        let amount = if rest > 0 { amount.checked_add(1)? } else { amount };
+        Some(if tens < 0 { amount.div_ceil(power) } else { amount.checked_mul(power)? })
+    };
+    match parts() {
+        Some(parts) => u64::try_from(parts).unwrap_or(u64::MAX).min(most),
+        // Too many digits to be exact: to fifteen figures.
+        None => {
+            let mantissa = digits.parse::<f64>().unwrap_or(f64::MAX);
+            let parts = mantissa * f64::from(twos).exp2() * 10f64.powi(tens as i32) * unit as f64;
+            (parts.ceil() as u64).clamp(1, most)
+        }
+    }
 }
 
 impl FromStr for Cpu {
@@ -145,7 +184,7 @@ impl fmt::Display for Cpu {
 impl fmt::Display for Memory {
     /// `512 Ki`, `640 Mi`, `6.1 Gi`: three figures are enough to act on.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [&str; 6] = ["B", "Ki", "Mi", "Gi", "Ti", "Pi"];
+        const UNITS: [&str; 7] = ["B", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
         let mut value = self.0 as f64;
         let mut unit = 0;
         while value >= 1023.95 && unit + 1 < UNITS.len() {
@@ -188,9 +227,47 @@ mod tests {
         {
             assert_eq!(text.parse(), Ok(Memory(bytes)), "{text}");
         }
-        for text in ["", "Mi", "-1", "1Q", "1e99", "1.2.3", "99999999999999999999Ei", "é"] {
+        for text in ["", "Mi", ".", "-1", "1Q", "1.2.3", "1e", "1e+-3", "1 Gi", "é", "1e1.5", "0x10"] {
             assert!(text.parse::<Memory>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_too_large_or_too_fine_is_capped_and_rounded_up_as_the_api_server_does() {
+        let most = i64::MAX as u64;
+        for (text, bytes) in [
+            ("100Ei", most),
+            ("8Ei", most),
+            ("7Ei", 7 << 60),
+            ("9223372036854775807", most),
+            ("99999999999999999999Ei", most),
+            ("1e99", most),
+            ("1e99999999999999999999", most),
+            ("1e-99999999999999999999", 1),
+            ("1e-3", 1),
+            ("1500e-3", 2),
+            ("1E3", 1000),
+            ("1E", 1_000_000_000_000_000_000),
+            ("12e+2", 1200),
+            (".5Gi", 1 << 29),
+            ("5.", 5),
+            ("0", 0),
+            ("0e50", 0),
+            ("0.000", 0),
+            ("1n", 1),
+            ("1.00000000000000000000000001", 2),
+            ("0000000000000000000000000000000000000000000001Ki", 1024),
+            ("1.000000001Gi", 1_073_741_826),
+            (" 5Mi ", 5 << 20),
+            ("+5", 5),
+        ] {
+            assert_eq!(text.parse(), Ok(Memory(bytes)), "{text}");
+        }
+        for (text, millicores) in [("1n", 1), ("1000000n", 1), ("1000001n", 2), ("1e-9", 1), ("0.0005", 1)] {
+            assert_eq!(text.parse(), Ok(Cpu(millicores)), "{text}");
+        }
+        assert_eq!("100Ei".parse(), Ok(Cpu(u64::MAX)));
+        assert_eq!(Memory(most).to_string(), "8 Ei");
     }
 
     #[test]

@@ -72,6 +72,28 @@ impl Quota {
         known.then_some(true)
     }
 
+    /// The first of its resources that does not allow one more such pod, and how much of it the pod asks for; `None`: it
+    /// allows one more, or does not count it.
+    /// Source: `pkg/quota/v1/evaluator/core/pods.go` `podComputeUsageHelper`.
+    pub fn refuses(&self, spec: &PodSpec) -> Option<(&Arc<str>, u64, QuotaLine)> {
+        if self.counts(spec) == Some(false) {
+            return None;
+        }
+        let (requests, limits) = (spec.requests(), spec.limits());
+        let wanted = |resource: &str| match resource {
+            "pods" | "count/pods" => 1,
+            "cpu" | "requests.cpu" => requests.0.0,
+            "memory" | "requests.memory" => requests.1.0,
+            "limits.cpu" => limits.0.0,
+            "limits.memory" => limits.1.0,
+            other => spec.other_request(other.strip_prefix("requests.").unwrap_or(other)),
+        };
+        self.lines.iter().find_map(|(resource, line)| {
+            let wanted = wanted(resource);
+            (wanted > 0 && line.left().is_some_and(|left| wanted > left)).then_some((resource, wanted, *line))
+        })
+    }
+
     /// An amount of one of its resources, for people: `2.5`, `640 Mi`, `4`.
     pub fn amount(resource: &str, amount: u64) -> String {
         match unit(resource) {

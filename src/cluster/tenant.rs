@@ -28,6 +28,8 @@ pub struct Cell {
     pub terminating: u32,
     /// Crashing or unschedulable.
     pub failing: u32,
+    /// On a node that does not answer.
+    pub unknown: u32,
 }
 
 impl Cell {
@@ -37,6 +39,7 @@ impl Cell {
             PodState::Ready => self.ready += 1,
             PodState::Starting => self.starting += 1,
             PodState::Terminating => self.terminating += 1,
+            PodState::Unknown => self.unknown += 1,
             PodState::Failing | PodState::Unschedulable => self.failing += 1,
             PodState::Finished => {}
         }
@@ -44,7 +47,7 @@ impl Cell {
 
     /// Pods that count for the workload: all but the terminating.
     pub fn active(&self) -> u32 {
-        self.ready + self.starting + self.failing
+        self.ready + self.starting + self.failing + self.unknown
     }
 
     /// More than one active pod: the node's loss costs the tenant several.
@@ -61,7 +64,7 @@ impl Tenant {
 
     /// Pods that serve: Ready and not leaving.
     pub fn ready(&self) -> u32 {
-        self.pods.iter().filter(|p| p.state() == PodState::Ready).count() as u32
+        self.active().filter(|p| p.ready).count() as u32
     }
 
     /// Pods that count: neither leaving nor finished.
@@ -76,15 +79,6 @@ impl Tenant {
             *placement.entry(node).or_default() += 1;
         }
         placement
-    }
-
-    /// Pods by node and state; under `None` those no node has taken.
-    pub fn cells(&self) -> BTreeMap<Option<NodeName>, Cell> {
-        let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
-        for pod in self.pods.iter().filter(|p| p.state() != PodState::Finished) {
-            cells.entry(pod.node.clone()).or_default().add(pod.state());
-        }
-        cells
     }
 
     /// Restarts of all containers of its active pods.

@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use super::slim::{self, IntOrText, Quantities};
 use crate::cluster::{
     Amounts, Autoscaler, Budget, Claim, Cpu, Journal, Key, KubeEvent, LabelSet, Labels, Lease, LimitRange,
-    Memory, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, Quota, ReplicaSet, ResourceVersion, Service,
-    Usage, Workload, quantity,
+    Memory, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, Quota, ReplicaSet, ResourceVersion, Resources,
+    Service, Usage, Workload, quantity,
 };
 
 mod labels;
@@ -303,6 +303,7 @@ fn count(number: i64) -> u32 {
 fn amount(name: &str, given: &IntOrText, unit: u64) -> Result<u64, Fault> {
     let parsed = match given {
         IntOrText::Int(number) => quantity::parse(&number.to_string(), unit),
+        IntOrText::Float(number) => quantity::parse(&number.to_string(), unit),
         IntOrText::Text(text) => quantity::parse(text, unit),
     };
     parsed.map_err(|e| format!("{name}: {e}"))
@@ -320,4 +321,9 @@ fn amounts(quantities: &Quantities) -> Result<Amounts, Fault> {
         }
     }
     Ok(amounts)
+}
+
+/// Requests and limits of a container or a pod.
+fn resources(given: &slim::Resources) -> Result<Resources, Fault> {
+    Ok(Resources { requests: amounts(&given.requests)?, limits: amounts(&given.limits)? })
 }

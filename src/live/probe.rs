@@ -248,6 +248,7 @@ impl Pace {
 }
 
 fn answered(api: &mut Api, clock: &Clock, headers: &HeaderMap, latency: Duration, pace: &mut Pace) {
+    clock.heard();
     api.latency = Some(pace.told(latency));
     if let Some(skew) = skew(headers, Timestamp::now(), latency)
         && (skew - api.skew_millis).abs() >= 1_500

@@ -32,6 +32,7 @@ macro_rules! slim {
 #[serde(untagged)]
 pub(super) enum IntOrText {
     Int(i64),
+    Float(f64),
     Text(String),
 }
 
@@ -108,7 +109,9 @@ slim! {
         resources: Resources,
         ports: Vec<Port>,
         restart_policy: String,
+        volume_mounts: Vec<Mount>,
     }
+    Mount { name: String, mount_path: String, sub_path: String }
     Resources { requests: Quantities, limits: Quantities }
     Port {
         #[serde(rename = "hostIP")]
@@ -236,7 +239,8 @@ slim! {
     }
     EmptyDir { medium: String }
     ClaimSource { claim_name: String }
-    VolumeSource { name: String }
+    VolumeSource { name: String, items: Option<Vec<Item>> }
+    Item { key: String, path: String }
     Projected { sources: Vec<ProjectedSource> }
     ProjectedSource { config_map: Option<VolumeSource> }
     TemplateMeta { labels: Map, annotations: TemplateNotes }

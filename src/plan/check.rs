@@ -136,6 +136,7 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
     checks.extend(claims(seen, draft));
     checks.extend(autoscaler(seen, workload, draft.to));
     checks.extend(gitops(workload));
+    checks.extend(owner(workload));
     checks.extend(budget(seen, workload, draft.to));
     checks.extend(rollout(seen, workload));
     checks.extend(lease(seen, &draft.tenant.name));
@@ -158,7 +159,7 @@ fn floor(seen: &Snapshot, draft: &Draft) -> Check {
     if pods < floor {
         Check::new("floor", Warn, format!("{on}: under the floor of {wanted}"))
     } else if nodes < floor {
-        let at_worst = if nodes < draft.predicted.len() as u32 { "at worst " } else { "" };
+        let at_worst = if nodes < (draft.predicted.len() - down.len()) as u32 { "at worst " } else { "" };
         Check::new("floor", Warn, format!("{at_worst}{on}: the floor is {wanted}"))
     } else {
         Check::new("floor", Ok, format!("{on}, the floor is {floor} on {floor}"))
@@ -388,6 +389,17 @@ fn gitops(workload: &Workload) -> Option<Check> {
         (false, _) => format!("{owner} owns the manifest: it may take this back"),
     };
     Some(Check::new("gitops", Warn, text))
+}
+
+/// The controller that makes the object from another one.
+fn owner(workload: &Workload) -> Option<Check> {
+    let owner = workload.owner.as_ref()?;
+    let kind = workload.key.kind.name();
+    let text = format!(
+        "this {kind} belongs to {} {}: its controller may take this back, change the number there",
+        owner.kind, owner.name
+    );
+    Some(Check::new("owner", Warn, text))
 }
 
 /// Budgets guard evictions, never scaling: what matters is whether nodes can still be drained afterwards.

@@ -63,6 +63,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
     let removal =
         Removal { pod: pod.key.name.to_string(), node: pod.node.clone(), certain: true, instead: Vec::new() };
     let part = Part {
+        unpredicted: None,
         tenant: tenant.name.clone(),
         workload: workload.key.clone(),
         from: replicas,

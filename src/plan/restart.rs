@@ -38,6 +38,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
         ],
     };
     let part = Part {
+        unpredicted: None,
         tenant: name.clone(),
         workload: key,
         from: tenant.desired(),

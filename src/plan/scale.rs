@@ -81,7 +81,8 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
     let by_hand = draft.changes().then(|| draft.patch().change.by_hand(seen)).flatten();
     Part {
         kubectl: by_hand.unwrap_or_default(),
-        undo: match (draft.changes(), checks.iter().any(|c| c.rule == "claims" && c.verdict == Verdict::Warn)) {
+        undo: match (draft.changes(), checks.iter().any(|c| c.rule == "claims" && c.verdict == Verdict::Warn))
+        {
             (false, _) => String::new(),
             (true, true) => format!("{} → {from}, with new and empty claims", draft.to),
             (true, false) => format!("{} → {from}", draft.to),

@@ -19,8 +19,9 @@
 //! - From 100 nodes on, the scheduler stops looking when it has found enough feasible nodes (`numFeasibleNodesToFind`),
 //!   from a starting point nobody outside knows: [`Board::possible`] gives the nodes that can win then.
 //! - Preemption is recognised ([`Refusal::preemption`]), not simulated; so are pods that wait for a nominated node.
-//! - Volumes (zones, attach limits), dynamic resources, scheduling gates, extenders and further profiles are not
-//!   modelled. ReplicationControllers do not contribute to the default spreading.
+//! - Scheduling gates, claims that are not there and other schedulers are asked about before (`plan::admission`); where
+//!   a volume can be attached (zones, limits), dynamic resources, extenders and further profiles are not modelled.
+//!   ReplicationControllers do not contribute to the default spreading.
 //! - Host ports are counted a pod each; the scheduler keeps a set, so that of two pods forced onto one node with the
 //!   same port the first to go frees it.
 

@@ -62,6 +62,8 @@ pub struct WhatIf {
     pub pending: Vec<Waiting>,
     /// Pods of StatefulSets that nobody replaces while the node is unreachable.
     pub stuck: Vec<Key>,
+    /// Pods that no controller makes again: they are lost for good.
+    pub lone: Vec<Key>,
     /// Pods that a drain cannot evict.
     pub blocked: Vec<Blocked>,
     /// Pods a drain evicts whose `emptyDir` volumes go with them: each pod, and its volumes.
@@ -148,8 +150,12 @@ pub struct Harm {
     pub down: Vec<TenantName>,
     /// Tenants that lose at least half their headroom.
     pub halved: Vec<TenantName>,
-    /// Pods that would stay Pending, those of StatefulSets that nobody replaces among them.
+    /// Pods that would stay Pending.
     pub pending: u32,
+    /// Pods of StatefulSets that nobody replaces while the node is unreachable.
+    pub stuck: u32,
+    /// Pods that no controller makes again.
+    pub lone: u32,
     /// What the database loses; `None`: nothing of it is known to run there.
     pub database: Option<DatabaseLoss>,
 }
@@ -166,6 +172,7 @@ impl Harm {
             database.is_some_and(DatabaseLoss::is_headless),
             self.halved.len(),
             self.pending,
+            self.stuck + self.lone,
             parts,
         )
     }
@@ -204,7 +211,8 @@ pub fn worst(seen: &Snapshot) -> Result<Vec<Harm>, String> {
 /// tenants without a pod or pods without a node.
 pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
     let stops = |d: &DatabaseLoss| d.stops() || d.is_headless();
-    let hurts = |h: &&Harm| !h.down.is_empty() || h.pending > 0 || h.database.as_ref().is_some_and(stops);
+    let left = |h: &Harm| h.pending + h.stuck + h.lone;
+    let hurts = |h: &&Harm| !h.down.is_empty() || left(h) > 0 || h.database.as_ref().is_some_and(stops);
     let Some(worst) = ranking.iter().find(hurts) else { return Vec::new() };
     const SHOWN: usize = 3;
     let mut says = Vec::new();
@@ -222,8 +230,14 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
         says.push(format!("its loss leaves {}{more} without a pod", names.join(", ")));
     }
     if worst.pending > 0 {
-        let pods = if worst.pending == 1 { "pod" } else { "pods" };
-        says.push(format!("{} {pods} of it would find no other node", worst.pending));
+        says.push(format!("{} of it would find no other node", words::count(worst.pending as usize, "pod")));
+    }
+    if worst.stuck > 0 {
+        let pods = words::count(worst.stuck as usize, "pod");
+        says.push(format!("{pods} of StatefulSets would not be made again before it is back"));
+    }
+    if worst.lone > 0 {
+        says.push(format!("{} would be lost for good", words::count(worst.lone as usize, "pod")));
     }
     if let Some(database) = database.filter(|d| !stops(d)) {
         says.extend(database.sentences());
@@ -238,6 +252,7 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
         subject: Subject::Node(worst.node.clone()),
         text: says.join("; "),
         since: None,
+        because: None,
         answer: Some(Answer::Node),
         remedy: None,
     }]

@@ -141,7 +141,9 @@ fn finding_line(pen: &mut Pen<'_>, y: u16, right: u16, finding: &Finding, cx: &C
     let age = finding.since.map(|since| cx.age(since)).unwrap_or_default();
     let room = right.saturating_sub(x + 6);
     let tone = if finding.severity == Severity::Notice { Role::Muted } else { Role::Text };
-    pen.put(x, y, room, &finding.text, tone);
+    // It stands below what it follows from.
+    let below = if finding.because.is_some() { "└ " } else { "" };
+    pen.put(x, y, room, &format!("{below}{}", finding.text), tone);
     pen.put_right(right, y, 5, &age, Role::Muted);
 }
 

@@ -16,6 +16,7 @@ mod demo_refusals;
 mod demo_replays;
 mod demo_scenarios;
 mod demo_world;
+mod facts;
 mod galera;
 mod headroom;
 mod kubectl;

@@ -1,13 +1,19 @@
 //! What can be wrong with a node, with the nodes together, and with the sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
 
 use jiff::SignedDuration;
 
 use super::{
-    super::{Freshness, Node, NodeName, Snapshot, node_room},
-    Answer, Found, Severity, Subject, found,
+    super::{Freshness, Node, NodeName, Snapshot, Tenant, node_room},
+    Answer, Found, Severity, Subject, count, found,
+    pods::overdue,
 };
+
+/// Tenants named in one sentence.
+const SHOWN: usize = 3;
 
 pub(super) fn node_overcommitted(s: &Snapshot, n: &Node) -> Option<Found> {
     let room = node_room(s, &n.name);
@@ -41,11 +47,34 @@ pub(super) fn node_overpacked(s: &Snapshot, n: &Node) -> Option<Found> {
     })
 }
 
-pub(super) fn node_down(_: &Snapshot, n: &Node) -> Option<Found> {
-    (!n.is_ready()).then(|| {
-        let reason = n.ready_condition().map_or("never reported", |c| &*c.reason).to_owned();
-        found(Severity::Critical, format!("not ready: {reason}")).since(n.ready_since()).answer(Answer::Node)
-    })
+pub(super) fn node_down(s: &Snapshot, n: &Node) -> Option<Found> {
+    if n.is_ready() {
+        return None;
+    }
+    let reason = n.ready_condition().map_or("it never reported", |c| &*c.reason);
+    let mut text = match n.is_silent() {
+        true => format!("does not answer ({reason})"),
+        false => format!("not ready: {reason}"),
+    };
+    let here = |t: &Tenant| t.active().any(|p| !p.ready && p.node.as_ref() == Some(&n.name));
+    let hit: Vec<_> =
+        if s.is_ready() { s.tenants.values().filter(|t| here(t)).collect() } else { Vec::new() };
+    let (down, degraded): (Vec<_>, Vec<_>) = hit.into_iter().partition(|t| t.ready() == 0 && t.desired() > 0);
+    let mut effects = Vec::new();
+    if !down.is_empty() {
+        let names: Vec<_> = down.iter().take(SHOWN).map(|t| t.name.as_str()).collect();
+        let more = down.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        effects.push(format!("{} down ({}{more})", count(down.len(), "tenant"), names.join(", ")));
+    }
+    if !degraded.is_empty() {
+        effects.push(format!("{} degraded", count(degraded.len(), "tenant")));
+    }
+    if !effects.is_empty() {
+        text += &format!(": {}", effects.join(", "));
+    }
+    let severity = if down.is_empty() { Severity::Warning } else { Severity::Critical };
+    Some(found(severity, text).since(n.ready_since()).answer(Answer::Node))
 }
 
 pub(super) fn node_pressure(_: &Snapshot, n: &Node) -> Option<Found> {
@@ -89,26 +118,95 @@ pub(super) fn node_cordoned(_: &Snapshot, n: &Node) -> Option<Found> {
         .then(|| found(Severity::Notice, "cordoned: takes no new pods").answer(Answer::Node))
 }
 
+/// Pods of no tenant that should be gone by now, by node.
+pub(super) fn terminating(s: &Snapshot) -> Vec<(Subject, Found)> {
+    let mut by_node: BTreeMap<Option<&NodeName>, Vec<Overdue>> = BTreeMap::new();
+    for pod in s.leaving() {
+        let of_a_tenant = || s.workload_of(pod).is_some_and(|key| s.tenant_of(&key).is_some());
+        if let Some((due, text, cause)) = overdue(s, pod).filter(|_| !of_a_tenant()) {
+            by_node.entry(pod.node.as_ref()).or_default().push((
+                due,
+                format!("{}/{text}", pod.key.namespace),
+                cause,
+            ));
+        }
+    }
+    let told = by_node.into_iter().filter_map(|(node, pods)| {
+        let (due, text, cause) = pods.iter().min_by_key(|(due, ..)| *due)?;
+        let more = if pods.len() > 1 { format!(" and {} more", pods.len() - 1) } else { String::new() };
+        let text = format!("{} terminating: {text}{more}", count(pods.len(), "pod"));
+        let subject = node.map_or_else(|| Subject::Source("pods".into()), |n| Subject::Node(n.clone()));
+        Some((subject, found(Severity::Warning, text).since(Some(*due)).because(cause.clone())))
+    });
+    told.collect()
+}
+
+/// When a pod should have been gone, why it is not, and what that follows from.
+type Overdue = (Timestamp, String, Option<Subject>);
+
+/// A source, how well it is known, and what the reason names.
+type Lost<'a> = (&'a str, &'a Freshness, String);
+
+/// Sources that are not followed: those lost for one reason are one finding, and a silent API server is the reason for all.
 pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
+    const CORE: [&str; 3] = ["nodes", "pods", "deployments"];
     let mut all = Vec::new();
     if let Some(namespace) = s.absent_namespace() {
         let text = format!("there is no namespace {namespace}: nothing is seen");
         all.push((Subject::Source("namespaces".into()), found(Severity::Critical, text)));
     }
-    for (name, freshness) in s.troubles() {
-        let severity = match (name, freshness) {
-            // Never seen for want of a right: what needs no nodes is known all the same.
-            ("nodes", Freshness::Missing { .. }) if s.namespace.is_some() => Severity::Notice,
-            ("nodes", Freshness::Missing { .. }) => Severity::Warning,
-            ("nodes" | "pods" | "deployments", _) => Severity::Critical,
-            _ => Severity::Notice,
-        };
-        let since = match freshness {
+    let silent = s.api.freshness.trouble();
+    if let Some(why) = silent {
+        let since = match &s.api.freshness {
             Freshness::Stale { since, .. } => Some(*since),
             _ => None,
         };
-        let why = freshness.trouble().unwrap_or_default().to_owned();
-        all.push((Subject::Source(name.into()), found(severity, why).since(since)));
+        let text = format!("the API server does not answer: {why}; what is shown is as old as that");
+        all.push((Subject::Source("api".into()), found(Severity::Critical, text).since(since)));
+    }
+    // Each reason with its sources, in reading order.
+    let mut reasons: Vec<(String, Vec<Lost<'_>>)> = Vec::new();
+    for (name, freshness) in s.troubles() {
+        if silent.is_some() && (freshness.is_known() || freshness.trouble() == silent) {
+            continue;
+        }
+        let why = freshness.trouble().unwrap_or_default();
+        // `needs list and watch on services at cluster scope`: the right is the same, what it is missing on differs.
+        let right = why.strip_prefix("needs ").and_then(|rest| rest.split_once(" on "));
+        let (reason, what) = match right {
+            Some((verbs, rest)) => {
+                let (what, scope) = rest.split_once(' ').unwrap_or((rest, ""));
+                (format!("needs {verbs} {scope}"), what.to_owned())
+            }
+            None => (why.to_owned(), name.to_owned()),
+        };
+        match reasons.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, sources)) => sources.push((name, freshness, what)),
+            None => reasons.push((reason, vec![(name, freshness, what)])),
+        }
+    }
+    for (reason, sources) in reasons {
+        let severity = |(name, freshness, _): &Lost<'_>| match (*name, freshness) {
+            // Never seen for want of a right: what needs no nodes is known all the same.
+            ("nodes", Freshness::Missing { .. }) if s.namespace.is_some() => Severity::Notice,
+            ("nodes", Freshness::Missing { .. }) => Severity::Warning,
+            (name, _) if CORE.contains(&name) => Severity::Critical,
+            _ => Severity::Notice,
+        };
+        let severity = sources.iter().map(severity).max().unwrap_or(Severity::Notice);
+        let since = sources.iter().filter_map(|(_, freshness, _)| match freshness {
+            Freshness::Stale { since, .. } => Some(*since),
+            _ => None,
+        });
+        let since = since.min();
+        let text = match sources.as_slice() {
+            [(_, freshness, _)] => freshness.trouble().unwrap_or_default().to_owned(),
+            many => {
+                let what: Vec<_> = many.iter().map(|(_, _, what)| what.as_str()).collect();
+                format!("{reason}: {}", what.join(", "))
+            }
+        };
+        all.push((Subject::Source(sources[0].0.into()), found(severity, text).since(since)));
     }
     // What was planned or remembered before it may be about things that are no more.
     let broken = s.api.broken_course.as_ref().filter(|(at, _)| s.at.duration_since(*at) < BROKEN_FOR);
@@ -116,6 +214,6 @@ pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
         (Subject::Source("API".into()), found(Severity::Warning, why.to_string()).since(Some(*at)))
     }));
     let unreadable = s.unreadable().into_iter();
-    all.extend(unreadable.map(|(name, why)| (Subject::Source(name.into()), found(Severity::Notice, why))));
+    all.extend(unreadable.map(|(name, why)| (Subject::Source(name.into()), found(Severity::Warning, why))));
     all
 }

@@ -1,28 +1,57 @@
 //! The table of the rules about the cluster.
 
-use super::{Check, Rule, nodes, tenants};
+use super::{Check, Rule, nodes, pods, tenants};
 
 pub(super) const OF_THE_CLUSTER: &[Rule] = &[
     Rule {
+        name: "node-not-ready",
+        doc: "The node does not report Ready: what follows from it for the tenants stands below it.",
+        check: Check::Node(nodes::node_down),
+    },
+    Rule {
         name: "tenant-down",
         doc: "No pod of the tenant is ready: its users see errors.",
-        check: Check::Tenant(tenants::down),
+        check: Check::Tenant(pods::down),
     },
-    Rule { name: "pods-failing", doc: "Pods crash or cannot start.", check: Check::Tenant(tenants::failing) },
+    Rule {
+        name: "pods-refused",
+        doc: "Pods of the tenant cannot be made: a quota, a LimitRange or an admission webhook refuses them.",
+        check: Check::Tenant(pods::refused),
+    },
+    Rule {
+        name: "pods-failing",
+        doc: "Pods crash, cannot start, or do not become ready in time.",
+        check: Check::Tenant(pods::failing),
+    },
     Rule {
         name: "pods-unschedulable",
         doc: "No node takes a pod of the tenant.",
-        check: Check::Tenant(tenants::unschedulable),
+        check: Check::Tenant(pods::unschedulable),
     },
     Rule {
         name: "rollout-stuck",
         doc: "A rollout has passed its progress deadline.",
-        check: Check::Tenant(tenants::stuck),
+        check: Check::Tenant(pods::stuck),
     },
     Rule {
         name: "not-ready",
         doc: "Fewer pods are ready than asked for.",
-        check: Check::Tenant(tenants::short),
+        check: Check::Tenant(pods::short),
+    },
+    Rule {
+        name: "pods-terminating",
+        doc: "Pods are being deleted for far longer than they may take: they still hold their memory.",
+        check: Check::Tenant(pods::terminating),
+    },
+    Rule {
+        name: "resize-pending",
+        doc: "Resources of running pods are to change, and the change is not in force.",
+        check: Check::Tenant(pods::resizing),
+    },
+    Rule {
+        name: "quota-full",
+        doc: "A quota allows no further pod of the tenant.",
+        check: Check::Tenant(pods::quota),
     },
     Rule { name: "parked", doc: "The tenant is scaled to zero.", check: Check::Tenant(tenants::parked) },
     Rule {
@@ -86,11 +115,6 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Tenant(tenants::doubled),
     },
     Rule {
-        name: "node-not-ready",
-        doc: "The node does not report Ready.",
-        check: Check::Node(nodes::node_down),
-    },
-    Rule {
         name: "node-pressure",
         doc: "The kubelet reports pressure and may evict pods.",
         check: Check::Node(nodes::node_pressure),
@@ -99,6 +123,11 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         name: "node-cordoned",
         doc: "The node is cordoned and takes no pods.",
         check: Check::Node(nodes::node_cordoned),
+    },
+    Rule {
+        name: "others-terminating",
+        doc: "Pods of no tenant are being deleted for far longer than they may take.",
+        check: Check::Cluster(nodes::terminating),
     },
     Rule {
         name: "source-lost",

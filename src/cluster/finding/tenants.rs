@@ -1,62 +1,12 @@
 //! What can be wrong with a tenant.
 
-use std::sync::Arc;
-
 use super::{
     super::{
-        Capacity, Margin, Memory, PodState, Snapshot, Tenant, Tightest, WorkloadKind,
+        Capacity, Margin, Memory, Snapshot, Tenant, Tightest, WorkloadKind,
         headroom::{ends, exhausted_in},
     },
     Answer, Found, Severity, count, found,
 };
-
-pub(super) fn down(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let since = t.pods.iter().filter_map(|p| p.ready_since).max();
-    (t.desired() > 0 && t.ready() == 0).then(|| {
-        found(Severity::Critical, format!("no pod of {} is ready", t.desired()))
-            .since(since)
-            .answer(Answer::Open)
-    })
-}
-
-pub(super) fn failing(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let bad: Vec<_> = t.pods.iter().filter(|p| p.state() == PodState::Failing).collect();
-    let first = bad.first()?;
-    let reason = first
-        .containers
-        .iter()
-        .find_map(|c| c.reason.clone().filter(|_| !c.ready))
-        .or_else(|| {
-            first.containers.iter().find(|c| !c.ready).and_then(|c| Some(c.last_end.as_ref()?.reason.clone()))
-        })
-        .unwrap_or_else(|| Arc::from("not ready after a restart"));
-    let text = format!("{} failing: {reason}", count(bad.len(), "pod"));
-    Some(found(Severity::Critical, text).since(first.ready_since).answer(Answer::Open))
-}
-
-pub(super) fn unschedulable(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let waiting: Vec<_> = t.pods.iter().filter(|p| p.state() == PodState::Unschedulable).collect();
-    let first = waiting.first()?;
-    let why = first.unschedulable.as_deref().unwrap_or("no node takes it");
-    let why = why.split(" no new claims").next().unwrap_or(why).split(" preemption:").next().unwrap_or(why);
-    let text = format!("{} on no node: {}", count(waiting.len(), "pod"), why.trim_end_matches(['.', ' ']));
-    Some(found(Severity::Critical, text).since(Some(first.created)).answer(Answer::Open))
-}
-
-pub(super) fn stuck(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let since = t.workload.stuck_since?;
-    let c = t.workload.counts;
-    let text = format!("rollout stuck: {} of {} pods on the new version", c.updated, t.desired());
-    Some(found(Severity::Warning, text).since(Some(since)).answer(Answer::Open))
-}
-
-pub(super) fn short(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let (ready, desired) = (t.ready(), t.desired());
-    let since = t.active().filter(|p| !p.ready).filter_map(|p| p.ready_since.or(Some(p.created))).min();
-    (ready > 0 && ready < desired).then(|| {
-        found(Severity::Warning, format!("{ready} of {desired} ready")).since(since).answer(Answer::Open)
-    })
-}
 
 pub(super) fn parked(_: &Snapshot, t: &Tenant) -> Option<Found> {
     (t.desired() == 0).then(|| found(Severity::Notice, "scaled to zero").answer(Answer::Scale))

@@ -97,8 +97,9 @@ impl Followed {
 
     fn pool(&mut self, tenant: &str, max_children: u32) {
         let key = Key::new(tenant, format!("{tenant}-fpm"));
-        let pool = Pool { key: key.clone(), labels: Arc::default(), max_children };
-        self.seen.observe(Observation::Pool(Seen::Put(key, Some(pool))));
+        let files = [("www.conf".to_owned(), format!("[www]\npm.max_children = {max_children}"))].into();
+        let pool = Pool::read(key.clone(), Arc::default(), &files);
+        self.seen.observe(Observation::Pool(Seen::Put(key, pool)));
     }
 }
 

@@ -118,7 +118,8 @@ impl Capacity {
     pub(super) fn without_largest(&self) -> Option<u32> {
         let lost =
             |i: usize| total(self.parts.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p), &[]);
-        (self.parts.len() + self.unknown.len() > 1).then(|| (0..self.parts.len()).map(lost).min())?
+        let nothing = (self.parts.len() + self.unknown.len() == 0).then_some(0);
+        (0..self.parts.len()).map(lost).min().or(nothing)
     }
 }
 

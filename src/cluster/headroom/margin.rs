@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     super::{Key, Memory, Pod, Snapshot, Tenant, Usage},
-    Capacity, measured, name_of,
+    Capacity, measured, name_of, running,
 };
 
 /// How near a tenant is to its limits.
@@ -25,7 +25,7 @@ pub struct Tightest {
     /// Its pod.
     #[serde(serialize_with = "name_of")]
     pub pod: Key,
-    /// Its name.
+    /// Its name; `the pod` where the limit of the whole pod is nearest.
     pub container: Arc<str>,
     /// In use.
     pub used: Memory,
@@ -53,18 +53,23 @@ impl Margin {
 }
 
 fn tightest(pods: &[(&Pod, Option<&Usage>)]) -> Option<Tightest> {
+    let whole: Arc<str> = "the pod".into();
     let mut worst: Option<(&Key, &Arc<str>, Memory, Memory)> = None;
+    let mut look = |pod, name, used: Memory, limit: Memory| {
+        if worst.is_none_or(|(_, _, u, l)| used.share_of(limit) > u.share_of(l)) {
+            worst = Some((pod, name, used, limit));
+        }
+    };
     for (pod, usage) in pods {
         let Some(usage) = usage else { continue };
-        for container in &pod.spec.containers {
-            let (Some(limit), Some((_, used))) =
-                (container.resources.limits.memory, usage.containers.get(&container.name))
-            else {
-                continue;
-            };
-            if worst.is_none_or(|(_, _, u, l)| used.share_of(limit) > u.share_of(l)) {
-                worst = Some((&pod.key, &container.name, *used, limit));
+        for container in running(&pod.spec) {
+            let used = usage.containers.get(&container.name);
+            if let (Some(limit), Some((_, used))) = (container.resources.limits.memory, used) {
+                look(&pod.key, &container.name, *used, limit);
             }
+        }
+        if let Some(limit) = pod.spec.resources.as_ref().and_then(|r| r.limits.memory) {
+            look(&pod.key, &whole, usage.containers.values().map(|(_, used)| *used).sum(), limit);
         }
     }
     let (pod, container, used, limit) = worst?;

@@ -121,23 +121,20 @@ fn the_source_of_each_number_is_the_first_that_says_it() {
     };
     seen.sizing = Arc::new(sizing);
     assert_eq!(source(&seen), (super::super::Origin::Configuration, super::super::Origin::Configuration, 5));
-    let pool = |name: &str, app: &str| Pool {
-        key: Key::new("acme", name),
-        labels: Arc::new([(Arc::from("app"), Arc::from(app))].into()),
-        max_children: 6,
+    let pool = |name: &str, app: &str| {
+        let labels = Arc::new([(Arc::from("app"), Arc::from(app))].into());
+        let files = [("www.conf".to_owned(), "pm.max_children = 6".to_owned())].into();
+        Pool::read(Key::new("acme", name), labels, &files)
     };
     for (name, app) in [("unrelated", "acme"), ("acme-php", "other")] {
         let mut with = seen.clone();
-        with.observe(Observation::Pool(Seen::All(
-            vec![(Key::new("acme", name), Some(pool(name, app)))],
-            now(),
-        )));
+        with.observe(Observation::Pool(Seen::All(vec![(Key::new("acme", name), pool(name, app))], now())));
         let source = super::super::Origin::ConfigMap(name.into());
         assert_eq!(of(&with, "acme").max_children, Setting { value: 6, source }, "{name}");
     }
     let mut other = seen.clone();
     other.observe(Observation::Pool(Seen::All(
-        vec![(Key::new("acme", "acmeish"), Some(pool("acmeish", "x")))],
+        vec![(Key::new("acme", "acmeish"), pool("acmeish", "x"))],
         now(),
     )));
     assert_eq!(source(&other).2, 5, "neither its labels nor its name");

@@ -1,11 +1,10 @@
 //! Pods and pod templates.
 
-use super::{Fault, Interner, Object, amounts, created, given, key_of, labels, resize, trouble};
+use super::{Fault, Interner, Object, amounts, created, given, key_of, labels, resize, resources, trouble};
 use crate::{
     cluster::{
         Affinity, Container, ContainerEnd, ContainerStatus, HostPort, Key, NodeTerm, Operator, Owner, Phase,
-        Pod, PodSpec, PodTerm, Requirement, Resize, Resources, SpreadConstraint, Toleration, Volume,
-        VolumeSource,
+        Pod, PodSpec, PodTerm, Requirement, Resize, SpreadConstraint, Toleration, Volume, VolumeSource,
     },
     live::slim,
 };
@@ -196,10 +195,6 @@ fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Ve
         });
     }
     Ok(all)
-}
-
-pub(super) fn resources(given: &slim::Resources) -> Result<Resources, Fault> {
-    Ok(Resources { requests: amounts(&given.requests)?, limits: amounts(&given.limits)? })
 }
 
 fn affinity(given: slim::Affinity) -> Result<Affinity, Fault> {

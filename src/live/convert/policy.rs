@@ -34,6 +34,8 @@ pub(super) fn budget(slim: slim::Budget, interner: &mut Interner) -> Result<Obje
     let (rule, min_available) = match (spec.min_available, spec.max_unavailable) {
         (Some(IntOrText::Int(n)), _) => (format!("minAvailable {n}"), Some(count(n))),
         (Some(IntOrText::Text(share)), _) => (format!("minAvailable {share}"), None),
+        (Some(IntOrText::Float(n)), _) => (format!("minAvailable {n}"), None),
+        (None, Some(IntOrText::Float(n))) => (format!("maxUnavailable {n}"), None),
         (None, Some(IntOrText::Int(n))) => (format!("maxUnavailable {n}"), None),
         (None, Some(IntOrText::Text(share))) => (format!("maxUnavailable {share}"), None),
         // With neither, the disruption controller takes every pod to be needed.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Fault, Interner, Object, created, given, key_of, named};
 use crate::{
-    cluster::{Journal, Key, KubeEvent, Labels, Lease, Pool, max_children},
+    cluster::{Journal, Key, KubeEvent, Labels, Lease, Pool},
     live::slim,
 };
 
@@ -55,11 +55,7 @@ pub(super) fn pool(
 ) -> Result<Object<Key, Option<Pool>>, Fault> {
     let slim::PoolFiles { metadata: meta, data } = slim;
     let key = key_of(&meta, interner)?;
-    let value = max_children(&data).map(|max_children| Pool {
-        key: key.clone(),
-        labels: interner.labels(meta.labels),
-        max_children,
-    });
+    let value = Pool::read(key.clone(), interner.labels(meta.labels), &data);
     Ok(Object { key, version: meta.resource_version.into(), value })
 }
 

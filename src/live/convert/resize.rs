@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Fault, Interner, amounts, pod::resources};
+use super::{Fault, Interner, amounts, resources};
 use crate::{
     cluster::{Amounts, PodSpec, Resources},
     live::slim::{self, Quantities},

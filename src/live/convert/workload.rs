@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Fault, Interner, Object, count, created, key_of, labels, named, pod};
 use crate::{
     cluster::{
-        Counts, GitOps, Hints, Key, Refused, ReplicaSet, Volume, VolumeSource, Workload, WorkloadKey,
-        WorkloadKind, image_tag,
+        Counts, GitOps, Hints, Key, Mounted, Refused, ReplicaSet, Volume, VolumeSource, Workload,
+        WorkloadKey, WorkloadKind, image_tag,
     },
     live::slim,
 };
@@ -46,7 +46,7 @@ fn workload(
     let of_one_template =
         !status.update_revision.is_empty() && status.update_revision == status.current_revision;
     let gitops = gitops(&meta, interner);
-    let hints = hints(&meta.annotations, &spec.template.spec.volumes, interner);
+    let hints = hints(&meta.annotations, &spec.template.spec, interner);
     let failure = status.conditions.iter().find(|c| c.r#type == "ReplicaFailure" && c.status == "True");
     let refused = failure.map(|c| Refused {
         reason: interner.text(&c.reason),
@@ -116,11 +116,33 @@ pub(super) fn replica_set(
 }
 
 /// What the annotations say, and the ConfigMaps among the volumes.
-fn hints(notes: &slim::Annotations, volumes: &[slim::Volume], interner: &mut Interner) -> Hints {
-    let mounted = volumes.iter().flat_map(|v| {
-        v.config_map.iter().chain(v.projected.sources.iter().filter_map(|s| s.config_map.as_ref()))
-    });
-    let config_maps = mounted.filter(|m| !m.name.is_empty()).map(|m| interner.text(&m.name)).collect();
+fn hints(notes: &slim::Annotations, template: &slim::PodSpec, interner: &mut Interner) -> Hints {
+    let mut config_maps = Vec::new();
+    for volume in &template.volumes {
+        let projected = volume.projected.sources.iter().filter_map(|s| s.config_map.as_ref());
+        for source in volume.config_map.iter().chain(projected).filter(|s| !s.name.is_empty()) {
+            let items = source.items.as_ref().filter(|items| !items.is_empty());
+            let items =
+                items.map(|items| items.iter().map(|i| (i.key.as_str().into(), i.path.as_str().into())));
+            let alone = Mounted {
+                config_map: interner.text(&source.name),
+                items: items.map(Iterator::collect),
+                ..Mounted::default()
+            };
+            let mounts = template.containers.iter().flat_map(|c| c.volume_mounts.iter().map(move |m| (c, m)));
+            let mounts = mounts.filter(|(_, mount)| mount.name == volume.name);
+            let before = config_maps.len();
+            config_maps.extend(mounts.map(|(container, mount)| Mounted {
+                container: container.name.as_str().into(),
+                at: mount.mount_path.as_str().into(),
+                sub_path: mount.sub_path.as_str().into(),
+                ..alone.clone()
+            }));
+            if config_maps.len() == before {
+                config_maps.push(alone);
+            }
+        }
+    }
     Hints { config_maps, ..Hints::read(notes.request_memory.as_deref(), notes.max_children.as_deref()) }
 }
 

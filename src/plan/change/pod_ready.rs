@@ -46,7 +46,7 @@ impl Kind for PodReady {
         if let Some(node) = pod.node.as_ref().filter(|node| **node != self.node) {
             return Standing::Elsewhere(format!("{name} is on {node}, not on {}", self.node));
         }
-        match (pod.state(), lacks(pod)) {
+        match (seen.state_of(pod), lacks(seen, pod)) {
             (PodState::Ready, _) => {
                 let wanted = SignedDuration::from_secs(self.seconds.into());
                 let held = pod.ready_since.map_or(wanted, |since| seen.at.duration_since(since));

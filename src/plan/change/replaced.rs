@@ -98,7 +98,7 @@ impl Kind for Replaced {
 
     fn missing(&self, seen: &Snapshot) -> String {
         let tenant = seen.tenant_of(&self.workload);
-        let lacking = tenant.and_then(|tenant| tenant.pods.iter().find_map(|pod| lacks(pod)));
+        let lacking = tenant.and_then(|tenant| tenant.pods.iter().find_map(|pod| lacks(seen, pod)));
         lacking.map_or(String::new(), |text| format!("; {text}"))
     }
 }

@@ -53,7 +53,7 @@ impl Kind for RolledOut {
         let text = format!("{} of {wanted} updated, {} ready", counts.updated, counts.ready);
         if workload.stuck_since.is_some() {
             let tenant = seen.tenant_of(&self.workload);
-            let why = tenant.and_then(|tenant| tenant.pods.iter().find_map(|pod| lacks(pod)));
+            let why = tenant.and_then(|tenant| tenant.pods.iter().find_map(|pod| lacks(seen, pod)));
             let why = why.map_or(String::new(), |why| format!(": {why}"));
             return Standing::Failed(format!("the rollout of {} is stuck, {text}{why}", self.workload));
         }
@@ -73,7 +73,7 @@ impl Kind for RolledOut {
 
     fn missing(&self, seen: &Snapshot) -> String {
         let tenant = seen.tenant_of(&self.workload);
-        let lacking = tenant.and_then(|tenant| tenant.pods.iter().find_map(|pod| lacks(pod)));
+        let lacking = tenant.and_then(|tenant| tenant.pods.iter().find_map(|pod| lacks(seen, pod)));
         lacking.map_or(String::new(), |text| format!("; {text}"))
     }
 }

@@ -87,7 +87,7 @@ impl Kind for Settle {
     fn missing(&self, seen: &Snapshot) -> String {
         let Some(tenant) = seen.tenant_of(&self.workload) else { return String::new() };
         const SHOWN: usize = 3;
-        let words: Vec<_> = tenant.pods.iter().filter_map(|pod| lacks(pod)).collect();
+        let words: Vec<_> = tenant.pods.iter().filter_map(|pod| lacks(seen, pod)).collect();
         if words.is_empty() {
             return String::new();
         }
@@ -117,11 +117,15 @@ pub(super) fn placed(tenant: &Tenant) -> String {
 }
 
 /// What a pod lacks to be ready, in the words of the scheduler and the kubelet; `None` when it lacks nothing.
-pub(super) fn lacks(pod: &Pod) -> Option<String> {
+pub(super) fn lacks(seen: &Snapshot, pod: &Pod) -> Option<String> {
     let name = &pod.key.name;
-    match pod.state() {
+    match seen.state_of(pod) {
         PodState::Ready | PodState::Finished => None,
         PodState::Terminating => Some(format!("{name} is still leaving")),
+        PodState::Unknown => {
+            let node = pod.node.as_ref().map_or("its node", |n| n.as_str());
+            Some(format!("{name} is not known: {node} does not answer"))
+        }
         PodState::Unschedulable => {
             let why = pod.unschedulable.as_deref().unwrap_or("no node takes it");
             Some(format!("{name} is Pending: {why}"))

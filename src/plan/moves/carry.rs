@@ -348,6 +348,7 @@ fn part(moved: &Move, tenant: &Tenant, pod: &Pod, landing: Landing, checks: Vec<
             instead: Vec::new(),
         }],
         checks,
+        unpredicted: None,
         kubectl: String::new(),
         undo,
         what: Some(format!("{} {} → {}", pod.key.name, moved.from, to)),

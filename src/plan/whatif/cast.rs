@@ -87,16 +87,12 @@ impl Cast {
         let replaced: Vec<_> =
             residents.iter().filter(|r| r.fate == Fate::Replaced).map(|r| r.class.1).collect();
         if attempt.board.has_plenty_for(&replaced) {
-            return residents.iter().filter(|r| r.fate == Fate::Numbered).count() as u32;
+            return 0;
         }
         attempt.send_away(residents.iter().filter(|r| r.fate != Fate::Leaving), at);
         let mut stranded = 0;
-        for resident in residents {
-            stranded += match resident.fate {
-                Fate::Numbered => 1,
-                Fate::Replaced => u32::from(attempt.replace(resident.class.1).is_none()),
-                Fate::Leaving | Fate::OfTheNode | Fate::Lone => 0,
-            };
+        for resident in residents.iter().filter(|r| r.fate == Fate::Replaced) {
+            stranded += u32::from(attempt.replace(resident.class.1).is_none());
         }
         stranded
     }

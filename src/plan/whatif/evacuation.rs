@@ -74,7 +74,11 @@ impl Evacuation<'_> {
                     self.told.stuck.push(resident.pod.key.clone());
                     false
                 }
-                Fate::Leaving | Fate::OfTheNode | Fate::Lone => false,
+                Fate::Lone => {
+                    self.told.lone.push(resident.pod.key.clone());
+                    false
+                }
+                Fate::Leaving | Fate::OfTheNode => false,
             };
             if replaced && !self.land(resident) {
                 // A replacement that never comes up keeps its budget short for good.

@@ -164,6 +164,7 @@ impl Forecast {
             landings: Vec::new(),
             pending: Vec::new(),
             stuck: Vec::new(),
+            lone: Vec::new(),
             blocked: Vec::new(),
             emptied: Vec::new(),
             left: 0,
@@ -224,7 +225,9 @@ fn harm(cast: &Cast, capacities: &[Capacity], node: usize) -> Harm {
         }
     }
     let pods = residents.iter().filter(|r| r.fate != Fate::Leaving).count() as u32;
-    Harm { node: name.clone(), pods, down, halved, pending: 0, database: None }
+    let of = |fate| residents.iter().filter(|r| r.fate == fate).count() as u32;
+    let (stuck, lone) = (of(Fate::Numbered), of(Fate::Lone));
+    Harm { node: name.clone(), pods, down, halved, pending: 0, stuck, lone, database: None }
 }
 
 fn halves(before: Option<u32>, after: Option<u32>) -> bool {

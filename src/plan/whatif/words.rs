@@ -64,6 +64,9 @@ impl WhatIf {
             let text = format!("{pod} is not made again while its node does not answer (StatefulSet)");
             say(Some(Severity::Warning), text);
         }
+        for pod in &self.lone {
+            say(Some(Severity::Critical), format!("{pod} is lost for good: no controller makes it again"));
+        }
         for blocked in &self.blocked {
             say(Some(Severity::Warning), format!("{} is not evicted: {}", blocked.pod, blocked.why));
         }
@@ -96,7 +99,8 @@ impl WhatIf {
         if !landed.is_empty() {
             say(None, format!("{} come up elsewhere: {}", self.landings.len(), landed.join(", ")));
         }
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.stuck.is_empty() && self.lone.is_empty() && self.blocked.is_empty()
+        {
             say(None, "every pod finds a node".into());
         }
         // A stable sort keeps the order of each weight.
@@ -131,11 +135,12 @@ impl Harm {
         if self.stops_database() {
             return "no database".into();
         }
-        match (self.down.len(), self.pending, self.halved.len()) {
-            (0, 0, 0) if self.database.is_some() => "database".into(),
-            (0, 0, 0) => "no harm".into(),
-            (0, 0, n) => format!("{n} halved"),
-            (0, n, _) => format!("{n} pending"),
+        match (self.down.len(), self.pending, self.stuck + self.lone, self.halved.len()) {
+            (0, 0, 0, 0) if self.database.is_some() => "database".into(),
+            (0, 0, 0, 0) => "no harm".into(),
+            (0, 0, 0, n) => format!("{n} halved"),
+            (0, 0, n, _) => format!("{n} not replaced"),
+            (0, n, ..) => format!("{n} pending"),
             (n, ..) => format!("{n} down"),
         }
     }
@@ -145,7 +150,7 @@ impl Harm {
         if self.stops_database() {
             return Some(Severity::Critical);
         }
-        match (self.down.len(), self.pending, self.halved.len()) {
+        match (self.down.len(), self.pending + self.stuck + self.lone, self.halved.len()) {
             (0, 0, 0) if self.database.is_some() => Some(Severity::Notice),
             (0, 0, 0) => None,
             (0, 0, _) => Some(Severity::Notice),
@@ -154,6 +159,6 @@ impl Harm {
     }
 }
 
-fn count(n: usize, noun: &str) -> String {
+pub(super) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

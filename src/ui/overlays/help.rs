@@ -47,11 +47,12 @@ const INDENT: u16 = 16;
 /// From so many columns on its name stands at the right.
 const WIDE: u16 = 70;
 
-const SIGNS: [(&str, &str); 12] = [
+const SIGNS: [(&str, &str); 13] = [
     ("·", "no pod of the tenant there"),
     ("2", "two pods ready there"),
     ("2!", "several pods together on one node: its loss costs them all"),
     ("1~", "a pod is starting"),
+    ("?", "a pod is unknown: its node does not answer"),
     ("1-", "a pod is leaving"),
     ("x", "a pod is failing"),
     ("✖ ▲ •", "hurts users now, hurts with the next failure, worth knowing"),

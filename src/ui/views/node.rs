@@ -49,13 +49,14 @@ impl View for NodeView {
                 .pods
                 .iter()
                 .filter(|p| p.node.as_ref() == Some(&self.name))
-                .for_each(|p| cell.add(p.state()));
+                .for_each(|p| cell.add(cx.seen.state_of(p)));
             if cell != Cell::default() {
                 self.rows.push((tenant.name.clone(), cell, tenant.ready(), tenant.desired()));
             }
         }
-        self.rows
-            .sort_by_key(|(_, cell, ..)| std::cmp::Reverse((cell.failing, cell.starting, cell.active())));
+        self.rows.sort_by_key(|(_, cell, ..)| {
+            std::cmp::Reverse((cell.failing, cell.unknown, cell.starting, cell.active()))
+        });
         let (rows, page) = (&self.rows, self.page(cx));
         self.list.settle(rows.len(), page, |i| rows[i].0.clone());
     }

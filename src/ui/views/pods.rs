@@ -20,7 +20,8 @@ pub fn sign(state: PodState) -> (&'static str, Role) {
         PodState::Finished => ("·", Role::Muted),
         PodState::Terminating => ("-", Role::Muted),
         PodState::Starting => ("~", Role::Busy),
-        PodState::Unschedulable => ("?", Role::Danger),
+        PodState::Unknown => ("?", Role::Warn),
+        PodState::Unschedulable => ("∅", Role::Danger),
         PodState::Failing => ("✖", Role::Danger),
     }
 }
@@ -68,13 +69,14 @@ fn name_width(pen: &Pen<'_>) -> u16 {
 
 /// One pod on one line.
 pub fn pod_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, pod: &Pod, wide: bool) {
-    let (glyph, role) = sign(pod.state());
+    let state = cx.seen.state_of(pod);
+    let (glyph, role) = sign(state);
     let name = name_width(pen);
-    let calm = pod.state() == PodState::Ready;
+    let calm = state == PodState::Ready;
     pen.put(2, y, 1, glyph, role);
     pen.put(4, y, name, &pod.key.name, Role::Text);
     let x = name + 5;
-    pen.put(x, y, 13, pod.state().word(), if calm { Role::Muted } else { role });
+    pen.put(x, y, 13, state.word(), if calm { Role::Muted } else { role });
     let right = pen.width();
     let node = pod.node.as_ref().map_or("–", |n| n.as_str());
     let end = right.saturating_sub(if wide { 31 } else { 11 });
@@ -202,11 +204,12 @@ pub fn aside(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Arc<Tenant>) {
     y += 1;
     let budget = usize::from(pen.height().saturating_sub(y + 9)).max(3);
     for pod in tenant.pods.iter().take(budget) {
-        let (glyph, role) = sign(pod.state());
+        let state = cx.seen.state_of(pod);
+        let (glyph, role) = sign(state);
         pen.put(1, y, 1, glyph, role);
         pen.put(3, y, name, &pod.key.name, Role::Text);
-        let calm = pod.state() == PodState::Ready;
-        pen.put(name + 4, y, 11, pod.state().word(), if calm { Role::Muted } else { role });
+        let calm = state == PodState::Ready;
+        pen.put(name + 4, y, 11, state.word(), if calm { Role::Muted } else { role });
         let node = pod.node.as_ref().map_or("–", |n| n.as_str());
         pen.put(name + 16, y, width.saturating_sub(name + 22), node, Role::Text);
         pen.put_right(width - 1, y, 4, &cx.age(pod.created), Role::Muted);

@@ -272,7 +272,7 @@ impl Seats {
 
 /// Where a tenant's pods were, are, and were predicted to be.
 fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &Part) -> u16 {
-    let now = cx.seen.tenants.get(&part.tenant).map(|t| t.cells()).unwrap_or_default();
+    let now = cx.seen.tenants.get(&part.tenant).map(|t| cx.seen.cells(t)).unwrap_or_default();
     let nodes: Vec<NodeName> =
         placement::nodes(part.now.keys().chain(part.predicted.keys()).chain(now.keys().flatten()));
     let grid = placement::Grid::fit(pen.width().saturating_sub(14), cx.seen, &nodes);

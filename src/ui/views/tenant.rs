@@ -160,7 +160,7 @@ impl View for TenantView {
     fn refresh(&mut self, cx: &Cx<'_>) {
         let page = self.page(cx);
         let mut pods: Vec<_> = self.tenant(cx).map(|t| t.pods.clone()).unwrap_or_default();
-        pods.sort_by_key(|p| std::cmp::Reverse(p.state()));
+        pods.sort_by_key(|p| std::cmp::Reverse(cx.seen.state_of(p)));
         self.keys = pods.iter().map(|p| p.key.clone()).collect();
         let keys = &self.keys;
         self.pods.settle(keys.len(), page, |i| keys[i].clone());

@@ -285,7 +285,7 @@ impl View for Tenants {
 
 /// The node that carries most of the tenant's ready pods: the one it would miss most.
 fn leans_on(cx: &Cx<'_>, name: &TenantName) -> Option<NodeName> {
-    let cells = cx.seen.tenants.get(name)?.cells();
+    let cells = cx.seen.cells(cx.seen.tenants.get(name)?);
     let placed = cells.into_iter().filter_map(|(node, cell)| Some((node?, cell.ready))).rev();
     placed.filter(|(_, ready)| *ready > 0).max_by_key(|(_, ready)| *ready).map(|(node, _)| node)
 }

@@ -72,6 +72,9 @@ fn summary(w: &WhatIf) -> String {
     words.push(format!("{} pending", format::count(w.pending.len(), "pod")));
     if w.loss == Loss::Crash {
         words.push(format!("{} stuck", w.stuck.len()));
+        if !w.lone.is_empty() {
+            words.push(format!("{} lost for good", w.lone.len()));
+        }
     } else {
         words.push(format!("{} not evicted", w.blocked.len()));
     }
@@ -121,7 +124,8 @@ impl View for WhatIfView {
             head.push(piece(format!("   as of {age} ago"), Role::Warn));
         }
         pen.line(1, 0, start.saturating_sub(3), &head);
-        let hurts = !answer.down.is_empty() || !answer.pending.is_empty();
+        let left = answer.pending.len() + answer.stuck.len() + answer.lone.len();
+        let hurts = !answer.down.is_empty() || left > 0;
         let tone = if hurts { Role::Danger } else { Role::Muted };
         pen.put(3, 1, width.saturating_sub(4), &summary(answer), tone);
         let page = usize::from(pen.height().saturating_sub(TOP));

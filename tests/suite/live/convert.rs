@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use wheelhouse::{
     cluster::{
-        Cpu, Effect, GitOps, HostPort, Key, Memory, NodeState, Operator, Owner, Phase, PodState, Requirement,
+        Cpu, Effect, GitOps, HostPort, Key, Memory, NodeState, Operator, Owner, Phase, Requirement,
         WorkloadKey, WorkloadKind,
     },
     live::convert::{
@@ -51,7 +51,7 @@ fn a_recorded_pod_is_read_field_by_field() {
     let moment = at("2026-11-21T08:41:24Z");
     assert_eq!((pod.created, pod.ready_since, pod.deleting), (moment, Some(moment), None));
     assert_eq!((pod.unschedulable.as_deref(), pod.deletion_cost), (None, 0));
-    assert_eq!(pod.state(), PodState::Ready);
+    assert!(pod.ready && pod.is_active());
     let status: Vec<_> =
         pod.containers.iter().map(|c| (&*c.name, c.ready, c.restarts, c.running_since)).collect();
     assert_eq!(status, [("nginx", true, 0, Some(moment)), ("php-fpm", true, 0, Some(moment))]);

@@ -182,12 +182,13 @@ impl Columns {
 pub fn text(cell: Cell) -> (String, &'static str) {
     let mark = match cell {
         Cell { failing: 1.., .. } => "x",
+        Cell { unknown: 1.., .. } => "?",
         Cell { starting: 1.., .. } => "~",
         _ if cell.is_doubled() => "!",
         Cell { terminating: 1.., .. } => "-",
         _ => "",
     };
-    let others = cell.failing + cell.starting + cell.terminating;
+    let others = cell.failing + cell.unknown + cell.starting + cell.terminating;
     match cell.ready {
         0 if others == 0 => ("·".into(), ""),
         0 => (mark.into(), ""),
@@ -201,6 +202,7 @@ pub fn cell(pen: &mut Pen<'_>, right: u16, y: u16, cell: Option<Cell>) {
     let (digits, mark) = text(cell);
     let role = match cell {
         Cell { failing: 1.., .. } => Role::Danger,
+        Cell { unknown: 1.., .. } => Role::Warn,
         Cell { starting: 1.., .. } => Role::Busy,
         _ if cell.is_doubled() => Role::Warn,
         Cell { terminating: 1.., .. } => Role::Muted,
@@ -213,9 +215,10 @@ pub fn cell(pen: &mut Pen<'_>, right: u16, y: u16, cell: Option<Cell>) {
 
 /// The worst cell of a row, when one is worth a look.
 pub fn worst(cells: &[(u16, Cell)]) -> Option<(u16, Cell)> {
-    let weight =
-        |c: &Cell| (c.failing, c.starting, if c.is_doubled() { c.active() } else { 0 }, c.terminating);
-    cells.iter().copied().max_by_key(|(_, c)| weight(c)).filter(|(_, c)| weight(c) != (0, 0, 0, 0))
+    let weight = |c: &Cell| {
+        (c.failing, c.unknown, c.starting, if c.is_doubled() { c.active() } else { 0 }, c.terminating)
+    };
+    cells.iter().copied().max_by_key(|(_, c)| weight(c)).filter(|(_, c)| weight(c) != (0, 0, 0, 0, 0))
 }
 
 #[cfg(test)]
@@ -225,7 +228,7 @@ mod tests {
     #[test]
     fn a_cell_reads_without_colour() {
         let of = |ready, starting, terminating, failing| {
-            let (digits, mark) = text(Cell { ready, starting, terminating, failing });
+            let (digits, mark) = text(Cell { ready, starting, terminating, failing, unknown: 0 });
             format!("{digits}{mark}")
         };
         assert_eq!(of(0, 0, 0, 0), "·");

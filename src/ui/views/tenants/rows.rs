@@ -16,6 +16,8 @@ pub struct Facts {
     pub tag: String,
     /// By the node's place in the order of the columns; `u16::MAX` is no node.
     pub cells: Vec<(u16, Cell)>,
+    /// How its pods are does not depend on their nodes or the time.
+    pub settled: bool,
 }
 
 /// A row: the tenant, and the worst that is said of it.
@@ -79,7 +81,7 @@ impl Rows {
             let name = &judged.tenant.name;
             while before.next_if(|row| row.name() < name).is_some() {}
             let kept = before.next_if(|row| Arc::ptr_eq(&row.judged.tenant, &judged.tenant));
-            let kept = kept.filter(|_| same_nodes).map(|row| row.facts);
+            let kept = kept.filter(|row| same_nodes && row.facts.settled).map(|row| row.facts);
             let facts = kept.unwrap_or_else(|| Arc::new(self.facts(cx, &judged.tenant)));
             let found = worst.get(name);
             self.all.push(Row {
@@ -107,7 +109,7 @@ impl Rows {
     fn facts(&self, cx: &Cx<'_>, tenant: &Tenant) -> Facts {
         let mut cells: Vec<(u16, Cell)> = Vec::with_capacity(tenant.pods.len());
         for pod in &tenant.pods {
-            let state = pod.state();
+            let state = cx.seen.state_of(pod);
             if state == PodState::Finished {
                 continue;
             }
@@ -123,7 +125,9 @@ impl Rows {
             }
         }
         cells.sort_by_key(|(node, _)| *node);
+        let restless = |c: &Cell| c.starting + c.failing + c.unknown > 0;
         Facts {
+            settled: !cells.iter().any(|(_, cell)| restless(cell)),
             ready: tenant.ready(),
             desired: tenant.desired(),
             restarts: tenant.restarts(),

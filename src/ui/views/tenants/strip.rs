@@ -56,7 +56,8 @@ impl Tenants {
             if shown.len() == room {
                 break;
             }
-            if !shown.iter().any(|f| f.subject == finding.subject) {
+            // What follows from another finding is told by that one.
+            if finding.because.is_none() && !shown.iter().any(|f| f.subject == finding.subject) {
                 shown.push(finding);
             }
         }

@@ -1,0 +1,539 @@
+//! What is wrong is told once, by its cause, with the severity it has for users; what is not known is not told as known.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use wheelhouse::{
+    cluster::{
+        Cell, ContainerEnd, Finding, Freshness, Key, Memory, NodeUsage, Observation, Owner, Phase, Pod,
+        PodState, Quota, QuotaLine, Refused, Resize, Seen, Severity, Snapshot, Subject, Usage, Workload,
+        WorkloadKind, findings, headroom, sketch,
+    },
+    plan::{Check, Intent, Target, Verdict, fits, plan, whatif},
+};
+
+fn now() -> Timestamp {
+    "2026-11-21T09:00:00Z".parse().expect("a time")
+}
+
+fn ago(minutes: i64) -> Timestamp {
+    now() - SignedDuration::from_mins(minutes)
+}
+
+fn cluster(text: &str) -> Snapshot {
+    sketch(text, now()).expect("a sketch")
+}
+
+fn pods(seen: &Snapshot, tenant: &str) -> Vec<Pod> {
+    seen.tenants[tenant].pods.iter().map(|p| Pod::clone(p)).collect()
+}
+
+fn put(seen: &mut Snapshot, pod: Pod) {
+    seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
+}
+
+/// Changes the pod of that number of a tenant.
+fn change(seen: &mut Snapshot, tenant: &str, number: usize, change: impl FnOnce(&mut Pod)) {
+    let mut pod = pods(seen, tenant).remove(number);
+    change(&mut pod);
+    put(seen, pod);
+}
+
+fn change_workload(seen: &mut Snapshot, tenant: &str, change: impl FnOnce(&mut Workload)) {
+    let mut workload = Workload::clone(&seen.tenants[tenant].workload);
+    change(&mut workload);
+    let key = workload.key.key.clone();
+    seen.observe(match workload.key.kind {
+        WorkloadKind::Deployment => Observation::Deployment(Seen::Put(key, workload)),
+        WorkloadKind::StatefulSet => Observation::StatefulSet(Seen::Put(key, workload)),
+    });
+}
+
+/// Rule, severity and text of all findings about tenants' pods and the nodes.
+fn told(seen: &Snapshot) -> Vec<(&'static str, Severity, String)> {
+    let quiet = ["one-node", "doubled", "node-empty", "node-cordoned", "no-limit", "under-floor"];
+    let loud = findings(seen).into_iter().filter(|f| !quiet.contains(&f.rule));
+    loud.map(|f| (f.rule, f.severity, f.text)).collect()
+}
+
+fn one(seen: &Snapshot) -> (&'static str, Severity, String) {
+    let mut all = told(seen);
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+fn finding<'a>(all: &'a [Finding], rule: &str) -> &'a Finding {
+    all.iter().find(|f| f.rule == rule).unwrap_or_else(|| panic!("no {rule} in {all:?}"))
+}
+
+fn starting(pod: &mut Pod, reason: Option<&str>) {
+    pod.ready = false;
+    pod.phase = Phase::Pending;
+    for container in &mut pod.containers {
+        (container.ready, container.running_since) = (false, None);
+        container.reason = reason.map(Into::into);
+    }
+}
+
+#[test]
+fn a_pod_that_does_not_become_ready_in_time_is_told_with_whatever_reason_it_gives() {
+    for reason in ["ErrImageNeverPull", "SomethingNobodyHasHeardOf", "RunContainerError"] {
+        let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+        change(&mut seen, "acme", 1, |pod| {
+            starting(pod, Some(reason));
+            (pod.created, pod.ready_since) = (ago(1), Some(ago(1)));
+        });
+        let text = format!("1 pod failing: {reason}");
+        assert_eq!(one(&seen), ("pods-failing", Severity::Warning, text));
+    }
+    let held = |minutes: i64, reason: Option<&str>, held_up: Option<&str>| {
+        let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+        change(&mut seen, "acme", 1, |pod| {
+            starting(pod, reason);
+            (pod.created, pod.ready_since) = (ago(minutes), Some(ago(minutes)));
+            pod.held_up = held_up.map(Into::into);
+        });
+        let pod = pods(&seen, "acme").remove(1);
+        (seen.state_of(&pod), one(&seen).2)
+    };
+    assert_eq!(held(9, Some("ContainerCreating"), None), (PodState::Starting, "1 of 2 ready".into()));
+    assert_eq!(
+        held(11, Some("ContainerCreating"), None),
+        (PodState::Failing, "1 pod failing: ContainerCreating".into())
+    );
+    assert_eq!(
+        held(11, Some("ContainerCreating"), Some("its volumes or its network are not ready")).1,
+        "1 pod failing: ContainerCreating (its volumes or its network are not ready)"
+    );
+    let gate = "readiness gate example.com/lb is not true: nobody has set it";
+    assert_eq!(held(11, None, Some(gate)), (PodState::Failing, format!("1 pod failing: {gate}")));
+    assert_eq!(
+        held(5, Some("CreateContainerConfigError"), Some("secret \"keys\" not found")).1,
+        "1 pod failing: CreateContainerConfigError (secret \"keys\" not found)"
+    );
+}
+
+#[test]
+fn a_workload_may_give_its_pods_more_time_but_not_for_ever() {
+    let state = |deadline: u32, minutes: i64| {
+        let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+        change_workload(&mut seen, "acme", |w| w.deadline = deadline);
+        change(&mut seen, "acme", 1, |pod| {
+            starting(pod, None);
+            (pod.created, pod.ready_since) = (ago(minutes), Some(ago(minutes)));
+        });
+        let pod = pods(&seen, "acme").remove(1);
+        seen.state_of(&pod)
+    };
+    assert_eq!(state(1800, 20), PodState::Starting);
+    assert_eq!(state(120, 4), PodState::Failing);
+    assert_eq!(state(i32::MAX as u32, 59), PodState::Starting);
+    assert_eq!(state(i32::MAX as u32, 62), PodState::Failing);
+}
+
+#[test]
+fn a_pod_that_was_ready_and_is_no_more_is_failing_at_once() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+    change(&mut seen, "acme", 1, |pod| {
+        (pod.ready, pod.ready_since) = (false, Some(ago(1)));
+        pod.containers.iter_mut().for_each(|c| c.ready = false);
+    });
+    assert_eq!(one(&seen).2, "1 pod failing: nginx runs and is not ready");
+}
+
+#[test]
+fn pods_on_a_node_that_does_not_answer_are_unknown_and_follow_from_it() {
+    let mut seen = cluster(
+        "node w1\nnode w2 not-ready since=3m\nnode w3\ntenant acme 2 on w1 w2\ntenant globex 1 on w2\ntenant initech 2 on w1 w3x",
+    );
+    for tenant in ["acme", "globex"] {
+        let number = pods(&seen, tenant).len() - 1;
+        change(&mut seen, tenant, number, |pod| (pod.ready, pod.ready_since) = (false, Some(ago(3))));
+    }
+    let acme = seen.tenants["acme"].clone();
+    assert_eq!(seen.cells(&acme)[&Some("w2".into())], Cell { unknown: 1, ..Cell::default() });
+    let all = findings(&seen);
+    let rows: Vec<_> = all.iter().map(|f| (f.rule, f.subject.name(), f.because.is_some())).collect();
+    assert_eq!(
+        rows[..3],
+        [("node-not-ready", "w2", false), ("tenant-down", "globex", true), ("not-ready", "acme", true)]
+    );
+    assert_eq!(rows[3].0, "pods-failing", "{rows:?}");
+    assert_eq!(all[0].severity, Severity::Critical);
+    assert_eq!(all[0].text, "does not answer (NodeStatusUnknown): 1 tenant down (globex), 1 tenant degraded");
+    assert_eq!(all[1].text, "no pod of 1 is ready: w2 does not answer");
+    assert_eq!(
+        (&*all[2].text, all[2].severity),
+        ("1 of 2 ready: 1 unknown, w2 does not answer", Severity::Warning)
+    );
+    assert_eq!(all[2].because, Some(Subject::Node("w2".into())));
+
+    // A node that says itself that it is not ready answers.
+    let mut node = wheelhouse::cluster::Node::clone(&seen.nodes.items["w2"]);
+    node.conditions[0].status = Some(false);
+    seen.observe(Observation::Node(Seen::Put("w2".into(), node)));
+    let state = seen.state_of(&pods(&seen, "globex")[0]);
+    assert_ne!(state, PodState::Unknown);
+    assert!(findings(&seen)[0].text.starts_with("not ready: NodeStatusUnknown"));
+    // One that nobody needs is a warning.
+    let calm = cluster("node w1\nnode w2 not-ready\ntenant acme 1 on w1");
+    assert_eq!(finding(&findings(&calm), "node-not-ready").severity, Severity::Warning);
+}
+
+#[test]
+fn the_age_of_an_outage_is_that_of_the_last_pod_that_was_ready() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 3 on w1 w1 w2");
+    for (number, minutes) in [(0, 9), (1, 2), (2, 5)] {
+        change(&mut seen, "acme", number, |pod| {
+            (pod.ready, pod.ready_since) = (false, Some(ago(minutes)));
+            pod.containers.iter_mut().for_each(|c| c.ready = false);
+        });
+    }
+    let since = |seen: &Snapshot| finding(&findings(seen), "tenant-down").since;
+    assert_eq!(since(&seen), Some(ago(2)));
+    // Scaled up meanwhile: the new pod was never ready.
+    let mut new = pods(&seen, "acme").remove(0);
+    new.key = Key::new("acme", "acme-new");
+    new.uid = "new".into();
+    starting(&mut new, Some("CrashLoopBackOff"));
+    (new.created, new.ready_since) = (ago(0), Some(ago(0)));
+    put(&mut seen, new.clone());
+    change_workload(&mut seen, "acme", |w| w.desired = 4);
+    assert_eq!(since(&seen), Some(ago(2)));
+    let text = finding(&findings(&seen), "tenant-down").text.clone();
+    assert!(
+        text.starts_with("no pod of 4 is ready: nginx runs and is not ready; CrashLoopBackOff"),
+        "{text}"
+    );
+    // A container that crashed took the readiness along.
+    change(&mut seen, "acme", 0, |pod| {
+        pod.ready_since = Some(ago(1));
+        let container = &mut pod.containers[0];
+        (container.running_since, container.reason) = (None, Some("CrashLoopBackOff".into()));
+        container.last_end = Some(ContainerEnd { reason: "Error".into(), code: 1, at: Some(ago(1)) });
+    });
+    assert_eq!(since(&seen), Some(ago(1)));
+}
+
+#[test]
+fn a_pod_that_does_not_go_is_told_with_what_holds_it() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2 w1-");
+    change(&mut seen, "acme", 2, |pod| pod.deleting = Some(ago(2)));
+    assert!(told(&seen).is_empty(), "it may take a while");
+    change(&mut seen, "acme", 2, |pod| pod.deleting = Some(ago(8 * 1440)));
+    let text = "1 pod terminating: acme-5f6d8c9b7-00002 on w1 its kubelet has not ended it, holds 448 Mi";
+    assert_eq!(one(&seen), ("pods-terminating", Severity::Warning, text.into()));
+    change(&mut seen, "acme", 2, |pod| pod.finalizers = vec!["example.com/x".into()]);
+    let text =
+        "1 pod terminating: acme-5f6d8c9b7-00002 on w1 waits for finalizer example.com/x, holds 448 Mi";
+    assert_eq!(one(&seen).2, text);
+    assert_eq!(finding(&findings(&seen), "pods-terminating").since, Some(ago(8 * 1440)));
+
+    // Of no tenant, and on a node that is gone.
+    let mut seen = cluster("node w1\nnode w2 not-ready\ntenant acme 1 on w1");
+    let mut pod = pods(&seen, "acme").remove(0);
+    pod.key = Key::new("jobs", "report-1");
+    pod.owner = Some(Owner { kind: "Job".into(), name: "report".into() });
+    (pod.node, pod.deleting) = (Some("w2".into()), Some(ago(30)));
+    put(&mut seen, pod);
+    let all = findings(&seen);
+    let found = finding(&all, "others-terminating");
+    assert_eq!(found.text, "1 pod terminating: jobs/report-1 on w2 w2 does not answer, holds 448 Mi");
+    assert_eq!(found.because, Some(Subject::Node("w2".into())));
+}
+
+#[test]
+fn what_refuses_pods_is_told_once_and_with_its_arithmetic() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 4 on w1 w2");
+    let message =
+        "pods \"acme-1-\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2";
+    change_workload(&mut seen, "acme", |w| {
+        w.refused =
+            Some(Refused { reason: "FailedCreate".into(), message: message.into(), since: Some(ago(60)) });
+        w.stuck_since = Some(ago(50));
+    });
+    let text = "2 of 4 pods cannot be made: quota q is full: pods 2 of 2, a pod takes 1; its rollout is stuck: 2 updated of 4";
+    assert_eq!(one(&seen), ("pods-refused", Severity::Warning, text.into()));
+
+    // A StatefulSet has no such condition: the quota itself says it.
+    let quota = |used: u64| {
+        let line = QuotaLine { hard: 1 << 30, used: Some(used) };
+        let lines = [("requests.memory".into(), line)].into();
+        Quota { key: Key::new("acme", "memory"), lines, scopes: vec![] }
+    };
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 3 on w1 w2 statefulset");
+    seen.observe(Observation::Quota(Seen::Put(Key::new("acme", "memory"), quota(896 << 20))));
+    let text = "1 of 3 pods cannot be made: quota memory is full: requests.memory 896 Mi of 1 Gi, a pod takes 448 Mi";
+    assert_eq!(one(&seen).2, text);
+    // All are there: the next one would not come.
+    change_workload(&mut seen, "acme", |w| w.desired = 2);
+    assert_eq!(one(&seen).1, Severity::Notice);
+    seen.observe(Observation::Quota(Seen::Put(Key::new("acme", "memory"), quota(1 << 20))));
+    assert!(told(&seen).is_empty());
+}
+
+#[test]
+fn a_tenant_that_is_down_says_why_in_one_finding() {
+    let seen = cluster("node w1\nnode w2\ntenant acme 3 on w1x w2x ?");
+    let (rule, severity, text) = one(&seen);
+    assert_eq!((rule, severity), ("tenant-down", Severity::Critical));
+    assert_eq!(
+        text,
+        "no pod of 3 is ready: CrashLoopBackOff; memory short on 1 node (448 Mi wanted, at most 32 Gi free)"
+    );
+    let gone = cluster("node w1\ntenant acme 3 on");
+    assert_eq!(one(&gone).2, "no pod of 3 is ready: it has no pod");
+}
+
+#[test]
+fn pods_that_no_node_takes_are_told_in_words_with_the_arithmetic() {
+    let mut seen = cluster(
+        "node w1 memory=1Gi\nnode w2 memory=1Gi\nnode w3 cordoned\nnode w4 taint=gpu\ntenant acme 3 on w1 w2 ? request=640Mi",
+    );
+    let say = |seen: &mut Snapshot, text: &str| {
+        change(seen, "acme", 2, |pod| pod.unschedulable = Some(text.into()));
+        one(seen).2
+    };
+    let text = say(
+        &mut seen,
+        "0/4 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable, 2 Insufficient memory. \
+         no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling.",
+    );
+    assert!(
+        text.starts_with("1 pod on no node: memory short on w1 and w2 (704 Mi wanted, at most "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("; 1 node tainted; w3 cordoned") || text.ends_with("; w4 tainted; w3 cordoned"),
+        "{text}"
+    );
+    let text = say(
+        &mut seen,
+        "0/4 nodes are available: 1 node(s) had untolerated taint {gpu: yes, please}, 3 Insufficient cpu.",
+    );
+    assert!(text.contains("w4 tainted gpu") && text.contains("cpu short on 3 nodes"), "{text}");
+    let text = say(&mut seen, "persistentvolumeclaim \"files\" not found");
+    assert_eq!(text, "1 pod on no node: persistentvolumeclaim \"files\" not found");
+    change(&mut seen, "acme", 2, |pod| {
+        Arc::make_mut(&mut pod.spec).gates = vec!["kueue.x-k8s.io/admission".into()]
+    });
+    assert!(one(&seen).2.contains("gate kueue.x-k8s.io/admission"));
+}
+
+#[test]
+fn one_lost_api_server_is_one_finding_and_missing_rights_are_one() {
+    let mut seen = cluster("node w1\ntenant acme 1 on w1");
+    let why: Arc<str> = "connection refused".into();
+    let lose = |seen: &mut Snapshot, why: &Arc<str>| {
+        seen.observe(Observation::Node(Seen::Lost(ago(1), why.clone())));
+        seen.observe(Observation::Pod(Seen::Lost(ago(1), why.clone())));
+        seen.observe(Observation::Deployment(Seen::Lost(ago(1), why.clone())));
+        seen.observe(Observation::Usage(Seen::Lost(ago(1), why.clone())));
+    };
+    lose(&mut seen, &why);
+    assert_eq!(told(&seen).len(), 1, "lost for one reason: {:?}", told(&seen));
+    let mut api = seen.api.clone();
+    api.freshness = api.freshness.lost(ago(1), why.clone());
+    seen.observe(Observation::Api(Box::new(api)));
+    let all = findings(&seen);
+    let lost = finding(&all, "source-lost");
+    assert_eq!((lost.subject.name(), lost.severity, lost.since), ("api", Severity::Critical, Some(ago(1))));
+    assert_eq!(all.iter().filter(|f| f.rule == "source-lost").count(), 1);
+
+    let mut seen = cluster("node w1\ntenant acme 1 on w1");
+    for source in ["services", "limitranges"] {
+        let why: Arc<str> = format!("needs list and watch on {source} at cluster scope").into();
+        let freshness = Freshness::Missing { why };
+        if source == "services" {
+            seen.services.freshness = freshness
+        } else {
+            seen.limit_ranges.freshness = freshness
+        }
+    }
+    assert_eq!(one(&seen).2, "needs list and watch at cluster scope: services, limitranges");
+    // What cannot be read is never nothing.
+    let mut seen = cluster("node w1\ntenant acme 1 on w1");
+    let key = Key::new("acme", "other");
+    seen.observe(Observation::Deployment(Seen::Unreadable(key, "memory: `plenty` is not a quantity".into())));
+    assert_eq!(one(&seen).1, Severity::Warning);
+}
+
+#[test]
+fn measurements_are_as_old_as_the_newest_of_them() {
+    let mut seen = cluster("node w1 used=1Gi\ntenant acme 1 on w1 used=100Mi");
+    let measure = |seen: &mut Snapshot, at: Timestamp| {
+        let pods: Vec<_> =
+            seen.usage.items.iter().map(|(k, u)| (k.clone(), Usage { at, ..Usage::clone(u) })).collect();
+        let nodes: Vec<_> = seen
+            .node_usage
+            .items
+            .iter()
+            .map(|(k, u)| (k.clone(), NodeUsage { at, ..NodeUsage::clone(u) }))
+            .collect();
+        seen.observe(Observation::Usage(Seen::All(pods, now())));
+        seen.observe(Observation::NodeUsage(Seen::All(nodes, now())));
+    };
+    measure(&mut seen, ago(1));
+    assert_eq!(seen.usage.freshness, Freshness::Live { since: ago(1) });
+    measure(&mut seen, ago(300));
+    assert!(matches!(&seen.usage.freshness, Freshness::Stale { since, .. } if *since == ago(300)));
+    let (_, _, text) = one(&seen);
+    assert!(text.contains("pod metrics, node metrics"), "{text}");
+    let h = headroom(&seen, &seen.tenants["acme"]);
+    assert_eq!(h.measured, Some(ago(300)));
+    assert!(h.notes.iter().any(|n| n.contains("5 h ago")), "{:?}", h.notes);
+    measure(&mut seen, now());
+    assert!(seen.usage.freshness.is_live() && told(&seen).is_empty());
+}
+
+#[test]
+fn sidecars_and_the_limit_of_the_whole_pod_count_like_other_containers() {
+    let mut seen = cluster("node w1\ntenant acme 1 on w1 used=100Mi");
+    change(&mut seen, "acme", 0, |pod| {
+        let spec = Arc::make_mut(&mut pod.spec);
+        let mut mesh = spec.containers[0].clone();
+        (mesh.name, mesh.sidecar) = ("mesh".into(), true);
+        mesh.resources.limits.memory = Some(Memory(100 << 20));
+        spec.init_containers.push(mesh);
+    });
+    let (key, mut usage) =
+        seen.usage.items.iter().next().map(|(k, u)| (k.clone(), Usage::clone(u))).expect("one");
+    usage.containers.insert("mesh".into(), (Default::default(), Memory(99 << 20)));
+    seen.observe(Observation::Usage(Seen::Put(key, usage)));
+    let margin = |seen: &Snapshot| {
+        let tightest =
+            wheelhouse::cluster::Margin::of(seen, &seen.tenants["acme"]).tightest.expect("measured");
+        (tightest.container.to_string(), tightest.limit)
+    };
+    assert_eq!(margin(&seen), ("mesh".into(), Memory(100 << 20)));
+    change(&mut seen, "acme", 0, |pod| {
+        let mut whole = wheelhouse::cluster::Resources::default();
+        whole.limits.memory = Some(Memory(220 << 20));
+        Arc::make_mut(&mut pod.spec).resources = Some(whole);
+    });
+    assert_eq!(margin(&seen), ("the pod".into(), Memory(220 << 20)));
+}
+
+#[test]
+fn a_resize_that_is_not_in_force_is_told() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2 limit=1Gi");
+    change(&mut seen, "acme", 0, |pod| {
+        let mut wished = wheelhouse::cluster::PodSpec::clone(&pod.spec);
+        wished.containers[1].resources.limits.memory = Some(Memory(4 << 30));
+        pod.resize = Some(Resize {
+            reason: "Infeasible".into(),
+            message: None,
+            since: Some(ago(5)),
+            wished: Arc::new(wished),
+        });
+    });
+    let text = "resize of 1 pod pending: php-fpm asks for 4 Gi, 1 Gi is in force (Infeasible)";
+    assert_eq!(one(&seen), ("resize-pending", Severity::Warning, text.into()));
+}
+
+#[test]
+fn a_tenant_of_one_pod_takes_nothing_without_it() {
+    let seen = cluster("node w1\ntenant acme 1 on w1 used=100Mi\ntenant globex 1 on w1");
+    assert_eq!(headroom(&seen, &seen.tenants["acme"]).without_largest, Some(0));
+    assert_eq!(headroom(&seen, &seen.tenants["globex"]).without_largest, None, "it is not measured");
+}
+
+fn checks(seen: &Snapshot, tenant: &str, to: i64) -> Vec<Check> {
+    let target = Target { tenant: tenant.into(), to };
+    let made = plan(seen, &Intent::Scale { targets: vec![target] });
+    made.all_checks().cloned().collect()
+}
+
+fn check<'a>(all: &'a [Check], rule: &str) -> (Verdict, &'a str) {
+    let found = all.iter().find(|c| c.rule == rule).unwrap_or_else(|| panic!("no {rule} in {all:?}"));
+    (found.verdict, &found.text)
+}
+
+#[test]
+fn a_plan_says_when_what_is_there_does_not_become_ready() {
+    let seen = cluster("node w1\nnode w2\ntenant acme 3 on w1x w1x w2x\ntenant globex 2 on w1 w2x");
+    let all = checks(&seen, "acme", 4);
+    assert_eq!(
+        check(&all, "unready"),
+        (Verdict::Warn, "none of its 3 pods is ready (CrashLoopBackOff): one more may crash too")
+    );
+    let all = checks(&seen, "globex", 4);
+    assert_eq!(
+        check(&all, "unready"),
+        (Verdict::Warn, "1 of its 2 pods fails (CrashLoopBackOff): 2 more may fail too")
+    );
+    assert!(!checks(&seen, "acme", 2).iter().any(|c| c.rule == "unready"));
+}
+
+#[test]
+fn a_plan_does_not_count_pods_that_nobody_knows_of() {
+    let mut seen = cluster("node w1\nnode w2 not-ready\nnode w3\ntenant acme 2 on w1 w2");
+    change(&mut seen, "acme", 1, |pod| (pod.ready, pod.ready_since) = (false, Some(ago(1))));
+    let all = checks(&seen, "acme", 3);
+    assert_eq!(
+        check(&all, "unknown"),
+        (Verdict::Warn, "1 pod unknown: w2 does not answer, it does not count")
+    );
+    assert_eq!(check(&all, "floor"), (Verdict::Ok, "2 pods on 2 nodes, the floor is 2 on 2"));
+    let mut seen = cluster("node w1\nnode w2 not-ready\ntenant acme 3 on w1 w1 w2");
+    change(&mut seen, "acme", 2, |pod| (pod.ready, pod.ready_since) = (false, Some(ago(1))));
+    let all = checks(&seen, "acme", 4);
+    assert_eq!(check(&all, "floor"), (Verdict::Warn, "3 pods on 1 node: the floor is 2 pods on 2 nodes"));
+}
+
+#[test]
+fn a_plan_names_the_controller_that_takes_it_back() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+    change_workload(&mut seen, "acme", |w| {
+        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into() })
+    });
+    let all = checks(&seen, "acme", 3);
+    let (verdict, text) = check(&all, "owner");
+    assert_eq!(verdict, Verdict::Warn);
+    assert!(text.contains("PhpApp shop") && text.contains("take this back"), "{text}");
+}
+
+#[test]
+fn nothing_fits_where_no_scheduler_may_place_it() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 1 on w1");
+    assert!(fits(&seen, &seen.tenants["acme"], Some(1)).fits == 1);
+    change(&mut seen, "acme", 0, |pod| Arc::make_mut(&mut pod.spec).gates = vec!["example.com/quota".into()]);
+    let answer = fits(&seen, &seen.tenants["acme"], None);
+    assert_eq!((answer.fits, answer.or_more, answer.refusing.len()), (0, false, 2));
+    assert!(answer.note.is_some_and(|n| n.contains("example.com/quota")));
+    let all = checks(&seen, "acme", 2);
+    let (verdict, text) = check(&all, "fits");
+    assert_eq!(verdict, Verdict::Refuse);
+    assert!(text.contains("scheduling gate example.com/quota"), "{text}");
+}
+
+#[test]
+fn finding_ranking_and_prediction_of_one_node_agree() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2 statefulset\ntenant globex 2 on w1 w2");
+    let mut bare = pods(&seen, "globex").remove(0);
+    (bare.key, bare.owner) = (Key::new("globex", "debug"), None);
+    put(&mut seen, bare);
+    let ranking = whatif::worst(&seen);
+    for harm in &ranking {
+        let told = whatif::what_if(&seen, std::slice::from_ref(&harm.node), whatif::Loss::Crash);
+        let counts = (told.pending.len(), told.stuck.len(), told.lone.len(), told.pods);
+        assert_eq!(
+            counts,
+            (harm.pending as usize, harm.stuck as usize, harm.lone as usize, harm.pods),
+            "{}",
+            harm.node
+        );
+    }
+    let found = whatif::findings(&ranking);
+    assert_eq!(found[0].subject.name(), "w1");
+    let text = &found[0].text;
+    assert!(
+        text.contains("1 pod would be lost for good") && text.contains("1 pod of StatefulSets"),
+        "{text}"
+    );
+    assert!(!text.contains("no other node"), "{text}");
+    let crash = whatif::what_if(&seen, &["w1".into()], whatif::Loss::Crash);
+    assert!(
+        crash.told().iter().any(|t| t.text == "globex/debug is lost for good: no controller makes it again")
+    );
+}
