@@ -19,6 +19,7 @@ mod finding;
 mod freshness;
 mod galera;
 mod headroom;
+mod health;
 mod hints;
 mod history;
 mod id;
@@ -37,6 +38,7 @@ mod table;
 mod tenancy;
 mod tenant;
 mod values;
+pub mod words;
 mod workload;
 
 pub use address::Address;
@@ -56,6 +58,7 @@ pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
     Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,
 };
+pub use health::{Health, Healths};
 pub use hints::Hints;
 pub use history::{History, Sample, Trend};
 pub use id::{

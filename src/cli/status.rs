@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Common, Failure, Format, run_json::RunJson, session, table};
+use super::{Common, Failure, Format, run_json::RunJson, session, session::Session, table};
 use crate::{
-    cluster::{Database, Finding, Freshness, Severity, Snapshot, Subject, findings, merged},
+    cluster::{Database, Finding, Freshness, Healths, Snapshot, findings, merged, words},
     plan::whatif,
     run::RunSeen,
 };
@@ -15,7 +15,8 @@ use crate::{
 #[derive(Serialize)]
 struct StatusJson<'a> {
     cluster: ClusterJson<'a>,
-    tenants: TenantsJson,
+    /// By their state.
+    tenants: Healths,
     nodes: NodesJson,
     /// The database in a few words; `None`: none is configured.
     database: Option<String>,
@@ -36,21 +37,19 @@ struct ClusterJson<'a> {
 }
 
 #[derive(Serialize)]
-struct TenantsJson {
-    total: usize,
-    /// With a critical finding.
-    hurt: usize,
-}
-
-#[derive(Serialize)]
 struct NodesJson {
     total: usize,
     ready: usize,
     schedulable: usize,
+    cordoned: usize,
 }
 
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
-    let mut session = session::open(common).await?;
+    tell(session::open(common).await?, format).await
+}
+
+/// Tells the status of the cluster that a session follows.
+pub(super) async fn tell(mut session: Session, format: Format) -> Result<(), Failure> {
     let snapshot = session.observed_with_database().await?;
     let runs = session.runs(&snapshot);
     let found = merged(findings(&snapshot), whatif::findings(&whatif::worst(&snapshot)));
@@ -62,12 +61,6 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
 }
 
 fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen]) -> StatusJson<'a> {
-    let hurt = snapshot.tenants.keys().filter(|name| {
-        findings.iter().any(|f| {
-            f.severity == Severity::Critical
-                && matches!(&f.subject, Subject::Tenant(tenant) if tenant == *name)
-        })
-    });
     let api = &snapshot.api;
     StatusJson {
         cluster: ClusterJson {
@@ -76,11 +69,12 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
             user: api.user.as_deref(),
             version: api.version.as_deref(),
         },
-        tenants: TenantsJson { total: snapshot.tenants.len(), hurt: hurt.count() },
+        tenants: Healths::of(snapshot, findings),
         nodes: NodesJson {
             total: snapshot.nodes.len(),
             ready: snapshot.nodes.values().filter(|n| n.is_ready()).count(),
             schedulable: snapshot.nodes.values().filter(|n| n.is_schedulable()).count(),
+            cordoned: snapshot.nodes.values().filter(|n| n.cordoned).count(),
         },
         database: Database::of(snapshot).map(|database| database.headline()),
         findings,
@@ -89,17 +83,31 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
     }
 }
 
+/// `, 2 down, 1 at risk`.
+fn not_well(tenants: &Healths) -> String {
+    tenants.words().into_iter().map(|(_, text)| format!(", {text}")).collect()
+}
+
+/// Nodes that are ready and take no new pods.
+fn cordoned(nodes: &NodesJson) -> String {
+    match nodes.cordoned {
+        0 => String::new(),
+        n => format!(", {n} cordoned"),
+    }
+}
+
 fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
     let StatusJson { cluster, tenants, nodes, database, findings, runs, .. } = status;
     let mut text = format!(
-        "{}  {}{}\n{} tenants, {} hurt · {} of {} nodes ready{}\n",
+        "{}  {}{}\n{}{} · {} of {} nodes ready{}{}\n",
         cluster.context,
         cluster.server,
         cluster.user.map_or(String::new(), |user| format!("  as {user}")),
-        tenants.total,
-        tenants.hurt,
+        words::count(tenants.total, "tenant"),
+        not_well(tenants),
         nodes.ready,
         nodes.total,
+        cordoned(nodes),
         database.as_ref().map_or(String::new(), |headline| format!(" · {headline}"))
     );
     for run in runs {

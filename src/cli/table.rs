@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
     text.push('\n');
-    print(&text)
+    super::output::print_as_it_is(&text)
 }
 
 /// A table: a head, and rows of as many cells. Columns whose head starts with `>` stand right.

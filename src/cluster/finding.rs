@@ -387,9 +387,5 @@ fn ranked(order: usize, subject: Subject, found: Found) -> Ranked {
     (order, Finding { rule: RULES[order].name, severity, subject, text, since, answer, remedy })
 }
 
-fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
 #[cfg(test)]
 mod tests;

@@ -261,7 +261,7 @@ impl Snapshot {
         }
     }
 
-    /// Derives everything anew: after a full list, or when tenants come, go or change their names.
+    /// Derives everything again: after a full list, or when tenants come, go or change their names.
     fn rebuild(&mut self) {
         self.loads = OrdMap::new();
         self.pods_of = OrdMap::new();

@@ -165,7 +165,7 @@ impl Change {
             return Standing::Elsewhere(format!("{key} is gone"));
         };
         if workload.uid != *uid {
-            return Standing::Elsewhere(format!("{key} was deleted and made anew"));
+            return Standing::Elsewhere(format!("{key} was deleted and created again"));
         }
         match self {
             Self::Replicas { from, to, .. } => match workload.desired {

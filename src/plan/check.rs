@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Check, Verdict, by_hand, draft::Draft};
-use crate::cluster::{Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload};
+use crate::cluster::{
+    Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload,
+    words::{age, count, ordinal, short_run},
+};
 
 use Verdict::{Ok, Refuse, Warn};
 
@@ -31,7 +34,7 @@ pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
             Freshness::Connecting => format!("{name} have not been read yet"),
             Freshness::Missing { why } => format!("{name} cannot be read: {why}"),
             Freshness::Stale { since, why } => {
-                format!("{name} were last seen {} ago ({why}): a plan would be a guess", age(*since, seen.at))
+                format!("{name} were last seen {} ago ({why}): a plan would be a guess", age(seen.at, *since))
             }
         };
         checks.push(Check::new("freshness", Refuse, text));
@@ -138,7 +141,7 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
 /// choice counts.
 fn floor(draft: &Draft, floor: u32) -> Check {
     let nodes = fewest_nodes(draft) as u32;
-    let pods = draft.predicted.values().sum();
+    let pods: u32 = draft.predicted.values().sum();
     let on = format!("{} on {}", count(pods, "pod"), count(nodes, "node"));
     let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
     if pods < floor {
@@ -199,7 +202,7 @@ fn fits(draft: &Draft) -> Option<Check> {
             (true, 0) => format!("no node takes another pod: {why}"),
             (true, landed) => {
                 let fit = if landed == 1 { "fits" } else { "fit" };
-                format!("{landed} of {new} {fit}; the {}: {why}", ordinal(landed + 1))
+                format!("{landed} of {new} {fit}; the {}: {why}", ordinal(u64::from(landed) + 1))
             }
         };
         return Some(Check::new("fits", if grows { Refuse } else { Warn }, text));
@@ -293,7 +296,7 @@ fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
     let counts = workload.counts;
     let updated = format!("{} of {} updated", counts.updated, count(counts.total, "pod"));
     let text = if let Some(since) = workload.stuck_since {
-        format!("its rollout is stuck for {} ({updated}): the prediction is uncertain", age(since, seen.at))
+        format!("its rollout is stuck for {} ({updated}): the prediction is uncertain", age(seen.at, since))
     } else if workload.is_rolling() {
         format!("a rollout is under way ({updated}): the prediction is uncertain")
     } else if workload.paused && counts.updated < counts.total {
@@ -313,11 +316,11 @@ fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
     let name = Lease::name_of(tenant);
     let lease = seen.leases.values().find(|l| *l.key.name == *name)?;
     let holder = lease.who()?;
-    let run = lease.run.as_deref().map(|run| run.rsplit('-').next().unwrap_or(run));
+    let run = lease.run.as_deref().map(short_run);
     let named = run.map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
-    let age = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(at, seen.at));
+    let ago = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(seen.at, at));
     Some(if lease.is_held(seen.at) {
-        let (since, renewed) = (age(lease.acquired), age(lease.renewed));
+        let (since, renewed) = (ago(lease.acquired), ago(lease.renewed));
         let text = format!(
             "{named} of {holder} is changing it, for {since} (renewed {renewed} ago): wait for its end, or pause it there"
         );
@@ -326,36 +329,9 @@ fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
         let resume = run.map_or_else(String::new, |run| {
             format!(": `{} runs resume {run}` finishes it, `undo` takes it back", by_hand::wheelhouse(seen))
         });
-        let text = format!("{named} of {holder} was interrupted {} ago{resume}", age(lease.renewed));
+        let text = format!("{named} of {holder} was interrupted {} ago{resume}", ago(lease.renewed));
         Check::new("lease", Warn, text)
     })
-}
-
-/// `40s`, `12m`, `3h`, `5d`.
-fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = (now.as_second() - since.as_second()).max(0);
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7200 => format!("{}m", seconds / 60),
-        7200..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-fn count(n: u32, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
-/// `1st`, `2nd`, `11th`, `332nd`.
-fn ordinal(n: u32) -> String {
-    let end = match (n % 10, n % 100) {
-        (_, 11..=13) => "th",
-        (1, _) => "st",
-        (2, _) => "nd",
-        (3, _) => "rd",
-        _ => "th",
-    };
-    format!("{n}{end}")
 }
 
 #[cfg(test)]
@@ -368,26 +344,6 @@ mod tests {
         assert_eq!(distance("acne", "acme"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("globex", "glboex"), 2);
-    }
-
-    #[test]
-    fn ordinals_end_as_they_are_spoken() {
-        let all = [1, 2, 3, 4, 11, 12, 13, 21, 63, 101, 111, 332].map(ordinal);
-        assert_eq!(all.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 63rd 101st 111th 332nd");
-    }
-
-    #[test]
-    fn ages_are_short() {
-        let now: Timestamp = "2026-11-21T09:00:00Z".parse().unwrap();
-        for (since, text) in [
-            ("2026-11-21T08:59:20Z", "40s"),
-            ("2026-11-21T08:46:00Z", "14m"),
-            ("2026-11-21T06:00:00Z", "3h"),
-            ("2026-11-01T09:00:00Z", "20d"),
-            ("2026-11-21T09:00:09Z", "0s"),
-        ] {
-            assert_eq!(age(since.parse().unwrap(), now), text);
-        }
     }
 
     #[test]

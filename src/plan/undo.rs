@@ -48,7 +48,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
         match seen.workload(key) {
             None => checks.push(refuse(format!("{tenant}: {key} is gone"))),
             Some(workload) if chain.uids.iter().any(|uid| **uid != workload.uid) => {
-                checks.push(refuse(format!("{tenant}: {key} was deleted and made anew since run {run}")));
+                checks.push(refuse(format!("{tenant}: {key} was deleted and created again since run {run}")));
             }
             Some(workload) if workload.desired == *start => {
                 let text = format!("{tenant} is at {start} already: nothing to take back");

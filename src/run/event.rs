@@ -196,7 +196,7 @@ impl Run {
 
     /// The last four characters of the id: enough to tell runs apart on a screen.
     pub fn short(&self) -> &str {
-        self.id.rsplit('-').next().unwrap_or(&self.id)
+        crate::cluster::words::short_run(&self.id)
     }
 
     /// Takes one entry in. An entry that speaks of a step the plan does not have is kept and changes nothing.

@@ -13,7 +13,7 @@ pub fn summary(run: &Run) -> String {
             None => act.to_string(),
         },
         Intent::Undo { run: undone, .. } => {
-            let undone = undone.rsplit('-').next().unwrap_or(undone);
+            let undone = crate::cluster::words::short_run(undone);
             match &run.plan().database {
                 Some(part) => format!("undo {undone}: {}", part.words_of_undo()),
                 None => format!("undo {undone}: scale {what}"),

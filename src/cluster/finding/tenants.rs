@@ -6,8 +6,9 @@ use super::{
     super::{
         Capacity, Margin, Memory, PodState, Snapshot, Tenant, Tightest, WorkloadKind,
         headroom::{ends, exhausted_in},
+        words::count,
     },
-    Answer, Found, Severity, count, found,
+    Answer, Found, Severity, found,
 };
 
 pub(super) fn down(_: &Snapshot, t: &Tenant) -> Option<Found> {

@@ -122,7 +122,10 @@ impl Evacuation<'_> {
             Err(Blocked { pod: pod.key.clone(), tenant: self.name(resident), budget, why })
         };
         if resident.fate == Fate::Lone {
-            return blocked(None, "no controller would make it anew: a drain takes it by force only".into());
+            return blocked(
+                None,
+                "no controller would create it again: a drain takes it by force only".into(),
+            );
         }
         let here = Key::new(pod.key.namespace.clone(), "");
         let here = seen.budgets.items.range(here..).take_while(|(key, _)| key.namespace == pod.key.namespace);

@@ -109,7 +109,7 @@ fn every_attempt_is_taken_back_and_nothing_is_worked_out_twice() {
     assert_eq!(forecast.what_if(&seen, &["w1".into()], Loss::Crash), crash(&seen, &["w1"]));
     assert_eq!(forecast.what_if(&seen, &["w2".into()], Loss::Drain), drain(&seen, "w2"));
     let same = forecast.worst(&seen).as_ptr();
-    assert_eq!(forecast.worst(&seen.clone()).as_ptr(), same, "nothing changed, nothing is made anew");
+    assert_eq!(forecast.worst(&seen.clone()).as_ptr(), same, "nothing changed, nothing is worked out again");
     assert_eq!(forecast.worst(&seen), first);
     seen.observe(Observation::Usage(Seen::All(vec![], Timestamp::UNIX_EPOCH)));
     assert_eq!(forecast.worst(&seen), worst(&seen));

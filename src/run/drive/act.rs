@@ -95,7 +95,7 @@ impl Driver {
         };
         let scaled = match self.insist(|| session.writer.scale(workload, uid, *from, *to, fence)).await {
             Ok(scaled) => scaled,
-            // The loop sees to the lease, and then decides anew.
+            // The loop sees to the lease, and then decides again.
             Err(Failure::Fenced) => return Ok(()),
             Err(failure) => return Err(Stop::Pause(step, failure.text())),
         };
@@ -150,7 +150,7 @@ impl Driver {
         });
         let written = match timeout(SILENCE, tries).await {
             Ok(Ok(written)) => written,
-            // The loop sees to the lease, and then decides anew.
+            // The loop sees to the lease, and then decides again.
             Ok(Err(Failure::Fenced)) => return Ok(()),
             Ok(Err(failure)) => return Err(Stop::Pause(step, failure.text())),
             Err(_) => return Err(Stop::Pause(step, self.silence())),

@@ -27,7 +27,7 @@ pub fn intent(plan: &crate::plan::Plan) -> String {
     if let Some(part) = &plan.database {
         return match &plan.intent {
             Intent::Undo { run, .. } => {
-                format!("undo {}: {}", run.rsplit('-').next().unwrap_or(run), part.words_of_undo())
+                format!("undo {}: {}", format::short_run(run), part.words_of_undo())
             }
             _ => part.words(),
         };
@@ -44,7 +44,7 @@ pub fn intent(plan: &crate::plan::Plan) -> String {
             several => format!("scale {}", format::count(several.len(), "tenant")),
         },
         (Intent::Database { act }, []) => act.to_string(),
-        (Intent::Undo { run, .. }, []) => format!("undo run {}", run.rsplit('-').next().unwrap_or(run)),
+        (Intent::Undo { run, .. }, []) => format!("undo run {}", format::short_run(run)),
         (_, [one]) => format!("{verb} {one}"),
         (_, [first, rest @ ..]) => format!("{verb} {first} and {} more", rest.len()),
     }
@@ -287,7 +287,7 @@ impl View for Runs {
     }
 
     fn subject(&self) -> Option<String> {
-        self.list.selected().map(|id| format!("run {}", id.rsplit('-').next().unwrap_or(id)))
+        self.list.selected().map(|id| format!("run {}", format::short_run(id)))
     }
 
     fn filter(&mut self) -> Option<&mut String> {
