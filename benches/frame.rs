@@ -215,7 +215,7 @@ fn main() {
     let pods = cockpit.seen.pods.len();
     let event = cockpit.pod_events(now);
     let now = now + SignedDuration::from_mins(2);
-    let anew = cockpit.measurements(now);
+    let again = cockpit.measurements(now);
     // Until all have answered and the app has been asked for nothing else, it is no ordinary second.
     let (first, said) = said.split_at(2 + (MEMBERS + PROXIES) * 2);
     let (tenants, database) = said.split_at(said.len() / 2);
@@ -240,11 +240,11 @@ fn main() {
     told("update and draw", &event.both, Some(5.0));
     told("taking in what is predicted of it", &event.foreseen, None);
     told("judging, beside the loop", &event.judge, None);
-    println!("after all measurements anew, tenants");
-    told("update", &anew.fold, Some(5.0));
-    told("update and draw", &anew.both, None);
-    told("taking in what is predicted of it", &anew.foreseen, Some(5.0));
-    told("judging, beside the loop", &anew.judge, None);
+    println!("after all measurements again, tenants");
+    told("update", &again.fold, Some(5.0));
+    told("update and draw", &again.both, None);
+    told("taking in what is predicted of it", &again.foreseen, Some(5.0));
+    told("judging, beside the loop", &again.judge, None);
     println!("after a reading of the database");
     told("update and draw, tenants", &tenants.both, Some(1.0));
     told("update and draw, database", &database.both, Some(1.0));

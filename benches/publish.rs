@@ -97,6 +97,6 @@ fn main() {
         micros(published),
         micros(worst)
     );
-    println!("the whole snapshot, built anew:      median {:.0} us", micros(built));
+    println!("the whole snapshot, built again:      median {:.0} us", micros(built));
     println!("ratio: {:.0}; target: under 1000 us", built.as_secs_f64() / published.as_secs_f64());
 }

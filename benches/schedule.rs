@@ -1,6 +1,6 @@
 //! What the scheduler model costs: `cargo bench --bench schedule`.
 //!
-//! Building a board, one placement on it, and how many times cheaper that is than building anew for each pod. The
+//! Building a board, one placement on it, and how many times cheaper that is than building again for each pod. The
 //! ratios come from one run on one machine; the absolute times are that machine's.
 
 use std::{

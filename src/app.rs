@@ -43,6 +43,8 @@ pub struct Setup {
     pub themes: Vec<(String, String)>,
     /// How many colours the terminal shows.
     pub depth: Depth,
+    /// The terminal shows ASCII only.
+    pub ascii: bool,
 }
 
 /// All state.
@@ -63,8 +65,6 @@ pub struct App {
     wanted: Wants,
     /// Lines typed on the command line, the oldest first.
     history: Vec<String>,
-    /// What the last `n` led to.
-    trouble: Option<Subject>,
     last_key: Option<Timestamp>,
     leaving: bool,
     /// When state changes by itself though nothing happens.
@@ -84,6 +84,8 @@ struct World {
     unreadable: Vec<String>,
     detail: Detail,
     outlook: Option<Outlook>,
+    /// What the key to the next trouble led to last.
+    stop: Option<Subject>,
     size: (u16, u16),
     wake: Cell<Option<Timestamp>>,
 }
@@ -131,6 +133,7 @@ impl World {
             unreadable: &self.unreadable,
             detail: &self.detail,
             outlook: self.outlook.as_ref(),
+            stop: self.stop.as_ref(),
             who: &self.who,
             theme: &self.theme,
             now: now.saturating_add(self.skew()).unwrap_or(now),
@@ -150,7 +153,7 @@ impl App {
     /// about the theme.
     pub fn new(setup: Setup, seen: Arc<Snapshot>, size: (u16, u16)) -> Result<Self, String> {
         let name = if setup.theme.is_empty() { "dark" } else { &setup.theme };
-        let theme = Theme::load(name, &setup.themes, setup.depth)?;
+        let theme = Theme::load(name, &setup.themes, setup.depth)?.ascii(setup.ascii);
         let who = Who { operator: setup.operator.clone(), read_only: setup.read_only };
         let nothing = Judgement::from(Arc::new(Snapshot::default()));
         let world = World {
@@ -163,6 +166,7 @@ impl App {
             unreadable: Vec::new(),
             detail: Detail::default(),
             outlook: None,
+            stop: None,
             size,
             wake: Cell::new(None),
         };
@@ -179,7 +183,6 @@ impl App {
             starting: false,
             wanted: Wants::default(),
             history: Vec::new(),
-            trouble: None,
             last_key: None,
             leaving: false,
             due: Cell::new(None),
@@ -220,6 +223,7 @@ impl App {
             typing: match &self.overlay {
                 Some(Overlay::Command(line)) => Some((":", &line.input)),
                 Some(Overlay::Filter(input)) => Some(("/", input)),
+                Some(Overlay::Unheard(input)) => Some(("this screen has no filter, esc: /", input)),
                 _ => None,
             },
         };
@@ -241,7 +245,7 @@ impl App {
         }
     }
 
-    /// Makes the rows of the place in front anew.
+    /// Makes the rows of the place in front again.
     fn refresh(&mut self, now: Timestamp) {
         let cx = self.world.cx(now);
         self.views.front_mut().refresh(&cx);

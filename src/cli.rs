@@ -25,6 +25,7 @@ mod proxysql;
 mod run_json;
 mod runs;
 mod scale;
+mod screen;
 mod session;
 mod status;
 mod table;
@@ -223,7 +224,7 @@ fn serves(command: &Option<Command>) -> bool {
 async fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, theme, command } = cli;
     match command {
-        None => session::cockpit(&common, theme).await,
+        None => screen::run(&common, theme).await,
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => demo::run(&common, theme, args).await,
         Some(Command::Status(output)) => status::run(&common, output.output).await,

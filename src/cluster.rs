@@ -21,6 +21,7 @@ mod freshness;
 mod galera;
 mod hash;
 mod headroom;
+mod health;
 mod hints;
 mod history;
 mod id;
@@ -41,6 +42,7 @@ mod table;
 mod tenancy;
 mod tenant;
 mod values;
+pub mod words;
 mod workload;
 
 pub use address::Address;
@@ -62,6 +64,7 @@ pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
     Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,
 };
+pub use health::{Health, Healths};
 pub use hints::Hints;
 pub use history::{History, Sample, Trend};
 pub use id::{

@@ -263,12 +263,12 @@ mod tests {
         for (setting, words) in [
             ("galera.quue=1", "galera.quue: [galera] has no key `quue`"),
             ("nothing", "SECTION.KEY=VALUE"),
-            ("galera.thresholds.queue=many", "queue: the text \"many\" stands where a whole number is meant"),
+            ("galera.thresholds.queue=many", "queue: the text \"many\" is given, a whole number is expected"),
             (
                 "galera.members=db1:3306",
-                "the text \"db1:3306\" stands where a list such as [\"db1:3306\"] is meant",
+                "the text \"db1:3306\" is given, a list such as [\"db1:3306\"] is expected",
             ),
-            ("galera.names=3", "`3` stands where a table such as"),
+            ("galera.names=3", "`3` is given, a table such as"),
             ("galera.thresholds.flow-control=5", "0.05 for 5 %"),
         ] {
             let error = config.with(setting).unwrap_err().to_string();

@@ -95,7 +95,7 @@ pub enum JournalPlace {
 pub struct Handle {
     /// Its id.
     pub id: String,
-    /// The run, anew with every entry and every change of what it is at. Once it is over or paused, the session is
+    /// The run, again with every entry and every change of what it is at. Once it is over or paused, the session is
     /// through with it.
     pub watch: watch::Receiver<Run>,
     pause: watch::Sender<bool>,

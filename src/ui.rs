@@ -21,6 +21,7 @@ pub mod outlook;
 pub mod overlays;
 pub mod paint;
 mod place;
+pub mod stops;
 pub mod theme;
 pub mod view;
 pub mod views;
@@ -34,10 +35,10 @@ pub use self::{
     action::{Action, Asks},
     chrome::mark,
     command::Command,
-    format::{age, alike, natural, plain},
+    format::{age, alike, plain},
     outlook::{Outlook, Question},
     overlays::Overlay,
-    theme::{Depth, Role, Theme},
+    theme::{Depth, Role, Theme, is_ascii_only},
     view::{Cx, Detail, KnownRun, Log, LogSource, Place, View, Wants, Who},
 };
 use crate::cluster::Severity;

@@ -1,4 +1,4 @@
-//! From a plan to a yes: opening a review, planning anew while it is open, rehearsing, and what counts as a yes.
+//! From a plan to a yes: opening a review, planning again while it is open, rehearsing, and what counts as a yes.
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +12,7 @@ use crate::{
     ui::{
         Asks, Command, Overlay,
         command::{self, On},
+        format,
         overlays::{Prompt, Rehearsing, Review, Typing},
     },
 };
@@ -39,7 +40,7 @@ fn rehearse(app: &App, review: &mut Review, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Plans the open review anew on the present snapshot. When that gives another plan, the one looked at is gone: it
+/// Plans the open review again on the present snapshot. When that gives another plan, the one looked at is gone: it
 /// says so, and wants a fresh yes.
 pub(super) fn replan(app: &mut App, effects: &mut Vec<Effect>) {
     let Some(Overlay::Review(review)) = &app.overlay else { return };
@@ -49,6 +50,7 @@ pub(super) fn replan(app: &mut App, effects: &mut Vec<Effect>) {
     review.plan = fresh;
     if differs {
         review.changed = true;
+        review.turn_back();
         review.yes = None;
         review.note = None;
         review.typed = Input::default();
@@ -74,9 +76,11 @@ pub(super) fn rehearsed(app: &mut App, rehearsal: Rehearsal) {
     }
     let calm =
         rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok) && rehearsal.journal_missing.is_empty();
-    if review.yes.is_some() && !calm {
-        review.yes = None;
-        review.note = Some("the rehearsal found something: read it, then say yes again".into());
+    if !calm {
+        review.turn_back();
+        if review.yes.take().is_some() {
+            review.note = Some("the rehearsal found something: read it, then press y again".into());
+        }
     }
     review.rehearsing = Rehearsing::Came(rehearsal);
 }
@@ -122,6 +126,7 @@ pub(super) fn pressed(
     effects: &mut Vec<Effect>,
 ) -> bool {
     review.note = None;
+    let unread = review.look(app.world.size, &app.world.cx(now));
     if review.yes.is_some_and(|at| now.duration_since(at) < SETTLED) {
         review.yes = None;
         review.note = Some("keys came too fast to be meant: press y by itself".into());
@@ -134,12 +139,12 @@ pub(super) fn pressed(
         // Enter ends the typing, and never more.
         (Some(Typing::Name), "enter" | "tab") => match review.untyped() {
             None => review.typing = None,
-            Some(name) => review.note = Some(format!("that is not {name}, type it")),
+            Some(name) => review.note = Some(format!("that is not {name}")),
         },
-        (Some(_), "up") => review.scroll = review.scroll.saturating_sub(1),
-        (Some(_), "down") => review.scroll = review.scroll.saturating_add(1),
-        (Some(_), "pageup") => review.scroll = review.scroll.saturating_sub(8),
-        (Some(_), "pagedown") => review.scroll = review.scroll.saturating_add(8),
+        (Some(_), "up") => review.go(Command::Up),
+        (Some(_), "down") => review.go(Command::Down),
+        (Some(_), "pageup") => review.go(Command::PageUp),
+        (Some(_), "pagedown") => review.go(Command::PageDown),
         (Some(Typing::Name), _) => {
             review.typed.handle_event(&Event::Key(key));
         }
@@ -161,9 +166,14 @@ pub(super) fn pressed(
     let Some(entry) = command::by_key(name, On::Review) else { return false };
     match entry.command {
         Command::Escape | Command::Back if review.yes.take().is_some() => {
-            review.note = Some("the yes is taken back; nothing was started".into());
+            review.note = Some("the yes is taken back: nothing was started".into());
         }
         Command::Escape | Command::Back => return true,
+        Command::Yes if unread > 0 && review.refusal(app.world.who.read_only).is_none() => {
+            review.scroll = review.shown.saturating_sub(1);
+            let lines = format::count(unread, "line");
+            review.note = Some(format!("not run: {lines} had not been on the screen; read on, then press y"));
+        }
         Command::Yes => yes(app, review, burst, now),
         Command::Edit => {
             if let Some(mut prompt) = again(app, &review.plan.intent) {
@@ -194,12 +204,7 @@ pub(super) fn pressed(
             effects.push(Effect::Copy(lines.join("\n")));
             app.say(Severity::Notice, "copied to the terminal's clipboard", now);
         }
-        Command::Up => review.scroll = review.scroll.saturating_sub(1),
-        Command::Down => review.scroll = review.scroll.saturating_add(1),
-        Command::PageUp => review.scroll = review.scroll.saturating_sub(8),
-        Command::PageDown => review.scroll = review.scroll.saturating_add(8),
-        Command::Top => review.scroll = 0,
-        _ => {}
+        command => review.go(command),
     }
     false
 }

@@ -5,12 +5,13 @@ use tui_input::Input;
 
 use super::{App, Effect, approval};
 use crate::{
-    cluster::{Address, Database, Finding, Severity, Subject, TenantName, database},
+    cluster::{Address, Database, NodeName, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, whatif::Loss},
     ui::{
         Action, Asks, Command, Overlay, Place, Theme,
         command::{self, COMMANDS, On, Takes},
         overlays::{Ask, CommandLine, Help, Menu, Prompt},
+        stops,
         view::VIEWS,
         views::tenants::Sort,
     },
@@ -54,6 +55,8 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Filter => {
             if let Some(text) = app.views.front_mut().filter() {
                 app.overlay = Some(Overlay::Filter(Input::new(text.clone())));
+            } else {
+                app.overlay = Some(Overlay::Unheard(Input::default()));
             }
         }
         Command::Menu => menu(app, now),
@@ -86,6 +89,10 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
 pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
     match action {
         Action::Go(place) => go(app, &place, now),
+        Action::GoSaying(place, text) => {
+            go(app, &place, now);
+            app.say(Severity::Notice, text, now);
+        }
         Action::Say(text) => app.say(Severity::Warning, text, now),
         Action::Copy(text) => effects.push(Effect::Copy(text)),
         Action::AskReplicas(names) => {
@@ -134,7 +141,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
         }
         Action::Pause(id) => {
             effects.push(Effect::PauseRun(id));
-            app.say(Severity::Notice, "it will stand after its present step", now);
+            app.say(Severity::Notice, "it pauses after its present step", now);
         }
     }
 }
@@ -215,20 +222,9 @@ fn menu(app: &mut App, now: Timestamp) {
 
 /// To the next thing that is wrong: its row, wherever that is. Several findings about one thing are one stop.
 fn trouble(app: &mut App, now: Timestamp) {
-    let mut stops: Vec<&Finding> = Vec::new();
-    for finding in &app.world.findings {
-        if !stops.iter().any(|f| f.subject == finding.subject) {
-            stops.push(finding);
-        }
-    }
-    // The first press, on the first screen, need not lead to where the cursor already is.
-    let last = app.trouble.clone().or_else(|| {
-        let here = app.views.front().subject()?;
-        stops.first().map(|f| f.subject.clone()).filter(|s| s.name() == here && app.views.stack.is_empty())
-    });
-    let at = last.and_then(|l| stops.iter().position(|f| f.subject == l));
-    let Some(next) = at.map_or(Some(0), |i| (i + 1).checked_rem(stops.len())).and_then(|i| stops.get(i))
-    else {
+    let front = app.views.front();
+    let here = front.subject().filter(|_| app.views.stack.is_empty());
+    let Some(next) = stops::next(&app.world.findings, app.world.stop.as_ref(), here.as_deref()) else {
         return app.say(Severity::Notice, "nothing is wrong", now);
     };
     let subject = next.subject.clone();
@@ -241,7 +237,7 @@ fn trouble(app: &mut App, now: Timestamp) {
         Subject::Source(name) if name == "galera" || name == "proxysql" => (Place::Database, Place::Database),
         Subject::Source(_) => (Place::Findings, Place::Findings),
     };
-    app.trouble = Some(subject);
+    app.world.stop = Some(subject);
     go(app, &root, now);
     let cx = app.world.cx(now);
     app.views.front_mut().select(&place, &cx);
@@ -250,7 +246,7 @@ fn trouble(app: &mut App, now: Timestamp) {
 
 fn theme(app: &mut App, name: &str, now: Timestamp) {
     match Theme::load(name, &app.setup.themes, app.setup.depth) {
-        Ok(theme) => app.world.theme = theme,
+        Ok(theme) => app.world.theme = theme.ascii(app.setup.ascii),
         Err(why) => app.say(Severity::Warning, why, now),
     }
 }
@@ -290,8 +286,12 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             go(app, &place, now);
         }
         (Takes::Node, [node]) => {
-            let found =
-                app.world.seen.nodes.get(*node).ok_or_else(|| format!("there is no node `{node}`"))?;
+            let found = app
+                .world
+                .seen
+                .nodes
+                .get(&NodeName::from(*node))
+                .ok_or_else(|| format!("there is no node `{node}`"))?;
             let place = match entry.command {
                 Command::WhatIf => Place::WhatIf(vec![found.name.clone()], Loss::Crash),
                 _ => Place::Node(found.name.clone()),
@@ -366,7 +366,7 @@ fn hint(takes: Takes) -> String {
 /// The tenant of that name, or of the only name that begins so, and its replicas.
 fn tenant_of(app: &App, name: &str) -> Result<(TenantName, u32), String> {
     let tenants = &app.world.seen.tenants;
-    if let Some((name, tenant)) = tenants.get_key_value(name) {
+    if let Some((name, tenant)) = tenants.get_key_value(&TenantName::from(name)) {
         return Ok((name.clone(), tenant.desired()));
     }
     let mut begin = tenants.iter().filter(|(n, _)| n.as_str().starts_with(name));

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{App, Effect};
 use crate::{cluster::merged, plan::whatif, ui::Outlook};
 
-/// While the cluster changes all the time, it is predicted anew this often.
+/// While the cluster changes all the time, it is predicted again this often.
 const PACE: SignedDuration = SignedDuration::from_secs(1);
 
 /// What is under way.

@@ -124,9 +124,9 @@ fn ran(app: &mut App, run: Run, now: Timestamp) {
     }
     if was.is_some_and(|was| was != state) {
         match state {
-            RunState::Done => app.say(Severity::Notice, format!("run {short} is done  u takes it back"), now),
+            RunState::Done => app.say(Severity::Notice, format!("run {short} is done: u takes it back"), now),
             RunState::Failed => app.say(Severity::Critical, format!("run {short} was given up: {said}"), now),
-            RunState::Paused => app.say(Severity::Warning, format!("run {short} stands: {said}"), now),
+            RunState::Paused => app.say(Severity::Warning, format!("run {short} is paused: {said}"), now),
             _ => {}
         }
     }
@@ -195,9 +195,18 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
     match app.overlay.take() {
         None => {
             let on = app.views.front().place().on();
-            if let Some(entry) = command::by_key(name, on) {
-                app.notice = None;
-                execute::command(app, entry.command, now, effects);
+            match command::by_key(name, on) {
+                Some(entry) => {
+                    app.notice = None;
+                    execute::command(app, entry.command, now, effects);
+                }
+                // What is typed after it must not become commands.
+                None if name == "/" => app.overlay = Some(Overlay::Unheard(Input::default())),
+                None if name.is_empty() => {}
+                None => {
+                    let key = command::key_sign(name);
+                    app.say(Severity::Notice, format!("{key} does nothing here: ? lists the keys"), now);
+                }
             }
         }
         Some(Overlay::Review(mut review)) => {
@@ -234,6 +243,12 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
             app.filter(input.value(), now);
             if name != "esc" {
                 app.overlay = Some(Overlay::Filter(input));
+            }
+        }
+        Some(Overlay::Unheard(mut input)) => {
+            if !matches!(name, "enter" | "esc") {
+                input.handle_event(&Event::Key(key));
+                app.overlay = Some(Overlay::Unheard(input));
             }
         }
         Some(Overlay::Help(mut help)) => {

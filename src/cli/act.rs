@@ -223,7 +223,7 @@ fn confirm(plan: &Plan, consent: &Consent) -> Result<Option<String>, Failure> {
 fn asked(wanted: &Confirmation) -> Result<Option<String>, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Failed(match wanted {
-            Confirmation::Yes => "nobody is there to say yes: use --yes".into(),
+            Confirmation::Yes => "there is no terminal to ask on: use --yes".into(),
             Confirmation::Type(text) => {
                 format!("this plan wants `{text}` typed: use --confirm {}", plan::shell(text))
             }

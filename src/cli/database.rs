@@ -6,14 +6,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Common, Failure, Format, session, table};
-use crate::{
-    cluster::{
-        Database, Digest, Drift, Finding, Hostgroups, MemberName, MonitorCheck, Pinned, Proxy, ProxyName,
-        ProxyStatus, Snapshot,
-        database::{BackendReport, MemberReport, Report},
-        findings,
-    },
-    ui,
+use crate::cluster::{
+    Database, Digest, Drift, Finding, Hostgroups, MemberName, MonitorCheck, Pinned, Proxy, ProxyName,
+    ProxyStatus, Snapshot,
+    database::{BackendReport, MemberReport, Report},
+    findings, words,
 };
 
 /// The database as JSON.
@@ -132,7 +129,7 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
         text += &table::table(&head, &report.backends.iter().map(backend).collect::<Vec<_>>());
     } else {
         let mut members: Vec<_> = report.members.iter().collect();
-        members.sort_by_cached_key(|m| ui::natural(&m.name));
+        members.sort_by(|a, b| words::natural(&a.name, &b.name));
         text += &table::table(&head, &members.into_iter().map(member).collect::<Vec<_>>());
     }
     if !json.proxies.is_empty() {

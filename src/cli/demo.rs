@@ -11,7 +11,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Common, Failure, session, table};
+use super::{Common, Failure, screen, session, table};
 use crate::{
     cockpit,
     config::{self, Address, Config, Galera, Login, PasswordFrom, Place, ProxyAddress, Proxysql},
@@ -102,7 +102,7 @@ pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) 
     let result = match write_config(&config, args.config_out.as_deref()) {
         Err(failure) => Err(failure),
         Ok(()) if args.serve => serve(&path).await,
-        Ok(()) => session::open_cockpit(config).await,
+        Ok(()) => screen::open(config).await,
     };
     if !kept {
         for path in passwords.iter().chain([&path]) {

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, Output, session, table};
 use crate::cluster::{
-    ConnectionLimit, Connections, Headroom, NodeName, Room, Snapshot, Tenant, cluster_room, connections,
-    headroom_within, node_room,
+    ConnectionLimit, Connections, Headroom, NodeName, Room, Snapshot, Tenant, TenantName, cluster_room,
+    connections, headroom_within, node_room,
 };
 use crate::plan::unknown_tenant;
 
@@ -81,7 +81,7 @@ pub(super) fn not_known(what: &str, why: &str, output: Output) -> Result<(), Fai
 
 /// The tenant of that name.
 pub(super) fn tenant<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Tenant, Failure> {
-    let found = snapshot.tenants.get(name).map(|t| &**t);
+    let found = snapshot.tenants.get(&TenantName::from(name)).map(|t| &**t);
     found.ok_or_else(|| {
         let why = unknown_tenant(snapshot, name);
         Failure::Failed(format!(

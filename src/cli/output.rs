@@ -2,17 +2,32 @@
 //! middle of what it does. Who prints learns of it, and ends with exit code 1.
 
 use std::{
+    borrow::Cow,
     fmt::Display,
-    io::{ErrorKind, Write},
+    io::{ErrorKind, IsTerminal, Write},
 };
 
 use super::Failure;
+use crate::{cockpit, ui};
 
-/// Prints text on standard output.
+/// Prints text for people on standard output, in the letters that a terminal there shows.
+///
+/// # Errors
+/// As [`print_as_it_is`].
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    print_as_it_is(&letters(text, std::io::stdout().is_terminal()))
+}
+
+/// The text, in ASCII for a terminal that shows nothing else.
+fn letters(text: &str, on_terminal: bool) -> Cow<'_, str> {
+    if on_terminal && cockpit::ascii() { ui::format::ascii(text) } else { text.into() }
+}
+
+/// Prints text for programs on standard output.
 ///
 /// # Errors
 /// It cannot be written: [`Failure::Unheard`] where nobody reads it (`| head`), otherwise with the reason.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print_as_it_is(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
         ErrorKind::BrokenPipe => Failure::Unheard,
@@ -33,6 +48,8 @@ pub(super) fn tell(text: impl Display) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure::Unheard`]: it cannot be written.
 pub(super) fn whisper(text: impl Display) -> Result<(), Failure> {
+    let text = text.to_string();
+    let text = letters(&text, std::io::stderr().is_terminal());
     let mut err = std::io::stderr().lock();
-    write!(err, "{text}").and_then(|()| err.flush()).map_err(|_| Failure::Unheard)
+    err.write_all(text.as_bytes()).and_then(|()| err.flush()).map_err(|_| Failure::Unheard)
 }

@@ -49,7 +49,7 @@ pub(super) fn configure(common: &Common) -> Result<Config, Failure> {
     Ok(config)
 }
 
-async fn wire(config: &Config) -> Result<Wire, Failure> {
+pub(super) async fn wire(config: &Config) -> Result<Wire, Failure> {
     let target = Target {
         kubeconfig: config.kubeconfig.clone(),
         context: config.context.clone(),
@@ -61,24 +61,25 @@ async fn wire(config: &Config) -> Result<Wire, Failure> {
     })
 }
 
-fn state_dir() -> Result<PathBuf, Failure> {
+pub(super) fn state_dir() -> Result<PathBuf, Failure> {
     config::state_dir().ok_or_else(|| {
         Failure::Failed("no home folder is known for the audit file; set HOME or XDG_STATE_HOME".into())
     })
 }
 
-/// Opens the cockpit on the cluster that arguments and configuration name.
-pub(super) async fn cockpit(common: &Common, theme: Option<String>) -> Result<(), Failure> {
-    let mut config = configure(common)?;
-    config.theme = theme.or(config.theme);
-    open_cockpit(config).await
-}
-
-/// Opens the cockpit.
-pub(super) async fn open_cockpit(config: Config) -> Result<(), Failure> {
-    let setup = cockpit::setup(&config).map_err(Failure::Usage)?;
+/// Follows the cluster of a configuration, for one that waits as long as commands do by default.
+pub(super) async fn follow(config: Config) -> Result<Session, Failure> {
+    const WAITS: Duration = Duration::from_secs(30);
     let wire = wire(&config).await?;
-    cockpit::run(config, setup, wire, state_dir()?).await.map_err(Failure::Failed)
+    let (seen, _) = live::observe(wire.clone(), cockpit::scope(&config));
+    Ok(Session {
+        again: "wheelhouse".to_owned(),
+        config,
+        wire,
+        seen,
+        timeout: WAITS,
+        state_dir: state_dir()?,
+    })
 }
 
 /// Connects, and starts to follow the cluster.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Common, Failure, Format, run_json::RunJson, session, table};
+use super::{Common, Failure, Format, run_json::RunJson, session, session::Session, table};
 use crate::{
-    cluster::{Database, Finding, Freshness, Node, Severity, Snapshot, Subject, findings, merged},
+    cluster::{Database, Finding, Freshness, Healths, Node, Snapshot, findings, merged, words},
     plan::whatif,
     run::RunSeen,
 };
@@ -15,7 +15,8 @@ use crate::{
 #[derive(Serialize)]
 struct StatusJson<'a> {
     cluster: ClusterJson<'a>,
-    tenants: TenantsJson,
+    /// By their state.
+    tenants: Healths,
     nodes: NodesJson,
     /// The database in a few words; `None`: none is configured.
     database: Option<String>,
@@ -38,22 +39,20 @@ struct ClusterJson<'a> {
 }
 
 #[derive(Serialize)]
-struct TenantsJson {
-    total: usize,
-    /// With a critical finding.
-    hurt: usize,
-}
-
-#[derive(Serialize)]
 struct NodesJson {
     /// `null`: nodes cannot be read.
     total: Option<usize>,
     ready: Option<usize>,
     schedulable: Option<usize>,
+    cordoned: Option<usize>,
 }
 
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
-    let mut session = session::open(common).await?;
+    tell(session::open(common).await?, format).await
+}
+
+/// Tells the status of the cluster that a session follows.
+pub(super) async fn tell(mut session: Session, format: Format) -> Result<(), Failure> {
     let snapshot = session.observed_with_database().await?;
     let runs = session.runs(&snapshot);
     let ranking = whatif::worst(&snapshot).unwrap_or_default();
@@ -66,12 +65,6 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
 }
 
 fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen]) -> StatusJson<'a> {
-    let hurt = snapshot.tenants.keys().filter(|name| {
-        findings.iter().any(|f| {
-            f.severity == Severity::Critical
-                && matches!(&f.subject, Subject::Tenant(tenant) if tenant == *name)
-        })
-    });
     let api = &snapshot.api;
     let nodes = |is: fn(&Node) -> bool| {
         let known = snapshot.nodes.freshness.is_known();
@@ -85,11 +78,12 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
             version: api.version.as_deref(),
             namespace: snapshot.namespace.as_deref(),
         },
-        tenants: TenantsJson { total: snapshot.tenants.len(), hurt: hurt.count() },
+        tenants: Healths::of(snapshot, findings),
         nodes: NodesJson {
             total: nodes(|_| true),
             ready: nodes(Node::is_ready),
             schedulable: nodes(Node::is_schedulable),
+            cordoned: nodes(|n| n.cordoned),
         },
         database: Database::of(snapshot).map(|database| database.headline()),
         findings,
@@ -98,19 +92,33 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
     }
 }
 
+/// `, 2 down, 1 at risk`.
+fn not_well(tenants: &Healths) -> String {
+    tenants.words().into_iter().map(|(_, text)| format!(", {text}")).collect()
+}
+
+/// Nodes that are ready and take no new pods.
+fn cordoned(nodes: &NodesJson) -> String {
+    match nodes.cordoned {
+        None | Some(0) => String::new(),
+        Some(n) => format!(", {n} cordoned"),
+    }
+}
+
 fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
     let StatusJson { cluster, tenants, nodes, database, findings, runs, .. } = status;
     let mut text = format!(
-        "{}  {}{}\n{}, {} critical · {}{}\n",
+        "{}  {}{}\n{}{} · {}{}{}\n",
         cluster.context,
         cluster.server,
         cluster.user.map_or(String::new(), |user| format!("  as {user}")),
-        table::count(tenants.total, "tenant"),
-        tenants.hurt,
+        words::count(tenants.total, "tenant"),
+        not_well(tenants),
         match (nodes.ready, nodes.total) {
-            (Some(ready), Some(total)) => format!("{ready} of {} ready", table::count(total, "node")),
+            (Some(ready), Some(total)) => format!("{ready} of {} ready", words::count(total, "node")),
             _ => "nodes not known".into(),
         },
+        cordoned(nodes),
         database.as_ref().map_or(String::new(), |headline| format!(" · {headline}"))
     );
     if let Some(why) = snapshot.room_unknown() {

@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
     text.push('\n');
-    print(&text)
+    super::output::print_as_it_is(&text)
 }
 
 /// A table: a head, and rows of as many cells. Columns whose head starts with `>` stand right.
@@ -48,11 +48,6 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
-}
-
-/// `1 tenant`, `8 tenants`.
-pub(super) fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 /// A command has seen for so long at most: what is younger may be as old as it likes.

@@ -60,7 +60,7 @@ pub(super) async fn run(common: &Common, args: WhatIfArgs) -> Result<(), Failure
 fn named(snapshot: &Snapshot, names: &[String]) -> Result<Vec<NodeName>, Failure> {
     let database = Database::of(snapshot);
     let known = |name: &String| {
-        let node = snapshot.nodes.get(name.as_str()).map(|node| node.name.clone());
+        let node = snapshot.nodes.get(&NodeName::from(name.as_str())).map(|node| node.name.clone());
         let member = || database.as_ref()?.member(name).map(|member| machine(snapshot, member));
         node.or_else(member).ok_or_else(|| {
             Failure::Failed(format!(

@@ -430,9 +430,5 @@ fn ranked(order: usize, subject: Subject, found: Found) -> Ranked {
     (order, Finding { rule: RULES[order].name, severity, subject, text, since, because, answer, remedy })
 }
 
-fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
 #[cfg(test)]
 mod tests;

@@ -389,7 +389,7 @@ mod tests {
         let s = sketch(text, now).expect("a sketch");
         let acme = &s.tenants[&TenantName::from("acme")];
         assert_eq!((acme.desired(), acme.ready(), acme.active().count()), (4, 2, 4));
-        assert_eq!(acme.placement().get("w1"), Some(&2));
+        assert_eq!(acme.placement().get(&"w1".into()), Some(&2));
         assert_eq!(s.loads[&NodeName::from("w1")].pods, 3);
         assert!(s.autoscaler_of(&acme.workload.key).is_some());
         let words: Vec<_> = findings(&s).iter().map(|f| (f.rule, f.subject.clone())).collect();

@@ -14,7 +14,7 @@ use crate::{
         database::{Account, Configured, Password, Place, Reach, logins},
     },
     run::{self, Hands, RunSeen, Who},
-    ui::{Depth, Theme},
+    ui::{self, Depth, Theme},
     wire::{Wire, sql::Tls},
 };
 
@@ -31,9 +31,17 @@ pub fn setup(config: &Config) -> Result<Setup, String> {
         theme: config.theme.clone().unwrap_or_else(|| "dark".into()),
         themes: config::own_themes(),
         depth: Depth::detect(no_color.as_deref(), colorterm.as_deref(), term.as_deref()),
+        ascii: ascii(),
     };
     Theme::load(&setup.theme, &setup.themes, setup.depth)?;
     Ok(setup)
+}
+
+/// Whether the terminal shows ASCII only, by the locale.
+pub fn ascii() -> bool {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (all, ctype, lang) = (variable("LC_ALL"), variable("LC_CTYPE"), variable("LANG"));
+    ui::is_ascii_only(all.as_deref(), ctype.as_deref(), lang.as_deref())
 }
 
 /// What is observed.

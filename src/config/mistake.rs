@@ -44,7 +44,7 @@ fn plainly(message: String) -> String {
         other => other,
     };
     let got = got.strip_prefix("string ").map_or(got.to_owned(), |text| format!("the text {text}"));
-    format!("{got} stands where {wanted} is meant")
+    format!("{got} is given, {wanted} is expected")
 }
 
 /// The sentence without the line, where the text was not written by a person.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Check, Verdict, by_hand, draft::Draft};
-use crate::cluster::{Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload};
+use crate::cluster::{
+    Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload,
+    words::{age, count, ordinal, short_run},
+};
 
 use Verdict::{Ok, Refuse, Warn};
 
@@ -342,7 +345,7 @@ fn fits(draft: &Draft) -> Option<Check> {
             (true, 0) => format!("no node takes another pod: {why}"),
             (true, landed) => {
                 let fit = if landed == 1 { "fits" } else { "fit" };
-                format!("{landed} of {new} {fit}; the {}: {why}", ordinal(landed + 1))
+                format!("{landed} of {new} {fit}; the {}: {why}", ordinal(u64::from(landed) + 1))
             }
         };
         return Some(Check::new("fits", if grows { Refuse } else { Warn }, text));
@@ -447,7 +450,7 @@ pub(super) fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
     let counts = workload.counts;
     let updated = format!("{} of {} updated", counts.updated, count(counts.total, "pod"));
     let text = if let Some(since) = workload.stuck_since {
-        format!("its rollout is stuck for {} ({updated}): the prediction is uncertain", age(since, seen.at))
+        format!("its rollout is stuck for {} ({updated}): the prediction is uncertain", age(seen.at, since))
     } else if workload.is_rolling() {
         format!("a rollout is under way ({updated}): the prediction is uncertain")
     } else if workload.paused && counts.updated < counts.total {
@@ -471,11 +474,11 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
     }
     let lease = seen.leases.values().find(|l| *l.key.name == *name)?;
     let holder = lease.who()?;
-    let run = lease.run.as_deref().map(|run| run.rsplit('-').next().unwrap_or(run));
+    let run = lease.run.as_deref().map(short_run);
     let named = run.map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
-    let age = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(at, seen.at));
+    let ago = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(seen.at, at));
     Some(if lease.is_held(seen.at) {
-        let (since, renewed) = (age(lease.acquired), age(lease.renewed));
+        let (since, renewed) = (ago(lease.acquired), ago(lease.renewed));
         let text = format!(
             "{named} of {holder} is changing it, for {since} (renewed {renewed} ago): wait for its end, or pause it there"
         );
@@ -484,7 +487,7 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
         let resume = run.map_or_else(String::new, |run| {
             format!(": `{} runs resume {run}` finishes it, `undo` takes it back", by_hand::wheelhouse(seen))
         });
-        let text = format!("{named} of {holder} was interrupted {} ago{resume}", age(lease.renewed));
+        let text = format!("{named} of {holder} was interrupted {} ago{resume}", ago(lease.renewed));
         Check::new("lease", Warn, text)
     })
 }
@@ -492,33 +495,6 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
 /// `09:00:12 UTC`.
 fn moment(at: Timestamp) -> String {
     at.strftime("%H:%M:%S UTC").to_string()
-}
-
-/// `40s`, `12m`, `3h`, `5d`.
-fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = (now.as_second() - since.as_second()).max(0);
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7200 => format!("{}m", seconds / 60),
-        7200..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-fn count(n: u32, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
-/// `1st`, `2nd`, `11th`, `332nd`.
-fn ordinal(n: u32) -> String {
-    let end = match (n % 10, n % 100) {
-        (_, 11..=13) => "th",
-        (1, _) => "st",
-        (2, _) => "nd",
-        (3, _) => "rd",
-        _ => "th",
-    };
-    format!("{n}{end}")
 }
 
 #[cfg(test)]
@@ -531,26 +507,6 @@ mod tests {
         assert_eq!(distance("acne", "acme"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("globex", "glboex"), 2);
-    }
-
-    #[test]
-    fn ordinals_end_as_they_are_spoken() {
-        let all = [1, 2, 3, 4, 11, 12, 13, 21, 63, 101, 111, 332].map(ordinal);
-        assert_eq!(all.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 63rd 101st 111th 332nd");
-    }
-
-    #[test]
-    fn ages_are_short() {
-        let now: Timestamp = "2026-11-21T09:00:00Z".parse().unwrap();
-        for (since, text) in [
-            ("2026-11-21T08:59:20Z", "40s"),
-            ("2026-11-21T08:46:00Z", "14m"),
-            ("2026-11-21T06:00:00Z", "3h"),
-            ("2026-11-01T09:00:00Z", "20d"),
-            ("2026-11-21T09:00:09Z", "0s"),
-        ] {
-            assert_eq!(age(since.parse().unwrap(), now), text);
-        }
     }
 
     #[test]

@@ -170,7 +170,7 @@ pub struct Cut {
     /// Whose they are, the most first, where the list of sessions may be read.
     #[serde(default)]
     pub who: Vec<Holder>,
-    /// For how many seconds at most they find nobody to serve them; 0: they can connect anew at once.
+    /// For how many seconds at most they find nobody to serve them; 0: they can connect again at once.
     #[serde(default)]
     pub seconds: Option<u32>,
     /// Who, what they see, and for how long.

@@ -110,7 +110,7 @@ mod tests {
     fn replicas_are_counted_until_the_nodes_are_full_and_each_says_why() {
         let text = "node w1 memory=2Gi\nnode w2 memory=1Gi\nnode w3 cordoned\ntenant acme 1 on w1";
         let seen = sketch(text, jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
-        let acme = &seen.tenants["acme"];
+        let acme = &seen.tenants[&TenantName::from("acme")];
         // 448 Mi each: w1 takes 4 in all, w2 takes 2.
         let fits = |more| fits(&seen, acme, more).expect("the room is known");
         let all = fits(None);

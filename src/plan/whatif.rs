@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::cluster::{Answer, Finding, Key, NodeName, Severity, Snapshot, Subject, TenantName};
+use crate::cluster::{Answer, Finding, Key, NodeName, Severity, Snapshot, Subject, TenantName, words::count};
 
 mod cast;
 mod database;
@@ -230,14 +230,14 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
         says.push(format!("its loss leaves {}{more} without a pod", names.join(", ")));
     }
     if worst.pending > 0 {
-        says.push(format!("{} of it would find no other node", words::count(worst.pending as usize, "pod")));
+        says.push(format!("{} of it would find no other node", count(worst.pending as usize, "pod")));
     }
     if worst.stuck > 0 {
-        let pods = words::count(worst.stuck as usize, "pod");
+        let pods = count(worst.stuck as usize, "pod");
         says.push(format!("{pods} of StatefulSets would not be made again before it is back"));
     }
     if worst.lone > 0 {
-        says.push(format!("{} would be lost for good", words::count(worst.lone as usize, "pod")));
+        says.push(format!("{} would be lost for good", count(worst.lone as usize, "pod")));
     }
     if let Some(database) = database.filter(|d| !stops(d)) {
         says.extend(database.sentences());

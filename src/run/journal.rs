@@ -217,7 +217,7 @@ pub(super) fn with(journal: &ConfigMap, run: &Run, entry: &Entry) -> Result<Conf
     let size: usize = data.values().map(String::len).sum();
     let line = line(entry);
     if size + line.len() > ROOM {
-        return Err("its journal is full: undo it, or plan anew what is left".into());
+        return Err("its journal is full: undo it, or plan again what is left".into());
     }
     data.entry("events".into()).or_default().push_str(&line);
     let labels = journal.metadata.labels.get_or_insert_default();

@@ -228,7 +228,7 @@ impl Leases {
         let spec = lease.spec.get_or_insert_default();
         if !mine {
             let before = spec.lease_transitions.unwrap_or(0);
-            // A lease that was deleted begins anew: whoever wrote to the journal before must still be the older one.
+            // A lease that was deleted begins again: whoever wrote to the journal before must still be the older one.
             let least = i32::try_from(self.written.saturating_add(1)).unwrap_or(i32::MAX);
             spec.lease_transitions = Some(if fresh { 0 } else { before.saturating_add(1) }.max(least));
             spec.acquire_time = Some(MicroTime(now));

@@ -13,6 +13,8 @@ use crate::{
 pub enum Action {
     /// Show another place; going back leads here again.
     Go(Place),
+    /// Show another place, and say why that one, in one sentence.
+    GoSaying(Place, String),
     /// Ask for the number of replicas of these tenants.
     AskReplicas(Vec<TenantName>),
     /// Review a change of the replicas of these tenants by so many.

@@ -10,7 +10,7 @@ use super::{
     theme::Role,
     view::{Cx, Place, VIEWS, View},
 };
-use crate::cluster::{Database, Finding, Freshness, Severity, Subject, TenantName};
+use crate::cluster::{Database, Finding, Freshness, Health, Healths, Severity};
 
 /// The glyph of a severity.
 pub fn mark(severity: Severity) -> &'static str {
@@ -65,28 +65,15 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
 
 fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     let edge = pen.width();
-    let whole = |tight| {
-        let mut facts = numbers(cx, tight);
-        facts.extend(n_minus_1(cx));
-        let needed = wide(&facts);
-        (facts, needed)
-    };
-    // Who is at risk is said again by the list; what a loss would do is said here alone.
-    let (mut facts, mut needed) =
-        Some(whole(false)).filter(|(_, needed)| *needed <= edge).unwrap_or_else(|| whole(true));
-    if needed > edge {
-        facts.iter_mut().for_each(|(text, _)| *text = text.replace("   ", "  ").into());
-        needed = wide(&facts);
-    }
-    // Nodes and pods that are all ready are nothing to know.
-    if needed > edge {
-        facts.retain(|(text, role)| *role != Role::Muted || !(text.ends_with(" nodes") || text == PODS));
-        // What comes next brings its own gap.
-        if facts.get(1).is_some_and(|(text, _)| text.starts_with(' ')) {
-            facts[0].0 = facts[0].0.trim_end().to_owned().into();
+    // What is least missed goes first, until it fits.
+    let mut facts = Vec::new();
+    for rank in 0..=Spare::ALL {
+        facts = self::facts(cx, Spare(rank));
+        if wide(&facts) <= edge {
+            break;
         }
-        needed = wide(&facts);
     }
+    let needed = wide(&facts);
     let mut room = edge;
     // All places where they fit, else the way to the findings alone.
     for only in [None, Some(Command::Findings)] {
@@ -99,6 +86,66 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
         }
     }
     pen.line(0, 1, room, &facts);
+}
+
+/// How much of the health in numbers is left out: each rank leaves out what those before it do, and one thing more.
+#[derive(Clone, Copy)]
+struct Spare(u8);
+
+impl Spare {
+    const ALL: u8 = 8;
+
+    /// Tenants at risk: the list tells them.
+    fn risk(self) -> bool {
+        self.0 >= 1
+    }
+
+    fn gap(self) -> &'static str {
+        if self.0 >= 2 { "  " } else { "   " }
+    }
+
+    /// The noun of what the loss of a node would do.
+    fn noun(self) -> bool {
+        self.0 >= 3
+    }
+
+    /// Nodes that are all ready.
+    fn nodes(self) -> bool {
+        self.0 >= 4
+    }
+
+    /// How many nodes are ready beside those that are cordoned.
+    fn ready(self) -> bool {
+        self.0 >= 5
+    }
+
+    /// How many tenants there are beside those that are not well.
+    fn total(self) -> bool {
+        self.0 >= 6
+    }
+
+    /// Nodes that are cordoned.
+    fn cordoned(self) -> bool {
+        self.0 >= 7
+    }
+
+    /// What the loss of a node would do.
+    fn loss(self) -> bool {
+        self.0 >= 8
+    }
+}
+
+fn facts<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
+    let mut parts = numbers(cx, spare);
+    if !spare.loss() {
+        parts.push(n_minus_1(cx, spare));
+    }
+    let mut facts = Vec::new();
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
+        facts.push(piece(if facts.is_empty() { " " } else { spare.gap() }, Role::Text));
+        facts.extend(part);
+    }
+    facts
 }
 
 fn wide(facts: &[Piece<'_>]) -> u16 {
@@ -134,10 +181,10 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
     pieces
 }
 
-/// The worst node by the harm of its loss: `N-1 worker-3: 2 at zero`.
-fn n_minus_1<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
+/// The worst node by the harm of its loss: `if worker-3 fails: 2 tenants down`.
+fn n_minus_1<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
     if let Some(namespace) = &cx.seen.namespace {
-        return vec![piece(format!("   only {}", format::fit(namespace, 24)), Role::Warn)];
+        return vec![piece(format!("only {}", format::fit(namespace, 24)), Role::Warn)];
     }
     let Some(worst) = cx.outlook.filter(|_| cx.seen.is_ready()).and_then(|o| o.ranking.first()) else {
         return Vec::new();
@@ -146,55 +193,77 @@ fn n_minus_1<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
         Some(Severity::Notice) | None => Role::Muted,
         some => role(some),
     };
+    let what = if spare.noun() { worst.short() } else { worst.words() };
     let text = match worst.severity() {
-        None => "   N-1 no harm".to_owned(),
-        Some(_) => format!("   N-1 {}: {}", format::fit(worst.node.as_str(), 24), worst.short()),
+        None => "any one node may fail".to_owned(),
+        Some(_) => format!("if {} fails: {what}", cx.node_name(&worst.node, 24)),
     };
     let old = cx.outdated().map_or(String::new(), |age| format!(" ({age} ago)"));
     vec![piece(text, role), piece(old, Role::Warn)]
 }
 
-/// No tenant is hurt by its pods; with a database that hurts, nobody is well.
-const PODS: &str = "pods ready";
-
-/// Tenants, how many are hurt, nodes ready of all. `tight`: without those at risk.
-fn numbers<'a>(cx: &Cx<'_>, tight: bool) -> Vec<Piece<'a>> {
+/// Tenants by their state, nodes ready of all, the database.
+fn numbers<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Vec<Piece<'a>>> {
     let seen = cx.seen;
     if !seen.is_ready() {
         let what = match seen.api.freshness {
-            Freshness::Missing { .. } => " nothing seen yet",
-            Freshness::Live { .. } if seen.is_out_of_reach() => " not allowed to read it",
-            _ => " reading the cluster …",
+            Freshness::Missing { .. } => "nothing seen yet",
+            Freshness::Live { .. } if seen.is_out_of_reach() => "not allowed to read it",
+            _ => "reading the cluster …",
         };
-        return [vec![piece(what, Role::Muted)], database(cx)].concat();
+        return vec![vec![piece(what, Role::Muted)], database(cx)];
     }
-    let (hurt, risk) = hurt(cx.findings);
+    let healths = Healths::of(seen, cx.findings);
+    let tenants = format::count(healths.total, "tenant");
+    let not_well = healths.words();
+    let mut parts = match not_well.as_slice() {
+        [] if hurts(cx).is_none() && healths.total > 0 => {
+            vec![vec![piece(format!("✓ {tenants} ok"), Role::Ok)]]
+        }
+        [_, ..] if spare.total() => Vec::new(),
+        _ => vec![vec![piece(tenants, Role::Text)]],
+    };
+    let (risk, bad): (Vec<_>, Vec<_>) =
+        not_well.into_iter().partition(|(health, _)| *health == Health::AtRisk);
     let warnings = cx.findings.iter().filter(|f| f.severity > Severity::Notice).count();
-    let mut facts = vec![piece(format!(" {}   ", format::count(seen.tenants.len(), "tenant")), Role::Text)];
-    facts.push(match (hurt, risk) {
-        (0, _) if hurts(cx).is_some() => piece(PODS, Role::Muted),
-        (0, 0) if warnings > 0 => piece(format!("▲ {}", format::count(warnings, "warning")), Role::Warn),
-        (0, 0) => piece("✓ all well", Role::Ok),
-        (0, _) => piece("✓ none hurt", Role::Ok),
-        (n, _) => piece(format!("✖ {n} hurt"), Role::Danger),
-    });
-    if risk > 0 && !tight {
-        facts.push(piece(format!("   ▲ {risk} at risk"), Role::Warn));
+    if bad.is_empty() && risk.is_empty() && warnings > 0 && hurts(cx).is_none() {
+        parts.push(vec![piece(format!("▲ {}", format::count(warnings, "warning")), Role::Warn)]);
     }
     if let Some(namespace) = seen.absent_namespace() {
-        return vec![piece(format!(" ✖ no namespace {namespace}"), Role::Danger)];
+        return vec![vec![piece(format!("✖ no namespace {namespace}"), Role::Danger)]];
     }
-    if !seen.nodes.freshness.is_known() {
-        facts.push(piece("   nodes not known", Role::Warn));
-        facts.extend(database(cx));
-        return facts;
+    let bad: Vec<_> = bad.into_iter().map(|(_, text)| text).collect();
+    if !bad.is_empty() {
+        parts.push(vec![piece(format!("✖ {}", bad.join(", ")), Role::Danger)]);
     }
-    let ready = seen.nodes.values().filter(|n| n.is_ready()).count();
-    let all = seen.nodes.len();
-    facts
-        .push(piece(format!("   {ready}/{all} nodes"), if ready < all { Role::Danger } else { Role::Muted }));
-    facts.extend(database(cx));
-    facts
+    if let Some((_, text)) = risk.first().filter(|_| !spare.risk()) {
+        parts.push(vec![piece(format!("▲ {text}"), Role::Warn)]);
+    }
+    parts.push(nodes(cx, spare));
+    parts.push(database(cx));
+    parts
+}
+
+/// `5/5 nodes, 1 cordoned`.
+fn nodes<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
+    let nodes = &cx.seen.nodes;
+    if !nodes.freshness.is_known() {
+        return vec![piece("nodes not known", Role::Warn)];
+    }
+    let all = nodes.len();
+    let ready = nodes.values().filter(|n| n.is_ready()).count();
+    let cordoned = nodes.values().filter(|n| n.cordoned).count();
+    let mut pieces = Vec::new();
+    let dull = ready == all && (spare.ready() || (spare.nodes() && cordoned == 0));
+    if !dull {
+        let role = if ready < all { Role::Danger } else { Role::Muted };
+        pieces.push(piece(format!("{ready}/{all} nodes"), role));
+    }
+    if cordoned > 0 && !spare.cordoned() {
+        let comma = if dull { "" } else { ", " };
+        pieces.push(piece(format!("{comma}{cordoned} cordoned"), Role::Warn));
+    }
+    pieces
 }
 
 /// The database in a few characters: dim when it is well, with its glyph when it is not.
@@ -208,7 +277,7 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     };
     let gap = if sign.is_empty() { "" } else { " " };
     let what = worst.and_then(|f| loud(f.rule)).map_or(String::new(), |word| format!(" {word}"));
-    vec![piece(format!("   {sign}{gap}{headline}{what}"), role)]
+    vec![piece(format!("{sign}{gap}{headline}{what}"), role)]
 }
 
 /// What of the database hurts users now.
@@ -230,18 +299,6 @@ fn loud(rule: &str) -> Option<&'static str> {
         "member-connections" => "CONNECTIONS FULL",
         _ => return None,
     })
-}
-
-/// Tenants with something critical, and those with a warning only.
-pub fn hurt(findings: &[Finding]) -> (usize, usize) {
-    let mut seen = std::collections::BTreeMap::<&TenantName, Severity>::new();
-    for finding in findings {
-        if let Subject::Tenant(name) = &finding.subject {
-            seen.entry(name).or_insert(finding.severity);
-        }
-    }
-    let of = |severity| seen.values().filter(|s| **s == severity).count();
-    (of(Severity::Critical), of(Severity::Warning))
 }
 
 /// Whether the API answers, and how old the data are when they are not live.
@@ -329,9 +386,11 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     }
     // The help is always there: it explains the rest.
     let help = command::of(Command::Help);
+    let ascii = cx.theme.is_ascii();
     let size = |e: &Entry| {
         let (key, word) = label(e);
-        format::width(key) + format::width(word) + 3
+        let key = if ascii { format::ascii(key) } else { key.into() };
+        format::width(&key) + format::width(word) + 3
     };
     for e in entries {
         let reserve = if e.command == Command::Help { 0 } else { size(help) };

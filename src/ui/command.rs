@@ -132,7 +132,7 @@ pub enum Command {
     Help,
     /// Another theme.
     Theme,
-    /// Draw everything anew.
+    /// Draw everything again.
     Redraw,
     /// Stop the process until `fg`.
     Suspend,

@@ -8,21 +8,7 @@ use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::cluster::Memory;
-
-/// How long ago `since` was: `4s`, `14m`, `20h`, `41d`; a moment to come counts as now.
-pub fn age(now: Timestamp, since: Timestamp) -> String {
-    span(now.as_second().saturating_sub(since.as_second()))
-}
-
-/// A length of time in seconds, at most four characters up to 27 years.
-pub fn span(seconds: i64) -> String {
-    match seconds.max(0) {
-        s @ ..100 => format!("{s}s"),
-        s @ ..6_000 => format!("{}m", s / 60),
-        s @ ..172_800 => format!("{}h", s / 3600),
-        s => format!("{}d", s / 86_400),
-    }
-}
+pub use crate::cluster::words::{age, count, natural, ordinal, short_run, span};
 
 /// When [`span`] of an age will next read otherwise.
 pub fn next_change(now: Timestamp, since: Timestamp) -> Timestamp {
@@ -59,11 +45,6 @@ pub fn of(used: Memory, whole: Memory) -> String {
     let value =
         if value >= 9.95 || value == value.round() { format!("{value:.0}") } else { format!("{value:.1}") };
     format!("{value} of {number} {unit}")
-}
-
-/// A count with its noun: `1 pod`, `3 pods`.
-pub fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 /// One text for two that differ in their numbers only: `the longest 7-9 s`. Numbers of names and addresses are no
@@ -119,6 +100,41 @@ pub fn fit(text: &str, columns: u16) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
+/// A name cut to so many columns where it is like the `others`, so that what tells it from them stays: the end where
+/// they differ early, else the middle, else both ends.
+pub fn apart<'n, 'o>(name: &'n str, others: impl Iterator<Item = &'o str>, columns: u16) -> Cow<'n, str> {
+    if width(name) <= columns || columns < 4 {
+        return fit(name, columns);
+    }
+    let letters: Vec<char> = name.chars().collect();
+    // The first letter in which it differs from the one that is like it for longest.
+    let like = |other: &str| name.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    let differs = others.filter(|other| *other != name).map(like).max().unwrap_or(0);
+    let room = usize::from(columns);
+    if differs + 1 < room || letters.len() != usize::from(width(name)) {
+        return fit(name, columns);
+    }
+    // The start of what it differs in: numbers and words are not torn.
+    let word = |c: &char| c.is_alphanumeric();
+    let start = differs
+        - letters[..differs.min(letters.len())]
+            .iter()
+            .rev()
+            .take_while(|c| word(c))
+            .count()
+            .min(room / 2 - 1);
+    let tail = letters.len() - start;
+    let text: String = if tail + 2 <= room {
+        let tail = tail.max(room / 2);
+        let head = room - 1 - tail;
+        letters[..head].iter().chain(&['…']).chain(&letters[letters.len() - tail..]).collect()
+    } else {
+        let shown = &letters[start..(start + room - 2).min(letters.len())];
+        ['…'].iter().chain(shown).chain(&['…']).collect()
+    };
+    Cow::Owned(text)
+}
+
 /// The text in lines of so many columns, broken at spaces where there are any.
 pub fn wrap(text: &str, columns: u16) -> Vec<String> {
     let columns = columns.max(1);
@@ -158,22 +174,28 @@ pub fn wrap(text: &str, columns: u16) -> Vec<String> {
     lines
 }
 
-/// The text in pieces of so many columns, blanks kept: for logs.
+/// The text in pieces of so many columns, blanks kept and broken after one where there is any: for logs.
 pub fn chop(text: &str, columns: u16) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let mut room = usize::from(columns.max(1));
-    for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
-        let piece = pieces.last_mut().expect("there is always a piece");
-        if wide > room && !piece.is_empty() {
-            pieces.push(c.to_string());
-            room = usize::from(columns.max(1)).saturating_sub(wide);
-        } else {
-            piece.push(c);
-            room = room.saturating_sub(wide);
-        }
+    let columns = usize::from(columns.max(1));
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    loop {
+        let mut wide = 0;
+        let over = rest.char_indices().find(|(_, c)| {
+            wide += c.width().unwrap_or(0);
+            wide > columns
+        });
+        let Some((over, _)) = over else {
+            if !rest.is_empty() || pieces.is_empty() {
+                pieces.push(rest.to_owned());
+            }
+            return pieces;
+        };
+        let first = rest.chars().next().map_or(1, char::len_utf8);
+        let at = rest[..over].rfind(' ').map_or(over, |blank| blank + 1).max(first);
+        pieces.push(rest[..at].to_owned());
+        rest = &rest[at..];
     }
-    pieces
 }
 
 /// Text from outside, safe to draw: without terminal sequences, control characters, and the marks that turn the
@@ -227,6 +249,49 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The text in ASCII, for terminals that show nothing else.
+pub fn ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let sign = |c: char| match c {
+        '✖' | '×' => "x",
+        '▲' => "!",
+        '✓' => "+",
+        '•' | '●' | '▾' => "*",
+        '·' => ".",
+        '▸' | '›' => ">",
+        '◀' => "<",
+        '○' | '◌' => "o",
+        '‖' => "=",
+        '↶' => "u",
+        '→' => "->",
+        '←' => "<-",
+        '↑' => "^",
+        '↓' => "v",
+        '⇧' => "shift-",
+        '⏎' => "enter",
+        '…' => "~",
+        '–' | '—' | '─' | '▁' | '▂' | '░' => "-",
+        '│' => "|",
+        '╭' | '╮' | '╰' | '╯' => "+",
+        '≥' => ">=",
+        '≤' => "<=",
+        '“' | '”' => "\"",
+        '’' => "'",
+        '█' | '▉' | '▊' | '▋' | '▌' | '▆' | '▇' => "#",
+        '▏' | '▎' | '▍' | '▃' | '▄' | '▅' | '▒' => "=",
+        '▓' => "%",
+        _ => "?",
+    };
+    let mut plain = String::with_capacity(text.len());
+    let mut letter = [0; 4];
+    for c in text.chars() {
+        plain.push_str(if c.is_ascii() { c.encode_utf8(&mut letter) } else { sign(c) });
+    }
+    Cow::Owned(plain)
+}
+
 /// Short names that tell these apart: `worker-1 worker-2` become `w1 w2`; names with nothing short in them are
 /// numbered `n1 n2`.
 pub fn short_names(names: &[&str]) -> Vec<String> {
@@ -251,19 +316,6 @@ pub fn short_names(names: &[&str]) -> Vec<String> {
     short
 }
 
-/// A key by which `db2` comes before `db10`.
-pub fn natural(name: &str) -> Vec<(String, u64)> {
-    let mut parts = Vec::new();
-    let mut rest = name;
-    while !rest.is_empty() {
-        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let digits = rest[text..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |n| text + n);
-        parts.push((rest[..text].to_owned(), rest[text..digits].parse().unwrap_or(0)));
-        rest = &rest[digits..];
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,15 +332,6 @@ mod tests {
         for (one, other) in [("at 10.0.0.1:6032", "at 10.0.0.2:6032"), ("on db1", "on db2"), ("a b", "a b c")]
         {
             assert_eq!(like(one, other), None);
-        }
-    }
-
-    #[test]
-    fn ages_are_short() {
-        for (seconds, text) in
-            [(0, "0s"), (-5, "0s"), (99, "99s"), (100, "1m"), (840, "14m"), (7200, "2h"), (864_000, "10d")]
-        {
-            assert_eq!(span(seconds), text);
         }
     }
 
@@ -332,8 +375,40 @@ mod tests {
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("日本", 1), ["日", "本"]);
         assert_eq!(chop("ab  cd日", 3), ["ab ", " cd", "日"]);
+        assert_eq!(chop("GET /health 200", 9), ["GET ", "/health ", "200"]);
+        assert_eq!(chop("GET /health 200", 12), ["GET /health ", "200"]);
+        assert_eq!(chop("abcdefgh ij", 3), ["abc", "def", "gh ", "ij"]);
         assert_eq!(chop("日本", 1), ["日", "本"]);
         assert_eq!(chop("", 3), [""]);
+    }
+
+    #[test]
+    fn names_are_cut_where_they_are_alike() {
+        let cut = |names: &[&str], columns| -> Vec<String> {
+            names.iter().map(|n| apart(n, names.iter().copied(), columns).into_owned()).collect()
+        };
+        assert_eq!(cut(&["worker-1", "worker-2"], 8), ["worker-1", "worker-2"]);
+        let pool = ["gke-prod-default-pool-1a2b3c4d-x7k2", "gke-prod-default-pool-1a2b3c4d-q9z1"];
+        assert_eq!(cut(&pool, 15), ["gke-pro…4d-x7k2", "gke-pro…4d-q9z1"]);
+        let ends = ["acme-production-web", "globex-production-web", "initech-production-web"];
+        assert_eq!(cut(&ends, 10), ["acme-prod…", "globex-pr…", "initech-p…"]);
+        let middle = ["customer-prod-acme-web-application", "customer-prod-globex-web-application"];
+        assert_eq!(cut(&middle, 12), ["…acme-web-a…", "…globex-web…"]);
+        let numbers = ["tenant-of-a-long-name-001", "tenant-of-a-long-name-002", "tenant-of-a-long-name-010"];
+        for names in [&pool[..], &ends, &middle, &numbers] {
+            for columns in 6..40 {
+                let mut all = cut(names, columns);
+                assert!(all.iter().all(|n| width(n) <= columns), "{columns}: {all:?}");
+                all.sort();
+                all.dedup();
+                assert_eq!(all.len(), names.len(), "{columns}: {all:?}");
+            }
+        }
+        assert_eq!(
+            cut(&["日本日本日本", "日本日本日x"], 6),
+            ["日本…", "日本…"],
+            "wide letters are cut at the end"
+        );
     }
 
     #[test]

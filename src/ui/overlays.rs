@@ -38,6 +38,8 @@ pub enum Overlay {
     Command(CommandLine),
     /// A filter is typed.
     Filter(Input),
+    /// A filter is typed where nothing is filtered.
+    Unheard(Input),
     /// What the keys do.
     Help(Help),
     /// What can be done with the row.
@@ -81,7 +83,7 @@ pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Posit
             line.render(pen);
             None
         }
-        Overlay::Filter(_) => None,
+        Overlay::Filter(_) | Overlay::Unheard(_) => None,
         Overlay::Help(help) => help.render(pen),
         Overlay::Menu(menu) => {
             menu.render(pen);
@@ -149,6 +151,15 @@ pub fn panel<'p>(
     Pen { area: inner, buf: pen.buf, theme: pen.theme }
 }
 
+/// Lines inside the highest panel on a screen of that size.
+fn panel_room(width: u16, height: u16) -> u16 {
+    match height {
+        height if width < 40 || height < 12 => height.saturating_sub(1),
+        30.. => height - 6,
+        _ => height - 4,
+    }
+}
+
 /// How wide a panel becomes that is to be so wide: narrow rims at its sides would only show scraps.
 fn panel_width(pen: &Pen<'_>, width: u16) -> u16 {
     if width + 12 > pen.width() { pen.width() } else { width }
@@ -173,7 +184,7 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
         Ask::Leave { run: Some(id) } => (
             "Leave wheelhouse?".to_owned(),
             format!(
-                "Run {id} is under way from here. It would stand where it is; any wheelhouse can then finish it or take it back."
+                "Run {id} is under way from here. It will be paused where it is; any wheelhouse can then resume it or take it back."
             ),
             "leave",
             Role::Warn,
@@ -184,14 +195,11 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
             "leave",
             Role::Muted,
         ),
-        Ask::Resume { run, text } => (
-            format!("Resume run {}?", run.rsplit('-').next().unwrap_or(run)),
-            text.clone(),
-            "resume",
-            Role::Text,
-        ),
+        Ask::Resume { run, text } => {
+            (format!("Resume run {}?", format::short_run(run)), text.clone(), "resume", Role::Text)
+        }
         Ask::GiveUp { run, text, why } => (
-            format!("Give up run {}?", run.rsplit('-').next().unwrap_or(run)),
+            format!("Give up run {}?", format::short_run(run)),
             format!("{text} Because: {why}"),
             "give it up",
             Role::Warn,
@@ -205,7 +213,7 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
         pen.put(0, i as u16 + 1, pen.width(), line, role);
     }
     let y = pen.height().saturating_sub(1);
-    pen.line(0, y, pen.width(), &keys(&[("y", yes, true), ("esc", "stay", true)]));
+    pen.line(0, y, pen.width(), &keys(&[("y", yes, true), ("esc", "cancel", true)]));
 }
 
 /// A line of the review with its label before it, in as many lines as it needs. Returns the next free line.

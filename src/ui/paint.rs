@@ -1,5 +1,7 @@
-//! The few strokes everything is drawn with. Each clips to its area and takes text from outside, cleaned, so that a
-//! screen of any size and a name of any kind can be drawn.
+//! The pen that draws text, lines and bars. It clips to its area and takes text from outside, cleaned, so that a screen of
+//! any size and a name of any kind can be drawn.
+
+use std::borrow::Cow;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
@@ -19,10 +21,10 @@ pub struct Pen<'a> {
 }
 
 /// A piece of a line.
-pub type Piece<'a> = (std::borrow::Cow<'a, str>, Role);
+pub type Piece<'a> = (Cow<'a, str>, Role);
 
 /// A piece of a line.
-pub fn piece<'a>(text: impl Into<std::borrow::Cow<'a, str>>, role: Role) -> Piece<'a> {
+pub fn piece<'a>(text: impl Into<Cow<'a, str>>, role: Role) -> Piece<'a> {
     (text.into(), role)
 }
 
@@ -51,7 +53,7 @@ impl<'a> Pen<'a> {
 
     /// The same, ending at column `right`.
     pub fn put_right(&mut self, right: u16, y: u16, room: u16, text: &str, role: Role) {
-        let text = format::plain(text);
+        let text = self.letters(text);
         let text = format::fit(&text, room.min(right));
         let x = right.saturating_sub(format::width(&text));
         self.put(x, y, right - x, &text, role);
@@ -128,10 +130,19 @@ impl<'a> Pen<'a> {
         if y >= self.area.height || room == 0 || text.is_empty() {
             return x;
         }
-        let text = format::plain(text);
+        let text = self.letters(text);
         let text = format::fit(&text, room);
+        let text = if self.theme.is_ascii() { format::ascii(&text) } else { text };
         let (at, _) = self.buf.set_stringn(self.area.x + x, self.area.y + y, &text, usize::from(room), style);
         at - self.area.x
+    }
+
+    /// Text from outside, safe to draw, in the letters that the terminal shows.
+    fn letters<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match format::plain(text) {
+            plain if self.theme.is_ascii() => Cow::Owned(format::ascii(&plain).into_owned()),
+            plain => plain,
+        }
     }
 
     /// The style of a role without its ground, so that text takes the ground it is written on.

@@ -102,11 +102,22 @@ impl Depth {
     }
 }
 
+/// Whether the terminal shows ASCII only: by the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set and not empty,
+/// as `setlocale` reads them. Where none is set, terminals of today show UTF-8.
+pub fn is_ascii_only(lc_all: Option<&str>, lc_ctype: Option<&str>, lang: Option<&str>) -> bool {
+    let locale = [lc_all, lc_ctype, lang].into_iter().flatten().find(|value| !value.is_empty());
+    locale.is_some_and(|locale| {
+        let charset = locale.to_ascii_lowercase();
+        !charset.contains("utf-8") && !charset.contains("utf8")
+    })
+}
+
 /// The styles of all roles, as this terminal can show them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Theme {
     name: String,
     styles: [Style; ROLES.len()],
+    ascii: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -179,7 +190,7 @@ impl Theme {
                 (None, None) => Style::new(),
             };
         }
-        Ok(Self { name: name.to_owned(), styles })
+        Ok(Self { name: name.to_owned(), styles, ascii: false })
     }
 
     /// The names of all themes: the user's and those that come with the program.
@@ -189,6 +200,16 @@ impl Theme {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// The same theme for a terminal that shows ASCII only, or all letters.
+    pub fn ascii(self, ascii: bool) -> Self {
+        Self { ascii, ..self }
+    }
+
+    /// The terminal shows ASCII only.
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
     }
 
     /// Its name.
@@ -420,6 +441,20 @@ mod tests {
             ("b".to_owned(), "inherits = \"a\"".to_owned()),
         ];
         assert!(Theme::load("a", &circle, Depth::True).is_err());
+    }
+
+    #[test]
+    fn the_locale_says_which_letters_there_are() {
+        for (lc_all, lc_ctype, lang, ascii) in [
+            (Some("C"), None, Some("en_US.UTF-8"), true),
+            (Some(""), None, Some("POSIX"), true),
+            (None, Some("de_DE.utf8"), Some("C"), false),
+            (None, None, Some("C.UTF-8"), false),
+            (None, None, Some("de_DE@euro"), true),
+            (None, None, None, false),
+        ] {
+            assert_eq!(is_ascii_only(lc_all, lc_ctype, lang), ascii, "{lc_all:?} {lc_ctype:?} {lang:?}");
+        }
     }
 
     #[test]

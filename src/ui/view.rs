@@ -1,9 +1,9 @@
 //! What a view is, and what it is given to read.
 //!
-//! A view holds its own cursor, order and filter, and the rows made from the last snapshot; `refresh` makes them anew,
+//! A view holds its own cursor, order and filter, and the rows made from the last snapshot; `refresh` makes them again,
 //! `on` folds a command, `render` draws and changes nothing.
 
-use std::{cell::Cell, collections::VecDeque, ops::Range, sync::Arc};
+use std::{borrow::Cow, cell::Cell, collections::VecDeque, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -17,7 +17,7 @@ use super::{
     theme::Theme,
 };
 use crate::{
-    cluster::{Finding, Judged, Key, KubeEvent, LogLine, Snapshot, TenantName},
+    cluster::{Finding, Judged, Key, KubeEvent, LogLine, NodeName, Snapshot, Subject, TenantName},
     run::{Holder, Run},
 };
 
@@ -118,6 +118,8 @@ pub struct Cx<'a> {
     pub detail: &'a Detail,
     /// What is predicted; `None` until it has been worked out once.
     pub outlook: Option<&'a Outlook>,
+    /// What the key to the next trouble led to last.
+    pub stop: Option<&'a Subject>,
     /// Who sits here.
     pub who: &'a Who,
     /// The roles' styles.
@@ -142,9 +144,20 @@ impl Cx<'_> {
         since.map_or_else(|| "–".into(), |s| self.age(s))
     }
 
-    /// How old a prediction is, once it no longer holds and that matters.
+    /// A node's name in so many columns, cut where the names of the nodes are alike.
+    pub fn node_name<'n>(&self, name: &'n NodeName, columns: u16) -> Cow<'n, str> {
+        format::apart(name.as_str(), self.seen.nodes.items.keys().map(NodeName::as_str), columns)
+    }
+
+    /// A tenant's name in so many columns, cut where the names of the tenants are alike.
+    pub fn tenant_name<'n>(&self, name: &'n TenantName, columns: u16) -> Cow<'n, str> {
+        format::apart(name.as_str(), self.seen.tenants.keys().map(TenantName::as_str), columns)
+    }
+
+    /// How old a prediction is, once it no longer holds and that matters: one is made each second, so that a younger
+    /// one is about to be followed by the next.
     pub fn outdated(&self) -> Option<String> {
-        const SOON: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+        const SOON: jiff::SignedDuration = jiff::SignedDuration::from_secs(30);
         let outlook = self.outlook.filter(|o| !o.holds(self.seen))?;
         let matters = outlook.seen.at.checked_add(SOON).ok()?;
         if self.now < matters {
@@ -165,7 +178,7 @@ pub trait View: Send {
     /// Where it is.
     fn place(&self) -> Place;
 
-    /// The snapshot, or the size, is another one: make the rows anew.
+    /// The snapshot, or the size, is another one: make the rows again.
     fn refresh(&mut self, cx: &Cx<'_>);
 
     /// Folds a command; may ask for something.
@@ -203,17 +216,19 @@ pub trait View: Send {
     }
 }
 
-/// A cursor in a list, held by key: rows may come, go and change their order under it.
+/// A cursor in a list, held by key: rows may come, go and change their order under it. Until a key has moved it or has
+/// acted on its row it stays on the first row, whichever that is.
 #[derive(Clone, Debug)]
 pub struct List<K> {
     selected: Option<K>,
     index: usize,
     offset: usize,
+    held: bool,
 }
 
 impl<K> Default for List<K> {
     fn default() -> Self {
-        Self { selected: None, index: 0, offset: 0 }
+        Self { selected: None, index: 0, offset: 0, held: false }
     }
 }
 
@@ -228,18 +243,29 @@ impl<K: PartialEq + Clone> List<K> {
         self.index
     }
 
+    /// Holds the row under the cursor from now on.
+    pub fn hold(&mut self) {
+        self.held = self.selected.is_some();
+    }
+
     /// Finds the cursor's row again after the rows have changed; when it is gone, the row that took its place.
     pub fn settle(&mut self, len: usize, page: usize, key: impl Fn(usize) -> K) {
         let found = match &self.selected {
+            _ if !self.held => Some(0),
             Some(k) if self.index < len && key(self.index) == *k => Some(self.index),
             Some(k) => (0..len).find(|i| key(*i) == *k),
             None => None,
         };
-        self.put(found.unwrap_or(self.index), len, page, key);
+        self.place(found.unwrap_or(self.index), len, page, key);
     }
 
-    /// Moves the cursor to a row.
+    /// Moves the cursor to a row, and holds it there.
     pub fn put(&mut self, index: usize, len: usize, page: usize, key: impl Fn(usize) -> K) {
+        self.place(index, len, page, key);
+        self.hold();
+    }
+
+    fn place(&mut self, index: usize, len: usize, page: usize, key: impl Fn(usize) -> K) {
         self.index = index.min(len.saturating_sub(1));
         self.selected = (len > 0).then(|| key(self.index));
         self.offset = self.window(len, page).start;
@@ -280,6 +306,10 @@ mod tests {
         let rows = ["a", "b", "c", "d"];
         list.settle(4, 2, |i| rows[i]);
         assert_eq!(list.selected(), Some(&"a"));
+        let late = ["c", "a"];
+        list.settle(2, 2, |i| late[i]);
+        assert_eq!((list.selected(), list.window(2, 2)), (Some(&"c"), 0..2), "no key yet: the first row");
+        list.settle(4, 2, |i| rows[i]);
         assert!(list.go(Command::Down, 4, 2, |i| rows[i]));
         let turned = ["d", "c", "b", "a"];
         list.settle(4, 2, |i| turned[i]);

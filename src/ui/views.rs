@@ -23,7 +23,7 @@ use super::{
     view::Cx,
 };
 use crate::{
-    cluster::{Finding, Freshness, NodeState, Severity, Tenant},
+    cluster::{Finding, Freshness, NodeState, Severity, Subject, Tenant},
     run::RunState,
 };
 
@@ -130,21 +130,27 @@ fn heading(pen: &mut Pen<'_>, x: u16, y: u16, text: &str) -> u16 {
 fn finding_line(pen: &mut Pen<'_>, y: u16, right: u16, finding: &Finding, cx: &Cx<'_>, name_width: u16) {
     let severity = Some(finding.severity);
     pen.put(2, y, 1, chrome::glyph(severity), chrome::role(severity));
-    pen.put(
-        4,
-        y,
-        name_width,
-        &database::short(&database::label(cx, &finding.subject), name_width),
-        Role::Text,
-    );
+    let name = match &finding.subject {
+        Subject::Tenant(name) => cx.tenant_name(name, name_width),
+        Subject::Node(name) => cx.node_name(name, name_width),
+        other => database::short(&database::label(cx, other), name_width).to_string().into(),
+    };
+    pen.put(4, y, name_width, &name, Role::Text);
     let x = 5 + name_width;
-    let age = finding.since.map(|since| cx.age(since)).unwrap_or_default();
-    let room = right.saturating_sub(x + 6);
     let tone = if finding.severity == Severity::Notice { Role::Muted } else { Role::Text };
     // It stands below what it follows from.
     let below = if finding.because.is_some() { "└ " } else { "" };
-    pen.put(x, y, room, &format!("{below}{}", finding.text), tone);
-    pen.put_right(right, y, 5, &age, Role::Muted);
+    let text = format!("{below}{}", finding.text);
+    pen.put(x, y, right.saturating_sub(x + age_width(pen.width())), &text, tone);
+    if age_width(pen.width()) > 0 {
+        let age = finding.since.map(|since| cx.age(since)).unwrap_or_default();
+        pen.put_right(right, y, 5, &age, Role::Muted);
+    }
+}
+
+/// Columns for the age of a finding and the gap before it: on a narrow screen its text is worth more.
+fn age_width(screen: u16) -> u16 {
+    if screen < 60 { 0 } else { 6 }
 }
 
 /// The glyph and role of a node's state.

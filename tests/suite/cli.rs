@@ -235,7 +235,7 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
     assert_eq!(status["runs"][0]["id"], id.as_str(), "an unfinished run is part of the status");
     for act in [&["runs", "resume", &id][..], &["runs", "give-up", &id, "--reason", "gone"]] {
         let (_, err) = demo.run(1, act);
-        assert!(err.contains("nobody is there to say yes: use --yes"), "{err}");
+        assert!(err.contains("there is no terminal to ask on: use --yes"), "{err}");
         assert!(err.contains("scale acme") && err.contains("alice@"), "it says what it would do: {err}");
     }
     // The dead session's lease is good for a second more: until then the undo is refused.

@@ -4,6 +4,7 @@
 //! among them, and the process that drove the run ends there. Then another one comes.
 
 use wheelhouse::{
+    cluster::TenantName,
     demo::{Cut, On},
     plan::plan,
     run::{JournalPlace, RunState, runs, undo_intent},
@@ -104,7 +105,7 @@ fn crash(tenant: &str, nth: usize, when: Cut, then: Then) -> bool {
     let writes = ground.generation(tenant) - generation;
     let needed = if expected == before { 2 * written } else { 1 };
     assert_eq!(writes, needed, "{place}: the scale was written {writes} times");
-    bob.until("ready pods", |s| s.tenants[tenant].ready() == expected);
+    bob.until("ready pods", |s| s.tenants[&TenantName::from(tenant)].ready() == expected);
     // A crash in the midst of giving leases back leaves one that has run out and is nobody's any more.
     let held = ground.holders().into_iter().flatten().filter(|h| h.starts_with("bob")).count();
     assert_eq!(held, 0, "{place}: {:?}", ground.holders());

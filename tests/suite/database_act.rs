@@ -57,7 +57,7 @@ fn change(
     to: impl Fn(ServerRow) -> Option<ServerRow>,
 ) -> Change {
     let (proxy, address) = (stage.proxy(proxy), stage.member(member));
-    let from = session.now().proxies.get(proxy.as_str()).unwrap().now().unwrap().servers_of(&address);
+    let from = session.now().proxies.get(&proxy.as_str().into()).unwrap().now().unwrap().servers_of(&address);
     let to = from.iter().cloned().filter_map(to).collect();
     Change::Servers(Servers { proxy: proxy.as_str().into(), address: address.as_str().into(), from, to })
 }
@@ -154,7 +154,7 @@ fn the_heaviest_writes_and_what_is_saved_survives_a_restart() {
 
     let proxy = stage.proxy(0);
     alice.until("the drift", |s| {
-        s.proxies.get(proxy.as_str()).unwrap().now().unwrap().drift.iter().flatten().count() > 0
+        s.proxies.get(&proxy.as_str().into()).unwrap().now().unwrap().drift.iter().flatten().count() > 0
     });
     let save = Change::Save(Save { proxy: proxy.as_str().into(), from: "db3".into() });
     let act = DatabaseAct::Save { proxy: Some(proxy.as_str().into()) };
@@ -372,12 +372,12 @@ fn an_answer_is_no_proof_what_is_read_afterwards_is() {
     let run = stage.run(&alice, plan(&alice, act, vec![weight]));
     assert_eq!(run.state, RunState::Done, "{}", text(&run));
     let running = |s: &Snapshot| {
-        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        let status = s.proxies.get(&proxy.as_str().into()).unwrap().now().unwrap();
         status.servers_of(&member).iter().all(|row| row.weight == 70)
     };
     // The drift is known as soon as the weight is: who has changed one saves it at once.
     alice.until("the weight, and in the same moment the drift", |s| {
-        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        let status = s.proxies.get(&proxy.as_str().into()).unwrap().now().unwrap();
         let unsaved = |d: &Drift| &*d.table == "mysql_servers" && d.layers == Layers::RuntimeDisk;
         assert!(!running(s) || status.drift.iter().flatten().any(unsaved), "{:?}", status.drift);
         running(s)

@@ -133,7 +133,7 @@ fn a_weight_that_would_move_the_writer_by_now_is_not_given() {
     });
     let (proxy, first) = (stage.proxy(0), stage.member(0));
     alice.until("the lighter writer", |s| {
-        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        let status = s.proxies.get(&proxy.as_str().into()).unwrap().now().unwrap();
         status.servers_of(&first).iter().all(|row| row.weight == 60)
     });
     let run = stage.run(&alice, made);
@@ -156,7 +156,7 @@ fn a_member_that_writes_by_now_is_not_desynced() {
     assert_eq!(stage.writers(0), [port]);
     let proxy = stage.proxy(0);
     alice.until("the other writer", |s| {
-        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        let status = s.proxies.get(&proxy.as_str().into()).unwrap().now().unwrap();
         status.online_writers(&status.hostgroups).iter().any(|a| a.ends_with(&port.to_string()))
     });
     let run = stage.run(&alice, made);
@@ -234,7 +234,7 @@ fn a_session_with_an_older_token_takes_no_run_up_and_a_deleted_lease_makes_none_
     let refused = bob.block("the refusal", handle.ended());
     assert!(text(&refused).contains("a session with a newer lease has written"), "{}", text(&refused));
     assert_eq!(stage.heard(Endpoint::Proxy(0), "LOAD MYSQL SERVERS"), 1);
-    // Whoever sees it goes on, also where the lease begins anew.
+    // Whoever sees it goes on, also where the lease begins again.
     stage.ground.delete("leases", "wheelhouse-database");
     let seen = bob.until("her entry", |s| {
         wheelhouse::run::runs(s).iter().any(|r| r.run.entries.iter().any(|e| e.token == 40))
@@ -350,7 +350,7 @@ fn sessions_on_a_writer_that_was_are_cut_as_predicted_and_not_unpredicted() {
     });
     let proxy = stage.proxy(0);
     alice.until("the sessions", |s| {
-        let status = s.proxies.get(proxy.as_str()).unwrap().now().unwrap();
+        let status = s.proxies.get(&proxy.as_str().into()).unwrap().now().unwrap();
         status
             .pinned
             .iter()

@@ -339,7 +339,7 @@ fn headroom_what_if_and_fits_are_commands() {
         (&["headroom", "acme"], 0, "php-fpm"),
         (&["headroom", "acmee"], 1, "no tenant acmee"),
         (&["what-if"], 0, "TENANTS DOWN"),
-        (&["what-if", "worker-1", "worker-2"], 0, "die now"),
+        (&["what-if", "worker-1", "worker-2"], 0, "fail now"),
         (&["what-if", "worker-9"], 1, "no node worker-9"),
         (&["what-if", "--drain"], 2, "NODE"),
         (&["fits", "acme"], 0, "WHY NOT MORE"),

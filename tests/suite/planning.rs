@@ -544,11 +544,11 @@ fn undoing_looks_where_everything_stands_by_now() {
         check(&plan(&moved, &undo(&p)), "undo"),
         (Refuse, "acme asks for 7 replicas, run 8f3 left 2: somebody has changed it since")
     );
-    let mut anew = done.clone();
-    alter(&mut anew, "acme", |w| w.uid = Uid::from("another"));
+    let mut again = done.clone();
+    alter(&mut again, "acme", |w| w.uid = Uid::from("another"));
     assert_eq!(
-        check(&plan(&anew, &undo(&p)), "undo"),
-        (Refuse, "acme: deployment acme/acme was deleted and made anew since run 8f3")
+        check(&plan(&again, &undo(&p)), "undo"),
+        (Refuse, "acme: deployment acme/acme was deleted and created again since run 8f3")
     );
     let mut gone = done.clone();
     gone.observe(Observation::Deployment(Seen::Gone(Key::new("acme", "acme"))));
@@ -801,7 +801,7 @@ proptest! {
         for node in board.overfull() {
             prop_assert!(over.contains(node), "{} was overfilled", node);
         }
-        // One board kept up is the board made anew.
+        // One board kept up is the board made again.
         let mut after = seen.clone();
         for (i, (class, at)) in bound.iter().enumerate() {
             let which = classes.iter().position(|c| c == class).unwrap();
@@ -813,10 +813,10 @@ proptest! {
             pod.node = Some(board.node(*at).name.clone());
             after.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
         }
-        let mut anew = Board::new(&after);
+        let mut again = Board::new(&after);
         for (workload, class) in workloads.iter().zip(&classes) {
-            let same = anew.class(&Incoming::next_of(&seen, workload));
-            prop_assert_eq!(anew.place(same), board.place(*class), "{}", text);
+            let same = again.class(&Incoming::next_of(&seen, workload));
+            prop_assert_eq!(again.place(same), board.place(*class), "{}", text);
         }
         for (class, at) in bound.iter().rev() {
             board.unbind(*class, *at);

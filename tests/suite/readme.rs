@@ -1,5 +1,5 @@
 //! What the README says of keys, configuration and pictures is what the program has. `WHEELHOUSE_BLESS=1` writes the
-//! generated parts anew.
+//! generated parts again.
 
 use std::{fs, path::Path};
 
@@ -22,7 +22,7 @@ fn part(name: &str, made: &str) {
     } else {
         assert!(
             readme[start..end] == *made,
-            "{name}: WHEELHOUSE_BLESS=1 ./tests/run readme writes it anew; now:\n{made}"
+            "{name}: WHEELHOUSE_BLESS=1 ./tests/run readme writes it again; now:\n{made}"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The screens as their users see them: keys go in, frames come out, compared with what was agreed on.
 //!
 //! The frames are kept as text in `snapshots/`, and the finest of them as pictures in `screenshots/`, drawn from the
-//! very same cells. `WHEELHOUSE_BLESS=1` writes the pictures anew.
+//! very same cells. `WHEELHOUSE_BLESS=1` writes the pictures again.
 
 mod cockpit;
 mod database;
@@ -9,6 +9,7 @@ mod database_acts;
 mod database_operator;
 mod database_reviews;
 mod database_seeing;
+mod first;
 mod forecast;
 mod picture;
 mod pump;
@@ -59,7 +60,7 @@ fn many_nodes_fold_into_counts() {
     let c = Cockpit::of(&text, (80, 24));
     look!("tenants_folded_80x24", c);
     let text = c.text();
-    assert!(text.contains("2n") && text.contains("3p") && text.contains("w31"), "{text}");
+    assert!(text.contains("NODES PODS WORST") && text.contains("2! w2") && text.contains("w31"), "{text}");
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn tenants_are_filtered_sorted_and_marked() {
     c.keys("/ h o o");
     assert!(c.text().contains("1 of 12 shown") || c.text().contains("/hoo"), "{}", c.text());
     c.keys("enter");
-    assert!(c.text().contains("like “hoo”") && !c.text().contains("› initech"), "{}", c.text());
+    assert!(c.text().contains("filter “hoo”") && !c.text().contains("› initech"), "{}", c.text());
     c.keys("esc !");
     assert!(c.text().contains("faults only"));
     c.keys("! N");
@@ -168,7 +169,11 @@ fn the_help_the_menu_and_the_command_line_come_from_one_table() {
     c.keys("?");
     look!("help_120x35", c);
     c.keys("/ r e d r a w enter");
-    assert!(c.text().contains("draw everything anew") && !c.text().contains("propose one"), "{}", c.text());
+    assert!(
+        c.text().contains("draw the whole screen again") && !c.text().contains("propose one"),
+        "{}",
+        c.text()
+    );
     c.keys("esc");
     assert!(!c.text().contains("Help"), "{}", c.text());
     c.keys("m");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Database, Expectations, Member, MemberName, Proxy, ProxyName, Snapshot};
 
-/// What was worked out of a snapshot, and what it rests on. A snapshot that was changed since is worked out anew, never
+/// What was worked out of a snapshot, and what it rests on. A snapshot that was changed since is worked out again, never
 /// answered with what no longer holds.
 #[derive(Clone, Debug, Default)]
 pub(in crate::cluster) struct Derived(OnceLock<(Basis, Arc<Database>)>);

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    super::{Freshness, Node, NodeName, Snapshot, Tenant, node_room},
-    Answer, Found, Severity, Subject, count, found,
+    super::{Freshness, Node, NodeName, Snapshot, Tenant, node_room, words::count},
+    Answer, Found, Severity, Subject, found,
     pods::overdue,
 };
 

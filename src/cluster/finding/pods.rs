@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    super::{Memory, NodeName, Pod, PodState, Quota, Snapshot, Subject, Tenant},
-    Answer, Found, Severity, count, found, unplaced,
+    super::{Memory, NodeName, Pod, PodState, Quota, Snapshot, Subject, Tenant, words::count},
+    Answer, Found, Severity, found, unplaced,
 };
 
 /// A pod that is leaving should be gone by its deletion timestamp; after this long it is told.

@@ -96,7 +96,7 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
     },
     Rule {
         name: "n-1",
-        doc: "If this node dies now, tenants lose their last ready pod, or pods find no other node.",
+        doc: "If this node fails now, tenants lose their last ready pod, or pods find no other node.",
         check: Check::Elsewhere,
     },
     Rule {

@@ -4,8 +4,9 @@ use super::{
     super::{
         Capacity, Margin, Memory, Snapshot, Tenant, Tightest, WorkloadKind,
         headroom::{ends, exhausted_in},
+        words::count,
     },
-    Answer, Found, Severity, count, found,
+    Answer, Found, Severity, found,
 };
 
 pub(super) fn parked(_: &Snapshot, t: &Tenant) -> Option<Found> {

@@ -62,12 +62,12 @@ impl Followed {
     /// All measurements are new; those of the serving containers grew by so much.
     fn measure(&mut self, more: u64) {
         self.pass(15);
-        let anew = |(key, usage): (&Key, &Arc<Usage>)| {
+        let again = |(key, usage): (&Key, &Arc<Usage>)| {
             let mut usage = Usage { at: self.seen.at, ..Usage::clone(usage) };
             usage.containers.values_mut().for_each(|(_, used)| *used += Memory(more << 20));
             (key.clone(), usage)
         };
-        let all = self.seen.usage.items.iter().map(anew).collect();
+        let all = self.seen.usage.items.iter().map(again).collect();
         self.seen.observe(Observation::Usage(Seen::All(all, self.seen.at)));
     }
 
@@ -81,7 +81,7 @@ impl Followed {
     }
 
     fn cordon(&mut self, name: &str, cordoned: bool) {
-        let Some(node) = self.seen.nodes.get(name) else { return };
+        let Some(node) = self.seen.nodes.get(&name.into()) else { return };
         let node = Node { cordoned, ..Node::clone(node) };
         self.seen.observe(Observation::Node(Seen::Put(name.into(), node)));
     }

@@ -20,7 +20,7 @@ fn cluster(text: &str) -> Snapshot {
 }
 
 fn of(seen: &Snapshot, tenant: &str) -> Headroom {
-    headroom(seen, &seen.tenants[tenant])
+    headroom(seen, &seen.tenants[&TenantName::from(tenant)])
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn measurements_are_found_with_others_between_them_and_with_one_missing() {
     assert_eq!((of(&seen, "acme").more, of(&seen, "acme").unknown), (Some(16), 0));
     seen.observe(Observation::Usage(Seen::Gone(all[1].0.clone())));
     assert_eq!((of(&seen, "acme").more, of(&seen, "acme").unknown), (Some(12), 1));
-    let margin = Margin::of(&seen, &seen.tenants["acme"]);
+    let margin = Margin::of(&seen, &seen.tenants[&TenantName::from("acme")]);
     let tightest = margin.tightest.map(|t| (t.used, t.limit));
     assert_eq!((margin.more, tightest), (Some(12), Some((Memory(320 << 20), Memory(640 << 20)))));
 }

@@ -129,7 +129,7 @@ impl ProxyStatus {
     fn follow(&mut self, before: &Self) {
         let interval = self.at.duration_since(before.at).as_secs_f64();
         let rate = |now: u64, then: u64| {
-            // The counters start again whenever the row is made anew.
+            // The counters start again whenever the row is made again.
             let growth = now.checked_sub(then)?;
             (interval >= 0.05).then(|| growth as f64 / interval)
         };

@@ -90,7 +90,7 @@ fn absent(proxy: &Proxy, why: &str, moves_writer: bool) -> Check {
     let gone = proxy.trouble == Some(Trouble::Refused);
     if moves_writer && !gone {
         let text = format!(
-            "{name} does not answer ({why}) and may serve clients for all that: it would write to the old writer beside the new one. Stop it, or mend the way to it, first"
+            "{name} does not answer ({why}) and may serve clients for all that: it would write to the old writer beside the new one. Stop it, or repair the way to it, first"
         );
         return Check::new("without", Refuse, text);
     }

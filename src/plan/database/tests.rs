@@ -373,7 +373,7 @@ fn a_change_holds_only_after_two_checks_of_the_monitor() {
     assert!(matches!(wait.stands(&at(before.clone())), Standing::AtFrom(_)));
     assert!(matches!(stands(4), Standing::AtFrom(_)), "{:?}", stands(4));
     assert_eq!(stands(5), Standing::AtTo);
-    // Put back by the monitor in between, the evidence begins anew.
+    // Put back by the monitor in between, the evidence begins again.
     let back =
         before.answered(&out, later(1)).answered(&rows(&sorted(&all())), later(3)).answered(&out, later(5));
     assert!(matches!(wait.stands(&at(back.answered(&out, later(7)))), Standing::AtFrom(_)));

@@ -17,7 +17,7 @@ fn cluster(text: &str) -> Snapshot {
 
 /// The next pod of a tenant, changed.
 fn next(seen: &Snapshot, tenant: &str, change: impl FnOnce(&mut PodSpec)) -> Incoming {
-    let mut pod = Incoming::next_of(seen, &seen.tenants[tenant].workload);
+    let mut pod = Incoming::next_of(seen, &seen.tenants[&crate::cluster::TenantName::from(tenant)].workload);
     change(Arc::make_mut(&mut pod.spec));
     pod
 }
@@ -113,7 +113,7 @@ fn placing_again_after_new_classes_came_counts_nothing_twice() {
 #[test]
 fn further_resources_and_ports_are_counted() {
     let mut seen = cluster(TWO);
-    let mut node = Node::clone(seen.nodes.get("w1").unwrap());
+    let mut node = Node::clone(seen.nodes.get(&"w1".into()).unwrap());
     node.allocatable.other.insert("nvidia.com/gpu".into(), 1);
     seen.observe(Observation::Node(Seen::Put(node.name.clone(), node)));
     let mut board = Board::new(&seen);
@@ -156,7 +156,7 @@ fn a_pod_level_request_stands_for_its_containers() {
 #[test]
 fn a_node_that_is_not_ready_takes_nothing_whatever_is_tolerated() {
     let mut seen = cluster("node w1\nnode w2 not-ready\ntenant acme 0 on");
-    let mut node = Node::clone(seen.nodes.get("w2").unwrap());
+    let mut node = Node::clone(seen.nodes.get(&"w2".into()).unwrap());
     let effect = crate::cluster::Effect::NoSchedule;
     node.taints = vec![Taint { key: "node.kubernetes.io/not-ready".into(), value: String::new(), effect }];
     seen.observe(Observation::Node(Seen::Put(node.name.clone(), node)));
@@ -202,7 +202,7 @@ fn the_next_pod_is_like_the_youngest_of_the_newest_template() {
 
     // Without any pod, from the template: requests that are not given are the limits.
     let mut seen = cluster("node w1\ntenant acme 0 on");
-    let mut workload = Workload::clone(&seen.tenants["acme"].workload);
+    let mut workload = Workload::clone(&seen.tenants[&crate::cluster::TenantName::from("acme")].workload);
     let resources = &mut Arc::make_mut(&mut workload.template).containers[1].resources;
     resources.requests.memory = None;
     resources.limits.cpu = Some(Cpu(900));

@@ -28,7 +28,7 @@ pub(super) enum Fate {
     Numbered,
     /// It belongs to the node: DaemonSets and static pods.
     OfTheNode,
-    /// Nobody makes it anew.
+    /// Nobody makes it again.
     Lone,
 }
 

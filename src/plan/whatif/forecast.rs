@@ -1,4 +1,4 @@
-//! Predictions from snapshot to snapshot: what they rest on, and what is made anew when that has changed.
+//! Predictions from snapshot to snapshot: what they rest on, and what is made again when that has changed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -105,7 +105,7 @@ impl Forecast {
                 (self.capacities, self.ranking) = (None, None);
             }
             if !placed || !answered(last, seen) {
-                // It answers every second and mostly the same: what follows from it is compared, not made anew.
+                // It answers every second and mostly the same: what follows from it is compared, not worked out again.
                 let now = Machines::of(seen);
                 if self.machines.as_ref() != Some(&now) {
                     if let Some(ranking) = &mut self.ranking {

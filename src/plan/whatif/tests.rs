@@ -114,7 +114,7 @@ fn every_attempt_is_taken_back_and_nothing_is_worked_out_twice() {
     assert_eq!(
         forecast.worst(&seen.clone()).expect(KNOWN).as_ptr(),
         same,
-        "nothing changed, nothing is made anew"
+        "nothing changed, nothing is worked out again"
     );
     assert_eq!(forecast.worst(&seen).expect(KNOWN), first);
     seen.observe(Observation::Usage(Seen::All(vec![], Timestamp::UNIX_EPOCH)));

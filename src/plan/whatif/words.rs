@@ -1,7 +1,7 @@
 //! What a prediction says, in the words of the screens and the command line.
 
 use super::{Harm, Loss, Waiting, WhatIf};
-use crate::cluster::{Severity, TenantName};
+use crate::cluster::{Severity, TenantName, words::count};
 
 /// A sentence of a prediction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +13,13 @@ pub struct Told {
 }
 
 impl WhatIf {
-    /// What is lost how: `if worker-3 dies now: 23 pods lost`.
+    /// What is lost how: `if worker-3 fails now: 23 pods lost`.
     pub fn heading(&self) -> String {
         let nodes: Vec<_> = self.nodes.iter().map(|n| n.as_str()).collect();
         let many = self.nodes.len() > 1;
         let (lost, pods) = match (self.loss, many) {
-            (Loss::Crash, false) => ("dies now", "lost"),
-            (Loss::Crash, true) => ("die now", "lost"),
+            (Loss::Crash, false) => ("fails now", "lost"),
+            (Loss::Crash, true) => ("fail now", "lost"),
             (Loss::Drain, false) => ("is drained now", "evicted"),
             (Loss::Drain, true) => ("are drained now", "evicted"),
         };
@@ -61,7 +61,7 @@ impl WhatIf {
             say(Some(Severity::Critical), waiting(group));
         }
         for pod in &self.stuck {
-            let text = format!("{pod} is not made again while its node does not answer (StatefulSet)");
+            let text = format!("{pod} is not created again while its node is unreachable (StatefulSet)");
             say(Some(Severity::Warning), text);
         }
         for pod in &self.lone {
@@ -130,7 +130,7 @@ impl Harm {
         self.database.as_ref().is_some_and(|d| d.stops() || d.is_headless())
     }
 
-    /// The worst of it in three words: `2 down`.
+    /// The worst of it in two words, for a column: `2 down`.
     pub fn short(&self) -> String {
         if self.stops_database() {
             return "no database".into();
@@ -142,6 +142,17 @@ impl Harm {
             (0, 0, n, _) => format!("{n} not replaced"),
             (0, n, ..) => format!("{n} pending"),
             (n, ..) => format!("{n} down"),
+        }
+    }
+
+    /// The worst of it, with its noun: `2 tenants down`.
+    pub fn words(&self) -> String {
+        match (self.stops_database(), self.down.len(), self.pending, self.halved.len()) {
+            (false, 0, 0, 1) => "1 tenant loses half its headroom".into(),
+            (false, 0, 0, n @ 2..) => format!("{n} tenants lose half their headroom"),
+            (false, 0, n @ 1.., _) => format!("{} without a node", count(n, "pod")),
+            (false, n @ 1.., ..) => format!("{} down", count(n, "tenant")),
+            _ => self.short(),
         }
     }
 
@@ -157,8 +168,4 @@ impl Harm {
             _ => Some(Severity::Warning),
         }
     }
-}
-
-pub(super) fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

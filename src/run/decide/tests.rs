@@ -286,7 +286,7 @@ proptest! {
                 other => prop_assert!(false, "{other:?} at picture {shown} of {world}"),
             }
             if crash < 2 {
-                // Another session: it lists anew, and asks the API server before it decides.
+                // Another session: it lists again, and asks the API server before it decides.
                 shown = shown.saturating_sub(2);
                 facts = look(world);
                 note(&mut run, TAKEN);

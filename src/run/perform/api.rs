@@ -188,7 +188,7 @@ impl Writer {
             return Err(Failure::Drift(format!("{workload} is gone")));
         };
         if scale.metadata.uid.as_deref() != Some(uid.as_str()) {
-            return Err(Failure::Drift(format!("{workload} was deleted and made anew")));
+            return Err(Failure::Drift(format!("{workload} was deleted and created again")));
         }
         let now = replicas(&scale);
         Ok((scale, now))

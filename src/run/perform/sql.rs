@@ -31,7 +31,7 @@ const THREADS: &str = "SELECT ID, USER, HOST, COMMAND, TIME, STATE, LEFT(INFO, 4
 /// What of a server is configuration: its hostgroup and state are the monitor's.
 const CONFIGURED: &str = "hostname, port, gtid_port, weight, compression, max_connections, max_replication_lag, use_ssl, max_latency_ms";
 
-/// So often an edit of memory is begun anew when the monitor has moved members amid it.
+/// So often an edit of memory is begun again when the monitor has moved members amid it.
 const MOVED: usize = 3;
 
 /// What became of a write to the database.

@@ -90,7 +90,7 @@ pub const COMMANDS: &[Entry] = &[
         .acts()
         .takes(Takes::Run),
     entry(Command::Open, "open", &["enter"], "open what is selected", ROWS).bar(20, "open"),
-    entry(Command::Yes, "yes", &["y"], "run the plan, once it has been read", &[On::Review])
+    entry(Command::Yes, "yes", &["y"], "run the plan, once all its lines have been on the screen", &[On::Review])
         .bar(1, "run")
         .acts(),
     entry(Command::Edit, "edit", &["e"], "change the number", &[On::Review]).bar(2, "edit"),
@@ -153,8 +153,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::Filter,
         "filter",
         &["/"],
-        "show only names, words or images that contain a text",
-        &[On::Tenants, On::Nodes, On::Runs, On::Findings, On::Database],
+        "show only what contains a text: of names, words and images, or of the events and the log of a tenant",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database],
     )
     .bar(32, "filter")
     .takes(Takes::Text),
@@ -268,10 +268,10 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Top, "top", &["g", "home"], "to the first row", LISTS),
     entry(Command::Bottom, "bottom", &["G", "end"], "to the last row", LISTS),
     entry(Command::Theme, "theme", &[], "another theme", ANY).takes(Takes::Theme),
-    entry(Command::Redraw, "redraw", &["ctrl-l"], "draw everything anew", LISTS),
+    entry(Command::Redraw, "redraw", &["ctrl-l"], "draw the whole screen again", LISTS),
     entry(Command::Suspend, "suspend", &["ctrl-z"], "back to the shell until `fg`", LISTS),
     entry(Command::Escape, "escape", &["esc"], "leave: an overlay, a filter, marks, a screen", LISTS)
-        .bar(90, "leave it"),
+        .bar(90, "cancel"),
     entry(Command::Back, "back", &["q"], "one step back; on the first screen, asks whether to quit", LISTS),
     entry(Command::Quit, "quit", &[], "leave the program", ANY).aliases(&["q", "exit"]),
     entry(

@@ -88,7 +88,7 @@ impl Asks {
             },
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
-            Self::GiveUp { run, .. } => format!("Give up run {}", run.rsplit('-').next().unwrap_or(run)),
+            Self::GiveUp { run, .. } => format!("Give up run {}", format::short_run(run)),
         }
     }
 

@@ -41,7 +41,7 @@ fn servers(cx: &Cx<'_>, command: Option<Command>) -> Vec<(String, String)> {
 }
 
 impl CommandLine {
-    /// Finds out anew what the last word could become.
+    /// Finds out again what the last word could become.
     pub fn offer(&mut self, cx: &Cx<'_>, themes: &[String]) {
         self.chosen = None;
         let line = self.input.value();

@@ -47,20 +47,19 @@ const INDENT: u16 = 16;
 /// From so many columns on its name stands at the right.
 const WIDE: u16 = 70;
 
-const SIGNS: [(&str, &str); 13] = [
+const SIGNS: [(&str, &str); 12] = [
     ("·", "no pod of the tenant there"),
     ("2", "two pods ready there"),
-    ("2!", "several pods together on one node: its loss costs them all"),
+    ("2!", "two pods together on one node: if it fails, both are lost"),
     ("1~", "a pod is starting"),
     ("?", "a pod is unknown: its node does not answer"),
     ("1-", "a pod is leaving"),
     ("x", "a pod is failing"),
-    ("✖ ▲ •", "hurts users now, hurts with the next failure, worth knowing"),
+    ("✖ ▲ •", "critical: users are hurt now; warning: the next failure hurts; notice"),
     ("◌", "cordoned: takes no new pods; of a member: out of service"),
     ("●", "the member the writes go to"),
     ("○", "the member that writes next"),
     ("◀", "asks for the pause of flow control that the others suffer"),
-    ("2n 3p", "three pods on two nodes, where there is no room for a column a node"),
 ];
 
 impl Help {
@@ -152,7 +151,7 @@ impl Help {
             }
         }
         if lines.is_empty() {
-            pen.put(0, 0, width, "nothing is called so", Role::Muted);
+            pen.put(0, 0, width, "no key, name or text contains that", Role::Muted);
         }
         let below = lines.len().saturating_sub(start + page);
         let y = pen.height().saturating_sub(1);

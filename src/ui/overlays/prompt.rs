@@ -129,7 +129,7 @@ impl Prompt {
         if offers.len() > 1 {
             foot.push(("tab", "the next one", true));
         }
-        foot.push(("esc", "leave it", true));
+        foot.push(("esc", "cancel", true));
         pen.line(0, pen.height().saturating_sub(1), width, &keys(&foot));
         (pen.height() > 1).then_some(cursor)
     }

@@ -9,12 +9,12 @@ use ratatui::{
 };
 use tui_input::Input;
 
-use super::{database, keys, labelled, panel, placement, prompt, wrapped};
+use super::{database, keys, labelled, panel, panel_room, placement, prompt, wrapped};
 use crate::{
     plan::{Check, Confirmation, DatabaseAct, Intent, Part, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
     ui::{
-        format,
+        Command, format,
         paint::{Pen, piece},
         theme::Role,
         view::Cx,
@@ -66,6 +66,22 @@ pub struct Review {
     pub note: Option<String>,
     /// Lines scrolled down.
     pub scroll: u16,
+    /// Lines from the top that have been on the screen since the plan is what it is.
+    pub shown: u16,
+    /// Lines seen at once.
+    page: u16,
+}
+
+/// A review made for a screen: the sheet of all its lines, and the part of it that is seen.
+struct Laid {
+    /// Columns of the panel.
+    width: u16,
+    sheet: Buffer,
+    lines: u16,
+    /// Lines of the sheet that are seen.
+    body: u16,
+    /// Lines below them.
+    foot: u16,
 }
 
 impl Review {
@@ -85,7 +101,40 @@ impl Review {
             typing,
             note: None,
             scroll: 0,
+            shown: 0,
+            page: 1,
         }
+    }
+
+    /// It is another plan, or more is said of it: nothing of it has been read.
+    pub fn turn_back(&mut self) {
+        (self.scroll, self.shown) = (0, 0);
+    }
+
+    /// Remembers what is on a screen of that size. Returns how many lines have not been on it yet.
+    pub fn look(&mut self, screen: (u16, u16), cx: &Cx<'_>) -> u16 {
+        let laid = self.lay(screen, cx);
+        self.scroll = self.scroll.min(laid.lines.saturating_sub(laid.body));
+        self.page = laid.body;
+        // Lines that were jumped over have not been seen.
+        if self.scroll <= self.shown {
+            self.shown = self.shown.max(self.scroll + laid.body);
+        }
+        laid.lines.saturating_sub(self.shown)
+    }
+
+    /// Moves so many lines, or pages of what is seen at once.
+    pub fn go(&mut self, command: Command) {
+        let page = self.page.saturating_sub(1).max(1);
+        self.scroll = match command {
+            Command::Up => self.scroll.saturating_sub(1),
+            Command::Down => self.scroll.saturating_add(1),
+            Command::PageUp => self.scroll.saturating_sub(page),
+            Command::PageDown => self.scroll.saturating_add(page),
+            Command::Top => 0,
+            Command::Bottom => u16::MAX,
+            _ => self.scroll,
+        };
     }
 
     /// The rehearsal's checks.
@@ -139,9 +188,8 @@ impl Review {
         read_only.then(|| "read-only: a plan can be looked at, not run".into())
     }
 
-    /// Draws it over the whole screen's middle.
-    pub fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
-        let (width, margin) = match pen.width() {
+    fn lay(&self, (columns, height): (u16, u16), cx: &Cx<'_>) -> Laid {
+        let (width, margin) = match columns {
             w @ ..40 => (w, 0),
             w @ ..112 => (w, 4),
             _ => (100, 4),
@@ -155,12 +203,24 @@ impl Review {
         });
         let database = u16::try_from(texts.min(500)).unwrap_or(500) * if inner < 60 { 12 } else { 4 };
         let tenants = tenants * if inner < 60 { 90 } else { 24 };
-        let mut sheet = Buffer::empty(Rect::new(0, 0, inner, 60 + tenants + database));
-        let area = sheet.area;
-        let mut on_sheet = Pen { area, buf: &mut sheet, theme: pen.theme };
-        on_sheet.ground(Role::Panel);
-        let lines = self.content(&mut on_sheet, cx).min(area.height);
-        let foot = 3;
+        let room = panel_room(columns, height);
+        // The empty lines go first.
+        let lay = |tight: bool| {
+            let mut sheet = Buffer::empty(Rect::new(0, 0, inner, 60 + tenants + database));
+            let area = sheet.area;
+            let mut on_sheet = Pen { area, buf: &mut sheet, theme: cx.theme };
+            on_sheet.ground(Role::Panel);
+            let lines = self.content(&mut on_sheet, cx, tight).min(area.height);
+            let foot = if tight { 2 } else { 3 };
+            Laid { width, sheet, lines, body: room.saturating_sub(foot), foot }
+        };
+        let loose = lay(false);
+        if loose.lines <= loose.body { loose } else { lay(true) }
+    }
+
+    /// Draws it over the whole screen's middle.
+    pub fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
+        let Laid { width, sheet, lines, body, foot } = self.lay((pen.width(), pen.height()), cx);
         let title = self.plan.summary();
         let mut letters = title.chars();
         let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
@@ -169,43 +229,45 @@ impl Review {
         let title = [piece(title, Role::Accent)];
         let aside = [piece(changed, Role::Warn), piece(seen, Role::Muted)];
         let mut pen = panel(pen, width, lines + foot + 2, &title, &aside);
-        let body = pen.height().saturating_sub(foot);
+        let inner = sheet.area.width;
         let scroll = self.scroll.min(lines.saturating_sub(body));
+        let body = body.min(pen.height().saturating_sub(foot));
         for y in 0..body.min(lines) {
             for x in 0..pen.width().min(inner) {
                 pen.buf[(pen.area.x + x, pen.area.y + y)] = sheet[(x, scroll + y)].clone();
             }
         }
-        if lines > body {
-            let below = lines - body - scroll;
-            let text = if below > 0 { format!("{below} more lines  ↓") } else { "↑".to_owned() };
-            pen.put_right(pen.width(), body + 1, 20, &text, Role::Muted);
-        }
-        self.foot(&mut pen, cx, body)
+        let more = match lines.saturating_sub(body) {
+            0 => None,
+            over if over > scroll => Some(format!("{} below  ↓", format::count(over - scroll, "more line"))),
+            _ => Some("↑".to_owned()),
+        };
+        self.foot(&mut pen, cx, body, foot, more)
     }
 
     /// Everything but the last lines. Returns how many lines it took.
-    fn content(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) -> u16 {
-        let mut y = 1;
+    fn content(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, tight: bool) -> u16 {
+        let gap = u16::from(!tight);
+        let mut y = gap;
         for check in &self.plan.checks {
             y = check_line(pen, y, check);
         }
-        y += u16::from(!self.plan.checks.is_empty());
+        y += if self.plan.checks.is_empty() { 0 } else { gap };
         let many = self.plan.tenants.len() > 1;
         for part in &self.plan.tenants {
-            y = part_lines(pen, cx, y, part, many) + u16::from(many);
+            y = part_lines(pen, cx, y, part, many, gap) + u16::from(many);
         }
         if let Some(part) = &self.plan.database {
-            y = database::change(pen, y, part) + 1;
+            y = database::change(pen, y, part) + gap;
             for check in &database::checks(part) {
                 y = check_line(pen, y, check);
             }
         }
-        y += u16::from(!many && self.rehearsing == Rehearsing::No);
+        y += if !many && self.rehearsing == Rehearsing::No { gap } else { 0 };
         match &self.rehearsing {
             Rehearsing::No => {}
             Rehearsing::Waiting => {
-                let text = "rights and dry runs are being asked for";
+                let text = "asking for your rights and a dry run of each write";
                 y = result_line(pen, y, ("▸ asking", Role::Busy), "rehearsal", text, Role::Muted);
             }
             Rehearsing::Came(r) => {
@@ -215,15 +277,15 @@ impl Review {
                 }
                 let all_good = good == r.checks.len() && r.journal_missing.is_empty();
                 if all_good {
-                    let text = format!("{} passed; nothing has moved", format::count(good, "check"));
+                    let text = format!("{} passed; nothing has been changed", format::count(good, "check"));
                     y = result_line(pen, y, ("✓ ok", Role::Ok), "rehearsal", &text, Role::Muted);
                 }
                 y = self.journal(pen, y, r);
             }
         }
-        y += u16::from(self.rehearsing != Rehearsing::No);
+        y += if self.rehearsing == Rehearsing::No { 0 } else { gap };
         if !self.plan.steps.is_empty() {
-            y = self.steps(pen, y) + 1;
+            y = self.steps(pen, y) + gap;
         }
         for part in self.plan.tenants.iter().take(20) {
             if part.from != part.to {
@@ -275,21 +337,30 @@ impl Review {
     }
 
     /// The last lines: what is missing for a yes, and the keys.
-    fn foot(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16) -> Option<Position> {
+    fn foot(
+        &self,
+        pen: &mut Pen<'_>,
+        cx: &Cx<'_>,
+        y: u16,
+        lines: u16,
+        more: Option<String>,
+    ) -> Option<Position> {
         let width = pen.width();
+        if let Some(text) = &more {
+            pen.put_right(width, y + lines - 2, 24, text, Role::Muted);
+        }
+        let taken = if more.is_some() { 26 } else { 0 };
+        // Where there are two lines only, they share the first of them.
+        let said = width.saturating_sub(if lines < 3 { taken } else { 0 });
         let refusal = self.refusal(cx.who.read_only);
         let untyped = self.untyped();
         let typing = self.typing.filter(|typing| *typing == Typing::Reason || refusal.is_none());
         let mut cursor = None;
         let reason = self.reason.value();
-        if typing != Some(Typing::Reason) && !reason.is_empty() {
-            // The right end tells how much is below.
-            pen.line(
-                0,
-                y + 1,
-                width.saturating_sub(22),
-                &[piece("why  ", Role::Muted), piece(reason, Role::Text)],
-            );
+        let why = [piece("why  ", Role::Muted), piece(reason, Role::Text)];
+        let why = Some(why).filter(|_| typing != Some(Typing::Reason) && !reason.is_empty());
+        if let Some(why) = why.as_ref().filter(|_| lines > 2) {
+            pen.line(0, y + 1, width.saturating_sub(taken), why);
         }
         if let Some(typing) = typing {
             let (text, input, role) = match typing {
@@ -300,35 +371,37 @@ impl Review {
                 }
                 Typing::Reason => ("why, for the journal: ".to_owned(), &self.reason, Role::Muted),
             };
-            let x = pen.put(0, y, width, &text, role);
+            let x = pen.put(0, y, said, &text, role);
             cursor = Some(prompt::line(pen, x, y, input).1);
         } else if let Some(note) = &self.note {
-            pen.line(0, y, width, &[piece("▲ ", Role::Warn), piece(note.as_str(), Role::Warn)]);
+            pen.line(0, y, said, &[piece("▲ ", Role::Warn), piece(note.as_str(), Role::Warn)]);
         } else if let Some(why) = &refusal {
             let role = if why.starts_with("refused") { Role::Danger } else { Role::Warn };
             let sign = if why.starts_with("refused") { "✖ " } else { "• " };
-            pen.line(0, y, width, &[piece(sign, role), piece(why.as_str(), role)]);
+            pen.line(0, y, said, &[piece(sign, role), piece(why.as_str(), role)]);
         } else if self.yes.is_some() {
             pen.put(
                 0,
                 y,
-                width,
-                "▸ yes: it runs as soon as the rehearsal has passed  (esc takes it back)",
+                said,
+                "▸ yes: it runs as soon as the rehearsal has passed, esc takes it back",
                 Role::Busy,
             );
         } else if self.changed {
             pen.put(
                 0,
                 y,
-                width,
+                said,
                 "▲ changed since you looked: read it again; y then means this plan",
                 Role::Warn,
             );
+        } else if let Some(why) = why.as_ref().filter(|_| lines < 3) {
+            pen.line(0, y, said, why);
         }
         let can = refusal.is_none();
         let line = if let Some(typing) = typing {
             let (done, leave) = match typing {
-                Typing::Name => (untyped.is_none(), "leave it"),
+                Typing::Name => (untyped.is_none(), "cancel"),
                 Typing::Reason => (true, "without"),
             };
             keys(&[("⏎", "done typing", done), ("esc", leave, true)])
@@ -345,16 +418,16 @@ impl Review {
                 let by_hand = if self.plan.database.is_some() { "copy SQL" } else { "copy kubectl" };
                 all.push(("c", by_hand, true));
             }
-            all.push(("esc", "leave it", true));
+            all.push(("esc", "cancel", true));
             keys(&all)
         };
-        pen.line(0, y + 2, width, &line);
+        pen.line(0, y + lines - 1, width, &line);
         cursor
     }
 }
 
 /// One tenant: where its pods are and will be, and what was checked.
-fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: bool) -> u16 {
+fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: bool, gap: u16) -> u16 {
     let width = pen.width();
     if many {
         pen.line(
@@ -396,7 +469,7 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
         let why = landing.why_not.as_deref().unwrap_or("no node takes it");
         y = labelled(pen, y, "pending", why, Role::Danger);
     }
-    y += 1;
+    y += gap;
     for check in &part.checks {
         y = check_line(pen, y, check);
     }
@@ -407,7 +480,7 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
 fn check_line(pen: &mut Pen<'_>, y: u16, check: &Check) -> u16 {
     let (sign, role) = match check.verdict {
         Verdict::Ok => (("✓ ok", Role::Ok), Role::Muted),
-        Verdict::Warn => (("▲ mind", Role::Warn), Role::Text),
+        Verdict::Warn => (("▲ warning", Role::Warn), Role::Text),
         Verdict::Refuse => (("✖ refused", Role::Danger), Role::Text),
     };
     result_line(pen, y, sign, &check.rule, &check.text, role)

@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-pub(super) use words::{act_word, label, short};
+pub(super) use words::{label, short};
 
 /// What a row of the hostgroups is.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,10 +104,9 @@ impl DatabaseView {
             .map(|r| r.name.clone())
             .collect();
         // By the names people use: addresses may stand in any order.
-        let label = |name: &MemberName| {
-            database.members.iter().find(|r| r.name == *name).map(|r| format::natural(&r.label))
-        };
-        self.shown.sort_by_cached_key(label);
+        let label =
+            |name: &MemberName| database.members.iter().find(|r| r.name == *name).map_or("", |r| &*r.label);
+        self.shown.sort_by(|a, b| format::natural(label(a), label(b)));
         self.rows.clear();
         for proxy in cx.seen.proxies.values() {
             let name = &proxy.name;
@@ -302,7 +301,7 @@ impl View for DatabaseView {
             words.push("faults only".to_owned());
         }
         if !self.filter.is_empty() {
-            words.push(format!("like “{}”", self.filter));
+            words.push(format!("filter “{}”", self.filter));
         }
         if self.proxies {
             words.push(format::count(cx.seen.proxies.len(), "proxy").replace("proxys", "proxies"));

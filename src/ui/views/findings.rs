@@ -29,6 +29,16 @@ impl Findings {
     }
 }
 
+/// What opening a finding leads to.
+fn leads_to(subject: &Subject) -> &'static str {
+    match subject {
+        Subject::Tenant(_) => "⏎ tenant",
+        Subject::Node(_) => "⏎ node",
+        subject if subject.is_database() => "⏎ database",
+        _ => "",
+    }
+}
+
 /// Lines for the whole of the selected one, with the one above them.
 fn foot(height: u16) -> u16 {
     if height < 8 { 0 } else { (height * 2 / 5).clamp(4, 7) }
@@ -44,9 +54,9 @@ fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
     let remedy = finding.remedy.as_deref().map(|remedy| wrapped(remedy, width.saturating_sub(2)));
     let rule = crate::cluster::RULES.iter().find(|r| r.name == finding.rule).map_or("", |r| r.doc);
     let severity = match finding.severity {
-        Severity::Critical => "hurts users now",
-        Severity::Warning => "hurts with the next failure",
-        Severity::Notice => "worth knowing",
+        Severity::Critical => "critical",
+        Severity::Warning => "warning",
+        Severity::Notice => "notice",
     };
     let mut lines: Vec<Vec<Piece<'_>>> = text.into_iter().map(|line| vec![piece(line, Role::Text)]).collect();
     for (i, line) in remedy.into_iter().flatten().enumerate() {
@@ -98,6 +108,7 @@ impl View for Findings {
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let (shown, page) = (&self.shown, self.page(cx));
+        self.list.hold();
         if self.list.go(command, shown.len(), page, |i| shown[i].1.clone()) {
             return None;
         }
@@ -148,13 +159,8 @@ impl View for Findings {
             let y = line as u16 + 1;
             finding_line(pen, y, width.saturating_sub(13), finding, cx, name);
             let word = match finding.answer {
-                Some(Answer::Scale) => "scale it",
-                Some(Answer::Open) => "look at it",
-                Some(Answer::Node) => "see node",
-                Some(Answer::Database) => "database",
                 Some(Answer::Recovery) => "R recovery",
-                Some(act) => super::database::act_word(act),
-                None => "",
+                _ => leads_to(&finding.subject),
             };
             pen.put_right(width.saturating_sub(1), y, 11, word, Role::Faint);
             if self.list.index() == i {
@@ -172,7 +178,7 @@ impl View for Findings {
         if self.filter.is_empty() {
             format::count(all, "finding")
         } else {
-            format!("{} of {all} · like “{}”", self.shown.len(), self.filter)
+            format!("{} of {all} · filter “{}”", self.shown.len(), self.filter)
         }
     }
 

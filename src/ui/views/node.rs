@@ -69,6 +69,7 @@ impl View for NodeView {
         if command == Command::WhatIf {
             return Some(Action::Go(Place::WhatIf(vec![self.name.clone()], Loss::Crash)));
         }
+        self.list.hold();
         let name = self.list.selected().cloned()?;
         match command {
             Command::Headroom => Some(Action::Go(Place::Headroom(name))),
@@ -85,7 +86,7 @@ impl View for NodeView {
         let Some(node) = cx.seen.nodes.get(&self.name) else {
             let text = match cx.seen.nodes.freshness.trouble() {
                 Some(why) if cx.seen.nodes.is_empty() => format!("nodes cannot be read: {why}"),
-                _ => format!("{} is not in the cluster any more", self.name),
+                _ => format!("there is no node {} any more", self.name),
             };
             pen.put(1, 1, width, &text, Role::Warn);
             return;
@@ -102,7 +103,7 @@ impl View for NodeView {
                 piece(format!("  {}", node.state()), role),
                 piece(format!(" for {}", cx.age_or_dash(node.ready_since())), Role::Muted),
                 piece(format!("   kubelet {}", node.kubelet), Role::Muted),
-                piece(format!("   made {} ago", cx.age(node.created)), Role::Muted),
+                piece(format!("   created {} ago", cx.age(node.created)), Role::Muted),
             ],
         );
         let mut words: Vec<String> = node
@@ -132,7 +133,7 @@ impl View for NodeView {
         let (memory, cpu) = (s.memory_shares(), s.cpu_shares());
         let memory_words = s.words(|l| l.requests.1.to_string(), |l| (l.limits.1.0, l.limits.1.to_string()));
         let cpu_words = s.words(|l| l.requests.0.to_string(), |l| (l.limits.0.0, l.limits.0.to_string()));
-        let bar = (width / 4).clamp(6, 40);
+        let bar = if width < 100 { (width / 6).max(6) } else { (width / 4).min(40) };
         let mut amounts = |y: u16,
                            name: &str,
                            used: Option<(f64, String)>,
@@ -178,16 +179,16 @@ impl View for NodeView {
                 some => chrome::role(some),
             };
             let counts = format!(
-                "{} at zero · {} halved · {} pending",
+                "{} down · {} halved · {} pending",
                 format::count(harm.down.len(), "tenant"),
                 harm.halved.len(),
-                format::count(harm.pending as usize, "pod")
+                format::count(harm.pending, "pod")
             );
             let pieces = [
-                piece("if it dies  ", Role::Muted),
+                piece("if it fails  ", Role::Muted),
                 piece(counts, role),
                 piece("   w ", Role::Key),
-                piece("tells", Role::Muted),
+                piece("who and why", Role::Muted),
             ];
             pen.line(3, 8, width.saturating_sub(4), &pieces);
         } else if let Some(why) = cx.outlook.and_then(|o| o.unknown.as_ref()) {
@@ -200,7 +201,7 @@ impl View for NodeView {
         for (line, i) in self.list.window(self.rows.len(), body).enumerate() {
             let y = TOP + 1 + line as u16;
             let (name, cell, ready, desired) = &self.rows[i];
-            pen.put(4, y, 20, name.as_str(), Role::Text);
+            pen.put(4, y, 20, &cx.tenant_name(name, 20), Role::Text);
             super::tenants::draw_cell(pen, 32, y, *cell);
             let tone = if ready < desired { Role::Warn } else { Role::Muted };
             pen.put_right(40, y, 8, &format!("{ready}/{desired}"), tone);
@@ -221,7 +222,7 @@ impl View for NodeView {
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         if command == Command::WhatIf {
             let there = cx.seen.nodes.get(&self.name).is_some();
-            return (!there).then(|| format!("{} is not in the cluster any more", self.name));
+            return (!there).then(|| format!("there is no node {} any more", self.name));
         }
         self.list.selected().is_none().then(|| "no tenant is selected".into())
     }

@@ -123,12 +123,14 @@ impl Nodes {
         let mut y = pen.height() - lines + 1;
         let each = if lines > 4 { 2 } else { 1 };
         if let Some(name) = self.selection.list.selected() {
-            free(pen, y, each, name.as_str(), &node_room(cx.seen, name));
+            free(pen, y, each, &cx.node_name(name, NAME), &node_room(cx.seen, name));
         }
         y += each;
         let ready = cx.seen.nodes.values().filter(|n| n.is_ready()).count();
         free(pen, y, each, &format::count(ready, "ready node"), &cluster_room(cx.seen));
-        legend(pen, y + each);
+        if pen.width() >= NARROW {
+            legend(pen, y + each);
+        }
     }
 }
 
@@ -148,7 +150,7 @@ impl View for Nodes {
             }
         }
         let nodes = &cx.seen.nodes;
-        self.selection.marked.retain(|name| nodes.get(name.as_str()).is_some());
+        self.selection.marked.retain(|name| nodes.get(name).is_some());
         self.arrange(cx);
     }
 
@@ -156,6 +158,9 @@ impl View for Nodes {
         self.arrange(cx);
         let page = self.page(cx);
         let shown = &self.shown;
+        if !matches!(command, Command::Escape | Command::Faults) {
+            self.selection.list.hold();
+        }
         if self.selection.list.go(command, shown.len(), page, |i| shown[i].clone()) {
             return None;
         }
@@ -213,7 +218,7 @@ impl View for Nodes {
             words.push("faults only".to_owned());
         }
         if !self.filter.is_empty() {
-            words.push(format!("like “{}”", self.filter));
+            words.push(format!("filter “{}”", self.filter));
         }
         words.push(if self.shown.len() == all {
             format!("{} of {all}", (self.selection.list.index() + 1).min(all))
@@ -254,38 +259,41 @@ impl View for Nodes {
 fn foot((width, height): (u16, u16)) -> u16 {
     match (width, height) {
         (_, ..14) => 0,
-        (..NARROW, 18..) => 6,
+        (..NARROW, 18..) => 5,
+        (..NARROW, _) => 3,
         _ => 4,
     }
 }
 
-/// Below so many columns what is free takes two lines.
-const NARROW: u16 = 110;
+/// Below so many columns what is free takes two lines, and there are no bars.
+pub(super) const NARROW: u16 = 110;
+
+/// Columns for the name before what is free.
+const NAME: u16 = 15;
 
 /// Memory that is free, in each of the three meanings, and how near the limits and the evictions are.
 /// On one line or two.
 pub(super) fn free(pen: &mut Pen<'_>, y: u16, lines: u16, name: &str, room: &Room) {
     let known = |m: Option<Memory>| m.map_or("?".to_owned(), |m| m.to_string());
     let over = room.overcommit.unwrap_or(0.0) > 1.0;
-    let limits = room.overcommit.map_or("?".into(), |x| format!("{x:.2}×"));
-    let x = pen.put(4, y, 15, name, Role::Text).max(19) + 1;
+    let limits = room.overcommit.map_or("?".into(), format::percent);
+    let x = pen.put(4, y, NAME, name, Role::Text).max(4 + NAME) + 1;
     let scarce = |m: Option<Memory>| if m == Some(Memory::ZERO) { Role::Warn } else { Role::Text };
     let pieces = [
-        piece("free ", Role::Muted),
+        piece("free of requests ", Role::Muted),
         piece(known(room.free_of_requests), scarce(room.free_of_requests)),
-        piece(" unrequested · ", Role::Muted),
+        piece(" · of limits ", Role::Muted),
         piece(known(room.free_of_limits), if over { Role::Muted } else { scarce(room.free_of_limits) }),
-        piece(" under limits · ", Role::Muted),
+        piece(" · unused ", Role::Muted),
         piece(known(room.free_of_use), scarce(room.free_of_use)),
-        piece(" unused", Role::Muted),
     ];
     let end = pen.line(x, y, pen.width().saturating_sub(x + 1), &pieces);
     let rest = [
         piece(if lines > 1 { "limits " } else { " · limits " }, Role::Muted),
         piece(limits, if over { Role::Warn } else { Role::Text }),
-        piece(" · ", Role::Muted),
+        piece(" of memory · eviction after ", Role::Muted),
         piece(known(room.to_eviction), scarce(room.to_eviction)),
-        piece(" to eviction", Role::Muted),
+        piece(" more", Role::Muted),
     ];
     let (x, y) = if lines > 1 { (x, y + 1) } else { (end, y) };
     pen.line(x, y, pen.width().saturating_sub(x + 1), &rest);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{heading, run_sign};
 use crate::{
-    cluster::{Memory, Pod, PodState, Severity, Subject, Tenant, WorkloadKind, headroom},
+    cluster::{Health, Memory, Pod, PodState, Severity, Subject, Tenant, WorkloadKind, headroom},
     ui::{
         chrome, format,
         paint::{Pen, piece},
@@ -49,39 +49,87 @@ pub fn memory(cx: &Cx<'_>, pod: &Pod) -> Option<(Memory, Memory)> {
         .max_by(|a, b| a.0.share_of(a.1).total_cmp(&b.0.share_of(b.1)))
 }
 
+/// The word for a pod's state: one whose containers all run is not starting any more.
+pub fn word(cx: &Cx<'_>, pod: &Pod) -> &'static str {
+    let runs = !pod.containers.is_empty() && pod.containers.iter().all(|c| c.running_since.is_some());
+    match cx.seen.state_of(pod) {
+        PodState::Starting if runs => "not ready",
+        state => state.word(),
+    }
+}
+
+/// What a list of pods has room for, the more important first: name, state, node, restarts and age, memory.
+struct Columns {
+    name: u16,
+    state: Option<u16>,
+    /// Where it begins, and where it ends.
+    node: Option<(u16, u16)>,
+    memory: bool,
+    numbers: bool,
+}
+
+impl Columns {
+    fn fit(width: u16) -> Self {
+        let (numbers, memory) = (width >= 48, width >= 100);
+        let right = width.saturating_sub(if memory {
+            31
+        } else if numbers {
+            11
+        } else {
+            0
+        });
+        let name = (width / 3).clamp(8, 40);
+        let at = name + 5;
+        let has_state = right >= at + 10;
+        let node = (right >= at + 14 + 5).then_some((at + 14, right));
+        Self {
+            name: if has_state { name } else { right.saturating_sub(4) },
+            state: has_state.then_some(at),
+            node,
+            memory,
+            numbers,
+        }
+    }
+}
+
 /// The headings of the pods below.
-pub fn pods_heading(pen: &mut Pen<'_>, y: u16, wide: bool) {
+pub fn pods_heading(pen: &mut Pen<'_>, y: u16) {
+    let c = Columns::fit(pen.width());
     heading(pen, 4, y, "POD");
-    let x = name_width(pen) + 5;
-    heading(pen, x, y, "STATE");
-    heading(pen, x + 14, y, "NODE");
+    if let Some(x) = c.state {
+        heading(pen, x, y, "STATE");
+    }
+    if let Some((x, _)) = c.node {
+        heading(pen, x, y, "NODE");
+    }
     let right = pen.width();
-    if wide {
+    if c.memory {
         pen.put_right(right.saturating_sub(12), y, 18, "MEMORY", Role::Title);
     }
-    pen.put_right(right.saturating_sub(6), y, 4, "RST", Role::Title);
-    pen.put_right(right.saturating_sub(1), y, 4, "AGE", Role::Title);
+    if c.numbers {
+        pen.put_right(right.saturating_sub(6), y, 4, "RST", Role::Title);
+        pen.put_right(right.saturating_sub(1), y, 4, "AGE", Role::Title);
+    }
 }
 
-fn name_width(pen: &Pen<'_>) -> u16 {
-    (pen.width() / 3).clamp(8, 40)
-}
-
-/// One pod on one line.
-pub fn pod_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, pod: &Pod, wide: bool) {
+/// One pod on one line; `among` are the pods whose names it is to be told from.
+pub fn pod_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, pod: &Pod, among: &[Arc<Pod>]) {
     let state = cx.seen.state_of(pod);
     let (glyph, role) = sign(state);
-    let name = name_width(pen);
+    let c = Columns::fit(pen.width());
     let calm = state == PodState::Ready;
     pen.put(2, y, 1, glyph, role);
-    pen.put(4, y, name, &pod.key.name, Role::Text);
-    let x = name + 5;
-    pen.put(x, y, 13, state.word(), if calm { Role::Muted } else { role });
+    pen.put(4, y, c.name, &name(pod, among, c.name), Role::Text);
+    if let Some(x) = c.state {
+        pen.put(x, y, 13, word(cx, pod), if calm { Role::Muted } else { role });
+    }
     let right = pen.width();
-    let node = pod.node.as_ref().map_or("–", |n| n.as_str());
-    let end = right.saturating_sub(if wide { 31 } else { 11 });
-    pen.put(x + 14, y, end.saturating_sub(x + 14), node, Role::Text);
-    if wide {
+    if let Some((x, end)) = c.node {
+        let room = end.saturating_sub(x);
+        let node = pod.node.as_ref().map_or("–".into(), |n| cx.node_name(n, room));
+        pen.put(x, y, room, &node, Role::Text);
+    }
+    if c.memory {
         let (text, role) = match memory(cx, pod) {
             Some((used, limit)) if used.share_of(limit) > 0.9 => (format::of(used, limit), Role::Warn),
             Some((used, limit)) => (format::of(used, limit), Role::Muted),
@@ -89,10 +137,17 @@ pub fn pod_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, pod: &Pod, wide: bool) {
         };
         pen.put_right(right.saturating_sub(12), y, 18, &text, role);
     }
-    let restarts = pod.restarts();
-    let role = if restarts > 0 { Role::Text } else { Role::Faint };
-    pen.put_right(right.saturating_sub(6), y, 4, &restarts.to_string(), role);
-    pen.put_right(right.saturating_sub(1), y, 4, &cx.age(pod.created), Role::Muted);
+    if c.numbers {
+        let restarts = pod.restarts();
+        let role = if restarts > 0 { Role::Text } else { Role::Faint };
+        pen.put_right(right.saturating_sub(6), y, 4, &restarts.to_string(), role);
+        pen.put_right(right.saturating_sub(1), y, 4, &cx.age(pod.created), Role::Muted);
+    }
+}
+
+/// A pod's name in so many columns, cut where the names of the others are like it.
+fn name<'p>(pod: &'p Pod, among: &[Arc<Pod>], columns: u16) -> std::borrow::Cow<'p, str> {
+    format::apart(&pod.key.name, among.iter().map(|p| &*p.key.name), columns)
 }
 
 /// What stands around the tenant: who else decides about its replicas.
@@ -104,13 +159,17 @@ pub fn surroundings(cx: &Cx<'_>, tenant: &Tenant) -> Vec<(&'static str, String)>
         let bound: Vec<_> = room.binding.iter().map(|b| b.word()).collect();
         let bound =
             if bound.is_empty() { String::new() } else { format!(", bound by {}", bound.join(" and ")) };
-        facts.push(("headroom", format!("{} left{bound}", format::count(more as usize, "request"))));
+        facts.push(("headroom", format!("{} left{bound}", format::count(more, "request"))));
     }
     if let Some(a) = cx.seen.autoscaler_of(&w.key) {
         facts.push(("autoscaler", format!("keeps {} to {} replicas", a.min, a.max)));
     }
     for budget in cx.seen.budgets_of(w) {
-        facts.push(("budget", format!("{}, {} may go now", budget.rule, budget.allowed)));
+        let text = match budget.allowed {
+            0 => format!("blocks eviction: {}, 0 of {} may be evicted", budget.rule, budget.healthy),
+            n => format!("{}, {n} of {} may be evicted", budget.rule, budget.healthy),
+        };
+        facts.push(("budget", text));
     }
     if let Some(g) = &w.gitops {
         let what = if g.replicas { "owns its replicas" } else { "owns its manifest" };
@@ -131,11 +190,7 @@ pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
     let width = pen.width();
     let worst =
         cx.findings.iter().find(|f| f.subject == Subject::Tenant(tenant.name.clone())).map(|f| f.severity);
-    let word = match worst {
-        Some(Severity::Critical) => "hurt",
-        Some(Severity::Warning) => "at risk",
-        _ => "well",
-    };
+    let health = Health::of(tenant, worst);
     let calm = worst.filter(|s| *s > Severity::Notice);
     let x = pen.line(
         0,
@@ -146,7 +201,7 @@ pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
             piece(chrome::glyph(calm), chrome::role(calm)),
             piece(" ", Role::Text),
             piece(tenant.name.as_str(), Role::Accent),
-            piece(format!("  {word}"), chrome::role(calm)),
+            piece(format!("  {health}"), chrome::role(calm)),
         ],
     );
     let w = &tenant.workload;
@@ -172,7 +227,7 @@ pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
             piece(format!("  on {}", format::count(nodes, "node")), Role::Muted),
             piece(format!("   {tag}"), Role::Text),
             piece(format!("   {}", format::count(tenant.restarts() as usize, "restart")), Role::Muted),
-            piece(format!("   made {} ago", cx.age(w.created)), Role::Muted),
+            piece(format!("   created {} ago", cx.age(w.created)), Role::Muted),
         ],
     );
     2
@@ -207,11 +262,12 @@ pub fn aside(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Arc<Tenant>) {
         let state = cx.seen.state_of(pod);
         let (glyph, role) = sign(state);
         pen.put(1, y, 1, glyph, role);
-        pen.put(3, y, name, &pod.key.name, Role::Text);
+        pen.put(3, y, name, &self::name(pod, &tenant.pods, name), Role::Text);
         let calm = state == PodState::Ready;
-        pen.put(name + 4, y, 11, state.word(), if calm { Role::Muted } else { role });
-        let node = pod.node.as_ref().map_or("–", |n| n.as_str());
-        pen.put(name + 16, y, width.saturating_sub(name + 22), node, Role::Text);
+        pen.put(name + 4, y, 11, word(cx, pod), if calm { Role::Muted } else { role });
+        let room = width.saturating_sub(name + 22);
+        let node = pod.node.as_ref().map_or("–".into(), |n| cx.node_name(n, room));
+        pen.put(name + 16, y, room, &node, Role::Text);
         pen.put_right(width - 1, y, 4, &cx.age(pod.created), Role::Muted);
         y += 1;
     }

@@ -43,6 +43,7 @@ impl View for Ranking {
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let all = ranking(cx);
         let key = |i: usize| all[i].node.clone();
+        self.selection.list.hold();
         if self.selection.list.go(command, all.len(), page(cx), key) {
             return None;
         }
@@ -75,18 +76,18 @@ impl View for Ranking {
         let name = if width < 100 { 18 } else { 28 };
         // Each column where it ends.
         let ends = [8, 16, 25, 32].map(|x| 5 + name + x);
-        pen.put(4, 0, name, "IF THIS NODE DIES", Role::Title);
-        for (end, title) in ends.into_iter().zip(["AT ZERO", "HALVED", "PENDING", "PODS"]) {
+        pen.put(4, 0, name, "IF THIS NODE FAILS", Role::Title);
+        for (end, title) in ends.into_iter().zip(["DOWN", "HALVED", "PENDING", "PODS"]) {
             pen.put_right(end, 0, 8, title, Role::Title);
         }
         let names_at = ends[3] + 3;
-        pen.put(names_at, 0, width.saturating_sub(names_at), "TENANTS AT ZERO", Role::Title);
+        pen.put(names_at, 0, width.saturating_sub(names_at), "TENANTS DOWN", Role::Title);
         for (line, i) in self.selection.list.window(all.len(), page(cx)).enumerate() {
             let (y, harm) = (line as u16 + 1, &all[i]);
             let severity = harm.severity();
             let tone = if severity.is_some() { chrome::role(severity) } else { Role::Faint };
             pen.put(2, y, 1, chrome::glyph(severity), tone);
-            pen.put(4, y, name, harm.node.as_str(), Role::Text);
+            pen.put(4, y, name, &cx.node_name(&harm.node, name), Role::Text);
             let counts = [harm.down.len(), harm.halved.len(), harm.pending as usize, harm.pods as usize];
             for (i, (end, n)) in ends.into_iter().zip(counts).enumerate() {
                 let role = match (i, n) {

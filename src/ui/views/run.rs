@@ -158,7 +158,7 @@ impl View for RunView {
     }
 
     fn subject(&self) -> Option<String> {
-        Some(format!("run {}", self.id.rsplit('-').next().unwrap_or(&self.id)))
+        Some(format!("run {}", format::short_run(&self.id)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{heading, run_sign};
 use crate::{
-    run::{Run, RunState, short_id, summary},
+    run::{Run, RunState, summary},
     ui::{
         action::{Action, Asks},
         command::Command,
@@ -253,7 +253,7 @@ impl View for Runs {
     }
 
     fn subject(&self) -> Option<String> {
-        self.list.selected().map(|id| format!("run {}", short_id(id)))
+        self.list.selected().map(|id| format!("run {}", format::short_run(id)))
     }
 
     fn filter(&mut self) -> Option<&mut String> {

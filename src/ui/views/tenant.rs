@@ -52,6 +52,8 @@ pub struct TenantView {
     held: Option<usize>,
     container: Option<Arc<str>>,
     previous: bool,
+    /// Only what contains this is shown: of the pods, the events, the lines of the log.
+    filter: String,
 }
 
 impl TenantView {
@@ -68,7 +70,20 @@ impl TenantView {
             held: None,
             container: None,
             previous: false,
+            filter: String::new(),
         }
+    }
+
+    /// Whether a text is to be shown.
+    fn shows(&self, text: &str) -> bool {
+        self.filter.is_empty() || text.to_lowercase().contains(&self.filter.to_lowercase())
+    }
+
+    /// The container whose log is shown was never started again: there is no log before that.
+    fn never_restarted(&self, cx: &Cx<'_>) -> Option<LogSource> {
+        let (pod, source) = (self.pod(cx)?, self.source(cx)?);
+        let status = pod.containers.iter().find(|c| c.name == source.container)?;
+        (status.restarts == 0).then_some(source)
     }
 
     fn tenant<'a>(&self, cx: &Cx<'a>) -> Option<&'a Arc<Tenant>> {
@@ -111,6 +126,7 @@ impl TenantView {
     fn step(&mut self, by: usize) {
         let at = SECTIONS.iter().position(|(s, _)| *s == self.section).unwrap_or(0);
         self.section = SECTIONS[(at + by) % SECTIONS.len()].0;
+        self.filter.clear();
         self.back = 0;
         self.held = None;
     }
@@ -161,7 +177,12 @@ impl View for TenantView {
         let page = self.page(cx);
         let mut pods: Vec<_> = self.tenant(cx).map(|t| t.pods.clone()).unwrap_or_default();
         pods.sort_by_key(|p| std::cmp::Reverse(cx.seen.state_of(p)));
-        self.keys = pods.iter().map(|p| p.key.clone()).collect();
+        let of_pods = self.section == Section::Pods;
+        let shown = |p: &&Arc<Pod>| {
+            let node = p.node.as_ref().map_or("", |n| n.as_str());
+            !of_pods || self.shows(&format!("{} {} {node}", p.key.name, pods::word(cx, p)))
+        };
+        self.keys = pods.iter().filter(shown).map(|p| p.key.clone()).collect();
         let keys = &self.keys;
         self.pods.settle(keys.len(), page, |i| keys[i].clone());
         let mine = cx.runs.iter().filter(|k| k.run.tenants().any(|t| *t == self.name));
@@ -264,14 +285,21 @@ impl View for TenantView {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        match self.section {
+        let of = match self.section {
             Section::Log => match self.below(cx) {
                 0 if self.held.is_none() => "following".into(),
                 0 => "held".into(),
                 n => format!("held, {} below", format::count(n, "line")),
             },
             _ => String::new(),
-        }
+        };
+        let filter =
+            if self.filter.is_empty() { String::new() } else { format!("filter “{}”", self.filter) };
+        [filter, of].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    }
+
+    fn filter(&mut self) -> Option<&mut String> {
+        matches!(self.section, Section::Pods | Section::Events | Section::Log).then_some(&mut self.filter)
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
@@ -283,6 +311,13 @@ impl View for TenantView {
                 Some(format!("no run on {} is there to take back", self.name))
             }
             Command::Container if self.pod(cx).is_none() => Some("no pod is selected".into()),
+            Command::Before if !self.previous => {
+                let source = self.never_restarted(cx)?;
+                Some(format!(
+                    "{} of {} has not restarted: there is no earlier log",
+                    source.container, source.pod.name
+                ))
+            }
             _ => None,
         }
     }

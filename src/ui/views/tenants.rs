@@ -121,6 +121,13 @@ impl View for Tenants {
         }
         let page = self.page(cx);
         let shown = &self.shown;
+        let arranges = matches!(
+            command,
+            Command::Escape | Command::Faults | Command::Sort(_) | Command::SortNext | Command::SortPrevious
+        );
+        if !arranges {
+            self.list.hold();
+        }
         if self.list.go(command, shown.len(), page, self.rows.names(shown)) {
             return None;
         }
@@ -133,7 +140,8 @@ impl View for Tenants {
             }
             Command::WhatIf => {
                 let node = self.list.selected().and_then(|name| leans_on(cx, name));
-                return node.map(|node| Action::Go(Place::WhatIf(vec![node], Loss::Crash)));
+                let (node, text) = node?;
+                return Some(Action::GoSaying(Place::WhatIf(vec![node], Loss::Crash), text));
             }
             Command::Scale => {
                 return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
@@ -191,7 +199,7 @@ impl View for Tenants {
             width: area.width - side - if wide { 3 } else { 0 },
             ..area
         };
-        self.table(&mut pen.within(table), cx.seen.absent_namespace().map(|n| &**n));
+        self.table(&mut pen.within(table), cx);
         if wide {
             let pane = ratatui::layout::Rect { x: area.right() - side, width: side, ..table };
             let mut pen = pen.within(pane);
@@ -213,7 +221,7 @@ impl View for Tenants {
             words.push("faults only".into());
         }
         if !self.filter.is_empty() {
-            words.push(format!("like “{}”", self.filter));
+            words.push(format!("filter “{}”", self.filter));
         }
         let all = self.rows.all.len();
         words.push(if self.shown.len() == all {
@@ -283,11 +291,19 @@ impl View for Tenants {
     }
 }
 
-/// The node that carries most of the tenant's ready pods: the one it would miss most.
-fn leans_on(cx: &Cx<'_>, name: &TenantName) -> Option<NodeName> {
-    let cells = cx.seen.cells(cx.seen.tenants.get(name)?);
-    let placed = cells.into_iter().filter_map(|(node, cell)| Some((node?, cell.ready))).rev();
-    placed.filter(|(_, ready)| *ready > 0).max_by_key(|(_, ready)| *ready).map(|(node, _)| node)
+/// The node that carries most of the tenant's ready pods, which it would miss most; and that in words.
+fn leans_on(cx: &Cx<'_>, name: &TenantName) -> Option<(NodeName, String)> {
+    let tenant = cx.seen.tenants.get(name)?;
+    let placed = cx.seen.cells(tenant).into_iter().filter_map(|(node, cell)| Some((node?, cell.ready))).rev();
+    let (node, here) = placed.filter(|(_, ready)| *ready > 0).max_by_key(|(_, ready)| *ready)?;
+    let text = match (here, tenant.ready()) {
+        (1, 1) => format!("{node} carries the only ready pod of {name}"),
+        (1, all) => format!("{node} carries 1 of {all} ready pods of {name}, no node carries more"),
+        (here, all) => {
+            format!("{node} carries {here} of {all} ready pods of {name}, more than any other node")
+        }
+    };
+    Some((node, text))
 }
 
 /// The last run that changed this tenant and is not taken back, when it is over.

@@ -1,4 +1,4 @@
-//! What happens if nodes are lost now: who is at zero, who loses half its headroom, which pods find no node and why,
+//! What happens if nodes are lost now: who is down, who loses half its headroom, which pods find no node and why,
 //! and what a drain cannot evict.
 
 use super::{not_known, scroll::Scroll};
@@ -67,7 +67,7 @@ fn room(width: u16) -> u16 {
 
 /// The counts in one line.
 fn summary(w: &WhatIf) -> String {
-    let mut words = vec![format!("{} at zero", format::count(w.down.len(), "tenant"))];
+    let mut words = vec![format!("{} down", format::count(w.down.len(), "tenant"))];
     words.push(format!("{} halved", w.halved.len()));
     words.push(format!("{} pending", format::count(w.pending.len(), "pod")));
     if w.loss == Loss::Crash {
@@ -101,7 +101,7 @@ impl View for WhatIfView {
 
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
         let width = pen.width();
-        let other = if self.loss == Loss::Crash { "if drained" } else { "if it dies" };
+        let other = if self.loss == Loss::Crash { "if drained" } else { "if it fails" };
         let start = pen.line_right(
             width.saturating_sub(1),
             0,

@@ -372,7 +372,7 @@ async fn when_the_server_is_gone_everything_is_old_and_comes_back() {
     let back = |s: &Snapshot| s.troubles().len() == 2 && s.api.freshness.is_live();
     let snapshot = seen.until("everything but measurements", back).await;
     assert_eq!(names(&snapshot), ["a"]);
-    // Nothing was listed anew: the place of the watch is still known.
+    // Nothing was listed again: the place of the watch is still known.
     let lists = server.asked(PODS).iter().filter(|q| !q.contains("resourceVersion=10")).count();
     assert_eq!(lists, 1);
 }
@@ -474,7 +474,7 @@ async fn a_log_is_taken_up_after_the_last_line_and_ends_with_its_pod() {
         batch.expect("a batch").expect("no error").iter().map(|l| l.text.to_string()).collect()
     };
     assert_eq!(texts(told.recv().await), ["one", "two", "two again"]);
-    // The connection breaks; the server tells the last second anew.
+    // The connection breaks; the server tells the last second again.
     let rest = server.streams(path);
     log.send(Err(io::ErrorKind::ConnectionReset.into())).expect("it listens");
     rest.send(Ok([line(2, "two"), line(2, "two again"), line(3, "three")].concat())).expect("it listens");

@@ -145,9 +145,17 @@ impl Cockpit {
         self.send(Msg::Rehearsed(rehearsal))
     }
 
+    /// Reads the plan under review to its end.
+    pub fn read(&mut self) {
+        for _ in 0..9 {
+            self.keys("ctrl-d");
+        }
+    }
+
     /// Says yes to the plan under review, and takes the part of the run that then begins.
     pub fn start(&mut self) {
         self.rehearse();
+        self.read();
         self.keys("y");
         let effects = self.wait(200);
         let approved = effects.into_iter().find_map(|e| match e {

@@ -115,6 +115,7 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
     let theme = Theme::load("dark", &[], Depth::True).expect("a theme");
     let (detail, wake) = (Detail::default(), Default::default());
     let cx = Cx {
+        stop: None,
         outlook: None,
         seen: &seen,
         tenants: &[],
@@ -144,7 +145,8 @@ fn a_database_plan_shows_both_sides_the_cut_and_the_statements() {
     look!("review_database_80x24", drawn(&take_out(), (80, 24)));
     let whole = drawn(&take_out(), (120, 50));
     assert!(drawn(&take_out(), (80, 24)).contains("cluster-sync the proxies"), "the rule is cut");
-    for text in ["Take db3 out of the proxies", "3 clients of", "▲ mind", "same as", "LOAD MYSQL", "copy SQL"]
+    for text in
+        ["Take db3 out of the proxies", "3 clients of", "▲ warning", "same as", "LOAD MYSQL", "copy SQL"]
     {
         assert!(whole.contains(text), "{text} is missing in\n{whole}");
     }

@@ -79,7 +79,7 @@ pub fn check(name: &str, cockpit: &Cockpit) {
         return;
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == svg, "screenshots/{name}.svg is not what is drawn: WHEELHOUSE_BLESS=1 writes it anew");
+    assert!(kept == svg, "screenshots/{name}.svg is not what is drawn: WHEELHOUSE_BLESS=1 writes it again");
 }
 
 /// A frame as SVG. Runs of one style are one text of a set length, so that columns stand in line in any font; blocks

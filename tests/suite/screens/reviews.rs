@@ -60,7 +60,7 @@ fn the_number_is_filled_in_and_typing_replaces_it() {
     assert!(c.text().contains("Scale acme 3 → 2"), "{}", c.text());
     c.keys("esc s");
     c.keys("backspace enter");
-    assert!(c.text().contains("type a whole number"), "{}", c.text());
+    assert!(c.text().contains("is not a whole number"), "{}", c.text());
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn an_unfinished_run_of_nobody_is_found_and_resumed() {
     run.operator = "bob@bastion".into();
     let mut c = Cockpit::of(CALM, (80, 24));
     c.send(Msg::Local(vec![run.clone()]));
-    assert!(c.text().contains("unfinished"), "{}", c.text());
+    assert!(c.text().contains("interrupted"), "{}", c.text());
     c.keys("3");
     look!("runs_unfinished_80x24", c);
     assert_eq!(c.keys("r"), [], "it asks first");

@@ -39,7 +39,7 @@ pub(super) fn strangers(_: &Snapshot, d: &Database) -> Said {
                 of(row),
                 Severity::Notice,
                 text.into(),
-                "mend the address under [galera] members, or start it",
+                "correct the address under [galera] members, or start it",
             );
         }
     }
@@ -81,23 +81,23 @@ pub(super) fn configuration(s: &Snapshot, d: &Database) -> Said {
     };
     for name in expected.hosts.keys().filter(|name| any && !is_member(name)) {
         let text = format!("[galera.hosts] names {name}, which is no configured member: {}", there(&members));
-        say("galera", text, "mend the name; until then what-if takes the member for a machine of its own");
+        say("galera", text, "correct the name; until then what-if takes the member for a machine of its own");
     }
     for name in expected.names.keys().filter(|name| any && !members.contains(&name.as_str())) {
         let text = format!("[galera.names] names {name}, which is no configured member: {}", there(&members));
-        say("galera", text, "mend the address");
+        say("galera", text, "correct the address");
     }
     for (from, to) in expected.aliases.iter().filter(|(_, to)| any && !is_member(to)) {
         let text = format!(
             "[galera.aliases] leads {from} to {to}, which is no configured member: {}",
             there(&members)
         );
-        say("galera", text, "mend the address it leads to");
+        say("galera", text, "correct the address it leads to");
     }
     for name in expected.proxy_hosts.keys().filter(|name| !proxies.contains(&name.as_str())) {
         let text =
             format!("[proxysql.hosts] names {name}, which is no configured proxy: {}", there(&proxies));
-        say("proxysql", text, "mend the name; of proxies behind a service the pods tell where they run");
+        say("proxysql", text, "correct the name; of proxies behind a service the pods tell where they run");
     }
     let asked = |link: &Freshness| *link != Freshness::Connecting;
     if d.members.is_empty() && s.proxies.values().any(|p| asked(&p.link)) {

@@ -81,11 +81,11 @@ pub(super) fn cut_off(_: &Snapshot, d: &Database) -> Said {
     if d.view.is_none() {
         return Vec::new();
     }
-    let heal = "mend the network: it comes back by itself in seconds. Never bootstrap it while the others have a quorum";
+    let heal = "repair the network: it comes back by itself in seconds. Never bootstrap it while the others have a quorum";
     states(
         d,
         |s| matches!(s, State::NoQuorum { .. }),
-        |row, found| keep_off(row, found, "; then mend the network, and it comes back by itself", heal),
+        |row, found| keep_off(row, found, "; then repair the network, and it comes back by itself", heal),
     )
 }
 
@@ -277,10 +277,10 @@ pub(super) fn unreadable(_: &Snapshot, d: &Database) -> Said {
         let why = r.member.why().unwrap_or_default();
         let remedy = match r.member.trouble {
             Some(Trouble::Denied) => {
-                "mend user, password or rights: [galera] in the configuration, and the grants of the README"
+                "correct user, password or rights: [galera] in the configuration, and the grants of the README"
             }
-            Some(Trouble::Tls) => "mend tls-ca and tls-name under [galera], or the member's certificate",
-            Some(Trouble::NotMysql) => "mend the address under [galera] members",
+            Some(Trouble::Tls) => "correct tls-ca and tls-name under [galera], or the member's certificate",
+            Some(Trouble::NotMysql) => "correct the address under [galera] members",
             Some(Trouble::Full) => "free connections there; it is asked over one connection only",
             _ => "the sentence says what stands in the way; it is tried again by itself",
         };

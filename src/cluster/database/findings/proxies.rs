@@ -168,7 +168,7 @@ pub(super) fn shunned(s: &Snapshot, d: &Database) -> Said {
                 "shunned by errors in hostgroup {} of {proxy}: not used there until traffic that succeeds, or the monitor, brings it back",
                 groups.join(", ")
             );
-            let remedy = "see the connection errors of the backend (stats_mysql_errors there), and mend what they name";
+            let remedy = "see the connection errors of the backend (stats_mysql_errors there), and correct what they name";
             said.push((of(row), found(Severity::Warning, text).answer(Answer::Database).remedy(remedy)));
         }
     }
@@ -368,12 +368,12 @@ pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
     let none_runs = s.proxies.values().all(|p| p.trouble == Some(Trouble::Refused));
     lost.map(|(p, why)| {
         let remedy = match p.trouble {
-            Some(Trouble::Denied) => "mend user and password under [proxysql]",
-            Some(Trouble::Tls) => "mend tls-ca and tls-name under [proxysql]",
+            Some(Trouble::Denied) => "correct user and password under [proxysql]",
+            Some(Trouble::Tls) => "correct tls-ca and tls-name under [proxysql]",
             Some(Trouble::NotMysql) => {
-                "mend the address under [proxysql] addresses: it is the admin port that is meant"
+                "correct the address under [proxysql] addresses: it is the admin port that is meant"
             }
-            _ => "start it, or mend the way to it: its clients cannot be judged from here",
+            _ => "start it, or repair the way to it: its clients cannot be judged from here",
         };
         let (severity, text) = match none_runs {
             true => {

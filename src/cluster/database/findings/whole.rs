@@ -92,7 +92,7 @@ pub(super) fn size(_: &Snapshot, d: &Database) -> Said {
     let since = d.view.as_ref().map(|v| v.since);
     let missing: Vec<_> = d.members.iter().filter(|r| !r.state.is_member()).map(|r| &*r.label).collect();
     let remedy = match missing.is_empty() {
-        true => "a member that should be there is not configured; or mend galera.expected-size".to_owned(),
+        true => "a member that should be there is not configured; or correct galera.expected-size".to_owned(),
         false => format!("what to do with {} stands beside each", missing.join(", ")),
     };
     // While there is a quorum only the next failure stops anything.

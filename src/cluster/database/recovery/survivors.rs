@@ -43,7 +43,7 @@ pub(super) fn sheet(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict,
         }
         steps.push(Step {
             on: member.label.clone(),
-            what: "log in on its machine; the server must not run. If it runs, stop here: look at its wsrep_cluster_status and mend the network instead".into(),
+            what: "log in on its machine; the server must not run. If it runs, stop here: look at its wsrep_cluster_status and repair the network instead".into(),
             command: "pgrep -ax 'mariadbd|mysqld' || echo not running".into(),
             by_hand: None,
         });

@@ -186,7 +186,7 @@ fn told<'a>(cx: &Cx<'a>, width: u16) -> Vec<Told<'a>> {
                 other.text = text;
                 if !names.contains(&about) {
                     names.push(about);
-                    names.sort_by_cached_key(|name| format::natural(name));
+                    names.sort_by(|a, b| format::natural(a, b));
                 }
                 let each = names.join(", ");
                 other.about = match (&finding.subject, names.len()) {

@@ -128,11 +128,11 @@ fn pinned(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, proxy: &Proxy, st
             let text = format!("{sessions} on {label} in hostgroup {}, no longer the writer", p.hostgroup);
             sheet.fact("▲ pinned", text, Role::Warn);
         } else {
-            busy.push((p.hostgroup, format::natural(&label), label, p.sessions));
+            busy.push((p.hostgroup, label, p.sessions));
         }
     }
-    busy.sort();
-    let busy: Vec<_> = busy.iter().map(|(group, _, label, n)| format!("{n} on {label} in {group}")).collect();
+    busy.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| format::natural(&a.1, &b.1)));
+    let busy: Vec<_> = busy.iter().map(|(group, label, n)| format!("{n} on {label} in {group}")).collect();
     if !busy.is_empty() {
         sheet.fact("sessions", busy.join(", "), Role::Muted);
     }
@@ -171,7 +171,7 @@ fn checks(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, proxy: &Proxy, st
     sheet.title(&format!("MONITOR  last check {} ago{every}", cx.age(status.checked_since)));
     let label = |address| words::backend_label(database, proxy.name.as_str(), address);
     let mut checks: Vec<_> = status.checks.iter().map(|check| (label(&check.address), check)).collect();
-    checks.sort_by_cached_key(|(label, _)| format::natural(label));
+    checks.sort_by(|a, b| format::natural(&a.0, &b.0));
     let longest = checks.iter().map(|(label, _)| format::width(label)).max().unwrap_or(0);
     let columns = (longest + 1).clamp(13, if sheet.width < 100 { 17 } else { 24 });
     for (label, check) in checks {

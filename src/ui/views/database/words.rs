@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(short("127.0.0.1:13310", 9), "….1:13310");
         assert_eq!(short("a-long-name", 5), "a-long-name");
         let mut names = ["db10", "db2", "db", "10.0.0.2:3306", "10.0.0.10:3306"];
-        names.sort_by_key(|n| format::natural(n));
+        names.sort_by(|a, b| format::natural(a, b));
         assert_eq!(names, ["10.0.0.2:3306", "10.0.0.10:3306", "db", "db2", "db10"]);
     }
 

@@ -1,6 +1,6 @@
 //! Which columns a width has room for, and what a row shows in them.
 
-use super::{Shares, stacked};
+use super::{NARROW, Shares, stacked};
 use crate::{
     cluster::{Cpu, Memory, Node, NodeState, node_room},
     ui::{chrome, format, paint::Pen, theme::Role, view::Cx, views::node_sign},
@@ -52,7 +52,7 @@ impl Columns {
         let dies = take(14, 60);
         let tenants = take(9, 100);
         let bar_width = if width < 150 { 18 } else { 30 };
-        let bar = take(bar_width + 2, 110).map(|x| (x + 1, bar_width));
+        let bar = take(bar_width + 2, NARROW).map(|x| (x + 1, bar_width));
         let memory = take(23, 76);
         let free = take(23, 140);
         let over = take(8, 140);
@@ -74,13 +74,15 @@ impl Columns {
         ends(self.since, 6, "SINCE");
         ends(Some(self.pods), 9, "PODS");
         ends(self.tenants, 9, "TENANTS");
-        ends(self.memory, 23, "MEM use/req/lim  of Gi");
-        ends(self.free, 23, "FREE of req/lim/use Gi");
+        ends(self.memory, 19, "MEM USED/REQ/LIM");
+        ends(self.memory, 23, "Gi");
+        ends(self.free, 23, "FREE OF REQ/LIM/USE Gi");
         ends(self.over, 8, "LIMITS");
-        ends(self.eviction, 9, "TO EVICT");
-        ends(self.cpu, 23, "CPU use/req/lim  of");
+        ends(self.eviction, 9, "EVICT IN");
+        ends(self.cpu, 19, "CPU USED/REQ/LIM");
+        ends(self.cpu, 23, "OF");
         if let Some(x) = self.dies {
-            pen.put(x + 2, 0, 12, "IF IT DIES", Role::Title);
+            pen.put(x + 2, 0, 12, "IF IT FAILS", Role::Title);
         }
         if let Some((x, _)) = self.bar {
             pen.put(x, 0, 20, "MEMORY", Role::Title);
@@ -96,7 +98,7 @@ impl Columns {
         let calm = node.state() == NodeState::Ready;
         let shares = Shares::of(cx.seen, node);
         pen.put(2, y, 1, glyph, if calm { Role::Faint } else { role });
-        let x = pen.put(4, y, self.name, node.name.as_str(), Role::Text);
+        let x = pen.put(4, y, self.name, &cx.node_name(&node.name, self.name), Role::Text);
         if short != node.name.as_str() && x + 5 < 4 + self.name {
             pen.put(x + 1, y, 5, short, Role::Faint);
         }
@@ -166,7 +168,7 @@ impl Columns {
         }
         if let Some(x) = self.over {
             let over = room.overcommit.is_some_and(|x| x > 1.0);
-            let text = room.overcommit.map_or("?".into(), |x| format!("{x:.2}×"));
+            let text = room.overcommit.map_or("?".into(), format::percent);
             pen.put_right(x + 7, y, 7, &text, if over { Role::Warn } else { Role::Text });
         }
         if let Some(x) = self.eviction {

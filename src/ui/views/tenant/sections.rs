@@ -13,14 +13,13 @@ use crate::{
 
 impl TenantView {
     pub(super) fn render_pods(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) {
-        let wide = pen.width() >= 100;
-        pods::pods_heading(pen, 0, wide);
+        pods::pods_heading(pen, 0);
         let page = usize::from(pen.height().saturating_sub(1));
         // The containers of the selected pod stand below the pods, when there is room for both.
         let mut y = 1;
         for i in self.pods.window(self.keys.len(), page) {
             let Some(pod) = tenant.pods.iter().find(|p| p.key == self.keys[i]) else { continue };
-            pods::pod_line(pen, y, cx, pod, wide);
+            pods::pod_line(pen, y, cx, pod, &tenant.pods);
             if self.pods.selected() == Some(&pod.key) {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
@@ -28,7 +27,8 @@ impl TenantView {
             y += 1;
         }
         let Some(pod) = self.pod(cx) else {
-            pen.put(4, 1, pen.width(), "no pods", Role::Muted);
+            let text = if self.filter.is_empty() { "no pods" } else { "no pod matches the filter" };
+            pen.put(4, 1, pen.width(), text, Role::Muted);
             return;
         };
         y += 1;
@@ -40,11 +40,18 @@ impl TenantView {
             }
             y += 1;
         }
+        // What there is room for, the state first.
+        let (memory, numbers) = (pen.width() >= 70, pen.width() >= 56);
+        let state = if numbers { 23 } else { pen.width().saturating_sub(21).min(23) };
         heading(pen, 4, y, "CONTAINER");
         heading(pen, 20, y, "STATE");
-        heading(pen, 44, y, "MEMORY");
-        pen.put_right(pen.width().saturating_sub(6), y, 4, "RST", Role::Title);
-        pen.put_right(pen.width().saturating_sub(1), y, 4, "FOR", Role::Title);
+        if memory {
+            heading(pen, 44, y, "MEMORY");
+        }
+        if numbers {
+            pen.put_right(pen.width().saturating_sub(6), y, 4, "RST", Role::Title);
+            pen.put_right(pen.width().saturating_sub(1), y, 4, "FOR", Role::Title);
+        }
         let usage = cx.seen.usage.get(&pod.key);
         for container in &pod.spec.containers {
             y += 1;
@@ -59,7 +66,7 @@ impl TenantView {
                 },
                 None => ("~ not seen yet".into(), Role::Busy),
             };
-            pen.put(20, y, 23, &word, role);
+            pen.put(20, y, state, &word, role);
             let used = usage.and_then(|u| u.containers.get(&*container.name)).map(|(_, m)| *m);
             let text = match (used, container.resources.limits.memory) {
                 (Some(used), Some(limit)) => format::of(used, limit),
@@ -67,7 +74,12 @@ impl TenantView {
                 (None, Some(limit)) => format!("– of {limit}"),
                 (None, None) => "–".into(),
             };
-            pen.put(44, y, pen.width().saturating_sub(56), &text, Role::Text);
+            if memory {
+                pen.put(44, y, pen.width().saturating_sub(56), &text, Role::Text);
+            }
+            if !numbers {
+                continue;
+            }
             let restarts = status.map_or(0, |c| c.restarts);
             pen.put_right(pen.width().saturating_sub(6), y, 4, &restarts.to_string(), Role::Text);
             let since = status.and_then(|c| c.running_since);
@@ -107,7 +119,9 @@ impl TenantView {
         let name = (width / 4).clamp(8, 34);
         heading(pen, 29 + name, 0, "MESSAGE");
         let page = usize::from(pen.height().saturating_sub(1));
-        for (i, event) in events.iter().skip(self.back).take(page).enumerate() {
+        let shown =
+            events.iter().filter(|e| self.shows(&format!("{} {} {}", e.reason, e.object.1.name, e.message)));
+        for (i, event) in shown.skip(self.back).take(page).enumerate() {
             let y = i as u16 + 1;
             let (glyph, role) = if event.warning { ("▲", Role::Warn) } else { ("·", Role::Faint) };
             pen.put_right(6, y, 4, &cx.age(event.at), Role::Muted);
@@ -140,12 +154,16 @@ impl TenantView {
             pen.put(4, 2, width, "asking for the log …", Role::Busy);
             return;
         };
-        let page = usize::from(pen.height().saturating_sub(1 + u16::from(log.trouble.is_some())));
+        let told = log
+            .trouble
+            .as_ref()
+            .map_or(0, |why| format::wrap(&format::plain(why), width.saturating_sub(4)).len());
+        let page = usize::from(pen.height().saturating_sub(1)).saturating_sub(told);
         let end = log.lines.len().saturating_sub(self.below(cx)).max(page.min(log.lines.len()));
         if log.lines.is_empty() {
             if let Some(why) = &log.trouble {
                 let other = if source.previous { "  P shows the present log" } else { "" };
-                let lines = format::wrap(&format!("{why}{other}"), width.saturating_sub(5));
+                let lines = format::wrap(&format::plain(&format!("{why}{other}")), width.saturating_sub(5));
                 for (y, line) in (2..pen.height()).zip(lines) {
                     pen.put(4, y, width.saturating_sub(5), &line, Role::Warn);
                 }
@@ -154,10 +172,10 @@ impl TenantView {
             let text = if log.begun { "the log is empty" } else { "asking for the log …" };
             pen.put(4, 2, width, text, Role::Muted);
         }
-        // Our own time stands only where it costs little; most lines bring theirs. Long lines go on below.
-        let text_at = if width >= 110 { 14 } else { 4 };
+        // Long lines go on below, without a time.
+        let text_at = if width >= 56 { 10 } else { 1 };
         let mut shown: Vec<(String, String, Role)> = Vec::new();
-        for line in log.lines.range(..end).rev() {
+        for line in log.lines.range(..end).rev().filter(|line| self.shows(&line.text)) {
             if shown.len() >= page {
                 break;
             }
@@ -173,13 +191,23 @@ impl TenantView {
         let end = shown.len() as u16 + 1;
         for (i, (time, text, role)) in shown.into_iter().rev().enumerate() {
             let y = i as u16 + 1;
-            if text_at > 4 {
-                pen.put(4, y, 9, &time, Role::Faint);
+            if text_at > 1 {
+                pen.put(1, y, 8, &time, Role::Faint);
             }
             pen.put(text_at, y, width.saturating_sub(text_at), &text, role);
         }
         if let Some(why) = &log.trouble {
-            pen.put(4, end, width.saturating_sub(5), &format!("— {why}"), Role::Warn);
+            let mut y = end;
+            for (i, line) in format::wrap(&format::plain(why), width.saturating_sub(4)).iter().enumerate() {
+                let sign = if i == 0 { "▲ " } else { "  " };
+                pen.line(
+                    1,
+                    y,
+                    width.saturating_sub(1),
+                    &[piece(sign, Role::Warn), piece(line.as_str(), Role::Warn)],
+                );
+                y += 1;
+            }
         }
     }
 

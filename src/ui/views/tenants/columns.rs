@@ -4,8 +4,8 @@
 //! without a digit nobody is ready there (`~`, `x2`).
 
 use crate::{
-    cluster::Cell,
-    ui::{command::Sort, format, paint::Pen, theme::Role},
+    cluster::{Cell, NodeState},
+    ui::{command::Sort, format, paint::Pen, theme::Role, views::node_sign},
 };
 
 /// Columns of the requests left: a blank, the meter, the number, a blank.
@@ -46,7 +46,8 @@ impl Columns {
     pub fn fit(width: u16, names: &[&str], short: &[String]) -> Self {
         let name = match width {
             ..30 => width.saturating_sub(12).max(6),
-            30..100 => 14,
+            30..36 => 9,
+            36..100 => 14,
             100..140 => 18,
             _ => 22,
         };
@@ -54,7 +55,7 @@ impl Columns {
         let full = widths(&mut names.iter().map(|n| format::width(n) + 1));
         let brief = widths(&mut short.iter().map(|n| format::width(n) + 1));
         let sum = |widths: &[u16]| widths.iter().fold(1u16, |sum, w| sum.saturating_add(w + 1));
-        let counts = 16;
+        let counts = 19;
         let mut room = width.saturating_sub(4 + name + 1 + 6);
         let mut take = |columns: u16| {
             let fits = columns <= room;
@@ -64,18 +65,14 @@ impl Columns {
             fits
         };
         let has_state = take(9);
-        // Memory, headroom and image are worth more than single nodes.
-        let reserve = 6 + LEFT + 8;
-        let mut cells = None;
-        if sum(&brief).saturating_add(reserve) <= width.saturating_sub(4 + name + 7 + 9) && take(sum(&brief))
-        {
-            cells = Some(brief.clone());
-        }
-        let has_counts = cells.is_none() && take(counts);
-        let has_percent = take(6);
-        let has_left = take(LEFT);
-        let has_image = take(8);
-        let has_restarts = take(5);
+        // Where the pods sit is worth most, then memory and headroom; the image and restarts come last.
+        let has_nodes = take(sum(&brief));
+        let has_counts = !has_nodes && take(counts);
+        let mut cells = has_nodes.then(|| brief.clone());
+        let has_percent = has_state && take(6);
+        let has_left = has_state && take(LEFT);
+        let has_image = has_state && take(8);
+        let has_restarts = has_state && take(5);
         let more = sum(&full).saturating_sub(sum(&brief));
         if cells.is_some() && width >= 100 && take(more) {
             cells = Some(full);
@@ -108,8 +105,14 @@ impl Columns {
         Self { name, state, ready, cells, left, percent, bar, amount, restarts, image }
     }
 
-    /// The names of the columns, the one that orders marked.
-    pub fn heading(&self, pen: &mut Pen<'_>, names: &[&str], short: &[String], sort: Sort) {
+    /// The names of the columns, the one that orders marked; those of nodes that are not ready in the role of danger.
+    pub fn heading(
+        &self,
+        pen: &mut Pen<'_>,
+        (names, short): (&[&str], &[String]),
+        states: &[NodeState],
+        sort: Sort,
+    ) {
         let lit = |is: bool| if is { Role::Accent } else { Role::Title };
         pen.put(
             4,
@@ -133,9 +136,9 @@ impl Columns {
         match &self.cells {
             Cells::None => {}
             Cells::Counts { x } => {
-                pen.put_right(x + 3, 0, 4, "ON", Role::Title);
-                pen.put_right(x + 7, 0, 4, "OF", Role::Title);
-                pen.put(x + 9, 0, 6, "WORST", Role::Title);
+                pen.put(*x, 0, 8, "NODES", Role::Title);
+                pen.put(x + 6, 0, 4, "PODS", Role::Title);
+                pen.put(x + 11, 0, 5, "WORST", Role::Title);
             }
             Cells::Nodes { x, widths } => {
                 let mut at = *x;
@@ -143,7 +146,17 @@ impl Columns {
                     let full = format::width(names[i]) < *width && *width > 5;
                     let name =
                         if full || names[i].len() < usize::from(*width) { names[i] } else { &short[i] };
-                    pen.put_right(at + width - 1, 0, *width, name, Role::Title);
+                    let state = states.get(i).copied().unwrap_or(NodeState::Ready);
+                    let (sign, role) = match state {
+                        NodeState::Ready => ("", Role::Title),
+                        other => node_sign(other),
+                    };
+                    let end = at + width - 1;
+                    pen.put_right(end, 0, *width, name, role);
+                    let start = end.saturating_sub(format::width(name));
+                    if start > *x || i > 0 {
+                        pen.put(start.saturating_sub(1), 0, 1, sign, role);
+                    }
                     at += width + 1;
                 }
             }
@@ -260,7 +273,7 @@ mod tests {
                     Cells::Nodes { x, widths } => {
                         next(*x, widths.iter().map(|w| w + 1).sum::<u16>().saturating_sub(1))
                     }
-                    Cells::Counts { x } => next(*x, 15),
+                    Cells::Counts { x } => next(*x, 18),
                 }
                 c.left.into_iter().for_each(|(x, _)| next(x, LEFT - 1));
                 c.percent.into_iter().for_each(|x| next(x, 4));
@@ -272,8 +285,20 @@ mod tests {
             }
         }
         let short = format::short_names(&names[..5]);
-        let c = Columns::fit(80, &names[..5], &short);
-        assert!(matches!(c.cells, Cells::Nodes { .. }) && c.left.is_some() && c.percent.is_some());
+        for width in [79, 80] {
+            let c = Columns::fit(width, &names[..5], &short);
+            assert!(
+                matches!(c.cells, Cells::Nodes { .. }) && c.left.is_some() && c.percent.is_some(),
+                "{width}"
+            );
+        }
+        for width in 30..80 {
+            let c = Columns::fit(width, &names[..5], &short);
+            assert!(
+                c.state.is_some() || (c.restarts.is_none() && c.percent.is_none()),
+                "{width}: the state first"
+            );
+        }
         let c = Columns::fit(80, &names, &format::short_names(&names));
         assert!(matches!(c.cells, Cells::Counts { .. }) && c.image.is_some());
     }

@@ -1,9 +1,12 @@
-//! What the rows show of the tenants, made anew only where a tenant or the nodes are others than before.
+//! What the rows show of the tenants, made again only where a tenant or the nodes are others than before.
 
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    cluster::{Cell, Judged, Memory, NodeName, PodState, Severity, Subject, Tenant, TenantName, connections},
+    cluster::{
+        Cell, Health, Judged, Memory, NodeName, NodeState, PodState, Severity, Subject, Tenant, TenantName,
+        connections,
+    },
     ui::{format, view::Cx},
 };
 
@@ -53,6 +56,8 @@ pub struct Rows {
     pub nodes: Vec<NodeName>,
     /// Their short names.
     pub short: Vec<String>,
+    /// How they are.
+    pub states: Vec<NodeState>,
     /// The most requests left of any tenant: what a full meter stands for.
     pub most_left: u32,
     /// Requests the database has connections left for, of all tenants together.
@@ -60,8 +65,9 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Makes the facts anew where the tenant or the nodes are others than before.
+    /// Makes the facts again where the tenant or the nodes are others than before.
     pub fn gather(&mut self, cx: &Cx<'_>) {
+        self.states = cx.seen.nodes.values().map(|n| n.state()).collect();
         let nodes = cx.seen.node_names();
         let same_nodes = nodes == self.nodes;
         if !same_nodes {
@@ -72,7 +78,7 @@ impl Rows {
         let mut worst: HashMap<&TenantName, (usize, Severity, &'static str)> = HashMap::new();
         for (i, finding) in cx.findings.iter().enumerate() {
             if let Subject::Tenant(name) = &finding.subject {
-                worst.entry(name).or_insert((i, finding.severity, word(finding.rule)));
+                worst.entry(name).or_insert((i, finding.severity, finding.rule));
             }
         }
         let before = std::mem::take(&mut self.all);
@@ -89,7 +95,10 @@ impl Rows {
                 facts,
                 worst: found.map(|(_, severity, _)| *severity),
                 rank: found.map_or(usize::MAX, |(i, ..)| *i),
-                word: found.map_or("ok", |(_, _, word)| *word),
+                word: word(
+                    Health::of(&judged.tenant, found.map(|(_, severity, _)| *severity)),
+                    found.map(|(.., rule)| *rule),
+                ),
             });
         }
         self.connections = connections(cx.seen).and_then(|database| database.more);
@@ -137,21 +146,18 @@ impl Rows {
     }
 }
 
-/// One word for a rule, as the column STATE shows it.
-fn word(rule: &str) -> &'static str {
+/// What the column STATE shows: the reason, where a word tells it, else the state.
+fn word(health: Health, rule: Option<&str>) -> &'static str {
     match rule {
-        "tenant-down" => "down",
-        "pods-failing" => "failing",
-        "pods-unschedulable" => "no node",
-        "rollout-stuck" => "stuck",
-        "not-ready" => "short",
-        "parked" => "parked",
-        "under-floor" => "low",
-        "one-node" => "one node",
-        "memory-limit" | "headroom-low" | "headroom-falling" => "memory",
-        "oom-killed" => "oom",
-        "no-limit" => "no limit",
-        "doubled" => "doubled",
-        _ => "see f",
+        Some("pods-failing") => "failing",
+        Some("pods-unschedulable") => "no node",
+        Some("rollout-stuck") => "stuck",
+        Some("under-floor") => "too few",
+        Some("one-node") => "one node",
+        Some("memory-limit" | "headroom-low" | "headroom-falling") => "memory",
+        Some("oom-killed") => "oom",
+        Some("no-limit") => "no limit",
+        Some("doubled") => "doubled",
+        _ => health.word(),
     }
 }

@@ -1,15 +1,16 @@
 //! The worst findings, above the table, and what each leads to.
 
 use super::{
-    super::{database::act_word, finding_line},
+    super::{age_width, finding_line},
     Tenants,
 };
 use crate::{
-    cluster::{Answer, Finding, Severity, Subject},
+    cluster::{Answer, Finding, Severity, Subject, TenantName},
     ui::{
         command::{self, Command},
         format,
         paint::{Pen, piece},
+        stops,
         theme::Role,
         view::Cx,
     },
@@ -19,7 +20,8 @@ use crate::{
 /// shifts.
 pub(super) fn height(screen: u16) -> u16 {
     match screen {
-        ..10 => 0,
+        ..7 => 0,
+        7..10 => 2,
         10..16 => 3,
         16..28 => 4,
         28..40 => 6,
@@ -33,27 +35,36 @@ impl Tenants {
             return;
         }
         let width = pen.width();
-        let right = width.saturating_sub(14);
-        let name = if width < 100 { 14 } else { 22 };
-        let orphans = cx.runs.iter().filter(|k| k.is_orphaned()).take(1);
+        // Where there is little room, what is wrong is worth more than the key that leads there.
+        let keys = if width < 60 { 0 } else { 13 };
+        let right = width.saturating_sub(1 + keys);
+        let name = match width {
+            ..60 => 10,
+            60..100 => 14,
+            _ => 22,
+        };
+        let key = |pen: &mut Pen<'_>, y: u16, key: &str, word: &str, here: bool| {
+            let (tone, word_tone) = if here { (Role::Key, Role::Muted) } else { (Role::Faint, Role::Faint) };
+            let label = [piece(format!("{key} "), tone), piece(word, word_tone)];
+            pen.line_right(width - 1, y, keys.saturating_sub(1), &label);
+        };
         let mut y = 0;
-        for known in orphans {
+        for known in cx.runs.iter().filter(|k| k.is_orphaned()).take(1) {
             let who = &known.run.operator;
-            let text = format!("run of {who} is unfinished and nobody is at it");
+            let text = format!("run of {who} is interrupted: nobody carries it on");
             pen.put(2, y, 1, "✖", Role::Danger);
             pen.put(4, y, name, known.run.short(), Role::Text);
             pen.put(5 + name, y, right.saturating_sub(11 + name), &text, Role::Text);
             pen.put_right(right, y, 5, &cx.age_or_dash(known.run.last_at()), Role::Muted);
-            pen.line_right(width - 1, y, 12, &[piece("3 ", Role::Key), piece("runs", Role::Muted)]);
+            key(pen, y, "3", "runs", true);
             y += 1;
         }
         if cx.findings.is_empty() && y == 0 {
             pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
         }
-        let room = usize::from(lines - y.min(lines));
-        let mut shown: Vec<&Finding> = Vec::with_capacity(room);
+        let mut shown: Vec<&Finding> = Vec::new();
         for finding in cx.findings {
-            if shown.len() == room {
+            if y + shown.len() as u16 == lines {
                 break;
             }
             // What follows from another finding is told by that one.
@@ -61,56 +72,59 @@ impl Tenants {
                 shown.push(finding);
             }
         }
-        for finding in shown {
-            if y == lines {
+        // The worst one is told whole; of the others what there is room for.
+        let room = right.saturating_sub(5 + name + age_width(width)).max(1);
+        let needs = |finding: &Finding| format::wrap(&format::plain(&finding.text), room).len() as u16;
+        let mut spare = lines.saturating_sub(y + shown.len() as u16);
+        let selected = self.list.selected();
+        let next = stops::next(cx.findings, cx.stop, selected.map(TenantName::as_str));
+        for (i, finding) in shown.into_iter().enumerate() {
+            if y >= lines {
                 break;
             }
+            let more = needs(finding) - 1;
+            let more = if i == 0 { more.min(lines - y - 1) } else { more.min(spare) };
+            spare = spare.saturating_sub(more);
             finding_line(pen, y, right, finding, cx, name);
-            if finding.subject.is_database() {
-                let key = command::of(Command::Database).keys.first().copied().unwrap_or_default();
-                let act = [piece(format!("{key} "), Role::Faint), piece(act(finding.answer), Role::Faint)];
-                pen.line_right(width - 1, y, 12, &act);
-                y += 1 + rest(pen, y, (5 + name, right), finding, lines);
-                continue;
+            let here = matches!(&finding.subject, Subject::Tenant(n) if Some(n) == selected);
+            match (&finding.subject, finding.answer) {
+                (Subject::Tenant(_), Some(Answer::Scale)) if here => key(pen, y, "s", "scale", true),
+                (Subject::Tenant(_), Some(_)) if here => {
+                    key(pen, y, command::key_sign("enter"), "open", true)
+                }
+                (Subject::Tenant(_), None) if here => {}
+                (subject, _) if next.is_some_and(|f| f.subject == *subject) => {
+                    key(pen, y, "n", "next", false);
+                }
+                (subject, _) if subject.is_database() => {
+                    let place = command::of(Command::Database).keys.first().copied().unwrap_or_default();
+                    key(pen, y, place, "database", false);
+                }
+                (Subject::Source(_), _) => key(pen, y, "f", "findings", false),
+                _ => {}
             }
-            let here = matches!(&finding.subject, Subject::Tenant(n) if Some(n) == self.list.selected());
-            let (key, word) = match (finding.answer, here) {
-                (Some(Answer::Scale), true) => ("s ", "scale"),
-                (Some(_), true) => ("⏎ ", "open"),
-                (_, false) => ("n ", "go there"),
-                (None, true) => ("", ""),
-            };
-            if here || y == 0 || cx.findings.len() > 1 {
-                let tone = if here { Role::Key } else { Role::Faint };
-                let word_tone = if here { Role::Muted } else { Role::Faint };
-                pen.line_right(width - 1, y, 12, &[piece(key, tone), piece(word, word_tone)]);
-            }
-            y += 1;
+            y += 1 + self::more(pen, y, (5 + name, room), finding, more);
         }
     }
 }
 
-/// What is done about it on the screen of the database, in a word or two.
-fn act(answer: Option<Answer>) -> &'static str {
-    match answer.map_or("", act_word) {
-        "" => "database",
-        act => act,
+/// The further lines of a finding. Returns how many there are.
+fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), finding: &Finding, lines: u16) -> u16 {
+    if lines == 0 {
+        return 0;
     }
-}
-
-/// The rest of a finding that was cut: of the database no row of this screen says more. Returns the lines it took.
-fn rest(pen: &mut Pen<'_>, y: u16, (x, right): (u16, u16), finding: &Finding, lines: u16) -> u16 {
-    let room = right.saturating_sub(x + 6);
     let mut words = format::wrap(&format::plain(&finding.text), room).into_iter();
     let first = words.next().unwrap_or_default();
     let rest: Vec<_> = words.collect();
-    if rest.is_empty() || y + 1 >= lines {
-        return 0;
-    }
     let tone = if finding.severity == Severity::Notice { Role::Muted } else { Role::Text };
     pen.put(x, y, room, &format!("{first:<0$}", usize::from(room)), tone);
-    pen.put(x, y + 1, room, &rest.join(" "), tone);
-    1
+    for i in 0..lines {
+        // The last line takes what is left, cut if need be.
+        let text =
+            if i + 1 == lines { rest[usize::from(i)..].join(" ") } else { rest[usize::from(i)].clone() };
+        pen.put(x, y + 1 + i, room, &text, tone);
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -11,20 +11,21 @@ use crate::{
         chrome, format,
         paint::{Pen, piece},
         theme::Role,
+        view::Cx,
     },
 };
 
 impl Tenants {
-    pub(super) fn table(&self, pen: &mut Pen<'_>, absent: Option<&str>) {
+    pub(super) fn table(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
         let names: Vec<&str> = self.rows.nodes.iter().map(NodeName::as_str).collect();
         let columns = Columns::fit(pen.width(), &names, &self.rows.short);
-        columns.heading(pen, &names, &self.rows.short, self.sort);
+        columns.heading(pen, (&names, &self.rows.short), &self.rows.states, self.sort);
         let body = usize::from(pen.height().saturating_sub(1));
         for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
             let y = line as u16 + 1;
             let row = &self.rows.all[self.shown[i]];
             let selected = self.list.selected() == Some(row.name());
-            self.row(pen, y, row, &columns);
+            self.row(pen, y, cx, row, &columns);
             if self.marked.contains(row.name()) {
                 pen.put(1, y, 1, "●", Role::Accent);
             }
@@ -34,8 +35,10 @@ impl Tenants {
             }
         }
         if self.shown.is_empty() {
-            let absent =
-                absent.map(|namespace| format!("there is no namespace {namespace}: nothing is seen"));
+            let absent = cx
+                .seen
+                .absent_namespace()
+                .map(|namespace| format!("there is no namespace {namespace}: nothing is seen"));
             let (what, hint) = match (self.rows.all.is_empty(), self.faults) {
                 _ if absent.is_some() => (absent.as_deref().unwrap_or_default(), ""),
                 (true, _) => ("no tenants here: no workload matches the rule that finds them", ""),
@@ -47,7 +50,7 @@ impl Tenants {
         }
     }
 
-    fn row(&self, pen: &mut Pen<'_>, y: u16, row: &Row, c: &Columns) {
+    fn row(&self, pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, row: &Row, c: &Columns) {
         let facts = &row.facts;
         let tone = chrome::role(row.worst);
         let calm = row.worst.is_none_or(|s| s == Severity::Notice);
@@ -58,7 +61,7 @@ impl Tenants {
             if row.worst.is_some() { chrome::glyph(row.worst) } else { "✓" },
             if calm { Role::Faint } else { tone },
         );
-        pen.put(4, y, c.name, row.name().as_str(), Role::Text);
+        pen.put(4, y, c.name, &cx.tenant_name(row.name(), c.name), Role::Text);
         if let Some(x) = c.state {
             pen.put(x, y, 8, row.word, if calm { Role::Muted } else { tone });
         }
@@ -79,10 +82,10 @@ impl Tenants {
             Cells::Counts { x } => {
                 let placed = facts.cells.iter().filter(|(node, cell)| *node != u16::MAX && cell.active() > 0);
                 let pods: u32 = facts.cells.iter().map(|(_, cell)| cell.active()).sum();
-                pen.put_right(x + 3, y, 3, &format!("{}n", placed.count()), Role::Text);
-                pen.put_right(x + 7, y, 3, &format!("{pods}p"), Role::Text);
+                pen.put_right(x + 5, y, 5, &placed.count().to_string(), Role::Text);
+                pen.put_right(x + 10, y, 4, &pods.to_string(), Role::Text);
                 if let Some((node, cell)) = columns::worst(&facts.cells) {
-                    let end = x + 11;
+                    let end = x + 13;
                     columns::cell(pen, end, y, Some(cell));
                     let at = self.rows.short.get(usize::from(node)).map_or("?", String::as_str);
                     pen.put(end + 1, y, 4, at, Role::Muted);

@@ -1,0 +1,120 @@
+//! The state of a tenant in one word, by its pods and by the worst that is found of it: once for all screens and commands.
+
+use std::{collections::HashMap, fmt};
+
+use serde::Serialize;
+
+use super::{Finding, Severity, Snapshot, Subject, Tenant, TenantName};
+
+/// How a tenant is. The worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// No pod is ready.
+    Down,
+    /// Some pods are ready, or users are hurt in another way.
+    Degraded,
+    /// All pods are ready, and the next failure hurts.
+    AtRisk,
+    /// Nothing is wrong.
+    Ok,
+    /// No pod is wanted.
+    Parked,
+}
+
+impl Health {
+    /// The state of a tenant of which that is the worst that is found.
+    pub fn of(tenant: &Tenant, worst: Option<Severity>) -> Self {
+        let (ready, desired) = (tenant.ready(), tenant.desired());
+        match worst {
+            _ if desired == 0 => Self::Parked,
+            _ if ready == 0 => Self::Down,
+            Some(Severity::Critical) => Self::Degraded,
+            Some(Severity::Warning) if ready < desired => Self::Degraded,
+            Some(Severity::Warning) => Self::AtRisk,
+            Some(Severity::Notice) | None => Self::Ok,
+        }
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Degraded => "degraded",
+            Self::AtRisk => "at risk",
+            Self::Ok => "ok",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Tenants by their state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Healths {
+    /// All of them.
+    pub total: usize,
+    /// Without a ready pod.
+    pub down: usize,
+    /// With some ready pods, or with users hurt in another way.
+    pub degraded: usize,
+    /// Hurt by the next failure.
+    pub at_risk: usize,
+    /// With nothing wrong.
+    pub ok: usize,
+    /// Without a pod wanted.
+    pub parked: usize,
+}
+
+impl Healths {
+    /// Counts all tenants. The findings are those of the same snapshot, worst first.
+    pub fn of(seen: &Snapshot, findings: &[Finding]) -> Self {
+        let mut worst: HashMap<&TenantName, Severity> = HashMap::new();
+        for finding in findings {
+            if let Subject::Tenant(name) = &finding.subject {
+                let worst = worst.entry(name).or_insert(finding.severity);
+                *worst = finding.severity.max(*worst);
+            }
+        }
+        let mut all = Self { total: seen.tenants.len(), ..Self::default() };
+        for tenant in seen.tenants.values() {
+            *match Health::of(tenant, worst.get(&tenant.name).copied()) {
+                Health::Down => &mut all.down,
+                Health::Degraded => &mut all.degraded,
+                Health::AtRisk => &mut all.at_risk,
+                Health::Ok => &mut all.ok,
+                Health::Parked => &mut all.parked,
+            } += 1;
+        }
+        all
+    }
+
+    /// Those that are not as they should be, the worst first: `2 down`, `1 degraded`, `4 at risk`.
+    pub fn words(&self) -> Vec<(Health, String)> {
+        let all =
+            [(Health::Down, self.down), (Health::Degraded, self.degraded), (Health::AtRisk, self.at_risk)];
+        all.into_iter().filter(|(_, n)| *n > 0).map(|(health, n)| (health, format!("{n} {health}"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{findings, sketch};
+
+    #[test]
+    fn each_tenant_is_in_one_state() {
+        let text = "node w1\nnode w2\ntenant a 2 on w1x w2x\ntenant b 2 on w1 w2x\ntenant c 2 on w1 w1\n\
+                    tenant d 2 on w1 w2\ntenant e 0";
+        let seen = sketch(text, jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
+        let all = Healths::of(&seen, &findings(&seen));
+        assert_eq!(all, Healths { total: 5, down: 1, degraded: 1, at_risk: 1, ok: 1, parked: 1 });
+        let words: Vec<_> = all.words().into_iter().map(|(_, text)| text).collect();
+        assert_eq!(words, ["1 down", "1 degraded", "1 at risk"]);
+    }
+}
