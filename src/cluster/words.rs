@@ -55,7 +55,7 @@ pub fn natural(one: &str, other: &str) -> Ordering {
     }
     let value_a = number(&a[begin..end_a]);
     let value_b = number(&b[begin..end_b]);
-    let by_value = value_a.len().cmp(&value_b.len()).then_with(|| value_a.cmp(&value_b));
+    let by_value = value_a.len().cmp(&value_b.len()).then_with(|| value_a.cmp(value_b));
     by_value.then_with(|| natural(&one[end_a..], &other[end_b..])).then_with(|| one.cmp(other))
 }
 

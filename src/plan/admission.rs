@@ -282,7 +282,8 @@ mod tests {
     fn a_quota_limits_what_fits_and_refuses_the_plan() {
         let mut seen = cluster();
         with_quota(&mut seen, &[("pods", 2, 2)]);
-        let fitting = fits(&seen, &seen.tenants["acme"], None).expect("the room is known");
+        let fitting = fits(&seen, &seen.tenants[&crate::cluster::TenantName::from("acme")], None)
+            .expect("the room is known");
         assert_eq!(fitting.fits, 0);
         let why = "quota q has pods 2 of 2 used, each pod takes 1";
         assert_eq!(fitting.admission.as_deref(), Some(why));
@@ -302,7 +303,8 @@ mod tests {
                 .any(|(r, v, t)| r == "quota" && *v == Verdict::Refuse && t.contains("limits.cpu"))
         );
         with_quota(&mut seen, &[("requests.memory", 896 << 20, 2 << 30)]);
-        let fitting = fits(&seen, &seen.tenants["acme"], Some(5)).expect("the room is known");
+        let fitting = fits(&seen, &seen.tenants[&crate::cluster::TenantName::from("acme")], Some(5))
+            .expect("the room is known");
         // 448 Mi each of the 1152 Mi that are left.
         assert_eq!(fitting.fits, 2);
         assert!(checks(&seen, 5).iter().any(|(r, v, t)| {
@@ -345,7 +347,7 @@ mod tests {
         );
         with_quota(&mut seen, &[("limits.cpu", 0, 2500)]);
         assert_eq!(
-            fits(&seen, &seen.tenants["acme"], None).map(|f| f.fits),
+            fits(&seen, &seen.tenants[&crate::cluster::TenantName::from("acme")], None).map(|f| f.fits),
             Ok(2),
             "two containers, 500m each"
         );
@@ -354,7 +356,7 @@ mod tests {
     #[test]
     fn that_its_pods_are_refused_now_is_said() {
         let mut seen = cluster();
-        let mut workload = Workload::clone(&seen.tenants["acme"].workload);
+        let mut workload = Workload::clone(&seen.tenants[&crate::cluster::TenantName::from("acme")].workload);
         workload.refused = Some(Refused {
             reason: "FailedCreate".into(),
             message: "pods \"acme-\" is forbidden: violates PodSecurity".into(),
@@ -364,7 +366,8 @@ mod tests {
         assert!(checks(&seen, 3).iter().any(|(r, v, t)| {
             r == "refused" && *v == Verdict::Warn && t.contains("violates PodSecurity")
         }));
-        let fitting = fits(&seen, &seen.tenants["acme"], None).expect("the room is known");
+        let fitting = fits(&seen, &seen.tenants[&crate::cluster::TenantName::from("acme")], None)
+            .expect("the room is known");
         assert!(fitting.refused.is_some_and(|why| why.contains("violates PodSecurity")));
     }
 
@@ -391,7 +394,8 @@ mod tests {
                 seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
             }
             seen.observe(Observation::Claim(Seen::All(vec![], Timestamp::UNIX_EPOCH)));
-            let fitting = fits(&seen, &seen.tenants["acme"], None).expect("the room is known");
+            let fitting = fits(&seen, &seen.tenants[&crate::cluster::TenantName::from("acme")], None)
+                .expect("the room is known");
             (fitting.fits, fitting.admission.unwrap_or_default())
         };
         let (n, why) = gated(|spec| spec.gates = vec!["example.com/wait".into()]);

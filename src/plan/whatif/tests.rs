@@ -146,7 +146,7 @@ fn with_pods_unseen_nothing_is_predicted_and_the_reason_is_given() {
         let said = [
             what_if(seen, &["w1".into()], Loss::Crash).err(),
             worst(seen).err(),
-            crate::plan::fits(seen, &seen.tenants["acme"], None).err(),
+            crate::plan::fits(seen, &seen.tenants[&TenantName::from("acme")], None).err(),
         ];
         assert!(said.iter().all(|s| s.as_ref().is_some_and(|s| s.contains(why))), "{said:?}");
         let mut forecast = Forecast::default();

@@ -197,16 +197,14 @@ impl TenantView {
             pen.put(text_at, y, width.saturating_sub(text_at), &text, role);
         }
         if let Some(why) = &log.trouble {
-            let mut y = end;
-            for (i, line) in format::wrap(&format::plain(why), width.saturating_sub(4)).iter().enumerate() {
-                let sign = if i == 0 { "▲ " } else { "  " };
+            for (y, line) in (end..).zip(format::wrap(&format::plain(why), width.saturating_sub(4))) {
+                let sign = if y == end { "▲ " } else { "  " };
                 pen.line(
                     1,
                     y,
                     width.saturating_sub(1),
                     &[piece(sign, Role::Warn), piece(line.as_str(), Role::Warn)],
                 );
-                y += 1;
             }
         }
     }
