@@ -19,9 +19,9 @@ use ratatui::{
 };
 
 use crate::{
-    cluster::{Finding, Judgement, Severity, Snapshot, Subject, TenantName},
-    run::{Run, RunState},
-    ui::{self, Cx, Depth, Detail, KnownRun, Outlook, Overlay, Place, Theme, View, Wants, Who},
+    cluster::{Finding, Judgement, Severity, Snapshot, TenantName},
+    run::{Decoded, Run, RunSeen, RunState},
+    ui::{self, Cx, Depth, Detail, Outlook, Overlay, Place, Theme, View, Wants, Who, stops::Stop},
 };
 
 pub use self::{
@@ -59,6 +59,8 @@ pub struct App {
     driven: BTreeMap<String, Run>,
     /// Runs whose journals are kept on this machine.
     local: Vec<Run>,
+    /// The journals of the cluster, as they were read last.
+    decoded: Decoded,
     /// A run was asked to start: the next new one is shown at once.
     starting: bool,
     /// What is fetched at present.
@@ -80,12 +82,12 @@ struct World {
     judgement: Judgement,
     /// ... with what is predicted.
     findings: Vec<Finding>,
-    runs: Vec<KnownRun>,
+    runs: Vec<RunSeen>,
     unreadable: Vec<String>,
     detail: Detail,
     outlook: Option<Outlook>,
     /// What the key to the next trouble led to last.
-    stop: Option<Subject>,
+    stop: Option<Stop>,
     size: (u16, u16),
     wake: Cell<Option<Timestamp>>,
 }
@@ -180,6 +182,7 @@ impl App {
             foresight: foresee::Foresight::default(),
             driven: BTreeMap::new(),
             local: Vec::new(),
+            decoded: Decoded::default(),
             starting: false,
             wanted: Wants::default(),
             history: Vec::new(),

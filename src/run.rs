@@ -5,6 +5,7 @@
 //! its request is sent, so that a crash at any moment leaves something that another cockpit finds and finishes or
 //! takes back.
 
+pub mod campaign;
 mod decide;
 mod drive;
 mod event;
@@ -15,6 +16,7 @@ mod lease;
 mod local;
 mod perform;
 mod rehearse;
+mod seen;
 mod tell;
 #[cfg(test)]
 mod variants;
@@ -34,9 +36,10 @@ use drive::{Begin, Driver};
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState, short_id};
 pub use instead::instead;
 use journal::RUN;
-pub use journal::{Holder, RunSeen, decode, find, runs, undo_intent, unreadable};
+pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;
 pub use rehearse::rehearse;
+pub use seen::{Holder, Offers, RunSeen, Shown};
 pub use tell::{describe, summary};
 
 /// What a run needs to act.

@@ -39,7 +39,7 @@ pub use self::{
     outlook::{Outlook, Question},
     overlays::Overlay,
     theme::{Depth, Role, Theme, is_ascii_only},
-    view::{Cx, Detail, KnownRun, Log, LogSource, Place, View, Wants, Who},
+    view::{Cx, Detail, Log, LogSource, Place, View, Wants, Who},
 };
 use crate::cluster::Severity;
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tui_input::Input;
 
-use super::{App, Effect, approval};
+use super::{App, Effect, World, approval};
 use crate::{
     cluster::{Address, Database, NodeName, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, whatif::Loss},
@@ -11,7 +11,7 @@ use crate::{
         Action, Asks, Command, Overlay, Place, Theme,
         command::{self, COMMANDS, On, Takes},
         overlays::{Ask, CommandLine, Help, Menu, Prompt},
-        stops,
+        stops::{self, Stop},
         view::VIEWS,
         views::tenants::Sort,
     },
@@ -220,24 +220,43 @@ fn menu(app: &mut App, now: Timestamp) {
     app.overlay = Some(Overlay::Menu(Menu { subject, items, at: 0 }));
 }
 
-/// To the next thing that is wrong: its row, wherever that is. Several findings about one thing are one stop.
+/// What is said of a stop: the run and how it stands, or the first finding about it.
+fn told(world: &World, stop: &Stop) -> String {
+    match stop {
+        Stop::Run(id) => {
+            world.runs.iter().find(|known| known.run.id == *id).map_or_else(String::new, |known| {
+                format!("run {} {}: {}", known.run.short(), known.shown(), crate::run::summary(&known.run))
+            })
+        }
+        Stop::About(subject) => {
+            let text = world.findings.iter().find(|f| f.subject == *subject).map_or("", |f| &f.text);
+            format!("{}: {text}", database::subject(&world.seen, subject))
+        }
+    }
+}
+
+/// To the next thing that is wrong: a run that waits for an operator, then each finding's row, wherever that is. Several
+/// findings about one thing are one stop.
 fn trouble(app: &mut App, now: Timestamp) {
     let front = app.views.front();
     let here = front.subject().filter(|_| app.views.stack.is_empty());
-    let Some(next) = stops::next(&app.world.findings, app.world.stop.as_ref(), here.as_deref()) else {
+    let world = &app.world;
+    let Some(next) = stops::next(&world.runs, &world.findings, world.stop.as_ref(), here.as_deref()) else {
         return app.say(Severity::Notice, "nothing is wrong", now);
     };
-    let subject = next.subject.clone();
-    let text = format!("{}: {}", database::subject(&app.world.seen, &subject), next.text);
-    let (root, place) = match &subject {
-        Subject::Tenant(name) => (Place::Tenants, Place::Tenant(name.clone())),
-        Subject::Node(name) => (Place::Nodes, Place::Node(name.clone())),
-        Subject::Member(name) => (Place::Database, Place::Member(name.clone())),
-        Subject::Proxy(name) => (Place::Database, Place::Proxy(name.clone())),
-        Subject::Source(name) if name == "galera" || name == "proxysql" => (Place::Database, Place::Database),
-        Subject::Source(_) => (Place::Findings, Place::Findings),
+    let text = told(world, &next);
+    app.world.stop = Some(next.clone());
+    let (root, place) = match next {
+        Stop::Run(id) => (Place::Runs, Place::Run(id)),
+        Stop::About(Subject::Tenant(name)) => (Place::Tenants, Place::Tenant(name)),
+        Stop::About(Subject::Node(name)) => (Place::Nodes, Place::Node(name)),
+        Stop::About(Subject::Member(name)) => (Place::Database, Place::Member(name)),
+        Stop::About(Subject::Proxy(name)) => (Place::Database, Place::Proxy(name)),
+        Stop::About(Subject::Source(name)) if name == "galera" || name == "proxysql" => {
+            (Place::Database, Place::Database)
+        }
+        Stop::About(Subject::Source(_)) => (Place::Findings, Place::Findings),
     };
-    app.world.stop = Some(subject);
     go(app, &root, now);
     let cx = app.world.cx(now);
     app.views.front_mut().select(&place, &cx);
@@ -301,10 +320,10 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (Takes::Run, [run]) => {
             let known = app.world.runs.iter().find(|k| k.run.id == *run || k.run.short() == *run);
             let id = known.map(|k| k.run.id.clone()).ok_or_else(|| format!("there is no run `{run}`"))?;
-            if let Some(why) = crate::ui::views::runs::refuses(entry.command, known) {
+            if let Some(why) = crate::ui::views::runs::refuses(entry.command, known, &app.world.seen) {
                 return Err(why);
             }
-            let asked = crate::ui::views::runs::ask(entry.command, known);
+            let asked = crate::ui::views::runs::ask(entry.command, known, &app.world.seen);
             action(app, asked.unwrap_or(Action::Undo(id)), now, effects);
         }
         (Takes::MemberNumber, [member, rest @ ..]) if rest.len() < 2 => {

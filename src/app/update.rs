@@ -6,10 +6,10 @@ use tui_input::{Input, backend::crossterm::EventHandler};
 
 use super::{App, Effect, Msg, approval, execute, foresee, stays};
 use crate::{
-    cluster::{Judgement, Severity, Snapshot},
-    run::{self, Run, RunState},
+    cluster::{Judgement, Severity},
+    run::{Run, RunSeen, RunState},
     ui::{
-        Command, KnownRun, Log, Overlay, Place, Wants,
+        Command, Log, Overlay, Place, Wants,
         command::{self, On},
         overlays::{Ask, CommandLine, Typing},
     },
@@ -75,39 +75,36 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
 pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
     let seen = judgement.seen.clone();
     let journals = !app.world.seen.journals.items.ptr_eq(&seen.journals.items)
-        || !app.world.seen.leases.items.ptr_eq(&seen.leases.items);
+        || !app.world.seen.leases.items.ptr_eq(&seen.leases.items)
+        || app.world.seen.leases.freshness != seen.leases.freshness;
     app.world.seen = seen;
     app.world.judgement = judgement;
     foresee::judge(app);
-    if journals || app.world.runs.iter().any(|k| k.holder.is_some()) {
+    if journals {
         runs(app);
+    } else {
+        let now = app.world.seen.at;
+        app.world.runs.iter_mut().for_each(|known| known.age(now));
     }
     app.refresh(now);
 }
 
 /// Puts the journals and the runs of this session together: unfinished first, then the newest.
 fn runs(app: &mut App) {
-    let (known, unreadable) = journals(&app.world.seen);
+    let (known, unreadable) = app.decoded.read(&app.world.seen);
     app.world.unreadable = unreadable;
-    let local = app.local.iter().map(|run| KnownRun { run: run.clone(), holder: None, ours: false });
-    let mut all: Vec<KnownRun> =
+    let local = app.local.iter().map(|run| RunSeen::of(run.clone()));
+    let mut all: Vec<RunSeen> =
         known.into_iter().chain(local).filter(|k| !app.driven.contains_key(&k.run.id)).collect();
-    let ours = |run: &Run| KnownRun {
+    let ours = |run: &Run| RunSeen {
         ours: !run.state.is_over() && run.state != RunState::Paused,
-        run: run.clone(),
-        holder: None,
+        ..RunSeen::of(run.clone())
     };
     all.extend(app.driven.values().map(ours));
     all.sort_by(|a, b| {
         a.run.state.is_over().cmp(&b.run.state.is_over()).then_with(|| b.run.id.cmp(&a.run.id))
     });
     app.world.runs = all;
-}
-
-/// The runs whose journals the cluster holds, and what cannot be read.
-fn journals(seen: &Snapshot) -> (Vec<KnownRun>, Vec<String>) {
-    let known = |r: run::RunSeen| KnownRun { run: r.run, holder: r.holder, ours: false };
-    (run::runs(seen).into_iter().map(known).collect(), run::unreadable(seen))
 }
 
 fn ran(app: &mut App, run: Run, now: Timestamp) {

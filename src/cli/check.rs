@@ -44,10 +44,14 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     let blind = |row: &Row| matches!(row.state, State::Unreadable | State::Unknown);
     let blind = database.as_ref().is_some_and(|d| !d.members.is_empty() && d.members.iter().all(blind));
     let unknown = unknown(snapshot, database.as_deref());
+    // What an operator has begun and nobody is at is a warning: it stays half done.
+    let waiting: Vec<_> =
+        crate::run::runs(snapshot).into_iter().filter(|known| known.wants_an_operator()).collect();
     let (code, word) = match found.iter().map(|f| f.severity).max() {
         Some(Severity::Critical) => (2, "CRITICAL"),
         _ if blind || unknown.is_some() => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
+        _ if !waiting.is_empty() => (1, "WARNING"),
         Some(Severity::Notice) | None => (0, "OK"),
     };
     let tenants = snapshot.tenants.len();
@@ -82,6 +86,10 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     let said =
         |f: &Finding| !nodes_known && matches!(&f.subject, Subject::Source(name) if &**name == "nodes");
     let found: Vec<_> = found.into_iter().filter(|f| !said(f)).collect();
+    for known in &waiting {
+        let (run, shown) = (&known.run, known.shown());
+        text += &format!("; run {} {shown}: {}", run.short(), crate::run::summary(run));
+    }
     let loud = loud(snapshot, &found);
     for sentence in loud.iter().take(NAMED) {
         text += &format!("; {sentence}");

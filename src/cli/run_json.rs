@@ -5,14 +5,15 @@ use serde::Serialize;
 
 use crate::{
     plan::{DatabasePart, Intent},
-    run::{self, Entry, Run, RunSeen, RunState, StepState},
+    run::{self, Entry, Run, RunSeen, Shown, StepState},
 };
 
 /// A run as JSON.
 #[derive(Serialize)]
 pub(super) struct RunJson {
     pub(super) id: String,
-    pub(super) state: RunState,
+    /// As it is called everywhere: a run nobody is at is `interrupted`.
+    pub(super) state: Shown,
     pub(super) operator: String,
     user: Option<String>,
     /// When it began.
@@ -32,6 +33,8 @@ pub(super) struct RunJson {
     journal: &'static str,
     /// Who is at it.
     pub(super) holder: Option<HolderJson>,
+    /// Why it is not known who is at it; `null`: it is known.
+    holder_unknown: Option<String>,
     /// Why it stands still, or how it ended.
     last_word: Option<String>,
 }
@@ -57,11 +60,23 @@ pub(super) struct HolderJson {
 }
 
 impl RunJson {
+    /// A run that this session has just driven.
     pub(super) fn of_run(run: &Run) -> Self {
+        Self::of(&RunSeen { ours: true, ..RunSeen::of(run.clone()) })
+    }
+
+    pub(super) fn of(seen: &RunSeen) -> Self {
+        let run = &seen.run;
+        let holder = seen.holder.as_ref().map(|h| HolderJson {
+            who: h.who.clone(),
+            since: h.since,
+            renewed: h.renewed,
+            alive: h.alive,
+        });
         let steps = run.plan().steps.iter().zip(&run.steps);
         Self {
             id: run.id.clone(),
-            state: run.state,
+            state: seen.shown(),
             operator: run.operator.clone(),
             user: run.user.clone(),
             started: run.entries.first().map(|e| e.at),
@@ -80,18 +95,9 @@ impl RunJson {
                 .collect(),
             entries: run.entries.clone(),
             journal: if run.local { "local" } else { "cluster" },
-            holder: None,
+            holder,
+            holder_unknown: seen.unknown.clone(),
             last_word: run.last_word().map(str::to_owned),
         }
-    }
-
-    pub(super) fn of(seen: &RunSeen) -> Self {
-        let holder = seen.holder.as_ref().map(|h| HolderJson {
-            who: h.who.clone(),
-            since: h.since,
-            renewed: h.renewed,
-            alive: h.alive,
-        });
-        Self { holder, ..Self::of_run(&seen.run) }
     }
 }

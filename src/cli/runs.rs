@@ -87,6 +87,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                     seen.run.id, seen.run.state
                 )));
             }
+            seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let hands = session.hands(&snapshot);
             act::resume(&session, hands, seen.run.clone(), assent).await
@@ -99,6 +100,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                     seen.run.id, seen.run.state
                 )));
             }
+            seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let hands = session.hands(&snapshot);
             act::give_up(&session, hands, seen.run.clone(), &reason, assent).await
@@ -123,7 +125,6 @@ fn list(runs: &[RunJson], now: Timestamp) -> String {
             let age = r.started.map_or("-".into(), |at| ui::age(now, at));
             let holder = match &r.holder {
                 Some(h) if h.alive => format!("held by {}", h.who),
-                Some(h) if !r.state.is_over() => format!("lease of {} has run out", h.who),
                 _ => String::new(),
             };
             [r.id.clone(), r.state.to_string(), age, r.operator.clone(), r.summary.clone(), holder]
@@ -136,7 +137,7 @@ fn list(runs: &[RunJson], now: Timestamp) -> String {
 
 fn story(seen: &RunSeen) -> String {
     let run = &seen.run;
-    let mut text = format!("run {} is {}, by {}", run.id, run.state, run.operator);
+    let mut text = format!("run {} is {}, by {}", run.id, seen.shown(), run.operator);
     if let Some(reason) = run.approved.reason() {
         text.push_str(&format!(", because: {reason}"));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Key, NodeName, ResourceVersion, TenantName, fnv1a};
 
@@ -57,12 +57,19 @@ impl Lease {
         format!("node-{node}")
     }
 
-    /// Whether somebody holds it at `now` (in the API server's time).
+    /// Clocks may differ by this much, seconds, before a lease is taken from a silent holder.
+    pub const MARGIN: i64 = 5;
+
+    /// Whether somebody holds it at `now` (in the API server's time): until its duration and the margin have passed
+    /// since it was renewed. The one rule, for what is shown, what is refused and what is taken.
     pub fn is_held(&self, now: Timestamp) -> bool {
-        self.holder.is_some()
-            && self
-                .renewed
-                .is_some_and(|at| now.as_second() - at.as_second() <= self.seconds.clamp(1, 86_400))
+        self.holder.is_some() && self.held_until().is_some_and(|until| now <= until)
+    }
+
+    /// Until when it is held unless it is renewed.
+    pub fn held_until(&self) -> Option<Timestamp> {
+        let seconds = self.seconds.clamp(1, 86_400) + Self::MARGIN;
+        Some(self.renewed?.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
     }
 }
 

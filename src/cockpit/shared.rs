@@ -122,7 +122,7 @@ pub fn hands(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -
 /// All runs known, the newest first: those whose journal is in the cluster, and those kept on this machine.
 pub fn runs(seen: &Snapshot, state_dir: &Path, wire: &Wire) -> Vec<RunSeen> {
     let local = run::local_journals(state_dir, wire.context(), wire.server());
-    let local = local.into_iter().filter_map(Result::ok).map(|run| RunSeen { run, holder: None });
+    let local = local.into_iter().filter_map(Result::ok).map(RunSeen::of);
     let mut all: Vec<_> = run::runs(seen).into_iter().chain(local).collect();
     all.sort_by(|a, b| b.run.id.cmp(&a.run.id));
     all

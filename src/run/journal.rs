@@ -4,15 +4,14 @@
 //! of a run kept on one machine has the plan as its first line and the same events after it. Journals of older
 //! versions stay readable (`tests/captures/journals`). Pure: nothing here reads or writes anything.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Run};
+use super::{Entry, Holder, Run, RunSeen};
 use crate::{
-    cluster::{Journal, Lease, ResourceVersion, Snapshot},
+    cluster::{Journal, Key, Lease, ResourceVersion, Snapshot},
     plan::{Approved, Intent},
 };
 
@@ -42,37 +41,6 @@ struct Head {
     approved: Approved,
 }
 
-/// A run found in the cluster, and who is at it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RunSeen {
-    /// The run.
-    pub run: Run,
-    /// Who holds a lease for it; `None` when all were given back.
-    pub holder: Option<Holder>,
-}
-
-/// Who holds the lease of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// `alice@bastion`.
-    pub who: String,
-    /// Their session: tells two cockpits of one operator apart.
-    pub session: String,
-    /// Since when.
-    pub since: Option<Timestamp>,
-    /// When they last showed that they live.
-    pub renewed: Option<Timestamp>,
-    /// They did so within the lease's duration, by the snapshot's time.
-    pub alive: bool,
-}
-
-impl Holder {
-    pub(super) fn parse(identity: &str) -> (String, String) {
-        let (who, session) = identity.rsplit_once(' ').unwrap_or((identity, ""));
-        (who.to_owned(), session.to_owned())
-    }
-}
-
 /// Reads a journal.
 ///
 /// # Errors
@@ -81,28 +49,57 @@ pub fn decode(journal: &Journal) -> Result<Run, String> {
     read(&journal.plan, &journal.events).map_err(|e| format!("journal {}: {e}", journal.key))
 }
 
-/// All runs that left a journal in the cluster, newest first. Reading them costs; do it when `snapshot.journals` or
-/// `snapshot.leases` have changed, not for every frame.
+/// The journals as they were read last: one that has not changed is not read again.
+#[derive(Clone, Debug, Default)]
+pub struct Decoded(BTreeMap<Key, (Arc<Journal>, Result<Run, String>)>);
+
+impl Decoded {
+    /// All runs that left a journal in the cluster, newest first, and one sentence for each that cannot be read.
+    pub fn read(&mut self, snapshot: &Snapshot) -> (Vec<RunSeen>, Vec<String>) {
+        self.0.retain(|key, (journal, _)| {
+            snapshot.journals.get(key).is_some_and(|now| Arc::ptr_eq(now, journal))
+        });
+        for journal in snapshot.journals.values() {
+            let read = || (journal.clone(), decode(journal));
+            self.0.entry(journal.key.clone()).or_insert_with(read);
+        }
+        let mut runs: Vec<_> = self.0.values().filter_map(|(_, read)| read.as_ref().ok()).collect();
+        runs.sort_by(|a, b| b.id.cmp(&a.id));
+        // Not known is not nobody.
+        let unknown = snapshot.leases.freshness.trouble().map(|why| format!("leases: {why}"));
+        let seen = runs.into_iter().map(|run| RunSeen {
+            holder: holder(run, snapshot),
+            unknown: unknown.clone(),
+            ..RunSeen::of(run.clone())
+        });
+        (seen.collect(), self.0.values().filter_map(|(_, read)| read.as_ref().err().cloned()).collect())
+    }
+}
+
+/// Who holds a lease for a run.
+fn holder(run: &Run, snapshot: &Snapshot) -> Option<Holder> {
+    let held = |l: &&Arc<Lease>| l.run.as_deref() == Some(&run.id) && l.holder.is_some();
+    let lease = snapshot.leases.values().filter(held).max_by_key(|l| l.renewed)?;
+    let (who, session) = Holder::parse(lease.holder.as_deref()?);
+    let alive = lease.is_held(snapshot.at);
+    Some(Holder {
+        who,
+        session,
+        since: lease.acquired,
+        renewed: lease.renewed,
+        until: lease.held_until(),
+        alive,
+    })
+}
+
+/// All runs that left a journal in the cluster, newest first. Reading them costs: [`Decoded`] reads each once.
 pub fn runs(snapshot: &Snapshot) -> Vec<RunSeen> {
-    let mut runs: Vec<_> = snapshot.journals.values().filter_map(|j| decode(j).ok()).collect();
-    runs.sort_by(|a, b| b.id.cmp(&a.id));
-    runs.into_iter()
-        .map(|run| {
-            let held = |l: &&std::sync::Arc<Lease>| l.run.as_deref() == Some(&run.id) && l.holder.is_some();
-            let lease = snapshot.leases.values().filter(held).max_by_key(|l| l.renewed);
-            let holder = lease.and_then(|l| {
-                let (who, session) = Holder::parse(l.holder.as_deref()?);
-                let alive = l.is_held(snapshot.at);
-                Some(Holder { who, session, since: l.acquired, renewed: l.renewed, alive })
-            });
-            RunSeen { run, holder }
-        })
-        .collect()
+    Decoded::default().read(snapshot).0
 }
 
 /// The journals that cannot be read, one sentence each.
 pub fn unreadable(snapshot: &Snapshot) -> Vec<String> {
-    snapshot.journals.values().filter_map(|j| decode(j).err()).collect()
+    Decoded::default().read(snapshot).1
 }
 
 /// The run of that id, or whose id ends in `-id`, or the only one whose id begins with it.
@@ -249,13 +246,13 @@ pub(super) fn outworn(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::Value;
+
+    use jiff::Timestamp;
 
     use super::*;
     use crate::{
-        cluster::{Key, Observation, Seen, Tenancy},
+        cluster::{Observation, Seen, Tenancy},
         run::RunState,
     };
 

@@ -22,12 +22,13 @@ use k8s_openapi::{
 use tokio::sync::watch;
 
 use super::{
-    journal::{Holder, MANAGED_BY, RUN},
+    Holder,
+    journal::{MANAGED_BY, RUN},
     perform::{Failure, Writer},
 };
 
 /// Clocks may differ by this much, seconds, before a lease is taken too early.
-const MARGIN: i64 = 5;
+const MARGIN: i64 = crate::cluster::Lease::MARGIN;
 /// Leases renewed at the same time.
 const AT_ONCE: usize = 8;
 

@@ -1,18 +1,32 @@
-//! The stops of the key that leads to the next thing that is wrong.
+//! The stops of the key that leads to the next thing that is wrong: runs that wait for an operator, then findings.
 
-use crate::cluster::{Finding, Subject};
+use crate::{
+    cluster::{Finding, Subject},
+    run::RunSeen,
+};
 
-/// The finding that comes next: several about one thing are one stop. `last` is where the key led before, `here` what
-/// is under the cursor of the first screen.
-pub fn next<'f>(findings: &'f [Finding], last: Option<&Subject>, here: Option<&str>) -> Option<&'f Finding> {
-    let mut stops: Vec<&Finding> = Vec::new();
+/// What the key leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stop {
+    /// A run that waits for an operator, by its id.
+    Run(String),
+    /// What a finding is about.
+    About(Subject),
+}
+
+/// The stop that comes next: several findings about one thing are one stop. `last` is where the key led before, `here`
+/// what is under the cursor of the first screen.
+pub fn next(runs: &[RunSeen], findings: &[Finding], last: Option<&Stop>, here: Option<&str>) -> Option<Stop> {
+    let waiting = runs.iter().filter(|known| known.wants_an_operator());
+    let mut stops: Vec<Stop> = waiting.map(|known| Stop::Run(known.run.id.clone())).collect();
     for finding in findings {
-        if !stops.iter().any(|f| f.subject == finding.subject) {
-            stops.push(finding);
+        let stop = Stop::About(finding.subject.clone());
+        if !stops.contains(&stop) {
+            stops.push(stop);
         }
     }
     // The first press need not lead to where the cursor already is.
-    let begun = || stops.first().map(|f| &f.subject).filter(|s| here == Some(s.name()));
-    let at = last.or_else(begun).and_then(|last| stops.iter().position(|f| f.subject == *last));
-    stops.get(at.map_or(0, |i| i + 1)).or(stops.first()).copied()
+    let at_cursor = |stop: &&Stop| matches!(stop, Stop::About(subject) if here == Some(subject.name()));
+    let at = last.or_else(|| stops.first().filter(at_cursor)).and_then(|l| stops.iter().position(|s| s == l));
+    stops.get(at.map_or(0, |i| i + 1)).or(stops.first()).cloned()
 }

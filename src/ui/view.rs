@@ -14,11 +14,12 @@ use super::{
     format,
     outlook::{Outlook, Question},
     paint::Pen,
+    stops::Stop,
     theme::Theme,
 };
 use crate::{
-    cluster::{Finding, Judged, Key, KubeEvent, LogLine, NodeName, Snapshot, Subject, TenantName},
-    run::{Holder, Run},
+    cluster::{Finding, Judged, Key, KubeEvent, LogLine, NodeName, Snapshot, TenantName},
+    run::RunSeen,
 };
 
 /// Who sits at this cockpit.
@@ -28,24 +29,6 @@ pub struct Who {
     pub operator: String,
     /// Nothing may be changed.
     pub read_only: bool,
-}
-
-/// A run and what is known of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KnownRun {
-    /// The run.
-    pub run: Run,
-    /// Who holds its lease.
-    pub holder: Option<Holder>,
-    /// This session drives it.
-    pub ours: bool,
-}
-
-impl KnownRun {
-    /// Not over, and nobody is at it: an operator has to decide.
-    pub fn is_orphaned(&self) -> bool {
-        !self.run.state.is_over() && !self.ours && !self.holder.as_ref().is_some_and(|h| h.alive)
-    }
 }
 
 /// A container's log.
@@ -111,7 +94,7 @@ pub struct Cx<'a> {
     /// What is wrong, worst first.
     pub findings: &'a [Finding],
     /// The runs: unfinished first, then newest first.
-    pub runs: &'a [KnownRun],
+    pub runs: &'a [RunSeen],
     /// Journals that cannot be read, one sentence each.
     pub unreadable: &'a [String],
     /// What is fetched for the tenant on the screen.
@@ -119,7 +102,7 @@ pub struct Cx<'a> {
     /// What is predicted; `None` until it has been worked out once.
     pub outlook: Option<&'a Outlook>,
     /// What the key to the next trouble led to last.
-    pub stop: Option<&'a Subject>,
+    pub stop: Option<&'a Stop>,
     /// Who sits here.
     pub who: &'a Who,
     /// The roles' styles.

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     cluster::{Finding, Freshness, NodeState, Severity, Subject, Tenant},
-    run::RunState,
+    run::Shown,
 };
 
 /// Before anything was seen: what is waited for, or why nothing comes. Returns whether it said so.
@@ -164,13 +164,14 @@ fn node_sign(state: NodeState) -> (&'static str, Role) {
 }
 
 /// The glyph and role of a run's state.
-fn run_sign(state: RunState, orphaned: bool) -> (&'static str, Role) {
-    match state {
-        _ if orphaned => ("✖", Role::Danger),
-        RunState::Planned | RunState::Running => ("▸", Role::Busy),
-        RunState::Paused => ("‖", Role::Warn),
-        RunState::Done => ("✓", Role::Ok),
-        RunState::Failed => ("✖", Role::Danger),
-        RunState::Undone => ("↶", Role::Muted),
+fn run_sign(shown: &Shown) -> (&'static str, Role) {
+    match shown {
+        Shown::Interrupted => ("✖", Role::Danger),
+        Shown::Planned | Shown::Running => ("▸", Role::Busy),
+        Shown::Paused(_) => ("‖", Role::Warn),
+        Shown::Unknown => ("?", Role::Warn),
+        Shown::Done => ("✓", Role::Ok),
+        Shown::Failed => ("✖", Role::Danger),
+        Shown::Undone => ("↶", Role::Muted),
     }
 }

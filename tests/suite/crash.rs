@@ -176,3 +176,112 @@ fn one_lost_answer_changes_nothing() {
         }
     }
 }
+
+/// What is swept: how its plan is made, and what must be so at the end when it was done.
+struct Swept {
+    plan: fn(&Session) -> wheelhouse::plan::Plan,
+    done: fn(&Ground) -> bool,
+}
+
+const MOVE: Swept = Swept {
+    plan: |session| crate::moves::planned(session, "acme", wheelhouse::plan::Means::Adoption),
+    done: |ground| {
+        crate::moves::nothing_left(ground, "acme");
+        let pods = crate::moves::pods(ground, "acme");
+        pods.len() == 3 && pods.iter().all(|p| p.2)
+    },
+};
+
+const EVICTION: Swept = Swept {
+    plan: |session| crate::moves::planned(session, "acme", wheelhouse::plan::Means::Eviction),
+    ..MOVE
+};
+
+const CORDON: Swept = Swept {
+    plan: |session| {
+        let node = "worker-2".into();
+        plan(&session.now(), &wheelhouse::plan::Intent::Cordon { node, cordoned: true })
+    },
+    done: |ground| {
+        let node = |w: &mut wheelhouse::demo::World| {
+            w.store
+                .get(wheelhouse::demo::kind::Kind::NODE, "", "worker-2")
+                .is_some_and(|n| n["spec"]["unschedulable"] == true)
+        };
+        ground.cluster.with_world(node)
+    },
+};
+
+const RESTART: Swept = Swept {
+    plan: |session| plan(&session.now(), &wheelhouse::plan::Intent::Restart { tenant: "acme".into() }),
+    done: |ground| ground.generation("acme") == 2 && crate::moves::pods(ground, "acme").iter().all(|p| p.2),
+};
+
+/// Cuts a run of that kind at its `nth` write, and lets a colleague finish it; false when it was through before.
+fn cut_and_finished(swept: &Swept, nth: usize, when: Cut) -> bool {
+    let ground = Ground::new();
+    let alice = ground.session("alice@bastion");
+    let made = (swept.plan)(&alice);
+    cut_off(&ground, nth, when);
+    let mut handle = alice.start(made, JournalPlace::Cluster);
+    let faults = ground.cluster.faults();
+    ground.drive_until(&alice, &mut handle, |run| faults.hits() > 0 || run.state.is_over());
+    if faults.hits() == 0 {
+        alice.block("the end", handle.ended());
+        if faults.hits() == 0 {
+            return false;
+        }
+    }
+    alice.kill();
+    faults.clear();
+    ground.step(60);
+    let place = format!("write {nth}, {when:?}");
+    let bob = ground.session("bob@bastion");
+    let run = match bob.runs().as_slice() {
+        [] => ground.drive(&bob, &mut bob.start((swept.plan)(&bob), JournalPlace::Cluster)),
+        [one] if one.run.state.is_over() => one.run.clone(),
+        [one] => ground.drive(&bob, &mut bob.resume(one.run.clone())),
+        several => panic!("{place}: {} runs", several.len()),
+    };
+    assert_eq!(run.state, RunState::Done, "{place}: {:?}", run.last_word());
+    ground.step(60);
+    assert!((swept.done)(&ground), "{place}: {:?}", crate::moves::pods(&ground, "acme"));
+    let held = ground.holders().into_iter().flatten().filter(|h| h.starts_with("bob")).count();
+    assert_eq!(held, 0, "{place}: {:?}", ground.holders());
+    true
+}
+
+fn sweep(swept: &Swept, when: Cut, least: usize) {
+    let mut points = 0;
+    while cut_and_finished(swept, points + 1, when) {
+        points += 1;
+        assert!(points < 90, "the run never ends");
+    }
+    assert!(points >= least, "only {points} writes were cut");
+}
+
+#[test]
+fn a_move_that_is_cut_before_any_write_is_finished_by_another_session() {
+    sweep(&MOVE, Cut::Before, 20);
+}
+
+#[test]
+fn a_move_that_is_cut_after_any_write_is_finished_by_another_session() {
+    sweep(&MOVE, Cut::After, 20);
+}
+
+#[test]
+fn an_eviction_that_is_cut_after_any_write_is_finished_by_another_session() {
+    sweep(&EVICTION, Cut::After, 10);
+}
+
+#[test]
+fn a_cordon_that_is_cut_at_any_write_is_finished_by_another_session() {
+    sweep(&CORDON, Cut::Before, 8);
+    sweep(&CORDON, Cut::After, 8);
+}
+
+#[test]
+fn a_restart_that_is_cut_after_any_write_is_finished_by_another_session() {
+    sweep(&RESTART, Cut::After, 10);
+}

@@ -543,6 +543,10 @@ fn finding_ranking_and_prediction_of_one_node_agree() {
     assert!(!text.contains("no other node"), "{text}");
     let crash = whatif::what_if(&seen, &["w1".into()], whatif::Loss::Crash);
     assert!(
-        crash.expect("nodes are known").told().iter().any(|t| t.text == "globex/debug is lost for good: no controller makes it again")
+        crash
+            .expect("nodes are known")
+            .told()
+            .iter()
+            .any(|t| t.text == "globex/debug is lost for good: no controller makes it again")
     );
 }

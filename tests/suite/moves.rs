@@ -113,7 +113,9 @@ fn a_pod_is_moved_by_adoption_and_the_undo_moves_it_back() {
     let intent = undo_intent(&run).expect("something was made");
     alice.until("the move", |s| {
         let free = s.leases.values().all(|lease| lease.holder.is_none());
-        free && s.tenants[&TenantName::from("acme")].placement().contains_key(moved.to.as_ref().expect("a target"))
+        free && s.tenants[&TenantName::from("acme")]
+            .placement()
+            .contains_key(moved.to.as_ref().expect("a target"))
     });
     let undo = self::plan(&alice.now(), &intent);
     assert!(undo.refusals().next().is_none(), "{undo}");
@@ -221,7 +223,8 @@ fn an_eviction_a_restart_and_a_deletion_end_with_every_pod_ready() {
         assert_eq!(run.state, RunState::Done, "{intent:?}: {:?}", run.last_word());
         let after = pods(&ground, "acme");
         assert!(after.len() == wanted && after.iter().all(|p| p.2) && after != before, "{after:?}");
-        let seen = alice.until("ready pods", |s| s.tenants[&TenantName::from("acme")].ready() == wanted as u32);
+        let seen =
+            alice.until("ready pods", |s| s.tenants[&TenantName::from("acme")].ready() == wanted as u32);
         let undo = plan(&seen, &undo_intent(&run).expect("something was made"));
         assert!(undo.refusals().any(|c| c.text.contains("cannot be taken back")), "{undo}");
     }

@@ -58,6 +58,10 @@ impl Kind for Settle {
         let ready = tenant.ready();
         let active = tenant.active().count() as u32;
         let placed = tenant.active().filter(|p| p.node.is_some()).count() as u32;
+        if let Some(refused) = workload.refused.as_ref().filter(|_| active < *replicas) {
+            let (key, why) = (&self.workload, &refused.message);
+            return Standing::Failed(format!("{active} of {replicas} pods of {key} are created: {why}"));
+        }
         let leaving = tenant.pods.iter().filter(|p| p.deleting.is_some()).count();
         // Pods and workloads are watched apart, and either watch may lag: both have to say it.
         let counts = (workload.counts.total, workload.counts.ready);

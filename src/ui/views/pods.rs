@@ -288,7 +288,7 @@ pub fn aside(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Arc<Tenant>) {
         heading(pen, 1, y, "RUNS");
         y += 1;
         for known in runs {
-            let (glyph, role) = run_sign(known.run.state, known.is_orphaned());
+            let (glyph, role) = run_sign(&known.shown());
             pen.put(1, y, 1, glyph, role);
             let text = crate::run::summary(&known.run);
             pen.put(3, y, width.saturating_sub(9), &text, Role::Text);

@@ -4,7 +4,7 @@ use super::{heading, run_sign, runs};
 use crate::{
     cluster::NodeName,
     plan::{self, DatabasePart, Part},
-    run::{Event, RunState, StepState},
+    run::{Event, RunSeen, RunState, StepState},
     ui::{
         action::Action,
         command::Command,
@@ -12,7 +12,7 @@ use crate::{
         overlays::{database::together, placement},
         paint::{Pen, piece},
         theme::Role,
-        view::{Cx, KnownRun, Place, View},
+        view::{Cx, Place, View},
     },
 };
 
@@ -27,7 +27,7 @@ impl RunView {
         Self { id }
     }
 
-    fn known<'a>(&self, cx: &Cx<'a>) -> Option<&'a KnownRun> {
+    fn known<'a>(&self, cx: &Cx<'a>) -> Option<&'a RunSeen> {
         cx.runs.iter().find(|k| k.run.id == self.id)
     }
 }
@@ -41,7 +41,7 @@ impl View for RunView {
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         matches!(command, Command::Undo | Command::Resume | Command::Pause | Command::GiveUp)
-            .then(|| runs::ask(command, self.known(cx)))
+            .then(|| runs::ask(command, self.known(cx), cx.seen))
             .flatten()
     }
 
@@ -52,8 +52,8 @@ impl View for RunView {
             return;
         };
         let run = &known.run;
-        let (glyph, role) = run_sign(run.state, known.is_orphaned());
-        let word = if known.is_orphaned() { "left unfinished" } else { run.state.word() };
+        let shown = known.shown();
+        let (glyph, role) = run_sign(&shown);
         pen.line(
             1,
             0,
@@ -62,7 +62,7 @@ impl View for RunView {
                 piece(glyph, role),
                 piece(" ", Role::Text),
                 piece(crate::run::summary(run), Role::Accent),
-                piece(format!("  {word}"), role),
+                piece(format!("  {shown}"), role),
             ],
         );
         let started = run.entries.first().map(|e| e.at);
@@ -154,7 +154,7 @@ impl View for RunView {
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        runs::refuses(command, self.known(cx))
+        runs::refuses(command, self.known(cx), cx.seen)
     }
 
     fn subject(&self) -> Option<String> {
@@ -163,7 +163,7 @@ impl View for RunView {
 }
 
 impl RunView {
-    fn steps(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &KnownRun, mut y: u16, below: usize) -> u16 {
+    fn steps(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen, mut y: u16, below: usize) -> u16 {
         let run = &known.run;
         let width = pen.width();
         let at = |step: usize, begun: bool| {
@@ -185,7 +185,7 @@ impl RunView {
             let what = run.plan().words(&step.change);
             let (glyph, role, text) = match state {
                 StepState::Waiting => ("·", Role::Muted, String::new()),
-                StepState::Started if known.is_orphaned() => ("?", Role::Warn, "in doubt".into()),
+                StepState::Started if known.is_interrupted() => ("?", Role::Warn, "in doubt".into()),
                 StepState::Started => {
                     let limit = format!("at most {}", format::span(step.within.into()));
                     // What says no more than the step itself says nothing.

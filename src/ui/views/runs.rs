@@ -2,14 +2,15 @@
 
 use super::{heading, run_sign};
 use crate::{
-    run::{Run, RunState, summary},
+    cluster::Snapshot,
+    run::{Offers, Run, RunSeen, RunState, Shown, summary},
     ui::{
         action::{Action, Asks},
         command::Command,
         format,
         paint::Pen,
         theme::Role,
-        view::{Cx, KnownRun, List, Place, View},
+        view::{Cx, List, Place, View},
     },
 };
 
@@ -22,23 +23,36 @@ pub struct Runs {
 }
 
 /// What the column OUTCOME says.
-pub fn outcome(cx: &Cx<'_>, known: &KnownRun) -> String {
+pub fn outcome(cx: &Cx<'_>, known: &RunSeen) -> String {
     let run = &known.run;
-    if known.is_orphaned() {
-        let (done, all) = run.progress();
-        return format!("unfinished at step {} of {all}: r resume, u undo", (done + 1).min(all));
-    }
-    match (&known.holder, run.state) {
-        (Some(h), RunState::Running | RunState::Planned) if !known.ours => {
+    let word = run.last_word().unwrap_or("");
+    match (known.shown(), &known.holder) {
+        (Shown::Interrupted | Shown::Paused(_), _) => {
+            let (done, all) = run.progress();
+            let at = format!("at step {} of {all}", (done + 1).min(all));
+            let why =
+                if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
+            format!("{at}, {}{why}", offered(&known.offers(cx.seen)))
+        }
+        (Shown::Unknown, _) => "whether anybody is at it is not known".into(),
+        (Shown::Running | Shown::Planned, Some(h)) if !known.ours => {
             format!("{} is at it since {}", h.who, cx.age_or_dash(h.since))
         }
-        _ => {
-            let word = run.last_word().unwrap_or("");
-            // What was to be done stands beside it already.
-            word.strip_prefix(&*summary(run))
-                .map_or(word, |rest| rest.trim_start_matches([':', ' ']))
-                .to_owned()
-        }
+        // What was to be done stands beside it already.
+        _ => word
+            .strip_prefix(&*summary(run))
+            .map_or(word, |rest| rest.trim_start_matches([':', ' ']))
+            .to_owned(),
+    }
+}
+
+/// The keys that would be accepted.
+fn offered(offers: &Offers) -> String {
+    let keys = [(&offers.resume, "r resume"), (&offers.undo, "u undo"), (&offers.give_up, "x close")];
+    let keys: Vec<_> = keys.into_iter().filter(|(offer, _)| offer.is_ok()).map(|(_, key)| key).collect();
+    match keys.as_slice() {
+        [resume, undo, _] => format!("{resume}, {undo}"),
+        keys => keys.join(", "),
     }
 }
 
@@ -68,11 +82,11 @@ struct Columns {
 
 fn columns(width: u16) -> Columns {
     let what_width = match width {
-        ..60 => width.saturating_sub(24),
-        60..100 => 22,
+        ..60 => width.saturating_sub(26),
+        60..100 => 20,
         _ => 34,
     };
-    let what = 19;
+    let what = 21;
     let mut x = what + what_width + 1;
     let who = (width >= 60).then(|| {
         x += 16;
@@ -80,17 +94,17 @@ fn columns(width: u16) -> Columns {
     });
     let age = x;
     x += 6;
-    Columns { run: 14, what, what_width, who, age, outcome: (width > x + 8).then_some(x) }
+    Columns { run: 16, what, what_width, who, age, outcome: (width > x + 8).then_some(x) }
 }
 
 /// One run on one line.
-pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &KnownRun) {
+pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &RunSeen) {
     let run = &known.run;
     let c = columns(pen.width());
-    let orphan = known.is_orphaned();
-    let (glyph, role) = run_sign(run.state, orphan);
+    let shown = known.shown();
+    let (glyph, role) = run_sign(&shown);
     pen.put(2, y, 1, glyph, role);
-    pen.put(4, y, 9, if orphan { "left" } else { run.state.word() }, role);
+    pen.put(4, y, c.run.saturating_sub(5), shown.word(), role);
     pen.put(c.run, y, 4, run.short(), Role::Muted);
     pen.put(c.what, y, c.what_width, &summary(run), Role::Text);
     if let Some(x) = c.who {
@@ -100,48 +114,38 @@ pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &KnownRun) {
     if let Some(x) = c.outcome {
         let place = if run.local { "on this machine only · " } else { "" };
         let text = format!("{place}{}", outcome(cx, known));
-        pen.put(x, y, pen.width().saturating_sub(x), &text, if orphan { Role::Danger } else { Role::Muted });
+        pen.put(
+            x,
+            y,
+            pen.width().saturating_sub(x),
+            &text,
+            if shown == Shown::Interrupted { Role::Danger } else { Role::Muted },
+        );
     }
 }
 
 /// Why a run cannot be taken back, resumed, paused or given up.
-pub fn refuses(command: Command, known: Option<&KnownRun>) -> Option<String> {
+pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option<String> {
     let Some(known) = known else {
         use Command::{GiveUp, Open, Pause, Resume, Undo};
         return matches!(command, Undo | Resume | Pause | GiveUp | Open).then(|| "no run is selected".into());
     };
-    let run = &known.run;
-    let name = run.short();
+    let (run, name) = (&known.run, known.run.short());
+    let offers = || known.offers(seen);
     match command {
-        Command::Undo if run.made().is_empty() => Some(format!("run {name} has changed nothing")),
-        Command::Undo if run.state == RunState::Undone => Some(format!("run {name} is taken back already")),
-        Command::Undo if !run.state.is_over() && (known.ours && run.state != RunState::Paused) => {
-            Some(format!("run {name} is under way: p pauses it"))
-        }
-        Command::Undo | Command::Resume | Command::GiveUp
-            if !run.state.is_over() && !known.ours && known.holder.as_ref().is_some_and(|h| h.alive) =>
-        {
-            Some(format!("{} is at it", known.holder.as_ref().map_or("somebody", |h| &h.who)))
-        }
-        Command::Resume | Command::GiveUp if run.state.is_over() => {
-            Some(format!("run {name} is {}", run.state))
-        }
-        Command::Resume if known.ours && run.state == RunState::Running => {
-            Some(format!("run {name} is under way"))
-        }
-        Command::GiveUp if known.ours && run.state != RunState::Paused => {
-            Some(format!("run {name} is under way: p pauses it"))
-        }
-        Command::Pause if run.state.is_over() => Some(format!("run {name} is {}", run.state)),
+        Command::Undo => offers().undo.err(),
+        Command::Resume => offers().resume.err(),
+        Command::GiveUp => offers().give_up.err(),
+        Command::Pause if run.state.is_over() => Some(format!("run {name} is {}", known.shown())),
         Command::Pause if !known.ours => Some(format!("run {name} is not driven from here")),
-        Command::Pause if run.state == RunState::Paused => Some(format!("run {name} stands already")),
+        Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),
         _ => None,
     }
 }
 
 /// What a command asks of a run, or why it cannot be.
-pub fn ask(command: Command, known: Option<&KnownRun>) -> Option<Action> {
-    if let Some(why) = refuses(command, known) {
+pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option<Action> {
+    if let Some(why) = refuses(command, known, seen) {
         return Some(Action::Say(why));
     }
     let id = known?.run.id.clone();
@@ -166,7 +170,7 @@ pub fn farewell(run: &Run) -> String {
 }
 
 impl Runs {
-    fn selected<'a>(&self, cx: &Cx<'a>) -> Option<&'a KnownRun> {
+    fn selected<'a>(&self, cx: &Cx<'a>) -> Option<&'a RunSeen> {
         let id = self.list.selected()?;
         cx.runs.iter().find(|k| k.run.id == *id)
     }
@@ -183,7 +187,7 @@ impl View for Runs {
 
     fn refresh(&mut self, cx: &Cx<'_>) {
         let text = self.filter.to_lowercase();
-        let has = |k: &&KnownRun| {
+        let has = |k: &&RunSeen| {
             let words = format!("{} {} {} {}", k.run.id, summary(&k.run), k.run.operator, k.run.state);
             words.to_lowercase().contains(&text)
         };
@@ -202,7 +206,7 @@ impl View for Runs {
             self.refresh(cx);
             return None;
         }
-        ask(command, self.selected(cx))
+        ask(command, self.selected(cx), cx.seen)
     }
 
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
@@ -243,17 +247,29 @@ impl View for Runs {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let left = cx.runs.iter().filter(|k| k.is_orphaned()).count();
+        let left = cx.runs.iter().filter(|k| k.wants_an_operator()).count();
         let all = format::count(self.shown.len(), "run");
         if left > 0 { format!("{left} unfinished · {all}") } else { all }
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        refuses(command, self.selected(cx))
+        refuses(command, self.selected(cx), cx.seen)
     }
 
     fn subject(&self) -> Option<String> {
         self.list.selected().map(|id| format!("run {}", format::short_run(id)))
+    }
+
+    fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let Place::Run(id) = what else { return };
+        if !self.shown.contains(id) {
+            self.filter.clear();
+            self.refresh(cx);
+        }
+        let (shown, page) = (&self.shown, self.page(cx));
+        if let Some(at) = shown.iter().position(|other| other == id) {
+            self.list.put(at, shown.len(), page, |i| shown[i].clone());
+        }
     }
 
     fn filter(&mut self) -> Option<&mut String> {

@@ -10,7 +10,7 @@ use crate::{
         command::{self, Command},
         format,
         paint::{Pen, piece},
-        stops,
+        stops::{self, Stop},
         theme::Role,
         view::Cx,
     },
@@ -48,11 +48,13 @@ impl Tenants {
             let label = [piece(format!("{key} "), tone), piece(word, word_tone)];
             pen.line_right(width - 1, y, keys.saturating_sub(1), &label);
         };
+        let waiting = cx.runs.iter().filter(|k| k.wants_an_operator()).take(1);
         let mut y = 0;
-        for known in cx.runs.iter().filter(|k| k.is_orphaned()).take(1) {
-            let who = &known.run.operator;
-            let text = format!("run of {who} is interrupted: nobody carries it on");
-            pen.put(2, y, 1, "✖", Role::Danger);
+        for known in waiting {
+            let shown = known.shown();
+            let text = format!("run of {} {shown}: {}", known.run.operator, crate::run::summary(&known.run));
+            let (glyph, role) = super::super::run_sign(&shown);
+            pen.put(2, y, 1, glyph, role);
             pen.put(4, y, name, known.run.short(), Role::Text);
             pen.put(5 + name, y, right.saturating_sub(11 + name), &text, Role::Text);
             pen.put_right(right, y, 5, &cx.age_or_dash(known.run.last_at()), Role::Muted);
@@ -77,7 +79,7 @@ impl Tenants {
         let needs = |finding: &Finding| format::wrap(&format::plain(&finding.text), room).len() as u16;
         let mut spare = lines.saturating_sub(y + shown.len() as u16);
         let selected = self.list.selected();
-        let next = stops::next(cx.findings, cx.stop, selected.map(TenantName::as_str));
+        let next = stops::next(cx.runs, cx.findings, cx.stop, selected.map(TenantName::as_str));
         for (i, finding) in shown.into_iter().enumerate() {
             if y >= lines {
                 break;
@@ -93,7 +95,7 @@ impl Tenants {
                     key(pen, y, command::key_sign("enter"), "open", true)
                 }
                 (Subject::Tenant(_), None) if here => {}
-                (subject, _) if next.is_some_and(|f| f.subject == *subject) => {
+                (subject, _) if next == Some(Stop::About(subject.clone())) => {
                     key(pen, y, "n", "next", false);
                 }
                 (subject, _) if subject.is_database() => {

@@ -1,0 +1,149 @@
+//! What a campaign's journal says, as text: one ConfigMap a campaign, as a run's.
+//!
+//! `data.campaign` is what was approved, the moves in it as lists without names, so that 2,000 of them fit; `data.events`
+//! one JSON object a line. Pure: nothing here reads or writes anything.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Campaign, Entry, Envelope, Pace};
+use crate::{
+    cluster::{Key, WorkloadKey, WorkloadKind},
+    plan::{Intent, Means, Move, MoveReason},
+};
+
+/// The format written. Raised when an older reader would misread it.
+const FORMAT: u32 = 1;
+/// A ConfigMap holds 1 MiB in all; the rest is for its metadata.
+pub const ROOM: usize = 1_000_000;
+/// What the entries of one item may take.
+const ROOM_AN_ITEM: usize = 280;
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    format: u32,
+    id: String,
+    operator: String,
+    goal: String,
+    pace: Pace,
+    envelope: Envelope,
+    items: Vec<Stored>,
+}
+
+type StoredMove = (String, (WorkloadKind, String, String), String, String, String, String, bool, MoveReason);
+
+/// An item as it is stored: tenant, workload, pod, uid, from, to, by eviction, why.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Move(Box<StoredMove>),
+    Other(Intent),
+}
+
+impl From<&Intent> for Stored {
+    fn from(intent: &Intent) -> Self {
+        let Intent::Move { moved } = intent else { return Self::Other(intent.clone()) };
+        let (Some(tenant), Some(workload), Some(to)) = (&moved.tenant, &moved.workload, &moved.to) else {
+            return Self::Other(intent.clone());
+        };
+        let key = &workload.key;
+        let workload = (workload.kind, key.namespace.to_string(), key.name.to_string());
+        let text = |part: &dyn std::fmt::Display| part.to_string();
+        Self::Move(Box::new((
+            text(tenant),
+            workload,
+            moved.pod.name.to_string(),
+            text(&moved.uid),
+            text(&moved.from),
+            text(to),
+            moved.means == Means::Eviction,
+            moved.reason.clone(),
+        )))
+    }
+}
+
+impl From<Stored> for Intent {
+    fn from(stored: Stored) -> Self {
+        let moved = match stored {
+            Stored::Other(intent) => return intent,
+            Stored::Move(moved) => *moved,
+        };
+        let (tenant, (kind, namespace, name), pod, uid, from, to, evicted, reason) = moved;
+        Self::Move {
+            moved: Move {
+                tenant: Some(tenant.into()),
+                pod: Key::new(namespace.as_str(), pod),
+                workload: Some(WorkloadKey::new(kind, namespace, name)),
+                uid: uid.into(),
+                from: from.into(),
+                to: Some(to.into()),
+                means: if evicted { Means::Eviction } else { Means::Adoption },
+                reason,
+                // Worked out again when it is planned.
+                free: None,
+            },
+        }
+    }
+}
+
+/// What was approved, as it is stored.
+///
+/// # Errors
+/// One sentence, when it would not fit with all its entries.
+pub fn head(campaign: &Campaign) -> Result<String, String> {
+    let head = Head {
+        format: FORMAT,
+        id: campaign.id.clone(),
+        operator: campaign.operator.clone(),
+        goal: campaign.goal.clone(),
+        pace: campaign.pace.clone(),
+        envelope: campaign.envelope.clone(),
+        items: campaign.items.iter().map(Stored::from).collect(),
+    };
+    let text = serde_json::to_string(&head).map_err(|e| format!("it cannot be written as JSON: {e}"))?;
+    let count = campaign.items.len();
+    if text.len() + count * ROOM_AN_ITEM > ROOM {
+        return Err(format!("{count} items do not fit into the journal of one campaign: do it in several"));
+    }
+    Ok(text)
+}
+
+/// One entry, as it is stored.
+pub fn line(entry: &Entry) -> String {
+    let mut line = serde_json::to_string(entry).expect("an entry is text, numbers and times");
+    line.push('\n');
+    line
+}
+
+/// The campaign that was stored as this text. A last line without its end was being written when the power went: it is
+/// dropped.
+///
+/// # Errors
+/// One sentence: it is damaged, or was written by a newer version.
+pub fn read(head: &str, events: &str) -> Result<Campaign, String> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let unread = |e: serde_json::Error| format!("its items cannot be read: {e}");
+    let Format { format } = serde_json::from_str(head).map_err(unread)?;
+    if format > FORMAT {
+        return Err(format!("it was written by a newer wheelhouse (format {format}): use that version"));
+    }
+    let head: Head = serde_json::from_str(head).map_err(unread)?;
+    let items = head.items.into_iter().map(Intent::from).collect();
+    let mut campaign = Campaign::new(head.id, head.operator, head.goal, items, head.pace, head.envelope);
+    for (number, line) in events.split_inclusive('\n').enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str(line) {
+            Ok(entry) => {
+                let applied = campaign.apply(entry);
+                applied.map_err(|e| format!("line {} of its events: {e}", number + 1))?;
+            }
+            Err(_) if !line.ends_with('\n') => break,
+            Err(e) => return Err(format!("line {} of its events cannot be read: {e}", number + 1)),
+        }
+    }
+    Ok(campaign)
+}

@@ -1,0 +1,264 @@
+//! What a campaign does next, and that it can always be carried on.
+
+use proptest::prelude::*;
+
+use super::{record::*, *};
+use crate::{
+    cluster::{Freshness, Key, WorkloadKey, WorkloadKind, sketch},
+    plan::{Means, Move, MoveReason, plan},
+    run::{self, Outcome, Run},
+};
+
+fn now() -> Timestamp {
+    "2026-11-21T09:00:00Z".parse().expect("a time")
+}
+
+fn seen() -> Snapshot {
+    let mut seen = sketch(
+        "node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2\ntenant globex 2 on w1 w2\ntenant initech 2 on w1 w3",
+        now(),
+    )
+    .expect("a sketch");
+    seen.journals.freshness = Freshness::Live { since: now() };
+    seen
+}
+
+const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
+
+fn campaign(pace: Pace) -> Campaign {
+    let items: Vec<_> = TENANTS.iter().map(|t| Intent::Restart { tenant: (*t).into() }).collect();
+    let envelope = Envelope::of(&items);
+    let mut campaign = Campaign::new("c", "alice", "restart 3 tenants", items, pace, envelope);
+    note(&mut campaign, Event::Taken);
+    campaign
+}
+
+fn note(campaign: &mut Campaign, event: Event) {
+    let entry = Entry { at: now(), by: "alice".into(), token: 1, event };
+    campaign.apply(entry).expect("a legal order");
+}
+
+fn id(item: usize) -> String {
+    format!("run-{item}")
+}
+
+fn begin(campaign: &mut Campaign, item: usize) {
+    note(campaign, Event::Began { item, run: id(item) });
+}
+
+/// The run of an item, as it stands.
+fn child(item: usize, state: RunState) -> RunSeen {
+    let made = plan(&seen(), &Intent::Restart { tenant: TENANTS[item].into() });
+    let mut run = Run::new(id(item), "alice", made.approve(None, None).expect("a plan"));
+    let note = |run: &mut Run, event| {
+        let entry = run::Entry { at: now(), by: "alice".into(), token: 1, event };
+        run.apply(entry).expect("a legal order");
+    };
+    note(&mut run, run::Event::Taken);
+    match state {
+        RunState::Paused => {
+            note(&mut run, run::Event::Paused { step: 0, why: "no room".into(), asked: false })
+        }
+        RunState::Failed => {
+            let text = "given up".into();
+            note(&mut run, run::Event::Finished { outcome: Outcome::Failed, text });
+        }
+        RunState::Done => {
+            for step in 0..run.steps.len() {
+                note(&mut run, run::Event::Done { step, text: String::new() });
+            }
+            let text = String::new();
+            note(&mut run, run::Event::Finished { outcome: Outcome::Done, text });
+        }
+        _ => {}
+    }
+    RunSeen { ours: true, ..RunSeen::of(run) }
+}
+
+#[test]
+fn the_first_goes_alone_and_then_as_many_as_the_pace_says() {
+    let pace = Pace { parallel: 2, ..Pace::default() };
+    let mut it = campaign(pace);
+    assert_eq!(next(&it, &[], &seen()), Next::Begin(0));
+    begin(&mut it, 0);
+    let running = [child(0, RunState::Running)];
+    assert!(matches!(next(&it, &running, &seen()), Next::Wait(_)), "the canary is alone");
+    let done = [child(0, RunState::Done)];
+    assert_eq!(next(&it, &done, &seen()), Next::Note(Event::Done { item: 0 }));
+    note(&mut it, Event::Done { item: 0 });
+    assert_eq!(next(&it, &done, &seen()), Next::Begin(1));
+    begin(&mut it, 1);
+    let two = [child(0, RunState::Done), child(1, RunState::Running)];
+    assert_eq!(next(&it, &two, &seen()), Next::Begin(2));
+    begin(&mut it, 2);
+    let all = [child(0, RunState::Done), child(1, RunState::Done), child(2, RunState::Done)];
+    note(&mut it, Event::Done { item: 1 });
+    note(&mut it, Event::Done { item: 2 });
+    let text = "restart 3 tenants: 3 of 3 done".into();
+    assert_eq!(next(&it, &all, &seen()), Next::Finish { whole: true, text });
+}
+
+#[test]
+fn an_item_that_was_about_to_begin_is_begun_as_the_same_run() {
+    let mut it = campaign(Pace::default());
+    begin(&mut it, 0);
+    // Its session died before the run was written down.
+    assert_eq!(next(&it, &[], &seen()), Next::Begin(0));
+    assert_eq!(it.states[0], ItemState::Running("run-0".into()));
+    // As long as the journals are not followed, a run that is not seen may be there.
+    let mut blind = seen();
+    blind.journals.freshness = blind.journals.freshness.lost(now(), "gone away");
+    assert!(matches!(next(&it, &[], &blind), Next::Wait(_)));
+}
+
+#[test]
+fn a_surprise_stops_it_and_a_yes_goes_on() {
+    let mut it = campaign(Pace::default());
+    begin(&mut it, 0);
+    let Next::Stop(why) = next(&it, &[child(0, RunState::Paused)], &seen()) else { panic!("it goes on") };
+    assert!(why.contains("no room"), "{why}");
+    let left = RunSeen { ours: false, ..child(0, RunState::Running) };
+    let Next::Stop(why) = next(&it, &[left], &seen()) else { panic!("it goes on") };
+    assert!(why.contains("interrupted"), "{why}");
+    let failed = [child(0, RunState::Failed)];
+    let Next::Note(event) = next(&it, &failed, &seen()) else { panic!("nothing became of it") };
+    note(&mut it, event);
+    assert_eq!(next(&it, &failed, &seen()), Next::Stop("given up".into()));
+    note(&mut it, Event::Paused { why: "given up".into(), asked: false });
+    assert!(matches!(next(&it, &failed, &seen()), Next::Wait(_)));
+    note(&mut it, Event::Taken);
+    assert_eq!(next(&it, &failed, &seen()), Next::Begin(1), "the failure was seen");
+    note(&mut it, Event::Retried { item: 0 });
+    assert_eq!(next(&it, &failed, &seen()), Next::Begin(0));
+}
+
+#[test]
+fn stopping_begins_nothing_more_and_says_what_is_left() {
+    let mut it = campaign(Pace::default());
+    begin(&mut it, 0);
+    note(&mut it, Event::Stopping);
+    assert!(matches!(next(&it, &[child(0, RunState::Running)], &seen()), Next::Wait(_)));
+    note(&mut it, Event::Done { item: 0 });
+    note(&mut it, Event::Skipped { item: 1, why: "not now".into() });
+    let text = "restart 3 tenants: 1 of 3 done, 1 not needed, 1 not begun".into();
+    assert_eq!(next(&it, &[], &seen()), Next::Finish { whole: false, text });
+}
+
+#[test]
+fn a_plan_beyond_the_envelope_is_not_run() {
+    let restart = |tenant: &str| Intent::Restart { tenant: tenant.into() };
+    let envelope = Envelope::of(&[restart("acme")]);
+    assert_eq!(envelope.exceeded(&plan(&seen(), &restart("acme"))), None);
+    let why = envelope.exceeded(&plan(&seen(), &restart("globex")));
+    assert_eq!(why.as_deref(), Some("globex was not agreed to"));
+}
+
+fn moved(item: usize) -> Intent {
+    let tenant = format!("tenant-{item:04}");
+    Intent::Move {
+        moved: Move {
+            tenant: Some(tenant.as_str().into()),
+            workload: Some(WorkloadKey::new(WorkloadKind::Deployment, tenant.as_str(), "web")),
+            pod: Key::new(tenant.as_str(), format!("web-5f6d8c9b7d-{item:05}")),
+            uid: format!("7de31d60-2e32-4a2a-b77e-6d9a6fb{item:05}").as_str().into(),
+            from: "worker-003.prod.example".into(),
+            to: Some("worker-017.prod.example".into()),
+            means: Means::Adoption,
+            reason: MoveReason::Doubled { pods: 2 },
+            free: None,
+        },
+    }
+}
+
+#[test]
+fn two_thousand_moves_fit_into_a_journal_with_all_their_entries() {
+    let items: Vec<_> = (0..2000).map(moved).collect();
+    let envelope = Envelope::of(&items);
+    let mut it =
+        Campaign::new("20261121-090000-c0de", "alice@bastion", "rebalance", items, Pace::default(), envelope);
+    let text = head(&it).expect("it fits");
+    let mut events = String::new();
+    let mut add = |it: &mut Campaign, event: Event| {
+        let entry = Entry { at: now(), by: "alice@bastion.prod".into(), token: 1, event };
+        events += &line(&entry);
+        it.apply(entry).expect("a legal order");
+    };
+    add(&mut it, Event::Taken);
+    for item in 0..2000 {
+        add(&mut it, Event::Began { item, run: format!("20261121-090000-{item:04x}") });
+        add(&mut it, Event::Done { item });
+    }
+    assert!(text.len() + events.len() < ROOM, "{} + {}", text.len(), events.len());
+    let began = std::time::Instant::now();
+    assert_eq!(read(&text, &events).expect("a campaign"), it);
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    let many: Vec<_> = (0..4000).map(moved).collect();
+    let large = Campaign::new("c", "alice", "rebalance", many, Pace::default(), Envelope::default());
+    assert!(head(&large).is_err_and(|why| why.contains("do it in several")));
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_is_a_shorter_campaign_or_a_sentence() {
+    let mut it = campaign(Pace::default());
+    begin(&mut it, 0);
+    note(&mut it, Event::Done { item: 0 });
+    note(&mut it, Event::Paused { why: "asked".into(), asked: true });
+    let (text, events) = (head(&it).expect("it fits"), it.entries.iter().map(line).collect::<String>());
+    assert_eq!(read(&text, &events).expect("a campaign"), it);
+    for cut in 0..events.len() {
+        let shorter = read(&text, &events[..cut]).expect("a torn last line is dropped");
+        assert_eq!(shorter.entries, it.entries[..shorter.entries.len()]);
+    }
+    for cut in 0..text.len() {
+        assert!(read(&text[..cut], &events).is_err(), "{cut}");
+    }
+    assert!(
+        read(&text.replacen("\"format\":1", "\"format\":9", 1), "").is_err_and(|why| why.contains("newer"))
+    );
+    let again = events.replacen("\"event\":\"began\"", "\"event\":\"done\"", 1);
+    assert!(read(&text, &again).is_err_and(|why| why.contains("line 2")));
+}
+
+proptest! {
+    /// Wherever its session dies, and however late the runs are seen: every item becomes one run, and the campaign ends.
+    #[test]
+    fn every_item_becomes_one_run(moves in prop::collection::vec((0..3u8, any::<bool>()), 60..80), parallel in 1..4u32) {
+        let mut it = campaign(Pace { parallel, ..Pace::default() });
+        let mut states: Vec<Option<RunState>> = vec![None; 3];
+        let mut started = [0; 3];
+        let mut finished = false;
+        for (time, crash) in moves.into_iter().chain(std::iter::repeat_n((0, false), 40)) {
+            let runs: Vec<_> =
+                states.iter().enumerate().filter_map(|(i, s)| Some(child(i, (*s)?))).collect();
+            match next(&it, &runs, &seen()) {
+                Next::Begin(item) => {
+                    begin(&mut it, item);
+                    // The session may die between the entry and the run.
+                    if !crash {
+                        started[item] += 1;
+                        states[item] = Some(RunState::Running);
+                    }
+                }
+                Next::Note(event) => note(&mut it, event),
+                Next::Finish { whole, .. } => {
+                    prop_assert!(whole);
+                    finished = true;
+                    break;
+                }
+                Next::Stop(why) => prop_assert!(false, "{why}"),
+                Next::Wait(_) => {}
+            }
+            if time == 0 {
+                let under_way = states.iter_mut().find(|s| **s == Some(RunState::Running));
+                if let Some(state) = under_way {
+                    *state = Some(RunState::Done);
+                }
+            }
+            if crash {
+                note(&mut it, Event::Taken);
+            }
+        }
+        prop_assert!(finished);
+        prop_assert_eq!(started, [1; 3]);
+    }
+}

@@ -1,0 +1,220 @@
+//! A run as it is known here: the run, who is at it, and what may be asked of it. One state has one name, on the screen,
+//! on the command line and in JSON.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::{Run, RunState, undo_intent};
+use crate::{
+    cluster::Snapshot,
+    plan::{Standing, Verdict, plan},
+};
+
+/// A run, and who is at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSeen {
+    /// The run.
+    pub run: Run,
+    /// Who holds a lease for it; `None` when all were given back.
+    pub holder: Option<Holder>,
+    /// Why it is not known whether anybody holds one.
+    pub unknown: Option<String>,
+    /// This session drives it.
+    pub ours: bool,
+}
+
+/// Who holds the lease of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// `alice@bastion`.
+    pub who: String,
+    /// Their session: tells two cockpits of one operator apart.
+    pub session: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// When they last showed that they live.
+    pub renewed: Option<Timestamp>,
+    /// Until when it is theirs unless they renew it.
+    pub until: Option<Timestamp>,
+    /// They did so within the lease's duration and its margin, by the snapshot's time.
+    pub alive: bool,
+}
+
+impl Holder {
+    pub(super) fn parse(identity: &str) -> (String, String) {
+        let (who, session) = identity.rsplit_once(' ').unwrap_or((identity, ""));
+        (who.to_owned(), session.to_owned())
+    }
+}
+
+/// How a run is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Written down, nothing done.
+    Planned,
+    /// Somebody is at it.
+    Running,
+    /// Nobody is at it any more, and it is not over: its session ended in the middle.
+    Interrupted,
+    /// It stands still; by whom, where an operator asked for it.
+    Paused(Option<String>),
+    /// Not over, and whether anybody is at it is not known.
+    Unknown,
+    /// All stands as planned.
+    Done,
+    /// Given up.
+    Failed,
+    /// Taken back by another run.
+    Undone,
+}
+
+impl Shown {
+    /// One word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Paused(_) => "paused",
+            Self::Unknown => "unknown",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Undone => "undone",
+        }
+    }
+}
+
+impl fmt::Display for Shown {
+    /// `interrupted`, `paused by alice@bastion`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Paused(Some(who)) => f.pad(&format!("paused by {who}")),
+            other => f.pad(other.word()),
+        }
+    }
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+/// What may be asked of a run; each with the reason why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offers {
+    /// Going on with it.
+    pub resume: Result<(), String>,
+    /// Taking back what it did.
+    pub undo: Result<(), String>,
+    /// Closing it; what it did stays.
+    pub give_up: Result<(), String>,
+}
+
+impl RunSeen {
+    /// A run that nobody holds, and that this session does not drive.
+    pub fn of(run: Run) -> Self {
+        Self { run, holder: None, unknown: None, ours: false }
+    }
+
+    /// Time has passed, and nothing else: whether its holder still lives is told by that alone.
+    pub fn age(&mut self, now: Timestamp) {
+        if let Some(holder) = &mut self.holder {
+            holder.alive = holder.until.is_some_and(|until| now <= until);
+        }
+    }
+
+    /// How it is called.
+    pub fn shown(&self) -> Shown {
+        let alive = self.ours || self.holder.as_ref().is_some_and(|h| h.alive);
+        match self.run.state {
+            RunState::Done => Shown::Done,
+            RunState::Failed => Shown::Failed,
+            RunState::Undone => Shown::Undone,
+            // Its pause is written down before the lease is given back: whoever holds one takes it up.
+            RunState::Paused if alive && !self.ours => Shown::Running,
+            RunState::Paused => Shown::Paused(self.run.paused_by().map(str::to_owned)),
+            RunState::Planned if alive => Shown::Planned,
+            RunState::Running if alive => Shown::Running,
+            RunState::Planned | RunState::Running if self.unknown.is_some() && !self.run.local => {
+                Shown::Unknown
+            }
+            RunState::Planned | RunState::Running => Shown::Interrupted,
+        }
+    }
+
+    /// Its session ended in the middle, and nobody has taken it up.
+    pub fn is_interrupted(&self) -> bool {
+        self.shown() == Shown::Interrupted
+    }
+
+    /// It is not over and nobody is at it: an operator has to decide.
+    pub fn wants_an_operator(&self) -> bool {
+        matches!(self.shown(), Shown::Interrupted | Shown::Paused(_))
+    }
+
+    /// Who is at it, where that is somebody else.
+    fn held(&self) -> Option<String> {
+        let holder = self.holder.as_ref().filter(|h| h.alive && !self.ours)?;
+        Some(format!("{} is at it", holder.who))
+    }
+
+    /// Why it cannot be touched, whatever is wanted of it.
+    fn untouchable(&self) -> Option<String> {
+        let name = self.run.short();
+        match self.shown() {
+            Shown::Running | Shown::Planned if self.ours => {
+                Some(format!("run {name} is under way: p pauses it"))
+            }
+            Shown::Running | Shown::Planned => self.held(),
+            Shown::Unknown => {
+                let why = self.unknown.as_deref().unwrap_or_default();
+                Some(format!("whether anybody is at run {name} is not known: {why}"))
+            }
+            _ => None,
+        }
+    }
+
+    /// What may be asked of it on what is seen: only what would be accepted.
+    pub fn offers(&self, seen: &Snapshot) -> Offers {
+        let (run, name, shown) = (&self.run, self.run.short(), self.shown());
+        let over = run.state.is_over();
+        let closed = over.then(|| format!("run {name} is {shown}"));
+        let give_up = closed.clone().or_else(|| self.untouchable()).map_or(Ok(()), Err);
+        let resume = give_up.clone().and_then(|()| self.goes_on(seen));
+        let undo = match () {
+            () if run.state == RunState::Undone => Err(format!("run {name} is taken back already")),
+            () => self.untouchable().map_or(Ok(()), Err).and_then(|()| takes_back(run, seen)),
+        };
+        Offers { resume, undo, give_up }
+    }
+
+    /// Whether its present step could be gone on with.
+    fn goes_on(&self, seen: &Snapshot) -> Result<(), String> {
+        let Some(step) = self.run.current().map(|i| &self.run.plan().steps[i]) else { return Ok(()) };
+        if step.change.unseen(seen).is_some() {
+            return Ok(());
+        }
+        match step.change.stands(seen) {
+            Standing::Elsewhere(why) | Standing::Failed(why) | Standing::Unknown(why) => Err(why),
+            Standing::Gone(why) if step.takes_back.is_none() => Err(why),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether undoing a run would do something, and may be done.
+fn takes_back(run: &Run, seen: &Snapshot) -> Result<(), String> {
+    let name = run.short();
+    let Some(intent) = undo_intent(run) else { return Err(format!("run {name} has changed nothing")) };
+    let plan = plan(seen, &intent);
+    if let Some(check) = plan.refusals().find(|c| c.verdict == Verdict::Refuse) {
+        return Err(check.text.clone());
+    }
+    match plan.steps.is_empty() {
+        true => Err(format!("nothing of run {name} is left to take back")),
+        false => Ok(()),
+    }
+}
