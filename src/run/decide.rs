@@ -118,7 +118,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         (Standing::AtTo, false) => Decision::Done(i, step.change.outcome(seen)),
         (Standing::AtFrom(_), false) if run.steps[i] != StepState::Started => begin(run, i),
         (Standing::AtFrom(_), false)
-            if put_back(run, i, seen).is_some_and(|write| taken_since(run, write)) =>
+            if put_back(run, i, seen).is_some_and(|write| run.is_taken_since(write)) =>
         {
             let write = put_back(run, i, seen).unwrap_or(i);
             match hindered(run, write, seen) {
@@ -164,14 +164,6 @@ fn put_back(run: &Run, i: usize, seen: &Snapshot) -> Option<usize> {
     })?;
     let back = matches!(steps[write].change.stands(seen), Standing::AtFrom(_));
     (back && matches!(run.steps[write], StepState::Done(_))).then_some(write)
-}
-
-/// An operator has taken the run up again since a step was done: so that one is done once for each.
-fn taken_since(run: &Run, step: usize) -> bool {
-    let last = |is: &dyn Fn(&Event) -> bool| run.entries.iter().rposition(|e| is(&e.event));
-    let done = last(&|e| matches!(e, Event::Done { step: s, .. } if *s == step));
-    let taken = last(&|e| matches!(e, Event::Taken));
-    taken > done
 }
 
 /// What stands in the way of writing a step now: its guards, and what its kind says itself.

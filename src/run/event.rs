@@ -279,6 +279,8 @@ impl Run {
         match event {
             Event::Taken if state.is_over() => Err(format!("the run is {state}")),
             Event::Taken => Ok(()),
+            // What was done and put back is begun again, once for each time an operator takes the run up.
+            Event::Started { step } if self.is_taken_since(*step) => running(),
             Event::Started { step } | Event::Done { step, .. } | Event::Skipped { step, .. } => open(*step),
             Event::TakenBack { step, .. } => known(*step).and_then(|_| running()),
             Event::Paused { step, .. } => known(*step).and_then(|_| running()),
@@ -292,6 +294,14 @@ impl Run {
             Event::Undone { .. } if state == RunState::Undone => Err("the run is undone already".into()),
             Event::Undone { .. } => Ok(()),
         }
+    }
+
+    /// An operator has taken the run up again since that step was done.
+    pub fn is_taken_since(&self, step: usize) -> bool {
+        let last = |is: &dyn Fn(&Event) -> bool| self.entries.iter().rposition(|e| is(&e.event));
+        let done = last(&|e| matches!(e, Event::Done { step: s, .. } if *s == step));
+        let taken = last(&|e| matches!(e, Event::Taken));
+        done.is_some() && taken > done
     }
 
     /// The step it stands at; `None`: all are through.

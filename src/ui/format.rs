@@ -192,7 +192,10 @@ pub fn chop(text: &str, columns: u16) -> Vec<String> {
             return pieces;
         };
         let first = rest.chars().next().map_or(1, char::len_utf8);
-        let at = rest[..over].rfind(' ').map_or(over, |blank| blank + 1).max(first);
+        // Not after the blanks a piece begins with: they alone would be no piece.
+        let text = rest.len() - rest.trim_start_matches(' ').len();
+        let blank = rest[..over].rfind(' ').filter(|blank| *blank >= text);
+        let at = blank.map_or(over, |blank| blank + 1).max(first);
         pieces.push(rest[..at].to_owned());
         rest = &rest[at..];
     }

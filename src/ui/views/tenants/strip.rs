@@ -151,12 +151,12 @@ mod tests {
         let worst =
             crate::cluster::findings(&seen).into_iter().find(|f| matches!(f.subject, Subject::Member(_)));
         let worst = worst.expect("a silent member is a finding");
-        let app = App::new(Setup::default(), Arc::new(seen), (80, 24)).expect("a theme");
-        let area = Rect::new(0, 0, 80, 24);
+        let app = App::new(Setup::default(), Arc::new(seen), (80, 50)).expect("a theme");
+        let area = Rect::new(0, 0, 80, 50);
         let mut buf = Buffer::empty(area);
         app.draw(&mut buf, now);
         let line = |y: u16| (0..80).map(|x| buf[(x, y)].symbol()).collect::<String>();
-        let strip: Vec<_> = (2..6).map(line).collect();
+        let strip: Vec<_> = (2..12).map(line).collect();
         let at = strip.iter().position(|l| l.contains("db1") && l.contains("  4 "));
         let at = at.unwrap_or_else(|| panic!("{strip:#?}"));
         let words = |l: &String| l.chars().skip(19).take(41).collect::<String>().trim().to_owned();
