@@ -247,7 +247,7 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
         let (out, err) = text(&output);
         assert!(
             std::time::Instant::now() < until
-                && (format!("{out}{err}").contains("is changing it") || err.contains("is taken")),
+                && (format!("{out}{err}").contains("is changing it") || err.contains("is at it")),
             "{out}{err}"
         );
     };

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::{
-    Proposal, balance, movable,
+    Proposal, balance,
+    movable::{self, Why},
     order::carry_out,
     refuse,
-    stage::{Stage, Tried, Who, Whose, Why},
+    stage::{Stage, Tried, Who, Whose},
 };
 use crate::{
     cluster::{Memory, NodeName, Pod},

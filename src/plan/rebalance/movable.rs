@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{EmptyDir, Policy, stage::Why};
+use super::{EmptyDir, Policy};
 use crate::{
     cluster::{Key, Lease, Node, NodeName, Pod, Quota, Snapshot, Tenant, VolumeSource},
     plan::Means,
 };
+
+/// A rule's name, and its sentence.
+pub(super) type Why = (&'static str, String);
 
 /// Pods of this priority and above belong to the system (`system-cluster-critical`).
 pub(super) const SYSTEM_PRIORITY: i32 = 2_000_000_000;

@@ -2,7 +2,10 @@
 
 use std::cmp::Reverse;
 
-use super::stage::{Stage, Who, Whose, Why};
+use super::{
+    movable::Why,
+    stage::{Stage, Who, Whose},
+};
 use crate::plan::{MoveReason, Stay, schedule::At};
 
 /// Moves pods until no move brings a tenant's pods further apart. Tells whether it moved any.

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Caps, Policy, chosen, movable};
+use super::{
+    Caps, Policy, chosen,
+    movable::{self, Why},
+};
 use crate::{
     cluster::{NodeName, Operator, Pod, PodSpec, Snapshot, Tenant, TenantName},
     plan::{
@@ -18,9 +21,6 @@ const TEMPLATE_HASH: &str = "pod-template-hash";
 const ZONE: &str = "topology.kubernetes.io/zone";
 /// Shares of memory are counted in so many parts of the whole.
 pub(super) const WHOLE: u64 = 1_000_000;
-
-/// A rule's name, and its sentence.
-pub(super) type Why = (&'static str, String);
 
 /// A tenant, by its number on the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
