@@ -221,6 +221,8 @@ fn an_eviction_a_restart_and_a_deletion_end_with_every_pod_ready() {
         assert!(made.refusals().next().is_none(), "{made}");
         let run = through(&ground, &alice, made);
         assert_eq!(run.state, RunState::Done, "{intent:?}: {:?}", run.last_word());
+        // A rollout is through while the last of the old pods is still leaving.
+        alice.until("the pods that leave", |s| s.tenants[&TenantName::from("acme")].pods.len() == wanted);
         let after = pods(&ground, "acme");
         assert!(after.len() == wanted && after.iter().all(|p| p.2) && after != before, "{after:?}");
         let seen =

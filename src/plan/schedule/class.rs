@@ -30,7 +30,7 @@ impl Incoming {
         Self {
             namespace: pod.key.namespace.clone(),
             labels: pod.labels.clone(),
-            spec: pod.spec.clone(),
+            spec: unpinned(pod),
             owner: pod.owner.clone(),
         }
     }
@@ -86,9 +86,29 @@ impl Incoming {
         if let Some(hash) = hash {
             Arc::make_mut(&mut labels).insert(TEMPLATE_HASH.into(), hash);
         }
-        let spec = sibling.map_or_else(|| Arc::new(defaulted(&workload.template)), |p| p.spec.clone());
+        let spec = sibling.map_or_else(|| Arc::new(defaulted(&workload.template)), |p| unpinned(p));
         Self { namespace: key.namespace.clone(), labels, spec, owner }
     }
+}
+
+/// What a pod asks for, without the node that a move has named for it: no pod after it is held to that node.
+fn unpinned(pod: &Pod) -> Arc<PodSpec> {
+    let named = |r: &Requirement| {
+        r.key == "metadata.name"
+            && matches!((&r.operator, &pod.node), (Operator::In(names), Some(node)) if *names == [node.as_str()])
+    };
+    let of_set = pod.owner.as_ref().is_some_and(|owner| &*owner.kind == "ReplicaSet");
+    let terms = pod.spec.affinity.node_required.as_deref().unwrap_or_default();
+    if !of_set || terms.is_empty() || !terms.iter().all(|term| term.fields.iter().any(named)) {
+        return pod.spec.clone();
+    }
+    let mut spec = PodSpec::clone(&pod.spec);
+    let mut terms = terms.to_vec();
+    terms.iter_mut().for_each(|term| term.fields.retain(|field| !named(field)));
+    // A term of nothing but the name was added where the template has none.
+    terms.retain(|term| !term.labels.is_empty() || !term.fields.is_empty());
+    spec.affinity.node_required = (!terms.is_empty()).then_some(terms);
+    Arc::new(spec)
 }
 
 /// The pod may stem from this template: it asks for no less (a LimitRange or an injected sidecar may add to it).
