@@ -62,6 +62,8 @@ pub(super) enum Leaving {
 
 /// How long an endpoint of the database may not be seen before a write, in seconds.
 const UNSEEN: u32 = 60;
+/// How long a watch may take to tell what was written.
+const LAG: SignedDuration = SignedDuration::from_secs(10);
 /// A step that was begun so often without an end is not begun again without an operator.
 const BEGUN: usize = 5;
 
@@ -74,7 +76,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         return leave(run, leaving);
     }
     let Some(i) = run.current() else {
-        return conclude(run, seen);
+        return conclude(run, seen, now);
     };
     if let Some(why) = &facts.pause {
         return Decision::Pause(i, why.clone());
@@ -83,7 +85,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
     if seen.pods.freshness.is_live()
         && let Some(about) = unverified(run).find(|about| run.is_through(about))
     {
-        return Decision::Verify(about);
+        return verify(run, about, seen, now);
     }
     let step = &run.plan().steps[i];
     if let Some(of) = step.takes_back
@@ -221,16 +223,30 @@ fn unverified(run: &Run) -> impl Iterator<Item = About> {
 }
 
 /// All steps are through: the parts are compared with the prediction, then it is over.
-fn conclude(run: &Run, seen: &Snapshot) -> Decision {
+fn conclude(run: &Run, seen: &Snapshot, now: Timestamp) -> Decision {
     if let Some(about) = unverified(run).next() {
         return match about {
             About::Tenant(_) | About::Node(_) if !seen.pods.freshness.is_live() => {
                 Decision::Wait { until: None, text: "pods are not followed at present".into() }
             }
-            about => Decision::Verify(about),
+            about => verify(run, about, seen, now),
         };
     }
     Decision::Finish(Outcome::Done, super::tell::ending(run))
+}
+
+/// Compares a part with its prediction. What was written to a node is not waited for by a step: for a moment it may not
+/// have come back yet.
+fn verify(run: &Run, about: About, seen: &Snapshot, now: Timestamp) -> Decision {
+    let node = run.plan().parts().find(|part| part.about() == about && matches!(about, About::Node(_)));
+    let written = run.entries.last().map(|entry| entry.at.saturating_add(LAG).unwrap_or(entry.at));
+    match (node, written) {
+        (Some(part), Some(until)) if now < until && !part.verify(seen).0 => Decision::Wait {
+            until: Some(until),
+            text: format!("{about}: what was written has not come back yet"),
+        },
+        _ => Decision::Verify(about),
+    }
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ fn a_plan_is_not_made_on_old_data() {
     let p = plan(&seen, &scale(&[to("acme", 3)]));
     assert_eq!(
         check(&p, "freshness"),
-        (Refuse, "pods were last seen at 08:59:20 UTC (connection refused): a plan would be a guess")
+        (Refuse, "pods were last seen at 09:00:00 UTC (connection refused): a plan would be a guess")
     );
     let empty = plan(&Snapshot::default(), &scale(&[to("acme", 3)]));
     let texts: Vec<_> = empty.refusals().map(|c| c.text.as_str()).collect();

@@ -276,7 +276,7 @@ fn while_the_pods_are_read_it_is_told_how_far_and_what_the_workloads_say() {
     let mut c = Cockpit::seeing(seen.clone(), (80, 24), |_| {});
     look!("reading_80x24", c);
     let text = c.text();
-    assert!(text.contains("pods   3,500 of 10,000 read"), "{text}");
+    assert!(text.contains("pods  3,500 of 10,000 read"), "{text}");
     let line = |name: &str| text.lines().position(|l| l.trim_start().starts_with(name)).expect("its line");
     assert!(text.lines().nth(line("acme")).is_some_and(|l| l.contains(" ready")), "{text}");
     assert_eq!(c.app.alarm(), None, "nothing moves: no tick");

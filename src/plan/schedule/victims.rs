@@ -118,14 +118,14 @@ fn order(a: &Pod, rank_a: usize, b: &Pod, rank_b: usize, now: Timestamp) -> Orde
     if let (true, Some(ready_a), Some(ready_b)) = (a.ready && b.ready, a.ready_since, b.ready_since)
         && ready_a != ready_b
     {
-        return younger(ready_a, ready_b, now).then_with(|| a.uid.cmp(&b.uid));
+        return younger(ready_a, ready_b, now).then_with(|| a.uid.as_str().cmp(b.uid.as_str()));
     }
     let restarts = worst(b).cmp(&worst(a));
     if restarts != Ordering::Equal {
         return restarts;
     }
     if a.created != b.created {
-        return younger(a.created, b.created, now).then_with(|| a.uid.cmp(&b.uid));
+        return younger(a.created, b.created, now).then_with(|| a.uid.as_str().cmp(b.uid.as_str()));
     }
     Ordering::Equal
 }

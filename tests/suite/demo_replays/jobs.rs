@@ -122,6 +122,10 @@ async fn jobs_go_as_they_went_on_the_real_control_plane() {
     assert_eq!(call(&client, "POST", "/api/v1/namespaces", JSON, namespace).await.0, 201);
     for name in ["ok", "bad", "late", "cut", "nowhere", "held", "gone"] {
         replay(&cluster, &client, name, &cases[name]).await;
+        // What is left of one case happens in none after it.
+        let background = json!({"propagationPolicy": "Background"});
+        call(&client, "DELETE", &format!("{JOBS}/{name}"), JSON, background).await;
+        cluster.step(Duration::from_secs(60));
     }
 }
 

@@ -60,7 +60,7 @@ fn the_number_is_filled_in_and_typing_replaces_it() {
     assert!(c.text().contains("Scale acme 3 → 2"), "{}", c.text());
     c.keys("esc s");
     c.keys("backspace enter");
-    assert!(c.text().contains("is not a whole number"), "{}", c.text());
+    assert!(c.text().contains("type a whole number"), "{}", c.text());
 }
 
 #[test]
