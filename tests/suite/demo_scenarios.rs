@@ -166,7 +166,7 @@ fn calm() {
 fn galera_degraded() {
     shows(&Signs {
         scenario: "galera-degraded",
-        check: (2, "CRITICAL"),
+        check: (1, "WARNING"),
         headline: "galera 2/3 writer db1",
         quorum: Some((2, 2, 0)),
         members: [CALM[0], CALM[1], ("db3", "down", "offline", !LISTED, !READS)],
