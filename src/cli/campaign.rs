@@ -128,8 +128,11 @@ fn shown(work: &Work, rehearsal: &[Check]) -> String {
     }
     text += &proposal::text(&work.proposal);
     text.push('\n');
-    for check in rehearsal {
+    for check in rehearsal.iter().filter(|c| c.verdict != Verdict::Ok) {
         text += &format!("{} {}\n", check.verdict.glyph(), check.text);
+    }
+    if rehearsal.iter().all(|c| c.verdict != Verdict::Refuse) {
+        text += &format!("{} rehearsed: the rights are there and the writes pass\n", Verdict::Ok.glyph());
     }
     text.lines().map(|line| table::plain(line) + "\n").collect()
 }
