@@ -10,18 +10,26 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::wire::sql;
 
 mod act;
+mod campaign;
 mod check;
+mod cordon;
 mod database;
 mod database_act;
+mod delete_pod;
 #[cfg(feature = "demo")]
 mod demo;
+mod drain;
 mod fits;
 mod galera;
 mod headroom;
 mod log;
+mod move_pod;
 mod nodes;
 mod output;
+mod proposal;
 mod proxysql;
+mod rebalance;
+mod restart;
 mod run_json;
 mod runs;
 mod scale;
@@ -128,6 +136,22 @@ enum Command {
     Fits(fits::FitsArgs),
     /// Change the number of a tenant's replicas: plan, confirm, run, verify
     Scale(scale::ScaleArgs),
+    /// Spread the tenants over the nodes and even out memory: one move after another
+    Rebalance(rebalance::RebalanceArgs),
+    /// Move one pod of a tenant from one node to another
+    Move(move_pod::MoveArgs),
+    /// Keep new pods off a node, and move those of tenants away
+    Drain(drain::DrainArgs),
+    /// Let new pods come to a node again, and move pods there as a rebalancing does
+    Undrain(drain::UndrainArgs),
+    /// Keep new pods off a node
+    Cordon(cordon::CordonArgs),
+    /// Let new pods come to a node again
+    Uncordon(cordon::CordonArgs),
+    /// Replace every pod of a tenant by a new one of the same template
+    Restart(restart::RestartArgs),
+    /// Delete one pod of a tenant: its controller makes another
+    DeletePod(delete_pod::DeletePodArgs),
     /// What was done, by whom, and what is unfinished
     Runs(runs::RunsArgs),
     /// Print the completion script of a shell
@@ -238,6 +262,14 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::WhatIf(args)) => what_if::run(&common, args).await,
         Some(Command::Fits(args)) => fits::run(&common, args).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,
+        Some(Command::Rebalance(args)) => rebalance::run(&common, args).await,
+        Some(Command::Move(args)) => move_pod::run(&common, args).await,
+        Some(Command::Drain(args)) => drain::drain(&common, args).await,
+        Some(Command::Undrain(args)) => drain::undrain(&common, args).await,
+        Some(Command::Cordon(args)) => cordon::run(&common, args, true).await,
+        Some(Command::Uncordon(args)) => cordon::run(&common, args, false).await,
+        Some(Command::Restart(args)) => restart::run(&common, args).await,
+        Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

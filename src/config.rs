@@ -12,7 +12,10 @@ use std::{
 use etcetera::{AppStrategy, AppStrategyArgs, app_strategy::Xdg, choose_app_strategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::cluster::{Sizing, Tenancy};
+use crate::{
+    cluster::{Sizing, Tenancy},
+    plan::rebalance::Policy,
+};
 
 mod database;
 mod mistake;
@@ -48,6 +51,8 @@ pub struct Config {
     pub tenants: Tenancy,
     /// What a request takes, and when little headroom is a finding.
     pub headroom: Sizing,
+    /// Which pods may move, and what is even enough.
+    pub moves: Policy,
     /// Where runs are written down.
     pub journal: Journal,
     /// How often sources that cannot be watched are read.

@@ -17,7 +17,7 @@
 //! | [`live`] | follows the cluster and its database, and publishes snapshots | `cluster` `wire` |
 //! | [`ui`] | draws; views ask, they never act | `cluster` `plan` `run`'s values |
 //! | [`app`] | all state of the cockpit, and the one event loop | `cluster` `plan` `run` `ui` |
-//! | [`config`] | the user's configuration | `cluster` |
+//! | [`config`] | the user's configuration | `cluster`, `plan` |
 //! | [`cockpit`] | connects the rooms: performs what the app asks for | all but `demo` and `cli` |
 //! | [`cli`] | the command line: every screen and act as a command | all |
 //! | [`demo`] | the embedded cluster: a real Kubernetes API and its database, on loopback; a crate of its own | nothing of ours |

@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Consent {
     /// Show the plan and rehearse it; change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -30,7 +30,7 @@ pub(super) struct Consent {
     confirm: Option<String>,
     /// Why it is done: kept in the journal, the audit file and the Kubernetes Event
     #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Where the run is written down; on this machine only, colleagues can neither see nor finish it
     #[arg(long, value_enum, default_value_t = Place::Cluster)]
     journal: Place,
@@ -100,7 +100,7 @@ pub(super) async fn carry_out_on(
     if consent.dry_run {
         return Ok(());
     }
-    let typed = confirm(&plan, &consent)?;
+    let typed = confirm(&plan.confirmation(), &consent)?;
     let approved = plan.approve(typed.as_deref(), consent.reason).map_err(Failure::failed)?;
     let handle = run::start(hands, approved, place, session.seen.clone());
     follow(handle, consent.output, &session.again).await
@@ -192,7 +192,7 @@ fn show(plan: &Plan, rehearsal: &Rehearsal, output: Format) -> Result<(), Failur
 }
 
 /// Nothing falls back silently: a journal that cannot be kept in the cluster must be asked for on this machine.
-fn place(consent: &Consent, rehearsal: &Rehearsal) -> Result<JournalPlace, Failure> {
+pub(super) fn place(consent: &Consent, rehearsal: &Rehearsal) -> Result<JournalPlace, Failure> {
     match consent.journal {
         Place::Local => Ok(JournalPlace::Local),
         Place::Cluster if rehearsal.journal_missing.is_empty() => Ok(JournalPlace::Cluster),
@@ -204,19 +204,22 @@ fn place(consent: &Consent, rehearsal: &Rehearsal) -> Result<JournalPlace, Failu
     }
 }
 
-fn confirm(plan: &Plan, consent: &Consent) -> Result<Option<String>, Failure> {
-    let wanted = plan.confirmation();
-    if let (Confirmation::Type(text), Some(typed)) = (&wanted, &consent.confirm) {
+/// The consent that is wanted, given by the flags or on the terminal; what was typed, where something had to be.
+///
+/// # Errors
+/// It was not given, or something else was typed.
+pub(super) fn confirm(wanted: &Confirmation, consent: &Consent) -> Result<Option<String>, Failure> {
+    if let (Confirmation::Type(text), Some(typed)) = (wanted, &consent.confirm) {
         return if typed.trim() == text {
             Ok(Some(typed.clone()))
         } else {
             Err(Failure::Failed(format!("--confirm `{typed}` is not `{text}`: nothing was changed")))
         };
     }
-    if consent.yes && wanted == Confirmation::Yes {
+    if consent.yes && *wanted == Confirmation::Yes {
         return Ok(None);
     }
-    asked(&wanted)
+    asked(wanted)
 }
 
 /// Asks on the terminal, and gives what was typed where something had to be.
@@ -248,9 +251,21 @@ fn asked(wanted: &Confirmation) -> Result<Option<String>, Failure> {
     }
 }
 
+/// Follows a run to its end, prints it as JSON where that is wanted, and fails unless it ended as done.
+async fn follow(handle: Handle, output: Format, again: &str) -> Result<(), Failure> {
+    let (run, mut heard) = ended(handle, output).await;
+    if output == Format::Json {
+        heard = heard.and(table::json(&RunJson::of_run(&run)));
+    }
+    match not_done(&run, again) {
+        None => heard,
+        Some(why) => Err(Failure::Failed(why)),
+    }
+}
+
 /// Tells what a run does until it is over or stands still. An interrupt makes it stand still. That nobody listens does
-/// not: the run goes on to its end, and gives its leases back.
-async fn follow(mut handle: Handle, output: Format, again: &str) -> Result<(), Failure> {
+/// not: the run goes on to its end, and gives its leases back. The second value says whether all was heard.
+pub(super) async fn ended(mut handle: Handle, output: Format) -> (Run, Result<(), Failure>) {
     let mut told = 0;
     let mut heard = Ok(());
     loop {
@@ -268,23 +283,18 @@ async fn follow(mut handle: Handle, output: Format, again: &str) -> Result<(), F
             () = cockpit::asked_to_stop() => handle.pause(),
         }
     }
-    let run = handle.ended().await;
-    if output == Format::Json {
-        heard = heard.and(table::json(&RunJson::of_run(&run)));
-    }
-    match run.state {
-        RunState::Done => heard,
-        state => {
-            let why = run.last_word().unwrap_or("it has not begun").to_owned();
-            let next = match state {
-                RunState::Paused => {
-                    format!("; `{again} runs resume {0}` or `{again} runs undo {0}`", run.id)
-                }
-                _ => String::new(),
-            };
-            Err(Failure::Failed(format!("run {} {state}: {why}{next}", run.id)))
-        }
-    }
+    (handle.ended().await, heard)
+}
+
+/// Why a run did not end as done, and what to do; `None`: it did.
+pub(super) fn not_done(run: &Run, again: &str) -> Option<String> {
+    let why = run.last_word().unwrap_or("it has not begun");
+    let next = match run.state {
+        RunState::Done => return None,
+        RunState::Paused => format!("; `{again} runs resume {0}` or `{again} runs undo {0}`", run.id),
+        _ => String::new(),
+    };
+    Some(format!("run {} {}: {why}{next}", run.id, run.state))
 }
 
 /// The snapshot's runs must be known before one is looked for.

@@ -31,7 +31,8 @@ pub(super) struct Session {
     pub(super) seen: watch::Receiver<Arc<Snapshot>>,
     /// `wheelhouse` with the flags that lead it to the same cluster, as it is typed.
     pub(super) again: String,
-    timeout: Duration,
+    /// How long it waits for the cluster.
+    pub(super) timeout: Duration,
     state_dir: PathBuf,
 }
 

@@ -22,6 +22,7 @@ mod headroom;
 mod kubectl;
 mod live;
 mod moves;
+mod moves_cli;
 mod output;
 mod planning;
 mod program;

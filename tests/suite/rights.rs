@@ -23,11 +23,16 @@ struct PolicyRule {
     verbs: Vec<String>,
 }
 
-/// The rules of the README, as the embedded cluster takes them.
+/// The rules of the README's role for all, as the embedded cluster takes them.
 fn readme_rights() -> Vec<AccessRule> {
+    role_of_readme(1)
+}
+
+/// The rules of one of the README's roles, counted from 1.
+fn role_of_readme(number: usize) -> Vec<AccessRule> {
     let readme = include_str!("../../README.md");
-    let yaml =
-        readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a ClusterRole");
+    let yaml = readme.split("```yaml\n").nth(number).and_then(|rest| rest.split("```").next());
+    let yaml = yaml.expect("a ClusterRole");
     let role: ClusterRole = serde_saphyr::from_str(yaml).expect("valid YAML");
     let full = |group: &str, resource: &str| match (group, resource.split_once('/')) {
         ("", _) => resource.to_owned(),
@@ -122,4 +127,33 @@ async fn the_rights_of_the_readme_reach_the_proxies_and_the_missing_one_is_named
     assert!(!said.contains("port-forward to"), "{said}");
     let said = proxies_as(&cluster, &rights[..1]).await.to_string();
     assert!(said.contains("may not get pods/portforward in namespace database"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mover_s_role_moves_cordons_restarts_and_deletes_and_what_is_missing_is_named() {
+    let cluster = world().await;
+    let see = readme_rights();
+    let json = |output: Output| -> serde_json::Value {
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", words(&output)))
+    };
+    let tenants = json(run_as(&cluster, &see, &["tenants", "-o", "json"]).await);
+    let nodes = json(run_as(&cluster, &see, &["nodes", "-o", "json"]).await);
+    let names: Vec<_> = nodes.as_array().expect("a list").iter().filter_map(|n| n["name"].as_str()).collect();
+    let can_move = tenants.as_array().expect("a list").iter().find_map(|tenant| {
+        let placement = tenant["placement"].as_object()?;
+        let to = names.iter().find(|name| !placement.contains_key(**name))?;
+        Some((tenant["name"].as_str()?, placement.keys().next()?.as_str(), *to))
+    });
+    let (tenant, from, to) = can_move.expect("a tenant and a node without it");
+    let a_move = ["move", tenant, "--from", from, "--to", to, "--yes"];
+    let refused = run_as(&cluster, &see, &a_move).await;
+    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+    assert!(words(&refused).contains("may not create pods"), "{}", words(&refused));
+    let rights = [see, role_of_readme(2)].concat();
+    for arguments in
+        [&a_move[..], &["cordon", to, "--yes"], &["uncordon", to, "--yes"], &["restart", tenant, "--yes"]]
+    {
+        let done = run_as(&cluster, &rights, arguments).await;
+        assert!(done.status.success(), "{arguments:?}: {}", words(&done));
+    }
 }

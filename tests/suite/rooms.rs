@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
     ("live", &["cluster", "wire"], "sources know neither plans nor screens"),
     ("ui", &["cluster", "plan", "run"], "views ask, they never act: no wire, no sources"),
     ("app", &["cluster", "plan", "run", "ui"], "update is pure: effects are performed elsewhere"),
-    ("config", &["cluster"], "the configuration is a value"),
+    ("config", &["cluster", "plan"], "the configuration is a value"),
     ("cockpit", &["app", "cluster", "config", "live", "plan", "run", "ui", "wire"], "it connects the rooms"),
     (
         "cli",
