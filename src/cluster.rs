@@ -288,6 +288,12 @@ impl Snapshot {
         Self { tenancy: Arc::new(tenancy), ..Self::default() }
     }
 
+    /// The moment it was published, by this machine's clock: that one dates what is read of the database.
+    pub fn by_our_clock(&self) -> Timestamp {
+        let skew = SignedDuration::from_millis(self.api.skew_millis);
+        self.at.checked_sub(skew).unwrap_or(self.at)
+    }
+
     /// The workload of that key, as last seen.
     pub fn workload(&self, key: &WorkloadKey) -> Option<&Arc<Workload>> {
         match key.kind {

@@ -130,7 +130,7 @@ async fn the_rights_of_the_readme_reach_the_proxies_and_the_missing_one_is_named
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_mover_s_role_moves_cordons_restarts_and_deletes_and_what_is_missing_is_named() {
+async fn the_mover_s_role_moves_cordons_and_restarts_and_what_is_missing_is_named() {
     let cluster = world().await;
     let see = readme_rights();
     let json = |output: Output| -> serde_json::Value {

@@ -275,14 +275,17 @@ fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &Part) -> u16 {
     let now = cx.seen.tenants.get(&part.tenant).map(|t| cx.seen.cells(t)).unwrap_or_default();
     let nodes: Vec<NodeName> =
         placement::nodes(part.now.keys().chain(part.predicted.keys()).chain(now.keys().flatten()));
-    let grid = placement::Grid::fit(pen.width().saturating_sub(14), cx.seen, &nodes);
-    heading(pen, 3, y, part.tenant.as_str());
-    grid.heading(pen, 14, y);
+    // The name of the tenant stands before those of the nodes, with a gap.
+    let name = format::fit(part.tenant.as_str(), pen.width() / 3);
+    let x = (5 + format::width(&name)).max(14);
+    let grid = placement::Grid::fit(pen.width().saturating_sub(x), cx.seen, &nodes);
+    heading(pen, 3, y, &name);
+    grid.heading(pen, x, y);
     pen.put(3, y + 1, 10, "before", Role::Muted);
-    grid.counts(pen, 14, y + 1, &part.now, None);
+    grid.counts(pen, x, y + 1, &part.now, None);
     pen.put(3, y + 2, 10, "now", Role::Text);
-    grid.cells(pen, 14, y + 2, &now);
+    grid.cells(pen, x, y + 2, &now);
     pen.put(3, y + 3, 10, "predicted", Role::Muted);
-    grid.counts(pen, 14, y + 3, &part.predicted, None);
+    grid.counts(pen, x, y + 3, &part.predicted, None);
     y + 5
 }

@@ -422,6 +422,11 @@ fn a_monitor_that_is_switched_off_or_checks_no_more_stops_every_act() {
     assert!(one(&asked(&stale(20), take_out("db3")), "monitor").1.contains("20 s ago"));
     assert!(crate::cluster::findings(&stale(20)).iter().any(|f| f.rule == "monitor-failing"));
     assert_eq!(found(&asked(&stale(3), take_out("db3")), "monitor"), []);
+    // The clock of the API server is a minute ahead of ours, which dates what the proxy says.
+    let mut ahead = stale(1);
+    ahead.api.skew_millis = 60_000;
+    ahead.at += jiff::SignedDuration::from_mins(1);
+    assert!(!crate::cluster::findings(&ahead).iter().any(|f| f.rule == "monitor-failing"));
 }
 
 #[test]
