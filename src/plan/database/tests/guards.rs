@@ -425,7 +425,7 @@ fn a_monitor_that_is_switched_off_or_checks_no_more_stops_every_act() {
     // The clock of the API server is a minute ahead of ours, which dates what the proxy says.
     let mut ahead = stale(1);
     ahead.api.skew_millis = 60_000;
-    ahead.at += jiff::SignedDuration::from_mins(1);
+    ahead.at += SignedDuration::from_mins(1);
     assert!(!crate::cluster::findings(&ahead).iter().any(|f| f.rule == "monitor-failing"));
 }
 
