@@ -33,7 +33,7 @@ use crate::{
 };
 use drive::{Begin, Driver};
 
-pub use event::{Entry, Event, Outcome, Run, RunState, StepState, short_id};
+pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cluster::TenantName,
+    cluster::{TenantName, words::short_run},
     plan::{About, Approved, Change, PartRef, Plan},
 };
 
@@ -160,11 +160,6 @@ impl fmt::Display for RunState {
     }
 }
 
-/// The last part of a run's id: enough to tell runs apart on a screen.
-pub fn short_id(id: &str) -> &str {
-    id.rsplit('-').next().unwrap_or(id)
-}
-
 /// A run: the approved plan, who does it, and all that has happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
@@ -212,7 +207,7 @@ impl Run {
 
     /// The last four characters of the id: enough to tell runs apart on a screen.
     pub fn short(&self) -> &str {
-        short_id(&self.id)
+        short_run(&self.id)
     }
 
     /// Takes one entry in.
