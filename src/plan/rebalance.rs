@@ -29,6 +29,7 @@ use crate::cluster::{NodeName, Snapshot, TenantName};
 mod balance;
 mod drain;
 mod even;
+mod given;
 mod movable;
 mod order;
 mod single;
@@ -41,6 +42,7 @@ mod tests;
 use stage::Stage;
 
 pub use drain::{elsewhere, residents};
+pub use given::given;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +123,9 @@ pub struct Policy {
     pub most_in_use: u32,
     /// Pods that only an eviction moves (StatefulSets) are moved as well, with one ready pod less meanwhile.
     pub evict: bool,
+    /// A drain evicts pods that no controller makes again as well: they are lost.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 impl Default for Policy {
@@ -133,6 +138,7 @@ impl Default for Policy {
             use_within: 20,
             most_in_use: 90,
             evict: false,
+            force: false,
         }
     }
 }
