@@ -9,7 +9,10 @@ use wheelhouse::{
     },
     run::{
         JournalPlace, Shown,
-        campaign::{self, Aim, Campaign, CampaignState, Handle, ItemState, Pace, Proposed, campaigns},
+        campaign::{
+            self, Aim, Campaign, CampaignSeen, CampaignState, Event, Handle, ItemState, Pace, Proposed, Wish,
+            campaigns,
+        },
     },
 };
 
@@ -379,7 +382,7 @@ fn what_lies_outside_pauses_it_and_goes_on_with_another_plan() {
         let rest = campaign::rest(&it, &alice.now()).expect("what is left");
         assert_eq!(rest.items().len(), it.counts().waiting);
         cordon(false);
-        alice.until("the node", |s| s.nodes[&target].is_schedulable());
+        alice.until("the node", |s| s.nodes.get(&target).is_some_and(|n| n.is_schedulable()));
         let approved = rest.approve(None, None).expect("a yes");
         let mut handle =
             alice.enter(|| campaign::resume(alice.hands.clone(), it, Some(approved), alice.seen.clone()));
