@@ -40,6 +40,8 @@ mod tests;
 
 use stage::Stage;
 
+pub use drain::{elsewhere, residents};
+
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "goal", rename_all = "kebab-case")]
