@@ -90,7 +90,7 @@ pub(super) fn drain(mut stage: Stage, node: &NodeName) -> Result<Proposal, Check
             None => moves.push(evict(&mut stage, &pod, at)),
         }
     }
-    Ok(Proposal { moves, stays, before, after: balance::of(&stage) })
+    Ok(Proposal { moves, stays, closed: Vec::new(), before, after: balance::of(&stage) })
 }
 
 /// Where a pod that has to go is best: on the node with the fewest pods of its tenant, in the zone with the fewest,
