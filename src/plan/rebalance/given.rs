@@ -29,5 +29,6 @@ pub fn given(seen: &Snapshot, moves: Vec<Move>) -> Proposal {
         Move { free, ..moved }
     };
     let moves: Vec<_> = moves.into_iter().map(carried).collect();
-    Proposal { moves, stays: Vec::new(), before, after: balance::of(&stage) }
+    let after = balance::of(&stage);
+    Proposal { moves, before, after, ..Proposal::default() }
 }
