@@ -73,6 +73,10 @@ impl Lease {
     }
 }
 
+/// The label by which a pod that was made for a move names its run, until a ReplicaSet has adopted it. Journals carry it
+/// as well.
+pub const RUN_LABEL: &str = "wheelhouse.dev/run";
+
 /// A journal as it stands in the cluster: one ConfigMap a run. The text is read by `run`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Journal {
@@ -82,10 +86,19 @@ pub struct Journal {
     pub resource_version: ResourceVersion,
     /// `metadata.creationTimestamp`.
     pub created: Timestamp,
+    /// Label `wheelhouse.dev/state`, as it was written last: `running`, `paused`, `done` ...
+    pub state: Option<Arc<str>>,
     /// `data.plan`: the plan and who runs it, JSON.
     pub plan: Arc<str>,
     /// `data.events`: one JSON object a line.
     pub events: Arc<str>,
+}
+
+impl Journal {
+    /// Whether its run is over, by the label that is written with each entry.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state.as_deref(), Some("done" | "failed" | "undone" | "stopped"))
+    }
 }
 
 #[cfg(test)]

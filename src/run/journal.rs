@@ -29,7 +29,7 @@ const KEPT: usize = 50;
 /// The label every object of ours carries.
 pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wheelhouse");
 /// The label, and on leases the annotation, that names the run.
-pub(super) const RUN: &str = "wheelhouse.dev/run";
+pub(super) const RUN: &str = crate::cluster::RUN_LABEL;
 
 /// The approved plan and who runs it.
 #[derive(Serialize, Deserialize)]
@@ -264,6 +264,7 @@ mod tests {
     fn journal(plan: &str, events: &str) -> Journal {
         Journal {
             key: Key::new("wheelhouse", "run-x"),
+            state: None,
             resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
             plan: plan.into(),

@@ -38,8 +38,11 @@ pub(super) fn journal(slim: slim::ConfigMap, interner: &mut Interner) -> Result<
     let slim::ConfigMap { metadata: meta, data } = slim;
     let key = key_of(&meta, interner)?;
     let version = meta.resource_version.as_str().into();
+    let state = meta.labels.get("wheelhouse.dev/state").filter(|state| !state.is_empty());
+    let state = state.map(|state| Arc::from(&**state));
     let value = Journal {
         key: key.clone(),
+        state,
         resource_version: meta.resource_version.into(),
         created: created(meta.creation_timestamp)?,
         plan: data.plan.into(),
