@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::{Balance, Check, Move, Stay, Verdict, check};
 use crate::cluster::{NodeName, Snapshot, TenantName};
 
+mod aim;
 mod balance;
 mod drain;
 mod even;
@@ -34,11 +35,14 @@ mod order;
 mod single;
 mod spread;
 mod stage;
+mod targets;
 
 #[cfg(test)]
 mod tests;
 
+pub use aim::{Aim, Samples, Scheme, drain_by_hand, scheme, usual_start};
 use stage::Stage;
+pub use targets::{Target, Targets, targets};
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
