@@ -44,6 +44,8 @@ pub use aim::{Aim, Samples, Scheme, drain_by_hand, scheme, usual_start};
 use stage::Stage;
 pub use targets::{Target, Targets, targets};
 
+pub use drain::{elsewhere, residents};
+
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "goal", rename_all = "kebab-case")]
