@@ -219,7 +219,7 @@ async fn fold(
         }
         if changed && Instant::now() >= next {
             snapshot.revision += 1;
-            snapshot.at = clock.now();
+            snapshot.at = snapshot.dated(clock.now());
             outages.note(&snapshot);
             publish.send_replace(Arc::new(snapshot.clone()));
             let now = Instant::now();

@@ -130,9 +130,7 @@ pub fn start(
     place: JournalPlace,
     seen: watch::Receiver<Arc<Snapshot>>,
 ) -> Handle {
-    let skew = jiff::SignedDuration::from_millis(seen.borrow().api.skew_millis);
-    let now = Timestamp::now();
-    let id = new_id(now.checked_add(skew).unwrap_or(now));
+    let id = new_id(seen.borrow().dated(Timestamp::now()));
     let mut run = Run::new(id, hands.who.operator.clone(), approved);
     run.user = hands.who.user.clone();
     run.local = place == JournalPlace::Local;
