@@ -81,7 +81,7 @@ pub use proxysql::{
 };
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
-pub use record::{Journal, Lease};
+pub use record::{Journal, Lease, Written};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;

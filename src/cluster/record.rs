@@ -73,7 +73,16 @@ impl Lease {
     }
 }
 
-/// A journal as it stands in the cluster: one ConfigMap a run. The text is read by `run`.
+/// What a journal is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A run.
+    Run,
+    /// A campaign: a goal whose items are runs.
+    Campaign,
+}
+
+/// A journal as it stands in the cluster: one ConfigMap a run or campaign. The text is read by `run`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Journal {
     /// Namespace and name of the ConfigMap.
@@ -82,10 +91,14 @@ pub struct Journal {
     pub resource_version: ResourceVersion,
     /// `metadata.creationTimestamp`.
     pub created: Timestamp,
-    /// `data.plan`: the plan and who runs it, JSON.
+    /// What it is of, by its label.
+    pub of: Written,
+    /// `data.plan`, or `data.campaign`: what was approved and who runs it, JSON.
     pub plan: Arc<str>,
     /// `data.events`: one JSON object a line.
     pub events: Arc<str>,
+    /// `data.asked`: what other cockpits wish of a campaign, one JSON object a line.
+    pub asked: Arc<str>,
 }
 
 #[cfg(test)]

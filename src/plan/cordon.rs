@@ -19,8 +19,8 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &NodeName, to: bool) 
     let mut steps = Vec::new();
     let change = Change::Cordon(Cordon { node: name.clone(), uid: node.uid.clone(), from: !to, to });
     if node.cordoned == to {
-        let word = if to { "cordoned" } else { "not cordoned" };
-        own.push(Check::new("nothing", Verdict::Ok, format!("{name} is {word} already: nothing to do")));
+        let word = if to { "cordoned already" } else { "not cordoned" };
+        own.push(Check::new("nothing", Verdict::Ok, format!("{name} is {word}: nothing to do")));
     } else {
         if to {
             own.push(left(seen, name));

@@ -114,7 +114,9 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
         true => format!("{} {}", part.about(), part.undo()),
     });
     let undo: Vec<_> = undo.collect();
-    wrap("  undo: ", &undo.join(", "), |text| push(&mut lines, LineKind::Undo, text));
+    if !undo.is_empty() {
+        wrap("  undo: ", &undo.join(", "), |text| push(&mut lines, LineKind::Undo, text));
+    }
     lines
 }
 

@@ -7,6 +7,8 @@
 mod act;
 mod record;
 
+pub(super) use record::store;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
@@ -90,7 +92,8 @@ impl Driver {
 
     /// Drives the run until it is over or paused.
     pub(super) async fn drive(mut self, begin: Begin) {
-        let writer = match self.connect().await {
+        let seen = self.seen.borrow().clone();
+        let writer = match connect(&self.hands, &seen).await {
             Ok(writer) => writer,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
@@ -109,17 +112,6 @@ impl Driver {
         }
         self.say(None);
         self.sweep(&writer).await;
-    }
-
-    async fn connect(&mut self) -> Result<Writer, String> {
-        if self.hands.read_only {
-            return Err(Failure::ReadOnly.text());
-        }
-        let client = self.hands.wire.writer().await?;
-        let skew = self.seen.borrow().api.skew_millis;
-        let namespace = &self.hands.journal_namespace;
-        let writer = Writer::new(client, self.hands.read_only, namespace, Clock::ahead(skew));
-        Ok(writer.with_database(self.hands.database.clone()))
     }
 
     /// From the leases to the last entry.
@@ -368,26 +360,11 @@ impl Driver {
         &self,
         op: impl Fn() -> F,
     ) -> Result<T, Failure> {
-        let (mut backoff, mut busy) = (Duration::from_millis(100), 0);
-        let mut pause = self.pause.clone();
-        loop {
-            let (wait, text) = match op().await {
-                Err(Failure::Busy { after, text }) if busy < BUSY => {
-                    busy += 1;
-                    (after.max(backoff).min(OBEDIENCE), text)
-                }
-                Err(Failure::Unreached(text)) => (backoff, text),
-                Err(Failure::Busy { text, .. }) => return Err(Failure::Refused { code: 503, text }),
-                other => return other,
-            };
-            self.tried.lock().expect("nothing panics while it holds this lock").clone_from(&text);
+        insist(op, self.pause.clone(), |text| {
+            self.tried.lock().expect("nothing panics while it holds this lock").clone_from(text);
             self.say(Some(format!("{text}; trying again")));
-            tokio::select! {
-                () = sleep(wait) => {}
-                () = asked(&mut pause) => return Err(Failure::Interrupted(text)),
-            }
-            backoff = (backoff * 2).min(PATIENCE);
-        }
+        })
+        .await
     }
 
     /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
@@ -402,8 +379,49 @@ impl Driver {
     }
 }
 
+/// The hand that writes.
+///
+/// # Errors
+/// One sentence: the session is read-only, or the API server cannot be reached.
+pub(super) async fn connect(hands: &Hands, seen: &Snapshot) -> Result<Writer, String> {
+    if hands.read_only {
+        return Err(Failure::ReadOnly.text());
+    }
+    let client = hands.wire.writer().await?;
+    let clock = Clock::ahead(seen.api.skew_millis);
+    let writer = Writer::new(client, hands.read_only, &hands.journal_namespace, clock);
+    Ok(writer.with_database(hands.database.clone()))
+}
+
+/// Repeats what can be repeated, until an operator asks to stop: for ever while there is no answer, some times while the
+/// API server is busy. What is tried again is told.
+pub(super) async fn insist<T, F: Future<Output = Result<T, Failure>>>(
+    op: impl Fn() -> F,
+    mut pause: watch::Receiver<bool>,
+    tell: impl Fn(&String),
+) -> Result<T, Failure> {
+    let (mut backoff, mut busy) = (Duration::from_millis(100), 0);
+    loop {
+        let (wait, text) = match op().await {
+            Err(Failure::Busy { after, text }) if busy < BUSY => {
+                busy += 1;
+                (after.max(backoff).min(OBEDIENCE), text)
+            }
+            Err(Failure::Unreached(text)) => (backoff, text),
+            Err(Failure::Busy { text, .. }) => return Err(Failure::Refused { code: 503, text }),
+            other => return other,
+        };
+        tell(&text);
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = asked(&mut pause) => return Err(Failure::Interrupted(text)),
+        }
+        backoff = (backoff * 2).min(PATIENCE);
+    }
+}
+
 /// Waits until an operator asks to stop; for ever when nobody can any more.
-async fn asked(pause: &mut watch::Receiver<bool>) {
+pub(super) async fn asked(pause: &mut watch::Receiver<bool>) {
     if pause.wait_for(|asked| *asked).await.is_err() {
         std::future::pending().await
     }

@@ -177,6 +177,8 @@ pub struct Run {
     pub steps: Vec<StepState>,
     /// Derived: the run's state.
     pub state: RunState,
+    /// The campaign it is an item of.
+    pub campaign: Option<String>,
     /// The journal is kept on this machine only: nobody else can see or finish the run.
     pub local: bool,
     /// What the session that drives it is at, in words; not written down.
@@ -191,6 +193,7 @@ impl Run {
             id: id.into(),
             operator: operator.into(),
             user: None,
+            campaign: None,
             approved,
             entries: Vec::new(),
             steps,

@@ -1,5 +1,6 @@
 //! One test binary for everything that needs more than one room: linking is what costs.
 
+mod campaigns;
 mod cli;
 mod connect;
 mod crash;

@@ -224,6 +224,12 @@ impl Session {
         waited.unwrap_or_else(|_| panic!("waited too long for {what}"))
     }
 
+    /// Calls what begins tasks in this session.
+    pub fn enter<T>(&self, begin: impl FnOnce() -> T) -> T {
+        let _guard = self.runtime.as_ref().expect("it lives").enter();
+        begin()
+    }
+
     /// Waits until the session sees this.
     pub fn until(&self, what: &str, so: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
         let mut seen = self.seen.clone();

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::{
-    Proposal, balance,
+    Caps, Policy, Proposal, balance,
     movable::{self, Why},
     order::carry_out,
     refuse,
     stage::{Stage, Tried, Who, Whose},
 };
 use crate::{
-    cluster::{Memory, NodeName, Pod},
+    cluster::{Memory, NodeName, Pod, Snapshot},
     plan::{
         Check, Means, Move, MoveReason, Stay,
         schedule::{At, Closed, Incoming},
@@ -87,30 +89,61 @@ pub(super) fn drain(mut stage: Stage, node: &NodeName) -> Result<Proposal, Check
             None => moves.push(evict(&mut stage, &pod, at)),
         }
     }
-    Ok(Proposal { moves, stays, before, after: balance::of(&stage) })
+    Ok(Proposal { moves, stays, closed: Vec::new(), before, after: balance::of(&stage) })
 }
 
 /// Where a pod that has to go is best: on the node with the fewest pods of its tenant, in the zone with the fewest,
 /// with the smallest part of its memory requested.
 fn target(stage: &mut Stage, who: Who, from: At) -> Result<At, Why> {
-    let housed = &stage.housed[who.0.0];
-    let memory = stage.lodger(who).memory as i64;
-    let there = |at: &At| housed.counts.get(at).copied().unwrap_or(0);
-    let mut nodes: Vec<_> = stage
-        .all()
-        .filter(|at| *at != from && stage.takes_pods(*at))
-        .map(|at| (there(&at), stage.in_zone(who.0, at), stage.share(at, memory), at))
-        .collect();
-    nodes.sort_unstable();
+    let open = stage.all().filter(|at| *at != from && stage.takes_pods(*at)).collect();
+    let nodes = ranked(stage, who, open);
     if nodes.is_empty() {
         return Err(("no-target", "no other node takes moved pods at present".into()));
     }
-    if let Some(to) = stage.first_to_take(who, nodes.into_iter().map(|(.., at)| at)) {
+    if let Some(to) = stage.first_to_take(who, nodes) {
         return Ok(to);
     }
     let class = stage.lodger(who).class.1;
     let refusal = stage.board.refused(class);
     Err(("no-room", refusal.describe(&stage.board)))
+}
+
+/// The nodes, among these, that take a tenant's pod in place of the one that was planned for it, the best first.
+pub fn elsewhere(seen: &Snapshot, moved: &Move, nodes: &[NodeName], policy: &Policy) -> Vec<NodeName> {
+    let policy = Policy { pod_age: SignedDuration::ZERO, ..policy.clone() };
+    let mut stage = Stage::new(seen, &policy, Caps::default());
+    let who = stage.housed.iter().enumerate().find_map(|(whose, housed)| {
+        let pod = housed.pods.iter().position(|lodger| lodger.pod.uid == moved.uid)?;
+        (Some(&housed.tenant.name) == moved.tenant.as_ref()).then_some((Whose(whose), pod))
+    });
+    let (Some(who), Some(from)) = (who, stage.board.at(&moved.from)) else { return Vec::new() };
+    let mut named: Vec<_> = nodes.iter().filter_map(|node| stage.board.at(node)).collect();
+    named.retain(|at| *at != from && stage.takes_pods(*at));
+    let ranked = ranked(&stage, who, named);
+    let takes = |at: &At| stage.first_to_take(who, [*at]).is_some();
+    let taken: Vec<_> = ranked.into_iter().filter(takes).collect();
+    taken.into_iter().map(|at| stage.name(at).clone()).collect()
+}
+
+/// Nodes by how good they are for one pod more of its tenant.
+fn ranked(stage: &Stage, who: Who, nodes: Vec<At>) -> Vec<At> {
+    let housed = &stage.housed[who.0.0];
+    let memory = stage.lodger(who).memory as i64;
+    let there = |at: &At| housed.counts.get(at).copied().unwrap_or(0);
+    let rank = |at: At| (there(&at), stage.in_zone(who.0, at), stage.share(at, memory), at);
+    let mut nodes: Vec<_> = nodes.into_iter().map(rank).collect();
+    nodes.sort_unstable();
+    nodes.into_iter().map(|(.., at)| at).collect()
+}
+
+/// Pods on a node that leave it with a drain: neither finished, nor of a DaemonSet, nor the node's own.
+pub fn residents<'a>(seen: &'a Snapshot, node: &'a NodeName) -> impl Iterator<Item = &'a Arc<Pod>> {
+    seen.pods.values().filter(move |pod| {
+        let kind = pod.owner.as_ref().map(|owner| &*owner.kind);
+        pod.node.as_ref() == Some(node)
+            && pod.holds_resources()
+            && !matches!(kind, Some("DaemonSet" | "Node"))
+    })
 }
 
 fn stay(stage: &Stage, who: Who, node: &NodeName, (rule, why): Why) -> Stay {
@@ -123,18 +156,8 @@ fn stay(stage: &Stage, who: Who, node: &NodeName, (rule, why): Why) -> Stay {
 fn strangers(stage: &Stage, node: &NodeName) -> Vec<Arc<Pod>> {
     let of_tenants: std::collections::HashSet<_> =
         stage.housed.iter().flat_map(|h| &h.tenant.pods).map(Arc::as_ptr).collect();
-    let leaves = |pod: &&Arc<Pod>| {
-        let kind = pod.owner.as_ref().map(|o| &*o.kind);
-        pod.node.as_ref() == Some(node) && pod.is_active() && !matches!(kind, Some("DaemonSet" | "Node"))
-    };
-    stage
-        .seen
-        .pods
-        .values()
-        .filter(leaves)
-        .filter(|p| !of_tenants.contains(&Arc::as_ptr(p)))
-        .cloned()
-        .collect()
+    let strange = |pod: &&Arc<Pod>| pod.is_active() && !of_tenants.contains(&Arc::as_ptr(pod));
+    residents(stage.seen, node).filter(strange).cloned().collect()
 }
 
 /// Why a pod cannot be evicted at present. Source: `registry/core/pod/storage/eviction.go`.
