@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::{Balance, Check, Move, Stay, Verdict, check};
 use crate::cluster::{NodeName, Snapshot, TenantName};
 
+mod aim;
 mod balance;
 mod drain;
 mod even;
@@ -35,11 +36,14 @@ mod order;
 mod single;
 mod spread;
 mod stage;
+mod targets;
 
 #[cfg(test)]
 mod tests;
 
+pub use aim::{Aim, Samples, Scheme, drain_by_hand, scheme, usual_start};
 use stage::Stage;
+pub use targets::{Target, Targets, targets};
 
 pub use drain::{elsewhere, residents};
 pub use given::given;

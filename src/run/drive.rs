@@ -338,7 +338,7 @@ impl Driver {
 
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
-        let at = Timestamp::now();
+        let at = self.seen.borrow().dated(Timestamp::now());
         let (by, step) = (self.hands.who.operator.clone(), self.current());
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New(_)) => Event::Finished { outcome: Outcome::Failed, text },

@@ -44,7 +44,7 @@ pub(super) enum Begin {
     /// It is new.
     New,
     /// Its journal is there already; what was approved in place of the items that wait.
-    Again(Option<Approved>),
+    Again(Option<Box<Approved>>),
     /// Its journal is there already, and it is given up: why.
     GiveUp(String),
 }
@@ -160,7 +160,7 @@ impl Driver {
             });
         }
         if let Begin::Again(Some(instead)) = begin {
-            let Approved { items, envelope, .. } = instead.clone();
+            let Approved { items, envelope, .. } = Approved::clone(instead);
             self.append(&mut session, vec![Event::Revised { items, envelope }]).await?;
         }
         let ended = match begin {
