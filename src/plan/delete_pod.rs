@@ -40,6 +40,15 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
         checks.push(refuse(text));
         return nothing(checks);
     };
+    if let Some(since) = pod.deleting {
+        let text = format!(
+            "{} is being deleted already, and should be gone at {}",
+            pod.key.name,
+            since.strftime("%H:%M:%S UTC")
+        );
+        checks.push(refuse(text));
+        return nothing(checks);
+    }
     let workload = &tenant.workload;
     let (at, uid) = (pod.key.clone(), pod.uid.clone());
     let landing = landing(seen, &tenant, pod);

@@ -41,7 +41,11 @@ impl Guard {
                 let (ready, wanted) = (tenant.ready(), tenant.desired());
                 let active = tenant.active().count() as u32;
                 let all = ready == wanted && active == wanted;
-                (!all).then(|| format!("{}: {ready} of {wanted} ready", tenant.name))
+                let name = &tenant.name;
+                match ready == wanted && active != wanted {
+                    true => Some(format!("{name} has {active} pods and asks for {wanted}")),
+                    false => (!all).then(|| format!("{name}: {ready} of {wanted} ready")),
+                }
             }
             Self::NoRollout { workload } => {
                 let Some(found) = seen.workload(workload) else { return Some(format!("{workload} is gone")) };

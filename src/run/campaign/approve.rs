@@ -141,12 +141,13 @@ pub fn offer(aim: &Aim, seen: &Snapshot) -> Result<Offer, Check> {
 /// # Errors
 /// The check that refuses it.
 pub fn rest(campaign: &Campaign, seen: &Snapshot) -> Result<Proposed, Check> {
+    let left = campaign.states.iter().zip(&campaign.items).filter(|(state, _)| **state == ItemState::Waiting);
+    let left = left.map(|(_, item)| item.clone());
+    // That a node takes pods again comes before what is moved there, and follows from no goal.
+    let opens = |item: &Intent| matches!(item, Intent::Cordon { cordoned: false, .. });
     let items = match &campaign.aim {
-        Some(aim) => offer(aim, seen)?.items,
-        None => {
-            let left = campaign.states.iter().zip(&campaign.items);
-            left.filter(|(state, _)| **state == ItemState::Waiting).map(|(_, item)| item.clone()).collect()
-        }
+        Some(aim) => left.filter(opens).chain(offer(aim, seen)?.items).collect(),
+        None => left.collect(),
     };
     Ok(Proposed::new(seen, campaign.goal.clone(), campaign.aim.clone(), items, campaign.pace.clone()))
 }
