@@ -8,6 +8,7 @@ mod execute;
 mod foresee;
 mod msg;
 mod pump;
+mod schemes;
 mod update;
 
 use std::{cell::Cell, collections::BTreeMap, sync::Arc};
@@ -25,7 +26,7 @@ use crate::{
 };
 
 pub use self::{
-    msg::{Effect, Msg},
+    msg::{Begin, Effect, Msg},
     pump::run,
     update::update,
 };
@@ -55,6 +56,8 @@ pub struct App {
     overlay: Option<Overlay>,
     notice: Option<(Severity, String, Timestamp)>,
     foresight: foresee::Foresight,
+    /// When many moves under review are worked out again.
+    due_scheme: Option<Timestamp>,
     /// Runs this session drives or drove, as last reported.
     driven: BTreeMap<String, Run>,
     /// Runs whose journals are kept on this machine.
@@ -175,6 +178,7 @@ impl App {
             overlay: None,
             notice: None,
             foresight: foresee::Foresight::default(),
+            due_scheme: None,
             driven: BTreeMap::new(),
             local: Vec::new(),
             decoded: Decoded::default(),
@@ -198,7 +202,7 @@ impl App {
     /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.
     pub fn alarm(&self) -> Option<Timestamp> {
         let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.seen.api.skew()).ok());
-        [wake, self.due.get(), self.foresight.due].into_iter().flatten().min()
+        [wake, self.due.get(), self.foresight.due, self.due_scheme].into_iter().flatten().min()
     }
 
     /// Where the cockpit is.
@@ -229,6 +233,7 @@ impl App {
         let notice = self.notice.as_ref().and_then(|(severity, _, at)| at.checked_add(stays(*severity)).ok());
         let yes = match &self.overlay {
             Some(Overlay::Review(r)) => r.yes.and_then(|at| at.checked_add(approval::SETTLED).ok()),
+            Some(Overlay::Scheme(r)) => r.yes.and_then(|at| at.checked_add(approval::SETTLED).ok()),
             _ => None,
         };
         // What is past due waits for something else to happen, such as the rehearsal.

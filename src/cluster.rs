@@ -53,7 +53,7 @@ pub use detail::{KubeEvent, LogLine};
 pub use endpoint::{Endpoint, Trouble};
 pub use few::Few;
 pub use finding::{
-    Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, merged,
+    Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, left_over, merged,
 };
 pub use freshness::{Freshness, Reading};
 pub use galera::{
@@ -81,7 +81,7 @@ pub use proxysql::{
 };
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
-pub use record::{Journal, Lease, Written};
+pub use record::{Journal, Lease, RUN_LABEL, Written};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;

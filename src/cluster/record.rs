@@ -73,6 +73,10 @@ impl Lease {
     }
 }
 
+/// The label by which a pod that was made for a move names its run, until a ReplicaSet has adopted it. Journals carry it
+/// as well.
+pub const RUN_LABEL: &str = "wheelhouse.dev/run";
+
 /// What a journal is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -91,6 +95,8 @@ pub struct Journal {
     pub resource_version: ResourceVersion,
     /// `metadata.creationTimestamp`.
     pub created: Timestamp,
+    /// Label `wheelhouse.dev/state`, as it was written last: `running`, `paused`, `done` ...
+    pub state: Option<Arc<str>>,
     /// What it is of, by its label.
     pub of: Written,
     /// `data.plan`, or `data.campaign`: what was approved and who runs it, JSON.
@@ -99,6 +105,13 @@ pub struct Journal {
     pub events: Arc<str>,
     /// `data.asked`: what other cockpits wish of a campaign, one JSON object a line.
     pub asked: Arc<str>,
+}
+
+impl Journal {
+    /// Whether its run is over, by the label that is written with each entry.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state.as_deref(), Some("done" | "failed" | "undone" | "stopped"))
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &NodeName, to: bool) 
         checks: own,
         kubectl: change.by_hand(seen).unwrap_or_default(),
         undo: if steps.is_empty() { String::new() } else { undo(to).into() },
+        what: None,
     };
     Plan::assemble(seen, intent.clone(), Vec::new(), vec![part], None, steps, checks)
 }

@@ -135,6 +135,9 @@ impl Plan {
                 several => format!("scale {} tenants", several.len()),
             },
             Intent::Scale { .. } => format!("scale {tenants}"),
+            Intent::Move { moved } if moved.tenant.is_none() => {
+                format!("evict {} from {}", moved.pod, moved.from)
+            }
             Intent::Move { moved } => {
                 let to = moved.to.as_ref().map_or("no node", NodeName::as_str);
                 format!("move {} {} → {to}", moved.pod.name, moved.from)

@@ -26,21 +26,27 @@ use serde::{Deserialize, Serialize};
 use super::{Balance, Check, Move, Stay, Verdict, check};
 use crate::cluster::{NodeName, Snapshot, TenantName};
 
+mod aim;
 mod balance;
 mod drain;
 mod even;
+mod given;
 mod movable;
 mod order;
 mod single;
 mod spread;
 mod stage;
+mod targets;
 
 #[cfg(test)]
 mod tests;
 
+pub use aim::{Aim, Samples, Scheme, drain_by_hand, scheme, usual_start};
 use stage::Stage;
+pub use targets::{Target, Targets, targets};
 
 pub use drain::{elsewhere, residents};
+pub use given::given;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +127,9 @@ pub struct Policy {
     pub most_in_use: u32,
     /// Pods that only an eviction moves (StatefulSets) are moved as well, with one ready pod less meanwhile.
     pub evict: bool,
+    /// A drain evicts pods that no controller makes again as well: they are lost.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 impl Default for Policy {
@@ -133,6 +142,7 @@ impl Default for Policy {
             use_within: 20,
             most_in_use: 90,
             evict: false,
+            force: false,
         }
     }
 }

@@ -136,6 +136,7 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
                 checks: check::lease_named(seen, &about.lease()).into_iter().collect(),
                 kubectl: inverse.by_hand(seen).unwrap_or_default(),
                 undo: format!("the same as run {run} did, again"),
+                what: None,
             });
         }
         steps.push(Step::new(about.clone(), inverse, WITHIN));

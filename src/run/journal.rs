@@ -29,7 +29,7 @@ const KEPT: usize = 50;
 /// The label every object of ours carries.
 pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wheelhouse");
 /// The label, and on leases the annotation, that names the run.
-pub(super) const RUN: &str = "wheelhouse.dev/run";
+pub(super) const RUN: &str = crate::cluster::RUN_LABEL;
 /// The label that names the campaign: on its own journal, and on those of its runs.
 pub(super) const CAMPAIGN: &str = "wheelhouse.dev/campaign";
 /// The label that tells the journal of a campaign from one of a run.
@@ -304,6 +304,7 @@ mod tests {
     fn journal(plan: &str, events: &str) -> Journal {
         Journal {
             key: Key::new("wheelhouse", "run-x"),
+            state: None,
             resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
             of: Written::Run,

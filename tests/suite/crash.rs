@@ -20,7 +20,7 @@ enum Then {
 }
 
 /// From the `nth` write on, nothing gets through any more.
-fn cut_off(ground: &Ground, nth: usize, when: Cut) {
+pub fn cut_off(ground: &Ground, nth: usize, when: Cut) {
     let on = || On::new("WRITE", "*");
     if when == Cut::After {
         ground.cluster.faults().cut(on(), nth, Cut::After);

@@ -11,6 +11,7 @@ mod database_reviews;
 mod database_seeing;
 mod first;
 mod forecast;
+mod moves;
 mod picture;
 mod pump;
 mod reviews;

@@ -38,12 +38,15 @@ pub(super) fn journal(slim: slim::ConfigMap, interner: &mut Interner) -> Result<
     let slim::ConfigMap { metadata: meta, data } = slim;
     let key = key_of(&meta, interner)?;
     let version = meta.resource_version.as_str().into();
+    let state = meta.labels.get("wheelhouse.dev/state").filter(|state| !state.is_empty());
+    let state = state.map(|state| Arc::from(&**state));
     let (of, plan) = match meta.labels.get("app.kubernetes.io/component").map(String::as_str) {
         Some("campaign") => (Written::Campaign, data.campaign),
         _ => (Written::Run, data.plan),
     };
     let value = Journal {
         key: key.clone(),
+        state,
         resource_version: meta.resource_version.into(),
         created: created(meta.creation_timestamp)?,
         of,

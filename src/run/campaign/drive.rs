@@ -44,7 +44,7 @@ pub(super) enum Begin {
     /// It is new.
     New,
     /// Its journal is there already; what was approved in place of the items that wait.
-    Again(Option<Approved>),
+    Again(Option<Box<Approved>>),
     /// Its journal is there already, and it is given up: why.
     GiveUp(String),
 }
@@ -99,6 +99,8 @@ pub(super) struct Driver {
     decoded: run::Decoded,
     /// A wish to pause: whose.
     pausing: Option<String>,
+    /// So many wishes stood in the journal when this session took the campaign up.
+    before: usize,
 }
 
 impl Driver {
@@ -110,17 +112,8 @@ impl Driver {
         wished: mpsc::UnboundedReceiver<Wish>,
     ) -> Self {
         let (own, children) = (VecDeque::new(), BTreeMap::new());
-        Self {
-            hands,
-            campaign,
-            seen,
-            halt,
-            wished,
-            own,
-            children,
-            decoded: Default::default(),
-            pausing: None,
-        }
+        let decoded = run::Decoded::default();
+        Self { hands, campaign, seen, halt, wished, own, children, decoded, pausing: None, before: 0 }
     }
 
     /// Drives the campaign until it is over or paused.
@@ -167,7 +160,7 @@ impl Driver {
             });
         }
         if let Begin::Again(Some(instead)) = begin {
-            let Approved { items, envelope, .. } = instead.clone();
+            let Approved { items, envelope, .. } = Approved::clone(instead);
             self.append(&mut session, vec![Event::Revised { items, envelope }]).await?;
         }
         let ended = match begin {
