@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cluster::{Snapshot, words},
     cockpit,
-    plan::{self, Check, Intent, Verdict, rebalance::Proposal},
+    plan::{Check, Intent, Verdict, rebalance::Proposal},
     run::{
         self, Run,
         campaign::{self, Campaign, CampaignSeen, CampaignState, Drained, Handle, ItemState, Pace, Proposed},
@@ -303,10 +303,4 @@ fn runs(campaign: &Campaign) -> Vec<RunOfJson> {
         Some(RunOfJson { id: id.clone(), state, summary })
     };
     items.filter_map(of).collect()
-}
-
-/// The line that drains a node by hand.
-pub(super) fn drain_by_hand(seen: &Snapshot, node: &str) -> String {
-    let flags = seen.api.flags.iter().map(|flag| &**flag);
-    plan::line("kubectl", flags.chain(["drain", node, "--ignore-daemonsets", "--delete-emptydir-data"]))
 }

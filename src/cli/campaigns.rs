@@ -244,7 +244,7 @@ async fn close(
 ) -> Result<(), Failure> {
     let counts = it.counts();
     assent.to(&format!(
-        "campaign {} of {} is {}: {}, {} of {} done. What it did stays, and nobody can resume it afterwards.",
+        "campaign {} of {} is {}: {}, {} of {} done. What it did stays, what it borrowed (a new pod, a deletion cost) is taken back, and nobody can resume it afterwards.",
         it.id,
         it.operator,
         it.state.word(),

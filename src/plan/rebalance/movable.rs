@@ -22,7 +22,7 @@ pub(super) fn held(seen: &Snapshot, tenant: &Tenant) -> Option<Why> {
     let name = &tenant.name;
     let lease = Lease::name_of(name);
     if let Some(lease) = seen.leases.values().find(|l| *l.key.name == *lease)
-        && lease.holder.is_some()
+        && lease.is_held(seen.at)
     {
         let run = lease.run.as_deref().map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
         return Some(("open-run", format!("{run} of {name} has not ended: finish it or undo it")));
@@ -32,6 +32,16 @@ pub(super) fn held(seen: &Snapshot, tenant: &Tenant) -> Option<Why> {
     }
     if workload.paused {
         return Some(("paused", format!("the rollout of {name} is paused: resume it first")));
+    }
+    let silent = |pod: &&std::sync::Arc<Pod>| {
+        let node = pod.node.as_ref().and_then(|node| seen.nodes.get(node));
+        node.is_some_and(|node| !node.is_ready())
+    };
+    if let Some(node) = tenant.pods.iter().find(silent).and_then(|pod| pod.node.as_ref()) {
+        let text = format!(
+            "{node} does not answer: its pods can neither be moved nor are they gone until it comes back or they are evicted"
+        );
+        return Some(("node-silent", text));
     }
     let active = tenant.active().count() as u32;
     if active != workload.desired {
