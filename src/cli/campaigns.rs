@@ -371,11 +371,11 @@ async fn undo(
     let proposal = given(&snapshot, moves.collect());
     let goal = format!("undo {}: {}", it.short(), it.goal);
     let proposed = Proposed::new(&snapshot, goal, None, items, pace.pace()).undoing(&it.id);
-    let job = work::Work { proposed, proposal, notes: stays, foreseen: snapshot.clone() };
+    let mut job = work::Work { proposed, proposal, notes: stays, foreseen: snapshot.clone() };
     if !it.state.is_over() && !consent.dry_run {
         closed(session, &snapshot, &it, "it is undone").await?;
     }
-    let end = work::carry_out(session, &job, &consent).await?;
+    let end = work::carry_out(session, &mut job, &consent).await?;
     work::tell(&job, &end, None, consent.output, &session.again)
 }
 

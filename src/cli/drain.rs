@@ -69,8 +69,8 @@ pub(super) async fn drain(common: &Common, args: DrainArgs) -> Result<(), Failur
     };
     let proposed = Proposed::new(&snapshot, aim.words(), Some(aim), items, args.pace.pace());
     let notes = emptied(&snapshot, &proposal).into_iter().chain(lost(&snapshot, &node)).collect();
-    let work = Work { proposed, proposal, notes, foreseen: snapshot };
-    let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
+    let mut work = Work { proposed, proposal, notes, foreseen: snapshot };
+    let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
     let drained = (!args.consent.dry_run).then(|| left(&session.seen.borrow(), &node));
     campaign::tell(&work, &end, drained.as_ref(), output, &session.again)
 }
@@ -132,8 +132,8 @@ pub(super) async fn undrain(common: &Common, args: UndrainArgs) -> Result<(), Fa
     let first = cordoned.then_some(Intent::Cordon { node: node.clone(), cordoned: false });
     let items = first.into_iter().chain(moves).collect();
     let proposed = Proposed::new(&foreseen, format!("undrain {node}"), None, items, args.pace.pace());
-    let work = Work { proposed, proposal, notes, foreseen };
-    let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
+    let mut work = Work { proposed, proposal, notes, foreseen };
+    let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
     campaign::tell(&work, &end, None, output, &session.again)
 }
 
