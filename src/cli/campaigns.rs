@@ -393,7 +393,8 @@ fn list(all: &[CampaignSeen], now: Timestamp) -> String {
         let driver = match &it.holder {
             Some(holder) if holder.alive => format!("driven by {}", holder.who),
             _ => {
-                seen.campaign.last_word().filter(|_| seen.wants_an_operator()).unwrap_or_default().to_owned()
+                let told = seen.wants_an_operator() && seen.campaign.paused_by().is_none();
+                seen.campaign.last_word().filter(|_| told).unwrap_or_default().to_owned()
             }
         };
         let done = format!("{}/{}", it.counts.done, it.counts.all);

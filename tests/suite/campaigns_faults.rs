@@ -145,7 +145,7 @@ fn somebody_rolls_out() {
             });
         });
     });
-    stopped(&it, &["rollout", "ready", "pods and asks for"]);
+    stopped(&it, &["rollout", "ready", "pods and asks for", "is being deleted"]);
     ground.step(240);
     let it = gone_on_with(&ground, &alice, it);
     assert!(matches!(&it.states[0], ItemState::Skipped(why) if why.contains("gone")), "{:?}", it.states);

@@ -179,11 +179,14 @@ fn one_lost_answer_changes_nothing() {
 
 /// What is swept: how its plan is made, and what must be so at the end when it was done.
 struct Swept {
+    /// What is so before.
+    before: fn(&Ground),
     plan: fn(&Session) -> wheelhouse::plan::Plan,
     done: fn(&Ground) -> bool,
 }
 
 const MOVE: Swept = Swept {
+    before: |_| {},
     plan: |session| crate::moves::planned(session, "acme", wheelhouse::plan::Means::Adoption),
     done: |ground| {
         crate::moves::nothing_left(ground, "acme");
@@ -193,11 +196,18 @@ const MOVE: Swept = Swept {
 };
 
 const EVICTION: Swept = Swept {
+    // What is evicted would come up again where it was.
+    before: |ground| {
+        for (_, node, ..) in crate::moves::pods(ground, "acme") {
+            ground.cordon_one(&node);
+        }
+    },
     plan: |session| crate::moves::planned(session, "acme", wheelhouse::plan::Means::Eviction),
     ..MOVE
 };
 
 const CORDON: Swept = Swept {
+    before: |_| {},
     plan: |session| {
         let node = "worker-2".into();
         plan(&session.now(), &wheelhouse::plan::Intent::Cordon { node, cordoned: true })
@@ -213,6 +223,7 @@ const CORDON: Swept = Swept {
 };
 
 const RESTART: Swept = Swept {
+    before: |_| {},
     plan: |session| plan(&session.now(), &wheelhouse::plan::Intent::Restart { tenant: "acme".into() }),
     done: |ground| ground.generation("acme") == 2 && crate::moves::pods(ground, "acme").iter().all(|p| p.2),
 };
@@ -221,6 +232,7 @@ const RESTART: Swept = Swept {
 /// before.
 fn cut_and_ended(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
     let ground = Ground::new();
+    (swept.before)(&ground);
     let alice = ground.session("alice@bastion");
     let made = (swept.plan)(&alice);
     cut_off(&ground, nth, when);

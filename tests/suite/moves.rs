@@ -205,6 +205,12 @@ fn a_node_is_cordoned_and_uncordoned_by_its_undo() {
 fn an_eviction_a_restart_and_a_deletion_end_with_every_pod_ready() {
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
+    // What is evicted would come up again where it was.
+    let held: Vec<_> = pods(&ground, "acme").into_iter().map(|pod| pod.1).collect();
+    held.iter().for_each(|node| ground.cordon_one(node));
+    alice.until("the cordons", |s| {
+        held.iter().all(|node| s.nodes.get(&node.as_str().into()).is_some_and(|n| n.cordoned))
+    });
     let wanted = pods(&ground, "acme").len();
     let pod = alice.now().tenants[&TenantName::from("acme")].pods[0].key.clone();
     for intent in [
@@ -226,6 +232,7 @@ fn an_eviction_a_restart_and_a_deletion_end_with_every_pod_ready() {
         let run = through(&ground, &alice, made);
         assert_eq!(run.state, RunState::Done, "{intent:?}: {:?}", run.last_word());
         let after = pods(&ground, "acme");
+        ground.cordon(false);
         assert!(after.len() == wanted && after.iter().all(|p| p.2) && after != before, "{after:?}");
         let seen =
             alice.until("ready pods", |s| s.tenants[&TenantName::from("acme")].ready() == wanted as u32);

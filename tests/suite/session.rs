@@ -89,6 +89,13 @@ impl Ground {
         });
     }
 
+    /// Lets one node take no pods.
+    pub fn cordon_one(&self, node: &str) {
+        self.cluster.with_world(|w| {
+            w.store.update(Kind::NODE, "", node, "test", |n| n["spec"]["unschedulable"] = true.into());
+        });
+    }
+
     pub fn restart(&self) {
         self.runtime.block_on(self.cluster.restart());
     }

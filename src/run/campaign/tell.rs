@@ -21,6 +21,7 @@ pub fn describe(campaign: &Campaign, event: &Event) -> String {
             format!("▸ another plan of {} items took the place of the rest", items.len())
         }
         Event::Stopping => "▲ it ends once what is under way is through".into(),
+        Event::Paused { why, asked: true, .. } => format!("▲ {why}"),
         Event::Paused { why, .. } => format!("▲ paused: {why}"),
         Event::Declined { wish, why } => format!("▲ {wish}: {why}"),
         Event::Finished { whole: true, text } => format!("✓ done: {text}"),
