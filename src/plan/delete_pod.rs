@@ -40,6 +40,11 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
         checks.push(refuse(text));
         return nothing(checks);
     };
+    if pod.deleting.is_some() {
+        let text = format!("{} is being deleted already: {}", pod.key.name, seen.what_keeps(pod));
+        checks.push(refuse(text));
+        return nothing(checks);
+    }
     let workload = &tenant.workload;
     let (at, uid) = (pod.key.clone(), pod.uid.clone());
     let landing = landing(seen, &tenant, pod);
