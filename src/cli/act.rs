@@ -156,7 +156,7 @@ pub(super) async fn give_up(
     assent: Assent,
 ) -> Result<(), Failure> {
     assent.to(&format!(
-        "run {} of {} is {}: {}. What it did stays, and nobody can resume it afterwards.",
+        "run {} of {} is {}: {}. What it did stays, what it borrowed (a new pod, a deletion cost) is taken back, and nobody can resume it afterwards.",
         run.id,
         run.operator,
         run.state,
