@@ -40,12 +40,9 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
         checks.push(refuse(text));
         return nothing(checks);
     };
-    if let Some(since) = pod.deleting {
-        let text = format!(
-            "{} is being deleted already, and should be gone at {}",
-            pod.key.name,
-            since.strftime("%H:%M:%S UTC")
-        );
+    if let Some(due) = pod.deleting {
+        let (name, due) = (&pod.key.name, due.strftime("%H:%M:%S UTC"));
+        let text = format!("{name} is being deleted already, by {due}: {}", seen.what_keeps(pod));
         checks.push(refuse(text));
         return nothing(checks);
     }

@@ -57,6 +57,12 @@ impl Kind for RolledOut {
             let why = why.map_or(String::new(), |why| format!(": {why}"));
             return Standing::Failed(format!("the rollout of {} is stuck, {text}{why}", self.workload));
         }
+        let text = match &workload.refused {
+            Some(refused) if counts.updated < wanted => {
+                format!("{text}; its pods are refused: {}", refused.message)
+            }
+            _ => text,
+        };
         match (counts.updated, counts.total, counts.available) == (wanted, wanted, wanted) {
             true => Standing::AtTo,
             false => Standing::AtFrom(text),
