@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn findings_of_one_rule_stand_together_and_no_two_numbers_become_one() {
         let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
-        let text = "node w1\nnode w2\ntenant acme 2 on w1 w1\ntenant globex 4 on w1 w1 w1 w1\ntenant hooli 2 on w1 w1";
+        let text = "node w1\nnode w2\ntenant acme 2 on w1 w1\ntenant globex 4 on w1 w1 w1 w1\ntenant hooli 2 on w1 w1\ntenant initech 1 on w2";
         let seen = sketch(text, now).expect("a sketch");
         let told = loud(&seen, &findings(&seen));
         let doubled = told.iter().find(|sentence| sentence.contains("all 2 pods on w1"));
