@@ -4,7 +4,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{App, Effect, Msg, approval, execute, foresee, schemes, stays};
+use super::{App, Effect, Msg, approval, campaigns, execute, foresee, schemes, stays};
 use crate::{
     cluster::{Judgement, Severity},
     run::{Run, RunSeen, RunState},
@@ -27,12 +27,14 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             observed(app, judgement, now);
             approval::replan(app, &mut effects);
         }
-        Msg::Local(found) => {
+        Msg::Local(found, campaigns) => {
             app.local = found;
+            app.local_campaigns = campaigns;
             runs(app);
             app.refresh(now);
         }
         Msg::Ran(run) => ran(app, *run, now),
+        Msg::Campaign(campaign) => campaigns::reported(app, *campaign, now),
         Msg::Rehearsed(rehearsal) => {
             schemes::rehearsed(app, &rehearsal);
             approval::rehearsed(app, rehearsal);
@@ -92,22 +94,30 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
     } else {
         let now = app.world.seen.at;
         app.world.runs.iter_mut().for_each(|known| known.age(now));
+        app.world.campaigns.iter_mut().for_each(|known| known.age(now));
     }
     app.refresh(now);
 }
 
 /// Puts the journals and the runs of this session together: unfinished first, then the newest.
-fn runs(app: &mut App) {
+pub(super) fn runs(app: &mut App) {
     let (known, unreadable) = app.decoded.read(&app.world.seen);
     app.world.unreadable = unreadable;
+    campaigns::gather(app);
+    // What a campaign of this session has under way is known before its journal is seen.
+    let under_way = || app.campaigns.values().flat_map(|campaign| &campaign.under_way);
     let local = app.local.iter().map(|run| RunSeen::of(run.clone()));
-    let mut all: Vec<RunSeen> =
-        known.into_iter().chain(local).filter(|k| !app.driven.contains_key(&k.run.id)).collect();
+    let mut all: Vec<RunSeen> = known
+        .into_iter()
+        .chain(local)
+        .filter(|k| !app.driven.contains_key(&k.run.id))
+        .filter(|k| under_way().all(|run| run.id != k.run.id))
+        .collect();
     let ours = |run: &Run| RunSeen {
         ours: !run.state.is_over() && run.state != RunState::Paused,
         ..RunSeen::of(run.clone())
     };
-    all.extend(app.driven.values().map(ours));
+    all.extend(app.driven.values().chain(under_way()).map(ours));
     all.sort_by(|a, b| {
         a.run.state.is_over().cmp(&b.run.state.is_over()).then_with(|| b.run.id.cmp(&a.run.id))
     });

@@ -40,7 +40,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use aim::{Aim, Samples, Scheme, drain_by_hand, scheme, usual_start};
+pub use aim::{Aim, Samples, Scheme, usual_start};
 use stage::Stage;
 pub use targets::{Target, Targets, targets};
 
@@ -200,6 +200,21 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
             single::single(Stage::new(seen, policy, caps), tenant, from, to)
         }
     }
+}
+
+/// These moves, with the numbers before and after: what comes of them is foretold, whoever chose them.
+pub fn foretold(seen: &Snapshot, policy: &Policy, moves: Vec<Move>) -> Proposal {
+    let mut stage = Stage::new(seen, policy, Caps::default());
+    let before = balance::of(&stage);
+    for moved in &moves {
+        let of = |housed: &stage::Housed| Some(&housed.tenant.name) == moved.tenant.as_ref();
+        let Some(whose) = stage.housed.iter().position(of) else { continue };
+        let pod = stage.housed[whose].pods.iter().position(|lodger| lodger.pod.uid == moved.uid);
+        if let (Some(pod), Some(to)) = (pod, moved.to.as_ref().and_then(|to| stage.board.at(to))) {
+            stage.put((stage::Whose(whose), pod), to);
+        }
+    }
+    Proposal { moves, stays: Vec::new(), before, after: balance::of(&stage) }
 }
 
 fn known_node(seen: &Snapshot, node: &NodeName) -> Result<(), Check> {

@@ -46,6 +46,8 @@ pub(super) struct Lodger {
     pub pod: Arc<Pod>,
     pub at: At,
     pub moved: bool,
+    /// It was moved once for memory in use: whether or not it stayed there, it is not again, or there would be no end.
+    pub tired: bool,
     /// As it stands on the board, and as the new pod that names its node: without the template's hash.
     pub class: (Class, Class),
     /// Memory it requests, and what it has in use, in bytes.
@@ -99,6 +101,7 @@ impl<'a> Stage<'a> {
                     pod: pod.clone(),
                     at,
                     moved: false,
+                    tired: false,
                     class: (class, surge),
                     memory: pod.spec.requests().1.0,
                     used: used.map(|u| u.containers.values().map(|(_, memory)| memory.0).sum()),
