@@ -152,15 +152,10 @@ impl World {
             stop: self.stop.as_ref(),
             who: &self.who,
             theme: &self.theme,
-            now: now.saturating_add(self.skew()).unwrap_or(now),
+            now: self.seen.dated(now),
             size: (body.width, body.height),
             wake: &self.wake,
         }
-    }
-
-    /// The API server's clock minus ours.
-    fn skew(&self) -> SignedDuration {
-        SignedDuration::from_millis(self.seen.api.skew_millis)
     }
 }
 
@@ -221,7 +216,7 @@ impl App {
 
     /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.
     pub fn alarm(&self) -> Option<Timestamp> {
-        let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.skew()).ok());
+        let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.seen.api.skew()).ok());
         [wake, self.due.get(), self.foresight.due, self.due_scheme].into_iter().flatten().min()
     }
 

@@ -11,6 +11,8 @@ use crate::wire::sql;
 
 mod act;
 mod campaign;
+mod campaign_json;
+mod campaigns;
 mod check;
 mod cordon;
 mod database;
@@ -140,7 +142,7 @@ enum Command {
     Rebalance(rebalance::RebalanceArgs),
     /// Move one pod of a tenant from one node to another
     Move(move_pod::MoveArgs),
-    /// Keep new pods off a node, and move those of tenants away
+    /// Keep new pods off a node, move those of tenants away, and evict the rest
     Drain(drain::DrainArgs),
     /// Let new pods come to a node again, and move pods there as a rebalancing does
     Undrain(drain::UndrainArgs),
@@ -154,6 +156,8 @@ enum Command {
     DeletePod(delete_pod::DeletePodArgs),
     /// What was done, by whom, and what is unfinished
     Runs(runs::RunsArgs),
+    /// Several runs for one goal: pause, resume, stop, skip, retry, undo
+    Campaigns(campaigns::CampaignsArgs),
     /// Print the completion script of a shell
     Completions {
         /// Which shell
@@ -271,6 +275,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Restart(args)) => restart::run(&common, args).await,
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
+        Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             let mut command = Cli::command().mut_args(|flag| flag.hide(false));

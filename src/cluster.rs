@@ -12,6 +12,7 @@ use imbl::{OrdMap, OrdSet};
 use jiff::{SignedDuration, Timestamp};
 
 mod address;
+mod clocks;
 pub mod database;
 mod detail;
 mod endpoint;
@@ -286,12 +287,6 @@ impl Snapshot {
     /// An empty snapshot that will find tenants by this rule.
     pub fn new(tenancy: Tenancy) -> Self {
         Self { tenancy: Arc::new(tenancy), ..Self::default() }
-    }
-
-    /// The moment it was published, by this machine's clock: that one dates what is read of the database.
-    pub fn by_our_clock(&self) -> Timestamp {
-        let skew = SignedDuration::from_millis(self.api.skew_millis);
-        self.at.checked_sub(skew).unwrap_or(self.at)
     }
 
     /// The workload of that key, as last seen.

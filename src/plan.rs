@@ -22,6 +22,7 @@ mod database;
 mod delete_pod;
 mod describe;
 mod draft;
+mod eviction;
 mod fits;
 mod guard;
 pub mod moves;

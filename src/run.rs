@@ -152,8 +152,7 @@ fn begin(
 
 /// The time it is at the API server, as far as is known.
 fn server_time(seen: &Snapshot) -> Timestamp {
-    let now = Timestamp::now();
-    now.checked_add(jiff::SignedDuration::from_millis(seen.api.skew_millis)).unwrap_or(now)
+    seen.dated(Timestamp::now())
 }
 
 /// Goes on with a run that stands still: one that paused, or whose session died. Needs a tokio runtime. One that

@@ -240,6 +240,11 @@ impl Session {
         cockpit::hands(&self.config, self.wire.clone(), snapshot, self.state_dir.clone())
     }
 
+    /// All campaigns known: those of the cluster and those of this machine.
+    pub(super) fn campaigns(&self, snapshot: &Snapshot) -> Vec<run::campaign::CampaignSeen> {
+        cockpit::campaigns(snapshot, &self.state_dir, &self.wire)
+    }
+
     /// All runs known: those of the cluster and those of this machine.
     pub(super) fn runs(&self, snapshot: &Snapshot) -> Vec<run::RunSeen> {
         cockpit::runs(snapshot, &self.state_dir, &self.wire)

@@ -289,7 +289,7 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
     tell: mpsc::Sender<T>,
     wrap: fn(Seen<K::Key, K::Value>) -> T,
 ) {
-    let mut interner = Interner::default();
+    let mut interner = subject.interner.clone();
     let path = K::RESOURCE.path(subject.namespace.as_deref());
     let mut lost: Option<Arc<str>> = None;
     while lists.changed().await.is_ok() {}

@@ -55,10 +55,10 @@ pub(super) async fn follow<K: Kind, T: Send + 'static>(
     wrap: fn(Seen<K::Key, K::Value>) -> T,
 ) {
     let source = Source::<K, T> {
+        interner: subject.interner.clone(),
         subject,
         tell,
         wrap,
-        interner: Interner::default(),
         version: None,
         lost: None,
         failures: 0,

@@ -30,6 +30,7 @@ mod aim;
 mod balance;
 mod drain;
 mod even;
+mod given;
 mod movable;
 mod order;
 mod single;
@@ -45,6 +46,7 @@ use stage::Stage;
 pub use targets::{Target, Targets, targets};
 
 pub use drain::{elsewhere, residents};
+pub use given::given;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +127,9 @@ pub struct Policy {
     pub most_in_use: u32,
     /// Pods that only an eviction moves (StatefulSets) are moved as well, with one ready pod less meanwhile.
     pub evict: bool,
+    /// A drain evicts pods that no controller makes again as well: they are lost.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 impl Default for Policy {
@@ -137,6 +142,7 @@ impl Default for Policy {
             use_within: 20,
             most_in_use: 90,
             evict: false,
+            force: false,
         }
     }
 }
@@ -148,10 +154,24 @@ pub struct Proposal {
     pub moves: Vec<Move>,
     /// What stays although the goals want it elsewhere.
     pub stays: Vec<Stay>,
+    /// The nodes that take no moved pods at present, although the goal may want some there.
+    #[serde(default)]
+    pub closed: Vec<Closed>,
     /// How the pods are spread now.
     pub before: Balance,
     /// And once all has moved.
     pub after: Balance,
+}
+
+/// A node that takes no moved pods at present.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Closed {
+    /// The node.
+    pub node: NodeName,
+    /// Stable name of the reason for scripts: `not-ready`, `cordoned`, `pressure`, `node-too-young` or `daemon-set`.
+    pub rule: String,
+    /// Why, as one sentence.
+    pub why: String,
 }
 
 /// The moves that bring a goal nearer on what is seen. The same input gives the same moves.
@@ -184,8 +204,12 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
                     break moves;
                 }
             };
-            let stays = spread::left(&mut stage);
-            Ok(Proposal { moves, stays, before, after: balance::of(&stage) })
+            let mut stays = spread::left(&mut stage);
+            if !only_spread {
+                let told: BTreeSet<_> = stays.iter().map(|stay| stay.pod.clone()).collect();
+                stays.extend(even::left(&mut stage).into_iter().filter(|stay| !told.contains(&stay.pod)));
+            }
+            Ok(Proposal { moves, stays, closed: closed(&stage), before, after: balance::of(&stage) })
         }
         Goal::Drain { node } => {
             known_node(seen, node)?;
@@ -202,19 +226,13 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
     }
 }
 
-/// These moves, with the numbers before and after: what comes of them is foretold, whoever chose them.
-pub fn foretold(seen: &Snapshot, policy: &Policy, moves: Vec<Move>) -> Proposal {
-    let mut stage = Stage::new(seen, policy, Caps::default());
-    let before = balance::of(&stage);
-    for moved in &moves {
-        let of = |housed: &stage::Housed| Some(&housed.tenant.name) == moved.tenant.as_ref();
-        let Some(whose) = stage.housed.iter().position(of) else { continue };
-        let pod = stage.housed[whose].pods.iter().position(|lodger| lodger.pod.uid == moved.uid);
-        if let (Some(pod), Some(to)) = (pod, moved.to.as_ref().and_then(|to| stage.board.at(to))) {
-            stage.put((stage::Whose(whose), pod), to);
-        }
-    }
-    Proposal { moves, stays: Vec::new(), before, after: balance::of(&stage) }
+/// The nodes of the scope that take no moved pods.
+fn closed(stage: &Stage) -> Vec<Closed> {
+    let closed = stage.all().filter_map(|at| {
+        let (rule, why) = stage.closed[at.index()].clone()?;
+        Some(Closed { node: stage.name(at).clone(), rule: rule.into(), why })
+    });
+    closed.collect()
 }
 
 fn known_node(seen: &Snapshot, node: &NodeName) -> Result<(), Check> {

@@ -35,7 +35,10 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     let adopted: Vec<_> = changes
         .iter()
         .filter_map(|(about, change)| match (about, change) {
-            (About::Tenant(tenant), Change::Adopt(adopted)) => Some((tenant, adopted)),
+            // One that was begun and never came about leaves only what was borrowed for it.
+            (About::Tenant(tenant), Change::Adopt(adopted)) if !is_waiting(seen, adopted) => {
+                Some((tenant, adopted))
+            }
             _ => None,
         })
         .collect();
@@ -44,7 +47,10 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     }
     let others = changes.iter().filter(|c| !of_database(c) && !replicas(c));
     // What a move borrowed on its way to the adoption is the cluster's own since.
-    let others = others.filter(|(_, change)| adopted.is_empty() || !is_of_move(change));
+    let others = others.filter(|(_, change)| match change {
+        Change::Adopt(_) | Change::Discard(_) => false,
+        change => adopted.is_empty() || !is_of_move(change),
+    });
     let others: Vec<_> = others.collect();
     if !others.is_empty() || parts.is_empty() {
         parts.push(inverted(seen, intent, run, &others));
@@ -53,7 +59,11 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
 }
 
 fn is_of_move(change: &Change) -> bool {
-    matches!(change, Change::Adopt(_) | Change::CreatePod(_) | Change::DeletionCost(_) | Change::Discard(_))
+    matches!(change, Change::CreatePod(_) | Change::DeletionCost(_))
+}
+
+fn is_waiting(seen: &Snapshot, adopted: &Adopt) -> bool {
+    matches!(Change::Adopt(adopted.clone()).stands(seen), Standing::AtFrom(_))
 }
 
 /// Several plans of one intent as one.
@@ -126,6 +136,7 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
                 checks: check::lease_named(seen, &about.lease()).into_iter().collect(),
                 kubectl: inverse.by_hand(seen).unwrap_or_default(),
                 undo: format!("the same as run {run} did, again"),
+                what: None,
             });
         }
         steps.push(Step::new(about.clone(), inverse, WITHIN));

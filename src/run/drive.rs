@@ -33,6 +33,9 @@ use crate::{cluster::Snapshot, plan::About};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait a busy API server may ask for.
 const OBEDIENCE: Duration = Duration::from_secs(30);
+/// A time that comes this soon is looked for so often.
+const NEAR: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(500);
 /// How often a busy API server is asked again before an operator is.
 const BUSY: u32 = 8;
 
@@ -246,6 +249,7 @@ impl Driver {
                 self.facts.pause = Some(format!("paused by {}", self.hands.who.operator));
             }
             let seen = self.seen.borrow_and_update().clone();
+            let seen = aged(seen, session.writer.clock.now());
             let decision = decide(&self.run.borrow(), &seen, session.writer.clock.now(), &self.facts);
             match decision {
                 Decision::Perform(step) => self.perform(session, step).await?,
@@ -309,7 +313,11 @@ impl Driver {
         let time = async {
             match until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default()) {
                 // Never for long at once: the API server's clock may be found to be another.
-                Some(left) => sleep(left.clamp(Duration::from_millis(50), PATIENCE)).await,
+                Some(left) => {
+                    let soon = if left < NEAR { LOOK } else { PATIENCE };
+                    sleep(left.clamp(Duration::from_millis(50), soon)).await;
+                    session.writer.hear().await;
+                }
                 None => std::future::pending().await,
             }
         };
@@ -327,7 +335,7 @@ impl Driver {
 
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
-        let at = Timestamp::now();
+        let at = self.seen.borrow().dated(Timestamp::now());
         let (by, step) = (self.hands.who.operator.clone(), self.current());
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New(_)) => Event::Finished { outcome: Outcome::Failed, text },
@@ -377,6 +385,16 @@ impl Driver {
             }
         }
     }
+}
+
+/// The same view at a later time: nothing but time has passed since it was published.
+fn aged(seen: Arc<Snapshot>, now: Timestamp) -> Arc<Snapshot> {
+    if now <= seen.at {
+        return seen;
+    }
+    let mut later = (*seen).clone();
+    later.at = now;
+    Arc::new(later)
 }
 
 /// The hand that writes.

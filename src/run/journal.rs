@@ -4,7 +4,7 @@
 //! of a run kept on one machine has the plan as its first line and the same events after it. Journals of older
 //! versions stay readable (`tests/captures/journals`). Pure: nothing here reads or writes anything.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,11 @@ impl Decoded {
             self.0.entry(journal.key.clone()).or_insert_with(read);
         }
         let mut runs: Vec<_> = self.0.values().filter_map(|(_, read)| read.as_ref().ok()).collect();
-        runs.sort_by(|a, b| b.id.cmp(&a.id));
+        // The id tells the second; those of one second stand as they began.
+        let second = |run: &Run| run.id.get(..15).unwrap_or(&run.id).to_owned();
+        runs.sort_by_cached_key(|run| {
+            Reverse((second(run), run.entries.first().map(|entry| entry.at), run.id.clone()))
+        });
         // Not known is not nobody.
         let unknown = snapshot.leases.freshness.trouble().map(|why| format!("leases: {why}"));
         let seen = runs.into_iter().map(|run| RunSeen {
@@ -402,6 +406,21 @@ mod tests {
         });
         snapshot.observe(Observation::Journal(Seen::All(journals.collect(), Timestamp::UNIX_EPOCH)));
         snapshot
+    }
+
+    #[test]
+    fn runs_of_one_second_stand_as_they_began() {
+        let mut snapshot = seen(&[("20261121-090000-ffff", true)]);
+        let (plan, events) = texts();
+        let at = events.split('"').find(|text| text.starts_with("2026-")).expect("a time").to_owned();
+        let later = at.parse::<Timestamp>().expect("a time") + jiff::SignedDuration::from_millis(300);
+        let plan = plan.replace("20261121-090000-a7ff", "20261121-090000-0000");
+        let one = journal(&plan, &events.replacen(&at, &later.to_string(), 1));
+        let key = Key::new("wheelhouse", "run-later");
+        snapshot.observe(Observation::Journal(Seen::Put(key.clone(), Journal { key, ..one })));
+        let runs = runs(&snapshot);
+        let ids: Vec<_> = runs.iter().map(|r| r.run.id.as_str()).collect();
+        assert_eq!(ids, ["20261121-090000-0000", "20261121-090000-ffff"]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::{
     cluster::Snapshot,
     plan::{
         Check, Intent, Verdict,
-        rebalance::{self, Aim, Caps, Policy, Proposal, Samples, Scheme},
+        rebalance::{self, Aim, Caps, Policy, Samples, Scheme},
+        whatif::{Loss, what_if},
     },
     run::campaign::{self, Campaign, Pace, Proposed},
 };
@@ -58,21 +59,23 @@ impl Draft {
                 let offer = campaign::offer(&run, &foreseen)?;
                 let items: Vec<_> = first.into_iter().chain(offer.items).collect();
                 let proposed = Proposed::new(&foreseen, goal, Some(run), items.clone(), Pace::default());
-                (Scheme::new(offer.proposal, items, foreseen), proposed)
+                let mut scheme = Scheme::new(offer.proposal, items, foreseen);
+                scheme.notes = notes(aim, &scheme);
+                (scheme, proposed)
             }
             Wanted::Rest(campaign) => {
                 let proposed = campaign::rest(campaign, seen)?;
                 let items = proposed.items().to_vec();
                 let proposal = match &campaign.aim {
                     Some(aim) => campaign::offer(aim, seen)?.proposal,
-                    None => rebalance::foretold(seen, policy, moves(&items)),
+                    None => rebalance::given(seen, moves(&items)),
                 };
                 (Scheme::new(proposal, items, seen.clone()), proposed)
             }
             Wanted::Back(campaign) => {
                 let refused = |why: String| Check::new("undo", Verdict::Refuse, why);
                 let (items, stays) = campaign::back(campaign, seen).map_err(refused)?;
-                let proposal = Proposal { ..rebalance::foretold(seen, policy, moves(&items)) };
+                let proposal = rebalance::given(seen, moves(&items));
                 let pace = campaign.pace.clone();
                 let proposed = Proposed::new(seen, goal, None, items.clone(), pace).undoing(&campaign.id);
                 let mut scheme = Scheme::new(proposal, items, seen.clone());
@@ -83,6 +86,20 @@ impl Draft {
         let samples = scheme.samples();
         Ok(Self { scheme, samples, proposed })
     }
+}
+
+/// What else is to be said of an aim: what the database loses with a drained node, and which nodes take no pods yet.
+fn notes(aim: &Aim, scheme: &Scheme) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Aim::Drain { node } = aim {
+        let told = what_if(&scheme.foreseen, std::slice::from_ref(node), Loss::Drain).ok();
+        notes.extend(told.and_then(|told| told.database).map(|loss| loss.sentences()).unwrap_or_default());
+    }
+    // Those that are meant not to take any are not worth a word.
+    let soon = |rule: &str| matches!(rule, "node-too-young" | "daemon-set" | "pressure");
+    let closed = scheme.proposal.closed.iter().filter(|closed| soon(&closed.rule));
+    notes.extend(closed.map(|closed| closed.why.clone()));
+    notes
 }
 
 fn moves(items: &[Intent]) -> Vec<crate::plan::Move> {

@@ -1,6 +1,7 @@
 //! One test binary for everything that needs more than one room: linking is what costs.
 
 mod campaigns;
+mod campaigns_crash;
 mod cli;
 mod connect;
 mod crash;

@@ -16,6 +16,7 @@ use crate::{
     cluster::{Memory, NodeName, Pod, Snapshot},
     plan::{
         Check, Means, Move, MoveReason, Stay,
+        eviction::never,
         schedule::{At, Closed, Incoming},
     },
 };
@@ -72,11 +73,11 @@ pub(super) fn drain(mut stage: Stage, node: &NodeName) -> Result<Proposal, Check
     }
     for pod in strangers(&stage, node) {
         let why = match pod.owner.as_ref() {
-            None => Some((
+            None if !stage.policy.force => Some((
                 "bare",
-                "no controller would make it again: `kubectl drain` takes it with --force only".into(),
+                "no controller makes it again: it is evicted with --force only, and is lost".into(),
             )),
-            Some(_) => movable::scratch(stage.policy, &pod, false).err().or_else(|| blocked(&stage, &pod)),
+            _ => movable::scratch(stage.policy, &pod, false).err().or_else(|| blocked(&stage, &pod)),
         };
         match why {
             Some((rule, why)) => stays.push(Stay {
@@ -89,7 +90,7 @@ pub(super) fn drain(mut stage: Stage, node: &NodeName) -> Result<Proposal, Check
             None => moves.push(evict(&mut stage, &pod, at)),
         }
     }
-    Ok(Proposal { moves, stays, before, after: balance::of(&stage) })
+    Ok(Proposal { moves, stays, closed: Vec::new(), before, after: balance::of(&stage) })
 }
 
 /// Where a pod that has to go is best: on the node with the fewest pods of its tenant, in the zone with the fewest,
@@ -160,27 +161,9 @@ fn strangers(stage: &Stage, node: &NodeName) -> Vec<Arc<Pod>> {
     residents(stage.seen, node).filter(strange).cloned().collect()
 }
 
-/// Why a pod cannot be evicted at present. Source: `registry/core/pod/storage/eviction.go`.
+/// Why a pod cannot be evicted, however long one waits.
 fn blocked(stage: &Stage, pod: &Pod) -> Option<Why> {
-    let mine = |b: &&Arc<crate::cluster::Budget>| {
-        b.key.namespace == pod.key.namespace && b.selector.as_ref().is_some_and(|s| s.matches(&pod.labels))
-    };
-    let budgets: Vec<_> = stage.seen.budgets.values().filter(mine).collect();
-    match budgets.as_slice() {
-        [one, other, ..] => {
-            let text =
-                format!("{} and {} both guard it: every eviction is refused", one.key.name, other.key.name);
-            Some(("budget", text))
-        }
-        [budget] if budget.allowed == 0 && pod.ready => {
-            let text = format!(
-                "{} ({}) blocks eviction: {} healthy, {} needed",
-                budget.key.name, budget.rule, budget.healthy, budget.needed
-            );
-            Some(("budget", text))
-        }
-        _ => None,
-    }
+    never(stage.seen, pod).map(|why| ("budget", why))
 }
 
 /// The eviction of a pod: its successor goes where the scheduler puts it.

@@ -183,7 +183,10 @@ impl<'a> Stage<'a> {
     /// The caps and the scope allow that pod to end on that node. One that is moved already is sent elsewhere.
     pub fn allows(&self, who: Who, to: At) -> bool {
         let under = |so_far: u32, cap: Option<u32>| cap.is_none_or(|cap| so_far < cap);
-        let kept = self.tried.iter().find(|t| t.who == who);
+        let kept = match self.lodger(who).moved {
+            true => self.tried.iter().find(|t| t.who == who),
+            false => None,
+        };
         let from = kept.map_or(self.lodger(who).at, |t| t.from);
         let scope = self.nodes.as_ref().is_none_or(|nodes| nodes.contains(&from) || nodes.contains(&to));
         let back = kept.is_some() && to == from;

@@ -99,6 +99,8 @@ pub(super) struct Driver {
     decoded: run::Decoded,
     /// A wish to pause: whose.
     pausing: Option<String>,
+    /// So many wishes stood in the journal when this session took the campaign up.
+    before: usize,
 }
 
 impl Driver {
@@ -110,17 +112,8 @@ impl Driver {
         wished: mpsc::UnboundedReceiver<Wish>,
     ) -> Self {
         let (own, children) = (VecDeque::new(), BTreeMap::new());
-        Self {
-            hands,
-            campaign,
-            seen,
-            halt,
-            wished,
-            own,
-            children,
-            decoded: Default::default(),
-            pausing: None,
-        }
+        let decoded = run::Decoded::default();
+        Self { hands, campaign, seen, halt, wished, own, children, decoded, pausing: None, before: 0 }
     }
 
     /// Drives the campaign until it is over or paused.

@@ -51,7 +51,9 @@ impl Driver {
         if stored.entries.iter().any(|e| e.token > token) {
             return Err(Stop::Refused("a session with a newer lease has written to its journal".into()));
         }
-        self.campaign.send_replace(stored);
+        self.before = stored.asked.len();
+        // It is being taken up: a pause that it is taken out of is none.
+        self.campaign.send_replace(Campaign { state: CampaignState::Running, ..stored });
         Ok(open)
     }
 

@@ -1,6 +1,6 @@
 //! What is wished of a campaign is obeyed: each wish is answered with an entry, and counts as answered from then on.
 
-use super::{CampaignState, Driver, Event, ItemState, Open, Session, Stop, Wish, journal};
+use super::{Driver, Event, ItemState, Open, Session, Stop, Wish, journal};
 use crate::{
     cluster::{Key, TenantName},
     plan::About,
@@ -68,7 +68,7 @@ impl Driver {
         let decline = |why: &str| vec![Event::Declined { wish: wish.to_string(), why: why.into() }];
         let events = match wish {
             // Whoever took the campaign up since wants it to go on.
-            Wish::Pause if heard > 0 && self.is_old(heard - 1) => decline("it was taken up again since"),
+            Wish::Pause if heard > 0 && heard <= self.before => decline("it was taken up again since"),
             Wish::Pause => {
                 self.pausing = Some(by.clone());
                 // Answered by the pause itself.
@@ -139,13 +139,5 @@ impl Driver {
             events.push(Event::Skipped { item, why: why.clone() });
         }
         Ok(events)
-    }
-
-    /// A wish that was written down before the campaign was last taken up.
-    fn is_old(&self, at: usize) -> bool {
-        let campaign = self.campaign.borrow();
-        let taken = campaign.entries.iter().rev().find(|e| e.event == Event::Taken).map(|e| e.at);
-        let wished = campaign.asked.get(at).map(|asked| asked.at);
-        campaign.state == CampaignState::Running && wished < taken
     }
 }
