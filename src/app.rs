@@ -7,6 +7,7 @@ mod approval;
 mod campaigns;
 mod execute;
 mod foresee;
+mod known;
 mod msg;
 mod pump;
 mod schemes;

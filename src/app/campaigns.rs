@@ -1,38 +1,13 @@
-//! Campaigns in the cockpit: those of the cluster, of this machine and of this session as one list, and what is asked of
-//! them.
+//! Campaigns in the cockpit: what a session that drives one reports, and what is asked of them.
 
 use jiff::Timestamp;
 
-use super::{App, Effect, schemes, update};
+use super::{App, Effect, known, schemes};
 use crate::{
     cluster::Severity,
     run::campaign::{Campaign, CampaignSeen, CampaignState, Wish},
     ui::{Overlay, Place, Wanted, overlays::Ask},
 };
-
-/// Puts the journals and the campaigns of this session together: unfinished first, then the newest.
-pub(super) fn gather(app: &mut App) {
-    let (known, unreadable) = app.decoded_campaigns.read(&app.world.seen);
-    app.world.unreadable.extend(unreadable);
-    let local = app.local_campaigns.iter().map(|campaign| CampaignSeen::of(campaign.clone()));
-    let (of_us, mut all): (Vec<_>, Vec<_>) =
-        known.into_iter().chain(local).partition(|known| app.campaigns.contains_key(&known.campaign.id));
-    let standing = |campaign: &Campaign| campaign.state.is_over() || campaign.state == CampaignState::Paused;
-    for campaign in app.campaigns.values() {
-        let ours = !standing(campaign);
-        // One that this session left, and another goes on with, is told by its journal.
-        let later = |known: &&CampaignSeen| {
-            !ours && known.campaign.id == campaign.id && known.campaign.entries.len() > campaign.entries.len()
-        };
-        let known = of_us.iter().find(later).cloned();
-        all.push(known.unwrap_or_else(|| CampaignSeen { ours, ..CampaignSeen::of(campaign.clone()) }));
-    }
-    all.sort_by(|a, b| {
-        let over = |known: &CampaignSeen| known.campaign.state.is_over();
-        over(a).cmp(&over(b)).then_with(|| b.campaign.id.cmp(&a.campaign.id))
-    });
-    app.world.campaigns = all;
-}
 
 /// Takes in news of a campaign this session drives.
 pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
@@ -40,7 +15,7 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
     let (id, state, short) = (campaign.id.clone(), campaign.state, campaign.short().to_owned());
     let said = campaign.last_word().unwrap_or_default().to_owned();
     app.campaigns.insert(id.clone(), campaign);
-    update::runs(app);
+    known::gather(app);
     if was.is_none() && app.starting {
         app.starting = false;
         app.notice = None;
@@ -63,7 +38,7 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
     app.refresh(now);
 }
 
-fn known<'a>(app: &'a App, id: &str) -> Option<&'a CampaignSeen> {
+fn find<'a>(app: &'a App, id: &str) -> Option<&'a CampaignSeen> {
     app.world.campaigns.iter().find(|known| known.campaign.id == id)
 }
 
@@ -72,7 +47,7 @@ pub(super) fn wish(app: &mut App, id: &str, wish: Wish, now: Timestamp, effects:
     if app.world.who.read_only {
         return app.say(Severity::Warning, "read-only: nothing can be asked of it", now);
     }
-    let Some(known) = known(app, id) else { return };
+    let Some(known) = find(app, id) else { return };
     let text = match (&wish, known.ours) {
         (Wish::Pause, _) => "it pauses; what is under way puts back what it borrowed".to_owned(),
         (Wish::Stop, _) => "it stops once what is under way is through".to_owned(),
@@ -87,7 +62,7 @@ pub(super) fn go_on(app: &mut App, id: &str, now: Timestamp, effects: &mut Vec<E
     if app.world.who.read_only {
         return app.say(Severity::Warning, "read-only: nothing can be resumed", now);
     }
-    let Some(known) = known(app, id) else { return };
+    let Some(known) = find(app, id) else { return };
     let campaign = known.campaign.clone();
     if campaign.beyond().is_some() {
         return schemes::review(app, Wanted::Rest(Box::new(campaign)), now, effects);
@@ -102,14 +77,14 @@ pub(super) fn go_on(app: &mut App, id: &str, now: Timestamp, effects: &mut Vec<E
 
 /// Shows what takes a campaign back.
 pub(super) fn undo(app: &mut App, id: &str, now: Timestamp, effects: &mut Vec<Effect>) {
-    let Some(known) = known(app, id) else { return };
+    let Some(known) = find(app, id) else { return };
     let campaign = Box::new(known.campaign.clone());
     schemes::review(app, Wanted::Back(campaign), now, effects);
 }
 
 /// The answer to the question was yes.
 pub(super) fn answered(app: &mut App, id: &str, why: Option<String>, effects: &mut Vec<Effect>) {
-    let Some(campaign) = known(app, id).map(|known| Box::new(known.campaign.clone())) else { return };
+    let Some(campaign) = find(app, id).map(|known| Box::new(known.campaign.clone())) else { return };
     app.views.go(&Place::Campaign(campaign.id.clone()));
     effects.push(match why {
         Some(why) => Effect::GiveUpCampaign(campaign, why),

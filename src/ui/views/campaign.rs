@@ -174,18 +174,6 @@ pub fn farewell(campaign: &Campaign) -> String {
     )
 }
 
-/// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
-pub fn progress(campaign: &Campaign) -> String {
-    let counts = campaign.counts();
-    let mut text = format!("{} of {}", counts.done, counts.all);
-    for (n, word) in [(counts.skipped, "not needed"), (counts.failed, "failed")] {
-        if n > 0 {
-            text += &format!(", {n} {word}");
-        }
-    }
-    text
-}
-
 /// What the column OUTCOME of the list says.
 pub fn outcome(cx: &Cx<'_>, known: &CampaignSeen) -> String {
     use crate::run::Shown;
@@ -199,13 +187,13 @@ pub fn outcome(cx: &Cx<'_>, known: &CampaignSeen) -> String {
                 keys.into_iter().filter(|(offer, _)| offer.is_ok()).map(|(_, key)| key).take(2).collect();
             let why =
                 if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
-            format!("{}, {}{why}", progress(campaign), keys.join(", "))
+            format!("{}, {}{why}", campaign.counts().words(), keys.join(", "))
         }
         (Shown::Unknown, _) => "whether anybody drives it is not known".into(),
         (Shown::Running | Shown::Planned, Some(holder)) if !known.ours => {
-            format!("{}, {} drives it", progress(campaign), holder.who)
+            format!("{}, {} drives it", campaign.counts().words(), holder.who)
         }
-        (Shown::Running | Shown::Planned, _) => progress(campaign),
+        (Shown::Running | Shown::Planned, _) => campaign.counts().words(),
         _ => {
             let rest = word.strip_prefix(&*campaign.goal);
             rest.map_or(word, |rest| rest.trim_start_matches([':', ' '])).to_owned()
@@ -397,7 +385,7 @@ impl CampaignView {
             campaign.time_left().map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
         let times: Vec<_> = each.into_iter().chain(left).collect();
         let pieces = [
-            piece(progress(campaign), Role::Text),
+            piece(campaign.counts().words(), Role::Text),
             piece(if times.is_empty() { "" } else { "   " }, Role::Text),
             piece(times.join(", "), Role::Muted),
         ];

@@ -1,7 +1,7 @@
 //! The worst findings, above the table, and what each leads to.
 
 use super::{
-    super::{age_width, campaign, finding_line},
+    super::{age_width, finding_line},
     Tenants,
 };
 use crate::{
@@ -53,7 +53,7 @@ impl Tenants {
         let mut waits = false;
         for known in unfinished {
             let (campaign, shown) = (&known.campaign, known.shown());
-            let how_far = campaign::progress(campaign);
+            let how_far = campaign.counts().words();
             let who = if shown == crate::run::Shown::Running { campaign.operator.as_str() } else { "" };
             let by = if who.is_empty() { String::new() } else { format!(", {who}") };
             let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
