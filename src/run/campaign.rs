@@ -191,7 +191,7 @@ pub fn resume(
     instead: Option<Approved>,
     seen: watch::Receiver<Arc<Snapshot>>,
 ) -> Handle {
-    prepare(hands, campaign, Begin::Again(instead), seen)
+    prepare(hands, campaign, Begin::Again(instead.map(Box::new)), seen)
 }
 
 /// Gives up a campaign that stands still, and the runs of it that do: what they borrowed is taken back, what was done
