@@ -528,7 +528,8 @@ fn a_pod_that_is_leaving_is_not_deleted_again() {
     let pod = pods(&seen, "acme").into_iter().find(|pod| pod.deleting.is_some()).expect("it is leaving").key;
     let made = plan(&seen, &Intent::DeletePod { pod: pod.clone() });
     let why: Vec<_> = made.refusals().map(|c| c.text.clone()).collect();
-    let text = format!("{} is being deleted already, by 09:00:00 UTC: waits for finalizer example.com/x", pod.name);
+    let text =
+        format!("{} is being deleted already, by 09:00:00 UTC: waits for finalizer example.com/x", pod.name);
     assert_eq!(why, [text]);
     assert!(made.steps.is_empty());
 }
