@@ -23,6 +23,7 @@ mod fits;
 mod galera;
 mod headroom;
 mod log;
+mod migrate;
 mod move_pod;
 mod nodes;
 mod output;
@@ -150,6 +151,8 @@ enum Command {
     Uncordon(cordon::CordonArgs),
     /// Replace every pod of a tenant by a new one of the same template
     Restart(restart::RestartArgs),
+    /// Migrate the database of a tenant: replicas dropped, one Job, replicas given back
+    Migrate(migrate::MigrateArgs),
     /// Delete one pod of a tenant: its controller makes another
     DeletePod(delete_pod::DeletePodArgs),
     /// What was done, by whom, and what is unfinished
@@ -269,6 +272,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Cordon(args)) => cordon::run(&common, args, true).await,
         Some(Command::Uncordon(args)) => cordon::run(&common, args, false).await,
         Some(Command::Restart(args)) => restart::run(&common, args).await,
+        Some(Command::Migrate(args)) => migrate::run(&common, args).await,
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Completions { shell }) => {

@@ -14,6 +14,7 @@ mod instead;
 mod journal;
 mod lease;
 mod local;
+mod log;
 mod perform;
 mod rehearse;
 mod seen;
@@ -38,6 +39,7 @@ pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;
+pub use log::Log;
 pub use rehearse::rehearse;
 pub use seen::{Holder, Offers, RunSeen, Shown};
 pub use tell::{describe, summary};
@@ -133,6 +135,7 @@ pub fn start(
     let skew = jiff::SignedDuration::from_millis(seen.borrow().api.skew_millis);
     let now = Timestamp::now();
     let id = new_id(now.checked_add(skew).unwrap_or(now));
+    let approved = approved.of_run(&id);
     let mut run = Run::new(id, hands.who.operator.clone(), approved);
     run.user = hands.who.user.clone();
     run.local = place == JournalPlace::Local;
@@ -143,6 +146,12 @@ pub fn start(
 /// somebody else is at is refused: it shows as paused, with who has it, and nothing is written.
 pub fn resume(hands: Hands, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
     prepare(hands, run, Begin::Again, seen)
+}
+
+/// Goes on with a run whose outcome an operator has judged: what it waits for is taken as succeeded. Needs a tokio
+/// runtime. That it failed is told by giving it up.
+pub fn take_as_succeeded(hands: Hands, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    prepare(hands, run, Begin::Succeeded, seen)
 }
 
 /// Gives up a run that stands still: one that can neither be finished nor taken back, because others have changed what

@@ -183,7 +183,7 @@ impl Session {
             | Intent::Restart { .. }
             | Intent::DeletePod { .. } => false,
             Intent::Undo { changes, .. } => changes.iter().any(|(about, _)| *about == About::Database),
-            Intent::Database { .. } => true,
+            Intent::Database { .. } | Intent::Migrate { .. } => true,
         };
         if of_database { self.observed_with_database().await } else { self.observed().await }
     }

@@ -82,6 +82,8 @@ pub struct Journal {
     pub resource_version: ResourceVersion,
     /// `metadata.creationTimestamp`.
     pub created: Timestamp,
+    /// Label `wheelhouse.dev/state`: where its run stands, as far as was written; empty for one of other times.
+    pub state: Arc<str>,
     /// `data.plan`: the plan and who runs it, JSON.
     pub plan: Arc<str>,
     /// `data.events`: one JSON object a line.

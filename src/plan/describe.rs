@@ -98,6 +98,7 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
     push(&mut lines, LineKind::Blank, String::new());
     for (step, number) in plan.steps.iter().zip(1..) {
         let what = plan.words(&step.change);
+        let what = if step.way_out { format!("only if it fails: {what}") } else { what };
         let text = match step.change.is_write() {
             true => format!("  {number:>2}  {what}"),
             false => format!("  {number:>2}  {what}, at most {}", span(step.within)),
@@ -141,6 +142,10 @@ impl Plan {
             Intent::Cordon { node, cordoned: false } => format!("uncordon {node}"),
             Intent::Restart { tenant } => format!("restart {tenant}"),
             Intent::DeletePod { pod } => format!("delete pod {}", pod.name),
+            Intent::Migrate { migration } => match &migration.image {
+                Some(image) => format!("migrate {} with {image}", migration.tenant),
+                None => format!("migrate {}", migration.tenant),
+            },
             Intent::Database { act } => match &self.database {
                 Some(part) => part.words(),
                 None => act.to_string(),

@@ -28,6 +28,12 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
         let own: Vec<_> = changes.iter().filter(of_database).cloned().collect();
         parts.push(database::undo(seen, intent, run, &own));
     }
+    // Given back after the replicas, an autoscaler that is held would take those away again.
+    let of_autoscaler = |(_, change): &&(About, Change)| matches!(change, Change::Bounds(_));
+    let bounds: Vec<_> = changes.iter().filter(of_autoscaler).collect();
+    if !bounds.is_empty() {
+        parts.push(inverted(seen, intent, run, &bounds));
+    }
     let replicas = |(_, change): &&(About, Change)| matches!(change, Change::Replicas(_));
     if changes.iter().any(|c| replicas(&c)) {
         parts.push(scaled(seen, intent, run, changes));
@@ -42,7 +48,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     for (tenant, adopted) in &adopted {
         parts.push(moved_back(seen, intent, tenant, adopted));
     }
-    let others = changes.iter().filter(|c| !of_database(c) && !replicas(c));
+    let others = changes.iter().filter(|c| !of_database(c) && !replicas(c) && !of_autoscaler(c));
     // What a move borrowed on its way to the adoption is the cluster's own since.
     let others = others.filter(|(_, change)| adopted.is_empty() || !is_of_move(change));
     let others: Vec<_> = others.collect();
@@ -61,11 +67,7 @@ fn merged(seen: &Snapshot, intent: &Intent, parts: Vec<Plan>) -> Plan {
     let mut all = Plan::assemble(seen, intent.clone(), vec![], vec![], None, vec![], vec![]);
     for part in parts {
         let offset = all.steps.len();
-        all.steps.extend(
-            part.steps
-                .into_iter()
-                .map(|step| Step { takes_back: step.takes_back.map(|of| of + offset), ..step }),
-        );
+        all.steps.extend(part.steps.into_iter().map(|step| step.shifted(offset)));
         all.tenants.extend(part.tenants);
         all.nodes.extend(part.nodes);
         all.database = all.database.or(part.database);

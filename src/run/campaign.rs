@@ -86,6 +86,9 @@ impl Envelope {
                     envelope.nodes.extend(moved.to.clone());
                     envelope.evictions |= moved.means == Means::Eviction;
                 }
+                Intent::Migrate { migration } => {
+                    envelope.tenants.insert(migration.tenant.clone());
+                }
                 Intent::Restart { tenant } => {
                     envelope.tenants.insert(tenant.clone());
                 }
@@ -392,6 +395,7 @@ impl Campaign {
         match &self.items[item] {
             Intent::Move { moved } => moved.tenant.clone().map(About::Tenant),
             Intent::Restart { tenant } => Some(About::Tenant(tenant.clone())),
+            Intent::Migrate { migration } => Some(About::Tenant(migration.tenant.clone())),
             Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
             _ => None,
         }

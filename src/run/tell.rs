@@ -54,6 +54,8 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
         Event::Paused { step, why, .. } => {
             format!("▲ paused at step {} of {}: {why}", step + 1, run.plan().steps.len())
         }
+        Event::Leaving { why } => format!("▲ goes no further: {why}"),
+        Event::Log(_) => return None,
         Event::Finished { outcome: Outcome::Done, text } => format!("✓ done: {text}"),
         Event::Finished { outcome: Outcome::Failed, text } => format!("✖ failed: {text}"),
         Event::Undone { by_run } => format!("✓ taken back by run {by_run}"),

@@ -21,6 +21,7 @@ mod galera;
 mod headroom;
 mod kubectl;
 mod live;
+mod migrate;
 mod moves;
 mod moves_cli;
 mod output;

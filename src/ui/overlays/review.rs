@@ -172,6 +172,7 @@ impl Review {
             | Intent::Cordon { .. }
             | Intent::Restart { .. }
             | Intent::DeletePod { .. } => false,
+            Intent::Migrate { .. } => true,
         }
     }
 
