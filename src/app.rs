@@ -20,6 +20,7 @@ use ratatui::{
 
 use crate::{
     cluster::{Finding, Judgement, Severity, Snapshot, TenantName},
+    plan::Migrations,
     run::{Decoded, Run, RunSeen, RunState},
     ui::{self, Cx, Depth, Detail, Outlook, Overlay, Place, Theme, View, Wants, Who, stops::Stop},
 };
@@ -45,6 +46,8 @@ pub struct Setup {
     pub depth: Depth,
     /// The terminal shows ASCII only.
     pub ascii: bool,
+    /// How databases are migrated where nothing else is said.
+    pub migrations: Migrations,
 }
 
 /// All state.

@@ -252,6 +252,10 @@ pub struct Step {
     /// The index of an earlier step that takes something back, which this one waits for: on the way out too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirms: Option<usize>,
+    /// The index of an earlier step that may bring about by itself what this one changes: an autoscaler that is held at
+    /// a number takes its workload there. Then there is as much to give back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<usize>,
     /// What must be so right before it is written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<Guard>,
@@ -265,6 +269,7 @@ impl Step {
             takes_back: shift(self.takes_back),
             serves: shift(self.serves),
             confirms: shift(self.confirms),
+            follows: shift(self.follows),
             ..self
         }
     }
@@ -279,6 +284,7 @@ impl Step {
             way_out: false,
             serves: None,
             confirms: None,
+            follows: None,
             guards: Vec::new(),
         }
     }
@@ -385,6 +391,12 @@ impl Plan {
             Some(part) => change.words(&part.names),
             None => change.to_string(),
         }
+    }
+
+    /// A step in words, with what it is for where it is not done in its turn.
+    pub fn step_words(&self, step: &Step) -> String {
+        let words = self.words(&step.change);
+        if step.way_out { format!("only if it fails: {words}") } else { words }
     }
 
     /// The checks that refuse it; empty for a plan that can be approved.

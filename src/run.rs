@@ -42,7 +42,7 @@ pub use local::local_journals;
 pub use log::Log;
 pub use rehearse::rehearse;
 pub use seen::{Holder, Offers, RunSeen, Shown};
-pub use tell::{describe, summary};
+pub use tell::{describe, left_by_giving_up, summary};
 
 /// What a run needs to act.
 #[derive(Clone)]

@@ -174,7 +174,7 @@ pub(super) async fn give_up(
         run.operator,
         run.state,
         run::summary(&run),
-        leaves(&run)
+        run::left_by_giving_up(&run).unwrap_or_else(|| "What it did stays".into())
     ))?;
     let mut handle = run::give_up(hands, run, why, session.seen.clone());
     let run = handle.ended().await;
@@ -185,21 +185,6 @@ pub(super) async fn give_up(
             let why = run.last_word().unwrap_or("it could not be taken up");
             Err(Failure::Failed(format!("run {} is still {state}: {why}", run.id)))
         }
-    }
-}
-
-/// What becomes of what a run did when it is given up.
-fn leaves(run: &Run) -> String {
-    let words = |i: usize| run.plan().words(&run.plan().steps[i].change);
-    let back: Vec<_> = run.borrowed().map(words).collect();
-    match back.is_empty() {
-        true => "What it did stays".into(),
-        false if run.undecided().is_empty() => format!("It is taken back: {}", back.join(", ")),
-        false => format!(
-            "Its migration may have changed the schema in part, and a statement that is cut off is not rolled back; it \
-             is taken back: {}",
-            back.join(", ")
-        ),
     }
 }
 

@@ -97,8 +97,7 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
     }
     push(&mut lines, LineKind::Blank, String::new());
     for (step, number) in plan.steps.iter().zip(1..) {
-        let what = plan.words(&step.change);
-        let what = if step.way_out { format!("only if it fails: {what}") } else { what };
+        let what = plan.step_words(step);
         let text = match step.change.is_write() {
             true => format!("  {number:>2}  {what}"),
             false => format!("  {number:>2}  {what}, at most {}", span(step.within)),

@@ -250,7 +250,8 @@ fn steps(seen: &Snapshot, work: &Work<'_>) -> Vec<Step> {
         let dropped = Replicas { workload: key.clone(), uid: uid.clone(), from: desired, to: *keep };
         let back = Replicas { from: *keep, to: desired, ..dropped.clone() };
         borrowed.push((steps.len(), Change::Replicas(back)));
-        steps.push(step(Change::Replicas(dropped), WRITE_WITHIN));
+        let follows = steps.len().checked_sub(1);
+        steps.push(Step { follows, ..step(Change::Replicas(dropped), WRITE_WITHIN) });
         let settled = Settle { workload: key.clone(), uid: uid.clone(), replicas: *keep };
         steps.push(step(Change::Settle(settled), settles_within(workload, desired - keep, 120)));
     }
@@ -332,7 +333,15 @@ fn part(seen: &Snapshot, tenant: &Arc<Tenant>, work: Option<&Work<'_>>, checks: 
     let desired = tenant.desired();
     let now = tenant.placement();
     let drops = work.filter(|work| work.keep < desired);
-    let removals = drops.map(|work| Draft::new(seen, None, tenant.clone(), work.keep).removals);
+    let draft = drops.map(|work| Draft::new(seen, None, tenant.clone(), work.keep));
+    let rolls = work.is_some_and(|work| work.image != work.container.image);
+    let stay = match &draft {
+        _ if rolls => BTreeMap::new(),
+        Some(draft) => draft.predicted.clone(),
+        None => now.clone(),
+    };
+    let unpredicted =
+        (rolls || draft.is_some()).then(|| "new pods come up where the scheduler puts them".into());
     let what = match work.filter(|work| work.image != work.container.image) {
         Some(work) => format!("{} migrated with {}", tenant.name, image_tag(&work.image)),
         None => format!("{} migrated", tenant.name),
@@ -342,11 +351,11 @@ fn part(seen: &Snapshot, tenant: &Arc<Tenant>, work: Option<&Work<'_>>, checks: 
         workload: tenant.workload.key.clone(),
         from: desired,
         to: desired,
-        predicted: now.clone(),
+        predicted: stay,
         now,
-        unpredicted: Some("the pods come back where the scheduler puts them".into()),
+        unpredicted,
         landings: Vec::new(),
-        removals: removals.unwrap_or_default(),
+        removals: draft.map(|draft| draft.removals).unwrap_or_default(),
         checks,
         kubectl: String::new(),
         undo: "nothing: what a migration did to the schema stays".into(),

@@ -333,8 +333,9 @@ impl Run {
 
     /// A step was begun, and not taken back since: its request may have been sent.
     pub fn is_begun(&self, step: usize) -> bool {
+        let follows = self.plan().steps.get(step).and_then(|step| step.follows);
         let of = |e: &Entry| match &e.event {
-            Event::Started { step: s } if *s == step => Some(true),
+            Event::Started { step: s } if *s == step || Some(*s) == follows => Some(true),
             Event::TakenBack { step: s, .. } if *s == step => Some(false),
             _ => None,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::place::Place;
 use crate::{
     cluster::{MemberName, ProxyName, TenantName, database::Role},
-    plan::Intent,
+    plan::{Intent, Migration},
 };
 
 /// What a view asks for.
@@ -17,6 +17,8 @@ pub enum Action {
     GoSaying(Place, String),
     /// Ask for the number of replicas of these tenants.
     AskReplicas(Vec<TenantName>),
+    /// Ask how this tenant is migrated.
+    AskMigration(TenantName),
     /// Review a change of the replicas of these tenants by so many.
     Propose(Vec<TenantName>, i64),
     /// Review the plan of this, whatever it is about.
@@ -27,6 +29,8 @@ pub enum Action {
     Undo(String),
     /// Finish this run.
     Resume(String),
+    /// Take what this run waits for as succeeded.
+    Succeeded(String),
     /// Close this run for good, for this reason.
     GiveUp(String, String),
     /// Let this run stand after its present step.
@@ -42,6 +46,15 @@ pub enum Action {
 pub enum Asks {
     /// How many replicas? With how many each tenant has now.
     Replicas(Vec<(TenantName, u32)>),
+    /// Which image, and which command, migrates a tenant?
+    Migrate {
+        /// How it is migrated where nothing else is typed.
+        migration: Migration,
+        /// The tag of the present image.
+        now: Arc<str>,
+        /// The command where none is typed.
+        command: Arc<str>,
+    },
     /// Which weight of a member in the proxies?
     Weight {
         /// Which member.

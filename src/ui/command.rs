@@ -74,6 +74,8 @@ pub enum Command {
     More,
     /// Propose one replica less.
     Less,
+    /// Migrate the tenant's database.
+    Migrate,
     /// Take the last run back.
     Undo,
     /// All that can be done here, and why not.
@@ -108,6 +110,8 @@ pub enum Command {
     Pause,
     /// Close an unfinished run for good.
     GiveUp,
+    /// Take what a run waits for as succeeded.
+    Succeeded,
     /// What happens if a node is lost.
     WhatIf,
     /// The nodes by the harm of their loss.

@@ -63,6 +63,13 @@ pub enum Ask {
         /// What it is, in words.
         text: String,
     },
+    /// Take what a run waits for as succeeded?
+    Succeeded {
+        /// Its id.
+        run: String,
+        /// What it is, in words.
+        text: String,
+    },
     /// Close an unfinished run for good?
     GiveUp {
         /// Its id.
@@ -197,6 +204,9 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
         ),
         Ask::Resume { run, text } => {
             (format!("Resume run {}?", format::short_run(run)), text.clone(), "resume", Role::Text)
+        }
+        Ask::Succeeded { run, text } => {
+            (format!("Has run {} succeeded?", format::short_run(run)), text.clone(), "it has", Role::Warn)
         }
         Ask::GiveUp { run, text, why } => (
             format!("Give up run {}?", format::short_run(run)),

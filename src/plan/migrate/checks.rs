@@ -179,7 +179,7 @@ fn gitops(work: &Work<'_>) -> Option<Check> {
         _ => format!("argocd app set {named} --sync-policy none"),
     };
     let text =
-        format!("{owner} reverts {what} within minutes: pause it (`{pause}`), then say --gitops-paused");
+        format!("{owner} reverts {what} within minutes: pause it (`{pause}`), then add --gitops-paused");
     Some(Check::new("gitops", Refuse, text))
 }
 

@@ -1,5 +1,7 @@
 //! One run: its steps as they happen, and where the pods are, before, now and as predicted.
 
+mod job;
+
 use super::{heading, run_sign, runs};
 use crate::{
     cluster::NodeName,
@@ -40,7 +42,8 @@ impl View for RunView {
     fn refresh(&mut self, _cx: &Cx<'_>) {}
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        matches!(command, Command::Undo | Command::Resume | Command::Pause | Command::GiveUp)
+        use Command::{GiveUp, Pause, Resume, Succeeded, Undo};
+        matches!(command, Undo | Resume | Pause | GiveUp | Succeeded)
             .then(|| runs::ask(command, self.known(cx), cx.seen))
             .flatten()
     }
@@ -110,7 +113,12 @@ impl View for RunView {
         });
         let last = said.map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
         let last: Vec<_> = last.into_iter().flatten().take(4).collect();
-        let below = last.len() + usize::from(!last.is_empty()) + seats.as_ref().map_or(4, |s| s.height() + 2);
+        let job = job::height(known, cx, pen.height());
+        let below = last.len()
+            + usize::from(!last.is_empty())
+            + job
+            + usize::from(job > 0)
+            + seats.as_ref().map_or(4, |s| s.height() + 2);
         y = self.steps(pen, cx, known, y, below) + 1;
         if !last.is_empty() {
             for line in &last {
@@ -124,6 +132,9 @@ impl View for RunView {
                 y += 1;
             }
             y += 1;
+        }
+        if job > 0 {
+            y = job::draw(pen, cx, known, y) + 1;
         }
         for entry in &run.entries {
             if let Event::Verified { about, as_predicted, text } = &entry.event {

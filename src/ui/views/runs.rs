@@ -127,8 +127,9 @@ pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &RunSeen) {
 /// Why a run cannot be taken back, resumed, paused or given up.
 pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option<String> {
     let Some(known) = known else {
-        use Command::{GiveUp, Open, Pause, Resume, Undo};
-        return matches!(command, Undo | Resume | Pause | GiveUp | Open).then(|| "no run is selected".into());
+        use Command::{GiveUp, Open, Pause, Resume, Succeeded, Undo};
+        return matches!(command, Undo | Resume | Pause | GiveUp | Succeeded | Open)
+            .then(|| "no run is selected".into());
     };
     let (run, name) = (&known.run, known.run.short());
     let offers = || known.offers(seen);
@@ -136,6 +137,7 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Undo => offers().undo.err(),
         Command::Resume => offers().resume.err(),
         Command::GiveUp => offers().give_up.err(),
+        Command::Succeeded => offers().succeeded.err(),
         Command::Pause if run.state.is_over() => Some(format!("run {name} is {}", known.shown())),
         Command::Pause if !known.ours => Some(format!("run {name} is not driven from here")),
         Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),
@@ -152,6 +154,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
     match command {
         Command::Undo => Some(Action::Undo(id)),
         Command::Resume => Some(Action::Resume(id)),
+        Command::Succeeded => Some(Action::Succeeded(id)),
         Command::Pause => Some(Action::Pause(id)),
         Command::GiveUp => Some(Action::Ask(Asks::GiveUp { run: id, text: farewell(&known?.run) })),
         Command::Open => Some(Action::Go(Place::Run(id))),
@@ -162,6 +165,10 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
 /// What giving a run up means, in two sentences.
 pub fn farewell(run: &Run) -> String {
     let (done, all) = run.progress();
+    let back = crate::run::left_by_giving_up(run);
+    if let Some(back) = back {
+        return format!("{}. {back}. Nobody can resume it afterwards.", summary(run));
+    }
     let stays = match (run.made().is_empty(), done) {
         (true, _) => "It has changed nothing.".to_owned(),
         (false, n) => format!("{n} of {all} steps are done and stay done; u can still take them back."),

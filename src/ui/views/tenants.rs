@@ -146,6 +146,15 @@ impl View for Tenants {
             Command::Scale => {
                 return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
             }
+            Command::Migrate => {
+                return match self.targets().as_slice() {
+                    [one] => Some(Action::AskMigration(one.clone())),
+                    [] => None,
+                    _ => {
+                        Some(Action::Say("one tenant at a time is migrated: esc takes the marks off".into()))
+                    }
+                };
+            }
             Command::More | Command::Less => {
                 let by = if command == Command::More { 1 } else { -1 };
                 return Some(Action::Propose(self.targets(), by)).filter(|_| !self.shown.is_empty());
@@ -238,6 +247,7 @@ impl View for Tenants {
             Command::Scale
             | Command::More
             | Command::Less
+            | Command::Migrate
             | Command::Open
             | Command::Mark
             | Command::Headroom

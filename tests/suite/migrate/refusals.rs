@@ -87,7 +87,8 @@ fn a_tool_that_would_revert_the_drop_is_named_and_refused_unless_told_otherwise(
             .expect("it is there");
     });
     alice.until("its owner", |s| {
-        s.tenants[&TenantName::from(TENANT)].workload.gitops.as_ref().is_some_and(|g| g.replicas)
+        let tenant = &s.tenants[&TenantName::from(TENANT)];
+        tenant.desired() == 2 && tenant.workload.gitops.as_ref().is_some_and(|g| &*g.tool == "Argo CD")
     });
     refused(&alice, migration(), "argocd app set acme-prod --sync-policy none");
     let told = made(&alice, Migration { gitops_paused: true, ..migration() });
