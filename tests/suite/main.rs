@@ -22,6 +22,7 @@ mod headroom;
 mod kubectl;
 mod live;
 mod migrate;
+mod migrate_cli;
 mod moves;
 mod moves_cli;
 mod output;

@@ -75,7 +75,7 @@ pub const COMMANDS: &[Entry] = &[
         "migrate the database: asks for the image, then shows the plan",
         &[On::Tenants, On::Tenant],
     )
-    .bar(13, "migrate")
+    .bar(36, "migrate")
     .acts()
     .takes(Takes::Tenant),
     entry(Command::Resume, "resume", &["r"], "finish an unfinished run", RUNS)
