@@ -8,6 +8,7 @@ mod execute;
 mod foresee;
 mod msg;
 mod pump;
+mod schemes;
 mod update;
 
 use std::{cell::Cell, collections::BTreeMap, sync::Arc};
@@ -26,7 +27,7 @@ use crate::{
 };
 
 pub use self::{
-    msg::{Effect, Msg},
+    msg::{Begin, Effect, Msg},
     pump::run,
     update::update,
 };
@@ -58,6 +59,8 @@ pub struct App {
     overlay: Option<Overlay>,
     notice: Option<(Severity, String, Timestamp)>,
     foresight: foresee::Foresight,
+    /// When many moves under review are worked out again.
+    due_scheme: Option<Timestamp>,
     /// Runs this session drives or drove, as last reported.
     driven: BTreeMap<String, Run>,
     /// Runs whose journals are kept on this machine.
@@ -141,15 +144,10 @@ impl World {
             stop: self.stop.as_ref(),
             who: &self.who,
             theme: &self.theme,
-            now: now.saturating_add(self.skew()).unwrap_or(now),
+            now: self.seen.dated(now),
             size: (body.width, body.height),
             wake: &self.wake,
         }
-    }
-
-    /// The API server's clock minus ours.
-    fn skew(&self) -> SignedDuration {
-        SignedDuration::from_millis(self.seen.api.skew_millis)
     }
 }
 
@@ -183,6 +181,7 @@ impl App {
             overlay: None,
             notice: None,
             foresight: foresee::Foresight::default(),
+            due_scheme: None,
             driven: BTreeMap::new(),
             local: Vec::new(),
             decoded: Decoded::default(),
@@ -205,8 +204,8 @@ impl App {
 
     /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.
     pub fn alarm(&self) -> Option<Timestamp> {
-        let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.skew()).ok());
-        [wake, self.due.get(), self.foresight.due].into_iter().flatten().min()
+        let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.seen.api.skew()).ok());
+        [wake, self.due.get(), self.foresight.due, self.due_scheme].into_iter().flatten().min()
     }
 
     /// Where the cockpit is.
@@ -237,6 +236,7 @@ impl App {
         let notice = self.notice.as_ref().and_then(|(severity, _, at)| at.checked_add(stays(*severity)).ok());
         let yes = match &self.overlay {
             Some(Overlay::Review(r)) => r.yes.and_then(|at| at.checked_add(approval::SETTLED).ok()),
+            Some(Overlay::Scheme(r)) => r.yes.and_then(|at| at.checked_add(approval::SETTLED).ok()),
             _ => None,
         };
         // What is past due waits for something else to happen, such as the rehearsal.

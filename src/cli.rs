@@ -11,6 +11,8 @@ use crate::wire::sql;
 
 mod act;
 mod campaign;
+mod campaign_json;
+mod campaigns;
 mod check;
 mod cordon;
 mod database;
@@ -30,6 +32,7 @@ mod output;
 mod proposal;
 mod proxysql;
 mod rebalance;
+mod release;
 mod restart;
 mod run_json;
 mod runs;
@@ -141,7 +144,7 @@ enum Command {
     Rebalance(rebalance::RebalanceArgs),
     /// Move one pod of a tenant from one node to another
     Move(move_pod::MoveArgs),
-    /// Keep new pods off a node, and move those of tenants away
+    /// Keep new pods off a node, move those of tenants away, and evict the rest
     Drain(drain::DrainArgs),
     /// Let new pods come to a node again, and move pods there as a rebalancing does
     Undrain(drain::UndrainArgs),
@@ -153,10 +156,16 @@ enum Command {
     Restart(restart::RestartArgs),
     /// Migrate the database of a tenant: replicas dropped, one Job, replicas given back
     Migrate(migrate::MigrateArgs),
+    /// Roll an image out, watch it, and set the old one back when that fails
+    Release(release::ReleaseArgs),
+    /// Which tenants have which image
+    Images(Output),
     /// Delete one pod of a tenant: its controller makes another
     DeletePod(delete_pod::DeletePodArgs),
     /// What was done, by whom, and what is unfinished
     Runs(runs::RunsArgs),
+    /// Several runs for one goal: pause, resume, stop, skip, retry, undo
+    Campaigns(campaigns::CampaignsArgs),
     /// Print the completion script of a shell
     Completions {
         /// Which shell
@@ -273,8 +282,11 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Uncordon(args)) => cordon::run(&common, args, false).await,
         Some(Command::Restart(args)) => restart::run(&common, args).await,
         Some(Command::Migrate(args)) => migrate::run(&common, args).await,
+        Some(Command::Release(args)) => release::run(&common, args).await,
+        Some(Command::Images(output)) => release::images(&common, output.output).await,
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
+        Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             let mut command = Cli::command().mut_args(|flag| flag.hide(false));

@@ -12,6 +12,7 @@ use imbl::{OrdMap, OrdSet};
 use jiff::{SignedDuration, Timestamp};
 
 mod address;
+mod clocks;
 pub mod database;
 mod detail;
 mod endpoint;
@@ -53,7 +54,7 @@ pub use detail::{KubeEvent, LogLine};
 pub use endpoint::{Endpoint, Trouble};
 pub use few::Few;
 pub use finding::{
-    Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, merged,
+    Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, left_over, merged,
 };
 pub use freshness::{Freshness, Reading};
 pub use galera::{
@@ -82,7 +83,7 @@ pub use proxysql::{
 };
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
-pub use record::{Journal, Lease};
+pub use record::{Journal, Lease, RUN_LABEL, Written};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
@@ -290,12 +291,6 @@ impl Snapshot {
     /// An empty snapshot that will find tenants by this rule.
     pub fn new(tenancy: Tenancy) -> Self {
         Self { tenancy: Arc::new(tenancy), ..Self::default() }
-    }
-
-    /// The moment it was published, by this machine's clock: that one dates what is read of the database.
-    pub fn by_our_clock(&self) -> Timestamp {
-        let skew = SignedDuration::from_millis(self.api.skew_millis);
-        self.at.checked_sub(skew).unwrap_or(self.at)
     }
 
     /// The workload of that key, as last seen.

@@ -33,7 +33,7 @@ mod subject;
 mod tenant;
 
 use clock::Clock;
-use convert::Kind;
+use convert::{Interner, Kind};
 pub use log::follow_log;
 use outages::Outages;
 use probe::{Doubt, Link};
@@ -115,10 +115,11 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     // Three rounds, each when the one before has been read: what tenants are made of, with what is small and urgent;
     // what else there is; measurements.
     let ((first, tenants), (second, all)) = (watch::channel(()), watch::channel(()));
-    let doubt = Doubt::default();
+    let (doubt, interner) = (Doubt::default(), Interner::default());
     let subject = |namespace: Option<&String>| Subject {
         wire: wire.clone(),
         clock: clock.clone(),
+        interner: interner.clone(),
         link: heard.clone(),
         doubt: doubt.clone(),
         namespace: namespace.cloned(),
@@ -221,7 +222,7 @@ async fn fold(
         }
         if changed && Instant::now() >= next {
             snapshot.revision += 1;
-            snapshot.at = clock.now();
+            snapshot.at = snapshot.dated(clock.now());
             outages.note(&snapshot);
             publish.send_replace(Arc::new(snapshot.clone()));
             let now = Instant::now();

@@ -22,6 +22,7 @@ mod database;
 mod delete_pod;
 mod describe;
 mod draft;
+mod eviction;
 mod fits;
 mod guard;
 mod images;
@@ -31,6 +32,7 @@ mod number;
 mod object;
 mod parts;
 pub mod rebalance;
+mod release;
 mod restart;
 mod scale;
 pub mod schedule;
@@ -58,6 +60,7 @@ pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
 pub use object::Object;
 pub use parts::{NodePart, PartRef};
+pub use release::Release;
 pub use verify::verify;
 
 /// What an operator wants.
@@ -97,6 +100,11 @@ pub enum Intent {
     Migrate {
         /// How.
         migration: Migration,
+    },
+    /// Roll an image out.
+    Release {
+        /// Which, for which tenant.
+        release: Release,
     },
     /// Delete one pod.
     #[serde(rename = "delete-pod")]
@@ -341,6 +349,7 @@ pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
         Intent::Restart { tenant } => restart::plan(seen, intent, tenant),
         Intent::DeletePod { pod } => delete_pod::plan(seen, intent, pod),
         Intent::Migrate { migration } => migrate::plan(seen, intent, migration),
+        Intent::Release { release } => release::plan(seen, intent, release),
         Intent::Database { act } => database::plan(seen, intent, act),
     }
 }

@@ -132,14 +132,30 @@ pub fn start(
     place: JournalPlace,
     seen: watch::Receiver<Arc<Snapshot>>,
 ) -> Handle {
-    let skew = jiff::SignedDuration::from_millis(seen.borrow().api.skew_millis);
-    let now = Timestamp::now();
-    let id = new_id(now.checked_add(skew).unwrap_or(now));
+    let id = new_id(server_time(&seen.borrow()));
+    begin(hands, id, None, approved, place, seen)
+}
+
+/// Runs an approved plan under this id, as an item of that campaign.
+fn begin(
+    hands: Hands,
+    id: String,
+    campaign: Option<String>,
+    approved: Approved,
+    place: JournalPlace,
+    seen: watch::Receiver<Arc<Snapshot>>,
+) -> Handle {
     let approved = approved.of_run(&id);
     let mut run = Run::new(id, hands.who.operator.clone(), approved);
     run.user = hands.who.user.clone();
+    run.campaign = campaign;
     run.local = place == JournalPlace::Local;
     launch(hands, run, Begin::New(place), seen)
+}
+
+/// The time it is at the API server, as far as is known.
+fn server_time(seen: &Snapshot) -> Timestamp {
+    seen.dated(Timestamp::now())
 }
 
 /// Goes on with a run that stands still: one that paused, or whose session died. Needs a tokio runtime. One that

@@ -16,6 +16,7 @@ pub mod action;
 mod chrome;
 pub mod command;
 pub mod format;
+pub mod matrix;
 mod open;
 pub mod outlook;
 pub mod overlays;

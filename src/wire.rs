@@ -39,6 +39,8 @@ pub use sentence::sentence;
 use target::Way;
 pub use target::{Target, Unresolved};
 
+/// Every connection holds a piece of this size; one that grows to what the first list fills would keep 400 kB for good.
+const READ_AT_ONCE: usize = 32 << 10;
 /// How long a connection may take to come up.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long one read (get, list page) may take, all of it.
@@ -249,7 +251,11 @@ fn assembled(config: kube::Config, way: &Way, credentials: Credentials) -> Resul
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(tower::BoxError::from)
-        .service(legacy::Builder::new(TokioExecutor::new()).build(connector));
+        .service(
+            legacy::Builder::new(TokioExecutor::new())
+                .http1_read_buf_exact_size(READ_AT_ONCE)
+                .build(connector),
+        );
     Ok(Client::new(service, config.default_namespace))
 }
 

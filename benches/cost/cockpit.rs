@@ -55,11 +55,16 @@ impl Cockpit {
 
     /// How long after the start the screen says this.
     pub fn wait_for(&self, what: &str) -> Duration {
+        self.cpu_at(what).0
+    }
+
+    /// The same, and the processor time it took.
+    pub fn cpu_at(&self, what: &str) -> (Duration, Duration) {
         while !String::from_utf8_lossy(&self.output.lock().expect("the output")).contains(what) {
             assert!(self.started.elapsed() < Duration::from_secs(300), "waited for {what}");
             thread::sleep(Duration::from_millis(2));
         }
-        self.started.elapsed()
+        (self.started.elapsed(), self.cpu())
     }
 
     /// Bytes to the terminal and processor time during that.

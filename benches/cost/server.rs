@@ -17,11 +17,30 @@ use wheelhouse::{
     wire::{Target, Wire},
 };
 
-/// Set in the process that serves.
+/// Set in the process that serves: its size.
 const SERVES: &str = "WHEELHOUSE_BENCH_SERVES";
 /// What a pod takes in a real list.
 const POD_BYTES: usize = 8_600;
+const MEASURED: &str = "/apis/metrics.k8s.io/v1beta1/pods";
 const EVENTS_A_SECOND: u64 = 200;
+/// World time after which pods that were asked for must run, and the steps it passes in.
+const SETTLES: (Duration, Duration) = (Duration::from_secs(900), Duration::from_secs(15));
+
+/// How large a cluster is.
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub tenants: usize,
+    pub nodes: usize,
+    pub pods: usize,
+}
+
+impl Size {
+    fn parse(text: &str) -> Option<Self> {
+        let numbers: Vec<usize> = text.split(' ').filter_map(|n| n.parse().ok()).collect();
+        let &[tenants, nodes, pods] = &numbers[..] else { return None };
+        Some(Self { tenants, nodes, pods })
+    }
+}
 
 pub fn is_asked_to_serve() -> bool {
     std::env::var_os(SERVES).is_some()
@@ -39,9 +58,10 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start() -> Self {
+    pub fn start(size: Size) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.env(SERVES, "1").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let Size { tenants, nodes, pods } = size;
+        command.env(SERVES, format!("{tenants} {nodes} {pods}")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it starts again");
         let out = BufReader::new(child.stdout.take().expect("its output"));
         let folder = tempfile::tempdir().expect("a folder");
@@ -51,6 +71,12 @@ impl Server {
         let file = server.line();
         server.kubeconfig = std::fs::read_to_string(file).expect("its kubeconfig");
         server
+    }
+
+    /// How often the pods' measurements have been read so far.
+    pub fn measurements(&mut self) -> u64 {
+        writeln!(self.child.stdin.as_mut().expect("its input"), "measurements").expect("it listens");
+        self.line().parse().expect("a number")
     }
 
     fn line(&mut self) -> String {
@@ -99,10 +125,11 @@ impl Drop for Server {
 }
 
 pub fn serve() {
+    let size = std::env::var(SERVES).ok().and_then(|text| Size::parse(&text)).expect("a size");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let options = Options {
-        tenants: 2_000,
-        nodes: 200,
+        tenants: size.tenants,
+        nodes: size.nodes,
         seed: 7,
         scenario: Scenario::Calm,
         speed: 0.0,
@@ -110,6 +137,7 @@ pub fn serve() {
         epoch: None,
     };
     let cluster = runtime.block_on(demo::start(options)).expect("the embedded cluster starts");
+    grow(&cluster, size.pods);
     let listed = cluster.with_world(|world| {
         let pods: Vec<_> = world.store.list(Kind::POD, None).cloned().collect();
         let mut listed = 0;
@@ -137,6 +165,11 @@ pub fn serve() {
     loop {
         match told.recv_timeout(Duration::from_secs(1)) {
             Ok(order) => {
+                if order == "measurements" {
+                    let read = cluster.requests().into_iter().filter(|r| r.path == MEASURED).count();
+                    println!("{read}");
+                    continue;
+                }
                 match order.split_once(' ') {
                     Some(("churn", seconds)) => churn(&cluster, seconds.parse().expect("seconds")),
                     Some(("run", factor)) => speed = factor.parse().expect("a factor"),
@@ -150,6 +183,46 @@ pub fn serve() {
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+/// Has the tenants ask for one pod more each, one after another, until there are so many, and waits until all run.
+fn grow(cluster: &Cluster, wanted: usize) {
+    cluster.with_world(|world| {
+        let missing = wanted.saturating_sub(world.store.list(Kind::POD, None).count());
+        // What an autoscaler drives it would take back.
+        let scalers = world.store.list(Kind::AUTOSCALER, None);
+        let driven: Vec<String> = scalers.map(|s| s["metadata"]["namespace"].to_string()).collect();
+        let named = |object: &Value| {
+            let meta = &object["metadata"];
+            meta["labels"]["tenant"].is_string() && !driven.contains(&meta["namespace"].to_string())
+        };
+        let workloads: Vec<_> =
+            world.store.list(Kind::DEPLOYMENT, None).filter(|d| named(d)).cloned().collect();
+        for (i, workload) in workloads.iter().enumerate() {
+            let more = missing / workloads.len() + usize::from(i < missing % workloads.len());
+            let mut workload = (**workload).clone();
+            let replicas = workload["spec"]["replicas"].as_u64().unwrap_or(1) + more as u64;
+            workload["spec"]["replicas"] = replicas.into();
+            world.store.put(Kind::DEPLOYMENT, workload);
+        }
+    });
+    let ready = |pod: &Value| {
+        let conditions = pod["status"]["conditions"].as_array();
+        conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    };
+    let mut passed = Duration::ZERO;
+    loop {
+        let (pods, run) = cluster.with_world(|world| {
+            let pods: Vec<_> = world.store.list(Kind::POD, None).collect();
+            (pods.len(), pods.iter().filter(|pod| ready(pod)).count())
+        });
+        if pods >= wanted && run == pods {
+            return;
+        }
+        assert!(passed < SETTLES.0, "{run} of {pods} pods run, {wanted} are wanted");
+        cluster.step(SETTLES.1);
+        passed += SETTLES.1;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 pub(super) const SETTLED: SignedDuration = SignedDuration::from_millis(150);
 
 /// The longest reason, in characters: it is told in Events, which take a thousand bytes.
-const REASON: usize = 200;
+pub(super) const REASON: usize = 200;
 
 /// Opens the review of what is asked for.
 pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use tui_input::Input;
 
-use super::{App, Effect, World, approval};
+use super::{App, Effect, World, approval, schemes};
 use crate::{
     cluster::{Address, Database, NodeName, Severity, Subject, TenantName, database},
-    plan::{DatabaseAct, Intent, Target, whatif::Loss},
+    plan::{DatabaseAct, Intent, Target, rebalance::Aim, whatif::Loss},
     ui::{
         Action, Asks, Command, Overlay, Place, Theme,
         command::{self, COMMANDS, On, Takes},
@@ -124,6 +124,8 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             }
         }
         Action::Plan(intent) => approval::review(app, intent, effects),
+        Action::Aim(aim) => schemes::review(app, aim, now, effects),
+        Action::Targets(tenant, pod) => schemes::choose(app, tenant, pod, effects),
         Action::Undo(id) => undo(app, &id, now, effects),
         Action::Resume(id) => {
             if app.world.who.read_only {
@@ -325,6 +327,10 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             let (tenant, _) = tenant_of(app, tenant)?;
             action(app, Action::AskMigration(tenant), now, effects);
         }
+        (Takes::Tenant, [tenant]) if entry.command == Command::Restart => {
+            let (tenant, _) = tenant_of(app, tenant)?;
+            approval::review(app, Intent::Restart { tenant }, effects);
+        }
         (Takes::Tenant, [tenant]) => {
             let (tenant, _) = tenant_of(app, tenant)?;
             let arithmetic = entry.command == Command::Headroom;
@@ -338,6 +344,23 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
                 .nodes
                 .get(&NodeName::from(*node))
                 .ok_or_else(|| format!("there is no node `{node}`"))?;
+            let node = found.name.clone();
+            match entry.command {
+                Command::Cordon | Command::Uncordon => {
+                    let cordoned = entry.command == Command::Cordon;
+                    approval::review(app, Intent::Cordon { node, cordoned }, effects);
+                    return Ok(());
+                }
+                Command::Drain => {
+                    schemes::review(app, Aim::Drain { node }, now, effects);
+                    return Ok(());
+                }
+                Command::Undrain => {
+                    schemes::review(app, Aim::Undrain { node }, now, effects);
+                    return Ok(());
+                }
+                _ => {}
+            }
             let place = match entry.command {
                 Command::WhatIf => Place::WhatIf(vec![found.name.clone()], Loss::Crash),
                 _ => Place::Node(found.name.clone()),
@@ -369,6 +392,9 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
                 _ => DatabaseAct::AddServer { address, like: None },
             };
             approval::review(app, Intent::Database { act }, effects);
+        }
+        (_, []) if entry.command == Command::Rebalance && !entry.applies(app.views.front().place().on()) => {
+            schemes::review(app, Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() }, now, effects);
         }
         (_, []) if entry.command == Command::Recovery => {
             if app.world.seen.galera.is_empty() {

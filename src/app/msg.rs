@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::{Judgement, KubeEvent, LogLine, Severity, TenantName},
-    plan::{Approved, Plan},
+    cluster::{Judgement, Key, KubeEvent, LogLine, Severity, TenantName},
+    plan::{
+        Approved, Check, Plan,
+        rebalance::{Aim, Scheme, Targets},
+    },
     run::{JournalPlace, Rehearsal, Run},
-    ui::{LogSource, Outlook, Question},
+    ui::{LogSource, Outlook, Question, overlays::SchemeFound},
 };
 
 /// What happened.
@@ -28,12 +31,36 @@ pub enum Msg {
     Log(LogSource, Result<Vec<LogLine>, String>),
     /// What was predicted.
     Foreseen(Box<Outlook>),
+    /// What many pods would do for an aim.
+    Scheme(Aim, Box<SchemeFound>),
+    /// Which nodes take a pod.
+    Targets(Key, Result<Targets, Check>),
     /// Something to say, in one sentence.
     Notice(Severity, String),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
     Tick,
     /// Leave at once: SIGTERM, SIGHUP.
     Leave,
+}
+
+/// Many moves that were agreed to.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// They.
+    pub scheme: Scheme,
+    /// Where the journals are kept.
+    pub place: JournalPlace,
+    /// The name that was typed; empty: none.
+    pub typed: String,
+    /// Why it is done.
+    pub reason: Option<String>,
+}
+
+impl PartialEq for Begin {
+    fn eq(&self, other: &Self) -> bool {
+        self.scheme.is_like(&other.scheme)
+            && (self.place, &self.typed, &self.reason) == (other.place, &other.typed, &other.reason)
+    }
 }
 
 /// What the cockpit asks for. `cockpit` performs it.
@@ -61,6 +88,14 @@ pub enum Effect {
     StopLog,
     /// Work out what is predicted of what was seen last, and the answer to this; answer with [`Msg::Foreseen`].
     Foresee(Option<Question>),
+    /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].
+    Scheme(Aim),
+    /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
+    Targets(TenantName, Key),
+    /// Rehearse these plans together; answer with [`Msg::Rehearsed`] of this id.
+    RehearseAll(String, Vec<Plan>),
+    /// Begin a campaign.
+    Campaign(Box<Begin>),
     /// Put this text on the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop the process, until it is continued.

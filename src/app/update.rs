@@ -4,7 +4,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{App, Effect, Msg, approval, execute, foresee, stays};
+use super::{App, Effect, Msg, approval, execute, foresee, schemes, stays};
 use crate::{
     cluster::{Judgement, Severity},
     run::{Run, RunSeen, RunState},
@@ -33,7 +33,12 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             app.refresh(now);
         }
         Msg::Ran(run) => ran(app, *run, now),
-        Msg::Rehearsed(rehearsal) => approval::rehearsed(app, rehearsal),
+        Msg::Rehearsed(rehearsal) => {
+            schemes::rehearsed(app, &rehearsal);
+            approval::rehearsed(app, rehearsal);
+        }
+        Msg::Scheme(aim, found) => schemes::came(app, &aim, *found, &mut effects),
+        Msg::Targets(pod, found) => schemes::chosen(app, &pod, found),
         Msg::TenantEvents(tenant, events) => {
             if let Some((name, slot)) = &mut app.world.detail.events
                 && *name == tenant
@@ -62,12 +67,14 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Leave => app.leaving = true,
     }
     approval::settle(app, now, &mut effects);
+    schemes::settle(app, now, &mut effects);
     let old = |at: Timestamp, severity| now.duration_since(at) >= stays(severity);
     if app.notice.as_ref().is_some_and(|(severity, _, at)| old(*at, *severity)) {
         app.notice = None;
     }
     fetch(app, now, &mut effects);
     foresee::ask(app, now, &mut effects);
+    schemes::ask(app, now, &mut effects);
     effects
 }
 
@@ -218,6 +225,24 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 app.overlay = Some(Overlay::Review(review));
             }
         }
+        Some(Overlay::Scheme(mut review)) => {
+            if !schemes::pressed(app, &mut review, key, name, burst, now) {
+                app.overlay = Some(Overlay::Scheme(review));
+            }
+        }
+        Some(Overlay::Choice(mut choice)) => {
+            match command::by_key(name, On::Review).map(|e| e.command) {
+                Some(Command::Escape | Command::Back) => return,
+                _ if name == "enter" => match choice.chosen() {
+                    Some(Ok(intent)) => return approval::review(app, intent, effects),
+                    Some(Err(why)) => app.say(Severity::Warning, why, now),
+                    None => {}
+                },
+                Some(command) => choice.go(command),
+                None => {}
+            }
+            app.overlay = Some(Overlay::Choice(choice));
+        }
         Some(Overlay::Prompt(mut prompt)) => {
             match name {
                 "esc" => return,
@@ -320,6 +345,11 @@ fn pasted(app: &mut App, text: &str, now: Timestamp) {
     match &mut app.overlay {
         Some(Overlay::Review(review)) if review.typing == Some(Typing::Reason) => put(&mut review.reason),
         Some(Overlay::Review(review)) => {
+            review.yes = None;
+            review.note = Some("pasted text never confirms a plan".into());
+        }
+        Some(Overlay::Scheme(review)) if review.typing == Some(Typing::Reason) => put(&mut review.reason),
+        Some(Overlay::Scheme(review)) => {
             review.yes = None;
             review.note = Some("pasted text never confirms a plan".into());
         }

@@ -118,11 +118,16 @@ pub(super) struct Assent {
 }
 
 impl Assent {
+    /// How to print.
+    pub(super) fn output(self) -> Format {
+        self.output
+    }
+
     /// Says what will be done, and asks for a yes.
     ///
     /// # Errors
     /// It was not given, or nobody is there to give it.
-    fn to(self, what: &str) -> Result<(), Failure> {
+    pub(super) fn to(self, what: &str) -> Result<(), Failure> {
         output::tell(table::plain(what))?;
         if self.yes { Ok(()) } else { asked(&Confirmation::Yes).map(drop) }
     }

@@ -1,50 +1,67 @@
-//! Several moves that were agreed to at once, carried out one after another: each planned on what is seen then, within
-//! what was agreed to, and a run of its own with its own journal and lease. The first that does not end as done stops
-//! them.
+//! From a proposal to a campaign and its result on the command line: show, rehearse, confirm, run, tell.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
+use clap::Args;
 use serde::Serialize;
 
 use super::{
     Failure, Format,
     act::{self, Consent},
+    campaign_json::CampaignJson,
+    output,
     proposal::{self, MoveJson, ProposalJson},
     session::Session,
     table,
 };
 use crate::{
-    cluster::Snapshot,
+    cluster::{Snapshot, words},
     cockpit,
-    plan::{self, Check, Confirmation, Intent, Move, MoveReason, Plan, Verdict, rebalance::Proposal},
-    run::{self, JournalPlace, Run, campaign::Envelope},
+    plan::{self, Check, Intent, Verdict, rebalance::Proposal},
+    run::{
+        self, Run,
+        campaign::{self, Campaign, CampaignSeen, CampaignState, Drained, Handle, ItemState, Pace, Proposed},
+    },
 };
+
+/// How fast a campaign goes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct PaceArgs {
+    /// So many moves at the same time, of different tenants
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=32))]
+    parallel: u32,
+    /// So many moves go one by one first
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    canary: u32,
+    /// Go on until so many moves have failed
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    stop_after: u32,
+}
+
+impl PaceArgs {
+    pub(super) fn pace(self) -> Pace {
+        let Self { parallel, canary, stop_after } = self;
+        Pace { parallel, canary, stop_after, ..Pace::default() }
+    }
+}
 
 /// What is to be done.
 pub(super) struct Work {
-    /// What is done before the moves.
-    pub(super) first: Option<Intent>,
+    pub(super) proposed: Proposed,
+    /// What stands above the question.
     pub(super) proposal: Proposal,
+    /// What else has to be known before.
+    pub(super) notes: Vec<String>,
     /// What the proposal was made on.
     pub(super) foreseen: Arc<Snapshot>,
-}
-
-impl Work {
-    fn items(&self) -> Vec<Intent> {
-        let moves = self.proposal.moves.iter().map(|moved| Intent::Move { moved: moved.clone() });
-        self.first.iter().cloned().chain(moves).collect()
-    }
 }
 
 /// How far it came.
 #[derive(Default)]
 pub(super) struct End {
     /// Shown and rehearsed only.
-    pub(super) dry_run: bool,
-    runs: Vec<Run>,
-    moved: usize,
-    /// Why it stopped before all was done.
-    pub(super) stopped: Option<String>,
+    dry_run: bool,
+    campaign: Option<Campaign>,
     /// What was found by the rehearsal.
     rehearsal: Vec<Check>,
     /// Something could not be printed.
@@ -55,6 +72,7 @@ pub(super) struct End {
 struct WorkJson<'a> {
     #[serde(flatten)]
     proposal: ProposalJson<'a>,
+    notes: &'a [String],
     rehearsal: &'a [Check],
     #[serde(flatten)]
     end: Option<EndJson<'a>>,
@@ -68,66 +86,63 @@ struct EndJson<'a> {
     /// Moves that were not made.
     left: Vec<MoveJson<'a>>,
     stopped: Option<&'a str>,
-    runs: Vec<RunOfJson<'a>>,
+    runs: Vec<RunOfJson>,
+    campaign: Option<CampaignJson>,
 }
 
 #[derive(Serialize)]
-struct RunOfJson<'a> {
-    id: &'a str,
-    state: run::RunState,
+struct RunOfJson {
+    id: String,
+    state: &'static str,
     summary: String,
-}
-
-/// What became of a node that was to be emptied.
-#[derive(Serialize)]
-pub(super) struct Drained {
-    pub(super) node: crate::cluster::NodeName,
-    /// No pod is left but those of DaemonSets and of the node itself.
-    pub(super) empty: bool,
-    /// The pods that are left, as `namespace/name`.
-    pub(super) pods: Vec<String>,
-    /// What is so, and what to do.
-    pub(super) text: String,
 }
 
 /// Shows what is proposed, rehearses it, asks once, and carries it out as far as consent goes.
 pub(super) async fn carry_out(session: &mut Session, work: &Work, consent: &Consent) -> Result<End, Failure> {
-    let items = work.items();
-    if items.is_empty() {
+    let dry_run = consent.dry_run;
+    if work.proposed.items().is_empty() {
         if consent.output == Format::Table {
             table::print(&format!("nothing is to be moved\n{}", proposal::text(&work.proposal)))?;
         }
-        return Ok(End { dry_run: consent.dry_run, ..End::default() });
+        return Ok(End { dry_run, ..End::default() });
     }
-    let plans: Vec<_> = items.iter().map(|item| plan::plan(&work.foreseen, item)).collect();
-    let (rehearsal, place) = rehearsed(session, work, &plans, consent).await;
+    let hands = session.hands(&work.foreseen);
+    let rehearsal = campaign::rehearse(&hands, &work.proposed, &work.foreseen).await;
     if consent.output == Format::Table {
-        table::print(&shown(work, &rehearsal))?;
+        table::print(&shown(work, &rehearsal.checks))?;
     }
-    let stops: Vec<_> = rehearsal.iter().filter(|c| c.verdict == Verdict::Refuse).map(|c| &*c.text).collect();
+    let refused = rehearsal.checks.iter().filter(|c| c.verdict == Verdict::Refuse);
+    let stops: Vec<_> = refused.map(|c| &*c.text).collect();
     if !stops.is_empty() {
         return Err(Failure::Failed(table::plain(&format!("refused: {}", stops.join("; ")))));
     }
-    let place = place?;
-    if consent.dry_run {
-        return Ok(End { dry_run: true, rehearsal, ..End::default() });
+    let place = act::place(consent, &rehearsal)?;
+    let rehearsal = rehearsal.checks;
+    if dry_run {
+        return Ok(End { dry_run, rehearsal, ..End::default() });
     }
-    let wanted = confirmation(&plans);
-    act::confirm(&wanted, consent)?;
-    let envelope = Envelope { grave: wanted != Confirmation::Yes, ..Envelope::of(&items) };
-    let end = End { rehearsal, ..End::default() };
-    Ok(one_after_another(session, &items, &envelope, place, consent, end).await)
+    let typed = act::confirm(work.proposed.confirmation(), consent)?;
+    let approved = work.proposed.clone().approve(typed.as_deref(), consent.reason.clone());
+    let approved = approved.map_err(Failure::failed)?;
+    let handle = campaign::start(hands, approved, place, session.seen.clone());
+    let (campaign, heard) = ended(handle, consent.output, &session.again).await;
+    Ok(End { dry_run, campaign: Some(campaign), rehearsal, unheard: heard.is_err() })
 }
 
 /// What stands above the question.
 fn shown(work: &Work, rehearsal: &[Check]) -> String {
     let mut text = String::new();
-    if let Some(Intent::Cordon { node, cordoned }) = &work.first {
-        let word = if *cordoned { "cordoned" } else { "uncordoned" };
-        text += &format!("{node} is {word} first\n\n");
+    for item in work.proposed.items() {
+        if let Intent::Cordon { node, cordoned } = item {
+            let word = if *cordoned { "cordoned" } else { "uncordoned" };
+            text += &format!("{node} is {word} first\n\n");
+        }
     }
     text += &proposal::text(&work.proposal);
     text.push('\n');
+    for note in &work.notes {
+        text += &format!("{} {note}\n", Verdict::Warn.glyph());
+    }
     for check in rehearsal.iter().filter(|c| c.verdict != Verdict::Ok) {
         text += &format!("{} {}\n", check.verdict.glyph(), check.text);
     }
@@ -137,173 +152,115 @@ fn shown(work: &Work, rehearsal: &[Check]) -> String {
     text.lines().map(|line| table::plain(line) + "\n").collect()
 }
 
-/// The rehearsal of what can be planned now: one plan a kind and namespace, since rights differ by no more.
-async fn rehearsed(
-    session: &Session,
-    work: &Work,
-    plans: &[Plan],
-    consent: &Consent,
-) -> (Vec<Check>, Result<JournalPlace, Failure>) {
-    let hands = session.hands(&work.foreseen);
-    let (mut found, mut place, mut seen) = (Vec::<Check>::new(), None, BTreeSet::new());
-    for plan in plans {
-        let kind = match &plan.intent {
-            Intent::Move { moved } => (Some(moved.means), moved.pod.namespace.clone()),
-            _ => (None, "".into()),
-        };
-        if plan.refusals().next().is_some() || plan.steps.is_empty() || !seen.insert(kind) {
-            continue;
+/// Tells what a campaign does until it is over or stands still. An interrupt pauses it. That nobody listens does not: it
+/// goes on to its end. The second value says whether all was heard.
+pub(super) async fn ended(
+    mut handle: Handle,
+    output: Format,
+    again: &str,
+) -> (Campaign, Result<(), Failure>) {
+    let (mut told, mut runs) = (0, BTreeMap::<String, usize>::new());
+    let (mut heard, mut asked) = (Ok(()), false);
+    let say = |heard: Result<(), Failure>, line: &str| match output {
+        Format::Table => heard.and(output::tell(table::plain(line))),
+        Format::Json => heard,
+    };
+    loop {
+        let campaign = handle.watch.borrow_and_update().clone();
+        for run in &campaign.under_way {
+            let known = runs.entry(run.id.clone()).or_default();
+            for line in lines(run, known) {
+                heard = say(heard, &line);
+            }
         }
-        let rehearsal = run::rehearse(&hands, plan).await;
-        place.get_or_insert_with(|| act::place(consent, &rehearsal));
-        for check in rehearsal.checks {
-            if !found.iter().any(|c| c.text == check.text) {
-                found.push(check);
+        for entry in campaign.entries.iter().skip(told) {
+            heard = say(heard, &progress(&campaign, entry));
+        }
+        told = campaign.entries.len();
+        tokio::select! {
+            changed = handle.watch.changed() => if changed.is_err() { break },
+            () = cockpit::asked_to_stop(), if !asked => {
+                asked = true;
+                handle.pause();
+                let text = format!("pausing: `{again} campaigns resume {}` goes on with it", campaign.id);
+                heard = say(heard, &text);
             }
         }
     }
-    (found, place.unwrap_or(Ok(JournalPlace::Cluster)))
+    (handle.ended().await, heard)
 }
 
-/// What has to be typed for all of them together.
-fn confirmation(plans: &[Plan]) -> Confirmation {
-    let typed: BTreeSet<_> = plans
-        .iter()
-        .filter_map(|plan| match plan.confirmation() {
-            Confirmation::Type(text) => Some(text),
-            Confirmation::Yes => None,
-        })
-        .collect();
-    match typed.len() {
-        0 => Confirmation::Yes,
-        1 => Confirmation::Type(typed.into_iter().next().unwrap_or_default()),
-        n => Confirmation::Type(format!("{n} tenants")),
-    }
+/// The steps of a run that were not told yet.
+fn lines(run: &Run, known: &mut usize) -> Vec<String> {
+    let new = run.entries.iter().skip(*known);
+    let lines =
+        new.filter_map(|entry| run::describe(run, &entry.event)).map(|line| format!("  {line}")).collect();
+    *known = run.entries.len();
+    lines
 }
 
-async fn one_after_another(
-    session: &Session,
-    items: &[Intent],
-    envelope: &Envelope,
-    place: JournalPlace,
-    consent: &Consent,
-    mut end: End,
-) -> End {
-    for item in items {
-        let plan = match planned(session, item).await.and_then(|plan| match envelope.exceeded(&plan) {
-            Some(why) => Err(why),
-            None => Ok(plan),
-        }) {
-            Ok(plan) => plan,
-            Err(why) => {
-                end.stopped = Some(why);
-                break;
-            }
-        };
-        if plan.steps.is_empty() {
-            continue;
+/// An entry, and after an item that is done how long the rest takes.
+fn progress(campaign: &Campaign, entry: &campaign::Entry) -> String {
+    let line = campaign::describe(campaign, &entry.event);
+    let counts = campaign.counts();
+    let left = counts.waiting + counts.running;
+    match (&entry.event, campaign.time_left()) {
+        (campaign::Event::Done { .. }, Some(time)) if left > 0 => {
+            format!("{line} · {left} left, about {}", words::span(time.as_secs()))
         }
-        let typed = match plan.confirmation() {
-            Confirmation::Type(text) => Some(text),
-            Confirmation::Yes => None,
-        };
-        let approved = match plan.approve(typed.as_deref(), consent.reason.clone()) {
-            Ok(approved) => approved,
-            Err(why) => {
-                end.stopped = Some(why.to_string());
-                break;
-            }
-        };
-        let hands = session.hands(&session.seen.borrow().clone());
-        let handle = run::start(hands, approved, place, session.seen.clone());
-        let (run, heard) = act::ended(handle, consent.output).await;
-        end.unheard |= heard.is_err();
-        let stopped = act::not_done(&run, &session.again);
-        end.runs.push(run);
-        if stopped.is_some() {
-            end.stopped = stopped;
-            break;
-        }
-        end.moved += usize::from(matches!(item, Intent::Move { .. }));
-    }
-    end
-}
-
-/// The plan of an item on what is seen now; what passes by itself, such as a lease that was just given back, is waited
-/// for within the time limit.
-async fn planned(session: &Session, item: &Intent) -> Result<Plan, String> {
-    let mut seen = session.seen.clone();
-    let mut made = None;
-    let settled = seen.wait_for(|s| {
-        let plan = plan::plan(s, item);
-        let lasting = plan.refusals().any(|c| ["pod", "tenant", "node"].contains(&&*c.rule));
-        let done = lasting || pointless(s, item).is_some() || plan.refusals().next().is_none();
-        made = Some(plan);
-        done
-    });
-    tokio::select! {
-        _ = tokio::time::timeout(session.timeout, settled) => {}
-        () = cockpit::asked_to_stop() => return Err("you stopped it".into()),
-    }
-    if let Some(why) = pointless(&session.seen.borrow(), item) {
-        return Err(why);
-    }
-    let plan = made.ok_or("nothing is seen of the cluster")?;
-    let why: Vec<_> = plan.refusals().map(|c| c.text.as_str()).collect();
-    if why.is_empty() { Ok(plan) } else { Err(what(item) + &why.join("; ")) }
-}
-
-fn what(item: &Intent) -> String {
-    match item {
-        Intent::Move { moved } => {
-            format!(
-                "{} {} → {}: ",
-                moved.pod.name,
-                moved.from,
-                moved.to.as_ref().map_or("no node", |n| n.as_str())
-            )
-        }
-        _ => String::new(),
+        _ => line,
     }
 }
 
-/// Why a move would bring its goal no nearer any more.
-fn pointless(seen: &Snapshot, item: &Intent) -> Option<String> {
-    let Intent::Move { moved } = item else { return None };
-    if !matches!(moved.reason, MoveReason::OneNode { .. } | MoveReason::Doubled { .. }) {
-        return None;
+/// Why a campaign did not end as done, and what to do; `None`: it did.
+pub(super) fn not_done(campaign: &Campaign, again: &str) -> Option<String> {
+    let (id, why) = (&campaign.id, campaign.last_word().unwrap_or("it has not begun"));
+    match campaign.state {
+        CampaignState::Done | CampaignState::Undone => None,
+        CampaignState::Paused => Some(format!(
+            "{why}; `{again} campaigns resume {id}` goes on, `{again} campaigns undo {id}` takes it back"
+        )),
+        _ => Some(why.to_owned()),
     }
-    let (tenant, to) = (seen.tenants.get(moved.tenant.as_ref()?)?, moved.to.as_ref()?);
-    let placement = tenant.placement();
-    let pods = |node| placement.get(node).copied().unwrap_or(0);
-    let (there, here) = (pods(&moved.from), pods(to));
-    (there < here + 2).then(|| {
-        let (name, from) = (&tenant.name, &moved.from);
-        format!(
-            "{}{name} has {there} on {from} and {here} on {to} now: the move would not spread it",
-            what(item)
-        )
-    })
 }
 
 /// Says how it ended; fails where it stopped, or where a drained node is not empty.
-pub(super) fn tell(work: &Work, end: &End, drained: Option<&Drained>, output: Format) -> Result<(), Failure> {
+pub(super) fn tell(
+    work: &Work,
+    end: &End,
+    drained: Option<&Drained>,
+    output: Format,
+    again: &str,
+) -> Result<(), Failure> {
     let moves = &work.proposal.moves;
-    let left = &moves[end.moved.min(moves.len())..];
+    let made = |campaign: &Campaign| {
+        let items = campaign.items.iter().zip(&campaign.states);
+        let done = items.filter(|(_, state)| matches!(state, ItemState::Done(_)));
+        done.filter_map(|(item, _)| match item {
+            Intent::Move { moved } => Some(moved.uid.clone()),
+            _ => None,
+        })
+        .collect::<Vec<_>>()
+    };
+    let made = end.campaign.as_ref().map(made).unwrap_or_default();
+    let moved = made.len();
+    let left: Vec<_> = moves.iter().filter(|m| !made.contains(&m.uid)).cloned().collect();
+    let stopped = end.campaign.as_ref().and_then(|campaign| not_done(campaign, again));
     let rest = drained.filter(|_| !end.dry_run);
     if output == Format::Json {
         let summed = || EndJson {
-            moved: end.moved,
+            moved,
             left: left.iter().map(MoveJson::of).collect(),
-            stopped: end.stopped.as_deref(),
-            runs: end
-                .runs
-                .iter()
-                .map(|run| RunOfJson { id: &run.id, state: run.state, summary: run::summary(run) })
-                .collect(),
+            stopped: stopped.as_deref(),
+            runs: end.campaign.as_ref().map(runs).unwrap_or_default(),
+            campaign: end
+                .campaign
+                .clone()
+                .map(|it| CampaignJson::of(&CampaignSeen { ours: true, ..CampaignSeen::of(it) })),
         };
         table::json(&WorkJson {
             proposal: ProposalJson::of(&work.proposal),
+            notes: &work.notes,
             rehearsal: &end.rehearsal,
             end: (!end.dry_run).then(summed),
             drained: rest,
@@ -311,17 +268,17 @@ pub(super) fn tell(work: &Work, end: &End, drained: Option<&Drained>, output: Fo
     } else if !end.dry_run {
         let mut text = String::new();
         if !moves.is_empty() {
-            text += &format!("{} of {} moved\n", end.moved, moves.len());
+            text += &format!("{moved} of {} moved\n", moves.len());
         }
-        if end.stopped.is_some() && !left.is_empty() {
-            text += &format!("not moved:\n{}", proposal::moves(left).trim_start_matches('\n'));
+        if stopped.is_some() && !left.is_empty() {
+            text += &format!("not moved:\n{}", proposal::moves(&left).trim_start_matches('\n'));
         }
         if let Some(rest) = rest {
             text += &format!("{}\n", table::plain(&rest.text));
         }
         table::print(&text)?;
     }
-    if let Some(why) = &end.stopped {
+    if let Some(why) = &stopped {
         return Err(Failure::Failed(table::plain(&format!("stopped: {why}"))));
     }
     if rest.is_some_and(|rest| !rest.empty) {
@@ -330,7 +287,26 @@ pub(super) fn tell(work: &Work, end: &End, drained: Option<&Drained>, output: Fo
     if end.unheard { Err(Failure::Unheard) } else { Ok(()) }
 }
 
-/// Whether a run can carry out the move: of a tenant's pod, to a node that takes it.
-pub(super) fn is_runnable(moved: &Move) -> bool {
-    moved.tenant.is_some() && moved.to.is_some()
+/// The runs of a campaign's items.
+fn runs(campaign: &Campaign) -> Vec<RunOfJson> {
+    let items = campaign.states.iter().enumerate();
+    let of = |(item, state): (usize, &ItemState)| {
+        let (id, state) = match state {
+            ItemState::Done(id) => (id, "done"),
+            ItemState::Running(id) => (id, "paused"),
+            _ => return None,
+        };
+        let summary = match &campaign.items[item] {
+            Intent::Move { .. } => format!("move {}", campaign.words(item)),
+            _ => campaign.words(item),
+        };
+        Some(RunOfJson { id: id.clone(), state, summary })
+    };
+    items.filter_map(of).collect()
+}
+
+/// The line that drains a node by hand.
+pub(super) fn drain_by_hand(seen: &Snapshot, node: &str) -> String {
+    let flags = seen.api.flags.iter().map(|flag| &**flag);
+    plan::line("kubectl", flags.chain(["drain", node, "--ignore-daemonsets", "--delete-emptydir-data"]))
 }

@@ -7,6 +7,7 @@ use crate::cluster::{
     database::{Row, State, subject},
     findings,
 };
+use crate::run::{self, RunSeen, campaign};
 
 /// So many of the worst rules stand in the line, and so many findings of each.
 const NAMED: usize = 3;
@@ -45,13 +46,18 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     let blind = database.as_ref().is_some_and(|d| !d.members.is_empty() && d.members.iter().all(blind));
     let unknown = unknown(snapshot, database.as_deref());
     // What an operator has begun and nobody is at is a warning: it stays half done.
+    let campaigns = campaign::campaigns(snapshot);
+    let open = |id: &String| campaigns.iter().any(|c| c.campaign.id == *id && !c.campaign.state.is_over());
+    let unfinished: Vec<_> = campaigns.iter().filter(|known| known.wants_an_operator()).collect();
+    // What a campaign goes on with is told by it.
+    let alone = |known: &RunSeen| known.run.campaign.as_ref().is_none_or(|id| !open(id));
     let waiting: Vec<_> =
-        crate::run::runs(snapshot).into_iter().filter(|known| known.wants_an_operator()).collect();
+        run::runs(snapshot).into_iter().filter(|known| known.wants_an_operator() && alone(known)).collect();
     let (code, word) = match found.iter().map(|f| f.severity).max() {
         Some(Severity::Critical) => (2, "CRITICAL"),
         _ if blind || unknown.is_some() => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
-        _ if !waiting.is_empty() => (1, "WARNING"),
+        _ if !waiting.is_empty() || !unfinished.is_empty() => (1, "WARNING"),
         Some(Severity::Notice) | None => (0, "OK"),
     };
     let tenants = snapshot.tenants.len();
@@ -86,9 +92,17 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     let said =
         |f: &Finding| !nodes_known && matches!(&f.subject, Subject::Source(name) if &**name == "nodes");
     let found: Vec<_> = found.into_iter().filter(|f| !said(f)).collect();
+    for known in &unfinished {
+        let (it, shown, counts) = (&known.campaign, known.shown(), known.campaign.counts());
+        let (name, goal, id) = (it.short(), &it.goal, &it.id);
+        text += &format!(
+            "; campaign {name} {shown}: {goal}, {} of {} done (`wheelhouse campaigns resume {id}` goes on with it)",
+            counts.done, counts.all
+        );
+    }
     for known in &waiting {
         let (run, shown) = (&known.run, known.shown());
-        text += &format!("; run {} {shown}: {}", run.short(), crate::run::summary(run));
+        text += &format!("; run {} {shown}: {}", run.short(), run::summary(run));
     }
     let loud = loud(snapshot, &found);
     for sentence in loud.iter().take(NAMED) {

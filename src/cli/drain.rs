@@ -6,18 +6,19 @@ use clap::Args;
 
 use super::{
     Common, Failure, act, campaign,
-    campaign::{Drained, Work},
+    campaign::{PaceArgs, Work},
     proposal,
     rebalance::Allowed,
-    session::{self, Session},
+    session,
 };
 use crate::{
-    cluster::{NodeName, Pod, Snapshot},
-    config,
+    cluster::{NodeName, Snapshot},
     plan::{
-        self, Intent, Stay,
-        rebalance::{Caps, Goal, propose},
+        Intent,
+        rebalance::{Caps, Goal, Policy},
+        whatif::{Loss, what_if},
     },
+    run::campaign::{Aim, Drained, Offer, Proposed, offer},
 };
 
 /// The arguments of `wheelhouse drain`.
@@ -25,8 +26,13 @@ use crate::{
 pub(super) struct DrainArgs {
     /// The node, as `wheelhouse nodes` names it
     node: String,
+    /// Evict pods that no controller makes again as well: they are lost
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     allowed: Allowed,
+    #[command(flatten)]
+    pace: PaceArgs,
     #[command(flatten)]
     consent: act::Consent,
 }
@@ -42,39 +48,47 @@ pub(super) struct UndrainArgs {
     #[command(flatten)]
     allowed: Allowed,
     #[command(flatten)]
+    pace: PaceArgs,
+    #[command(flatten)]
     consent: act::Consent,
 }
 
 pub(super) async fn drain(common: &Common, args: DrainArgs) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
-    let snapshot = session.observed().await?;
+    let snapshot = match session.has_database() {
+        true => session.observed_with_database().await?,
+        false => session.observed().await?,
+    };
     let node: NodeName = args.node.into();
-    let (policy, output) = (args.allowed.over(&session.config.moves), args.consent.output);
-    let goal = Goal::Drain { node: node.clone() };
-    let mut proposal = match propose(&snapshot, &goal, Caps::default(), &policy) {
-        Ok(proposal) => proposal,
+    let output = args.consent.output;
+    let policy = Policy { force: args.force, ..args.allowed.over(&session.config.moves) };
+    let aim = Aim { goal: Goal::Drain { node: node.clone() }, caps: Caps::default(), policy };
+    let Offer { proposal, items } = match offer(&aim, &snapshot) {
+        Ok(offer) => offer,
         Err(check) => return proposal::refused(&check, output),
     };
-    let flags = snapshot.api.flags.iter().map(|flag| &**flag);
-    let drain = ["drain", node.as_str(), "--ignore-daemonsets", "--delete-emptydir-data"];
-    let by_hand = plan::line("kubectl", flags.chain(drain));
-    let (moves, others): (Vec<_>, Vec<_>) = proposal.moves.into_iter().partition(campaign::is_runnable);
-    proposal.moves = moves;
-    proposal.stays.extend(others.into_iter().map(|moved| {
-        let (rule, why) = match moved.tenant {
-            None => ("no-tenant", format!("it is no tenant's: `{by_hand}` evicts it")),
-            Some(_) => {
-                ("no-room", format!("no other node takes it: `{by_hand}` evicts it, and it stays Pending"))
-            }
-        };
-        Stay { pod: moved.pod, tenant: moved.tenant, node: moved.from, rule: rule.into(), why }
-    }));
-    let cordoned = snapshot.nodes.get(&node).is_some_and(|node| node.cordoned);
-    let first = (!cordoned).then(|| Intent::Cordon { node: node.clone(), cordoned: true });
-    let work = Work { first, proposal, foreseen: snapshot };
+    let proposed = Proposed::new(&snapshot, aim.words(), Some(aim), items, args.pace.pace());
+    let notes = lost(&snapshot, &node);
+    let work = Work { proposed, proposal, notes, foreseen: snapshot };
     let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
-    let drained = if end.dry_run { None } else { Some(left(&session, &node, &by_hand).await) };
-    campaign::tell(&work, &end, drained.as_ref(), output)
+    let drained = (!args.consent.dry_run).then(|| left(&session.seen.borrow(), &node));
+    campaign::tell(&work, &end, drained.as_ref(), output, &session.again)
+}
+
+/// What the database loses while the pods of a node restart elsewhere, and once its machine is off.
+fn lost(seen: &Snapshot, node: &NodeName) -> Vec<String> {
+    let told = what_if(seen, std::slice::from_ref(node), Loss::Drain).ok().and_then(|told| told.database);
+    told.map(|loss| loss.sentences()).unwrap_or_default()
+}
+
+/// What is left on a node, and how the rest leaves it by hand.
+fn left(seen: &Snapshot, node: &NodeName) -> Drained {
+    let mut drained = Drained::of(seen, node);
+    if !drained.empty {
+        let by_hand = campaign::drain_by_hand(seen, node.as_str());
+        drained.text += &format!("; `{by_hand}` asks for the same without a plan");
+    }
+    drained
 }
 
 pub(super) async fn undrain(common: &Common, args: UndrainArgs) -> Result<(), Failure> {
@@ -86,14 +100,17 @@ pub(super) async fn undrain(common: &Common, args: UndrainArgs) -> Result<(), Fa
     let foreseen = if cordoned { uncordoned(&snapshot, &node) } else { snapshot };
     let goal = Goal::Rebalance { nodes: vec![node.clone()], tenants: Vec::new(), only_spread: false };
     let caps = Caps { moves: args.max_moves, ..Caps::default() };
-    let proposal = match propose(&foreseen, &goal, caps, &policy) {
-        Ok(proposal) => proposal,
+    let aim = Aim { goal, caps, policy };
+    let Offer { proposal, items: moves } = match offer(&aim, &foreseen) {
+        Ok(offer) => offer,
         Err(check) => return proposal::refused(&check, output),
     };
-    let first = cordoned.then_some(Intent::Cordon { node, cordoned: false });
-    let work = Work { first, proposal, foreseen };
+    let first = cordoned.then_some(Intent::Cordon { node: node.clone(), cordoned: false });
+    let items = first.into_iter().chain(moves).collect();
+    let proposed = Proposed::new(&foreseen, format!("undrain {node}"), Some(aim), items, args.pace.pace());
+    let work = Work { proposed, proposal, notes: Vec::new(), foreseen };
     let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
-    campaign::tell(&work, &end, None, output)
+    campaign::tell(&work, &end, None, output, &session.again)
 }
 
 /// What will be seen once the node is uncordoned.
@@ -106,43 +123,4 @@ fn uncordoned(seen: &Snapshot, name: &NodeName) -> Arc<Snapshot> {
         foreseen.nodes.items.insert(name.clone(), Arc::new(node));
     }
     Arc::new(foreseen)
-}
-
-/// What is left on a node; pods that are being deleted are waited for within the time limit.
-async fn left(session: &Session, node: &NodeName, by_hand: &str) -> Drained {
-    let mut seen = session.seen.clone();
-    let none_leaves = seen.wait_for(|s| pods_on(s, node).all(|pod| pod.deleting.is_none()));
-    let _ = tokio::time::timeout(session.timeout, none_leaves).await.map(|found| found.map(drop));
-    let snapshot = session.seen.borrow().clone();
-    let pods: Vec<_> = pods_on(&snapshot, node).map(|pod| pod.key.to_string()).collect();
-    let empty = pods.is_empty();
-    let database = config::expectations(&session.config.galera, &session.config.proxysql);
-    let hosted: Vec<_> =
-        database.hosts.iter().filter(|(_, host)| ***host == *node.as_str()).map(|(m, _)| &**m).collect();
-    let text = match (pods.as_slice(), hosted.as_slice()) {
-        ([], []) => format!("{node} is empty: safe to power off"),
-        ([], members) => {
-            let members = members.join(", ");
-            format!(
-                "{node} is empty of pods; the Galera member {members} runs on it: take it out before you power off"
-            )
-        }
-        ([pod], _) => format!("1 pod is left on {node}: {pod}; `{by_hand}` evicts what a run cannot move"),
-        (pods, _) => format!(
-            "{} pods are left on {node}: {}; `{by_hand}` evicts what a run cannot move",
-            pods.len(),
-            pods.join(", ")
-        ),
-    };
-    Drained { node: node.clone(), empty, pods, text }
-}
-
-/// Pods on a node that leave it with a drain: neither finished, nor of a DaemonSet, nor the node's own.
-fn pods_on<'a>(seen: &'a Snapshot, node: &'a NodeName) -> impl Iterator<Item = &'a Arc<Pod>> {
-    seen.pods.values().filter(move |pod| {
-        let kind = pod.owner.as_ref().map(|owner| &*owner.kind);
-        pod.node.as_ref() == Some(node)
-            && pod.holds_resources()
-            && !matches!(kind, Some("DaemonSet" | "Node"))
-    })
 }

@@ -1,7 +1,7 @@
 //! The log: a file in the state folder, since a line on the terminal would break the screen.
 
 use tracing_appender::{
-    non_blocking::WorkerGuard,
+    non_blocking::{NonBlockingBuilder, WorkerGuard},
     rolling::{Builder, Rotation},
 };
 use tracing_subscriber::EnvFilter;
@@ -17,7 +17,7 @@ pub(super) fn start(to_stderr: bool) -> Option<WorkerGuard> {
     let wanted = std::env::var("WHEELHOUSE_LOG").unwrap_or_else(|_| DEFAULT.into());
     let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let (writer, guard) = if to_stderr {
-        tracing_appender::non_blocking(std::io::stderr())
+        lines().finish(std::io::stderr())
     } else {
         let folder = config::state_dir()?;
         std::fs::create_dir_all(&folder).ok()?;
@@ -28,10 +28,15 @@ pub(super) fn start(to_stderr: bool) -> Option<WorkerGuard> {
             .max_log_files(7)
             .build(folder)
             .ok()?;
-        tracing_appender::non_blocking(file)
+        lines().finish(file)
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer);
     // A second subscriber in one process can only be a test's; the first stays.
     let _ = log.try_init();
     Some(guard)
+}
+
+/// Lines wait in a place that is reserved for them: that for the library's own 128,000 takes 4 MB.
+fn lines() -> NonBlockingBuilder {
+    NonBlockingBuilder::default().buffered_lines_limit(1_000)
 }

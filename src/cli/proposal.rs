@@ -8,7 +8,10 @@ use serde::Serialize;
 use super::{Failure, Format, table};
 use crate::{
     cluster::{NodeName, TenantName},
-    plan::{Balance, Check, Means, Move, Stay, rebalance::Proposal},
+    plan::{
+        Balance, Check, Means, Move, Stay,
+        rebalance::{Closed, Proposal},
+    },
 };
 
 /// With more nodes than this, each has a line of its own.
@@ -92,6 +95,8 @@ impl<'a> BalanceJson<'a> {
 pub(super) struct ProposalJson<'a> {
     moves: Vec<MoveJson<'a>>,
     stays: Vec<StayJson<'a>>,
+    /// Nodes that take no moved pods.
+    closed: &'a [Closed],
     before: BalanceJson<'a>,
     after: BalanceJson<'a>,
 }
@@ -109,6 +114,7 @@ impl<'a> ProposalJson<'a> {
         Self {
             moves: proposal.moves.iter().map(MoveJson::of).collect(),
             stays: proposal.stays.iter().map(stay).collect(),
+            closed: &proposal.closed,
             before: BalanceJson::of(&proposal.before),
             after: BalanceJson::of(&proposal.after),
         }
@@ -142,6 +148,11 @@ pub(super) fn text(proposal: &Proposal) -> String {
         let row = |stay: &Stay| cells([stay.pod.to_string(), stay.node.to_string(), stay.why.clone()]);
         let rows: Vec<_> = proposal.stays.iter().map(row).collect();
         text += &format!("\n{}", table::table(&["STAYS", "ON", "WHY"], &rows));
+    }
+    if !proposal.closed.is_empty() {
+        let row = |closed: &Closed| cells([closed.node.to_string(), closed.why.clone()]);
+        let rows: Vec<_> = proposal.closed.iter().map(row).collect();
+        text += &format!("\n{}", table::table(&["TAKES NO PODS", "WHY"], &rows));
     }
     text
 }

@@ -3,7 +3,10 @@
 use clap::Args;
 
 use super::{Common, Failure, act, campaign, proposal, session};
-use crate::plan::rebalance::{Caps, EmptyDir, Goal, Policy, propose};
+use crate::{
+    plan::rebalance::{Caps, EmptyDir, Goal, Policy},
+    run::campaign::{Aim, Offer, Proposed, offer},
+};
 
 /// What a command lets happen to pods beyond the section `[moves]` of the configuration.
 #[derive(Clone, Copy, Debug, Args)]
@@ -45,6 +48,8 @@ pub(super) struct RebalanceArgs {
     #[command(flatten)]
     allowed: Allowed,
     #[command(flatten)]
+    pace: campaign::PaceArgs,
+    #[command(flatten)]
     consent: act::Consent,
 }
 
@@ -57,12 +62,14 @@ pub(super) async fn run(common: &Common, args: RebalanceArgs) -> Result<(), Fail
         only_spread: args.only_spread,
     };
     let caps = Caps { moves: args.max_moves, ..Caps::default() };
-    match propose(&snapshot, &goal, caps, &args.allowed.over(&session.config.moves)) {
+    let aim = Aim { goal, caps, policy: args.allowed.over(&session.config.moves) };
+    match offer(&aim, &snapshot) {
         Err(check) => proposal::refused(&check, args.consent.output),
-        Ok(proposal) => {
-            let work = campaign::Work { first: None, proposal, foreseen: snapshot };
+        Ok(Offer { proposal, items }) => {
+            let proposed = Proposed::new(&snapshot, aim.words(), Some(aim), items, args.pace.pace());
+            let work = campaign::Work { proposed, proposal, notes: Vec::new(), foreseen: snapshot };
             let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
-            campaign::tell(&work, &end, None, args.consent.output)
+            campaign::tell(&work, &end, None, args.consent.output, &session.again)
         }
     }
 }

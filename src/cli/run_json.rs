@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     plan::{DatabasePart, Intent},
-    run::{self, Entry, Run, RunSeen, Shown, StepState},
+    run::{self, Entry, Holder, Run, RunSeen, Shown, StepState},
 };
 
 /// A run as JSON.
@@ -27,6 +27,8 @@ pub(super) struct RunJson {
     /// What it is about, in a line.
     pub(super) summary: String,
     reason: Option<String>,
+    /// The campaign it is an item of; `null`: none.
+    pub(super) campaign: Option<String>,
     steps: Vec<StepJson>,
     entries: Vec<Entry>,
     /// `cluster`, or `local`: on this machine only.
@@ -59,6 +61,12 @@ pub(super) struct HolderJson {
     pub(super) alive: bool,
 }
 
+impl HolderJson {
+    pub(super) fn of(holder: &Holder) -> Self {
+        Self { who: holder.who.clone(), since: holder.since, renewed: holder.renewed, alive: holder.alive }
+    }
+}
+
 impl RunJson {
     /// A run that this session has just driven.
     pub(super) fn of_run(run: &Run) -> Self {
@@ -67,12 +75,7 @@ impl RunJson {
 
     pub(super) fn of(seen: &RunSeen) -> Self {
         let run = &seen.run;
-        let holder = seen.holder.as_ref().map(|h| HolderJson {
-            who: h.who.clone(),
-            since: h.since,
-            renewed: h.renewed,
-            alive: h.alive,
-        });
+        let holder = seen.holder.as_ref().map(HolderJson::of);
         let steps = run.plan().steps.iter().zip(&run.steps);
         Self {
             id: run.id.clone(),
@@ -85,6 +88,7 @@ impl RunJson {
             database: run.plan().database.clone(),
             summary: run::summary(run),
             reason: run.approved.reason().map(str::to_owned),
+            campaign: run.campaign.clone(),
             steps: steps
                 .map(|(step, state)| StepJson {
                     about: step.about.to_string(),

@@ -181,6 +181,7 @@ impl Session {
             | Intent::Move { .. }
             | Intent::Cordon { .. }
             | Intent::Restart { .. }
+            | Intent::Release { .. }
             | Intent::DeletePod { .. } => false,
             Intent::Undo { changes, .. } => changes.iter().any(|(about, _)| *about == About::Database),
             Intent::Database { .. } | Intent::Migrate { .. } => true,
@@ -238,6 +239,11 @@ impl Session {
     /// What runs are carried out with.
     pub(super) fn hands(&self, snapshot: &Snapshot) -> run::Hands {
         cockpit::hands(&self.config, self.wire.clone(), snapshot, self.state_dir.clone())
+    }
+
+    /// All campaigns known: those of the cluster and those of this machine.
+    pub(super) fn campaigns(&self, snapshot: &Snapshot) -> Vec<run::campaign::CampaignSeen> {
+        cockpit::campaigns(snapshot, &self.state_dir, &self.wire)
     }
 
     /// All runs known: those of the cluster and those of this machine.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Common, Failure, Format, run_json::RunJson, session, session::Session, table};
+use super::{
+    Common, Failure, Format, campaign_json::CampaignJson, run_json::RunJson, session, session::Session, table,
+};
 use crate::{
     cluster::{Database, Finding, Freshness, Healths, Node, Snapshot, findings, merged, words},
     plan::whatif,
-    run::RunSeen,
+    run::{RunSeen, campaign::CampaignSeen},
 };
 
 /// The status as JSON.
@@ -24,6 +26,8 @@ struct StatusJson<'a> {
     findings: &'a [Finding],
     /// Runs that are not over.
     runs: Vec<RunJson>,
+    /// Campaigns that are not over.
+    campaigns: Vec<CampaignJson>,
     /// How well each kind of object is known.
     sources: BTreeMap<&'static str, &'a Freshness>,
 }
@@ -55,16 +59,22 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
 pub(super) async fn tell(mut session: Session, format: Format) -> Result<(), Failure> {
     let snapshot = session.observed_with_database().await?;
     let runs = session.runs(&snapshot);
+    let campaigns = session.campaigns(&snapshot);
     let ranking = whatif::worst(&snapshot).unwrap_or_default();
     let found = merged(findings(&snapshot), whatif::findings(&ranking));
-    let status = status(&snapshot, &found, &runs);
+    let status = status(&snapshot, &found, &runs, &campaigns);
     match format {
         Format::Json => table::json(&status),
-        Format::Table => table::print(&text(&status, &snapshot)),
+        Format::Table => table::print(&text(&status, &snapshot, &session.again)),
     }
 }
 
-fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen]) -> StatusJson<'a> {
+fn status<'a>(
+    snapshot: &'a Snapshot,
+    findings: &'a [Finding],
+    runs: &[RunSeen],
+    campaigns: &[CampaignSeen],
+) -> StatusJson<'a> {
     let api = &snapshot.api;
     let nodes = |is: fn(&Node) -> bool| {
         let known = snapshot.nodes.freshness.is_known();
@@ -88,6 +98,7 @@ fn status<'a>(snapshot: &'a Snapshot, findings: &'a [Finding], runs: &[RunSeen])
         database: Database::of(snapshot).map(|database| database.headline()),
         findings,
         runs: runs.iter().filter(|r| !r.run.state.is_over()).map(RunJson::of).collect(),
+        campaigns: campaigns.iter().filter(|c| !c.campaign.state.is_over()).map(CampaignJson::of).collect(),
         sources: snapshot.sources().into_iter().collect(),
     }
 }
@@ -105,8 +116,8 @@ fn cordoned(nodes: &NodesJson) -> String {
     }
 }
 
-fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
-    let StatusJson { cluster, tenants, nodes, database, findings, runs, .. } = status;
+fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
+    let StatusJson { cluster, tenants, nodes, database, findings, runs, campaigns, .. } = status;
     let mut text = format!(
         "{}  {}{}\n{}{} · {}{}{}\n",
         cluster.context,
@@ -124,10 +135,20 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot) -> String {
     if let Some(why) = snapshot.room_unknown() {
         text.push_str(&format!("room on the nodes and the harm of losing one are not known: {why}\n"));
     }
-    for run in runs {
+    for it in campaigns {
+        text += &format!("▲ {}\n", it.summary(again));
+    }
+    // What a campaign goes on with is told by it.
+    let told = |run: &&RunJson| {
+        let of = run.campaign.as_ref();
+        of.is_none_or(|id| !campaigns.iter().any(|it| it.id == *id))
+    };
+    for run in runs.iter().filter(told) {
         text.push_str(&format!("▲ run {} of {} is {}: {}\n", run.id, run.operator, run.state, run.summary));
     }
-    for finding in findings.iter() {
+    // What follows from a node that carries nothing is counted in its line; all of it is in the JSON.
+    let told = |f: &&Finding| f.because.is_none() || !["one-node", "doubled"].contains(&f.rule);
+    for finding in findings.iter().filter(told) {
         text += &table::finding(finding, snapshot);
     }
     text.lines().map(|line| table::plain(line) + "\n").collect()

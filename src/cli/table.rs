@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::Failure;
 pub(super) use super::output::print;
 use crate::{
-    cluster::{Finding, Snapshot, database::subject},
+    cluster::{Answer, Finding, Snapshot, database::subject},
     ui,
 };
 
@@ -58,7 +58,11 @@ pub(super) fn finding(finding: &Finding, seen: &Snapshot) -> String {
     let since = finding.since.filter(|since| seen.at.duration_since(*since).unsigned_abs() > LOOKED);
     let since = since.map_or(String::new(), |since| format!(" ({})", ui::age(seen.at, since)));
     let about = subject(seen, &finding.subject);
-    format!("{} {about}: {}{since}\n", ui::mark(finding.severity), finding.text)
+    // The command of ours that answers it: the remedy begins with it.
+    let answer = finding.remedy.as_deref().and_then(|remedy| remedy.strip_prefix('`')?.split('`').next());
+    let ours = matches!(finding.answer, Some(Answer::Rebalance | Answer::Undrain | Answer::DeletePod));
+    let answer = answer.filter(|_| ours).map_or(String::new(), |act| format!("; wheelhouse {act}"));
+    format!("{} {about}: {}{since}{answer}\n", ui::mark(finding.severity), finding.text)
 }
 
 /// Text from outside without control characters and direction overrides, so that it cannot move the cursor, change

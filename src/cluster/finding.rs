@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Margin, MemberName, Node, NodeName, ProxyName, Snapshot, Tenant, TenantName,
+    Margin, MemberName, Node, NodeName, Pod, ProxyName, Snapshot, Tenant, TenantName,
     database::{self, Database},
 };
 
@@ -100,6 +100,12 @@ pub enum Answer {
     Resync,
     /// Save a proxy's configuration to its disk.
     Save,
+    /// Move pods back onto the node.
+    Rebalance,
+    /// Uncordon the node, and move pods back onto it.
+    Undrain,
+    /// Delete the pod.
+    DeletePod,
 }
 
 /// One thing that is wrong.
@@ -135,6 +141,10 @@ impl Answer {
             Self::Desync => "galera desync",
             Self::Resync => "galera resync",
             Self::Save => "proxysql save",
+            // The whole cluster: what has moved away may have pushed others aside.
+            Self::Rebalance => return Some("rebalance".into()),
+            Self::Undrain => "undrain",
+            Self::DeletePod => "delete-pod",
             Self::Scale | Self::Open | Self::Node | Self::Database => return None,
         };
         Some(format!("{act} {name}"))
@@ -210,6 +220,12 @@ impl Found {
 pub static RULES: LazyLock<Vec<&'static Rule>> =
     LazyLock::new(|| rules::OF_THE_CLUSTER.iter().chain(database::RULES).collect());
 
+/// The pod that was made for a move of this tenant, and that a finding says is left over.
+pub fn left_over(snapshot: &Snapshot, tenant: &TenantName) -> Option<Arc<Pod>> {
+    let mut all = nodes::forsaken_pods(snapshot);
+    all.find(|(_, of, _)| of.is_some_and(|of| of.name == *tenant)).map(|(pod, ..)| pod.clone())
+}
+
 /// All findings of a snapshot, the worst first; of equal weight in the order of the rules, then by name. What follows from
 /// another finding stands right below it, and makes it as grave as itself.
 pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
@@ -225,13 +241,33 @@ pub fn merged(mut findings: Vec<Finding>, more: Vec<Finding>) -> Vec<Finding> {
     ranked.into_iter().map(|(_, f)| f).collect()
 }
 
-/// The rule whose findings others follow from.
-const CAUSE: &str = "node-not-ready";
+/// The rules whose findings others follow from.
+const CAUSES: [&str; 2] = ["node-not-ready", EMPTY];
+/// The rule about a node that others carry the pods of.
+const EMPTY: &str = "node-empty";
+/// What follows from such a node.
+const CROWDED: [&str; 2] = ["one-node", "doubled"];
+
+/// Tenants that are crowded because a node carries nothing: one cause, one finding, and theirs below it.
+fn follow(snapshot: &Snapshot, all: &mut [Ranked]) {
+    let cause = all.iter().find_map(|(_, f)| match &f.subject {
+        Subject::Node(node) if f.rule == EMPTY => Some(node.clone()),
+        _ => None,
+    });
+    let Some(cause) = cause else { return };
+    for (_, finding) in all.iter_mut().filter(|(_, f)| CROWDED.contains(&f.rule) && f.because.is_none()) {
+        let Subject::Tenant(name) = &finding.subject else { continue };
+        let here = |tenant: &Arc<Tenant>| tenant.active().any(|pod| pod.node.as_ref() == Some(&cause));
+        if snapshot.tenants.get(name).is_some_and(|tenant| !here(tenant)) {
+            finding.because = Some(Subject::Node(cause.clone()));
+        }
+    }
+}
 
 /// The order of [`findings`].
 fn sort(all: &mut [Ranked]) {
     let mut causes: BTreeMap<Subject, (Severity, usize)> = BTreeMap::new();
-    for (order, finding) in all.iter().filter(|(_, f)| f.rule == CAUSE) {
+    for (order, finding) in all.iter().filter(|(_, f)| CAUSES.contains(&f.rule)) {
         causes.insert(finding.subject.clone(), (finding.severity, *order));
     }
     if causes.is_empty() {
@@ -246,7 +282,7 @@ fn sort(all: &mut [Ranked]) {
     }
     all.sort_by_cached_key(|(order, finding)| {
         let below = finding.because.as_ref().and_then(|cause| Some((cause, *causes.get(cause)?)));
-        let itself = || causes.get(&finding.subject).filter(|_| finding.rule == CAUSE);
+        let itself = || causes.get(&finding.subject).filter(|_| CAUSES.contains(&finding.rule));
         let (subject, (severity, head), below) = match below {
             Some((cause, head)) => (cause, head, true),
             None => (&finding.subject, *itself().unwrap_or(&(finding.severity, *order)), false),
@@ -363,6 +399,7 @@ fn judge(snapshot: &Snapshot, last: Option<&Judgement>) -> (Vec<Finding>, Vec<Ar
     }
     let tenants = judge_tenants(snapshot, last);
     all.extend(tenants.iter().flat_map(|t| t.standing.iter().chain(&t.measured)).cloned());
+    follow(snapshot, &mut all);
     sort(&mut all);
     (all.into_iter().map(|(_, f)| f).collect(), tenants)
 }

@@ -15,6 +15,7 @@ use super::{
     Api, Autoscaler, Budget, Claim, Freshness, Job, Journal, Key, Labels, Lease, LimitRange, Load, Member,
     MemberName, Node, NodeName, NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, Reading, ReplicaSet, Service,
     Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
+    clocks::{Dated, objects_moved},
 };
 
 /// News of one kind of object.
@@ -106,35 +107,32 @@ impl Snapshot {
     /// Takes one report in. Returns whether anything that can be seen has changed.
     pub fn observe(&mut self, observation: Observation) -> bool {
         self.judged.forget();
+        let skew = self.api.skew();
         match observation {
-            Observation::Api(api) => {
-                let changed = self.api != *api;
-                self.api = *api;
-                changed
-            }
-            Observation::Node(seen) => self.nodes.fold(seen).any(),
-            Observation::Service(seen) => self.services.fold(seen).any(),
-            Observation::Autoscaler(seen) => self.autoscalers.fold(seen).any(),
-            Observation::Budget(seen) => self.budgets.fold(seen).any(),
-            Observation::Quota(seen) => self.quotas.fold(seen).any(),
-            Observation::LimitRange(seen) => self.limit_ranges.fold(seen).any(),
-            Observation::Claim(seen) => self.claims.fold(seen).any(),
-            Observation::Namespace(seen) => self.namespaces.fold(seen).any(),
-            Observation::Lease(seen) => self.leases.fold(seen).any(),
-            Observation::Journal(seen) => self.journals.fold(seen).any(),
-            Observation::Job(seen) => self.jobs.fold(seen).any(),
-            Observation::Pool(seen) => self.pools.fold(seen.known()).any(),
+            Observation::Api(api) => self.observe_api(*api),
+            Observation::Node(seen) => self.nodes.fold(seen, skew).any(),
+            Observation::Service(seen) => self.services.fold(seen, skew).any(),
+            Observation::Autoscaler(seen) => self.autoscalers.fold(seen, skew).any(),
+            Observation::Budget(seen) => self.budgets.fold(seen, skew).any(),
+            Observation::Quota(seen) => self.quotas.fold(seen, skew).any(),
+            Observation::LimitRange(seen) => self.limit_ranges.fold(seen, skew).any(),
+            Observation::Claim(seen) => self.claims.fold(seen, skew).any(),
+            Observation::Namespace(seen) => self.namespaces.fold(seen, skew).any(),
+            Observation::Lease(seen) => self.leases.fold(seen, skew).any(),
+            Observation::Journal(seen) => self.journals.fold(seen, skew).any(),
+            Observation::Job(seen) => self.jobs.fold(seen, skew).any(),
+            Observation::Pool(seen) => self.pools.fold(seen.known(), skew).any(),
             Observation::Usage(seen) => {
                 let complete = matches!(seen, Seen::All(..) | Seen::AllBut(..));
-                let changed = self.usage.fold_measured(seen, |usage| usage.at);
+                let changed = self.usage.fold_measured(seen, skew, |usage| usage.at);
                 if complete && self.usage.freshness.is_live() {
                     self.remember();
                 }
                 changed
             }
-            Observation::NodeUsage(seen) => self.node_usage.fold_measured(seen, |usage| usage.at),
-            Observation::Member(seen) => self.galera.fold(seen).any(),
-            Observation::Proxy(seen) => self.proxies.fold(seen).any(),
+            Observation::NodeUsage(seen) => self.node_usage.fold_measured(seen, skew, |usage| usage.at),
+            Observation::Member(seen) => self.galera.fold(objects_moved(seen, skew), skew).any(),
+            Observation::Proxy(seen) => self.proxies.fold(objects_moved(seen, skew), skew).any(),
             Observation::Pod(seen) => self.observe_pods(seen),
             Observation::Deployment(seen) => self.observe_workloads(WorkloadKind::Deployment, seen),
             Observation::StatefulSet(seen) => self.observe_workloads(WorkloadKind::StatefulSet, seen),
@@ -144,7 +142,7 @@ impl Snapshot {
 
     fn observe_replica_sets(&mut self, seen: Seen<Key, ReplicaSet>) -> bool {
         let before = self.replica_sets.clone();
-        let folded = self.replica_sets.fold(seen);
+        let folded = self.replica_sets.fold(seen, self.api.skew());
         let deployment = |set: &Option<Arc<ReplicaSet>>| set.as_ref().and_then(|s| s.deployment.clone());
         let mut touched = BTreeSet::new();
         for (set, old, new) in &folded.changes {
@@ -192,7 +190,7 @@ impl Snapshot {
     }
 
     fn observe_pods(&mut self, seen: Seen<Key, Pod>) -> bool {
-        let folded = self.pods.fold(seen);
+        let folded = self.pods.fold(seen, self.api.skew());
         let sets = self.replica_sets.clone();
         let mut touched = BTreeSet::new();
         for (_, before, after) in &folded.changes {
@@ -212,11 +210,12 @@ impl Snapshot {
     }
 
     fn observe_workloads(&mut self, kind: WorkloadKind, seen: Seen<Key, Workload>) -> bool {
+        let skew = self.api.skew();
         let slice = match kind {
             WorkloadKind::Deployment => &mut self.deployments,
             WorkloadKind::StatefulSet => &mut self.stateful_sets,
         };
-        let folded = slice.fold(seen);
+        let folded = slice.fold(seen, skew);
         let tenancy = self.tenancy.clone();
         let identity =
             |w: Option<&Workload>| w.map(|w| (tenancy.admits(w), tenancy.label_of(w).map(str::to_owned)));
@@ -381,16 +380,22 @@ const MEASURED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 
 impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
     /// Folds measurements: they are as old as the newest of them, not as the moment they were read.
-    fn fold_measured(&mut self, seen: Seen<K, V>, measured: impl Fn(&V) -> Timestamp) -> bool {
+    fn fold_measured(
+        &mut self,
+        seen: Seen<K, V>,
+        skew: SignedDuration,
+        measured: impl Fn(&V) -> Timestamp,
+    ) -> bool {
+        let seen = seen.moved(skew);
         let read = match &seen {
             Seen::All(_, at) | Seen::AllBut(_, _, at) => Some(*at),
             _ => None,
         };
         let before = self.freshness.clone();
-        let folded = self.fold(seen);
+        let folded = self.fold(seen, SignedDuration::ZERO);
         if let (Some(read), Some(newest)) = (read, self.items.values().map(|v| measured(v)).max()) {
             self.freshness = if read.duration_since(newest) <= MEASURED_WITHIN {
-                Freshness::Live { since: newest.min(read) }
+                Freshness::Live { since: newest }
             } else {
                 let why =
                     "the metrics API answers with old measurements only: nothing has been measured since";
@@ -400,11 +405,14 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
         before != self.freshness || !folded.changes.is_empty() || folded.state
     }
 
-    fn fold(&mut self, seen: Seen<K, V>) -> Folded<K, V> {
+    /// Takes in a report that is dated by this machine's clock, which is that much behind the server's.
+    fn fold(&mut self, seen: Seen<K, V>, skew: SignedDuration) -> Folded<K, V> {
         let (before, odd, read) = (self.freshness.clone(), self.unreadable.clone(), self.reading);
         let mut changes = Vec::new();
-        match seen {
-            Seen::All(all, at) => return self.fold(Seen::AllBut(all, Vec::new(), at)),
+        match seen.moved(skew) {
+            Seen::All(all, at) => {
+                return self.fold(Seen::AllBut(all, Vec::new(), at), SignedDuration::ZERO);
+            }
             Seen::AllBut(all, unreadable, at) => {
                 self.unreadable = unreadable.into_iter().collect();
                 changes = self.differences(all);

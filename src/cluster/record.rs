@@ -73,7 +73,20 @@ impl Lease {
     }
 }
 
-/// A journal as it stands in the cluster: one ConfigMap a run. The text is read by `run`.
+/// The label by which a pod that was made for a move names its run, until a ReplicaSet has adopted it. Journals carry it
+/// as well.
+pub const RUN_LABEL: &str = "wheelhouse.dev/run";
+
+/// What a journal is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A run.
+    Run,
+    /// A campaign: a goal whose items are runs.
+    Campaign,
+}
+
+/// A journal as it stands in the cluster: one ConfigMap a run or campaign. The text is read by `run`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Journal {
     /// Namespace and name of the ConfigMap.
@@ -82,12 +95,23 @@ pub struct Journal {
     pub resource_version: ResourceVersion,
     /// `metadata.creationTimestamp`.
     pub created: Timestamp,
-    /// Label `wheelhouse.dev/state`: where its run stands, as far as was written; empty for one of other times.
-    pub state: Arc<str>,
-    /// `data.plan`: the plan and who runs it, JSON.
+    /// Label `wheelhouse.dev/state`, as it was written last: `running`, `paused`, `done` ...
+    pub state: Option<Arc<str>>,
+    /// What it is of, by its label.
+    pub of: Written,
+    /// `data.plan`, or `data.campaign`: what was approved and who runs it, JSON.
     pub plan: Arc<str>,
     /// `data.events`: one JSON object a line.
     pub events: Arc<str>,
+    /// `data.asked`: what other cockpits wish of a campaign, one JSON object a line.
+    pub asked: Arc<str>,
+}
+
+impl Journal {
+    /// Whether its run is over, by the label that is written with each entry.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state.as_deref(), Some("done" | "failed" | "undone" | "stopped"))
+    }
 }
 
 #[cfg(test)]

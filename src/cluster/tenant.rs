@@ -72,6 +72,14 @@ impl Tenant {
         self.pods.iter().filter(|p| p.is_active())
     }
 
+    /// Whether a pod that belongs to nobody is made like its pods: in its namespace, with the labels it selects by.
+    pub fn is_like(&self, pod: &Pod) -> bool {
+        let workload = &self.workload;
+        pod.key.namespace == workload.key.key.namespace
+            && !workload.selector.requirements.is_empty()
+            && workload.selector.matches(&pod.labels)
+    }
+
     /// Active pods a node. Pods without a node are left out.
     pub fn placement(&self) -> BTreeMap<NodeName, u32> {
         let mut placement = BTreeMap::new();

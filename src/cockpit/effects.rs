@@ -20,8 +20,11 @@ use crate::{
     cluster::{Severity, Snapshot},
     config::Config,
     live,
-    plan::whatif::Forecast,
-    run::{self, Handle, Hands, Run},
+    plan::{
+        rebalance::{self, Caps},
+        whatif::Forecast,
+    },
+    run::{self, Handle, Hands, Rehearsal, Run},
     ui::{Outlook, Question},
     wire::Wire,
 };
@@ -127,6 +130,47 @@ impl Performer {
             }
             Effect::StopLog => stop(self.log.take()),
             Effect::Foresee(question) => self.foresee(question),
+            Effect::Scheme(aim) => {
+                let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
+                let policy = self.config.moves.clone();
+                tokio::task::spawn_blocking(move || {
+                    let found = rebalance::scheme(&seen, &aim, Caps::default(), &policy);
+                    let found = found.map(|scheme| {
+                        let samples = scheme.samples();
+                        (scheme, samples)
+                    });
+                    let _ = tell.blocking_send(Msg::Scheme(aim, Box::new(found)));
+                });
+            }
+            Effect::Targets(tenant, pod) => {
+                let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
+                let policy = self.config.moves.clone();
+                tokio::task::spawn_blocking(move || {
+                    let found = rebalance::targets(&seen, &tenant, &pod, &policy);
+                    let _ = tell.blocking_send(Msg::Targets(pod, found));
+                });
+            }
+            Effect::RehearseAll(id, plans) => {
+                let (hands, tell) = (self.hands(), self.tell.clone());
+                tokio::spawn(async move {
+                    let mut all = Rehearsal { plan: id, ..Rehearsal::default() };
+                    for plan in plans.iter().filter(|plan| !plan.steps.is_empty()) {
+                        let one = run::rehearse(&hands, plan).await;
+                        for check in one.checks {
+                            if !all.checks.iter().any(|c| c.text == check.text) {
+                                all.checks.push(check);
+                            }
+                        }
+                        for right in one.journal_missing {
+                            if !all.journal_missing.contains(&right) {
+                                all.journal_missing.push(right);
+                            }
+                        }
+                    }
+                    let _ = tell.send(Msg::Rehearsed(all)).await;
+                });
+            }
+            Effect::Campaign(_) => {}
             Effect::Copy(text) => self.copy(&text, backend)?,
             Effect::Suspend => {
                 screen::leave();

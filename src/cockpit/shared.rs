@@ -13,7 +13,10 @@ use crate::{
         Scope,
         database::{Account, Configured, Password, Place, Reach, logins},
     },
-    run::{self, Hands, RunSeen, Who},
+    run::{
+        self, Hands, RunSeen, Who,
+        campaign::{self, CampaignSeen},
+    },
     ui::{self, Depth, Theme},
     wire::{Wire, sql::Tls},
 };
@@ -126,6 +129,15 @@ pub fn runs(seen: &Snapshot, state_dir: &Path, wire: &Wire) -> Vec<RunSeen> {
     let local = local.into_iter().filter_map(Result::ok).map(RunSeen::of);
     let mut all: Vec<_> = run::runs(seen).into_iter().chain(local).collect();
     all.sort_by(|a, b| b.run.id.cmp(&a.run.id));
+    all
+}
+
+/// All campaigns known, the newest first: those whose journal is in the cluster, and those kept on this machine.
+pub fn campaigns(seen: &Snapshot, state_dir: &Path, wire: &Wire) -> Vec<CampaignSeen> {
+    let local = campaign::local_campaigns(state_dir, wire.context(), wire.server());
+    let local = local.into_iter().filter_map(Result::ok).map(CampaignSeen::of);
+    let mut all: Vec<_> = campaign::campaigns(seen).into_iter().chain(local).collect();
+    all.sort_by(|a, b| b.campaign.id.cmp(&a.campaign.id));
     all
 }
 

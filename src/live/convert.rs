@@ -4,7 +4,12 @@
 //! IO, no clock. A text that cannot be read gives an [`Unreadable`] naming the object, never a panic, and never costs
 //! the other objects of its list.
 
-use std::{collections::BTreeMap, fmt, hash::Hash, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use foldhash::HashSet;
 use jiff::Timestamp;
@@ -112,22 +117,32 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// Keeps one copy of what many objects carry: pod templates, label sets, names.
+/// Keeps one copy of what many objects carry: pod templates, label sets, names. A clone of it shares what is kept, so
+/// that what a Deployment and its pods have in common is there once.
 ///
 /// Ten thousand pods of two thousand tenants have two thousand different templates.
+#[derive(Clone, Debug, Default)]
+pub struct Interner(Arc<Tables>);
+
 #[derive(Debug, Default)]
-pub struct Interner {
-    texts: Table<str>,
-    labels: Table<LabelSet>,
-    specs: Table<PodSpec>,
+struct Tables {
+    texts: Mutex<Table<str>>,
+    labels: Mutex<Table<LabelSet>>,
+    specs: Mutex<Table<PodSpec>>,
+}
+
+/// What is kept under a lock is whole at any time: a panic elsewhere does not matter.
+fn open<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Interner {
     /// The shared copy of a text.
     pub fn text(&mut self, text: &str) -> Arc<str> {
-        match self.texts.kept.get(text) {
+        let mut texts = open(&self.0.texts);
+        match texts.kept.get(text) {
             Some(kept) => kept.clone(),
-            None => self.texts.keep(text.into()),
+            None => texts.keep(text.into()),
         }
     }
 
@@ -135,23 +150,25 @@ impl Interner {
     pub fn labels(&mut self, labels: BTreeMap<String, String>) -> Labels {
         let mut text = |text: String| self.text(&text);
         let labels: LabelSet = labels.into_iter().map(|(key, value)| (text(key), text(value))).collect();
-        match self.labels.kept.get(&labels) {
+        let mut sets = open(&self.0.labels);
+        match sets.kept.get(&labels) {
             Some(kept) => kept.clone(),
-            None => self.labels.keep(Arc::new(labels)),
+            None => sets.keep(Arc::new(labels)),
         }
     }
 
     /// The shared copy of a pod template.
     pub fn spec(&mut self, spec: PodSpec) -> Arc<PodSpec> {
-        match self.specs.kept.get(&spec) {
+        let mut specs = open(&self.0.specs);
+        match specs.kept.get(&spec) {
             Some(kept) => kept.clone(),
-            None => self.specs.keep(Arc::new(spec)),
+            None => specs.keep(Arc::new(spec)),
         }
     }
 
     /// How many different pod templates are kept.
     pub fn templates(&self) -> usize {
-        self.specs.kept.len()
+        open(&self.0.specs).kept.len()
     }
 }
 

@@ -254,7 +254,6 @@ fn answered(api: &mut Api, clock: &Clock, headers: &HeaderMap, latency: Duration
         && (skew - api.skew_millis).abs() >= 1_500
     {
         api.skew_millis = skew;
-        clock.correct(skew);
     }
     if !api.freshness.is_live() {
         api.freshness = Freshness::Live { since: clock.now() };

@@ -340,7 +340,7 @@ slim! {
 
     ConfigMap { metadata: Meta, data: JournalTexts }
     PoolFiles { metadata: Meta, data: Map }
-    JournalTexts { plan: String, events: String }
+    JournalTexts { plan: String, campaign: String, events: String, asked: String }
 
     Event {
         metadata: Meta,

@@ -55,10 +55,10 @@ pub(super) async fn follow<K: Kind, T: Send + 'static>(
     wrap: fn(Seen<K::Key, K::Value>) -> T,
 ) {
     let source = Source::<K, T> {
+        interner: subject.interner.clone(),
         subject,
         tell,
         wrap,
-        interner: Interner::default(),
         version: None,
         lost: None,
         failures: 0,
@@ -134,6 +134,8 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 if self.say(Seen::All(Vec::new(), self.subject.clock.now())).await.is_err() {
                     return;
                 }
+                // What comes after this list need not wait for it.
+                self.subject.reading = None;
                 if self.wait(&fault, begun.elapsed()).await.is_err() {
                     return;
                 }

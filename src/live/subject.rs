@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{
     clock::Clock,
-    convert::Kind,
+    convert::{Interner, Kind},
     probe::{Doubt, Link},
     read::{self, Fault, encoded},
 };
@@ -20,6 +20,8 @@ const VERDICT_WITHIN: Duration = Duration::from_millis(500);
 pub(super) struct Subject {
     pub wire: Wire,
     pub clock: Clock,
+    /// Shared with the other sources.
+    pub interner: Interner,
     pub link: watch::Receiver<Link>,
     /// Tells the pulse that something failed.
     pub doubt: Doubt,

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     clock::Clock,
-    convert::Events,
+    convert::{Events, Interner},
     probe::{Doubt, Link},
     source,
     subject::Subject,
@@ -33,6 +33,7 @@ pub fn tenant_events(wire: &Wire, namespace: &str) -> mpsc::Receiver<Result<Vec<
     let subject = Subject {
         wire: wire.clone(),
         clock: Clock::default(),
+        interner: Interner::default(),
         link: heard,
         doubt: Doubt::default(),
         namespace: Some(namespace.to_owned()),

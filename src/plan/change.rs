@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Snapshot, WorkloadKey};
@@ -204,6 +205,12 @@ pub trait Kind {
         String::new()
     }
 
+    /// When a wait is over by time alone, if nothing else changes.
+    fn due(&self, seen: &Snapshot) -> Option<Timestamp> {
+        let _ = seen;
+        None
+    }
+
     /// What a wait still lacks when its time is over, in the words of the scheduler and the kubelet.
     fn missing(&self, seen: &Snapshot) -> String {
         let _ = seen;
@@ -329,6 +336,11 @@ impl Change {
     /// How a wait came out, by this snapshot.
     pub fn outcome(&self, seen: &Snapshot) -> String {
         self.kind().outcome(seen)
+    }
+
+    /// When a wait is over by time alone, if nothing else changes.
+    pub fn due(&self, seen: &Snapshot) -> Option<Timestamp> {
+        self.kind().due(seen)
     }
 
     /// What a wait still lacks when its time is over.

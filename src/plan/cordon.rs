@@ -19,8 +19,8 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &NodeName, to: bool) 
     let mut steps = Vec::new();
     let change = Change::Cordon(Cordon { node: name.clone(), uid: node.uid.clone(), from: !to, to });
     if node.cordoned == to {
-        let word = if to { "cordoned" } else { "not cordoned" };
-        own.push(Check::new("nothing", Verdict::Ok, format!("{name} is {word} already: nothing to do")));
+        let word = if to { "cordoned already" } else { "not cordoned" };
+        own.push(Check::new("nothing", Verdict::Ok, format!("{name} is {word}: nothing to do")));
     } else {
         if to {
             own.push(left(seen, name));
@@ -36,6 +36,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &NodeName, to: bool) 
         checks: own,
         kubectl: change.by_hand(seen).unwrap_or_default(),
         undo: if steps.is_empty() { String::new() } else { undo(to).into() },
+        what: None,
     };
     Plan::assemble(seen, intent.clone(), Vec::new(), vec![part], None, steps, checks)
 }

@@ -5,7 +5,7 @@ use super::{
     check,
     schedule::{Board, Incoming},
 };
-use crate::cluster::{Key, Pod, Snapshot, Tenant};
+use crate::cluster::{Key, Pod, RUN_LABEL, Snapshot, Tenant, words::short_run};
 
 /// Seconds the deletion may take.
 const WITHIN: u32 = 30;
@@ -25,6 +25,11 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
         return nothing(checks);
     };
     let tenant = seen.workload_of(pod).and_then(|workload| seen.tenant_of(&workload).cloned());
+    if let (None, None, Some(run)) = (&tenant, &pod.owner, pod.labels.get(RUN_LABEL))
+        && let Some(tenant) = seen.tenants.values().find(|tenant| tenant.is_like(pod))
+    {
+        return left_over(seen, intent, tenant, pod, run, checks);
+    }
     let Some(tenant) = tenant else {
         let text = match &pod.owner {
             Some(owner) => {
@@ -75,6 +80,59 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
         checks: own,
         kubectl,
         undo: "nothing: its controller has made another".into(),
+        what: Some(format!("{} deleted", pod.key.name)),
+    };
+    Plan::assemble(seen, intent.clone(), vec![part], vec![], None, steps, checks)
+}
+
+/// A pod that was made for a move and that nobody owns: nothing takes its place.
+fn left_over(
+    seen: &Snapshot,
+    intent: &Intent,
+    tenant: &Tenant,
+    pod: &Pod,
+    run: &str,
+    checks: Vec<Check>,
+) -> Plan {
+    let (at, uid) = (pod.key.clone(), pod.uid.clone());
+    let named = format!("run-{run}");
+    let journal = seen.journals.values().find(|journal| *journal.key.name == *named);
+    let mut own = vec![match journal {
+        Some(journal) if !journal.is_over() => {
+            let text = format!("run {} made it and is not over: finish that run", short_run(run));
+            Check::new("open-run", Verdict::Refuse, text)
+        }
+        _ => Check::new("owner", Verdict::Ok, "it belongs to nobody: nothing takes its place".to_owned()),
+    }];
+    let (ready, desired) = (tenant.ready(), tenant.desired());
+    own.push(match ready < desired {
+        true => {
+            let text = format!("{ready} of {desired} of its own pods ready: it serves requests meanwhile");
+            Check::new("ready", Verdict::Warn, text)
+        }
+        false => Check::new("ready", Verdict::Ok, format!("{ready} of {desired} of its own pods ready")),
+    });
+    own.extend(check::lease(seen, &tenant.name));
+    let delete = Change::DeletePod(DeletePod { pod: at.clone(), uid: uid.clone() });
+    let kubectl = delete.by_hand(seen).unwrap_or_default();
+    let about = About::Tenant(tenant.name.clone());
+    let steps = vec![
+        Step::new(about.clone(), delete, WITHIN),
+        Step::new(about, Change::Gone(Gone { pod: at, uid }), GONE_WITHIN),
+    ];
+    let part = Part {
+        unpredicted: None,
+        tenant: tenant.name.clone(),
+        workload: tenant.workload.key.clone(),
+        from: desired,
+        to: desired,
+        now: tenant.placement(),
+        predicted: tenant.placement(),
+        landings: Vec::new(),
+        removals: Vec::new(),
+        checks: own,
+        kubectl,
+        undo: "nothing: nobody owned it".into(),
         what: Some(format!("{} deleted", pod.key.name)),
     };
     Plan::assemble(seen, intent.clone(), vec![part], vec![], None, steps, checks)

@@ -114,7 +114,9 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
         true => format!("{} {}", part.about(), part.undo()),
     });
     let undo: Vec<_> = undo.collect();
-    wrap("  undo: ", &undo.join(", "), |text| push(&mut lines, LineKind::Undo, text));
+    if !undo.is_empty() {
+        wrap("  undo: ", &undo.join(", "), |text| push(&mut lines, LineKind::Undo, text));
+    }
     lines
 }
 
@@ -133,6 +135,9 @@ impl Plan {
                 several => format!("scale {} tenants", several.len()),
             },
             Intent::Scale { .. } => format!("scale {tenants}"),
+            Intent::Move { moved } if moved.tenant.is_none() => {
+                format!("evict {} from {}", moved.pod, moved.from)
+            }
             Intent::Move { moved } => {
                 let to = moved.to.as_ref().map_or("no node", NodeName::as_str);
                 format!("move {} {} → {to}", moved.pod.name, moved.from)
@@ -145,6 +150,7 @@ impl Plan {
                 Some(image) => format!("migrate {} with {image}", migration.tenant),
                 None => format!("migrate {}", migration.tenant),
             },
+            Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
             Intent::Database { act } => match &self.database {
                 Some(part) => part.words(),
                 None => act.to_string(),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::cluster::{Container, Snapshot, Tenant, TenantName, Workload, WorkloadKind, image_tag};
 
-mod checks;
+pub(super) mod checks;
 pub(super) mod database;
 
 /// How a tenant's database is migrated.
@@ -187,12 +187,7 @@ fn container<'a>(
     migration: &Migration,
 ) -> Result<&'a Container, String> {
     let wanted = migration.container.as_deref().unwrap_or(&seen.tenancy.container);
-    let all = &tenant.workload.template.containers;
-    all.iter().find(|c| &*c.name == wanted).ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|c| &*c.name).collect();
-        let name = &tenant.name;
-        format!("{name} has no container {wanted}, it has {}: name one with --container", names.join(", "))
-    })
+    checks::container(tenant, wanted)
 }
 
 /// The words of the command that migrates: of the flag, the annotation, or the configuration.

@@ -22,6 +22,9 @@ pub struct NodePart {
     pub kubectl: String,
     /// What undoing it would do, in words.
     pub undo: String,
+    /// What is done in a few words, where it is no cordon: `evict shop/db-0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
 }
 
 /// One part of a plan.
@@ -61,6 +64,7 @@ impl<'a> PartRef<'a> {
                 Some(what) => what.clone(),
                 None => format!("{} {} → {}", part.tenant, part.from, part.to),
             },
+            Self::Node(NodePart { what: Some(what), .. }) => what.clone(),
             Self::Node(NodePart { node, to: true, .. }) => format!("{node} cordoned"),
             Self::Node(NodePart { node, to: false, .. }) => format!("{node} uncordoned"),
             Self::Database(part) => part.words(),
@@ -71,7 +75,7 @@ impl<'a> PartRef<'a> {
     pub fn by_hand(self) -> Vec<&'a str> {
         match self {
             Self::Tenant(part) => Some(&*part.kubectl).into_iter().filter(|line| !line.is_empty()).collect(),
-            Self::Node(part) => vec![&part.kubectl],
+            Self::Node(part) => Some(&*part.kubectl).into_iter().filter(|line| !line.is_empty()).collect(),
             Self::Database(part) => part.sql.iter().map(String::as_str).collect(),
         }
     }

@@ -26,19 +26,27 @@ use serde::{Deserialize, Serialize};
 use super::{Balance, Check, Move, Stay, Verdict, check};
 use crate::cluster::{NodeName, Snapshot, TenantName};
 
+mod aim;
 mod balance;
 mod drain;
 mod even;
+mod given;
 mod movable;
 mod order;
 mod single;
 mod spread;
 mod stage;
+mod targets;
 
 #[cfg(test)]
 mod tests;
 
+pub use aim::{Aim, Samples, Scheme, drain_by_hand, scheme, usual_start};
 use stage::Stage;
+pub use targets::{Target, Targets, targets};
+
+pub use drain::{elsewhere, residents};
+pub use given::given;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +127,9 @@ pub struct Policy {
     pub most_in_use: u32,
     /// Pods that only an eviction moves (StatefulSets) are moved as well, with one ready pod less meanwhile.
     pub evict: bool,
+    /// A drain evicts pods that no controller makes again as well: they are lost.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 impl Default for Policy {
@@ -131,6 +142,7 @@ impl Default for Policy {
             use_within: 20,
             most_in_use: 90,
             evict: false,
+            force: false,
         }
     }
 }
@@ -142,10 +154,24 @@ pub struct Proposal {
     pub moves: Vec<Move>,
     /// What stays although the goals want it elsewhere.
     pub stays: Vec<Stay>,
+    /// The nodes that take no moved pods at present, although the goal may want some there.
+    #[serde(default)]
+    pub closed: Vec<Closed>,
     /// How the pods are spread now.
     pub before: Balance,
     /// And once all has moved.
     pub after: Balance,
+}
+
+/// A node that takes no moved pods at present.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Closed {
+    /// The node.
+    pub node: NodeName,
+    /// Stable name of the reason for scripts: `not-ready`, `cordoned`, `pressure`, `node-too-young` or `daemon-set`.
+    pub rule: String,
+    /// Why, as one sentence.
+    pub why: String,
 }
 
 /// The moves that bring a goal nearer on what is seen. The same input gives the same moves.
@@ -178,8 +204,12 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
                     break moves;
                 }
             };
-            let stays = spread::left(&mut stage);
-            Ok(Proposal { moves, stays, before, after: balance::of(&stage) })
+            let mut stays = spread::left(&mut stage);
+            if !only_spread {
+                let told: BTreeSet<_> = stays.iter().map(|stay| stay.pod.clone()).collect();
+                stays.extend(even::left(&mut stage).into_iter().filter(|stay| !told.contains(&stay.pod)));
+            }
+            Ok(Proposal { moves, stays, closed: closed(&stage), before, after: balance::of(&stage) })
         }
         Goal::Drain { node } => {
             known_node(seen, node)?;
@@ -194,6 +224,15 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
             single::single(Stage::new(seen, policy, caps), tenant, from, to)
         }
     }
+}
+
+/// The nodes of the scope that take no moved pods.
+fn closed(stage: &Stage) -> Vec<Closed> {
+    let closed = stage.all().filter_map(|at| {
+        let (rule, why) = stage.closed[at.index()].clone()?;
+        Some(Closed { node: stage.name(at).clone(), rule: rule.into(), why })
+    });
+    closed.collect()
 }
 
 fn known_node(seen: &Snapshot, node: &NodeName) -> Result<(), Check> {

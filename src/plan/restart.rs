@@ -42,13 +42,13 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
         ],
     };
     let part = Part {
-        unpredicted: None,
+        unpredicted: Some("the scheduler places each new pod as it comes".into()),
         tenant: name.clone(),
         workload: key,
         from: tenant.desired(),
         to: tenant.desired(),
         now: tenant.placement(),
-        predicted: tenant.placement(),
+        predicted: Default::default(),
         landings: Vec::new(),
         removals: Vec::new(),
         checks: own,

@@ -2,7 +2,7 @@
 //! at where everything stands by now.
 
 use super::{About, Adopt, Change, Check, Cordon, Intent, NodePart, Plan, Replicas, Standing, Step, Verdict};
-use super::{check, database, moves, scale};
+use super::{check, database, moves, release, scale};
 use crate::cluster::{Snapshot, TenantName, Uid, WorkloadKey};
 
 /// Seconds the inverse of a change of a single object may take.
@@ -41,17 +41,27 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     let adopted: Vec<_> = changes
         .iter()
         .filter_map(|(about, change)| match (about, change) {
-            (About::Tenant(tenant), Change::Adopt(adopted)) => Some((tenant, adopted)),
+            // One that was begun and never came about leaves only what was borrowed for it.
+            (About::Tenant(tenant), Change::Adopt(adopted)) if !is_waiting(seen, adopted) => {
+                Some((tenant, adopted))
+            }
             _ => None,
         })
         .collect();
+    let images = |(_, change): &&(About, Change)| matches!(change, Change::SetImage(_));
+    for (about, change) in changes.iter().filter(images) {
+        parts.push(image_back(seen, intent, run, about, change));
+    }
     for (tenant, adopted) in &adopted {
         parts.push(moved_back(seen, intent, tenant, adopted));
     }
     let others = changes.iter().filter(|c| !of_database(c) && !replicas(c) && !of_autoscaler(c));
     // What a move borrowed on its way to the adoption is the cluster's own since.
-    let others = others.filter(|(_, change)| adopted.is_empty() || !is_of_move(change));
-    let others: Vec<_> = others.collect();
+    let others = others.filter(|(_, change)| match change {
+        Change::Adopt(_) | Change::Discard(_) => false,
+        change => adopted.is_empty() || !is_of_move(change),
+    });
+    let others: Vec<_> = others.filter(|c| !images(c)).collect();
     if !others.is_empty() || parts.is_empty() {
         parts.push(inverted(seen, intent, run, &others));
     }
@@ -59,7 +69,11 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
 }
 
 fn is_of_move(change: &Change) -> bool {
-    matches!(change, Change::Adopt(_) | Change::CreatePod(_) | Change::DeletionCost(_) | Change::Discard(_))
+    matches!(change, Change::CreatePod(_) | Change::DeletionCost(_))
+}
+
+fn is_waiting(seen: &Snapshot, adopted: &Adopt) -> bool {
+    matches!(Change::Adopt(adopted.clone()).stands(seen), Standing::AtFrom(_))
 }
 
 /// Several plans of one intent as one.
@@ -78,6 +92,31 @@ fn merged(seen: &Snapshot, intent: &Intent, parts: Vec<Plan>) -> Plan {
         }
     }
     Plan::assemble(seen, intent.clone(), all.tenants, all.nodes, all.database, all.steps, all.checks)
+}
+
+/// An image that was set is set back, and its rollout watched.
+fn image_back(seen: &Snapshot, intent: &Intent, run: &str, about: &About, change: &Change) -> Plan {
+    let nothing =
+        |check: Check| Plan::assemble(seen, intent.clone(), vec![], vec![], None, vec![], vec![check]);
+    let refuse = |text: String| Check::new("undo", Verdict::Refuse, text);
+    let Some(Change::SetImage(back)) = change.invert() else {
+        return nothing(refuse(format!("{change} cannot be taken back")));
+    };
+    match change.invert().map_or(Standing::AtTo, |back| back.stands(seen)) {
+        Standing::AtTo => {
+            nothing(Check::new("undo", Verdict::Ok, format!("{about} is as before: nothing to take back")))
+        }
+        Standing::AtFrom(_) => match seen.tenant_of(&back.workload) {
+            Some(tenant) => {
+                let own = check::lease(seen, &tenant.name).into_iter().collect();
+                release::planned(seen, intent, tenant, Some(back), own, check::freshness(seen))
+            }
+            None => nothing(refuse(format!("{about}: {} is no tenant any more", back.workload))),
+        },
+        Standing::Elsewhere(why) | Standing::Gone(why) | Standing::Failed(why) | Standing::Unknown(why) => {
+            nothing(refuse(format!("{about}: {why}: somebody has changed it since run {run}")))
+        }
+    }
 }
 
 /// A pod that was adopted is moved back to where the other one was.
@@ -128,6 +167,7 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
                 checks: check::lease_named(seen, &about.lease()).into_iter().collect(),
                 kubectl: inverse.by_hand(seen).unwrap_or_default(),
                 undo: format!("the same as run {run} did, again"),
+                what: None,
             });
         }
         steps.push(Step::new(about.clone(), inverse, WITHIN));

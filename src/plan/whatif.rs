@@ -29,6 +29,7 @@ mod evacuation;
 mod forecast;
 mod words;
 
+pub(super) use database::proxies;
 pub use database::{DatabaseLoss, machine};
 pub use forecast::Forecast;
 pub use words::Told;

@@ -1,43 +1,79 @@
 //! What is larger than one short run: a goal, its items, how fast, and within which envelope.
 //!
 //! A campaign does nothing itself. [`next`] says, of what has happened, of the runs and of what is seen now: begin this
-//! item, note what became of that one, wait, stop, or finish. Each item is an [`Intent`] that is planned on the
-//! **present** snapshot, must lie inside the envelope that was approved, and becomes a run of its own, with its own
-//! journal and leases. So nothing is predicted long before it is done, nothing is locked for longer than its own
-//! steps, and any cockpit can carry a campaign on: the entry that begins an item names its run before that run exists.
+//! item, go on with that one, note what became of it, wait, stop, or finish. Each item is an [`Intent`] that is planned
+//! on the **present** snapshot ([`consider`]), must lie inside the envelope that was approved, and becomes a run of its
+//! own, with its own journal and leases. So nothing is predicted long before it is done, nothing is locked for longer
+//! than its own steps, and any cockpit can carry a campaign on: the entry that begins an item names its run before that
+//! run exists.
 //!
-//! Pure: no IO and no clock. Its journal is a ConfigMap that holds 2,000 items (`record`).
+//! One session drives a campaign, as long as it holds the campaign's lease (`drive`). What other cockpits wish of it
+//! ([`ask`]) is added to its journal beside the events; whoever drives it answers each wish with an entry.
+//!
+//! [`start`], [`resume`], [`give_up`] and [`ask`] act; all else is pure. The journal is a ConfigMap that holds 2,000
+//! items (`record`).
 //!
 //! ```
 //! use wheelhouse::{
 //!     cluster::sketch,
 //!     plan::Intent,
-//!     run::campaign::{Campaign, Entry, Envelope, Event, Next, Pace, next},
+//!     run::campaign::{Campaign, Entry, Event, Next, Pace, Proposed, next},
 //! };
 //!
 //! let now = "2026-11-21T09:00:00Z".parse().unwrap();
 //! let seen = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2\ntenant globex 1 on w1", now).unwrap();
 //! let restart = |tenant: &str| Intent::Restart { tenant: tenant.into() };
 //! let items = vec![restart("acme"), restart("globex")];
-//! let envelope = Envelope::of(&items);
-//! let mut campaign =
-//!     Campaign::new("20261121-090000-c0de", "alice@bastion", "restart 2 tenants", items, Pace::default(), envelope);
-//! campaign.apply(Entry { at: now, by: "alice@bastion".into(), token: 1, event: Event::Taken }).unwrap();
+//! let proposed = Proposed::new(&seen, "restart 2 tenants", None, items, Pace::default());
+//! let approved = proposed.approve(None, None).unwrap();
+//! let mut campaign = Campaign::new("20261121-090000-c0de", "alice@bastion", approved);
+//! let taken = Entry { at: now, by: "alice@bastion".into(), token: 1, heard: 0, event: Event::Taken };
+//! campaign.apply(taken).unwrap();
 //! assert_eq!(next(&campaign, &[], &seen), Next::Begin(0));
 //! ```
 
-use std::collections::BTreeSet;
+use std::{fmt, sync::Arc};
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use super::{RunSeen, RunState};
-use crate::{
-    cluster::{NodeName, Snapshot, TenantName},
-    plan::{About, Change, Confirmation, Guard, Intent, Means, Plan},
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
 };
 
+use super::{Hands, JournalPlace, server_time};
+use crate::{
+    cluster::Snapshot,
+    plan::{
+        Guard,
+        rebalance::{Caps, Goal, Policy},
+    },
+};
+
+mod approve;
+mod ask;
+mod consider;
+mod drained;
+mod drive;
+mod envelope;
+mod event;
+mod journal;
+mod next;
 pub mod record;
+mod seen;
+mod tell;
+
+pub use approve::{Approved, Offer, Proposed, offer, rehearse, rest};
+pub use ask::ask;
+pub use consider::{Considered, consider};
+pub use drained::Drained;
+pub use envelope::Envelope;
+pub use event::{Asked, Campaign, CampaignState, Counts, Entry, Event, ItemState, Wish, words};
+pub use journal::{Decoded, campaigns, find, local_campaigns, unreadable};
+pub use next::{Next, next};
+pub use seen::{CampaignSeen, Offers, back};
+pub use tell::describe;
+
+use drive::{Begin, Driver};
 
 /// How fast a campaign goes, and what stops it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,461 +96,133 @@ impl Default for Pace {
     }
 }
 
-/// What the operator has approved: a plan that goes beyond it is not run without a new yes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Envelope {
-    /// The tenants whose pods may be touched.
-    pub tenants: BTreeSet<TenantName>,
-    /// The nodes that pods may come to, or that may be cordoned.
-    pub nodes: BTreeSet<NodeName>,
-    /// Pods may be evicted, with one ready pod less meanwhile.
-    #[serde(default)]
-    pub evictions: bool,
-    /// What wants a name typed was agreed to.
-    #[serde(default)]
-    pub grave: bool,
-}
-
-impl Envelope {
-    /// The envelope that these items need, without anything grave.
-    pub fn of(items: &[Intent]) -> Self {
-        let mut envelope = Self::default();
-        for item in items {
-            match item {
-                Intent::Move { moved } => {
-                    envelope.tenants.extend(moved.tenant.clone());
-                    envelope.nodes.extend(moved.to.clone());
-                    envelope.evictions |= moved.means == Means::Eviction;
-                }
-                Intent::Migrate { migration } => {
-                    envelope.tenants.insert(migration.tenant.clone());
-                }
-                Intent::Restart { tenant } => {
-                    envelope.tenants.insert(tenant.clone());
-                }
-                Intent::Scale { targets } => {
-                    envelope.tenants.extend(targets.iter().map(|t| t.tenant.clone()));
-                }
-                Intent::Cordon { node, .. } => {
-                    envelope.nodes.insert(node.clone());
-                }
-                Intent::Undo { changes, .. } => {
-                    let tenants = changes.iter().filter_map(|(about, _)| about.tenant().cloned());
-                    envelope.tenants.extend(tenants);
-                }
-                Intent::DeletePod { .. } | Intent::Database { .. } => {}
-            }
-        }
-        envelope
-    }
-
-    /// Why a plan goes beyond it; `None`: it lies inside.
-    pub fn exceeded(&self, plan: &Plan) -> Option<String> {
-        for step in &plan.steps {
-            let beyond = match &step.about {
-                About::Tenant(tenant) => !self.tenants.contains(tenant),
-                About::Node(node) => !self.nodes.contains(node),
-                About::Database => true,
-            };
-            if beyond {
-                return Some(format!("{} was not agreed to", step.about));
-            }
-            match &step.change {
-                Change::CreatePod(pod) if !self.nodes.contains(&pod.node) => {
-                    return Some(format!("a pod on {} was not agreed to", pod.node));
-                }
-                Change::Evict(_) if !self.evictions => {
-                    return Some("an eviction was not agreed to".into());
-                }
-                _ => {}
-            }
-        }
-        match plan.confirmation() {
-            Confirmation::Type(name) if !self.grave => {
-                let grave =
-                    plan.all_checks().find(|c| c.grave).map_or(String::new(), |c| format!(": {}", c.text));
-                Some(format!("the plan wants `{name}` typed{grave}"))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Where an item stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", content = "text", rename_all = "lowercase")]
-pub enum ItemState {
-    /// Not begun.
-    #[default]
-    Waiting,
-    /// Its run of this id was begun, or was about to be.
-    Running(String),
-    /// Done by the run of this id.
-    Done(String),
-    /// Not needed, or skipped: why.
-    Skipped(String),
-    /// Why it failed.
-    Failed(String),
-}
-
-/// Where a campaign stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CampaignState {
-    /// Written down, nothing begun.
-    Planned,
-    /// Under way; whether somebody is at it shows in its lease.
-    Running,
-    /// Stands still and wants an operator.
-    Paused,
-    /// Every item is through.
-    Done,
-    /// Ended before every item was through.
-    Stopped,
-}
-
-impl CampaignState {
-    /// Nobody has to do anything about it any more.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Stopped)
-    }
-
-    /// One word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Running => "running",
-            Self::Paused => "paused",
-            Self::Done => "done",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-/// One line of a campaign's journal.
+/// What the items of a campaign were proposed for: with it they can be proposed again on what is seen later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// When, in the API server's time.
-    pub at: Timestamp,
-    /// Who: `alice@bastion`.
-    pub by: String,
-    /// The lease's transition count.
-    pub token: i64,
-    /// What.
-    #[serde(flatten)]
-    pub event: Event,
+pub struct Aim {
+    /// What is wanted.
+    pub goal: Goal,
+    /// At most so many moves.
+    #[serde(default)]
+    pub caps: Caps,
+    /// What may move.
+    pub policy: Policy,
 }
 
-/// What can happen in a campaign.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Event {
-    /// A session took it up: at its start, or to go on.
-    Taken,
-    /// About to begin an item as a run of this id: it may or may not exist.
-    Began {
-        /// Index into the items.
-        item: usize,
-        /// The run.
-        run: String,
-    },
-    /// An item is done.
-    Done {
-        /// Index into the items.
-        item: usize,
-    },
-    /// An item is not needed, or an operator skipped it.
-    Skipped {
-        /// Index into the items.
-        item: usize,
-        /// Why.
-        why: String,
-    },
-    /// An item failed.
-    Failed {
-        /// Index into the items.
-        item: usize,
-        /// Why.
-        why: String,
-    },
-    /// An operator wants an item that failed or was skipped to be tried again.
-    Retried {
-        /// Index into the items.
-        item: usize,
-    },
-    /// No further item is begun; it ends once those under way are through.
-    Stopping,
-    /// It stands still and wants an operator.
-    Paused {
-        /// Why.
-        why: String,
-        /// An operator asked for it.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        asked: bool,
-    },
-    /// It is over.
-    Finished {
-        /// Every item is through.
-        whole: bool,
-        /// One sentence.
-        text: String,
-    },
+impl Aim {
+    /// In a few words: `drain worker-3`.
+    pub fn words(&self) -> String {
+        let named = |what: &str, names: &mut dyn Iterator<Item = &dyn fmt::Display>| {
+            names.fold(what.to_owned(), |text, name| format!("{text} {name}"))
+        };
+        match &self.goal {
+            Goal::Drain { node } => format!("drain {node}"),
+            Goal::Move { tenant, from, to } => format!("move {tenant} {from} → {to}"),
+            Goal::Rebalance { tenants, nodes, .. } => {
+                let nodes = nodes.iter().map(|n| n as &dyn fmt::Display);
+                named("rebalance", &mut nodes.chain(tenants.iter().map(|t| t as &dyn fmt::Display)))
+            }
+        }
+    }
 }
 
-/// A campaign: what was approved, and all that has happened.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Campaign {
-    /// Its name, unique in the cluster: `20261121-094512-c0de`.
+/// A campaign that this session drives.
+pub struct Handle {
+    /// Its id.
     pub id: String,
-    /// Who started it.
-    pub operator: String,
-    /// What it is for, in a few words: `drain worker-3`.
-    pub goal: String,
-    /// What is to be done, in order.
-    pub items: Vec<Intent>,
-    /// How fast.
-    pub pace: Pace,
-    /// Within what.
-    pub envelope: Envelope,
-    /// All that has happened, in order.
-    pub entries: Vec<Entry>,
-    /// Derived: each item's state.
-    pub states: Vec<ItemState>,
-    /// Derived: its state.
-    pub state: CampaignState,
-    /// Derived: no further item is begun.
-    pub stopping: bool,
+    /// The campaign, again with every entry, and every change of its runs and of what it is at. Once it is over or
+    /// paused, the session is through with it.
+    pub watch: watch::Receiver<Campaign>,
+    wishes: mpsc::UnboundedSender<Wish>,
+    halt: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
 }
 
-impl Campaign {
-    /// A campaign of which nothing has happened yet.
-    pub fn new(
-        id: impl Into<String>,
-        operator: impl Into<String>,
-        goal: impl Into<String>,
-        items: Vec<Intent>,
-        pace: Pace,
-        envelope: Envelope,
-    ) -> Self {
-        Self {
-            id: id.into(),
-            operator: operator.into(),
-            goal: goal.into(),
-            states: vec![ItemState::Waiting; items.len()],
-            items,
-            pace,
-            envelope,
-            entries: Vec::new(),
-            state: CampaignState::Planned,
-            stopping: false,
+impl Handle {
+    /// Pauses it and what is under way; what is borrowed is taken back.
+    pub fn pause(&self) {
+        self.halt.send_replace(true);
+    }
+
+    /// Ends it once what is under way is through.
+    pub fn stop(&self) {
+        self.wish(Wish::Stop);
+    }
+
+    /// Leaves out an item, or all that is left of a tenant; tries an item again.
+    pub fn wish(&self, wish: Wish) {
+        match wish {
+            Wish::Pause => self.pause(),
+            // It is over: there is nobody to tell.
+            wish => drop(self.wishes.send(wish)),
         }
     }
 
-    /// Takes one entry in.
-    ///
-    /// # Errors
-    /// An entry that cannot follow on what has happened, in a few words; the campaign is as it was.
-    pub fn apply(&mut self, entry: Entry) -> Result<(), String> {
-        self.may_follow(&entry.event)?;
-        match &entry.event {
-            Event::Taken => self.state = CampaignState::Running,
-            Event::Began { item, run } => self.states[*item] = ItemState::Running(run.clone()),
-            Event::Done { item } => {
-                if let ItemState::Running(run) = &self.states[*item] {
-                    self.states[*item] = ItemState::Done(run.clone());
-                }
-            }
-            Event::Skipped { item, why } => self.states[*item] = ItemState::Skipped(why.clone()),
-            Event::Failed { item, why } => self.states[*item] = ItemState::Failed(why.clone()),
-            Event::Retried { item } => self.states[*item] = ItemState::Waiting,
-            Event::Stopping => self.stopping = true,
-            Event::Paused { .. } => self.state = CampaignState::Paused,
-            Event::Finished { whole: true, .. } => self.state = CampaignState::Done,
-            Event::Finished { whole: false, .. } => self.state = CampaignState::Stopped,
-        }
-        self.entries.push(entry);
-        Ok(())
-    }
-
-    fn may_follow(&self, event: &Event) -> Result<(), String> {
-        let item = |item: &usize| {
-            let count = self.items.len();
-            self.states.get(*item).ok_or_else(|| format!("item {} of {count} is none of its items", item + 1))
-        };
-        if self.state.is_over() {
-            return Err(format!("the campaign is {}", self.state.word()));
-        }
-        if self.state == CampaignState::Planned && *event != Event::Taken {
-            return Err("nobody has taken it up".into());
-        }
-        match event {
-            Event::Began { item: at, .. } => match item(at)? {
-                // One that was about to begin when its session died is begun again as the same run.
-                ItemState::Waiting | ItemState::Running(_) => Ok(()),
-                _ => Err(format!("item {} is through already", at + 1)),
-            },
-            Event::Done { item: at } => match item(at)? {
-                ItemState::Running(_) => Ok(()),
-                _ => Err(format!("item {} is not under way", at + 1)),
-            },
-            Event::Skipped { item: at, .. } | Event::Failed { item: at, .. } => match item(at)? {
-                ItemState::Done(_) => Err(format!("item {} is done already", at + 1)),
-                _ => Ok(()),
-            },
-            Event::Retried { item: at } => match item(at)? {
-                ItemState::Failed(_) | ItemState::Skipped(_) => Ok(()),
-                _ => Err(format!("item {} has not failed", at + 1)),
-            },
-            Event::Taken | Event::Stopping | Event::Paused { .. } | Event::Finished { .. } => Ok(()),
-        }
-    }
-
-    /// How many items are done, and how many are through in whatever way, of all.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts { all: self.items.len(), ..Counts::default() };
-        for state in &self.states {
-            match state {
-                ItemState::Waiting => counts.waiting += 1,
-                ItemState::Running(_) => counts.running += 1,
-                ItemState::Done(_) => counts.done += 1,
-                ItemState::Skipped(_) => counts.skipped += 1,
-                ItemState::Failed(_) => counts.failed += 1,
-            }
-        }
-        counts
-    }
-
-    /// Failures since an operator last took it up: those before were seen.
-    fn failures(&self) -> u32 {
-        let since = self.entries.iter().rev().take_while(|e| e.event != Event::Taken);
-        since.filter(|e| matches!(e.event, Event::Failed { .. })).count() as u32
-    }
-
-    /// What an item is about: two items of one are never under way together.
-    fn about(&self, item: usize) -> Option<About> {
-        match &self.items[item] {
-            Intent::Move { moved } => moved.tenant.clone().map(About::Tenant),
-            Intent::Restart { tenant } => Some(About::Tenant(tenant.clone())),
-            Intent::Migrate { migration } => Some(About::Tenant(migration.tenant.clone())),
-            Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
-            _ => None,
-        }
-    }
-}
-
-/// Items by their state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// All of them.
-    pub all: usize,
-    /// Not begun.
-    pub waiting: usize,
-    /// Under way.
-    pub running: usize,
-    /// Done.
-    pub done: usize,
-    /// Not needed, or skipped.
-    pub skipped: usize,
-    /// Failed.
-    pub failed: usize,
-}
-
-/// The next move of a campaign.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Next {
-    /// Plan this item on the present snapshot, and begin its run.
-    Begin(usize),
-    /// Write down what became of an item.
-    Note(Event),
-    /// Nothing to do until something is seen: the text says what for.
-    Wait(String),
-    /// Stand still and ask an operator: the sentence says why.
-    Stop(String),
-    /// It is over.
-    Finish {
-        /// Every item is through.
-        whole: bool,
-        /// One sentence.
-        text: String,
-    },
-}
-
-/// What to do next: a function of what has happened, of the runs, and of what is seen now.
-pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
-    if campaign.state != CampaignState::Running {
-        return Next::Wait(format!("the campaign is {}", campaign.state.word()));
-    }
-    let mut under_way = Vec::new();
-    for (item, state) in campaign.states.iter().enumerate() {
-        let ItemState::Running(id) = state else { continue };
-        match runs.iter().find(|r| r.run.id == *id) {
-            // Written down and never begun: its session died in between. It is the same run that is begun.
-            None if seen.journals.freshness.is_live() => return Next::Begin(item),
-            None => return Next::Wait("journals are not followed at present".into()),
-            Some(found) => match found.run.state {
-                RunState::Done => return Next::Note(Event::Done { item }),
-                RunState::Failed | RunState::Undone => {
-                    let why = found.run.last_word().unwrap_or("it was taken back").to_owned();
-                    return Next::Note(Event::Failed { item, why });
-                }
-                RunState::Paused => {
-                    let why = found.run.last_word().unwrap_or_default();
-                    return Next::Stop(format!("run {} is paused: {why}", found.run.short()));
-                }
-                RunState::Planned | RunState::Running if found.is_interrupted() => {
-                    return Next::Stop(format!(
-                        "run {} was interrupted: resume it or give it up",
-                        found.run.short()
-                    ));
-                }
-                RunState::Planned | RunState::Running => under_way.push(item),
-            },
-        }
-    }
-    let counts = campaign.counts();
-    if campaign.failures() >= campaign.pace.stop_after.max(1) {
-        let last = campaign.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Failed { why, .. } => Some(why.as_str()),
-            _ => None,
-        });
-        return match under_way.is_empty() {
-            true => Next::Stop(last.unwrap_or("an item failed").to_owned()),
-            false => Next::Wait("the runs under way end first".into()),
-        };
-    }
-    if counts.waiting == 0 || campaign.stopping {
-        if !under_way.is_empty() {
-            return Next::Wait(format!("{} under way", under_way.len()));
-        }
-        let whole = counts.waiting == 0 && counts.failed == 0;
-        let mut text = format!("{}: {} of {} done", campaign.goal, counts.done, counts.all);
-        for (n, word) in
-            [(counts.skipped, "not needed"), (counts.failed, "failed"), (counts.waiting, "not begun")]
+    /// Waits until the session is through with it: over or paused, its lease given back.
+    pub async fn ended(&mut self) -> Campaign {
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
         {
-            if n > 0 {
-                text += &format!(", {n} {word}");
-            }
+            tracing::error!(%error, campaign = self.id, "the campaign's task ended early");
         }
-        return Next::Finish { whole, text };
+        self.watch.borrow().clone()
     }
-    let through = counts.done + counts.skipped;
-    let at_once = if through < campaign.pace.canary as usize { 1 } else { campaign.pace.parallel.max(1) };
-    if under_way.len() >= at_once as usize {
-        return Next::Wait(format!("{} under way", under_way.len()));
+}
+
+/// Starts an approved campaign. Needs a tokio runtime. What happens shows in the handle; one that is refused (the journal
+/// cannot be kept, the session is read-only) ends as stopped and leaves nothing behind.
+pub fn start(
+    hands: Hands,
+    approved: Approved,
+    place: JournalPlace,
+    seen: watch::Receiver<Arc<Snapshot>>,
+) -> Handle {
+    let id = super::new_id(server_time(&seen.borrow()));
+    let mut campaign = Campaign::new(id, hands.who.operator.clone(), approved);
+    campaign.local = place == JournalPlace::Local;
+    launch(hands, campaign, Begin::New, seen)
+}
+
+/// Goes on with a campaign that stands still: one that paused, or whose session died. `instead`, once approved, takes the
+/// place of what was not begun yet. Needs a tokio runtime. One that somebody else drives is refused: it shows as
+/// paused, with who has it, and nothing is written.
+pub fn resume(
+    hands: Hands,
+    campaign: Campaign,
+    instead: Option<Approved>,
+    seen: watch::Receiver<Arc<Snapshot>>,
+) -> Handle {
+    prepare(hands, campaign, Begin::Again(instead.map(Box::new)), seen)
+}
+
+/// Gives up a campaign that stands still, and the runs of it that do: what they borrowed is taken back, what was done
+/// stays. Needs a tokio runtime, and the lease, as a resumption does; `why` is one sentence for the journal.
+pub fn give_up(hands: Hands, campaign: Campaign, why: &str, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    let why = format!("given up by {}: {why}", hands.who.operator);
+    prepare(hands, campaign, Begin::GiveUp(why), seen)
+}
+
+fn prepare(
+    hands: Hands,
+    mut campaign: Campaign,
+    begin: Begin,
+    seen: watch::Receiver<Arc<Snapshot>>,
+) -> Handle {
+    // Who waits for it to pause or end must not take the pause it is taken out of for one.
+    if !campaign.state.is_over() {
+        campaign.state = CampaignState::Running;
     }
-    let busy: Vec<_> = under_way.iter().filter_map(|item| campaign.about(*item)).collect();
-    let free = |item: &usize| {
-        campaign.states[*item] == ItemState::Waiting
-            && campaign.about(*item).is_none_or(|about| !busy.contains(&about))
-    };
-    let Some(item) = (0..campaign.items.len()).find(free) else {
-        return Next::Wait(format!("{} under way", under_way.len()));
-    };
-    match campaign.pace.brakes.iter().find_map(|brake| brake.stops(seen)) {
-        Some(why) if under_way.is_empty() => Next::Stop(why),
-        Some(why) => Next::Wait(why),
-        None => Next::Begin(item),
-    }
+    campaign.doing = Some("taking it up".into());
+    launch(hands, campaign, begin, seen)
+}
+
+fn launch(hands: Hands, campaign: Campaign, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    let id = campaign.id.clone();
+    let (campaign, watch) = watch::channel(campaign);
+    let (halt, halted) = watch::channel(false);
+    let (wishes, wished) = mpsc::unbounded_channel();
+    let driver = Driver::new(hands, campaign, seen, halted, wished);
+    let task = Some(tokio::spawn(driver.drive(begin)));
+    Handle { id, watch, wishes, halt, task }
 }
 
 #[cfg(test)]

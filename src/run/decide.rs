@@ -152,6 +152,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
                     About::Database => text,
                     about => format!("{about}: {text}"),
                 };
+                let until = step.change.due(seen).map_or(until, |due| due.min(until));
                 return Decision::Wait { until: Some(until), text };
             }
             let within = step.within;

@@ -8,6 +8,8 @@ mod act;
 mod listen;
 mod record;
 
+pub(super) use record::store;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
@@ -32,6 +34,9 @@ use crate::{cluster::Snapshot, plan::About};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait a busy API server may ask for.
 const OBEDIENCE: Duration = Duration::from_secs(30);
+/// A time that comes this soon is looked for so often.
+const NEAR: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(500);
 /// How often a busy API server is asked again before an operator is.
 const BUSY: u32 = 8;
 
@@ -103,7 +108,8 @@ impl Driver {
 
     /// Drives the run until it is over or paused.
     pub(super) async fn drive(mut self, begin: Begin) {
-        let writer = match self.connect().await {
+        let seen = self.seen.borrow().clone();
+        let writer = match connect(&self.hands, &seen).await {
             Ok(writer) => writer,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
@@ -122,17 +128,6 @@ impl Driver {
         }
         self.say(None);
         self.sweep(&writer).await;
-    }
-
-    async fn connect(&mut self) -> Result<Writer, String> {
-        if self.hands.read_only {
-            return Err(Failure::ReadOnly.text());
-        }
-        let client = self.hands.wire.writer().await?;
-        let skew = self.seen.borrow().api.skew_millis;
-        let namespace = &self.hands.journal_namespace;
-        let writer = Writer::new(client, self.hands.read_only, namespace, Clock::ahead(skew));
-        Ok(writer.with_database(self.hands.database.clone()))
     }
 
     /// From the leases to the last entry.
@@ -209,10 +204,13 @@ impl Driver {
     /// The leases of all that the plan is about and that is not through, in the order of their names, so that two sessions that want the same
     /// ones cannot each hold half.
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
-        let names: BTreeSet<_> = {
+        let names: BTreeSet<String> = {
             let run = self.run.borrow();
-            let open = |about: &&About| run.verified(about).is_none();
-            run.plan().steps.iter().map(|s| &s.about).filter(open).map(About::lease).collect()
+            let about = || run.plan().steps.iter().map(|s| &s.about);
+            let open: BTreeSet<_> =
+                about().filter(|about| run.verified(about).is_none()).map(About::lease).collect();
+            // Where nothing is left but to say so, the leases tell who may.
+            if open.is_empty() { about().map(About::lease).collect() } else { open }
         };
         for name in names {
             self.say(Some(format!("taking the lease {name}")));
@@ -285,6 +283,7 @@ impl Driver {
                 self.facts.pause = Some(format!("paused by {}", self.hands.who.operator));
             }
             let seen = self.seen.borrow_and_update().clone();
+            let seen = aged(seen, session.writer.clock.now());
             let decision = decide(&self.run.borrow(), &seen, session.writer.clock.now(), &self.facts);
             match decision {
                 Decision::Perform(step) => self.perform(session, step).await?,
@@ -357,7 +356,11 @@ impl Driver {
         let time = async {
             match until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default()) {
                 // Never for long at once: the API server's clock may be found to be another.
-                Some(left) => sleep(left.clamp(Duration::from_millis(50), PATIENCE)).await,
+                Some(left) => {
+                    let soon = if left < NEAR { LOOK } else { PATIENCE };
+                    sleep(left.clamp(Duration::from_millis(50), soon)).await;
+                    session.writer.hear().await;
+                }
                 None => std::future::pending().await,
             }
         };
@@ -375,7 +378,7 @@ impl Driver {
 
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
-        let at = Timestamp::now();
+        let at = self.seen.borrow().dated(Timestamp::now());
         let (by, step) = (self.hands.who.operator.clone(), self.current());
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New(_)) => Event::Finished { outcome: Outcome::Failed, text },
@@ -408,26 +411,11 @@ impl Driver {
         &self,
         op: impl Fn() -> F,
     ) -> Result<T, Failure> {
-        let (mut backoff, mut busy) = (Duration::from_millis(100), 0);
-        let mut pause = self.pause.clone();
-        loop {
-            let (wait, text) = match op().await {
-                Err(Failure::Busy { after, text }) if busy < BUSY => {
-                    busy += 1;
-                    (after.max(backoff).min(OBEDIENCE), text)
-                }
-                Err(Failure::Unreached(text)) => (backoff, text),
-                Err(Failure::Busy { text, .. }) => return Err(Failure::Refused { code: 503, text }),
-                other => return other,
-            };
-            self.tried.lock().expect("nothing panics while it holds this lock").clone_from(&text);
+        insist(op, self.pause.clone(), |text| {
+            self.tried.lock().expect("nothing panics while it holds this lock").clone_from(text);
             self.say(Some(format!("{text}; trying again")));
-            tokio::select! {
-                () = sleep(wait) => {}
-                () = asked(&mut pause) => return Err(Failure::Interrupted(text)),
-            }
-            backoff = (backoff * 2).min(PATIENCE);
-        }
+        })
+        .await
     }
 
     /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
@@ -442,8 +430,59 @@ impl Driver {
     }
 }
 
+/// The same view at a later time: nothing but time has passed since it was published.
+fn aged(seen: Arc<Snapshot>, now: Timestamp) -> Arc<Snapshot> {
+    if now <= seen.at {
+        return seen;
+    }
+    let mut later = (*seen).clone();
+    later.at = now;
+    Arc::new(later)
+}
+
+/// The hand that writes.
+///
+/// # Errors
+/// One sentence: the session is read-only, or the API server cannot be reached.
+pub(super) async fn connect(hands: &Hands, seen: &Snapshot) -> Result<Writer, String> {
+    if hands.read_only {
+        return Err(Failure::ReadOnly.text());
+    }
+    let client = hands.wire.writer().await?;
+    let clock = Clock::ahead(seen.api.skew_millis);
+    let writer = Writer::new(client, hands.read_only, &hands.journal_namespace, clock);
+    Ok(writer.with_database(hands.database.clone()))
+}
+
+/// Repeats what can be repeated, until an operator asks to stop: for ever while there is no answer, some times while the
+/// API server is busy. What is tried again is told.
+pub(super) async fn insist<T, F: Future<Output = Result<T, Failure>>>(
+    op: impl Fn() -> F,
+    mut pause: watch::Receiver<bool>,
+    tell: impl Fn(&String),
+) -> Result<T, Failure> {
+    let (mut backoff, mut busy) = (Duration::from_millis(100), 0);
+    loop {
+        let (wait, text) = match op().await {
+            Err(Failure::Busy { after, text }) if busy < BUSY => {
+                busy += 1;
+                (after.max(backoff).min(OBEDIENCE), text)
+            }
+            Err(Failure::Unreached(text)) => (backoff, text),
+            Err(Failure::Busy { text, .. }) => return Err(Failure::Refused { code: 503, text }),
+            other => return other,
+        };
+        tell(&text);
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = asked(&mut pause) => return Err(Failure::Interrupted(text)),
+        }
+        backoff = (backoff * 2).min(PATIENCE);
+    }
+}
+
 /// Waits until an operator asks to stop; for ever when nobody can any more.
-async fn asked(pause: &mut watch::Receiver<bool>) {
+pub(super) async fn asked(pause: &mut watch::Receiver<bool>) {
     if pause.wait_for(|asked| *asked).await.is_err() {
         std::future::pending().await
     }

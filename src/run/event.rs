@@ -189,6 +189,8 @@ pub struct Run {
     pub leaving: Option<String>,
     /// What its Job has written, as far as it is known here; bounded.
     pub log: Log,
+    /// The campaign it is an item of.
+    pub campaign: Option<String>,
     /// The journal is kept on this machine only: nobody else can see or finish the run.
     pub local: bool,
     /// What the session that drives it is at, in words; not written down.
@@ -203,6 +205,7 @@ impl Run {
             id: id.into(),
             operator: operator.into(),
             user: None,
+            campaign: None,
             approved,
             entries: Vec::new(),
             steps,

@@ -35,7 +35,7 @@ pub(super) enum Mark {
 /// A moment at an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Moment {
-    /// By the clock of this machine, which dates observations.
+    /// By the clock of this machine.
     pub(super) at: Timestamp,
     /// The newest check of the proxy's monitor, by its clock.
     pub(super) checked: Option<Timestamp>,
@@ -78,12 +78,12 @@ pub(super) fn unproven(change: &Change, seen: &Snapshot, marks: &Marks, now: Tim
             }
         }
         (Mark::Endpoint(mark), Object::Member(member)) => {
-            let history = &seen.galera.get(member)?.history;
-            unread(member.as_str(), history.iter().filter(|s| s.at > mark.at).count())
+            let (history, at) = (&seen.galera.get(member)?.history, seen.dated(mark.at));
+            unread(member.as_str(), history.iter().filter(|s| s.at > at).count())
         }
         (Mark::Endpoint(mark), Object::Proxy(proxy)) => {
-            let known = seen.proxies.get(proxy)?;
-            unread(proxy.as_str(), known.history.iter().filter(|s| s.at > mark.at).count()).or_else(|| {
+            let (known, at) = (seen.proxies.get(proxy)?, seen.dated(mark.at));
+            unread(proxy.as_str(), known.history.iter().filter(|s| s.at > at).count()).or_else(|| {
                 // Only what holds is judged by the monitor's checks.
                 let Change::Holds(_) = change else { return None };
                 let status = known.now()?;

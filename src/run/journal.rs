@@ -4,14 +4,14 @@
 //! of a run kept on one machine has the plan as its first line and the same events after it. Journals of older
 //! versions stay readable (`tests/captures/journals`). Pure: nothing here reads or writes anything.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Holder, Run, RunSeen};
 use crate::{
-    cluster::{Journal, Key, Lease, ResourceVersion, Snapshot},
+    cluster::{Journal, Key, Lease, ResourceVersion, Snapshot, Written, words::short_run},
     plan::{Approved, Intent},
 };
 
@@ -29,7 +29,13 @@ const KEPT: usize = 50;
 /// The label every object of ours carries.
 pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wheelhouse");
 /// The label, and on leases the annotation, that names the run.
-pub(super) const RUN: &str = "wheelhouse.dev/run";
+pub(super) const RUN: &str = crate::cluster::RUN_LABEL;
+/// The label that names the campaign: on its own journal, and on those of its runs.
+pub(super) const CAMPAIGN: &str = "wheelhouse.dev/campaign";
+/// The label that tells the journal of a campaign from one of a run.
+pub(super) const OF_CAMPAIGN: (&str, &str) = ("app.kubernetes.io/component", "campaign");
+/// The label that names the state.
+pub(super) const STATE: &str = "wheelhouse.dev/state";
 
 /// The approved plan and who runs it.
 #[derive(Serialize, Deserialize)]
@@ -38,6 +44,8 @@ struct Head {
     id: String,
     operator: String,
     user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    campaign: Option<String>,
     approved: Approved,
 }
 
@@ -59,16 +67,20 @@ impl Decoded {
         self.0.retain(|key, (journal, _)| {
             snapshot.journals.get(key).is_some_and(|now| Arc::ptr_eq(now, journal))
         });
-        for journal in snapshot.journals.values() {
+        for journal in snapshot.journals.values().filter(|j| j.of == Written::Run) {
             let read = || (journal.clone(), decode(journal));
             self.0.entry(journal.key.clone()).or_insert_with(read);
         }
         let mut runs: Vec<_> = self.0.values().filter_map(|(_, read)| read.as_ref().ok()).collect();
-        runs.sort_by(|a, b| b.id.cmp(&a.id));
+        // The id tells the second; those of one second stand as they began.
+        let second = |run: &Run| run.id.get(..15).unwrap_or(&run.id).to_owned();
+        runs.sort_by_cached_key(|run| {
+            Reverse((second(run), run.entries.first().map(|entry| entry.at), run.id.clone()))
+        });
         // Not known is not nobody.
         let unknown = snapshot.leases.freshness.trouble().map(|why| format!("leases: {why}"));
         let seen = runs.into_iter().map(|run| RunSeen {
-            holder: holder(run, snapshot),
+            holder: holder(&run.id, snapshot),
             unknown: unknown.clone(),
             ..RunSeen::of(run.clone())
         });
@@ -76,9 +88,9 @@ impl Decoded {
     }
 }
 
-/// Who holds a lease for a run.
-fn holder(run: &Run, snapshot: &Snapshot) -> Option<Holder> {
-    let held = |l: &&Arc<Lease>| l.run.as_deref() == Some(&run.id) && l.holder.is_some();
+/// Who holds a lease for a run or a campaign.
+pub(super) fn holder(id: &str, snapshot: &Snapshot) -> Option<Holder> {
+    let held = |l: &&Arc<Lease>| l.run.as_deref() == Some(id) && l.holder.is_some();
     let lease = snapshot.leases.values().filter(held).max_by_key(|l| l.renewed)?;
     let (who, session) = Holder::parse(lease.holder.as_deref()?);
     let alive = lease.is_held(snapshot.at);
@@ -107,20 +119,30 @@ pub fn unreadable(snapshot: &Snapshot) -> Vec<String> {
 /// # Errors
 /// One sentence: none is, or several are.
 pub fn find<'a>(runs: &'a [RunSeen], id: &str) -> Result<&'a RunSeen, String> {
-    if let Some(exact) = runs.iter().find(|r| r.run.id == id) {
+    named(runs, id, |r| &r.run.id, "run")
+}
+
+/// The one of that id, or whose id ends in `-id`, or the only one whose id begins with it; `what` it is, in a word.
+pub(super) fn named<'a, T>(
+    all: &'a [T],
+    id: &str,
+    of: impl Fn(&T) -> &String,
+    what: &str,
+) -> Result<&'a T, String> {
+    if let Some(exact) = all.iter().find(|one| of(one) == id) {
         return Ok(exact);
     }
-    let last = |r: &&RunSeen| r.run.short() == id;
-    let start = |r: &&RunSeen| !id.is_empty() && r.run.id.starts_with(id);
-    let mut found: Vec<_> = runs.iter().filter(last).collect();
+    let last = |one: &&T| short_run(of(one)) == id;
+    let start = |one: &&T| !id.is_empty() && of(one).starts_with(id);
+    let mut found: Vec<_> = all.iter().filter(last).collect();
     if found.is_empty() {
-        found = runs.iter().filter(start).collect();
+        found = all.iter().filter(start).collect();
     }
     match found.as_slice() {
         [one] => Ok(one),
-        [] => Err(format!("there is no run `{id}`: `wheelhouse runs` lists those there are")),
+        [] => Err(format!("there is no {what} `{id}`: `wheelhouse {what}s` lists those there are")),
         several => {
-            let ids: Vec<_> = several.iter().map(|r| r.run.id.as_str()).collect();
+            let ids: Vec<_> = several.iter().map(|one| of(one).as_str()).collect();
             Err(format!("`{id}` could be any of {}: name one in full", ids.join(", ")))
         }
     }
@@ -139,6 +161,7 @@ pub(super) fn head(run: &Run) -> Result<String, String> {
         id: run.id.clone(),
         operator: run.operator.clone(),
         user: run.user.clone(),
+        campaign: run.campaign.clone(),
         approved: run.approved.clone(),
     };
     serde_json::to_string(&head).map_err(|e| format!("the plan cannot be written as JSON: {e}"))
@@ -166,6 +189,7 @@ pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
     let head: Head = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
     let mut run = Run::new(head.id, head.operator, head.approved);
     run.user = head.user;
+    run.campaign = head.campaign;
     for (number, line) in events.split_inclusive('\n').enumerate() {
         if line.trim().is_empty() {
             continue;
@@ -196,11 +220,12 @@ pub(super) fn blank(run: &Run, namespace: &str) -> Result<ConfigMap, String> {
             "a plan of {steps} steps ({kib} KiB) does not fit into a journal: do it in several runs"
         ));
     }
+    let campaign = run.campaign.as_deref().map(|id| (CAMPAIGN, id));
     let labels = [MANAGED_BY, ("app.kubernetes.io/component", "journal"), (RUN, run.id.as_str())];
     let metadata = ObjectMeta {
         name: Some(name(&run.id)),
         namespace: Some(namespace.to_owned()),
-        labels: Some(labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into()),
+        labels: Some(labels.into_iter().chain(campaign).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()),
         ..ObjectMeta::default()
     };
     let data = BTreeMap::from([("plan".to_owned(), plan), ("events".to_owned(), String::new())]);
@@ -218,7 +243,7 @@ pub(super) fn with(journal: &ConfigMap, run: &Run, entry: &Entry) -> Result<Conf
     }
     data.entry("events".into()).or_default().push_str(&line);
     let labels = journal.metadata.labels.get_or_insert_default();
-    labels.insert("wheelhouse.dev/state".into(), run.state.word().into());
+    labels.insert(STATE.into(), run.state.word().into());
     Ok(journal)
 }
 
@@ -233,12 +258,27 @@ pub(super) fn events(journal: &ConfigMap) -> &str {
     journal.data.as_ref().and_then(|d| d.get("events")).map_or("", String::as_str)
 }
 
+/// Whether a campaign is not over: what became of its runs may not be noted yet.
+fn is_open(campaign: &str, seen: &Snapshot) -> bool {
+    #[derive(Deserialize)]
+    struct Last {
+        event: String,
+    }
+    let of = |journal: &&Arc<Journal>| {
+        journal.of == Written::Campaign && journal.key.name.strip_suffix(campaign) == Some("campaign-")
+    };
+    let Some(journal) = seen.journals.values().find(of) else { return false };
+    let last = journal.events.lines().last().and_then(|line| serde_json::from_str::<Last>(line).ok());
+    last.is_none_or(|last| !["finished", "undone"].contains(&&*last.event))
+}
+
 /// The journals that may go: of runs that are over, all but the newest fifty. One that cannot be read stays.
 pub(super) fn outworn(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
-    let mut over: Vec<_> = seen
-        .journals
-        .values()
-        .filter_map(|j| decode(j).ok().filter(|run| run.state.is_over()).map(|run| (run.id, j)))
+    let of_runs = seen.journals.values().filter(|j| j.of == Written::Run);
+    let mut over: Vec<_> = of_runs
+        .filter_map(|j| decode(j).ok().filter(|run| run.state.is_over()).map(|run| (run, j)))
+        .filter(|(run, _)| !run.campaign.as_deref().is_some_and(|id| is_open(id, seen)))
+        .map(|(run, j)| (run.id, j))
         .collect();
     over.sort_by(|a, b| b.0.cmp(&a.0));
     over.into_iter().skip(KEPT).map(|(id, j)| (name(&id), j.resource_version.clone())).collect()
@@ -264,11 +304,13 @@ mod tests {
     fn journal(plan: &str, events: &str) -> Journal {
         Journal {
             key: Key::new("wheelhouse", "run-x"),
+            state: None,
             resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
-            state: "".into(),
+            of: Written::Run,
             plan: plan.into(),
             events: events.into(),
+            asked: "".into(),
         }
     }
 
@@ -364,6 +406,21 @@ mod tests {
         });
         snapshot.observe(Observation::Journal(Seen::All(journals.collect(), Timestamp::UNIX_EPOCH)));
         snapshot
+    }
+
+    #[test]
+    fn runs_of_one_second_stand_as_they_began() {
+        let mut snapshot = seen(&[("20261121-090000-ffff", true)]);
+        let (plan, events) = texts();
+        let at = events.split('"').find(|text| text.starts_with("2026-")).expect("a time").to_owned();
+        let later = at.parse::<Timestamp>().expect("a time") + jiff::SignedDuration::from_millis(300);
+        let plan = plan.replace("20261121-090000-a7ff", "20261121-090000-0000");
+        let one = journal(&plan, &events.replacen(&at, &later.to_string(), 1));
+        let key = Key::new("wheelhouse", "run-later");
+        snapshot.observe(Observation::Journal(Seen::Put(key.clone(), Journal { key, ..one })));
+        let runs = runs(&snapshot);
+        let ids: Vec<_> = runs.iter().map(|r| r.run.id.as_str()).collect();
+        assert_eq!(ids, ["20261121-090000-0000", "20261121-090000-ffff"]);
     }
 
     #[test]

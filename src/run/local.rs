@@ -19,13 +19,37 @@ use crate::cluster::fnv1a;
 /// The runs of one cluster whose journals are kept on this machine, newest first; the sentence where one cannot be read.
 /// `context` and `server` are those of the connection they were made with.
 pub fn local_journals(state_dir: &Path, context: &str, server: &str) -> Vec<Result<Run, String>> {
-    let Ok(entries) = fs::read_dir(folder(state_dir, context, server)) else { return Vec::new() };
+    let read = |(path, text): (PathBuf, Result<String, String>)| text.and_then(|text| read(&path, &text));
+    texts(state_dir, RUNS, context, server).into_iter().map(read).collect()
+}
+
+/// The folder of runs, and that of campaigns.
+pub(super) const RUNS: &str = "runs";
+pub(super) const CAMPAIGNS: &str = "campaigns";
+
+/// The journals of that kind of one cluster, newest first: their paths and texts.
+pub(super) fn texts(
+    state_dir: &Path,
+    kind: &str,
+    context: &str,
+    server: &str,
+) -> Vec<(PathBuf, Result<String, String>)> {
+    let Ok(entries) = fs::read_dir(folder(state_dir, kind, context, server)) else { return Vec::new() };
     let mut paths: Vec<_> = entries
         .filter_map(|e| Some(e.ok()?.path()))
         .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
         .collect();
     paths.sort();
-    paths.iter().rev().map(|path| read(path)).collect()
+    let text = |path: PathBuf| {
+        let text = fs::read_to_string(&path).map_err(|e| format!("journal {}: {e}", path.display()));
+        (path, text)
+    };
+    paths.into_iter().rev().map(text).collect()
+}
+
+/// Where a journal of that kind is.
+pub(super) fn path(state_dir: &Path, kind: &str, context: &str, server: &str, id: &str) -> PathBuf {
+    folder(state_dir, kind, context, server).join(format!("{id}.jsonl"))
 }
 
 /// A journal on this machine, open for appending, by one process at a time.
@@ -37,16 +61,19 @@ pub(super) struct Book {
 impl Book {
     /// A new journal; its first line is the plan.
     pub(super) fn begin(state_dir: &Path, context: &str, server: &str, run: &Run) -> Result<Self, String> {
-        let folder = folder(state_dir, context, server);
-        let path = folder.join(format!("{}.jsonl", run.id));
-        let head = journal::head(run)?;
+        Self::create(path(state_dir, RUNS, context, server, &run.id), &journal::head(run)?)
+    }
+
+    /// A new journal at this place; its first line is what was approved.
+    pub(super) fn create(path: PathBuf, head: &str) -> Result<Self, String> {
         let begin = || {
-            make(&folder)?;
+            let folder = path.parent().unwrap_or(Path::new("."));
+            make(folder)?;
             let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
             lock(&file)?;
             let mut book = Self { file, path: path.clone() };
             book.append(&format!("{head}\n"))?;
-            File::open(&folder)?.sync_all()?;
+            File::open(folder)?.sync_all()?;
             Ok(book)
         };
         begin().map_err(|e: io::Error| format!("the journal {} cannot be written: {e}", path.display()))
@@ -59,7 +86,12 @@ impl Book {
         server: &str,
         id: &str,
     ) -> Result<(Self, Run), String> {
-        let path = folder(state_dir, context, server).join(format!("{id}.jsonl"));
+        let (book, path, text) = Self::open(path(state_dir, RUNS, context, server, id))?;
+        Ok((book, read(&path, &text)?))
+    }
+
+    /// The journal at this place, which was begun before, and its text.
+    pub(super) fn open(path: PathBuf) -> Result<(Self, PathBuf, String), String> {
         let open = || {
             let file = OpenOptions::new().read(true).append(true).open(&path)?;
             lock(&file)?;
@@ -73,8 +105,8 @@ impl Book {
         };
         let file = open()
             .map_err(|e: io::Error| format!("the journal {} cannot be written: {e}", path.display()))?;
-        let run = read(&path)?;
-        Ok((Self { file, path }, run))
+        let text = fs::read_to_string(&path).map_err(|e| format!("journal {}: {e}", path.display()))?;
+        Ok((Self { file, path: path.clone() }, path, text))
     }
 
     /// Adds one line, on the disk when this returns.
@@ -91,7 +123,7 @@ impl Book {
 
 /// One line of the audit log.
 #[derive(Serialize)]
-pub(super) struct Audited<'a> {
+pub(super) struct Audited<'a, E> {
     /// When, in the API server's time.
     pub(super) time: Timestamp,
     /// `alice@bastion`.
@@ -101,10 +133,14 @@ pub(super) struct Audited<'a> {
     /// The kubeconfig context.
     pub(super) context: &'a str,
     /// The run.
-    pub(super) run: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<&'a str>,
+    /// The campaign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) campaign: Option<&'a str>,
     /// What happened, as in the journal.
     #[serde(flatten)]
-    pub(super) event: &'a super::Event,
+    pub(super) event: &'a E,
     /// The `kubectl` line that would do the same, for a step that writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kubectl: Option<&'a str>,
@@ -116,7 +152,7 @@ pub(super) struct Audited<'a> {
 }
 
 /// Adds a line to `audit.jsonl`, in one write.
-pub(super) fn audit(state_dir: &Path, line: &Audited<'_>) -> io::Result<()> {
+pub(super) fn audit<E: Serialize>(state_dir: &Path, line: &Audited<'_, E>) -> io::Result<()> {
     make(state_dir)?;
     let mut text = serde_json::to_string(line)?;
     text.push('\n');
@@ -134,12 +170,9 @@ pub(super) fn audit(state_dir: &Path, line: &Audited<'_>) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-fn read(path: &Path) -> Result<Run, String> {
-    let text = fs::read_to_string(path);
-    let read = text.map_err(|e| e.to_string()).and_then(|text| {
-        let (plan, events) = text.split_once('\n').ok_or("its plan was never written in full")?;
-        journal::read(plan, events)
-    });
+fn read(path: &Path, text: &str) -> Result<Run, String> {
+    let split = text.split_once('\n').ok_or_else(|| "its plan was never written in full".to_owned());
+    let read = split.and_then(|(plan, events)| journal::read(plan, events));
     let mut run = read.map_err(|e| format!("journal {}: {e}", path.display()))?;
     run.local = true;
     Ok(run)
@@ -147,10 +180,10 @@ fn read(path: &Path) -> Result<Run, String> {
 
 /// Where the journals of one cluster are. The name is made of the context and the server, so that journals of two
 /// clusters are never mixed up.
-fn folder(state_dir: &Path, context: &str, server: &str) -> PathBuf {
+fn folder(state_dir: &Path, kind: &str, context: &str, server: &str) -> PathBuf {
     let bytes = context.bytes().chain([0]).chain(server.bytes());
     let hash = fnv1a(bytes);
-    state_dir.join("runs").join(format!("{hash:016x}"))
+    state_dir.join(kind).join(format!("{hash:016x}"))
 }
 
 fn make(folder: &Path) -> io::Result<()> {

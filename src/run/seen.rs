@@ -66,6 +66,8 @@ pub enum Shown {
     Done,
     /// Given up.
     Failed,
+    /// Ended before every item was through: of a campaign.
+    Stopped,
     /// Taken back by another run.
     Undone,
 }
@@ -81,6 +83,7 @@ impl Shown {
             Self::Unknown => "unknown",
             Self::Done => "done",
             Self::Failed => "failed",
+            Self::Stopped => "stopped",
             Self::Undone => "undone",
         }
     }

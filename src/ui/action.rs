@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::place::Place;
 use crate::{
-    cluster::{MemberName, ProxyName, TenantName, database::Role},
-    plan::{Intent, Migration},
+    cluster::{Key, MemberName, ProxyName, TenantName, database::Role},
+    plan::{Intent, Migration, rebalance::Aim},
 };
 
 /// What a view asks for.
@@ -23,6 +23,10 @@ pub enum Action {
     Propose(Vec<TenantName>, i64),
     /// Review the plan of this, whatever it is about.
     Plan(Intent),
+    /// Review what many pods would do for this.
+    Aim(Aim),
+    /// Choose where this pod of a tenant goes.
+    Targets(TenantName, Key),
     /// Ask for a line, and do what it becomes.
     Ask(Asks),
     /// Review the undoing of this run.

@@ -112,6 +112,26 @@ pub enum Command {
     GiveUp,
     /// Take what a run waits for as succeeded.
     Succeeded,
+    /// Move pods so that tenants are spread and nodes even.
+    Rebalance,
+    /// Keep new pods off the node, or let them come again.
+    Cordon,
+    /// Let new pods come to the node again.
+    Uncordon,
+    /// Empty the node.
+    Drain,
+    /// Uncordon the node and move pods back onto it.
+    Undrain,
+    /// Replace every pod of the tenant.
+    Restart,
+    /// Move the pod to another node.
+    MovePod,
+    /// Delete the pod.
+    DeletePod,
+    /// Skip the present item of a campaign.
+    Skip,
+    /// Stop a campaign after its present items.
+    StopAfter,
     /// What happens if a node is lost.
     WhatIf,
     /// The nodes by the harm of their loss.
@@ -161,6 +181,8 @@ pub enum On {
     Runs,
     /// One run.
     Run,
+    /// A campaign: many moves that were agreed to at once.
+    Campaign,
     /// The findings.
     Findings,
     /// What happens if nodes are lost.
@@ -179,7 +201,7 @@ pub enum On {
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -187,6 +209,7 @@ impl On {
         Self::Node,
         Self::Runs,
         Self::Run,
+        Self::Campaign,
         Self::Findings,
         Self::WhatIf,
         Self::Ranking,
@@ -206,6 +229,7 @@ impl On {
             Self::Tenant => "A tenant",
             Self::Runs => "Runs",
             Self::Run => "A run",
+            Self::Campaign => "A campaign",
             Self::Findings => "Findings",
             Self::WhatIf => "What if",
             Self::Ranking => "Nodes by harm",
@@ -380,7 +404,20 @@ mod tests {
     #[test]
     fn nothing_is_confirmed_by_the_key_that_asks() {
         let yes = of(Command::Yes);
-        for opener in [Command::Scale, Command::More, Command::Less, Command::Undo, Command::Open] {
+        for opener in [
+            Command::Scale,
+            Command::More,
+            Command::Less,
+            Command::Undo,
+            Command::Open,
+            Command::Rebalance,
+            Command::Drain,
+            Command::Undrain,
+            Command::Cordon,
+            Command::Restart,
+            Command::MovePod,
+            Command::DeletePod,
+        ] {
             assert!(of(opener).keys.iter().all(|key| !yes.keys.contains(key)));
         }
         assert!(!yes.keys.contains(&"enter"));

@@ -10,6 +10,8 @@ pub mod menu;
 pub mod placement;
 pub mod prompt;
 pub mod review;
+pub mod scheme;
+pub mod targets;
 
 use ratatui::layout::{Position, Rect};
 use tui_input::Input;
@@ -20,6 +22,8 @@ pub use self::{
     menu::Menu,
     prompt::Prompt,
     review::{Rehearsing, Review, Typing},
+    scheme::{Found as SchemeFound, SchemeReview},
+    targets::Choice,
 };
 use super::{
     format,
@@ -32,6 +36,10 @@ use super::{
 pub enum Overlay {
     /// A plan, before it is approved.
     Review(Box<Review>),
+    /// Many moves, before they are agreed to.
+    Scheme(Box<SchemeReview>),
+    /// Where a pod goes.
+    Choice(Box<Choice>),
     /// A line is asked for.
     Prompt(Prompt),
     /// A command is typed.
@@ -85,6 +93,11 @@ pub enum Ask {
 pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
     match overlay {
         Overlay::Review(review) => review.render(pen, cx),
+        Overlay::Scheme(review) => review.render(pen, cx),
+        Overlay::Choice(choice) => {
+            choice.render(pen, cx);
+            None
+        }
         Overlay::Prompt(prompt) => prompt.render(pen, cx),
         Overlay::Command(line) => {
             line.render(pen);

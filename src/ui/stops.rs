@@ -1,7 +1,7 @@
 //! The stops of the key that leads to the next thing that is wrong: runs that wait for an operator, then findings.
 
 use crate::{
-    cluster::{Finding, Subject},
+    cluster::{Finding, Severity, Subject},
     run::RunSeen,
 };
 
@@ -19,7 +19,9 @@ pub enum Stop {
 pub fn next(runs: &[RunSeen], findings: &[Finding], last: Option<&Stop>, here: Option<&str>) -> Option<Stop> {
     let waiting = runs.iter().filter(|known| known.wants_an_operator());
     let mut stops: Vec<Stop> = waiting.map(|known| Stop::Run(known.run.id.clone())).collect();
-    for finding in findings {
+    // What follows from a cause that has its answer is told by that one, but where users are hurt.
+    let told = |f: &&Finding| f.because.is_none() || f.severity == Severity::Critical;
+    for finding in findings.iter().filter(told) {
         let stop = Stop::About(finding.subject.clone());
         if !stops.contains(&stop) {
             stops.push(stop);

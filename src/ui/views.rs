@@ -172,6 +172,7 @@ fn run_sign(shown: &Shown) -> (&'static str, Role) {
         Shown::Unknown => ("?", Role::Warn),
         Shown::Done => ("✓", Role::Ok),
         Shown::Failed => ("✖", Role::Danger),
+        Shown::Stopped => ("■", Role::Warn),
         Shown::Undone => ("↶", Role::Muted),
     }
 }

@@ -13,14 +13,14 @@ use wheelhouse::{
 use crate::session::{Ground, Session};
 
 /// What the colleague does who comes later.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Then {
     Resume,
     Undo,
 }
 
 /// From the `nth` write on, nothing gets through any more.
-fn cut_off(ground: &Ground, nth: usize, when: Cut) {
+pub fn cut_off(ground: &Ground, nth: usize, when: Cut) {
     let on = || On::new("WRITE", "*");
     if when == Cut::After {
         ground.cluster.faults().cut(on(), nth, Cut::After);
@@ -217,8 +217,9 @@ const RESTART: Swept = Swept {
     done: |ground| ground.generation("acme") == 2 && crate::moves::pods(ground, "acme").iter().all(|p| p.2),
 };
 
-/// Cuts a run of that kind at its `nth` write, and lets a colleague finish it; false when it was through before.
-fn cut_and_finished(swept: &Swept, nth: usize, when: Cut) -> bool {
+/// Cuts a run of that kind at its `nth` write, and lets a colleague finish it or take it back; false when it was through
+/// before.
+fn cut_and_ended(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
     let made = (swept.plan)(&alice);
@@ -235,15 +236,27 @@ fn cut_and_finished(swept: &Swept, nth: usize, when: Cut) -> bool {
     alice.kill();
     faults.clear();
     ground.step(60);
-    let place = format!("write {nth}, {when:?}");
+    let place = format!("write {nth}, {when:?}, {then:?}");
     let bob = ground.session("bob@bastion");
-    let run = match bob.runs().as_slice() {
-        [] => ground.drive(&bob, &mut bob.start((swept.plan)(&bob), JournalPlace::Cluster)),
-        [one] if one.run.state.is_over() => one.run.clone(),
-        [one] => ground.drive(&bob, &mut bob.resume(one.run.clone())),
-        several => panic!("{place}: {} runs", several.len()),
+    let run = match (bob.runs().as_slice(), then) {
+        ([], Then::Undo) => return true,
+        ([], Then::Resume) => {
+            Some(ground.drive(&bob, &mut bob.start((swept.plan)(&bob), JournalPlace::Cluster)))
+        }
+        ([one], Then::Undo) => undo_intent(&one.run).and_then(|intent| {
+            let undo = plan(&bob.now(), &intent);
+            assert!(undo.refusals().next().is_none(), "{place}: {undo}");
+            let anything = !undo.steps.is_empty();
+            anything.then(|| ground.drive(&bob, &mut bob.start(undo, JournalPlace::Cluster)))
+        }),
+        ([one], Then::Resume) if one.run.state.is_over() => Some(one.run.clone()),
+        ([one], Then::Resume) => Some(ground.drive(&bob, &mut bob.resume(one.run.clone()))),
+        (several, _) => panic!("{place}: {} runs", several.len()),
     };
-    assert_eq!(run.state, RunState::Done, "{place}: {:?}", run.last_word());
+    if let Some(run) = run {
+        assert_eq!(run.state, RunState::Done, "{place}: {:?}", run.last_word());
+        assert_ne!(run.last_word(), Some(""), "{place}");
+    }
     ground.step(60);
     assert!((swept.done)(&ground), "{place}: {:?}", crate::moves::pods(&ground, "acme"));
     let held = ground.holders().into_iter().flatten().filter(|h| h.starts_with("bob")).count();
@@ -251,9 +264,9 @@ fn cut_and_finished(swept: &Swept, nth: usize, when: Cut) -> bool {
     true
 }
 
-fn sweep(swept: &Swept, when: Cut, least: usize) {
+fn sweep(swept: &Swept, when: Cut, then: Then, least: usize) {
     let mut points = 0;
-    while cut_and_finished(swept, points + 1, when) {
+    while cut_and_ended(swept, points + 1, when, then) {
         points += 1;
         assert!(points < 90, "the run never ends");
     }
@@ -262,26 +275,36 @@ fn sweep(swept: &Swept, when: Cut, least: usize) {
 
 #[test]
 fn a_move_that_is_cut_before_any_write_is_finished_by_another_session() {
-    sweep(&MOVE, Cut::Before, 20);
+    sweep(&MOVE, Cut::Before, Then::Resume, 20);
 }
 
 #[test]
 fn a_move_that_is_cut_after_any_write_is_finished_by_another_session() {
-    sweep(&MOVE, Cut::After, 20);
+    sweep(&MOVE, Cut::After, Then::Resume, 20);
+}
+
+#[test]
+fn a_move_that_is_cut_before_any_write_is_taken_back_by_another_session() {
+    sweep(&MOVE, Cut::Before, Then::Undo, 20);
+}
+
+#[test]
+fn a_move_that_is_cut_after_any_write_is_taken_back_by_another_session() {
+    sweep(&MOVE, Cut::After, Then::Undo, 20);
 }
 
 #[test]
 fn an_eviction_that_is_cut_after_any_write_is_finished_by_another_session() {
-    sweep(&EVICTION, Cut::After, 10);
+    sweep(&EVICTION, Cut::After, Then::Resume, 10);
 }
 
 #[test]
 fn a_cordon_that_is_cut_at_any_write_is_finished_by_another_session() {
-    sweep(&CORDON, Cut::Before, 8);
-    sweep(&CORDON, Cut::After, 8);
+    sweep(&CORDON, Cut::Before, Then::Resume, 8);
+    sweep(&CORDON, Cut::After, Then::Resume, 8);
 }
 
 #[test]
 fn a_restart_that_is_cut_after_any_write_is_finished_by_another_session() {
-    sweep(&RESTART, Cut::After, 10);
+    sweep(&RESTART, Cut::After, Then::Resume, 10);
 }

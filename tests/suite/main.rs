@@ -1,5 +1,8 @@
 //! One test binary for everything that needs more than one room: linking is what costs.
 
+mod campaigns;
+mod campaigns_crash;
+mod campaigns_worlds;
 mod cli;
 mod connect;
 mod crash;

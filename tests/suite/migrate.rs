@@ -325,12 +325,16 @@ fn a_deleted_pod_leaves_the_outcome_unknown_and_the_choice_to_an_operator() {
         assert_eq!(run.state, RunState::Paused, "{:?}", run.last_word());
         assert!(text(&run).contains("unknown"), "{}", text(&run));
         assert_eq!(before(&ground).replicas, 1, "nothing is done silently");
-        let seen = alice.until("the pause", |s| {
-            runs(s).first().is_some_and(|r| r.run.state == RunState::Paused && r.holder.is_none())
+        // The watch of pods has had its time to tell of an exit code.
+        ground.step(30);
+        let seen = alice.until("the open question", |s| {
+            let paused =
+                |r: &&wheelhouse::run::RunSeen| r.run.state == RunState::Paused && r.holder.is_none();
+            runs(s).first().filter(paused).is_some_and(|r| r.offers(s).succeeded.is_ok())
         });
         let found = runs(&seen).remove(0);
         let offers = found.offers(&seen);
-        assert!(offers.resume.is_err() && offers.succeeded.is_ok(), "{offers:?}");
+        assert!(offers.resume.is_err(), "{offers:?}");
         let undo = plan(&seen, &undo_intent(&found.run).expect("something was made"));
         assert!(undo.refusals().next().is_some(), "{undo}");
         let mut handle = match succeeded {
@@ -465,4 +469,24 @@ fn replicas_that_cannot_be_given_back_keep_the_run_open() {
 /// The plan this session would make, whatever its checks say.
 pub fn made(session: &Session, migration: Migration) -> Plan {
     plan(&session.now(), &intent(migration))
+}
+
+#[test]
+fn a_second_operator_is_told_who_is_at_it_and_the_first_stops_once_its_lease_is_taken() {
+    let ground = Ground::new();
+    plain(&ground);
+    let alice = ground.session("alice@bastion");
+    let mut handle = start(&alice, long());
+    until_it_runs(&ground, &alice, &mut handle);
+    let bob = ground.session("bob@bastion");
+    let second = made(&bob, migration());
+    let why: Vec<_> = second.refusals().map(|c| c.text.clone()).collect();
+    assert!(why.iter().any(|text| text.contains("alice@bastion is changing it")), "{why:?}");
+    let generation = ground.generation(TENANT);
+    ground.steal("tenant-acme", "bob@bastion 1-1");
+    let run = ground.drive(&alice, &mut handle);
+    assert_eq!(run.state, RunState::Paused, "{:?}", run.last_word());
+    ground.step(400);
+    assert_eq!(ground.generation(TENANT), generation, "nothing is written without the lease");
+    assert_eq!(pods_of_jobs(&ground), 1);
 }

@@ -92,3 +92,60 @@ fn wrong_usage_and_what_cannot_be_migrated_are_one_sentence() {
     }
     assert_eq!(demo.json(0, &["runs", "-o", "json"]), serde_json::json!([]));
 }
+
+#[test]
+fn an_image_is_rolled_out_counted_and_taken_back_and_a_broken_one_is_set_back() {
+    let demo = demo();
+    let consent = ["--gitops-paused", "--yes", "-o", "json"];
+    let release = |code: i32, image: &str| {
+        demo.json(code, &[&["release", "acme", "--image", image][..], &consent].concat())
+    };
+    let was = tenant(&demo, "acme")["image"].clone();
+    let count = |tag: &str| {
+        let images = demo.json(0, &["images", "-o", "json"]);
+        let all = images.as_array().expect("a list").clone();
+        all.iter().find(|i| i["tag"] == tag).map_or(0, |i| i["tenants"].as_array().expect("tenants").len())
+    };
+    let before = count(was.as_str().expect("a tag"));
+    let done = release(0, "2.5.0");
+    assert_eq!(
+        (&done["state"], &tenant(&demo, "acme")["image"]),
+        (&"done".into(), &"2.5.0".into()),
+        "{done}"
+    );
+    assert_eq!((count("2.5.0"), count(was.as_str().expect("a tag"))), (1, before - 1));
+    let (text, _) = demo.run(0, &["images"]);
+    assert!(text.contains("2.5.0") && text.contains("acme"), "{text}");
+
+    let broken = release(1, "2.5.1-broken");
+    assert_eq!(broken["state"], "failed", "{broken}");
+    assert!(broken["last_word"].as_str().is_some_and(|why| why.contains("ImagePull")), "{broken}");
+    assert_eq!(tenant(&demo, "acme")["image"], "2.5.0");
+    let again =
+        demo.json(0, &["release", "acme", "--image", "2.5.0", "--gitops-paused", "--yes", "-o", "json"]);
+    assert_eq!(again["steps"], serde_json::json!([]), "{again}");
+
+    demo.run(0, &["runs", "undo", done["id"].as_str().expect("an id"), "--yes"]);
+    assert_eq!(tenant(&demo, "acme")["image"], was);
+    for (code, arguments, word) in [
+        (2, &["release", "acme"][..], "--image"),
+        (2, &["release", "acme", "globex", "--image", "1"], "one tenant at a time"),
+        (1, &["release", "acne", "--image", "1", "--yes"], "did you mean acme"),
+        (1, &["release", "acme", "--image", "2 5", "--yes"], "no tag of an image"),
+    ] {
+        let (out, err) = demo.run(code, arguments);
+        assert!(format!("{out}{err}").contains(word), "{arguments:?}: {out}{err}");
+    }
+}
+
+#[test]
+fn a_migration_with_an_image_that_cannot_be_pulled_changes_nothing() {
+    let demo = demo();
+    let was = tenant(&demo, "acme");
+    let migrate = ["migrate", "acme", "--image", "2.5.0-broken", "-o", "json"];
+    let run = demo.json(1, &[&migrate[..], &CONSENT].concat());
+    assert_eq!(run["state"], "failed", "{run}");
+    assert!(run["last_word"].as_str().is_some_and(|why| why.contains("ImagePull")), "{run}");
+    let now = tenant(&demo, "acme");
+    assert_eq!((&now["image"], &now["desired"]), (&was["image"], &was["desired"]));
+}

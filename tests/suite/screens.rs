@@ -12,6 +12,7 @@ mod database_seeing;
 mod first;
 mod forecast;
 mod migrations;
+mod moves;
 mod picture;
 mod pump;
 mod reviews;

@@ -39,9 +39,14 @@ pub struct Ground {
 
 impl Ground {
     pub fn new() -> Self {
-        let runtime = runtime();
         let epoch = Some("2026-11-21T09:00:00Z".parse().unwrap());
-        let cluster = runtime.block_on(begin(Options { seed: 11, epoch, ..standing(3) }));
+        Self::with(Options { seed: 11, epoch, ..standing(3) })
+    }
+
+    /// The embedded cluster of these options.
+    pub fn with(options: Options) -> Self {
+        let runtime = runtime();
+        let cluster = runtime.block_on(begin(options));
         Self { cluster, runtime, folder: tempfile::tempdir().unwrap() }
     }
 
@@ -222,6 +227,12 @@ impl Session {
         let runtime = self.runtime.as_ref().expect("it lives");
         let waited = runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
         waited.unwrap_or_else(|_| panic!("waited too long for {what}"))
+    }
+
+    /// Calls what begins tasks in this session.
+    pub fn enter<T>(&self, begin: impl FnOnce() -> T) -> T {
+        let _guard = self.runtime.as_ref().expect("it lives").enter();
+        begin()
     }
 
     /// Waits until the session sees this.

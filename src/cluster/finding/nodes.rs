@@ -1,11 +1,17 @@
 //! What can be wrong with a node, with the nodes together, and with the sources.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    super::{Freshness, Node, NodeName, Snapshot, Tenant, node_room, words::count},
+    super::{
+        Freshness, Node, NodeName, Pod, RUN_LABEL, Snapshot, Tenant, node_room,
+        words::{count, short_run},
+    },
     Answer, Found, Severity, Subject, found,
     pods::overdue,
 };
@@ -81,39 +87,122 @@ pub(super) fn node_pressure(_: &Snapshot, n: &Node) -> Option<Found> {
     Some(found(Severity::Warning, all.join(", ")).since(first.since).answer(Answer::Node))
 }
 
+/// A node that became ready at least so long after it was made, and at most so long ago, has come back.
+const RETURNED: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_mins(5), SignedDuration::from_hours(24 * 7));
+
+/// The node that tenants should be on and are not: empty, or back with less than half of what the others carry. Several
+/// such nodes are one cause, told of the one that came last.
 pub(super) fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
     if !s.is_ready() || !s.sees_all_pods() {
         return Vec::new();
     }
-    let mut empty: BTreeSet<&NodeName> =
-        s.nodes.values().filter(|n| n.is_schedulable()).map(|n| &n.name).collect();
-    for pod in s.tenants.values().flat_map(|t| t.active()) {
-        if empty.is_empty() {
-            return Vec::new();
-        }
-        pod.node.as_ref().map(|node| empty.remove(node));
+    let mut pods: HashMap<&str, usize> =
+        s.nodes.values().filter(|n| n.is_schedulable()).map(|n| (n.name.as_str(), 0)).collect();
+    let active = s.tenants.values().flat_map(|t| t.active());
+    for node in active.filter_map(|pod| pod.node.as_ref()) {
+        pods.entry(node.as_str()).and_modify(|n| *n += 1);
     }
-    if empty.is_empty() {
-        return Vec::new();
-    }
-    let doubled = s.tenants.values().filter(|t| t.placement().values().any(|pods| *pods > 1)).count();
+    let (all, nodes) = (pods.values().sum::<usize>(), pods.len());
+    let carries = |n: &Node| pods.get(n.name.as_str()).copied();
+    let few = |n: &&Arc<Node>| match carries(n) {
+        None => false,
+        Some(0) => true,
+        Some(here) => here * 2 * nodes < all && has_returned(s, n),
+    };
+    let mut lonely: Vec<_> = s.nodes.values().filter(few).collect();
+    lonely.sort_by_key(|n| (std::cmp::Reverse(n.ready_since()), n.name.clone()));
+    let Some((first, others)) = lonely.split_first() else { return Vec::new() };
+    let doubled = |t: &Tenant| {
+        let placement = t.placement();
+        placement.values().any(|pods| *pods > 1) && lonely.iter().any(|n| !placement.contains_key(&n.name))
+    };
+    let doubled = s.tenants.values().filter(|t| doubled(t)).count();
     if doubled == 0 {
         return Vec::new();
     }
-    let are = if doubled == 1 { "tenant is" } else { "tenants are" };
-    let text = format!("carries no tenant while {doubled} {are} doubled up elsewhere");
-    let empty = s.nodes.values().filter(|n| empty.contains(&n.name));
-    empty
-        .map(|n| {
-            let f = found(Severity::Warning, text.clone()).since(n.ready_since()).answer(Answer::Node);
-            (Subject::Node(n.name.clone()), f)
-        })
-        .collect()
+    let are = if doubled == 1 { "is" } else { "are" };
+    let tenants = format!("{} {are} doubled up", count(doubled, "tenant"));
+    let names: Vec<_> = others.iter().take(SHOWN).map(|n| n.name.as_str()).collect();
+    let also = match others.len() {
+        0 => String::new(),
+        n if n > SHOWN => format!(", as are {} and {} more", names.join(", "), n - SHOWN),
+        1 => format!(", as is {}", names.join(", ")),
+        _ => format!(", as are {}", names.join(", ")),
+    };
+    let text = match (has_returned(s, first), carries(first).unwrap_or(0)) {
+        (true, 0) => format!("back and empty{also}: {tenants}"),
+        (true, here) => format!("back, with {} of {all}{also}: {tenants}", count(here, "pod")),
+        (false, _) => format!("carries no tenant{also}, while {tenants} elsewhere"),
+    };
+    let f = found(Severity::Warning, text).since(first.ready_since());
+    let moves = "moves pods back onto it, and no ready pod is lost";
+    vec![(Subject::Node(first.name.clone()), f.act(Answer::Rebalance, first.name.as_str(), moves))]
 }
 
-pub(super) fn node_cordoned(_: &Snapshot, n: &Node) -> Option<Found> {
-    (n.cordoned && n.is_ready())
-        .then(|| found(Severity::Notice, "cordoned: takes no new pods").answer(Answer::Node))
+/// Whether a node was away and is ready again.
+fn has_returned(s: &Snapshot, n: &Node) -> bool {
+    let (after, within) = RETURNED;
+    n.ready_since()
+        .is_some_and(|since| since.duration_since(n.created) > after && s.at.duration_since(since) < within)
+}
+
+pub(super) fn node_cordoned(s: &Snapshot, n: &Node) -> Option<Found> {
+    if !n.cordoned || !n.is_ready() {
+        return None;
+    }
+    let here = || s.tenants.values().flat_map(|t| t.active()).any(|pod| pod.node.as_ref() == Some(&n.name));
+    if !s.is_ready() || !s.sees_all_pods() || here() {
+        return Some(found(Severity::Notice, "cordoned: takes no new pods").answer(Answer::Node));
+    }
+    let text = match has_returned(s, n) {
+        true => "cordoned and empty, and back: `undrain` moves pods back onto it",
+        false => "cordoned and empty: takes no new pods",
+    };
+    let f = found(Severity::Notice, text).since(n.ready_since().filter(|_| has_returned(s, n)));
+    Some(f.act(Answer::Undrain, n.name.as_str(), "uncordons it and moves pods back onto it"))
+}
+
+/// A pod whose run has no journal is left over once it is so old: the journal may not have been seen yet.
+const YOUNG: SignedDuration = SignedDuration::from_mins(10);
+
+/// Pods that were made for a move, belong to nobody, and whose run is over or gone; with the tenant each is like.
+pub(super) fn forsaken_pods(s: &Snapshot) -> impl Iterator<Item = (&Arc<Pod>, Option<&Arc<Tenant>>, String)> {
+    let known = s.is_ready() && s.journals.freshness.is_live();
+    let ours = s.pods.values().filter(move |pod| known && pod.owner.is_none() && pod.is_active());
+    ours.filter_map(|pod| {
+        let why = forsaken(s, pod, pod.labels.get(RUN_LABEL)?)?;
+        Some((pod, s.tenants.values().find(|t| t.is_like(pod)), why))
+    })
+}
+
+pub(super) fn left_over(s: &Snapshot) -> Vec<(Subject, Found)> {
+    let mut all: Vec<(Subject, Found)> = Vec::new();
+    for (pod, of, why) in forsaken_pods(s) {
+        let subject = of.map_or_else(|| Subject::Source("pods".into()), |t| Subject::Tenant(t.name.clone()));
+        let text = format!("{} was made for a move and belongs to nobody: {why}", pod.key.name);
+        let f = found(Severity::Warning, text).since(Some(pod.created));
+        let adopt = "deletes it; its ReplicaSet adopts it instead once it has the label pod-template-hash";
+        // One of a tenant at a time: when that is gone, the next is told.
+        if !all.iter().any(|(other, _)| *other == subject) {
+            all.push((subject, f.act(Answer::DeletePod, &pod.key.to_string(), adopt)));
+        }
+    }
+    all
+}
+
+/// Why nobody will take care of a pod that was made by a run.
+fn forsaken(s: &Snapshot, pod: &Pod, run: &str) -> Option<String> {
+    let named = format!("run-{run}");
+    let journal = s.journals.values().find(|journal| *journal.key.name == *named);
+    match journal {
+        Some(journal) if journal.is_over() => Some(format!("run {} is over", short_run(run))),
+        Some(_) => None,
+        None if s.at.duration_since(pod.created) > YOUNG => {
+            Some(format!("there is no run {}", short_run(run)))
+        }
+        None => None,
+    }
 }
 
 /// Pods of no tenant that should be gone by now, by node.

@@ -61,7 +61,7 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
     },
     Rule {
         name: "node-empty",
-        doc: "The node is ready and carries no tenant while others are doubled up.",
+        doc: "The node takes pods and carries hardly any, while tenants are doubled up on others: Kubernetes moves nothing back by itself.",
         check: Check::Cluster(nodes::empty_nodes),
     },
     Rule {
@@ -123,6 +123,11 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         name: "node-cordoned",
         doc: "The node is cordoned and takes no pods.",
         check: Check::Node(nodes::node_cordoned),
+    },
+    Rule {
+        name: "pod-left-over",
+        doc: "A pod that was made for a move lies about without a run: it serves requests, and nobody owns it.",
+        check: Check::Cluster(nodes::left_over),
     },
     Rule {
         name: "others-terminating",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Fault, Interner, Object, count, created, given, key_of, named};
 use crate::{
-    cluster::{Job, JobEnd, Journal, Key, KubeEvent, Labels, Lease, Pool},
+    cluster::{Job, JobEnd, Journal, Key, KubeEvent, Labels, Lease, Pool, Written},
     live::slim,
 };
 
@@ -38,13 +38,21 @@ pub(super) fn journal(slim: slim::ConfigMap, interner: &mut Interner) -> Result<
     let slim::ConfigMap { metadata: meta, data } = slim;
     let key = key_of(&meta, interner)?;
     let version = meta.resource_version.as_str().into();
+    let state = meta.labels.get("wheelhouse.dev/state").filter(|state| !state.is_empty());
+    let state = state.map(|state| Arc::from(&**state));
+    let (of, plan) = match meta.labels.get("app.kubernetes.io/component").map(String::as_str) {
+        Some("campaign") => (Written::Campaign, data.campaign),
+        _ => (Written::Run, data.plan),
+    };
     let value = Journal {
         key: key.clone(),
+        state,
         resource_version: meta.resource_version.into(),
         created: created(meta.creation_timestamp)?,
-        state: meta.labels.get("wheelhouse.dev/state").map_or("", String::as_str).into(),
-        plan: data.plan.into(),
+        of,
+        plan: plan.into(),
         events: data.events.into(),
+        asked: data.asked.into(),
     };
     Ok(Object { key, version, value })
 }

@@ -1,6 +1,6 @@
 //! Wait until a pod is ready on its node, and has been for as long as its workload wants.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Kind, Object, Standing, pods, settle::lacks};
@@ -50,7 +50,8 @@ impl Kind for PodReady {
             (PodState::Ready, _) => {
                 let wanted = SignedDuration::from_secs(self.seconds.into());
                 let held = pod.ready_since.map_or(wanted, |since| seen.at.duration_since(since));
-                match held >= wanted {
+                // Clocks may differ: what has to be ready for no time at all is not measured.
+                match self.seconds == 0 || held >= wanted {
                     true => Standing::AtTo,
                     false => Standing::AtFrom(format!(
                         "{name} is ready for {} of {} s",
@@ -66,6 +67,11 @@ impl Kind for PodReady {
             // No node, a crash, an image that cannot be pulled, a deletion: waiting is no answer.
             (_, why) => Standing::Failed(why.unwrap_or_else(|| format!("{name} is not ready"))),
         }
+    }
+
+    fn due(&self, seen: &Snapshot) -> Option<Timestamp> {
+        let since = seen.pods.get(&self.pod).filter(|pod| pod.ready)?.ready_since?;
+        since.checked_add(SignedDuration::from_secs(self.seconds.into())).ok()
     }
 
     fn words(&self, _: &Names) -> String {

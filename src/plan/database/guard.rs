@@ -35,10 +35,7 @@ pub(super) const UNSAVED: &str = "its disk has others than run";
 pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>, moves_writer: bool) -> Vec<Check> {
     let seen = field.seen;
     let mut checks = Vec::new();
-    // Endpoints are dated by the clock of this machine, the snapshot by the API server's.
-    let skew = jiff::SignedDuration::from_millis(seen.api.skew_millis);
-    let here = seen.at.checked_sub(skew).unwrap_or(seen.at);
-    let ago = |at: jiff::Timestamp| here.duration_since(at).as_secs_f64();
+    let ago = |at: jiff::Timestamp| seen.at.duration_since(at).as_secs_f64();
     let old = |name: &str, at: Option<jiff::Timestamp>, why: Option<&str>| {
         let text = match (at, why) {
             (None, None) => format!("{name} has not answered yet: nothing is planned on what is not known"),

@@ -1,5 +1,6 @@
 //! Plans on a healthy cluster of three with two proxies, and on what it becomes when something is wrong.
 
+mod clocks;
 mod families;
 mod guards;
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Migration, Work, database};
 use crate::{
     cluster::{
-        Snapshot, Tenant, WorkloadKind, headroom,
+        Container, Snapshot, Tenant, WorkloadKind, Written, headroom,
         words::{count, short_run},
     },
     plan::{Check, Verdict, admission::admission, check, draft::Draft, images},
@@ -15,14 +15,20 @@ use crate::{
 
 use Verdict::{Ok, Refuse, Warn};
 
-/// What concerns the tenant, whatever migrates it.
-pub(super) fn tenant(seen: &Snapshot, tenant: &Tenant, migration: &Migration) -> Vec<Check> {
+/// The container of that name.
+pub(in crate::plan) fn container<'a>(tenant: &'a Tenant, wanted: &str) -> Result<&'a Container, String> {
+    let all = &tenant.workload.template.containers;
+    all.iter().find(|c| &*c.name == wanted).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|c| &*c.name).collect();
+        let name = &tenant.name;
+        format!("{name} has no container {wanted}, it has {}: name one with --container", names.join(", "))
+    })
+}
+
+/// What concerns the tenant, whatever is rolled out or migrates it.
+pub(in crate::plan) fn standing(seen: &Snapshot, tenant: &Tenant) -> Vec<Check> {
     let (name, workload) = (&tenant.name, &tenant.workload);
     let mut checks = Vec::new();
-    if migration.keep == 0 {
-        let text = format!("at least 1 replica of {name} is kept: with 0 nobody is served");
-        checks.push(Check::new("keep", Refuse, text));
-    }
     if tenant.desired() == 0 {
         let text = format!("{name} is parked with 0 replicas: scale it up first");
         checks.push(Check::new("tenant", Refuse, text));
@@ -34,6 +40,16 @@ pub(super) fn tenant(seen: &Snapshot, tenant: &Tenant, migration: &Migration) ->
     checks.extend(check::rollout(seen, workload).map(|c| Check { verdict: Refuse, ..c }));
     checks.extend(check::lease(seen, name));
     checks.extend(open_run(seen, tenant));
+    checks
+}
+
+/// What concerns the tenant, whatever migrates it.
+pub(super) fn tenant(seen: &Snapshot, tenant: &Tenant, migration: &Migration) -> Vec<Check> {
+    let mut checks = standing(seen, tenant);
+    if migration.keep == 0 {
+        let text = format!("at least 1 replica of {} is kept: with 0 nobody is served", tenant.name);
+        checks.push(Check::new("keep", Refuse, text));
+    }
     if let Some(why) = seen.jobs.freshness.trouble() {
         let text = format!("jobs cannot be read, and how the migration ends would not be seen: {why}");
         checks.push(Check::new("job", Refuse, text));
@@ -81,9 +97,12 @@ pub(in crate::plan) fn open_run(seen: &Snapshot, tenant: &Tenant) -> Option<Chec
     struct Part {
         tenant: String,
     }
-    let open = seen.journals.values().filter(|j| matches!(&*j.state, "planned" | "running" | "paused"));
+    let open = seen.journals.values().filter(|j| {
+        j.of == Written::Run && matches!(j.state.as_deref(), Some("planned" | "running" | "paused"))
+    });
     let of_tenant = |head: &Head| head.approved.plan.tenants.iter().any(|p| p.tenant == tenant.name.as_str());
-    let mut heads = open.filter_map(|j| Some((serde_json::from_str::<Head>(&j.plan).ok()?, &j.state)));
+    let mut heads =
+        open.filter_map(|j| Some((serde_json::from_str::<Head>(&j.plan).ok()?, j.state.as_deref()?)));
     let (head, state) = heads.find(|(head, _)| of_tenant(head))?;
     let run = short_run(&head.id);
     let text = format!("run {run} of {} is {state}: finish it or give it up first", tenant.name);
@@ -165,11 +184,17 @@ fn gitops(work: &Work<'_>) -> Option<Check> {
         (false, true) => "the image",
         (true, true) => "replicas and image",
     };
+    reverts(work.tenant, what, work.migration.gitops_paused)
+}
+
+/// Whether a tool that owns the manifests reverts that.
+pub(in crate::plan) fn reverts(tenant: &Tenant, what: &str, paused: bool) -> Option<Check> {
+    let owner = tenant.workload.gitops.as_ref()?;
     if &*owner.tool == "Helm" {
         let text = format!("{owner} owns the manifest: its next upgrade may revert {what}");
         return Some(Check::new("gitops", Warn, text));
     }
-    if work.migration.gitops_paused {
+    if paused {
         let text = format!("{owner} would revert {what}: it is paused, you say");
         return Some(Check::new("gitops", Warn, text));
     }

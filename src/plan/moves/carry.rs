@@ -20,6 +20,8 @@ use super::super::{
 };
 use crate::cluster::{Key, Memory, NodeName, Pod, Snapshot, Tenant, WorkloadKind, fnv1a};
 
+mod stranger;
+
 /// Seconds a write may take.
 const WRITE_WITHIN: u32 = 30;
 /// Seconds a new pod may take to become ready; `minReadySeconds` comes on top.
@@ -59,10 +61,7 @@ pub fn plan(seen: &Snapshot, moved: &Move) -> Result<Plan, Refusal> {
 pub(in crate::plan) fn planned(seen: &Snapshot, intent: &Intent, moved: &Move) -> Plan {
     let mut checks = check::freshness(seen);
     let refuse = |rule: &str, text: String| Check::new(rule, Verdict::Refuse, text);
-    let Some(name) = &moved.tenant else {
-        checks.push(refuse("tenant", format!("{} is no tenant's pod: it is not moved", moved.pod)));
-        return assembled(seen, intent, Vec::new(), Vec::new(), checks);
-    };
+    let Some(name) = &moved.tenant else { return stranger::planned(seen, intent, moved, checks) };
     let Some(tenant) = seen.tenants.get(name).cloned() else {
         checks.push(refuse("tenant", check::unknown(seen, name.as_str())));
         return assembled(seen, intent, Vec::new(), Vec::new(), checks);

@@ -3,17 +3,20 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::{
-    Proposal, balance,
+    Caps, Policy, Proposal, balance,
     movable::{self, Why},
     order::carry_out,
     refuse,
     stage::{Stage, Tried, Who, Whose},
 };
 use crate::{
-    cluster::{Memory, NodeName, Pod},
+    cluster::{Memory, NodeName, Pod, Snapshot},
     plan::{
         Check, Means, Move, MoveReason, Stay,
+        eviction::never,
         schedule::{At, Closed, Incoming},
     },
 };
@@ -70,11 +73,11 @@ pub(super) fn drain(mut stage: Stage, node: &NodeName) -> Result<Proposal, Check
     }
     for pod in strangers(&stage, node) {
         let why = match pod.owner.as_ref() {
-            None => Some((
+            None if !stage.policy.force => Some((
                 "bare",
-                "no controller would make it again: `kubectl drain` takes it with --force only".into(),
+                "no controller makes it again: it is evicted with --force only, and is lost".into(),
             )),
-            Some(_) => movable::scratch(stage.policy, &pod, false).err().or_else(|| blocked(&stage, &pod)),
+            _ => movable::scratch(stage.policy, &pod, false).err().or_else(|| blocked(&stage, &pod)),
         };
         match why {
             Some((rule, why)) => stays.push(Stay {
@@ -87,30 +90,61 @@ pub(super) fn drain(mut stage: Stage, node: &NodeName) -> Result<Proposal, Check
             None => moves.push(evict(&mut stage, &pod, at)),
         }
     }
-    Ok(Proposal { moves, stays, before, after: balance::of(&stage) })
+    Ok(Proposal { moves, stays, closed: Vec::new(), before, after: balance::of(&stage) })
 }
 
 /// Where a pod that has to go is best: on the node with the fewest pods of its tenant, in the zone with the fewest,
 /// with the smallest part of its memory requested.
 fn target(stage: &mut Stage, who: Who, from: At) -> Result<At, Why> {
-    let housed = &stage.housed[who.0.0];
-    let memory = stage.lodger(who).memory as i64;
-    let there = |at: &At| housed.counts.get(at).copied().unwrap_or(0);
-    let mut nodes: Vec<_> = stage
-        .all()
-        .filter(|at| *at != from && stage.takes_pods(*at))
-        .map(|at| (there(&at), stage.in_zone(who.0, at), stage.share(at, memory), at))
-        .collect();
-    nodes.sort_unstable();
+    let open = stage.all().filter(|at| *at != from && stage.takes_pods(*at)).collect();
+    let nodes = ranked(stage, who, open);
     if nodes.is_empty() {
         return Err(("no-target", "no other node takes moved pods at present".into()));
     }
-    if let Some(to) = stage.first_to_take(who, nodes.into_iter().map(|(.., at)| at)) {
+    if let Some(to) = stage.first_to_take(who, nodes) {
         return Ok(to);
     }
     let class = stage.lodger(who).class.1;
     let refusal = stage.board.refused(class);
     Err(("no-room", refusal.describe(&stage.board)))
+}
+
+/// The nodes, among these, that take a tenant's pod in place of the one that was planned for it, the best first.
+pub fn elsewhere(seen: &Snapshot, moved: &Move, nodes: &[NodeName], policy: &Policy) -> Vec<NodeName> {
+    let policy = Policy { pod_age: SignedDuration::ZERO, ..policy.clone() };
+    let mut stage = Stage::new(seen, &policy, Caps::default());
+    let who = stage.housed.iter().enumerate().find_map(|(whose, housed)| {
+        let pod = housed.pods.iter().position(|lodger| lodger.pod.uid == moved.uid)?;
+        (Some(&housed.tenant.name) == moved.tenant.as_ref()).then_some((Whose(whose), pod))
+    });
+    let (Some(who), Some(from)) = (who, stage.board.at(&moved.from)) else { return Vec::new() };
+    let mut named: Vec<_> = nodes.iter().filter_map(|node| stage.board.at(node)).collect();
+    named.retain(|at| *at != from && stage.takes_pods(*at));
+    let ranked = ranked(&stage, who, named);
+    let takes = |at: &At| stage.first_to_take(who, [*at]).is_some();
+    let taken: Vec<_> = ranked.into_iter().filter(takes).collect();
+    taken.into_iter().map(|at| stage.name(at).clone()).collect()
+}
+
+/// Nodes by how good they are for one pod more of its tenant.
+fn ranked(stage: &Stage, who: Who, nodes: Vec<At>) -> Vec<At> {
+    let housed = &stage.housed[who.0.0];
+    let memory = stage.lodger(who).memory as i64;
+    let there = |at: &At| housed.counts.get(at).copied().unwrap_or(0);
+    let rank = |at: At| (there(&at), stage.in_zone(who.0, at), stage.share(at, memory), at);
+    let mut nodes: Vec<_> = nodes.into_iter().map(rank).collect();
+    nodes.sort_unstable();
+    nodes.into_iter().map(|(.., at)| at).collect()
+}
+
+/// Pods on a node that leave it with a drain: neither finished, nor of a DaemonSet, nor the node's own.
+pub fn residents<'a>(seen: &'a Snapshot, node: &'a NodeName) -> impl Iterator<Item = &'a Arc<Pod>> {
+    seen.pods.values().filter(move |pod| {
+        let kind = pod.owner.as_ref().map(|owner| &*owner.kind);
+        pod.node.as_ref() == Some(node)
+            && pod.holds_resources()
+            && !matches!(kind, Some("DaemonSet" | "Node"))
+    })
 }
 
 fn stay(stage: &Stage, who: Who, node: &NodeName, (rule, why): Why) -> Stay {
@@ -123,41 +157,13 @@ fn stay(stage: &Stage, who: Who, node: &NodeName, (rule, why): Why) -> Stay {
 fn strangers(stage: &Stage, node: &NodeName) -> Vec<Arc<Pod>> {
     let of_tenants: std::collections::HashSet<_> =
         stage.housed.iter().flat_map(|h| &h.tenant.pods).map(Arc::as_ptr).collect();
-    let leaves = |pod: &&Arc<Pod>| {
-        let kind = pod.owner.as_ref().map(|o| &*o.kind);
-        pod.node.as_ref() == Some(node) && pod.is_active() && !matches!(kind, Some("DaemonSet" | "Node"))
-    };
-    stage
-        .seen
-        .pods
-        .values()
-        .filter(leaves)
-        .filter(|p| !of_tenants.contains(&Arc::as_ptr(p)))
-        .cloned()
-        .collect()
+    let strange = |pod: &&Arc<Pod>| pod.is_active() && !of_tenants.contains(&Arc::as_ptr(pod));
+    residents(stage.seen, node).filter(strange).cloned().collect()
 }
 
-/// Why a pod cannot be evicted at present. Source: `registry/core/pod/storage/eviction.go`.
+/// Why a pod cannot be evicted, however long one waits.
 fn blocked(stage: &Stage, pod: &Pod) -> Option<Why> {
-    let mine = |b: &&Arc<crate::cluster::Budget>| {
-        b.key.namespace == pod.key.namespace && b.selector.as_ref().is_some_and(|s| s.matches(&pod.labels))
-    };
-    let budgets: Vec<_> = stage.seen.budgets.values().filter(mine).collect();
-    match budgets.as_slice() {
-        [one, other, ..] => {
-            let text =
-                format!("{} and {} both guard it: every eviction is refused", one.key.name, other.key.name);
-            Some(("budget", text))
-        }
-        [budget] if budget.allowed == 0 && pod.ready => {
-            let text = format!(
-                "{} ({}) blocks eviction: {} healthy, {} needed",
-                budget.key.name, budget.rule, budget.healthy, budget.needed
-            );
-            Some(("budget", text))
-        }
-        _ => None,
-    }
+    never(stage.seen, pod).map(|why| ("budget", why))
 }
 
 /// The eviction of a pod: its successor goes where the scheduler puts it.

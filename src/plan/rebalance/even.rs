@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::stage::{Lodger, Stage, WHOLE, Who, Whose, part};
-use crate::plan::{MoveReason, schedule::At};
+use crate::plan::{MoveReason, Stay, schedule::At};
 
 /// Which memory.
 #[derive(Clone, Copy, PartialEq)]
@@ -80,6 +80,29 @@ fn even_out(stage: &mut Stage, measure: Measure, within: u32) -> bool {
         stage.keep(who, to, means, reason);
         moved = true;
     }
+}
+
+/// The pods that stay although their node has more memory requested than lies near the mean and another would take
+/// some: those that may not move, each with the reason.
+pub(super) fn left(stage: &mut Stage) -> Vec<Stay> {
+    let field = field(stage);
+    let band = u64::from(stage.policy.even_within) * WHOLE / 100;
+    let most = mean(stage, Measure::Requested, &field).saturating_add(band);
+    let full: BTreeSet<_> = field.into_iter().filter(|at| stage.share(*at, 0) > most).collect();
+    let mut stays = Vec::new();
+    for (housed, whose) in stage.housed.iter().zip((0..).map(Whose)).filter(|(h, _)| h.in_scope) {
+        for (lodger, pod) in housed.pods.iter().zip(0..).filter(|(l, _)| full.contains(&l.at)) {
+            let Err((rule, why)) = stage.means((whose, pod)) else { continue };
+            stays.push(Stay {
+                pod: lodger.pod.key.clone(),
+                tenant: Some(housed.tenant.name.clone()),
+                node: stage.name(lodger.at).clone(),
+                rule: rule.into(),
+                why,
+            });
+        }
+    }
+    stays
 }
 
 /// The nodes that count: ready, and open to the pods of some tenant.

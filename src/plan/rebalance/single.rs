@@ -49,7 +49,13 @@ pub(super) fn single(
                 let before = balance::of(&stage);
                 let tried = Tried { who, from: source, to: target, means, reason: MoveReason::Asked };
                 let moves = vec![carry_out(&mut stage, tried)];
-                return Ok(Proposal { moves, stays: Vec::new(), before, after: balance::of(&stage) });
+                return Ok(Proposal {
+                    moves,
+                    stays: Vec::new(),
+                    closed: Vec::new(),
+                    before,
+                    after: balance::of(&stage),
+                });
             }
         }
     }

@@ -90,6 +90,28 @@ fn memory_evens_out_and_nobody_is_doubled_up_for_it() {
 }
 
 #[test]
+fn a_node_that_takes_no_pods_yet_and_pods_that_may_not_leave_a_full_one_are_told() {
+    let text = "node w1\nnode w2 since=48s\nnode w3 cordoned\ntenant acme 1 on w1\ntenant globex 1 on w1";
+    let proposal = rebalance(&seen(text), false);
+    assert!(proposal.moves.is_empty(), "{:?}", proposal.moves);
+    let closed: Vec<_> = proposal.closed.iter().map(|c| format!("{}: {}", c.rule, c.why)).collect();
+    assert_eq!(
+        closed,
+        [
+            "node-too-young: w2 has been ready for 48s: it takes moved pods after 2m",
+            "cordoned: w3 is cordoned: uncordon it first"
+        ]
+    );
+    let open = seen("node w1\nnode w2\ntenant acme 4 on w1 w1 w1 w2 request=4Gi");
+    let kept = Policy { pod_age: SignedDuration::from_hours(20_000), ..Policy::default() };
+    let goal = Goal::Rebalance { nodes: vec![], tenants: vec![], only_spread: false };
+    let proposal = propose(&open, &goal, Caps::default(), &kept).expect("a proposal");
+    let stays: Vec<_> = proposal.stays.iter().map(|s| (&*s.rule, s.node.as_str())).collect();
+    assert!(proposal.closed.is_empty());
+    assert_eq!(stays, [("too-young", "w1"); 3]);
+}
+
+#[test]
 fn what_stays_is_told_with_its_reason() {
     let rule = |text: &str| {
         let proposal = rebalance(&seen(text), true);

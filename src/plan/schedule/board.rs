@@ -12,7 +12,7 @@ use imbl::OrdMap;
 use crate::cluster::{Key, Labels, Node, NodeName, Pod, ReplicaSet, Service, Snapshot, Workload};
 
 use super::{
-    class::{self, Class, Incoming, Kind, Relations, Seat, clamp},
+    class::{self, Class, Incoming, Kind, Seat, clamp},
     fixed::{Fixed, FixedKey, Image},
     topology::{HOSTNAME, Topology, ZONE},
 };
@@ -56,7 +56,7 @@ pub struct Board {
     pub(super) kinds: Vec<Kind>,
     pub(super) topologies: Vec<Topology>,
     pub(super) namespaces: OrdMap<Arc<str>, Arc<Labels>>,
-    known: HashMap<Incoming, u32>,
+    known: HashMap<Arc<Incoming>, u32>,
     by_namespace: HashMap<Arc<str>, Vec<u32>>,
     /// Classes whose terms reach beyond their own namespace.
     wide: Vec<u32>,
@@ -128,14 +128,22 @@ impl Board {
             return Class(*id);
         }
         let id = self.kinds.len() as u32;
-        let kind = self.kind(pod);
+        let pod = Arc::new(pod.clone());
+        let kind = self.kind(pod.clone());
         self.by_namespace.entry(pod.namespace.clone()).or_default().push(id);
         if kind.wide {
             self.wide.push(id);
         }
         self.kinds.push(kind);
-        self.known.insert(pod.clone(), id);
+        self.known.insert(pod, id);
         Class(id)
+    }
+
+    /// Gives back the room that was taken for classes that did not come.
+    pub fn shrink(&mut self) {
+        self.kinds.shrink_to_fit();
+        self.known.shrink_to_fit();
+        self.by_namespace.values_mut().for_each(Vec::shrink_to_fit);
     }
 
     /// Pods of that class must be near others: a node that does not take one now may do so once more are there.
@@ -259,7 +267,7 @@ impl Board {
         self.topologies.len() as u32 - 1
     }
 
-    fn kind(&mut self, pod: &Incoming) -> Kind {
+    fn kind(&mut self, pod: Arc<Incoming>) -> Kind {
         let spec = &pod.spec;
         let affinity = &spec.affinity;
         let near = affinity.pod_required.iter().map(|t| self.topology(&t.topology_key)).collect();
@@ -284,7 +292,7 @@ impl Board {
             seats: Vec::new(),
             fixed: None,
             outlook: None,
-            relations: Relations::default(),
+            relations: None,
             pod: pod.clone(),
         }
     }

@@ -147,7 +147,7 @@ pub(super) struct Seat {
 
 /// One class: what its pods ask for, where they sit, and whom they select.
 pub(super) struct Kind {
-    pub pod: Incoming,
+    pub pod: Arc<Incoming>,
     /// Processor in thousandths and memory in bytes, as the filter counts them.
     pub cpu: i64,
     pub memory: i64,
@@ -156,14 +156,14 @@ pub(super) struct Kind {
     pub scored: (i64, i64),
     pub scored_there: (i64, i64),
     /// Further requests (`ephemeral-storage`, extended), none of them zero.
-    pub other: Vec<(String, i64)>,
-    pub ports: Vec<HostPort>,
+    pub other: Box<[(String, i64)]>,
+    pub ports: Box<[HostPort]>,
     /// Topology of each required affinity term.
-    pub near: Vec<u32>,
+    pub near: Box<[u32]>,
     /// Topology of each required anti-affinity term.
-    pub apart: Vec<u32>,
+    pub apart: Box<[u32]>,
     /// Topology and signed weight of each preferred term: affinity first, then anti-affinity.
-    pub liked: Vec<(u32, i64)>,
+    pub liked: Box<[(u32, i64)]>,
     /// Its terms reach beyond its own namespace.
     pub wide: bool,
     pub seats: Vec<Seat>,
@@ -171,7 +171,16 @@ pub(super) struct Kind {
     pub fixed: Option<Arc<Fixed>>,
     /// Worked out when the class is first placed: most classes only ever take room.
     pub outlook: Option<Arc<Outlook>>,
-    pub relations: Relations,
+    /// Found out when the class is first placed, as well.
+    pub relations: Option<Box<Relations>>,
+}
+
+impl Kind {
+    /// Whom it selects, and who selects it, as far as that was found out.
+    pub fn relations(&self) -> &Relations {
+        static NONE: Relations = Relations::none();
+        self.relations.as_deref().unwrap_or(&NONE)
+    }
 }
 
 /// How a class looks at the nodes.
@@ -200,7 +209,6 @@ pub(super) struct Spread {
 }
 
 /// Which classes a class selects, and which select it: found once, extended as classes come.
-#[derive(Default)]
 pub(super) struct Relations {
     pub seen_near: usize,
     pub seen_all: usize,
@@ -217,6 +225,23 @@ pub(super) struct Relations {
     pub kept_away: Vec<(u32, u32)>,
     /// Classes that like this one near or far: topology, signed weight, class.
     pub liked_by: Vec<(u32, i64, u32)>,
+}
+
+impl Relations {
+    /// Before anything was looked at.
+    pub const fn none() -> Self {
+        Self {
+            seen_near: 0,
+            seen_all: 0,
+            seen_wide: 0,
+            spread: Vec::new(),
+            near: Vec::new(),
+            apart: Vec::new(),
+            liked: Vec::new(),
+            kept_away: Vec::new(),
+            liked_by: Vec::new(),
+        }
+    }
 }
 
 /// Keeps sums and products of amounts far from overflow: nothing real is larger than 4 PiB.
@@ -269,7 +294,7 @@ fn containers(spec: &PodSpec, amount: impl Fn(&Resources) -> u64) -> u64 {
 }
 
 /// All resources beside processor and memory that a pod asks for.
-pub(super) fn other_requests(spec: &PodSpec) -> Vec<(String, i64)> {
+pub(super) fn other_requests(spec: &PodSpec) -> Box<[(String, i64)]> {
     let all =
         spec.containers.iter().chain(&spec.init_containers).flat_map(|c| c.resources.requests.other.keys());
     let whole = spec.resources.iter().flat_map(|r| r.requests.other.keys());
@@ -284,13 +309,13 @@ pub(super) fn other_requests(spec: &PodSpec) -> Vec<(String, i64)> {
 }
 
 /// Host ports of the containers and sidecars. Source: `scheduler/util` `GetHostPorts`.
-pub(super) fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
+pub(super) fn host_ports(spec: &PodSpec) -> Box<[HostPort]> {
     let sidecars = spec.init_containers.iter().filter(|c| c.sidecar);
     let ports = spec.containers.iter().chain(sidecars).flat_map(|c| c.host_ports.iter().cloned());
     let mut ports: Vec<_> = ports.filter(|p| p.port > 0).collect();
     ports.sort();
     ports.dedup();
-    ports
+    ports.into()
 }
 
 /// A constraint's selector with the pod's own values of `matchLabelKeys` merged in.

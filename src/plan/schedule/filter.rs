@@ -28,7 +28,7 @@ pub(super) struct Standing<'a> {
 impl<'a> Standing<'a> {
     pub fn new(board: &'a Board, class: Class, outlook: &'a Outlook) -> Self {
         let kind = &board.kinds[class.0 as usize];
-        let relations = &kind.relations;
+        let relations = kind.relations();
         let hard = outlook.hard.iter().zip(&relations.spread).map(|(c, found)| {
             let counts = board.spread_counts(c, found);
             let fewest =

@@ -43,7 +43,7 @@ impl Board {
         let topology = |c: &Spread| &self.topologies[c.topology as usize];
         let ignored = |n: usize| outlook.own_soft && outlook.soft.iter().any(|c| topology(c).of(n).is_none());
         let scored = nodes.iter().filter(|n| !ignored(**n)).count();
-        let found = &kind.relations.spread[outlook.hard.len()..];
+        let found = &kind.relations().spread[outlook.hard.len()..];
         let terms: Vec<_> = outlook
             .soft
             .iter()
@@ -88,7 +88,7 @@ impl Board {
     /// InterPodAffinity: the weights of all preferred terms, of the pod and of those that are there, on the node's
     /// values. `None`: no such term is at work. Source: `interpodaffinity/scoring.go`.
     fn company(&self, kind: &Kind, nodes: &[usize]) -> Option<Vec<i64>> {
-        let relations = &kind.relations;
+        let relations = kind.relations();
         let own = kind.liked.iter().zip(&relations.liked);
         let own = own.flat_map(|((t, weight), found)| found.iter().map(move |class| (*t, *weight, *class)));
         let mut sums: Vec<(u32, Vec<i64>)> = Vec::new();

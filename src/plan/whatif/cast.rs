@@ -74,6 +74,8 @@ impl Cast {
         }
         // The snapshot's pods come in the order of their names, which a stable sort keeps.
         residents.iter_mut().for_each(|all| all.sort_by_key(|r| Reverse(r.pod.spec.priority)));
+        residents.iter_mut().for_each(Vec::shrink_to_fit);
+        board.shrink();
         let ready = seen.tenants.values().map(|t| t.ready()).collect();
         Self { board, residents, names: seen.tenants.keys().cloned().collect(), ready }
     }

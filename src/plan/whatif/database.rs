@@ -76,6 +76,14 @@ fn gone(proxy: &Proxy) -> bool {
     matches!(proxy.trouble, Some(Trouble::Refused | Trouble::Silent | Trouble::Unreachable))
 }
 
+/// The proxies: the pod of each, where it is one, and whether it answers.
+pub(in crate::plan) fn proxies(seen: &Snapshot) -> impl Iterator<Item = (Option<Key>, bool)> {
+    seen.proxies.values().map(|proxy| {
+        let pod = machine_of_proxy(seen, proxy).and_then(|(_, pod)| pod);
+        (pod, !gone(proxy))
+    })
+}
+
 impl Machines {
     /// What the loss of each machine alone takes from the database.
     pub(super) fn of(seen: &Snapshot) -> Self {

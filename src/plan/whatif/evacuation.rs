@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::schedule::{At, Closed, Preemption},
+    super::{
+        eviction::{Eviction, eviction, none_allowed},
+        schedule::{At, Closed, Preemption},
+    },
     Blocked, Landed, Loss, Waiting, WhatIf,
     cast::{Attempt, Fate, Resident},
 };
-use crate::cluster::{Budget, Key, Phase, Snapshot, TenantName};
+use crate::cluster::{Budget, Key, Snapshot, TenantName};
 
 /// Moving the pods of lost nodes, one after another.
 pub(super) struct Evacuation<'a> {
@@ -114,7 +117,6 @@ impl Evacuation<'_> {
     }
 
     /// Whether a pod may be evicted now, and under which budget.
-    /// Source: `registry/core/pod/storage/eviction.go`.
     fn eviction<'s>(
         &self,
         seen: &'s Snapshot,
@@ -130,37 +132,15 @@ impl Evacuation<'_> {
                 "no controller makes it again: kubectl drain refuses it without --force, and it is lost then";
             return blocked(None, why.into());
         }
-        // A pod that has never run is evicted whatever its budgets say (`canIgnorePDB`).
-        if pod.phase == Phase::Pending {
-            return Ok(None);
-        }
-        let here = Key::new(pod.key.namespace.clone(), "");
-        let here = seen.budgets.items.range(here..).take_while(|(key, _)| key.namespace == pod.key.namespace);
-        let mut mine =
-            here.filter(|(_, b)| b.selector.as_ref().is_some_and(|s| s.matches(&pod.labels))).map(|(_, b)| b);
-        let Some(budget) = mine.next() else { return Ok(None) };
-        if let Some(other) = mine.next() {
-            let names = format!("{} and {}", budget.key.name, other.key.name);
-            return blocked(
-                Some(budget.key.clone()),
-                format!("{names} both guard it: every eviction is refused"),
-            );
-        }
-        // `unhealthyPodEvictionPolicy`: a pod that is not ready may always go, or while enough others are.
-        let enough = budget.healthy >= budget.needed && budget.needed > 0;
-        if !pod.ready && (budget.lets_unready_go || enough) {
-            return Ok(None);
-        }
+        let budget = match eviction(seen, pod) {
+            Eviction::Free => return Ok(None),
+            Eviction::Never(budget, why) => return blocked(Some(budget), why),
+            Eviction::Counted(budget) => budget,
+        };
         let guard =
             guards.entry(budget.key.clone()).or_insert(Guard { budget, left: budget.allowed, at_once: 0 });
         if guard.left == 0 {
-            let policy =
-                if pod.ready { "" } else { "; unhealthyPodEvictionPolicy: AlwaysAllow would let it go" };
-            let why = format!(
-                "{} ({}) allows no eviction: {} healthy, {} needed{policy}",
-                budget.key.name, budget.rule, budget.healthy, budget.needed
-            );
-            return blocked(Some(budget.key.clone()), why);
+            return blocked(Some(budget.key.clone()), none_allowed(budget, pod));
         }
         Ok(Some(budget.key.clone()))
     }

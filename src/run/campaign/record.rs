@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Campaign, Entry, Envelope, Pace};
+use super::{Aim, Approved, Asked, Campaign, Entry, Envelope, Pace};
 use crate::{
     cluster::{Key, WorkloadKey, WorkloadKind},
     plan::{Intent, Means, Move, MoveReason},
@@ -23,10 +23,36 @@ struct Head {
     format: u32,
     id: String,
     operator: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     goal: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aim: Option<Aim>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undoes: Option<String>,
     pace: Pace,
     envelope: Envelope,
     items: Vec<Stored>,
+}
+
+/// Items among the events.
+pub(super) mod items {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Intent, Stored};
+
+    pub(in crate::run::campaign) fn serialize<S: Serializer>(
+        items: &[Intent],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        items.iter().map(Stored::from).collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(in crate::run::campaign) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Intent>, D::Error> {
+        Ok(Vec::<Stored>::deserialize(deserializer)?.into_iter().map(Intent::from).collect())
+    }
 }
 
 type StoredMove = (String, (WorkloadKind, String, String), String, String, String, String, bool, MoveReason);
@@ -94,7 +120,10 @@ pub fn head(campaign: &Campaign) -> Result<String, String> {
         format: FORMAT,
         id: campaign.id.clone(),
         operator: campaign.operator.clone(),
+        reason: campaign.reason.clone(),
         goal: campaign.goal.clone(),
+        aim: campaign.aim.clone(),
+        undoes: campaign.undoes.clone(),
         pace: campaign.pace.clone(),
         envelope: campaign.envelope.clone(),
         items: campaign.items.iter().map(Stored::from).collect(),
@@ -130,8 +159,16 @@ pub fn read(head: &str, events: &str) -> Result<Campaign, String> {
         return Err(format!("it was written by a newer wheelhouse (format {format}): use that version"));
     }
     let head: Head = serde_json::from_str(head).map_err(unread)?;
-    let items = head.items.into_iter().map(Intent::from).collect();
-    let mut campaign = Campaign::new(head.id, head.operator, head.goal, items, head.pace, head.envelope);
+    let approved = Approved {
+        goal: head.goal,
+        aim: head.aim,
+        items: head.items.into_iter().map(Intent::from).collect(),
+        pace: head.pace,
+        envelope: head.envelope,
+        undoes: head.undoes,
+        reason: head.reason,
+    };
+    let mut campaign = Campaign::new(head.id, head.operator, approved);
     for (number, line) in events.split_inclusive('\n').enumerate() {
         if line.trim().is_empty() {
             continue;
@@ -146,4 +183,18 @@ pub fn read(head: &str, events: &str) -> Result<Campaign, String> {
         }
     }
     Ok(campaign)
+}
+
+/// A wish, as it is stored.
+pub fn wish(asked: &Asked) -> String {
+    let mut line = serde_json::to_string(asked).expect("a wish is text, numbers and times");
+    line.push('\n');
+    line
+}
+
+/// The wishes that were stored as this text. One that cannot be read counts, so that those after it keep their places,
+/// and asks for nothing.
+pub fn wishes(text: &str) -> Vec<Result<Asked, String>> {
+    let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n') && !line.trim().is_empty());
+    lines.map(|line| serde_json::from_str(line).map_err(|e| format!("it cannot be read: {e}"))).collect()
 }

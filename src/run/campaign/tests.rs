@@ -1,12 +1,13 @@
 //! What a campaign does next, and that it can always be carried on.
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{record::*, *};
 use crate::{
     cluster::{Freshness, Key, WorkloadKey, WorkloadKind, sketch},
-    plan::{Means, Move, MoveReason, plan},
-    run::{self, Outcome, Run},
+    plan::{Intent, Means, Move, MoveReason, plan},
+    run::{self, Outcome, Run, RunSeen, RunState},
 };
 
 fn now() -> Timestamp {
@@ -27,14 +28,17 @@ const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 fn campaign(pace: Pace) -> Campaign {
     let items: Vec<_> = TENANTS.iter().map(|t| Intent::Restart { tenant: (*t).into() }).collect();
-    let envelope = Envelope::of(&items);
-    let mut campaign = Campaign::new("c", "alice", "restart 3 tenants", items, pace, envelope);
+    let mut campaign = Campaign::new("c", "alice", approved("restart 3 tenants", items, pace));
     note(&mut campaign, Event::Taken);
     campaign
 }
 
+fn approved(goal: &str, items: Vec<Intent>, pace: Pace) -> Approved {
+    Proposed::new(&seen(), goal, None, items, pace).approve(None, None).expect("nothing is grave")
+}
+
 fn note(campaign: &mut Campaign, event: Event) {
-    let entry = Entry { at: now(), by: "alice".into(), token: 1, event };
+    let entry = Entry { at: now(), by: "alice".into(), token: 1, heard: 0, event };
     campaign.apply(entry).expect("a legal order");
 }
 
@@ -84,16 +88,16 @@ fn the_first_goes_alone_and_then_as_many_as_the_pace_says() {
     let running = [child(0, RunState::Running)];
     assert!(matches!(next(&it, &running, &seen()), Next::Wait(_)), "the canary is alone");
     let done = [child(0, RunState::Done)];
-    assert_eq!(next(&it, &done, &seen()), Next::Note(Event::Done { item: 0 }));
-    note(&mut it, Event::Done { item: 0 });
+    assert_eq!(next(&it, &done, &seen()), Next::Note(Event::Done { item: 0, pod: None }));
+    note(&mut it, Event::Done { item: 0, pod: None });
     assert_eq!(next(&it, &done, &seen()), Next::Begin(1));
     begin(&mut it, 1);
     let two = [child(0, RunState::Done), child(1, RunState::Running)];
     assert_eq!(next(&it, &two, &seen()), Next::Begin(2));
     begin(&mut it, 2);
     let all = [child(0, RunState::Done), child(1, RunState::Done), child(2, RunState::Done)];
-    note(&mut it, Event::Done { item: 1 });
-    note(&mut it, Event::Done { item: 2 });
+    note(&mut it, Event::Done { item: 1, pod: None });
+    note(&mut it, Event::Done { item: 2, pod: None });
     let text = "restart 3 tenants: 3 of 3 done".into();
     assert_eq!(next(&it, &all, &seen()), Next::Finish { whole: true, text });
 }
@@ -124,7 +128,7 @@ fn a_surprise_stops_it_and_a_yes_goes_on() {
     let Next::Note(event) = next(&it, &failed, &seen()) else { panic!("nothing became of it") };
     note(&mut it, event);
     assert_eq!(next(&it, &failed, &seen()), Next::Stop("given up".into()));
-    note(&mut it, Event::Paused { why: "given up".into(), asked: false });
+    note(&mut it, Event::Paused { why: "given up".into(), asked: false, beyond: None });
     assert!(matches!(next(&it, &failed, &seen()), Next::Wait(_)));
     note(&mut it, Event::Taken);
     assert_eq!(next(&it, &failed, &seen()), Next::Begin(1), "the failure was seen");
@@ -138,7 +142,7 @@ fn stopping_begins_nothing_more_and_says_what_is_left() {
     begin(&mut it, 0);
     note(&mut it, Event::Stopping);
     assert!(matches!(next(&it, &[child(0, RunState::Running)], &seen()), Next::Wait(_)));
-    note(&mut it, Event::Done { item: 0 });
+    note(&mut it, Event::Done { item: 0, pod: None });
     note(&mut it, Event::Skipped { item: 1, why: "not now".into() });
     let text = "restart 3 tenants: 1 of 3 done, 1 not needed, 1 not begun".into();
     assert_eq!(next(&it, &[], &seen()), Next::Finish { whole: false, text });
@@ -173,27 +177,26 @@ fn moved(item: usize) -> Intent {
 #[test]
 fn two_thousand_moves_fit_into_a_journal_with_all_their_entries() {
     let items: Vec<_> = (0..2000).map(moved).collect();
-    let envelope = Envelope::of(&items);
     let mut it =
-        Campaign::new("20261121-090000-c0de", "alice@bastion", "rebalance", items, Pace::default(), envelope);
+        Campaign::new("20261121-090000-c0de", "alice@bastion", approved("rebalance", items, Pace::default()));
     let text = head(&it).expect("it fits");
     let mut events = String::new();
     let mut add = |it: &mut Campaign, event: Event| {
-        let entry = Entry { at: now(), by: "alice@bastion.prod".into(), token: 1, event };
+        let entry = Entry { at: now(), by: "alice@bastion.prod".into(), token: 1, heard: 0, event };
         events += &line(&entry);
         it.apply(entry).expect("a legal order");
     };
     add(&mut it, Event::Taken);
     for item in 0..2000 {
         add(&mut it, Event::Began { item, run: format!("20261121-090000-{item:04x}") });
-        add(&mut it, Event::Done { item });
+        add(&mut it, Event::Done { item, pod: Some(format!("web-5f6d8c9b7d-{item:08x}")) });
     }
     assert!(text.len() + events.len() < ROOM, "{} + {}", text.len(), events.len());
     let began = std::time::Instant::now();
     assert_eq!(read(&text, &events).expect("a campaign"), it);
     assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
     let many: Vec<_> = (0..4000).map(moved).collect();
-    let large = Campaign::new("c", "alice", "rebalance", many, Pace::default(), Envelope::default());
+    let large = Campaign::new("c", "alice", approved("rebalance", many, Pace::default()));
     assert!(head(&large).is_err_and(|why| why.contains("do it in several")));
 }
 
@@ -201,8 +204,8 @@ fn two_thousand_moves_fit_into_a_journal_with_all_their_entries() {
 fn a_journal_cut_at_any_byte_is_a_shorter_campaign_or_a_sentence() {
     let mut it = campaign(Pace::default());
     begin(&mut it, 0);
-    note(&mut it, Event::Done { item: 0 });
-    note(&mut it, Event::Paused { why: "asked".into(), asked: true });
+    note(&mut it, Event::Done { item: 0, pod: None });
+    note(&mut it, Event::Paused { why: "asked".into(), asked: true, beyond: None });
     let (text, events) = (head(&it).expect("it fits"), it.entries.iter().map(line).collect::<String>());
     assert_eq!(read(&text, &events).expect("a campaign"), it);
     for cut in 0..events.len() {
@@ -245,7 +248,8 @@ proptest! {
                     finished = true;
                     break;
                 }
-                Next::Stop(why) => prop_assert!(false, "{why}"),
+                Next::Stop(why) | Next::GiveUp(_, why) => prop_assert!(false, "{why}"),
+                Next::Resume(item) => prop_assert!(false, "item {item} is at it already"),
                 Next::Wait(_) => {}
             }
             if time == 0 {

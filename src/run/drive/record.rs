@@ -62,7 +62,7 @@ impl Driver {
                 let before = journal::events(object).to_owned();
                 let wanted = journal::with(object, &next, &entry).map_err(Stop::Unwritten)?;
                 let writer = &session.writer;
-                let stored = self.insist(|| store(writer, &wanted, &before)).await;
+                let stored = self.insist(|| store(writer, &wanted, &before, "plan")).await;
                 let stored = stored.map_err(|f| {
                     Stop::Unwritten(format!("the run can no longer be written down: {}", f.text()))
                 })?;
@@ -94,7 +94,8 @@ impl Driver {
             operator: &self.hands.who.operator,
             user: self.hands.who.user.as_deref(),
             context: self.hands.wire.context(),
-            run: &run.id,
+            run: Some(&run.id),
+            campaign: run.campaign.as_deref(),
             event: &entry.event,
             kubectl: kubectl.as_deref(),
             database: change.as_deref(),
@@ -106,8 +107,14 @@ impl Driver {
     }
 }
 
-/// Stores a journal in place of the one whose events were `before`. Found to stand already: the answer had got lost.
-async fn store(writer: &Writer, wanted: &ConfigMap, before: &str) -> Result<ConfigMap, Failure> {
+/// Stores a journal in place of the one whose events were `before`; `head` is the key of what was approved. Found to stand
+/// already: the answer had got lost. What others have added under another key stays.
+pub(in crate::run) async fn store(
+    writer: &Writer,
+    wanted: &ConfigMap,
+    before: &str,
+    head: &str,
+) -> Result<ConfigMap, Failure> {
     let mut wanted = wanted.clone();
     let name = wanted.metadata.name.clone().unwrap_or_default();
     for _ in 0..5 {
@@ -119,19 +126,34 @@ async fn store(writer: &Writer, wanted: &ConfigMap, before: &str) -> Result<Conf
             other => return other,
         }
         let Some(found) = writer.journal(&name).await? else { continue };
-        let same_plan = found.data.as_ref().and_then(|d| d.get("plan"))
-            == wanted.data.as_ref().and_then(|d| d.get("plan"));
+        let text = |map: &ConfigMap, key: &str| map.data.as_ref().and_then(|d| d.get(key)).cloned();
+        let same_plan = text(&found, head) == text(&wanted, head);
         if same_plan && journal::events(&found) == journal::events(&wanted) {
             return Ok(found);
         }
         if !same_plan || journal::events(&found) != before {
-            let by = journal::of(&found).ok().and_then(|run| run.entries.last().map(|e| e.by.clone()));
-            let by = by.unwrap_or_else(|| "another session".into());
-            return Err(Failure::Drift(format!("{by} has taken the run over")));
+            let what = if head == "plan" { "run" } else { head };
+            return Err(Failure::Drift(format!("{} has taken the {what} over", last_by(&found))));
+        }
+        for (key, text) in found.data.unwrap_or_default() {
+            if key != head && key != "events" {
+                wanted.data.get_or_insert_default().insert(key, text);
+            }
         }
         wanted.metadata.resource_version = found.metadata.resource_version;
     }
     Err(Failure::Drift(format!("the journal {name} is being changed by others all the time")))
+}
+
+/// Who wrote the last entry of a journal.
+fn last_by(journal: &ConfigMap) -> String {
+    #[derive(serde::Deserialize)]
+    struct By {
+        by: String,
+    }
+    let last = journal::events(journal).lines().last();
+    let last = last.and_then(|line| serde_json::from_str::<By>(line).ok());
+    last.map_or_else(|| "another session".into(), |last| last.by)
 }
 
 /// Adds that it was undone to another run's journal; a note when there is none to add to.

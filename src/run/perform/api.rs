@@ -241,6 +241,23 @@ impl Writer {
         self.put(&self.leases(), &lease.metadata, lease).await
     }
 
+    /// Deletes a lease that nobody holds any more. Not being able to is nobody's trouble.
+    pub(in crate::run) async fn delete_lease(&self, name: &str) {
+        let Ok(Some(lease)) = self.lease(name).await else { return };
+        if lease.spec.as_ref().and_then(|s| s.holder_identity.as_deref()).is_some_and(|h| !h.is_empty()) {
+            return;
+        }
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": { "resourceVersion": lease.metadata.resource_version },
+        });
+        let path = format!("{}/{name}", self.leases());
+        if let Err(failure) = self.write::<Value>(Method::DELETE, &path, &options).await {
+            tracing::debug!(name, why = failure.text(), "an old lease stays");
+        }
+    }
+
     /// A journal. `None`: there is none.
     pub(in crate::run) async fn journal(&self, name: &str) -> Result<Option<ConfigMap>, Failure> {
         self.find(&format!("{}/{name}", self.journals())).await
@@ -279,6 +296,11 @@ impl Writer {
         });
         let path = format!("{}/{name}", self.journals());
         self.write::<Value>(Method::DELETE, &path, &options).await.map(drop)
+    }
+
+    /// Asks for nothing but the time: the answer's date is what counts.
+    pub(in crate::run) async fn hear(&self) {
+        let _ = self.find::<Value>("/version").await;
     }
 
     /// Whether the journals' namespace is there. `None`: we may not look.

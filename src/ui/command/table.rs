@@ -52,13 +52,23 @@ impl Entry {
 
 const ANY: &[On] = &[On::Any];
 const LISTS: &[On] = &[On::Any, On::Review];
-const ROWS: &[On] =
-    &[On::Tenants, On::Nodes, On::Node, On::Tenant, On::Runs, On::Findings, On::Ranking, On::Database];
+const ROWS: &[On] = &[
+    On::Tenants,
+    On::Nodes,
+    On::Node,
+    On::Tenant,
+    On::Runs,
+    On::Campaign,
+    On::Findings,
+    On::Ranking,
+    On::Database,
+];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
 const DATABASE: &[On] = &[On::Database];
-const RUNS: &[On] = &[On::Runs, On::Run];
-const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run];
+const RUNS: &[On] = &[On::Runs, On::Run, On::Campaign];
+const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run, On::Campaign];
+const OF_NODES: &[On] = &[On::Nodes, On::Node];
 
 /// All commands.
 pub const COMMANDS: &[Entry] = &[
@@ -78,11 +88,88 @@ pub const COMMANDS: &[Entry] = &[
     .bar(36, "migrate")
     .acts()
     .takes(Takes::Tenant),
+    entry(
+        Command::Rebalance,
+        "rebalance",
+        &["b"],
+        "rebalance the cluster, or what is marked: shows the pods before and after, no ready pod is lost",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Findings],
+    )
+    .bar(13, "rebalance")
+    .acts()
+    .anywhere(),
+    entry(Command::Cordon, "cordon", &["C"], "cordon the node, or uncordon it", OF_NODES)
+        .bar(10, "cordon")
+        .acts()
+        .takes(Takes::Node),
+    entry(Command::Uncordon, "uncordon", &[], "let new pods come to the node again", OF_NODES)
+        .acts()
+        .takes(Takes::Node),
+    entry(
+        Command::Drain,
+        "drain",
+        &["D"],
+        "drain the node: cordon it, and move all its pods away without losing a ready one",
+        OF_NODES,
+    )
+    .bar(11, "drain")
+    .acts()
+    .takes(Takes::Node),
+    entry(
+        Command::Undrain,
+        "undrain",
+        &["U"],
+        "uncordon the node, and move pods back onto it",
+        &[On::Nodes, On::Node, On::Findings],
+    )
+    .bar(24, "undrain")
+    .acts()
+    .takes(Takes::Node),
+    entry(
+        Command::Restart,
+        "restart",
+        &["r"],
+        "restart the tenant: its rollout replaces every pod",
+        &[On::Tenants, On::Tenant, On::Node],
+    )
+    .bar(36, "restart")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
+        Command::MovePod,
+        "move-pod",
+        &["v"],
+        "move the selected pod to another node: lists the nodes, and why some do not take it",
+        &[On::Tenant],
+    )
+    .bar(24, "move pod")
+    .acts(),
+    entry(
+        Command::DeletePod,
+        "delete-pod",
+        &["x"],
+        "delete the selected pod, or the one a finding says is left over",
+        &[On::Tenant, On::Findings],
+    )
+    .bar(25, "delete pod")
+    .acts(),
+    entry(Command::Skip, "skip", &["s"], "skip this tenant: its pod stays where it is", &[On::Campaign])
+        .bar(12, "skip")
+        .acts(),
+    entry(
+        Command::StopAfter,
+        "stop",
+        &["S"],
+        "stop after the present move: what is done stays, the rest is not begun",
+        &[On::Campaign],
+    )
+    .bar(13, "stop")
+    .acts(),
     entry(Command::Resume, "resume", &["r"], "finish an unfinished run", RUNS)
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
-    entry(Command::Pause, "pause", &["p"], "let the run stand after its present step", &[On::Run])
+    entry(Command::Pause, "pause", &["p"], "let the run stand after its present step", &[On::Run, On::Campaign])
         .bar(11, "pause")
         .acts(),
     entry(
@@ -130,14 +217,20 @@ pub const COMMANDS: &[Entry] = &[
         &[On::Review, On::Recovery],
     )
     .bar(4, "copy"),
-    entry(Command::Next, "next-section", &["tab"], "the next section", &[On::Tenant, On::Database])
+    entry(
+        Command::Next,
+        "next-section",
+        &["tab"],
+        "the next section",
+        &[On::Tenant, On::Database, On::Campaign, On::Review],
+    )
         .bar(21, "section"),
     entry(
         Command::Previous,
         "previous-section",
         &["shift-tab"],
         "the section before",
-        &[On::Tenant, On::Database],
+        &[On::Tenant, On::Database, On::Campaign, On::Review],
     ),
     entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
         .bar(22, "container"),

@@ -174,6 +174,7 @@ impl Review {
             | Intent::Move { .. }
             | Intent::Cordon { .. }
             | Intent::Restart { .. }
+            | Intent::Release { .. }
             | Intent::DeletePod { .. } => false,
             Intent::Migrate { .. } => true,
         }
@@ -261,6 +262,11 @@ impl Review {
         for part in &self.plan.tenants {
             y = part_lines(pen, cx, y, part, many, gap) + u16::from(many);
         }
+        for part in &self.plan.nodes {
+            for check in &part.checks {
+                y = check_line(pen, y, check);
+            }
+        }
         if let Some(part) = &self.plan.database {
             y = database::change(pen, y, part) + gap;
             for check in &database::checks(part) {
@@ -292,10 +298,16 @@ impl Review {
             y = self.steps(pen, y) + gap;
         }
         for part in self.plan.tenants.iter().take(20) {
-            if part.from != part.to {
-                y = labelled(pen, y, "same as", &part.kubectl, Role::Muted);
+            if !self.plan.steps.is_empty() {
+                if !part.kubectl.is_empty() {
+                    y = labelled(pen, y, "same as", &part.kubectl, Role::Muted);
+                }
                 y = labelled(pen, y, "undo", &part.undo, Role::Muted);
             }
+        }
+        for part in self.plan.nodes.iter().filter(|_| !self.plan.steps.is_empty()) {
+            y = labelled(pen, y, "same as", &part.kubectl, Role::Muted);
+            y = labelled(pen, y, "undo", &part.undo, Role::Muted);
         }
         match &self.plan.database {
             Some(part) if !self.plan.steps.is_empty() => database::by_hand(pen, y, part),

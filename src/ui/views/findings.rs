@@ -2,7 +2,8 @@
 
 use super::{finding_line, nothing_yet};
 use crate::{
-    cluster::{Answer, Finding, Severity, Subject},
+    cluster::{Answer, Finding, Severity, Subject, left_over},
+    plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
         chrome,
@@ -26,6 +27,11 @@ pub struct Findings {
 impl Findings {
     fn page(&self, cx: &Cx<'_>) -> usize {
         usize::from(cx.size.1.saturating_sub(foot(cx.size.1) + 1)).max(1)
+    }
+
+    /// The one under the cursor.
+    fn finding<'a>(&self, cx: &Cx<'a>) -> Option<&'a Finding> {
+        self.shown.get(self.list.index()).and_then(|(i, _)| cx.findings.get(*i))
     }
 }
 
@@ -126,6 +132,25 @@ impl View for Findings {
                 }
             },
             Command::Recovery => Some(Action::Go(Place::Recovery)),
+            Command::Rebalance => {
+                Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() }))
+            }
+            Command::Undrain | Command::DeletePod => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                let finding = self.finding(cx)?;
+                match (&finding.subject, command) {
+                    (Subject::Node(node), Command::Undrain) => {
+                        Some(Action::Aim(Aim::Undrain { node: node.clone() }))
+                    }
+                    (Subject::Tenant(tenant), _) => {
+                        let pod = left_over(cx.seen, tenant)?.key.clone();
+                        Some(Action::Plan(Intent::DeletePod { pod }))
+                    }
+                    _ => None,
+                }
+            }
             Command::Escape => {
                 self.filter.clear();
                 self.refresh(cx);
@@ -160,6 +185,9 @@ impl View for Findings {
             finding_line(pen, y, width.saturating_sub(13), finding, cx, name);
             let word = match finding.answer {
                 Some(Answer::Recovery) => "R recovery",
+                Some(Answer::Rebalance) => "b rebalance",
+                Some(Answer::Undrain) => "U undrain",
+                Some(Answer::DeletePod) => "x delete",
                 _ => leads_to(&finding.subject),
             };
             pen.put_right(width.saturating_sub(1), y, 11, word, Role::Faint);
@@ -188,6 +216,13 @@ impl View for Findings {
             return Some(
                 "the database has its quorum, or none is configured: nothing is to be recovered".into(),
             );
+        }
+        let answer = self.finding(cx).and_then(|f| f.answer);
+        if command == Command::Undrain && answer != Some(Answer::Undrain) {
+            return Some("no finding about a drained node is selected".into());
+        }
+        if command == Command::DeletePod && answer != Some(Answer::DeletePod) {
+            return Some("no finding about a pod that is left over is selected".into());
         }
         (command == Command::Open && self.list.selected().is_none()).then(|| "nothing is selected".into())
     }

@@ -3,7 +3,7 @@
 use super::{heading, node_sign, nodes};
 use crate::{
     cluster::{Cell, Effect, NodeName, Severity, TenantName, node_room},
-    plan::whatif::Loss,
+    plan::{Intent, whatif::Loss},
     ui::{
         action::Action,
         chrome,
@@ -31,6 +31,12 @@ impl NodeView {
     fn page(&self, cx: &Cx<'_>) -> usize {
         usize::from(cx.size.1.saturating_sub(TOP + 1))
     }
+}
+
+/// Commands about the node, not about a tenant on it.
+fn of_it(command: Command) -> bool {
+    use Command::{Cordon, Drain, Rebalance, Uncordon, Undrain};
+    matches!(command, Cordon | Drain | Rebalance | Uncordon | Undrain)
 }
 
 /// Lines above the tenants.
@@ -69,12 +75,19 @@ impl View for NodeView {
         if command == Command::WhatIf {
             return Some(Action::Go(Place::WhatIf(vec![self.name.clone()], Loss::Crash)));
         }
+        if of_it(command) {
+            return match nodes::refused(command, Some(&self.name), cx) {
+                Some(why) => Some(Action::Say(why)),
+                None => nodes::of_node(command, self.name.clone(), cx),
+            };
+        }
         self.list.hold();
         let name = self.list.selected().cloned()?;
         match command {
             Command::Headroom => Some(Action::Go(Place::Headroom(name))),
             Command::Open => Some(Action::Go(Place::Tenant(name))),
             Command::Scale => Some(Action::AskReplicas(vec![name])),
+            Command::Restart => Some(Action::Plan(Intent::Restart { tenant: name })),
             Command::More => Some(Action::Propose(vec![name], 1)),
             Command::Less => Some(Action::Propose(vec![name], -1)),
             _ => None,
@@ -224,7 +237,12 @@ impl View for NodeView {
             let there = cx.seen.nodes.get(&self.name).is_some();
             return (!there).then(|| format!("there is no node {} any more", self.name));
         }
-        self.list.selected().is_none().then(|| "no tenant is selected".into())
+        if of_it(command) {
+            return nodes::refused(command, Some(&self.name), cx);
+        }
+        use Command::{Headroom, Less, More, Open, Restart, Scale};
+        let of_tenant = matches!(command, Headroom | Less | More | Open | Restart | Scale);
+        (of_tenant && self.list.selected().is_none()).then(|| "no tenant is selected".into())
     }
 
     fn subject(&self) -> Option<String> {

@@ -6,6 +6,7 @@ mod columns;
 use super::{nothing_yet, selection::Selection};
 use crate::{
     cluster::{Cpu, Load, Memory, Node, NodeName, NodeState, Room, Snapshot, cluster_room, node_room},
+    plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
         command::Command,
@@ -169,6 +170,17 @@ impl View for Nodes {
                 return self.selection.list.selected().cloned().map(|n| Action::Go(Place::Node(n)));
             }
             Command::WhatIf => return self.selection.what_if(),
+            Command::Rebalance => {
+                let nodes = self.selection.marked.iter().cloned().collect();
+                return Some(Action::Aim(Aim::Rebalance { nodes, tenants: Vec::new() }));
+            }
+            Command::Cordon | Command::Uncordon | Command::Drain | Command::Undrain => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                let node = self.selection.targets().into_iter().next()?;
+                return of_node(command, node, cx);
+            }
             Command::Mark => {
                 let shown = &self.shown;
                 self.selection.mark(shown.len(), page, |i| shown[i].clone());
@@ -228,8 +240,13 @@ impl View for Nodes {
         words.join(" · ")
     }
 
-    fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
-        self.selection.refuses(command)
+    fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        let acts = matches!(command, Command::Cordon | Command::Uncordon | Command::Drain | Command::Undrain);
+        match self.selection.marked.len() {
+            n if acts && n > 1 => Some(format!("{n} are marked: one node after another")),
+            _ if acts => refused(command, self.selection.targets().first(), cx),
+            _ => self.selection.refuses(command),
+        }
     }
 
     fn subject(&self) -> Option<String> {
@@ -252,6 +269,33 @@ impl View for Nodes {
         if let Some(i) = shown.iter().position(|n| n == name) {
             self.selection.list.put(i, shown.len(), page, |i| shown[i].clone());
         }
+    }
+}
+
+/// What a command asks of one node.
+pub(super) fn of_node(command: Command, node: NodeName, cx: &Cx<'_>) -> Option<Action> {
+    let cordoned = cx.seen.nodes.get(&node).is_some_and(|n| n.cordoned);
+    Some(match command {
+        Command::Cordon => Action::Plan(Intent::Cordon { node, cordoned: !cordoned }),
+        Command::Uncordon => Action::Plan(Intent::Cordon { node, cordoned: false }),
+        Command::Drain => Action::Aim(Aim::Drain { node }),
+        Command::Undrain => Action::Aim(Aim::Undrain { node }),
+        Command::Rebalance => Action::Aim(Aim::Rebalance { nodes: vec![node], tenants: Vec::new() }),
+        _ => return None,
+    })
+}
+
+/// Why a command cannot do anything to a node.
+pub(super) fn refused(command: Command, node: Option<&NodeName>, cx: &Cx<'_>) -> Option<String> {
+    let Some(name) = node else { return Some("no node is selected".into()) };
+    let Some(node) = cx.seen.nodes.get(name) else { return Some(format!("there is no node {name}")) };
+    match command {
+        Command::Uncordon if !node.cordoned => Some(format!("{name} is not cordoned")),
+        Command::Undrain if !node.is_ready() => Some(format!("{name} is not ready")),
+        Command::Undrain if !node.cordoned => {
+            Some(format!("{name} is not cordoned: b moves pods back onto it"))
+        }
+        _ => None,
     }
 }
 

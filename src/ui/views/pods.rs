@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{heading, run_sign};
 use crate::{
-    cluster::{Health, Memory, Pod, PodState, Severity, Subject, Tenant, WorkloadKind, headroom},
+    cluster::{
+        Finding, Health, Memory, Pod, PodState, Severity, Subject, Tenant, TenantName, WorkloadKind, headroom,
+    },
     ui::{
         chrome, format,
         paint::{Pen, piece},
@@ -185,11 +187,21 @@ pub fn surroundings(cx: &Cx<'_>, tenant: &Tenant) -> Vec<(&'static str, String)>
     facts
 }
 
+fn is_of(subject: &Subject, tenant: &TenantName) -> bool {
+    matches!(subject, Subject::Tenant(name) if name == tenant)
+}
+
+/// What is wrong with a tenant, the worst first.
+pub fn findings_of<'a>(cx: &Cx<'a>, tenant: &TenantName) -> Vec<&'a Finding> {
+    let mut all: Vec<_> = cx.findings.iter().filter(|f| is_of(&f.subject, tenant)).collect();
+    all.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    all
+}
+
 /// The first lines about a tenant: state, workload, replicas.
 pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
     let width = pen.width();
-    let worst =
-        cx.findings.iter().find(|f| f.subject == Subject::Tenant(tenant.name.clone())).map(|f| f.severity);
+    let worst = cx.findings.iter().filter(|f| is_of(&f.subject, &tenant.name)).map(|f| f.severity).max();
     let health = Health::of(tenant, worst);
     let calm = worst.filter(|s| *s > Severity::Notice);
     let x = pen.line(
@@ -237,9 +249,8 @@ pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
 pub fn aside(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Arc<Tenant>) {
     let width = pen.width();
     let mut y = head(pen, cx, tenant) + 1;
-    let mine = Subject::Tenant(tenant.name.clone());
     let mut any = false;
-    for finding in cx.findings.iter().filter(|f| f.subject == mine).take(5) {
+    for finding in findings_of(cx, &tenant.name).into_iter().take(5) {
         let severity = Some(finding.severity);
         pen.put(1, y, 1, chrome::glyph(severity), chrome::role(severity));
         let age = finding.since.map(|s| cx.age(s)).unwrap_or_default();

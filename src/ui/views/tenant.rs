@@ -8,7 +8,8 @@ use ratatui::layout::Rect;
 
 use super::{heading, pods, runs};
 use crate::{
-    cluster::{Finding, Key, Pod, Subject, Tenant, TenantName},
+    cluster::{Key, Pod, Tenant, TenantName},
+    plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
         chrome,
@@ -88,10 +89,6 @@ impl TenantView {
 
     fn tenant<'a>(&self, cx: &Cx<'a>) -> Option<&'a Arc<Tenant>> {
         cx.seen.tenants.get(&self.name)
-    }
-
-    fn findings<'a>(&'a self, cx: &'a Cx<'_>) -> impl Iterator<Item = &'a Finding> {
-        cx.findings.iter().filter(|f| matches!(&f.subject, Subject::Tenant(n) if *n == self.name))
     }
 
     /// Line of the names of the sections: below the head and as many findings as there is always room for.
@@ -201,6 +198,24 @@ impl View for TenantView {
             Command::Migrate => return Some(Action::AskMigration(self.name.clone())),
             Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
             Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
+            Command::Rebalance => {
+                let tenants = vec![self.name.clone()];
+                return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
+            }
+            Command::Restart => {
+                return Some(Action::Plan(Intent::Restart { tenant: self.name.clone() }));
+            }
+            Command::MovePod | Command::DeletePod => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                self.pods.hold();
+                let pod = self.pods.selected().cloned()?;
+                return Some(match command {
+                    Command::MovePod => Action::Targets(self.name.clone(), pod),
+                    _ => Action::Plan(Intent::DeletePod { pod }),
+                });
+            }
             Command::Undo => {
                 let id = super::tenants::undoable(cx, &self.name);
                 return Some(match id {
@@ -264,7 +279,7 @@ impl View for TenantView {
         pods::head(pen, cx, tenant);
         let top = Self::top(pen.height());
         let room = usize::from(top.saturating_sub(4));
-        for (i, finding) in self.findings(cx).take(room).enumerate() {
+        for (i, finding) in pods::findings_of(cx, &self.name).into_iter().take(room).enumerate() {
             let severity = Some(finding.severity);
             let y = 3 + i as u16;
             pen.put(1, y, 1, chrome::glyph(severity), chrome::role(severity));
@@ -305,7 +320,12 @@ impl View for TenantView {
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         match command {
-            Command::Scale | Command::More | Command::Less | Command::Migrate
+            Command::Scale
+            | Command::More
+            | Command::Less
+            | Command::Migrate
+            | Command::Restart
+            | Command::Rebalance
                 if self.tenant(cx).is_none() =>
             {
                 Some(format!("there is no tenant {}", self.name))
@@ -313,7 +333,12 @@ impl View for TenantView {
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
                 Some(format!("no run on {} is there to take back", self.name))
             }
-            Command::Container if self.pod(cx).is_none() => Some("no pod is selected".into()),
+            Command::Container | Command::MovePod | Command::DeletePod if self.pod(cx).is_none() => {
+                Some("no pod is selected".into())
+            }
+            Command::MovePod | Command::DeletePod if self.section != Section::Pods => {
+                Some("choose the pod among the pods: tab leads there".into())
+            }
             Command::Before if !self.previous => {
                 let source = self.never_restarted(cx)?;
                 Some(format!(

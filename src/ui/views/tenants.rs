@@ -16,7 +16,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use super::{nothing_yet, pods};
 use crate::{
     cluster::{NodeName, Severity, TenantName},
-    plan::whatif::Loss,
+    plan::{Intent, rebalance::Aim, whatif::Loss},
     ui::{
         action::Action,
         command::Command,
@@ -155,6 +155,18 @@ impl View for Tenants {
                     }
                 };
             }
+            // Without marks it is the cluster: one tenant alone is seldom what is meant here.
+            Command::Rebalance => {
+                let tenants = self.marked.iter().cloned().collect();
+                return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
+            }
+            Command::Restart => {
+                let tenant = self.targets().into_iter().next();
+                return Some(match self.refuses(command, cx) {
+                    Some(why) => Action::Say(why),
+                    None => Action::Plan(Intent::Restart { tenant: tenant? }),
+                });
+            }
             Command::More | Command::Less => {
                 let by = if command == Command::More { 1 } else { -1 };
                 return Some(Action::Propose(self.targets(), by)).filter(|_| !self.shown.is_empty());
@@ -251,10 +263,14 @@ impl View for Tenants {
             | Command::Open
             | Command::Mark
             | Command::Headroom
+            | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
             {
                 Some("no tenant is selected".into())
+            }
+            Command::Restart if self.marked.len() > 1 => {
+                Some(format!("{} are marked: restart one tenant after another", self.marked.len()))
             }
             Command::WhatIf => match self.list.selected() {
                 Some(name) if leans_on(cx, name).is_none() => {

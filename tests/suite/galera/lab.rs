@@ -285,16 +285,16 @@ impl Lab {
         }
     }
 
-    /// Keeps writing on a member, until dropped.
+    /// Keeps writing on a member, until dropped: so slowly that its 8 MiB of kept writes reach back minutes, and who was
+    /// frozen meanwhile needs no full copy.
     pub fn writer(&self, node: u16) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         let login = self.login(node, "root");
         tasks.spawn(async move {
             let mut sql = Sql::new(login);
             loop {
-                if sql.ask("INSERT INTO t.b (v) VALUES (REPEAT('x', 500))").await.is_err() {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
+                let failed = sql.ask("INSERT INTO t.b (v) VALUES (REPEAT('x', 500))").await.is_err();
+                tokio::time::sleep(Duration::from_millis(if failed { 50 } else { 5 })).await;
             }
         });
         tasks

@@ -379,6 +379,28 @@ async fn when_the_server_is_gone_everything_is_old_and_comes_back() {
 
 /// The probe is the only one to notice: all connections pretend to stand.
 #[tokio::test(start_paused = true)]
+async fn what_is_lost_is_as_old_whatever_this_machine_s_clock_says() {
+    for ahead in [30, -30, 0] {
+        let server = Server::default();
+        server.is_ahead(ahead);
+        // Read before anything is known of the server's clock.
+        server.then("/version", Act::Hang);
+        let mut seen = server.observe(Scope::default());
+        seen.until("pods", |s| s.pods.freshness.is_live()).await;
+        let live = seen.until("the clocks are compared", |s| s.api.freshness.is_live()).await;
+        assert!((live.api.skew_millis - ahead * 1_000).abs() < 2_000, "{ahead}: {}", live.api.skew_millis);
+        server.down(true);
+        let lost = seen.until("all is lost", |s| s.pods.freshness.trouble().is_some()).await;
+        for (name, freshness) in lost.sources() {
+            if let Freshness::Live { since } | Freshness::Stale { since, .. } = freshness {
+                let age = lost.at.duration_since(*since).as_secs();
+                assert!((0..=5).contains(&age), "{name} is {age} s old, {ahead} s ahead: {freshness:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_pulse_makes_everything_old_though_no_connection_broke() {
     let server = Server::default();
     let mut seen = server.observe(Scope::default());

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
+use jiff::{SignedDuration, Timestamp};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -72,6 +73,8 @@ struct State {
     open: Vec<mpsc::UnboundedSender<Result<String, io::Error>>>,
     down: bool,
     expired: bool,
+    /// How many seconds its clock is ahead, where it tells the time.
+    ahead: Option<i64>,
     /// The uid of kube-system and the version of the store.
     course: Option<(String, u64)>,
 }
@@ -94,6 +97,11 @@ impl Server {
     /// From now on the cluster is the one whose kube-system has this uid, and its store has this version.
     pub fn stands(&self, uid: &str, version: u64) {
         self.0.lock().expect("no panic before").course = Some((uid.to_owned(), version));
+    }
+
+    /// Its answers are dated by a clock that is so many seconds ahead.
+    pub fn is_ahead(&self, seconds: i64) {
+        self.0.lock().expect("no panic before").ahead = Some(seconds);
     }
 
     /// The next request for this path (without its query) is answered so.
@@ -182,8 +190,13 @@ impl Server {
         let body = match act {
             Act::Say(code, text) => {
                 let full = Full::new(Bytes::from(text)).map_err(|e| match e {}).boxed_unsync();
-                let reply = Response::builder().status(code).header("retry-after", "2").body(full);
-                return Ok(reply.expect("a response"));
+                let mut reply = Response::builder().status(code).header("retry-after", "2");
+                if let Some(ahead) = self.0.lock().expect("no panic before").ahead {
+                    let there = Timestamp::now() + SignedDuration::from_secs(ahead);
+                    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&there);
+                    reply = reply.header("date", date.expect("a date"));
+                }
+                return Ok(reply.body(full).expect("a response"));
             }
             Act::Refuse => return Err(io::ErrorKind::ConnectionRefused.into()),
             Act::Hang => return std::future::pending().await,

@@ -8,7 +8,11 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use wheelhouse::{
     app::{App, Effect, Msg, Setup, update},
     cluster::{Cpu, Key, KubeEvent, LogLine, Memory, NodeUsage, Observation, Seen, Snapshot, sketch},
-    plan::{About, Check, Plan, Verdict, whatif::Forecast},
+    plan::{
+        About, Check, Plan, Verdict,
+        rebalance::{self, Aim, Caps, Policy},
+        whatif::Forecast,
+    },
     run::{Entry, Event, Outcome, Rehearsal, Run},
     ui::{Depth, LogSource, Outlook, Place, Role, Theme},
 };
@@ -65,6 +69,8 @@ pub struct Cockpit {
     forecast: Forecast,
     /// Predictions that were asked for.
     pub foreseen: usize,
+    aim: Option<Aim>,
+    rehearsal: Option<String>,
 }
 
 impl Cockpit {
@@ -83,8 +89,19 @@ impl Cockpit {
         let seen = Arc::new(seen);
         let app = App::new(setup, seen.clone(), size).expect("a theme");
         let forecast = Forecast::default();
-        let mut cockpit =
-            Self { app, now: now(), size, theme, plan: None, run: None, seen, forecast, foreseen: 0 };
+        let mut cockpit = Self {
+            app,
+            now: now(),
+            size,
+            theme,
+            plan: None,
+            run: None,
+            seen,
+            forecast,
+            foreseen: 0,
+            aim: None,
+            rehearsal: None,
+        };
         cockpit.send(Msg::Tick);
         cockpit
     }
@@ -101,9 +118,32 @@ impl Cockpit {
             let outlook = Outlook::of(&mut self.forecast, self.seen.clone(), question);
             effects.extend(update(&mut self.app, Msg::Foreseen(Box::new(outlook)), self.now));
         }
+        while let Some(at) = effects.iter().position(|e| matches!(e, Effect::Scheme(_) | Effect::Targets(..)))
+        {
+            let policy = Policy::default();
+            let answer = match effects.remove(at) {
+                Effect::Scheme(aim) => {
+                    let found = rebalance::scheme(&self.seen, &aim, Caps::default(), &policy);
+                    self.aim = Some(aim.clone());
+                    let found = found.map(|scheme| {
+                        let samples = scheme.samples();
+                        (scheme, samples)
+                    });
+                    Msg::Scheme(aim, Box::new(found))
+                }
+                Effect::Targets(tenant, pod) => {
+                    let found = rebalance::targets(&self.seen, &tenant, &pod, &policy);
+                    Msg::Targets(pod, found)
+                }
+                _ => unreachable!("it was found there"),
+            };
+            effects.extend(update(&mut self.app, answer, self.now));
+        }
         for effect in &effects {
-            if let Effect::Rehearse(plan) = effect {
-                self.plan = Some(plan.clone());
+            match effect {
+                Effect::Rehearse(plan) => self.plan = Some(plan.clone()),
+                Effect::RehearseAll(id, _) => self.rehearsal = Some(id.clone()),
+                _ => {}
             }
         }
         self.buffer();
@@ -143,6 +183,18 @@ impl Cockpit {
         let checks = vec![check("access", "may scale deployments"), check("dry-run", "accepted")];
         let rehearsal = Rehearsal { plan: self.plan().id.clone(), checks, journal_missing: Vec::new() };
         self.send(Msg::Rehearsed(rehearsal))
+    }
+
+    /// What many pods were last asked to do.
+    pub fn aim(&self) -> Option<Aim> {
+        self.aim.clone()
+    }
+
+    /// A rehearsal of many moves in which all is well.
+    pub fn rehearse_all(&mut self) -> Vec<Effect> {
+        let checks = vec![Check::new("access", Verdict::Ok, "may create and patch pods")];
+        let plan = self.rehearsal.clone().expect("a rehearsal was asked for");
+        self.send(Msg::Rehearsed(Rehearsal { plan, checks, journal_missing: Vec::new() }))
     }
 
     /// Reads the plan under review to its end.

@@ -424,8 +424,9 @@ fn a_monitor_that_is_switched_off_or_checks_no_more_stops_every_act() {
     assert_eq!(found(&asked(&stale(3), take_out("db3")), "monitor"), []);
     // The clock of the API server is a minute ahead of ours, which dates what the proxy says.
     let mut ahead = stale(1);
-    ahead.api.skew_millis = 60_000;
-    ahead.at += SignedDuration::from_mins(1);
+    let api = crate::cluster::Api { skew_millis: 60_000, ..ahead.api.clone() };
+    ahead.observe(Observation::Api(Box::new(api)));
+    assert_eq!(ahead.at, later(61));
     assert!(!crate::cluster::findings(&ahead).iter().any(|f| f.rule == "monitor-failing"));
 }
 

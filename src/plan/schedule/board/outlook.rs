@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     super::{
-        class::{self, Class, Incoming, Kind, Outlook, Spread},
+        class::{self, Class, Incoming, Kind, Outlook, Relations, Spread},
         fixed::Fixed,
         topology::{HOSTNAME, NONE, ZONE},
     },
@@ -109,7 +109,7 @@ impl Board {
     pub(in crate::plan::schedule) fn relate(&mut self, class: Class) -> Arc<Outlook> {
         let outlook = self.outlook(class);
         let id = class.0 as usize;
-        let mut relations = std::mem::take(&mut self.kinds[id].relations);
+        let mut relations = self.kinds[id].relations.take().unwrap_or_else(|| Box::new(Relations::none()));
         let me = &self.kinds[id];
         let (namespace, labels, affinity) = (&me.pod.namespace, &me.pod.labels, &me.pod.spec.affinity);
         let near = self.by_namespace.get(namespace).map_or(&[][..], |all| &all[..]);
@@ -183,7 +183,7 @@ impl Board {
         relations.seen_near = near.len();
         relations.seen_wide = self.wide.len();
         relations.seen_all = self.kinds.len();
-        self.kinds[id].relations = relations;
+        self.kinds[id].relations = Some(relations);
         outlook
     }
 }

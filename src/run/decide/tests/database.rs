@@ -134,3 +134,23 @@ fn what_was_put_back_is_written_again_once_the_run_is_taken_up_again() {
     note(&mut run, Event::Done { step: 0, text: String::new() });
     assert!(matches!(decided(&run, 10), Decision::Wait { .. }), "{:?}", decided(&run, 10));
 }
+
+#[test]
+fn a_reading_from_before_a_write_is_no_evidence_whatever_the_clocks_say() {
+    let mark = Mark::Endpoint(Moment { at: later(10), checked: Some(later(9)) });
+    let marks = BTreeMap::from([(Object::Proxy("proxy1".into()), mark)]);
+    let facts = Facts { marks, ..Facts::default() };
+    let run = gone();
+    for skew_millis in [30_000, 0, -30_000] {
+        let decided = |readings: &[i64]| {
+            let mut seen = read_at(readings, 13);
+            let api = crate::cluster::Api { skew_millis, ..Default::default() };
+            seen.observe(Observation::Api(Box::new(api)));
+            decide(&run, &seen, later(16), &facts)
+        };
+        let early = decided(&[8, 9]);
+        assert!(matches!(early, Decision::Wait { .. }), "{skew_millis}: {early:?}");
+        let later = decided(&[11, 13]);
+        assert!(matches!(later, Decision::Done(0, _)), "{skew_millis}: {later:?}");
+    }
+}

@@ -42,9 +42,10 @@ impl Act for Discard {
                 Ok(match (found.owner(), found.label(RUN)) {
                     (Some(owner), _) => Next::Stands(format!("{name} is adopted by {owner}")),
                     _ if found.is_leaving() => Next::Stands(format!("{name} is being deleted")),
-                    (None, Some(run)) if run == cx.run => Next::Delete(format!("{name} is deleted")),
-                    // The hash is there and its ReplicaSet is about to take it; or it is not ours.
-                    (None, _) => Next::Stands(format!("{name} is not this run's any more")),
+                    // Its name is one run's alone; whoever takes that run back deletes it as well.
+                    (None, Some(_)) => Next::Delete(format!("{name} is deleted")),
+                    // The hash is there and its ReplicaSet is about to take it.
+                    (None, None) => Next::Stands(format!("{name} is about to be adopted")),
                 })
             });
             let (wrote, text, left) = written.await?;

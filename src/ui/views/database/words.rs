@@ -64,6 +64,9 @@ pub fn act_word(answer: Answer) -> &'static str {
         Answer::Desync => "desync",
         Answer::Resync => "resync",
         Answer::Save => "save",
+        Answer::Rebalance => "rebalance",
+        Answer::Undrain => "undrain",
+        Answer::DeletePod => "delete pod",
         Answer::Scale | Answer::Open | Answer::Node | Answer::Database => "",
     }
 }

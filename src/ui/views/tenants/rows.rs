@@ -78,7 +78,11 @@ impl Rows {
         let mut worst: HashMap<&TenantName, (usize, Severity, &'static str)> = HashMap::new();
         for (i, finding) in cx.findings.iter().enumerate() {
             if let Subject::Tenant(name) = &finding.subject {
-                worst.entry(name).or_insert((i, finding.severity, finding.rule));
+                // One that stands below its cause comes before graver ones of the tenant's own.
+                let known = worst.entry(name).or_insert((i, finding.severity, finding.rule));
+                if finding.severity > known.1 {
+                    *known = (i, finding.severity, finding.rule);
+                }
             }
         }
         let before = std::mem::take(&mut self.all);

@@ -90,6 +90,7 @@ impl Tenants {
             finding_line(pen, y, right, finding, cx, name);
             let here = matches!(&finding.subject, Subject::Tenant(n) if Some(n) == selected);
             match (&finding.subject, finding.answer) {
+                (Subject::Node(_), Some(Answer::Rebalance)) => key(pen, y, "b", "rebalance", true),
                 (Subject::Tenant(_), Some(Answer::Scale)) if here => key(pen, y, "s", "scale", true),
                 (Subject::Tenant(_), Some(_)) if here => {
                     key(pen, y, command::key_sign("enter"), "open", true)

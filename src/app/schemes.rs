@@ -1,0 +1,224 @@
+//! Many moves at once, from a key to a yes: asked for, worked out beside the event loop, shown, rehearsed, begun.
+//!
+//! While the review is open it is worked out again when what it rests on has changed, at most once a second.
+
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use jiff::{SignedDuration, Timestamp};
+use tui_input::{Input, backend::crossterm::EventHandler};
+
+use super::{
+    App, Effect,
+    approval::{REASON, SETTLED},
+};
+use crate::{
+    cluster::{Key, Severity, Snapshot, TenantName},
+    plan::{
+        Check, Verdict,
+        rebalance::{Aim, Targets},
+        whatif::Forecast,
+    },
+    run::{JournalPlace, Rehearsal},
+    ui::{
+        Command, Overlay,
+        command::{self, On},
+        overlays::{Choice, Rehearsing, SchemeFound, SchemeReview, Typing},
+    },
+};
+
+/// While the cluster changes all the time, it is worked out again this often.
+const PACE: SignedDuration = SignedDuration::from_secs(1);
+
+/// Opens the review of what many pods would do for an aim.
+pub(super) fn review(app: &mut App, aim: Aim, now: Timestamp, effects: &mut Vec<Effect>) {
+    app.overlay = Some(Overlay::Scheme(Box::new(SchemeReview::new(aim))));
+    ask(app, now, effects);
+}
+
+/// Asks which nodes take a pod.
+pub(super) fn choose(app: &mut App, tenant: TenantName, pod: Key, effects: &mut Vec<Effect>) {
+    effects.push(Effect::Targets(tenant.clone(), pod.clone()));
+    app.overlay = Some(Overlay::Choice(Box::new(Choice::new(tenant, pod))));
+}
+
+/// Takes in which nodes take a pod.
+pub(super) fn chosen(app: &mut App, pod: &Key, found: Result<Targets, Check>) {
+    if let Some(Overlay::Choice(choice)) = &mut app.overlay
+        && choice.pod == *pod
+    {
+        choice.came(found);
+    }
+}
+
+/// Has the open review worked out, when it was not yet, or no longer holds.
+pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
+    app.due_scheme = None;
+    let seen = &app.world.seen;
+    let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
+    // Without a scheme there is nothing to compare with: each new snapshot may make one possible.
+    let holds = match review.found.as_deref() {
+        Some(Ok((scheme, _))) => holds(&scheme.foreseen, seen),
+        Some(Err(_)) => review.revision == Some(seen.revision),
+        None => false,
+    };
+    if review.busy || holds {
+        return;
+    }
+    let next = review.asked.and_then(|at| at.checked_add(PACE).ok());
+    if let Some(at) = next.filter(|at| *at > now) {
+        app.due_scheme = Some(at);
+        return;
+    }
+    review.busy = true;
+    review.asked = Some(now);
+    review.revision = Some(seen.revision);
+    effects.push(Effect::Scheme(review.aim.clone()));
+}
+
+/// Whether the same would be worked out on both.
+fn holds(last: &Snapshot, seen: &Snapshot) -> bool {
+    let same = |one: &Snapshot| (one.revision, one.at);
+    same(last) == same(seen) || (last.leases.items.ptr_eq(&seen.leases.items) && Forecast::holds(last, seen))
+}
+
+/// Takes in what was worked out.
+pub(super) fn came(app: &mut App, aim: &Aim, found: SchemeFound, effects: &mut Vec<Effect>) {
+    let read_only = app.world.who.read_only;
+    let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
+    if review.aim != *aim {
+        return;
+    }
+    review.busy = false;
+    if review.came(found) && review.refusal(read_only).is_none() {
+        review.rehearsing = Rehearsing::Waiting;
+        let plans = review.scheme().map(|(_, samples)| samples.plans.clone()).unwrap_or_default();
+        effects.push(Effect::RehearseAll(review.rehearsal_id(), plans));
+    }
+}
+
+/// Takes the answer of a rehearsal in; one to an earlier question is dropped.
+pub(super) fn rehearsed(app: &mut App, rehearsal: &Rehearsal) {
+    let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
+    if rehearsal.plan != review.rehearsal_id() || review.rehearsing != Rehearsing::Waiting {
+        return;
+    }
+    let calm =
+        rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok) && rehearsal.journal_missing.is_empty();
+    if !calm && review.yes.take().is_some() {
+        review.note = Some("the rehearsal found something: read it, then press y again".into());
+    }
+    review.rehearsing = Rehearsing::Came(rehearsal.clone());
+}
+
+/// Begins what was said yes to, once the yes has settled and the rehearsal has passed.
+pub(super) fn settle(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
+    let read_only = app.world.who.read_only;
+    let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
+    let settled = review.yes.is_some_and(|at| now.duration_since(at) >= SETTLED);
+    if !settled || !matches!(review.rehearsing, Rehearsing::Came(_)) {
+        return;
+    }
+    if let Some(why) = review.refusal(read_only) {
+        review.yes = None;
+        review.note = Some(why);
+        return;
+    }
+    let Some((scheme, _)) = review.scheme() else { return };
+    let reason = crate::ui::plain(review.reason.value()).into_owned();
+    let begin = super::msg::Begin {
+        scheme: scheme.clone(),
+        place: review.place,
+        typed: review.typed.value().trim().to_owned(),
+        reason: Some(reason).filter(|reason| !reason.is_empty()),
+    };
+    effects.push(Effect::Campaign(Box::new(begin)));
+    app.overlay = None;
+    app.starting = true;
+    app.say(Severity::Notice, "starting …", now);
+}
+
+/// A key while the review is open. Returns whether it is closed by it.
+pub(super) fn pressed(
+    app: &App,
+    review: &mut SchemeReview,
+    key: KeyEvent,
+    name: &str,
+    burst: bool,
+    now: Timestamp,
+) -> bool {
+    review.note = None;
+    review.look(app.world.size);
+    if review.yes.is_some_and(|at| now.duration_since(at) < SETTLED) {
+        review.yes = None;
+        review.note = Some("keys came too fast to be meant: press y by itself".into());
+        return false;
+    }
+    if let Some(typing) = review.typing {
+        return typed(review, typing, key, name);
+    }
+    let Some(entry) = command::by_key(name, On::Review) else { return false };
+    let refusal = review.refusal(app.world.who.read_only);
+    match entry.command {
+        Command::Escape | Command::Back if review.yes.take().is_some() => {
+            review.note = Some("the yes is taken back: nothing was started".into());
+        }
+        Command::Escape | Command::Back => return true,
+        Command::Yes => match refusal {
+            Some(why) => review.note = Some(why),
+            None if burst => {
+                review.note = Some("keys came too fast to be meant: press y by itself".into());
+            }
+            None if !review.is_whole(app.world.size) => {
+                let why = "not run: there is no room for all that y agrees to; make the terminal larger";
+                review.note = Some(why.into());
+            }
+            None if review.untyped().is_some() => review.typing = Some(Typing::Name),
+            None if review.changed => review.changed = false,
+            None if !review.journal_missing().is_empty() && review.place == JournalPlace::Cluster => {
+                let why = "no journal in the cluster is possible: J keeps it on this machine only";
+                review.note = Some(why.into());
+            }
+            None => review.yes = Some(now),
+        },
+        Command::Reason => match refusal {
+            Some(why) => review.note = Some(why),
+            None => {
+                review.yes = None;
+                review.typing = Some(Typing::Reason);
+            }
+        },
+        Command::JournalHere if !review.journal_missing().is_empty() => review.place = JournalPlace::Local,
+        command => review.go(command),
+    }
+    false
+}
+
+/// A key while a name or a reason is typed. Returns whether the review is closed by it.
+fn typed(review: &mut SchemeReview, typing: Typing, key: KeyEvent, name: &str) -> bool {
+    match (typing, name) {
+        (Typing::Name, "esc") => return true,
+        // Enter ends the typing, and never more.
+        (Typing::Name, "enter" | "tab") => match review.untyped() {
+            None => review.typing = None,
+            Some(name) => review.note = Some(format!("that is not {name}")),
+        },
+        (_, "up") => review.go(Command::Up),
+        (_, "down") => review.go(Command::Down),
+        (_, "pageup") => review.go(Command::PageUp),
+        (_, "pagedown") => review.go(Command::PageDown),
+        (Typing::Name, _) => {
+            review.typed.handle_event(&Event::Key(key));
+        }
+        (Typing::Reason, "esc") => {
+            review.reason = Input::default();
+            review.typing = None;
+        }
+        (Typing::Reason, "enter" | "tab") => review.typing = None,
+        (Typing::Reason, _) => {
+            let full = review.reason.value().chars().count() >= REASON;
+            if !full || !matches!(key.code, KeyCode::Char(_)) {
+                review.reason.handle_event(&Event::Key(key));
+            }
+        }
+    }
+    false
+}

@@ -1,0 +1,435 @@
+//! `wheelhouse campaigns`: several runs for one goal; what is under way, and what is left to finish or take back.
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::{
+    Common, Failure, Format, Output, act,
+    campaign::{self as work, PaceArgs},
+    campaign_json::CampaignJson,
+    session::{self, Session},
+    table,
+};
+use crate::{
+    cluster::{Snapshot, words},
+    plan::{Confirmation, Intent, rebalance::given},
+    run::{
+        Shown,
+        campaign::{self, Approved, Campaign, CampaignSeen, CampaignState, ItemState, Proposed, Wish},
+    },
+    ui,
+};
+
+/// The arguments of `wheelhouse campaigns`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct CampaignsArgs {
+    /// One campaign: its id, its last part, or the start of it [default: all, the newest first]
+    id: Option<String>,
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    command: Option<CampaignsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum CampaignsCommand {
+    /// Pause a campaign, whoever drives it; what is under way is paused too
+    Pause {
+        /// The campaign's id, its last part, or the start of it
+        id: String,
+    },
+    /// Go on with a campaign that stands still
+    Resume {
+        /// The campaign's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        consent: act::Consent,
+    },
+    /// End a campaign once what is under way is through
+    Stop {
+        /// The campaign's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        assent: act::Assent,
+    },
+    /// Leave out an item, or all that is left of a tenant
+    Skip {
+        /// The campaign's id, its last part, or the start of it
+        id: String,
+        /// All that is left of this tenant
+        #[arg(long, value_name = "TENANT", required_unless_present = "item", conflicts_with = "item")]
+        tenant: Option<String>,
+        /// The item of this number
+        #[arg(long, value_name = "N")]
+        item: Option<usize>,
+    },
+    /// Try again what failed
+    Retry {
+        /// The campaign's id, its last part, or the start of it
+        id: String,
+        /// The item of this number, failed or skipped [default: all that failed]
+        #[arg(long, value_name = "N")]
+        item: Option<usize>,
+    },
+    /// Take back what a campaign did and what is still there: a campaign like any other
+    Undo {
+        /// The campaign's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        pace: PaceArgs,
+        #[command(flatten)]
+        consent: act::Consent,
+    },
+    /// Close a campaign that stands still; what it did stays
+    GiveUp {
+        /// The campaign's id, its last part, or the start of it
+        id: String,
+        /// Why: kept in the journal
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        assent: act::Assent,
+    },
+}
+
+pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let snapshot = session.observed().await?;
+    let all = session.campaigns(&snapshot);
+    if all.is_empty() {
+        act::journals_known(&snapshot)?;
+    }
+    let found = |id: &str| campaign::find(&all, id).map_err(Failure::Failed);
+    let Some(command) = args.command else {
+        return match (&args.id, args.output.output) {
+            (Some(id), Format::Json) => table::json(&CampaignJson::of(found(id)?)),
+            (Some(id), Format::Table) => table::print(&story(found(id)?)),
+            (None, Format::Json) => table::json(&all.iter().map(CampaignJson::of).collect::<Vec<_>>()),
+            (None, Format::Table) => table::print(&list(&all, snapshot.at)),
+        };
+    };
+    match command {
+        CampaignsCommand::Pause { id } => {
+            let seen = found(&id)?;
+            seen.offers(&snapshot).pause.map_err(Failure::Failed)?;
+            wish(&session, &snapshot, seen, &[Wish::Pause]).await
+        }
+        CampaignsCommand::Skip { id, tenant, item } => {
+            let seen = found(&id)?;
+            seen.offers(&snapshot).skip.map_err(Failure::Failed)?;
+            let wanted = match (tenant, item) {
+                (Some(tenant), _) => {
+                    let tenant = tenant.into();
+                    let it = &seen.campaign;
+                    let of = |at: usize| it.about(at).is_some_and(|about| about.tenant() == Some(&tenant));
+                    if !(0..it.items.len()).any(of) {
+                        return Err(Failure::Failed(format!(
+                            "campaign {} has no item of {tenant}",
+                            it.short()
+                        )));
+                    }
+                    Wish::SkipTenant { tenant }
+                }
+                (None, item) => Wish::Skip { item: numbered(&seen.campaign, item.unwrap_or(0))? },
+            };
+            wish(&session, &snapshot, seen, &[wanted]).await
+        }
+        CampaignsCommand::Retry { id, item } => {
+            let seen = found(&id)?;
+            seen.offers(&snapshot).retry.map_err(Failure::Failed)?;
+            let items = match item {
+                Some(item) => vec![numbered(&seen.campaign, item)?],
+                None => {
+                    let states = seen.campaign.states.iter().enumerate();
+                    states.filter(|(_, s)| matches!(s, ItemState::Failed(_))).map(|(at, _)| at).collect()
+                }
+            };
+            if items.is_empty() {
+                return Err(Failure::Failed(format!("no item of campaign {} failed", seen.campaign.short())));
+            }
+            let wishes: Vec<_> = items.into_iter().map(|item| Wish::Retry { item }).collect();
+            wish(&session, &snapshot, seen, &wishes).await
+        }
+        CampaignsCommand::Stop { id, assent } => {
+            let seen = found(&id)?;
+            let offers = seen.offers(&snapshot);
+            offers.stop.map_err(Failure::Failed)?;
+            match seen.shown() {
+                Shown::Running | Shown::Planned => wish(&session, &snapshot, seen, &[Wish::Stop]).await,
+                _ => {
+                    offers.give_up.map_err(Failure::Failed)?;
+                    close(&session, &snapshot, &seen.campaign, "nothing more of it is wanted", assent).await
+                }
+            }
+        }
+        CampaignsCommand::GiveUp { id, reason, assent } => {
+            let seen = found(&id)?;
+            seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
+            close(&session, &snapshot, &seen.campaign, &reason, assent).await
+        }
+        CampaignsCommand::Resume { id, consent } => {
+            let seen = found(&id)?;
+            seen.offers(&snapshot).resume.map_err(Failure::Failed)?;
+            resume(&session, snapshot, seen.campaign.clone(), consent).await
+        }
+        CampaignsCommand::Undo { id, pace, consent } => {
+            let seen = found(&id)?;
+            seen.offers(&snapshot).undo.map_err(Failure::Failed)?;
+            let it = seen.campaign.clone();
+            undo(&mut session, snapshot, it, pace, consent).await
+        }
+    }
+}
+
+/// An item by its number, which counts from one.
+fn numbered(it: &Campaign, item: usize) -> Result<usize, Failure> {
+    match item.checked_sub(1).filter(|at| *at < it.items.len()) {
+        Some(at) => Ok(at),
+        None => Err(Failure::Usage(format!("campaign {} has items 1 to {}", it.short(), it.items.len()))),
+    }
+}
+
+/// Writes wishes into a campaign's journal, and waits until whoever drives it has answered them.
+async fn wish(
+    session: &Session,
+    snapshot: &Arc<Snapshot>,
+    seen: &CampaignSeen,
+    wishes: &[Wish],
+) -> Result<(), Failure> {
+    let (id, name) = (seen.campaign.id.clone(), seen.campaign.short().to_owned());
+    let hands = session.hands(snapshot);
+    for wish in wishes {
+        campaign::ask(&hands, &seen.campaign, wish.clone(), snapshot).await.map_err(Failure::Failed)?;
+    }
+    let driver = match (seen.shown(), &seen.holder) {
+        (Shown::Running | Shown::Planned, Some(holder)) => holder.who.clone(),
+        _ => {
+            let again = &session.again;
+            return table::print(&format!(
+                "written into the journal of campaign {name}: it is answered once somebody goes on with it \
+                 (`{again} campaigns resume {id}`)\n"
+            ));
+        }
+    };
+    let asked = seen.campaign.asked.len() + wishes.len();
+    let pause = wishes.contains(&Wish::Pause);
+    let answered = |it: &Campaign| {
+        it.state.is_over() || if pause { it.state == CampaignState::Paused } else { it.heard >= asked }
+    };
+    let mut watch = session.seen.clone();
+    let found = |s: &Snapshot| campaign::campaigns(s).into_iter().find(|c| c.campaign.id == id);
+    let wait = watch.wait_for(|s| found(s).is_none_or(|c| answered(&c.campaign)));
+    let waited = tokio::time::timeout(session.timeout, wait).await.is_ok();
+    let now = found(&session.seen.borrow()).map(|c| c.campaign);
+    match now {
+        Some(it) if waited => {
+            let told = it.entries.iter().skip(seen.campaign.entries.len());
+            let lines = told.map(|entry| campaign::describe(&it, &entry.event) + "\n").collect::<String>();
+            table::print(&lines.lines().map(|line| table::plain(line) + "\n").collect::<String>())
+        }
+        _ => table::print(&format!("written into the journal of campaign {name}: {driver} drives it\n")),
+    }
+}
+
+/// Closes a campaign that stands still.
+async fn close(
+    session: &Session,
+    snapshot: &Snapshot,
+    it: &Campaign,
+    why: &str,
+    assent: act::Assent,
+) -> Result<(), Failure> {
+    let counts = it.counts();
+    assent.to(&format!(
+        "campaign {} of {} is {}: {}, {} of {} done. What it did stays, and nobody can resume it afterwards.",
+        it.id,
+        it.operator,
+        it.state.word(),
+        it.goal,
+        counts.done,
+        counts.all
+    ))?;
+    let it = closed(session, snapshot, it, why).await?;
+    match assent.output() {
+        Format::Json => table::json(&CampaignJson::of(&CampaignSeen::of(it))),
+        Format::Table => table::print(&format!("campaign {} is closed\n", it.id)),
+    }
+}
+
+async fn closed(
+    session: &Session,
+    snapshot: &Snapshot,
+    it: &Campaign,
+    why: &str,
+) -> Result<Campaign, Failure> {
+    let mut handle = campaign::give_up(session.hands(snapshot), it.clone(), why, session.seen.clone());
+    let it = handle.ended().await;
+    match it.state.is_over() {
+        true => Ok(it),
+        false => {
+            let why = it.last_word().unwrap_or("it could not be taken up");
+            Err(Failure::Failed(table::plain(&format!(
+                "campaign {} is still {}: {why}",
+                it.id,
+                it.state.word()
+            ))))
+        }
+    }
+}
+
+/// Goes on with a campaign; where it stands still by itself and the rest would be done otherwise by now, that other plan
+/// is shown first.
+async fn resume(
+    session: &Session,
+    snapshot: Arc<Snapshot>,
+    it: Campaign,
+    consent: act::Consent,
+) -> Result<(), Failure> {
+    let counts = it.counts();
+    let text = format!(
+        "campaign {} of {} is {}: {}, {} of {} done; each further item is planned on what is seen then",
+        it.id,
+        it.operator,
+        it.state.word(),
+        it.goal,
+        counts.done,
+        counts.all
+    );
+    if consent.output == Format::Table {
+        table::print(&format!("{}\n", table::plain(&text)))?;
+    }
+    let instead = match it.state == CampaignState::Paused && it.paused_by().is_none() {
+        true => another(&snapshot, &it, &consent)?,
+        false => None,
+    };
+    if consent.dry_run {
+        return Ok(());
+    }
+    if instead.is_none() {
+        act::confirm(&Confirmation::Yes, &consent)?;
+    }
+    let handle = campaign::resume(session.hands(&snapshot), it, instead, session.seen.clone());
+    let (it, heard) = work::ended(handle, consent.output, &session.again).await;
+    if consent.output == Format::Json {
+        let seen = CampaignSeen { ours: true, ..CampaignSeen::of(it.clone()) };
+        table::json(&CampaignJson::of(&seen))?;
+    }
+    match work::not_done(&it, &session.again) {
+        Some(why) => Err(Failure::Failed(table::plain(&format!("stopped: {why}")))),
+        None => heard,
+    }
+}
+
+/// The plan for the rest on what is seen now, once agreed to; `None`: it is the same as before.
+fn another(snapshot: &Snapshot, it: &Campaign, consent: &act::Consent) -> Result<Option<Approved>, Failure> {
+    let rest = match campaign::rest(it, snapshot) {
+        Ok(rest) => rest,
+        Err(check) => return Err(Failure::Failed(table::plain(&format!("refused: {}", check.text)))),
+    };
+    let target = |item: &Intent| match item {
+        Intent::Move { moved } => format!("{} {} {:?}", moved.uid, moved.from, moved.to),
+        other => campaign::words(other),
+    };
+    let waiting: Vec<_> = it
+        .items
+        .iter()
+        .zip(&it.states)
+        .filter(|(_, state)| **state == ItemState::Waiting)
+        .map(|(item, _)| target(item))
+        .collect();
+    let same = waiting == rest.items().iter().map(target).collect::<Vec<_>>();
+    if rest.items().is_empty() || (same && it.beyond().is_none()) {
+        return Ok(None);
+    }
+    if consent.output == Format::Table {
+        let lines = rest.items().iter().map(|item| format!("  {}\n", table::plain(&campaign::words(item))));
+        table::print(&format!("what is left is planned again:\n{}", lines.collect::<String>()))?;
+    }
+    if consent.dry_run {
+        return Ok(None);
+    }
+    let typed = act::confirm(rest.confirmation(), consent)?;
+    rest.approve(typed.as_deref(), it.reason.clone()).map(Some).map_err(Failure::failed)
+}
+
+/// Takes a campaign back by another one. One that stands still is closed first.
+async fn undo(
+    session: &mut Session,
+    snapshot: Arc<Snapshot>,
+    it: Campaign,
+    pace: PaceArgs,
+    consent: act::Consent,
+) -> Result<(), Failure> {
+    let (items, stays) = campaign::back(&it, &snapshot).map_err(Failure::Failed)?;
+    let moves = items.iter().filter_map(|item| match item {
+        Intent::Move { moved } => Some(moved.clone()),
+        _ => None,
+    });
+    let proposal = given(&snapshot, moves.collect());
+    let goal = format!("undo {}: {}", it.short(), it.goal);
+    let proposed = Proposed::new(&snapshot, goal, None, items, pace.pace()).undoing(&it.id);
+    let job = work::Work { proposed, proposal, notes: stays, foreseen: snapshot.clone() };
+    if !it.state.is_over() && !consent.dry_run {
+        closed(session, &snapshot, &it, "it is undone").await?;
+    }
+    let end = work::carry_out(session, &job, &consent).await?;
+    work::tell(&job, &end, None, consent.output, &session.again)
+}
+
+fn list(all: &[CampaignSeen], now: Timestamp) -> String {
+    if all.is_empty() {
+        return "no campaigns yet\n".into();
+    }
+    let row = |seen: &CampaignSeen| {
+        let it = CampaignJson::of(seen);
+        let age = it.started.map_or("-".into(), |at| ui::age(now, at));
+        let left = seen
+            .campaign
+            .time_left()
+            .map_or(String::new(), |left| format!("{} left", words::span(left.as_secs())));
+        let driver = match &it.holder {
+            Some(holder) if holder.alive => format!("driven by {}", holder.who),
+            _ => {
+                seen.campaign.last_word().filter(|_| seen.wants_an_operator()).unwrap_or_default().to_owned()
+            }
+        };
+        let done = format!("{}/{}", it.counts.done, it.counts.all);
+        [it.id, it.state.to_string(), age, it.operator, it.goal, done, left, driver]
+            .map(|cell: String| table::plain(&cell))
+            .to_vec()
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    table::table(&["CAMPAIGN", "STATE", ">AGE", "OPERATOR", "GOAL", ">DONE", ">TIME", ""], &rows)
+}
+
+fn story(seen: &CampaignSeen) -> String {
+    let it = &seen.campaign;
+    let mut text = format!("campaign {} is {}, by {}: {}", it.id, seen.shown(), it.operator, it.goal);
+    if let Some(reason) = &it.reason {
+        text += &format!(", because: {reason}");
+    }
+    text += "\n\n";
+    for (at, state) in it.states.iter().enumerate() {
+        let (glyph, rest) = match state {
+            ItemState::Waiting => (" ", String::new()),
+            ItemState::Running(run) => ("▸", format!(" (run {run})")),
+            ItemState::Done(run) => ("✓", format!(" (run {run})")),
+            ItemState::Skipped(why) => ("·", format!(": {why}")),
+            ItemState::Failed(why) => ("✖", format!(": {why}")),
+        };
+        text += &format!("{:>4} {glyph} {}{rest}\n", at + 1, it.words(at));
+    }
+    text += "\n";
+    for entry in &it.entries {
+        let line = campaign::describe(it, &entry.event);
+        text += &format!("{}  {:<20}  {line}\n", entry.at.strftime("%H:%M:%S"), entry.by);
+    }
+    for asked in it.unheard() {
+        text +=
+            &format!("{}  {:<20}  {} is asked for\n", asked.at.strftime("%H:%M:%S"), asked.by, asked.wish);
+    }
+    text.lines().map(|line| table::plain(line) + "\n").collect()
+}

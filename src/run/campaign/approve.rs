@@ -1,0 +1,212 @@
+//! The gate between a proposal and a campaign: the only way to get an [`Approved`] one.
+
+use std::collections::BTreeSet;
+
+use super::{Aim, Campaign, Envelope, ItemState, Pace};
+use crate::{
+    cluster::Snapshot,
+    plan::{
+        Check, Confirmation, Intent, Means, Plan, Stay, Unapproved, plan,
+        rebalance::{Goal, Proposal, propose},
+    },
+    run::{self, Hands, Rehearsal},
+};
+
+/// A campaign that nobody has said yes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposed {
+    goal: String,
+    aim: Option<Aim>,
+    items: Vec<Intent>,
+    pace: Pace,
+    undoes: Option<String>,
+    confirmation: Confirmation,
+}
+
+impl Proposed {
+    /// These items, on what is seen, for a goal in a few words: `drain worker-3`.
+    pub fn new(
+        seen: &Snapshot,
+        goal: impl Into<String>,
+        aim: Option<Aim>,
+        items: Vec<Intent>,
+        pace: Pace,
+    ) -> Self {
+        let confirmation = confirmation(seen, &items);
+        Self { goal: goal.into(), aim, items, pace, undoes: None, confirmation }
+    }
+
+    /// The same, which takes that campaign back.
+    pub fn undoing(self, campaign: &str) -> Self {
+        Self { undoes: Some(campaign.to_owned()), ..self }
+    }
+
+    /// What it is for, in a few words.
+    pub fn goal(&self) -> &str {
+        &self.goal
+    }
+
+    /// What is to be done, in order.
+    pub fn items(&self) -> &[Intent] {
+        &self.items
+    }
+
+    /// How fast.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// What approving it agrees to.
+    pub fn envelope(&self) -> Envelope {
+        Envelope { grave: self.confirmation != Confirmation::Yes, ..Envelope::of(&self.items) }
+    }
+
+    /// What the operator must do to approve it: what is grave in any item wants the name typed.
+    pub fn confirmation(&self) -> &Confirmation {
+        &self.confirmation
+    }
+
+    /// Approves it: it must do something, and `typed` must be what [`Proposed::confirmation`] asks for.
+    ///
+    /// # Errors
+    /// It does nothing, or something had to be typed.
+    pub fn approve(self, typed: Option<&str>, reason: Option<String>) -> Result<Approved, Unapproved> {
+        if self.items.is_empty() {
+            return Err(Unapproved::Nothing);
+        }
+        if let Confirmation::Type(text) = &self.confirmation
+            && typed.map(str::trim) != Some(text.as_str())
+        {
+            return Err(Unapproved::NotTyped(text.clone()));
+        }
+        let envelope = self.envelope();
+        let Self { goal, aim, items, pace, undoes, .. } = self;
+        let reason = reason.map(|r| r.trim().to_owned()).filter(|r| !r.is_empty());
+        Ok(Approved { goal, aim, items, pace, envelope, undoes, reason })
+    }
+}
+
+/// A campaign somebody has said yes to. Only this can be started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Approved {
+    pub(super) goal: String,
+    pub(super) aim: Option<Aim>,
+    pub(super) items: Vec<Intent>,
+    pub(super) pace: Pace,
+    pub(super) envelope: Envelope,
+    pub(super) undoes: Option<String>,
+    pub(super) reason: Option<String>,
+}
+
+/// What is proposed for an aim, and the items that carry it out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The moves, what stays and why, before and after.
+    pub proposal: Proposal,
+    /// The items, in order.
+    pub items: Vec<Intent>,
+}
+
+/// What an aim comes to on what is seen. A drain keeps new pods off the node first.
+///
+/// # Errors
+/// The check that refuses it.
+pub fn offer(aim: &Aim, seen: &Snapshot) -> Result<Offer, Check> {
+    let mut proposal = propose(seen, &aim.goal, aim.caps, &aim.policy)?;
+    let (moves, others): (Vec<_>, Vec<_>) =
+        proposal.moves.into_iter().partition(|moved| moved.tenant.is_none() || moved.to.is_some());
+    proposal.moves = moves;
+    proposal.stays.extend(others.into_iter().map(|moved| Stay {
+        pod: moved.pod,
+        tenant: moved.tenant,
+        node: moved.from,
+        rule: "no-room".into(),
+        why: "no other node takes it: add one, or make room".into(),
+    }));
+    let first = match &aim.goal {
+        Goal::Drain { node } => {
+            let cordoned = seen.nodes.get(node).is_some_and(|node| node.cordoned);
+            (!cordoned).then(|| Intent::Cordon { node: node.clone(), cordoned: true })
+        }
+        Goal::Rebalance { .. } | Goal::Move { .. } => None,
+    };
+    let moves = proposal.moves.iter().map(|moved| Intent::Move { moved: moved.clone() });
+    let items = first.into_iter().chain(moves).collect();
+    Ok(Offer { proposal, items })
+}
+
+/// What an operator would agree to for the rest of a campaign that stands still: its aim proposed again on what is seen,
+/// or the items that wait where it has none.
+///
+/// # Errors
+/// The check that refuses it.
+pub fn rest(campaign: &Campaign, seen: &Snapshot) -> Result<Proposed, Check> {
+    let items = match &campaign.aim {
+        Some(aim) => offer(aim, seen)?.items,
+        None => {
+            let left = campaign.states.iter().zip(&campaign.items);
+            left.filter(|(state, _)| **state == ItemState::Waiting).map(|(_, item)| item.clone()).collect()
+        }
+    };
+    Ok(Proposed::new(seen, campaign.goal.clone(), campaign.aim.clone(), items, campaign.pace.clone()))
+}
+
+/// A move by adoption keeps every pod ready: nothing in it is grave, and planning it alone would tell nothing.
+fn is_plain(item: &Intent) -> bool {
+    matches!(item, Intent::Move { moved } if moved.means == Means::Adoption)
+}
+
+/// What has to be typed for all of them together.
+fn confirmation(seen: &Snapshot, items: &[Intent]) -> Confirmation {
+    let plans = items.iter().filter(|item| !is_plain(item)).map(|item| plan(seen, item));
+    let typed: BTreeSet<_> = plans
+        .filter_map(|plan| match plan.confirmation() {
+            Confirmation::Type(text) => Some(text),
+            Confirmation::Yes => None,
+        })
+        .collect();
+    match typed.len() {
+        0 => Confirmation::Yes,
+        1 => Confirmation::Type(typed.into_iter().next().unwrap_or_default()),
+        n => Confirmation::Type(format!("{n} tenants")),
+    }
+}
+
+/// Rehearses what can be planned now: one plan a kind and namespace, since rights differ by no more.
+pub async fn rehearse(hands: &Hands, proposed: &Proposed, seen: &Snapshot) -> Rehearsal {
+    let (mut all, mut known) = (Rehearsal::default(), BTreeSet::new());
+    for plan in samples(proposed, seen, &mut known) {
+        let found = run::rehearse(hands, &plan).await;
+        for check in found.checks {
+            if !all.checks.iter().any(|c| c.text == check.text) {
+                all.checks.push(check);
+            }
+        }
+        for missing in found.journal_missing {
+            if !all.journal_missing.contains(&missing) {
+                all.journal_missing.push(missing);
+            }
+        }
+    }
+    all
+}
+
+/// A plan of each kind and namespace.
+fn samples(proposed: &Proposed, seen: &Snapshot, known: &mut BTreeSet<String>) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for item in &proposed.items {
+        let kind = match item {
+            Intent::Move { moved } => format!("{} {}", moved.means, moved.pod.namespace),
+            other => super::words(other),
+        };
+        if known.contains(&kind) {
+            continue;
+        }
+        let plan = plan(seen, item);
+        if plan.refusals().next().is_none() && !plan.steps.is_empty() {
+            known.insert(kind);
+            plans.push(plan);
+        }
+    }
+    plans
+}

@@ -1,0 +1,123 @@
+//! What an item comes to on what is seen now. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Campaign;
+use crate::{
+    cluster::{NodeName, Snapshot},
+    plan::{
+        Intent, Means, Move, MoveReason, Plan, plan,
+        rebalance::{Policy, elsewhere},
+    },
+};
+
+/// What passes by itself, such as a lease that was just given back or a pod that is starting, is waited for so long
+/// after the last entry.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(180);
+/// What refuses a plan, and passes by itself.
+const PASSING: &[&str] = &["lease", "ready", "rollout", "freshness"];
+
+/// What an item comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Considered {
+    /// This plan, inside what was agreed to.
+    Run(Box<Plan>),
+    /// It is not needed: why.
+    Skip(String),
+    /// It cannot be done yet: why.
+    Later(String),
+    /// It goes to another node, within what was agreed to: which, and why.
+    Elsewhere(NodeName, String),
+    /// An operator has to decide: why. The flag says that the plan itself would do, but was not agreed to.
+    Stop(String, bool),
+}
+
+/// Plans an item on what is seen, at a time of the API server's.
+pub fn consider(campaign: &Campaign, item: usize, seen: &Snapshot, now: Timestamp) -> Considered {
+    let intent = &campaign.items[item];
+    if let Some(why) = needless(intent, seen) {
+        return Considered::Skip(why);
+    }
+    let plan = plan(seen, intent);
+    let refusals: Vec<_> = plan.refusals().collect();
+    if refusals.is_empty() {
+        if plan.steps.is_empty() {
+            let says = plan.all_checks().last().map(|c| c.text.clone());
+            return Considered::Skip(says.unwrap_or_else(|| "it is so already".into()));
+        }
+        return match campaign.envelope.exceeded(&plan) {
+            Some(why) => Considered::Stop(format!("{}: {why}", campaign.words(item)), true),
+            None => Considered::Run(Box::new(plan)),
+        };
+    }
+    let texts: Vec<_> = refusals.iter().map(|c| c.text.as_str()).collect();
+    let why = format!("{}: {}", campaign.words(item), texts.join("; "));
+    if refusals.iter().all(|c| PASSING.contains(&&*c.rule)) {
+        let since = campaign.last_at().unwrap_or(now);
+        let waited = now.duration_since(since);
+        return match waited < PATIENCE {
+            true => Considered::Later(why),
+            false => Considered::Stop(format!("{why}, for {} s", PATIENCE.as_secs()), false),
+        };
+    }
+    let other = match intent {
+        // Who asked for a node, or evens memory out between two, means that one.
+        Intent::Move { moved } if moved.means == Means::Adoption && is_free(&moved.reason) => {
+            another(campaign, moved, seen)
+        }
+        _ => None,
+    };
+    match other {
+        Some(to) => Considered::Elsewhere(to, why),
+        None => Considered::Stop(why, false),
+    }
+}
+
+/// Any node that takes the pod serves the goal.
+fn is_free(reason: &MoveReason) -> bool {
+    matches!(reason, MoveReason::OneNode { .. } | MoveReason::Doubled { .. } | MoveReason::Drained)
+}
+
+/// Another node, among those agreed to, that takes the pod and serves the goal as well.
+fn another(campaign: &Campaign, moved: &Move, seen: &Snapshot) -> Option<NodeName> {
+    let policy = campaign.aim.as_ref().map_or_else(Policy::default, |aim| aim.policy.clone());
+    let nodes = campaign.envelope.nodes.iter().filter(|node| Some(*node) != moved.to.as_ref());
+    let nodes: Vec<_> = nodes.cloned().collect();
+    elsewhere(seen, moved, &nodes, &policy)
+        .into_iter()
+        .map(|to| Move { to: Some(to), ..moved.clone() })
+        .find(|other| {
+            let intent = Intent::Move { moved: other.clone() };
+            needless(&intent, seen).is_none() && plan(seen, &intent).refusals().next().is_none()
+        })
+        .and_then(|other| other.to)
+}
+
+/// Why an item brings the goal no nearer any more.
+fn needless(item: &Intent, seen: &Snapshot) -> Option<String> {
+    let Intent::Move { moved } = item else { return None };
+    if !seen.pods.freshness.is_live() {
+        return None;
+    }
+    let name = &moved.pod.name;
+    let Some(pod) = seen.pods.get(&moved.pod).filter(|pod| pod.uid == moved.uid) else {
+        return Some(format!("{name} is gone"));
+    };
+    if pod.deleting.is_some() {
+        return Some(format!("{name} is being deleted"));
+    }
+    if pod.node.as_ref().is_some_and(|node| *node != moved.from) {
+        return Some(format!("{name} is not on {} any more", moved.from));
+    }
+    if !matches!(moved.reason, MoveReason::OneNode { .. } | MoveReason::Doubled { .. }) {
+        return None;
+    }
+    let (tenant, to) = (seen.tenants.get(moved.tenant.as_ref()?)?, moved.to.as_ref()?);
+    let placement = tenant.placement();
+    let pods = |node| placement.get(node).copied().unwrap_or(0);
+    let (there, here) = (pods(&moved.from), pods(to));
+    (there < here + 2).then(|| {
+        let (tenant, from) = (&tenant.name, &moved.from);
+        format!("{tenant} has {there} on {from} and {here} on {to} now: the move would not spread it")
+    })
+}

@@ -1,0 +1,181 @@
+//! What a campaign does next. Pure.
+
+use super::{Campaign, CampaignState, Counts, Event, ItemState, drained};
+use crate::{
+    cluster::Snapshot,
+    plan::{Change, rebalance::Goal},
+    run::{Run, RunSeen, RunState, Shown, StepState},
+};
+
+/// The next move of a campaign.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Plan this item on the present snapshot, and begin its run.
+    Begin(usize),
+    /// Go on with the run of this item, which stands still.
+    Resume(usize),
+    /// Give the run of this item up, which stands still: what it borrowed is taken back. The sentence says why.
+    GiveUp(usize, String),
+    /// Write down what became of an item.
+    Note(Event),
+    /// Nothing to do until something is seen: the text says what for.
+    Wait(String),
+    /// Stand still and ask an operator: the sentence says why.
+    Stop(String),
+    /// It is over.
+    Finish {
+        /// Every item is through.
+        whole: bool,
+        /// One sentence.
+        text: String,
+    },
+}
+
+/// What an item that is under way says.
+enum Way {
+    /// Somebody is at its run.
+    On,
+    /// Something is to be done about it at once.
+    Now(Next),
+    /// It stands still, and an operator has to know.
+    Surprise(String),
+}
+
+/// What to do next: a function of what has happened, of the runs, and of what is seen now.
+pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
+    if campaign.state != CampaignState::Running {
+        return Next::Wait(format!("the campaign is {}", campaign.state.word()));
+    }
+    let (mut under_way, mut surprise) = (Vec::new(), None);
+    for (item, state) in campaign.states.iter().enumerate() {
+        let ItemState::Running(id) = state else { continue };
+        let way = match runs.iter().find(|r| r.run.id == *id) {
+            Some(found) => stands(campaign, item, found, seen),
+            // Written down and never begun: its session died in between. It is the same run that is begun.
+            None if campaign.local || seen.journals.freshness.is_live() => Way::Now(Next::Begin(item)),
+            None => Way::Now(Next::Wait("journals are not followed at present".into())),
+        };
+        match way {
+            Way::On => under_way.push(item),
+            Way::Now(next) => return next,
+            Way::Surprise(why) => surprise = surprise.or(Some(why)),
+        }
+    }
+    let counts = campaign.counts();
+    if surprise.is_none() && campaign.failures() >= campaign.pace.stop_after.max(1) {
+        let last = campaign.entries.iter().rev().find_map(|e| match &e.event {
+            Event::Failed { why, .. } => Some(why.as_str()),
+            _ => None,
+        });
+        surprise = Some(last.unwrap_or("an item failed").to_owned());
+    }
+    if let Some(why) = surprise {
+        return match under_way.is_empty() {
+            true => Next::Stop(why),
+            false => Next::Wait(format!("{why}; {} under way, which end first", under_way.len())),
+        };
+    }
+    if counts.waiting == 0 || campaign.stopping {
+        return match under_way.is_empty() {
+            true => ending(campaign, counts, seen),
+            false => Next::Wait(format!("{} under way", under_way.len())),
+        };
+    }
+    let through = counts.done + counts.skipped;
+    let at_once = if through < campaign.pace.canary as usize { 1 } else { campaign.pace.parallel.max(1) };
+    if under_way.len() >= at_once as usize {
+        return Next::Wait(format!("{} under way", under_way.len()));
+    }
+    let busy: Vec<_> = under_way.iter().filter_map(|item| campaign.about(*item)).collect();
+    // What is done to a node comes before what is done to the pods on it, and after what was begun before.
+    let alone = |item: usize| campaign.is_alone(item);
+    if under_way.iter().any(|item| alone(*item)) {
+        return Next::Wait(format!("{} under way", under_way.len()));
+    }
+    let free = |item: &usize| {
+        campaign.states[*item] == ItemState::Waiting
+            && campaign.about(*item).is_none_or(|about| !busy.contains(&about))
+    };
+    let Some(item) = (0..campaign.items.len()).find(free) else {
+        return Next::Wait(format!("{} under way", under_way.len()));
+    };
+    if alone(item) && !under_way.is_empty() {
+        return Next::Wait(format!("{} under way", under_way.len()));
+    }
+    match campaign.pace.brakes.iter().find_map(|brake| brake.stops(seen)) {
+        Some(why) if under_way.is_empty() => Next::Stop(why),
+        Some(why) => Next::Wait(why),
+        None => Next::Begin(item),
+    }
+}
+
+/// Where the run of an item stands.
+fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) -> Way {
+    let run = &found.run;
+    let (name, fresh) = (run.short(), campaign.is_fresh(item));
+    let last = || run.last_word().unwrap_or("it ended").to_owned();
+    let note = |event| Way::Now(Next::Note(event));
+    match (run.state, found.shown()) {
+        (RunState::Done, _) => note(Event::Done { item, pod: came(run) }),
+        // Given up once its pod had moved: that stands.
+        (RunState::Failed, _) if has_moved(run) => note(Event::Done { item, pod: came(run) }),
+        (RunState::Undone, _) => {
+            note(Event::Skipped { item, why: format!("run {name} was taken back by another run") })
+        }
+        (RunState::Failed, _) if fresh => note(Event::Failed { item, why: last() }),
+        // An operator has gone on since, and knows of it: it is planned again on what is seen now.
+        (RunState::Failed, _) => note(Event::Retried { item }),
+        (_, Shown::Running | Shown::Planned) => Way::On,
+        (_, Shown::Unknown) => {
+            let why = found.unknown.as_deref().unwrap_or_default();
+            Way::Now(Next::Wait(format!("whether anybody is at run {name} is not known: {why}")))
+        }
+        _ if !fresh => match found.offers(seen).resume {
+            Ok(()) => Way::Now(Next::Resume(item)),
+            Err(why) => Way::Now(Next::GiveUp(item, why)),
+        },
+        (_, Shown::Paused(Some(by))) => Way::Surprise(format!("run {name} is paused by {by}")),
+        (_, Shown::Paused(None)) if campaign.failures() + 1 < campaign.pace.stop_after => {
+            Way::Now(Next::GiveUp(item, last()))
+        }
+        (_, Shown::Paused(None)) => Way::Surprise(last()),
+        _ => Way::Surprise(format!("run {name} was interrupted")),
+    }
+}
+
+/// Its new pod was adopted, by the API server's own word: there was nothing to discard any more.
+pub(super) fn has_moved(run: &Run) -> bool {
+    run.plan().steps.iter().zip(&run.steps).any(|(step, state)| {
+        let begun = step.takes_back.is_some_and(|of| run.is_begun(of));
+        begun && matches!((&step.change, state), (Change::Discard(_), StepState::Skipped(_)))
+    })
+}
+
+/// The pod that came by adoption.
+pub(super) fn came(run: &Run) -> Option<String> {
+    run.plan().steps.iter().find_map(|step| match &step.change {
+        Change::Adopt(adopted) => Some(adopted.pod.name.to_string()),
+        _ => None,
+    })
+}
+
+fn ending(campaign: &Campaign, counts: Counts, seen: &Snapshot) -> Next {
+    let whole = counts.waiting == 0 && counts.failed == 0;
+    let mut text = format!("{}: {} of {} done", campaign.goal, counts.done, counts.all);
+    for (n, word) in
+        [(counts.skipped, "not needed"), (counts.failed, "failed"), (counts.waiting, "not begun")]
+    {
+        if n > 0 {
+            text += &format!(", {n} {word}");
+        }
+    }
+    if let Some(Goal::Drain { node }) = campaign.aim.as_ref().map(|aim| &aim.goal)
+        && whole
+    {
+        if let Some(wait) = drained::leaving(seen, node) {
+            return Next::Wait(wait);
+        }
+        text += &format!("; {}", drained::Drained::of(seen, node).text);
+    }
+    Next::Finish { whole, text }
+}

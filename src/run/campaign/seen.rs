@@ -1,0 +1,195 @@
+//! A campaign as it is known here: who drives it, how it is called, and what may be asked of it. Pure.
+
+use jiff::Timestamp;
+
+use super::{Campaign, CampaignState, ItemState};
+use crate::{
+    cluster::Snapshot,
+    plan::{Intent, Means, Move, MoveReason},
+    run::{Holder, Shown},
+};
+
+/// A campaign, and who drives it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CampaignSeen {
+    /// The campaign.
+    pub campaign: Campaign,
+    /// Who holds its lease; `None` when it was given back.
+    pub holder: Option<Holder>,
+    /// Why it is not known whether anybody holds it.
+    pub unknown: Option<String>,
+    /// This session drives it.
+    pub ours: bool,
+}
+
+/// What may be asked of a campaign; each with the reason why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offers {
+    /// Pausing it.
+    pub pause: Result<(), String>,
+    /// Going on with it.
+    pub resume: Result<(), String>,
+    /// Ending it once what is under way is through.
+    pub stop: Result<(), String>,
+    /// Leaving out an item or what is left of a tenant.
+    pub skip: Result<(), String>,
+    /// Trying again an item that failed or was skipped.
+    pub retry: Result<(), String>,
+    /// Taking back what it did.
+    pub undo: Result<(), String>,
+    /// Closing it; what it did stays.
+    pub give_up: Result<(), String>,
+}
+
+impl CampaignSeen {
+    /// A campaign that nobody drives.
+    pub fn of(campaign: Campaign) -> Self {
+        Self { campaign, holder: None, unknown: None, ours: false }
+    }
+
+    /// Time has passed, and nothing else: whether its holder still lives is told by that alone.
+    pub fn age(&mut self, now: Timestamp) {
+        if let Some(holder) = &mut self.holder {
+            holder.alive = holder.until.is_some_and(|until| now <= until);
+        }
+    }
+
+    /// How it is called.
+    pub fn shown(&self) -> Shown {
+        let alive = self.ours || self.holder.as_ref().is_some_and(|h| h.alive);
+        match self.campaign.state {
+            CampaignState::Done => Shown::Done,
+            CampaignState::Stopped => Shown::Stopped,
+            CampaignState::Undone => Shown::Undone,
+            // Its pause is written down before the lease is given back: whoever holds it takes it up.
+            CampaignState::Paused if alive && !self.ours => Shown::Running,
+            CampaignState::Paused => Shown::Paused(self.campaign.paused_by().map(str::to_owned)),
+            CampaignState::Planned if alive => Shown::Planned,
+            CampaignState::Running if alive => Shown::Running,
+            _ if self.unknown.is_some() && !self.campaign.local => Shown::Unknown,
+            CampaignState::Planned | CampaignState::Running => Shown::Interrupted,
+        }
+    }
+
+    /// Nobody drives it any more, and it is not over.
+    pub fn is_interrupted(&self) -> bool {
+        self.shown() == Shown::Interrupted
+    }
+
+    /// It is not over and nobody drives it: an operator has to decide.
+    pub fn wants_an_operator(&self) -> bool {
+        matches!(self.shown(), Shown::Interrupted | Shown::Paused(_))
+    }
+
+    /// What may be asked of it: only what would be accepted.
+    pub fn offers(&self, seen: &Snapshot) -> Offers {
+        let (name, shown) = (self.campaign.short(), self.shown());
+        let driven = matches!(shown, Shown::Running | Shown::Planned);
+        let open = match self.campaign.state.is_over() {
+            true => Err(format!("campaign {name} is {shown}")),
+            false => Ok(()),
+        };
+        let still = open.clone().and_then(|()| match (&shown, &self.holder) {
+            (Shown::Unknown, _) => {
+                let why = self.unknown.as_deref().unwrap_or_default();
+                Err(format!("whether anybody drives campaign {name} is not known: {why}"))
+            }
+            _ if driven && self.ours => Err(format!("campaign {name} is under way: pause it first")),
+            (_, Some(holder)) if driven => Err(format!("{} drives it", holder.who)),
+            _ => Ok(()),
+        });
+        let pause = open.clone().and_then(|()| match driven {
+            true => Ok(()),
+            false => Err(format!("campaign {name} is {shown}")),
+        });
+        let stop = open.clone().and_then(|()| match self.campaign.stopping {
+            true => Err(format!("campaign {name} ends already once what is under way is through")),
+            false => Ok(()),
+        });
+        let counts = self.campaign.counts();
+        let some = |any: bool, what: &str| match any {
+            true => open.clone(),
+            false => open.clone().and(Err(format!("campaign {name} has no item that {what}"))),
+        };
+        let undo = match self.campaign.state {
+            CampaignState::Undone => Err(format!("campaign {name} is taken back already")),
+            _ if !self.campaign.state.is_over() => still.clone(),
+            _ => Ok(()),
+        };
+        Offers {
+            pause,
+            resume: still.clone(),
+            stop,
+            skip: some(counts.waiting + counts.running > 0, "is left"),
+            retry: some(counts.failed + counts.skipped > 0, "failed or was skipped"),
+            undo: undo.and_then(|()| back(&self.campaign, seen).map(drop)),
+            give_up: still,
+        }
+    }
+}
+
+/// What takes a campaign back on what is seen: each item by its opposite, the last first; and why the others stay.
+///
+/// # Errors
+/// Nothing of it can be taken back: why.
+pub fn back(campaign: &Campaign, seen: &Snapshot) -> Result<(Vec<Intent>, Vec<String>), String> {
+    let (mut items, mut stays) = (Vec::new(), Vec::new());
+    for item in (0..campaign.items.len()).rev() {
+        if !matches!(campaign.states[item], ItemState::Done(_)) {
+            continue;
+        }
+        match opposite(campaign, item, seen) {
+            Ok(intent) => items.push(intent),
+            Err(why) => stays.push(why),
+        }
+    }
+    // A node takes pods again before any comes back to it.
+    items.sort_by_key(|item| !matches!(item, Intent::Cordon { cordoned: false, .. }));
+    match (items.is_empty(), stays.as_slice()) {
+        (false, _) => Ok((items, stays)),
+        (true, []) => Err(format!("campaign {} has changed nothing", campaign.short())),
+        (true, _) => Err(stays.join("; ")),
+    }
+}
+
+/// The opposite of an item that is done.
+fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent, String> {
+    let words = campaign.words(item);
+    match &campaign.items[item] {
+        Intent::Cordon { node, cordoned } => match seen.nodes.get(node) {
+            None => Err(format!("{node} is gone")),
+            Some(now) if now.cordoned != *cordoned => {
+                Err(format!("{node} is as before: nothing to take back"))
+            }
+            Some(_) => Ok(Intent::Cordon { node: node.clone(), cordoned: !cordoned }),
+        },
+        Intent::Move { moved } if moved.means == Means::Adoption => {
+            let gone = || format!("{words}: the pod that came is gone: there is nothing to move back");
+            let pod = campaign.came(item).and_then(|key| seen.pods.get(&key)).ok_or_else(gone)?;
+            let at = pod.node.clone().ok_or_else(gone)?;
+            if at == moved.from {
+                return Err(format!("{words}: {} is on {at} already", pod.key.name));
+            }
+            let back = Move {
+                pod: pod.key.clone(),
+                uid: pod.uid.clone(),
+                from: at,
+                to: Some(moved.from.clone()),
+                reason: MoveReason::Asked,
+                free: None,
+                ..moved.clone()
+            };
+            Ok(Intent::Move { moved: back })
+        }
+        Intent::Move { .. } => {
+            Err(format!("{words}: an eviction cannot be taken back: its controller has made another pod"))
+        }
+        Intent::Scale { .. }
+        | Intent::Undo { .. }
+        | Intent::Restart { .. }
+        | Intent::Migrate { .. }
+        | Intent::Release { .. }
+        | Intent::DeletePod { .. }
+        | Intent::Database { .. } => Err(format!("{words} cannot be taken back by a campaign: undo its run")),
+    }
+}

@@ -1,0 +1,30 @@
+//! A campaign's entries in words. Pure.
+
+use super::{Campaign, Event};
+
+/// One entry in a sentence.
+pub fn describe(campaign: &Campaign, event: &Event) -> String {
+    let (all, words) = (campaign.items.len(), |item: &usize| campaign.words(*item));
+    match event {
+        Event::Taken if campaign.entries.first().is_some_and(|first| first.event == *event) => {
+            format!("▸ campaign {} began: {}", campaign.id, campaign.goal)
+        }
+        Event::Taken => format!("▸ campaign {} was taken up again", campaign.id),
+        Event::Began { item, .. } => format!("▸ {} of {all}: {}", item + 1, words(item)),
+        Event::Resumed { item } => format!("▸ {} of {all}: {} is gone on with", item + 1, words(item)),
+        Event::Done { item, .. } => format!("✓ {} of {all}: {}", item + 1, words(item)),
+        Event::Skipped { item, why } => format!("✓ {} of {all}: not needed, {why}", item + 1),
+        Event::Failed { item, why } => format!("✖ {} of {all}: {}: {why}", item + 1, words(item)),
+        Event::Retried { item } => format!("▸ {} of {all}: {} is tried again", item + 1, words(item)),
+        Event::Retargeted { item, to, why } => format!("▲ {} of {all} goes to {to}: {why}", item + 1),
+        Event::Revised { items, .. } => {
+            format!("▸ another plan of {} items took the place of the rest", items.len())
+        }
+        Event::Stopping => "▲ it ends once what is under way is through".into(),
+        Event::Paused { why, .. } => format!("▲ paused: {why}"),
+        Event::Declined { wish, why } => format!("▲ {wish}: {why}"),
+        Event::Finished { whole: true, text } => format!("✓ done: {text}"),
+        Event::Finished { whole: false, text } => format!("▲ stopped: {text}"),
+        Event::Undone { by_campaign } => format!("✓ taken back by campaign {by_campaign}"),
+    }
+}
