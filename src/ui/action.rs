@@ -53,7 +53,7 @@ pub enum Asks {
     /// Which image, and which command, migrates a tenant?
     Migrate {
         /// How it is migrated where nothing else is typed.
-        migration: Migration,
+        migration: Box<Migration>,
         /// The tag of the present image.
         now: Arc<str>,
         /// The command where none is typed.

@@ -16,7 +16,7 @@ impl Asks {
     pub fn migration(seen: &Snapshot, defaults: &Migrations, name: &TenantName) -> Result<Self, String> {
         let tenant = seen.tenants.get(name).ok_or_else(|| format!("there is no tenant {name}"))?;
         let workload = &tenant.workload;
-        let migration = defaults.of(name.clone());
+        let migration = Box::new(defaults.of(name.clone()));
         let command = workload.migration.clone().unwrap_or_else(|| migration.otherwise.as_str().into());
         Ok(Self::Migrate { migration, now: workload.image_tag(&seen.tenancy.container).into(), command })
     }
@@ -257,7 +257,7 @@ impl Asks {
                     return Err(format!("type the tag of an image first: {now} is the present one"));
                 }
                 let image = (image != &**now).then(|| image.to_owned());
-                let mut migration = Migration { image, ..migration.clone() };
+                let mut migration = Migration { image, ..(**migration).clone() };
                 loop {
                     rest = rest.trim();
                     if let Some(after) = rest.strip_prefix("--gitops-paused") {
@@ -386,8 +386,8 @@ mod tests {
 
     #[test]
     fn a_migration_is_an_image_and_a_command_behind_it() {
-        let migration = Migrations::default().of("acme".into());
-        let asks = Asks::Migrate { migration: migration.clone(), now: "2.4.1".into(), command: "up".into() };
+        let migration = Box::new(Migrations::default().of("acme".into()));
+        let asks = Asks::Migrate { migration, now: "2.4.1".into(), command: "up".into() };
         assert_eq!(asks.filled(), "2.4.1");
         let of = |text: &str| match asks.answer(text) {
             Ok(Action::Plan(Intent::Migrate { migration })) => Ok((migration.image, migration.command)),
