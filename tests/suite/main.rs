@@ -25,6 +25,8 @@ mod galera;
 mod headroom;
 mod kubectl;
 mod live;
+mod migrate;
+mod migrate_cli;
 mod moves;
 mod moves_cli;
 mod output;
