@@ -39,4 +39,5 @@ mod session;
 mod stage;
 mod terminal;
 mod tunnel;
+mod typed;
 mod world;
