@@ -175,10 +175,13 @@ impl Driver {
     /// The leases of all that the plan is about and that is not through, in the order of their names, so that two sessions that want the same
     /// ones cannot each hold half.
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
-        let names: BTreeSet<_> = {
+        let names: BTreeSet<String> = {
             let run = self.run.borrow();
-            let open = |about: &&About| run.verified(about).is_none();
-            run.plan().steps.iter().map(|s| &s.about).filter(open).map(About::lease).collect()
+            let about = || run.plan().steps.iter().map(|s| &s.about);
+            let open: BTreeSet<_> =
+                about().filter(|about| run.verified(about).is_none()).map(About::lease).collect();
+            // Where nothing is left but to say so, the leases tell who may.
+            if open.is_empty() { about().map(About::lease).collect() } else { open }
         };
         for name in names {
             self.say(Some(format!("taking the lease {name}")));

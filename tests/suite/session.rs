@@ -39,9 +39,14 @@ pub struct Ground {
 
 impl Ground {
     pub fn new() -> Self {
-        let runtime = runtime();
         let epoch = Some("2026-11-21T09:00:00Z".parse().unwrap());
-        let cluster = runtime.block_on(begin(Options { seed: 11, epoch, ..standing(3) }));
+        Self::with(Options { seed: 11, epoch, ..standing(3) })
+    }
+
+    /// The embedded cluster of these options.
+    pub fn with(options: Options) -> Self {
+        let runtime = runtime();
+        let cluster = runtime.block_on(begin(options));
         Self { cluster, runtime, folder: tempfile::tempdir().unwrap() }
     }
 

@@ -170,7 +170,9 @@ impl Driver {
         match ended {
             Err(Stop::Pause { why, asked, beyond }) => {
                 self.halt_all().await;
-                self.append(&mut session, vec![Event::Paused { why, asked, beyond }]).await
+                let by = self.pausing.clone().filter(|_| asked);
+                let by = by.unwrap_or_else(|| self.hands.who.operator.clone());
+                self.append_as(&mut session, vec![Event::Paused { why, asked, beyond }], by, 0).await
             }
             other => other,
         }
@@ -204,7 +206,7 @@ impl Driver {
             match decision {
                 Next::Begin(item) => self.begin(session, item, &seen).await?,
                 Next::Resume(item) => self.resume(session, item, &runs).await?,
-                Next::GiveUp(item, why) => self.give_up(item, &why, &runs).await?,
+                Next::GiveUp(item, why) => drop(self.give_up(item, &why, &runs).await?),
                 Next::Note(event) => self.append(session, vec![event]).await?,
                 Next::Wait(text) => {
                     self.publish(Some(text));

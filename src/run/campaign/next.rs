@@ -4,7 +4,7 @@ use super::{Campaign, CampaignState, Counts, Event, ItemState, drained};
 use crate::{
     cluster::Snapshot,
     plan::{Change, rebalance::Goal},
-    run::{Run, RunSeen, RunState, Shown},
+    run::{Run, RunSeen, RunState, Shown, StepState},
 };
 
 /// The next move of a campaign.
@@ -117,6 +117,8 @@ fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) ->
     let note = |event| Way::Now(Next::Note(event));
     match (run.state, found.shown()) {
         (RunState::Done, _) => note(Event::Done { item, pod: came(run) }),
+        // Given up once its pod had moved: that stands.
+        (RunState::Failed, _) if has_moved(run) => note(Event::Done { item, pod: came(run) }),
         (RunState::Undone, _) => {
             note(Event::Skipped { item, why: format!("run {name} was taken back by another run") })
         }
@@ -141,8 +143,16 @@ fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) ->
     }
 }
 
+/// Its new pod was adopted, by the API server's own word: there was nothing to discard any more.
+pub(super) fn has_moved(run: &Run) -> bool {
+    run.plan().steps.iter().zip(&run.steps).any(|(step, state)| {
+        let begun = step.takes_back.is_some_and(|of| run.is_begun(of));
+        begun && matches!((&step.change, state), (Change::Discard(_), StepState::Skipped(_)))
+    })
+}
+
 /// The pod that came by adoption.
-fn came(run: &Run) -> Option<String> {
+pub(super) fn came(run: &Run) -> Option<String> {
     run.plan().steps.iter().find_map(|step| match &step.change {
         Change::Adopt(adopted) => Some(adopted.pod.name.to_string()),
         _ => None,

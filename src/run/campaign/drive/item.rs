@@ -6,7 +6,10 @@ use super::{Child, Considered, Driver, Event, ItemState, Session, Stop, consider
 use crate::{
     cluster::Snapshot,
     plan::{Confirmation, Plan},
-    run::{self, JournalPlace, Run, RunSeen, RunState},
+    run::{
+        self, JournalPlace, Run, RunSeen, RunState,
+        campaign::next::{came, has_moved},
+    },
 };
 
 impl Driver {
@@ -97,18 +100,23 @@ impl Driver {
     }
 
     /// Gives up the run of an item that stands still: what it borrowed is taken back.
-    pub(super) async fn give_up(&mut self, item: usize, why: &str, runs: &[RunSeen]) -> Result<(), Stop> {
-        let Some(run) = self.run_of(item, runs) else { return Ok(()) };
+    pub(super) async fn give_up(
+        &mut self,
+        item: usize,
+        why: &str,
+        runs: &[RunSeen],
+    ) -> Result<Option<Run>, Stop> {
+        let Some(run) = self.run_of(item, runs) else { return Ok(None) };
         let id = run.id.clone();
         let name = run.short().to_owned();
         let handle = run::give_up(self.hands.clone(), run, why, self.seen.clone());
         self.children.insert(id.clone(), Child { handle, through: false });
         self.publish(Some(format!("run {name} is given up: {why}")));
-        let Some(child) = self.children.get_mut(&id) else { return Ok(()) };
+        let Some(child) = self.children.get_mut(&id) else { return Ok(None) };
         let run = child.handle.ended().await;
         child.through = true;
         match run.state {
-            state if state.is_over() => Ok(()),
+            state if state.is_over() => Ok(Some(run)),
             RunState::Paused => {
                 let last = run.last_word().unwrap_or(why).to_owned();
                 Err(Stop::because(format!("run {name} cannot be given up: {last}")))
@@ -135,15 +143,19 @@ impl Driver {
                 .collect()
         };
         for item in open {
-            let state = self.run_of(item, &runs).map(|run| run.state);
-            let event = match state {
-                Some(RunState::Done) => Event::Done { item, pod: None },
-                Some(state) if state.is_over() => Event::Failed { item, why: state.word().into() },
-                Some(_) => {
-                    self.give_up(item, why, &runs).await?;
-                    Event::Failed { item, why: why.to_owned() }
-                }
+            let event = match self.run_of(item, &runs) {
                 None => Event::Retried { item },
+                Some(run) => {
+                    let run = match run.state.is_over() {
+                        true => run,
+                        false => self.give_up(item, why, &runs).await?.unwrap_or(run),
+                    };
+                    match run.state {
+                        RunState::Done => Event::Done { item, pod: came(&run) },
+                        _ if has_moved(&run) => Event::Done { item, pod: came(&run) },
+                        _ => Event::Failed { item, why: run.last_word().unwrap_or(why).to_owned() },
+                    }
+                }
             };
             self.append(session, vec![event]).await?;
         }

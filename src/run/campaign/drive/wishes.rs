@@ -4,7 +4,7 @@ use super::{Driver, Event, ItemState, Open, Session, Stop, Wish, journal};
 use crate::{
     cluster::{Key, TenantName},
     plan::About,
-    run::campaign::Asked,
+    run::campaign::{Asked, next::has_moved},
 };
 
 impl Driver {
@@ -132,7 +132,13 @@ impl Driver {
                 match runs.iter().find(|known| known.run.id == *id) {
                     // It came through after all; what became of it is noted in its turn.
                     Some(known) if known.run.state.is_over() => continue,
-                    Some(_) => self.give_up(item, &why, &runs).await?,
+                    Some(_) => {
+                        let given_up = self.give_up(item, &why, &runs).await?;
+                        // Its pod had moved: that stands, and is noted in its turn.
+                        if given_up.is_some_and(|run| has_moved(&run)) {
+                            continue;
+                        }
+                    }
                     None => {}
                 }
             }
