@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::schedule::{Board, Incoming};
+use super::{
+    migrate::database,
+    schedule::{Board, Incoming},
+};
 use crate::cluster::{Finding, Key, NodeName, Severity, Snapshot, WorkloadKey, findings};
 
 /// A condition, judged on the present snapshot right before a write.
@@ -39,6 +42,15 @@ pub enum Guard {
     },
     /// Nothing of the database is critical, where one is configured.
     DatabaseCalm,
+    /// So many pods of a workload are there and Ready, and no more.
+    At {
+        /// Which workload.
+        workload: WorkloadKey,
+        /// How many.
+        replicas: u32,
+    },
+    /// The database takes a schema change now, where one is configured.
+    DatabaseMigrates,
 }
 
 impl Guard {
@@ -80,6 +92,15 @@ impl Guard {
                 })
             }
             Self::Takes { node, workload } => takes(node, workload, seen),
+            Self::At { workload, replicas } => {
+                let Some(tenant) = seen.tenant_of(workload) else {
+                    return Some(format!("{workload} is gone"));
+                };
+                let active = tenant.active().count() as u32;
+                let so = (active, tenant.desired()) == (*replicas, *replicas);
+                (!so).then(|| format!("{} has {active} pods, not {replicas}", tenant.name))
+            }
+            Self::DatabaseMigrates => database::guards(seen).map(|why| format!("the database: {why}")),
             Self::DatabaseCalm => {
                 let critical = |f: &Finding| f.severity == Severity::Critical && f.subject.is_database();
                 findings(seen).into_iter().find(critical).map(|f| format!("the database: {}", f.text))

@@ -39,7 +39,11 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
         0 => Vec::new(),
         _ => vec![
             Step::new(about.clone(), restart, PATCH_WITHIN),
-            Step::new(about, Change::RolledOut(RolledOut { workload: key.clone(), uid }), within),
+            Step::new(
+                about,
+                Change::RolledOut(RolledOut { workload: key.clone(), uid, image: None }),
+                within,
+            ),
         ],
     };
     let part = Part {
