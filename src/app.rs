@@ -23,6 +23,7 @@ use ratatui::{
 
 use crate::{
     cluster::{Finding, Judgement, Severity, Snapshot, TenantName},
+    plan::Migrations,
     run::{
         Decoded, Run, RunSeen, RunState,
         campaign::{self, Campaign, CampaignSeen},
@@ -51,6 +52,8 @@ pub struct Setup {
     pub depth: Depth,
     /// The terminal shows ASCII only.
     pub ascii: bool,
+    /// How databases are migrated where nothing else is said.
+    pub migrations: Migrations,
 }
 
 /// All state.

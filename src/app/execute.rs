@@ -105,6 +105,10 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Replicas(tenants))));
             }
         }
+        Action::AskMigration(name) => match Asks::migration(&app.world.seen, &app.setup.migrations, &name) {
+            Ok(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
+            Err(why) => app.say(Severity::Warning, why, now),
+        },
         Action::Ask(Asks::GiveUp { .. }) if app.world.who.read_only => {
             app.say(Severity::Warning, "read-only: nothing can be given up", now);
         }
@@ -138,6 +142,18 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 app.overlay = Some(Overlay::Ask(Ask::Resume { run: id, text }));
             }
         }
+        Action::Succeeded(id) => {
+            if app.world.who.read_only {
+                app.say(Severity::Warning, "read-only: nothing can be resumed", now);
+            } else if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
+                let text = format!(
+                    "{}. {}. On your word it is taken as succeeded, and the run goes on.",
+                    crate::run::summary(&known.run),
+                    known.run.last_word().unwrap_or("Its outcome is not known")
+                );
+                app.overlay = Some(Overlay::Ask(Ask::Succeeded { run: id, text }));
+            }
+        }
         Action::GiveUp(id, why) => {
             if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
                 let text = crate::ui::views::runs::farewell(&known.run);
@@ -168,6 +184,13 @@ pub(super) fn answered(app: &mut App, ask: Ask, effects: &mut Vec<Effect>) {
         Ask::GoOn { campaign, .. } => campaigns::answered(app, &campaign, None, effects),
         Ask::GiveUp { what: "campaign", run, why, .. } => {
             campaigns::answered(app, &run, Some(why), effects);
+        }
+        Ask::Succeeded { run, .. } => {
+            let found = app.world.runs.iter().find(|k| k.run.id == run).map(|k| k.run.clone());
+            if let Some(run) = found {
+                app.views.go(&Place::Run(run.id.clone()));
+                effects.push(Effect::Succeed(Box::new(run)));
+            }
         }
         Ask::GiveUp { run, why, .. } => {
             let found = app.world.runs.iter().find(|k| k.run.id == run).map(|k| k.run.clone());
@@ -316,6 +339,10 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (Takes::TenantNumber, [tenant]) => {
             let tenant = tenant_of(app, tenant)?;
             app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Replicas(vec![tenant]))));
+        }
+        (Takes::Tenant, [tenant]) if entry.command == Command::Migrate => {
+            let (tenant, _) = tenant_of(app, tenant)?;
+            action(app, Action::AskMigration(tenant), now, effects);
         }
         (Takes::Tenant, [tenant]) if entry.command == Command::Restart => {
             let (tenant, _) = tenant_of(app, tenant)?;

@@ -54,6 +54,8 @@ pub enum Effect {
     Start(Approved, JournalPlace),
     /// Finish this run; report with [`Msg::Ran`].
     Resume(Box<Run>),
+    /// Go on with this run, what it waits for taken as succeeded; report with [`Msg::Ran`].
+    Succeed(Box<Run>),
     /// Close this run for good, for this reason; report with [`Msg::Ran`].
     GiveUp(Box<Run>, String),
     /// Let the run of this id stand after its present step.

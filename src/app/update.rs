@@ -104,6 +104,9 @@ fn ran(app: &mut App, run: Run, now: Timestamp) {
     let was = app.driven.get(&run.id).map(|r| r.state);
     let (id, state, short) = (run.id.clone(), run.state, run.short().to_owned());
     let said = run.last_word().unwrap_or_default().to_owned();
+    // It ended badly by itself; who gives one up says so.
+    let failed = run.leaving.as_ref().is_some_and(|why| !why.starts_with("given up by "));
+    let stays = run.made().iter().any(|(_, change)| change.never().is_some());
     app.driven.insert(id.clone(), run);
     known::gather(app);
     if new && app.starting {
@@ -113,7 +116,11 @@ fn ran(app: &mut App, run: Run, now: Timestamp) {
     }
     if was.is_some_and(|was| was != state) {
         match state {
+            RunState::Done if stays => app.say(Severity::Notice, format!("run {short} is done"), now),
             RunState::Done => app.say(Severity::Notice, format!("run {short} is done: u takes it back"), now),
+            RunState::Failed if failed => {
+                app.say(Severity::Critical, format!("run {short} has failed: {said}"), now);
+            }
             RunState::Failed => app.say(Severity::Critical, format!("run {short} was given up: {said}"), now),
             RunState::Paused => app.say(Severity::Warning, format!("run {short} is paused: {said}"), now),
             _ => {}

@@ -92,6 +92,10 @@ impl Performer {
                 let handle = run::resume(self.hands(), *run, self.seen.clone());
                 self.drive(handle);
             }
+            Effect::Succeed(run) => {
+                let handle = run::take_as_succeeded(self.hands(), *run, self.seen.clone());
+                self.drive(handle);
+            }
             Effect::GiveUp(run, why) => {
                 let handle = run::give_up(self.hands(), *run, &why, self.seen.clone());
                 self.drive(handle);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::place::Place;
 use crate::{
     cluster::{Key, MemberName, ProxyName, TenantName, database::Role},
-    plan::{Intent, rebalance::Aim},
+    plan::{Intent, Migration, rebalance::Aim},
     run::campaign::Wish,
 };
 
@@ -18,6 +18,8 @@ pub enum Action {
     GoSaying(Place, String),
     /// Ask for the number of replicas of these tenants.
     AskReplicas(Vec<TenantName>),
+    /// Ask how this tenant is migrated.
+    AskMigration(TenantName),
     /// Review a change of the replicas of these tenants by so many.
     Propose(Vec<TenantName>, i64),
     /// Review the plan of this, whatever it is about.
@@ -38,6 +40,8 @@ pub enum Action {
     Undo(String),
     /// Finish this run.
     Resume(String),
+    /// Take what this run waits for as succeeded.
+    Succeeded(String),
     /// Close this run or campaign for good, for this reason.
     GiveUp(String, String),
     /// Let this run stand after its present step.
@@ -53,6 +57,15 @@ pub enum Action {
 pub enum Asks {
     /// How many replicas? With how many each tenant has now.
     Replicas(Vec<(TenantName, u32)>),
+    /// Which image, and which command, migrates a tenant?
+    Migrate {
+        /// How it is migrated where nothing else is typed.
+        migration: Box<Migration>,
+        /// The tag of the present image.
+        now: Arc<str>,
+        /// The command where none is typed.
+        command: Arc<str>,
+    },
     /// Which weight of a member in the proxies?
     Weight {
         /// Which member.

@@ -78,6 +78,13 @@ pub enum Ask {
         /// What it is, in words.
         text: String,
     },
+    /// Take what a run waits for as succeeded?
+    Succeeded {
+        /// Its id.
+        run: String,
+        /// What it is, in words.
+        text: String,
+    },
     /// Close an unfinished run or campaign for good?
     GiveUp {
         /// Which of both.
@@ -226,6 +233,9 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
             "go on",
             Role::Text,
         ),
+        Ask::Succeeded { run, text } => {
+            (format!("Has run {} succeeded?", format::short_run(run)), text.clone(), "it has", Role::Warn)
+        }
         Ask::GiveUp { what, run, text, why } => (
             format!("Give up {what} {}?", format::short_run(run)),
             format!("{text} Because: {why}"),

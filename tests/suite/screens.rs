@@ -12,6 +12,7 @@ mod database_reviews;
 mod database_seeing;
 mod first;
 mod forecast;
+mod migrations;
 mod moves;
 mod picture;
 mod pump;
@@ -81,7 +82,7 @@ fn tenants_are_filtered_sorted_and_marked() {
     assert_eq!(names, sorted);
     c.keys("space space");
     assert!(c.text().contains("2 marked"), "{}", c.text());
-    c.keys("M");
+    c.keys("U");
     assert!(c.text().contains("MEM▾") && c.text().contains("by memory"), "{}", c.text());
     look!("tenants_marked_80x24", c);
 }

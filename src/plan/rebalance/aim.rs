@@ -83,7 +83,7 @@ impl Aim {
         match self {
             Self::Rebalance { nodes, tenants } => nodes_of(nodes.clone(), tenants.clone()),
             Self::Drain { node } => Goal::Drain { node: node.clone() },
-            Self::Undrain { node } => nodes_of(vec![node.clone()], Vec::new()),
+            Self::Undrain { node } => Goal::Fill { node: node.clone() },
         }
     }
 

@@ -205,8 +205,9 @@ fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
 /// Why a run cannot be taken back, resumed, paused or given up.
 pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option<String> {
     let Some(known) = known else {
-        use Command::{GiveUp, Open, Pause, Resume, Undo};
-        return matches!(command, Undo | Resume | Pause | GiveUp | Open).then(|| "no run is selected".into());
+        use Command::{GiveUp, Open, Pause, Resume, Succeeded, Undo};
+        return matches!(command, Undo | Resume | Pause | GiveUp | Succeeded | Open)
+            .then(|| "no run is selected".into());
     };
     let (run, name) = (&known.run, known.run.short());
     let offers = || known.offers(seen);
@@ -214,6 +215,7 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Undo => offers().undo.err(),
         Command::Resume => offers().resume.err(),
         Command::GiveUp => offers().give_up.err(),
+        Command::Succeeded => offers().succeeded.err(),
         Command::Pause if run.state.is_over() => Some(format!("run {name} is {}", known.shown())),
         Command::Pause if !known.ours => Some(format!("run {name} is not driven from here")),
         Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),
@@ -230,6 +232,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
     match command {
         Command::Undo => Some(Action::Undo(id)),
         Command::Resume => Some(Action::Resume(id)),
+        Command::Succeeded => Some(Action::Succeeded(id)),
         Command::Pause => Some(Action::Pause(id)),
         Command::GiveUp => {
             Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: farewell(&known?.run) }))
@@ -242,6 +245,10 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
 /// What giving a run up means, in two sentences.
 pub fn farewell(run: &Run) -> String {
     let (done, all) = run.progress();
+    let back = crate::run::left_by_giving_up(run);
+    if let Some(back) = back {
+        return format!("{}. {back}. Nobody can resume it afterwards.", summary(run));
+    }
     let stays = match (run.made().is_empty(), done) {
         (true, _) => "It has changed nothing.".to_owned(),
         (false, n) => format!("{n} of {all} steps are done and stay done; u can still take them back."),

@@ -59,6 +59,7 @@ fn take_out() -> Plan {
     let act = DatabaseAct::TakeOut { member: "db3:3306".into() };
     let text = |line: &str| line.to_owned();
     Plan {
+        on_failure: Default::default(),
         id: "5f31c0de".into(),
         intent: Intent::Database { act: act.clone() },
         seen: 1,
