@@ -48,7 +48,7 @@ pub use change::{
     Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, RolledOut,
     Save, Servers, Serves, SetImage, Settle, Standing, StartJob, StopJob, TEMPLATE_HASH,
 };
-pub use check::unknown as unknown_tenant;
+pub use check::{unknown as unknown_tenant, unknown_node};
 pub use database::edit;
 pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify as verify_database};
 pub use describe::{Line, LineKind, describe};

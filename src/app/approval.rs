@@ -172,7 +172,7 @@ pub(super) fn pressed(
         Command::Yes if unread > 0 && review.refusal(app.world.who.read_only).is_none() => {
             review.scroll = review.shown.saturating_sub(1);
             let lines = format::count(unread, "line");
-            review.note = Some(format!("not run: {lines} had not been on the screen; read on, then press y"));
+            review.note = Some(format!("not run: {lines} unread; scroll, then press y"));
         }
         Command::Yes => yes(app, review, burst, now),
         Command::Edit => {

@@ -6,7 +6,7 @@ use tui_input::Input;
 use super::{App, Effect, World, approval, campaigns, schemes};
 use crate::{
     cluster::{Address, Database, NodeName, Severity, Subject, TenantName, database},
-    plan::{DatabaseAct, Intent, Target, rebalance::Aim, whatif::Loss},
+    plan::{DatabaseAct, Intent, Target, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
     ui::{
         Action, Asks, Command, Overlay, Place, Theme, Wanted,
         command::{self, COMMANDS, On, Takes},
@@ -360,7 +360,7 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
                 .seen
                 .nodes
                 .get(&NodeName::from(*node))
-                .ok_or_else(|| format!("there is no node `{node}`"))?;
+                .ok_or_else(|| unknown_node(&app.world.seen, node))?;
             let node = found.name.clone();
             match entry.command {
                 Command::Cordon | Command::Uncordon => {
@@ -463,6 +463,6 @@ fn tenant_of(app: &App, name: &str) -> Result<(TenantName, u32), String> {
     match (begin.next(), begin.next()) {
         (Some((name, tenant)), None) => Ok((name.clone(), tenant.desired())),
         (Some((a, _)), Some((b, _))) => Err(format!("`{name}` may be {a}, {b} or more: type more of it")),
-        _ => Err(format!("there is no tenant `{name}`")),
+        _ => Err(unknown_tenant(&app.world.seen, name)),
     }
 }

@@ -392,7 +392,7 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
         let key = if ascii { format::ascii(key) } else { key.into() };
         format::width(&key) + format::width(word) + 3
     };
-    for e in entries {
+    for e in entries.into_iter().filter(|e| !view.hides(e.command, cx)) {
         let reserve = if e.command == Command::Help { 0 } else { size(help) };
         if x + size(e) + reserve > edge + 2 {
             continue;

@@ -164,6 +164,13 @@ pub enum Command {
     Interrupt,
 }
 
+impl Command {
+    /// It is about a run or campaign that is not over yet.
+    pub fn is_of_open(self) -> bool {
+        matches!(self, Self::GiveUp | Self::Pause | Self::Resume | Self::Skip | Self::StopAfter)
+    }
+}
+
 /// Where a command applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {

@@ -182,6 +182,11 @@ pub trait View: Send {
         None
     }
 
+    /// Whether a command has no meaning here any more, so that the key bar leaves it out: nobody pauses what is over.
+    fn hides(&self, _command: Command, _cx: &Cx<'_>) -> bool {
+        false
+    }
+
     /// Whom the commands are about, for the heading of the menu.
     fn subject(&self) -> Option<String> {
         None

@@ -480,10 +480,11 @@ impl Campaign {
     /// Who paused it by asking; `None`: it runs, is over, or paused by itself.
     pub fn paused_by(&self) -> Option<&str> {
         match self.entries.last() {
-            Some(Entry { by, event: Event::Paused { asked: true, .. }, .. })
+            // Whoever drives it writes it down; who asked for it may be somebody else.
+            Some(Entry { by, event: Event::Paused { asked: true, why, .. }, .. })
                 if self.state == CampaignState::Paused =>
             {
-                Some(by)
+                Some(why.strip_prefix("paused by ").unwrap_or(by))
             }
             _ => None,
         }

@@ -146,6 +146,16 @@ impl Asks {
         }
     }
 
+    /// Why a character may not be typed.
+    pub fn declines(&self, c: char) -> String {
+        match self {
+            Self::Replicas(_) | Self::Weight { .. } => {
+                format!("`{c}` is no number: digits, + and - are taken")
+            }
+            _ => format!("`{c}` is not taken"),
+        }
+    }
+
     /// What suggests itself, and why.
     pub fn offers(&self) -> &[(Arc<str>, String)] {
         match self {

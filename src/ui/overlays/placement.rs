@@ -81,7 +81,8 @@ impl Grid {
             let n = counts.get(node).copied().unwrap_or(0);
             let other = against.map(|a| a.get(node).copied().unwrap_or(0));
             if other.is_some_and(|o| o != n) {
-                pen.put_right(right - 1, y, 4, &n.to_string(), Role::Changed);
+                let digits = if n == 0 { "·".to_owned() } else { n.to_string() };
+                pen.put_right(right - 1, y, 4, &digits, Role::Changed);
                 pen.put(right - 1, y, 1, if n > 1 { "!" } else { "" }, Role::Warn);
             } else {
                 draw_cell(pen, right, y, Cell { ready: n, ..Cell::default() });

@@ -54,6 +54,12 @@ impl Prompt {
         if self.fresh && (types || name == "backspace") {
             self.input = Input::default();
         }
+        if let KeyCode::Char(c) = key.code
+            && !ctrl
+            && !types
+        {
+            self.note = Some(self.asks.declines(c));
+        }
         if edits || (types && self.input.value().chars().count() < LONGEST) {
             self.fresh = false;
             self.input.handle_event(&Event::Key(key));

@@ -424,11 +424,15 @@ impl Review {
             keys(&[("⏎", "done typing", done), ("esc", leave, true)])
         } else {
             let yes = if self.changed && can { "I have read it" } else { "run" };
-            let mut all = vec![("y", yes, can)];
+            // Where there is nothing to do, no key is offered for it.
+            let some = !self.plan.steps.is_empty();
+            let mut all = if some { vec![("y", yes, can)] } else { Vec::new() };
             if self.can_be_edited() {
                 all.push(("e", "edit", true));
             }
-            all.push(("r", "reason", can));
+            if some {
+                all.push(("r", "reason", can));
+            }
             if !self.journal_missing().is_empty() && self.place == JournalPlace::Cluster {
                 all.push(("J", "journal here only", true));
             } else {

@@ -529,7 +529,8 @@ impl SchemeReview {
             keys(&[("⏎", "done typing", done), ("esc", leave, true)])
         } else {
             let yes = if self.changed && can { "I have read it" } else { "run" };
-            let mut all = vec![("y", yes, can), ("r", "reason", can)];
+            let some = self.draft().is_some_and(|draft| !draft.scheme.is_empty());
+            let mut all = if some { vec![("y", yes, can), ("r", "reason", can)] } else { Vec::new() };
             if self.draft().is_some() {
                 all.push(("tab", "section", true));
                 all.push(("j k", "scroll", true));

@@ -331,6 +331,10 @@ impl View for CampaignView {
         }
     }
 
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command.is_of_open() && self.known(cx).is_none_or(|known| known.campaign.state.is_over())
+    }
+
     fn subject(&self) -> Option<String> {
         Some(format!("campaign {}", format::short_run(&self.id)))
     }

@@ -174,6 +174,10 @@ impl View for RunView {
         runs::refuses(command, self.known(cx), cx.seen)
     }
 
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command.is_of_open() && self.known(cx).is_none_or(|known| known.run.state.is_over())
+    }
+
     fn subject(&self) -> Option<String> {
         Some(format!("run {}", format::short_run(&self.id)))
     }

@@ -359,6 +359,10 @@ impl View for Runs {
         self.why_not(command, cx)
     }
 
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command.is_of_open() && self.selected(cx).is_none_or(|known| known.is_over())
+    }
+
     fn subject(&self) -> Option<String> {
         self.list.selected().map(|id| format!("run {}", format::short_run(id)))
     }

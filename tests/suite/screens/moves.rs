@@ -2,6 +2,7 @@
 
 use wheelhouse::{
     app::Effect,
+    cluster::{Key, Observation, Pod, RUN_LABEL, Seen, TenantName},
     plan::{Intent, rebalance::Aim},
     ui::Place,
 };
@@ -252,4 +253,33 @@ fn a_drained_node_that_is_back_offers_undrain() {
     look!("scheme_undrain_80x24", c);
     assert!(c.text().contains("worker-3 is uncordoned first"), "{}", c.text());
     assert_eq!(c.app.place(), Place::Findings);
+}
+
+#[test]
+fn a_pod_that_a_move_left_over_is_a_finding_whose_key_deletes_it() {
+    let mut seen = super::cockpit::night(BACK);
+    let at = seen.at;
+    let acme = &seen.tenants[&TenantName::from("acme")];
+    let mut pod = Pod::clone(acme.pods.first().expect("a pod"));
+    pod.key = Key::new(pod.key.namespace.clone(), "acme-5f6d8c9b7-0badcafe");
+    pod.uid = "left-over".into();
+    pod.owner = None;
+    pod.created = at - jiff::SignedDuration::from_mins(20);
+    let labels = pod.labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+    let mut labels: std::collections::BTreeMap<_, _> = labels.collect();
+    labels.insert(RUN_LABEL.to_owned(), "20261121-020000-dead".to_owned());
+    pod.labels = std::sync::Arc::new(labels.into());
+    seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
+    seen.observe(Observation::Journal(Seen::All(Vec::new(), at)));
+    let mut c = Cockpit::seeing(seen, (120, 35), |_| {});
+    c.keys("f");
+    assert!(c.text().contains("acme-5f6d8c9b7-0badcafe was made for a move"), "{}", c.text());
+    while !c.text().lines().any(|l| l.starts_with('›') && l.contains("was made for a move")) {
+        c.keys("j");
+    }
+    assert!(c.text().contains("there is no run dead"), "{}", c.text());
+    let effects = c.keys("x");
+    let [Effect::Rehearse(plan)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(matches!(&plan.intent, Intent::DeletePod { pod } if &*pod.name == "acme-5f6d8c9b7-0badcafe"));
+    assert_eq!(plan.steps.len(), 2, "it is deleted and gone: nothing takes its place");
 }
