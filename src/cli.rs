@@ -25,12 +25,14 @@ mod fits;
 mod galera;
 mod headroom;
 mod log;
+mod migrate;
 mod move_pod;
 mod nodes;
 mod output;
 mod proposal;
 mod proxysql;
 mod rebalance;
+mod release;
 mod restart;
 mod run_json;
 mod runs;
@@ -152,6 +154,12 @@ enum Command {
     Uncordon(cordon::CordonArgs),
     /// Replace every pod of a tenant by a new one of the same template
     Restart(restart::RestartArgs),
+    /// Migrate the database of a tenant: replicas dropped, one Job, replicas given back
+    Migrate(migrate::MigrateArgs),
+    /// Roll an image out, watch it, and set the old one back when that fails
+    Release(release::ReleaseArgs),
+    /// Which tenants have which image
+    Images(Output),
     /// Delete one pod of a tenant: its controller makes another
     DeletePod(delete_pod::DeletePodArgs),
     /// What was done, by whom, and what is unfinished
@@ -273,6 +281,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Cordon(args)) => cordon::run(&common, args, true).await,
         Some(Command::Uncordon(args)) => cordon::run(&common, args, false).await,
         Some(Command::Restart(args)) => restart::run(&common, args).await,
+        Some(Command::Migrate(args)) => migrate::run(&common, args).await,
+        Some(Command::Release(args)) => release::run(&common, args).await,
+        Some(Command::Images(output)) => release::images(&common, output.output).await,
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,

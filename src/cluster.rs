@@ -26,6 +26,7 @@ mod health;
 mod hints;
 mod history;
 mod id;
+mod job;
 mod node;
 mod observe;
 mod pod;
@@ -71,6 +72,7 @@ pub use history::{History, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
+pub use job::{Job, JobEnd};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
@@ -247,6 +249,8 @@ pub struct Snapshot {
     pub leases: Slice<Key, Lease>,
     /// Journals in wheelhouse's namespace, and those kept on this machine.
     pub journals: Slice<Key, Journal>,
+    /// The Jobs that wheelhouse has made.
+    pub jobs: Slice<Key, Job>,
     /// The php-fpm pools of ConfigMaps.
     pub pools: Slice<Key, Pool>,
     /// Measured use of pods.
@@ -341,6 +345,18 @@ impl Snapshot {
         pod.reported(now, within.unwrap_or(pod::READY_WITHIN).min(pod::READY_AT_LAST))
     }
 
+    /// What keeps a pod that is being deleted, in a few words.
+    pub fn what_keeps(&self, pod: &Pod) -> String {
+        let finalizers: Vec<_> = pod.finalizers.iter().map(|f| &**f).collect();
+        let silent = pod.node.as_ref().filter(|node| self.is_silent(Some(node)));
+        match (finalizers.as_slice(), silent) {
+            ([], Some(node)) => format!("{node} does not answer"),
+            ([], None) => "its kubelet has not ended it".to_owned(),
+            ([one], _) => format!("waits for finalizer {one}"),
+            (many, _) => format!("waits for finalizers {}", many.join(", ")),
+        }
+    }
+
     /// A node that pods are bound to and that does not answer: its kubelet is silent, or it is gone.
     pub fn is_silent(&self, node: Option<&NodeName>) -> bool {
         node.is_some_and(|name| match self.nodes.get(name) {
@@ -379,6 +395,19 @@ impl Snapshot {
     /// The LimitRanges of a namespace.
     pub fn limit_ranges_of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<LimitRange>> {
         in_namespace(&self.limit_ranges, namespace)
+    }
+
+    /// The pods of a Job.
+    pub fn pods_of_job<'a>(&'a self, job: &'a Key) -> impl Iterator<Item = &'a Arc<Pod>> {
+        let own = |pod: &&Arc<Pod>| {
+            pod.owner.as_ref().is_some_and(|owner| &*owner.kind == "Job" && owner.name == job.name)
+        };
+        in_namespace(&self.pods, &job.namespace).filter(own)
+    }
+
+    /// The Services of a namespace.
+    pub fn services_of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Service>> {
+        in_namespace(&self.services, namespace)
     }
 
     /// The disruption budgets whose selector matches a workload's pods.
@@ -422,6 +451,7 @@ impl Snapshot {
             sentence("namespaces", &self.namespaces),
             sentence("leases", &self.leases),
             sentence("journals", &self.journals),
+            sentence("jobs", &self.jobs),
             sentence("configmaps", &self.pools),
             sentence("pod metrics", &self.usage),
             sentence("node metrics", &self.node_usage),
@@ -452,7 +482,7 @@ impl Snapshot {
     }
 
     /// Every source by the name operators know it by, in reading order.
-    pub fn sources(&self) -> [(&'static str, &Freshness); 17] {
+    pub fn sources(&self) -> [(&'static str, &Freshness); 18] {
         [
             ("nodes", &self.nodes.freshness),
             ("pods", &self.pods.freshness),
@@ -468,6 +498,7 @@ impl Snapshot {
             ("namespaces", &self.namespaces.freshness),
             ("leases", &self.leases.freshness),
             ("journals", &self.journals.freshness),
+            ("jobs", &self.jobs.freshness),
             ("configmaps", &self.pools.freshness),
             ("pod metrics", &self.usage.freshness),
             ("node metrics", &self.node_usage.freshness),

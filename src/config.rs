@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     cluster::{Sizing, Tenancy},
-    plan::rebalance::Policy,
+    plan::{Migrations, rebalance::Policy},
 };
 
 mod database;
@@ -53,6 +53,8 @@ pub struct Config {
     pub headroom: Sizing,
     /// Which pods may move, and what is even enough.
     pub moves: Policy,
+    /// How databases are migrated.
+    pub migrations: Migrations,
     /// Where runs are written down.
     pub journal: Journal,
     /// How often sources that cannot be watched are read.

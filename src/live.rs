@@ -160,6 +160,8 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     follow::<convert::Pods>(&mut tasks, at_first(scoped()), &tell, Observation::Pod);
     follow::<convert::Leases>(&mut tasks, at_first(ours()), &tell, Observation::Lease);
     follow::<convert::Journals>(&mut tasks, at_first(ours()), &tell, Observation::Journal);
+    let of_ours = Subject { labels: OURS, ..scoped() };
+    follow::<convert::Jobs>(&mut tasks, at_first(of_ours), &tell, Observation::Job);
     follow::<convert::ReplicaSets>(&mut tasks, then(scoped()), &tell, Observation::ReplicaSet);
     follow::<convert::Budgets>(&mut tasks, then(scoped()), &tell, Observation::Budget);
     follow::<convert::Autoscalers>(&mut tasks, then(scoped()), &tell, Observation::Autoscaler);

@@ -25,11 +25,14 @@ mod draft;
 mod eviction;
 mod fits;
 mod guard;
+mod images;
+mod migrate;
 pub mod moves;
 mod number;
 mod object;
 mod parts;
 pub mod rebalance;
+mod release;
 mod restart;
 mod scale;
 pub mod schedule;
@@ -41,9 +44,9 @@ pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
 pub use by_hand::{line, shell};
 pub use change::{
-    Adopt, Bounds, Change, Cordon, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard, Evict,
-    Gone, Holds, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, RolledOut, Save, Servers,
-    Serves, Settle, Standing, TEMPLATE_HASH,
+    Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
+    Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, RolledOut,
+    Save, Servers, Serves, SetImage, Settle, Standing, StartJob, StopJob, TEMPLATE_HASH,
 };
 pub use check::unknown as unknown_tenant;
 pub use database::edit;
@@ -51,10 +54,13 @@ pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;
+pub use images::retagged;
+pub use migrate::{Migration, Migrations};
 pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
 pub use object::Object;
 pub use parts::{NodePart, PartRef};
+pub use release::Release;
 pub use verify::verify;
 
 /// What an operator wants.
@@ -89,6 +95,16 @@ pub enum Intent {
     Restart {
         /// Which tenant.
         tenant: TenantName,
+    },
+    /// Migrate the database of a tenant, with its containers limited to few.
+    Migrate {
+        /// How.
+        migration: Migration,
+    },
+    /// Roll an image out.
+    Release {
+        /// Which, for which tenant.
+        release: Release,
     },
     /// Delete one pod.
     #[serde(rename = "delete-pod")]
@@ -135,6 +151,28 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What concerns the plan as a whole (an unknown tenant, data too old to plan on).
     pub checks: Vec<Check>,
+    /// What becomes of a run of it when something ends badly.
+    #[serde(default, skip_serializing_if = "OnFailure::is_pause")]
+    pub on_failure: OnFailure,
+}
+
+/// What becomes of a run when a step of it has ended badly by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// What is borrowed is taken back, and the run pauses: an operator decides.
+    #[default]
+    Pause,
+    /// All is taken back that can be, and the run has failed.
+    Restore,
+    /// It pauses as it is, for an operator to look; nothing is taken back before.
+    Hold,
+}
+
+impl OnFailure {
+    fn is_pause(&self) -> bool {
+        *self == Self::Pause
+    }
 }
 
 /// What a plan does to one tenant.
@@ -213,15 +251,50 @@ pub struct Step {
     /// on every way out of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<usize>,
+    /// It takes the earlier step back on the way out only: a run that goes through leaves that one as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub way_out: bool,
+    /// The index of a later step that it makes ready for: once that is through, it is not needed any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serves: Option<usize>,
+    /// The index of an earlier step that takes something back, which this one waits for: on the way out too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirms: Option<usize>,
+    /// The index of an earlier step that may bring about by itself what this one changes: an autoscaler that is held at
+    /// a number takes its workload there. Then there is as much to give back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<usize>,
     /// What must be so right before it is written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<Guard>,
 }
 
 impl Step {
+    /// The same step behind so many others.
+    fn shifted(self, by: usize) -> Self {
+        let shift = |of: Option<usize>| of.map(|of| of + by);
+        Self {
+            takes_back: shift(self.takes_back),
+            serves: shift(self.serves),
+            confirms: shift(self.confirms),
+            follows: shift(self.follows),
+            ..self
+        }
+    }
+
     /// A step that takes nothing back and has no guards.
     pub fn new(about: About, change: Change, within: u32) -> Self {
-        Self { about, change, within, takes_back: None, guards: Vec::new() }
+        Self {
+            about,
+            change,
+            within,
+            takes_back: None,
+            way_out: false,
+            serves: None,
+            confirms: None,
+            follows: None,
+            guards: Vec::new(),
+        }
     }
 }
 
@@ -229,7 +302,7 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name for scripts: `floor`, `fits`, `scope`, `quota`,
-    /// `refused`, `claims`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
+    /// `container`, `command`, `image`, `keep`, `load`, `database`, `job`, `refused`, `claims`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
     /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
     /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,
@@ -275,6 +348,8 @@ pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
         Intent::Cordon { node, cordoned } => cordon::plan(seen, intent, node, *cordoned),
         Intent::Restart { tenant } => restart::plan(seen, intent, tenant),
         Intent::DeletePod { pod } => delete_pod::plan(seen, intent, pod),
+        Intent::Migrate { migration } => migrate::plan(seen, intent, migration),
+        Intent::Release { release } => release::plan(seen, intent, release),
         Intent::Database { act } => database::plan(seen, intent, act),
     }
 }
@@ -291,8 +366,18 @@ impl Plan {
         checks: Vec<Check>,
     ) -> Self {
         let (revision, at) = (seen.revision, seen.at);
-        let mut plan =
-            Self { id: String::new(), intent, seen: revision, at, tenants, nodes, database, steps, checks };
+        let mut plan = Self {
+            id: String::new(),
+            intent,
+            seen: revision,
+            at,
+            tenants,
+            nodes,
+            database,
+            steps,
+            checks,
+            on_failure: OnFailure::Pause,
+        };
         plan.id = plan.hash();
         plan
     }
@@ -317,6 +402,12 @@ impl Plan {
         }
     }
 
+    /// A step in words, with what it is for where it is not done in its turn.
+    pub fn step_words(&self, step: &Step) -> String {
+        let words = self.words(&step.change);
+        if step.way_out { format!("only if it fails: {words}") } else { words }
+    }
+
     /// The checks that refuse it; empty for a plan that can be approved.
     pub fn refusals(&self) -> impl Iterator<Item = &Check> {
         self.all_checks().filter(|c| c.verdict == Verdict::Refuse)
@@ -324,7 +415,7 @@ impl Plan {
 
     /// A later step takes this one back.
     pub fn is_borrowed(&self, step: usize) -> bool {
-        self.steps.iter().any(|other| other.takes_back == Some(step))
+        self.steps.iter().any(|other| other.takes_back == Some(step) && !other.way_out)
     }
 
     /// Active pods a node once all has settled, of all its tenants together.

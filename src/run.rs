@@ -14,6 +14,7 @@ mod instead;
 mod journal;
 mod lease;
 mod local;
+mod log;
 mod perform;
 mod rehearse;
 mod seen;
@@ -38,9 +39,10 @@ pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};
 pub use local::local_journals;
+pub use log::Log;
 pub use rehearse::rehearse;
 pub use seen::{Holder, Offers, RunSeen, Shown};
-pub use tell::{describe, summary};
+pub use tell::{describe, left_by_giving_up, summary};
 
 /// What a run needs to act.
 #[derive(Clone)]
@@ -143,6 +145,7 @@ fn begin(
     place: JournalPlace,
     seen: watch::Receiver<Arc<Snapshot>>,
 ) -> Handle {
+    let approved = approved.of_run(&id);
     let mut run = Run::new(id, hands.who.operator.clone(), approved);
     run.user = hands.who.user.clone();
     run.campaign = campaign;
@@ -164,6 +167,12 @@ fn server_time(seen: &Snapshot) -> Timestamp {
 /// somebody else is at is refused: it shows as paused, with who has it, and nothing is written.
 pub fn resume(hands: Hands, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
     prepare(hands, run, Begin::Again, seen)
+}
+
+/// Goes on with a run whose outcome an operator has judged: what it waits for is taken as succeeded. Needs a tokio
+/// runtime. That it failed is told by giving it up.
+pub fn take_as_succeeded(hands: Hands, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    prepare(hands, run, Begin::Succeeded, seen)
 }
 
 /// Gives up a run that stands still: one that can neither be finished nor taken back, because others have changed what

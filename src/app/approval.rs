@@ -7,7 +7,7 @@ use tui_input::{Input, backend::crossterm::EventHandler};
 use super::{App, Effect};
 use crate::{
     cluster::{Database, Severity},
-    plan::{DatabaseAct, Intent, Plan, Verdict, plan},
+    plan::{DatabaseAct, Intent, OnFailure, Plan, Verdict, plan},
     run::{JournalPlace, Rehearsal},
     ui::{
         Asks, Command, Overlay,
@@ -218,6 +218,14 @@ fn again(app: &App, intent: &Intent) -> Option<Prompt> {
             let asked = targets.first().map(|t| t.to.to_string());
             let same = targets.iter().all(|t| Some(t.to.to_string()) == asked);
             (Asks::Replicas(tenants), asked.filter(|_| same))
+        }
+        Intent::Migrate { migration } => {
+            let asks = Asks::migration(&app.world.seen, &app.setup.migrations, &migration.tenant).ok()?;
+            let image = migration.image.clone().unwrap_or_else(|| asks.filled());
+            let paused = if migration.gitops_paused { " --gitops-paused" } else { "" };
+            let hold = if migration.on_failure == OnFailure::Hold { " --hold" } else { "" };
+            let command = migration.command.as_ref().map_or(String::new(), |c| format!(" {c}"));
+            (asks, Some(format!("{image}{paused}{hold}{command}")))
         }
         Intent::Database { act: DatabaseAct::Weight { member, weight } } => {
             let database = Database::of(&app.world.seen)?;

@@ -147,6 +147,24 @@ pub(super) async fn resume(session: &Session, hands: Hands, run: Run, assent: As
     follow(run::resume(hands, run, session.seen.clone()), assent.output, &session.again).await
 }
 
+/// Goes on with a run whose migration an operator takes as succeeded, once somebody has said yes.
+pub(super) async fn take_as_succeeded(
+    session: &Session,
+    hands: Hands,
+    run: Run,
+    assent: Assent,
+) -> Result<(), Failure> {
+    assent.to(&format!(
+        "run {} of {} is {}: {}. What it waits for is taken as succeeded on your word: {}.",
+        run.id,
+        run.operator,
+        run.state,
+        run::summary(&run),
+        run.last_word().unwrap_or("its outcome is not known")
+    ))?;
+    follow(run::take_as_succeeded(hands, run, session.seen.clone()), assent.output, &session.again).await
+}
+
 /// Closes a run that can neither be finished nor taken back. That it ends as failed is what was asked for.
 pub(super) async fn give_up(
     session: &Session,
@@ -156,11 +174,12 @@ pub(super) async fn give_up(
     assent: Assent,
 ) -> Result<(), Failure> {
     assent.to(&format!(
-        "run {} of {} is {}: {}. What it did stays, and nobody can resume it afterwards.",
+        "run {} of {} is {}: {}. {}, and nobody can resume it afterwards.",
         run.id,
         run.operator,
         run.state,
-        run::summary(&run)
+        run::summary(&run),
+        run::left_by_giving_up(&run).unwrap_or_else(|| "What it did stays".into())
     ))?;
     let mut handle = run::give_up(hands, run, why, session.seen.clone());
     let run = handle.ended().await;
@@ -271,16 +290,21 @@ async fn follow(handle: Handle, output: Format, again: &str) -> Result<(), Failu
 /// Tells what a run does until it is over or stands still. An interrupt makes it stand still. That nobody listens does
 /// not: the run goes on to its end, and gives its leases back. The second value says whether all was heard.
 pub(super) async fn ended(mut handle: Handle, output: Format) -> (Run, Result<(), Failure>) {
-    let mut told = 0;
+    let (mut told, mut lines) = (0, 0);
     let mut heard = Ok(());
     loop {
         let run = handle.watch.borrow_and_update().clone();
         if output == Format::Table {
             for entry in run.entries.iter().skip(told) {
+                // What the job wrote stands before what became of it.
+                heard = heard.and(job_log(&run, &mut lines));
                 if let Some(line) = run::describe(&run, &entry.event) {
                     heard = heard.and(output::tell(table::plain(&line)));
                 }
             }
+        }
+        if output == Format::Table {
+            heard = heard.and(job_log(&run, &mut lines));
         }
         told = run.entries.len();
         tokio::select! {
@@ -291,11 +315,22 @@ pub(super) async fn ended(mut handle: Handle, output: Format) -> (Run, Result<()
     (handle.ended().await, heard)
 }
 
+/// Tells the lines of a run's Job that were not told yet.
+fn job_log(run: &Run, told: &mut usize) -> Result<(), Failure> {
+    let fresh = run.log.since(*told).to_vec();
+    *told = run.log.len().max(*told);
+    fresh.iter().try_for_each(|line| output::tell(table::plain(&format!("  | {line}"))))
+}
+
 /// Why a run did not end as done, and what to do; `None`: it did.
 pub(super) fn not_done(run: &Run, again: &str) -> Option<String> {
     let why = run.last_word().unwrap_or("it has not begun");
     let next = match run.state {
         RunState::Done => return None,
+        RunState::Paused if !run.undecided().is_empty() => format!(
+            "; `{again} runs resume {0} --as succeeded` goes on, `--as failed` gives back what it took",
+            run.id
+        ),
         RunState::Paused => format!("; `{again} runs resume {0}` or `{again} runs undo {0}`", run.id),
         _ => String::new(),
     };

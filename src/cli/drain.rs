@@ -1,7 +1,5 @@
 //! `wheelhouse drain` and `wheelhouse undrain`.
 
-use std::sync::Arc;
-
 use clap::Args;
 
 use super::{
@@ -12,10 +10,10 @@ use super::{
     session,
 };
 use crate::{
-    cluster::{NodeName, Snapshot},
+    cluster::{NodeName, Pod, Snapshot, VolumeSource, words::count},
     plan::{
-        Intent,
-        rebalance::{Caps, Goal, Policy},
+        self,
+        rebalance::{self, Caps, Goal, Policy, Proposal},
         whatif::{Loss, what_if},
     },
     run::campaign::{Aim, Drained, Offer, Proposed, offer},
@@ -68,11 +66,28 @@ pub(super) async fn drain(common: &Common, args: DrainArgs) -> Result<(), Failur
         Err(check) => return proposal::refused(&check, output),
     };
     let proposed = Proposed::new(&snapshot, aim.words(), Some(aim), items, args.pace.pace());
-    let notes = lost(&snapshot, &node);
-    let work = Work { proposed, proposal, notes, foreseen: snapshot };
-    let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
+    let notes = emptied(&snapshot, &proposal).into_iter().chain(lost(&snapshot, &node)).collect();
+    let mut work = Work { proposed, proposal, notes, foreseen: snapshot };
+    let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
     let drained = (!args.consent.dry_run).then(|| left(&session.seen.borrow(), &node));
     campaign::tell(&work, &end, drained.as_ref(), output, &session.again)
+}
+
+/// Whose emptyDir is lost with the move.
+fn emptied(seen: &Snapshot, proposal: &Proposal) -> Option<String> {
+    let scratch =
+        |pod: &Pod| pod.spec.volumes.iter().any(|v| matches!(v.source, VolumeSource::EmptyDir { .. }));
+    let moved = proposal.moves.iter().filter(|m| seen.pods.get(&m.pod).is_some_and(|pod| scratch(pod)));
+    let names: Vec<_> = moved.map(|m| m.pod.name.to_string()).collect();
+    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!names.is_empty()).then(|| {
+        format!(
+            "what is in the emptyDir of {} is lost, it starts empty on the other node: {shown}{more}",
+            count(names.len() as u64, "pod")
+        )
+    })
 }
 
 /// What the database loses while the pods of a node restart elsewhere, and once its machine is off.
@@ -85,8 +100,12 @@ fn lost(seen: &Snapshot, node: &NodeName) -> Vec<String> {
 fn left(seen: &Snapshot, node: &NodeName) -> Drained {
     let mut drained = Drained::of(seen, node);
     if !drained.empty {
-        let by_hand = campaign::drain_by_hand(seen, node.as_str());
-        drained.text += &format!("; `{by_hand}` asks for the same without a plan");
+        let flags = seen.api.flags.iter().map(|flag| &**flag);
+        let pod = drained.pods.first().and_then(|pod| pod.split_once('/'));
+        if let Some((namespace, pod)) = pod {
+            let line = plan::line("kubectl", flags.chain(["delete", "pod", "-n", namespace, pod]));
+            drained.text += &format!("; `{line}` deletes one without asking its disruption budgets");
+        }
     }
     drained
 }
@@ -96,31 +115,21 @@ pub(super) async fn undrain(common: &Common, args: UndrainArgs) -> Result<(), Fa
     let snapshot = session.observed().await?;
     let node: NodeName = args.node.into();
     let (policy, output) = (args.allowed.over(&session.config.moves), args.consent.output);
-    let cordoned = snapshot.nodes.get(&node).is_some_and(|node| node.cordoned);
-    let foreseen = if cordoned { uncordoned(&snapshot, &node) } else { snapshot };
-    let goal = Goal::Rebalance { nodes: vec![node.clone()], tenants: Vec::new(), only_spread: false };
+    let wanted = rebalance::Aim::Undrain { node: node.clone() };
+    let (first, foreseen) = wanted.before(&snapshot);
     let caps = Caps { moves: args.max_moves, ..Caps::default() };
-    let aim = Aim { goal, caps, policy };
+    let aim = Aim { goal: wanted.goal(), caps, policy };
     let Offer { proposal, items: moves } = match offer(&aim, &foreseen) {
         Ok(offer) => offer,
         Err(check) => return proposal::refused(&check, output),
     };
-    let first = cordoned.then_some(Intent::Cordon { node: node.clone(), cordoned: false });
+    let notes = match &first {
+        Some(_) => Vec::new(),
+        None => vec![format!("{node} is not cordoned: pods are moved to it only")],
+    };
     let items = first.into_iter().chain(moves).collect();
     let proposed = Proposed::new(&foreseen, format!("undrain {node}"), Some(aim), items, args.pace.pace());
-    let work = Work { proposed, proposal, notes: Vec::new(), foreseen };
-    let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
+    let mut work = Work { proposed, proposal, notes, foreseen };
+    let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
     campaign::tell(&work, &end, None, output, &session.again)
-}
-
-/// What will be seen once the node is uncordoned.
-fn uncordoned(seen: &Snapshot, name: &NodeName) -> Arc<Snapshot> {
-    let mut foreseen = seen.clone();
-    if let Some(node) = seen.nodes.get(name) {
-        let mut node = (**node).clone();
-        node.cordoned = false;
-        node.taints.retain(|taint| taint.key != "node.kubernetes.io/unschedulable");
-        foreseen.nodes.items.insert(name.clone(), Arc::new(node));
-    }
-    Arc::new(foreseen)
 }

@@ -1,6 +1,6 @@
 //! `wheelhouse runs`: the history, and what is left to finish or take back.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use super::{Common, Failure, Format, Output, act, run_json::RunJson, session, table};
@@ -19,6 +19,13 @@ pub(super) struct RunsArgs {
     output: Output,
 }
 
+/// How a migration came out, by the word of an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Outcome {
+    Succeeded,
+    Failed,
+}
+
 #[derive(Debug, Subcommand)]
 enum RunsCommand {
     /// All runs, the newest first
@@ -34,6 +41,9 @@ enum RunsCommand {
     Resume {
         /// The run's id, its last part, or the start of it
         id: String,
+        /// How its migration came out, where nothing that can be seen tells: `failed` gives the replicas back
+        #[arg(long = "as", value_name = "OUTCOME", value_enum)]
+        outcome: Option<Outcome>,
         #[command(flatten)]
         assent: act::Assent,
     },
@@ -89,7 +99,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                 Format::Table => table::print(&story(seen)),
             }
         }
-        RunsCommand::Resume { id, assent } => {
+        RunsCommand::Resume { id, outcome, assent } => {
             let seen = found(&id)?;
             if seen.run.state.is_over() {
                 return Err(Failure::Failed(format!(
@@ -100,7 +110,17 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let hands = session.hands(&snapshot);
-            act::resume(&session, hands, seen.run.clone(), assent).await
+            let run = seen.run.clone();
+            if outcome.is_some() {
+                seen.offers(&snapshot).succeeded.map_err(Failure::Failed)?;
+            }
+            match outcome {
+                None => act::resume(&session, hands, run, assent).await,
+                Some(Outcome::Succeeded) => act::take_as_succeeded(&session, hands, run, assent).await,
+                Some(Outcome::Failed) => {
+                    act::give_up(&session, hands, run, "its migration is taken as failed", assent).await
+                }
+            }
         }
         RunsCommand::GiveUp { id, reason, assent } => {
             let seen = found(&id)?;
@@ -145,6 +165,13 @@ fn list(runs: &[RunJson], now: Timestamp) -> String {
     table::table(&["RUN", "STATE", ">AGE", "OPERATOR", "WHAT", ""], &rows)
 }
 
+fn log_head(log: &run::Log) -> String {
+    match log.dropped {
+        0 => "log of its job:".into(),
+        n => format!("log of its job, without its first {n} lines:"),
+    }
+}
+
 fn story(seen: &RunSeen) -> String {
     let run = &seen.run;
     let mut text = format!("run {} is {}, by {}", run.id, seen.shown(), run.operator);
@@ -153,6 +180,10 @@ fn story(seen: &RunSeen) -> String {
     }
     text.push_str(&format!("\n\n{}\n", run.plan()));
     for entry in &run.entries {
+        if let run::Event::Log(log) = &entry.event {
+            text.push_str(&format!("          {:<20}  {}\n", "", log_head(log)));
+            log.lines.iter().for_each(|line| text.push_str(&format!("          {:<20}    | {line}\n", "")));
+        }
         if let Some(line) = run::describe(run, &entry.event) {
             text.push_str(&format!("{}  {:<20}  {line}\n", entry.at.strftime("%H:%M:%S"), entry.by));
         }

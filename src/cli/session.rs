@@ -217,9 +217,10 @@ impl Session {
             | Intent::Move { .. }
             | Intent::Cordon { .. }
             | Intent::Restart { .. }
+            | Intent::Release { .. }
             | Intent::DeletePod { .. } => false,
             Intent::Undo { changes, .. } => changes.iter().any(|(about, _)| *about == About::Database),
-            Intent::Database { .. } => true,
+            Intent::Database { .. } | Intent::Migrate { .. } => true,
         };
         if of_database { self.observed_with_database().await } else { self.observed().await }
     }

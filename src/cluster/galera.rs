@@ -225,6 +225,8 @@ pub struct Status {
     pub donor_rejects: bool,
     /// `wsrep_sst_method`.
     pub sst_method: Arc<str>,
+    /// `wsrep_OSU_method`: how a schema change is carried out, `TOI` or `RSU`; empty where it is not told.
+    pub osu_method: Arc<str>,
     /// `datadir`.
     pub datadir: Arc<str>,
     /// `wsrep_cluster_address`.

@@ -12,7 +12,7 @@ use imbl::OrdMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Api, Autoscaler, Budget, Claim, Freshness, Journal, Key, Labels, Lease, LimitRange, Load, Member,
+    Api, Autoscaler, Budget, Claim, Freshness, Job, Journal, Key, Labels, Lease, LimitRange, Load, Member,
     MemberName, Node, NodeName, NodeUsage, Pod, Pool, Proxy, ProxyName, Quota, Reading, ReplicaSet, Service,
     Slice, Snapshot, Tenant, TenantName, Usage, Workload, WorkloadKey, WorkloadKind,
     clocks::{Dated, objects_moved},
@@ -89,6 +89,8 @@ pub enum Observation {
     Lease(Seen<Key, Lease>),
     /// Journals of wheelhouse.
     Journal(Seen<Key, Journal>),
+    /// The Jobs of wheelhouse.
+    Job(Seen<Key, Job>),
     /// ConfigMaps: `None` for one without a php-fpm pool.
     Pool(Seen<Key, Option<Pool>>),
     /// Measured use of pods.
@@ -118,6 +120,7 @@ impl Snapshot {
             Observation::Namespace(seen) => self.namespaces.fold(seen, skew).any(),
             Observation::Lease(seen) => self.leases.fold(seen, skew).any(),
             Observation::Journal(seen) => self.journals.fold(seen, skew).any(),
+            Observation::Job(seen) => self.jobs.fold(seen, skew).any(),
             Observation::Pool(seen) => self.pools.fold(seen.known(), skew).any(),
             Observation::Usage(seen) => {
                 let complete = matches!(seen, Seen::All(..) | Seen::AllBut(..));

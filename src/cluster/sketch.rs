@@ -313,6 +313,7 @@ impl World {
             deadline: 600,
             gitops,
             hints,
+            migration: None,
         };
         self.namespaces.push((name.into(), Labels::default()));
         let service =
@@ -365,6 +366,7 @@ impl World {
             Observation::Claim(Seen::All(vec![], at)),
             Observation::Lease(Seen::All(vec![], at)),
             Observation::Journal(Seen::All(vec![], at)),
+            Observation::Job(Seen::All(vec![], at)),
             Observation::Pool(Seen::All(vec![], at)),
             Observation::Usage(Seen::All(self.usage, at)),
             Observation::NodeUsage(Seen::All(self.node_usage, at)),

@@ -57,6 +57,8 @@ pub struct Workload {
     pub gitops: Option<GitOps>,
     /// What it says of its memory.
     pub hints: Hints,
+    /// Annotation `wheelhouse.dev/migrate`: the command that migrates its database.
+    pub migration: Option<Arc<str>>,
 }
 
 /// Why the pods of a workload cannot be made: an admission refusal, a quota, a LimitRange ...

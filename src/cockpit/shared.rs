@@ -35,6 +35,7 @@ pub fn setup(config: &Config) -> Result<Setup, String> {
         themes: config::own_themes(),
         depth: Depth::detect(no_color.as_deref(), colorterm.as_deref(), term.as_deref()),
         ascii: ascii(),
+        migrations: config.migrations.clone(),
     };
     Theme::load(&setup.theme, &setup.themes, setup.depth)?;
     Ok(setup)

@@ -17,9 +17,9 @@ use serde::de::DeserializeOwned;
 
 use super::slim::{self, IntOrText, Quantities};
 use crate::cluster::{
-    Amounts, Autoscaler, Budget, Claim, Cpu, Journal, Key, KubeEvent, LabelSet, Labels, Lease, LimitRange,
-    Memory, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, Quota, ReplicaSet, ResourceVersion, Resources,
-    Service, Usage, Workload, quantity,
+    Amounts, Autoscaler, Budget, Claim, Cpu, Job, Journal, Key, KubeEvent, LabelSet, Labels, Lease,
+    LimitRange, Memory, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, Quota, ReplicaSet, ResourceVersion,
+    Resources, Service, Usage, Workload, quantity,
 };
 
 mod labels;
@@ -61,7 +61,7 @@ impl Resource {
 
     /// A server that does not serve it has none of it, and nothing else follows from that.
     pub(super) fn may_be_absent(&self) -> bool {
-        ["resourcequotas", "limitranges", "persistentvolumeclaims"].contains(&self.plural)
+        ["resourcequotas", "limitranges", "persistentvolumeclaims", "jobs"].contains(&self.plural)
     }
 
     /// The resource as role-based access control writes it, such as `poddisruptionbudgets.policy`.
@@ -266,6 +266,8 @@ kinds! {
     Leases: Lease, "coordination.k8s.io" "v1" "leases" "lease" namespaced, record::lease;
     /// Journals of wheelhouse.
     Journals: Journal, "" "v1" "configmaps" "configmap" namespaced, record::journal;
+    /// The Jobs of wheelhouse.
+    Jobs: Job, "batch" "v1" "jobs" "job" namespaced, record::job;
     /// The php-fpm pools of ConfigMaps; nothing is kept of a ConfigMap without one.
     Pools: Option<Pool>, "" "v1" "configmaps" "configmap" namespaced, record::pool;
     /// Kubernetes Events.

@@ -68,6 +68,8 @@ slim! {
         request_memory: Option<String>,
         #[serde(rename = "wheelhouse.dev/max-children")]
         max_children: Option<String>,
+        #[serde(rename = "wheelhouse.dev/migrate")]
+        migrate: Option<String>,
         #[serde(rename = "wheelhouse.dev/move")]
         movable: Option<String>,
         #[serde(rename = "descheduler.alpha.kubernetes.io/prefer-no-eviction")]
@@ -325,6 +327,15 @@ slim! {
         acquire_time: Option<Timestamp>,
         renew_time: Option<Timestamp>,
         lease_transitions: i64,
+    }
+
+    Job { metadata: Meta, spec: JobSpec, status: JobStatus }
+    JobSpec { suspend: bool }
+    JobStatus {
+        start_time: Option<Timestamp>,
+        active: i64,
+        terminating: i64,
+        conditions: Vec<Condition>,
     }
 
     ConfigMap { metadata: Meta, data: JournalTexts }

@@ -92,6 +92,16 @@ impl Plan {
 }
 
 impl Approved {
+    /// The same for a run of that id: what is named by its run gets its name.
+    pub fn of_run(mut self, run: &str) -> Self {
+        for step in &mut self.plan.steps {
+            if let Some(change) = step.change.of_run(run) {
+                step.change = change;
+            }
+        }
+        self
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -17,6 +17,7 @@ use super::{Object, Step, database::Names};
 mod adopt;
 mod bounds;
 mod cordon;
+mod create_job;
 mod create_pod;
 mod delete_pod;
 mod deletion_cost;
@@ -26,6 +27,8 @@ mod discard;
 mod evict;
 mod gone;
 mod holds;
+mod job_ended;
+mod jobs;
 mod pod_ready;
 mod pods;
 mod replaced;
@@ -35,11 +38,15 @@ mod rolled_out;
 mod save;
 mod servers;
 mod serves;
+mod set_image;
 mod settle;
+mod start_job;
+mod stop_job;
 
 pub use adopt::Adopt;
 pub use bounds::Bounds;
 pub use cordon::Cordon;
+pub use create_job::CreateJob;
 pub use create_pod::CreatePod;
 pub use delete_pod::DeletePod;
 pub use deletion_cost::DeletionCost;
@@ -49,6 +56,7 @@ pub use discard::Discard;
 pub use evict::Evict;
 pub use gone::Gone;
 pub use holds::Holds;
+pub use job_ended::JobEnded;
 pub use pod_ready::PodReady;
 pub use pods::{LOWEST_COST, TEMPLATE_HASH};
 pub use replaced::Replaced;
@@ -58,7 +66,10 @@ pub use rolled_out::RolledOut;
 pub use save::Save;
 pub use servers::Servers;
 pub use serves::Serves;
+pub use set_image::SetImage;
 pub use settle::Settle;
+pub use start_job::StartJob;
+pub use stop_job::StopJob;
 
 /// One change of the cluster, or the wait for one to take hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,6 +117,16 @@ pub enum Change {
     RolledOut(RolledOut),
     /// The bounds of an autoscaler.
     Bounds(Bounds),
+    /// A Job made from a tenant's own pod template, that waits to be started.
+    CreateJob(CreateJob),
+    /// A Job that waits is started.
+    StartJob(StartJob),
+    /// Wait until a Job has ended.
+    JobEnded(JobEnded),
+    /// A Job that has not ended is deleted.
+    StopJob(StopJob),
+    /// The image of a container.
+    SetImage(SetImage),
 }
 
 /// Where a change stands, by what is seen.
@@ -138,6 +159,17 @@ pub trait Kind {
 
     /// Why a write without an inverse cannot be taken back.
     fn never(&self) -> Option<String> {
+        None
+    }
+
+    /// Once it has come about, that stays so, whatever is taken back around it: what a run began by it can happen once.
+    fn once(&self) -> bool {
+        false
+    }
+
+    /// The same change in a run of that id, where what it is about is named by its run.
+    fn of_run(&self, run: &str) -> Option<Change> {
+        let _ = run;
         None
     }
 
@@ -217,6 +249,11 @@ impl Change {
             Self::RestartRollout(kind) => kind,
             Self::RolledOut(kind) => kind,
             Self::Bounds(kind) => kind,
+            Self::CreateJob(kind) => kind,
+            Self::StartJob(kind) => kind,
+            Self::JobEnded(kind) => kind,
+            Self::StopJob(kind) => kind,
+            Self::SetImage(kind) => kind,
         }
     }
 
@@ -254,6 +291,16 @@ impl Change {
     /// Why a write without an inverse cannot be taken back.
     pub fn never(&self) -> Option<String> {
         self.kind().never()
+    }
+
+    /// Once it has come about, that stays so; see [`Kind::once`].
+    pub fn once(&self) -> bool {
+        self.kind().once()
+    }
+
+    /// The same change in a run of that id; see [`Kind::of_run`].
+    pub fn of_run(&self, run: &str) -> Option<Self> {
+        self.kind().of_run(run)
     }
 
     /// Writes to the cluster or its database.

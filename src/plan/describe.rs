@@ -97,7 +97,7 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
     }
     push(&mut lines, LineKind::Blank, String::new());
     for (step, number) in plan.steps.iter().zip(1..) {
-        let what = plan.words(&step.change);
+        let what = plan.step_words(step);
         let text = match step.change.is_write() {
             true => format!("  {number:>2}  {what}"),
             false => format!("  {number:>2}  {what}, at most {}", span(step.within)),
@@ -146,6 +146,11 @@ impl Plan {
             Intent::Cordon { node, cordoned: false } => format!("uncordon {node}"),
             Intent::Restart { tenant } => format!("restart {tenant}"),
             Intent::DeletePod { pod } => format!("delete pod {}", pod.name),
+            Intent::Migrate { migration } => match &migration.image {
+                Some(image) => format!("migrate {} with {image}", migration.tenant),
+                None => format!("migrate {}", migration.tenant),
+            },
+            Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
             Intent::Database { act } => match &self.database {
                 Some(part) => part.words(),
                 None => act.to_string(),

@@ -15,6 +15,8 @@ pub enum Object {
     Pod(Key),
     /// A HorizontalPodAutoscaler.
     Autoscaler(Key),
+    /// A Job.
+    Job(Key),
     /// A ProxySQL.
     Proxy(ProxyName),
     /// A Galera member.
@@ -35,6 +37,7 @@ impl fmt::Display for Object {
             Self::Node(name) => write!(f, "node {name}"),
             Self::Pod(key) => write!(f, "pod {key}"),
             Self::Autoscaler(key) => write!(f, "autoscaler {key}"),
+            Self::Job(key) => write!(f, "job {key}"),
             Self::Proxy(name) => write!(f, "{name}"),
             Self::Member(name) => write!(f, "{name}"),
         }

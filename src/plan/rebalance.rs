@@ -41,7 +41,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use aim::{Aim, Samples, Scheme, drain_by_hand, scheme, usual_start};
+pub use aim::{Aim, Samples, Scheme, usual_start};
 use stage::Stage;
 pub use targets::{Target, Targets, targets};
 
@@ -66,6 +66,11 @@ pub enum Goal {
     },
     /// Empty a node of all that can leave it.
     Drain {
+        /// The node.
+        node: NodeName,
+    },
+    /// Fill a node that takes pods again, with its part of what evens out the whole cluster: nothing else is moved.
+    Fill {
         /// The node.
         node: NodeName,
     },
@@ -187,7 +192,8 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
         Goal::Rebalance { nodes, tenants, only_spread } => {
             nodes.iter().try_for_each(|node| known_node(seen, node))?;
             tenants.iter().try_for_each(|tenant| known_tenant(seen, tenant))?;
-            let mut stage = Stage::new(seen, policy, caps);
+            // With fewer moves, the most harmful of all are made.
+            let mut stage = Stage::new(seen, policy, Caps { moves: None, ..caps });
             stage.only(nodes, tenants);
             let before = balance::of(&stage);
             let mut tries = 0..TRIES;
@@ -209,7 +215,8 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
                 let told: BTreeSet<_> = stays.iter().map(|stay| stay.pod.clone()).collect();
                 stays.extend(even::left(&mut stage).into_iter().filter(|stay| !told.contains(&stay.pod)));
             }
-            Ok(Proposal { moves, stays, closed: closed(&stage), before, after: balance::of(&stage) })
+            let whole = Proposal { moves, stays, closed: closed(&stage), before, after: balance::of(&stage) };
+            Ok(first(seen, whole, caps))
         }
         Goal::Drain { node } => {
             known_node(seen, node)?;
@@ -217,6 +224,7 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
             let policy = Policy { pod_age: SignedDuration::ZERO, evict: true, ..policy.clone() };
             drain::drain(Stage::new(seen, &policy, caps), node)
         }
+        Goal::Fill { node } => onto(seen, node, caps, policy),
         Goal::Move { tenant, from, to } => {
             known_tenant(seen, tenant)?;
             known_node(seen, from)?;
@@ -224,6 +232,28 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
             single::single(Stage::new(seen, policy, caps), tenant, from, to)
         }
     }
+}
+
+/// What a rebalancing of the whole cluster moves to that node.
+fn onto(seen: &Snapshot, node: &NodeName, caps: Caps, policy: &Policy) -> Result<Proposal, Check> {
+    known_node(seen, node)?;
+    let goal = Goal::Rebalance { nodes: Vec::new(), tenants: Vec::new(), only_spread: false };
+    let mut whole = propose(seen, &goal, Caps { moves: None, ..caps }, policy)?;
+    let all = whole.moves.len();
+    whole.moves.retain(|moved| moved.to.as_ref() == Some(node));
+    if whole.moves.len() < all {
+        whole.after = given(seen, whole.moves.clone()).after;
+    }
+    Ok(first(seen, whole, caps))
+}
+
+/// No more moves than are wanted, the most harmful state first.
+fn first(seen: &Snapshot, mut whole: Proposal, caps: Caps) -> Proposal {
+    if let Some(most) = caps.moves.map(|most| most as usize).filter(|most| *most < whole.moves.len()) {
+        whole.moves.truncate(most);
+        whole.after = given(seen, whole.moves.clone()).after;
+    }
+    whole
 }
 
 /// The nodes of the scope that take no moved pods.

@@ -2,7 +2,7 @@
 //! at where everything stands by now.
 
 use super::{About, Adopt, Change, Check, Cordon, Intent, NodePart, Plan, Replicas, Standing, Step, Verdict};
-use super::{check, database, moves, scale};
+use super::{check, database, moves, release, scale};
 use crate::cluster::{Snapshot, TenantName, Uid, WorkloadKey};
 
 /// Seconds the inverse of a change of a single object may take.
@@ -28,6 +28,12 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
         let own: Vec<_> = changes.iter().filter(of_database).cloned().collect();
         parts.push(database::undo(seen, intent, run, &own));
     }
+    // Given back after the replicas, an autoscaler that is held would take those away again.
+    let of_autoscaler = |(_, change): &&(About, Change)| matches!(change, Change::Bounds(_));
+    let bounds: Vec<_> = changes.iter().filter(of_autoscaler).collect();
+    if !bounds.is_empty() {
+        parts.push(inverted(seen, intent, run, &bounds));
+    }
     let replicas = |(_, change): &&(About, Change)| matches!(change, Change::Replicas(_));
     if changes.iter().any(|c| replicas(&c)) {
         parts.push(scaled(seen, intent, run, changes));
@@ -42,16 +48,20 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
             _ => None,
         })
         .collect();
+    let images = |(_, change): &&(About, Change)| matches!(change, Change::SetImage(_));
+    for (about, change) in changes.iter().filter(images) {
+        parts.push(image_back(seen, intent, run, about, change));
+    }
     for (tenant, adopted) in &adopted {
         parts.push(moved_back(seen, intent, tenant, adopted));
     }
-    let others = changes.iter().filter(|c| !of_database(c) && !replicas(c));
+    let others = changes.iter().filter(|c| !of_database(c) && !replicas(c) && !of_autoscaler(c));
     // What a move borrowed on its way to the adoption is the cluster's own since.
     let others = others.filter(|(_, change)| match change {
         Change::Adopt(_) | Change::Discard(_) => false,
         change => adopted.is_empty() || !is_of_move(change),
     });
-    let others: Vec<_> = others.collect();
+    let others: Vec<_> = others.filter(|c| !images(c)).collect();
     if !others.is_empty() || parts.is_empty() {
         let mut part = inverted(seen, intent, run, &others);
         if others.is_empty() && !changes.is_empty() {
@@ -76,11 +86,7 @@ fn merged(seen: &Snapshot, intent: &Intent, parts: Vec<Plan>) -> Plan {
     let mut all = Plan::assemble(seen, intent.clone(), vec![], vec![], None, vec![], vec![]);
     for part in parts {
         let offset = all.steps.len();
-        all.steps.extend(
-            part.steps
-                .into_iter()
-                .map(|step| Step { takes_back: step.takes_back.map(|of| of + offset), ..step }),
-        );
+        all.steps.extend(part.steps.into_iter().map(|step| step.shifted(offset)));
         all.tenants.extend(part.tenants);
         all.nodes.extend(part.nodes);
         all.database = all.database.or(part.database);
@@ -91,6 +97,31 @@ fn merged(seen: &Snapshot, intent: &Intent, parts: Vec<Plan>) -> Plan {
         }
     }
     Plan::assemble(seen, intent.clone(), all.tenants, all.nodes, all.database, all.steps, all.checks)
+}
+
+/// An image that was set is set back, and its rollout watched.
+fn image_back(seen: &Snapshot, intent: &Intent, run: &str, about: &About, change: &Change) -> Plan {
+    let nothing =
+        |check: Check| Plan::assemble(seen, intent.clone(), vec![], vec![], None, vec![], vec![check]);
+    let refuse = |text: String| Check::new("undo", Verdict::Refuse, text);
+    let Some(Change::SetImage(back)) = change.invert() else {
+        return nothing(refuse(format!("{change} cannot be taken back")));
+    };
+    match change.invert().map_or(Standing::AtTo, |back| back.stands(seen)) {
+        Standing::AtTo => {
+            nothing(Check::new("undo", Verdict::Ok, format!("{about} is as before: nothing to take back")))
+        }
+        Standing::AtFrom(_) => match seen.tenant_of(&back.workload) {
+            Some(tenant) => {
+                let own = check::lease(seen, &tenant.name).into_iter().collect();
+                release::planned(seen, intent, tenant, Some(back), own, check::freshness(seen))
+            }
+            None => nothing(refuse(format!("{about}: {} is no tenant any more", back.workload))),
+        },
+        Standing::Elsewhere(why) | Standing::Gone(why) | Standing::Failed(why) | Standing::Unknown(why) => {
+            nothing(refuse(format!("{about}: {why}: somebody has changed it since run {run}")))
+        }
+    }
 }
 
 /// A pod that was adopted is moved back to where the other one was.

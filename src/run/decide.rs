@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Event, Outcome, Run, RunState, StepState,
-    evidence::{Marks, unproven},
+    evidence::{LAG, Marks, unproven},
 };
 use crate::{
     cluster::Snapshot,
-    plan::{About, Change, Holds, Servers, Standing, Step},
+    plan::{About, Change, Holds, Object, OnFailure, Servers, Standing, Step},
 };
 
 /// The next move of a run.
@@ -34,6 +34,8 @@ pub(super) enum Decision {
     Verify(About),
     /// Do this step out of its turn: it takes an earlier one back on the way out.
     TakeBack(usize),
+    /// Something has ended badly, and the run goes no further: what can be taken back is, and it has failed.
+    Fail(usize, String),
     /// Stop at this step, and ask an operator.
     Pause(usize, String),
     /// It is over.
@@ -62,8 +64,6 @@ pub(super) enum Leaving {
 
 /// How long an endpoint of the database may not be seen before a write, in seconds.
 const UNSEEN: u32 = 60;
-/// How long a watch may take to tell what was written.
-const LAG: SignedDuration = SignedDuration::from_secs(10);
 /// A step that was begun so often without an end is not begun again without an operator.
 const BEGUN: usize = 5;
 
@@ -72,8 +72,11 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
     if run.state != RunState::Running {
         return Decision::Wait { until: None, text: format!("the run is {}", run.state) };
     }
+    if let Some(why) = &run.leaving {
+        return leave(run, &Leaving::GiveUp(why.clone()), seen, now, facts);
+    }
     if let Some(leaving) = &facts.leaving {
-        return leave(run, leaving);
+        return leave(run, leaving, seen, now, facts);
     }
     let Some(i) = run.current() else {
         return conclude(run, seen, now);
@@ -93,9 +96,19 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
     {
         return Decision::Skip(i, "there is nothing to take back".into());
     }
-    if let Some(text) = unproven(&step.change, seen, &facts.marks) {
+    if step.way_out {
+        return Decision::Skip(i, "the run goes through".into());
+    }
+    if let Some(of) = step.serves
+        && run.steps[i] == StepState::Waiting
+        && matches!(run.steps[of], StepState::Done(_))
+    {
+        let what = run.plan().words(&run.plan().steps[of].change);
+        return Decision::Skip(i, format!("it was for a step that is done: {what}"));
+    }
+    if let Some(text) = unproven(&step.change, seen, &facts.marks, now) {
         if !step.change.object().is_of_database() {
-            return Decision::Wait { until: None, text };
+            return Decision::Wait { until: again(&step.change, now), text };
         }
         // An endpoint of the database may be gone for good: then an operator is asked.
         let until = deadline(run, i, now);
@@ -107,14 +120,17 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
     let begun = run.steps[i] != StepState::Waiting;
     match (step.change.stands(seen), step.change.is_write()) {
         (Standing::Gone(why), _) if step.takes_back.is_some() => Decision::Skip(i, why),
-        (
-            Standing::Elsewhere(why) | Standing::Gone(why) | Standing::Failed(why) | Standing::Unknown(why),
-            _,
-        ) => Decision::Pause(i, lead(run, step) + &why),
+        (Standing::Gone(why), true) if begun && step.change.once() => {
+            Decision::Pause(i, format!("the outcome is unknown: {why}, and it may have begun"))
+        }
+        (Standing::Failed(why), _) => fail(run, i, lead(run, step) + &why),
+        (Standing::Elsewhere(why) | Standing::Gone(why) | Standing::Unknown(why), _) => {
+            Decision::Pause(i, lead(run, step) + &why)
+        }
         (Standing::AtTo, true) if begun => Decision::Done(i, step.change.found(true)),
         (Standing::AtTo, true) => Decision::Skip(i, step.change.found(false)),
         (Standing::AtFrom(_), true) => match hindered(run, i, seen) {
-            Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
+            Some(why) => Decision::Pause(i, refrained(run, step, &why)),
             None => begin(run, i),
         },
         (Standing::AtTo, false) => Decision::Done(i, step.change.outcome(seen)),
@@ -124,7 +140,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         {
             let write = put_back(run, i, seen).unwrap_or(i);
             match hindered(run, write, seen) {
-                Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
+                Some(why) => Decision::Pause(i, refrained(run, step, &why)),
                 None => begin(run, write),
             }
         }
@@ -149,7 +165,9 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
                 Some(_) => ": it was put back; resuming the run writes it again",
                 None => "",
             };
-            Decision::Pause(i, format!("{lead}{text} after {within} s{missing}{again}"))
+            let why = format!("{lead}{text} after {within} s{missing}{again}");
+            // What can happen once may still be under way.
+            if step.change.once() { Decision::Pause(i, why) } else { fail(run, i, why) }
         }
     }
 }
@@ -176,6 +194,16 @@ fn hindered(run: &Run, i: usize, seen: &Snapshot) -> Option<String> {
     guards.or_else(|| step.change.hindrance(&run.plan().steps[i + 1..], seen))
 }
 
+/// Why a step was not written; whether anything was before it stands in the journal.
+fn refrained(run: &Run, step: &Step, why: &str) -> String {
+    let rest = if run.entries.iter().any(|e| matches!(e.event, Event::Started { .. })) {
+        ""
+    } else {
+        "; nothing was written"
+    };
+    format!("{}{why}{rest}", lead(run, step))
+}
+
 /// Begins a step, unless it was begun again and again without an end.
 fn begin(run: &Run, i: usize) -> Decision {
     let since = run.entries.iter().rev().take_while(|e| e.event != Event::Taken);
@@ -189,13 +217,62 @@ fn begin(run: &Run, i: usize) -> Decision {
 
 /// The way out: what is borrowed is taken back, in the order of the plan, then the run pauses or is over. Whether it
 /// still stands is not asked of the snapshot, which may be older than the last write: the write itself looks.
-fn leave(run: &Run, leaving: &Leaving) -> Decision {
-    if let Some(step) = run.borrowed().next() {
+fn leave(run: &Run, leaving: &Leaving, seen: &Snapshot, now: Timestamp, facts: &Facts) -> Decision {
+    let pauses = matches!(leaving, Leaving::Pause(..));
+    // Who only pauses leaves standing what a run that goes through would leave.
+    let back = |i: &usize| !(pauses && run.plan().steps[*i].way_out);
+    if let Some(step) = run.borrowed().find(back) {
         return Decision::TakeBack(step);
+    }
+    if let Some(i) = run.unconfirmed().filter(|_| !pauses) {
+        return confirm(run, i, seen, now, facts);
     }
     match leaving {
         Leaving::Pause(step, why) => Decision::Pause(*step, why.clone()),
         Leaving::GiveUp(why) => Decision::Finish(Outcome::Failed, why.clone()),
+    }
+}
+
+/// Waits on the way out until what was taken back has come about. Where it does not, the run stays open.
+fn confirm(run: &Run, i: usize, seen: &Snapshot, now: Timestamp, facts: &Facts) -> Decision {
+    if let Some(why) = &facts.pause {
+        return Decision::Pause(i, why.clone());
+    }
+    let change = &run.plan().steps[i].change;
+    if let Some(text) = unproven(change, seen, &facts.marks, now) {
+        return Decision::Wait { until: again(change, now), text };
+    }
+    match change.stands(seen) {
+        Standing::AtTo => Decision::Done(i, change.outcome(seen)),
+        Standing::AtFrom(_) if run.steps[i] != StepState::Started => Decision::Perform(i),
+        Standing::AtFrom(text) => {
+            let until = deadline(run, i, now);
+            match now < until {
+                true => Decision::Wait { until: Some(until), text },
+                false => {
+                    let within = run.plan().steps[i].within;
+                    Decision::Pause(i, format!("{text} after {within} s{}", change.missing(seen)))
+                }
+            }
+        }
+        Standing::Elsewhere(why) | Standing::Gone(why) | Standing::Failed(why) | Standing::Unknown(why) => {
+            Decision::Pause(i, why)
+        }
+    }
+}
+
+/// When to look again at what has not come back: a Job that was deleted never does, and then that is told.
+fn again(change: &Change, now: Timestamp) -> Option<Timestamp> {
+    let job = matches!(change.object(), Object::Job(_));
+    job.then(|| now.saturating_add(LAG).unwrap_or(now))
+}
+
+/// A step has ended badly by itself: what then becomes of the run was approved with the plan. A run that has nothing
+/// left to take back stays open, for an operator to see.
+fn fail(run: &Run, i: usize, why: String) -> Decision {
+    match run.plan().on_failure {
+        OnFailure::Restore if run.borrowed().next().is_some() => Decision::Fail(i, why),
+        OnFailure::Restore | OnFailure::Pause | OnFailure::Hold => Decision::Pause(i, why),
     }
 }
 

@@ -5,6 +5,7 @@
 //! journal that another session can go on with.
 
 mod act;
+mod listen;
 mod record;
 
 pub(super) use record::store;
@@ -46,6 +47,8 @@ pub(super) enum Begin {
     New(JournalPlace),
     /// Its journal is there already.
     Again,
+    /// Its journal is there already, and an operator takes what it waits for as succeeded.
+    Succeeded,
     /// Its journal is there already, and all that is left is to say in it that it was given up, and why.
     GiveUp(String),
 }
@@ -74,6 +77,8 @@ pub(super) struct Driver {
     facts: Facts,
     /// What was last tried without an answer.
     tried: Mutex<String>,
+    /// What has been read of the log of a Job.
+    ear: listen::Ear,
 }
 
 /// What a driver has once it is connected.
@@ -90,7 +95,15 @@ impl Driver {
         seen: watch::Receiver<Arc<Snapshot>>,
         pause: watch::Receiver<bool>,
     ) -> Self {
-        Self { hands, run, seen, pause, facts: Facts::default(), tried: Mutex::default() }
+        Self {
+            hands,
+            run,
+            seen,
+            pause,
+            facts: Facts::default(),
+            tried: Mutex::default(),
+            ear: listen::Ear::default(),
+        }
     }
 
     /// Drives the run until it is over or paused.
@@ -121,22 +134,27 @@ impl Driver {
     async fn carry(&mut self, begin: &Begin, writer: &Writer, leases: &Leases) -> Result<(), Stop> {
         let local = match begin {
             Begin::New(place) => *place == JournalPlace::Local,
-            Begin::Again | Begin::GiveUp(_) => self.run.borrow().local,
+            Begin::Again | Begin::Succeeded | Begin::GiveUp(_) => self.run.borrow().local,
         };
         if !local {
             self.take(leases).await?;
         }
         let open = match begin {
             Begin::New(_) => self.open_new(local).map_err(Stop::Refused)?,
-            Begin::Again | Begin::GiveUp(_) => self.reopen(local, writer, leases.token()).await?,
+            Begin::Again | Begin::Succeeded | Begin::GiveUp(_) => {
+                self.reopen(local, writer, leases.token()).await?
+            }
         };
         let mut session = Session { writer: writer.clone(), leases, open };
-        let nothing_borrowed = self.run.borrow().borrowed().next().is_none();
+        let nothing_borrowed = {
+            let run = self.run.borrow();
+            run.borrowed().next().is_none() && run.unconfirmed().is_none()
+        };
         let first = match begin {
             Begin::GiveUp(why) if nothing_borrowed => {
                 Event::Finished { outcome: Outcome::Failed, text: why.clone() }
             }
-            Begin::New(_) | Begin::Again | Begin::GiveUp(_) => Event::Taken,
+            Begin::New(_) | Begin::Again | Begin::Succeeded | Begin::GiveUp(_) => Event::Taken,
         };
         if let Err(stop) = self.append(&mut session, first).await {
             return Err(match stop {
@@ -147,8 +165,15 @@ impl Driver {
         if self.run.borrow().state.is_over() {
             return Ok(());
         }
+        if *begin == Begin::Succeeded {
+            let text = format!("taken as succeeded by {}", self.hands.who.operator);
+            let undecided = self.run.borrow().undecided();
+            for step in undecided {
+                self.append(&mut session, Event::Done { step, text: text.clone() }).await?;
+            }
+        }
         if let Begin::GiveUp(why) = begin {
-            self.facts.leaving = Some(Leaving::GiveUp(why.clone()));
+            self.append(&mut session, Event::Leaving { why: why.clone() }).await?;
         }
         loop {
             match self.steps(&mut session).await {
@@ -167,8 +192,12 @@ impl Driver {
 
     /// Something is borrowed, and this session may still give it back.
     fn must_take_back(&self, session: &Session<'_>) -> bool {
+        let run = self.run.borrow();
+        let borrowed = || run.borrowed().any(|i| !run.plan().steps[i].way_out);
         self.facts.leaving.is_none()
-            && self.run.borrow().borrowed().next().is_some()
+            && run.leaving.is_none()
+            && !run.holds()
+            && borrowed()
             && !matches!(session.leases.standing(), Standing::Lost(_))
     }
 
@@ -238,6 +267,8 @@ impl Driver {
         self.run.send_modify(|run| {
             run.entries = stored.entries;
             run.steps = stored.steps;
+            run.leaving = stored.leaving;
+            run.log = stored.log;
         });
         Ok(open)
     }
@@ -258,6 +289,7 @@ impl Driver {
                 Decision::Perform(step) => self.perform(session, step).await?,
                 Decision::Skip(step, text) => self.append(session, Event::Skipped { step, text }).await?,
                 Decision::Done(step, text) => {
+                    self.keep_log(session, step).await?;
                     let text = self.told(session, step, text).await;
                     self.append(session, Event::Done { step, text }).await?;
                 }
@@ -272,13 +304,21 @@ impl Driver {
                     }
                 }
                 Decision::TakeBack(step) => self.take_back(session, step).await?,
-                Decision::Pause(step, why) => return Err(Stop::Pause(step, why)),
+                Decision::Fail(step, why) => {
+                    self.keep_log(session, step).await?;
+                    self.append(session, Event::Leaving { why }).await?;
+                }
+                Decision::Pause(step, why) => {
+                    self.keep_log(session, step).await?;
+                    return Err(Stop::Pause(step, why));
+                }
                 Decision::Finish(outcome, text) => {
                     let text = self.mark_undone(session, text).await?;
                     return self.append(session, Event::Finished { outcome, text }).await;
                 }
                 Decision::Wait { until, text } => {
                     self.say(Some(text));
+                    let until = self.listen(session, &seen, until).await;
                     self.wait(session, until).await?;
                 }
             }

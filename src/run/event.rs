@@ -5,9 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Log;
 use crate::{
     cluster::{TenantName, words::short_run},
-    plan::{About, Approved, Change, PartRef, Plan},
+    plan::{About, Approved, Change, OnFailure, PartRef, Plan},
 };
 
 /// One line of a journal.
@@ -76,6 +77,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         asked: bool,
     },
+    /// The run goes no further: it has failed or was given up. What is borrowed is taken back, by whoever resumes it too.
+    Leaving {
+        /// One sentence.
+        why: String,
+    },
+    /// What a Job has written so far, bounded: its newest lines.
+    Log(Log),
     /// The run is over.
     Finished {
         /// How.
@@ -177,6 +185,10 @@ pub struct Run {
     pub steps: Vec<StepState>,
     /// Derived: the run's state.
     pub state: RunState,
+    /// Derived: why it goes no further, and only takes back.
+    pub leaving: Option<String>,
+    /// What its Job has written, as far as it is known here; bounded.
+    pub log: Log,
     /// The campaign it is an item of.
     pub campaign: Option<String>,
     /// The journal is kept on this machine only: nobody else can see or finish the run.
@@ -198,6 +210,8 @@ impl Run {
             entries: Vec::new(),
             steps,
             state: RunState::Planned,
+            leaving: None,
+            log: Log::default(),
             local: false,
             doing: None,
         }
@@ -232,6 +246,7 @@ impl Run {
                     // What stands for good stands, and so does what was given back of an earlier step.
                     let stands = match at.takes_back {
                         Some(of) => of < *step,
+                        None if at.change.once() => true,
                         None => i != *step && at.change.is_write() && !plan.is_borrowed(i),
                     };
                     if !(stands && closed(state)) {
@@ -240,6 +255,12 @@ impl Run {
                 }
             }
             Event::Verified { .. } => {}
+            Event::Leaving { why } => self.leaving = Some(why.clone()),
+            Event::Log(log) => {
+                if log.len() > self.log.len() {
+                    self.log = log.clone();
+                }
+            }
             Event::Paused { step, why, .. } => {
                 if let Some(state) = self.steps.get_mut(*step).filter(|s| !closed(s)) {
                     *state = StepState::Paused(why.clone());
@@ -282,7 +303,7 @@ impl Run {
             Event::Started { step } | Event::Done { step, .. } | Event::Skipped { step, .. } => open(*step),
             Event::TakenBack { step, .. } => known(*step).and_then(|_| running()),
             Event::Paused { step, .. } => known(*step).and_then(|_| running()),
-            Event::Verified { .. } => running(),
+            Event::Verified { .. } | Event::Leaving { .. } | Event::Log(_) => running(),
             Event::Finished { outcome: Outcome::Done, .. } => match self.steps.iter().all(closed) {
                 true => running(),
                 false => Err("not every step is through".into()),
@@ -315,8 +336,9 @@ impl Run {
 
     /// A step was begun, and not taken back since: its request may have been sent.
     pub fn is_begun(&self, step: usize) -> bool {
+        let follows = self.plan().steps.get(step).and_then(|step| step.follows);
         let of = |e: &Entry| match &e.event {
-            Event::Started { step: s } if *s == step => Some(true),
+            Event::Started { step: s } if *s == step || Some(*s) == follows => Some(true),
             Event::TakenBack { step: s, .. } if *s == step => Some(false),
             _ => None,
         };
@@ -330,6 +352,42 @@ impl Run {
         steps
             .filter(move |(i, step)| step.takes_back.is_some_and(|of| self.is_begun(of)) && !through(*i))
             .map(|(i, _)| i)
+    }
+
+    /// The wait that tells whether what was taken back on the way out has come about, while that is not known.
+    pub fn unconfirmed(&self) -> Option<usize> {
+        let steps = &self.plan().steps;
+        let open = |i: usize| !matches!(self.steps[i], StepState::Done(_) | StepState::Skipped(_));
+        let returned = |of: usize| {
+            self.entries.iter().any(|e| matches!(&e.event, Event::TakenBack { step, .. } if *step == of))
+        };
+        let waits = |i: usize| {
+            let back = steps[i].confirms?;
+            steps[back].takes_back.filter(|of| returned(*of))
+        };
+        (0..steps.len()).find(|i| open(*i) && waits(*i).is_some())
+    }
+
+    /// What it borrowed stays while it stands still: something was begun that cannot be begun twice and has not come to
+    /// its end, or the operator wants to look at what failed.
+    pub fn holds(&self) -> bool {
+        let plan = self.plan();
+        let begun =
+            |i: usize| plan.steps[i].change.once() && plan.steps[i].change.is_write() && self.is_begun(i);
+        let looks = plan.on_failure == OnFailure::Hold && self.leaving.is_none();
+        !self.undecided().is_empty() || looks && (0..plan.steps.len()).any(begun)
+    }
+
+    /// The steps that can come about once, were begun, and have not come to an end that is known.
+    pub fn undecided(&self) -> Vec<usize> {
+        let plan = self.plan();
+        let all = || (0..plan.steps.len()).filter(|i| plan.steps[*i].change.once());
+        let begun = all().any(|i| plan.steps[i].change.is_write() && self.is_begun(i));
+        let open = |i: &usize| !matches!(self.steps[*i], StepState::Done(_) | StepState::Skipped(_));
+        match begun && self.leaving.is_none() {
+            true => all().filter(open).collect(),
+            false => Vec::new(),
+        }
     }
 
     /// All steps about this are through.

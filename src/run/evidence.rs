@@ -21,6 +21,13 @@ pub(super) enum Mark {
         /// Replicas it asked for.
         desired: u32,
     },
+    /// A Job by the API server's own answer.
+    Job {
+        /// Its `resourceVersion`.
+        version: ResourceVersion,
+        /// When it was told, by the API server's clock.
+        at: Timestamp,
+    },
     /// An endpoint of the database at a moment.
     Endpoint(Moment),
 }
@@ -37,6 +44,8 @@ pub(super) struct Moment {
 /// The marks of one session.
 pub(super) type Marks = BTreeMap<Object, Mark>;
 
+/// How long a watch may take to tell what was written.
+pub(super) const LAG: SignedDuration = SignedDuration::from_secs(10);
 /// The monitor of a proxy must have checked for so many intervals since a write.
 const CHECKS: u32 = 2;
 /// So many readings of an endpoint must be later than a write: the first may have begun before it.
@@ -44,7 +53,7 @@ const READINGS: usize = 2;
 
 /// Why nothing can be told about a change from this snapshot, if so: it is not seen, or was last seen before it was
 /// last written.
-pub(super) fn unproven(change: &Change, seen: &Snapshot, marks: &Marks) -> Option<String> {
+pub(super) fn unproven(change: &Change, seen: &Snapshot, marks: &Marks, now: Timestamp) -> Option<String> {
     if let Some(why) = change.unseen(seen) {
         return Some(why);
     }
@@ -56,6 +65,17 @@ pub(super) fn unproven(change: &Change, seen: &Snapshot, marks: &Marks) -> Optio
             let now = &workload.resource_version;
             let caught_up = at_least(now, version).unwrap_or(now == version || workload.desired == *desired);
             (!caught_up).then(|| format!("{key}: what was written has not come back yet"))
+        }
+        (Mark::Job { version, at }, Object::Job(key)) => {
+            let text = || format!("job {}: what was written has not come back yet", key.name);
+            match seen.jobs.get(key) {
+                Some(job) => {
+                    let known = &job.resource_version;
+                    (!at_least(known, version).unwrap_or(known == version)).then(text)
+                }
+                // One that is gone is gone; the watch may take a while to tell of one that was just made.
+                None => (now.duration_since(*at) < LAG).then(text),
+            }
         }
         (Mark::Endpoint(mark), Object::Member(member)) => {
             let (history, at) = (&seen.galera.get(member)?.history, seen.dated(mark.at));

@@ -16,11 +16,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{Method, Request, header};
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, client::Body, core::Status};
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::cluster::Key;
 use crate::wire::{
     self, Endpoint, Logins,
     sql::{Answer, Kind, Sql},
@@ -28,10 +30,14 @@ use crate::wire::{
 
 pub(super) use api::{Involved, Right, Told, version};
 pub(super) use kind::{Context, Performed, act};
+use objects::version_of;
 pub(super) use sql::Written;
 
 /// Longest wait for one answer, sending and reading together.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Lines of a log that are asked for at once, and bytes.
+const LOG_LINES: usize = 500;
+const LOG_BYTES: usize = 256 * 1024;
 /// Why a request had no success.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Failure {
@@ -155,6 +161,22 @@ impl Writer {
         Ok(Hand { sql, name, read_only: self.read_only })
     }
 
+    /// The newest lines of a container's log, each with its time before it; from a moment on, where one is given.
+    pub(super) async fn log(
+        &self,
+        pod: &Key,
+        container: &str,
+        since: Option<Timestamp>,
+    ) -> Result<String, Failure> {
+        let since =
+            since.map_or(String::new(), |at| format!("&sinceTime={}", at.strftime("%Y-%m-%dT%H:%M:%SZ")));
+        let path = format!(
+            "{}/log?container={container}&timestamps=true&tailLines={LOG_LINES}&limitBytes={LOG_BYTES}{since}",
+            objects::pod_path(pod)
+        );
+        self.raw(Method::GET, &path, None).await.map(|body| String::from_utf8_lossy(&body).into_owned())
+    }
+
     /// The one way to write, and the one place where read-only mode is enforced.
     async fn write<T: DeserializeOwned>(
         &self,
@@ -174,6 +196,12 @@ impl Writer {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<T, Failure> {
+        let body = self.raw(method, path, body).await?;
+        serde_json::from_slice(&body)
+            .map_err(|e| Failure::Unreached(format!("the API server's answer is not understood: {e}")))
+    }
+
+    async fn raw(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Bytes, Failure> {
         let content = match method {
             Method::PATCH => "application/merge-patch+json",
             _ => "application/json",
@@ -203,8 +231,7 @@ impl Writer {
         }
         let code = head.status.as_u16();
         if head.status.is_success() {
-            return serde_json::from_slice(&body)
-                .map_err(|e| Failure::Unreached(format!("the API server's answer is not understood: {e}")));
+            return Ok(body);
         }
         let mut status: Status = serde_json::from_slice(&body).unwrap_or_else(|_| {
             let words = String::from_utf8_lossy(&body);

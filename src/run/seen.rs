@@ -114,6 +114,8 @@ pub struct Offers {
     pub undo: Result<(), String>,
     /// Closing it; what it did stays.
     pub give_up: Result<(), String>,
+    /// Saying that what it waits for has succeeded, where nothing that can be seen tells.
+    pub succeeded: Result<(), String>,
 }
 
 impl RunSeen {
@@ -191,11 +193,29 @@ impl RunSeen {
             () if run.state == RunState::Undone => Err(format!("run {name} is taken back already")),
             () => self.untouchable().map_or(Ok(()), Err).and_then(|()| takes_back(run, seen)),
         };
-        Offers { resume, undo, give_up }
+        let succeeded = give_up.clone().and_then(|()| self.is_open_question(seen));
+        Offers { resume, undo, give_up, succeeded }
+    }
+
+    /// Whether an operator has to say how something came out.
+    fn is_open_question(&self, seen: &Snapshot) -> Result<(), String> {
+        let (run, name) = (&self.run, self.run.short());
+        let Some(step) = run.undecided().last().map(|i| &run.plan().steps[*i]) else {
+            return Err(format!("nothing of run {name} is waited for whose outcome is not known"));
+        };
+        match step.change.stands(seen) {
+            _ if step.change.unseen(seen).is_some() => Err("what it waits for is not seen at present".into()),
+            Standing::AtTo => Err(format!("it has succeeded: resume run {name}")),
+            Standing::AtFrom(text) => Err(format!("its outcome is not known before it has ended: {text}")),
+            _ => Ok(()),
+        }
     }
 
     /// Whether its present step could be gone on with.
     fn goes_on(&self, seen: &Snapshot) -> Result<(), String> {
+        if self.run.leaving.is_some() {
+            return Ok(());
+        }
         let Some(step) = self.run.current().map(|i| &self.run.plan().steps[i]) else { return Ok(()) };
         if step.change.unseen(seen).is_some() {
             return Ok(());

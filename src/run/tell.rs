@@ -36,6 +36,22 @@ pub(super) fn ending(run: &Run) -> String {
     all.join("; ")
 }
 
+/// What is taken back when a run is given up, in a sentence without its end; `None`: nothing is borrowed, and what it did
+/// stays.
+pub fn left_by_giving_up(run: &Run) -> Option<String> {
+    let words = |i: usize| run.plan().words(&run.plan().steps[i].change);
+    let back: Vec<_> = run.borrowed().map(words).collect();
+    match (back.is_empty(), run.undecided().is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(format!("It is taken back: {}", back.join(", "))),
+        (false, false) => Some(format!(
+            "Its migration may have changed the schema in part: what a statement did stays, and one that is cut off is \
+             not undone (MariaDB's schema changes are not transactional). It is taken back: {}",
+            back.join(", ")
+        )),
+    }
+}
+
 /// One of its entries in a sentence; `None` for an event that says nothing to people.
 pub fn describe(run: &Run, event: &Event) -> Option<String> {
     let change = |step: &usize| match run.plan().steps.get(*step) {
@@ -60,6 +76,8 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
         Event::Paused { step, why, .. } => {
             format!("▲ paused at step {} of {}: {why}", step + 1, run.plan().steps.len())
         }
+        Event::Leaving { why } => format!("▲ goes no further: {why}"),
+        Event::Log(_) => return None,
         Event::Finished { outcome: Outcome::Done, text } => format!("✓ done: {text}"),
         Event::Finished { outcome: Outcome::Failed, text } => format!("✖ failed: {text}"),
         Event::Undone { by_run } => format!("✓ taken back by run {by_run}"),

@@ -22,9 +22,10 @@ use super::{
 use crate::{
     cluster::{Key, ServerRow, Snapshot, Tenancy, WorkloadKey, WorkloadKind, sketch},
     plan::{
-        About, Adopt, Bounds, Change, Cordon, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
-        Evict, Gone, Holds, Intent, Names, Plan, PodReady, Replaced, Replicas, RestartRollout, RolledOut,
-        Save, Servers, Serves, Settle, Standing, Step, plan,
+        About, Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync,
+        Desynced, Discard, Evict, Gone, Holds, Intent, JobEnded, Names, Plan, PodReady, Replaced, Replicas,
+        RestartRollout, RolledOut, Save, Servers, Serves, SetImage, Settle, Standing, StartJob, Step,
+        StopJob, plan,
     },
 };
 
@@ -53,10 +54,15 @@ fn name(change: &Change) -> &'static str {
         Change::RestartRollout(_) => "restart-rollout",
         Change::RolledOut(_) => "rolled-out",
         Change::Bounds(_) => "bounds",
+        Change::CreateJob(_) => "create-job",
+        Change::StartJob(_) => "start-job",
+        Change::JobEnded(_) => "job-ended",
+        Change::StopJob(_) => "stop-job",
+        Change::SetImage(_) => "set-image",
     }
 }
 
-const KINDS: usize = 21;
+const KINDS: usize = 26;
 
 fn all() -> Vec<(About, Change)> {
     let workload = WorkloadKey::new(WorkloadKind::Deployment, "acme", "acme");
@@ -104,8 +110,29 @@ fn all() -> Vec<(About, Change)> {
             uid: uid(),
             stamp: "now".into(),
         }),
-        Change::RolledOut(RolledOut { workload, uid: uid() }),
+        Change::RolledOut(RolledOut { workload: workload.clone(), uid: uid(), image: None }),
         Change::Bounds(Bounds { autoscaler: pod("acme"), from: (2, 6), to: (1, 1) }),
+        Change::CreateJob(CreateJob {
+            job: pod("acme-migrate"),
+            workload: workload.clone(),
+            uid: uid(),
+            container: "php-fpm".into(),
+            image: "app:2".into(),
+            command: vec!["migrate".into()],
+            labels: Default::default(),
+            deadline: 60,
+            kept: 60,
+        }),
+        Change::StartJob(StartJob { job: pod("acme-migrate") }),
+        Change::JobEnded(JobEnded { job: pod("acme-migrate"), container: "php-fpm".into() }),
+        Change::StopJob(StopJob { job: pod("acme-migrate") }),
+        Change::SetImage(SetImage {
+            workload,
+            uid: uid(),
+            container: "php-fpm".into(),
+            from: "registry.example/app:2.4.1".into(),
+            to: "app:2".into(),
+        }),
     ];
     let of_database = vec![
         Change::Servers(Servers { proxy: proxy(), address: address(), from: rows.clone(), to: vec![] }),
@@ -143,6 +170,7 @@ fn of(steps: Vec<Step>) -> Plan {
         database: None,
         steps,
         checks: vec![],
+        on_failure: Default::default(),
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::place::Place;
 use crate::{
     cluster::{Key, MemberName, ProxyName, TenantName, database::Role},
-    plan::{Intent, rebalance::Aim},
+    plan::{Intent, Migration, rebalance::Aim},
+    run::campaign::Wish,
 };
 
 /// What a view asks for.
@@ -17,6 +18,8 @@ pub enum Action {
     GoSaying(Place, String),
     /// Ask for the number of replicas of these tenants.
     AskReplicas(Vec<TenantName>),
+    /// Ask how this tenant is migrated.
+    AskMigration(TenantName),
     /// Review a change of the replicas of these tenants by so many.
     Propose(Vec<TenantName>, i64),
     /// Review the plan of this, whatever it is about.
@@ -25,13 +28,21 @@ pub enum Action {
     Aim(Aim),
     /// Choose where this pod of a tenant goes.
     Targets(TenantName, Key),
+    /// Ask this of a campaign, whoever drives it.
+    Wish(String, Wish),
+    /// Go on with this campaign.
+    GoOn(String),
+    /// Review the taking back of this campaign.
+    UndoCampaign(String),
     /// Ask for a line, and do what it becomes.
     Ask(Asks),
     /// Review the undoing of this run.
     Undo(String),
     /// Finish this run.
     Resume(String),
-    /// Close this run for good, for this reason.
+    /// Take what this run waits for as succeeded.
+    Succeeded(String),
+    /// Close this run or campaign for good, for this reason.
     GiveUp(String, String),
     /// Let this run stand after its present step.
     Pause(String),
@@ -46,6 +57,15 @@ pub enum Action {
 pub enum Asks {
     /// How many replicas? With how many each tenant has now.
     Replicas(Vec<(TenantName, u32)>),
+    /// Which image, and which command, migrates a tenant?
+    Migrate {
+        /// How it is migrated where nothing else is typed.
+        migration: Box<Migration>,
+        /// The tag of the present image.
+        now: Arc<str>,
+        /// The command where none is typed.
+        command: Arc<str>,
+    },
     /// Which weight of a member in the proxies?
     Weight {
         /// Which member.
@@ -64,8 +84,10 @@ pub enum Asks {
         /// Those that are in every proxy already.
         known: Vec<Arc<str>>,
     },
-    /// Why is a run given up?
+    /// Why is a run or campaign given up?
     GiveUp {
+        /// Which of both.
+        what: &'static str,
         /// Its id.
         run: String,
         /// What it is, in words.

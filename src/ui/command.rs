@@ -74,6 +74,8 @@ pub enum Command {
     More,
     /// Propose one replica less.
     Less,
+    /// Migrate the tenant's database.
+    Migrate,
     /// Take the last run back.
     Undo,
     /// All that can be done here, and why not.
@@ -108,6 +110,8 @@ pub enum Command {
     Pause,
     /// Close an unfinished run for good.
     GiveUp,
+    /// Take what a run waits for as succeeded.
+    Succeeded,
     /// Move pods so that tenants are spread and nodes even.
     Rebalance,
     /// Keep new pods off the node, or let them come again.

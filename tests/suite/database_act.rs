@@ -36,6 +36,7 @@ fn plan(session: &Session, act: DatabaseAct, changes: Vec<Change>) -> Plan {
         names: Default::default(),
     };
     Plan {
+        on_failure: Default::default(),
         id: "test".into(),
         intent: Intent::Database { act },
         seen: session.now().revision,

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod campaigns_crash;
+mod campaigns_faults;
 mod campaigns_worlds;
 mod cli;
 mod connect;
@@ -24,6 +25,8 @@ mod galera;
 mod headroom;
 mod kubectl;
 mod live;
+mod migrate;
+mod migrate_cli;
 mod moves;
 mod moves_cli;
 mod output;

@@ -130,6 +130,21 @@ async fn the_rights_of_the_readme_reach_the_proxies_and_the_missing_one_is_named
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_migrator_s_role_migrates_and_what_is_missing_is_named() {
+    let cluster = world().await;
+    let see = readme_rights();
+    let migrate = ["migrate", "acme", "--gitops-paused", "--image", "2.5.0", "--confirm", "acme", "--yes"];
+    let refused = run_as(&cluster, &see, &migrate).await;
+    let said = words(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("may not create jobs in namespace acme"), "{said}");
+    let rights = [see, role_of_readme(3)].concat();
+    let done = run_as(&cluster, &rights, &migrate).await;
+    assert!(done.status.success(), "{}", words(&done));
+    assert!(words(&done).contains("Successfully migrated"), "{}", words(&done));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_mover_s_role_moves_cordons_and_restarts_and_what_is_missing_is_named() {
     let cluster = world().await;
     let see = readme_rights();

@@ -412,7 +412,7 @@ fn only_the_newest_fifty_finished_runs_are_kept() {
             w.store.insert(kind, object);
         }
     });
-    alice.until("all journals", |s| s.journals.len() == 61);
+    alice.until("all journals", |s| s.journals.len() == 61 && s.leases.values().all(|l| l.holder.is_none()));
     let mut handle = alice.start(alice.plan("acme", -1), JournalPlace::Cluster);
     assert_eq!(ground.drive(&alice, &mut handle).state, RunState::Done);
     let finished = |s: &Snapshot| runs(s).iter().filter(|r| r.run.state.is_over()).count();

@@ -67,6 +67,7 @@ fn view(namespace: Option<&str>) -> Vec<AccessRule> {
         "statefulsets.apps",
         "horizontalpodautoscalers.autoscaling",
         "poddisruptionbudgets.policy",
+        "jobs.batch",
         "pods.metrics.k8s.io",
     ];
     vec![AccessRule {

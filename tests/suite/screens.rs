@@ -3,6 +3,7 @@
 //! The frames are kept as text in `snapshots/`, and the finest of them as pictures in `screenshots/`, drawn from the
 //! very same cells. `WHEELHOUSE_BLESS=1` writes the pictures again.
 
+mod campaigns;
 mod cockpit;
 mod database;
 mod database_acts;
@@ -11,6 +12,7 @@ mod database_reviews;
 mod database_seeing;
 mod first;
 mod forecast;
+mod migrations;
 mod moves;
 mod picture;
 mod pump;
@@ -80,7 +82,7 @@ fn tenants_are_filtered_sorted_and_marked() {
     assert_eq!(names, sorted);
     c.keys("space space");
     assert!(c.text().contains("2 marked"), "{}", c.text());
-    c.keys("M");
+    c.keys("U");
     assert!(c.text().contains("MEM▾") && c.text().contains("by memory"), "{}", c.text());
     look!("tenants_marked_80x24", c);
 }

@@ -265,6 +265,11 @@ impl Session {
         give_up(self.hands.clone(), run, why, self.seen.clone())
     }
 
+    pub fn take_as_succeeded(&self, run: Run) -> Handle {
+        let _guard = self.runtime.as_ref().expect("it lives").enter();
+        wheelhouse::run::take_as_succeeded(self.hands.clone(), run, self.seen.clone())
+    }
+
     /// A plan that scales a tenant by so many, from what this session sees.
     pub fn plan(&self, tenant: &str, by: i64) -> Plan {
         let from = self.now().tenants[&TenantName::from(tenant)].desired();

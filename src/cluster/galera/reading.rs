@@ -125,6 +125,7 @@ impl Status {
             read_only: v.value("read_only").is_some_and(|r| !r.trim().is_empty() && !is_off(r)),
             donor_rejects: on(v, "wsrep_sst_donor_rejects_queries"),
             sst_method: text(v, "wsrep_sst_method"),
+            osu_method: text(v, "wsrep_osu_method"),
             datadir: v.value("datadir").or(v.value("wsrep_data_home_dir")).unwrap_or_default().into(),
             cluster_address: text(v, "wsrep_cluster_address"),
             incoming: list(s.value("wsrep_incoming_addresses").unwrap_or_default()),

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Fault, Interner, Object, created, given, key_of, named};
+use super::{Fault, Interner, Object, count, created, given, key_of, named};
 use crate::{
-    cluster::{Journal, Key, KubeEvent, Labels, Lease, Pool, Written},
+    cluster::{Job, JobEnd, Journal, Key, KubeEvent, Labels, Lease, Pool, Written},
     live::slim,
 };
 
@@ -53,6 +53,34 @@ pub(super) fn journal(slim: slim::ConfigMap, interner: &mut Interner) -> Result<
         plan: plan.into(),
         events: data.events.into(),
         asked: data.asked.into(),
+    };
+    Ok(Object { key, version, value })
+}
+
+pub(super) fn job(slim: slim::Job, interner: &mut Interner) -> Result<Object<Key, Job>, Fault> {
+    let slim::Job { metadata: meta, spec, status } = slim;
+    let key = key_of(&meta, interner)?;
+    let label = |name: &str| meta.labels.get(name).map(|value| value.as_str().into());
+    let end = |kind: &str| {
+        let condition = status.conditions.iter().find(|c| c.r#type == kind && c.status == "True")?;
+        let complete = kind == "Complete";
+        Some(JobEnd {
+            complete,
+            reason: condition.reason.as_str().into(),
+            at: condition.last_transition_time,
+        })
+    };
+    let version = meta.resource_version.as_str().into();
+    let value = Job {
+        key: key.clone(),
+        resource_version: meta.resource_version.as_str().into(),
+        run: label("wheelhouse.dev/run"),
+        workload: label("wheelhouse.dev/workload"),
+        suspended: spec.suspend,
+        started: status.start_time,
+        active: count(status.active),
+        terminating: count(status.terminating),
+        ended: end("Complete").or_else(|| end("Failed")),
     };
     Ok(Object { key, version, value })
 }

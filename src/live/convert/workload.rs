@@ -46,6 +46,7 @@ fn workload(
     let of_one_template =
         !status.update_revision.is_empty() && status.update_revision == status.current_revision;
     let gitops = gitops(&meta, interner);
+    let migration = meta.annotations.migrate.as_deref().map(|text| interner.text(text));
     let hints = hints(&meta.annotations, &spec.template.spec, interner);
     let failure = status.conditions.iter().find(|c| c.r#type == "ReplicaFailure" && c.status == "True");
     let refused = failure.map(|c| Refused {
@@ -91,6 +92,7 @@ fn workload(
         stuck_since: stuck.and_then(|c| c.last_transition_time),
         gitops,
         hints,
+        migration,
     };
     Ok(Object { key, version, value })
 }

@@ -17,8 +17,8 @@ const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'wsrep\\_%' OR
                       ('Uptime','Threads_connected')";
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
     ('datadir','hostname','max_connections','port','read_only','version','wsrep_cluster_address','wsrep_desync',\
-    'wsrep_node_address','wsrep_node_incoming_address','wsrep_node_name','wsrep_on','wsrep_provider',\
-    'wsrep_provider_options','wsrep_reject_queries','wsrep_sst_donor_rejects_queries','wsrep_sst_method')";
+    'wsrep_node_address','wsrep_node_incoming_address','wsrep_node_name','wsrep_on','wsrep_osu_method',\
+    'wsrep_provider','wsrep_provider_options','wsrep_reject_queries','wsrep_sst_donor_rejects_queries','wsrep_sst_method')";
 const PEERS: &str = "SELECT node_uuid, node_name, node_incoming_address FROM mysql.wsrep_cluster_members";
 const THREADS: &str = "SELECT ID, USER, HOST, COMMAND, TIME, STATE, LEFT(INFO, 400) AS INFO, STAGE, MAX_STAGE, \
     PROGRESS FROM information_schema.PROCESSLIST WHERE (COMMAND <> 'Sleep' OR USER = 'system user') AND ID <> CONNECTION_ID() \

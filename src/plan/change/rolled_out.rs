@@ -1,5 +1,7 @@
 //! Wait until every pod of a workload is of its newest template and ready.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     settle::{lacks, placed},
 };
 use crate::{
-    cluster::{Snapshot, Uid, WorkloadKey},
+    cluster::{Pod, PodState, Snapshot, Uid, WorkloadKey},
     plan::Names,
 };
 
@@ -19,6 +21,22 @@ pub struct RolledOut {
     pub workload: WorkloadKey,
     /// Its uid when it was seen.
     pub uid: Uid,
+    /// The container and image that is rolled out: a pod of it that crashes or cannot start ends the wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<(Arc<str>, Arc<str>)>,
+}
+
+impl RolledOut {
+    /// Why a pod of the image that is rolled out will not become ready.
+    fn fails(&self, seen: &Snapshot) -> Option<String> {
+        let (container, image) = self.image.as_ref()?;
+        let tenant = seen.tenant_of(&self.workload)?;
+        let new = |pod: &&Arc<Pod>| {
+            pod.is_active() && pod.spec.containers.iter().any(|c| c.name == *container && c.image == *image)
+        };
+        let failing = |pod: &&Arc<Pod>| seen.state_of(pod) == PodState::Failing;
+        tenant.pods.iter().filter(new).find(failing).and_then(|pod| lacks(seen, pod))
+    }
 }
 
 impl Kind for RolledOut {
@@ -57,6 +75,15 @@ impl Kind for RolledOut {
             let why = why.map_or(String::new(), |why| format!(": {why}"));
             return Standing::Failed(format!("the rollout of {} is stuck, {text}{why}", self.workload));
         }
+        if let Some(why) = self.fails(seen) {
+            return Standing::Failed(format!("the rollout of {} fails, {text}: {why}", self.workload));
+        }
+        let text = match &workload.refused {
+            Some(refused) if counts.updated < wanted => {
+                format!("{text}; its pods are refused: {}", refused.message)
+            }
+            _ => text,
+        };
         match (counts.updated, counts.total, counts.available) == (wanted, wanted, wanted) {
             true => Standing::AtTo,
             false => Standing::AtFrom(text),

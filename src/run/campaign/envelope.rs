@@ -37,6 +37,12 @@ impl Envelope {
                     envelope.nodes.extend(moved.tenant.is_none().then(|| moved.from.clone()));
                     envelope.evictions |= moved.means == Means::Eviction;
                 }
+                Intent::Migrate { migration } => {
+                    envelope.tenants.insert(migration.tenant.clone());
+                }
+                Intent::Release { release } => {
+                    envelope.tenants.insert(release.tenant.clone());
+                }
                 Intent::Restart { tenant } => {
                     envelope.tenants.insert(tenant.clone());
                 }

@@ -458,6 +458,8 @@ impl Campaign {
                 Some(moved.tenant.clone().map_or_else(node, About::Tenant))
             }
             Intent::Restart { tenant } => Some(About::Tenant(tenant.clone())),
+            Intent::Migrate { migration } => Some(About::Tenant(migration.tenant.clone())),
+            Intent::Release { release } => Some(About::Tenant(release.tenant.clone())),
             Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
             Intent::Undo { changes, .. } => changes.first().map(|(about, _)| about.clone()),
             Intent::Scale { targets } => targets.first().map(|t| About::Tenant(t.tenant.clone())),
@@ -572,6 +574,8 @@ pub fn words(item: &Intent) -> String {
         Intent::Cordon { node, cordoned: true } => format!("cordon {node}"),
         Intent::Cordon { node, cordoned: false } => format!("uncordon {node}"),
         Intent::Restart { tenant } => format!("restart {tenant}"),
+        Intent::Migrate { migration } => format!("migrate {}", migration.tenant),
+        Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
         Intent::Undo { run, .. } => format!("undo {}", short_run(run)),
         Intent::Scale { targets } => {
             let each = targets.iter().map(|t| format!("{} to {}", t.tenant, t.to));
@@ -597,4 +601,17 @@ pub struct Counts {
     pub skipped: usize,
     /// Failed.
     pub failed: usize,
+}
+
+impl Counts {
+    /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
+    pub fn words(&self) -> String {
+        let mut text = format!("{} of {}", self.done, self.all);
+        for (n, word) in [(self.skipped, "not needed"), (self.failed, "failed")] {
+            if n > 0 {
+                text += &format!(", {n} {word}");
+            }
+        }
+        text
+    }
 }

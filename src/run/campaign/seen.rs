@@ -187,6 +187,8 @@ fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent,
         Intent::Scale { .. }
         | Intent::Undo { .. }
         | Intent::Restart { .. }
+        | Intent::Migrate { .. }
+        | Intent::Release { .. }
         | Intent::DeletePod { .. }
         | Intent::Database { .. } => Err(format!("{words} cannot be taken back by a campaign: undo its run")),
     }

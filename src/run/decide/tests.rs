@@ -42,6 +42,7 @@ fn plan(from: u32, to: u32) -> Plan {
     let (key, uid) = (workload.key.clone(), workload.uid.clone());
     let step = |change| Step::new(About::Tenant("acme".into()), change, 60);
     Plan {
+        on_failure: Default::default(),
         id: "p".into(),
         intent: Intent::Scale { targets: vec![Target { tenant: "acme".into(), to: to.into() }] },
         seen: 1,

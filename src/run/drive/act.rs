@@ -100,14 +100,16 @@ impl Driver {
     /// Why the run leaves, and that it leaves something behind.
     fn still_borrowed(&self, stop: Stop, change: &Change) -> Stop {
         let words = self.run.borrow().plan().words(change);
-        let (Stop::Pause(at, why), Some(leaving)) = (stop, &self.facts.leaving) else {
+        let left = self.run.borrow().leaving.clone().map(Leaving::GiveUp);
+        let (Stop::Pause(at, why), Some(leaving)) = (stop, left.as_ref().or(self.facts.leaving.as_ref()))
+        else {
             return Stop::Unwritten(format!("still to do: {words}"));
         };
         match leaving {
             Leaving::Pause(step, because) => {
                 Stop::Pause(*step, format!("{because}; still to do: {words}: {why}"))
             }
-            Leaving::GiveUp(_) => Stop::Pause(at, format!("still to do: {words}: {why}")),
+            Leaving::GiveUp(because) => Stop::Pause(at, format!("{because}; still to do: {words}: {why}")),
         }
     }
 

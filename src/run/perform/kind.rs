@@ -13,6 +13,7 @@ use crate::{cluster::Key, plan::Change, run::evidence::Mark};
 mod adopt;
 mod bounds;
 mod cordon;
+mod create_job;
 mod create_pod;
 mod delete_pod;
 mod deletion_cost;
@@ -23,6 +24,9 @@ mod replicas;
 mod restart_rollout;
 mod save;
 mod servers;
+mod set_image;
+mod start_job;
+mod stop_job;
 mod waits;
 
 /// What a write is done with.
@@ -117,6 +121,11 @@ pub(in crate::run) fn act(change: &Change) -> &dyn Act {
         Change::RestartRollout(kind) => kind,
         Change::RolledOut(kind) => kind,
         Change::Bounds(kind) => kind,
+        Change::CreateJob(kind) => kind,
+        Change::StartJob(kind) => kind,
+        Change::JobEnded(kind) => kind,
+        Change::StopJob(kind) => kind,
+        Change::SetImage(kind) => kind,
     }
 }
 

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{Failure, Writer};
-use crate::cluster::{Key, Uid};
+use crate::cluster::{Key, ResourceVersion, Uid};
 
 /// How often a write that somebody else's write overtook is tried again.
 const OVERTAKEN: usize = 5;
@@ -63,6 +63,11 @@ pub(super) enum Next {
     Merge(Value, String),
     /// Delete it, and say this.
     Delete(String),
+}
+
+/// `metadata.resourceVersion` of an object as the API server told it.
+pub(in crate::run) fn version_of(object: &Value) -> ResourceVersion {
+    object["metadata"]["resourceVersion"].as_str().unwrap_or_default().into()
 }
 
 /// The path of a pod.
@@ -138,10 +143,22 @@ impl Writer {
 
     /// Creates a pod. `None`: one of that name is there already.
     pub(super) async fn create_pod(&self, pod: &Value, dry: bool) -> Result<Option<Value>, Failure> {
-        let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
+        self.create("v1", "pods", pod, dry).await
+    }
+
+    /// Creates an object of a group and version (`batch/v1`; the core is `v1`). `None`: one of that name is there already.
+    pub(super) async fn create(
+        &self,
+        api: &str,
+        plural: &str,
+        object: &Value,
+        dry: bool,
+    ) -> Result<Option<Value>, Failure> {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+        let root = if api.contains('/') { "apis" } else { "api" };
         let dry = if dry { "dryRun=All&" } else { "" };
-        let path = format!("/api/v1/namespaces/{namespace}/pods?{dry}fieldManager=wheelhouse");
-        match self.write::<Value>(Method::POST, &path, pod).await {
+        let path = format!("/{root}/{api}/namespaces/{namespace}/{plural}?{dry}fieldManager=wheelhouse");
+        match self.write::<Value>(Method::POST, &path, object).await {
             Ok(stored) => Ok(Some(stored)),
             Err(failure) if failure.is_conflict() => Ok(None),
             Err(failure) => Err(failure),

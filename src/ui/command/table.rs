@@ -79,11 +79,21 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::More, "more", &["+", "="], "propose one replica more", SCALED).bar(11, "one more").acts(),
     entry(Command::Less, "less", &["-"], "propose one replica less", SCALED).bar(12, "less").acts(),
     entry(
+        Command::Migrate,
+        "migrate",
+        &["M"],
+        "migrate the database: asks for the image, then shows the plan",
+        &[On::Tenants, On::Tenant],
+    )
+    .bar(36, "migrate")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::Rebalance,
         "rebalance",
         &["b"],
         "rebalance the cluster, or what is marked: shows the pods before and after, no ready pod is lost",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Findings],
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Findings, On::Campaign],
     )
     .bar(13, "rebalance")
     .acts()
@@ -153,7 +163,7 @@ pub const COMMANDS: &[Entry] = &[
         "stop after the present move: what is done stays, the rest is not begun",
         &[On::Campaign],
     )
-    .bar(13, "stop")
+    .bar(12, "stop")
     .acts(),
     entry(Command::Resume, "resume", &["r"], "finish an unfinished run", RUNS)
         .bar(10, "resume")
@@ -170,6 +180,15 @@ pub const COMMANDS: &[Entry] = &[
         RUNS,
     )
     .bar(14, "give up")
+    .acts()
+    .takes(Takes::Run),
+    entry(
+        Command::Succeeded,
+        "succeeded",
+        &["S"],
+        "go on with a run whose migration has succeeded, where nothing that can be seen tells",
+        RUNS,
+    )
     .acts()
     .takes(Takes::Run),
     entry(Command::Undo, "undo", &["u"], "take the last run back: shows the inverse plan", UNDONE)
@@ -270,7 +289,7 @@ pub const COMMANDS: &[Entry] = &[
     ),
     entry(Command::Sort(Sort::Replicas), "sort-pods", &["D"], "by replicas asked for", &[On::Tenants]),
     entry(Command::Sort(Sort::Left), "sort-left", &["L"], "by requests left", &[On::Tenants]),
-    entry(Command::Sort(Sort::Memory), "sort-memory", &["M"], "by memory used of its limit", &[On::Tenants]),
+    entry(Command::Sort(Sort::Memory), "sort-memory", &["U"], "by memory used of its limit", &[On::Tenants]),
     entry(Command::Sort(Sort::Restarts), "sort-restarts", &["X"], "by restarts", &[On::Tenants]),
     entry(Command::Sort(Sort::Image), "sort-image", &["I"], "by image", &[On::Tenants]),
     entry(Command::SortPrevious, "sort-previous", &["<"], "order by the column before", &[On::Tenants]),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     cluster::{Address, Database, ProxyName, Snapshot, TenantName, database::Row},
-    plan::{DatabaseAct, Intent, Number, Target, WEIGHTS},
+    plan::{DatabaseAct, Intent, Migration, Migrations, Number, OnFailure, Target, WEIGHTS},
     ui::{
         action::{Action, Asks},
         format,
@@ -12,6 +12,15 @@ use crate::{
 };
 
 impl Asks {
+    /// How a tenant is migrated. The error says why it cannot be asked for.
+    pub fn migration(seen: &Snapshot, defaults: &Migrations, name: &TenantName) -> Result<Self, String> {
+        let tenant = seen.tenants.get(name).ok_or_else(|| format!("there is no tenant {name}"))?;
+        let workload = &tenant.workload;
+        let migration = Box::new(defaults.of(name.clone()));
+        let command = workload.migration.clone().unwrap_or_else(|| migration.otherwise.as_str().into());
+        Ok(Self::Migrate { migration, now: workload.image_tag(&seen.tenancy.container).into(), command })
+    }
+
     /// The weight of a member. The error says why it cannot be asked for.
     pub fn weight(database: &Database, row: &Row) -> Result<Self, String> {
         let label = row.label.clone();
@@ -86,9 +95,10 @@ impl Asks {
                     format!("Scale {}: {}", format::count(all.len(), "tenant"), names.join(", "))
                 }
             },
+            Self::Migrate { migration, .. } => format!("Migrate {}", migration.tenant),
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
-            Self::GiveUp { run, .. } => format!("Give up run {}", format::short_run(run)),
+            Self::GiveUp { what, run, .. } => format!("Give up {what} {}", format::short_run(run)),
         }
     }
 
@@ -96,6 +106,7 @@ impl Asks {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Replicas(_) => "replicas",
+            Self::Migrate { .. } => "image",
             Self::Weight { .. } => "weight",
             Self::Server { .. } => "host:port",
             Self::GiveUp { .. } => "because",
@@ -118,6 +129,7 @@ impl Asks {
         };
         let text = match self {
             Self::Replicas(tenants) => same(tenants.iter().map(|(_, n)| u64::from(*n)).collect()),
+            Self::Migrate { now, .. } => Some(now.to_string()),
             Self::Weight { now, .. } => same(now.iter().map(|(_, n)| *n).collect()),
             Self::Server { offers, .. } => offers.first().map(|(at, _)| at.to_string()),
             Self::GiveUp { .. } => None,
@@ -130,7 +142,7 @@ impl Asks {
         match self {
             Self::Replicas(_) | Self::Weight { .. } => c.is_ascii_digit() || "+-".contains(c),
             Self::Server { .. } => !c.is_whitespace(),
-            Self::GiveUp { .. } => true,
+            Self::GiveUp { .. } | Self::Migrate { .. } => true,
         }
     }
 
@@ -149,6 +161,13 @@ impl Asks {
                 [(_, now)] => format!("now {now}, floor {floor}; +1 and -1 count from now"),
                 _ => format!("floor {floor}; +1 and -1 count from each one's number now"),
             }],
+            Self::Migrate { now, command, .. } => vec![
+                format!("now {now}; another one migrates, and is rolled out once that has succeeded"),
+                format!("it runs `{command}`; another command is typed behind the image"),
+                "--gitops-paused before it: the tool that owns the manifests is paused; --hold: when it fails, nothing \
+                 is given back before somebody has looked"
+                    .into(),
+            ],
             Self::Weight { now, others, .. } => {
                 let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
                 let now = match self.filled().as_str() {
@@ -190,6 +209,18 @@ impl Asks {
                 };
                 Some(both.map(one).collect::<Vec<_>>().join(", "))
             }
+            (Self::Migrate { now, .. }, Action::Plan(Intent::Migrate { migration })) => {
+                let image = match &migration.image {
+                    Some(image) => format!("{now} → {image}"),
+                    None => format!("with {now}"),
+                };
+                let hold = if migration.on_failure == OnFailure::Hold { ", held if it fails" } else { "" };
+                let image = format!("{image}{hold}");
+                Some(match &migration.command {
+                    Some(command) => format!("{image}, by `{command}`"),
+                    None => image,
+                })
+            }
             (
                 Self::Weight { now, others, .. },
                 Action::Plan(Intent::Database { act: DatabaseAct::Weight { weight, .. } }),
@@ -219,6 +250,27 @@ impl Asks {
         let act = |act| Action::Plan(Intent::Database { act });
         Ok(match self {
             Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
+            Self::Migrate { migration, now, .. } => {
+                let text = text.trim();
+                let (image, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+                if image.is_empty() || image.starts_with('-') {
+                    return Err(format!("type the tag of an image first: {now} is the present one"));
+                }
+                let image = (image != &**now).then(|| image.to_owned());
+                let mut migration = Migration { image, ..(**migration).clone() };
+                loop {
+                    rest = rest.trim();
+                    if let Some(after) = rest.strip_prefix("--gitops-paused") {
+                        (migration.gitops_paused, rest) = (true, after);
+                    } else if let Some(after) = rest.strip_prefix("--hold") {
+                        (migration.on_failure, rest) = (OnFailure::Hold, after);
+                    } else {
+                        break;
+                    }
+                }
+                migration.command = Some(rest).filter(|c| !c.is_empty()).map(str::to_owned);
+                Action::Plan(Intent::Migrate { migration })
+            }
             Self::Weight { member, now, .. } => {
                 let number: Number = text.parse()?;
                 let to = match (number, self.filled().parse::<i64>()) {
@@ -333,8 +385,29 @@ mod tests {
     }
 
     #[test]
+    fn a_migration_is_an_image_and_a_command_behind_it() {
+        let migration = Box::new(Migrations::default().of("acme".into()));
+        let asks = Asks::Migrate { migration, now: "2.4.1".into(), command: "up".into() };
+        assert_eq!(asks.filled(), "2.4.1");
+        let of = |text: &str| match asks.answer(text) {
+            Ok(Action::Plan(Intent::Migrate { migration })) => Ok((migration.image, migration.command)),
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => Err(why),
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(of("2.4.1"), Ok((None, None)));
+        assert_eq!(of(" 2.5.0 "), Ok((some("2.5.0"), None)));
+        assert_eq!(of("2.5.0  bin/up --all"), Ok((some("2.5.0"), some("bin/up --all"))));
+        assert_eq!(of("2.4.1 bin/up"), Ok((None, some("bin/up"))));
+        assert_eq!(of("2.4.1 --gitops-paused --hold bin/up"), Ok((None, some("bin/up"))));
+        assert!(of("--hold").is_err());
+        assert!(of("  ").is_err_and(|why| why.contains("2.4.1")));
+        assert_eq!(asks.becomes("2.5.0 up").as_deref(), Some("2.4.1 → 2.5.0, by `up`"));
+    }
+
+    #[test]
     fn giving_up_wants_a_reason() {
-        let asks = Asks::GiveUp { run: "r-1".into(), text: String::new() };
+        let asks = Asks::GiveUp { what: "run", run: "r-1".into(), text: String::new() };
         assert!(asks.answer("  ").is_err());
         assert_eq!(asks.answer(" gone "), Ok(Action::GiveUp("r-1".into(), "gone".into())));
     }

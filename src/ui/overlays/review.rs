@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// Steps that are shown one by one.
+const STEPS: usize = 16;
+
 /// Columns for the name of a check: the longest is `cluster-sync`.
 const RULE: u16 = 12;
 
@@ -171,7 +174,9 @@ impl Review {
             | Intent::Move { .. }
             | Intent::Cordon { .. }
             | Intent::Restart { .. }
+            | Intent::Release { .. }
             | Intent::DeletePod { .. } => false,
+            Intent::Migrate { .. } => true,
         }
     }
 
@@ -329,19 +334,20 @@ impl Review {
     fn steps(&self, pen: &mut Pen<'_>, mut y: u16) -> u16 {
         let width = pen.width();
         let all = self.plan.steps.len();
-        for (i, step) in self.plan.steps.iter().enumerate().take(12) {
+        for (i, step) in self.plan.steps.iter().enumerate().take(STEPS) {
             let number = format!("{}", i + 1);
             pen.put_right(2, y, 3, &number, Role::Muted);
             let limit = format!("at most {}", format::span(step.within.into()));
-            let text = self.plan.words(&step.change);
+            let text = self.plan.step_words(step);
             pen.put_right(width, y, 14, &limit, Role::Muted);
             for line in format::wrap(&format::plain(&text), width.saturating_sub(19).max(12)) {
                 pen.put(4, y, width.saturating_sub(18), &line, Role::Text);
                 y += 1;
             }
         }
-        if all > 12 {
-            pen.put(4, y, width, &format!("and {} more steps", all - 12), Role::Muted);
+        if all > STEPS {
+            let more = format!("and {} more", format::count(all - STEPS, "step"));
+            pen.put(4, y, width, &more, Role::Muted);
             y += 1;
         }
         y

@@ -1,5 +1,7 @@
 //! One run: its steps as they happen, and where the pods are, before, now and as predicted.
 
+mod job;
+
 use super::{heading, run_sign, runs};
 use crate::{
     cluster::NodeName,
@@ -40,7 +42,8 @@ impl View for RunView {
     fn refresh(&mut self, _cx: &Cx<'_>) {}
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        matches!(command, Command::Undo | Command::Resume | Command::Pause | Command::GiveUp)
+        use Command::{GiveUp, Pause, Resume, Succeeded, Undo};
+        matches!(command, Undo | Resume | Pause | GiveUp | Succeeded)
             .then(|| runs::ask(command, self.known(cx), cx.seen))
             .flatten()
     }
@@ -109,8 +112,19 @@ impl View for RunView {
             run.state != RunState::Done || seats.as_ref().is_none_or(|seats| !seats.as_predicted)
         });
         let last = said.map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
-        let last: Vec<_> = last.into_iter().flatten().take(4).collect();
-        let below = last.len() + usize::from(!last.is_empty()) + seats.as_ref().map_or(4, |s| s.height() + 2);
+        let mut last: Vec<_> = last.into_iter().flatten().take(4).collect();
+        if run.state == RunState::Paused
+            && !run.undecided().is_empty()
+            && known.offers(cx.seen).succeeded.is_ok()
+        {
+            last.push("S: it has succeeded, and the run goes on; x gives back what it took".into());
+        }
+        let job = job::height(known, cx, pen.height());
+        let below = last.len()
+            + usize::from(!last.is_empty())
+            + job
+            + usize::from(job > 0)
+            + seats.as_ref().map_or(4, |s| s.height() + 2);
         y = self.steps(pen, cx, known, y, below) + 1;
         if !last.is_empty() {
             for line in &last {
@@ -124,6 +138,9 @@ impl View for RunView {
                 y += 1;
             }
             y += 1;
+        }
+        if job > 0 {
+            y = job::draw(pen, cx, known, y) + 1;
         }
         for entry in &run.entries {
             if let Event::Verified { about, as_predicted, text } = &entry.event {
@@ -166,6 +183,11 @@ impl RunView {
     fn steps(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen, mut y: u16, below: usize) -> u16 {
         let run = &known.run;
         let width = pen.width();
+        let is_taken_back = |step: usize| {
+            let of =
+                |e: &crate::run::Entry| matches!(&e.event, Event::TakenBack { step: s, .. } if *s == step);
+            run.leaving.is_some() && run.entries.iter().any(of)
+        };
         let at = |step: usize, begun: bool| {
             run.entries.iter().rev().find_map(|e| match &e.event {
                 Event::Started { step: s } if begun && *s == step => Some(e.at),
@@ -184,6 +206,7 @@ impl RunView {
         for (i, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate().skip(start).take(room) {
             let what = run.plan().words(&step.change);
             let (glyph, role, text) = match state {
+                StepState::Waiting if is_taken_back(i) => ("–", Role::Muted, "taken back".into()),
                 StepState::Waiting => ("·", Role::Muted, String::new()),
                 StepState::Started if known.is_interrupted() => ("?", Role::Warn, "in doubt".into()),
                 StepState::Started => {

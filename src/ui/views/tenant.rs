@@ -195,6 +195,7 @@ impl View for TenantView {
             Command::Previous => self.step(SECTIONS.len() - 1),
             Command::Headroom => return Some(Action::Go(Place::Headroom(self.name.clone()))),
             Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
+            Command::Migrate => return Some(Action::AskMigration(self.name.clone())),
             Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
             Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
             Command::Rebalance => {
@@ -319,7 +320,12 @@ impl View for TenantView {
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         match command {
-            Command::Scale | Command::More | Command::Less | Command::Restart | Command::Rebalance
+            Command::Scale
+            | Command::More
+            | Command::Less
+            | Command::Migrate
+            | Command::Restart
+            | Command::Rebalance
                 if self.tenant(cx).is_none() =>
             {
                 Some(format!("there is no tenant {}", self.name))

@@ -146,6 +146,15 @@ impl View for Tenants {
             Command::Scale => {
                 return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
             }
+            Command::Migrate => {
+                return match self.targets().as_slice() {
+                    [one] => Some(Action::AskMigration(one.clone())),
+                    [] => None,
+                    _ => {
+                        Some(Action::Say("one tenant at a time is migrated: esc takes the marks off".into()))
+                    }
+                };
+            }
             // Without marks it is the cluster: one tenant alone is seldom what is meant here.
             Command::Rebalance => {
                 let tenants = self.marked.iter().cloned().collect();
@@ -250,6 +259,7 @@ impl View for Tenants {
             Command::Scale
             | Command::More
             | Command::Less
+            | Command::Migrate
             | Command::Open
             | Command::Mark
             | Command::Headroom

@@ -1,0 +1,71 @@
+//! `wheelhouse migrate`.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{Common, Failure, act, session, table};
+use crate::plan::{Intent, Migration, OnFailure};
+
+/// The arguments of `wheelhouse migrate`.
+#[derive(Debug, Args)]
+pub(super) struct MigrateArgs {
+    /// The tenant, as `wheelhouse tenants` names it
+    #[arg(required = true, num_args = 1..)]
+    tenant: Vec<String>,
+    /// The image that migrates, and is rolled out afterwards: a tag, or a whole reference [default: the present one]
+    #[arg(long, value_name = "TAG")]
+    image: Option<String>,
+    /// The command that migrates [default: the annotation wheelhouse.dev/migrate, then [migrations] command]
+    #[arg(long, value_name = "COMMAND")]
+    command: Option<String>,
+    /// The container whose image, environment and volumes it gets [default: the one that serves requests]
+    #[arg(long, value_name = "NAME")]
+    container: Option<String>,
+    /// Replicas kept meanwhile
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    keep: u32,
+    /// What becomes of the replicas when the migration fails
+    #[arg(long, value_enum, default_value_t = OnFailed::Restore)]
+    on_failure: OnFailed,
+    /// How long the migration may take [default: [migrations] deadline, 1h]
+    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    deadline: Option<Duration>,
+    /// The tool that owns the manifests does not revert the changes meanwhile: you have paused it
+    #[arg(long)]
+    gitops_paused: bool,
+    #[command(flatten)]
+    consent: act::Consent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnFailed {
+    /// The replicas and the old image come back, and the run has failed
+    Restore,
+    /// The run stands still with the replicas it has, for an operator to look
+    Hold,
+}
+
+pub(super) async fn run(common: &Common, args: MigrateArgs) -> Result<(), Failure> {
+    let [tenant] = args.tenant.as_slice() else {
+        let all: Vec<_> = args.tenant.iter().map(|name| table::plain(name)).collect();
+        return Err(Failure::Usage(format!("one tenant at a time is migrated, not {}", all.join(", "))));
+    };
+    let mut session = session::open(common).await?;
+    let otherwise = session.config.migrations.of(tenant.as_str().into());
+    let deadline = args.deadline.map(|span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX).max(1));
+    let migration = Migration {
+        image: args.image,
+        command: args.command,
+        container: args.container,
+        keep: args.keep,
+        on_failure: match args.on_failure {
+            OnFailed::Restore => OnFailure::Restore,
+            OnFailed::Hold => OnFailure::Hold,
+        },
+        deadline: deadline.unwrap_or(otherwise.deadline),
+        gitops_paused: args.gitops_paused,
+        ..otherwise
+    };
+    act::carry_out(&mut session, &Intent::Migrate { migration }, args.consent).await
+}

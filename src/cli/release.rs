@@ -1,0 +1,111 @@
+//! `wheelhouse release` and `wheelhouse images`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Common, Failure, Format, act, session, table};
+use crate::{
+    cluster::{Snapshot, TenantName},
+    plan::{Intent, Release},
+};
+
+/// The arguments of `wheelhouse release`.
+#[derive(Debug, Args)]
+pub(super) struct ReleaseArgs {
+    /// The tenant, as `wheelhouse tenants` names it
+    #[arg(required = true, num_args = 1..)]
+    tenant: Vec<String>,
+    /// The image that is rolled out: a tag, or a whole reference
+    #[arg(long, value_name = "TAG")]
+    image: String,
+    /// The container that gets it [default: the one that serves requests]
+    #[arg(long, value_name = "NAME")]
+    container: Option<String>,
+    /// The tool that owns the manifests does not revert the image: you have paused it
+    #[arg(long)]
+    gitops_paused: bool,
+    #[command(flatten)]
+    consent: act::Consent,
+}
+
+pub(super) async fn run(common: &Common, args: ReleaseArgs) -> Result<(), Failure> {
+    let [tenant] = args.tenant.as_slice() else {
+        let all: Vec<_> = args.tenant.iter().map(|name| table::plain(name)).collect();
+        return Err(Failure::Usage(format!("one tenant at a time gets an image, not {}", all.join(", "))));
+    };
+    let release = Release {
+        tenant: tenant.as_str().into(),
+        image: args.image,
+        container: args.container,
+        gitops_paused: args.gitops_paused,
+    };
+    let mut session = session::open(common).await?;
+    act::carry_out(&mut session, &Intent::Release { release }, args.consent).await
+}
+
+/// An image, and the tenants whose serving container has it.
+#[derive(Serialize)]
+struct ImageJson {
+    image: String,
+    tag: String,
+    tenants: Vec<TenantName>,
+    /// Their ready pods that run it: a rollout may be under way.
+    pods: usize,
+}
+
+pub(super) async fn images(common: &Common, format: Format) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let snapshot = session.observed().await?;
+    let images = counted(&snapshot);
+    match format {
+        Format::Json => table::json(&images),
+        Format::Table => {
+            const NAMED: usize = 6;
+            let rows: Vec<_> = images
+                .iter()
+                .map(|image| {
+                    let mut names: Vec<_> =
+                        image.tenants.iter().take(NAMED).map(ToString::to_string).collect();
+                    if image.tenants.len() > NAMED {
+                        names.push(format!("and {} more", image.tenants.len() - NAMED));
+                    }
+                    let cells = [
+                        &image.tag,
+                        &image.tenants.len().to_string(),
+                        &image.pods.to_string(),
+                        &names.join(", "),
+                        &image.image,
+                    ];
+                    cells.map(|cell| table::plain(cell)).to_vec()
+                })
+                .collect();
+            table::print(&table::table(&["TAG", ">TENANTS", ">PODS", "WHICH", "IMAGE"], &rows))
+        }
+    }
+}
+
+/// The images by how many tenants have them.
+fn counted(seen: &Snapshot) -> Vec<ImageJson> {
+    let mut all: BTreeMap<&str, ImageJson> = BTreeMap::new();
+    for tenant in seen.tenants.values() {
+        let Some(container) = tenant.workload.template.serving(&seen.tenancy.container) else { continue };
+        let new = || ImageJson {
+            image: container.image.to_string(),
+            tag: crate::cluster::image_tag(&container.image).to_owned(),
+            tenants: Vec::new(),
+            pods: 0,
+        };
+        all.entry(&container.image).or_insert_with(new).tenants.push(tenant.name.clone());
+    }
+    for pod in seen.tenants.values().flat_map(|tenant| tenant.active()).filter(|pod| pod.ready) {
+        let runs = pod.spec.serving(&seen.tenancy.container).and_then(|c| all.get_mut(&*c.image));
+        if let Some(image) = runs {
+            image.pods += 1;
+        }
+    }
+    let mut all: Vec<_> = all.into_values().collect();
+    all.sort_by(|a, b| b.tenants.len().cmp(&a.tenants.len()).then_with(|| a.image.cmp(&b.image)));
+    all
+}

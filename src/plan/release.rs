@@ -1,0 +1,146 @@
+//! Planning to roll an image out: the image is set, its rollout watched, and set back when that fails.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    About, Change, Check, Guard, Intent, OnFailure, Part, Plan, RolledOut, SetImage, Step, Verdict, check,
+    images, migrate::checks,
+};
+use crate::cluster::{Snapshot, Tenant, TenantName, WorkloadKind, image_tag};
+
+/// Seconds a write may take.
+const WRITE_WITHIN: u32 = 30;
+/// Seconds a rollout may take for each of its pods.
+const ROLLOUT_A_POD: u32 = 240;
+
+/// An image for a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Which tenant.
+    pub tenant: TenantName,
+    /// The tag, or the whole reference, of the image.
+    pub image: String,
+    /// The container; none: the one that serves requests, by the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The operator says that the tool that owns the manifests does not revert it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gitops_paused: bool,
+}
+
+pub(super) fn plan(seen: &Snapshot, intent: &Intent, release: &Release) -> Plan {
+    let mut checks = check::freshness(seen);
+    let name = &release.tenant;
+    let Some(tenant) = seen.tenants.get(name) else {
+        if seen.deployments.freshness.is_known() && seen.stateful_sets.freshness.is_known() {
+            checks.push(Check::new("tenant", Verdict::Refuse, check::unknown(seen, name.as_str())));
+        }
+        return Plan::assemble(seen, intent.clone(), vec![], vec![], None, vec![], checks);
+    };
+    let mut own = checks::standing(seen, tenant);
+    let wanted = release.container.as_deref().unwrap_or(&seen.tenancy.container);
+    let set =
+        checks::container(tenant, wanted).map_err(|text| Check::new("container", Verdict::Refuse, text));
+    let set = set.and_then(|container| match images::misspelt(&release.image) {
+        Some(why) => Err(Check::new("image", Verdict::Refuse, why)),
+        None => Ok(SetImage {
+            workload: tenant.workload.key.clone(),
+            uid: tenant.workload.uid.clone(),
+            container: container.name.clone(),
+            from: container.image.clone(),
+            to: images::retagged(&container.image, &release.image),
+        }),
+    });
+    let set = set.map_err(|check| own.push(check)).ok();
+    if let Some(set) = &set {
+        own.push(images::exists(seen, &set.to));
+        own.extend(checks::reverts(tenant, "the image", release.gitops_paused));
+        own.push(replaced(tenant));
+    }
+    planned(seen, intent, tenant, set, own, checks)
+}
+
+/// The plan that sets an image, with these checks.
+pub(super) fn planned(
+    seen: &Snapshot,
+    intent: &Intent,
+    tenant: &Arc<Tenant>,
+    set: Option<SetImage>,
+    mut own: Vec<Check>,
+    checks: Vec<Check>,
+) -> Plan {
+    let set = set.filter(|set| {
+        let same = set.from == set.to;
+        if same {
+            let text = format!("{} runs {} already: nothing to do", tenant.name, image_tag(&set.to));
+            own.push(Check::new("image", Verdict::Ok, text));
+        }
+        !same
+    });
+    let kubectl =
+        set.as_ref().and_then(|set| Change::SetImage(set.clone()).by_hand(seen)).unwrap_or_default();
+    let what = match &set {
+        Some(set) => format!("{} {} → {}", tenant.name, image_tag(&set.from), image_tag(&set.to)),
+        None => tenant.name.to_string(),
+    };
+    let undo = set.as_ref().map_or(String::new(), |set| format!("the image {} again", image_tag(&set.from)));
+    let steps = set.map_or(Vec::new(), |set| steps(tenant, set));
+    let now = tenant.placement();
+    let rolls = !steps.is_empty();
+    let part = Part {
+        tenant: tenant.name.clone(),
+        workload: tenant.workload.key.clone(),
+        from: tenant.desired(),
+        to: tenant.desired(),
+        predicted: now.clone(),
+        now,
+        unpredicted: rolls.then(|| "new pods come up where the scheduler puts them".into()),
+        landings: Vec::new(),
+        removals: Vec::new(),
+        checks: own,
+        kubectl,
+        undo,
+        what: Some(what),
+    };
+    let mut plan = Plan::assemble(seen, intent.clone(), vec![part], vec![], None, steps, checks);
+    plan.on_failure = OnFailure::Restore;
+    plan
+}
+
+fn steps(tenant: &Tenant, set: SetImage) -> Vec<Step> {
+    let about = About::Tenant(tenant.name.clone());
+    let step = |change: Change, within: u32| Step::new(about.clone(), change, within);
+    let within = ROLLOUT_A_POD.saturating_mul(tenant.desired().clamp(1, 60));
+    let back = SetImage { from: set.to.clone(), to: set.from.clone(), ..set.clone() };
+    let rolled = |set: &SetImage| {
+        let (workload, uid) = (set.workload.clone(), set.uid.clone());
+        Change::RolledOut(RolledOut { workload, uid, image: Some((set.container.clone(), set.to.clone())) })
+    };
+    let (forward, backward) = (rolled(&set), rolled(&back));
+    let guards = vec![Guard::NoRollout { workload: set.workload.clone() }];
+    vec![
+        Step { guards, ..step(Change::SetImage(set), WRITE_WITHIN) },
+        step(forward, within),
+        Step { takes_back: Some(0), way_out: true, ..step(Change::SetImage(back), WRITE_WITHIN) },
+        Step { confirms: Some(2), way_out: true, ..step(backward, within) },
+    ]
+}
+
+/// What a rollout does to the pods that are ready.
+fn replaced(tenant: &Tenant) -> Check {
+    let (ready, desired) = (tenant.ready(), tenant.desired());
+    let text = format!("{ready} of {desired} ready");
+    match tenant.workload.key.kind {
+        _ if ready < desired => Check::new("ready", Verdict::Warn, format!("{text}: new pods may crash too")),
+        WorkloadKind::Deployment => {
+            Check::new("ready", Verdict::Ok, format!("{text}: replaced as its rollout strategy says"))
+        }
+        WorkloadKind::StatefulSet => {
+            let text =
+                format!("{text}: one pod after another goes, {} ready meanwhile", desired.saturating_sub(1));
+            Check::new("ready", Verdict::Warn, text)
+        }
+    }
+}

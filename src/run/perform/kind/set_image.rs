@@ -1,0 +1,99 @@
+//! The image of one container in a workload's template.
+
+use futures::{FutureExt, future::BoxFuture};
+use serde_json::json;
+
+use super::{Act, Context, Performed, Telling, plainly, replicas::workload};
+use crate::{
+    cluster::image_tag,
+    plan::SetImage,
+    run::{
+        evidence::Mark,
+        perform::{Failure, Involved, Right, Writer, objects::Next, version_of},
+    },
+};
+
+impl SetImage {
+    async fn write(
+        &self,
+        writer: &Writer,
+        dry: bool,
+        fence: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Performed, Failure> {
+        let Self { workload, uid, container, from, to } = self;
+        let (key, resource) = (&workload.key, workload.kind.resource());
+        let path = format!("/apis/apps/v1/namespaces/{}/{resource}/{}", key.namespace, key.name);
+        let written = writer.change(&path, dry, fence, |found| {
+            let Some(found) = found else { return Err(Failure::Drift(format!("{workload} is gone"))) };
+            if found.uid() != uid.as_str() {
+                return Err(Failure::Drift(format!("{workload} was deleted and created again")));
+            }
+            // A merge replaces the whole list: that it has not changed is what the version says.
+            let mut all = found.object["spec"]["template"]["spec"]["containers"].clone();
+            let own = all.as_array_mut().into_iter().flatten().find(|c| c["name"] == **container);
+            let Some(own) = own else {
+                return Err(Failure::Drift(format!("{workload} has no container {container} any more")));
+            };
+            if own["image"] == **to {
+                return Ok(Next::Stands(format!("it had the image {} already", image_tag(to))));
+            }
+            if own["image"] != **from {
+                let text =
+                    format!("{container} of {workload} has the image {}, not as planned", own["image"]);
+                return Err(Failure::Drift(text));
+            }
+            own["image"] = (&**to).into();
+            let patch = json!({ "spec": { "template": { "spec": { "containers": all } } } });
+            Ok(Next::Merge(patch, format!("its image is {}", image_tag(to))))
+        });
+        let (wrote, text, object) = written.await?;
+        let mark = object.map(|object| Mark::Workload {
+            version: version_of(&object),
+            desired: object["spec"]["replicas"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
+        });
+        Ok(Performed { mark, ..plainly((wrote, text, None)) })
+    }
+}
+
+impl Act for SetImage {
+    fn rights(&self) -> Vec<Right> {
+        let right = |verb| Right {
+            verb,
+            group: "apps",
+            resource: self.workload.kind.resource().into(),
+            namespace: self.workload.key.namespace.to_string(),
+        };
+        vec![right("get"), right("patch")]
+    }
+
+    fn may(&self) -> &'static str {
+        "change images"
+    }
+
+    fn rehearse<'a>(
+        &'a self,
+        writer: &'a Writer,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
+        async { self.write(writer, true, &|| true).await.map(|_| None) }.boxed()
+    }
+
+    fn perform<'a>(
+        &'a self,
+        writer: &'a Writer,
+        cx: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<Performed, Failure>> {
+        self.write(writer, false, cx.fence).boxed()
+    }
+
+    fn look<'a>(&'a self, writer: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
+        workload(writer, &self.workload).boxed()
+    }
+
+    fn tells(&self) -> Option<Telling> {
+        let Self { workload, uid, container, from, to } = self;
+        let (old, new) = (image_tag(from), image_tag(to));
+        let what = format!("set the image of {container} from {old} to {new}");
+        Some(Telling { involved: Involved::workload(workload, uid), reason: "ReleasedByWheelhouse", what })
+    }
+}

@@ -1,0 +1,91 @@
+//! What a run's Job writes, and what the database does meanwhile.
+
+use super::super::heading;
+use crate::{
+    cluster::Database,
+    plan::Change,
+    run::{Run, RunSeen},
+    ui::{
+        format,
+        paint::{Pen, piece},
+        theme::Role,
+        view::Cx,
+    },
+};
+
+/// Lines of the log that are shown at most.
+const LINES: usize = 8;
+
+/// A run has a Job.
+pub(super) fn has_one(run: &Run) -> bool {
+    run.plan().steps.iter().any(|step| matches!(step.change, Change::JobEnded(_)))
+}
+
+/// How many lines it takes, with the gap below it.
+pub(super) fn height(known: &RunSeen, cx: &Cx<'_>, screen: u16) -> usize {
+    if !has_one(&known.run) {
+        return 0;
+    }
+    let log = lines(&known.run, screen).len();
+    usize::from(log > 0) + log + usize::from(database(known, cx).is_some())
+}
+
+fn lines(run: &Run, screen: u16) -> &[String] {
+    let room = usize::from(screen / 6).clamp(2, LINES);
+    run.log.since(run.log.len().saturating_sub(room))
+}
+
+/// Draws it; returns the next free line.
+pub(super) fn draw(pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen, mut y: u16) -> u16 {
+    let width = pen.width();
+    if !has_one(&known.run) {
+        return y;
+    }
+    if let Some((text, role)) = database(known, cx) {
+        pen.line(3, y, width.saturating_sub(4), &[piece("database  ", Role::Muted), piece(text, role)]);
+        y += 1;
+    }
+    let log = lines(&known.run, pen.height());
+    if !log.is_empty() {
+        heading(pen, 3, y, "log of the job");
+        y += 1;
+        for line in log {
+            pen.put(5, y, width.saturating_sub(6), &format::plain(line), Role::Text);
+            y += 1;
+        }
+    }
+    y
+}
+
+/// What the database does, while the run is under way: flow control, the longest queue, and the statement with its
+/// progress.
+fn database(known: &RunSeen, cx: &Cx<'_>) -> Option<(String, Role)> {
+    if known.run.state.is_over() {
+        return None;
+    }
+    let database = Database::of(cx.seen)?;
+    let now = || database.members.iter().filter_map(|row| Some((row, row.now()?)));
+    let shares = now().filter_map(|(row, status)| Some((row, status.flow.share?)));
+    let worst = shares.max_by(|a, b| a.1.total_cmp(&b.1));
+    let limit = cx.seen.database.thresholds.flow_control;
+    let mut role = Role::Text;
+    let flow = match worst {
+        Some((row, share)) if share > limit => {
+            role = Role::Warn;
+            format!("flow control {:.0} % on {}", share * 100.0, row.label)
+        }
+        Some((_, share)) => format!("flow control {:.0} %", share * 100.0),
+        None => "flow control not known".into(),
+    };
+    let queue = now().max_by_key(|(_, status)| status.receive_queue);
+    let queue = queue.map_or(String::new(), |(row, status)| match status.receive_queue {
+        0 => ", no queue".into(),
+        n => format!(", queue {n} on {}", row.label),
+    });
+    let change = now().find_map(|(row, status)| {
+        let change = status.threads.as_ref()?.schema_change.as_ref()?;
+        let done = change.progress.map_or(String::new(), |p| format!(" {:.0} %", p * 100.0));
+        Some(format!("; {} for {} s{done}: {}", row.label, change.seconds, change.statement))
+    });
+    Some((format!("{flow}{queue}{}", change.unwrap_or_default()), role))
+}

@@ -1,0 +1,151 @@
+//! Migrations by commands, as a user or a script runs them.
+
+use serde_json::Value;
+
+use crate::program::Demo;
+
+fn demo() -> Demo {
+    Demo::cluster("--tenants 4 --nodes 4 --seed 7 --scenario calm --speed 60")
+}
+
+fn tenant(demo: &Demo, name: &str) -> Value {
+    let all = demo.json(0, &["tenants", "-o", "json"]);
+    all.as_array().expect("a list").iter().find(|t| t["name"] == name).expect("the tenant").clone()
+}
+
+const CONSENT: [&str; 4] = ["--gitops-paused", "--yes", "--confirm", "acme"];
+
+#[test]
+fn a_migration_is_shown_done_and_told_with_the_log_of_its_job() {
+    let demo = demo();
+    let was = tenant(&demo, "acme");
+    let plan =
+        demo.json(0, &["migrate", "acme", "--image", "2.5.0", "--gitops-paused", "--dry-run", "-o", "json"]);
+    assert_eq!(
+        (&plan["intent"]["kind"], &plan["on_failure"]),
+        (&"migrate".into(), &"restore".into()),
+        "{plan}"
+    );
+    let kinds: Vec<_> = plan["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|s| s["change"]["kind"].as_str().expect("a kind"))
+        .collect();
+    let order = ["create-job", "start-job", "job-ended", "set-image", "rolled-out"];
+    let at: Vec<_> = order.iter().map(|k| kinds.iter().position(|kind| kind == k).expect("a step")).collect();
+    assert!(at.is_sorted(), "{kinds:?}");
+    let (text, _) = demo.run(0, &["migrate", "acme", "--gitops-paused", "--dry-run"]);
+    assert!(text.contains("only if it fails: delete job") && text.contains("doctrine:migrations"), "{text}");
+    assert_eq!(tenant(&demo, "acme")["image"], was["image"], "a dry run changes nothing");
+
+    let done = demo.json(0, &[&["migrate", "acme", "--image", "2.5.0", "-o", "json"][..], &CONSENT].concat());
+    assert_eq!(done["state"], "done", "{done}");
+    let now = tenant(&demo, "acme");
+    assert_eq!((&now["image"], &now["desired"]), (&"2.5.0".into(), &was["desired"]), "{now}");
+    let id = done["id"].as_str().expect("an id");
+    let (story, _) = demo.run(0, &["runs", "show", id]);
+    assert!(story.contains("log of its job:") && story.contains("Successfully migrated"), "{story}");
+
+    let fails = ["migrate", "acme", "--command", "php bin/console doctrine:migrations:migrate exit 1"];
+    let (_, said) = demo.run(1, &[&fails[..], &CONSENT].concat());
+    assert!(said.contains("  | [error] Migration") && said.contains("failed with exit code 1"), "{said}");
+    assert_eq!(tenant(&demo, "acme")["desired"], was["desired"]);
+}
+
+#[test]
+fn what_is_held_is_said_by_check_and_closed_by_the_word_of_an_operator() {
+    let demo = demo();
+    let was = tenant(&demo, "acme");
+    let fails = ["migrate", "acme", "--on-failure", "hold", "--command", "false"];
+    let (_, said) = demo.run(1, &[&fails[..], &CONSENT].concat());
+    assert!(said.contains("paused") && said.contains("--as succeeded"), "{said}");
+    assert_eq!(tenant(&demo, "acme")["desired"], 1);
+    let output = demo.home.run(&demo.on(&["check"]));
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.code() >= Some(1) && line.contains("migrate acme"), "{line}");
+    let runs = demo.json(0, &["runs", "-o", "json"]);
+    let id = runs[0]["id"].as_str().expect("an id").to_owned();
+    let (_, said) = demo.run(1, &["runs", "resume", &id, "--yes"]);
+    assert!(said.contains("exit code 1"), "{said}");
+    let (out, said) = demo.run(1, &[&["migrate", "acme"][..], &CONSENT].concat());
+    assert!(out.contains("finish it or give it up first"), "{out}{said}");
+    demo.run(0, &["runs", "resume", &id, "--as", "failed", "--yes"]);
+    assert_eq!(tenant(&demo, "acme")["desired"], was["desired"]);
+}
+
+#[test]
+fn wrong_usage_and_what_cannot_be_migrated_are_one_sentence() {
+    let demo = demo();
+    for (code, arguments, word) in [
+        (2, &["migrate"][..], "TENANT"),
+        (2, &["migrate", "acme", "globex"], "one tenant at a time"),
+        (2, &["migrate", "acme", "--keep", "0"], "0"),
+        (2, &["migrate", "acme", "--deadline", "soon"], "soon"),
+        (1, &["migrate", "acne", "--yes"], "did you mean acme"),
+        (1, &["migrate", "acme", "--container", "fpm", "--yes"], "it has nginx, php-fpm"),
+        (1, &["migrate", "acme", "--command", "", "--yes"], "names no command"),
+        (1, &["migrate", "acme", "--image", "2 5", "--yes"], "no tag of an image"),
+    ] {
+        let (out, err) = demo.run(code, arguments);
+        assert!(format!("{out}{err}").contains(word), "{arguments:?}: {out}{err}");
+    }
+    assert_eq!(demo.json(0, &["runs", "-o", "json"]), serde_json::json!([]));
+}
+
+#[test]
+fn an_image_is_rolled_out_counted_and_taken_back_and_a_broken_one_is_set_back() {
+    let demo = demo();
+    let consent = ["--gitops-paused", "--yes", "-o", "json"];
+    let release = |code: i32, image: &str| {
+        demo.json(code, &[&["release", "acme", "--image", image][..], &consent].concat())
+    };
+    let was = tenant(&demo, "acme")["image"].clone();
+    let count = |tag: &str| {
+        let images = demo.json(0, &["images", "-o", "json"]);
+        let all = images.as_array().expect("a list").clone();
+        all.iter().find(|i| i["tag"] == tag).map_or(0, |i| i["tenants"].as_array().expect("tenants").len())
+    };
+    let before = count(was.as_str().expect("a tag"));
+    let done = release(0, "2.5.0");
+    assert_eq!(
+        (&done["state"], &tenant(&demo, "acme")["image"]),
+        (&"done".into(), &"2.5.0".into()),
+        "{done}"
+    );
+    assert_eq!((count("2.5.0"), count(was.as_str().expect("a tag"))), (1, before - 1));
+    let (text, _) = demo.run(0, &["images"]);
+    assert!(text.contains("2.5.0") && text.contains("acme"), "{text}");
+
+    let broken = release(1, "2.5.1-broken");
+    assert_eq!(broken["state"], "failed", "{broken}");
+    assert!(broken["last_word"].as_str().is_some_and(|why| why.contains("ImagePull")), "{broken}");
+    assert_eq!(tenant(&demo, "acme")["image"], "2.5.0");
+    let again =
+        demo.json(0, &["release", "acme", "--image", "2.5.0", "--gitops-paused", "--yes", "-o", "json"]);
+    assert_eq!(again["steps"], serde_json::json!([]), "{again}");
+
+    demo.run(0, &["runs", "undo", done["id"].as_str().expect("an id"), "--yes"]);
+    assert_eq!(tenant(&demo, "acme")["image"], was);
+    for (code, arguments, word) in [
+        (2, &["release", "acme"][..], "--image"),
+        (2, &["release", "acme", "globex", "--image", "1"], "one tenant at a time"),
+        (1, &["release", "acne", "--image", "1", "--yes"], "did you mean acme"),
+        (1, &["release", "acme", "--image", "2 5", "--yes"], "no tag of an image"),
+    ] {
+        let (out, err) = demo.run(code, arguments);
+        assert!(format!("{out}{err}").contains(word), "{arguments:?}: {out}{err}");
+    }
+}
+
+#[test]
+fn a_migration_with_an_image_that_cannot_be_pulled_changes_nothing() {
+    let demo = demo();
+    let was = tenant(&demo, "acme");
+    let migrate = ["migrate", "acme", "--image", "2.5.0-broken", "-o", "json"];
+    let run = demo.json(1, &[&migrate[..], &CONSENT].concat());
+    assert_eq!(run["state"], "failed", "{run}");
+    assert!(run["last_word"].as_str().is_some_and(|why| why.contains("ImagePull")), "{run}");
+    let now = tenant(&demo, "acme");
+    assert_eq!((&now["image"], &now["desired"]), (&was["image"], &was["desired"]));
+}
