@@ -153,6 +153,11 @@ fn begin(
     launch(hands, run, Begin::New(place), seen)
 }
 
+/// The journals of runs and campaigns that cannot be read, one sentence each.
+pub fn unreadable_journals(seen: &Snapshot) -> Vec<String> {
+    unreadable(seen).into_iter().chain(campaign::unreadable(seen)).collect()
+}
+
 /// The time it is at the API server, as far as is known.
 fn server_time(seen: &Snapshot) -> Timestamp {
     seen.dated(Timestamp::now())

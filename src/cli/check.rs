@@ -53,11 +53,12 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     let alone = |known: &RunSeen| known.run.campaign.as_ref().is_none_or(|id| !open(id));
     let waiting: Vec<_> =
         run::runs(snapshot).into_iter().filter(|known| known.wants_an_operator() && alone(known)).collect();
+    let unread = run::unreadable_journals(snapshot);
     let (code, word) = match found.iter().map(|f| f.severity).max() {
         Some(Severity::Critical) => (2, "CRITICAL"),
         _ if blind || unknown.is_some() => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
-        _ if !waiting.is_empty() || !unfinished.is_empty() => (1, "WARNING"),
+        _ if !waiting.is_empty() || !unfinished.is_empty() || !unread.is_empty() => (1, "WARNING"),
         Some(Severity::Notice) | None => (0, "OK"),
     };
     let tenants = snapshot.tenants.len();
@@ -103,6 +104,12 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     for known in &waiting {
         let (run, shown) = (&known.run, known.shown());
         text += &format!("; run {} {shown}: {}", run.short(), run::summary(run));
+    }
+    if let Some((first, more)) = unread.split_first() {
+        text += &format!("; {first}");
+        if !more.is_empty() {
+            text += &format!(" (and {} more)", more.len());
+        }
     }
     let loud = loud(snapshot, &found);
     for sentence in loud.iter().take(NAMED) {
@@ -190,7 +197,8 @@ mod tests {
     #[test]
     fn findings_of_one_rule_stand_together_and_no_two_numbers_become_one() {
         let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
-        let text = "node w1\nnode w2\ntenant acme 2 on w1 w1\ntenant globex 4 on w1 w1 w1 w1\ntenant hooli 2 on w1 w1\ntenant initech 1 on w2";
+        let text = "node w1\nnode w2\ntenant acme 2 on w1 w1\ntenant globex 4 on w1 w1 w1 w1\n\
+                    tenant hooli 2 on w1 w1\ntenant wonka 2 on w1 w2";
         let seen = sketch(text, now).expect("a sketch");
         let told = loud(&seen, &findings(&seen));
         let doubled = told.iter().find(|sentence| sentence.contains("all 2 pods on w1"));
@@ -201,5 +209,30 @@ mod tests {
         );
         assert!(doubled.contains("globex: all 4 pods on w1"), "{doubled}");
         assert!(!doubled.contains("2-4"), "{doubled}");
+    }
+    #[test]
+    fn a_journal_that_cannot_be_read_is_a_warning_and_is_named() {
+        use crate::cluster::{Journal, Key, Observation, Seen, Written};
+        let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let mut seen = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2", now).expect("a sketch");
+        let (code, before) = line(&seen);
+        let key = Key::new("wheelhouse", "run-20261129-090000-abcd");
+        let journal = Journal {
+            key: key.clone(),
+            state: None,
+            resource_version: "1".into(),
+            created: now,
+            of: Written::Run,
+            plan: "{".into(),
+            events: "".into(),
+            asked: "".into(),
+        };
+        seen.observe(Observation::Journal(Seen::All(vec![(key, journal)], now)));
+        let (then, told) = line(&seen);
+        assert!(
+            told.contains("journal wheelhouse/run-20261129-090000-abcd: its plan cannot be read"),
+            "{told}"
+        );
+        assert_eq!((code, then), (0, 1), "{before}\n{told}");
     }
 }

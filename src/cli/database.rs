@@ -170,7 +170,7 @@ fn unfinished(run: &RunJson, again: &str) -> String {
         }
         _ => String::new(),
     };
-    format!("▲ run {id} of {operator} is {state}: {summary}\n{then}")
+    format!("▲ {}\n{then}", table::plain(&format!("run {id} of {operator} is {state}: {summary}")))
 }
 
 fn backend(report: &BackendReport) -> Vec<String> {

@@ -73,13 +73,23 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
     if runs.is_empty() {
         act::journals_known(&snapshot)?;
     }
-    let found = |id: &str| run::find(&runs, id).map_err(Failure::Failed);
+    let found = |id: &str| {
+        run::find(&runs, id).map_err(|why| {
+            let all = run::unreadable_journals(&snapshot);
+            let its = all.into_iter().find(|text| text.contains(&format!("run-{id}:")));
+            Failure::Failed(its.unwrap_or(why))
+        })
+    };
     match args.command.unwrap_or(RunsCommand::List(args.output)) {
         RunsCommand::List(output) => {
             let all: Vec<_> = runs.iter().map(RunJson::of).collect();
             match output.output {
                 Format::Json => table::json(&all),
-                Format::Table => table::print(&list(&all, snapshot.at)),
+                Format::Table => {
+                    let unread = run::unreadable_journals(&snapshot);
+                    let unread = unread.iter().map(|why| format!("▲ {}\n", table::plain(why)));
+                    table::print(&(list(&all, snapshot.at) + &unread.collect::<String>()))
+                }
             }
         }
         RunsCommand::Show { id, output } => {

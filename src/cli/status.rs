@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cluster::{Database, Finding, Freshness, Healths, Node, Snapshot, findings, merged, words},
     plan::whatif,
-    run::{RunSeen, campaign::CampaignSeen},
+    run::{self, RunSeen, campaign::CampaignSeen},
 };
 
 /// The status as JSON.
@@ -28,6 +28,8 @@ struct StatusJson<'a> {
     runs: Vec<RunJson>,
     /// Campaigns that are not over.
     campaigns: Vec<CampaignJson>,
+    /// Journals that cannot be read, one sentence each.
+    unreadable_journals: Vec<String>,
     /// How well each kind of object is known.
     sources: BTreeMap<&'static str, &'a Freshness>,
 }
@@ -99,6 +101,7 @@ fn status<'a>(
         findings,
         runs: runs.iter().filter(|r| !r.run.state.is_over()).map(RunJson::of).collect(),
         campaigns: campaigns.iter().filter(|c| !c.campaign.state.is_over()).map(CampaignJson::of).collect(),
+        unreadable_journals: run::unreadable_journals(snapshot),
         sources: snapshot.sources().into_iter().collect(),
     }
 }
@@ -144,7 +147,12 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
         of.is_none_or(|id| !campaigns.iter().any(|it| it.id == *id))
     };
     for run in runs.iter().filter(told) {
-        text.push_str(&format!("▲ run {} of {} is {}: {}\n", run.id, run.operator, run.state, run.summary));
+        let line = format!("▲ run {} of {} is {}: {}", run.id, run.operator, run.state, run.summary);
+        // A journal holds what anybody wrote into it: it stays one line.
+        text += &format!("{}\n", table::plain(&line));
+    }
+    for why in &status.unreadable_journals {
+        text += &format!("▲ {}\n", table::plain(why));
     }
     // What follows from a node that carries nothing is counted in its line; all of it is in the JSON.
     let told = |f: &&Finding| f.because.is_none() || !["one-node", "doubled"].contains(&f.rule);

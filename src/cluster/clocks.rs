@@ -146,7 +146,7 @@ impl Snapshot {
         move_objects(&mut self.proxies, by);
     }
 
-    fn freshnesses(&mut self) -> [&mut Freshness; 17] {
+    fn freshnesses(&mut self) -> [&mut Freshness; 18] {
         [
             &mut self.nodes.freshness,
             &mut self.pods.freshness,
@@ -163,6 +163,7 @@ impl Snapshot {
             &mut self.leases.freshness,
             &mut self.journals.freshness,
             &mut self.pools.freshness,
+            &mut self.jobs.freshness,
             &mut self.galera.freshness,
             &mut self.proxies.freshness,
         ]

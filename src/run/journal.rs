@@ -54,7 +54,15 @@ struct Head {
 /// # Errors
 /// One sentence, when it is damaged or was written by a newer version.
 pub fn decode(journal: &Journal) -> Result<Run, String> {
-    read(&journal.plan, &journal.events).map_err(|e| format!("journal {}: {e}", journal.key))
+    let unread = |why: String| format!("journal {}: {why}", journal.key);
+    let run = read(&journal.plan, &journal.events).map_err(unread)?;
+    // Leases, files and commands are named by the id: one that names another run leads astray.
+    match name(&run.id) == *journal.key.name {
+        true => Ok(run),
+        false => {
+            Err(unread(String::from("it holds a run of another id than its name says: it cannot be trusted")))
+        }
+    }
 }
 
 /// The journals as they were read last: one that has not changed is not read again.
@@ -303,7 +311,7 @@ mod tests {
 
     fn journal(plan: &str, events: &str) -> Journal {
         Journal {
-            key: Key::new("wheelhouse", "run-x"),
+            key: Key::new("wheelhouse", "run-20261121-090000-a7ff"),
             state: None,
             resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
@@ -317,6 +325,17 @@ mod tests {
     fn texts() -> (String, String) {
         let text = |key: &str| stored()["data"][key].as_str().expect("text").to_owned();
         (text("plan"), text("events"))
+    }
+
+    #[test]
+    fn a_journal_of_another_run_than_its_name_says_is_not_read() {
+        let (plan, events) = texts();
+        for id in ["20261121-090000-ffff", "../../etc/passwd", "", "x\\u001b]0;x\\u0007"] {
+            let other = plan.replace("20261121-090000-a7ff", id);
+            assert_ne!(other, plan);
+            let why = decode(&journal(&other, &events)).expect_err("it is another's");
+            assert!(why.contains("another id than its name says"), "{why}");
+        }
     }
 
     #[test]
@@ -374,7 +393,10 @@ mod tests {
             (&plan, &events.replacen("\"taken\"", "\"flown\"", 1), "line 1 of its events"),
         ] {
             let why = decode(&journal(plan, events)).expect_err("it cannot be read");
-            assert!(why.starts_with("journal wheelhouse/run-x: ") && why.contains(words), "{why}");
+            assert!(
+                why.starts_with("journal wheelhouse/run-20261121-090000-a7ff: ") && why.contains(words),
+                "{why}"
+            );
         }
         // Nor can what cannot have happened in that order.
         for (from, to, words) in [
@@ -419,7 +441,7 @@ mod tests {
         let later = at.parse::<Timestamp>().expect("a time") + jiff::SignedDuration::from_millis(300);
         let plan = plan.replace("20261121-090000-a7ff", "20261121-090000-0000");
         let one = journal(&plan, &events.replacen(&at, &later.to_string(), 1));
-        let key = Key::new("wheelhouse", "run-later");
+        let key = Key::new("wheelhouse", name("20261121-090000-0000"));
         snapshot.observe(Observation::Journal(Seen::Put(key.clone(), Journal { key, ..one })));
         let runs = runs(&snapshot);
         let ids: Vec<_> = runs.iter().map(|r| r.run.id.as_str()).collect();

@@ -97,7 +97,17 @@ impl WhatIf {
         }
         let landed: Vec<_> = self.landed().into_iter().map(|(node, n)| format!("{node} +{n}")).collect();
         if !landed.is_empty() {
-            say(None, format!("{} come up elsewhere: {}", self.landings.len(), landed.join(", ")));
+            say(
+                None,
+                format!(
+                    "{} elsewhere: {}",
+                    match self.landings.len() {
+                        1 => "1 comes up".to_owned(),
+                        n => format!("{n} come up"),
+                    },
+                    landed.join(", ")
+                ),
+            );
         }
         if self.pending.is_empty() && self.stuck.is_empty() && self.lone.is_empty() && self.blocked.is_empty()
         {

@@ -34,7 +34,15 @@ pub(super) fn read(head: &str, events: &str, asked: &str) -> Result<Campaign, St
 }
 
 fn decode(journal: &Journal) -> Result<Campaign, String> {
-    read(&journal.plan, &journal.events, &journal.asked).map_err(|e| format!("journal {}: {e}", journal.key))
+    let unread = |why: String| format!("journal {}: {why}", journal.key);
+    let campaign = read(&journal.plan, &journal.events, &journal.asked).map_err(unread)?;
+    match name(&campaign.id) == *journal.key.name {
+        true => Ok(campaign),
+        false => {
+            let why = "it holds a campaign of another id than its name says: it cannot be trusted";
+            Err(unread(why.to_owned()))
+        }
+    }
 }
 
 /// The campaigns as they were read last: a journal that has not changed is not read again.
