@@ -345,6 +345,18 @@ impl Snapshot {
         pod.reported(now, within.unwrap_or(pod::READY_WITHIN).min(pod::READY_AT_LAST))
     }
 
+    /// What keeps a pod that is being deleted, in a few words.
+    pub fn what_keeps(&self, pod: &Pod) -> String {
+        let finalizers: Vec<_> = pod.finalizers.iter().map(|f| &**f).collect();
+        let silent = pod.node.as_ref().filter(|node| self.is_silent(Some(node)));
+        match (finalizers.as_slice(), silent) {
+            ([], Some(node)) => format!("{node} does not answer"),
+            ([], None) => "its kubelet has not ended it".to_owned(),
+            ([one], _) => format!("waits for finalizer {one}"),
+            (many, _) => format!("waits for finalizers {}", many.join(", ")),
+        }
+    }
+
     /// A node that pods are bound to and that does not answer: its kubelet is silent, or it is gone.
     pub fn is_silent(&self, node: Option<&NodeName>) -> bool {
         node.is_some_and(|name| match self.nodes.get(name) {

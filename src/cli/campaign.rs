@@ -17,7 +17,10 @@ use super::{
 use crate::{
     cluster::{Snapshot, words},
     cockpit,
-    plan::{self, Check, Intent, Verdict, rebalance::Proposal},
+    plan::{
+        Check, Intent, Verdict,
+        rebalance::{Proposal, given},
+    },
     run::{
         self, Run,
         campaign::{self, Campaign, CampaignSeen, CampaignState, Drained, Handle, ItemState, Pace, Proposed},
@@ -98,7 +101,11 @@ struct RunOfJson {
 }
 
 /// Shows what is proposed, rehearses it, asks once, and carries it out as far as consent goes.
-pub(super) async fn carry_out(session: &mut Session, work: &Work, consent: &Consent) -> Result<End, Failure> {
+pub(super) async fn carry_out(
+    session: &mut Session,
+    work: &mut Work,
+    consent: &Consent,
+) -> Result<End, Failure> {
     let dry_run = consent.dry_run;
     if work.proposed.items().is_empty() {
         if consent.output == Format::Table {
@@ -107,7 +114,13 @@ pub(super) async fn carry_out(session: &mut Session, work: &Work, consent: &Cons
         return Ok(End { dry_run, ..End::default() });
     }
     let hands = session.hands(&work.foreseen);
-    let rehearsal = campaign::rehearse(&hands, &work.proposed, &work.foreseen).await;
+    let (rehearsal, proposed, stays) = campaign::rehearse(&hands, &work.proposed, &work.foreseen).await;
+    if !stays.is_empty() {
+        work.proposal.moves.retain(|moved| !stays.iter().any(|stay| stay.pod == moved.pod));
+        work.proposal.stays.extend(stays);
+        work.proposal.after = given(&work.foreseen, work.proposal.moves.clone()).after;
+        work.proposed = proposed;
+    }
     if consent.output == Format::Table {
         table::print(&shown(work, &rehearsal.checks))?;
     }
@@ -303,10 +316,4 @@ fn runs(campaign: &Campaign) -> Vec<RunOfJson> {
         Some(RunOfJson { id: id.clone(), state, summary })
     };
     items.filter_map(of).collect()
-}
-
-/// The line that drains a node by hand.
-pub(super) fn drain_by_hand(seen: &Snapshot, node: &str) -> String {
-    let flags = seen.api.flags.iter().map(|flag| &**flag);
-    plan::line("kubectl", flags.chain(["drain", node, "--ignore-daemonsets", "--delete-emptydir-data"]))
 }

@@ -244,7 +244,7 @@ async fn close(
 ) -> Result<(), Failure> {
     let counts = it.counts();
     assent.to(&format!(
-        "campaign {} of {} is {}: {}, {} of {} done. What it did stays, and nobody can resume it afterwards.",
+        "campaign {} of {} is {}: {}, {} of {} done. What it did stays, what it borrowed (a new pod, a deletion cost) is taken back, and nobody can resume it afterwards.",
         it.id,
         it.operator,
         it.state.word(),
@@ -371,11 +371,11 @@ async fn undo(
     let proposal = given(&snapshot, moves.collect());
     let goal = format!("undo {}: {}", it.short(), it.goal);
     let proposed = Proposed::new(&snapshot, goal, None, items, pace.pace()).undoing(&it.id);
-    let job = work::Work { proposed, proposal, notes: stays, foreseen: snapshot.clone() };
+    let mut job = work::Work { proposed, proposal, notes: stays, foreseen: snapshot.clone() };
     if !it.state.is_over() && !consent.dry_run {
         closed(session, &snapshot, &it, "it is undone").await?;
     }
-    let end = work::carry_out(session, &job, &consent).await?;
+    let end = work::carry_out(session, &mut job, &consent).await?;
     work::tell(&job, &end, None, consent.output, &session.again)
 }
 

@@ -12,10 +12,10 @@ use super::{
     session,
 };
 use crate::{
-    cluster::{NodeName, Snapshot},
+    cluster::{NodeName, Pod, Snapshot, VolumeSource, words::count},
     plan::{
-        Intent,
-        rebalance::{Caps, Goal, Policy},
+        self, Intent,
+        rebalance::{Caps, Goal, Policy, Proposal, onto},
         whatif::{Loss, what_if},
     },
     run::campaign::{Aim, Drained, Offer, Proposed, offer},
@@ -68,11 +68,28 @@ pub(super) async fn drain(common: &Common, args: DrainArgs) -> Result<(), Failur
         Err(check) => return proposal::refused(&check, output),
     };
     let proposed = Proposed::new(&snapshot, aim.words(), Some(aim), items, args.pace.pace());
-    let notes = lost(&snapshot, &node);
-    let work = Work { proposed, proposal, notes, foreseen: snapshot };
-    let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
+    let notes = emptied(&snapshot, &proposal).into_iter().chain(lost(&snapshot, &node)).collect();
+    let mut work = Work { proposed, proposal, notes, foreseen: snapshot };
+    let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
     let drained = (!args.consent.dry_run).then(|| left(&session.seen.borrow(), &node));
     campaign::tell(&work, &end, drained.as_ref(), output, &session.again)
+}
+
+/// Whose emptyDir is lost with the move.
+fn emptied(seen: &Snapshot, proposal: &Proposal) -> Option<String> {
+    let scratch =
+        |pod: &Pod| pod.spec.volumes.iter().any(|v| matches!(v.source, VolumeSource::EmptyDir { .. }));
+    let moved = proposal.moves.iter().filter(|m| seen.pods.get(&m.pod).is_some_and(|pod| scratch(pod)));
+    let names: Vec<_> = moved.map(|m| m.pod.name.to_string()).collect();
+    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!names.is_empty()).then(|| {
+        format!(
+            "what is in the emptyDir of {} is lost, it starts empty on the other node: {shown}{more}",
+            count(names.len() as u64, "pod")
+        )
+    })
 }
 
 /// What the database loses while the pods of a node restart elsewhere, and once its machine is off.
@@ -85,8 +102,12 @@ fn lost(seen: &Snapshot, node: &NodeName) -> Vec<String> {
 fn left(seen: &Snapshot, node: &NodeName) -> Drained {
     let mut drained = Drained::of(seen, node);
     if !drained.empty {
-        let by_hand = campaign::drain_by_hand(seen, node.as_str());
-        drained.text += &format!("; `{by_hand}` asks for the same without a plan");
+        let flags = seen.api.flags.iter().map(|flag| &**flag);
+        let pod = drained.pods.first().and_then(|pod| pod.split_once('/'));
+        if let Some((namespace, pod)) = pod {
+            let line = plan::line("kubectl", flags.chain(["delete", "pod", "-n", namespace, pod]));
+            drained.text += &format!("; `{line}` deletes one without asking its disruption budgets");
+        }
     }
     drained
 }
@@ -98,18 +119,21 @@ pub(super) async fn undrain(common: &Common, args: UndrainArgs) -> Result<(), Fa
     let (policy, output) = (args.allowed.over(&session.config.moves), args.consent.output);
     let cordoned = snapshot.nodes.get(&node).is_some_and(|node| node.cordoned);
     let foreseen = if cordoned { uncordoned(&snapshot, &node) } else { snapshot };
-    let goal = Goal::Rebalance { nodes: vec![node.clone()], tenants: Vec::new(), only_spread: false };
     let caps = Caps { moves: args.max_moves, ..Caps::default() };
-    let aim = Aim { goal, caps, policy };
-    let Offer { proposal, items: moves } = match offer(&aim, &foreseen) {
-        Ok(offer) => offer,
+    let proposal = match onto(&foreseen, &node, caps, &policy) {
+        Ok(proposal) => proposal,
         Err(check) => return proposal::refused(&check, output),
+    };
+    let moves = proposal.moves.iter().map(|moved| Intent::Move { moved: moved.clone() });
+    let notes = match cordoned {
+        true => Vec::new(),
+        false => vec![format!("{node} is not cordoned: pods are moved to it only")],
     };
     let first = cordoned.then_some(Intent::Cordon { node: node.clone(), cordoned: false });
     let items = first.into_iter().chain(moves).collect();
-    let proposed = Proposed::new(&foreseen, format!("undrain {node}"), Some(aim), items, args.pace.pace());
-    let work = Work { proposed, proposal, notes: Vec::new(), foreseen };
-    let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
+    let proposed = Proposed::new(&foreseen, format!("undrain {node}"), None, items, args.pace.pace());
+    let mut work = Work { proposed, proposal, notes, foreseen };
+    let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
     campaign::tell(&work, &end, None, output, &session.again)
 }
 

@@ -67,8 +67,8 @@ pub(super) async fn run(common: &Common, args: RebalanceArgs) -> Result<(), Fail
         Err(check) => proposal::refused(&check, args.consent.output),
         Ok(Offer { proposal, items }) => {
             let proposed = Proposed::new(&snapshot, aim.words(), Some(aim), items, args.pace.pace());
-            let work = campaign::Work { proposed, proposal, notes: Vec::new(), foreseen: snapshot };
-            let end = campaign::carry_out(&mut session, &work, &args.consent).await?;
+            let mut work = campaign::Work { proposed, proposal, notes: Vec::new(), foreseen: snapshot };
+            let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
             campaign::tell(&work, &end, None, args.consent.output, &session.again)
         }
     }

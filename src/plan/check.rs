@@ -394,6 +394,21 @@ fn gitops(workload: &Workload) -> Option<Check> {
     Some(Check::new("gitops", Warn, text))
 }
 
+/// Who else writes the workload's template and may take a change of it back.
+pub(super) fn owners(workload: &Workload) -> Vec<Check> {
+    let kind = workload.key.kind.name();
+    let tool = workload
+        .gitops
+        .as_ref()
+        .map(|tool| Check::new("gitops", Warn, format!("{tool} owns the manifest: it may take this back")));
+    let owner = workload.owner.as_ref().map(|owner| {
+        let (of, name) = (&owner.kind, &owner.name);
+        let text = format!("this {kind} belongs to {of} {name}: its controller may take this back");
+        Check::new("owner", Warn, text)
+    });
+    tool.into_iter().chain(owner).collect()
+}
+
 /// The controller that makes the object from another one.
 fn owner(workload: &Workload) -> Option<Check> {
     let owner = workload.owner.as_ref()?;

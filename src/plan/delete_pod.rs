@@ -40,6 +40,12 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
         checks.push(refuse(text));
         return nothing(checks);
     };
+    if let Some(due) = pod.deleting {
+        let (name, due) = (&pod.key.name, due.strftime("%H:%M:%S UTC"));
+        let text = format!("{name} is being deleted already, by {due}: {}", seen.what_keeps(pod));
+        checks.push(refuse(text));
+        return nothing(checks);
+    }
     let workload = &tenant.workload;
     let (at, uid) = (pod.key.clone(), pod.uid.clone());
     let landing = landing(seen, &tenant, pod);

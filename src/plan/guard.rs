@@ -1,12 +1,14 @@
 //! What must be so right before a step is written, beside what its kind asks itself.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     migrate::database,
     schedule::{Board, Incoming},
 };
-use crate::cluster::{Finding, NodeName, Severity, Snapshot, WorkloadKey, findings};
+use crate::cluster::{Finding, Key, NodeName, Severity, Snapshot, WorkloadKey, findings};
 
 /// A condition, judged on the present snapshot right before a write.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +18,15 @@ pub enum Guard {
     AllReady {
         /// Which workload.
         workload: WorkloadKey,
+    },
+    /// A workload asks for the replicas of the plan, and the pods that are to stay are there.
+    AsPlanned {
+        /// Which workload.
+        workload: WorkloadKey,
+        /// Replicas it asked for.
+        replicas: u32,
+        /// The pods that are to stay, by name.
+        stay: Vec<Arc<str>>,
     },
     /// No rollout of a workload is under way.
     NoRollout {
@@ -53,7 +64,22 @@ impl Guard {
                 let (ready, wanted) = (tenant.ready(), tenant.desired());
                 let active = tenant.active().count() as u32;
                 let all = ready == wanted && active == wanted;
-                (!all).then(|| format!("{}: {ready} of {wanted} ready", tenant.name))
+                let name = &tenant.name;
+                match ready == wanted && active != wanted {
+                    true => Some(format!("{name} has {active} pods and asks for {wanted}")),
+                    false => (!all).then(|| format!("{name}: {ready} of {wanted} ready")),
+                }
+            }
+            Self::AsPlanned { workload, replicas, stay } => {
+                let Some(found) = seen.workload(workload) else { return Some(format!("{workload} is gone")) };
+                if found.desired != *replicas {
+                    let now = found.desired;
+                    return Some(format!("{workload} asks for {now} replicas by now, not {replicas}"));
+                }
+                let pod =
+                    |name: &Arc<str>| seen.pods.get(&Key::new(workload.key.namespace.clone(), name.clone()));
+                let went = |name: &&Arc<str>| pod(name).is_none_or(|pod| pod.deleting.is_some());
+                stay.iter().find(went).map(|name| format!("{name} went, which was to stay"))
             }
             Self::NoRollout { workload } => {
                 let Some(found) = seen.workload(workload) else { return Some(format!("{workload} is gone")) };

@@ -187,7 +187,8 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
         Goal::Rebalance { nodes, tenants, only_spread } => {
             nodes.iter().try_for_each(|node| known_node(seen, node))?;
             tenants.iter().try_for_each(|tenant| known_tenant(seen, tenant))?;
-            let mut stage = Stage::new(seen, policy, caps);
+            // With fewer moves, the most harmful of all are made.
+            let mut stage = Stage::new(seen, policy, Caps { moves: None, ..caps });
             stage.only(nodes, tenants);
             let before = balance::of(&stage);
             let mut tries = 0..TRIES;
@@ -209,7 +210,8 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
                 let told: BTreeSet<_> = stays.iter().map(|stay| stay.pod.clone()).collect();
                 stays.extend(even::left(&mut stage).into_iter().filter(|stay| !told.contains(&stay.pod)));
             }
-            Ok(Proposal { moves, stays, closed: closed(&stage), before, after: balance::of(&stage) })
+            let whole = Proposal { moves, stays, closed: closed(&stage), before, after: balance::of(&stage) };
+            Ok(first(seen, whole, caps))
         }
         Goal::Drain { node } => {
             known_node(seen, node)?;
@@ -224,6 +226,31 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
             single::single(Stage::new(seen, policy, caps), tenant, from, to)
         }
     }
+}
+
+/// Moves to one node and nothing else, such as one that takes pods again: its part of what evens out the whole cluster.
+///
+/// # Errors
+/// As [`propose`].
+pub fn onto(seen: &Snapshot, node: &NodeName, caps: Caps, policy: &Policy) -> Result<Proposal, Check> {
+    known_node(seen, node)?;
+    let goal = Goal::Rebalance { nodes: Vec::new(), tenants: Vec::new(), only_spread: false };
+    let mut whole = propose(seen, &goal, Caps { moves: None, ..caps }, policy)?;
+    let all = whole.moves.len();
+    whole.moves.retain(|moved| moved.to.as_ref() == Some(node));
+    if whole.moves.len() < all {
+        whole.after = given(seen, whole.moves.clone()).after;
+    }
+    Ok(first(seen, whole, caps))
+}
+
+/// No more moves than are wanted, the most harmful state first.
+fn first(seen: &Snapshot, mut whole: Proposal, caps: Caps) -> Proposal {
+    if let Some(most) = caps.moves.map(|most| most as usize).filter(|most| *most < whole.moves.len()) {
+        whole.moves.truncate(most);
+        whole.after = given(seen, whole.moves.clone()).after;
+    }
+    whole
 }
 
 /// The nodes of the scope that take no moved pods.

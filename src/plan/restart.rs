@@ -1,7 +1,10 @@
 //! Planning to replace every pod of a tenant by a new one of the same template.
 
-use super::{About, Change, Check, Intent, Part, Plan, RestartRollout, RolledOut, Step, Verdict, check};
-use crate::cluster::{Snapshot, Tenant, TenantName, WorkloadKind};
+use super::{
+    About, Change, Check, Intent, Part, Plan, RestartRollout, RolledOut, Step, Verdict, admission::admission,
+    check,
+};
+use crate::cluster::{Snapshot, Tenant, TenantName, Workload, WorkloadKind};
 
 /// Seconds the patch may take.
 const PATCH_WITHIN: u32 = 30;
@@ -27,6 +30,8 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
         let text = format!("the rollout of {name} is paused: resume it first");
         own.push(Check::new("rollout", Verdict::Refuse, text));
     }
+    own.extend(let_in(seen, workload));
+    own.extend(check::owners(workload));
     own.extend(check::rollout(seen, workload));
     own.extend(check::lease(seen, name));
     let kubectl = restart.by_hand(seen).unwrap_or_default();
@@ -53,10 +58,26 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
         removals: Vec::new(),
         checks: own,
         kubectl,
-        undo: "nothing: the old pods are gone".into(),
+        undo: "nothing: the template is the same as before".into(),
         what: Some(format!("{name} restarted")),
     };
     Plan::assemble(seen, intent.clone(), vec![part], Vec::new(), None, steps, checks)
+}
+
+/// Whether the API server lets a new pod in beside those there are. A StatefulSet makes none before an old one is gone;
+/// a Deployment does, unless its strategy says otherwise.
+fn let_in(seen: &Snapshot, workload: &Workload) -> Vec<Check> {
+    let found = admission(seen, workload);
+    let unknown = found.unknown.into_iter().map(|why| Check::new("quota", Verdict::Warn, why));
+    let none = found.limit.filter(|(limit, _)| *limit == 0 && workload.key.kind == WorkloadKind::Deployment);
+    let none = none.map(|(_, why)| {
+        let text = format!(
+            "no new pod is let in beside the old ones: {why}; unless its strategy lets an old one go first, nothing is \
+             replaced"
+        );
+        Check::new("quota", Verdict::Warn, text)
+    });
+    none.into_iter().chain(unknown).collect()
 }
 
 /// What a rollout does to the pods that are ready.

@@ -63,7 +63,12 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     });
     let others: Vec<_> = others.filter(|c| !images(c)).collect();
     if !others.is_empty() || parts.is_empty() {
-        parts.push(inverted(seen, intent, run, &others));
+        let mut part = inverted(seen, intent, run, &others);
+        if others.is_empty() && !changes.is_empty() {
+            let text = format!("run {run} has moved no pod, and nothing it borrowed is left");
+            part.checks = vec![Check::new("undo", Verdict::Ok, text)];
+        }
+        parts.push(part);
     }
     merged(seen, intent, parts)
 }

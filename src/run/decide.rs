@@ -130,7 +130,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         (Standing::AtTo, true) if begun => Decision::Done(i, step.change.found(true)),
         (Standing::AtTo, true) => Decision::Skip(i, step.change.found(false)),
         (Standing::AtFrom(_), true) => match hindered(run, i, seen) {
-            Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
+            Some(why) => Decision::Pause(i, refrained(run, step, &why)),
             None => begin(run, i),
         },
         (Standing::AtTo, false) => Decision::Done(i, step.change.outcome(seen)),
@@ -140,7 +140,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         {
             let write = put_back(run, i, seen).unwrap_or(i);
             match hindered(run, write, seen) {
-                Some(why) => Decision::Pause(i, format!("{}{why}; nothing was written", lead(run, step))),
+                Some(why) => Decision::Pause(i, refrained(run, step, &why)),
                 None => begin(run, write),
             }
         }
@@ -192,6 +192,16 @@ fn hindered(run: &Run, i: usize, seen: &Snapshot) -> Option<String> {
     let step = &run.plan().steps[i];
     let guards = step.guards.iter().find_map(|guard| guard.stops(seen));
     guards.or_else(|| step.change.hindrance(&run.plan().steps[i + 1..], seen))
+}
+
+/// Why a step was not written; whether anything was before it stands in the journal.
+fn refrained(run: &Run, step: &Step, why: &str) -> String {
+    let rest = if run.entries.iter().any(|e| matches!(e.event, Event::Started { .. })) {
+        ""
+    } else {
+        "; nothing was written"
+    };
+    format!("{}{why}{rest}", lead(run, step))
 }
 
 /// Begins a step, unless it was begun again and again without an end.

@@ -337,6 +337,9 @@ mod tests {
             "finished", "undone",
         ];
         assert_eq!(kinds, all);
+        let told = |entry: usize| crate::run::describe(&run, &run.entries[entry].event).expect("a sentence");
+        assert_eq!(told(0), "▸ run 20261121-090000-a7ff began");
+        assert_eq!(told(5), "▸ run 20261121-090000-a7ff was taken up again");
         assert_eq!(run.made().len(), 1);
         let Some(Intent::Undo { run: of, changes }) = undo_intent(&run) else { panic!("something was made") };
         assert_eq!((of.as_str(), changes.len()), ("20261121-090000-a7ff", 1));

@@ -1,5 +1,7 @@
 //! A run in words: for lists, for the command line, for the screens.
 
+use std::ptr;
+
 use super::{Event, Outcome, Run};
 use crate::plan::{About, PartRef};
 
@@ -50,14 +52,14 @@ pub fn left_by_giving_up(run: &Run) -> Option<String> {
     }
 }
 
-/// One entry in a sentence; `None` for an event that says nothing to people.
+/// One of its entries in a sentence; `None` for an event that says nothing to people.
 pub fn describe(run: &Run, event: &Event) -> Option<String> {
     let change = |step: &usize| match run.plan().steps.get(*step) {
         Some(step) => run.plan().words(&step.change),
         None => format!("step {}", step + 1),
     };
     Some(match event {
-        Event::Taken if run.entries.first().is_some_and(|first| first.event == *event) => {
+        Event::Taken if run.entries.first().is_some_and(|first| ptr::eq(&first.event, event)) => {
             format!("▸ run {} began", run.id)
         }
         Event::Taken => format!("▸ run {} was taken up again", run.id),

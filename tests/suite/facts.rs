@@ -492,6 +492,49 @@ fn a_plan_names_the_controller_that_takes_it_back() {
 }
 
 #[test]
+fn a_restart_says_who_owns_the_workload_and_what_refuses_its_new_pods() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+    let restart = |seen: &Snapshot| {
+        let made = plan(seen, &Intent::Restart { tenant: "acme".into() });
+        made.all_checks().map(|c| (c.rule.clone(), c.verdict, c.text.clone())).collect::<Vec<_>>()
+    };
+    let calm = restart(&seen);
+    assert!(calm.iter().all(|(_, verdict, _)| *verdict == Verdict::Ok), "{calm:?}");
+    change_workload(&mut seen, "acme", |w| {
+        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into() })
+    });
+    let lines = [("pods".into(), QuotaLine { hard: 2, used: Some(2) })].into_iter().collect();
+    let key = Key::new("acme", "q");
+    let quota = Quota { key: key.clone(), lines, scopes: vec![] };
+    seen.observe(Observation::Quota(Seen::Put(key, quota)));
+    let told = restart(&seen);
+    let text =
+        |rule: &str| told.iter().find(|(r, v, _)| r == rule && *v == Verdict::Warn).map(|(_, _, t)| &**t);
+    assert_eq!(
+        text("owner"),
+        Some("this Deployment belongs to PhpApp shop: its controller may take this back"),
+        "{told:?}"
+    );
+    assert!(text("quota").is_some_and(|t| t.contains("quota q has pods 2 of 2 used")), "{told:?}");
+}
+
+#[test]
+fn a_pod_that_is_leaving_is_not_deleted_again() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+    change(&mut seen, "acme", 0, |pod| {
+        pod.deleting = Some(now());
+        pod.finalizers = vec!["example.com/x".into()];
+    });
+    let pod = pods(&seen, "acme").into_iter().find(|pod| pod.deleting.is_some()).expect("it is leaving").key;
+    let made = plan(&seen, &Intent::DeletePod { pod: pod.clone() });
+    let why: Vec<_> = made.refusals().map(|c| c.text.clone()).collect();
+    let text =
+        format!("{} is being deleted already, by 09:00:00 UTC: waits for finalizer example.com/x", pod.name);
+    assert_eq!(why, [text]);
+    assert!(made.steps.is_empty());
+}
+
+#[test]
 fn nothing_fits_where_no_scheduler_may_place_it() {
     let mut seen = cluster("node w1\nnode w2\ntenant acme 1 on w1");
     let fitting = |seen: &Snapshot, asked| {

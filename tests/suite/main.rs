@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod campaigns_crash;
+mod campaigns_faults;
 mod campaigns_worlds;
 mod cli;
 mod connect;

@@ -239,14 +239,8 @@ pub(super) fn overdue(s: &Snapshot, pod: &Pod) -> Option<(Timestamp, String, Opt
         return None;
     }
     let on = pod.node.as_ref().map_or(String::new(), |n| format!(" on {n}"));
-    let finalizers: Vec<_> = pod.finalizers.iter().map(|f| &**f).collect();
     let silent = pod.node.as_ref().filter(|n| s.is_silent(Some(n)));
-    let why = match (finalizers.as_slice(), silent) {
-        ([], Some(node)) => format!("{node} does not answer"),
-        ([], None) => "its kubelet has not ended it".to_owned(),
-        ([one], _) => format!("waits for finalizer {one}"),
-        (many, _) => format!("waits for finalizers {}", many.join(", ")),
-    };
+    let why = s.what_keeps(pod);
     let held = pod.spec.requests().1;
     let held =
         if pod.holds_resources() && held > Memory::ZERO { format!(", holds {held}") } else { String::new() };

@@ -56,7 +56,8 @@ impl Kind for CreatePod {
         let name = &self.pod.name;
         match seen.pods.get(&self.pod) {
             None => Standing::AtFrom(format!("{name} is not there")),
-            Some(pod) if pod.deleting.is_some() => Standing::Elsewhere(format!("{name} is being deleted")),
+            // One of before goes by itself.
+            Some(pod) if pod.deleting.is_some() => Standing::AtFrom(format!("{name} is being deleted")),
             Some(pod) if pod.phase == Phase::Failed => Standing::Failed(format!("{name} has failed")),
             Some(pod) => match &pod.node {
                 Some(node) if *node != self.node => {

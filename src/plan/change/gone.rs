@@ -44,4 +44,9 @@ impl Kind for Gone {
     fn words(&self, _: &Names) -> String {
         format!("wait until {} is gone", self.pod.name)
     }
+
+    fn missing(&self, seen: &Snapshot) -> String {
+        pods::this(&self.pod, &self.uid, seen)
+            .map_or(String::new(), |pod| format!("; {}", seen.what_keeps(pod)))
+    }
 }

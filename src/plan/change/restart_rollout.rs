@@ -36,7 +36,7 @@ impl Kind for RestartRollout {
     }
 
     fn never(&self) -> Option<String> {
-        Some(format!("the pods of {} from before the restart are gone", self.workload))
+        Some(format!("{} has the same template as before: no pods would be other ones", self.workload))
     }
 
     fn unseen(&self, seen: &Snapshot) -> Option<String> {

@@ -78,6 +78,12 @@ impl Kind for RolledOut {
         if let Some(why) = self.fails(seen) {
             return Standing::Failed(format!("the rollout of {} fails, {text}: {why}", self.workload));
         }
+        let text = match &workload.refused {
+            Some(refused) if counts.updated < wanted => {
+                format!("{text}; its pods are refused: {}", refused.message)
+            }
+            _ => text,
+        };
         match (counts.updated, counts.total, counts.available) == (wanted, wanted, wanted) {
             true => Standing::AtTo,
             false => Standing::AtFrom(text),

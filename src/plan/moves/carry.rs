@@ -83,6 +83,7 @@ pub(in crate::plan) fn planned(seen: &Snapshot, intent: &Intent, moved: &Move) -
     let (landing, fits) = target(seen, moved, &tenant, &pod);
     own.extend(fits);
     own.push(ready(&tenant, moved.means));
+    own.extend(doubled(&tenant, moved));
     own.extend(check::rollout(seen, &tenant.workload).map(|c| Check { verdict: Verdict::Refuse, ..c }));
     own.extend(check::lease(seen, &tenant.name));
     if moved.means == Means::Eviction {
@@ -145,6 +146,17 @@ fn target(seen: &Snapshot, moved: &Move, tenant: &Tenant, pod: &Arc<Pod>) -> (La
             landing.sampled = true;
             if !landing.equals.contains(to) {
                 landing.node = landing.equals.first().cloned();
+                // Where its node is drained, any other will do.
+                let there: Vec<_> = landing.equals.iter().map(ToString::to_string).collect();
+                if landing.equals.contains(&moved.from) {
+                    let text =
+                        format!("the scheduler puts it back on {}: cordon that node first", moved.from);
+                    return (landing, refuse(text));
+                }
+                if moved.reason == MoveReason::Asked {
+                    let text = format!("the scheduler puts it on {}, not on {to}", there.join(" or "));
+                    return (landing, refuse(text));
+                }
             }
         }
     }
@@ -164,6 +176,14 @@ fn target(seen: &Snapshot, moved: &Move, tenant: &Tenant, pod: &Arc<Pod>) -> (La
             (landing, vec![Check::new("fits", Verdict::Refuse, text)])
         }
     }
+}
+
+/// The target has a pod of the tenant already.
+fn doubled(tenant: &Tenant, moved: &Move) -> Option<Check> {
+    let to = moved.to.as_ref()?;
+    let there = tenant.placement().get(to).copied().filter(|there| *there > 0)?;
+    let text = format!("{} pods of {} on {to} then: its failure takes them together", there + 1, tenant.name);
+    Some(Check::new("spread", Verdict::Warn, text))
 }
 
 /// Whether all pods are ready: a move beside a pod that is not would not keep its promise.
@@ -228,7 +248,10 @@ fn adoption(tenant: &Tenant, pod: &Pod, moved: &Move) -> Result<Vec<Step>, Check
     let new = surge_name(&replica_set, pod, &to);
     let all_ready = Guard::AllReady { workload: key.clone() };
     let no_rollout = Guard::NoRollout { workload: key.clone() };
-    let calm = vec![all_ready.clone(), no_rollout.clone()];
+    let stay: Vec<_> = tenant.active().filter(|p| p.key != from).map(|p| p.key.name.clone()).collect();
+    let as_planned =
+        Guard::AsPlanned { workload: key.clone(), replicas: tenant.desired(), stay: stay.clone() };
+    let calm = vec![all_ready.clone(), no_rollout.clone(), as_planned.clone()];
     let about = About::Tenant(tenant.name.clone());
     let step = |change: Change, within: u32| Step::new(about.clone(), change, within);
     let guarded = |change: Change, guards: Vec<Guard>| Step { guards, ..step(change, WRITE_WITHIN) };
@@ -237,7 +260,6 @@ fn adoption(tenant: &Tenant, pod: &Pod, moved: &Move) -> Result<Vec<Step>, Check
         let (pod, uid) = (from.clone(), pod.uid.clone());
         Change::DeletionCost(DeletionCost { pod, uid, from: from_cost, to: to_cost })
     };
-    let stay = tenant.active().filter(|p| p.key != from).map(|p| p.key.name.clone()).collect();
     let takes = Guard::Takes { node: to.clone(), workload: key.clone() };
     let seconds = workload.min_ready_seconds;
     let ready = PodReady { pod: new.clone(), node: to.clone(), seconds };
@@ -250,7 +272,7 @@ fn adoption(tenant: &Tenant, pod: &Pod, moved: &Move) -> Result<Vec<Step>, Check
                 replica_set: replica_set.clone(),
                 node: to,
             }),
-            vec![all_ready, no_rollout, takes, Guard::DatabaseCalm],
+            vec![all_ready, no_rollout, as_planned, takes, Guard::DatabaseCalm],
         ),
         step(Change::PodReady(ready), READY_WITHIN.saturating_add(seconds)),
     ];
@@ -294,7 +316,7 @@ fn surge_name(replica_set: &str, pod: &Pod, to: &NodeName) -> Key {
     let hash = fnv1a(bytes);
     // A host's name has 63 characters at most.
     let stem: String = replica_set.chars().take(52).collect();
-    let name = format!("{}-{:08x}", stem.trim_end_matches('-'), (hash >> 32) ^ (hash & 0xffff_ffff));
+    let name = format!("{}-{:08x}", stem.trim_end_matches(['-', '.']), (hash >> 32) ^ (hash & 0xffff_ffff));
     Key::new(pod.key.namespace.clone(), name)
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Caps, Goal, Policy, Proposal, propose};
+use super::{Caps, Goal, Policy, Proposal, onto, propose};
 use crate::{
     cluster::{NodeName, Pod, Snapshot, Tenant, TenantName, words::count},
     plan::{Check, Confirmation, Intent, Means, Move, Plan, Stay, by_hand, plan},
@@ -82,23 +82,24 @@ const SAMPLES: usize = 12;
 /// The check that refuses it, as [`propose`] does.
 pub fn scheme(seen: &Arc<Snapshot>, aim: &Aim, caps: Caps, policy: &Policy) -> Result<Scheme, Check> {
     let cordoned = |node: &NodeName| seen.nodes.get(node).is_some_and(|node| node.cordoned);
-    let (goal, first, foreseen) = match aim {
+    let (wanted, first, foreseen) = match aim {
         Aim::Rebalance { nodes, tenants } => {
             let (nodes, tenants) = (nodes.clone(), tenants.clone());
-            (Goal::Rebalance { nodes, tenants, only_spread: false }, None, seen.clone())
+            let goal = Goal::Rebalance { nodes, tenants, only_spread: false };
+            (propose(seen, &goal, caps, policy), None, seen.clone())
         }
         Aim::Drain { node } => {
             let first = Intent::Cordon { node: node.clone(), cordoned: true };
-            (Goal::Drain { node: node.clone() }, Some(first).filter(|_| !cordoned(node)), seen.clone())
+            let goal = Goal::Drain { node: node.clone() };
+            (propose(seen, &goal, caps, policy), Some(first).filter(|_| !cordoned(node)), seen.clone())
         }
         Aim::Undrain { node } => {
             let first = Intent::Cordon { node: node.clone(), cordoned: false };
             let foreseen = if cordoned(node) { uncordoned(seen, node) } else { seen.clone() };
-            let goal = Goal::Rebalance { nodes: vec![node.clone()], tenants: Vec::new(), only_spread: false };
-            (goal, Some(first).filter(|_| cordoned(node)), foreseen)
+            (onto(&foreseen, node, caps, policy), Some(first).filter(|_| cordoned(node)), foreseen)
         }
     };
-    let mut proposal = propose(&foreseen, &goal, caps, policy)?;
+    let mut proposal = wanted?;
     if let Aim::Drain { node } = aim {
         leave_to_kubectl(seen, node, &mut proposal);
     }
@@ -111,16 +112,11 @@ fn leave_to_kubectl(seen: &Snapshot, node: &NodeName, proposal: &mut Proposal) {
     let by_hand = drain_by_hand(seen, node);
     let moves = std::mem::take(&mut proposal.moves);
     let (moves, others): (Vec<_>, Vec<_>) =
-        moves.into_iter().partition(|moved| moved.tenant.is_some() && moved.to.is_some());
+        moves.into_iter().partition(|moved| moved.tenant.is_none() || moved.to.is_some());
     proposal.moves = moves;
     proposal.stays.extend(others.into_iter().map(|moved| {
-        let (rule, why) = match moved.tenant {
-            None => ("no-tenant", format!("it is no tenant's: `{by_hand}` evicts it")),
-            Some(_) => {
-                ("no-room", format!("no other node takes it: `{by_hand}` evicts it, and it stays Pending"))
-            }
-        };
-        Stay { pod: moved.pod, tenant: moved.tenant, node: moved.from, rule: rule.into(), why }
+        let why = format!("no other node takes it: `{by_hand}` evicts it, and it stays Pending");
+        Stay { pod: moved.pod, tenant: moved.tenant, node: moved.from, rule: "no-room".into(), why }
     }));
 }
 

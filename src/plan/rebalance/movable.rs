@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{EmptyDir, Policy};
 use crate::{
-    cluster::{Key, Lease, Node, NodeName, Pod, Quota, Snapshot, Tenant, VolumeSource},
-    plan::Means,
+    cluster::{Key, Lease, Node, NodeName, Pod, Snapshot, Tenant, VolumeSource, Workload},
+    plan::{Means, admission::admission},
 };
 
 /// A rule's name, and its sentence.
@@ -22,7 +22,7 @@ pub(super) fn held(seen: &Snapshot, tenant: &Tenant) -> Option<Why> {
     let name = &tenant.name;
     let lease = Lease::name_of(name);
     if let Some(lease) = seen.leases.values().find(|l| *l.key.name == *lease)
-        && lease.holder.is_some()
+        && lease.is_held(seen.at)
     {
         let run = lease.run.as_deref().map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
         return Some(("open-run", format!("{run} of {name} has not ended: finish it or undo it")));
@@ -32,6 +32,16 @@ pub(super) fn held(seen: &Snapshot, tenant: &Tenant) -> Option<Why> {
     }
     if workload.paused {
         return Some(("paused", format!("the rollout of {name} is paused: resume it first")));
+    }
+    let silent = |pod: &&std::sync::Arc<Pod>| {
+        let node = pod.node.as_ref().and_then(|node| seen.nodes.get(node));
+        node.is_some_and(|node| !node.is_ready())
+    };
+    if let Some(node) = tenant.pods.iter().find(silent).and_then(|pod| pod.node.as_ref()) {
+        let text = format!(
+            "{node} does not answer: its pods can neither be moved nor are they gone until it comes back or they are evicted"
+        );
+        return Some(("node-silent", text));
     }
     let active = tenant.active().count() as u32;
     if active != workload.desired {
@@ -65,7 +75,7 @@ pub(super) fn means(seen: &Snapshot, policy: &Policy, tenant: &Tenant, pod: &Pod
         Some("ReplicaSet") => {
             scratch(policy, pod, true)?;
             claims(seen, pod)?;
-            quota(seen, pod)?;
+            admitted(seen, &tenant.workload)?;
             Ok(Means::Adoption)
         }
         Some("StatefulSet") if policy.evict => scratch(policy, pod, true).map(|()| Means::Eviction),
@@ -126,36 +136,17 @@ fn claims(seen: &Snapshot, pod: &Pod) -> Result<(), Why> {
     Ok(())
 }
 
-/// Whether the quotas of a pod's namespace leave room for the one pod more that a move needs for a while.
-/// Source: `pkg/quota/v1/evaluator/core/pods.go`.
-fn quota(seen: &Snapshot, pod: &Pod) -> Result<(), Why> {
-    let (cpu, memory) = pod.spec.requests();
-    let (cpu_limit, memory_limit) = pod.spec.limits();
-    for quota in seen.quotas_of(&pod.key.namespace).filter(|q| q.counts(&pod.spec) != Some(false)) {
-        for (resource, line) in &quota.lines {
-            let needed = match &**resource {
-                "pods" | "count/pods" => 1,
-                "cpu" | "requests.cpu" => cpu.0,
-                "memory" | "requests.memory" => memory.0,
-                "limits.cpu" => cpu_limit.0,
-                "limits.memory" => memory_limit.0,
-                other => pod.spec.other_request(other.strip_prefix("requests.").unwrap_or(other)),
-            };
-            if let Some(left) = line.left()
-                && needed > left
-            {
-                let amount = |n| Quota::amount(resource, n);
-                let text = format!(
-                    "quota {} allows {} {resource} more, and the pod that comes before the old one goes needs {}",
-                    quota.key.name,
-                    amount(left),
-                    amount(needed)
-                );
-                return Err(("quota", text));
-            }
-        }
+/// Whether the namespace lets in the one pod more that a move needs for a while: quotas, LimitRanges, and what holds
+/// every new pod of the workload back.
+fn admitted(seen: &Snapshot, workload: &Workload) -> Result<(), Why> {
+    let namespace = &*workload.key.key.namespace;
+    if seen.quotas_of(namespace).next().is_none() && seen.limit_ranges_of(namespace).next().is_none() {
+        return Ok(());
     }
-    Ok(())
+    match admission(seen, workload).limit {
+        Some((0, why)) => Err(("quota", format!("{why}; a move needs one pod more until the old one goes"))),
+        _ => Ok(()),
+    }
 }
 
 /// By node: why it takes no moved pods.

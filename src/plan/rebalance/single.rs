@@ -41,7 +41,10 @@ pub(super) fn single(
     for pod in there {
         let who = (whose, pod);
         match stage.means(who) {
-            Err(why) => first = first.or(Some(why)),
+            Err((rule, why)) => {
+                let name = stage.lodger(who).pod.key.name.clone();
+                first = first.or(Some((rule, format!("{name}: {why}"))));
+            }
             Ok(means) => {
                 if stage.first_to_take(who, [target]).is_none() {
                     return Err(refuse("no-room", not_taken(&mut stage, who, target, to)));

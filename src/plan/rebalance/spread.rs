@@ -174,7 +174,7 @@ pub(super) fn left(stage: &mut Stage) -> Vec<Stay> {
             };
             let (number, (rule, why)) = match who {
                 Err(why) => {
-                    let there = stage.housed[whose.0].pods.iter().position(|p| p.at == from);
+                    let there = stage.housed[whose.0].pods.iter().position(|p| p.at == from && !p.moved);
                     (there.unwrap_or(0), why)
                 }
                 Ok(who) => match no_target(stage, who, here, &fewer) {
@@ -214,6 +214,14 @@ fn no_target(stage: &mut Stage, who: Who, here: u32, fewer: &[At]) -> Option<Why
         }
         let refusal = crate::plan::schedule::Refusal { reasons: only, ..refusal };
         return Some(("no-room", refusal.describe(&stage.board)));
+    }
+    let from = stage.lodger(who).at;
+    if let Some(nodes) = stage.only_nodes()
+        && !nodes.contains(&from)
+        && !open.iter().any(|at| nodes.contains(at))
+    {
+        let names: Vec<_> = nodes.iter().map(|at| stage.name(*at).to_string()).collect();
+        return Some(("scope", format!("only moves from or to {} are asked for", names.join(", "))));
     }
     Some(("cap", "the number of moves is limited".into()))
 }

@@ -177,6 +177,11 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Only moves from or to these nodes are asked for; `None`: all.
+    pub fn only_nodes(&self) -> Option<&BTreeSet<At>> {
+        self.nodes.as_ref()
+    }
+
     /// The caps and the scope allow that pod to end on that node. One that is moved already is sent elsewhere.
     pub fn allows(&self, who: Who, to: At) -> bool {
         let under = |so_far: u32, cap: Option<u32>| cap.is_none_or(|cap| so_far < cap);

@@ -1,12 +1,12 @@
 //! The gate between a proposal and a campaign: the only way to get an [`Approved`] one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Aim, Campaign, Envelope, ItemState, Pace};
 use crate::{
     cluster::Snapshot,
     plan::{
-        Check, Confirmation, Intent, Means, Plan, Stay, Unapproved, plan,
+        Check, Confirmation, Intent, Means, Plan, Stay, Unapproved, Verdict, plan,
         rebalance::{Goal, Proposal, propose},
     },
     run::{self, Hands, Rehearsal},
@@ -141,12 +141,13 @@ pub fn offer(aim: &Aim, seen: &Snapshot) -> Result<Offer, Check> {
 /// # Errors
 /// The check that refuses it.
 pub fn rest(campaign: &Campaign, seen: &Snapshot) -> Result<Proposed, Check> {
+    let left = campaign.states.iter().zip(&campaign.items).filter(|(state, _)| **state == ItemState::Waiting);
+    let left = left.map(|(_, item)| item.clone());
+    // That a node takes pods again comes before what is moved there, and follows from no goal.
+    let opens = |item: &Intent| matches!(item, Intent::Cordon { cordoned: false, .. });
     let items = match &campaign.aim {
-        Some(aim) => offer(aim, seen)?.items,
-        None => {
-            let left = campaign.states.iter().zip(&campaign.items);
-            left.filter(|(state, _)| **state == ItemState::Waiting).map(|(_, item)| item.clone()).collect()
-        }
+        Some(aim) => left.filter(opens).chain(offer(aim, seen)?.items).collect(),
+        None => left.collect(),
     };
     Ok(Proposed::new(seen, campaign.goal.clone(), campaign.aim.clone(), items, campaign.pace.clone()))
 }
@@ -172,12 +173,26 @@ fn confirmation(seen: &Snapshot, items: &[Intent]) -> Confirmation {
     }
 }
 
-/// Rehearses what can be planned now: one plan a kind and namespace, since rights differ by no more.
-pub async fn rehearse(hands: &Hands, proposed: &Proposed, seen: &Snapshot) -> Rehearsal {
-    let (mut all, mut known) = (Rehearsal::default(), BTreeSet::new());
-    for plan in samples(proposed, seen, &mut known) {
+/// Rehearses what can be planned now: one plan a kind and namespace, since rights and admission differ by no more. Moves
+/// that are refused where others pass are left out, each with the reason: what is left, and what stays.
+pub async fn rehearse(
+    hands: &Hands,
+    proposed: &Proposed,
+    seen: &Snapshot,
+) -> (Rehearsal, Proposed, Vec<Stay>) {
+    let (mut all, mut refused, mut passed) = (Rehearsal::default(), BTreeMap::new(), 0);
+    for (kind, plan) in samples(proposed, seen) {
         let found = run::rehearse(hands, &plan).await;
-        for check in found.checks {
+        let why: Vec<_> =
+            found.checks.iter().filter(|c| c.verdict == Verdict::Refuse).map(|c| &*c.text).collect();
+        match why.is_empty() {
+            true => passed += usize::from(matches!(plan.intent, Intent::Move { .. })),
+            false => {
+                refused.insert(kind, (why.join("; "), found.checks.clone()));
+            }
+        }
+        let stands = why.is_empty();
+        for check in found.checks.into_iter().filter(|_| stands) {
             if !all.checks.iter().any(|c| c.text == check.text) {
                 all.checks.push(check);
             }
@@ -188,24 +203,54 @@ pub async fn rehearse(hands: &Hands, proposed: &Proposed, seen: &Snapshot) -> Re
             }
         }
     }
-    all
+    let out = |item: &Intent| refused.get(&kind_of(item)).map(|(why, _)| why.clone());
+    let only_moves =
+        refused.keys().all(|kind| proposed.items.iter().any(|i| kind_of(i) == *kind && is_move(i)));
+    if refused.is_empty() || passed == 0 || !only_moves {
+        for (_, checks) in refused.into_values() {
+            all.checks.extend(checks);
+        }
+        return (all, proposed.clone(), Vec::new());
+    }
+    let stay = |item: &Intent| match item {
+        Intent::Move { moved } => out(item).map(|why| Stay {
+            pod: moved.pod.clone(),
+            tenant: moved.tenant.clone(),
+            node: moved.from.clone(),
+            rule: "dry-run".into(),
+            why,
+        }),
+        _ => None,
+    };
+    let stays: Vec<_> = proposed.items.iter().filter_map(stay).collect();
+    let items: Vec<_> = proposed.items.iter().filter(|item| out(item).is_none()).cloned().collect();
+    let confirmation = confirmation(seen, &items);
+    (all, Proposed { items, confirmation, ..proposed.clone() }, stays)
+}
+
+fn is_move(item: &Intent) -> bool {
+    matches!(item, Intent::Move { .. })
+}
+
+/// What rights and admission depend on.
+fn kind_of(item: &Intent) -> String {
+    match item {
+        Intent::Move { moved } => format!("{} {}", moved.means, moved.pod.namespace),
+        other => super::words(other),
+    }
 }
 
 /// A plan of each kind and namespace.
-fn samples(proposed: &Proposed, seen: &Snapshot, known: &mut BTreeSet<String>) -> Vec<Plan> {
-    let mut plans = Vec::new();
+fn samples(proposed: &Proposed, seen: &Snapshot) -> BTreeMap<String, Plan> {
+    let mut plans = BTreeMap::new();
     for item in &proposed.items {
-        let kind = match item {
-            Intent::Move { moved } => format!("{} {}", moved.means, moved.pod.namespace),
-            other => super::words(other),
-        };
-        if known.contains(&kind) {
+        let kind = kind_of(item);
+        if plans.contains_key(&kind) {
             continue;
         }
         let plan = plan(seen, item);
         if plan.refusals().next().is_none() && !plan.steps.is_empty() {
-            known.insert(kind);
-            plans.push(plan);
+            plans.insert(kind, plan);
         }
     }
     plans

@@ -130,6 +130,8 @@ fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) ->
             let why = found.unknown.as_deref().unwrap_or_default();
             Way::Now(Next::Wait(format!("whether anybody is at run {name} is not known: {why}")))
         }
+        // It paused by itself with nothing done: what is seen now makes another plan of the item, or none.
+        (_, Shown::Paused(None)) if !fresh && run.made().is_empty() => Way::Now(Next::GiveUp(item, last())),
         _ if !fresh => match found.offers(seen).resume {
             Ok(()) => Way::Now(Next::Resume(item)),
             Err(why) => Way::Now(Next::GiveUp(item, why)),

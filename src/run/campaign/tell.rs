@@ -1,12 +1,14 @@
 //! A campaign's entries in words. Pure.
 
+use std::ptr;
+
 use super::{Campaign, Event};
 
-/// One entry in a sentence.
+/// One of its entries in a sentence.
 pub fn describe(campaign: &Campaign, event: &Event) -> String {
     let (all, words) = (campaign.items.len(), |item: &usize| campaign.words(*item));
     match event {
-        Event::Taken if campaign.entries.first().is_some_and(|first| first.event == *event) => {
+        Event::Taken if campaign.entries.first().is_some_and(|first| ptr::eq(&first.event, event)) => {
             format!("▸ campaign {} began: {}", campaign.id, campaign.goal)
         }
         Event::Taken => format!("▸ campaign {} was taken up again", campaign.id),

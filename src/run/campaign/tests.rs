@@ -80,6 +80,16 @@ fn child(item: usize, state: RunState) -> RunSeen {
 }
 
 #[test]
+fn who_takes_it_up_later_is_told_apart_from_who_began_it() {
+    let mut campaign = campaign(Pace::default());
+    note(&mut campaign, Event::Paused { why: "a test".into(), asked: true, beyond: None });
+    note(&mut campaign, Event::Taken);
+    let told: Vec<_> = campaign.entries.iter().map(|entry| describe(&campaign, &entry.event)).collect();
+    assert_eq!(told[0], "▸ campaign c began: restart 3 tenants");
+    assert_eq!(told[2], "▸ campaign c was taken up again");
+}
+
+#[test]
 fn the_first_goes_alone_and_then_as_many_as_the_pace_says() {
     let pace = Pace { parallel: 2, ..Pace::default() };
     let mut it = campaign(pace);

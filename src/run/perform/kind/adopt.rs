@@ -1,5 +1,7 @@
 //! The labels that make a ReplicaSet take a pod for its own.
 
+use std::collections::BTreeMap;
+
 use futures::{FutureExt, future::BoxFuture};
 use serde_json::json;
 
@@ -16,9 +18,27 @@ use crate::{
     },
 };
 
+/// The labels by which the ReplicaSet selects its pods.
+async fn selected(writer: &Writer, adopt: &Adopt) -> Result<BTreeMap<String, String>, Failure> {
+    let (namespace, set) = (&adopt.pod.namespace, &adopt.replica_set);
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{set}");
+    let Some(found) = writer.read(&path).await? else {
+        return Err(Failure::Drift(format!("replicaset {set} is gone")));
+    };
+    let labels = found.object["spec"]["selector"]["matchLabels"].as_object();
+    let text = |(key, value): (&String, &serde_json::Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    Ok(labels.into_iter().flatten().filter_map(text).collect())
+}
+
 impl Act for Adopt {
     fn rights(&self) -> Vec<Right> {
-        pod_rights(&self.pod, &["get", "patch"])
+        let sets = Right {
+            verb: "get",
+            group: "apps",
+            resource: "replicasets".into(),
+            namespace: self.pod.namespace.to_string(),
+        };
+        [pod_rights(&self.pod, &["get", "patch"]), vec![sets]].concat()
     }
 
     fn may(&self) -> &'static str {
@@ -40,6 +60,7 @@ impl Act for Adopt {
             // The ReplicaSet removes a pod within milliseconds: both are looked at right before.
             let goes = writer.read(&pod_path(victim)).await?;
             let goes = goes.filter(|found| found.uid() == victim_uid.as_str() && !found.is_leaving());
+            let selected = selected(writer, self).await?;
             let path = pod_path(pod);
             let written = writer.change(&path, false, cx.fence, |found| {
                 let name = &pod.name;
@@ -52,6 +73,14 @@ impl Act for Adopt {
                 }
                 if goes.is_none() {
                     return Err(Failure::Drift(format!("{} is gone: nothing is replaced", victim.name)));
+                }
+                let other = selected.iter().find(|(key, value)| found.label(key) != Some(value));
+                if let Some((key, value)) = other.filter(|(key, _)| !labels.contains_key(*key)) {
+                    let has = found.label(key).map_or("none".to_owned(), |v| format!("{key}={v}"));
+                    let text = format!(
+                        "{replica_set} selects {key}={value}, and {name} has {has}: it would not adopt it"
+                    );
+                    return Err(Failure::Drift(text));
                 }
                 if !found.is_ready() {
                     return Err(Failure::Drift(format!("{name} is not ready any more")));

@@ -111,8 +111,9 @@ impl Act for CreatePod {
             loop {
                 if let Some(found) = writer.read(&pod_path(&self.pod)).await? {
                     return match (found.label(RUN), found.owner()) {
+                        // It goes by itself, and is made again then.
                         _ if found.is_leaving() => {
-                            Err(Failure::Drift(format!("{name} is still being deleted")))
+                            Err(Failure::Blocked(format!("{name} is still being deleted")))
                         }
                         (Some(run), None) if run == cx.run => Ok(done(false, "it was there already".into())),
                         (_, Some(owner)) => Err(Failure::Drift(format!("{name} belongs to {owner}"))),
