@@ -22,7 +22,8 @@ use wheelhouse::{
     cluster::{Judge, Memory, Observation, Pod, Seen, Snapshot, Usage, sketch},
     demo::database::{self as simulated, Options},
     live::database::{Endpoints, observe},
-    plan::whatif::Forecast,
+    plan::{Intent, Means, Move, MoveReason, whatif::Forecast},
+    run::campaign::{Campaign, Entry, Event as Happened, Pace, Proposed},
     ui::Outlook,
     wire::sql::Login,
 };
@@ -202,6 +203,42 @@ impl Cockpit {
     }
 }
 
+/// A campaign of a move of each tenant, half of them done, as the session reports it that drives it.
+fn campaign(seen: &Snapshot, at: Timestamp) -> Campaign {
+    let nodes: Vec<_> = seen.nodes.items.keys().cloned().collect();
+    let moved = |(i, tenant): (usize, &Arc<wheelhouse::cluster::Tenant>)| {
+        let pod = tenant.pods.first().expect("it has pods");
+        Intent::Move {
+            moved: Move {
+                tenant: Some(tenant.name.clone()),
+                workload: Some(tenant.workload.key.clone()),
+                pod: pod.key.clone(),
+                uid: pod.uid.clone(),
+                from: pod.node.clone().expect("it has a node"),
+                to: Some(nodes[i % nodes.len()].clone()),
+                means: Means::Adoption,
+                reason: MoveReason::Asked,
+                free: None,
+            },
+        }
+    };
+    let items: Vec<_> = seen.tenants.values().enumerate().map(moved).collect();
+    let proposed = Proposed::new(seen, "rebalance the cluster", None, items, Pace::default());
+    let approved = proposed.approve(None, None).expect("nothing in it is grave");
+    let mut campaign = Campaign::new("20261121-090000-c0de", "alice@bastion", approved);
+    let mut happen = |event| {
+        let entry = Entry { at, by: "alice@bastion".into(), token: 1, heard: 0, event };
+        campaign.apply(entry).expect("a legal order");
+    };
+    happen(Happened::Taken);
+    for item in 0..TENANTS / 2 {
+        happen(Happened::Began { item, run: format!("20261121-{item:06}-c0de") });
+        happen(Happened::Done { item, pod: None });
+    }
+    happen(Happened::Began { item: TENANTS / 2, run: "20261121-999999-c0de".into() });
+    campaign
+}
+
 fn main() {
     let area = Rect::new(0, 0, SIZE.0, SIZE.1);
     let empty = App::new(Setup::default(), Arc::new(Snapshot::default()), SIZE).expect("a theme");
@@ -223,6 +260,18 @@ fn main() {
     let tenants = cockpit.readings(tenants);
     update(&mut cockpit.app, Msg::Input(Event::Key(KeyCode::Char('4').into())), now);
     let database = cockpit.readings(database);
+    let played = campaign(&cockpit.seen, now);
+    update(&mut cockpit.app, Msg::Campaign(Box::new(played.clone())), now);
+    for key in [KeyCode::Char('3'), KeyCode::Enter] {
+        update(&mut cockpit.app, Msg::Input(Event::Key(key.into())), now);
+    }
+    let moving = cockpit.pod_events(now + SignedDuration::from_mins(20));
+    let news: Vec<_> = (0..ROUNDS)
+        .map(|_| {
+            let news = Msg::Campaign(Box::new(played.clone()));
+            time(|| update(&mut cockpit.app, news, now))
+        })
+        .collect();
 
     println!(
         "{}x{}, {TENANTS} tenants, {pods} pods, {NODES} nodes, {MEMBERS} members, {PROXIES} proxies",
@@ -248,6 +297,10 @@ fn main() {
     println!("after a reading of the database");
     told("update and draw, tenants", &tenants.both, Some(1.0));
     told("update and draw, database", &database.both, Some(1.0));
+    println!("a campaign of {TENANTS} moves under way, after a pod event");
+    told("draw", &moving.draw, None);
+    told("update and draw", &moving.both, Some(5.0));
+    told("taking in its news", &news, Some(5.0));
     let mut changed = event.changed;
     changed.sort_unstable();
     println!("cells changed by a pod event        {:8} of {}", changed[changed.len() / 2], area.area());

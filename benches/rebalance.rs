@@ -5,7 +5,7 @@
 //! 1,000 nodes and 30,000 pods.
 
 use std::{
-    fmt::Write,
+    fmt::Write as _,
     hint::black_box,
     sync::Arc,
     time::{Duration, Instant},
@@ -15,20 +15,19 @@ use jiff::Timestamp;
 use wheelhouse::{
     cluster::{Snapshot, sketch},
     plan::{
-        rebalance::{Aim, Caps, Policy, scheme, targets},
+        rebalance::{Aim, Policy, targets},
         whatif::worst,
     },
+    ui::{Draft, Wanted},
 };
 
 /// What a plan may take.
 const TARGET: Duration = Duration::from_secs(2);
 
 fn main() {
-    println!("{:<44} {:>14} {:>16}", "", "100 n/10,000 p", "1,000 n/30,000 p");
-    let small = measure(100, 2_000, 5);
-    let large = measure(1_000, 6_000, 5);
-    for ((name, small), (_, large)) in small.into_iter().zip(large) {
-        println!("{name:<44} {small:>14} {large:>16}");
+    for (nodes, tenants) in [(100, 2_000), (1_000, 6_000)] {
+        println!("{nodes} nodes, {} pods", 5 * tenants);
+        measure(nodes, tenants, 5);
     }
 }
 
@@ -54,25 +53,25 @@ fn cluster(nodes: usize, tenants: usize, pods: usize, back: usize) -> Arc<Snapsh
     Arc::new(sketch(&text, Timestamp::UNIX_EPOCH).expect("the text above is a sketch"))
 }
 
-fn measure(nodes: usize, tenants: usize, pods: usize) -> Vec<(String, String)> {
+fn measure(nodes: usize, tenants: usize, pods: usize) {
     let policy = Policy::default();
     let all = Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() };
-    let mut lines = Vec::new();
+    let say = |name: &str, text: String| println!("  {name:<44} {text:>12}");
     let even = cluster(nodes, tenants, pods, 0);
     let whole = time(|| {
         black_box(worst(&even)).expect("the room is known");
     });
-    lines.push(("what-if of every node".to_owned(), text(whole)));
-    let mut plan = |name: &str, seen: &Arc<Snapshot>, aim: &Aim| {
+    say("what-if of every node", text(whole));
+    let plan = |name: &str, seen: &Arc<Snapshot>, aim: &Aim| {
         let mut moves = 0;
         let took = time(|| {
-            let made = scheme(seen, aim, Caps::default(), &policy).expect("nothing refuses it");
-            moves = black_box(made.proposal.moves.len());
+            let made = Draft::of(seen, &Wanted::Aim(aim.clone()), &policy).expect("nothing refuses it");
+            moves = black_box(made.scheme.proposal.moves.len());
         });
-        lines.push((name.to_owned(), text(took)));
-        lines.push(("  moves".to_owned(), moves.to_string()));
-        lines.push(("  of the what-if of every node".to_owned(), ratio(took, whole)));
-        lines.push(("  of the time it may take".to_owned(), ratio(took, TARGET)));
+        say(name, text(took));
+        say("  moves", moves.to_string());
+        say("  of the what-if of every node", ratio(took, whole));
+        say("  of the time it may take", ratio(took, TARGET));
     };
     plan("rebalance, nothing to do", &even, &all);
     let one = cluster(nodes, tenants, pods, 1);
@@ -80,13 +79,13 @@ fn measure(nodes: usize, tenants: usize, pods: usize) -> Vec<(String, String)> {
     plan("rebalance, 1 % of the nodes is back", &cluster(nodes, tenants, pods, nodes / 100), &all);
     plan("rebalance, 10 % of the nodes are back", &cluster(nodes, tenants, pods, nodes / 10), &all);
     plan("drain of a node", &even, &Aim::Drain { node: "w0000".into() });
-    let made = scheme(&one, &all, Caps::default(), &policy).expect("nothing refuses it");
-    lines.push(("plans to rehearse, of 1 node".to_owned(), text(time(|| drop(black_box(made.samples()))))));
+    let made = Draft::of(&one, &Wanted::Aim(all), &policy).expect("nothing refuses it").scheme;
+    let took = time(|| drop(black_box(made.samples())));
+    say("  plans to rehearse, of 1 node", text(took));
     let tenant = one.tenants.values().next().expect("a tenant");
     let pod = tenant.pods.first().expect("a pod").key.clone();
     let took = time(|| drop(black_box(targets(&one, &tenant.name, &pod, &policy))));
-    lines.push(("nodes that take one pod, and why not".to_owned(), text(took)));
-    lines
+    say("nodes that take one pod, and why not", text(took));
 }
 
 /// The best of three: what else the machine does only ever adds.

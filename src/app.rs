@@ -4,8 +4,10 @@
 //! the only part that touches a terminal. Called by `cockpit`, which owns the connections and performs the effects.
 
 mod approval;
+mod campaigns;
 mod execute;
 mod foresee;
+mod known;
 mod msg;
 mod pump;
 mod schemes;
@@ -22,12 +24,15 @@ use ratatui::{
 use crate::{
     cluster::{Finding, Judgement, Severity, Snapshot, TenantName},
     plan::Migrations,
-    run::{Decoded, Run, RunSeen, RunState},
+    run::{
+        Decoded, Run, RunSeen, RunState,
+        campaign::{self, Campaign, CampaignSeen},
+    },
     ui::{self, Cx, Depth, Detail, Outlook, Overlay, Place, Theme, View, Wants, Who, stops::Stop},
 };
 
 pub use self::{
-    msg::{Begin, Effect, Msg},
+    msg::{Effect, Msg},
     pump::run,
     update::update,
 };
@@ -63,10 +68,15 @@ pub struct App {
     due_scheme: Option<Timestamp>,
     /// Runs this session drives or drove, as last reported.
     driven: BTreeMap<String, Run>,
+    /// Campaigns this session drives or drove, as last reported.
+    campaigns: BTreeMap<String, Campaign>,
     /// Runs whose journals are kept on this machine.
     local: Vec<Run>,
+    /// Campaigns whose journals are.
+    local_campaigns: Vec<Campaign>,
     /// The journals of the cluster, as they were read last.
     decoded: Decoded,
+    decoded_campaigns: campaign::Decoded,
     /// A run was asked to start: the next new one is shown at once.
     starting: bool,
     /// What is fetched at present.
@@ -89,6 +99,7 @@ struct World {
     /// ... with what is predicted.
     findings: Vec<Finding>,
     runs: Vec<RunSeen>,
+    campaigns: Vec<CampaignSeen>,
     unreadable: Vec<String>,
     detail: Detail,
     outlook: Option<Outlook>,
@@ -138,6 +149,7 @@ impl World {
             tenants: &self.judgement.tenants,
             findings: &self.findings,
             runs: &self.runs,
+            campaigns: &self.campaigns,
             unreadable: &self.unreadable,
             detail: &self.detail,
             outlook: self.outlook.as_ref(),
@@ -166,6 +178,7 @@ impl App {
             judgement: nothing,
             findings: Vec::new(),
             runs: Vec::new(),
+            campaigns: Vec::new(),
             unreadable: Vec::new(),
             detail: Detail::default(),
             outlook: None,
@@ -183,8 +196,11 @@ impl App {
             foresight: foresee::Foresight::default(),
             due_scheme: None,
             driven: BTreeMap::new(),
+            campaigns: BTreeMap::new(),
             local: Vec::new(),
+            local_campaigns: Vec::new(),
             decoded: Decoded::default(),
+            decoded_campaigns: campaign::Decoded::default(),
             starting: false,
             wanted: Wants::default(),
             history: Vec::new(),
@@ -213,9 +229,15 @@ impl App {
         self.views.front().place()
     }
 
-    /// A run of this session that is not over.
-    pub fn under_way(&self) -> Option<&Run> {
-        self.driven.values().find(|run| matches!(run.state, RunState::Planned | RunState::Running))
+    /// A run or a campaign of this session that is not over, by its name.
+    pub fn under_way(&self) -> Option<String> {
+        use campaign::CampaignState::{Planned, Running};
+        let campaign = self.campaigns.values().find(|c| matches!(c.state, Planned | Running));
+        let run =
+            || self.driven.values().find(|run| matches!(run.state, RunState::Planned | RunState::Running));
+        campaign
+            .map(|campaign| format!("campaign {}", campaign.short()))
+            .or_else(|| run().map(|run| format!("run {}", run.short())))
     }
 
     /// Draws the screen at `now` on a buffer. Returns where the cursor is, when something is being typed.

@@ -15,6 +15,7 @@
 pub mod action;
 mod chrome;
 pub mod command;
+pub mod draft;
 pub mod format;
 pub mod matrix;
 mod open;
@@ -36,6 +37,7 @@ pub use self::{
     action::{Action, Asks},
     chrome::mark,
     command::Command,
+    draft::{Draft, Wanted},
     format::{age, alike, plain},
     outlook::{Outlook, Question},
     overlays::Overlay,

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use tui_input::Input;
 
-use super::{App, Effect, World, approval, schemes};
+use super::{App, Effect, World, approval, campaigns, schemes};
 use crate::{
     cluster::{Address, Database, NodeName, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, rebalance::Aim, whatif::Loss},
     ui::{
-        Action, Asks, Command, Overlay, Place, Theme,
+        Action, Asks, Command, Overlay, Place, Theme, Wanted,
         command::{self, COMMANDS, On, Takes},
         overlays::{Ask, CommandLine, Help, Menu, Prompt},
         stops::{self, Stop},
@@ -124,7 +124,10 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             }
         }
         Action::Plan(intent) => approval::review(app, intent, effects),
-        Action::Aim(aim) => schemes::review(app, aim, now, effects),
+        Action::Aim(aim) => schemes::review(app, Wanted::Aim(aim), now, effects),
+        Action::Wish(id, wish) => campaigns::wish(app, &id, wish, now, effects),
+        Action::GoOn(id) => campaigns::go_on(app, &id, now, effects),
+        Action::UndoCampaign(id) => campaigns::undo(app, &id, now, effects),
         Action::Targets(tenant, pod) => schemes::choose(app, tenant, pod, effects),
         Action::Undo(id) => undo(app, &id, now, effects),
         Action::Resume(id) => {
@@ -154,7 +157,10 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
         Action::GiveUp(id, why) => {
             if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
                 let text = crate::ui::views::runs::farewell(&known.run);
-                app.overlay = Some(Overlay::Ask(Ask::GiveUp { run: id, text, why }));
+                app.overlay = Some(Overlay::Ask(Ask::GiveUp { what: "run", run: id, text, why }));
+            } else if let Some(known) = app.world.campaigns.iter().find(|k| k.campaign.id == id) {
+                let text = crate::ui::views::campaign::farewell(&known.campaign);
+                app.overlay = Some(Overlay::Ask(Ask::GiveUp { what: "campaign", run: id, text, why }));
             }
         }
         Action::Pause(id) => {
@@ -175,6 +181,10 @@ pub(super) fn answered(app: &mut App, ask: Ask, effects: &mut Vec<Effect>) {
                 effects.push(Effect::Resume(Box::new(run)));
             }
         }
+        Ask::GoOn { campaign, .. } => campaigns::answered(app, &campaign, None, effects),
+        Ask::GiveUp { what: "campaign", run, why, .. } => {
+            campaigns::answered(app, &run, Some(why), effects);
+        }
         Ask::Succeeded { run, .. } => {
             let found = app.world.runs.iter().find(|k| k.run.id == run).map(|k| k.run.clone());
             if let Some(run) = found {
@@ -194,7 +204,7 @@ pub(super) fn answered(app: &mut App, ask: Ask, effects: &mut Vec<Effect>) {
 
 /// Asks whether to leave; `ctrl-c` leaves at once when nothing is under way.
 pub(super) fn leave(app: &mut App, interrupt: bool) {
-    let run = app.under_way().map(|run| run.short().to_owned());
+    let run = app.under_way();
     if interrupt && run.is_none() {
         app.leaving = true;
     } else {
@@ -253,6 +263,11 @@ fn told(world: &World, stop: &Stop) -> String {
                 format!("run {} {}: {}", known.run.short(), known.shown(), crate::run::summary(&known.run))
             })
         }
+        Stop::Campaign(id) => {
+            world.campaigns.iter().find(|known| known.campaign.id == *id).map_or_else(String::new, |known| {
+                format!("campaign {} {}: {}", known.campaign.short(), known.shown(), known.campaign.goal)
+            })
+        }
         Stop::About(subject) => {
             let text = world.findings.iter().find(|f| f.subject == *subject).map_or("", |f| &f.text);
             format!("{}: {text}", database::subject(&world.seen, subject))
@@ -266,13 +281,15 @@ fn trouble(app: &mut App, now: Timestamp) {
     let front = app.views.front();
     let here = front.subject().filter(|_| app.views.stack.is_empty());
     let world = &app.world;
-    let Some(next) = stops::next(&world.runs, &world.findings, world.stop.as_ref(), here.as_deref()) else {
+    let waiting = stops::waiting(&world.campaigns, &world.runs);
+    let Some(next) = stops::next(waiting, &world.findings, world.stop.as_ref(), here.as_deref()) else {
         return app.say(Severity::Notice, "nothing is wrong", now);
     };
     let text = told(world, &next);
     app.world.stop = Some(next.clone());
     let (root, place) = match next {
         Stop::Run(id) => (Place::Runs, Place::Run(id)),
+        Stop::Campaign(id) => (Place::Runs, Place::Campaign(id)),
         Stop::About(Subject::Tenant(name)) => (Place::Tenants, Place::Tenant(name)),
         Stop::About(Subject::Node(name)) => (Place::Nodes, Place::Node(name)),
         Stop::About(Subject::Member(name)) => (Place::Database, Place::Member(name)),
@@ -352,11 +369,11 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
                     return Ok(());
                 }
                 Command::Drain => {
-                    schemes::review(app, Aim::Drain { node }, now, effects);
+                    schemes::review(app, Wanted::Aim(Aim::Drain { node }), now, effects);
                     return Ok(());
                 }
                 Command::Undrain => {
-                    schemes::review(app, Aim::Undrain { node }, now, effects);
+                    schemes::review(app, Wanted::Aim(Aim::Undrain { node }), now, effects);
                     return Ok(());
                 }
                 _ => {}
@@ -394,7 +411,8 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             approval::review(app, Intent::Database { act }, effects);
         }
         (_, []) if entry.command == Command::Rebalance && !entry.applies(app.views.front().place().on()) => {
-            schemes::review(app, Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() }, now, effects);
+            let aim = Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() };
+            schemes::review(app, Wanted::Aim(aim), now, effects);
         }
         (_, []) if entry.command == Command::Recovery => {
             if app.world.seen.galera.is_empty() {

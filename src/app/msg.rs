@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::{
     cluster::{Judgement, Key, KubeEvent, LogLine, Severity, TenantName},
-    plan::{
-        Approved, Check, Plan,
-        rebalance::{Aim, Scheme, Targets},
+    plan::{Approved, Check, Plan, rebalance::Targets},
+    run::{
+        JournalPlace, Rehearsal, Run,
+        campaign::{self, Campaign, Wish},
     },
-    run::{JournalPlace, Rehearsal, Run},
-    ui::{LogSource, Outlook, Question, overlays::SchemeFound},
+    ui::{LogSource, Outlook, Question, Wanted, overlays::SchemeFound},
 };
 
 /// What happened.
@@ -21,8 +21,10 @@ pub enum Msg {
     Observed(Judgement),
     /// News of a run this session drives.
     Ran(Box<Run>),
-    /// The runs whose journals are kept on this machine.
-    Local(Vec<Run>),
+    /// News of a campaign this session drives.
+    Campaign(Box<Campaign>),
+    /// The runs and the campaigns whose journals are kept on this machine.
+    Local(Vec<Run>, Vec<Campaign>),
     /// A rehearsal has answered.
     Rehearsed(Rehearsal),
     /// The events of a tenant, all of them, newest first; or why there are none.
@@ -32,7 +34,7 @@ pub enum Msg {
     /// What was predicted.
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
-    Scheme(Aim, Box<SchemeFound>),
+    Scheme(Wanted, Box<SchemeFound>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
     /// Something to say, in one sentence.
@@ -41,26 +43,6 @@ pub enum Msg {
     Tick,
     /// Leave at once: SIGTERM, SIGHUP.
     Leave,
-}
-
-/// Many moves that were agreed to.
-#[derive(Clone, Debug)]
-pub struct Begin {
-    /// They.
-    pub scheme: Scheme,
-    /// Where the journals are kept.
-    pub place: JournalPlace,
-    /// The name that was typed; empty: none.
-    pub typed: String,
-    /// Why it is done.
-    pub reason: Option<String>,
-}
-
-impl PartialEq for Begin {
-    fn eq(&self, other: &Self) -> bool {
-        self.scheme.is_like(&other.scheme)
-            && (self.place, &self.typed, &self.reason) == (other.place, &other.typed, &other.reason)
-    }
 }
 
 /// What the cockpit asks for. `cockpit` performs it.
@@ -89,13 +71,20 @@ pub enum Effect {
     /// Work out what is predicted of what was seen last, and the answer to this; answer with [`Msg::Foreseen`].
     Foresee(Option<Question>),
     /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].
-    Scheme(Aim),
+    Scheme(Wanted),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
     /// Rehearse these plans together; answer with [`Msg::Rehearsed`] of this id.
     RehearseAll(String, Vec<Plan>),
-    /// Begin a campaign.
-    Campaign(Box<Begin>),
+    /// Begin a campaign; report with [`Msg::Campaign`].
+    Campaign(Box<campaign::Approved>, JournalPlace),
+    /// Go on with a campaign, with what was agreed to in place of what it has not begun; report with
+    /// [`Msg::Campaign`].
+    GoOn(Box<Campaign>, Option<Box<campaign::Approved>>),
+    /// Close a campaign for good, for this reason; report with [`Msg::Campaign`].
+    GiveUpCampaign(Box<Campaign>, String),
+    /// Ask this of a campaign, whoever drives it.
+    Wish(Box<Campaign>, Wish),
     /// Put this text on the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop the process, until it is continued.

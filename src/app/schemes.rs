@@ -12,14 +12,10 @@ use super::{
 };
 use crate::{
     cluster::{Key, Severity, Snapshot, TenantName},
-    plan::{
-        Check, Verdict,
-        rebalance::{Aim, Targets},
-        whatif::Forecast,
-    },
+    plan::{Check, Verdict, rebalance::Targets, whatif::Forecast},
     run::{JournalPlace, Rehearsal},
     ui::{
-        Command, Overlay,
+        Command, Overlay, Wanted,
         command::{self, On},
         overlays::{Choice, Rehearsing, SchemeFound, SchemeReview, Typing},
     },
@@ -29,8 +25,8 @@ use crate::{
 const PACE: SignedDuration = SignedDuration::from_secs(1);
 
 /// Opens the review of what many pods would do for an aim.
-pub(super) fn review(app: &mut App, aim: Aim, now: Timestamp, effects: &mut Vec<Effect>) {
-    app.overlay = Some(Overlay::Scheme(Box::new(SchemeReview::new(aim))));
+pub(super) fn review(app: &mut App, wanted: Wanted, now: Timestamp, effects: &mut Vec<Effect>) {
+    app.overlay = Some(Overlay::Scheme(Box::new(SchemeReview::new(wanted))));
     ask(app, now, effects);
 }
 
@@ -56,7 +52,7 @@ pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
     // Without a scheme there is nothing to compare with: each new snapshot may make one possible.
     let holds = match review.found.as_deref() {
-        Some(Ok((scheme, _))) => holds(&scheme.foreseen, seen),
+        Some(Ok(draft)) => holds(&draft.scheme.foreseen, seen),
         Some(Err(_)) => review.revision == Some(seen.revision),
         None => false,
     };
@@ -71,7 +67,7 @@ pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     review.busy = true;
     review.asked = Some(now);
     review.revision = Some(seen.revision);
-    effects.push(Effect::Scheme(review.aim.clone()));
+    effects.push(Effect::Scheme(review.wanted.clone()));
 }
 
 /// Whether the same would be worked out on both.
@@ -81,16 +77,16 @@ fn holds(last: &Snapshot, seen: &Snapshot) -> bool {
 }
 
 /// Takes in what was worked out.
-pub(super) fn came(app: &mut App, aim: &Aim, found: SchemeFound, effects: &mut Vec<Effect>) {
+pub(super) fn came(app: &mut App, wanted: &Wanted, found: SchemeFound, effects: &mut Vec<Effect>) {
     let read_only = app.world.who.read_only;
     let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
-    if review.aim != *aim {
+    if review.wanted != *wanted {
         return;
     }
     review.busy = false;
     if review.came(found) && review.refusal(read_only).is_none() {
         review.rehearsing = Rehearsing::Waiting;
-        let plans = review.scheme().map(|(_, samples)| samples.plans.clone()).unwrap_or_default();
+        let plans = review.draft().map(|draft| draft.samples.plans.clone()).unwrap_or_default();
         effects.push(Effect::RehearseAll(review.rehearsal_id(), plans));
     }
 }
@@ -122,18 +118,24 @@ pub(super) fn settle(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
         review.note = Some(why);
         return;
     }
-    let Some((scheme, _)) = review.scheme() else { return };
+    let Some(draft) = review.draft() else { return };
     let reason = crate::ui::plain(review.reason.value()).into_owned();
-    let begin = super::msg::Begin {
-        scheme: scheme.clone(),
-        place: review.place,
-        typed: review.typed.value().trim().to_owned(),
-        reason: Some(reason).filter(|reason| !reason.is_empty()),
-    };
-    effects.push(Effect::Campaign(Box::new(begin)));
-    app.overlay = None;
-    app.starting = true;
-    app.say(Severity::Notice, "starting …", now);
+    match draft.proposed.clone().approve(Some(review.typed.value()), Some(reason)) {
+        Ok(approved) => {
+            let approved = Box::new(approved);
+            effects.push(match &review.wanted {
+                Wanted::Rest(campaign) => Effect::GoOn(campaign.clone(), Some(approved)),
+                Wanted::Aim(_) | Wanted::Back(_) => Effect::Campaign(approved, review.place),
+            });
+            app.overlay = None;
+            app.starting = true;
+            app.say(Severity::Notice, "starting …", now);
+        }
+        Err(why) => {
+            review.yes = None;
+            review.note = Some(why.to_string());
+        }
+    }
 }
 
 /// A key while the review is open. Returns whether it is closed by it.

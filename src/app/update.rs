@@ -4,10 +4,10 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{App, Effect, Msg, approval, execute, foresee, schemes, stays};
+use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, schemes, stays};
 use crate::{
     cluster::{Judgement, Severity},
-    run::{Run, RunSeen, RunState},
+    run::{Run, RunState},
     ui::{
         Command, Log, Overlay, Place, Wants,
         command::{self, On},
@@ -27,12 +27,14 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             observed(app, judgement, now);
             approval::replan(app, &mut effects);
         }
-        Msg::Local(found) => {
+        Msg::Local(found, campaigns) => {
             app.local = found;
-            runs(app);
+            app.local_campaigns = campaigns;
+            known::gather(app);
             app.refresh(now);
         }
         Msg::Ran(run) => ran(app, *run, now),
+        Msg::Campaign(campaign) => campaigns::reported(app, *campaign, now),
         Msg::Rehearsed(rehearsal) => {
             schemes::rehearsed(app, &rehearsal);
             approval::rehearsed(app, rehearsal);
@@ -88,30 +90,13 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
     app.world.judgement = judgement;
     foresee::judge(app);
     if journals {
-        runs(app);
+        known::gather(app);
     } else {
         let now = app.world.seen.at;
         app.world.runs.iter_mut().for_each(|known| known.age(now));
+        app.world.campaigns.iter_mut().for_each(|known| known.age(now));
     }
     app.refresh(now);
-}
-
-/// Puts the journals and the runs of this session together: unfinished first, then the newest.
-fn runs(app: &mut App) {
-    let (known, unreadable) = app.decoded.read(&app.world.seen);
-    app.world.unreadable = unreadable;
-    let local = app.local.iter().map(|run| RunSeen::of(run.clone()));
-    let mut all: Vec<RunSeen> =
-        known.into_iter().chain(local).filter(|k| !app.driven.contains_key(&k.run.id)).collect();
-    let ours = |run: &Run| RunSeen {
-        ours: !run.state.is_over() && run.state != RunState::Paused,
-        ..RunSeen::of(run.clone())
-    };
-    all.extend(app.driven.values().map(ours));
-    all.sort_by(|a, b| {
-        a.run.state.is_over().cmp(&b.run.state.is_over()).then_with(|| b.run.id.cmp(&a.run.id))
-    });
-    app.world.runs = all;
 }
 
 fn ran(app: &mut App, run: Run, now: Timestamp) {
@@ -123,7 +108,7 @@ fn ran(app: &mut App, run: Run, now: Timestamp) {
     let failed = run.leaving.as_ref().is_some_and(|why| !why.starts_with("given up by "));
     let stays = run.made().iter().any(|(_, change)| change.never().is_some());
     app.driven.insert(id.clone(), run);
-    runs(app);
+    known::gather(app);
     if new && app.starting {
         app.starting = false;
         app.notice = None;

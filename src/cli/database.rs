@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Common, Failure, Format, session, table};
+use super::{Common, Failure, Format, run_json::RunJson, session, table};
 use crate::cluster::{
     Database, Digest, Drift, Finding, Hostgroups, MemberName, MonitorCheck, Pinned, Proxy, ProxyName,
     ProxyStatus, Snapshot,
     database::{BackendReport, MemberReport, Report},
     findings, words,
 };
+use crate::run::Shown;
 
 /// The database as JSON.
 #[derive(Serialize)]
@@ -21,6 +22,10 @@ struct DatabaseJson<'a> {
     proxies: Vec<ProxyJson<'a>>,
     /// About the database, worst first.
     findings: Vec<Finding>,
+    /// Runs that are about it and not over.
+    runs: Vec<RunJson>,
+    /// Why those in the cluster are not known; `null`: they are, or no cluster is configured.
+    runs_unknown: Option<String>,
 }
 
 /// A ProxySQL as JSON. All but the first four are what it said last, and `null` when it never did.
@@ -63,16 +68,18 @@ struct Said<'a> {
 }
 
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
-    let snapshot = session::database(common).await?;
+    let session::OfDatabase { snapshot, runs, unknown, again } = session::database(common).await?;
     let database = Database::of(&snapshot).ok_or_else(session::no_database)?;
     let json = DatabaseJson {
         report: database.report(&snapshot),
         proxies: snapshot.proxies.values().map(|proxy| self::proxy(proxy, &snapshot)).collect(),
         findings: findings(&snapshot),
+        runs: runs.iter().map(RunJson::of).collect(),
+        runs_unknown: unknown,
     };
     match format {
         Format::Json => table::json(&json),
-        Format::Table => table::print(&text(&json, &snapshot)),
+        Format::Table => table::print(&text(&json, &snapshot, &again)),
     }?;
     // What is not known is no success, whatever was printed.
     match database.is_known() {
@@ -111,7 +118,7 @@ fn said<'a>(name: &ProxyName, status: &'a ProxyStatus, snapshot: &'a Snapshot) -
     }
 }
 
-fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
+fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot, again: &str) -> String {
     let report = &json.report;
     let mut text = format!("{}\n", report.headline);
     if !report.members.is_empty() {
@@ -119,6 +126,12 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
             Some(quorum) => format!("{quorum}\n"),
             None => "quorum not known: no member can be read\n".into(),
         };
+    }
+    for run in &json.runs {
+        text += &unfinished(run, again);
+    }
+    if let Some(why) = &json.runs_unknown {
+        text.push_str(&format!("▲ whether a run is under way is not known: {why}\n"));
     }
     text.push('\n');
     let head =
@@ -146,6 +159,18 @@ fn text(json: &DatabaseJson<'_>, snapshot: &Snapshot) -> String {
         }
     }
     text.lines().map(|line| table::plain(line) + "\n").collect()
+}
+
+/// A run that is not over, and what is to be done about it before anything else.
+fn unfinished(run: &RunJson, again: &str) -> String {
+    let RunJson { id, operator, state, summary, .. } = run;
+    let then = match state {
+        Shown::Interrupted | Shown::Paused(_) => {
+            format!("  → {again} runs resume {id}, or runs undo {id}\n")
+        }
+        _ => String::new(),
+    };
+    format!("▲ run {id} of {operator} is {state}: {summary}\n{then}")
 }
 
 fn backend(report: &BackendReport) -> Vec<String> {

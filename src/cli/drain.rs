@@ -1,7 +1,5 @@
 //! `wheelhouse drain` and `wheelhouse undrain`.
 
-use std::sync::Arc;
-
 use clap::Args;
 
 use super::{
@@ -14,8 +12,8 @@ use super::{
 use crate::{
     cluster::{NodeName, Pod, Snapshot, VolumeSource, words::count},
     plan::{
-        self, Intent,
-        rebalance::{Caps, Goal, Policy, Proposal, onto},
+        self,
+        rebalance::{self, Caps, Goal, Policy, Proposal},
         whatif::{Loss, what_if},
     },
     run::campaign::{Aim, Drained, Offer, Proposed, offer},
@@ -117,34 +115,21 @@ pub(super) async fn undrain(common: &Common, args: UndrainArgs) -> Result<(), Fa
     let snapshot = session.observed().await?;
     let node: NodeName = args.node.into();
     let (policy, output) = (args.allowed.over(&session.config.moves), args.consent.output);
-    let cordoned = snapshot.nodes.get(&node).is_some_and(|node| node.cordoned);
-    let foreseen = if cordoned { uncordoned(&snapshot, &node) } else { snapshot };
+    let wanted = rebalance::Aim::Undrain { node: node.clone() };
+    let (first, foreseen) = wanted.before(&snapshot);
     let caps = Caps { moves: args.max_moves, ..Caps::default() };
-    let proposal = match onto(&foreseen, &node, caps, &policy) {
-        Ok(proposal) => proposal,
+    let aim = Aim { goal: wanted.goal(), caps, policy };
+    let Offer { proposal, items: moves } = match offer(&aim, &foreseen) {
+        Ok(offer) => offer,
         Err(check) => return proposal::refused(&check, output),
     };
-    let moves = proposal.moves.iter().map(|moved| Intent::Move { moved: moved.clone() });
-    let notes = match cordoned {
-        true => Vec::new(),
-        false => vec![format!("{node} is not cordoned: pods are moved to it only")],
+    let notes = match &first {
+        Some(_) => Vec::new(),
+        None => vec![format!("{node} is not cordoned: pods are moved to it only")],
     };
-    let first = cordoned.then_some(Intent::Cordon { node: node.clone(), cordoned: false });
     let items = first.into_iter().chain(moves).collect();
-    let proposed = Proposed::new(&foreseen, format!("undrain {node}"), None, items, args.pace.pace());
+    let proposed = Proposed::new(&foreseen, format!("undrain {node}"), Some(aim), items, args.pace.pace());
     let mut work = Work { proposed, proposal, notes, foreseen };
     let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
     campaign::tell(&work, &end, None, output, &session.again)
-}
-
-/// What will be seen once the node is uncordoned.
-fn uncordoned(seen: &Snapshot, name: &NodeName) -> Arc<Snapshot> {
-    let mut foreseen = seen.clone();
-    if let Some(node) = seen.nodes.get(name) {
-        let mut node = (**node).clone();
-        node.cordoned = false;
-        node.taints.retain(|taint| taint.key != "node.kubernetes.io/unschedulable");
-        foreseen.nodes.items.insert(name.clone(), Arc::new(node));
-    }
-    Arc::new(foreseen)
 }

@@ -110,7 +110,7 @@ pub(super) async fn run(common: &Common, args: GaleraArgs) -> Result<(), Failure
 }
 
 async fn sheet(common: &Common, args: RecoveryArgs) -> Result<(), Failure> {
-    let snapshot = session::database(common).await?;
+    let snapshot = session::database(common).await?.snapshot;
     let database = Database::of(&snapshot).filter(|d| !d.members.is_empty());
     let database = database.ok_or_else(|| {
         Failure::Usage("no Galera members are configured: list them in [galera] members".into())

@@ -83,21 +83,39 @@ pub(super) async fn follow(config: Config) -> Result<Session, Failure> {
     })
 }
 
+/// `wheelhouse` with the flags that lead it to the same cluster and the same configuration.
+fn again(common: &Common, wire: &Wire) -> String {
+    let flags = wire.flags();
+    let file = common.config.as_ref().map(|file| file.to_string_lossy());
+    let file = file.as_deref().map(|file| ["--config", file]);
+    plan::line("wheelhouse", file.into_iter().flatten().chain(flags.iter().map(|flag| &**flag)))
+}
+
 /// Connects, and starts to follow the cluster.
 pub(super) async fn open(common: &Common) -> Result<Session, Failure> {
     let config = configure(common)?;
     let wire = wire(&config).await?;
     let (seen, _) = live::observe(wire.clone(), cockpit::scope(&config));
-    let flags = wire.flags();
-    let file = common.config.as_ref().map(|file| file.to_string_lossy());
-    let file = file.as_deref().map(|file| ["--config", file]);
-    let flags = flags.iter().map(|flag| &**flag);
-    let again = plan::line("wheelhouse", file.into_iter().flatten().chain(flags));
+    let again = again(common, &wire);
     Ok(Session { again, config, wire, seen, timeout: common.timeout, state_dir: state_dir()? })
 }
 
+/// The database alone, and the runs that are about it.
+pub(super) struct OfDatabase {
+    pub(super) snapshot: Snapshot,
+    /// Those that are not over, the newest first.
+    pub(super) runs: Vec<run::RunSeen>,
+    /// Why those in the cluster are not known; none where no cluster is configured.
+    pub(super) unknown: Option<String>,
+    /// `wheelhouse` with the flags that lead it to these runs.
+    pub(super) again: String,
+}
+
+/// How long the runs are waited for that may be about it.
+const RUNS_WITHIN: Duration = Duration::from_secs(3);
+
 /// Looks at the database alone. What does not answer within the time limit says so.
-pub(super) async fn database(common: &Common) -> Result<Snapshot, Failure> {
+pub(super) async fn database(common: &Common) -> Result<OfDatabase, Failure> {
     let config = configure(common)?;
     let configured = cockpit::database(&config).ok_or_else(no_database)?;
     // Only Secrets and services need a cluster; their absence is the reason of the endpoints that need them.
@@ -105,7 +123,11 @@ pub(super) async fn database(common: &Common) -> Result<Snapshot, Failure> {
     let mut snapshot = Snapshot::new(config.tenants.clone());
     snapshot.database = Arc::new(configured.expected.clone());
     let (tell, mut reports) = mpsc::channel(64);
-    let _tasks = live::database::follow(configured, wire, tell);
+    let _tasks = live::database::follow(configured, wire.clone(), tell);
+    let kept = async {
+        let wire = wire.as_ref()?;
+        Some(live::ours(wire, &config.journal.namespace, RUNS_WITHIN.min(common.timeout)).await)
+    };
     let looking = async {
         while let Some(report) = reports.recv().await {
             snapshot.observe(report);
@@ -115,8 +137,22 @@ pub(super) async fn database(common: &Common) -> Result<Snapshot, Failure> {
             }
         }
     };
-    let _ = tokio::time::timeout(common.timeout, looking).await;
-    Ok(snapshot)
+    let (_, kept) = tokio::join!(tokio::time::timeout(common.timeout, looking), kept);
+    let (kept, unknown) = match kept {
+        Some(Ok(kept)) => (kept, None),
+        Some(Err(why)) => (Vec::new(), Some(why)),
+        None => (Vec::new(), None),
+    };
+    for observation in kept {
+        snapshot.observe(observation);
+    }
+    let mut runs = match &wire {
+        Some(wire) => cockpit::runs(&snapshot, &state_dir()?, wire),
+        None => Vec::new(),
+    };
+    runs.retain(|seen| !seen.run.state.is_over() && seen.run.plan().database.is_some());
+    let again = wire.as_ref().map_or_else(|| "wheelhouse".to_owned(), |wire| again(common, wire));
+    Ok(OfDatabase { snapshot, runs, unknown, again })
 }
 
 /// No database is configured: what to do.

@@ -20,12 +20,12 @@ use crate::{
     cluster::{Severity, Snapshot},
     config::Config,
     live,
-    plan::{
-        rebalance::{self, Caps},
-        whatif::Forecast,
+    plan::{rebalance, whatif::Forecast},
+    run::{
+        self, Handle, Hands, Rehearsal, Run,
+        campaign::{self, Campaign, Wish},
     },
-    run::{self, Handle, Hands, Rehearsal, Run},
-    ui::{Outlook, Question},
+    ui::{Draft, Outlook, Question},
     wire::Wire,
 };
 
@@ -44,6 +44,8 @@ pub(super) struct Performer {
     tell: mpsc::Sender<Msg>,
     /// The runs of this session: how to make each halt, and the task that reports it.
     runs: BTreeMap<String, (watch::Sender<bool>, JoinHandle<()>)>,
+    /// The campaigns of this session: how to tell each a wish, and the task that reports it.
+    campaigns: BTreeMap<String, (mpsc::UnboundedSender<Wish>, JoinHandle<()>)>,
     events: Option<AbortHandle>,
     log: Option<AbortHandle>,
     /// What the last prediction was made with.
@@ -65,6 +67,7 @@ impl Performer {
             state_dir,
             tell,
             runs: BTreeMap::new(),
+            campaigns: BTreeMap::new(),
             events: None,
             log: None,
             forecast: Arc::default(),
@@ -130,16 +133,12 @@ impl Performer {
             }
             Effect::StopLog => stop(self.log.take()),
             Effect::Foresee(question) => self.foresee(question),
-            Effect::Scheme(aim) => {
+            Effect::Scheme(wanted) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
                 let policy = self.config.moves.clone();
                 tokio::task::spawn_blocking(move || {
-                    let found = rebalance::scheme(&seen, &aim, Caps::default(), &policy);
-                    let found = found.map(|scheme| {
-                        let samples = scheme.samples();
-                        (scheme, samples)
-                    });
-                    let _ = tell.blocking_send(Msg::Scheme(aim, Box::new(found)));
+                    let found = Draft::of(&seen, &wanted, &policy);
+                    let _ = tell.blocking_send(Msg::Scheme(wanted, Box::new(found)));
                 });
             }
             Effect::Targets(tenant, pod) => {
@@ -170,7 +169,20 @@ impl Performer {
                     let _ = tell.send(Msg::Rehearsed(all)).await;
                 });
             }
-            Effect::Campaign(_) => {}
+            Effect::Campaign(approved, place) => {
+                let handle = campaign::start(self.hands(), *approved, place, self.seen.clone());
+                self.drive_campaign(handle);
+            }
+            Effect::GoOn(campaign, instead) => {
+                let instead = instead.map(|approved| *approved);
+                let handle = campaign::resume(self.hands(), *campaign, instead, self.seen.clone());
+                self.drive_campaign(handle);
+            }
+            Effect::GiveUpCampaign(campaign, why) => {
+                let handle = campaign::give_up(self.hands(), *campaign, &why, self.seen.clone());
+                self.drive_campaign(handle);
+            }
+            Effect::Wish(campaign, wish) => self.wish(*campaign, wish),
             Effect::Copy(text) => self.copy(&text, backend)?,
             Effect::Suspend => {
                 screen::leave();
@@ -197,8 +209,12 @@ impl Performer {
     pub(super) fn tell_local_runs(&self) {
         let (folder, wire, tell) = (self.state_dir.clone(), self.wire.clone(), self.tell.clone());
         tokio::task::spawn_blocking(move || {
-            let all = run::local_journals(&folder, wire.context(), wire.server());
-            let _ = tell.blocking_send(Msg::Local(all.into_iter().filter_map(Result::ok).collect()));
+            let runs = run::local_journals(&folder, wire.context(), wire.server());
+            let campaigns = campaign::local_campaigns(&folder, wire.context(), wire.server());
+            let _ = tell.blocking_send(Msg::Local(
+                runs.into_iter().filter_map(Result::ok).collect(),
+                campaigns.into_iter().filter_map(Result::ok).collect(),
+            ));
         });
     }
 
@@ -207,6 +223,10 @@ impl Performer {
         let mut reports = Vec::new();
         for (halt, report) in self.runs.into_values() {
             halt.send_replace(true);
+            reports.push(report);
+        }
+        for (wishes, report) in self.campaigns.into_values() {
+            let _ = wishes.send(Wish::Pause);
             reports.push(report);
         }
         let _ = tokio::time::timeout(patience, futures::future::join_all(reports)).await;
@@ -220,6 +240,27 @@ impl Performer {
         let (halt, asked) = watch::channel(false);
         let (id, tell) = (handle.id.clone(), self.tell.clone());
         self.runs.insert(id, (halt, tokio::spawn(report(handle, asked, tell))));
+    }
+
+    fn drive_campaign(&mut self, handle: campaign::Handle) {
+        let (wishes, wished) = mpsc::unbounded_channel();
+        let (id, tell) = (handle.id.clone(), self.tell.clone());
+        self.campaigns.insert(id, (wishes, tokio::spawn(report_campaign(handle, wished, tell))));
+    }
+
+    /// Asks something of a campaign: of its driver here, or through its journal of whoever drives it.
+    fn wish(&self, campaign: Campaign, wish: Wish) {
+        let ours = self.campaigns.get(&campaign.id).filter(|(_, report)| !report.is_finished());
+        if let Some((wishes, _)) = ours {
+            let _ = wishes.send(wish);
+            return;
+        }
+        let (hands, seen, tell) = (self.hands(), self.seen.borrow().clone(), self.tell.clone());
+        tokio::spawn(async move {
+            if let Err(why) = campaign::ask(&hands, &campaign, wish, &seen).await {
+                let _ = tell.send(Msg::Notice(Severity::Warning, why)).await;
+            }
+        });
     }
 
     /// Puts text on the operator's clipboard through the terminal (OSC 52), which works over SSH.
@@ -249,6 +290,26 @@ async fn report(mut handle: Handle, mut asked: watch::Receiver<bool>, tell: mpsc
         tokio::select! {
             changed = handle.watch.changed() => if changed.is_err() { break },
             Ok(()) = asked.changed() => handle.pause(),
+        }
+    }
+    let _ = send(handle.ended().await).await;
+}
+
+/// Reports a campaign until the session is through with it.
+async fn report_campaign(
+    mut handle: campaign::Handle,
+    mut wished: mpsc::UnboundedReceiver<Wish>,
+    tell: mpsc::Sender<Msg>,
+) {
+    let send = async |campaign: Campaign| tell.send(Msg::Campaign(Box::new(campaign))).await;
+    loop {
+        let campaign = handle.watch.borrow_and_update().clone();
+        if send(campaign).await.is_err() {
+            break;
+        }
+        tokio::select! {
+            changed = handle.watch.changed() => if changed.is_err() { break },
+            Some(wish) = wished.recv() => handle.wish(wish),
         }
     }
     let _ = send(handle.ended().await).await;

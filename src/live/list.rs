@@ -271,9 +271,14 @@ impl<K: Kind> Read<K> {
     }
 }
 
-async fn whole<K: Kind>(subject: &Subject, path: &str, interner: &mut Interner) -> Result<Read<K>, Fault> {
+/// All of a list, on one page.
+pub(super) async fn whole<K: Kind>(
+    wire: &wire::Wire,
+    path: &str,
+    interner: &mut Interner,
+) -> Result<Read<K>, Fault> {
     let mut read = Read::default();
-    let mut parts = Parts::open::<K>(&subject.wire, path).await?;
+    let mut parts = Parts::open::<K>(wire, path).await?;
     loop {
         while let Some(piece) = parts.next()? {
             if let Piece::Item(item) = piece {
@@ -301,7 +306,7 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
     while lists.changed().await.is_ok() {}
     loop {
         let outcome =
-            tokio::time::timeout(wire::READ_WITHIN, whole::<K>(&subject, &path, &mut interner)).await;
+            tokio::time::timeout(wire::READ_WITHIN, whole::<K>(&subject.wire, &path, &mut interner)).await;
         let now = subject.clock.now();
         let (seen, delay) = match outcome.unwrap_or_else(|_| Err(Fault::silent())) {
             Ok(read) => {

@@ -261,7 +261,7 @@ fn answered(api: &mut Api, clock: &Clock, headers: &HeaderMap, latency: Duration
 }
 
 /// Server time minus ours, in milliseconds, from the `Date` of a reply that took `latency` and has just come.
-fn skew(headers: &HeaderMap, now: Timestamp, latency: Duration) -> Option<i64> {
+pub(super) fn skew(headers: &HeaderMap, now: Timestamp, latency: Duration) -> Option<i64> {
     let date = headers.get(header::DATE)?.to_str().ok()?;
     let date = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
     // The whole second the server names began half a second ago on average; its reply was half the time on its way.

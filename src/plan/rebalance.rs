@@ -41,7 +41,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use aim::{Aim, Samples, Scheme, drain_by_hand, scheme, usual_start};
+pub use aim::{Aim, Samples, Scheme, usual_start};
 use stage::Stage;
 pub use targets::{Target, Targets, targets};
 
@@ -66,6 +66,11 @@ pub enum Goal {
     },
     /// Empty a node of all that can leave it.
     Drain {
+        /// The node.
+        node: NodeName,
+    },
+    /// Fill a node that takes pods again, with its part of what evens out the whole cluster: nothing else is moved.
+    Fill {
         /// The node.
         node: NodeName,
     },
@@ -219,6 +224,7 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
             let policy = Policy { pod_age: SignedDuration::ZERO, evict: true, ..policy.clone() };
             drain::drain(Stage::new(seen, &policy, caps), node)
         }
+        Goal::Fill { node } => onto(seen, node, caps, policy),
         Goal::Move { tenant, from, to } => {
             known_tenant(seen, tenant)?;
             known_node(seen, from)?;
@@ -228,11 +234,8 @@ pub fn propose(seen: &Snapshot, goal: &Goal, caps: Caps, policy: &Policy) -> Res
     }
 }
 
-/// Moves to one node and nothing else, such as one that takes pods again: its part of what evens out the whole cluster.
-///
-/// # Errors
-/// As [`propose`].
-pub fn onto(seen: &Snapshot, node: &NodeName, caps: Caps, policy: &Policy) -> Result<Proposal, Check> {
+/// What a rebalancing of the whole cluster moves to that node.
+fn onto(seen: &Snapshot, node: &NodeName, caps: Caps, policy: &Policy) -> Result<Proposal, Check> {
     known_node(seen, node)?;
     let goal = Goal::Rebalance { nodes: Vec::new(), tenants: Vec::new(), only_spread: false };
     let mut whole = propose(seen, &goal, Caps { moves: None, ..caps }, policy)?;

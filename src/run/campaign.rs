@@ -116,6 +116,7 @@ impl Aim {
         };
         match &self.goal {
             Goal::Drain { node } => format!("drain {node}"),
+            Goal::Fill { node } => format!("fill {node}"),
             Goal::Move { tenant, from, to } => format!("move {tenant} {from} → {to}"),
             Goal::Rebalance { tenants, nodes, .. } => {
                 let nodes = nodes.iter().map(|n| n as &dyn fmt::Display);

@@ -6,6 +6,7 @@ use super::place::Place;
 use crate::{
     cluster::{Key, MemberName, ProxyName, TenantName, database::Role},
     plan::{Intent, Migration, rebalance::Aim},
+    run::campaign::Wish,
 };
 
 /// What a view asks for.
@@ -27,6 +28,12 @@ pub enum Action {
     Aim(Aim),
     /// Choose where this pod of a tenant goes.
     Targets(TenantName, Key),
+    /// Ask this of a campaign, whoever drives it.
+    Wish(String, Wish),
+    /// Go on with this campaign.
+    GoOn(String),
+    /// Review the taking back of this campaign.
+    UndoCampaign(String),
     /// Ask for a line, and do what it becomes.
     Ask(Asks),
     /// Review the undoing of this run.
@@ -35,7 +42,7 @@ pub enum Action {
     Resume(String),
     /// Take what this run waits for as succeeded.
     Succeeded(String),
-    /// Close this run for good, for this reason.
+    /// Close this run or campaign for good, for this reason.
     GiveUp(String, String),
     /// Let this run stand after its present step.
     Pause(String),
@@ -77,8 +84,10 @@ pub enum Asks {
         /// Those that are in every proxy already.
         known: Vec<Arc<str>>,
     },
-    /// Why is a run given up?
+    /// Why is a run or campaign given up?
     GiveUp {
+        /// Which of both.
+        what: &'static str,
         /// Its id.
         run: String,
         /// What it is, in words.

@@ -166,7 +166,7 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
                 (place, here),
                 (Place::Tenants, On::Tenant | On::Headroom)
                     | (Place::Nodes, On::Node | On::WhatIf | On::Ranking)
-                    | (Place::Runs, On::Run)
+                    | (Place::Runs, On::Run | On::Campaign)
                     | (Place::Database, On::Recovery)
             );
         let text = match place {

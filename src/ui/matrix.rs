@@ -9,7 +9,7 @@
 //! What changes is told by `+` and `-` as well as by its colour. Where so many nodes find no room, each row says its
 //! changes in words. Drawn in the review of a campaign and while one is under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cluster::{Cell, NodeName, Snapshot, TenantName},
@@ -40,6 +40,12 @@ pub struct Row {
     pub moves: Vec<usize>,
 }
 
+/// The nodes that pods come from or go to.
+pub fn changed<'a>(moves: impl Iterator<Item = &'a Move>) -> Vec<NodeName> {
+    let nodes: BTreeSet<_> = moves.flat_map(|m| [Some(&m.from), m.to.as_ref()]).flatten().collect();
+    nodes.into_iter().cloned().collect()
+}
+
 /// The rows of moves, in the order of the first move of each tenant. `before` says where a tenant's pods are.
 pub fn rows<'a>(
     moves: impl Iterator<Item = (usize, &'a Move)>,
@@ -57,15 +63,32 @@ pub fn rows<'a>(
         });
         let row = &mut rows[place];
         row.moves.push(at);
-        if let Some(pods) = row.after.get_mut(&moved.from) {
-            *pods = pods.saturating_sub(1);
-        }
-        row.after.retain(|_, pods| *pods > 0);
-        if let Some(to) = &moved.to {
-            *row.after.entry(to.clone()).or_default() += 1;
-        }
+        go(&mut row.after, moved);
     }
     rows
+}
+
+/// Makes a move among the pods of its tenant.
+pub fn go(pods: &mut Pods, moved: &Move) {
+    take(pods, &moved.from);
+    if let Some(to) = &moved.to {
+        *pods.entry(to.clone()).or_default() += 1;
+    }
+}
+
+/// Takes a move back.
+pub fn back(pods: &mut Pods, moved: &Move) {
+    if let Some(to) = &moved.to {
+        take(pods, to);
+    }
+    *pods.entry(moved.from.clone()).or_default() += 1;
+}
+
+fn take(pods: &mut Pods, node: &NodeName) {
+    if let Some(here) = pods.get_mut(node) {
+        *here = here.saturating_sub(1);
+    }
+    pods.retain(|_, pods| *pods > 0);
 }
 
 /// Where the columns of the matrix are.
@@ -86,7 +109,7 @@ const LEAST_WHY: u16 = 12;
 
 impl Matrix {
     /// The columns that fit: all nodes where they do, else those whose pods change.
-    pub fn fit(width: u16, seen: &Snapshot, rows: &[Row]) -> Self {
+    pub fn fit(width: u16, seen: &Snapshot, changed: &[NodeName]) -> Self {
         let name = match width {
             ..60 => 12,
             60..110 => 16,
@@ -94,13 +117,6 @@ impl Matrix {
         };
         let room = width.saturating_sub(SIGN + name + 1 + GAP) / 2;
         let all: Vec<&NodeName> = seen.nodes.items.keys().collect();
-        let changed = || {
-            let mut nodes: Vec<&NodeName> =
-                rows.iter().flat_map(|row| row.before.keys().chain(row.after.keys())).collect();
-            nodes.sort();
-            nodes.dedup();
-            nodes
-        };
         let names: Vec<&str> = all.iter().map(|n| n.as_str()).collect();
         let short: BTreeMap<&str, String> = names.iter().copied().zip(format::short_names(&names)).collect();
         let fitted = |nodes: &[&NodeName], full: bool| {
@@ -121,7 +137,7 @@ impl Matrix {
         let grids = fitted(&all, true)
             .filter(spare)
             .or_else(|| fitted(&all, false))
-            .or_else(|| fitted(&changed(), false));
+            .or_else(|| fitted(&changed.iter().collect::<Vec<_>>(), false));
         let end = match &grids {
             Some((nodes, w)) => SIGN + name + 1 + 2 * w * nodes.len() as u16 + GAP,
             None => SIGN + name + 1 + 30,

@@ -19,6 +19,7 @@ impl Place {
             Self::Tenant(name) => Box::new(views::tenant::TenantView::new(name.clone())),
             Self::Node(name) => Box::new(views::node::NodeView::new(name.clone())),
             Self::Run(id) => Box::new(views::run::RunView::new(id.clone())),
+            Self::Campaign(id) => Box::new(views::campaign::CampaignView::new(id.clone())),
             Self::WhatIf(nodes, loss) => Box::new(views::whatif::WhatIfView::new(nodes.clone(), *loss)),
             Self::Ranking => Box::<views::ranking::Ranking>::default(),
             Self::Headroom(name) => Box::new(views::headroom::HeadroomView::new(name.clone())),

@@ -61,13 +61,20 @@ pub enum Overlay {
 pub enum Ask {
     /// Leave the program?
     Leave {
-        /// The run of this session that is under way, by its short name.
+        /// What of this session is under way, by its name: `run 9c1f`.
         run: Option<String>,
     },
     /// Finish an unfinished run?
     Resume {
         /// Its id.
         run: String,
+        /// What it is, in words.
+        text: String,
+    },
+    /// Go on with an unfinished campaign?
+    GoOn {
+        /// Its id.
+        campaign: String,
         /// What it is, in words.
         text: String,
     },
@@ -78,8 +85,10 @@ pub enum Ask {
         /// What it is, in words.
         text: String,
     },
-    /// Close an unfinished run for good?
+    /// Close an unfinished run or campaign for good?
     GiveUp {
+        /// Which of both.
+        what: &'static str,
         /// Its id.
         run: String,
         /// What it is, in words.
@@ -201,10 +210,10 @@ pub fn keys<'a>(pairs: &[(&'a str, &'a str, bool)]) -> Vec<Piece<'a>> {
 
 fn question(pen: &mut Pen<'_>, ask: &Ask) {
     let (title, text, yes, role) = match ask {
-        Ask::Leave { run: Some(id) } => (
+        Ask::Leave { run: Some(name) } => (
             "Leave wheelhouse?".to_owned(),
             format!(
-                "Run {id} is under way from here. It will be paused where it is; any wheelhouse can then resume it or take it back."
+                "The {name} is under way from here. It will be paused where it is; any wheelhouse can then resume it or take it back."
             ),
             "leave",
             Role::Warn,
@@ -218,11 +227,17 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
         Ask::Resume { run, text } => {
             (format!("Resume run {}?", format::short_run(run)), text.clone(), "resume", Role::Text)
         }
+        Ask::GoOn { campaign, text } => (
+            format!("Go on with campaign {}?", format::short_run(campaign)),
+            text.clone(),
+            "go on",
+            Role::Text,
+        ),
         Ask::Succeeded { run, text } => {
             (format!("Has run {} succeeded?", format::short_run(run)), text.clone(), "it has", Role::Warn)
         }
-        Ask::GiveUp { run, text, why } => (
-            format!("Give up run {}?", format::short_run(run)),
+        Ask::GiveUp { what, run, text, why } => (
+            format!("Give up {what} {}?", format::short_run(run)),
             format!("{text} Because: {why}"),
             "give it up",
             Role::Warn,

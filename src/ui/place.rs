@@ -31,6 +31,8 @@ pub enum Place {
     Node(NodeName),
     /// One run, by its id.
     Run(String),
+    /// One campaign, by its id.
+    Campaign(String),
     /// What happens if these nodes are lost so.
     WhatIf(Vec<NodeName>, Loss),
     /// The nodes by the harm of their loss.
@@ -52,6 +54,7 @@ impl Place {
             Self::Tenant(_) => On::Tenant,
             Self::Node(_) => On::Node,
             Self::Run(_) => On::Run,
+            Self::Campaign(_) => On::Campaign,
             Self::WhatIf(..) => On::WhatIf,
             Self::Ranking => On::Ranking,
             Self::Headroom(_) => On::Headroom,

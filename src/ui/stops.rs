@@ -1,24 +1,41 @@
-//! The stops of the key that leads to the next thing that is wrong: runs that wait for an operator, then findings.
+//! The stops of the key that leads to the next thing that is wrong: campaigns and runs that wait for an operator, then
+//! findings.
 
 use crate::{
     cluster::{Finding, Severity, Subject},
-    run::RunSeen,
+    run::{RunSeen, campaign::CampaignSeen},
 };
 
 /// What the key leads to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stop {
-    /// A run that waits for an operator, by its id.
+    /// A campaign that waits for an operator, by its id.
+    Campaign(String),
+    /// A run that does.
     Run(String),
     /// What a finding is about.
     About(Subject),
 }
 
-/// The stop that comes next: several findings about one thing are one stop. `last` is where the key led before, `here`
+/// What waits for an operator: a run of a campaign that does is told by that one.
+pub fn waiting(campaigns: &[CampaignSeen], runs: &[RunSeen]) -> Vec<Stop> {
+    let all: Vec<_> = campaigns.iter().filter(|known| known.wants_an_operator()).collect();
+    let told = |known: &&RunSeen| {
+        known.run.campaign.as_ref().is_none_or(|of| all.iter().all(|c| c.campaign.id != *of))
+    };
+    let runs = runs.iter().filter(|known| known.wants_an_operator()).filter(told);
+    let runs = runs.map(|known| Stop::Run(known.run.id.clone()));
+    all.iter().map(|known| Stop::Campaign(known.campaign.id.clone())).chain(runs).collect()
+}
+
+/// The stop that comes next, what waits for an operator first: several findings about one thing are one stop. `last` is where the key led before, `here`
 /// what is under the cursor of the first screen.
-pub fn next(runs: &[RunSeen], findings: &[Finding], last: Option<&Stop>, here: Option<&str>) -> Option<Stop> {
-    let waiting = runs.iter().filter(|known| known.wants_an_operator());
-    let mut stops: Vec<Stop> = waiting.map(|known| Stop::Run(known.run.id.clone())).collect();
+pub fn next(
+    mut stops: Vec<Stop>,
+    findings: &[Finding],
+    last: Option<&Stop>,
+    here: Option<&str>,
+) -> Option<Stop> {
     // What follows from a cause that has its answer is told by that one, but where users are hurt.
     let told = |f: &&Finding| f.because.is_none() || f.severity == Severity::Critical;
     for finding in findings.iter().filter(told) {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     cluster::{Finding, Judged, Key, KubeEvent, LogLine, NodeName, Snapshot, TenantName},
-    run::RunSeen,
+    run::{RunSeen, campaign::CampaignSeen},
 };
 
 /// Who sits at this cockpit.
@@ -95,6 +95,8 @@ pub struct Cx<'a> {
     pub findings: &'a [Finding],
     /// The runs: unfinished first, then newest first.
     pub runs: &'a [RunSeen],
+    /// The campaigns: unfinished first, then newest first.
+    pub campaigns: &'a [CampaignSeen],
     /// Journals that cannot be read, one sentence each.
     pub unreadable: &'a [String],
     /// What is fetched for the tenant on the screen.

@@ -1,5 +1,6 @@
 //! The places of the screen, one file each.
 
+pub mod campaign;
 pub mod database;
 pub mod findings;
 pub mod headroom;

@@ -1,5 +1,10 @@
 //! Acting on the database from the command line, against the embedded cluster and its simulated database.
 
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
 use serde_json::Value;
 
 use crate::program::{Home, Served, text};
@@ -353,4 +358,49 @@ fn a_database_that_nobody_can_read_is_not_known_and_no_success() {
     let (out, _) = world.run(0, "database -o json");
     let json: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}\n{out}"));
     assert_eq!((&json["quorum"]["primary"], &json["members"][0]["primary"]), (&true.into(), &true.into()));
+}
+
+#[test]
+fn a_run_that_was_interrupted_is_told_with_the_database_and_resumed() {
+    let world = World::new("calm");
+    let told = |line: &str| world.run(0, line).0;
+    assert!(!told("database").contains("run "), "no run yet");
+    let line = format!("--config {} --set journal.lease=1s galera take-out db3 --yes", world.config);
+    let mut child = world
+        .home
+        .command(&line.split(' ').collect::<Vec<_>>())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let until = Instant::now() + Duration::from_secs(60);
+    let id = loop {
+        let all = world.json("database");
+        let run = &all["runs"][0];
+        // Its first statements are sent.
+        if run["steps"]
+            .as_array()
+            .is_some_and(|s| s.iter().any(|s| s["state"] == "done" || s["state"] == "running"))
+        {
+            assert!(all["runs_unknown"].is_null(), "{all}");
+            break run["id"].as_str().expect("an id").to_owned();
+        }
+        assert!(Instant::now() < until, "no step of the run was begun: {all}");
+    };
+    crate::program::send(child.id(), "KILL");
+    child.wait().expect("it ends");
+    loop {
+        let out = told("database");
+        if out.contains("is interrupted") {
+            assert!(out.contains("take db3 out"), "{out}");
+            let resume = out.lines().find(|l| l.contains("→ wheelhouse")).expect("what to do");
+            assert!(resume.contains(&format!("runs resume {id}")), "{out}");
+            assert!(resume.contains(&format!("--config {}", world.config)), "{out}");
+            break;
+        }
+        assert!(Instant::now() < until, "{out}");
+    }
+    world.run(0, &format!("runs resume {id} --yes"));
+    assert_eq!(world.role("db3"), "absent");
+    assert!(!told("database").contains("interrupted"));
 }

@@ -23,7 +23,8 @@ struct Bench {
     kubectl: PathBuf,
 }
 
-fn kubectl() -> PathBuf {
+/// The program, as named or found.
+pub fn kubectl() -> PathBuf {
     let named = std::env::var_os("WHEELHOUSE_KUBECTL").map(PathBuf::from);
     let on_path = || {
         let path = std::env::var_os("PATH")?;

@@ -43,4 +43,5 @@ mod session;
 mod stage;
 mod terminal;
 mod tunnel;
+mod typed;
 mod world;

@@ -3,6 +3,7 @@
 //! The frames are kept as text in `snapshots/`, and the finest of them as pictures in `screenshots/`, drawn from the
 //! very same cells. `WHEELHOUSE_BLESS=1` writes the pictures again.
 
+mod campaigns;
 mod cockpit;
 mod database;
 mod database_acts;

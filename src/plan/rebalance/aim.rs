@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Caps, Goal, Policy, Proposal, onto, propose};
+use super::{Goal, Proposal};
 use crate::{
     cluster::{NodeName, Pod, Snapshot, Tenant, TenantName, words::count},
-    plan::{Check, Confirmation, Intent, Means, Move, Plan, Stay, by_hand, plan},
+    plan::{Check, Intent, Means, Move, Plan, plan},
 };
 
 /// What is asked.
@@ -52,19 +52,19 @@ impl fmt::Display for Aim {
     }
 }
 
-/// The moves that bring an aim nearer, and all that is said of them before they are agreed to.
+/// Moves, what is done before them, and all that is said of them before they are agreed to.
 #[derive(Clone, Debug)]
 pub struct Scheme {
-    /// What was asked.
-    pub aim: Aim,
-    /// What is done before the moves.
-    pub first: Option<Intent>,
     /// The moves, what stays, and the numbers before and after.
     pub proposal: Proposal,
-    /// What it was made on: what is seen, as it is once the first is done.
+    /// All that is to be done, in order: the moves, and what comes before them.
+    pub items: Vec<Intent>,
+    /// What it was made on: what is seen, as it is once the first item is done.
     pub foreseen: Arc<Snapshot>,
     /// How long the moves take one after another, by how long pods of these tenants took to start.
     pub takes: SignedDuration,
+    /// What else is to be said, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Seconds of a move beside the start of its pod: five writes, and waiting until each is seen.
@@ -73,58 +73,30 @@ const BESIDE: i64 = 4;
 const STARTS: SignedDuration = SignedDuration::from_secs(20);
 /// A pod that took longer was held up by something else, or was ready before.
 const LONGEST_START: SignedDuration = SignedDuration::from_mins(15);
-/// Plans that are rehearsed before a campaign: rights and admission differ from namespace to namespace.
+/// Namespaces in which an adoption is rehearsed: rights and admission differ from one to the next.
 const SAMPLES: usize = 12;
 
-/// The scheme of an aim on what is seen.
-///
-/// # Errors
-/// The check that refuses it, as [`propose`] does.
-pub fn scheme(seen: &Arc<Snapshot>, aim: &Aim, caps: Caps, policy: &Policy) -> Result<Scheme, Check> {
-    let cordoned = |node: &NodeName| seen.nodes.get(node).is_some_and(|node| node.cordoned);
-    let (wanted, first, foreseen) = match aim {
-        Aim::Rebalance { nodes, tenants } => {
-            let (nodes, tenants) = (nodes.clone(), tenants.clone());
-            let goal = Goal::Rebalance { nodes, tenants, only_spread: false };
-            (propose(seen, &goal, caps, policy), None, seen.clone())
+impl Aim {
+    /// The goal the planner pursues for it.
+    pub fn goal(&self) -> Goal {
+        let nodes_of = |nodes: Vec<NodeName>, tenants| Goal::Rebalance { nodes, tenants, only_spread: false };
+        match self {
+            Self::Rebalance { nodes, tenants } => nodes_of(nodes.clone(), tenants.clone()),
+            Self::Drain { node } => Goal::Drain { node: node.clone() },
+            Self::Undrain { node } => Goal::Fill { node: node.clone() },
         }
-        Aim::Drain { node } => {
-            let first = Intent::Cordon { node: node.clone(), cordoned: true };
-            let goal = Goal::Drain { node: node.clone() };
-            (propose(seen, &goal, caps, policy), Some(first).filter(|_| !cordoned(node)), seen.clone())
-        }
-        Aim::Undrain { node } => {
-            let first = Intent::Cordon { node: node.clone(), cordoned: false };
-            let foreseen = if cordoned(node) { uncordoned(seen, node) } else { seen.clone() };
-            (onto(&foreseen, node, caps, policy), Some(first).filter(|_| cordoned(node)), foreseen)
-        }
-    };
-    let mut proposal = wanted?;
-    if let Aim::Drain { node } = aim {
-        leave_to_kubectl(seen, node, &mut proposal);
     }
-    let takes = takes(&foreseen, &proposal.moves);
-    Ok(Scheme { aim: aim.clone(), first, proposal, foreseen, takes })
-}
 
-/// What no run can move is left to `kubectl drain`, and said to be.
-fn leave_to_kubectl(seen: &Snapshot, node: &NodeName, proposal: &mut Proposal) {
-    let by_hand = drain_by_hand(seen, node);
-    let moves = std::mem::take(&mut proposal.moves);
-    let (moves, others): (Vec<_>, Vec<_>) =
-        moves.into_iter().partition(|moved| moved.tenant.is_none() || moved.to.is_some());
-    proposal.moves = moves;
-    proposal.stays.extend(others.into_iter().map(|moved| {
-        let why = format!("no other node takes it: `{by_hand}` evicts it, and it stays Pending");
-        Stay { pod: moved.pod, tenant: moved.tenant, node: moved.from, rule: "no-room".into(), why }
-    }));
-}
-
-/// The line that drains a node by hand.
-pub fn drain_by_hand(seen: &Snapshot, node: &NodeName) -> String {
-    let flags = seen.api.flags.iter().map(|flag| &**flag);
-    let drain = ["drain", node.as_str(), "--ignore-daemonsets", "--delete-emptydir-data"];
-    by_hand::line("kubectl", flags.chain(drain))
+    /// What has to be done before its goal can be pursued, and what is seen then.
+    pub fn before(&self, seen: &Arc<Snapshot>) -> (Option<Intent>, Arc<Snapshot>) {
+        match self {
+            Self::Undrain { node } if seen.nodes.get(node).is_some_and(|node| node.cordoned) => {
+                let first = Intent::Cordon { node: node.clone(), cordoned: false };
+                (Some(first), uncordoned(seen, node))
+            }
+            _ => (None, seen.clone()),
+        }
+    }
 }
 
 /// What will be seen once the node is uncordoned.
@@ -168,15 +140,20 @@ fn takes(seen: &Snapshot, moves: &[Move]) -> SignedDuration {
 }
 
 impl Scheme {
-    /// All that is to be done, in order.
-    pub fn items(&self) -> Vec<Intent> {
-        let moves = self.proposal.moves.iter().map(|moved| Intent::Move { moved: moved.clone() });
-        self.first.iter().cloned().chain(moves).collect()
+    /// These items, with what is said of their moves.
+    pub fn new(proposal: Proposal, items: Vec<Intent>, foreseen: Arc<Snapshot>) -> Self {
+        let takes = takes(&foreseen, &proposal.moves);
+        Self { proposal, items, foreseen, takes, notes: Vec::new() }
+    }
+
+    /// What is done before the moves.
+    pub fn first(&self) -> Option<&Intent> {
+        self.items.first().filter(|item| !matches!(item, Intent::Move { .. }))
     }
 
     /// There is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.first.is_none() && self.proposal.moves.is_empty()
+        self.items.is_empty()
     }
 
     /// Moves by eviction.
@@ -195,7 +172,7 @@ impl Scheme {
         let evicted = self.proposal.moves.iter().filter(|moved| moved.means == Means::Eviction);
         let moves = evicted.chain(namespaces.into_values().take(SAMPLES));
         let items = moves.map(|moved| Intent::Move { moved: moved.clone() });
-        let plans = self.first.iter().cloned().chain(items);
+        let plans = self.first().cloned().into_iter().chain(items);
         let plans = plans.map(|item| plan(&self.foreseen, &item)).collect();
         Samples { plans, namespaces: (of.min(SAMPLES), of) }
     }
@@ -206,7 +183,7 @@ impl Scheme {
             let moves = scheme.proposal.moves.iter();
             moves.map(|m| (m.uid.clone(), m.from.clone(), m.to.clone(), m.means)).collect::<Vec<_>>()
         };
-        self.aim == other.aim && self.first == other.first && of(self) == of(other)
+        self.first() == other.first() && of(self) == of(other)
     }
 }
 
@@ -220,23 +197,6 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// What has to be typed for all of them together.
-    pub fn confirmation(&self) -> Confirmation {
-        let typed: std::collections::BTreeSet<_> = self
-            .plans
-            .iter()
-            .filter_map(|plan| match plan.confirmation() {
-                Confirmation::Type(text) => Some(text),
-                Confirmation::Yes => None,
-            })
-            .collect();
-        match typed.len() {
-            0 => Confirmation::Yes,
-            1 => Confirmation::Type(typed.into_iter().next().unwrap_or_default()),
-            n => Confirmation::Type(format!("{n} tenants")),
-        }
-    }
-
     /// What refuses one of them, or warns of it, each sentence once.
     pub fn checks(&self) -> Vec<Check> {
         let mut all: Vec<Check> = Vec::new();
@@ -261,40 +221,40 @@ impl Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::sketch;
+    use crate::{
+        cluster::sketch,
+        plan::rebalance::{Caps, Policy, propose},
+    };
 
-    fn seen(text: &str) -> Arc<Snapshot> {
+    fn made(text: &str, aim: &Aim) -> Scheme {
         let now = "2026-11-29T09:00:00Z".parse().expect("a time");
-        Arc::new(sketch(text, now).expect("a sketch"))
+        let seen = Arc::new(sketch(text, now).expect("a sketch"));
+        let (first, foreseen) = aim.before(&seen);
+        let proposal = propose(&foreseen, &aim.goal(), Caps::default(), &Policy::default()).expect("moves");
+        let moves = proposal.moves.iter().map(|moved| Intent::Move { moved: moved.clone() });
+        let items = first.into_iter().chain(moves).collect();
+        Scheme::new(proposal, items, foreseen)
     }
 
     #[test]
-    fn an_undrain_uncordons_first_and_a_drain_cordons_first() {
-        let seen =
-            seen("node w1\nnode w2\nnode w3 cordoned\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w2");
-        let made = |aim: Aim| scheme(&seen, &aim, Caps::default(), &Policy::default()).expect("a scheme");
-        let undrain = made(Aim::Undrain { node: "w3".into() });
-        assert_eq!(undrain.first, Some(Intent::Cordon { node: "w3".into(), cordoned: false }));
+    fn an_undrain_uncordons_first_and_moves_onto_the_node() {
+        let text = "node w1\nnode w2\nnode w3 cordoned\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w2";
+        let undrain = made(text, &Aim::Undrain { node: "w3".into() });
+        assert_eq!(undrain.first(), Some(&Intent::Cordon { node: "w3".into(), cordoned: false }));
         assert!(undrain.proposal.moves.iter().all(|m| m.to == Some("w3".into())), "{undrain:?}");
-        assert_eq!((undrain.proposal.moves.len(), undrain.items().len()), (1, 2));
-        let drain = made(Aim::Drain { node: "w2".into() });
-        assert_eq!(drain.first, Some(Intent::Cordon { node: "w2".into(), cordoned: true }));
-        assert_eq!(drain.aim.to_string(), "drain w2");
-        assert!(drain.takes > SignedDuration::ZERO && !drain.is_empty());
-        let again = made(Aim::Drain { node: "w3".into() });
-        assert!(again.first.is_none() && again.is_empty(), "cordoned and empty already: {again:?}");
+        assert_eq!((undrain.proposal.moves.len(), undrain.items.len()), (1, 2));
+        assert!(undrain.takes > SignedDuration::ZERO && !undrain.is_empty());
     }
 
     #[test]
     fn samples_are_one_a_namespace_and_every_eviction() {
         let text = "node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w1\ntenant store 2 on w1 w2 statefulset";
-        let seen = seen(text);
-        let drain = Aim::Drain { node: "w1".into() };
-        let made = scheme(&seen, &drain, Caps::default(), &Policy::default()).expect("a scheme");
-        let samples = made.samples();
-        // The cordon, acme, globex, and the pod of the StatefulSet.
-        assert_eq!((samples.plans.len(), samples.namespaces), (4, (2, 2)), "{:?}", samples.plans);
-        assert_eq!(made.evictions(), 1);
-        assert_eq!(samples.confirmation(), Confirmation::Type("store".into()));
+        let drain = made(text, &Aim::Drain { node: "w1".into() });
+        let samples = drain.samples();
+        // acme, globex, and the pod of the StatefulSet.
+        assert_eq!((samples.plans.len(), samples.namespaces), (3, (2, 2)), "{:?}", samples.plans);
+        assert_eq!(drain.evictions(), 1);
+        let told = samples.checks();
+        assert!(told.iter().any(|c| c.text.starts_with("store: ")), "{told:?}");
     }
 }

@@ -32,7 +32,7 @@ fn even_out(stage: &mut Stage, measure: Measure, within: u32) -> bool {
         stage.housed.iter().zip((0..).map(Whose)).filter(|(h, _)| h.in_scope && h.held.is_none())
     {
         // What was moved for one kind of memory is not moved again for the other, or there would be no end.
-        let free = |l: &Lodger| measure == Measure::Requested || !l.moved;
+        let free = |l: &Lodger| measure == Measure::Requested || !(l.moved || l.tired);
         for (lodger, pod) in housed.pods.iter().zip(0..).filter(|(l, _)| free(l)) {
             there[lodger.at.index()].push((whose, pod));
         }
@@ -78,6 +78,7 @@ fn even_out(stage: &mut Stage, measure: Measure, within: u32) -> bool {
             there[to.index()].push(who);
         }
         stage.keep(who, to, means, reason);
+        stage.housed[who.0.0].pods[who.1].tired |= measure == Measure::InUse;
         moved = true;
     }
 }

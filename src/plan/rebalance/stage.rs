@@ -46,6 +46,8 @@ pub(super) struct Lodger {
     pub pod: Arc<Pod>,
     pub at: At,
     pub moved: bool,
+    /// It was moved once for memory in use: whether or not it stayed there, it is not again, or there would be no end.
+    pub tired: bool,
     /// As it stands on the board, and as the new pod that names its node: without the template's hash.
     pub class: (Class, Class),
     /// Memory it requests, and what it has in use, in bytes.
@@ -99,6 +101,7 @@ impl<'a> Stage<'a> {
                     pod: pod.clone(),
                     at,
                     moved: false,
+                    tired: false,
                     class: (class, surge),
                     memory: pod.spec.requests().1.0,
                     used: used.map(|u| u.containers.values().map(|(_, memory)| memory.0).sum()),
@@ -185,7 +188,10 @@ impl<'a> Stage<'a> {
     /// The caps and the scope allow that pod to end on that node. One that is moved already is sent elsewhere.
     pub fn allows(&self, who: Who, to: At) -> bool {
         let under = |so_far: u32, cap: Option<u32>| cap.is_none_or(|cap| so_far < cap);
-        let kept = self.tried.iter().find(|t| t.who == who);
+        let kept = match self.lodger(who).moved {
+            true => self.tried.iter().find(|t| t.who == who),
+            false => None,
+        };
         let from = kept.map_or(self.lodger(who).at, |t| t.from);
         let scope = self.nodes.as_ref().is_none_or(|nodes| nodes.contains(&from) || nodes.contains(&to));
         let back = kept.is_some() && to == from;

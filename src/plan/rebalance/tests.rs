@@ -572,3 +572,32 @@ fn spans_of_the_policy_are_written_as_people_write_them() {
     assert!(text.contains("node-ready-for = \"2m\""), "{text}");
     assert_eq!(toml::from_str::<Policy>(&text).expect("and back"), Policy::default());
 }
+
+/// A cluster of so many nodes as it is after the first was away: what it carried sits beside the next pod of its tenant.
+fn after_an_outage(nodes: usize, tenants: usize) -> Snapshot {
+    let mut text = String::new();
+    for n in 0..nodes {
+        let since = if n == 0 { "since=12m" } else { "" };
+        text += &format!("node w{n:03} memory=96Gi cpu=64 pods=250 used=30Gi {since}\n");
+    }
+    for t in 0..tenants {
+        let on = |p: usize| (t * 7 + p * 31) % nodes;
+        text += &format!("tenant t{t:04} 5 used={}Mi on", 200 + t % 300);
+        for p in 0..5 {
+            let there = (0..5).map(|more| on((p + more) % 5)).find(|n| *n > 0).unwrap_or(1);
+            text += &format!(" w{there:03}");
+        }
+        text.push('\n');
+    }
+    seen(&text)
+}
+
+#[test]
+fn requests_and_use_do_not_push_one_pod_to_and_fro() {
+    let seen = after_an_outage(20, 300);
+    let goal = Goal::Rebalance { nodes: vec![], tenants: vec![], only_spread: false };
+    let proposal = propose(&seen, &goal, Caps::default(), &Policy::default()).expect("nothing refuses it");
+    assert!(proposal.after.doubled < proposal.before.doubled && !proposal.moves.is_empty());
+    let mut moved_once = BTreeSet::new();
+    assert!(proposal.moves.iter().all(|moved| moved_once.insert(moved.uid.clone())), "a pod moves once");
+}

@@ -128,7 +128,7 @@ pub fn offer(aim: &Aim, seen: &Snapshot) -> Result<Offer, Check> {
             let cordoned = seen.nodes.get(node).is_some_and(|node| node.cordoned);
             (!cordoned).then(|| Intent::Cordon { node: node.clone(), cordoned: true })
         }
-        Goal::Rebalance { .. } | Goal::Move { .. } => None,
+        Goal::Rebalance { .. } | Goal::Fill { .. } | Goal::Move { .. } => None,
     };
     let moves = proposal.moves.iter().map(|moved| Intent::Move { moved: moved.clone() });
     let items = first.into_iter().chain(moves).collect();

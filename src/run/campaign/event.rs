@@ -602,3 +602,16 @@ pub struct Counts {
     /// Failed.
     pub failed: usize,
 }
+
+impl Counts {
+    /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
+    pub fn words(&self) -> String {
+        let mut text = format!("{} of {}", self.done, self.all);
+        for (n, word) in [(self.skipped, "not needed"), (self.failed, "failed")] {
+            if n > 0 {
+                text += &format!(", {n} {word}");
+            }
+        }
+        text
+    }
+}

@@ -93,7 +93,7 @@ pub const COMMANDS: &[Entry] = &[
         "rebalance",
         &["b"],
         "rebalance the cluster, or what is marked: shows the pods before and after, no ready pod is lost",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Findings],
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Findings, On::Campaign],
     )
     .bar(13, "rebalance")
     .acts()
@@ -163,7 +163,7 @@ pub const COMMANDS: &[Entry] = &[
         "stop after the present move: what is done stays, the rest is not begun",
         &[On::Campaign],
     )
-    .bar(13, "stop")
+    .bar(12, "stop")
     .acts(),
     entry(Command::Resume, "resume", &["r"], "finish an unfinished run", RUNS)
         .bar(10, "resume")

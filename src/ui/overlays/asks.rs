@@ -98,7 +98,7 @@ impl Asks {
             Self::Migrate { migration, .. } => format!("Migrate {}", migration.tenant),
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
-            Self::GiveUp { run, .. } => format!("Give up run {}", format::short_run(run)),
+            Self::GiveUp { what, run, .. } => format!("Give up {what} {}", format::short_run(run)),
         }
     }
 
@@ -407,7 +407,7 @@ mod tests {
 
     #[test]
     fn giving_up_wants_a_reason() {
-        let asks = Asks::GiveUp { run: "r-1".into(), text: String::new() };
+        let asks = Asks::GiveUp { what: "run", run: "r-1".into(), text: String::new() };
         assert!(asks.answer("  ").is_err());
         assert_eq!(asks.answer(" gone "), Ok(Action::GiveUp("r-1".into(), "gone".into())));
     }

@@ -12,11 +12,11 @@ use crate::{
     cluster::{NodeName, TenantName},
     plan::{
         Balance, Check, Confirmation, Intent, Verdict,
-        rebalance::{Aim, Samples, Scheme},
+        rebalance::{Samples, Scheme},
     },
     run::JournalPlace,
     ui::{
-        Command, format,
+        Command, Draft, Wanted, format,
         matrix::{self, Matrix, Row},
         paint::{Pen, Piece, piece},
         theme::Role,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What was worked out for an aim, or the check that refuses it.
-pub type Found = Result<(Scheme, Samples), Check>;
+pub type Found = Result<Draft, Check>;
 
 /// A part of what is shown below the head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ const SECTIONS: [Section; 3] = [Section::Pods, Section::Moves, Section::Stays];
 /// Many moves under review.
 pub struct SchemeReview {
     /// What is asked.
-    pub aim: Aim,
+    pub wanted: Wanted,
     /// What was found; `None`: it is being worked out for the first time.
     pub found: Option<Box<Found>>,
     /// It is being worked out, again or for the first time.
@@ -84,9 +84,9 @@ type Told = Vec<Piece<'static>>;
 
 impl SchemeReview {
     /// What is asked, before anything is known.
-    pub fn new(aim: Aim) -> Self {
+    pub fn new(wanted: Wanted) -> Self {
         Self {
-            aim,
+            wanted,
             found: None,
             busy: false,
             asked: None,
@@ -111,17 +111,17 @@ impl SchemeReview {
     /// wants a fresh yes.
     pub fn came(&mut self, found: Found) -> bool {
         let same = match (self.found.as_deref(), &found) {
-            (Some(Ok((old, before))), Ok((new, samples))) => {
+            (Some(Ok(old)), Ok(new)) => {
                 let words = |samples: &Samples| {
                     samples.checks().into_iter().map(|c| (c.rule, c.verdict)).collect::<Vec<_>>()
                 };
-                old.is_like(new) && words(before) == words(samples)
+                old.scheme.is_like(&new.scheme) && words(&old.samples) == words(&new.samples)
             }
             (Some(Err(old)), Err(new)) => old == new,
             _ => false,
         };
         let first = self.found.is_none();
-        if let Ok((scheme, _)) = &found {
+        if let Ok(Draft { scheme, .. }) = &found {
             let before = |tenant: &TenantName| {
                 scheme.foreseen.tenants.get(tenant).map(|t| t.placement()).unwrap_or_default()
             };
@@ -149,7 +149,7 @@ impl SchemeReview {
     }
 
     /// What was found, if it is a scheme.
-    pub fn scheme(&self) -> Option<&(Scheme, Samples)> {
+    pub fn draft(&self) -> Option<&Draft> {
         self.found.as_ref()?.as_ref().as_ref().ok()
     }
 
@@ -175,15 +175,15 @@ impl SchemeReview {
 
     /// What has to be typed and is not.
     pub fn untyped(&self) -> Option<String> {
-        match self.scheme()?.1.confirmation() {
-            Confirmation::Type(text) if self.typed.value().trim() != text => Some(text),
+        match self.draft()?.proposed.confirmation() {
+            Confirmation::Type(text) if self.typed.value().trim() != text => Some(text.clone()),
             _ => None,
         }
     }
 
     /// What refuses or warns, each sentence once.
     fn checks(&self) -> Vec<Check> {
-        let mut all = self.scheme().map(|(_, samples)| samples.checks()).unwrap_or_default();
+        let mut all = self.draft().map(|draft| draft.samples.checks()).unwrap_or_default();
         for check in self.rehearsed().iter().filter(|c| c.verdict != Verdict::Ok) {
             if !all.iter().any(|c| c.text == check.text) {
                 all.push(check.clone());
@@ -195,12 +195,12 @@ impl SchemeReview {
 
     /// Why it cannot be run at all, as it stands.
     pub fn refusal(&self, read_only: bool) -> Option<String> {
-        let (scheme, _) = match self.found.as_deref() {
+        let draft = match self.found.as_deref() {
             None => return Some("it is being worked out".into()),
             Some(Err(check)) => return Some(format!("refused: {}", check.text)),
             Some(Ok(found)) => found,
         };
-        if scheme.is_empty() {
+        if draft.scheme.is_empty() {
             return Some("nothing is to be moved".into());
         }
         if let Some(check) = self.checks().into_iter().find(|c| c.verdict == Verdict::Refuse) {
@@ -254,7 +254,7 @@ impl SchemeReview {
 
     /// Lines of a section.
     fn lines(&self, section: Section) -> usize {
-        let Some((scheme, _)) = self.scheme() else { return 0 };
+        let Some(Draft { scheme, .. }) = self.draft() else { return 0 };
         match section {
             Section::Pods => self.rows.len() + 1,
             Section::Moves => scheme.proposal.moves.len(),
@@ -264,7 +264,7 @@ impl SchemeReview {
 
     /// All that is always on the screen.
     fn head(&self, width: u16) -> Vec<Told> {
-        let Some((scheme, samples)) = self.scheme() else { return Vec::new() };
+        let Some(Draft { scheme, samples, .. }) = self.draft() else { return Vec::new() };
         let mut head = numbers(scheme, width);
         let mut say = |sign: &'static str, role: Role, text: &str, tone: Role| {
             let room = width.saturating_sub(2).max(1);
@@ -276,6 +276,9 @@ impl SchemeReview {
         say("→", Role::Key, &sentence(scheme), Role::Text);
         if !scheme.is_empty() {
             say("□", Role::Muted, &envelope(scheme), Role::Muted);
+        }
+        for note in scheme.notes.iter().take(3) {
+            say("•", Role::Muted, note, Role::Muted);
         }
         let checks = self.checks();
         let shown = if checks.len() > CHECKS { CHECKS - 1 } else { checks.len() };
@@ -325,10 +328,10 @@ impl SchemeReview {
         let screen = (pen.width(), pen.height());
         let (inner, room) = Self::inner(screen);
         let head = self.head(inner);
-        let title = capital(&self.aim.to_string());
-        let seen = match self.scheme() {
+        let title = capital(&self.wanted.words());
+        let seen = match self.draft() {
             _ if self.busy && self.found.is_some() => "working it out again".to_owned(),
-            Some((scheme, _)) => format!("seen {} ago", cx.age(scheme.foreseen.at)),
+            Some(draft) => format!("seen {} ago", cx.age(draft.scheme.foreseen.at)),
             None => String::new(),
         };
         let changed = if self.changed { "▲ changed  " } else { "" };
@@ -336,7 +339,7 @@ impl SchemeReview {
         let body = self.lines(self.section).max(2) + usize::from(self.section == Section::Pods) * 2;
         let stays = self.stays_below(usize::from(room), head.len());
         let wanted = head.len() + 1 + body + stays + FOOT + 2;
-        let height = if self.scheme().is_some() { u16::try_from(wanted).unwrap_or(u16::MAX) } else { 9 };
+        let height = if self.draft().is_some() { u16::try_from(wanted).unwrap_or(u16::MAX) } else { 9 };
         let mut pen = panel(pen, screen.0, height.max(9), &[piece(title, Role::Accent)], &aside);
         let (width, height) = (pen.width(), pen.height());
         let foot_at = height.saturating_sub(FOOT as u16);
@@ -351,7 +354,7 @@ impl SchemeReview {
                     pen.put(2, y, width, &line, Role::Text);
                 }
             }
-            Some(Ok((scheme, _))) => {
+            Some(Ok(Draft { scheme, .. })) => {
                 // Where it is too low for both, what is agreed to is worth more than the list.
                 let top = (head.len() as u16).min(foot_at);
                 for (y, line) in (0..top).zip(&head) {
@@ -379,7 +382,7 @@ impl SchemeReview {
 
     /// Lines for what stays below the matrix, where there is room for both; with its heading and a gap.
     fn stays_below(&self, room: usize, head: usize) -> usize {
-        let Some((scheme, _)) = self.scheme() else { return 0 };
+        let Some(Draft { scheme, .. }) = self.draft() else { return 0 };
         let stays = scheme.proposal.stays.len();
         let left = room.saturating_sub(head + FOOT + 3 + self.rows.len() + 1);
         if self.section != Section::Pods || stays == 0 || left < 4 { 0 } else { (stays + 2).min(left) }
@@ -401,7 +404,8 @@ impl SchemeReview {
             x = pen.put(x, 0, width.saturating_sub(x), name, role);
             x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
         }
-        let matrix = Matrix::fit(width, cx.seen, &self.rows);
+        let changed = matrix::changed(scheme.proposal.moves.iter());
+        let matrix = Matrix::fit(width, cx.seen, &changed);
         let heading = if self.section == Section::Pods { matrix.heading_height() } else { 0 };
         let page = usize::from(pen.height().saturating_sub(1 + heading));
         let all = self.lines(self.section);
@@ -503,7 +507,7 @@ impl SchemeReview {
             cursor = Some(prompt::line(pen, x, y, input).1);
         } else if let Some(note) = &self.note {
             warn(&format!("▲ {note}"), Role::Warn);
-        } else if let Some(why) = refusal.as_ref().filter(|_| self.scheme().is_some()) {
+        } else if let Some(why) = refusal.as_ref().filter(|_| self.draft().is_some()) {
             let refused = why.starts_with("refused");
             let (sign, role) = if refused { ("✖", Role::Danger) } else { ("•", Role::Warn) };
             warn(&format!("{sign} {why}"), role);
@@ -526,7 +530,7 @@ impl SchemeReview {
         } else {
             let yes = if self.changed && can { "I have read it" } else { "run" };
             let mut all = vec![("y", yes, can), ("r", "reason", can)];
-            if self.scheme().is_some() {
+            if self.draft().is_some() {
                 all.push(("tab", "section", true));
                 all.push(("j k", "scroll", true));
             }
@@ -555,7 +559,7 @@ fn capital(text: &str) -> String {
 /// What will be done, in a sentence or two.
 fn sentence(scheme: &Scheme) -> String {
     let (moves, evictions) = (scheme.proposal.moves.len(), scheme.evictions());
-    let first = match &scheme.first {
+    let first = match scheme.first() {
         Some(Intent::Cordon { node, cordoned: true }) => format!("{node} is cordoned first; "),
         Some(Intent::Cordon { node, cordoned: false }) => format!("{node} is uncordoned first; "),
         _ => String::new(),

@@ -1,25 +1,81 @@
 //! What was done, by whom and how it ended; unfinished first.
 
-use super::{heading, run_sign};
+use super::{campaign, heading, run_sign};
 use crate::{
     cluster::Snapshot,
-    run::{Offers, Run, RunSeen, RunState, Shown, summary},
+    run::{Offers, Run, RunSeen, RunState, Shown, campaign::CampaignSeen, summary},
     ui::{
         action::{Action, Asks},
         command::Command,
         format,
         paint::Pen,
+        stops,
         theme::Role,
         view::{Cx, List, Place, View},
     },
 };
 
-/// All runs.
+/// All runs, and the campaigns they belong to: a run of a campaign stands in that campaign, unless it waits for an
+/// operator by itself.
 #[derive(Default)]
 pub struct Runs {
     list: List<String>,
     filter: String,
+    /// The ids of those shown.
     shown: Vec<String>,
+}
+
+/// One of the list.
+enum Known<'a> {
+    Run(&'a RunSeen),
+    Campaign(&'a CampaignSeen),
+}
+
+impl<'a> Known<'a> {
+    fn find(cx: &Cx<'a>, id: &str) -> Option<Self> {
+        let campaign = cx.campaigns.iter().find(|known| known.campaign.id == *id).map(Self::Campaign);
+        campaign.or_else(|| cx.runs.iter().find(|known| known.run.id == *id).map(Self::Run))
+    }
+
+    fn all(cx: &Cx<'a>) -> impl Iterator<Item = Self> {
+        let told = |known: &&RunSeen| {
+            let of = known.run.campaign.as_ref();
+            let campaign = of.and_then(|of| cx.campaigns.iter().find(|c| c.campaign.id == *of));
+            campaign.is_none_or(|campaign| known.wants_an_operator() && !campaign.wants_an_operator())
+        };
+        cx.campaigns.iter().map(Self::Campaign).chain(cx.runs.iter().filter(told).map(Self::Run))
+    }
+
+    fn id(&self) -> &'a str {
+        match self {
+            Self::Run(known) => &known.run.id,
+            Self::Campaign(known) => &known.campaign.id,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Run(known) => known.run.state.is_over(),
+            Self::Campaign(known) => known.campaign.state.is_over(),
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Run(k) => format!("{} {} {} {}", k.run.id, summary(&k.run), k.run.operator, k.run.state),
+            Self::Campaign(k) => {
+                let c = &k.campaign;
+                format!("{} {} {} {} campaign", c.id, c.goal, c.operator, c.state.word())
+            }
+        }
+    }
+
+    fn outcome(&self, cx: &Cx<'_>) -> String {
+        match self {
+            Self::Run(known) => outcome(cx, known),
+            Self::Campaign(known) => campaign::outcome(cx, known),
+        }
+    }
 }
 
 /// What the column OUTCOME says.
@@ -124,6 +180,28 @@ pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &RunSeen) {
     }
 }
 
+/// One campaign on one line.
+fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
+    let campaign = &known.campaign;
+    let c = columns(pen.width());
+    let shown = known.shown();
+    let (glyph, role) = run_sign(&shown);
+    pen.put(2, y, 1, glyph, role);
+    pen.put(4, y, c.run.saturating_sub(5), shown.word(), role);
+    pen.put(c.run, y, 4, campaign.short(), Role::Muted);
+    pen.put(c.what, y, c.what_width, &campaign.goal, Role::Text);
+    if let Some(x) = c.who {
+        pen.put(x, y, 15, &campaign.operator, Role::Muted);
+    }
+    pen.put_right(c.age + 4, y, 4, &cx.age_or_dash(campaign.last_at()), Role::Muted);
+    if let Some(x) = c.outcome {
+        let place = if campaign.local { "on this machine only · " } else { "" };
+        let text = format!("{place}{}", campaign::outcome(cx, known));
+        let role = if shown == Shown::Interrupted { Role::Danger } else { Role::Muted };
+        pen.put(x, y, pen.width().saturating_sub(x), &text, role);
+    }
+}
+
 /// Why a run cannot be taken back, resumed, paused or given up.
 pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option<String> {
     let Some(known) = known else {
@@ -156,7 +234,9 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
         Command::Resume => Some(Action::Resume(id)),
         Command::Succeeded => Some(Action::Succeeded(id)),
         Command::Pause => Some(Action::Pause(id)),
-        Command::GiveUp => Some(Action::Ask(Asks::GiveUp { run: id, text: farewell(&known?.run) })),
+        Command::GiveUp => {
+            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: farewell(&known?.run) }))
+        }
         Command::Open => Some(Action::Go(Place::Run(id))),
         _ => None,
     }
@@ -177,9 +257,17 @@ pub fn farewell(run: &Run) -> String {
 }
 
 impl Runs {
-    fn selected<'a>(&self, cx: &Cx<'a>) -> Option<&'a RunSeen> {
-        let id = self.list.selected()?;
-        cx.runs.iter().find(|k| k.run.id == *id)
+    fn selected<'a>(&self, cx: &Cx<'a>) -> Option<Known<'a>> {
+        Known::find(cx, self.list.selected()?)
+    }
+
+    /// Why a command cannot do anything to the selected one.
+    fn why_not(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        match self.selected(cx) {
+            Some(Known::Campaign(known)) => campaign::refuses(command, Some(known), cx.seen),
+            Some(Known::Run(known)) => refuses(command, Some(known), cx.seen),
+            None => refuses(command, None, cx.seen),
+        }
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
@@ -194,11 +282,12 @@ impl View for Runs {
 
     fn refresh(&mut self, cx: &Cx<'_>) {
         let text = self.filter.to_lowercase();
-        let has = |k: &&RunSeen| {
-            let words = format!("{} {} {} {}", k.run.id, summary(&k.run), k.run.operator, k.run.state);
-            words.to_lowercase().contains(&text)
-        };
-        self.shown = cx.runs.iter().filter(has).map(|k| k.run.id.clone()).collect();
+        let mut all: Vec<_> = Known::all(cx)
+            .filter(|known| text.is_empty() || known.words().to_lowercase().contains(&text))
+            .map(|known| (known.is_over(), known.id()))
+            .collect();
+        all.sort_by(|(over, id), (other_over, other)| over.cmp(other_over).then_with(|| other.cmp(id)));
+        self.shown = all.into_iter().map(|(_, id)| id.to_owned()).collect();
         let (shown, page) = (&self.shown, self.page(cx));
         self.list.settle(shown.len(), page, |i| shown[i].clone());
     }
@@ -213,7 +302,11 @@ impl View for Runs {
             self.refresh(cx);
             return None;
         }
-        ask(command, self.selected(cx), cx.seen)
+        match self.selected(cx) {
+            Some(Known::Campaign(known)) => campaign::ask(command, Some(known), cx.seen),
+            Some(Known::Run(known)) => ask(command, Some(known), cx.seen),
+            None => ask(command, None, cx.seen),
+        }
     }
 
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
@@ -227,9 +320,12 @@ impl View for Runs {
         let foot = 3.min(pen.height().saturating_sub(y + 3));
         let page = usize::from(pen.height().saturating_sub(y + foot));
         for i in self.list.window(self.shown.len(), page) {
-            let Some(known) = cx.runs.iter().find(|k| k.run.id == self.shown[i]) else { continue };
-            run_line(pen, y, cx, known);
-            if self.list.selected() == Some(&known.run.id) {
+            let Some(known) = Known::find(cx, &self.shown[i]) else { continue };
+            match &known {
+                Known::Run(known) => run_line(pen, y, cx, known),
+                Known::Campaign(known) => campaign_line(pen, y, cx, known),
+            }
+            if self.list.selected() == Some(&self.shown[i]) {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
             }
@@ -238,7 +334,7 @@ impl View for Runs {
         // The whole outcome of the selected one: above it may have been cut.
         if let Some(known) = self.selected(cx).filter(|_| foot == 3) {
             let room = pen.width().saturating_sub(5);
-            let lines = format::wrap(&format::plain(&outcome(cx, known)), room);
+            let lines = format::wrap(&format::plain(&known.outcome(cx)), room);
             for (i, line) in lines.iter().take(2).enumerate() {
                 pen.put(4, pen.height() - 2 + i as u16, room, line, Role::Text);
             }
@@ -254,13 +350,13 @@ impl View for Runs {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let left = cx.runs.iter().filter(|k| k.wants_an_operator()).count();
+        let left = stops::waiting(cx.campaigns, cx.runs).len();
         let all = format::count(self.shown.len(), "run");
         if left > 0 { format!("{left} unfinished · {all}") } else { all }
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        refuses(command, self.selected(cx), cx.seen)
+        self.why_not(command, cx)
     }
 
     fn subject(&self) -> Option<String> {
@@ -268,7 +364,7 @@ impl View for Runs {
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
-        let Place::Run(id) = what else { return };
+        let (Place::Run(id) | Place::Campaign(id)) = what else { return };
         if !self.shown.contains(id) {
             self.filter.clear();
             self.refresh(cx);

@@ -651,3 +651,38 @@ async fn one_outage_has_one_reason_in_all_sources() {
     reasons.dedup();
     assert_eq!(reasons, ["the API server refuses connections"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_the_server_does_not_have_holds_no_other_list_up() {
+    let server = Server::default();
+    for path in ["/api/v1/limitranges", "/api/v1/resourcequotas", "/api/v1/persistentvolumeclaims"] {
+        for _ in 0..4 {
+            server.then(path, Act::Say(404, "404 page not found".into()));
+        }
+    }
+    let mut seen = server.observe(Scope::default());
+    let start = tokio::time::Instant::now();
+    let all =
+        seen.until("measurements, or why there are none", |s| s.usage.freshness.trouble().is_some()).await;
+    assert_eq!(why(&all.usage.freshness), "metrics.k8s.io is not installed");
+    assert!(start.elapsed() < seconds(5), "{:?}", start.elapsed());
+    assert!(all.limit_ranges.freshness.is_live());
+}
+
+#[tokio::test(start_paused = true)]
+async fn measurements_are_read_again_a_second_after_their_connection_was_cut() {
+    const MEASURED: &str = "/apis/metrics.k8s.io/v1beta1/pods";
+    let server = Server::default();
+    let list = r#"{"metadata":{},"items":[]}"#;
+    server.then(MEASURED, Act::Say(200, list.into()));
+    server.then(MEASURED, Act::Refuse);
+    for _ in 0..9 {
+        server.then(MEASURED, Act::Say(200, list.into()));
+    }
+    let mut seen = server.observe(Scope::default());
+    seen.until("measurements", |s| s.usage.freshness.is_live()).await;
+    seen.until("they are cut", |s| s.usage.freshness.trouble().is_some()).await;
+    let start = tokio::time::Instant::now();
+    seen.until("measurements again", |s| s.usage.freshness.is_live()).await;
+    assert!(start.elapsed() <= seconds(2), "{:?}", start.elapsed());
+}

@@ -10,11 +10,11 @@ use wheelhouse::{
     cluster::{Cpu, Key, KubeEvent, LogLine, Memory, NodeUsage, Observation, Seen, Snapshot, sketch},
     plan::{
         About, Check, Plan, Verdict,
-        rebalance::{self, Aim, Caps, Policy},
+        rebalance::{self, Aim, Policy},
         whatif::Forecast,
     },
     run::{Entry, Event, Outcome, Rehearsal, Run},
-    ui::{Depth, LogSource, Outlook, Place, Role, Theme},
+    ui::{Depth, Draft, LogSource, Outlook, Place, Role, Theme, Wanted},
 };
 
 /// A night with a little of everything.
@@ -122,14 +122,12 @@ impl Cockpit {
         {
             let policy = Policy::default();
             let answer = match effects.remove(at) {
-                Effect::Scheme(aim) => {
-                    let found = rebalance::scheme(&self.seen, &aim, Caps::default(), &policy);
-                    self.aim = Some(aim.clone());
-                    let found = found.map(|scheme| {
-                        let samples = scheme.samples();
-                        (scheme, samples)
-                    });
-                    Msg::Scheme(aim, Box::new(found))
+                Effect::Scheme(wanted) => {
+                    if let Wanted::Aim(aim) = &wanted {
+                        self.aim = Some(aim.clone());
+                    }
+                    let found = Draft::of(&self.seen, &wanted, &policy);
+                    Msg::Scheme(wanted, Box::new(found))
                 }
                 Effect::Targets(tenant, pod) => {
                     let found = rebalance::targets(&self.seen, &tenant, &pod, &policy);

@@ -254,7 +254,7 @@ fn an_unfinished_run_is_given_up_for_a_reason_and_after_a_yes() {
     run.apply(wheelhouse::run::Entry { at: now(), by: "bob".into(), token: 1, event: begun }).unwrap();
     let with = |read_only| {
         let mut c = Cockpit::with(NIGHT, (80, 24), |setup| setup.read_only = read_only);
-        c.send(Msg::Local(vec![run.clone()]));
+        c.send(Msg::Local(vec![run.clone()], vec![]));
         c
     };
     let mut c = with(false);

@@ -122,6 +122,7 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
         tenants: &[],
         findings: &[],
         runs: &[],
+        campaigns: &[],
         unreadable: &[],
         detail: &detail,
         who: &who,
@@ -173,7 +174,7 @@ fn a_database_run_is_listed_and_shown_and_its_undo_says_why_it_is_refused() {
         run.apply(Entry { at: now(), by: "bob@bastion".into(), token: 1, event }).unwrap();
     }
     let mut c = Cockpit::of(CALM, (80, 24));
-    c.send(Msg::Local(vec![run]));
+    c.send(Msg::Local(vec![run], vec![]));
     c.keys("3");
     assert!(c.text().contains("take db3 out of"), "{}", c.text());
     c.keys("enter");

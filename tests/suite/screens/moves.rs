@@ -116,7 +116,7 @@ fn a_campaign_is_begun_by_y_alone_and_never_unrehearsed() {
     c.keys("y");
     assert_eq!(c.wait(300), [], "the rehearsal has not answered");
     let begun = c.rehearse_all();
-    assert!(matches!(begun.as_slice(), [Effect::Campaign(begin)] if !begin.scheme.proposal.moves.is_empty()));
+    assert!(matches!(begun.as_slice(), [Effect::Campaign(..)]), "{begun:?}");
     // A burst never confirms.
     let mut c = Cockpit::of(BACK, (80, 24));
     c.keys("b");
@@ -142,7 +142,7 @@ fn another_scheme_wants_a_fresh_yes() {
     c.keys("y");
     assert_eq!(c.wait(300), [], "this one only says that it was read");
     c.keys("y");
-    assert!(matches!(c.wait(300).as_slice(), [Effect::Campaign(_)]));
+    assert!(matches!(c.wait(300).as_slice(), [Effect::Campaign(..)]));
 }
 
 #[test]

@@ -249,7 +249,7 @@ fn an_unfinished_run_of_nobody_is_found_and_resumed() {
     let mut run: Run = c.run().clone();
     run.operator = "bob@bastion".into();
     let mut c = Cockpit::of(CALM, (80, 24));
-    c.send(Msg::Local(vec![run.clone()]));
+    c.send(Msg::Local(vec![run.clone()], vec![]));
     assert!(c.text().contains("interrupted"), "{}", c.text());
     c.keys("3");
     look!("runs_unfinished_80x24", c);
@@ -259,6 +259,6 @@ fn an_unfinished_run_of_nobody_is_found_and_resumed() {
     assert!(matches!(effects.as_slice(), [Effect::Resume(r)] if r.id == run.id), "{effects:?}");
     assert!(matches!(c.app.place(), Place::Run(_)));
     let mut c = Cockpit::with(NIGHT, (80, 24), |setup| setup.read_only = true);
-    c.send(Msg::Local(vec![run]));
+    c.send(Msg::Local(vec![run], vec![]));
     assert_eq!(c.keys("3 r y"), []);
 }

@@ -48,9 +48,29 @@ impl Tenants {
             let label = [piece(format!("{key} "), tone), piece(word, word_tone)];
             pen.line_right(width - 1, y, keys.saturating_sub(1), &label);
         };
-        let waiting = cx.runs.iter().filter(|k| k.wants_an_operator()).take(1);
+        let unfinished = cx.campaigns.iter().filter(|k| !k.campaign.state.is_over()).take(1);
         let mut y = 0;
-        for known in waiting {
+        let mut waits = false;
+        for known in unfinished {
+            let (campaign, shown) = (&known.campaign, known.shown());
+            let how_far = campaign.counts().words();
+            let who = if shown == crate::run::Shown::Running { campaign.operator.as_str() } else { "" };
+            let by = if who.is_empty() { String::new() } else { format!(", {who}") };
+            let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
+            let (glyph, role) = super::super::run_sign(&shown);
+            pen.put(2, y, 1, glyph, role);
+            pen.put(4, y, name, campaign.short(), Role::Text);
+            pen.put(5 + name, y, right.saturating_sub(11 + name), &text, Role::Text);
+            pen.put_right(right, y, 5, &cx.age_or_dash(campaign.last_at()), Role::Muted);
+            key(pen, y, "3", "runs", true);
+            waits = known.wants_an_operator();
+            y += 1;
+        }
+        let waiting = stops::waiting(cx.campaigns, cx.runs).into_iter().filter_map(|stop| match stop {
+            Stop::Run(id) => cx.runs.iter().find(|k| k.run.id == id),
+            _ => None,
+        });
+        for known in waiting.take(usize::from(!waits)) {
             let shown = known.shown();
             let text = format!("run of {} {shown}: {}", known.run.operator, crate::run::summary(&known.run));
             let (glyph, role) = super::super::run_sign(&shown);
@@ -79,7 +99,8 @@ impl Tenants {
         let needs = |finding: &Finding| format::wrap(&format::plain(&finding.text), room).len() as u16;
         let mut spare = lines.saturating_sub(y + shown.len() as u16);
         let selected = self.list.selected();
-        let next = stops::next(cx.runs, cx.findings, cx.stop, selected.map(TenantName::as_str));
+        let waiting = stops::waiting(cx.campaigns, cx.runs);
+        let next = stops::next(waiting, cx.findings, cx.stop, selected.map(TenantName::as_str));
         for (i, finding) in shown.into_iter().enumerate() {
             if y >= lines {
                 break;

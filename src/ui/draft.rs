@@ -1,0 +1,111 @@
+//! Many moves before anybody has agreed to them: worked out beside the event loop, so that no key waits for it.
+
+use std::sync::Arc;
+
+use crate::{
+    cluster::Snapshot,
+    plan::{
+        Check, Intent, Verdict,
+        rebalance::{self, Aim, Caps, Policy, Samples, Scheme},
+        whatif::{Loss, what_if},
+    },
+    run::campaign::{self, Campaign, Pace, Proposed},
+};
+
+/// What is to be worked out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// The moves for an aim.
+    Aim(Aim),
+    /// What is left of a campaign that stands still, on what is seen now.
+    Rest(Box<Campaign>),
+    /// What takes a campaign back.
+    Back(Box<Campaign>),
+}
+
+impl Wanted {
+    /// In a few words: `rebalance the cluster`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Aim(aim) => aim.to_string(),
+            Self::Rest(campaign) => format!("go on: {}", campaign.goal),
+            Self::Back(campaign) => format!("undo campaign {}: {}", campaign.short(), campaign.goal),
+        }
+    }
+}
+
+/// What was worked out: what is shown, and what can be approved.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The moves, what stays, the numbers.
+    pub scheme: Scheme,
+    /// Plans that stand for all of them in a rehearsal.
+    pub samples: Samples,
+    /// What an operator can say yes to.
+    pub proposed: Proposed,
+}
+
+impl Draft {
+    /// Works it out: up to some seconds for a large cluster.
+    ///
+    /// # Errors
+    /// The check that refuses it.
+    pub fn of(seen: &Arc<Snapshot>, wanted: &Wanted, policy: &Policy) -> Result<Self, Check> {
+        let goal = wanted.words();
+        let (scheme, proposed) = match wanted {
+            Wanted::Aim(aim) => {
+                let (first, foreseen) = aim.before(seen);
+                let run = campaign::Aim { goal: aim.goal(), caps: Caps::default(), policy: policy.clone() };
+                let offer = campaign::offer(&run, &foreseen)?;
+                let items: Vec<_> = first.into_iter().chain(offer.items).collect();
+                let proposed = Proposed::new(&foreseen, goal, Some(run), items.clone(), Pace::default());
+                let mut scheme = Scheme::new(offer.proposal, items, foreseen);
+                scheme.notes = notes(aim, &scheme);
+                (scheme, proposed)
+            }
+            Wanted::Rest(campaign) => {
+                let proposed = campaign::rest(campaign, seen)?;
+                let items = proposed.items().to_vec();
+                let proposal = match &campaign.aim {
+                    Some(aim) => campaign::offer(aim, seen)?.proposal,
+                    None => rebalance::given(seen, moves(&items)),
+                };
+                (Scheme::new(proposal, items, seen.clone()), proposed)
+            }
+            Wanted::Back(campaign) => {
+                let refused = |why: String| Check::new("undo", Verdict::Refuse, why);
+                let (items, stays) = campaign::back(campaign, seen).map_err(refused)?;
+                let proposal = rebalance::given(seen, moves(&items));
+                let pace = campaign.pace.clone();
+                let proposed = Proposed::new(seen, goal, None, items.clone(), pace).undoing(&campaign.id);
+                let mut scheme = Scheme::new(proposal, items, seen.clone());
+                scheme.notes = stays;
+                (scheme, proposed)
+            }
+        };
+        let samples = scheme.samples();
+        Ok(Self { scheme, samples, proposed })
+    }
+}
+
+/// What else is to be said of an aim: what the database loses with a drained node, and which nodes take no pods yet.
+fn notes(aim: &Aim, scheme: &Scheme) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Aim::Drain { node } = aim {
+        let told = what_if(&scheme.foreseen, std::slice::from_ref(node), Loss::Drain).ok();
+        notes.extend(told.and_then(|told| told.database).map(|loss| loss.sentences()).unwrap_or_default());
+    }
+    // Those that are meant not to take any are not worth a word.
+    let soon = |rule: &str| matches!(rule, "node-too-young" | "daemon-set" | "pressure");
+    let closed = scheme.proposal.closed.iter().filter(|closed| soon(&closed.rule));
+    notes.extend(closed.map(|closed| closed.why.clone()));
+    notes
+}
+
+fn moves(items: &[Intent]) -> Vec<crate::plan::Move> {
+    let of = |item: &Intent| match item {
+        Intent::Move { moved } => Some(moved.clone()),
+        _ => None,
+    };
+    items.iter().filter_map(of).collect()
+}

@@ -1,0 +1,650 @@
+//! One campaign: how far it is, what it is at, and the pods as they move, tenant by tenant.
+//!
+//! ```text
+//!  ▸ rebalance the cluster  running
+//!    campaign 4f2a of alice@bastion, for 3m
+//!  ███████████▌·········  7 of 19 done   22s each, about 4m left
+//!
+//!  ▸ globex-5f6-x2k9p worker-4 → worker-3                      9s
+//!    ✓ new pod on worker-3  ✓ ready  ▸ adopted  · old gone
+//!
+//!  ▸ Pods by node 19    Moves 20
+//!                      NOW ────────────     AFTER ───────────
+//!    TENANT            w1  w2  w3  w4       w1  w2  w3  w4
+//!  ✓ initech            ·   ·   1   1        ·   ·   1+  1-
+//! ```
+//!
+//! The same from every cockpit: it is read from the journals, and from the cluster itself.
+
+mod steps;
+
+use std::collections::BTreeMap;
+
+use super::run_sign;
+use crate::{
+    cluster::{NodeName, Snapshot, TenantName},
+    plan::{Intent, Means, Move, rebalance::Aim},
+    run::{
+        RunSeen,
+        campaign::{Campaign, CampaignSeen, Drained, Event, ItemState, Wish},
+    },
+    ui::{
+        action::{Action, Asks},
+        command::Command,
+        format,
+        matrix::{self, Matrix, Pods},
+        paint::{Pen, piece},
+        theme::Role,
+        view::{Cx, Place, View},
+    },
+};
+
+/// A part of what is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Section {
+    /// Tenants by nodes.
+    #[default]
+    Pods,
+    /// Every item in its order.
+    Items,
+}
+
+/// One campaign.
+pub struct CampaignView {
+    id: String,
+    section: Section,
+    /// The row under the cursor; `None`: the one that is under way.
+    at: Option<usize>,
+    /// Tenants in the order of their first move, each with the places of its moves among the items.
+    rows: Vec<(TenantName, Vec<usize>)>,
+    /// The nodes that pods come from or go to.
+    changed: Vec<NodeName>,
+    /// What the rows were made of: so many items, and so many entries that changed them.
+    made_of: (usize, usize),
+}
+
+impl CampaignView {
+    /// The view of the campaign of that id.
+    pub fn new(id: String) -> Self {
+        let rows = Vec::new();
+        Self { id, section: Section::default(), at: None, rows, changed: Vec::new(), made_of: (0, 0) }
+    }
+
+    fn known<'a>(&self, cx: &Cx<'a>) -> Option<&'a CampaignSeen> {
+        cx.campaigns.iter().find(|known| known.campaign.id == self.id)
+    }
+
+    fn len(&self, campaign: &Campaign) -> usize {
+        match self.section {
+            Section::Pods => self.rows.len(),
+            Section::Items => campaign.items.len(),
+        }
+    }
+
+    /// The row under the cursor: the one under way, until a key has moved it.
+    fn row(&self, campaign: &Campaign) -> usize {
+        let running = |i: &usize| matches!(campaign.states[*i], ItemState::Running(_));
+        let waiting = |i: &usize| campaign.states[*i] == ItemState::Waiting;
+        let first = |is: &dyn Fn(&usize) -> bool| match self.section {
+            Section::Pods => self.rows.iter().position(|(_, moves)| moves.iter().any(is)),
+            Section::Items => (0..campaign.items.len()).find(is),
+        };
+        let present = first(&running).or_else(|| first(&waiting));
+        let last = self.len(campaign).saturating_sub(1);
+        self.at.or(present).unwrap_or(last).min(last)
+    }
+
+    /// The item under the cursor: of a tenant the one that is under way, else its next, else its last.
+    fn item(&self, campaign: &Campaign) -> Option<usize> {
+        let row = self.row(campaign);
+        if self.section == Section::Items {
+            return (row < campaign.items.len()).then_some(row);
+        }
+        let (_, moves) = self.rows.get(row)?;
+        let running = moves.iter().find(|i| matches!(campaign.states[**i], ItemState::Running(_)));
+        let waiting = || moves.iter().find(|i| campaign.states[**i] == ItemState::Waiting);
+        running.or_else(waiting).or(moves.last()).copied()
+    }
+
+    /// The run of an item.
+    fn run_of(campaign: &Campaign, item: usize) -> Option<String> {
+        match &campaign.states[item] {
+            ItemState::Running(run) | ItemState::Done(run) => Some(run.clone()),
+            _ => campaign.entries.iter().rev().find_map(|e| match &e.event {
+                Event::Began { item: at, run } if *at == item => Some(run.clone()),
+                _ => None,
+            }),
+        }
+    }
+}
+
+/// Why a campaign cannot be paused, gone on with, stopped ...
+pub fn refuses(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> Option<String> {
+    use Command::{GiveUp, Open, Pause, Resume, Skip, StopAfter, Undo};
+    let Some(known) = known else {
+        let about = matches!(command, Undo | Resume | Pause | GiveUp | Open | Skip | StopAfter);
+        return about.then(|| "no campaign is selected".into());
+    };
+    let offers = || known.offers(seen);
+    match command {
+        Pause => offers().pause.err(),
+        // Whoever drives it goes on, where a pause was asked for and has not come yet.
+        Resume if asked_to_pause(known) => None,
+        Resume => offers().resume.err(),
+        StopAfter => offers().stop.err(),
+        Skip => offers().skip.err(),
+        Undo => offers().undo.err(),
+        GiveUp => offers().give_up.err(),
+        _ => None,
+    }
+}
+
+fn asked_to_pause(known: &CampaignSeen) -> bool {
+    known.campaign.unheard().iter().any(|asked| asked.wish == Wish::Pause)
+}
+
+/// What a command asks of a campaign, or why it cannot be.
+pub fn ask(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> Option<Action> {
+    if let Some(why) = refuses(command, known, seen) {
+        return Some(Action::Say(why));
+    }
+    let known = known?;
+    let id = known.campaign.id.clone();
+    Some(match command {
+        Command::Pause => Action::Wish(id, Wish::Pause),
+        Command::Resume if asked_to_pause(known) => Action::Wish(id, Wish::GoOn),
+        Command::Resume => Action::GoOn(id),
+        Command::StopAfter => Action::Wish(id, Wish::Stop),
+        Command::Undo => Action::UndoCampaign(id),
+        Command::GiveUp => {
+            Action::Ask(Asks::GiveUp { what: "campaign", run: id, text: farewell(&known.campaign) })
+        }
+        Command::Open => Action::Go(Place::Campaign(id)),
+        _ => return None,
+    })
+}
+
+/// What giving a campaign up means.
+pub fn farewell(campaign: &Campaign) -> String {
+    let counts = campaign.counts();
+    let (done, all) = (counts.done, counts.all);
+    format!(
+        "{}. {done} of {all} are done and stay done; what is borrowed is taken back. Nobody can go on with it afterwards.",
+        campaign.goal
+    )
+}
+
+/// What the column OUTCOME of the list says.
+pub fn outcome(cx: &Cx<'_>, known: &CampaignSeen) -> String {
+    use crate::run::Shown;
+    let campaign = &known.campaign;
+    let word = campaign.last_word().unwrap_or_default();
+    match (known.shown(), &known.holder) {
+        (Shown::Interrupted | Shown::Paused(_), _) => {
+            let offers = known.offers(cx.seen);
+            let keys = [(&offers.resume, "r go on"), (&offers.undo, "u undo"), (&offers.give_up, "x close")];
+            let keys: Vec<_> =
+                keys.into_iter().filter(|(offer, _)| offer.is_ok()).map(|(_, key)| key).take(2).collect();
+            let why =
+                if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
+            format!("{}, {}{why}", campaign.counts().words(), keys.join(", "))
+        }
+        (Shown::Unknown, _) => "whether anybody drives it is not known".into(),
+        (Shown::Running | Shown::Planned, Some(holder)) if !known.ours => {
+            format!("{}, {} drives it", campaign.counts().words(), holder.who)
+        }
+        (Shown::Running | Shown::Planned, _) => campaign.counts().words(),
+        _ => {
+            let rest = word.strip_prefix(&*campaign.goal);
+            rest.map_or(word, |rest| rest.trim_start_matches([':', ' '])).to_owned()
+        }
+    }
+}
+
+/// A row's sign: what is worst or latest among a tenant's moves.
+fn sign(states: &[&ItemState]) -> (&'static str, Role) {
+    let any = |is: fn(&ItemState) -> bool| states.iter().any(|state| is(state));
+    if any(|s| matches!(s, ItemState::Running(_))) {
+        ("▸", Role::Busy)
+    } else if any(|s| matches!(s, ItemState::Failed(_))) {
+        ("✖", Role::Danger)
+    } else if any(|s| *s == ItemState::Waiting) {
+        ("·", Role::Muted)
+    } else if any(|s| matches!(s, ItemState::Done(_))) {
+        ("✓", Role::Ok)
+    } else {
+        ("–", Role::Muted)
+    }
+}
+
+impl View for CampaignView {
+    fn place(&self) -> Place {
+        Place::Campaign(self.id.clone())
+    }
+
+    fn refresh(&mut self, cx: &Cx<'_>) {
+        let Some(known) = self.known(cx) else { return };
+        let campaign = &known.campaign;
+        let changing = |e: &Event| matches!(e, Event::Revised { .. } | Event::Retargeted { .. });
+        let changes = campaign.entries.iter().filter(|e| changing(&e.event)).count();
+        if self.made_of == (campaign.items.len(), changes) {
+            return;
+        }
+        self.made_of = (campaign.items.len(), changes);
+        self.rows.clear();
+        let mut places: BTreeMap<&TenantName, usize> = BTreeMap::new();
+        for (i, moved) in moves(campaign) {
+            let Some(tenant) = &moved.tenant else { continue };
+            let place = *places.entry(tenant).or_insert_with(|| {
+                self.rows.push((tenant.clone(), Vec::new()));
+                self.rows.len() - 1
+            });
+            self.rows[place].1.push(i);
+        }
+        self.changed = matrix::changed(moves(campaign).map(|(_, moved)| moved));
+        if self.rows.is_empty() {
+            self.section = Section::Items;
+        }
+    }
+
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
+        let known = self.known(cx)?;
+        let campaign = &known.campaign;
+        let last = self.len(campaign).saturating_sub(1);
+        let half = usize::from(cx.size.1 / 4).max(1);
+        let row = self.row(campaign);
+        match command {
+            Command::Up => self.at = Some(row.saturating_sub(1)),
+            Command::Down => self.at = Some((row + 1).min(last)),
+            Command::PageUp => self.at = Some(row.saturating_sub(half)),
+            Command::PageDown => self.at = Some((row + half).min(last)),
+            Command::Top => self.at = Some(0),
+            Command::Bottom => self.at = Some(last),
+            Command::Next | Command::Previous if !self.rows.is_empty() => {
+                self.section = if self.section == Section::Pods { Section::Items } else { Section::Pods };
+                self.at = None;
+            }
+            Command::Open => {
+                let run = self.item(campaign).and_then(|item| Self::run_of(campaign, item));
+                return Some(match run.filter(|id| cx.runs.iter().any(|k| k.run.id == *id)) {
+                    Some(id) => Action::Go(Place::Run(id)),
+                    None => Action::Say("no run was begun for it".into()),
+                });
+            }
+            Command::Skip => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                let item = self.item(campaign)?;
+                let wish = match &campaign.items[item] {
+                    Intent::Move { moved } => match &moved.tenant {
+                        Some(tenant) => Wish::SkipTenant { tenant: tenant.clone() },
+                        None => Wish::Skip { item },
+                    },
+                    _ => Wish::Skip { item },
+                };
+                return Some(Action::Wish(self.id.clone(), wish));
+            }
+            Command::Rebalance => {
+                return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() }));
+            }
+            _ => return ask(command, Some(known), cx.seen),
+        }
+        None
+    }
+
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let width = pen.width();
+        let Some(known) = self.known(cx) else {
+            pen.put(1, 1, width, &format!("campaign {} is not known here", self.id), Role::Warn);
+            return;
+        };
+        let y = self.head(pen, cx, known);
+        let y = self.present(pen, cx, known, y);
+        self.sections(pen, cx, &known.campaign, y);
+    }
+
+    fn status(&self, cx: &Cx<'_>) -> String {
+        let Some(known) = self.known(cx) else { return String::new() };
+        let driven = match &known.holder {
+            _ if known.campaign.state.is_over() => String::new(),
+            _ if known.ours => "esc leaves it running".into(),
+            Some(holder) if holder.alive => format!("{} drives it", holder.who),
+            _ => String::new(),
+        };
+        let all = self.len(&known.campaign);
+        let at = format!("{} of {all}", (self.row(&known.campaign) + 1).min(all));
+        [driven, at].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    }
+
+    fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        let known = self.known(cx);
+        let why = refuses(command, known, cx.seen);
+        let campaign = &known?.campaign;
+        match (command, self.item(campaign)) {
+            (Command::Skip, _) if why.is_some() => why,
+            (Command::Skip, Some(item)) => match &campaign.states[item] {
+                ItemState::Waiting | ItemState::Running(_) => None,
+                _ => Some("that is through already".into()),
+            },
+            _ => why,
+        }
+    }
+
+    fn subject(&self) -> Option<String> {
+        Some(format!("campaign {}", format::short_run(&self.id)))
+    }
+}
+
+/// The moves of a campaign, with their places among the items.
+fn moves(campaign: &Campaign) -> impl Iterator<Item = (usize, &Move)> {
+    campaign.items.iter().enumerate().filter_map(|(i, item)| match item {
+        Intent::Move { moved } => Some((i, moved)),
+        _ => None,
+    })
+}
+
+impl CampaignView {
+    /// What it is, who drives it, how far it is.
+    fn head(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen) -> u16 {
+        let width = pen.width();
+        let campaign = &known.campaign;
+        let shown = known.shown();
+        let (glyph, role) = run_sign(&shown);
+        let pieces = [
+            piece(glyph, role),
+            piece(" ", Role::Text),
+            piece(campaign.goal.as_str(), Role::Accent),
+            piece(format!("  {shown}"), role),
+        ];
+        pen.line(1, 0, width.saturating_sub(2), &pieces);
+        let started = campaign.entries.first().map(|e| e.at);
+        let mut facts = format!("campaign {} of {}", campaign.short(), campaign.operator);
+        if let (Some(start), Some(last)) = (started, campaign.last_at()) {
+            facts += &match campaign.state.is_over() {
+                true => {
+                    let took = format::span(last.as_second() - start.as_second());
+                    format!(", {} ago, took {took}", cx.age(last))
+                }
+                false => format!(", for {}", cx.age(start)),
+            };
+        }
+        if campaign.local {
+            facts.push_str(", journal on this machine only");
+        }
+        if let Some(reason) = &campaign.reason {
+            facts += &format!("   why: {reason}");
+        }
+        pen.put(3, 1, width.saturating_sub(4), &facts, Role::Muted);
+        let counts = campaign.counts();
+        let through = counts.done + counts.skipped;
+        let bar = (width / 3).clamp(8, 60);
+        pen.bar(3, 2, bar, through as f64 / counts.all.max(1) as f64, role);
+        let each = campaign.each().map(|each| format!("{} each", format::span(each.as_secs().max(1))));
+        let left =
+            campaign.time_left().map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
+        let times: Vec<_> = each.into_iter().chain(left).collect();
+        let pieces = [
+            piece(campaign.counts().words(), Role::Text),
+            piece(if times.is_empty() { "" } else { "   " }, Role::Text),
+            piece(times.join(", "), Role::Muted),
+        ];
+        pen.line(bar + 5, 2, width.saturating_sub(bar + 6), &pieces);
+        3
+    }
+
+    /// What it is at, or why it stands still, or how it ended.
+    fn present(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen, mut y: u16) -> u16 {
+        let width = pen.width();
+        let campaign = &known.campaign;
+        let shown = known.shown();
+        let (_, role) = run_sign(&shown);
+        let room = width.saturating_sub(6);
+        let mut say = |pen: &mut Pen<'_>, text: &str, role: Role, most: usize| {
+            for line in format::wrap(&format::plain(text), room).iter().take(most) {
+                y += 1;
+                pen.put(3, y, room, line, role);
+            }
+        };
+        let stands = known.wants_an_operator();
+        if stands || campaign.state.is_over() {
+            let word = campaign.last_word().filter(|_| !known.is_interrupted());
+            say(pen, word.unwrap_or("its session ended in the middle"), role, 3);
+        }
+        if stands && campaign.beyond().is_some() {
+            say(pen, "r shows what is left on what is seen now, to agree to it", Role::Text, 1);
+        }
+        if campaign.state.is_over() {
+            for text in epilogue(cx, campaign) {
+                say(pen, &text, Role::Text, 2);
+            }
+        } else if campaign.stopping {
+            say(pen, "it stops once what is under way is through", Role::Warn, 1);
+        }
+        if let Some(asked) = campaign.unheard().last().filter(|_| !campaign.state.is_over()) {
+            say(pen, &format!("{} asked it to {}", asked.by, asked.wish), Role::Warn, 1);
+        }
+        let still = stands || campaign.state.is_over();
+        y += u16::from(y > 3);
+        let running = campaign.states.iter().enumerate().filter_map(|(i, state)| match state {
+            ItemState::Running(run) => Some((i, run)),
+            _ => None,
+        });
+        // As many lines from one move to the next: nothing below them shifts.
+        let most = if pen.height() < 24 { 1 } else { 3 };
+        let reserved = if still { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
+        let running: Vec<_> = running.take(most).collect();
+        let end = y + 2 * reserved.max(running.len()) as u16;
+        if let (false, true, Some(doing)) = (still, running.is_empty(), &campaign.doing) {
+            pen.put(3, y + 1, room, doing, Role::Muted);
+        }
+        for (item, id) in running {
+            let run = cx.runs.iter().find(|known| known.run.id == *id);
+            let interrupted = run.is_some_and(RunSeen::is_interrupted);
+            let (glyph, role) = if interrupted { ("?", Role::Warn) } else { ("▸", Role::Busy) };
+            pen.put(1, y + 1, 1, glyph, role);
+            pen.put(3, y + 1, width.saturating_sub(10), &campaign.words(item), Role::Text);
+            let since = began(campaign, item).map(|at| cx.age(at)).unwrap_or_default();
+            pen.put_right(width.saturating_sub(1), y + 1, 6, &since, Role::Muted);
+            match run {
+                Some(known) => steps::line(pen, y + 2, &known.run),
+                None => {
+                    let doing = campaign.doing.as_deref().unwrap_or("its run begins");
+                    pen.put(3, y + 2, room, doing, Role::Muted);
+                }
+            }
+            y += 2;
+        }
+        end + if end > 3 { 2 } else { 1 }
+    }
+
+    fn sections(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16) {
+        let width = pen.width();
+        if y + 1 >= pen.height() {
+            return;
+        }
+        let mut x = 1;
+        for (section, name, n) in [
+            (Section::Pods, "Pods by node", self.rows.len()),
+            (Section::Items, "Steps", campaign.items.len()),
+        ] {
+            let here = section == self.section;
+            x = pen.put(x, y, 2, if here { "▸ " } else { "  " }, Role::Key);
+            x = pen.put(x, y, width.saturating_sub(x), name, if here { Role::Accent } else { Role::Muted });
+            x = pen.put(x + 1, y, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
+        }
+        let matrix = Matrix::fit(width.saturating_sub(2), cx.seen, &self.changed);
+        let pods = self.section == Section::Pods;
+        let top = y + 1 + if pods { matrix.heading_height() } else { 0 };
+        if pods {
+            let area = pen.area;
+            let inner = ratatui::layout::Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+            matrix.heading(&mut pen.within(inner), y + 1, ["NOW", "AFTER"]);
+        }
+        let page = usize::from(pen.height().saturating_sub(top));
+        let (row, all) = (self.row(campaign), self.len(campaign));
+        // The row under way stands in the middle, so that what is through and what comes are both seen.
+        let start = (row + 1).saturating_sub(page / 2 + 1).min(all.saturating_sub(page));
+        for (line, i) in (start..all.min(start + page)).enumerate() {
+            let y = top + line as u16;
+            match self.section {
+                Section::Pods => self.tenant(pen, cx, campaign, &matrix, y, i),
+                Section::Items => line_of(pen, cx, campaign, y, i),
+            }
+            if i == row && page > 0 {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+        if all > page {
+            pen.put_right(width.saturating_sub(1), y, 16, &format!("{} of {all}", row + 1), Role::Muted);
+        }
+    }
+
+    /// A tenant: where its pods are at this moment, and where they will be.
+    fn tenant(
+        &self,
+        pen: &mut Pen<'_>,
+        cx: &Cx<'_>,
+        campaign: &Campaign,
+        matrix: &Matrix,
+        y: u16,
+        row: usize,
+    ) {
+        let (name, items) = &self.rows[row];
+        let states: Vec<_> = items.iter().map(|i| &campaign.states[*i]).collect();
+        let (glyph, role) = sign(&states);
+        let area = pen.area;
+        let inner = ratatui::layout::Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+        let mut pen = pen.within(inner);
+        pen.put(0, y, 1, glyph, role);
+        let (before, after) = placements(cx.seen, campaign, name, items);
+        let tenant = cx.seen.tenants.get(name);
+        let mut cells = tenant.map(|tenant| cx.seen.cells(tenant)).unwrap_or_default();
+        // The pod that is coming belongs to nobody until it is adopted: it is told where it comes up all the same.
+        for i in items.iter().filter(|i| matches!(campaign.states[**i], ItemState::Running(_))) {
+            let Intent::Move { moved } = &campaign.items[*i] else { continue };
+            let here = tenant.is_some_and(|t| t.active().any(|pod| pod.uid == moved.uid));
+            if here && moved.means == Means::Adoption {
+                cells.entry(moved.to.clone()).or_default().starting += 1;
+            }
+        }
+        matrix.row(&mut pen, y, &cx.tenant_name(name, 24), (&before, &after), Some(&cells));
+        let why = states.iter().find_map(|state| match state {
+            ItemState::Failed(why) | ItemState::Skipped(why) => Some(why.clone()),
+            _ => None,
+        });
+        let done = || {
+            let took = items.iter().filter_map(|i| took(campaign, *i)).max()?;
+            Some(format!("took {}", format::span(took)))
+        };
+        let reason = || match &campaign.items[items[0]] {
+            Intent::Move { moved } => moved.reason.to_string(),
+            _ => String::new(),
+        };
+        matrix.why(&mut pen, y, &why.or_else(done).unwrap_or_else(reason));
+    }
+}
+
+/// Where a tenant's pods were before its moves, and where they will be after those that are not through.
+fn placements(seen: &Snapshot, campaign: &Campaign, tenant: &TenantName, items: &[usize]) -> (Pods, Pods) {
+    let Some(tenant) = seen.tenants.get(tenant) else { return Default::default() };
+    let now = tenant.placement();
+    let (mut before, mut after) = (now.clone(), now);
+    for i in items {
+        let Intent::Move { moved } = &campaign.items[*i] else { continue };
+        let here = || tenant.active().any(|pod| pod.uid == moved.uid);
+        match &campaign.states[*i] {
+            ItemState::Done(_) => matrix::back(&mut before, moved),
+            // The other pod has taken its place, and the run has not said so yet.
+            ItemState::Running(_) if !here() => matrix::back(&mut before, moved),
+            ItemState::Waiting | ItemState::Running(_) => matrix::go(&mut after, moved),
+            ItemState::Skipped(_) | ItemState::Failed(_) => {}
+        }
+    }
+    (before, after)
+}
+
+/// When the last run of an item began.
+fn began(campaign: &Campaign, item: usize) -> Option<jiff::Timestamp> {
+    campaign.entries.iter().rev().find_map(|e| match &e.event {
+        Event::Began { item: at, .. } if *at == item => Some(e.at),
+        _ => None,
+    })
+}
+
+/// Seconds an item that is done took.
+fn took(campaign: &Campaign, item: usize) -> Option<i64> {
+    let ended = campaign.entries.iter().rev().find_map(|e| match &e.event {
+        Event::Done { item: at, .. } if *at == item => Some(e.at),
+        _ => None,
+    })?;
+    Some(ended.as_second() - began(campaign, item)?.as_second())
+}
+
+/// One item on one line.
+fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, item: usize) {
+    let width = pen.width();
+    let state = &campaign.states[item];
+    let (glyph, role) = sign(&[state]);
+    pen.put_right(6, y, 5, &(item + 1).to_string(), Role::Muted);
+    pen.put(7, y, 1, glyph, role);
+    let tone = if *state == ItemState::Waiting { Role::Muted } else { Role::Text };
+    let end = pen.put(9, y, width.saturating_sub(16), &campaign.words(item), tone);
+    let text = match state {
+        ItemState::Waiting => match &campaign.items[item] {
+            Intent::Move { moved } => moved.reason.to_string(),
+            _ => String::new(),
+        },
+        ItemState::Failed(why) | ItemState::Skipped(why) => why.clone(),
+        ItemState::Running(_) | ItemState::Done(_) => String::new(),
+    };
+    let room = width.saturating_sub(end + 10);
+    pen.put(end + 3, y, room, &text, if role == Role::Danger { role } else { Role::Muted });
+    let time = match state {
+        ItemState::Done(_) => took(campaign, item).map(format::span),
+        ItemState::Running(_) => began(campaign, item).map(|at| cx.age(at)),
+        _ => None,
+    };
+    pen.put_right(width.saturating_sub(1), y, 6, &time.unwrap_or_default(), Role::Muted);
+}
+
+/// What is to be said of a campaign that is over: of a drained node, and of tenants that are still crowded.
+fn epilogue(cx: &Cx<'_>, campaign: &Campaign) -> Vec<String> {
+    use crate::plan::rebalance::Goal;
+    let mut all = Vec::new();
+    let goal = campaign.aim.as_ref().map(|aim| &aim.goal);
+    match goal {
+        Some(Goal::Drain { node }) => all.push(Drained::of(cx.seen, node).text),
+        Some(Goal::Rebalance { .. }) => {
+            let crowded = cx.findings.iter().filter(|f| ["one-node", "doubled"].contains(&f.rule));
+            let names: Vec<_> = crowded.map(|f| f.subject.name()).collect();
+            let shown = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+            match names.len() {
+                0 => all.push("no tenant is doubled up any more".into()),
+                n if n > 3 => {
+                    all.push(format!("{n} tenants stay doubled up: {shown} and {} more; b says why", n - 3))
+                }
+                1 => all.push(format!("{shown} stays doubled up; b says why")),
+                n => all.push(format!("{n} tenants stay doubled up: {shown}; b says why")),
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_shows_what_matters_most_of_its_moves() {
+        let (done, failed) = (ItemState::Done("r".into()), ItemState::Failed("no".into()));
+        let skipped = ItemState::Skipped("not needed".into());
+        assert_eq!(sign(&[&done, &ItemState::Waiting]).0, "·");
+        assert_eq!(sign(&[&done, &ItemState::Running("r".into())]).0, "▸");
+        assert_eq!(sign(&[&done, &failed]).0, "✖");
+        assert_eq!((sign(&[&done, &skipped]).0, sign(&[&skipped]).0), ("✓", "–"));
+    }
+}
