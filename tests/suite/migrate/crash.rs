@@ -77,11 +77,12 @@ fn cut(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
     assert_eq!(run.state, ends, "{place}: {:?}", run.last_word());
     assert_eq!((now.replicas, now.bounds), (was.replicas, was.bounds), "{place}");
     assert_eq!(now.annotations, was.annotations, "{place}");
-    // Given up once all was through, what it did stays.
+    // Given up once nothing was borrowed any more, what it did stays; before, the image comes back with the rest.
     let kept = ran.plan().steps.iter().zip(&ran.steps).any(|(step, state)| {
         matches!((&step.change, step.way_out, state), (Change::SetImage(_), true, StepState::Skipped(_)))
     });
-    let released = wanted.image.is_some() && (ends == RunState::Done || gives_up && kept);
+    let released = wanted.image.is_some()
+        && (ends == RunState::Done || gives_up && kept && ran.borrowed().next().is_none());
     assert_eq!(now.image != was.image, released, "{place}: {}", now.image);
     assert!(jobs <= 1 && (gives_up || jobs == 1), "{place}: the job ran {jobs} times");
     let ready = pods(&ground, TENANT).into_iter().filter(|p| p.2 && p.3 && !p.0.contains("migrate")).count();
