@@ -187,7 +187,7 @@ pub const COMMANDS: &[Entry] = &[
         "succeeded",
         &["S"],
         "go on with a run whose migration has succeeded, where nothing that can be seen tells",
-        RUNS,
+        &[On::Runs, On::Run],
     )
     .acts()
     .takes(Takes::Run),
