@@ -16,7 +16,7 @@ pub(super) struct MigrateArgs {
     /// The image that migrates, and is rolled out afterwards: a tag, or a whole reference [default: the present one]
     #[arg(long, value_name = "TAG")]
     image: Option<String>,
-    /// The command that migrates [default: the annotation wheelhouse.dev/migrate, then [migrations] command]
+    /// The command that migrates [default: the annotation wheelhouse.dev/migrate, then `command` of `migrations` in the configuration]
     #[arg(long, value_name = "COMMAND")]
     command: Option<String>,
     /// The container whose image, environment and volumes it gets [default: the one that serves requests]
@@ -28,7 +28,7 @@ pub(super) struct MigrateArgs {
     /// What becomes of the replicas when the migration fails
     #[arg(long, value_enum, default_value_t = OnFailed::Restore)]
     on_failure: OnFailed,
-    /// How long the migration may take [default: [migrations] deadline, 1h]
+    /// How long the migration may take [default: `deadline` of `migrations` in the configuration, 1h]
     #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
     deadline: Option<Duration>,
     /// The tool that owns the manifests does not revert the changes meanwhile: you have paused it

@@ -1,16 +1,16 @@
 //! What is larger than one short run: a goal, its items, how fast, and within which envelope.
 //!
-//! A campaign does nothing itself. [`next`] says, of what has happened, of the runs and of what is seen now: begin this
-//! item, go on with that one, note what became of it, wait, stop, or finish. Each item is an [`Intent`] that is planned
-//! on the **present** snapshot ([`consider`]), must lie inside the envelope that was approved, and becomes a run of its
-//! own, with its own journal and leases. So nothing is predicted long before it is done, nothing is locked for longer
-//! than its own steps, and any cockpit can carry a campaign on: the entry that begins an item names its run before that
-//! run exists.
+//! A campaign does nothing itself. [`next()`] says, of what has happened, of the runs and of what is seen now: begin this
+//! item, go on with that one, note what became of it, wait, stop, or finish. Each item is an
+//! [`Intent`](crate::plan::Intent) that is planned on the **present** snapshot ([`consider()`]), must lie inside the
+//! envelope that was approved, and becomes a run of its own, with its own journal and leases. So nothing is predicted
+//! long before it is done, nothing is locked for longer than its own steps, and any cockpit can carry a campaign on: the
+//! entry that begins an item names its run before that run exists.
 //!
 //! One session drives a campaign, as long as it holds the campaign's lease (`drive`). What other cockpits wish of it
-//! ([`ask`]) is added to its journal beside the events; whoever drives it answers each wish with an entry.
+//! ([`ask()`]) is added to its journal beside the events; whoever drives it answers each wish with an entry.
 //!
-//! [`start`], [`resume`], [`give_up`] and [`ask`] act; all else is pure. The journal is a ConfigMap that holds 2,000
+//! [`start`], [`resume`], [`give_up`] and [`ask()`] act; all else is pure. The journal is a ConfigMap that holds 2,000
 //! items (`record`).
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! Drives one campaign in one session: takes its lease, asks [`next`] what to do, writes it down, begins and follows the
+//! Drives one campaign in one session: takes its lease, asks [`next()`] what to do, writes it down, begins and follows the
 //! runs of its items, answers what other cockpits wish of it, and gives the lease back.
 //!
 //! Started by `campaign::start` and its like. The entry that begins an item is stored before its run exists, so that the
