@@ -38,6 +38,24 @@ pub enum Rehearsing {
     Came(Rehearsal),
 }
 
+impl Rehearsing {
+    /// What it found, as far as it has answered.
+    pub fn checks(&self) -> &[Check] {
+        match self {
+            Self::Came(found) => &found.checks,
+            _ => &[],
+        }
+    }
+
+    /// The rights the journal in the cluster lacks.
+    pub fn journal_missing(&self) -> &[String] {
+        match self {
+            Self::Came(found) => &found.journal_missing,
+            _ => &[],
+        }
+    }
+}
+
 /// What is typed in a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typing {
@@ -142,18 +160,12 @@ impl Review {
 
     /// The rehearsal's checks.
     pub fn rehearsed(&self) -> &[Check] {
-        match &self.rehearsing {
-            Rehearsing::Came(r) => &r.checks,
-            _ => &[],
-        }
+        self.rehearsing.checks()
     }
 
     /// The rights the journal in the cluster lacks.
     pub fn journal_missing(&self) -> &[String] {
-        match &self.rehearsing {
-            Rehearsing::Came(r) => &r.journal_missing,
-            _ => &[],
-        }
+        self.rehearsing.journal_missing()
     }
 
     /// What has to be typed and is not.

@@ -159,18 +159,12 @@ impl SchemeReview {
     }
 
     fn rehearsed(&self) -> &[Check] {
-        match &self.rehearsing {
-            Rehearsing::Came(r) => &r.checks,
-            _ => &[],
-        }
+        self.rehearsing.checks()
     }
 
     /// The rights the journal in the cluster lacks.
     pub fn journal_missing(&self) -> &[String] {
-        match &self.rehearsing {
-            Rehearsing::Came(r) => &r.journal_missing,
-            _ => &[],
-        }
+        self.rehearsing.journal_missing()
     }
 
     /// What has to be typed and is not.
