@@ -27,6 +27,7 @@ mod servers;
 mod set_image;
 mod start_job;
 mod stop_job;
+mod template;
 mod waits;
 
 /// What a write is done with.

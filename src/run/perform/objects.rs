@@ -1,5 +1,7 @@
 //! Reading and writing single objects of the Kubernetes API: nodes, pods, workloads, autoscalers.
 
+use std::fmt;
+
 use http::Method;
 use serde_json::{Value, json};
 
@@ -52,6 +54,21 @@ impl Found {
     pub(super) fn is_ready(&self) -> bool {
         let conditions = self.object["status"]["conditions"].as_array();
         conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    }
+}
+
+/// The object that was planned with, by its uid.
+pub(super) fn same<'a>(
+    found: Option<&'a Found>,
+    uid: &Uid,
+    what: impl fmt::Display,
+) -> Result<&'a Found, Failure> {
+    match found {
+        None => Err(Failure::Drift(format!("{what} is gone"))),
+        Some(found) if found.uid() != uid.as_str() => {
+            Err(Failure::Drift(format!("{what} was deleted and created again")))
+        }
+        Some(found) => Ok(found),
     }
 }
 

@@ -8,7 +8,10 @@ use crate::{
     plan::Cordon,
     run::{
         evidence::Mark,
-        perform::{Failure, Involved, Right, Writer, objects::Next},
+        perform::{
+            Failure, Involved, Right, Writer,
+            objects::{Next, same},
+        },
     },
 };
 
@@ -23,10 +26,7 @@ impl Cordon {
         let word = if *to { "cordoned" } else { "not cordoned" };
         let path = format!("/api/v1/nodes/{node}");
         let written = writer.change(&path, dry, fence, |found| {
-            let Some(found) = found else { return Err(Failure::Drift(format!("node {node} is gone"))) };
-            if found.uid() != uid.as_str() {
-                return Err(Failure::Drift(format!("node {node} was deleted and created again")));
-            }
+            let found = same(found, uid, format_args!("node {node}"))?;
             if found.object["spec"]["unschedulable"].as_bool().unwrap_or(false) == *to {
                 return Ok(Next::Stands(format!("it was {word} already")));
             }

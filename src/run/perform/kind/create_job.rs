@@ -3,7 +3,7 @@
 use futures::{FutureExt, future::BoxFuture};
 use serde_json::{Value, json};
 
-use super::{Act, Context, Performed, Telling};
+use super::{Act, Context, Performed, Telling, template};
 use crate::{
     cluster::Key,
     plan::CreateJob,
@@ -11,7 +11,7 @@ use crate::{
         RUN,
         evidence::Mark,
         journal::MANAGED_BY,
-        perform::{Failure, Involved, Right, Writer, version_of},
+        perform::{Failure, Involved, Right, Writer, objects::same, version_of},
     },
 };
 
@@ -48,14 +48,8 @@ impl CreateJob {
     /// The Job as it is created, from the workload as it stands.
     async fn made(&self, writer: &Writer, run: &str) -> Result<Value, Failure> {
         let Self { workload, uid, .. } = self;
-        let (key, resource) = (&workload.key, workload.kind.resource());
-        let path = format!("/apis/apps/v1/namespaces/{}/{resource}/{}", key.namespace, key.name);
-        let Some(found) = writer.read(&path).await? else {
-            return Err(Failure::Drift(format!("{workload} is gone")));
-        };
-        if found.uid() != uid.as_str() {
-            return Err(Failure::Drift(format!("{workload} was deleted and created again")));
-        }
+        let found = writer.read(&template::path(workload)).await?;
+        let found = same(found.as_ref(), uid, workload)?;
         let claims = found.object["spec"]["volumeClaimTemplates"].as_array();
         let claims: Vec<_> =
             claims.into_iter().flatten().filter_map(|c| c["metadata"]["name"].as_str()).collect();
@@ -63,7 +57,7 @@ impl CreateJob {
         let template = template.map_err(|why| Failure::Drift(format!("{workload}: {why}")))?;
         let mut labels = json!({ MANAGED_BY.0: MANAGED_BY.1, RUN: run });
         labels[WORKLOAD] =
-            key.name.chars().take(63).collect::<String>().trim_end_matches(['-', '.', '_']).into();
+            workload.key.name.chars().take(63).collect::<String>().trim_end_matches(['-', '.', '_']).into();
         Ok(json!({
             "apiVersion": "batch/v1",
             "kind": "Job",

@@ -3,7 +3,7 @@
 use futures::{FutureExt, future::BoxFuture};
 use serde_json::json;
 
-use super::{Act, Context, Performed, Telling, plainly, replicas::workload};
+use super::{Act, Context, Performed, Telling, replicas::workload, template};
 use crate::{
     plan::RestartRollout,
     run::{
@@ -22,13 +22,7 @@ impl RestartRollout {
         fence: &(dyn Fn() -> bool + Sync),
     ) -> Result<Performed, Failure> {
         let Self { workload, uid, stamp } = self;
-        let (key, resource) = (&workload.key, workload.kind.resource());
-        let path = format!("/apis/apps/v1/namespaces/{}/{resource}/{}", key.namespace, key.name);
-        let written = writer.change(&path, dry, fence, |found| {
-            let Some(found) = found else { return Err(Failure::Drift(format!("{workload} is gone"))) };
-            if found.uid() != uid.as_str() {
-                return Err(Failure::Drift(format!("{workload} was deleted and created again")));
-            }
+        template::change(writer, (workload, uid), dry, fence, |found| {
             if found.object["spec"]["template"]["metadata"]["annotations"][RESTARTED] == stamp.as_str() {
                 return Ok(Next::Stands("it was restarted already".into()));
             }
@@ -38,25 +32,14 @@ impl RestartRollout {
             let annotations = json!({ RESTARTED: stamp });
             let patch = json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
             Ok(Next::Merge(patch, "its rollout has begun".into()))
-        });
-        let (wrote, text, object) = written.await?;
-        let mark = object.map(|object| Mark::Workload {
-            version: object["metadata"]["resourceVersion"].as_str().unwrap_or_default().into(),
-            desired: object["spec"]["replicas"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
-        });
-        Ok(Performed { mark, ..plainly((wrote, text, None)) })
+        })
+        .await
     }
 }
 
 impl Act for RestartRollout {
     fn rights(&self) -> Vec<Right> {
-        let right = |verb| Right {
-            verb,
-            group: "apps",
-            resource: self.workload.kind.resource().into(),
-            namespace: self.workload.key.namespace.to_string(),
-        };
-        vec![right("get"), right("patch")]
+        template::rights(&self.workload)
     }
 
     fn may(&self) -> &'static str {

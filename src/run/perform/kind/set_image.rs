@@ -3,13 +3,13 @@
 use futures::{FutureExt, future::BoxFuture};
 use serde_json::json;
 
-use super::{Act, Context, Performed, Telling, plainly, replicas::workload};
+use super::{Act, Context, Performed, Telling, replicas::workload, template};
 use crate::{
     cluster::image_tag,
     plan::SetImage,
     run::{
         evidence::Mark,
-        perform::{Failure, Involved, Right, Writer, objects::Next, version_of},
+        perform::{Failure, Involved, Right, Writer, objects::Next},
     },
 };
 
@@ -21,13 +21,7 @@ impl SetImage {
         fence: &(dyn Fn() -> bool + Sync),
     ) -> Result<Performed, Failure> {
         let Self { workload, uid, container, from, to } = self;
-        let (key, resource) = (&workload.key, workload.kind.resource());
-        let path = format!("/apis/apps/v1/namespaces/{}/{resource}/{}", key.namespace, key.name);
-        let written = writer.change(&path, dry, fence, |found| {
-            let Some(found) = found else { return Err(Failure::Drift(format!("{workload} is gone"))) };
-            if found.uid() != uid.as_str() {
-                return Err(Failure::Drift(format!("{workload} was deleted and created again")));
-            }
+        template::change(writer, (workload, uid), dry, fence, |found| {
             // A merge replaces the whole list: that it has not changed is what the version says.
             let mut all = found.object["spec"]["template"]["spec"]["containers"].clone();
             let own = all.as_array_mut().into_iter().flatten().find(|c| c["name"] == **container);
@@ -45,25 +39,14 @@ impl SetImage {
             own["image"] = (&**to).into();
             let patch = json!({ "spec": { "template": { "spec": { "containers": all } } } });
             Ok(Next::Merge(patch, format!("its image is {}", image_tag(to))))
-        });
-        let (wrote, text, object) = written.await?;
-        let mark = object.map(|object| Mark::Workload {
-            version: version_of(&object),
-            desired: object["spec"]["replicas"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
-        });
-        Ok(Performed { mark, ..plainly((wrote, text, None)) })
+        })
+        .await
     }
 }
 
 impl Act for SetImage {
     fn rights(&self) -> Vec<Right> {
-        let right = |verb| Right {
-            verb,
-            group: "apps",
-            resource: self.workload.kind.resource().into(),
-            namespace: self.workload.key.namespace.to_string(),
-        };
-        vec![right("get"), right("patch")]
+        template::rights(&self.workload)
     }
 
     fn may(&self) -> &'static str {
