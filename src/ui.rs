@@ -16,6 +16,7 @@ pub mod action;
 mod chrome;
 pub mod command;
 pub mod draft;
+pub mod filter;
 pub mod format;
 pub mod matrix;
 mod open;

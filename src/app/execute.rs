@@ -53,8 +53,8 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             app.overlay = Some(Overlay::Command(line));
         }
         Command::Filter => {
-            if let Some(text) = app.views.front_mut().filter() {
-                app.overlay = Some(Overlay::Filter(Input::new(text.clone())));
+            if let Some(filter) = app.views.front_mut().filter() {
+                app.overlay = Some(Overlay::Filter(Input::new(filter.text().to_owned())));
             } else {
                 app.overlay = Some(Overlay::Unheard(Input::default()));
             }

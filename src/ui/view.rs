@@ -11,6 +11,7 @@ pub use super::place::{Place, VIEWS};
 use super::{
     action::Action,
     command::Command,
+    filter::{Fields, Filter, NO_FIELDS},
     format,
     outlook::{Outlook, Question},
     paint::Pen,
@@ -192,9 +193,14 @@ pub trait View: Send {
         None
     }
 
-    /// Shows only what contains this text. `None`: there is no filter here.
-    fn filter(&mut self) -> Option<&mut String> {
+    /// Shows only what this lets through. `None`: there is no filter here.
+    fn filter(&mut self) -> Option<&mut Filter> {
         None
+    }
+
+    /// What the filter can name.
+    fn fields(&self) -> &'static Fields {
+        &NO_FIELDS
     }
 
     /// Moves the cursor to it, if it is here.

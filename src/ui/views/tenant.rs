@@ -14,6 +14,7 @@ use crate::{
         action::Action,
         chrome,
         command::Command,
+        filter::Filter,
         format,
         paint::Pen,
         theme::Role,
@@ -54,7 +55,7 @@ pub struct TenantView {
     container: Option<Arc<str>>,
     previous: bool,
     /// Only what contains this is shown: of the pods, the events, the lines of the log.
-    filter: String,
+    filter: Filter,
 }
 
 impl TenantView {
@@ -71,13 +72,13 @@ impl TenantView {
             held: None,
             container: None,
             previous: false,
-            filter: String::new(),
+            filter: Filter::default(),
         }
     }
 
     /// Whether a text is to be shown.
     fn shows(&self, text: &str) -> bool {
-        self.filter.is_empty() || text.to_lowercase().contains(&self.filter.to_lowercase())
+        self.filter.is_empty() || self.filter.keeps_text(text)
     }
 
     /// The container whose log is shown was never started again: there is no log before that.
@@ -309,12 +310,11 @@ impl View for TenantView {
             },
             _ => String::new(),
         };
-        let filter =
-            if self.filter.is_empty() { String::new() } else { format!("filter “{}”", self.filter) };
-        [filter, of].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+        let of = Some(of).filter(|part| !part.is_empty());
+        self.filter.words().into_iter().chain(of).collect::<Vec<_>>().join(" · ")
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         matches!(self.section, Section::Pods | Section::Events | Section::Log).then_some(&mut self.filter)
     }
 
