@@ -184,7 +184,7 @@ impl Filter {
             return None;
         }
         let literal = match &self.literal {
-            Some(word) => format!(", “{word}” is no regular expression: taken as typed"),
+            Some(word) => format!(", “{word}” is taken as text"),
             None => String::new(),
         };
         Some(format!("filter “{}”{literal}", self.text))
@@ -290,10 +290,7 @@ mod tests {
     fn what_is_no_regular_expression_is_said() {
         let mut filter = Filter::default();
         filter.set("error (", &NO_FIELDS);
-        assert_eq!(
-            filter.words().as_deref(),
-            Some("filter “error (”, “(” is no regular expression: taken as typed")
-        );
+        assert_eq!(filter.words().as_deref(), Some("filter “error (”, “(” is taken as text"));
         assert!(filter.keeps_text("error: f(x)"));
         filter.set("error", &NO_FIELDS);
         assert_eq!(filter.words().as_deref(), Some("filter “error”"));

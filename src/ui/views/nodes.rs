@@ -120,9 +120,7 @@ impl Nodes {
                 Of::Column("state") => Some(state.into()),
                 Of::Column("zone") => node.labels.get(ZONE).map(|zone| zone.to_string()),
                 Of::Column("pods") => cx.seen.load_of(&node.name).map(|load| load.pods.to_string()),
-                Of::Column("tenants") => {
-                    Some(self.tenants.get(&node.name).copied().unwrap_or(0).to_string())
-                }
+                Of::Column("tenants") => Some(self.tenants.get(&node.name).copied().unwrap_or(0).to_string()),
                 Of::Column("taint") => {
                     Some(node.taints.iter().map(|t| &*t.key).collect::<Vec<_>>().join(" "))
                 }

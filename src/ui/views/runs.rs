@@ -300,7 +300,9 @@ impl View for Runs {
 
     fn refresh(&mut self, cx: &Cx<'_>) {
         let mut all: Vec<_> = Known::all(cx)
-            .filter(|known| self.filter.is_empty() || self.filter.keeps(&known.words(), |of| known.column(of)))
+            .filter(|known| {
+                self.filter.is_empty() || self.filter.keeps(&known.words(), |of| known.column(of))
+            })
             .map(|known| (known.is_over(), known.id()))
             .collect();
         all.sort_by(|(over, id), (other_over, other)| over.cmp(other_over).then_with(|| other.cmp(id)));

@@ -135,6 +135,9 @@ impl View for Tenants {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
             }
+            Command::Logs => {
+                return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
+            }
             Command::Headroom => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Headroom(name)));
             }
@@ -261,6 +264,7 @@ impl View for Tenants {
             | Command::Open
             | Command::Mark
             | Command::Headroom
+            | Command::Logs
             | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
