@@ -61,6 +61,7 @@ mod next;
 pub mod record;
 mod seen;
 mod tell;
+mod tenants;
 
 pub use approve::{Approved, Offer, Proposed, offer, rehearse, rest};
 pub use ask::ask;
@@ -72,6 +73,7 @@ pub use journal::{Decoded, campaigns, find, local_campaigns, unreadable};
 pub use next::{Next, next};
 pub use seen::{CampaignSeen, Offers, back};
 pub use tell::describe;
+pub use tenants::rehearse_tenants;
 
 use drive::{Begin, Driver};
 
