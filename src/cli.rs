@@ -25,6 +25,7 @@ mod fits;
 mod galera;
 mod headroom;
 mod log;
+mod many;
 mod migrate;
 mod move_pod;
 mod nodes;
@@ -154,7 +155,7 @@ enum Command {
     Uncordon(cordon::CordonArgs),
     /// Replace every pod of a tenant by a new one of the same template
     Restart(restart::RestartArgs),
-    /// Migrate the database of a tenant: replicas dropped, one Job, replicas given back
+    /// Migrate the databases of tenants: replicas dropped, one Job, replicas given back
     Migrate(migrate::MigrateArgs),
     /// Roll an image out, watch it, and set the old one back when that fails
     Release(release::ReleaseArgs),

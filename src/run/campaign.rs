@@ -61,6 +61,7 @@ mod next;
 pub mod record;
 mod seen;
 mod tell;
+mod tenants;
 mod wish;
 
 pub use approve::{Approved, Offer, Proposed, offer, rehearse, rest};
@@ -73,6 +74,7 @@ pub use journal::{Decoded, campaigns, find, local_campaigns, unreadable};
 pub use next::{Next, next};
 pub use seen::{CampaignSeen, Offers, back};
 pub use tell::{describe, words};
+pub use tenants::rehearse_tenants;
 pub use wish::{Asked, Wish};
 
 use drive::{Begin, Driver};

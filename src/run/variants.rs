@@ -110,7 +110,13 @@ fn all() -> Vec<(About, Change)> {
             uid: uid(),
             stamp: "now".into(),
         }),
-        Change::RolledOut(RolledOut { workload: workload.clone(), uid: uid(), image: None }),
+        Change::RolledOut(RolledOut {
+            workload: workload.clone(),
+            uid: uid(),
+            image: None,
+            template: None,
+            steady: 0,
+        }),
         Change::Bounds(Bounds { autoscaler: pod("acme"), from: (2, 6), to: (1, 1) }),
         Change::CreateJob(CreateJob {
             job: pod("acme-migrate"),

@@ -274,11 +274,11 @@ impl Driver {
     fn runs(&mut self, seen: &Snapshot) -> Vec<RunSeen> {
         let ids: Vec<_> = {
             let campaign = self.campaign.borrow();
-            let running = campaign.states.iter().filter_map(|state| match state {
-                ItemState::Running(id) => Some(id.clone()),
+            let open = campaign.states.iter().filter_map(|state| match state {
+                ItemState::Running(id) | ItemState::Held(id, _) => Some(id.clone()),
                 _ => None,
             });
-            running.collect()
+            open.collect()
         };
         let own = |id: &String| {
             self.children.get(id).map(|child| {
@@ -318,6 +318,16 @@ impl Driver {
             }
         }
         let over = |child: &Child| child.through && child.handle.watch.borrow().state.is_over();
+        // Who decides about a run that is held may sit elsewhere: its journal tells.
+        let held: Vec<_> = {
+            let campaign = self.campaign.borrow();
+            let ids = campaign.states.iter().filter_map(|state| match state {
+                ItemState::Held(id, _) => Some(id.clone()),
+                _ => None,
+            });
+            ids.collect()
+        };
+        self.children.retain(|id, child| !(child.through && held.contains(id)));
         let needed: Vec<_> = {
             let campaign = self.campaign.borrow();
             campaign

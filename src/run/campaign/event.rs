@@ -27,6 +27,19 @@ pub enum ItemState {
     Skipped(String),
     /// Why it failed.
     Failed(String),
+    /// Its run stands still, holds what it borrowed, and wants an operator: a schema change whose outcome is not known,
+    /// a failure that is held for a look, replicas that cannot be given back. Which run, and why.
+    Held(String, String),
+}
+
+impl ItemState {
+    /// The run that was begun for it and is open, done or held.
+    pub fn run(&self) -> Option<&str> {
+        match self {
+            Self::Running(run) | Self::Done(run) | Self::Held(run, _) => Some(run),
+            Self::Waiting | Self::Skipped(_) | Self::Failed(_) => None,
+        }
+    }
 }
 
 /// Where a campaign stands.
@@ -112,6 +125,9 @@ pub enum Event {
         /// The pod that came in place of the one that was moved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pod: Option<String>,
+        /// The image before, of one that was rolled out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
     },
     /// A move goes to another node than was planned, within what was agreed to.
     Retargeted {
@@ -132,6 +148,13 @@ pub enum Event {
     },
     /// An item is not needed, or an operator skipped it.
     Skipped {
+        /// Index into the items.
+        item: usize,
+        /// Why.
+        why: String,
+    },
+    /// The run of an item stands still and wants an operator; the other items go on without it.
+    Held {
         /// Index into the items.
         item: usize,
         /// Why.
@@ -265,12 +288,17 @@ impl Campaign {
             Event::Taken => self.state = CampaignState::Running,
             Event::Began { item, run } => self.states[*item] = ItemState::Running(run.clone()),
             Event::Done { item, .. } => {
-                if let ItemState::Running(run) = &self.states[*item] {
-                    self.states[*item] = ItemState::Done(run.clone());
+                if let Some(run) = self.states[*item].run() {
+                    self.states[*item] = ItemState::Done(run.to_owned());
                 }
             }
             Event::Skipped { item, why } => self.states[*item] = ItemState::Skipped(why.clone()),
             Event::Failed { item, why } => self.states[*item] = ItemState::Failed(why.clone()),
+            Event::Held { item, why } => {
+                if let Some(run) = self.states[*item].run() {
+                    self.states[*item] = ItemState::Held(run.to_owned(), why.clone());
+                }
+            }
             Event::Retried { item } => self.states[*item] = ItemState::Waiting,
             Event::Retargeted { item, to, .. } => {
                 if let Intent::Move { moved } = &mut self.items[*item] {
@@ -321,7 +349,11 @@ impl Campaign {
                 ItemState::Waiting | ItemState::Running(_) => Ok(()),
                 _ => Err(format!("item {} is through already", at + 1)),
             },
-            Event::Done { item: at, .. } | Event::Resumed { item: at } => match item(at)? {
+            Event::Done { item: at, .. } => match item(at)? {
+                ItemState::Running(_) | ItemState::Held(..) => Ok(()),
+                _ => Err(format!("item {} is not under way", at + 1)),
+            },
+            Event::Resumed { item: at } | Event::Held { item: at, .. } => match item(at)? {
                 ItemState::Running(_) => Ok(()),
                 _ => Err(format!("item {} is not under way", at + 1)),
             },
@@ -332,6 +364,9 @@ impl Campaign {
             Event::Retried { item: at } => match item(at)? {
                 ItemState::Failed(_) | ItemState::Skipped(_) | ItemState::Running(_) => Ok(()),
                 ItemState::Waiting | ItemState::Done(_) => Err(format!("item {} has not failed", at + 1)),
+                ItemState::Held(run, _) => {
+                    Err(format!("item {} is held by run {}: decide about that one", at + 1, short_run(run)))
+                }
             },
             Event::Retargeted { item: at, .. } => match (item(at)?, &self.items[*at]) {
                 (ItemState::Waiting, Intent::Move { .. }) => Ok(()),
@@ -350,7 +385,8 @@ impl Campaign {
 
     /// How many items are done, and how many are through in whatever way, of all.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts { all: self.items.len(), ..Counts::default() };
+        let of_tenants = self.is_of_tenants();
+        let mut counts = Counts { all: self.items.len(), of_tenants, ..Counts::default() };
         for state in &self.states {
             match state {
                 ItemState::Waiting => counts.waiting += 1,
@@ -358,6 +394,7 @@ impl Campaign {
                 ItemState::Done(_) => counts.done += 1,
                 ItemState::Skipped(_) => counts.skipped += 1,
                 ItemState::Failed(_) => counts.failed += 1,
+                ItemState::Held(..) => counts.held += 1,
             }
         }
         counts
@@ -368,11 +405,12 @@ impl Campaign {
         let since = self.entries.iter().rev().take_while(|e| e.event != Event::Taken);
         let failed: BTreeSet<_> = since
             .filter_map(|e| match e.event {
-                Event::Failed { item, .. } => Some(item),
+                Event::Failed { item, .. } | Event::Held { item, .. } => Some(item),
                 _ => None,
             })
             .collect();
-        failed.into_iter().filter(|item| matches!(self.states[*item], ItemState::Failed(_))).count() as u32
+        let counts = |item: &usize| matches!(self.states[*item], ItemState::Failed(_) | ItemState::Held(..));
+        failed.into_iter().filter(counts).count() as u32
     }
 
     /// An item's run was begun or gone on with since an operator last took the campaign up.
@@ -397,6 +435,20 @@ impl Campaign {
             Intent::Scale { targets } => targets.first().map(|t| About::Tenant(t.tenant.clone())),
             Intent::DeletePod { .. } | Intent::Database { .. } => None,
         }
+    }
+
+    /// Its items are whole tenants, each for itself: one that cannot be done is left out, and what the database is busy
+    /// with is waited for.
+    pub fn is_of_tenants(&self) -> bool {
+        self.items.iter().any(is_of_tenant)
+    }
+
+    /// The image an item replaced, of one that is done.
+    pub fn was(&self, item: usize) -> Option<&str> {
+        self.entries.iter().rev().find_map(|e| match &e.event {
+            Event::Done { item: at, was, .. } if *at == item => Some(was.as_deref()),
+            _ => None,
+        })?
     }
 
     /// No other item is under way together with this one.
@@ -456,7 +508,7 @@ impl Campaign {
             return None;
         }
         let name = self.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Done { item: at, pod } if *at == item => Some(pod.clone()),
+            Event::Done { item: at, pod, .. } if *at == item => Some(pod.clone()),
             _ => None,
         });
         Some(Key::new(moved.pod.namespace.clone(), name??))
@@ -482,6 +534,12 @@ impl Campaign {
         (count > 0).then(|| total / count)
     }
 
+    /// Items done an hour, by those that are done: as many at once as its pace allows.
+    pub fn an_hour(&self) -> Option<i64> {
+        let each = self.each()?.as_secs().max(1);
+        Some(3600 * i64::from(self.pace.parallel.max(1)) / each)
+    }
+
     /// The time that what is left takes, by what is done; `None`: nothing is done yet, or it is over.
     pub fn time_left(&self) -> Option<SignedDuration> {
         if self.state.is_over() {
@@ -492,6 +550,11 @@ impl Campaign {
         let at_once = i32::try_from(self.pace.parallel.max(1)).unwrap_or(i32::MAX);
         self.each().map(|each| each.saturating_mul(left) / at_once.min(left.max(1)))
     }
+}
+
+/// It is about a whole tenant, and stands for itself.
+pub fn is_of_tenant(item: &Intent) -> bool {
+    matches!(item, Intent::Migrate { .. } | Intent::Release { .. })
 }
 
 /// Items by their state.
@@ -509,13 +572,23 @@ pub struct Counts {
     pub skipped: usize,
     /// Failed.
     pub failed: usize,
+    /// Held by their runs, which want an operator.
+    pub held: usize,
+    /// They are whole tenants.
+    #[serde(skip)]
+    pub of_tenants: bool,
 }
 
 impl Counts {
+    /// How what is skipped is called.
+    pub fn skipped_word(&self) -> &'static str {
+        if self.of_tenants { "left out" } else { "not needed" }
+    }
+
     /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
     pub fn words(&self) -> String {
         let mut text = format!("{} of {}", self.done, self.all);
-        for (n, word) in [(self.skipped, "not needed"), (self.failed, "failed")] {
+        for (n, word) in [(self.skipped, self.skipped_word()), (self.failed, "failed"), (self.held, "held")] {
             if n > 0 {
                 text += &format!(", {n} {word}");
             }

@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use super::{Campaign, Event};
+use super::{Campaign, Event, event::is_of_tenant};
 use crate::{
     cluster::{NodeName, words::short_run},
     plan::{Intent, Means},
@@ -19,6 +19,10 @@ pub fn describe(campaign: &Campaign, event: &Event) -> String {
         Event::Began { item, .. } => format!("▸ {} of {all}: {}", item + 1, words(item)),
         Event::Resumed { item } => format!("▸ {} of {all}: {} is gone on with", item + 1, words(item)),
         Event::Done { item, .. } => format!("✓ {} of {all}: {}", item + 1, words(item)),
+        Event::Skipped { item, why } if is_of_tenant(&campaign.items[*item]) => {
+            format!("– {} of {all}: {} is left out: {why}", item + 1, words(item))
+        }
+        Event::Held { item, why } => format!("▲ {} of {all}: {} is held: {why}", item + 1, words(item)),
         Event::Skipped { item, why } => format!("✓ {} of {all}: not needed, {why}", item + 1),
         Event::Failed { item, why } => format!("✖ {} of {all}: {}: {why}", item + 1, words(item)),
         Event::Retried { item } => format!("▸ {} of {all}: {} is tried again", item + 1, words(item)),

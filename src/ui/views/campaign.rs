@@ -105,7 +105,7 @@ impl CampaignView {
     /// The run of an item.
     fn run_of(campaign: &Campaign, item: usize) -> Option<String> {
         match &campaign.states[item] {
-            ItemState::Running(run) | ItemState::Done(run) => Some(run.clone()),
+            ItemState::Running(run) | ItemState::Done(run) | ItemState::Held(run, _) => Some(run.clone()),
             _ => campaign.entries.iter().rev().find_map(|e| match &e.event {
                 Event::Began { item: at, run } if *at == item => Some(run.clone()),
                 _ => None,

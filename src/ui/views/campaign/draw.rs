@@ -23,6 +23,8 @@ fn sign(states: &[&ItemState]) -> (&'static str, Role) {
     let any = |is: fn(&ItemState) -> bool| states.iter().any(|state| is(state));
     if any(|s| matches!(s, ItemState::Running(_))) {
         ("▸", Role::Busy)
+    } else if any(|s| matches!(s, ItemState::Held(..))) {
+        ("▲", Role::Warn)
     } else if any(|s| matches!(s, ItemState::Failed(_))) {
         ("✖", Role::Danger)
     } else if any(|s| *s == ItemState::Waiting) {
@@ -221,7 +223,7 @@ impl CampaignView {
         }
         matrix.row(&mut pen, y, &cx.tenant_name(name, 24), (&before, &after), Some(&cells));
         let why = states.iter().find_map(|state| match state {
-            ItemState::Failed(why) | ItemState::Skipped(why) => Some(why.clone()),
+            ItemState::Failed(why) | ItemState::Skipped(why) | ItemState::Held(_, why) => Some(why.clone()),
             _ => None,
         });
         let done = || {
@@ -249,7 +251,7 @@ fn placements(seen: &Snapshot, campaign: &Campaign, tenant: &TenantName, items: 
             // The other pod has taken its place, and the run has not said so yet.
             ItemState::Running(_) if !here() => matrix::back(&mut before, moved),
             ItemState::Waiting | ItemState::Running(_) => matrix::go(&mut after, moved),
-            ItemState::Skipped(_) | ItemState::Failed(_) => {}
+            ItemState::Skipped(_) | ItemState::Failed(_) | ItemState::Held(..) => {}
         }
     }
     (before, after)
@@ -286,7 +288,7 @@ fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, item: us
             Intent::Move { moved } => moved.reason.to_string(),
             _ => String::new(),
         },
-        ItemState::Failed(why) | ItemState::Skipped(why) => why.clone(),
+        ItemState::Failed(why) | ItemState::Skipped(why) | ItemState::Held(_, why) => why.clone(),
         ItemState::Running(_) | ItemState::Done(_) => String::new(),
     };
     let room = width.saturating_sub(end + 10);
