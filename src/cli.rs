@@ -26,6 +26,7 @@ mod galera;
 mod headroom;
 mod log;
 mod logs;
+mod many;
 mod migrate;
 mod move_pod;
 mod nodes;
@@ -157,7 +158,7 @@ enum Command {
     Restart(restart::RestartArgs),
     /// The log of a tenant: of all its pods in the order of the times, or of some
     Logs(logs::LogsArgs),
-    /// Migrate the database of a tenant: replicas dropped, one Job, replicas given back
+    /// Migrate the databases of tenants: replicas dropped, one Job, replicas given back
     Migrate(migrate::MigrateArgs),
     /// Roll an image out, watch it, and set the old one back when that fails
     Release(release::ReleaseArgs),
