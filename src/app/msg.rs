@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::{Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, Severity, TenantName},
+    cluster::{
+        Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Severity, TenantName,
+    },
     plan::{Approved, Check, Plan, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
@@ -31,6 +33,8 @@ pub enum Msg {
     TenantEvents(TenantName, Result<Vec<KubeEvent>, String>),
     /// More lines of a log; or why no more come.
     Log(LogSource, LogRange, Result<Vec<LogLine>, String>),
+    /// An object whole, or why it cannot be read.
+    Object(ObjectKey, Result<Arc<Described>, String>),
     /// What was predicted.
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
@@ -68,6 +72,10 @@ pub enum Effect {
     ReadLog(LogSource, LogRange),
     /// Read this log no longer.
     StopLog(LogSource),
+    /// Read this object again and again; answer with [`Msg::Object`].
+    WatchObject(ObjectKey),
+    /// Read no object any more.
+    StopObject,
     /// Save the lines of a log in this file, or in one of that name and the time among the logs in the state folder.
     SaveLog {
         /// The file that was named.

@@ -49,6 +49,14 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             }
         }
         Msg::Log(source, range, lines) => app.world.detail.log.take(&source, range, lines),
+        Msg::Object(key, object) => {
+            if let Some((wanted, slot)) = &mut app.world.detail.object
+                && *wanted == key
+            {
+                *slot = Some(object);
+                app.refresh(now);
+            }
+        }
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
@@ -130,6 +138,10 @@ fn fetch(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
         let turn = app.world.detail.log.turn(wants.log.clone());
         effects.extend(turn.stop.into_iter().map(Effect::StopLog));
         effects.extend(turn.start.into_iter().map(|source| Effect::ReadLog(source, range)));
+    }
+    if wants.object != app.wanted.object {
+        app.world.detail.object = wants.object.clone().map(|key| (key, None));
+        effects.push(wants.object.clone().map_or(Effect::StopObject, Effect::WatchObject));
     }
     app.wanted = wants;
 }

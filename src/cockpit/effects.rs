@@ -29,6 +29,9 @@ use crate::{
     wire::Wire,
 };
 
+/// How often an object is read again while it is described.
+const OBJECT_EVERY: Duration = Duration::from_secs(5);
+
 /// A text larger than this does not go to the clipboard: terminals cut it off.
 const CLIPBOARD: usize = 74_994;
 
@@ -45,6 +48,7 @@ pub(super) struct Performer {
     campaigns: BTreeMap<String, (mpsc::UnboundedSender<Wish>, JoinHandle<()>)>,
     events: Option<AbortHandle>,
     logs: BTreeMap<LogSource, AbortHandle>,
+    object: Option<AbortHandle>,
     /// What the last prediction was made with.
     forecast: Arc<Mutex<Forecast>>,
 }
@@ -67,6 +71,7 @@ impl Performer {
             campaigns: BTreeMap::new(),
             events: None,
             logs: BTreeMap::new(),
+            object: None,
             forecast: Arc::default(),
         }
     }
@@ -128,6 +133,24 @@ impl Performer {
                 stop(self.logs.insert(source, task.abort_handle()));
             }
             Effect::StopLog(source) => stop(self.logs.remove(&source)),
+            Effect::WatchObject(key) => {
+                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let task = tokio::spawn(async move {
+                    let mut last = None;
+                    loop {
+                        let now = live::object(&wire, &key).await.map(Arc::new);
+                        if last.as_ref() != Some(&now) {
+                            last = Some(now.clone());
+                            if tell.send(Msg::Object(key.clone(), now)).await.is_err() {
+                                return;
+                            }
+                        }
+                        tokio::time::sleep(OBJECT_EVERY).await;
+                    }
+                });
+                stop(self.object.replace(task.abort_handle()));
+            }
+            Effect::StopObject => stop(self.object.take()),
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
             Effect::Scheme(wanted) => {

@@ -20,6 +20,7 @@ mod demo_refusals;
 mod demo_replays;
 mod demo_scenarios;
 mod demo_world;
+mod describe_cli;
 mod facts;
 mod galera;
 mod headroom;

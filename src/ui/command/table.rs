@@ -225,8 +225,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::Copy,
         "copy",
         &["c"],
-        "copy the kubectl line, the statements, the sheet",
-        &[On::Review, On::Recovery],
+        "copy the kubectl line, the statements, the sheet, the text",
+        &[On::Review, On::Recovery, On::Object],
     )
     .bar(4, "copy"),
     entry(
@@ -254,6 +254,22 @@ pub const COMMANDS: &[Entry] = &[
     .bar(22, "log")
     .takes(Takes::Tenant)
     .aliases(&["log"]),
+    entry(
+        Command::Describe,
+        "describe",
+        &["d"],
+        "describe the pod, the workload or the node: what it is made of, how it is, its events",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(37, "describe"),
+    entry(
+        Command::Yaml,
+        "yaml",
+        &["y"],
+        "the pod, the workload or the node as YAML",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(38, "YAML"),
     entry(Command::Container, "container", &["c"], "the next container, then all of them", &[On::Log])
         .bar(22, "container"),
     entry(Command::NextPod, "next-pod", &["tab"], "the next pod alone, then all of them", &[On::Log])
@@ -323,7 +339,7 @@ pub const COMMANDS: &[Entry] = &[
         "filter",
         &["/"],
         "show only what matches: words, regular expressions, !not, column:value, column:>5, label=value",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Log],
+        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Object, On::Log],
     )
     .bar(32, "filter")
     .takes(Takes::Text),

@@ -15,7 +15,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{nothing_yet, pods};
 use crate::{
-    cluster::{NodeName, Severity, TenantName},
+    cluster::{NodeName, ObjectKey, Severity, TenantName},
     plan::{Intent, rebalance::Aim, whatif::Loss},
     ui::{
         action::Action,
@@ -134,6 +134,11 @@ impl View for Tenants {
         match command {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
+            }
+            Command::Describe | Command::Yaml => {
+                let name = self.list.selected()?;
+                let key = cx.seen.tenants.get(name)?.workload.key.clone();
+                return Some(super::object::open(command, ObjectKey::Workload(key)));
             }
             Command::Logs => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
@@ -265,6 +270,8 @@ impl View for Tenants {
             | Command::Mark
             | Command::Headroom
             | Command::Logs
+            | Command::Describe
+            | Command::Yaml
             | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
