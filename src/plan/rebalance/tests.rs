@@ -202,6 +202,48 @@ fn what_a_pod_a_claim_or_a_quota_says_against_it_is_kept() {
 }
 
 #[test]
+fn a_tenant_whose_template_names_a_node_stays_with_the_reason() {
+    let mut seen = seen("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1");
+    let acme = &seen.tenants[&TenantName::from("acme")];
+    let mut bound = crate::cluster::Workload::clone(&acme.workload);
+    bound.bound_to = Some("w1".into());
+    seen.observe(Observation::Deployment(Seen::Put(bound.key.key.clone(), bound)));
+    let proposal = rebalance(&seen, true);
+    assert_eq!(proposal.moves, []);
+    let stays: Vec<_> = proposal.stays.iter().map(|s| (&*s.rule, &*s.why)).collect();
+    let why = "the template of acme names the node w1 (nodeName): all its pods are bound there";
+    assert_eq!(stays, [("node-name", why)]);
+    let goal = Goal::Move { tenant: "acme".into(), from: "w1".into(), to: "w2".into() };
+    let refused = propose(&seen, &goal, Caps::default(), &Policy::default()).expect_err("refused");
+    assert_eq!(refused.rule, "node-name", "{}", refused.text);
+    let drain = Goal::Drain { node: "w1".into() };
+    let drained = propose(&seen, &drain, Caps::default(), &Policy::default()).expect("a proposal");
+    assert!(drained.moves.is_empty() && drained.stays.len() == 2, "{drained:?}");
+}
+
+#[test]
+fn a_pod_that_claims_a_replica_set_by_another_uid_does_not_bar_the_moves_of_its_tenant() {
+    let mut seen = seen("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1");
+    let acme = |seen: &Snapshot| seen.tenants[&TenantName::from("acme")].clone();
+    let mut claims = Pod::clone(&acme(&seen).pods[0]);
+    claims.key = Key::new("acme", "acme-claims");
+    claims.uid = "claims".into();
+    claims.owner = claims.owner.map(|owner| crate::cluster::Owner { uid: "another".into(), ..owner });
+    seen.observe(Observation::Pod(Seen::Put(claims.key.clone(), claims)));
+    assert_eq!(acme(&seen).pods.len(), 2, "it is not counted, as its controller does not count it");
+    assert_eq!(rebalance(&seen, true).moves.len(), 1, "{:?}", rebalance(&seen, true).stays);
+    // Once the ReplicaSet of that uid is seen, they are told apart the other way round.
+    let (key, set) =
+        seen.replica_sets.items.iter().next().map(|(k, s)| (k.clone(), (**s).clone())).expect("a set");
+    let renewed = crate::cluster::ReplicaSet { uid: "another".into(), ..set.clone() };
+    seen.observe(Observation::ReplicaSet(Seen::Put(key.clone(), renewed)));
+    let names = |seen: &Snapshot| acme(seen).pods.iter().map(|p| p.key.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&seen), ["acme-claims"]);
+    seen.observe(Observation::ReplicaSet(Seen::Put(key, set)));
+    assert_eq!(acme(&seen).pods.len(), 2, "{:?}", names(&seen));
+}
+
+#[test]
 fn a_stateful_set_moves_by_eviction_where_that_is_agreed_to() {
     let seen = seen("node w1\nnode w2\ntenant acme 2 on w1 w1 statefulset");
     let goal = Goal::Rebalance { nodes: vec![], tenants: vec![], only_spread: true };
