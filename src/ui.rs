@@ -37,7 +37,7 @@ pub use self::{
     action::{Action, Asks},
     chrome::mark,
     command::Command,
-    draft::{Draft, Wanted},
+    draft::{Draft, ToTenants, Wanted},
     format::{age, alike, plain},
     outlook::{Outlook, Question},
     overlays::Overlay,

@@ -125,7 +125,9 @@ pub(super) fn settle(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
             let approved = Box::new(approved);
             effects.push(match &review.wanted {
                 Wanted::Rest(campaign) => Effect::GoOn(campaign.clone(), Some(approved)),
-                Wanted::Aim(_) | Wanted::Back(_) => Effect::Campaign(approved, review.place),
+                Wanted::Aim(_) | Wanted::Tenants(_) | Wanted::Back(_) => {
+                    Effect::Campaign(approved, review.place)
+                }
             });
             app.overlay = None;
             app.starting = true;

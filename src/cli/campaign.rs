@@ -217,10 +217,16 @@ pub(super) async fn ended(
 
 /// The steps of a run that were not told yet.
 fn lines(run: &Run, known: &mut usize) -> Vec<String> {
-    let new = run.entries.iter().skip(*known);
+    let new = run.entries.iter().skip(*known).filter(|entry| is_told(run, &entry.event));
     let lines = new.filter_map(|entry| run::describe(run, &entry.event)).collect();
     *known = run.entries.len();
     lines
+}
+
+/// Of a tenant among many, what came about and what went wrong; of a pod that is moved, each step.
+fn is_told(run: &Run, event: &run::Event) -> bool {
+    let many = campaign::is_of_tenant(&run.plan().intent);
+    !many || !matches!(event, run::Event::Started { .. } | run::Event::Skipped { .. } | run::Event::Log(_))
 }
 
 /// An entry, and after an item that is done how long the rest takes.

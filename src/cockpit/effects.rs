@@ -152,6 +152,11 @@ impl Performer {
             Effect::RehearseAll(id, plans) => {
                 let (hands, tell) = (self.hands(), self.tell.clone());
                 tokio::spawn(async move {
+                    if plans.first().is_some_and(|plan| campaign::is_of_tenant(&plan.intent)) {
+                        let all = campaign::rehearse_tenants(&hands, &plans).await;
+                        let _ = tell.send(Msg::Rehearsed(Rehearsal { plan: id, ..all })).await;
+                        return;
+                    }
                     let mut all = Rehearsal { plan: id, ..Rehearsal::default() };
                     for plan in plans.iter().filter(|plan| !plan.steps.is_empty()) {
                         let one = run::rehearse(&hands, plan).await;

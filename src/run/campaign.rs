@@ -68,7 +68,7 @@ pub use ask::ask;
 pub use consider::{Considered, consider};
 pub use drained::Drained;
 pub use envelope::Envelope;
-pub use event::{Asked, Campaign, CampaignState, Counts, Entry, Event, ItemState, Wish, words};
+pub use event::{Asked, Campaign, CampaignState, Counts, Entry, Event, ItemState, Wish, is_of_tenant, words};
 pub use journal::{Decoded, campaigns, find, local_campaigns, unreadable};
 pub use next::{Next, next};
 pub use seen::{CampaignSeen, Offers, back};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::Snapshot,
+    cluster::{Snapshot, TenantName},
     plan::{
         Check, Intent, Verdict,
+        many::{self, Deed, Many},
         rebalance::{self, Aim, Caps, Policy, Samples, Scheme},
         whatif::{Loss, what_if},
     },
@@ -17,10 +18,27 @@ use crate::{
 pub enum Wanted {
     /// The moves for an aim.
     Aim(Aim),
+    /// The same for many tenants.
+    Tenants(Box<ToTenants>),
     /// What is left of a campaign that stands still, on what is seen now.
     Rest(Box<Campaign>),
     /// What takes a campaign back.
     Back(Box<Campaign>),
+}
+
+/// What is done to which tenants, and how fast.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToTenants {
+    /// What.
+    pub deed: Deed,
+    /// To whom.
+    pub tenants: Vec<TenantName>,
+    /// So many at the same time.
+    pub parallel: u32,
+    /// So many first.
+    pub canary: u32,
+    /// So many failures stop it.
+    pub max_failures: u32,
 }
 
 impl Wanted {
@@ -28,6 +46,7 @@ impl Wanted {
     pub fn words(&self) -> String {
         match self {
             Self::Aim(aim) => aim.to_string(),
+            Self::Tenants(wanted) => wanted.deed.words(wanted.tenants.len()),
             Self::Rest(campaign) => format!("go on: {}", campaign.goal),
             Self::Back(campaign) => format!("undo campaign {}: {}", campaign.short(), campaign.goal),
         }
@@ -43,6 +62,8 @@ pub struct Draft {
     pub samples: Samples,
     /// What an operator can say yes to.
     pub proposed: Proposed,
+    /// The tenants, where the same is done to each; then there are no moves.
+    pub many: Option<Many>,
 }
 
 impl Draft {
@@ -53,6 +74,27 @@ impl Draft {
     pub fn of(seen: &Arc<Snapshot>, wanted: &Wanted, policy: &Policy) -> Result<Self, Check> {
         let goal = wanted.words();
         let (scheme, proposed) = match wanted {
+            Wanted::Tenants(wanted) => {
+                let ToTenants { deed, tenants, parallel, canary, max_failures } = &**wanted;
+                let made = many::many(seen, deed, tenants);
+                let pace = Pace::of_tenants(seen, *parallel, *canary, *max_failures);
+                let proposed = Proposed::of_tenants(&made, pace);
+                return Ok(Self::of_tenants(seen, made, proposed));
+            }
+            Wanted::Rest(campaign) if campaign.is_of_tenants() => {
+                let made = many::given(seen, campaign.goal.clone(), campaign.left());
+                let proposed = Proposed::of_tenants(&made, campaign.pace.clone());
+                return Ok(Self::of_tenants(seen, made, proposed));
+            }
+            Wanted::Back(campaign) if campaign.is_of_tenants() => {
+                let refused = |why: String| Check::new("undo", Verdict::Refuse, why);
+                let (items, stays) = campaign::back(campaign, seen).map_err(refused)?;
+                let made = many::given(seen, goal, items);
+                let proposed = Proposed::of_tenants(&made, campaign.pace.clone()).undoing(&campaign.id);
+                let mut draft = Self::of_tenants(seen, made, proposed);
+                draft.scheme.notes = stays;
+                return Ok(draft);
+            }
             Wanted::Aim(aim) => {
                 let (first, foreseen) = aim.before(seen);
                 let run = campaign::Aim { goal: aim.goal(), caps: Caps::default(), policy: policy.clone() };
@@ -84,7 +126,15 @@ impl Draft {
             }
         };
         let samples = scheme.samples();
-        Ok(Self { scheme, samples, proposed })
+        Ok(Self { scheme, samples, proposed, many: None })
+    }
+
+    /// The same for whole tenants: no pod is moved.
+    fn of_tenants(seen: &Arc<Snapshot>, made: Many, proposed: Proposed) -> Self {
+        let scheme = Scheme::new(rebalance::Proposal::default(), Vec::new(), seen.clone());
+        let samples =
+            Samples { plans: made.samples.clone(), namespaces: (made.samples.len(), made.items.len()) };
+        Self { scheme, samples, proposed, many: Some(made) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Aim, Campaign, Envelope, ItemState, Pace};
+use super::{Aim, Campaign, Envelope, Pace};
 use crate::{
     cluster::Snapshot,
     plan::{
@@ -141,8 +141,7 @@ pub fn offer(aim: &Aim, seen: &Snapshot) -> Result<Offer, Check> {
 /// # Errors
 /// The check that refuses it.
 pub fn rest(campaign: &Campaign, seen: &Snapshot) -> Result<Proposed, Check> {
-    let left = campaign.states.iter().zip(&campaign.items).filter(|(state, _)| **state == ItemState::Waiting);
-    let left = left.map(|(_, item)| item.clone());
+    let left = campaign.left().into_iter();
     // That a node takes pods again comes before what is moved there, and follows from no goal.
     let opens = |item: &Intent| matches!(item, Intent::Cordon { cordoned: false, .. });
     let items = match &campaign.aim {

@@ -4,6 +4,8 @@
 //! The head is always on the screen; below it one of the sections is scrolled. As with every review the default is No,
 //! and `y` alone confirms.
 
+mod tenants;
+
 use ratatui::layout::Position;
 use tui_input::Input;
 
@@ -111,6 +113,7 @@ impl SchemeReview {
     /// wants a fresh yes.
     pub fn came(&mut self, found: Found) -> bool {
         let same = match (self.found.as_deref(), &found) {
+            (Some(Ok(Draft { many: Some(old), .. })), Ok(Draft { many: Some(new), .. })) => old.is_like(new),
             (Some(Ok(old)), Ok(new)) => {
                 let words = |samples: &Samples| {
                     samples.checks().into_iter().map(|c| (c.rule, c.verdict)).collect::<Vec<_>>()
@@ -177,7 +180,11 @@ impl SchemeReview {
 
     /// What refuses or warns, each sentence once.
     fn checks(&self) -> Vec<Check> {
-        let mut all = self.draft().map(|draft| draft.samples.checks()).unwrap_or_default();
+        let told = |draft: &Draft| match &draft.many {
+            Some(many) => tenants::checks(many),
+            None => draft.samples.checks(),
+        };
+        let mut all = self.draft().map(told).unwrap_or_default();
         for check in self.rehearsed().iter().filter(|c| c.verdict != Verdict::Ok) {
             if !all.iter().any(|c| c.text == check.text) {
                 all.push(check.clone());
@@ -194,8 +201,10 @@ impl SchemeReview {
             Some(Err(check)) => return Some(format!("refused: {}", check.text)),
             Some(Ok(found)) => found,
         };
-        if draft.scheme.is_empty() {
-            return Some("nothing is to be moved".into());
+        match &draft.many {
+            Some(many) if many.items.is_empty() => return Some("nothing can be done".into()),
+            None if draft.scheme.is_empty() => return Some("nothing is to be moved".into()),
+            _ => {}
         }
         if let Some(check) = self.checks().into_iter().find(|c| c.verdict == Verdict::Refuse) {
             return Some(format!("refused: {}", check.text));
@@ -212,7 +221,12 @@ impl SchemeReview {
     /// Moves in the section, or to another.
     pub fn go(&mut self, command: Command) {
         let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
+        let many = self.draft().is_some_and(|draft| draft.many.is_some());
         match command {
+            // Of tenants there are two lists: those it is done to, and those that are left out.
+            Command::Next | Command::Previous if many => {
+                self.section = if self.section == Section::Stays { Section::Pods } else { Section::Stays };
+            }
             Command::Next => self.section = SECTIONS[(at + 1) % SECTIONS.len()],
             Command::Previous => self.section = SECTIONS[(at + SECTIONS.len() - 1) % SECTIONS.len()],
             _ => {}
@@ -236,7 +250,8 @@ impl SchemeReview {
     pub fn look(&mut self, screen: (u16, u16)) {
         let (inner, room) = Self::inner(screen);
         let head = self.head(inner).len();
-        let matrix = usize::from(self.section == Section::Pods) * 2;
+        let pods = self.section == Section::Pods && self.draft().is_none_or(|draft| draft.many.is_none());
+        let matrix = usize::from(pods) * 2;
         self.page = usize::from(room).saturating_sub(head + FOOT + 1 + matrix).max(1);
     }
 
@@ -248,7 +263,13 @@ impl SchemeReview {
 
     /// Lines of a section.
     fn lines(&self, section: Section) -> usize {
-        let Some(Draft { scheme, .. }) = self.draft() else { return 0 };
+        let Some(Draft { scheme, many, .. }) = self.draft() else { return 0 };
+        if let Some(many) = many {
+            return match section {
+                Section::Pods | Section::Moves => many.rows.len(),
+                Section::Stays => many.left.len(),
+            };
+        }
         match section {
             Section::Pods => self.rows.len() + 1,
             Section::Moves => scheme.proposal.moves.len(),
@@ -258,8 +279,8 @@ impl SchemeReview {
 
     /// All that is always on the screen.
     fn head(&self, width: u16) -> Vec<Told> {
-        let Some(Draft { scheme, samples, .. }) = self.draft() else { return Vec::new() };
-        let mut head = numbers(scheme, width);
+        let Some(Draft { scheme, samples, many, proposed }) = self.draft() else { return Vec::new() };
+        let mut head = if many.is_some() { Vec::new() } else { numbers(scheme, width) };
         let mut say = |sign: &'static str, role: Role, text: &str, tone: Role| {
             let room = width.saturating_sub(2).max(1);
             for (i, line) in format::wrap(&format::plain(text), room).into_iter().enumerate() {
@@ -267,9 +288,19 @@ impl SchemeReview {
                 head.push(vec![piece(sign, role), piece(" ", Role::Text), piece(line, tone)]);
             }
         };
-        say("→", Role::Key, &sentence(scheme), Role::Text);
-        if !scheme.is_empty() {
-            say("□", Role::Muted, &envelope(scheme), Role::Muted);
+        match many {
+            Some(many) => {
+                say("→", Role::Key, &tenants::sentence(many), Role::Text);
+                if !many.items.is_empty() {
+                    say("□", Role::Muted, &tenants::envelope(many, proposed.pace()), Role::Muted);
+                }
+            }
+            None => {
+                say("→", Role::Key, &sentence(scheme), Role::Text);
+                if !scheme.is_empty() {
+                    say("□", Role::Muted, &envelope(scheme), Role::Muted);
+                }
+            }
         }
         for note in scheme.notes.iter().take(3) {
             say("•", Role::Muted, note, Role::Muted);
@@ -296,6 +327,10 @@ impl SchemeReview {
             Rehearsing::Came(r) if r.checks.iter().all(|c| c.verdict == Verdict::Ok) => {
                 let (some, all) = samples.namespaces;
                 let places = match some == all {
+                    _ if many.is_some() && some < all => {
+                        format!("for {some} of {all} tenants, each again at its turn")
+                    }
+                    _ if many.is_some() => format!("for {}", format::count(all, "tenant")),
                     true => format!("in {}", format::count(all, "namespace")),
                     false => format!("in {some} of {all} namespaces"),
                 };
@@ -330,7 +365,9 @@ impl SchemeReview {
         };
         let changed = if self.changed { "▲ changed  " } else { "" };
         let aside = [piece(changed, Role::Warn), piece(seen, Role::Muted)];
-        let body = self.lines(self.section).max(2) + usize::from(self.section == Section::Pods) * 2;
+        let many = self.draft().and_then(|draft| draft.many.as_ref());
+        let matrix = self.section == Section::Pods && many.is_none();
+        let body = self.lines(self.section).max(2) + usize::from(matrix) * 2;
         let stays = self.stays_below(usize::from(room), head.len());
         let wanted = head.len() + 1 + body + stays + FOOT + 2;
         let height = if self.draft().is_some() { u16::try_from(wanted).unwrap_or(u16::MAX) } else { 9 };
@@ -348,7 +385,7 @@ impl SchemeReview {
                     pen.put(2, y, width, &line, Role::Text);
                 }
             }
-            Some(Ok(Draft { scheme, .. })) => {
+            Some(Ok(Draft { scheme, many, .. })) => {
                 // Where it is too low for both, what is agreed to is worth more than the list.
                 let top = (head.len() as u16).min(foot_at);
                 for (y, line) in (0..top).zip(&head) {
@@ -360,7 +397,10 @@ impl SchemeReview {
                     height: foot_at.saturating_sub(top + below),
                     ..pen.area
                 };
-                self.section(&mut pen.within(area), cx, scheme);
+                match many {
+                    Some(many) => self.of_tenants(&mut pen.within(area), cx, many),
+                    None => self.section(&mut pen.within(area), cx, scheme),
+                }
                 if below > 2 {
                     let area =
                         ratatui::layout::Rect { y: pen.area.y + foot_at - below, height: below, ..pen.area };
@@ -377,9 +417,47 @@ impl SchemeReview {
     /// Lines for what stays below the matrix, where there is room for both; with its heading and a gap.
     fn stays_below(&self, room: usize, head: usize) -> usize {
         let Some(Draft { scheme, .. }) = self.draft() else { return 0 };
+        if self.draft().is_some_and(|draft| draft.many.is_some()) {
+            return 0;
+        }
         let stays = scheme.proposal.stays.len();
         let left = room.saturating_sub(head + FOOT + 3 + self.rows.len() + 1);
         if self.section != Section::Pods || stays == 0 || left < 4 { 0 } else { (stays + 2).min(left) }
+    }
+
+    /// The tenants it is done to, or those that are left out.
+    fn of_tenants(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, many: &crate::plan::many::Many) {
+        let width = pen.width();
+        let mut x = 0;
+        let left = self.section == Section::Stays;
+        for (name, n, here) in [("Tenants", many.rows.len(), !left), ("Left out", many.left.len(), left)] {
+            let role = if here { Role::Accent } else { Role::Muted };
+            x = pen.put(x, 0, 2, if here { "▸ " } else { "  " }, Role::Key);
+            x = pen.put(x, 0, width.saturating_sub(x), name, role);
+            x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
+        }
+        let page = usize::from(pen.height().saturating_sub(1));
+        let all = self.lines(self.section);
+        let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
+        let start = self.scroll[at].min(all.saturating_sub(page));
+        let shown = start..all.min(start + page);
+        if all > shown.end || start > 0 {
+            let text = match all - shown.end {
+                0 => "↑".to_owned(),
+                below => format!("{below} below  ↓"),
+            };
+            pen.put_right(width, 0, 16, &text, Role::Muted);
+        } else if x + 14 < width {
+            pen.line_right(width, 0, 14, &[piece("tab ", Role::Key), piece("section", Role::Muted)]);
+        }
+        match (left, all) {
+            (true, 0) => {
+                let text = "no tenant is left out";
+                pen.line(2, 1, width, &[piece("✓ ", Role::Ok), piece(text, Role::Muted)]);
+            }
+            (true, _) => tenants::left(pen, cx, many, 1, shown),
+            (false, _) => tenants::rows(pen, cx, many, 1, shown),
+        }
     }
 
     /// The names of the sections, and the one in front.
@@ -523,7 +601,10 @@ impl SchemeReview {
             keys(&[("⏎", "done typing", done), ("esc", leave, true)])
         } else {
             let yes = if self.changed && can { "I have read it" } else { "run" };
-            let some = self.draft().is_some_and(|draft| !draft.scheme.is_empty());
+            let some = self.draft().is_some_and(|draft| match &draft.many {
+                Some(many) => !many.items.is_empty(),
+                None => !draft.scheme.is_empty(),
+            });
             let mut all = if some { vec![("y", yes, can), ("r", "reason", can)] } else { Vec::new() };
             if self.draft().is_some() {
                 all.push(("tab", "section", true));

@@ -120,9 +120,9 @@ impl CampaignView {
 
 /// Why a campaign cannot be paused, gone on with, stopped ...
 pub fn refuses(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> Option<String> {
-    use Command::{GiveUp, Open, Pause, Resume, Skip, StopAfter, Undo};
+    use Command::{GiveUp, Open, Pause, Resume, Retry, Skip, StopAfter, Undo};
     let Some(known) = known else {
-        let about = matches!(command, Undo | Resume | Pause | GiveUp | Open | Skip | StopAfter);
+        let about = matches!(command, Undo | Resume | Pause | GiveUp | Open | Skip | StopAfter | Retry);
         return about.then(|| "no campaign is selected".into());
     };
     let offers = || known.offers(seen);
@@ -133,6 +133,7 @@ pub fn refuses(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) 
         Resume => offers().resume.err(),
         StopAfter => offers().stop.err(),
         Skip => offers().skip.err(),
+        Retry => offers().retry.err(),
         Undo => offers().undo.err(),
         GiveUp => offers().give_up.err(),
         _ => None,
@@ -287,6 +288,12 @@ impl View for CampaignView {
                 };
                 return Some(Action::Wish(self.id.clone(), wish));
             }
+            Command::Retry => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                return Some(Action::Wish(self.id.clone(), Wish::Retry { item: self.item(campaign)? }));
+            }
             Command::Rebalance => {
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() }));
             }
@@ -328,6 +335,14 @@ impl View for CampaignView {
             (Command::Skip, Some(item)) => match &campaign.states[item] {
                 ItemState::Waiting | ItemState::Running(_) => None,
                 _ => Some("that is through already".into()),
+            },
+            (Command::Retry, _) if why.is_some() => why,
+            (Command::Retry, Some(item)) => match &campaign.states[item] {
+                ItemState::Failed(_) | ItemState::Skipped(_) => None,
+                ItemState::Held(run, _) => {
+                    Some(format!("run {} holds it: ⏎ opens it", format::short_run(run)))
+                }
+                _ => Some("that has neither failed nor been left out".into()),
             },
             _ => why,
         }
@@ -383,20 +398,43 @@ impl CampaignView {
         }
         pen.put(3, 1, width.saturating_sub(4), &facts, Role::Muted);
         let counts = campaign.counts();
-        let through = counts.done + counts.skipped;
+        let through = counts.done + counts.skipped + counts.failed * usize::from(counts.of_tenants);
         let bar = (width / 3).clamp(8, 60);
         pen.bar(3, 2, bar, through as f64 / counts.all.max(1) as f64, role);
         let each = campaign.each().map(|each| format!("{} each", format::span(each.as_secs().max(1))));
+        let rate = campaign.an_hour().filter(|_| counts.of_tenants && !campaign.state.is_over());
+        let each = each.into_iter().chain(rate.map(|n| format!("{n} an hour"))).collect::<Vec<_>>();
+        let each = (!each.is_empty()).then(|| each.join(", "));
         let left =
             campaign.time_left().map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
         let times: Vec<_> = each.into_iter().chain(left).collect();
         let pieces = [
-            piece(campaign.counts().words(), Role::Text),
+            piece(
+                if counts.of_tenants { format!("{} of {}", counts.done, counts.all) } else { counts.words() },
+                Role::Text,
+            ),
             piece(if times.is_empty() { "" } else { "   " }, Role::Text),
             piece(times.join(", "), Role::Muted),
         ];
         pen.line(bar + 5, 2, width.saturating_sub(bar + 6), &pieces);
-        3
+        if !counts.of_tenants {
+            return 3;
+        }
+        let mut line = Vec::new();
+        for (n, word, role) in [
+            (counts.waiting, "waiting", Role::Muted),
+            (counts.running, "running", Role::Busy),
+            (counts.done, "done", Role::Ok),
+            (counts.failed, "failed", Role::Danger),
+            (counts.held, "held", Role::Warn),
+            (counts.skipped, "left out", Role::Muted),
+        ] {
+            let role = if n == 0 { Role::Muted } else { role };
+            line.push(piece(format!("{n} "), role));
+            line.push(piece(format!("{word}   "), Role::Muted));
+        }
+        pen.line(3, 3, width.saturating_sub(4), &line);
+        4
     }
 
     /// What it is at, or why it stands still, or how it ended.
@@ -431,6 +469,10 @@ impl CampaignView {
             say(pen, &format!("{} asked it to {}", asked.by, asked.wish), Role::Warn, 1);
         }
         let still = stands || campaign.state.is_over();
+        // What is waited for between the items stands with what is under way.
+        if let Some(doing) = campaign.doing.as_deref().filter(|doing| doing.starts_with("waits: ")) {
+            say(pen, doing, Role::Warn, 2);
+        }
         y += u16::from(y > 3);
         let running = campaign.states.iter().enumerate().filter_map(|(i, state)| match state {
             ItemState::Running(run) => Some((i, run)),
@@ -472,8 +514,15 @@ impl CampaignView {
         let mut x = 1;
         for (section, name, n) in [
             (Section::Pods, "Pods by node", self.rows.len()),
-            (Section::Items, "Steps", campaign.items.len()),
+            (
+                Section::Items,
+                if campaign.is_of_tenants() { "Tenants" } else { "Steps" },
+                campaign.items.len(),
+            ),
         ] {
+            if section == Section::Pods && self.rows.is_empty() {
+                continue;
+            }
             let here = section == self.section;
             x = pen.put(x, y, 2, if here { "▸ " } else { "  " }, Role::Key);
             x = pen.put(x, y, width.saturating_sub(x), name, if here { Role::Accent } else { Role::Muted });

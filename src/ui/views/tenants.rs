@@ -147,13 +147,7 @@ impl View for Tenants {
                 return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
             }
             Command::Migrate => {
-                return match self.targets().as_slice() {
-                    [one] => Some(Action::AskMigration(one.clone())),
-                    [] => None,
-                    _ => {
-                        Some(Action::Say("one tenant at a time is migrated: esc takes the marks off".into()))
-                    }
-                };
+                return Some(Action::AskMigration(self.targets())).filter(|_| !self.shown.is_empty());
             }
             // Without marks it is the cluster: one tenant alone is seldom what is meant here.
             Command::Rebalance => {
