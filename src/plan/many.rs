@@ -42,7 +42,7 @@ impl Deed {
         let of = |n: usize| if n == 1 { "1 tenant".to_owned() } else { format!("{n} tenants") };
         match self {
             Self::Migrate(Migration { image: Some(image), .. }) => {
-                format!("migrate {} with {}", of(tenants), image_tag(image))
+                format!("migrate {} with {}", of(tenants), tag(image))
             }
             Self::Migrate(_) => format!("migrate {}", of(tenants)),
             Self::Release(release) => format!("release {} to {}", tag(&release.image), of(tenants)),
