@@ -173,11 +173,12 @@ fn how_many_moves_and_how_fast_is_chosen_in_the_review_and_planned_at_once() {
     assert!(matches!(effects.as_slice(), [Effect::RehearseAll(..)]), "{effects:?}");
     assert!(c.text().contains("2 moves, one after another"), "{}", c.text());
     assert!(!c.text().contains("changed since you looked"), "{}", c.text());
-    c.keys("right right right +");
+    c.keys("tab tab tab +");
     assert!(c.text().contains("up to 2 at the same time"), "{}", c.text());
-    c.keys("right right + +");
-    assert!(c.text().contains("3 failures stop it"), "{}", c.text());
-    c.keys("right space");
+    c.keys("tab tab + +");
+    let words: Vec<_> = c.text().replace('│', " ").split_whitespace().map(str::to_owned).collect();
+    assert!(words.join(" ").contains("3 failures stop it"), "{}", c.text());
+    c.keys("tab space");
     assert!(c.text().contains("memory off"), "{}", c.text());
     // Neither y nor q means here what it means elsewhere.
     assert_eq!(c.keys("y"), []);
@@ -236,7 +237,7 @@ fn several_marked_tenants_are_restarted_as_a_campaign() {
     c.rehearse_all();
     look!("restart_2_80x24", c);
     assert!(c.text().contains("estart 2 tenants"), "{}", c.text());
-    c.keys("e right +");
+    c.keys("e tab +");
     c.keys("enter");
     c.rehearse_all();
     c.wait(2_000);

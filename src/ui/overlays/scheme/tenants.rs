@@ -3,7 +3,7 @@
 
 use crate::{
     plan::{
-        Check, Intent, Verdict,
+        Check, Guard, Intent, Verdict,
         many::{Many, Shared},
     },
     run::campaign::Pace,
@@ -67,7 +67,11 @@ pub(super) fn envelope(many: &Many, pace: &Pace) -> String {
         0 | 1 => "the first failure stops it".to_owned(),
         n => format!("{n} failures stop it"),
     };
-    let waits = if pace.brakes.is_empty() { "" } else { "; it waits while the database is busy" };
+    let waits = match pace.brakes.first() {
+        None => "",
+        Some(Guard::DatabaseCalm) => "; it waits while the database is in trouble",
+        Some(_) => "; it waits while the database is busy",
+    };
     format!("y agrees to {}: {first}{then}; {stops}{waits}", format::count(all, "tenant"))
 }
 
