@@ -320,6 +320,8 @@ impl Snapshot {
                 let set = replica_sets.get(&Key::new(namespace.clone(), owner.name.clone()));
                 let hash = pod.labels.get("pod-template-hash").map(|hash| &**hash);
                 let deployment = match set {
+                    // The pod of an earlier ReplicaSet of that name, or a false claim: its controller does not count it.
+                    Some(set) if !owner.is(&set.uid) => return None,
                     Some(set) => set.deployment.clone()?,
                     None => deployment_of(&owner.name, hash)?.into(),
                 };

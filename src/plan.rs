@@ -61,7 +61,7 @@ pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
 pub use object::Object;
 pub use parts::{NodePart, PartRef};
-pub use release::Release;
+pub use release::{Release, STEADY};
 pub use verify::verify;
 
 /// What an operator wants.

@@ -106,10 +106,12 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Replicas(tenants))));
             }
         }
-        Action::AskMigration(name) => match Asks::migration(&app.world.seen, &app.setup.migrations, &name) {
-            Ok(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
-            Err(why) => app.say(Severity::Warning, why, now),
-        },
+        Action::AskMigration(names) => {
+            match Asks::migration(&app.world.seen, &app.setup.migrations, &names) {
+                Ok(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
+                Err(why) => app.say(Severity::Warning, why, now),
+            }
+        }
         Action::Ask(Asks::GiveUp { .. }) if app.world.who.read_only => {
             app.say(Severity::Warning, "read-only: nothing can be given up", now);
         }
@@ -125,6 +127,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             }
         }
         Action::Plan(intent) => approval::review(app, intent, effects),
+        Action::Tenants(wanted) => schemes::review(app, Wanted::Tenants(wanted), now, effects),
         Action::Aim(aim) => schemes::review(app, Wanted::Aim(aim), now, effects),
         Action::Wish(id, wish) => campaigns::wish(app, &id, wish, now, effects),
         Action::GoOn(id) => campaigns::go_on(app, &id, now, effects),
@@ -343,7 +346,7 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         }
         (Takes::Tenant, [tenant]) if entry.command == Command::Migrate => {
             let (tenant, _) = tenant_of(app, tenant)?;
-            action(app, Action::AskMigration(tenant), now, effects);
+            action(app, Action::AskMigration(vec![tenant]), now, effects);
         }
         (Takes::Tenant, [tenant]) if entry.command == Command::Restart => {
             let (tenant, _) = tenant_of(app, tenant)?;

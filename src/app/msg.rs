@@ -9,9 +9,9 @@ use crate::{
     plan::{Approved, Check, Plan, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
-        campaign::{self, Campaign, Wish},
+        campaign::{self, Campaign, Refusals, Wish},
     },
-    ui::{Outlook, Question, Wanted, overlays::SchemeFound},
+    ui::{Outlook, Question, Terms, Wanted, overlays::SchemeFound},
 };
 
 /// What happened.
@@ -29,6 +29,8 @@ pub enum Msg {
     Local(Vec<Run>, Vec<Campaign>),
     /// A rehearsal has answered.
     Rehearsed(Rehearsal),
+    /// What the rehearsal of many plans says, and what is left out.
+    RehearsedAll(Rehearsal, Refusals),
     /// The events of a tenant, all of them, newest first; or why there are none.
     TenantEvents(TenantName, Result<Vec<KubeEvent>, String>),
     /// More lines of a log; or why no more come.
@@ -38,7 +40,7 @@ pub enum Msg {
     /// What was predicted.
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
-    Scheme(Wanted, Box<SchemeFound>),
+    Scheme(Wanted, Terms, Box<SchemeFound>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
     /// Something to say, in one sentence.
@@ -88,10 +90,10 @@ pub enum Effect {
     /// Work out what is predicted of what was seen last, and the answer to this; answer with [`Msg::Foreseen`].
     Foresee(Option<Question>),
     /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].
-    Scheme(Wanted),
+    Scheme(Wanted, Terms),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
-    /// Rehearse these plans together; answer with [`Msg::Rehearsed`] of this id.
+    /// Rehearse these plans together; answer with [`Msg::RehearsedAll`] of this id.
     RehearseAll(String, Vec<Plan>),
     /// Begin a campaign; report with [`Msg::Campaign`].
     Campaign(Box<campaign::Approved>, JournalPlace),

@@ -35,11 +35,11 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         }
         Msg::Ran(run) => ran(app, *run, now),
         Msg::Campaign(campaign) => campaigns::reported(app, *campaign, now),
-        Msg::Rehearsed(rehearsal) => {
-            schemes::rehearsed(app, &rehearsal);
-            approval::rehearsed(app, rehearsal);
+        Msg::Rehearsed(rehearsal) => approval::rehearsed(app, rehearsal),
+        Msg::RehearsedAll(rehearsal, left) => {
+            schemes::rehearsed(app, &rehearsal, left, now, &mut effects);
         }
-        Msg::Scheme(aim, found) => schemes::came(app, &aim, *found, &mut effects),
+        Msg::Scheme(wanted, terms, found) => schemes::came(app, (&wanted, &terms), *found, &mut effects),
         Msg::Targets(pod, found) => schemes::chosen(app, &pod, found),
         Msg::TenantEvents(tenant, events) => {
             if let Some((name, slot)) = &mut app.world.detail.events
@@ -203,7 +203,11 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
         }
         Some(Overlay::Scheme(mut review)) => {
             if !schemes::pressed(app, &mut review, key, name, burst, now) {
+                let stale = review.stale;
                 app.overlay = Some(Overlay::Scheme(review));
+                if stale {
+                    schemes::ask(app, now, effects);
+                }
             }
         }
         Some(Overlay::Choice(mut choice)) => {

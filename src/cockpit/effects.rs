@@ -153,12 +153,12 @@ impl Performer {
             Effect::StopObject => stop(self.object.take()),
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
-            Effect::Scheme(wanted) => {
+            Effect::Scheme(wanted, terms) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
                 let policy = self.config.moves.clone();
                 tokio::task::spawn_blocking(move || {
-                    let found = Draft::of(&seen, &wanted, &policy);
-                    let _ = tell.blocking_send(Msg::Scheme(wanted, Box::new(found)));
+                    let found = Draft::of(&seen, &wanted, &terms, &policy);
+                    let _ = tell.blocking_send(Msg::Scheme(wanted, terms, Box::new(found)));
                 });
             }
             Effect::Targets(tenant, pod) => {
@@ -172,21 +172,14 @@ impl Performer {
             Effect::RehearseAll(id, plans) => {
                 let (hands, tell) = (self.hands(), self.tell.clone());
                 tokio::spawn(async move {
-                    let mut all = Rehearsal { plan: id, ..Rehearsal::default() };
-                    for plan in plans.iter().filter(|plan| !plan.steps.is_empty()) {
-                        let one = run::rehearse(&hands, plan).await;
-                        for check in one.checks {
-                            if !all.checks.iter().any(|c| c.text == check.text) {
-                                all.checks.push(check);
-                            }
-                        }
-                        for right in one.journal_missing {
-                            if !all.journal_missing.contains(&right) {
-                                all.journal_missing.push(right);
-                            }
-                        }
+                    if plans.first().is_some_and(|plan| campaign::is_of_tenant(&plan.intent)) {
+                        let all = campaign::rehearse_tenants(&hands, &plans).await;
+                        let all = Rehearsal { plan: id, ..all };
+                        let _ = tell.send(Msg::RehearsedAll(all, Default::default())).await;
+                        return;
                     }
-                    let _ = tell.send(Msg::Rehearsed(all)).await;
+                    let (all, left) = campaign::rehearse(&hands, &plans).await;
+                    let _ = tell.send(Msg::RehearsedAll(Rehearsal { plan: id, ..all }, left)).await;
                 });
             }
             Effect::Campaign(approved, place) => {

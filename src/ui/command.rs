@@ -156,6 +156,8 @@ pub enum Command {
     DeletePod,
     /// Skip the present item of a campaign.
     Skip,
+    /// Try the present item of a campaign again.
+    Retry,
     /// Stop a campaign after its present items.
     StopAfter,
     /// What happens if a node is lost.
@@ -193,7 +195,7 @@ pub enum Command {
 impl Command {
     /// It is about a run or campaign that is not over yet.
     pub fn is_of_open(self) -> bool {
-        matches!(self, Self::GiveUp | Self::Pause | Self::Resume | Self::Skip | Self::StopAfter)
+        matches!(self, Self::GiveUp | Self::Pause | Self::Resume | Self::Skip | Self::Retry | Self::StopAfter)
     }
 }
 

@@ -234,7 +234,7 @@ fn a_pod_that_does_not_go_is_told_with_what_holds_it() {
     let mut seen = cluster("node w1\nnode w2 not-ready\ntenant acme 1 on w1");
     let mut pod = pods(&seen, "acme").remove(0);
     pod.key = Key::new("jobs", "report-1");
-    pod.owner = Some(Owner { kind: "Job".into(), name: "report".into() });
+    pod.owner = Some(Owner { kind: "Job".into(), name: "report".into(), uid: "".into() });
     (pod.node, pod.deleting) = (Some("w2".into()), Some(ago(30)));
     put(&mut seen, pod);
     let all = findings(&seen);
@@ -483,7 +483,7 @@ fn a_plan_does_not_count_pods_that_nobody_knows_of() {
 fn a_plan_names_the_controller_that_takes_it_back() {
     let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
     change_workload(&mut seen, "acme", |w| {
-        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into() })
+        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into(), uid: "".into() })
     });
     let all = checks(&seen, "acme", 3);
     let (verdict, text) = check(&all, "owner");
@@ -501,7 +501,7 @@ fn a_restart_says_who_owns_the_workload_and_what_refuses_its_new_pods() {
     let calm = restart(&seen);
     assert!(calm.iter().all(|(_, verdict, _)| *verdict == Verdict::Ok), "{calm:?}");
     change_workload(&mut seen, "acme", |w| {
-        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into() })
+        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into(), uid: "".into() })
     });
     let lines = [("pods".into(), QuotaLine { hard: 2, used: Some(2) })].into_iter().collect();
     let key = Key::new("acme", "q");

@@ -31,6 +31,7 @@ mod migrate;
 mod migrate_cli;
 mod moves;
 mod moves_cli;
+mod moves_guarded;
 mod output;
 mod planning;
 mod program;

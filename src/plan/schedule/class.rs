@@ -60,10 +60,16 @@ impl Incoming {
                 .max_by_key(|s| (s.revision, s.created)),
         };
         let owner = match workload.key.kind {
-            WorkloadKind::StatefulSet => Some(Owner { kind: "StatefulSet".into(), name: key.name.clone() }),
-            WorkloadKind::Deployment => {
-                newest.map(|s| Owner { kind: "ReplicaSet".into(), name: s.key.name.clone() })
-            }
+            WorkloadKind::StatefulSet => Some(Owner {
+                kind: "StatefulSet".into(),
+                name: key.name.clone(),
+                uid: workload.uid.as_str().into(),
+            }),
+            WorkloadKind::Deployment => newest.map(|s| Owner {
+                kind: "ReplicaSet".into(),
+                name: s.key.name.clone(),
+                uid: s.uid.as_str().into(),
+            }),
         };
         let siblings = seen.tenant_of(&workload.key).map_or(&[][..], |t| &t.pods);
         let sibling = siblings

@@ -443,6 +443,12 @@ impl Campaign {
         self.items.iter().any(is_of_tenant)
     }
 
+    /// What is not begun yet.
+    pub fn left(&self) -> Vec<Intent> {
+        let waiting = self.states.iter().zip(&self.items).filter(|(state, _)| **state == ItemState::Waiting);
+        waiting.map(|(_, item)| item.clone()).collect()
+    }
+
     /// The image an item replaced, of one that is done.
     pub fn was(&self, item: usize) -> Option<&str> {
         self.entries.iter().rev().find_map(|e| match &e.event {
@@ -554,7 +560,7 @@ impl Campaign {
 
 /// It is about a whole tenant, and stands for itself.
 pub fn is_of_tenant(item: &Intent) -> bool {
-    matches!(item, Intent::Migrate { .. } | Intent::Release { .. })
+    matches!(item, Intent::Migrate { .. } | Intent::Release { .. } | Intent::Restart { .. })
 }
 
 /// Items by their state.
@@ -587,7 +593,7 @@ impl Counts {
 
     /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
     pub fn words(&self) -> String {
-        let mut text = format!("{} of {}", self.done, self.all);
+        let mut text = format!("{} of {}{}", self.done, self.all, if self.of_tenants { " done" } else { "" });
         for (n, word) in [(self.skipped, self.skipped_word()), (self.failed, "failed"), (self.held, "held")] {
             if n > 0 {
                 text += &format!(", {n} {word}");

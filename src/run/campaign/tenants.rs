@@ -3,13 +3,18 @@
 use super::{Pace, Proposed};
 use crate::{
     cluster::Snapshot,
-    plan::{Check, Guard, Plan, Verdict, many::Many},
+    plan::{Check, Guard, Intent, Plan, Verdict, many::Many},
     run::{self, Hands, Rehearsal},
 };
 
 impl Proposed {
     /// The same done to many tenants, as it was worked out.
     pub fn of_tenants(many: &Many, pace: Pace) -> Self {
+        // A restart changes nothing in the database: that nothing of it is critical is enough.
+        let pace = match many.items.first() {
+            Some(Intent::Restart { .. }) => Pace { brakes: vec![Guard::DatabaseCalm], ..pace },
+            _ => pace,
+        };
         Self {
             goal: many.goal.clone(),
             aim: None,

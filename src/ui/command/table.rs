@@ -82,7 +82,7 @@ pub const COMMANDS: &[Entry] = &[
         Command::Migrate,
         "migrate",
         &["M"],
-        "migrate the database: asks for the image, then shows the plan",
+        "migrate the database of the tenant, or of all marked ones: asks for the image, then shows the plan",
         &[On::Tenants, On::Tenant],
     )
     .bar(36, "migrate")
@@ -153,14 +153,17 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(25, "delete pod")
     .acts(),
-    entry(Command::Skip, "skip", &["s"], "skip this tenant: its pod stays where it is", &[On::Campaign])
+    entry(Command::Skip, "skip", &["s"], "skip this tenant: it stays as it is", &[On::Campaign])
         .bar(12, "skip")
+        .acts(),
+    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Campaign])
+        .bar(15, "retry")
         .acts(),
     entry(
         Command::StopAfter,
         "stop",
         &["S"],
-        "stop after the present move: what is done stays, the rest is not begun",
+        "stop after what is under way: what is done stays, the rest is not begun",
         &[On::Campaign],
     )
     .bar(12, "stop")
@@ -211,7 +214,8 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(1, "run")
     .acts(),
-    entry(Command::Edit, "edit", &["e"], "change the number", &[On::Review]).bar(2, "edit"),
+    entry(Command::Edit, "edit", &["e"], "change the number, or how many moves and how fast", &[On::Review])
+        .bar(2, "edit"),
     entry(Command::Reason, "reason", &["r"], "say why it is done: kept in the journal", &[On::Review])
         .bar(3, "reason"),
     entry(

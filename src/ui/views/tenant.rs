@@ -164,7 +164,7 @@ impl View for TenantView {
             Command::Previous => self.step(SECTIONS.len() - 1),
             Command::Headroom => return Some(Action::Go(Place::Headroom(self.name.clone()))),
             Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
-            Command::Migrate => return Some(Action::AskMigration(self.name.clone())),
+            Command::Migrate => return Some(Action::AskMigration(vec![self.name.clone()])),
             Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
             Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
             Command::Rebalance => {

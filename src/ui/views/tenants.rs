@@ -16,8 +16,9 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use super::{nothing_yet, pods};
 use crate::{
     cluster::{NodeName, ObjectKey, Severity, TenantName},
-    plan::{Intent, rebalance::Aim, whatif::Loss},
+    plan::{Intent, many::Deed, rebalance::Aim, whatif::Loss},
     ui::{
+        ToTenants,
         action::Action,
         command::Command,
         filter::{Fields, Filter},
@@ -155,13 +156,7 @@ impl View for Tenants {
                 return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
             }
             Command::Migrate => {
-                return match self.targets().as_slice() {
-                    [one] => Some(Action::AskMigration(one.clone())),
-                    [] => None,
-                    _ => {
-                        Some(Action::Say("one tenant at a time is migrated: esc takes the marks off".into()))
-                    }
-                };
+                return Some(Action::AskMigration(self.targets())).filter(|_| !self.shown.is_empty());
             }
             // Without marks it is the cluster: one tenant alone is seldom what is meant here.
             Command::Rebalance => {
@@ -169,11 +164,20 @@ impl View for Tenants {
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
             }
             Command::Restart => {
-                let tenant = self.targets().into_iter().next();
-                return Some(match self.refuses(command, cx) {
-                    Some(why) => Action::Say(why),
-                    None => Action::Plan(Intent::Restart { tenant: tenant? }),
-                });
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                return match self.targets().as_slice() {
+                    [] => None,
+                    [one] => Some(Action::Plan(Intent::Restart { tenant: one.clone() })),
+                    several => Some(Action::Tenants(Box::new(ToTenants {
+                        deed: Deed::Restart,
+                        tenants: several.to_vec(),
+                        parallel: 1,
+                        canary: 1,
+                        max_failures: 1,
+                    }))),
+                };
             }
             Command::More | Command::Less => {
                 let by = if command == Command::More { 1 } else { -1 };
@@ -277,9 +281,6 @@ impl View for Tenants {
                 if self.list.selected().is_none() =>
             {
                 Some("no tenant is selected".into())
-            }
-            Command::Restart if self.marked.len() > 1 => {
-                Some(format!("{} are marked: restart one tenant after another", self.marked.len()))
             }
             Command::WhatIf => match self.list.selected() {
                 Some(name) if leans_on(cx, name).is_none() => {
