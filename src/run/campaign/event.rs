@@ -1,17 +1,14 @@
 //! What happens in a campaign, and the fold of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Aim, Approved, Envelope, Pace};
+use super::{Aim, Approved, Asked, Envelope, Pace, words};
 use crate::{
-    cluster::{Key, NodeName, TenantName, words::short_run},
-    plan::{About, Intent, Means},
+    cluster::{Key, NodeName, words::short_run},
+    plan::{About, Intent},
     run::Run,
 };
 
@@ -101,71 +98,6 @@ pub struct Entry {
 
 fn is_zero(n: &usize) -> bool {
     *n == 0
-}
-
-/// What any cockpit may wish of a campaign that another one drives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "wish", rename_all = "kebab-case")]
-pub enum Wish {
-    /// Pause it, and what is under way.
-    Pause,
-    /// Not to pause after all.
-    GoOn,
-    /// End it once what is under way is through.
-    Stop,
-    /// Leave this item out.
-    Skip {
-        /// Index into the items.
-        item: usize,
-    },
-    /// Leave out all that is left of this tenant.
-    #[serde(rename = "skip-tenant")]
-    SkipTenant {
-        /// The tenant.
-        tenant: TenantName,
-    },
-    /// Try an item again that failed or was skipped.
-    Retry {
-        /// Index into the items.
-        item: usize,
-    },
-    /// What is not understood: a newer wheelhouse wrote it.
-    #[serde(other)]
-    Unread,
-}
-
-impl fmt::Display for Wish {
-    /// `skip acme`, `retry item 3`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pause => f.write_str("pause"),
-            Self::GoOn => f.write_str("go on"),
-            Self::Stop => f.write_str("stop"),
-            Self::Skip { item } => write!(f, "skip item {}", item + 1),
-            Self::SkipTenant { tenant } => write!(f, "skip {tenant}"),
-            Self::Retry { item } => write!(f, "retry item {}", item + 1),
-            Self::Unread => f.write_str("a wish"),
-        }
-    }
-}
-
-/// A wish, as it stands in a campaign's journal beside its events: whoever drives the campaign answers it with an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// When, in the API server's time.
-    pub at: Timestamp,
-    /// Who: `bob@bastion`.
-    pub by: String,
-    /// What.
-    #[serde(flatten)]
-    pub wish: Wish,
-}
-
-impl Asked {
-    /// One that cannot be read.
-    pub(super) fn unread(_: String) -> Self {
-        Self { at: Timestamp::UNIX_EPOCH, by: "somebody".into(), wish: Wish::Unread }
-    }
 }
 
 /// What can happen in a campaign.
@@ -629,31 +561,6 @@ impl Campaign {
 /// It is about a whole tenant, and stands for itself.
 pub fn is_of_tenant(item: &Intent) -> bool {
     matches!(item, Intent::Migrate { .. } | Intent::Release { .. })
-}
-
-/// An item in a few words.
-pub fn words(item: &Intent) -> String {
-    match item {
-        Intent::Move { moved } => {
-            let to = moved.to.as_ref().map_or("no node", NodeName::as_str);
-            match (moved.means, &moved.tenant) {
-                (Means::Eviction, None) => format!("evict {} from {}", moved.pod, moved.from),
-                _ => format!("{} {} → {to}", moved.pod.name, moved.from),
-            }
-        }
-        Intent::Cordon { node, cordoned: true } => format!("cordon {node}"),
-        Intent::Cordon { node, cordoned: false } => format!("uncordon {node}"),
-        Intent::Restart { tenant } => format!("restart {tenant}"),
-        Intent::Migrate { migration } => format!("migrate {}", migration.tenant),
-        Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
-        Intent::Undo { run, .. } => format!("undo {}", short_run(run)),
-        Intent::Scale { targets } => {
-            let each = targets.iter().map(|t| format!("{} to {}", t.tenant, t.to));
-            format!("scale {}", each.collect::<Vec<_>>().join(", "))
-        }
-        Intent::DeletePod { pod } => format!("delete {pod}"),
-        Intent::Database { .. } => "an act on the database".into(),
-    }
 }
 
 /// Items by their state.

@@ -1,6 +1,7 @@
 //! What the review shows where the same is done to many tenants: who it is done to, who is left out and why, and what a
 //! yes agrees to.
 
+use super::{SECTIONS, SchemeReview, Section};
 use crate::{
     plan::{
         Check, Intent, Verdict,
@@ -71,7 +72,7 @@ pub(super) fn envelope(many: &Many, pace: &Pace) -> String {
 }
 
 /// Who it is done to, line by line.
-pub(super) fn rows(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Range<usize>) {
+fn rows(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Range<usize>) {
     let width = pen.width();
     let (tenant, image) = if width < 100 { (18, 10) } else { (30, 16) };
     for (y, i) in (y..).zip(shown) {
@@ -92,7 +93,7 @@ pub(super) fn rows(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: s
 }
 
 /// Who is left out, line by line.
-pub(super) fn left(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Range<usize>) {
+fn left(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Range<usize>) {
     let width = pen.width();
     let tenant = if width < 100 { 18 } else { 30 };
     for (y, i) in (y..).zip(shown) {
@@ -100,5 +101,42 @@ pub(super) fn left(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: s
         pen.put(2, y, tenant, &cx.tenant_name(&left.tenant, tenant), Role::Text);
         let x = tenant + 3;
         pen.put(x, y, width.saturating_sub(x), &left.why, Role::Muted);
+    }
+}
+
+impl SchemeReview {
+    /// The tenants it is done to, or those that are left out.
+    pub(super) fn of_tenants(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many) {
+        let width = pen.width();
+        let mut x = 0;
+        let out = self.section == Section::Stays;
+        for (name, n, here) in [("Tenants", many.rows.len(), !out), ("Left out", many.left.len(), out)] {
+            let role = if here { Role::Accent } else { Role::Muted };
+            x = pen.put(x, 0, 2, if here { "▸ " } else { "  " }, Role::Key);
+            x = pen.put(x, 0, width.saturating_sub(x), name, role);
+            x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
+        }
+        let page = usize::from(pen.height().saturating_sub(1));
+        let all = self.lines(self.section);
+        let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
+        let start = self.scroll[at].min(all.saturating_sub(page));
+        let shown = start..all.min(start + page);
+        if all > shown.end || start > 0 {
+            let text = match all - shown.end {
+                0 => "↑".to_owned(),
+                below => format!("{below} below  ↓"),
+            };
+            pen.put_right(width, 0, 16, &text, Role::Muted);
+        } else if x + 14 < width {
+            pen.line_right(width, 0, 14, &[piece("tab ", Role::Key), piece("section", Role::Muted)]);
+        }
+        match (out, all) {
+            (true, 0) => {
+                let text = "no tenant is left out";
+                pen.line(2, 1, width, &[piece("✓ ", Role::Ok), piece(text, Role::Muted)]);
+            }
+            (true, _) => left(pen, cx, many, 1, shown),
+            (false, _) => rows(pen, cx, many, 1, shown),
+        }
     }
 }
