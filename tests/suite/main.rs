@@ -27,6 +27,7 @@ mod headroom;
 mod kubectl;
 mod live;
 mod logs_cli;
+mod many;
 mod migrate;
 mod migrate_cli;
 mod moves;

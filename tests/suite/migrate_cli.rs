@@ -79,7 +79,14 @@ fn wrong_usage_and_what_cannot_be_migrated_are_one_sentence() {
     let demo = demo();
     for (code, arguments, word) in [
         (2, &["migrate"][..], "TENANT"),
-        (2, &["migrate", "acme", "globex"], "one tenant at a time"),
+        (2, &["migrate", "acme", "--all"], "--all"),
+        (2, &["migrate", "--selector", "a=b=c"], "no selector of labels"),
+        (2, &["migrate", "--all", "--parallel", "0"], "0"),
+        (2, &["migrate", "--all", "--max-failures", "none"], "none"),
+        (1, &["migrate", "--selector", "tier=gold", "--yes"], "has the labels of --selector"),
+        (1, &["migrate", "acme", "acne", "--yes"], "did you mean acme"),
+        (1, &["migrate", "acme", "globex", "--container", "fpm", "--yes"], "has no container fpm"),
+        (1, &["migrate", "--all", "--image", "2 5", "--yes"], "no tag of an image"),
         (2, &["migrate", "acme", "--keep", "0"], "0"),
         (2, &["migrate", "acme", "--deadline", "soon"], "soon"),
         (1, &["migrate", "acne", "--yes"], "did you mean acme"),
@@ -129,7 +136,8 @@ fn an_image_is_rolled_out_counted_and_taken_back_and_a_broken_one_is_set_back() 
     assert_eq!(tenant(&demo, "acme")["image"], was);
     for (code, arguments, word) in [
         (2, &["release", "acme"][..], "--image"),
-        (2, &["release", "acme", "globex", "--image", "1"], "one tenant at a time"),
+        (2, &["release", "--image", "1"], "TENANT"),
+        (1, &["release", "--all", "--image", "2 5", "--yes"], "no tag of an image"),
         (1, &["release", "acne", "--image", "1", "--yes"], "did you mean acme"),
         (1, &["release", "acme", "--image", "2 5", "--yes"], "no tag of an image"),
     ] {

@@ -93,10 +93,6 @@ fn a_migration_is_asked_for_with_image_and_command_and_reviewed() {
     let mut held = held;
     held.keys("e");
     assert!(held.text().contains("2.5.0 --hold"), "{}", held.text());
-    // Several tenants are not migrated by one key.
-    let mut c = Cockpit::of(CALM, (80, 24));
-    c.keys("space space M");
-    assert!(c.text().contains("one tenant at a time"), "{}", c.text());
 }
 
 #[test]
