@@ -28,7 +28,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    cluster::Snapshot,
+    cluster::{Finding, Severity, Snapshot, Subject},
     plan::{Approved, Check},
     wire::{Logins, Wire},
 };
@@ -42,7 +42,7 @@ pub use local::local_journals;
 pub use log::Log;
 pub use rehearse::rehearse;
 pub use seen::{Holder, Offers, RunSeen, Shown};
-pub use tell::{describe, left_by_giving_up, summary};
+pub use tell::{describe, left_by_giving_up, left_by_losing_it, summary};
 
 /// What a run needs to act.
 #[derive(Clone)]
@@ -156,6 +156,24 @@ fn begin(
 /// The journals of runs and campaigns that cannot be read, one sentence each.
 pub fn unreadable_journals(seen: &Snapshot) -> Vec<String> {
     unreadable(seen).into_iter().chain(campaign::unreadable(seen)).collect()
+}
+
+/// The findings of journals that cannot be read, for [`crate::cluster::merged`].
+pub fn findings(unreadable: &[String]) -> Vec<Finding> {
+    let found = |sentence: &String| {
+        let (journal, why) = sentence.split_once(": ").unwrap_or(("journals", sentence));
+        Finding {
+            rule: "journal-unreadable",
+            severity: Severity::Warning,
+            subject: Subject::Source(journal.to_owned()),
+            text: format!("{why}; its run cannot be finished or taken back"),
+            since: None,
+            because: None,
+            answer: None,
+            remedy: None,
+        }
+    };
+    unreadable.iter().map(found).collect()
 }
 
 /// The time it is at the API server, as far as is known.

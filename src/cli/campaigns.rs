@@ -188,7 +188,7 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
 fn numbered(it: &Campaign, item: usize) -> Result<usize, Failure> {
     match item.checked_sub(1).filter(|at| *at < it.items.len()) {
         Some(at) => Ok(at),
-        None => Err(Failure::Usage(format!("campaign {} has items 1 to {}", it.short(), it.items.len()))),
+        None => Err(Failure::Failed(format!("campaign {} has items 1 to {}", it.short(), it.items.len()))),
     }
 }
 

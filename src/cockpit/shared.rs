@@ -141,6 +141,14 @@ pub fn campaigns(seen: &Snapshot, state_dir: &Path, wire: &Wire) -> Vec<Campaign
     all
 }
 
+/// The journals of runs and campaigns that cannot be read, of the cluster and of this machine, one sentence each.
+pub fn unreadable_journals(seen: &Snapshot, state_dir: &Path, wire: &Wire) -> Vec<String> {
+    let (context, server) = (wire.context(), wire.server());
+    let runs = run::local_journals(state_dir, context, server).into_iter().filter_map(Result::err);
+    let campaigns = campaign::local_campaigns(state_dir, context, server).into_iter().filter_map(Result::err);
+    run::unreadable_journals(seen).into_iter().chain(runs).chain(campaigns).collect()
+}
+
 /// How this operator signs: as configured, or `USER@HOST`.
 pub fn operator(config: &Config) -> String {
     config.operator.clone().unwrap_or_else(|| {

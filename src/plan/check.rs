@@ -491,18 +491,21 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
     let holder = lease.who()?;
     let run = lease.run.as_deref().map(short_run);
     let named = run.map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
-    let ago = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(seen.at, at));
+    let ago = |at: Option<Timestamp>| at.map(|at| age(seen.at, at));
     Some(if lease.is_held(seen.at) {
-        let (since, renewed) = (ago(lease.acquired), ago(lease.renewed));
+        let since = ago(lease.acquired).map_or(String::new(), |since| format!(", for {since}"));
+        let renewed = ago(lease.renewed).map_or(String::new(), |ago| format!(" (renewed {ago} ago)"));
         let text = format!(
-            "{named} of {holder} is changing it, for {since} (renewed {renewed} ago): wait for its end, or pause it there"
+            "{named} of {holder} is changing it{since}{renewed}: wait for its end, or pause it there"
         );
         Check::new("lease", Refuse, text)
     } else {
         let resume = run.map_or_else(String::new, |run| {
             format!(": `{} runs resume {run}` finishes it, `undo` takes it back", by_hand::wheelhouse(seen))
         });
-        let text = format!("{named} of {holder} was interrupted {} ago{resume}", ago(lease.renewed));
+        let when = ago(lease.renewed)
+            .map_or_else(|| "at a time that its lease does not tell".into(), |ago| format!("{ago} ago"));
+        let text = format!("{named} of {holder} was interrupted {when}{resume}");
         Check::new("lease", Warn, text)
     })
 }

@@ -59,6 +59,8 @@ enum Stop {
     Pause(usize, String),
     /// It can no longer be written down: it is somebody else's, or out of reach.
     Unwritten(String),
+    /// Its journal was deleted or damaged: nobody can go on with it.
+    Lost(String),
     /// It was never taken up.
     Refused(String),
 }
@@ -158,7 +160,7 @@ impl Driver {
         };
         if let Err(stop) = self.append(&mut session, first).await {
             return Err(match stop {
-                Stop::Unwritten(why) => Stop::Refused(why),
+                Stop::Unwritten(why) | Stop::Lost(why) => Stop::Refused(why),
                 other => other,
             });
         }
@@ -380,13 +382,20 @@ impl Driver {
     fn show(&self, begin: &Begin, stop: Stop) {
         let at = self.seen.borrow().dated(Timestamp::now());
         let (by, step) = (self.hands.who.operator.clone(), self.current());
+        let lost = match &stop {
+            Stop::Lost(why) => Some(why.clone()),
+            _ => None,
+        };
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New(_)) => Event::Finished { outcome: Outcome::Failed, text },
-            (Stop::Refused(why) | Stop::Unwritten(why), _) => Event::Paused { step, why, asked: false },
+            (Stop::Refused(why) | Stop::Unwritten(why) | Stop::Lost(why), _) => {
+                Event::Paused { step, why, asked: false }
+            }
             (Stop::Pause(step, why), _) => Event::Paused { step, why, asked: false },
         };
         self.run.send_modify(|run| {
             run.doing = None;
+            run.journal_lost = lost;
             // Refused because it was over already: it stays as its journal has it.
             let _ = run.apply(Entry { at, by, token: 0, event });
         });

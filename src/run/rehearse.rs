@@ -182,9 +182,13 @@ async fn journal_place(writer: &Writer, hands: &Hands, plan: &Plan) -> (Check, V
         );
         Check::new("journal", Verdict::Warn, text)
     } else if absent {
-        Check::new("journal", Verdict::Ok, format!("kept in namespace {namespace}, which will be created"))
+        Check::new(
+            "journal",
+            Verdict::Ok,
+            format!("the journal is kept in namespace {namespace}, which is created"),
+        )
     } else {
-        Check::new("journal", Verdict::Ok, format!("kept in namespace {namespace}"))
+        Check::new("journal", Verdict::Ok, format!("the journal is kept in namespace {namespace}"))
     };
     (check, missing)
 }

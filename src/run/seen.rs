@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{Run, RunState, undo_intent};
+use super::{Run, RunState, left_by_losing_it, undo_intent};
 use crate::{
     cluster::Snapshot,
     plan::{Standing, Verdict, plan},
@@ -187,7 +187,8 @@ impl RunSeen {
         let (run, name, shown) = (&self.run, self.run.short(), self.shown());
         let over = run.state.is_over();
         let closed = over.then(|| format!("run {name} is {shown}"));
-        let give_up = closed.clone().or_else(|| self.untouchable()).map_or(Ok(()), Err);
+        let lost = || run.journal_lost.clone().and_then(|_| left_by_losing_it(run, seen));
+        let give_up = closed.clone().or_else(|| self.untouchable()).or_else(lost).map_or(Ok(()), Err);
         let resume = give_up.clone().and_then(|()| self.goes_on(seen));
         let undo = match () {
             () if run.state == RunState::Undone => Err(format!("run {name} is taken back already")),

@@ -9,7 +9,10 @@ use wheelhouse::{
     cluster::Snapshot,
     demo::{AccessRule, On},
     plan::{self, Change, Verdict},
-    run::{Event, JournalPlace, Run, RunState, StepState, find, local_journals, rehearse, runs, undo_intent},
+    run::{
+        Event, JournalPlace, Run, RunSeen, RunState, StepState, find, left_by_losing_it, local_journals,
+        rehearse, runs, undo_intent,
+    },
 };
 
 use crate::session::{Ground, Session, text};
@@ -446,4 +449,50 @@ fn several_tenants_are_changed_one_after_the_other() {
     assert_eq!(ground.holders(), [None, None]);
     let writes = run.plan().steps.iter().filter(|s| matches!(s.change, Change::Replicas(_))).count();
     assert_eq!(run.made().len(), writes);
+}
+
+/// A journal that is deleted or written over under a run: nobody can go on with it, and the lines that take it back by
+/// hand are told instead of commands that cannot work.
+#[test]
+fn a_run_whose_journal_is_lost_says_what_is_left_and_how_it_is_taken_back_by_hand() {
+    for damaged in [false, true] {
+        let ground = Ground::new();
+        let alice = ground.session("alice@bastion");
+        let plan = alice.plan("acme", 1);
+        ground.cordon(true);
+        let mut handle = alice.start(plan, JournalPlace::Cluster);
+        ground.drive_until(&alice, &mut handle, settling);
+        let name = format!("run-{}", handle.id);
+        match damaged {
+            true => ground.change("configmaps", &name, |journal| {
+                let events = journal["data"]["events"].as_str().unwrap().to_owned();
+                journal["data"]["events"] = (events + "nonsense\n").into();
+            }),
+            false => ground.delete("configmaps", &name),
+        }
+        ground.cordon(false);
+        let run = ground.drive(&alice, &mut handle);
+        let why = text(&run);
+        assert_eq!(run.state, RunState::Paused, "{why}");
+        assert!(!why.contains("taken the run over"), "{why}");
+        let word = if damaged { "is damaged" } else { "was deleted" };
+        assert!(why.contains(&format!("the journal {name} {word}")), "{why}");
+        let seen = alice.now();
+        let offers = RunSeen::of(run.clone()).offers(&seen);
+        let left = left_by_losing_it(&run, &seen).unwrap();
+        assert!(left.contains("`kubectl ") && left.contains("--replicas="), "{left}");
+        assert_eq!((offers.resume, offers.give_up), (Err(left.clone()), Err(left)));
+    }
+}
+
+#[test]
+fn an_audit_file_that_cannot_be_written_is_told_and_changes_nothing_else() {
+    let ground = Ground::new();
+    let mut alice = ground.session("alice@bastion");
+    alice.hands.state_dir = "/dev/null/state".into();
+    let mut handle = alice.start(alice.plan("acme", 1), JournalPlace::Cluster);
+    let run = ground.drive(&alice, &mut handle);
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    let why = run.unaudited.unwrap();
+    assert!(why.starts_with("the audit file /dev/null/state/audit.jsonl cannot be written: "), "{why}");
 }

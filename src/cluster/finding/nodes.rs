@@ -34,6 +34,8 @@ pub(super) fn node_overcommitted(s: &Snapshot, n: &Node) -> Option<Found> {
 
 /// Requested share below which a node that is full looks free to the scheduler, as a part of the share in use.
 const UNDERSTATED: f64 = 0.75;
+/// Measurements that are older are a warning: they come every 15 s, and a moment without them is nothing.
+const OLD_METRICS: SignedDuration = SignedDuration::from_mins(5);
 /// For this long it is said that another cluster, or an earlier state of it, was found.
 const BROKEN_FOR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -199,7 +201,7 @@ fn forsaken(s: &Snapshot, pod: &Pod, run: &str) -> Option<String> {
         Some(journal) if journal.is_over() => Some(format!("run {} is over", short_run(run))),
         Some(_) => None,
         None if s.at.duration_since(pod.created) > YOUNG => {
-            Some(format!("there is no run {}", short_run(run)))
+            Some(format!("the cluster has no journal of run {}", short_run(run)))
         }
         None => None,
     }
@@ -277,6 +279,12 @@ pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
             // Never seen for want of a right: what needs no nodes is known all the same.
             ("nodes", Freshness::Missing { .. }) if s.namespace.is_some() => Severity::Notice,
             ("nodes", Freshness::Missing { .. }) => Severity::Warning,
+            // What rests on old measurements is not known: that nothing is wrong with it is no good news.
+            ("pod metrics" | "node metrics", Freshness::Stale { since, .. })
+                if s.at.duration_since(*since) > OLD_METRICS =>
+            {
+                Severity::Warning
+            }
             (name, _) if CORE.contains(&name) => Severity::Critical,
             _ => Severity::Notice,
         };

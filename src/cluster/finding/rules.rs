@@ -130,6 +130,11 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Cluster(nodes::left_over),
     },
     Rule {
+        name: "journal-unreadable",
+        doc: "The journal of a run or campaign is damaged, or of a newer version: it can neither be finished nor taken back.",
+        check: Check::Elsewhere,
+    },
+    Rule {
         name: "others-terminating",
         doc: "Pods of no tenant are being deleted for far longer than they may take.",
         check: Check::Cluster(nodes::terminating),

@@ -4,7 +4,7 @@ use super::{
     super::{
         Capacity, Margin, Memory, Snapshot, Tenant, Tightest, WorkloadKind,
         headroom::{ends, exhausted_in},
-        words::count,
+        words::{all_pods, count},
     },
     Answer, Found, Severity, found,
 };
@@ -25,10 +25,14 @@ pub(super) fn under_floor(s: &Snapshot, t: &Tenant) -> Option<Found> {
 }
 
 pub(super) fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    // A tenant that is down has nothing left to lose.
+    if t.ready() == 0 {
+        return None;
+    }
     let placement = t.placement();
     let (node, pods) = placement.first_key_value()?;
     (placement.len() == 1 && *pods > 1)
-        .then(|| found(Severity::Warning, format!("all {pods} pods on {node}")).answer(Answer::Open))
+        .then(|| found(Severity::Warning, format!("{} on {node}", all_pods(*pods))).answer(Answer::Open))
 }
 
 pub(super) fn memory(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {

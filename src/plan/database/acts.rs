@@ -180,7 +180,7 @@ impl Draft<'_> {
             return;
         }
         let about = |name: &ProxyName| wanted.is_none_or(|w| w == name);
-        for check in guard::proxies(&self.field, &[]) {
+        for check in guard::proxies(&self.field, &[], &[]) {
             // Of the others' troubles a save is free, and that the disk differs is what it mends.
             let mended = check.text.contains(guard::UNSAVED);
             if !mended && wanted.is_none_or(|w| check.text.contains(w.as_str())) {
@@ -240,7 +240,7 @@ impl Draft<'_> {
         let fresh = guard::freshness(&self.field, subject.as_deref(), moves);
         self.checks.extend(fresh);
         let families = self.families();
-        self.checks.extend(guard::proxies(&self.field, &families));
+        self.checks.extend(guard::proxies(&self.field, &families, &self.phases));
         if self.phases.is_empty() {
             if self.leftovers.is_empty() && self.checks.iter().all(|c| c.verdict != Refuse) {
                 self.check("nothing", Ok, "every proxy has it so already: there is nothing to do");
@@ -253,8 +253,17 @@ impl Draft<'_> {
         self.checks.extend(guard::behind(&self.field, &after));
         self.checks.extend(guard::measured(&self.field, &self.phases));
         self.checks.extend(guard::conflicts(&self.field, &after));
-        let names: Vec<_> = self.field.faces.iter().map(|f| f.name.as_str()).collect();
-        self.check("drift", Ok, format!("runs until {} restarts; `save` keeps it", names.join(" or ")));
+        let names = |kept: bool, word: &str| {
+            let of = self.field.faces.iter().filter(|face| guard::saved_already(face, &self.phases) == kept);
+            of.map(|face| face.name.to_string()).collect::<Vec<_>>().join(word)
+        };
+        let (kept, lost) = (names(true, ", "), names(false, " or "));
+        if !kept.is_empty() {
+            self.check("drift", Ok, format!("{kept}: afterwards it runs what is on its disk"));
+        }
+        if !lost.is_empty() {
+            self.check("drift", Ok, format!("runs until {lost} restarts; `save` keeps it"));
+        }
     }
 }
 

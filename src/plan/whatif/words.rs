@@ -17,6 +17,13 @@ impl WhatIf {
     pub fn heading(&self) -> String {
         let nodes: Vec<_> = self.nodes.iter().map(|n| n.as_str()).collect();
         let many = self.nodes.len() > 1;
+        if self.loss == Loss::Crash && !self.already.is_empty() && self.already.len() == self.nodes.len() {
+            let pods = count(self.pods as usize, "pod");
+            return match many {
+                false => format!("when the pods of {} are evicted: {pods}", nodes.join(", ")),
+                true => format!("when the pods of {} are evicted: {pods} in all", nodes.join(", ")),
+            };
+        }
         let (lost, pods) = match (self.loss, many) {
             (Loss::Crash, false) => ("fails now", "lost"),
             (Loss::Crash, true) => ("fail now", "lost"),
@@ -35,7 +42,27 @@ impl WhatIf {
             let severity = if grave { Severity::Critical } else { Severity::Warning };
             database.sentences().into_iter().for_each(|text| say(Some(severity), text));
         }
+        for already in &self.already {
+            let names: Vec<_> = already.down.iter().map(TenantName::as_str).collect();
+            let node = &already.node;
+            match names.len() {
+                0 => say(
+                    Some(Severity::Warning),
+                    format!("{node} does not answer already: no tenant is down by it"),
+                ),
+                n => {
+                    let tenants = count(n, "tenant");
+                    let are = if n == 1 { "is" } else { "are" };
+                    let names = names.join(", ");
+                    say(
+                        Some(Severity::Critical),
+                        format!("{node} does not answer already: {tenants} {are} down: {names}"),
+                    );
+                }
+            }
+        }
         match self.down.as_slice() {
+            [] if !self.already.is_empty() => say(None, "no further tenant loses all its ready pods".into()),
             [] => say(None, "no tenant loses all its ready pods".into()),
             down => {
                 let names: Vec<_> = down.iter().map(TenantName::as_str).collect();

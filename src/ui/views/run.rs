@@ -81,6 +81,9 @@ impl View for RunView {
         if run.local {
             facts.push_str(", journal on this machine only");
         }
+        if run.unaudited.is_some() {
+            facts.push_str(", not in the audit file");
+        }
         pen.put(3, 1, width.saturating_sub(4), &facts, Role::Muted);
         let (done, all) = run.progress();
         let bar = (width / 3).clamp(8, 40);

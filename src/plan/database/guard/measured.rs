@@ -9,7 +9,7 @@ use crate::plan::{
 /// What is known of the forms this plan uses; see the documentation of `plan::database`.
 pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>]) -> Vec<Check> {
     let mut checks = Vec::new();
-    let mut push = |verdict, text: String| checks.push(Check::new("measured", verdict, text));
+    let mut push = |verdict, text: String| checks.push(Check::new("tested", verdict, text));
     let of = |pick: &dyn Fn(&Face<'_>, &Edit) -> bool| {
         let picked = |face: &&Face<'_>| {
             let mut edits = phases.iter().flatten().filter(|e| e.proxy == *face.name);
@@ -26,8 +26,9 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
         push(
             Warn,
             format!(
-                "{through_offline}: a server that enters offline was not measured; a member that stood there came \
-                 back by itself at the next check. The run ends well only if two checks leave it as predicted"
+                "{through_offline}: that a server is added to the offline hostgroup was not tested on a real ProxySQL; \
+                 one that was there came back by itself at the next check. The run waits for two checks that leave it \
+                 as predicted"
             ),
         );
     }
@@ -36,8 +37,8 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
         push(
             Ok,
             format!(
-                "{beside}: it enters as the standby writers do in every measured LOAD, in the backup and reader \
-                 hostgroups with no row among the writers"
+                "{beside}: it is added to the backup and reader hostgroups and not to the writers, as tested on a real \
+                 ProxySQL"
             ),
         );
     }
@@ -49,8 +50,9 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
         push(
             Warn,
             format!(
-                "{lightened}: measured is the writer moving to one made heavier; here the writer is made lighter, \
-                 which the election (by weight, in its source) cannot tell apart. The next step waits for two checks"
+                "{lightened}: tested on a real ProxySQL is that another member gets a higher weight than the writer; \
+                 here the writer gets a lower one. ProxySQL elects by weight in both cases, and the next step waits \
+                 for two checks"
             ),
         );
     }
@@ -72,7 +74,7 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
             push(
                 Warn,
                 format!(
-                    "{}: {} was not measured (2.7.1 with one writer and writer_is_also_reader 2 was): watch the first run",
+                    "{}: not tested with {} (tested: ProxySQL 2.7.1, max_writers 1, writer_is_also_reader 2): watch the first run",
                     face.name,
                     other.join(", ")
                 ),
