@@ -96,7 +96,7 @@ fn an_act_needs_a_database_and_names_that_are_there() {
         assert!(err.contains(words), "{line}: {err}");
     }
     // A plan that is refused ends as refused moves and drains do.
-    let (out, err) = world.run(1, "galera resync db1 --dry-run");
+    let (out, err) = world.run(1, "cordon nowhere --dry-run");
     assert!(out.contains("✖") && err.starts_with("wheelhouse: refused: "), "{out}{err}");
     let kubeconfig = world._served.kubeconfig();
     let output = world.home.run(&["--kubeconfig", kubeconfig, "galera", "desync", "db1", "--yes"]);

@@ -117,7 +117,9 @@ pub(super) fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
     let Some((first, others)) = lonely.split_first() else { return Vec::new() };
     let doubled = |t: &Tenant| {
         let placement = t.placement();
-        placement.values().any(|pods| *pods > 1) && lonely.iter().any(|n| !placement.contains_key(&n.name))
+        // What is on a node that does not answer comes up elsewhere by itself.
+        let crowded = placement.iter().any(|(node, pods)| *pods > 1 && !s.is_silent(Some(node)));
+        crowded && lonely.iter().any(|n| !placement.contains_key(&n.name))
     };
     let doubled = s.tenants.values().filter(|t| doubled(t)).count();
     if doubled == 0 {

@@ -1,5 +1,7 @@
 //! What can be wrong with a tenant.
 
+use jiff::Timestamp;
+
 use super::{
     super::{
         Capacity, Margin, Memory, Snapshot, Tenant, Tightest, WorkloadKind,
@@ -76,7 +78,9 @@ pub(super) fn headroom_falling(s: &Snapshot, t: &Tenant, margin: &Margin) -> Opt
 pub(super) fn oom_killed(s: &Snapshot, t: &Tenant) -> Option<Found> {
     // Only where a container has ended at all is there something to add up.
     t.pods.iter().flat_map(|p| &p.containers).find(|c| c.last_end.is_some())?;
-    let ends = ends(t, s.at);
+    // By the minute: what rests on it need not be asked again every second.
+    let minute = Timestamp::from_second(s.at.as_second().div_euclid(60) * 60).unwrap_or(s.at);
+    let ends = ends(t, minute);
     (ends.oom > 0).then(|| {
         let text =
             format!("{} ran out of memory within the last hour", count(ends.oom as usize, "container"));
