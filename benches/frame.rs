@@ -233,7 +233,7 @@ fn campaign(seen: &Snapshot, at: Timestamp) -> Campaign {
     happen(Happened::Taken);
     for item in 0..TENANTS / 2 {
         happen(Happened::Began { item, run: format!("20261121-{item:06}-c0de") });
-        happen(Happened::Done { item, pod: None });
+        happen(Happened::Done { item, pod: None, was: None });
     }
     happen(Happened::Began { item: TENANTS / 2, run: "20261121-999999-c0de".into() });
     campaign

@@ -26,6 +26,7 @@ mod eviction;
 mod fits;
 mod guard;
 mod images;
+pub mod many;
 mod migrate;
 pub mod moves;
 mod number;

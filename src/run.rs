@@ -18,6 +18,7 @@ mod log;
 mod perform;
 mod rehearse;
 mod seen;
+mod session;
 mod tell;
 #[cfg(test)]
 mod variants;

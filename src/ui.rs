@@ -16,7 +16,9 @@ pub mod action;
 mod chrome;
 pub mod command;
 pub mod draft;
+pub mod filter;
 pub mod format;
+pub mod log;
 pub mod matrix;
 mod open;
 pub mod outlook;
@@ -42,7 +44,7 @@ pub use self::{
     outlook::{Outlook, Question},
     overlays::Overlay,
     theme::{Depth, Role, Theme, is_ascii_only},
-    view::{Cx, Detail, Log, LogSource, Place, View, Wants, Who},
+    view::{Cx, Detail, Place, View, Wants, Who},
 };
 use crate::cluster::Severity;
 

@@ -173,7 +173,7 @@ pub(super) async fn ended(
     again: &str,
 ) -> (Campaign, Result<(), Failure>) {
     let (mut told, mut runs) = (0, BTreeMap::<String, usize>::new());
-    let (mut heard, mut asked) = (Ok(()), false);
+    let (mut heard, mut asked, mut waited) = (Ok(()), false, String::new());
     let say = |heard: Result<(), Failure>, line: &str| match output {
         Format::Table => heard.and(output::tell(table::plain(line))),
         Format::Json => heard,
@@ -183,8 +183,20 @@ pub(super) async fn ended(
         for run in &campaign.under_way {
             let known = runs.entry(run.id.clone()).or_default();
             for line in lines(run, known) {
+                let tenant = run.tenants().next().filter(|_| campaign.is_of_tenants());
+                let line = tenant.map_or_else(|| format!("  {line}"), |tenant| format!("  {tenant}: {line}"));
                 heard = say(heard, &line);
             }
+        }
+        if let Some(doing) = campaign.doing.as_deref().filter(|doing| doing.starts_with("waits: ")) {
+            // A number in it changes with every look: the reason alone is told.
+            let reason: String = doing.chars().filter(|c| !c.is_ascii_digit()).collect();
+            if reason != waited {
+                heard = say(heard, &format!("  {doing}"));
+                waited = reason;
+            }
+        } else if !campaign.under_way.is_empty() {
+            waited.clear();
         }
         for entry in campaign.entries.iter().skip(told) {
             heard = say(heard, &progress(&campaign, entry));
@@ -206,8 +218,7 @@ pub(super) async fn ended(
 /// The steps of a run that were not told yet.
 fn lines(run: &Run, known: &mut usize) -> Vec<String> {
     let new = run.entries.iter().skip(*known);
-    let lines =
-        new.filter_map(|entry| run::describe(run, &entry.event)).map(|line| format!("  {line}")).collect();
+    let lines = new.filter_map(|entry| run::describe(run, &entry.event)).collect();
     *known = run.entries.len();
     lines
 }

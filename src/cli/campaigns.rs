@@ -420,6 +420,7 @@ fn story(seen: &CampaignSeen) -> String {
             ItemState::Done(run) => ("✓", format!(" (run {run})")),
             ItemState::Skipped(why) => ("·", format!(": {why}")),
             ItemState::Failed(why) => ("✖", format!(": {why}")),
+            ItemState::Held(run, why) => ("▲", format!(": held by run {run}, {why}")),
         };
         text += &format!("{:>4} {glyph} {}{rest}\n", at + 1, it.words(at));
     }

@@ -1,22 +1,25 @@
 //! `wheelhouse release` and `wheelhouse images`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{Common, Failure, Format, act, session, table};
+use super::{
+    Common, Failure, Format, act,
+    many::{self, WhichTenants},
+    session, table,
+};
 use crate::{
     cluster::{Snapshot, TenantName},
-    plan::{Intent, Release},
+    plan::{Intent, Release, many::Deed},
 };
 
 /// The arguments of `wheelhouse release`.
 #[derive(Debug, Args)]
 pub(super) struct ReleaseArgs {
-    /// The tenant, as `wheelhouse tenants` names it
-    #[arg(required = true, num_args = 1..)]
-    tenant: Vec<String>,
+    #[command(flatten)]
+    which: WhichTenants,
     /// The image that is rolled out: a tag, or a whole reference
     #[arg(long, value_name = "TAG")]
     image: String,
@@ -26,23 +29,27 @@ pub(super) struct ReleaseArgs {
     /// The tool that owns the manifests does not revert the image: you have paused it
     #[arg(long)]
     gitops_paused: bool,
+    /// How long the new pods must stay ready without a restart; 0s: as soon as they are ready, it is done
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration)]
+    steady: Duration,
     #[command(flatten)]
     consent: act::Consent,
 }
 
 pub(super) async fn run(common: &Common, args: ReleaseArgs) -> Result<(), Failure> {
-    let [tenant] = args.tenant.as_slice() else {
-        let all: Vec<_> = args.tenant.iter().map(|name| table::plain(name)).collect();
-        return Err(Failure::Usage(format!("one tenant at a time gets an image, not {}", all.join(", "))));
-    };
+    let single = args.which.single();
     let release = Release {
-        tenant: tenant.as_str().into(),
+        tenant: single.clone().unwrap_or_else(|| "".into()),
         image: args.image,
         container: args.container,
         gitops_paused: args.gitops_paused,
+        steady: u32::try_from(args.steady.as_secs()).unwrap_or(u32::MAX),
     };
     let mut session = session::open(common).await?;
-    act::carry_out(&mut session, &Intent::Release { release }, args.consent).await
+    match single {
+        Some(_) => act::carry_out(&mut session, &Intent::Release { release }, args.consent).await,
+        None => many::carry_out(&mut session, &args.which, &Deed::Release(release), &args.consent).await,
+    }
 }
 
 /// An image, and the tenants whose serving container has it.

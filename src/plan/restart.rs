@@ -41,7 +41,13 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
             Step::new(about.clone(), restart, PATCH_WITHIN),
             Step::new(
                 about,
-                Change::RolledOut(RolledOut { workload: key.clone(), uid, image: None }),
+                Change::RolledOut(RolledOut {
+                    workload: key.clone(),
+                    uid,
+                    image: None,
+                    template: None,
+                    steady: 0,
+                }),
                 within,
             ),
         ],

@@ -114,7 +114,7 @@ fn image_back(seen: &Snapshot, intent: &Intent, run: &str, about: &About, change
         Standing::AtFrom(_) => match seen.tenant_of(&back.workload) {
             Some(tenant) => {
                 let own = check::lease(seen, &tenant.name).into_iter().collect();
-                release::planned(seen, intent, tenant, Some(back), own, check::freshness(seen))
+                release::planned(seen, intent, tenant, Some(back), 0, own, check::freshness(seen))
             }
             None => nothing(refuse(format!("{about}: {} is no tenant any more", back.workload))),
         },

@@ -61,17 +61,21 @@ mod next;
 pub mod record;
 mod seen;
 mod tell;
+mod tenants;
+mod wish;
 
 pub use approve::{Approved, Offer, Proposed, offer, rehearse, rest};
 pub use ask::ask;
 pub use consider::{Considered, consider};
 pub use drained::Drained;
 pub use envelope::Envelope;
-pub use event::{Asked, Campaign, CampaignState, Counts, Entry, Event, ItemState, Wish, words};
+pub use event::{Campaign, CampaignState, Counts, Entry, Event, ItemState};
 pub use journal::{Decoded, campaigns, find, local_campaigns, unreadable};
 pub use next::{Next, next};
 pub use seen::{CampaignSeen, Offers, back};
-pub use tell::describe;
+pub use tell::{describe, words};
+pub use tenants::rehearse_tenants;
+pub use wish::{Asked, Wish};
 
 use drive::{Begin, Driver};
 

@@ -24,21 +24,16 @@ use super::{
     Entry, Event, Hands, JournalPlace, Outcome, Run,
     decide::{Decision, Facts, Leaving, decide},
     journal,
-    lease::{Leases, Standing, Take},
+    lease::{Leases, Standing},
     local::Book,
-    perform::{Clock, Failure, Writer},
+    perform::{Failure, Writer},
+    session::{self, Held, PATIENCE, asked, insist},
 };
 use crate::{cluster::Snapshot, plan::About};
 
-/// Longest wait between two attempts to reach the API server.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Longest wait a busy API server may ask for.
-const OBEDIENCE: Duration = Duration::from_secs(30);
 /// A time that comes this soon is looked for so often.
 const NEAR: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(500);
-/// How often a busy API server is asked again before an operator is.
-const BUSY: u32 = 8;
 
 /// How a run begins in this session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,25 +106,22 @@ impl Driver {
     /// Drives the run until it is over or paused.
     pub(super) async fn drive(mut self, begin: Begin) {
         let seen = self.seen.borrow().clone();
-        let writer = match connect(&self.hands, &seen).await {
-            Ok(writer) => writer,
+        let (id, tokens): (_, Vec<_>) = {
+            let run = self.run.borrow();
+            (run.id.clone(), run.entries.iter().map(|e| e.token).collect())
+        };
+        let held = match Held::connect(&self.hands, &seen, &id, tokens).await {
+            Ok(held) => held,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
-        let holder = format!("{} {}", self.hands.who.operator, self.hands.who.session);
-        let id = self.run.borrow().id.clone();
-        let written = self.run.borrow().entries.iter().map(|e| e.token).max().unwrap_or(-1);
-        let leases = Leases::new(writer.clone(), holder, &id, self.hands.lease_seconds, written);
-        let stopped = tokio::select! {
-            biased;
-            result = self.carry(&begin, &writer, &leases) => result.err(),
-            () = leases.keep() => None,
-        };
+        let (writer, leases) = (&held.writer, &held.leases);
+        let stopped = held.during(self.carry(&begin, writer, leases)).await;
         leases.release().await;
         if let Some(stop) = stopped {
             self.show(&begin, stop);
         }
         self.say(None);
-        self.sweep(&writer).await;
+        self.sweep(writer).await;
     }
 
     /// From the leases to the last entry.
@@ -216,18 +208,8 @@ impl Driver {
         };
         for name in names {
             self.say(Some(format!("taking the lease {name}")));
-            match self.insist(|| leases.take(&name)).await {
-                Ok(Take::Mine) => {}
-                Ok(Take::Held(who)) => {
-                    return Err(Stop::Refused(format!("the lease {name} is taken: {who}")));
-                }
-                Err(failure) => {
-                    return Err(Stop::Refused(format!(
-                        "the lease {name} cannot be taken: {}",
-                        failure.text()
-                    )));
-                }
-            }
+            let answer = self.insist(|| leases.take(&name)).await;
+            session::taken(&name, answer).map_err(Stop::Refused)?;
         }
         Ok(())
     }
@@ -447,52 +429,4 @@ fn aged(seen: Arc<Snapshot>, now: Timestamp) -> Arc<Snapshot> {
     let mut later = (*seen).clone();
     later.at = now;
     Arc::new(later)
-}
-
-/// The hand that writes.
-///
-/// # Errors
-/// One sentence: the session is read-only, or the API server cannot be reached.
-pub(super) async fn connect(hands: &Hands, seen: &Snapshot) -> Result<Writer, String> {
-    if hands.read_only {
-        return Err(Failure::ReadOnly.text());
-    }
-    let client = hands.wire.writer().await?;
-    let clock = Clock::ahead(seen.api.skew_millis);
-    let writer = Writer::new(client, hands.read_only, &hands.journal_namespace, clock);
-    Ok(writer.with_database(hands.database.clone()))
-}
-
-/// Repeats what can be repeated, until an operator asks to stop: for ever while there is no answer, some times while the
-/// API server is busy. What is tried again is told.
-pub(super) async fn insist<T, F: Future<Output = Result<T, Failure>>>(
-    op: impl Fn() -> F,
-    mut pause: watch::Receiver<bool>,
-    tell: impl Fn(&String),
-) -> Result<T, Failure> {
-    let (mut backoff, mut busy) = (Duration::from_millis(100), 0);
-    loop {
-        let (wait, text) = match op().await {
-            Err(Failure::Busy { after, text }) if busy < BUSY => {
-                busy += 1;
-                (after.max(backoff).min(OBEDIENCE), text)
-            }
-            Err(Failure::Unreached(text)) => (backoff, text),
-            Err(Failure::Busy { text, .. }) => return Err(Failure::Refused { code: 503, text }),
-            other => return other,
-        };
-        tell(&text);
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = asked(&mut pause) => return Err(Failure::Interrupted(text)),
-        }
-        backoff = (backoff * 2).min(PATIENCE);
-    }
-}
-
-/// Waits until an operator asks to stop; for ever when nobody can any more.
-pub(super) async fn asked(pause: &mut watch::Receiver<bool>) {
-    if pause.wait_for(|asked| *asked).await.is_err() {
-        std::future::pending().await
-    }
 }

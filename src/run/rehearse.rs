@@ -107,6 +107,25 @@ async fn rehearsed(
     stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
+/// Why a write of a plan is not let in now, by rights, admission or a quota; `None`: all are, or something else stands
+/// against them, which the run itself meets.
+///
+/// # Errors
+/// The API server did not answer.
+pub(super) async fn barred(writer: &Writer, plan: &Plan) -> Result<Option<String>, Failure> {
+    for (object, answer) in rehearsed(writer, plan, false).await {
+        match answer {
+            Err(Failure::Refused { code: 403 | 422, text }) => return Ok(Some(format!("{object}: {text}"))),
+            Err(failure @ (Failure::Unreached(_) | Failure::Busy { .. } | Failure::Interrupted(_))) => {
+                return Err(failure);
+            }
+            Err(Failure::ReadOnly) => return Ok(Some(Failure::ReadOnly.text())),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
 /// The rights at the endpoints of the database. There is no dry run of a statement: nothing is sent that writes.
 async fn database(writer: &Writer, plan: &Plan) -> Vec<Check> {
     let answers = rehearsed(writer, plan, true).await;

@@ -110,7 +110,13 @@ fn all() -> Vec<(About, Change)> {
             uid: uid(),
             stamp: "now".into(),
         }),
-        Change::RolledOut(RolledOut { workload: workload.clone(), uid: uid(), image: None }),
+        Change::RolledOut(RolledOut {
+            workload: workload.clone(),
+            uid: uid(),
+            image: None,
+            template: None,
+            steady: 0,
+        }),
         Change::Bounds(Bounds { autoscaler: pod("acme"), from: (2, 6), to: (1, 1) }),
         Change::CreateJob(CreateJob {
             job: pod("acme-migrate"),
@@ -246,8 +252,8 @@ async fn every_kind_asks_for_its_rights_and_writes_only_within_them() {
         let of_cluster = change.is_write() && !change.object().is_of_database();
         assert_eq!(of_cluster, !side.rights().is_empty(), "{kind}: its rights");
         assert_eq!(of_cluster, !side.may().is_empty(), "{kind}: its rights in words");
-        let context = Context { run: "r", fence: &|| true };
-        let no_lease = Context { run: "r", fence: &|| false };
+        let context = Context { run: "r", fence: &|| true, dry: false };
+        let no_lease = Context { run: "r", fence: &|| false, dry: false };
         for (answer, what) in [
             (side.rehearse(&watching.0, "r").await.map(|_| ()), "rehearsed"),
             (side.perform(&watching.0, &context).await.map(|_| ()), "performed"),

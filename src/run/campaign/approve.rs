@@ -15,12 +15,12 @@ use crate::{
 /// A campaign that nobody has said yes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proposed {
-    goal: String,
-    aim: Option<Aim>,
-    items: Vec<Intent>,
-    pace: Pace,
-    undoes: Option<String>,
-    confirmation: Confirmation,
+    pub(super) goal: String,
+    pub(super) aim: Option<Aim>,
+    pub(super) items: Vec<Intent>,
+    pub(super) pace: Pace,
+    pub(super) undoes: Option<String>,
+    pub(super) confirmation: Confirmation,
 }
 
 impl Proposed {

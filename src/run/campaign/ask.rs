@@ -5,7 +5,7 @@ use std::{io::Write, os::unix::fs::OpenOptionsExt};
 use super::{Asked, Campaign, Wish, journal, record};
 use crate::{
     cluster::Snapshot,
-    run::{Hands, drive::connect, local, perform::Failure},
+    run::{Hands, local, perform::Failure, session::connect},
 };
 
 /// Adds a wish to a campaign's journal. Whoever drives the campaign, now or later, answers it with an entry. The line is

@@ -29,10 +29,10 @@ use crate::{
     cluster::Snapshot,
     run::{
         self, Handle, Hands, Run, RunSeen, RunState,
-        drive::{asked, connect, insist},
-        lease::{Leases, Standing, Take},
+        lease::{Leases, Standing},
         local::Book,
         perform::{Failure, Writer},
+        session::{self, Held, asked, insist},
     },
 };
 
@@ -119,19 +119,16 @@ impl Driver {
     /// Drives the campaign until it is over or paused.
     pub(super) async fn drive(mut self, begin: Begin) {
         let seen = self.seen.borrow().clone();
-        let writer = match connect(&self.hands, &seen).await {
-            Ok(writer) => writer,
+        let (id, tokens): (_, Vec<_>) = {
+            let campaign = self.campaign.borrow();
+            (campaign.id.clone(), campaign.entries.iter().map(|e| e.token).collect())
+        };
+        let held = match Held::connect(&self.hands, &seen, &id, tokens).await {
+            Ok(held) => held,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
-        let holder = format!("{} {}", self.hands.who.operator, self.hands.who.session);
-        let id = self.campaign.borrow().id.clone();
-        let written = self.campaign.borrow().entries.iter().map(|e| e.token).max().unwrap_or(-1);
-        let leases = Leases::new(writer.clone(), holder, &id, self.hands.lease_seconds, written);
-        let stopped = tokio::select! {
-            biased;
-            result = self.carry(&begin, &writer, &leases) => result.err(),
-            () = leases.keep() => None,
-        };
+        let (writer, leases) = (&held.writer, &held.leases);
+        let stopped = held.during(self.carry(&begin, writer, leases)).await;
         // Without the campaign its runs go no further: each takes back what it borrowed, under a lease of its own.
         self.halt_all().await;
         leases.release().await;
@@ -139,7 +136,7 @@ impl Driver {
             self.show(&begin, stop);
         }
         self.publish(None);
-        self.sweep(&writer).await;
+        self.sweep(writer).await;
     }
 
     /// From the lease to the last entry.
@@ -181,13 +178,8 @@ impl Driver {
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
         let name = journal::name(&self.campaign.borrow().id);
         self.publish(Some(format!("taking the lease {name}")));
-        match self.insist(|| leases.take(&name)).await {
-            Ok(Take::Mine) => Ok(()),
-            Ok(Take::Held(who)) => Err(Stop::Refused(format!("the lease {name} is taken: {who}"))),
-            Err(failure) => {
-                Err(Stop::Refused(format!("the lease {name} cannot be taken: {}", failure.text())))
-            }
-        }
+        let answer = self.insist(|| leases.take(&name)).await;
+        session::taken(&name, answer).map_err(Stop::Refused)
     }
 
     async fn items(&mut self, session: &mut Session<'_>) -> Result<(), Stop> {
@@ -282,11 +274,11 @@ impl Driver {
     fn runs(&mut self, seen: &Snapshot) -> Vec<RunSeen> {
         let ids: Vec<_> = {
             let campaign = self.campaign.borrow();
-            let running = campaign.states.iter().filter_map(|state| match state {
-                ItemState::Running(id) => Some(id.clone()),
+            let open = campaign.states.iter().filter_map(|state| match state {
+                ItemState::Running(id) | ItemState::Held(id, _) => Some(id.clone()),
                 _ => None,
             });
-            running.collect()
+            open.collect()
         };
         let own = |id: &String| {
             self.children.get(id).map(|child| {
@@ -326,6 +318,16 @@ impl Driver {
             }
         }
         let over = |child: &Child| child.through && child.handle.watch.borrow().state.is_over();
+        // Who decides about a run that is held may sit elsewhere: its journal tells.
+        let held: Vec<_> = {
+            let campaign = self.campaign.borrow();
+            let ids = campaign.states.iter().filter_map(|state| match state {
+                ItemState::Held(id, _) => Some(id.clone()),
+                _ => None,
+            });
+            ids.collect()
+        };
+        self.children.retain(|id, child| !(child.through && held.contains(id)));
         let needed: Vec<_> = {
             let campaign = self.campaign.borrow();
             campaign

@@ -98,16 +98,16 @@ fn the_first_goes_alone_and_then_as_many_as_the_pace_says() {
     let running = [child(0, RunState::Running)];
     assert!(matches!(next(&it, &running, &seen()), Next::Wait(_)), "the canary is alone");
     let done = [child(0, RunState::Done)];
-    assert_eq!(next(&it, &done, &seen()), Next::Note(Event::Done { item: 0, pod: None }));
-    note(&mut it, Event::Done { item: 0, pod: None });
+    assert_eq!(next(&it, &done, &seen()), Next::Note(Event::Done { item: 0, pod: None, was: None }));
+    note(&mut it, Event::Done { item: 0, pod: None, was: None });
     assert_eq!(next(&it, &done, &seen()), Next::Begin(1));
     begin(&mut it, 1);
     let two = [child(0, RunState::Done), child(1, RunState::Running)];
     assert_eq!(next(&it, &two, &seen()), Next::Begin(2));
     begin(&mut it, 2);
     let all = [child(0, RunState::Done), child(1, RunState::Done), child(2, RunState::Done)];
-    note(&mut it, Event::Done { item: 1, pod: None });
-    note(&mut it, Event::Done { item: 2, pod: None });
+    note(&mut it, Event::Done { item: 1, pod: None, was: None });
+    note(&mut it, Event::Done { item: 2, pod: None, was: None });
     let text = "restart 3 tenants: 3 of 3 done".into();
     assert_eq!(next(&it, &all, &seen()), Next::Finish { whole: true, text });
 }
@@ -152,7 +152,7 @@ fn stopping_begins_nothing_more_and_says_what_is_left() {
     begin(&mut it, 0);
     note(&mut it, Event::Stopping);
     assert!(matches!(next(&it, &[child(0, RunState::Running)], &seen()), Next::Wait(_)));
-    note(&mut it, Event::Done { item: 0, pod: None });
+    note(&mut it, Event::Done { item: 0, pod: None, was: None });
     note(&mut it, Event::Skipped { item: 1, why: "not now".into() });
     let text = "restart 3 tenants: 1 of 3 done, 1 not needed, 1 not begun".into();
     assert_eq!(next(&it, &[], &seen()), Next::Finish { whole: false, text });
@@ -199,7 +199,7 @@ fn two_thousand_moves_fit_into_a_journal_with_all_their_entries() {
     add(&mut it, Event::Taken);
     for item in 0..2000 {
         add(&mut it, Event::Began { item, run: format!("20261121-090000-{item:04x}") });
-        add(&mut it, Event::Done { item, pod: Some(format!("web-5f6d8c9b7d-{item:08x}")) });
+        add(&mut it, Event::Done { item, pod: Some(format!("web-5f6d8c9b7d-{item:08x}")), was: None });
     }
     assert!(text.len() + events.len() < ROOM, "{} + {}", text.len(), events.len());
     let began = std::time::Instant::now();
@@ -214,7 +214,7 @@ fn two_thousand_moves_fit_into_a_journal_with_all_their_entries() {
 fn a_journal_cut_at_any_byte_is_a_shorter_campaign_or_a_sentence() {
     let mut it = campaign(Pace::default());
     begin(&mut it, 0);
-    note(&mut it, Event::Done { item: 0, pod: None });
+    note(&mut it, Event::Done { item: 0, pod: None, was: None });
     note(&mut it, Event::Paused { why: "asked".into(), asked: true, beyond: None });
     let (text, events) = (head(&it).expect("it fits"), it.entries.iter().map(line).collect::<String>());
     assert_eq!(read(&text, &events).expect("a campaign"), it);

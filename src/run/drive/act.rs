@@ -132,7 +132,7 @@ impl Driver {
             sent.fetch_or(good, Ordering::Relaxed);
             good
         };
-        let context = Context { run: &id, fence: &fence };
+        let context = Context { run: &id, fence: &fence, dry: false };
         loop {
             let tries = self.insist(|| act(change).perform(&session.writer, &context));
             let written = match change.object().is_of_database() {

@@ -20,6 +20,7 @@ use crate::{
     ui::{
         action::Action,
         command::Command,
+        filter::{Fields, Filter},
         format,
         paint::Pen,
         view::{Cx, List, Place, View},
@@ -36,7 +37,7 @@ pub use table::draw_cell;
 pub struct Tenants {
     list: List<TenantName>,
     sort: Sort,
-    filter: String,
+    filter: Filter,
     faults: bool,
     marked: BTreeSet<TenantName>,
     rows: Rows,
@@ -48,10 +49,9 @@ pub struct Tenants {
 
 impl Tenants {
     fn arrange(&mut self) {
-        let text = self.filter.to_lowercase();
         let keep = |row: &Row| {
             (!self.faults || row.worst.is_some_and(|s| s > Severity::Notice))
-                && (text.is_empty() || row.contains(&text))
+                && (self.filter.is_empty() || self.rows.keeps(&self.filter, row))
         };
         let rows = &self.rows.all;
         let mut shown: Vec<usize> = (0..rows.len()).filter(|i| keep(&rows[*i])).collect();
@@ -134,6 +134,9 @@ impl View for Tenants {
         match command {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
+            }
+            Command::Logs => {
+                return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
             }
             Command::Headroom => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Headroom(name)));
@@ -241,9 +244,7 @@ impl View for Tenants {
         if self.faults {
             words.push("faults only".into());
         }
-        if !self.filter.is_empty() {
-            words.push(format!("filter “{}”", self.filter));
-        }
+        words.extend(self.filter.words());
         let all = self.rows.all.len();
         words.push(if self.shown.len() == all {
             format!("{} of {all}", (self.list.index() + 1).min(all))
@@ -263,6 +264,7 @@ impl View for Tenants {
             | Command::Open
             | Command::Mark
             | Command::Headroom
+            | Command::Logs
             | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
@@ -296,9 +298,13 @@ impl View for Tenants {
         }
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         self.stale = true;
         Some(&mut self.filter)
+    }
+
+    fn fields(&self) -> &'static Fields {
+        &rows::FIELDS
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {

@@ -8,7 +8,11 @@ use crate::{
     plan::{Confirmation, Plan},
     run::{
         self, JournalPlace, Run, RunSeen, RunState,
-        campaign::next::{came, has_moved},
+        campaign::{
+            event::is_of_tenant,
+            next::{brief, done, has_moved},
+        },
+        rehearse,
     },
 };
 
@@ -49,6 +53,16 @@ impl Driver {
                 return Err(Stop::Pause { why, asked: false, beyond: beyond.then_some(item) });
             }
         };
+        if is_of_tenant(&plan.intent) {
+            self.publish(Some(format!(
+                "asking whether the writes would pass: {}",
+                self.campaign.borrow().words(item)
+            )));
+            let barred = self.insist(|| rehearse::barred(&session.writer, &plan)).await;
+            if let Some(why) = barred.map_err(|failure| Stop::because(failure.text()))? {
+                return self.append(session, vec![Event::Skipped { item, why: brief(&why) }]).await;
+            }
+        }
         let id = begun.unwrap_or_else(|| run::new_id(session.writer.clock.now()));
         self.append(session, vec![Event::Began { item, run: id.clone() }]).await?;
         self.launch(id, plan)
@@ -145,14 +159,18 @@ impl Driver {
         for item in open {
             let event = match self.run_of(item, &runs) {
                 None => Event::Retried { item },
+                // A job that may be under way is no campaign's to end: its run stays open.
+                Some(run) if !run.state.is_over() && run.holds() => {
+                    Event::Held { item, why: format!("its run stays open, {why}") }
+                }
                 Some(run) => {
                     let run = match run.state.is_over() {
                         true => run,
                         false => self.give_up(item, why, &runs).await?.unwrap_or(run),
                     };
                     match run.state {
-                        RunState::Done => Event::Done { item, pod: came(&run) },
-                        _ if has_moved(&run) => Event::Done { item, pod: came(&run) },
+                        RunState::Done => done(item, &run),
+                        _ if has_moved(&run) => done(item, &run),
                         _ => Event::Failed { item, why: run.last_word().unwrap_or(why).to_owned() },
                     }
                 }

@@ -9,7 +9,6 @@ use crate::{
     plan::{CreatePod, TEMPLATE_HASH},
     run::{
         RUN,
-        evidence::Mark,
         perform::{Failure, Involved, Right, Writer, objects::pod_path},
     },
 };
@@ -134,10 +133,6 @@ impl Act for CreatePod {
             }
         }
         .boxed()
-    }
-
-    fn look<'a>(&'a self, _: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        std::future::ready(Ok(None)).boxed()
     }
 
     fn tells(&self) -> Option<Telling> {
