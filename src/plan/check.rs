@@ -94,6 +94,9 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
     if !blind {
         checks.extend(quota(draft));
         checks.extend(fits(draft));
+        checks.extend(draft.passed_over.iter().map(|(node, why)| {
+            Check::new("node", Ok, format!("not on {node}, which has the fewest pods: {why}"))
+        }));
     }
     let workload = &draft.tenant.workload;
     checks.extend(health(draft));

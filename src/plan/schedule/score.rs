@@ -39,7 +39,7 @@ impl Board {
 
     /// PodTopologySpread: fewer matching pods on the node's values are better; a value weighs by how many there are.
     /// Source: `podtopologyspread/scoring.go`.
-    fn spreading(&self, kind: &Kind, outlook: &Outlook, nodes: &[usize]) -> Vec<i64> {
+    pub(super) fn spreading(&self, kind: &Kind, outlook: &Outlook, nodes: &[usize]) -> Vec<i64> {
         let topology = |c: &Spread| &self.topologies[c.topology as usize];
         let ignored = |n: usize| outlook.own_soft && outlook.soft.iter().any(|c| topology(c).of(n).is_none());
         let scored = nodes.iter().filter(|n| !ignored(**n)).count();
@@ -87,7 +87,7 @@ impl Board {
 
     /// InterPodAffinity: the weights of all preferred terms, of the pod and of those that are there, on the node's
     /// values. `None`: no such term is at work. Source: `interpodaffinity/scoring.go`.
-    fn company(&self, kind: &Kind, nodes: &[usize]) -> Option<Vec<i64>> {
+    pub(super) fn company(&self, kind: &Kind, nodes: &[usize]) -> Option<Vec<i64>> {
         let relations = kind.relations();
         let own = kind.liked.iter().zip(&relations.liked);
         let own = own.flat_map(|((t, weight), found)| found.iter().map(move |class| (*t, *weight, *class)));
@@ -135,7 +135,7 @@ impl Board {
 }
 
 /// Source: `plugins/helper/normalize_score.go` `DefaultNormalizeScore`.
-fn normalized(mut scores: Vec<i64>, reverse: bool) -> Vec<i64> {
+pub(super) fn normalized(mut scores: Vec<i64>, reverse: bool) -> Vec<i64> {
     let max = scores.iter().copied().max().unwrap_or(0);
     for score in &mut scores {
         let share = if max == 0 { 0 } else { MAX * *score / max };
@@ -146,7 +146,7 @@ fn normalized(mut scores: Vec<i64>, reverse: bool) -> Vec<i64> {
 
 /// NodeResourcesFit with LeastAllocated: the free share of processor and memory, whole percents each.
 /// Source: `noderesources/least_allocated.go`.
-fn least_allocated(kind: &Kind, room: &Room) -> i64 {
+pub(super) fn least_allocated(kind: &Kind, room: &Room) -> i64 {
     let share = |capacity: i64, wanted: i64| {
         if wanted > capacity { 0 } else { (capacity - wanted) * MAX / capacity }
     };
@@ -164,7 +164,7 @@ fn least_allocated(kind: &Kind, room: &Room) -> i64 {
 
 /// NodeResourcesBalancedAllocation: how much nearer the shares of processor and memory come to each other.
 /// Source: `noderesources/balanced_allocation.go` of 1.36.
-fn balanced(kind: &Kind, room: &Room) -> i64 {
+pub(super) fn balanced(kind: &Kind, room: &Room) -> i64 {
     let evenness = |cpu: i64, memory: i64| {
         let share = |used: i64, capacity: i64| (used as f64 / capacity as f64).min(1.0);
         let deviation = if room.cpu > 0 && room.memory > 0 {
