@@ -30,7 +30,7 @@ pub use shared::{ascii, campaigns, database, hands, operator, runs, scope, setup
 const INBOX: usize = 1024;
 
 /// How long a run under way is given to come to a halt when the cockpit is left.
-const FAREWELL: Duration = Duration::from_secs(3);
+const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 
 /// Opens the cockpit and stays until it is left.
 ///
@@ -58,7 +58,7 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
     .await;
     drop(screen);
     listening.iter().chain([&following]).for_each(|task| task.abort());
-    performer.leave(FAREWELL).await;
+    performer.leave(LEAVES_WITHIN).await;
     result.map(drop).map_err(|e| format!("the terminal failed: {e}"))
 }
 

@@ -33,7 +33,7 @@ use tower_http::decompression::DecompressionLayer;
 
 use connector::Connector;
 use credentials::Credentials;
-pub use logins::{Endpoint, Logins};
+pub use logins::{DatabaseEndpoint, Logins};
 use proxy::Protocol;
 pub use sentence::sentence;
 pub use target::Target;

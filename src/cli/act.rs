@@ -32,15 +32,15 @@ pub(super) struct Consent {
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
     /// Where the run is written down; on this machine only, colleagues can neither see nor finish it
-    #[arg(long, value_enum, default_value_t = Place::Cluster)]
-    journal: Place,
+    #[arg(long, value_enum, default_value_t = JournalOn::Cluster)]
+    journal: JournalOn,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(super) output: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Place {
+enum JournalOn {
     Cluster,
     Local,
 }
@@ -230,9 +230,9 @@ fn show(plan: &Plan, rehearsal: &Rehearsal, output: Format) -> Result<(), Failur
 /// Nothing falls back silently: a journal that cannot be kept in the cluster must be asked for on this machine.
 pub(super) fn place(consent: &Consent, rehearsal: &Rehearsal) -> Result<JournalPlace, Failure> {
     match consent.journal {
-        Place::Local => Ok(JournalPlace::Local),
-        Place::Cluster if rehearsal.journal_missing.is_empty() => Ok(JournalPlace::Cluster),
-        Place::Cluster => Err(Failure::Failed(format!(
+        JournalOn::Local => Ok(JournalPlace::Local),
+        JournalOn::Cluster if rehearsal.journal_missing.is_empty() => Ok(JournalPlace::Cluster),
+        JournalOn::Cluster => Err(Failure::Failed(format!(
             "the journal cannot be kept in the cluster: {}; with --journal local it stays on this machine, where \
              colleagues can neither see nor finish the run",
             rehearsal.journal_missing.join(", ")

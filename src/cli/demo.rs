@@ -14,7 +14,7 @@ use clap::Args;
 use super::{Common, Failure, screen, session, table};
 use crate::{
     cockpit,
-    config::{self, Address, Config, Galera, Login, PasswordFrom, Place, ProxyAddress, Proxysql},
+    config::{self, Address, Config, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql},
     demo,
 };
 
@@ -142,7 +142,7 @@ fn point_at(
     let proxies: Vec<_> = database.proxies.iter().map(address).collect();
     let hosts =
         proxies.iter().cloned().map(ProxyAddress).enumerate().map(|(i, proxy)| (proxy, on(i))).collect();
-    let addresses = proxies.into_iter().map(Place::Direct).collect();
+    let addresses = proxies.into_iter().map(ProxyEntry::Direct).collect();
     config.proxysql = Proxysql { addresses, hosts, login: by, ..Proxysql::default() };
     Ok([galera, proxysql])
 }

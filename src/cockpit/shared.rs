@@ -11,7 +11,7 @@ use crate::{
     config::{self, Config},
     live::{
         Scope,
-        database::{Account, Configured, Password, Place, Reach, logins},
+        database::{Account, Configured, Password, ProxyTarget, Reach, logins},
     },
     run::{
         self, Hands, RunSeen, Who,
@@ -68,11 +68,15 @@ pub fn database(config: &Config) -> Option<Configured> {
     if galera.members.is_empty() && proxysql.addresses.is_empty() {
         return None;
     }
-    let place = |place: &config::Place| match place {
-        config::Place::Direct(at) => Place::Direct(at.to_string().as_str().into(), at.host.clone(), at.port),
-        config::Place::Service { service, port } => {
-            Place::Service { service: service.clone(), port: port.clone(), reach: reach(proxysql.reach) }
+    let place = |place: &config::ProxyEntry| match place {
+        config::ProxyEntry::Direct(at) => {
+            ProxyTarget::Direct(at.to_string().as_str().into(), at.host.clone(), at.port)
         }
+        config::ProxyEntry::Service { service, port } => ProxyTarget::Service {
+            service: service.clone(),
+            port: port.clone(),
+            reach: reach(proxysql.reach),
+        },
     };
     let member = |at: &config::Address| (at.to_string().as_str().into(), at.host.clone(), at.port);
     Some(Configured {

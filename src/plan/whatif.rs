@@ -32,7 +32,7 @@ mod words;
 pub(super) use database::proxies;
 pub use database::{DatabaseLoss, machine};
 pub use forecast::Forecast;
-pub use words::Told;
+pub use words::Sentence;
 
 /// How nodes are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -25,7 +25,7 @@ use super::{
     decide::{Decision, Facts, Leaving, decide},
     journal,
     lease::{Leases, Standing},
-    local::Book,
+    local::LocalJournal,
     perform::{Failure, Writer},
     session::{self, Held, PATIENCE, asked, insist},
 };
@@ -63,7 +63,7 @@ enum Stop {
 /// Where the journal is kept, open for writing.
 enum Open {
     Cluster(Box<ConfigMap>),
-    Local(Book),
+    Local(LocalJournal),
 }
 
 pub(super) struct Driver {
@@ -218,7 +218,7 @@ impl Driver {
         let run = self.run.borrow();
         if local {
             let wire = &self.hands.wire;
-            let book = Book::begin(&self.hands.state_dir, wire.context(), wire.server(), &run)?;
+            let book = LocalJournal::begin(&self.hands.state_dir, wire.context(), wire.server(), &run)?;
             return Ok(Open::Local(book));
         }
         Ok(Open::Cluster(Box::new(journal::blank(&run, &self.hands.journal_namespace)?)))
@@ -229,7 +229,7 @@ impl Driver {
         let id = self.run.borrow().id.clone();
         let (open, stored) = if local {
             let wire = &self.hands.wire;
-            let reopened = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &id);
+            let reopened = LocalJournal::reopen(&self.hands.state_dir, wire.context(), wire.server(), &id);
             let (book, run) = reopened.map_err(Stop::Refused)?;
             (Open::Local(book), run)
         } else {
@@ -411,8 +411,8 @@ impl Driver {
 
     /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
     async fn sweep(&self, writer: &Writer) {
-        let outworn = journal::outworn(&self.seen.borrow());
-        for (name, version) in outworn {
+        let oldest_finished = journal::oldest_finished(&self.seen.borrow());
+        for (name, version) in oldest_finished {
             if let Err(failure) = writer.delete_journal(&name, &version).await {
                 tracing::debug!(name, why = failure.text(), "an old journal stays");
                 return;

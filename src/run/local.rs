@@ -53,12 +53,12 @@ pub(super) fn path(state_dir: &Path, kind: &str, context: &str, server: &str, id
 }
 
 /// A journal on this machine, open for appending, by one process at a time.
-pub(super) struct Book {
+pub(super) struct LocalJournal {
     file: File,
     path: PathBuf,
 }
 
-impl Book {
+impl LocalJournal {
     /// A new journal; its first line is the plan.
     pub(super) fn begin(state_dir: &Path, context: &str, server: &str, run: &Run) -> Result<Self, String> {
         Self::create(path(state_dir, RUNS, context, server, &run.id), &journal::head(run)?)

@@ -1,7 +1,7 @@
 //! Plans on a healthy cluster of three with two proxies, and on what it becomes when something is wrong.
 
 mod clocks;
-mod families;
+mod clusters;
 mod guards;
 
 use std::time::Duration;
@@ -441,8 +441,8 @@ proptest! {
         let p = asked(&seen, act);
         if p.refusals().next().is_none() {
             let done = settled(&seen, &p);
-            let left = Field::of(&done).unwrap();
-            prop_assert!(left.faces.iter().all(|f| f.seats.iter().any(|s| s.place == Place::Writer)));
+            let left = Routing::of(&done).unwrap();
+            prop_assert!(left.proxied.iter().all(|f| f.backends.iter().any(|s| s.role == BackendRole::Writer)));
             prop_assert!(p.steps.is_empty() || verify(part(&p), &done).0, "{} but {:?}", p, verify(part(&p), &done));
             let back = plan(&done, &undo_of(&p));
             if !p.steps.is_empty() && back.refusals().next().is_none() {

@@ -93,8 +93,8 @@ impl Board {
         let own = own.flat_map(|((t, weight), found)| found.iter().map(move |class| (*t, *weight, *class)));
         let mut sums: Vec<(u32, Vec<i64>)> = Vec::new();
         for (key, weight, class) in own.chain(relations.liked_by.iter().copied()) {
-            let seats = &self.kinds[class as usize].seats;
-            if seats.is_empty() {
+            let placed = &self.kinds[class as usize].placed;
+            if placed.is_empty() {
                 continue;
             }
             let topology = &self.topologies[key as usize];
@@ -102,9 +102,9 @@ impl Board {
                 sums.push((key, vec![0; topology.values]));
                 sums.len() - 1
             });
-            for seat in seats {
-                if let Some(value) = topology.of(seat.node as usize) {
-                    sums[i].1[value] += weight * i64::from(seat.live + seat.leaving);
+            for here in placed {
+                if let Some(value) = topology.of(here.node as usize) {
+                    sums[i].1[value] += weight * i64::from(here.live + here.leaving);
                 }
             }
         }
@@ -127,8 +127,8 @@ impl Board {
 
     fn live_by_node(&self, classes: &[u32]) -> Vec<u32> {
         let mut counts = vec![0; self.nodes.len()];
-        for seat in classes.iter().flat_map(|class| &self.kinds[*class as usize].seats) {
-            counts[seat.node as usize] += seat.live;
+        for here in classes.iter().flat_map(|class| &self.kinds[*class as usize].placed) {
+            counts[here.node as usize] += here.live;
         }
         counts
     }

@@ -5,7 +5,7 @@ use crate::cluster::{Severity, TenantName, words::count};
 
 /// A sentence of a prediction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Sentence {
     /// How bad it is; `None`: it is not.
     pub severity: Option<Severity>,
     /// The sentence.
@@ -34,9 +34,9 @@ impl WhatIf {
     }
 
     /// Everything it says, the worst first.
-    pub fn told(&self) -> Vec<Told> {
+    pub fn told(&self) -> Vec<Sentence> {
         let mut all = Vec::new();
-        let mut say = |severity, text| all.push(Told { severity, text });
+        let mut say = |severity, text| all.push(Sentence { severity, text });
         if let Some(database) = &self.database {
             let grave = database.stops() || database.has_gap() || database.is_headless();
             let severity = if grave { Severity::Critical } else { Severity::Warning };

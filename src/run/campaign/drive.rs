@@ -30,7 +30,7 @@ use crate::{
     run::{
         self, Handle, Hands, Run, RunSeen, RunState,
         lease::{Leases, Standing},
-        local::Book,
+        local::LocalJournal,
         perform::{Failure, Writer},
         session::{self, Held, asked, insist},
     },
@@ -68,7 +68,7 @@ impl Stop {
 /// Where the journal is kept, open for writing.
 enum Open {
     Cluster(Box<ConfigMap>),
-    Local(Book),
+    Local(LocalJournal),
 }
 
 /// What a driver has once it is connected.
@@ -394,8 +394,8 @@ impl Driver {
 
     /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
     async fn sweep(&self, writer: &Writer) {
-        let outworn = journal::outworn(&self.seen.borrow());
-        for (name, version) in outworn {
+        let oldest_finished = journal::oldest_finished(&self.seen.borrow());
+        for (name, version) in oldest_finished {
             if let Err(failure) = writer.delete_journal(&name, &version).await {
                 tracing::debug!(name, why = failure.text(), "an old journal stays");
                 return;

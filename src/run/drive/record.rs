@@ -9,7 +9,7 @@ use crate::{
     plan::Intent,
     run::{
         Entry, Event, Run, RunState, journal,
-        local::{self, Audited, Book},
+        local::{self, Audited, LocalJournal},
         perform::{Failure, Writer},
     },
 };
@@ -25,7 +25,7 @@ impl Driver {
         };
         if matches!(session.open, Open::Local(_)) {
             let wire = &self.hands.wire;
-            let marked = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &undone)
+            let marked = LocalJournal::reopen(&self.hands.state_dir, wire.context(), wire.server(), &undone)
                 .and_then(|(mut book, run)| match run.state {
                     RunState::Undone => Ok(()),
                     _ => book.append(&journal::line(&entry)).map_err(|e| e.to_string()),

@@ -99,7 +99,7 @@ impl Involved {
 }
 
 /// What is told about a change in a Kubernetes Event.
-pub(in crate::run) struct Told {
+pub(in crate::run) struct EventNote {
     /// Names the Event, so that telling it twice is telling it once.
     pub(in crate::run) name: String,
     /// About what.
@@ -195,8 +195,8 @@ impl Writer {
     }
 
     /// Tells what was done as an Event.
-    pub(in crate::run) async fn tell(&self, told: Told) -> Result<(), Failure> {
-        let Told { name, involved, reason, message } = told;
+    pub(in crate::run) async fn tell(&self, told: EventNote) -> Result<(), Failure> {
+        let EventNote { name, involved, reason, message } = told;
         let namespace = involved.namespace;
         let now = Time(self.clock.now());
         let event = Event {

@@ -253,7 +253,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
         Command::Succeeded => Some(Action::Succeeded(id)),
         Command::Pause => Some(Action::Pause(id)),
         Command::GiveUp => {
-            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: farewell(&known?.run) }))
+            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: give_up_question(&known?.run) }))
         }
         Command::Open => Some(Action::Go(Place::Run(id))),
         _ => None,
@@ -261,7 +261,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
 }
 
 /// What giving a run up means, in two sentences.
-pub fn farewell(run: &Run) -> String {
+pub fn give_up_question(run: &Run) -> String {
     let (done, all) = run.progress();
     let back = crate::run::left_by_giving_up(run);
     if let Some(back) = back {

@@ -491,7 +491,7 @@ fn without_the_right_to_see_weights_none_are_told_and_nobody_is_predicted() {
     let known = Proxy::new("x".into()).answered(&ProxyRows { hostgroups: Some(group), ..rows(&[]) }, now());
     let hostgroups = known.status.unwrap().hostgroups.clone();
     seen.database = Arc::new(crate::cluster::database::Expectations { hostgroups, ..Default::default() });
-    let line = seats(&seen).remove(0);
+    let line = backends(&seen).remove(0);
     assert!(line.contains("db1 writer (weight not known)") && !line.contains("next writer"), "{line}");
     let p = asked(&seen, DatabaseAct::Desync { member: "db2".into() });
     assert!(part(&p).after[0].contains("db1 writer (weight not known)"), "{p}");

@@ -7,7 +7,7 @@ use super::{Driver, Entry, Event, Open, Session, Stop, journal};
 use crate::run::{
     campaign::{Campaign, CampaignState, record},
     drive::store,
-    local::{self, Audited, Book},
+    local::{self, Audited, LocalJournal},
     perform::{Failure, Writer},
 };
 
@@ -15,7 +15,7 @@ impl Driver {
     pub(super) fn open_new(&self, local: bool) -> Result<Open, String> {
         let campaign = self.campaign.borrow();
         if local {
-            let book = Book::create(self.path(&campaign.id), &record::head(&campaign)?)?;
+            let book = LocalJournal::create(self.path(&campaign.id), &record::head(&campaign)?)?;
             return Ok(Open::Local(book));
         }
         Ok(Open::Cluster(Box::new(journal::blank(&campaign, &self.hands.journal_namespace)?)))
@@ -31,7 +31,7 @@ impl Driver {
     pub(super) async fn reopen(&mut self, local: bool, writer: &Writer, token: i64) -> Result<Open, Stop> {
         let id = self.campaign.borrow().id.clone();
         let (open, stored) = if local {
-            let (book, path, text) = Book::open(self.path(&id)).map_err(Stop::Refused)?;
+            let (book, path, text) = LocalJournal::open(self.path(&id)).map_err(Stop::Refused)?;
             let stored = journal::of_file(&path, &text);
             let stored = stored.map_err(|e| Stop::Refused(format!("journal {}: {e}", path.display())))?;
             (Open::Local(book), stored)
@@ -167,7 +167,7 @@ impl Driver {
     }
 
     fn mark_file(&self, undone: &str, entry: &Entry) -> Option<String> {
-        let marked = Book::open(self.path(undone)).and_then(|(mut book, path, text)| {
+        let marked = LocalJournal::open(self.path(undone)).and_then(|(mut book, path, text)| {
             let campaign = journal::of_file(&path, &text)?;
             match campaign.state {
                 CampaignState::Undone => Ok(()),

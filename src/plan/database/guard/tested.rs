@@ -1,27 +1,27 @@
 //! Where a plan goes beyond what was measured on real ProxySQLs, it says so.
 
-use super::super::field::{Edit, Face, Field};
+use super::super::routing::{Edit, Proxied, Routing};
 use crate::plan::{
     Check,
     Verdict::{Ok, Warn},
 };
 
 /// What is known of the forms this plan uses; see the documentation of `plan::database`.
-pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>]) -> Vec<Check> {
+pub(in crate::plan::database) fn tested(routing: &Routing<'_>, phases: &[Vec<Edit>]) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut push = |verdict, text: String| checks.push(Check::new("tested", verdict, text));
-    let of = |pick: &dyn Fn(&Face<'_>, &Edit) -> bool| {
-        let picked = |face: &&Face<'_>| {
-            let mut edits = phases.iter().flatten().filter(|e| e.proxy == *face.name);
-            edits.any(|edit| pick(face, edit))
+    let of = |pick: &dyn Fn(&Proxied<'_>, &Edit) -> bool| {
+        let picked = |proxied: &&Proxied<'_>| {
+            let mut edits = phases.iter().flatten().filter(|e| e.proxy == *proxied.name);
+            edits.any(|edit| pick(proxied, edit))
         };
-        field.faces.iter().filter(picked).map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ")
+        routing.proxied.iter().filter(picked).map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ")
     };
     let enters = |edit: &Edit| edit.from.is_empty() && !edit.to.is_empty();
-    let offline = |face: &Face<'_>, edit: &Edit| {
-        edit.to.iter().any(|row| face.groups.iter().any(|g| g.offline == row.hostgroup))
+    let offline = |proxied: &Proxied<'_>, edit: &Edit| {
+        edit.to.iter().any(|row| proxied.groups.iter().any(|g| g.offline == row.hostgroup))
     };
-    let through_offline = of(&|face, edit| enters(edit) && offline(face, edit));
+    let through_offline = of(&|proxied, edit| enters(edit) && offline(proxied, edit));
     if !through_offline.is_empty() {
         push(
             Warn,
@@ -32,7 +32,7 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
             ),
         );
     }
-    let beside = of(&|face, edit| enters(edit) && !offline(face, edit));
+    let beside = of(&|proxied, edit| enters(edit) && !offline(proxied, edit));
     if !beside.is_empty() {
         push(
             Ok,
@@ -42,9 +42,9 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
             ),
         );
     }
-    let lightened = of(&|face, edit| {
+    let lightened = of(&|proxied, edit| {
         let weight = |rows: &[crate::cluster::ServerRow]| rows.iter().map(|r| r.weight).max();
-        face.writes_to(&edit.address) && !edit.to.is_empty() && weight(&edit.to) < weight(&edit.from)
+        proxied.writes_to(&edit.address) && !edit.to.is_empty() && weight(&edit.to) < weight(&edit.from)
     });
     if !lightened.is_empty() {
         push(
@@ -56,13 +56,13 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
             ),
         );
     }
-    for face in &field.faces {
-        let version = &*face.status.version;
+    for proxied in &routing.proxied {
+        let version = &*proxied.status.version;
         let mut other = Vec::new();
         if !version.is_empty() && !version.starts_with("2.7.") {
             other.push(format!("ProxySQL {version}"));
         }
-        for group in &face.groups {
+        for group in &proxied.groups {
             if group.max_writers != 1 {
                 other.push(format!("max_writers {}", group.max_writers));
             }
@@ -75,7 +75,7 @@ pub(in crate::plan::database) fn measured(field: &Field<'_>, phases: &[Vec<Edit>
                 Warn,
                 format!(
                     "{}: not tested with {} (tested: ProxySQL 2.7.1, max_writers 1, writer_is_also_reader 2): watch the first run",
-                    face.name,
+                    proxied.name,
                     other.join(", ")
                 ),
             );
