@@ -24,7 +24,7 @@ use crate::{
 };
 use effects::Performer;
 
-pub use shared::{ascii, campaigns, database, hands, operator, runs, scope, setup, unreadable_journals};
+pub use shared::{access, ascii, campaigns, database, operator, runs, scope, setup, unreadable_journals};
 
 /// Messages on their way to the app; when they are this many, their senders wait.
 const INBOX: usize = 1024;

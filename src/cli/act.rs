@@ -13,7 +13,7 @@ use crate::{
     cluster::Snapshot,
     cockpit,
     plan::{self, Check, Confirmation, Intent, Plan, Verdict},
-    run::{self, Handle, Hands, JournalPlace, Rehearsal, Run, RunSeen, RunState},
+    run::{self, Access, Handle, JournalPlace, Rehearsal, Run, RunSeen, RunState},
 };
 
 /// What every command that acts takes.
@@ -76,11 +76,11 @@ pub(super) async fn carry_out_on(
     consent: Consent,
 ) -> Result<(), Failure> {
     let plan = plan::plan(&snapshot, intent);
-    let hands = session.hands(&snapshot);
+    let access = session.access(&snapshot);
     let refused = plan.refusals().next().is_some();
     let nothing = plan.steps.is_empty();
     let rehearsal =
-        if refused || nothing { Rehearsal::default() } else { run::rehearse(&hands, &plan).await };
+        if refused || nothing { Rehearsal::default() } else { run::rehearse(&access, &plan).await };
     let shows_result = consent.output == Format::Json && !consent.dry_run && !refused && !nothing;
     if !shows_result {
         show(&plan, &rehearsal, consent.output)?;
@@ -106,7 +106,7 @@ pub(super) async fn carry_out_on(
     }
     let typed = confirm(&plan.confirmation(), &consent)?;
     let approved = plan.approve(typed.as_deref(), consent.reason).map_err(Failure::failed)?;
-    let handle = run::start(hands, approved, place, session.seen.clone());
+    let handle = run::start(access, approved, place, session.seen.clone());
     follow(session, handle, consent.output).await
 }
 
@@ -140,7 +140,7 @@ impl Assent {
 /// Resumes a run that stands still, once somebody has said yes.
 pub(super) async fn resume(
     session: &Session,
-    hands: Hands,
+    access: Access,
     known: &RunSeen,
     assent: Assent,
 ) -> Result<(), Failure> {
@@ -154,13 +154,13 @@ pub(super) async fn resume(
         known.shown(),
         run::summary(&run)
     ))?;
-    follow(session, run::resume(hands, run, session.seen.clone()), assent.output).await
+    follow(session, run::resume(access, run, session.seen.clone()), assent.output).await
 }
 
 /// Goes on with a run whose migration an operator takes as succeeded, once somebody has said yes.
 pub(super) async fn take_as_succeeded(
     session: &Session,
-    hands: Hands,
+    access: Access,
     known: &RunSeen,
     assent: Assent,
 ) -> Result<(), Failure> {
@@ -173,13 +173,13 @@ pub(super) async fn take_as_succeeded(
         run::summary(&run),
         run.last_word().unwrap_or("its outcome is not known")
     ))?;
-    follow(session, run::take_as_succeeded(hands, run, session.seen.clone()), assent.output).await
+    follow(session, run::take_as_succeeded(access, run, session.seen.clone()), assent.output).await
 }
 
 /// Closes a run that can neither be finished nor taken back. That it ends as failed is what was asked for.
 pub(super) async fn give_up(
     session: &Session,
-    hands: Hands,
+    access: Access,
     known: &RunSeen,
     why: &str,
     assent: Assent,
@@ -193,7 +193,7 @@ pub(super) async fn give_up(
         run::summary(&run),
         run::left_by_giving_up(&run).unwrap_or_else(|| "What it did stays".into())
     ))?;
-    let mut handle = run::give_up(hands, run, why, session.seen.clone());
+    let mut handle = run::give_up(access, run, why, session.seen.clone());
     let run = handle.ended().await;
     match (run.state, assent.output) {
         (RunState::Failed, Format::Json) => table::json(&RunJson::of_run(&run)),

@@ -113,8 +113,8 @@ pub(super) async fn carry_out(
         }
         return Ok(End { dry_run, ..End::default() });
     }
-    let hands = session.hands(&work.foreseen);
-    let (rehearsal, proposed, stays) = campaign::rehearse(&hands, &work.proposed, &work.foreseen).await;
+    let access = session.access(&work.foreseen);
+    let (rehearsal, proposed, stays) = campaign::rehearse(&access, &work.proposed, &work.foreseen).await;
     if !stays.is_empty() {
         work.proposal.moves.retain(|moved| !stays.iter().any(|stay| stay.pod == moved.pod));
         work.proposal.stays.extend(stays);
@@ -137,7 +137,7 @@ pub(super) async fn carry_out(
     let typed = act::confirm(work.proposed.confirmation(), consent)?;
     let approved = work.proposed.clone().approve(typed.as_deref(), consent.reason.clone());
     let approved = approved.map_err(Failure::failed)?;
-    let handle = campaign::start(hands, approved, place, session.seen.clone());
+    let handle = campaign::start(access, approved, place, session.seen.clone());
     let (campaign, heard) = ended(handle, consent.output, &session.again).await;
     Ok(End { dry_run, campaign: Some(campaign), rehearsal, unheard: heard.is_err() })
 }

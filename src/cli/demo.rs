@@ -38,7 +38,7 @@ pub(super) struct DemoArgs {
     /// galera-all-down, flow-control, proxysql-drift, writer-lost
     #[arg(long, value_name = "NAME", default_value = "node-recovered")]
     scenario: demo::Scenario,
-    /// World seconds a second; 0 stands still
+    /// World seconds a second; 0: its time stands
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed, allow_hyphen_values = true)]
     speed: f64,
     /// The port on 127.0.0.1 [default: any free one]

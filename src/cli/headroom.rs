@@ -135,9 +135,9 @@ fn text(all: &AllJson) -> String {
         ">USED",
         ">FREE OF REQUESTS",
         ">FREE OF LIMITS",
-        ">FREE OF USE",
+        ">UNUSED",
         ">LIMITS/ALLOC",
-        ">TO EVICTION",
+        ">UNTIL EVICTION",
     ];
     text += &table::table(&head, &nodes);
     if let Some(database) = &all.database {

@@ -37,7 +37,7 @@ enum RunsCommand {
         #[command(flatten)]
         output: Output,
     },
-    /// Go on with a run that stands still
+    /// Go on with a run that is paused or interrupted
     Resume {
         /// The run's id, its last part, or the start of it
         id: String,
@@ -115,15 +115,15 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             }
             seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
-            let hands = session.hands(&snapshot);
+            let access = session.access(&snapshot);
             if outcome.is_some() {
                 seen.offers(&snapshot).succeeded.map_err(Failure::Failed)?;
             }
             match outcome {
-                None => act::resume(&session, hands, seen, assent).await,
-                Some(Outcome::Succeeded) => act::take_as_succeeded(&session, hands, seen, assent).await,
+                None => act::resume(&session, access, seen, assent).await,
+                Some(Outcome::Succeeded) => act::take_as_succeeded(&session, access, seen, assent).await,
                 Some(Outcome::Failed) => {
-                    act::give_up(&session, hands, seen, "its migration is taken as failed", assent).await
+                    act::give_up(&session, access, seen, "its migration is taken as failed", assent).await
                 }
             }
         }
@@ -137,8 +137,8 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             }
             seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
-            let hands = session.hands(&snapshot);
-            act::give_up(&session, hands, seen, &reason, assent).await
+            let access = session.access(&snapshot);
+            act::give_up(&session, access, seen, &reason, assent).await
         }
         RunsCommand::Undo { id, consent } => {
             let seen = found(&id)?;

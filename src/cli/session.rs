@@ -276,8 +276,8 @@ impl Session {
     }
 
     /// What runs are carried out with.
-    pub(super) fn hands(&self, snapshot: &Snapshot) -> run::Hands {
-        cockpit::hands(&self.config, self.wire.clone(), snapshot, self.state_dir.clone())
+    pub(super) fn access(&self, snapshot: &Snapshot) -> run::Access {
+        cockpit::access(&self.config, self.wire.clone(), snapshot, self.state_dir.clone())
     }
 
     /// All campaigns known: those of the cluster and those of this machine.

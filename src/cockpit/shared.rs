@@ -14,7 +14,7 @@ use crate::{
         database::{Account, Configured, Password, ProxyTarget, Reach, logins},
     },
     run::{
-        self, Hands, RunSeen, Who,
+        self, Access, RunSeen, Who,
         campaign::{self, CampaignSeen},
     },
     ui::{self, Depth, Theme},
@@ -110,9 +110,9 @@ fn account(login: &config::Login) -> Result<Account, String> {
 }
 
 /// What runs are carried out with.
-pub fn hands(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Hands {
+pub fn access(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Access {
     let database = database(config).map(|configured| logins(&configured, Some(wire.clone())));
-    Hands {
+    Access {
         wire,
         database,
         who: Who {

@@ -1,6 +1,6 @@
 //! Whether the cluster that answers is the one that was read, and has gone on from there.
 //!
-//! Looked at by the pulse. A watch that is opened where the last one stood is silent on a control plane that was restored
+//! Looked at by the probe. A watch that is opened where the last one stood is silent on a control plane that was restored
 //! from a backup or built again at the same address: the server only knows versions below that place. So the uid of a
 //! namespace that is never deleted must stay, and versions must not go back.
 

@@ -303,7 +303,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         self.watch(lines).await
     }
 
-    /// Waits for a part of a reply; meanwhile the pulse may tell that there will be none soon.
+    /// Waits for a part of a reply; meanwhile the probe may tell that there will be none soon.
     async fn heard<F: Future>(&mut self, part: F) -> Result<F::Output, Stop> {
         let mut part = std::pin::pin!(part);
         let mut link = self.subject.link.clone();

@@ -41,7 +41,7 @@ pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
             Freshness::Missing { .. } if name == "nodes" => continue,
             Freshness::Connecting => format!("{name} have not been read yet"),
             Freshness::Missing { why } => format!("{name} cannot be read: {why}"),
-            // A moment, not an age: nothing comes that would make the plan anew.
+            // A moment, not an age: nothing comes that would make the plan again.
             Freshness::Stale { since, why } => {
                 format!("{name} were last seen at {} ({why}): a plan would be a guess", moment(*since))
             }
@@ -364,7 +364,7 @@ pub(super) fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
     Some(Check::new("rollout", Warn, text))
 }
 
-/// Another operator's run: alive, it keeps the tenant; dead, it should be finished or taken back first.
+/// Another operator's run: while somebody drives it, it keeps the tenant; interrupted, it should be finished or taken back first.
 pub(super) fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
     lease_named(seen, &Lease::name_of(tenant))
 }

@@ -38,7 +38,7 @@
 //!   measured safe form (`load_safe_watch.tsv`: the monitor adds their SHUNNED rows at its next check). One that is not
 //!   known to be synced enters in the offline hostgroup, where a desynced member stood and came back from at the next
 //!   check; that a LOAD may put a *new* server there was not measured.
-//! - **Open transactions.** Deleting rows hurt no client that ran one statement at a time. What becomes of a transaction
+//! - **Open transactions.** Deleting rows cut no client that ran one statement at a time. What becomes of a transaction
 //!   was not measured, and is told as a cut.
 //!
 //! In each of these nothing but the reading over two checks counts, and the preview says what was not measured.

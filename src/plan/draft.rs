@@ -187,7 +187,7 @@ fn reasons(board: &Board, refusal: &Refusal) -> String {
     let mut text = refusal.describe(board);
     if let Preemption::Possible(nodes) = &refusal.preemption {
         let names: Vec<_> = nodes.iter().take(3).map(|at| board.node(*at).name.as_str()).collect();
-        text += &format!("; the scheduler may push pods of lower priority off {}", names.join(", "));
+        text += &format!("; the scheduler may evict pods of lower priority from {}", names.join(", "));
     }
     text
 }

@@ -63,7 +63,7 @@ pub struct WhatIf {
     pub pending: Vec<Waiting>,
     /// Pods of StatefulSets that nobody replaces while the node is unreachable.
     pub stuck: Vec<Key>,
-    /// Pods that no controller makes again: they are lost for good.
+    /// Pods that no controller makes again: they are lost.
     pub lone: Vec<Key>,
     /// Nodes of these that do not answer as it is: what their loss does has happened.
     pub already: Vec<Already>,
@@ -224,8 +224,8 @@ pub fn worst(seen: &Snapshot) -> Result<Vec<Harm>, String> {
 pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
     let stops = |d: &DatabaseLoss| d.stops() || d.is_headless();
     let left = |h: &Harm| h.pending + h.stuck + h.lone;
-    let hurts = |h: &&Harm| !h.down.is_empty() || left(h) > 0 || h.database.as_ref().is_some_and(stops);
-    let Some(worst) = ranking.iter().find(hurts) else { return Vec::new() };
+    let harms = |h: &&Harm| !h.down.is_empty() || left(h) > 0 || h.database.as_ref().is_some_and(stops);
+    let Some(worst) = ranking.iter().find(harms) else { return Vec::new() };
     const SHOWN: usize = 3;
     let mut says = Vec::new();
     let database = worst.database.as_ref();
@@ -251,12 +251,12 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
         says.push(format!("{pods} of StatefulSets {verb} not made again before it is back"));
     }
     if worst.lone > 0 {
-        says.push(format!("{} lost for good", count(worst.lone as usize, "pod")));
+        says.push(format!("{} lost, as no controller makes them again", count(worst.lone as usize, "pod")));
     }
     if let Some(database) = database.filter(|d| !stops(d)) {
         says.extend(database.sentences());
     }
-    let others = ranking.iter().filter(hurts).count() - 1;
+    let others = ranking.iter().filter(harms).count() - 1;
     let more = match others {
         0 => String::new(),
         1 => "; another node does harm too if it fails".to_owned(),

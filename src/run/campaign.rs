@@ -40,7 +40,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Hands, JournalPlace, server_time};
+use super::{Access, JournalPlace, server_time};
 use crate::{
     cluster::Snapshot,
     plan::{
@@ -176,7 +176,7 @@ impl Handle {
 /// Starts an approved campaign. Needs a tokio runtime. What happens shows in the handle; one that is refused (the journal
 /// cannot be kept, the session is read-only) ends as stopped and leaves nothing behind.
 pub fn start(
-    hands: Hands,
+    hands: Access,
     approved: Approved,
     place: JournalPlace,
     seen: watch::Receiver<Arc<Snapshot>>,
@@ -191,7 +191,7 @@ pub fn start(
 /// place of what was not begun yet. Needs a tokio runtime. One that somebody else drives is refused: it shows as
 /// paused, with who has it, and nothing is written.
 pub fn resume(
-    hands: Hands,
+    hands: Access,
     campaign: Campaign,
     instead: Option<Approved>,
     seen: watch::Receiver<Arc<Snapshot>>,
@@ -201,13 +201,13 @@ pub fn resume(
 
 /// Gives up a campaign that stands still, and the runs of it that do: what they borrowed is taken back, what was done
 /// stays. Needs a tokio runtime, and the lease, as a resumption does; `why` is one sentence for the journal.
-pub fn give_up(hands: Hands, campaign: Campaign, why: &str, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+pub fn give_up(hands: Access, campaign: Campaign, why: &str, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
     let why = format!("given up by {}: {why}", hands.who.operator);
     prepare(hands, campaign, Begin::GiveUp(why), seen)
 }
 
 fn prepare(
-    hands: Hands,
+    hands: Access,
     mut campaign: Campaign,
     begin: Begin,
     seen: watch::Receiver<Arc<Snapshot>>,
@@ -220,7 +220,7 @@ fn prepare(
     launch(hands, campaign, begin, seen)
 }
 
-fn launch(hands: Hands, campaign: Campaign, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+fn launch(hands: Access, campaign: Campaign, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
     let id = campaign.id.clone();
     let (campaign, watch) = watch::channel(campaign);
     let (halt, halted) = watch::channel(false);

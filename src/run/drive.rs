@@ -21,7 +21,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    Entry, Event, Hands, JournalPlace, Outcome, Run,
+    Access, Entry, Event, JournalPlace, Outcome, Run,
     decide::{Decision, Facts, Leaving, decide},
     journal,
     lease::{Leases, Standing},
@@ -67,7 +67,7 @@ enum Open {
 }
 
 pub(super) struct Driver {
-    hands: Hands,
+    access: Access,
     run: watch::Sender<Run>,
     seen: watch::Receiver<Arc<Snapshot>>,
     pause: watch::Receiver<bool>,
@@ -87,13 +87,13 @@ struct Session<'a> {
 
 impl Driver {
     pub(super) fn new(
-        hands: Hands,
+        access: Access,
         run: watch::Sender<Run>,
         seen: watch::Receiver<Arc<Snapshot>>,
         pause: watch::Receiver<bool>,
     ) -> Self {
         Self {
-            hands,
+            access,
             run,
             seen,
             pause,
@@ -110,7 +110,7 @@ impl Driver {
             let run = self.run.borrow();
             (run.id.clone(), run.entries.iter().map(|e| e.token).collect())
         };
-        let held = match Held::connect(&self.hands, &seen, &id, tokens).await {
+        let held = match Held::connect(&self.access, &seen, &id, tokens).await {
             Ok(held) => held,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
@@ -160,7 +160,7 @@ impl Driver {
             return Ok(());
         }
         if *begin == Begin::Succeeded {
-            let text = format!("taken as succeeded by {}", self.hands.who.operator);
+            let text = format!("taken as succeeded by {}", self.access.who.operator);
             let undecided = self.run.borrow().undecided();
             for step in undecided {
                 self.append(&mut session, Event::Done { step, text: text.clone() }).await?;
@@ -217,19 +217,19 @@ impl Driver {
     fn open_new(&self, local: bool) -> Result<Open, String> {
         let run = self.run.borrow();
         if local {
-            let wire = &self.hands.wire;
-            let book = LocalJournal::begin(&self.hands.state_dir, wire.context(), wire.server(), &run)?;
+            let wire = &self.access.wire;
+            let book = LocalJournal::begin(&self.access.state_dir, wire.context(), wire.server(), &run)?;
             return Ok(Open::Local(book));
         }
-        Ok(Open::Cluster(Box::new(journal::blank(&run, &self.hands.journal_namespace)?)))
+        Ok(Open::Cluster(Box::new(journal::blank(&run, &self.access.journal_namespace)?)))
     }
 
     /// Opens the journal as it stands now, which may say more than what was seen when the operator chose to resume.
     async fn reopen(&mut self, local: bool, writer: &Writer, token: i64) -> Result<Open, Stop> {
         let id = self.run.borrow().id.clone();
         let (open, stored) = if local {
-            let wire = &self.hands.wire;
-            let reopened = LocalJournal::reopen(&self.hands.state_dir, wire.context(), wire.server(), &id);
+            let wire = &self.access.wire;
+            let reopened = LocalJournal::reopen(&self.access.state_dir, wire.context(), wire.server(), &id);
             let (book, run) = reopened.map_err(Stop::Refused)?;
             (Open::Local(book), run)
         } else {
@@ -264,7 +264,7 @@ impl Driver {
         loop {
             self.hold(session).await?;
             if *self.pause.borrow() {
-                self.facts.pause = Some(format!("paused by {}", self.hands.who.operator));
+                self.facts.pause = Some(format!("paused by {}", self.access.who.operator));
             }
             let seen = self.seen.borrow_and_update().clone();
             let seen = aged(seen, session.writer.clock.now());
@@ -363,7 +363,7 @@ impl Driver {
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
         let at = self.seen.borrow().dated(Timestamp::now());
-        let (by, step) = (self.hands.who.operator.clone(), self.current());
+        let (by, step) = (self.access.who.operator.clone(), self.current());
         let lost = match &stop {
             Stop::Lost(why) => Some(why.clone()),
             _ => None,
@@ -409,7 +409,7 @@ impl Driver {
         .await
     }
 
-    /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
+    /// Deletes the oldest finished journals. Where that is not possible they stay.
     async fn sweep(&self, writer: &Writer) {
         let oldest_finished = journal::oldest_finished(&self.seen.borrow());
         for (name, version) in oldest_finished {

@@ -1,4 +1,4 @@
-//! The hand that writes to the cluster and its database: the only code in the program that does, called by `run` alone.
+//! Writes to the cluster and its database: the only code in the program that does, called by `run` alone.
 //!
 //! Every write to the Kubernetes API goes through [`Writer::write`], every write to the database through
 //! [`Hand::write`]: both refuse in read-only mode. A function here sends a request once and says what came of it;

@@ -163,7 +163,7 @@ impl RunSeen {
     /// Who is at it, where that is somebody else.
     fn held(&self) -> Option<String> {
         let holder = self.holder.as_ref().filter(|h| h.alive && !self.ours)?;
-        Some(format!("{} is at it", holder.who))
+        Some(format!("{} drives it", holder.who))
     }
 
     /// Why it cannot be touched, whatever is wanted of it.
@@ -176,7 +176,7 @@ impl RunSeen {
             Shown::Running | Shown::Planned => self.held(),
             Shown::Unknown => {
                 let why = self.unknown.as_deref().unwrap_or_default();
-                Some(format!("whether anybody is at run {name} is not known: {why}"))
+                Some(format!("whether anybody drives run {name} is not known: {why}"))
             }
             _ => None,
         }

@@ -247,7 +247,7 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
     for act in [&["runs", "resume", &id][..], &["runs", "give-up", &id, "--reason", "gone"]] {
         let err = loop {
             let (_, err) = demo.run(1, act);
-            if !err.contains("is at it") {
+            if !err.contains("drives it") {
                 break err;
             }
             assert!(std::time::Instant::now() < until, "{err}");

@@ -572,7 +572,10 @@ fn finding_ranking_and_prediction_of_one_node_agree() {
     let found = whatif::findings(&ranking);
     assert_eq!(found[0].subject.name(), "w1");
     let text = &found[0].text;
-    assert!(text.contains("1 pod lost for good") && text.contains("1 pod of StatefulSets"), "{text}");
+    assert!(
+        text.contains("1 pod lost, as no controller") && text.contains("1 pod of StatefulSets"),
+        "{text}"
+    );
     assert!(!text.contains("no other node"), "{text}");
     let crash = whatif::what_if(&seen, &["w1".into()], whatif::Loss::Crash);
     assert!(
@@ -580,7 +583,7 @@ fn finding_ranking_and_prediction_of_one_node_agree() {
             .expect("nodes are known")
             .told()
             .iter()
-            .any(|t| t.text == "globex/debug is lost for good: no controller makes it again")
+            .any(|t| t.text == "globex/debug is lost: no controller makes it again")
     );
 }
 

@@ -17,7 +17,7 @@ use wheelhouse::{
         observe,
     },
     plan::{Approved, Confirmation, DatabaseAct, Intent, Plan, Target, plan},
-    run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
+    run::{Access, Handle, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
     wire,
 };
 
@@ -181,7 +181,7 @@ impl Ground {
 /// One cockpit.
 pub struct Session {
     runtime: Option<Runtime>,
-    pub hands: Hands,
+    pub hands: Access,
     pub seen: watch::Receiver<Arc<Snapshot>>,
 }
 
@@ -211,7 +211,7 @@ impl Session {
             user: Some("operator".into()),
             session: format!("{:08x}", rand::random::<u32>()),
         };
-        let hands = Hands {
+        let hands = Access {
             wire,
             who,
             journal_namespace: "wheelhouse".into(),

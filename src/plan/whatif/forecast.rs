@@ -281,7 +281,7 @@ fn drained(seen: &Snapshot, names: &[TenantName], all: &[(At, &Resident)], told:
         .collect();
 }
 
-/// Who is hurt by the pods that are gone at the same time.
+/// Which tenants lose by the pods that are gone at the same time.
 fn people(
     seen: &Snapshot,
     ready: &[u32],

@@ -92,7 +92,7 @@ impl WhatIf {
             say(Some(Severity::Warning), text);
         }
         for pod in &self.lone {
-            say(Some(Severity::Critical), format!("{pod} is lost for good: no controller makes it again"));
+            say(Some(Severity::Critical), format!("{pod} is lost: no controller makes it again"));
         }
         for blocked in &self.blocked {
             say(Some(Severity::Warning), format!("{} is not evicted: {}", blocked.pod, blocked.why));
@@ -157,7 +157,7 @@ fn waiting(group: &[Waiting]) -> String {
     let may = if preempts.is_empty() {
         String::new()
     } else {
-        format!("; it may push pods of lower priority off {}", preempts.join(", "))
+        format!("; it may evict pods of lower priority from {}", preempts.join(", "))
     };
     format!("{who} no node: {}{may}", first.why)
 }

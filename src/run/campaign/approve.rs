@@ -9,7 +9,7 @@ use crate::{
         Check, Confirmation, Intent, Means, Plan, Stay, Unapproved, Verdict, plan,
         rebalance::{Goal, Proposal, propose},
     },
-    run::{self, Hands, Rehearsal},
+    run::{self, Access, Rehearsal},
 };
 
 /// A campaign that nobody has said yes to.
@@ -176,7 +176,7 @@ fn confirmation(seen: &Snapshot, items: &[Intent]) -> Confirmation {
 /// Rehearses what can be planned now: one plan a kind and namespace, since rights and admission differ by no more. Moves
 /// that are refused where others pass are left out, each with the reason: what is left, and what stays.
 pub async fn rehearse(
-    hands: &Hands,
+    hands: &Access,
     proposed: &Proposed,
     seen: &Snapshot,
 ) -> (Rehearsal, Proposed, Vec<Stay>) {

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     cluster::Snapshot,
     run::{
-        self, Handle, Hands, Run, RunSeen, RunState,
+        self, Access, Handle, Run, RunSeen, RunState,
         lease::{Leases, Standing},
         local::LocalJournal,
         perform::{Failure, Writer},
@@ -86,7 +86,7 @@ struct Child {
 }
 
 pub(super) struct Driver {
-    hands: Hands,
+    hands: Access,
     campaign: watch::Sender<Campaign>,
     seen: watch::Receiver<Arc<Snapshot>>,
     halt: watch::Receiver<bool>,
@@ -105,7 +105,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        hands: Hands,
+        hands: Access,
         campaign: watch::Sender<Campaign>,
         seen: watch::Receiver<Arc<Snapshot>>,
         halt: watch::Receiver<bool>,

@@ -4,7 +4,7 @@ use super::{Pace, Proposed};
 use crate::{
     cluster::Snapshot,
     plan::{Check, Guard, Plan, Verdict, many::Many},
-    run::{self, Hands, Rehearsal},
+    run::{self, Access, Rehearsal},
 };
 
 impl Proposed {
@@ -34,7 +34,7 @@ impl Pace {
 
 /// Rehearses plans that stand for many tenants. A tenant whose writes would not pass is left out when its turn comes: it
 /// is a warning, unless none would pass.
-pub async fn rehearse_tenants(hands: &Hands, plans: &[Plan]) -> Rehearsal {
+pub async fn rehearse_tenants(hands: &Access, plans: &[Plan]) -> Rehearsal {
     let (mut all, mut refused, mut passed) = (Rehearsal::default(), Vec::new(), 0);
     for plan in plans {
         let one = run::rehearse(hands, plan).await;

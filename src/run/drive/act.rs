@@ -177,7 +177,7 @@ impl Driver {
         let told = {
             let run = self.run.borrow();
             let Some(telling) = act(&run.plan().steps[step].change).tells() else { return text };
-            let (who, id) = (&self.hands.who.operator, &run.id);
+            let (who, id) = (&self.access.who.operator, &run.id);
             let why = run.approved.reason().map_or(String::new(), |r| format!(": {r}"));
             let name = format!("{}.{id}-{step}", telling.involved.name());
             let message = format!("{who} {} (run {id}){why}", telling.what);

@@ -24,8 +24,8 @@ impl Driver {
             (undone.clone(), self.entry(session, Event::Undone { by_run: run.id.clone() }))
         };
         if matches!(session.open, Open::Local(_)) {
-            let wire = &self.hands.wire;
-            let marked = LocalJournal::reopen(&self.hands.state_dir, wire.context(), wire.server(), &undone)
+            let wire = &self.access.wire;
+            let marked = LocalJournal::reopen(&self.access.state_dir, wire.context(), wire.server(), &undone)
                 .and_then(|(mut book, run)| match run.state {
                     RunState::Undone => Ok(()),
                     _ => book.append(&journal::line(&entry)).map_err(|e| e.to_string()),
@@ -44,7 +44,7 @@ impl Driver {
     }
 
     pub(super) fn entry(&self, session: &Session<'_>, event: Event) -> Entry {
-        let by = self.hands.who.operator.clone();
+        let by = self.access.who.operator.clone();
         let at = session.writer.clock.now();
         let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
         Entry { at, by, token: session.leases.token(), event }
@@ -100,9 +100,9 @@ impl Driver {
         let change = of_database.map(ToString::to_string);
         let line = Audited {
             time: entry.at,
-            operator: &self.hands.who.operator,
-            user: self.hands.who.user.as_deref(),
-            context: self.hands.wire.context(),
+            operator: &self.access.who.operator,
+            user: self.access.who.user.as_deref(),
+            context: self.access.wire.context(),
             run: Some(&run.id),
             campaign: run.campaign.as_deref(),
             event: &entry.event,
@@ -110,11 +110,11 @@ impl Driver {
             database: change.as_deref(),
             reason: run.approved.reason(),
         };
-        local::audit(&self.hands.state_dir, &line).map_err(|error| {
+        local::audit(&self.access.state_dir, &line).map_err(|error| {
             tracing::warn!(%error, run = run.id, "the audit log cannot be written");
             format!(
                 "the audit file {} cannot be written: {error}",
-                local::audit_file(&self.hands.state_dir).display()
+                local::audit_file(&self.access.state_dir).display()
             )
         })
     }

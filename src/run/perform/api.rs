@@ -241,7 +241,7 @@ impl Writer {
         self.put(&self.leases(), &lease.metadata, lease).await
     }
 
-    /// Deletes a lease that nobody holds any more. Not being able to is nobody's trouble.
+    /// Deletes a lease that nobody holds any more. Where that is not possible it stays.
     pub(in crate::run) async fn delete_lease(&self, name: &str) {
         let Ok(Some(lease)) = self.lease(name).await else { return };
         if lease.spec.as_ref().and_then(|s| s.holder_identity.as_deref()).is_some_and(|h| !h.is_empty()) {

@@ -173,7 +173,7 @@ pub const COMMANDS: &[Entry] = &[
         Command::Pause,
         "pause",
         &["p"],
-        "let the run stand after its present step",
+        "pause the run after its present step",
         &[On::Run, On::Campaign],
     )
     .bar(11, "pause")

@@ -167,7 +167,7 @@ impl View for RunView {
         match self.known(cx) {
             Some(k) if k.ours && !k.run.state.is_over() => "esc leaves it running".into(),
             Some(k) => match &k.holder {
-                Some(h) if h.alive => format!("{} is at it", h.who),
+                Some(h) if h.alive => format!("{} drives it", h.who),
                 _ => String::new(),
             },
             None => String::new(),

@@ -108,9 +108,9 @@ pub fn outcome(cx: &Cx<'_>, known: &RunSeen) -> String {
                 if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
             format!("{at}, {}{why}", offered(&known.offers(cx.seen)))
         }
-        (Shown::Unknown, _) => "whether anybody is at it is not known".into(),
+        (Shown::Unknown, _) => "whether anybody drives it is not known".into(),
         (Shown::Running | Shown::Planned, Some(h)) if !known.ours => {
-            format!("{} is at it since {}", h.who, cx.age_or_dash(h.since))
+            format!("{} drives it since {}", h.who, cx.age_or_dash(h.since))
         }
         // What was to be done stands beside it already.
         _ => word

@@ -137,7 +137,7 @@ pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
         return Vec::new();
     }
     let text = format!(
-        "commits stand still on all members while {} for certification",
+        "no member commits while {} for certification",
         sessions(waiting, "waits", "wait")
     );
     let remedy = "look for a member that is silent and not yet excluded (6 s), or one that asks for flow control; kill no session before";
