@@ -5,7 +5,7 @@ use super::{Common, Failure, session, table};
 use crate::cluster::{
     Database, Finding, Severity, Snapshot, Subject,
     database::{Row, State, subject},
-    findings, merged,
+    findings, merged, words,
 };
 use crate::run::{self, RunSeen, campaign};
 
@@ -112,8 +112,7 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
         text += &format!("; {sentence}");
     }
     if loud.len() > NAMED {
-        text +=
-            &format!("; {}", crate::cluster::words::count(loud.len() - NAMED, "other kind") + " of finding");
+        text += &format!("; {}", words::count(loud.len() - NAMED, "other kind") + " of finding");
     }
     // What follows the bar is for programs.
     (code, format!("{} | {data}", text.replace('|', "/")))
@@ -132,13 +131,13 @@ fn unknown(snapshot: &Snapshot, database: Option<&Database>) -> Option<String> {
 }
 
 /// Names, and what is said of all of them.
-type Said<'a> = Vec<(String, &'a str)>;
+type Said = Vec<(String, String)>;
 
 /// What is wrong, worst first: what follows from another finding is told by that one. The findings of one rule stand
 /// together, those with the same words once.
 fn loud(snapshot: &Snapshot, found: &[Finding]) -> Vec<String> {
     let told = |f: &&Finding| f.severity > Severity::Notice && f.because.is_none();
-    let mut rules: Vec<((&str, Severity), Said<'_>)> = Vec::new();
+    let mut rules: Vec<((&str, Severity), Said)> = Vec::new();
     for finding in found.iter().filter(told) {
         let about = subject(snapshot, &finding.subject).into_owned();
         let rule = (finding.rule, finding.severity);
@@ -149,12 +148,16 @@ fn loud(snapshot: &Snapshot, found: &[Finding]) -> Vec<String> {
                 &mut rules.last_mut().expect("just pushed").1
             }
         };
-        match said.iter_mut().find(|(_, text)| *text == finding.text) {
+        // What a source says is as old as it: that is what is wrong with it.
+        let since = finding.since.filter(|_| finding.rule == "source-lost");
+        let since = since.map_or(String::new(), |since| format!(" ({})", words::age(snapshot.at, since)));
+        let text = format!("{}{since}", finding.text);
+        match said.iter_mut().find(|(_, other)| *other == text) {
             Some((names, _)) => *names = format!("{names}, {about}"),
-            None => said.push((about, &finding.text)),
+            None => said.push((about, text)),
         }
     }
-    let sentence = |said: Said<'_>| {
+    let sentence = |said: Said| {
         let more = said.len().saturating_sub(NAMED);
         let shown: Vec<_> = said.iter().take(NAMED).map(|(names, text)| format!("{names}: {text}")).collect();
         let more = if more > 0 { format!(", and {more} more like these") } else { String::new() };

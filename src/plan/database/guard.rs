@@ -467,7 +467,7 @@ pub(super) fn capacity(routing: &Routing<'_>, address: &str, after: &[Vec<Backen
         }
         let theirs = proxied.status.backends.iter().filter(|b| &*b.address == address);
         let mine = theirs.map(|b| b.used).fold(0, u32::saturating_add);
-        let room = proxied
+        let others = proxied
             .status
             .backends
             .iter()
@@ -479,9 +479,17 @@ pub(super) fn capacity(routing: &Routing<'_>, address: &str, after: &[Vec<Backen
                         || g.reader == b.hostgroup && b.status == BackendStatus::Online
                 })
             })
-            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
-            .fold(0, u32::saturating_add);
+            .map(|b| Some(b.max_connections?.saturating_sub(b.used)));
+        let room = others.reduce(|all, one| Some(all?.saturating_add(one?))).unwrap_or(Some(0));
         let connections = if mine == 1 { "connection" } else { "connections" };
+        let Some(room) = room else {
+            let text = format!(
+                "{}: {mine} {connections} in use there, for how many the others have room is not known",
+                proxied.name
+            );
+            checks.push(Check::new("capacity", Warn, text));
+            continue;
+        };
         let text =
             format!("{}: {mine} {connections} in use there, the others have room for {room}", proxied.name);
         let verdict = if mine > room {

@@ -83,8 +83,9 @@ mod tests {
         plan::schedule::Incoming,
     };
 
-    const TEXT: &str = "node w1 memory=32Gi cpu=16\nnode w2 memory=32Gi cpu=16\nnode w3 memory=2Gi cpu=1\n\
-                        tenant acme 2 on w1 w2 request=384Mi\ntenant globex 4 on w1 w1 w2 w2 request=384Mi";
+    const TEXT: &str = "node w1 memory=32Gi cpu=16\nnode w2 memory=32Gi cpu=16\nnode w3 memory=1Gi cpu=16\n\
+                        tenant acme 1 on w1 request=384Mi\n\
+                        tenant globex 8 on w2 w2 w2 w2 w2 w2 w2 w2 request=384Mi";
 
     #[test]
     fn the_parts_add_up_to_the_score_and_the_greatest_difference_is_the_reason() {
@@ -100,6 +101,13 @@ mod tests {
         let (taken, other) = (fits.best[0], board.at(&"w3".into()).expect("a node"));
         assert_eq!(board.emptier_than(taken), Some(other));
         let why = board.passed_over(class, taken, other).expect("a reason");
-        assert!(why.starts_with("the scheduler scores it ") && why.contains(" and w"), "{why}");
+        assert!(why.starts_with("the scheduler scores it ") && why.contains(", and w2 "), "{why}");
+        // What does not take it at all says why.
+        let full = TEXT.replace("memory=1Gi", "memory=256Mi");
+        let seen = sketch(&full, jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
+        let mut board = Board::new(&seen);
+        let class = board.class(&Incoming::next_of(&seen, &seen.tenants[&TenantName::from("acme")].workload));
+        let why = board.passed_over(class, taken, other).expect("a reason");
+        assert!(why.starts_with("memory short"), "{why}");
     }
 }

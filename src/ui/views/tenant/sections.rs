@@ -82,8 +82,8 @@ impl TenantView {
             if !numbers {
                 continue;
             }
-            let restarts = status.map_or(0, |c| c.restarts);
-            pen.put_right(pen.width().saturating_sub(6), y, 4, &restarts.to_string(), Role::Text);
+            let restarts = status.map_or("–".into(), |c| c.restarts.to_string());
+            pen.put_right(pen.width().saturating_sub(6), y, 4, &restarts, Role::Text);
             let since = status.and_then(|c| c.running_since);
             pen.put_right(pen.width().saturating_sub(1), y, 4, &cx.age_or_dash(since), Role::Muted);
         }
