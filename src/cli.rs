@@ -118,7 +118,7 @@ enum Command {
     /// Run on an embedded cluster: no Kubernetes, no database, no configuration
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
-    /// One look: who is hurt, what is wrong, which runs are unfinished
+    /// One look: who is down or at risk, what is wrong, which runs are unfinished
     Status(Output),
     /// The tenants, their replicas and where they sit
     Tenants(Output),

@@ -64,7 +64,7 @@ pub use galera::{
 pub use hash::fnv1a;
 pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
-    Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,
+    Room, Tightest, cluster_room, connections, headroom, headroom_within, measured_before, node_room,
 };
 pub use health::{Health, Healths};
 pub use hints::Hints;

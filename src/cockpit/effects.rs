@@ -14,7 +14,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-use super::{screen, shared::hands};
+use super::{screen, shared::access};
 use crate::{
     app::{Effect, Msg},
     cluster::{LogSource, Severity, Snapshot},
@@ -22,7 +22,7 @@ use crate::{
     live,
     plan::{rebalance, whatif::Forecast},
     run::{
-        self, Handle, Hands, Rehearsal, Run,
+        self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
     },
     ui::{Draft, Outlook, Question},
@@ -80,26 +80,26 @@ impl Performer {
     pub(super) fn perform(&mut self, effect: Effect, backend: &mut screen::Backend) -> io::Result<()> {
         match effect {
             Effect::Rehearse(plan) => {
-                let (hands, tell) = (self.hands(), self.tell.clone());
+                let (access, tell) = (self.access(), self.tell.clone());
                 tokio::spawn(async move {
-                    let rehearsal = run::rehearse(&hands, &plan).await;
+                    let rehearsal = run::rehearse(&access, &plan).await;
                     let _ = tell.send(Msg::Rehearsed(rehearsal)).await;
                 });
             }
             Effect::Start(approved, place) => {
-                let handle = run::start(self.hands(), approved, place, self.seen.clone());
+                let handle = run::start(self.access(), approved, place, self.seen.clone());
                 self.drive(handle);
             }
             Effect::Resume(run) => {
-                let handle = run::resume(self.hands(), *run, self.seen.clone());
+                let handle = run::resume(self.access(), *run, self.seen.clone());
                 self.drive(handle);
             }
             Effect::Succeed(run) => {
-                let handle = run::take_as_succeeded(self.hands(), *run, self.seen.clone());
+                let handle = run::take_as_succeeded(self.access(), *run, self.seen.clone());
                 self.drive(handle);
             }
             Effect::GiveUp(run, why) => {
-                let handle = run::give_up(self.hands(), *run, &why, self.seen.clone());
+                let handle = run::give_up(self.access(), *run, &why, self.seen.clone());
                 self.drive(handle);
             }
             Effect::PauseRun(id) => {
@@ -170,29 +170,29 @@ impl Performer {
                 });
             }
             Effect::RehearseAll(id, plans) => {
-                let (hands, tell) = (self.hands(), self.tell.clone());
+                let (access, tell) = (self.access(), self.tell.clone());
                 tokio::spawn(async move {
                     if plans.first().is_some_and(|plan| campaign::is_of_tenant(&plan.intent)) {
-                        let all = campaign::rehearse_tenants(&hands, &plans).await;
+                        let all = campaign::rehearse_tenants(&access, &plans).await;
                         let all = Rehearsal { plan: id, ..all };
                         let _ = tell.send(Msg::RehearsedAll(all, Default::default())).await;
                         return;
                     }
-                    let (all, left) = campaign::rehearse(&hands, &plans).await;
+                    let (all, left) = campaign::rehearse(&access, &plans).await;
                     let _ = tell.send(Msg::RehearsedAll(Rehearsal { plan: id, ..all }, left)).await;
                 });
             }
             Effect::Campaign(approved, place) => {
-                let handle = campaign::start(self.hands(), *approved, place, self.seen.clone());
+                let handle = campaign::start(self.access(), *approved, place, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::GoOn(campaign, instead) => {
                 let instead = instead.map(|approved| *approved);
-                let handle = campaign::resume(self.hands(), *campaign, instead, self.seen.clone());
+                let handle = campaign::resume(self.access(), *campaign, instead, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::GiveUpCampaign(campaign, why) => {
-                let handle = campaign::give_up(self.hands(), *campaign, &why, self.seen.clone());
+                let handle = campaign::give_up(self.access(), *campaign, &why, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::Wish(campaign, wish) => self.wish(*campaign, wish),
@@ -271,8 +271,8 @@ impl Performer {
         let _ = tokio::time::timeout(patience, futures::future::join_all(reports)).await;
     }
 
-    fn hands(&self) -> Hands {
-        hands(&self.config, self.wire.clone(), &self.seen.borrow(), self.state_dir.clone())
+    fn access(&self) -> Access {
+        access(&self.config, self.wire.clone(), &self.seen.borrow(), self.state_dir.clone())
     }
 
     fn drive(&mut self, handle: Handle) {
@@ -294,9 +294,9 @@ impl Performer {
             let _ = wishes.send(wish);
             return;
         }
-        let (hands, seen, tell) = (self.hands(), self.seen.borrow().clone(), self.tell.clone());
+        let (access, seen, tell) = (self.access(), self.seen.borrow().clone(), self.tell.clone());
         tokio::spawn(async move {
-            if let Err(why) = campaign::ask(&hands, &campaign, wish, &seen).await {
+            if let Err(why) = campaign::ask(&access, &campaign, wish, &seen).await {
                 let _ = tell.send(Msg::Notice(Severity::Warning, why)).await;
             }
         });

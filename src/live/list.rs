@@ -53,7 +53,7 @@ struct Cutter {
     at: usize,
     inside: Inside,
     depth: u32,
-    place: Place,
+    place: Within,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -68,18 +68,18 @@ enum Inside {
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
+enum Within {
     #[default]
     Start,
     Key,
-    Colon(Field),
-    Value(Field),
+    Colon(Member),
+    Value(Member),
     Items,
     End,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Field {
+enum Member {
     Meta,
     Items,
     Other,
@@ -95,7 +95,7 @@ impl Cutter {
 
     /// The whole list has been cut.
     fn is_whole(&self) -> bool {
-        self.place == Place::End
+        self.place == Within::End
     }
 
     /// The next part; `None`: more has to come. The error says what is wrong with the text.
@@ -106,35 +106,35 @@ impl Cutter {
         loop {
             let Some(byte) = self.peek() else { return Ok(None) };
             match (self.place, byte) {
-                (Place::Start, b'{') => self.take(Place::Key),
-                (Place::Key, b'}') => self.take(Place::End),
-                (Place::Key, b',') => self.take(Place::Key),
-                (Place::Key, b'"') => {
+                (Within::Start, b'{') => self.take(Within::Key),
+                (Within::Key, b'}') => self.take(Within::End),
+                (Within::Key, b',') => self.take(Within::Key),
+                (Within::Key, b'"') => {
                     let Some(key) = self.value() else { return Ok(None) };
-                    self.place = Place::Colon(match &self.buffer[key] {
-                        b"\"metadata\"" => Field::Meta,
-                        b"\"items\"" => Field::Items,
-                        _ => Field::Other,
+                    self.place = Within::Colon(match &self.buffer[key] {
+                        b"\"metadata\"" => Member::Meta,
+                        b"\"items\"" => Member::Items,
+                        _ => Member::Other,
                     });
                 }
-                (Place::Colon(field), b':') => self.take(Place::Value(field)),
-                (Place::Value(Field::Items), b'[') => self.take(Place::Items),
-                (Place::Value(field), _) => {
+                (Within::Colon(field), b':') => self.take(Within::Value(field)),
+                (Within::Value(Member::Items), b'[') => self.take(Within::Items),
+                (Within::Value(field), _) => {
                     let Some(value) = self.value() else { return Ok(None) };
-                    self.place = Place::Key;
-                    if field == Field::Meta {
+                    self.place = Within::Key;
+                    if field == Member::Meta {
                         let meta = serde_json::from_slice::<Option<PageMeta>>(&self.buffer[value]);
                         let meta = meta.map_err(|e| format!("metadata: {e}"))?.unwrap_or_default();
                         return Ok(Some(Piece::Meta(meta)));
                     }
                 }
-                (Place::Items, b']') => self.take(Place::Key),
-                (Place::Items, b',') => self.take(Place::Items),
-                (Place::Items, _) => {
+                (Within::Items, b']') => self.take(Within::Key),
+                (Within::Items, b',') => self.take(Within::Items),
+                (Within::Items, _) => {
                     let Some(value) = self.value() else { return Ok(None) };
                     return Ok(Some(Piece::Item(&self.buffer[value])));
                 }
-                (Place::End, _) => return Ok(None),
+                (Within::End, _) => return Ok(None),
                 (_, other) => return Err(format!("`{}` is not expected there", char::from(other))),
             }
         }
@@ -148,7 +148,7 @@ impl Cutter {
         self.buffer.get(self.start).copied()
     }
 
-    fn take(&mut self, place: Place) {
+    fn take(&mut self, place: Within) {
         self.start += 1;
         self.at = self.start;
         self.place = place;

@@ -144,7 +144,7 @@ fn defaulted(template: &PodSpec) -> PodSpec {
 pub struct Class(pub(super) u32);
 
 /// How many pods of a class sit on a node.
-pub(super) struct Seat {
+pub(super) struct Placed {
     pub node: u32,
     pub live: u32,
     /// Being deleted: they count for room and affinity, not for spreading.
@@ -172,7 +172,7 @@ pub(super) struct Kind {
     pub liked: Box<[(u32, i64)]>,
     /// Its terms reach beyond its own namespace.
     pub wide: bool,
-    pub seats: Vec<Seat>,
+    pub placed: Vec<Placed>,
     /// Kept from the first time it is asked for.
     pub fixed: Option<Arc<Fixed>>,
     /// Worked out when the class is first placed: most classes only ever take room.

@@ -172,15 +172,9 @@ pub const COMMANDS: &[Entry] = &[
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
-    entry(
-        Command::Pause,
-        "pause",
-        &["p"],
-        "let the run stand after its present step",
-        &[On::Run, On::Campaign],
-    )
-    .bar(11, "pause")
-    .acts(),
+    entry(Command::Pause, "pause", &["p"], "pause the run after its present step", &[On::Run, On::Campaign])
+        .bar(11, "pause")
+        .acts(),
     entry(
         Command::GiveUp,
         "give-up",

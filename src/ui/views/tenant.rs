@@ -280,7 +280,7 @@ impl View for TenantView {
                 Some(format!("there is no tenant {}", self.name))
             }
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
-                Some(format!("no run on {} is there to take back", self.name))
+                Some(format!("no run of {} can be taken back", self.name))
             }
             Command::MovePod | Command::DeletePod if self.pod(cx).is_none() => {
                 Some("no pod is selected".into())

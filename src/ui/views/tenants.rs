@@ -291,7 +291,7 @@ impl View for Tenants {
             Command::Undo => match self.list.selected() {
                 None => Some("no tenant is selected".into()),
                 Some(name) if undoable(cx, name).is_none() => {
-                    Some(format!("no run on {name} is there to take back"))
+                    Some(format!("no run of {name} can be taken back"))
                 }
                 Some(_) => None,
             },
