@@ -3,7 +3,15 @@
 //! Lists are asked for compressed, which the server does for them and never for a watch: one tenth of the bytes. Nothing
 //! of a reply is kept longer than it takes to read one object of it.
 
-use std::{borrow::Cow, ops::Range, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use memchr::memchr2;
 use serde::Deserialize;
@@ -245,6 +253,17 @@ impl<K: Kind> Default for Read<K> {
     }
 }
 
+impl<K: Kind> FromIterator<Self> for Read<K> {
+    fn from_iter<I: IntoIterator<Item = Self>>(pages: I) -> Self {
+        let mut all = Self::default();
+        for page in pages {
+            all.all.extend(page.all);
+            all.odd.extend(page.odd);
+        }
+        all
+    }
+}
+
 impl<K: Kind> Read<K> {
     /// Takes one object in.
     pub fn take(&mut self, item: &[u8], interner: &mut Interner) {
@@ -257,11 +276,6 @@ impl<K: Kind> Read<K> {
             Ok(object) => self.all.push((object.key, object.value)),
             Err(unreadable) => self.odd.push(unreadable),
         }
-    }
-
-    /// How many objects these are.
-    pub fn len(&self) -> u64 {
-        (self.all.len() + self.odd.len()) as u64
     }
 
     /// All of it, complete at this moment.
@@ -277,12 +291,27 @@ pub(super) async fn whole<K: Kind>(
     path: &str,
     interner: &mut Interner,
 ) -> Result<Read<K>, Fault> {
+    page(wire, path, interner, &AtomicU64::new(0), drop).await
+}
+
+/// One page of a list. What it says of the list is told as soon as it has come, and its objects are counted.
+pub(super) async fn page<K: Kind>(
+    wire: &wire::Wire,
+    path: &str,
+    interner: &mut Interner,
+    count: &AtomicU64,
+    head: impl Fn(PageMeta),
+) -> Result<Read<K>, Fault> {
     let mut read = Read::default();
     let mut parts = Parts::open::<K>(wire, path).await?;
     loop {
         while let Some(piece) = parts.next()? {
-            if let Piece::Item(item) = piece {
-                read.take(item, interner);
+            match piece {
+                Piece::Item(item) => {
+                    read.take(item, interner);
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                Piece::Meta(meta) => head(meta),
             }
         }
         if !parts.more().await? {
