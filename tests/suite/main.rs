@@ -33,6 +33,7 @@ mod output;
 mod planning;
 mod program;
 mod readme;
+mod real;
 mod rights;
 mod rooms;
 mod runs;
