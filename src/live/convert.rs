@@ -85,6 +85,20 @@ pub trait Kind: Send + 'static {
 
     /// Reads one object.
     fn read(text: &str, interner: &mut Interner) -> Result<Object<Self::Key, Self::Value>, Unreadable>;
+
+    /// Reads the object that begins there, of which the end is not known. Quicker than to look for its end first.
+    fn read_first(bytes: &[u8], interner: &mut Interner) -> First<Self::Key, Self::Value>;
+}
+
+/// What begins somewhere.
+#[derive(Debug)]
+pub enum First<K, V> {
+    /// An object, and how many bytes it takes.
+    Object(Result<Object<K, V>, Unreadable>, usize),
+    /// The beginning of one.
+    Short,
+    /// What has to be looked at as a whole to say what is wrong with it.
+    Odd,
 }
 
 /// One object, read.
@@ -262,6 +276,10 @@ macro_rules! kinds {
             fn read(text: &str, interner: &mut Interner) -> Result<Object<Self::Key, $value>, Unreadable> {
                 parse(text, |slim| $read(slim, interner))
             }
+
+            fn read_first(bytes: &[u8], interner: &mut Interner) -> First<Self::Key, $value> {
+                parse_first(bytes, |slim| $read(slim, interner))
+            }
         }
     )+};
     (@key namespaced) => { Key };
@@ -326,12 +344,28 @@ fn parse<S: DeserializeOwned, K, V>(
     convert: impl FnOnce(S) -> Result<Object<K, V>, Fault>,
 ) -> Result<Object<K, V>, Unreadable> {
     let read = serde_json::from_str(text).map_err(|e| e.to_string()).and_then(convert);
-    read.map_err(|why| {
-        let stub = serde_json::from_str::<slim::Stub>(text).unwrap_or_default().metadata;
-        let version =
-            Some(stub.resource_version.as_str().into()).filter(|_| !stub.resource_version.is_empty());
-        Unreadable { namespace: stub.namespace, name: stub.name, version, why }
-    })
+    read.map_err(|why| unreadable(text.as_bytes(), why))
+}
+
+fn parse_first<S: DeserializeOwned, K, V>(
+    bytes: &[u8],
+    convert: impl FnOnce(S) -> Result<Object<K, V>, Fault>,
+) -> First<K, V> {
+    let mut objects = serde_json::Deserializer::from_slice(bytes).into_iter();
+    match objects.next() {
+        Some(Ok(slim)) => {
+            let length = objects.byte_offset();
+            First::Object(convert(slim).map_err(|why| unreadable(&bytes[..length], why)), length)
+        }
+        Some(Err(why)) if !why.is_eof() => First::Odd,
+        _ => First::Short,
+    }
+}
+
+fn unreadable(text: &[u8], why: Fault) -> Unreadable {
+    let stub = serde_json::from_slice::<slim::Stub>(text).unwrap_or_default().metadata;
+    let version = Some(stub.resource_version.as_str().into()).filter(|_| !stub.resource_version.is_empty());
+    Unreadable { namespace: stub.namespace, name: stub.name, version, why }
 }
 
 fn named(name: &str) -> Result<&str, Fault> {
