@@ -37,6 +37,7 @@ mod quota;
 mod reach;
 mod record;
 mod selector;
+mod shared;
 mod sizing;
 mod sketch;
 mod spec;
@@ -76,7 +77,7 @@ pub use job::{Job, JobEnd};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
-pub use pool::{Mounted, Pool};
+pub use pool::{Mounted, Pool, PoolFiles};
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
     ProxyRows, ProxySample, ProxyStatus, ServerRow,
@@ -85,6 +86,7 @@ pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease, RUN_LABEL, Written};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
+pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
 pub use spec::{

@@ -412,7 +412,7 @@ fn sidecars_and_the_limit_of_the_whole_pod_count_like_other_containers() {
     change(&mut seen, "acme", 0, |pod| {
         let mut whole = wheelhouse::cluster::Resources::default();
         whole.limits.memory = Some(Memory(220 << 20));
-        Arc::make_mut(&mut pod.spec).resources = Some(whole);
+        Arc::make_mut(&mut pod.spec).resources = Some(Box::new(whole));
     });
     assert_eq!(margin(&seen), ("the pod".into(), Memory(220 << 20)));
 }
@@ -423,12 +423,12 @@ fn a_resize_that_is_not_in_force_is_told() {
     change(&mut seen, "acme", 0, |pod| {
         let mut wished = wheelhouse::cluster::PodSpec::clone(&pod.spec);
         wished.containers[1].resources.limits.memory = Some(Memory(4 << 30));
-        pod.resize = Some(Resize {
+        pod.resize = Some(Box::new(Resize {
             reason: "Infeasible".into(),
             message: None,
             since: Some(ago(5)),
             wished: Arc::new(wished),
-        });
+        }));
     });
     let text = "resize of 1 pod pending: php-fpm asks for 4 Gi, 1 Gi is in force (Infeasible)";
     assert_eq!(one(&seen), ("resize-pending", Severity::Warning, text.into()));

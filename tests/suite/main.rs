@@ -37,6 +37,7 @@ mod output;
 mod planning;
 mod program;
 mod readme;
+mod real;
 mod rights;
 mod rooms;
 mod runs;

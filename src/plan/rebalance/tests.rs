@@ -150,7 +150,7 @@ fn what_a_pod_a_claim_or_a_quota_says_against_it_is_kept() {
         let source = source.clone();
         move |pod: &mut Pod| {
             let volumes = vec![Volume { name: "v".into(), source: source.clone() }];
-            pod.spec = std::sync::Arc::new(PodSpec { volumes, ..PodSpec::clone(&pod.spec) });
+            pod.spec = std::sync::Arc::new(PodSpec { volumes: volumes.into(), ..PodSpec::clone(&pod.spec) });
         }
     };
     let claim = |modes: &[&str]| Claim {

@@ -167,7 +167,7 @@ fn a_drain_says_what_kubectl_refuses_and_what_is_lost() {
         match &*pod.key.namespace {
             "acme" => {
                 pod.spec = std::sync::Arc::new(PodSpec {
-                    volumes: vec![volume.clone()],
+                    volumes: vec![volume.clone()].into(),
                     ..PodSpec::clone(&pod.spec)
                 })
             }
