@@ -281,8 +281,9 @@ impl App {
 
     /// Shows only what contains the text.
     fn filter(&mut self, text: &str, now: Timestamp) {
+        let fields = self.views.front().fields();
         if let Some(filter) = self.views.front_mut().filter() {
-            *filter = text.to_owned();
+            filter.set(text, fields);
         }
         self.refresh(now);
     }

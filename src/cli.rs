@@ -25,6 +25,7 @@ mod fits;
 mod galera;
 mod headroom;
 mod log;
+mod logs;
 mod many;
 mod migrate;
 mod move_pod;
@@ -155,6 +156,8 @@ enum Command {
     Uncordon(cordon::CordonArgs),
     /// Replace every pod of a tenant by a new one of the same template
     Restart(restart::RestartArgs),
+    /// The log of a tenant: of all its pods in the order of the times, or of some
+    Logs(logs::LogsArgs),
     /// Migrate the databases of tenants: replicas dropped, one Job, replicas given back
     Migrate(migrate::MigrateArgs),
     /// Roll an image out, watch it, and set the old one back when that fails
@@ -282,6 +285,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Cordon(args)) => cordon::run(&common, args, true).await,
         Some(Command::Uncordon(args)) => cordon::run(&common, args, false).await,
         Some(Command::Restart(args)) => restart::run(&common, args).await,
+        Some(Command::Logs(args)) => logs::run(&common, args).await,
         Some(Command::Migrate(args)) => migrate::run(&common, args).await,
         Some(Command::Release(args)) => release::run(&common, args).await,
         Some(Command::Images(output)) => release::images(&common, output.output).await,

@@ -50,7 +50,7 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
-pub use detail::{KubeEvent, LogLine};
+pub use detail::{KubeEvent, LogLine, LogRange, LogSource};
 pub use endpoint::{Endpoint, Trouble};
 pub use few::Few;
 pub use finding::{

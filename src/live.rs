@@ -35,7 +35,7 @@ mod tenant;
 
 use clock::Clock;
 use convert::{Interner, Kind};
-pub use log::follow_log;
+pub use log::read_log;
 pub use ours::ours;
 use outages::Outages;
 use probe::{Doubt, Link};

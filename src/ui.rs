@@ -16,7 +16,9 @@ pub mod action;
 mod chrome;
 pub mod command;
 pub mod draft;
+pub mod filter;
 pub mod format;
+pub mod log;
 pub mod matrix;
 mod open;
 pub mod outlook;
@@ -44,7 +46,7 @@ pub use self::{
     overlays::Overlay,
     terms::{Term, Terms},
     theme::{Depth, Role, Theme, is_ascii_only},
-    view::{Cx, Detail, Log, LogSource, Place, View, Wants, Who},
+    view::{Cx, Detail, Place, View, Wants, Who},
 };
 use crate::cluster::Severity;
 

@@ -53,8 +53,8 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             app.overlay = Some(Overlay::Command(line));
         }
         Command::Filter => {
-            if let Some(text) = app.views.front_mut().filter() {
-                app.overlay = Some(Overlay::Filter(Input::new(text.clone())));
+            if let Some(filter) = app.views.front_mut().filter() {
+                app.overlay = Some(Overlay::Filter(Input::new(filter.text().to_owned())));
             } else {
                 app.overlay = Some(Overlay::Unheard(Input::default()));
             }
@@ -95,6 +95,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
         }
         Action::Say(text) => app.say(Severity::Warning, text, now),
         Action::Copy(text) => effects.push(Effect::Copy(text)),
+        Action::SaveLog { file, name, text } => effects.push(Effect::SaveLog { file, name, text }),
         Action::AskReplicas(names) => {
             let of = |name: TenantName| {
                 let n = app.replicas(&name)?;
@@ -353,8 +354,11 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         }
         (Takes::Tenant, [tenant]) => {
             let (tenant, _) = tenant_of(app, tenant)?;
-            let arithmetic = entry.command == Command::Headroom;
-            let place = if arithmetic { Place::Headroom(tenant) } else { Place::Tenant(tenant) };
+            let place = match entry.command {
+                Command::Headroom => Place::Headroom(tenant),
+                Command::Logs => Place::Log(tenant, None),
+                _ => Place::Tenant(tenant),
+            };
             go(app, &place, now);
         }
         (Takes::Node, [node]) => {
@@ -437,6 +441,12 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
                 return Err("there is no filter here".into());
             }
             app.filter(&text.join(" "), now);
+        }
+        (Takes::Span | Takes::File, words @ [_, ..]) if entry.applies(app.views.front().place().on()) => {
+            let asked = app.views.front_mut().typed(entry.command, &words.join(" "), &app.world.cx(now))?;
+            if let Some(asked) = asked {
+                action(app, asked, now, effects);
+            }
         }
         (takes, []) => {
             let here = app.views.front().place().on();

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::{Judgement, Key, KubeEvent, LogLine, Severity, TenantName},
+    cluster::{Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, Severity, TenantName},
     plan::{Approved, Check, Plan, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
     },
-    ui::{LogSource, Outlook, Question, Terms, Wanted, overlays::SchemeFound},
+    ui::{Outlook, Question, Terms, Wanted, overlays::SchemeFound},
 };
 
 /// What happened.
@@ -32,7 +32,7 @@ pub enum Msg {
     /// The events of a tenant, all of them, newest first; or why there are none.
     TenantEvents(TenantName, Result<Vec<KubeEvent>, String>),
     /// More lines of a log; or why no more come.
-    Log(LogSource, Result<Vec<LogLine>, String>),
+    Log(LogSource, LogRange, Result<Vec<LogLine>, String>),
     /// What was predicted.
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
@@ -66,10 +66,19 @@ pub enum Effect {
     WatchTenant(TenantName, Arc<str>),
     /// Follow no tenant's events any more.
     StopWatching,
-    /// Follow this log.
-    FollowLog(LogSource),
-    /// Follow no log any more.
-    StopLog,
+    /// Read this part of this log; answer with [`Msg::Log`].
+    ReadLog(LogSource, LogRange),
+    /// Read this log no longer.
+    StopLog(LogSource),
+    /// Save the lines of a log in this file, or in one of that name and the time among the logs in the state folder.
+    SaveLog {
+        /// The file that was named.
+        file: Option<String>,
+        /// Whose log it is.
+        name: String,
+        /// The lines.
+        text: String,
+    },
     /// Work out what is predicted of what was seen last, and the answer to this; answer with [`Msg::Foreseen`].
     Foresee(Option<Question>),
     /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].

@@ -9,7 +9,7 @@ use crate::{
     cluster::{Judgement, Severity},
     run::{Run, RunState},
     ui::{
-        Command, Log, Overlay, Place, Wants,
+        Command, Overlay, Place, Wants,
         command::{self, On},
         overlays::{Ask, CommandLine, Typing},
     },
@@ -48,21 +48,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
                 *slot = Some(events);
             }
         }
-        Msg::Log(source, lines) => {
-            if let Some(log) = app.world.detail.log.as_mut().filter(|log| log.source == source) {
-                match lines {
-                    Ok(lines) => {
-                        log.begun = true;
-                        log.trouble = None;
-                        log.seen += lines.len();
-                        log.lines.extend(lines);
-                        let over = log.lines.len().saturating_sub(Log::KEPT);
-                        log.lines.drain(..over);
-                    }
-                    Err(why) => log.trouble = Some(why),
-                }
-            }
-        }
+        Msg::Log(source, range, lines) => app.world.detail.log.take(&source, range, lines),
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
@@ -140,17 +126,10 @@ fn fetch(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
         });
     }
     if wants.log != app.wanted.log {
-        app.world.detail.log = wants.log.clone().map(|source| Log {
-            source,
-            lines: std::collections::VecDeque::new(),
-            seen: 0,
-            begun: false,
-            trouble: None,
-        });
-        effects.push(match &wants.log {
-            Some(source) => Effect::FollowLog(source.clone()),
-            None => Effect::StopLog,
-        });
+        let range = wants.log.range;
+        let turn = app.world.detail.log.turn(wants.log.clone());
+        effects.extend(turn.stop.into_iter().map(Effect::StopLog));
+        effects.extend(turn.start.into_iter().map(|source| Effect::ReadLog(source, range)));
     }
     app.wanted = wants;
 }

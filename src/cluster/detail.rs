@@ -23,6 +23,28 @@ pub struct KubeEvent {
     pub count: u32,
 }
 
+/// Whose log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogSource {
+    /// Which pod.
+    pub pod: Key,
+    /// Which container.
+    pub container: Arc<str>,
+}
+
+/// Which part of a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogRange {
+    /// Not more than so many of the last lines; `None`: all of them.
+    pub tail: Option<u32>,
+    /// Not older than so many seconds; `None`: of any age.
+    pub since: Option<u32>,
+    /// Of the container's run before its last restart. That log has an end.
+    pub previous: bool,
+    /// What is written from now on as well.
+    pub follow: bool,
+}
+
 /// One line of a container's log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogLine {

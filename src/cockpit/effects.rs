@@ -17,7 +17,7 @@ use tokio::{
 use super::{screen, shared::hands};
 use crate::{
     app::{Effect, Msg},
-    cluster::{Severity, Snapshot},
+    cluster::{LogSource, Severity, Snapshot},
     config::Config,
     live,
     plan::{rebalance, whatif::Forecast},
@@ -28,9 +28,6 @@ use crate::{
     ui::{Draft, Outlook, Question},
     wire::Wire,
 };
-
-/// Lines of a log that are read when it is opened.
-const TAIL: u32 = 200;
 
 /// A text larger than this does not go to the clipboard: terminals cut it off.
 const CLIPBOARD: usize = 74_994;
@@ -47,7 +44,7 @@ pub(super) struct Performer {
     /// The campaigns of this session: how to tell each a wish, and the task that reports it.
     campaigns: BTreeMap<String, (mpsc::UnboundedSender<Wish>, JoinHandle<()>)>,
     events: Option<AbortHandle>,
-    log: Option<AbortHandle>,
+    logs: BTreeMap<LogSource, AbortHandle>,
     /// What the last prediction was made with.
     forecast: Arc<Mutex<Forecast>>,
 }
@@ -69,7 +66,7 @@ impl Performer {
             runs: BTreeMap::new(),
             campaigns: BTreeMap::new(),
             events: None,
-            log: None,
+            logs: BTreeMap::new(),
             forecast: Arc::default(),
         }
     }
@@ -118,20 +115,20 @@ impl Performer {
                 stop(self.events.replace(task.abort_handle()));
             }
             Effect::StopWatching => stop(self.events.take()),
-            Effect::FollowLog(source) => {
-                let mut lines =
-                    live::follow_log(&self.wire, &source.pod, &source.container, TAIL, source.previous);
-                let tell = self.tell.clone();
+            Effect::ReadLog(source, range) => {
+                let mut lines = live::read_log(&self.wire, &source, range);
+                let (tell, of) = (self.tell.clone(), source.clone());
                 let task = tokio::spawn(async move {
                     while let Some(batch) = lines.recv().await {
-                        if tell.send(Msg::Log(source.clone(), batch)).await.is_err() {
+                        if tell.send(Msg::Log(of.clone(), range, batch)).await.is_err() {
                             return;
                         }
                     }
                 });
-                stop(self.log.replace(task.abort_handle()));
+                stop(self.logs.insert(source, task.abort_handle()));
             }
-            Effect::StopLog => stop(self.log.take()),
+            Effect::StopLog(source) => stop(self.logs.remove(&source)),
+            Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
             Effect::Scheme(wanted, terms) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
@@ -186,6 +183,32 @@ impl Performer {
             Effect::Redraw => {}
         }
         Ok(())
+    }
+
+    /// Saves a log where it was asked for, else in the state folder, and tells where it is.
+    fn save_log(&self, file: Option<String>, name: &str, text: String) {
+        let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+        let file = match file {
+            Some(file) => PathBuf::from(file),
+            None => self.state_dir.join("logs").join(format!("{name}-{now}.log")),
+        };
+        let tell = self.tell.clone();
+        tokio::task::spawn_blocking(move || {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let saved = folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
+                // What is there is somebody's: it is not written over.
+                let mut file = std::fs::File::create_new(&file)?;
+                io::Write::write_all(&mut file, text.as_bytes())
+            });
+            let file = file.display();
+            let _ = tell.blocking_send(match saved {
+                Ok(()) => {
+                    let lines = crate::cluster::words::count(text.lines().count(), "line");
+                    Msg::Notice(Severity::Notice, format!("{lines} saved in {file}"))
+                }
+                Err(why) => Msg::Notice(Severity::Warning, format!("{file} cannot be written: {why}")),
+            });
+        });
     }
 
     /// Predicts on a thread of its own: it may take as long as some frames.

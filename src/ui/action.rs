@@ -50,6 +50,15 @@ pub enum Action {
     Pause(String),
     /// Put text on the operator's clipboard.
     Copy(String),
+    /// Save the lines of a log in this file, or in a new one of that name.
+    SaveLog {
+        /// The file that was named.
+        file: Option<String>,
+        /// Whose log it is.
+        name: String,
+        /// The lines.
+        text: String,
+    },
     /// Say something, in one sentence.
     Say(String),
 }

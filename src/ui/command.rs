@@ -98,6 +98,28 @@ pub enum Command {
     Next,
     /// The section before.
     Previous,
+    /// The log of the tenant or the pod.
+    Logs,
+    /// All pods in one log, or one of them.
+    AllPods,
+    /// The log of the next pod.
+    NextPod,
+    /// The log of the pod before.
+    PreviousPod,
+    /// How far back the log is read.
+    Since,
+    /// How the times of the log are shown.
+    Times,
+    /// Long lines go on below, or are cut.
+    Wrap,
+    /// The lines around those that match as well.
+    Around,
+    /// To the line before that matches.
+    OlderMatch,
+    /// To the next line that matches.
+    NewerMatch,
+    /// Save the lines of the log in a file.
+    SaveLog,
     /// Another container's log.
     Container,
     /// Follow the log, or hold it.
@@ -204,13 +226,15 @@ pub enum On {
     Database,
     /// The recovery sheet.
     Recovery,
+    /// A log.
+    Log,
     /// The review of a plan.
     Review,
 }
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -225,6 +249,7 @@ impl On {
         Self::Headroom,
         Self::Database,
         Self::Recovery,
+        Self::Log,
         Self::Review,
     ];
 
@@ -245,6 +270,7 @@ impl On {
             Self::Headroom => "Headroom",
             Self::Database => "Database",
             Self::Recovery => "Recovery sheet",
+            Self::Log => "A log",
             Self::Review => "Review of a plan",
         }
     }
@@ -298,6 +324,10 @@ pub enum Takes {
     Column,
     /// Any text.
     Text,
+    /// A span of time, or nothing: the next longer one.
+    Span,
+    /// The name of a file, or nothing.
+    File,
 }
 
 impl Takes {
@@ -314,6 +344,8 @@ impl Takes {
             Self::Theme => "THEME",
             Self::Column => "COLUMN",
             Self::Text => "TEXT",
+            Self::Span => "[SPAN]",
+            Self::File => "[FILE]",
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod campaign;
 pub mod database;
 pub mod findings;
 pub mod headroom;
+pub mod log;
 pub mod node;
 pub mod nodes;
 mod pods;

@@ -25,6 +25,7 @@ mod galera;
 mod headroom;
 mod kubectl;
 mod live;
+mod logs_cli;
 mod migrate;
 mod migrate_cli;
 mod moves;

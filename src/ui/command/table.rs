@@ -156,15 +156,9 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Skip, "skip", &["s"], "skip this tenant: it stays as it is", &[On::Campaign])
         .bar(12, "skip")
         .acts(),
-    entry(
-        Command::Retry,
-        "retry",
-        &["R"],
-        "try this one again: it failed, or was left out",
-        &[On::Campaign],
-    )
-    .bar(15, "retry")
-    .acts(),
+    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Campaign])
+        .bar(15, "retry")
+        .acts(),
     entry(
         Command::StopAfter,
         "stop",
@@ -178,9 +172,15 @@ pub const COMMANDS: &[Entry] = &[
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
-    entry(Command::Pause, "pause", &["p"], "let the run stand after its present step", &[On::Run, On::Campaign])
-        .bar(11, "pause")
-        .acts(),
+    entry(
+        Command::Pause,
+        "pause",
+        &["p"],
+        "let the run stand after its present step",
+        &[On::Run, On::Campaign],
+    )
+    .bar(11, "pause")
+    .acts(),
     entry(
         Command::GiveUp,
         "give-up",
@@ -205,10 +205,17 @@ pub const COMMANDS: &[Entry] = &[
         .acts()
         .takes(Takes::Run),
     entry(Command::Open, "open", &["enter"], "open what is selected", ROWS).bar(20, "open"),
-    entry(Command::Yes, "yes", &["y"], "run the plan, once all its lines have been on the screen", &[On::Review])
-        .bar(1, "run")
-        .acts(),
-    entry(Command::Edit, "edit", &["e"], "change the number, or how many moves and how fast", &[On::Review]).bar(2, "edit"),
+    entry(
+        Command::Yes,
+        "yes",
+        &["y"],
+        "run the plan, once all its lines have been on the screen",
+        &[On::Review],
+    )
+    .bar(1, "run")
+    .acts(),
+    entry(Command::Edit, "edit", &["e"], "change the number, or how many moves and how fast", &[On::Review])
+        .bar(2, "edit"),
     entry(Command::Reason, "reason", &["r"], "say why it is done: kept in the journal", &[On::Review])
         .bar(3, "reason"),
     entry(
@@ -233,7 +240,7 @@ pub const COMMANDS: &[Entry] = &[
         "the next section",
         &[On::Tenant, On::Database, On::Campaign, On::Review],
     )
-        .bar(21, "section"),
+    .bar(21, "section"),
     entry(
         Command::Previous,
         "previous-section",
@@ -241,10 +248,55 @@ pub const COMMANDS: &[Entry] = &[
         "the section before",
         &[On::Tenant, On::Database, On::Campaign, On::Review],
     ),
-    entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
+    entry(
+        Command::Logs,
+        "logs",
+        &["l"],
+        "the log of all pods of the tenant, or of the selected pod",
+        &[On::Tenants, On::Tenant, On::Node],
+    )
+    .bar(22, "log")
+    .takes(Takes::Tenant)
+    .aliases(&["log"]),
+    entry(Command::Container, "container", &["c"], "the next container, then all of them", &[On::Log])
         .bar(22, "container"),
-    entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
-    entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Tenant]),
+    entry(Command::NextPod, "next-pod", &["tab"], "the next pod alone, then all of them", &[On::Log])
+        .bar(21, "pod"),
+    entry(Command::PreviousPod, "previous-pod", &["shift-tab"], "the pod before alone", &[On::Log]),
+    entry(Command::AllPods, "all-pods", &["a"], "all pods in one log, by time", &[On::Log]),
+    entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Log]).bar(20, "follow"),
+    entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Log])
+        .bar(25, "before restart"),
+    entry(
+        Command::Since,
+        "since",
+        &["o"],
+        "how far back: the last lines, 5 min, 30 min, 1 h, 1 day, or what is typed, such as 10m",
+        &[On::Log],
+    )
+    .bar(23, "older")
+    .takes(Takes::Span),
+    entry(
+        Command::Around,
+        "around",
+        &["e"],
+        "show every line with what the filter looks for marked, or those lines only",
+        &[On::Log],
+    )
+    .bar(33, "around"),
+    entry(Command::OlderMatch, "older-match", &["<"], "to the line before that matches", &[On::Log]),
+    entry(Command::NewerMatch, "newer-match", &[">"], "to the next line that matches", &[On::Log]),
+    entry(Command::Times, "times", &["t"], "times by the clock, with the date, or none", &[On::Log]),
+    entry(Command::Wrap, "wrap", &["w"], "long lines go on below, or are cut", &[On::Log]).bar(34, "wrap"),
+    entry(
+        Command::SaveLog,
+        "save-log",
+        &["S"],
+        "save the lines that are shown in a file: the one typed, or a new one in the state folder",
+        &[On::Log],
+    )
+    .bar(26, "save")
+    .takes(Takes::File),
     entry(
         Command::WhatIf,
         "what-if",
@@ -274,8 +326,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::Filter,
         "filter",
         &["/"],
-        "show only what contains a text: of names, words and images, or of the events and the log of a tenant",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database],
+        "show only what matches: words, regular expressions, !not, column:value, column:>5, label=value",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Log],
     )
     .bar(32, "filter")
     .takes(Takes::Text),

@@ -84,6 +84,7 @@ impl View for NodeView {
         self.list.hold();
         let name = self.list.selected().cloned()?;
         match command {
+            Command::Logs => Some(Action::Go(Place::Log(name, None))),
             Command::Headroom => Some(Action::Go(Place::Headroom(name))),
             Command::Open => Some(Action::Go(Place::Tenant(name))),
             Command::Scale => Some(Action::AskReplicas(vec![name])),

@@ -7,6 +7,7 @@ use crate::{
     ui::{
         action::{Action, Asks},
         command::Command,
+        filter::{Fields, Filter, Of},
         format,
         paint::Pen,
         stops,
@@ -20,10 +21,12 @@ use crate::{
 #[derive(Default)]
 pub struct Runs {
     list: List<String>,
-    filter: String,
+    filter: Filter,
     /// The ids of those shown.
     shown: Vec<String>,
 }
+
+static FIELDS: Fields = Fields { columns: &["state", "run", "who"], labels: false };
 
 /// One of the list.
 enum Known<'a> {
@@ -50,6 +53,21 @@ impl<'a> Known<'a> {
         match self {
             Self::Run(known) => &known.run.id,
             Self::Campaign(known) => &known.campaign.id,
+        }
+    }
+
+    /// What a column says, for the filter.
+    fn column(&self, of: Of<'_>) -> Option<String> {
+        let Of::Column(name) = of else { return None };
+        let (state, who) = match self {
+            Self::Run(known) => (known.shown().to_string(), &known.run.operator),
+            Self::Campaign(known) => (known.shown().to_string(), &known.campaign.operator),
+        };
+        match name {
+            "state" => Some(state),
+            "run" => Some(self.id().to_owned()),
+            "who" => Some(who.to_string()),
+            _ => None,
         }
     }
 
@@ -281,9 +299,10 @@ impl View for Runs {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        let text = self.filter.to_lowercase();
         let mut all: Vec<_> = Known::all(cx)
-            .filter(|known| text.is_empty() || known.words().to_lowercase().contains(&text))
+            .filter(|known| {
+                self.filter.is_empty() || self.filter.keeps(&known.words(), |of| known.column(of))
+            })
             .map(|known| (known.is_over(), known.id()))
             .collect();
         all.sort_by(|(over, id), (other_over, other)| over.cmp(other_over).then_with(|| other.cmp(id)));
@@ -352,7 +371,8 @@ impl View for Runs {
     fn status(&self, cx: &Cx<'_>) -> String {
         let left = stops::waiting(cx.campaigns, cx.runs).len();
         let all = format::count(self.shown.len(), "run");
-        if left > 0 { format!("{left} unfinished · {all}") } else { all }
+        let left = (left > 0).then(|| format!("{left} unfinished"));
+        left.into_iter().chain(self.filter.words()).chain([all]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
@@ -379,7 +399,11 @@ impl View for Runs {
         }
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         Some(&mut self.filter)
+    }
+
+    fn fields(&self) -> &'static Fields {
+        &FIELDS
     }
 }

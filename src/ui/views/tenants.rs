@@ -21,6 +21,7 @@ use crate::{
         ToTenants,
         action::Action,
         command::Command,
+        filter::{Fields, Filter},
         format,
         paint::Pen,
         view::{Cx, List, Place, View},
@@ -37,7 +38,7 @@ pub use table::draw_cell;
 pub struct Tenants {
     list: List<TenantName>,
     sort: Sort,
-    filter: String,
+    filter: Filter,
     faults: bool,
     marked: BTreeSet<TenantName>,
     rows: Rows,
@@ -49,10 +50,9 @@ pub struct Tenants {
 
 impl Tenants {
     fn arrange(&mut self) {
-        let text = self.filter.to_lowercase();
         let keep = |row: &Row| {
             (!self.faults || row.worst.is_some_and(|s| s > Severity::Notice))
-                && (text.is_empty() || row.contains(&text))
+                && (self.filter.is_empty() || self.rows.keeps(&self.filter, row))
         };
         let rows = &self.rows.all;
         let mut shown: Vec<usize> = (0..rows.len()).filter(|i| keep(&rows[*i])).collect();
@@ -135,6 +135,9 @@ impl View for Tenants {
         match command {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
+            }
+            Command::Logs => {
+                return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
             }
             Command::Headroom => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Headroom(name)));
@@ -245,9 +248,7 @@ impl View for Tenants {
         if self.faults {
             words.push("faults only".into());
         }
-        if !self.filter.is_empty() {
-            words.push(format!("filter “{}”", self.filter));
-        }
+        words.extend(self.filter.words());
         let all = self.rows.all.len();
         words.push(if self.shown.len() == all {
             format!("{} of {all}", (self.list.index() + 1).min(all))
@@ -267,6 +268,7 @@ impl View for Tenants {
             | Command::Open
             | Command::Mark
             | Command::Headroom
+            | Command::Logs
             | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
@@ -297,9 +299,13 @@ impl View for Tenants {
         }
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         self.stale = true;
         Some(&mut self.filter)
+    }
+
+    fn fields(&self) -> &'static Fields {
+        &rows::FIELDS
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {

@@ -7,7 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use wheelhouse::{
     app::{App, Effect, Msg, Setup, update},
-    cluster::{Cpu, Key, KubeEvent, LogLine, Memory, NodeUsage, Observation, Seen, Snapshot, sketch},
+    cluster::{
+        Cpu, Key, KubeEvent, LogLine, LogRange, LogSource, Memory, NodeUsage, Observation, Seen, Snapshot,
+        sketch,
+    },
     plan::{
         About, Check, Plan, Verdict,
         rebalance::{self, Aim, Policy},
@@ -15,7 +18,7 @@ use wheelhouse::{
     },
     run::campaign::Refusals,
     run::{Entry, Event, Outcome, Rehearsal, Run},
-    ui::{Depth, Draft, LogSource, Outlook, Place, Role, Theme, Wanted},
+    ui::{Depth, Draft, Outlook, Place, Role, Theme, Wanted},
 };
 
 /// A night with a little of everything.
@@ -158,6 +161,15 @@ impl Cockpit {
             effects.extend(self.send(Msg::Input(Input::Key(key_of(key)))));
         }
         effects
+    }
+
+    /// Types a text.
+    pub fn typed(&mut self, text: &str) {
+        for c in text.chars() {
+            let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+            self.wait(100);
+            self.send(Msg::Input(Input::Key(key)));
+        }
     }
 
     /// Presses keys without any time between them, as a paste without brackets arrives.
@@ -387,7 +399,8 @@ impl Cockpit {
             },
         };
         let lines = (0..lines).map(line).collect();
-        self.send(Msg::Log(source.clone(), Ok(lines)));
+        let range = LogRange { tail: Some(200), follow: true, ..LogRange::default() };
+        self.send(Msg::Log(source.clone(), range, Ok(lines)));
     }
 }
 
