@@ -28,6 +28,7 @@ mod ours;
 mod outages;
 mod probe;
 mod read;
+mod revisions;
 mod slim;
 mod source;
 mod subject;
@@ -39,6 +40,7 @@ pub use log::read_log;
 pub use ours::ours;
 use outages::Outages;
 use probe::{Doubt, Link};
+pub use revisions::revisions;
 use subject::Subject;
 pub use tenant::tenant_events;
 

@@ -126,6 +126,10 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 approval::review(app, Intent::Scale { targets }, effects);
             }
         }
+        Action::Rollback(tenant) => {
+            app.say(Severity::Notice, format!("reading the revisions of {tenant} …"), now);
+            effects.push(Effect::Revisions(tenant));
+        }
         Action::Plan(intent) => approval::review(app, intent, effects),
         Action::Tenants(wanted) => schemes::review(app, Wanted::Tenants(wanted), now, effects),
         Action::Aim(aim) => schemes::review(app, Wanted::Aim(aim), now, effects),
@@ -347,6 +351,10 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (Takes::Tenant, [tenant]) if entry.command == Command::Migrate => {
             let (tenant, _) = tenant_of(app, tenant)?;
             action(app, Action::AskMigration(vec![tenant]), now, effects);
+        }
+        (Takes::Tenant, [tenant]) if entry.command == Command::Rollback => {
+            let (tenant, _) = tenant_of(app, tenant)?;
+            action(app, Action::Rollback(tenant), now, effects);
         }
         (Takes::Tenant, [tenant]) if entry.command == Command::Restart => {
             let (tenant, _) = tenant_of(app, tenant)?;

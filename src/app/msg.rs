@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     cluster::{Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, Severity, TenantName},
-    plan::{Approved, Check, Plan, rebalance::Targets},
+    plan::{Approved, Check, Plan, Rollback, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
@@ -37,6 +37,8 @@ pub enum Msg {
     Scheme(Wanted, Box<SchemeFound>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
+    /// What going back to the revision before comes to.
+    Revisions(TenantName, Result<Box<Rollback>, String>),
     /// Something to say, in one sentence.
     Notice(Severity, String),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
@@ -83,6 +85,8 @@ pub enum Effect {
     Scheme(Wanted),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
+    /// Read the revisions of this tenant; answer with [`Msg::Revisions`].
+    Revisions(TenantName),
     /// Rehearse these plans together; answer with [`Msg::Rehearsed`] of this id.
     RehearseAll(String, Vec<Plan>),
     /// Begin a campaign; report with [`Msg::Campaign`].

@@ -7,6 +7,7 @@ use tui_input::{Input, backend::crossterm::EventHandler};
 use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, schemes, stays};
 use crate::{
     cluster::{Judgement, Severity},
+    plan::Intent,
     run::{Run, RunState},
     ui::{
         Command, Overlay, Place, Wants,
@@ -50,6 +51,11 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         }
         Msg::Log(source, range, lines) => app.world.detail.log.take(&source, range, lines),
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
+        Msg::Revisions(_, Ok(rollback)) => {
+            app.notice = None;
+            approval::review(app, Intent::Rollback { rollback: *rollback }, &mut effects);
+        }
+        Msg::Revisions(_, Err(why)) => app.say(Severity::Warning, why, now),
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
         Msg::Leave => app.leaving = true,

@@ -20,7 +20,7 @@ use crate::{
     cluster::{LogSource, Severity, Snapshot},
     config::Config,
     live,
-    plan::{rebalance, whatif::Forecast},
+    plan::{Rollback, rebalance, whatif::Forecast},
     run::{
         self, Handle, Hands, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
@@ -144,6 +144,19 @@ impl Performer {
                 tokio::task::spawn_blocking(move || {
                     let found = rebalance::targets(&seen, &tenant, &pod, &policy);
                     let _ = tell.blocking_send(Msg::Targets(pod, found));
+                });
+            }
+            Effect::Revisions(tenant) => {
+                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let found = self.seen.borrow().tenants.get(&tenant).cloned();
+                tokio::spawn(async move {
+                    let rollback = match found {
+                        Some(found) => live::revisions(&wire, &found.workload)
+                            .await
+                            .and_then(|all| Rollback::of(&tenant, &all, None).map(Box::new)),
+                        None => Err(format!("there is no tenant {tenant}")),
+                    };
+                    let _ = tell.send(Msg::Revisions(tenant, rollback)).await;
                 });
             }
             Effect::RehearseAll(id, plans) => {

@@ -22,6 +22,8 @@ pub enum Action {
     AskMigration(Vec<TenantName>),
     /// Review a change of the replicas of these tenants by so many.
     Propose(Vec<TenantName>, i64),
+    /// Read the revisions of this tenant, and review going back to the one before.
+    Rollback(TenantName),
     /// Review the plan of this, whatever it is about.
     Plan(Intent),
     /// Review what many pods would do for this.

@@ -154,6 +154,8 @@ pub enum Command {
     Skip,
     /// Try the present item of a campaign again.
     Retry,
+    /// Give the tenant the template it had before.
+    Rollback,
     /// Stop a campaign after its present items.
     StopAfter,
     /// What happens if a node is lost.

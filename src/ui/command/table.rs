@@ -136,6 +136,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Rollback,
+        "rollback",
+        &["R"],
+        "roll the tenant back to the revision before: shows how image, environment and resources differ",
+        &[On::Tenant],
+    )
+    .bar(37, "rollback")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::MovePod,
         "move-pod",
         &["v"],

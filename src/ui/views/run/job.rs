@@ -2,9 +2,9 @@
 
 use super::super::heading;
 use crate::{
-    cluster::Database,
+    cluster::{Database, LogSource, Snapshot},
     plan::Change,
-    run::{Run, RunSeen},
+    run::{Log, Run, RunSeen, StepState},
     ui::{
         format,
         paint::{Pen, piece},
@@ -26,13 +26,32 @@ pub(super) fn height(known: &RunSeen, cx: &Cx<'_>, screen: u16) -> usize {
     if !has_one(&known.run) {
         return 0;
     }
-    let log = lines(&known.run, screen).len();
+    let log = lines(known, cx, screen).len();
     usize::from(log > 0) + log + usize::from(database(known, cx).is_some())
 }
 
-fn lines(run: &Run, screen: u16) -> &[String] {
+/// The log of the Job of a run that somebody else drives, while it is under way: its driver writes it down once the Job
+/// has ended, and until then it is read from the pod itself.
+pub(super) fn source(known: &RunSeen, seen: &Snapshot) -> Option<LogSource> {
+    let run = &known.run;
+    if known.ours || run.state.is_over() {
+        return None;
+    }
+    let waits = run.plan().steps.iter().zip(&run.steps).find_map(|(step, state)| match &step.change {
+        Change::JobEnded(waits) if matches!(state, StepState::Started | StepState::Paused(_)) => Some(waits),
+        _ => None,
+    })?;
+    let pod = seen.pods_of_job(&waits.job).max_by_key(|pod| pod.created)?;
+    Some(LogSource { pod: pod.key.clone(), container: waits.container.clone() })
+}
+
+/// The newest lines: as the run has them, or as the pod has written them by now.
+fn lines(known: &RunSeen, cx: &Cx<'_>, screen: u16) -> Vec<String> {
     let room = usize::from(screen / 6).clamp(2, LINES);
-    run.log.since(run.log.len().saturating_sub(room))
+    let read = source(known, cx.seen).filter(|source| cx.detail.log.wanted.sources == [source.clone()]);
+    let read = read.map(|_| Log::of(cx.detail.log.lines.iter().map(|line| &*line.text)));
+    let log = read.as_ref().filter(|read| read.len() > known.run.log.len()).unwrap_or(&known.run.log);
+    log.since(log.len().saturating_sub(room)).to_vec()
 }
 
 /// Draws it; returns the next free line.
@@ -45,12 +64,12 @@ pub(super) fn draw(pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen, mut y: u16) 
         pen.line(3, y, width.saturating_sub(4), &[piece("database  ", Role::Muted), piece(text, role)]);
         y += 1;
     }
-    let log = lines(&known.run, pen.height());
+    let log = lines(known, cx, pen.height());
     if !log.is_empty() {
         heading(pen, 3, y, "log of the job");
         y += 1;
         for line in log {
-            pen.put(5, y, width.saturating_sub(6), &format::plain(line), Role::Text);
+            pen.put(5, y, width.saturating_sub(6), &format::plain(&line), Role::Text);
             y += 1;
         }
     }
