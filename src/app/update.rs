@@ -34,7 +34,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             known::gather(app);
             app.refresh(now);
         }
-        Msg::Ran(run) => ran(app, *run, now),
+        Msg::Ran(run) => {
+            aborted(app, &run, &mut effects);
+            ran(app, *run, now);
+        }
         Msg::Campaign(campaign) => campaigns::reported(app, *campaign, now),
         Msg::Rehearsed(rehearsal) => {
             schemes::rehearsed(app, &rehearsal);
@@ -89,6 +92,14 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         app.world.campaigns.iter_mut().for_each(|known| known.age(now));
     }
     app.refresh(now);
+}
+
+/// A run that is aborted stands still by now: it is closed.
+fn aborted(app: &mut App, run: &Run, effects: &mut Vec<Effect>) {
+    let stands = run.state.is_over() || run.state == RunState::Paused;
+    if stands && app.aborting.remove(&run.id) && !run.state.is_over() {
+        effects.push(Effect::GiveUp(Box::new(run.clone()), execute::ABORTED.into()));
+    }
 }
 
 fn ran(app: &mut App, run: Run, now: Timestamp) {

@@ -94,8 +94,18 @@ impl Performer {
                 self.drive(handle);
             }
             Effect::GiveUp(run, why) => {
-                let handle = run::give_up(self.hands(), *run, &why, self.seen.clone());
-                self.drive(handle);
+                // One that has only just paused gives its leases back first.
+                let before = self.runs.remove(&run.id).map(|(_, report)| report);
+                let (halt, asked) = watch::channel(false);
+                let (id, tell) = (run.id.clone(), self.tell.clone());
+                let (hands, seen) = (self.hands(), self.seen.clone());
+                let task = tokio::spawn(async move {
+                    if let Some(before) = before {
+                        let _ = before.await;
+                    }
+                    report(run::give_up(hands, *run, &why, seen), asked, tell).await;
+                });
+                self.runs.insert(id, (halt, task));
             }
             Effect::PauseRun(id) => {
                 if let Some((halt, _)) = self.runs.get(&id) {

@@ -48,6 +48,8 @@ pub enum Action {
     Succeeded(String),
     /// Close this run or campaign for good, for this reason.
     GiveUp(String, String),
+    /// Pause this run, and close it: what it borrowed is given back.
+    Abort(String),
     /// Let this run stand after its present step.
     Pause(String),
     /// Put text on the operator's clipboard.

@@ -192,6 +192,15 @@ pub const COMMANDS: &[Entry] = &[
     .bar(11, "pause")
     .acts(),
     entry(
+        Command::Abort,
+        "abort",
+        &["a"],
+        "abort the run: says what is given back, and what a job that runs would leave, then asks",
+        &[On::Run],
+    )
+    .bar(12, "abort")
+    .acts(),
+    entry(
         Command::GiveUp,
         "give-up",
         &["x"],

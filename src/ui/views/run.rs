@@ -56,8 +56,8 @@ impl View for RunView {
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        use Command::{GiveUp, Pause, Resume, Succeeded, Undo};
-        matches!(command, Undo | Resume | Pause | GiveUp | Succeeded)
+        use Command::{Abort, GiveUp, Pause, Resume, Succeeded, Undo};
+        matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded)
             .then(|| runs::ask(command, self.known(cx), cx.seen))
             .flatten()
     }

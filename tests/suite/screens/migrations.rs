@@ -364,7 +364,7 @@ fn another_cockpit_reads_the_log_of_a_job_from_its_pod() {
     )));
     let mut other = Cockpit::with(CALM, (80, 24), |setup| setup.operator = "bob@desk".into());
     other.send(Msg::Observed(Arc::new(seen).into()));
-    let mut theirs = run;
+    let mut theirs = run.clone();
     theirs.log = Log::default();
     other.send(Msg::Local(vec![theirs], Vec::new()));
     let effects = other.keys("3 enter");
@@ -377,4 +377,23 @@ fn another_cockpit_reads_the_log_of_a_job_from_its_pod() {
     other.send(Msg::Log(source, range, Ok(lines)));
     let text = other.text();
     assert!(text.contains("ALTER TABLE orders") && text.contains("DB_PASSWORD=***"), "{text}");
+}
+
+#[test]
+fn a_running_migration_is_aborted_by_a_key_that_says_what_it_would_leave() {
+    let (mut c, waits) = running((80, 24), "2.5.0");
+    let effects = c.keys("a");
+    assert!(effects.is_empty(), "{effects:?}");
+    let text = c.text();
+    assert!(text.contains("Abort run 9c1f?") && text.contains("schema"), "{text}");
+    let effects = c.keys("y");
+    assert!(matches!(effects.as_slice(), [Effect::PauseRun(_)]), "{effects:?}");
+    // Once it stands still it is closed, and what it borrowed is given back.
+    let event = Event::Paused { step: waits, why: "paused by alice@bastion".into(), asked: true };
+    let effects = c.happen(event);
+    assert!(effects.iter().any(|e| matches!(e, Effect::GiveUp(_, why) if why == "aborted")), "{effects:?}");
+    let (mut c, _) = running((80, 24), "2.5.0");
+    c.keys("a esc");
+    let effects = c.keys("p");
+    assert!(matches!(effects.as_slice(), [Effect::PauseRun(_)]), "{effects:?}");
 }

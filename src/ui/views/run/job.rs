@@ -2,7 +2,7 @@
 
 use super::super::heading;
 use crate::{
-    cluster::{Database, LogSource, Snapshot},
+    cluster::{Database, LogSource, Snapshot, headroom},
     plan::Change,
     run::{Log, Run, RunSeen, StepState},
     ui::{
@@ -27,7 +27,8 @@ pub(super) fn height(known: &RunSeen, cx: &Cx<'_>, screen: u16) -> usize {
         return 0;
     }
     let log = lines(known, cx, screen).len();
-    usize::from(log > 0) + log + usize::from(database(known, cx).is_some())
+    let told = usize::from(database(known, cx).is_some()) + usize::from(serving(known, cx).is_some());
+    usize::from(log > 0) + log + told
 }
 
 /// The log of the Job of a run that somebody else drives, while it is under way: its driver writes it down once the Job
@@ -64,6 +65,10 @@ pub(super) fn draw(pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen, mut y: u16) 
         pen.line(3, y, width.saturating_sub(4), &[piece("database  ", Role::Muted), piece(text, role)]);
         y += 1;
     }
+    if let Some((text, role)) = serving(known, cx) {
+        pen.line(3, y, width.saturating_sub(4), &[piece("serving   ", Role::Muted), piece(text, role)]);
+        y += 1;
+    }
     let log = lines(known, cx, pen.height());
     if !log.is_empty() {
         heading(pen, 3, y, "log of the job");
@@ -74,6 +79,28 @@ pub(super) fn draw(pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen, mut y: u16) 
         }
     }
     y
+}
+
+/// The pods that serve meanwhile, and how many more requests they take.
+fn serving(known: &RunSeen, cx: &Cx<'_>) -> Option<(String, Role)> {
+    if known.run.state.is_over() {
+        return None;
+    }
+    let tenant = cx.seen.tenants.get(known.run.tenants().next()?)?;
+    let headroom = headroom(cx.seen, tenant);
+    let ready: Vec<_> = headroom.pods.iter().filter(|pod| pod.ready).collect();
+    let left = ready.iter().map(|pod| pod.more).sum::<Option<u32>>();
+    let (left, role) = match left {
+        _ if ready.is_empty() => return Some(("no pod is ready".into(), Role::Danger)),
+        Some(0) => ("no request left".to_owned(), Role::Warn),
+        Some(n) => (format!("{} left", format::count(n as usize, "request")), Role::Text),
+        None => ("requests left not known".into(), Role::Muted),
+    };
+    let who = match ready.as_slice() {
+        [one] => one.pod.name.to_string(),
+        several => format::count(several.len(), "pod"),
+    };
+    Some((format!("{who}, {left}"), role))
 }
 
 /// What the database does, while the run is under way: flow control, the longest queue, and the statement with its
