@@ -37,6 +37,7 @@ mod proxysql;
 mod rebalance;
 mod release;
 mod restart;
+mod rollback;
 mod run_json;
 mod runs;
 mod scale;
@@ -167,6 +168,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Roll an image out, watch it, and set the old one back when that fails
     Release(release::ReleaseArgs),
+    /// Give a tenant the template it had before: image, environment and resources, with the difference shown
+    Rollback(rollback::RollbackArgs),
     /// Which tenants have which image
     Images(Output),
     /// Delete one pod of a tenant: its controller makes another
@@ -295,6 +298,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Logs(args)) => logs::run(&common, args).await,
         Some(Command::Migrate(args)) => migrate::run(&common, args).await,
         Some(Command::Release(args)) => release::run(&common, args).await,
+        Some(Command::Rollback(args)) => rollback::run(&common, args).await,
         Some(Command::Images(output)) => release::images(&common, output.output).await,
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,

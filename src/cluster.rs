@@ -26,6 +26,7 @@ mod health;
 mod hints;
 mod history;
 mod id;
+mod images;
 mod job;
 mod node;
 mod observe;
@@ -36,6 +37,7 @@ pub mod quantity;
 mod quota;
 mod reach;
 mod record;
+mod revision;
 mod selector;
 mod shared;
 mod sizing;
@@ -73,6 +75,7 @@ pub use history::{History, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
+pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
@@ -85,6 +88,7 @@ pub use proxysql::{
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease, RUN_LABEL, Written};
+pub use revision::{Difference, Revision, Template, differences, settings};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
 pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};

@@ -29,6 +29,7 @@ mod ours;
 mod outages;
 mod probe;
 mod read;
+mod revisions;
 mod slim;
 mod source;
 mod subject;
@@ -41,6 +42,7 @@ pub use object::{events_in, events_of, object};
 pub use ours::ours;
 use outages::Outages;
 use probe::{Doubt, Link};
+pub use revisions::revisions;
 use subject::Subject;
 pub use tenant::tenant_events;
 

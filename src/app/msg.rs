@@ -6,7 +6,7 @@ use crate::{
     cluster::{
         Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Severity, TenantName,
     },
-    plan::{Approved, Check, Plan, rebalance::Targets},
+    plan::{Approved, Check, Plan, Rollback, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
@@ -43,6 +43,8 @@ pub enum Msg {
     Scheme(Wanted, Terms, Box<SchemeFound>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
+    /// What going back to the revision before comes to.
+    Revisions(TenantName, Result<Box<Rollback>, String>),
     /// Something to say, in one sentence.
     Notice(Severity, String),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
@@ -93,6 +95,8 @@ pub enum Effect {
     Scheme(Wanted, Terms),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
+    /// Read the revisions of this tenant; answer with [`Msg::Revisions`].
+    Revisions(TenantName),
     /// Rehearse these plans together; answer with [`Msg::RehearsedAll`] of this id.
     RehearseAll(String, Vec<Plan>),
     /// Begin a campaign; report with [`Msg::Campaign`].

@@ -7,6 +7,7 @@ use tui_input::{Input, backend::crossterm::EventHandler};
 use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, schemes, stays};
 use crate::{
     cluster::{Judgement, Severity},
+    plan::Intent,
     run::{Run, RunState},
     ui::{
         Command, Overlay, Place, Wants,
@@ -33,7 +34,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             known::gather(app);
             app.refresh(now);
         }
-        Msg::Ran(run) => ran(app, *run, now),
+        Msg::Ran(run) => {
+            aborted(app, &run, &mut effects);
+            ran(app, *run, now);
+        }
         Msg::Campaign(campaign) => campaigns::reported(app, *campaign, now),
         Msg::Rehearsed(rehearsal) => approval::rehearsed(app, rehearsal),
         Msg::RehearsedAll(rehearsal, left) => {
@@ -58,6 +62,11 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             }
         }
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
+        Msg::Revisions(_, Ok(rollback)) => {
+            app.notice = None;
+            approval::review(app, Intent::Rollback { rollback: *rollback }, &mut effects);
+        }
+        Msg::Revisions(_, Err(why)) => app.say(Severity::Warning, why, now),
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
         Msg::Leave => app.leaving = true,
@@ -91,6 +100,14 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         app.world.campaigns.iter_mut().for_each(|known| known.age(now));
     }
     app.refresh(now);
+}
+
+/// A run that is aborted stands still by now: it is closed.
+fn aborted(app: &mut App, run: &Run, effects: &mut Vec<Effect>) {
+    let stands = run.state.is_over() || run.state == RunState::Paused;
+    if stands && app.aborting.remove(&run.id) && !run.state.is_over() {
+        effects.push(Effect::GiveUp(Box::new(run.clone()), execute::ABORTED.into()));
+    }
 }
 
 fn ran(app: &mut App, run: Run, now: Timestamp) {

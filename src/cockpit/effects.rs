@@ -20,7 +20,7 @@ use crate::{
     cluster::{LogSource, Severity, Snapshot},
     config::Config,
     live,
-    plan::{rebalance, whatif::Forecast},
+    plan::{Rollback, rebalance, whatif::Forecast},
     run::{
         self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
@@ -99,8 +99,18 @@ impl Performer {
                 self.drive(handle);
             }
             Effect::GiveUp(run, why) => {
-                let handle = run::give_up(self.access(), *run, &why, self.seen.clone());
-                self.drive(handle);
+                // One that has only just paused gives its leases back first.
+                let before = self.runs.remove(&run.id).map(|(_, report)| report);
+                let (halt, asked) = watch::channel(false);
+                let (id, tell) = (run.id.clone(), self.tell.clone());
+                let (access, seen) = (self.access(), self.seen.clone());
+                let task = tokio::spawn(async move {
+                    if let Some(before) = before {
+                        let _ = before.await;
+                    }
+                    report(run::give_up(access, *run, &why, seen), asked, tell).await;
+                });
+                self.runs.insert(id, (halt, task));
             }
             Effect::PauseRun(id) => {
                 if let Some((halt, _)) = self.runs.get(&id) {
@@ -167,6 +177,19 @@ impl Performer {
                 tokio::task::spawn_blocking(move || {
                     let found = rebalance::targets(&seen, &tenant, &pod, &policy);
                     let _ = tell.blocking_send(Msg::Targets(pod, found));
+                });
+            }
+            Effect::Revisions(tenant) => {
+                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let found = self.seen.borrow().tenants.get(&tenant).cloned();
+                tokio::spawn(async move {
+                    let rollback = match found {
+                        Some(found) => live::revisions(&wire, &found.workload)
+                            .await
+                            .and_then(|all| Rollback::of(&tenant, &all, None).map(Box::new)),
+                        None => Err(format!("there is no tenant {tenant}")),
+                    };
+                    let _ = tell.send(Msg::Revisions(tenant, rollback)).await;
                 });
             }
             Effect::RehearseAll(id, plans) => {

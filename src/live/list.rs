@@ -153,11 +153,11 @@ impl Cutter {
 
     /// Has an object read that begins here, if one does.
     fn first<K, V>(&mut self, read: impl FnOnce(&[u8]) -> First<K, V>) -> Quick<K, V> {
-        if self.place != Place::Items || self.inside != Inside::Nothing {
+        if self.place != Within::Items || self.inside != Inside::Nothing {
             return Quick::No;
         }
         while let Some(b',') = self.peek() {
-            self.take(Place::Items);
+            self.take(Within::Items);
         }
         let bytes = &self.buffer[self.start..];
         if bytes.first() != Some(&b'{') || bytes.len() > LONGEST {

@@ -158,6 +158,10 @@ pub enum Command {
     Skip,
     /// Try the present item of a campaign again.
     Retry,
+    /// Abort a run that is under way: what it borrowed is given back.
+    Abort,
+    /// Give the tenant the template it had before.
+    Rollback,
     /// Stop a campaign after its present items.
     StopAfter,
     /// What happens if a node is lost.
@@ -195,7 +199,16 @@ pub enum Command {
 impl Command {
     /// It is about a run or campaign that is not over yet.
     pub fn is_of_open(self) -> bool {
-        matches!(self, Self::GiveUp | Self::Pause | Self::Resume | Self::Skip | Self::Retry | Self::StopAfter)
+        matches!(
+            self,
+            Self::GiveUp
+                | Self::Abort
+                | Self::Pause
+                | Self::Resume
+                | Self::Skip
+                | Self::Retry
+                | Self::StopAfter
+        )
     }
 }
 

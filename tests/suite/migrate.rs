@@ -30,7 +30,7 @@ fn kind(plural: &str) -> &'static Kind {
 /// What a migration must leave as it found it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Before {
-    replicas: u64,
+    pub replicas: u64,
     bounds: Option<(u64, u64)>,
     annotations: Value,
     image: String,
@@ -102,7 +102,7 @@ pub fn before(ground: &Ground) -> Before {
 }
 
 /// How many pods migrations' Jobs have ever made.
-fn pods_of_jobs(ground: &Ground) -> u64 {
+pub fn pods_of_jobs(ground: &Ground) -> u64 {
     let made = |e: &&std::sync::Arc<Value>| {
         e["reason"] == "SuccessfulCreate" && e["involvedObject"]["kind"] == "Job"
     };
@@ -123,7 +123,7 @@ pub fn intent(migration: Migration) -> Intent {
     Intent::Migrate { migration }
 }
 
-fn start(session: &Session, migration: Migration) -> wheelhouse::run::Handle {
+pub fn start(session: &Session, migration: Migration) -> wheelhouse::run::Handle {
     session.start(planned(session, &intent(migration)), JournalPlace::Cluster)
 }
 
@@ -152,7 +152,7 @@ fn job_pod(ground: &Ground) -> Option<String> {
 }
 
 /// Drives a run until the pod of its Job runs.
-fn until_it_runs(ground: &Ground, session: &Session, handle: &mut wheelhouse::run::Handle) -> String {
+pub fn until_it_runs(ground: &Ground, session: &Session, handle: &mut wheelhouse::run::Handle) -> String {
     let running = |ground: &Ground| {
         let name = job_pod(ground)?;
         let phase = ground

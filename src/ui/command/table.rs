@@ -136,6 +136,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Rollback,
+        "rollback",
+        &["R"],
+        "roll the tenant back to the revision before: shows how image, environment and resources differ",
+        &[On::Tenant],
+    )
+    .bar(37, "rollback")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::MovePod,
         "move-pod",
         &["v"],
@@ -175,6 +185,15 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Pause, "pause", &["p"], "pause the run after its present step", &[On::Run, On::Campaign])
         .bar(11, "pause")
         .acts(),
+    entry(
+        Command::Abort,
+        "abort",
+        &["a"],
+        "abort the run: says what is given back, and what a job that runs would leave, then asks",
+        &[On::Run],
+    )
+    .bar(12, "abort")
+    .acts(),
     entry(
         Command::GiveUp,
         "give-up",

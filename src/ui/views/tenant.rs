@@ -164,6 +164,7 @@ impl View for TenantView {
             Command::Previous => self.step(SECTIONS.len() - 1),
             Command::Headroom => return Some(Action::Go(Place::Headroom(self.name.clone()))),
             Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
+            Command::Rollback => return Some(Action::Rollback(self.name.clone())),
             Command::Migrate => return Some(Action::AskMigration(vec![self.name.clone()])),
             Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
             Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
@@ -273,6 +274,7 @@ impl View for TenantView {
             | Command::More
             | Command::Less
             | Command::Migrate
+            | Command::Rollback
             | Command::Restart
             | Command::Rebalance
                 if self.tenant(cx).is_none() =>

@@ -15,7 +15,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{nothing_yet, pods};
 use crate::{
-    cluster::{NodeName, ObjectKey, Severity, TenantName},
+    cluster::{self, NodeName, ObjectKey, Severity, Snapshot, TenantName},
     plan::{Intent, many::Deed, rebalance::Aim, whatif::Loss},
     ui::{
         ToTenants,
@@ -260,7 +260,11 @@ impl View for Tenants {
         } else {
             format!("{} of {all} shown", self.shown.len())
         });
-        words.push(if self.sort == Sort::Worst { "worst first".into() } else { format!("by {}", self.sort) });
+        words.push(match self.sort {
+            Sort::Worst => "worst first".into(),
+            Sort::Image => format!("by {}: {}", self.sort, images(cx.seen)),
+            sort => format!("by {sort}"),
+        });
         words.join(" · ")
     }
 
@@ -356,4 +360,16 @@ pub(super) fn undoable(cx: &Cx<'_>, name: &TenantName) -> Option<String> {
     use crate::run::RunState::{Done, Failed, Paused};
     (matches!(newest.run.state, Done | Failed | Paused) && !newest.run.made().is_empty())
         .then(|| newest.run.id.clone())
+}
+
+/// How many tenants have which image, those that most have first.
+fn images(seen: &Snapshot) -> String {
+    const TOLD: usize = 4;
+    let all = cluster::images(seen);
+    let mut told: Vec<_> =
+        all.iter().take(TOLD).map(|image| format!("{} {}", image.tag, image.tenants.len())).collect();
+    if all.len() > TOLD {
+        told.push(format!("{} more", all.len() - TOLD));
+    }
+    told.join(", ")
 }
