@@ -26,11 +26,14 @@ const TAIL: u32 = 200;
 /// What the containers wrote before it was asked comes in this time, and is told in the order of its times.
 const GATHER: Duration = Duration::from_secs(2);
 
+/// While it is followed, lines that come within this time of each other are told in the order of their times.
+const TOGETHER: Duration = Duration::from_millis(300);
+
 /// The arguments of `wheelhouse logs`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "The lines of all pods stand in the order of their times, each with the pod it came from.\n\
-                        With -f the pods that a rollout or a scaling makes are followed as well."
+                        With -f they stand as they come, and the pods that a rollout or a scaling makes are followed as well."
 )]
 pub(super) struct LogsArgs {
     /// The tenant, as `wheelhouse tenants` names it
@@ -186,11 +189,23 @@ impl Reading {
         let mut seen = session.seen.clone();
         loop {
             tokio::select! {
-                next = came.recv() => match next {
-                    Some((_, Ok(lines))) if lines.is_empty() => self.open -= 1,
-                    Some((source, Ok(lines))) => self.print(BTreeMap::from([(source, lines)]))?,
-                    Some((source, Err(why))) => self.trouble(&source, why)?,
-                    None => return Ok(()),
+                next = came.recv() => {
+                    let Some(mut next) = next else { return Ok(()) };
+                    // What came together is told in the order of its times.
+                    let until = Instant::now() + TOGETHER;
+                    let mut together: BTreeMap<LogSource, Vec<LogLine>> = BTreeMap::new();
+                    loop {
+                        match next {
+                            (_, Ok(lines)) if lines.is_empty() => self.open -= 1,
+                            (source, Ok(lines)) => together.entry(source).or_default().extend(lines),
+                            (source, Err(why)) => self.trouble(&source, why)?,
+                        }
+                        match tokio::time::timeout_at(until, came.recv()).await {
+                            Ok(Some(more)) => next = more,
+                            _ => break,
+                        }
+                    }
+                    self.print(together)?;
                 },
                 changed = seen.changed() => {
                     if changed.is_err() {

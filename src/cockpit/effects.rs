@@ -234,13 +234,15 @@ impl Performer {
     /// Saves a log where it was asked for, else in the state folder, and tells where it is.
     fn save_log(&self, file: Option<String>, name: &str, text: String) {
         let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+        let named = file.is_some();
         let file = match file {
-            Some(file) => PathBuf::from(file),
+            Some(file) => home(&file, std::env::var_os("HOME").map(PathBuf::from)),
             None => self.state_dir.join("logs").join(format!("{name}-{now}.log")),
         };
         let tell = self.tell.clone();
         tokio::task::spawn_blocking(move || {
-            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            // The folder of a file that was named is the operator's to make.
+            let folder = file.parent().filter(|_| !named);
             let saved = folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
                 // What is there is somebody's: it is not written over.
                 let mut file = std::fs::File::create_new(&file)?;
@@ -377,8 +379,29 @@ async fn report_campaign(
     let _ = send(handle.ended().await).await;
 }
 
+/// The path that was typed, `~/` at its beginning being the home folder, as in a shell.
+fn home(typed: &str, home: Option<PathBuf>) -> PathBuf {
+    match (typed.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(typed),
+    }
+}
+
 fn stop(task: Option<AbortHandle>) {
     if let Some(task) = task {
         task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        let of = |typed: &str| home(typed, Some("/home/alice".into()));
+        assert_eq!(of("~/a b.log"), PathBuf::from("/home/alice/a b.log"));
+        assert_eq!(of("x/~/y"), PathBuf::from("x/~/y"));
+        assert_eq!(home("~/a", None), PathBuf::from("~/a"));
     }
 }

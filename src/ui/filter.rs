@@ -5,7 +5,7 @@
 //!   !ready               and this is not
 //!   node:worker-3        the column says so; restarts:>5 compares numbers
 //!   tier=gold            the label is that; tier!=gold it is not
-//!   "two words"          one word with a blank in it
+//!   "two words"          one word with a blank in it, a regular expression too
 //! ```
 //!
 //! Upper and lower case are told apart only where the word has an upper-case letter. A word that is no regular
@@ -43,6 +43,8 @@ pub struct Filter {
     terms: Vec<Term>,
     /// The first word that is no regular expression.
     literal: Option<String>,
+    /// What stands before a colon and is no column, with those there are.
+    unknown: Option<(String, &'static [&'static str])>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,6 +90,7 @@ impl Filter {
     pub fn set(&mut self, text: &str, fields: &'static Fields) {
         text.clone_into(&mut self.text);
         self.literal = None;
+        self.unknown = None;
         self.terms.clear();
         for word in words(text) {
             let (not, word) = match word.strip_prefix('!') {
@@ -107,6 +110,15 @@ impl Filter {
         {
             let test = (!value.is_empty()).then(|| self.of_column(value))?;
             return Some(Term { not, of: Subject::Column(column), test });
+        }
+        if let Some((name, value)) = word.split_once(':')
+            && !fields.columns.is_empty()
+            && name.chars().all(|c| c.is_ascii_lowercase())
+            && name.len() > 1
+            && !value.is_empty()
+            && !value.starts_with([':', '/'])
+        {
+            self.unknown.get_or_insert_with(|| (name.to_owned(), fields.columns));
         }
         let label = |key: &str| {
             fields.labels
@@ -187,7 +199,11 @@ impl Filter {
             Some(word) => format!(", “{word}” is taken as text"),
             None => String::new(),
         };
-        Some(format!("filter “{}”{literal}", self.text))
+        let unknown = match &self.unknown {
+            Some((name, columns)) => format!(", {name} is no column: there are {}", columns.join(" ")),
+            None => String::new(),
+        };
+        Some(format!("filter “{}”{literal}{unknown}", self.text))
     }
 }
 
@@ -293,6 +309,14 @@ mod tests {
         assert!(filter.keeps_text("error: f(x)"));
         filter.set("error", &NO_FIELDS);
         assert_eq!(filter.words().as_deref(), Some("filter “error”"));
+        for (text, words) in [
+            ("nod:worker", "filter “nod:worker”, nod is no column: there are node restarts"),
+            ("node:worker", "filter “node:worker”"),
+            ("http://x std::io 10:30 Error:x e:", "filter “http://x std::io 10:30 Error:x e:”"),
+        ] {
+            filter.set(text, &FIELDS);
+            assert_eq!(filter.words().as_deref(), Some(words));
+        }
         filter.clear();
         assert!(filter.is_empty() && filter.words().is_none());
     }

@@ -300,7 +300,7 @@ pub const COMMANDS: &[Entry] = &[
         Command::Since,
         "since",
         &["o"],
-        "how far back: the last lines, 5 min, 30 min, 1 h, 1 day, or what is typed, such as 10m",
+        "how far back: the last lines, 5 min, 30 min, 1 h, 1 day; by its name any span, such as :since 10m",
         &[On::Log],
     )
     .bar(23, "older")
@@ -355,7 +355,7 @@ pub const COMMANDS: &[Entry] = &[
         Command::Filter,
         "filter",
         &["/"],
-        "show only what matches: words, regular expressions, !not, column:value, column:>5, label=value",
+        "show only what matches every word: words and regular expressions, !not, \"two words\", column:value, column:>5, label=value",
         &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Object, On::Log],
     )
     .bar(32, "filter")
