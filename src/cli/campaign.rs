@@ -17,10 +17,7 @@ use super::{
 use crate::{
     cluster::{Snapshot, words},
     cockpit,
-    plan::{
-        Check, Intent, Verdict,
-        rebalance::{Proposal, given},
-    },
+    plan::{Check, Intent, Verdict, rebalance::Proposal},
     run::{
         self, Run,
         campaign::{self, Campaign, CampaignSeen, CampaignState, Drained, Handle, ItemState, Pace, Proposed},
@@ -113,14 +110,14 @@ pub(super) async fn carry_out(
         }
         return Ok(End { dry_run, ..End::default() });
     }
-    let hands = session.hands(&work.foreseen);
-    let (rehearsal, proposed, stays) = campaign::rehearse(&hands, &work.proposed, &work.foreseen).await;
-    if !stays.is_empty() {
-        work.proposal.moves.retain(|moved| !stays.iter().any(|stay| stay.pod == moved.pod));
-        work.proposal.stays.extend(stays);
-        work.proposal.after = given(&work.foreseen, work.proposal.moves.clone()).after;
-        work.proposed = proposed;
-    }
+    let access = session.access(&work.foreseen);
+    let plans = work.proposed.samples(&work.foreseen).plans;
+    let mut left = campaign::refusals(&plans);
+    let (rehearsal, refused) = campaign::rehearse(&access, &plans).await;
+    left.extend(refused);
+    let (proposed, stays) = work.proposed.without(&work.foreseen, &left);
+    work.proposed = proposed;
+    work.proposal = work.proposal.clone().without(&work.foreseen, stays);
     if consent.output == Format::Table {
         table::print(&shown(work, &rehearsal.checks))?;
     }
@@ -137,7 +134,7 @@ pub(super) async fn carry_out(
     let typed = act::confirm(work.proposed.confirmation(), consent)?;
     let approved = work.proposed.clone().approve(typed.as_deref(), consent.reason.clone());
     let approved = approved.map_err(Failure::failed)?;
-    let handle = campaign::start(hands, approved, place, session.seen.clone());
+    let handle = campaign::start(access, approved, place, session.seen.clone());
     let (campaign, heard) = ended(handle, consent.output, &session.again).await;
     Ok(End { dry_run, campaign: Some(campaign), rehearsal, unheard: heard.is_err() })
 }
@@ -173,7 +170,7 @@ pub(super) async fn ended(
     again: &str,
 ) -> (Campaign, Result<(), Failure>) {
     let (mut told, mut runs) = (0, BTreeMap::<String, usize>::new());
-    let (mut heard, mut asked) = (Ok(()), false);
+    let (mut heard, mut asked, mut waited) = (Ok(()), false, String::new());
     let say = |heard: Result<(), Failure>, line: &str| match output {
         Format::Table => heard.and(output::tell(table::plain(line))),
         Format::Json => heard,
@@ -183,8 +180,20 @@ pub(super) async fn ended(
         for run in &campaign.under_way {
             let known = runs.entry(run.id.clone()).or_default();
             for line in lines(run, known) {
+                let tenant = run.tenants().next().filter(|_| campaign.is_of_tenants());
+                let line = tenant.map_or_else(|| format!("  {line}"), |tenant| format!("  {tenant}: {line}"));
                 heard = say(heard, &line);
             }
+        }
+        if let Some(doing) = campaign.doing.as_deref().filter(|doing| doing.starts_with("waits: ")) {
+            // A number in it changes with every look: the reason alone is told.
+            let reason: String = doing.chars().filter(|c| !c.is_ascii_digit()).collect();
+            if reason != waited {
+                heard = say(heard, &format!("  {doing}"));
+                waited = reason;
+            }
+        } else if !campaign.under_way.is_empty() {
+            waited.clear();
         }
         for entry in campaign.entries.iter().skip(told) {
             heard = say(heard, &progress(&campaign, entry));
@@ -205,11 +214,16 @@ pub(super) async fn ended(
 
 /// The steps of a run that were not told yet.
 fn lines(run: &Run, known: &mut usize) -> Vec<String> {
-    let new = run.entries.iter().skip(*known);
-    let lines =
-        new.filter_map(|entry| run::describe(run, &entry.event)).map(|line| format!("  {line}")).collect();
+    let new = run.entries.iter().skip(*known).filter(|entry| is_told(run, &entry.event));
+    let lines = new.filter_map(|entry| run::describe(run, &entry.event)).collect();
     *known = run.entries.len();
     lines
+}
+
+/// Of a tenant among many, what came about and what went wrong; of a pod that is moved, each step.
+fn is_told(run: &Run, event: &run::Event) -> bool {
+    let many = campaign::is_of_tenant(&run.plan().intent);
+    !many || !matches!(event, run::Event::Started { .. } | run::Event::Skipped { .. } | run::Event::Log(_))
 }
 
 /// An entry, and after an item that is done how long the rest takes.

@@ -80,6 +80,7 @@ impl CampaignJson {
                 ItemState::Done(run) => ("done", Some(run), None),
                 ItemState::Skipped(why) => ("skipped", None, Some(why)),
                 ItemState::Failed(why) => ("failed", None, Some(why)),
+                ItemState::Held(run, why) => ("held", Some(run), Some(why)),
             };
             let about = it.about(at);
             ItemJson {

@@ -4,15 +4,21 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Common, Failure, act, session, table};
-use crate::plan::{Intent, Migration, OnFailure};
+use super::{
+    Common, Failure, act,
+    many::{self, WhichTenants},
+    session,
+};
+use crate::plan::{
+    Intent, Migration, OnFailure,
+    many::{BESIDE_OTHERS, Deed},
+};
 
 /// The arguments of `wheelhouse migrate`.
 #[derive(Debug, Args)]
 pub(super) struct MigrateArgs {
-    /// The tenant, as `wheelhouse tenants` names it
-    #[arg(required = true, num_args = 1..)]
-    tenant: Vec<String>,
+    #[command(flatten)]
+    which: WhichTenants,
     /// The image that migrates, and is rolled out afterwards: a tag, or a whole reference [default: the present one]
     #[arg(long, value_name = "TAG")]
     image: Option<String>,
@@ -42,17 +48,14 @@ pub(super) struct MigrateArgs {
 enum OnFailed {
     /// The replicas and the old image come back, and the run has failed
     Restore,
-    /// The run stands still with the replicas it has, for an operator to look
+    /// The run pauses with the replicas it has, for an operator to look
     Hold,
 }
 
 pub(super) async fn run(common: &Common, args: MigrateArgs) -> Result<(), Failure> {
-    let [tenant] = args.tenant.as_slice() else {
-        let all: Vec<_> = args.tenant.iter().map(|name| table::plain(name)).collect();
-        return Err(Failure::Usage(format!("one tenant at a time is migrated, not {}", all.join(", "))));
-    };
     let mut session = session::open(common).await?;
-    let otherwise = session.config.migrations.of(tenant.as_str().into());
+    let single = args.which.single();
+    let otherwise = session.config.migrations.of(single.clone().unwrap_or_else(|| "".into()));
     let deadline = args.deadline.map(|span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX).max(1));
     let migration = Migration {
         image: args.image,
@@ -65,7 +68,12 @@ pub(super) async fn run(common: &Common, args: MigrateArgs) -> Result<(), Failur
         },
         deadline: deadline.unwrap_or(otherwise.deadline),
         gitops_paused: args.gitops_paused,
+        // Beside others, one's schema change is what another one's waits for.
+        waits: if single.is_none() && args.which.parallel() > 1 { BESIDE_OTHERS } else { 0 },
         ..otherwise
     };
-    act::carry_out(&mut session, &Intent::Migrate { migration }, args.consent).await
+    match single {
+        Some(_) => act::carry_out(&mut session, &Intent::Migrate { migration }, args.consent).await,
+        None => many::carry_out(&mut session, &args.which, &Deed::Migrate(migration), &args.consent).await,
+    }
 }

@@ -1,22 +1,24 @@
 //! `wheelhouse release` and `wheelhouse images`.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
 
-use super::{Common, Failure, Format, act, session, table};
+use super::{
+    Common, Failure, Format, act,
+    many::{self, WhichTenants},
+    session, table,
+};
 use crate::{
-    cluster::{Snapshot, TenantName},
-    plan::{Intent, Release},
+    cluster,
+    plan::{Intent, Release, many::Deed},
 };
 
 /// The arguments of `wheelhouse release`.
 #[derive(Debug, Args)]
 pub(super) struct ReleaseArgs {
-    /// The tenant, as `wheelhouse tenants` names it
-    #[arg(required = true, num_args = 1..)]
-    tenant: Vec<String>,
+    #[command(flatten)]
+    which: WhichTenants,
     /// The image that is rolled out: a tag, or a whole reference
     #[arg(long, value_name = "TAG")]
     image: String,
@@ -26,39 +28,33 @@ pub(super) struct ReleaseArgs {
     /// The tool that owns the manifests does not revert the image: you have paused it
     #[arg(long)]
     gitops_paused: bool,
+    /// How long the new pods must stay ready without a restart; 0s: as soon as they are ready, it is done
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = humantime::parse_duration)]
+    steady: Duration,
     #[command(flatten)]
     consent: act::Consent,
 }
 
 pub(super) async fn run(common: &Common, args: ReleaseArgs) -> Result<(), Failure> {
-    let [tenant] = args.tenant.as_slice() else {
-        let all: Vec<_> = args.tenant.iter().map(|name| table::plain(name)).collect();
-        return Err(Failure::Usage(format!("one tenant at a time gets an image, not {}", all.join(", "))));
-    };
+    let single = args.which.single();
     let release = Release {
-        tenant: tenant.as_str().into(),
+        tenant: single.clone().unwrap_or_else(|| "".into()),
         image: args.image,
         container: args.container,
         gitops_paused: args.gitops_paused,
+        steady: u32::try_from(args.steady.as_secs()).unwrap_or(u32::MAX),
     };
     let mut session = session::open(common).await?;
-    act::carry_out(&mut session, &Intent::Release { release }, args.consent).await
-}
-
-/// An image, and the tenants whose serving container has it.
-#[derive(Serialize)]
-struct ImageJson {
-    image: String,
-    tag: String,
-    tenants: Vec<TenantName>,
-    /// Their ready pods that run it: a rollout may be under way.
-    pods: usize,
+    match single {
+        Some(_) => act::carry_out(&mut session, &Intent::Release { release }, args.consent).await,
+        None => many::carry_out(&mut session, &args.which, &Deed::Release(release), &args.consent).await,
+    }
 }
 
 pub(super) async fn images(common: &Common, format: Format) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
-    let images = counted(&snapshot);
+    let images = cluster::images(&snapshot);
     match format {
         Format::Json => table::json(&images),
         Format::Table => {
@@ -76,7 +72,7 @@ pub(super) async fn images(common: &Common, format: Format) -> Result<(), Failur
                         &image.tenants.len().to_string(),
                         &image.pods.to_string(),
                         &names.join(", "),
-                        &image.image,
+                        &image.image.to_string(),
                     ];
                     cells.map(|cell| table::plain(cell)).to_vec()
                 })
@@ -84,28 +80,4 @@ pub(super) async fn images(common: &Common, format: Format) -> Result<(), Failur
             table::print(&table::table(&["TAG", ">TENANTS", ">PODS", "WHICH", "IMAGE"], &rows))
         }
     }
-}
-
-/// The images by how many tenants have them.
-fn counted(seen: &Snapshot) -> Vec<ImageJson> {
-    let mut all: BTreeMap<&str, ImageJson> = BTreeMap::new();
-    for tenant in seen.tenants.values() {
-        let Some(container) = tenant.workload.template.serving(&seen.tenancy.container) else { continue };
-        let new = || ImageJson {
-            image: container.image.to_string(),
-            tag: crate::cluster::image_tag(&container.image).to_owned(),
-            tenants: Vec::new(),
-            pods: 0,
-        };
-        all.entry(&container.image).or_insert_with(new).tenants.push(tenant.name.clone());
-    }
-    for pod in seen.tenants.values().flat_map(|tenant| tenant.active()).filter(|pod| pod.ready) {
-        let runs = pod.spec.serving(&seen.tenancy.container).and_then(|c| all.get_mut(&*c.image));
-        if let Some(image) = runs {
-            image.pods += 1;
-        }
-    }
-    let mut all: Vec<_> = all.into_values().collect();
-    all.sort_by(|a, b| b.tenants.len().cmp(&a.tenants.len()).then_with(|| a.image.cmp(&b.image)));
-    all
 }

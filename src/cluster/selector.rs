@@ -1,6 +1,6 @@
 //! Labels, and what selects by them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use super::Few;
 
@@ -70,6 +70,104 @@ impl Requirement {
             (Operator::Gt(bound), Some(v)) => number(v).is_some_and(|n| n > *bound),
             (Operator::Lt(bound), Some(v)) => number(v).is_some_and(|n| n < *bound),
             _ => false,
+        }
+    }
+}
+
+impl FromStr for Selector {
+    type Err = String;
+
+    /// Reads what `kubectl -l` takes: `tier=gold,region in (eu, us),!legacy`.
+    ///
+    /// # Errors
+    /// One sentence that names the part that cannot be read.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut requirements = Vec::new();
+        for part in parts(text) {
+            let part = part.trim();
+            let wrong =
+                || format!("`{part}` is no selector of labels, such as tier=gold, tier!=gold, tier or !tier");
+            requirements.push(requirement(part).ok_or_else(wrong)?);
+        }
+        Ok(Self { requirements })
+    }
+}
+
+/// The parts of a selector: commas inside brackets separate values, not parts.
+fn parts(text: &str) -> Vec<&str> {
+    let mut inside = false;
+    text.split(|c| {
+        inside = match c {
+            '(' => true,
+            ')' => false,
+            _ => inside,
+        };
+        c == ',' && !inside
+    })
+    .collect()
+}
+
+/// One part of a selector.
+///
+/// Source: the grammar of `k8s.io/apimachinery/pkg/labels`.
+fn requirement(part: &str) -> Option<Requirement> {
+    let made = |key: &str, operator: Operator| {
+        let key = key.trim();
+        let letter = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        (!key.is_empty() && key.chars().all(letter)).then(|| Requirement { key: key.to_owned(), operator })
+    };
+    let value = |text: &str| {
+        let text = text.trim();
+        let letter = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        text.chars().all(letter).then(|| vec![text.to_owned()])
+    };
+    if let Some((key, text)) = part.split_once("!=") {
+        return made(key, Operator::NotIn(value(text)?));
+    }
+    if let Some((key, text)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        return made(key, Operator::In(value(text)?));
+    }
+    if let Some((head, list)) = part.strip_suffix(')').and_then(|part| part.split_once('(')) {
+        let words: Vec<_> = head.split_whitespace().collect();
+        let values: Option<Vec<_>> =
+            list.split(',').map(|text| value(text).map(|mut v| v.remove(0))).collect();
+        return match words.as_slice() {
+            [key, "in"] => made(key, Operator::In(values?)),
+            [key, "notin"] => made(key, Operator::NotIn(values?)),
+            _ => None,
+        };
+    }
+    match part.strip_prefix('!') {
+        Some(key) => made(key, Operator::DoesNotExist),
+        None => made(part, Operator::Exists),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selector_is_read_as_kubectl_reads_it() {
+        let labels = BTreeMap::from([("tier", "gold"), ("region", "eu")]);
+        let labels: LabelSet = labels.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        for (text, matches) in [
+            ("tier=gold", true),
+            ("tier == gold, region=eu", true),
+            ("tier!=gold", false),
+            ("region in (us, eu),tier", true),
+            ("region notin (eu)", false),
+            ("!legacy", true),
+            ("legacy", false),
+            ("legacy!=x", true),
+        ] {
+            let selector: Selector = text.parse().expect(text);
+            assert_eq!(selector.matches(&labels), matches, "{text}");
+        }
+        for bad in ["", "tier=", "a=b=c", "=x", "tier in gold", "tier in (a", "a b", "tier=gold,", "!"] {
+            let read = bad.parse::<Selector>();
+            let empty = bad == "tier=" && read.is_ok();
+            assert!(empty || read.is_err(), "{bad}: {read:?}");
         }
     }
 }

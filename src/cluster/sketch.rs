@@ -225,10 +225,16 @@ impl World {
         });
         let labels = Arc::new(LabelSet::from(pod_labels.clone()));
         let owner = match kind {
-            WorkloadKind::Deployment => {
-                Owner { kind: "ReplicaSet".into(), name: format!("{name}-{hash}").into() }
-            }
-            WorkloadKind::StatefulSet => Owner { kind: "StatefulSet".into(), name: name.into() },
+            WorkloadKind::Deployment => Owner {
+                kind: "ReplicaSet".into(),
+                name: format!("{name}-{hash}").into(),
+                uid: format!("set-{name}").into(),
+            },
+            WorkloadKind::StatefulSet => Owner {
+                kind: "StatefulSet".into(),
+                name: name.into(),
+                uid: format!("workload-{name}").into(),
+            },
         };
         let mut ready_pods = 0;
         let mut total = 0;
@@ -311,6 +317,7 @@ impl World {
             claim_templates: vec![],
             claims_go_when_scaled: false,
             min_ready_seconds: 0,
+            bound_to: None,
             restarted: None,
             deadline: 600,
             gitops,
@@ -327,6 +334,7 @@ impl World {
             WorkloadKind::Deployment => {
                 let set = ReplicaSet {
                     key: Key::new(name, format!("{name}-{hash}")),
+                    uid: format!("set-{name}").into(),
                     deployment: Some(name.into()),
                     desired,
                     selector: Selector::of(&BTreeMap::from([

@@ -64,7 +64,7 @@ struct Cutter {
     at: usize,
     inside: Inside,
     depth: u32,
-    place: Place,
+    place: Within,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -79,18 +79,18 @@ enum Inside {
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
+enum Within {
     #[default]
     Start,
     Key,
-    Colon(Field),
-    Value(Field),
+    Colon(Member),
+    Value(Member),
     Items,
     End,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Field {
+enum Member {
     Meta,
     Items,
     Other,
@@ -106,7 +106,7 @@ impl Cutter {
 
     /// The whole list has been cut.
     fn is_whole(&self) -> bool {
-        self.place == Place::End
+        self.place == Within::End
     }
 
     /// The next part; `None`: more has to come. The error says what is wrong with the text.
@@ -117,35 +117,35 @@ impl Cutter {
         loop {
             let Some(byte) = self.peek() else { return Ok(None) };
             match (self.place, byte) {
-                (Place::Start, b'{') => self.take(Place::Key),
-                (Place::Key, b'}') => self.take(Place::End),
-                (Place::Key, b',') => self.take(Place::Key),
-                (Place::Key, b'"') => {
+                (Within::Start, b'{') => self.take(Within::Key),
+                (Within::Key, b'}') => self.take(Within::End),
+                (Within::Key, b',') => self.take(Within::Key),
+                (Within::Key, b'"') => {
                     let Some(key) = self.value() else { return Ok(None) };
-                    self.place = Place::Colon(match &self.buffer[key] {
-                        b"\"metadata\"" => Field::Meta,
-                        b"\"items\"" => Field::Items,
-                        _ => Field::Other,
+                    self.place = Within::Colon(match &self.buffer[key] {
+                        b"\"metadata\"" => Member::Meta,
+                        b"\"items\"" => Member::Items,
+                        _ => Member::Other,
                     });
                 }
-                (Place::Colon(field), b':') => self.take(Place::Value(field)),
-                (Place::Value(Field::Items), b'[') => self.take(Place::Items),
-                (Place::Value(field), _) => {
+                (Within::Colon(field), b':') => self.take(Within::Value(field)),
+                (Within::Value(Member::Items), b'[') => self.take(Within::Items),
+                (Within::Value(field), _) => {
                     let Some(value) = self.value() else { return Ok(None) };
-                    self.place = Place::Key;
-                    if field == Field::Meta {
+                    self.place = Within::Key;
+                    if field == Member::Meta {
                         let meta = serde_json::from_slice::<Option<PageMeta>>(&self.buffer[value]);
                         let meta = meta.map_err(|e| format!("metadata: {e}"))?.unwrap_or_default();
                         return Ok(Some(Piece::Meta(meta)));
                     }
                 }
-                (Place::Items, b']') => self.take(Place::Key),
-                (Place::Items, b',') => self.take(Place::Items),
-                (Place::Items, _) => {
+                (Within::Items, b']') => self.take(Within::Key),
+                (Within::Items, b',') => self.take(Within::Items),
+                (Within::Items, _) => {
                     let Some(value) = self.value() else { return Ok(None) };
                     return Ok(Some(Piece::Item(&self.buffer[value])));
                 }
-                (Place::End, _) => return Ok(None),
+                (Within::End, _) => return Ok(None),
                 (_, other) => return Err(format!("`{}` is not expected there", char::from(other))),
             }
         }
@@ -153,11 +153,11 @@ impl Cutter {
 
     /// Has an object read that begins here, if one does.
     fn first<K, V>(&mut self, read: impl FnOnce(&[u8]) -> First<K, V>) -> Quick<K, V> {
-        if self.place != Place::Items || self.inside != Inside::Nothing {
+        if self.place != Within::Items || self.inside != Inside::Nothing {
             return Quick::No;
         }
         while let Some(b',') = self.peek() {
-            self.take(Place::Items);
+            self.take(Within::Items);
         }
         let bytes = &self.buffer[self.start..];
         if bytes.first() != Some(&b'{') || bytes.len() > LONGEST {
@@ -182,7 +182,7 @@ impl Cutter {
         self.buffer.get(self.start).copied()
     }
 
-    fn take(&mut self, place: Place) {
+    fn take(&mut self, place: Within) {
         self.start += 1;
         self.at = self.start;
         self.place = place;

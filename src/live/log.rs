@@ -11,7 +11,7 @@ use tokio::{
 
 use super::read::{self, Fault, Next, encoded};
 use crate::{
-    cluster::{Key, LogLine},
+    cluster::{LogLine, LogRange, LogSource},
     wire::{SILENT_FOR, Wire},
 };
 
@@ -21,28 +21,24 @@ const RETRY: Duration = Duration::from_secs(1);
 /// An attempt that took long is not repeated at once: the API server waits for a kubelet on each.
 const SLOWEST_RETRY: Duration = Duration::from_secs(15);
 
-/// Follows a container's log from its last `tail` lines on, in batches of lines that came together. A connection that
+/// Reads a part of a container's log, in batches of lines that came together. While it is followed, a connection that
 /// breaks or falls silent is taken up after the last line seen. An error is one sentence, said once; then the
-/// following goes on, unless the pod is gone. With `previous` the log of the last ended run of the container, which
-/// has an end. Text is passed on as it came, control sequences and all.
-pub fn follow_log(
+/// following goes on, unless the pod is gone. Text is passed on as it came, control sequences and all.
+pub fn read_log(
     wire: &Wire,
-    pod: &Key,
-    container: &str,
-    tail: u32,
-    previous: bool,
+    source: &LogSource,
+    range: LogRange,
 ) -> mpsc::Receiver<Result<Vec<LogLine>, String>> {
     let (tell, receiver) = mpsc::channel(16);
     let log = Log {
         wire: wire.clone(),
         path: format!(
             "/api/v1/namespaces/{}/pods/{}/log?container={}&timestamps=true",
-            encoded(&pod.namespace),
-            encoded(&pod.name),
-            encoded(container)
+            encoded(&source.pod.namespace),
+            encoded(&source.pod.name),
+            encoded(&source.container)
         ),
-        tail,
-        previous,
+        range: LogRange { follow: range.follow && !range.previous, ..range },
         last: None,
         at_last: 0,
     };
@@ -58,8 +54,7 @@ pub fn follow_log(
 struct Log {
     wire: Wire,
     path: String,
-    tail: u32,
-    previous: bool,
+    range: LogRange,
     /// The time of the last line told.
     last: Option<Timestamp>,
     /// How many lines of that time have been told.
@@ -75,7 +70,7 @@ impl Log {
             let begun = Instant::now();
             let before = (self.last, self.at_last);
             let outcome = self.once(tell).await;
-            if tell.is_closed() || self.previous && outcome.is_ok() {
+            if tell.is_closed() || !self.range.follow && outcome.is_ok() {
                 return;
             }
             if (self.last, self.at_last) != before {
@@ -89,7 +84,7 @@ impl Log {
                         return;
                     }
                 }
-                if gone || self.previous {
+                if gone || !self.range.follow {
                     return;
                 }
             }
@@ -98,15 +93,19 @@ impl Log {
     }
 
     async fn once(&mut self, tell: &Tell) -> Result<(), Fault> {
-        let from = match (self.previous, self.last) {
-            (true, _) => format!("&previous=true&tailLines={}", self.tail),
-            (false, None) => format!("&follow=true&tailLines={}", self.tail),
-            (false, Some(last)) => {
-                // Whole seconds: what is read twice is left out below.
-                let second = Timestamp::from_second(last.as_second()).unwrap_or(last);
-                format!("&follow=true&sinceTime={}", encoded(&second.to_string()))
-            }
-        };
+        let LogRange { tail, since, previous, follow } = self.range;
+        let mut from = String::new();
+        from += if previous { "&previous=true" } else { "" };
+        from += if follow { "&follow=true" } else { "" };
+        if let Some(last) = self.last {
+            // Whole seconds: what is read twice is left out below.
+            let second = Timestamp::from_second(last.as_second()).unwrap_or(last);
+            from += &format!("&sinceTime={}", encoded(&second.to_string()));
+        } else {
+            from += &tail.map_or(String::new(), |lines| format!("&tailLines={lines}"));
+            // The API server refuses a length of zero.
+            from += &since.map_or(String::new(), |seconds| format!("&sinceSeconds={}", seconds.max(1)));
+        }
         let (last, seen) = (self.last, self.at_last);
         let mut skip = seen;
         let mut lines = read::open(&self.wire, &format!("{}{from}", self.path)).await?;

@@ -115,7 +115,7 @@ slim! {
         #[serde(rename = "cluster-autoscaler.kubernetes.io/safe-to-evict")]
         safe_to_evict: Option<String>,
     }
-    OwnerReference { kind: String, name: String, controller: bool }
+    OwnerReference { kind: String, name: String, uid: String, controller: bool }
 
     // What is left of an object that could not be read.
     Stub { metadata: StubMeta }

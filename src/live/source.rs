@@ -22,7 +22,7 @@ use tokio::{
 
 use super::{
     convert::{Interner, Kind},
-    event::{self, Told},
+    event::{self, Line},
     list::{self, PageMeta, Read},
     read::{self, Fault, Lines, Next, encoded},
     subject::Subject,
@@ -353,7 +353,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         self.watch(lines).await
     }
 
-    /// Waits for a part of a reply; meanwhile the pulse may tell that there will be none soon.
+    /// Waits for a part of a reply; meanwhile the probe may tell that there will be none soon.
     async fn heard<F: Future>(&mut self, part: F) -> Result<F::Output, Stop> {
         let mut part = std::pin::pin!(part);
         let mut link = self.subject.link.clone();
@@ -427,27 +427,27 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         Ok(())
     }
 
-    async fn tell_event(&mut self, told: Told<K::Key, K::Value>) -> Result<(), Stop> {
+    async fn tell_event(&mut self, told: Line<K::Key, K::Value>) -> Result<(), Stop> {
         match told {
-            Told::Put(Ok(object)) => {
+            Line::Put(Ok(object)) => {
                 self.version = Some(object.version.as_str().to_owned());
                 self.say(Seen::Put(object.key, object.value)).await
             }
-            Told::Put(Err(odd)) => {
+            Line::Put(Err(odd)) => {
                 if let Some(version) = &odd.version {
                     self.version = Some(version.as_str().to_owned());
                 }
                 self.say(Seen::Unreadable(K::key(&odd.namespace, &odd.name), odd.why.into())).await
             }
-            Told::Gone(key, version) => {
+            Line::Gone(key, version) => {
                 self.version = version.or(self.version.take());
                 self.say(Seen::Gone(key)).await
             }
-            Told::Bookmark { version } => {
+            Line::Bookmark { version } => {
                 self.version = Some(version);
                 Ok(())
             }
-            Told::Nothing => Ok(()),
+            Line::Nothing => Ok(()),
         }
     }
 }

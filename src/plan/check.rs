@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+mod floor;
+mod nearest;
+
+pub use nearest::{unknown, unknown_node};
+
 use super::{Check, Verdict, by_hand, draft::Draft};
 use crate::cluster::{
     Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload,
     words::{age, count, ordinal, short_run},
 };
+use floor::floor;
 
 use Verdict::{Ok, Refuse, Warn};
 
@@ -35,7 +41,7 @@ pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
             Freshness::Missing { .. } if name == "nodes" => continue,
             Freshness::Connecting => format!("{name} have not been read yet"),
             Freshness::Missing { why } => format!("{name} cannot be read: {why}"),
-            // A moment, not an age: nothing comes that would make the plan anew.
+            // A moment, not an age: nothing comes that would make the plan again.
             Freshness::Stale { since, why } => {
                 format!("{name} were last seen at {} ({why}): a plan would be a guess", moment(*since))
             }
@@ -64,49 +70,6 @@ fn unread(freshness: &Freshness) -> Option<String> {
     }
 }
 
-/// A name no tenant has, with those that are nearest: one sentence.
-pub fn unknown(seen: &Snapshot, name: &str) -> String {
-    nobody("tenant", name, seen.tenants.keys().map(TenantName::as_str))
-}
-
-/// A name no node has, with those that are nearest: one sentence.
-pub fn unknown_node(seen: &Snapshot, name: &str) -> String {
-    nobody("node", name, seen.nodes.items.keys().map(NodeName::as_str))
-}
-
-fn nobody<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let mut all = 0;
-    let near = known.inspect(|_| all += 1).map(|known| {
-        let inside = !wanted.is_empty() && known.contains(wanted);
-        (if inside { 1 } else { distance(wanted, known) }, known)
-    });
-    let mut near: Vec<_> =
-        near.filter(|(distance, known)| *distance <= 1 + known.chars().count() / 3).collect();
-    near.sort();
-    let names: Vec<_> = near.iter().take(3).map(|(_, known)| *known).collect();
-    match (names.as_slice(), all) {
-        ([], 0) => format!("there is no {kind} {wanted}: no {kind} is seen"),
-        ([], n) => format!("there is no {kind} {wanted} among {n}"),
-        (names, _) => format!("there is no {kind} {wanted}; did you mean {}?", names.join(" or ")),
-    }
-}
-
-/// Edits between two words (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
-}
-
 /// All checks of one tenant, in reading order.
 pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> {
     let from = draft.tenant.desired();
@@ -131,6 +94,9 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
     if !blind {
         checks.extend(quota(draft));
         checks.extend(fits(draft));
+        checks.extend(draft.passed_over.iter().map(|(node, why)| {
+            Check::new("node", Ok, format!("not on {node}, which has the fewest pods: {why}"))
+        }));
     }
     let workload = &draft.tenant.workload;
     checks.extend(health(draft));
@@ -144,84 +110,6 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
     checks.extend(rollout(seen, workload));
     checks.extend(lease(seen, &draft.tenant.name));
     checks
-}
-
-/// The floor: so many pods, each on its own node; pods that find no node do not count. Where equal pods may go instead of the predicted ones, the worst
-/// choice counts.
-fn floor(seen: &Snapshot, draft: &Draft) -> Check {
-    let floor = seen.tenancy.floor;
-    let down = down(seen, draft);
-    let nodes = (fewest_nodes(draft) as u32).saturating_sub(down.len() as u32);
-    let all: u32 = draft.predicted.values().sum();
-    let pods = all - down.values().sum::<u32>();
-    if draft.unpredicted.is_some() {
-        return unseen_floor(draft, pods + draft.new, nodes, floor);
-    }
-    let on = format!("{} on {}", count(pods, "pod"), count(nodes, "node"));
-    let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
-    if pods < floor {
-        Check::new("floor", Warn, format!("{on}: under the floor of {wanted}"))
-    } else if nodes < floor {
-        let at_worst = if nodes < (draft.predicted.len() - down.len()) as u32 { "at worst " } else { "" };
-        Check::new("floor", Warn, format!("{at_worst}{on}: the floor is {wanted}"))
-    } else {
-        Check::new("floor", Ok, format!("{on}, the floor is {floor} on {floor}"))
-    }
-}
-
-/// The same where it is not known which nodes the new pods find.
-fn unseen_floor(draft: &Draft, pods: u32, nodes: u32, floor: u32) -> Check {
-    let new = count(draft.new, "new pod");
-    if pods < floor {
-        let wanted = format!("{} on {}", count(floor, "pod"), count(floor, "node"));
-        Check::new("floor", Warn, format!("{}: under the floor of {wanted}", count(pods, "pod")))
-    } else if nodes < floor {
-        let text =
-            format!("the floor is {floor} nodes: {nodes} without the {new}, whose nodes are not known");
-        Check::new("floor", Warn, text)
-    } else {
-        let text =
-            format!("{} on {nodes} nodes or more, the floor is {floor} on {floor}", count(pods, "pod"));
-        Check::new("floor", Ok, text)
-    }
-}
-
-/// Nodes that are left in the worst case, when every removal that is not certain empties a node if it can.
-fn fewest_nodes(draft: &Draft) -> usize {
-    let open: usize = draft.removals.iter().filter(|r| !r.certain).count();
-    if open == 0 {
-        return draft.predicted.len();
-    }
-    // Before the uncertain removals, with the pods of each node that may go.
-    let mut there = draft.predicted.clone();
-    let mut candidates: BTreeMap<&NodeName, BTreeMap<&str, ()>> = BTreeMap::new();
-    for removal in draft.removals.iter().filter(|r| !r.certain) {
-        if let Some(node) = &removal.node {
-            *there.entry(node.clone()).or_default() += 1;
-        }
-        let own = (removal.pod.as_str(), removal.node.as_ref());
-        let others = removal.instead.iter().map(|(pod, node)| (pod.as_str(), node.as_ref()));
-        for (pod, node) in others.chain([own]) {
-            if let Some(node) = node {
-                candidates.entry(node).or_default().insert(pod, ());
-            }
-        }
-    }
-    let whole = |(node, pods): (&NodeName, &u32)| {
-        let may_go = candidates.get(node).map_or(0, BTreeMap::len);
-        (may_go >= *pods as usize).then_some(*pods as usize)
-    };
-    let mut emptied: Vec<_> = there.iter().filter_map(whole).collect();
-    emptied.sort_unstable();
-    let (mut left, mut nodes) = (open, there.len());
-    for pods in emptied {
-        if pods > left {
-            break;
-        }
-        left -= pods;
-        nodes -= 1;
-    }
-    nodes.min(draft.predicted.len())
 }
 
 /// Whether the API server lets the new pods in.
@@ -476,7 +364,7 @@ pub(super) fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
     Some(Check::new("rollout", Warn, text))
 }
 
-/// Another operator's run: alive, it keeps the tenant; dead, it should be finished or taken back first.
+/// Another operator's run: while somebody drives it, it keeps the tenant; interrupted, it should be finished or taken back first.
 pub(super) fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
     lease_named(seen, &Lease::name_of(tenant))
 }
@@ -491,18 +379,21 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
     let holder = lease.who()?;
     let run = lease.run.as_deref().map(short_run);
     let named = run.map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
-    let ago = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(seen.at, at));
+    let ago = |at: Option<Timestamp>| at.map(|at| age(seen.at, at));
     Some(if lease.is_held(seen.at) {
-        let (since, renewed) = (ago(lease.acquired), ago(lease.renewed));
+        let since = ago(lease.acquired).map_or(String::new(), |since| format!(", for {since}"));
+        let renewed = ago(lease.renewed).map_or(String::new(), |ago| format!(" (renewed {ago} ago)"));
         let text = format!(
-            "{named} of {holder} is changing it, for {since} (renewed {renewed} ago): wait for its end, or pause it there"
+            "{named} of {holder} is changing it{since}{renewed}: wait for its end, or pause it there"
         );
         Check::new("lease", Refuse, text)
     } else {
         let resume = run.map_or_else(String::new, |run| {
             format!(": `{} runs resume {run}` finishes it, `undo` takes it back", by_hand::wheelhouse(seen))
         });
-        let text = format!("{named} of {holder} was interrupted {} ago{resume}", ago(lease.renewed));
+        let when = ago(lease.renewed)
+            .map_or_else(|| "at a time that its lease does not tell".into(), |ago| format!("{ago} ago"));
+        let text = format!("{named} of {holder} was interrupted {when}{resume}");
         Check::new("lease", Warn, text)
     })
 }
@@ -515,14 +406,6 @@ fn moment(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn near_names_are_found() {
-        assert_eq!(distance("acme", "acme"), 0);
-        assert_eq!(distance("acne", "acme"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("globex", "glboex"), 2);
-    }
 
     #[test]
     fn budgets_allow_what_their_rule_says() {

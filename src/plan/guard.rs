@@ -50,10 +50,27 @@ pub enum Guard {
         replicas: u32,
     },
     /// The database takes a schema change now, where one is configured.
-    DatabaseMigrates,
+    DatabaseMigrates {
+        /// Seconds that it is waited for before the run stands still; 0: not at all.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        waits: u32,
+    },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl Guard {
+    /// Seconds that what stands in the way is waited for; 0: the run stands still at once.
+    pub fn waits(&self) -> u32 {
+        match self {
+            Self::DatabaseMigrates { waits } => *waits,
+            _ => 0,
+        }
+    }
+
     /// What stands in the way, in one sentence; `None`: nothing does.
     pub fn stops(&self, seen: &Snapshot) -> Option<String> {
         match self {
@@ -100,7 +117,7 @@ impl Guard {
                 let so = (active, tenant.desired()) == (*replicas, *replicas);
                 (!so).then(|| format!("{} has {active} pods, not {replicas}", tenant.name))
             }
-            Self::DatabaseMigrates => database::guards(seen).map(|why| format!("the database: {why}")),
+            Self::DatabaseMigrates { .. } => database::guards(seen).map(|why| format!("the database: {why}")),
             Self::DatabaseCalm => {
                 let critical = |f: &Finding| f.severity == Severity::Critical && f.subject.is_database();
                 findings(seen).into_iter().find(critical).map(|f| format!("the database: {}", f.text))

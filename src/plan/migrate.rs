@@ -44,6 +44,15 @@ pub struct Migration {
     /// The operator says that the tool that owns the manifests does not revert it meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gitops_paused: bool,
+    /// Seconds that it waits right before its Job for a database that takes no schema change now: another tenant's may
+    /// be running, where several are migrated at the same time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waits: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// `[migrations]`: how databases are migrated where nothing else is said.
@@ -85,6 +94,7 @@ impl Migrations {
             deadline: seconds(self.deadline),
             kept: seconds(self.keep_job),
             gitops_paused: false,
+            waits: 0,
         }
     }
 }
@@ -255,7 +265,7 @@ fn steps(seen: &Snapshot, work: &Work<'_>) -> Vec<Step> {
     let guards = vec![
         Guard::NoRollout { workload: key.clone() },
         Guard::At { workload: key.clone(), replicas: *keep },
-        Guard::DatabaseMigrates,
+        Guard::DatabaseMigrates { waits: migration.waits },
     ];
     let created = steps.len();
     let made = CreateJob {
@@ -294,6 +304,8 @@ fn steps(seen: &Snapshot, work: &Work<'_>) -> Vec<Step> {
             workload: key.clone(),
             uid: uid.clone(),
             image: Some((container.name.clone(), image.clone())),
+            template: None,
+            steady: 0,
         };
         let within = ROLLOUT_A_POD.saturating_mul((*keep).clamp(1, 60));
         steps.push(step(Change::RolledOut(rolled), within));

@@ -15,6 +15,9 @@ const WRITE_WITHIN: u32 = 30;
 /// Seconds a rollout may take for each of its pods.
 const ROLLOUT_A_POD: u32 = 240;
 
+/// Seconds that new pods stay ready without a restart before a rollout counts as done, where nothing else is said.
+pub const STEADY: u32 = 30;
+
 /// An image for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
@@ -28,6 +31,9 @@ pub struct Release {
     /// The operator says that the tool that owns the manifests does not revert it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gitops_paused: bool,
+    /// Seconds that the new pods must stay ready without a restart.
+    #[serde(default)]
+    pub steady: u32,
 }
 
 pub(super) fn plan(seen: &Snapshot, intent: &Intent, release: &Release) -> Plan {
@@ -59,7 +65,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, release: &Release) -> Plan 
         own.extend(checks::reverts(tenant, "the image", release.gitops_paused));
         own.push(replaced(tenant));
     }
-    planned(seen, intent, tenant, set, own, checks)
+    planned(seen, intent, tenant, set, release.steady, own, checks)
 }
 
 /// The plan that sets an image, with these checks.
@@ -68,6 +74,7 @@ pub(super) fn planned(
     intent: &Intent,
     tenant: &Arc<Tenant>,
     set: Option<SetImage>,
+    steady: u32,
     mut own: Vec<Check>,
     checks: Vec<Check>,
 ) -> Plan {
@@ -86,7 +93,7 @@ pub(super) fn planned(
         None => tenant.name.to_string(),
     };
     let undo = set.as_ref().map_or(String::new(), |set| format!("the image {} again", image_tag(&set.from)));
-    let steps = set.map_or(Vec::new(), |set| steps(tenant, set));
+    let steps = set.map_or(Vec::new(), |set| steps(tenant, set, steady));
     let now = tenant.placement();
     let rolls = !steps.is_empty();
     let part = Part {
@@ -109,16 +116,17 @@ pub(super) fn planned(
     plan
 }
 
-fn steps(tenant: &Tenant, set: SetImage) -> Vec<Step> {
+fn steps(tenant: &Tenant, set: SetImage, steady: u32) -> Vec<Step> {
     let about = About::Tenant(tenant.name.clone());
     let step = |change: Change, within: u32| Step::new(about.clone(), change, within);
-    let within = ROLLOUT_A_POD.saturating_mul(tenant.desired().clamp(1, 60));
+    let within = ROLLOUT_A_POD.saturating_mul(tenant.desired().clamp(1, 60)).saturating_add(steady);
     let back = SetImage { from: set.to.clone(), to: set.from.clone(), ..set.clone() };
-    let rolled = |set: &SetImage| {
+    let rolled = |set: &SetImage, steady: u32| {
         let (workload, uid) = (set.workload.clone(), set.uid.clone());
-        Change::RolledOut(RolledOut { workload, uid, image: Some((set.container.clone(), set.to.clone())) })
+        let image = Some((set.container.clone(), set.to.clone()));
+        Change::RolledOut(RolledOut { workload, uid, image, template: None, steady })
     };
-    let (forward, backward) = (rolled(&set), rolled(&back));
+    let (forward, backward) = (rolled(&set, steady), rolled(&back, 0));
     let guards = vec![Guard::NoRollout { workload: set.workload.clone() }];
     vec![
         Step { guards, ..step(Change::SetImage(set), WRITE_WITHIN) },

@@ -130,7 +130,10 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         (Standing::AtTo, true) if begun => Decision::Done(i, step.change.found(true)),
         (Standing::AtTo, true) => Decision::Skip(i, step.change.found(false)),
         (Standing::AtFrom(_), true) => match hindered(run, i, seen) {
-            Some(why) => Decision::Pause(i, refrained(run, step, &why)),
+            Some((why, waits)) => match patience(run, waits).filter(|until| now < *until) {
+                Some(until) => Decision::Wait { until: Some(until), text: why },
+                None => Decision::Pause(i, refrained(run, step, &why)),
+            },
             None => begin(run, i),
         },
         (Standing::AtTo, false) => Decision::Done(i, step.change.outcome(seen)),
@@ -140,7 +143,7 @@ pub(super) fn decide(run: &Run, seen: &Snapshot, now: Timestamp, facts: &Facts) 
         {
             let write = put_back(run, i, seen).unwrap_or(i);
             match hindered(run, write, seen) {
-                Some(why) => Decision::Pause(i, refrained(run, step, &why)),
+                Some((why, _)) => Decision::Pause(i, refrained(run, step, &why)),
                 None => begin(run, write),
             }
         }
@@ -187,11 +190,20 @@ fn put_back(run: &Run, i: usize, seen: &Snapshot) -> Option<usize> {
     (back && matches!(run.steps[write], StepState::Done(_))).then_some(write)
 }
 
-/// What stands in the way of writing a step now: its guards, and what its kind says itself.
-fn hindered(run: &Run, i: usize, seen: &Snapshot) -> Option<String> {
+/// What stands in the way of writing a step now: its guards, and what its kind says itself; and how many seconds that is
+/// waited for.
+fn hindered(run: &Run, i: usize, seen: &Snapshot) -> Option<(String, u32)> {
     let step = &run.plan().steps[i];
-    let guards = step.guards.iter().find_map(|guard| guard.stops(seen));
-    guards.or_else(|| step.change.hindrance(&run.plan().steps[i + 1..], seen))
+    let mut guards = step.guards.iter().filter_map(|guard| Some((guard.stops(seen)?, guard.waits())));
+    // What is not waited for counts first.
+    let first = guards.by_ref().min_by_key(|(_, waits)| *waits);
+    first.or_else(|| step.change.hindrance(&run.plan().steps[i + 1..], seen).map(|why| (why, 0)))
+}
+
+/// Until when what stands in the way of a write is waited for: its time runs from the last thing that happened.
+fn patience(run: &Run, waits: u32) -> Option<Timestamp> {
+    let since = run.last_at().filter(|_| waits > 0)?;
+    since.checked_add(SignedDuration::from_secs(waits.into())).ok()
 }
 
 /// Why a step was not written; whether anything was before it stands in the journal.

@@ -21,24 +21,19 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    Entry, Event, Hands, JournalPlace, Outcome, Run,
+    Access, Entry, Event, JournalPlace, Outcome, Run,
     decide::{Decision, Facts, Leaving, decide},
     journal,
-    lease::{Leases, Standing, Take},
-    local::Book,
-    perform::{Clock, Failure, Writer},
+    lease::{Leases, Standing},
+    local::LocalJournal,
+    perform::{Failure, Writer},
+    session::{self, Held, PATIENCE, asked, insist},
 };
 use crate::{cluster::Snapshot, plan::About};
 
-/// Longest wait between two attempts to reach the API server.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Longest wait a busy API server may ask for.
-const OBEDIENCE: Duration = Duration::from_secs(30);
 /// A time that comes this soon is looked for so often.
 const NEAR: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(500);
-/// How often a busy API server is asked again before an operator is.
-const BUSY: u32 = 8;
 
 /// How a run begins in this session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +54,8 @@ enum Stop {
     Pause(usize, String),
     /// It can no longer be written down: it is somebody else's, or out of reach.
     Unwritten(String),
+    /// Its journal was deleted or damaged: nobody can go on with it.
+    Lost(String),
     /// It was never taken up.
     Refused(String),
 }
@@ -66,11 +63,11 @@ enum Stop {
 /// Where the journal is kept, open for writing.
 enum Open {
     Cluster(Box<ConfigMap>),
-    Local(Book),
+    Local(LocalJournal),
 }
 
 pub(super) struct Driver {
-    hands: Hands,
+    access: Access,
     run: watch::Sender<Run>,
     seen: watch::Receiver<Arc<Snapshot>>,
     pause: watch::Receiver<bool>,
@@ -90,13 +87,13 @@ struct Session<'a> {
 
 impl Driver {
     pub(super) fn new(
-        hands: Hands,
+        access: Access,
         run: watch::Sender<Run>,
         seen: watch::Receiver<Arc<Snapshot>>,
         pause: watch::Receiver<bool>,
     ) -> Self {
         Self {
-            hands,
+            access,
             run,
             seen,
             pause,
@@ -109,25 +106,22 @@ impl Driver {
     /// Drives the run until it is over or paused.
     pub(super) async fn drive(mut self, begin: Begin) {
         let seen = self.seen.borrow().clone();
-        let writer = match connect(&self.hands, &seen).await {
-            Ok(writer) => writer,
+        let (id, tokens): (_, Vec<_>) = {
+            let run = self.run.borrow();
+            (run.id.clone(), run.entries.iter().map(|e| e.token).collect())
+        };
+        let held = match Held::connect(&self.access, &seen, &id, tokens).await {
+            Ok(held) => held,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
-        let holder = format!("{} {}", self.hands.who.operator, self.hands.who.session);
-        let id = self.run.borrow().id.clone();
-        let written = self.run.borrow().entries.iter().map(|e| e.token).max().unwrap_or(-1);
-        let leases = Leases::new(writer.clone(), holder, &id, self.hands.lease_seconds, written);
-        let stopped = tokio::select! {
-            biased;
-            result = self.carry(&begin, &writer, &leases) => result.err(),
-            () = leases.keep() => None,
-        };
+        let (writer, leases) = (&held.writer, &held.leases);
+        let stopped = held.during(self.carry(&begin, writer, leases)).await;
         leases.release().await;
         if let Some(stop) = stopped {
             self.show(&begin, stop);
         }
         self.say(None);
-        self.sweep(&writer).await;
+        self.sweep(writer).await;
     }
 
     /// From the leases to the last entry.
@@ -158,7 +152,7 @@ impl Driver {
         };
         if let Err(stop) = self.append(&mut session, first).await {
             return Err(match stop {
-                Stop::Unwritten(why) => Stop::Refused(why),
+                Stop::Unwritten(why) | Stop::Lost(why) => Stop::Refused(why),
                 other => other,
             });
         }
@@ -166,7 +160,7 @@ impl Driver {
             return Ok(());
         }
         if *begin == Begin::Succeeded {
-            let text = format!("taken as succeeded by {}", self.hands.who.operator);
+            let text = format!("taken as succeeded by {}", self.access.who.operator);
             let undecided = self.run.borrow().undecided();
             for step in undecided {
                 self.append(&mut session, Event::Done { step, text: text.clone() }).await?;
@@ -214,18 +208,8 @@ impl Driver {
         };
         for name in names {
             self.say(Some(format!("taking the lease {name}")));
-            match self.insist(|| leases.take(&name)).await {
-                Ok(Take::Mine) => {}
-                Ok(Take::Held(who)) => {
-                    return Err(Stop::Refused(format!("the lease {name} is taken: {who}")));
-                }
-                Err(failure) => {
-                    return Err(Stop::Refused(format!(
-                        "the lease {name} cannot be taken: {}",
-                        failure.text()
-                    )));
-                }
-            }
+            let answer = self.insist(|| leases.take(&name)).await;
+            session::taken(&name, answer).map_err(Stop::Refused)?;
         }
         Ok(())
     }
@@ -233,19 +217,19 @@ impl Driver {
     fn open_new(&self, local: bool) -> Result<Open, String> {
         let run = self.run.borrow();
         if local {
-            let wire = &self.hands.wire;
-            let book = Book::begin(&self.hands.state_dir, wire.context(), wire.server(), &run)?;
+            let wire = &self.access.wire;
+            let book = LocalJournal::begin(&self.access.state_dir, wire.context(), wire.server(), &run)?;
             return Ok(Open::Local(book));
         }
-        Ok(Open::Cluster(Box::new(journal::blank(&run, &self.hands.journal_namespace)?)))
+        Ok(Open::Cluster(Box::new(journal::blank(&run, &self.access.journal_namespace)?)))
     }
 
     /// Opens the journal as it stands now, which may say more than what was seen when the operator chose to resume.
     async fn reopen(&mut self, local: bool, writer: &Writer, token: i64) -> Result<Open, Stop> {
         let id = self.run.borrow().id.clone();
         let (open, stored) = if local {
-            let wire = &self.hands.wire;
-            let reopened = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &id);
+            let wire = &self.access.wire;
+            let reopened = LocalJournal::reopen(&self.access.state_dir, wire.context(), wire.server(), &id);
             let (book, run) = reopened.map_err(Stop::Refused)?;
             (Open::Local(book), run)
         } else {
@@ -280,7 +264,7 @@ impl Driver {
         loop {
             self.hold(session).await?;
             if *self.pause.borrow() {
-                self.facts.pause = Some(format!("paused by {}", self.hands.who.operator));
+                self.facts.pause = Some(format!("paused by {}", self.access.who.operator));
             }
             let seen = self.seen.borrow_and_update().clone();
             let seen = aged(seen, session.writer.clock.now());
@@ -306,6 +290,9 @@ impl Driver {
                 Decision::TakeBack(step) => self.take_back(session, step).await?,
                 Decision::Fail(step, why) => {
                     self.keep_log(session, step).await?;
+                    if let Some(unknown) = self.unknown(step, &why) {
+                        return Err(Stop::Pause(step, unknown));
+                    }
                     self.append(session, Event::Leaving { why }).await?;
                 }
                 Decision::Pause(step, why) => {
@@ -379,14 +366,21 @@ impl Driver {
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
         let at = self.seen.borrow().dated(Timestamp::now());
-        let (by, step) = (self.hands.who.operator.clone(), self.current());
+        let (by, step) = (self.access.who.operator.clone(), self.current());
+        let lost = match &stop {
+            Stop::Lost(why) => Some(why.clone()),
+            _ => None,
+        };
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New(_)) => Event::Finished { outcome: Outcome::Failed, text },
-            (Stop::Refused(why) | Stop::Unwritten(why), _) => Event::Paused { step, why, asked: false },
+            (Stop::Refused(why) | Stop::Unwritten(why) | Stop::Lost(why), _) => {
+                Event::Paused { step, why, asked: false }
+            }
             (Stop::Pause(step, why), _) => Event::Paused { step, why, asked: false },
         };
         self.run.send_modify(|run| {
             run.doing = None;
+            run.journal_lost = lost;
             // Refused because it was over already: it stays as its journal has it.
             let _ = run.apply(Entry { at, by, token: 0, event });
         });
@@ -418,10 +412,10 @@ impl Driver {
         .await
     }
 
-    /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
+    /// Deletes the oldest finished journals. Where that is not possible they stay.
     async fn sweep(&self, writer: &Writer) {
-        let outworn = journal::outworn(&self.seen.borrow());
-        for (name, version) in outworn {
+        let oldest_finished = journal::oldest_finished(&self.seen.borrow());
+        for (name, version) in oldest_finished {
             if let Err(failure) = writer.delete_journal(&name, &version).await {
                 tracing::debug!(name, why = failure.text(), "an old journal stays");
                 return;
@@ -438,52 +432,4 @@ fn aged(seen: Arc<Snapshot>, now: Timestamp) -> Arc<Snapshot> {
     let mut later = (*seen).clone();
     later.at = now;
     Arc::new(later)
-}
-
-/// The hand that writes.
-///
-/// # Errors
-/// One sentence: the session is read-only, or the API server cannot be reached.
-pub(super) async fn connect(hands: &Hands, seen: &Snapshot) -> Result<Writer, String> {
-    if hands.read_only {
-        return Err(Failure::ReadOnly.text());
-    }
-    let client = hands.wire.writer().await?;
-    let clock = Clock::ahead(seen.api.skew_millis);
-    let writer = Writer::new(client, hands.read_only, &hands.journal_namespace, clock);
-    Ok(writer.with_database(hands.database.clone()))
-}
-
-/// Repeats what can be repeated, until an operator asks to stop: for ever while there is no answer, some times while the
-/// API server is busy. What is tried again is told.
-pub(super) async fn insist<T, F: Future<Output = Result<T, Failure>>>(
-    op: impl Fn() -> F,
-    mut pause: watch::Receiver<bool>,
-    tell: impl Fn(&String),
-) -> Result<T, Failure> {
-    let (mut backoff, mut busy) = (Duration::from_millis(100), 0);
-    loop {
-        let (wait, text) = match op().await {
-            Err(Failure::Busy { after, text }) if busy < BUSY => {
-                busy += 1;
-                (after.max(backoff).min(OBEDIENCE), text)
-            }
-            Err(Failure::Unreached(text)) => (backoff, text),
-            Err(Failure::Busy { text, .. }) => return Err(Failure::Refused { code: 503, text }),
-            other => return other,
-        };
-        tell(&text);
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = asked(&mut pause) => return Err(Failure::Interrupted(text)),
-        }
-        backoff = (backoff * 2).min(PATIENCE);
-    }
-}
-
-/// Waits until an operator asks to stop; for ever when nobody can any more.
-pub(super) async fn asked(pause: &mut watch::Receiver<bool>) {
-    if pause.wait_for(|asked| *asked).await.is_err() {
-        std::future::pending().await
-    }
 }

@@ -4,7 +4,11 @@
 //! of a run kept on one machine has the plan as its first line and the same events after it. Journals of older
 //! versions stay readable (`tests/captures/journals`). Pure: nothing here reads or writes anything.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::{Deserialize, Serialize};
@@ -266,26 +270,47 @@ pub(super) fn events(journal: &ConfigMap) -> &str {
     journal.data.as_ref().and_then(|d| d.get("events")).map_or("", String::as_str)
 }
 
-/// Whether a campaign is not over: what became of its runs may not be noted yet.
-fn is_open(campaign: &str, seen: &Snapshot) -> bool {
+/// The runs that a campaign still looks at: all but those of its items that are done. None once it is over.
+fn needed(campaign: &str, seen: &Snapshot) -> BTreeSet<String> {
     #[derive(Deserialize)]
-    struct Last {
+    struct Line {
         event: String,
+        item: Option<usize>,
+        run: Option<String>,
     }
     let of = |journal: &&Arc<Journal>| {
         journal.of == Written::Campaign && journal.key.name.strip_suffix(campaign) == Some("campaign-")
     };
-    let Some(journal) = seen.journals.values().find(of) else { return false };
-    let last = journal.events.lines().last().and_then(|line| serde_json::from_str::<Last>(line).ok());
-    last.is_none_or(|last| !["finished", "undone"].contains(&&*last.event))
+    let Some(journal) = seen.journals.values().find(of) else { return BTreeSet::new() };
+    let mut runs: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for line in journal.events.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        match (&*line.event, line.item, line.run) {
+            ("began", Some(item), Some(run)) => {
+                runs.entry(item).or_default().insert(run);
+            }
+            ("done", Some(item), _) => {
+                runs.remove(&item);
+            }
+            ("finished" | "undone", ..) => return BTreeSet::new(),
+            _ => {}
+        }
+    }
+    runs.into_values().flatten().collect()
 }
 
 /// The journals that may go: of runs that are over, all but the newest fifty. One that cannot be read stays.
-pub(super) fn outworn(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
+pub(super) fn oldest_finished(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
     let of_runs = seen.journals.values().filter(|j| j.of == Written::Run);
+    let mut campaigns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut over: Vec<_> = of_runs
         .filter_map(|j| decode(j).ok().filter(|run| run.state.is_over()).map(|run| (run, j)))
-        .filter(|(run, _)| !run.campaign.as_deref().is_some_and(|id| is_open(id, seen)))
+        .filter(|(run, _)| match &run.campaign {
+            Some(campaign) => {
+                let runs = campaigns.entry(campaign.clone()).or_insert_with_key(|id| needed(id, seen));
+                !runs.contains(&run.id)
+            }
+            None => true,
+        })
         .map(|(run, j)| (run.id, j))
         .collect();
     over.sort_by(|a, b| b.0.cmp(&a.0));
@@ -525,7 +550,7 @@ mod tests {
         let mut snapshot = seen(&all);
         let odd = Key::new("wheelhouse", "run-0");
         snapshot.journals.items.insert(odd.clone(), Arc::new(Journal { key: odd, ..journal("?", "") }));
-        let names: Vec<_> = outworn(&snapshot).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = oldest_finished(&snapshot).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["run-20260101-000002-0000", "run-20260101-000000-0000"]);
     }
 }

@@ -98,6 +98,32 @@ pub enum Command {
     Next,
     /// The section before.
     Previous,
+    /// The object under the cursor in words, with its events.
+    Describe,
+    /// The object under the cursor as YAML.
+    Yaml,
+    /// The log of the tenant or the pod.
+    Logs,
+    /// All pods in one log, or one of them.
+    AllPods,
+    /// The log of the next pod.
+    NextPod,
+    /// The log of the pod before.
+    PreviousPod,
+    /// How far back the log is read.
+    Since,
+    /// How the times of the log are shown.
+    Times,
+    /// Long lines go on below, or are cut.
+    Wrap,
+    /// The lines around those that match as well.
+    Around,
+    /// To the line before that matches.
+    OlderMatch,
+    /// To the next line that matches.
+    NewerMatch,
+    /// Save the lines of the log in a file.
+    SaveLog,
     /// Another container's log.
     Container,
     /// Follow the log, or hold it.
@@ -130,6 +156,12 @@ pub enum Command {
     DeletePod,
     /// Skip the present item of a campaign.
     Skip,
+    /// Try the present item of a campaign again.
+    Retry,
+    /// Abort a run that is under way: what it borrowed is given back.
+    Abort,
+    /// Give the tenant the template it had before.
+    Rollback,
     /// Stop a campaign after its present items.
     StopAfter,
     /// What happens if a node is lost.
@@ -167,7 +199,16 @@ pub enum Command {
 impl Command {
     /// It is about a run or campaign that is not over yet.
     pub fn is_of_open(self) -> bool {
-        matches!(self, Self::GiveUp | Self::Pause | Self::Resume | Self::Skip | Self::StopAfter)
+        matches!(
+            self,
+            Self::GiveUp
+                | Self::Abort
+                | Self::Pause
+                | Self::Resume
+                | Self::Skip
+                | Self::Retry
+                | Self::StopAfter
+        )
     }
 }
 
@@ -202,13 +243,17 @@ pub enum On {
     Database,
     /// The recovery sheet.
     Recovery,
+    /// An object, described.
+    Object,
+    /// A log.
+    Log,
     /// The review of a plan.
     Review,
 }
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -223,6 +268,8 @@ impl On {
         Self::Headroom,
         Self::Database,
         Self::Recovery,
+        Self::Object,
+        Self::Log,
         Self::Review,
     ];
 
@@ -243,6 +290,8 @@ impl On {
             Self::Headroom => "Headroom",
             Self::Database => "Database",
             Self::Recovery => "Recovery sheet",
+            Self::Object => "An object",
+            Self::Log => "A log",
             Self::Review => "Review of a plan",
         }
     }
@@ -296,6 +345,10 @@ pub enum Takes {
     Column,
     /// Any text.
     Text,
+    /// A span of time, or nothing: the next longer one.
+    Span,
+    /// The name of a file, or nothing.
+    File,
 }
 
 impl Takes {
@@ -312,6 +365,8 @@ impl Takes {
             Self::Theme => "THEME",
             Self::Column => "COLUMN",
             Self::Text => "TEXT",
+            Self::Span => "[SPAN]",
+            Self::File => "[FILE]",
         }
     }
 }

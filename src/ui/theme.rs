@@ -33,18 +33,26 @@ pub enum Role {
     Selection,
     /// All is well.
     Ok,
-    /// Hurts with the next failure.
+    /// The next failure does harm.
     Warn,
-    /// Hurts now.
+    /// Users see errors now.
     Danger,
     /// Under way.
     Busy,
     /// What a plan changes.
     Changed,
+    /// The 1st, 5th … of things told apart by colour alone, such as the pods of a log.
+    Series1,
+    /// The 2nd, 6th …
+    Series2,
+    /// The 3rd, 7th …
+    Series3,
+    /// The 4th, 8th …
+    Series4,
 }
 
 /// All roles with the names they have in theme files, and the role a theme may leave to stand for it.
-pub const ROLES: [(Role, &str, Option<Role>); 15] = [
+pub const ROLES: [(Role, &str, Option<Role>); 19] = [
     (Role::Text, "text", None),
     (Role::Muted, "muted", Some(Role::Text)),
     (Role::Faint, "faint", Some(Role::Muted)),
@@ -60,6 +68,10 @@ pub const ROLES: [(Role, &str, Option<Role>); 15] = [
     (Role::Danger, "danger", Some(Role::Warn)),
     (Role::Busy, "busy", Some(Role::Accent)),
     (Role::Changed, "changed", Some(Role::Accent)),
+    (Role::Series1, "series-1", Some(Role::Muted)),
+    (Role::Series2, "series-2", Some(Role::Muted)),
+    (Role::Series3, "series-3", Some(Role::Muted)),
+    (Role::Series4, "series-4", Some(Role::Muted)),
 ];
 
 /// The themes that come with the program: name and file.

@@ -3,7 +3,7 @@
 //! A view holds its own cursor, order and filter, and the rows made from the last snapshot; `refresh` makes them again,
 //! `on` folds a command, `render` draws and changes nothing.
 
-use std::{borrow::Cow, cell::Cell, collections::VecDeque, ops::Range, sync::Arc};
+use std::{borrow::Cow, cell::Cell, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -11,14 +11,16 @@ pub use super::place::{Place, VIEWS};
 use super::{
     action::Action,
     command::Command,
+    filter::{Fields, Filter, NO_FIELDS},
     format,
+    log::{Log, LogsWanted},
     outlook::{Outlook, Question},
     paint::Pen,
     stops::Stop,
     theme::Theme,
 };
 use crate::{
-    cluster::{Finding, Judged, Key, KubeEvent, LogLine, NodeName, Snapshot, TenantName},
+    cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
     run::{RunSeen, campaign::CampaignSeen},
 };
 
@@ -31,17 +33,6 @@ pub struct Who {
     pub read_only: bool,
 }
 
-/// A container's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSource {
-    /// Which pod.
-    pub pod: Key,
-    /// Which container.
-    pub container: Arc<str>,
-    /// The one before the last restart.
-    pub previous: bool,
-}
-
 /// The events of a tenant, newest first, or why there are none.
 pub type Events = Result<Vec<KubeEvent>, String>;
 
@@ -50,28 +41,10 @@ pub type Events = Result<Vec<KubeEvent>, String>;
 pub struct Detail {
     /// Whose events are followed, and those that came last.
     pub events: Option<(TenantName, Option<Events>)>,
-    /// Whose log is followed.
-    pub log: Option<Log>,
-}
-
-/// The end of a log.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// Whose.
-    pub source: LogSource,
-    /// The last lines, at most [`Log::KEPT`].
-    pub lines: VecDeque<LogLine>,
-    /// Lines that have come in all.
-    pub seen: usize,
-    /// It answered.
-    pub begun: bool,
-    /// Why no more come.
-    pub trouble: Option<String>,
-}
-
-impl Log {
-    /// Lines kept.
-    pub const KEPT: usize = 2_000;
+    /// What is read of logs.
+    pub log: Log,
+    /// The object that is described, and what was read of it last.
+    pub object: Option<(ObjectKey, Option<Result<Arc<Described>, String>>)>,
 }
 
 /// What a view wants to be fetched while it is shown.
@@ -79,8 +52,10 @@ impl Log {
 pub struct Wants {
     /// The events of this tenant in this namespace.
     pub events: Option<(TenantName, Arc<str>)>,
-    /// This log.
-    pub log: Option<LogSource>,
+    /// These logs.
+    pub log: LogsWanted,
+    /// This object whole.
+    pub object: Option<ObjectKey>,
     /// This prediction.
     pub question: Option<Question>,
 }
@@ -169,6 +144,14 @@ pub trait View: Send {
     /// Folds a command; may ask for something.
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action>;
 
+    /// Folds a command with what was typed after it.
+    ///
+    /// # Errors
+    /// It takes nothing of the kind: one sentence.
+    fn typed(&mut self, _command: Command, text: &str, _cx: &Cx<'_>) -> Result<Option<Action>, String> {
+        Err(format!("`{text}` says nothing here"))
+    }
+
     /// Draws it.
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>);
 
@@ -192,9 +175,14 @@ pub trait View: Send {
         None
     }
 
-    /// Shows only what contains this text. `None`: there is no filter here.
-    fn filter(&mut self) -> Option<&mut String> {
+    /// Shows only what this lets through. `None`: there is no filter here.
+    fn filter(&mut self) -> Option<&mut Filter> {
         None
+    }
+
+    /// What the filter can name.
+    fn fields(&self) -> &'static Fields {
+        &NO_FIELDS
     }
 
     /// Moves the cursor to it, if it is here.

@@ -14,7 +14,7 @@ use wheelhouse::{
 
 use crate::{
     campaigns::{close, drain, drive, drive_until, proposed, resume, spread, start, three_moves, undoing},
-    crash::cut_off,
+    crash::{at_each_write, cut_off},
     moves::{nothing_left, pods},
     session::{Ground, Session},
 };
@@ -142,13 +142,8 @@ fn taken_back(ground: &Ground, bob: &Session, it: Campaign, place: &str) -> Camp
 fn sweep(make: Make, when: Cut, then: Then, every: usize) {
     let every = std::env::var("WHEELHOUSE_CRASH_STEP").ok().and_then(|n| n.parse().ok()).unwrap_or(every);
     let ends = undisturbed(make);
-    let (mut nth, mut points) = (1, 0);
-    while crash(make, nth, when, then, &ends) {
-        points += 1;
-        nth += every;
-        assert!(nth < 400, "the campaign never ends");
-    }
-    assert!(nth > 30, "it was through after {nth} writes; {points} were cut");
+    let nth = at_each_write(every, 400, |nth| crash(make, nth, when, then, &ends));
+    assert!(nth > 30, "it was through after {nth} writes");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use wheelhouse::{
     cluster::TenantName,
     demo::{Cut, On},
     plan::plan,
-    run::{JournalPlace, RunState, runs, undo_intent},
+    run::{Handle, JournalPlace, RunState, runs, undo_intent},
 };
 
 use crate::session::{Ground, Session};
@@ -25,9 +25,43 @@ pub fn cut_off(ground: &Ground, nth: usize, when: Cut) {
     if when == Cut::After {
         ground.cluster.faults().cut(on(), nth, Cut::After);
     }
-    for _ in 0..200 {
+    for _ in 0..400 {
         ground.cluster.faults().cut(on(), nth, Cut::Before);
     }
+}
+
+/// Begins a run in a session whose process ends at its `nth` write: the cluster is cut off right before it or right after
+/// it. False when the run was through before.
+pub fn killed(
+    ground: &Ground,
+    session: Session,
+    (nth, when): (usize, Cut),
+    begin: impl FnOnce(&Session) -> Handle,
+) -> bool {
+    cut_off(ground, nth, when);
+    let mut handle = begin(&session);
+    let faults = ground.cluster.faults();
+    ground.drive_until(&session, &mut handle, |run| faults.hits() > 0 || run.state.is_over());
+    if faults.hits() == 0 {
+        // Over in the journal; the leases are still to be given back.
+        session.block("the end", handle.ended());
+        if faults.hits() == 0 {
+            return false;
+        }
+    }
+    session.kill();
+    faults.clear();
+    true
+}
+
+/// Cuts at one write after the other, with so many between two cuts, until there are no more: how many there were.
+pub fn at_each_write(every: usize, most: usize, cut: impl Fn(usize) -> bool) -> usize {
+    let mut nth = 1;
+    while cut(nth) {
+        nth += every;
+        assert!(nth < most, "it never ends");
+    }
+    nth
 }
 
 /// Cuts at the `nth` write; false when the run was through before it.
@@ -35,20 +69,10 @@ fn crash(tenant: &str, nth: usize, when: Cut, then: Then) -> bool {
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
     let (before, generation) = (ground.replicas(tenant), ground.generation(tenant));
-    cut_off(&ground, nth, when);
-    let mut handle = alice.start(alice.plan(tenant, 1), JournalPlace::Cluster);
-    let faults = ground.cluster.faults();
-    ground.drive_until(&alice, &mut handle, |run| faults.hits() > 0 || run.state.is_over());
-    let ended = alice.block("the end", async { handle.watch.borrow().state.is_over() });
-    if ended && faults.hits() == 0 {
-        // Over in the journal; the leases are still to be given back.
-        alice.block("the end", handle.ended());
-        if faults.hits() == 0 {
-            return false;
-        }
+    let made = alice.plan(tenant, 1);
+    if !killed(&ground, alice, (nth, when), |alice| alice.start(made, JournalPlace::Cluster)) {
+        return false;
     }
-    alice.kill();
-    faults.clear();
     let place = format!("write {nth}, {when:?}");
 
     // Alice's lease runs out by the API server's clock.
@@ -121,11 +145,7 @@ fn until_marked(session: &Session, id: &str, state: RunState) {
 }
 
 fn every_write(when: Cut, then: Then) {
-    let mut points = 0;
-    while crash("acme", points + 1, when, then) {
-        points += 1;
-        assert!(points < 60, "the run never ends");
-    }
+    let points = at_each_write(1, 60, |nth| crash("acme", nth, when, then)) - 1;
     // Lease, namespace, journal, two records a step, the scale, its Event, verification, end, lease again.
     assert!(points >= 12, "only {points} writes were cut");
 }
@@ -235,18 +255,9 @@ fn cut_and_ended(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
     (swept.before)(&ground);
     let alice = ground.session("alice@bastion");
     let made = (swept.plan)(&alice);
-    cut_off(&ground, nth, when);
-    let mut handle = alice.start(made, JournalPlace::Cluster);
-    let faults = ground.cluster.faults();
-    ground.drive_until(&alice, &mut handle, |run| faults.hits() > 0 || run.state.is_over());
-    if faults.hits() == 0 {
-        alice.block("the end", handle.ended());
-        if faults.hits() == 0 {
-            return false;
-        }
+    if !killed(&ground, alice, (nth, when), |alice| alice.start(made, JournalPlace::Cluster)) {
+        return false;
     }
-    alice.kill();
-    faults.clear();
     ground.step(60);
     let place = format!("write {nth}, {when:?}, {then:?}");
     let bob = ground.session("bob@bastion");
@@ -277,11 +288,7 @@ fn cut_and_ended(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
 }
 
 fn sweep(swept: &Swept, when: Cut, then: Then, least: usize) {
-    let mut points = 0;
-    while cut_and_ended(swept, points + 1, when, then) {
-        points += 1;
-        assert!(points < 90, "the run never ends");
-    }
+    let points = at_each_write(1, 90, |nth| cut_and_ended(swept, nth, when, then)) - 1;
     assert!(points >= least, "only {points} writes were cut");
 }
 

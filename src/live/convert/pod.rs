@@ -78,7 +78,8 @@ fn kept(annotations: &slim::Annotations) -> Option<&'static str> {
 /// The controller among the owners.
 pub(super) fn controller(owners: &[slim::OwnerReference], interner: &mut Interner) -> Option<Owner> {
     let owner = owners.iter().find(|o| o.controller)?;
-    Some(Owner { kind: interner.text(&owner.kind), name: interner.text(&owner.name) })
+    let mut text = |text: &str| interner.text(text);
+    Some(Owner { kind: text(&owner.kind), name: text(&owner.name), uid: text(&owner.uid) })
 }
 
 /// The scheduler of pods that name none.

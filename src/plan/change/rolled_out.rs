@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -24,18 +25,60 @@ pub struct RolledOut {
     /// The container and image that is rolled out: a pod of it that crashes or cannot start ends the wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<(Arc<str>, Arc<str>)>,
+    /// The hash of the template that is rolled out, where that is what tells its pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Arc<str>>,
+    /// Seconds that those pods must stay ready without a restart; a restart before that ends the wait as well.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub steady: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl RolledOut {
-    /// Why a pod of the image that is rolled out will not become ready.
-    fn fails(&self, seen: &Snapshot) -> Option<String> {
-        let (container, image) = self.image.as_ref()?;
-        let tenant = seen.tenant_of(&self.workload)?;
-        let new = |pod: &&Arc<Pod>| {
-            pod.is_active() && pod.spec.containers.iter().any(|c| c.name == *container && c.image == *image)
+    /// Whether a pod is one of those that are rolled out.
+    fn is_new(&self, pod: &Pod) -> bool {
+        let image = |(container, image): &(Arc<str>, Arc<str>)| {
+            pod.spec.containers.iter().any(|c| c.name == *container && c.image == *image)
         };
+        let hash = |hash: &Arc<str>| pod.labels.get(super::TEMPLATE_HASH) == Some(hash);
+        pod.is_active()
+            && (self.image.is_some() || self.template.is_some())
+            && self.image.as_ref().is_none_or(image)
+            && self.template.as_ref().is_none_or(hash)
+    }
+
+    /// The new pods.
+    fn new_pods<'a>(&'a self, seen: &'a Snapshot) -> impl Iterator<Item = &'a Arc<Pod>> {
+        let pods = seen.tenant_of(&self.workload).map(|tenant| tenant.pods.iter());
+        pods.into_iter().flatten().filter(|pod| self.is_new(pod))
+    }
+
+    /// When the new pods have been ready for long enough.
+    fn steady_at(&self, seen: &Snapshot) -> Option<Timestamp> {
+        let last = self.new_pods(seen).filter_map(|pod| pod.ready_since).max()?;
+        last.checked_add(SignedDuration::from_secs(self.steady.into())).ok()
+    }
+
+    /// The new pod that has been restarted: it was ready, and did not stay so.
+    fn restarted(&self, seen: &Snapshot) -> Option<String> {
+        let pod = self.new_pods(seen).filter(|_| self.steady > 0).find(|pod| pod.restarts() > 0)?;
+        let times = match pod.restarts() {
+            1 => "once".to_owned(),
+            n => format!("{n} times"),
+        };
+        let why = lacks(seen, pod).map_or(String::new(), |why| format!(": {why}"));
+        Some(format!("{} has been restarted {times}{why}", pod.key.name))
+    }
+
+    /// Why a new pod will not become ready, or does not stay so.
+    fn fails(&self, seen: &Snapshot) -> Option<String> {
         let failing = |pod: &&Arc<Pod>| seen.state_of(pod) == PodState::Failing;
-        tenant.pods.iter().filter(new).find(failing).and_then(|pod| lacks(seen, pod))
+        let fails = self.new_pods(seen).find(failing).and_then(|pod| lacks(seen, pod));
+        fails.or_else(|| self.restarted(seen))
     }
 }
 
@@ -85,13 +128,27 @@ impl Kind for RolledOut {
             _ => text,
         };
         match (counts.updated, counts.total, counts.available) == (wanted, wanted, wanted) {
-            true => Standing::AtTo,
+            true => match self.steady_at(seen).filter(|until| self.steady > 0 && seen.at < *until) {
+                Some(until) => {
+                    let left = until.duration_since(seen.at).as_secs().max(1);
+                    Standing::AtFrom(format!("{text}, {left} s more without a restart"))
+                }
+                None => Standing::AtTo,
+            },
             false => Standing::AtFrom(text),
         }
     }
 
+    fn due(&self, seen: &Snapshot) -> Option<Timestamp> {
+        self.steady_at(seen).filter(|until| self.steady > 0 && seen.at < *until)
+    }
+
     fn words(&self, _: &Names) -> String {
-        format!("wait until {} has rolled out", self.workload)
+        let steady = match self.steady {
+            0 => String::new(),
+            n => format!(" and stayed ready for {n} s without a restart"),
+        };
+        format!("wait until {} has rolled out{steady}", self.workload)
     }
 
     fn outcome(&self, seen: &Snapshot) -> String {

@@ -35,7 +35,7 @@ pub(in crate::plan) fn standing(seen: &Snapshot, tenant: &Tenant) -> Vec<Check> 
     }
     if workload.paused {
         let text = format!("the rollout of {name} is paused: resume it first");
-        checks.push(Check::new("rollout", Refuse, text));
+        checks.push(Check::new("paused", Refuse, text));
     }
     checks.extend(check::rollout(seen, workload).map(|c| Check { verdict: Refuse, ..c }));
     checks.extend(check::lease(seen, name));
@@ -106,7 +106,7 @@ pub(in crate::plan) fn open_run(seen: &Snapshot, tenant: &Tenant) -> Option<Chec
     let (head, state) = heads.find(|(head, _)| of_tenant(head))?;
     let run = short_run(&head.id);
     let text = format!("run {run} of {} is {state}: finish it or give it up first", tenant.name);
-    Some(Check::new("lease", Refuse, text))
+    Some(Check::new("open-run", Refuse, text))
 }
 
 fn keeps(work: &Work<'_>) -> Check {

@@ -40,6 +40,11 @@ fn stops(seen: &Snapshot, database: &Database) -> Option<String> {
         let statement: String = change.statement.chars().take(60).collect();
         return Some(format!("a schema change runs on {} for {} s: {statement}", row.label, change.seconds));
     }
+    let most = seen.database.thresholds.queue;
+    let queues = now().map(|(row, status)| (row, status.receive_queue.max(status.send_queue)));
+    if let Some((row, queue)) = queues.max_by_key(|(_, queue)| *queue).filter(|(_, queue)| *queue > most) {
+        return Some(format!("{queue} write-sets wait on {}, at most {most} are good", row.label));
+    }
     let limit = seen.database.thresholds.flow_control;
     let paused = now().filter_map(|(row, status)| Some((row, status.flow.share?)));
     let worst = paused.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, share)| *share > limit);

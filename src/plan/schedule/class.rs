@@ -60,10 +60,16 @@ impl Incoming {
                 .max_by_key(|s| (s.revision, s.created)),
         };
         let owner = match workload.key.kind {
-            WorkloadKind::StatefulSet => Some(Owner { kind: "StatefulSet".into(), name: key.name.clone() }),
-            WorkloadKind::Deployment => {
-                newest.map(|s| Owner { kind: "ReplicaSet".into(), name: s.key.name.clone() })
-            }
+            WorkloadKind::StatefulSet => Some(Owner {
+                kind: "StatefulSet".into(),
+                name: key.name.clone(),
+                uid: workload.uid.as_str().into(),
+            }),
+            WorkloadKind::Deployment => newest.map(|s| Owner {
+                kind: "ReplicaSet".into(),
+                name: s.key.name.clone(),
+                uid: s.uid.as_str().into(),
+            }),
         };
         let siblings = seen.tenant_of(&workload.key).map_or(&[][..], |t| &t.pods);
         let sibling = siblings
@@ -146,7 +152,7 @@ fn defaulted(template: &PodSpec) -> PodSpec {
 pub struct Class(pub(super) u32);
 
 /// How many pods of a class sit on a node.
-pub(super) struct Seat {
+pub(super) struct Placed {
     pub node: u32,
     pub live: u32,
     /// Being deleted: they count for room and affinity, not for spreading.
@@ -174,7 +180,7 @@ pub(super) struct Kind {
     pub liked: Box<[(u32, i64)]>,
     /// Its terms reach beyond its own namespace.
     pub wide: bool,
-    pub seats: Vec<Seat>,
+    pub placed: Vec<Placed>,
     /// Kept from the first time it is asked for.
     pub fixed: Option<Arc<Fixed>>,
     /// Worked out when the class is first placed: most classes only ever take room.

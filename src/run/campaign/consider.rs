@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Campaign;
+use super::{Campaign, event::is_of_tenant, next::brief};
 use crate::{
     cluster::{NodeName, Snapshot},
     plan::{
@@ -15,7 +15,11 @@ use crate::{
 /// after the last entry.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(180);
 /// What refuses a plan, and passes by itself.
-const PASSING: &[&str] = &["lease", "ready", "rollout", "freshness"];
+pub(super) const PASSING: &[&str] = &["lease", "ready", "rollout", "freshness"];
+/// The same for a tenant among many: the others are not to wait for it.
+const PATIENCE_OF_MANY: SignedDuration = SignedDuration::from_secs(45);
+/// What refuses the plan of every tenant alike, and is waited for however long it lasts.
+const BUSY: &str = "database";
 
 /// What an item comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,11 +50,20 @@ pub fn consider(campaign: &Campaign, item: usize, seen: &Snapshot, now: Timestam
             return Considered::Skip(says.unwrap_or_else(|| "it is so already".into()));
         }
         return match campaign.envelope.exceeded(&plan) {
+            Some(why) if is_of_tenant(intent) => Considered::Skip(brief(&why)),
             Some(why) => Considered::Stop(format!("{}: {why}", campaign.words(item)), true),
             None => Considered::Run(Box::new(plan)),
         };
     }
     let texts: Vec<_> = refusals.iter().map(|c| c.text.as_str()).collect();
+    if is_of_tenant(intent) {
+        return of_many(
+            campaign,
+            &refusals.iter().map(|c| &*c.rule).collect::<Vec<_>>(),
+            &texts.join("; "),
+            now,
+        );
+    }
     let why = format!("{}: {}", campaign.words(item), texts.join("; "));
     if refusals.iter().all(|c| PASSING.contains(&&*c.rule)) {
         let since = campaign.last_at().unwrap_or(now);
@@ -70,6 +83,19 @@ pub fn consider(campaign: &Campaign, item: usize, seen: &Snapshot, now: Timestam
     match other {
         Some(to) => Considered::Elsewhere(to, why),
         None => Considered::Stop(why, false),
+    }
+}
+
+/// What becomes of a tenant among many whose plan is refused: it is waited for, or left out.
+fn of_many(campaign: &Campaign, rules: &[&str], why: &str, now: Timestamp) -> Considered {
+    if !rules.iter().all(|rule| PASSING.contains(rule) || *rule == BUSY) {
+        return Considered::Skip(brief(why));
+    }
+    let waited = now.duration_since(campaign.last_at().unwrap_or(now));
+    match rules.iter().find(|rule| ["freshness", BUSY].contains(rule)) {
+        Some(_) => Considered::Later(why.to_owned()),
+        None if waited < PATIENCE_OF_MANY => Considered::Later(why.to_owned()),
+        None => Considered::Skip(brief(why)),
     }
 }
 

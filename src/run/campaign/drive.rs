@@ -28,11 +28,11 @@ use super::{
 use crate::{
     cluster::Snapshot,
     run::{
-        self, Handle, Hands, Run, RunSeen, RunState,
-        drive::{asked, connect, insist},
-        lease::{Leases, Standing, Take},
-        local::Book,
+        self, Access, Handle, Run, RunSeen, RunState,
+        lease::{Leases, Standing},
+        local::LocalJournal,
         perform::{Failure, Writer},
+        session::{self, Held, asked, insist},
     },
 };
 
@@ -68,7 +68,7 @@ impl Stop {
 /// Where the journal is kept, open for writing.
 enum Open {
     Cluster(Box<ConfigMap>),
-    Local(Book),
+    Local(LocalJournal),
 }
 
 /// What a driver has once it is connected.
@@ -86,7 +86,7 @@ struct Child {
 }
 
 pub(super) struct Driver {
-    hands: Hands,
+    access: Access,
     campaign: watch::Sender<Campaign>,
     seen: watch::Receiver<Arc<Snapshot>>,
     halt: watch::Receiver<bool>,
@@ -105,7 +105,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        hands: Hands,
+        access: Access,
         campaign: watch::Sender<Campaign>,
         seen: watch::Receiver<Arc<Snapshot>>,
         halt: watch::Receiver<bool>,
@@ -113,25 +113,22 @@ impl Driver {
     ) -> Self {
         let (own, children) = (VecDeque::new(), BTreeMap::new());
         let decoded = run::Decoded::default();
-        Self { hands, campaign, seen, halt, wished, own, children, decoded, pausing: None, before: 0 }
+        Self { access, campaign, seen, halt, wished, own, children, decoded, pausing: None, before: 0 }
     }
 
     /// Drives the campaign until it is over or paused.
     pub(super) async fn drive(mut self, begin: Begin) {
         let seen = self.seen.borrow().clone();
-        let writer = match connect(&self.hands, &seen).await {
-            Ok(writer) => writer,
+        let (id, tokens): (_, Vec<_>) = {
+            let campaign = self.campaign.borrow();
+            (campaign.id.clone(), campaign.entries.iter().map(|e| e.token).collect())
+        };
+        let held = match Held::connect(&self.access, &seen, &id, tokens).await {
+            Ok(held) => held,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
-        let holder = format!("{} {}", self.hands.who.operator, self.hands.who.session);
-        let id = self.campaign.borrow().id.clone();
-        let written = self.campaign.borrow().entries.iter().map(|e| e.token).max().unwrap_or(-1);
-        let leases = Leases::new(writer.clone(), holder, &id, self.hands.lease_seconds, written);
-        let stopped = tokio::select! {
-            biased;
-            result = self.carry(&begin, &writer, &leases) => result.err(),
-            () = leases.keep() => None,
-        };
+        let (writer, leases) = (&held.writer, &held.leases);
+        let stopped = held.during(self.carry(&begin, writer, leases)).await;
         // Without the campaign its runs go no further: each takes back what it borrowed, under a lease of its own.
         self.halt_all().await;
         leases.release().await;
@@ -139,7 +136,7 @@ impl Driver {
             self.show(&begin, stop);
         }
         self.publish(None);
-        self.sweep(&writer).await;
+        self.sweep(writer).await;
     }
 
     /// From the lease to the last entry.
@@ -171,7 +168,7 @@ impl Driver {
             Err(Stop::Pause { why, asked, beyond }) => {
                 self.halt_all().await;
                 let by = self.pausing.clone().filter(|_| asked);
-                let by = by.unwrap_or_else(|| self.hands.who.operator.clone());
+                let by = by.unwrap_or_else(|| self.access.who.operator.clone());
                 self.append_as(&mut session, vec![Event::Paused { why, asked, beyond }], by, 0).await
             }
             other => other,
@@ -181,13 +178,8 @@ impl Driver {
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
         let name = journal::name(&self.campaign.borrow().id);
         self.publish(Some(format!("taking the lease {name}")));
-        match self.insist(|| leases.take(&name)).await {
-            Ok(Take::Mine) => Ok(()),
-            Ok(Take::Held(who)) => Err(Stop::Refused(format!("the lease {name} is taken: {who}"))),
-            Err(failure) => {
-                Err(Stop::Refused(format!("the lease {name} cannot be taken: {}", failure.text())))
-            }
-        }
+        let answer = self.insist(|| leases.take(&name)).await;
+        session::taken(&name, answer).map_err(Stop::Refused)
     }
 
     async fn items(&mut self, session: &mut Session<'_>) -> Result<(), Stop> {
@@ -282,11 +274,11 @@ impl Driver {
     fn runs(&mut self, seen: &Snapshot) -> Vec<RunSeen> {
         let ids: Vec<_> = {
             let campaign = self.campaign.borrow();
-            let running = campaign.states.iter().filter_map(|state| match state {
-                ItemState::Running(id) => Some(id.clone()),
+            let open = campaign.states.iter().filter_map(|state| match state {
+                ItemState::Running(id) | ItemState::Held(id, _) => Some(id.clone()),
                 _ => None,
             });
-            running.collect()
+            open.collect()
         };
         let own = |id: &String| {
             self.children.get(id).map(|child| {
@@ -306,8 +298,8 @@ impl Driver {
         }
         let known = match self.campaign.borrow().local {
             true => {
-                let wire = &self.hands.wire;
-                let local = run::local_journals(&self.hands.state_dir, wire.context(), wire.server());
+                let wire = &self.access.wire;
+                let local = run::local_journals(&self.access.state_dir, wire.context(), wire.server());
                 local.into_iter().filter_map(Result::ok).map(RunSeen::of).collect()
             }
             false => self.decoded.read(seen).0,
@@ -326,6 +318,16 @@ impl Driver {
             }
         }
         let over = |child: &Child| child.through && child.handle.watch.borrow().state.is_over();
+        // Who decides about a run that is held may sit elsewhere: its journal tells.
+        let held: Vec<_> = {
+            let campaign = self.campaign.borrow();
+            let ids = campaign.states.iter().filter_map(|state| match state {
+                ItemState::Held(id, _) => Some(id.clone()),
+                _ => None,
+            });
+            ids.collect()
+        };
+        self.children.retain(|id, child| !(child.through && held.contains(id)));
         let needed: Vec<_> = {
             let campaign = self.campaign.borrow();
             campaign
@@ -351,7 +353,7 @@ impl Driver {
 
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
-        let by = self.hands.who.operator.clone();
+        let by = self.access.who.operator.clone();
         let at = run::server_time(&self.seen.borrow());
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New) => Event::Finished { whole: false, text },
@@ -392,8 +394,8 @@ impl Driver {
 
     /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
     async fn sweep(&self, writer: &Writer) {
-        let outworn = journal::outworn(&self.seen.borrow());
-        for (name, version) in outworn {
+        let oldest_finished = journal::oldest_finished(&self.seen.borrow());
+        for (name, version) in oldest_finished {
             if let Err(failure) = writer.delete_journal(&name, &version).await {
                 tracing::debug!(name, why = failure.text(), "an old journal stays");
                 return;

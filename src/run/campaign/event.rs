@@ -1,17 +1,14 @@
 //! What happens in a campaign, and the fold of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Aim, Approved, Envelope, Pace};
+use super::{Aim, Approved, Asked, Envelope, Pace, words};
 use crate::{
-    cluster::{Key, NodeName, TenantName, words::short_run},
-    plan::{About, Intent, Means},
+    cluster::{Key, NodeName, words::short_run},
+    plan::{About, Intent},
     run::Run,
 };
 
@@ -30,6 +27,19 @@ pub enum ItemState {
     Skipped(String),
     /// Why it failed.
     Failed(String),
+    /// Its run stands still, holds what it borrowed, and wants an operator: a schema change whose outcome is not known,
+    /// a failure that is held for a look, replicas that cannot be given back. Which run, and why.
+    Held(String, String),
+}
+
+impl ItemState {
+    /// The run that was begun for it and is open, done or held.
+    pub fn run(&self) -> Option<&str> {
+        match self {
+            Self::Running(run) | Self::Done(run) | Self::Held(run, _) => Some(run),
+            Self::Waiting | Self::Skipped(_) | Self::Failed(_) => None,
+        }
+    }
 }
 
 /// Where a campaign stands.
@@ -90,71 +100,6 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
-/// What any cockpit may wish of a campaign that another one drives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "wish", rename_all = "kebab-case")]
-pub enum Wish {
-    /// Pause it, and what is under way.
-    Pause,
-    /// Not to pause after all.
-    GoOn,
-    /// End it once what is under way is through.
-    Stop,
-    /// Leave this item out.
-    Skip {
-        /// Index into the items.
-        item: usize,
-    },
-    /// Leave out all that is left of this tenant.
-    #[serde(rename = "skip-tenant")]
-    SkipTenant {
-        /// The tenant.
-        tenant: TenantName,
-    },
-    /// Try an item again that failed or was skipped.
-    Retry {
-        /// Index into the items.
-        item: usize,
-    },
-    /// What is not understood: a newer wheelhouse wrote it.
-    #[serde(other)]
-    Unread,
-}
-
-impl fmt::Display for Wish {
-    /// `skip acme`, `retry item 3`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pause => f.write_str("pause"),
-            Self::GoOn => f.write_str("go on"),
-            Self::Stop => f.write_str("stop"),
-            Self::Skip { item } => write!(f, "skip item {}", item + 1),
-            Self::SkipTenant { tenant } => write!(f, "skip {tenant}"),
-            Self::Retry { item } => write!(f, "retry item {}", item + 1),
-            Self::Unread => f.write_str("a wish"),
-        }
-    }
-}
-
-/// A wish, as it stands in a campaign's journal beside its events: whoever drives the campaign answers it with an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// When, in the API server's time.
-    pub at: Timestamp,
-    /// Who: `bob@bastion`.
-    pub by: String,
-    /// What.
-    #[serde(flatten)]
-    pub wish: Wish,
-}
-
-impl Asked {
-    /// One that cannot be read.
-    pub(super) fn unread(_: String) -> Self {
-        Self { at: Timestamp::UNIX_EPOCH, by: "somebody".into(), wish: Wish::Unread }
-    }
-}
-
 /// What can happen in a campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -180,6 +125,9 @@ pub enum Event {
         /// The pod that came in place of the one that was moved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pod: Option<String>,
+        /// The image before, of one that was rolled out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
     },
     /// A move goes to another node than was planned, within what was agreed to.
     Retargeted {
@@ -200,6 +148,13 @@ pub enum Event {
     },
     /// An item is not needed, or an operator skipped it.
     Skipped {
+        /// Index into the items.
+        item: usize,
+        /// Why.
+        why: String,
+    },
+    /// The run of an item stands still and wants an operator; the other items go on without it.
+    Held {
         /// Index into the items.
         item: usize,
         /// Why.
@@ -333,12 +288,17 @@ impl Campaign {
             Event::Taken => self.state = CampaignState::Running,
             Event::Began { item, run } => self.states[*item] = ItemState::Running(run.clone()),
             Event::Done { item, .. } => {
-                if let ItemState::Running(run) = &self.states[*item] {
-                    self.states[*item] = ItemState::Done(run.clone());
+                if let Some(run) = self.states[*item].run() {
+                    self.states[*item] = ItemState::Done(run.to_owned());
                 }
             }
             Event::Skipped { item, why } => self.states[*item] = ItemState::Skipped(why.clone()),
             Event::Failed { item, why } => self.states[*item] = ItemState::Failed(why.clone()),
+            Event::Held { item, why } => {
+                if let Some(run) = self.states[*item].run() {
+                    self.states[*item] = ItemState::Held(run.to_owned(), why.clone());
+                }
+            }
             Event::Retried { item } => self.states[*item] = ItemState::Waiting,
             Event::Retargeted { item, to, .. } => {
                 if let Intent::Move { moved } = &mut self.items[*item] {
@@ -389,7 +349,11 @@ impl Campaign {
                 ItemState::Waiting | ItemState::Running(_) => Ok(()),
                 _ => Err(format!("item {} is through already", at + 1)),
             },
-            Event::Done { item: at, .. } | Event::Resumed { item: at } => match item(at)? {
+            Event::Done { item: at, .. } => match item(at)? {
+                ItemState::Running(_) | ItemState::Held(..) => Ok(()),
+                _ => Err(format!("item {} is not under way", at + 1)),
+            },
+            Event::Resumed { item: at } | Event::Held { item: at, .. } => match item(at)? {
                 ItemState::Running(_) => Ok(()),
                 _ => Err(format!("item {} is not under way", at + 1)),
             },
@@ -400,6 +364,9 @@ impl Campaign {
             Event::Retried { item: at } => match item(at)? {
                 ItemState::Failed(_) | ItemState::Skipped(_) | ItemState::Running(_) => Ok(()),
                 ItemState::Waiting | ItemState::Done(_) => Err(format!("item {} has not failed", at + 1)),
+                ItemState::Held(run, _) => {
+                    Err(format!("item {} is held by run {}: decide about that one", at + 1, short_run(run)))
+                }
             },
             Event::Retargeted { item: at, .. } => match (item(at)?, &self.items[*at]) {
                 (ItemState::Waiting, Intent::Move { .. }) => Ok(()),
@@ -418,7 +385,8 @@ impl Campaign {
 
     /// How many items are done, and how many are through in whatever way, of all.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts { all: self.items.len(), ..Counts::default() };
+        let of_tenants = self.is_of_tenants();
+        let mut counts = Counts { all: self.items.len(), of_tenants, ..Counts::default() };
         for state in &self.states {
             match state {
                 ItemState::Waiting => counts.waiting += 1,
@@ -426,6 +394,7 @@ impl Campaign {
                 ItemState::Done(_) => counts.done += 1,
                 ItemState::Skipped(_) => counts.skipped += 1,
                 ItemState::Failed(_) => counts.failed += 1,
+                ItemState::Held(..) => counts.held += 1,
             }
         }
         counts
@@ -436,11 +405,12 @@ impl Campaign {
         let since = self.entries.iter().rev().take_while(|e| e.event != Event::Taken);
         let failed: BTreeSet<_> = since
             .filter_map(|e| match e.event {
-                Event::Failed { item, .. } => Some(item),
+                Event::Failed { item, .. } | Event::Held { item, .. } => Some(item),
                 _ => None,
             })
             .collect();
-        failed.into_iter().filter(|item| matches!(self.states[*item], ItemState::Failed(_))).count() as u32
+        let counts = |item: &usize| matches!(self.states[*item], ItemState::Failed(_) | ItemState::Held(..));
+        failed.into_iter().filter(counts).count() as u32
     }
 
     /// An item's run was begun or gone on with since an operator last took the campaign up.
@@ -460,11 +430,32 @@ impl Campaign {
             Intent::Restart { tenant } => Some(About::Tenant(tenant.clone())),
             Intent::Migrate { migration } => Some(About::Tenant(migration.tenant.clone())),
             Intent::Release { release } => Some(About::Tenant(release.tenant.clone())),
+            Intent::Rollback { rollback } => Some(About::Tenant(rollback.tenant.clone())),
             Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
             Intent::Undo { changes, .. } => changes.first().map(|(about, _)| about.clone()),
             Intent::Scale { targets } => targets.first().map(|t| About::Tenant(t.tenant.clone())),
             Intent::DeletePod { .. } | Intent::Database { .. } => None,
         }
+    }
+
+    /// Its items are whole tenants, each for itself: one that cannot be done is left out, and what the database is busy
+    /// with is waited for.
+    pub fn is_of_tenants(&self) -> bool {
+        self.items.iter().any(is_of_tenant)
+    }
+
+    /// What is not begun yet.
+    pub fn left(&self) -> Vec<Intent> {
+        let waiting = self.states.iter().zip(&self.items).filter(|(state, _)| **state == ItemState::Waiting);
+        waiting.map(|(_, item)| item.clone()).collect()
+    }
+
+    /// The image an item replaced, of one that is done.
+    pub fn was(&self, item: usize) -> Option<&str> {
+        self.entries.iter().rev().find_map(|e| match &e.event {
+            Event::Done { item: at, was, .. } if *at == item => Some(was.as_deref()),
+            _ => None,
+        })?
     }
 
     /// No other item is under way together with this one.
@@ -524,7 +515,7 @@ impl Campaign {
             return None;
         }
         let name = self.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Done { item: at, pod } if *at == item => Some(pod.clone()),
+            Event::Done { item: at, pod, .. } if *at == item => Some(pod.clone()),
             _ => None,
         });
         Some(Key::new(moved.pod.namespace.clone(), name??))
@@ -550,6 +541,12 @@ impl Campaign {
         (count > 0).then(|| total / count)
     }
 
+    /// Items done an hour, by those that are done: as many at once as its pace allows.
+    pub fn an_hour(&self) -> Option<i64> {
+        let each = self.each()?.as_secs().max(1);
+        Some(3600 * i64::from(self.pace.parallel.max(1)) / each)
+    }
+
     /// The time that what is left takes, by what is done; `None`: nothing is done yet, or it is over.
     pub fn time_left(&self) -> Option<SignedDuration> {
         if self.state.is_over() {
@@ -562,29 +559,9 @@ impl Campaign {
     }
 }
 
-/// An item in a few words.
-pub fn words(item: &Intent) -> String {
-    match item {
-        Intent::Move { moved } => {
-            let to = moved.to.as_ref().map_or("no node", NodeName::as_str);
-            match (moved.means, &moved.tenant) {
-                (Means::Eviction, None) => format!("evict {} from {}", moved.pod, moved.from),
-                _ => format!("{} {} → {to}", moved.pod.name, moved.from),
-            }
-        }
-        Intent::Cordon { node, cordoned: true } => format!("cordon {node}"),
-        Intent::Cordon { node, cordoned: false } => format!("uncordon {node}"),
-        Intent::Restart { tenant } => format!("restart {tenant}"),
-        Intent::Migrate { migration } => format!("migrate {}", migration.tenant),
-        Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
-        Intent::Undo { run, .. } => format!("undo {}", short_run(run)),
-        Intent::Scale { targets } => {
-            let each = targets.iter().map(|t| format!("{} to {}", t.tenant, t.to));
-            format!("scale {}", each.collect::<Vec<_>>().join(", "))
-        }
-        Intent::DeletePod { pod } => format!("delete {pod}"),
-        Intent::Database { .. } => "an act on the database".into(),
-    }
+/// It is about a whole tenant, and stands for itself.
+pub fn is_of_tenant(item: &Intent) -> bool {
+    matches!(item, Intent::Migrate { .. } | Intent::Release { .. } | Intent::Restart { .. })
 }
 
 /// Items by their state.
@@ -602,13 +579,23 @@ pub struct Counts {
     pub skipped: usize,
     /// Failed.
     pub failed: usize,
+    /// Held by their runs, which want an operator.
+    pub held: usize,
+    /// They are whole tenants.
+    #[serde(skip)]
+    pub of_tenants: bool,
 }
 
 impl Counts {
+    /// How what is skipped is called.
+    pub fn skipped_word(&self) -> &'static str {
+        if self.of_tenants { "left out" } else { "not needed" }
+    }
+
     /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
     pub fn words(&self) -> String {
-        let mut text = format!("{} of {}", self.done, self.all);
-        for (n, word) in [(self.skipped, "not needed"), (self.failed, "failed")] {
+        let mut text = format!("{} of {}{}", self.done, self.all, if self.of_tenants { " done" } else { "" });
+        for (n, word) in [(self.skipped, self.skipped_word()), (self.failed, "failed"), (self.held, "held")] {
             if n > 0 {
                 text += &format!(", {n} {word}");
             }

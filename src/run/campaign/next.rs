@@ -2,10 +2,13 @@
 
 use super::{Campaign, CampaignState, Counts, Event, ItemState, drained};
 use crate::{
-    cluster::Snapshot,
-    plan::{Change, rebalance::Goal},
+    cluster::{Snapshot, words::short_run},
+    plan::{Change, OnFailure, Standing, rebalance::Goal},
     run::{Run, RunSeen, RunState, Shown, StepState},
 };
+
+/// Characters of a reason that are kept in the journal of a campaign of tenants: of 2,000 items each may have one.
+const REASON: usize = 300;
 
 /// The next move of a campaign.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +51,12 @@ pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
     }
     let (mut under_way, mut surprise) = (Vec::new(), None);
     for (item, state) in campaign.states.iter().enumerate() {
+        if let ItemState::Held(id, _) = state
+            && let Some(found) = runs.iter().find(|r| r.run.id == *id)
+            && let Some(event) = decided(item, found)
+        {
+            return Next::Note(event);
+        }
         let ItemState::Running(id) = state else { continue };
         let way = match runs.iter().find(|r| r.run.id == *id) {
             Some(found) => stands(campaign, item, found, seen),
@@ -62,12 +71,20 @@ pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
         }
     }
     let counts = campaign.counts();
-    if surprise.is_none() && campaign.failures() >= campaign.pace.stop_after.max(1) {
+    let tenants = campaign.is_of_tenants();
+    // What goes first is there to show whether the others may follow.
+    let first = tenants && counts.done < campaign.pace.canary as usize;
+    let most = if first { 1 } else { campaign.pace.stop_after.max(1) };
+    if surprise.is_none() && campaign.failures() >= most {
         let last = campaign.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Failed { why, .. } => Some(why.as_str()),
+            Event::Failed { item, why } if tenants => {
+                Some(format!("{} failed: {why}", campaign.words(*item)))
+            }
+            Event::Held { item, why } => Some(format!("{} is held: {why}", campaign.words(*item))),
+            Event::Failed { why, .. } => Some(why.clone()),
             _ => None,
         });
-        surprise = Some(last.unwrap_or("an item failed").to_owned());
+        surprise = Some(last.unwrap_or_else(|| "an item failed".to_owned()));
     }
     if let Some(why) = surprise {
         return match under_way.is_empty() {
@@ -81,7 +98,7 @@ pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
             false => Next::Wait(format!("{} under way", under_way.len())),
         };
     }
-    let through = counts.done + counts.skipped;
+    let through = if tenants { counts.done } else { counts.done + counts.skipped };
     let at_once = if through < campaign.pace.canary as usize { 1 } else { campaign.pace.parallel.max(1) };
     if under_way.len() >= at_once as usize {
         return Next::Wait(format!("{} under way", under_way.len()));
@@ -103,6 +120,7 @@ pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
         return Next::Wait(format!("{} under way", under_way.len()));
     }
     match campaign.pace.brakes.iter().find_map(|brake| brake.stops(seen)) {
+        Some(why) if tenants => Next::Wait(format!("waits: {why}")),
         Some(why) if under_way.is_empty() => Next::Stop(why),
         Some(why) => Next::Wait(why),
         None => Next::Begin(item),
@@ -116,33 +134,80 @@ fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) ->
     let last = || run.last_word().unwrap_or("it ended").to_owned();
     let note = |event| Way::Now(Next::Note(event));
     match (run.state, found.shown()) {
-        (RunState::Done, _) => note(Event::Done { item, pod: came(run) }),
+        (RunState::Done, _) => note(done(item, run)),
         // Given up once its pod had moved: that stands.
-        (RunState::Failed, _) if has_moved(run) => note(Event::Done { item, pod: came(run) }),
+        (RunState::Failed, _) if has_moved(run) => note(done(item, run)),
         (RunState::Undone, _) => {
             note(Event::Skipped { item, why: format!("run {name} was taken back by another run") })
         }
-        (RunState::Failed, _) if fresh => note(Event::Failed { item, why: last() }),
+        (RunState::Failed, _) if fresh => note(Event::Failed { item, why: brief(&last()) }),
+        // It has run, and is tried again by a wish alone.
+        (RunState::Failed, _) if campaign.is_of_tenants() => {
+            note(Event::Failed { item, why: brief(&last()) })
+        }
         // An operator has gone on since, and knows of it: it is planned again on what is seen now.
         (RunState::Failed, _) => note(Event::Retried { item }),
         (_, Shown::Running | Shown::Planned) => Way::On,
         (_, Shown::Unknown) => {
             let why = found.unknown.as_deref().unwrap_or_default();
-            Way::Now(Next::Wait(format!("whether anybody is at run {name} is not known: {why}")))
+            Way::Now(Next::Wait(format!("whether anybody drives run {name} is not known: {why}")))
         }
         // It paused by itself with nothing done: what is seen now makes another plan of the item, or none.
         (_, Shown::Paused(None)) if !fresh && run.made().is_empty() => Way::Now(Next::GiveUp(item, last())),
         _ if !fresh => match found.offers(seen).resume {
             Ok(()) => Way::Now(Next::Resume(item)),
+            Err(why) if is_held(run, seen) => note(Event::Held { item, why: brief(&why) }),
             Err(why) => Way::Now(Next::GiveUp(item, why)),
         },
         (_, Shown::Paused(Some(by))) => Way::Surprise(format!("run {name} is paused by {by}")),
+        (_, Shown::Paused(None)) if is_held(run, seen) => note(Event::Held { item, why: brief(&last()) }),
         (_, Shown::Paused(None)) if campaign.failures() + 1 < campaign.pace.stop_after => {
             Way::Now(Next::GiveUp(item, last()))
         }
         (_, Shown::Paused(None)) => Way::Surprise(last()),
         _ => Way::Surprise(format!("run {name} was interrupted")),
     }
+}
+
+/// An operator has decided about the run that held an item: what became of it.
+fn decided(item: usize, found: &RunSeen) -> Option<Event> {
+    let run = &found.run;
+    let last = || run.last_word().unwrap_or("it ended").to_owned();
+    match run.state {
+        RunState::Done => Some(done(item, run)),
+        RunState::Failed => Some(Event::Failed { item, why: brief(&last()) }),
+        RunState::Undone => {
+            Some(Event::Skipped { item, why: format!("run {} was taken back by another run", run.short()) })
+        }
+        RunState::Planned | RunState::Running | RunState::Paused => None,
+    }
+}
+
+/// Its run stands still with what it borrowed, and only an operator can say how it goes on: nobody gives it up, and the
+/// other items do not wait for it.
+fn is_held(run: &Run, seen: &Snapshot) -> bool {
+    let failed = |i: &usize| matches!(run.plan().steps[*i].change.stands(seen), Standing::Failed(_));
+    let open = run.undecided();
+    let looks = run.plan().on_failure == OnFailure::Hold && run.holds();
+    let unknown = |i: &usize| !failed(i) || run.cut_off().is_some();
+    run.leaving.is_some() || looks || open.last().is_some_and(unknown)
+}
+
+/// A reason as it is kept.
+pub(super) fn brief(why: &str) -> String {
+    match why.char_indices().nth(REASON) {
+        Some((end, _)) => format!("{}…", &why[..end]),
+        None => why.to_owned(),
+    }
+}
+
+/// An item whose run came through.
+pub(super) fn done(item: usize, run: &Run) -> Event {
+    let was = run.plan().steps.iter().find_map(|step| match &step.change {
+        Change::SetImage(set) if !step.way_out => Some(set.from.to_string()),
+        _ => None,
+    });
+    Event::Done { item, pod: came(run), was }
 }
 
 /// Its new pod was adopted, by the API server's own word: there was nothing to discard any more.
@@ -162,11 +227,31 @@ pub(super) fn came(run: &Run) -> Option<String> {
 }
 
 fn ending(campaign: &Campaign, counts: Counts, seen: &Snapshot) -> Next {
-    let whole = counts.waiting == 0 && counts.failed == 0;
+    let whole = counts.waiting == 0 && counts.failed == 0 && counts.held == 0;
+    if counts.held > 0 && !campaign.stopping {
+        let held = campaign.states.iter().enumerate().filter_map(|(item, state)| match state {
+            ItemState::Held(run, _) => Some(format!("{} (run {})", campaign.words(item), short_run(run))),
+            _ => None,
+        });
+        let mut named: Vec<_> = held.take(4).collect();
+        let what = if counts.held == 1 { "its run" } else { "their runs" };
+        if counts.held > 3 {
+            named.truncate(3);
+            named.push(format!("{} more", counts.held - 3));
+        }
+        return Next::Stop(format!(
+            "{} held: {}; decide about {what}, then resume",
+            counts.held,
+            named.join(", ")
+        ));
+    }
     let mut text = format!("{}: {} of {} done", campaign.goal, counts.done, counts.all);
-    for (n, word) in
-        [(counts.skipped, "not needed"), (counts.failed, "failed"), (counts.waiting, "not begun")]
-    {
+    for (n, word) in [
+        (counts.skipped, counts.skipped_word()),
+        (counts.failed, "failed"),
+        (counts.held, "held"),
+        (counts.waiting, "not begun"),
+    ] {
         if n > 0 {
             text += &format!(", {n} {word}");
         }

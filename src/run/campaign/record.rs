@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{Aim, Approved, Asked, Campaign, Entry, Envelope, Pace};
 use crate::{
     cluster::{Key, WorkloadKey, WorkloadKind},
-    plan::{Intent, Means, Move, MoveReason},
+    plan::{Intent, Means, Migration, Move, MoveReason, Release},
 };
 
-/// The format written. Raised when an older reader would misread it.
-const FORMAT: u32 = 1;
+/// The newest format that is read. Raised when an older reader would misread it.
+const FORMAT: u32 = 2;
+/// The format of a campaign without tenants as its items: older readers read it.
+const FORMAT_OF_MOVES: u32 = 1;
 /// A ConfigMap holds 1 MiB in all; the rest is for its metadata.
 pub const ROOM: usize = 1_000_000;
 /// What the entries of one item may take.
@@ -45,24 +47,78 @@ pub(super) mod items {
         items: &[Intent],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        items.iter().map(Stored::from).collect::<Vec<_>>().serialize(serializer)
+        super::stored(items).serialize(serializer)
     }
 
     pub(in crate::run::campaign) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Intent>, D::Error> {
-        Ok(Vec::<Stored>::deserialize(deserializer)?.into_iter().map(Intent::from).collect())
+        super::restored(Vec::<Stored>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
 type StoredMove = (String, (WorkloadKind, String, String), String, String, String, String, bool, MoveReason);
 
-/// An item as it is stored: tenant, workload, pod, uid, from, to, by eviction, why.
+/// An item as it is stored: tenant, workload, pod, uid, from, to, by eviction, why; or only a tenant, to which the same
+/// is done as to the one before.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Stored {
+    Like(String),
     Move(Box<StoredMove>),
     Other(Intent),
+}
+
+/// The items as they are stored.
+fn stored(items: &[Intent]) -> Vec<Stored> {
+    let mut last: Option<&Intent> = None;
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        let like = last.and_then(|last| like(last, item));
+        all.push(like.map_or_else(|| Stored::from(item), Stored::Like));
+        last = Some(item);
+    }
+    all
+}
+
+/// The items that were stored so.
+fn restored(stored: Vec<Stored>) -> Result<Vec<Intent>, String> {
+    let mut items: Vec<Intent> = Vec::with_capacity(stored.len());
+    for one in stored {
+        let item = match one {
+            Stored::Like(tenant) => {
+                let last = items.last().and_then(|last| of_tenant(last, &tenant));
+                last.ok_or_else(|| format!("`{tenant}` stands behind no item whose like it could be"))?
+            }
+            Stored::Move(moved) => of_move(*moved),
+            Stored::Other(intent) => intent,
+        };
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// The tenant of an item to which the same is done as to another.
+fn like(last: &Intent, item: &Intent) -> Option<String> {
+    let tenant = match item {
+        Intent::Migrate { migration } => migration.tenant.as_str(),
+        Intent::Release { release } => release.tenant.as_str(),
+        _ => return None,
+    };
+    (of_tenant(last, tenant)? == *item).then(|| tenant.to_owned())
+}
+
+/// The same, done to another tenant.
+fn of_tenant(item: &Intent, tenant: &str) -> Option<Intent> {
+    match item {
+        Intent::Migrate { migration } => {
+            Some(Intent::Migrate { migration: Migration { tenant: tenant.into(), ..migration.clone() } })
+        }
+        Intent::Release { release } => {
+            Some(Intent::Release { release: Release { tenant: tenant.into(), ..release.clone() } })
+        }
+        _ => None,
+    }
 }
 
 impl From<&Intent> for Stored {
@@ -87,27 +143,21 @@ impl From<&Intent> for Stored {
     }
 }
 
-impl From<Stored> for Intent {
-    fn from(stored: Stored) -> Self {
-        let moved = match stored {
-            Stored::Other(intent) => return intent,
-            Stored::Move(moved) => *moved,
-        };
-        let (tenant, (kind, namespace, name), pod, uid, from, to, evicted, reason) = moved;
-        Self::Move {
-            moved: Move {
-                tenant: Some(tenant.into()),
-                pod: Key::new(namespace.as_str(), pod),
-                workload: Some(WorkloadKey::new(kind, namespace, name)),
-                uid: uid.into(),
-                from: from.into(),
-                to: Some(to.into()),
-                means: if evicted { Means::Eviction } else { Means::Adoption },
-                reason,
-                // Worked out again when it is planned.
-                free: None,
-            },
-        }
+fn of_move(moved: StoredMove) -> Intent {
+    let (tenant, (kind, namespace, name), pod, uid, from, to, evicted, reason) = moved;
+    Intent::Move {
+        moved: Move {
+            tenant: Some(tenant.into()),
+            pod: Key::new(namespace.as_str(), pod),
+            workload: Some(WorkloadKey::new(kind, namespace, name)),
+            uid: uid.into(),
+            from: from.into(),
+            to: Some(to.into()),
+            means: if evicted { Means::Eviction } else { Means::Adoption },
+            reason,
+            // Worked out again when it is planned.
+            free: None,
+        },
     }
 }
 
@@ -117,7 +167,7 @@ impl From<Stored> for Intent {
 /// One sentence, when it would not fit with all its entries.
 pub fn head(campaign: &Campaign) -> Result<String, String> {
     let head = Head {
-        format: FORMAT,
+        format: if campaign.is_of_tenants() { FORMAT } else { FORMAT_OF_MOVES },
         id: campaign.id.clone(),
         operator: campaign.operator.clone(),
         reason: campaign.reason.clone(),
@@ -126,7 +176,7 @@ pub fn head(campaign: &Campaign) -> Result<String, String> {
         undoes: campaign.undoes.clone(),
         pace: campaign.pace.clone(),
         envelope: campaign.envelope.clone(),
-        items: campaign.items.iter().map(Stored::from).collect(),
+        items: stored(&campaign.items),
     };
     let text = serde_json::to_string(&head).map_err(|e| format!("it cannot be written as JSON: {e}"))?;
     let count = campaign.items.len();
@@ -162,7 +212,7 @@ pub fn read(head: &str, events: &str) -> Result<Campaign, String> {
     let approved = Approved {
         goal: head.goal,
         aim: head.aim,
-        items: head.items.into_iter().map(Intent::from).collect(),
+        items: restored(head.items).map_err(|e| format!("its items cannot be read: {e}"))?,
         pace: head.pace,
         envelope: head.envelope,
         undoes: head.undoes,

@@ -184,11 +184,25 @@ fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent,
         Intent::Move { .. } => {
             Err(format!("{words}: an eviction cannot be taken back: its controller has made another pod"))
         }
+        Intent::Release { release } => {
+            let was =
+                campaign.was(item).ok_or_else(|| format!("{words}: which image it replaced is not known"))?;
+            let tenant = seen.tenants.get(&release.tenant);
+            let tenant = tenant.ok_or_else(|| format!("{words}: {} is gone", release.tenant))?;
+            let name = release.container.as_deref().unwrap_or(&seen.tenancy.container);
+            let now = tenant.workload.template.containers.iter().find(|c| &*c.name == name);
+            let now = now.ok_or_else(|| format!("{words}: {} has no container {name}", release.tenant))?;
+            if now.image != crate::plan::retagged(&now.image, &release.image) {
+                let tag = crate::cluster::image_tag(&now.image);
+                return Err(format!("{words}: it runs {tag} by now: somebody has changed it since"));
+            }
+            Ok(Intent::Release { release: crate::plan::Release { image: was.to_owned(), ..release.clone() } })
+        }
         Intent::Scale { .. }
         | Intent::Undo { .. }
         | Intent::Restart { .. }
         | Intent::Migrate { .. }
-        | Intent::Release { .. }
+        | Intent::Rollback { .. }
         | Intent::DeletePod { .. }
         | Intent::Database { .. } => Err(format!("{words} cannot be taken back by a campaign: undo its run")),
     }

@@ -3,7 +3,7 @@
 //! Every `plan::Change` has one implementation of [`Act`] below, in a file of its own; [`act`] is the only place that
 //! tells the kinds apart. Called by `drive` and `rehearse`. What it means and where it stands is `plan::change`'s.
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ mod restart_rollout;
 mod save;
 mod servers;
 mod set_image;
+mod set_template;
 mod start_job;
 mod stop_job;
 mod template;
@@ -36,6 +37,8 @@ pub(in crate::run) struct Context<'a> {
     pub(in crate::run) run: &'a str,
     /// Whether the leases are good, asked right before each request that counts.
     pub(in crate::run) fence: &'a (dyn Fn() -> bool + Sync),
+    /// The API server is only asked whether it would do it: nothing changes.
+    pub(in crate::run) dry: bool,
 }
 
 /// What became of a write.
@@ -74,15 +77,23 @@ pub(in crate::run) trait Act: Sync {
         ""
     }
 
-    /// Asks for everything without changing anything: a dry run, or at an endpoint of the database whether this login
-    /// may. A sentence that comes back is worth a warning.
+    /// Asks for everything without changing anything: a dry run, unless a kind has another way (an endpoint of the
+    /// database says whether this login may) or nothing to ask before the run. A sentence that comes back is worth a
+    /// warning.
     fn rehearse<'a>(
         &'a self,
         writer: &'a Writer,
         run: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, Failure>>;
+    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
+        async move {
+            let cx = Context { run, fence: &|| true, dry: true };
+            self.perform(writer, &cx).await.map(|_| None)
+        }
+        .boxed()
+    }
 
     /// Does it: only while the cluster is as it expects, and only if the fence holds. Doing it twice is doing it once.
+    /// A kind that cannot be asked for without being done has a rehearsal of its own.
     fn perform<'a>(
         &'a self,
         writer: &'a Writer,
@@ -90,7 +101,10 @@ pub(in crate::run) trait Act: Sync {
     ) -> BoxFuture<'a, Result<Performed, Failure>>;
 
     /// Asks what it is about for its own word, before a run goes on that may have been cut off amid a write.
-    fn look<'a>(&'a self, writer: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>>;
+    /// `None`: what is watched tells.
+    fn look<'a>(&'a self, _: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
+        std::future::ready(Ok(None)).boxed()
+    }
 
     /// What is told of it in a Kubernetes Event.
     fn tells(&self) -> Option<Telling> {
@@ -127,6 +141,7 @@ pub(in crate::run) fn act(change: &Change) -> &dyn Act {
         Change::JobEnded(kind) => kind,
         Change::StopJob(kind) => kind,
         Change::SetImage(kind) => kind,
+        Change::SetTemplate(kind) => kind,
     }
 }
 

@@ -82,7 +82,7 @@ pub const COMMANDS: &[Entry] = &[
         Command::Migrate,
         "migrate",
         &["M"],
-        "migrate the database: asks for the image, then shows the plan",
+        "migrate the database of the tenant, or of all marked ones: asks for the image, then shows the plan",
         &[On::Tenants, On::Tenant],
     )
     .bar(36, "migrate")
@@ -136,6 +136,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Rollback,
+        "rollback",
+        &["R"],
+        "roll the tenant back to the revision before: shows how image, environment and resources differ",
+        &[On::Tenant],
+    )
+    .bar(37, "rollback")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::MovePod,
         "move-pod",
         &["v"],
@@ -153,14 +163,17 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(25, "delete pod")
     .acts(),
-    entry(Command::Skip, "skip", &["s"], "skip this tenant: its pod stays where it is", &[On::Campaign])
+    entry(Command::Skip, "skip", &["s"], "skip this tenant: it stays as it is", &[On::Campaign])
         .bar(12, "skip")
+        .acts(),
+    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Campaign])
+        .bar(15, "retry")
         .acts(),
     entry(
         Command::StopAfter,
         "stop",
         &["S"],
-        "stop after the present move: what is done stays, the rest is not begun",
+        "stop after what is under way: what is done stays, the rest is not begun",
         &[On::Campaign],
     )
     .bar(12, "stop")
@@ -169,9 +182,18 @@ pub const COMMANDS: &[Entry] = &[
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
-    entry(Command::Pause, "pause", &["p"], "let the run stand after its present step", &[On::Run, On::Campaign])
+    entry(Command::Pause, "pause", &["p"], "pause the run after its present step", &[On::Run, On::Campaign])
         .bar(11, "pause")
         .acts(),
+    entry(
+        Command::Abort,
+        "abort",
+        &["a"],
+        "abort the run: says what is given back, and what a job that runs would leave, then asks",
+        &[On::Run],
+    )
+    .bar(12, "abort")
+    .acts(),
     entry(
         Command::GiveUp,
         "give-up",
@@ -196,10 +218,17 @@ pub const COMMANDS: &[Entry] = &[
         .acts()
         .takes(Takes::Run),
     entry(Command::Open, "open", &["enter"], "open what is selected", ROWS).bar(20, "open"),
-    entry(Command::Yes, "yes", &["y"], "run the plan, once all its lines have been on the screen", &[On::Review])
-        .bar(1, "run")
-        .acts(),
-    entry(Command::Edit, "edit", &["e"], "change the number", &[On::Review]).bar(2, "edit"),
+    entry(
+        Command::Yes,
+        "yes",
+        &["y"],
+        "run the plan, once all its lines have been on the screen",
+        &[On::Review],
+    )
+    .bar(1, "run")
+    .acts(),
+    entry(Command::Edit, "edit", &["e"], "change the number, or how many moves and how fast", &[On::Review])
+        .bar(2, "edit"),
     entry(Command::Reason, "reason", &["r"], "say why it is done: kept in the journal", &[On::Review])
         .bar(3, "reason"),
     entry(
@@ -213,8 +242,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::Copy,
         "copy",
         &["c"],
-        "copy the kubectl line, the statements, the sheet",
-        &[On::Review, On::Recovery],
+        "copy the kubectl line, the statements, the sheet, the text",
+        &[On::Review, On::Recovery, On::Object],
     )
     .bar(4, "copy"),
     entry(
@@ -224,7 +253,7 @@ pub const COMMANDS: &[Entry] = &[
         "the next section",
         &[On::Tenant, On::Database, On::Campaign, On::Review],
     )
-        .bar(21, "section"),
+    .bar(21, "section"),
     entry(
         Command::Previous,
         "previous-section",
@@ -232,10 +261,71 @@ pub const COMMANDS: &[Entry] = &[
         "the section before",
         &[On::Tenant, On::Database, On::Campaign, On::Review],
     ),
-    entry(Command::Container, "container", &["c"], "another container's log", &[On::Tenant])
+    entry(
+        Command::Logs,
+        "logs",
+        &["l"],
+        "the log of all pods of the tenant, or of the selected pod",
+        &[On::Tenants, On::Tenant, On::Node],
+    )
+    .bar(22, "log")
+    .takes(Takes::Tenant)
+    .aliases(&["log"]),
+    entry(
+        Command::Describe,
+        "describe",
+        &["d"],
+        "describe the pod, the workload or the node: what it is made of, how it is, its events",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(37, "describe"),
+    entry(
+        Command::Yaml,
+        "yaml",
+        &["y"],
+        "the pod, the workload or the node as YAML",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(38, "YAML"),
+    entry(Command::Container, "container", &["c"], "the next container, then all of them", &[On::Log])
         .bar(22, "container"),
-    entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Tenant]),
-    entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Tenant]),
+    entry(Command::NextPod, "next-pod", &["tab"], "the next pod alone, then all of them", &[On::Log])
+        .bar(21, "pod"),
+    entry(Command::PreviousPod, "previous-pod", &["shift-tab"], "the pod before alone", &[On::Log]),
+    entry(Command::AllPods, "all-pods", &["a"], "all pods in one log, by time", &[On::Log]),
+    entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Log]).bar(20, "follow"),
+    entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Log])
+        .bar(25, "before restart"),
+    entry(
+        Command::Since,
+        "since",
+        &["o"],
+        "how far back: the last lines, 5 min, 30 min, 1 h, 1 day, or what is typed, such as 10m",
+        &[On::Log],
+    )
+    .bar(23, "older")
+    .takes(Takes::Span),
+    entry(
+        Command::Around,
+        "around",
+        &["e"],
+        "show every line with what the filter looks for marked, or those lines only",
+        &[On::Log],
+    )
+    .bar(33, "around"),
+    entry(Command::OlderMatch, "older-match", &["<"], "to the line before that matches", &[On::Log]),
+    entry(Command::NewerMatch, "newer-match", &[">"], "to the next line that matches", &[On::Log]),
+    entry(Command::Times, "times", &["t"], "times by the clock, with the date, or none", &[On::Log]),
+    entry(Command::Wrap, "wrap", &["w"], "long lines go on below, or are cut", &[On::Log]).bar(34, "wrap"),
+    entry(
+        Command::SaveLog,
+        "save-log",
+        &["S"],
+        "save the lines that are shown in a file: the one typed, or a new one in the state folder",
+        &[On::Log],
+    )
+    .bar(26, "save")
+    .takes(Takes::File),
     entry(
         Command::WhatIf,
         "what-if",
@@ -265,8 +355,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::Filter,
         "filter",
         &["/"],
-        "show only what contains a text: of names, words and images, or of the events and the log of a tenant",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database],
+        "show only what matches: words, regular expressions, !not, column:value, column:>5, label=value",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Object, On::Log],
     )
     .bar(32, "filter")
     .takes(Takes::Text),

@@ -28,6 +28,7 @@ use crate::{
     ui::{
         action::Action,
         command::Command,
+        filter::Filter,
         format,
         paint::{Pen, Piece, piece},
         theme::Role,
@@ -67,7 +68,7 @@ pub struct DatabaseView {
     proxies: bool,
     /// The selected one takes the whole screen, from this line on.
     whole: Option<usize>,
-    filter: String,
+    filter: Filter,
     faults: bool,
     database: Option<Arc<Database>>,
     members: List<MemberName>,
@@ -87,8 +88,7 @@ impl DatabaseView {
 
     fn arrange(&mut self, cx: &Cx<'_>) {
         let Some(database) = &self.database else { return };
-        let text = self.filter.to_lowercase();
-        let hit = |words: &[&str]| text.is_empty() || words.iter().any(|w| w.to_lowercase().contains(&text));
+        let hit = |words: &[&str]| self.filter.is_empty() || self.filter.keeps_text(&words.join(" "));
         let wrong = |row: &Row| {
             row.state.severity().is_some()
                 || cx
@@ -300,9 +300,7 @@ impl View for DatabaseView {
         if self.faults {
             words.push("faults only".to_owned());
         }
-        if !self.filter.is_empty() {
-            words.push(format!("filter “{}”", self.filter));
-        }
+        words.extend(self.filter.words());
         if self.proxies {
             words.push(format::count(cx.seen.proxies.len(), "proxy").replace("proxys", "proxies"));
             if !self.shown.is_empty() {
@@ -362,7 +360,7 @@ impl View for DatabaseView {
         }
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         Some(&mut self.filter)
     }
 

@@ -8,6 +8,7 @@ use crate::{
         action::Action,
         chrome,
         command::Command,
+        filter::{Fields, Filter, Of},
         format,
         paint::{Pen, Piece, piece},
         theme::Role,
@@ -19,7 +20,7 @@ use crate::{
 #[derive(Default)]
 pub struct Findings {
     list: List<(&'static str, Subject)>,
-    filter: String,
+    filter: Filter,
     /// Places in the list of all findings.
     shown: Vec<(usize, (&'static str, Subject))>,
 }
@@ -29,9 +30,31 @@ impl Findings {
         usize::from(cx.size.1.saturating_sub(foot(cx.size.1) + 1)).max(1)
     }
 
+    fn keeps(&self, cx: &Cx<'_>, finding: &Finding) -> bool {
+        let Finding { subject, text, rule, severity, .. } = finding;
+        let about = || format!("{} {}", subject.name(), super::database::label(cx, subject));
+        self.filter.is_empty()
+            || self.filter.keeps(&format!("{} {text} {rule}", about()), |of| match of {
+                Of::Column("about") => Some(about()),
+                Of::Column("rule") => Some((*rule).to_owned()),
+                Of::Column("severity") => Some(word(*severity).to_owned()),
+                _ => None,
+            })
+    }
+
     /// The one under the cursor.
     fn finding<'a>(&self, cx: &Cx<'a>) -> Option<&'a Finding> {
         self.shown.get(self.list.index()).and_then(|(i, _)| cx.findings.get(*i))
+    }
+}
+
+static FIELDS: Fields = Fields { columns: &["about", "rule", "severity"], labels: false };
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "critical",
+        Severity::Warning => "warning",
+        Severity::Notice => "notice",
     }
 }
 
@@ -59,11 +82,7 @@ fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
     let text = wrapped(&finding.text, width);
     let remedy = finding.remedy.as_deref().map(|remedy| wrapped(remedy, width.saturating_sub(2)));
     let rule = crate::cluster::RULES.iter().find(|r| r.name == finding.rule).map_or("", |r| r.doc);
-    let severity = match finding.severity {
-        Severity::Critical => "critical",
-        Severity::Warning => "warning",
-        Severity::Notice => "notice",
-    };
+    let severity = word(finding.severity);
     let mut lines: Vec<Vec<Piece<'_>>> = text.into_iter().map(|line| vec![piece(line, Role::Text)]).collect();
     for (i, line) in remedy.into_iter().flatten().enumerate() {
         let arrow = if i == 0 { "→ " } else { "  " };
@@ -89,23 +108,11 @@ impl View for Findings {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        let text = self.filter.to_lowercase();
         self.shown = cx
             .findings
             .iter()
             .enumerate()
-            .filter(|(_, f)| {
-                text.is_empty()
-                    || format!(
-                        "{} {} {} {}",
-                        f.subject.name(),
-                        super::database::label(cx, &f.subject),
-                        f.text,
-                        f.rule
-                    )
-                    .to_lowercase()
-                    .contains(&text)
-            })
+            .filter(|(_, finding)| self.keeps(cx, finding))
             .map(|(i, f)| (i, (f.rule, f.subject.clone())))
             .collect();
         let (shown, page) = (&self.shown, self.page(cx));
@@ -203,10 +210,9 @@ impl View for Findings {
 
     fn status(&self, cx: &Cx<'_>) -> String {
         let all = cx.findings.len();
-        if self.filter.is_empty() {
-            format::count(all, "finding")
-        } else {
-            format!("{} of {all} · filter “{}”", self.shown.len(), self.filter)
+        match self.filter.words() {
+            None => format::count(all, "finding"),
+            Some(words) => format!("{} of {all} · {words}", self.shown.len()),
         }
     }
 
@@ -231,7 +237,11 @@ impl View for Findings {
         self.list.selected().map(|(_, subject)| subject.name().to_owned())
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         Some(&mut self.filter)
+    }
+
+    fn fields(&self) -> &'static Fields {
+        &FIELDS
     }
 }

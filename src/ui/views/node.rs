@@ -2,7 +2,7 @@
 
 use super::{heading, node_sign, nodes};
 use crate::{
-    cluster::{Cell, Effect, NodeName, Severity, TenantName, node_room},
+    cluster::{Cell, Effect, NodeName, ObjectKey, Severity, TenantName, node_room},
     plan::{Intent, whatif::Loss},
     ui::{
         action::Action,
@@ -75,6 +75,9 @@ impl View for NodeView {
         if command == Command::WhatIf {
             return Some(Action::Go(Place::WhatIf(vec![self.name.clone()], Loss::Crash)));
         }
+        if matches!(command, Command::Describe | Command::Yaml) {
+            return Some(super::object::open(command, ObjectKey::Node(self.name.clone())));
+        }
         if of_it(command) {
             return match nodes::refused(command, Some(&self.name), cx) {
                 Some(why) => Some(Action::Say(why)),
@@ -84,6 +87,7 @@ impl View for NodeView {
         self.list.hold();
         let name = self.list.selected().cloned()?;
         match command {
+            Command::Logs => Some(Action::Go(Place::Log(name, None))),
             Command::Headroom => Some(Action::Go(Place::Headroom(name))),
             Command::Open => Some(Action::Go(Place::Tenant(name))),
             Command::Scale => Some(Action::AskReplicas(vec![name])),

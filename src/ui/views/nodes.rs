@@ -5,11 +5,14 @@ mod columns;
 
 use super::{nothing_yet, selection::Selection};
 use crate::{
-    cluster::{Cpu, Load, Memory, Node, NodeName, NodeState, Room, Snapshot, cluster_room, node_room},
+    cluster::{
+        Cpu, Load, Memory, Node, NodeName, NodeState, ObjectKey, Room, Snapshot, cluster_room, node_room,
+    },
     plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
         command::Command,
+        filter::{Fields, Filter, Of},
         format,
         paint::{Pen, piece},
         theme::Role,
@@ -19,11 +22,16 @@ use crate::{
 
 use columns::Columns;
 
+static FIELDS: Fields =
+    Fields { columns: &["node", "state", "zone", "pods", "tenants", "taint"], labels: true };
+
+const ZONE: &str = "topology.kubernetes.io/zone";
+
 /// All nodes.
 #[derive(Default)]
 pub struct Nodes {
     selection: Selection,
-    filter: String,
+    filter: Filter,
     faults: bool,
     shown: Vec<NodeName>,
     short: Vec<(NodeName, String)>,
@@ -92,23 +100,35 @@ impl Shares {
 
 impl Nodes {
     fn arrange(&mut self, cx: &Cx<'_>) {
-        let text = self.filter.to_lowercase();
         let mut nodes: Vec<_> = cx
             .seen
             .nodes
             .values()
             .filter(|n| !self.faults || n.state() != NodeState::Ready)
-            .filter(|n| {
-                text.is_empty()
-                    || n.name.as_str().to_lowercase().contains(&text)
-                    || n.state().word().contains(&text)
-            })
+            .filter(|n| self.keeps(cx, n))
             .collect();
         nodes.sort_by_key(|n| std::cmp::Reverse(n.state()));
         self.shown = nodes.into_iter().map(|n| n.name.clone()).collect();
         let page = self.page(cx);
         let shown = &self.shown;
         self.selection.list.settle(shown.len(), page, |i| shown[i].clone());
+    }
+
+    fn keeps(&self, cx: &Cx<'_>, node: &Node) -> bool {
+        let state = node.state().word();
+        self.filter.is_empty()
+            || self.filter.keeps(&format!("{} {state}", node.name), |of| match of {
+                Of::Column("node") => Some(node.name.to_string()),
+                Of::Column("state") => Some(state.into()),
+                Of::Column("zone") => node.labels.get(ZONE).map(|zone| zone.to_string()),
+                Of::Column("pods") => cx.seen.load_of(&node.name).map(|load| load.pods.to_string()),
+                Of::Column("tenants") => Some(self.tenants.get(&node.name).copied().unwrap_or(0).to_string()),
+                Of::Column("taint") => {
+                    Some(node.taints.iter().map(|t| &*t.key).collect::<Vec<_>>().join(" "))
+                }
+                Of::Column(_) => None,
+                Of::Label(key) => node.labels.get(key).map(|value| value.to_string()),
+            })
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
@@ -168,6 +188,10 @@ impl View for Nodes {
         match command {
             Command::Open => {
                 return self.selection.list.selected().cloned().map(|n| Action::Go(Place::Node(n)));
+            }
+            Command::Describe | Command::Yaml => {
+                let node = self.selection.list.selected().cloned()?;
+                return Some(super::object::open(command, ObjectKey::Node(node)));
             }
             Command::WhatIf => return self.selection.what_if(),
             Command::Rebalance => {
@@ -229,9 +253,7 @@ impl View for Nodes {
         if self.faults {
             words.push("faults only".to_owned());
         }
-        if !self.filter.is_empty() {
-            words.push(format!("filter “{}”", self.filter));
-        }
+        words.extend(self.filter.words());
         words.push(if self.shown.len() == all {
             format!("{} of {all}", (self.selection.list.index() + 1).min(all))
         } else {
@@ -253,8 +275,12 @@ impl View for Nodes {
         self.selection.subject()
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         Some(&mut self.filter)
+    }
+
+    fn fields(&self) -> &'static Fields {
+        &FIELDS
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {

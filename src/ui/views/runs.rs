@@ -7,6 +7,7 @@ use crate::{
     ui::{
         action::{Action, Asks},
         command::Command,
+        filter::{Fields, Filter, Of},
         format,
         paint::Pen,
         stops,
@@ -20,10 +21,12 @@ use crate::{
 #[derive(Default)]
 pub struct Runs {
     list: List<String>,
-    filter: String,
+    filter: Filter,
     /// The ids of those shown.
     shown: Vec<String>,
 }
+
+static FIELDS: Fields = Fields { columns: &["state", "run", "who"], labels: false };
 
 /// One of the list.
 enum Known<'a> {
@@ -50,6 +53,21 @@ impl<'a> Known<'a> {
         match self {
             Self::Run(known) => &known.run.id,
             Self::Campaign(known) => &known.campaign.id,
+        }
+    }
+
+    /// What a column says, for the filter.
+    fn column(&self, of: Of<'_>) -> Option<String> {
+        let Of::Column(name) = of else { return None };
+        let (state, who) = match self {
+            Self::Run(known) => (known.shown().to_string(), &known.run.operator),
+            Self::Campaign(known) => (known.shown().to_string(), &known.campaign.operator),
+        };
+        match name {
+            "state" => Some(state),
+            "run" => Some(self.id().to_owned()),
+            "who" => Some(who.to_string()),
+            _ => None,
         }
     }
 
@@ -90,9 +108,9 @@ pub fn outcome(cx: &Cx<'_>, known: &RunSeen) -> String {
                 if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
             format!("{at}, {}{why}", offered(&known.offers(cx.seen)))
         }
-        (Shown::Unknown, _) => "whether anybody is at it is not known".into(),
+        (Shown::Unknown, _) => "whether anybody drives it is not known".into(),
         (Shown::Running | Shown::Planned, Some(h)) if !known.ours => {
-            format!("{} is at it since {}", h.who, cx.age_or_dash(h.since))
+            format!("{} drives it since {}", h.who, cx.age_or_dash(h.since))
         }
         // What was to be done stands beside it already.
         _ => word
@@ -205,8 +223,8 @@ fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
 /// Why a run cannot be taken back, resumed, paused or given up.
 pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option<String> {
     let Some(known) = known else {
-        use Command::{GiveUp, Open, Pause, Resume, Succeeded, Undo};
-        return matches!(command, Undo | Resume | Pause | GiveUp | Succeeded | Open)
+        use Command::{Abort, GiveUp, Open, Pause, Resume, Succeeded, Undo};
+        return matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded | Open)
             .then(|| "no run is selected".into());
     };
     let (run, name) = (&known.run, known.run.short());
@@ -216,8 +234,12 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Resume => offers().resume.err(),
         Command::GiveUp => offers().give_up.err(),
         Command::Succeeded => offers().succeeded.err(),
-        Command::Pause if run.state.is_over() => Some(format!("run {name} is {}", known.shown())),
-        Command::Pause if !known.ours => Some(format!("run {name} is not driven from here")),
+        // What stands still is given up at once.
+        Command::Abort if offers().give_up.is_ok() => None,
+        Command::Pause | Command::Abort if run.state.is_over() => {
+            Some(format!("run {name} is {}", known.shown()))
+        }
+        Command::Pause | Command::Abort if !known.ours => Some(format!("run {name} is not driven from here")),
         Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),
         _ => None,
     }
@@ -233,9 +255,10 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
         Command::Undo => Some(Action::Undo(id)),
         Command::Resume => Some(Action::Resume(id)),
         Command::Succeeded => Some(Action::Succeeded(id)),
+        Command::Abort => Some(Action::Abort(id)),
         Command::Pause => Some(Action::Pause(id)),
         Command::GiveUp => {
-            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: farewell(&known?.run) }))
+            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: give_up_question(&known?.run) }))
         }
         Command::Open => Some(Action::Go(Place::Run(id))),
         _ => None,
@@ -243,7 +266,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
 }
 
 /// What giving a run up means, in two sentences.
-pub fn farewell(run: &Run) -> String {
+pub fn give_up_question(run: &Run) -> String {
     let (done, all) = run.progress();
     let back = crate::run::left_by_giving_up(run);
     if let Some(back) = back {
@@ -281,9 +304,10 @@ impl View for Runs {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        let text = self.filter.to_lowercase();
         let mut all: Vec<_> = Known::all(cx)
-            .filter(|known| text.is_empty() || known.words().to_lowercase().contains(&text))
+            .filter(|known| {
+                self.filter.is_empty() || self.filter.keeps(&known.words(), |of| known.column(of))
+            })
             .map(|known| (known.is_over(), known.id()))
             .collect();
         all.sort_by(|(over, id), (other_over, other)| over.cmp(other_over).then_with(|| other.cmp(id)));
@@ -352,7 +376,8 @@ impl View for Runs {
     fn status(&self, cx: &Cx<'_>) -> String {
         let left = stops::waiting(cx.campaigns, cx.runs).len();
         let all = format::count(self.shown.len(), "run");
-        if left > 0 { format!("{left} unfinished · {all}") } else { all }
+        let left = (left > 0).then(|| format!("{left} unfinished"));
+        left.into_iter().chain(self.filter.words()).chain([all]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
@@ -379,7 +404,11 @@ impl View for Runs {
         }
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         Some(&mut self.filter)
+    }
+
+    fn fields(&self) -> &'static Fields {
+        &FIELDS
     }
 }

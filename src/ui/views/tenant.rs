@@ -1,4 +1,4 @@
-//! One tenant: its pods and containers, events, a log, the rollout, and its runs, each a section reached with tab.
+//! One tenant: its pods and containers, events, the rollout, and its runs, each a section reached with tab.
 
 mod sections;
 
@@ -8,16 +8,16 @@ use ratatui::layout::Rect;
 
 use super::{heading, pods, runs};
 use crate::{
-    cluster::{Key, Pod, Tenant, TenantName},
+    cluster::{Key, KubeEvent, ObjectKey, Pod, Tenant, TenantName},
     plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
         chrome,
         command::Command,
-        format,
+        filter::Filter,
         paint::Pen,
         theme::Role,
-        view::{Cx, List, LogSource, Place, View, Wants},
+        view::{Cx, List, Place, View, Wants},
     },
 };
 
@@ -26,15 +26,13 @@ use crate::{
 enum Section {
     Pods,
     Events,
-    Log,
     Rollout,
     Runs,
 }
 
-const SECTIONS: [(Section, &str); 5] = [
+const SECTIONS: [(Section, &str); 4] = [
     (Section::Pods, "Pods"),
     (Section::Events, "Events"),
-    (Section::Log, "Log"),
     (Section::Rollout, "Rollout"),
     (Section::Runs, "Runs"),
 ];
@@ -47,14 +45,10 @@ pub struct TenantView {
     keys: Vec<Key>,
     runs: List<String>,
     ids: Vec<String>,
-    /// Lines scrolled up from the end of the log, or down from the start of the events.
-    back: usize,
-    /// Held at this count of lines ever seen; `None`: the log is followed.
-    held: Option<usize>,
-    container: Option<Arc<str>>,
-    previous: bool,
-    /// Only what contains this is shown: of the pods, the events, the lines of the log.
-    filter: String,
+    /// Lines scrolled down from the start of the events.
+    down: usize,
+    /// Of the pods and the events.
+    filter: Filter,
 }
 
 impl TenantView {
@@ -67,24 +61,27 @@ impl TenantView {
             keys: Vec::new(),
             runs: List::default(),
             ids: Vec::new(),
-            back: 0,
-            held: None,
-            container: None,
-            previous: false,
-            filter: String::new(),
+            down: 0,
+            filter: Filter::default(),
         }
     }
 
     /// Whether a text is to be shown.
     fn shows(&self, text: &str) -> bool {
-        self.filter.is_empty() || text.to_lowercase().contains(&self.filter.to_lowercase())
+        self.filter.is_empty() || self.filter.keeps_text(text)
     }
 
-    /// The container whose log is shown was never started again: there is no log before that.
-    fn never_restarted(&self, cx: &Cx<'_>) -> Option<LogSource> {
-        let (pod, source) = (self.pod(cx)?, self.source(cx)?);
-        let status = pod.containers.iter().find(|c| c.name == source.container)?;
-        (status.restarts == 0).then_some(source)
+    fn shows_event(&self, event: &KubeEvent) -> bool {
+        self.shows(&format!("{} {} {}", event.reason, event.object.1.name, event.message))
+    }
+
+    /// The pod under the cursor among the pods.
+    fn chosen(&mut self, cx: &Cx<'_>) -> Option<Key> {
+        if self.section != Section::Pods || self.pod(cx).is_none() {
+            return None;
+        }
+        self.pods.hold();
+        self.pods.selected().cloned()
     }
 
     fn tenant<'a>(&self, cx: &Cx<'a>) -> Option<&'a Arc<Tenant>> {
@@ -110,58 +107,30 @@ impl TenantView {
         self.tenant(cx)?.pods.iter().find(|p| p.key == *key)
     }
 
-    /// The chosen container of the selected pod: the one named, else the one that serves, else the first.
-    fn source(&self, cx: &Cx<'_>) -> Option<LogSource> {
-        let pod = self.pod(cx)?;
-        let names: Vec<_> = pod.spec.containers.iter().map(|c| c.name.clone()).collect();
-        let main = &cx.seen.tenancy.container;
-        let chosen = self.container.iter().find(|c| names.contains(c));
-        let container = chosen.or_else(|| names.iter().find(|c| ***c == **main)).or(names.first())?.clone();
-        Some(LogSource { pod: pod.key.clone(), container, previous: self.previous })
-    }
-
     fn step(&mut self, by: usize) {
         let at = SECTIONS.iter().position(|(s, _)| *s == self.section).unwrap_or(0);
         self.section = SECTIONS[(at + by) % SECTIONS.len()].0;
         self.filter.clear();
-        self.back = 0;
-        self.held = None;
-    }
-
-    /// How many lines the log has under the screen: those scrolled back, and those that came since it is held.
-    fn below(&self, cx: &Cx<'_>) -> usize {
-        let new = match (self.held, &cx.detail.log) {
-            (Some(at), Some(log)) => log.seen.saturating_sub(at),
-            _ => 0,
-        };
-        self.back + new
+        self.down = 0;
     }
 
     fn scroll(&mut self, command: Command, cx: &Cx<'_>) {
         let half = self.page(cx) / 2;
-        let log = self.section == Section::Log;
-        let (up, down) = if log { (1isize, -1) } else { (-1, 1) };
-        let all = match (log, &cx.detail.log, &cx.detail.events) {
-            (true, Some(log), _) => log.lines.len(),
-            (false, _, Some((_, Some(Ok(events))))) => events.len(),
+        let all = match &cx.detail.events {
+            Some((_, Some(Ok(events)))) => events.iter().filter(|event| self.shows_event(event)).count(),
             _ => 0,
         };
         let most = all.saturating_sub(self.page(cx));
-        let by = |n: isize| self.back.saturating_add_signed(n).min(most);
-        self.back = match command {
-            Command::Up => by(up),
-            Command::Down => by(down),
-            Command::PageUp => by(up * half as isize),
-            Command::PageDown => by(down * half as isize),
-            Command::Top if log => most,
-            Command::Bottom if !log => most,
-            _ => 0,
+        let down = match command {
+            Command::Up => self.down.saturating_sub(1),
+            Command::Down => self.down + 1,
+            Command::PageUp => self.down.saturating_sub(half),
+            Command::PageDown => self.down + half,
+            Command::Bottom => most,
+            Command::Top => 0,
+            _ => self.down,
         };
-        if log && self.back == 0 && command == Command::Bottom {
-            self.held = None;
-        } else if log && self.back > 0 && self.held.is_none() {
-            self.held = cx.detail.log.as_ref().map(|log| log.seen);
-        }
+        self.down = down.min(most);
     }
 }
 
@@ -195,7 +164,8 @@ impl View for TenantView {
             Command::Previous => self.step(SECTIONS.len() - 1),
             Command::Headroom => return Some(Action::Go(Place::Headroom(self.name.clone()))),
             Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
-            Command::Migrate => return Some(Action::AskMigration(self.name.clone())),
+            Command::Rollback => return Some(Action::Rollback(self.name.clone())),
+            Command::Migrate => return Some(Action::AskMigration(vec![self.name.clone()])),
             Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
             Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
             Command::Rebalance => {
@@ -223,29 +193,20 @@ impl View for TenantView {
                     None => Action::Say(self.refuses(command, cx).unwrap_or_default()),
                 });
             }
-            Command::Container => {
-                if let (Some(pod), Some(source)) = (self.pod(cx), self.source(cx)) {
-                    let all = &pod.spec.containers;
-                    let at = all.iter().position(|c| c.name == source.container).unwrap_or(0);
-                    self.container = all.get((at + 1) % all.len().max(1)).map(|c| c.name.clone());
-                    self.section = Section::Log;
-                    self.back = 0;
-                    self.held = None;
-                }
-            }
-            Command::Before => {
-                self.previous = !self.previous;
-                self.section = Section::Log;
-            }
-            Command::Follow => {
-                self.back = 0;
-                self.held = match self.held {
-                    Some(_) => None,
-                    None => cx.detail.log.as_ref().map(|log| log.seen),
+            Command::Describe | Command::Yaml => {
+                let workload = || Some(ObjectKey::Workload(self.tenant(cx)?.workload.key.clone()));
+                let key = match self.section {
+                    Section::Pods => self.chosen(cx).map(ObjectKey::Pod),
+                    _ => workload(),
                 };
+                return Some(super::object::open(command, key?));
             }
+            Command::Logs => return Some(Action::Go(Place::Log(self.name.clone(), self.chosen(cx)))),
             Command::Open => match self.section {
-                Section::Pods => self.section = Section::Log,
+                Section::Pods => {
+                    let pod = self.chosen(cx)?;
+                    return Some(Action::Go(Place::Log(self.name.clone(), Some(pod))));
+                }
                 Section::Runs => return self.runs.selected().cloned().map(|id| Action::Go(Place::Run(id))),
                 _ => {}
             },
@@ -258,7 +219,7 @@ impl View for TenantView {
                     let ids = &self.ids;
                     self.runs.go(command, ids.len(), page, |i| ids[i].clone());
                 }
-                Section::Log | Section::Events => self.scroll(command, cx),
+                Section::Events => self.scroll(command, cx),
                 Section::Rollout => {}
             },
         }
@@ -294,28 +255,17 @@ impl View for TenantView {
         match self.section {
             Section::Pods => self.render_pods(&mut pen, cx, tenant),
             Section::Events => self.render_events(&mut pen, cx),
-            Section::Log => self.render_log(&mut pen, cx),
             Section::Rollout => sections::render_rollout(&mut pen, cx, tenant),
             Section::Runs => self.render_runs(&mut pen, cx),
         }
     }
 
-    fn status(&self, cx: &Cx<'_>) -> String {
-        let of = match self.section {
-            Section::Log => match self.below(cx) {
-                0 if self.held.is_none() => "following".into(),
-                0 => "held".into(),
-                n => format!("held, {} below", format::count(n, "line")),
-            },
-            _ => String::new(),
-        };
-        let filter =
-            if self.filter.is_empty() { String::new() } else { format!("filter “{}”", self.filter) };
-        [filter, of].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    fn status(&self, _cx: &Cx<'_>) -> String {
+        self.filter.words().unwrap_or_default()
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
-        matches!(self.section, Section::Pods | Section::Events | Section::Log).then_some(&mut self.filter)
+    fn filter(&mut self) -> Option<&mut Filter> {
+        matches!(self.section, Section::Pods | Section::Events).then_some(&mut self.filter)
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
@@ -324,6 +274,7 @@ impl View for TenantView {
             | Command::More
             | Command::Less
             | Command::Migrate
+            | Command::Rollback
             | Command::Restart
             | Command::Rebalance
                 if self.tenant(cx).is_none() =>
@@ -331,20 +282,13 @@ impl View for TenantView {
                 Some(format!("there is no tenant {}", self.name))
             }
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
-                Some(format!("no run on {} is there to take back", self.name))
+                Some(format!("no run of {} can be taken back", self.name))
             }
-            Command::Container | Command::MovePod | Command::DeletePod if self.pod(cx).is_none() => {
+            Command::MovePod | Command::DeletePod if self.pod(cx).is_none() => {
                 Some("no pod is selected".into())
             }
             Command::MovePod | Command::DeletePod if self.section != Section::Pods => {
                 Some("choose the pod among the pods: tab leads there".into())
-            }
-            Command::Before if !self.previous => {
-                let source = self.never_restarted(cx)?;
-                Some(format!(
-                    "{} of {} has not restarted: there is no earlier log",
-                    source.container, source.pod.name
-                ))
             }
             _ => None,
         }
@@ -357,8 +301,7 @@ impl View for TenantView {
     fn wants(&self, cx: &Cx<'_>) -> Wants {
         let tenant = self.tenant(cx);
         let namespace = tenant.map(|t| t.workload.key.key.namespace.clone());
-        let log = (self.section == Section::Log).then(|| self.source(cx)).flatten();
-        Wants { events: namespace.map(|n| (self.name.clone(), n)), log, ..Wants::default() }
+        Wants { events: namespace.map(|n| (self.name.clone(), n)), ..Wants::default() }
     }
 }
 
@@ -374,7 +317,7 @@ impl TenantView {
                 Section::Pods => Some(self.keys.len()),
                 Section::Events => events,
                 Section::Runs => Some(self.ids.len()),
-                Section::Log | Section::Rollout => None,
+                Section::Rollout => None,
             };
             let here = section == self.section;
             let role = if here { Role::Accent } else { Role::Muted };

@@ -15,11 +15,13 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{nothing_yet, pods};
 use crate::{
-    cluster::{NodeName, Severity, TenantName},
-    plan::{Intent, rebalance::Aim, whatif::Loss},
+    cluster::{self, NodeName, ObjectKey, Severity, Snapshot, TenantName},
+    plan::{Intent, many::Deed, rebalance::Aim, whatif::Loss},
     ui::{
+        ToTenants,
         action::Action,
         command::Command,
+        filter::{Fields, Filter},
         format,
         paint::Pen,
         view::{Cx, List, Place, View},
@@ -36,7 +38,7 @@ pub use table::draw_cell;
 pub struct Tenants {
     list: List<TenantName>,
     sort: Sort,
-    filter: String,
+    filter: Filter,
     faults: bool,
     marked: BTreeSet<TenantName>,
     rows: Rows,
@@ -48,10 +50,9 @@ pub struct Tenants {
 
 impl Tenants {
     fn arrange(&mut self) {
-        let text = self.filter.to_lowercase();
         let keep = |row: &Row| {
             (!self.faults || row.worst.is_some_and(|s| s > Severity::Notice))
-                && (text.is_empty() || row.contains(&text))
+                && (self.filter.is_empty() || self.rows.keeps(&self.filter, row))
         };
         let rows = &self.rows.all;
         let mut shown: Vec<usize> = (0..rows.len()).filter(|i| keep(&rows[*i])).collect();
@@ -135,6 +136,14 @@ impl View for Tenants {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
             }
+            Command::Describe | Command::Yaml => {
+                let name = self.list.selected()?;
+                let key = cx.seen.tenants.get(name)?.workload.key.clone();
+                return Some(super::object::open(command, ObjectKey::Workload(key)));
+            }
+            Command::Logs => {
+                return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
+            }
             Command::Headroom => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Headroom(name)));
             }
@@ -147,13 +156,7 @@ impl View for Tenants {
                 return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
             }
             Command::Migrate => {
-                return match self.targets().as_slice() {
-                    [one] => Some(Action::AskMigration(one.clone())),
-                    [] => None,
-                    _ => {
-                        Some(Action::Say("one tenant at a time is migrated: esc takes the marks off".into()))
-                    }
-                };
+                return Some(Action::AskMigration(self.targets())).filter(|_| !self.shown.is_empty());
             }
             // Without marks it is the cluster: one tenant alone is seldom what is meant here.
             Command::Rebalance => {
@@ -161,11 +164,20 @@ impl View for Tenants {
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
             }
             Command::Restart => {
-                let tenant = self.targets().into_iter().next();
-                return Some(match self.refuses(command, cx) {
-                    Some(why) => Action::Say(why),
-                    None => Action::Plan(Intent::Restart { tenant: tenant? }),
-                });
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                return match self.targets().as_slice() {
+                    [] => None,
+                    [one] => Some(Action::Plan(Intent::Restart { tenant: one.clone() })),
+                    several => Some(Action::Tenants(Box::new(ToTenants {
+                        deed: Deed::Restart,
+                        tenants: several.to_vec(),
+                        parallel: 1,
+                        canary: 1,
+                        max_failures: 1,
+                    }))),
+                };
             }
             Command::More | Command::Less => {
                 let by = if command == Command::More { 1 } else { -1 };
@@ -241,16 +253,18 @@ impl View for Tenants {
         if self.faults {
             words.push("faults only".into());
         }
-        if !self.filter.is_empty() {
-            words.push(format!("filter “{}”", self.filter));
-        }
+        words.extend(self.filter.words());
         let all = self.rows.all.len();
         words.push(if self.shown.len() == all {
             format!("{} of {all}", (self.list.index() + 1).min(all))
         } else {
             format!("{} of {all} shown", self.shown.len())
         });
-        words.push(if self.sort == Sort::Worst { "worst first".into() } else { format!("by {}", self.sort) });
+        words.push(match self.sort {
+            Sort::Worst => "worst first".into(),
+            Sort::Image => format!("by {}: {}", self.sort, images(cx.seen)),
+            sort => format!("by {sort}"),
+        });
         words.join(" · ")
     }
 
@@ -263,14 +277,14 @@ impl View for Tenants {
             | Command::Open
             | Command::Mark
             | Command::Headroom
+            | Command::Logs
+            | Command::Describe
+            | Command::Yaml
             | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
             {
                 Some("no tenant is selected".into())
-            }
-            Command::Restart if self.marked.len() > 1 => {
-                Some(format!("{} are marked: restart one tenant after another", self.marked.len()))
             }
             Command::WhatIf => match self.list.selected() {
                 Some(name) if leans_on(cx, name).is_none() => {
@@ -281,7 +295,7 @@ impl View for Tenants {
             Command::Undo => match self.list.selected() {
                 None => Some("no tenant is selected".into()),
                 Some(name) if undoable(cx, name).is_none() => {
-                    Some(format!("no run on {name} is there to take back"))
+                    Some(format!("no run of {name} can be taken back"))
                 }
                 Some(_) => None,
             },
@@ -296,9 +310,13 @@ impl View for Tenants {
         }
     }
 
-    fn filter(&mut self) -> Option<&mut String> {
+    fn filter(&mut self) -> Option<&mut Filter> {
         self.stale = true;
         Some(&mut self.filter)
+    }
+
+    fn fields(&self) -> &'static Fields {
+        &rows::FIELDS
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
@@ -342,4 +360,16 @@ pub(super) fn undoable(cx: &Cx<'_>, name: &TenantName) -> Option<String> {
     use crate::run::RunState::{Done, Failed, Paused};
     (matches!(newest.run.state, Done | Failed | Paused) && !newest.run.made().is_empty())
         .then(|| newest.run.id.clone())
+}
+
+/// How many tenants have which image, those that most have first.
+fn images(seen: &Snapshot) -> String {
+    const TOLD: usize = 4;
+    let all = cluster::images(seen);
+    let mut told: Vec<_> =
+        all.iter().take(TOLD).map(|image| format!("{} {}", image.tag, image.tenants.len())).collect();
+    if all.len() > TOLD {
+        told.push(format!("{} more", all.len() - TOLD));
+    }
+    told.join(", ")
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use wheelhouse::{
-    cluster::{Key, Snapshot, TenantName},
+    cluster::{Key, LogRange, LogSource, Snapshot, TenantName},
     demo::{self, AccessRule, Cluster, On, Options, kind::Kind as Stored},
     live::{
         Scope,
@@ -11,7 +11,7 @@ use wheelhouse::{
             Autoscalers, Budgets, Deployments, Interner, Kind, Namespaces, Nodes, Pods, ReplicaSets,
             Services, StatefulSets,
         },
-        follow_log, observe, tenant_events,
+        observe, read_log, tenant_events,
     },
     wire::{Target, Wire},
 };
@@ -190,12 +190,13 @@ async fn logs_and_events_of_a_tenant_are_followed() {
     let pods = truth::<Pods>(&cluster, Stored::POD);
     let pod =
         pods.values().find(|p| p.ready && p.containers.iter().any(|c| &*c.name == "php-fpm")).expect("a pod");
-    let mut log = follow_log(&wire, &pod.key, "php-fpm", 5, false);
+    let of = |pod: &Key| LogSource { pod: pod.clone(), container: "php-fpm".into() };
+    let range = LogRange { tail: Some(5), follow: true, ..LogRange::default() };
+    let mut log = read_log(&wire, &of(&pod.key), range);
     let lines = log.recv().await.expect("a batch").expect("no error");
     assert!(!lines.is_empty() && lines.len() <= 5 && lines.iter().all(|l| l.at.is_some()), "{lines:?}");
     let nobody = Key::new(pod.key.namespace.clone(), "nobody");
-    let error =
-        follow_log(&wire, &nobody, "php-fpm", 5, false).recv().await.expect("a word").expect_err("no pod");
+    let error = read_log(&wire, &of(&nobody), range).recv().await.expect("a word").expect_err("no pod");
     assert!(error.contains("not found"), "{error}");
 
     let mut events = tenant_events(&wire, &pod.key.namespace);

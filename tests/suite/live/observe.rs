@@ -2,8 +2,8 @@ use std::{io, time::Duration};
 
 use serde_json::{Value, json};
 use wheelhouse::{
-    cluster::{Freshness, Key, Reading, Snapshot},
-    live::{Scope, follow_log, tenant_events},
+    cluster::{Freshness, Key, LogRange, LogSource, Reading, Snapshot},
+    live::{Scope, read_log, tenant_events},
 };
 
 use super::{
@@ -529,7 +529,9 @@ async fn a_log_is_taken_up_after_the_last_line_and_ends_with_its_pod() {
     let line = |second: u32, text: &str| format!("2026-11-21T08:41:{second:02}.5Z {text}\n");
     let log = server.streams(path);
     log.send(Ok([line(1, "one"), line(2, "two"), line(2, "two again")].concat())).expect("it listens");
-    let mut told = follow_log(&server.wire(), &Key::new("acme", "acme-1"), "php-fpm", 20, false);
+    let source = LogSource { pod: Key::new("acme", "acme-1"), container: "php-fpm".into() };
+    let range = LogRange { tail: Some(20), follow: true, ..LogRange::default() };
+    let mut told = read_log(&server.wire(), &source, range);
     let texts = |batch: Option<Result<Vec<wheelhouse::cluster::LogLine>, String>>| -> Vec<String> {
         batch.expect("a batch").expect("no error").iter().map(|l| l.text.to_string()).collect()
     };
@@ -555,10 +557,42 @@ async fn the_log_of_an_ended_run_has_an_end() {
     let server = Server::default();
     let path = "/api/v1/namespaces/acme/pods/acme-1/log";
     server.then(path, Act::Say(200, "2026-11-21T08:41:01Z bye".into()));
-    let mut told = follow_log(&server.wire(), &Key::new("acme", "acme-1"), "php-fpm", 5, true);
+    let source = LogSource { pod: Key::new("acme", "acme-1"), container: "php-fpm".into() };
+    let range = LogRange { tail: Some(5), previous: true, ..LogRange::default() };
+    let mut told = read_log(&server.wire(), &source, range);
     assert_eq!(&*told.recv().await.expect("a batch").expect("no error")[0].text, "bye");
     assert_eq!(told.recv().await, None);
     assert_eq!(server.asked(path), ["container=php-fpm&timestamps=true&previous=true&tailLines=5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_not_followed_has_an_end() {
+    let server = Server::default();
+    let path = "/api/v1/namespaces/acme/pods/acme-1/log";
+    let source = LogSource { pod: Key::new("acme", "acme-1"), container: "php-fpm".into() };
+    for (range, asked) in [
+        (LogRange::default(), ""),
+        (LogRange { since: Some(0), ..LogRange::default() }, "&sinceSeconds=1"),
+        (LogRange { since: Some(60), tail: Some(3), ..LogRange::default() }, "&tailLines=3&sinceSeconds=60"),
+    ] {
+        server.then(path, Act::Say(200, "2026-11-21T08:41:01Z hello".into()));
+        let mut told = read_log(&server.wire(), &source, range);
+        assert_eq!(&*told.recv().await.expect("a batch").expect("no error")[0].text, "hello");
+        assert_eq!(told.recv().await, None);
+        let all = server.asked(path);
+        assert_eq!(
+            all.last().map(String::as_str),
+            Some(&*format!("container=php-fpm&timestamps=true{asked}"))
+        );
+    }
+    server.then(
+        path,
+        refusal(400, "BadRequest", "container \"php-fpm\" in pod \"acme-1\" is waiting to start: x"),
+    );
+    let mut told = read_log(&server.wire(), &source, LogRange::default());
+    let why = told.recv().await.expect("a word").expect_err("no log");
+    assert!(why.contains("has not started"), "{why}");
+    assert_eq!(told.recv().await, None, "it is not asked for again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,10 @@
 //! A migration that is cut at any request is finished or taken back by another session: the tenant has what it had, and
 //! the Job ran once, or the run says what is not known.
 
-use wheelhouse::demo::{Cut, On};
+use wheelhouse::demo::Cut;
 
 use super::*;
+use crate::crash::{at_each_write, killed};
 
 /// What is swept.
 struct Swept {
@@ -19,16 +20,6 @@ enum Then {
     GiveUp,
 }
 
-fn cut_off(ground: &Ground, nth: usize, when: Cut) {
-    let on = || On::new("WRITE", "*");
-    if when == Cut::After {
-        ground.cluster.faults().cut(on(), nth, Cut::After);
-    }
-    for _ in 0..400 {
-        ground.cluster.faults().cut(on(), nth, Cut::Before);
-    }
-}
-
 /// Cuts at the `nth` write; false when the run was through before it.
 fn cut(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
     let ground = Ground::new();
@@ -36,18 +27,9 @@ fn cut(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
     let alice = ground.session("alice@bastion");
     let was = before(&ground);
     let plan = planned(&alice, &intent((swept.migration)()));
-    cut_off(&ground, nth, when);
-    let mut handle = alice.start(plan, JournalPlace::Cluster);
-    let faults = ground.cluster.faults();
-    ground.drive_until(&alice, &mut handle, |run| faults.hits() > 0 || run.state.is_over());
-    if faults.hits() == 0 {
-        alice.block("the end", handle.ended());
-        if faults.hits() == 0 {
-            return false;
-        }
+    if !killed(&ground, alice, (nth, when), |alice| alice.start(plan, JournalPlace::Cluster)) {
+        return false;
     }
-    alice.kill();
-    faults.clear();
     ground.step(60);
     let place = format!("write {nth}, {when:?}, {then:?}");
     let bob = ground.session("bob@bastion");
@@ -93,11 +75,7 @@ fn cut(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
 }
 
 fn sweep(swept: &Swept, when: Cut, then: Then, least: usize) {
-    let mut points = 0;
-    while cut(swept, points + 1, when, then) {
-        points += 1;
-        assert!(points < 120, "the run never ends");
-    }
+    let points = at_each_write(1, 120, |nth| cut(swept, nth, when, then)) - 1;
     assert!(points >= least, "only {points} writes were cut");
 }
 

@@ -470,10 +470,11 @@ impl From<JsonPod> for Pod {
             resize: None,
             containers: containers.collect(),
             uid: meta.uid.into(),
-            owner: meta
-                .owner_references
-                .first()
-                .map(|o| Owner { kind: o.kind.as_str().into(), name: o.name.as_str().into() }),
+            owner: meta.owner_references.first().map(|o| Owner {
+                kind: o.kind.as_str().into(),
+                name: o.name.as_str().into(),
+                uid: "".into(),
+            }),
             created: meta.creation_timestamp.unwrap_or_default(),
             deleting: meta.deletion_timestamp,
             kept: None,
@@ -531,6 +532,7 @@ impl From<JsonReplicaSet> for ReplicaSet {
     fn from(json: JsonReplicaSet) -> Self {
         Self {
             key: Key::new(json.metadata.namespace, json.metadata.name),
+            uid: "".into(),
             deployment: None,
             desired: json.spec.replicas,
             selector: json.spec.selector.into(),

@@ -138,7 +138,7 @@ impl Played {
         self.seen.observe(Observation::Pod(Seen::Gone(moved.pod.clone())));
         self.pass(1);
         self.run = None;
-        self.happen(Event::Done { item, pod: Some(format!("{}-m", moved.pod.name)) });
+        self.happen(Event::Done { item, pod: Some(format!("{}-m", moved.pod.name)), was: None });
     }
 
     /// A whole move.

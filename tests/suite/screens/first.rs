@@ -28,7 +28,7 @@ fn a_key_that_does_nothing_here_says_so() {
 
 #[test]
 fn what_is_typed_after_a_slash_is_never_a_command() {
-    for keys in ["enter tab tab", "W enter", "h", "enter tab tab tab"] {
+    for keys in ["l", "W enter", "h", "enter tab tab tab"] {
         let mut c = Cockpit::of(NIGHT, (80, 24));
         c.keys(keys);
         let place = c.app.place();
@@ -43,9 +43,9 @@ fn what_is_typed_after_a_slash_is_never_a_command() {
 #[test]
 fn a_filter_shows_the_lines_of_a_log_that_contain_it() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
-    let effects = c.keys("enter tab tab");
+    let effects = c.keys("enter enter");
     let source = match effects.as_slice() {
-        [.., wheelhouse::app::Effect::FollowLog(source)] => source.clone(),
+        [.., wheelhouse::app::Effect::ReadLog(source, _)] => source.clone(),
         other => panic!("{other:?}"),
     };
     c.log(&source, 40);
@@ -53,12 +53,15 @@ fn a_filter_shows_the_lines_of_a_log_that_contain_it() {
     let text = c.text();
     assert!(text.contains("line 17") && !text.contains("line 18"), "{text}");
     assert!(text.contains("filter “line 17”"), "{text}");
+    c.keys("e");
+    let text = c.text();
+    assert!(text.contains("line 30") && text.contains("all lines"), "{text}");
 }
 
 #[test]
 fn the_log_before_a_restart_is_asked_for_only_where_there_was_one() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
-    c.keys("/ a c m e enter enter");
+    c.keys("/ a c m e enter l");
     let effects = c.keys("P");
     assert_eq!(effects, []);
     assert!(c.text().contains("has not restarted: there is no earlier log"), "{}", c.text());

@@ -8,7 +8,11 @@ use crate::{
     plan::{Confirmation, Plan},
     run::{
         self, JournalPlace, Run, RunSeen, RunState,
-        campaign::next::{came, has_moved},
+        campaign::{
+            event::is_of_tenant,
+            next::{brief, done, has_moved},
+        },
+        rehearse,
     },
 };
 
@@ -49,6 +53,16 @@ impl Driver {
                 return Err(Stop::Pause { why, asked: false, beyond: beyond.then_some(item) });
             }
         };
+        if is_of_tenant(&plan.intent) {
+            self.publish(Some(format!(
+                "asking whether the writes would pass: {}",
+                self.campaign.borrow().words(item)
+            )));
+            let barred = self.insist(|| rehearse::barred(&session.writer, &plan)).await;
+            if let Some(why) = barred.map_err(|failure| Stop::because(failure.text()))? {
+                return self.append(session, vec![Event::Skipped { item, why: brief(&why) }]).await;
+            }
+        }
         let id = begun.unwrap_or_else(|| run::new_id(session.writer.clock.now()));
         self.append(session, vec![Event::Began { item, run: id.clone() }]).await?;
         self.launch(id, plan)
@@ -67,8 +81,8 @@ impl Driver {
         let approved =
             plan.approve(typed.as_deref(), reason).map_err(|why| Stop::because(why.to_string()))?;
         let place = if local { JournalPlace::Local } else { JournalPlace::Cluster };
-        let hands = self.hands.clone();
-        let handle = run::begin(hands, id.clone(), Some(campaign), approved, place, self.seen.clone());
+        let access = self.access.clone();
+        let handle = run::begin(access, id.clone(), Some(campaign), approved, place, self.seen.clone());
         self.children.insert(id, Child { handle, through: false });
         self.publish(None);
         Ok(())
@@ -94,7 +108,7 @@ impl Driver {
         let Some(run) = self.run_of(item, runs) else { return Ok(()) };
         self.append(session, vec![Event::Resumed { item }]).await?;
         let id = run.id.clone();
-        let handle = run::resume(self.hands.clone(), run, self.seen.clone());
+        let handle = run::resume(self.access.clone(), run, self.seen.clone());
         self.children.insert(id, Child { handle, through: false });
         Ok(())
     }
@@ -109,7 +123,7 @@ impl Driver {
         let Some(run) = self.run_of(item, runs) else { return Ok(None) };
         let id = run.id.clone();
         let name = run.short().to_owned();
-        let handle = run::give_up(self.hands.clone(), run, why, self.seen.clone());
+        let handle = run::give_up(self.access.clone(), run, why, self.seen.clone());
         self.children.insert(id.clone(), Child { handle, through: false });
         self.publish(Some(format!("run {name} is given up: {why}")));
         let Some(child) = self.children.get_mut(&id) else { return Ok(None) };
@@ -145,14 +159,18 @@ impl Driver {
         for item in open {
             let event = match self.run_of(item, &runs) {
                 None => Event::Retried { item },
+                // A job that may be under way is no campaign's to end: its run stays open.
+                Some(run) if !run.state.is_over() && run.holds() => {
+                    Event::Held { item, why: format!("its run stays open, {why}") }
+                }
                 Some(run) => {
                     let run = match run.state.is_over() {
                         true => run,
                         false => self.give_up(item, why, &runs).await?.unwrap_or(run),
                     };
                     match run.state {
-                        RunState::Done => Event::Done { item, pod: came(&run) },
-                        _ if has_moved(&run) => Event::Done { item, pod: came(&run) },
+                        RunState::Done => done(item, &run),
+                        _ if has_moved(&run) => done(item, &run),
                         _ => Event::Failed { item, why: run.last_word().unwrap_or(why).to_owned() },
                     }
                 }

@@ -2,10 +2,13 @@
 
 use super::{Driver, Event, ItemState, Open, Session, Stop, Wish, journal};
 use crate::{
-    cluster::{Key, TenantName},
+    cluster::{Key, TenantName, words::short_run},
     plan::About,
     run::campaign::{Asked, next::has_moved},
 };
+
+/// Why a migration under way is not skipped.
+const BEYOND_SKIPPING: &str = "its job runs, and a schema change that is cut off cannot be taken back: wait for it, or pause the campaign and decide about the run";
 
 impl Driver {
     /// Answers what is wished of it: by this session, and by others in the journal.
@@ -14,10 +17,10 @@ impl Driver {
             self.own.push_back(wish);
         }
         if *self.halt.borrow() {
-            self.pausing.get_or_insert_with(|| self.hands.who.operator.clone());
+            self.pausing.get_or_insert_with(|| self.access.who.operator.clone());
         }
         while let Some(wish) = self.own.pop_front() {
-            let by = self.hands.who.operator.clone();
+            let by = self.access.who.operator.clone();
             self.answer(session, &wish, by, 0).await?;
         }
         self.hear(session);
@@ -39,7 +42,7 @@ impl Driver {
                 let mine = object.data.as_ref().and_then(|d| d.get(journal::ASKED)).cloned();
                 let seen = self.seen.borrow();
                 let key = Key::new(
-                    self.hands.journal_namespace.as_str(),
+                    self.access.journal_namespace.as_str(),
                     object.metadata.name.as_deref().unwrap_or_default(),
                 );
                 let theirs = seen.journals.get(&key).map(|j| j.asked.to_string());
@@ -95,6 +98,9 @@ impl Driver {
                     Some(ItemState::Failed(_) | ItemState::Skipped(_)) => {
                         vec![Event::Retried { item: *item }]
                     }
+                    Some(ItemState::Held(run, _)) => {
+                        decline(&format!("run {} holds it: decide about that run", short_run(&run)))
+                    }
                     _ => Vec::new(),
                 }
             }
@@ -122,10 +128,21 @@ impl Driver {
         for item in items {
             let state = self.campaign.borrow().states[item].clone();
             if let ItemState::Running(id) = &state {
+                if self.children.get(id).is_some_and(|child| child.handle.watch.borrow().holds()) {
+                    let (wish, why) =
+                        (format!("skip {}", self.campaign.borrow().words(item)), BEYOND_SKIPPING);
+                    events.push(Event::Declined { wish, why: why.into() });
+                    continue;
+                }
                 if let Some(child) = self.children.get_mut(id) {
                     child.handle.pause();
-                    child.handle.ended().await;
+                    let run = child.handle.ended().await;
                     child.through = true;
+                    if run.holds() && !run.state.is_over() {
+                        let why = "its job had begun when it was to be skipped".to_owned();
+                        events.push(Event::Held { item, why });
+                        continue;
+                    }
                 }
                 let seen = self.seen.borrow().clone();
                 let runs = self.runs(&seen);

@@ -10,7 +10,6 @@ use crate::{
     plan::Adopt,
     run::{
         RUN,
-        evidence::Mark,
         perform::{
             Failure, Right, Writer,
             objects::{Next, pod_path},
@@ -93,9 +92,5 @@ impl Act for Adopt {
             written.await.map(plainly)
         }
         .boxed()
-    }
-
-    fn look<'a>(&'a self, _: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        std::future::ready(Ok(None)).boxed()
     }
 }

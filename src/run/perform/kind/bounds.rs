@@ -6,44 +6,8 @@ use serde_json::json;
 use super::{Act, Context, Performed};
 use crate::{
     plan::Bounds,
-    run::{
-        evidence::Mark,
-        perform::{Failure, Right, Writer, objects::Next},
-    },
+    run::perform::{Failure, Right, Writer, objects::Next},
 };
-
-impl Bounds {
-    async fn write(
-        &self,
-        writer: &Writer,
-        dry: bool,
-        fence: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Performed, Failure> {
-        let Self { autoscaler: key, from, to } = self;
-        let path = format!(
-            "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers/{}",
-            key.namespace, key.name
-        );
-        let written = writer.change(&path, dry, fence, |found| {
-            let Some(found) = found else { return Ok(Next::Stands(format!("autoscaler {key} is gone"))) };
-            let number = |name: &str| found.object["spec"][name].as_u64().and_then(|n| u32::try_from(n).ok());
-            let now = (number("minReplicas").unwrap_or(1), number("maxReplicas").unwrap_or(0));
-            if now == *to {
-                return Ok(Next::Stands(format!("it had {}-{} replicas already", to.0, to.1)));
-            }
-            if now != *from {
-                return Err(Failure::Drift(format!(
-                    "autoscaler {key} has {}-{} replicas, not as planned",
-                    now.0, now.1
-                )));
-            }
-            let patch = json!({ "spec": { "minReplicas": to.0, "maxReplicas": to.1 } });
-            Ok(Next::Merge(patch, format!("it has {}-{} replicas", to.0, to.1)))
-        });
-        let (wrote, text, left) = written.await?;
-        Ok(Performed { wrote, text, mark: None, kept: left.is_none() })
-    }
-}
 
 impl Act for Bounds {
     fn rights(&self) -> Vec<Right> {
@@ -60,23 +24,37 @@ impl Act for Bounds {
         "change autoscalers"
     }
 
-    fn rehearse<'a>(
-        &'a self,
-        writer: &'a Writer,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
-        async { self.write(writer, true, &|| true).await.map(|_| None) }.boxed()
-    }
-
     fn perform<'a>(
         &'a self,
         writer: &'a Writer,
         cx: &'a Context<'a>,
     ) -> BoxFuture<'a, Result<Performed, Failure>> {
-        self.write(writer, false, cx.fence).boxed()
-    }
-
-    fn look<'a>(&'a self, _: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        std::future::ready(Ok(None)).boxed()
+        async move {
+            let Self { autoscaler: key, from, to } = self;
+            let path = format!(
+                "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers/{}",
+                key.namespace, key.name
+            );
+            let written = writer.change(&path, cx.dry, cx.fence, |found| {
+                let Some(found) = found else { return Ok(Next::Stands(format!("autoscaler {key} is gone"))) };
+                let number =
+                    |name: &str| found.object["spec"][name].as_u64().and_then(|n| u32::try_from(n).ok());
+                let now = (number("minReplicas").unwrap_or(1), number("maxReplicas").unwrap_or(0));
+                if now == *to {
+                    return Ok(Next::Stands(format!("it had {}-{} replicas already", to.0, to.1)));
+                }
+                if now != *from {
+                    return Err(Failure::Drift(format!(
+                        "autoscaler {key} has {}-{} replicas, not as planned",
+                        now.0, now.1
+                    )));
+                }
+                let patch = json!({ "spec": { "minReplicas": to.0, "maxReplicas": to.1 } });
+                Ok(Next::Merge(patch, format!("it has {}-{} replicas", to.0, to.1)))
+            });
+            let (wrote, text, left) = written.await?;
+            Ok(Performed { wrote, text, mark: None, kept: left.is_none() })
+        }
+        .boxed()
     }
 }

@@ -6,36 +6,11 @@ use serde_json::json;
 use super::{Act, Context, Performed, Telling, plainly};
 use crate::{
     plan::Cordon,
-    run::{
-        evidence::Mark,
-        perform::{
-            Failure, Involved, Right, Writer,
-            objects::{Next, same},
-        },
+    run::perform::{
+        Failure, Involved, Right, Writer,
+        objects::{Next, same},
     },
 };
-
-impl Cordon {
-    async fn write(
-        &self,
-        writer: &Writer,
-        dry: bool,
-        fence: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Performed, Failure> {
-        let Self { node, uid, to, .. } = self;
-        let word = if *to { "cordoned" } else { "not cordoned" };
-        let path = format!("/api/v1/nodes/{node}");
-        let written = writer.change(&path, dry, fence, |found| {
-            let found = same(found, uid, format_args!("node {node}"))?;
-            if found.object["spec"]["unschedulable"].as_bool().unwrap_or(false) == *to {
-                return Ok(Next::Stands(format!("it was {word} already")));
-            }
-            let value = if *to { json!(true) } else { json!(null) };
-            Ok(Next::Merge(json!({ "spec": { "unschedulable": value } }), format!("it is {word}")))
-        });
-        written.await.map(plainly)
-    }
-}
 
 impl Act for Cordon {
     fn rights(&self) -> Vec<Right> {
@@ -47,24 +22,26 @@ impl Act for Cordon {
         "cordon nodes"
     }
 
-    fn rehearse<'a>(
-        &'a self,
-        writer: &'a Writer,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
-        async { self.write(writer, true, &|| true).await.map(|_| None) }.boxed()
-    }
-
     fn perform<'a>(
         &'a self,
         writer: &'a Writer,
         cx: &'a Context<'a>,
     ) -> BoxFuture<'a, Result<Performed, Failure>> {
-        self.write(writer, false, cx.fence).boxed()
-    }
-
-    fn look<'a>(&'a self, _: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        std::future::ready(Ok(None)).boxed()
+        async move {
+            let Self { node, uid, to, .. } = self;
+            let word = if *to { "cordoned" } else { "not cordoned" };
+            let path = format!("/api/v1/nodes/{node}");
+            let written = writer.change(&path, cx.dry, cx.fence, |found| {
+                let found = same(found, uid, format_args!("node {node}"))?;
+                if found.object["spec"]["unschedulable"].as_bool().unwrap_or(false) == *to {
+                    return Ok(Next::Stands(format!("it was {word} already")));
+                }
+                let value = if *to { json!(true) } else { json!(null) };
+                Ok(Next::Merge(json!({ "spec": { "unschedulable": value } }), format!("it is {word}")))
+            });
+            written.await.map(plainly)
+        }
+        .boxed()
     }
 
     fn tells(&self) -> Option<Telling> {

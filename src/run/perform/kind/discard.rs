@@ -7,7 +7,6 @@ use crate::{
     plan::Discard,
     run::{
         RUN,
-        evidence::Mark,
         perform::{
             Failure, Right, Writer,
             objects::{Next, pod_path},
@@ -54,9 +53,5 @@ impl Act for Discard {
             Ok(Performed { wrote, text, mark: None, kept })
         }
         .boxed()
-    }
-
-    fn look<'a>(&'a self, _: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        std::future::ready(Ok(None)).boxed()
     }
 }

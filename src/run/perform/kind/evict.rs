@@ -5,10 +5,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::{Act, Context, Performed, pod_rights};
 use crate::{
     plan::Evict,
-    run::{
-        evidence::Mark,
-        perform::{Failure, Right, Writer},
-    },
+    run::perform::{Failure, Right, Writer},
 };
 
 impl Act for Evict {
@@ -54,9 +51,5 @@ impl Act for Evict {
             Ok(Performed { wrote, text, mark: None, kept: false })
         }
         .boxed()
-    }
-
-    fn look<'a>(&'a self, _: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        std::future::ready(Ok(None)).boxed()
     }
 }

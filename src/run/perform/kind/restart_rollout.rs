@@ -14,29 +14,6 @@ use crate::{
 
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
-impl RestartRollout {
-    async fn write(
-        &self,
-        writer: &Writer,
-        dry: bool,
-        fence: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Performed, Failure> {
-        let Self { workload, uid, stamp } = self;
-        template::change(writer, (workload, uid), dry, fence, |found| {
-            if found.object["spec"]["template"]["metadata"]["annotations"][RESTARTED] == stamp.as_str() {
-                return Ok(Next::Stands("it was restarted already".into()));
-            }
-            if found.object["spec"]["paused"] == true {
-                return Err(Failure::Drift(format!("the rollout of {workload} is paused")));
-            }
-            let annotations = json!({ RESTARTED: stamp });
-            let patch = json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
-            Ok(Next::Merge(patch, "its rollout has begun".into()))
-        })
-        .await
-    }
-}
-
 impl Act for RestartRollout {
     fn rights(&self) -> Vec<Right> {
         template::rights(&self.workload)
@@ -46,20 +23,27 @@ impl Act for RestartRollout {
         "restart"
     }
 
-    fn rehearse<'a>(
-        &'a self,
-        writer: &'a Writer,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
-        async { self.write(writer, true, &|| true).await.map(|_| None) }.boxed()
-    }
-
     fn perform<'a>(
         &'a self,
         writer: &'a Writer,
         cx: &'a Context<'a>,
     ) -> BoxFuture<'a, Result<Performed, Failure>> {
-        self.write(writer, false, cx.fence).boxed()
+        async move {
+            let Self { workload, uid, stamp } = self;
+            template::change(writer, (workload, uid), cx.dry, cx.fence, |found| {
+                if found.object["spec"]["template"]["metadata"]["annotations"][RESTARTED] == stamp.as_str() {
+                    return Ok(Next::Stands("it was restarted already".into()));
+                }
+                if found.object["spec"]["paused"] == true {
+                    return Err(Failure::Drift(format!("the rollout of {workload} is paused")));
+                }
+                let annotations = json!({ RESTARTED: stamp });
+                let patch = json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
+                Ok(Next::Merge(patch, "its rollout has begun".into()))
+            })
+            .await
+        }
+        .boxed()
     }
 
     fn look<'a>(&'a self, writer: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {

@@ -13,37 +13,6 @@ use crate::{
     },
 };
 
-impl SetImage {
-    async fn write(
-        &self,
-        writer: &Writer,
-        dry: bool,
-        fence: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Performed, Failure> {
-        let Self { workload, uid, container, from, to } = self;
-        template::change(writer, (workload, uid), dry, fence, |found| {
-            // A merge replaces the whole list: that it has not changed is what the version says.
-            let mut all = found.object["spec"]["template"]["spec"]["containers"].clone();
-            let own = all.as_array_mut().into_iter().flatten().find(|c| c["name"] == **container);
-            let Some(own) = own else {
-                return Err(Failure::Drift(format!("{workload} has no container {container} any more")));
-            };
-            if own["image"] == **to {
-                return Ok(Next::Stands(format!("it had the image {} already", image_tag(to))));
-            }
-            if own["image"] != **from {
-                let text =
-                    format!("{container} of {workload} has the image {}, not as planned", own["image"]);
-                return Err(Failure::Drift(text));
-            }
-            own["image"] = (&**to).into();
-            let patch = json!({ "spec": { "template": { "spec": { "containers": all } } } });
-            Ok(Next::Merge(patch, format!("its image is {}", image_tag(to))))
-        })
-        .await
-    }
-}
-
 impl Act for SetImage {
     fn rights(&self) -> Vec<Right> {
         template::rights(&self.workload)
@@ -53,20 +22,35 @@ impl Act for SetImage {
         "change images"
     }
 
-    fn rehearse<'a>(
-        &'a self,
-        writer: &'a Writer,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, Failure>> {
-        async { self.write(writer, true, &|| true).await.map(|_| None) }.boxed()
-    }
-
     fn perform<'a>(
         &'a self,
         writer: &'a Writer,
         cx: &'a Context<'a>,
     ) -> BoxFuture<'a, Result<Performed, Failure>> {
-        self.write(writer, false, cx.fence).boxed()
+        async move {
+            let Self { workload, uid, container, from, to } = self;
+            template::change(writer, (workload, uid), cx.dry, cx.fence, |found| {
+                // A merge replaces the whole list: that it has not changed is what the version says.
+                let mut all = found.object["spec"]["template"]["spec"]["containers"].clone();
+                let own = all.as_array_mut().into_iter().flatten().find(|c| c["name"] == **container);
+                let Some(own) = own else {
+                    return Err(Failure::Drift(format!("{workload} has no container {container} any more")));
+                };
+                if own["image"] == **to {
+                    return Ok(Next::Stands(format!("it had the image {} already", image_tag(to))));
+                }
+                if own["image"] != **from {
+                    let text =
+                        format!("{container} of {workload} has the image {}, not as planned", own["image"]);
+                    return Err(Failure::Drift(text));
+                }
+                own["image"] = (&**to).into();
+                let patch = json!({ "spec": { "template": { "spec": { "containers": all } } } });
+                Ok(Next::Merge(patch, format!("its image is {}", image_tag(to))))
+            })
+            .await
+        }
+        .boxed()
     }
 
     fn look<'a>(&'a self, writer: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {

@@ -53,11 +53,13 @@ impl TenantView {
             pen.put_right(pen.width().saturating_sub(1), y, 4, "FOR", Role::Title);
         }
         let usage = cx.seen.usage.get(&pod.key);
+        let silent = cx.seen.is_silent(pod.node.as_ref());
         for container in &pod.spec.containers {
             y += 1;
             pen.put(4, y, 15, &container.name, Role::Text);
             let status = pod.containers.iter().find(|c| c.name == container.name);
             let (word, role) = match status {
+                _ if silent => ("? not known".into(), Role::Warn),
                 Some(c) if c.ready => ("✓ ready".into(), Role::Muted),
                 Some(c) => match &c.reason {
                     Some(reason) => (format!("✖ {reason}"), Role::Danger),
@@ -80,8 +82,8 @@ impl TenantView {
             if !numbers {
                 continue;
             }
-            let restarts = status.map_or(0, |c| c.restarts);
-            pen.put_right(pen.width().saturating_sub(6), y, 4, &restarts.to_string(), Role::Text);
+            let restarts = status.map_or("–".into(), |c| c.restarts.to_string());
+            pen.put_right(pen.width().saturating_sub(6), y, 4, &restarts, Role::Text);
             let since = status.and_then(|c| c.running_since);
             pen.put_right(pen.width().saturating_sub(1), y, 4, &cx.age_or_dash(since), Role::Muted);
         }
@@ -119,9 +121,8 @@ impl TenantView {
         let name = (width / 4).clamp(8, 34);
         heading(pen, 29 + name, 0, "MESSAGE");
         let page = usize::from(pen.height().saturating_sub(1));
-        let shown =
-            events.iter().filter(|e| self.shows(&format!("{} {} {}", e.reason, e.object.1.name, e.message)));
-        for (i, event) in shown.skip(self.back).take(page).enumerate() {
+        let shown = events.iter().filter(|event| self.shows_event(event));
+        for (i, event) in shown.skip(self.down).take(page).enumerate() {
             let y = i as u16 + 1;
             let (glyph, role) = if event.warning { ("▲", Role::Warn) } else { ("·", Role::Faint) };
             pen.put_right(6, y, 4, &cx.age(event.at), Role::Muted);
@@ -131,81 +132,6 @@ impl TenantView {
             let times = if event.count > 1 { format!("{}× ", event.count) } else { String::new() };
             let x = pen.put(29 + name, y, 6, &times, Role::Muted);
             pen.put(x, y, width.saturating_sub(x), &event.message, Role::Text);
-        }
-    }
-
-    pub(super) fn render_log(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
-        let width = pen.width();
-        let Some(source) = self.source(cx) else {
-            pen.put(4, 1, width, "no pod is selected", Role::Muted);
-            return;
-        };
-        let when = if source.previous { "before its last restart" } else { "" };
-        pen.line(
-            4,
-            0,
-            width.saturating_sub(4),
-            &[
-                piece(&*source.container, Role::Accent),
-                piece(format!(" of {}  {when}", source.pod.name), Role::Muted),
-            ],
-        );
-        let Some(log) = cx.detail.log.as_ref().filter(|log| log.source == source) else {
-            pen.put(4, 2, width, "asking for the log …", Role::Busy);
-            return;
-        };
-        let told = log
-            .trouble
-            .as_ref()
-            .map_or(0, |why| format::wrap(&format::plain(why), width.saturating_sub(4)).len());
-        let page = usize::from(pen.height().saturating_sub(1)).saturating_sub(told);
-        let end = log.lines.len().saturating_sub(self.below(cx)).max(page.min(log.lines.len()));
-        if log.lines.is_empty() {
-            if let Some(why) = &log.trouble {
-                let other = if source.previous { "  P shows the present log" } else { "" };
-                let lines = format::wrap(&format::plain(&format!("{why}{other}")), width.saturating_sub(5));
-                for (y, line) in (2..pen.height()).zip(lines) {
-                    pen.put(4, y, width.saturating_sub(5), &line, Role::Warn);
-                }
-                return;
-            }
-            let text = if log.begun { "the log is empty" } else { "asking for the log …" };
-            pen.put(4, 2, width, text, Role::Muted);
-        }
-        // Long lines go on below, without a time.
-        let text_at = if width >= 56 { 10 } else { 1 };
-        let mut shown: Vec<(String, String, Role)> = Vec::new();
-        for line in log.lines.range(..end).rev().filter(|line| self.shows(&line.text)) {
-            if shown.len() >= page {
-                break;
-            }
-            let text = format::plain(&line.text);
-            let role = tone(&text);
-            let time = line.at.map(|at| at.strftime("%H:%M:%S").to_string()).unwrap_or_default();
-            let pieces = format::chop(&text, width.saturating_sub(text_at));
-            for (i, text) in pieces.into_iter().enumerate().rev() {
-                shown.push((if i == 0 { time.clone() } else { String::new() }, text, role));
-            }
-        }
-        shown.truncate(page);
-        let end = shown.len() as u16 + 1;
-        for (i, (time, text, role)) in shown.into_iter().rev().enumerate() {
-            let y = i as u16 + 1;
-            if text_at > 1 {
-                pen.put(1, y, 8, &time, Role::Faint);
-            }
-            pen.put(text_at, y, width.saturating_sub(text_at), &text, role);
-        }
-        if let Some(why) = &log.trouble {
-            for (y, line) in (end..).zip(format::wrap(&format::plain(why), width.saturating_sub(4))) {
-                let sign = if y == end { "▲ " } else { "  " };
-                pen.line(
-                    1,
-                    y,
-                    width.saturating_sub(1),
-                    &[piece(sign, Role::Warn), piece(line.as_str(), Role::Warn)],
-                );
-            }
         }
     }
 
@@ -224,18 +150,6 @@ impl TenantView {
         if self.ids.is_empty() {
             pen.put(4, 1, pen.width(), "no runs: wheelhouse has changed nothing here", Role::Muted);
         }
-    }
-}
-
-/// How loud a line of a log is, by its words.
-fn tone(text: &str) -> Role {
-    let lower = text.to_ascii_lowercase();
-    if ["error", "fatal", "panic", "critical"].iter().any(|word| lower.contains(word)) {
-        Role::Danger
-    } else if lower.contains("warn") {
-        Role::Warn
-    } else {
-        Role::Text
     }
 }
 

@@ -9,7 +9,11 @@ use crate::{
         Cell, Health, Judged, Memory, NodeName, NodeState, PodState, Severity, Subject, Tenant, TenantName,
         connections,
     },
-    ui::{format, view::Cx},
+    ui::{
+        filter::{Fields, Filter, Of},
+        format,
+        view::Cx,
+    },
 };
 
 /// What a row shows of a tenant, made once for each version of it.
@@ -24,6 +28,12 @@ pub struct Facts {
     /// How its pods are does not depend on their nodes or the time.
     pub settled: bool,
 }
+
+/// What the filter can name.
+pub static FIELDS: Fields = Fields {
+    columns: &["tenant", "namespace", "state", "image", "ready", "replicas", "restarts", "left", "node"],
+    labels: true,
+};
 
 /// A row: the tenant, and the worst that is said of it.
 pub struct Row {
@@ -43,11 +53,6 @@ impl Row {
     /// In use and the limit, of the container that is nearest to it.
     pub fn memory(&self) -> Option<(Memory, Memory)> {
         self.judged.margin.tightest.as_ref().map(|t| (t.used, t.limit))
-    }
-
-    pub fn contains(&self, text: &str) -> bool {
-        let has = |part: &str| part.to_lowercase().contains(text);
-        has(self.name().as_str()) || has(self.word) || has(&self.facts.tag)
     }
 }
 
@@ -109,6 +114,29 @@ impl Rows {
         }
         self.connections = connections(cx.seen).and_then(|database| database.more);
         self.most_left = self.all.iter().filter_map(|row| self.left(row)).max().unwrap_or(0);
+    }
+
+    /// Whether the filter lets a row through.
+    pub fn keeps(&self, filter: &Filter, row: &Row) -> bool {
+        let (facts, workload) = (&row.facts, &row.judged.tenant.workload);
+        filter.keeps(&format!("{} {} {}", row.name(), row.word, facts.tag), |of| match of {
+            Of::Column("tenant") => Some(row.name().to_string()),
+            Of::Column("namespace") => Some(workload.key.key.namespace.to_string()),
+            Of::Column("state") => Some(row.word.to_owned()),
+            Of::Column("image") => Some(facts.tag.clone()),
+            Of::Column("ready") => Some(facts.ready.to_string()),
+            Of::Column("replicas") => Some(facts.desired.to_string()),
+            Of::Column("restarts") => Some(facts.restarts.to_string()),
+            Of::Column("left") => self.left(row).map(|left| left.to_string()),
+            Of::Column("node") => {
+                let nodes = facts.cells.iter().filter_map(|(at, _)| self.nodes.get(usize::from(*at)));
+                Some(nodes.map(NodeName::as_str).collect::<Vec<_>>().join(" "))
+            }
+            Of::Column(_) => None,
+            Of::Label(key) => {
+                workload.labels.get(key).or_else(|| workload.template_labels.get(key)).map(|v| v.to_string())
+            }
+        })
     }
 
     /// The name of each of those at these places.

@@ -1,0 +1,521 @@
+//! How the review of many moves is drawn.
+
+use ratatui::layout::Position;
+
+use super::{SECTIONS, SchemeReview, Section, tenants};
+use crate::{
+    cluster::{NodeName, TenantName},
+    plan::{Balance, Intent, Verdict, many::Many, rebalance::Scheme},
+    run::{JournalPlace, campaign::Pace},
+    ui::{
+        Draft, Term, Terms, format,
+        matrix::{self, Matrix},
+        overlays::{Rehearsing, Typing, keys, panel, prompt},
+        paint::{Pen, Piece, piece},
+        theme::Role,
+        view::Cx,
+    },
+};
+
+/// A line of the head.
+type Pieces = Vec<Piece<'static>>;
+
+impl SchemeReview {
+    /// All that is always on the screen.
+    pub(super) fn head(&self, width: u16) -> Vec<Pieces> {
+        let Some(Draft { scheme, samples, many, proposed }) = self.draft() else { return Vec::new() };
+        let mut head = if many.is_some() { Vec::new() } else { numbers(scheme, width) };
+        let mut say = |sign: &'static str, role: Role, text: &str, tone: Role| {
+            let room = width.saturating_sub(2).max(1);
+            for (i, line) in format::wrap(&format::plain(text), room).into_iter().enumerate() {
+                let sign = if i == 0 { sign } else { " " };
+                head.push(vec![piece(sign, role), piece(" ", Role::Text), piece(line, tone)]);
+            }
+        };
+        match many {
+            Some(many) => {
+                say("→", Role::Key, &tenants::sentence(many), Role::Text);
+                if !many.items.is_empty() {
+                    say("□", Role::Muted, &tenants::envelope(many, proposed.pace()), Role::Muted);
+                }
+            }
+            None => {
+                say("→", Role::Key, &sentence(scheme, proposed.pace()), Role::Text);
+                if !scheme.is_empty() {
+                    say("□", Role::Muted, &envelope(scheme, proposed.pace()), Role::Muted);
+                }
+            }
+        }
+        for note in scheme.notes.iter().take(3) {
+            say("•", Role::Muted, note, Role::Muted);
+        }
+        let checks = self.checks();
+        let shown = if checks.len() > CHECKS { CHECKS - 1 } else { checks.len() };
+        for check in checks.iter().take(shown) {
+            let (sign, role) = match check.verdict {
+                Verdict::Ok => ("✓", Role::Ok),
+                Verdict::Warn => ("▲", Role::Warn),
+                Verdict::Refuse => ("✖", Role::Danger),
+            };
+            say(sign, role, &check.text, Role::Text);
+        }
+        if checks.len() > shown {
+            let more = format!("and {}", format::count(checks.len() - shown, "more warning"));
+            say("▲", Role::Warn, &more, Role::Text);
+        }
+        match &self.rehearsing {
+            Rehearsing::No => {}
+            Rehearsing::Waiting => {
+                say("▸", Role::Busy, "asking for your rights and a dry run of the writes", Role::Muted);
+            }
+            Rehearsing::Came(r) if r.checks.iter().all(|c| c.verdict == Verdict::Ok) => {
+                let (some, all) = samples.namespaces;
+                let places = match some == all {
+                    _ if many.is_some() && some < all => {
+                        format!("for {some} of {all} tenants, each again at its turn")
+                    }
+                    _ if many.is_some() => format!("for {}", format::count(all, "tenant")),
+                    true => format!("in {}", format::count(all, "namespace")),
+                    false => format!("in {some} of {all} namespaces"),
+                };
+                let text = format!("rehearsed {places}: the rights are there, and the writes would pass");
+                say("✓", Role::Ok, &text, Role::Muted);
+            }
+            Rehearsing::Came(_) => {}
+        }
+        if !self.journal_missing().is_empty() {
+            let missing = self.journal_missing().join(", ");
+            let text = match self.place {
+                JournalPlace::Cluster => format!(
+                    "the cluster takes no journal, missing: {missing}. J keeps it on this machine only"
+                ),
+                JournalPlace::Local => "the journals are kept on this machine only".to_owned(),
+            };
+            say("▲", Role::Warn, &text, Role::Text);
+        }
+        head
+    }
+
+    /// Draws it.
+    pub fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
+        let screen = (pen.width(), pen.height());
+        let (inner, room) = Self::inner(screen);
+        let head = self.head(inner);
+        let title = capital(&self.wanted.words());
+        let seen = match self.draft() {
+            _ if self.busy && self.found.is_some() => "working it out again".to_owned(),
+            Some(draft) => format!("seen {} ago", cx.age(draft.scheme.foreseen.at)),
+            None => String::new(),
+        };
+        let changed = if self.changed { "▲ changed  " } else { "" };
+        let aside = [piece(changed, Role::Warn), piece(seen, Role::Muted)];
+        let many = self.draft().and_then(|draft| draft.many.as_ref());
+        let matrix = self.section == Section::Pods && many.is_none();
+        let body = self.lines(self.section).max(2) + usize::from(matrix) * 2;
+        let stays = self.stays_below(usize::from(room), head.len());
+        let wanted = head.len() + 1 + body + stays + FOOT + 2;
+        let height = if self.draft().is_some() { u16::try_from(wanted).unwrap_or(u16::MAX) } else { 9 };
+        let mut pen = panel(pen, screen.0, height.max(9), &[piece(title, Role::Accent)], &aside);
+        let (width, height) = (pen.width(), pen.height());
+        let foot_at = height.saturating_sub(FOOT as u16);
+        match self.found.as_deref() {
+            None => {
+                pen.put(0, 1, width, "working out where every pod should be …", Role::Busy);
+            }
+            Some(Err(check)) => {
+                for (y, line) in (1..).zip(format::wrap(&format::plain(&check.text), width.saturating_sub(2)))
+                {
+                    pen.put(0, y, 2, if y == 1 { "✖" } else { "" }, Role::Danger);
+                    pen.put(2, y, width, &line, Role::Text);
+                }
+            }
+            Some(Ok(Draft { scheme, many, .. })) => {
+                // Where it is too low for both, what is agreed to is worth more than the list.
+                let top = (head.len() as u16).min(foot_at);
+                for (y, line) in (0..top).zip(&head) {
+                    pen.line(0, y, width, line);
+                }
+                let below = (stays as u16).min(foot_at.saturating_sub(top));
+                let area = ratatui::layout::Rect {
+                    y: pen.area.y + top,
+                    height: foot_at.saturating_sub(top + below),
+                    ..pen.area
+                };
+                match many {
+                    Some(many) => self.of_tenants(&mut pen.within(area), cx, many),
+                    None => self.section(&mut pen.within(area), cx, scheme),
+                }
+                if below > 2 {
+                    let area =
+                        ratatui::layout::Rect { y: pen.area.y + foot_at - below, height: below, ..pen.area };
+                    let mut pen = pen.within(area);
+                    pen.put(0, 1, width, "STAYS", Role::Title);
+                    let lines = usize::from(below - 2);
+                    self.stays(&mut pen, cx, scheme, 2, 0..lines.min(scheme.proposal.stays.len()));
+                }
+            }
+        }
+        self.foot(&mut pen, cx, foot_at)
+    }
+
+    /// Lines for what stays below the matrix, where there is room for both; with its heading and a gap.
+    fn stays_below(&self, room: usize, head: usize) -> usize {
+        let Some(Draft { scheme, .. }) = self.draft() else { return 0 };
+        if self.draft().is_some_and(|draft| draft.many.is_some()) {
+            return 0;
+        }
+        let stays = scheme.proposal.stays.len();
+        let left = room.saturating_sub(head + FOOT + 3 + self.rows.len() + 1);
+        if self.section != Section::Pods || stays == 0 || left < 4 { 0 } else { (stays + 2).min(left) }
+    }
+
+    /// The tenants it is done to, or those that are left out.
+    fn of_tenants(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many) {
+        let width = pen.width();
+        let mut x = 0;
+        let left = self.section == Section::Stays;
+        for (name, n, here) in [("Tenants", many.rows.len(), !left), ("Left out", many.left.len(), left)] {
+            let role = if here { Role::Accent } else { Role::Muted };
+            x = pen.put(x, 0, 2, if here { "▸ " } else { "  " }, Role::Key);
+            x = pen.put(x, 0, width.saturating_sub(x), name, role);
+            x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
+        }
+        let page = usize::from(pen.height().saturating_sub(1));
+        let all = self.lines(self.section);
+        let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
+        let start = self.scroll[at].min(all.saturating_sub(page));
+        let shown = start..all.min(start + page);
+        if all > shown.end || start > 0 {
+            let text = match all - shown.end {
+                0 => "↑".to_owned(),
+                below => format!("{below} below  ↓"),
+            };
+            pen.put_right(width, 0, 16, &text, Role::Muted);
+        } else if x + 14 < width {
+            pen.line_right(width, 0, 14, &[piece("tab ", Role::Key), piece("section", Role::Muted)]);
+        }
+        match (left, all) {
+            (true, 0) => {
+                let text = "no tenant is left out";
+                pen.line(2, 1, width, &[piece("✓ ", Role::Ok), piece(text, Role::Muted)]);
+            }
+            (true, _) => tenants::left(pen, cx, many, 1, shown),
+            (false, _) => tenants::rows(pen, cx, many, 1, shown),
+        }
+    }
+
+    /// The names of the sections, and the one in front.
+    fn section(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme) {
+        let width = pen.width();
+        let mut x = 0;
+        for section in SECTIONS {
+            let here = section == self.section;
+            let (name, n) = match section {
+                Section::Pods => ("Pods by node", self.rows.len()),
+                Section::Moves => ("Moves", scheme.proposal.moves.len()),
+                Section::Stays => ("Stays", scheme.proposal.stays.len()),
+            };
+            let role = if here { Role::Accent } else { Role::Muted };
+            x = pen.put(x, 0, 2, if here { "▸ " } else { "  " }, Role::Key);
+            x = pen.put(x, 0, width.saturating_sub(x), name, role);
+            x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
+        }
+        let changed = matrix::changed(scheme.proposal.moves.iter());
+        let matrix = Matrix::fit(width, cx.seen, &changed);
+        let heading = if self.section == Section::Pods { matrix.heading_height() } else { 0 };
+        let page = usize::from(pen.height().saturating_sub(1 + heading));
+        let all = self.lines(self.section);
+        let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
+        let start = self.scroll[at].min(all.saturating_sub(page));
+        let shown = start..all.min(start + page);
+        if all > shown.end || start > 0 {
+            let text = match all - shown.end {
+                0 => "↑".to_owned(),
+                below => format!("{below} below  ↓"),
+            };
+            pen.put_right(width, 0, 16, &text, Role::Muted);
+        } else if x + 14 < width {
+            pen.line_right(width, 0, 14, &[piece("tab ", Role::Key), piece("section", Role::Muted)]);
+        }
+        match self.section {
+            Section::Pods => {
+                matrix.heading(pen, 1, ["NOW", "AFTER"]);
+                for (y, i) in (1 + heading..).zip(shown) {
+                    let Some(row) = i.checked_sub(1).and_then(|i| self.rows.get(i)) else {
+                        let (before, after) = (&scheme.proposal.before.pods, &scheme.proposal.after.pods);
+                        matrix.totals(pen, y, "all tenants", before, after);
+                        continue;
+                    };
+                    let name = cx.tenant_name(&row.tenant, 24);
+                    matrix.row(pen, y, &name, (&row.before, &row.after), None);
+                    matrix.why(pen, y, &row.why);
+                }
+            }
+            Section::Moves => self.moves(pen, cx, scheme, 1, shown),
+            Section::Stays if all == 0 => {
+                let text = "nothing stays that should be elsewhere";
+                pen.line(2, 1, width, &[piece("✓ ", Role::Ok), piece(text, Role::Muted)]);
+            }
+            Section::Stays => self.stays(pen, cx, scheme, 1, shown),
+        }
+    }
+
+    fn moves(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme, y: u16, shown: std::ops::Range<usize>) {
+        let width = pen.width();
+        let (tenant, node) = if width < 100 { (16, 10) } else { (26, 20) };
+        for (y, i) in (y..).zip(shown) {
+            let moved = &scheme.proposal.moves[i];
+            pen.put_right(4, y, 5, &(i + 1).to_string(), Role::Muted);
+            let name = moved.tenant.as_ref().map_or("no tenant's".into(), |t| cx.tenant_name(t, tenant));
+            pen.put(6, y, tenant, &name, Role::Text);
+            let mut x = 6 + tenant + 1;
+            pen.put_right(x + node, y, node, &cx.node_name(&moved.from, node), Role::Text);
+            let to = moved.to.as_ref().map_or("no node".into(), |n| cx.node_name(n, node));
+            x = pen.line(x + node + 1, y, width, &[piece("→ ", Role::Muted), piece(to, Role::Text)]);
+            x = x.max(6 + tenant + 2 * node + 5);
+            let means = match moved.means {
+                crate::plan::Means::Adoption => piece("", Role::Muted),
+                crate::plan::Means::Eviction => piece("evicted  ", Role::Warn),
+            };
+            let room = width.saturating_sub(x);
+            let pod = if width < 100 { String::new() } else { format!("   {}", moved.pod.name) };
+            let line = [means, piece(moved.reason.to_string(), Role::Muted), piece(pod, Role::Faint)];
+            pen.line(x, y, room, &line);
+        }
+    }
+
+    fn stays(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme, y: u16, shown: std::ops::Range<usize>) {
+        let width = pen.width();
+        let (name, node) = if width < 100 { (16, 9) } else { (40, 20) };
+        for (y, i) in (y..).zip(shown) {
+            let stay = &scheme.proposal.stays[i];
+            let who = match &stay.tenant {
+                Some(tenant) if width < 100 => cx.tenant_name(tenant, name).into_owned(),
+                _ => stay.pod.name.to_string(),
+            };
+            pen.put(2, y, name, &who, Role::Text);
+            pen.put(name + 3, y, node, &cx.node_name(&stay.node, node), Role::Muted);
+            let x = name + node + 4;
+            pen.put(x, y, width.saturating_sub(x), &stay.why, Role::Muted);
+        }
+    }
+
+    /// The terms, and the one that keys change.
+    fn terms_line(&self) -> Vec<Piece<'static>> {
+        let mut line = Vec::new();
+        for term in Term::all(&self.wanted) {
+            let chosen = self.choosing == Some(*term);
+            let (sign, role) = if chosen { ("› ", Role::Key) } else { ("  ", Role::Muted) };
+            line.push(piece(sign, Role::Key));
+            line.push(piece(format!("{} ", term.word()), role));
+            let default = Terms::of(&self.wanted);
+            let value = term.value(&self.terms);
+            let changed = value != term.value(&default);
+            let role = match (chosen, changed) {
+                (true, _) => Role::Accent,
+                (false, true) => Role::Changed,
+                (false, false) => Role::Muted,
+            };
+            line.push(piece(value, role));
+        }
+        line
+    }
+
+    fn foot(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16) -> Option<Position> {
+        let width = pen.width();
+        let refusal = self.refusal(cx.who.read_only);
+        let untyped = self.untyped();
+        let typing = self.typing.filter(|typing| *typing == Typing::Reason || refusal.is_none());
+        let mut cursor = None;
+        let reason = self.reason.value();
+        let mut warn = |text: &str, role: Role| {
+            pen.put(0, y, width, text, role);
+        };
+        if let Some(typing) = typing {
+            let (text, input, role) = match typing {
+                Typing::Name => {
+                    let name = untyped.clone().unwrap_or_else(|| self.typed.value().to_owned());
+                    let asks = self.note.clone().unwrap_or_else(|| format!("type {name} first"));
+                    (format!("{asks}: "), &self.typed, Role::Warn)
+                }
+                Typing::Reason => ("why, for the journal: ".to_owned(), &self.reason, Role::Muted),
+            };
+            let x = pen.put(0, y, width, &text, role);
+            cursor = Some(prompt::line(pen, x, y, input).1);
+        } else if self.choosing.is_some() {
+            pen.line(0, y, width, &self.terms_line());
+        } else if let Some(note) = &self.note {
+            warn(&format!("▲ {note}"), Role::Warn);
+        } else if let Some(why) = refusal.as_ref().filter(|_| self.draft().is_some()) {
+            let refused = why.starts_with("refused");
+            let (sign, role) = if refused { ("✖", Role::Danger) } else { ("•", Role::Warn) };
+            warn(&format!("{sign} {why}"), role);
+        } else if self.yes.is_some() {
+            let text = "▸ yes: it begins as soon as the rehearsal has passed, esc takes it back";
+            warn(text, Role::Busy);
+        } else if self.changed {
+            let text = "▲ changed since you looked: read it again; y then means this one";
+            warn(text, Role::Warn);
+        } else if !reason.is_empty() {
+            pen.line(0, y, width, &[piece("why  ", Role::Muted), piece(reason, Role::Text)]);
+        } else if self.draft().is_some() && !Term::all(&self.wanted).is_empty() {
+            pen.line(0, y, width, &self.terms_line());
+        }
+        let can = refusal.is_none();
+        let line = if let Some(typing) = typing {
+            let (done, leave) = match typing {
+                Typing::Name => (untyped.is_none(), "cancel"),
+                Typing::Reason => (true, "without"),
+            };
+            keys(&[("⏎", "done typing", done), ("esc", leave, true)])
+        } else if let Some(term) = self.choosing {
+            let mut line = keys(&[("← →", "choose", true), ("+ -", "change", true), ("⏎", "done", true)]);
+            line.push(piece(format!("   {}", term.meaning()), Role::Muted));
+            line
+        } else {
+            let yes = if self.changed && can { "I have read it" } else { "run" };
+            let some = self.draft().is_some_and(|draft| match &draft.many {
+                Some(many) => !many.items.is_empty(),
+                None => !draft.scheme.is_empty(),
+            });
+            let mut all = if some { vec![("y", yes, can), ("r", "reason", can)] } else { Vec::new() };
+            if self.draft().is_some() && !Term::all(&self.wanted).is_empty() {
+                all.push(("e", "options", true));
+            }
+            if self.draft().is_some() {
+                all.push(("tab", "section", true));
+                all.push(("j k", "scroll", true));
+            }
+            if !self.journal_missing().is_empty() && self.place == JournalPlace::Cluster {
+                all.push(("J", "journal here only", true));
+            }
+            all.push(("esc", "cancel", true));
+            keys(&all)
+        };
+        pen.line(0, pen.height().saturating_sub(1), width, &line);
+        cursor
+    }
+}
+
+/// Checks that are told at most.
+const CHECKS: usize = 4;
+
+/// Lines below the sections: what is said, and the keys.
+pub(super) const FOOT: usize = 2;
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+/// What will be done, in a sentence or two.
+fn sentence(scheme: &Scheme, pace: &Pace) -> String {
+    let (moves, evictions) = (scheme.proposal.moves.len(), scheme.evictions());
+    let first = match scheme.first() {
+        Some(Intent::Cordon { node, cordoned: true }) => format!("{node} is cordoned first; "),
+        Some(Intent::Cordon { node, cordoned: false }) => format!("{node} is uncordoned first; "),
+        _ => String::new(),
+    };
+    if moves == 0 {
+        return match (first.as_str(), scheme.proposal.stays.len()) {
+            ("", 0) => "nothing is to be moved: no goal wants a pod elsewhere".into(),
+            ("", 1) => "nothing can be moved: 1 pod stays, with the reason below".into(),
+            ("", n) => format!("nothing can be moved: {n} pods stay, with the reasons below"),
+            (first, _) => format!("{first}no pod is to be moved"),
+        };
+    }
+    let dip = match evictions {
+        0 => "no ready pod is lost".to_owned(),
+        n => format!("{n} by eviction, with 1 ready pod less meanwhile; the others lose no ready pod"),
+    };
+    let at_once = i64::from(pace.parallel.max(1)).min(moves as i64).max(1);
+    let takes = format::span(scheme.takes.as_secs() / at_once);
+    let how = match at_once {
+        1 => "one after another".to_owned(),
+        n => format!("up to {n} at the same time"),
+    };
+    format!(
+        "{first}{}, {how}, about {takes} (as these pods took to start); {dip}",
+        format::count(moves, "move")
+    )
+}
+
+/// What a yes agrees to.
+fn envelope(scheme: &Scheme, pace: &Pace) -> String {
+    use std::collections::BTreeSet;
+    let moves = &scheme.proposal.moves;
+    let tenants: BTreeSet<&TenantName> = moves.iter().filter_map(|m| m.tenant.as_ref()).collect();
+    let nodes: BTreeSet<&NodeName> = moves.iter().filter_map(|m| m.to.as_ref()).collect();
+    let nodes = match nodes.len() {
+        n if n > 4 => format::count(n, "node"),
+        _ => nodes.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    let evicted = if scheme.evictions() == 0 { ", no eviction" } else { "" };
+    let onto = if moves.is_empty() { String::new() } else { format!(", onto {nodes} only{evicted}") };
+    let stops = match pace.stop_after {
+        0 | 1 => "the first failure stops it".to_owned(),
+        n => format!("{n} failures stop it"),
+    };
+    format!(
+        "y agrees to {}{onto}; {stops}, and so does a database in trouble",
+        match tenants.len() {
+            0 => "that".to_owned(),
+            1 => "pods of this tenant".to_owned(),
+            n => format!("pods of these {n} tenants"),
+        }
+    )
+}
+
+/// The numbers now and after.
+fn numbers(scheme: &Scheme, width: u16) -> Vec<Pieces> {
+    let (before, after) = (&scheme.proposal.before, &scheme.proposal.after);
+    let wide = width >= 110;
+    let worst = |b: &Balance| match &b.worst {
+        None => "–".to_owned(),
+        Some((_, 0)) => "no tenant down".into(),
+        Some((node, n)) if wide => format!("{node}: {} down", format::count(*n as usize, "tenant")),
+        Some((node, n)) => format!("{node}: {n} down"),
+    };
+    let percent = |share: f64| format!("{share:.1} %");
+    let used = |b: &Balance| b.use_deviation.map_or("–".into(), percent);
+    type Column<'a> = (&'static str, &'static str, u16, Box<dyn Fn(&Balance) -> String + 'a>);
+    let columns: Vec<Column<'_>> = vec![
+        ("ON ONE NODE", "ON ONE NODE", 13, Box::new(|b| b.on_one_node.to_string())),
+        ("DOUBLED", "PODS DOUBLED UP", 9, Box::new(|b| b.doubled.to_string())),
+        ("THE WORST NODE FAILS", "IF THE WORST NODE FAILS", 23, Box::new(worst)),
+        ("REQ ±", "REQUESTS DEVIATE", 9, Box::new(|b| percent(b.requests_deviation))),
+        ("USE ±", "USE DEVIATES", 8, Box::new(used)),
+        ("LIMITS", "HIGHEST LIMITS", 8, Box::new(|b| format!("{:.0} %", b.overcommit))),
+    ];
+    let room = width.saturating_sub(7);
+    let mut taken = 0;
+    let shown: Vec<_> = columns
+        .iter()
+        .map(|(short, long, least, of)| {
+            let title = if wide { *long } else { *short };
+            (title, if wide { format::width(title).max(*least) + 4 } else { *least }, of)
+        })
+        .take_while(|(_, columns, _)| {
+            taken += columns;
+            taken <= room
+        })
+        .collect();
+    let right = |text: &str, columns: u16| {
+        let text = format::fit(text, columns).into_owned();
+        format!("{}{text}", " ".repeat(usize::from(columns.saturating_sub(format::width(&text)))))
+    };
+    let mut head = vec![piece("       ", Role::Title)];
+    head.extend(shown.iter().map(|(title, columns, _)| piece(right(title, *columns), Role::Title)));
+    let line = |word: &'static str, of: &Balance, role: Role, against: Option<&Balance>| {
+        let mut line = vec![piece(word, Role::Muted)];
+        for (_, columns, value) in &shown {
+            let text = value(of);
+            let changed = against.is_some_and(|against| value(against) != text);
+            line.push(piece(right(&text, *columns), if changed { Role::Changed } else { role }));
+        }
+        line
+    };
+    let mut lines = vec![head, line("now    ", before, Role::Text, None)];
+    lines.push(line("after  ", after, Role::Text, Some(before)));
+    lines
+}

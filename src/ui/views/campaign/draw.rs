@@ -1,0 +1,376 @@
+//! How a campaign is drawn.
+
+use super::{CampaignView, Section};
+use crate::{
+    cluster::{Snapshot, TenantName},
+    plan::{Intent, Means},
+    run::{
+        RunSeen,
+        campaign::{Campaign, CampaignSeen, Drained, Event, ItemState},
+    },
+    ui::{
+        format,
+        matrix::{self, Matrix, Pods},
+        paint::{Pen, piece},
+        theme::Role,
+        view::Cx,
+        views::run_sign,
+    },
+};
+
+/// A row's sign: what is worst or latest among a tenant's moves.
+fn sign(states: &[&ItemState]) -> (&'static str, Role) {
+    let any = |is: fn(&ItemState) -> bool| states.iter().any(|state| is(state));
+    if any(|s| matches!(s, ItemState::Running(_))) {
+        ("▸", Role::Busy)
+    } else if any(|s| matches!(s, ItemState::Held(..))) {
+        ("▲", Role::Warn)
+    } else if any(|s| matches!(s, ItemState::Failed(_))) {
+        ("✖", Role::Danger)
+    } else if any(|s| *s == ItemState::Waiting) {
+        ("·", Role::Muted)
+    } else if any(|s| matches!(s, ItemState::Done(_))) {
+        ("✓", Role::Ok)
+    } else {
+        ("–", Role::Muted)
+    }
+}
+
+impl CampaignView {
+    /// What it is, who drives it, how far it is.
+    pub(super) fn head(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen) -> u16 {
+        let width = pen.width();
+        let campaign = &known.campaign;
+        let shown = known.shown();
+        let (glyph, role) = run_sign(&shown);
+        let pieces = [
+            piece(glyph, role),
+            piece(" ", Role::Text),
+            piece(campaign.goal.as_str(), Role::Accent),
+            piece(format!("  {shown}"), role),
+        ];
+        pen.line(1, 0, width.saturating_sub(2), &pieces);
+        let started = campaign.entries.first().map(|e| e.at);
+        let mut facts = format!("campaign {} of {}", campaign.short(), campaign.operator);
+        if let (Some(start), Some(last)) = (started, campaign.last_at()) {
+            facts += &match campaign.state.is_over() {
+                true => {
+                    let took = format::span(last.as_second() - start.as_second());
+                    format!(", {} ago, took {took}", cx.age(last))
+                }
+                false => format!(", for {}", cx.age(start)),
+            };
+        }
+        if campaign.local {
+            facts.push_str(", journal on this machine only");
+        }
+        if let Some(reason) = &campaign.reason {
+            facts += &format!("   why: {reason}");
+        }
+        pen.put(3, 1, width.saturating_sub(4), &facts, Role::Muted);
+        let counts = campaign.counts();
+        let through = counts.done + counts.skipped + counts.failed * usize::from(counts.of_tenants);
+        let bar = (width / 3).clamp(8, 60);
+        pen.bar(3, 2, bar, through as f64 / counts.all.max(1) as f64, role);
+        let each = campaign.each().map(|each| format!("{} each", format::span(each.as_secs().max(1))));
+        let rate = campaign.an_hour().filter(|_| counts.of_tenants && !campaign.state.is_over());
+        let each = each.into_iter().chain(rate.map(|n| format!("{n} an hour"))).collect::<Vec<_>>();
+        let each = (!each.is_empty()).then(|| each.join(", "));
+        let left =
+            campaign.time_left().map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
+        let times: Vec<_> = each.into_iter().chain(left).collect();
+        let pieces = [
+            piece(
+                if counts.of_tenants { format!("{} of {}", counts.done, counts.all) } else { counts.words() },
+                Role::Text,
+            ),
+            piece(if times.is_empty() { "" } else { "   " }, Role::Text),
+            piece(times.join(", "), Role::Muted),
+        ];
+        pen.line(bar + 5, 2, width.saturating_sub(bar + 6), &pieces);
+        if !counts.of_tenants {
+            return 3;
+        }
+        let mut line = Vec::new();
+        for (n, word, role) in [
+            (counts.waiting, "waiting", Role::Muted),
+            (counts.running, "running", Role::Busy),
+            (counts.done, "done", Role::Ok),
+            (counts.failed, "failed", Role::Danger),
+            (counts.held, "held", Role::Warn),
+            (counts.skipped, "left out", Role::Muted),
+        ] {
+            let role = if n == 0 { Role::Muted } else { role };
+            line.push(piece(format!("{n} "), role));
+            line.push(piece(format!("{word}   "), Role::Muted));
+        }
+        pen.line(3, 3, width.saturating_sub(4), &line);
+        4
+    }
+
+    /// What it is at, or why it stands still, or how it ended.
+    pub(super) fn present(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen, mut y: u16) -> u16 {
+        let width = pen.width();
+        let campaign = &known.campaign;
+        let shown = known.shown();
+        let (_, role) = run_sign(&shown);
+        let room = width.saturating_sub(6);
+        let mut say = |pen: &mut Pen<'_>, text: &str, role: Role, most: usize| {
+            for line in format::wrap(&format::plain(text), room).iter().take(most) {
+                y += 1;
+                pen.put(3, y, room, line, role);
+            }
+        };
+        let stands = known.wants_an_operator();
+        if stands || campaign.state.is_over() {
+            let word = campaign.last_word().filter(|_| !known.is_interrupted());
+            say(pen, word.unwrap_or("its session ended in the middle"), role, 3);
+        }
+        if stands && campaign.beyond().is_some() {
+            say(pen, "r shows what is left on what is seen now, to agree to it", Role::Text, 1);
+        }
+        if campaign.state.is_over() {
+            for text in epilogue(cx, campaign) {
+                say(pen, &text, Role::Text, 2);
+            }
+        } else if campaign.stopping {
+            say(pen, "it stops once what is under way is through", Role::Warn, 1);
+        }
+        if let Some(asked) = campaign.unheard().last().filter(|_| !campaign.state.is_over()) {
+            say(pen, &format!("{} asked it to {}", asked.by, asked.wish), Role::Warn, 1);
+        }
+        let still = stands || campaign.state.is_over();
+        // What is waited for between the items stands with what is under way.
+        if let Some(doing) = campaign.doing.as_deref().filter(|doing| doing.starts_with("waits: ")) {
+            say(pen, doing, Role::Warn, 2);
+        }
+        y += u16::from(y > 3);
+        let running = campaign.states.iter().enumerate().filter_map(|(i, state)| match state {
+            ItemState::Running(run) => Some((i, run)),
+            _ => None,
+        });
+        // As many lines from one move to the next: nothing below them shifts.
+        let most = if pen.height() < 24 { 1 } else { 3 };
+        let reserved = if still { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
+        let running: Vec<_> = running.take(most).collect();
+        let end = y + 2 * reserved.max(running.len()) as u16;
+        if let (false, true, Some(doing)) = (still, running.is_empty(), &campaign.doing) {
+            pen.put(3, y + 1, room, doing, Role::Muted);
+        }
+        for (item, id) in running {
+            let run = cx.runs.iter().find(|known| known.run.id == *id);
+            let interrupted = run.is_some_and(RunSeen::is_interrupted);
+            let (glyph, role) = if interrupted { ("?", Role::Warn) } else { ("▸", Role::Busy) };
+            pen.put(1, y + 1, 1, glyph, role);
+            pen.put(3, y + 1, width.saturating_sub(10), &campaign.words(item), Role::Text);
+            let since = began(campaign, item).map(|at| cx.age(at)).unwrap_or_default();
+            pen.put_right(width.saturating_sub(1), y + 1, 6, &since, Role::Muted);
+            match run {
+                Some(known) => super::steps::line(pen, y + 2, &known.run),
+                None => {
+                    let doing = campaign.doing.as_deref().unwrap_or("its run begins");
+                    pen.put(3, y + 2, room, doing, Role::Muted);
+                }
+            }
+            y += 2;
+        }
+        end + if end > 3 { 2 } else { 1 }
+    }
+
+    pub(super) fn sections(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16) {
+        let width = pen.width();
+        if y + 1 >= pen.height() {
+            return;
+        }
+        let mut x = 1;
+        for (section, name, n) in [
+            (Section::Pods, "Pods by node", self.rows.len()),
+            (
+                Section::Items,
+                if campaign.is_of_tenants() { "Tenants" } else { "Steps" },
+                campaign.items.len(),
+            ),
+        ] {
+            if section == Section::Pods && self.rows.is_empty() {
+                continue;
+            }
+            let here = section == self.section;
+            x = pen.put(x, y, 2, if here { "▸ " } else { "  " }, Role::Key);
+            x = pen.put(x, y, width.saturating_sub(x), name, if here { Role::Accent } else { Role::Muted });
+            x = pen.put(x + 1, y, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
+        }
+        let matrix = Matrix::fit(width.saturating_sub(2), cx.seen, &self.changed);
+        let pods = self.section == Section::Pods;
+        let top = y + 1 + if pods { matrix.heading_height() } else { 0 };
+        if pods {
+            let area = pen.area;
+            let inner = ratatui::layout::Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+            matrix.heading(&mut pen.within(inner), y + 1, ["NOW", "AFTER"]);
+        }
+        let page = usize::from(pen.height().saturating_sub(top));
+        let (row, all) = (self.row(campaign), self.len(campaign));
+        // The row under way stands in the middle, so that what is through and what comes are both seen.
+        let start = (row + 1).saturating_sub(page / 2 + 1).min(all.saturating_sub(page));
+        for (line, i) in (start..all.min(start + page)).enumerate() {
+            let y = top + line as u16;
+            match self.section {
+                Section::Pods => self.tenant(pen, cx, campaign, &matrix, y, i),
+                Section::Items => line_of(pen, cx, campaign, y, i),
+            }
+            if i == row && page > 0 {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+        if all > page {
+            pen.put_right(width.saturating_sub(1), y, 16, &format!("{} of {all}", row + 1), Role::Muted);
+        }
+    }
+
+    /// A tenant: where its pods are at this moment, and where they will be.
+    fn tenant(
+        &self,
+        pen: &mut Pen<'_>,
+        cx: &Cx<'_>,
+        campaign: &Campaign,
+        matrix: &Matrix,
+        y: u16,
+        row: usize,
+    ) {
+        let (name, items) = &self.rows[row];
+        let states: Vec<_> = items.iter().map(|i| &campaign.states[*i]).collect();
+        let (glyph, role) = sign(&states);
+        let area = pen.area;
+        let inner = ratatui::layout::Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+        let mut pen = pen.within(inner);
+        pen.put(0, y, 1, glyph, role);
+        let (before, after) = placements(cx.seen, campaign, name, items);
+        let tenant = cx.seen.tenants.get(name);
+        let mut cells = tenant.map(|tenant| cx.seen.cells(tenant)).unwrap_or_default();
+        // The pod that is coming belongs to nobody until it is adopted: it is told where it comes up all the same.
+        for i in items.iter().filter(|i| matches!(campaign.states[**i], ItemState::Running(_))) {
+            let Intent::Move { moved } = &campaign.items[*i] else { continue };
+            let here = tenant.is_some_and(|t| t.active().any(|pod| pod.uid == moved.uid));
+            if here && moved.means == Means::Adoption {
+                cells.entry(moved.to.clone()).or_default().starting += 1;
+            }
+        }
+        matrix.row(&mut pen, y, &cx.tenant_name(name, 24), (&before, &after), Some(&cells));
+        let why = states.iter().find_map(|state| match state {
+            ItemState::Failed(why) | ItemState::Skipped(why) | ItemState::Held(_, why) => Some(why.clone()),
+            _ => None,
+        });
+        let done = || {
+            let took = items.iter().filter_map(|i| took(campaign, *i)).max()?;
+            Some(format!("took {}", format::span(took)))
+        };
+        let reason = || match &campaign.items[items[0]] {
+            Intent::Move { moved } => moved.reason.to_string(),
+            _ => String::new(),
+        };
+        matrix.why(&mut pen, y, &why.or_else(done).unwrap_or_else(reason));
+    }
+}
+
+/// Where a tenant's pods were before its moves, and where they will be after those that are not through.
+fn placements(seen: &Snapshot, campaign: &Campaign, tenant: &TenantName, items: &[usize]) -> (Pods, Pods) {
+    let Some(tenant) = seen.tenants.get(tenant) else { return Default::default() };
+    let now = tenant.placement();
+    let (mut before, mut after) = (now.clone(), now);
+    for i in items {
+        let Intent::Move { moved } = &campaign.items[*i] else { continue };
+        let here = || tenant.active().any(|pod| pod.uid == moved.uid);
+        match &campaign.states[*i] {
+            ItemState::Done(_) => matrix::back(&mut before, moved),
+            // The other pod has taken its place, and the run has not said so yet.
+            ItemState::Running(_) if !here() => matrix::back(&mut before, moved),
+            ItemState::Waiting | ItemState::Running(_) => matrix::go(&mut after, moved),
+            ItemState::Skipped(_) | ItemState::Failed(_) | ItemState::Held(..) => {}
+        }
+    }
+    (before, after)
+}
+
+/// When the last run of an item began.
+fn began(campaign: &Campaign, item: usize) -> Option<jiff::Timestamp> {
+    campaign.entries.iter().rev().find_map(|e| match &e.event {
+        Event::Began { item: at, .. } if *at == item => Some(e.at),
+        _ => None,
+    })
+}
+
+/// Seconds an item that is done took.
+fn took(campaign: &Campaign, item: usize) -> Option<i64> {
+    let ended = campaign.entries.iter().rev().find_map(|e| match &e.event {
+        Event::Done { item: at, .. } if *at == item => Some(e.at),
+        _ => None,
+    })?;
+    Some(ended.as_second() - began(campaign, item)?.as_second())
+}
+
+/// One item on one line.
+fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, item: usize) {
+    let width = pen.width();
+    let state = &campaign.states[item];
+    let (glyph, role) = sign(&[state]);
+    pen.put_right(6, y, 5, &(item + 1).to_string(), Role::Muted);
+    pen.put(7, y, 1, glyph, role);
+    let tone = if *state == ItemState::Waiting { Role::Muted } else { Role::Text };
+    let end = pen.put(9, y, width.saturating_sub(16), &campaign.words(item), tone);
+    let text = match state {
+        ItemState::Waiting => match &campaign.items[item] {
+            Intent::Move { moved } => moved.reason.to_string(),
+            _ => String::new(),
+        },
+        ItemState::Failed(why) | ItemState::Skipped(why) | ItemState::Held(_, why) => why.clone(),
+        ItemState::Running(_) | ItemState::Done(_) => String::new(),
+    };
+    let room = width.saturating_sub(end + 10);
+    pen.put(end + 3, y, room, &text, if role == Role::Danger { role } else { Role::Muted });
+    let time = match state {
+        ItemState::Done(_) => took(campaign, item).map(format::span),
+        ItemState::Running(_) => began(campaign, item).map(|at| cx.age(at)),
+        _ => None,
+    };
+    pen.put_right(width.saturating_sub(1), y, 6, &time.unwrap_or_default(), Role::Muted);
+}
+
+/// What is to be said of a campaign that is over: of a drained node, and of tenants that are still crowded.
+fn epilogue(cx: &Cx<'_>, campaign: &Campaign) -> Vec<String> {
+    use crate::plan::rebalance::Goal;
+    let mut all = Vec::new();
+    let goal = campaign.aim.as_ref().map(|aim| &aim.goal);
+    match goal {
+        Some(Goal::Drain { node }) => all.push(Drained::of(cx.seen, node).text),
+        Some(Goal::Rebalance { .. }) => {
+            let crowded = cx.findings.iter().filter(|f| ["one-node", "doubled"].contains(&f.rule));
+            let names: Vec<_> = crowded.map(|f| f.subject.name()).collect();
+            let shown = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+            match names.len() {
+                0 => all.push("no tenant is doubled up any more".into()),
+                n if n > 3 => {
+                    all.push(format!("{n} tenants stay doubled up: {shown} and {} more; b says why", n - 3))
+                }
+                1 => all.push(format!("{shown} stays doubled up; b says why")),
+                n => all.push(format!("{n} tenants stay doubled up: {shown}; b says why")),
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_shows_what_matters_most_of_its_moves() {
+        let (done, failed) = (ItemState::Done("r".into()), ItemState::Failed("no".into()));
+        let skipped = ItemState::Skipped("not needed".into());
+        assert_eq!(sign(&[&done, &ItemState::Waiting]).0, "·");
+        assert_eq!(sign(&[&done, &ItemState::Running("r".into())]).0, "▸");
+        assert_eq!(sign(&[&done, &failed]).0, "✖");
+        assert_eq!((sign(&[&done, &skipped]).0, sign(&[&skipped]).0), ("✓", "–"));
+    }
+}
