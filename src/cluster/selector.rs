@@ -114,12 +114,12 @@ fn requirement(part: &str) -> Option<Requirement> {
     let made = |key: &str, operator: Operator| {
         let key = key.trim();
         let letter = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-        (!key.is_empty() && key.chars().all(letter)).then(|| Requirement { key: key.to_owned(), operator })
+        (!key.is_empty() && key.chars().all(letter)).then(|| Requirement { key: key.into(), operator })
     };
     let value = |text: &str| {
         let text = text.trim();
         let letter = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        text.chars().all(letter).then(|| vec![text.to_owned()])
+        text.chars().all(letter).then(|| vec![Arc::from(text)])
     };
     if let Some((key, text)) = part.split_once("!=") {
         return made(key, Operator::NotIn(value(text)?));

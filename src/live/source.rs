@@ -120,12 +120,15 @@ struct Whole<K: Kind> {
     version: String,
 }
 
+/// The number of a page, and what was read of it.
+type Page<K> = (usize, Result<Read<K>, Fault>);
+
 /// What happens while pages are read.
 enum News<K: Kind> {
     /// What that page says of the list.
     Head(usize, PageMeta),
     /// A page has been read, or cannot be; `None`: none is under way.
-    Done(Option<Result<(usize, Result<Read<K>, Fault>), JoinError>>),
+    Done(Option<Result<Page<K>, JoinError>>),
     /// It is time to tell how far the list has come.
     Time,
 }
