@@ -272,7 +272,6 @@ mod tests {
             "acme failing",
             "!acme",
             "\"web acme\"",
-            "!!acme",
             "node:worker-1",
             "!node:worker-3",
             "restarts:>12",

@@ -32,6 +32,8 @@ pub struct Turn {
 pub struct Line {
     /// When the kubelet received it, where it says.
     pub at: Option<Timestamp>,
+    /// Where it stands: by its own time, or that of the line before it of the same container.
+    order: Option<Timestamp>,
     /// Its container: the place in [`Log::sources`].
     pub of: usize,
     /// Lines that had come before it.
@@ -110,18 +112,18 @@ impl Log {
     /// Puts lines where their time belongs. What has no time stays behind what came before it.
     fn merge(&mut self, of: usize, lines: Vec<LogLine>) {
         let first = lines.iter().find_map(|line| line.at);
-        let later = |line: &Line| first.is_some_and(|first| line.at.is_some_and(|at| at > first));
+        let later = |line: &Line| first.is_some_and(|first| line.order.is_some_and(|at| at > first));
         let overlap = self.lines.iter().rev().take_while(|line| later(line)).count();
         let mut rest = self.lines.split_off(self.lines.len() - overlap);
         let mut at = first;
         for line in lines {
             at = line.at.or(at);
-            while rest.front().is_some_and(|other| other.at <= at) {
+            while rest.front().is_some_and(|other| other.order <= at) {
                 self.lines.extend(rest.pop_front());
             }
             let number = self.seen;
             self.seen += 1;
-            self.lines.push_back(Line { at: line.at, of, number, text: line.text });
+            self.lines.push_back(Line { at: line.at, order: at, of, number, text: line.text });
         }
         self.lines.append(&mut rest);
         self.lines.drain(..self.lines.len().saturating_sub(Self::KEPT));
