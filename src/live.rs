@@ -55,7 +55,7 @@ const RUSH: u32 = 30;
 /// ... there are fewer of them, by this factor.
 const SLOWER: u32 = 3;
 /// Reports folded before the next look at the clock.
-const BATCH: usize = 1024;
+const BATCH: usize = 128;
 
 /// What is observed, and how often.
 #[derive(Clone, Debug)]

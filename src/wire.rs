@@ -39,8 +39,9 @@ pub use sentence::sentence;
 pub use target::Target;
 use target::Way;
 
-/// Every connection holds a piece of this size; one that grows to what the first list fills would keep 400 kB for good.
-const READ_AT_ONCE: usize = 32 << 10;
+/// Every connection holds a piece of this size, which is a record of TLS; one that grows to what the first list fills would
+/// keep 400 kB for good.
+const READ_AT_ONCE: usize = 16 << 10;
 /// How long a connection may take to come up.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long one read (get, list page) may take, all of it.

@@ -26,6 +26,10 @@ const EVENTS_A_SECOND: u64 = 200;
 /// World time after which pods that were asked for must run, and the steps it passes in.
 const SETTLES: (Duration, Duration) = (Duration::from_secs(900), Duration::from_secs(15));
 
+/// How long all of that has been there: pods of a minute ago tell their age by the second, and nothing else moves on a
+/// screen in front of a world that stands still.
+const SINCE: Duration = Duration::from_secs(620);
+
 /// How large a cluster is.
 #[derive(Clone, Copy)]
 pub struct Size {
@@ -138,6 +142,7 @@ pub fn serve() {
     };
     let cluster = runtime.block_on(demo::start(options)).expect("the embedded cluster starts");
     grow(&cluster, size.pods);
+    cluster.step(SINCE);
     let listed = cluster.with_world(|world| {
         let pods: Vec<_> = world.store.list(Kind::POD, None).cloned().collect();
         let mut listed = 0;

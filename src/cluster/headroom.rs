@@ -260,7 +260,10 @@ pub(super) fn ends(tenant: &Tenant, now: Timestamp) -> Ends {
     let mut ends = Ends::default();
     for status in tenant.pods.iter().flat_map(|p| &p.containers) {
         let Some(end) = status.last_end.as_ref().filter(|_| status.restarts > 0) else { continue };
-        let Some(at) = end.at.filter(|at| now.duration_since(*at) <= RECENT) else { continue };
+        // By the minute, as tenants that have not changed are judged.
+        let minute = now.as_second().div_euclid(60) * 60;
+        let recent = |at: &Timestamp| minute - at.as_second() <= RECENT.as_secs();
+        let Some(at) = end.at.filter(recent) else { continue };
         ends.restarts += 1;
         if &*end.reason == "OOMKilled" {
             ends.oom += 1;

@@ -57,7 +57,7 @@ impl Quota {
                 QuotaScope::BestEffort(best) => spec.is_best_effort() == *best,
                 QuotaScope::PriorityClass(operator) => {
                     let class = Some(&*spec.priority_class).filter(|c| !c.is_empty());
-                    let wanted = super::Requirement { key: String::new(), operator: operator.clone() };
+                    let wanted = super::Requirement { key: "".into(), operator: operator.clone() };
                     wanted.matches(class)
                 }
                 QuotaScope::Other(_) => {

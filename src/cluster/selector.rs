@@ -21,7 +21,7 @@ pub struct Selector {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Requirement {
     /// The label.
-    pub key: String,
+    pub key: Arc<str>,
     /// What must hold for it.
     pub operator: Operator,
 }
@@ -30,9 +30,9 @@ pub struct Requirement {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// Present, with one of these values.
-    In(Vec<String>),
+    In(Vec<Arc<str>>),
     /// Absent, or with none of these values.
-    NotIn(Vec<String>),
+    NotIn(Vec<Arc<str>>),
     /// Present.
     Exists,
     /// Absent.
@@ -47,8 +47,8 @@ impl Selector {
     /// The selector that wants exactly these labels.
     pub fn of(labels: &BTreeMap<String, String>) -> Self {
         let requirement = |(key, value): (&String, &String)| Requirement {
-            key: key.clone(),
-            operator: Operator::In(vec![value.clone()]),
+            key: key.as_str().into(),
+            operator: Operator::In(vec![value.as_str().into()]),
         };
         Self { requirements: labels.iter().map(requirement).collect() }
     }
@@ -64,8 +64,8 @@ impl Requirement {
     pub fn matches(&self, value: Option<&str>) -> bool {
         let number = |v: &str| v.parse::<i64>().ok();
         match (&self.operator, value) {
-            (Operator::In(values), Some(v)) => values.iter().any(|one| one == v),
-            (Operator::NotIn(values), Some(v)) => values.iter().all(|one| one != v),
+            (Operator::In(values), Some(v)) => values.iter().any(|one| **one == *v),
+            (Operator::NotIn(values), Some(v)) => values.iter().all(|one| **one != *v),
             (Operator::NotIn(_) | Operator::DoesNotExist, None) | (Operator::Exists, Some(_)) => true,
             (Operator::Gt(bound), Some(v)) => number(v).is_some_and(|n| n > *bound),
             (Operator::Lt(bound), Some(v)) => number(v).is_some_and(|n| n < *bound),
@@ -114,12 +114,12 @@ fn requirement(part: &str) -> Option<Requirement> {
     let made = |key: &str, operator: Operator| {
         let key = key.trim();
         let letter = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-        (!key.is_empty() && key.chars().all(letter)).then(|| Requirement { key: key.to_owned(), operator })
+        (!key.is_empty() && key.chars().all(letter)).then(|| Requirement { key: key.into(), operator })
     };
     let value = |text: &str| {
         let text = text.trim();
         let letter = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        text.chars().all(letter).then(|| vec![text.to_owned()])
+        text.chars().all(letter).then(|| vec![Arc::from(text)])
     };
     if let Some((key, text)) = part.split_once("!=") {
         return made(key, Operator::NotIn(value(text)?));

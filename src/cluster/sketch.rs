@@ -325,8 +325,10 @@ impl World {
             migration: None,
         };
         self.namespaces.push((name.into(), Labels::default()));
-        let service =
-            Service { key: key.key.clone(), selector: BTreeMap::from([("app".into(), name.to_owned())]) };
+        let service = Service {
+            key: key.key.clone(),
+            selector: Arc::new(LabelSet::from([("app".into(), name.into())])),
+        };
         self.services.push((key.key.clone(), service));
         match kind {
             WorkloadKind::Deployment => {

@@ -1,6 +1,6 @@
 //! Workloads and what stands around them: ReplicaSets, Services, autoscalers, disruption budgets.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -172,7 +172,7 @@ pub struct Service {
     /// Namespace and name.
     pub key: Key,
     /// `spec.selector`; empty selects nothing.
-    pub selector: BTreeMap<String, String>,
+    pub selector: Labels,
 }
 
 /// A HorizontalPodAutoscaler.

@@ -376,7 +376,8 @@ fn key_of(meta: &slim::Meta, interner: &mut Interner) -> Result<Key, Fault> {
     if meta.namespace.is_empty() {
         return Err("metadata.namespace is missing".into());
     }
-    Ok(Key::new(interner.text(&meta.namespace), named(&meta.name)?))
+    // The measurements of a pod, its Service and its budget are called as it, or as its workload.
+    Ok(Key::new(interner.text(&meta.namespace), interner.text(named(&meta.name)?)))
 }
 
 fn created(at: Option<Timestamp>) -> Result<Timestamp, Fault> {

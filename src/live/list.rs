@@ -244,8 +244,8 @@ enum Quick<K, V> {
 pub(super) struct Parts {
     chunks: Chunks,
     cutter: Cutter,
-    /// What came behind the last chunk.
-    fault: Option<Fault>,
+    /// How it ended behind the last chunk.
+    end: Option<Result<(), Fault>>,
     plural: &'static str,
 }
 
@@ -253,7 +253,7 @@ impl Parts {
     /// Asks for a list. Its head must come within the deadline for reads.
     pub async fn open<K: Kind>(wire: &wire::Wire, path: &str) -> Result<Self, Fault> {
         let chunks = read::list(wire, path).await?;
-        Ok(Self { chunks, cutter: Cutter::default(), fault: None, plural: K::RESOURCE.plural })
+        Ok(Self { chunks, cutter: Cutter::default(), end: None, plural: K::RESOURCE.plural })
     }
 
     /// Waits for more; false: that was all.
@@ -261,10 +261,11 @@ impl Parts {
         if self.cutter.is_whole() {
             return Ok(false);
         }
-        if let Some(fault) = self.fault.take() {
-            return Err(fault);
-        }
-        match self.chunks.next().await? {
+        let next = match self.end.take() {
+            Some(end) => end.map(|()| None),
+            None => self.chunks.next().await,
+        };
+        match next? {
             Some(chunk) => self.cutter.push(&chunk),
             None => {
                 return Err(Fault::transport(format!("the list of {} broke off on its way", self.plural)));
@@ -278,11 +279,11 @@ impl Parts {
                     more += chunk.len();
                     self.cutter.push(&chunk);
                 }
-                Some(Err(fault)) => {
-                    self.fault = Some(fault);
+                Some(end) => {
+                    self.end = Some(end.map(drop));
                     break;
                 }
-                Some(Ok(None)) | None => break,
+                None => break,
             }
         }
         Ok(true)

@@ -33,6 +33,8 @@ const SKEW_FROM: i64 = 2_000;
 
 /// While it does not answer it is asked this often, whether the attempts before have ended or not.
 const AWAY_EVERY: Duration = Duration::from_secs(1);
+/// The first time after this, and then twice as long each time: a server that restarts is back in a moment.
+const AWAY_AT_FIRST: Duration = Duration::from_millis(200);
 /// Attempts under way at once.
 const ATTEMPTS: usize = 6;
 /// Questions between two looks at which cluster it is.
@@ -127,7 +129,7 @@ impl Probe {
         let mut course = Course::default();
         let mut pace = Pace::default();
         let (mut asked_who, mut look_in) = (false, 0);
-        let mut doubted = false;
+        let (mut doubted, mut away_for) = (false, 0);
         loop {
             let begun = Instant::now();
             let before = api.clone();
@@ -175,7 +177,13 @@ impl Probe {
                 *link = now;
                 changed
             });
-            let pause = if api.freshness.is_live() { self.every } else { AWAY_EVERY };
+            let pause = if api.freshness.is_live() {
+                away_for = 0;
+                self.every
+            } else {
+                away_for = (away_for + 1).min(8);
+                (AWAY_AT_FIRST * 2_u32.pow(away_for - 1)).min(AWAY_EVERY)
+            };
             // Many sources doubt at once: they are answered together.
             let earliest = if doubted { begun + AWAY_EVERY } else { begun };
             let doubt = async {

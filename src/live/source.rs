@@ -44,10 +44,12 @@ const TOLD_EVERY: Duration = Duration::from_millis(200);
 const PROVEN_AFTER: Duration = Duration::from_millis(500);
 /// A server that ends every watch at once is not asked more often than this.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
-/// A list that is too old before this has passed will be too old again.
+/// What is too old is read again at once, but not twice within this: it would be too old again.
 const AGES: Duration = Duration::from_secs(5);
 /// Between two attempts that are cheap to refuse.
 const RETRY: Duration = Duration::from_secs(1);
+/// Between the first of them, twice as long each time: a server that restarts is back in a moment.
+const FIRST_RETRY: Duration = Duration::from_millis(200);
 /// Between two attempts at most, however long one takes.
 const SLOWEST_RETRY: Duration = Duration::from_secs(15);
 /// How long after an outage the list is read again: nothing else proves that no event was lost.
@@ -71,7 +73,9 @@ pub(super) async fn follow<K: Kind, T: Send + 'static>(
         version: None,
         lost: None,
         failures: 0,
+        stood: false,
         listed: None,
+        expired: None,
         world: 0,
         relist: None,
     };
@@ -89,8 +93,12 @@ struct Source<K: Kind, T> {
     lost: Option<Arc<str>>,
     /// Faults in a row.
     failures: u32,
+    /// The watch of the present attempt has stood.
+    stood: bool,
     /// When the list was last complete.
     listed: Option<Instant>,
+    /// When the list was last read again because its version was too old.
+    expired: Option<Instant>,
     /// The cluster it was read from.
     world: u32,
     /// When it is read again.
@@ -112,12 +120,15 @@ struct Whole<K: Kind> {
     version: String,
 }
 
+/// The number of a page, and what was read of it.
+type Page<K> = (usize, Result<Read<K>, Fault>);
+
 /// What happens while pages are read.
 enum News<K: Kind> {
     /// What that page says of the list.
     Head(usize, PageMeta),
     /// A page has been read, or cannot be; `None`: none is under way.
-    Done(Option<Result<(usize, Result<Read<K>, Fault>), JoinError>>),
+    Done(Option<Result<Page<K>, JoinError>>),
     /// It is time to tell how far the list has come.
     Time,
 }
@@ -138,6 +149,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 return;
             }
             let begun = Instant::now();
+            self.stood = false;
             if self.elsewhere().is_some() {
                 self.version = None;
             }
@@ -167,14 +179,16 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
                 continue;
             }
             self.failures += 1;
-            let took = begun.elapsed();
-            // The first time, a watch that broke is taken up at once. What is too old is read again at once, unless the
-            // list is as old as soon as it is there.
+            // How long a watch stood says nothing of what an attempt costs.
+            let took = if self.stood { Duration::ZERO } else { begun.elapsed() };
+            // The first time, a watch that broke is taken up at once.
             let again = if fault.code == 410 {
                 self.version = None;
-                self.listed.is_none_or(|at| at.elapsed() > AGES)
+                let again = self.expired.is_none_or(|at| at.elapsed() > AGES);
+                self.expired = Some(Instant::now());
+                again
             } else {
-                fault.code == 0 && self.failures == 1 && self.version.is_some() && took > PROVEN_AFTER
+                fault.code == 0 && self.failures == 1 && self.version.is_some() && self.stood
             };
             if again {
                 self.subject.doubt.raise();
@@ -218,7 +232,8 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         let longest = match fault.code {
             403 | 404 => RIGHTS_RETRY,
             _ => {
-                (took * 2).clamp(RETRY, SLOWEST_RETRY).max(fault.after.unwrap_or_default().min(RIGHTS_RETRY))
+                let least = (FIRST_RETRY * 2_u32.pow(self.failures.clamp(1, 8) - 1)).min(RETRY);
+                (took * 2).clamp(least, SLOWEST_RETRY).max(fault.after.unwrap_or_default().min(RIGHTS_RETRY))
             }
         };
         let mut due = std::pin::pin!(sleep(longest.mul_f64(rand::random_range(0.75..1.0))));
@@ -406,7 +421,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
 
     /// The watch stands: what is shown is true again.
     async fn proven(&mut self) -> Result<(), Stop> {
-        self.failures = 0;
+        (self.failures, self.stood) = (0, true);
         if self.lost.is_some() && self.subject.link.borrow().down().is_none() {
             self.lost = None;
             self.relist_in(RELIST_AFTER_OUTAGE);

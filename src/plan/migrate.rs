@@ -224,7 +224,7 @@ fn labels(seen: &Snapshot, workload: &Workload) -> BTreeMap<String, String> {
     let of_budgets = of_budgets.filter_map(|b| b.selector.as_ref());
     let selectors = of_budgets.chain([&workload.selector]);
     let of_selectors = selectors.flat_map(|s| s.requirements.iter().map(|r| r.key.clone()));
-    let selected: std::collections::BTreeSet<String> = of_services.chain(of_selectors).collect();
+    let selected: std::collections::BTreeSet<Arc<str>> = of_services.chain(of_selectors).collect();
     let free = |key: &str| {
         // What marks a part of an application is selected on by tools that are not seen here.
         !selected.contains(key) && key != super::TEMPLATE_HASH && !key.starts_with("app.kubernetes.io/")

@@ -104,6 +104,20 @@ impl Followed {
 }
 
 #[test]
+fn what_happened_within_the_last_hour_is_told_as_long_by_a_judge_as_by_a_fresh_look() {
+    let mut all = Followed::new();
+    all.pass(15);
+    let pod = all.pods().remove(0).1;
+    all.ran_out_of_memory(pod);
+    all.pass(3_571);
+    for second in 0..90 {
+        let rules = all.agrees(&format!("{second} s later"));
+        assert_eq!(rules.contains(&"oom-killed"), second < 74, "{second} s later");
+        all.pass(1);
+    }
+}
+
+#[test]
 fn a_judge_says_after_every_change_what_a_fresh_look_would() {
     let mut all = Followed::new();
     all.agrees("the first look");

@@ -95,9 +95,13 @@ pub(super) fn template(spec: slim::PodSpec, interner: &mut Interner) -> Result<P
         resources: spec.resources.as_ref().map(resources).transpose()?.map(Box::new),
         overhead: amounts(&spec.overhead)?,
         node_selector: spec.node_selector,
-        affinity: affinity(spec.affinity)?.into(),
+        affinity: affinity(&spec.affinity, interner)?.into(),
         tolerations: spec.tolerations.into_iter().map(toleration).collect::<Result<_, _>>()?,
-        spread: spec.topology_spread_constraints.into_iter().map(spread).collect::<Result<_, _>>()?,
+        spread: spec
+            .topology_spread_constraints
+            .into_iter()
+            .map(|c| spread(c, interner))
+            .collect::<Result<_, _>>()?,
         priority: spec.priority,
         never_preempts: spec.preemption_policy == "Never",
         priority_class: interner.text(&spec.priority_class_name),
@@ -198,45 +202,46 @@ fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Ve
     Ok(all)
 }
 
-fn affinity(given: slim::Affinity) -> Result<Affinity, Fault> {
+fn affinity(given: &slim::Affinity, interner: &mut Interner) -> Result<Affinity, Fault> {
     let slim::Affinity { node_affinity: node, pod_affinity: pods, pod_anti_affinity: anti } = given;
-    let node_required = node.required_during_scheduling_ignored_during_execution;
-    let node_preferred = node.preferred_during_scheduling_ignored_during_execution;
-    let terms = |terms: Vec<slim::PodTerm>| terms.into_iter().map(pod_term).collect::<Result<Vec<_>, _>>();
-    let weighted = |terms: Vec<slim::PreferredPods>| {
-        terms
-            .into_iter()
-            .map(|p| Ok((p.weight, pod_term(p.pod_affinity_term)?)))
-            .collect::<Result<Vec<_>, Fault>>()
-    };
-    Ok(Affinity {
-        node_required: node_required
-            .map(|s| s.node_selector_terms.into_iter().map(node_term).collect())
-            .transpose()?,
-        node_preferred: node_preferred
-            .into_iter()
-            .map(|p| Ok((p.weight, node_term(p.preference)?)))
-            .collect::<Result<_, Fault>>()?,
-        pod_required: terms(pods.required_during_scheduling_ignored_during_execution)?,
-        pod_preferred: weighted(pods.preferred_during_scheduling_ignored_during_execution)?,
-        anti_required: terms(anti.required_during_scheduling_ignored_during_execution)?,
-        anti_preferred: weighted(anti.preferred_during_scheduling_ignored_during_execution)?,
-    })
+    let mut affinity = Affinity::default();
+    if let Some(required) = &node.required_during_scheduling_ignored_during_execution {
+        let terms = required.node_selector_terms.iter().map(|term| node_term(term, interner));
+        affinity.node_required = Some(terms.collect::<Result<_, _>>()?);
+    }
+    for preferred in &node.preferred_during_scheduling_ignored_during_execution {
+        affinity.node_preferred.push((preferred.weight, node_term(&preferred.preference, interner)?));
+    }
+    for (given, required, preferred) in [
+        (pods, &mut affinity.pod_required, &mut affinity.pod_preferred),
+        (anti, &mut affinity.anti_required, &mut affinity.anti_preferred),
+    ] {
+        for term in &given.required_during_scheduling_ignored_during_execution {
+            required.push(pod_term(term, interner)?);
+        }
+        for wish in &given.preferred_during_scheduling_ignored_during_execution {
+            preferred.push((wish.weight, pod_term(&wish.pod_affinity_term, interner)?));
+        }
+    }
+    Ok(affinity)
 }
 
-fn node_term(given: slim::NodeTerm) -> Result<NodeTerm, Fault> {
+fn node_term(given: &slim::NodeTerm, interner: &mut Interner) -> Result<NodeTerm, Fault> {
     Ok(NodeTerm {
-        labels: labels::requirements(given.match_expressions)?,
-        fields: labels::requirements(given.match_fields)?,
+        labels: labels::requirements(&given.match_expressions, interner)?,
+        fields: labels::requirements(&given.match_fields, interner)?,
     })
 }
 
-fn pod_term(given: slim::PodTerm) -> Result<PodTerm, Fault> {
+fn pod_term(given: &slim::PodTerm, interner: &mut Interner) -> Result<PodTerm, Fault> {
+    let mut selector = |given: &Option<slim::LabelSelector>| {
+        given.as_ref().map(|selector| labels::selector(selector, interner)).transpose()
+    };
     Ok(PodTerm {
-        selector: given.label_selector.map(labels::selector).transpose()?,
-        namespaces: given.namespaces,
-        namespace_selector: given.namespace_selector.map(labels::selector).transpose()?,
-        topology_key: given.topology_key,
+        selector: selector(&given.label_selector)?,
+        namespaces: given.namespaces.clone(),
+        namespace_selector: selector(&given.namespace_selector)?,
+        topology_key: given.topology_key.clone(),
     })
 }
 
@@ -250,11 +255,11 @@ fn toleration(given: slim::Toleration) -> Result<Toleration, Fault> {
     })
 }
 
-fn spread(given: slim::SpreadConstraint) -> Result<SpreadConstraint, Fault> {
-    let selector = given.label_selector.map(labels::selector).transpose()?;
+fn spread(given: slim::SpreadConstraint, interner: &mut Interner) -> Result<SpreadConstraint, Fault> {
+    let selector = given.label_selector.as_ref().map(|s| labels::selector(s, interner)).transpose()?;
     // The API server merges `matchLabelKeys` into the selector as `key In (value)`, by version and feature gate.
     let merged = |key: &String| {
-        let is = |r: &Requirement| r.key == *key && matches!(&r.operator, Operator::In(v) if v.len() == 1);
+        let is = |r: &Requirement| *r.key == **key && matches!(&r.operator, Operator::In(v) if v.len() == 1);
         selector.as_ref().is_some_and(|s| s.requirements.iter().any(is))
     };
     Ok(SpreadConstraint {

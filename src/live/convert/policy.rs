@@ -8,7 +8,7 @@ use crate::{
 
 pub(super) fn service(slim: slim::Service, interner: &mut Interner) -> Result<Object<Key, Service>, Fault> {
     let key = key_of(&slim.metadata, interner)?;
-    let value = Service { key: key.clone(), selector: slim.spec.selector };
+    let value = Service { key: key.clone(), selector: interner.labels(slim.spec.selector) };
     Ok(Object { key, version: slim.metadata.resource_version.into(), value })
 }
 
@@ -43,7 +43,7 @@ pub(super) fn budget(slim: slim::Budget, interner: &mut Interner) -> Result<Obje
     };
     let value = Budget {
         key: key.clone(),
-        selector: spec.selector.map(labels::selector).transpose()?,
+        selector: spec.selector.as_ref().map(|s| labels::selector(s, interner)).transpose()?,
         rule: interner.text(&rule),
         min_available,
         allowed: count(status.disruptions_allowed),

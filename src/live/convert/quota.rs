@@ -29,6 +29,7 @@ pub(super) fn quota(slim: slim::Quota, interner: &mut Interner) -> Result<Object
 }
 
 fn scope(name: &str, operator: &str, values: Vec<String>) -> QuotaScope {
+    let values = values.into_iter().map(Into::into).collect();
     match (name, operator) {
         ("Terminating", "Exists") => QuotaScope::Terminating(true),
         ("NotTerminating", "Exists") => QuotaScope::Terminating(false),

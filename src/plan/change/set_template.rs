@@ -34,9 +34,9 @@ pub(in crate::plan) fn newest<'a>(seen: &'a Snapshot, workload: &WorkloadKey) ->
 
 /// The hash of a ReplicaSet's template.
 fn hash(set: &ReplicaSet) -> Option<&str> {
-    let own = set.selector.requirements.iter().find(|r| r.key == TEMPLATE_HASH)?;
+    let own = set.selector.requirements.iter().find(|r| *r.key == *TEMPLATE_HASH)?;
     match &own.operator {
-        Operator::In(values) => values.first().map(String::as_str),
+        Operator::In(values) => values.first().map(|hash| &**hash),
         _ => None,
     }
 }

@@ -295,13 +295,13 @@ fn in_advance(pod: &Pod) -> Incoming {
     }
     let merged = |spec: &PodSpec| {
         let selectors = spec.spread.iter().filter_map(|c| c.selector.as_ref());
-        selectors.flat_map(|s| &s.requirements).any(|r| r.key == TEMPLATE_HASH)
+        selectors.flat_map(|s| &s.requirements).any(|r| *r.key == *TEMPLATE_HASH)
     };
     if merged(&new.spec) {
         let spec = Arc::make_mut(&mut new.spec);
         for selector in spec.spread.iter_mut().filter_map(|c| c.selector.as_mut()) {
             let by_hash = |r: &crate::cluster::Requirement| {
-                r.key == TEMPLATE_HASH && matches!(r.operator, Operator::In(_))
+                *r.key == *TEMPLATE_HASH && matches!(r.operator, Operator::In(_))
             };
             selector.requirements.retain(|r| !by_hash(r));
         }

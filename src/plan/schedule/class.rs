@@ -81,9 +81,7 @@ impl Incoming {
             .max_by_key(|p| (p.created, p.key.clone()));
         let hash = newest.and_then(|s| {
             s.selector.requirements.iter().find_map(|r| match &r.operator {
-                Operator::In(values) if r.key == TEMPLATE_HASH => {
-                    values.first().map(|hash| hash.as_str().into())
-                }
+                Operator::In(values) if *r.key == *TEMPLATE_HASH => values.first().cloned(),
                 _ => None,
             })
         });
@@ -100,8 +98,8 @@ impl Incoming {
 /// What a pod asks for, without the node that a move has named for it: no pod after it is held to that node.
 fn unpinned(pod: &Pod) -> Arc<PodSpec> {
     let named = |r: &Requirement| {
-        r.key == "metadata.name"
-            && matches!((&r.operator, &pod.node), (Operator::In(names), Some(node)) if *names == [node.as_str()])
+        *r.key == *"metadata.name"
+            && matches!((&r.operator, &pod.node), (Operator::In(names), Some(node)) if matches!(&names[..], [name] if **name == *node.as_str()))
     };
     let of_set = pod.owner.as_ref().is_some_and(|owner| &*owner.kind == "ReplicaSet");
     let terms = pod.spec.affinity.node_required.as_deref().unwrap_or_default();
@@ -341,7 +339,7 @@ pub(super) fn merged_selector(constraint: &SpreadConstraint, labels: &LabelSet) 
     for key in &constraint.match_label_keys {
         if let Some(value) = labels.get(&**key) {
             let requirement =
-                Requirement { key: key.clone(), operator: Operator::In(vec![value.to_string()]) };
+                Requirement { key: key.as_str().into(), operator: Operator::In(vec![value.clone()]) };
             if !selector.requirements.contains(&requirement) {
                 selector.requirements.push(requirement);
             }

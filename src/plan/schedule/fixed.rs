@@ -132,8 +132,10 @@ pub(super) fn untolerated<'a>(taints: &'a [Taint], tolerations: &[Toleration]) -
 fn named(key: &FixedKey, node: &Node) -> bool {
     let Some(terms) = &key.required else { return true };
     let names = |term: &NodeTerm| {
-        let mut fields =
-            term.fields.iter().filter(|f| f.key == "metadata.name" && matches!(f.operator, Operator::In(_)));
+        let mut fields = term
+            .fields
+            .iter()
+            .filter(|f| *f.key == *"metadata.name" && matches!(f.operator, Operator::In(_)));
         let first = fields.next()?;
         let is_it = |f: &Requirement| f.matches(Some(node.name.as_str()));
         Some(is_it(first) && fields.all(is_it))
@@ -158,7 +160,7 @@ fn required(key: &FixedKey, node: &Node) -> bool {
 fn matches(term: &NodeTerm, node: &Node) -> bool {
     (!term.labels.is_empty() || !term.fields.is_empty())
         && term.labels.iter().all(|r| r.matches(node.labels.get(&*r.key).map(|value| &**value)))
-        && term.fields.iter().all(|r| r.matches((r.key == "metadata.name").then_some(node.name.as_str())))
+        && term.fields.iter().all(|r| r.matches((*r.key == *"metadata.name").then_some(node.name.as_str())))
 }
 
 /// ImageLocality: bytes of the pod's images that are there, each weighed by the share of nodes that have it.

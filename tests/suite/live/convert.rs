@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use wheelhouse::{
     cluster::{
-        Cpu, Effect, GitOps, HostPort, Key, Memory, NodeState, Operator, Owner, Phase, Requirement,
+        Cpu, Effect, GitOps, HostPort, Key, LabelSet, Memory, NodeState, Operator, Owner, Phase, Requirement,
         WorkloadKey, WorkloadKind,
     },
     live::convert::{
@@ -35,7 +35,7 @@ fn with(object: &Value, changes: &[(&str, Value)]) -> Value {
 }
 
 fn is_in(key: &str, values: &[&str]) -> Requirement {
-    Requirement { key: key.into(), operator: Operator::In(values.iter().map(|v| (*v).to_owned()).collect()) }
+    Requirement { key: key.into(), operator: Operator::In(values.iter().map(|v| (*v).into()).collect()) }
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn recorded_neighbours_are_read_field_by_field() {
     assert_eq!(namespace.get("kubernetes.io/metadata.name").map(|v| &**v), Some("saas-capture"));
     let meta = json!({"name": "web", "namespace": "acme", "creationTimestamp": "2026-11-21T08:00:00Z"});
     let service = read::<Services>(&json!({"metadata": meta, "spec": {"selector": {"app": "acme"}}}));
-    assert_eq!(service.selector, BTreeMap::from([("app".to_owned(), "acme".to_owned())]));
+    assert_eq!(*service.selector, LabelSet::from([("app".into(), "acme".into())]));
 
     let mut lease = reply("create-lease").clone();
     lease["metadata"]["annotations"] = json!({"wheelhouse.dev/run": "r-1"});

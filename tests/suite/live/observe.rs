@@ -184,6 +184,44 @@ async fn a_forgotten_place_is_read_anew_and_the_screen_never_blanks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_place_that_is_forgotten_soon_after_its_list_was_read_is_read_again_at_once() {
+    let server = Server::default();
+    let pods = server.streams(PODS);
+    pods.send(Ok([event("ADDED", &pod("a", 1)), initial_end("10")].concat())).expect("it listens");
+    let mut seen = server.observe(Scope::default());
+    seen.until("the pod", |s| s.pods.len() == 1).await;
+    let again = server.streams(PODS);
+    tokio::time::sleep(seconds(3)).await;
+    pods.send(Ok(format!("{}\n", reply("watch-too-old")[0]))).expect("it listens");
+    let begun = tokio::time::Instant::now();
+    again.send(Ok([event("ADDED", &pod("b", 20)), initial_end("21")].concat())).expect("it listens");
+    seen.until("the new list", |s| names(s) == ["b"]).await;
+    assert!(begun.elapsed() < seconds(1), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_restarts_is_followed_again_in_a_moment() {
+    for outage in [1, 60, 250, 600] {
+        let server = Server::default();
+        server.then(PODS, saying(&server, &[event("ADDED", &pod("a", 1)), initial_end("10")]));
+        let mut seen = server.observe(Scope::default());
+        // Measurements are not served.
+        let live = |s: &Snapshot| s.troubles().len() == 2 && s.pods.len() == 1 && s.api.freshness.is_live();
+        seen.until("the pod", live).await;
+        seen.after(seconds(3)).await;
+        server.down(true);
+        tokio::time::sleep(Duration::from_millis(outage)).await;
+        server.then(PODS, saying(&server, &[]));
+        server.down(false);
+        let begun = tokio::time::Instant::now();
+        seen.after(Duration::from_millis(700)).await;
+        seen.until("all back", live).await;
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(1_500), "{took:?} after {outage} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_missing_right_takes_nothing_else_down_and_is_named() {
     let budgets = "/apis/policy/v1/poddisruptionbudgets";
     let server = Server::default();

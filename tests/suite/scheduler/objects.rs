@@ -323,15 +323,15 @@ impl From<JsonRequirement> for Requirement {
     fn from(json: JsonRequirement) -> Self {
         let number = || json.values.first().and_then(|v| v.parse().ok()).expect("a number");
         let operator = match json.operator.as_str() {
-            "In" => Operator::In(json.values),
-            "NotIn" => Operator::NotIn(json.values),
+            "In" => Operator::In(json.values.into_iter().map(Into::into).collect()),
+            "NotIn" => Operator::NotIn(json.values.into_iter().map(Into::into).collect()),
             "Exists" => Operator::Exists,
             "DoesNotExist" => Operator::DoesNotExist,
             "Gt" => Operator::Gt(number()),
             "Lt" => Operator::Lt(number()),
             other => panic!("operator {other}"),
         };
-        Self { key: json.key, operator }
+        Self { key: json.key.into(), operator }
     }
 }
 
@@ -521,7 +521,10 @@ impl From<JsonNode> for Node {
 
 impl From<JsonService> for Service {
     fn from(json: JsonService) -> Self {
-        Self { key: Key::new(json.metadata.namespace, json.metadata.name), selector: json.spec.selector }
+        Self {
+            key: Key::new(json.metadata.namespace, json.metadata.name),
+            selector: Arc::new(json.spec.selector.into()),
+        }
     }
 }
 

@@ -38,8 +38,10 @@ impl Board {
     fn system_defaults(&self, pod: &Incoming) -> Vec<SpreadConstraint> {
         let mut labels = BTreeMap::new();
         for service in self.services.get(&pod.namespace).into_iter().flatten() {
-            if !service.selector.is_empty() && Selector::of(&service.selector).matches(&pod.labels) {
-                labels.extend(service.selector.clone());
+            let has = |(key, value): (&Arc<str>, &Arc<str>)| pod.labels.get(&**key) == Some(value);
+            if !service.selector.is_empty() && service.selector.iter().all(has) {
+                labels
+                    .extend(service.selector.iter().map(|(key, value)| (key.to_string(), value.to_string())));
             }
         }
         let mut selector = Selector::of(&labels);
