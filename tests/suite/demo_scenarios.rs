@@ -134,7 +134,7 @@ fn shows(signs: &Signs) -> Stage {
     let (code, grade) = signs.check;
     let (out, _) = stage.demo.run(code, &patient(&["check"]));
     let line = stage.told(&out);
-    let whole = format!("WHEELHOUSE {grade} - 2/2 tenants whole, 3/3 nodes ready, {}", signs.headline);
+    let whole = format!("WHEELHOUSE {grade} - 2/2 tenants ready, 3/3 nodes ready, {}", signs.headline);
     assert!(line.starts_with(&whole) && line.lines().count() == 1, "{line}");
     if let Some((_, _, about, words)) = signs.findings.first() {
         assert!(line.contains(&format!("; {about}: {}", words.replace("ADDRESS", about))), "{line}");

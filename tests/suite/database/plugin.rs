@@ -48,7 +48,7 @@ fn check(home: &Home, code: i32, arguments: &[&str]) -> String {
 #[test]
 fn a_calm_world_is_ok_and_tells_its_values() {
     let line = World::new("calm").check(0, &[]);
-    assert!(line.contains("2/2 tenants whole, 3/3 nodes ready, galera 3/3 writer db1 | "), "{line}");
+    assert!(line.contains("2/2 tenants ready, 3/3 nodes ready, galera 3/3 writer db1 | "), "{line}");
     for value in [
         "tenants_whole=2;;;0;2",
         "nodes_ready=3;;;0;3",
