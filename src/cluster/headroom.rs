@@ -206,6 +206,8 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
 fn notes(seen: &Snapshot, tenant: &Tenant) -> Vec<Arc<str>> {
     let misread = tenant.workload.hints.misread.iter();
     let mut notes: Vec<Arc<str>> = misread.map(|why| format!("passed over: {why}").into()).collect();
+    let pool = super::pool::misread(seen, &tenant.workload);
+    notes.extend(pool.map(|why| format!("passed over: {why}").into()));
     notes.extend(measured_before(seen).map(Arc::from).or_else(|| some_measured_before(seen, tenant)));
     notes
 }

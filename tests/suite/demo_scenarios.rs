@@ -322,7 +322,7 @@ fn writer_lost() {
     let stage = Stage::new("writer-lost", "20");
     let terminal = stage.demo.home.terminal(&stage.demo.on(&[]), 120, 30);
     terminal.wait_for("galera 2/3 writer db2");
-    // The next loss hurts, this one does not: a warning.
+    // The next loss does harm, this one does not: a warning.
     let (line, _) = stage.demo.run(1, &["check"]);
     let told = stage.told(&line);
     assert!(told.contains("galera 2/3 writer db2;") && told.contains("galera: 2 of 3 members"), "{line}");
