@@ -26,6 +26,7 @@ mod health;
 mod hints;
 mod history;
 mod id;
+mod images;
 mod job;
 mod node;
 mod observe;
@@ -36,7 +37,9 @@ pub mod quantity;
 mod quota;
 mod reach;
 mod record;
+mod revision;
 mod selector;
+mod shared;
 mod sizing;
 mod sketch;
 mod spec;
@@ -50,7 +53,7 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
-pub use detail::{KubeEvent, LogLine, LogRange, LogSource};
+pub use detail::{Described, KubeEvent, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Trouble};
 pub use few::Few;
 pub use finding::{
@@ -72,11 +75,12 @@ pub use history::{History, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
+pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
-pub use pool::{Mounted, Pool};
+pub use pool::{Mounted, Pool, PoolFiles};
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
     ProxyRows, ProxySample, ProxyStatus, ServerRow,
@@ -84,7 +88,9 @@ pub use proxysql::{
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease, RUN_LABEL, Written};
+pub use revision::{Difference, Revision, Template, differences, settings};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
+pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
 pub use spec::{
@@ -320,6 +326,8 @@ impl Snapshot {
                 let set = replica_sets.get(&Key::new(namespace.clone(), owner.name.clone()));
                 let hash = pod.labels.get("pod-template-hash").map(|hash| &**hash);
                 let deployment = match set {
+                    // The pod of an earlier ReplicaSet of that name, or a false claim: its controller does not count it.
+                    Some(set) if !owner.is(&set.uid) => return None,
                     Some(set) => set.deployment.clone()?,
                     None => deployment_of(&owner.name, hash)?.into(),
                 };

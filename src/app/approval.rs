@@ -220,7 +220,12 @@ fn again(app: &App, intent: &Intent) -> Option<Prompt> {
             (Asks::Replicas(tenants), asked.filter(|_| same))
         }
         Intent::Migrate { migration } => {
-            let asks = Asks::migration(&app.world.seen, &app.setup.migrations, &migration.tenant).ok()?;
+            let asks = Asks::migration(
+                &app.world.seen,
+                &app.setup.migrations,
+                std::slice::from_ref(&migration.tenant),
+            )
+            .ok()?;
             let image = migration.image.clone().unwrap_or_else(|| asks.filled());
             let paused = if migration.gitops_paused { " --gitops-paused" } else { "" };
             let hold = if migration.on_failure == OnFailure::Hold { " --hold" } else { "" };

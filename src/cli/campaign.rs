@@ -17,10 +17,7 @@ use super::{
 use crate::{
     cluster::{Snapshot, words},
     cockpit,
-    plan::{
-        Check, Intent, Verdict,
-        rebalance::{Proposal, given},
-    },
+    plan::{Check, Intent, Verdict, rebalance::Proposal},
     run::{
         self, Run,
         campaign::{self, Campaign, CampaignSeen, CampaignState, Drained, Handle, ItemState, Pace, Proposed},
@@ -114,13 +111,13 @@ pub(super) async fn carry_out(
         return Ok(End { dry_run, ..End::default() });
     }
     let access = session.access(&work.foreseen);
-    let (rehearsal, proposed, stays) = campaign::rehearse(&access, &work.proposed, &work.foreseen).await;
-    if !stays.is_empty() {
-        work.proposal.moves.retain(|moved| !stays.iter().any(|stay| stay.pod == moved.pod));
-        work.proposal.stays.extend(stays);
-        work.proposal.after = given(&work.foreseen, work.proposal.moves.clone()).after;
-        work.proposed = proposed;
-    }
+    let plans = work.proposed.samples(&work.foreseen).plans;
+    let mut left = campaign::refusals(&plans);
+    let (rehearsal, refused) = campaign::rehearse(&access, &plans).await;
+    left.extend(refused);
+    let (proposed, stays) = work.proposed.without(&work.foreseen, &left);
+    work.proposed = proposed;
+    work.proposal = work.proposal.clone().without(&work.foreseen, stays);
     if consent.output == Format::Table {
         table::print(&shown(work, &rehearsal.checks))?;
     }
@@ -217,10 +214,16 @@ pub(super) async fn ended(
 
 /// The steps of a run that were not told yet.
 fn lines(run: &Run, known: &mut usize) -> Vec<String> {
-    let new = run.entries.iter().skip(*known);
+    let new = run.entries.iter().skip(*known).filter(|entry| is_told(run, &entry.event));
     let lines = new.filter_map(|entry| run::describe(run, &entry.event)).collect();
     *known = run.entries.len();
     lines
+}
+
+/// Of a tenant among many, what came about and what went wrong; of a pod that is moved, each step.
+fn is_told(run: &Run, event: &run::Event) -> bool {
+    let many = campaign::is_of_tenant(&run.plan().intent);
+    !many || !matches!(event, run::Event::Started { .. } | run::Event::Skipped { .. } | run::Event::Log(_))
 }
 
 /// An entry, and after an item that is done how long the rest takes.

@@ -178,7 +178,7 @@ pub(super) async fn carry_out(
             let ended = (CampaignJson::of(&seen), stopped.clone());
             table::json(&json(&made, &pace, &rehearsal.checks, Some(ended)))?;
         }
-        Format::Table => table::print(&format!("{} done\n", counts.words()))?,
+        Format::Table => table::print(&format!("{}\n", counts.words()))?,
     }
     match stopped {
         Some(why) => Err(Failure::Failed(table::plain(&format!("stopped: {why}")))),

@@ -221,6 +221,7 @@ impl Session {
             | Intent::Cordon { .. }
             | Intent::Restart { .. }
             | Intent::Release { .. }
+            | Intent::Rollback { .. }
             | Intent::DeletePod { .. } => false,
             Intent::Undo { changes, .. } => changes.iter().any(|(about, _)| *about == About::Database),
             Intent::Database { .. } | Intent::Migrate { .. } => true,

@@ -1,7 +1,8 @@
 //! The state of a tenant in one word, by its pods and by the worst that is found of it: once for all screens and commands.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
+use foldhash::{HashMap, HashMapExt};
 use serde::Serialize;
 
 use super::{Finding, Severity, Snapshot, Subject, Tenant, TenantName};

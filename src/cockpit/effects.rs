@@ -20,7 +20,7 @@ use crate::{
     cluster::{LogSource, Severity, Snapshot},
     config::Config,
     live,
-    plan::{rebalance, whatif::Forecast},
+    plan::{Rollback, rebalance, whatif::Forecast},
     run::{
         self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
@@ -28,6 +28,9 @@ use crate::{
     ui::{Draft, Outlook, Question},
     wire::Wire,
 };
+
+/// How often an object is read again while it is described.
+const OBJECT_EVERY: Duration = Duration::from_secs(5);
 
 /// A text larger than this does not go to the clipboard: terminals cut it off.
 const CLIPBOARD: usize = 74_994;
@@ -45,6 +48,7 @@ pub(super) struct Performer {
     campaigns: BTreeMap<String, (mpsc::UnboundedSender<Wish>, JoinHandle<()>)>,
     events: Option<AbortHandle>,
     logs: BTreeMap<LogSource, AbortHandle>,
+    object: Option<AbortHandle>,
     /// What the last prediction was made with.
     forecast: Arc<Mutex<Forecast>>,
 }
@@ -67,6 +71,7 @@ impl Performer {
             campaigns: BTreeMap::new(),
             events: None,
             logs: BTreeMap::new(),
+            object: None,
             forecast: Arc::default(),
         }
     }
@@ -94,8 +99,18 @@ impl Performer {
                 self.drive(handle);
             }
             Effect::GiveUp(run, why) => {
-                let handle = run::give_up(self.access(), *run, &why, self.seen.clone());
-                self.drive(handle);
+                // One that has only just paused gives its leases back first.
+                let before = self.runs.remove(&run.id).map(|(_, report)| report);
+                let (halt, asked) = watch::channel(false);
+                let (id, tell) = (run.id.clone(), self.tell.clone());
+                let (access, seen) = (self.access(), self.seen.clone());
+                let task = tokio::spawn(async move {
+                    if let Some(before) = before {
+                        let _ = before.await;
+                    }
+                    report(run::give_up(access, *run, &why, seen), asked, tell).await;
+                });
+                self.runs.insert(id, (halt, task));
             }
             Effect::PauseRun(id) => {
                 if let Some((halt, _)) = self.runs.get(&id) {
@@ -128,14 +143,32 @@ impl Performer {
                 stop(self.logs.insert(source, task.abort_handle()));
             }
             Effect::StopLog(source) => stop(self.logs.remove(&source)),
+            Effect::WatchObject(key) => {
+                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let task = tokio::spawn(async move {
+                    let mut last = None;
+                    loop {
+                        let now = live::object(&wire, &key).await.map(Arc::new);
+                        if last.as_ref() != Some(&now) {
+                            last = Some(now.clone());
+                            if tell.send(Msg::Object(key.clone(), now)).await.is_err() {
+                                return;
+                            }
+                        }
+                        tokio::time::sleep(OBJECT_EVERY).await;
+                    }
+                });
+                stop(self.object.replace(task.abort_handle()));
+            }
+            Effect::StopObject => stop(self.object.take()),
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
-            Effect::Scheme(wanted) => {
+            Effect::Scheme(wanted, terms) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
                 let policy = self.config.moves.clone();
                 tokio::task::spawn_blocking(move || {
-                    let found = Draft::of(&seen, &wanted, &policy);
-                    let _ = tell.blocking_send(Msg::Scheme(wanted, Box::new(found)));
+                    let found = Draft::of(&seen, &wanted, &terms, &policy);
+                    let _ = tell.blocking_send(Msg::Scheme(wanted, terms, Box::new(found)));
                 });
             }
             Effect::Targets(tenant, pod) => {
@@ -146,24 +179,30 @@ impl Performer {
                     let _ = tell.blocking_send(Msg::Targets(pod, found));
                 });
             }
+            Effect::Revisions(tenant) => {
+                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let found = self.seen.borrow().tenants.get(&tenant).cloned();
+                tokio::spawn(async move {
+                    let rollback = match found {
+                        Some(found) => live::revisions(&wire, &found.workload)
+                            .await
+                            .and_then(|all| Rollback::of(&tenant, &all, None).map(Box::new)),
+                        None => Err(format!("there is no tenant {tenant}")),
+                    };
+                    let _ = tell.send(Msg::Revisions(tenant, rollback)).await;
+                });
+            }
             Effect::RehearseAll(id, plans) => {
                 let (access, tell) = (self.access(), self.tell.clone());
                 tokio::spawn(async move {
-                    let mut all = Rehearsal { plan: id, ..Rehearsal::default() };
-                    for plan in plans.iter().filter(|plan| !plan.steps.is_empty()) {
-                        let one = run::rehearse(&access, plan).await;
-                        for check in one.checks {
-                            if !all.checks.iter().any(|c| c.text == check.text) {
-                                all.checks.push(check);
-                            }
-                        }
-                        for right in one.journal_missing {
-                            if !all.journal_missing.contains(&right) {
-                                all.journal_missing.push(right);
-                            }
-                        }
+                    if plans.first().is_some_and(|plan| campaign::is_of_tenant(&plan.intent)) {
+                        let all = campaign::rehearse_tenants(&access, &plans).await;
+                        let all = Rehearsal { plan: id, ..all };
+                        let _ = tell.send(Msg::RehearsedAll(all, Default::default())).await;
+                        return;
                     }
-                    let _ = tell.send(Msg::Rehearsed(all)).await;
+                    let (all, left) = campaign::rehearse(&access, &plans).await;
+                    let _ = tell.send(Msg::RehearsedAll(Rehearsal { plan: id, ..all }, left)).await;
                 });
             }
             Effect::Campaign(approved, place) => {

@@ -150,6 +150,9 @@ impl Plan {
                 Some(image) => format!("migrate {} with {image}", migration.tenant),
                 None => format!("migrate {}", migration.tenant),
             },
+            Intent::Rollback { rollback } => {
+                format!("rollback {} to revision {}", rollback.tenant, rollback.to.number)
+            }
             Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
             Intent::Database { act } => match &self.database {
                 Some(part) => part.words(),

@@ -15,6 +15,9 @@ const WRITE_WITHIN: u32 = 30;
 /// Seconds a rollout may take for each of its pods.
 const ROLLOUT_A_POD: u32 = 240;
 
+/// Seconds that new pods stay ready without a restart before a rollout counts as done, where nothing else is said.
+pub const STEADY: u32 = 30;
+
 /// An image for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {

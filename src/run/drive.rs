@@ -290,6 +290,9 @@ impl Driver {
                 Decision::TakeBack(step) => self.take_back(session, step).await?,
                 Decision::Fail(step, why) => {
                     self.keep_log(session, step).await?;
+                    if let Some(unknown) = self.unknown(step, &why) {
+                        return Err(Stop::Pause(step, unknown));
+                    }
                     self.append(session, Event::Leaving { why }).await?;
                 }
                 Decision::Pause(step, why) => {

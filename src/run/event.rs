@@ -396,6 +396,19 @@ impl Run {
         }
     }
 
+    /// What its Job wrote last tells that its connection to the database was cut: whether the statement that ran then has
+    /// gone through is told by nobody. The line.
+    ///
+    /// Source: the client errors 2006 and 2013 of MariaDB and MySQL.
+    pub fn cut_off(&self) -> Option<&str> {
+        const NEWEST: usize = 20;
+        let told = |line: &&String| {
+            let line = line.to_ascii_lowercase();
+            ["server has gone away", "lost connection to"].iter().any(|words| line.contains(words))
+        };
+        self.log.lines.iter().rev().take(NEWEST).find(told).map(String::as_str)
+    }
+
     /// All steps about this are through.
     pub fn is_through(&self, about: &About) -> bool {
         let mut steps = self.plan().steps.iter().zip(&self.steps);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::place::Place;
+use super::{ToTenants, place::Place};
 use crate::{
     cluster::{Key, MemberName, ProxyName, TenantName, database::Role},
     plan::{Intent, Migration, rebalance::Aim},
@@ -18,14 +18,18 @@ pub enum Action {
     GoSaying(Place, String),
     /// Ask for the number of replicas of these tenants.
     AskReplicas(Vec<TenantName>),
-    /// Ask how this tenant is migrated.
-    AskMigration(TenantName),
+    /// Ask how these tenants are migrated.
+    AskMigration(Vec<TenantName>),
     /// Review a change of the replicas of these tenants by so many.
     Propose(Vec<TenantName>, i64),
+    /// Read the revisions of this tenant, and review going back to the one before.
+    Rollback(TenantName),
     /// Review the plan of this, whatever it is about.
     Plan(Intent),
     /// Review what many pods would do for this.
     Aim(Aim),
+    /// Review the same for many tenants.
+    Tenants(Box<ToTenants>),
     /// Choose where this pod of a tenant goes.
     Targets(TenantName, Key),
     /// Ask this of a campaign, whoever drives it.
@@ -44,6 +48,8 @@ pub enum Action {
     Succeeded(String),
     /// Close this run or campaign for good, for this reason.
     GiveUp(String, String),
+    /// Pause this run, and close it: what it borrowed is given back.
+    Abort(String),
     /// Let this run stand after its present step.
     Pause(String),
     /// Put text on the operator's clipboard.
@@ -66,8 +72,10 @@ pub enum Action {
 pub enum Asks {
     /// How many replicas? With how many each tenant has now.
     Replicas(Vec<(TenantName, u32)>),
-    /// Which image, and which command, migrates a tenant?
+    /// Which image, and which command, migrates a tenant, or several?
     Migrate {
+        /// Which tenants.
+        tenants: Vec<TenantName>,
         /// How it is migrated where nothing else is typed.
         migration: Box<Migration>,
         /// The tag of the present image.

@@ -164,7 +164,7 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
         let lit = place.on() == here
             || matches!(
                 (place, here),
-                (Place::Tenants, On::Tenant | On::Headroom | On::Log)
+                (Place::Tenants, On::Tenant | On::Headroom | On::Log | On::Object)
                     | (Place::Nodes, On::Node | On::WhatIf | On::Ranking)
                     | (Place::Runs, On::Run | On::Campaign)
                     | (Place::Database, On::Recovery)

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::Terms;
 use crate::{
-    cluster::Snapshot,
+    cluster::{Snapshot, TenantName},
     plan::{
         Check, Intent, Verdict,
-        rebalance::{self, Aim, Caps, Policy, Samples, Scheme},
+        many::{self, Deed, Many},
+        rebalance::{self, Aim, Goal, Policy, Samples, Scheme},
         whatif::{Loss, what_if},
     },
-    run::campaign::{self, Campaign, Pace, Proposed},
+    run::campaign::{self, Campaign, Pace, Proposed, Refusals},
 };
 
 /// What is to be worked out.
@@ -17,10 +19,27 @@ use crate::{
 pub enum Wanted {
     /// The moves for an aim.
     Aim(Aim),
+    /// The same for many tenants.
+    Tenants(Box<ToTenants>),
     /// What is left of a campaign that stands still, on what is seen now.
     Rest(Box<Campaign>),
     /// What takes a campaign back.
     Back(Box<Campaign>),
+}
+
+/// What is done to which tenants, and how fast.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToTenants {
+    /// What.
+    pub deed: Deed,
+    /// To whom.
+    pub tenants: Vec<TenantName>,
+    /// So many at the same time.
+    pub parallel: u32,
+    /// So many first.
+    pub canary: u32,
+    /// So many failures stop it.
+    pub max_failures: u32,
 }
 
 impl Wanted {
@@ -28,6 +47,7 @@ impl Wanted {
     pub fn words(&self) -> String {
         match self {
             Self::Aim(aim) => aim.to_string(),
+            Self::Tenants(wanted) => wanted.deed.words(wanted.tenants.len()),
             Self::Rest(campaign) => format!("go on: {}", campaign.goal),
             Self::Back(campaign) => format!("undo campaign {}: {}", campaign.short(), campaign.goal),
         }
@@ -43,6 +63,8 @@ pub struct Draft {
     pub samples: Samples,
     /// What an operator can say yes to.
     pub proposed: Proposed,
+    /// The tenants, where the same is done to each; then there are no moves.
+    pub many: Option<Many>,
 }
 
 impl Draft {
@@ -50,15 +72,43 @@ impl Draft {
     ///
     /// # Errors
     /// The check that refuses it.
-    pub fn of(seen: &Arc<Snapshot>, wanted: &Wanted, policy: &Policy) -> Result<Self, Check> {
+    pub fn of(seen: &Arc<Snapshot>, wanted: &Wanted, terms: &Terms, policy: &Policy) -> Result<Self, Check> {
         let goal = wanted.words();
         let (scheme, proposed) = match wanted {
+            Wanted::Tenants(wanted) => {
+                let made = many::many(seen, &wanted.deed, &wanted.tenants);
+                let pace = Pace::of_tenants(seen, terms.parallel, terms.canary, terms.stop_after);
+                let proposed = Proposed::of_tenants(&made, pace);
+                return Ok(Self::of_tenants(seen, made, proposed));
+            }
+            Wanted::Rest(campaign) if campaign.is_of_tenants() => {
+                let made = many::given(seen, campaign.goal.clone(), campaign.left());
+                let proposed = Proposed::of_tenants(&made, campaign.pace.clone());
+                return Ok(Self::of_tenants(seen, made, proposed));
+            }
+            Wanted::Back(campaign) if campaign.is_of_tenants() => {
+                let refused = |why: String| Check::new("undo", Verdict::Refuse, why);
+                let (items, stays) = campaign::back(campaign, seen).map_err(refused)?;
+                let made = many::given(seen, goal, items);
+                let pace = terms.pace(campaign.pace.clone());
+                let proposed = Proposed::of_tenants(&made, pace).undoing(&campaign.id);
+                let mut draft = Self::of_tenants(seen, made, proposed);
+                draft.scheme.notes = stays;
+                return Ok(draft);
+            }
             Wanted::Aim(aim) => {
                 let (first, foreseen) = aim.before(seen);
-                let run = campaign::Aim { goal: aim.goal(), caps: Caps::default(), policy: policy.clone() };
+                let goal_of = match aim.goal() {
+                    Goal::Rebalance { nodes, tenants, .. } => {
+                        Goal::Rebalance { nodes, tenants, only_spread: terms.only_spread }
+                    }
+                    other => other,
+                };
+                let run = campaign::Aim { goal: goal_of, caps: terms.caps, policy: policy.clone() };
                 let offer = campaign::offer(&run, &foreseen)?;
                 let items: Vec<_> = first.into_iter().chain(offer.items).collect();
-                let proposed = Proposed::new(&foreseen, goal, Some(run), items.clone(), Pace::default());
+                let proposed =
+                    Proposed::new(&foreseen, goal, Some(run), items.clone(), terms.pace(Pace::default()));
                 let mut scheme = Scheme::new(offer.proposal, items, foreseen);
                 scheme.notes = notes(aim, &scheme);
                 (scheme, proposed)
@@ -76,15 +126,38 @@ impl Draft {
                 let refused = |why: String| Check::new("undo", Verdict::Refuse, why);
                 let (items, stays) = campaign::back(campaign, seen).map_err(refused)?;
                 let proposal = rebalance::given(seen, moves(&items));
-                let pace = campaign.pace.clone();
+                let pace = terms.pace(campaign.pace.clone());
                 let proposed = Proposed::new(seen, goal, None, items.clone(), pace).undoing(&campaign.id);
                 let mut scheme = Scheme::new(proposal, items, seen.clone());
                 scheme.notes = stays;
                 (scheme, proposed)
             }
         };
-        let samples = scheme.samples();
-        Ok(Self { scheme, samples, proposed })
+        let draft = Self { samples: scheme.samples(), scheme, proposed, many: None };
+        let mut left = terms.left.clone();
+        left.extend(campaign::refusals(&draft.samples.plans));
+        Ok(draft.without(&left))
+    }
+
+    /// The same without the moves that are refused.
+    fn without(self, left: &Refusals) -> Self {
+        let Scheme { proposal, foreseen, notes, .. } = &self.scheme;
+        let (proposed, stays) = self.proposed.without(foreseen, left);
+        if stays.is_empty() {
+            return self;
+        }
+        let items = proposed.items().to_vec();
+        let mut scheme = Scheme::new(proposal.clone().without(foreseen, stays), items, foreseen.clone());
+        scheme.notes.clone_from(notes);
+        Self { samples: scheme.samples(), scheme, proposed, many: None }
+    }
+
+    /// The same for whole tenants: no pod is moved.
+    fn of_tenants(seen: &Arc<Snapshot>, made: Many, proposed: Proposed) -> Self {
+        let scheme = Scheme::new(rebalance::Proposal::default(), Vec::new(), seen.clone());
+        let samples =
+            Samples { plans: made.samples.clone(), namespaces: (made.samples.len(), made.items.len()) };
+        Self { scheme, samples, proposed, many: Some(made) }
     }
 }
 

@@ -234,7 +234,7 @@ fn a_pod_that_does_not_go_is_told_with_what_holds_it() {
     let mut seen = cluster("node w1\nnode w2 not-ready\ntenant acme 1 on w1");
     let mut pod = pods(&seen, "acme").remove(0);
     pod.key = Key::new("jobs", "report-1");
-    pod.owner = Some(Owner { kind: "Job".into(), name: "report".into() });
+    pod.owner = Some(Owner { kind: "Job".into(), name: "report".into(), uid: "".into() });
     (pod.node, pod.deleting) = (Some("w2".into()), Some(ago(30)));
     put(&mut seen, pod);
     let all = findings(&seen);
@@ -409,7 +409,7 @@ fn sidecars_and_the_limit_of_the_whole_pod_count_like_other_containers() {
     change(&mut seen, "acme", 0, |pod| {
         let mut whole = wheelhouse::cluster::Resources::default();
         whole.limits.memory = Some(Memory(220 << 20));
-        Arc::make_mut(&mut pod.spec).resources = Some(whole);
+        Arc::make_mut(&mut pod.spec).resources = Some(Box::new(whole));
     });
     assert_eq!(margin(&seen), ("the pod".into(), Memory(220 << 20)));
 }
@@ -420,12 +420,12 @@ fn a_resize_that_is_not_in_force_is_told() {
     change(&mut seen, "acme", 0, |pod| {
         let mut wished = wheelhouse::cluster::PodSpec::clone(&pod.spec);
         wished.containers[1].resources.limits.memory = Some(Memory(4 << 30));
-        pod.resize = Some(Resize {
+        pod.resize = Some(Box::new(Resize {
             reason: "Infeasible".into(),
             message: None,
             since: Some(ago(5)),
             wished: Arc::new(wished),
-        });
+        }));
     });
     let text = "resize of 1 pod pending: php-fpm asks for 4 Gi, 1 Gi is in force (Infeasible)";
     assert_eq!(one(&seen), ("resize-pending", Severity::Warning, text.into()));
@@ -481,7 +481,7 @@ fn a_plan_does_not_count_pods_that_nobody_knows_of() {
 fn a_plan_names_the_controller_that_takes_it_back() {
     let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
     change_workload(&mut seen, "acme", |w| {
-        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into() })
+        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into(), uid: "".into() })
     });
     let all = checks(&seen, "acme", 3);
     let (verdict, text) = check(&all, "owner");
@@ -499,7 +499,7 @@ fn a_restart_says_who_owns_the_workload_and_what_refuses_its_new_pods() {
     let calm = restart(&seen);
     assert!(calm.iter().all(|(_, verdict, _)| *verdict == Verdict::Ok), "{calm:?}");
     change_workload(&mut seen, "acme", |w| {
-        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into() })
+        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into(), uid: "".into() })
     });
     let lines = [("pods".into(), QuotaLine { hard: 2, used: Some(2) })].into_iter().collect();
     let key = Key::new("acme", "q");

@@ -60,10 +60,16 @@ impl Incoming {
                 .max_by_key(|s| (s.revision, s.created)),
         };
         let owner = match workload.key.kind {
-            WorkloadKind::StatefulSet => Some(Owner { kind: "StatefulSet".into(), name: key.name.clone() }),
-            WorkloadKind::Deployment => {
-                newest.map(|s| Owner { kind: "ReplicaSet".into(), name: s.key.name.clone() })
-            }
+            WorkloadKind::StatefulSet => Some(Owner {
+                kind: "StatefulSet".into(),
+                name: key.name.clone(),
+                uid: workload.uid.as_str().into(),
+            }),
+            WorkloadKind::Deployment => newest.map(|s| Owner {
+                kind: "ReplicaSet".into(),
+                name: s.key.name.clone(),
+                uid: s.uid.as_str().into(),
+            }),
         };
         let siblings = seen.tenant_of(&workload.key).map_or(&[][..], |t| &t.pods);
         let sibling = siblings
@@ -122,6 +128,16 @@ fn stems_from(pod: &PodSpec, template: &PodSpec) -> bool {
 /// (`SetDefaults_Pod` in `pkg/apis/core/v1/defaults.go`).
 fn defaulted(template: &PodSpec) -> PodSpec {
     let mut spec = template.clone();
+    let whole = |r: &Resources| {
+        let (requests, limits) = (&r.requests, &r.limits);
+        (requests.cpu.is_some() || limits.cpu.is_none())
+            && (requests.memory.is_some() || limits.memory.is_none())
+            && limits.other.keys().all(|name| requests.other.contains_key(name))
+    };
+    // What needs nothing stays shared.
+    if spec.containers.iter().chain(&spec.init_containers).all(|c| whole(&c.resources)) {
+        return spec;
+    }
     for container in spec.containers.iter_mut().chain(&mut spec.init_containers) {
         let Resources { requests, limits } = &mut container.resources;
         requests.cpu = requests.cpu.or(limits.cpu);

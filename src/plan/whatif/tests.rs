@@ -75,7 +75,7 @@ fn pods_that_find_no_node_say_why_and_whom_they_may_push_off() {
 fn a_stateful_set_waits_for_its_dead_pods_and_what_belongs_to_the_node_goes_with_it() {
     let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2 statefulset\ntenant globex 2 on w1 w1");
     let globex: Vec<_> = seen.pods.values().filter(|p| &*p.key.namespace == "globex").cloned().collect();
-    let owners = [Some(Owner { kind: "DaemonSet".into(), name: "log".into() }), None];
+    let owners = [Some(Owner { kind: "DaemonSet".into(), name: "log".into(), uid: "".into() }), None];
     for (pod, owner) in globex.iter().zip(owners) {
         let pod = Pod { owner, ..Pod::clone(pod) };
         seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
@@ -167,11 +167,11 @@ fn a_drain_says_what_kubectl_refuses_and_what_is_lost() {
         match &*pod.key.namespace {
             "acme" => {
                 pod.spec = std::sync::Arc::new(PodSpec {
-                    volumes: vec![volume.clone()],
+                    volumes: vec![volume.clone()].into(),
                     ..PodSpec::clone(&pod.spec)
                 })
             }
-            _ => pod.owner = Some(Owner { kind: "DaemonSet".into(), name: "log".into() }),
+            _ => pod.owner = Some(Owner { kind: "DaemonSet".into(), name: "log".into(), uid: "".into() }),
         }
         seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
     }

@@ -86,7 +86,7 @@ struct Child {
 }
 
 pub(super) struct Driver {
-    hands: Access,
+    access: Access,
     campaign: watch::Sender<Campaign>,
     seen: watch::Receiver<Arc<Snapshot>>,
     halt: watch::Receiver<bool>,
@@ -105,7 +105,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        hands: Access,
+        access: Access,
         campaign: watch::Sender<Campaign>,
         seen: watch::Receiver<Arc<Snapshot>>,
         halt: watch::Receiver<bool>,
@@ -113,7 +113,7 @@ impl Driver {
     ) -> Self {
         let (own, children) = (VecDeque::new(), BTreeMap::new());
         let decoded = run::Decoded::default();
-        Self { hands, campaign, seen, halt, wished, own, children, decoded, pausing: None, before: 0 }
+        Self { access, campaign, seen, halt, wished, own, children, decoded, pausing: None, before: 0 }
     }
 
     /// Drives the campaign until it is over or paused.
@@ -123,7 +123,7 @@ impl Driver {
             let campaign = self.campaign.borrow();
             (campaign.id.clone(), campaign.entries.iter().map(|e| e.token).collect())
         };
-        let held = match Held::connect(&self.hands, &seen, &id, tokens).await {
+        let held = match Held::connect(&self.access, &seen, &id, tokens).await {
             Ok(held) => held,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
@@ -168,7 +168,7 @@ impl Driver {
             Err(Stop::Pause { why, asked, beyond }) => {
                 self.halt_all().await;
                 let by = self.pausing.clone().filter(|_| asked);
-                let by = by.unwrap_or_else(|| self.hands.who.operator.clone());
+                let by = by.unwrap_or_else(|| self.access.who.operator.clone());
                 self.append_as(&mut session, vec![Event::Paused { why, asked, beyond }], by, 0).await
             }
             other => other,
@@ -298,8 +298,8 @@ impl Driver {
         }
         let known = match self.campaign.borrow().local {
             true => {
-                let wire = &self.hands.wire;
-                let local = run::local_journals(&self.hands.state_dir, wire.context(), wire.server());
+                let wire = &self.access.wire;
+                let local = run::local_journals(&self.access.state_dir, wire.context(), wire.server());
                 local.into_iter().filter_map(Result::ok).map(RunSeen::of).collect()
             }
             false => self.decoded.read(seen).0,
@@ -353,7 +353,7 @@ impl Driver {
 
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
-        let by = self.hands.who.operator.clone();
+        let by = self.access.who.operator.clone();
         let at = run::server_time(&self.seen.borrow());
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New) => Event::Finished { whole: false, text },

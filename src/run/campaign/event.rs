@@ -430,6 +430,7 @@ impl Campaign {
             Intent::Restart { tenant } => Some(About::Tenant(tenant.clone())),
             Intent::Migrate { migration } => Some(About::Tenant(migration.tenant.clone())),
             Intent::Release { release } => Some(About::Tenant(release.tenant.clone())),
+            Intent::Rollback { rollback } => Some(About::Tenant(rollback.tenant.clone())),
             Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
             Intent::Undo { changes, .. } => changes.first().map(|(about, _)| about.clone()),
             Intent::Scale { targets } => targets.first().map(|t| About::Tenant(t.tenant.clone())),
@@ -441,6 +442,12 @@ impl Campaign {
     /// with is waited for.
     pub fn is_of_tenants(&self) -> bool {
         self.items.iter().any(is_of_tenant)
+    }
+
+    /// What is not begun yet.
+    pub fn left(&self) -> Vec<Intent> {
+        let waiting = self.states.iter().zip(&self.items).filter(|(state, _)| **state == ItemState::Waiting);
+        waiting.map(|(_, item)| item.clone()).collect()
     }
 
     /// The image an item replaced, of one that is done.
@@ -554,7 +561,7 @@ impl Campaign {
 
 /// It is about a whole tenant, and stands for itself.
 pub fn is_of_tenant(item: &Intent) -> bool {
-    matches!(item, Intent::Migrate { .. } | Intent::Release { .. })
+    matches!(item, Intent::Migrate { .. } | Intent::Release { .. } | Intent::Restart { .. })
 }
 
 /// Items by their state.
@@ -587,7 +594,7 @@ impl Counts {
 
     /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
     pub fn words(&self) -> String {
-        let mut text = format!("{} of {}", self.done, self.all);
+        let mut text = format!("{} of {}{}", self.done, self.all, if self.of_tenants { " done" } else { "" });
         for (n, word) in [(self.skipped, self.skipped_word()), (self.failed, "failed"), (self.held, "held")] {
             if n > 0 {
                 text += &format!(", {n} {word}");

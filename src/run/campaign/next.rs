@@ -189,7 +189,8 @@ fn is_held(run: &Run, seen: &Snapshot) -> bool {
     let failed = |i: &usize| matches!(run.plan().steps[*i].change.stands(seen), Standing::Failed(_));
     let open = run.undecided();
     let looks = run.plan().on_failure == OnFailure::Hold && run.holds();
-    run.leaving.is_some() || looks || open.last().is_some_and(|i| !failed(i))
+    let unknown = |i: &usize| !failed(i) || run.cut_off().is_some();
+    run.leaving.is_some() || looks || open.last().is_some_and(unknown)
 }
 
 /// A reason as it is kept.

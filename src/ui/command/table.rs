@@ -82,7 +82,7 @@ pub const COMMANDS: &[Entry] = &[
         Command::Migrate,
         "migrate",
         &["M"],
-        "migrate the database: asks for the image, then shows the plan",
+        "migrate the database of the tenant, or of all marked ones: asks for the image, then shows the plan",
         &[On::Tenants, On::Tenant],
     )
     .bar(36, "migrate")
@@ -136,6 +136,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Rollback,
+        "rollback",
+        &["R"],
+        "roll the tenant back to the revision before: shows how image, environment and resources differ",
+        &[On::Tenant],
+    )
+    .bar(37, "rollback")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::MovePod,
         "move-pod",
         &["v"],
@@ -153,14 +163,17 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(25, "delete pod")
     .acts(),
-    entry(Command::Skip, "skip", &["s"], "skip this tenant: its pod stays where it is", &[On::Campaign])
+    entry(Command::Skip, "skip", &["s"], "skip this tenant: it stays as it is", &[On::Campaign])
         .bar(12, "skip")
+        .acts(),
+    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Campaign])
+        .bar(15, "retry")
         .acts(),
     entry(
         Command::StopAfter,
         "stop",
         &["S"],
-        "stop after the present move: what is done stays, the rest is not begun",
+        "stop after what is under way: what is done stays, the rest is not begun",
         &[On::Campaign],
     )
     .bar(12, "stop")
@@ -172,6 +185,15 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Pause, "pause", &["p"], "pause the run after its present step", &[On::Run, On::Campaign])
         .bar(11, "pause")
         .acts(),
+    entry(
+        Command::Abort,
+        "abort",
+        &["a"],
+        "abort the run: says what is given back, and what a job that runs would leave, then asks",
+        &[On::Run],
+    )
+    .bar(12, "abort")
+    .acts(),
     entry(
         Command::GiveUp,
         "give-up",
@@ -205,7 +227,8 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(1, "run")
     .acts(),
-    entry(Command::Edit, "edit", &["e"], "change the number", &[On::Review]).bar(2, "edit"),
+    entry(Command::Edit, "edit", &["e"], "change the number, or how many moves and how fast", &[On::Review])
+        .bar(2, "edit"),
     entry(Command::Reason, "reason", &["r"], "say why it is done: kept in the journal", &[On::Review])
         .bar(3, "reason"),
     entry(
@@ -219,8 +242,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::Copy,
         "copy",
         &["c"],
-        "copy the kubectl line, the statements, the sheet",
-        &[On::Review, On::Recovery],
+        "copy the kubectl line, the statements, the sheet, the text",
+        &[On::Review, On::Recovery, On::Object],
     )
     .bar(4, "copy"),
     entry(
@@ -248,6 +271,22 @@ pub const COMMANDS: &[Entry] = &[
     .bar(22, "log")
     .takes(Takes::Tenant)
     .aliases(&["log"]),
+    entry(
+        Command::Describe,
+        "describe",
+        &["d"],
+        "describe the pod, the workload or the node: what it is made of, how it is, its events",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(37, "describe"),
+    entry(
+        Command::Yaml,
+        "yaml",
+        &["y"],
+        "the pod, the workload or the node as YAML",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(38, "YAML"),
     entry(Command::Container, "container", &["c"], "the next container, then all of them", &[On::Log])
         .bar(22, "container"),
     entry(Command::NextPod, "next-pod", &["tab"], "the next pod alone, then all of them", &[On::Log])
@@ -317,7 +356,7 @@ pub const COMMANDS: &[Entry] = &[
         "filter",
         &["/"],
         "show only what matches: words, regular expressions, !not, column:value, column:>5, label=value",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Log],
+        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Object, On::Log],
     )
     .bar(32, "filter")
     .takes(Takes::Text),

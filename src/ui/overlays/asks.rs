@@ -1,24 +1,43 @@
 //! What each question is called, what may be typed, and what the answer becomes. Pure.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     cluster::{Address, Database, ProxyName, Snapshot, TenantName, database::Row},
-    plan::{DatabaseAct, Intent, Migration, Migrations, Number, OnFailure, Target, WEIGHTS},
+    plan::{
+        DatabaseAct, Intent, Migration, Migrations, Number, OnFailure, Release, STEADY, Target, WEIGHTS,
+        many::{BESIDE_OTHERS, Deed},
+    },
     ui::{
+        ToTenants,
         action::{Action, Asks},
         format,
     },
 };
 
 impl Asks {
-    /// How a tenant is migrated. The error says why it cannot be asked for.
-    pub fn migration(seen: &Snapshot, defaults: &Migrations, name: &TenantName) -> Result<Self, String> {
-        let tenant = seen.tenants.get(name).ok_or_else(|| format!("there is no tenant {name}"))?;
-        let workload = &tenant.workload;
-        let migration = Box::new(defaults.of(name.clone()));
-        let command = workload.migration.clone().unwrap_or_else(|| migration.otherwise.as_str().into());
-        Ok(Self::Migrate { migration, now: workload.image_tag(&seen.tenancy.container).into(), command })
+    /// How tenants are migrated. The error says why it cannot be asked for.
+    pub fn migration(seen: &Snapshot, defaults: &Migrations, names: &[TenantName]) -> Result<Self, String> {
+        let first = names.first().ok_or("no tenant is selected")?;
+        let found = |name: &TenantName| {
+            seen.tenants.get(name).ok_or_else(|| format!("there is no tenant {name}")).cloned()
+        };
+        let all: Vec<_> = names.iter().map(found).collect::<Result<_, _>>()?;
+        let migration = Box::new(defaults.of(first.clone()));
+        let own = all.iter().map(|t| t.workload.migration.clone());
+        let commands: BTreeSet<_> =
+            own.map(|c| c.unwrap_or_else(|| migration.otherwise.as_str().into())).collect();
+        let images: BTreeSet<_> = all.iter().map(|t| t.workload.image_tag(&seen.tenancy.container)).collect();
+        let one = |all: Vec<&str>| match all.as_slice() {
+            [one] => Arc::from(*one),
+            _ => Arc::from(""),
+        };
+        let now = one(images.into_iter().collect());
+        let command = match commands.len() {
+            1 => commands.into_iter().next().unwrap_or_default(),
+            _ => Arc::from(""),
+        };
+        Ok(Self::Migrate { tenants: names.to_vec(), migration, now, command })
     }
 
     /// The weight of a member. The error says why it cannot be asked for.
@@ -95,7 +114,13 @@ impl Asks {
                     format!("Scale {}: {}", format::count(all.len(), "tenant"), names.join(", "))
                 }
             },
-            Self::Migrate { migration, .. } => format!("Migrate {}", migration.tenant),
+            Self::Migrate { tenants, .. } => match tenants.as_slice() {
+                [one] => format!("Migrate {one}"),
+                all => {
+                    let names: Vec<_> = all.iter().map(TenantName::as_str).collect();
+                    format!("Migrate {}: {}", format::count(all.len(), "tenant"), names.join(", "))
+                }
+            },
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
             Self::GiveUp { what, run, .. } => format!("Give up {what} {}", format::short_run(run)),
@@ -171,13 +196,28 @@ impl Asks {
                 [(_, now)] => format!("now {now}, floor {floor}; +1 and -1 count from now"),
                 _ => format!("floor {floor}; +1 and -1 count from each one's number now"),
             }],
-            Self::Migrate { now, command, .. } => vec![
-                format!("now {now}; another one migrates, and is rolled out once that has succeeded"),
-                format!("it runs `{command}`; another command is typed behind the image"),
-                "--gitops-paused before it: the tool that owns the manifests is paused; --hold: when it fails, nothing \
-                 is given back before somebody has looked"
-                    .into(),
-            ],
+            Self::Migrate { tenants, now, command, .. } => {
+                let image = match &**now {
+                    "" => "they have different images: type one, or - to keep each one's".to_owned(),
+                    now => {
+                        format!("now {now}; another one migrates, and is rolled out once that has succeeded")
+                    }
+                };
+                let command = match &**command {
+                    "" => "each runs its own command; one for all is typed behind the image".to_owned(),
+                    command => format!("it runs `{command}`; another command is typed behind the image"),
+                };
+                let mut hints = vec![image, command];
+                if tenants.len() > 1 {
+                    hints.push("before it: --parallel 4, --canary 2, --max-failures 3; otherwise 1 first, then one after another, the first failure stops it".into());
+                }
+                hints.push(
+                    "--gitops-paused: the tool that owns the manifests is paused; --hold: when it fails, nothing is \
+                     given back before somebody has looked; --no-migration: only the image is rolled out"
+                        .into(),
+                );
+                hints
+            }
             Self::Weight { now, others, .. } => {
                 let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
                 let now = match self.filled().as_str() {
@@ -220,15 +260,20 @@ impl Asks {
                 Some(both.map(one).collect::<Vec<_>>().join(", "))
             }
             (Self::Migrate { now, .. }, Action::Plan(Intent::Migrate { migration })) => {
-                let image = match &migration.image {
-                    Some(image) => format!("{now} → {image}"),
-                    None => format!("with {now}"),
+                Some(migrates(now, &migration))
+            }
+            (Self::Migrate { .. }, Action::Plan(Intent::Release { release })) => {
+                Some(format!("{} without a migration", release.image))
+            }
+            (Self::Migrate { now, .. }, Action::Tenants(wanted)) => {
+                let pace = match wanted.parallel {
+                    1 => "one after another".to_owned(),
+                    n => format!("{n} at the same time"),
                 };
-                let hold = if migration.on_failure == OnFailure::Hold { ", held if it fails" } else { "" };
-                let image = format!("{image}{hold}");
-                Some(match &migration.command {
-                    Some(command) => format!("{image}, by `{command}`"),
-                    None => image,
+                Some(match &wanted.deed {
+                    Deed::Migrate(migration) => format!("{}, {pace}", migrates(now, migration)),
+                    Deed::Release(release) => format!("{} without a migration, {pace}", release.image),
+                    Deed::Restart => pace,
                 })
             }
             (
@@ -260,27 +305,7 @@ impl Asks {
         let act = |act| Action::Plan(Intent::Database { act });
         Ok(match self {
             Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
-            Self::Migrate { migration, now, .. } => {
-                let text = text.trim();
-                let (image, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-                if image.is_empty() || image.starts_with('-') {
-                    return Err(format!("type the tag of an image first: {now} is the present one"));
-                }
-                let image = (image != &**now).then(|| image.to_owned());
-                let mut migration = Migration { image, ..(**migration).clone() };
-                loop {
-                    rest = rest.trim();
-                    if let Some(after) = rest.strip_prefix("--gitops-paused") {
-                        (migration.gitops_paused, rest) = (true, after);
-                    } else if let Some(after) = rest.strip_prefix("--hold") {
-                        (migration.on_failure, rest) = (OnFailure::Hold, after);
-                    } else {
-                        break;
-                    }
-                }
-                migration.command = Some(rest).filter(|c| !c.is_empty()).map(str::to_owned);
-                Action::Plan(Intent::Migrate { migration })
-            }
+            Self::Migrate { tenants, migration, now, .. } => migrated(text, tenants, migration, now)?,
             Self::Weight { member, now, .. } => {
                 let number: Number = text.parse()?;
                 let to = match (number, self.filled().parse::<i64>()) {
@@ -313,6 +338,87 @@ impl Asks {
             },
         })
     }
+}
+
+/// A migration in a few words, as it is typed.
+fn migrates(now: &str, migration: &Migration) -> String {
+    let image = match (&migration.image, now) {
+        (Some(image), "") => format!("to {image}"),
+        (Some(image), now) => format!("{now} → {image}"),
+        (None, "") => "with each one's image".into(),
+        (None, now) => format!("with {now}"),
+    };
+    let hold = if migration.on_failure == OnFailure::Hold { ", held if it fails" } else { "" };
+    match &migration.command {
+        Some(command) => format!("{image}{hold}, by `{command}`"),
+        None => format!("{image}{hold}"),
+    }
+}
+
+/// Reads an image, flags, and a command behind them.
+fn migrated(
+    text: &str,
+    tenants: &[TenantName],
+    migration: &Migration,
+    now: &Arc<str>,
+) -> Result<Action, String> {
+    let text = text.trim();
+    let (image, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let kept = image == "-" && now.is_empty();
+    if image.is_empty() || image.starts_with('-') && !kept {
+        return Err(match &**now {
+            "" => "type the tag of an image first, or - to keep each one's".into(),
+            now => format!("type the tag of an image first: {now} is the present one"),
+        });
+    }
+    let image = (image != &**now && !kept).then(|| image.to_owned());
+    let mut migration = Migration { image: image.clone(), ..migration.clone() };
+    let (mut parallel, mut canary, mut max_failures, mut only_image) = (1, 1, 1, false);
+    loop {
+        rest = rest.trim();
+        let word = rest.split_whitespace().next().unwrap_or_default();
+        let after = rest.strip_prefix(word).unwrap_or_default();
+        let mut number = |least: u32| {
+            let text = after.split_whitespace().next().unwrap_or_default();
+            rest = after.trim_start().strip_prefix(text).unwrap_or_default();
+            let number = text.parse::<u32>().ok().filter(|n| (least..=32).contains(n));
+            number.ok_or_else(|| format!("{word} wants a number from {least} to 32"))
+        };
+        match word {
+            "--parallel" if tenants.len() > 1 => parallel = number(1)?,
+            "--canary" if tenants.len() > 1 => canary = number(0)?,
+            "--max-failures" if tenants.len() > 1 => max_failures = number(1)?,
+            "--gitops-paused" => (migration.gitops_paused, rest) = (true, after),
+            "--hold" => (migration.on_failure, rest) = (OnFailure::Hold, after),
+            "--no-migration" => (only_image, rest) = (true, after),
+            _ => break,
+        }
+    }
+    let deed = match (only_image, image) {
+        (true, _) if !rest.is_empty() => {
+            return Err(format!("--no-migration runs no command: `{rest}` is not taken"));
+        }
+        (true, None) => return Err("--no-migration rolls out another image: type its tag first".into()),
+        (true, Some(image)) => Deed::Release(Release {
+            tenant: migration.tenant.clone(),
+            image,
+            container: None,
+            gitops_paused: migration.gitops_paused,
+            steady: STEADY,
+        }),
+        (false, _) => {
+            migration.command = Some(rest).filter(|c| !c.is_empty()).map(str::to_owned);
+            migration.waits = if parallel > 1 { BESIDE_OTHERS } else { 0 };
+            Deed::Migrate(migration)
+        }
+    };
+    Ok(match tenants {
+        [one] => Action::Plan(deed.to(one)),
+        _ => {
+            let tenants = tenants.to_vec();
+            Action::Tenants(Box::new(ToTenants { deed, tenants, parallel, canary, max_failures }))
+        }
+    })
 }
 
 /// Reads `5`, `+1` or `-1` for each of these tenants.
@@ -397,7 +503,8 @@ mod tests {
     #[test]
     fn a_migration_is_an_image_and_a_command_behind_it() {
         let migration = Box::new(Migrations::default().of("acme".into()));
-        let asks = Asks::Migrate { migration, now: "2.4.1".into(), command: "up".into() };
+        let tenants = vec!["acme".into()];
+        let asks = Asks::Migrate { tenants, migration, now: "2.4.1".into(), command: "up".into() };
         assert_eq!(asks.filled(), "2.4.1");
         let of = |text: &str| match asks.answer(text) {
             Ok(Action::Plan(Intent::Migrate { migration })) => Ok((migration.image, migration.command)),

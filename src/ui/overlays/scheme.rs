@@ -5,6 +5,7 @@
 //! and `y` alone confirms.
 
 mod draw;
+mod tenants;
 
 use tui_input::Input;
 
@@ -12,9 +13,9 @@ use super::{Rehearsing, Typing, panel_room};
 use crate::{
     cluster::TenantName,
     plan::{Check, Confirmation, Verdict, rebalance::Samples},
-    run::JournalPlace,
+    run::{JournalPlace, campaign},
     ui::{
-        Command, Draft, Wanted,
+        Command, Draft, Term, Terms, Wanted,
         matrix::{self, Row},
     },
 };
@@ -40,6 +41,14 @@ const SECTIONS: [Section; 3] = [Section::Pods, Section::Moves, Section::Stays];
 pub struct SchemeReview {
     /// What is asked.
     pub wanted: Wanted,
+    /// How many moves, how fast, what is left out.
+    pub terms: Terms,
+    /// The choice that keys change; `None`: none.
+    pub choosing: Option<Term>,
+    /// The last key was a digit of a number.
+    pub typed_number: bool,
+    /// What was found is for other terms than these: it is being worked out again.
+    pub stale: bool,
     /// What was found; `None`: it is being worked out for the first time.
     pub found: Option<Box<Found>>,
     /// It is being worked out, again or for the first time.
@@ -78,6 +87,10 @@ impl SchemeReview {
     /// What is asked, before anything is known.
     pub fn new(wanted: Wanted) -> Self {
         Self {
+            terms: Terms::of(&wanted),
+            choosing: None,
+            typed_number: false,
+            stale: false,
             wanted,
             found: None,
             busy: false,
@@ -103,6 +116,7 @@ impl SchemeReview {
     /// wants a fresh yes.
     pub fn came(&mut self, found: Found) -> bool {
         let same = match (self.found.as_deref(), &found) {
+            (Some(Ok(Draft { many: Some(old), .. })), Ok(Draft { many: Some(new), .. })) => old.is_like(new),
             (Some(Ok(old)), Ok(new)) => {
                 let words = |samples: &Samples| {
                     samples.checks().into_iter().map(|c| (c.rule, c.verdict)).collect::<Vec<_>>()
@@ -112,7 +126,8 @@ impl SchemeReview {
             (Some(Err(old)), Err(new)) => old == new,
             _ => false,
         };
-        let first = self.found.is_none();
+        // Who has chosen other terms knows that it is another.
+        let first = self.found.is_none() || std::mem::take(&mut self.stale);
         if let Ok(Draft { scheme, .. }) = &found {
             let before = |tenant: &TenantName| {
                 scheme.foreseen.tenants.get(tenant).map(|t| t.placement()).unwrap_or_default()
@@ -169,7 +184,11 @@ impl SchemeReview {
 
     /// What refuses or warns, each sentence once.
     fn checks(&self) -> Vec<Check> {
-        let mut all = self.draft().map(|draft| draft.samples.checks()).unwrap_or_default();
+        let told = |draft: &Draft| match &draft.many {
+            Some(many) => tenants::checks(many),
+            None => draft.samples.checks().into_iter().map(waited_for).collect(),
+        };
+        let mut all = self.draft().map(told).unwrap_or_default();
         for check in self.rehearsed().iter().filter(|c| c.verdict != Verdict::Ok) {
             if !all.iter().any(|c| c.text == check.text) {
                 all.push(check.clone());
@@ -186,8 +205,13 @@ impl SchemeReview {
             Some(Err(check)) => return Some(format!("refused: {}", check.text)),
             Some(Ok(found)) => found,
         };
-        if draft.scheme.is_empty() {
-            return Some("nothing is to be moved".into());
+        if self.stale {
+            return Some("it is being worked out".into());
+        }
+        match &draft.many {
+            Some(many) if many.items.is_empty() => return Some("nothing can be done".into()),
+            None if draft.scheme.is_empty() => return Some("nothing is to be moved".into()),
+            _ => {}
         }
         if let Some(check) = self.checks().into_iter().find(|c| c.verdict == Verdict::Refuse) {
             return Some(format!("refused: {}", check.text));
@@ -201,10 +225,26 @@ impl SchemeReview {
         self.head(inner).len() + draw::FOOT <= usize::from(room)
     }
 
+    /// Takes other terms: it is to be worked out again, and a yes to the former ones holds no more.
+    pub fn choose(&mut self, change: impl FnOnce(&mut Terms)) {
+        let before = self.terms.clone();
+        change(&mut self.terms);
+        if self.terms != before {
+            self.stale = true;
+            self.yes = None;
+            self.scroll = [0; 3];
+        }
+    }
+
     /// Moves in the section, or to another.
     pub fn go(&mut self, command: Command) {
         let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
+        let many = self.draft().is_some_and(|draft| draft.many.is_some());
         match command {
+            // Of tenants there are two lists: those it is done to, and those that are left out.
+            Command::Next | Command::Previous if many => {
+                self.section = if self.section == Section::Stays { Section::Pods } else { Section::Stays };
+            }
             Command::Next => self.section = SECTIONS[(at + 1) % SECTIONS.len()],
             Command::Previous => self.section = SECTIONS[(at + SECTIONS.len() - 1) % SECTIONS.len()],
             _ => {}
@@ -228,7 +268,8 @@ impl SchemeReview {
     pub fn look(&mut self, screen: (u16, u16)) {
         let (inner, room) = Self::inner(screen);
         let head = self.head(inner).len();
-        let matrix = usize::from(self.section == Section::Pods) * 2;
+        let pods = self.section == Section::Pods && self.draft().is_none_or(|draft| draft.many.is_none());
+        let matrix = usize::from(pods) * 2;
         self.page = usize::from(room).saturating_sub(head + draw::FOOT + 1 + matrix).max(1);
     }
 
@@ -240,11 +281,25 @@ impl SchemeReview {
 
     /// Lines of a section.
     fn lines(&self, section: Section) -> usize {
-        let Some(Draft { scheme, .. }) = self.draft() else { return 0 };
+        let Some(Draft { scheme, many, .. }) = self.draft() else { return 0 };
+        if let Some(many) = many {
+            return match section {
+                Section::Pods | Section::Moves => many.rows.len(),
+                Section::Stays => many.left.len(),
+            };
+        }
         match section {
             Section::Pods => self.rows.len() + 1,
             Section::Moves => scheme.proposal.moves.len(),
             Section::Stays => scheme.proposal.stays.len(),
         }
+    }
+}
+
+/// What refuses an item now and passes by itself is waited for.
+fn waited_for(check: Check) -> Check {
+    match check.verdict == Verdict::Refuse && campaign::passes(&check) {
+        true => Check { verdict: Verdict::Warn, text: format!("{}: it is waited for", check.text), ..check },
+        false => check,
     }
 }

@@ -116,9 +116,9 @@ impl CampaignView {
 
 /// Why a campaign cannot be paused, gone on with, stopped ...
 pub fn refuses(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> Option<String> {
-    use Command::{GiveUp, Open, Pause, Resume, Skip, StopAfter, Undo};
+    use Command::{GiveUp, Open, Pause, Resume, Retry, Skip, StopAfter, Undo};
     let Some(known) = known else {
-        let about = matches!(command, Undo | Resume | Pause | GiveUp | Open | Skip | StopAfter);
+        let about = matches!(command, Undo | Resume | Pause | GiveUp | Open | Skip | StopAfter | Retry);
         return about.then(|| "no campaign is selected".into());
     };
     let offers = || known.offers(seen);
@@ -129,6 +129,7 @@ pub fn refuses(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) 
         Resume => offers().resume.err(),
         StopAfter => offers().stop.err(),
         Skip => offers().skip.err(),
+        Retry => offers().retry.err(),
         Undo => offers().undo.err(),
         GiveUp => offers().give_up.err(),
         _ => None,
@@ -265,6 +266,12 @@ impl View for CampaignView {
                 };
                 return Some(Action::Wish(self.id.clone(), wish));
             }
+            Command::Retry => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                return Some(Action::Wish(self.id.clone(), Wish::Retry { item: self.item(campaign)? }));
+            }
             Command::Rebalance => {
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() }));
             }
@@ -306,6 +313,14 @@ impl View for CampaignView {
             (Command::Skip, Some(item)) => match &campaign.states[item] {
                 ItemState::Waiting | ItemState::Running(_) => None,
                 _ => Some("that is through already".into()),
+            },
+            (Command::Retry, _) if why.is_some() => why,
+            (Command::Retry, Some(item)) => match &campaign.states[item] {
+                ItemState::Failed(_) | ItemState::Skipped(_) => None,
+                ItemState::Held(run, _) => {
+                    Some(format!("run {} holds it: ⏎ opens it", format::short_run(run)))
+                }
+                _ => Some("that has neither failed nor been left out".into()),
             },
             _ => why,
         }

@@ -4,19 +4,23 @@ mod job;
 
 use super::{heading, run_sign, runs};
 use crate::{
-    cluster::NodeName,
+    cluster::{LogRange, NodeName},
     plan::{self, DatabasePart, Part},
     run::{Event, RunSeen, RunState, StepState},
     ui::{
         action::Action,
         command::Command,
         format,
+        log::LogsWanted,
         overlays::{database::together, placement},
         paint::{Pen, piece},
         theme::Role,
-        view::{Cx, Place, View},
+        view::{Cx, Place, View, Wants},
     },
 };
+
+/// Lines of a log that are read when it is opened.
+const TAIL: u32 = 200;
 
 /// One run.
 pub struct RunView {
@@ -41,9 +45,19 @@ impl View for RunView {
 
     fn refresh(&mut self, _cx: &Cx<'_>) {}
 
+    /// The log of a job that another cockpit drives is read from its pod.
+    fn wants(&self, cx: &Cx<'_>) -> Wants {
+        let source = self.known(cx).and_then(|known| job::source(known, cx.seen));
+        let range = LogRange { tail: Some(TAIL), since: None, previous: false, follow: true };
+        match source {
+            Some(source) => Wants { log: LogsWanted { sources: vec![source], range }, ..Wants::default() },
+            None => Wants::default(),
+        }
+    }
+
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        use Command::{GiveUp, Pause, Resume, Succeeded, Undo};
-        matches!(command, Undo | Resume | Pause | GiveUp | Succeeded)
+        use Command::{Abort, GiveUp, Pause, Resume, Succeeded, Undo};
+        matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded)
             .then(|| runs::ask(command, self.known(cx), cx.seen))
             .flatten()
     }

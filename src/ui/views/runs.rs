@@ -223,8 +223,8 @@ fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
 /// Why a run cannot be taken back, resumed, paused or given up.
 pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option<String> {
     let Some(known) = known else {
-        use Command::{GiveUp, Open, Pause, Resume, Succeeded, Undo};
-        return matches!(command, Undo | Resume | Pause | GiveUp | Succeeded | Open)
+        use Command::{Abort, GiveUp, Open, Pause, Resume, Succeeded, Undo};
+        return matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded | Open)
             .then(|| "no run is selected".into());
     };
     let (run, name) = (&known.run, known.run.short());
@@ -234,8 +234,12 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Resume => offers().resume.err(),
         Command::GiveUp => offers().give_up.err(),
         Command::Succeeded => offers().succeeded.err(),
-        Command::Pause if run.state.is_over() => Some(format!("run {name} is {}", known.shown())),
-        Command::Pause if !known.ours => Some(format!("run {name} is not driven from here")),
+        // What stands still is given up at once.
+        Command::Abort if offers().give_up.is_ok() => None,
+        Command::Pause | Command::Abort if run.state.is_over() => {
+            Some(format!("run {name} is {}", known.shown()))
+        }
+        Command::Pause | Command::Abort if !known.ours => Some(format!("run {name} is not driven from here")),
         Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),
         _ => None,
     }
@@ -251,6 +255,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
         Command::Undo => Some(Action::Undo(id)),
         Command::Resume => Some(Action::Resume(id)),
         Command::Succeeded => Some(Action::Succeeded(id)),
+        Command::Abort => Some(Action::Abort(id)),
         Command::Pause => Some(Action::Pause(id)),
         Command::GiveUp => {
             Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: give_up_question(&known?.run) }))

@@ -15,9 +15,10 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{nothing_yet, pods};
 use crate::{
-    cluster::{NodeName, Severity, TenantName},
-    plan::{Intent, rebalance::Aim, whatif::Loss},
+    cluster::{self, NodeName, ObjectKey, Severity, Snapshot, TenantName},
+    plan::{Intent, many::Deed, rebalance::Aim, whatif::Loss},
     ui::{
+        ToTenants,
         action::Action,
         command::Command,
         filter::{Fields, Filter},
@@ -135,6 +136,11 @@ impl View for Tenants {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
             }
+            Command::Describe | Command::Yaml => {
+                let name = self.list.selected()?;
+                let key = cx.seen.tenants.get(name)?.workload.key.clone();
+                return Some(super::object::open(command, ObjectKey::Workload(key)));
+            }
             Command::Logs => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
             }
@@ -150,13 +156,7 @@ impl View for Tenants {
                 return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
             }
             Command::Migrate => {
-                return match self.targets().as_slice() {
-                    [one] => Some(Action::AskMigration(one.clone())),
-                    [] => None,
-                    _ => {
-                        Some(Action::Say("one tenant at a time is migrated: esc takes the marks off".into()))
-                    }
-                };
+                return Some(Action::AskMigration(self.targets())).filter(|_| !self.shown.is_empty());
             }
             // Without marks it is the cluster: one tenant alone is seldom what is meant here.
             Command::Rebalance => {
@@ -164,11 +164,20 @@ impl View for Tenants {
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
             }
             Command::Restart => {
-                let tenant = self.targets().into_iter().next();
-                return Some(match self.refuses(command, cx) {
-                    Some(why) => Action::Say(why),
-                    None => Action::Plan(Intent::Restart { tenant: tenant? }),
-                });
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                return match self.targets().as_slice() {
+                    [] => None,
+                    [one] => Some(Action::Plan(Intent::Restart { tenant: one.clone() })),
+                    several => Some(Action::Tenants(Box::new(ToTenants {
+                        deed: Deed::Restart,
+                        tenants: several.to_vec(),
+                        parallel: 1,
+                        canary: 1,
+                        max_failures: 1,
+                    }))),
+                };
             }
             Command::More | Command::Less => {
                 let by = if command == Command::More { 1 } else { -1 };
@@ -251,7 +260,11 @@ impl View for Tenants {
         } else {
             format!("{} of {all} shown", self.shown.len())
         });
-        words.push(if self.sort == Sort::Worst { "worst first".into() } else { format!("by {}", self.sort) });
+        words.push(match self.sort {
+            Sort::Worst => "worst first".into(),
+            Sort::Image => format!("by {}: {}", self.sort, images(cx.seen)),
+            sort => format!("by {sort}"),
+        });
         words.join(" · ")
     }
 
@@ -265,14 +278,13 @@ impl View for Tenants {
             | Command::Mark
             | Command::Headroom
             | Command::Logs
+            | Command::Describe
+            | Command::Yaml
             | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
             {
                 Some("no tenant is selected".into())
-            }
-            Command::Restart if self.marked.len() > 1 => {
-                Some(format!("{} are marked: restart one tenant after another", self.marked.len()))
             }
             Command::WhatIf => match self.list.selected() {
                 Some(name) if leans_on(cx, name).is_none() => {
@@ -348,4 +360,16 @@ pub(super) fn undoable(cx: &Cx<'_>, name: &TenantName) -> Option<String> {
     use crate::run::RunState::{Done, Failed, Paused};
     (matches!(newest.run.state, Done | Failed | Paused) && !newest.run.made().is_empty())
         .then(|| newest.run.id.clone())
+}
+
+/// How many tenants have which image, those that most have first.
+fn images(seen: &Snapshot) -> String {
+    const TOLD: usize = 4;
+    let all = cluster::images(seen);
+    let mut told: Vec<_> =
+        all.iter().take(TOLD).map(|image| format!("{} {}", image.tag, image.tenants.len())).collect();
+    if all.len() > TOLD {
+        told.push(format!("{} more", all.len() - TOLD));
+    }
+    told.join(", ")
 }

@@ -18,13 +18,13 @@ impl Driver {
             let book = LocalJournal::create(self.path(&campaign.id), &record::head(&campaign)?)?;
             return Ok(Open::Local(book));
         }
-        Ok(Open::Cluster(Box::new(journal::blank(&campaign, &self.hands.journal_namespace)?)))
+        Ok(Open::Cluster(Box::new(journal::blank(&campaign, &self.access.journal_namespace)?)))
     }
 
     /// Where the journal of a campaign is on this machine.
     fn path(&self, id: &str) -> std::path::PathBuf {
-        let wire = &self.hands.wire;
-        local::path(&self.hands.state_dir, local::CAMPAIGNS, wire.context(), wire.server(), id)
+        let wire = &self.access.wire;
+        local::path(&self.access.state_dir, local::CAMPAIGNS, wire.context(), wire.server(), id)
     }
 
     /// Opens the journal as it stands now, which may say more than what was seen when the operator chose to go on.
@@ -59,7 +59,7 @@ impl Driver {
 
     /// Stores entries of this session, then lets everybody see them.
     pub(super) async fn append(&mut self, session: &mut Session<'_>, events: Vec<Event>) -> Result<(), Stop> {
-        let by = self.hands.who.operator.clone();
+        let by = self.access.who.operator.clone();
         self.append_as(session, events, by, 0).await
     }
 
@@ -118,8 +118,8 @@ impl Driver {
         let line = Audited {
             time: entry.at,
             operator: &entry.by,
-            user: self.hands.who.user.as_deref(),
-            context: self.hands.wire.context(),
+            user: self.access.who.user.as_deref(),
+            context: self.access.wire.context(),
             run: None,
             campaign: Some(&campaign.id),
             event: &entry.event,
@@ -127,7 +127,7 @@ impl Driver {
             database: None,
             reason: campaign.reason.as_deref(),
         };
-        if let Err(error) = local::audit(&self.hands.state_dir, &line) {
+        if let Err(error) = local::audit(&self.access.state_dir, &line) {
             tracing::warn!(%error, campaign = campaign.id, "the audit log cannot be written");
         }
     }
@@ -147,7 +147,7 @@ impl Driver {
         };
         let entry = Entry {
             at: session.writer.clock.now(),
-            by: self.hands.who.operator.clone(),
+            by: self.access.who.operator.clone(),
             token: session.leases.token(),
             heard: 0,
             event: Event::Undone { by_campaign: id },

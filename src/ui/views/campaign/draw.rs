@@ -69,20 +69,43 @@ impl CampaignView {
         }
         pen.put(3, 1, width.saturating_sub(4), &facts, Role::Muted);
         let counts = campaign.counts();
-        let through = counts.done + counts.skipped;
+        let through = counts.done + counts.skipped + counts.failed * usize::from(counts.of_tenants);
         let bar = (width / 3).clamp(8, 60);
         pen.bar(3, 2, bar, through as f64 / counts.all.max(1) as f64, role);
         let each = campaign.each().map(|each| format!("{} each", format::span(each.as_secs().max(1))));
+        let rate = campaign.an_hour().filter(|_| counts.of_tenants && !campaign.state.is_over());
+        let each = each.into_iter().chain(rate.map(|n| format!("{n} an hour"))).collect::<Vec<_>>();
+        let each = (!each.is_empty()).then(|| each.join(", "));
         let left =
             campaign.time_left().map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
         let times: Vec<_> = each.into_iter().chain(left).collect();
         let pieces = [
-            piece(campaign.counts().words(), Role::Text),
+            piece(
+                if counts.of_tenants { format!("{} of {}", counts.done, counts.all) } else { counts.words() },
+                Role::Text,
+            ),
             piece(if times.is_empty() { "" } else { "   " }, Role::Text),
             piece(times.join(", "), Role::Muted),
         ];
         pen.line(bar + 5, 2, width.saturating_sub(bar + 6), &pieces);
-        3
+        if !counts.of_tenants {
+            return 3;
+        }
+        let mut line = Vec::new();
+        for (n, word, role) in [
+            (counts.waiting, "waiting", Role::Muted),
+            (counts.running, "running", Role::Busy),
+            (counts.done, "done", Role::Ok),
+            (counts.failed, "failed", Role::Danger),
+            (counts.held, "held", Role::Warn),
+            (counts.skipped, "left out", Role::Muted),
+        ] {
+            let role = if n == 0 { Role::Muted } else { role };
+            line.push(piece(format!("{n} "), role));
+            line.push(piece(format!("{word}   "), Role::Muted));
+        }
+        pen.line(3, 3, width.saturating_sub(4), &line);
+        4
     }
 
     /// What it is at, or why it stands still, or how it ended.
@@ -117,6 +140,10 @@ impl CampaignView {
             say(pen, &format!("{} asked it to {}", asked.by, asked.wish), Role::Warn, 1);
         }
         let still = stands || campaign.state.is_over();
+        // What is waited for between the items stands with what is under way.
+        if let Some(doing) = campaign.doing.as_deref().filter(|doing| doing.starts_with("waits: ")) {
+            say(pen, doing, Role::Warn, 2);
+        }
         y += u16::from(y > 3);
         let running = campaign.states.iter().enumerate().filter_map(|(i, state)| match state {
             ItemState::Running(run) => Some((i, run)),
@@ -158,8 +185,15 @@ impl CampaignView {
         let mut x = 1;
         for (section, name, n) in [
             (Section::Pods, "Pods by node", self.rows.len()),
-            (Section::Items, "Steps", campaign.items.len()),
+            (
+                Section::Items,
+                if campaign.is_of_tenants() { "Tenants" } else { "Steps" },
+                campaign.items.len(),
+            ),
         ] {
+            if section == Section::Pods && self.rows.is_empty() {
+                continue;
+            }
             let here = section == self.section;
             x = pen.put(x, y, 2, if here { "▸ " } else { "  " }, Role::Key);
             x = pen.put(x, y, width.saturating_sub(x), name, if here { Role::Accent } else { Role::Muted });

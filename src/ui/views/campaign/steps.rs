@@ -1,6 +1,7 @@
 //! The steps of a run in a line: short words, since where from and where to stand above them.
 
 use crate::{
+    cluster::image_tag,
     plan::{Change, LOWEST_COST, Step},
     run::{Run, StepState},
     ui::{
@@ -22,7 +23,16 @@ fn word(step: &Step) -> String {
         Change::Discard(_) => "new deleted".into(),
         Change::Evict(_) => "evicted".into(),
         Change::Gone(_) => "gone".into(),
+        Change::Settle(settle) if step.confirms.is_some() => format!("{} ready", settle.replicas),
+        Change::Settle(settle) if step.serves.is_some() => format!("{} left", settle.replicas),
         Change::Settle(_) => "new pod ready".into(),
+        Change::Bounds(bounds) => format!("autoscaler {}-{}", bounds.to.0, bounds.to.1),
+        Change::Replicas(replicas) => format!("{} → {}", replicas.from, replicas.to),
+        Change::CreateJob(_) => "job".into(),
+        Change::StartJob(_) => "started".into(),
+        Change::JobEnded(_) => "migrated".into(),
+        Change::StopJob(_) => "job deleted".into(),
+        Change::SetImage(set) => format!("image {}", image_tag(&set.to)),
         Change::Cordon(cordon) if cordon.to => "cordoned".into(),
         Change::Cordon(_) => "uncordoned".into(),
         Change::RestartRollout(_) => "restarted".into(),
