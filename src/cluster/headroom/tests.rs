@@ -147,7 +147,7 @@ fn a_pool_whose_number_comes_from_elsewhere_is_said_to_be_passed_over() {
     use super::super::{Mounted, Workload};
     let mut seen = cluster("node w1\ntenant acme 1 on w1 used=0Mi");
     let mut workload = Workload::clone(&seen.tenants[&TenantName::from("acme")].workload);
-    workload.hints.config_maps = vec![Mounted { config_map: "fpm".into(), ..Mounted::default() }];
+    workload.hints.config_maps = vec![Mounted { config_map: "fpm".into(), ..Mounted::default() }].into();
     seen.observe(Observation::Deployment(Seen::Put(workload.key.key.clone(), workload)));
     for (text, told) in [("pm.max_children = ${CHILDREN}", true), ("pm.max_children = 5", false)] {
         let key = Key::new("acme", "fpm");
