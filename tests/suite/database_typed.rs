@@ -9,11 +9,11 @@ use wheelhouse::{
     cluster::MemberName,
     demo::database::Endpoint,
     plan::{DatabaseAct, Plan},
-    run::{Run, RunState, undo_intent},
+    run::{Run, RunState},
 };
 
 use crate::{
-    session::{Session, act, planned, text},
+    session::{Session, act, text},
     stage::Stage,
 };
 
@@ -69,14 +69,13 @@ fn type_it(stage: &Stage, at: &Session, lines: &[String]) {
 
 type Act = fn(&Stage) -> DatabaseAct;
 
-const ACTS: [(&str, Act); 7] = [
+const ACTS: [(&str, Act); 6] = [
     ("a reader leaves", |s| DatabaseAct::TakeOut { member: member(s, 2) }),
     ("the writer leaves", |s| DatabaseAct::TakeOut { member: member(s, 0) }),
     ("a weight", |s| DatabaseAct::Weight { member: member(s, 2), weight: 70 }),
     ("a weight that moves the writer", |s| DatabaseAct::Weight { member: member(s, 2), weight: 700 }),
     ("the writer moves", |s| DatabaseAct::MoveWriter { member: member(s, 1) }),
     ("a server comes", |_| DatabaseAct::AddServer { address: "127.0.0.1:9".into(), like: None }),
-    ("a server goes", |s| DatabaseAct::RemoveServer { address: s.member(2).as_str().into() }),
 ];
 
 /// Runs an act to its end.
@@ -154,31 +153,6 @@ fn what_is_printed_is_right_when_it_is_typed_slowly() {
         type_it(&typed, &bob, &sql(&made));
         assert_eq!(shape(&typed, &bob), shape(&ran, &alice), "{name}:\n{}", sql(&made).join("\n"));
     }
-}
-
-#[test]
-fn what_an_undo_and_a_save_print_is_right_when_it_is_typed_slowly() {
-    for (name, what) in ACTS {
-        let (ran, typed) = (Stage::with(2, CHECK), Stage::with(2, CHECK));
-        let (alice, bob) = (ran.session("alice@bastion"), typed.session("bob@bastion"));
-        let (_, done) = run(&ran, &alice, what);
-        let (_, also) = run(&typed, &bob, what);
-        let back = planned(&alice, &undo_intent(&done).unwrap());
-        let back = ran.run(&alice, back);
-        assert_eq!(back.state, RunState::Done, "{name}: {}", text(&back));
-        ran.database().step(Duration::from_millis(3 * CHECK));
-        type_it(&typed, &bob, &sql(&planned(&bob, &undo_intent(&also).unwrap())));
-        assert_eq!(shape(&typed, &bob), shape(&ran, &alice), "{name}, taken back");
-    }
-    let what: Act = |s| DatabaseAct::Weight { member: member(s, 2), weight: 70 };
-    let save: Act = |_| DatabaseAct::Save { proxy: None };
-    let (ran, typed) = (Stage::with(2, CHECK), Stage::with(2, CHECK));
-    let (alice, bob) = (ran.session("alice@bastion"), typed.session("bob@bastion"));
-    run(&ran, &alice, what);
-    run(&ran, &alice, save);
-    run(&typed, &bob, what);
-    type_it(&typed, &bob, &sql(&act(&bob, save(&typed))));
-    assert_eq!(shape(&typed, &bob), shape(&ran, &alice), "saved");
 }
 
 #[test]
