@@ -37,7 +37,7 @@ const TENANTS: usize = 2_000;
 const NODES: usize = 100;
 const ROUNDS: usize = 60;
 /// How often all measurements are new, as they are every 15 s.
-const ANEW: usize = 41;
+const REPEATS: usize = 41;
 const MEMBERS: usize = 5;
 const PROXIES: usize = 2;
 
@@ -185,7 +185,7 @@ impl Cockpit {
     fn measurements(&mut self, mut now: Timestamp) -> Times {
         let mut times = Times::default();
         let first: Vec<_> = self.seen.usage.items.iter().map(|(k, u)| (k.clone(), Usage::clone(u))).collect();
-        for round in 1..=ANEW {
+        for round in 1..=REPEATS {
             now += SignedDuration::from_secs(15);
             let mut usage = first.clone();
             for (i, (_, u)) in usage.iter_mut().enumerate() {

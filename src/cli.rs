@@ -239,7 +239,11 @@ pub fn main() -> ExitCode {
         if wrong.use_stderr() && std::env::args_os().any(|argument| argument == "check") {
             check::wrong_usage(&wrong.to_string());
         }
-        let heard = wrong.print().is_ok();
+        let given: Vec<_> = std::env::args().collect();
+        let heard = match wrong.use_stderr() {
+            true => output::whisper(usage_of(&wrong.to_string(), &given)).is_ok(),
+            false => wrong.print().is_ok(),
+        };
         std::process::exit(if heard || wrong.use_stderr() { wrong.exit_code() } else { 1 })
     });
     let _log = log::start(serves(&cli.command));
@@ -258,6 +262,30 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(failure),
     }
+}
+
+/// The words of a wrong usage, without flags that nobody typed: one that the environment gives is not part of the usage.
+fn usage_of(text: &str, given: &[String]) -> String {
+    let command = Cli::command();
+    let typed = |name: &str| given.iter().any(|word| word.split('=').next() == Some(&format!("--{name}")));
+    let silent = command.get_arguments().filter(|arg| arg.get_env().is_some());
+    let silent = silent.filter_map(|arg| Some((arg, arg.get_long()?))).filter(|(_, name)| !typed(name));
+    let flags: Vec<_> = silent
+        .map(|(arg, name)| {
+            let value = arg.get_value_names().and_then(|names| names.first());
+            let value = value.filter(|_| arg.get_action().takes_values());
+            format!(" --{name}{}", value.map_or(String::new(), |value| format!(" <{value}>")))
+        })
+        .collect();
+    let mut told = String::new();
+    for line in text.lines() {
+        let mut line = line.to_owned();
+        if line.starts_with("Usage: ") {
+            flags.iter().for_each(|flag| line = line.replace(flag.as_str(), ""));
+        }
+        told += &(line + "\n");
+    }
+    told
 }
 
 /// Whether this is the embedded cluster without a cockpit, whose log may go to the standard error.
@@ -347,6 +375,16 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_environment_gives_is_no_part_of_the_usage() {
+        let wrong = "error: no\n\nUsage: wheelhouse scale --config <FILE> --read-only <TENANT> <REPLICAS>\n";
+        let given = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let told = usage_of(wrong, &given(&["wheelhouse", "scale"]));
+        assert!(told.contains("Usage: wheelhouse scale <TENANT> <REPLICAS>\n"), "{told}");
+        let told = usage_of(wrong, &given(&["wheelhouse", "--config=x", "scale"]));
+        assert!(told.contains("Usage: wheelhouse scale --config <FILE> <TENANT>"), "{told}");
     }
 
     /// The help of a command and of all below it: its path, and the text.

@@ -359,7 +359,7 @@ impl Snapshot {
         let silent = pod.node.as_ref().filter(|node| self.is_silent(Some(node)));
         match (finalizers.as_slice(), silent) {
             ([], Some(node)) => format!("{node} does not answer"),
-            ([], None) => "its kubelet has not ended it".to_owned(),
+            ([], None) => "waits for its kubelet to end it".to_owned(),
             ([one], _) => format!("waits for finalizer {one}"),
             (many, _) => format!("waits for finalizers {}", many.join(", ")),
         }

@@ -69,7 +69,7 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let nodes_known = snapshot.nodes.freshness.is_known();
     let of_nodes =
         if nodes_known { format!("{ready}/{nodes} nodes ready") } else { "nodes not known".into() };
-    let mut text = format!("{word} - {whole}/{tenants} tenants whole, {of_nodes}");
+    let mut text = format!("{word} - {whole}/{tenants} tenants ready, {of_nodes}");
     if let Some(namespace) = &snapshot.namespace {
         text += &format!(" (namespace {namespace} only)");
     }
@@ -123,6 +123,10 @@ fn unknown(snapshot: &Snapshot, database: Option<&Database>) -> Option<String> {
     let nodes = snapshot.nodes.freshness.trouble().filter(|_| snapshot.namespace.is_none());
     match nodes {
         Some(why) => Some(format!("nodes cannot be read: {why}")),
+        // What could not be read is a finding, and may be all there is.
+        None if snapshot.tenants.is_empty() && !snapshot.unreadable().is_empty() => {
+            Some("no tenant could be read".into())
+        }
         None if snapshot.tenants.is_empty() && database.is_none() => {
             Some("no workload is a tenant: see [tenants] in the configuration".into())
         }

@@ -206,15 +206,35 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
 fn notes(seen: &Snapshot, tenant: &Tenant) -> Vec<Arc<str>> {
     let misread = tenant.workload.hints.misread.iter();
     let mut notes: Vec<Arc<str>> = misread.map(|why| format!("passed over: {why}").into()).collect();
-    notes.extend(measured_before(seen).map(Arc::from));
+    let pool = super::pool::misread(seen, &tenant.workload);
+    notes.extend(pool.map(|why| format!("passed over: {why}").into()));
+    notes.extend(measured_before(seen).map(Arc::from).or_else(|| some_measured_before(seen, tenant)));
     notes
+}
+
+/// A measurement is old that was taken so long before the present.
+const OLD: SignedDuration = SignedDuration::from_mins(5);
+
+/// The same of some pods of a tenant only.
+fn some_measured_before(seen: &Snapshot, tenant: &Tenant) -> Option<Arc<str>> {
+    let all = tenant.active().filter_map(|pod| Some((pod, seen.usage.get(&pod.key)?.at)));
+    let old: Vec<_> = all.filter(|(_, at)| seen.at.duration_since(*at) > OLD).collect();
+    let (pod, at) = old.iter().min_by_key(|(_, at)| *at)?;
+    let more = if old.len() > 1 { format!(" and {} more", old.len() - 1) } else { String::new() };
+    let age = long_ago(seen, *at);
+    Some(format!("memory of {}{more} was measured {age} ago, and may be another by now", pod.key.name).into())
+}
+
+/// `7 min`, `5 h`.
+fn long_ago(seen: &Snapshot, at: Timestamp) -> String {
+    let minutes = seen.at.duration_since(at).as_mins().max(0);
+    if minutes < 120 { format!("{minutes} min") } else { format!("{} h", minutes / 60) }
 }
 
 /// That all memory in use was measured a while ago, where it was: `memory was measured 5 h ago: ...`.
 pub fn measured_before(seen: &Snapshot) -> Option<String> {
     let Freshness::Stale { since, why } = &seen.usage.freshness else { return None };
-    let minutes = seen.at.duration_since(*since).as_mins().max(0);
-    let age = if minutes < 120 { format!("{minutes} min") } else { format!("{} h", minutes / 60) };
+    let age = long_ago(seen, *since);
     Some(format!("memory was measured {age} ago, and may be another by now: {why}"))
 }
 

@@ -231,18 +231,35 @@ fn glob(pattern: &str, name: &str) -> bool {
     !hidden && rest(pattern.as_bytes(), name.as_bytes())
 }
 
-/// The children of a workload's php-fpm together, and the ConfigMap that says so: of the ConfigMaps its serving container
-/// mounts; otherwise of one that carries the workload's labels or begins with its name.
-pub(super) fn children(seen: &Snapshot, workload: &Workload) -> Option<(u32, Arc<str>)> {
-    let Key { namespace, name } = &workload.key.key;
+/// The files that the serving container of a workload mounts, by their places.
+fn mounted<'a>(seen: &'a Snapshot, workload: &Workload) -> BTreeMap<String, File<'a>> {
+    let namespace = &workload.key.key.namespace;
     let serving = workload.template.serving(&seen.tenancy.container).map_or("", |c| &*c.name);
     let mine = |m: &&Mounted| *m.container == *serving || m.container.is_empty();
     let mut files = BTreeMap::new();
     for mounted in workload.hints.config_maps.iter().filter(mine) {
-        if let Some(pool) = seen.pools.get(&Key::new(namespace.clone(), mounted.config_map.clone())) {
+        if let Some(pool) = seen.pools.items.get(&Key::new(namespace.clone(), mounted.config_map.clone())) {
             files.extend(pool.placed(mounted));
         }
     }
+    files
+}
+
+/// That a pool of the serving container says its children in a way that is not known here, such as `${CHILDREN}`.
+pub(super) fn misread(seen: &Snapshot, workload: &Workload) -> Option<String> {
+    let files = mounted(seen, workload);
+    let unknown = |line: &Line| matches!(line, Line::Children(None) | Line::Processes(None));
+    let (name, _) = files.values().find(|(_, lines)| lines.iter().any(unknown))?;
+    read(&files).is_none().then(|| {
+        format!("ConfigMap {name} says {CHILDREN} or {PROCESSES} in a way that is not known here, as by a variable")
+    })
+}
+
+/// The children of a workload's php-fpm together, and the ConfigMap that says so: of the ConfigMaps its serving container
+/// mounts; otherwise of one that carries the workload's labels or begins with its name.
+pub(super) fn children(seen: &Snapshot, workload: &Workload) -> Option<(u32, Arc<str>)> {
+    let Key { namespace, name } = &workload.key.key;
+    let files = mounted(seen, workload);
     let found = |(children, name): (u32, &str)| (children, Arc::from(name));
     if !files.is_empty() {
         return read(&files).map(found);

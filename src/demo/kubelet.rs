@@ -21,7 +21,7 @@ use super::world::{Source, Step, Wake, World};
 
 /// How often the kubelets look at memory and probes.
 const ROUND: SignedDuration = SignedDuration::from_secs(15);
-/// A container that ran this long starts its back-off anew.
+/// A container that ran this long starts its back-off again.
 const FORGIVEN: SignedDuration = SignedDuration::from_secs(600);
 
 /// An image whose tag says so cannot be pulled.

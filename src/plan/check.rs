@@ -178,7 +178,7 @@ fn down<'a>(seen: &Snapshot, draft: &'a Draft) -> BTreeMap<&'a NodeName, u32> {
 /// Its pods are refused at this moment: new ones will be, too, unless the reason goes.
 fn refused(draft: &Draft) -> Option<Check> {
     let refused = draft.tenant.workload.refused.as_ref().filter(|_| draft.new > 0)?;
-    Some(Check::new("refused", Warn, format!("its pods are refused now: {}", refused.message)))
+    Some(Check::new("refused", Warn, format!("its pods are refused now: {}", refused.words())))
 }
 
 /// The claims of a StatefulSet that go with its pods, and their data with them.

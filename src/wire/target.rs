@@ -73,7 +73,7 @@ impl Target {
             let files: Vec<_> =
                 env::split_paths(&list).filter(|f| !f.as_os_str().is_empty() && is_there(f)).collect();
             if files.is_empty() {
-                return Err(format!("no file of KUBECONFIG ({}) exists", list.to_string_lossy()).into());
+                return Err(format!("no file of KUBECONFIG ({}) exists", list.to_string_lossy()));
             }
             return Ok(Some(Kubeconfig::read(&files)?));
         }
@@ -91,13 +91,13 @@ impl Target {
     fn context_of(&self, kubeconfig: &Kubeconfig) -> Result<String, String> {
         let place = &kubeconfig.place;
         if kubeconfig.is_empty() {
-            return Err(format!("{place} is empty: give another with --kubeconfig FILE").into());
+            return Err(format!("{place} is empty: give another with --kubeconfig FILE"));
         }
         let known: Vec<_> = kubeconfig.contexts.keys().map(String::as_str).collect();
         let known =
             if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
         let Some(name) = self.context.as_ref().or(kubeconfig.current.as_ref()) else {
-            return Err(format!("{place} names no current context: give --context ({known})").into());
+            return Err(format!("{place} names no current context: give --context ({known})"));
         };
         if kubeconfig.contexts.contains_key(name) {
             Ok(name.clone())

@@ -134,7 +134,7 @@ fn shows(signs: &Signs) -> Stage {
     let (code, grade) = signs.check;
     let (out, _) = stage.demo.run(code, &patient(&["check"]));
     let line = stage.told(&out);
-    let whole = format!("WHEELHOUSE {grade} - 2/2 tenants whole, 3/3 nodes ready, {}", signs.headline);
+    let whole = format!("WHEELHOUSE {grade} - 2/2 tenants ready, 3/3 nodes ready, {}", signs.headline);
     assert!(line.starts_with(&whole) && line.lines().count() == 1, "{line}");
     if let Some((_, _, about, words)) = signs.findings.first() {
         assert!(line.contains(&format!("; {about}: {}", words.replace("ADDRESS", about))), "{line}");
@@ -322,7 +322,7 @@ fn writer_lost() {
     let stage = Stage::new("writer-lost", "20");
     let terminal = stage.demo.home.terminal(&stage.demo.on(&[]), 120, 30);
     terminal.wait_for("galera 2/3 writer db2");
-    // The next loss hurts, this one does not: a warning.
+    // The next loss does harm, this one does not: a warning.
     let (line, _) = stage.demo.run(1, &["check"]);
     let told = stage.told(&line);
     assert!(told.contains("galera 2/3 writer db2;") && told.contains("galera: 2 of 3 members"), "{line}");

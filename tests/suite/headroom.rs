@@ -363,7 +363,7 @@ fn the_database_binds_headroom_and_falls_with_its_machines() {
         one["database"],
         serde_json::json!({
             "members": ["db1"], "weight": [2, 3], "quorum": true, "writer": "db1", "next_writer": "db2",
-            "proxies": 1, "restarting": 0, "of_proxies": 2, "pods": false
+            "proxies": 1, "restarting": 0, "of_proxies": 2, "pods": false, "stopped": false
         })
     );
     assert_eq!(on(0, &["what-if", "db1", "-o", "json"]), one, "a member is its machine");

@@ -114,7 +114,7 @@ async fn without_the_right_to_nodes_all_that_needs_none_works_and_the_rest_says_
         let less = user.run(1, &["scale", "acme", "-1", "--dry-run"]);
         assert!(!less.contains("▲ scope"), "which pods go needs no node: {less}");
         let check = user.run(3, &["check"]);
-        assert!(check.contains("UNKNOWN - 4/4 tenants whole, nodes not known"), "{check}");
+        assert!(check.contains("UNKNOWN - 4/4 tenants ready, nodes not known"), "{check}");
         assert!(check.contains("nodes cannot be read: needs list and watch on nodes"), "{check}");
 
         let arguments = ["--kubeconfig", &user.kubeconfig];
@@ -141,7 +141,7 @@ async fn with_rights_in_one_namespace_the_way_in_is_named_and_leads_in() {
         let tenants = user.json(0, &["-n", "acme", "tenants", "-o", "json"]);
         assert_eq!((tenants.as_array().map(Vec::len), &tenants[0]["name"]), (Some(1), &"acme".into()));
         let check = user.run(0, &["-n", "acme", "check"]);
-        assert!(check.contains("OK - 1/1 tenants whole, nodes not known (namespace acme only)"), "{check}");
+        assert!(check.contains("OK - 1/1 tenants ready, nodes not known (namespace acme only)"), "{check}");
         let screen = user.home.terminal(&["--kubeconfig", &user.kubeconfig], 100, 30);
         screen.wait_for("not allowed to read it");
         screen.wait_for("start with -n NAMESPACE");
@@ -198,5 +198,5 @@ fn a_namespace_that_is_not_there_is_an_error_and_never_well() {
     screen.wait_for("no namespace nope");
     assert!(!screen.screen().contains("all well") && !screen.screen().contains("✓"), "{}", screen.screen());
     let (out, _) = demo.run(3, &["--set", "tenants.namespaces=[\"nobody\"]", "check"]);
-    assert!(out.contains("UNKNOWN - 0/0 tenants whole") && out.contains("no workload is a tenant"), "{out}");
+    assert!(out.contains("UNKNOWN - 0/0 tenants ready") && out.contains("no workload is a tenant"), "{out}");
 }

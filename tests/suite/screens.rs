@@ -308,7 +308,7 @@ fn colour_says_what_the_words_say() {
     let buf = c.buffer();
     let y = (0..24).find(|y| buf[(0, *y)].symbol() == "›").expect("a selected row");
     let danger = c.role(wheelhouse::ui::Role::Danger).fg;
-    assert_eq!(Some(buf[(2, y)].fg), danger, "the glyph of a hurt tenant");
+    assert_eq!(Some(buf[(2, y)].fg), danger, "the glyph of a tenant that is down");
     assert_eq!(Some(buf[(40, y)].bg), c.role(wheelhouse::ui::Role::Selection).bg);
 }
 

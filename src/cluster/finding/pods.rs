@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    super::{Memory, NodeName, Pod, PodState, Quota, Snapshot, Subject, Tenant, words::count},
+    super::{Memory, NodeName, Pod, PodState, Quota, Refused, Snapshot, Subject, Tenant, words::count},
     Answer, Found, Severity, found, unplaced,
 };
 
@@ -150,7 +150,7 @@ pub(super) fn short(s: &Snapshot, t: &Tenant) -> Option<Found> {
 fn why_refused(s: &Snapshot, t: &Tenant) -> Option<String> {
     let active = t.active().count() as u32;
     if let Some(refused) = &t.workload.refused {
-        return Some(refusal(&refused.message, &refused.reason));
+        return Some(refused.words());
     }
     (active < t.desired())
         .then(|| full(s, t).map(|(quota, text)| format!("quota {} is full: {text}", quota.key.name)))?
@@ -168,6 +168,13 @@ fn full<'a>(s: &'a Snapshot, t: &'a Tenant) -> Option<(&'a Quota, String)> {
             format!("{resource} {used} of {}, a pod takes {}", amount(line.hard), amount(wanted)),
         ))
     })
+}
+
+impl Refused {
+    /// Why pods are refused, in a few words: `quota q is full: pods 2 of 2, a pod takes 1`.
+    pub fn words(&self) -> String {
+        refusal(&self.message, &self.reason)
+    }
 }
 
 /// What the API server said when it refused a pod, without the pod's name.

@@ -1,6 +1,6 @@
 //! Why no node takes a pod: the scheduler's own sentence, in our words and with the arithmetic.
 
-use super::super::{Memory, Node, Pod, Snapshot};
+use super::super::{Node, Pod, Snapshot};
 
 /// Names shown before the rest is counted.
 const NAMED: usize = 4;
@@ -66,21 +66,21 @@ fn one(s: &Snapshot, pod: &Pod, number: usize, text: &str) -> String {
         let free_memory = |n: &Node| n.allocatable.memory.unwrap_or_default().saturating_sub(load(n).1);
         let free_cpu = |n: &Node| n.allocatable.cpu.unwrap_or_default().saturating_sub(load(n).0);
         let open = |n: &Node| n.is_schedulable();
-        let most =
-            |free: &dyn Fn(&Node) -> Memory| s.nodes.values().filter(|n| open(n)).map(|n| free(n)).max();
         return match resource {
             "memory" => {
                 let on = on(&|n| open(n) && free_memory(n) < memory);
                 // The scheduler's word may be older than what is free now.
-                match most(&free_memory).filter(|free| *free < memory) {
+                let short =
+                    s.nodes.values().filter(|n| open(n)).map(|n| free_memory(n)).filter(|f| *f < memory);
+                match short.max() {
                     Some(free) => format!("memory short on {on} ({memory} wanted, at most {free} free)"),
                     None => format!("memory short on {on} ({memory} wanted)"),
                 }
             }
             "cpu" => {
                 let on = on(&|n| open(n) && free_cpu(n) < cpu);
-                let most = s.nodes.values().filter(|n| open(n)).map(|n| free_cpu(n)).max();
-                match most.filter(|free| *free < cpu) {
+                let short = s.nodes.values().filter(|n| open(n)).map(|n| free_cpu(n)).filter(|f| *f < cpu);
+                match short.max() {
                     Some(free) => format!("cpu short on {on} ({cpu} wanted, at most {free} free)"),
                     None => format!("cpu short on {on} ({cpu} wanted)"),
                 }

@@ -143,6 +143,23 @@ fn the_source_of_each_number_is_the_first_that_says_it() {
 }
 
 #[test]
+fn a_pool_whose_number_comes_from_elsewhere_is_said_to_be_passed_over() {
+    use super::super::{Mounted, Workload};
+    let mut seen = cluster("node w1\ntenant acme 1 on w1 used=0Mi");
+    let mut workload = Workload::clone(&seen.tenants[&TenantName::from("acme")].workload);
+    workload.hints.config_maps = vec![Mounted { config_map: "fpm".into(), ..Mounted::default() }].into();
+    seen.observe(Observation::Deployment(Seen::Put(workload.key.key.clone(), workload)));
+    for (text, told) in [("pm.max_children = ${CHILDREN}", true), ("pm.max_children = 5", false)] {
+        let key = Key::new("acme", "fpm");
+        let files = [("www.conf".to_owned(), text.to_owned())].into();
+        let pool = Pool::read(key.clone(), Arc::new(Default::default()), &files);
+        seen.observe(Observation::Pool(Seen::All(vec![(key, pool)], now())));
+        let notes = of(&seen, "acme").notes;
+        assert_eq!(notes.iter().any(|n| n.contains("passed over: ConfigMap fpm says")), told, "{notes:?}");
+    }
+}
+
+#[test]
 fn free_has_three_meanings() {
     let seen = cluster(
         "node w1 memory=4Gi used=3Gi\nnode w2 not-ready\ntenant acme 4 on w1 w1 w1 w1 used=500Mi limit=1Gi request=100Mi",

@@ -42,7 +42,7 @@ impl Status {
     }
 }
 
-/// Counters of the connection pool of one backend in one hostgroup; they begin anew when the row does.
+/// Counters of the connection pool of one backend in one hostgroup; they begin again when the row does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pool {
     /// Connections in use.

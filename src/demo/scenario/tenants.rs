@@ -201,7 +201,7 @@ fn create(
         if let Some((recovered, dead)) = lost
             && node.as_ref() == Some(dead)
         {
-            // It was on the node that died: 48 s and five minutes later it was made anew, elsewhere.
+            // It was on the node that died: 48 s and five minutes later it was made again, elsewhere.
             give_back(placement, &mut mine, dead);
             since = past(now, recovered.died.0).checked_add(SignedDuration::from_secs(349)).unwrap_or(since);
             let doubled = world.fate(&[tenant, &key, "doubled"]) < recovered.doubled && index > 0;

@@ -4,6 +4,11 @@ use crate::cluster::{NodeName, Snapshot, TenantName};
 
 /// A name no tenant has, with those that are nearest: one sentence.
 pub fn unknown(seen: &Snapshot, name: &str) -> String {
+    let workloads = |source: &str| source == "deployments" || source == "statefulsets";
+    let unread: Vec<_> = seen.unreadable().into_iter().filter(|(source, _)| workloads(source)).collect();
+    if let [(_, why), ..] = unread.as_slice() {
+        return format!("there is no tenant {name} among those that could be read: {why}");
+    }
     nobody("tenant", name, seen.tenants.keys().map(TenantName::as_str))
 }
 

@@ -328,7 +328,7 @@ pub(super) fn saved_already(proxied: &Proxied<'_>, phases: &[Vec<Edit>]) -> bool
         last.insert(&edit.address, &edit.to);
     }
     let back = |address: &&str| last.get(address).is_some_and(|to| rows(to, address) == rows(disk, address));
-    !last.is_empty() && unsaved.iter().all(back) && last.keys().all(|at| back(at))
+    !last.is_empty() && unsaved.iter().all(back) && last.keys().all(back)
 }
 
 /// Proxies that have other servers or weights than the first.

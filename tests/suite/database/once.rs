@@ -107,7 +107,7 @@ fn how_bad_a_member_is_is_decided_once() {
         let down = told.iter().find(|f| f.rule == "member-down").expect("it is down");
         assert_eq!(down.severity, severity, "{down:?}");
     }
-    // With a quorum only the next failure hurts.
+    // With a quorum only the next failure does harm.
     let told = findings(&two);
     assert_eq!(finding(&told, "galera-size").severity, Severity::Warning);
     assert!(told.iter().all(|f| f.severity < Severity::Critical), "{told:?}");

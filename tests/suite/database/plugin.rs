@@ -48,7 +48,7 @@ fn check(home: &Home, code: i32, arguments: &[&str]) -> String {
 #[test]
 fn a_calm_world_is_ok_and_tells_its_values() {
     let line = World::new("calm").check(0, &[]);
-    assert!(line.contains("2/2 tenants whole, 3/3 nodes ready, galera 3/3 writer db1 | "), "{line}");
+    assert!(line.contains("2/2 tenants ready, 3/3 nodes ready, galera 3/3 writer db1 | "), "{line}");
     for value in [
         "tenants_whole=2;;;0;2",
         "nodes_ready=3;;;0;3",
@@ -62,13 +62,13 @@ fn a_calm_world_is_ok_and_tells_its_values() {
 }
 
 #[test]
-fn what_hurts_with_the_next_failure_is_a_warning() {
+fn what_does_harm_with_the_next_failure_is_a_warning() {
     let line = World::new("proxysql-drift").check(1, &[]);
     assert!(line.contains("gone after a restart"), "{line}");
 }
 
 #[test]
-fn what_hurts_users_now_is_critical() {
+fn what_users_see_now_is_critical() {
     let line = World::new("galera-no-quorum").check(2, &[]);
     assert!(line.contains("galera NO QUORUM") && line.contains("members_in_view=0;;;0;3"), "{line}");
 }

@@ -102,7 +102,7 @@ fn every_threshold_of_the_configuration_silences_its_rule() {
         let raised = configured(snapshot, &[&setting]);
         assert!(!rules(&findings(&raised)).contains(&rule), "{setting}: {:?}", findings(&raised));
     }
-    // The two that say how much it hurts, and the one that says when.
+    // The two that say how grave it is, and the one that says when.
     let severity = |snapshot: &Snapshot, rule: &str| finding(&findings(snapshot), rule).severity;
     use wheelhouse::cluster::Severity::{Critical, Warning};
     assert_eq!(severity(&alone(throttled(12), 1.0), "flow-control"), Warning);

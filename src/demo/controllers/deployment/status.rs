@@ -164,7 +164,7 @@ pub(super) fn progress(world: &mut World, deployment: &Value, status: &str, reas
     let now = world.now();
     let (space, called) = (namespace(deployment), name(deployment));
     world.store.update_status(Kind::DEPLOYMENT, space, called, MANAGER, |object| {
-        // Progress made is told anew each time; anything else only when it is new.
+        // Progress made is told again each time; anything else only when it is new.
         if reason == "ReplicaSetUpdated" {
             let kept = condition(object, "Progressing").filter(|old| old["status"] == status).cloned();
             forget_condition(object, "Progressing");
