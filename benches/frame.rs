@@ -22,7 +22,11 @@ use wheelhouse::{
     cluster::{Judge, Memory, Observation, Pod, Seen, Snapshot, Usage, sketch},
     demo::database::{self as simulated, Options},
     live::database::{Endpoints, observe},
-    plan::{Intent, Means, Move, MoveReason, whatif::Forecast},
+    plan::{
+        Confirmation, Intent, Means, Migrations, Move, MoveReason,
+        many::{Deed, many},
+        whatif::Forecast,
+    },
     run::campaign::{Campaign, Entry, Event as Happened, Pace, Proposed},
     ui::Outlook,
     wire::sql::Login,
@@ -239,6 +243,37 @@ fn campaign(seen: &Snapshot, at: Timestamp) -> Campaign {
     campaign
 }
 
+/// A campaign of a migration of each tenant, half of them through, one in ten of those failed or held.
+fn migrations(seen: &Snapshot, at: Timestamp) -> Campaign {
+    let names: Vec<_> = seen.tenants.keys().cloned().collect();
+    let deed = Deed::Migrate(Migrations::default().of("any".into()));
+    let made = many(seen, &deed, &names);
+    let proposed = Proposed::of_tenants(&made, Pace::of_tenants(seen, 4, 1, 100));
+    let typed = match proposed.confirmation() {
+        Confirmation::Type(text) => Some(text.clone()),
+        Confirmation::Yes => None,
+    };
+    let approved = proposed.approve(typed.as_deref(), None).expect("it was typed");
+    let mut campaign = Campaign::new("20261121-090001-c0de", "alice@bastion", approved);
+    let mut happen = |event| {
+        let entry = Entry { at, by: "alice@bastion".into(), token: 1, heard: 0, event };
+        campaign.apply(entry).expect("a legal order");
+    };
+    happen(Happened::Taken);
+    for item in 0..made.items.len() / 2 {
+        happen(Happened::Began { item, run: format!("20261121-{item:06}-c0de") });
+        happen(match item % 20 {
+            0 => Happened::Failed { item, why: "its job failed with exit code 1".into() },
+            1 => Happened::Held { item, why: "the outcome of its job is unknown".into() },
+            _ => Happened::Done { item, pod: None, was: None },
+        });
+    }
+    for item in made.items.len() / 2..made.items.len() / 2 + 4 {
+        happen(Happened::Began { item, run: format!("20261121-{item:06}-c0de") });
+    }
+    campaign
+}
+
 fn main() {
     let area = Rect::new(0, 0, SIZE.0, SIZE.1);
     let empty = App::new(Setup::default(), Arc::new(Snapshot::default()), SIZE).expect("a theme");
@@ -273,6 +308,15 @@ fn main() {
         })
         .collect();
 
+    let begun = Instant::now();
+    let migrated = migrations(&cockpit.seen, now);
+    let planned = begun.elapsed();
+    update(&mut cockpit.app, Msg::Campaign(Box::new(migrated)), now);
+    for key in [KeyCode::Esc, KeyCode::Char('3'), KeyCode::Char('g'), KeyCode::Enter] {
+        update(&mut cockpit.app, Msg::Input(Event::Key(key.into())), now);
+    }
+    let migrating = cockpit.pod_events(now + SignedDuration::from_mins(40));
+
     println!(
         "{}x{}, {TENANTS} tenants, {pods} pods, {NODES} nodes, {MEMBERS} members, {PROXIES} proxies",
         SIZE.0, SIZE.1
@@ -301,6 +345,10 @@ fn main() {
     told("draw", &moving.draw, None);
     told("update and draw", &moving.both, Some(5.0));
     told("taking in its news", &news, Some(5.0));
+    println!("a campaign of {TENANTS} migrations under way, after a pod event");
+    println!("  planning all of them              {:8.0} ms", planned.as_secs_f64() * 1e3);
+    told("draw", &migrating.draw, None);
+    told("update and draw", &migrating.both, Some(5.0));
     let mut changed = event.changed;
     changed.sort_unstable();
     println!("cells changed by a pod event        {:8} of {}", changed[changed.len() / 2], area.area());

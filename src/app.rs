@@ -13,7 +13,11 @@ mod pump;
 mod schemes;
 mod update;
 
-use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use ratatui::{
@@ -77,6 +81,8 @@ pub struct App {
     /// The journals of the cluster, as they were read last.
     decoded: Decoded,
     decoded_campaigns: campaign::Decoded,
+    /// Runs that are paused in order to be closed.
+    aborting: BTreeSet<String>,
     /// A run was asked to start: the next new one is shown at once.
     starting: bool,
     /// What is fetched at present.
@@ -201,6 +207,7 @@ impl App {
             local_campaigns: Vec::new(),
             decoded: Decoded::default(),
             decoded_campaigns: campaign::Decoded::default(),
+            aborting: BTreeSet::new(),
             starting: false,
             wanted: Wants::default(),
             history: Vec::new(),

@@ -26,6 +26,7 @@ mod health;
 mod hints;
 mod history;
 mod id;
+mod images;
 mod job;
 mod node;
 mod observe;
@@ -36,7 +37,9 @@ pub mod quantity;
 mod quota;
 mod reach;
 mod record;
+mod revision;
 mod selector;
+mod shared;
 mod sizing;
 mod sketch;
 mod spec;
@@ -50,7 +53,7 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
-pub use detail::{KubeEvent, LogLine, LogRange, LogSource};
+pub use detail::{Described, KubeEvent, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Trouble};
 pub use few::Few;
 pub use finding::{
@@ -64,7 +67,7 @@ pub use galera::{
 pub use hash::fnv1a;
 pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
-    Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,
+    Room, Tightest, cluster_room, connections, headroom, headroom_within, measured_before, node_room,
 };
 pub use health::{Health, Healths};
 pub use hints::Hints;
@@ -72,11 +75,12 @@ pub use history::{History, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
+pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
-pub use pool::{Mounted, Pool};
+pub use pool::{Mounted, Pool, PoolFiles};
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
     ProxyRows, ProxySample, ProxyStatus, ServerRow,
@@ -84,7 +88,9 @@ pub use proxysql::{
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease, RUN_LABEL, Written};
+pub use revision::{Difference, Revision, Template, differences, settings};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
+pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
 pub use spec::{

@@ -35,6 +35,7 @@ mod parts;
 pub mod rebalance;
 mod release;
 mod restart;
+mod rollback;
 mod scale;
 pub mod schedule;
 mod undo;
@@ -47,11 +48,11 @@ pub use by_hand::{line, shell};
 pub use change::{
     Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
     Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, RolledOut,
-    Save, Servers, Serves, SetImage, Settle, Standing, StartJob, StopJob, TEMPLATE_HASH,
+    Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob, StopJob, TEMPLATE_HASH,
 };
 pub use check::{unknown as unknown_tenant, unknown_node};
 pub use database::edit;
-pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify as verify_database};
+pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, backends, verify as verify_database};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;
@@ -62,6 +63,7 @@ pub use number::Number;
 pub use object::Object;
 pub use parts::{NodePart, PartRef};
 pub use release::{Release, STEADY};
+pub use rollback::Rollback;
 pub use verify::verify;
 
 /// What an operator wants.
@@ -106,6 +108,11 @@ pub enum Intent {
     Release {
         /// Which, for which tenant.
         release: Release,
+    },
+    /// Give a tenant a template it has had before.
+    Rollback {
+        /// Which, to which tenant.
+        rollback: Rollback,
     },
     /// Delete one pod.
     #[serde(rename = "delete-pod")]
@@ -351,6 +358,7 @@ pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
         Intent::DeletePod { pod } => delete_pod::plan(seen, intent, pod),
         Intent::Migrate { migration } => migrate::plan(seen, intent, migration),
         Intent::Release { release } => release::plan(seen, intent, release),
+        Intent::Rollback { rollback } => rollback::plan(seen, intent, rollback),
         Intent::Database { act } => database::plan(seen, intent, act),
     }
 }

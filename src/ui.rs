@@ -15,6 +15,7 @@
 pub mod action;
 mod chrome;
 pub mod command;
+pub mod describe;
 pub mod draft;
 pub mod filter;
 pub mod format;

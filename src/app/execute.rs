@@ -7,6 +7,7 @@ use super::{App, Effect, World, approval, campaigns, schemes};
 use crate::{
     cluster::{Address, Database, NodeName, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
+    run::RunState,
     ui::{
         Action, Asks, Command, Overlay, Place, Theme, Wanted,
         command::{self, COMMANDS, On, Takes},
@@ -126,6 +127,10 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 approval::review(app, Intent::Scale { targets }, effects);
             }
         }
+        Action::Rollback(tenant) => {
+            app.say(Severity::Notice, format!("reading the revisions of {tenant} …"), now);
+            effects.push(Effect::Revisions(tenant));
+        }
         Action::Plan(intent) => approval::review(app, intent, effects),
         Action::Tenants(wanted) => schemes::review(app, Wanted::Tenants(wanted), now, effects),
         Action::Aim(aim) => schemes::review(app, Wanted::Aim(aim), now, effects),
@@ -160,11 +165,19 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
         }
         Action::GiveUp(id, why) => {
             if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
-                let text = crate::ui::views::runs::farewell(&known.run);
+                let text = crate::ui::views::runs::give_up_question(&known.run);
                 app.overlay = Some(Overlay::Ask(Ask::GiveUp { what: "run", run: id, text, why }));
             } else if let Some(known) = app.world.campaigns.iter().find(|k| k.campaign.id == id) {
-                let text = crate::ui::views::campaign::farewell(&known.campaign);
+                let text = crate::ui::views::campaign::give_up_question(&known.campaign);
                 app.overlay = Some(Overlay::Ask(Ask::GiveUp { what: "campaign", run: id, text, why }));
+            }
+        }
+        Action::Abort(id) => {
+            if app.world.who.read_only {
+                app.say(Severity::Warning, "read-only: nothing can be aborted", now);
+            } else if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
+                let text = crate::ui::views::runs::give_up_question(&known.run);
+                app.overlay = Some(Overlay::Ask(Ask::Abort { run: id, text }));
             }
         }
         Action::Pause(id) => {
@@ -173,6 +186,9 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
         }
     }
 }
+
+/// Why a run was closed that was aborted by a key.
+pub(super) const ABORTED: &str = "aborted";
 
 /// The answer to a question was yes.
 pub(super) fn answered(app: &mut App, ask: Ask, effects: &mut Vec<Effect>) {
@@ -194,6 +210,17 @@ pub(super) fn answered(app: &mut App, ask: Ask, effects: &mut Vec<Effect>) {
             if let Some(run) = found {
                 app.views.go(&Place::Run(run.id.clone()));
                 effects.push(Effect::Succeed(Box::new(run)));
+            }
+        }
+        Ask::Abort { run, .. } => {
+            let found = app.world.runs.iter().find(|k| k.run.id == run);
+            match found.map(|known| (known.ours, known.run.state == RunState::Paused, known.run.clone())) {
+                Some((true, false, run)) => {
+                    app.aborting.insert(run.id.clone());
+                    effects.push(Effect::PauseRun(run.id));
+                }
+                Some((_, _, run)) => effects.push(Effect::GiveUp(Box::new(run), ABORTED.into())),
+                None => {}
             }
         }
         Ask::GiveUp { run, why, .. } => {
@@ -347,6 +374,10 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (Takes::Tenant, [tenant]) if entry.command == Command::Migrate => {
             let (tenant, _) = tenant_of(app, tenant)?;
             action(app, Action::AskMigration(vec![tenant]), now, effects);
+        }
+        (Takes::Tenant, [tenant]) if entry.command == Command::Rollback => {
+            let (tenant, _) = tenant_of(app, tenant)?;
+            action(app, Action::Rollback(tenant), now, effects);
         }
         (Takes::Tenant, [tenant]) if entry.command == Command::Restart => {
             let (tenant, _) = tenant_of(app, tenant)?;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::{Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, Severity, TenantName},
-    plan::{Approved, Check, Plan, rebalance::Targets},
+    cluster::{
+        Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Severity, TenantName,
+    },
+    plan::{Approved, Check, Plan, Rollback, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
@@ -33,12 +35,16 @@ pub enum Msg {
     TenantEvents(TenantName, Result<Vec<KubeEvent>, String>),
     /// More lines of a log; or why no more come.
     Log(LogSource, LogRange, Result<Vec<LogLine>, String>),
+    /// An object whole, or why it cannot be read.
+    Object(ObjectKey, Result<Arc<Described>, String>),
     /// What was predicted.
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
     Scheme(Wanted, Terms, Box<SchemeFound>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
+    /// What going back to the revision before comes to.
+    Revisions(TenantName, Result<Box<Rollback>, String>),
     /// Something to say, in one sentence.
     Notice(Severity, String),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
@@ -70,6 +76,10 @@ pub enum Effect {
     ReadLog(LogSource, LogRange),
     /// Read this log no longer.
     StopLog(LogSource),
+    /// Read this object again and again; answer with [`Msg::Object`].
+    WatchObject(ObjectKey),
+    /// Read no object any more.
+    StopObject,
     /// Save the lines of a log in this file, or in one of that name and the time among the logs in the state folder.
     SaveLog {
         /// The file that was named.
@@ -85,6 +95,8 @@ pub enum Effect {
     Scheme(Wanted, Terms),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
+    /// Read the revisions of this tenant; answer with [`Msg::Revisions`].
+    Revisions(TenantName),
     /// Rehearse these plans together; answer with [`Msg::RehearsedAll`] of this id.
     RehearseAll(String, Vec<Plan>),
     /// Begin a campaign; report with [`Msg::Campaign`].

@@ -7,6 +7,7 @@ use tui_input::{Input, backend::crossterm::EventHandler};
 use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, schemes, stays};
 use crate::{
     cluster::{Judgement, Severity},
+    plan::Intent,
     run::{Run, RunState},
     ui::{
         Command, Overlay, Place, Wants,
@@ -33,7 +34,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             known::gather(app);
             app.refresh(now);
         }
-        Msg::Ran(run) => ran(app, *run, now),
+        Msg::Ran(run) => {
+            aborted(app, &run, &mut effects);
+            ran(app, *run, now);
+        }
         Msg::Campaign(campaign) => campaigns::reported(app, *campaign, now),
         Msg::Rehearsed(rehearsal) => approval::rehearsed(app, rehearsal),
         Msg::RehearsedAll(rehearsal, left) => {
@@ -49,7 +53,20 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             }
         }
         Msg::Log(source, range, lines) => app.world.detail.log.take(&source, range, lines),
+        Msg::Object(key, object) => {
+            if let Some((wanted, slot)) = &mut app.world.detail.object
+                && *wanted == key
+            {
+                *slot = Some(object);
+                app.refresh(now);
+            }
+        }
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
+        Msg::Revisions(_, Ok(rollback)) => {
+            app.notice = None;
+            approval::review(app, Intent::Rollback { rollback: *rollback }, &mut effects);
+        }
+        Msg::Revisions(_, Err(why)) => app.say(Severity::Warning, why, now),
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
         Msg::Leave => app.leaving = true,
@@ -83,6 +100,14 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         app.world.campaigns.iter_mut().for_each(|known| known.age(now));
     }
     app.refresh(now);
+}
+
+/// A run that is aborted stands still by now: it is closed.
+fn aborted(app: &mut App, run: &Run, effects: &mut Vec<Effect>) {
+    let stands = run.state.is_over() || run.state == RunState::Paused;
+    if stands && app.aborting.remove(&run.id) && !run.state.is_over() {
+        effects.push(Effect::GiveUp(Box::new(run.clone()), execute::ABORTED.into()));
+    }
 }
 
 fn ran(app: &mut App, run: Run, now: Timestamp) {
@@ -130,6 +155,10 @@ fn fetch(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
         let turn = app.world.detail.log.turn(wants.log.clone());
         effects.extend(turn.stop.into_iter().map(Effect::StopLog));
         effects.extend(turn.start.into_iter().map(|source| Effect::ReadLog(source, range)));
+    }
+    if wants.object != app.wanted.object {
+        app.world.detail.object = wants.object.clone().map(|key| (key, None));
+        effects.push(wants.object.clone().map_or(Effect::StopObject, Effect::WatchObject));
     }
     app.wanted = wants;
 }

@@ -110,10 +110,10 @@ pub(super) async fn carry_out(
         }
         return Ok(End { dry_run, ..End::default() });
     }
-    let hands = session.hands(&work.foreseen);
+    let access = session.access(&work.foreseen);
     let plans = work.proposed.samples(&work.foreseen).plans;
     let mut left = campaign::refusals(&plans);
-    let (rehearsal, refused) = campaign::rehearse(&hands, &plans).await;
+    let (rehearsal, refused) = campaign::rehearse(&access, &plans).await;
     left.extend(refused);
     let (proposed, stays) = work.proposed.without(&work.foreseen, &left);
     work.proposed = proposed;
@@ -134,7 +134,7 @@ pub(super) async fn carry_out(
     let typed = act::confirm(work.proposed.confirmation(), consent)?;
     let approved = work.proposed.clone().approve(typed.as_deref(), consent.reason.clone());
     let approved = approved.map_err(Failure::failed)?;
-    let handle = campaign::start(hands, approved, place, session.seen.clone());
+    let handle = campaign::start(access, approved, place, session.seen.clone());
     let (campaign, heard) = ended(handle, consent.output, &session.again).await;
     Ok(End { dry_run, campaign: Some(campaign), rehearsal, unheard: heard.is_err() })
 }

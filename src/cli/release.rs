@@ -1,9 +1,8 @@
 //! `wheelhouse release` and `wheelhouse images`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::{
     Common, Failure, Format, act,
@@ -11,7 +10,7 @@ use super::{
     session, table,
 };
 use crate::{
-    cluster::{Snapshot, TenantName},
+    cluster,
     plan::{Intent, Release, many::Deed},
 };
 
@@ -52,20 +51,10 @@ pub(super) async fn run(common: &Common, args: ReleaseArgs) -> Result<(), Failur
     }
 }
 
-/// An image, and the tenants whose serving container has it.
-#[derive(Serialize)]
-struct ImageJson {
-    image: String,
-    tag: String,
-    tenants: Vec<TenantName>,
-    /// Their ready pods that run it: a rollout may be under way.
-    pods: usize,
-}
-
 pub(super) async fn images(common: &Common, format: Format) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
-    let images = counted(&snapshot);
+    let images = cluster::images(&snapshot);
     match format {
         Format::Json => table::json(&images),
         Format::Table => {
@@ -83,7 +72,7 @@ pub(super) async fn images(common: &Common, format: Format) -> Result<(), Failur
                         &image.tenants.len().to_string(),
                         &image.pods.to_string(),
                         &names.join(", "),
-                        &image.image,
+                        &image.image.to_string(),
                     ];
                     cells.map(|cell| table::plain(cell)).to_vec()
                 })
@@ -91,28 +80,4 @@ pub(super) async fn images(common: &Common, format: Format) -> Result<(), Failur
             table::print(&table::table(&["TAG", ">TENANTS", ">PODS", "WHICH", "IMAGE"], &rows))
         }
     }
-}
-
-/// The images by how many tenants have them.
-fn counted(seen: &Snapshot) -> Vec<ImageJson> {
-    let mut all: BTreeMap<&str, ImageJson> = BTreeMap::new();
-    for tenant in seen.tenants.values() {
-        let Some(container) = tenant.workload.template.serving(&seen.tenancy.container) else { continue };
-        let new = || ImageJson {
-            image: container.image.to_string(),
-            tag: crate::cluster::image_tag(&container.image).to_owned(),
-            tenants: Vec::new(),
-            pods: 0,
-        };
-        all.entry(&container.image).or_insert_with(new).tenants.push(tenant.name.clone());
-    }
-    for pod in seen.tenants.values().flat_map(|tenant| tenant.active()).filter(|pod| pod.ready) {
-        let runs = pod.spec.serving(&seen.tenancy.container).and_then(|c| all.get_mut(&*c.image));
-        if let Some(image) = runs {
-            image.pods += 1;
-        }
-    }
-    let mut all: Vec<_> = all.into_values().collect();
-    all.sort_by(|a, b| b.tenants.len().cmp(&a.tenants.len()).then_with(|| a.image.cmp(&b.image)));
-    all
 }

@@ -403,8 +403,7 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
             self.freshness = if read.duration_since(newest) <= MEASURED_WITHIN {
                 Freshness::Live { since: newest }
             } else {
-                let why =
-                    "the metrics API answers with old measurements only: nothing has been measured since";
+                let why = "the metrics API answers with old measurements";
                 Freshness::Stale { since: newest, why: why.into() }
             };
         }

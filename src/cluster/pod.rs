@@ -22,7 +22,7 @@ pub struct Pod {
     /// that is there already may not be granted yet (see [`Resize`]).
     pub spec: Arc<PodSpec>,
     /// Its resources are to become others.
-    pub resize: Option<Resize>,
+    pub resize: Option<Box<Resize>>,
     /// `spec.nodeName`: where it is bound.
     pub node: Option<NodeName>,
     /// `status.phase`.

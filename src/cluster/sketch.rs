@@ -201,7 +201,7 @@ impl World {
             ..Affinity::default()
         };
         let spec = Arc::new(PodSpec {
-            containers: vec![
+            containers: [
                 container(
                     "nginx",
                     "registry.example/nginx:1.22".into(),
@@ -216,8 +216,10 @@ impl World {
                     request,
                     (!no_limit).then_some(limit),
                 ),
-            ],
-            affinity,
+            ]
+            .into_iter()
+            .collect(),
+            affinity: affinity.into(),
             priority,
             ..PodSpec::default()
         });

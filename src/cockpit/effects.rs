@@ -14,20 +14,23 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-use super::{screen, shared::hands};
+use super::{screen, shared::access};
 use crate::{
     app::{Effect, Msg},
     cluster::{LogSource, Severity, Snapshot},
     config::Config,
     live,
-    plan::{rebalance, whatif::Forecast},
+    plan::{Rollback, rebalance, whatif::Forecast},
     run::{
-        self, Handle, Hands, Rehearsal, Run,
+        self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
     },
     ui::{Draft, Outlook, Question},
     wire::Wire,
 };
+
+/// How often an object is read again while it is described.
+const OBJECT_EVERY: Duration = Duration::from_secs(5);
 
 /// A text larger than this does not go to the clipboard: terminals cut it off.
 const CLIPBOARD: usize = 74_994;
@@ -45,6 +48,7 @@ pub(super) struct Performer {
     campaigns: BTreeMap<String, (mpsc::UnboundedSender<Wish>, JoinHandle<()>)>,
     events: Option<AbortHandle>,
     logs: BTreeMap<LogSource, AbortHandle>,
+    object: Option<AbortHandle>,
     /// What the last prediction was made with.
     forecast: Arc<Mutex<Forecast>>,
 }
@@ -67,6 +71,7 @@ impl Performer {
             campaigns: BTreeMap::new(),
             events: None,
             logs: BTreeMap::new(),
+            object: None,
             forecast: Arc::default(),
         }
     }
@@ -75,27 +80,37 @@ impl Performer {
     pub(super) fn perform(&mut self, effect: Effect, backend: &mut screen::Backend) -> io::Result<()> {
         match effect {
             Effect::Rehearse(plan) => {
-                let (hands, tell) = (self.hands(), self.tell.clone());
+                let (access, tell) = (self.access(), self.tell.clone());
                 tokio::spawn(async move {
-                    let rehearsal = run::rehearse(&hands, &plan).await;
+                    let rehearsal = run::rehearse(&access, &plan).await;
                     let _ = tell.send(Msg::Rehearsed(rehearsal)).await;
                 });
             }
             Effect::Start(approved, place) => {
-                let handle = run::start(self.hands(), approved, place, self.seen.clone());
+                let handle = run::start(self.access(), approved, place, self.seen.clone());
                 self.drive(handle);
             }
             Effect::Resume(run) => {
-                let handle = run::resume(self.hands(), *run, self.seen.clone());
+                let handle = run::resume(self.access(), *run, self.seen.clone());
                 self.drive(handle);
             }
             Effect::Succeed(run) => {
-                let handle = run::take_as_succeeded(self.hands(), *run, self.seen.clone());
+                let handle = run::take_as_succeeded(self.access(), *run, self.seen.clone());
                 self.drive(handle);
             }
             Effect::GiveUp(run, why) => {
-                let handle = run::give_up(self.hands(), *run, &why, self.seen.clone());
-                self.drive(handle);
+                // One that has only just paused gives its leases back first.
+                let before = self.runs.remove(&run.id).map(|(_, report)| report);
+                let (halt, asked) = watch::channel(false);
+                let (id, tell) = (run.id.clone(), self.tell.clone());
+                let (access, seen) = (self.access(), self.seen.clone());
+                let task = tokio::spawn(async move {
+                    if let Some(before) = before {
+                        let _ = before.await;
+                    }
+                    report(run::give_up(access, *run, &why, seen), asked, tell).await;
+                });
+                self.runs.insert(id, (halt, task));
             }
             Effect::PauseRun(id) => {
                 if let Some((halt, _)) = self.runs.get(&id) {
@@ -128,6 +143,24 @@ impl Performer {
                 stop(self.logs.insert(source, task.abort_handle()));
             }
             Effect::StopLog(source) => stop(self.logs.remove(&source)),
+            Effect::WatchObject(key) => {
+                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let task = tokio::spawn(async move {
+                    let mut last = None;
+                    loop {
+                        let now = live::object(&wire, &key).await.map(Arc::new);
+                        if last.as_ref() != Some(&now) {
+                            last = Some(now.clone());
+                            if tell.send(Msg::Object(key.clone(), now)).await.is_err() {
+                                return;
+                            }
+                        }
+                        tokio::time::sleep(OBJECT_EVERY).await;
+                    }
+                });
+                stop(self.object.replace(task.abort_handle()));
+            }
+            Effect::StopObject => stop(self.object.take()),
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
             Effect::Scheme(wanted, terms) => {
@@ -146,30 +179,43 @@ impl Performer {
                     let _ = tell.blocking_send(Msg::Targets(pod, found));
                 });
             }
+            Effect::Revisions(tenant) => {
+                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let found = self.seen.borrow().tenants.get(&tenant).cloned();
+                tokio::spawn(async move {
+                    let rollback = match found {
+                        Some(found) => live::revisions(&wire, &found.workload)
+                            .await
+                            .and_then(|all| Rollback::of(&tenant, &all, None).map(Box::new)),
+                        None => Err(format!("there is no tenant {tenant}")),
+                    };
+                    let _ = tell.send(Msg::Revisions(tenant, rollback)).await;
+                });
+            }
             Effect::RehearseAll(id, plans) => {
-                let (hands, tell) = (self.hands(), self.tell.clone());
+                let (access, tell) = (self.access(), self.tell.clone());
                 tokio::spawn(async move {
                     if plans.first().is_some_and(|plan| campaign::is_of_tenant(&plan.intent)) {
-                        let all = campaign::rehearse_tenants(&hands, &plans).await;
+                        let all = campaign::rehearse_tenants(&access, &plans).await;
                         let all = Rehearsal { plan: id, ..all };
                         let _ = tell.send(Msg::RehearsedAll(all, Default::default())).await;
                         return;
                     }
-                    let (all, left) = campaign::rehearse(&hands, &plans).await;
+                    let (all, left) = campaign::rehearse(&access, &plans).await;
                     let _ = tell.send(Msg::RehearsedAll(Rehearsal { plan: id, ..all }, left)).await;
                 });
             }
             Effect::Campaign(approved, place) => {
-                let handle = campaign::start(self.hands(), *approved, place, self.seen.clone());
+                let handle = campaign::start(self.access(), *approved, place, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::GoOn(campaign, instead) => {
                 let instead = instead.map(|approved| *approved);
-                let handle = campaign::resume(self.hands(), *campaign, instead, self.seen.clone());
+                let handle = campaign::resume(self.access(), *campaign, instead, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::GiveUpCampaign(campaign, why) => {
-                let handle = campaign::give_up(self.hands(), *campaign, &why, self.seen.clone());
+                let handle = campaign::give_up(self.access(), *campaign, &why, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::Wish(campaign, wish) => self.wish(*campaign, wish),
@@ -248,8 +294,8 @@ impl Performer {
         let _ = tokio::time::timeout(patience, futures::future::join_all(reports)).await;
     }
 
-    fn hands(&self) -> Hands {
-        hands(&self.config, self.wire.clone(), &self.seen.borrow(), self.state_dir.clone())
+    fn access(&self) -> Access {
+        access(&self.config, self.wire.clone(), &self.seen.borrow(), self.state_dir.clone())
     }
 
     fn drive(&mut self, handle: Handle) {
@@ -271,9 +317,9 @@ impl Performer {
             let _ = wishes.send(wish);
             return;
         }
-        let (hands, seen, tell) = (self.hands(), self.seen.borrow().clone(), self.tell.clone());
+        let (access, seen, tell) = (self.access(), self.seen.borrow().clone(), self.tell.clone());
         tokio::spawn(async move {
-            if let Err(why) = campaign::ask(&hands, &campaign, wish, &seen).await {
+            if let Err(why) = campaign::ask(&access, &campaign, wish, &seen).await {
                 let _ = tell.send(Msg::Notice(Severity::Warning, why)).await;
             }
         });

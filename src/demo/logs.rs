@@ -83,7 +83,8 @@ fn lines(
     let from = time(&run["startedAt"]).unwrap_or(world.now());
     let until = time(&run["finishedAt"]).unwrap_or(world.now());
     if !matches!(text(&pod["spec"]["restartPolicy"]), "Always" | "") {
-        return Ok(program::lines(spec, run, from, until));
+        let says = text(&pod["metadata"]["annotations"][program::SAYS]);
+        return Ok(program::lines(spec, run, from, until, says));
     }
     let id = format!("{}{container}{}", uid(&pod), text(&run["containerID"]));
     let step = SignedDuration::from_millis((1000.0 / usage::pace(world, &pod)) as i64);

@@ -39,6 +39,7 @@ mod save;
 mod servers;
 mod serves;
 mod set_image;
+mod set_template;
 mod settle;
 mod start_job;
 mod stop_job;
@@ -67,6 +68,7 @@ pub use save::Save;
 pub use servers::Servers;
 pub use serves::Serves;
 pub use set_image::SetImage;
+pub use set_template::SetTemplate;
 pub use settle::Settle;
 pub use start_job::StartJob;
 pub use stop_job::StopJob;
@@ -127,6 +129,8 @@ pub enum Change {
     StopJob(StopJob),
     /// The image of a container.
     SetImage(SetImage),
+    /// The template of a workload, as it was before.
+    SetTemplate(SetTemplate),
 }
 
 /// Where a change stands, by what is seen.
@@ -254,6 +258,7 @@ impl Change {
             Self::JobEnded(kind) => kind,
             Self::StopJob(kind) => kind,
             Self::SetImage(kind) => kind,
+            Self::SetTemplate(kind) => kind,
         }
     }
 

@@ -78,9 +78,9 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
         part.checks.iter().for_each(|c| check(&mut lines, c, names));
     }
     if let Some(part) = &plan.database {
-        for (word, seats) in [("now", &part.now), ("after", &part.after)] {
-            if word == "now" || (*seats != part.now && !plan.steps.is_empty()) {
-                for (i, text) in seats.iter().enumerate() {
+        for (word, rows) in [("now", &part.now), ("after", &part.after)] {
+            if word == "now" || (*rows != part.now && !plan.steps.is_empty()) {
+                for (i, text) in rows.iter().enumerate() {
                     let head = format!("  {:<7}", if i == 0 { word } else { "" });
                     wrap(&head, text, |text| push(&mut lines, LineKind::Placement, text));
                 }
@@ -150,6 +150,9 @@ impl Plan {
                 Some(image) => format!("migrate {} with {image}", migration.tenant),
                 None => format!("migrate {}", migration.tenant),
             },
+            Intent::Rollback { rollback } => {
+                format!("rollback {} to revision {}", rollback.tenant, rollback.to.number)
+            }
             Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
             Intent::Database { act } => match &self.database {
                 Some(part) => part.words(),

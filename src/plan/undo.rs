@@ -1,12 +1,16 @@
 //! Planning to take a run back: each change by its inverse, by another intent, or never, with the reason; after a look
 //! at where everything stands by now.
 
-use super::{About, Adopt, Change, Check, Cordon, Intent, NodePart, Plan, Replicas, Standing, Step, Verdict};
+use super::{
+    About, Adopt, Change, Check, Cordon, Intent, NodePart, Plan, Replicas, RolledOut, Standing, Step, Verdict,
+};
 use super::{check, database, moves, release, scale};
 use crate::cluster::{Snapshot, TenantName, Uid, WorkloadKey};
 
 /// Seconds the inverse of a change of a single object may take.
 const WITHIN: u32 = 30;
+/// Seconds a rollout may take for each of its pods.
+const ROLLOUT_A_POD: u32 = 240;
 
 /// What a run did to one workload, first to last.
 struct Chain<'a> {
@@ -175,7 +179,22 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
                 what: None,
             });
         }
+        let rolls = match &inverse {
+            Change::SetTemplate(set) => Some(RolledOut {
+                workload: set.workload.clone(),
+                uid: set.uid.clone(),
+                image: None,
+                template: Some(set.to.hash.clone()),
+                steady: 0,
+            }),
+            _ => None,
+        };
         steps.push(Step::new(about.clone(), inverse, WITHIN));
+        if let Some(rolled) = rolls {
+            let pods = seen.tenant_of(&rolled.workload).map_or(1, |tenant| tenant.desired());
+            let within = ROLLOUT_A_POD.saturating_mul(pods.clamp(1, 60));
+            steps.push(Step::new(about.clone(), Change::RolledOut(rolled), within));
+        }
     }
     Plan::assemble(seen, intent.clone(), vec![], nodes, None, steps, checks)
 }

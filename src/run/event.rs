@@ -195,6 +195,10 @@ pub struct Run {
     pub local: bool,
     /// What the session that drives it is at, in words; not written down.
     pub doing: Option<String>,
+    /// The journal was deleted or damaged under the session that drove it, and how: nobody can go on with the run.
+    pub journal_lost: Option<String>,
+    /// Why the audit file of this machine lacks what this session did.
+    pub unaudited: Option<String>,
 }
 
 impl Run {
@@ -214,6 +218,8 @@ impl Run {
             log: Log::default(),
             local: false,
             doing: None,
+            journal_lost: None,
+            unaudited: None,
         }
     }
 
@@ -388,6 +394,19 @@ impl Run {
             true => all().filter(open).collect(),
             false => Vec::new(),
         }
+    }
+
+    /// What its Job wrote last tells that its connection to the database was cut: whether the statement that ran then has
+    /// gone through is told by nobody. The line.
+    ///
+    /// Source: the client errors 2006 and 2013 of MariaDB and MySQL.
+    pub fn cut_off(&self) -> Option<&str> {
+        const NEWEST: usize = 20;
+        let told = |line: &&String| {
+            let line = line.to_ascii_lowercase();
+            ["server has gone away", "lost connection to"].iter().any(|words| line.contains(words))
+        };
+        self.log.lines.iter().rev().take(NEWEST).find(told).map(String::as_str)
     }
 
     /// All steps about this are through.

@@ -43,6 +43,13 @@ impl Log {
         &self.lines[from..]
     }
 
+    /// The log of these lines, as they came.
+    pub fn of<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        let mut log = Self::default();
+        lines.for_each(|line| log.push(line));
+        log
+    }
+
     /// Takes a line in as it came.
     pub(super) fn push(&mut self, line: &str) {
         self.lines.push(kept(line));

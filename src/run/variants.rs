@@ -20,12 +20,12 @@ use super::{
     perform::{Clock, Context, Failure, Writer, act},
 };
 use crate::{
-    cluster::{Key, ServerRow, Snapshot, Tenancy, WorkloadKey, WorkloadKind, sketch},
+    cluster::{Key, Revision, ServerRow, Snapshot, Tenancy, WorkloadKey, WorkloadKind, sketch},
     plan::{
         About, Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync,
         Desynced, Discard, Evict, Gone, Holds, Intent, JobEnded, Names, Plan, PodReady, Replaced, Replicas,
-        RestartRollout, RolledOut, Save, Servers, Serves, SetImage, Settle, Standing, StartJob, Step,
-        StopJob, plan,
+        RestartRollout, RolledOut, Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob,
+        Step, StopJob, plan,
     },
 };
 
@@ -59,10 +59,11 @@ fn name(change: &Change) -> &'static str {
         Change::JobEnded(_) => "job-ended",
         Change::StopJob(_) => "stop-job",
         Change::SetImage(_) => "set-image",
+        Change::SetTemplate(_) => "set-template",
     }
 }
 
-const KINDS: usize = 26;
+const KINDS: usize = 27;
 
 fn all() -> Vec<(About, Change)> {
     let workload = WorkloadKey::new(WorkloadKind::Deployment, "acme", "acme");
@@ -132,6 +133,12 @@ fn all() -> Vec<(About, Change)> {
         Change::StartJob(StartJob { job: pod("acme-migrate") }),
         Change::JobEnded(JobEnded { job: pod("acme-migrate"), container: "php-fpm".into() }),
         Change::StopJob(StopJob { job: pod("acme-migrate") }),
+        Change::SetTemplate(SetTemplate {
+            workload: workload.clone(),
+            uid: uid(),
+            from: Revision { number: 2, set: "acme-2".into(), hash: "2".into() },
+            to: Revision { number: 1, set: "acme-5f6d8c9b7".into(), hash: "5f6d8c9b7".into() },
+        }),
         Change::SetImage(SetImage {
             workload,
             uid: uid(),

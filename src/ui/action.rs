@@ -22,6 +22,8 @@ pub enum Action {
     AskMigration(Vec<TenantName>),
     /// Review a change of the replicas of these tenants by so many.
     Propose(Vec<TenantName>, i64),
+    /// Read the revisions of this tenant, and review going back to the one before.
+    Rollback(TenantName),
     /// Review the plan of this, whatever it is about.
     Plan(Intent),
     /// Review what many pods would do for this.
@@ -46,6 +48,8 @@ pub enum Action {
     Succeeded(String),
     /// Close this run or campaign for good, for this reason.
     GiveUp(String, String),
+    /// Pause this run, and close it: what it borrowed is given back.
+    Abort(String),
     /// Let this run stand after its present step.
     Pause(String),
     /// Put text on the operator's clipboard.

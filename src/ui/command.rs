@@ -98,6 +98,10 @@ pub enum Command {
     Next,
     /// The section before.
     Previous,
+    /// The object under the cursor in words, with its events.
+    Describe,
+    /// The object under the cursor as YAML.
+    Yaml,
     /// The log of the tenant or the pod.
     Logs,
     /// All pods in one log, or one of them.
@@ -154,6 +158,10 @@ pub enum Command {
     Skip,
     /// Try the present item of a campaign again.
     Retry,
+    /// Abort a run that is under way: what it borrowed is given back.
+    Abort,
+    /// Give the tenant the template it had before.
+    Rollback,
     /// Stop a campaign after its present items.
     StopAfter,
     /// What happens if a node is lost.
@@ -191,7 +199,16 @@ pub enum Command {
 impl Command {
     /// It is about a run or campaign that is not over yet.
     pub fn is_of_open(self) -> bool {
-        matches!(self, Self::GiveUp | Self::Pause | Self::Resume | Self::Skip | Self::Retry | Self::StopAfter)
+        matches!(
+            self,
+            Self::GiveUp
+                | Self::Abort
+                | Self::Pause
+                | Self::Resume
+                | Self::Skip
+                | Self::Retry
+                | Self::StopAfter
+        )
     }
 }
 
@@ -226,6 +243,8 @@ pub enum On {
     Database,
     /// The recovery sheet.
     Recovery,
+    /// An object, described.
+    Object,
     /// A log.
     Log,
     /// The review of a plan.
@@ -234,7 +253,7 @@ pub enum On {
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -249,6 +268,7 @@ impl On {
         Self::Headroom,
         Self::Database,
         Self::Recovery,
+        Self::Object,
         Self::Log,
         Self::Review,
     ];
@@ -270,6 +290,7 @@ impl On {
             Self::Headroom => "Headroom",
             Self::Database => "Database",
             Self::Recovery => "Recovery sheet",
+            Self::Object => "An object",
             Self::Log => "A log",
             Self::Review => "Review of a plan",
         }

@@ -85,6 +85,13 @@ pub enum Ask {
         /// What it is, in words.
         text: String,
     },
+    /// Abort a run that is under way?
+    Abort {
+        /// Its id.
+        run: String,
+        /// What that means, in words.
+        text: String,
+    },
     /// Close an unfinished run or campaign for good?
     GiveUp {
         /// Which of both.
@@ -235,6 +242,9 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
         ),
         Ask::Succeeded { run, text } => {
             (format!("Has run {} succeeded?", format::short_run(run)), text.clone(), "it has", Role::Warn)
+        }
+        Ask::Abort { run, text } => {
+            (format!("Abort run {}?", format::short_run(run)), text.clone(), "abort it", Role::Warn)
         }
         Ask::GiveUp { what, run, text, why } => (
             format!("Give up {what} {}?", format::short_run(run)),

@@ -13,6 +13,7 @@ mod entry;
 mod eye;
 mod lab;
 mod lost;
+mod migrated;
 mod proxied;
 mod sheet;
 mod simulated;

@@ -30,7 +30,7 @@ fn kind(plural: &str) -> &'static Kind {
 /// What a migration must leave as it found it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Before {
-    replicas: u64,
+    pub replicas: u64,
     bounds: Option<(u64, u64)>,
     annotations: Value,
     image: String,
@@ -102,7 +102,7 @@ pub fn before(ground: &Ground) -> Before {
 }
 
 /// How many pods migrations' Jobs have ever made.
-fn pods_of_jobs(ground: &Ground) -> u64 {
+pub fn pods_of_jobs(ground: &Ground) -> u64 {
     let made = |e: &&std::sync::Arc<Value>| {
         e["reason"] == "SuccessfulCreate" && e["involvedObject"]["kind"] == "Job"
     };
@@ -123,7 +123,7 @@ pub fn intent(migration: Migration) -> Intent {
     Intent::Migrate { migration }
 }
 
-fn start(session: &Session, migration: Migration) -> wheelhouse::run::Handle {
+pub fn start(session: &Session, migration: Migration) -> wheelhouse::run::Handle {
     session.start(planned(session, &intent(migration)), JournalPlace::Cluster)
 }
 
@@ -152,7 +152,7 @@ fn job_pod(ground: &Ground) -> Option<String> {
 }
 
 /// Drives a run until the pod of its Job runs.
-fn until_it_runs(ground: &Ground, session: &Session, handle: &mut wheelhouse::run::Handle) -> String {
+pub fn until_it_runs(ground: &Ground, session: &Session, handle: &mut wheelhouse::run::Handle) -> String {
     let running = |ground: &Ground| {
         let name = job_pod(ground)?;
         let phase = ground
@@ -180,7 +180,7 @@ fn a_tenant_is_migrated_at_one_replica_and_everything_is_given_back() {
     let alice = ground.session("alice@bastion");
     let was = before(&ground);
     let made = planned(&alice, &intent(Migration { image: Some(NEW.into()), ..migration() }));
-    let rehearsal = alice.block("a rehearsal", rehearse(&alice.hands, &made));
+    let rehearsal = alice.block("a rehearsal", rehearse(&alice.access, &made));
     assert!(rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsal.checks);
     assert_eq!(pods_of_jobs(&ground), 0, "a rehearsal makes nothing");
     let beside = std::cell::Cell::new((usize::MAX, 0));

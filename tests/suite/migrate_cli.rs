@@ -79,7 +79,14 @@ fn wrong_usage_and_what_cannot_be_migrated_are_one_sentence() {
     let demo = demo();
     for (code, arguments, word) in [
         (2, &["migrate"][..], "TENANT"),
-        (2, &["migrate", "acme", "globex"], "one tenant at a time"),
+        (2, &["migrate", "acme", "--all"], "--all"),
+        (2, &["migrate", "--selector", "a=b=c"], "no selector of labels"),
+        (2, &["migrate", "--all", "--parallel", "0"], "0"),
+        (2, &["migrate", "--all", "--max-failures", "none"], "none"),
+        (1, &["migrate", "--selector", "tier=gold", "--yes"], "has the labels of --selector"),
+        (1, &["migrate", "acme", "acne", "--yes"], "did you mean acme"),
+        (1, &["migrate", "acme", "globex", "--container", "fpm", "--yes"], "has no container fpm"),
+        (1, &["migrate", "--all", "--image", "2 5", "--yes"], "no tag of an image"),
         (2, &["migrate", "acme", "--keep", "0"], "0"),
         (2, &["migrate", "acme", "--deadline", "soon"], "soon"),
         (1, &["migrate", "acne", "--yes"], "did you mean acme"),
@@ -129,7 +136,8 @@ fn an_image_is_rolled_out_counted_and_taken_back_and_a_broken_one_is_set_back() 
     assert_eq!(tenant(&demo, "acme")["image"], was);
     for (code, arguments, word) in [
         (2, &["release", "acme"][..], "--image"),
-        (2, &["release", "acme", "globex", "--image", "1"], "one tenant at a time"),
+        (2, &["release", "--image", "1"], "TENANT"),
+        (1, &["release", "--all", "--image", "2 5", "--yes"], "no tag of an image"),
         (1, &["release", "acne", "--image", "1", "--yes"], "did you mean acme"),
         (1, &["release", "acme", "--image", "2 5", "--yes"], "no tag of an image"),
     ] {
@@ -148,4 +156,123 @@ fn a_migration_with_an_image_that_cannot_be_pulled_changes_nothing() {
     assert!(run["last_word"].as_str().is_some_and(|why| why.contains("ImagePull")), "{run}");
     let now = tenant(&demo, "acme");
     assert_eq!((&now["image"], &now["desired"]), (&was["image"], &was["desired"]));
+}
+
+#[test]
+fn many_tenants_are_shown_counted_and_migrated_as_a_campaign() {
+    let demo = demo();
+    let all = ["migrate", "--all", "--image", "2.5.0", "--gitops-paused"];
+    let shown = demo.json(0, &[&all[..], &["--parallel", "3", "--dry-run", "-o", "json"]].concat());
+    assert_eq!(shown["counts"], serde_json::json!({ "all": 4, "tenants": 4, "left_out": 0 }), "{shown}");
+    assert_eq!(
+        (&shown["parallel"], &shown["canary"], &shown["max_failures"]),
+        (&3.into(), &1.into(), &1.into())
+    );
+    assert_eq!(shown["goal"], "migrate 4 tenants with 2.5.0");
+    assert!(shown.get("campaign").is_none(), "{shown}");
+    let (text, _) = demo.run(0, &[&all[..], &["--dry-run"]].concat());
+    assert!(text.contains("1 goes first; then one after another; the first failure stops it"), "{text}");
+    assert_eq!(demo.json(0, &["campaigns", "-o", "json"]), serde_json::json!([]), "a dry run writes nothing");
+
+    let confirm = shown["confirm"].as_str().unwrap_or("none").to_owned();
+    let two = ["migrate", "acme", "globex", "--image", "2.5.0", "--gitops-paused", "--parallel", "2"];
+    let confirmed = |wanted: &str| ["--yes".to_owned(), "--confirm".to_owned(), wanted.to_owned()];
+    let both = demo.json(0, &[&two[..], &["--dry-run", "-o", "json"]].concat());
+    let wanted = confirmed(both["confirm"].as_str().unwrap_or(&confirm));
+    let wanted: Vec<_> = wanted.iter().map(String::as_str).collect();
+    let done = demo.json(0, &[&two[..], &wanted, &["-o", "json"]].concat());
+    let campaign = &done["campaign"];
+    assert_eq!((&campaign["state"], &campaign["counts"]["done"]), (&"done".into(), &2.into()), "{done}");
+    assert_eq!(done["stopped"], Value::Null, "{done}");
+    for name in ["acme", "globex"] {
+        assert_eq!(tenant(&demo, name)["image"], "2.5.0");
+    }
+    let id = campaign["id"].as_str().expect("an id");
+    let (story, _) = demo.run(0, &["campaigns", id]);
+    assert!(story.contains("migrate acme") && story.contains("2 of 2 done"), "{story}");
+    // What a migration did to a schema is not taken back by a campaign.
+    let (_, said) = demo.run(1, &["campaigns", "undo", id, "--yes"]);
+    assert!(said.contains("cannot be taken back by a campaign"), "{said}");
+}
+
+#[test]
+fn an_image_is_released_to_many_those_that_have_it_are_left_out_and_the_campaign_is_taken_back() {
+    let demo = demo();
+    let names: Vec<String> = demo
+        .json(0, &["tenants", "-o", "json"])
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|t| t["name"].as_str().expect("a name").to_owned())
+        .collect();
+    let was: Vec<Value> = names.iter().map(|name| tenant(&demo, name)["image"].clone()).collect();
+    let steady = ["--steady", "5s", "--gitops-paused", "--yes"];
+    demo.run(0, &[&["release", &names[0], "--image", "2.5.0"][..], &steady].concat());
+    let all = ["release", "--all", "--image", "2.5.0", "--parallel", "2", "-o", "json"];
+    let done = demo.json(0, &[&all[..], &steady].concat());
+    assert_eq!(done["left_out"][0]["tenant"], names[0].as_str(), "{done}");
+    assert_eq!(done["left_out"][0]["rule"], "nothing", "{done}");
+    assert_eq!(
+        (&done["campaign"]["state"], &done["campaign"]["counts"]["done"]),
+        (&"done".into(), &3.into()),
+        "{done}"
+    );
+    let images = demo.json(0, &["images", "-o", "json"]);
+    assert_eq!(images[0]["tenants"].as_array().map(Vec::len), Some(4), "{images}");
+    // All have it: nothing is to be done, which is no failure.
+    let again = demo.json(0, &[&all[..], &steady].concat());
+    assert_eq!(
+        (&again["counts"]["tenants"], &again["counts"]["left_out"]),
+        (&0.into(), &4.into()),
+        "{again}"
+    );
+    let id = done["campaign"]["id"].as_str().expect("an id");
+    demo.run(0, &["campaigns", "undo", id, "--yes"]);
+    for (name, was) in names.iter().zip(&was).skip(1) {
+        assert_eq!(tenant(&demo, name)["image"], *was, "{name}");
+    }
+    let broken = ["release", "--all", "--image", "2.5.1-broken", "-o", "json"];
+    let (out, _) = demo.run(1, &[&broken[..], &steady].concat());
+    let broken: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(broken["campaign"]["counts"]["failed"], 1, "the first failure stops it: {broken}");
+    assert!(broken["stopped"].as_str().is_some_and(|why| why.contains("failed")), "{broken}");
+    assert_eq!(tenant(&demo, &names[0])["image"], "2.5.0", "it has its image again");
+}
+
+#[test]
+fn a_tenant_is_rolled_back_to_the_revision_before_with_the_difference_shown() {
+    let demo = demo();
+    let was = tenant(&demo, "acme")["image"].clone();
+    let (_, said) = demo.run(1, &["rollback", "acme", "--gitops-paused", "--yes"]);
+    assert!(said.contains("has no revision before 1"), "{said}");
+    demo.run(0, &["release", "acme", "--image", "2.5.0", "--gitops-paused", "--steady", "0s", "--yes"]);
+    let list = demo.json(0, &["rollback", "acme", "--list", "-o", "json"]);
+    assert_eq!((&list[0]["revision"], &list[1]["revision"]), (&2.into(), &1.into()), "{list}");
+    assert_eq!((&list[0]["present"], &list[1]["present"]), (&true.into(), &false.into()), "{list}");
+    let back = ["rollback", "acme", "--gitops-paused"];
+    let plan = demo.json(0, &[&back[..], &["--dry-run", "-o", "json"]].concat());
+    let differs = &plan["intent"]["rollback"]["differs"];
+    assert_eq!(differs[0]["what"], "image of php-fpm", "{differs}");
+    let kinds: Vec<_> =
+        plan["steps"].as_array().expect("steps").iter().map(|s| s["change"]["kind"].clone()).collect();
+    assert_eq!(kinds, ["set-template", "rolled-out"]);
+    let (text, _) = demo.run(0, &[&back[..], &["--dry-run"]].concat());
+    assert!(text.contains("image of php-fpm: ") && text.contains("rollout undo"), "{text}");
+    let done = demo.json(0, &[&back[..], &["--yes", "-o", "json"]].concat());
+    assert_eq!((&done["state"], &tenant(&demo, "acme")["image"]), (&"done".into(), &was), "{done}");
+    // The revision that was gone back to is the newest now, and undo goes forth again.
+    let list = demo.json(0, &["rollback", "acme", "--list", "-o", "json"]);
+    assert_eq!((&list[0]["revision"], &list[1]["revision"]), (&3.into(), &2.into()), "{list}");
+    demo.run(0, &["runs", "undo", done["id"].as_str().expect("an id"), "--yes"]);
+    assert_eq!(tenant(&demo, "acme")["image"], "2.5.0");
+    for (code, arguments, word) in [
+        (2, &["rollback"][..], "TENANT"),
+        (2, &["rollback", "acme", "--to", "first"], "first"),
+        (1, &["rollback", "acne", "--yes"], "did you mean acme"),
+        (1, &["rollback", "acme", "--to", "9", "--yes"], "has no revision 9; it has 4, 3"),
+        (1, &["rollback", "acme", "--to", "4", "--yes"], "is at revision 4 already"),
+    ] {
+        let (out, err) = demo.run(code, arguments);
+        assert!(format!("{out}{err}").contains(word), "{arguments:?}: {out}{err}");
+    }
 }

@@ -142,6 +142,13 @@ async fn the_migrator_s_role_migrates_and_what_is_missing_is_named() {
     let done = run_as(&cluster, &rights, &migrate).await;
     assert!(done.status.success(), "{}", words(&done));
     assert!(words(&done).contains("Successfully migrated"), "{}", words(&done));
+    let always = ["--gitops-paused", "--yes"];
+    for arguments in
+        [&["release", "acme", "globex", "--image", "2.6.0", "--steady", "0s"][..], &["rollback", "globex"]]
+    {
+        let done = run_as(&cluster, &rights, &[arguments, &always].concat()).await;
+        assert!(done.status.success(), "{arguments:?}: {}", words(&done));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

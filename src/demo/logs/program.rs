@@ -6,8 +6,18 @@ use serde_json::Value;
 use crate::value::{list, text};
 use crate::world::LogLine;
 
-/// The lines of a container of this specification that ran from then until then. `run` is its state.
-pub(super) fn lines(container: &Value, run: &Value, from: Timestamp, until: Timestamp) -> Vec<LogLine> {
+/// The annotation of a pod with what its program writes last.
+pub(super) const SAYS: &str = "demo.wheelhouse.dev/says";
+
+/// The lines of a container of this specification that ran from then until then. `run` is its state, and `says` what it
+/// writes last instead, where it is not empty.
+pub(super) fn lines(
+    container: &Value,
+    run: &Value,
+    from: Timestamp,
+    until: Timestamp,
+    says: &str,
+) -> Vec<LogLine> {
     let words: Vec<&str> = list(&container["command"]).chain(list(&container["args"])).map(text).collect();
     let migrates = words.iter().any(|word| word.contains("doctrine:migrations"));
     let code = run["exitCode"].as_i64();
@@ -33,6 +43,7 @@ pub(super) fn lines(container: &Value, run: &Value, from: Timestamp, until: Time
         let last = code.filter(|code| *code != 0).map(|code| format!("exit {code}"));
         (format!("+ {}", words.join(" ")), last.into_iter().collect())
     };
+    let last = if says.is_empty() { last } else { says.lines().map(str::to_owned).collect() };
     let opening = LogLine { at: from, text: first };
     let closing = last.into_iter().map(|text| LogLine { at: until, text });
     std::iter::once(opening).chain(closing).collect()

@@ -122,7 +122,7 @@ pub(super) fn replica_set(
 
 /// What the annotations say, and the ConfigMaps among the volumes.
 fn hints(notes: &slim::Annotations, template: &slim::PodSpec, interner: &mut Interner) -> Hints {
-    let mut config_maps = Vec::new();
+    let mut config_maps: Vec<Mounted> = Vec::new();
     for volume in &template.volumes {
         let projected = volume.projected.sources.iter().filter_map(|s| s.config_map.as_ref());
         for source in volume.config_map.iter().chain(projected).filter(|s| !s.name.is_empty()) {
@@ -148,6 +148,8 @@ fn hints(notes: &slim::Annotations, template: &slim::PodSpec, interner: &mut Int
             }
         }
     }
+    let mut config_maps = config_maps.into();
+    interner.mounts(&mut config_maps);
     Hints { config_maps, ..Hints::read(notes.request_memory.as_deref(), notes.max_children.as_deref()) }
 }
 

@@ -61,9 +61,9 @@ fn a_node_that_came_back_takes_one_pod_of_each_tenant_that_is_doubled_up() {
     assert_eq!(
         told(&proposal),
         [
-            "acme w1 → w3: all 2 pods on one node",
-            "globex w2 → w3: all 2 pods on one node",
-            "initech w4 → w1: all 2 pods on one node",
+            "acme w1 → w3: both pods on one node",
+            "globex w2 → w3: both pods on one node",
+            "initech w4 → w1: both pods on one node",
         ]
     );
     assert!(proposal.moves.iter().all(|m| m.means == Means::Adoption));
@@ -150,7 +150,7 @@ fn what_a_pod_a_claim_or_a_quota_says_against_it_is_kept() {
         let source = source.clone();
         move |pod: &mut Pod| {
             let volumes = vec![Volume { name: "v".into(), source: source.clone() }];
-            pod.spec = std::sync::Arc::new(PodSpec { volumes, ..PodSpec::clone(&pod.spec) });
+            pod.spec = std::sync::Arc::new(PodSpec { volumes: volumes.into(), ..PodSpec::clone(&pod.spec) });
         }
     };
     let claim = |modes: &[&str]| Claim {
@@ -391,13 +391,13 @@ fn scope_and_caps_are_kept() {
         tenants: tenants.iter().map(|t| (*t).into()).collect(),
         only_spread: true,
     };
-    assert_eq!(all(goal(&[], &["globex"]), Caps::default()), ["globex w2 → w3: all 2 pods on one node"]);
+    assert_eq!(all(goal(&[], &["globex"]), Caps::default()), ["globex w2 → w3: both pods on one node"]);
     assert_eq!(
         all(goal(&["w1"], &[]), Caps::default()),
         [
-            "acme w1 → w3: all 2 pods on one node",
-            "globex w2 → w1: all 2 pods on one node",
-            "initech w4 → w1: all 2 pods on one node"
+            "acme w1 → w3: both pods on one node",
+            "globex w2 → w1: both pods on one node",
+            "initech w4 → w1: both pods on one node"
         ]
     );
     assert_eq!(all(goal(&[], &[]), Caps { moves: Some(2), ..Caps::default() }).len(), 2);

@@ -40,6 +40,9 @@ impl Envelope {
                 Intent::Migrate { migration } => {
                     envelope.tenants.insert(migration.tenant.clone());
                 }
+                Intent::Rollback { rollback } => {
+                    envelope.tenants.insert(rollback.tenant.clone());
+                }
                 Intent::Release { release } => {
                     envelope.tenants.insert(release.tenant.clone());
                 }

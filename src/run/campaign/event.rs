@@ -430,6 +430,7 @@ impl Campaign {
             Intent::Restart { tenant } => Some(About::Tenant(tenant.clone())),
             Intent::Migrate { migration } => Some(About::Tenant(migration.tenant.clone())),
             Intent::Release { release } => Some(About::Tenant(release.tenant.clone())),
+            Intent::Rollback { rollback } => Some(About::Tenant(rollback.tenant.clone())),
             Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
             Intent::Undo { changes, .. } => changes.first().map(|(about, _)| about.clone()),
             Intent::Scale { targets } => targets.first().map(|t| About::Tenant(t.tenant.clone())),

@@ -16,7 +16,7 @@ use crate::{
         Check, Intent, Plan, Stay, Verdict,
         rebalance::{Samples, kind_of},
     },
-    run::{self, Hands, Rehearsal},
+    run::{self, Access, Rehearsal},
 };
 
 /// Plans that are rehearsed at the same time.
@@ -50,11 +50,11 @@ fn left_out(refused: Vec<(&Plan, String)>, all: &[Plan]) -> Refusals {
 }
 
 /// Rehearses these plans. What stands of the checks concerns what is left; the second value says what is left out.
-pub async fn rehearse(hands: &Hands, plans: &[Plan]) -> (Rehearsal, Refusals) {
+pub async fn rehearse(access: &Access, plans: &[Plan]) -> (Rehearsal, Refusals) {
     let open = plans.iter().filter(|plan| plan.refusals().next().is_none() && !plan.steps.is_empty());
-    let open: Vec<_> = open.map(|plan| (hands.clone(), plan.clone())).collect();
-    let asked = stream::iter(open).map(|(hands, plan)| async move {
-        let found = run::rehearse(&hands, &plan).await;
+    let open: Vec<_> = open.map(|plan| (access.clone(), plan.clone())).collect();
+    let asked = stream::iter(open).map(|(access, plan)| async move {
+        let found = run::rehearse(&access, &plan).await;
         (plan, found)
     });
     let found: Vec<_> = asked.buffered(AT_ONCE).collect().await;

@@ -202,6 +202,7 @@ fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent,
         | Intent::Undo { .. }
         | Intent::Restart { .. }
         | Intent::Migrate { .. }
+        | Intent::Rollback { .. }
         | Intent::DeletePod { .. }
         | Intent::Database { .. } => Err(format!("{words} cannot be taken back by a campaign: undo its run")),
     }

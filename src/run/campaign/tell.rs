@@ -54,6 +54,9 @@ pub fn words(item: &Intent) -> String {
         Intent::Cordon { node, cordoned: false } => format!("uncordon {node}"),
         Intent::Restart { tenant } => format!("restart {tenant}"),
         Intent::Migrate { migration } => format!("migrate {}", migration.tenant),
+        Intent::Rollback { rollback } => {
+            format!("rollback {} to revision {}", rollback.tenant, rollback.to.number)
+        }
         Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
         Intent::Undo { run, .. } => format!("undo {}", short_run(run)),
         Intent::Scale { targets } => {

@@ -4,7 +4,7 @@ use super::{Pace, Proposed};
 use crate::{
     cluster::Snapshot,
     plan::{Check, Guard, Intent, Plan, Verdict, many::Many},
-    run::{self, Hands, Rehearsal},
+    run::{self, Access, Rehearsal},
 };
 
 impl Proposed {
@@ -39,10 +39,10 @@ impl Pace {
 
 /// Rehearses plans that stand for many tenants. A tenant whose writes would not pass is left out when its turn comes: it
 /// is a warning, unless none would pass.
-pub async fn rehearse_tenants(hands: &Hands, plans: &[Plan]) -> Rehearsal {
+pub async fn rehearse_tenants(access: &Access, plans: &[Plan]) -> Rehearsal {
     let (mut all, mut refused, mut passed) = (Rehearsal::default(), Vec::new(), 0);
     for plan in plans {
-        let one = run::rehearse(hands, plan).await;
+        let one = run::rehearse(access, plan).await;
         for right in one.journal_missing {
             if !all.journal_missing.contains(&right) {
                 all.journal_missing.push(right);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{record::*, *};
 use crate::{
     cluster::{Freshness, Key, WorkloadKey, WorkloadKind, sketch},
-    plan::{Intent, Means, Move, MoveReason, plan},
+    plan::{Intent, Means, Migrations, Move, MoveReason, plan},
     run::{self, Outcome, Run, RunSeen, RunState},
 };
 
@@ -208,6 +208,124 @@ fn two_thousand_moves_fit_into_a_journal_with_all_their_entries() {
     let many: Vec<_> = (0..4000).map(moved).collect();
     let large = Campaign::new("c", "alice", approved("rebalance", many, Pace::default()));
     assert!(head(&large).is_err_and(|why| why.contains("do it in several")));
+}
+
+fn migration(tenant: &str) -> Intent {
+    Intent::Migrate { migration: Migrations::default().of(tenant.into()) }
+}
+
+/// A campaign of migrations, taken up.
+fn migrations(pace: Pace) -> Campaign {
+    let items: Vec<_> = TENANTS.iter().map(|tenant| migration(tenant)).collect();
+    let mut it = Campaign::new("c", "alice", approved("migrate 3 tenants", items, pace));
+    note(&mut it, Event::Taken);
+    it
+}
+
+#[test]
+fn two_thousand_migrations_fit_into_a_journal_with_all_their_entries() {
+    let items: Vec<_> = (0..2000).map(|i| migration(&format!("tenant-with-a-long-name-{i:04}"))).collect();
+    let envelope = Envelope::of(&items);
+    let approved = Approved {
+        goal: "migrate 2000 tenants".into(),
+        aim: None,
+        items,
+        pace: Pace::default(),
+        envelope,
+        undoes: None,
+        reason: None,
+    };
+    let mut it = Campaign::new("20261121-090000-c0de", "alice@bastion", approved);
+    let text = head(&it).expect("it fits");
+    assert!(text.len() < 150_000, "what is the same is written once: {}", text.len());
+    assert!(text.starts_with("{\"format\":2"), "an older reader is told");
+    let mut events = String::new();
+    let mut add = |it: &mut Campaign, event: Event| {
+        let entry = Entry { at: now(), by: "alice@bastion.prod".into(), token: 1, heard: 0, event };
+        events += &line(&entry);
+        it.apply(entry).expect("a legal order");
+    };
+    add(&mut it, Event::Taken);
+    for item in 0..2000 {
+        add(&mut it, Event::Began { item, run: format!("20261121-090000-{item:04x}") });
+        let why = "job tenant-migrate failed with exit code 1";
+        add(
+            &mut it,
+            match item % 10 {
+                0 => Event::Failed { item, why: why.into() },
+                1 => Event::Held { item, why: format!("the outcome of its job is unknown: {why}") },
+                _ => Event::Done { item, pod: None, was: Some("registry.example/app:2.4.1".into()) },
+            },
+        );
+    }
+    assert!(text.len() + events.len() < ROOM, "{} + {}", text.len(), events.len());
+    assert_eq!(read(&text, &events).expect("a campaign"), it);
+    let counts = it.counts();
+    assert_eq!((counts.done, counts.failed, counts.held), (1600, 200, 200));
+    // Others among them are written whole.
+    let mixed = vec![migration("acme"), Intent::Restart { tenant: "acme".into() }, migration("globex")];
+    let it = Campaign::new("c", "alice", Approved { items: mixed.clone(), ..approved_like() });
+    assert_eq!(read(&head(&it).expect("it fits"), "").expect("a campaign").items, mixed);
+}
+
+fn approved_like() -> Approved {
+    approved("x", vec![migration("acme")], Pace::default())
+}
+
+#[test]
+fn the_first_tenant_shows_whether_the_others_may_follow_and_what_is_busy_is_waited_for() {
+    let pace = |parallel| Pace { parallel, canary: 1, stop_after: 3, brakes: Vec::new() };
+    let mut it = migrations(pace(2));
+    assert_eq!(next(&it, &[], &seen()), Next::Begin(0));
+    begin(&mut it, 0);
+    note(&mut it, Event::Failed { item: 0, why: "exit code 1".into() });
+    let why = "migrate acme failed: exit code 1".to_owned();
+    assert_eq!(
+        next(&it, &[], &seen()),
+        Next::Stop(why),
+        "the first one failed: three may fail, but not that one"
+    );
+    // Gone on with, the next one goes alone again.
+    note(&mut it, Event::Taken);
+    assert_eq!(next(&it, &[], &seen()), Next::Begin(1));
+    begin(&mut it, 1);
+    note(&mut it, Event::Skipped { item: 1, why: "parked".into() });
+    assert_eq!(next(&it, &[], &seen()), Next::Begin(2));
+    // What would stop a campaign of moves is waited for here.
+    let workload = WorkloadKey::new(WorkloadKind::Deployment, "nobody", "nobody");
+    let brakes = vec![Guard::AllReady { workload }];
+    let it = migrations(Pace { brakes, ..pace(1) });
+    assert!(
+        matches!(next(&it, &[], &seen()), Next::Wait(why) if why.starts_with("waits: ")),
+        "it is waited for"
+    );
+}
+
+#[test]
+fn what_is_held_is_counted_and_ends_when_its_run_does() {
+    let mut it = migrations(Pace { parallel: 3, canary: 0, stop_after: 5, brakes: Vec::new() });
+    for item in 0..3 {
+        begin(&mut it, item);
+    }
+    note(&mut it, Event::Held { item: 0, why: "unknown".into() });
+    note(&mut it, Event::Done { item: 1, pod: None, was: None });
+    note(&mut it, Event::Failed { item: 2, why: "exit code 1".into() });
+    assert_eq!(it.counts().words(), "1 of 3 done, 1 failed, 1 held");
+    let stops = next(&it, &[], &seen());
+    assert!(matches!(&stops, Next::Stop(why) if why.contains("1 held: migrate acme (run 0)")), "{stops:?}");
+    assert!(
+        it.apply(Entry { at: now(), by: "a".into(), token: 1, heard: 0, event: Event::Retried { item: 0 } })
+            .is_err()
+    );
+    let done = [child(0, RunState::Done)];
+    assert_eq!(next(&it, &done, &seen()), Next::Note(Event::Done { item: 0, pod: None, was: None }));
+    let failed = [child(0, RunState::Failed)];
+    assert!(matches!(next(&it, &failed, &seen()), Next::Note(Event::Failed { item: 0, .. })));
+    // Ended by a wish, it is over with what is held.
+    note(&mut it, Event::Stopping);
+    assert!(
+        matches!(next(&it, &[], &seen()), Next::Finish { whole: false, text } if text.contains("1 held"))
+    );
 }
 
 #[test]

@@ -75,6 +75,17 @@ impl Driver {
         });
     }
 
+    /// A Job that failed because its connection to the database was cut has an outcome that nobody knows.
+    pub(super) fn unknown(&self, step: usize, why: &str) -> Option<String> {
+        let run = self.run.borrow();
+        let Change::JobEnded(waits) = &run.plan().steps[step].change else { return None };
+        let line = run.cut_off()?;
+        let name = &waits.job.name;
+        Some(format!(
+            "the outcome of job {name} is unknown: {why}, its connection to the database was cut: {line}"
+        ))
+    }
+
     /// Reads the log to its end, and writes it down with the run, if that step waits for a Job.
     pub(super) async fn keep_log(&mut self, session: &mut Session<'_>, step: usize) -> Result<(), Stop> {
         let waits = match &self.run.borrow().plan().steps[step].change {

@@ -25,6 +25,7 @@ mod restart_rollout;
 mod save;
 mod servers;
 mod set_image;
+mod set_template;
 mod start_job;
 mod stop_job;
 mod template;
@@ -140,6 +141,7 @@ pub(in crate::run) fn act(change: &Change) -> &dyn Act {
         Change::JobEnded(kind) => kind,
         Change::StopJob(kind) => kind,
         Change::SetImage(kind) => kind,
+        Change::SetTemplate(kind) => kind,
     }
 }
 

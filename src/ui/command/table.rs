@@ -136,6 +136,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Rollback,
+        "rollback",
+        &["R"],
+        "roll the tenant back to the revision before: shows how image, environment and resources differ",
+        &[On::Tenant],
+    )
+    .bar(37, "rollback")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::MovePod,
         "move-pod",
         &["v"],
@@ -172,14 +182,17 @@ pub const COMMANDS: &[Entry] = &[
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
+    entry(Command::Pause, "pause", &["p"], "pause the run after its present step", &[On::Run, On::Campaign])
+        .bar(11, "pause")
+        .acts(),
     entry(
-        Command::Pause,
-        "pause",
-        &["p"],
-        "let the run stand after its present step",
-        &[On::Run, On::Campaign],
+        Command::Abort,
+        "abort",
+        &["a"],
+        "abort the run: says what is given back, and what a job that runs would leave, then asks",
+        &[On::Run],
     )
-    .bar(11, "pause")
+    .bar(12, "abort")
     .acts(),
     entry(
         Command::GiveUp,
@@ -229,8 +242,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::Copy,
         "copy",
         &["c"],
-        "copy the kubectl line, the statements, the sheet",
-        &[On::Review, On::Recovery],
+        "copy the kubectl line, the statements, the sheet, the text",
+        &[On::Review, On::Recovery, On::Object],
     )
     .bar(4, "copy"),
     entry(
@@ -258,6 +271,22 @@ pub const COMMANDS: &[Entry] = &[
     .bar(22, "log")
     .takes(Takes::Tenant)
     .aliases(&["log"]),
+    entry(
+        Command::Describe,
+        "describe",
+        &["d"],
+        "describe the pod, the workload or the node: what it is made of, how it is, its events",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(37, "describe"),
+    entry(
+        Command::Yaml,
+        "yaml",
+        &["y"],
+        "the pod, the workload or the node as YAML",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(38, "YAML"),
     entry(Command::Container, "container", &["c"], "the next container, then all of them", &[On::Log])
         .bar(22, "container"),
     entry(Command::NextPod, "next-pod", &["tab"], "the next pod alone, then all of them", &[On::Log])
@@ -327,7 +356,7 @@ pub const COMMANDS: &[Entry] = &[
         "filter",
         &["/"],
         "show only what matches: words, regular expressions, !not, column:value, column:>5, label=value",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Log],
+        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Object, On::Log],
     )
     .bar(32, "filter")
     .takes(Takes::Text),

@@ -187,6 +187,7 @@ impl Review {
             | Intent::Cordon { .. }
             | Intent::Restart { .. }
             | Intent::Release { .. }
+            | Intent::Rollback { .. }
             | Intent::DeletePod { .. } => false,
             Intent::Migrate { .. } => true,
         }

@@ -108,9 +108,9 @@ pub fn outcome(cx: &Cx<'_>, known: &RunSeen) -> String {
                 if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
             format!("{at}, {}{why}", offered(&known.offers(cx.seen)))
         }
-        (Shown::Unknown, _) => "whether anybody is at it is not known".into(),
+        (Shown::Unknown, _) => "whether anybody drives it is not known".into(),
         (Shown::Running | Shown::Planned, Some(h)) if !known.ours => {
-            format!("{} is at it since {}", h.who, cx.age_or_dash(h.since))
+            format!("{} drives it since {}", h.who, cx.age_or_dash(h.since))
         }
         // What was to be done stands beside it already.
         _ => word
@@ -236,8 +236,8 @@ fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
 /// Why a run cannot be taken back, resumed, paused or given up.
 pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option<String> {
     let Some(known) = known else {
-        use Command::{GiveUp, Open, Pause, Resume, Succeeded, Undo};
-        return matches!(command, Undo | Resume | Pause | GiveUp | Succeeded | Open)
+        use Command::{Abort, GiveUp, Open, Pause, Resume, Succeeded, Undo};
+        return matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded | Open)
             .then(|| "no run is selected".into());
     };
     let (run, name) = (&known.run, known.run.short());
@@ -247,8 +247,12 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Resume => offers().resume.err(),
         Command::GiveUp => offers().give_up.err(),
         Command::Succeeded => offers().succeeded.err(),
-        Command::Pause if run.state.is_over() => Some(format!("run {name} is {}", known.shown())),
-        Command::Pause if !known.ours => Some(format!("run {name} is not driven from here")),
+        // What stands still is given up at once.
+        Command::Abort if offers().give_up.is_ok() => None,
+        Command::Pause | Command::Abort if run.state.is_over() => {
+            Some(format!("run {name} is {}", known.shown()))
+        }
+        Command::Pause | Command::Abort if !known.ours => Some(format!("run {name} is not driven from here")),
         Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),
         _ => None,
     }
@@ -264,9 +268,10 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
         Command::Undo => Some(Action::Undo(id)),
         Command::Resume => Some(Action::Resume(id)),
         Command::Succeeded => Some(Action::Succeeded(id)),
+        Command::Abort => Some(Action::Abort(id)),
         Command::Pause => Some(Action::Pause(id)),
         Command::GiveUp => {
-            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: farewell(&known?.run) }))
+            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: give_up_question(&known?.run) }))
         }
         Command::Open => Some(Action::Go(Place::Run(id))),
         _ => None,
@@ -274,7 +279,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
 }
 
 /// What giving a run up means, in two sentences.
-pub fn farewell(run: &Run) -> String {
+pub fn give_up_question(run: &Run) -> String {
     let (done, all) = run.progress();
     let back = crate::run::left_by_giving_up(run);
     if let Some(back) = back {

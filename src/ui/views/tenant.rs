@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use super::{heading, pods, runs};
 use crate::{
-    cluster::{Key, KubeEvent, Pod, Tenant, TenantName},
+    cluster::{Key, KubeEvent, ObjectKey, Pod, Tenant, TenantName},
     plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
@@ -164,6 +164,7 @@ impl View for TenantView {
             Command::Previous => self.step(SECTIONS.len() - 1),
             Command::Headroom => return Some(Action::Go(Place::Headroom(self.name.clone()))),
             Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
+            Command::Rollback => return Some(Action::Rollback(self.name.clone())),
             Command::Migrate => return Some(Action::AskMigration(vec![self.name.clone()])),
             Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
             Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
@@ -191,6 +192,14 @@ impl View for TenantView {
                     Some(id) => Action::Undo(id),
                     None => Action::Say(self.refuses(command, cx).unwrap_or_default()),
                 });
+            }
+            Command::Describe | Command::Yaml => {
+                let workload = || Some(ObjectKey::Workload(self.tenant(cx)?.workload.key.clone()));
+                let key = match self.section {
+                    Section::Pods => self.chosen(cx).map(ObjectKey::Pod),
+                    _ => workload(),
+                };
+                return Some(super::object::open(command, key?));
             }
             Command::Logs => return Some(Action::Go(Place::Log(self.name.clone(), self.chosen(cx)))),
             Command::Open => match self.section {
@@ -265,6 +274,7 @@ impl View for TenantView {
             | Command::More
             | Command::Less
             | Command::Migrate
+            | Command::Rollback
             | Command::Restart
             | Command::Rebalance
                 if self.tenant(cx).is_none() =>
@@ -272,7 +282,7 @@ impl View for TenantView {
                 Some(format!("there is no tenant {}", self.name))
             }
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
-                Some(format!("no run on {} is there to take back", self.name))
+                Some(format!("no run of {} can be taken back", self.name))
             }
             Command::MovePod | Command::DeletePod if self.pod(cx).is_none() => {
                 Some("no pod is selected".into())

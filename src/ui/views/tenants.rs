@@ -15,7 +15,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{nothing_yet, pods};
 use crate::{
-    cluster::{NodeName, Severity, TenantName},
+    cluster::{self, NodeName, ObjectKey, Severity, Snapshot, TenantName},
     plan::{Intent, many::Deed, rebalance::Aim, whatif::Loss},
     ui::{
         ToTenants,
@@ -136,6 +136,11 @@ impl View for Tenants {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
             }
+            Command::Describe | Command::Yaml => {
+                let name = self.list.selected()?;
+                let key = cx.seen.tenants.get(name)?.workload.key.clone();
+                return Some(super::object::open(command, ObjectKey::Workload(key)));
+            }
             Command::Logs => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
             }
@@ -255,7 +260,11 @@ impl View for Tenants {
         } else {
             format!("{} of {all} shown", self.shown.len())
         });
-        words.push(if self.sort == Sort::Worst { "worst first".into() } else { format!("by {}", self.sort) });
+        words.push(match self.sort {
+            Sort::Worst => "worst first".into(),
+            Sort::Image => format!("by {}: {}", self.sort, images(cx.seen)),
+            sort => format!("by {sort}"),
+        });
         words.join(" · ")
     }
 
@@ -269,6 +278,8 @@ impl View for Tenants {
             | Command::Mark
             | Command::Headroom
             | Command::Logs
+            | Command::Describe
+            | Command::Yaml
             | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
@@ -284,7 +295,7 @@ impl View for Tenants {
             Command::Undo => match self.list.selected() {
                 None => Some("no tenant is selected".into()),
                 Some(name) if undoable(cx, name).is_none() => {
-                    Some(format!("no run on {name} is there to take back"))
+                    Some(format!("no run of {name} can be taken back"))
                 }
                 Some(_) => None,
             },
@@ -349,4 +360,16 @@ pub(super) fn undoable(cx: &Cx<'_>, name: &TenantName) -> Option<String> {
     use crate::run::RunState::{Done, Failed, Paused};
     (matches!(newest.run.state, Done | Failed | Paused) && !newest.run.made().is_empty())
         .then(|| newest.run.id.clone())
+}
+
+/// How many tenants have which image, those that most have first.
+fn images(seen: &Snapshot) -> String {
+    const TOLD: usize = 4;
+    let all = cluster::images(seen);
+    let mut told: Vec<_> =
+        all.iter().take(TOLD).map(|image| format!("{} {}", image.tag, image.tenants.len())).collect();
+    if all.len() > TOLD {
+        told.push(format!("{} more", all.len() - TOLD));
+    }
+    told.join(", ")
 }

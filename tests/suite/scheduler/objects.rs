@@ -430,10 +430,10 @@ impl From<JsonPodSpec> for PodSpec {
         Self {
             containers: json.containers.into_iter().map(Container::from).collect(),
             init_containers: json.init_containers.into_iter().map(Container::from).collect(),
-            resources: json.resources.map(Resources::from),
+            resources: json.resources.map(Resources::from).map(Box::new),
             overhead: Amounts::default(),
             node_selector: json.node_selector,
-            affinity: json.affinity.into(),
+            affinity: Affinity::from(json.affinity).into(),
             tolerations: json.tolerations.into_iter().map(toleration).collect(),
             spread: json.topology_spread_constraints.into_iter().map(spread).collect(),
             priority: json.priority,

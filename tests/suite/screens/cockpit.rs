@@ -241,16 +241,16 @@ impl Cockpit {
         Entry { at: self.now, by: "alice@bastion".into(), token: 1, event }
     }
 
-    fn ran(&mut self, run: Run) {
+    fn ran(&mut self, run: Run) -> Vec<Effect> {
         self.run = Some(run.clone());
-        self.send(Msg::Ran(Box::new(run)));
+        self.send(Msg::Ran(Box::new(run)))
     }
 
     /// Something happens in the run.
-    pub fn happen(&mut self, event: Event) {
+    pub fn happen(&mut self, event: Event) -> Vec<Effect> {
         let mut run = self.run.clone().expect("a run");
         run.apply(self.entry(event)).expect("a legal order");
-        self.ran(run);
+        self.ran(run)
     }
 
     /// The run as it stands.

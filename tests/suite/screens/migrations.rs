@@ -1,9 +1,15 @@
 //! Migrating a tenant on the screen: asked for, reviewed, running with the log of its job, failed, outcome unknown.
 
+use std::sync::Arc;
+
+use jiff::SignedDuration;
 use wheelhouse::{
-    app::Effect,
-    plan::{Change, Intent, OnFailure},
-    run::{Event, Log, Outcome, RunState},
+    app::{Effect, Msg},
+    plan::{Change, Confirmation, Intent, OnFailure, plan},
+    run::{
+        Event, Log, Outcome, Run, RunState,
+        campaign::{self, Campaign, Wish},
+    },
 };
 
 use super::{cockpit::Cockpit, picture::check};
@@ -93,10 +99,6 @@ fn a_migration_is_asked_for_with_image_and_command_and_reviewed() {
     let mut held = held;
     held.keys("e");
     assert!(held.text().contains("2.5.0 --hold"), "{}", held.text());
-    // Several tenants are not migrated by one key.
-    let mut c = Cockpit::of(CALM, (80, 24));
-    c.keys("space space M");
-    assert!(c.text().contains("one tenant at a time"), "{}", c.text());
 }
 
 #[test]
@@ -158,4 +160,240 @@ fn an_unknown_outcome_is_said_and_asked() {
         let effects = c.keys("y");
         assert!(effects.iter().any(|e| matches!(e, Effect::Succeed(_))), "{effects:?}");
     }
+}
+
+/// Six tenants, one of them parked.
+const MANY: &str = "\
+node worker-1 used=9Gi
+node worker-2 used=11Gi
+node worker-3 used=7Gi
+tenant acme 3 on worker-1 worker-2 worker-3 used=100Mi
+tenant globex 2 on worker-1 worker-3 used=100Mi
+tenant hooli 2 on worker-1 worker-2 used=100Mi
+tenant initech 0 on
+tenant store 3 on worker-1 worker-2 worker-3 used=100Mi
+tenant umbrella 2 on worker-2 worker-3 used=100Mi
+";
+
+/// Six tenants are marked, and an image is typed for all.
+fn marked(size: (u16, u16), typed: &[&str]) -> Cockpit {
+    let mut c = Cockpit::of(MANY, size);
+    c.keys("N");
+    for _ in 0..6 {
+        c.keys("space");
+    }
+    c.keys("M");
+    for word in typed {
+        for letter in word.chars() {
+            c.keys(match letter {
+                ' ' => "space",
+                'p' => "p",
+                'a' => "a",
+                'r' => "r",
+                'e' => "e",
+                other => c_str(other),
+            });
+        }
+    }
+    c.keys("enter");
+    c
+}
+
+/// The campaign of five tenants: what has happened so far.
+struct Tenants {
+    c: Cockpit,
+    campaign: Campaign,
+    runs: Vec<Run>,
+}
+
+impl Tenants {
+    fn begun(size: (u16, u16)) -> Self {
+        let mut c = marked((80, 24), &["2.5.0 --parallel 2"]);
+        c.rehearse_all();
+        c.keys("y");
+        let approved = c.wait(300).into_iter().find_map(|effect| match effect {
+            Effect::Campaign(approved, _) => Some(*approved),
+            _ => None,
+        });
+        c.resize(size.0, size.1);
+        let campaign = Campaign::new("20261121-031201-4f2a", "alice@bastion", approved.expect("it is begun"));
+        let mut this = Self { c, campaign, runs: Vec::new() };
+        this.happen(campaign::Event::Taken);
+        this
+    }
+
+    fn happen(&mut self, event: campaign::Event) {
+        self.c.now += SignedDuration::from_secs(20);
+        let entry = campaign::Entry { at: self.c.now, by: "alice@bastion".into(), token: 1, heard: 0, event };
+        self.campaign.apply(entry).expect("a legal order");
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        self.campaign.under_way = self.runs.clone();
+        self.c.send(Msg::Campaign(Box::new(self.campaign.clone())));
+    }
+
+    /// The run of an item is begun, and its job runs.
+    fn begin(&mut self, item: usize) {
+        let made = plan(&super::cockpit::night(MANY), &self.campaign.items[item]);
+        let typed = match made.confirmation() {
+            Confirmation::Type(text) => Some(text),
+            Confirmation::Yes => None,
+        };
+        let id = format!("20261121-0313{item:02}-{item:04x}");
+        let mut run =
+            Run::new(id.clone(), "alice@bastion", made.approve(typed.as_deref(), None).expect("a plan"));
+        run.campaign = Some(self.campaign.id.clone());
+        let waits =
+            run.plan().steps.iter().position(|s| matches!(s.change, Change::JobEnded(_))).expect("a job");
+        let at = self.c.now;
+        let mut ran = |event| {
+            run.apply(wheelhouse::run::Entry { at, by: "alice@bastion".into(), token: 1, event })
+                .expect("in order");
+        };
+        ran(Event::Taken);
+        for step in 0..waits {
+            ran(Event::Started { step });
+            ran(Event::Done { step, text: "done".into() });
+        }
+        ran(Event::Started { step: waits });
+        self.runs.push(run);
+        self.happen(campaign::Event::Began { item, run: id });
+    }
+
+    fn end(&mut self, event: campaign::Event) {
+        self.runs.remove(0);
+        self.happen(event);
+    }
+}
+
+fn half_way(size: (u16, u16)) -> Tenants {
+    let mut it = Tenants::begun(size);
+    it.begin(0);
+    it.end(campaign::Event::Done { item: 0, pod: None, was: None });
+    it.begin(1);
+    it.begin(2);
+    it.end(campaign::Event::Held {
+        item: 1,
+        why: "the outcome of job globex-migrate is unknown: its pod is gone".into(),
+    });
+    it
+}
+
+#[test]
+fn marked_tenants_are_reviewed_together_with_who_is_left_out() {
+    let mut asked = marked((80, 24), &[]);
+    asked.keys("esc");
+    let mut asked = Cockpit::of(MANY, (80, 24));
+    asked.keys("N space space M");
+    look!("migrate_many_asked_80x24", asked);
+    for (name, size) in [("migrate_many_review_80x24", (80, 24)), ("migrate_many_review_200x50", (200, 50))] {
+        let mut c = marked(size, &["2.5.0 --parallel 2"]);
+        c.rehearse_all();
+        let text = c.text();
+        assert!(text.contains("Migrate 6 tenants with 2.5.0") && text.contains("Left out 1"), "{text}");
+        assert!(text.contains("y agrees to 5 tenants: 1 first, then 2 at the same time"), "{text}");
+        look!(name, c);
+        if size.0 == 80 {
+            check("migrate-many-review-dark", &c);
+            c.keys("tab");
+            assert!(c.text().contains("initech") && c.text().contains("is parked"), "{}", c.text());
+        }
+    }
+    let wrong = marked((80, 24), &["2.5.0 --parallel 0"]);
+    assert!(wrong.text().contains("--parallel wants a number from 1 to 32"), "{}", wrong.text());
+}
+
+#[test]
+fn a_campaign_of_tenants_shows_counts_rate_and_what_each_is_at() {
+    for (name, size) in [("migrate_many_80x24", (80, 24)), ("migrate_many_200x50", (200, 50))] {
+        let it = half_way(size);
+        let text = it.c.text();
+        assert!(text.contains("2 waiting   1 running   1 done   0 failed   1 held   0 left out"), "{text}");
+        assert!(text.contains("an hour") && text.contains("left"), "{text}");
+        look!(name, it.c);
+        if size.0 == 80 {
+            check("migrate-many-dark", &it.c);
+        }
+    }
+    // What it waits for between tenants stands there with the reason.
+    let mut it = half_way((80, 24));
+    it.campaign.doing = Some("waits: the database: db2 is a donor: wait until it is in sync".into());
+    it.tell();
+    assert!(it.c.text().contains("waits: the database: db2 is a donor"), "{}", it.c.text());
+    // One that failed is tried again by a key, one that is held by its own run.
+    it.end(campaign::Event::Failed { item: 2, why: "job hooli-migrate failed with exit code 1".into() });
+    look!("migrate_many_failed_80x24", it.c);
+    let wish = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Wish(_, wish) => Some(wish),
+            _ => None,
+        })
+    };
+    it.c.keys("g j");
+    assert_eq!(wish(it.c.keys("R")), None);
+    assert!(it.c.text().contains("holds it"), "{}", it.c.text());
+    it.c.keys("j");
+    assert_eq!(wish(it.c.keys("R")), Some(Wish::Retry { item: 2 }));
+    it.c.keys("j");
+    assert_eq!(wish(it.c.keys("s")), Some(Wish::Skip { item: 3 }));
+    let why = "1 held: migrate globex (run 0001); decide about its run, then resume".to_owned();
+    it.happen(campaign::Event::Paused { why, asked: false, beyond: None });
+    look!("migrate_many_held_80x24", it.c);
+}
+
+#[test]
+fn another_cockpit_reads_the_log_of_a_job_from_its_pod() {
+    use wheelhouse::cluster::{LogLine, LogRange, LogSource};
+    let (c, waits) = running((80, 24), "2.5.0");
+    let run = c.run().clone();
+    let Change::JobEnded(job) = &run.plan().steps[waits].change else { panic!("a wait for a job") };
+    let mut seen = super::cockpit::night(CALM);
+    let template = seen.pods.values().next().expect("a pod").clone();
+    let mut pod = wheelhouse::cluster::Pod::clone(&template);
+    pod.key = wheelhouse::cluster::Key::new(job.job.namespace.clone(), format!("{}-x", job.job.name));
+    pod.owner = Some(wheelhouse::cluster::Owner {
+        kind: "Job".into(),
+        name: job.job.name.clone(),
+        ..pod.owner.clone().expect("an owner")
+    });
+    seen.observe(wheelhouse::cluster::Observation::Pod(wheelhouse::cluster::Seen::Put(
+        pod.key.clone(),
+        pod.clone(),
+    )));
+    let mut other = Cockpit::with(CALM, (80, 24), |setup| setup.operator = "bob@desk".into());
+    other.send(Msg::Observed(Arc::new(seen).into()));
+    let mut theirs = run.clone();
+    theirs.log = Log::default();
+    other.send(Msg::Local(vec![theirs], Vec::new()));
+    let effects = other.keys("3 enter");
+    let source = LogSource { pod: pod.key.clone(), container: job.container.clone() };
+    let asks = |effect: &Effect| matches!(effect, Effect::ReadLog(of, LogRange { follow: true, .. }) if *of == source);
+    assert!(effects.iter().any(asks), "{effects:?}");
+    let line = |text: &str| LogLine { at: Some(other.now), text: text.into() };
+    let lines = vec![line("ALTER TABLE orders"), line("DB_PASSWORD=hunter2")];
+    let range = LogRange { tail: Some(200), since: None, previous: false, follow: true };
+    other.send(Msg::Log(source, range, Ok(lines)));
+    let text = other.text();
+    assert!(text.contains("ALTER TABLE orders") && text.contains("DB_PASSWORD=***"), "{text}");
+}
+
+#[test]
+fn a_running_migration_is_aborted_by_a_key_that_says_what_it_would_leave() {
+    let (mut c, waits) = running((80, 24), "2.5.0");
+    let effects = c.keys("a");
+    assert!(effects.is_empty(), "{effects:?}");
+    let text = c.text();
+    assert!(text.contains("Abort run 9c1f?") && text.contains("schema"), "{text}");
+    let effects = c.keys("y");
+    assert!(matches!(effects.as_slice(), [Effect::PauseRun(_)]), "{effects:?}");
+    // Once it stands still it is closed, and what it borrowed is given back.
+    let event = Event::Paused { step: waits, why: "paused by alice@bastion".into(), asked: true };
+    let effects = c.happen(event);
+    assert!(effects.iter().any(|e| matches!(e, Effect::GiveUp(_, why) if why == "aborted")), "{effects:?}");
+    let (mut c, _) = running((80, 24), "2.5.0");
+    c.keys("a esc");
+    let effects = c.keys("p");
+    assert!(matches!(effects.as_slice(), [Effect::PauseRun(_)]), "{effects:?}");
 }

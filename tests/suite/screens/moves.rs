@@ -371,7 +371,7 @@ fn a_pod_that_a_move_left_over_is_a_finding_whose_key_deletes_it() {
     while !c.text().lines().any(|l| l.starts_with('›') && l.contains("was made for a move")) {
         c.keys("j");
     }
-    assert!(c.text().contains("there is no run dead"), "{}", c.text());
+    assert!(c.text().contains("the cluster has no journal of run dead"), "{}", c.text());
     let effects = c.keys("x");
     let [Effect::Rehearse(plan)] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(matches!(&plan.intent, Intent::DeletePod { pod } if &*pod.name == "acme-5f6d8c9b7-0badcafe"));

@@ -18,11 +18,11 @@ use crate::{
 };
 
 /// A line of the head.
-type Told = Vec<Piece<'static>>;
+type Pieces = Vec<Piece<'static>>;
 
 impl SchemeReview {
     /// All that is always on the screen.
-    pub(super) fn head(&self, width: u16) -> Vec<Told> {
+    pub(super) fn head(&self, width: u16) -> Vec<Pieces> {
         let Some(Draft { scheme, samples, many, proposed }) = self.draft() else { return Vec::new() };
         let mut head = if many.is_some() { Vec::new() } else { numbers(scheme, width) };
         let mut say = |sign: &'static str, role: Role, text: &str, tone: Role| {
@@ -467,7 +467,7 @@ fn envelope(scheme: &Scheme, pace: &Pace) -> String {
 }
 
 /// The numbers now and after.
-fn numbers(scheme: &Scheme, width: u16) -> Vec<Told> {
+fn numbers(scheme: &Scheme, width: u16) -> Vec<Pieces> {
     let (before, after) = (&scheme.proposal.before, &scheme.proposal.after);
     let wide = width >= 110;
     let worst = |b: &Balance| match &b.worst {

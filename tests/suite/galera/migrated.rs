@@ -1,0 +1,229 @@
+//! A migration whose Job changes the schema of real members: watched while it runs, and told right however it ends.
+//!
+//! The Job is the embedded cluster's; its statement is run by a real client at a real member, and its pod ends as that
+//! client does, with the client's own words in its log.
+
+use std::process::{Child, Command, Stdio};
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use wheelhouse::{
+    cluster::Snapshot,
+    demo::Kind,
+    live::database::{Account, Configured, Password},
+    plan::Migration,
+    run::{Handle, Run, RunState, runs},
+};
+
+use super::lab::{Lab, PASSWORD, WATCHER};
+use crate::{
+    migrate::{TENANT, before, intent, migration, plain, pods_of_jobs, start, until_it_runs},
+    session::{Ground, Session},
+};
+
+/// Rows of the table: with these a change that hashes megabytes for each takes seconds.
+const ROWS: u32 = 90;
+
+/// What a real change of the schema did.
+struct Changed {
+    code: i32,
+    says: String,
+}
+
+struct Scene {
+    lab: Lab,
+    runtime: tokio::runtime::Runtime,
+    ground: Ground,
+    alice: Session,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let lab = runtime.block_on(async {
+            let mut lab = Lab::founded(2).await;
+            lab.start(2, &[]);
+            lab.until_serving(2).await;
+            lab
+        });
+        let rows = format!(
+            "CREATE TABLE t.orders (id INT PRIMARY KEY, v TEXT) AS SELECT seq AS id, MD5(seq) AS v FROM t.seq_1_to_{ROWS}"
+        );
+        runtime.block_on(lab.run(1, &rows));
+        let ground = Ground::new();
+        plain(&ground);
+        let account = || {
+            Ok(Account {
+                user: WATCHER.into(),
+                password: Password::Known(Some(SecretString::from(PASSWORD.to_owned()))),
+                tls: None,
+            })
+        };
+        let configured = Configured {
+            members: [1, 2].map(|n| (lab.name(n), "127.0.0.1".to_owned(), lab.port(n))).to_vec(),
+            members_by: account(),
+            proxies: Vec::new(),
+            proxies_by: account(),
+            every: std::time::Duration::from_millis(100),
+            expected: Default::default(),
+        };
+        let alice = ground.session_of_database("alice@bastion", configured);
+        alice.until("both members", |s| s.galera.values().filter(|m| m.now().is_some()).count() == 2);
+        Self { lab, runtime, ground, alice }
+    }
+
+    /// A real client runs the statement at a member.
+    fn client(&self, node: u16, statement: &str) -> Child {
+        let port = self.lab.port(node).to_string();
+        Command::new("mariadb")
+            .args(["--no-defaults", "-uroot", "-h127.0.0.1", "-P", &port, "-e", statement])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the client of MariaDB")
+    }
+
+    /// Begins a migration up to the moment its pod runs.
+    fn begun(&self) -> (Handle, String) {
+        let calm = |s: &Snapshot| wheelhouse::plan::plan(s, &intent(migration())).refusals().next().is_none();
+        self.alice.until("a tenant that can be migrated", calm);
+        let command = "php bin/console doctrine:migrations:migrate sleep 3000";
+        let mut handle = start(&self.alice, Migration { command: Some(command.into()), ..migration() });
+        let pod = until_it_runs(&self.ground, &self.alice, &mut handle);
+        (handle, pod)
+    }
+
+    /// The schema change is seen at a member, with its progress.
+    fn watched(&self) {
+        let seen = self.alice.until("the statement with its progress", |s| {
+            changes(s).any(|c| c.0.contains("ALTER TABLE t.orders") && c.1.is_some())
+        });
+        let share = changes(&seen).find_map(|c| c.1).expect("its progress");
+        assert!((0.0..=1.0).contains(&share), "{share}");
+        assert!(
+            seen.galera.values().filter_map(|m| m.now()).any(|m| m.flow.share.is_some()),
+            "flow control is seen"
+        );
+    }
+
+    /// The client has ended: so does the program in the pod.
+    fn ends(&self, pod: &str, client: Child) -> Changed {
+        let output = client.wait_with_output().expect("it ends");
+        let says = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let code = i32::from(!output.status.success());
+        let now = self.ground.cluster.with_world(|w| w.now().to_string());
+        let phase = if code == 0 { "Succeeded" } else { "Failed" };
+        self.ground.cluster.with_world(|w| {
+            w.store.update(Kind::POD, TENANT, pod, "test", |p: &mut Value| {
+                if !says.is_empty() {
+                    p["metadata"]["annotations"]["demo.wheelhouse.dev/says"] = says.as_str().into();
+                }
+                let begun = p["status"]["containerStatuses"][0]["state"]["running"]["startedAt"].clone();
+                p["status"]["phase"] = phase.into();
+                p["status"]["containerStatuses"][0]["ready"] = false.into();
+                p["status"]["containerStatuses"][0]["state"] = json!({ "terminated": {
+                    "exitCode": code, "reason": if code == 0 { "Completed" } else { "Error" },
+                    "startedAt": begun, "finishedAt": now,
+                } });
+            });
+        });
+        Changed { code, says }
+    }
+
+    fn over(&self, handle: &mut Handle) -> Run {
+        let run = self.ground.drive(&self.alice, handle);
+        self.alice.until("free leases", |s| s.leases.values().all(|lease| lease.holder.is_none()));
+        self.ground.step(30);
+        run
+    }
+
+    fn value(&self, node: u16, question: &str) -> String {
+        self.runtime.block_on(self.lab.value(node, question))
+    }
+}
+
+/// The schema changes that members show: statement and progress.
+fn changes(seen: &Snapshot) -> impl Iterator<Item = (String, Option<f64>)> {
+    let all = seen.galera.values().filter_map(|m| m.now()?.threads.as_ref()?.schema_change.clone());
+    all.map(|change| (change.statement.to_string(), change.progress))
+}
+
+/// A change that takes seconds: every row costs a hash over megabytes.
+fn slow(check: &str) -> String {
+    format!(
+        "ALTER TABLE t.orders ADD CHECK (LENGTH(SHA2(CONCAT(v, REPEAT('x', 8000000)), 512)) {check}), ALGORITHM=COPY"
+    )
+}
+
+#[test]
+fn a_real_schema_change_is_watched_and_told_as_it_ended() {
+    let mut scene = Scene::new();
+    let was = before(&scene.ground);
+
+    // It succeeds, while its progress and flow control are seen.
+    let (mut handle, pod) = scene.begun();
+    let client = scene.client(1, &slow("> 0"));
+    scene.watched();
+    let changed = scene.ends(&pod, client);
+    assert_eq!(changed.code, 0, "{}", changed.says);
+    let run = scene.over(&mut handle);
+    assert_eq!(run.state, RunState::Done, "{:?}", run.last_word());
+    let checks = "SELECT COUNT(*) FROM information_schema.CHECK_CONSTRAINTS WHERE TABLE_NAME='orders'";
+    assert_eq!((scene.value(1, checks), scene.value(2, checks)), ("1".into(), "1".into()));
+
+    // It fails by an error of the server.
+    let (mut handle, pod) = scene.begun();
+    let client = scene.client(1, &slow("< 0"));
+    let changed = scene.ends(&pod, client);
+    assert_eq!(changed.code, 1);
+    assert!(changed.says.contains("CONSTRAINT") || changed.says.contains("constraint"), "{}", changed.says);
+    let run = scene.over(&mut handle);
+    assert_eq!(run.state, RunState::Failed, "{:?}", run.last_word());
+    assert!(run.log.lines.iter().any(|line| changed.says.contains(line.as_str())), "{:?}", run.log);
+    assert_eq!(before(&scene.ground), was, "all is given back");
+    assert_eq!(scene.value(1, checks), "1");
+
+    // Its statement is killed: the server lets it be cut off or carries it to its end, and the run says which.
+    let (mut handle, pod) = scene.begun();
+    let client = scene.client(1, &slow(">= 0"));
+    scene.watched();
+    let id = scene.value(
+        1,
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'ALTER TABLE t.orders%' LIMIT 1",
+    );
+    let killed = scene.client(1, &format!("KILL QUERY {id}"));
+    killed.wait_with_output().expect("it ends");
+    let changed = scene.ends(&pod, client);
+    let run = scene.over(&mut handle);
+    let wanted = if changed.code == 0 { RunState::Done } else { RunState::Failed };
+    assert_eq!(run.state, wanted, "{:?}, {}", run.last_word(), changed.says);
+    let count = if changed.code == 0 { "2" } else { "1" };
+    assert_eq!(scene.value(1, checks), count, "what the run says is so");
+    assert_eq!(before(&scene.ground), was);
+
+    // The member dies in the middle: nobody knows, and nothing is given back before an operator has said what is so.
+    let (mut handle, pod) = scene.begun();
+    let client = scene.client(1, &slow("<> 0"));
+    scene.watched();
+    scene.lab.kill(1);
+    let changed = scene.ends(&pod, client);
+    assert_eq!(changed.code, 1);
+    let run = scene.over(&mut handle);
+    assert_eq!(run.state, RunState::Paused, "{:?}, {}", run.last_word(), changed.says);
+    let why = run.last_word().unwrap_or_default();
+    assert!(why.contains("is unknown") && why.contains("its connection to the database was cut"), "{why}");
+    assert_eq!(before(&scene.ground).replicas, 1, "it is held");
+    let seen = scene.alice.until("the open question", |s| {
+        let open = runs(s).into_iter().find(|r| r.run.state == RunState::Paused);
+        open.is_some_and(|r| r.offers(s).succeeded.is_ok())
+    });
+    let open = runs(&seen).into_iter().find(|r| r.run.state == RunState::Paused).expect("it is open");
+    assert_eq!(open.run.steps.len(), run.steps.len());
+    assert!(open.offers(&seen).resume.is_err(), "{:?}", open.offers(&seen));
+    let mut handle = scene.alice.give_up(open.run, "looked at: it has not gone through");
+    let run = scene.ground.drive(&scene.alice, &mut handle);
+    assert_eq!((run.state, before(&scene.ground)), (RunState::Failed, was), "{:?}", run.last_word());
+    assert_eq!(pods_of_jobs(&scene.ground), 4, "each job ran once");
+}
