@@ -142,7 +142,7 @@ impl View for RunView {
             + usize::from(!last.is_empty())
             + job
             + usize::from(job > 0)
-            + proxies.as_ref().map_or(6, |s| s.height() + 2);
+            + proxies.as_ref().map_or(4, |s| s.height() + 2);
         y = self.steps(pen, cx, known, y, below) + 1;
         if !last.is_empty() {
             for line in &last {
@@ -220,10 +220,7 @@ impl RunView {
             })
         };
         // Long runs show the steps around the one under way.
-        // What is under way, or stands still, may take a second line.
-        let open = |state: &&StepState| matches!(state, StepState::Started | StepState::Paused(_));
-        let second = run.steps.iter().filter(open).count();
-        let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below + second).max(3);
+        let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below).max(3);
         let (done, all) = run.progress();
         let start = done.saturating_sub(room / 2).min(all.saturating_sub(room));
         // A second line for what became of a step is the first thing to go.

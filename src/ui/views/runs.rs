@@ -150,38 +150,25 @@ struct Columns {
     what: u16,
     what_width: u16,
     who: Option<u16>,
-    who_width: u16,
     age: u16,
     outcome: Option<u16>,
-}
-
-impl Columns {
-    /// An operator, as far as there is room.
-    fn operator<'a>(&self, operator: &'a str) -> &'a str {
-        match operator.split_once('@') {
-            Some((name, _)) if format::width(operator) > self.who_width => name,
-            _ => operator,
-        }
-    }
 }
 
 fn columns(width: u16) -> Columns {
     let what_width = match width {
         ..60 => width.saturating_sub(26),
-        60..100 => 24,
+        60..100 => 20,
         _ => 34,
     };
     let what = 21;
     let mut x = what + what_width + 1;
-    // Where room is short, the machine of an operator is told on the run's own page.
-    let who_width = if width < 100 { 9 } else { 15 };
     let who = (width >= 60).then(|| {
-        x += who_width + 1;
-        x - who_width - 1
+        x += 16;
+        x - 16
     });
     let age = x;
     x += 6;
-    Columns { run: 16, what, what_width, who, who_width, age, outcome: (width > x + 8).then_some(x) }
+    Columns { run: 16, what, what_width, who, age, outcome: (width > x + 8).then_some(x) }
 }
 
 /// One run on one line.
@@ -195,7 +182,7 @@ pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &RunSeen) {
     pen.put(c.run, y, 4, run.short(), Role::Muted);
     pen.put(c.what, y, c.what_width, &summary(run), Role::Text);
     if let Some(x) = c.who {
-        pen.put(x, y, c.who_width, c.operator(&run.operator), Role::Muted);
+        pen.put(x, y, 15, &run.operator, Role::Muted);
     }
     pen.put_right(c.age + 4, y, 4, &cx.age_or_dash(run.last_at()), Role::Muted);
     if let Some(x) = c.outcome {
@@ -222,7 +209,7 @@ fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
     pen.put(c.run, y, 4, campaign.short(), Role::Muted);
     pen.put(c.what, y, c.what_width, &campaign.goal, Role::Text);
     if let Some(x) = c.who {
-        pen.put(x, y, c.who_width, c.operator(&campaign.operator), Role::Muted);
+        pen.put(x, y, 15, &campaign.operator, Role::Muted);
     }
     pen.put_right(c.age + 4, y, 4, &cx.age_or_dash(campaign.last_at()), Role::Muted);
     if let Some(x) = c.outcome {
