@@ -45,6 +45,12 @@ pub(super) struct RebalanceArgs {
     /// At most so many moves
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_moves: Option<u32>,
+    /// At most so many moves from or to any one node
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_per_node: Option<u32>,
+    /// At most so many moves of any one tenant
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_per_tenant: Option<u32>,
     #[command(flatten)]
     allowed: Allowed,
     #[command(flatten)]
@@ -61,7 +67,7 @@ pub(super) async fn run(common: &Common, args: RebalanceArgs) -> Result<(), Fail
         tenants: args.tenants.into_iter().map(Into::into).collect(),
         only_spread: args.only_spread,
     };
-    let caps = Caps { moves: args.max_moves, ..Caps::default() };
+    let caps = Caps { moves: args.max_moves, node: args.max_per_node, tenant: args.max_per_tenant };
     let aim = Aim { goal, caps, policy: args.allowed.over(&session.config.moves) };
     match offer(&aim, &snapshot) {
         Err(check) => proposal::refused(&check, args.consent.output),

@@ -63,6 +63,13 @@ fn a_rebalancing_is_shown_then_done_and_leaves_nothing_to_be_done() {
     assert!(text.contains("ON ONE NODE") && text.contains("MOVE") && text.contains("now"), "{text}");
     assert_eq!(placements(&demo), before, "a dry run changes nothing");
 
+    for (limit, of) in [("--max-per-node", "to"), ("--max-per-tenant", "tenant")] {
+        let few = demo.json(0, &["rebalance", "--only-spread", limit, "1", "--dry-run", "-o", "json"]);
+        let mut all: Vec<_> = list(&few, "moves").iter().map(|m| m[of].to_string()).collect();
+        all.sort();
+        assert!(!all.is_empty() && all.windows(2).all(|two| two[0] != two[1]), "{limit}: {few}");
+    }
+
     let (_, said) = demo.run(1, &["rebalance", "--only-spread"]);
     assert!(said.contains("--yes"), "{said}");
     let one = demo.json(0, &["rebalance", "--only-spread", "--max-moves", "1", "--yes", "-o", "json"]);

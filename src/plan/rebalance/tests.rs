@@ -239,7 +239,11 @@ fn what_stays_outside_of_the_nodes_that_are_asked_for_says_so_and_what_moves_doe
 #[test]
 fn a_node_is_filled_by_moves_to_it_alone_and_not_beyond_the_others() {
     let tenants: Vec<_> = (0..9).map(|t| format!("tenant t{t} 2 on w1 w2")).collect();
-    let seen = seen(&format!("node w1\nnode w2\nnode w3 since=12m\n{}", tenants.join("\n")));
+    let others = "tenant away 3 on w1 w1 w3";
+    let nodes = "node w1\nnode w2\nnode w3 since=12m";
+    let seen = seen(&format!("{nodes}\n{}\n{others}", tenants.join("\n")));
+    let whole = rebalance(&seen, false);
+    assert!(whole.moves.iter().any(|m| m.to != Some("w3".into())), "{:?}", told(&whole));
     let goal = Goal::Fill { node: "w3".into() };
     let proposal = propose(&seen, &goal, Caps::default(), &Policy::default()).expect("a proposal");
     assert!(!proposal.moves.is_empty());

@@ -471,11 +471,11 @@ impl Campaign {
     /// Who paused it by asking; `None`: it runs, is over, or paused by itself.
     pub fn paused_by(&self) -> Option<&str> {
         match self.entries.last() {
-            // Whoever drives it writes it down; who asked for it may be somebody else.
-            Some(Entry { by, event: Event::Paused { asked: true, why, .. }, .. })
+            // It is written down in the name of whoever asked for it, whoever drives it.
+            Some(Entry { by, event: Event::Paused { asked: true, .. }, .. })
                 if self.state == CampaignState::Paused =>
             {
-                Some(why.strip_prefix("paused by ").unwrap_or(by))
+                Some(by)
             }
             _ => None,
         }

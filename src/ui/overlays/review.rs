@@ -281,8 +281,14 @@ impl Review {
             }
         }
         if let Some(part) = &self.plan.database {
+            let (good, against): (Vec<_>, Vec<_>) =
+                database::checks(part).into_iter().partition(|check| check.verdict == Verdict::Ok);
+            for check in &against {
+                y = check_line(pen, y, check);
+            }
+            y += if against.is_empty() { 0 } else { gap };
             y = database::change(pen, y, part) + gap;
-            for check in &database::checks(part) {
+            for check in &good {
                 y = check_line(pen, y, check);
             }
         }
