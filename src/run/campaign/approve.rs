@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Aim, Campaign, Envelope, Pace};
+use super::{Aim, Campaign, Envelope, Pace, is_of_tenant};
 use crate::{
     cluster::Snapshot,
     plan::{
@@ -235,6 +235,8 @@ fn is_move(item: &Intent) -> bool {
 fn kind_of(item: &Intent) -> String {
     match item {
         Intent::Move { moved } => format!("{} {}", moved.means, moved.pod.namespace),
+        // One stands for all: each is asked again at its turn.
+        item if is_of_tenant(item) => "a tenant".to_owned(),
         other => super::words(other),
     }
 }
