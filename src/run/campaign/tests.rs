@@ -293,7 +293,7 @@ fn the_first_tenant_shows_whether_the_others_may_follow_and_what_is_busy_is_wait
     assert_eq!(next(&it, &[], &seen()), Next::Begin(2));
     // What would stop a campaign of moves is waited for here.
     let workload = WorkloadKey::new(WorkloadKind::Deployment, "nobody", "nobody");
-    let brakes = vec![crate::plan::Guard::AllReady { workload }];
+    let brakes = vec![Guard::AllReady { workload }];
     let it = migrations(Pace { brakes, ..pace(1) });
     assert!(
         matches!(next(&it, &[], &seen()), Next::Wait(why) if why.starts_with("waits: ")),
