@@ -15,10 +15,11 @@ use jiff::Timestamp;
 use wheelhouse::{
     cluster::{Snapshot, sketch},
     plan::{
+        Check,
         rebalance::{Aim, Policy, targets},
         whatif::worst,
     },
-    ui::{Draft, Wanted},
+    ui::{Draft, Terms, Wanted},
 };
 
 /// What a plan may take.
@@ -53,6 +54,12 @@ fn cluster(nodes: usize, tenants: usize, pods: usize, back: usize) -> Arc<Snapsh
     Arc::new(sketch(&text, Timestamp::UNIX_EPOCH).expect("the text above is a sketch"))
 }
 
+/// What a yes could be said to.
+fn draft(seen: &Arc<Snapshot>, aim: &Aim) -> Result<Draft, Check> {
+    let wanted = Wanted::Aim(aim.clone());
+    Draft::of(seen, &wanted, &Terms::of(&wanted), &Policy::default())
+}
+
 fn measure(nodes: usize, tenants: usize, pods: usize) {
     let policy = Policy::default();
     let all = Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() };
@@ -65,7 +72,7 @@ fn measure(nodes: usize, tenants: usize, pods: usize) {
     let plan = |name: &str, seen: &Arc<Snapshot>, aim: &Aim| {
         let mut moves = 0;
         let took = time(|| {
-            let made = Draft::of(seen, &Wanted::Aim(aim.clone()), &policy).expect("nothing refuses it");
+            let made = draft(seen, aim).expect("nothing refuses it");
             moves = black_box(made.scheme.proposal.moves.len());
         });
         say(name, text(took));
@@ -79,7 +86,7 @@ fn measure(nodes: usize, tenants: usize, pods: usize) {
     plan("rebalance, 1 % of the nodes is back", &cluster(nodes, tenants, pods, nodes / 100), &all);
     plan("rebalance, 10 % of the nodes are back", &cluster(nodes, tenants, pods, nodes / 10), &all);
     plan("drain of a node", &even, &Aim::Drain { node: "w0000".into() });
-    let made = Draft::of(&one, &Wanted::Aim(all), &policy).expect("nothing refuses it").scheme;
+    let made = draft(&one, &all).expect("nothing refuses it").scheme;
     let took = time(|| drop(black_box(made.samples())));
     say("  plans to rehearse, of 1 node", text(took));
     let tenant = one.tenants.values().next().expect("a tenant");

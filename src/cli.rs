@@ -20,6 +20,7 @@ mod database_act;
 mod delete_pod;
 #[cfg(feature = "demo")]
 mod demo;
+mod describe;
 mod drain;
 mod fits;
 mod galera;
@@ -118,7 +119,7 @@ enum Command {
     /// Run on an embedded cluster: no Kubernetes, no database, no configuration
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
-    /// One look: who is hurt, what is wrong, which runs are unfinished
+    /// One look: who is down or at risk, what is wrong, which runs are unfinished
     Status(Output),
     /// The tenants, their replicas and where they sit
     Tenants(Output),
@@ -157,6 +158,10 @@ enum Command {
     Uncordon(cordon::CordonArgs),
     /// Replace every pod of a tenant by a new one of the same template
     Restart(restart::RestartArgs),
+    /// A tenant's workload, a node or a pod: what it is made of, how it is, its events
+    Describe(describe::DescribeArgs),
+    /// What Kubernetes tells of a tenant, a node, a pod or everything, newest first
+    Events(describe::EventsArgs),
     /// The log of a tenant: of all its pods in the order of the times, or of some
     Logs(logs::LogsArgs),
     /// Migrate the databases of tenants: replicas dropped, one Job, replicas given back
@@ -288,6 +293,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Cordon(args)) => cordon::run(&common, args, true).await,
         Some(Command::Uncordon(args)) => cordon::run(&common, args, false).await,
         Some(Command::Restart(args)) => restart::run(&common, args).await,
+        Some(Command::Describe(args)) => describe::run(&common, args).await,
+        Some(Command::Events(args)) => describe::events(&common, args).await,
         Some(Command::Logs(args)) => logs::run(&common, args).await,
         Some(Command::Migrate(args)) => migrate::run(&common, args).await,
         Some(Command::Release(args)) => release::run(&common, args).await,

@@ -39,6 +39,7 @@ mod reach;
 mod record;
 mod revision;
 mod selector;
+mod shared;
 mod sizing;
 mod sketch;
 mod spec;
@@ -52,7 +53,7 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
-pub use detail::{KubeEvent, LogLine, LogRange, LogSource};
+pub use detail::{Described, KubeEvent, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Trouble};
 pub use few::Few;
 pub use finding::{
@@ -66,7 +67,7 @@ pub use galera::{
 pub use hash::fnv1a;
 pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
-    Room, Tightest, cluster_room, connections, headroom, headroom_within, node_room,
+    Room, Tightest, cluster_room, connections, headroom, headroom_within, measured_before, node_room,
 };
 pub use health::{Health, Healths};
 pub use hints::Hints;
@@ -79,7 +80,7 @@ pub use job::{Job, JobEnd};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
-pub use pool::{Mounted, Pool};
+pub use pool::{Mounted, Pool, PoolFiles};
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
     ProxyRows, ProxySample, ProxyStatus, ServerRow,
@@ -89,6 +90,7 @@ pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaSco
 pub use record::{Journal, Lease, RUN_LABEL, Written};
 pub use revision::{Difference, Revision, Template, differences, settings};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
+pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
 pub use spec::{
@@ -324,6 +326,8 @@ impl Snapshot {
                 let set = replica_sets.get(&Key::new(namespace.clone(), owner.name.clone()));
                 let hash = pod.labels.get("pod-template-hash").map(|hash| &**hash);
                 let deployment = match set {
+                    // The pod of an earlier ReplicaSet of that name, or a false claim: its controller does not count it.
+                    Some(set) if !owner.is(&set.uid) => return None,
                     Some(set) => set.deployment.clone()?,
                     None => deployment_of(&owner.name, hash)?.into(),
                 };

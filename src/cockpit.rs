@@ -24,13 +24,13 @@ use crate::{
 };
 use effects::Performer;
 
-pub use shared::{ascii, campaigns, database, hands, operator, runs, scope, setup};
+pub use shared::{access, ascii, campaigns, database, operator, runs, scope, setup, unreadable_journals};
 
 /// Messages on their way to the app; when they are this many, their senders wait.
 const INBOX: usize = 1024;
 
 /// How long a run under way is given to come to a halt when the cockpit is left.
-const FAREWELL: Duration = Duration::from_secs(3);
+const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 
 /// Opens the cockpit and stays until it is left.
 ///
@@ -58,7 +58,7 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
     .await;
     drop(screen);
     listening.iter().chain([&following]).for_each(|task| task.abort());
-    performer.leave(FAREWELL).await;
+    performer.leave(LEAVES_WITHIN).await;
     result.map(drop).map_err(|e| format!("the terminal failed: {e}"))
 }
 

@@ -22,7 +22,7 @@ mod mistake;
 mod mycnf;
 
 pub use database::{
-    Account, Address, Galera, Login, PasswordFrom, Place, ProxyAddress, Proxysql, Reach, SecretKey,
+    Account, Address, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql, Reach, SecretKey,
     expectations,
 };
 

@@ -1,6 +1,6 @@
 //! wheelhouse: a terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes.
 //!
-//! Every client organisation (a *tenant*) runs its own pods of a PHP application. The cockpit shows who is hurt and
+//! Every client organisation (a *tenant*) runs its own pods of a PHP application. The cockpit shows who is down and
 //! where the pods sit, and lets the operator act: every act is a plan first, that is previewed, approved, run, verified
 //! and can be taken back. It is used over SSH, at three in the morning, by somebody who must not make it worse.
 //!

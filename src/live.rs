@@ -1,7 +1,7 @@
 //! From the cluster to the snapshot: every source is followed, converted and folded, and each change is published.
 //!
-//! Entered by the cockpit and the command line. One task a kind of object follows it (`source`), one feels the API
-//! server's pulse (`probe`), one folds what they say into the snapshot and publishes it, at once and then at most
+//! Entered by the cockpit and the command line. One task a kind of object follows it (`source`), one asks the API
+//! server whether it answers (`probe`), one folds what they say into the snapshot and publishes it, at once and then at most
 //! ten times a second. Nothing here writes to the cluster, and foreign types end at [`convert`].
 
 use std::{sync::Arc, time::Duration};
@@ -24,6 +24,7 @@ pub mod database;
 mod event;
 mod list;
 mod log;
+mod object;
 mod ours;
 mod outages;
 mod probe;
@@ -37,6 +38,7 @@ mod tenant;
 use clock::Clock;
 use convert::{Interner, Kind};
 pub use log::read_log;
+pub use object::{events_in, events_of, object};
 pub use ours::ours;
 use outages::Outages;
 use probe::{Doubt, Link};
@@ -68,7 +70,7 @@ pub struct Scope {
     pub namespace: Option<String>,
     /// How often measurements are read.
     pub metrics_every: Duration,
-    /// How often the API server's pulse is felt.
+    /// How often the API server is asked whether it answers.
     pub probe_every: Duration,
     /// Between two publications there is at least this.
     pub publish_at_most_every: Duration,
@@ -147,14 +149,14 @@ fn sources(wire: &Wire, scope: &Scope, clock: &Clock, tell: mpsc::Sender<Observa
     let at_first = |subject| Subject { reading: Some(first.clone()), ..subject };
     let then = |subject| Subject { reading: Some(second.clone()), after: Some(tenants.clone()), ..subject };
     let mut tasks = JoinSet::new();
-    let pulse = probe::Pulse {
+    let probe = probe::Probe {
         wire: wire.clone(),
         clock: clock.clone(),
         every: scope.probe_every,
         namespace: scope.namespace.clone(),
         doubt: doubt.clone(),
     };
-    tasks.spawn(pulse.feel(tell.clone(), link));
+    tasks.spawn(probe.ask(tell.clone(), link));
     follow::<convert::Nodes>(&mut tasks, at_first(subject(None)), &tell, Observation::Node);
     follow::<convert::Namespaces>(&mut tasks, at_first(namespaces), &tell, Observation::Namespace);
     follow::<convert::Deployments>(&mut tasks, at_first(scoped()), &tell, Observation::Deployment);

@@ -52,7 +52,7 @@ pub use change::{
 };
 pub use check::{unknown as unknown_tenant, unknown_node};
 pub use database::edit;
-pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, seats, verify as verify_database};
+pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, backends, verify as verify_database};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;

@@ -29,7 +29,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    cluster::Snapshot,
+    cluster::{Finding, Severity, Snapshot, Subject},
     plan::{Approved, Check},
     wire::{Logins, Wire},
 };
@@ -43,11 +43,11 @@ pub use local::local_journals;
 pub use log::Log;
 pub use rehearse::rehearse;
 pub use seen::{Holder, Offers, RunSeen, Shown};
-pub use tell::{describe, left_by_giving_up, summary};
+pub use tell::{describe, left_by_giving_up, left_by_losing_it, summary};
 
 /// What a run needs to act.
 #[derive(Clone)]
-pub struct Hands {
+pub struct Access {
     /// The cluster.
     pub wire: Wire,
     /// Who acts.
@@ -128,18 +128,18 @@ impl Handle {
 /// Runs an approved plan. Needs a tokio runtime. What happens shows in the handle; a run that is refused (somebody holds
 /// a lease, the journal cannot be kept, the session is read-only) ends as failed and leaves nothing behind.
 pub fn start(
-    hands: Hands,
+    access: Access,
     approved: Approved,
     place: JournalPlace,
     seen: watch::Receiver<Arc<Snapshot>>,
 ) -> Handle {
     let id = new_id(server_time(&seen.borrow()));
-    begin(hands, id, None, approved, place, seen)
+    begin(access, id, None, approved, place, seen)
 }
 
 /// Runs an approved plan under this id, as an item of that campaign.
 fn begin(
-    hands: Hands,
+    access: Access,
     id: String,
     campaign: Option<String>,
     approved: Approved,
@@ -147,16 +147,34 @@ fn begin(
     seen: watch::Receiver<Arc<Snapshot>>,
 ) -> Handle {
     let approved = approved.of_run(&id);
-    let mut run = Run::new(id, hands.who.operator.clone(), approved);
-    run.user = hands.who.user.clone();
+    let mut run = Run::new(id, access.who.operator.clone(), approved);
+    run.user = access.who.user.clone();
     run.campaign = campaign;
     run.local = place == JournalPlace::Local;
-    launch(hands, run, Begin::New(place), seen)
+    launch(access, run, Begin::New(place), seen)
 }
 
 /// The journals of runs and campaigns that cannot be read, one sentence each.
 pub fn unreadable_journals(seen: &Snapshot) -> Vec<String> {
     unreadable(seen).into_iter().chain(campaign::unreadable(seen)).collect()
+}
+
+/// The findings of journals that cannot be read, for [`crate::cluster::merged`].
+pub fn findings(unreadable: &[String]) -> Vec<Finding> {
+    let found = |sentence: &String| {
+        let (journal, why) = sentence.split_once(": ").unwrap_or(("journals", sentence));
+        Finding {
+            rule: "journal-unreadable",
+            severity: Severity::Warning,
+            subject: Subject::Source(journal.to_owned()),
+            text: format!("{why}; its run cannot be finished or taken back"),
+            since: None,
+            because: None,
+            answer: None,
+            remedy: None,
+        }
+    };
+    unreadable.iter().map(found).collect()
 }
 
 /// The time it is at the API server, as far as is known.
@@ -166,38 +184,38 @@ fn server_time(seen: &Snapshot) -> Timestamp {
 
 /// Goes on with a run that stands still: one that paused, or whose session died. Needs a tokio runtime. One that
 /// somebody else is at is refused: it shows as paused, with who has it, and nothing is written.
-pub fn resume(hands: Hands, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
-    prepare(hands, run, Begin::Again, seen)
+pub fn resume(access: Access, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    prepare(access, run, Begin::Again, seen)
 }
 
 /// Goes on with a run whose outcome an operator has judged: what it waits for is taken as succeeded. Needs a tokio
 /// runtime. That it failed is told by giving it up.
-pub fn take_as_succeeded(hands: Hands, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
-    prepare(hands, run, Begin::Succeeded, seen)
+pub fn take_as_succeeded(access: Access, run: Run, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    prepare(access, run, Begin::Succeeded, seen)
 }
 
 /// Gives up a run that stands still: one that can neither be finished nor taken back, because others have changed what
 /// it was about or there is nothing left to take back. What it did stays. Needs a tokio runtime, and the leases, as a
 /// resumption does; `why` is one sentence for the journal.
-pub fn give_up(hands: Hands, run: Run, why: &str, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
-    let why = format!("given up by {}: {why}", hands.who.operator);
-    prepare(hands, run, Begin::GiveUp(why), seen)
+pub fn give_up(access: Access, run: Run, why: &str, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+    let why = format!("given up by {}: {why}", access.who.operator);
+    prepare(access, run, Begin::GiveUp(why), seen)
 }
 
-fn prepare(hands: Hands, mut run: Run, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+fn prepare(access: Access, mut run: Run, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
     // Who waits for it to pause or end must not take the pause it is taken out of for one.
     if !run.state.is_over() {
         run.state = RunState::Running;
     }
     run.doing = Some("taking it up".into());
-    launch(hands, run, begin, seen)
+    launch(access, run, begin, seen)
 }
 
-fn launch(hands: Hands, run: Run, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+fn launch(access: Access, run: Run, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
     let id = run.id.clone();
     let (run, watch) = watch::channel(run);
     let (pause, asked) = watch::channel(false);
-    let driver = Driver::new(hands, run, seen, asked);
+    let driver = Driver::new(access, run, seen, asked);
     let task = Some(tokio::spawn(driver.drive(begin)));
     Handle { id, watch, pause, task }
 }

@@ -15,6 +15,7 @@
 pub mod action;
 mod chrome;
 pub mod command;
+pub mod describe;
 pub mod draft;
 pub mod filter;
 pub mod format;
@@ -26,6 +27,7 @@ pub mod overlays;
 pub mod paint;
 mod place;
 pub mod stops;
+mod terms;
 pub mod theme;
 pub mod view;
 pub mod views;
@@ -43,6 +45,7 @@ pub use self::{
     format::{age, alike, plain},
     outlook::{Outlook, Question},
     overlays::Overlay,
+    terms::{Term, Terms},
     theme::{Depth, Role, Theme, is_ascii_only},
     view::{Cx, Detail, Place, View, Wants, Who},
 };

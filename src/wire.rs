@@ -33,11 +33,11 @@ use tower_http::decompression::DecompressionLayer;
 
 use connector::Connector;
 use credentials::Credentials;
-pub use logins::{Endpoint, Logins};
+pub use logins::{DatabaseEndpoint, Logins};
 use proxy::Protocol;
 pub use sentence::sentence;
+pub use target::Target;
 use target::Way;
-pub use target::{Target, Unresolved};
 
 /// Every connection holds a piece of this size; one that grows to what the first list fills would keep 400 kB for good.
 const READ_AT_ONCE: usize = 32 << 10;
@@ -81,7 +81,7 @@ struct Clients {
 impl Wire {
     /// Finds out which cluster is meant. Reads files only: no network, no credential plugin.
     /// The error is one sentence; an unknown context names the known ones.
-    pub async fn connect_lazily(target: &Target) -> Result<Self, Unresolved> {
+    pub async fn connect_lazily(target: &Target) -> Result<Self, String> {
         let way = target.resolve()?;
         Ok(Self(Arc::new(Inner {
             target: Some(target.clone()),

@@ -165,10 +165,10 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
         }
         Action::GiveUp(id, why) => {
             if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
-                let text = crate::ui::views::runs::farewell(&known.run);
+                let text = crate::ui::views::runs::give_up_question(&known.run);
                 app.overlay = Some(Overlay::Ask(Ask::GiveUp { what: "run", run: id, text, why }));
             } else if let Some(known) = app.world.campaigns.iter().find(|k| k.campaign.id == id) {
-                let text = crate::ui::views::campaign::farewell(&known.campaign);
+                let text = crate::ui::views::campaign::give_up_question(&known.campaign);
                 app.overlay = Some(Overlay::Ask(Ask::GiveUp { what: "campaign", run: id, text, why }));
             }
         }
@@ -176,7 +176,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             if app.world.who.read_only {
                 app.say(Severity::Warning, "read-only: nothing can be aborted", now);
             } else if let Some(known) = app.world.runs.iter().find(|k| k.run.id == id) {
-                let text = crate::ui::views::runs::farewell(&known.run);
+                let text = crate::ui::views::runs::give_up_question(&known.run);
                 app.overlay = Some(Overlay::Ask(Ask::Abort { run: id, text }));
             }
         }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{App, Effect};
-use crate::{cluster::merged, plan::whatif, ui::Outlook};
+use crate::{cluster::merged, plan::whatif, run, ui::Outlook};
 
 /// While the cluster changes all the time, it is predicted again this often.
 const PACE: SignedDuration = SignedDuration::from_secs(1);
@@ -54,5 +54,7 @@ pub(super) fn foreseen(app: &mut App, outlook: Outlook, now: Timestamp) {
 /// Puts together what the judge says and what is predicted.
 pub(super) fn judge(app: &mut App) {
     let ranking = app.world.outlook.as_ref().map_or(&[][..], |o| &o.ranking);
-    app.world.findings = merged(app.world.judgement.findings.to_vec(), whatif::findings(ranking));
+    let mut elsewhere = whatif::findings(ranking);
+    elsewhere.extend(run::findings(&app.world.unreadable));
+    app.world.findings = merged(app.world.judgement.findings.to_vec(), elsewhere);
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::{Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, Severity, TenantName},
+    cluster::{
+        Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Severity, TenantName,
+    },
     plan::{Approved, Check, Plan, Rollback, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
-        campaign::{self, Campaign, Wish},
+        campaign::{self, Campaign, Refusals, Wish},
     },
-    ui::{Outlook, Question, Wanted, overlays::SchemeFound},
+    ui::{Outlook, Question, Terms, Wanted, overlays::SchemeFound},
 };
 
 /// What happened.
@@ -27,14 +29,18 @@ pub enum Msg {
     Local(Vec<Run>, Vec<Campaign>),
     /// A rehearsal has answered.
     Rehearsed(Rehearsal),
+    /// What the rehearsal of many plans says, and what is left out.
+    RehearsedAll(Rehearsal, Refusals),
     /// The events of a tenant, all of them, newest first; or why there are none.
     TenantEvents(TenantName, Result<Vec<KubeEvent>, String>),
     /// More lines of a log; or why no more come.
     Log(LogSource, LogRange, Result<Vec<LogLine>, String>),
+    /// An object whole, or why it cannot be read.
+    Object(ObjectKey, Result<Arc<Described>, String>),
     /// What was predicted.
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
-    Scheme(Wanted, Box<SchemeFound>),
+    Scheme(Wanted, Terms, Box<SchemeFound>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
     /// What going back to the revision before comes to.
@@ -70,6 +76,10 @@ pub enum Effect {
     ReadLog(LogSource, LogRange),
     /// Read this log no longer.
     StopLog(LogSource),
+    /// Read this object again and again; answer with [`Msg::Object`].
+    WatchObject(ObjectKey),
+    /// Read no object any more.
+    StopObject,
     /// Save the lines of a log in this file, or in one of that name and the time among the logs in the state folder.
     SaveLog {
         /// The file that was named.
@@ -82,12 +92,12 @@ pub enum Effect {
     /// Work out what is predicted of what was seen last, and the answer to this; answer with [`Msg::Foreseen`].
     Foresee(Option<Question>),
     /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].
-    Scheme(Wanted),
+    Scheme(Wanted, Terms),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
     /// Read the revisions of this tenant; answer with [`Msg::Revisions`].
     Revisions(TenantName),
-    /// Rehearse these plans together; answer with [`Msg::Rehearsed`] of this id.
+    /// Rehearse these plans together; answer with [`Msg::RehearsedAll`] of this id.
     RehearseAll(String, Vec<Plan>),
     /// Begin a campaign; report with [`Msg::Campaign`].
     Campaign(Box<campaign::Approved>, JournalPlace),

@@ -13,9 +13,9 @@ use super::{
 use crate::{
     cluster::{Key, Severity, Snapshot, TenantName},
     plan::{Check, Verdict, rebalance::Targets, whatif::Forecast},
-    run::{JournalPlace, Rehearsal},
+    run::{JournalPlace, Rehearsal, campaign::Refusals},
     ui::{
-        Command, Overlay, Wanted,
+        Command, Overlay, Term, Terms, Wanted,
         command::{self, On},
         overlays::{Choice, Rehearsing, SchemeFound, SchemeReview, Typing},
     },
@@ -52,6 +52,7 @@ pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
     // Without a scheme there is nothing to compare with: each new snapshot may make one possible.
     let holds = match review.found.as_deref() {
+        _ if review.stale => false,
         Some(Ok(draft)) => holds(&draft.scheme.foreseen, seen),
         Some(Err(_)) => review.revision == Some(seen.revision),
         None => false,
@@ -59,7 +60,7 @@ pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     if review.busy || holds {
         return;
     }
-    let next = review.asked.and_then(|at| at.checked_add(PACE).ok());
+    let next = review.asked.filter(|_| !review.stale).and_then(|at| at.checked_add(PACE).ok());
     if let Some(at) = next.filter(|at| *at > now) {
         app.due_scheme = Some(at);
         return;
@@ -67,7 +68,7 @@ pub(super) fn ask(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     review.busy = true;
     review.asked = Some(now);
     review.revision = Some(seen.revision);
-    effects.push(Effect::Scheme(review.wanted.clone()));
+    effects.push(Effect::Scheme(review.wanted.clone(), review.terms.clone()));
 }
 
 /// Whether the same would be worked out on both.
@@ -77,13 +78,24 @@ fn holds(last: &Snapshot, seen: &Snapshot) -> bool {
 }
 
 /// Takes in what was worked out.
-pub(super) fn came(app: &mut App, wanted: &Wanted, found: SchemeFound, effects: &mut Vec<Effect>) {
+pub(super) fn came(
+    app: &mut App,
+    (wanted, terms): (&Wanted, &Terms),
+    found: SchemeFound,
+    effects: &mut Vec<Effect>,
+) {
     let read_only = app.world.who.read_only;
     let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
     if review.wanted != *wanted {
         return;
     }
     review.busy = false;
+    if review.terms != *terms {
+        // Other terms were chosen meanwhile.
+        review.busy = true;
+        effects.push(Effect::Scheme(review.wanted.clone(), review.terms.clone()));
+        return;
+    }
     if review.came(found) && review.refusal(read_only).is_none() {
         review.rehearsing = Rehearsing::Waiting;
         let plans = review.draft().map(|draft| draft.samples.plans.clone()).unwrap_or_default();
@@ -92,10 +104,24 @@ pub(super) fn came(app: &mut App, wanted: &Wanted, found: SchemeFound, effects: 
 }
 
 /// Takes the answer of a rehearsal in; one to an earlier question is dropped.
-pub(super) fn rehearsed(app: &mut App, rehearsal: &Rehearsal) {
+pub(super) fn rehearsed(
+    app: &mut App,
+    rehearsal: &Rehearsal,
+    left: Refusals,
+    now: Timestamp,
+    effects: &mut Vec<Effect>,
+) {
     let Some(Overlay::Scheme(review)) = &mut app.overlay else { return };
     if rehearsal.plan != review.rehearsal_id() || review.rehearsing != Rehearsing::Waiting {
         return;
+    }
+    if !left.is_empty() {
+        // What is left is another plan, and is rehearsed again.
+        if review.yes.is_some() {
+            review.changed = true;
+        }
+        review.choose(|terms| terms.left.extend(left));
+        return ask(app, now, effects);
     }
     let calm =
         rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok) && rehearsal.journal_missing.is_empty();
@@ -159,6 +185,9 @@ pub(super) fn pressed(
     if let Some(typing) = review.typing {
         return typed(review, typing, key, name);
     }
+    if review.choosing.is_some() && chosen_by(review, name) {
+        return false;
+    }
     let Some(entry) = command::by_key(name, On::Review) else { return false };
     let refusal = review.refusal(app.world.who.read_only);
     match entry.command {
@@ -191,9 +220,40 @@ pub(super) fn pressed(
             }
         },
         Command::JournalHere if !review.journal_missing().is_empty() => review.place = JournalPlace::Local,
+        Command::Edit => match Term::all(&review.wanted).first() {
+            Some(first) => review.choosing = Some(*first),
+            None => review.note = Some("it goes on as it was agreed to: nothing can be chosen".into()),
+        },
         command => review.go(command),
     }
     false
+}
+
+/// A key while the terms are chosen. False: it means what it means elsewhere.
+fn chosen_by(review: &mut SchemeReview, name: &str) -> bool {
+    let all = Term::all(&review.wanted);
+    let Some(term) = review.choosing else { return false };
+    let at = all.iter().position(|t| *t == term).unwrap_or(0);
+    match name {
+        "left" | "h" | "shift-tab" => review.choosing = Some(all[(at + all.len() - 1) % all.len()]),
+        "right" | "l" | "tab" => review.choosing = Some(all[(at + 1) % all.len()]),
+        "+" | "=" | "up" | "space" => review.choose(|terms| terms.step(term, 1)),
+        "-" | "_" | "down" => review.choose(|terms| terms.step(term, -1)),
+        "enter" | "esc" | "e" | "q" => review.choosing = None,
+        digit if digit.len() == 1 && digit.as_bytes()[0].is_ascii_digit() => {
+            let digit = u32::from(digit.as_bytes()[0] - b'0');
+            // Digits that follow each other are one number, as far as it makes sense.
+            let before = term.value(&review.terms).parse().ok().filter(|_| review.typed_number);
+            let number = before.map_or(digit, |n: u32| n.saturating_mul(10).saturating_add(digit));
+            review.choose(|terms| terms.set(term, number));
+            review.typed_number = true;
+            return true;
+        }
+        // Nothing is begun or left by a key that was meant for them.
+        _ => {}
+    }
+    review.typed_number = false;
+    true
 }
 
 /// A key while a name or a reason is typed. Returns whether the review is closed by it.

@@ -39,11 +39,11 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             ran(app, *run, now);
         }
         Msg::Campaign(campaign) => campaigns::reported(app, *campaign, now),
-        Msg::Rehearsed(rehearsal) => {
-            schemes::rehearsed(app, &rehearsal);
-            approval::rehearsed(app, rehearsal);
+        Msg::Rehearsed(rehearsal) => approval::rehearsed(app, rehearsal),
+        Msg::RehearsedAll(rehearsal, left) => {
+            schemes::rehearsed(app, &rehearsal, left, now, &mut effects);
         }
-        Msg::Scheme(aim, found) => schemes::came(app, &aim, *found, &mut effects),
+        Msg::Scheme(wanted, terms, found) => schemes::came(app, (&wanted, &terms), *found, &mut effects),
         Msg::Targets(pod, found) => schemes::chosen(app, &pod, found),
         Msg::TenantEvents(tenant, events) => {
             if let Some((name, slot)) = &mut app.world.detail.events
@@ -53,6 +53,14 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             }
         }
         Msg::Log(source, range, lines) => app.world.detail.log.take(&source, range, lines),
+        Msg::Object(key, object) => {
+            if let Some((wanted, slot)) = &mut app.world.detail.object
+                && *wanted == key
+            {
+                *slot = Some(object);
+                app.refresh(now);
+            }
+        }
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
         Msg::Revisions(_, Ok(rollback)) => {
             app.notice = None;
@@ -148,6 +156,10 @@ fn fetch(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
         effects.extend(turn.stop.into_iter().map(Effect::StopLog));
         effects.extend(turn.start.into_iter().map(|source| Effect::ReadLog(source, range)));
     }
+    if wants.object != app.wanted.object {
+        app.world.detail.object = wants.object.clone().map(|key| (key, None));
+        effects.push(wants.object.clone().map_or(Effect::StopObject, Effect::WatchObject));
+    }
     app.wanted = wants;
 }
 
@@ -208,7 +220,11 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
         }
         Some(Overlay::Scheme(mut review)) => {
             if !schemes::pressed(app, &mut review, key, name, burst, now) {
+                let stale = review.stale;
                 app.overlay = Some(Overlay::Scheme(review));
+                if stale {
+                    schemes::ask(app, now, effects);
+                }
             }
         }
         Some(Overlay::Choice(mut choice)) => {

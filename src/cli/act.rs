@@ -13,7 +13,7 @@ use crate::{
     cluster::Snapshot,
     cockpit,
     plan::{self, Check, Confirmation, Intent, Plan, Verdict},
-    run::{self, Handle, Hands, JournalPlace, Rehearsal, Run, RunState},
+    run::{self, Access, Handle, JournalPlace, Rehearsal, Run, RunSeen, RunState},
 };
 
 /// What every command that acts takes.
@@ -32,15 +32,15 @@ pub(super) struct Consent {
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
     /// Where the run is written down; on this machine only, colleagues can neither see nor finish it
-    #[arg(long, value_enum, default_value_t = Place::Cluster)]
-    journal: Place,
+    #[arg(long, value_enum, default_value_t = JournalOn::Cluster)]
+    journal: JournalOn,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(super) output: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Place {
+enum JournalOn {
     Cluster,
     Local,
 }
@@ -76,11 +76,11 @@ pub(super) async fn carry_out_on(
     consent: Consent,
 ) -> Result<(), Failure> {
     let plan = plan::plan(&snapshot, intent);
-    let hands = session.hands(&snapshot);
+    let access = session.access(&snapshot);
     let refused = plan.refusals().next().is_some();
     let nothing = plan.steps.is_empty();
     let rehearsal =
-        if refused || nothing { Rehearsal::default() } else { run::rehearse(&hands, &plan).await };
+        if refused || nothing { Rehearsal::default() } else { run::rehearse(&access, &plan).await };
     let shows_result = consent.output == Format::Json && !consent.dry_run && !refused && !nothing;
     if !shows_result {
         show(&plan, &rehearsal, consent.output)?;
@@ -88,7 +88,11 @@ pub(super) async fn carry_out_on(
     let stops: Vec<_> =
         rehearsal.checks.iter().filter(|c| c.verdict == Verdict::Refuse).map(|c| &*c.text).collect();
     if refused {
-        return Err(Failure::Told);
+        let why: Vec<_> = plan.refusals().map(|check| check.text.as_str()).collect();
+        return Err(match consent.output {
+            Format::Json => Failure::Told,
+            Format::Table => Failure::Failed(table::plain(&format!("refused: {}", why.join("; ")))),
+        });
     }
     if nothing {
         return Ok(());
@@ -102,8 +106,8 @@ pub(super) async fn carry_out_on(
     }
     let typed = confirm(&plan.confirmation(), &consent)?;
     let approved = plan.approve(typed.as_deref(), consent.reason).map_err(Failure::failed)?;
-    let handle = run::start(hands, approved, place, session.seen.clone());
-    follow(handle, consent.output, &session.again).await
+    let handle = run::start(access, approved, place, session.seen.clone());
+    follow(session, handle, consent.output).await
 }
 
 /// A plain yes to what is done to a run that is written down already.
@@ -134,54 +138,62 @@ impl Assent {
 }
 
 /// Resumes a run that stands still, once somebody has said yes.
-pub(super) async fn resume(session: &Session, hands: Hands, run: Run, assent: Assent) -> Result<(), Failure> {
+pub(super) async fn resume(
+    session: &Session,
+    access: Access,
+    known: &RunSeen,
+    assent: Assent,
+) -> Result<(), Failure> {
+    let run = known.run.clone();
     let (done, all) = run.progress();
     assent.to(&format!(
         "run {} of {} is {}: {}. {done} of {all} steps are done; each further step is checked against the cluster \
          before it is made.",
         run.id,
         run.operator,
-        run.state,
+        known.shown(),
         run::summary(&run)
     ))?;
-    follow(run::resume(hands, run, session.seen.clone()), assent.output, &session.again).await
+    follow(session, run::resume(access, run, session.seen.clone()), assent.output).await
 }
 
 /// Goes on with a run whose migration an operator takes as succeeded, once somebody has said yes.
 pub(super) async fn take_as_succeeded(
     session: &Session,
-    hands: Hands,
-    run: Run,
+    access: Access,
+    known: &RunSeen,
     assent: Assent,
 ) -> Result<(), Failure> {
+    let run = known.run.clone();
     assent.to(&format!(
         "run {} of {} is {}: {}. What it waits for is taken as succeeded on your word: {}.",
         run.id,
         run.operator,
-        run.state,
+        known.shown(),
         run::summary(&run),
         run.last_word().unwrap_or("its outcome is not known")
     ))?;
-    follow(run::take_as_succeeded(hands, run, session.seen.clone()), assent.output, &session.again).await
+    follow(session, run::take_as_succeeded(access, run, session.seen.clone()), assent.output).await
 }
 
 /// Closes a run that can neither be finished nor taken back. That it ends as failed is what was asked for.
 pub(super) async fn give_up(
     session: &Session,
-    hands: Hands,
-    run: Run,
+    access: Access,
+    known: &RunSeen,
     why: &str,
     assent: Assent,
 ) -> Result<(), Failure> {
+    let run = known.run.clone();
     assent.to(&format!(
         "run {} of {} is {}: {}. {}, and nobody can resume it afterwards.",
         run.id,
         run.operator,
-        run.state,
+        known.shown(),
         run::summary(&run),
         run::left_by_giving_up(&run).unwrap_or_else(|| "What it did stays".into())
     ))?;
-    let mut handle = run::give_up(hands, run, why, session.seen.clone());
+    let mut handle = run::give_up(access, run, why, session.seen.clone());
     let run = handle.ended().await;
     match (run.state, assent.output) {
         (RunState::Failed, Format::Json) => table::json(&RunJson::of_run(&run)),
@@ -218,9 +230,9 @@ fn show(plan: &Plan, rehearsal: &Rehearsal, output: Format) -> Result<(), Failur
 /// Nothing falls back silently: a journal that cannot be kept in the cluster must be asked for on this machine.
 pub(super) fn place(consent: &Consent, rehearsal: &Rehearsal) -> Result<JournalPlace, Failure> {
     match consent.journal {
-        Place::Local => Ok(JournalPlace::Local),
-        Place::Cluster if rehearsal.journal_missing.is_empty() => Ok(JournalPlace::Cluster),
-        Place::Cluster => Err(Failure::Failed(format!(
+        JournalOn::Local => Ok(JournalPlace::Local),
+        JournalOn::Cluster if rehearsal.journal_missing.is_empty() => Ok(JournalPlace::Cluster),
+        JournalOn::Cluster => Err(Failure::Failed(format!(
             "the journal cannot be kept in the cluster: {}; with --journal local it stays on this machine, where \
              colleagues can neither see nor finish the run",
             rehearsal.journal_missing.join(", ")
@@ -276,14 +288,17 @@ fn asked(wanted: &Confirmation) -> Result<Option<String>, Failure> {
 }
 
 /// Follows a run to its end, prints it as JSON where that is wanted, and fails unless it ended as done.
-async fn follow(handle: Handle, output: Format, again: &str) -> Result<(), Failure> {
+async fn follow(session: &Session, handle: Handle, output: Format) -> Result<(), Failure> {
+    let (seen, again) = (&session.seen, &session.again);
     let (run, mut heard) = ended(handle, output).await;
     if output == Format::Json {
         heard = heard.and(table::json(&RunJson::of_run(&run)));
     }
-    match not_done(&run, again) {
-        None => heard,
-        Some(why) => Err(Failure::Failed(why)),
+    let seen = seen.borrow().clone();
+    match (not_done(&run, &seen, again), &run.unaudited) {
+        (Some(why), _) => Err(Failure::Failed(why)),
+        (None, Some(why)) => Err(Failure::Failed(format!("run {} is {}, and {why}", run.id, run.state))),
+        (None, None) => heard,
     }
 }
 
@@ -291,9 +306,13 @@ async fn follow(handle: Handle, output: Format, again: &str) -> Result<(), Failu
 /// not: the run goes on to its end, and gives its leases back. The second value says whether all was heard.
 pub(super) async fn ended(mut handle: Handle, output: Format) -> (Run, Result<(), Failure>) {
     let (mut told, mut lines) = (0, 0);
-    let mut heard = Ok(());
+    let (mut heard, mut audited) = (Ok(()), true);
     loop {
         let run = handle.watch.borrow_and_update().clone();
+        if let Some(why) = run.unaudited.as_ref().filter(|_| audited) {
+            heard = heard.and(output::tell(table::plain(&format!("▲ {why}"))));
+            audited = false;
+        }
         if output == Format::Table {
             for entry in run.entries.iter().skip(told) {
                 // What the job wrote stands before what became of it.
@@ -323,10 +342,13 @@ fn job_log(run: &Run, told: &mut usize) -> Result<(), Failure> {
 }
 
 /// Why a run did not end as done, and what to do; `None`: it did.
-pub(super) fn not_done(run: &Run, again: &str) -> Option<String> {
+pub(super) fn not_done(run: &Run, seen: &Snapshot, again: &str) -> Option<String> {
     let why = run.last_word().unwrap_or("it has not begun");
     let next = match run.state {
         RunState::Done => return None,
+        _ if run.journal_lost.is_some() => {
+            run::left_by_losing_it(run, seen).map_or(String::new(), |left| format!("; {left}"))
+        }
         RunState::Paused if !run.undecided().is_empty() => format!(
             "; `{again} runs resume {0} --as succeeded` goes on, `--as failed` gives back what it took",
             run.id
@@ -334,7 +356,10 @@ pub(super) fn not_done(run: &Run, again: &str) -> Option<String> {
         RunState::Paused => format!("; `{again} runs resume {0}` or `{again} runs undo {0}`", run.id),
         _ => String::new(),
     };
-    Some(format!("run {} {}: {why}{next}", run.id, run.state))
+    Some(match run.paused_by() {
+        Some(who) => format!("run {} is paused by {who}{next}", run.id),
+        None => format!("run {} is {}: {why}{next}", run.id, run.state),
+    })
 }
 
 /// The snapshot's runs must be known before one is looked for.

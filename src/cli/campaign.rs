@@ -17,10 +17,7 @@ use super::{
 use crate::{
     cluster::{Snapshot, words},
     cockpit,
-    plan::{
-        Check, Intent, Verdict,
-        rebalance::{Proposal, given},
-    },
+    plan::{Check, Intent, Verdict, rebalance::Proposal},
     run::{
         self, Run,
         campaign::{self, Campaign, CampaignSeen, CampaignState, Drained, Handle, ItemState, Pace, Proposed},
@@ -113,14 +110,14 @@ pub(super) async fn carry_out(
         }
         return Ok(End { dry_run, ..End::default() });
     }
-    let hands = session.hands(&work.foreseen);
-    let (rehearsal, proposed, stays) = campaign::rehearse(&hands, &work.proposed, &work.foreseen).await;
-    if !stays.is_empty() {
-        work.proposal.moves.retain(|moved| !stays.iter().any(|stay| stay.pod == moved.pod));
-        work.proposal.stays.extend(stays);
-        work.proposal.after = given(&work.foreseen, work.proposal.moves.clone()).after;
-        work.proposed = proposed;
-    }
+    let access = session.access(&work.foreseen);
+    let plans = work.proposed.samples(&work.foreseen).plans;
+    let mut left = campaign::refusals(&plans);
+    let (rehearsal, refused) = campaign::rehearse(&access, &plans).await;
+    left.extend(refused);
+    let (proposed, stays) = work.proposed.without(&work.foreseen, &left);
+    work.proposed = proposed;
+    work.proposal = work.proposal.clone().without(&work.foreseen, stays);
     if consent.output == Format::Table {
         table::print(&shown(work, &rehearsal.checks))?;
     }
@@ -137,7 +134,7 @@ pub(super) async fn carry_out(
     let typed = act::confirm(work.proposed.confirmation(), consent)?;
     let approved = work.proposed.clone().approve(typed.as_deref(), consent.reason.clone());
     let approved = approved.map_err(Failure::failed)?;
-    let handle = campaign::start(hands, approved, place, session.seen.clone());
+    let handle = campaign::start(access, approved, place, session.seen.clone());
     let (campaign, heard) = ended(handle, consent.output, &session.again).await;
     Ok(End { dry_run, campaign: Some(campaign), rehearsal, unheard: heard.is_err() })
 }

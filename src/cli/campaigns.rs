@@ -41,7 +41,7 @@ enum CampaignsCommand {
         /// The campaign's id, its last part, or the start of it
         id: String,
     },
-    /// Go on with a campaign that stands still
+    /// Go on with a campaign that is paused or interrupted
     Resume {
         /// The campaign's id, its last part, or the start of it
         id: String,
@@ -83,7 +83,7 @@ enum CampaignsCommand {
         #[command(flatten)]
         consent: act::Consent,
     },
-    /// Close a campaign that stands still; what it did stays
+    /// Close a campaign that is paused or interrupted; what it did stays
     GiveUp {
         /// The campaign's id, its last part, or the start of it
         id: String,
@@ -188,7 +188,7 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
 fn numbered(it: &Campaign, item: usize) -> Result<usize, Failure> {
     match item.checked_sub(1).filter(|at| *at < it.items.len()) {
         Some(at) => Ok(at),
-        None => Err(Failure::Usage(format!("campaign {} has items 1 to {}", it.short(), it.items.len()))),
+        None => Err(Failure::Failed(format!("campaign {} has items 1 to {}", it.short(), it.items.len()))),
     }
 }
 
@@ -200,9 +200,9 @@ async fn wish(
     wishes: &[Wish],
 ) -> Result<(), Failure> {
     let (id, name) = (seen.campaign.id.clone(), seen.campaign.short().to_owned());
-    let hands = session.hands(snapshot);
+    let access = session.access(snapshot);
     for wish in wishes {
-        campaign::ask(&hands, &seen.campaign, wish.clone(), snapshot).await.map_err(Failure::Failed)?;
+        campaign::ask(&access, &seen.campaign, wish.clone(), snapshot).await.map_err(Failure::Failed)?;
     }
     let driver = match (seen.shown(), &seen.holder) {
         (Shown::Running | Shown::Planned, Some(holder)) => holder.who.clone(),
@@ -266,7 +266,7 @@ async fn closed(
     it: &Campaign,
     why: &str,
 ) -> Result<Campaign, Failure> {
-    let mut handle = campaign::give_up(session.hands(snapshot), it.clone(), why, session.seen.clone());
+    let mut handle = campaign::give_up(session.access(snapshot), it.clone(), why, session.seen.clone());
     let it = handle.ended().await;
     match it.state.is_over() {
         true => Ok(it),
@@ -312,7 +312,7 @@ async fn resume(
     if instead.is_none() {
         act::confirm(&Confirmation::Yes, &consent)?;
     }
-    let handle = campaign::resume(session.hands(&snapshot), it, instead, session.seen.clone());
+    let handle = campaign::resume(session.access(&snapshot), it, instead, session.seen.clone());
     let (it, heard) = work::ended(handle, consent.output, &session.again).await;
     if consent.output == Format::Json {
         let seen = CampaignSeen { ours: true, ..CampaignSeen::of(it.clone()) };

@@ -5,7 +5,7 @@ use super::{Common, Failure, session, table};
 use crate::cluster::{
     Database, Finding, Severity, Snapshot, Subject,
     database::{Row, State, subject},
-    findings,
+    findings, merged, words,
 };
 use crate::run::{self, RunSeen, campaign};
 
@@ -14,11 +14,14 @@ const NAMED: usize = 3;
 
 pub(super) async fn run(common: &Common) -> Result<(), Failure> {
     let looked = match session::open(common).await {
-        Ok(mut session) => session.observed_with_database().await,
+        Ok(mut session) => {
+            let looked = session.observed_with_database().await;
+            looked.map(|snapshot| (session.unreadable_journals(&snapshot), snapshot))
+        }
         Err(failure) => Err(failure),
     };
     let (code, line) = match looked {
-        Ok(snapshot) => line(&snapshot),
+        Ok((unreadable, snapshot)) => line(&snapshot, &unreadable),
         Err(failure) => (3, format!("UNKNOWN - {}", failure.to_string().replace('|', "/"))),
     };
     let printed = table::print(&one_line(&line));
@@ -38,8 +41,8 @@ fn one_line(text: &str) -> String {
     format!("WHEELHOUSE {}\n", table::plain(&text))
 }
 
-fn line(snapshot: &Snapshot) -> (u8, String) {
-    let found = findings(snapshot);
+fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
+    let found = merged(findings(snapshot), run::findings(unreadable));
     let database = Database::of(snapshot);
     // Nothing can be said of members that let nobody look.
     let blind = |row: &Row| matches!(row.state, State::Unreadable | State::Unknown);
@@ -53,12 +56,11 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
     let alone = |known: &RunSeen| known.run.campaign.as_ref().is_none_or(|id| !open(id));
     let waiting: Vec<_> =
         run::runs(snapshot).into_iter().filter(|known| known.wants_an_operator() && alone(known)).collect();
-    let unread = run::unreadable_journals(snapshot);
     let (code, word) = match found.iter().map(|f| f.severity).max() {
         Some(Severity::Critical) => (2, "CRITICAL"),
         _ if blind || unknown.is_some() => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
-        _ if !waiting.is_empty() || !unfinished.is_empty() || !unread.is_empty() => (1, "WARNING"),
+        _ if !waiting.is_empty() || !unfinished.is_empty() => (1, "WARNING"),
         Some(Severity::Notice) | None => (0, "OK"),
     };
     let tenants = snapshot.tenants.len();
@@ -105,18 +107,12 @@ fn line(snapshot: &Snapshot) -> (u8, String) {
         let (run, shown) = (&known.run, known.shown());
         text += &format!("; run {} {shown}: {}", run.short(), run::summary(run));
     }
-    if let Some((first, more)) = unread.split_first() {
-        text += &format!("; {first}");
-        if !more.is_empty() {
-            text += &format!(" (and {} more)", more.len());
-        }
-    }
     let loud = loud(snapshot, &found);
     for sentence in loud.iter().take(NAMED) {
         text += &format!("; {sentence}");
     }
     if loud.len() > NAMED {
-        text += &format!("; and {} more", loud.len() - NAMED);
+        text += &format!("; {}", words::count(loud.len() - NAMED, "other kind") + " of finding");
     }
     // What follows the bar is for programs.
     (code, format!("{} | {data}", text.replace('|', "/")))
@@ -135,13 +131,13 @@ fn unknown(snapshot: &Snapshot, database: Option<&Database>) -> Option<String> {
 }
 
 /// Names, and what is said of all of them.
-type Said<'a> = Vec<(String, &'a str)>;
+type Said = Vec<(String, String)>;
 
 /// What is wrong, worst first: what follows from another finding is told by that one. The findings of one rule stand
 /// together, those with the same words once.
 fn loud(snapshot: &Snapshot, found: &[Finding]) -> Vec<String> {
     let told = |f: &&Finding| f.severity > Severity::Notice && f.because.is_none();
-    let mut rules: Vec<((&str, Severity), Said<'_>)> = Vec::new();
+    let mut rules: Vec<((&str, Severity), Said)> = Vec::new();
     for finding in found.iter().filter(told) {
         let about = subject(snapshot, &finding.subject).into_owned();
         let rule = (finding.rule, finding.severity);
@@ -152,15 +148,19 @@ fn loud(snapshot: &Snapshot, found: &[Finding]) -> Vec<String> {
                 &mut rules.last_mut().expect("just pushed").1
             }
         };
-        match said.iter_mut().find(|(_, text)| *text == finding.text) {
+        // What a source says is as old as it: that is what is wrong with it.
+        let since = finding.since.filter(|_| finding.rule == "source-lost");
+        let since = since.map_or(String::new(), |since| format!(" ({})", words::age(snapshot.at, since)));
+        let text = format!("{}{since}", finding.text);
+        match said.iter_mut().find(|(_, other)| *other == text) {
             Some((names, _)) => *names = format!("{names}, {about}"),
-            None => said.push((about, &finding.text)),
+            None => said.push((about, text)),
         }
     }
-    let sentence = |said: Said<'_>| {
+    let sentence = |said: Said| {
         let more = said.len().saturating_sub(NAMED);
         let shown: Vec<_> = said.iter().take(NAMED).map(|(names, text)| format!("{names}: {text}")).collect();
-        let more = if more > 0 { format!(", and {more} more alike") } else { String::new() };
+        let more = if more > 0 { format!(", and {more} more like these") } else { String::new() };
         format!("{}{more}", shown.join(", "))
     };
     rules.into_iter().map(|(_, said)| sentence(said)).collect()
@@ -201,10 +201,10 @@ mod tests {
                     tenant hooli 2 on w1 w1\ntenant wonka 2 on w1 w2";
         let seen = sketch(text, now).expect("a sketch");
         let told = loud(&seen, &findings(&seen));
-        let doubled = told.iter().find(|sentence| sentence.contains("all 2 pods on w1"));
+        let doubled = told.iter().find(|sentence| sentence.contains("both pods on w1"));
         let doubled = doubled.unwrap_or_else(|| panic!("{told:?}"));
         assert!(
-            doubled.contains("acme, hooli: all 2 pods on w1"),
+            doubled.contains("acme, hooli: both pods on w1"),
             "those with the same words once: {doubled}"
         );
         assert!(doubled.contains("globex: all 4 pods on w1"), "{doubled}");
@@ -215,7 +215,7 @@ mod tests {
         use crate::cluster::{Journal, Key, Observation, Seen, Written};
         let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
         let mut seen = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2", now).expect("a sketch");
-        let (code, before) = line(&seen);
+        let (code, before) = line(&seen, &[]);
         let key = Key::new("wheelhouse", "run-20261129-090000-abcd");
         let journal = Journal {
             key: key.clone(),
@@ -228,7 +228,7 @@ mod tests {
             asked: "".into(),
         };
         seen.observe(Observation::Journal(Seen::All(vec![(key, journal)], now)));
-        let (then, told) = line(&seen);
+        let (then, told) = line(&seen, &run::unreadable_journals(&seen));
         assert!(
             told.contains("journal wheelhouse/run-20261129-090000-abcd: its plan cannot be read"),
             "{told}"

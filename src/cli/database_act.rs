@@ -72,7 +72,7 @@ impl Names {
 
 fn unknown(what: &str, name: &str, all: &[String]) -> Failure {
     let all = if all.is_empty() { "there is none".into() } else { format!("there are {}", all.join(", ")) };
-    Failure::Usage(format!("no {what} is called {}: {all}", table::plain(name)))
+    Failure::Failed(format!("no {what} is called {}: {all}", table::plain(name)))
 }
 
 /// Looks at the database, names the act, and carries it out as far as consent goes.

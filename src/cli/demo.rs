@@ -14,7 +14,7 @@ use clap::Args;
 use super::{Common, Failure, screen, session, table};
 use crate::{
     cockpit,
-    config::{self, Address, Config, Galera, Login, PasswordFrom, Place, ProxyAddress, Proxysql},
+    config::{self, Address, Config, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql},
     demo,
 };
 
@@ -38,7 +38,7 @@ pub(super) struct DemoArgs {
     /// galera-all-down, flow-control, proxysql-drift, writer-lost
     #[arg(long, value_name = "NAME", default_value = "node-recovered")]
     scenario: demo::Scenario,
-    /// World seconds a second; 0 stands still
+    /// World seconds a second; 0: its time stands
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed, allow_hyphen_values = true)]
     speed: f64,
     /// The port on 127.0.0.1 [default: any free one]
@@ -142,7 +142,7 @@ fn point_at(
     let proxies: Vec<_> = database.proxies.iter().map(address).collect();
     let hosts =
         proxies.iter().cloned().map(ProxyAddress).enumerate().map(|(i, proxy)| (proxy, on(i))).collect();
-    let addresses = proxies.into_iter().map(Place::Direct).collect();
+    let addresses = proxies.into_iter().map(ProxyEntry::Direct).collect();
     config.proxysql = Proxysql { addresses, hosts, login: by, ..Proxysql::default() };
     Ok([galera, proxysql])
 }

@@ -84,7 +84,8 @@ fn emptied(seen: &Snapshot, proposal: &Proposal) -> Option<String> {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!names.is_empty()).then(|| {
         format!(
-            "what is in the emptyDir of {} is lost, it starts empty on the other node: {shown}{more}",
+            "what is in the emptyDir of {} is lost, it starts empty on the other node: {shown}{more} (kubectl drain refuses \
+             that without --delete-emptydir-data)",
             count(names.len() as u64, "pod")
         )
     })

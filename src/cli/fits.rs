@@ -60,6 +60,8 @@ fn more(tenant: &Tenant, number: Number) -> Result<u32, Failure> {
 fn text(f: &Fitting) -> String {
     let or_more = if f.or_more && f.asked.is_none() { " or more" } else { "" };
     let head = match f.asked {
+        Some(1) if f.fits == 1 => format!("{}: 1 more fits", f.tenant),
+        None if f.fits == 1 && !f.or_more => format!("{}: 1 more fits", f.tenant),
         Some(asked) if f.fits == asked => format!("{}: {asked} more fit", f.tenant),
         Some(asked) => format!("{}: {} of {asked} more fit", f.tenant, f.fits),
         None => format!("{}: {}{or_more} more fit", f.tenant, f.fits),

@@ -122,7 +122,7 @@ async fn sheet(common: &Common, args: RecoveryArgs) -> Result<(), Failure> {
     }
     let mut saved = Vec::new();
     for (member, text) in fed {
-        let found = Saved::parse(&text).map_err(|why| Failure::Usage(format!("{member}: {why}")))?;
+        let found = Saved::parse(&text).map_err(|why| Failure::Failed(format!("{member}: {why}")))?;
         saved.push((member, found));
     }
     let sheet = recovery(&Evidence::of(&database, &saved));
@@ -140,8 +140,9 @@ fn named(database: &Database, source: &str) -> Result<(MemberName, PathBuf), Fai
     let names = || database.members.iter().map(|r| r.label.to_string()).collect::<Vec<_>>().join(", ");
     if let Some((name, path)) = source.split_once('=') {
         let row = database.member(name);
-        let row =
-            row.ok_or_else(|| Failure::Usage(format!("no member is called {name}: there are {}", names())))?;
+        let row = row.ok_or_else(|| {
+            Failure::Failed(format!("no member is called {}: there are {}", table::plain(name), names()))
+        })?;
         return Ok((row.name.clone(), path.into()));
     }
     let down: Vec<_> = database.members.iter().filter(|row| row.now().is_none()).collect();
@@ -159,10 +160,10 @@ fn read(path: &Path) -> Result<String, Failure> {
     if path == Path::new("-") {
         let mut text = String::new();
         let read = std::io::stdin().read_to_string(&mut text);
-        return read.map(|_| text).map_err(|e| Failure::Usage(format!("cannot read standard input: {e}")));
+        return read.map(|_| text).map_err(|e| Failure::Failed(format!("cannot read standard input: {e}")));
     }
     let bytes =
-        std::fs::read(path).map_err(|e| Failure::Usage(format!("cannot read {}: {e}", path.display())))?;
+        std::fs::read(path).map_err(|e| Failure::Failed(format!("cannot read {}: {e}", path.display())))?;
     // An error log may hold anything.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

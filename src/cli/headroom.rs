@@ -65,7 +65,7 @@ pub(super) async fn run(common: &Common, args: HeadroomArgs) -> Result<(), Failu
             let all = all(&snapshot);
             match args.output.output {
                 Format::Json => table::json(&all),
-                Format::Table => table::print(&text(&all)),
+                Format::Table => table::print(&(text(&all) + &table::old_memory(&snapshot))),
             }
         }
     }
@@ -135,9 +135,9 @@ fn text(all: &AllJson) -> String {
         ">USED",
         ">FREE OF REQUESTS",
         ">FREE OF LIMITS",
-        ">FREE OF USE",
+        ">UNUSED",
         ">LIMITS/ALLOC",
-        ">TO EVICTION",
+        ">UNTIL EVICTION",
     ];
     text += &table::table(&head, &nodes);
     if let Some(database) = &all.database {
@@ -211,7 +211,7 @@ fn one(h: &Headroom, database: Option<&Connections>) -> String {
         .map(|l| l + "\n")
         .collect();
     for note in &h.notes {
-        text += &format!("passed over: {note}\n");
+        text += &format!("▲ {note}\n");
     }
     let rows = h.pods.iter().flat_map(|pod| {
         pod.containers.iter().enumerate().map(move |(i, c)| {
@@ -221,7 +221,16 @@ fn one(h: &Headroom, database: Option<&Connections>) -> String {
             cells([
                 first(pod.pod.name.to_string()),
                 first(pod.node.as_ref().map_or("-".into(), |n| n.to_string())),
-                first(if pod.ready { "yes" } else { "no" }.into()),
+                first(
+                    if pod.silent {
+                        "?"
+                    } else if pod.ready {
+                        "yes"
+                    } else {
+                        "no"
+                    }
+                    .into(),
+                ),
                 c.name.to_string(),
                 c.request.map_or("none".into(), |m| m.to_string()),
                 c.limit.map_or("none".into(), |m| m.to_string()),

@@ -148,8 +148,8 @@ pub(super) async fn carry_out(
     if made.items.is_empty() {
         return nothing(&made, &pace, consent.output);
     }
-    let hands = session.hands(&snapshot);
-    let rehearsal = rehearse_tenants(&hands, &made.samples).await;
+    let access = session.access(&snapshot);
+    let rehearsal = rehearse_tenants(&access, &made.samples).await;
     if consent.output == Format::Table {
         table::print(&shown(&made, &pace, &rehearsal))?;
     }
@@ -168,7 +168,7 @@ pub(super) async fn carry_out(
     let typed = act::confirm(&made.confirmation, consent)?;
     let approved =
         Proposed::of_tenants(&made, pace.clone()).approve(typed.as_deref(), consent.reason.clone());
-    let handle = engine::start(hands, approved.map_err(Failure::failed)?, place, session.seen.clone());
+    let handle = engine::start(access, approved.map_err(Failure::failed)?, place, session.seen.clone());
     let (campaign, heard) = campaign::ended(handle, consent.output, &session.again).await;
     let stopped = campaign::not_done(&campaign, &session.again);
     let counts = campaign.counts();

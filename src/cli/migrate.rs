@@ -48,7 +48,7 @@ pub(super) struct MigrateArgs {
 enum OnFailed {
     /// The replicas and the old image come back, and the run has failed
     Restore,
-    /// The run stands still with the replicas it has, for an operator to look
+    /// The run pauses with the replicas it has, for an operator to look
     Hold,
 }
 

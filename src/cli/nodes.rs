@@ -65,7 +65,7 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
                 ">REQUESTED",
                 ">OF",
             ];
-            table::print(&table::table(&head, &rows))
+            table::print(&(table::table(&head, &rows) + &table::old_memory(&snapshot)))
         }
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{Common, Failure, Format, Output, act, run_json::RunJson, session, table};
+use super::{Common, Failure, Format, Output, act, output, run_json::RunJson, session, table};
 use crate::{
     run::{self, RunSeen},
     ui,
@@ -37,7 +37,7 @@ enum RunsCommand {
         #[command(flatten)]
         output: Output,
     },
-    /// Go on with a run that stands still
+    /// Go on with a run that is paused or interrupted
     Resume {
         /// The run's id, its last part, or the start of it
         id: String,
@@ -75,7 +75,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
     }
     let found = |id: &str| {
         run::find(&runs, id).map_err(|why| {
-            let all = run::unreadable_journals(&snapshot);
+            let all = session.unreadable_journals(&snapshot);
             let its = all.into_iter().find(|text| text.contains(&format!("run-{id}:")));
             Failure::Failed(its.unwrap_or(why))
         })
@@ -83,12 +83,18 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
     match args.command.unwrap_or(RunsCommand::List(args.output)) {
         RunsCommand::List(output) => {
             let all: Vec<_> = runs.iter().map(RunJson::of).collect();
+            let unreadable = session.unreadable_journals(&snapshot);
+            let unreadable: Vec<_> =
+                unreadable.iter().map(|why| format!("▲ {}", table::plain(why))).collect();
             match output.output {
-                Format::Json => table::json(&all),
+                // A list of runs has no place for what is none.
+                Format::Json => {
+                    unreadable.iter().try_for_each(output::tell)?;
+                    table::json(&all)
+                }
                 Format::Table => {
-                    let unread = run::unreadable_journals(&snapshot);
-                    let unread = unread.iter().map(|why| format!("▲ {}\n", table::plain(why)));
-                    table::print(&(list(&all, snapshot.at) + &unread.collect::<String>()))
+                    let unreadable = unreadable.iter().map(|line| format!("{line}\n"));
+                    table::print(&(list(&all, snapshot.at) + &unreadable.collect::<String>()))
                 }
             }
         }
@@ -109,16 +115,15 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             }
             seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
-            let hands = session.hands(&snapshot);
-            let run = seen.run.clone();
+            let access = session.access(&snapshot);
             if outcome.is_some() {
                 seen.offers(&snapshot).succeeded.map_err(Failure::Failed)?;
             }
             match outcome {
-                None => act::resume(&session, hands, run, assent).await,
-                Some(Outcome::Succeeded) => act::take_as_succeeded(&session, hands, run, assent).await,
+                None => act::resume(&session, access, seen, assent).await,
+                Some(Outcome::Succeeded) => act::take_as_succeeded(&session, access, seen, assent).await,
                 Some(Outcome::Failed) => {
-                    act::give_up(&session, hands, run, "its migration is taken as failed", assent).await
+                    act::give_up(&session, access, seen, "its migration is taken as failed", assent).await
                 }
             }
         }
@@ -132,8 +137,8 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             }
             seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
-            let hands = session.hands(&snapshot);
-            act::give_up(&session, hands, seen.run.clone(), &reason, assent).await
+            let access = session.access(&snapshot);
+            act::give_up(&session, access, seen, &reason, assent).await
         }
         RunsCommand::Undo { id, consent } => {
             let seen = found(&id)?;

@@ -18,7 +18,7 @@ use crate::{
     live,
     plan::{self, About, Intent},
     run,
-    wire::{Target, Unresolved, Wire},
+    wire::{Target, Wire},
 };
 
 /// How far the lists have come is told this often.
@@ -38,6 +38,12 @@ pub(super) struct Session {
 
 /// The configuration with the flags laid over it.
 pub(super) fn configure(common: &Common) -> Result<Config, Failure> {
+    if let Some(file) = common.config.as_ref().filter(|file| !file.exists()) {
+        return Err(Failure::Failed(format!(
+            "the configuration {} cannot be read: there is no such file",
+            file.display()
+        )));
+    }
     let mut config = Config::load(common.config.as_deref()).map_err(|e| Failure::Usage(e.to_string()))?;
     config.kubeconfig = common.kubeconfig.clone().or(config.kubeconfig);
     config.context = common.context.clone().or(config.context);
@@ -56,10 +62,7 @@ pub(super) async fn wire(config: &Config) -> Result<Wire, Failure> {
         context: config.context.clone(),
         namespace: config.namespace.clone(),
     };
-    Wire::connect_lazily(&target).await.map_err(|why| match why {
-        Unresolved::Asked(text) => Failure::Usage(text),
-        Unresolved::Found(text) => Failure::Failed(text),
-    })
+    Wire::connect_lazily(&target).await.map_err(Failure::Failed)
 }
 
 pub(super) fn state_dir() -> Result<PathBuf, Failure> {
@@ -274,13 +277,18 @@ impl Session {
     }
 
     /// What runs are carried out with.
-    pub(super) fn hands(&self, snapshot: &Snapshot) -> run::Hands {
-        cockpit::hands(&self.config, self.wire.clone(), snapshot, self.state_dir.clone())
+    pub(super) fn access(&self, snapshot: &Snapshot) -> run::Access {
+        cockpit::access(&self.config, self.wire.clone(), snapshot, self.state_dir.clone())
     }
 
     /// All campaigns known: those of the cluster and those of this machine.
     pub(super) fn campaigns(&self, snapshot: &Snapshot) -> Vec<run::campaign::CampaignSeen> {
         cockpit::campaigns(snapshot, &self.state_dir, &self.wire)
+    }
+
+    /// The journals that cannot be read, of the cluster and of this machine, one sentence each.
+    pub(super) fn unreadable_journals(&self, snapshot: &Snapshot) -> Vec<String> {
+        cockpit::unreadable_journals(snapshot, &self.state_dir, &self.wire)
     }
 
     /// All runs known: those of the cluster and those of this machine.

@@ -63,8 +63,10 @@ pub(super) async fn tell(mut session: Session, format: Format) -> Result<(), Fai
     let runs = session.runs(&snapshot);
     let campaigns = session.campaigns(&snapshot);
     let ranking = whatif::worst(&snapshot).unwrap_or_default();
-    let found = merged(findings(&snapshot), whatif::findings(&ranking));
-    let status = status(&snapshot, &found, &runs, &campaigns);
+    let unreadable = session.unreadable_journals(&snapshot);
+    let elsewhere = [whatif::findings(&ranking), run::findings(&unreadable)].concat();
+    let found = merged(findings(&snapshot), elsewhere);
+    let status = status(&snapshot, &found, &runs, &campaigns, unreadable);
     match format {
         Format::Json => table::json(&status),
         Format::Table => table::print(&text(&status, &snapshot, &session.again)),
@@ -76,6 +78,7 @@ fn status<'a>(
     findings: &'a [Finding],
     runs: &[RunSeen],
     campaigns: &[CampaignSeen],
+    unreadable_journals: Vec<String>,
 ) -> StatusJson<'a> {
     let api = &snapshot.api;
     let nodes = |is: fn(&Node) -> bool| {
@@ -101,7 +104,7 @@ fn status<'a>(
         findings,
         runs: runs.iter().filter(|r| !r.run.state.is_over()).map(RunJson::of).collect(),
         campaigns: campaigns.iter().filter(|c| !c.campaign.state.is_over()).map(CampaignJson::of).collect(),
-        unreadable_journals: run::unreadable_journals(snapshot),
+        unreadable_journals,
         sources: snapshot.sources().into_iter().collect(),
     }
 }
@@ -150,9 +153,6 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
         let line = format!("▲ run {} of {} is {}: {}", run.id, run.operator, run.state, run.summary);
         // A journal holds what anybody wrote into it: it stays one line.
         text += &format!("{}\n", table::plain(&line));
-    }
-    for why in &status.unreadable_journals {
-        text += &format!("▲ {}\n", table::plain(why));
     }
     // What follows from a node that carries nothing is counted in its line; all of it is in the JSON.
     let told = |f: &&Finding| f.because.is_none() || !["one-node", "doubled"].contains(&f.rule);

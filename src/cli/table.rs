@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::Failure;
 pub(super) use super::output::print;
 use crate::{
-    cluster::{Answer, Finding, Snapshot, database::subject},
+    cluster::{Answer, Finding, Snapshot, database::subject, measured_before},
     ui,
 };
 
@@ -63,6 +63,11 @@ pub(super) fn finding(finding: &Finding, seen: &Snapshot) -> String {
     let ours = matches!(finding.answer, Some(Answer::Rebalance | Answer::Undrain | Answer::DeletePod));
     let answer = answer.filter(|_| ours).map_or(String::new(), |act| format!("; wheelhouse {act}"));
     format!("{} {about}: {}{since}{answer}\n", ui::mark(finding.severity), finding.text)
+}
+
+/// The line below a table with memory in it, where that was measured a while ago; empty otherwise.
+pub(super) fn old_memory(seen: &Snapshot) -> String {
+    measured_before(seen).map_or(String::new(), |text| format!("▲ {}\n", plain(&text)))
 }
 
 /// Text from outside without control characters and direction overrides, so that it cannot move the cursor, change

@@ -41,7 +41,7 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
         Format::Table => {
             let rows: Vec<_> = tenants.iter().map(row).collect();
             let head = ["TENANT", "NAMESPACE", ">READY", ">RESTARTS", "IMAGE", ">MEMORY", "PODS", "FINDING"];
-            table::print(&table::table(&head, &rows))
+            table::print(&(table::table(&head, &rows) + &table::old_memory(&snapshot)))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::StyledStr};
 
-use crate::config::{Address, Config, Login, PasswordFrom, Place};
+use crate::config::{Address, Config, Login, PasswordFrom, ProxyEntry};
 
 /// The database, where it is not that of the configuration file.
 #[derive(Clone, Debug, Default, Args)]
@@ -32,7 +32,7 @@ pub(super) struct WhichDatabase {
         global = true,
         hide = true
     )]
-    proxysql_addresses: Vec<Place>,
+    proxysql_addresses: Vec<ProxyEntry>,
     #[command(flatten)]
     proxies_by: ProxiesBy,
 }

@@ -28,7 +28,7 @@ pub(super) use derived::Derived;
 pub use expectations::{Expectations, Thresholds};
 pub(super) use findings::RULES;
 pub use quorum::Quorum;
-pub use recovery::{Case, Evidence, Position, Saved, Sheet, Step, Verdict, recovery};
+pub use recovery::{Case, Evidence, Instruction, MostAdvanced, Position, Saved, Sheet, recovery};
 pub use report::{BackendReport, MemberReport, Report};
 pub use state::State;
 

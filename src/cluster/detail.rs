@@ -1,10 +1,10 @@
-//! What is fetched on demand about one tenant: Kubernetes Events and log lines.
+//! What is fetched on demand: Kubernetes Events, log lines, and objects whole.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::Key;
+use super::{Key, NodeName, WorkloadKey};
 
 /// A Kubernetes Event about an object of a tenant.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,62 @@ pub struct KubeEvent {
     pub message: Arc<str>,
     /// How often it happened.
     pub count: u32,
+}
+
+/// An object that can be described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectKey {
+    /// A pod.
+    Pod(Key),
+    /// A Deployment or StatefulSet.
+    Workload(WorkloadKey),
+    /// A node.
+    Node(NodeName),
+}
+
+impl ObjectKey {
+    /// `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Pod(_) => "Pod",
+            Self::Workload(workload) => workload.kind.name(),
+            Self::Node(_) => "Node",
+        }
+    }
+
+    /// `metadata.namespace`.
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Pod(key) | Self::Workload(WorkloadKey { key, .. }) => Some(&key.namespace),
+            Self::Node(_) => None,
+        }
+    }
+
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Pod(key) | Self::Workload(WorkloadKey { key, .. }) => &key.name,
+            Self::Node(name) => name.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace() {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind(), self.name()),
+            None => write!(f, "{} {}", self.kind(), self.name()),
+        }
+    }
+}
+
+/// An object as the API server has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// All of it.
+    pub value: serde_json::Value,
+    /// The Events about it, newest first, or why there are none.
+    pub events: Result<Vec<KubeEvent>, String>,
 }
 
 /// Whose log.

@@ -24,15 +24,15 @@ mod rules;
 mod tenants;
 mod unplaced;
 
-/// How much it hurts. Worst last.
+/// How grave it is. Worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
     Notice,
-    /// Hurts with the next failure.
+    /// Nobody sees errors yet: the next failure does harm.
     Warning,
-    /// Hurts users now.
+    /// Users see errors now.
     Critical,
 }
 
@@ -113,7 +113,7 @@ pub enum Answer {
 pub struct Finding {
     /// The rule that found it, such as `tenant-down`: stable, for scripts.
     pub rule: &'static str,
-    /// How much it hurts.
+    /// How grave it is.
     pub severity: Severity,
     /// Whom it is about.
     pub subject: Subject,

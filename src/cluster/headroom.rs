@@ -101,6 +101,8 @@ pub struct PodHeadroom {
     pub node: Option<NodeName>,
     /// Ready: what it can take counts.
     pub ready: bool,
+    /// Its node does not answer: whether it is ready is not known.
+    pub silent: bool,
     /// Its containers, sidecars last.
     pub containers: Vec<ContainerHeadroom>,
     /// The least that is free in any container with a limit.
@@ -141,7 +143,7 @@ pub struct Headroom {
     pub more: Option<u32>,
     /// Requests the database has connections left for, for all tenants together; `None`: not known, or none configured.
     pub connections: Option<u32>,
-    /// Ready pods of which nothing is known, and which count for nothing in `more`.
+    /// Ready pods of which nothing is known and pods on nodes that do not answer: they count for nothing in `more`.
     pub unknown: u32,
     /// What binds: without it (all of it, when several are named) the number would be larger. The first gives most.
     pub binding: Vec<Bound>,
@@ -155,7 +157,7 @@ pub struct Headroom {
     pub ends: Ends,
     /// When the oldest measurement it rests on was taken; `None`: nothing is measured.
     pub measured: Option<Timestamp>,
-    /// What was passed over, one sentence each.
+    /// What was passed over and what is old, one sentence each.
     pub notes: Vec<Arc<str>>,
 }
 
@@ -202,13 +204,18 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
 
 /// What was passed over, and what is not as it looks.
 fn notes(seen: &Snapshot, tenant: &Tenant) -> Vec<Arc<str>> {
-    let mut notes = tenant.workload.hints.misread.clone();
-    if let Freshness::Stale { since, why } = &seen.usage.freshness {
-        let minutes = seen.at.duration_since(*since).as_mins().max(0);
-        let age = if minutes < 120 { format!("{minutes} min") } else { format!("{} h", minutes / 60) };
-        notes.push(format!("memory was measured {age} ago, and may be another by now: {why}").into());
-    }
+    let misread = tenant.workload.hints.misread.iter();
+    let mut notes: Vec<Arc<str>> = misread.map(|why| format!("passed over: {why}").into()).collect();
+    notes.extend(measured_before(seen).map(Arc::from));
     notes
+}
+
+/// That all memory in use was measured a while ago, where it was: `memory was measured 5 h ago: ...`.
+pub fn measured_before(seen: &Snapshot) -> Option<String> {
+    let Freshness::Stale { since, why } = &seen.usage.freshness else { return None };
+    let minutes = seen.at.duration_since(*since).as_mins().max(0);
+    let age = if minutes < 120 { format!("{minutes} min") } else { format!("{} h", minutes / 60) };
+    Some(format!("memory was measured {age} ago, and may be another by now: {why}"))
 }
 
 /// Until a tenant that can take so many more requests can take none, as its use of memory goes.
@@ -236,10 +243,12 @@ fn pod_headroom(seen: &Snapshot, pod: &Pod, request: Memory, children: u32) -> P
         })
         .collect();
     let part = usage.and_then(|usage| part(seen, pod, usage, request, children));
+    let silent = seen.is_silent(pod.node.as_ref());
     PodHeadroom {
         pod: pod.key.clone(),
         node: pod.node.clone(),
-        ready: pod.ready,
+        ready: pod.ready && !silent,
+        silent,
         free: containers.iter().filter_map(|c| c.free).min(),
         containers,
         more: part.as_ref().map(|_| total(part.as_slice(), &[])),
@@ -264,7 +273,12 @@ pub(super) fn ends(tenant: &Tenant, now: Timestamp) -> Ends {
 impl Headroom {
     /// The number and its arithmetic in one line: `12 more: 3 pods, memory limit; 80 Mi a request (default)`.
     pub fn describe(&self) -> String {
-        let Some(more) = self.more else { return "not known: no pod is measured".into() };
+        let Some(more) = self.more else {
+            return match self.pods.iter().find(|p| p.silent).and_then(|p| p.node.as_ref()) {
+                Some(node) => format!("not known: {node} does not answer"),
+                None => "not known: no pod is measured".into(),
+            };
+        };
         let ready = self.pods.iter().filter(|p| p.ready).count();
         let pods = if ready == 1 { "1 pod".to_owned() } else { format!("{ready} pods") };
         let binding: Vec<_> = self.binding.iter().map(|b| b.word()).collect();

@@ -1,7 +1,8 @@
 //! The state of a tenant in one word, by its pods and by the worst that is found of it: once for all screens and commands.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
+use foldhash::{HashMap, HashMapExt};
 use serde::Serialize;
 
 use super::{Finding, Severity, Snapshot, Subject, Tenant, TenantName};
@@ -12,9 +13,9 @@ use super::{Finding, Severity, Snapshot, Subject, Tenant, TenantName};
 pub enum Health {
     /// No pod is ready.
     Down,
-    /// Some pods are ready, or users are hurt in another way.
+    /// Some pods are ready, or its users see errors for another reason.
     Degraded,
-    /// All pods are ready, and the next failure hurts.
+    /// All pods are ready, and the next failure does harm.
     AtRisk,
     /// Nothing is wrong.
     Ok,
@@ -61,9 +62,9 @@ pub struct Healths {
     pub total: usize,
     /// Without a ready pod.
     pub down: usize,
-    /// With some ready pods, or with users hurt in another way.
+    /// With some ready pods, or with errors for its users.
     pub degraded: usize,
-    /// Hurt by the next failure.
+    /// The next failure does harm.
     pub at_risk: usize,
     /// With nothing wrong.
     pub ok: usize,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Memory, Mounted};
+use super::{Memory, Mounted, Shared};
 
 /// What a workload says of itself in its annotations, and the ConfigMaps its template mounts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Hints {
     /// Annotations that are there and not understood, one sentence each: they are passed over.
     pub misread: Vec<Arc<str>>,
     /// The ConfigMaps among the template's volumes, by mount.
-    pub config_maps: Vec<Mounted>,
+    pub config_maps: Shared<Vec<Mounted>>,
 }
 
 impl Hints {

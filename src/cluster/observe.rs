@@ -146,7 +146,8 @@ impl Snapshot {
         let deployment = |set: &Option<Arc<ReplicaSet>>| set.as_ref().and_then(|s| s.deployment.clone());
         let mut touched = BTreeSet::new();
         for (set, old, new) in &folded.changes {
-            if old.is_some() && new.is_some() && deployment(old) == deployment(new) {
+            let uid = |set: &Option<Arc<ReplicaSet>>| set.as_ref().map(|s| s.uid.clone());
+            if old.is_some() && new.is_some() && deployment(old) == deployment(new) && uid(old) == uid(new) {
                 continue;
             }
             for pod in self.pods_of_set(set, old.as_deref()) {
@@ -184,7 +185,9 @@ impl Snapshot {
             touched.insert(workload);
         }
         // Which Deployment it is of may have to be guessed by its name, until its ReplicaSet tells.
-        if let Some(set) = set_of(pod).filter(|set| sets.get(set).is_none_or(|s| s.deployment.is_none())) {
+        let owns = |set: &ReplicaSet| pod.owner.as_ref().is_some_and(|owner| owner.is(&set.uid));
+        let is_open = |set: &Key| sets.get(set).is_none_or(|s| s.deployment.is_none() || !owns(s));
+        if let Some(set) = set_of(pod).filter(is_open) {
             seat(&mut self.unclaimed, &set, pod, add);
         }
     }
@@ -257,7 +260,10 @@ impl Snapshot {
         let Some(name) = self.tenant_of.get(workload).cloned() else { return };
         match self.workload(workload).cloned() {
             Some(found) => {
-                let pods = self.pods_of.get(workload).cloned().unwrap_or_default();
+                let mut pods = self.pods_of.get(workload).cloned().unwrap_or_default();
+                if workload.kind == WorkloadKind::StatefulSet {
+                    pods.retain(|pod| pod.owner.as_ref().is_some_and(|owner| owner.is(&found.uid)));
+                }
                 self.tenants.insert(name.clone(), Arc::new(Tenant { name, workload: found, pods }));
             }
             None => {
@@ -397,8 +403,7 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
             self.freshness = if read.duration_since(newest) <= MEASURED_WITHIN {
                 Freshness::Live { since: newest }
             } else {
-                let why =
-                    "the metrics API answers with old measurements only: nothing has been measured since";
+                let why = "the metrics API answers with old measurements";
                 Freshness::Stale { since: newest, why: why.into() }
             };
         }

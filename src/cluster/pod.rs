@@ -22,7 +22,7 @@ pub struct Pod {
     /// that is there already may not be granted yet (see [`Resize`]).
     pub spec: Arc<PodSpec>,
     /// Its resources are to become others.
-    pub resize: Option<Resize>,
+    pub resize: Option<Box<Resize>>,
     /// `spec.nodeName`: where it is bound.
     pub node: Option<NodeName>,
     /// `status.phase`.
@@ -70,6 +70,16 @@ pub struct Owner {
     pub kind: Arc<str>,
     /// Its name, in the pod's namespace.
     pub name: Arc<str>,
+    /// Its uid; empty where that is not known.
+    pub uid: Arc<str>,
+}
+
+impl Owner {
+    /// Whether it is the object of that uid, and not an earlier or another one of its name. What is not known is taken
+    /// for right.
+    pub fn is(&self, uid: &Uid) -> bool {
+        self.uid.is_empty() || uid.as_str().is_empty() || *self.uid == *uid.as_str()
+    }
 }
 
 /// `status.phase`.

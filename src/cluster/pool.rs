@@ -11,7 +11,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Key, Labels, Snapshot, Workload};
+use super::{Key, Labels, Shared, Snapshot, Workload};
 
 /// The setting by which a php-fpm pool is known.
 const CHILDREN: &str = "pm.max_children";
@@ -28,11 +28,15 @@ pub struct Pool {
     /// `metadata.labels`.
     pub labels: Labels,
     /// What of each file bears on the number of children, by the file's key.
-    files: BTreeMap<Arc<str>, Vec<Line>>,
+    files: Shared<PoolFiles>,
 }
 
+/// What the files of a ConfigMap say of the number of children: mostly the same for all tenants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PoolFiles(BTreeMap<Arc<str>, Vec<Line>>);
+
 /// A line of a file that bears on the number of children.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Line {
     /// `[www]`.
     Section(Arc<str>),
@@ -45,7 +49,7 @@ enum Line {
 }
 
 /// A ConfigMap among the volumes of a pod template, where a container mounts it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mounted {
     /// Its name.
     pub config_map: Arc<str>,
@@ -89,11 +93,19 @@ impl Pool {
             .map(|(name, text)| (Arc::from(name.as_str()), lines(text)))
             .collect();
         let counts = |line: &Line| matches!(line, Line::Children(_) | Line::Processes(_));
-        files.values().flatten().any(counts).then_some(Self { key, labels, files })
+        files.values().flatten().any(counts).then(|| Self { key, labels, files: PoolFiles(files).into() })
+    }
+
+    /// The files, to be replaced by a copy of them that is there already.
+    pub fn files_mut(&mut self) -> &mut Shared<PoolFiles> {
+        &mut self.files
     }
 
     fn placed<'a>(&'a self, by: &Mounted) -> impl Iterator<Item = (String, File<'a>)> {
-        self.files.iter().filter_map(move |(key, lines)| Some((by.place(key)?, (&*self.key.name, &**lines))))
+        self.files
+            .0
+            .iter()
+            .filter_map(move |(key, lines)| Some((by.place(key)?, (&*self.key.name, &**lines))))
     }
 }
 

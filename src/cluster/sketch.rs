@@ -201,7 +201,7 @@ impl World {
             ..Affinity::default()
         };
         let spec = Arc::new(PodSpec {
-            containers: vec![
+            containers: [
                 container(
                     "nginx",
                     "registry.example/nginx:1.22".into(),
@@ -216,17 +216,25 @@ impl World {
                     request,
                     (!no_limit).then_some(limit),
                 ),
-            ],
-            affinity,
+            ]
+            .into_iter()
+            .collect(),
+            affinity: affinity.into(),
             priority,
             ..PodSpec::default()
         });
         let labels = Arc::new(LabelSet::from(pod_labels.clone()));
         let owner = match kind {
-            WorkloadKind::Deployment => {
-                Owner { kind: "ReplicaSet".into(), name: format!("{name}-{hash}").into() }
-            }
-            WorkloadKind::StatefulSet => Owner { kind: "StatefulSet".into(), name: name.into() },
+            WorkloadKind::Deployment => Owner {
+                kind: "ReplicaSet".into(),
+                name: format!("{name}-{hash}").into(),
+                uid: format!("set-{name}").into(),
+            },
+            WorkloadKind::StatefulSet => Owner {
+                kind: "StatefulSet".into(),
+                name: name.into(),
+                uid: format!("workload-{name}").into(),
+            },
         };
         let mut ready_pods = 0;
         let mut total = 0;
@@ -309,6 +317,7 @@ impl World {
             claim_templates: vec![],
             claims_go_when_scaled: false,
             min_ready_seconds: 0,
+            bound_to: None,
             restarted: None,
             deadline: 600,
             gitops,
@@ -323,6 +332,7 @@ impl World {
             WorkloadKind::Deployment => {
                 let set = ReplicaSet {
                     key: Key::new(name, format!("{name}-{hash}")),
+                    uid: format!("set-{name}").into(),
                     deployment: Some(name.into()),
                     desired,
                     selector: Selector::of(&BTreeMap::from([

@@ -2,27 +2,27 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Amounts, Cpu, Effect, Memory, Requirement, Selector};
+use super::{Amounts, Cpu, Effect, Memory, Requirement, Selector, Shared};
 
 /// What a pod asks of the cluster: the scheduler's input. Equal for all pods of one template.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodSpec {
     /// `containers`, in order.
-    pub containers: Vec<Container>,
+    pub containers: Shared<Vec<Container>>,
     /// `initContainers`, in order; those with `restartPolicy: Always` are sidecars.
-    pub init_containers: Vec<Container>,
+    pub init_containers: Shared<Vec<Container>>,
     /// `resources` of the pod as a whole (pod-level resources), where given.
-    pub resources: Option<Resources>,
+    pub resources: Option<Box<Resources>>,
     /// `overhead` of the runtime class.
     pub overhead: Amounts,
     /// `nodeSelector`.
     pub node_selector: BTreeMap<String, String>,
     /// `affinity`.
-    pub affinity: Affinity,
+    pub affinity: Shared<Affinity>,
     /// `tolerations`.
-    pub tolerations: Vec<Toleration>,
+    pub tolerations: Shared<Vec<Toleration>>,
     /// `topologySpreadConstraints`.
-    pub spread: Vec<SpreadConstraint>,
+    pub spread: Shared<Vec<SpreadConstraint>>,
     /// `priority`, 0 when absent.
     pub priority: i32,
     /// `preemptionPolicy: Never`.
@@ -36,7 +36,7 @@ pub struct PodSpec {
     /// `schedulingGates`: no scheduler looks at it before they are taken away.
     pub gates: Vec<Arc<str>>,
     /// The volumes that hold data of the pod; those made of ConfigMaps, Secrets and tokens are left out.
-    pub volumes: Vec<Volume>,
+    pub volumes: Shared<Vec<Volume>>,
 }
 
 /// A volume that holds data.
@@ -219,11 +219,11 @@ impl PodSpec {
         let some = |a: &Amounts| a.cpu.is_some_and(|c| c.0 > 0) || a.memory.is_some_and(|m| m.0 > 0);
         let any = |r: &Resources| some(&r.requests) || some(&r.limits);
         let own = self.containers.iter().chain(&self.init_containers).any(|c| any(&c.resources));
-        !own && !self.resources.as_ref().is_some_and(any)
+        !own && !self.resources.as_deref().is_some_and(any)
     }
 
     fn effective(&self, amount: impl Fn(&Resources) -> Option<u64>, overhead: Option<u64>) -> u64 {
-        if let Some(whole) = self.resources.as_ref().and_then(&amount) {
+        if let Some(whole) = self.resources.as_deref().and_then(&amount) {
             return whole.saturating_add(overhead.unwrap_or(0));
         }
         let of = |c: &Container| amount(&c.resources).unwrap_or(0);

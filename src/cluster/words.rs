@@ -9,6 +9,11 @@ pub fn count<N: Display + PartialEq + From<u8>>(n: N, noun: &str) -> String {
     if n == N::from(1) { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// `both pods`, `all 3 pods`: of two or more.
+pub fn all_pods(pods: u32) -> String {
+    if pods == 2 { "both pods".into() } else { format!("all {pods} pods") }
+}
+
 /// A place in an order: `1st`, `2nd`, `3rd`, `11th`, `332nd`.
 pub fn ordinal(n: u64) -> String {
     let end = match (n % 10, n % 100) {

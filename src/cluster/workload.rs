@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Hints, Key, Labels, Owner, PodSpec, ResourceVersion, Selector, Uid, WorkloadKey, WorkloadKind};
+use super::{
+    Hints, Key, Labels, NodeName, Owner, PodSpec, ResourceVersion, Selector, Uid, WorkloadKey, WorkloadKind,
+};
 
 /// A Deployment or StatefulSet.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,8 @@ pub struct Workload {
     pub claims_go_when_scaled: bool,
     /// `spec.minReadySeconds`: a pod counts as available once it has been ready for so long.
     pub min_ready_seconds: u32,
+    /// `spec.template.spec.nodeName`: every pod of it is bound there, and no scheduler is asked.
+    pub bound_to: Option<NodeName>,
     /// When `kubectl rollout restart`, or the same from here, was last asked for: annotation
     /// `kubectl.kubernetes.io/restartedAt` of the template.
     pub restarted: Option<Arc<str>>,
@@ -146,6 +150,8 @@ pub fn image_tag(image: &str) -> &str {
 pub struct ReplicaSet {
     /// Namespace and name.
     pub key: Key,
+    /// `metadata.uid`.
+    pub uid: Uid,
     /// The Deployment that owns it, by name.
     pub deployment: Option<Arc<str>>,
     /// `spec.replicas`.

@@ -14,7 +14,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-use super::{screen, shared::hands};
+use super::{screen, shared::access};
 use crate::{
     app::{Effect, Msg},
     cluster::{LogSource, Severity, Snapshot},
@@ -22,12 +22,15 @@ use crate::{
     live,
     plan::{Rollback, rebalance, whatif::Forecast},
     run::{
-        self, Handle, Hands, Rehearsal, Run,
+        self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
     },
     ui::{Draft, Outlook, Question},
     wire::Wire,
 };
+
+/// How often an object is read again while it is described.
+const OBJECT_EVERY: Duration = Duration::from_secs(5);
 
 /// A text larger than this does not go to the clipboard: terminals cut it off.
 const CLIPBOARD: usize = 74_994;
@@ -45,6 +48,7 @@ pub(super) struct Performer {
     campaigns: BTreeMap<String, (mpsc::UnboundedSender<Wish>, JoinHandle<()>)>,
     events: Option<AbortHandle>,
     logs: BTreeMap<LogSource, AbortHandle>,
+    object: Option<AbortHandle>,
     /// What the last prediction was made with.
     forecast: Arc<Mutex<Forecast>>,
 }
@@ -67,6 +71,7 @@ impl Performer {
             campaigns: BTreeMap::new(),
             events: None,
             logs: BTreeMap::new(),
+            object: None,
             forecast: Arc::default(),
         }
     }
@@ -75,22 +80,22 @@ impl Performer {
     pub(super) fn perform(&mut self, effect: Effect, backend: &mut screen::Backend) -> io::Result<()> {
         match effect {
             Effect::Rehearse(plan) => {
-                let (hands, tell) = (self.hands(), self.tell.clone());
+                let (access, tell) = (self.access(), self.tell.clone());
                 tokio::spawn(async move {
-                    let rehearsal = run::rehearse(&hands, &plan).await;
+                    let rehearsal = run::rehearse(&access, &plan).await;
                     let _ = tell.send(Msg::Rehearsed(rehearsal)).await;
                 });
             }
             Effect::Start(approved, place) => {
-                let handle = run::start(self.hands(), approved, place, self.seen.clone());
+                let handle = run::start(self.access(), approved, place, self.seen.clone());
                 self.drive(handle);
             }
             Effect::Resume(run) => {
-                let handle = run::resume(self.hands(), *run, self.seen.clone());
+                let handle = run::resume(self.access(), *run, self.seen.clone());
                 self.drive(handle);
             }
             Effect::Succeed(run) => {
-                let handle = run::take_as_succeeded(self.hands(), *run, self.seen.clone());
+                let handle = run::take_as_succeeded(self.access(), *run, self.seen.clone());
                 self.drive(handle);
             }
             Effect::GiveUp(run, why) => {
@@ -98,12 +103,12 @@ impl Performer {
                 let before = self.runs.remove(&run.id).map(|(_, report)| report);
                 let (halt, asked) = watch::channel(false);
                 let (id, tell) = (run.id.clone(), self.tell.clone());
-                let (hands, seen) = (self.hands(), self.seen.clone());
+                let (access, seen) = (self.access(), self.seen.clone());
                 let task = tokio::spawn(async move {
                     if let Some(before) = before {
                         let _ = before.await;
                     }
-                    report(run::give_up(hands, *run, &why, seen), asked, tell).await;
+                    report(run::give_up(access, *run, &why, seen), asked, tell).await;
                 });
                 self.runs.insert(id, (halt, task));
             }
@@ -138,14 +143,32 @@ impl Performer {
                 stop(self.logs.insert(source, task.abort_handle()));
             }
             Effect::StopLog(source) => stop(self.logs.remove(&source)),
+            Effect::WatchObject(key) => {
+                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let task = tokio::spawn(async move {
+                    let mut last = None;
+                    loop {
+                        let now = live::object(&wire, &key).await.map(Arc::new);
+                        if last.as_ref() != Some(&now) {
+                            last = Some(now.clone());
+                            if tell.send(Msg::Object(key.clone(), now)).await.is_err() {
+                                return;
+                            }
+                        }
+                        tokio::time::sleep(OBJECT_EVERY).await;
+                    }
+                });
+                stop(self.object.replace(task.abort_handle()));
+            }
+            Effect::StopObject => stop(self.object.take()),
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
-            Effect::Scheme(wanted) => {
+            Effect::Scheme(wanted, terms) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
                 let policy = self.config.moves.clone();
                 tokio::task::spawn_blocking(move || {
-                    let found = Draft::of(&seen, &wanted, &policy);
-                    let _ = tell.blocking_send(Msg::Scheme(wanted, Box::new(found)));
+                    let found = Draft::of(&seen, &wanted, &terms, &policy);
+                    let _ = tell.blocking_send(Msg::Scheme(wanted, terms, Box::new(found)));
                 });
             }
             Effect::Targets(tenant, pod) => {
@@ -170,41 +193,29 @@ impl Performer {
                 });
             }
             Effect::RehearseAll(id, plans) => {
-                let (hands, tell) = (self.hands(), self.tell.clone());
+                let (access, tell) = (self.access(), self.tell.clone());
                 tokio::spawn(async move {
                     if plans.first().is_some_and(|plan| campaign::is_of_tenant(&plan.intent)) {
-                        let all = campaign::rehearse_tenants(&hands, &plans).await;
-                        let _ = tell.send(Msg::Rehearsed(Rehearsal { plan: id, ..all })).await;
+                        let all = campaign::rehearse_tenants(&access, &plans).await;
+                        let all = Rehearsal { plan: id, ..all };
+                        let _ = tell.send(Msg::RehearsedAll(all, Default::default())).await;
                         return;
                     }
-                    let mut all = Rehearsal { plan: id, ..Rehearsal::default() };
-                    for plan in plans.iter().filter(|plan| !plan.steps.is_empty()) {
-                        let one = run::rehearse(&hands, plan).await;
-                        for check in one.checks {
-                            if !all.checks.iter().any(|c| c.text == check.text) {
-                                all.checks.push(check);
-                            }
-                        }
-                        for right in one.journal_missing {
-                            if !all.journal_missing.contains(&right) {
-                                all.journal_missing.push(right);
-                            }
-                        }
-                    }
-                    let _ = tell.send(Msg::Rehearsed(all)).await;
+                    let (all, left) = campaign::rehearse(&access, &plans).await;
+                    let _ = tell.send(Msg::RehearsedAll(Rehearsal { plan: id, ..all }, left)).await;
                 });
             }
             Effect::Campaign(approved, place) => {
-                let handle = campaign::start(self.hands(), *approved, place, self.seen.clone());
+                let handle = campaign::start(self.access(), *approved, place, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::GoOn(campaign, instead) => {
                 let instead = instead.map(|approved| *approved);
-                let handle = campaign::resume(self.hands(), *campaign, instead, self.seen.clone());
+                let handle = campaign::resume(self.access(), *campaign, instead, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::GiveUpCampaign(campaign, why) => {
-                let handle = campaign::give_up(self.hands(), *campaign, &why, self.seen.clone());
+                let handle = campaign::give_up(self.access(), *campaign, &why, self.seen.clone());
                 self.drive_campaign(handle);
             }
             Effect::Wish(campaign, wish) => self.wish(*campaign, wish),
@@ -283,8 +294,8 @@ impl Performer {
         let _ = tokio::time::timeout(patience, futures::future::join_all(reports)).await;
     }
 
-    fn hands(&self) -> Hands {
-        hands(&self.config, self.wire.clone(), &self.seen.borrow(), self.state_dir.clone())
+    fn access(&self) -> Access {
+        access(&self.config, self.wire.clone(), &self.seen.borrow(), self.state_dir.clone())
     }
 
     fn drive(&mut self, handle: Handle) {
@@ -306,9 +317,9 @@ impl Performer {
             let _ = wishes.send(wish);
             return;
         }
-        let (hands, seen, tell) = (self.hands(), self.seen.borrow().clone(), self.tell.clone());
+        let (access, seen, tell) = (self.access(), self.seen.borrow().clone(), self.tell.clone());
         tokio::spawn(async move {
-            if let Err(why) = campaign::ask(&hands, &campaign, wish, &seen).await {
+            if let Err(why) = campaign::ask(&access, &campaign, wish, &seen).await {
                 let _ = tell.send(Msg::Notice(Severity::Warning, why)).await;
             }
         });

@@ -11,10 +11,10 @@ use crate::{
     config::{self, Config},
     live::{
         Scope,
-        database::{Account, Configured, Password, Place, Reach, logins},
+        database::{Account, Configured, Password, ProxyTarget, Reach, logins},
     },
     run::{
-        self, Hands, RunSeen, Who,
+        self, Access, RunSeen, Who,
         campaign::{self, CampaignSeen},
     },
     ui::{self, Depth, Theme},
@@ -68,11 +68,15 @@ pub fn database(config: &Config) -> Option<Configured> {
     if galera.members.is_empty() && proxysql.addresses.is_empty() {
         return None;
     }
-    let place = |place: &config::Place| match place {
-        config::Place::Direct(at) => Place::Direct(at.to_string().as_str().into(), at.host.clone(), at.port),
-        config::Place::Service { service, port } => {
-            Place::Service { service: service.clone(), port: port.clone(), reach: reach(proxysql.reach) }
+    let place = |place: &config::ProxyEntry| match place {
+        config::ProxyEntry::Direct(at) => {
+            ProxyTarget::Direct(at.to_string().as_str().into(), at.host.clone(), at.port)
         }
+        config::ProxyEntry::Service { service, port } => ProxyTarget::Service {
+            service: service.clone(),
+            port: port.clone(),
+            reach: reach(proxysql.reach),
+        },
     };
     let member = |at: &config::Address| (at.to_string().as_str().into(), at.host.clone(), at.port);
     Some(Configured {
@@ -106,9 +110,9 @@ fn account(login: &config::Login) -> Result<Account, String> {
 }
 
 /// What runs are carried out with.
-pub fn hands(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Hands {
+pub fn access(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Access {
     let database = database(config).map(|configured| logins(&configured, Some(wire.clone())));
-    Hands {
+    Access {
         wire,
         database,
         who: Who {
@@ -139,6 +143,14 @@ pub fn campaigns(seen: &Snapshot, state_dir: &Path, wire: &Wire) -> Vec<Campaign
     let mut all: Vec<_> = campaign::campaigns(seen).into_iter().chain(local).collect();
     all.sort_by(|a, b| b.campaign.id.cmp(&a.campaign.id));
     all
+}
+
+/// The journals of runs and campaigns that cannot be read, of the cluster and of this machine, one sentence each.
+pub fn unreadable_journals(seen: &Snapshot, state_dir: &Path, wire: &Wire) -> Vec<String> {
+    let (context, server) = (wire.context(), wire.server());
+    let runs = run::local_journals(state_dir, context, server).into_iter().filter_map(Result::err);
+    let campaigns = campaign::local_campaigns(state_dir, context, server).into_iter().filter_map(Result::err);
+    run::unreadable_journals(seen).into_iter().chain(runs).chain(campaigns).collect()
 }
 
 /// How this operator signs: as configured, or `USER@HOST`.

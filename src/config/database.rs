@@ -21,9 +21,9 @@ use crate::cluster::{
     database::{Expectations, Thresholds},
 };
 
-mod place;
+mod addresses;
 
-pub use place::{Place, ProxyAddress, SecretKey};
+pub use addresses::{ProxyAddress, ProxyEntry, SecretKey};
 
 /// `[galera]`: the members.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct Galera {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Proxysql {
     /// Admin ports: `host:port`, or `namespace/service:port` for every pod behind a Kubernetes service.
-    pub addresses: Vec<Place>,
+    pub addresses: Vec<ProxyEntry>,
     /// How the pods behind a service are reached: at their own address, by port-forward, or whichever works.
     pub reach: Reach,
     /// What the hostgroups are for; needed only with the statistics user, who may not read it.
@@ -294,8 +294,10 @@ hosts = { "10.0.0.5" = "worker-3" }
         assert_eq!(names, ["db1:3306", "db2:3306", "[fd00::3]:3307"]);
         assert_eq!(config.galera.thresholds.flow_control, 0.1);
         assert_eq!(config.proxysql.login.secret().unwrap().to_string(), "db/proxysql:radmin");
-        assert!(matches!(&config.proxysql.addresses[1], Place::Service { port, .. } if port == "6032"));
-        assert!("db/proxysql:admin".parse::<Place>().is_ok_and(|p| p.to_string() == "db/proxysql:admin"));
+        assert!(matches!(&config.proxysql.addresses[1], ProxyEntry::Service { port, .. } if port == "6032"));
+        assert!(
+            "db/proxysql:admin".parse::<ProxyEntry>().is_ok_and(|p| p.to_string() == "db/proxysql:admin")
+        );
         assert_eq!(Config::parse(&config.to_toml()), Ok(config.clone()));
         let expected = expectations(&config.galera, &config.proxysql);
         assert_eq!((expected.size, expected.hostgroups[0].max_writers), (Some(3), 1));

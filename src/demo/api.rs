@@ -40,7 +40,7 @@ pub(crate) use failure::Failure;
 pub(crate) use logs::Follow;
 use path::{Document, Resource, Target};
 pub(crate) use portforward::Forward;
-pub(crate) use reply::Reply;
+pub(crate) use reply::{Form, Payload, Pieces, Reply};
 pub(crate) use watch::Watch;
 
 use super::kind::Kind;

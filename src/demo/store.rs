@@ -136,6 +136,9 @@ impl Store {
         namespace: Option<&str>,
         revision: u64,
     ) -> Result<Vec<Object>, TooOld> {
+        if revision == self.revision() {
+            return Ok(self.list(kind, namespace).cloned().collect());
+        }
         let key =
             |o: &Object| (text(o, "/metadata/namespace").to_owned(), text(o, "/metadata/name").to_owned());
         let mut then: BTreeMap<_, Object> = self.list(kind, namespace).map(|o| (key(o), o.clone())).collect();

@@ -17,9 +17,10 @@ use serde::de::DeserializeOwned;
 
 use super::slim::{self, IntOrText, Quantities};
 use crate::cluster::{
-    Amounts, Autoscaler, Budget, Claim, Cpu, Job, Journal, Key, KubeEvent, LabelSet, Labels, Lease,
-    LimitRange, Memory, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, Quota, ReplicaSet, ResourceVersion,
-    Resources, Service, Usage, Workload, quantity,
+    Affinity, Amounts, Autoscaler, Budget, Claim, Container, Cpu, Job, Journal, Key, KubeEvent, LabelSet,
+    Labels, Lease, LimitRange, Memory, Mounted, Node, NodeName, NodeUsage, Pod, PodSpec, Pool, PoolFiles,
+    Quota, ReplicaSet, ResourceVersion, Resources, Service, Shared, SpreadConstraint, Toleration, Usage,
+    Volume, Workload, quantity,
 };
 
 mod labels;
@@ -84,6 +85,20 @@ pub trait Kind: Send + 'static {
 
     /// Reads one object.
     fn read(text: &str, interner: &mut Interner) -> Result<Object<Self::Key, Self::Value>, Unreadable>;
+
+    /// Reads the object that begins there, of which the end is not known. Quicker than to look for its end first.
+    fn read_first(bytes: &[u8], interner: &mut Interner) -> First<Self::Key, Self::Value>;
+}
+
+/// What begins somewhere.
+#[derive(Debug)]
+pub enum First<K, V> {
+    /// An object, and how many bytes it takes.
+    Object(Result<Object<K, V>, Unreadable>, usize),
+    /// The beginning of one.
+    Short,
+    /// What has to be looked at as a whole to say what is wrong with it.
+    Odd,
 }
 
 /// One object, read.
@@ -129,6 +144,28 @@ struct Tables {
     texts: Mutex<Table<str>>,
     labels: Mutex<Table<LabelSet>>,
     specs: Mutex<Table<PodSpec>>,
+    containers: Parts<Vec<Container>>,
+    affinities: Parts<Affinity>,
+    tolerations: Parts<Vec<Toleration>>,
+    spreads: Parts<Vec<SpreadConstraint>>,
+    volumes: Parts<Vec<Volume>>,
+    mounts: Parts<Vec<Mounted>>,
+    pool_files: Parts<PoolFiles>,
+}
+
+/// Parts of objects that many have in common.
+#[derive(Debug, Default)]
+struct Parts<T: Hash + Eq>(Mutex<Table<T>>);
+
+impl<T: Hash + Eq> Parts<T> {
+    /// Replaces a part by the copy of it that is kept.
+    fn share(&self, part: &mut Shared<T>) {
+        let mut table = open(&self.0);
+        *part = match table.kept.get(&**part) {
+            Some(kept) => kept.clone().into(),
+            None => table.keep(part.clone().into()).into(),
+        };
+    }
 }
 
 /// What is kept under a lock is whole at any time: a panic elsewhere does not matter.
@@ -158,12 +195,29 @@ impl Interner {
     }
 
     /// The shared copy of a pod template.
-    pub fn spec(&mut self, spec: PodSpec) -> Arc<PodSpec> {
-        let mut specs = open(&self.0.specs);
-        match specs.kept.get(&spec) {
-            Some(kept) => kept.clone(),
-            None => specs.keep(Arc::new(spec)),
+    pub fn spec(&mut self, mut spec: PodSpec) -> Arc<PodSpec> {
+        if let Some(kept) = open(&self.0.specs).kept.get(&spec) {
+            return kept.clone();
         }
+        // A new one has most of its parts in common with others.
+        let tables = &*self.0;
+        tables.containers.share(&mut spec.containers);
+        tables.containers.share(&mut spec.init_containers);
+        tables.affinities.share(&mut spec.affinity);
+        tables.tolerations.share(&mut spec.tolerations);
+        tables.spreads.share(&mut spec.spread);
+        tables.volumes.share(&mut spec.volumes);
+        open(&tables.specs).keep(Arc::new(spec))
+    }
+
+    /// Replaces what is mounted by the copy of it that is kept.
+    pub(super) fn mounts(&mut self, mounted: &mut Shared<Vec<Mounted>>) {
+        self.0.mounts.share(mounted);
+    }
+
+    /// The shared copy of the files of a pool.
+    pub(super) fn pool_files(&mut self, files: &mut Shared<PoolFiles>) {
+        self.0.pool_files.share(files);
     }
 
     /// How many different pod templates are kept.
@@ -221,6 +275,10 @@ macro_rules! kinds {
 
             fn read(text: &str, interner: &mut Interner) -> Result<Object<Self::Key, $value>, Unreadable> {
                 parse(text, |slim| $read(slim, interner))
+            }
+
+            fn read_first(bytes: &[u8], interner: &mut Interner) -> First<Self::Key, $value> {
+                parse_first(bytes, |slim| $read(slim, interner))
             }
         }
     )+};
@@ -286,12 +344,28 @@ fn parse<S: DeserializeOwned, K, V>(
     convert: impl FnOnce(S) -> Result<Object<K, V>, Fault>,
 ) -> Result<Object<K, V>, Unreadable> {
     let read = serde_json::from_str(text).map_err(|e| e.to_string()).and_then(convert);
-    read.map_err(|why| {
-        let stub = serde_json::from_str::<slim::Stub>(text).unwrap_or_default().metadata;
-        let version =
-            Some(stub.resource_version.as_str().into()).filter(|_| !stub.resource_version.is_empty());
-        Unreadable { namespace: stub.namespace, name: stub.name, version, why }
-    })
+    read.map_err(|why| unreadable(text.as_bytes(), why))
+}
+
+fn parse_first<S: DeserializeOwned, K, V>(
+    bytes: &[u8],
+    convert: impl FnOnce(S) -> Result<Object<K, V>, Fault>,
+) -> First<K, V> {
+    let mut objects = serde_json::Deserializer::from_slice(bytes).into_iter();
+    match objects.next() {
+        Some(Ok(slim)) => {
+            let length = objects.byte_offset();
+            First::Object(convert(slim).map_err(|why| unreadable(&bytes[..length], why)), length)
+        }
+        Some(Err(why)) if !why.is_eof() => First::Odd,
+        _ => First::Short,
+    }
+}
+
+fn unreadable(text: &[u8], why: Fault) -> Unreadable {
+    let stub = serde_json::from_slice::<slim::Stub>(text).unwrap_or_default().metadata;
+    let version = Some(stub.resource_version.as_str().into()).filter(|_| !stub.resource_version.is_empty());
+    Unreadable { namespace: stub.namespace, name: stub.name, version, why }
 }
 
 fn named(name: &str) -> Result<&str, Fault> {

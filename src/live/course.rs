@@ -1,6 +1,6 @@
 //! Whether the cluster that answers is the one that was read, and has gone on from there.
 //!
-//! Looked at by the pulse. A watch that is opened where the last one stood is silent on a control plane that was restored
+//! Looked at by the probe. A watch that is opened where the last one stood is silent on a control plane that was restored
 //! from a backup or built again at the same address: the server only knows versions below that place. So the uid of a
 //! namespace that is never deleted must stay, and versions must not go back.
 
@@ -28,12 +28,12 @@ pub(super) struct World {
 #[derive(Debug, Default)]
 pub(super) struct Course {
     pub world: World,
-    last: Place,
+    last: Position,
 }
 
 /// Where a cluster stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Place {
+struct Position {
     /// The uid of [`LASTING`], where it may be read.
     uid: Option<String>,
     /// The version of the whole store (etcd counts all writes in one row), where it is a number.
@@ -77,7 +77,7 @@ impl Course {
         }
         let broken = self.last.broken(&now);
         self.last =
-            Place { uid: now.uid.or(self.last.uid.take()), version: now.version.or(self.last.version) };
+            Position { uid: now.uid.or(self.last.uid.take()), version: now.version.or(self.last.version) };
         if let Some(why) = broken {
             self.world = World { number: self.world.number + 1, why: why.into() };
         }
@@ -85,7 +85,7 @@ impl Course {
     }
 }
 
-impl Place {
+impl Position {
     fn went_back(&self, now: &Self) -> bool {
         matches!((self.version, now.version), (Some(then), Some(now)) if now < then)
     }
@@ -104,22 +104,22 @@ impl Place {
 }
 
 /// A consistent list of at most one object: its version is that of the store.
-async fn place(wire: &Wire, namespace: Option<&str>) -> Result<Place, Fault> {
+async fn place(wire: &Wire, namespace: Option<&str>) -> Result<Position, Fault> {
     let lasting = format!("/api/v1/namespaces?limit=1&fieldSelector=metadata.name%3D{LASTING}");
     let bytes = match (read::get(wire, &lasting, LOOK_WITHIN).await, namespace) {
         (Err(fault), Some(namespace)) if fault.code == 403 => {
             let pods = format!("/api/v1/namespaces/{}/pods?limit=1", encoded(namespace));
             let list = parsed(&read::get(wire, &pods, LOOK_WITHIN).await?.1);
-            return Ok(Place { uid: None, ..list });
+            return Ok(Position { uid: None, ..list });
         }
         (reply, _) => reply?.1,
     };
     Ok(parsed(&bytes))
 }
 
-fn parsed(bytes: &[u8]) -> Place {
+fn parsed(bytes: &[u8]) -> Position {
     let list: List = serde_json::from_slice(bytes).unwrap_or_default();
-    Place {
+    Position {
         uid: list.items.into_iter().find_map(|item| item.metadata.uid),
         version: list.metadata.resource_version.parse().ok(),
     }
@@ -131,12 +131,12 @@ mod tests {
 
     #[test]
     fn a_course_is_broken_by_another_uid_and_by_a_version_that_goes_back() {
-        let at = |uid: &str, version| Place { uid: (!uid.is_empty()).then(|| uid.into()), version };
+        let at = |uid: &str, version| Position { uid: (!uid.is_empty()).then(|| uid.into()), version };
         let then = at("a", Some(100));
         for whole in [at("a", Some(100)), at("a", Some(5_000)), at("", None)] {
             assert_eq!(then.broken(&whole), None, "{whole:?}");
         }
-        assert_eq!(Place::default().broken(&then), None);
+        assert_eq!(Position::default().broken(&then), None);
         let another = then.broken(&at("b", Some(5_000))).expect("broken");
         assert!(another.starts_with("another cluster answers at this address"), "{another}");
         for (then, now) in [(then, at("a", Some(99))), (at("", Some(100)), at("", Some(99)))] {
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn a_place_is_read_from_a_list() {
         let list = br#"{"metadata":{"resourceVersion":"3224"},"items":[{"metadata":{"name":"kube-system","uid":"u"}}]}"#;
-        assert_eq!(parsed(list), Place { uid: Some("u".into()), version: Some(3224) });
-        assert_eq!(parsed(b"{}"), Place::default());
-        assert_eq!(parsed(b"no"), Place::default());
+        assert_eq!(parsed(list), Position { uid: Some("u".into()), version: Some(3224) });
+        assert_eq!(parsed(b"{}"), Position::default());
+        assert_eq!(parsed(b"no"), Position::default());
     }
 }

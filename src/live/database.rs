@@ -26,7 +26,7 @@ use crate::{
 use watch::watch;
 use way::Way;
 
-pub use configured::{Account, Configured, Password, Place, follow};
+pub use configured::{Account, Configured, Password, ProxyTarget, follow};
 pub use logins::logins;
 pub use way::Reach;
 

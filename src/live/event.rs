@@ -13,7 +13,7 @@ use super::{
 };
 
 /// What one event of a watch says.
-pub(super) enum Told<K, V> {
+pub(super) enum Line<K, V> {
     Put(Result<Object<K, V>, Unreadable>),
     Gone(K, Option<String>),
     Bookmark { version: String },
@@ -39,7 +39,7 @@ struct BookmarkMeta {
 }
 
 /// What a line of a watch says. The error is the server's own: the watch is over.
-pub(super) fn told<K: Kind>(line: &[u8], interner: &mut Interner) -> Result<Told<K::Key, K::Value>, Fault> {
+pub(super) fn told<K: Kind>(line: &[u8], interner: &mut Interner) -> Result<Line<K::Key, K::Value>, Fault> {
     let event = match serde_json::from_slice::<Event<'_>>(line) {
         Ok(event) => event,
         Err(why) => {
@@ -50,24 +50,24 @@ pub(super) fn told<K: Kind>(line: &[u8], interner: &mut Interner) -> Result<Told
                 return Err(Fault::of_status(status));
             }
             let (namespace, name) = (String::new(), "(unknown)".to_owned());
-            return Ok(Told::Put(Err(Unreadable { namespace, name, version: None, why: why.to_string() })));
+            return Ok(Line::Put(Err(Unreadable { namespace, name, version: None, why: why.to_string() })));
         }
     };
     let text = event.object.get();
     Ok(match event.r#type.as_str() {
-        "ADDED" | "MODIFIED" => Told::Put(K::read(text, interner)),
+        "ADDED" | "MODIFIED" => Line::Put(K::read(text, interner)),
         "DELETED" => match K::read(text, interner) {
-            Ok(object) => Told::Gone(object.key, Some(object.version.as_str().to_owned())),
+            Ok(object) => Line::Gone(object.key, Some(object.version.as_str().to_owned())),
             Err(odd) => {
-                Told::Gone(K::key(&odd.namespace, &odd.name), odd.version.map(|v| v.as_str().to_owned()))
+                Line::Gone(K::key(&odd.namespace, &odd.name), odd.version.map(|v| v.as_str().to_owned()))
             }
         },
         "BOOKMARK" => match serde_json::from_str::<Bookmark>(text) {
-            Ok(Bookmark { metadata }) => Told::Bookmark { version: metadata.resource_version },
-            Err(_) => Told::Nothing,
+            Ok(Bookmark { metadata }) => Line::Bookmark { version: metadata.resource_version },
+            Err(_) => Line::Nothing,
         },
         "ERROR" => return Err(Fault::of_status(serde_json::from_str(text).unwrap_or_default())),
-        _ => Told::Nothing,
+        _ => Line::Nothing,
     })
 }
 

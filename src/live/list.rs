@@ -3,8 +3,17 @@
 //! Lists are asked for compressed, which the server does for them and never for a watch: one tenth of the bytes. Nothing
 //! of a reply is kept longer than it takes to read one object of it.
 
-use std::{borrow::Cow, ops::Range, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use futures::FutureExt;
 use memchr::memchr2;
 use serde::Deserialize;
 use tokio::{
@@ -13,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    convert::{Interner, Kind, Unreadable},
+    convert::{First, Interner, Kind, Object, Unreadable},
     read::{self, Chunks, Fault},
     subject::Subject,
 };
@@ -22,6 +31,8 @@ use crate::{cluster::Seen, wire};
 /// What is not installed, or not allowed, does not come within seconds.
 const ABSENT_RETRY: Duration = Duration::from_secs(30);
 const CUT_RETRY: Duration = Duration::from_secs(1);
+/// So much of a reply is looked at together, where it is there already.
+const TOGETHER: usize = 128 << 10;
 /// A value longer than this is not an object: etcd takes 1.5 MB.
 const LONGEST: usize = 32 << 20;
 
@@ -53,7 +64,7 @@ struct Cutter {
     at: usize,
     inside: Inside,
     depth: u32,
-    place: Place,
+    place: Within,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -68,18 +79,18 @@ enum Inside {
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
+enum Within {
     #[default]
     Start,
     Key,
-    Colon(Field),
-    Value(Field),
+    Colon(Member),
+    Value(Member),
     Items,
     End,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Field {
+enum Member {
     Meta,
     Items,
     Other,
@@ -95,7 +106,7 @@ impl Cutter {
 
     /// The whole list has been cut.
     fn is_whole(&self) -> bool {
-        self.place == Place::End
+        self.place == Within::End
     }
 
     /// The next part; `None`: more has to come. The error says what is wrong with the text.
@@ -106,37 +117,60 @@ impl Cutter {
         loop {
             let Some(byte) = self.peek() else { return Ok(None) };
             match (self.place, byte) {
-                (Place::Start, b'{') => self.take(Place::Key),
-                (Place::Key, b'}') => self.take(Place::End),
-                (Place::Key, b',') => self.take(Place::Key),
-                (Place::Key, b'"') => {
+                (Within::Start, b'{') => self.take(Within::Key),
+                (Within::Key, b'}') => self.take(Within::End),
+                (Within::Key, b',') => self.take(Within::Key),
+                (Within::Key, b'"') => {
                     let Some(key) = self.value() else { return Ok(None) };
-                    self.place = Place::Colon(match &self.buffer[key] {
-                        b"\"metadata\"" => Field::Meta,
-                        b"\"items\"" => Field::Items,
-                        _ => Field::Other,
+                    self.place = Within::Colon(match &self.buffer[key] {
+                        b"\"metadata\"" => Member::Meta,
+                        b"\"items\"" => Member::Items,
+                        _ => Member::Other,
                     });
                 }
-                (Place::Colon(field), b':') => self.take(Place::Value(field)),
-                (Place::Value(Field::Items), b'[') => self.take(Place::Items),
-                (Place::Value(field), _) => {
+                (Within::Colon(field), b':') => self.take(Within::Value(field)),
+                (Within::Value(Member::Items), b'[') => self.take(Within::Items),
+                (Within::Value(field), _) => {
                     let Some(value) = self.value() else { return Ok(None) };
-                    self.place = Place::Key;
-                    if field == Field::Meta {
+                    self.place = Within::Key;
+                    if field == Member::Meta {
                         let meta = serde_json::from_slice::<Option<PageMeta>>(&self.buffer[value]);
                         let meta = meta.map_err(|e| format!("metadata: {e}"))?.unwrap_or_default();
                         return Ok(Some(Piece::Meta(meta)));
                     }
                 }
-                (Place::Items, b']') => self.take(Place::Key),
-                (Place::Items, b',') => self.take(Place::Items),
-                (Place::Items, _) => {
+                (Within::Items, b']') => self.take(Within::Key),
+                (Within::Items, b',') => self.take(Within::Items),
+                (Within::Items, _) => {
                     let Some(value) = self.value() else { return Ok(None) };
                     return Ok(Some(Piece::Item(&self.buffer[value])));
                 }
-                (Place::End, _) => return Ok(None),
+                (Within::End, _) => return Ok(None),
                 (_, other) => return Err(format!("`{}` is not expected there", char::from(other))),
             }
+        }
+    }
+
+    /// Has an object read that begins here, if one does.
+    fn first<K, V>(&mut self, read: impl FnOnce(&[u8]) -> First<K, V>) -> Quick<K, V> {
+        if self.place != Within::Items || self.inside != Inside::Nothing {
+            return Quick::No;
+        }
+        while let Some(b',') = self.peek() {
+            self.take(Within::Items);
+        }
+        let bytes = &self.buffer[self.start..];
+        if bytes.first() != Some(&b'{') || bytes.len() > LONGEST {
+            return Quick::No;
+        }
+        match read(bytes) {
+            First::Object(object, length) => {
+                self.start += length;
+                self.at = self.start;
+                Quick::Object(object)
+            }
+            First::Short => Quick::Short,
+            First::Odd => Quick::No,
         }
     }
 
@@ -148,7 +182,7 @@ impl Cutter {
         self.buffer.get(self.start).copied()
     }
 
-    fn take(&mut self, place: Place) {
+    fn take(&mut self, place: Within) {
         self.start += 1;
         self.at = self.start;
         self.place = place;
@@ -197,10 +231,21 @@ impl Cutter {
     }
 }
 
+/// What is found where an object may begin.
+enum Quick<K, V> {
+    Object(Result<Object<K, V>, Unreadable>),
+    /// More has to come.
+    Short,
+    /// Something else.
+    No,
+}
+
 /// A list's reply, part by part, as it comes.
 pub(super) struct Parts {
     chunks: Chunks,
     cutter: Cutter,
+    /// What came behind the last chunk.
+    fault: Option<Fault>,
     plural: &'static str,
 }
 
@@ -208,14 +253,7 @@ impl Parts {
     /// Asks for a list. Its head must come within the deadline for reads.
     pub async fn open<K: Kind>(wire: &wire::Wire, path: &str) -> Result<Self, Fault> {
         let chunks = read::list(wire, path).await?;
-        Ok(Self { chunks, cutter: Cutter::default(), plural: K::RESOURCE.plural })
-    }
-
-    /// The next part that is there already.
-    pub fn next(&mut self) -> Result<Option<Piece<'_>>, Fault> {
-        let plural = self.plural;
-        let odd = |why| Fault::transport(format!("the list of {plural} is not understood: {why}"));
-        self.cutter.next().map_err(odd)
+        Ok(Self { chunks, cutter: Cutter::default(), fault: None, plural: K::RESOURCE.plural })
     }
 
     /// Waits for more; false: that was all.
@@ -223,10 +261,28 @@ impl Parts {
         if self.cutter.is_whole() {
             return Ok(false);
         }
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         match self.chunks.next().await? {
             Some(chunk) => self.cutter.push(&chunk),
             None => {
                 return Err(Fault::transport(format!("the list of {} broke off on its way", self.plural)));
+            }
+        }
+        // What is there already is looked at together: an object of which the end is missing is read twice.
+        let mut more = 0;
+        while more < TOGETHER {
+            match self.chunks.next().now_or_never() {
+                Some(Ok(Some(chunk))) => {
+                    more += chunk.len();
+                    self.cutter.push(&chunk);
+                }
+                Some(Err(fault)) => {
+                    self.fault = Some(fault);
+                    break;
+                }
+                Some(Ok(None)) | None => break,
             }
         }
         Ok(true)
@@ -245,23 +301,58 @@ impl<K: Kind> Default for Read<K> {
     }
 }
 
+impl<K: Kind> FromIterator<Self> for Read<K> {
+    fn from_iter<I: IntoIterator<Item = Self>>(pages: I) -> Self {
+        let mut all = Self::default();
+        for page in pages {
+            all.all.extend(page.all);
+            all.odd.extend(page.odd);
+        }
+        all
+    }
+}
+
 impl<K: Kind> Read<K> {
     /// Takes one object in.
-    pub fn take(&mut self, item: &[u8], interner: &mut Interner) {
+    fn take(&mut self, item: &[u8], interner: &mut Interner) {
         // Quicker than the lossy reading where nothing is lost.
         let text = match std::str::from_utf8(item) {
             Ok(text) => Cow::Borrowed(text),
             Err(_) => String::from_utf8_lossy(item),
         };
-        match K::read(&text, interner) {
-            Ok(object) => self.all.push((object.key, object.value)),
-            Err(unreadable) => self.odd.push(unreadable),
+        self.add(K::read(&text, interner));
+    }
+
+    /// Takes in all that has come.
+    fn take_all(
+        &mut self,
+        cutter: &mut Cutter,
+        interner: &mut Interner,
+        head: impl Fn(PageMeta),
+    ) -> Result<(), String> {
+        loop {
+            match cutter.first(|bytes| K::read_first(bytes, interner)) {
+                Quick::Object(object) => self.add(object),
+                Quick::Short => return Ok(()),
+                Quick::No => match cutter.next()? {
+                    Some(Piece::Item(item)) => self.take(item, interner),
+                    Some(Piece::Meta(meta)) => head(meta),
+                    None => return Ok(()),
+                },
+            }
         }
     }
 
     /// How many objects these are.
-    pub fn len(&self) -> u64 {
+    fn len(&self) -> u64 {
         (self.all.len() + self.odd.len()) as u64
+    }
+
+    fn add(&mut self, object: Result<Object<K::Key, K::Value>, Unreadable>) {
+        match object {
+            Ok(object) => self.all.push((object.key, object.value)),
+            Err(unreadable) => self.odd.push(unreadable),
+        }
     }
 
     /// All of it, complete at this moment.
@@ -277,14 +368,25 @@ pub(super) async fn whole<K: Kind>(
     path: &str,
     interner: &mut Interner,
 ) -> Result<Read<K>, Fault> {
+    page(wire, path, interner, &AtomicU64::new(0), drop).await
+}
+
+/// One page of a list. What it says of the list is told as soon as it has come, and its objects are counted.
+pub(super) async fn page<K: Kind>(
+    wire: &wire::Wire,
+    path: &str,
+    interner: &mut Interner,
+    count: &AtomicU64,
+    head: impl Fn(PageMeta),
+) -> Result<Read<K>, Fault> {
     let mut read = Read::default();
     let mut parts = Parts::open::<K>(wire, path).await?;
     loop {
-        while let Some(piece) = parts.next()? {
-            if let Piece::Item(item) = piece {
-                read.take(item, interner);
-            }
-        }
+        let before = read.len();
+        read.take_all(&mut parts.cutter, interner, &head).map_err(|why| {
+            Fault::transport(format!("the list of {} is not understood: {why}", parts.plural))
+        })?;
+        count.fetch_add(read.len() - before, Ordering::Relaxed);
         if !parts.more().await? {
             return Ok(read);
         }
@@ -383,6 +485,7 @@ pub(super) async fn poll<K: Kind, T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::convert::Pods;
 
     /// The parts of a text that comes in chunks of this size.
     fn cut(text: &str, size: usize) -> Result<(Option<String>, Vec<String>, bool), String> {
@@ -429,6 +532,48 @@ mod tests {
         for text in ["", "{", r#"{"items":[{"a":1},{"b""#, r#"{"items":[1]"#] {
             let (_, _, whole) = cut(text, 2).expect("as far as it goes");
             assert!(!whole, "{text}");
+        }
+    }
+
+    #[test]
+    fn objects_are_read_wherever_their_chunks_end_and_one_that_is_odd_costs_no_other() {
+        let pod = |name: &str, more: &str| {
+            format!(
+                r#"{{"metadata":{{"namespace":"shop","name":"{name}","creationTimestamp":"2026-01-01T00:00:00Z"}}{more}}}"#
+            )
+        };
+        let odd = [
+            pod("b", r#","spec":{"priority":"high"}"#),
+            pod("c", r#","spec":{"containers":[{"name":"x","resources":{"limits":{"cpu":"much"}}}]}"#),
+            pod("d", r#","spec":{"nodeName" "w1"}"#),
+        ];
+        let items = [pod("a", ""), odd.join(","), pod("e", r#","status":{"phase":"Running"}"#)].join(" , ");
+        let text = format!(r#"{{"metadata":{{"resourceVersion":"7"}},"items":[{items}]}}"#);
+        let mut bytes = text.into_bytes();
+        // Not all that is sent is text.
+        let at = bytes.windows(7).position(|w| w == b"Running").expect("it is there");
+        bytes[at + 6] = 0xff;
+        for size in 1..bytes.len() {
+            let (mut cutter, mut interner) = (Cutter::default(), Interner::default());
+            let (mut read, version) = (Read::<Pods>::default(), std::cell::RefCell::default());
+            for chunk in bytes.chunks(size) {
+                cutter.push(chunk);
+                let head = |meta: PageMeta| *version.borrow_mut() = meta.resource_version;
+                read.take_all(&mut cutter, &mut interner, head).expect("it is a list");
+            }
+            let names: Vec<_> = read.all.iter().map(|(key, _)| &*key.name).collect();
+            let odd: Vec<_> = read.odd.iter().map(|o| (&*o.name, o.why.as_str())).collect();
+            assert_eq!(
+                (names, version.take().as_deref()),
+                (vec!["a", "e"], Some("7")),
+                "in chunks of {size}"
+            );
+            assert!(
+                matches!(&odd[..], [("b", b), ("c", c), (_, d)]
+                    if b.contains("string") && c.contains("much") && d.contains("expected `:`")),
+                "in chunks of {size}: {odd:?}"
+            );
+            assert!(cutter.is_whole());
         }
     }
 }

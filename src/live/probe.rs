@@ -1,7 +1,7 @@
-//! The pulse of the API server: does it answer, how fast, what time does it have, who does it take us for.
+//! Whether the API server answers, how fast, what time it has, and whom it takes us for.
 //!
 //! One task, started by the door. Its verdict goes to the screen as [`Api`] and to the sources as [`Link`]: when the
-//! pulse is gone, what they show is old, whatever their connections pretend; and when another cluster answers at the same
+//! server does not answer, what they show is old, whatever their connections pretend; and when another cluster answers at the same
 //! address, or the same one as it was earlier, they start over.
 
 use std::{sync::Arc, time::Duration};
@@ -26,8 +26,8 @@ use crate::{
     wire::Wire,
 };
 
-/// How long the server may take to show a pulse.
-const PULSE_WITHIN: Duration = Duration::from_secs(5);
+/// How long the server may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// A difference of clocks below this is noise: the server tells its time in whole seconds.
 const SKEW_FROM: i64 = 2_000;
 
@@ -35,7 +35,7 @@ const SKEW_FROM: i64 = 2_000;
 const AWAY_EVERY: Duration = Duration::from_secs(1);
 /// Attempts under way at once.
 const ATTEMPTS: usize = 6;
-/// Pulses between two looks at which cluster it is.
+/// Questions between two looks at which cluster it is.
 const LOOK_EVERY: u32 = 6;
 
 /// What the sources know of the API server.
@@ -67,7 +67,7 @@ impl Link {
     }
 }
 
-/// Something failed that the pulse may explain: it is felt at once.
+/// Something failed that its answer may explain: it is asked at once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Doubt(Arc<Notify>);
 
@@ -109,20 +109,20 @@ pub(super) fn unseen(wire: &Wire) -> Api {
     }
 }
 
-/// What feels the pulse.
-pub(super) struct Pulse {
+/// What asks it.
+pub(super) struct Probe {
     pub wire: Wire,
     pub clock: Clock,
-    /// Between two pulses of a server that answers.
+    /// Between two questions to a server that answers.
     pub every: Duration,
     /// The namespace that is looked at, where it is not the whole cluster.
     pub namespace: Option<String>,
     pub doubt: Doubt,
 }
 
-impl Pulse {
-    /// Feels the pulse until nobody listens any more.
-    pub async fn feel(self, tell: mpsc::Sender<Observation>, link: watch::Sender<Link>) {
+impl Probe {
+    /// Asks the API server until nobody listens any more.
+    pub async fn ask(self, tell: mpsc::Sender<Observation>, link: watch::Sender<Link>) {
         let mut api = unseen(&self.wire);
         let mut course = Course::default();
         let mut pace = Pace::default();
@@ -191,11 +191,11 @@ impl Pulse {
         }
     }
 
-    /// One pulse. While the server is away attempts overlap, so that none that hangs delays the news of its return.
+    /// One question. While the server is away attempts overlap, so that none that hangs delays the news of its return.
     async fn attempt(&self, away: bool) -> Result<(HeaderMap, Bytes, Duration), Fault> {
         let one = || async {
             let begun = Instant::now();
-            match read::get(&self.wire, "/version", PULSE_WITHIN).await {
+            match read::get(&self.wire, "/version", ANSWERS_WITHIN).await {
                 Ok((headers, bytes)) => Ok((headers, bytes, begun.elapsed())),
                 // It answers, if only to say that this is none of our business.
                 Err(fault) if matches!(fault.code, 403 | 404 | 429) => {
@@ -225,7 +225,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// The time to tell after a pulse took so long. It moves when two pulses in a row have at least doubled or halved it.
+    /// The time to tell after an answer took so long. It moves when two answers in a row have at least doubled or halved it.
     fn told(&mut self, latency: Duration) -> Duration {
         let moved = |old: Duration, new: Duration| {
             let (low, high) = (old.min(new), old.max(new));
@@ -274,7 +274,7 @@ pub(super) fn skew(headers: &HeaderMap, now: Timestamp, latency: Duration) -> Op
 async fn who(wire: &Wire) -> Result<String, Fault> {
     let body = r#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
     let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
-    let reply = read::ask(wire, path, body.to_owned(), PULSE_WITHIN).await?;
+    let reply = read::ask(wire, path, body.to_owned(), ANSWERS_WITHIN).await?;
     let review: Review = serde_json::from_slice(&reply).map_err(|e| Fault {
         code: 422,
         why: format!("the review is not understood: {e}"),

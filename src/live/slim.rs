@@ -4,10 +4,13 @@
 //! means is decided in `convert`. `managedFields`, two fifths of a pod's text, are skipped except where they answer a
 //! question (who else writes a workload's `spec.replicas`).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, Visitor},
+};
 
 /// `null` is the same as an absence.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
@@ -28,12 +31,47 @@ macro_rules! slim {
 }
 
 /// A number or a text, where the API allows both.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum IntOrText {
     Int(i64),
     Float(f64),
     Text(String),
+}
+
+/// By hand: an untagged enum tries one variant after the other, with an error written out for each that fails, and there
+/// are a dozen quantities in a pod.
+impl<'de> Deserialize<'de> for IntOrText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = IntOrText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or a text")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<IntOrText, E> {
+                Ok(IntOrText::Int(number))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<IntOrText, E> {
+                Ok(i64::try_from(number).map_or(IntOrText::Float(number as f64), IntOrText::Int))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<IntOrText, E> {
+                Ok(IntOrText::Float(number))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<IntOrText, E> {
+                Ok(IntOrText::Text(text.to_owned()))
+            }
+
+            fn visit_string<E: Error>(self, text: String) -> Result<IntOrText, E> {
+                Ok(IntOrText::Text(text))
+            }
+        }
+        from.deserialize_any(Either)
+    }
 }
 
 pub(super) type Quantities = BTreeMap<String, IntOrText>;
@@ -77,7 +115,7 @@ slim! {
         #[serde(rename = "cluster-autoscaler.kubernetes.io/safe-to-evict")]
         safe_to_evict: Option<String>,
     }
-    OwnerReference { kind: String, name: String, controller: bool }
+    OwnerReference { kind: String, name: String, uid: String, controller: bool }
 
     // What is left of an object that could not be read.
     Stub { metadata: StubMeta }

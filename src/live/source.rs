@@ -5,18 +5,25 @@
 //! when the server no longer knows the place (410), when it is another cluster than before, after an outage, and now
 //! and then; what was seen stays on the screen meanwhile.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc,
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
     convert::{Interner, Kind},
-    event::{self, Told},
-    list::{PageMeta, Parts, Piece, Read},
+    event::{self, Line},
+    list::{self, PageMeta, Read},
     read::{self, Fault, Lines, Next, encoded},
     subject::Subject,
 };
@@ -26,7 +33,9 @@ use crate::{
 };
 
 /// Objects in a page of a list: read as it comes, so that only the server has to hold one.
-const PAGE: u64 = 5_000;
+const PAGE: u64 = 2_500;
+/// Pages of one list that are read at once: each is written by one thread of the server and read by one of ours.
+const AT_ONCE: usize = 3;
 /// The server ends a watch after this long, before silence would be taken for death.
 const WATCH_SECONDS: u32 = 50;
 /// How far the first list has come is told this often.
@@ -95,6 +104,22 @@ enum Stop {
     Renew,
     /// Nobody listens any more.
     Unheard,
+}
+
+/// A list that has been read, and the version it is of.
+struct Whole<K: Kind> {
+    read: Read<K>,
+    version: String,
+}
+
+/// What happens while pages are read.
+enum News<K: Kind> {
+    /// What that page says of the list.
+    Head(usize, PageMeta),
+    /// A page has been read, or cannot be; `None`: none is under way.
+    Done(Option<Result<(usize, Result<Read<K>, Fault>), JoinError>>),
+    /// It is time to tell how far the list has come.
+    Time,
 }
 
 impl From<Fault> for Stop {
@@ -219,60 +244,73 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         K::RESOURCE.path(self.subject.namespace.as_deref())
     }
 
-    /// The list page by page, and the watch from its version. The next page is asked for as soon as the one before says
-    /// how: while one is read the server makes the other.
+    /// The list page by page, and the watch from its version.
     async fn listed(&mut self) -> Result<(), Stop> {
         self.world = self.subject.link.borrow().world.number;
-        let mut read = Read::default();
-        let mut limit = format!("limit={PAGE}");
-        let wire = self.subject.wire.clone();
-        let first = self.page(&limit, "");
-        let mut parts = self.heard(Parts::open::<K>(&wire, &first)).await??;
-        let mut told = Instant::now();
-        let version = loop {
-            let (mut meta, mut ahead, before) = (PageMeta::default(), JoinSet::new(), read.len());
-            loop {
-                while let Some(piece) = parts.next()? {
-                    match piece {
-                        Piece::Item(item) => read.take(item, &mut self.interner),
-                        Piece::Meta(head) => {
-                            if let Some(token) = head.r#continue.as_deref().filter(|c| !c.is_empty()) {
-                                let (wire, path) = (self.subject.wire.clone(), self.page(&limit, token));
-                                ahead.spawn(async move { Parts::open::<K>(&wire, &path).await });
-                            }
-                            meta = head;
-                        }
-                    }
-                }
-                if self.listed.is_none() && told.elapsed() >= TOLD_EVERY {
-                    told = Instant::now();
-                    // The server counts what comes after this page.
-                    let of = meta.remaining_item_count.map(|rest| before + PAGE + rest);
-                    self.say(Seen::Reading(Reading { objects: read.len(), of })).await?;
-                }
-                if !self.heard(parts.more()).await?? {
-                    break;
-                }
-            }
-            match ahead.join_next().await {
-                None => break meta.resource_version.unwrap_or_default(),
-                Some(Ok(Ok(next))) => parts = next,
-                // The pages expired under our hands: once more, all in one.
-                Some(Ok(Err(fault))) if fault.code == 410 => {
-                    (read, limit) = (Read::default(), "limit=0".to_owned());
-                    parts = Parts::open::<K>(&self.subject.wire, &self.page(&limit, "")).await?;
-                }
-                Some(Ok(Err(fault))) => return Err(fault.into()),
-                Some(Err(why)) => return Err(Fault::transport(why.to_string()).into()),
+        let whole = match self.pages(PAGE).await? {
+            Some(whole) => whole,
+            // The pages expired under our hands: once more, all in one.
+            None => {
+                self.pages(0).await?.ok_or_else(|| Fault::transport("a list on one page has no other"))?
             }
         };
-        self.complete(read, version.clone()).await?;
-        self.take_up(&version).await
+        self.complete(whole.read, whole.version.clone()).await?;
+        self.take_up(&whole.version).await
     }
 
-    fn page(&self, limit: &str, token: &str) -> String {
-        let next = if token.is_empty() { String::new() } else { format!("&continue={}", encoded(token)) };
-        format!("{}?{limit}{next}{}", self.path(), self.subject.query())
+    /// Reads the list in pages of so many objects, several at once: the next is asked for as soon as one says how, while
+    /// the server writes that one. `None`: the later pages have expired.
+    async fn pages(&mut self, limit: u64) -> Result<Option<Whole<K>>, Stop> {
+        let (heads, mut headed) = mpsc::unbounded_channel();
+        let (read, wire, interner) =
+            (Arc::<AtomicU64>::default(), self.subject.wire.clone(), self.interner.clone());
+        let (base, query) = (self.path(), self.subject.query());
+        let (mut tasks, mut pages, mut version) = (JoinSet::new(), Vec::new(), String::new());
+        let (mut next, mut of) = (Some(String::new()), None);
+        let untold = self.listed.is_none();
+        loop {
+            if tasks.len() < AT_ONCE
+                && let Some(token) = next.take()
+            {
+                let token = if token.is_empty() { token } else { format!("&continue={}", encoded(&token)) };
+                let (wire, path) = (wire.clone(), format!("{base}?limit={limit}{token}{query}"));
+                let (number, heads, read, mut interner) =
+                    (pages.len(), heads.clone(), read.clone(), interner.clone());
+                tasks.spawn(async move {
+                    let head = |head| drop(heads.send((number, head)));
+                    (number, list::page::<K>(&wire, &path, &mut interner, &read, head).await)
+                });
+                pages.push(None);
+            }
+            let news = async {
+                tokio::select! {
+                    biased;
+                    Some((number, head)) = headed.recv() => News::Head(number, head),
+                    done = tasks.join_next() => News::Done(done),
+                    () = sleep(TOLD_EVERY), if untold => News::Time,
+                }
+            };
+            match self.heard(news).await? {
+                News::Head(number, head) => {
+                    // The server counts what comes after this page.
+                    of = head.remaining_item_count.map(|rest| (number as u64 + 1) * limit + rest).or(of);
+                    next = head.r#continue.filter(|token| !token.is_empty());
+                    version = head.resource_version.unwrap_or_default();
+                }
+                News::Done(Some(Ok((number, Ok(page))))) => pages[number] = Some(page),
+                News::Done(Some(Ok((1.., Err(fault))))) if fault.code == 410 => return Ok(None),
+                News::Done(Some(Ok((_, Err(fault))))) => return Err(fault.into()),
+                News::Done(Some(Err(why))) => return Err(Fault::transport(why.to_string()).into()),
+                News::Done(None) => {
+                    let read = pages.into_iter().flatten().collect();
+                    return Ok(Some(Whole { read, version }));
+                }
+                News::Time => {
+                    let objects = read.load(Ordering::Relaxed);
+                    self.say(Seen::Reading(Reading { objects, of })).await?;
+                }
+            }
+        }
     }
 
     async fn complete(&mut self, read: Read<K>, version: String) -> Result<(), Stop> {
@@ -303,7 +341,7 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         self.watch(lines).await
     }
 
-    /// Waits for a part of a reply; meanwhile the pulse may tell that there will be none soon.
+    /// Waits for a part of a reply; meanwhile the probe may tell that there will be none soon.
     async fn heard<F: Future>(&mut self, part: F) -> Result<F::Output, Stop> {
         let mut part = std::pin::pin!(part);
         let mut link = self.subject.link.clone();
@@ -377,27 +415,27 @@ impl<K: Kind, T: Send + 'static> Source<K, T> {
         Ok(())
     }
 
-    async fn tell_event(&mut self, told: Told<K::Key, K::Value>) -> Result<(), Stop> {
+    async fn tell_event(&mut self, told: Line<K::Key, K::Value>) -> Result<(), Stop> {
         match told {
-            Told::Put(Ok(object)) => {
+            Line::Put(Ok(object)) => {
                 self.version = Some(object.version.as_str().to_owned());
                 self.say(Seen::Put(object.key, object.value)).await
             }
-            Told::Put(Err(odd)) => {
+            Line::Put(Err(odd)) => {
                 if let Some(version) = &odd.version {
                     self.version = Some(version.as_str().to_owned());
                 }
                 self.say(Seen::Unreadable(K::key(&odd.namespace, &odd.name), odd.why.into())).await
             }
-            Told::Gone(key, version) => {
+            Line::Gone(key, version) => {
                 self.version = version.or(self.version.take());
                 self.say(Seen::Gone(key)).await
             }
-            Told::Bookmark { version } => {
+            Line::Bookmark { version } => {
                 self.version = Some(version);
                 Ok(())
             }
-            Told::Nothing => Ok(()),
+            Line::Nothing => Ok(()),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{wire, wire::Wire};
 
-/// How long the pulse may take to say that the API server is what fails, and not this kind alone.
+/// How long the probe may take to say that the API server is what fails, and not this kind alone.
 const VERDICT_WITHIN: Duration = Duration::from_millis(500);
 
 /// What to follow, and what it needs for that.
@@ -23,7 +23,7 @@ pub(super) struct Subject {
     /// Shared with the other sources.
     pub interner: Interner,
     pub link: watch::Receiver<Link>,
-    /// Tells the pulse that something failed.
+    /// Tells the probe that something failed.
     pub doubt: Doubt,
     /// Only this namespace.
     pub namespace: Option<String>,

@@ -403,10 +403,10 @@ mod tests {
         let (n, why) = gated(|spec| spec.scheduler = "other".into());
         assert!(n == 0 && why.contains("scheduler other"), "{why}");
         let (n, why) = gated(|spec| {
-            spec.volumes = vec![crate::cluster::Volume {
+            spec.volumes.push(crate::cluster::Volume {
                 name: "data".into(),
                 source: VolumeSource::Claim("nope".into()),
-            }];
+            });
         });
         assert!(n == 0 && why.contains("claim nope, which is not there"), "{why}");
     }

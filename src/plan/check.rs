@@ -41,7 +41,7 @@ pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
             Freshness::Missing { .. } if name == "nodes" => continue,
             Freshness::Connecting => format!("{name} have not been read yet"),
             Freshness::Missing { why } => format!("{name} cannot be read: {why}"),
-            // A moment, not an age: nothing comes that would make the plan anew.
+            // A moment, not an age: nothing comes that would make the plan again.
             Freshness::Stale { since, why } => {
                 format!("{name} were last seen at {} ({why}): a plan would be a guess", moment(*since))
             }
@@ -94,6 +94,9 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
     if !blind {
         checks.extend(quota(draft));
         checks.extend(fits(draft));
+        checks.extend(draft.passed_over.iter().map(|(node, why)| {
+            Check::new("node", Ok, format!("not on {node}, which has the fewest pods: {why}"))
+        }));
     }
     let workload = &draft.tenant.workload;
     checks.extend(health(draft));
@@ -361,7 +364,7 @@ pub(super) fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
     Some(Check::new("rollout", Warn, text))
 }
 
-/// Another operator's run: alive, it keeps the tenant; dead, it should be finished or taken back first.
+/// Another operator's run: while somebody drives it, it keeps the tenant; interrupted, it should be finished or taken back first.
 pub(super) fn lease(seen: &Snapshot, tenant: &TenantName) -> Option<Check> {
     lease_named(seen, &Lease::name_of(tenant))
 }
@@ -376,18 +379,21 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
     let holder = lease.who()?;
     let run = lease.run.as_deref().map(short_run);
     let named = run.map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
-    let ago = |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".into(), |at| age(seen.at, at));
+    let ago = |at: Option<Timestamp>| at.map(|at| age(seen.at, at));
     Some(if lease.is_held(seen.at) {
-        let (since, renewed) = (ago(lease.acquired), ago(lease.renewed));
+        let since = ago(lease.acquired).map_or(String::new(), |since| format!(", for {since}"));
+        let renewed = ago(lease.renewed).map_or(String::new(), |ago| format!(" (renewed {ago} ago)"));
         let text = format!(
-            "{named} of {holder} is changing it, for {since} (renewed {renewed} ago): wait for its end, or pause it there"
+            "{named} of {holder} is changing it{since}{renewed}: wait for its end, or pause it there"
         );
         Check::new("lease", Refuse, text)
     } else {
         let resume = run.map_or_else(String::new, |run| {
             format!(": `{} runs resume {run}` finishes it, `undo` takes it back", by_hand::wheelhouse(seen))
         });
-        let text = format!("{named} of {holder} was interrupted {} ago{resume}", ago(lease.renewed));
+        let when = ago(lease.renewed)
+            .map_or_else(|| "at a time that its lease does not tell".into(), |ago| format!("{ago} ago"));
+        let text = format!("{named} of {holder} was interrupted {when}{resume}");
         Check::new("lease", Warn, text)
     })
 }

@@ -12,7 +12,7 @@
 //! | No LOAD while there is no writer or one too many: every row in waiting would write | `edit::sorted`, `guard::proxies` | `edit::tests`, `guards::without_a_monitor_..` |
 //! | OFFLINE_SOFT does not hold | never used: rows are deleted | `database_runs` |
 //! | LOAD and SAVE answer 0 rows: success is what is read again over two checks of the monitor | `standing::holds`, `run/decide.rs` | `tests::a_change_holds_only_after_two_checks_..` |
-//! | The heaviest writes within one check; failback by itself | `acts::weigh`, `field::elect` | `database_runs`, `database_cli::weights_and_the_writer_..` |
+//! | The heaviest writes within one check; failback by itself | `acts::change_weight`, `routing::elect` | `database_runs`, `database_cli::weights_and_the_writer_..` |
 //! | Rows that were loaded stay beside the new writer's: who is about to write leaves the readers in the same LOAD | `edit::leave_readers` | `edit::tests`, `database_runs` |
 //! | The rows a LOAD deletes stay as OFFLINE_HARD, and the monitor makes them live again with the old weight, unless `runtime_mysql_servers` is read first | `edit::SHOW` | `database_typed` |
 //! | Memory from runtime drops others' pending edits | `guard::proxies` (rule `drift`) | `tests::drift_is_saved_once_..` |
@@ -23,8 +23,8 @@
 //! | In a ProxySQL cluster a LOAD reaches the others in 3 s; two different LOADs in one second diverge for good | all proxies get the same rows, one after the other; rule `cluster-sync` | `guards::proxies_that_synchronise_..` |
 //! | The monitor moves members while memory is being edited: what runs is read again before the LOAD, and others' edits are not loaded with ours | `run/perform/sql.rs` | `database_amid` |
 //! | What held when it was planned may not hold when it is written: each write is judged again | `hindrance`, `run/decide.rs` | `database_amid` |
-//! | Several clusters behind one proxy elect each by itself | `field`, `guard::afterwards`, `acts::placed` | `tests::families` |
-//! | An arbitrator votes and is no backend (measured with garbd) | `field::weights` | `tests::families` |
+//! | Several clusters behind one proxy elect each by itself | `routing`, `guard::afterwards`, `acts::placed` | `tests::clusters` |
+//! | An arbitrator votes and is no backend (measured with garbd) | `routing::weights` | `tests::clusters` |
 //! | `admin-read_only` answers OK to a LOAD | `guard::proxies`, `sql::editable` | `database_act::without_the_rights_..` |
 //!
 //! # Where it goes beyond what was measured
@@ -38,7 +38,7 @@
 //!   measured safe form (`load_safe_watch.tsv`: the monitor adds their SHUNNED rows at its next check). One that is not
 //!   known to be synced enters in the offline hostgroup, where a desynced member stood and came back from at the next
 //!   check; that a LOAD may put a *new* server there was not measured.
-//! - **Open transactions.** Deleting rows hurt no client that ran one statement at a time. What becomes of a transaction
+//! - **Open transactions.** Deleting rows cut no client that ran one statement at a time. What becomes of a transaction
 //!   was not measured, and is told as a cut.
 //!
 //! In each of these nothing but the reading over two checks counts, and the preview says what was not measured.
@@ -54,18 +54,18 @@ use crate::cluster::{Holder, MemberName, ProxyName, Snapshot};
 
 mod acts;
 pub mod edit;
-mod field;
 mod guard;
 pub(super) mod hindrance;
 mod names;
+mod routing;
 mod sql;
 pub(super) mod standing;
 mod undo;
 mod verify;
 
-use field::{Edit, Field, Place, Seat};
 pub use names::Names;
-pub use verify::{seats, verify};
+use routing::{Backend, BackendRole, Edit, Routing};
+pub use verify::{backends, verify};
 
 /// The weights a ProxySQL takes: with 0 a backend would be sent nobody.
 pub const WEIGHTS: RangeInclusive<u64> = 1..=10_000_000;
@@ -241,7 +241,7 @@ const WRITE_WITHIN: u32 = 30;
 
 /// A plan while it is being worked out.
 struct Draft<'a> {
-    field: Field<'a>,
+    routing: Routing<'a>,
     act: DatabaseAct,
     subject: String,
     checks: Vec<Check>,
@@ -303,13 +303,13 @@ fn assembled(seen: &Snapshot, intent: &Intent, part: DatabasePart, steps: Vec<St
 
 impl<'a> Draft<'a> {
     fn new(seen: &'a Snapshot, act: &DatabaseAct) -> Option<Self> {
-        let field = Field::of(seen)?;
-        let subject = match field.member(act.subject()) {
+        let routing = Routing::of(seen)?;
+        let subject = match routing.member(act.subject()) {
             Some(row) => row.label.to_string(),
             None => act.subject().to_owned(),
         };
         Some(Self {
-            field,
+            routing,
             act: act.clone(),
             subject,
             checks: Vec::new(),
@@ -325,60 +325,61 @@ impl<'a> Draft<'a> {
         self.checks.push(Check::new(rule, verdict, text));
     }
 
-    /// The seats of every proxy once all phases are through.
-    fn after(&self) -> Vec<Vec<Seat>> {
+    /// The backends of every proxy once all phases are through.
+    fn after(&self) -> Vec<Vec<Backend>> {
         self.after_phases(self.phases.len())
     }
 
     /// Another member takes the writes afterwards, in some proxy.
     fn moves_writer(&self) -> bool {
-        let moved = |(face, after): (&field::Face<'_>, Vec<Seat>)| {
-            let now = writers(&face.seats);
+        let moved = |(proxied, after): (&routing::Proxied<'_>, Vec<Backend>)| {
+            let now = writers(&proxied.backends);
             !now.is_empty() && now != writers(&after)
         };
-        self.field.faces.iter().zip(self.after()).any(moved)
+        self.routing.proxied.iter().zip(self.after()).any(moved)
     }
 
     /// Which of the Galera clusters behind each proxy are touched.
-    fn families(&self) -> Vec<(ProxyName, usize)> {
+    fn clusters(&self) -> Vec<(ProxyName, usize)> {
         let edits = self.phases.iter().flatten();
         let of = |edit: &Edit| {
-            let face = self.field.faces.iter().find(|f| *f.name == edit.proxy)?;
-            let stands = face.seat(&edit.address).map(|s| s.family);
-            let enters = || edit.to.first().map(|row| field::family(&face.groups, |g| g.has(row.hostgroup)));
+            let proxied = self.routing.proxied.iter().find(|f| *f.name == edit.proxy)?;
+            let stands = proxied.backend(&edit.address).map(|s| s.cluster);
+            let enters =
+                || edit.to.first().map(|row| routing::cluster(&proxied.groups, |g| g.has(row.hostgroup)));
             Some((edit.proxy.clone(), stands.or_else(enters)?))
         };
         edits.filter_map(of).collect()
     }
 
-    fn after_phases(&self, phases: usize) -> Vec<Vec<Seat>> {
+    fn after_phases(&self, phases: usize) -> Vec<Vec<Backend>> {
         let edits: Vec<Edit> = self.phases[..phases].concat();
-        let seats = self.field.faces.iter().map(|face| match self.moved_by_monitor(face) {
-            Some((seat, true)) => face.with(&seat.address),
-            Some((seat, false)) => face.without(&seat.address),
-            None => self.seats(face, &edits),
+        let backends = self.routing.proxied.iter().map(|proxied| match self.moved_by_monitor(proxied) {
+            Some((backend, true)) => proxied.with(&backend.address),
+            Some((backend, false)) => proxied.without(&backend.address),
+            None => self.backends(proxied, &edits),
         });
-        seats.collect()
+        backends.collect()
     }
 
-    /// The seat of a member whose `wsrep_desync` is set, and whether the monitor takes it into service or out of it.
-    fn moved_by_monitor<'f>(&self, face: &'f field::Face<'_>) -> Option<(&'f Seat, bool)> {
+    /// The backend of a member whose `wsrep_desync` is set, and whether the monitor takes it into service or out of it.
+    fn moved_by_monitor<'f>(&self, proxied: &'f routing::Proxied<'_>) -> Option<(&'f Backend, bool)> {
         let (member, desync) = self.desync.as_ref()?;
-        let seat = face.seats.iter().find(|s| s.member.as_ref() == Some(member))?;
-        match (desync, seat.place) {
-            (true, place) if place.serves() => Some((seat, false)),
-            (false, Place::Offline) => Some((seat, true)),
+        let backend = proxied.backends.iter().find(|s| s.member.as_ref() == Some(member))?;
+        match (desync, backend.role) {
+            (true, place) if place.serves() => Some((backend, false)),
+            (false, BackendRole::Offline) => Some((backend, true)),
             _ => None,
         }
     }
 
-    /// The seats of one proxy after some edits.
-    fn seats(&self, face: &field::Face<'_>, edits: &[Edit]) -> Vec<Seat> {
+    /// The backends of one proxy after some edits.
+    fn backends(&self, proxied: &routing::Proxied<'_>, edits: &[Edit]) -> Vec<Backend> {
         let known = |address: &str| {
-            let row = self.field.member(address)?;
-            Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
+            let row = self.routing.member(address)?;
+            Some((row.name.clone(), row.label.to_string(), routing::fit_to_write(row)))
         };
-        face.after(edits, known)
+        proxied.after(edits, known)
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -394,17 +395,22 @@ impl<'a> Draft<'a> {
                 let Edit { proxy, address, from, to } = edit.clone();
                 push(Change::Servers(Servers { proxy, address, from, to }), WRITE_WITHIN);
             }
-            let seats = self.after_phases(number + 1);
+            let backends = self.after_phases(number + 1);
             for edit in phase {
-                let at = self.field.faces.iter().zip(&seats).find(|(face, _)| *face.name == edit.proxy);
+                let at = self
+                    .routing
+                    .proxied
+                    .iter()
+                    .zip(&backends)
+                    .find(|(proxied, _)| *proxied.name == edit.proxy);
                 let place =
-                    at.and_then(|(_, s)| s.iter().find(|s| s.address == edit.address)).map(|s| s.place);
+                    at.and_then(|(_, s)| s.iter().find(|s| s.address == edit.address)).map(|s| s.role);
                 let as_writer = match place {
-                    Some(Place::Writer) => Some(true),
-                    Some(Place::Standby | Place::Reader) => Some(false),
+                    Some(BackendRole::Writer) => Some(true),
+                    Some(BackendRole::Standby | BackendRole::Reader) => Some(false),
                     _ => None,
                 };
-                let within = at.map_or(50, |(face, _)| face.patience());
+                let within = at.map_or(50, |(proxied, _)| proxied.patience());
                 let Edit { proxy, address, to, .. } = edit.clone();
                 push(Change::Holds(Holds { proxy, address, rows: to, as_writer }), within);
             }
@@ -416,10 +422,10 @@ impl<'a> Draft<'a> {
             push(Change::Desync(Desync { member: member.clone(), from: !to, to: *to }), WRITE_WITHIN);
             let within = if *to { 60 } else { 600 };
             push(Change::Desynced(Desynced { member: member.clone(), desynced: *to }), within);
-            for face in &self.field.faces {
-                let Some((seat, serves)) = self.moved_by_monitor(face) else { continue };
-                let (proxy, address) = (face.name.clone(), seat.address.clone());
-                push(Change::Serves(Serves { proxy, address, serves }), face.patience());
+            for proxied in &self.routing.proxied {
+                let Some((backend, serves)) = self.moved_by_monitor(proxied) else { continue };
+                let (proxy, address) = (proxied.name.clone(), backend.address.clone());
+                push(Change::Serves(Serves { proxy, address, serves }), proxied.patience());
             }
         }
         steps
@@ -428,7 +434,7 @@ impl<'a> Draft<'a> {
     /// What people call those that the steps are about.
     fn names(&self, steps: &[Step]) -> Names {
         let addresses = steps.iter().filter_map(|step| step.change.host());
-        addresses.filter_map(|at| Some((at.into(), self.field.member(at)?.label.clone()))).collect()
+        addresses.filter_map(|at| Some((at.into(), self.routing.member(at)?.label.clone()))).collect()
     }
 
     fn finish(mut self, seen: &Snapshot, intent: &Intent) -> Plan {
@@ -440,9 +446,9 @@ impl<'a> Draft<'a> {
             self.check("nothing", Verdict::Ok, "it is so already: there is nothing to do");
         }
         let after = self.after();
-        let mut cut = guard::cuts(&self.field, &self.phases, &after);
+        let mut cut = guard::cuts(&self.routing, &self.phases, &after);
         if let Some((member, true)) = &self.desync {
-            cut.extend(guard::pooled(&self.field, member));
+            cut.extend(guard::pooled(&self.routing, member));
         }
         if !steps.is_empty() {
             let quiet = match self.saves.is_empty() {
@@ -451,11 +457,11 @@ impl<'a> Draft<'a> {
             };
             self.checks.push(guard::clients(&cut, quiet));
         }
-        let lines = |seats: &[Vec<Seat>]| -> Vec<String> {
-            let both = self.field.faces.iter().zip(seats);
-            both.map(|(face, seats)| field::line(face.name, seats)).collect()
+        let lines = |backends: &[Vec<Backend>]| -> Vec<String> {
+            let both = self.routing.proxied.iter().zip(backends);
+            both.map(|(proxied, backends)| routing::line(proxied.name, backends)).collect()
         };
-        let now: Vec<_> = self.field.faces.iter().map(|f| f.seats.clone()).collect();
+        let now: Vec<_> = self.routing.proxied.iter().map(|f| f.backends.clone()).collect();
         let touched = steps.iter().any(|step| matches!(step.change, Change::Servers { .. }));
         let without = match touched {
             true => seen.proxies.values().filter(|p| p.now().is_none()).map(|p| p.name.clone()).collect(),
@@ -478,8 +484,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn writers(seats: &[Seat]) -> BTreeSet<&str> {
-    seats.iter().filter(|s| s.place == Place::Writer).map(|s| &*s.address).collect()
+fn writers(backends: &[Backend]) -> BTreeSet<&str> {
+    backends.iter().filter(|s| s.role == BackendRole::Writer).map(|s| &*s.address).collect()
 }
 
 #[cfg(test)]

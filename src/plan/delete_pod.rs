@@ -108,7 +108,16 @@ fn left_over(
             let text = format!("run {} made it and is not over: finish that run", short_run(run));
             Check::new("open-run", Verdict::Refuse, text)
         }
-        _ => Check::new("owner", Verdict::Ok, "it belongs to nobody: nothing takes its place".to_owned()),
+        Some(_) => {
+            Check::new("owner", Verdict::Ok, "it belongs to nobody: nothing takes its place".to_owned())
+        }
+        None => {
+            let text = format!(
+                "the cluster has no journal of run {}, which made it: one that is kept on another machine may be under way",
+                short_run(run)
+            );
+            Check::new("open-run", Verdict::Warn, text)
+        }
     }];
     let (ready, desired) = (tenant.ready(), tenant.desired());
     own.push(match ready < desired {

@@ -78,9 +78,9 @@ pub fn describe(plan: &Plan) -> Vec<Line> {
         part.checks.iter().for_each(|c| check(&mut lines, c, names));
     }
     if let Some(part) = &plan.database {
-        for (word, seats) in [("now", &part.now), ("after", &part.after)] {
-            if word == "now" || (*seats != part.now && !plan.steps.is_empty()) {
-                for (i, text) in seats.iter().enumerate() {
+        for (word, rows) in [("now", &part.now), ("after", &part.after)] {
+            if word == "now" || (*rows != part.now && !plan.steps.is_empty()) {
+                for (i, text) in rows.iter().enumerate() {
                     let head = format!("  {:<7}", if i == 0 { word } else { "" });
                     wrap(&head, text, |text| push(&mut lines, LineKind::Placement, text));
                 }

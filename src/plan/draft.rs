@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub landed: u32,
     /// Memory the nodes of the landings had free of requests before, in the order of the landings.
     pub room: Vec<(NodeName, u64)>,
+    /// The node with the fewest pods, which the first new pod does not come up on, and why not.
+    pub passed_over: Option<(NodeName, String)>,
     /// Why the first that finds none does not.
     pub refusal: Option<String>,
     /// What the API server lets in.
@@ -48,6 +50,7 @@ impl Draft {
             new: 0,
             landed: 0,
             room: Vec::new(),
+            passed_over: None,
             refusal: None,
             unpredicted: None,
             admission: Admission::default(),
@@ -106,6 +109,12 @@ impl Draft {
         for _ in 0..self.let_in() {
             match board.place(class) {
                 Placement::Fits(fits) => {
+                    if self.landed == 0
+                        && let Some(other) = board.emptier_than(fits.best[0])
+                        && let Some(why) = board.passed_over(class, fits.best[0], other)
+                    {
+                        self.passed_over = Some((board.node(other).name.clone(), why));
+                    }
                     let possible = board.possible(&fits);
                     self.land_on(board, class, fits.best[0], &fits.best, possible.len() > fits.best.len());
                 }
@@ -179,7 +188,7 @@ fn reasons(board: &Board, refusal: &Refusal) -> String {
     let mut text = refusal.describe(board);
     if let Preemption::Possible(nodes) = &refusal.preemption {
         let names: Vec<_> = nodes.iter().take(3).map(|at| board.node(*at).name.as_str()).collect();
-        text += &format!("; the scheduler may push pods of lower priority off {}", names.join(", "));
+        text += &format!("; the scheduler may evict pods of lower priority from {}", names.join(", "));
     }
     text
 }

@@ -66,7 +66,10 @@ pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Result<Fitt
     let class = board.class(&Incoming::next_of(seen, &tenant.workload));
     let admission = admission(seen, &tenant.workload);
     let asked_for = asked.unwrap_or(MOST).min(MOST);
+    let refused = tenant.workload.refused.as_ref().map(|r| r.message.to_string());
     let let_in = admission.limit.as_ref().map_or(asked_for, |(limit, _)| asked_for.min(*limit));
+    // A pod more is refused as those are that are missing now.
+    let let_in = if refused.is_some() { 0 } else { let_in };
     let mut nodes: BTreeMap<NodeName, u32> = BTreeMap::new();
     let mut landed = 0;
     while landed < let_in {
@@ -95,7 +98,7 @@ pub fn fits(seen: &Snapshot, tenant: &Tenant, asked: Option<u32>) -> Result<Fitt
         refusing: refusing.collect(),
         message: full.then(|| refusal.message()),
         admission: admission.limit.filter(|_| !full && let_in < asked_for).map(|(_, why)| why),
-        refused: tenant.workload.refused.as_ref().map(|r| r.message.to_string()),
+        refused,
         unknown: admission.unknown,
         nodes,
     })

@@ -19,6 +19,8 @@ pub enum Deed {
     Migrate(Migration),
     /// An image is rolled out, as to this one.
     Release(Release),
+    /// Their pods are replaced by new ones of the same template.
+    Restart,
 }
 
 impl Deed {
@@ -31,6 +33,7 @@ impl Deed {
             Self::Release(release) => {
                 Intent::Release { release: Release { tenant: tenant.clone(), ..release.clone() } }
             }
+            Self::Restart => Intent::Restart { tenant: tenant.clone() },
         }
     }
 
@@ -43,6 +46,7 @@ impl Deed {
             }
             Self::Migrate(_) => format!("migrate {}", of(tenants)),
             Self::Release(release) => format!("release {} to {}", tag(&release.image), of(tenants)),
+            Self::Restart => format!("restart {}", of(tenants)),
         }
     }
 }
@@ -179,6 +183,7 @@ fn whose(intent: &Intent) -> Option<&TenantName> {
     match intent {
         Intent::Migrate { migration } => Some(&migration.tenant),
         Intent::Release { release } => Some(&release.tenant),
+        Intent::Restart { tenant } => Some(tenant),
         _ => None,
     }
 }

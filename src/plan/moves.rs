@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Key, Memory, NodeName, TenantName, Uid, WorkloadKey};
+use crate::cluster::{Key, Memory, NodeName, TenantName, Uid, WorkloadKey, words::all_pods};
 
 mod carry;
 
@@ -93,7 +93,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OneNode { pods } => write!(f, "all {pods} pods on one node"),
+            Self::OneNode { pods } => write!(f, "{} on one node", all_pods(*pods)),
             Self::Doubled { pods } => write!(f, "{pods} pods on one node"),
             Self::MakesRoom { tenant } => write!(f, "makes room for {tenant}"),
             Self::Uneven { from, to } => write!(f, "memory requested {from} % there, {to} % here"),

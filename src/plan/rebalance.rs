@@ -41,7 +41,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use aim::{Aim, Samples, Scheme, usual_start};
+pub use aim::{Aim, Samples, Scheme, kind_of, usual_start};
 use stage::Stage;
 pub use targets::{Target, Targets, targets};
 
@@ -166,6 +166,19 @@ pub struct Proposal {
     pub before: Balance,
     /// And once all has moved.
     pub after: Balance,
+}
+
+impl Proposal {
+    /// The same, with these pods staying.
+    pub fn without(mut self, seen: &Snapshot, stays: Vec<Stay>) -> Self {
+        if stays.is_empty() {
+            return self;
+        }
+        self.moves.retain(|moved| !stays.iter().any(|stay| stay.pod == moved.pod));
+        self.stays.extend(stays);
+        self.after = given(seen, self.moves.clone()).after;
+        self
+    }
 }
 
 /// A node that takes no moved pods at present.

@@ -28,7 +28,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
     let mut own = vec![alike(tenant)];
     if workload.paused {
         let text = format!("the rollout of {name} is paused: resume it first");
-        own.push(Check::new("rollout", Verdict::Refuse, text));
+        own.push(Check::new("paused", Verdict::Refuse, text));
     }
     own.extend(let_in(seen, workload));
     own.extend(check::owners(workload));

@@ -30,6 +30,7 @@ mod class;
 mod explain;
 mod filter;
 mod fixed;
+mod passed_over;
 mod place;
 mod plenty;
 mod reason;

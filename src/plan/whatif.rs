@@ -32,7 +32,7 @@ mod words;
 pub(super) use database::proxies;
 pub use database::{DatabaseLoss, machine};
 pub use forecast::Forecast;
-pub use words::Told;
+pub use words::Sentence;
 
 /// How nodes are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,8 +63,10 @@ pub struct WhatIf {
     pub pending: Vec<Waiting>,
     /// Pods of StatefulSets that nobody replaces while the node is unreachable.
     pub stuck: Vec<Key>,
-    /// Pods that no controller makes again: they are lost for good.
+    /// Pods that no controller makes again: they are lost.
     pub lone: Vec<Key>,
+    /// Nodes of these that do not answer as it is: what their loss does has happened.
+    pub already: Vec<Already>,
     /// Pods that a drain cannot evict.
     pub blocked: Vec<Blocked>,
     /// Pods a drain evicts whose `emptyDir` volumes go with them: each pod, and its volumes.
@@ -75,6 +77,15 @@ pub struct WhatIf {
     pub kubectl: Vec<String>,
     /// What the database loses; `None`: nothing of it is known to run there.
     pub database: Option<DatabaseLoss>,
+}
+
+/// A node that does not answer already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Already {
+    /// Which.
+    pub node: NodeName,
+    /// Tenants with pods on it that have no ready pod.
+    pub down: Vec<TenantName>,
 }
 
 /// A tenant that loses half its headroom.
@@ -213,14 +224,14 @@ pub fn worst(seen: &Snapshot) -> Result<Vec<Harm>, String> {
 pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
     let stops = |d: &DatabaseLoss| d.stops() || d.is_headless();
     let left = |h: &Harm| h.pending + h.stuck + h.lone;
-    let hurts = |h: &&Harm| !h.down.is_empty() || left(h) > 0 || h.database.as_ref().is_some_and(stops);
-    let Some(worst) = ranking.iter().find(hurts) else { return Vec::new() };
+    let harms = |h: &&Harm| !h.down.is_empty() || left(h) > 0 || h.database.as_ref().is_some_and(stops);
+    let Some(worst) = ranking.iter().find(harms) else { return Vec::new() };
     const SHOWN: usize = 3;
     let mut says = Vec::new();
     let database = worst.database.as_ref();
     if database.is_some_and(stops) {
         says.push(format!(
-            "its loss stops the database ({})",
+            "the database stops ({})",
             database.map(|d| d.sentences().join(", ")).unwrap_or_default()
         ));
     }
@@ -228,30 +239,34 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
         let names: Vec<_> = worst.down.iter().take(SHOWN).map(|t| t.as_str()).collect();
         let more = worst.down.len().saturating_sub(SHOWN);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        says.push(format!("its loss leaves {}{more} without a pod", names.join(", ")));
+        says.push(format!("{} down ({}{more})", count(worst.down.len(), "tenant"), names.join(", ")));
     }
     if worst.pending > 0 {
-        says.push(format!("{} of it would find no other node", count(worst.pending as usize, "pod")));
+        let verb = if worst.pending == 1 { "finds" } else { "find" };
+        says.push(format!("{} {verb} no other node", count(worst.pending as usize, "pod")));
     }
     if worst.stuck > 0 {
         let pods = count(worst.stuck as usize, "pod");
-        says.push(format!("{pods} of StatefulSets would not be made again before it is back"));
+        let verb = if worst.stuck == 1 { "is" } else { "are" };
+        says.push(format!("{pods} of StatefulSets {verb} not made again before it is back"));
     }
     if worst.lone > 0 {
-        says.push(format!("{} would be lost for good", count(worst.lone as usize, "pod")));
+        says.push(format!("{} lost, as no controller makes them again", count(worst.lone as usize, "pod")));
     }
     if let Some(database) = database.filter(|d| !stops(d)) {
         says.extend(database.sentences());
     }
-    let others = ranking.iter().filter(hurts).count() - 1;
-    if others > 0 {
-        says.push(format!("so for {others} other{}", if others == 1 { "" } else { "s" }));
-    }
+    let others = ranking.iter().filter(harms).count() - 1;
+    let more = match others {
+        0 => String::new(),
+        1 => "; another node does harm too if it fails".to_owned(),
+        n => format!("; {n} other nodes do harm too if they fail"),
+    };
     vec![Finding {
         rule: "n-1",
         severity: Severity::Warning,
         subject: Subject::Node(worst.node.clone()),
-        text: says.join("; "),
+        text: format!("if it fails: {}{more}", says.join("; ")),
         since: None,
         because: None,
         answer: Some(Answer::Node),

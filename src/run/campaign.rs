@@ -40,7 +40,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Hands, JournalPlace, server_time};
+use super::{Access, JournalPlace, server_time};
 use crate::{
     cluster::Snapshot,
     plan::{
@@ -59,12 +59,13 @@ mod event;
 mod journal;
 mod next;
 pub mod record;
+mod rehearse;
 mod seen;
 mod tell;
 mod tenants;
 mod wish;
 
-pub use approve::{Approved, Offer, Proposed, offer, rehearse, rest};
+pub use approve::{Approved, Offer, Proposed, offer, rest};
 pub use ask::ask;
 pub use consider::{Considered, consider};
 pub use drained::Drained;
@@ -72,6 +73,7 @@ pub use envelope::Envelope;
 pub use event::{Campaign, CampaignState, Counts, Entry, Event, ItemState, is_of_tenant};
 pub use journal::{Decoded, campaigns, find, local_campaigns, unreadable};
 pub use next::{Next, next};
+pub use rehearse::{Refusals, passes, refusals, rehearse};
 pub use seen::{CampaignSeen, Offers, back};
 pub use tell::{describe, words};
 pub use tenants::rehearse_tenants;
@@ -176,38 +178,43 @@ impl Handle {
 /// Starts an approved campaign. Needs a tokio runtime. What happens shows in the handle; one that is refused (the journal
 /// cannot be kept, the session is read-only) ends as stopped and leaves nothing behind.
 pub fn start(
-    hands: Hands,
+    access: Access,
     approved: Approved,
     place: JournalPlace,
     seen: watch::Receiver<Arc<Snapshot>>,
 ) -> Handle {
     let id = super::new_id(server_time(&seen.borrow()));
-    let mut campaign = Campaign::new(id, hands.who.operator.clone(), approved);
+    let mut campaign = Campaign::new(id, access.who.operator.clone(), approved);
     campaign.local = place == JournalPlace::Local;
-    launch(hands, campaign, Begin::New, seen)
+    launch(access, campaign, Begin::New, seen)
 }
 
 /// Goes on with a campaign that stands still: one that paused, or whose session died. `instead`, once approved, takes the
 /// place of what was not begun yet. Needs a tokio runtime. One that somebody else drives is refused: it shows as
 /// paused, with who has it, and nothing is written.
 pub fn resume(
-    hands: Hands,
+    access: Access,
     campaign: Campaign,
     instead: Option<Approved>,
     seen: watch::Receiver<Arc<Snapshot>>,
 ) -> Handle {
-    prepare(hands, campaign, Begin::Again(instead.map(Box::new)), seen)
+    prepare(access, campaign, Begin::Again(instead.map(Box::new)), seen)
 }
 
 /// Gives up a campaign that stands still, and the runs of it that do: what they borrowed is taken back, what was done
 /// stays. Needs a tokio runtime, and the lease, as a resumption does; `why` is one sentence for the journal.
-pub fn give_up(hands: Hands, campaign: Campaign, why: &str, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
-    let why = format!("given up by {}: {why}", hands.who.operator);
-    prepare(hands, campaign, Begin::GiveUp(why), seen)
+pub fn give_up(
+    access: Access,
+    campaign: Campaign,
+    why: &str,
+    seen: watch::Receiver<Arc<Snapshot>>,
+) -> Handle {
+    let why = format!("given up by {}: {why}", access.who.operator);
+    prepare(access, campaign, Begin::GiveUp(why), seen)
 }
 
 fn prepare(
-    hands: Hands,
+    access: Access,
     mut campaign: Campaign,
     begin: Begin,
     seen: watch::Receiver<Arc<Snapshot>>,
@@ -217,15 +224,15 @@ fn prepare(
         campaign.state = CampaignState::Running;
     }
     campaign.doing = Some("taking it up".into());
-    launch(hands, campaign, begin, seen)
+    launch(access, campaign, begin, seen)
 }
 
-fn launch(hands: Hands, campaign: Campaign, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
+fn launch(access: Access, campaign: Campaign, begin: Begin, seen: watch::Receiver<Arc<Snapshot>>) -> Handle {
     let id = campaign.id.clone();
     let (campaign, watch) = watch::channel(campaign);
     let (halt, halted) = watch::channel(false);
     let (wishes, wished) = mpsc::unbounded_channel();
-    let driver = Driver::new(hands, campaign, seen, halted, wished);
+    let driver = Driver::new(access, campaign, seen, halted, wished);
     let task = Some(tokio::spawn(driver.drive(begin)));
     Handle { id, watch, wishes, halt, task }
 }

@@ -21,11 +21,11 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    Entry, Event, Hands, JournalPlace, Outcome, Run,
+    Access, Entry, Event, JournalPlace, Outcome, Run,
     decide::{Decision, Facts, Leaving, decide},
     journal,
     lease::{Leases, Standing},
-    local::Book,
+    local::LocalJournal,
     perform::{Failure, Writer},
     session::{self, Held, PATIENCE, asked, insist},
 };
@@ -54,6 +54,8 @@ enum Stop {
     Pause(usize, String),
     /// It can no longer be written down: it is somebody else's, or out of reach.
     Unwritten(String),
+    /// Its journal was deleted or damaged: nobody can go on with it.
+    Lost(String),
     /// It was never taken up.
     Refused(String),
 }
@@ -61,11 +63,11 @@ enum Stop {
 /// Where the journal is kept, open for writing.
 enum Open {
     Cluster(Box<ConfigMap>),
-    Local(Book),
+    Local(LocalJournal),
 }
 
 pub(super) struct Driver {
-    hands: Hands,
+    access: Access,
     run: watch::Sender<Run>,
     seen: watch::Receiver<Arc<Snapshot>>,
     pause: watch::Receiver<bool>,
@@ -85,13 +87,13 @@ struct Session<'a> {
 
 impl Driver {
     pub(super) fn new(
-        hands: Hands,
+        access: Access,
         run: watch::Sender<Run>,
         seen: watch::Receiver<Arc<Snapshot>>,
         pause: watch::Receiver<bool>,
     ) -> Self {
         Self {
-            hands,
+            access,
             run,
             seen,
             pause,
@@ -108,7 +110,7 @@ impl Driver {
             let run = self.run.borrow();
             (run.id.clone(), run.entries.iter().map(|e| e.token).collect())
         };
-        let held = match Held::connect(&self.hands, &seen, &id, tokens).await {
+        let held = match Held::connect(&self.access, &seen, &id, tokens).await {
             Ok(held) => held,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
@@ -150,7 +152,7 @@ impl Driver {
         };
         if let Err(stop) = self.append(&mut session, first).await {
             return Err(match stop {
-                Stop::Unwritten(why) => Stop::Refused(why),
+                Stop::Unwritten(why) | Stop::Lost(why) => Stop::Refused(why),
                 other => other,
             });
         }
@@ -158,7 +160,7 @@ impl Driver {
             return Ok(());
         }
         if *begin == Begin::Succeeded {
-            let text = format!("taken as succeeded by {}", self.hands.who.operator);
+            let text = format!("taken as succeeded by {}", self.access.who.operator);
             let undecided = self.run.borrow().undecided();
             for step in undecided {
                 self.append(&mut session, Event::Done { step, text: text.clone() }).await?;
@@ -215,19 +217,19 @@ impl Driver {
     fn open_new(&self, local: bool) -> Result<Open, String> {
         let run = self.run.borrow();
         if local {
-            let wire = &self.hands.wire;
-            let book = Book::begin(&self.hands.state_dir, wire.context(), wire.server(), &run)?;
+            let wire = &self.access.wire;
+            let book = LocalJournal::begin(&self.access.state_dir, wire.context(), wire.server(), &run)?;
             return Ok(Open::Local(book));
         }
-        Ok(Open::Cluster(Box::new(journal::blank(&run, &self.hands.journal_namespace)?)))
+        Ok(Open::Cluster(Box::new(journal::blank(&run, &self.access.journal_namespace)?)))
     }
 
     /// Opens the journal as it stands now, which may say more than what was seen when the operator chose to resume.
     async fn reopen(&mut self, local: bool, writer: &Writer, token: i64) -> Result<Open, Stop> {
         let id = self.run.borrow().id.clone();
         let (open, stored) = if local {
-            let wire = &self.hands.wire;
-            let reopened = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &id);
+            let wire = &self.access.wire;
+            let reopened = LocalJournal::reopen(&self.access.state_dir, wire.context(), wire.server(), &id);
             let (book, run) = reopened.map_err(Stop::Refused)?;
             (Open::Local(book), run)
         } else {
@@ -262,7 +264,7 @@ impl Driver {
         loop {
             self.hold(session).await?;
             if *self.pause.borrow() {
-                self.facts.pause = Some(format!("paused by {}", self.hands.who.operator));
+                self.facts.pause = Some(format!("paused by {}", self.access.who.operator));
             }
             let seen = self.seen.borrow_and_update().clone();
             let seen = aged(seen, session.writer.clock.now());
@@ -364,14 +366,21 @@ impl Driver {
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
         let at = self.seen.borrow().dated(Timestamp::now());
-        let (by, step) = (self.hands.who.operator.clone(), self.current());
+        let (by, step) = (self.access.who.operator.clone(), self.current());
+        let lost = match &stop {
+            Stop::Lost(why) => Some(why.clone()),
+            _ => None,
+        };
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New(_)) => Event::Finished { outcome: Outcome::Failed, text },
-            (Stop::Refused(why) | Stop::Unwritten(why), _) => Event::Paused { step, why, asked: false },
+            (Stop::Refused(why) | Stop::Unwritten(why) | Stop::Lost(why), _) => {
+                Event::Paused { step, why, asked: false }
+            }
             (Stop::Pause(step, why), _) => Event::Paused { step, why, asked: false },
         };
         self.run.send_modify(|run| {
             run.doing = None;
+            run.journal_lost = lost;
             // Refused because it was over already: it stays as its journal has it.
             let _ = run.apply(Entry { at, by, token: 0, event });
         });
@@ -403,10 +412,10 @@ impl Driver {
         .await
     }
 
-    /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
+    /// Deletes the oldest finished journals. Where that is not possible they stay.
     async fn sweep(&self, writer: &Writer) {
-        let outworn = journal::outworn(&self.seen.borrow());
-        for (name, version) in outworn {
+        let oldest_finished = journal::oldest_finished(&self.seen.borrow());
+        for (name, version) in oldest_finished {
             if let Err(failure) = writer.delete_journal(&name, &version).await {
                 tracing::debug!(name, why = failure.text(), "an old journal stays");
                 return;

@@ -195,6 +195,10 @@ pub struct Run {
     pub local: bool,
     /// What the session that drives it is at, in words; not written down.
     pub doing: Option<String>,
+    /// The journal was deleted or damaged under the session that drove it, and how: nobody can go on with the run.
+    pub journal_lost: Option<String>,
+    /// Why the audit file of this machine lacks what this session did.
+    pub unaudited: Option<String>,
 }
 
 impl Run {
@@ -214,6 +218,8 @@ impl Run {
             log: Log::default(),
             local: false,
             doing: None,
+            journal_lost: None,
+            unaudited: None,
         }
     }
 

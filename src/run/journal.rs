@@ -299,7 +299,7 @@ fn needed(campaign: &str, seen: &Snapshot) -> BTreeSet<String> {
 }
 
 /// The journals that may go: of runs that are over, all but the newest fifty. One that cannot be read stays.
-pub(super) fn outworn(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
+pub(super) fn oldest_finished(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
     let of_runs = seen.journals.values().filter(|j| j.of == Written::Run);
     let mut campaigns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut over: Vec<_> = of_runs
@@ -550,7 +550,7 @@ mod tests {
         let mut snapshot = seen(&all);
         let odd = Key::new("wheelhouse", "run-0");
         snapshot.journals.items.insert(odd.clone(), Arc::new(Journal { key: odd, ..journal("?", "") }));
-        let names: Vec<_> = outworn(&snapshot).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = oldest_finished(&snapshot).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["run-20260101-000002-0000", "run-20260101-000000-0000"]);
     }
 }

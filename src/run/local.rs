@@ -53,12 +53,12 @@ pub(super) fn path(state_dir: &Path, kind: &str, context: &str, server: &str, id
 }
 
 /// A journal on this machine, open for appending, by one process at a time.
-pub(super) struct Book {
+pub(super) struct LocalJournal {
     file: File,
     path: PathBuf,
 }
 
-impl Book {
+impl LocalJournal {
     /// A new journal; its first line is the plan.
     pub(super) fn begin(state_dir: &Path, context: &str, server: &str, run: &Run) -> Result<Self, String> {
         Self::create(path(state_dir, RUNS, context, server, &run.id), &journal::head(run)?)
@@ -151,12 +151,17 @@ pub(super) struct Audited<'a, E> {
     pub(super) reason: Option<&'a str>,
 }
 
+/// Where what was done is written down, for whoever asks later.
+pub(super) fn audit_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("audit.jsonl")
+}
+
 /// Adds a line to `audit.jsonl`, in one write.
 pub(super) fn audit<E: Serialize>(state_dir: &Path, line: &Audited<'_, E>) -> io::Result<()> {
     make(state_dir)?;
     let mut text = serde_json::to_string(line)?;
     text.push('\n');
-    let path = state_dir.join("audit.jsonl");
+    let path = audit_file(state_dir);
     let open = || OpenOptions::new().append(true).open(&path);
     let mut file = match open() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {

@@ -1,4 +1,4 @@
-//! The hand that writes to the cluster and its database: the only code in the program that does, called by `run` alone.
+//! Writes to the cluster and its database: the only code in the program that does, called by `run` alone.
 //!
 //! Every write to the Kubernetes API goes through [`Writer::write`], every write to the database through
 //! [`Hand::write`]: both refuse in read-only mode. A function here sends a request once and says what came of it;
@@ -24,11 +24,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::cluster::Key;
 use crate::wire::{
-    self, Endpoint, Logins,
+    self, DatabaseEndpoint, Logins,
     sql::{Answer, Kind, Sql},
 };
 
-pub(super) use api::{Involved, Right, Told, version};
+pub(super) use api::{EventNote, Involved, Right, version};
 pub(super) use kind::{Context, Performed, act};
 use objects::version_of;
 pub(super) use sql::Written;
@@ -151,7 +151,7 @@ impl Writer {
     }
 
     /// A connection to an endpoint of the database, for one act.
-    async fn reach(&self, endpoint: Endpoint) -> Result<Hand, Failure> {
+    async fn reach(&self, endpoint: DatabaseEndpoint) -> Result<Hand, Failure> {
         let Some(logins) = &self.logins else {
             let text = format!("{endpoint} cannot be reached: no database is configured for this session");
             return Err(refused(0, text));
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(hand.try_journal(&stored).await, Err(Failure::ReadOnly));
         assert_eq!(hand.delete_journal("run-x", &"1".into()).await, Err(Failure::ReadOnly));
         let involved = Involved::workload(&workload, &uid);
-        let told = Told { name: "e".into(), involved, reason: "R", message: String::new() };
+        let told = EventNote { name: "e".into(), involved, reason: "R", message: String::new() };
         assert_eq!(hand.tell(told).await, Err(Failure::ReadOnly));
     }
 }

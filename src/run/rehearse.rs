@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, collections::BTreeSet};
 use futures::{FutureExt, StreamExt, stream};
 
 use super::{
-    Hands, Rehearsal, Run, journal,
+    Access, Rehearsal, Run, journal,
     perform::{Clock, Failure, Right, Writer, act},
 };
 use crate::plan::{Change, Check, Object, Plan, Verdict};
@@ -19,27 +19,27 @@ const REHEARSAL: &str = "rehearsal";
 
 /// Asks the API server whether a plan could be run: the rights by access reviews, the writes and the journal as dry
 /// runs. What cannot be asked refuses: a plan is not run blind.
-pub async fn rehearse(hands: &Hands, plan: &Plan) -> Rehearsal {
+pub async fn rehearse(access: &Access, plan: &Plan) -> Rehearsal {
     let mut found = Rehearsal { plan: plan.id.clone(), ..Rehearsal::default() };
-    if hands.read_only {
+    if access.read_only {
         found.checks.push(Check::new("access", Verdict::Refuse, Failure::ReadOnly.text()));
         return found;
     }
-    let writer = match hands.wire.writer().await {
-        Ok(client) => Writer::new(client, false, &hands.journal_namespace, Clock::ahead(0))
-            .with_database(hands.database.clone()),
+    let writer = match access.wire.writer().await {
+        Ok(client) => Writer::new(client, false, &access.journal_namespace, Clock::ahead(0))
+            .with_database(access.database.clone()),
         Err(why) => {
             found.checks.push(Check::new("access", Verdict::Refuse, why));
             return found;
         }
     };
     let cluster = async {
-        let (mut access, dry) = tokio::join!(access(&writer, plan), dry_run(&writer, plan));
-        access.extend(dry);
-        access
+        let (mut rights, dry) = tokio::join!(rights(&writer, plan), dry_run(&writer, plan));
+        rights.extend(dry);
+        rights
     };
     let (rights, database, (journal, missing)) =
-        tokio::join!(cluster, database(&writer, plan), journal_place(&writer, hands, plan));
+        tokio::join!(cluster, database(&writer, plan), journal_place(&writer, access, plan));
     found.checks.extend(rights);
     found.checks.extend(database);
     found.checks.push(journal);
@@ -54,7 +54,7 @@ fn writes(plan: &Plan, of_database: bool) -> impl Iterator<Item = &Change> {
 }
 
 /// The rights on what is changed, and on Events about it.
-async fn access(writer: &Writer, plan: &Plan) -> Vec<Check> {
+async fn rights(writer: &Writer, plan: &Plan) -> Vec<Check> {
     let needed: BTreeSet<_> = writes(plan, false).flat_map(|change| act(change).rights()).collect();
     if needed.is_empty() {
         return Vec::new();
@@ -166,8 +166,8 @@ async fn dry_run(writer: &Writer, plan: &Plan) -> Vec<Check> {
 }
 
 /// Whether the journal can be kept in the cluster; if not, what is missing.
-async fn journal_place(writer: &Writer, hands: &Hands, plan: &Plan) -> (Check, Vec<String>) {
-    let namespace = &hands.journal_namespace;
+async fn journal_place(writer: &Writer, access: &Access, plan: &Plan) -> (Check, Vec<String>) {
+    let namespace = &access.journal_namespace;
     let right = |verb, group, resource: &str| Right {
         verb,
         group,
@@ -189,7 +189,7 @@ async fn journal_place(writer: &Writer, hands: &Hands, plan: &Plan) -> (Check, V
         Asked { failed: Some(why), .. } => vec![why],
     };
     if missing.is_empty()
-        && let Err(why) = try_journal(writer, hands, plan).await
+        && let Err(why) = try_journal(writer, access, plan).await
     {
         missing.push(why);
     }
@@ -201,22 +201,26 @@ async fn journal_place(writer: &Writer, hands: &Hands, plan: &Plan) -> (Check, V
         );
         Check::new("journal", Verdict::Warn, text)
     } else if absent {
-        Check::new("journal", Verdict::Ok, format!("kept in namespace {namespace}, which will be created"))
+        Check::new(
+            "journal",
+            Verdict::Ok,
+            format!("the journal is kept in namespace {namespace}, which is created"),
+        )
     } else {
-        Check::new("journal", Verdict::Ok, format!("kept in namespace {namespace}"))
+        Check::new("journal", Verdict::Ok, format!("the journal is kept in namespace {namespace}"))
     };
     (check, missing)
 }
 
-async fn try_journal(writer: &Writer, hands: &Hands, plan: &Plan) -> Result<(), String> {
+async fn try_journal(writer: &Writer, access: &Access, plan: &Plan) -> Result<(), String> {
     // A plan that refuses itself is not run, and needs no journal.
     let confirmed = match plan.confirmation() {
         crate::plan::Confirmation::Yes => None,
         crate::plan::Confirmation::Type(text) => Some(text),
     };
     let Ok(approved) = plan.clone().approve(confirmed.as_deref(), None) else { return Ok(()) };
-    let run = Run::new(REHEARSAL, hands.who.operator.clone(), approved);
-    let blank = journal::blank(&run, &hands.journal_namespace)?;
+    let run = Run::new(REHEARSAL, access.who.operator.clone(), approved);
+    let blank = journal::blank(&run, &access.journal_namespace)?;
     writer.try_journal(&blank).await.map_err(|failure| failure.text())
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{Run, RunState, undo_intent};
+use super::{Run, RunState, left_by_losing_it, undo_intent};
 use crate::{
     cluster::Snapshot,
     plan::{Standing, Verdict, plan},
@@ -163,7 +163,7 @@ impl RunSeen {
     /// Who is at it, where that is somebody else.
     fn held(&self) -> Option<String> {
         let holder = self.holder.as_ref().filter(|h| h.alive && !self.ours)?;
-        Some(format!("{} is at it", holder.who))
+        Some(format!("{} drives it", holder.who))
     }
 
     /// Why it cannot be touched, whatever is wanted of it.
@@ -176,7 +176,7 @@ impl RunSeen {
             Shown::Running | Shown::Planned => self.held(),
             Shown::Unknown => {
                 let why = self.unknown.as_deref().unwrap_or_default();
-                Some(format!("whether anybody is at run {name} is not known: {why}"))
+                Some(format!("whether anybody drives run {name} is not known: {why}"))
             }
             _ => None,
         }
@@ -187,7 +187,8 @@ impl RunSeen {
         let (run, name, shown) = (&self.run, self.run.short(), self.shown());
         let over = run.state.is_over();
         let closed = over.then(|| format!("run {name} is {shown}"));
-        let give_up = closed.clone().or_else(|| self.untouchable()).map_or(Ok(()), Err);
+        let lost = || run.journal_lost.clone().and_then(|_| left_by_losing_it(run, seen));
+        let give_up = closed.clone().or_else(|| self.untouchable()).or_else(lost).map_or(Ok(()), Err);
         let resume = give_up.clone().and_then(|()| self.goes_on(seen));
         let undo = match () {
             () if run.state == RunState::Undone => Err(format!("run {name} is taken back already")),

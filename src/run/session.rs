@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    Hands,
+    Access,
     lease::{Leases, Take},
     perform::{Clock, Failure, Writer},
 };
@@ -31,15 +31,15 @@ impl Held {
     /// # Errors
     /// One sentence: the session is read-only, or the API server cannot be reached.
     pub(super) async fn connect(
-        hands: &Hands,
+        access: &Access,
         seen: &Snapshot,
         id: &str,
         tokens: impl IntoIterator<Item = i64>,
     ) -> Result<Self, String> {
-        let writer = connect(hands, seen).await?;
-        let holder = format!("{} {}", hands.who.operator, hands.who.session);
+        let writer = connect(access, seen).await?;
+        let holder = format!("{} {}", access.who.operator, access.who.session);
         let written = tokens.into_iter().max().unwrap_or(-1);
-        let leases = Leases::new(writer.clone(), holder, id, hands.lease_seconds, written);
+        let leases = Leases::new(writer.clone(), holder, id, access.lease_seconds, written);
         Ok(Self { writer, leases })
     }
 
@@ -66,14 +66,14 @@ pub(super) fn taken(name: &str, answer: Result<Take, Failure>) -> Result<(), Str
 ///
 /// # Errors
 /// One sentence: the session is read-only, or the API server cannot be reached.
-pub(super) async fn connect(hands: &Hands, seen: &Snapshot) -> Result<Writer, String> {
-    if hands.read_only {
+pub(super) async fn connect(access: &Access, seen: &Snapshot) -> Result<Writer, String> {
+    if access.read_only {
         return Err(Failure::ReadOnly.text());
     }
-    let client = hands.wire.writer().await?;
+    let client = access.wire.writer().await?;
     let clock = Clock::ahead(seen.api.skew_millis);
-    let writer = Writer::new(client, hands.read_only, &hands.journal_namespace, clock);
-    Ok(writer.with_database(hands.database.clone()))
+    let writer = Writer::new(client, access.read_only, &access.journal_namespace, clock);
+    Ok(writer.with_database(access.database.clone()))
 }
 
 /// Repeats what can be repeated, until an operator asks to stop: for ever while there is no answer, some times while the

@@ -3,7 +3,10 @@
 use std::ptr;
 
 use super::{Event, Outcome, Run};
-use crate::plan::{About, PartRef};
+use crate::{
+    cluster::Snapshot,
+    plan::{About, Change, PartRef},
+};
 
 /// What a run is about, in a line: `scale acme 3 → 5`, `undo 9c1f: scale acme 5 → 3`.
 pub fn summary(run: &Run) -> String {
@@ -52,6 +55,27 @@ pub fn left_by_giving_up(run: &Run) -> Option<String> {
     }
 }
 
+/// What is left of a run whose journal is lost, and the lines that take it back by hand; `None`: its journal is there.
+pub fn left_by_losing_it(run: &Run, seen: &Snapshot) -> Option<String> {
+    run.journal_lost.as_ref()?;
+    let steps = &run.plan().steps;
+    let borrowed: Vec<_> = run.borrowed().map(|i| &steps[i].change).collect();
+    let back = run.made().into_iter().rev().filter_map(|(_, change)| change.invert());
+    let back: Vec<Change> = borrowed.into_iter().cloned().chain(back).collect();
+    let lines: Vec<_> =
+        back.iter().filter_map(|change| change.by_hand(seen)).map(|line| format!("`{line}`")).collect();
+    let words: Vec<_> = back.iter().map(|change| run.plan().words(change)).collect();
+    Some(match (words.is_empty(), lines.is_empty()) {
+        (true, _) => "it has changed nothing".into(),
+        (false, true) => {
+            format!("nobody can go on with it; what takes it back by hand: {}", words.join(", "))
+        }
+        (false, false) => {
+            format!("nobody can go on with it; what takes it back by hand: {}", lines.join(", "))
+        }
+    })
+}
+
 /// One of its entries in a sentence; `None` for an event that says nothing to people.
 pub fn describe(run: &Run, event: &Event) -> Option<String> {
     let change = |step: &usize| match run.plan().steps.get(*step) {
@@ -73,6 +97,10 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
             format!("▲ {about}: not as predicted, {text}")
         }
         Event::TakenBack { step, text } => format!("▲ taken back: {}: {text}", change(step)),
+        Event::Paused { step, asked: true, .. } if run.paused_by().is_some() => {
+            let by = run.paused_by().unwrap_or_default();
+            format!("▲ paused by {by} at step {} of {}", step + 1, run.plan().steps.len())
+        }
         Event::Paused { step, why, .. } => {
             format!("▲ paused at step {} of {}: {why}", step + 1, run.plan().steps.len())
         }

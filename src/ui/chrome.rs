@@ -164,7 +164,7 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
         let lit = place.on() == here
             || matches!(
                 (place, here),
-                (Place::Tenants, On::Tenant | On::Headroom | On::Log)
+                (Place::Tenants, On::Tenant | On::Headroom | On::Log | On::Object)
                     | (Place::Nodes, On::Node | On::WhatIf | On::Ranking)
                     | (Place::Runs, On::Run | On::Campaign)
                     | (Place::Database, On::Recovery)
@@ -217,7 +217,7 @@ fn numbers<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Vec<Piece<'a>>> {
     let tenants = format::count(healths.total, "tenant");
     let not_well = healths.words();
     let mut parts = match not_well.as_slice() {
-        [] if hurts(cx).is_none() && healths.total > 0 => {
+        [] if database_is_critical(cx).is_none() && healths.total > 0 => {
             vec![vec![piece(format!("✓ {tenants} ok"), Role::Ok)]]
         }
         [_, ..] if spare.total() => Vec::new(),
@@ -226,7 +226,7 @@ fn numbers<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Vec<Piece<'a>>> {
     let (risk, bad): (Vec<_>, Vec<_>) =
         not_well.into_iter().partition(|(health, _)| *health == Health::AtRisk);
     let warnings = cx.findings.iter().filter(|f| f.severity > Severity::Notice).count();
-    if bad.is_empty() && risk.is_empty() && warnings > 0 && hurts(cx).is_none() {
+    if bad.is_empty() && risk.is_empty() && warnings > 0 && database_is_critical(cx).is_none() {
         parts.push(vec![piece(format!("▲ {}", format::count(warnings, "warning")), Role::Warn)]);
     }
     if let Some(namespace) = seen.absent_namespace() {
@@ -269,7 +269,7 @@ fn nodes<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
 /// The database in a few characters: dim when it is well, with its glyph when it is not.
 fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     let Some(headline) = Database::of(cx.seen).map(|d| d.headline()) else { return Vec::new() };
-    let worst = hurts(cx);
+    let worst = database_is_critical(cx);
     let of_it = cx.findings.iter().filter(|f| f.subject.is_database() && f.severity > Severity::Notice);
     let (sign, role) = match of_it.map(|f| f.severity).max() {
         None => ("", Role::Muted),
@@ -280,12 +280,12 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     vec![piece(format!("{sign}{gap}{headline}{what}"), role)]
 }
 
-/// What of the database hurts users now.
-fn hurts<'a>(cx: &Cx<'a>) -> Option<&'a Finding> {
+/// What is critical about the database.
+fn database_is_critical<'a>(cx: &Cx<'a>) -> Option<&'a Finding> {
     cx.findings.iter().find(|f| f.severity == Severity::Critical && f.subject.is_database())
 }
 
-/// What hurts in a word or two, where the headline does not say it.
+/// It in a word or two, where the headline does not say it.
 fn loud(rule: &str) -> Option<&'static str> {
     Some(match rule {
         "flow-control" => "WRITES PAUSED",

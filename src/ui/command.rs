@@ -98,6 +98,10 @@ pub enum Command {
     Next,
     /// The section before.
     Previous,
+    /// The object under the cursor in words, with its events.
+    Describe,
+    /// The object under the cursor as YAML.
+    Yaml,
     /// The log of the tenant or the pod.
     Logs,
     /// All pods in one log, or one of them.
@@ -239,6 +243,8 @@ pub enum On {
     Database,
     /// The recovery sheet.
     Recovery,
+    /// An object, described.
+    Object,
     /// A log.
     Log,
     /// The review of a plan.
@@ -247,7 +253,7 @@ pub enum On {
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -262,6 +268,7 @@ impl On {
         Self::Headroom,
         Self::Database,
         Self::Recovery,
+        Self::Object,
         Self::Log,
         Self::Review,
     ];
@@ -283,6 +290,7 @@ impl On {
             Self::Headroom => "Headroom",
             Self::Database => "Database",
             Self::Recovery => "Recovery sheet",
+            Self::Object => "An object",
             Self::Log => "A log",
             Self::Review => "Review of a plan",
         }

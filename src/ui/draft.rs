@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use super::Terms;
 use crate::{
     cluster::{Snapshot, TenantName},
     plan::{
         Check, Intent, Verdict,
         many::{self, Deed, Many},
-        rebalance::{self, Aim, Caps, Policy, Samples, Scheme},
+        rebalance::{self, Aim, Goal, Policy, Samples, Scheme},
         whatif::{Loss, what_if},
     },
-    run::campaign::{self, Campaign, Pace, Proposed},
+    run::campaign::{self, Campaign, Pace, Proposed, Refusals},
 };
 
 /// What is to be worked out.
@@ -71,13 +72,12 @@ impl Draft {
     ///
     /// # Errors
     /// The check that refuses it.
-    pub fn of(seen: &Arc<Snapshot>, wanted: &Wanted, policy: &Policy) -> Result<Self, Check> {
+    pub fn of(seen: &Arc<Snapshot>, wanted: &Wanted, terms: &Terms, policy: &Policy) -> Result<Self, Check> {
         let goal = wanted.words();
         let (scheme, proposed) = match wanted {
             Wanted::Tenants(wanted) => {
-                let ToTenants { deed, tenants, parallel, canary, max_failures } = &**wanted;
-                let made = many::many(seen, deed, tenants);
-                let pace = Pace::of_tenants(seen, *parallel, *canary, *max_failures);
+                let made = many::many(seen, &wanted.deed, &wanted.tenants);
+                let pace = Pace::of_tenants(seen, terms.parallel, terms.canary, terms.stop_after);
                 let proposed = Proposed::of_tenants(&made, pace);
                 return Ok(Self::of_tenants(seen, made, proposed));
             }
@@ -90,17 +90,25 @@ impl Draft {
                 let refused = |why: String| Check::new("undo", Verdict::Refuse, why);
                 let (items, stays) = campaign::back(campaign, seen).map_err(refused)?;
                 let made = many::given(seen, goal, items);
-                let proposed = Proposed::of_tenants(&made, campaign.pace.clone()).undoing(&campaign.id);
+                let pace = terms.pace(campaign.pace.clone());
+                let proposed = Proposed::of_tenants(&made, pace).undoing(&campaign.id);
                 let mut draft = Self::of_tenants(seen, made, proposed);
                 draft.scheme.notes = stays;
                 return Ok(draft);
             }
             Wanted::Aim(aim) => {
                 let (first, foreseen) = aim.before(seen);
-                let run = campaign::Aim { goal: aim.goal(), caps: Caps::default(), policy: policy.clone() };
+                let goal_of = match aim.goal() {
+                    Goal::Rebalance { nodes, tenants, .. } => {
+                        Goal::Rebalance { nodes, tenants, only_spread: terms.only_spread }
+                    }
+                    other => other,
+                };
+                let run = campaign::Aim { goal: goal_of, caps: terms.caps, policy: policy.clone() };
                 let offer = campaign::offer(&run, &foreseen)?;
                 let items: Vec<_> = first.into_iter().chain(offer.items).collect();
-                let proposed = Proposed::new(&foreseen, goal, Some(run), items.clone(), Pace::default());
+                let proposed =
+                    Proposed::new(&foreseen, goal, Some(run), items.clone(), terms.pace(Pace::default()));
                 let mut scheme = Scheme::new(offer.proposal, items, foreseen);
                 scheme.notes = notes(aim, &scheme);
                 (scheme, proposed)
@@ -118,15 +126,30 @@ impl Draft {
                 let refused = |why: String| Check::new("undo", Verdict::Refuse, why);
                 let (items, stays) = campaign::back(campaign, seen).map_err(refused)?;
                 let proposal = rebalance::given(seen, moves(&items));
-                let pace = campaign.pace.clone();
+                let pace = terms.pace(campaign.pace.clone());
                 let proposed = Proposed::new(seen, goal, None, items.clone(), pace).undoing(&campaign.id);
                 let mut scheme = Scheme::new(proposal, items, seen.clone());
                 scheme.notes = stays;
                 (scheme, proposed)
             }
         };
-        let samples = scheme.samples();
-        Ok(Self { scheme, samples, proposed, many: None })
+        let draft = Self { samples: scheme.samples(), scheme, proposed, many: None };
+        let mut left = terms.left.clone();
+        left.extend(campaign::refusals(&draft.samples.plans));
+        Ok(draft.without(&left))
+    }
+
+    /// The same without the moves that are refused.
+    fn without(self, left: &Refusals) -> Self {
+        let Scheme { proposal, foreseen, notes, .. } = &self.scheme;
+        let (proposed, stays) = self.proposed.without(foreseen, left);
+        if stays.is_empty() {
+            return self;
+        }
+        let items = proposed.items().to_vec();
+        let mut scheme = Scheme::new(proposal.clone().without(foreseen, stays), items, foreseen.clone());
+        scheme.notes.clone_from(notes);
+        Self { samples: scheme.samples(), scheme, proposed, many: None }
     }
 
     /// The same for whole tenants: no pod is moved.

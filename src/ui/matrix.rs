@@ -3,7 +3,7 @@
 //! ```text
 //!                   NOW                    AFTER
 //!  TENANT           w1  w2  w3  w4  w5     w1  w2  w3  w4  w5
-//!  blackmesa         ·   ·   ·   2!  ·      ·   ·   1+  1-  ·    all 2 pods on one node
+//!  blackmesa         ·   ·   ·   2!  ·      ·   ·   1+  1-  ·    both pods on one node
 //! ```
 //!
 //! What changes is told by `+` and `-` as well as by its colour. Where so many nodes find no room, each row says its

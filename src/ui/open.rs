@@ -22,6 +22,7 @@ impl Place {
             Self::Campaign(id) => Box::new(views::campaign::CampaignView::new(id.clone())),
             Self::WhatIf(nodes, loss) => Box::new(views::whatif::WhatIfView::new(nodes.clone(), *loss)),
             Self::Ranking => Box::<views::ranking::Ranking>::default(),
+            Self::Object(key, yaml) => Box::new(views::object::ObjectView::new(key.clone(), *yaml)),
             Self::Log(name, pod) => Box::new(views::log::LogView::new(name.clone(), pod.clone())),
             Self::Headroom(name) => Box::new(views::headroom::HeadroomView::new(name.clone())),
         }

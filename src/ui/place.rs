@@ -2,7 +2,7 @@
 
 use super::command::{Command, On};
 use crate::{
-    cluster::{Key, MemberName, NodeName, ProxyName, TenantName},
+    cluster::{Key, MemberName, NodeName, ObjectKey, ProxyName, TenantName},
     plan::whatif::Loss,
 };
 
@@ -39,6 +39,8 @@ pub enum Place {
     Ranking,
     /// The headroom of one tenant, and what fits.
     Headroom(TenantName),
+    /// One object, described in words, or as YAML.
+    Object(ObjectKey, bool),
     /// The log of a tenant, or of one of its pods.
     Log(TenantName, Option<Key>),
 }
@@ -60,6 +62,7 @@ impl Place {
             Self::WhatIf(..) => On::WhatIf,
             Self::Ranking => On::Ranking,
             Self::Headroom(_) => On::Headroom,
+            Self::Object(..) => On::Object,
             Self::Log(..) => On::Log,
         }
     }

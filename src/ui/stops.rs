@@ -36,7 +36,7 @@ pub fn next(
     last: Option<&Stop>,
     here: Option<&str>,
 ) -> Option<Stop> {
-    // What follows from a cause that has its answer is told by that one, but where users are hurt.
+    // What follows from a cause that has its answer is told by that one, but where users see errors.
     let told = |f: &&Finding| f.because.is_none() || f.severity == Severity::Critical;
     for finding in findings.iter().filter(told) {
         let stop = Stop::About(finding.subject.clone());

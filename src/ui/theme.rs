@@ -33,9 +33,9 @@ pub enum Role {
     Selection,
     /// All is well.
     Ok,
-    /// Hurts with the next failure.
+    /// The next failure does harm.
     Warn,
-    /// Hurts now.
+    /// Users see errors now.
     Danger,
     /// Under way.
     Busy,

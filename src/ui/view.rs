@@ -20,7 +20,7 @@ use super::{
     theme::Theme,
 };
 use crate::{
-    cluster::{Finding, Judged, KubeEvent, NodeName, Snapshot, TenantName},
+    cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
     run::{RunSeen, campaign::CampaignSeen},
 };
 
@@ -43,6 +43,8 @@ pub struct Detail {
     pub events: Option<(TenantName, Option<Events>)>,
     /// What is read of logs.
     pub log: Log,
+    /// The object that is described, and what was read of it last.
+    pub object: Option<(ObjectKey, Option<Result<Arc<Described>, String>>)>,
 }
 
 /// What a view wants to be fetched while it is shown.
@@ -52,6 +54,8 @@ pub struct Wants {
     pub events: Option<(TenantName, Arc<str>)>,
     /// These logs.
     pub log: LogsWanted,
+    /// This object whole.
+    pub object: Option<ObjectKey>,
     /// This prediction.
     pub question: Option<Question>,
 }

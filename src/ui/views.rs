@@ -7,6 +7,7 @@ pub mod headroom;
 pub mod log;
 pub mod node;
 pub mod nodes;
+pub mod object;
 mod pods;
 pub mod ranking;
 pub mod recovery;

@@ -9,14 +9,14 @@ use super::sql::Sql;
 
 /// An endpoint of the database, by its name in the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Endpoint {
+pub enum DatabaseEndpoint {
     /// A Galera member.
     Member(String),
     /// The admin port of a ProxySQL.
     Proxy(String),
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for DatabaseEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Member(name) => write!(f, "member {name}"),
@@ -25,7 +25,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-type Look = dyn Fn(Endpoint) -> BoxFuture<'static, Result<Sql, String>> + Send + Sync;
+type Look = dyn Fn(DatabaseEndpoint) -> BoxFuture<'static, Result<Sql, String>> + Send + Sync;
 
 /// Finds the login of an endpoint.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ pub struct Logins(Arc<Look>);
 impl Logins {
     /// Logins found by this function; its error is one sentence in which no password stands.
     pub fn new(
-        look: impl Fn(Endpoint) -> BoxFuture<'static, Result<Sql, String>> + Send + Sync + 'static,
+        look: impl Fn(DatabaseEndpoint) -> BoxFuture<'static, Result<Sql, String>> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(look))
     }
@@ -43,7 +43,7 @@ impl Logins {
     ///
     /// # Errors
     /// One sentence: it is not configured, or its password cannot be read.
-    pub async fn of(&self, endpoint: Endpoint) -> Result<Sql, String> {
+    pub async fn of(&self, endpoint: DatabaseEndpoint) -> Result<Sql, String> {
         (self.0)(endpoint).await
     }
 }

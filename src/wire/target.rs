@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    env, fmt, io,
+    env, io,
     path::{Path, PathBuf},
 };
 
@@ -47,32 +47,9 @@ pub(super) struct Way {
     pub proxy: Option<Proxy>,
 }
 
-/// Why no cluster is found, in one sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unresolved {
-    /// What was asked for is not there: a file or a context that was named.
-    Asked(String),
-    /// What is there cannot be used.
-    Found(String),
-}
-
-impl fmt::Display for Unresolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Asked(text) | Self::Found(text) => f.write_str(text),
-        }
-    }
-}
-
-impl From<String> for Unresolved {
-    fn from(text: String) -> Self {
-        Self::Found(text)
-    }
-}
-
 impl Target {
     /// How it is reached. Reads files only.
-    pub(super) fn resolve(&self) -> Result<Way, Unresolved> {
+    pub(super) fn resolve(&self) -> Result<Way, String> {
         let mut way = match self.read()? {
             Some(kubeconfig) => {
                 let context = self.context_of(&kubeconfig)?;
@@ -87,10 +64,9 @@ impl Target {
     }
 
     /// The kubeconfig; `None` when none was named and none is in its usual place.
-    fn read(&self) -> Result<Option<Kubeconfig>, Unresolved> {
+    fn read(&self) -> Result<Option<Kubeconfig>, String> {
         if let Some(file) = &self.kubeconfig {
-            let read = Kubeconfig::read(std::slice::from_ref(file)).map(Some);
-            return read.map_err(if is_there(file) { Unresolved::Found } else { Unresolved::Asked });
+            return Kubeconfig::read(std::slice::from_ref(file)).map(Some);
         }
         if let Some(list) = env::var_os("KUBECONFIG").filter(|v| !v.is_empty()) {
             // As kubectl does: files of the list that do not exist are passed over.
@@ -104,15 +80,15 @@ impl Target {
         let usual = env::home_dir().map(|home| home.join(".kube").join("config")).filter(|f| is_there(f));
         match usual {
             Some(file) => Ok(Some(Kubeconfig::read(&[file])?)),
-            None if self.context.is_some() => Err(Unresolved::Asked(format!(
+            None if self.context.is_some() => Err(format!(
                 "context `{}` is not known: there is no kubeconfig; give --kubeconfig FILE",
                 self.context.as_deref().unwrap_or_default()
-            ))),
+            )),
             None => Ok(None),
         }
     }
 
-    fn context_of(&self, kubeconfig: &Kubeconfig) -> Result<String, Unresolved> {
+    fn context_of(&self, kubeconfig: &Kubeconfig) -> Result<String, String> {
         let place = &kubeconfig.place;
         if kubeconfig.is_empty() {
             return Err(format!("{place} is empty: give another with --kubeconfig FILE").into());
@@ -126,8 +102,7 @@ impl Target {
         if kubeconfig.contexts.contains_key(name) {
             Ok(name.clone())
         } else {
-            let text = format!("{place} has no context `{name}`: {known}");
-            Err(if self.context.is_some() { Unresolved::Asked(text) } else { Unresolved::Found(text) })
+            Err(format!("{place} has no context `{name}`: {known}"))
         }
     }
 }

@@ -73,19 +73,19 @@ pub fn start(session: &Session, proposed: Proposed) -> Handle {
     };
     let approved = proposed.approve(typed.as_deref(), Some("a test".into())).expect("a yes");
     session.enter(|| {
-        campaign::start(session.hands.clone(), approved, JournalPlace::Cluster, session.seen.clone())
+        campaign::start(session.access.clone(), approved, JournalPlace::Cluster, session.seen.clone())
     })
 }
 
 pub fn resume(session: &Session, it: Campaign) -> Handle {
-    session.enter(|| campaign::resume(session.hands.clone(), it, None, session.seen.clone()))
+    session.enter(|| campaign::resume(session.access.clone(), it, None, session.seen.clone()))
 }
 
 /// Closes a campaign that stands still.
 pub fn close(ground: &Ground, session: &Session, it: Campaign) -> Campaign {
     let why = "nothing more of it is wanted";
     let mut handle =
-        session.enter(|| campaign::give_up(session.hands.clone(), it, why, session.seen.clone()));
+        session.enter(|| campaign::give_up(session.access.clone(), it, why, session.seen.clone()));
     drive(ground, session, &mut handle)
 }
 
@@ -99,7 +99,7 @@ pub fn undoing(session: &Session, it: &Campaign) -> Result<Proposed, String> {
 /// A cockpit whose leases do not run out by the world's time, which runs ahead of ours.
 pub fn patient(ground: &Ground, operator: &str) -> Session {
     let mut session = ground.session(operator);
-    session.hands.lease_seconds = 3600;
+    session.access.lease_seconds = 3600;
     session
 }
 
@@ -107,7 +107,7 @@ pub fn patient(ground: &Ground, operator: &str) -> Session {
 fn ask(session: &Session, wish: Wish) {
     let seen = session.now();
     let it = campaigns(&seen).remove(0).campaign;
-    session.block("a wish", campaign::ask(&session.hands, &it, wish, &seen)).expect("it is written");
+    session.block("a wish", campaign::ask(&session.access, &it, wish, &seen)).expect("it is written");
 }
 
 /// The only campaign, once it is so far in the eyes of a session.
@@ -385,7 +385,7 @@ fn what_lies_outside_pauses_it_and_goes_on_with_another_plan() {
         alice.until("the node", |s| s.nodes.get(&target).is_some_and(|n| n.is_schedulable()));
         let approved = rest.approve(None, None).expect("a yes");
         let mut handle =
-            alice.enter(|| campaign::resume(alice.hands.clone(), it, Some(approved), alice.seen.clone()));
+            alice.enter(|| campaign::resume(alice.access.clone(), it, Some(approved), alice.seen.clone()));
         let it = drive(&ground, &alice, &mut handle);
         assert_eq!(it.state, CampaignState::Done, "{:?}", it.last_word());
         assert_eq!(it.items.len(), 5, "the two that were left took the place of two others");
@@ -401,19 +401,19 @@ fn without_the_rights_for_a_journal_it_is_kept_on_this_machine() {
     let alice = ground.session("alice@bastion");
     let approved = three_moves(&alice).approve(None, None).expect("a yes");
     let mut handle = alice
-        .enter(|| campaign::start(alice.hands.clone(), approved, JournalPlace::Local, alice.seen.clone()));
+        .enter(|| campaign::start(alice.access.clone(), approved, JournalPlace::Local, alice.seen.clone()));
     drive_until(&ground, &alice, &mut handle, |it| it.counts().done == 1);
     alice.kill();
     ground.step(60);
     let alice = ground.session("alice@bastion");
     assert!(campaigns(&alice.now()).is_empty() && ground.holders().is_empty());
-    let wire = &alice.hands.wire;
-    let known = campaign::local_campaigns(&alice.hands.state_dir, wire.context(), wire.server());
+    let wire = &alice.access.wire;
+    let known = campaign::local_campaigns(&alice.access.state_dir, wire.context(), wire.server());
     let it = known.into_iter().next().expect("a journal").expect("it can be read");
     assert!(it.local && it.counts().done == 1, "{it:?}");
     assert!(CampaignSeen::of(it.clone()).is_interrupted());
     alice
-        .block("a wish", campaign::ask(&alice.hands, &it, Wish::Skip { item: 2 }, &alice.now()))
+        .block("a wish", campaign::ask(&alice.access, &it, Wish::Skip { item: 2 }, &alice.now()))
         .expect("written");
     let mut handle = resume(&alice, it);
     let it = drive(&ground, &alice, &mut handle);

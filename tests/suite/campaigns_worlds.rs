@@ -4,7 +4,7 @@
 //! namespace. `WHEELHOUSE_WORLDS` is how many worlds there are, `WHEELHOUSE_FIRST_WORLD` the first seed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -111,7 +111,26 @@ struct Thrown {
     ground: Ground,
     exempt: Vec<String>,
     told: String,
+    /// What of all that can be thrown was.
+    has: BTreeSet<&'static str>,
 }
+
+/// All that can be thrown: every one of it is in some of the worlds.
+const SCENARIOS: &[&str] = &[
+    "one node was lost",
+    "two nodes were lost",
+    "a zone was lost",
+    "uneven nodes",
+    "a tainted node",
+    "a budget of all replicas",
+    "required anti-affinity",
+    "a spread constraint",
+    "a StatefulSet",
+    "a tenant that is short",
+    "a tight quota",
+    "a drain",
+    "memory evened out",
+];
 
 fn thrown(seed: u64) -> Thrown {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
@@ -122,6 +141,20 @@ fn thrown(seed: u64) -> Thrown {
     let epoch = Some("2026-11-21T09:00:00Z".parse().expect("a time"));
     let ground = Ground::with(Options { seed, epoch, nodes, ..standing(tenants) });
     let (mut exempt, mut told) = (Vec::new(), format!("{tenants} tenants on {nodes} nodes"));
+    let mut has = BTreeSet::new();
+    if dice.one_in(3) {
+        has.insert("uneven nodes");
+        let small = format!("worker-{}", 1 + dice.of(nodes as u64));
+        told += &format!("; {small} is half as large");
+        ground.cluster.with_world(|w| {
+            w.store.update(Kind::NODE, "", &small, "somebody", |n| {
+                for of in ["capacity", "allocatable"] {
+                    let all = amount(&n["status"][of]["memory"]);
+                    n["status"][of]["memory"] = format!("{}Ki", all / 2048).into();
+                }
+            });
+        });
+    }
     let spaces: Vec<String> = ground.cluster.with_world(|w| {
         let all = w.store.list(Kind::DEPLOYMENT, None);
         let own = all.filter(|d| d["metadata"]["labels"]["app.kubernetes.io/part-of"] == "saas");
@@ -159,12 +192,20 @@ fn thrown(seed: u64) -> Thrown {
             if short { ", short" } else { "" }
         );
         // One to a node, and more than there are nodes: some find none.
+        has.extend(short.then_some("a tenant that is short"));
+        has.extend(match kind {
+            1 => Some("required anti-affinity"),
+            2 if !short => Some("a spread constraint"),
+            3 => Some("a budget of all replicas"),
+            _ => None,
+        });
         if short || (kind == 1 && replicas > nodes as u64) {
             exempt.push(space.clone());
         }
     }
     if dice.one_in(4) {
         told += "; a StatefulSet";
+        has.insert("a StatefulSet");
         exempt.push("ledger".into());
         ground.cluster.with_world(|w| {
             let label = json!({"app": "ledger", "tenant": "ledger"});
@@ -187,7 +228,14 @@ fn thrown(seed: u64) -> Thrown {
     }
     ground.step(420);
     let names: Vec<String> = (1..=nodes).map(|n| format!("worker-{n}")).collect();
-    let lost: Vec<&String> = match dice.of(7) {
+    let thrown = dice.of(7);
+    has.extend(match thrown {
+        0 => None,
+        1 | 2 => Some("one node was lost"),
+        3 | 4 => Some("two nodes were lost"),
+        _ => Some("a zone was lost"),
+    });
+    let lost: Vec<&String> = match thrown {
         0 => vec![],
         1 | 2 => vec![&names[dice.of(nodes as u64) as usize]],
         3 | 4 => names.iter().take(2).collect(),
@@ -208,6 +256,7 @@ fn thrown(seed: u64) -> Thrown {
     if dice.one_in(4) {
         let name = &names[dice.of(nodes as u64) as usize];
         told += &format!("; {name} is tainted");
+        has.insert("a tainted node");
         ground.cluster.with_world(|w| {
             w.store.update(Kind::NODE, "", name, "somebody", |n| {
                 n["spec"]["taints"] = json!([{"key": "dedicated", "value": "db", "effect": "NoSchedule"}]);
@@ -217,6 +266,7 @@ fn thrown(seed: u64) -> Thrown {
     if dice.one_in(3) {
         let space = &spaces[dice.of(spaces.len() as u64) as usize];
         told += &format!("; {space} has a tight quota");
+        has.insert("a tight quota");
         exempt.push(space.clone());
         let pods = ground.cluster.with_world(|w| w.store.list(Kind::POD, Some(space)).count());
         ground.cluster.with_world(|w| {
@@ -228,7 +278,7 @@ fn thrown(seed: u64) -> Thrown {
         });
     }
     ground.step(60);
-    Thrown { ground, exempt, told }
+    Thrown { ground, exempt, told, has }
 }
 
 /// Bytes or thousandths of a core, as Kubernetes writes them.
@@ -313,9 +363,9 @@ fn left_over(world: &World, drained: Option<&str>) -> Vec<String> {
     wrong
 }
 
-/// How many items it took.
-fn one_world(seed: u64) -> usize {
-    let Thrown { ground, exempt, told } = thrown(seed);
+/// How many items it took, and what was in that world.
+fn one_world(seed: u64) -> (usize, BTreeSet<&'static str>) {
+    let Thrown { ground, exempt, told, mut has } = thrown(seed);
     let alice = ground.session("alice@bastion");
     let drained = (seed % 4 == 3).then(|| format!("worker-{}", 1 + seed % 3));
     let policy = Policy { most_in_use: 1000, ..rebalance().policy };
@@ -327,6 +377,11 @@ fn one_world(seed: u64) -> usize {
             Aim { goal, policy, ..rebalance() }
         }
     };
+    has.extend(match &aim.goal {
+        Goal::Drain { .. } => Some("a drain"),
+        Goal::Rebalance { only_spread: false, .. } => Some("memory evened out"),
+        _ => None,
+    });
     let place = format!("world {seed}: {told}; {}", aim.words());
     let made = proposed(&alice, aim.clone());
     // What can only be evicted has one ready pod less meanwhile, and says so.
@@ -374,7 +429,7 @@ fn one_world(seed: u64) -> usize {
         "{place}: a second plan: {again:?}; the first was {:?}",
         end.as_ref().map(|it| &it.states)
     );
-    end.map_or(0, |it| it.counts().done)
+    (end.map_or(0, |it| it.counts().done), has)
 }
 
 #[test]
@@ -383,6 +438,7 @@ fn nobody_loses_a_ready_pod_and_nothing_is_left_to_do_or_lies_about() {
     let (worlds, first) =
         (number("WHEELHOUSE_WORLDS").unwrap_or(40), number("WHEELHOUSE_FIRST_WORLD").unwrap_or(1));
     let wrong = std::sync::Mutex::new(Vec::new());
+    let census = std::sync::Mutex::new(BTreeMap::<&str, u64>::new());
     let done = AtomicUsize::new(0);
     let next = AtomicU64::new(first);
     std::thread::scope(|scope| {
@@ -394,8 +450,10 @@ fn nobody_loses_a_ready_pod_and_nothing_is_left_to_do_or_lies_about() {
                         return;
                     }
                     match std::panic::catch_unwind(|| one_world(seed)) {
-                        Ok(items) => {
+                        Ok((items, has)) => {
                             done.fetch_add(items, Relaxed);
+                            let mut census = census.lock().expect("nobody panics with it");
+                            has.into_iter().for_each(|one| *census.entry(one).or_default() += 1);
                         }
                         Err(_) => wrong.lock().expect("nobody panics with it").push(seed),
                     }
@@ -405,7 +463,10 @@ fn nobody_loses_a_ready_pod_and_nothing_is_left_to_do_or_lies_about() {
     });
     let wrong = wrong.into_inner().expect("nobody panics with it");
     let done = done.into_inner();
-    println!("{done} items in {worlds} worlds");
+    let census = census.into_inner().expect("nobody panics with it");
+    println!("{done} items in {worlds} worlds: {census:?}");
     assert!(done as u64 >= worlds, "only {done} items in {worlds} worlds: nothing was to be done");
     assert!(wrong.is_empty(), "worlds {wrong:?} of {worlds}: see above");
+    let missing = SCENARIOS.iter().copied().filter(|one| worlds >= 40 && !census.contains_key(one));
+    assert_eq!(missing.collect::<Vec<&str>>(), [""; 0], "in none of {worlds} worlds");
 }

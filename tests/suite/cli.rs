@@ -151,9 +151,6 @@ fn wrong_usage_is_one_sentence_with_code_2() {
         (&["scale", "acme", "99999999999"], "99999999999 is too large"),
         (&["fits", "acme", "1.5"], "`1.5` is not a whole number"),
         (&["--config", bad.to_str().expect("a path"), "status"], "line 2"),
-        (&["--config", "/nonexistent.toml", "status"], "/nonexistent.toml"),
-        (&["--kubeconfig", kubeconfig, "--context", "two", "status"], "one"),
-        (&["--kubeconfig", "/nonexistent", "status"], "/nonexistent"),
         (&["demo", "--scenario", "doom"], "calm"),
         (&["demo", "--speed", "-1"], "speed"),
         (&["--theme", "neon", "--kubeconfig", kubeconfig], "dark"),
@@ -161,6 +158,17 @@ fn wrong_usage_is_one_sentence_with_code_2() {
         let output = home.run(arguments);
         let (_, err) = text(&output);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {err}");
+        assert!(err.contains(word), "{arguments:?}: {err}");
+    }
+    // What is named and is not there is no wrong usage.
+    for (arguments, word) in [
+        (&["--config", "/nonexistent.toml", "status"][..], "/nonexistent.toml"),
+        (&["--kubeconfig", kubeconfig, "--context", "two", "status"], "it has one"),
+        (&["--kubeconfig", "/nonexistent", "status"], "/nonexistent"),
+    ] {
+        let output = home.run(arguments);
+        let (_, err) = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {err}");
         assert!(err.contains(word), "{arguments:?}: {err}");
     }
     let output = home.run(&["--kubeconfig", kubeconfig, "status"]);
@@ -239,7 +247,7 @@ fn a_killed_run_is_found_and_finished_by_the_next_command() {
     for act in [&["runs", "resume", &id][..], &["runs", "give-up", &id, "--reason", "gone"]] {
         let err = loop {
             let (_, err) = demo.run(1, act);
-            if !err.contains("is at it") {
+            if !err.contains("drives it") {
                 break err;
             }
             assert!(std::time::Instant::now() < until, "{err}");

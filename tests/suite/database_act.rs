@@ -105,7 +105,7 @@ fn a_reader_leaves_every_proxy_and_comes_back_and_no_client_notices() {
     let stage = Stage::new();
     let alice = stage.session("alice@bastion");
     let plan = take_out(&stage, &alice, 2, 2);
-    let rehearsed = alice.block("a rehearsal", rehearse(&alice.hands, &plan));
+    let rehearsed = alice.block("a rehearsal", rehearse(&alice.access, &plan));
     assert!(rehearsed.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsed.checks);
     assert_eq!(stage.heard(Endpoint::Proxy(0), "SAVE"), 0, "a rehearsal writes nothing");
     let writer = stage.database().members[0].port();
@@ -204,7 +204,7 @@ fn what_has_become_read_only_since_the_plan_is_not_written() {
     let out = take_out(&stage, &alice, 2, 1);
     stage.tell(&alice, 0, "SET admin-read_only='true'");
     stage.tell(&alice, 0, "LOAD ADMIN VARIABLES TO RUNTIME");
-    let rehearsed = alice.block("a rehearsal", rehearse(&alice.hands, &out));
+    let rehearsed = alice.block("a rehearsal", rehearse(&alice.access, &out));
     let refused = |text: &str| text.contains("admin-read_only is true");
     assert!(
         rehearsed.checks.iter().any(|c| c.verdict == Verdict::Refuse && refused(&c.text)),
@@ -279,14 +279,14 @@ fn without_the_rights_nothing_is_begun_and_the_rehearsal_says_so() {
     let act = DatabaseAct::Desync { member: name() };
     let desync = plan(&alice, act, vec![Change::Desync(Desync { member: name(), from: false, to: true })]);
     for (plan, word) in [(&out, "only its statistics"), (&desync, "SUPER")] {
-        let found = weak.block("a rehearsal", rehearse(&weak.hands, plan));
+        let found = weak.block("a rehearsal", rehearse(&weak.access, plan));
         let refused = found.checks.iter().find(|c| c.verdict == Verdict::Refuse).expect("a refusal");
         assert!(refused.text.contains(word), "{refused:?}");
         for secret in [logins.monitor.1, logins.proxy_stats.1] {
             assert!(!format!("{found:?}").contains(secret), "a password is told");
         }
     }
-    alice.hands.read_only = true;
+    alice.access.read_only = true;
     let run = stage.run(&alice, out);
     assert_eq!(run.state, RunState::Failed);
     assert!(text(&run).contains("read-only"), "{}", text(&run));

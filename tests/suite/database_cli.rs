@@ -92,9 +92,12 @@ fn an_act_needs_a_database_and_names_that_are_there() {
         ("galera bring-back db2 --like db7 --dry-run", "no member is called db7"),
         ("proxysql save nowhere", "no proxy is called nowhere: there are 127.0.0.1:"),
     ] {
-        let (_, err) = world.run(2, line);
+        let (_, err) = world.run(1, line);
         assert!(err.contains(words), "{line}: {err}");
     }
+    // A plan that is refused ends as refused moves and drains do.
+    let (out, err) = world.run(1, "cordon nowhere --dry-run");
+    assert!(out.contains("✖") && err.starts_with("wheelhouse: refused: "), "{out}{err}");
     let kubeconfig = world._served.kubeconfig();
     let output = world.home.run(&["--kubeconfig", kubeconfig, "galera", "desync", "db1", "--yes"]);
     let (_, err) = text(&output);

@@ -10,7 +10,7 @@ use wheelhouse::{
     cluster::{Database, Finding, Freshness, Severity, Snapshot, Tenancy, findings},
     config::Config,
     demo::database::{self as simulated, Endpoint, Options, Scenario},
-    live::database::{Account, Configured, Password, Place, follow},
+    live::database::{Account, Configured, Password, ProxyTarget, follow},
 };
 
 use crate::program::{Home, PATIENCE, text};
@@ -23,7 +23,7 @@ fn account((user, password): simulated::Login) -> Result<Account, String> {
 pub fn configured(database: &simulated::Database, proxies_by: simulated::Login) -> Configured {
     let member = |at: &std::net::SocketAddr| (at.to_string().as_str().into(), at.ip().to_string(), at.port());
     let proxy = |at: &std::net::SocketAddr| {
-        Place::Direct(at.to_string().as_str().into(), at.ip().to_string(), at.port())
+        ProxyTarget::Direct(at.to_string().as_str().into(), at.ip().to_string(), at.port())
     };
     Configured {
         members: database.members.iter().map(member).collect(),

@@ -33,7 +33,7 @@ fn there_and_back(stage: &Stage, alice: &Session, what: DatabaseAct, far: impl F
         }
     };
     let made = act(alice, what);
-    let rehearsed = alice.block("a rehearsal", rehearse(&alice.hands, &made));
+    let rehearsed = alice.block("a rehearsal", rehearse(&alice.access, &made));
     assert!(rehearsed.checks.iter().all(|c| c.verdict == Verdict::Ok), "{place}: {:?}", rehearsed.checks);
     let mut handle = alice.start(made, JournalPlace::Cluster);
     stage.drive_until(alice, &mut handle, over, each);
@@ -158,7 +158,7 @@ fn of_two_operators_at_once_one_acts_and_the_other_is_told_who_and_since_when() 
 fn a_write_that_is_tried_again_is_held_back_once_the_lease_is_lost() {
     let stage = Stage::new();
     let mut alice = stage.session("alice@bastion");
-    alice.hands.lease_seconds = 3;
+    alice.access.lease_seconds = 3;
     let hers = act(&alice, DatabaseAct::TakeOut { member: member(&stage, 2) });
     // Nothing comes through, so it is tried again and again.
     stage.database().with(|s| s.cuts = Cuts { at: 1, answered: false, for_good: true, counted: 0 });

@@ -4,7 +4,7 @@
 //! The worlds stand still, so that nothing of it depends on the moment. Addresses are told by what stands there.
 
 use serde_json::Value;
-use wheelhouse::config::{Config, Place};
+use wheelhouse::config::{Config, ProxyEntry};
 
 use crate::program::Demo;
 
@@ -52,8 +52,8 @@ impl Stage {
         let config = Config::parse(&written).expect("a configuration");
         let members = config.galera.members.iter().map(ToString::to_string).zip(["db1", "db2", "db3"]);
         let proxies = config.proxysql.addresses.iter().map(|place| match place {
-            Place::Direct(address) => address.to_string(),
-            Place::Service { .. } => panic!("the demo names addresses"),
+            ProxyEntry::Direct(address) => address.to_string(),
+            ProxyEntry::Service { .. } => panic!("the demo names addresses"),
         });
         let names = members.chain(proxies.zip(["proxy1", "proxy2"]));
         let names = names.map(|(address, name)| (address, name.to_owned())).collect();

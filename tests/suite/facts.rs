@@ -234,7 +234,7 @@ fn a_pod_that_does_not_go_is_told_with_what_holds_it() {
     let mut seen = cluster("node w1\nnode w2 not-ready\ntenant acme 1 on w1");
     let mut pod = pods(&seen, "acme").remove(0);
     pod.key = Key::new("jobs", "report-1");
-    pod.owner = Some(Owner { kind: "Job".into(), name: "report".into() });
+    pod.owner = Some(Owner { kind: "Job".into(), name: "report".into(), uid: "".into() });
     (pod.node, pod.deleting) = (Some("w2".into()), Some(ago(30)));
     put(&mut seen, pod);
     let all = findings(&seen);
@@ -378,8 +378,9 @@ fn measurements_are_as_old_as_the_newest_of_them() {
     assert_eq!(seen.usage.freshness, Freshness::Live { since: ago(1) });
     measure(&mut seen, ago(300));
     assert!(matches!(&seen.usage.freshness, Freshness::Stale { since, .. } if *since == ago(300)));
-    let (_, _, text) = one(&seen);
+    let (_, severity, text) = one(&seen);
     assert!(text.contains("pod metrics, node metrics"), "{text}");
+    assert_eq!(severity, Severity::Warning, "that nothing else is wrong is no good news");
     let h = headroom(&seen, &seen.tenants[&TenantName::from("acme")]);
     assert_eq!(h.measured, Some(ago(300)));
     assert!(h.notes.iter().any(|n| n.contains("5 h ago")), "{:?}", h.notes);
@@ -411,7 +412,7 @@ fn sidecars_and_the_limit_of_the_whole_pod_count_like_other_containers() {
     change(&mut seen, "acme", 0, |pod| {
         let mut whole = wheelhouse::cluster::Resources::default();
         whole.limits.memory = Some(Memory(220 << 20));
-        Arc::make_mut(&mut pod.spec).resources = Some(whole);
+        Arc::make_mut(&mut pod.spec).resources = Some(Box::new(whole));
     });
     assert_eq!(margin(&seen), ("the pod".into(), Memory(220 << 20)));
 }
@@ -422,12 +423,12 @@ fn a_resize_that_is_not_in_force_is_told() {
     change(&mut seen, "acme", 0, |pod| {
         let mut wished = wheelhouse::cluster::PodSpec::clone(&pod.spec);
         wished.containers[1].resources.limits.memory = Some(Memory(4 << 30));
-        pod.resize = Some(Resize {
+        pod.resize = Some(Box::new(Resize {
             reason: "Infeasible".into(),
             message: None,
             since: Some(ago(5)),
             wished: Arc::new(wished),
-        });
+        }));
     });
     let text = "resize of 1 pod pending: php-fpm asks for 4 Gi, 1 Gi is in force (Infeasible)";
     assert_eq!(one(&seen), ("resize-pending", Severity::Warning, text.into()));
@@ -483,7 +484,7 @@ fn a_plan_does_not_count_pods_that_nobody_knows_of() {
 fn a_plan_names_the_controller_that_takes_it_back() {
     let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
     change_workload(&mut seen, "acme", |w| {
-        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into() })
+        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into(), uid: "".into() })
     });
     let all = checks(&seen, "acme", 3);
     let (verdict, text) = check(&all, "owner");
@@ -501,7 +502,7 @@ fn a_restart_says_who_owns_the_workload_and_what_refuses_its_new_pods() {
     let calm = restart(&seen);
     assert!(calm.iter().all(|(_, verdict, _)| *verdict == Verdict::Ok), "{calm:?}");
     change_workload(&mut seen, "acme", |w| {
-        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into() })
+        w.owner = Some(Owner { kind: "PhpApp".into(), name: "shop".into(), uid: "".into() })
     });
     let lines = [("pods".into(), QuotaLine { hard: 2, used: Some(2) })].into_iter().collect();
     let key = Key::new("acme", "q");
@@ -572,7 +573,7 @@ fn finding_ranking_and_prediction_of_one_node_agree() {
     assert_eq!(found[0].subject.name(), "w1");
     let text = &found[0].text;
     assert!(
-        text.contains("1 pod would be lost for good") && text.contains("1 pod of StatefulSets"),
+        text.contains("1 pod lost, as no controller") && text.contains("1 pod of StatefulSets"),
         "{text}"
     );
     assert!(!text.contains("no other node"), "{text}");
@@ -582,6 +583,44 @@ fn finding_ranking_and_prediction_of_one_node_agree() {
             .expect("nodes are known")
             .told()
             .iter()
-            .any(|t| t.text == "globex/debug is lost for good: no controller makes it again")
+            .any(|t| t.text == "globex/debug is lost: no controller makes it again")
     );
+}
+
+#[test]
+fn a_tenant_that_is_down_is_told_once() {
+    let mut seen = cluster("node w1\nnode w2 not-ready since=3m\ntenant acme 2 on w2 w2");
+    for number in [0, 1] {
+        change(&mut seen, "acme", number, |pod| (pod.ready, pod.ready_since) = (false, Some(ago(3))));
+    }
+    let all = findings(&seen);
+    let rules: Vec<_> = all.iter().map(|f| (f.rule, f.subject.name())).collect();
+    assert_eq!(rules, [("node-not-ready", "w2"), ("tenant-down", "acme")]);
+    let h = headroom(&seen, &seen.tenants[&TenantName::from("acme")]);
+    assert_eq!((h.more, h.unknown), (None, 2));
+    assert_eq!(h.describe(), "not known: w2 does not answer");
+    assert!(h.pods.iter().all(|pod| pod.silent && !pod.ready));
+}
+
+#[test]
+fn while_pods_are_refused_no_further_one_fits() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 4 on w1 w2");
+    let message =
+        "pods \"acme-1-\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2";
+    change_workload(&mut seen, "acme", |w| {
+        w.refused =
+            Some(Refused { reason: "FailedCreate".into(), message: message.into(), since: Some(ago(60)) });
+    });
+    let found = fits(&seen, &seen.tenants[&TenantName::from("acme")], Some(1)).expect("the room is known");
+    assert_eq!((found.fits, found.refused.as_deref()), (0, Some(message)));
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_a_finding() {
+    use wheelhouse::run;
+    let found = run::findings(&["journal wheelhouse/run-x: its plan cannot be read: EOF".into()]);
+    let [one] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((one.rule, one.severity), ("journal-unreadable", Severity::Warning));
+    assert_eq!(one.subject.name(), "journal wheelhouse/run-x");
+    assert_eq!(one.text, "its plan cannot be read: EOF; its run cannot be finished or taken back");
 }

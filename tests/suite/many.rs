@@ -84,7 +84,7 @@ fn the_one(session: &Session) -> Campaign {
 fn ask(session: &Session, wish: Wish) {
     let it = the_one(session);
     let seen = session.now();
-    session.block("a wish", campaign::ask(&session.hands, &it, wish, &seen)).expect("it is written");
+    session.block("a wish", campaign::ask(&session.access, &it, wish, &seen)).expect("it is written");
 }
 
 fn free(session: &Session) {

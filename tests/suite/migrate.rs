@@ -183,7 +183,7 @@ fn a_tenant_is_migrated_at_one_replica_and_everything_is_given_back() {
     let alice = ground.session("alice@bastion");
     let was = before(&ground);
     let made = planned(&alice, &intent(Migration { image: Some(NEW.into()), ..migration() }));
-    let rehearsal = alice.block("a rehearsal", rehearse(&alice.hands, &made));
+    let rehearsal = alice.block("a rehearsal", rehearse(&alice.access, &made));
     assert!(rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsal.checks);
     assert_eq!(pods_of_jobs(&ground), 0, "a rehearsal makes nothing");
     let beside = std::cell::Cell::new((usize::MAX, 0));

@@ -83,7 +83,7 @@ fn a_pod_is_moved_by_adoption_and_the_undo_moves_it_back() {
     let alice = ground.session("alice@bastion");
     let plan = planned(&alice, "acme", Means::Adoption);
     let Intent::Move { moved } = plan.intent.clone() else { panic!("{plan}") };
-    let rehearsal = alice.block("a rehearsal", rehearse(&alice.hands, &plan));
+    let rehearsal = alice.block("a rehearsal", rehearse(&alice.access, &plan));
     assert!(rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsal.checks);
     let (generation, wanted) = (ground.generation("acme"), pods(&ground, "acme").len());
     let fewest = std::cell::Cell::new(usize::MAX);
@@ -182,7 +182,7 @@ fn a_node_is_cordoned_and_uncordoned_by_its_undo() {
         })
     };
     let made = plan(&alice.now(), &Intent::Cordon { node: "worker-2".into(), cordoned: true });
-    let rehearsal = alice.block("a rehearsal", rehearse(&alice.hands, &made));
+    let rehearsal = alice.block("a rehearsal", rehearse(&alice.access, &made));
     assert!(rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsal.checks);
     let run = through(&ground, &alice, made);
     assert_eq!((run.state, text(&run)), (RunState::Done, "worker-2 cordoned: as predicted"));

@@ -156,11 +156,42 @@ fn a_tenant_is_restarted_and_a_pod_deleted() {
 }
 
 #[test]
+fn several_tenants_are_restarted_as_a_campaign_with_its_brakes() {
+    let demo = recovered();
+    let names: Vec<_> =
+        tenants(&demo).iter().map(|t| t["name"].as_str().expect("a name").to_owned()).collect();
+    let (one, two) = (names[0].as_str(), names[1].as_str());
+    let shown = demo.json(0, &["restart", one, two, "--parallel", "2", "--dry-run", "-o", "json"]);
+    assert_eq!((&shown["goal"], &shown["parallel"]), (&"restart 2 tenants".into(), &2.into()), "{shown}");
+    let (_, err) = demo.run(1, &["restart", one, "nobody", "--yes"]);
+    assert!(err.contains("there is no tenant nobody"), "{err}");
+    let done = demo.json(0, &["restart", one, two, "--yes", "-o", "json"]);
+    assert_eq!(done["stopped"], Value::Null, "{done}");
+    assert_eq!(done["campaign"]["state"], "done", "{done}");
+    assert_eq!(done["campaign"]["counts"]["done"], 2, "{done}");
+    all_ready(&demo);
+    let campaigns = demo.json(0, &["campaigns", "-o", "json"]);
+    assert_eq!(campaigns[0]["goal"], "restart 2 tenants", "{campaigns}");
+}
+
+#[test]
+fn undrain_of_a_node_that_takes_pods_says_so() {
+    let demo = recovered();
+    let shown = demo.json(0, &["undrain", "worker-3", "--dry-run", "-o", "json"]);
+    let notes: Vec<_> = list(&shown, "notes").iter().filter_map(Value::as_str).collect();
+    assert_eq!(notes, ["worker-3 is not cordoned: pods are moved to it only"]);
+    assert!(list(&shown, "moves").iter().all(|moved| moved["to"] == "worker-3"), "{shown}");
+}
+
+#[test]
 fn a_drained_node_keeps_what_no_run_can_move_and_is_filled_again() {
     let demo = recovered();
     let (_, node_name) = placed(&demo);
     let shown = demo.json(0, &["drain", &node_name, "--dry-run", "-o", "json"]);
     assert!(!list(&shown, "moves").is_empty(), "{shown}");
+    let notes: Vec<_> = list(&shown, "notes").iter().filter_map(Value::as_str).collect();
+    let lost = "it starts empty on the other node";
+    assert!(notes.iter().any(|n| n.contains("emptyDir of") && n.contains(lost)), "{notes:?}");
     assert_eq!(node(&demo, &node_name)["schedulable"], true, "a dry run changes nothing");
     let output = demo.home.run(&demo.on(&["drain", &node_name, "--yes", "-o", "json"]));
     let done: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -172,6 +203,8 @@ fn a_drained_node_keeps_what_no_run_can_move_and_is_filled_again() {
     assert_eq!(output.status.code(), Some(i32::from(!empty)), "{done}");
     let text = done["drained"]["text"].as_str().expect("a sentence");
     assert!(text.contains(if empty { "safe to power off" } else { "kubectl" }), "{text}");
+    // By hand only that pod goes: a drain of the whole node would not ask what this one has asked.
+    assert!(empty || text.contains(" delete pod -n ") && !text.contains("kubectl drain"), "{text}");
     all_ready(&demo);
 
     let shown = demo.json(0, &["undrain", &node_name, "--dry-run", "-o", "json"]);

@@ -9,7 +9,10 @@ use wheelhouse::{
     cluster::Snapshot,
     demo::{AccessRule, On},
     plan::{self, Change, Verdict},
-    run::{Event, JournalPlace, Run, RunState, StepState, find, local_journals, rehearse, runs, undo_intent},
+    run::{
+        Event, JournalPlace, Run, RunSeen, RunState, StepState, find, left_by_losing_it, local_journals,
+        rehearse, runs, undo_intent,
+    },
 };
 
 use crate::session::{Ground, Session, text};
@@ -31,7 +34,7 @@ fn a_run_goes_from_the_lease_to_the_verified_result_and_leaves_its_record() {
     let alice = ground.session("alice@bastion");
     let plan = alice.plan("acme", 1);
     let (before, rehearsed) =
-        (ground.replicas("acme"), alice.block("a rehearsal", rehearse(&alice.hands, &plan)));
+        (ground.replicas("acme"), alice.block("a rehearsal", rehearse(&alice.access, &plan)));
     assert!(rehearsed.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsed.checks);
     assert_eq!(rehearsed.journal_missing, Vec::<String>::new());
     assert!(ground.holders().is_empty() && ground.replicas("acme") == before, "a rehearsal moves nothing");
@@ -127,7 +130,7 @@ fn who_has_lost_the_lease_stops() {
     let mut alice = ground.session_with("alice@bastion", &read_only_user(&ground, "alice", vec![everything]));
     let bob = ground.session("bob@bastion");
     let generation = ground.generation("acme");
-    alice.hands.lease_seconds = 3;
+    alice.access.lease_seconds = 3;
     // Planned before she can see that no node takes another pod.
     let made = alice.plan("acme", 1);
     ground.cordon(true);
@@ -297,9 +300,9 @@ fn pods_that_cannot_be_placed_pause_the_run_in_the_schedulers_words() {
 fn a_read_only_session_writes_nothing_at_all() {
     let ground = Ground::new();
     let mut alice = ground.session("alice@bastion");
-    alice.hands.read_only = true;
+    alice.access.read_only = true;
     let plan = alice.plan("acme", 1);
-    let rehearsed = alice.block("a rehearsal", rehearse(&alice.hands, &plan));
+    let rehearsed = alice.block("a rehearsal", rehearse(&alice.access, &plan));
     assert_eq!(rehearsed.checks[0].verdict, Verdict::Refuse);
     let mut handle = alice.start(plan, JournalPlace::Cluster);
     let run = alice.block("the refusal", handle.ended());
@@ -319,7 +322,7 @@ fn missing_rights_show_in_the_rehearsal_and_stop_the_run_before_it_moves_anythin
     let kubeconfig = read_only_user(&ground, "viewer", vec![]);
     let viewer = ground.session_with("viewer@bastion", &kubeconfig);
     let plan = viewer.plan("acme", 1);
-    let rehearsed = viewer.block("a rehearsal", rehearse(&viewer.hands, &plan));
+    let rehearsed = viewer.block("a rehearsal", rehearse(&viewer.access, &plan));
     let access = rehearsed.checks.iter().find(|c| c.rule == "access").unwrap();
     assert_eq!(access.verdict, Verdict::Refuse);
     assert!(access.text.contains("update deployments/scale in namespace acme"), "{}", access.text);
@@ -342,7 +345,7 @@ fn missing_rights_show_in_the_rehearsal_and_stop_the_run_before_it_moves_anythin
 }
 
 fn local(ground: &Ground, session: &Session) -> Vec<Run> {
-    let wire = &session.hands.wire;
+    let wire = &session.access.wire;
     let found = local_journals(&ground.state_dir(), wire.context(), wire.server());
     found.into_iter().map(|r| r.unwrap()).collect()
 }
@@ -354,7 +357,7 @@ fn without_the_rights_for_a_journal_one_on_this_machine_survives_a_crash() {
     let kubeconfig = read_only_user(&ground, "scaler", vec![rule]);
     let alice = ground.session_with("alice@bastion", &kubeconfig);
     let (plan, generation) = (alice.plan("acme", 1), ground.generation("acme"));
-    let rehearsed = alice.block("a rehearsal", rehearse(&alice.hands, &plan));
+    let rehearsed = alice.block("a rehearsal", rehearse(&alice.access, &plan));
     assert!(rehearsed.checks.iter().all(|c| c.verdict < Verdict::Refuse), "{:?}", rehearsed.checks);
     assert!(!rehearsed.journal_missing.is_empty());
 
@@ -446,4 +449,50 @@ fn several_tenants_are_changed_one_after_the_other() {
     assert_eq!(ground.holders(), [None, None]);
     let writes = run.plan().steps.iter().filter(|s| matches!(s.change, Change::Replicas(_))).count();
     assert_eq!(run.made().len(), writes);
+}
+
+/// A journal that is deleted or written over under a run: nobody can go on with it, and the lines that take it back by
+/// hand are told instead of commands that cannot work.
+#[test]
+fn a_run_whose_journal_is_lost_says_what_is_left_and_how_it_is_taken_back_by_hand() {
+    for damaged in [false, true] {
+        let ground = Ground::new();
+        let alice = ground.session("alice@bastion");
+        let plan = alice.plan("acme", 1);
+        ground.cordon(true);
+        let mut handle = alice.start(plan, JournalPlace::Cluster);
+        ground.drive_until(&alice, &mut handle, settling);
+        let name = format!("run-{}", handle.id);
+        match damaged {
+            true => ground.change("configmaps", &name, |journal| {
+                let events = journal["data"]["events"].as_str().unwrap().to_owned();
+                journal["data"]["events"] = (events + "nonsense\n").into();
+            }),
+            false => ground.delete("configmaps", &name),
+        }
+        ground.cordon(false);
+        let run = ground.drive(&alice, &mut handle);
+        let why = text(&run);
+        assert_eq!(run.state, RunState::Paused, "{why}");
+        assert!(!why.contains("taken the run over"), "{why}");
+        let word = if damaged { "is damaged" } else { "was deleted" };
+        assert!(why.contains(&format!("the journal {name} {word}")), "{why}");
+        let seen = alice.now();
+        let offers = RunSeen::of(run.clone()).offers(&seen);
+        let left = left_by_losing_it(&run, &seen).unwrap();
+        assert!(left.contains("`kubectl ") && left.contains("--replicas="), "{left}");
+        assert_eq!((offers.resume, offers.give_up), (Err(left.clone()), Err(left)));
+    }
+}
+
+#[test]
+fn an_audit_file_that_cannot_be_written_is_told_and_changes_nothing_else() {
+    let ground = Ground::new();
+    let mut alice = ground.session("alice@bastion");
+    alice.access.state_dir = "/dev/null/state".into();
+    let mut handle = alice.start(alice.plan("acme", 1), JournalPlace::Cluster);
+    let run = ground.drive(&alice, &mut handle);
+    assert_eq!(run.state, RunState::Done, "{}", text(&run));
+    let why = run.unaudited.unwrap();
+    assert!(why.starts_with("the audit file /dev/null/state/audit.jsonl cannot be written: "), "{why}");
 }

@@ -15,6 +15,7 @@ mod forecast;
 mod logs;
 mod migrations;
 mod moves;
+mod objects;
 mod picture;
 mod pump;
 mod reviews;

@@ -17,7 +17,7 @@ use wheelhouse::{
         observe,
     },
     plan::{Approved, Confirmation, DatabaseAct, Intent, Plan, Target, plan},
-    run::{Handle, Hands, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
+    run::{Access, Handle, JournalPlace, Run, RunSeen, RunState, Who, give_up, resume, runs, start},
     wire,
 };
 
@@ -181,7 +181,7 @@ impl Ground {
 /// One cockpit.
 pub struct Session {
     runtime: Option<Runtime>,
-    pub hands: Hands,
+    pub access: Access,
     pub seen: watch::Receiver<Arc<Snapshot>>,
 }
 
@@ -211,7 +211,7 @@ impl Session {
             user: Some("operator".into()),
             session: format!("{:08x}", rand::random::<u32>()),
         };
-        let hands = Hands {
+        let access = Access {
             wire,
             who,
             journal_namespace: "wheelhouse".into(),
@@ -220,7 +220,7 @@ impl Session {
             state_dir,
             lease_seconds: 15,
         };
-        let session = Self { runtime: Some(runtime), hands, seen };
+        let session = Self { runtime: Some(runtime), access, seen };
         session.until("the first full view", |s| {
             s.sources()
                 .iter()
@@ -259,22 +259,22 @@ impl Session {
 
     pub fn start(&self, plan: Plan, place: JournalPlace) -> Handle {
         let _guard = self.runtime.as_ref().expect("it lives").enter();
-        start(self.hands.clone(), approve(plan), place, self.seen.clone())
+        start(self.access.clone(), approve(plan), place, self.seen.clone())
     }
 
     pub fn resume(&self, run: Run) -> Handle {
         let _guard = self.runtime.as_ref().expect("it lives").enter();
-        resume(self.hands.clone(), run, self.seen.clone())
+        resume(self.access.clone(), run, self.seen.clone())
     }
 
     pub fn give_up(&self, run: Run, why: &str) -> Handle {
         let _guard = self.runtime.as_ref().expect("it lives").enter();
-        give_up(self.hands.clone(), run, why, self.seen.clone())
+        give_up(self.access.clone(), run, why, self.seen.clone())
     }
 
     pub fn take_as_succeeded(&self, run: Run) -> Handle {
         let _guard = self.runtime.as_ref().expect("it lives").enter();
-        wheelhouse::run::take_as_succeeded(self.hands.clone(), run, self.seen.clone())
+        wheelhouse::run::take_as_succeeded(self.access.clone(), run, self.seen.clone())
     }
 
     /// A plan that scales a tenant by so many, from what this session sees.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use wheelhouse::{
     demo::database::{self as simulated, Endpoint, hostgroups::Status},
-    live::database::{Account, Configured, Password, Place},
+    live::database::{Account, Configured, Password, ProxyTarget},
     plan::Plan,
     run::{Handle, JournalPlace, Run, RunState},
     wire::sql::{Login, Sql},
@@ -62,7 +62,7 @@ impl Stage {
                 .collect(),
             members_by: account(member),
             proxies: (database.proxies.iter().take(self.proxies))
-                .map(|at| Place::Direct(at.to_string().as_str().into(), at.ip().to_string(), at.port()))
+                .map(|at| ProxyTarget::Direct(at.to_string().as_str().into(), at.ip().to_string(), at.port()))
                 .collect(),
             proxies_by: account(proxy),
             every: Duration::from_millis(20),

@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use wheelhouse::{
     cluster::{Key, Observation, Snapshot, Tenancy},
     demo::{AccessRule, Cluster, Kind, Options},
-    live::database::{Account, Configured, Password, Place, Reach, follow},
+    live::database::{Account, Configured, Password, ProxyTarget, Reach, follow},
     wire::{Wire, tunnel::Tunnel},
 };
 
@@ -29,7 +29,7 @@ fn configured(cluster: &Cluster, port: &str, reach: Reach) -> Configured {
     Configured {
         members: Vec::new(),
         members_by: Err("nobody asks members".into()),
-        proxies: vec![Place::Service {
+        proxies: vec![ProxyTarget::Service {
             service: Key::new("database", "service-proxysql"),
             port: port.into(),
             reach,

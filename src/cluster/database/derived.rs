@@ -58,7 +58,7 @@ mod tests {
     use crate::cluster::{Database, Member, Observation, Seen, Snapshot, Trouble};
 
     #[test]
-    fn a_snapshot_is_worked_out_once_and_anew_when_it_has_changed() {
+    fn a_snapshot_is_worked_out_once_and_again_when_it_has_changed() {
         let db1 = || Member::new("db1:3306".into());
         let mut seen = Snapshot::default();
         assert_eq!(Database::of(&seen), None);

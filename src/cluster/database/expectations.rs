@@ -36,7 +36,7 @@ pub struct Thresholds {
     pub queue: u64,
     /// Share of time paused by flow control that is worth a warning, 0 to 1.
     pub flow_control: f64,
-    /// Share of time paused by flow control that hurts.
+    /// Share of time paused by flow control that is critical.
     pub flow_control_critical: f64,
     /// A member should be able to be away this long without needing a full copy.
     #[serde(with = "span")]
@@ -51,7 +51,7 @@ pub struct Thresholds {
     pub lock_wait: Duration,
     /// Share of connections in use that is worth a warning, 0 to 1.
     pub connections: f64,
-    /// Share of connections in use that hurts.
+    /// Share of connections in use that is critical.
     pub connections_critical: f64,
     /// Clients may wait this long for a backend connection.
     #[serde(with = "span")]
@@ -87,7 +87,7 @@ impl Thresholds {
     /// Says which threshold can never be what is meant, and how it is written.
     ///
     /// # Errors
-    /// A share that is none, or a warning that comes after what hurts.
+    /// A share that is none, or a warning that comes after what is critical.
     pub fn check(&self) -> Result<(), String> {
         let pairs = [
             ("flow-control", self.flow_control, "flow-control-critical", self.flow_control_critical),

@@ -61,7 +61,7 @@ pub(in crate::cluster) const RULES: &[Rule] = &[
     },
     Rule {
         name: "commits-blocked",
-        doc: "Commits stand still on all members while sessions wait, as a schema change under TOI makes them.",
+        doc: "No member commits while sessions wait, as a schema change under TOI makes them.",
         check: Check::Database(whole::commits_blocked),
     },
     Rule {
@@ -211,7 +211,7 @@ fn serves(row: &Row) -> bool {
     row.reads || row.role == Role::Writer
 }
 
-/// Taken out of the proxies it hurts nobody; where no proxy sends it clients, something else answers.
+/// Taken out of the proxies it harms nobody; where no proxy sends it clients, something else answers.
 fn keep_off(row: &Row, found: Found, more: &str, otherwise: &str) -> Found {
     match serves(row) {
         true => found.act(Answer::TakeOut, &row.label, more),

@@ -35,7 +35,7 @@ pub enum Case {
 
 /// Which member is the most advanced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct MostAdvanced {
     /// The member to start from; `None`: the evidence does not say, or says to stop.
     pub member: Option<Arc<str>>,
     /// Its position.
@@ -48,7 +48,7 @@ pub struct Verdict {
 
 /// One command, for a person to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct Instruction {
     /// On which member.
     pub on: Arc<str>,
     /// What it does.
@@ -68,11 +68,11 @@ pub struct Sheet {
     /// What is known of every member.
     pub evidence: Vec<Evidence>,
     /// Which member is the most advanced.
-    pub verdict: Verdict,
+    pub verdict: MostAdvanced,
     /// What is not proven, and what could go wrong.
     pub unproven: Vec<String>,
     /// The commands, in order. Only those that the evidence allows.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Instruction>,
 }
 
 /// What to do when there is no primary component. Pure: it decides from the evidence alone.
@@ -103,7 +103,7 @@ pub fn recovery(evidence: &[Evidence]) -> Sheet {
 }
 
 /// Both sides take writes: one has to stop before anything else.
-fn split(apart: &[&Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
+fn split(apart: &[&Evidence]) -> (MostAdvanced, Vec<String>, Vec<Instruction>) {
     let verdict = nothing(
         "there are two primary components: both take writes, and their data part ways. Nothing is to be bootstrapped: stop the writes on one side at once, then find out which holds the data",
     );
@@ -111,14 +111,14 @@ fn split(apart: &[&Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         "which side holds what the clients were told: only the data themselves tell, such as the newest rows of a table that is written all the time".into(),
         "the side named here is the one with fewer members: the other may be the one without the writers".into(),
     ];
-    let stop = |e: &&Evidence| Step {
+    let stop = |e: &&Evidence| Instruction {
         on: e.label.clone(),
         what: "refuse its clients, on every member of this side, so that one side alone is written".into(),
         command: "SET GLOBAL wsrep_reject_queries=ALL_KILL".into(),
         by_hand: None,
     };
     let mut steps: Vec<_> = apart.iter().map(stop).collect();
-    steps.extend(apart.iter().map(|e| Step {
+    steps.extend(apart.iter().map(|e| Instruction {
         on: e.label.clone(),
         what: "once it is certain that this side may be given up: keep a copy of its data, then stop it. Started again where it sees the others, it takes a full copy of theirs".into(),
         command: "systemctl stop mariadb".into(),
@@ -127,8 +127,8 @@ fn split(apart: &[&Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
     (verdict, unproven, steps)
 }
 
-fn nothing(reason: &str) -> Verdict {
-    Verdict { member: None, position: None, proven: false, reason: reason.into() }
+fn nothing(reason: &str) -> MostAdvanced {
+    MostAdvanced { member: None, position: None, proven: false, reason: reason.into() }
 }
 
 /// The different histories among the positions.
@@ -139,7 +139,7 @@ fn histories(evidence: &[Evidence]) -> Vec<Arc<str>> {
     all
 }
 
-fn foreign(all: &[Arc<str>]) -> Verdict {
+fn foreign(all: &[Arc<str>]) -> MostAdvanced {
     nothing(&format!(
         "the members have {} different histories ({}): their transactions do not compare. Stop here and find out which of them holds the data",
         all.len(),
@@ -166,7 +166,7 @@ fn short(member: &Evidence) -> Option<String> {
     ))
 }
 
-fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
+fn all_down(evidence: &[Evidence]) -> (MostAdvanced, Vec<String>, Vec<Instruction>) {
     let all = histories(evidence);
     if all.len() > 1 {
         return (foreign(&all), vec![], vec![]);
@@ -216,8 +216,12 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
             unknown.len(),
             evidence.len()
         );
-        let verdict =
-            Verdict { member: Some(best.label.clone()), position: best.position(), proven: false, reason };
+        let verdict = MostAdvanced {
+            member: Some(best.label.clone()),
+            position: best.position(),
+            proven: false,
+            reason,
+        };
         let steps = unknown.iter().map(|e| examine_one(e)).collect();
         return (verdict, Vec::from_iter(ask(&unknown)), steps);
     }
@@ -227,8 +231,12 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
             "{} has the most of what was fed (seqno {seqno}), and that contradicts itself",
             best.label
         );
-        let verdict =
-            Verdict { member: Some(best.label.clone()), position: best.position(), proven: false, reason };
+        let verdict = MostAdvanced {
+            member: Some(best.label.clone()),
+            position: best.position(),
+            proven: false,
+            reason,
+        };
         return (verdict, short, examine(evidence));
     }
     let mut unproven = Vec::from_iter(ask(&unknown));
@@ -256,7 +264,7 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
     };
     let mut steps = Vec::new();
     if best.saved.as_ref().is_some_and(|s| s.safe_to_bootstrap != Some(true)) {
-        steps.push(Step {
+        steps.push(Instruction {
             on: best.label.clone(),
             what: "allow the bootstrap on this member only".into(),
             command: format!(
@@ -267,7 +275,7 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         });
     }
     let position = best.position();
-    steps.push(Step {
+    steps.push(Instruction {
         on: best.label.clone(),
         what: "form the cluster from it, with its position: without one the others need a full copy".into(),
         command: "galera_new_cluster".into(),
@@ -281,11 +289,11 @@ fn all_down(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         steps.push(start(member, "start it with its position, and wait until it is Synced before the next"));
         steps.push(look(member));
     }
-    let verdict = Verdict { member: Some(best.label.clone()), position, proven: true, reason };
+    let verdict = MostAdvanced { member: Some(best.label.clone()), position, proven: true, reason };
     (verdict, unproven, steps)
 }
 
-fn reformed(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
+fn reformed(evidence: &[Evidence]) -> (MostAdvanced, Vec<String>, Vec<Instruction>) {
     let verdict = nothing(
         "the cluster was formed by members that knew no position: every one may hold other data, and none says so. Stop the writes first, then the members, then compare what is on their disks",
     );
@@ -295,7 +303,7 @@ fn reformed(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
     ];
     let mut steps = Vec::new();
     for member in evidence.iter().filter(|e| e.answers.is_ok()) {
-        steps.push(Step {
+        steps.push(Instruction {
             on: member.label.clone(),
             what: "refuse clients at once".into(),
             command: "SET GLOBAL wsrep_reject_queries=ALL_KILL".into(),
@@ -303,14 +311,14 @@ fn reformed(evidence: &[Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
         });
     }
     for member in evidence.iter().filter(|e| e.answers.is_ok()) {
-        steps.push(Step {
+        steps.push(Instruction {
             on: member.label.clone(),
             what: "stop it, and keep a copy of its data before anything else".into(),
             command: "systemctl stop mariadb".into(),
             by_hand: Some("mariadb-admin shutdown".into()),
         });
     }
-    steps.extend(evidence.iter().map(|e| Step {
+    steps.extend(evidence.iter().map(|e| Instruction {
         on: e.label.clone(),
         what: "find the position it had before the cluster was formed".into(),
         command: "journalctl -u mariadb | grep 'Recovered position'".into(),

@@ -226,7 +226,7 @@ impl State {
         }
     }
 
-    /// How much the state by itself hurts.
+    /// How grave the state is by itself.
     pub fn severity(&self) -> Option<Severity> {
         match self {
             Self::Unknown | Self::Synced => None,

@@ -34,6 +34,8 @@ pub(super) fn node_overcommitted(s: &Snapshot, n: &Node) -> Option<Found> {
 
 /// Requested share below which a node that is full looks free to the scheduler, as a part of the share in use.
 const UNDERSTATED: f64 = 0.75;
+/// Measurements that are older are a warning: they come every 15 s, and a moment without them is nothing.
+const OLD_METRICS: SignedDuration = SignedDuration::from_mins(5);
 /// For this long it is said that another cluster, or an earlier state of it, was found.
 const BROKEN_FOR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -115,7 +117,9 @@ pub(super) fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
     let Some((first, others)) = lonely.split_first() else { return Vec::new() };
     let doubled = |t: &Tenant| {
         let placement = t.placement();
-        placement.values().any(|pods| *pods > 1) && lonely.iter().any(|n| !placement.contains_key(&n.name))
+        // What is on a node that does not answer comes up elsewhere by itself.
+        let crowded = placement.iter().any(|(node, pods)| *pods > 1 && !s.is_silent(Some(node)));
+        crowded && lonely.iter().any(|n| !placement.contains_key(&n.name))
     };
     let doubled = s.tenants.values().filter(|t| doubled(t)).count();
     if doubled == 0 {
@@ -199,7 +203,7 @@ fn forsaken(s: &Snapshot, pod: &Pod, run: &str) -> Option<String> {
         Some(journal) if journal.is_over() => Some(format!("run {} is over", short_run(run))),
         Some(_) => None,
         None if s.at.duration_since(pod.created) > YOUNG => {
-            Some(format!("there is no run {}", short_run(run)))
+            Some(format!("the cluster has no journal of run {}", short_run(run)))
         }
         None => None,
     }
@@ -277,6 +281,12 @@ pub(super) fn sources(s: &Snapshot) -> Vec<(Subject, Found)> {
             // Never seen for want of a right: what needs no nodes is known all the same.
             ("nodes", Freshness::Missing { .. }) if s.namespace.is_some() => Severity::Notice,
             ("nodes", Freshness::Missing { .. }) => Severity::Warning,
+            // What rests on old measurements is not known: that nothing is wrong with it is no good news.
+            ("pod metrics" | "node metrics", Freshness::Stale { since, .. })
+                if s.at.duration_since(*since) > OLD_METRICS =>
+            {
+                Severity::Warning
+            }
             (name, _) if CORE.contains(&name) => Severity::Critical,
             _ => Severity::Notice,
         };

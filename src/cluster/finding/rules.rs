@@ -126,8 +126,13 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
     },
     Rule {
         name: "pod-left-over",
-        doc: "A pod that was made for a move lies about without a run: it serves requests, and nobody owns it.",
+        doc: "A pod that was made for a move, whose run is over or unknown: it serves requests, and nobody owns it.",
         check: Check::Cluster(nodes::left_over),
+    },
+    Rule {
+        name: "journal-unreadable",
+        doc: "The journal of a run or campaign is damaged, or of a newer version: it can neither be finished nor taken back.",
+        check: Check::Elsewhere,
     },
     Rule {
         name: "others-terminating",

@@ -1,10 +1,12 @@
 //! What can be wrong with a tenant.
 
+use jiff::Timestamp;
+
 use super::{
     super::{
         Capacity, Margin, Memory, Snapshot, Tenant, Tightest, WorkloadKind,
         headroom::{ends, exhausted_in},
-        words::count,
+        words::{all_pods, count},
     },
     Answer, Found, Severity, found,
 };
@@ -25,10 +27,14 @@ pub(super) fn under_floor(s: &Snapshot, t: &Tenant) -> Option<Found> {
 }
 
 pub(super) fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    // A tenant that is down has nothing left to lose.
+    if t.ready() == 0 {
+        return None;
+    }
     let placement = t.placement();
     let (node, pods) = placement.first_key_value()?;
     (placement.len() == 1 && *pods > 1)
-        .then(|| found(Severity::Warning, format!("all {pods} pods on {node}")).answer(Answer::Open))
+        .then(|| found(Severity::Warning, format!("{} on {node}", all_pods(*pods))).answer(Answer::Open))
 }
 
 pub(super) fn memory(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {
@@ -72,7 +78,9 @@ pub(super) fn headroom_falling(s: &Snapshot, t: &Tenant, margin: &Margin) -> Opt
 pub(super) fn oom_killed(s: &Snapshot, t: &Tenant) -> Option<Found> {
     // Only where a container has ended at all is there something to add up.
     t.pods.iter().flat_map(|p| &p.containers).find(|c| c.last_end.is_some())?;
-    let ends = ends(t, s.at);
+    // By the minute: what rests on it need not be asked again every second.
+    let minute = Timestamp::from_second(s.at.as_second().div_euclid(60) * 60).unwrap_or(s.at);
+    let ends = ends(t, minute);
     (ends.oom > 0).then(|| {
         let text =
             format!("{} ran out of memory within the last hour", count(ends.oom as usize, "container"));

@@ -71,14 +71,19 @@ fn one(s: &Snapshot, pod: &Pod, number: usize, text: &str) -> String {
         return match resource {
             "memory" => {
                 let on = on(&|n| open(n) && free_memory(n) < memory);
-                let free = most(&free_memory).unwrap_or_default();
-                format!("memory short on {on} ({memory} wanted, at most {free} free)")
+                // The scheduler's word may be older than what is free now.
+                match most(&free_memory).filter(|free| *free < memory) {
+                    Some(free) => format!("memory short on {on} ({memory} wanted, at most {free} free)"),
+                    None => format!("memory short on {on} ({memory} wanted)"),
+                }
             }
             "cpu" => {
                 let on = on(&|n| open(n) && free_cpu(n) < cpu);
-                let free =
-                    s.nodes.values().filter(|n| open(n)).map(|n| free_cpu(n)).max().unwrap_or_default();
-                format!("cpu short on {on} ({cpu} wanted, at most {free} free)")
+                let most = s.nodes.values().filter(|n| open(n)).map(|n| free_cpu(n)).max();
+                match most.filter(|free| *free < cpu) {
+                    Some(free) => format!("cpu short on {on} ({cpu} wanted, at most {free} free)"),
+                    None => format!("cpu short on {on} ({cpu} wanted)"),
+                }
             }
             other => format!("{other} short on {}", on(&|_| false)),
         };

@@ -69,7 +69,7 @@ pub(super) fn binding(parts: &[Part], cap: Option<u32>) -> Vec<Bound> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capacity {
     pub(super) parts: Vec<Part>,
-    /// Ready pods of which nothing is known.
+    /// Ready pods of which nothing is known, and pods on nodes that do not answer.
     pub(super) unknown: Vec<(Key, Option<NodeName>)>,
 }
 
@@ -88,7 +88,15 @@ impl Capacity {
         let request = seen.sizing.request_memory(&tenant.workload).value;
         let children = seen.sizing.max_children(seen, &tenant.workload).value;
         let (mut parts, mut unknown) = (Vec::new(), Vec::new());
-        for (pod, usage) in pods.filter(|(pod, _)| pod.ready) {
+        for (pod, usage) in pods {
+            // Whether a pod on a node that does not answer works is not known.
+            if !pod.ready && seen.is_silent(pod.node.as_ref()) {
+                unknown.push((pod.key.clone(), pod.node.clone()));
+                continue;
+            }
+            if !pod.ready {
+                continue;
+            }
             match usage.and_then(|usage| part(seen, pod, usage, request, children)) {
                 Some(part) => parts.push(part),
                 None => unknown.push((pod.key.clone(), pod.node.clone())),

@@ -99,7 +99,7 @@ fn a_limit_of_the_whole_pod_counts_as_well() {
     let mut pod = Pod::clone(seen.pods.values().next().expect("a pod"));
     let mut whole = Resources::default();
     whole.limits.memory = Some(Memory(300 << 20));
-    Arc::make_mut(&mut pod.spec).resources = Some(whole);
+    Arc::make_mut(&mut pod.spec).resources = Some(Box::new(whole));
     seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
     // 300 less 100 of php-fpm less 20 of nginx.
     assert_eq!(of(&seen, "acme").pods[0].containers[1].free, Some(Memory(180 << 20)));

@@ -190,8 +190,66 @@ impl Payload {
             Payload::Object(object) => object.to_string().into_bytes(),
             Payload::Text(text) => text.clone().into_bytes(),
             Payload::Bytes(bytes) => bytes.to_vec(),
+            Payload::List(listing) if listing.form == Form::Plain => {
+                listing.clone().pieces().flatten().collect()
+            }
             Payload::List(listing) => serde_json::to_vec(listing).unwrap_or_default(),
         }
+    }
+}
+
+impl Listing {
+    /// The list of whole objects, written out piece by piece: as a real API server streams one, no more of it is held
+    /// than is being sent.
+    pub(crate) fn pieces(self) -> Pieces {
+        Pieces { listing: self, at: None }
+    }
+}
+
+/// A list on its way out.
+pub(crate) struct Pieces {
+    listing: Listing,
+    /// The object that comes next; `None` before the first.
+    at: Option<usize>,
+}
+
+impl Pieces {
+    /// The length of a piece, in bytes; the last is shorter, and none is longer by more than one object.
+    pub(crate) const LENGTH: usize = 128 * 1024;
+}
+
+impl Iterator for Pieces {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let Self { listing: Listing { kind, metadata, items, .. }, at } = self;
+        if at.is_some_and(|at| at > items.len()) {
+            return None;
+        }
+        let mut piece = Vec::with_capacity(Self::LENGTH * 5 / 4);
+        let mut next = at.unwrap_or_else(|| {
+            let head = json!([kind.list_kind, kind.api_version(), metadata]);
+            let head =
+                format!(r#"{{"kind":{},"apiVersion":{},"metadata":{},"items":["#, head[0], head[1], head[2]);
+            piece.extend_from_slice(head.as_bytes());
+            0
+        });
+        while piece.len() < Self::LENGTH
+            && let Some(object) = items.get(next)
+        {
+            if next > 0 {
+                piece.push(b',');
+            }
+            // Writing into memory does not fail.
+            let _ = serde_json::to_writer(&mut piece, &Untyped(object));
+            next += 1;
+        }
+        if next == items.len() {
+            piece.extend_from_slice(b"]}");
+            next += 1;
+        }
+        *at = Some(next);
+        Some(piece)
     }
 }
 
@@ -203,7 +261,7 @@ impl Serialize for Listing {
                 map.serialize_entry("kind", self.kind.list_kind)?;
                 map.serialize_entry("apiVersion", &self.kind.api_version())?;
                 map.serialize_entry("metadata", &self.metadata)?;
-                map.serialize_entry("items", &Items(&self.items))?;
+                map.serialize_entry("items", &self.items.iter().map(|o| Untyped(o)).collect::<Vec<_>>())?;
             }
             Form::Metadata => {
                 map.serialize_entry("kind", "PartialObjectMetadataList")?;
@@ -224,19 +282,7 @@ impl Serialize for Listing {
     }
 }
 
-/// The items of a list: objects without their `kind` and `apiVersion`.
-struct Items<'a>(&'a [Object]);
-
-impl Serialize for Items<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut items = serializer.serialize_seq(Some(self.0.len()))?;
-        for object in self.0 {
-            items.serialize_element(&Untyped(object))?;
-        }
-        items.end()
-    }
-}
-
+/// An object of a list: without its `kind` and `apiVersion`.
 struct Untyped<'a>(&'a Value);
 
 impl Serialize for Untyped<'_> {
@@ -320,5 +366,21 @@ mod tests {
             Ok(Form::Metadata)
         );
         assert_eq!(of("application/vnd.kubernetes.protobuf"), Err(406));
+    }
+
+    #[test]
+    fn a_list_is_the_same_in_pieces_and_as_a_whole() {
+        let object = |n: usize| json!({"kind": "Pod", "metadata": {"name": n, "pad": "x".repeat(1000)}});
+        for count in [0, 1, 500] {
+            let items = (0..count).map(|n| Object::new(object(n))).collect();
+            let metadata = json!({"resourceVersion": "7", "continue": "more"});
+            let listing =
+                Listing { kind: Kind::POD, metadata, items, form: Form::Plain, now: Timestamp::UNIX_EPOCH };
+            let pieces: Vec<_> = listing.clone().pieces().collect();
+            assert!(pieces.iter().all(|p| p.len() < Pieces::LENGTH + 2_000));
+            assert_eq!(pieces.len(), if count == 500 { 4 } else { 1 });
+            let whole = serde_json::to_value(&listing).expect("it can be written");
+            assert_eq!(serde_json::from_slice::<Value>(&pieces.concat()).expect("JSON"), whole);
+        }
     }
 }

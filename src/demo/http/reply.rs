@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{BOOKMARK, Body, Inner, WATCH_ENDS, lock};
 use crate::api::exec::{self, Exec, PROTOCOLS};
 use crate::api::portforward::{self, PROTOCOL};
-use crate::api::{Failure, Follow, Forward, Reply, Surroundings, Watch};
+use crate::api::{Failure, Follow, Forward, Pieces, Reply, Surroundings, Watch};
 use crate::forward::{self, Upgrade};
 
 /// Replies from this size on are compressed (`defaultGzipThresholdBytes` of the API server), at its level.
@@ -49,16 +49,53 @@ pub(super) fn compressed(mut response: Response<Body>, body: Vec<u8>) -> Respons
     let mut gzip = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::new(GZIP_LEVEL));
     // Writing into memory does not fail.
     let body = match gzip.write_all(&body).and_then(|()| gzip.finish()) {
-        Ok(gzipped) => {
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
-            headers.insert(header::VARY, header::HeaderValue::from_static("Accept-Encoding"));
-            gzipped
+        Ok(body) => {
+            gzipped(&mut response);
+            body
         }
         Err(_) => body,
     };
     *response.body_mut() = Full::new(Bytes::from(body)).boxed_unsync();
     response
+}
+
+/// A list as it is written out: what is longer than one piece goes on its way before the rest is written, compressed for
+/// who takes it.
+pub(super) fn listed(
+    inner: &Inner,
+    status: u16,
+    content_type: &'static str,
+    mut pieces: Pieces,
+    gzip: bool,
+) -> Response<Body> {
+    let first = pieces.next().unwrap_or_default();
+    let Some(second) = pieces.next() else { return whole(inner, status, content_type, None, first) };
+    let pieces = [first, second].into_iter().chain(pieces);
+    let frame = |piece: Vec<u8>| Ok::<_, Infallible>(Frame::data(Bytes::from(piece)));
+    if !gzip {
+        let body = StreamBody::new(stream::iter(pieces.map(frame)));
+        return head(inner, status, content_type, body.boxed_unsync());
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
+    // Writing into memory does not fail.
+    let pieces = pieces.map(Some).chain([None]).map(move |piece| {
+        let _ = match piece {
+            Some(piece) => encoder.write_all(&piece),
+            None => encoder.try_finish(),
+        };
+        std::mem::take(encoder.get_mut())
+    });
+    let body = StreamBody::new(stream::iter(pieces.filter(|p| !p.is_empty()).map(frame)));
+    let mut response = head(inner, status, content_type, body.boxed_unsync());
+    gzipped(&mut response);
+    response
+}
+
+/// Says that the body is compressed.
+fn gzipped(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
+    headers.insert(header::VARY, header::HeaderValue::from_static("Accept-Encoding"));
 }
 
 /// A response with the headers every response has; `Date` is the world's time.

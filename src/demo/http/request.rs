@@ -8,9 +8,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::reply::{GZIP_FROM, compressed, executed, followed, forwarded, refusal, watched, whole};
+use super::reply::{GZIP_FROM, compressed, executed, followed, forwarded, listed, refusal, watched, whole};
 use super::{Body, Inner, LARGEST, REMEMBERED, RequestLine, lock};
-use crate::api::{self, Answer, Failure, Request, Surroundings, User};
+use crate::api::{self, Answer, Failure, Form, Payload, Request, Surroundings, User};
 use crate::faults::Outcome;
 use crate::forward::Upgrade;
 
@@ -202,12 +202,19 @@ fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>, gzip: 
     }
     match answered {
         Ok(Answer::Reply(reply)) => {
-            let body = reply.payload.bytes();
-            let mut response = if gzip && body.len() >= GZIP_FROM {
-                let empty = whole(inner, reply.status, reply.content_type, None, Vec::new());
-                compressed(empty, body)
-            } else {
-                whole(inner, reply.status, reply.content_type, None, body)
+            let mut response = match reply.payload {
+                Payload::List(listing) if listing.form == Form::Plain => {
+                    listed(inner, reply.status, reply.content_type, listing.pieces(), gzip)
+                }
+                payload => {
+                    let body = payload.bytes();
+                    if gzip && body.len() >= GZIP_FROM {
+                        let empty = whole(inner, reply.status, reply.content_type, None, Vec::new());
+                        compressed(empty, body)
+                    } else {
+                        whole(inner, reply.status, reply.content_type, None, body)
+                    }
+                }
             };
             for warning in &reply.warnings {
                 let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");

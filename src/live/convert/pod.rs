@@ -26,7 +26,7 @@ pub(super) fn pod(slim: slim::Pod, interner: &mut Interner) -> Result<Object<Key
     let granted = resize::in_force(&wished, &status)?;
     let resize = resize::pending(&status, interner).map(|(reason, message, since)| {
         let wished = interner.spec(wished.clone());
-        Resize { reason, message, since, wished }
+        Box::new(Resize { reason, message, since, wished })
     });
     let ready_since = ready.and_then(|c| c.last_transition_time);
     let ready = ready.is_some_and(|c| c.status == "True");
@@ -78,7 +78,8 @@ fn kept(annotations: &slim::Annotations) -> Option<&'static str> {
 /// The controller among the owners.
 pub(super) fn controller(owners: &[slim::OwnerReference], interner: &mut Interner) -> Option<Owner> {
     let owner = owners.iter().find(|o| o.controller)?;
-    Some(Owner { kind: interner.text(&owner.kind), name: interner.text(&owner.name) })
+    let mut text = |text: &str| interner.text(text);
+    Some(Owner { kind: text(&owner.kind), name: text(&owner.name), uid: text(&owner.uid) })
 }
 
 /// The scheduler of pods that name none.
@@ -89,12 +90,12 @@ pub(super) fn template(spec: slim::PodSpec, interner: &mut Interner) -> Result<P
     let scheduler = if spec.scheduler_name == DEFAULT_SCHEDULER { "" } else { &*spec.scheduler_name };
     Ok(PodSpec {
         scheduler: interner.text(scheduler),
-        containers: containers(spec.containers, interner)?,
-        init_containers: containers(spec.init_containers, interner)?,
-        resources: spec.resources.as_ref().map(resources).transpose()?,
+        containers: containers(spec.containers, interner)?.into(),
+        init_containers: containers(spec.init_containers, interner)?.into(),
+        resources: spec.resources.as_ref().map(resources).transpose()?.map(Box::new),
         overhead: amounts(&spec.overhead)?,
         node_selector: spec.node_selector,
-        affinity: affinity(spec.affinity)?,
+        affinity: affinity(spec.affinity)?.into(),
         tolerations: spec.tolerations.into_iter().map(toleration).collect::<Result<_, _>>()?,
         spread: spec.topology_spread_constraints.into_iter().map(spread).collect::<Result<_, _>>()?,
         priority: spec.priority,

@@ -92,7 +92,10 @@ pub(super) fn pool(
 ) -> Result<Object<Key, Option<Pool>>, Fault> {
     let slim::PoolFiles { metadata: meta, data } = slim;
     let key = key_of(&meta, interner)?;
-    let value = Pool::read(key.clone(), interner.labels(meta.labels), &data);
+    let mut value = Pool::read(key.clone(), interner.labels(meta.labels), &data);
+    if let Some(pool) = &mut value {
+        interner.pool_files(pool.files_mut());
+    }
     Ok(Object { key, version: meta.resource_version.into(), value })
 }
 

@@ -38,7 +38,7 @@ pub(super) fn in_force(wished: &PodSpec, status: &slim::PodStatus) -> Result<Opt
     if let Some(whole) = &wished.resources
         && let Some(force) = of(whole, status.resources.as_ref(), &status.allocated_resources, infeasible)?
     {
-        granted.get_or_insert_with(|| wished.clone()).resources = Some(force);
+        granted.get_or_insert_with(|| wished.clone()).resources = Some(Box::new(force));
     }
     Ok(granted)
 }

@@ -56,6 +56,7 @@ fn workload(
     });
     let claim_templates: Vec<_> =
         spec.volume_claim_templates.iter().map(|t| interner.text(&t.metadata.name)).collect();
+    let bound_to = super::given(&spec.template.spec.node_name, interner).map(|name| (&*name).into());
     let mut template = pod::template(spec.template.spec, interner)?;
     // A volume of the same name in the template gives way to the claim.
     template.volumes.retain(|volume| !claim_templates.contains(&volume.name));
@@ -87,6 +88,7 @@ fn workload(
         claim_templates,
         claims_go_when_scaled: spec.persistent_volume_claim_retention_policy.when_scaled == "Delete",
         min_ready_seconds: count(spec.min_ready_seconds),
+        bound_to,
         restarted: spec.template.metadata.annotations.restarted.map(Arc::from),
         deadline: spec.progress_deadline_seconds.map_or(DEADLINE, count),
         stuck_since: stuck.and_then(|c| c.last_transition_time),
@@ -107,6 +109,7 @@ pub(super) fn replica_set(
     let images = spec.template.spec.containers.iter();
     let value = ReplicaSet {
         key: key.clone(),
+        uid: meta.uid.into(),
         deployment: owner.map(|o| interner.text(&o.name)),
         desired: count(spec.replicas.unwrap_or(1)),
         selector: labels::selector(spec.selector)?,
@@ -119,7 +122,7 @@ pub(super) fn replica_set(
 
 /// What the annotations say, and the ConfigMaps among the volumes.
 fn hints(notes: &slim::Annotations, template: &slim::PodSpec, interner: &mut Interner) -> Hints {
-    let mut config_maps = Vec::new();
+    let mut config_maps: Vec<Mounted> = Vec::new();
     for volume in &template.volumes {
         let projected = volume.projected.sources.iter().filter_map(|s| s.config_map.as_ref());
         for source in volume.config_map.iter().chain(projected).filter(|s| !s.name.is_empty()) {
@@ -145,6 +148,8 @@ fn hints(notes: &slim::Annotations, template: &slim::PodSpec, interner: &mut Int
             }
         }
     }
+    let mut config_maps = config_maps.into();
+    interner.mounts(&mut config_maps);
     Hints { config_maps, ..Hints::read(notes.request_memory.as_deref(), notes.max_children.as_deref()) }
 }
 

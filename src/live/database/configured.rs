@@ -42,7 +42,7 @@ pub struct Configured {
     /// Who asks the members; or why that cannot be known, as one sentence.
     pub members_by: Result<Account, String>,
     /// The proxies.
-    pub proxies: Vec<Place>,
+    pub proxies: Vec<ProxyTarget>,
     /// Who asks the proxies; or why that cannot be known, as one sentence.
     pub proxies_by: Result<Account, String>,
     /// How long to wait between two rounds.
@@ -53,7 +53,7 @@ pub struct Configured {
 
 /// Where the admin port of a ProxySQL is.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum ProxyTarget {
     /// At an address that is reached directly.
     Direct(ProxyName, String, u16),
     /// At a port of every pod behind a service.
@@ -146,15 +146,15 @@ async fn follow_members(
 }
 
 async fn follow_proxies(
-    places: Vec<Place>,
+    places: Vec<ProxyTarget>,
     by: Result<Account, String>,
     wire: Option<Wire>,
     every: Duration,
     into: mpsc::Sender<Observation>,
 ) {
-    let placeholder = |place: &Place| match place {
-        Place::Direct(name, ..) => name.clone(),
-        Place::Service { service, port, .. } => format!("{service}:{port}").as_str().into(),
+    let placeholder = |place: &ProxyTarget| match place {
+        ProxyTarget::Direct(name, ..) => name.clone(),
+        ProxyTarget::Service { service, port, .. } => format!("{service}:{port}").as_str().into(),
     };
     let all = |of: &dyn Fn(Proxy) -> Proxy| {
         let list = places.iter().map(placeholder).map(|name| (name.clone(), of(Proxy::new(name))));
@@ -176,17 +176,17 @@ async fn follow_proxies(
     };
     let mut tasks = JoinSet::new();
     for place in &places {
-        if let Place::Direct(name, host, port) = place {
+        if let ProxyTarget::Direct(name, host, port) = place {
             let way = ready.way(host.clone(), *port, None);
             tasks.spawn(watch::<proxysql::Source>(Proxy::new(name.clone()), way, every, into.clone()));
         }
     }
     // Of each service, the pods that are asked, and their tasks.
     let mut asked: BTreeMap<ProxyName, BTreeMap<ProxyName, (Found, AbortHandle)>> = BTreeMap::new();
-    let services = || places.iter().filter(|place| matches!(place, Place::Service { .. }));
+    let services = || places.iter().filter(|place| matches!(place, ProxyTarget::Service { .. }));
     while services().next().is_some() {
         for place in services() {
-            let Place::Service { service, port, reach } = place else { continue };
+            let ProxyTarget::Service { service, port, reach } = place else { continue };
             let stand_in = placeholder(place);
             let before = asked.entry(stand_in.clone()).or_default();
             let pods = match (pods::behind(wire.as_ref(), service, port).await, &wire) {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures::FutureExt;
 
 use super::{
-    configured::{Configured, Place, resolve},
+    configured::{Configured, ProxyTarget, resolve},
     pods,
     way::Pod,
 };
 use crate::{
     cluster::Key,
-    wire::{Endpoint, Logins, Wire, sql::Sql},
+    wire::{DatabaseEndpoint, Logins, Wire, sql::Sql},
 };
 
 /// The logins of a configured database: passwords in Secrets and pods behind services are looked up when asked for, and
@@ -21,18 +21,22 @@ pub fn logins(configured: &Configured, wire: Option<Wire>) -> Logins {
     Logins::new(move |endpoint| find(configured.clone(), wire.clone(), endpoint).boxed())
 }
 
-async fn find(configured: Arc<Configured>, wire: Option<Wire>, endpoint: Endpoint) -> Result<Sql, String> {
+async fn find(
+    configured: Arc<Configured>,
+    wire: Option<Wire>,
+    endpoint: DatabaseEndpoint,
+) -> Result<Sql, String> {
     let missing = || format!("no {endpoint} is configured");
     match &endpoint {
-        Endpoint::Member(name) => {
+        DatabaseEndpoint::Member(name) => {
             let found = configured.members.iter().find(|(known, ..)| known.as_str() == name);
             let (_, host, port) = found.ok_or_else(missing)?;
             let ready = resolve(&configured.members_by, wire.as_ref()).await?;
             ready.way(host.clone(), *port, None).open().await
         }
-        Endpoint::Proxy(name) => {
+        DatabaseEndpoint::Proxy(name) => {
             let direct = configured.proxies.iter().find_map(|place| match place {
-                Place::Direct(known, host, port) if known.as_str() == name => {
+                ProxyTarget::Direct(known, host, port) if known.as_str() == name => {
                     Some((host.clone(), *port, None))
                 }
                 _ => None,
@@ -55,7 +59,7 @@ async fn behind_service(
 ) -> Result<Option<(String, u16, Option<Pod>)>, String> {
     let Some(wire) = wire else { return Ok(None) };
     for place in &configured.proxies {
-        let Place::Service { service, port, reach } = place else { continue };
+        let ProxyTarget::Service { service, port, reach } = place else { continue };
         let Some(pod) = name.strip_prefix(&*service.namespace).and_then(|rest| rest.strip_prefix('/')) else {
             continue;
         };

@@ -37,7 +37,7 @@ pub(super) enum Next {
     /// On the same connection.
     Same,
     /// With [`Way::sql`], after a pause.
-    Anew,
+    Again,
     /// With [`Way::sql`], at once.
     Now,
 }
@@ -145,7 +145,7 @@ impl Way {
             return Next::Now;
         }
         let either = self.pod.as_ref().is_some_and(|pod| pod.reach == Reach::Auto);
-        if either && !failure.is_of_statement() { Next::Anew } else { Next::Same }
+        if either && !failure.is_of_statement() { Next::Again } else { Next::Same }
     }
 
     /// Reads the password again where it is kept in a Secret; whether it is another one now.

@@ -54,7 +54,7 @@ impl Kind for Holds {
         match as_writer {
             _ if rows.is_empty() => format!("wait until {name} stays out of {proxy}"),
             Some(true) => format!("wait until {proxy} writes to {name}"),
-            Some(false) => format!("wait until {name} serves in {proxy}"),
+            Some(false) => format!("wait until {proxy} keeps {name} in service and writes elsewhere"),
             None => format!("wait until {name} stays in {proxy}"),
         }
     }

@@ -39,7 +39,7 @@ const NEVER_STARTS: [&str; 6] = [
 const NEVER_RAN: [&str; 2] = ["StartError", "ContainerCannotRun"];
 
 /// What a Job's pod tells of its command.
-enum Told {
+enum Exit {
     /// It never ran, and why.
     NeverRan(String),
     /// It ended by itself, with this code.
@@ -51,25 +51,25 @@ enum Told {
 }
 
 impl JobEnded {
-    fn told(&self, pod: &Pod) -> Told {
+    fn told(&self, pod: &Pod) -> Exit {
         let own = pod.containers.iter().find(|c| c.name == self.container);
         let end = own.and_then(|c| c.last_end.as_deref());
         if let Some(ContainerEnd { reason, code, .. }) = end {
             return match *code {
-                _ if NEVER_RAN.contains(&&**reason) => Told::NeverRan(format!("{} {reason}", self.container)),
+                _ if NEVER_RAN.contains(&&**reason) => Exit::NeverRan(format!("{} {reason}", self.container)),
                 code if code >= SIGNALS || &**reason == "OOMKilled" => {
-                    Told::Cut(format!("it was killed ({reason}, exit code {code})"))
+                    Exit::Cut(format!("it was killed ({reason}, exit code {code})"))
                 }
-                code => Told::Code(code),
+                code => Exit::Code(code),
             };
         }
         let before = pod.containers.iter().filter(|c| c.name != self.container);
         let mut failed = before.filter_map(|c| Some((c, c.last_end.as_deref()?)));
         match failed.find(|(_, end)| end.code != 0) {
             Some((init, end)) if own.is_none_or(|c| c.running_since.is_none()) => {
-                Told::NeverRan(format!("its init container {} ended with exit code {}", init.name, end.code))
+                Exit::NeverRan(format!("its init container {} ended with exit code {}", init.name, end.code))
             }
-            _ => Told::Nothing,
+            _ => Exit::Nothing,
         }
     }
 
@@ -80,21 +80,21 @@ impl JobEnded {
         }
         let name = &self.job.name;
         let unknown = |why: String| Standing::Unknown(format!("the outcome of job {name} is unknown: {why}"));
-        let told = pod.map_or(Told::Nothing, |pod| self.told(pod));
+        let told = pod.map_or(Exit::Nothing, |pod| self.told(pod));
         let late = &*end.reason == "DeadlineExceeded";
         match told {
-            Told::NeverRan(why) => Standing::Failed(format!("job {name} failed: {why}, and nothing was run")),
-            Told::Code(code) if code != 0 && !late => {
+            Exit::NeverRan(why) => Standing::Failed(format!("job {name} failed: {why}, and nothing was run")),
+            Exit::Code(code) if code != 0 && !late => {
                 Standing::Failed(format!("job {name} failed with exit code {code}"))
             }
-            Told::Code(0) => {
+            Exit::Code(0) => {
                 unknown(format!("its command ended with exit code 0, and the job says {}", end.reason))
             }
-            Told::Code(_) | Told::Cut(_) | Told::Nothing if late => {
+            Exit::Code(_) | Exit::Cut(_) | Exit::Nothing if late => {
                 unknown("its deadline passed: the statement may have gone through".into())
             }
-            Told::Cut(why) => unknown(why),
-            Told::Code(_) | Told::Nothing => {
+            Exit::Cut(why) => unknown(why),
+            Exit::Code(_) | Exit::Nothing => {
                 let told = end.at.or(job.started).is_none_or(|at| seen.at.duration_since(at) >= LAG);
                 match told {
                     true => unknown("its pod is gone without an exit code, deleted or evicted".into()),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    DatabaseAct, Draft,
-    field::{Edit, Face, Place},
-    guard, standing,
+    DatabaseAct, Draft, guard,
+    routing::{BackendRole, Edit, Proxied},
+    standing,
 };
 use crate::{
     cluster::{
@@ -16,23 +16,23 @@ use crate::{
 };
 
 mod enter;
-mod weigh;
+mod weight;
 
 impl Draft<'_> {
     pub(super) fn work_out(&mut self, act: &DatabaseAct) {
         match act {
             DatabaseAct::TakeOut { member } => {
                 if let Some(row) = self.known(member) {
-                    let address = self.field.address_of(&row);
+                    let address = self.routing.address_of(&row);
                     self.take_out(&address);
                 }
             }
             DatabaseAct::RemoveServer { address } => {
-                let address = match self.field.member(address) {
-                    Some(row) => self.field.address_of(row),
+                let address = match self.routing.member(address) {
+                    Some(row) => self.routing.address_of(row),
                     None => bare(address).into(),
                 };
-                if self.field.faces.iter().all(|f| f.seat(&address).is_none()) {
+                if self.routing.proxied.iter().all(|f| f.backend(&address).is_none()) {
                     let all = self.all_addresses();
                     self.check("member", Refuse, format!("no proxy has a server {address}; there are {all}"));
                     return;
@@ -47,7 +47,7 @@ impl Draft<'_> {
             DatabaseAct::AddServer { address, like } => self.add(&bare(address).into(), like.as_ref()),
             DatabaseAct::Weight { member, weight } => {
                 if let Some(row) = self.known(member) {
-                    self.weigh(&row, |_| *weight, false);
+                    self.change_weight(&row, |_| *weight, false);
                 }
             }
             DatabaseAct::MoveWriter { member } => {
@@ -62,9 +62,9 @@ impl Draft<'_> {
     }
 
     fn known(&mut self, name: &MemberName) -> Option<Row> {
-        let found = self.field.member(name.as_str()).cloned();
+        let found = self.routing.member(name.as_str()).cloned();
         if found.is_none() {
-            let all: Vec<_> = self.field.db.members.iter().map(|r| &*r.label).collect();
+            let all: Vec<_> = self.routing.db.members.iter().map(|r| &*r.label).collect();
             let there = if all.is_empty() {
                 "none is configured".into()
             } else {
@@ -77,17 +77,18 @@ impl Draft<'_> {
 
     fn all_addresses(&self) -> String {
         let all: std::collections::BTreeSet<_> =
-            self.field.faces.iter().flat_map(|f| &f.seats).map(|s| &*s.address).collect();
+            self.routing.proxied.iter().flat_map(|f| &f.backends).map(|s| &*s.address).collect();
         if all.is_empty() { "none".into() } else { all.into_iter().collect::<Vec<_>>().join(", ") }
     }
 
     fn take_out(&mut self, address: &Arc<str>) {
-        let of: Vec<_> = self.field.faces.iter().map(|f| (f.name.clone(), Vec::new())).collect();
-        let weight = self.field.faces.iter().filter_map(|f| f.seat(address)?.weight).max().unwrap_or(0);
+        let of: Vec<_> = self.routing.proxied.iter().map(|f| (f.name.clone(), Vec::new())).collect();
+        let weight =
+            self.routing.proxied.iter().filter_map(|f| f.backend(address)?.weight).max().unwrap_or(0);
         self.towards(address, of);
         self.guard_servers();
         let after = self.after();
-        let capacity = guard::capacity(&self.field, address, &after);
+        let capacity = guard::capacity(&self.routing, address, &after);
         self.checks.extend(capacity);
         self.undo = format!("{} back into the proxies with weight {weight}", self.subject);
     }
@@ -97,28 +98,28 @@ impl Draft<'_> {
     pub(super) fn towards(&mut self, address: &Arc<str>, wanted: Vec<(ProxyName, Vec<ServerRow>)>) {
         let (mut first, mut then) = (Vec::new(), Vec::new());
         let mut heavy = Vec::new();
-        for face in &self.field.faces {
-            let Some((_, rows)) = wanted.iter().find(|(proxy, _)| proxy == face.name) else { continue };
-            let now = face.rows(address);
-            if ServerRow::alike(&face.status.servers_of(address), rows) {
+        for proxied in &self.routing.proxied {
+            let Some((_, rows)) = wanted.iter().find(|(proxy, _)| proxy == proxied.name) else { continue };
+            let now = proxied.rows(address);
+            if ServerRow::alike(&proxied.status.servers_of(address), rows) {
                 continue;
             }
-            let to = self.placed(face, address, rows);
-            let edit = |from, to| Edit { proxy: face.name.clone(), address: address.clone(), from, to };
-            let others = face
-                .seats
+            let to = self.placed(proxied, address, rows);
+            let edit = |from, to| Edit { proxy: proxied.name.clone(), address: address.clone(), from, to };
+            let others = proxied
+                .backends
                 .iter()
-                .filter(|s| s.family == face.family(address) && s.address != *address)
-                .filter(|s| matches!(s.place, Place::Writer | Place::Standby));
+                .filter(|s| s.cluster == proxied.cluster(address) && s.address != *address)
+                .filter(|s| matches!(s.role, BackendRole::Writer | BackendRole::Standby));
             let lightest = others.filter_map(|s| s.weight).min();
-            match (to.is_empty() && face.writes_to(address), lightest) {
+            match (to.is_empty() && proxied.writes_to(address), lightest) {
                 (true, Some(lightest)) => {
                     let light: Vec<_> = now.iter().map(|r| ServerRow { weight: 1, ..r.clone() }).collect();
                     if lightest <= 1 {
-                        heavy.push(face.name.to_string());
+                        heavy.push(proxied.name.to_string());
                     }
                     if ServerRow::alike(&now, &light) {
-                        heavy.push(face.name.to_string());
+                        heavy.push(proxied.name.to_string());
                     }
                     first.push(edit(now, light.clone()));
                     then.push(edit(light, to));
@@ -144,25 +145,25 @@ impl Draft<'_> {
 
     /// The rows in the hostgroups where they may be written now: where the backend stands, or, when it is not there,
     /// beside the writers in waiting. Who cannot be judged enters offline, and the monitor takes it from there.
-    fn placed(&self, face: &Face<'_>, address: &str, rows: &[ServerRow]) -> Vec<ServerRow> {
+    fn placed(&self, proxied: &Proxied<'_>, address: &str, rows: &[ServerRow]) -> Vec<ServerRow> {
         let Some(first) = rows.first() else { return Vec::new() };
         let into = |hostgroup: u32| {
-            let row = near(rows, &face.groups, hostgroup).unwrap_or(first);
+            let row = near(rows, &proxied.groups, hostgroup).unwrap_or(first);
             ServerRow { hostgroup, ..row.clone() }
         };
-        let now = face.rows(address);
+        let now = proxied.rows(address);
         if !now.is_empty() {
             return now.iter().map(|r| into(r.hostgroup)).collect();
         }
         let stood = |g: &&Hostgroups| rows.iter().any(|row| g.has(row.hostgroup));
-        let mut groups: Vec<_> = face.groups.iter().filter(stood).collect();
+        let mut groups: Vec<_> = proxied.groups.iter().filter(stood).collect();
         if groups.is_empty() {
-            groups.extend(face.groups.first());
+            groups.extend(proxied.groups.first());
         }
         if groups.is_empty() {
             return rows.to_vec();
         }
-        let ready = self.field.member(address).is_some_and(|r| matches!(r.state, State::Synced));
+        let ready = self.routing.member(address).is_some_and(|r| matches!(r.state, State::Synced));
         let into_group = |group: &Hostgroups| match group.writer_is_also_reader {
             _ if !ready => vec![into(group.offline)],
             0 => vec![into(group.backup)],
@@ -173,21 +174,21 @@ impl Draft<'_> {
 
     fn save(&mut self, wanted: Option<&ProxyName>) {
         if let Some(name) = wanted
-            && !self.field.seen.proxies.items.contains_key(name)
+            && !self.routing.seen.proxies.items.contains_key(name)
         {
-            let all: Vec<_> = self.field.seen.proxies.items.keys().map(|p| p.as_str()).collect();
+            let all: Vec<_> = self.routing.seen.proxies.items.keys().map(|p| p.as_str()).collect();
             self.check("member", Refuse, format!("there is no proxy {name}; there are {}", all.join(", ")));
             return;
         }
         let about = |name: &ProxyName| wanted.is_none_or(|w| w == name);
-        for check in guard::proxies(&self.field, &[]) {
+        for check in guard::proxies(&self.routing, &[], &[]) {
             // Of the others' troubles a save is free, and that the disk differs is what it mends.
             let mended = check.text.contains(guard::UNSAVED);
             if !mended && wanted.is_none_or(|w| check.text.contains(w.as_str())) {
                 self.checks.push(check);
             }
         }
-        for (name, proxy) in self.field.seen.proxies.items.iter().filter(|(name, _)| about(name)) {
+        for (name, proxy) in self.routing.seen.proxies.items.iter().filter(|(name, _)| about(name)) {
             let Some(status) = proxy.now() else {
                 let text = format!("{name} does not answer: nothing can be saved there");
                 self.checks.push(crate::plan::Check::new("freshness", Refuse, text));
@@ -213,21 +214,21 @@ impl Draft<'_> {
 
     pub(super) fn set_desync(&mut self, member: &MemberName, to: bool) {
         let Some(row) = self.known(member) else { return };
-        self.checks.extend(guard::freshness(&self.field, None, false));
+        self.checks.extend(guard::freshness(&self.routing, None, false));
         if row.now().is_some_and(|s| s.desync == to) {
             let word = if to { "desynced already" } else { "not desynced" };
             self.check("nothing", Ok, format!("{} is {word}: there is nothing to do", row.label));
             return;
         }
-        self.checks.extend(guard::desync(&self.field, &row, to));
+        self.checks.extend(guard::desync(&self.routing, &row, to));
         self.desync = Some((row.name.clone(), to));
         if to {
-            self.checks.push(guard::transfer(&self.field));
+            self.checks.push(guard::transfer(&self.routing));
             let after = self.after();
-            let checks = guard::afterwards(&self.field, &after);
+            let checks = guard::afterwards(&self.routing, &after);
             self.checks.extend(checks);
-            let address = self.field.address_of(&row);
-            let capacity = guard::capacity(&self.field, &address, &after);
+            let address = self.routing.address_of(&row);
+            let capacity = guard::capacity(&self.routing, &address, &after);
             self.checks.extend(capacity);
         }
         self.undo = format!("{} {}", if to { "resync" } else { "desync" }, row.label);
@@ -235,26 +236,39 @@ impl Draft<'_> {
 
     /// The checks of every change of servers.
     pub(super) fn guard_servers(&mut self) {
-        let subject = self.field.member(self.act.subject()).map(|r| r.name.to_string());
+        let subject = self.routing.member(self.act.subject()).map(|r| r.name.to_string());
         let moves = self.moves_writer();
-        let fresh = guard::freshness(&self.field, subject.as_deref(), moves);
+        let fresh = guard::freshness(&self.routing, subject.as_deref(), moves);
         self.checks.extend(fresh);
-        let families = self.families();
-        self.checks.extend(guard::proxies(&self.field, &families));
+        let clusters = self.clusters();
+        self.checks.extend(guard::proxies(&self.routing, &clusters, &self.phases));
         if self.phases.is_empty() {
             if self.leftovers.is_empty() && self.checks.iter().all(|c| c.verdict != Refuse) {
                 self.check("nothing", Ok, "every proxy has it so already: there is nothing to do");
             }
             return;
         }
-        self.checks.push(guard::transfer(&self.field));
+        self.checks.push(guard::transfer(&self.routing));
         let after = self.after();
-        self.checks.extend(guard::afterwards(&self.field, &after));
-        self.checks.extend(guard::behind(&self.field, &after));
-        self.checks.extend(guard::measured(&self.field, &self.phases));
-        self.checks.extend(guard::conflicts(&self.field, &after));
-        let names: Vec<_> = self.field.faces.iter().map(|f| f.name.as_str()).collect();
-        self.check("drift", Ok, format!("runs until {} restarts; `save` keeps it", names.join(" or ")));
+        self.checks.extend(guard::afterwards(&self.routing, &after));
+        self.checks.extend(guard::behind(&self.routing, &after));
+        self.checks.extend(guard::tested(&self.routing, &self.phases));
+        self.checks.extend(guard::conflicts(&self.routing, &after));
+        let names = |kept: bool, word: &str| {
+            let of = self
+                .routing
+                .proxied
+                .iter()
+                .filter(|proxied| guard::saved_already(proxied, &self.phases) == kept);
+            of.map(|proxied| proxied.name.to_string()).collect::<Vec<_>>().join(word)
+        };
+        let (kept, lost) = (names(true, ", "), names(false, " or "));
+        if !kept.is_empty() {
+            self.check("drift", Ok, format!("{kept}: afterwards it runs what is on its disk"));
+        }
+        if !lost.is_empty() {
+            self.check("drift", Ok, format!("runs until {lost} restarts; `save` keeps it"));
+        }
     }
 }
 

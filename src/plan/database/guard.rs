@@ -1,7 +1,9 @@
 //! What is checked before an act on the database is offered: each check is one sentence with its arithmetic.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
-    field::{Face, Field, Place, Seat, fit_to_write},
+    routing::{Backend, BackendRole, Edit, Proxied, Routing, fit_to_write},
     standing,
 };
 use crate::{
@@ -17,11 +19,11 @@ use crate::{
 
 mod behind;
 mod clients;
-mod measured;
+mod tested;
 
 pub(super) use behind::behind;
 pub(super) use clients::{clients, cuts, pooled};
-pub(super) use measured::measured;
+pub(super) use tested::tested;
 
 /// Readings older than this are no ground to act on, in seconds.
 const OLDEST: f64 = 10.0;
@@ -32,8 +34,8 @@ pub(super) const UNSAVED: &str = "its disk has others than run";
 /// Every member and every proxy must be known, and now. A member its peers have excluded is known: it is out. A proxy
 /// that is gone is acted around, and comes back with what is on its disk; one that may still serve clients is not, where
 /// the writer moves.
-pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>, moves_writer: bool) -> Vec<Check> {
-    let seen = field.seen;
+pub(super) fn freshness(routing: &Routing<'_>, subject: Option<&str>, moves_writer: bool) -> Vec<Check> {
+    let seen = routing.seen;
     let mut checks = Vec::new();
     let ago = |at: jiff::Timestamp| seen.at.duration_since(at).as_secs_f64();
     let old = |name: &str, at: Option<jiff::Timestamp>, why: Option<&str>| {
@@ -56,7 +58,7 @@ pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>, moves_writer: 
         };
         Some(Check::new("freshness", Refuse, text))
     };
-    for row in field.db.members.iter().filter(|r| !matches!(r.state, State::Down)) {
+    for row in routing.db.members.iter().filter(|r| !matches!(r.state, State::Down)) {
         let why = if row.now().is_none() { row.member.why() } else { None };
         let at = row.member.status.as_ref().map(|s| s.at).filter(|_| row.now().is_some() || why.is_some());
         checks.extend(old(&row.label, at, why));
@@ -64,16 +66,16 @@ pub(super) fn freshness(field: &Field<'_>, subject: Option<&str>, moves_writer: 
     for proxy in seen.proxies.values() {
         let status = proxy.status.as_deref();
         match proxy.why().filter(|_| proxy.now().is_none()) {
-            Some(why) if !field.faces.is_empty() => checks.push(absent(proxy, why, moves_writer)),
+            Some(why) if !routing.proxied.is_empty() => checks.push(absent(proxy, why, moves_writer)),
             why => checks.extend(old(proxy.name.as_str(), status.map(|s| s.at), why)),
         }
     }
-    if field.db.members.is_empty() {
+    if routing.db.members.is_empty() {
         let text = "no Galera member is followed: neither quorum nor state can be judged";
         checks.push(Check::new("freshness", Refuse, text));
     }
     let down = |r: &&Row| matches!(r.state, State::Down) && Some(r.name.as_str()) != subject;
-    for row in field.db.members.iter().filter(down) {
+    for row in routing.db.members.iter().filter(down) {
         let text = format!("{} is down, its peers have excluded it: it counts for nothing here", row.label);
         checks.push(Check::new("freshness", Warn, text));
     }
@@ -143,14 +145,16 @@ pub(super) fn disk(name: &ProxyName, status: &ProxyStatus) -> Vec<Check> {
 }
 
 /// While the proxies move to another writer one after the other, two members take writes.
-pub(super) fn conflicts(field: &Field<'_>, after: &[Vec<Seat>]) -> Option<Check> {
-    let writers = |seats: &[Seat]| {
-        let all = seats.iter().filter(|s| s.place == Place::Writer);
-        all.map(|s| s.address.clone()).collect::<std::collections::BTreeSet<_>>()
+pub(super) fn conflicts(routing: &Routing<'_>, after: &[Vec<Backend>]) -> Option<Check> {
+    let writers = |backends: &[Backend]| {
+        let all = backends.iter().filter(|s| s.role == BackendRole::Writer);
+        all.map(|s| s.address.clone()).collect::<BTreeSet<_>>()
     };
-    let moves = |(face, seats): &(&Face<'_>, &Vec<Seat>)| writers(&face.seats) != writers(seats);
-    let moving: Vec<_> = field.faces.iter().zip(after).filter(moves).map(|(face, _)| face).collect();
-    let longest = moving.iter().map(|face| face.interval()).max()?;
+    let moves =
+        |(proxied, backends): &(&Proxied<'_>, &Vec<Backend>)| writers(&proxied.backends) != writers(backends);
+    let moving: Vec<_> =
+        routing.proxied.iter().zip(after).filter(moves).map(|(proxied, _)| proxied).collect();
+    let longest = moving.iter().map(|proxied| proxied.interval()).max()?;
     let text = format!(
         "until every proxy and every session has moved (a proxy within {longest}), two members take writes: transactions that meet on the same rows end with error 1213 (deadlock) and are to be tried again"
     );
@@ -158,14 +162,18 @@ pub(super) fn conflicts(field: &Field<'_>, after: &[Vec<Seat>]) -> Option<Check>
 }
 
 /// What must hold of the proxies before their servers are written.
-pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec<Check> {
+pub(super) fn proxies(
+    routing: &Routing<'_>,
+    clusters: &[(ProxyName, usize)],
+    phases: &[Vec<Edit>],
+) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut push = |rule, verdict, text: String| checks.push(Check::new(rule, verdict, text));
-    if field.seen.proxies.is_empty() {
+    if routing.seen.proxies.is_empty() {
         push("admin", Refuse, "no ProxySQL is configured: there is nothing to write to".into());
     }
-    for face in &field.faces {
-        let (name, status) = (face.name, face.status);
+    for proxied in &routing.proxied {
+        let (name, status) = (proxied.name, proxied.status);
         if !status.admin {
             push(
                 "admin",
@@ -185,7 +193,7 @@ pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec
                 ),
             );
         }
-        match face.groups.as_slice() {
+        match proxied.groups.as_slice() {
             [] => push(
                 "monitor",
                 Refuse,
@@ -216,14 +224,14 @@ pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec
             let text = format!(
                 "{name}: its monitor made its last check {} s ago, and one is due every {}: it would not sort what is loaded",
                 age.as_secs(),
-                face.interval()
+                proxied.interval()
             );
             push("monitor", Refuse, text);
         }
         // Of several clusters only the one that is changed has to be in order.
-        let touched = |family: usize| families.is_empty() || families.contains(&(name.clone(), family));
-        for (family, group) in face.groups.iter().enumerate() {
-            if !touched(family) || !status.in_use(&face.groups).any(|g| g == group) {
+        let touched = |cluster: usize| clusters.is_empty() || clusters.contains(&(name.clone(), cluster));
+        for (cluster, group) in proxied.groups.iter().enumerate() {
+            if !touched(cluster) || !status.in_use(&proxied.groups).any(|g| g == group) {
                 continue;
             }
             let writers = status.online_writers(std::slice::from_ref(group)).len();
@@ -234,7 +242,7 @@ pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec
                     Refuse,
                     format!(
                         "{name} writes to {writers} members, {most} may: wait until its monitor has sorted them ({})",
-                        face.interval()
+                        proxied.interval()
                     ),
                 );
             }
@@ -249,13 +257,13 @@ pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec
                 ),
             );
         }
-        for seat in face.fragile().into_iter().filter(|s| touched(s.family)) {
+        for backend in proxied.fragile().into_iter().filter(|s| touched(s.cluster)) {
             push(
                 "monitor",
                 Refuse,
                 format!(
                     "{name}: {} has no row but a SHUNNED one among the writers, which the safe form deletes: wait until the monitor has sorted it",
-                    seat.label
+                    backend.label
                 ),
             );
         }
@@ -279,7 +287,7 @@ pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec
             );
         }
         let unsaved = drift(Layers::RuntimeDisk);
-        if !unsaved.is_empty() {
+        if !unsaved.is_empty() && !saved_already(proxied, phases) {
             push(
                 "drift",
                 Warn,
@@ -287,17 +295,17 @@ pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec
             );
         }
     }
-    checks.extend(alike(field));
-    if field.faces.len() > 1
-        && field.faces.iter().any(|f| f.status.checksums.contains_key("proxysql_servers"))
+    checks.extend(alike(routing));
+    if routing.proxied.len() > 1
+        && routing.proxied.iter().any(|f| f.status.checksums.contains_key("proxysql_servers"))
     {
-        let peers = |f: &Face<'_>| {
+        let peers = |f: &Proxied<'_>| {
             f.status
                 .checksums
                 .get("proxysql_servers")
                 .is_some_and(|c| &**c != "0x0000000000000000" && !c.is_empty())
         };
-        if field.faces.iter().any(peers) {
+        if routing.proxied.iter().any(peers) {
             let text = "where the proxies form a ProxySQL cluster a LOAD at one reaches the others in about 3 s, their disks among them; each is written here with the same rows, and read again. A run that ends between two proxies leaves the others to that: for those seconds two members may take writes";
             checks.push(Check::new("cluster-sync", Warn, text));
         }
@@ -305,11 +313,29 @@ pub(super) fn proxies(field: &Field<'_>, families: &[(ProxyName, usize)]) -> Vec
     checks
 }
 
+/// Whether a proxy runs afterwards what is on its disk: what differs now is what is written back.
+pub(super) fn saved_already(proxied: &Proxied<'_>, phases: &[Vec<Edit>]) -> bool {
+    let (Some(disk), Some(unsaved)) = (&proxied.status.disk, standing::unsaved(proxied.status)) else {
+        return false;
+    };
+    // The monitor chooses the hostgroups.
+    let rows = |all: &[ServerRow], address: &str| -> BTreeSet<String> {
+        let of = all.iter().filter(|row| &*row.address == address);
+        of.map(|row| format!("{:?}", ServerRow { hostgroup: 0, ..row.clone() })).collect()
+    };
+    let mut last: BTreeMap<&str, &[ServerRow]> = BTreeMap::new();
+    for edit in phases.iter().flatten().filter(|edit| edit.proxy == *proxied.name) {
+        last.insert(&edit.address, &edit.to);
+    }
+    let back = |address: &&str| last.get(address).is_some_and(|to| rows(to, address) == rows(disk, address));
+    !last.is_empty() && unsaved.iter().all(back) && last.keys().all(|at| back(at))
+}
+
 /// Proxies that have other servers or weights than the first.
-fn alike(field: &Field<'_>) -> Option<Check> {
-    let [first, rest @ ..] = field.faces.as_slice() else { return None };
-    let of = |face: &Face<'_>| {
-        let mut all: Vec<_> = face.seats.iter().map(|s| (s.address.clone(), s.weight)).collect();
+fn alike(routing: &Routing<'_>) -> Option<Check> {
+    let [first, rest @ ..] = routing.proxied.as_slice() else { return None };
+    let of = |proxied: &Proxied<'_>| {
+        let mut all: Vec<_> = proxied.backends.iter().map(|s| (s.address.clone(), s.weight)).collect();
         all.sort();
         all
     };
@@ -325,8 +351,8 @@ fn alike(field: &Field<'_>) -> Option<Check> {
 }
 
 /// No state transfer may be under way.
-pub(super) fn transfer(field: &Field<'_>) -> Check {
-    let busy: Vec<_> = field
+pub(super) fn transfer(routing: &Routing<'_>) -> Check {
+    let busy: Vec<_> = routing
         .db
         .members
         .iter()
@@ -349,75 +375,80 @@ pub(super) fn transfer(field: &Field<'_>) -> Check {
     }
 }
 
-/// Writer candidates and quorum, with the seats as they will be.
-pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
+/// Writer candidates and quorum, with the backends as they will be.
+pub(super) fn afterwards(routing: &Routing<'_>, after: &[Vec<Backend>]) -> Vec<Check> {
     let mut checks = Vec::new();
-    let fit = |seat: &&Seat| {
-        let row = field.db.members.iter().find(|r| Some(&r.name) == seat.member.as_ref());
-        matches!(seat.place, Place::Writer | Place::Standby) && row.is_some_and(fit_to_write)
+    let fit = |backend: &&Backend| {
+        let row = routing.db.members.iter().find(|r| Some(&r.name) == backend.member.as_ref());
+        matches!(backend.role, BackendRole::Writer | BackendRole::Standby) && row.is_some_and(fit_to_write)
     };
-    let families = |face: &Face<'_>| 0..face.groups.len().max(1);
-    let each =
-        field.faces.iter().zip(after).flat_map(|(face, seats)| families(face).map(move |f| (face, seats, f)));
-    for (face, seats, family) in each {
-        let of = |s: &&Seat| s.family == family;
+    let clusters = |proxied: &Proxied<'_>| 0..proxied.groups.len().max(1);
+    let each = routing
+        .proxied
+        .iter()
+        .zip(after)
+        .flat_map(|(proxied, backends)| clusters(proxied).map(move |f| (proxied, backends, f)));
+    for (proxied, backends, cluster) in each {
+        let of = |s: &&Backend| s.cluster == cluster;
         // Of the clusters behind a proxy only those with members that are followed can be judged.
-        let followed = |s: &Seat| s.family == family && s.member.is_some();
-        if face.groups.len() > 1 && !face.seats.iter().any(followed) {
+        let followed = |s: &Backend| s.cluster == cluster && s.member.is_some();
+        if proxied.groups.len() > 1 && !proxied.backends.iter().any(followed) {
             continue;
         }
-        let left: Vec<_> = seats.iter().filter(of).filter(fit).map(|s| s.label.as_str()).collect();
-        let before = face.seats.iter().filter(of).filter(fit).count().max(left.len());
+        let left: Vec<_> = backends.iter().filter(of).filter(fit).map(|s| s.label.as_str()).collect();
+        let before = proxied.backends.iter().filter(of).filter(fit).count().max(left.len());
         let (verdict, text) = match left.as_slice() {
-            [] => (Refuse, format!("{}: of {before} members that can write none would be left", face.name)),
+            [] => {
+                (Refuse, format!("{}: of {before} members that can write none would be left", proxied.name))
+            }
             [one] if before > 1 => (
                 Warn,
                 format!(
-                    "{}: of {before} members that can write only {one} is left: its loss stops writes",
-                    face.name
+                    "{}: of {before} members that can write only {one} is left: when it fails, nobody takes writes",
+                    proxied.name
                 ),
             ),
             all => (
                 Ok,
-                format!("{}: {} of {before} members can write: {}", face.name, all.len(), all.join(", ")),
+                format!("{}: {} of {before} members can write: {}", proxied.name, all.len(), all.join(", ")),
             ),
         };
         checks.push(Check::new("last-writer", verdict, text));
-        let reads = |seat: &Seat| {
-            face.groups.get(family).is_some_and(|g| match seat.place {
-                Place::Reader => true,
-                Place::Standby => g.writer_is_also_reader != 0,
-                Place::Writer => g.writer_is_also_reader == 1,
-                Place::Shunned | Place::Offline => false,
+        let reads = |backend: &Backend| {
+            proxied.groups.get(cluster).is_some_and(|g| match backend.role {
+                BackendRole::Reader => true,
+                BackendRole::Standby => g.writer_is_also_reader != 0,
+                BackendRole::Writer => g.writer_is_also_reader == 1,
+                BackendRole::Shunned | BackendRole::Offline => false,
             })
         };
-        if face.seats.iter().filter(of).any(|s| s.reads && s.place.serves())
-            && !seats.iter().filter(of).any(reads)
+        if proxied.backends.iter().filter(of).any(|s| s.reads && s.role.serves())
+            && !backends.iter().filter(of).any(reads)
         {
             let text = format!(
                 "{}: nobody would be left to read: reads would wait and end with error 9001 (10 s by default)",
-                face.name
+                proxied.name
             );
             checks.push(Check::new("last-reader", Refuse, text));
         }
     }
-    let now: Vec<_> = field.faces.iter().map(|f| f.seats.clone()).collect();
-    let (before, total) = field.weights(&now);
-    let (left, _) = field.weights(after);
+    let now: Vec<_> = routing.proxied.iter().map(|f| f.backends.clone()).collect();
+    let (before, total) = routing.weights(&now);
+    let (left, _) = routing.weights(after);
     let text = format!(
         "weights in service {before} → {left} of {total} in the component, more than half is {}",
         total / 2 + 1
     );
     let verdict = match () {
-        () if !field.db.quorum.primary => Refuse,
+        () if !routing.db.quorum.primary => Refuse,
         () if left < before && u64::from(left) * 2 <= u64::from(total) => Refuse,
         () if u64::from(left) * 2 <= u64::from(total) => Warn,
         () => Ok,
     };
-    let text = if field.db.quorum.primary {
+    let text = if routing.db.quorum.primary {
         text
     } else {
-        match field.db.is_known() {
+        match routing.db.is_known() {
             true => "there is no primary component: see the recovery sheet".into(),
             false => "whether there is a quorum is not known: no member can be read".into(),
         }
@@ -427,32 +458,40 @@ pub(super) fn afterwards(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
 }
 
 /// Whether those that stay can take the connections of one that goes.
-pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) -> Vec<Check> {
+pub(super) fn capacity(routing: &Routing<'_>, address: &str, after: &[Vec<Backend>]) -> Vec<Check> {
     let mut checks = Vec::new();
-    for (face, seats) in field.faces.iter().zip(after) {
-        let stays = |a: &str| seats.iter().any(|s| &*s.address == a && s.place.serves());
+    for (proxied, backends) in routing.proxied.iter().zip(after) {
+        let stays = |a: &str| backends.iter().any(|s| &*s.address == a && s.role.serves());
         if stays(address) {
             continue;
         }
-        let theirs = face.status.backends.iter().filter(|b| &*b.address == address);
+        let theirs = proxied.status.backends.iter().filter(|b| &*b.address == address);
         let mine = theirs.map(|b| b.used).fold(0, u32::saturating_add);
-        let room = face
+        let others = proxied
             .status
             .backends
             .iter()
             .filter(|b| &*b.address != address && stays(&b.address))
             .filter(|b| {
-                let writes = seats.iter().any(|s| s.address == b.address && s.place == Place::Writer);
-                face.groups.iter().any(|g| {
+                let writes = backends.iter().any(|s| s.address == b.address && s.role == BackendRole::Writer);
+                proxied.groups.iter().any(|g| {
                     g.writer == b.hostgroup && writes
                         || g.reader == b.hostgroup && b.status == BackendStatus::Online
                 })
             })
-            .map(|b| b.max_connections.unwrap_or(0).saturating_sub(b.used))
-            .fold(0, u32::saturating_add);
+            .map(|b| Some(b.max_connections?.saturating_sub(b.used)));
+        let room = others.reduce(|all, one| Some(all?.saturating_add(one?))).unwrap_or(Some(0));
         let connections = if mine == 1 { "connection" } else { "connections" };
+        let Some(room) = room else {
+            let text = format!(
+                "{}: {mine} {connections} in use there, for how many the others have room is not known",
+                proxied.name
+            );
+            checks.push(Check::new("capacity", Warn, text));
+            continue;
+        };
         let text =
-            format!("{}: {mine} {connections} in use there, the others have room for {room}", face.name);
+            format!("{}: {mine} {connections} in use there, the others have room for {room}", proxied.name);
         let verdict = if mine > room {
             Refuse
         } else if u64::from(mine) * 5 > u64::from(room) * 4 {
@@ -466,7 +505,7 @@ pub(super) fn capacity(field: &Field<'_>, address: &str, after: &[Vec<Seat>]) ->
 }
 
 /// Whether `wsrep_desync` may be set so on a member.
-pub(super) fn desync(field: &Field<'_>, row: &Row, to: bool) -> Vec<Check> {
+pub(super) fn desync(routing: &Routing<'_>, row: &Row, to: bool) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut push = |verdict: Verdict, text: String| checks.push(Check::new("desync", verdict, text));
     let label = &row.label;
@@ -502,14 +541,14 @@ pub(super) fn desync(field: &Field<'_>, row: &Row, to: bool) -> Vec<Check> {
         );
     }
     if to {
-        let writers = field.faces.iter().filter(|f| {
-            f.seats.iter().any(|s| s.place == Place::Writer && s.member.as_ref() == Some(&row.name))
+        let writers = routing.proxied.iter().filter(|f| {
+            f.backends.iter().any(|s| s.role == BackendRole::Writer && s.member.as_ref() == Some(&row.name))
         });
         let names: Vec<_> = writers.map(|f| f.name.as_str()).collect();
         if !names.is_empty() {
             push(Refuse, format!("{label} takes the writes of {}: move the writer first", names.join(", ")));
         }
-        let others = field
+        let others = routing
             .db
             .members
             .iter()

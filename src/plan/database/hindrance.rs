@@ -5,9 +5,8 @@
 //! read afterwards, by the quorum, and by whether it moves the writer where that was agreed to, and only there.
 
 use super::{
-    Edit, Seat,
-    field::{self, Field, Place},
-    guard,
+    Backend, Edit, guard,
+    routing::{self, BackendRole, Routing},
 };
 use crate::{
     cluster::Snapshot,
@@ -21,42 +20,42 @@ pub(in crate::plan) fn servers(change: &Servers, as_writer: Option<bool>, seen: 
     if from == to {
         return None;
     }
-    let mut field = Field::of(seen)?;
-    field.faces.retain(|face| face.name == proxy);
-    let face = field.faces.first()?;
+    let mut routing = Routing::of(seen)?;
+    routing.proxied.retain(|proxied| proxied.name == proxy);
+    let proxied = routing.proxied.first()?;
     let edit = Edit { proxy: proxy.clone(), address: address.clone(), from: from.clone(), to: to.clone() };
     let known = |address: &str| {
-        let row = field.member(address)?;
-        Some((row.name.clone(), row.label.to_string(), field::fit_to_write(row)))
+        let row = routing.member(address)?;
+        Some((row.name.clone(), row.label.to_string(), routing::fit_to_write(row)))
     };
-    let after = face.after(&[edit], known);
-    let then = after.iter().find(|s| s.address == *address).map(|s| s.place);
-    let writes = then.map(|place| place == Place::Writer);
+    let after = proxied.after(&[edit], known);
+    let then = after.iter().find(|s| s.address == *address).map(|s| s.role);
+    let writes = then.map(|place| place == BackendRole::Writer);
     if as_writer.is_some() && writes.is_some() && writes != as_writer {
         let would = if writes == Some(true) { "would" } else { "would not" };
         return Some(format!(
             "it {would} take the writes of {proxy} then, which is not what was planned: others have changed since"
         ));
     }
-    let mut checks = vec![guard::transfer(&field)];
-    checks.extend(guard::afterwards(&field, &[after]));
+    let mut checks = vec![guard::transfer(&routing)];
+    checks.extend(guard::afterwards(&routing, &[after]));
     first(checks)
 }
 
 /// What stands in the way of a member's desync.
 pub(in crate::plan) fn desync(change: &Desync, seen: &Snapshot) -> Option<String> {
     let Desync { member, to, .. } = change;
-    let field = Field::of(seen)?;
-    let row = field.member(member.as_str())?;
-    let mut checks: Vec<_> = guard::desync(&field, row, *to).into_iter().collect();
+    let routing = Routing::of(seen)?;
+    let row = routing.member(member.as_str())?;
+    let mut checks: Vec<_> = guard::desync(&routing, row, *to).into_iter().collect();
     if *to {
-        let left = |face: &field::Face<'_>| -> Vec<Seat> {
-            let seat = face.seats.iter().find(|s| s.member.as_ref() == Some(member));
-            seat.map_or(face.seats.clone(), |seat| face.without(&seat.address))
+        let left = |proxied: &routing::Proxied<'_>| -> Vec<Backend> {
+            let backend = proxied.backends.iter().find(|s| s.member.as_ref() == Some(member));
+            backend.map_or(proxied.backends.clone(), |backend| proxied.without(&backend.address))
         };
-        let after: Vec<_> = field.faces.iter().map(left).collect();
-        checks.push(guard::transfer(&field));
-        checks.extend(guard::afterwards(&field, &after));
+        let after: Vec<_> = routing.proxied.iter().map(left).collect();
+        checks.push(guard::transfer(&routing));
+        checks.extend(guard::afterwards(&routing, &after));
     }
     first(checks)
 }

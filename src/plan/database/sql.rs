@@ -4,7 +4,7 @@
 use super::{
     Draft,
     edit::{LOAD, Runtime, SHOW, STORE},
-    field::{Edit, Face},
+    routing::{Edit, Proxied},
 };
 use crate::{
     cluster::{BackendStatus, ProxyName, database::Row},
@@ -38,13 +38,13 @@ pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
                 (proxy.to_string(), lines, false)
             }
             Change::Holds(Holds { proxy, address, rows, as_writer }) => {
-                let name = draft.field.member(address).map_or(&**address, |row| &row.label);
+                let name = draft.routing.member(address).map_or(&**address, |row| &row.label);
                 (proxy.to_string(), vec![hold(draft, proxy, name, rows.is_empty(), *as_writer)], true)
             }
             Change::Save(Save { proxy, .. }) => (proxy.to_string(), typed(save(draft, proxy)), false),
             Change::Desync(Desync { member, to, .. }) => {
                 let label = draft
-                    .field
+                    .routing
                     .member(member.as_str())
                     .map_or(member.to_string(), |r: &Row| r.label.to_string());
                 (label, vec![format!("SET GLOBAL wsrep_desync={};", if *to { "ON" } else { "OFF" })], false)
@@ -78,23 +78,23 @@ fn typed(statements: Vec<String>) -> Vec<String> {
 }
 
 /// What runs at a proxy, by what was seen of it.
-fn runtime(face: &Face<'_>) -> Runtime {
-    let rows = face.status.servers.iter().map(|row| {
-        let online = face
+fn runtime(proxied: &Proxied<'_>) -> Runtime {
+    let rows = proxied.status.servers.iter().map(|row| {
+        let online = proxied
             .status
             .backend(row.hostgroup, &row.address)
             .is_some_and(|backend| backend.status == BackendStatus::Online);
         (row.clone(), online)
     });
-    Runtime::new(rows.collect(), face.groups.clone())
+    Runtime::new(rows.collect(), proxied.groups.clone())
 }
 
-fn at<'d, 'a>(draft: &'d Draft<'a>, proxy: &ProxyName) -> Option<&'d Face<'a>> {
-    draft.field.faces.iter().find(|face| face.name == proxy)
+fn at<'d, 'a>(draft: &'d Draft<'a>, proxy: &ProxyName) -> Option<&'d Proxied<'a>> {
+    draft.routing.proxied.iter().find(|proxied| proxied.name == proxy)
 }
 
 fn take(draft: &Draft<'_>, proxy: &ProxyName) -> Vec<String> {
-    at(draft, proxy).map(|face| runtime(face).take()).unwrap_or_default()
+    at(draft, proxy).map(|proxied| runtime(proxied).take()).unwrap_or_default()
 }
 
 fn save(draft: &Draft<'_>, proxy: &ProxyName) -> Vec<String> {
@@ -102,9 +102,9 @@ fn save(draft: &Draft<'_>, proxy: &ProxyName) -> Vec<String> {
 }
 
 fn servers(draft: &Draft<'_>, done: &[Edit], edit: &Edit) -> Vec<String> {
-    let Some(face) = at(draft, &edit.proxy) else { return Vec::new() };
+    let Some(proxied) = at(draft, &edit.proxy) else { return Vec::new() };
     let before = done.iter().filter(|other| other.proxy == edit.proxy);
-    let runtime = before.fold(runtime(face), |runtime, edit| runtime.after(&edit.address, &edit.to));
+    let runtime = before.fold(runtime(proxied), |runtime, edit| runtime.after(&edit.address, &edit.to));
     // What cannot be loaded is refused by a check, and printed for nobody.
     let Ok(statements) = runtime.edit(&edit.address, &edit.from, &edit.to) else { return Vec::new() };
     let mut lines = typed(statements);
@@ -122,6 +122,6 @@ fn hold(draft: &Draft<'_>, proxy: &ProxyName, name: &str, gone: bool, as_writer:
         Some(false) => format!("{name} is not ONLINE in the writer hostgroup, and another is"),
         None => format!("{name} stays as it is"),
     };
-    let seconds = at(draft, proxy).map_or(10, |face| super::standing::evidence(face.status).as_secs());
+    let seconds = at(draft, proxy).map_or(10, |proxied| super::standing::evidence(proxied.status).as_secs());
     format!("repeat the SELECT until {what}, for {seconds} s (two checks of the monitor)")
 }

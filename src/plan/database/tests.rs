@@ -1,7 +1,7 @@
 //! Plans on a healthy cluster of three with two proxies, and on what it becomes when something is wrong.
 
 mod clocks;
-mod families;
+mod clusters;
 mod guards;
 
 use std::time::Duration;
@@ -227,12 +227,43 @@ fn a_reader_is_taken_out_of_every_proxy_and_put_back() {
 }
 
 #[test]
+fn who_comes_back_as_the_disk_has_it_drifts_no_more() {
+    let columns = "hostgroup_id hostname port gtid_port status weight compression max_connections \
+                   max_replication_lag use_ssl max_latency_ms comment";
+    let p = asked(&healthy(), take_out("db1"));
+    let proxies = (1..=2).map(|n| {
+        let saved = ProxyRows {
+            disk: Some(table(columns, &sorted(&all()))),
+            drift: Some(vec![(
+                "mysql_servers".into(),
+                Layers::RuntimeDisk,
+                table("what", &["db1:3306".to_owned()]),
+            )]),
+            ..rows(&sorted(&all()[1..]))
+        };
+        Proxy::new(format!("proxy{n}").as_str().into()).answered(&saved, now())
+    });
+    let out = world(three(), proxies.collect());
+    let back = plan(&out, &undo_of(&p));
+    let told: Vec<_> =
+        back.all_checks().filter(|c| c.rule == "drift").map(|c| (c.verdict, &*c.text)).collect();
+    assert_eq!(told, [(Verdict::Ok, "proxy1, proxy2: afterwards it runs what is on its disk")], "{back}");
+    // Another weight than the saved one is lost with a restart.
+    let other = plan(
+        &out,
+        &Intent::Database { act: DatabaseAct::BringBack { member: "db1".into(), like: Some("db3".into()) } },
+    );
+    assert!(other.all_checks().any(|c| c.rule == "drift" && c.verdict == Verdict::Warn), "{other}");
+    assert!(other.all_checks().any(|c| c.text.contains("restarts; `save` keeps it")), "{other}");
+}
+
+#[test]
 fn the_writer_goes_only_after_another_writes() {
     let p = asked(&healthy(), take_out("db1"));
     assert_eq!(refused(&p), [""; 0], "{p}");
     let w = words(&p);
     assert_eq!(w[0], "weight of db1 in proxy1 100 → 1");
-    assert_eq!(w[2], "wait until db1 serves in proxy1");
+    assert_eq!(w[2], "wait until proxy1 keeps db1 in service and writes elsewhere");
     assert_eq!(w[4], "take db1 out of proxy1");
     assert_eq!(part(&p).after[0], "proxy1  db2 writer (50), db3 next writer (10)");
 }
@@ -410,8 +441,8 @@ proptest! {
         let p = asked(&seen, act);
         if p.refusals().next().is_none() {
             let done = settled(&seen, &p);
-            let left = Field::of(&done).unwrap();
-            prop_assert!(left.faces.iter().all(|f| f.seats.iter().any(|s| s.place == Place::Writer)));
+            let left = Routing::of(&done).unwrap();
+            prop_assert!(left.proxied.iter().all(|f| f.backends.iter().any(|s| s.role == BackendRole::Writer)));
             prop_assert!(p.steps.is_empty() || verify(part(&p), &done).0, "{} but {:?}", p, verify(part(&p), &done));
             let back = plan(&done, &undo_of(&p));
             if !p.steps.is_empty() && back.refusals().next().is_none() {

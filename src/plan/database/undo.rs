@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{DatabaseAct, Draft, field::Edit};
+use super::{DatabaseAct, Draft, routing::Edit};
 use crate::{
     cluster::{ProxyName, ServerRow},
     plan::{About, Change, Desync, Servers, Verdict},
@@ -76,8 +76,8 @@ pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Chan
     let mut wanted = Vec::new();
     for chain in &chains {
         let Chain { proxy, address, start, left } = chain;
-        let Some(face) = draft.field.faces.iter().find(|f| f.name == *proxy) else {
-            let others = chains.iter().any(|c| draft.field.faces.iter().any(|f| f.name == c.proxy));
+        let Some(proxied) = draft.routing.proxied.iter().find(|f| f.name == *proxy) else {
+            let others = chains.iter().any(|c| draft.routing.proxied.iter().any(|f| f.name == c.proxy));
             let verdict = if others { Verdict::Warn } else { Verdict::Refuse };
             let text = format!(
                 "{proxy} does not answer, or is not configured any more: nothing is taken back there, it comes back with what is on its disk"
@@ -85,8 +85,8 @@ pub(super) fn work_out(draft: &mut Draft<'_>, run: &str, changes: &[(About, Chan
             draft.check("undo", verdict, text);
             continue;
         };
-        let now = face.status.servers_of(address);
-        let name = draft.field.member(address).map_or(&**address, |row| &row.label).to_owned();
+        let now = proxied.status.servers_of(address);
+        let name = draft.routing.member(address).map_or(&**address, |row| &row.label).to_owned();
         if ServerRow::alike(&now, start) {
             let text = format!(
                 "{proxy}: {name} runs as before; its memory is taken from there, in case the run was cut off amid its edit"

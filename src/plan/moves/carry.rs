@@ -86,6 +86,10 @@ pub(in crate::plan) fn planned(seen: &Snapshot, intent: &Intent, moved: &Move) -
     own.extend(doubled(&tenant, moved));
     own.extend(check::rollout(seen, &tenant.workload).map(|c| Check { verdict: Verdict::Refuse, ..c }));
     own.extend(check::lease(seen, &tenant.name));
+    if let Some(node) = &tenant.workload.bound_to {
+        let text = format!("its template names the node {node} (nodeName): all its pods are bound there");
+        own.push(refuse("node-name", text));
+    }
     if moved.means == Means::Eviction {
         own.extend(dip(seen, &tenant));
     }

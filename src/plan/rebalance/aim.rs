@@ -74,7 +74,7 @@ const STARTS: SignedDuration = SignedDuration::from_secs(20);
 /// A pod that took longer was held up by something else, or was ready before.
 const LONGEST_START: SignedDuration = SignedDuration::from_mins(15);
 /// Namespaces in which an adoption is rehearsed: rights and admission differ from one to the next.
-const SAMPLES: usize = 12;
+const SAMPLES: usize = 200;
 
 impl Aim {
     /// The goal the planner pursues for it.
@@ -161,20 +161,9 @@ impl Scheme {
         self.proposal.moves.iter().filter(|moved| moved.means == Means::Eviction).count()
     }
 
-    /// Plans of its items that stand for all of them in a rehearsal: what comes first, every eviction, since each may
-    /// want a name typed, and one adoption a namespace, of so many namespaces at most.
+    /// Plans of its items that stand for all of them in a rehearsal.
     pub fn samples(&self) -> Samples {
-        let mut namespaces: BTreeMap<&str, &Move> = BTreeMap::new();
-        for moved in self.proposal.moves.iter().filter(|moved| moved.means == Means::Adoption) {
-            namespaces.entry(&*moved.pod.namespace).or_insert(moved);
-        }
-        let of = namespaces.len();
-        let evicted = self.proposal.moves.iter().filter(|moved| moved.means == Means::Eviction);
-        let moves = evicted.chain(namespaces.into_values().take(SAMPLES));
-        let items = moves.map(|moved| Intent::Move { moved: moved.clone() });
-        let plans = self.first().cloned().into_iter().chain(items);
-        let plans = plans.map(|item| plan(&self.foreseen, &item)).collect();
-        Samples { plans, namespaces: (of.min(SAMPLES), of) }
+        Samples::of(&self.items, &self.foreseen)
     }
 
     /// Whether it asks for the same as another: the same moves, by the same means.
@@ -196,7 +185,36 @@ pub struct Samples {
     pub namespaces: (usize, usize),
 }
 
+/// What rights and admission depend on: the namespace a pod is adopted in; other items each by itself.
+pub fn kind_of(item: &Intent) -> String {
+    match item {
+        Intent::Move { moved } if moved.means == Means::Adoption => {
+            format!("adoption {}", moved.pod.namespace)
+        }
+        Intent::Move { moved } => format!("{} {}", moved.means, moved.pod),
+        Intent::Cordon { node, cordoned } => format!("cordon {node} {cordoned}"),
+        // One stands for all: each is rehearsed again when its turn comes.
+        Intent::Migrate { .. } | Intent::Release { .. } => "a tenant".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
 impl Samples {
+    /// Plans that stand for these items on what is seen: every item that is no move, every eviction, since each may want
+    /// a name typed, and one adoption a namespace, of so many namespaces at most.
+    pub fn of(items: &[Intent], seen: &Snapshot) -> Self {
+        let adopted =
+            |item: &Intent| matches!(item, Intent::Move { moved } if moved.means == Means::Adoption);
+        let mut kinds: BTreeMap<String, &Intent> = BTreeMap::new();
+        for item in items.iter().filter(|item| adopted(item)) {
+            kinds.entry(kind_of(item)).or_insert(item);
+        }
+        let of = kinds.len();
+        let others = items.iter().filter(|item| !adopted(item));
+        let plans = others.chain(kinds.into_values().take(SAMPLES)).map(|item| plan(seen, item));
+        Self { plans: plans.collect(), namespaces: (of.min(SAMPLES), of) }
+    }
+
     /// What refuses one of them, or warns of it, each sentence once.
     pub fn checks(&self) -> Vec<Check> {
         let mut all: Vec<Check> = Vec::new();

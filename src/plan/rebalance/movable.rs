@@ -27,6 +27,11 @@ pub(super) fn held(seen: &Snapshot, tenant: &Tenant) -> Option<Why> {
         let run = lease.run.as_deref().map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
         return Some(("open-run", format!("{run} of {name} has not ended: finish it or undo it")));
     }
+    if let Some(node) = &workload.bound_to {
+        let text =
+            format!("the template of {name} names the node {node} (nodeName): all its pods are bound there");
+        return Some(("node-name", text));
+    }
     if workload.stuck_since.is_some() || workload.is_rolling() {
         return Some(("rollout", format!("a rollout of {name} is under way: wait until it has ended")));
     }

@@ -12,7 +12,7 @@ use imbl::OrdMap;
 use crate::cluster::{Key, Labels, Node, NodeName, Pod, ReplicaSet, Service, Snapshot, Workload};
 
 use super::{
-    class::{self, Class, Incoming, Kind, Seat, clamp},
+    class::{self, Class, Incoming, Kind, Placed, clamp},
     fixed::{Fixed, FixedKey, Image},
     topology::{HOSTNAME, Topology, ZONE},
 };
@@ -232,27 +232,27 @@ impl Board {
     fn add(&mut self, class: Class, node: u32, leaving: bool) {
         let kind = &mut self.kinds[class.0 as usize];
         self.rooms[node as usize].add(kind);
-        let seat = match kind.seats.binary_search_by_key(&node, |s| s.node) {
-            Ok(i) => &mut kind.seats[i],
+        let here = match kind.placed.binary_search_by_key(&node, |s| s.node) {
+            Ok(i) => &mut kind.placed[i],
             Err(i) => {
-                kind.seats.insert(i, Seat { node, live: 0, leaving: 0 });
-                &mut kind.seats[i]
+                kind.placed.insert(i, Placed { node, live: 0, leaving: 0 });
+                &mut kind.placed[i]
             }
         };
-        if leaving { seat.leaving += 1 } else { seat.live += 1 }
+        if leaving { here.leaving += 1 } else { here.live += 1 }
     }
 
     fn take(&mut self, class: Class, node: u32, leaving: bool) -> bool {
         let kind = &mut self.kinds[class.0 as usize];
-        let Ok(i) = kind.seats.binary_search_by_key(&node, |s| s.node) else { return false };
-        let seat = &mut kind.seats[i];
-        let count = if leaving { &mut seat.leaving } else { &mut seat.live };
+        let Ok(i) = kind.placed.binary_search_by_key(&node, |s| s.node) else { return false };
+        let here = &mut kind.placed[i];
+        let count = if leaving { &mut here.leaving } else { &mut here.live };
         if *count == 0 {
             return false;
         }
         *count -= 1;
-        if seat.live + seat.leaving == 0 {
-            kind.seats.remove(i);
+        if here.live + here.leaving == 0 {
+            kind.placed.remove(i);
         }
         self.rooms[node as usize].take(kind);
         true
@@ -289,7 +289,7 @@ impl Board {
             wide: class::terms(affinity).any(|t| {
                 t.namespace_selector.is_some() || t.namespaces.iter().any(|n| **n != *pod.namespace)
             }),
-            seats: Vec::new(),
+            placed: Vec::new(),
             fixed: None,
             outlook: None,
             relations: None,

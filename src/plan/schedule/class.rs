@@ -60,10 +60,16 @@ impl Incoming {
                 .max_by_key(|s| (s.revision, s.created)),
         };
         let owner = match workload.key.kind {
-            WorkloadKind::StatefulSet => Some(Owner { kind: "StatefulSet".into(), name: key.name.clone() }),
-            WorkloadKind::Deployment => {
-                newest.map(|s| Owner { kind: "ReplicaSet".into(), name: s.key.name.clone() })
-            }
+            WorkloadKind::StatefulSet => Some(Owner {
+                kind: "StatefulSet".into(),
+                name: key.name.clone(),
+                uid: workload.uid.as_str().into(),
+            }),
+            WorkloadKind::Deployment => newest.map(|s| Owner {
+                kind: "ReplicaSet".into(),
+                name: s.key.name.clone(),
+                uid: s.uid.as_str().into(),
+            }),
         };
         let siblings = seen.tenant_of(&workload.key).map_or(&[][..], |t| &t.pods);
         let sibling = siblings
@@ -122,6 +128,16 @@ fn stems_from(pod: &PodSpec, template: &PodSpec) -> bool {
 /// (`SetDefaults_Pod` in `pkg/apis/core/v1/defaults.go`).
 fn defaulted(template: &PodSpec) -> PodSpec {
     let mut spec = template.clone();
+    let whole = |r: &Resources| {
+        let (requests, limits) = (&r.requests, &r.limits);
+        (requests.cpu.is_some() || limits.cpu.is_none())
+            && (requests.memory.is_some() || limits.memory.is_none())
+            && limits.other.keys().all(|name| requests.other.contains_key(name))
+    };
+    // What needs nothing stays shared.
+    if spec.containers.iter().chain(&spec.init_containers).all(|c| whole(&c.resources)) {
+        return spec;
+    }
     for container in spec.containers.iter_mut().chain(&mut spec.init_containers) {
         let Resources { requests, limits } = &mut container.resources;
         requests.cpu = requests.cpu.or(limits.cpu);
@@ -138,7 +154,7 @@ fn defaulted(template: &PodSpec) -> PodSpec {
 pub struct Class(pub(super) u32);
 
 /// How many pods of a class sit on a node.
-pub(super) struct Seat {
+pub(super) struct Placed {
     pub node: u32,
     pub live: u32,
     /// Being deleted: they count for room and affinity, not for spreading.
@@ -166,7 +182,7 @@ pub(super) struct Kind {
     pub liked: Box<[(u32, i64)]>,
     /// Its terms reach beyond its own namespace.
     pub wide: bool,
-    pub seats: Vec<Seat>,
+    pub placed: Vec<Placed>,
     /// Kept from the first time it is asked for.
     pub fixed: Option<Arc<Fixed>>,
     /// Worked out when the class is first placed: most classes only ever take room.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use super::{
     board::{At, Board},
     class::Class,
-    filter::Standing,
+    filter::Filters,
     reason::Reason,
 };
 
@@ -96,7 +96,7 @@ fn list(names: &[&str]) -> String {
 }
 
 impl Board {
-    pub(super) fn refusal(&self, class: Class, standing: &Standing) -> Refusal {
+    pub(super) fn refusal(&self, class: Class, standing: &Filters) -> Refusal {
         let all = (0..self.nodes.len()).map(|n| (At(n as u32), self.reasons(standing, n)));
         let reasons: Vec<_> = all.filter(|(_, reasons)| !reasons.is_empty()).collect();
         let preemption = self.preemption(class, &reasons);
@@ -111,7 +111,7 @@ impl Board {
         }
         let mut lower = vec![false; self.nodes.len()];
         for kind in self.kinds.iter().filter(|k| k.pod.spec.priority < pod.priority) {
-            kind.seats.iter().for_each(|seat| lower[seat.node as usize] = true);
+            kind.placed.iter().for_each(|here| lower[here.node as usize] = true);
         }
         let helps = |(at, reasons): &&(At, Vec<Reason>)| {
             lower[at.0 as usize] && reasons.iter().all(Reason::resolvable)

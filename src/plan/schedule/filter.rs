@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What the pods that are there mean for one incoming pod: summed up once, before the nodes are looked at.
-pub(super) struct Standing<'a> {
+pub(super) struct Filters<'a> {
     pub kind: &'a Kind,
     pub outlook: &'a Outlook,
     /// By hard constraint: matching pods by value, and the fewest of any domain.
@@ -25,7 +25,7 @@ pub(super) struct Standing<'a> {
     kept_away: Vec<(u32, Vec<bool>)>,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> Filters<'a> {
     pub fn new(board: &'a Board, class: Class, outlook: &'a Outlook) -> Self {
         let kind = &board.kinds[class.0 as usize];
         let relations = kind.relations();
@@ -64,7 +64,7 @@ impl<'a> Standing<'a> {
 
 impl Board {
     /// All filters, in the scheduler's order.
-    pub(super) fn passes(&self, s: &Standing, node: usize) -> bool {
+    pub(super) fn passes(&self, s: &Filters, node: usize) -> bool {
         s.outlook.fixed.gate[node] == Gate::Open
             && self.shut(s, node).is_none()
             && ports_free(s.kind, &self.rooms[node])
@@ -80,7 +80,7 @@ impl Board {
     }
 
     /// The reasons of the first filter a node fails, as the scheduler gives them: several only for room.
-    pub(super) fn reasons(&self, s: &Standing, node: usize) -> Vec<Reason> {
+    pub(super) fn reasons(&self, s: &Filters, node: usize) -> Vec<Reason> {
         let room = &self.rooms[node];
         let one = |reason| vec![reason];
         let gate = s.outlook.fixed.gate[node];
@@ -130,7 +130,7 @@ impl Board {
     }
 
     /// Why the node is closed to this pod, if it is.
-    fn shut(&self, s: &Standing, node: usize) -> Option<Reason> {
+    fn shut(&self, s: &Filters, node: usize) -> Option<Reason> {
         const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
         let tolerations = &s.kind.pod.spec.tolerations;
         match self.closed[node]? {
@@ -161,7 +161,7 @@ impl Board {
 
     /// InterPodAffinity: on every term's value stands a pod that matches all terms, or there is none in the whole
     /// cluster and the pod is the first of its kind.
-    fn near_others(&self, s: &Standing, node: usize) -> bool {
+    fn near_others(&self, s: &Filters, node: usize) -> bool {
         let mut all_there = true;
         for (topology, counts) in s.kind.near.iter().zip(&s.near) {
             match self.topologies[*topology as usize].of(node) {
@@ -182,12 +182,12 @@ impl Board {
     pub(super) fn spread_counts(&self, c: &Spread, classes: &[u32]) -> Vec<u32> {
         let topology = &self.topologies[c.topology as usize];
         let mut counts = vec![0; topology.values];
-        for seat in classes.iter().flat_map(|class| &self.kinds[*class as usize].seats) {
-            let node = seat.node as usize;
+        for here in classes.iter().flat_map(|class| &self.kinds[*class as usize].placed) {
+            let node = here.node as usize;
             if c.counted[node]
                 && let Some(value) = topology.of(node)
             {
-                counts[value] += seat.live;
+                counts[value] += here.live;
             }
         }
         counts
@@ -197,9 +197,9 @@ impl Board {
     fn pods_by_value(&self, topology: u32, classes: &[u32]) -> Vec<u32> {
         let topology = &self.topologies[topology as usize];
         let mut counts = vec![0; topology.values];
-        for seat in classes.iter().flat_map(|class| &self.kinds[*class as usize].seats) {
-            if let Some(value) = topology.of(seat.node as usize) {
-                counts[value] += seat.live + seat.leaving;
+        for here in classes.iter().flat_map(|class| &self.kinds[*class as usize].placed) {
+            if let Some(value) = topology.of(here.node as usize) {
+                counts[value] += here.live + here.leaving;
             }
         }
         counts
@@ -209,8 +209,8 @@ impl Board {
     fn values_taken(&self, pairs: impl Iterator<Item = (u32, u32)>) -> Vec<(u32, Vec<bool>)> {
         let mut all: Vec<(u32, Vec<bool>)> = Vec::new();
         for (key, class) in pairs {
-            let seats = &self.kinds[class as usize].seats;
-            if seats.is_empty() {
+            let placed = &self.kinds[class as usize].placed;
+            if placed.is_empty() {
                 continue;
             }
             let topology = &self.topologies[key as usize];
@@ -218,7 +218,7 @@ impl Board {
                 all.push((key, vec![false; topology.values]));
                 all.len() - 1
             });
-            for value in seats.iter().filter_map(|s| topology.of(s.node as usize)) {
+            for value in placed.iter().filter_map(|s| topology.of(s.node as usize)) {
                 all[i].1[value] = true;
             }
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use foldhash::HashMap;
 
-use crate::cluster::{Effect, Node, NodeTerm, Operator, PodSpec, Requirement, Taint, Toleration};
+use crate::cluster::{Effect, Node, NodeTerm, Operator, PodSpec, Requirement, Shared, Taint, Toleration};
 
 /// `MaxNodeScore`.
 pub(super) const MAX: i64 = 100;
@@ -18,7 +18,7 @@ pub(super) struct Image {
 /// What decides about a pod on a node whatever pods are there: kept once for all classes that agree in it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct FixedKey {
-    pub tolerations: Vec<Toleration>,
+    pub tolerations: Shared<Vec<Toleration>>,
     pub selector: BTreeMap<String, String>,
     pub required: Option<Vec<NodeTerm>>,
     pub preferred: Vec<(i32, NodeTerm)>,

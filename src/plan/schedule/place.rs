@@ -6,7 +6,7 @@ use super::{
     board::{At, Board},
     class::Class,
     explain::Refusal,
-    filter::Standing,
+    filter::Filters,
     fixed::Gate,
 };
 
@@ -42,7 +42,7 @@ impl Board {
     /// The same, without the reasons why no node takes it.
     pub fn land(&mut self, class: Class) -> Option<Fits> {
         let outlook = self.relate(class);
-        let standing = Standing::new(self, class, &outlook);
+        let standing = Filters::new(self, class, &outlook);
         let feasible: Vec<At> =
             (0..self.nodes.len() as u32).map(At).filter(|at| self.passes(&standing, at.0 as usize)).collect();
         if feasible.is_empty() {
@@ -57,7 +57,7 @@ impl Board {
     /// The first of these nodes that takes a pod of that class, whatever the scores say.
     pub fn first_to_take(&mut self, class: Class, nodes: impl IntoIterator<Item = At>) -> Option<At> {
         let outlook = self.relate(class);
-        let standing = Standing::new(self, class, &outlook);
+        let standing = Filters::new(self, class, &outlook);
         nodes.into_iter().find(|at| self.passes(&standing, at.index()))
     }
 
@@ -72,7 +72,7 @@ impl Board {
     /// Why the nodes that do not take a pod of that class do not, node by node.
     pub fn refused(&mut self, class: Class) -> Refusal {
         let outlook = self.relate(class);
-        let standing = Standing::new(self, class, &outlook);
+        let standing = Filters::new(self, class, &outlook);
         self.refusal(class, &standing)
     }
 

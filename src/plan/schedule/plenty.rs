@@ -72,7 +72,7 @@ impl Board {
         }
         let apart = neighbours.iter().any(|id| !self.kinds[*id as usize].apart.is_empty());
         let pods = |id: &u32| {
-            self.kinds[*id as usize].seats.iter().map(|s| (s.live + s.leaving) as usize).sum::<usize>()
+            self.kinds[*id as usize].placed.iter().map(|s| (s.live + s.leaving) as usize).sum::<usize>()
         };
         // A leaving pod and its replacement both stand somewhere.
         Some(if apart { 2 * neighbours.iter().map(pods).sum::<usize>() } else { 0 })

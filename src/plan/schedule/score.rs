@@ -39,7 +39,7 @@ impl Board {
 
     /// PodTopologySpread: fewer matching pods on the node's values are better; a value weighs by how many there are.
     /// Source: `podtopologyspread/scoring.go`.
-    fn spreading(&self, kind: &Kind, outlook: &Outlook, nodes: &[usize]) -> Vec<i64> {
+    pub(super) fn spreading(&self, kind: &Kind, outlook: &Outlook, nodes: &[usize]) -> Vec<i64> {
         let topology = |c: &Spread| &self.topologies[c.topology as usize];
         let ignored = |n: usize| outlook.own_soft && outlook.soft.iter().any(|c| topology(c).of(n).is_none());
         let scored = nodes.iter().filter(|n| !ignored(**n)).count();
@@ -87,14 +87,14 @@ impl Board {
 
     /// InterPodAffinity: the weights of all preferred terms, of the pod and of those that are there, on the node's
     /// values. `None`: no such term is at work. Source: `interpodaffinity/scoring.go`.
-    fn company(&self, kind: &Kind, nodes: &[usize]) -> Option<Vec<i64>> {
+    pub(super) fn company(&self, kind: &Kind, nodes: &[usize]) -> Option<Vec<i64>> {
         let relations = kind.relations();
         let own = kind.liked.iter().zip(&relations.liked);
         let own = own.flat_map(|((t, weight), found)| found.iter().map(move |class| (*t, *weight, *class)));
         let mut sums: Vec<(u32, Vec<i64>)> = Vec::new();
         for (key, weight, class) in own.chain(relations.liked_by.iter().copied()) {
-            let seats = &self.kinds[class as usize].seats;
-            if seats.is_empty() {
+            let placed = &self.kinds[class as usize].placed;
+            if placed.is_empty() {
                 continue;
             }
             let topology = &self.topologies[key as usize];
@@ -102,9 +102,9 @@ impl Board {
                 sums.push((key, vec![0; topology.values]));
                 sums.len() - 1
             });
-            for seat in seats {
-                if let Some(value) = topology.of(seat.node as usize) {
-                    sums[i].1[value] += weight * i64::from(seat.live + seat.leaving);
+            for here in placed {
+                if let Some(value) = topology.of(here.node as usize) {
+                    sums[i].1[value] += weight * i64::from(here.live + here.leaving);
                 }
             }
         }
@@ -127,15 +127,15 @@ impl Board {
 
     fn live_by_node(&self, classes: &[u32]) -> Vec<u32> {
         let mut counts = vec![0; self.nodes.len()];
-        for seat in classes.iter().flat_map(|class| &self.kinds[*class as usize].seats) {
-            counts[seat.node as usize] += seat.live;
+        for here in classes.iter().flat_map(|class| &self.kinds[*class as usize].placed) {
+            counts[here.node as usize] += here.live;
         }
         counts
     }
 }
 
 /// Source: `plugins/helper/normalize_score.go` `DefaultNormalizeScore`.
-fn normalized(mut scores: Vec<i64>, reverse: bool) -> Vec<i64> {
+pub(super) fn normalized(mut scores: Vec<i64>, reverse: bool) -> Vec<i64> {
     let max = scores.iter().copied().max().unwrap_or(0);
     for score in &mut scores {
         let share = if max == 0 { 0 } else { MAX * *score / max };
@@ -146,7 +146,7 @@ fn normalized(mut scores: Vec<i64>, reverse: bool) -> Vec<i64> {
 
 /// NodeResourcesFit with LeastAllocated: the free share of processor and memory, whole percents each.
 /// Source: `noderesources/least_allocated.go`.
-fn least_allocated(kind: &Kind, room: &Room) -> i64 {
+pub(super) fn least_allocated(kind: &Kind, room: &Room) -> i64 {
     let share = |capacity: i64, wanted: i64| {
         if wanted > capacity { 0 } else { (capacity - wanted) * MAX / capacity }
     };
@@ -164,7 +164,7 @@ fn least_allocated(kind: &Kind, room: &Room) -> i64 {
 
 /// NodeResourcesBalancedAllocation: how much nearer the shares of processor and memory come to each other.
 /// Source: `noderesources/balanced_allocation.go` of 1.36.
-fn balanced(kind: &Kind, room: &Room) -> i64 {
+pub(super) fn balanced(kind: &Kind, room: &Room) -> i64 {
     let evenness = |cpu: i64, memory: i64| {
         let share = |used: i64, capacity: i64| (used as f64 / capacity as f64).min(1.0);
         let deviation = if room.cpu > 0 && room.memory > 0 {

@@ -148,7 +148,7 @@ fn a_pod_level_request_stands_for_its_containers() {
     let whole = next(&seen, "acme", |spec| {
         let mut resources = Resources::default();
         resources.requests.memory = Some(Memory(2 << 30));
-        spec.resources = Some(resources);
+        spec.resources = Some(Box::new(resources));
     });
     assert_eq!(feasible(&mut board, &whole), [""; 0]);
 }
@@ -162,7 +162,7 @@ fn a_node_that_is_not_ready_takes_nothing_whatever_is_tolerated() {
     seen.observe(Observation::Node(Seen::Put(node.name.clone(), node)));
     let mut board = Board::new(&seen);
     let stubborn = next(&seen, "acme", |spec| {
-        spec.tolerations = vec![Toleration { exists: true, ..Toleration::default() }];
+        spec.tolerations.push(Toleration { exists: true, ..Toleration::default() });
     });
     assert_eq!(feasible(&mut board, &stubborn), ["w1"]);
     let class = board.class(&stubborn);

@@ -44,6 +44,8 @@ pub struct DatabaseLoss {
     pub of_proxies: u32,
     /// The proxies that are lost or restart are pods.
     pub pods: bool,
+    /// No quorum is there now: everything is refused already.
+    pub stopped: bool,
 }
 
 /// Where the database runs, by machine: a node, or a name outside the cluster.
@@ -142,6 +144,8 @@ fn loss(
     how: Loss,
     after: impl Fn(Option<&Key>) -> After,
 ) -> Option<DatabaseLoss> {
+    // What refuses everything already loses nothing more.
+    let refuses = database.view.is_none() && database.members.iter().any(|row| row.now().is_some());
     // A member that has gone already is nobody's loss.
     let counts = |row: &&Row| database.view.is_none() || row.is_primary() || in_view(database, row);
     let (lost, kept): (Vec<&Row>, Vec<&Row>) =
@@ -160,7 +164,7 @@ fn loss(
         Loss::Crash => u64::from(left) * 2 > u64::from(all),
         Loss::Drain => left > 0,
     });
-    let writer = database.writer().filter(|row| lost.iter().any(|l| l.name == row.name));
+    let writer = database.writer().filter(|row| !refuses && lost.iter().any(|l| l.name == row.name));
     let next_writer = writer.filter(|_| quorum != Some(false)).and_then(|_| {
         let next = |role| kept.iter().filter(move |row| row.role == role).map(|row| row.label.clone());
         let standby: Vec<_> = next(Role::Standby).collect();
@@ -177,6 +181,7 @@ fn loss(
         restarting: proxies(After::Restarts),
         of_proxies: up().count() as u32,
         pods: !hit.is_empty() && hit.iter().all(|(_, pod)| pod.is_some()),
+        stopped: refuses,
     })
 }
 
@@ -203,7 +208,8 @@ fn in_view(database: &Database, row: &Row) -> bool {
 impl DatabaseLoss {
     /// Nothing can be written any more: no quorum is left, or no proxy.
     pub fn stops(&self) -> bool {
-        self.quorum == Some(false) || (self.of_proxies > 0 && self.proxies == self.of_proxies)
+        !self.stopped
+            && (self.quorum == Some(false) || (self.of_proxies > 0 && self.proxies == self.of_proxies))
     }
 
     /// Every proxy is lost or restarts: while none is up, nobody is served.
@@ -226,6 +232,7 @@ impl DatabaseLoss {
             let quorum = match self.quorum {
                 Some(true) => "quorum holds",
                 Some(false) => "QUORUM LOST",
+                None if self.stopped => "no quorum as it is",
                 None => "whether a quorum is left is not known",
             };
             all.push(format!("galera: {names} lost{left}, {quorum}"));

@@ -9,7 +9,7 @@ use imbl::{OrdMap, ordmap::DiffItem};
 
 use super::{
     super::{by_hand, schedule::At},
-    Emptied, Halved, Harm, Loss, WhatIf,
+    Already, Emptied, Halved, Harm, Loss, WhatIf,
     cast::{Attempt, Cast, Fate, Resident},
     database::{self, Machines},
     evacuation::{Evacuation, leaves},
@@ -165,6 +165,7 @@ impl Forecast {
             pending: Vec::new(),
             stuck: Vec::new(),
             lone: Vec::new(),
+            already: already(seen, nodes),
             blocked: Vec::new(),
             emptied: Vec::new(),
             left: 0,
@@ -196,6 +197,17 @@ fn rank(all: &mut [Harm], machines: &Machines) {
         harm.database = machines.get(&harm.node).cloned();
     }
     all.sort_by(|a, b| b.rank().cmp(&a.rank()).then_with(|| a.node.cmp(&b.node)));
+}
+
+/// Those of the nodes that do not answer, and who is down with pods there.
+fn already(seen: &Snapshot, nodes: &[NodeName]) -> Vec<Already> {
+    let silent = nodes.iter().filter(|node| seen.nodes.get(*node).is_some_and(|n| n.is_silent()));
+    let down = |node: &NodeName| {
+        let here = |t: &Tenant| t.active().any(|pod| pod.node.as_ref() == Some(node));
+        let down = seen.tenants.values().filter(|t| t.ready() == 0 && t.desired() > 0 && here(t));
+        down.map(|t| t.name.clone()).collect()
+    };
+    silent.map(|node| Already { node: node.clone(), down: down(node) }).collect()
 }
 
 fn capacities_of(seen: &Snapshot) -> Vec<Capacity> {
@@ -269,7 +281,7 @@ fn drained(seen: &Snapshot, names: &[TenantName], all: &[(At, &Resident)], told:
         .collect();
 }
 
-/// Who is hurt by the pods that are gone at the same time.
+/// Which tenants lose by the pods that are gone at the same time.
 fn people(
     seen: &Snapshot,
     ready: &[u32],

@@ -67,7 +67,7 @@ fn pods_that_find_no_node_say_why_and_whom_they_may_push_off() {
     assert_eq!(found.len(), 1);
     assert_eq!(
         found[0].text,
-        "its loss leaves acme without a pod; 1 pod of it would find no other node; so for 1 other"
+        "if it fails: 1 tenant down (acme); 1 pod finds no other node; another node does harm too if it fails"
     );
 }
 
@@ -75,7 +75,7 @@ fn pods_that_find_no_node_say_why_and_whom_they_may_push_off() {
 fn a_stateful_set_waits_for_its_dead_pods_and_what_belongs_to_the_node_goes_with_it() {
     let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2 statefulset\ntenant globex 2 on w1 w1");
     let globex: Vec<_> = seen.pods.values().filter(|p| &*p.key.namespace == "globex").cloned().collect();
-    let owners = [Some(Owner { kind: "DaemonSet".into(), name: "log".into() }), None];
+    let owners = [Some(Owner { kind: "DaemonSet".into(), name: "log".into(), uid: "".into() }), None];
     for (pod, owner) in globex.iter().zip(owners) {
         let pod = Pod { owner, ..Pod::clone(pod) };
         seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
@@ -167,11 +167,11 @@ fn a_drain_says_what_kubectl_refuses_and_what_is_lost() {
         match &*pod.key.namespace {
             "acme" => {
                 pod.spec = std::sync::Arc::new(PodSpec {
-                    volumes: vec![volume.clone()],
+                    volumes: vec![volume.clone()].into(),
                     ..PodSpec::clone(&pod.spec)
                 })
             }
-            _ => pod.owner = Some(Owner { kind: "DaemonSet".into(), name: "log".into() }),
+            _ => pod.owner = Some(Owner { kind: "DaemonSet".into(), name: "log".into(), uid: "".into() }),
         }
         seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
     }
@@ -219,4 +219,19 @@ fn what_is_worst_is_told_first() {
     let lost = crash(&cluster(THREE), &["w1", "w2"]);
     let weights: Vec<_> = lost.told().into_iter().map(|t| t.severity).collect();
     assert!(weights.is_sorted_by(|a, b| a >= b), "{weights:?}");
+}
+
+#[test]
+fn a_node_that_does_not_answer_already_is_told_so_with_those_who_are_down() {
+    let seen = cluster(
+        "node w1\nnode w2\nnode w3 not-ready since=5m\ntenant acme 2 on w3x w3x\ntenant globex 2 on w1 w2",
+    );
+    let lost = crash(&seen, &["w3"]);
+    assert_eq!(lost.already.iter().map(|a| (a.node.as_str(), a.down.len())).collect::<Vec<_>>(), [("w3", 1)]);
+    assert_eq!(lost.heading(), "when the pods of w3 are evicted: 2 pods");
+    let told: Vec<_> = lost.told().into_iter().map(|t| t.text).collect();
+    assert!(told[0] == "w3 does not answer already: 1 tenant is down: acme", "{told:?}");
+    assert!(told.iter().any(|t| t == "no further tenant loses all its ready pods"), "{told:?}");
+    assert!(told.iter().any(|t| t.contains("come up elsewhere")), "{told:?}");
+    assert!(crash(&seen, &["w1"]).already.is_empty());
 }

@@ -5,7 +5,7 @@ use crate::cluster::{Severity, TenantName, words::count};
 
 /// A sentence of a prediction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Sentence {
     /// How bad it is; `None`: it is not.
     pub severity: Option<Severity>,
     /// The sentence.
@@ -17,6 +17,13 @@ impl WhatIf {
     pub fn heading(&self) -> String {
         let nodes: Vec<_> = self.nodes.iter().map(|n| n.as_str()).collect();
         let many = self.nodes.len() > 1;
+        if self.loss == Loss::Crash && !self.already.is_empty() && self.already.len() == self.nodes.len() {
+            let pods = count(self.pods as usize, "pod");
+            return match many {
+                false => format!("when the pods of {} are evicted: {pods}", nodes.join(", ")),
+                true => format!("when the pods of {} are evicted: {pods} in all", nodes.join(", ")),
+            };
+        }
         let (lost, pods) = match (self.loss, many) {
             (Loss::Crash, false) => ("fails now", "lost"),
             (Loss::Crash, true) => ("fail now", "lost"),
@@ -27,15 +34,35 @@ impl WhatIf {
     }
 
     /// Everything it says, the worst first.
-    pub fn told(&self) -> Vec<Told> {
+    pub fn told(&self) -> Vec<Sentence> {
         let mut all = Vec::new();
-        let mut say = |severity, text| all.push(Told { severity, text });
+        let mut say = |severity, text| all.push(Sentence { severity, text });
         if let Some(database) = &self.database {
             let grave = database.stops() || database.has_gap() || database.is_headless();
             let severity = if grave { Severity::Critical } else { Severity::Warning };
             database.sentences().into_iter().for_each(|text| say(Some(severity), text));
         }
+        for already in &self.already {
+            let names: Vec<_> = already.down.iter().map(TenantName::as_str).collect();
+            let node = &already.node;
+            match names.len() {
+                0 => say(
+                    Some(Severity::Warning),
+                    format!("{node} does not answer already: no tenant is down by it"),
+                ),
+                n => {
+                    let tenants = count(n, "tenant");
+                    let are = if n == 1 { "is" } else { "are" };
+                    let names = names.join(", ");
+                    say(
+                        Some(Severity::Critical),
+                        format!("{node} does not answer already: {tenants} {are} down: {names}"),
+                    );
+                }
+            }
+        }
         match self.down.as_slice() {
+            [] if !self.already.is_empty() => say(None, "no further tenant loses all its ready pods".into()),
             [] => say(None, "no tenant loses all its ready pods".into()),
             down => {
                 let names: Vec<_> = down.iter().map(TenantName::as_str).collect();
@@ -65,7 +92,7 @@ impl WhatIf {
             say(Some(Severity::Warning), text);
         }
         for pod in &self.lone {
-            say(Some(Severity::Critical), format!("{pod} is lost for good: no controller makes it again"));
+            say(Some(Severity::Critical), format!("{pod} is lost: no controller makes it again"));
         }
         for blocked in &self.blocked {
             say(Some(Severity::Warning), format!("{} is not evicted: {}", blocked.pod, blocked.why));
@@ -130,7 +157,7 @@ fn waiting(group: &[Waiting]) -> String {
     let may = if preempts.is_empty() {
         String::new()
     } else {
-        format!("; it may push pods of lower priority off {}", preempts.join(", "))
+        format!("; it may evict pods of lower priority from {}", preempts.join(", "))
     };
     format!("{who} no node: {}{may}", first.why)
 }

@@ -1,15 +1,14 @@
 //! The gate between a proposal and a campaign: the only way to get an [`Approved`] one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Aim, Campaign, Envelope, Pace, is_of_tenant};
+use super::{Aim, Campaign, Envelope, Pace};
 use crate::{
     cluster::Snapshot,
     plan::{
-        Check, Confirmation, Intent, Means, Plan, Stay, Unapproved, Verdict, plan,
+        Check, Confirmation, Intent, Means, Stay, Unapproved, plan,
         rebalance::{Goal, Proposal, propose},
     },
-    run::{self, Hands, Rehearsal},
 };
 
 /// A campaign that nobody has said yes to.
@@ -34,6 +33,12 @@ impl Proposed {
     ) -> Self {
         let confirmation = confirmation(seen, &items);
         Self { goal: goal.into(), aim, items, pace, undoes: None, confirmation }
+    }
+
+    /// The same with other items.
+    pub(super) fn with(&self, seen: &Snapshot, items: Vec<Intent>) -> Self {
+        let confirmation = confirmation(seen, &items);
+        Self { items, confirmation, ..self.clone() }
     }
 
     /// The same, which takes that campaign back.
@@ -170,89 +175,4 @@ fn confirmation(seen: &Snapshot, items: &[Intent]) -> Confirmation {
         1 => Confirmation::Type(typed.into_iter().next().unwrap_or_default()),
         n => Confirmation::Type(format!("{n} tenants")),
     }
-}
-
-/// Rehearses what can be planned now: one plan a kind and namespace, since rights and admission differ by no more. Moves
-/// that are refused where others pass are left out, each with the reason: what is left, and what stays.
-pub async fn rehearse(
-    hands: &Hands,
-    proposed: &Proposed,
-    seen: &Snapshot,
-) -> (Rehearsal, Proposed, Vec<Stay>) {
-    let (mut all, mut refused, mut passed) = (Rehearsal::default(), BTreeMap::new(), 0);
-    for (kind, plan) in samples(proposed, seen) {
-        let found = run::rehearse(hands, &plan).await;
-        let why: Vec<_> =
-            found.checks.iter().filter(|c| c.verdict == Verdict::Refuse).map(|c| &*c.text).collect();
-        match why.is_empty() {
-            true => passed += usize::from(matches!(plan.intent, Intent::Move { .. })),
-            false => {
-                refused.insert(kind, (why.join("; "), found.checks.clone()));
-            }
-        }
-        let stands = why.is_empty();
-        for check in found.checks.into_iter().filter(|_| stands) {
-            if !all.checks.iter().any(|c| c.text == check.text) {
-                all.checks.push(check);
-            }
-        }
-        for missing in found.journal_missing {
-            if !all.journal_missing.contains(&missing) {
-                all.journal_missing.push(missing);
-            }
-        }
-    }
-    let out = |item: &Intent| refused.get(&kind_of(item)).map(|(why, _)| why.clone());
-    let only_moves =
-        refused.keys().all(|kind| proposed.items.iter().any(|i| kind_of(i) == *kind && is_move(i)));
-    if refused.is_empty() || passed == 0 || !only_moves {
-        for (_, checks) in refused.into_values() {
-            all.checks.extend(checks);
-        }
-        return (all, proposed.clone(), Vec::new());
-    }
-    let stay = |item: &Intent| match item {
-        Intent::Move { moved } => out(item).map(|why| Stay {
-            pod: moved.pod.clone(),
-            tenant: moved.tenant.clone(),
-            node: moved.from.clone(),
-            rule: "dry-run".into(),
-            why,
-        }),
-        _ => None,
-    };
-    let stays: Vec<_> = proposed.items.iter().filter_map(stay).collect();
-    let items: Vec<_> = proposed.items.iter().filter(|item| out(item).is_none()).cloned().collect();
-    let confirmation = confirmation(seen, &items);
-    (all, Proposed { items, confirmation, ..proposed.clone() }, stays)
-}
-
-fn is_move(item: &Intent) -> bool {
-    matches!(item, Intent::Move { .. })
-}
-
-/// What rights and admission depend on.
-fn kind_of(item: &Intent) -> String {
-    match item {
-        Intent::Move { moved } => format!("{} {}", moved.means, moved.pod.namespace),
-        // One stands for all: each is asked again at its turn.
-        item if is_of_tenant(item) => "a tenant".to_owned(),
-        other => super::words(other),
-    }
-}
-
-/// A plan of each kind and namespace.
-fn samples(proposed: &Proposed, seen: &Snapshot) -> BTreeMap<String, Plan> {
-    let mut plans = BTreeMap::new();
-    for item in &proposed.items {
-        let kind = kind_of(item);
-        if plans.contains_key(&kind) {
-            continue;
-        }
-        let plan = plan(seen, item);
-        if plan.refusals().next().is_none() && !plan.steps.is_empty() {
-            plans.insert(kind, plan);
-        }
-    }
-    plans
 }

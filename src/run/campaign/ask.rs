@@ -5,7 +5,7 @@ use std::{io::Write, os::unix::fs::OpenOptionsExt};
 use super::{Asked, Campaign, Wish, journal, record};
 use crate::{
     cluster::Snapshot,
-    run::{Hands, local, perform::Failure, session::connect},
+    run::{Access, local, perform::Failure, session::connect},
 };
 
 /// Adds a wish to a campaign's journal. Whoever drives the campaign, now or later, answers it with an entry. The line is
@@ -13,11 +13,11 @@ use crate::{
 ///
 /// # Errors
 /// One sentence: the campaign is over, its journal is gone, or it cannot be written.
-pub async fn ask(hands: &Hands, campaign: &Campaign, wish: Wish, seen: &Snapshot) -> Result<(), String> {
-    let writer = connect(hands, seen).await?;
-    let asked = Asked { at: writer.clock.now(), by: hands.who.operator.clone(), wish };
+pub async fn ask(access: &Access, campaign: &Campaign, wish: Wish, seen: &Snapshot) -> Result<(), String> {
+    let writer = connect(access, seen).await?;
+    let asked = Asked { at: writer.clock.now(), by: access.who.operator.clone(), wish };
     if campaign.local {
-        return beside(hands, campaign, &asked);
+        return beside(access, campaign, &asked);
     }
     let name = journal::name(&campaign.id);
     let mut tries = 0;
@@ -50,9 +50,9 @@ pub async fn ask(hands: &Hands, campaign: &Campaign, wish: Wish, seen: &Snapshot
 }
 
 /// Adds a wish to the file beside a journal on this machine.
-fn beside(hands: &Hands, campaign: &Campaign, asked: &Asked) -> Result<(), String> {
-    let wire = &hands.wire;
-    let path = local::path(&hands.state_dir, local::CAMPAIGNS, wire.context(), wire.server(), &campaign.id);
+fn beside(access: &Access, campaign: &Campaign, asked: &Asked) -> Result<(), String> {
+    let wire = &access.wire;
+    let path = local::path(&access.state_dir, local::CAMPAIGNS, wire.context(), wire.server(), &campaign.id);
     let path = path.with_extension(journal::ASKED);
     let added = || {
         let mut file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;

@@ -15,7 +15,7 @@ use crate::{
 /// after the last entry.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(180);
 /// What refuses a plan, and passes by itself.
-const PASSING: &[&str] = &["lease", "ready", "rollout", "freshness"];
+pub(super) const PASSING: &[&str] = &["lease", "ready", "rollout", "freshness"];
 /// The same for a tenant among many: the others are not to wait for it.
 const PATIENCE_OF_MANY: SignedDuration = SignedDuration::from_secs(45);
 /// What refuses the plan of every tenant alike, and is waited for however long it lasts.

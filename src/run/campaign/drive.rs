@@ -28,9 +28,9 @@ use super::{
 use crate::{
     cluster::Snapshot,
     run::{
-        self, Handle, Hands, Run, RunSeen, RunState,
+        self, Access, Handle, Run, RunSeen, RunState,
         lease::{Leases, Standing},
-        local::Book,
+        local::LocalJournal,
         perform::{Failure, Writer},
         session::{self, Held, asked, insist},
     },
@@ -68,7 +68,7 @@ impl Stop {
 /// Where the journal is kept, open for writing.
 enum Open {
     Cluster(Box<ConfigMap>),
-    Local(Book),
+    Local(LocalJournal),
 }
 
 /// What a driver has once it is connected.
@@ -86,7 +86,7 @@ struct Child {
 }
 
 pub(super) struct Driver {
-    hands: Hands,
+    access: Access,
     campaign: watch::Sender<Campaign>,
     seen: watch::Receiver<Arc<Snapshot>>,
     halt: watch::Receiver<bool>,
@@ -105,7 +105,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        hands: Hands,
+        access: Access,
         campaign: watch::Sender<Campaign>,
         seen: watch::Receiver<Arc<Snapshot>>,
         halt: watch::Receiver<bool>,
@@ -113,7 +113,7 @@ impl Driver {
     ) -> Self {
         let (own, children) = (VecDeque::new(), BTreeMap::new());
         let decoded = run::Decoded::default();
-        Self { hands, campaign, seen, halt, wished, own, children, decoded, pausing: None, before: 0 }
+        Self { access, campaign, seen, halt, wished, own, children, decoded, pausing: None, before: 0 }
     }
 
     /// Drives the campaign until it is over or paused.
@@ -123,7 +123,7 @@ impl Driver {
             let campaign = self.campaign.borrow();
             (campaign.id.clone(), campaign.entries.iter().map(|e| e.token).collect())
         };
-        let held = match Held::connect(&self.hands, &seen, &id, tokens).await {
+        let held = match Held::connect(&self.access, &seen, &id, tokens).await {
             Ok(held) => held,
             Err(why) => return self.show(&begin, Stop::Refused(why)),
         };
@@ -168,7 +168,7 @@ impl Driver {
             Err(Stop::Pause { why, asked, beyond }) => {
                 self.halt_all().await;
                 let by = self.pausing.clone().filter(|_| asked);
-                let by = by.unwrap_or_else(|| self.hands.who.operator.clone());
+                let by = by.unwrap_or_else(|| self.access.who.operator.clone());
                 self.append_as(&mut session, vec![Event::Paused { why, asked, beyond }], by, 0).await
             }
             other => other,
@@ -298,8 +298,8 @@ impl Driver {
         }
         let known = match self.campaign.borrow().local {
             true => {
-                let wire = &self.hands.wire;
-                let local = run::local_journals(&self.hands.state_dir, wire.context(), wire.server());
+                let wire = &self.access.wire;
+                let local = run::local_journals(&self.access.state_dir, wire.context(), wire.server());
                 local.into_iter().filter_map(Result::ok).map(RunSeen::of).collect()
             }
             false => self.decoded.read(seen).0,
@@ -353,7 +353,7 @@ impl Driver {
 
     /// Shows how it ended where that could not be written down.
     fn show(&self, begin: &Begin, stop: Stop) {
-        let by = self.hands.who.operator.clone();
+        let by = self.access.who.operator.clone();
         let at = run::server_time(&self.seen.borrow());
         let event = match (stop, begin) {
             (Stop::Refused(text), Begin::New) => Event::Finished { whole: false, text },
@@ -394,8 +394,8 @@ impl Driver {
 
     /// Deletes the oldest finished journals. Not being able to is nobody's trouble.
     async fn sweep(&self, writer: &Writer) {
-        let outworn = journal::outworn(&self.seen.borrow());
-        for (name, version) in outworn {
+        let oldest_finished = journal::oldest_finished(&self.seen.borrow());
+        for (name, version) in oldest_finished {
             if let Err(failure) = writer.delete_journal(&name, &version).await {
                 tracing::debug!(name, why = failure.text(), "an old journal stays");
                 return;

@@ -571,7 +571,7 @@ impl Campaign {
 
 /// It is about a whole tenant, and stands for itself.
 pub fn is_of_tenant(item: &Intent) -> bool {
-    matches!(item, Intent::Migrate { .. } | Intent::Release { .. })
+    matches!(item, Intent::Migrate { .. } | Intent::Release { .. } | Intent::Restart { .. })
 }
 
 /// Items by their state.

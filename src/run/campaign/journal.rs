@@ -147,7 +147,7 @@ pub(super) fn of(journal: &ConfigMap) -> Result<Campaign, String> {
 }
 
 /// The campaigns that may go: over, all but the newest.
-pub(super) fn outworn(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
+pub(super) fn oldest_finished(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
     let over = campaigns(seen).into_iter().map(|known| known.campaign).filter(|c| c.state.is_over());
     let names = over.skip(KEPT).map(|c| name(&c.id));
     let version = |name: &str| {

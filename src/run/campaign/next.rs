@@ -150,7 +150,7 @@ fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) ->
         (_, Shown::Running | Shown::Planned) => Way::On,
         (_, Shown::Unknown) => {
             let why = found.unknown.as_deref().unwrap_or_default();
-            Way::Now(Next::Wait(format!("whether anybody is at run {name} is not known: {why}")))
+            Way::Now(Next::Wait(format!("whether anybody drives run {name} is not known: {why}")))
         }
         // It paused by itself with nothing done: what is seen now makes another plan of the item, or none.
         (_, Shown::Paused(None)) if !fresh && run.made().is_empty() => Way::Now(Next::GiveUp(item, last())),

@@ -137,7 +137,7 @@ fn a_surprise_stops_it_and_a_yes_goes_on() {
     let failed = [child(0, RunState::Failed)];
     let Next::Note(event) = next(&it, &failed, &seen()) else { panic!("nothing became of it") };
     note(&mut it, event);
-    assert_eq!(next(&it, &failed, &seen()), Next::Stop("given up".into()));
+    assert_eq!(next(&it, &failed, &seen()), Next::Stop("restart acme failed: given up".into()));
     note(&mut it, Event::Paused { why: "given up".into(), asked: false, beyond: None });
     assert!(matches!(next(&it, &failed, &seen()), Next::Wait(_)));
     note(&mut it, Event::Taken);
@@ -154,7 +154,7 @@ fn stopping_begins_nothing_more_and_says_what_is_left() {
     assert!(matches!(next(&it, &[child(0, RunState::Running)], &seen()), Next::Wait(_)));
     note(&mut it, Event::Done { item: 0, pod: None, was: None });
     note(&mut it, Event::Skipped { item: 1, why: "not now".into() });
-    let text = "restart 3 tenants: 1 of 3 done, 1 not needed, 1 not begun".into();
+    let text = "restart 3 tenants: 1 of 3 done, 1 left out, 1 not begun".into();
     assert_eq!(next(&it, &[], &seen()), Next::Finish { whole: false, text });
 }
 
@@ -344,7 +344,7 @@ fn a_journal_cut_at_any_byte_is_a_shorter_campaign_or_a_sentence() {
         assert!(read(&text[..cut], &events).is_err(), "{cut}");
     }
     assert!(
-        read(&text.replacen("\"format\":1", "\"format\":9", 1), "").is_err_and(|why| why.contains("newer"))
+        read(&text.replacen("\"format\":2", "\"format\":9", 1), "").is_err_and(|why| why.contains("newer"))
     );
     let again = events.replacen("\"event\":\"began\"", "\"event\":\"done\"", 1);
     assert!(read(&text, &again).is_err_and(|why| why.contains("line 2")));

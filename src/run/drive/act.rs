@@ -15,7 +15,7 @@ use crate::{
         Event, StepState,
         decide::{Leaving, deadline},
         lease::Standing,
-        perform::{Context, Failure, Performed, Told, act},
+        perform::{Context, EventNote, Failure, Performed, act},
     },
 };
 
@@ -177,11 +177,11 @@ impl Driver {
         let told = {
             let run = self.run.borrow();
             let Some(telling) = act(&run.plan().steps[step].change).tells() else { return text };
-            let (who, id) = (&self.hands.who.operator, &run.id);
+            let (who, id) = (&self.access.who.operator, &run.id);
             let why = run.approved.reason().map_or(String::new(), |r| format!(": {r}"));
             let name = format!("{}.{id}-{step}", telling.involved.name());
             let message = format!("{who} {} (run {id}){why}", telling.what);
-            Told { name, involved: telling.involved, reason: telling.reason, message }
+            EventNote { name, involved: telling.involved, reason: telling.reason, message }
         };
         match session.writer.tell(told).await {
             Ok(()) => text,

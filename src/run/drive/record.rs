@@ -9,7 +9,7 @@ use crate::{
     plan::Intent,
     run::{
         Entry, Event, Run, RunState, journal,
-        local::{self, Audited, Book},
+        local::{self, Audited, LocalJournal},
         perform::{Failure, Writer},
     },
 };
@@ -24,8 +24,8 @@ impl Driver {
             (undone.clone(), self.entry(session, Event::Undone { by_run: run.id.clone() }))
         };
         if matches!(session.open, Open::Local(_)) {
-            let wire = &self.hands.wire;
-            let marked = Book::reopen(&self.hands.state_dir, wire.context(), wire.server(), &undone)
+            let wire = &self.access.wire;
+            let marked = LocalJournal::reopen(&self.access.state_dir, wire.context(), wire.server(), &undone)
                 .and_then(|(mut book, run)| match run.state {
                     RunState::Undone => Ok(()),
                     _ => book.append(&journal::line(&entry)).map_err(|e| e.to_string()),
@@ -44,7 +44,7 @@ impl Driver {
     }
 
     pub(super) fn entry(&self, session: &Session<'_>, event: Event) -> Entry {
-        let by = self.hands.who.operator.clone();
+        let by = self.access.who.operator.clone();
         let at = session.writer.clock.now();
         let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
         Entry { at, by, token: session.leases.token(), event }
@@ -57,16 +57,23 @@ impl Driver {
         next.apply(entry.clone())
             .map_err(|why| Stop::Unwritten(format!("its journal does not allow it: {why}")))?;
         next.doing = None;
+        let lost = |text: &str| Stop::Lost(format!("the run can no longer be written down: {text}"));
         match &mut session.open {
             Open::Cluster(object) => {
                 let before = journal::events(object).to_owned();
                 let wanted = journal::with(object, &next, &entry).map_err(Stop::Unwritten)?;
                 let writer = &session.writer;
                 let stored = self.insist(|| store(writer, &wanted, &before, "plan")).await;
-                let stored = stored.map_err(|f| {
-                    Stop::Unwritten(format!("the run can no longer be written down: {}", f.text()))
-                })?;
-                **object = stored;
+                **object = match stored {
+                    Ok(stored) => stored,
+                    Err(Failure::Drift(text)) if is_lost(writer, &next.id).await => return Err(lost(&text)),
+                    Err(failure) => {
+                        let text = failure.text();
+                        return Err(Stop::Unwritten(format!(
+                            "the run can no longer be written down: {text}"
+                        )));
+                    }
+                };
             }
             Open::Local(book) => {
                 let path = book.path().display().to_string();
@@ -74,12 +81,14 @@ impl Driver {
                     .map_err(|e| Stop::Unwritten(format!("the journal {path} cannot be written: {e}")))?;
             }
         }
-        self.audit(&next, &entry);
+        next.unaudited = self.audit(&next, &entry).err().or(next.unaudited);
         self.run.send_replace(next);
         Ok(())
     }
 
-    pub(super) fn audit(&self, run: &Run, entry: &Entry) {
+    /// # Errors
+    /// One sentence: it cannot be written.
+    fn audit(&self, run: &Run, entry: &Entry) -> Result<(), String> {
         let written = match &entry.event {
             Event::Started { step } | Event::Done { step, .. } => {
                 run.plan().steps.get(*step).map(|s| &s.change).filter(|change| change.is_write())
@@ -91,9 +100,9 @@ impl Driver {
         let change = of_database.map(ToString::to_string);
         let line = Audited {
             time: entry.at,
-            operator: &self.hands.who.operator,
-            user: self.hands.who.user.as_deref(),
-            context: self.hands.wire.context(),
+            operator: &self.access.who.operator,
+            user: self.access.who.user.as_deref(),
+            context: self.access.wire.context(),
             run: Some(&run.id),
             campaign: run.campaign.as_deref(),
             event: &entry.event,
@@ -101,9 +110,22 @@ impl Driver {
             database: change.as_deref(),
             reason: run.approved.reason(),
         };
-        if let Err(error) = local::audit(&self.hands.state_dir, &line) {
+        local::audit(&self.access.state_dir, &line).map_err(|error| {
             tracing::warn!(%error, run = run.id, "the audit log cannot be written");
-        }
+            format!(
+                "the audit file {} cannot be written: {error}",
+                local::audit_file(&self.access.state_dir).display()
+            )
+        })
+    }
+}
+
+/// Whether the journal of a run is gone, or holds what nobody can read: then nobody can go on with the run.
+async fn is_lost(writer: &Writer, id: &str) -> bool {
+    match writer.journal(&journal::name(id)).await {
+        Ok(Some(found)) => journal::of(&found).is_err(),
+        Ok(None) => true,
+        Err(_) => false,
     }
 }
 
@@ -133,7 +155,13 @@ pub(in crate::run) async fn store(
         }
         if !same_plan || journal::events(&found) != before {
             let what = if head == "plan" { "run" } else { head };
-            return Err(Failure::Drift(format!("{} has taken the {what} over", last_by(&found))));
+            let text = match last_by(&found) {
+                Some(who) if same_plan && journal::events(&found).starts_with(before) => {
+                    format!("{who} has taken the {what} over")
+                }
+                _ => format!("the journal {name} is damaged: somebody has written something else into it"),
+            };
+            return Err(Failure::Drift(text));
         }
         for (key, text) in found.data.unwrap_or_default() {
             if key != head && key != "events" {
@@ -145,15 +173,14 @@ pub(in crate::run) async fn store(
     Err(Failure::Drift(format!("the journal {name} is being changed by others all the time")))
 }
 
-/// Who wrote the last entry of a journal.
-fn last_by(journal: &ConfigMap) -> String {
+/// Who wrote the last entry of a journal; `None`: it is no entry.
+fn last_by(journal: &ConfigMap) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct By {
         by: String,
     }
     let last = journal::events(journal).lines().last();
-    let last = last.and_then(|line| serde_json::from_str::<By>(line).ok());
-    last.map_or_else(|| "another session".into(), |last| last.by)
+    last.and_then(|line| serde_json::from_str::<By>(line).ok()).map(|last| last.by)
 }
 
 /// Adds that it was undone to another run's journal; a note when there is none to add to.

@@ -99,7 +99,7 @@ impl Involved {
 }
 
 /// What is told about a change in a Kubernetes Event.
-pub(in crate::run) struct Told {
+pub(in crate::run) struct EventNote {
     /// Names the Event, so that telling it twice is telling it once.
     pub(in crate::run) name: String,
     /// About what.
@@ -195,8 +195,8 @@ impl Writer {
     }
 
     /// Tells what was done as an Event.
-    pub(in crate::run) async fn tell(&self, told: Told) -> Result<(), Failure> {
-        let Told { name, involved, reason, message } = told;
+    pub(in crate::run) async fn tell(&self, told: EventNote) -> Result<(), Failure> {
+        let EventNote { name, involved, reason, message } = told;
         let namespace = involved.namespace;
         let now = Time(self.clock.now());
         let event = Event {
@@ -241,7 +241,7 @@ impl Writer {
         self.put(&self.leases(), &lease.metadata, lease).await
     }
 
-    /// Deletes a lease that nobody holds any more. Not being able to is nobody's trouble.
+    /// Deletes a lease that nobody holds any more. Where that is not possible it stays.
     pub(in crate::run) async fn delete_lease(&self, name: &str) {
         let Ok(Some(lease)) = self.lease(name).await else { return };
         if lease.spec.as_ref().and_then(|s| s.holder_identity.as_deref()).is_some_and(|h| !h.is_empty()) {

@@ -12,7 +12,7 @@ use crate::run::evidence::Moment;
 use crate::{
     cluster::{Hostgroups, ServerRow, Table, Threads, is_off, is_on},
     plan::edit::{LOAD, Rows, Runtime, SHOW, STORE},
-    wire::{Endpoint, sql::Answer},
+    wire::{DatabaseEndpoint, sql::Answer},
 };
 
 /// Every column; the tables are filled when their name is found in the statement in lower case.
@@ -54,7 +54,7 @@ impl Writer {
         to: &[ServerRow],
         fence: impl Fn() -> bool,
     ) -> Result<Written, Failure> {
-        let mut hand = self.reach(Endpoint::Proxy(proxy.to_owned())).await?;
+        let mut hand = self.reach(DatabaseEndpoint::Proxy(proxy.to_owned())).await?;
         editable(&mut hand).await?;
         monitored(&mut hand).await?;
         let (mut edited, mut again) = (false, 1);
@@ -169,7 +169,7 @@ impl Writer {
         proxy: &str,
         fence: impl Fn() -> bool,
     ) -> Result<Written, Failure> {
-        let mut hand = self.reach(Endpoint::Proxy(proxy.to_owned())).await?;
+        let mut hand = self.reach(DatabaseEndpoint::Proxy(proxy.to_owned())).await?;
         editable(&mut hand).await?;
         if differ(&mut hand, "runtime_mysql_servers", "disk.mysql_servers").await?.is_empty() {
             return Ok(Written { wrote: false, mark: mark(&mut hand).await? });
@@ -199,7 +199,7 @@ impl Writer {
         to: bool,
         fence: impl Fn() -> bool,
     ) -> Result<Written, Failure> {
-        let mut hand = self.reach(Endpoint::Member(member.to_owned())).await?;
+        let mut hand = self.reach(DatabaseEndpoint::Member(member.to_owned())).await?;
         let now = desynced(&mut hand).await?;
         if now == to {
             return Ok(Written { wrote: false, mark: here() });
@@ -231,23 +231,23 @@ impl Writer {
     }
 
     /// Asks an endpoint itself whether it is there, and what the moment is there.
-    pub(in crate::run) async fn look(&self, endpoint: &Endpoint) -> Result<Moment, Failure> {
+    pub(in crate::run) async fn look(&self, endpoint: &DatabaseEndpoint) -> Result<Moment, Failure> {
         let mut hand = self.reach(endpoint.clone()).await?;
         match endpoint {
-            Endpoint::Proxy(_) => mark(&mut hand).await,
-            Endpoint::Member(_) => desynced(&mut hand).await.map(|_| here()),
+            DatabaseEndpoint::Proxy(_) => mark(&mut hand).await,
+            DatabaseEndpoint::Member(_) => desynced(&mut hand).await.map(|_| here()),
         }
     }
 
     /// Whether the servers of a proxy could be changed; nothing is written.
     pub(in crate::run) async fn may_edit(&self, proxy: &str) -> Result<(), Failure> {
-        let mut hand = self.reach(Endpoint::Proxy(proxy.to_owned())).await?;
+        let mut hand = self.reach(DatabaseEndpoint::Proxy(proxy.to_owned())).await?;
         editable(&mut hand).await
     }
 
     /// Whether a member could be desynced by this login; nothing is written.
     pub(in crate::run) async fn may_desync(&self, member: &str) -> Result<(), Failure> {
-        let mut hand = self.reach(Endpoint::Member(member.to_owned())).await?;
+        let mut hand = self.reach(DatabaseEndpoint::Member(member.to_owned())).await?;
         desynced(&mut hand).await?;
         let grants = hand.read("SHOW GRANTS").await?;
         let grants = grants.rows.iter().flatten().flatten().map(|g| g.to_uppercase());

@@ -182,15 +182,9 @@ pub const COMMANDS: &[Entry] = &[
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
-    entry(
-        Command::Pause,
-        "pause",
-        &["p"],
-        "let the run stand after its present step",
-        &[On::Run, On::Campaign],
-    )
-    .bar(11, "pause")
-    .acts(),
+    entry(Command::Pause, "pause", &["p"], "pause the run after its present step", &[On::Run, On::Campaign])
+        .bar(11, "pause")
+        .acts(),
     entry(
         Command::Abort,
         "abort",
@@ -233,7 +227,8 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(1, "run")
     .acts(),
-    entry(Command::Edit, "edit", &["e"], "change the number", &[On::Review]).bar(2, "edit"),
+    entry(Command::Edit, "edit", &["e"], "change the number, or how many moves and how fast", &[On::Review])
+        .bar(2, "edit"),
     entry(Command::Reason, "reason", &["r"], "say why it is done: kept in the journal", &[On::Review])
         .bar(3, "reason"),
     entry(
@@ -247,8 +242,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::Copy,
         "copy",
         &["c"],
-        "copy the kubectl line, the statements, the sheet",
-        &[On::Review, On::Recovery],
+        "copy the kubectl line, the statements, the sheet, the text",
+        &[On::Review, On::Recovery, On::Object],
     )
     .bar(4, "copy"),
     entry(
@@ -276,6 +271,22 @@ pub const COMMANDS: &[Entry] = &[
     .bar(22, "log")
     .takes(Takes::Tenant)
     .aliases(&["log"]),
+    entry(
+        Command::Describe,
+        "describe",
+        &["d"],
+        "describe the pod, the workload or the node: what it is made of, how it is, its events",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(37, "describe"),
+    entry(
+        Command::Yaml,
+        "yaml",
+        &["y"],
+        "the pod, the workload or the node as YAML",
+        &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Object],
+    )
+    .bar(38, "YAML"),
     entry(Command::Container, "container", &["c"], "the next container, then all of them", &[On::Log])
         .bar(22, "container"),
     entry(Command::NextPod, "next-pod", &["tab"], "the next pod alone, then all of them", &[On::Log])
@@ -345,7 +356,7 @@ pub const COMMANDS: &[Entry] = &[
         "filter",
         &["/"],
         "show only what matches: words, regular expressions, !not, column:value, column:>5, label=value",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Log],
+        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Object, On::Log],
     )
     .bar(32, "filter")
     .takes(Takes::Text),

@@ -273,6 +273,7 @@ impl Asks {
                 Some(match &wanted.deed {
                     Deed::Migrate(migration) => format!("{}, {pace}", migrates(now, migration)),
                     Deed::Release(release) => format!("{} without a migration, {pace}", release.image),
+                    Deed::Restart => pace,
                 })
             }
             (

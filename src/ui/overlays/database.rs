@@ -98,18 +98,18 @@ pub fn checks(part: &DatabasePart) -> Vec<Check> {
 pub fn together(lines: &[String]) -> Vec<String> {
     let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
     for line in lines {
-        let (name, seats) = line.split_once("  ").unwrap_or((line, ""));
-        match groups.iter_mut().find(|(_, same)| *same == seats) {
+        let (name, rows) = line.split_once("  ").unwrap_or((line, ""));
+        match groups.iter_mut().find(|(_, same)| *same == rows) {
             Some((names, _)) => names.push(name),
-            None => groups.push((vec![name], seats)),
+            None => groups.push((vec![name], rows)),
         }
     }
-    let told = |(names, seats): (Vec<&str>, &str)| {
+    let told = |(names, rows): (Vec<&str>, &str)| {
         let all = names.join(", ");
         match names.len() {
-            _ if seats.is_empty() => all,
-            n if n > 1 && all.len() > 24 => format!("{n} proxies  {seats}"),
-            _ => format!("{all}  {seats}"),
+            _ if rows.is_empty() => all,
+            n if n > 1 && all.len() > 24 => format!("{n} proxies  {rows}"),
+            _ => format!("{all}  {rows}"),
         }
     };
     groups.into_iter().map(told).collect()

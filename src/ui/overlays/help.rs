@@ -55,7 +55,7 @@ const SIGNS: [(&str, &str); 12] = [
     ("?", "a pod is unknown: its node does not answer"),
     ("1-", "a pod is leaving"),
     ("x", "a pod is failing"),
-    ("✖ ▲ •", "critical: users are hurt now; warning: the next failure hurts; notice"),
+    ("✖ ▲ •", "critical: users see errors now; warning: the next failure does harm; notice"),
     ("◌", "cordoned: takes no new pods; of a member: out of service"),
     ("●", "the member the writes go to"),
     ("○", "the member that writes next"),

@@ -13,9 +13,9 @@ use super::{Rehearsing, Typing, panel_room};
 use crate::{
     cluster::TenantName,
     plan::{Check, Confirmation, Verdict, rebalance::Samples},
-    run::JournalPlace,
+    run::{JournalPlace, campaign},
     ui::{
-        Command, Draft, Wanted,
+        Command, Draft, Term, Terms, Wanted,
         matrix::{self, Row},
     },
 };
@@ -41,6 +41,14 @@ const SECTIONS: [Section; 3] = [Section::Pods, Section::Moves, Section::Stays];
 pub struct SchemeReview {
     /// What is asked.
     pub wanted: Wanted,
+    /// How many moves, how fast, what is left out.
+    pub terms: Terms,
+    /// The choice that keys change; `None`: none.
+    pub choosing: Option<Term>,
+    /// The last key was a digit of a number.
+    pub typed_number: bool,
+    /// What was found is for other terms than these: it is being worked out again.
+    pub stale: bool,
     /// What was found; `None`: it is being worked out for the first time.
     pub found: Option<Box<Found>>,
     /// It is being worked out, again or for the first time.
@@ -79,6 +87,10 @@ impl SchemeReview {
     /// What is asked, before anything is known.
     pub fn new(wanted: Wanted) -> Self {
         Self {
+            terms: Terms::of(&wanted),
+            choosing: None,
+            typed_number: false,
+            stale: false,
             wanted,
             found: None,
             busy: false,
@@ -114,7 +126,8 @@ impl SchemeReview {
             (Some(Err(old)), Err(new)) => old == new,
             _ => false,
         };
-        let first = self.found.is_none();
+        // Who has chosen other terms knows that it is another.
+        let first = self.found.is_none() || std::mem::take(&mut self.stale);
         if let Ok(Draft { scheme, .. }) = &found {
             let before = |tenant: &TenantName| {
                 scheme.foreseen.tenants.get(tenant).map(|t| t.placement()).unwrap_or_default()
@@ -173,7 +186,7 @@ impl SchemeReview {
     fn checks(&self) -> Vec<Check> {
         let told = |draft: &Draft| match &draft.many {
             Some(many) => tenants::checks(many),
-            None => draft.samples.checks(),
+            None => draft.samples.checks().into_iter().map(waited_for).collect(),
         };
         let mut all = self.draft().map(told).unwrap_or_default();
         for check in self.rehearsed().iter().filter(|c| c.verdict != Verdict::Ok) {
@@ -192,6 +205,9 @@ impl SchemeReview {
             Some(Err(check)) => return Some(format!("refused: {}", check.text)),
             Some(Ok(found)) => found,
         };
+        if self.stale {
+            return Some("it is being worked out".into());
+        }
         match &draft.many {
             Some(many) if many.items.is_empty() => return Some("nothing can be done".into()),
             None if draft.scheme.is_empty() => return Some("nothing is to be moved".into()),
@@ -207,6 +223,17 @@ impl SchemeReview {
     pub fn is_whole(&self, screen: (u16, u16)) -> bool {
         let (inner, room) = Self::inner(screen);
         self.head(inner).len() + draw::FOOT <= usize::from(room)
+    }
+
+    /// Takes other terms: it is to be worked out again, and a yes to the former ones holds no more.
+    pub fn choose(&mut self, change: impl FnOnce(&mut Terms)) {
+        let before = self.terms.clone();
+        change(&mut self.terms);
+        if self.terms != before {
+            self.stale = true;
+            self.yes = None;
+            self.scroll = [0; 3];
+        }
     }
 
     /// Moves in the section, or to another.
@@ -266,5 +293,13 @@ impl SchemeReview {
             Section::Moves => scheme.proposal.moves.len(),
             Section::Stays => scheme.proposal.stays.len(),
         }
+    }
+}
+
+/// What refuses an item now and passes by itself is waited for.
+fn waited_for(check: Check) -> Check {
+    match check.verdict == Verdict::Refuse && campaign::passes(&check) {
+        true => Check { verdict: Verdict::Warn, text: format!("{}: it is waited for", check.text), ..check },
+        false => check,
     }
 }

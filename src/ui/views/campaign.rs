@@ -154,7 +154,7 @@ pub fn ask(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> O
         Command::StopAfter => Action::Wish(id, Wish::Stop),
         Command::Undo => Action::UndoCampaign(id),
         Command::GiveUp => {
-            Action::Ask(Asks::GiveUp { what: "campaign", run: id, text: farewell(&known.campaign) })
+            Action::Ask(Asks::GiveUp { what: "campaign", run: id, text: give_up_question(&known.campaign) })
         }
         Command::Open => Action::Go(Place::Campaign(id)),
         _ => return None,
@@ -162,7 +162,7 @@ pub fn ask(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> O
 }
 
 /// What giving a campaign up means.
-pub fn farewell(campaign: &Campaign) -> String {
+pub fn give_up_question(campaign: &Campaign) -> String {
     let counts = campaign.counts();
     let (done, all) = (counts.done, counts.all);
     format!(

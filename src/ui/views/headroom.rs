@@ -95,7 +95,7 @@ fn settings(lines: &mut Vec<Line>, h: &Headroom, width: u16) {
         fact("", text, Role::Text);
     }
     for note in &h.notes {
-        fact("passed over", note.to_string(), Role::Warn);
+        fact("note", note.to_string(), Role::Warn);
     }
     lines.push(Line::new());
 }

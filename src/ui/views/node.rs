@@ -2,7 +2,7 @@
 
 use super::{heading, node_sign, nodes};
 use crate::{
-    cluster::{Cell, Effect, NodeName, Severity, TenantName, node_room},
+    cluster::{Cell, Effect, NodeName, ObjectKey, Severity, TenantName, node_room},
     plan::{Intent, whatif::Loss},
     ui::{
         action::Action,
@@ -74,6 +74,9 @@ impl View for NodeView {
         }
         if command == Command::WhatIf {
             return Some(Action::Go(Place::WhatIf(vec![self.name.clone()], Loss::Crash)));
+        }
+        if matches!(command, Command::Describe | Command::Yaml) {
+            return Some(super::object::open(command, ObjectKey::Node(self.name.clone())));
         }
         if of_it(command) {
             return match nodes::refused(command, Some(&self.name), cx) {

@@ -5,7 +5,9 @@ mod columns;
 
 use super::{nothing_yet, selection::Selection};
 use crate::{
-    cluster::{Cpu, Load, Memory, Node, NodeName, NodeState, Room, Snapshot, cluster_room, node_room},
+    cluster::{
+        Cpu, Load, Memory, Node, NodeName, NodeState, ObjectKey, Room, Snapshot, cluster_room, node_room,
+    },
     plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
@@ -186,6 +188,10 @@ impl View for Nodes {
         match command {
             Command::Open => {
                 return self.selection.list.selected().cloned().map(|n| Action::Go(Place::Node(n)));
+            }
+            Command::Describe | Command::Yaml => {
+                let node = self.selection.list.selected().cloned()?;
+                return Some(super::object::open(command, ObjectKey::Node(node)));
             }
             Command::WhatIf => return self.selection.what_if(),
             Command::Rebalance => {

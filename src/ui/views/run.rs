@@ -95,6 +95,9 @@ impl View for RunView {
         if run.local {
             facts.push_str(", journal on this machine only");
         }
+        if run.unaudited.is_some() {
+            facts.push_str(", not in the audit file");
+        }
         pen.put(3, 1, width.saturating_sub(4), &facts, Role::Muted);
         let (done, all) = run.progress();
         let bar = (width / 3).clamp(8, 40);
@@ -116,14 +119,15 @@ impl View for RunView {
             );
             y += 2;
         }
-        let seats = run.plan().database.as_ref().map(|part| Seats::of(part, cx, width.saturating_sub(15)));
+        let proxies =
+            run.plan().database.as_ref().map(|part| ProxyRows::of(part, cx, width.saturating_sub(15)));
         // Where all is as predicted, the last word would only repeat what the proxies are shown to do.
         let told = |text: &str| {
             let stands = |state: &StepState| matches!(state, StepState::Paused(why) if why == text);
             run.steps.iter().any(stands) && format::width(text) < width.saturating_sub(14)
         };
         let said = run.last_word().filter(|text| !told(text)).filter(|_| {
-            run.state != RunState::Done || seats.as_ref().is_none_or(|seats| !seats.as_predicted)
+            run.state != RunState::Done || proxies.as_ref().is_none_or(|proxies| !proxies.as_predicted)
         });
         let last = said.map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
         let mut last: Vec<_> = last.into_iter().flatten().take(4).collect();
@@ -138,7 +142,7 @@ impl View for RunView {
             + usize::from(!last.is_empty())
             + job
             + usize::from(job > 0)
-            + seats.as_ref().map_or(4, |s| s.height() + 2);
+            + proxies.as_ref().map_or(4, |s| s.height() + 2);
         y = self.steps(pen, cx, known, y, below) + 1;
         if !last.is_empty() {
             for line in &last {
@@ -164,12 +168,12 @@ impl View for RunView {
                 y += 1;
             }
         }
-        y += u16::from(seats.is_none());
+        y += u16::from(proxies.is_none());
         for part in &run.plan().tenants {
             y = placed(pen, cx, y, part);
         }
-        if let Some(seats) = seats {
-            seats.draw(pen, y);
+        if let Some(proxies) = proxies {
+            proxies.draw(pen, y);
         }
     }
 
@@ -177,7 +181,7 @@ impl View for RunView {
         match self.known(cx) {
             Some(k) if k.ours && !k.run.state.is_over() => "esc leaves it running".into(),
             Some(k) => match &k.holder {
-                Some(h) if h.alive => format!("{} is at it", h.who),
+                Some(h) if h.alive => format!("{} drives it", h.who),
                 _ => String::new(),
             },
             None => String::new(),
@@ -270,14 +274,14 @@ impl RunView {
 }
 
 /// Whom the proxies sent their clients to, send them to now, and were to send them to.
-struct Seats {
+struct ProxyRows {
     rows: [(&'static str, Vec<String>, Role); 3],
     as_predicted: bool,
 }
 
-impl Seats {
+impl ProxyRows {
     fn of(part: &DatabasePart, cx: &Cx<'_>, room: u16) -> Self {
-        let mut now = plan::seats(cx.seen);
+        let mut now = plan::backends(cx.seen);
         if now.is_empty() {
             now.push("no proxy is followed here".into());
         }

@@ -108,9 +108,9 @@ pub fn outcome(cx: &Cx<'_>, known: &RunSeen) -> String {
                 if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
             format!("{at}, {}{why}", offered(&known.offers(cx.seen)))
         }
-        (Shown::Unknown, _) => "whether anybody is at it is not known".into(),
+        (Shown::Unknown, _) => "whether anybody drives it is not known".into(),
         (Shown::Running | Shown::Planned, Some(h)) if !known.ours => {
-            format!("{} is at it since {}", h.who, cx.age_or_dash(h.since))
+            format!("{} drives it since {}", h.who, cx.age_or_dash(h.since))
         }
         // What was to be done stands beside it already.
         _ => word
@@ -258,7 +258,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
         Command::Abort => Some(Action::Abort(id)),
         Command::Pause => Some(Action::Pause(id)),
         Command::GiveUp => {
-            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: farewell(&known?.run) }))
+            Some(Action::Ask(Asks::GiveUp { what: "run", run: id, text: give_up_question(&known?.run) }))
         }
         Command::Open => Some(Action::Go(Place::Run(id))),
         _ => None,
@@ -266,7 +266,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
 }
 
 /// What giving a run up means, in two sentences.
-pub fn farewell(run: &Run) -> String {
+pub fn give_up_question(run: &Run) -> String {
     let (done, all) = run.progress();
     let back = crate::run::left_by_giving_up(run);
     if let Some(back) = back {

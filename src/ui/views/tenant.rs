@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use super::{heading, pods, runs};
 use crate::{
-    cluster::{Key, KubeEvent, Pod, Tenant, TenantName},
+    cluster::{Key, KubeEvent, ObjectKey, Pod, Tenant, TenantName},
     plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
@@ -193,6 +193,14 @@ impl View for TenantView {
                     None => Action::Say(self.refuses(command, cx).unwrap_or_default()),
                 });
             }
+            Command::Describe | Command::Yaml => {
+                let workload = || Some(ObjectKey::Workload(self.tenant(cx)?.workload.key.clone()));
+                let key = match self.section {
+                    Section::Pods => self.chosen(cx).map(ObjectKey::Pod),
+                    _ => workload(),
+                };
+                return Some(super::object::open(command, key?));
+            }
             Command::Logs => return Some(Action::Go(Place::Log(self.name.clone(), self.chosen(cx)))),
             Command::Open => match self.section {
                 Section::Pods => {
@@ -274,7 +282,7 @@ impl View for TenantView {
                 Some(format!("there is no tenant {}", self.name))
             }
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
-                Some(format!("no run on {} is there to take back", self.name))
+                Some(format!("no run of {} can be taken back", self.name))
             }
             Command::MovePod | Command::DeletePod if self.pod(cx).is_none() => {
                 Some("no pod is selected".into())

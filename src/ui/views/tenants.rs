@@ -15,9 +15,10 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{nothing_yet, pods};
 use crate::{
-    cluster::{self, NodeName, Severity, Snapshot, TenantName},
-    plan::{Intent, rebalance::Aim, whatif::Loss},
+    cluster::{self, NodeName, ObjectKey, Severity, Snapshot, TenantName},
+    plan::{Intent, many::Deed, rebalance::Aim, whatif::Loss},
     ui::{
+        ToTenants,
         action::Action,
         command::Command,
         filter::{Fields, Filter},
@@ -135,6 +136,11 @@ impl View for Tenants {
             Command::Open => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Tenant(name)));
             }
+            Command::Describe | Command::Yaml => {
+                let name = self.list.selected()?;
+                let key = cx.seen.tenants.get(name)?.workload.key.clone();
+                return Some(super::object::open(command, ObjectKey::Workload(key)));
+            }
             Command::Logs => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
             }
@@ -158,11 +164,20 @@ impl View for Tenants {
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
             }
             Command::Restart => {
-                let tenant = self.targets().into_iter().next();
-                return Some(match self.refuses(command, cx) {
-                    Some(why) => Action::Say(why),
-                    None => Action::Plan(Intent::Restart { tenant: tenant? }),
-                });
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                return match self.targets().as_slice() {
+                    [] => None,
+                    [one] => Some(Action::Plan(Intent::Restart { tenant: one.clone() })),
+                    several => Some(Action::Tenants(Box::new(ToTenants {
+                        deed: Deed::Restart,
+                        tenants: several.to_vec(),
+                        parallel: 1,
+                        canary: 1,
+                        max_failures: 1,
+                    }))),
+                };
             }
             Command::More | Command::Less => {
                 let by = if command == Command::More { 1 } else { -1 };
@@ -263,14 +278,13 @@ impl View for Tenants {
             | Command::Mark
             | Command::Headroom
             | Command::Logs
+            | Command::Describe
+            | Command::Yaml
             | Command::Restart
             | Command::WhatIf
                 if self.list.selected().is_none() =>
             {
                 Some("no tenant is selected".into())
-            }
-            Command::Restart if self.marked.len() > 1 => {
-                Some(format!("{} are marked: restart one tenant after another", self.marked.len()))
             }
             Command::WhatIf => match self.list.selected() {
                 Some(name) if leans_on(cx, name).is_none() => {
@@ -281,7 +295,7 @@ impl View for Tenants {
             Command::Undo => match self.list.selected() {
                 None => Some("no tenant is selected".into()),
                 Some(name) if undoable(cx, name).is_none() => {
-                    Some(format!("no run on {name} is there to take back"))
+                    Some(format!("no run of {name} can be taken back"))
                 }
                 Some(_) => None,
             },

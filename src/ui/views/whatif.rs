@@ -73,7 +73,7 @@ fn summary(w: &WhatIf) -> String {
     if w.loss == Loss::Crash {
         words.push(format!("{} stuck", w.stuck.len()));
         if !w.lone.is_empty() {
-            words.push(format!("{} lost for good", w.lone.len()));
+            words.push(format!("{} lost", w.lone.len()));
         }
     } else {
         words.push(format!("{} not evicted", w.blocked.len()));
@@ -125,8 +125,8 @@ impl View for WhatIfView {
         }
         pen.line(1, 0, start.saturating_sub(3), &head);
         let left = answer.pending.len() + answer.stuck.len() + answer.lone.len();
-        let hurts = !answer.down.is_empty() || left > 0;
-        let tone = if hurts { Role::Danger } else { Role::Muted };
+        let harm = !answer.down.is_empty() || left > 0;
+        let tone = if harm { Role::Danger } else { Role::Muted };
         pen.put(3, 1, width.saturating_sub(4), &summary(answer), tone);
         let page = usize::from(pen.height().saturating_sub(TOP));
         let lines = self.lines(answer, room(width));

@@ -69,7 +69,7 @@ impl Operator {
 
     /// What refuses a plan when its rights are asked for.
     pub fn rehearsed(&self, plan: &Plan) -> Vec<String> {
-        let found = self.session.block("a rehearsal", rehearse(&self.session.hands, plan));
+        let found = self.session.block("a rehearsal", rehearse(&self.session.access, plan));
         let refused = found.checks.into_iter().filter(|c| c.verdict == Verdict::Refuse);
         refused.map(|c| c.text).collect()
     }

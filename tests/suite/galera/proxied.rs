@@ -11,7 +11,7 @@ use std::{
 use secrecy::SecretString;
 use wheelhouse::{
     cluster::{MemberName, Snapshot},
-    live::database::{Account, Configured, Password, Place},
+    live::database::{Account, Configured, Password, ProxyTarget},
     plan::{DatabaseAct, Plan},
     run::{JournalPlace, RunState, undo_intent},
     wire::sql::{Login, Sql},
@@ -171,8 +171,9 @@ fn operator(ground: &Ground, lab: &Lab, proxies: &Proxies) -> Session {
         let password = Password::Known(Some(SecretString::from(PASSWORD.to_owned())));
         Ok(Account { user: user.into(), password, tls: None })
     };
-    let places = (0..2)
-        .map(|at| Place::Direct(proxies.name(at).as_str().into(), "127.0.0.1".into(), proxies.ports[at]));
+    let places = (0..2).map(|at| {
+        ProxyTarget::Direct(proxies.name(at).as_str().into(), "127.0.0.1".into(), proxies.ports[at])
+    });
     let configured = Configured {
         members: (1..=3).map(|n| (lab.name(n), "127.0.0.1".to_owned(), lab.port(n))).collect(),
         members_by: account(ACTING),

@@ -111,7 +111,7 @@ async fn the_embedded_cluster_is_seen_whole_and_followed() {
     assert_eq!(snapshot.tenants[&name].active().count(), 7);
     // Each object came once: whatever changed was told by the watch.
     let lists = |path: &str| cluster.requests().iter().filter(|r| r.path.starts_with(path)).count();
-    assert_eq!((lists("/api/v1/pods?limit=5000"), lists("/apis/apps/v1/deployments?limit=5000")), (1, 1));
+    assert_eq!((lists("/api/v1/pods?limit=2500"), lists("/apis/apps/v1/deployments?limit=2500")), (1, 1));
 }
 
 #[tokio::test]

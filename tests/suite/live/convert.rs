@@ -43,7 +43,9 @@ fn a_recorded_pod_is_read_field_by_field() {
     let pod = read::<Pods>(first("list-pods-limit-1"));
     assert_eq!(pod.key, Key::new("saas-capture", "acme-59fbdcbbcd-ck2qx"));
     assert_eq!(pod.uid.as_str(), "3733f0b9-0b8d-4fbe-94af-011ee7c6743c");
-    assert_eq!(pod.owner, Some(Owner { kind: "ReplicaSet".into(), name: "acme-59fbdcbbcd".into() }));
+    let uid = "03225187-8667-4cab-b79a-311cc5db4cf9";
+    let owner = Owner { kind: "ReplicaSet".into(), name: "acme-59fbdcbbcd".into(), uid: uid.into() };
+    assert_eq!(pod.owner, Some(owner));
     assert_eq!(pod.labels.get("tenant").map(|v| &**v), Some("acme"));
     assert_eq!(pod.labels.len(), 6);
     assert_eq!(pod.node.as_ref().map(|n| n.as_str()), Some("node-1"));

@@ -59,7 +59,7 @@ async fn a_list_becomes_a_snapshot_and_is_followed_from_its_version() {
     assert!(then.revision > first.revision);
     let asked = server.asked(PODS);
     assert_eq!(asked.len(), 2, "{asked:?}");
-    assert_eq!(asked[0], "limit=5000");
+    assert_eq!(asked[0], "limit=2500");
     assert!(asked[1].contains("watch=true") && !asked[1].contains("sendInitialEvents"), "{asked:?}");
 
     let api = seen.until("a user", |s| s.api.user.is_some()).await.api.clone();
@@ -78,8 +78,8 @@ async fn a_long_list_is_read_in_pages() {
     assert_eq!(snapshot.pods.len(), 2);
     seen.after(seconds(2)).await;
     let asked = server.asked(PODS);
-    assert_eq!(asked[0], "limit=5000");
-    assert!(asked[1].starts_with("limit=5000&continue=eyJ2Ij"), "{asked:?}");
+    assert_eq!(asked[0], "limit=2500");
+    assert!(asked[1].starts_with("limit=2500&continue=eyJ2Ij"), "{asked:?}");
     assert!(asked[2].contains("watch=true") && asked[2].ends_with("resourceVersion=3224"), "{asked:?}");
     assert_eq!(asked.len(), 3, "{asked:?}");
 }
@@ -107,10 +107,10 @@ async fn on_a_slow_line_the_next_page_is_asked_for_before_this_one_has_come_and_
         page(&pod(&format!("p{i}"), 1).to_string());
         tokio::time::sleep(seconds(1)).await;
     }
-    assert_eq!(server.asked(PODS), ["limit=5000", "limit=5000&continue=more"]);
+    assert_eq!(server.asked(PODS), ["limit=2500", "limit=2500&continue=more"]);
     let snapshot = seen.after(seconds(1)).await;
-    assert_eq!(snapshot.pods.reading, Some(Reading { objects: 3, of: Some(5_300) }));
-    assert_eq!(snapshot.reading(), [("pods", Reading { objects: 3, of: Some(5_300) })]);
+    assert_eq!(snapshot.pods.reading, Some(Reading { objects: 3, of: Some(2_800) }));
+    assert_eq!(snapshot.reading(), [("pods", Reading { objects: 3, of: Some(2_800) })]);
     assert_eq!(snapshot.pods.freshness, Freshness::Connecting);
     page("");
     rest(&pod("last", 1).to_string());

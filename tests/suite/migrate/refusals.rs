@@ -112,7 +112,7 @@ fn a_quota_that_lets_no_job_in_is_found_while_nothing_has_moved() {
     });
     ground.step(5);
     let made = planned(&alice, &intent(migration()));
-    let rehearsal = alice.block("a rehearsal", rehearse(&alice.hands, &made));
+    let rehearsal = alice.block("a rehearsal", rehearse(&alice.access, &made));
     let refused = rehearsal.checks.iter().find(|c| c.verdict == Verdict::Refuse);
     assert!(refused.is_some_and(|c| c.text.contains("exceeded quota")), "{:?}", rehearsal.checks);
 }

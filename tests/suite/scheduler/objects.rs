@@ -430,10 +430,10 @@ impl From<JsonPodSpec> for PodSpec {
         Self {
             containers: json.containers.into_iter().map(Container::from).collect(),
             init_containers: json.init_containers.into_iter().map(Container::from).collect(),
-            resources: json.resources.map(Resources::from),
+            resources: json.resources.map(Resources::from).map(Box::new),
             overhead: Amounts::default(),
             node_selector: json.node_selector,
-            affinity: json.affinity.into(),
+            affinity: Affinity::from(json.affinity).into(),
             tolerations: json.tolerations.into_iter().map(toleration).collect(),
             spread: json.topology_spread_constraints.into_iter().map(spread).collect(),
             priority: json.priority,
@@ -470,10 +470,11 @@ impl From<JsonPod> for Pod {
             resize: None,
             containers: containers.collect(),
             uid: meta.uid.into(),
-            owner: meta
-                .owner_references
-                .first()
-                .map(|o| Owner { kind: o.kind.as_str().into(), name: o.name.as_str().into() }),
+            owner: meta.owner_references.first().map(|o| Owner {
+                kind: o.kind.as_str().into(),
+                name: o.name.as_str().into(),
+                uid: "".into(),
+            }),
             created: meta.creation_timestamp.unwrap_or_default(),
             deleting: meta.deletion_timestamp,
             kept: None,
@@ -528,6 +529,7 @@ impl From<JsonReplicaSet> for ReplicaSet {
     fn from(json: JsonReplicaSet) -> Self {
         Self {
             key: Key::new(json.metadata.namespace, json.metadata.name),
+            uid: "".into(),
             deployment: None,
             desired: json.spec.replicas,
             selector: json.spec.selector.into(),

@@ -16,6 +16,7 @@ use wheelhouse::{
         rebalance::{self, Aim, Policy},
         whatif::Forecast,
     },
+    run::campaign::Refusals,
     run::{Entry, Event, Outcome, Rehearsal, Run},
     ui::{Depth, Draft, Outlook, Place, Role, Theme, Wanted},
 };
@@ -121,16 +122,17 @@ impl Cockpit {
             let outlook = Outlook::of(&mut self.forecast, self.seen.clone(), question);
             effects.extend(update(&mut self.app, Msg::Foreseen(Box::new(outlook)), self.now));
         }
-        while let Some(at) = effects.iter().position(|e| matches!(e, Effect::Scheme(_) | Effect::Targets(..)))
+        while let Some(at) =
+            effects.iter().position(|e| matches!(e, Effect::Scheme(..) | Effect::Targets(..)))
         {
             let policy = Policy::default();
             let answer = match effects.remove(at) {
-                Effect::Scheme(wanted) => {
+                Effect::Scheme(wanted, terms) => {
                     if let Wanted::Aim(aim) = &wanted {
                         self.aim = Some(aim.clone());
                     }
-                    let found = Draft::of(&self.seen, &wanted, &policy);
-                    Msg::Scheme(wanted, Box::new(found))
+                    let found = Draft::of(&self.seen, &wanted, &terms, &policy);
+                    Msg::Scheme(wanted, terms, Box::new(found))
                 }
                 Effect::Targets(tenant, pod) => {
                     let found = rebalance::targets(&self.seen, &tenant, &pod, &policy);
@@ -203,8 +205,13 @@ impl Cockpit {
     /// A rehearsal of many moves in which all is well.
     pub fn rehearse_all(&mut self) -> Vec<Effect> {
         let checks = vec![Check::new("access", Verdict::Ok, "may create and patch pods")];
+        self.rehearse_all_as(checks, Refusals::new())
+    }
+
+    /// A rehearsal of many moves that says this, and leaves out that.
+    pub fn rehearse_all_as(&mut self, checks: Vec<Check>, left: Refusals) -> Vec<Effect> {
         let plan = self.rehearsal.clone().expect("a rehearsal was asked for");
-        self.send(Msg::Rehearsed(Rehearsal { plan, checks, journal_missing: Vec::new() }))
+        self.send(Msg::RehearsedAll(Rehearsal { plan, checks, journal_missing: Vec::new() }, left))
     }
 
     /// Reads the plan under review to its end.

@@ -30,7 +30,7 @@ fn the_header_of_every_screen_names_the_worst_node() {
     }
     let mut c = Cockpit::of(NIGHT, (120, 35));
     c.keys("f");
-    assert!(c.text().contains("its loss leaves piedpiper"), "{}", c.text());
+    assert!(c.text().contains("tenants down (piedpiper"), "{}", c.text());
     // Nobody would be hurt: it says so.
     c.now += jiff::SignedDuration::from_secs(2);
     c.observe("node worker-1\nnode worker-2\nnode worker-3\ntenant acme 3 on worker-1 worker-2 worker-3");

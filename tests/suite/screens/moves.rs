@@ -3,7 +3,10 @@
 use wheelhouse::{
     app::Effect,
     cluster::{Key, Observation, Pod, RUN_LABEL, Seen, TenantName},
-    plan::{Intent, rebalance::Aim},
+    plan::{
+        Intent,
+        rebalance::{Aim, Goal},
+    },
     ui::Place,
 };
 
@@ -158,6 +161,97 @@ fn a_drain_that_costs_a_ready_pod_wants_the_tenant_typed() {
 }
 
 #[test]
+fn how_many_moves_and_how_fast_is_chosen_in_the_review_and_planned_at_once() {
+    let mut c = Cockpit::of(BACK, (80, 24));
+    c.keys("b");
+    c.rehearse_all();
+    assert!(c.text().contains("e options") && c.text().contains("moves all"), "{}", c.text());
+    c.keys("e");
+    look!("scheme_options_80x24", c);
+    // A number is typed, and the plan is another at once: it is rehearsed again, and wants no look as a surprise.
+    let effects = c.keys("2");
+    assert!(matches!(effects.as_slice(), [Effect::RehearseAll(..)]), "{effects:?}");
+    assert!(c.text().contains("2 moves, one after another"), "{}", c.text());
+    assert!(!c.text().contains("changed since you looked"), "{}", c.text());
+    c.keys("tab tab tab +");
+    assert!(c.text().contains("up to 2 at the same time"), "{}", c.text());
+    c.keys("tab tab + +");
+    let words: Vec<_> = c.text().replace('│', " ").split_whitespace().map(str::to_owned).collect();
+    assert!(words.join(" ").contains("3 failures stop it"), "{}", c.text());
+    c.keys("tab space");
+    assert!(c.text().contains("memory off"), "{}", c.text());
+    // Neither y nor q means here what it means elsewhere.
+    assert_eq!(c.keys("y"), []);
+    c.keys("enter");
+    c.rehearse_all();
+    c.wait(2_000);
+    c.keys("y");
+    let begun = c.wait(300);
+    let [Effect::Campaign(approved, _)] = begun.as_slice() else { panic!("{begun:?}\n{}", c.text()) };
+    let campaign =
+        wheelhouse::run::campaign::Campaign::new("20261121-020000-c0de", "alice", (**approved).clone());
+    assert_eq!((campaign.items.len(), campaign.pace.parallel, campaign.pace.stop_after), (2, 2, 3));
+    assert_eq!(campaign.aim.as_ref().and_then(|aim| aim.caps.moves), Some(2));
+    let goal = campaign.aim.map(|aim| aim.goal);
+    assert!(matches!(goal, Some(Goal::Rebalance { only_spread: true, .. })), "{goal:?}");
+}
+
+#[test]
+fn a_tenant_that_the_rehearsal_refuses_is_left_out_with_its_reason() {
+    let mut c = Cockpit::of(BACK, (80, 24));
+    c.keys("b");
+    assert!(c.text().contains("blackmesa"), "{}", c.text());
+    let left = [("adoption blackmesa".to_owned(), "admission webhook denies it".to_owned())].into();
+    let effects = c.rehearse_all_as(Vec::new(), left);
+    assert!(
+        matches!(effects.as_slice(), [Effect::RehearseAll(..)]),
+        "what is left is rehearsed: {effects:?}"
+    );
+    c.rehearse_all();
+    c.keys("tab tab");
+    let text = c.text();
+    let line = text.lines().find(|l| l.contains("blackmesa")).expect("it stays");
+    assert!(line.contains("admission webhook denies it"), "{text}");
+    // It stays left out when the cluster changes.
+    c.wait(2_000);
+    c.observe(&BACK.replace("tyrell 2 on worker-5 worker-1", "tyrell 2 on worker-5 worker-4"));
+    c.rehearse_all();
+    assert!(c.text().lines().any(|l| l.contains("blackmesa") && l.contains("denies it")), "{}", c.text());
+    c.keys("y y");
+    c.wait(2_000);
+    c.keys("y");
+    let begun = c.wait(300);
+    let [Effect::Campaign(approved, _)] = begun.as_slice() else { panic!("{begun:?}\n{}", c.text()) };
+    let campaign =
+        wheelhouse::run::campaign::Campaign::new("20261121-020000-c0de", "alice", (**approved).clone());
+    let of =
+        |item: &Intent| matches!(item, Intent::Move { moved } if moved.tenant == Some("blackmesa".into()));
+    assert!(!campaign.items.is_empty() && !campaign.items.iter().any(of), "{:?}", campaign.items);
+}
+
+#[test]
+fn several_marked_tenants_are_restarted_as_a_campaign() {
+    let mut c = Cockpit::of(BACK, (80, 24));
+    let effects = c.keys("N space space r");
+    assert!(matches!(effects.as_slice(), [Effect::RehearseAll(..)]), "{effects:?}");
+    c.rehearse_all();
+    look!("restart_2_80x24", c);
+    assert!(c.text().contains("estart 2 tenants"), "{}", c.text());
+    c.keys("e tab +");
+    c.keys("enter");
+    c.rehearse_all();
+    c.wait(2_000);
+    c.keys("y");
+    let begun = c.wait(300);
+    let [Effect::Campaign(approved, _)] = begun.as_slice() else { panic!("{begun:?}\n{}", c.text()) };
+    let campaign =
+        wheelhouse::run::campaign::Campaign::new("20261121-020000-c0de", "alice", (**approved).clone());
+    let restart = |tenant: &str| Intent::Restart { tenant: tenant.into() };
+    assert_eq!(campaign.items, [restart("acme"), restart("blackmesa")]);
+    assert_eq!((campaign.pace.parallel, campaign.pace.canary), (1, 2));
+}
+
+#[test]
 fn what_cannot_be_is_one_sentence() {
     let mut c = Cockpit::of("node w1\nnode w2 cordoned\ntenant acme 2 on w1 w1", (80, 24));
     c.keys(": d r a i n space w 1 enter");
@@ -277,7 +371,7 @@ fn a_pod_that_a_move_left_over_is_a_finding_whose_key_deletes_it() {
     while !c.text().lines().any(|l| l.starts_with('›') && l.contains("was made for a move")) {
         c.keys("j");
     }
-    assert!(c.text().contains("there is no run dead"), "{}", c.text());
+    assert!(c.text().contains("the cluster has no journal of run dead"), "{}", c.text());
     let effects = c.keys("x");
     let [Effect::Rehearse(plan)] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(matches!(&plan.intent, Intent::DeletePod { pod } if &*pod.name == "acme-5f6d8c9b7-0badcafe"));

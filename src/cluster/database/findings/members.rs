@@ -97,7 +97,7 @@ pub(super) fn lock_holder(s: &Snapshot, d: &Database) -> Said {
         if seconds < s.database.thresholds.lock_wait.as_secs() {
             continue;
         }
-        // A global read lock takes the member out of flow control: it hurts only itself.
+        // A global read lock takes the member out of flow control: it harms only itself.
         if threads.global_lock || status.local_state == LocalState::Donor {
             continue;
         }

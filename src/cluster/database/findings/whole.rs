@@ -136,10 +136,7 @@ pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
     if waiting == 0 || still < s.database.thresholds.commits_still {
         return Vec::new();
     }
-    let text = format!(
-        "commits stand still on all members while {} for certification",
-        sessions(waiting, "waits", "wait")
-    );
+    let text = format!("no member commits while {} for certification", sessions(waiting, "waits", "wait"));
     let remedy = "look for a member that is silent and not yet excluded (6 s), or one that asks for flow control; kill no session before";
     let found = found(Severity::Critical, text).since(Some(since)).answer(Answer::Database).remedy(remedy);
     vec![(all(), found)]

@@ -1,6 +1,6 @@
 //! The single steps of the sheet, each one command for a person to run.
 
-use super::{Evidence, Step};
+use super::{Evidence, Instruction};
 
 /// `db2, db3`.
 pub(super) fn labels(all: &[&Evidence]) -> String {
@@ -20,12 +20,12 @@ pub(super) fn ask(unknown: &[&Evidence]) -> Option<String> {
     })
 }
 
-pub(super) fn examine(evidence: &[Evidence]) -> Vec<Step> {
+pub(super) fn examine(evidence: &[Evidence]) -> Vec<Instruction> {
     evidence.iter().filter(|e| e.answers.is_err()).map(examine_one).collect()
 }
 
-pub(super) fn examine_one(member: &Evidence) -> Step {
-    Step {
+pub(super) fn examine_one(member: &Evidence) -> Instruction {
+    Instruction {
         on: member.label.clone(),
         what: "make sure that it does not run, and read where it stands; feed both to this sheet".into(),
         command: format!(
@@ -36,7 +36,7 @@ pub(super) fn examine_one(member: &Evidence) -> Step {
     }
 }
 
-pub(super) fn start(member: &Evidence, what: &str) -> Step {
+pub(super) fn start(member: &Evidence, what: &str) -> Instruction {
     let position = member.saved.as_ref().and_then(|s| s.position());
     let by_hand = match position {
         Some(position) => format!("mariadbd --user=mysql --wsrep_start_position={position}"),
@@ -49,11 +49,16 @@ pub(super) fn start(member: &Evidence, what: &str) -> Step {
         true => format!("{what}; it has nothing to go on from and takes a full copy"),
         false => what.to_owned(),
     };
-    Step { on: member.label.clone(), what, command: "systemctl start mariadb".into(), by_hand: Some(by_hand) }
+    Instruction {
+        on: member.label.clone(),
+        what,
+        command: "systemctl start mariadb".into(),
+        by_hand: Some(by_hand),
+    }
 }
 
-pub(super) fn restart(member: &Evidence) -> Step {
-    Step {
+pub(super) fn restart(member: &Evidence) -> Instruction {
+    Instruction {
         on: member.label.clone(),
         what: "its data differ: restart it, it takes a full copy".into(),
         command: "systemctl restart mariadb".into(),
@@ -61,15 +66,15 @@ pub(super) fn restart(member: &Evidence) -> Step {
     }
 }
 
-pub(super) fn rejoin(member: &Evidence) -> Step {
-    Step {
+pub(super) fn rejoin(member: &Evidence) -> Instruction {
+    Instruction {
         what: "its provider is not connected: restart it, and it joins by itself".into(),
         ..restart(member)
     }
 }
 
-pub(super) fn look(member: &Evidence) -> Step {
-    Step {
+pub(super) fn look(member: &Evidence) -> Instruction {
+    Instruction {
         on: member.label.clone(),
         what: "must say Primary and Synced before you go on".into(),
         command: "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status','wsrep_local_state_comment','wsrep_cluster_size','wsrep_last_committed')".into(),

@@ -2,12 +2,15 @@
 //! first.
 
 use super::{
-    Evidence, Step, Verdict, contradicted, foreign, histories, nothing, short,
+    Evidence, Instruction, MostAdvanced, contradicted, foreign, histories, nothing, short,
     steps::{ask, examine, examine_one, labels, look, rejoin, restart, start},
     unknown,
 };
 
-pub(super) fn sheet(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict, Vec<String>, Vec<Step>) {
+pub(super) fn sheet(
+    evidence: &[Evidence],
+    answering: &[&Evidence],
+) -> (MostAdvanced, Vec<String>, Vec<Instruction>) {
     let all = histories(evidence);
     if all.len() > 1 {
         return (foreign(&all), vec![], vec![]);
@@ -41,7 +44,7 @@ pub(super) fn sheet(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict,
             steps.push(examine_one(member));
             continue;
         }
-        steps.push(Step {
+        steps.push(Instruction {
             on: member.label.clone(),
             what: "log in on its machine; the server must not run. If it runs, stop here: look at its wsrep_cluster_status and repair the network instead".into(),
             command: "pgrep -ax 'mariadbd|mysqld' || echo not running".into(),
@@ -63,7 +66,7 @@ pub(super) fn sheet(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict,
             best.label
         ),
     };
-    steps.push(Step {
+    steps.push(Instruction {
         on: best.label.clone(),
         what: "make it the primary component, on this one member only, once the others are certainly dead or see it".into(),
         command: "SET GLOBAL wsrep_provider_options='pc.bootstrap=YES'".into(),
@@ -77,12 +80,13 @@ pub(super) fn sheet(evidence: &[Evidence], answering: &[&Evidence]) -> (Verdict,
     for member in answering.iter().filter(|e| !e.waits) {
         steps.push(if member.unfit { restart(member) } else { rejoin(member) });
     }
-    let verdict = Verdict { member: Some(best.label.clone()), position: best.position(), proven, reason };
+    let verdict =
+        MostAdvanced { member: Some(best.label.clone()), position: best.position(), proven, reason };
     (verdict, unproven, steps)
 }
 
 /// One that is away has more than those that wait for a quorum.
-fn behind(ahead: &Evidence, best: &Evidence, seqno: u64) -> (Verdict, Vec<String>, Vec<Step>) {
+fn behind(ahead: &Evidence, best: &Evidence, seqno: u64) -> (MostAdvanced, Vec<String>, Vec<Instruction>) {
     let position = ahead.at_least();
     let has = position.as_ref().map_or(0, |p| p.seqno);
     let certain = ahead.position() == position;
@@ -94,7 +98,7 @@ fn behind(ahead: &Evidence, best: &Evidence, seqno: u64) -> (Verdict, Vec<String
         best.label,
         has - seqno
     );
-    let verdict = Verdict { member: Some(ahead.label.clone()), position, proven: false, reason };
+    let verdict = MostAdvanced { member: Some(ahead.label.clone()), position, proven: false, reason };
     let unproven = vec![
         "first try to bring it back: when it joins those that answer as a quorum, nothing is lost".into(),
     ];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Draft, field::Place};
+use super::super::{Draft, routing::BackendRole};
 use crate::{
     cluster::{
         MemberName, ServerRow,
@@ -28,7 +28,7 @@ impl Draft<'_> {
         if row.now().is_some_and(|s| s.read_only) {
             self.check("state", Warn, format!("{label} is read-only: it will only read"));
         }
-        let address = self.field.address_of(row);
+        let address = self.routing.address_of(row);
         self.enter(&address, like);
     }
 
@@ -44,7 +44,7 @@ impl Draft<'_> {
             );
             return;
         }
-        match self.field.member(address).cloned() {
+        match self.routing.member(address).cloned() {
             Some(row) if !matches!(row.state, State::Synced) => {
                 let text = format!(
                     "{} is {}: it enters the offline hostgroup, from where the monitor takes it once it is synced",
@@ -74,7 +74,7 @@ impl Draft<'_> {
             None => None,
         };
         // One that stands there under another address would stand there twice.
-        let strangers = self.field.db.unknown_backends.iter().filter(|a| *a != address);
+        let strangers = self.routing.db.unknown_backends.iter().filter(|a| *a != address);
         let strangers: Vec<_> = strangers.map(|a| a.to_string()).collect();
         if !strangers.is_empty() {
             let text = format!(
@@ -85,35 +85,38 @@ impl Draft<'_> {
             self.check("member", Warn, text);
         }
         let mut of = Vec::new();
-        for face in &self.field.faces {
-            if face.seat(address).is_some() {
+        for proxied in &self.routing.proxied {
+            if proxied.backend(address).is_some() {
                 continue;
             }
             // Without a model: like the lightest that serves, so that it does not become the writer by coming back.
-            let mut serving: Vec<_> = face.seats.iter().filter(|s| s.place.serves()).collect();
-            serving.sort_by_key(|s| (s.place != Place::Standby, s.weight));
-            let seat = match &model {
-                Some(name) => face.seats.iter().find(|s| s.member.as_ref() == Some(name)),
+            let mut serving: Vec<_> = proxied.backends.iter().filter(|s| s.role.serves()).collect();
+            serving.sort_by_key(|s| (s.role != BackendRole::Standby, s.weight));
+            let backend = match &model {
+                Some(name) => proxied.backends.iter().find(|s| s.member.as_ref() == Some(name)),
                 None => serving.first().copied(),
             };
-            let rows = seat.map(|s| face.status.servers_of(&s.address)).unwrap_or_default();
+            let rows = backend.map(|s| proxied.status.servers_of(&s.address)).unwrap_or_default();
             match rows.is_empty() {
                 false => {
-                    let comment: Arc<str> = match self.field.member(address) {
+                    let comment: Arc<str> = match self.routing.member(address) {
                         Some(row) => row.label.clone(),
                         None => "".into(),
                     };
                     let like = |row| ServerRow { address: address.clone(), comment: comment.clone(), ..row };
-                    of.push((face.name.clone(), rows.into_iter().map(like).collect()));
+                    of.push((proxied.name.clone(), rows.into_iter().map(like).collect()));
                 }
                 true => {
                     let who = like.map_or("a server that serves".into(), |l| l.to_string());
-                    let text = format!("{} has no {who} whose rows could be taken as a model", face.name);
+                    let text = format!("{} has no {who} whose rows could be taken as a model", proxied.name);
                     self.checks.push(crate::plan::Check::new("member", Refuse, text));
                 }
             }
         }
-        if of.is_empty() && !self.field.faces.is_empty() && self.checks.iter().all(|c| c.verdict != Refuse) {
+        if of.is_empty()
+            && !self.routing.proxied.is_empty()
+            && self.checks.iter().all(|c| c.verdict != Refuse)
+        {
             self.check(
                 "nothing",
                 Ok,

@@ -1,28 +1,28 @@
 //! Members that are to write or serve, and are behind.
 
-use super::super::field::{Field, Place, Seat};
+use super::super::routing::{Backend, BackendRole, Routing};
 use crate::plan::{Check, Verdict::Warn};
 
 /// Who is to write, or to serve again, and has many write-sets to apply yet. No proxy keeps clients off such a member:
 /// `max_transactions_behind` is applied to read-only ones alone (measured).
-pub(in crate::plan::database) fn behind(field: &Field<'_>, after: &[Vec<Seat>]) -> Vec<Check> {
-    let limit = field.seen.database.thresholds.queue;
-    let lagging = field.db.members.iter().filter_map(|row| {
+pub(in crate::plan::database) fn behind(routing: &Routing<'_>, after: &[Vec<Backend>]) -> Vec<Check> {
+    let limit = routing.seen.database.thresholds.queue;
+    let lagging = routing.db.members.iter().filter_map(|row| {
         let queue = row.now()?.receive_queue;
         (queue >= limit).then_some((row, queue))
     });
     let checks = lagging.filter_map(|(row, queue)| {
-        let newly = |so: fn(Place) -> bool| {
-            field.faces.iter().zip(after).any(|(face, seats)| {
-                let of = |seats: &[Seat]| {
-                    seats.iter().any(|s| s.member.as_ref() == Some(&row.name) && so(s.place))
+        let newly = |so: fn(BackendRole) -> bool| {
+            routing.proxied.iter().zip(after).any(|(proxied, backends)| {
+                let of = |backends: &[Backend]| {
+                    backends.iter().any(|s| s.member.as_ref() == Some(&row.name) && so(s.role))
                 };
-                of(seats) && !of(&face.seats)
+                of(backends) && !of(&proxied.backends)
             })
         };
-        let means = if newly(|place| place == Place::Writer) {
+        let means = if newly(|place| place == BackendRole::Writer) {
             "its commits wait behind them, and what is read there is old"
-        } else if newly(Place::serves) {
+        } else if newly(BackendRole::serves) {
             "what is read there is old"
         } else {
             return None;

@@ -258,29 +258,29 @@ fn without_a_writer_no_servers_are_written() {
 }
 
 #[test]
-fn what_was_not_measured_is_said() {
+fn what_was_not_tested_is_said() {
     let new = |address: &str| DatabaseAct::AddServer { address: address.into(), like: None };
     let p = asked(&healthy(), new("db9:3306"));
-    let (verdict, text) = one(&p, "measured");
-    assert!(verdict == Verdict::Warn && text.contains("enters offline was not measured"), "{text}");
+    let (verdict, text) = one(&p, "tested");
+    assert!(verdict == Verdict::Warn && text.contains("the offline hostgroup was not tested"), "{text}");
     let without = world(three(), vec![proxy(1, &sorted(&all()[..2]))]);
     let (verdict, text) =
-        one_measured(&asked(&without, DatabaseAct::BringBack { member: "db3".into(), like: None }));
-    assert!(verdict == Verdict::Ok && text.contains("as the standby writers do"), "{text}");
-    let (verdict, text) = one_measured(&asked(&healthy(), take_out("db1")));
-    assert!(verdict == Verdict::Warn && text.contains("made lighter"), "{text}");
-    assert_eq!(found(&asked(&healthy(), take_out("db3")), "measured"), []);
+        one_tested(&asked(&without, DatabaseAct::BringBack { member: "db3".into(), like: None }));
+    assert!(verdict == Verdict::Ok && text.contains("as tested on a real ProxySQL"), "{text}");
+    let (verdict, text) = one_tested(&asked(&healthy(), take_out("db1")));
+    assert!(verdict == Verdict::Warn && text.contains("here the writer gets a lower one"), "{text}");
+    assert_eq!(found(&asked(&healthy(), take_out("db3")), "tested"), []);
     let other = ProxyRows {
         version: Some("3.0.2-3".into()),
         hostgroups: Some(groups("10 20 30 9999 1 1 1 100")),
         ..rows(&sorted(&all()))
     };
-    let (_, text) = one_measured(&asked(&world(three(), vec![proxy_of(1, &other)]), take_out("db3")));
-    assert!(text.contains("ProxySQL 3.0.2-3, writer_is_also_reader 1 was not measured"), "{text}");
+    let (_, text) = one_tested(&asked(&world(three(), vec![proxy_of(1, &other)]), take_out("db3")));
+    assert!(text.contains("not tested with ProxySQL 3.0.2-3, writer_is_also_reader 1"), "{text}");
 }
 
-fn one_measured(plan: &Plan) -> (Verdict, String) {
-    let (verdict, text) = one(plan, "measured");
+fn one_tested(plan: &Plan) -> (Verdict, String) {
+    let (verdict, text) = one(plan, "tested");
     (verdict, text.to_owned())
 }
 
@@ -491,7 +491,7 @@ fn without_the_right_to_see_weights_none_are_told_and_nobody_is_predicted() {
     let known = Proxy::new("x".into()).answered(&ProxyRows { hostgroups: Some(group), ..rows(&[]) }, now());
     let hostgroups = known.status.unwrap().hostgroups.clone();
     seen.database = Arc::new(crate::cluster::database::Expectations { hostgroups, ..Default::default() });
-    let line = seats(&seen).remove(0);
+    let line = backends(&seen).remove(0);
     assert!(line.contains("db1 writer (weight not known)") && !line.contains("next writer"), "{line}");
     let p = asked(&seen, DatabaseAct::Desync { member: "db2".into() });
     assert!(part(&p).after[0].contains("db1 writer (weight not known)"), "{p}");

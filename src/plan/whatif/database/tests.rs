@@ -109,14 +109,14 @@ fn the_finding_tells_what_the_loss_of_a_node_does_to_the_database() {
     assert_eq!(
         text(&with(NODES, &[2, 1, 1], &["p1"])),
         [
-            "its loss stops the database (galera: db1 lost, 2 of 4 weights left, QUORUM LOST, nobody takes writes)"
+            "if it fails: the database stops (galera: db1 lost, 2 of 4 weights left, QUORUM LOST, nobody takes writes)"
         ]
     );
     let carried = format!("{NODES}\ntenant acme 1 on w1");
     assert_eq!(
         text(&with(&carried, &[1, 1, 1], &["p1"])),
         [
-            "its loss leaves acme without a pod; galera: db1 lost, 2 of 3 weights left, quorum holds; writer moves to db2"
+            "if it fails: 1 tenant down (acme); galera: db1 lost, 2 of 3 weights left, quorum holds; writer moves to db2"
         ]
     );
     assert!(text(&with(NODES, &[1, 1, 1], &["p1"])).is_empty(), "the writer moves on: no finding");

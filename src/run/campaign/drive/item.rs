@@ -81,8 +81,8 @@ impl Driver {
         let approved =
             plan.approve(typed.as_deref(), reason).map_err(|why| Stop::because(why.to_string()))?;
         let place = if local { JournalPlace::Local } else { JournalPlace::Cluster };
-        let hands = self.hands.clone();
-        let handle = run::begin(hands, id.clone(), Some(campaign), approved, place, self.seen.clone());
+        let access = self.access.clone();
+        let handle = run::begin(access, id.clone(), Some(campaign), approved, place, self.seen.clone());
         self.children.insert(id, Child { handle, through: false });
         self.publish(None);
         Ok(())
@@ -108,7 +108,7 @@ impl Driver {
         let Some(run) = self.run_of(item, runs) else { return Ok(()) };
         self.append(session, vec![Event::Resumed { item }]).await?;
         let id = run.id.clone();
-        let handle = run::resume(self.hands.clone(), run, self.seen.clone());
+        let handle = run::resume(self.access.clone(), run, self.seen.clone());
         self.children.insert(id, Child { handle, through: false });
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Driver {
         let Some(run) = self.run_of(item, runs) else { return Ok(None) };
         let id = run.id.clone();
         let name = run.short().to_owned();
-        let handle = run::give_up(self.hands.clone(), run, why, self.seen.clone());
+        let handle = run::give_up(self.access.clone(), run, why, self.seen.clone());
         self.children.insert(id.clone(), Child { handle, through: false });
         self.publish(Some(format!("run {name} is given up: {why}")));
         let Some(child) = self.children.get_mut(&id) else { return Ok(None) };

@@ -7,7 +7,7 @@ use super::{Driver, Entry, Event, Open, Session, Stop, journal};
 use crate::run::{
     campaign::{Campaign, CampaignState, record},
     drive::store,
-    local::{self, Audited, Book},
+    local::{self, Audited, LocalJournal},
     perform::{Failure, Writer},
 };
 
@@ -15,23 +15,23 @@ impl Driver {
     pub(super) fn open_new(&self, local: bool) -> Result<Open, String> {
         let campaign = self.campaign.borrow();
         if local {
-            let book = Book::create(self.path(&campaign.id), &record::head(&campaign)?)?;
+            let book = LocalJournal::create(self.path(&campaign.id), &record::head(&campaign)?)?;
             return Ok(Open::Local(book));
         }
-        Ok(Open::Cluster(Box::new(journal::blank(&campaign, &self.hands.journal_namespace)?)))
+        Ok(Open::Cluster(Box::new(journal::blank(&campaign, &self.access.journal_namespace)?)))
     }
 
     /// Where the journal of a campaign is on this machine.
     fn path(&self, id: &str) -> std::path::PathBuf {
-        let wire = &self.hands.wire;
-        local::path(&self.hands.state_dir, local::CAMPAIGNS, wire.context(), wire.server(), id)
+        let wire = &self.access.wire;
+        local::path(&self.access.state_dir, local::CAMPAIGNS, wire.context(), wire.server(), id)
     }
 
     /// Opens the journal as it stands now, which may say more than what was seen when the operator chose to go on.
     pub(super) async fn reopen(&mut self, local: bool, writer: &Writer, token: i64) -> Result<Open, Stop> {
         let id = self.campaign.borrow().id.clone();
         let (open, stored) = if local {
-            let (book, path, text) = Book::open(self.path(&id)).map_err(Stop::Refused)?;
+            let (book, path, text) = LocalJournal::open(self.path(&id)).map_err(Stop::Refused)?;
             let stored = journal::of_file(&path, &text);
             let stored = stored.map_err(|e| Stop::Refused(format!("journal {}: {e}", path.display())))?;
             (Open::Local(book), stored)
@@ -59,7 +59,7 @@ impl Driver {
 
     /// Stores entries of this session, then lets everybody see them.
     pub(super) async fn append(&mut self, session: &mut Session<'_>, events: Vec<Event>) -> Result<(), Stop> {
-        let by = self.hands.who.operator.clone();
+        let by = self.access.who.operator.clone();
         self.append_as(session, events, by, 0).await
     }
 
@@ -118,8 +118,8 @@ impl Driver {
         let line = Audited {
             time: entry.at,
             operator: &entry.by,
-            user: self.hands.who.user.as_deref(),
-            context: self.hands.wire.context(),
+            user: self.access.who.user.as_deref(),
+            context: self.access.wire.context(),
             run: None,
             campaign: Some(&campaign.id),
             event: &entry.event,
@@ -127,7 +127,7 @@ impl Driver {
             database: None,
             reason: campaign.reason.as_deref(),
         };
-        if let Err(error) = local::audit(&self.hands.state_dir, &line) {
+        if let Err(error) = local::audit(&self.access.state_dir, &line) {
             tracing::warn!(%error, campaign = campaign.id, "the audit log cannot be written");
         }
     }
@@ -147,7 +147,7 @@ impl Driver {
         };
         let entry = Entry {
             at: session.writer.clock.now(),
-            by: self.hands.who.operator.clone(),
+            by: self.access.who.operator.clone(),
             token: session.leases.token(),
             heard: 0,
             event: Event::Undone { by_campaign: id },
@@ -167,7 +167,7 @@ impl Driver {
     }
 
     fn mark_file(&self, undone: &str, entry: &Entry) -> Option<String> {
-        let marked = Book::open(self.path(undone)).and_then(|(mut book, path, text)| {
+        let marked = LocalJournal::open(self.path(undone)).and_then(|(mut book, path, text)| {
             let campaign = journal::of_file(&path, &text)?;
             match campaign.state {
                 CampaignState::Undone => Ok(()),

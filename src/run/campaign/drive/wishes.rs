@@ -17,10 +17,10 @@ impl Driver {
             self.own.push_back(wish);
         }
         if *self.halt.borrow() {
-            self.pausing.get_or_insert_with(|| self.hands.who.operator.clone());
+            self.pausing.get_or_insert_with(|| self.access.who.operator.clone());
         }
         while let Some(wish) = self.own.pop_front() {
-            let by = self.hands.who.operator.clone();
+            let by = self.access.who.operator.clone();
             self.answer(session, &wish, by, 0).await?;
         }
         self.hear(session);
@@ -42,7 +42,7 @@ impl Driver {
                 let mine = object.data.as_ref().and_then(|d| d.get(journal::ASKED)).cloned();
                 let seen = self.seen.borrow();
                 let key = Key::new(
-                    self.hands.journal_namespace.as_str(),
+                    self.access.journal_namespace.as_str(),
                     object.metadata.name.as_deref().unwrap_or_default(),
                 );
                 let theirs = seen.journals.get(&key).map(|j| j.asked.to_string());

@@ -48,6 +48,9 @@ fn from_template(template: &Value, node: &NodeName) -> Result<Value, String> {
         metadata.retain(|key, _| ["labels", "annotations", "finalizers"].contains(&key.as_str()));
     }
     let mut spec = template["spec"].clone();
+    if let Some(bound) = spec["nodeName"].as_str().filter(|bound| !bound.is_empty()) {
+        return Err(format!("its template names the node {bound} (nodeName)"));
+    }
     let name = json!({ "key": "metadata.name", "operator": "In", "values": [node.as_str()] });
     let required = &mut spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
     let terms = &mut required["nodeSelectorTerms"];
@@ -172,6 +175,8 @@ mod tests {
         assert_eq!(terms[1]["matchFields"][1], name);
         assert_eq!(terms.as_array().map(Vec::len), Some(2), "a term without requirements matches no node");
         assert!(of(json!([{}])).is_err_and(|why| why.contains("allows no node")));
+        let bound = from_template(&json!({ "metadata": {}, "spec": { "nodeName": "w1" } }), &node);
+        assert!(bound.is_err_and(|why| why.contains("names the node w1")));
         let plain = from_template(&json!({ "metadata": {}, "spec": {} }), &node).unwrap();
         let required =
             &plain["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];

@@ -12,7 +12,7 @@ use crate::{
         evidence::Mark,
         perform::{Failure, Writer},
     },
-    wire::Endpoint,
+    wire::DatabaseEndpoint,
 };
 
 impl Act for Desync {
@@ -38,6 +38,6 @@ impl Act for Desync {
     }
 
     fn look<'a>(&'a self, writer: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        endpoint(writer, Endpoint::Member(self.member.to_string())).boxed()
+        endpoint(writer, DatabaseEndpoint::Member(self.member.to_string())).boxed()
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         evidence::Mark,
         perform::{Failure, Writer},
     },
-    wire::Endpoint,
+    wire::DatabaseEndpoint,
 };
 
 impl Act for Save {
@@ -37,6 +37,6 @@ impl Act for Save {
     }
 
     fn look<'a>(&'a self, writer: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        endpoint(writer, Endpoint::Proxy(self.proxy.to_string())).boxed()
+        endpoint(writer, DatabaseEndpoint::Proxy(self.proxy.to_string())).boxed()
     }
 }

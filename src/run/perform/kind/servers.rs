@@ -9,7 +9,7 @@ use crate::{
         evidence::Mark,
         perform::{Failure, Writer, Written},
     },
-    wire::Endpoint,
+    wire::DatabaseEndpoint,
 };
 
 impl Act for Servers {
@@ -40,7 +40,7 @@ impl Act for Servers {
     }
 
     fn look<'a>(&'a self, writer: &'a Writer) -> BoxFuture<'a, Result<Option<Mark>, Failure>> {
-        endpoint(writer, Endpoint::Proxy(self.proxy.to_string())).boxed()
+        endpoint(writer, DatabaseEndpoint::Proxy(self.proxy.to_string())).boxed()
     }
 }
 
@@ -56,6 +56,6 @@ pub(super) fn performed(written: Written, text: &str) -> Performed {
 }
 
 /// An endpoint by its own word.
-pub(super) async fn endpoint(writer: &Writer, endpoint: Endpoint) -> Result<Option<Mark>, Failure> {
+pub(super) async fn endpoint(writer: &Writer, endpoint: DatabaseEndpoint) -> Result<Option<Mark>, Failure> {
     writer.look(&endpoint).await.map(|moment| Some(Mark::Endpoint(moment)))
 }

@@ -9,7 +9,7 @@ use crate::{
         evidence::Mark,
         perform::{Failure, Writer},
     },
-    wire::Endpoint,
+    wire::DatabaseEndpoint,
 };
 
 /// A wait: what `look` asks, and nothing else.
@@ -47,6 +47,6 @@ wait!(PodReady, |_writer, _it| std::future::ready(Ok(None)));
 wait!(Replaced, |writer, it| workload(writer, &it.workload));
 wait!(RolledOut, |writer, it| workload(writer, &it.workload));
 wait!(Settle, |writer, it| workload(writer, &it.workload));
-wait!(Holds, |writer, it| endpoint(writer, Endpoint::Proxy(it.proxy.to_string())));
-wait!(Serves, |writer, it| endpoint(writer, Endpoint::Proxy(it.proxy.to_string())));
-wait!(Desynced, |writer, it| endpoint(writer, Endpoint::Member(it.member.to_string())));
+wait!(Holds, |writer, it| endpoint(writer, DatabaseEndpoint::Proxy(it.proxy.to_string())));
+wait!(Serves, |writer, it| endpoint(writer, DatabaseEndpoint::Proxy(it.proxy.to_string())));
+wait!(Desynced, |writer, it| endpoint(writer, DatabaseEndpoint::Member(it.member.to_string())));

@@ -5,10 +5,10 @@ use ratatui::layout::Position;
 use super::{SECTIONS, SchemeReview, Section, tenants};
 use crate::{
     cluster::{NodeName, TenantName},
-    plan::{Balance, Intent, Verdict, rebalance::Scheme},
-    run::JournalPlace,
+    plan::{Balance, Intent, Verdict, many::Many, rebalance::Scheme},
+    run::{JournalPlace, campaign::Pace},
     ui::{
-        Draft, format,
+        Draft, Term, Terms, format,
         matrix::{self, Matrix},
         overlays::{Rehearsing, Typing, keys, panel, prompt},
         paint::{Pen, Piece, piece},
@@ -18,11 +18,11 @@ use crate::{
 };
 
 /// A line of the head.
-type Told = Vec<Piece<'static>>;
+type Pieces = Vec<Piece<'static>>;
 
 impl SchemeReview {
     /// All that is always on the screen.
-    pub(super) fn head(&self, width: u16) -> Vec<Told> {
+    pub(super) fn head(&self, width: u16) -> Vec<Pieces> {
         let Some(Draft { scheme, samples, many, proposed }) = self.draft() else { return Vec::new() };
         let mut head = if many.is_some() { Vec::new() } else { numbers(scheme, width) };
         let mut say = |sign: &'static str, role: Role, text: &str, tone: Role| {
@@ -40,9 +40,9 @@ impl SchemeReview {
                 }
             }
             None => {
-                say("→", Role::Key, &sentence(scheme), Role::Text);
+                say("→", Role::Key, &sentence(scheme, proposed.pace()), Role::Text);
                 if !scheme.is_empty() {
-                    say("□", Role::Muted, &envelope(scheme), Role::Muted);
+                    say("□", Role::Muted, &envelope(scheme, proposed.pace()), Role::Muted);
                 }
             }
         }
@@ -169,6 +169,41 @@ impl SchemeReview {
         if self.section != Section::Pods || stays == 0 || left < 4 { 0 } else { (stays + 2).min(left) }
     }
 
+    /// The tenants it is done to, or those that are left out.
+    fn of_tenants(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many) {
+        let width = pen.width();
+        let mut x = 0;
+        let left = self.section == Section::Stays;
+        for (name, n, here) in [("Tenants", many.rows.len(), !left), ("Left out", many.left.len(), left)] {
+            let role = if here { Role::Accent } else { Role::Muted };
+            x = pen.put(x, 0, 2, if here { "▸ " } else { "  " }, Role::Key);
+            x = pen.put(x, 0, width.saturating_sub(x), name, role);
+            x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
+        }
+        let page = usize::from(pen.height().saturating_sub(1));
+        let all = self.lines(self.section);
+        let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
+        let start = self.scroll[at].min(all.saturating_sub(page));
+        let shown = start..all.min(start + page);
+        if all > shown.end || start > 0 {
+            let text = match all - shown.end {
+                0 => "↑".to_owned(),
+                below => format!("{below} below  ↓"),
+            };
+            pen.put_right(width, 0, 16, &text, Role::Muted);
+        } else if x + 14 < width {
+            pen.line_right(width, 0, 14, &[piece("tab ", Role::Key), piece("section", Role::Muted)]);
+        }
+        match (left, all) {
+            (true, 0) => {
+                let text = "no tenant is left out";
+                pen.line(2, 1, width, &[piece("✓ ", Role::Ok), piece(text, Role::Muted)]);
+            }
+            (true, _) => tenants::left(pen, cx, many, 1, shown),
+            (false, _) => tenants::rows(pen, cx, many, 1, shown),
+        }
+    }
+
     /// The names of the sections, and the one in front.
     fn section(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme) {
         let width = pen.width();
@@ -265,6 +300,27 @@ impl SchemeReview {
         }
     }
 
+    /// The terms, and the one that keys change.
+    fn terms_line(&self) -> Vec<Piece<'static>> {
+        let mut line = Vec::new();
+        for term in Term::all(&self.wanted) {
+            let chosen = self.choosing == Some(*term);
+            let (sign, role) = if chosen { ("› ", Role::Key) } else { ("  ", Role::Muted) };
+            line.push(piece(sign, Role::Key));
+            line.push(piece(format!("{} ", term.word()), role));
+            let default = Terms::of(&self.wanted);
+            let value = term.value(&self.terms);
+            let changed = value != term.value(&default);
+            let role = match (chosen, changed) {
+                (true, _) => Role::Accent,
+                (false, true) => Role::Changed,
+                (false, false) => Role::Muted,
+            };
+            line.push(piece(value, role));
+        }
+        line
+    }
+
     fn foot(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16) -> Option<Position> {
         let width = pen.width();
         let refusal = self.refusal(cx.who.read_only);
@@ -286,6 +342,8 @@ impl SchemeReview {
             };
             let x = pen.put(0, y, width, &text, role);
             cursor = Some(prompt::line(pen, x, y, input).1);
+        } else if self.choosing.is_some() {
+            pen.line(0, y, width, &self.terms_line());
         } else if let Some(note) = &self.note {
             warn(&format!("▲ {note}"), Role::Warn);
         } else if let Some(why) = refusal.as_ref().filter(|_| self.draft().is_some()) {
@@ -300,6 +358,8 @@ impl SchemeReview {
             warn(text, Role::Warn);
         } else if !reason.is_empty() {
             pen.line(0, y, width, &[piece("why  ", Role::Muted), piece(reason, Role::Text)]);
+        } else if self.draft().is_some() && !Term::all(&self.wanted).is_empty() {
+            pen.line(0, y, width, &self.terms_line());
         }
         let can = refusal.is_none();
         let line = if let Some(typing) = typing {
@@ -308,6 +368,10 @@ impl SchemeReview {
                 Typing::Reason => (true, "without"),
             };
             keys(&[("⏎", "done typing", done), ("esc", leave, true)])
+        } else if let Some(term) = self.choosing {
+            let mut line = keys(&[("← →", "choose", true), ("+ -", "change", true), ("⏎", "done", true)]);
+            line.push(piece(format!("   {}", term.meaning()), Role::Muted));
+            line
         } else {
             let yes = if self.changed && can { "I have read it" } else { "run" };
             let some = self.draft().is_some_and(|draft| match &draft.many {
@@ -315,6 +379,9 @@ impl SchemeReview {
                 None => !draft.scheme.is_empty(),
             });
             let mut all = if some { vec![("y", yes, can), ("r", "reason", can)] } else { Vec::new() };
+            if self.draft().is_some() && !Term::all(&self.wanted).is_empty() {
+                all.push(("e", "options", true));
+            }
             if self.draft().is_some() {
                 all.push(("tab", "section", true));
                 all.push(("j k", "scroll", true));
@@ -342,7 +409,7 @@ fn capital(text: &str) -> String {
 }
 
 /// What will be done, in a sentence or two.
-fn sentence(scheme: &Scheme) -> String {
+fn sentence(scheme: &Scheme, pace: &Pace) -> String {
     let (moves, evictions) = (scheme.proposal.moves.len(), scheme.evictions());
     let first = match scheme.first() {
         Some(Intent::Cordon { node, cordoned: true }) => format!("{node} is cordoned first; "),
@@ -361,15 +428,20 @@ fn sentence(scheme: &Scheme) -> String {
         0 => "no ready pod is lost".to_owned(),
         n => format!("{n} by eviction, with 1 ready pod less meanwhile; the others lose no ready pod"),
     };
-    let takes = format::span(scheme.takes.as_secs());
+    let at_once = i64::from(pace.parallel.max(1)).min(moves as i64).max(1);
+    let takes = format::span(scheme.takes.as_secs() / at_once);
+    let how = match at_once {
+        1 => "one after another".to_owned(),
+        n => format!("up to {n} at the same time"),
+    };
     format!(
-        "{first}{}, one after another, about {takes} (as these pods took to start); {dip}",
+        "{first}{}, {how}, about {takes} (as these pods took to start); {dip}",
         format::count(moves, "move")
     )
 }
 
 /// What a yes agrees to.
-fn envelope(scheme: &Scheme) -> String {
+fn envelope(scheme: &Scheme, pace: &Pace) -> String {
     use std::collections::BTreeSet;
     let moves = &scheme.proposal.moves;
     let tenants: BTreeSet<&TenantName> = moves.iter().filter_map(|m| m.tenant.as_ref()).collect();
@@ -380,8 +452,12 @@ fn envelope(scheme: &Scheme) -> String {
     };
     let evicted = if scheme.evictions() == 0 { ", no eviction" } else { "" };
     let onto = if moves.is_empty() { String::new() } else { format!(", onto {nodes} only{evicted}") };
+    let stops = match pace.stop_after {
+        0 | 1 => "the first failure stops it".to_owned(),
+        n => format!("{n} failures stop it"),
+    };
     format!(
-        "y agrees to {}{onto}; the first failure stops it, and so does a database in trouble",
+        "y agrees to {}{onto}; {stops}, and so does a database in trouble",
         match tenants.len() {
             0 => "that".to_owned(),
             1 => "pods of this tenant".to_owned(),
@@ -391,7 +467,7 @@ fn envelope(scheme: &Scheme) -> String {
 }
 
 /// The numbers now and after.
-fn numbers(scheme: &Scheme, width: u16) -> Vec<Told> {
+fn numbers(scheme: &Scheme, width: u16) -> Vec<Pieces> {
     let (before, after) = (&scheme.proposal.before, &scheme.proposal.after);
     let wide = width >= 110;
     let worst = |b: &Balance| match &b.worst {

@@ -1,10 +1,9 @@
 //! What the review shows where the same is done to many tenants: who it is done to, who is left out and why, and what a
 //! yes agrees to.
 
-use super::{SECTIONS, SchemeReview, Section};
 use crate::{
     plan::{
-        Check, Intent, Verdict,
+        Check, Guard, Intent, Verdict,
         many::{Many, Shared},
     },
     run::campaign::Pace,
@@ -47,6 +46,7 @@ pub(super) fn sentence(many: &Many) -> String {
             let image = if migration.image.is_some() { ", then the new image" } else { "" };
             format!("each at {} meanwhile{image}", format::count(migration.keep as usize, "replica"))
         }
+        Some(Intent::Restart { .. }) => "each rollout is watched to its end".into(),
         _ => "each rollout watched, and the old image set back if it fails".into(),
     };
     format!("{}: {how}{left}", many.goal)
@@ -67,12 +67,16 @@ pub(super) fn envelope(many: &Many, pace: &Pace) -> String {
         0 | 1 => "the first failure stops it".to_owned(),
         n => format!("{n} failures stop it"),
     };
-    let waits = if pace.brakes.is_empty() { "" } else { "; it waits while the database is busy" };
+    let waits = match pace.brakes.first() {
+        None => "",
+        Some(Guard::DatabaseCalm) => "; it waits while the database is in trouble",
+        Some(_) => "; it waits while the database is busy",
+    };
     format!("y agrees to {}: {first}{then}; {stops}{waits}", format::count(all, "tenant"))
 }
 
 /// Who it is done to, line by line.
-fn rows(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Range<usize>) {
+pub(super) fn rows(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Range<usize>) {
     let width = pen.width();
     let (tenant, image) = if width < 100 { (18, 10) } else { (30, 16) };
     for (y, i) in (y..).zip(shown) {
@@ -93,7 +97,7 @@ fn rows(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Ra
 }
 
 /// Who is left out, line by line.
-fn left(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Range<usize>) {
+pub(super) fn left(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Range<usize>) {
     let width = pen.width();
     let tenant = if width < 100 { 18 } else { 30 };
     for (y, i) in (y..).zip(shown) {
@@ -101,42 +105,5 @@ fn left(pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many, y: u16, shown: std::ops::Ra
         pen.put(2, y, tenant, &cx.tenant_name(&left.tenant, tenant), Role::Text);
         let x = tenant + 3;
         pen.put(x, y, width.saturating_sub(x), &left.why, Role::Muted);
-    }
-}
-
-impl SchemeReview {
-    /// The tenants it is done to, or those that are left out.
-    pub(super) fn of_tenants(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many) {
-        let width = pen.width();
-        let mut x = 0;
-        let out = self.section == Section::Stays;
-        for (name, n, here) in [("Tenants", many.rows.len(), !out), ("Left out", many.left.len(), out)] {
-            let role = if here { Role::Accent } else { Role::Muted };
-            x = pen.put(x, 0, 2, if here { "▸ " } else { "  " }, Role::Key);
-            x = pen.put(x, 0, width.saturating_sub(x), name, role);
-            x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
-        }
-        let page = usize::from(pen.height().saturating_sub(1));
-        let all = self.lines(self.section);
-        let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
-        let start = self.scroll[at].min(all.saturating_sub(page));
-        let shown = start..all.min(start + page);
-        if all > shown.end || start > 0 {
-            let text = match all - shown.end {
-                0 => "↑".to_owned(),
-                below => format!("{below} below  ↓"),
-            };
-            pen.put_right(width, 0, 16, &text, Role::Muted);
-        } else if x + 14 < width {
-            pen.line_right(width, 0, 14, &[piece("tab ", Role::Key), piece("section", Role::Muted)]);
-        }
-        match (out, all) {
-            (true, 0) => {
-                let text = "no tenant is left out";
-                pen.line(2, 1, width, &[piece("✓ ", Role::Ok), piece(text, Role::Muted)]);
-            }
-            (true, _) => left(pen, cx, many, 1, shown),
-            (false, _) => rows(pen, cx, many, 1, shown),
-        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     ui::{format, theme::Role, view::Cx},
 };
 
-/// What cannot be seen is told where the rest of the server is, not above what hurts.
+/// What cannot be seen is told where the rest of the server is, not above what is critical.
 const LAST: &str = "rights-missing";
 
 /// A member, in full.

@@ -31,8 +31,8 @@ pub(super) struct Listed<'a> {
     pub role: Role,
 }
 
-/// Why clients that read from a member in that state are hurt: in full, and in a word.
-fn hurts(state: &State) -> Option<(&'static str, &'static str)> {
+/// Why clients should not read from a member in that state: in full, and in a word.
+fn unfit_to_read(state: &State) -> Option<(&'static str, &'static str)> {
     match state {
         State::NoQuorum { .. }
         | State::Down
@@ -90,7 +90,7 @@ pub(super) fn backends<'a>(cx: &Cx<'_>, database: &Database, proxy: &'a Proxy) -
                 .iter()
                 .find(|r| r.backends.iter().any(|(p, b)| *p == proxy.name && b.address == backend.address));
             let takes = member.is_none_or(|r| r.state.takes_writes() || r.state == State::Unknown);
-            let hurt = member.and_then(|r| hurts(&r.state));
+            let unfit = member.and_then(|r| unfit_to_read(&r.state));
             let (meaning, brief, wrong, role) = match (purpose, backend.status) {
                 ("writer", BackendStatus::Online) if !takes => {
                     ("writes fail here", "fails", true, Role::Danger)
@@ -103,7 +103,7 @@ pub(super) fn backends<'a>(cx: &Cx<'_>, database: &Database, proxy: &'a Proxy) -
                     ("cannot take over", "unfit", true, Role::Warn)
                 }
                 ("backup", BackendStatus::Online) => ("standby writer", "standby", false, Role::Text),
-                ("reader", BackendStatus::Online) => match hurt {
+                ("reader", BackendStatus::Online) => match unfit {
                     Some((meaning, brief)) => (meaning, brief, true, Role::Warn),
                     None => ("takes reads", "", false, Role::Text),
                 },

@@ -53,11 +53,13 @@ impl TenantView {
             pen.put_right(pen.width().saturating_sub(1), y, 4, "FOR", Role::Title);
         }
         let usage = cx.seen.usage.get(&pod.key);
+        let silent = cx.seen.is_silent(pod.node.as_ref());
         for container in &pod.spec.containers {
             y += 1;
             pen.put(4, y, 15, &container.name, Role::Text);
             let status = pod.containers.iter().find(|c| c.name == container.name);
             let (word, role) = match status {
+                _ if silent => ("? not known".into(), Role::Warn),
                 Some(c) if c.ready => ("✓ ready".into(), Role::Muted),
                 Some(c) => match &c.reason {
                     Some(reason) => (format!("✖ {reason}"), Role::Danger),
@@ -80,8 +82,8 @@ impl TenantView {
             if !numbers {
                 continue;
             }
-            let restarts = status.map_or(0, |c| c.restarts);
-            pen.put_right(pen.width().saturating_sub(6), y, 4, &restarts.to_string(), Role::Text);
+            let restarts = status.map_or("–".into(), |c| c.restarts.to_string());
+            pen.put_right(pen.width().saturating_sub(6), y, 4, &restarts, Role::Text);
             let since = status.and_then(|c| c.running_since);
             pen.put_right(pen.width().saturating_sub(1), y, 4, &cx.age_or_dash(since), Role::Muted);
         }

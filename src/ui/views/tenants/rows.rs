@@ -1,6 +1,8 @@
 //! What the rows show of the tenants, made again only where a tenant or the nodes are others than before.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::{
     cluster::{

@@ -10,39 +10,39 @@ use crate::cluster::{
 };
 
 /// All that is known of the database.
-pub(super) struct Field<'a> {
+pub(super) struct Routing<'a> {
     pub seen: &'a Snapshot,
     pub db: Arc<Database>,
     /// The proxies that answer.
-    pub faces: Vec<Face<'a>>,
+    pub proxied: Vec<Proxied<'a>>,
 }
 
 /// One proxy that answers.
-pub(super) struct Face<'a> {
+pub(super) struct Proxied<'a> {
     pub name: &'a ProxyName,
     pub status: &'a ProxyStatus,
     pub groups: Vec<Hostgroups>,
-    pub seats: Vec<Seat>,
+    pub backends: Vec<Backend>,
 }
 
 /// A backend of a proxy.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Seat {
+pub(super) struct Backend {
     pub address: Arc<str>,
     pub member: Option<MemberName>,
     pub label: String,
     /// Which of the proxy's Galera clusters it belongs to: an index into its hostgroups.
-    pub family: usize,
+    pub cluster: usize,
     /// `None`: with the rights of the statistics it is not told.
     pub weight: Option<u64>,
-    pub place: Place,
+    pub role: BackendRole,
     /// It reads beside what else it does.
     pub reads: bool,
 }
 
 /// Where a backend stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum BackendRole {
     Writer,
     Standby,
     Reader,
@@ -59,24 +59,24 @@ pub(super) struct Edit {
     pub to: Vec<ServerRow>,
 }
 
-impl<'a> Field<'a> {
+impl<'a> Routing<'a> {
     pub fn of(seen: &'a Snapshot) -> Option<Self> {
         let db = Database::of(seen)?;
-        let faces = seen.proxies.values().filter_map(|proxy| {
+        let proxied = seen.proxies.values().filter_map(|proxy| {
             let status = proxy.now()?;
             let groups = hostgroups_of(seen, &proxy.name);
-            let seats = seats(&db, &proxy.name, status, &groups);
-            Some(Face { name: &proxy.name, status, groups, seats })
+            let backends = backends(&db, &proxy.name, status, &groups);
+            Some(Proxied { name: &proxy.name, status, groups, backends })
         });
-        Some(Self { seen, faces: faces.collect(), db })
+        Some(Self { seen, proxied: proxied.collect(), db })
     }
 
     /// The member of a name, address, or address as a proxy knows it.
     pub fn member(&self, name: &str) -> Option<&Row> {
         let known_by = || {
-            let seats = self.faces.iter().flat_map(|f| &f.seats);
-            let seat = seats.filter(|s| &*s.address == name).find_map(|s| s.member.as_ref());
-            self.db.members.iter().find(|r| Some(&r.name) == seat)
+            let backends = self.proxied.iter().flat_map(|f| &f.backends);
+            let backend = backends.filter(|s| &*s.address == name).find_map(|s| s.member.as_ref());
+            self.db.members.iter().find(|r| Some(&r.name) == backend)
         };
         let alias = || self.db.member(self.seen.database.aliases.get(name)?);
         self.db.member(name).or_else(known_by).or_else(alias)
@@ -87,7 +87,7 @@ impl<'a> Field<'a> {
         if let Some((_, backend)) = row.backends.first() {
             return backend.address.clone();
         }
-        let gone = self.faces.iter().flat_map(|f| f.status.rows_since.keys());
+        let gone = self.proxied.iter().flat_map(|f| f.status.rows_since.keys());
         let own = |a: &&Arc<str>| self.member(a).is_some_and(|r| r.name == row.name);
         if let Some(known) = gone.clone().find(own) {
             return known.clone();
@@ -100,12 +100,12 @@ impl<'a> Field<'a> {
     }
 
     /// Weights of the members in service in every proxy, and of the whole component.
-    pub fn weights(&self, seats: &[Vec<Seat>]) -> (u32, u32) {
+    pub fn weights(&self, backends: &[Vec<Backend>]) -> (u32, u32) {
         let serves = |row: &Row| {
-            let there = |seats: &Vec<Seat>| {
-                seats.iter().any(|s| s.member.as_ref() == Some(&row.name) && s.place.serves())
+            let there = |backends: &Vec<Backend>| {
+                backends.iter().any(|s| s.member.as_ref() == Some(&row.name) && s.role.serves())
             };
-            row.is_primary() && seats.iter().all(there)
+            row.is_primary() && backends.iter().all(there)
         };
         let sum = |which: &dyn Fn(&Row) -> bool| {
             let rows = self.db.members.iter().filter(|r| which(r));
@@ -121,20 +121,20 @@ impl<'a> Field<'a> {
     }
 }
 
-impl Place {
+impl BackendRole {
     pub fn serves(self) -> bool {
         matches!(self, Self::Writer | Self::Standby | Self::Reader)
     }
 }
 
-impl Face<'_> {
-    pub fn seat(&self, address: &str) -> Option<&Seat> {
-        self.seats.iter().find(|s| &*s.address == address)
+impl Proxied<'_> {
+    pub fn backend(&self, address: &str) -> Option<&Backend> {
+        self.backends.iter().find(|s| &*s.address == address)
     }
 
-    /// Those that take the writes of a cluster, of some seats.
-    pub fn writers(seats: &[Seat], family: usize) -> Vec<&Seat> {
-        seats.iter().filter(|s| s.family == family && s.place == Place::Writer).collect()
+    /// Those that take the writes of a cluster, of some backends.
+    pub fn writers(backends: &[Backend], cluster: usize) -> Vec<&Backend> {
+        backends.iter().filter(|s| s.cluster == cluster && s.role == BackendRole::Writer).collect()
     }
 
     /// Sessions that hold a connection on a backend in some hostgroups; all of them where `groups` is empty.
@@ -147,16 +147,16 @@ impl Face<'_> {
     }
 
     /// Backends that no longer take writes and on which sessions of the writer hostgroups still hold a connection.
-    pub fn left_behind(&self) -> Vec<&Seat> {
+    pub fn left_behind(&self) -> Vec<&Backend> {
         let groups: Vec<u32> = self.groups.iter().map(|g| g.writer).collect();
-        let still = |s: &&Seat| {
-            s.place != Place::Writer && !groups.is_empty() && self.sessions(&s.address, &groups) > 0
+        let still = |s: &&Backend| {
+            s.role != BackendRole::Writer && !groups.is_empty() && self.sessions(&s.address, &groups) > 0
         };
-        self.seats.iter().filter(still).collect()
+        self.backends.iter().filter(still).collect()
     }
 
     pub fn writes_to(&self, address: &str) -> bool {
-        self.seat(address).is_some_and(|s| s.place == Place::Writer)
+        self.backend(address).is_some_and(|s| s.role == BackendRole::Writer)
     }
 
     /// A backend's rows as they may be written: without the row of a surplus writer, which would make it a second one.
@@ -167,10 +167,10 @@ impl Face<'_> {
     }
 
     /// Backends that would vanish when the surplus writers' rows are deleted: they have no other.
-    pub fn fragile(&self) -> Vec<&Seat> {
+    pub fn fragile(&self) -> Vec<&Backend> {
         let lost =
-            |s: &&Seat| self.rows(&s.address).is_empty() && !self.status.servers_of(&s.address).is_empty();
-        self.seats.iter().filter(lost).collect()
+            |s: &&Backend| self.rows(&s.address).is_empty() && !self.status.servers_of(&s.address).is_empty();
+        self.backends.iter().filter(lost).collect()
     }
 
     /// Seconds within which the monitor must have done what is waited for: two of its checks, and as many again for it
@@ -186,99 +186,101 @@ impl Face<'_> {
     }
 
     /// The Galera cluster of the proxy that a backend stands in.
-    pub fn family(&self, address: &str) -> usize {
-        self.seat(address).map_or(0, |s| s.family)
+    pub fn cluster(&self, address: &str) -> usize {
+        self.backend(address).map_or(0, |s| s.cluster)
     }
 
-    /// Its seats after some edits, once the monitor has sorted them.
+    /// Its backends after some edits, once the monitor has sorted them.
     pub fn after(
         &self,
         edits: &[Edit],
         member: impl Fn(&str) -> Option<(MemberName, String, bool)>,
-    ) -> Vec<Seat> {
-        let mut seats = self.seats.clone();
+    ) -> Vec<Backend> {
+        let mut backends = self.backends.clone();
         for edit in edits.iter().filter(|e| e.proxy == *self.name) {
             let Some(row) = edit.to.first() else {
-                seats.retain(|s| s.address != edit.address);
+                backends.retain(|s| s.address != edit.address);
                 continue;
             };
-            match seats.iter_mut().find(|s| s.address == edit.address) {
-                Some(seat) => seat.weight = Some(row.weight),
+            match backends.iter_mut().find(|s| s.address == edit.address) {
+                Some(backend) => backend.weight = Some(row.weight),
                 None => {
                     let known = member(&edit.address);
                     let ready = known.as_ref().is_some_and(|k| k.2);
-                    seats.push(Seat {
+                    backends.push(Backend {
                         address: edit.address.clone(),
                         label: known.as_ref().map_or(edit.address.to_string(), |k| k.1.clone()),
                         member: known.map(|k| k.0),
-                        family: family(&self.groups, |g| g.has(row.hostgroup)),
+                        cluster: cluster(&self.groups, |g| g.has(row.hostgroup)),
                         weight: Some(row.weight),
-                        place: if ready { Place::Standby } else { Place::Offline },
+                        role: if ready { BackendRole::Standby } else { BackendRole::Offline },
                         reads: ready,
                     });
                 }
             }
         }
-        elect(&mut seats, &self.groups);
-        seats
+        elect(&mut backends, &self.groups);
+        backends
     }
 
-    /// Its seats after a member has left for the offline hostgroup.
-    pub fn without(&self, address: &str) -> Vec<Seat> {
-        let mut seats = self.seats.clone();
-        for seat in seats.iter_mut().filter(|s| &*s.address == address) {
-            (seat.place, seat.reads) = (Place::Offline, false);
+    /// Its backends after a member has left for the offline hostgroup.
+    pub fn without(&self, address: &str) -> Vec<Backend> {
+        let mut backends = self.backends.clone();
+        for backend in backends.iter_mut().filter(|s| &*s.address == address) {
+            (backend.role, backend.reads) = (BackendRole::Offline, false);
         }
-        elect(&mut seats, &self.groups);
-        seats
+        elect(&mut backends, &self.groups);
+        backends
     }
 
-    /// Its seats after a member has come back from the offline hostgroup.
-    pub fn with(&self, address: &str) -> Vec<Seat> {
-        let group = self.groups.get(self.family(address));
+    /// Its backends after a member has come back from the offline hostgroup.
+    pub fn with(&self, address: &str) -> Vec<Backend> {
+        let group = self.groups.get(self.cluster(address));
         let reads = group.is_some_and(|g| g.writer_is_also_reader != 0);
-        let mut seats = self.seats.clone();
-        for seat in seats.iter_mut().filter(|s| &*s.address == address) {
-            (seat.place, seat.reads) = (Place::Standby, reads);
+        let mut backends = self.backends.clone();
+        for backend in backends.iter_mut().filter(|s| &*s.address == address) {
+            (backend.role, backend.reads) = (BackendRole::Standby, reads);
         }
-        elect(&mut seats, &self.groups);
-        seats
+        elect(&mut backends, &self.groups);
+        backends
     }
 }
 
 /// The heaviest of those that may write do, ties from the top by host name and port: as ProxySQL 2.7 elects, in each
 /// cluster by itself.
-fn elect(seats: &mut [Seat], groups: &[Hostgroups]) {
-    seats.sort_by_key(|s| Reverse(order(s)));
-    for family in 0..groups.len().max(1) {
-        let most = groups.get(family).map_or(1, |g| g.max_writers.max(1) as usize);
-        let waits = |s: &&Seat| s.family == family && matches!(s.place, Place::Writer | Place::Standby);
+fn elect(backends: &mut [Backend], groups: &[Hostgroups]) {
+    backends.sort_by_key(|s| Reverse(order(s)));
+    for cluster in 0..groups.len().max(1) {
+        let most = groups.get(cluster).map_or(1, |g| g.max_writers.max(1) as usize);
+        let waits = |s: &&Backend| {
+            s.cluster == cluster && matches!(s.role, BackendRole::Writer | BackendRole::Standby)
+        };
         // Where no weights are told nobody knows who is elected: they stay as they are.
-        if seats.iter().filter(waits).any(|s| s.weight.is_none()) {
+        if backends.iter().filter(waits).any(|s| s.weight.is_none()) {
             continue;
         }
-        let of = seats.iter_mut().filter(|s| s.family == family);
-        let candidates = of.filter(|s| matches!(s.place, Place::Writer | Place::Standby));
-        for (i, seat) in candidates.enumerate() {
-            seat.place = if i < most { Place::Writer } else { Place::Standby };
+        let of = backends.iter_mut().filter(|s| s.cluster == cluster);
+        let candidates = of.filter(|s| matches!(s.role, BackendRole::Writer | BackendRole::Standby));
+        for (i, backend) in candidates.enumerate() {
+            backend.role = if i < most { BackendRole::Writer } else { BackendRole::Standby };
         }
     }
 }
 
 /// The first of these clusters; the first of all where it is none of them.
-pub(super) fn family(groups: &[Hostgroups], is: impl Fn(&Hostgroups) -> bool) -> usize {
+pub(super) fn cluster(groups: &[Hostgroups], is: impl Fn(&Hostgroups) -> bool) -> usize {
     groups.iter().position(is).unwrap_or(0)
 }
 
-fn order(seat: &Seat) -> (Option<u64>, String, u32) {
-    let (host, port) = seat.address.rsplit_once(':').unwrap_or((&seat.address, ""));
-    (seat.weight, host.to_owned(), port.parse().unwrap_or(0))
+fn order(backend: &Backend) -> (Option<u64>, String, u32) {
+    let (host, port) = backend.address.rsplit_once(':').unwrap_or((&backend.address, ""));
+    (backend.weight, host.to_owned(), port.parse().unwrap_or(0))
 }
 
-fn seats(db: &Database, proxy: &ProxyName, status: &ProxyStatus, groups: &[Hostgroups]) -> Vec<Seat> {
-    let mut seats: Vec<Seat> = Vec::new();
+fn backends(db: &Database, proxy: &ProxyName, status: &ProxyStatus, groups: &[Hostgroups]) -> Vec<Backend> {
+    let mut backends: Vec<Backend> = Vec::new();
     for backend in status.backends.iter().filter(|b| b.status != BackendStatus::OfflineHard) {
-        if seats.iter().any(|s| s.address == backend.address) {
+        if backends.iter().any(|s| s.address == backend.address) {
             continue;
         }
         let at = |pick: fn(&Hostgroups) -> u32| {
@@ -286,49 +288,49 @@ fn seats(db: &Database, proxy: &ProxyName, status: &ProxyStatus, groups: &[Hostg
             rows.any(|b| b.status == BackendStatus::Online && groups.iter().any(|g| pick(g) == b.hostgroup))
         };
         let reads = at(|g| g.reader);
-        let place = match () {
-            () if at(|g| g.writer) => Place::Writer,
-            () if at(|g| g.backup) => Place::Standby,
-            () if reads => Place::Reader,
-            () if at(|g| g.offline) => Place::Offline,
-            () => Place::Shunned,
+        let role = match () {
+            () if at(|g| g.writer) => BackendRole::Writer,
+            () if at(|g| g.backup) => BackendRole::Standby,
+            () if reads => BackendRole::Reader,
+            () if at(|g| g.offline) => BackendRole::Offline,
+            () => BackendRole::Shunned,
         };
         let owns = |r: &&Row| r.backends.iter().any(|(p, b)| p == proxy && b.address == backend.address);
         let row = db.members.iter().find(owns);
-        seats.push(Seat {
+        backends.push(Backend {
             address: backend.address.clone(),
             member: row.map(|r| r.name.clone()),
-            family: family(groups, |g| g.has(backend.hostgroup)),
+            cluster: cluster(groups, |g| g.has(backend.hostgroup)),
             label: row.map_or(backend.address.to_string(), |r| r.label.to_string()),
             weight: backend.weight,
-            place,
+            role,
             reads,
         });
     }
-    seats.sort_by_key(|s| Reverse(order(s)));
-    seats
+    backends.sort_by_key(|s| Reverse(order(s)));
+    backends
 }
 
 /// `proxy1 db1 writer, db2 next writer, db3 standby writer`.
-pub(super) fn line(proxy: &ProxyName, seats: &[Seat]) -> String {
+pub(super) fn line(proxy: &ProxyName, backends: &[Backend]) -> String {
     // The next one is told where the order is known.
-    let mut next = seats.iter().all(|s| s.weight.is_some());
-    let mut words: Vec<_> = seats.iter().collect();
-    words.sort_by_key(|s| s.place as u8);
+    let mut next = backends.iter().all(|s| s.weight.is_some());
+    let mut words: Vec<_> = backends.iter().collect();
+    words.sort_by_key(|s| s.role as u8);
     let words: Vec<_> = words
         .into_iter()
-        .map(|seat| {
-            let word = match seat.place {
-                Place::Writer => "writer",
-                Place::Standby if std::mem::take(&mut next) => "next writer",
-                Place::Standby => "standby writer",
-                Place::Reader => "reader",
-                Place::Shunned => "shunned",
-                Place::Offline => "offline",
+        .map(|backend| {
+            let word = match backend.role {
+                BackendRole::Writer => "writer",
+                BackendRole::Standby if std::mem::take(&mut next) => "next writer",
+                BackendRole::Standby => "standby writer",
+                BackendRole::Reader => "reader",
+                BackendRole::Shunned => "shunned",
+                BackendRole::Offline => "offline",
             };
-            match seat.weight {
-                Some(weight) => format!("{} {word} ({weight})", seat.label),
-                None => format!("{} {word} (weight not known)", seat.label),
+            match backend.weight {
+                Some(weight) => format!("{} {word} ({weight})", backend.label),
+                None => format!("{} {word} (weight not known)", backend.label),
             }
         })
         .collect();

@@ -19,7 +19,7 @@ pub struct ProxyAddress(pub Address);
 
 /// Where the admin port of a ProxySQL is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ProxyEntry {
     /// At an address that is reached directly.
     Direct(Address),
     /// Behind a Kubernetes service: one at every pod.
@@ -46,7 +46,7 @@ impl std::fmt::Display for ProxyAddress {
     }
 }
 
-impl std::str::FromStr for Place {
+impl std::str::FromStr for ProxyEntry {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -66,7 +66,7 @@ impl std::str::FromStr for Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ProxyEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Direct(address) => address.fmt(f),
@@ -113,4 +113,4 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Address, ProxyAddress, Place, SecretKey);
+as_text!(Address, ProxyAddress, ProxyEntry, SecretKey);

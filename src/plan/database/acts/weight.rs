@@ -1,8 +1,8 @@
 //! Weights, and with them the writer: the heaviest writes.
 
 use super::super::{
-    Draft, Seat, WEIGHTS,
-    field::{Edit, Face, Place, fit_to_write},
+    Backend, Draft, WEIGHTS,
+    routing::{BackendRole, Edit, Proxied, fit_to_write},
 };
 use crate::{
     cluster::{ServerRow, database::Row},
@@ -10,40 +10,49 @@ use crate::{
 };
 
 impl Draft<'_> {
-    pub(super) fn weigh(&mut self, row: &Row, weight: impl Fn(&Face<'_>) -> u64, leave_readers: bool) {
-        let address = self.field.address_of(row);
+    pub(super) fn change_weight(
+        &mut self,
+        row: &Row,
+        weight: impl Fn(&Proxied<'_>) -> u64,
+        leave_readers: bool,
+    ) {
+        let address = self.routing.address_of(row);
         let mut edits = Vec::new();
         let mut before = Vec::new();
-        for face in &self.field.faces {
-            let weight = weight(face);
+        for proxied in &self.routing.proxied {
+            let weight = weight(proxied);
             if !WEIGHTS.contains(&weight) {
                 let (low, high) = (WEIGHTS.start(), WEIGHTS.end());
                 let text = format!("a weight of {weight} is not between {low} and {high}");
                 self.checks.push(crate::plan::Check::new("range", Refuse, text));
                 return;
             }
-            let from = face.rows(&address);
+            let from = proxied.rows(&address);
             if from.is_empty() {
-                let text =
-                    format!("{} is not among the servers of {}: bring it back first", row.label, face.name);
+                let text = format!(
+                    "{} is not among the servers of {}: bring it back first",
+                    row.label, proxied.name
+                );
                 self.checks.push(crate::plan::Check::new("member", Refuse, text));
                 continue;
             }
             let mut to: Vec<_> = from.iter().map(|r| ServerRow { weight, ..r.clone() }).collect();
-            if ServerRow::alike(&face.status.servers_of(&address), &to) {
+            if ServerRow::alike(&proxied.status.servers_of(&address), &to) {
                 continue;
             }
             // The new writer's rows among the readers would stay, beside the writer's, unless they go now.
             let reader = |hostgroup: u32| {
-                face.groups.iter().any(|g| g.reader == hostgroup && g.writer_is_also_reader != 1)
+                proxied.groups.iter().any(|g| g.reader == hostgroup && g.writer_is_also_reader != 1)
             };
-            let others =
-                face.seats.iter().any(|s| s.address != address && s.reads && s.place != Place::Writer);
+            let others = proxied
+                .backends
+                .iter()
+                .any(|s| s.address != address && s.reads && s.role != BackendRole::Writer);
             if leave_readers && others && to.iter().any(|r| !reader(r.hostgroup)) {
                 to.retain(|r| !reader(r.hostgroup));
             }
             before.push(from.iter().map(|r| r.weight).max().unwrap_or(0));
-            edits.push(Edit { proxy: face.name.clone(), address: address.clone(), from, to });
+            edits.push(Edit { proxy: proxied.name.clone(), address: address.clone(), from, to });
         }
         if edits.is_empty() {
             if self.checks.iter().all(|c| c.verdict != Refuse) {
@@ -54,10 +63,11 @@ impl Draft<'_> {
         self.phases.push(edits);
         self.guard_servers();
         let after = self.after();
-        for (face, seats) in self.field.faces.iter().zip(&after) {
-            let family = face.family(&address);
-            let (old, new) = (Face::writers(&face.seats, family), Face::writers(seats, family));
-            let names = |of: &[&Seat], but: &[&Seat]| {
+        for (proxied, backends) in self.routing.proxied.iter().zip(&after) {
+            let cluster = proxied.cluster(&address);
+            let (old, new) =
+                (Proxied::writers(&proxied.backends, cluster), Proxied::writers(backends, cluster));
+            let names = |of: &[&Backend], but: &[&Backend]| {
                 let left = of.iter().filter(|s| but.iter().all(|o| o.address != s.address));
                 left.map(|s| s.label.as_str()).collect::<Vec<_>>().join(", ")
             };
@@ -66,14 +76,14 @@ impl Draft<'_> {
                 continue;
             }
             let unfit = new.iter().any(|s| {
-                let row = self.field.db.members.iter().find(|r| Some(&r.name) == s.member.as_ref());
+                let row = self.routing.db.members.iter().find(|r| Some(&r.name) == s.member.as_ref());
                 !row.is_some_and(fit_to_write)
             });
             let (verdict, how) = if unfit { (Refuse, ", which cannot write") } else { (Warn, "") };
             let text = format!(
                 "{}: the writer moves from {from} to {to}{how}, within {}",
-                face.name,
-                face.interval()
+                proxied.name,
+                proxied.interval()
             );
             self.checks.push(crate::plan::Check::new("writer", verdict, text));
         }
@@ -88,8 +98,8 @@ impl Draft<'_> {
                 if row.now().is_some_and(|s| s.read_only) { "read-only".into() } else { row.state.word() };
             self.check("state", Refuse, format!("{} is {what}: it cannot take the writes", row.label));
         }
-        let address = self.field.address_of(row);
-        if !self.field.faces.is_empty() && self.field.faces.iter().all(|f| f.writes_to(&address)) {
+        let address = self.routing.address_of(row);
+        if !self.routing.proxied.is_empty() && self.routing.proxied.iter().all(|f| f.writes_to(&address)) {
             self.check(
                 "nothing",
                 Ok,
@@ -97,13 +107,13 @@ impl Draft<'_> {
             );
             return;
         }
-        let above = |face: &Face<'_>| {
-            let family = face.family(&address);
-            let beside = face.seats.iter().filter(|s| s.family == family && s.address != address);
+        let above = |proxied: &Proxied<'_>| {
+            let cluster = proxied.cluster(&address);
+            let beside = proxied.backends.iter().filter(|s| s.cluster == cluster && s.address != address);
             let others = beside.filter_map(|s| s.weight).max().unwrap_or(0);
-            let own = face.seat(&address).and_then(|s| s.weight).unwrap_or(0);
+            let own = proxied.backend(&address).and_then(|s| s.weight).unwrap_or(0);
             if own > others { own } else { others + 1 }
         };
-        self.weigh(row, above, true);
+        self.change_weight(row, above, true);
     }
 }
