@@ -148,6 +148,9 @@ fn shown(work: &Work, rehearsal: &[Check]) -> String {
             text += &format!("{node} is {word} first\n\n");
         }
     }
+    for item in work.proposed.items().iter().filter(|item| campaign::is_of_tenant(item)) {
+        text += &format!("{}\n", campaign::words(item));
+    }
     text += &proposal::text(&work.proposal);
     text.push('\n');
     for note in &work.notes {

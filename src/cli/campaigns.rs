@@ -244,13 +244,14 @@ async fn close(
 ) -> Result<(), Failure> {
     let counts = it.counts();
     assent.to(&format!(
-        "campaign {} of {} is {}: {}, {} of {} done. What it did stays, what it borrowed (a new pod, a deletion cost) is taken back, and nobody can resume it afterwards.",
+        "campaign {} of {} is {}: {}, {} of {} done. What it did stays; {}. Nobody can resume it afterwards.",
         it.id,
         it.operator,
         it.state.word(),
         it.goal,
         counts.done,
-        counts.all
+        counts.all,
+        it.closing()
     ))?;
     let it = closed(session, snapshot, it, why).await?;
     match assent.output() {

@@ -155,6 +155,7 @@ impl Draft {
             uid: workload.uid.clone(),
             from: self.tenant.desired(),
             to: self.to,
+            autoscaled: false,
         });
         Step::new(About::Tenant(self.tenant.name.clone()), change, PATCH_WITHIN)
     }

@@ -169,10 +169,11 @@ pub fn given(seen: &Snapshot, goal: String, items: Vec<Intent>) -> Many {
             many.samples.push(made);
         }
     }
-    many.confirmation = match typed.len() {
-        0 => Confirmation::Yes,
-        1 => Confirmation::Type(typed.remove(0)),
-        n => Confirmation::Type(format!("{n} tenants")),
+    // How many of them are grave changes with the load from one look to the next: what is typed does not.
+    many.confirmation = match (typed.pop(), many.items.len()) {
+        (None, _) => Confirmation::Yes,
+        (Some(text), 1) => Confirmation::Type(text),
+        (Some(_), n) => Confirmation::Type(format!("{n} tenants")),
     };
     many
 }

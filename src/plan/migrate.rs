@@ -252,8 +252,11 @@ fn steps(seen: &Snapshot, work: &Work<'_>) -> Vec<Step> {
         }
     }
     if *keep < desired {
-        let dropped = Replicas { workload: key.clone(), uid: uid.clone(), from: desired, to: *keep };
-        let back = Replicas { from: *keep, to: desired, ..dropped.clone() };
+        let (autoscaled, held) = (false, !borrowed.is_empty());
+        let dropped =
+            Replicas { workload: key.clone(), uid: uid.clone(), from: desired, to: *keep, autoscaled };
+        // Its bounds are given back just before: it may be at it by then.
+        let back = Replicas { from: *keep, to: desired, autoscaled: held, ..dropped.clone() };
         borrowed.push((steps.len(), Change::Replicas(back)));
         let follows = steps.len().checked_sub(1);
         steps.push(Step { follows, ..step(Change::Replicas(dropped), WRITE_WITHIN) });

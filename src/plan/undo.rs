@@ -204,7 +204,8 @@ fn scaled(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change
     let mut checks = check::freshness(seen);
     let mut chains: Vec<Chain> = Vec::new();
     for (about, change) in changes {
-        let (About::Tenant(tenant), Change::Replicas(Replicas { workload, uid, from, to })) = (about, change)
+        let (About::Tenant(tenant), Change::Replicas(Replicas { workload, uid, from, to, .. })) =
+            (about, change)
         else {
             continue;
         };

@@ -74,7 +74,13 @@ fn all() -> Vec<(About, Change)> {
     let member = || "db3:3306".into();
     let rows: Vec<ServerRow> = Vec::new();
     let of_pods = vec![
-        Change::Replicas(Replicas { workload: workload.clone(), uid: uid(), from: 2, to: 3 }),
+        Change::Replicas(Replicas {
+            workload: workload.clone(),
+            uid: uid(),
+            from: 2,
+            to: 3,
+            autoscaled: false,
+        }),
         Change::Settle(Settle { workload: workload.clone(), uid: uid(), replicas: 3 }),
         Change::CreatePod(CreatePod {
             pod: new.clone(),

@@ -153,12 +153,15 @@ fn job_pod(ground: &Ground) -> Option<String> {
 
 /// Drives a run until the pod of its Job runs.
 pub fn until_it_runs(ground: &Ground, session: &Session, handle: &mut wheelhouse::run::Handle) -> String {
+    // The pod of an earlier job stays for as long as its log can be read.
     let running = |ground: &Ground| {
-        let name = job_pod(ground)?;
-        let phase = ground
-            .cluster
-            .with_world(|w| w.store.get(Kind::POD, TENANT, &name).map(|p| p["status"]["phase"] == "Running"));
-        (phase == Some(true)).then_some(name)
+        ground.cluster.with_world(|w| {
+            let mut pods = w.store.list(Kind::POD, Some(TENANT));
+            let own = pods.find(|p| {
+                p["metadata"]["ownerReferences"][0]["kind"] == "Job" && p["status"]["phase"] == "Running"
+            });
+            own.and_then(|p| p["metadata"]["name"].as_str().map(str::to_owned))
+        })
     };
     ground.drive_until(session, handle, |run| {
         let over = run.state.is_over() || run.state == RunState::Paused;
@@ -280,6 +283,31 @@ fn a_migration_that_fails_gives_everything_back_and_says_why() {
     alice.until("ready pods", |s| s.tenants[&TenantName::from(TENANT)].ready() == 3);
     let again = migrated(&ground, &alice, migration());
     assert_eq!((again.state, pods_of_jobs(&ground)), (RunState::Done, 2), "{:?}", again.last_word());
+}
+
+#[test]
+fn an_autoscaler_that_is_quicker_than_the_replicas_does_not_keep_them() {
+    let ground = Ground::new();
+    autoscaled(&ground);
+    let alice = ground.session("alice@bastion");
+    let made = planned(&alice, &intent(migration()));
+    let back = made.steps.iter().find_map(|step| match &step.change {
+        Change::Replicas(back) if step.takes_back.is_some() => Some(back.clone()),
+        _ => None,
+    });
+    let back = back.expect("the replicas are given back");
+    assert!(back.autoscaled && back.is_between(2) && !back.is_between(1) && !back.is_between(3), "{back:?}");
+    let mut handle = start(&alice, migration());
+    let was = before(&ground);
+    ground.drive_until(&alice, &mut handle, |run| {
+        // The very moment its bounds are back, it has gone a part of the way.
+        if before(&ground).bounds == was.bounds && before(&ground).replicas == 1 {
+            ground.set_replicas(TENANT, 2);
+        }
+        run.state.is_over() || run.state == RunState::Paused
+    });
+    let run = alice.block("the end", handle.ended());
+    assert_eq!((run.state, before(&ground)), (RunState::Done, was), "{:?}", run.last_word());
 }
 
 #[test]

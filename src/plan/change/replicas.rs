@@ -19,6 +19,16 @@ pub struct Replicas {
     pub from: u32,
     /// Replicas afterwards.
     pub to: u32,
+    /// An autoscaler may have gone a part of the way by then: its bounds were given back just before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub autoscaled: bool,
+}
+
+impl Replicas {
+    /// The autoscaler has gone a part of the way.
+    pub fn is_between(&self, now: u32) -> bool {
+        self.autoscaled && (self.from.min(self.to) + 1..self.from.max(self.to)).contains(&now)
+    }
 }
 
 impl Kind for Replicas {
@@ -44,7 +54,7 @@ impl Kind for Replicas {
             Err(why) => Standing::Elsewhere(why),
             Ok(workload) => match workload.desired {
                 n if n == *to => Standing::AtTo,
-                n if n == *from => Standing::AtFrom(format!("{n} replicas")),
+                n if n == *from || self.is_between(n) => Standing::AtFrom(format!("{n} replicas")),
                 n => Standing::Elsewhere(format!("{key} asks for {n} replicas, neither {from} nor {to}")),
             },
         }

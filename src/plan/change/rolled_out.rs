@@ -161,3 +161,50 @@ impl Kind for RolledOut {
         lacking.map_or(String::new(), |text| format!("; {text}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{Observation, Seen, sketch};
+
+    #[test]
+    fn a_rollout_is_through_once_its_pods_stayed_ready_and_a_restart_fails_it() {
+        let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let mut seen = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2", now).expect("a sketch");
+        let tenant = seen.tenants.values().next().expect("acme").clone();
+        let container = tenant.workload.template.serving(&seen.tenancy.container).expect("it serves").clone();
+        let rolled = RolledOut {
+            workload: tenant.workload.key.clone(),
+            uid: tenant.workload.uid.clone(),
+            image: Some((container.name.clone(), container.image.clone())),
+            template: None,
+            steady: 30,
+        };
+        let mut put = |ready: i64, restarts: u32| {
+            for pod in &tenant.pods {
+                let mut pod = Pod::clone(pod);
+                pod.ready_since = Some(now - SignedDuration::from_secs(ready));
+                pod.containers.iter_mut().take(1).for_each(|c| c.restarts = restarts);
+                seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
+            }
+            seen.clone()
+        };
+        let soon = put(10, 0);
+        let due = now + SignedDuration::from_secs(20);
+        assert_eq!(rolled.due(&soon), Some(due));
+        assert!(
+            matches!(rolled.stands(&soon), Standing::AtFrom(text) if text.contains("20 s more without a restart"))
+        );
+        assert_eq!(rolled.stands(&put(40, 0)), Standing::AtTo);
+        assert_eq!(RolledOut { steady: 0, ..rolled.clone() }.stands(&soon), Standing::AtTo);
+        let restarted = put(10, 1);
+        assert!(
+            matches!(rolled.stands(&restarted), Standing::Failed(text) if text.contains("has been restarted once"))
+        );
+        assert_eq!(
+            RolledOut { steady: 0, ..rolled }.stands(&restarted),
+            Standing::AtTo,
+            "nobody asked for it"
+        );
+    }
+}

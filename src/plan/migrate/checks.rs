@@ -97,8 +97,11 @@ pub(in crate::plan) fn open_run(seen: &Snapshot, tenant: &Tenant) -> Option<Chec
     struct Part {
         tenant: String,
     }
+    // Whoever looks at many tenants reads only the journals that name each.
     let open = seen.journals.values().filter(|j| {
-        j.of == Written::Run && matches!(j.state.as_deref(), Some("planned" | "running" | "paused"))
+        j.of == Written::Run
+            && matches!(j.state.as_deref(), Some("planned" | "running" | "paused"))
+            && j.plan.contains(tenant.name.as_str())
     });
     let of_tenant = |head: &Head| head.approved.plan.tenants.iter().any(|p| p.tenant == tenant.name.as_str());
     let mut heads =

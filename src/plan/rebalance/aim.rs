@@ -193,6 +193,8 @@ pub fn kind_of(item: &Intent) -> String {
         }
         Intent::Move { moved } => format!("{} {}", moved.means, moved.pod),
         Intent::Cordon { node, cordoned } => format!("cordon {node} {cordoned}"),
+        // One stands for all: each is rehearsed again when its turn comes.
+        Intent::Migrate { .. } | Intent::Release { .. } => "a tenant".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -93,8 +93,8 @@ fn of_many(campaign: &Campaign, rules: &[&str], why: &str, now: Timestamp) -> Co
     }
     let waited = now.duration_since(campaign.last_at().unwrap_or(now));
     match rules.iter().find(|rule| ["freshness", BUSY].contains(rule)) {
-        Some(_) => Considered::Later(why.to_owned()),
-        None if waited < PATIENCE_OF_MANY => Considered::Later(why.to_owned()),
+        Some(_) => Considered::Later(format!("waits: {why}")),
+        None if waited < PATIENCE_OF_MANY => Considered::Later(format!("waits: {why}")),
         None => Considered::Skip(brief(why)),
     }
 }

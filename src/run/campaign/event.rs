@@ -444,6 +444,16 @@ impl Campaign {
         self.items.iter().any(is_of_tenant)
     }
 
+    /// What closing it does with what it borrowed.
+    pub fn closing(&self) -> &'static str {
+        match self.is_of_tenants() {
+            true => {
+                "what is borrowed is given back; a run that is held, or whose job may be under way, stays open"
+            }
+            false => "what is borrowed (a new pod, a deletion cost) is taken back",
+        }
+    }
+
     /// What is not begun yet.
     pub fn left(&self) -> Vec<Intent> {
         let waiting = self.states.iter().zip(&self.items).filter(|(state, _)| **state == ItemState::Waiting);

@@ -65,7 +65,13 @@ fn plan(from: u32, to: u32) -> Plan {
             what: None,
         }],
         steps: vec![
-            step(Change::Replicas(Replicas { workload: key.clone(), uid: uid.clone(), from, to })),
+            step(Change::Replicas(Replicas {
+                workload: key.clone(),
+                uid: uid.clone(),
+                from,
+                to,
+                autoscaled: false,
+            })),
             step(Change::Settle(Settle { workload: key, uid, replicas: to })),
         ],
         checks: vec![],

@@ -209,7 +209,7 @@ impl Asks {
                 };
                 let mut hints = vec![image, command];
                 if tenants.len() > 1 {
-                    hints.push("before it: --parallel 4, --canary 2, --max-failures 3; otherwise 1 first, then one after another, the first failure stops it".into());
+                    hints.push("between both: --parallel 4, --canary 2, --max-failures 3; otherwise 1 first, then one after another, the first failure stops it".into());
                 }
                 hints.push(
                     "--gitops-paused: the tool that owns the manifests is paused; --hold: when it fails, nothing is \

@@ -166,8 +166,9 @@ pub fn give_up_question(campaign: &Campaign) -> String {
     let counts = campaign.counts();
     let (done, all) = (counts.done, counts.all);
     format!(
-        "{}. {done} of {all} are done and stay done; what is borrowed is taken back. Nobody can go on with it afterwards.",
-        campaign.goal
+        "{}. {done} of {all} are done and stay done; {}. Nobody can go on with it afterwards.",
+        campaign.goal,
+        campaign.closing()
     )
 }
 

@@ -131,6 +131,8 @@ impl Driver {
         child.through = true;
         match run.state {
             state if state.is_over() => Ok(Some(run)),
+            // It only gives back by now, and could not: it stays open by itself, and the others do not wait for it.
+            _ if run.leaving.is_some() && is_of_tenant(&run.plan().intent) => Ok(Some(run)),
             RunState::Paused => {
                 let last = run.last_word().unwrap_or(why).to_owned();
                 Err(Stop::because(format!("run {name} cannot be given up: {last}")))
@@ -171,6 +173,9 @@ impl Driver {
                     match run.state {
                         RunState::Done => done(item, &run),
                         _ if has_moved(&run) => done(item, &run),
+                        _ if !run.state.is_over() => {
+                            Event::Held { item, why: brief(run.last_word().unwrap_or(why)) }
+                        }
                         _ => Event::Failed { item, why: run.last_word().unwrap_or(why).to_owned() },
                     }
                 }

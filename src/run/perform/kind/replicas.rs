@@ -44,8 +44,13 @@ impl Act for Replicas {
         cx: &'a Context<'a>,
     ) -> BoxFuture<'a, Result<Performed, Failure>> {
         async {
-            let Self { workload, uid, from, to } = self;
-            let scaled = writer.scale(workload, uid, *from, *to, || (cx.fence)()).await?;
+            let Self { workload, uid, from, to, autoscaled } = self;
+            let mut from = *from;
+            if *autoscaled && let Some(scale) = writer.scale_of(workload).await? {
+                let now = scale.spec.and_then(|s| s.replicas).and_then(|n| u32::try_from(n).ok());
+                from = now.filter(|now| self.is_between(*now)).unwrap_or(from);
+            }
+            let scaled = writer.scale(workload, uid, from, *to, || (cx.fence)()).await?;
             let mark = Mark::Workload { version: scaled.version, desired: *to };
             let text = match scaled.wrote {
                 true => format!("{to} replicas asked for"),
@@ -61,7 +66,7 @@ impl Act for Replicas {
     }
 
     fn tells(&self) -> Option<Telling> {
-        let Self { workload, uid, from, to } = self;
+        let Self { workload, uid, from, to, .. } = self;
         let what = format!("scaled {} from {from} to {to}", workload.key.name);
         Some(Telling { involved: Involved::workload(workload, uid), reason: "ScaledByWheelhouse", what })
     }

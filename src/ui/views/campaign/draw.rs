@@ -154,7 +154,8 @@ impl CampaignView {
         let reserved = if still { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
         let running: Vec<_> = running.take(most).collect();
         let end = y + 2 * reserved.max(running.len()) as u16;
-        if let (false, true, Some(doing)) = (still, running.is_empty(), &campaign.doing) {
+        let doing = campaign.doing.as_ref().filter(|doing| !doing.starts_with("waits: "));
+        if let (false, true, Some(doing)) = (still, running.is_empty(), doing) {
             pen.put(3, y + 1, room, doing, Role::Muted);
         }
         for (item, id) in running {
