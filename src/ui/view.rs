@@ -36,6 +36,9 @@ pub struct Who {
 /// The events of a tenant, newest first, or why there are none.
 pub type Events = Result<Vec<KubeEvent>, String>;
 
+/// An object in words, or why it could not be read.
+pub type Read = Result<Arc<Described>, String>;
+
 /// What is fetched for the tenant on the screen.
 #[derive(Clone, Debug, Default)]
 pub struct Detail {
@@ -44,7 +47,7 @@ pub struct Detail {
     /// What is read of logs.
     pub log: Log,
     /// The object that is described, and what was read of it last.
-    pub object: Option<(ObjectKey, Option<Result<Arc<Described>, String>>)>,
+    pub object: Option<(ObjectKey, Option<Read>)>,
 }
 
 /// What a view wants to be fetched while it is shown.
