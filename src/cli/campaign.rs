@@ -242,11 +242,20 @@ fn progress(campaign: &Campaign, entry: &campaign::Entry) -> String {
     }
 }
 
+/// Its items are migrations.
+fn is_migration(campaign: &Campaign) -> bool {
+    campaign.items.iter().any(|item| matches!(item, Intent::Migrate { .. }))
+}
+
 /// Why a campaign did not end as done, and what to do; `None`: it did.
 pub(super) fn not_done(campaign: &Campaign, again: &str) -> Option<String> {
     let (id, why) = (&campaign.id, campaign.last_word().unwrap_or("it has not begun"));
     match campaign.state {
         CampaignState::Done | CampaignState::Undone => None,
+        // What a migration did to a schema is taken back by no campaign, and nothing done is nothing to take back.
+        CampaignState::Paused if is_migration(campaign) || campaign.counts().done == 0 => {
+            Some(format!("{why}; `{again} campaigns resume {id}` goes on"))
+        }
         CampaignState::Paused => Some(format!(
             "{why}; `{again} campaigns resume {id}` goes on, `{again} campaigns undo {id}` takes it back"
         )),

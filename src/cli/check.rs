@@ -105,7 +105,9 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     }
     for known in &waiting {
         let (run, shown) = (&known.run, known.shown());
-        text += &format!("; run {} {shown}: {}", run.short(), run::summary(run));
+        let why = run.last_word().filter(|_| !run.undecided().is_empty());
+        let why = why.map_or(String::new(), |why| format!(" ({why})"));
+        text += &format!("; run {} {shown}: {}{why}", run.short(), run::summary(run));
     }
     let loud = loud(snapshot, &found);
     for sentence in loud.iter().take(NAMED) {

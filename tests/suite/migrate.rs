@@ -311,6 +311,30 @@ fn an_autoscaler_that_is_quicker_than_the_replicas_does_not_keep_them() {
 }
 
 #[test]
+fn giving_up_closes_a_run_and_leaves_what_somebody_else_has_changed_since() {
+    let ground = Ground::new();
+    autoscaled(&ground);
+    let alice = ground.session("alice@bastion");
+    let mut handle = start(&alice, long());
+    until_it_runs(&ground, &alice, &mut handle);
+    ground.cluster.with_world(|w| {
+        let theirs =
+            |a: &mut Value| (a["spec"]["minReplicas"], a["spec"]["maxReplicas"]) = (4.into(), 9.into());
+        w.store.update(Kind::AUTOSCALER, TENANT, TENANT, "somebody", theirs).expect("an autoscaler");
+    });
+    handle.pause();
+    let run = alice.block("the pause", handle.ended());
+    assert_eq!(run.state, RunState::Paused, "{:?}", run.last_word());
+    let mut handle = alice.give_up(run, "not tonight");
+    let run = ground.drive(&alice, &mut handle);
+    assert_eq!(run.state, RunState::Failed, "{:?}", run.last_word());
+    assert_eq!(before(&ground).bounds, Some((4, 9)), "what they set stays");
+    let left =
+        |state: &StepState| matches!(state, StepState::Skipped(text) if text.contains("left as it is"));
+    assert!(run.steps.iter().any(left), "{:?}", run.steps);
+}
+
+#[test]
 fn a_failure_can_be_held_for_a_look_and_giving_up_then_gives_back() {
     let ground = Ground::new();
     autoscaled(&ground);

@@ -110,6 +110,13 @@ impl Kind for RolledOut {
         if workload.observed_generation < workload.generation {
             return Standing::AtFrom("its controller has not looked yet".into());
         }
+        if let Some((container, image)) = &self.image
+            && let Some(found) = workload.template.containers.iter().find(|c| c.name == *container)
+            && found.image != *image
+        {
+            let text = format!("{container} of {} has the image {} by now", self.workload, found.image);
+            return Standing::Elsewhere(format!("{text}, not {image}: somebody has changed it"));
+        }
         let (counts, wanted) = (workload.counts, workload.desired);
         let text = format!("{} of {wanted} updated, {} ready", counts.updated, counts.ready);
         if workload.stuck_since.is_some() {
@@ -127,6 +134,10 @@ impl Kind for RolledOut {
             }
             _ => text,
         };
+        let others = self.template.is_some() && self.new_pods(seen).count() != wanted as usize;
+        if others && (counts.updated, counts.total) == (wanted, wanted) {
+            return Standing::AtFrom(format!("{text}, not all of the template that was set"));
+        }
         match (counts.updated, counts.total, counts.available) == (wanted, wanted, wanted) {
             true => match self.steady_at(seen).filter(|until| self.steady > 0 && seen.at < *until) {
                 Some(until) => {
@@ -197,6 +208,16 @@ mod tests {
         );
         assert_eq!(rolled.stands(&put(40, 0)), Standing::AtTo);
         assert_eq!(RolledOut { steady: 0, ..rolled.clone() }.stands(&soon), Standing::AtTo);
+        // Another image than the one that was set is no success of this rollout.
+        let image = Some((container.name.clone(), "registry.example/app:other".into()));
+        let foreign = RolledOut { image, ..rolled.clone() };
+        assert!(
+            matches!(foreign.stands(&soon), Standing::Elsewhere(text) if text.contains("somebody has changed it"))
+        );
+        let template = RolledOut { image: None, template: Some("other".into()), ..rolled.clone() };
+        assert!(
+            matches!(template.stands(&soon), Standing::AtFrom(text) if text.contains("template that was set"))
+        );
         let restarted = put(10, 1);
         assert!(
             matches!(rolled.stands(&restarted), Standing::Failed(text) if text.contains("has been restarted once"))

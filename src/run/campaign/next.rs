@@ -156,6 +156,8 @@ fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) ->
         (_, Shown::Paused(None)) if !fresh && run.made().is_empty() => Way::Now(Next::GiveUp(item, last())),
         _ if !fresh => match found.offers(seen).resume {
             Ok(()) => Way::Now(Next::Resume(item)),
+            // Its own journal tells as well why it stands still: the run that is taken up writes it down.
+            Err(_) if is_held(run, seen) && run.state != RunState::Paused => Way::Now(Next::Resume(item)),
             Err(why) if is_held(run, seen) => note(Event::Held { item, why: brief(&why) }),
             Err(why) => Way::Now(Next::GiveUp(item, why)),
         },

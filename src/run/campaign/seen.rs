@@ -120,7 +120,7 @@ impl CampaignSeen {
             pause,
             resume: still.clone(),
             stop,
-            skip: some(counts.waiting + counts.running > 0, "is left"),
+            skip: some(counts.waiting + counts.running + counts.held > 0, "is left"),
             retry: some(counts.failed + counts.skipped > 0, "failed or was skipped"),
             undo: undo.and_then(|()| back(&self.campaign, seen).map(drop)),
             give_up: still,

@@ -148,10 +148,22 @@ impl Driver {
                 }
                 Ok(Err(Failure::Fenced)) => return Ok(None),
                 Ok(Err(Failure::Blocked(text))) => self.blocked(session, step, text).await?,
+                // Who gives a run up wants it closed: what somebody else has changed since is theirs.
+                Ok(Err(Failure::Drift(why))) if self.is_given_up() => {
+                    let text = format!("left as it is: {why}");
+                    let performed = Performed { wrote: false, text, mark: None, kept: true };
+                    return Ok(Some((performed, false)));
+                }
                 Ok(Err(failure)) => return Err(Stop::Pause(step, failure.text())),
                 Err(_) => return Err(Stop::Pause(step, self.silence())),
             }
         }
+    }
+
+    /// An operator has closed the run.
+    fn is_given_up(&self) -> bool {
+        let leaving = self.run.borrow().leaving.clone();
+        leaving.is_some_and(|why| why.starts_with("given up by "))
     }
 
     /// Waits a moment before what a disruption budget does not allow is asked for again, until the step's time is over.

@@ -391,6 +391,14 @@ fn migrated(
             "--gitops-paused" => (migration.gitops_paused, rest) = (true, after),
             "--hold" => (migration.on_failure, rest) = (OnFailure::Hold, after),
             "--no-migration" => (only_image, rest) = (true, after),
+            // A command never begins so: taken for one, a slip of the finger would run.
+            word if word.starts_with('-') => {
+                let several =
+                    if tenants.len() > 1 { ", --parallel N, --canary N, --max-failures N" } else { "" };
+                return Err(format!(
+                    "there is no option `{word}` here; there are --gitops-paused, --hold, --no-migration{several}"
+                ));
+            }
             _ => break,
         }
     }
@@ -518,6 +526,11 @@ mod tests {
         assert_eq!(of("2.4.1 bin/up"), Ok((None, some("bin/up"))));
         assert_eq!(of("2.4.1 --gitops-paused --hold bin/up"), Ok((None, some("bin/up"))));
         assert!(of("--hold").is_err());
+        for typed in
+            ["2.5.0 --wrong 3", "2.5.0 --max-failure 3", "2.5.0 --parallel 2", "2.5.0 --hold -x bin/up"]
+        {
+            assert!(of(typed).is_err_and(|why| why.contains("there is no option `-")), "{typed}");
+        }
         assert!(of("  ").is_err_and(|why| why.contains("2.4.1")));
         assert_eq!(asks.becomes("2.5.0 up").as_deref(), Some("2.4.1 → 2.5.0, by `up`"));
     }

@@ -312,7 +312,7 @@ impl View for CampaignView {
         match (command, self.item(campaign)) {
             (Command::Skip, _) if why.is_some() => why,
             (Command::Skip, Some(item)) => match &campaign.states[item] {
-                ItemState::Waiting | ItemState::Running(_) => None,
+                ItemState::Waiting | ItemState::Running(_) | ItemState::Held(..) => None,
                 _ => Some("that is through already".into()),
             },
             (Command::Retry, _) if why.is_some() => why,

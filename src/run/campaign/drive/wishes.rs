@@ -116,7 +116,8 @@ impl Driver {
         let open = (0..campaign.items.len()).filter(|item| {
             let about = campaign.about(*item);
             let tenant = about.as_ref().and_then(About::tenant);
-            matches!(campaign.states[*item], ItemState::Waiting | ItemState::Running(_)) && is(*item, tenant)
+            matches!(campaign.states[*item], ItemState::Waiting | ItemState::Running(_) | ItemState::Held(..))
+                && is(*item, tenant)
         });
         open.collect()
     }
@@ -127,6 +128,15 @@ impl Driver {
         let mut events = Vec::new();
         for item in items {
             let state = self.campaign.borrow().states[item].clone();
+            if let ItemState::Held(id, _) = &state {
+                let seen = self.seen.borrow().clone();
+                if self.runs(&seen).iter().any(|known| known.run.id == *id) {
+                    let (wish, run) = (format!("skip {}", self.campaign.borrow().words(item)), short_run(id));
+                    let why = format!("run {run} holds it: decide about that run");
+                    events.push(Event::Declined { wish, why });
+                    continue;
+                }
+            }
             if let ItemState::Running(id) = &state {
                 if self.children.get(id).is_some_and(|child| child.handle.watch.borrow().holds()) {
                     let (wish, why) =

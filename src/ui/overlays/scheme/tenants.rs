@@ -44,7 +44,12 @@ pub(super) fn sentence(many: &Many) -> String {
     let how = match many.items.first() {
         Some(Intent::Migrate { migration }) => {
             let image = if migration.image.is_some() { ", then the new image" } else { "" };
-            format!("each at {} meanwhile{image}", format::count(migration.keep as usize, "replica"))
+            let command = match &migration.command {
+                Some(command) => format!(", by `{command}`"),
+                None => String::new(),
+            };
+            let replicas = format::count(migration.keep as usize, "replica");
+            format!("each at {replicas} meanwhile{image}{command}")
         }
         Some(Intent::Restart { .. }) => "each rollout is watched to its end".into(),
         _ => "each rollout watched, and the old image set back if it fails".into(),
