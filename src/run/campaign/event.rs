@@ -531,7 +531,8 @@ impl Campaign {
         Some(Key::new(moved.pod.namespace.clone(), name??))
     }
 
-    /// How long the items that are done took, on average: from their begin to their end.
+    /// How long the items that are done took, on average: from their begin to their end. What is done to a node in a
+    /// moment tells nothing of what is done to the pods on it.
     pub fn each(&self) -> Option<SignedDuration> {
         let (mut began, mut total, mut count) = (BTreeMap::new(), SignedDuration::ZERO, 0);
         for entry in &self.entries {
@@ -539,7 +540,7 @@ impl Campaign {
                 Event::Began { item, .. } => {
                     began.insert(item, entry.at);
                 }
-                Event::Done { item, .. } => {
+                Event::Done { item, .. } if !self.is_alone(item) => {
                     if let Some(since) = began.get(&item) {
                         total = total.saturating_add(entry.at.duration_since(*since));
                         count += 1;

@@ -147,6 +147,24 @@ fn a_surprise_stops_it_and_a_yes_goes_on() {
 }
 
 #[test]
+fn what_is_done_to_a_node_in_a_moment_does_not_tell_how_long_the_rest_takes() {
+    let restart = Intent::Restart { tenant: "acme".into() };
+    let items = vec![Intent::Cordon { node: "w1".into(), cordoned: true }, restart.clone(), restart];
+    let mut it = Campaign::new("c", "alice", approved("drain w1", items, Pace::default()));
+    let mut at = |seconds: i64, event| {
+        let at = now() + jiff::SignedDuration::from_secs(seconds);
+        it.apply(Entry { at, by: "alice".into(), token: 1, heard: 0, event }).expect("a legal order");
+        it.each()
+    };
+    at(0, Event::Taken);
+    at(0, Event::Began { item: 0, run: id(0) });
+    assert_eq!(at(1, Event::Done { item: 0, pod: None, was: None }), None);
+    at(1, Event::Began { item: 1, run: id(1) });
+    let each = at(21, Event::Done { item: 1, pod: None, was: None });
+    assert_eq!(each, Some(jiff::SignedDuration::from_secs(20)));
+}
+
+#[test]
 fn stopping_begins_nothing_more_and_says_what_is_left() {
     let mut it = campaign(Pace::default());
     begin(&mut it, 0);
