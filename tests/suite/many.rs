@@ -26,7 +26,6 @@ use crate::{
 };
 
 mod crash;
-mod hundreds;
 
 pub const FAILS: &str = "php bin/console doctrine:migrations:migrate exit 1";
 const LONG: &str = "php bin/console doctrine:migrations:migrate sleep 300";
