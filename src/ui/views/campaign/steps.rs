@@ -30,7 +30,7 @@ fn word(step: &Step) -> String {
         Change::Replicas(replicas) => format!("{} → {}", replicas.from, replicas.to),
         Change::CreateJob(_) => "job".into(),
         Change::StartJob(_) => "started".into(),
-        Change::JobEnded(_) => "migration".into(),
+        Change::JobEnded(_) => "migrated".into(),
         Change::StopJob(_) => "job deleted".into(),
         Change::SetImage(set) => format!("image {}", image_tag(&set.to)),
         Change::Cordon(cordon) if cordon.to => "cordoned".into(),
