@@ -12,6 +12,9 @@ use crate::{
     run::Run,
 };
 
+/// Why an item is skipped whose rest another plan took.
+const REPLACED: &str = "another plan took its place";
+
 /// Where an item stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "text", rename_all = "lowercase")]
@@ -308,7 +311,7 @@ impl Campaign {
             Event::Revised { items, envelope } => {
                 for state in &mut self.states {
                     if *state == ItemState::Waiting {
-                        *state = ItemState::Skipped("another plan took its place".into());
+                        *state = ItemState::Skipped(REPLACED.into());
                     }
                 }
                 self.items.extend(items.iter().cloned());
@@ -452,6 +455,16 @@ impl Campaign {
             }
             false => "what is borrowed (a new pod, a deletion cost) is taken back",
         }
+    }
+
+    /// A pod of an item in whose place another plan was put, which did not have it any more.
+    pub(super) fn has_lost(&self, pod: &str) -> bool {
+        let of = |at: &usize| match &self.items[*at] {
+            Intent::Move { moved } => moved.pod.to_string() == pod,
+            _ => false,
+        };
+        let last = (0..self.items.len()).rev().find(of);
+        last.is_some_and(|at| matches!(&self.states[at], ItemState::Skipped(why) if why == REPLACED))
     }
 
     /// What is not begun yet.

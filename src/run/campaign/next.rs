@@ -264,7 +264,14 @@ fn ending(campaign: &Campaign, counts: Counts, seen: &Snapshot) -> Next {
         if let Some(wait) = drained::leaving(seen, node) {
             return Next::Wait(wait);
         }
-        text += &format!("; {}", drained::Drained::of(seen, node).text);
+        let drained = drained::Drained::of(seen, node);
+        text += &format!("; {}", drained.text);
+        // The plan that took the place of the rest did not have them: they could not be moved then.
+        if drained.pods.iter().any(|pod| campaign.has_lost(pod)) && !campaign.stopping {
+            return Next::Stop(format!(
+                "{text}; the last plan could not move all of them: resume plans them again"
+            ));
+        }
     }
     Next::Finish { whole, text }
 }

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use super::{record::*, *};
 use crate::{
     cluster::{Freshness, Key, WorkloadKey, WorkloadKind, sketch},
-    plan::{Intent, Means, Migrations, Move, MoveReason, plan},
+    plan::{
+        Intent, Means, Migrations, Move, MoveReason, plan,
+        rebalance::{Caps, Goal, Policy},
+    },
     run::{self, Outcome, Run, RunSeen, RunState},
 };
 
@@ -411,4 +414,39 @@ proptest! {
         prop_assert!(finished);
         prop_assert_eq!(started, [1; 3]);
     }
+}
+
+#[test]
+fn a_drain_is_not_done_while_pods_are_left_that_a_later_plan_could_not_move() {
+    let seen = seen();
+    let aim =
+        Aim { goal: Goal::Drain { node: "w1".into() }, caps: Caps::default(), policy: Policy::default() };
+    let items = offer(&aim, &seen).expect("it can be drained").items;
+    let [Intent::Cordon { .. }, first @ Intent::Move { .. }, Intent::Move { .. }, ..] = items.as_slice()
+    else {
+        panic!("{items:?}")
+    };
+    let proposed = Proposed::new(&seen, "drain w1", Some(aim), items.clone(), Pace::default());
+    let approved = proposed.approve(None, None).expect("nothing is grave");
+    let envelope = approved.envelope.clone();
+    let mut it = Campaign::new("c", "alice", approved);
+    note(&mut it, Event::Taken);
+    begin(&mut it, 0);
+    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    note(&mut it, Event::Paused { why: "w2 is gone".into(), asked: false, beyond: None });
+    note(&mut it, Event::Taken);
+    note(&mut it, Event::Revised { items: vec![first.clone()], envelope: envelope.clone() });
+    let at = it.items.len() - 1;
+    begin(&mut it, at);
+    note(&mut it, Event::Done { item: at, pod: None, was: None });
+    let Next::Stop(why) = next(&it, &[], &seen) else { panic!("{:?}", next(&it, &[], &seen)) };
+    assert!(why.contains("pods are left on w1") && why.ends_with("resume plans them again"), "{why}");
+    // The next plan has them again, and what an operator skips is not asked for once more.
+    note(&mut it, Event::Paused { why, asked: false, beyond: None });
+    note(&mut it, Event::Taken);
+    note(&mut it, Event::Revised { items: items[2..].to_vec(), envelope });
+    for item in at + 1..it.items.len() {
+        note(&mut it, Event::Skipped { item, why: "skipped by alice".into() });
+    }
+    assert!(matches!(next(&it, &[], &seen), Next::Finish { whole: true, .. }), "{:?}", next(&it, &[], &seen));
 }
