@@ -66,7 +66,7 @@ fn needs_mariadb() {
     );
 }
 
-/// The first of a hundred ports nobody listens at, below those the system access out. No two calls get the same.
+/// The first of a hundred ports nobody listens at, below those the system hands out. No two calls get the same.
 fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id() % 100) as u16;
