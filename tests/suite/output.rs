@@ -38,7 +38,7 @@ fn what_cannot_be_written_ends_quietly_with_code_1() {
         (&["--version"], [1, 0]),
         (&["completions", "bash"], [1, 0]),
         (&["scale", "acme", "five"], [2, 2]),
-        (&["--kubeconfig", nowhere, "status"], [2, 2]),
+        (&["--kubeconfig", nowhere, "status"], [1, 1]),
         (&["--kubeconfig", nowhere, "check"], [3, 3]),
     ] {
         for (lost, name) in [(full as fn() -> Stdio, "full"), (closed, "closed")] {
