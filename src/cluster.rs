@@ -88,7 +88,7 @@ pub use proxysql::{
 pub use quantity::{Amounts, Cpu, Memory};
 pub use quota::{Claim, ClaimPhase, Limit, LimitRange, Quota, QuotaLine, QuotaScope, Unit, unit};
 pub use record::{Journal, Lease, RUN_LABEL, Written};
-pub use revision::{Difference, Revision, Template, differences, settings};
+pub use revision::{Difference, Revision, Template, differences, is_secret, settings};
 pub use selector::{LabelSet, Labels, Operator, Requirement, Selector};
 pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};

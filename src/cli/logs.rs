@@ -8,8 +8,8 @@ use std::{
 };
 
 use clap::Args;
-use jiff::{Timestamp, tz::TimeZone};
-use regex::{Regex, RegexBuilder};
+use jiff::Timestamp;
+use regex::Regex;
 use serde::Serialize;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -17,7 +17,7 @@ use super::{Common, Failure, Format, headroom, output, session, session::Session
 use crate::{
     cluster::{LogLine, LogRange, LogSource, PodState, Snapshot, TenantName},
     live,
-    ui::format,
+    ui::{filter, format},
 };
 
 /// Lines of each container that are printed where nothing else is said.
@@ -87,8 +87,7 @@ fn tail(text: &str) -> Result<Tail, String> {
 }
 
 fn pattern(text: &str) -> Result<Regex, String> {
-    let insensitive = !text.chars().any(char::is_uppercase);
-    RegexBuilder::new(text).case_insensitive(insensitive).build().map_err(|why| {
+    filter::pattern(text).map_err(|why| {
         let why = why.to_string();
         let last = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
         format!("it is no regular expression: {last}")
@@ -328,8 +327,7 @@ impl Reading {
         }
         let mut line = String::new();
         if !self.args.no_times {
-            let time = at.map(|at| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
-            line += &time.unwrap_or_else(|| "-".into());
+            line += &at.map_or("-".into(), format::time);
             line.push(' ');
         }
         if self.known.len() > 1 || self.range.follow {

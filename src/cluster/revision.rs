@@ -129,16 +129,21 @@ fn container(container: &Value, all: &mut BTreeMap<String, String>) {
     }
 }
 
+/// An environment variable of this name holds what nobody is to read on a screen, also where the manifest has it in
+/// clear: addresses of databases carry passwords.
+pub fn is_secret(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let words = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "DSN", "_URL"];
+    words.iter().any(|word| upper.contains(word))
+}
+
 /// The value of a variable; one whose name says that it is a secret is only told apart.
 fn environment(key: &str, env: &Value) -> String {
     if !env["valueFrom"].is_null() {
         return text(&env["valueFrom"]);
     }
     let value = env["value"].as_str().unwrap_or_default();
-    let upper = key.to_ascii_uppercase();
-    let secret =
-        ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "DSN", "_URL"].iter().any(|w| upper.contains(w));
-    match secret {
+    match is_secret(key) {
         true => format!("{MASK}{:x}", fnv1a(value.bytes())),
         false => text(&env["value"]),
     }

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::format;
-use crate::cluster::{Described, KubeEvent, ObjectKey};
+use crate::cluster::{Described, KubeEvent, ObjectKey, is_secret};
 
 /// How a line is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +80,6 @@ fn mask(value: &mut Value) {
 }
 
 const HIDDEN: &str = "… (not shown)";
-
-/// A variable of this name holds what nobody is to read over a shoulder.
-fn is_secret(name: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    let words = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "PRIVATE_KEY", "API_KEY", "CREDENTIAL"];
-    words.iter().any(|word| upper.contains(word))
-}
 
 struct Lines {
     all: Vec<Line>,

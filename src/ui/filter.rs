@@ -146,11 +146,9 @@ impl Filter {
     }
 
     fn pattern(&mut self, word: &str) -> Regex {
-        let insensitive = !word.chars().any(char::is_uppercase);
-        let build = |pattern: &str| RegexBuilder::new(pattern).case_insensitive(insensitive).build();
-        build(word).unwrap_or_else(|_| {
+        pattern(word).unwrap_or_else(|_| {
             self.literal.get_or_insert_with(|| word.to_owned());
-            build(&regex::escape(word)).expect("an escaped text is a regular expression")
+            pattern(&regex::escape(word)).expect("an escaped text is a regular expression")
         })
     }
 
@@ -218,6 +216,15 @@ impl Test {
             Self::Number(n) => number().is_some_and(|v| v == *n),
         }
     }
+}
+
+/// The regular expression that is typed: upper and lower case are alike unless it has an upper-case letter.
+///
+/// # Errors
+/// It is none, or compiles to more than the library takes.
+pub fn pattern(typed: &str) -> Result<Regex, regex::Error> {
+    let insensitive = !typed.chars().any(char::is_uppercase);
+    RegexBuilder::new(typed).case_insensitive(insensitive).build()
 }
 
 /// The words of a line: what stands between blanks, or between quotation marks.

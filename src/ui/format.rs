@@ -23,6 +23,11 @@ pub fn next_change(now: Timestamp, since: Timestamp) -> Timestamp {
     Timestamp::from_second(at.max(now.as_second() + 1)).unwrap_or(now)
 }
 
+/// A moment in UTC, to the millisecond: `2026-11-21T09:00:00.000Z`.
+pub fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
 /// A share in whole percent: `81%`. What is not nothing never reads as 0%.
 pub fn percent(share: f64) -> String {
     let whole = if share > 0.0 { (share * 100.0).round().clamp(1.0, 999.0) } else { 0.0 };

@@ -8,8 +8,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::{Timestamp, tz::TimeZone};
-
 use crate::{
     cluster::{Key, LogRange, LogSource, Pod, PodState, TenantName},
     ui::{
@@ -323,7 +321,7 @@ impl LogView {
         for at in self.shown(log) {
             let line = &log.lines[at];
             let source = log.sources.get(line.of);
-            let time = line.at.map_or("-".into(), full);
+            let time = line.at.map_or("-".into(), format::time);
             let of = source.map_or(String::new(), |s| format!("{}/{}", s.pod.name, s.container));
             text += &format!("{time} {of} {}\n", format::plain(&line.text));
         }
@@ -481,7 +479,7 @@ impl View for LogView {
             if first {
                 if let Some(at) = line.at.filter(|_| time_width > 0) {
                     let time = match self.times {
-                        Times::Full => full(at),
+                        Times::Full => format::time(at),
                         _ => at.strftime("%H:%M:%S").to_string(),
                     };
                     pen.put(1, y, time_width - 1, &time, Role::Faint);
@@ -585,10 +583,6 @@ impl LogView {
 /// `5 min`, `1 h`.
 fn span(seconds: u32) -> String {
     humantime::format_duration(std::time::Duration::from_secs(seconds.into())).to_string()
-}
-
-fn full(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// The colour of a pod among others.

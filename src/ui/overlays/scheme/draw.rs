@@ -1,5 +1,7 @@
 //! How the review of many moves is drawn.
 
+use std::ops::Range;
+
 use ratatui::layout::Position;
 
 use super::{SECTIONS, SchemeReview, Section, tenants};
@@ -172,29 +174,10 @@ impl SchemeReview {
     /// The tenants it is done to, or those that are left out.
     fn of_tenants(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, many: &Many) {
         let width = pen.width();
-        let mut x = 0;
         let left = self.section == Section::Stays;
-        for (name, n, here) in [("Tenants", many.rows.len(), !left), ("Left out", many.left.len(), left)] {
-            let role = if here { Role::Accent } else { Role::Muted };
-            x = pen.put(x, 0, 2, if here { "▸ " } else { "  " }, Role::Key);
-            x = pen.put(x, 0, width.saturating_sub(x), name, role);
-            x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
-        }
-        let page = usize::from(pen.height().saturating_sub(1));
-        let all = self.lines(self.section);
-        let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
-        let start = self.scroll[at].min(all.saturating_sub(page));
-        let shown = start..all.min(start + page);
-        if all > shown.end || start > 0 {
-            let text = match all - shown.end {
-                0 => "↑".to_owned(),
-                below => format!("{below} below  ↓"),
-            };
-            pen.put_right(width, 0, 16, &text, Role::Muted);
-        } else if x + 14 < width {
-            pen.line_right(width, 0, 14, &[piece("tab ", Role::Key), piece("section", Role::Muted)]);
-        }
-        match (left, all) {
+        let names = [("Tenants", many.rows.len(), !left), ("Left out", many.left.len(), left)];
+        let shown = self.scrolled(pen, &names, 0);
+        match (left, self.lines(self.section)) {
             (true, 0) => {
                 let text = "no tenant is left out";
                 pen.line(2, 1, width, &[piece("✓ ", Role::Ok), piece(text, Role::Muted)]);
@@ -204,25 +187,17 @@ impl SchemeReview {
         }
     }
 
-    /// The names of the sections, and the one in front.
-    fn section(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme) {
+    /// The names of the sections with how many lines each has, and where more is. Returns the lines of the one in front
+    /// that there is room for below so many of heading.
+    fn scrolled(&self, pen: &mut Pen<'_>, names: &[(&str, usize, bool)], heading: u16) -> Range<usize> {
         let width = pen.width();
         let mut x = 0;
-        for section in SECTIONS {
-            let here = section == self.section;
-            let (name, n) = match section {
-                Section::Pods => ("Pods by node", self.rows.len()),
-                Section::Moves => ("Moves", scheme.proposal.moves.len()),
-                Section::Stays => ("Stays", scheme.proposal.stays.len()),
-            };
-            let role = if here { Role::Accent } else { Role::Muted };
-            x = pen.put(x, 0, 2, if here { "▸ " } else { "  " }, Role::Key);
+        for (name, n, here) in names {
+            let role = if *here { Role::Accent } else { Role::Muted };
+            x = pen.put(x, 0, 2, if *here { "▸ " } else { "  " }, Role::Key);
             x = pen.put(x, 0, width.saturating_sub(x), name, role);
             x = pen.put(x + 1, 0, width.saturating_sub(x + 1), &n.to_string(), Role::Muted) + 2;
         }
-        let changed = matrix::changed(scheme.proposal.moves.iter());
-        let matrix = Matrix::fit(width, cx.seen, &changed);
-        let heading = if self.section == Section::Pods { matrix.heading_height() } else { 0 };
         let page = usize::from(pen.height().saturating_sub(1 + heading));
         let all = self.lines(self.section);
         let at = SECTIONS.iter().position(|s| *s == self.section).unwrap_or(0);
@@ -237,6 +212,24 @@ impl SchemeReview {
         } else if x + 14 < width {
             pen.line_right(width, 0, 14, &[piece("tab ", Role::Key), piece("section", Role::Muted)]);
         }
+        shown
+    }
+
+    /// The names of the sections, and the one in front.
+    fn section(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme) {
+        let width = pen.width();
+        let names = SECTIONS.map(|section| {
+            let (name, n) = match section {
+                Section::Pods => ("Pods by node", self.rows.len()),
+                Section::Moves => ("Moves", scheme.proposal.moves.len()),
+                Section::Stays => ("Stays", scheme.proposal.stays.len()),
+            };
+            (name, n, section == self.section)
+        });
+        let changed = matrix::changed(scheme.proposal.moves.iter());
+        let matrix = Matrix::fit(width, cx.seen, &changed);
+        let heading = if self.section == Section::Pods { matrix.heading_height() } else { 0 };
+        let shown = self.scrolled(pen, &names, heading);
         match self.section {
             Section::Pods => {
                 matrix.heading(pen, 1, ["NOW", "AFTER"]);
@@ -252,7 +245,7 @@ impl SchemeReview {
                 }
             }
             Section::Moves => self.moves(pen, cx, scheme, 1, shown),
-            Section::Stays if all == 0 => {
+            Section::Stays if scheme.proposal.stays.is_empty() => {
                 let text = "nothing stays that should be elsewhere";
                 pen.line(2, 1, width, &[piece("✓ ", Role::Ok), piece(text, Role::Muted)]);
             }
@@ -260,7 +253,7 @@ impl SchemeReview {
         }
     }
 
-    fn moves(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme, y: u16, shown: std::ops::Range<usize>) {
+    fn moves(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme, y: u16, shown: Range<usize>) {
         let width = pen.width();
         let (tenant, node) = if width < 100 { (16, 10) } else { (26, 20) };
         for (y, i) in (y..).zip(shown) {
@@ -284,7 +277,7 @@ impl SchemeReview {
         }
     }
 
-    fn stays(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme, y: u16, shown: std::ops::Range<usize>) {
+    fn stays(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme, y: u16, shown: Range<usize>) {
         let width = pen.width();
         let (name, node) = if width < 100 { (16, 9) } else { (40, 20) };
         for (y, i) in (y..).zip(shown) {
