@@ -10,11 +10,10 @@ use crate::{
     run::RunState,
     ui::{
         Action, Asks, Command, Overlay, Place, Theme, Wanted,
-        command::{self, COMMANDS, On, Takes},
+        command::{self, COMMANDS, On, Sort, Takes},
         overlays::{Ask, CommandLine, Help, Menu, Prompt},
         stops::{self, Stop},
         view::VIEWS,
-        views::tenants::Sort,
     },
 };
 

@@ -7,7 +7,6 @@ pub mod command_line;
 pub mod database;
 pub mod help;
 pub mod menu;
-pub mod placement;
 pub mod prompt;
 pub mod review;
 pub mod scheme;
