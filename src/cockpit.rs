@@ -4,6 +4,7 @@
 //! `shared` is what the command line takes as well.
 
 mod effects;
+pub mod hand_over;
 mod screen;
 mod shared;
 
