@@ -85,8 +85,9 @@ impl Shell {
 
     /// Whether a program is in the image.
     fn has(&self, program: &str) -> bool {
-        const ALWAYS: [&str; 12] =
-            ["cat", "date", "env", "false", "hostname", "id", "ls", "printenv", "sh", "stty", "true", "whoami"];
+        const ALWAYS: [&str; 12] = [
+            "cat", "date", "env", "false", "hostname", "id", "ls", "printenv", "sh", "stty", "true", "whoami",
+        ];
         let name = program.rsplit('/').next().unwrap_or(program);
         let php = self.container.contains("php");
         match name {
@@ -169,7 +170,8 @@ impl Shell {
             ["command", "-v", _] => Outcome::failed(127, ""),
             ["echo", rest @ ..] => {
                 let last = self.last.to_string();
-                let words: Vec<&str> = rest.iter().map(|word| if *word == "$?" { &*last } else { *word }).collect();
+                let words: Vec<&str> =
+                    rest.iter().map(|word| if *word == "$?" { &*last } else { *word }).collect();
                 Outcome::said(format!("{}\n", words.join(" ")))
             }
             ["stty", "size"] => match self.size {
@@ -279,7 +281,11 @@ mod tests {
     fn commands_say_what_they_would() {
         assert_eq!(run(&["hostname"]), Outcome::said("acme-1\n"));
         assert!(run(&["env"]).out.ends_with("APP_ENV=prod\n"));
-        assert!(start("app:1", &["nothing"]).unwrap_err().contains("exec: \"nothing\": executable file not found"));
+        assert!(
+            start("app:1", &["nothing"])
+                .unwrap_err()
+                .contains("exec: \"nothing\": executable file not found")
+        );
         assert_eq!(run(&["cat", "/none"]), Outcome::failed(1, "cat: /none: No such file or directory\n"));
         assert_eq!(run(&["stty", "size"]).code, 1, "there is no terminal");
     }

@@ -89,7 +89,8 @@ async fn carry(mut pipe: Pipe, mut exec: Exec, shared: Arc<Shared>) {
 async fn say(pipe: &Pipe, exec: &Exec, outcome: &Outcome) -> bool {
     let line = |text: &str| if exec.tty { text.replace('\n', "\r\n") } else { text.to_owned() };
     let errors = if exec.tty { OUTPUT } else { ERRORS };
-    pipe.say(OUTPUT, line(&outcome.out).as_bytes()).await && pipe.say(errors, line(&outcome.err).as_bytes()).await
+    pipe.say(OUTPUT, line(&outcome.out).as_bytes()).await
+        && pipe.say(errors, line(&outcome.err).as_bytes()).await
 }
 
 /// Runs what is typed, line by line, until the first of the readers has ended. `None`: the client is gone.

@@ -8,7 +8,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::reply::{GZIP_FROM, attached, compressed, executed, followed, forwarded, listed, refusal, watched, whole};
+use super::reply::{
+    GZIP_FROM, attached, compressed, executed, followed, forwarded, listed, refusal, watched, whole,
+};
 use super::{Body, Inner, LARGEST, REMEMBERED, RequestLine, lock};
 use crate::api::{self, Answer, Failure, Form, Payload, Request, Surroundings, User};
 use crate::faults::Outcome;
