@@ -22,6 +22,7 @@ mod delete_pod;
 mod demo;
 mod describe;
 mod drain;
+mod exec;
 mod fits;
 mod galera;
 mod headroom;
@@ -164,6 +165,8 @@ enum Command {
     Events(describe::EventsArgs),
     /// The log of a tenant: of all its pods in the order of the times, or of some
     Logs(logs::LogsArgs),
+    /// A shell in a container of a tenant or of a pod, or another command there
+    Exec(exec::ExecArgs),
     /// Migrate the databases of tenants: replicas dropped, one Job, replicas given back
     Migrate(migrate::MigrateArgs),
     /// Roll an image out, watch it, and set the old one back when that fails
@@ -324,6 +327,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Describe(args)) => describe::run(&common, args).await,
         Some(Command::Events(args)) => describe::events(&common, args).await,
         Some(Command::Logs(args)) => logs::run(&common, args).await,
+        Some(Command::Exec(args)) => exec::run(&common, args).await,
         Some(Command::Migrate(args)) => migrate::run(&common, args).await,
         Some(Command::Release(args)) => release::run(&common, args).await,
         Some(Command::Rollback(args)) => rollback::run(&common, args).await,

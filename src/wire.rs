@@ -6,7 +6,9 @@
 
 mod connector;
 mod credentials;
+pub mod exec;
 mod failure;
+mod frames;
 mod kubeconfig;
 mod logins;
 mod plugin;
