@@ -38,6 +38,7 @@ mod restart;
 mod rollback;
 mod scale;
 pub mod schedule;
+mod sound;
 mod undo;
 mod verify;
 pub mod whatif;

@@ -39,7 +39,7 @@ use ratatui::{
 };
 
 pub use self::{
-    action::{Action, Asks},
+    action::{Action, Asks, Containers},
     chrome::mark,
     command::Command,
     draft::{Draft, ToTenants, Wanted},

@@ -172,7 +172,8 @@ pub(super) fn pressed(
         Command::Yes if unread > 0 && review.refusal(app.world.who.read_only).is_none() => {
             review.scroll = review.shown.saturating_sub(1);
             let lines = format::count(unread, "line");
-            review.note = Some(format!("not run: {lines} unread; scroll, then press y"));
+            let were = if unread == 1 { "was" } else { "were" };
+            review.note = Some(format!("not run: {lines} {were} below the screen; read on, then press y"));
         }
         Command::Yes => yes(app, review, burst, now),
         Command::Edit => {

@@ -357,7 +357,7 @@ fn entries_in_an_illegal_order_are_refused_and_change_nothing() {
         (vec![Event::Taken], finished.clone(), "not every step is through"),
         (vec![Event::Taken, done(0), done(1), finished.clone()], Event::Taken, "done"),
         (vec![Event::Taken, done(0), done(1), finished], Event::Started { step: 1 }, "through already"),
-        (vec![Event::Taken, Event::Undone { by_run: "x".into() }], done(0), "undone"),
+        (vec![Event::Taken, Event::Undone { by_run: "x".into() }], done(0), "was taken back"),
     ] {
         let mut run = fresh.clone();
         before.iter().for_each(|event| run.apply(entry(event.clone())).expect("a legal order"));
