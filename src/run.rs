@@ -11,7 +11,7 @@ mod drive;
 mod event;
 mod evidence;
 mod exec;
-mod instead;
+pub mod instead;
 mod journal;
 mod lease;
 mod local;

@@ -6,7 +6,7 @@ use crate::{
     cluster::{
         Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Severity, TenantName,
     },
-    plan::{Approved, Check, Plan, Rollback, rebalance::Targets},
+    plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
@@ -41,6 +41,8 @@ pub enum Msg {
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
     Scheme(Wanted, Terms, Box<SchemeFound>),
+    /// The plan of what was asked for.
+    Planned(Intent, Box<Plan>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
     /// What going back to the revision before comes to.
@@ -97,6 +99,9 @@ pub enum Effect {
     Foresee(Option<Question>),
     /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].
     Scheme(Wanted, Terms),
+    /// Plan this on what was seen last; answer with [`Msg::Planned`]. Undoing one of these runs may be better than what is
+    /// asked for.
+    Plan(Intent, Vec<Run>),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
     /// Read the revisions of this tenant; answer with [`Msg::Revisions`].

@@ -186,6 +186,13 @@ impl Performer {
                     let _ = tell.blocking_send(Msg::Scheme(wanted, terms, Box::new(found)));
                 });
             }
+            Effect::Plan(intent, runs) => {
+                let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
+                tokio::task::spawn_blocking(move || {
+                    let plan = run::instead::planned(&seen, &runs, &intent);
+                    let _ = tell.blocking_send(Msg::Planned(intent, Box::new(plan)));
+                });
+            }
             Effect::Targets(tenant, pod) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
                 let policy = self.config.moves.clone();
