@@ -180,7 +180,7 @@ pub fn findings(unreadable: &[String]) -> Vec<Finding> {
 }
 
 /// The time it is at the API server, as far as is known.
-fn server_time(seen: &Snapshot) -> Timestamp {
+pub fn server_time(seen: &Snapshot) -> Timestamp {
     seen.dated(Timestamp::now())
 }
 

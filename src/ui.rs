@@ -25,6 +25,7 @@ mod open;
 pub mod outlook;
 pub mod overlays;
 pub mod paint;
+pub mod parts;
 mod place;
 pub mod stops;
 mod terms;

@@ -12,11 +12,10 @@ use crate::{
     run::RunState,
     ui::{
         Action, Asks, Command, Containers, Overlay, Place, Theme, Wanted,
-        command::{self, COMMANDS, On, Takes},
+        command::{self, COMMANDS, On, Sort, Takes},
         overlays::{Ask, CommandLine, ContainerChoice, Help, Menu, Prompt},
         stops::{self, Stop},
         view::VIEWS,
-        views::tenants::Sort,
     },
 };
 

@@ -8,7 +8,6 @@ pub mod containers;
 pub mod database;
 pub mod help;
 pub mod menu;
-pub mod placement;
 pub mod prompt;
 pub mod review;
 pub mod scheme;

@@ -6,12 +6,11 @@ use crate::{
     cluster::Database,
     ui::{
         action::Asks,
-        command::{self, COMMANDS, Command, Takes},
+        command::{self, COMMANDS, Command, Sort, Takes},
         format,
         paint::{Pen, piece},
         theme::Role,
         view::{Cx, VIEWS},
-        views::tenants::Sort,
     },
 };
 

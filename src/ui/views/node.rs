@@ -10,6 +10,7 @@ use crate::{
         command::Command,
         format,
         paint::{Pen, piece},
+        parts,
         theme::Role,
         view::{Cx, List, Place, View},
     },
@@ -223,7 +224,7 @@ impl View for NodeView {
             let y = TOP + 1 + line as u16;
             let (name, cell, ready, desired) = &self.rows[i];
             pen.put(4, y, 20, &cx.tenant_name(name, 20), Role::Text);
-            super::tenants::draw_cell(pen, 32, y, *cell);
+            parts::cell::draw(pen, 32, y, *cell);
             let tone = if ready < desired { Role::Warn } else { Role::Muted };
             pen.put_right(40, y, 8, &format!("{ready}/{desired}"), tone);
             if self.list.selected() == Some(name) {

@@ -20,7 +20,7 @@ use crate::{
     ui::{
         ToTenants,
         action::{Action, Containers},
-        command::Command,
+        command::{Command, Sort},
         filter::{Fields, Filter},
         format,
         paint::Pen,
@@ -29,9 +29,6 @@ use crate::{
 };
 
 use rows::{Row, Rows};
-
-pub use crate::ui::command::Sort;
-pub use table::draw_cell;
 
 /// Tenants and where their pods sit.
 #[derive(Default)]
