@@ -91,6 +91,10 @@ pub struct App {
     history: Vec<String>,
     last_key: Option<Timestamp>,
     leaving: bool,
+    /// The terminal is in other hands: nothing is drawn.
+    away: bool,
+    /// When it came back, or the last key after that which was meant for whoever had it.
+    returned: Option<Timestamp>,
     /// When state changes by itself though nothing happens.
     due: Cell<Option<Timestamp>>,
 }
@@ -213,6 +217,8 @@ impl App {
             history: Vec::new(),
             last_key: None,
             leaving: false,
+            away: false,
+            returned: None,
             due: Cell::new(None),
         };
         let at = seen.at;
@@ -223,6 +229,11 @@ impl App {
     /// It is over.
     pub fn is_leaving(&self) -> bool {
         self.leaving
+    }
+
+    /// The terminal is in other hands: nothing may be drawn.
+    pub fn is_away(&self) -> bool {
+        self.away
     }
 
     /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.

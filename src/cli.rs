@@ -3,17 +3,20 @@
 //! Every screen and every act is also a command, from the same engine, with `-o json`. Exit codes: 0 done, 1 failed or
 //! refused, 2 wrong usage (arguments, configuration file, unknown context). `check` has those of monitoring plug-ins.
 
-use std::{fmt, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeSet, fmt, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, parser::ValueSource,
+};
 
-use crate::wire::sql;
+use crate::{config::Origin, wire::sql};
 
 mod act;
 mod campaign;
 mod campaign_json;
 mod campaigns;
 mod check;
+mod config;
 mod cordon;
 mod database;
 mod database_act;
@@ -22,6 +25,7 @@ mod delete_pod;
 mod demo;
 mod describe;
 mod drain;
+mod exec;
 mod fits;
 mod galera;
 mod headroom;
@@ -64,16 +68,6 @@ mod which_database;
 pub struct Cli {
     #[command(flatten)]
     common: Common,
-    /// Colours: a built-in theme, or a file in the themes folder beside the configuration
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "WHEELHOUSE_THEME",
-        global = true,
-        display_order = 90,
-        help_heading = None::<&str>
-    )]
-    theme: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -112,6 +106,45 @@ struct Common {
     settings: Vec<String>,
     #[command(flatten)]
     database: which_database::WhichDatabase,
+    /// Colours: a built-in theme, or a file in the themes folder beside the configuration
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "WHEELHOUSE_THEME",
+        global = true,
+        display_order = 90,
+        help_heading = None::<&str>
+    )]
+    theme: Option<String>,
+    #[arg(skip)]
+    given: Given,
+}
+
+/// Where the values of flags come from.
+#[derive(Clone, Debug, Default)]
+struct Given {
+    /// The flags, by their ids, that the environment gives.
+    by_environment: BTreeSet<String>,
+}
+
+impl Given {
+    fn of(matches: &ArgMatches) -> Self {
+        let from_environment =
+            |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::EnvVariable);
+        Self {
+            by_environment: matches.ids().filter(from_environment).map(|id| id.as_str().to_owned()).collect(),
+        }
+    }
+
+    fn origin(&self, id: &str) -> Origin {
+        let command = Cli::command();
+        let flag = command.get_arguments().find(|flag| flag.get_id() == id);
+        let variable = flag.and_then(|flag| flag.get_env()).filter(|_| self.by_environment.contains(id));
+        match variable {
+            Some(variable) => Origin::Environment(variable.to_string_lossy().into_owned()),
+            None => Origin::Flag(flag.and_then(|flag| flag.get_long()).unwrap_or(id).to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -164,6 +197,8 @@ enum Command {
     Events(describe::EventsArgs),
     /// The log of a tenant: of all its pods in the order of the times, or of some
     Logs(logs::LogsArgs),
+    /// A shell in a container of a tenant or of a pod, or another command there
+    Exec(exec::ExecArgs),
     /// Migrate the databases of tenants: replicas dropped, one Job, replicas given back
     Migrate(migrate::MigrateArgs),
     /// Roll an image out, watch it, and set the old one back when that fails
@@ -178,6 +213,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Several runs for one goal: pause, resume, stop, skip, retry, undo
     Campaigns(campaigns::CampaignsArgs),
+    /// The configuration: write a new file, check one, show what is in force and where it comes from
+    Config(config::ConfigArgs),
     /// Print the completion script of a shell
     Completions {
         /// Which shell
@@ -234,7 +271,7 @@ impl Failure {
 /// Reads the arguments of the process, does what they say, and tells how it ended.
 pub fn main() -> ExitCode {
     report_panics();
-    let cli = Cli::try_parse().unwrap_or_else(|wrong| {
+    let cli = parsed().unwrap_or_else(|wrong| {
         // What watches must not take a wrong argument for an outage: 2 means critical there.
         if wrong.use_stderr() && std::env::args_os().any(|argument| argument == "check") {
             check::wrong_usage(&wrong.to_string());
@@ -262,6 +299,15 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(failure),
     }
+}
+
+/// The arguments of the process, with where they come from.
+fn parsed() -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|wrong| wrong.format(&mut command))?;
+    cli.common.given = Given::of(&matches);
+    Ok(cli)
 }
 
 /// The words of a wrong usage, without flags that nobody typed: one that the environment gives is not part of the usage.
@@ -298,11 +344,11 @@ fn serves(command: &Option<Command>) -> bool {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    let Cli { common, theme, command } = cli;
+    let Cli { common, command } = cli;
     match command {
-        None => screen::run(&common, theme).await,
+        None => screen::run(&common).await,
         #[cfg(feature = "demo")]
-        Some(Command::Demo(args)) => demo::run(&common, theme, args).await,
+        Some(Command::Demo(args)) => demo::run(&common, args).await,
         Some(Command::Status(output)) => status::run(&common, output.output).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
@@ -324,6 +370,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Describe(args)) => describe::run(&common, args).await,
         Some(Command::Events(args)) => describe::events(&common, args).await,
         Some(Command::Logs(args)) => logs::run(&common, args).await,
+        Some(Command::Exec(args)) => exec::run(&common, args).await,
         Some(Command::Migrate(args)) => migrate::run(&common, args).await,
         Some(Command::Release(args)) => release::run(&common, args).await,
         Some(Command::Rollback(args)) => rollback::run(&common, args).await,
@@ -331,6 +378,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
+        Some(Command::Config(args)) => config::run(&common, args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             let mut command = Cli::command().mut_args(|flag| flag.hide(false));

@@ -28,6 +28,7 @@ mod history;
 mod id;
 mod images;
 mod job;
+mod near;
 mod node;
 mod observe;
 mod pod;
@@ -77,6 +78,7 @@ pub use id::{
 };
 pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
+pub use near::near;
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};

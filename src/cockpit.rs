@@ -4,6 +4,7 @@
 //! `terminal` sends it frames in few bytes; `shared` is what the command line takes as well.
 
 mod effects;
+pub mod hand_over;
 mod screen;
 mod shared;
 mod terminal;
@@ -45,7 +46,6 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
     let app = App::new(setup, seen.borrow().clone(), (size.width, size.height))?;
     let (tell, inbox) = mpsc::channel(INBOX);
     let listening = [
-        tokio::spawn(keys(tell.clone())),
         tokio::spawn(sizes(tell.clone())),
         tokio::spawn(signals(tell.clone())),
         tokio::spawn(observations(seen.clone(), tell.clone())),
@@ -54,10 +54,12 @@ pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -
     tokio::spawn(panic_on_demand(seen.clone()));
     let mut performer = Performer::new(config, wire, seen, state_dir, tell);
     performer.tell_local_runs();
+    performer.listen();
     let result = app::run(app, &mut *screen, inbox, Timestamp::now, |effect, backend| {
         performer.perform(effect, backend)
     })
     .await;
+    performer.take_terminal_back().await;
     drop(screen);
     listening.iter().chain([&following]).for_each(|task| task.abort());
     performer.leave(LEAVES_WITHIN).await;

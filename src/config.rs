@@ -1,9 +1,11 @@
 //! The user's configuration: one TOML file, every default in one place.
 //!
-//! Order of precedence, the later wins: defaults, the file, environment variables (`WHEELHOUSE_*`), flags. The last two
-//! are read by `cli`; this file knows only the first two.
+//! Order of precedence, the later wins: defaults, the file, its section of the context, environment variables
+//! (`WHEELHOUSE_*`), flags. The last two are laid over by `cli`. `settings` is the list of all settings, `layers` tells what
+//! is in force and where it comes from, `mistake` what is wrong in a file, `file` writes a new one.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
@@ -18,13 +20,19 @@ use crate::{
 };
 
 mod database;
+mod file;
+mod layers;
 mod mistake;
 mod mycnf;
+pub mod settings;
 
 pub use database::{
     Account, Address, Galera, Login, PasswordFrom, ProxyAddress, ProxyEntry, Proxysql, Reach, SecretKey,
     expectations,
 };
+pub use file::{commented, text, usual_path, written};
+pub use layers::{InForce, Layers, Origin};
+pub use mistake::{Mistake, line};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +55,12 @@ pub struct Config {
     /// The name of a theme: a built-in one, or a file in the `themes` folder beside the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub theme: Option<String>,
+    /// What the header calls this cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The colour of the label.
+    #[serde(skip_serializing_if = "is_default")]
+    pub label_colour: LabelColour,
     /// What a tenant is.
     pub tenants: Tenancy,
     /// What a request takes, and when little headroom is a finding.
@@ -63,6 +77,28 @@ pub struct Config {
     pub galera: Galera,
     /// The ProxySQLs in front of it.
     pub proxysql: Proxysql,
+    /// `[contexts."NAME"]`: what differs in a context of the kubeconfig, as the file says it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub contexts: BTreeMap<String, toml::Table>,
+}
+
+/// The colour of the label of a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelColour {
+    /// As a danger is shown.
+    #[default]
+    Red,
+    /// As a warning is shown.
+    Yellow,
+    /// As what is well is shown.
+    Green,
+    /// As what is emphasised is shown.
+    Blue,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// `[journal]`: where runs are written down.
@@ -143,31 +179,30 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or holds something that is not understood.
     pub fn load(named: Option<&Path>) -> Result<Self, BadConfig> {
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => match folders() {
-                Some(folders) if folders.config_dir().join("config.toml").exists() => {
-                    folders.config_dir().join("config.toml")
-                }
-                _ => return Ok(Self::default()),
-            },
-        };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| BadConfig(format!("cannot read the configuration {}: {e}", path.display())))?;
-        Self::parse(&text).map_err(|e| BadConfig(format!("{}: {e}", path.display())))
+        Layers::read(named)?.config(None)
     }
 
     /// Reads a configuration from text.
     ///
     /// # Errors
-    /// Says line, key and what is wrong with it.
+    /// Says line, key and what is wrong with the first mistake, and how many more there are.
     pub fn parse(text: &str) -> Result<Self, BadConfig> {
-        let config: Self = toml::from_str(text).map_err(|e| mistake::sentence(text, &e))?;
-        if config.journal.namespace.is_empty() {
-            return Err(BadConfig("journal.namespace must not be empty".into()));
-        }
-        config.galera.thresholds.check().map_err(|why| BadConfig(format!("[galera.thresholds] {why}")))?;
-        Ok(config)
+        Self::examine(text).map_err(|mistakes| {
+            let more = match mistakes.len() {
+                0 | 1 => String::new(),
+                2 => "; 1 more mistake is listed by `wheelhouse config check`".to_owned(),
+                n => format!("; {} more mistakes are listed by `wheelhouse config check`", n - 1),
+            };
+            BadConfig(mistakes.first().map_or_else(String::new, |first| format!("{first}{more}")))
+        })
+    }
+
+    /// Reads a configuration from text.
+    ///
+    /// # Errors
+    /// All mistakes in it, in the order of their lines.
+    pub fn examine(text: &str) -> Result<Self, Vec<Mistake>> {
+        mistake::read(text)
     }
 
     /// The same configuration with one setting changed, written as in the file: `galera.thresholds.queue=50`,
@@ -176,38 +211,48 @@ impl Config {
     /// # Errors
     /// Says what is wrong with the setting.
     pub fn with(&self, setting: &str) -> Result<Self, BadConfig> {
-        let (key, value) = setting
-            .split_once('=')
-            .filter(|(key, value)| !key.trim().is_empty() && !value.contains('\n'))
-            .ok_or_else(|| BadConfig("a setting is written SECTION.KEY=VALUE".into()))?;
-        let wrong = |why: String| BadConfig(format!("the setting {}: {why}", key.trim()));
-        let as_text = || format!("{key} = {}", toml::Value::String(value.trim().into()));
-        let given: toml::Table = toml::from_str(&format!("{key} = {value}"))
-            .or_else(|_| toml::from_str(&as_text()))
-            .map_err(|_| wrong("it is no key of TOML".into()))?;
-        let mut all: toml::Table = toml::from_str(&self.to_toml()).map_err(|e| wrong(e.message().into()))?;
-        lay_over(&mut all, given);
-        let text = toml::to_string(&all).map_err(|e| wrong(e.to_string()))?;
-        Self::parse(&text).map_err(|e| wrong(mistake::without_line(&e.to_string()).to_owned()))
+        let mut all = self.to_table();
+        layers::lay_over(&mut all, layers::setting_table(setting)?, &[], true);
+        let config: Self = all.try_into().map_err(|e| BadConfig(mistake::plainly(e.message())))?;
+        config.check().map_err(|(_, why)| BadConfig(why))?;
+        Ok(config)
+    }
+
+    /// What is in force in a context of the kubeconfig: its section laid over the rest.
+    ///
+    /// # Errors
+    /// Settings of the section are not understood, or contradict others: one sentence.
+    pub fn in_context(&self, name: &str) -> Result<Self, BadConfig> {
+        let Some(section) = self.contexts.get(name) else { return Ok(self.clone()) };
+        let mut all = self.to_table();
+        layers::lay_over(&mut all, section.clone(), &[], false);
+        let config: Self = all.try_into().map_err(|e| BadConfig(mistake::plainly(e.message())))?;
+        config.check().map_err(|(_, why)| BadConfig(why))?;
+        Ok(config)
+    }
+
+    /// Whether the settings go together.
+    ///
+    /// # Errors
+    /// The path of the one that does not, and why: one sentence.
+    fn check(&self) -> Result<(), (String, String)> {
+        if self.journal.namespace.is_empty() {
+            return Err(("journal.namespace".into(), "journal.namespace must not be empty".into()));
+        }
+        self.galera.thresholds.check().map_err(|why| {
+            let key = why.split(' ').next().unwrap_or_default();
+            (format!("galera.thresholds.{key}"), format!("[galera.thresholds] {why}"))
+        })
+    }
+
+    /// The configuration as a table of TOML.
+    fn to_table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("every field has a TOML form")
     }
 
     /// The configuration as a TOML file.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("every field has a TOML form")
-    }
-}
-
-/// Lays a table over another; the place of a password is one of several, and replaced whole.
-fn lay_over(below: &mut toml::Table, above: toml::Table) {
-    for (key, value) in above {
-        match (below.get_mut(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(above)) if key != "password" => {
-                lay_over(below, above);
-            }
-            (_, value) => {
-                below.insert(key, value);
-            }
-        }
     }
 }
 
@@ -218,6 +263,14 @@ fn folders() -> Option<Xdg> {
         app_name: "wheelhouse".into(),
     };
     choose_app_strategy(app).ok()
+}
+
+/// A path that begins with `~/`, below the home folder.
+pub fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
 }
 
 /// `$XDG_STATE_HOME/wheelhouse`: the audit file, the log, and journals kept on this machine only.
@@ -286,30 +339,92 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_none_is_named_with_its_section_and_line() {
+    fn a_key_that_is_none_is_named_with_its_section_its_line_and_the_nearest() {
         for (text, words) in [
-            ("theem = \"dark\"", "line 1: there is no key `theem`; there are kubeconfig, "),
-            ("\n[tenants]\nlable = \"x\"", "line 3: [tenants] has no key `lable`; it has label, "),
-            ("[galera]\nmembers = []\nmember = [\"db1\"]", "line 3: [galera] has no key `member`"),
+            ("theem = \"dark\"", "line 1: there is no key `theem`; did you mean `theme`?"),
+            ("qwertz = 1", "line 1: there is no key `qwertz`; there are kubeconfig, context, "),
+            ("\n[tenants]\nlable = \"x\"", "line 3: [tenants] has no key `lable`; did you mean `label`?"),
+            (
+                "[galera]\nmembers = []\nmember = [\"db1\"]",
+                "line 3: [galera] has no key `member`; did you mean `members`?",
+            ),
             (
                 "[galera.thresholds]\nqueue = 5\nquue = 5",
-                "line 3: [galera.thresholds] has no key `quue`; it has unsynced, ",
+                "line 3: [galera.thresholds] has no key `quue`; did you mean `queue`?",
             ),
             (
                 "[proxysql]\nhostgroups = [\n{ writer = 1, backup = 2, reader = 3, offline = 4, writr = 5 }]",
-                "line 3: [proxysql] has no key `writr`",
+                "line 3: [proxysql] has no key `writr`; did you mean `writer`?",
             ),
             (
                 "[proxysql]\nuser = \"x\"\n\n[proxisql]\nuser = \"x\"",
-                "line 4: there is no section `proxisql`; there are ",
+                "line 4: there is no section `proxisql`; did you mean `proxysql`?",
             ),
-            ("[headroom]\nlow = 1\nhigh = 2", "line 3: [headroom] has no key `high`"),
-            ("[galera]\ntls_ca = \"x\"", "line 2: [galera] has no key `tls_ca`"),
+            (
+                "[headroom]\nlow = 1\nzebra = 2",
+                "line 3: [headroom] has no key `zebra`; there are request-memory, ",
+            ),
+            ("[galera]\ntls_ca = \"x\"", "line 2: [galera] has no key `tls_ca`; did you mean `tls-ca`?"),
+            (
+                "[galera]\nqueue = 5",
+                "line 2: [galera] has no key `queue`; `queue` stands in [galera.thresholds]",
+            ),
+            (
+                "[tenants]\noperator = \"x\"",
+                "line 2: [tenants] has no key `operator`; `operator` stands before the first section",
+            ),
+            (
+                "[contexts.prod]\nlabell = \"x\"",
+                "line 2: [contexts.prod] has no key `labell`; did you mean `label`?",
+            ),
+            (
+                "[contexts.prod.galera]\nmember = [\"x\"]",
+                "line 2: [contexts.prod.galera] has no key `member`; did you mean `members`?",
+            ),
+            ("[contexts.prod]\nkubeconfig = \"x\"", "line 2: [contexts.prod] cannot hold `kubeconfig`: "),
+            (
+                "contexts = 3",
+                "line 1: contexts is a section with a section for each context: write [contexts.\"NAME\"]",
+            ),
+            ("galera = 3", "line 1: galera is a section with keys of its own: write [galera]"),
+            (
+                "[contexts]\nprod = true",
+                "line 2: the context prod is a section with keys of its own: write [contexts.\"prod\"]",
+            ),
         ] {
             let error = Config::parse(text).unwrap_err().to_string();
             assert!(error.starts_with(words), "{text}: {error}");
             assert!(!error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_line() {
+        let text = "theem = \"dark\"\nread-only = \"yes\"\n[refresh]\nmetrics = \"soon\"\n[galera]\nmembers = [\"db1\",\n\"a b\"]\n\
+                    hosts = { db1 = \"w\",\n \"x:y\" = \"w\" }\n[contexts.prod]\nlabel = 3\nlabel-colour = \"pink\"\n\
+                    [contexts.prod.refresh]\nprobe = \"1ms\"\n";
+        let found = Config::examine(text).unwrap_err();
+        let lines: Vec<_> = found.iter().map(|m| m.line).collect();
+        assert_eq!(lines, [1, 2, 4, 7, 9, 11, 12, 14], "{found:#?}");
+        let said: Vec<_> = found.iter().map(|m| m.message.as_str()).collect();
+        assert!(
+            said[1].starts_with("read-only: the text \"yes\" is given, true or false is expected"),
+            "{said:#?}"
+        );
+        assert!(said[2].contains("soon") && said[2].contains("15s"), "{said:#?}");
+        assert!(said[3].starts_with("members: ") && said[3].contains("a b"), "{said:#?}");
+        assert!(said[6].contains("pink") && said[6].contains("`red`"), "{said:#?}");
+        let told = Config::parse(text).unwrap_err().to_string();
+        assert!(told.contains("7 more mistakes are listed by `wheelhouse config check`"), "{told}");
+        // What contradicts something else is told at its own line, in a context as well.
+        let text = "[galera.thresholds]\nflow-control = 0.3\nflow-control-critical = 0.5\n[contexts.a]\n\
+                    [contexts.b.galera.thresholds]\nqueue = 3\nflow-control-critical = 0.2\n";
+        let found = Config::examine(text).unwrap_err();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].message.starts_with("in [contexts.b]: "), "{found:?}");
+        // Text that is no TOML: each place once.
+        let found = Config::examine("a = \n[tenants\nlabel = \"x\"\n").unwrap_err();
+        assert_eq!(found[0].line, 1, "{found:?}");
     }
 
     #[test]
@@ -325,5 +440,53 @@ mod tests {
                 .to_string()
                 .contains("/nonexistent")
         );
+    }
+
+    /// The names serde knows in a section: a name that is none is answered with them all.
+    fn known_to_the_type(section: &str) -> Vec<String> {
+        let head = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
+        let error = toml::from_str::<Config>(&format!("{head}no-such-key = 1\n")).unwrap_err();
+        let names = error.message().split('`').skip(3).step_by(2);
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_list_of_settings_is_that_of_the_types() {
+        for section in settings::SECTIONS {
+            let mut of_type = known_to_the_type(section.name);
+            if of_type.is_empty() {
+                // The login is flattened into both: their settings are held by the file with every line uncommented.
+                assert!(["galera", "proxysql"].contains(&section.name), "{}", section.name);
+                continue;
+            }
+            let mut listed: Vec<_> = settings::names(section.name).map(str::to_owned).collect();
+            if section.name.is_empty() {
+                listed.push(settings::CONTEXTS.to_owned());
+            }
+            of_type.sort();
+            listed.sort();
+            assert_eq!(listed, of_type, "[{}]", section.name);
+        }
+        let full = Config {
+            galera: Galera {
+                expected_size: Some(3),
+                login: Login {
+                    user: Some("x".into()),
+                    password: Some(PasswordFrom::Env("X".into())),
+                    tls_ca: Some("x".into()),
+                    tls_name: Some("x".into()),
+                },
+                ..Galera::default()
+            },
+            ..Config::default()
+        };
+        let mut full = full.to_table();
+        let keys = full
+            .remove("galera")
+            .and_then(|g| g.as_table().map(|g| g.keys().cloned().collect::<Vec<_>>()))
+            .unwrap();
+        for key in keys {
+            assert!(settings::names("galera").any(|name| name == key), "{key}");
+        }
     }
 }

@@ -10,6 +10,7 @@ mod decide;
 mod drive;
 mod event;
 mod evidence;
+mod exec;
 mod instead;
 mod journal;
 mod lease;
@@ -36,6 +37,7 @@ use crate::{
 use drive::{Begin, Driver};
 
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
+pub use exec::exec;
 pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};
@@ -178,7 +180,7 @@ pub fn findings(unreadable: &[String]) -> Vec<Finding> {
 }
 
 /// The time it is at the API server, as far as is known.
-fn server_time(seen: &Snapshot) -> Timestamp {
+pub fn server_time(seen: &Snapshot) -> Timestamp {
     seen.dated(Timestamp::now())
 }
 

@@ -25,6 +25,7 @@ mod open;
 pub mod outlook;
 pub mod overlays;
 pub mod paint;
+pub mod parts;
 mod place;
 pub mod stops;
 mod terms;
@@ -38,7 +39,7 @@ use ratatui::{
 };
 
 pub use self::{
-    action::{Action, Asks},
+    action::{Action, Asks, Containers},
     chrome::mark,
     command::Command,
     draft::{Draft, ToTenants, Wanted},

@@ -6,7 +6,9 @@
 
 mod connector;
 mod credentials;
+pub mod exec;
 mod failure;
+mod frames;
 mod kubeconfig;
 mod logins;
 mod plugin;
@@ -87,7 +89,7 @@ impl Wire {
         Ok(Self(Arc::new(Inner {
             target: Some(target.clone()),
             in_cluster: way.context.is_none(),
-            context: way.context.clone().unwrap_or_else(|| "in-cluster".to_owned()),
+            context: way.context.clone().unwrap_or_else(|| target::IN_CLUSTER.to_owned()),
             server: way.config.cluster_url.to_string().trim_end_matches('/').to_owned(),
             namespace: way.config.default_namespace.clone(),
             clients: Mutex::new(Clients { way: Some(ready(way)), ..Clients::default() }),

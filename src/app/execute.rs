@@ -1,20 +1,21 @@
 //! What the commands do: those of keys, of the menu and of the command line.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tui_input::Input;
 
 use super::{App, Effect, World, approval, campaigns, schemes};
 use crate::{
-    cluster::{Address, Database, NodeName, Severity, Subject, TenantName, database},
+    cluster::{Address, Database, Key, NodeName, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
     run::RunState,
     ui::{
-        Action, Asks, Command, Overlay, Place, Theme, Wanted,
-        command::{self, COMMANDS, On, Takes},
-        overlays::{Ask, CommandLine, Help, Menu, Prompt},
+        Action, Asks, Command, Containers, Overlay, Place, Theme, Wanted,
+        command::{self, COMMANDS, On, Sort, Takes},
+        overlays::{Ask, CommandLine, ContainerChoice, Help, Menu, Prompt},
         stops::{self, Stop},
         view::VIEWS,
-        views::tenants::Sort,
     },
 };
 
@@ -95,6 +96,16 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             app.say(Severity::Notice, text, now);
         }
         Action::Say(text) => app.say(Severity::Warning, text, now),
+        Action::Shell(_) if app.world.who.read_only => {
+            app.say(Severity::Warning, "read-only: no shell is opened", now);
+        }
+        Action::Shell(meant) => match ContainerChoice::of(&app.world.cx(now), &meant) {
+            Ok(choice) => match choice.only() {
+                Some((pod, container)) => shell(app, pod, container, effects),
+                None => app.overlay = Some(Overlay::Container(choice)),
+            },
+            Err(why) => app.say(Severity::Warning, why, now),
+        },
         Action::Copy(text) => effects.push(Effect::Copy(text)),
         Action::SaveLog { file, name, text } => effects.push(Effect::SaveLog { file, name, text }),
         Action::AskReplicas(names) => {
@@ -185,6 +196,14 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             app.say(Severity::Notice, "it pauses after its present step", now);
         }
     }
+}
+
+/// Opens a shell: the screen stays until it is there.
+pub(super) fn shell(app: &mut App, pod: Key, container: Arc<str>, effects: &mut Vec<Effect>) {
+    let context = &app.world.seen.api.context;
+    app.overlay =
+        Some(Overlay::Opening(format!("opening a shell in {container} of {} in {context} …", pod.name)));
+    effects.push(Effect::OpenShell(pod, container));
 }
 
 /// Why a run was closed that was aborted by a key.
@@ -391,6 +410,18 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
                 _ => Place::Tenant(tenant),
             };
             go(app, &place, now);
+        }
+        (Takes::Pod, [what, rest @ ..]) if rest.len() < 2 => {
+            let container = rest.first().map(|name| Arc::from(*name));
+            let pod = app.world.seen.pods.values().find(|pod| *pod.key.name == **what);
+            let meant = match pod {
+                Some(pod) => Containers { pod: Some(pod.key.clone()), container, ..Containers::default() },
+                None => {
+                    let (tenant, _) = tenant_of(app, what)?;
+                    Containers { tenant: Some(tenant), container, ..Containers::default() }
+                }
+            };
+            action(app, Action::Shell(meant), now, effects);
         }
         (Takes::Node, [node]) => {
             let found = app

@@ -45,6 +45,10 @@ pub enum Msg {
     Targets(Key, Result<Targets, Check>),
     /// What going back to the revision before comes to.
     Revisions(TenantName, Result<Box<Rollback>, String>),
+    /// The shell that was asked for is there, or why it is not.
+    ShellOpened(Result<(), String>),
+    /// The terminal is back from whoever had it; how that ended, in one sentence.
+    Returned(Severity, String),
     /// Something to say, in one sentence.
     Notice(Severity, String),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
@@ -108,6 +112,14 @@ pub enum Effect {
     GiveUpCampaign(Box<Campaign>, String),
     /// Ask this of a campaign, whoever drives it.
     Wish(Box<Campaign>, Wish),
+    /// Open a shell in this container of this pod; answer with [`Msg::ShellOpened`].
+    OpenShell(Key, Arc<str>),
+    /// Close it before it was given the terminal.
+    DropShell,
+    /// Give the terminal to the shell; tell its end with [`Msg::Returned`].
+    HandOver,
+    /// Take the terminal again.
+    TakeBack,
     /// Put this text on the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop the process, until it is continued.

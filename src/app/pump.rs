@@ -46,7 +46,12 @@ where
             let wait = at.duration_since(now());
             Instant::now() + Duration::try_from(wait).unwrap_or_default().max(Duration::from_millis(10))
         });
-        let due = if pending { Some(last + FRAME) } else { alarm };
+        // In other hands it shows nothing of what changes.
+        let due = match (app.is_away(), pending) {
+            (true, _) => None,
+            (false, true) => Some(last + FRAME),
+            (false, false) => alarm,
+        };
         // What came while the last frame was drawn is as old as that frame's beginning: drawing may take long on a
         // slow line, and keys that came together must not look as if a person had pressed them one by one.
         let (mut next, at) = match inbox.try_recv() {
@@ -76,7 +81,7 @@ where
                 screen.forget();
             }
             for effect in update(&mut app, message, at) {
-                if matches!(effect, Effect::Redraw | Effect::Suspend) {
+                if matches!(effect, Effect::Redraw | Effect::Suspend | Effect::TakeBack) {
                     screen.forget();
                 }
                 perform(effect, backend)?;
@@ -86,7 +91,7 @@ where
         }
         emptied = now();
         pending = true;
-        if urgent || last.elapsed() >= FRAME {
+        if !app.is_away() && (urgent || last.elapsed() >= FRAME) {
             screen.paint(&app, backend, now())?;
             last = Instant::now();
             pending = false;

@@ -19,6 +19,9 @@ use crate::{
 /// Keys closer together than this were not pressed one by one by a person.
 const BURST: SignedDuration = SignedDuration::from_millis(30);
 
+/// Keys count again after a shell has ended once none has come for so long: who types into a lost connection types on.
+const SETTLES: SignedDuration = SignedDuration::from_millis(500);
+
 /// Folds one message. What has to be done outside comes back.
 pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
     let mut effects = Vec::new();
@@ -67,6 +70,13 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             approval::review(app, Intent::Rollback { rollback: *rollback }, &mut effects);
         }
         Msg::Revisions(_, Err(why)) => app.say(Severity::Warning, why, now),
+        Msg::ShellOpened(opened) => shell_opened(app, opened, now, &mut effects),
+        Msg::Returned(severity, text) => {
+            app.away = false;
+            app.returned = Some(now);
+            effects.push(Effect::TakeBack);
+            app.say(severity, text, now);
+        }
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
         Msg::Leave => app.leaving = true,
@@ -81,6 +91,30 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
     foresee::ask(app, now, &mut effects);
     schemes::ask(app, now, &mut effects);
     effects
+}
+
+/// A shell is there: the terminal is its, unless nobody waits for it any more.
+fn shell_opened(app: &mut App, opened: Result<(), String>, now: Timestamp, effects: &mut Vec<Effect>) {
+    let waited = matches!(app.overlay, Some(Overlay::Opening(_)));
+    if waited {
+        app.overlay = None;
+    }
+    match opened {
+        Ok(()) if waited => {
+            app.away = true;
+            effects.push(Effect::HandOver);
+        }
+        Ok(()) => effects.push(Effect::DropShell),
+        Err(why) if waited => app.say(Severity::Warning, why, now),
+        Err(_) => {}
+    }
+}
+
+/// Whether a key was typed for what had the terminal before: no pause has been made since.
+fn is_left_over(app: &mut App, now: Timestamp) -> bool {
+    let left = app.returned.is_some_and(|at| now.duration_since(at) < SETTLES);
+    app.returned = left.then_some(now);
+    left
 }
 
 /// Takes a snapshot in.
@@ -178,6 +212,9 @@ fn input(app: &mut App, event: Event, now: Timestamp, effects: &mut Vec<Effect>)
             input(app, Event::Key(KeyCode::Esc.into()), now, effects);
             input(app, Event::Key(key), now, effects);
         }
+        Event::Key(_) | Event::Paste(_) if is_left_over(app, now) => {
+            app.say(Severity::Notice, "that key came right after the shell: not taken", now);
+        }
         Event::Key(key) if key.kind != KeyEventKind::Release => {
             let burst = app.last_key.is_some_and(|at| now.duration_since(at) < BURST);
             app.last_key = Some(now);
@@ -240,6 +277,23 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
             }
             app.overlay = Some(Overlay::Choice(choice));
         }
+        Some(Overlay::Container(mut choice)) => {
+            match command::by_key(name, On::Review).map(|e| e.command) {
+                Some(Command::Escape | Command::Back) => return,
+                _ if name == "enter" => {
+                    if let Some((pod, container)) = choice.chosen() {
+                        return execute::shell(app, pod, container, effects);
+                    }
+                }
+                Some(command) => choice.go(command),
+                None => {}
+            }
+            app.overlay = Some(Overlay::Container(choice));
+        }
+        Some(Overlay::Opening(what)) => match name {
+            "esc" | "q" => effects.push(Effect::DropShell),
+            _ => app.overlay = Some(Overlay::Opening(what)),
+        },
         Some(Overlay::Prompt(mut prompt)) => {
             match name {
                 "esc" => return,

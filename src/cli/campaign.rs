@@ -20,7 +20,9 @@ use crate::{
     plan::{Check, Intent, Verdict, rebalance::Proposal},
     run::{
         self, Run,
-        campaign::{self, Campaign, CampaignSeen, CampaignState, Drained, Handle, ItemState, Pace, Proposed},
+        campaign::{
+            self, Campaign, CampaignSeen, CampaignState, Doing, Drained, Handle, ItemState, Pace, Proposed,
+        },
     },
 };
 
@@ -188,11 +190,11 @@ pub(super) async fn ended(
                 heard = say(heard, &line);
             }
         }
-        if let Some(doing) = campaign.doing.as_deref().filter(|doing| doing.starts_with("waits: ")) {
+        if let Some(Doing::Waits(why)) = &campaign.doing {
             // A number in it changes with every look: the reason alone is told.
-            let reason: String = doing.chars().filter(|c| !c.is_ascii_digit()).collect();
+            let reason: String = why.chars().filter(|c| !c.is_ascii_digit()).collect();
             if reason != waited {
-                heard = say(heard, &format!("  {doing}"));
+                heard = say(heard, &format!("  waits: {why}"));
                 waited = reason;
             }
         } else if !campaign.under_way.is_empty() {

@@ -47,6 +47,8 @@ pub(super) struct CampaignJson {
 
 #[derive(Serialize)]
 struct ItemJson {
+    /// As `campaigns skip --item` and `retry --item` take it; `null`: another plan took its place.
+    number: Option<usize>,
     /// In a few words.
     what: String,
     tenant: Option<String>,
@@ -81,9 +83,11 @@ impl CampaignJson {
                 ItemState::Skipped(why) => ("skipped", None, Some(why)),
                 ItemState::Failed(why) => ("failed", None, Some(why)),
                 ItemState::Held(run, why) => ("held", Some(run), Some(why)),
+                ItemState::Replaced => ("replaced", None, None),
             };
             let about = it.about(at);
             ItemJson {
+                number: it.number(at),
                 what: it.words(at),
                 tenant: about.and_then(|about| about.tenant().map(ToString::to_string)),
                 run: run.cloned(),

@@ -1,6 +1,6 @@
 //! `wheelhouse campaigns`: several runs for one goal; what is under way, and what is left to finish or take back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use super::{
     Common, Failure, Format, Output, act,
     campaign::{self as work, PaceArgs},
     campaign_json::CampaignJson,
+    output, proposal,
     session::{self, Session},
     table,
 };
@@ -16,11 +17,14 @@ use crate::{
     cluster::{Snapshot, words},
     plan::{Confirmation, Intent, rebalance::given},
     run::{
-        Shown,
-        campaign::{self, Approved, Campaign, CampaignSeen, CampaignState, ItemState, Proposed, Wish},
+        self, Shown,
+        campaign::{self, Approved, Campaign, CampaignSeen, CampaignState, ItemState, Proposed, Rest, Wish},
     },
     ui,
 };
+
+/// Leases of its own runs are waited for so long: whoever holds one longer is at work.
+const OWN_LEASES: Duration = Duration::from_secs(90);
 
 /// The arguments of `wheelhouse campaigns`.
 #[derive(Debug, Args)]
@@ -186,10 +190,9 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
 
 /// An item by its number, which counts from one.
 fn numbered(it: &Campaign, item: usize) -> Result<usize, Failure> {
-    match item.checked_sub(1).filter(|at| *at < it.items.len()) {
-        Some(at) => Ok(at),
-        None => Err(Failure::Failed(format!("campaign {} has items 1 to {}", it.short(), it.items.len()))),
-    }
+    let found = item.checked_sub(1).and_then(|at| it.counted().nth(at));
+    let none = || Failure::Failed(format!("campaign {} has items 1 to {}", it.short(), it.counts().all));
+    found.ok_or_else(none)
 }
 
 /// Writes wishes into a campaign's journal, and waits until whoever drives it has answered them.
@@ -303,7 +306,7 @@ async fn resume(
         table::print(&format!("{}\n", table::plain(&text)))?;
     }
     let instead = match it.state == CampaignState::Paused && it.paused_by().is_none() {
-        true => another(&snapshot, &it, &consent)?,
+        true => another(session, &it, &consent).await?,
         false => None,
     };
     if consent.dry_run {
@@ -324,12 +327,36 @@ async fn resume(
     }
 }
 
+/// The rest of a campaign on what is seen now. A lease of its own runs, which a session that died left behind, is waited
+/// for.
+async fn rest(session: &Session, it: &Campaign, output: Format) -> Result<Rest, Failure> {
+    let mut told = false;
+    let began = tokio::time::Instant::now();
+    loop {
+        let mut seen = Snapshot::clone(&session.seen.borrow());
+        // A lease runs out without anything being seen.
+        seen.at = run::server_time(&seen);
+        let check = match campaign::rest(it, &seen) {
+            Ok(rest) => return Ok(rest),
+            Err(check) => check,
+        };
+        if check.rule != "lease" || began.elapsed() > OWN_LEASES {
+            return Err(Failure::Failed(table::plain(&format!("refused: {}", check.text))));
+        }
+        if output == Format::Table && !std::mem::replace(&mut told, true) {
+            output::tell(table::plain(&check.text))?;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
 /// The plan for the rest on what is seen now, once agreed to; `None`: it is the same as before.
-fn another(snapshot: &Snapshot, it: &Campaign, consent: &act::Consent) -> Result<Option<Approved>, Failure> {
-    let rest = match campaign::rest(it, snapshot) {
-        Ok(rest) => rest,
-        Err(check) => return Err(Failure::Failed(table::plain(&format!("refused: {}", check.text)))),
-    };
+async fn another(
+    session: &Session,
+    it: &Campaign,
+    consent: &act::Consent,
+) -> Result<Option<Approved>, Failure> {
+    let Rest { proposed: rest, proposal } = rest(session, it, consent.output).await?;
     let target = |item: &Intent| match item {
         Intent::Move { moved } => format!("{} {} {:?}", moved.uid, moved.from, moved.to),
         other => campaign::words(other),
@@ -343,11 +370,18 @@ fn another(snapshot: &Snapshot, it: &Campaign, consent: &act::Consent) -> Result
         .collect();
     let same = waiting == rest.items().iter().map(target).collect::<Vec<_>>();
     if rest.items().is_empty() || (same && it.beyond().is_none()) {
-        return Ok(None);
+        // With nothing left to do, what stays is the answer.
+        let stays = proposal.filter(|_| rest.items().is_empty() && consent.output == Format::Table);
+        return match stays.map(|proposal| proposal::stays(&proposal.stays)) {
+            Some(stays) if !stays.is_empty() => table::print(&format!("nothing more can be moved\n{stays}")),
+            _ => Ok(()),
+        }
+        .map(|()| None);
     }
     if consent.output == Format::Table {
         let lines = rest.items().iter().map(|item| format!("  {}\n", table::plain(&campaign::words(item))));
-        table::print(&format!("what is left is planned again:\n{}", lines.collect::<String>()))?;
+        let stays = proposal.map_or_else(String::new, |proposal| proposal::stays(&proposal.stays));
+        table::print(&format!("what is left is planned again:\n{}{stays}", lines.collect::<String>()))?;
     }
     if consent.dry_run {
         return Ok(None);
@@ -414,16 +448,17 @@ fn story(seen: &CampaignSeen) -> String {
         text += &format!(", because: {reason}");
     }
     text += "\n\n";
-    for (at, state) in it.states.iter().enumerate() {
-        let (glyph, rest) = match state {
+    for (number, at) in (1..).zip(it.counted()) {
+        let (glyph, rest) = match &it.states[at] {
             ItemState::Waiting => (" ", String::new()),
             ItemState::Running(run) => ("▸", format!(" (run {run})")),
             ItemState::Done(run) => ("✓", format!(" (run {run})")),
             ItemState::Skipped(why) => ("·", format!(": {why}")),
             ItemState::Failed(why) => ("✖", format!(": {why}")),
             ItemState::Held(run, why) => ("▲", format!(": held by run {run}, {why}")),
+            ItemState::Replaced => continue,
         };
-        text += &format!("{:>4} {glyph} {}{rest}\n", at + 1, it.words(at));
+        text += &format!("{number:>4} {glyph} {}{rest}\n", it.words(at));
     }
     text += "\n";
     for entry in &it.entries {

@@ -18,6 +18,9 @@ use crate::{
     demo,
 };
 
+/// The context of the embedded cluster.
+const DEMO: &str = "demo";
+
 /// The arguments of `wheelhouse demo`.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The embedded cluster")]
@@ -66,13 +69,14 @@ fn speed(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) -> Result<(), Failure> {
+pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> {
     if common.kubeconfig.is_some() || common.context.is_some() {
         return Err(Failure::Usage(
             "the demo brings its own cluster: --kubeconfig and --context do not go with it".into(),
         ));
     }
-    let mut config = session::configure(common)?;
+    let layers = session::layers(common)?;
+    let mut config = layers.config(Some(DEMO)).map_err(|e| Failure::Usage(e.to_string()))?;
     let options = demo::Options {
         tenants: args.tenants as usize,
         nodes: args.nodes as usize,
@@ -97,7 +101,6 @@ pub(super) async fn run(common: &Common, theme: Option<String>, args: DemoArgs) 
     let path = std::path::absolute(&path).unwrap_or(path);
     config.kubeconfig = Some(path.clone());
     config.context = None;
-    config.theme = theme.or(config.theme);
     let passwords = point_at(&mut config, cluster.database(), &path, args.nodes as usize)?;
     let result = match write_config(&config, args.config_out.as_deref()) {
         Err(failure) => Err(failure),

@@ -144,17 +144,23 @@ pub(super) fn text(proposal: &Proposal) -> String {
         text += &nodes(&proposal.before, &proposal.after);
         text += &moves(&proposal.moves);
     }
-    if !proposal.stays.is_empty() {
-        let row = |stay: &Stay| cells([stay.pod.to_string(), stay.node.to_string(), stay.why.clone()]);
-        let rows: Vec<_> = proposal.stays.iter().map(row).collect();
-        text += &format!("\n{}", table::table(&["STAYS", "ON", "WHY"], &rows));
-    }
+    text += &stays(&proposal.stays);
     if !proposal.closed.is_empty() {
         let row = |closed: &Closed| cells([closed.node.to_string(), closed.why.clone()]);
         let rows: Vec<_> = proposal.closed.iter().map(row).collect();
         text += &format!("\n{}", table::table(&["TAKES NO PODS", "WHY"], &rows));
     }
     text
+}
+
+/// What stays and why; nothing where nothing does.
+pub(super) fn stays(stays: &[Stay]) -> String {
+    if stays.is_empty() {
+        return String::new();
+    }
+    let row = |stay: &Stay| cells([stay.pod.to_string(), stay.node.to_string(), stay.why.clone()]);
+    let rows: Vec<_> = stays.iter().map(row).collect();
+    format!("\n{}", table::table(&["STAYS", "ON", "WHY"], &rows))
 }
 
 /// The moves, in their order.

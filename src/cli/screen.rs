@@ -4,10 +4,8 @@ use super::{Common, Failure, Format, output, session, status};
 use crate::{cockpit, config::Config};
 
 /// Opens the cockpit on the cluster that arguments and configuration name.
-pub(super) async fn run(common: &Common, theme: Option<String>) -> Result<(), Failure> {
-    let mut config = session::configure(common)?;
-    config.theme = theme.or(config.theme);
-    open(config).await
+pub(super) async fn run(common: &Common) -> Result<(), Failure> {
+    open(session::configure(common)?).await
 }
 
 /// Opens the cockpit. On a terminal that cannot place a cursor the status is told in lines.

@@ -14,7 +14,7 @@ use super::{Common, Failure, table};
 use crate::{
     cluster::{Freshness, Snapshot},
     cockpit,
-    config::{self, Config},
+    config::{self, Config, Layers},
     live,
     plan::{self, About, Intent},
     run,
@@ -36,33 +36,58 @@ pub(super) struct Session {
     state_dir: PathBuf,
 }
 
-/// The configuration with the flags laid over it.
-pub(super) fn configure(common: &Common) -> Result<Config, Failure> {
+/// The configuration in its layers: the file, the environment, flags.
+pub(super) fn layers(common: &Common) -> Result<Layers, Failure> {
     if let Some(file) = common.config.as_ref().filter(|file| !file.exists()) {
         return Err(Failure::Failed(format!(
             "the configuration {} cannot be read: there is no such file",
             file.display()
         )));
     }
-    let mut config = Config::load(common.config.as_deref()).map_err(|e| Failure::Usage(e.to_string()))?;
-    config.kubeconfig = common.kubeconfig.clone().or(config.kubeconfig);
-    config.context = common.context.clone().or(config.context);
-    config.namespace = common.namespace.clone().or(config.namespace);
-    config.read_only |= common.read_only;
-    common.database.lay_over(&mut config);
-    for setting in common.settings.iter().filter(|setting| !setting.trim().is_empty()) {
-        config = config.with(setting).map_err(|e| Failure::Usage(e.to_string()))?;
+    let mut layers = Layers::read(common.config.as_deref()).map_err(|e| Failure::Usage(e.to_string()))?;
+    let origin = |id: &str| common.given.origin(id);
+    if let Some(file) = &common.kubeconfig {
+        layers.lay(origin("kubeconfig"), "kubeconfig", file);
     }
-    Ok(config)
+    for (id, value) in
+        [("context", &common.context), ("namespace", &common.namespace), ("theme", &common.theme)]
+    {
+        value.iter().for_each(|value| layers.lay(origin(id), id, value));
+    }
+    if common.read_only {
+        layers.lay(origin("read_only"), "read-only", true);
+    }
+    common.database.lay_over(&mut layers, &origin);
+    for setting in common.settings.iter().filter(|setting| !setting.trim().is_empty()) {
+        layers.set(origin("settings"), setting).map_err(|e| Failure::Usage(e.to_string()))?;
+    }
+    Ok(layers)
+}
+
+/// The name of the context that is looked at, as far as kubeconfig and configuration tell it.
+pub(super) fn context(layers: &Layers) -> Result<Option<String>, Failure> {
+    let before = layers.config(None).map_err(|e| Failure::Usage(e.to_string()))?;
+    Ok(target(&before).context_name())
+}
+
+/// The configuration in force: that of the context that is looked at.
+pub(super) fn configure(common: &Common) -> Result<Config, Failure> {
+    let layers = layers(common)?;
+    let context = context(&layers)?;
+    layers.config(context.as_deref()).map_err(|e| Failure::Usage(e.to_string()))
+}
+
+/// Which cluster a configuration names.
+pub(super) fn target(config: &Config) -> Target {
+    Target {
+        kubeconfig: config.kubeconfig.as_deref().map(config::at_home),
+        context: config.context.clone(),
+        namespace: config.namespace.clone(),
+    }
 }
 
 pub(super) async fn wire(config: &Config) -> Result<Wire, Failure> {
-    let target = Target {
-        kubeconfig: config.kubeconfig.clone(),
-        context: config.context.clone(),
-        namespace: config.namespace.clone(),
-    };
-    Wire::connect_lazily(&target).await.map_err(Failure::Failed)
+    Wire::connect_lazily(&target(config)).await.map_err(Failure::Failed)
 }
 
 pub(super) fn state_dir() -> Result<PathBuf, Failure> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::StyledStr};
 
-use crate::config::{Address, Config, Login, PasswordFrom, ProxyEntry};
+use crate::config::{Address, Layers, Origin, PasswordFrom, ProxyEntry};
 
 /// The database, where it is not that of the configuration file.
 #[derive(Clone, Debug, Default, Args)]
@@ -86,12 +86,19 @@ macro_rules! login {
         }
 
         impl $name {
-            fn lay_over(&self, login: &mut Login) {
-                let Self { user, password_file, tls_ca, tls_name } = self.clone();
-                login.user = user.or(login.user.take());
-                login.password = password_file.map(PasswordFrom::File).or(login.password.take());
-                login.tls_ca = tls_ca.or(login.tls_ca.take());
-                login.tls_name = tls_name.or(login.tls_name.take());
+            fn lay_over(&self, layers: &mut Layers, origin: &impl Fn(&str) -> Origin) {
+                let mut lay = |key: &str, flag: &str, value: Option<toml::Value>| {
+                    let flag = format!(concat!($prefix, "-{}"), flag);
+                    let path = format!(concat!($prefix, ".{}"), key);
+                    value.into_iter().for_each(|value| layers.lay(origin(&flag), &path, value));
+                };
+                let path = |path: &PathBuf| toml::Value::String(path.to_string_lossy().into_owned());
+                let text = |text: &String| toml::Value::String(text.clone());
+                let file = self.password_file.clone().map(PasswordFrom::File);
+                lay("user", "user", self.user.as_ref().map(text));
+                lay("password", "password-file", file.and_then(|file| toml::Value::try_from(file).ok()));
+                lay("tls-ca", "tls-ca", self.tls_ca.as_ref().map(path));
+                lay("tls-name", "tls-name", self.tls_name.as_ref().map(text));
             }
         }
     };
@@ -108,15 +115,15 @@ pub(super) fn flags() -> StyledStr {
 }
 
 impl WhichDatabase {
-    /// Lays what was given over the configuration.
-    pub(super) fn lay_over(&self, config: &mut Config) {
+    /// Lays what was given over the configuration; `origin` tells where a flag's value comes from.
+    pub(super) fn lay_over(&self, layers: &mut Layers, origin: &impl Fn(&str) -> Origin) {
         if !self.galera_members.is_empty() {
-            config.galera.members.clone_from(&self.galera_members);
+            layers.lay(origin("galera_members"), "galera.members", &self.galera_members);
         }
         if !self.proxysql_addresses.is_empty() {
-            config.proxysql.addresses.clone_from(&self.proxysql_addresses);
+            layers.lay(origin("proxysql_addresses"), "proxysql.addresses", &self.proxysql_addresses);
         }
-        self.members_by.lay_over(&mut config.galera.login);
-        self.proxies_by.lay_over(&mut config.proxysql.login);
+        self.members_by.lay_over(layers, origin);
+        self.proxies_by.lay_over(layers, origin);
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,10 +14,14 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-use super::{screen, shared::access};
+use super::{
+    hand_over::{self, Left},
+    screen,
+    shared::access,
+};
 use crate::{
     app::{Effect, Msg},
-    cluster::{LogSource, Severity, Snapshot},
+    cluster::{Key, LogSource, Severity, Snapshot},
     config::Config,
     live,
     plan::{Rollback, rebalance, whatif::Forecast},
@@ -25,8 +29,11 @@ use crate::{
         self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
     },
-    ui::{Draft, Outlook, Question},
-    wire::Wire,
+    ui::{Draft, Outlook, Question, plain},
+    wire::{
+        Wire,
+        exec::{Exec, Wanted},
+    },
 };
 
 /// How often an object is read again while it is described.
@@ -49,6 +56,11 @@ pub(super) struct Performer {
     events: Option<AbortHandle>,
     logs: BTreeMap<LogSource, AbortHandle>,
     object: Option<AbortHandle>,
+    /// Who reads the keys, while the terminal is the cockpit's.
+    keys: Option<JoinHandle<()>>,
+    /// A shell on its way, and then the one that has the terminal.
+    shell: Option<JoinHandle<()>>,
+    opened: Arc<Mutex<Option<Exec>>>,
     /// What the last prediction was made with.
     forecast: Arc<Mutex<Forecast>>,
 }
@@ -72,6 +84,9 @@ impl Performer {
             events: None,
             logs: BTreeMap::new(),
             object: None,
+            keys: None,
+            shell: None,
+            opened: Arc::default(),
             forecast: Arc::default(),
         }
     }
@@ -219,6 +234,16 @@ impl Performer {
                 self.drive_campaign(handle);
             }
             Effect::Wish(campaign, wish) => self.wish(*campaign, wish),
+            Effect::OpenShell(pod, container) => self.open_shell(&pod, &container),
+            Effect::DropShell => {
+                stop(self.shell.take().map(|task| task.abort_handle()));
+                take(&self.opened);
+            }
+            Effect::HandOver => self.hand_over(),
+            Effect::TakeBack => {
+                screen::enter()?;
+                self.listen();
+            }
             Effect::Copy(text) => self.copy(&text, backend)?,
             Effect::Suspend => {
                 screen::leave();
@@ -229,6 +254,66 @@ impl Performer {
             Effect::Redraw => {}
         }
         Ok(())
+    }
+
+    /// Reads the keys from now on.
+    pub(super) fn listen(&mut self) {
+        self.keys = Some(tokio::spawn(super::keys(self.tell.clone())));
+    }
+
+    /// Ends what has the terminal, or waits for it.
+    pub(super) async fn take_terminal_back(&mut self) {
+        for task in [self.keys.take(), self.shell.take()].into_iter().flatten() {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+
+    fn open_shell(&mut self, pod: &Key, container: &str) {
+        let wanted = Wanted {
+            namespace: pod.namespace.to_string(),
+            pod: pod.name.to_string(),
+            container: container.to_owned(),
+            command: Vec::new(),
+            stdin: true,
+            tty: true,
+        };
+        let (access, opened, tell) = (self.access(), self.opened.clone(), self.tell.clone());
+        let task = tokio::spawn(async move {
+            let result = run::exec(&access, wanted).await.map(|exec| {
+                *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(exec);
+            });
+            let _ = tell.send(Msg::ShellOpened(result)).await;
+        });
+        stop(self.shell.replace(task).map(|task| task.abort_handle()));
+    }
+
+    /// Leaves the screen to the shell that is open, and tells how that ended.
+    fn hand_over(&mut self) {
+        let Some(exec) = take(&self.opened) else { return };
+        let (keys, tell) = (self.keys.take(), self.tell.clone());
+        let (place, context) = (exec.place(), self.wire.context().to_owned());
+        screen::leave();
+        self.shell = Some(tokio::spawn(async move {
+            // From here on what is typed is for the shell.
+            if let Some(keys) = keys {
+                keys.abort();
+                let _ = keys.await;
+            }
+            let line = format!("wheelhouse: {place} in {context}; exit leads back, and so do Enter ~ .");
+            let _ = io::Write::write_all(&mut io::stdout(), format!("{}\r\n", plain(&line)).as_bytes());
+            let left = hand_over::interactive(exec).await;
+            hand_over::forget_typed();
+            let (severity, text) = match left {
+                Left::Ended(0) => (Severity::Notice, format!("the shell in {place} has ended")),
+                Left::Ended(code) => {
+                    (Severity::Notice, format!("the shell in {place} has ended with exit code {code}"))
+                }
+                Left::Escaped => (Severity::Notice, format!("left {place}: what ran there may still run")),
+                Left::Failed(why) => (Severity::Warning, why),
+            };
+            let _ = tell.send(Msg::Returned(severity, text)).await;
+        }));
     }
 
     /// Saves a log where it was asked for, else in the state folder, and tells where it is.
@@ -386,6 +471,11 @@ fn home(typed: &str, home: Option<PathBuf>) -> PathBuf {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(typed),
     }
+}
+
+/// The shell that is open, which nobody else gets any more.
+fn take(opened: &Mutex<Option<Exec>>) -> Option<Exec> {
+    opened.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn stop(task: Option<AbortHandle>) {

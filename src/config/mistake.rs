@@ -1,99 +1,318 @@
-//! A mistake in the configuration as one sentence: where it stands, and what may stand there instead.
+//! The mistakes in a configuration, each as one sentence: where it stands, what is wrong, what may stand there instead.
+//!
+//! Every setting is read by itself, so that one mistake hides no other, and each is told with its own line.
 
-use super::BadConfig;
+use std::{collections::BTreeMap, fmt};
 
-/// The sentence for an error of the parser.
-pub(super) fn sentence(text: &str, error: &toml::de::Error) -> BadConfig {
-    let message = plainly(error.message().replace('\n', " "));
-    let start = error.span().map_or(0, |span| span.start.min(text.len()));
-    let said = 1 + text[..start].matches('\n').count();
-    let Some((key, known)) = unknown(&message) else {
-        // A mistake within a section that is read as a whole is told at its head.
-        let line = match text.lines().nth(said - 1).is_some_and(|line| line.trim_start().starts_with('[')) {
-            true if message.contains("password") => find(text, "password", said).unwrap_or(said),
-            _ => said,
-        };
-        return BadConfig(match error.span() {
-            Some(_) => format!("line {line}: {message}"),
-            None => message,
+use serde::Serialize;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    Config,
+    settings::{self, BEFORE_THE_CONTEXT, CONTEXTS, Place},
+};
+use crate::cluster::near;
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message)
+    }
+}
+
+/// All mistakes of a file, in the order of its lines; and the file as it is, if there is none.
+pub(super) fn read(text: &str) -> Result<Config, Vec<Mistake>> {
+    let (table, wrong) = DeTable::parse_recoverable(text);
+    if !wrong.is_empty() {
+        let lines = wrong.iter().map(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            (line, plainly(&error.message().replace('\n', " ")))
         });
+        // What follows from the first mistake of a line is none of its own.
+        let lines: BTreeMap<_, _> = lines.rev().collect();
+        return Err(lines.into_iter().map(|(line, message)| Mistake { line, message }).collect());
+    }
+    let mut reader = Reader { text, mistakes: Vec::new() };
+    reader.section(table.get_ref(), &[], None);
+    if reader.mistakes.is_empty() {
+        match toml::from_str::<Config>(text) {
+            Ok(config) => match contradictions(&config, table.get_ref(), text) {
+                found if found.is_empty() => return Ok(config),
+                found => reader.mistakes = found,
+            },
+            Err(error) => {
+                let line = error.span().map_or(1, |span| line_of(text, span.start));
+                reader.mistakes.push(Mistake { line, message: plainly(&error.message().replace('\n', " ")) });
+            }
+        }
+    }
+    reader.mistakes.sort_by_key(|mistake| mistake.line);
+    Err(reader.mistakes)
+}
+
+/// The mistakes of settings that stand for themselves, as on the command line.
+pub(super) fn alone(text: &str) -> Result<(), Vec<Mistake>> {
+    let (table, wrong) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { text, mistakes: Vec::new() };
+    reader.mistakes.extend(wrong.iter().map(|e| Mistake { line: 1, message: plainly(e.message()) }));
+    reader.section(table.get_ref(), &[], None);
+    if reader.mistakes.is_empty() { Ok(()) } else { Err(reader.mistakes) }
+}
+
+/// What settings say against each other, in the file itself and with each of its contexts.
+fn contradictions(config: &Config, table: &DeTable<'_>, text: &str) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    if let Err((path, message)) = config.check() {
+        let path: Vec<_> = path.split('.').collect();
+        found.push(Mistake { line: find(table, &path, text), message });
+        return found;
+    }
+    for name in config.contexts.keys() {
+        if let Err(why) = config.in_context(name) {
+            let line = find(table, &[CONTEXTS, name], text);
+            found.push(Mistake { line, message: format!("in [contexts.{name}]: {why}") });
+        }
+    }
+    found
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, at: usize, message: String) {
+        self.mistakes.push(Mistake { line: line_of(self.text, at), message });
+    }
+
+    /// Reads a section: of the file, or of a context.
+    fn section(&mut self, table: &DeTable<'_>, path: &[&str], context: Option<&str>) {
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            let path: Vec<&str> = path.iter().copied().chain([name]).collect();
+            match settings::at(&path) {
+                _ if path == [CONTEXTS] && context.is_none() => self.contexts(value),
+                _ if context.is_some() && path.len() == 1 && BEFORE_THE_CONTEXT.contains(&name) => {
+                    let of = head(context, &[]);
+                    self.wrong(
+                        key.span().start,
+                        format!("[{of}] cannot hold `{name}`: it stands before the first section, since it chooses the context"),
+                    );
+                }
+                Some(Place::Section) => match value.get_ref().as_table() {
+                    Some(inner) => self.section(inner, &path, context),
+                    None => {
+                        let message = format!(
+                            "{name} is a section with keys of its own: write [{}]",
+                            head(context, &path)
+                        );
+                        self.wrong(key.span().start, message);
+                    }
+                },
+                Some(Place::Setting(_)) => self.setting(key.span().start, value, &path),
+                None => {
+                    let message = unknown(name, value.get_ref().is_table(), &path, context);
+                    self.wrong(key.span().start, message);
+                }
+            }
+        }
+    }
+
+    fn contexts(&mut self, contexts: &Spanned<DeValue<'_>>) {
+        let Some(table) = contexts.get_ref().as_table() else {
+            let message = "contexts is a section with a section for each context: write [contexts.\"NAME\"]";
+            return self.wrong(contexts.span().start, message.into());
+        };
+        for (name, section) in table {
+            match section.get_ref().as_table() {
+                Some(inner) => self.section(inner, &[], Some(name.get_ref())),
+                None => self.wrong(
+                    name.span().start,
+                    format!(
+                        "the context {0} is a section with keys of its own: write [contexts.\"{0}\"]",
+                        name.get_ref()
+                    ),
+                ),
+            }
+        }
+    }
+
+    /// Reads one setting by itself.
+    fn setting(&mut self, at: usize, value: &Spanned<DeValue<'_>>, path: &[&str]) {
+        let Some(plain) = owned(value.get_ref()) else { return };
+        let alone = path.iter().rev().fold(plain, |value, name| {
+            toml::Value::Table(toml::Table::from_iter([((*name).to_owned(), value)]))
+        });
+        let Err(error) = alone.try_into::<Config>() else { return };
+        let message = error.message().replace('\n', " ");
+        let section = path[..path.len() - 1].join(".");
+        match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
+            Some((key, known)) => {
+                let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
+                let line = inside(value.get_ref(), key).unwrap_or(at);
+                let it = format!("[{section}] has no key `{key}`");
+                self.wrong(line, meant(&it, key, &known));
+            }
+            None => {
+                let line = wrong_part(value.get_ref(), path).unwrap_or(at);
+                self.wrong(line, format!("{}: {}", path[path.len() - 1], plainly(&message)));
+            }
+        }
+    }
+}
+
+/// The value without its places. What a number too large for TOML's own types says is told by the whole file.
+fn owned(value: &DeValue<'_>) -> Option<toml::Value> {
+    Some(match value {
+        DeValue::String(text) => toml::Value::String(text.to_string()),
+        DeValue::Integer(n) => toml::Value::Integer(i64::from_str_radix(n.as_str(), n.radix()).ok()?),
+        DeValue::Float(n) => toml::Value::Float(n.as_str().parse().ok()?),
+        DeValue::Boolean(is) => toml::Value::Boolean(*is),
+        DeValue::Datetime(at) => toml::Value::Datetime(*at),
+        DeValue::Array(all) => {
+            toml::Value::Array(all.iter().map(|v| owned(v.get_ref())).collect::<Option<_>>()?)
+        }
+        DeValue::Table(all) => toml::Value::Table(
+            all.iter()
+                .map(|(key, v)| Some((key.get_ref().to_string(), owned(v.get_ref())?)))
+                .collect::<Option<_>>()?,
+        ),
+    })
+}
+
+/// Where a key stands in a value.
+fn inside(value: &DeValue<'_>, key: &str) -> Option<usize> {
+    match value {
+        DeValue::Table(all) => all.iter().find_map(|(name, v)| match name.get_ref() == key {
+            true => Some(name.span().start),
+            false => inside(v.get_ref(), key),
+        }),
+        DeValue::Array(all) => all.iter().find_map(|v| inside(v.get_ref(), key)),
+        _ => None,
+    }
+}
+
+/// Where the entry of a list or of a table stands that is the wrong one.
+fn wrong_part(value: &DeValue<'_>, path: &[&str]) -> Option<usize> {
+    let is_wrong = |part: toml::Value| {
+        let alone = path.iter().rev().fold(part, |value, name| {
+            toml::Value::Table(toml::Table::from_iter([((*name).to_owned(), value)]))
+        });
+        alone.try_into::<Config>().is_err()
     };
-    let line = find(text, key, said).unwrap_or(said);
-    let (what, has) = match section(text, line) {
-        Head::Top => (format!("there is no key `{key}`"), "there are"),
-        Head::Own => (format!("there is no section `{key}`"), "there are"),
-        Head::Of(section) => (format!("[{section}] has no key `{key}`"), "it has"),
+    match value {
+        DeValue::Array(all) => {
+            let wrong = all
+                .iter()
+                .find(|v| owned(v.get_ref()).is_some_and(|v| is_wrong(toml::Value::Array(vec![v]))));
+            wrong.map(|v| v.span().start)
+        }
+        DeValue::Table(all) => {
+            let wrong = all.iter().find(|(key, v)| {
+                owned(v.get_ref()).is_some_and(|v| {
+                    is_wrong(toml::Value::Table(toml::Table::from_iter([(key.get_ref().to_string(), v)])))
+                })
+            });
+            wrong.map(|(key, _)| key.span().start)
+        }
+        _ => None,
+    }
+}
+
+/// The line of a setting in a file, from 1; 1 where it does not stand there.
+pub fn line(text: &str, path: &[&str]) -> usize {
+    find(DeTable::parse_recoverable(text).0.get_ref(), path, text)
+}
+
+/// The line of a setting, or of the nearest of what holds it.
+fn find(table: &DeTable<'_>, path: &[&str], text: &str) -> usize {
+    let mut at = 0;
+    let mut inner = table;
+    for name in path {
+        let Some((key, value)) = inner.iter().find(|(key, _)| key.get_ref() == name) else { break };
+        at = key.span().start;
+        let Some(table) = value.get_ref().as_table() else { break };
+        inner = table;
+    }
+    line_of(text, at)
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    1 + text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// The head of a section.
+fn head(context: Option<&str>, path: &[&str]) -> String {
+    let context = context.map(|name| format!("contexts.{name}"));
+    context.into_iter().chain(path.iter().map(|name| (*name).to_owned())).collect::<Vec<_>>().join(".")
+}
+
+/// A name that means nothing.
+fn unknown(name: &str, is_section: bool, path: &[&str], context: Option<&str>) -> String {
+    let above = &path[..path.len() - 1];
+    let section = above.join(".");
+    let known: Vec<_> = settings::names(&section)
+        .chain((section.is_empty() && context.is_none()).then_some(CONTEXTS))
+        .filter(|known| context.is_none() || !section.is_empty() || !BEFORE_THE_CONTEXT.contains(known))
+        .collect();
+    let kind = if is_section { "section" } else { "key" };
+    let it = match head(context, above) {
+        head if head.is_empty() => format!("there is no {kind} `{name}`"),
+        head => format!("[{head}] has no {kind} `{name}`"),
     };
-    let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
-    let known = if known.is_empty() { String::new() } else { format!("; {has} {}", known.join(", ")) };
-    BadConfig(format!("line {line}: {what}{known}"))
+    let elsewhere = || {
+        let same = settings::SECTIONS.iter().filter(|s| s.name != section);
+        same.filter(|s| s.settings.iter().any(|setting| setting.name == name)).map(|s| s.name).next()
+    };
+    match elsewhere() {
+        Some("") if near(name, known.iter().copied()).is_empty() => {
+            format!("{it}; `{name}` stands before the first section")
+        }
+        Some(other) if near(name, known.iter().copied()).is_empty() => {
+            format!("{it}; `{name}` stands in [{}]", head(context, &[other]))
+        }
+        _ => meant(&it, name, &known),
+    }
+}
+
+/// The sentence with what was probably meant, or with all that there is.
+fn meant(it: &str, name: &str, known: &[&str]) -> String {
+    match near(name, known.iter().copied()).as_slice() {
+        [] if known.is_empty() => it.to_owned(),
+        [] => format!("{it}; there are {}", known.join(", ")),
+        near => {
+            let near: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();
+            format!("{it}; did you mean {}?", near.join(" or "))
+        }
+    }
 }
 
 /// What stands where something else is meant, in words of the file rather than of the parser.
-fn plainly(message: String) -> String {
+pub(super) fn plainly(message: &str) -> String {
     let told = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "));
-    let Some((got, wanted)) = told else { return message };
+    let Some((got, wanted)) = told else { return message.to_owned() };
     let wanted = match wanted {
         "a sequence" => "a list such as [\"db1:3306\"]",
         "a string" => "text in quotes",
         "a boolean" => "true or false",
         "a map" => "a table such as { name = \"value\" }",
         "f64" => "a number",
-        n if n.starts_with('u') || n.starts_with('i') => "a whole number",
+        n if n.starts_with('u') || n.starts_with('i') || n.contains("nonzero") => "a whole number",
         s if s.starts_with("struct ") => "a section with keys of its own",
         other => other,
     };
     let got = got.strip_prefix("string ").map_or(got.to_owned(), |text| format!("the text {text}"));
     format!("{got} is given, {wanted} is expected")
-}
-
-/// The sentence without the line, where the text was not written by a person.
-pub(super) fn without_line(sentence: &str) -> &str {
-    match sentence.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
-        Some((line, rest)) if line.bytes().all(|b| b.is_ascii_digit()) => rest,
-        _ => sentence,
-    }
-}
-
-/// The key that is none, and the part of the message that lists those there are.
-fn unknown(message: &str) -> Option<(&str, &str)> {
-    message.strip_prefix("unknown field `")?.split_once('`')
-}
-
-/// The line, from that one on, where the key is given a value or opens a section; otherwise one that holds it.
-fn find(text: &str, key: &str, from: usize) -> Option<usize> {
-    let lines =
-        || text.lines().enumerate().skip(from.saturating_sub(1)).map(|(i, line)| (i + 1, line.trim()));
-    let opens = |line: &str| {
-        let name = line.trim_start_matches(['[', '"', ' ']);
-        name.strip_prefix(key)
-            .is_some_and(|rest| rest.trim_start_matches(['"', ' ']).starts_with(['=', ']', '.']))
-    };
-    let own = lines().find(|(_, line)| opens(line));
-    own.or_else(|| lines().find(|(_, line)| line.contains(key))).map(|(line, _)| line)
-}
-
-enum Head<'a> {
-    /// Before the first section.
-    Top,
-    /// The line opens a section itself.
-    Own,
-    /// Within that section.
-    Of(&'a str),
-}
-
-fn section(text: &str, line: usize) -> Head<'_> {
-    let head = |line: &'_ str| -> bool {
-        line.trim_start().starts_with('[') && line.trim_end().ends_with(']') && !line.contains('=')
-    };
-    let mut above = text.lines().take(line).collect::<Vec<_>>();
-    if above.last().is_some_and(|line| head(line)) {
-        return Head::Own;
-    }
-    while let Some(line) = above.pop() {
-        if head(line) {
-            return Head::Of(line.trim().trim_matches(['[', ']', ' ']));
-        }
-    }
-    Head::Top
 }

@@ -133,6 +133,8 @@ pub(crate) enum Answer {
     Forward(Box<Forward>),
     /// A command in a container, over the connection.
     Exec(Box<exec::Exec>),
+    /// The first process of a container, over the connection.
+    Attach(Box<exec::Attach>),
 }
 
 impl From<Reply> for Answer {
@@ -231,6 +233,7 @@ fn resources(
         ("portforward", "get") => portforward::get(world, around, request, resource),
         ("portforward", "create") => Err(portforward::refused()),
         ("exec", "get" | "create") => exec::get(world, around, request, resource),
+        ("attach", "get" | "create") => exec::attach(world, around, request, resource),
         _ => Err(Failure::method()),
     }
 }

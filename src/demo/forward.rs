@@ -4,6 +4,7 @@
 //! has the channels `2i` for data and `2i + 1` for one error; the first frame of each tells the port, little-endian.
 
 pub(super) mod exec;
+mod pipe;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

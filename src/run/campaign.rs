@@ -58,6 +58,7 @@ mod envelope;
 mod event;
 mod journal;
 mod next;
+mod reading;
 pub mod record;
 mod rehearse;
 mod seen;
@@ -65,15 +66,16 @@ mod tell;
 mod tenants;
 mod wish;
 
-pub use approve::{Approved, Offer, Proposed, offer, rest};
+pub use approve::{Approved, Offer, Proposed, Rest, offer, rest};
 pub use ask::ask;
-pub use consider::{Considered, consider};
+pub use consider::{Considered, consider, passes};
 pub use drained::Drained;
 pub use envelope::Envelope;
-pub use event::{Campaign, CampaignState, Counts, Entry, Event, ItemState, is_of_tenant};
+pub use event::{Campaign, CampaignState, Doing, Entry, Event, ItemState};
 pub use journal::{Decoded, campaigns, find, local_campaigns, unreadable};
 pub use next::{Next, next};
-pub use rehearse::{Refusals, passes, refusals, rehearse};
+pub use reading::{Counts, is_of_tenant};
+pub use rehearse::{Refusals, refusals, rehearse};
 pub use seen::{CampaignSeen, Offers, back};
 pub use tell::{describe, words};
 pub use tenants::rehearse_tenants;
@@ -223,7 +225,7 @@ fn prepare(
     if !campaign.state.is_over() {
         campaign.state = CampaignState::Running;
     }
-    campaign.doing = Some("taking it up".into());
+    campaign.doing = Some(Doing::At("taking it up".into()));
     launch(access, campaign, begin, seen)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ToTenants, place::Place};
 use crate::{
-    cluster::{Key, MemberName, ProxyName, TenantName, database::Role},
+    cluster::{Key, MemberName, NodeName, ProxyName, TenantName, database::Role},
     plan::{Intent, Migration, rebalance::Aim},
     run::campaign::Wish,
 };
@@ -52,6 +52,8 @@ pub enum Action {
     Abort(String),
     /// Let this run stand after its present step.
     Pause(String),
+    /// Open a shell in one of these containers.
+    Shell(Containers),
     /// Put text on the operator's clipboard.
     Copy(String),
     /// Save the lines of a log in this file, or in a new one of that name.
@@ -65,6 +67,19 @@ pub enum Action {
     },
     /// Say something, in one sentence.
     Say(String),
+}
+
+/// Containers that are meant by where one is: as much of it as is said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Containers {
+    /// Of this tenant.
+    pub tenant: Option<TenantName>,
+    /// Of this pod.
+    pub pod: Option<Key>,
+    /// Of pods on this node.
+    pub node: Option<NodeName>,
+    /// Of this name.
+    pub container: Option<Arc<str>>,
 }
 
 /// What a line is asked for.

@@ -102,6 +102,8 @@ pub enum Command {
     Describe,
     /// The object under the cursor as YAML.
     Yaml,
+    /// A shell in a container.
+    Exec,
     /// The log of the tenant or the pod.
     Logs,
     /// All pods in one log, or one of them.
@@ -349,6 +351,8 @@ pub enum Takes {
     Span,
     /// The name of a file, or nothing.
     File,
+    /// A tenant or a pod, and a container; or nothing: what is selected.
+    Pod,
 }
 
 impl Takes {
@@ -367,6 +371,7 @@ impl Takes {
             Self::Text => "TEXT",
             Self::Span => "[SPAN]",
             Self::File => "[FILE]",
+            Self::Pod => "[TENANT|POD [CONTAINER]]",
         }
     }
 }

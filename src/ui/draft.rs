@@ -11,7 +11,7 @@ use crate::{
         rebalance::{self, Aim, Goal, Policy, Samples, Scheme},
         whatif::{Loss, what_if},
     },
-    run::campaign::{self, Campaign, Pace, Proposed, Refusals},
+    run::campaign::{self, Campaign, Pace, Proposed, Refusals, Rest},
 };
 
 /// What is to be worked out.
@@ -114,12 +114,9 @@ impl Draft {
                 (scheme, proposed)
             }
             Wanted::Rest(campaign) => {
-                let proposed = campaign::rest(campaign, seen)?;
+                let Rest { proposed, proposal } = campaign::rest(campaign, seen)?;
                 let items = proposed.items().to_vec();
-                let proposal = match &campaign.aim {
-                    Some(aim) => campaign::offer(aim, seen)?.proposal,
-                    None => rebalance::given(seen, moves(&items)),
-                };
+                let proposal = proposal.unwrap_or_else(|| rebalance::given(seen, moves(&items)));
                 (Scheme::new(proposal, items, seen.clone()), proposed)
             }
             Wanted::Back(campaign) => {

@@ -17,8 +17,8 @@ use crate::{
     ui::{
         format,
         paint::{Pen, piece},
+        parts::cell,
         theme::Role,
-        views::tenants::draw_cell,
     },
 };
 
@@ -206,14 +206,14 @@ impl Matrix {
                 Some(cells) => cells.get(&Some(node.clone())).copied().unwrap_or_default(),
                 None => Cell { ready: of(before, node), ..Cell::default() },
             };
-            draw_cell(pen, right, y, cell);
+            cell::draw(pen, right, y, cell);
         }
         right += GAP;
         for (node, _) in nodes {
             right += w;
             let (from, to) = (of(before, node), of(after, node));
             if from == to {
-                draw_cell(pen, right, y, Cell { ready: to, ..Cell::default() });
+                cell::draw(pen, right, y, Cell { ready: to, ..Cell::default() });
             } else {
                 let digits = if to == 0 { "·".to_owned() } else { to.to_string() };
                 pen.put_right(right - 1, y, 4, &digits, Role::Changed);

@@ -4,10 +4,10 @@
 
 pub mod asks;
 pub mod command_line;
+pub mod containers;
 pub mod database;
 pub mod help;
 pub mod menu;
-pub mod placement;
 pub mod prompt;
 pub mod review;
 pub mod scheme;
@@ -18,6 +18,7 @@ use tui_input::Input;
 
 pub use self::{
     command_line::CommandLine,
+    containers::ContainerChoice,
     help::Help,
     menu::Menu,
     prompt::Prompt,
@@ -40,6 +41,10 @@ pub enum Overlay {
     Scheme(Box<SchemeReview>),
     /// Where a pod goes.
     Choice(Box<Choice>),
+    /// Which container.
+    Container(ContainerChoice),
+    /// A shell is being opened, in words.
+    Opening(String),
     /// A line is asked for.
     Prompt(Prompt),
     /// A command is typed.
@@ -112,6 +117,14 @@ pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Posit
         Overlay::Scheme(review) => review.render(pen, cx),
         Overlay::Choice(choice) => {
             choice.render(pen, cx);
+            None
+        }
+        Overlay::Container(choice) => {
+            choice.render(pen, cx);
+            None
+        }
+        Overlay::Opening(what) => {
+            opening(pen, what);
             None
         }
         Overlay::Prompt(prompt) => prompt.render(pen, cx),
@@ -213,6 +226,18 @@ pub fn keys<'a>(pairs: &[(&'a str, &'a str, bool)]) -> Vec<Piece<'a>> {
     }
     pieces.pop();
     pieces
+}
+
+fn opening(pen: &mut Pen<'_>, what: &str) {
+    let width = 62.min(pen.width().saturating_sub(2)).max(1);
+    let lines = format::wrap(&format::plain(what), width.saturating_sub(4));
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(5);
+    let mut pen = panel(pen, width, height, &[piece("A shell", Role::Accent)], &[]);
+    for (y, line) in (1..).zip(&lines) {
+        pen.put(0, y, pen.width(), line, Role::Busy);
+    }
+    let y = pen.height().saturating_sub(1);
+    pen.line(0, y, pen.width(), &keys(&[("esc", "cancel", true)]));
 }
 
 fn question(pen: &mut Pen<'_>, ask: &Ask) {

@@ -36,6 +36,9 @@ pub struct Target {
     pub namespace: Option<String>,
 }
 
+/// What the context is called where there is no kubeconfig.
+pub(super) const IN_CLUSTER: &str = "in-cluster";
+
 /// How a cluster is reached.
 #[derive(Clone)]
 pub(super) struct Way {
@@ -48,6 +51,23 @@ pub(super) struct Way {
 }
 
 impl Target {
+    /// The name of the context, as far as the files tell it: `in-cluster` without a kubeconfig. What is wrong with them is
+    /// said when the cluster is connected to.
+    pub fn context_name(&self) -> Option<String> {
+        match self.read().ok()? {
+            Some(kubeconfig) => self.context_of(&kubeconfig).ok(),
+            None => Some(IN_CLUSTER.to_owned()),
+        }
+    }
+
+    /// The contexts of the kubeconfig, in their order.
+    ///
+    /// # Errors
+    /// The kubeconfig cannot be read: one sentence.
+    pub fn context_names(&self) -> Result<Vec<String>, String> {
+        Ok(self.read()?.map(|it| it.contexts.keys().cloned().collect()).unwrap_or_default())
+    }
+
     /// How it is reached. Reads files only.
     pub(super) fn resolve(&self) -> Result<Way, String> {
         let mut way = match self.read()? {

@@ -5,6 +5,7 @@ mod campaigns_crash;
 mod campaigns_faults;
 mod campaigns_worlds;
 mod cli;
+mod config_cli;
 mod connect;
 mod crash;
 mod database;

@@ -13,7 +13,7 @@ use wheelhouse::{
     },
     run::{
         RunState, StepState,
-        campaign::{self, Campaign, CampaignState, ItemState, Pace, Proposed, Wish, campaigns},
+        campaign::{self, Campaign, CampaignState, Doing, ItemState, Pace, Proposed, Wish, campaigns},
     },
 };
 
@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod crash;
+mod hundreds;
 
 pub const FAILS: &str = "php bin/console doctrine:migrations:migrate exit 1";
 const LONG: &str = "php bin/console doctrine:migrations:migrate sleep 300";
@@ -258,13 +259,16 @@ fn between_tenants_a_busy_database_is_waited_for_with_the_reason() {
     let mut watch = handle.watch.clone();
     let waits = async {
         watch
-            .wait_for(|it| it.doing.as_deref().is_some_and(|d| d.contains("a schema change runs on")))
+            .wait_for(|it| {
+                it.doing.as_ref().is_some_and(|d| d.to_string().contains("a schema change runs on"))
+            })
             .await
             .map(drop)
     };
     alice.block("the wait", waits).expect("it is driven");
     let it = handle.watch.borrow().clone();
-    assert!(it.doing.as_deref().is_some_and(|d| d.starts_with("waits: the database: ")), "{:?}", it.doing);
+    let waits = |doing: &Doing| matches!(doing, Doing::Waits(why) if why.starts_with("the database: "));
+    assert!(it.doing.as_ref().is_some_and(waits), "{:?}", it.doing);
     assert_eq!((it.counts().waiting, it.state), (3, CampaignState::Running));
     handle.pause();
     let it = alice.block("the pause", handle.ended());

@@ -289,6 +289,36 @@ fn lower_files_know_nothing_of_the_higher() {
     }
 }
 
+/// Within the room of screens: who must not name whom, with the reason.
+const SCREENS: &[(&str, &[&str], &str)] = &[
+    ("ui/overlays", &["ui/views"], "what both draw belongs in ui/parts"),
+    ("ui/views", &["ui/overlays"], "what both draw belongs in ui/parts"),
+    ("ui/parts", &["ui/views", "ui/overlays"], "a part does not know what is made of it"),
+];
+
+#[test]
+fn views_and_overlays_know_nothing_of_each_other() {
+    let module = |file: &str| file.trim_end_matches(".rs").split('/').map(str::to_owned).collect::<Vec<_>>();
+    let all = files();
+    let modules: BTreeSet<_> = all.iter().map(|(file, ..)| module(file)).collect();
+    let below: Vec<_> =
+        all.iter().map(|(file, _, code)| (file, below(&module(file), code, &modules))).collect();
+    let mut wrong = Vec::new();
+    for (who, others, why) in SCREENS {
+        let mine = below.iter().filter(|(file, _)| Path::new(file.trim_end_matches(".rs")).starts_with(who));
+        for (file, taken) in mine {
+            for found in taken.iter().map(|m| m.join("/")) {
+                if others.iter().any(|other| Path::new(&found).starts_with(other)) {
+                    wrong.push(format!("src/{file} must not import {found}: {why}"));
+                }
+            }
+        }
+    }
+    let (_, taken) = below.iter().find(|(file, _)| *file == "ui/views/run.rs").expect("a view");
+    assert!(taken.contains(&module("ui/parts/placement.rs")), "imports are seen");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Where writes belong.
 fn writing(file: &str) -> bool {
     file == "run/perform.rs" || file.starts_with("run/perform/")

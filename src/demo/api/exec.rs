@@ -1,4 +1,4 @@
-//! The exec subresource of pods: a command in a container, over a websocket.
+//! The exec and attach subresources of pods: a command in a container, and the first process of one.
 //!
 //! What the command says is made up by `shell`; how it is carried is kubelet's: a frame begins with its channel, 0 is the
 //! input, 1 the output, 2 the errors, 3 a `Status` at the end.
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::access;
 use super::failure::Failure;
 use super::list::found;
-use super::logs::chosen;
+use super::logs::{Follow, chosen};
 use super::path::Resource;
 use super::{Answer, Request, Surroundings};
 use crate::kind::Kind;
-use crate::shell::{Outcome, Shell};
+use crate::shell::Shell;
 use crate::store::text;
 use crate::value::list;
 use crate::world::World;
@@ -22,12 +22,18 @@ pub(crate) const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io
 
 /// A command in a container that runs.
 pub(crate) struct Exec {
+    pub(crate) at: InPod,
     pub(crate) shell: Shell,
     pub(crate) command: Vec<String>,
     /// Whether there is input to be read.
     pub(crate) stdin: bool,
     /// Whether errors go where the output goes.
     pub(crate) tty: bool,
+}
+
+/// The first process of a container, and what it writes.
+pub(crate) struct Attach {
+    pub(crate) log: Follow,
 }
 
 /// Reads what is to be run.
@@ -47,29 +53,75 @@ pub(super) fn get(
     around.users.check(&request.user, &deed)?;
     let pod = found(&world.store, resource)?;
     let container = chosen(pod, request.param("container"))?;
-    let node = text(pod, "/spec/nodeName");
-    if node.is_empty() {
-        return Err(Failure::bad_request(format!("pod {name} does not have a host assigned")));
-    }
     let commands = request.query.iter().filter(|(name, _)| name == "command");
     let command: Vec<String> = commands.map(|(_, word)| word.clone()).collect();
     if command.is_empty() {
         return Err(Failure::bad_request("you must specify at least 1 command for the container"));
     }
-    if !world.kubelet.is_up(node) {
-        let why =
-            format!("error dialing backend: dial tcp {}:10250: i/o timeout", text(pod, "/status/hostIP"));
-        return Err(Failure::new(500, "InternalError", why));
-    }
-    let runs = list(&pod["status"]["containerStatuses"])
-        .any(|status| status["name"] == container.as_str() && status["state"]["running"].is_object());
-    if !runs {
-        let why = format!("unable to upgrade connection: container not found (\"{container}\")");
-        return Err(Failure::new(500, "InternalError", why));
-    }
+    let at = InPod::of(world, pod, &container)?;
     let shell = Shell::of(pod, &container, world.now());
     let (stdin, tty) = (request.flag("stdin"), request.flag("tty"));
-    Ok(Answer::Exec(Box::new(Exec { shell, command, stdin, tty })))
+    Ok(Answer::Exec(Box::new(Exec { at, shell, command, stdin, tty })))
+}
+
+/// Reads what is to be attached to: the first process of the container, which reads nothing that is typed.
+///
+/// # Errors
+/// As [`get`], but that there is no command.
+pub(super) fn attach(
+    world: &World,
+    around: &Surroundings<'_>,
+    request: &Request,
+    resource: &Resource,
+) -> Result<Answer, Failure> {
+    let namespace = resource.namespace.as_deref().unwrap_or_default();
+    let name = resource.name.as_deref().unwrap_or_default();
+    let deed = access::deed("create", Kind::POD, "attach", namespace, name);
+    around.users.check(&request.user, &deed)?;
+    let pod = found(&world.store, resource)?;
+    let container = chosen(pod, request.param("container"))?;
+    InPod::of(world, pod, &container)?;
+    Ok(Answer::Attach(Box::new(Attach { log: Follow::from_now(world, pod, &container) })))
+}
+
+/// A container that runs.
+#[derive(Clone)]
+pub(crate) struct InPod {
+    namespace: String,
+    pod: String,
+    uid: String,
+}
+
+impl InPod {
+    /// # Errors
+    /// 400 for a pod without a node, 500 when the container does not run or its node does not answer.
+    fn of(world: &World, pod: &Value, container: &str) -> Result<Self, Failure> {
+        let name = text(pod, "/metadata/name");
+        let node = text(pod, "/spec/nodeName");
+        if node.is_empty() {
+            return Err(Failure::bad_request(format!("pod {name} does not have a host assigned")));
+        }
+        if !world.kubelet.is_up(node) {
+            let why =
+                format!("error dialing backend: dial tcp {}:10250: i/o timeout", text(pod, "/status/hostIP"));
+            return Err(Failure::new(500, "InternalError", why));
+        }
+        let runs = list(&pod["status"]["containerStatuses"])
+            .any(|status| status["name"] == *container && status["state"]["running"].is_object());
+        if !runs {
+            let why = format!("unable to upgrade connection: container not found (\"{container}\")");
+            return Err(Failure::new(500, "InternalError", why));
+        }
+        let namespace = text(pod, "/metadata/namespace").to_owned();
+        Ok(Self { namespace, pod: name.to_owned(), uid: text(pod, "/metadata/uid").to_owned() })
+    }
+
+    /// Whether the pod is still the same.
+    pub(crate) fn stands(&self, world: &World) -> bool {
+        world.store.get(Kind::POD, &self.namespace, &self.pod).is_some_and(|pod| {
+            text(pod, "/metadata/uid") == self.uid && text(pod, "/status/phase") == "Running"
+        })
+    }
 }
 
 /// The refusal of a client that speaks none of the subprotocols.
@@ -81,15 +133,31 @@ pub(crate) fn refused() -> Failure {
 }
 
 /// What the channel of errors says at the end.
-pub(crate) fn status(outcome: &Outcome) -> Value {
-    if outcome.code == 0 {
+pub(crate) fn status(code: i32) -> Value {
+    if code == 0 {
         return json!({"metadata": {}, "status": "Success"});
     }
     json!({
         "metadata": {},
         "status": "Failure",
-        "message": format!("command terminated with non-zero exit code: exit status {}", outcome.code),
+        "message": format!("command terminated with non-zero exit code: exit status {code}"),
         "reason": "NonZeroExitCode",
-        "details": {"causes": [{"reason": "ExitCode", "message": outcome.code.to_string()}]},
+        "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
+    })
+}
+
+/// The same for a command that containerd could not start.
+pub(crate) fn not_started(why: &str) -> Value {
+    let message = format!(
+        "error executing command in container: failed to exec in container: failed to start exec \
+         \"9f1c2ab36fd1e5a7\": {why}"
+    );
+    json!({
+        "metadata": {},
+        "status": "Failure",
+        "message": format!("Internal error occurred: {message}"),
+        "reason": "InternalError",
+        "details": {"causes": [{"message": message}]},
+        "code": 500,
     })
 }

@@ -79,6 +79,22 @@ impl Follow {
     /// How often to look for new lines.
     pub(crate) const EVERY: Duration = Duration::from_millis(200);
 
+    /// What a container writes from now on.
+    pub(super) fn from_now(world: &World, pod: &Value, container: &str) -> Self {
+        let of = |at: &str| text(pod, at).to_owned();
+        let (namespace, name) = (of("/metadata/namespace"), of("/metadata/name"));
+        let lines = world.log_lines(&namespace, &name, container, false).unwrap_or_default();
+        Self {
+            namespace,
+            pod: name,
+            uid: of("/metadata/uid"),
+            container: container.to_owned(),
+            timestamps: false,
+            seen: lines.last().cloned(),
+            first: Vec::new(),
+        }
+    }
+
     /// The lines written since the last call; None when the container has come to its end.
     pub(crate) fn poll(&mut self, world: &World) -> Option<Vec<u8>> {
         let pod = world.store.get(Kind::POD, &self.namespace, &self.pod)?;

@@ -1,102 +1,193 @@
-//! Commands in containers over a websocket, as a kubelet carries them.
+//! Commands in containers, as a kubelet carries them: 0 is the input, 1 the output, 2 the errors, 3 a `Status` at the
+//! end, 4 the size of the terminal.
 
-use futures::{SinkExt, StreamExt};
-use hyper_util::rt::TokioIo;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use std::sync::Arc;
+
+use tokio::time::sleep;
 
 use super::Upgrade;
-use crate::api::exec::{Exec, status};
-use crate::shell::{Outcome, Shell};
+use super::pipe::{In, Pipe, websocket};
+use crate::api::Follow;
+use crate::api::exec::{Attach, Exec, InPod, not_started, status};
+use crate::shared::Shared;
+use crate::shell::{Outcome, Reader};
 
-/// The channels of a frame.
 const INPUT: u8 = 0;
 const OUTPUT: u8 = 1;
 const ERRORS: u8 = 2;
 const END: u8 = 3;
-/// Of version 5: the channel named by the next byte is closed.
-const CLOSE: u8 = 255;
+const SIZE: u8 = 4;
 
-fn frame(channel: u8, bytes: &[u8]) -> Message {
-    Message::binary([&[channel], bytes].concat())
+/// What the exit code of a killed process is.
+const KILLED: i32 = 137;
+/// That of an interrupted one.
+const INTERRUPTED: i32 = 130;
+
+/// Runs the command over a websocket.
+pub(crate) async fn run(upgrade: Upgrade, exec: Exec, shared: Arc<Shared>) {
+    let (pipe, carried) = Pipe::new();
+    tokio::join!(websocket(upgrade, carried), carry(pipe, exec, shared));
 }
 
-/// Runs the command; a shell that reads its input runs line by line until the input ends or it is left.
-pub(crate) async fn run(upgrade: Upgrade, exec: Exec) {
-    let Ok(upgraded) = upgrade.on.await else { return };
-    let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
-    let (mut to_client, mut from_client) = stream.split();
-    let told = |outcome: &Outcome| {
-        let line = |text: &str| if exec.tty { text.replace('\n', "\r\n") } else { text.to_owned() };
-        let errors = if exec.tty { OUTPUT } else { ERRORS };
-        let parts = [(OUTPUT, line(&outcome.out)), (errors, line(&outcome.err))];
-        parts
-            .into_iter()
-            .filter(|(_, text)| !text.is_empty())
-            .map(|(channel, text)| frame(channel, text.as_bytes()))
+/// Shows what the first process of a container writes, over a websocket.
+pub(crate) async fn attach(upgrade: Upgrade, attach: Attach, shared: Arc<Shared>) {
+    let (pipe, carried) = Pipe::new();
+    tokio::join!(websocket(upgrade, carried), watch(pipe, attach, shared));
+}
+
+/// Ends when the pod does.
+async fn gone(at: &InPod, shared: &Shared) {
+    let mut revision = shared.revision.subscribe();
+    while at.stands(&shared.world()) && revision.changed().await.is_ok() {}
+}
+
+async fn watch(mut pipe: Pipe, mut attach: Attach, shared: Arc<Shared>) {
+    loop {
+        let lines = attach.log.poll(&shared.world());
+        let Some(lines) = lines else { break };
+        if !pipe.say(OUTPUT, &lines).await {
+            return;
+        }
+        tokio::select! {
+            () = sleep(Follow::EVERY) => {}
+            came = pipe.from.recv() => if came.is_none() { return },
+        }
+    }
+    pipe.say(END, status(0).to_string().as_bytes()).await;
+}
+
+async fn carry(mut pipe: Pipe, mut exec: Exec, shared: Arc<Shared>) {
+    if exec.tty {
+        exec.shell.size = Some((0, 0));
+    }
+    let first = match exec.shell.start(&exec.command) {
+        Ok(first) => first,
+        Err(why) => {
+            pipe.say(END, not_started(&why).to_string().as_bytes()).await;
+            return;
+        }
     };
-    let mut last = Outcome::default();
-    if exec.stdin && Shell::reads(&exec.command) {
-        let mut typed = String::new();
-        'reading: loop {
-            if exec.tty && to_client.send(frame(OUTPUT, b"# ")).await.is_err() {
-                return;
-            }
-            let line = loop {
-                if let Some(end) = typed.find(['\n', '\r']) {
-                    let line: String = typed.drain(..=end).collect();
-                    break line.trim().to_owned();
-                }
-                match from_client.next().await {
-                    Some(Ok(Message::Binary(bytes))) => match bytes.split_first() {
-                        // the end of what is typed on a terminal
-                        Some((&INPUT, text)) if exec.tty && text.contains(&4) => break 'reading,
-                        Some((&INPUT, text)) => {
-                            let text = String::from_utf8_lossy(text);
-                            if exec.tty
-                                && to_client
-                                    .send(frame(OUTPUT, text.replace('\r', "\r\n").as_bytes()))
-                                    .await
-                                    .is_err()
-                            {
-                                return;
-                            }
-                            typed.push_str(&text);
-                        }
-                        Some((&CLOSE, _)) => break 'reading,
-                        _ => {}
-                    },
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => break 'reading,
-                    Some(Ok(_)) => {}
-                }
-            };
-            last = exec.shell.script(&line);
-            for frame in told(&last) {
-                if to_client.send(frame).await.is_err() {
-                    return;
-                }
-            }
-            if line == "exit" || line.starts_with("exit ") {
-                break;
+    if !say(&pipe, &exec, &first).await {
+        return;
+    }
+    let code = match first.reads.filter(|_| exec.stdin) {
+        None => Some(first.code),
+        Some(reader) => {
+            let at = exec.at.clone();
+            tokio::select! {
+                code = converse(&mut pipe, &mut exec, reader) => code,
+                () = gone(&at, &shared) => Some(KILLED),
             }
         }
-        if !typed.trim().is_empty() {
-            last = exec.shell.script(typed.trim());
-            for frame in told(&last) {
-                let _ = to_client.send(frame).await;
-            }
+    };
+    if let Some(code) = code {
+        pipe.say(END, status(code).to_string().as_bytes()).await;
+    }
+}
+
+/// Says what a command says. On a terminal lines end as terminals want it, and errors go where the output goes.
+async fn say(pipe: &Pipe, exec: &Exec, outcome: &Outcome) -> bool {
+    let line = |text: &str| if exec.tty { text.replace('\n', "\r\n") } else { text.to_owned() };
+    let errors = if exec.tty { OUTPUT } else { ERRORS };
+    pipe.say(OUTPUT, line(&outcome.out).as_bytes()).await
+        && pipe.say(errors, line(&outcome.err).as_bytes()).await
+}
+
+/// Runs what is typed, line by line, until the first of the readers has ended. `None`: the client is gone.
+async fn converse(pipe: &mut Pipe, exec: &mut Exec, first: Reader) -> Option<i32> {
+    let mut readers = vec![first];
+    let mut typed = Typed::default();
+    let mut code = 0;
+    while let Some(reader) = readers.last().copied() {
+        if exec.tty && reader == Reader::Shell && !pipe.say(OUTPUT, b"# ").await {
+            return None;
         }
-    } else {
-        last = exec.shell.run(&exec.command);
-        for frame in told(&last) {
-            if to_client.send(frame).await.is_err() {
-                return;
+        match (typed.next(pipe, exec).await?, reader) {
+            (Line::End, _) => {
+                readers.pop();
+            }
+            (Line::Interrupt, Reader::Shell) => code = INTERRUPTED,
+            (Line::Interrupt, Reader::Cat) => {
+                code = INTERRUPTED;
+                readers.pop();
+            }
+            (Line::Of(line), Reader::Cat) => {
+                let line = if exec.tty { format!("{line}\r\n") } else { format!("{line}\n") };
+                pipe.say(OUTPUT, line.as_bytes()).await;
+            }
+            (Line::Of(line), Reader::Shell) => {
+                let outcome = exec.shell.script(&line);
+                say(pipe, exec, &outcome).await;
+                code = outcome.code;
+                if outcome.ends {
+                    readers.pop();
+                }
+                readers.extend(outcome.reads);
             }
         }
     }
-    let done = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
-    let _ = to_client.send(frame(END, status(&last).to_string().as_bytes())).await;
-    let _ = to_client.send(Message::Close(Some(done))).await;
+    Some(code)
+}
+
+/// What a terminal makes of what is typed.
+enum Line {
+    Of(String),
+    Interrupt,
+    End,
+}
+
+#[derive(Default)]
+struct Typed {
+    waiting: Vec<u8>,
+    line: Vec<u8>,
+    ended: bool,
+}
+
+impl Typed {
+    /// The next line; echoes it on a terminal. `None`: the client is gone.
+    async fn next(&mut self, pipe: &mut Pipe, exec: &mut Exec) -> Option<Line> {
+        loop {
+            while !self.waiting.is_empty() {
+                let byte = self.waiting.remove(0);
+                let (echo, line): (&[u8], Option<Line>) = match byte {
+                    b'\r' | b'\n' => (b"\r\n", Some(self.line())),
+                    3 if exec.tty => {
+                        self.line.clear();
+                        (b"^C\r\n", Some(Line::Interrupt))
+                    }
+                    4 if exec.tty => (b"", self.line.is_empty().then_some(Line::End)),
+                    8 | 127 if exec.tty => (if self.line.pop().is_some() { b"\x08 \x08" } else { b"" }, None),
+                    _ => {
+                        self.line.push(byte);
+                        (&[byte], None)
+                    }
+                };
+                if exec.tty {
+                    pipe.say(OUTPUT, echo).await;
+                }
+                if line.is_some() {
+                    return line;
+                }
+            }
+            if self.ended {
+                return Some(if self.line.is_empty() { Line::End } else { self.line() });
+            }
+            match pipe.from.recv().await? {
+                In::Bytes(INPUT, bytes) => self.waiting.extend(bytes),
+                In::End(INPUT) => self.ended = true,
+                In::Bytes(SIZE, bytes) if exec.tty => {
+                    let size: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+                    let of = |name: &str| size[name].as_u64().and_then(|n| u16::try_from(n).ok());
+                    if let (Some(rows), Some(columns)) = (of("Height"), of("Width")) {
+                        exec.shell.size = Some((rows, columns));
+                    }
+                }
+                In::Bytes(..) | In::End(_) => {}
+            }
+        }
+    }
+
+    fn line(&mut self) -> Line {
+        Line::Of(String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim().to_owned())
+    }
 }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{BOOKMARK, Body, Inner, WATCH_ENDS, lock};
-use crate::api::exec::{self, Exec, PROTOCOLS};
+use crate::api::exec::{self, Attach, Exec, PROTOCOLS};
 use crate::api::portforward::{self, PROTOCOL};
 use crate::api::{Failure, Follow, Forward, Pieces, Reply, Surroundings, Watch};
 use crate::forward::{self, Upgrade};
@@ -209,7 +209,16 @@ pub(super) fn forwarded(inner: &Arc<Inner>, forward: Forward, upgrade: Option<Up
 
 /// A command in a container, over the connection.
 pub(super) fn executed(inner: &Arc<Inner>, exec: Exec, upgrade: Option<Upgrade>) -> Response<Body> {
-    upgraded(inner, upgrade, &PROTOCOLS, exec::refused, |upgrade| forward::exec::run(upgrade, exec))
+    let shared = inner.shared.clone();
+    upgraded(inner, upgrade, &PROTOCOLS, exec::refused, |upgrade| forward::exec::run(upgrade, exec, shared))
+}
+
+/// The first process of a container, over the connection.
+pub(super) fn attached(inner: &Arc<Inner>, attach: Attach, upgrade: Option<Upgrade>) -> Response<Body> {
+    let shared = inner.shared.clone();
+    upgraded(inner, upgrade, &PROTOCOLS, exec::refused, |upgrade| {
+        forward::exec::attach(upgrade, attach, shared)
+    })
 }
 
 /// The connection becomes a websocket that `carry` looks after.

@@ -8,7 +8,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::reply::{GZIP_FROM, compressed, executed, followed, forwarded, listed, refusal, watched, whole};
+use super::reply::{
+    GZIP_FROM, attached, compressed, executed, followed, forwarded, listed, refusal, watched, whole,
+};
 use super::{Body, Inner, LARGEST, REMEMBERED, RequestLine, lock};
 use crate::api::{self, Answer, Failure, Form, Payload, Request, Surroundings, User};
 use crate::faults::Outcome;
@@ -228,6 +230,7 @@ fn answer(inner: &Arc<Inner>, request: Request, upgrade: Option<Upgrade>, gzip: 
         Ok(Answer::Follow(follow)) => followed(inner, *follow),
         Ok(Answer::Forward(forward)) => forwarded(inner, *forward, upgrade),
         Ok(Answer::Exec(exec)) => executed(inner, *exec, upgrade),
+        Ok(Answer::Attach(attach)) => attached(inner, *attach, upgrade),
         Err(failure) => refusal(inner, &failure),
     }
 }

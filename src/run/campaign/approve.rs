@@ -1,12 +1,12 @@
 //! The gate between a proposal and a campaign: the only way to get an [`Approved`] one.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Aim, Campaign, Envelope, Pace};
+use super::{Aim, Campaign, Envelope, Event, Pace};
 use crate::{
-    cluster::Snapshot,
+    cluster::{Lease, Snapshot, words::short_run},
     plan::{
-        Check, Confirmation, Intent, Means, Stay, Unapproved, plan,
+        Check, Confirmation, Intent, Means, Stay, Unapproved, Verdict, plan,
         rebalance::{Goal, Proposal, propose},
     },
 };
@@ -140,20 +140,53 @@ pub fn offer(aim: &Aim, seen: &Snapshot) -> Result<Offer, Check> {
     Ok(Offer { proposal, items })
 }
 
+/// The rest of a campaign that stands still, before an operator has agreed to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rest {
+    /// What is left to do.
+    pub proposed: Proposed,
+    /// What was proposed for its aim, with what stays and why; `None`: its items stand for themselves.
+    pub proposal: Option<Proposal>,
+}
+
+/// A run of the campaign whose lease has not been given back and has not run out: until then its tenant can be planned
+/// for by nobody.
+fn unsettled(campaign: &Campaign, seen: &Snapshot) -> Option<Check> {
+    let own = |run: &str| {
+        campaign.entries.iter().any(|e| matches!(&e.event, Event::Began { run: begun, .. } if begun == run))
+    };
+    let held = |lease: &&Arc<Lease>| lease.is_held(seen.at) && lease.run.as_deref().is_some_and(own);
+    let lease = seen.leases.values().find(held)?;
+    let seconds = lease.held_until()?.duration_since(seen.at).as_secs().max(1);
+    let run = short_run(lease.run.as_deref().unwrap_or_default());
+    let name = &lease.key.name;
+    let text = format!(
+        "run {run} of this campaign has not given its lease {name} back: it runs out in {seconds} s, wait for it"
+    );
+    Some(Check::new("lease", Verdict::Refuse, text))
+}
+
 /// What an operator would agree to for the rest of a campaign that stands still: its aim proposed again on what is seen,
 /// or the items that wait where it has none.
 ///
 /// # Errors
-/// The check that refuses it.
-pub fn rest(campaign: &Campaign, seen: &Snapshot) -> Result<Proposed, Check> {
+/// The check that refuses it; its rule is `lease` while a run of the campaign still holds one.
+pub fn rest(campaign: &Campaign, seen: &Snapshot) -> Result<Rest, Check> {
+    if let Some(check) = unsettled(campaign, seen) {
+        return Err(check);
+    }
     let left = campaign.left().into_iter();
     // That a node takes pods again comes before what is moved there, and follows from no goal.
     let opens = |item: &Intent| matches!(item, Intent::Cordon { cordoned: false, .. });
-    let items = match &campaign.aim {
-        Some(aim) => left.filter(opens).chain(offer(aim, seen)?.items).collect(),
-        None => left.collect(),
+    let (items, proposal) = match &campaign.aim {
+        Some(aim) => {
+            let offer = offer(aim, seen)?;
+            (left.filter(opens).chain(offer.items).collect(), Some(offer.proposal))
+        }
+        None => (left.collect(), None),
     };
-    Ok(Proposed::new(seen, campaign.goal.clone(), campaign.aim.clone(), items, campaign.pace.clone()))
+    let (goal, aim) = (campaign.goal.clone(), campaign.aim.clone());
+    Ok(Rest { proposed: Proposed::new(seen, goal, aim, items, campaign.pace.clone()), proposal })
 }
 
 /// A move by adoption keeps every pod ready: nothing in it is grave, and planning it alone would tell nothing.

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Campaign, event::is_of_tenant, next::brief};
+use super::{Campaign, Doing, is_of_tenant, next::brief};
 use crate::{
     cluster::{NodeName, Snapshot},
     plan::{
-        Intent, Means, Move, MoveReason, Plan, plan,
+        Check, Intent, Means, Move, MoveReason, Plan, plan,
         rebalance::{Policy, elsewhere},
     },
 };
@@ -15,7 +15,7 @@ use crate::{
 /// after the last entry.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(180);
 /// What refuses a plan, and passes by itself.
-pub(super) const PASSING: &[&str] = &["lease", "ready", "rollout", "freshness"];
+const PASSING: &[&str] = &["lease", "ready", "rollout", "freshness"];
 /// The same for a tenant among many: the others are not to wait for it.
 const PATIENCE_OF_MANY: SignedDuration = SignedDuration::from_secs(45);
 /// What refuses the plan of every tenant alike, and is waited for however long it lasts.
@@ -29,7 +29,7 @@ pub enum Considered {
     /// It is not needed: why.
     Skip(String),
     /// It cannot be done yet: why.
-    Later(String),
+    Later(Doing),
     /// It goes to another node, within what was agreed to: which, and why.
     Elsewhere(NodeName, String),
     /// An operator has to decide: why. The flag says that the plan itself would do, but was not agreed to.
@@ -64,15 +64,18 @@ pub fn consider(campaign: &Campaign, item: usize, seen: &Snapshot, now: Timestam
             now,
         );
     }
-    let why = format!("{}: {}", campaign.words(item), texts.join("; "));
-    if refusals.iter().all(|c| PASSING.contains(&&*c.rule)) {
+    // What passes by itself, such as the lease of the run before, is waited for once nothing else stands in the way.
+    let lasting: Vec<_> = refusals.iter().filter(|c| !passes(c)).map(|c| c.text.as_str()).collect();
+    if lasting.is_empty() {
+        let why = format!("{}: {}", campaign.words(item), texts.join("; "));
         let since = campaign.last_at().unwrap_or(now);
         let waited = now.duration_since(since);
         return match waited < PATIENCE {
-            true => Considered::Later(why),
+            true => Considered::Later(why.into()),
             false => Considered::Stop(format!("{why}, for {} s", PATIENCE.as_secs()), false),
         };
     }
+    let why = format!("{}: {}", campaign.words(item), lasting.join("; "));
     let other = match intent {
         // Who asked for a node, or evens memory out between two, means that one.
         Intent::Move { moved } if moved.means == Means::Adoption && is_free(&moved.reason) => {
@@ -86,6 +89,11 @@ pub fn consider(campaign: &Campaign, item: usize, seen: &Snapshot, now: Timestam
     }
 }
 
+/// It passes by itself: it is waited for when its turn comes.
+pub fn passes(check: &Check) -> bool {
+    PASSING.contains(&&*check.rule)
+}
+
 /// What becomes of a tenant among many whose plan is refused: it is waited for, or left out.
 fn of_many(campaign: &Campaign, rules: &[&str], why: &str, now: Timestamp) -> Considered {
     if !rules.iter().all(|rule| PASSING.contains(rule) || *rule == BUSY) {
@@ -93,8 +101,8 @@ fn of_many(campaign: &Campaign, rules: &[&str], why: &str, now: Timestamp) -> Co
     }
     let waited = now.duration_since(campaign.last_at().unwrap_or(now));
     match rules.iter().find(|rule| ["freshness", BUSY].contains(rule)) {
-        Some(_) => Considered::Later(format!("waits: {why}")),
-        None if waited < PATIENCE_OF_MANY => Considered::Later(format!("waits: {why}")),
+        Some(_) => Considered::Later(Doing::Waits(why.to_owned())),
+        None if waited < PATIENCE_OF_MANY => Considered::Later(Doing::Waits(why.to_owned())),
         None => Considered::Skip(brief(why)),
     }
 }
@@ -114,7 +122,7 @@ fn another(campaign: &Campaign, moved: &Move, seen: &Snapshot) -> Option<NodeNam
         .map(|to| Move { to: Some(to), ..moved.clone() })
         .find(|other| {
             let intent = Intent::Move { moved: other.clone() };
-            needless(&intent, seen).is_none() && plan(seen, &intent).refusals().next().is_none()
+            needless(&intent, seen).is_none() && plan(seen, &intent).refusals().all(passes)
         })
         .and_then(|other| other.to)
 }

@@ -22,8 +22,8 @@ use tokio::{
 };
 
 use super::{
-    Approved, Campaign, CampaignState, Considered, Entry, Event, ItemState, Next, Wish, consider, journal,
-    next,
+    Approved, Campaign, CampaignState, Considered, Doing, Entry, Event, ItemState, Next, Wish, consider,
+    journal, next,
 };
 use crate::{
     cluster::Snapshot,
@@ -177,7 +177,7 @@ impl Driver {
 
     async fn take(&mut self, leases: &Leases) -> Result<(), Stop> {
         let name = journal::name(&self.campaign.borrow().id);
-        self.publish(Some(format!("taking the lease {name}")));
+        self.publish(Some(format!("taking the lease {name}").into()));
         let answer = self.insist(|| leases.take(&name)).await;
         session::taken(&name, answer).map_err(Stop::Refused)
     }
@@ -230,7 +230,7 @@ impl Driver {
                 Standing::Good => return Ok(()),
                 Standing::Lost(why) => return Err(Stop::Unwritten(why)),
                 Standing::Late(why) => {
-                    self.publish(Some(why.clone()));
+                    self.publish(Some(why.clone().into()));
                     tokio::select! {
                         () = session.leases.changed() => {}
                         () = asked(&mut self.halt) => return Err(Stop::because(why)),
@@ -374,7 +374,7 @@ impl Driver {
     }
 
     /// Shows what it is at, and the runs under way.
-    fn publish(&self, doing: Option<String>) {
+    fn publish(&self, doing: Option<Doing>) {
         let open = self.children.values().filter(|child| !child.through);
         let under_way: Vec<Run> = open.map(|child| child.handle.watch.borrow().clone()).collect();
         self.campaign.send_if_modified(|campaign| {
@@ -389,7 +389,7 @@ impl Driver {
         &self,
         op: impl Fn() -> F,
     ) -> Result<T, Failure> {
-        insist(op, self.halt.clone(), |text| self.publish(Some(format!("{text}; trying again")))).await
+        insist(op, self.halt.clone(), |text| self.publish(Some(format!("{text}; trying again").into()))).await
     }
 
     /// Deletes the oldest finished journals. Not being able to is nobody's trouble.

@@ -1,19 +1,16 @@
 //! What happens in a campaign, and the fold of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Aim, Approved, Asked, Envelope, Pace, words};
+use super::{Aim, Approved, Asked, Envelope, Pace};
 use crate::{
-    cluster::{Key, NodeName, words::short_run},
-    plan::{About, Intent},
+    cluster::{NodeName, words::short_run},
+    plan::Intent,
     run::Run,
 };
-
-/// Why an item is skipped whose rest another plan took.
-const REPLACED: &str = "another plan took its place";
 
 /// Where an item stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -33,6 +30,8 @@ pub enum ItemState {
     /// Its run stands still, holds what it borrowed, and wants an operator: a schema change whose outcome is not known,
     /// a failure that is held for a look, replicas that cannot be given back. Which run, and why.
     Held(String, String),
+    /// Another plan for the rest took its place before it was begun: it counts no more.
+    Replaced,
 }
 
 impl ItemState {
@@ -40,8 +39,32 @@ impl ItemState {
     pub fn run(&self) -> Option<&str> {
         match self {
             Self::Running(run) | Self::Done(run) | Self::Held(run, _) => Some(run),
-            Self::Waiting | Self::Skipped(_) | Self::Failed(_) => None,
+            Self::Waiting | Self::Skipped(_) | Self::Failed(_) | Self::Replaced => None,
         }
+    }
+}
+
+/// What the session that drives a campaign is at, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It works, or follows what is under way.
+    At(String),
+    /// It waits for something outside of the campaign, such as the database: why.
+    Waits(String),
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(text) => f.write_str(text),
+            Self::Waits(why) => write!(f, "waits: {why}"),
+        }
+    }
+}
+
+impl From<String> for Doing {
+    fn from(text: String) -> Self {
+        Self::At(text)
     }
 }
 
@@ -244,8 +267,8 @@ pub struct Campaign {
     pub asked: Vec<Asked>,
     /// The journal is kept on this machine only: nobody else can see or finish the campaign.
     pub local: bool,
-    /// What the session that drives it is at, in words; not written down.
-    pub doing: Option<String>,
+    /// What the session that drives it is at; not written down.
+    pub doing: Option<Doing>,
     /// The runs under way in the session that drives it; not written down.
     pub under_way: Vec<Run>,
 }
@@ -311,7 +334,7 @@ impl Campaign {
             Event::Revised { items, envelope } => {
                 for state in &mut self.states {
                     if *state == ItemState::Waiting {
-                        *state = ItemState::Skipped(REPLACED.into());
+                        *state = ItemState::Replaced;
                     }
                 }
                 self.items.extend(items.iter().cloned());
@@ -362,9 +385,11 @@ impl Campaign {
             },
             Event::Skipped { item: at, .. } | Event::Failed { item: at, .. } => match item(at)? {
                 ItemState::Done(_) => Err(format!("item {} is done already", at + 1)),
+                ItemState::Replaced => Err(format!("another plan took the place of item {}", at + 1)),
                 _ => Ok(()),
             },
             Event::Retried { item: at } => match item(at)? {
+                ItemState::Replaced => Err(format!("another plan took the place of item {}", at + 1)),
                 ItemState::Failed(_) | ItemState::Skipped(_) | ItemState::Running(_) => Ok(()),
                 ItemState::Waiting | ItemState::Done(_) => Err(format!("item {} has not failed", at + 1)),
                 ItemState::Held(run, _) => {
@@ -384,246 +409,5 @@ impl Campaign {
             | Event::Finished { .. }
             | Event::Undone { .. } => Ok(()),
         }
-    }
-
-    /// How many items are done, and how many are through in whatever way, of all.
-    pub fn counts(&self) -> Counts {
-        let of_tenants = self.is_of_tenants();
-        let mut counts = Counts { all: self.items.len(), of_tenants, ..Counts::default() };
-        for state in &self.states {
-            match state {
-                ItemState::Waiting => counts.waiting += 1,
-                ItemState::Running(_) => counts.running += 1,
-                ItemState::Done(_) => counts.done += 1,
-                ItemState::Skipped(_) => counts.skipped += 1,
-                ItemState::Failed(_) => counts.failed += 1,
-                ItemState::Held(..) => counts.held += 1,
-            }
-        }
-        counts
-    }
-
-    /// Failures since an operator last took it up, of items that were not tried again since: those before were seen.
-    pub(super) fn failures(&self) -> u32 {
-        let since = self.entries.iter().rev().take_while(|e| e.event != Event::Taken);
-        let failed: BTreeSet<_> = since
-            .filter_map(|e| match e.event {
-                Event::Failed { item, .. } | Event::Held { item, .. } => Some(item),
-                _ => None,
-            })
-            .collect();
-        let counts = |item: &usize| matches!(self.states[*item], ItemState::Failed(_) | ItemState::Held(..));
-        failed.into_iter().filter(counts).count() as u32
-    }
-
-    /// An item's run was begun or gone on with since an operator last took the campaign up.
-    pub(super) fn is_fresh(&self, item: usize) -> bool {
-        let since = self.entries.iter().rev().take_while(|e| e.event != Event::Taken);
-        let mut since = since.map(|e| &e.event);
-        since.any(|e| matches!(e, Event::Began { item: i, .. } | Event::Resumed { item: i } if *i == item))
-    }
-
-    /// What an item is about: two items of one are never under way together.
-    pub fn about(&self, item: usize) -> Option<About> {
-        match &self.items[item] {
-            Intent::Move { moved } => {
-                let node = || About::Node(moved.from.clone());
-                Some(moved.tenant.clone().map_or_else(node, About::Tenant))
-            }
-            Intent::Restart { tenant } => Some(About::Tenant(tenant.clone())),
-            Intent::Migrate { migration } => Some(About::Tenant(migration.tenant.clone())),
-            Intent::Release { release } => Some(About::Tenant(release.tenant.clone())),
-            Intent::Rollback { rollback } => Some(About::Tenant(rollback.tenant.clone())),
-            Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
-            Intent::Undo { changes, .. } => changes.first().map(|(about, _)| about.clone()),
-            Intent::Scale { targets } => targets.first().map(|t| About::Tenant(t.tenant.clone())),
-            Intent::DeletePod { .. } | Intent::Database { .. } => None,
-        }
-    }
-
-    /// Its items are whole tenants, each for itself: one that cannot be done is left out, and what the database is busy
-    /// with is waited for.
-    pub fn is_of_tenants(&self) -> bool {
-        self.items.iter().any(is_of_tenant)
-    }
-
-    /// What closing it does with what it borrowed.
-    pub fn closing(&self) -> &'static str {
-        match self.is_of_tenants() {
-            true => {
-                "what is borrowed is given back; a run that is held, or whose job may be under way, stays open"
-            }
-            false => "what is borrowed (a new pod, a deletion cost) is taken back",
-        }
-    }
-
-    /// A pod of an item in whose place another plan was put, which did not have it any more.
-    pub(super) fn has_lost(&self, pod: &str) -> bool {
-        let of = |at: &usize| match &self.items[*at] {
-            Intent::Move { moved } => moved.pod.to_string() == pod,
-            _ => false,
-        };
-        let last = (0..self.items.len()).rev().find(of);
-        last.is_some_and(|at| matches!(&self.states[at], ItemState::Skipped(why) if why == REPLACED))
-    }
-
-    /// What is not begun yet.
-    pub fn left(&self) -> Vec<Intent> {
-        let waiting = self.states.iter().zip(&self.items).filter(|(state, _)| **state == ItemState::Waiting);
-        waiting.map(|(_, item)| item.clone()).collect()
-    }
-
-    /// The image an item replaced, of one that is done.
-    pub fn was(&self, item: usize) -> Option<&str> {
-        self.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Done { item: at, was, .. } if *at == item => Some(was.as_deref()),
-            _ => None,
-        })?
-    }
-
-    /// No other item is under way together with this one.
-    pub(super) fn is_alone(&self, item: usize) -> bool {
-        matches!(self.items[item], Intent::Cordon { .. })
-    }
-
-    /// An item in a few words: `acme-5f6-x worker-1 → worker-3`.
-    pub fn words(&self, item: usize) -> String {
-        words(&self.items[item])
-    }
-
-    /// Who paused it by asking; `None`: it runs, is over, or paused by itself.
-    pub fn paused_by(&self) -> Option<&str> {
-        match self.entries.last() {
-            // It is written down in the name of whoever asked for it, whoever drives it.
-            Some(Entry { by, event: Event::Paused { asked: true, .. }, .. })
-                if self.state == CampaignState::Paused =>
-            {
-                Some(by)
-            }
-            _ => None,
-        }
-    }
-
-    /// Why it stands still, or how it ended.
-    pub fn last_word(&self) -> Option<&str> {
-        self.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Paused { why, .. } => Some(why.as_str()),
-            Event::Finished { text, .. } => Some(text.as_str()),
-            _ => None,
-        })
-    }
-
-    /// The item whose plan was not agreed to and for which it is paused.
-    pub fn beyond(&self) -> Option<usize> {
-        match self.entries.last()?.event {
-            Event::Paused { beyond, .. } if self.state == CampaignState::Paused => beyond,
-            _ => None,
-        }
-    }
-
-    /// When anything last happened.
-    pub fn last_at(&self) -> Option<Timestamp> {
-        self.entries.last().map(|e| e.at)
-    }
-
-    /// Wishes that are not answered yet.
-    pub fn unheard(&self) -> &[Asked] {
-        self.asked.get(self.heard..).unwrap_or_default()
-    }
-
-    /// The pod that came in place of the one that was moved, where an item is a move by adoption that is done.
-    pub fn came(&self, item: usize) -> Option<Key> {
-        let Intent::Move { moved } = &self.items[item] else { return None };
-        if !matches!(self.states[item], ItemState::Done(_)) {
-            return None;
-        }
-        let name = self.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Done { item: at, pod, .. } if *at == item => Some(pod.clone()),
-            _ => None,
-        });
-        Some(Key::new(moved.pod.namespace.clone(), name??))
-    }
-
-    /// How long the items that are done took, on average: from their begin to their end. What is done to a node in a
-    /// moment tells nothing of what is done to the pods on it.
-    pub fn each(&self) -> Option<SignedDuration> {
-        let (mut began, mut total, mut count) = (BTreeMap::new(), SignedDuration::ZERO, 0);
-        for entry in &self.entries {
-            match entry.event {
-                Event::Began { item, .. } => {
-                    began.insert(item, entry.at);
-                }
-                Event::Done { item, .. } if !self.is_alone(item) => {
-                    if let Some(since) = began.get(&item) {
-                        total = total.saturating_add(entry.at.duration_since(*since));
-                        count += 1;
-                    }
-                }
-                _ => {}
-            }
-        }
-        (count > 0).then(|| total / count)
-    }
-
-    /// Items done an hour, by those that are done: as many at once as its pace allows.
-    pub fn an_hour(&self) -> Option<i64> {
-        let each = self.each()?.as_secs().max(1);
-        Some(3600 * i64::from(self.pace.parallel.max(1)) / each)
-    }
-
-    /// The time that what is left takes, by what is done; `None`: nothing is done yet, or it is over.
-    pub fn time_left(&self) -> Option<SignedDuration> {
-        if self.state.is_over() {
-            return None;
-        }
-        let counts = self.counts();
-        let left = i32::try_from(counts.waiting + counts.running).unwrap_or(i32::MAX);
-        let at_once = i32::try_from(self.pace.parallel.max(1)).unwrap_or(i32::MAX);
-        self.each().map(|each| each.saturating_mul(left) / at_once.min(left.max(1)))
-    }
-}
-
-/// It is about a whole tenant, and stands for itself.
-pub fn is_of_tenant(item: &Intent) -> bool {
-    matches!(item, Intent::Migrate { .. } | Intent::Release { .. } | Intent::Restart { .. })
-}
-
-/// Items by their state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// All of them.
-    pub all: usize,
-    /// Not begun.
-    pub waiting: usize,
-    /// Under way.
-    pub running: usize,
-    /// Done.
-    pub done: usize,
-    /// Not needed, or skipped.
-    pub skipped: usize,
-    /// Failed.
-    pub failed: usize,
-    /// Held by their runs, which want an operator.
-    pub held: usize,
-    /// They are whole tenants.
-    #[serde(skip)]
-    pub of_tenants: bool,
-}
-
-impl Counts {
-    /// How what is skipped is called.
-    pub fn skipped_word(&self) -> &'static str {
-        if self.of_tenants { "left out" } else { "not needed" }
-    }
-
-    /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
-    pub fn words(&self) -> String {
-        let mut text = format!("{} of {}{}", self.done, self.all, if self.of_tenants { " done" } else { "" });
-        for (n, word) in [(self.skipped, self.skipped_word()), (self.failed, "failed"), (self.held, "held")] {
-            if n > 0 {
-                text += &format!(", {n} {word}");
-            }
-        }
-        text
     }
 }

@@ -1,6 +1,6 @@
 //! What a campaign does next. Pure.
 
-use super::{Campaign, CampaignState, Counts, Event, ItemState, drained};
+use super::{Campaign, CampaignState, Counts, Doing, Event, ItemState, drained};
 use crate::{
     cluster::{Snapshot, words::short_run},
     plan::{Change, OnFailure, Standing, rebalance::Goal},
@@ -22,7 +22,7 @@ pub enum Next {
     /// Write down what became of an item.
     Note(Event),
     /// Nothing to do until something is seen: the text says what for.
-    Wait(String),
+    Wait(Doing),
     /// Stand still and ask an operator: the sentence says why.
     Stop(String),
     /// It is over.
@@ -47,7 +47,7 @@ enum Way {
 /// What to do next: a function of what has happened, of the runs, and of what is seen now.
 pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
     if campaign.state != CampaignState::Running {
-        return Next::Wait(format!("the campaign is {}", campaign.state.word()));
+        return Next::Wait(format!("the campaign is {}", campaign.state.word()).into());
     }
     let (mut under_way, mut surprise) = (Vec::new(), None);
     for (item, state) in campaign.states.iter().enumerate() {
@@ -62,7 +62,7 @@ pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
             Some(found) => stands(campaign, item, found, seen),
             // Written down and never begun: its session died in between. It is the same run that is begun.
             None if campaign.local || seen.journals.freshness.is_live() => Way::Now(Next::Begin(item)),
-            None => Way::Now(Next::Wait("journals are not followed at present".into())),
+            None => Way::Now(Next::Wait(Doing::Waits("journals are not followed at present".into()))),
         };
         match way {
             Way::On => under_way.push(item),
@@ -89,40 +89,40 @@ pub fn next(campaign: &Campaign, runs: &[RunSeen], seen: &Snapshot) -> Next {
     if let Some(why) = surprise {
         return match under_way.is_empty() {
             true => Next::Stop(why),
-            false => Next::Wait(format!("{why}; {} under way, which end first", under_way.len())),
+            false => Next::Wait(format!("{why}; {} under way, which end first", under_way.len()).into()),
         };
     }
     if counts.waiting == 0 || campaign.stopping {
         return match under_way.is_empty() {
             true => ending(campaign, counts, seen),
-            false => Next::Wait(format!("{} under way", under_way.len())),
+            false => Next::Wait(format!("{} under way", under_way.len()).into()),
         };
     }
     let through = if tenants { counts.done } else { counts.done + counts.skipped };
     let at_once = if through < campaign.pace.canary as usize { 1 } else { campaign.pace.parallel.max(1) };
     if under_way.len() >= at_once as usize {
-        return Next::Wait(format!("{} under way", under_way.len()));
+        return Next::Wait(format!("{} under way", under_way.len()).into());
     }
     let busy: Vec<_> = under_way.iter().filter_map(|item| campaign.about(*item)).collect();
     // What is done to a node comes before what is done to the pods on it, and after what was begun before.
     let alone = |item: usize| campaign.is_alone(item);
     if under_way.iter().any(|item| alone(*item)) {
-        return Next::Wait(format!("{} under way", under_way.len()));
+        return Next::Wait(format!("{} under way", under_way.len()).into());
     }
     let free = |item: &usize| {
         campaign.states[*item] == ItemState::Waiting
             && campaign.about(*item).is_none_or(|about| !busy.contains(&about))
     };
     let Some(item) = (0..campaign.items.len()).find(free) else {
-        return Next::Wait(format!("{} under way", under_way.len()));
+        return Next::Wait(format!("{} under way", under_way.len()).into());
     };
     if alone(item) && !under_way.is_empty() {
-        return Next::Wait(format!("{} under way", under_way.len()));
+        return Next::Wait(format!("{} under way", under_way.len()).into());
     }
     match campaign.pace.brakes.iter().find_map(|brake| brake.stops(seen)) {
-        Some(why) if tenants => Next::Wait(format!("waits: {why}")),
+        Some(why) if tenants => Next::Wait(Doing::Waits(why)),
         Some(why) if under_way.is_empty() => Next::Stop(why),
-        Some(why) => Next::Wait(why),
+        Some(why) => Next::Wait(why.into()),
         None => Next::Begin(item),
     }
 }
@@ -150,7 +150,8 @@ fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) ->
         (_, Shown::Running | Shown::Planned) => Way::On,
         (_, Shown::Unknown) => {
             let why = found.unknown.as_deref().unwrap_or_default();
-            Way::Now(Next::Wait(format!("whether anybody drives run {name} is not known: {why}")))
+            let text = format!("whether anybody drives run {name} is not known: {why}");
+            Way::Now(Next::Wait(Doing::Waits(text)))
         }
         // It paused by itself with nothing done: what is seen now makes another plan of the item, or none.
         (_, Shown::Paused(None)) if !fresh && run.made().is_empty() => Way::Now(Next::GiveUp(item, last())),
@@ -249,7 +250,7 @@ fn ending(campaign: &Campaign, counts: Counts, seen: &Snapshot) -> Next {
     }
     let mut text = format!("{}: {} of {} done", campaign.goal, counts.done, counts.all);
     for (n, word) in [
-        (counts.skipped, counts.skipped_word()),
+        (counts.skipped, "left out"),
         (counts.failed, "failed"),
         (counts.held, "held"),
         (counts.waiting, "not begun"),
@@ -262,7 +263,7 @@ fn ending(campaign: &Campaign, counts: Counts, seen: &Snapshot) -> Next {
         && whole
     {
         if let Some(wait) = drained::leaving(seen, node) {
-            return Next::Wait(wait);
+            return Next::Wait(Doing::Waits(wait));
         }
         let drained = drained::Drained::of(seen, node);
         text += &format!("; {}", drained.text);

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
 
-use super::{Proposed, consider::PASSING};
+use super::{Proposed, passes};
 use crate::{
     cluster::Snapshot,
     plan::{
-        Check, Intent, Plan, Stay, Verdict,
+        Intent, Plan, Stay, Verdict,
         rebalance::{Samples, kind_of},
     },
     run::{self, Access, Rehearsal},
@@ -24,11 +24,6 @@ const AT_ONCE: usize = 8;
 
 /// Why kinds of items are left out, by [`kind_of`].
 pub type Refusals = BTreeMap<String, String>;
-
-/// It passes by itself: it is waited for when its turn comes.
-pub fn passes(check: &Check) -> bool {
-    PASSING.contains(&&*check.rule)
-}
 
 /// The kinds that their own plans refuse, where others pass. What passes by itself is waited for instead.
 pub fn refusals(plans: &[Plan]) -> Refusals {

@@ -2,33 +2,36 @@
 
 use std::ptr;
 
-use super::{Campaign, Event, event::is_of_tenant};
+use super::{Campaign, Event};
 use crate::{
-    cluster::{NodeName, words::short_run},
+    cluster::{
+        NodeName,
+        words::{count, short_run},
+    },
     plan::{Intent, Means},
 };
 
 /// One of its entries in a sentence.
 pub fn describe(campaign: &Campaign, event: &Event) -> String {
-    let (all, words) = (campaign.items.len(), |item: &usize| campaign.words(*item));
+    let all = campaign.counts().all;
+    let words = |item: &usize| campaign.words(*item);
+    // Of one whose place another plan took, no number is left.
+    let at = |item: &usize| campaign.number(*item).map_or_else(String::new, |n| format!("{n} of {all}: "));
     match event {
         Event::Taken if campaign.entries.first().is_some_and(|first| ptr::eq(&first.event, event)) => {
             format!("▸ campaign {} began: {}", campaign.id, campaign.goal)
         }
         Event::Taken => format!("▸ campaign {} was taken up again", campaign.id),
-        Event::Began { item, .. } => format!("▸ {} of {all}: {}", item + 1, words(item)),
-        Event::Resumed { item } => format!("▸ {} of {all}: {} is gone on with", item + 1, words(item)),
-        Event::Done { item, .. } => format!("✓ {} of {all}: {}", item + 1, words(item)),
-        Event::Skipped { item, why } if is_of_tenant(&campaign.items[*item]) => {
-            format!("– {} of {all}: {} is left out: {why}", item + 1, words(item))
-        }
-        Event::Held { item, why } => format!("▲ {} of {all}: {} is held: {why}", item + 1, words(item)),
-        Event::Skipped { item, why } => format!("✓ {} of {all}: not needed, {why}", item + 1),
-        Event::Failed { item, why } => format!("✖ {} of {all}: {}: {why}", item + 1, words(item)),
-        Event::Retried { item } => format!("▸ {} of {all}: {} is tried again", item + 1, words(item)),
-        Event::Retargeted { item, to, why } => format!("▲ {} of {all} goes to {to}: {why}", item + 1),
+        Event::Began { item, .. } => format!("▸ {}{}", at(item), words(item)),
+        Event::Resumed { item } => format!("▸ {}{} is gone on with", at(item), words(item)),
+        Event::Done { item, .. } => format!("✓ {}{}", at(item), words(item)),
+        Event::Skipped { item, why } => format!("– {}{} is left out: {why}", at(item), words(item)),
+        Event::Held { item, why } => format!("▲ {}{} is held: {why}", at(item), words(item)),
+        Event::Failed { item, why } => format!("✖ {}{}: {why}", at(item), words(item)),
+        Event::Retried { item } => format!("▸ {}{} is tried again", at(item), words(item)),
+        Event::Retargeted { item, to, why } => format!("▲ {}it goes to {to}: {why}", at(item)),
         Event::Revised { items, .. } => {
-            format!("▸ another plan of {} items took the place of the rest", items.len())
+            format!("▸ what was left is planned again: {}", count(items.len(), "item"))
         }
         Event::Stopping => "▲ it ends once what is under way is through".into(),
         Event::Paused { why, asked: true, .. } => format!("▲ {why}"),

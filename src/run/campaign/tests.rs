@@ -316,10 +316,7 @@ fn the_first_tenant_shows_whether_the_others_may_follow_and_what_is_busy_is_wait
     let workload = WorkloadKey::new(WorkloadKind::Deployment, "nobody", "nobody");
     let brakes = vec![Guard::AllReady { workload }];
     let it = migrations(Pace { brakes, ..pace(1) });
-    assert!(
-        matches!(next(&it, &[], &seen()), Next::Wait(why) if why.starts_with("waits: ")),
-        "it is waited for"
-    );
+    assert!(matches!(next(&it, &[], &seen()), Next::Wait(Doing::Waits(_))), "it is waited for");
 }
 
 #[test]
@@ -347,6 +344,119 @@ fn what_is_held_is_counted_and_ends_when_its_run_does() {
     assert!(
         matches!(next(&it, &[], &seen()), Next::Finish { whole: false, text } if text.contains("1 held"))
     );
+}
+
+#[test]
+fn items_whose_place_another_plan_took_count_no_more() {
+    let mut it = campaign(Pace::default());
+    let written = head(&it).expect("it fits");
+    begin(&mut it, 0);
+    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    note(&mut it, Event::Paused { why: "no room".into(), asked: false, beyond: None });
+    note(&mut it, Event::Taken);
+    let restart = |tenant: &str| Intent::Restart { tenant: tenant.into() };
+    let envelope = it.envelope.clone();
+    note(&mut it, Event::Revised { items: vec![restart("globex"), restart("initech")], envelope });
+    let counts = it.counts();
+    assert_eq!((counts.all, counts.done, counts.waiting, counts.skipped, counts.replaced), (3, 1, 2, 0, 2));
+    assert_eq!(counts.words(), "1 of 3 done");
+    assert_eq!(it.counted().collect::<Vec<_>>(), [0, 3, 4]);
+    let numbers: Vec<_> = (0..5).map(|item| it.number(item)).collect();
+    assert_eq!(numbers, [Some(1), None, None, Some(2), Some(3)]);
+    assert_eq!(describe(&it, &Event::Began { item: 3, run: id(3) }), "▸ 2 of 3: restart globex");
+    assert_eq!(it.left().len(), 2);
+    // Nobody tries or skips what is not there any more.
+    for event in [Event::Retried { item: 1 }, Event::Skipped { item: 1, why: "skipped by bob".into() }] {
+        let entry = Entry { at: now(), by: "bob".into(), token: 1, heard: 0, event };
+        assert!(it.apply(entry).is_err_and(|why| why.contains("another plan took the place")));
+    }
+    let offers = CampaignSeen::of(it.clone()).offers(&seen());
+    assert!(offers.retry.is_err_and(|why| why.ends_with("has no item that failed or was skipped")));
+    assert_eq!(next(&it, &[], &seen()), Next::Begin(3));
+    for item in [3, 4] {
+        begin(&mut it, item);
+        note(&mut it, Event::Done { item, pod: None, was: None });
+    }
+    let text = "restart 3 tenants: 3 of 3 done".into();
+    assert_eq!(next(&it, &[], &seen()), Next::Finish { whole: true, text });
+    // The journal says no more than before: what became of an item is told by its entries.
+    let events: String = it.entries.iter().map(line).collect();
+    assert_eq!(read(&written, &events).expect("a campaign"), it);
+}
+
+/// What is seen while a run still has the lease of acme.
+fn leased(run: &str) -> Snapshot {
+    use crate::cluster::{Lease, Observation, Seen};
+    let mut seen =
+        sketch("node w1\nnode w2 cordoned\nnode w3\ntenant acme 2 on w1 w1", now()).expect("a sketch");
+    seen.journals.freshness = Freshness::Live { since: now() };
+    let lease = Lease {
+        key: Key::new("wheelhouse", &*Lease::name_of(&"acme".into())),
+        holder: Some("alice@bastion 1".into()),
+        run: Some(run.into()),
+        acquired: Some(now()),
+        renewed: Some(now()),
+        seconds: 15,
+        resource_version: "1".into(),
+        transitions: 3,
+    };
+    seen.observe(Observation::Lease(Seen::Put(lease.key.clone(), lease)));
+    seen
+}
+
+/// A campaign that spreads acme, begun before the lease was taken and the node was cordoned.
+fn spreading(to: &str) -> Campaign {
+    let seen = sketch("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1", now()).expect("a sketch");
+    let goal = Goal::Rebalance { nodes: vec![], tenants: vec![], only_spread: true };
+    let policy = Policy { pod_age: jiff::SignedDuration::ZERO, ..Policy::default() };
+    let aim = Aim { goal, caps: Caps::default(), policy };
+    let mut items = offer(&aim, &seen).expect("it is proposed").items;
+    let [Intent::Move { moved }] = items.as_mut_slice() else { panic!("{items:?}") };
+    moved.to = Some(to.into());
+    let mut approved = Proposed::new(&seen, "rebalance", Some(aim), items, Pace::default())
+        .approve(None, None)
+        .expect("a yes");
+    approved.envelope.nodes.extend(["w2".into(), "w3".into()]);
+    let mut it = Campaign::new("c", "alice", approved);
+    note(&mut it, Event::Taken);
+    it
+}
+
+#[test]
+fn the_lease_of_the_run_before_is_waited_for_whatever_else_has_changed() {
+    let seen = leased("20261121-085900-0d0f");
+    // The node it was to go to takes none by now: it goes elsewhere, and then waits for the lease.
+    let Considered::Elsewhere(to, why) = consider(&spreading("w2"), 0, &seen, now()) else {
+        panic!("{:?}", consider(&spreading("w2"), 0, &seen, now()))
+    };
+    assert_eq!(to.as_str(), "w3");
+    assert!(why.contains("w2") && !why.contains("is changing it"), "{why}");
+    let Considered::Later(Doing::At(why)) = consider(&spreading("w3"), 0, &seen, now()) else {
+        panic!("{:?}", consider(&spreading("w3"), 0, &seen, now()))
+    };
+    assert!(why.contains("run 0d0f of alice@bastion is changing it"), "{why}");
+}
+
+#[test]
+fn the_rest_is_planned_once_its_own_runs_have_given_their_leases_back() {
+    let mut it = spreading("w3");
+    begin(&mut it, 0);
+    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    note(&mut it, Event::Paused { why: "node w2 is gone".into(), asked: false, beyond: None });
+    let check = rest(&it, &leased("run-0")).expect_err("its lease is held");
+    assert_eq!(check.rule, "lease");
+    assert!(check.text.contains("its lease tenant-acme back: it runs out in "), "{}", check.text);
+    // Another's run bars its tenant, and nothing else: it stays, with the reason.
+    let left = rest(&it, &leased("somebody-s-run")).expect("it is planned");
+    let stays = left.proposal.expect("an aim").stays;
+    assert!(
+        left.proposed.items().is_empty() && stays.iter().any(|stay| stay.rule == "open-run"),
+        "{stays:?}"
+    );
+    // Once it has run out, the pod has its plan again.
+    let mut later = leased("run-0");
+    later.at = now() + jiff::SignedDuration::from_secs(60);
+    assert_eq!(rest(&it, &later).expect("it is planned").proposed.items().len(), 1);
 }
 
 #[test]

@@ -272,6 +272,17 @@ pub const COMMANDS: &[Entry] = &[
     .takes(Takes::Tenant)
     .aliases(&["log"]),
     entry(
+        Command::Exec,
+        "exec",
+        &["E"],
+        "a shell in a container of the tenant or of the selected pod: exit leads back, and so do Enter ~ .",
+        &[On::Tenants, On::Tenant, On::Node, On::Object, On::Log],
+    )
+    .bar(39, "shell")
+    .acts()
+    .takes(Takes::Pod)
+    .aliases(&["shell"]),
+    entry(
         Command::Describe,
         "describe",
         &["d"],

@@ -6,12 +6,11 @@ use crate::{
     cluster::Database,
     ui::{
         action::Asks,
-        command::{self, COMMANDS, Command, Takes},
+        command::{self, COMMANDS, Command, Sort, Takes},
         format,
         paint::{Pen, piece},
         theme::Role,
         view::{Cx, VIEWS},
-        views::tenants::Sort,
     },
 };
 
@@ -38,6 +37,25 @@ fn servers(cx: &Cx<'_>, command: Option<Command>) -> Vec<(String, String)> {
         }
         _ => offers.into_iter().map(|(at, why)| (at.to_string(), why)).collect(),
     }
+}
+
+/// Tenants, and all pods.
+fn pods(cx: &Cx<'_>) -> Vec<(String, String)> {
+    let ready = |t: &crate::cluster::Tenant| format!("{} of {} ready", t.ready(), t.desired());
+    let tenants = cx.seen.tenants.values().map(|t| (t.name.to_string(), ready(t)));
+    let pods = cx.seen.pods.values().map(|p| {
+        (p.key.name.to_string(), format!("pod of {}, {}", p.key.namespace, cx.seen.state_of(p).word()))
+    });
+    tenants.chain(pods).collect()
+}
+
+/// The containers of a tenant or a pod.
+fn containers(cx: &Cx<'_>, of: &str) -> Vec<(String, String)> {
+    let tenant = cx.seen.tenants.get(&crate::cluster::TenantName::from(of));
+    let pod =
+        tenant.and_then(|t| t.pods.first()).or_else(|| cx.seen.pods.values().find(|p| *p.key.name == *of));
+    let containers = pod.into_iter().flat_map(|pod| &pod.spec.containers);
+    containers.map(|c| (c.name.to_string(), "container".to_owned())).collect()
 }
 
 impl CommandLine {
@@ -67,6 +85,8 @@ impl CommandLine {
                     .values()
                     .map(|t| (t.name.to_string(), format!("{} of {} ready", t.ready(), t.desired())))
                     .collect(),
+                (Some(Takes::Pod), []) => pods(cx),
+                (Some(Takes::Pod), [of]) => containers(cx, of),
                 (Some(Takes::Node), []) => {
                     cx.seen.nodes.values().map(|n| (n.name.to_string(), n.state().to_string())).collect()
                 }

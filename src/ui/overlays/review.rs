@@ -9,13 +9,14 @@ use ratatui::{
 };
 use tui_input::Input;
 
-use super::{database, keys, labelled, panel, panel_room, placement, prompt, wrapped};
+use super::{database, keys, labelled, panel, panel_room, prompt, wrapped};
 use crate::{
     plan::{Check, Confirmation, DatabaseAct, Intent, Part, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
     ui::{
         Command, format,
         paint::{Pen, piece},
+        parts::placement,
         theme::Role,
         view::Cx,
     },

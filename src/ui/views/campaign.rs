@@ -53,6 +53,8 @@ pub struct CampaignView {
     at: Option<usize>,
     /// Tenants in the order of their first move, each with the places of its moves among the items.
     rows: Vec<(TenantName, Vec<usize>)>,
+    /// The items that count, in order.
+    items: Vec<usize>,
     /// The nodes that pods come from or go to.
     changed: Vec<NodeName>,
     /// What the rows were made of: so many items, and so many entries that changed them.
@@ -62,18 +64,18 @@ pub struct CampaignView {
 impl CampaignView {
     /// The view of the campaign of that id.
     pub fn new(id: String) -> Self {
-        let rows = Vec::new();
-        Self { id, section: Section::default(), at: None, rows, changed: Vec::new(), made_of: (0, 0) }
+        let (rows, items, changed) = Default::default();
+        Self { id, section: Section::default(), at: None, rows, items, changed, made_of: (0, 0) }
     }
 
     fn known<'a>(&self, cx: &Cx<'a>) -> Option<&'a CampaignSeen> {
         cx.campaigns.iter().find(|known| known.campaign.id == self.id)
     }
 
-    fn len(&self, campaign: &Campaign) -> usize {
+    fn len(&self) -> usize {
         match self.section {
             Section::Pods => self.rows.len(),
-            Section::Items => campaign.items.len(),
+            Section::Items => self.items.len(),
         }
     }
 
@@ -83,10 +85,10 @@ impl CampaignView {
         let waiting = |i: &usize| campaign.states[*i] == ItemState::Waiting;
         let first = |is: &dyn Fn(&usize) -> bool| match self.section {
             Section::Pods => self.rows.iter().position(|(_, moves)| moves.iter().any(is)),
-            Section::Items => (0..campaign.items.len()).find(is),
+            Section::Items => self.items.iter().position(is),
         };
         let present = first(&running).or_else(|| first(&waiting));
-        let last = self.len(campaign).saturating_sub(1);
+        let last = self.len().saturating_sub(1);
         self.at.or(present).unwrap_or(last).min(last)
     }
 
@@ -94,7 +96,7 @@ impl CampaignView {
     fn item(&self, campaign: &Campaign) -> Option<usize> {
         let row = self.row(campaign);
         if self.section == Section::Items {
-            return (row < campaign.items.len()).then_some(row);
+            return self.items.get(row).copied();
         }
         let (_, moves) = self.rows.get(row)?;
         let running = moves.iter().find(|i| matches!(campaign.states[**i], ItemState::Running(_)));
@@ -213,6 +215,7 @@ impl View for CampaignView {
             return;
         }
         self.made_of = (campaign.items.len(), changes);
+        self.items = campaign.counted().collect();
         self.rows.clear();
         let mut places: BTreeMap<&TenantName, usize> = BTreeMap::new();
         for (i, moved) in moves(campaign) {
@@ -232,7 +235,7 @@ impl View for CampaignView {
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let known = self.known(cx)?;
         let campaign = &known.campaign;
-        let last = self.len(campaign).saturating_sub(1);
+        let last = self.len().saturating_sub(1);
         let half = usize::from(cx.size.1 / 4).max(1);
         let row = self.row(campaign);
         match command {
@@ -300,7 +303,7 @@ impl View for CampaignView {
             Some(holder) if holder.alive => format!("{} drives it", holder.who),
             _ => String::new(),
         };
-        let all = self.len(&known.campaign);
+        let all = self.len();
         let at = format!("{} of {all}", (self.row(&known.campaign) + 1).min(all));
         [driven, at].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
     }
@@ -336,9 +339,9 @@ impl View for CampaignView {
     }
 }
 
-/// The moves of a campaign, with their places among the items.
+/// The moves of a campaign that count, with their places among the items.
 fn moves(campaign: &Campaign) -> impl Iterator<Item = (usize, &Move)> {
-    campaign.items.iter().enumerate().filter_map(|(i, item)| match item {
+    campaign.counted().filter_map(|i| match &campaign.items[i] {
         Intent::Move { moved } => Some((i, moved)),
         _ => None,
     })

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     cluster::{Key, LogRange, LogSource, Pod, PodState, TenantName},
     ui::{
-        action::Action,
+        action::{Action, Containers},
         command::Command,
         filter::{Fields, Filter, Of},
         format,
@@ -387,6 +387,14 @@ impl View for LogView {
             Command::Before => {
                 self.previous = !self.previous;
                 self.begin_again();
+            }
+            Command::Exec => {
+                let container = match &self.container {
+                    Container::Named(name) => Some(name.clone()),
+                    Container::Serving | Container::All => None,
+                };
+                let (tenant, pod) = (Some(self.tenant.clone()), self.pod.clone());
+                return Some(Action::Shell(Containers { tenant, pod, container, ..Containers::default() }));
             }
             Command::Follow => {
                 self.held = match self.held {

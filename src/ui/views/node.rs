@@ -5,11 +5,12 @@ use crate::{
     cluster::{Cell, Effect, NodeName, ObjectKey, Severity, TenantName, node_room},
     plan::{Intent, whatif::Loss},
     ui::{
-        action::Action,
+        action::{Action, Containers},
         chrome,
         command::Command,
         format,
         paint::{Pen, piece},
+        parts,
         theme::Role,
         view::{Cx, List, Place, View},
     },
@@ -88,6 +89,10 @@ impl View for NodeView {
         let name = self.list.selected().cloned()?;
         match command {
             Command::Logs => Some(Action::Go(Place::Log(name, None))),
+            Command::Exec => {
+                let node = Some(self.name.clone());
+                Some(Action::Shell(Containers { tenant: Some(name), node, ..Containers::default() }))
+            }
             Command::Headroom => Some(Action::Go(Place::Headroom(name))),
             Command::Open => Some(Action::Go(Place::Tenant(name))),
             Command::Scale => Some(Action::AskReplicas(vec![name])),
@@ -219,7 +224,7 @@ impl View for NodeView {
             let y = TOP + 1 + line as u16;
             let (name, cell, ready, desired) = &self.rows[i];
             pen.put(4, y, 20, &cx.tenant_name(name, 20), Role::Text);
-            super::tenants::draw_cell(pen, 32, y, *cell);
+            parts::cell::draw(pen, 32, y, *cell);
             let tone = if ready < desired { Role::Warn } else { Role::Muted };
             pen.put_right(40, y, 8, &format!("{ready}/{desired}"), tone);
             if self.list.selected() == Some(name) {
@@ -244,8 +249,8 @@ impl View for NodeView {
         if of_it(command) {
             return nodes::refused(command, Some(&self.name), cx);
         }
-        use Command::{Headroom, Less, More, Open, Restart, Scale};
-        let of_tenant = matches!(command, Headroom | Less | More | Open | Restart | Scale);
+        use Command::{Exec, Headroom, Less, More, Open, Restart, Scale};
+        let of_tenant = matches!(command, Exec | Headroom | Less | More | Open | Restart | Scale);
         (of_tenant && self.list.selected().is_none()).then(|| "no tenant is selected".into())
     }
 

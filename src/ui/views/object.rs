@@ -6,7 +6,7 @@ use super::scroll::Scroll;
 use crate::{
     cluster::{Described, ObjectKey},
     ui::{
-        action::Action,
+        action::{Action, Containers},
         command::Command,
         describe::{self, Line, Tone},
         filter::Filter,
@@ -110,6 +110,13 @@ impl View for ObjectView {
         match command {
             Command::Describe => self.show(false),
             Command::Yaml => self.show(true),
+            Command::Exec => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                let ObjectKey::Pod(pod) = &self.key else { return None };
+                return Some(Action::Shell(Containers { pod: Some(pod.clone()), ..Containers::default() }));
+            }
             Command::Copy => {
                 let Some(Ok(described)) = self.described(cx) else {
                     return Some(Action::Say("nothing has been read yet".into()));
@@ -124,6 +131,11 @@ impl View for ObjectView {
         }
         self.refresh(cx);
         None
+    }
+
+    fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
+        let no_pod = !matches!(self.key, ObjectKey::Pod(_));
+        (command == Command::Exec && no_pod).then(|| "a shell is opened in a pod: this is none".into())
     }
 
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {

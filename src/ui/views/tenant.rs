@@ -11,7 +11,7 @@ use crate::{
     cluster::{Key, KubeEvent, ObjectKey, Pod, Tenant, TenantName},
     plan::{Intent, rebalance::Aim},
     ui::{
-        action::Action,
+        action::{Action, Containers},
         chrome,
         command::Command,
         filter::Filter,
@@ -200,6 +200,10 @@ impl View for TenantView {
                     _ => workload(),
                 };
                 return Some(super::object::open(command, key?));
+            }
+            Command::Exec => {
+                let (tenant, pod) = (Some(self.name.clone()), self.chosen(cx));
+                return Some(Action::Shell(Containers { tenant, pod, ..Containers::default() }));
             }
             Command::Logs => return Some(Action::Go(Place::Log(self.name.clone(), self.chosen(cx)))),
             Command::Open => match self.section {

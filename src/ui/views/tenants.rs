@@ -19,8 +19,8 @@ use crate::{
     plan::{Intent, many::Deed, rebalance::Aim, whatif::Loss},
     ui::{
         ToTenants,
-        action::Action,
-        command::Command,
+        action::{Action, Containers},
+        command::{Command, Sort},
         filter::{Fields, Filter},
         format,
         paint::Pen,
@@ -29,9 +29,6 @@ use crate::{
 };
 
 use rows::{Row, Rows};
-
-pub use crate::ui::command::Sort;
-pub use table::draw_cell;
 
 /// Tenants and where their pods sit.
 #[derive(Default)]
@@ -140,6 +137,10 @@ impl View for Tenants {
                 let name = self.list.selected()?;
                 let key = cx.seen.tenants.get(name)?.workload.key.clone();
                 return Some(super::object::open(command, ObjectKey::Workload(key)));
+            }
+            Command::Exec => {
+                let tenant = self.list.selected().cloned()?;
+                return Some(Action::Shell(Containers { tenant: Some(tenant), ..Containers::default() }));
             }
             Command::Logs => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
@@ -278,6 +279,7 @@ impl View for Tenants {
             | Command::Mark
             | Command::Headroom
             | Command::Logs
+            | Command::Exec
             | Command::Describe
             | Command::Yaml
             | Command::Restart

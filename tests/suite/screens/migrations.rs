@@ -8,7 +8,7 @@ use wheelhouse::{
     plan::{Change, Confirmation, Intent, OnFailure, plan},
     run::{
         Event, Log, Outcome, Run, RunState,
-        campaign::{self, Campaign, Wish},
+        campaign::{self, Campaign, Doing, Wish},
     },
 };
 
@@ -319,7 +319,7 @@ fn a_campaign_of_tenants_shows_counts_rate_and_what_each_is_at() {
     }
     // What it waits for between tenants stands there with the reason.
     let mut it = half_way((80, 24));
-    it.campaign.doing = Some("waits: the database: db2 is a donor: wait until it is in sync".into());
+    it.campaign.doing = Some(Doing::Waits("the database: db2 is a donor: wait until it is in sync".into()));
     it.tell();
     assert!(it.c.text().contains("waits: the database: db2 is a donor"), "{}", it.c.text());
     // One that failed is tried again by a key, one that is held by its own run.

@@ -9,7 +9,7 @@ use crate::{
     run::{
         self, JournalPlace, Run, RunSeen, RunState,
         campaign::{
-            event::is_of_tenant,
+            is_of_tenant,
             next::{brief, done, has_moved},
         },
         rehearse,
@@ -32,7 +32,7 @@ impl Driver {
             && self.is_written(session, id).await?
         {
             // The watch has not told it yet.
-            self.publish(Some(format!("reading run {id}")));
+            self.publish(Some(format!("reading run {id}").into()));
             return self.wait(session).await;
         }
         let considered = consider(&self.campaign.borrow(), item, seen, session.writer.clock.now());
@@ -54,10 +54,8 @@ impl Driver {
             }
         };
         if is_of_tenant(&plan.intent) {
-            self.publish(Some(format!(
-                "asking whether the writes would pass: {}",
-                self.campaign.borrow().words(item)
-            )));
+            let words = self.campaign.borrow().words(item);
+            self.publish(Some(format!("asking whether the writes would pass: {words}").into()));
             let barred = self.insist(|| rehearse::barred(&session.writer, &plan)).await;
             if let Some(why) = barred.map_err(|failure| Stop::because(failure.text()))? {
                 return self.append(session, vec![Event::Skipped { item, why: brief(&why) }]).await;
@@ -125,7 +123,7 @@ impl Driver {
         let name = run.short().to_owned();
         let handle = run::give_up(self.access.clone(), run, why, self.seen.clone());
         self.children.insert(id.clone(), Child { handle, through: false });
-        self.publish(Some(format!("run {name} is given up: {why}")));
+        self.publish(Some(format!("run {name} is given up: {why}").into()));
         let Some(child) = self.children.get_mut(&id) else { return Ok(None) };
         let run = child.handle.ended().await;
         child.through = true;

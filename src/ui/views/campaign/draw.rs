@@ -6,7 +6,7 @@ use crate::{
     plan::{Intent, Means},
     run::{
         RunSeen,
-        campaign::{Campaign, CampaignSeen, Drained, Event, ItemState},
+        campaign::{Campaign, CampaignSeen, Doing, Drained, Event, ItemState},
     },
     ui::{
         format,
@@ -141,8 +141,8 @@ impl CampaignView {
         }
         let still = stands || campaign.state.is_over();
         // What is waited for between the items stands with what is under way.
-        if let Some(doing) = campaign.doing.as_deref().filter(|doing| doing.starts_with("waits: ")) {
-            say(pen, doing, Role::Warn, 2);
+        if let Some(doing @ Doing::Waits(_)) = &campaign.doing {
+            say(pen, &doing.to_string(), Role::Warn, 2);
         }
         y += u16::from(y > 3);
         let running = campaign.states.iter().enumerate().filter_map(|(i, state)| match state {
@@ -154,8 +154,7 @@ impl CampaignView {
         let reserved = if still { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
         let running: Vec<_> = running.take(most).collect();
         let end = y + 2 * reserved.max(running.len()) as u16;
-        let doing = campaign.doing.as_ref().filter(|doing| !doing.starts_with("waits: "));
-        if let (false, true, Some(doing)) = (still, running.is_empty(), doing) {
+        if let (false, true, Some(Doing::At(doing))) = (still, running.is_empty(), &campaign.doing) {
             pen.put(3, y + 1, room, doing, Role::Muted);
         }
         for (item, id) in running {
@@ -169,7 +168,8 @@ impl CampaignView {
             match run {
                 Some(known) => super::steps::line(pen, y + 2, &known.run),
                 None => {
-                    let doing = campaign.doing.as_deref().unwrap_or("its run begins");
+                    let doing = campaign.doing.as_ref().map(ToString::to_string);
+                    let doing = doing.as_deref().unwrap_or("its run begins");
                     pen.put(3, y + 2, room, doing, Role::Muted);
                 }
             }
@@ -189,7 +189,7 @@ impl CampaignView {
             (
                 Section::Items,
                 if campaign.is_of_tenants() { "Tenants" } else { "Steps" },
-                campaign.items.len(),
+                campaign.counts().all,
             ),
         ] {
             if section == Section::Pods && self.rows.is_empty() {
@@ -209,14 +209,14 @@ impl CampaignView {
             matrix.heading(&mut pen.within(inner), y + 1, ["NOW", "AFTER"]);
         }
         let page = usize::from(pen.height().saturating_sub(top));
-        let (row, all) = (self.row(campaign), self.len(campaign));
+        let (row, all) = (self.row(campaign), self.len());
         // The row under way stands in the middle, so that what is through and what comes are both seen.
         let start = (row + 1).saturating_sub(page / 2 + 1).min(all.saturating_sub(page));
         for (line, i) in (start..all.min(start + page)).enumerate() {
             let y = top + line as u16;
             match self.section {
                 Section::Pods => self.tenant(pen, cx, campaign, &matrix, y, i),
-                Section::Items => line_of(pen, cx, campaign, y, i),
+                Section::Items => line_of(pen, cx, campaign, y, i, self.items[i]),
             }
             if i == row && page > 0 {
                 pen.tint_line(y, Role::Selection);
@@ -286,7 +286,7 @@ fn placements(seen: &Snapshot, campaign: &Campaign, tenant: &TenantName, items: 
             // The other pod has taken its place, and the run has not said so yet.
             ItemState::Running(_) if !here() => matrix::back(&mut before, moved),
             ItemState::Waiting | ItemState::Running(_) => matrix::go(&mut after, moved),
-            ItemState::Skipped(_) | ItemState::Failed(_) | ItemState::Held(..) => {}
+            ItemState::Skipped(_) | ItemState::Failed(_) | ItemState::Held(..) | ItemState::Replaced => {}
         }
     }
     (before, after)
@@ -310,11 +310,11 @@ fn took(campaign: &Campaign, item: usize) -> Option<i64> {
 }
 
 /// One item on one line.
-fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, item: usize) {
+fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, row: usize, item: usize) {
     let width = pen.width();
     let state = &campaign.states[item];
     let (glyph, role) = sign(&[state]);
-    pen.put_right(6, y, 5, &(item + 1).to_string(), Role::Muted);
+    pen.put_right(6, y, 5, &(row + 1).to_string(), Role::Muted);
     pen.put(7, y, 1, glyph, role);
     let tone = if *state == ItemState::Waiting { Role::Muted } else { Role::Text };
     let end = pen.put(9, y, width.saturating_sub(16), &campaign.words(item), tone);
@@ -324,7 +324,7 @@ fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, item: us
             _ => String::new(),
         },
         ItemState::Failed(why) | ItemState::Skipped(why) | ItemState::Held(_, why) => why.clone(),
-        ItemState::Running(_) | ItemState::Done(_) => String::new(),
+        ItemState::Running(_) | ItemState::Done(_) | ItemState::Replaced => String::new(),
     };
     let room = width.saturating_sub(end + 10);
     pen.put(end + 3, y, room, &text, if role == Role::Danger { role } else { Role::Muted });

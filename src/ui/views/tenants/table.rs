@@ -6,10 +6,11 @@ use super::{
     rows::Row,
 };
 use crate::{
-    cluster::{Cell, NodeName, Severity},
+    cluster::{NodeName, Severity},
     ui::{
         chrome, format,
         paint::{Pen, piece},
+        parts::cell,
         theme::Role,
         view::Cx,
     },
@@ -75,7 +76,7 @@ impl Tenants {
                 let mut cells = facts.cells.iter().peekable();
                 for (i, width) in widths.iter().enumerate() {
                     let cell = cells.next_if(|(node, _)| usize::from(*node) == i).map(|(_, cell)| *cell);
-                    columns::cell(pen, at + width, y, cell);
+                    cell::draw(pen, at + width, y, cell.unwrap_or_default());
                     at += width + 1;
                 }
             }
@@ -84,9 +85,9 @@ impl Tenants {
                 let pods: u32 = facts.cells.iter().map(|(_, cell)| cell.active()).sum();
                 pen.put_right(x + 5, y, 5, &placed.count().to_string(), Role::Text);
                 pen.put_right(x + 10, y, 4, &pods.to_string(), Role::Text);
-                if let Some((node, cell)) = columns::worst(&facts.cells) {
+                if let Some((node, cell)) = cell::worst(&facts.cells) {
                     let end = x + 13;
-                    columns::cell(pen, end, y, Some(cell));
+                    cell::draw(pen, end, y, cell);
                     let at = self.rows.short.get(usize::from(node)).map_or("?", String::as_str);
                     pen.put(end + 1, y, 4, at, Role::Muted);
                 }
@@ -135,9 +136,4 @@ impl Tenants {
 
 fn tone_of(worst: Option<Severity>) -> Role {
     if worst == Some(Severity::Critical) { Role::Danger } else { Role::Warn }
-}
-
-/// Draws a cell of the matrix so that its mark stands in the column before `right`.
-pub fn draw_cell(pen: &mut Pen<'_>, right: u16, y: u16, cell: Cell) {
-    columns::cell(pen, right, y, Some(cell));
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cluster::{Cell, NodeName, Snapshot},
-    ui::{format, paint::Pen, theme::Role, views::tenants::draw_cell},
+    ui::{format, paint::Pen, theme::Role},
 };
+
+use super::cell;
 
 /// The nodes that are columns.
 pub struct Grid {
@@ -85,7 +87,7 @@ impl Grid {
                 pen.put_right(right - 1, y, 4, &digits, Role::Changed);
                 pen.put(right - 1, y, 1, if n > 1 { "!" } else { "" }, Role::Warn);
             } else {
-                draw_cell(pen, right, y, Cell { ready: n, ..Cell::default() });
+                cell::draw(pen, right, y, Cell { ready: n, ..Cell::default() });
             }
         })
     }
@@ -111,7 +113,7 @@ impl Grid {
     /// Pods a node by state, as they are seen.
     pub fn cells(&self, pen: &mut Pen<'_>, x: u16, y: u16, cells: &BTreeMap<Option<NodeName>, Cell>) {
         let end = self.each(x, |right, node, _| {
-            draw_cell(pen, right, y, cells.get(&Some(node.clone())).copied().unwrap_or_default());
+            cell::draw(pen, right, y, cells.get(&Some(node.clone())).copied().unwrap_or_default());
         });
         if let Some(none) = cells.get(&None).filter(|c| c.active() > 0) {
             pen.put(end + 1, y, 20, &format!("{} on no node", none.active()), Role::Danger);

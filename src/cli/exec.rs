@@ -1,0 +1,143 @@
+//! `wheelhouse exec`: a command in a container.
+
+use std::io::IsTerminal;
+
+use clap::Args;
+
+use super::{Common, Failure, output, session, table};
+use crate::{
+    cluster::{Pod, PodState, Snapshot, TenantName},
+    cockpit::{
+        self,
+        hand_over::{self, Left},
+    },
+    plan::unknown_tenant,
+    run,
+    wire::exec::Wanted,
+};
+
+/// The arguments of `wheelhouse exec`.
+#[derive(Debug, Args)]
+pub(super) struct ExecArgs {
+    /// A tenant: its first ready pod; or a pod. Where names collide tenant/NAME or pod/NAME
+    #[arg(value_name = "TENANT|POD")]
+    what: String,
+    /// The container [default: the one that serves requests, else the first]
+    #[arg(short, long, value_name = "NAME")]
+    container: Option<String>,
+    /// What is piped in goes to the command as well; a shell always gets it
+    #[arg(short = 'i', long)]
+    stdin: bool,
+    /// The command runs on this terminal; a shell always does
+    #[arg(short = 't', long)]
+    tty: bool,
+    /// The command and its arguments [default: bash where there is one, else sh]
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub(super) async fn run(common: &Common, args: ExecArgs) -> Result<(), Failure> {
+    let mut session = session::open(common).await?;
+    let snapshot = session.observed().await?;
+    let pod = pod_of(&snapshot, &args.what)?;
+    let container = container_of(&snapshot, pod, args.container.as_deref())?;
+    let shell = args.command.is_empty();
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if args.tty && !terminal {
+        return Err(Failure::Failed("--tty needs a terminal for input and output; leave it out".into()));
+    }
+    let tty = args.tty || (shell && terminal);
+    let stdin = args.stdin || shell || tty;
+    let wanted = Wanted {
+        namespace: pod.key.namespace.to_string(),
+        pod: pod.key.name.to_string(),
+        container,
+        command: args.command,
+        stdin,
+        tty,
+    };
+    let exec = run::exec(&session.access(&snapshot), wanted).await;
+    let exec = exec.map_err(|why| Failure::Failed(table::plain(&why)))?;
+    let running =
+        async { if tty { hand_over::interactive(exec).await } else { hand_over::piped(exec, stdin).await } };
+    let left = tokio::select! {
+        left = running => left,
+        () = cockpit::asked_to_stop() => return Err(Failure::Told),
+    };
+    match left {
+        Left::Ended(0) => Ok(()),
+        // Its own code, as ssh does: what does not fit is a failure all the same.
+        Left::Ended(code) => Err(Failure::Checked(u8::try_from(code).unwrap_or(1))),
+        Left::Escaped => {
+            output::tell("wheelhouse: left; what ran there may still run")?;
+            Err(Failure::Told)
+        }
+        Left::Failed(why) => Err(Failure::Failed(table::plain(&why))),
+    }
+}
+
+/// The pod that is named, or the first ready one of the tenant that is.
+pub(super) fn pod_of<'a>(snapshot: &'a Snapshot, what: &str) -> Result<&'a Pod, Failure> {
+    let (kind, name) = what.split_once('/').unwrap_or(("", what));
+    if !["", "tenant", "pod"].contains(&kind) {
+        let what = table::plain(what);
+        return Err(Failure::Usage(format!("{what} is neither tenant/NAME nor pod/NAME")));
+    }
+    let tenant = snapshot.tenants.get(&TenantName::from(name)).filter(|_| kind != "pod");
+    if let Some(tenant) = tenant {
+        let mut pods: Vec<_> = tenant.pods.iter().filter(|pod| runs(snapshot, pod)).collect();
+        pods.sort_by(|a, b| {
+            let ready = |pod: &Pod| snapshot.state_of(pod) != PodState::Ready;
+            ready(a).cmp(&ready(b)).then_with(|| a.key.name.cmp(&b.key.name))
+        });
+        return pods.first().map(|pod| &***pod).ok_or_else(|| {
+            let n = tenant.desired();
+            Failure::Failed(format!("no pod of {} runs at present, of {n} that are asked for", tenant.name))
+        });
+    }
+    let mut pods = snapshot.pods.values().filter(|pod| *pod.key.name == *name && kind != "tenant");
+    match (pods.next(), pods.next()) {
+        (Some(pod), None) => Ok(pod),
+        (Some(one), Some(other)) => Err(Failure::Failed(format!(
+            "there are pods {name} in the namespaces {} and {}: choose one with -n",
+            one.key.namespace, other.key.namespace
+        ))),
+        (None, _) => {
+            let why = match kind {
+                "pod" => format!("there is no pod {name}"),
+                "tenant" => unknown_tenant(snapshot, name),
+                _ => {
+                    let near = unknown_tenant(snapshot, name);
+                    let near = near.split_once("; ").map_or(String::new(), |(_, near)| format!("; {near}"));
+                    format!("there is no tenant and no pod {name}{near}")
+                }
+            };
+            Err(Failure::Failed(table::plain(&why)))
+        }
+    }
+}
+
+/// A container of it runs, as far as anybody knows.
+fn runs(snapshot: &Snapshot, pod: &Pod) -> bool {
+    let state = snapshot.state_of(pod);
+    !matches!(state, PodState::Finished | PodState::Unschedulable | PodState::Unknown)
+        && pod.containers.iter().any(|container| container.running_since.is_some())
+}
+
+fn container_of(snapshot: &Snapshot, pod: &Pod, named: Option<&str>) -> Result<String, Failure> {
+    let names: Vec<&str> = pod.spec.containers.iter().map(|container| &*container.name).collect();
+    let serving = &*snapshot.tenancy.container;
+    let chosen = match named {
+        Some(name) => names.iter().find(|known| **known == name).ok_or_else(|| {
+            let all = names.join(", ");
+            let why = format!("pod {} has no container {name}; it has {all}", pod.key.name);
+            Failure::Failed(table::plain(&why))
+        })?,
+        None => names
+            .iter()
+            .find(|known| **known == serving)
+            .or(names.first())
+            .ok_or_else(|| Failure::Failed(format!("pod {} has no container", pod.key.name)))?,
+    };
+    Ok((*chosen).to_owned())
+}
