@@ -18,7 +18,7 @@ macro_rules! look {
     };
 }
 
-fn pod(key: &ObjectKey) -> Described {
+pub fn pod(key: &ObjectKey) -> Described {
     let (namespace, name) = (key.namespace().expect("a pod has one"), key.name());
     let value = json!({
         "apiVersion": "v1", "kind": "Pod",
