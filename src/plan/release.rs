@@ -101,7 +101,8 @@ pub(super) fn planned(
         workload: tenant.workload.key.clone(),
         from: tenant.desired(),
         to: tenant.desired(),
-        predicted: now.clone(),
+        // A rollout replaces every pod.
+        predicted: if rolls { Default::default() } else { now.clone() },
         now,
         unpredicted: rolls.then(|| "new pods come up where the scheduler puts them".into()),
         landings: Vec::new(),

@@ -111,7 +111,8 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, rollback: &Rollback) -> Pla
         workload: key,
         from: tenant.desired(),
         to: tenant.desired(),
-        predicted: now.clone(),
+        // A rollout replaces every pod.
+        predicted: Default::default(),
         now,
         unpredicted: Some("new pods come up where the scheduler puts them".into()),
         landings: Vec::new(),
