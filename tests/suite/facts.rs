@@ -381,6 +381,9 @@ fn measurements_are_as_old_as_the_newest_of_them() {
     let h = headroom(&seen, &seen.tenants[&TenantName::from("acme")]);
     assert_eq!(h.measured, Some(ago(300)));
     assert!(h.notes.iter().any(|n| n.contains("5 h ago")), "{:?}", h.notes);
+    // A clock that is ahead makes no measurement new.
+    measure(&mut seen, ago(-600));
+    assert!(one(&seen).2.contains("in the future"), "{:?}", told(&seen));
     measure(&mut seen, now());
     assert!(seen.usage.freshness.is_live() && told(&seen).is_empty());
 }
