@@ -331,6 +331,9 @@ fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &Part) -> u16 {
     pen.put(3, y + 2, 10, "now", Role::Text);
     grid.cells(pen, x, y + 2, &now);
     pen.put(3, y + 3, 10, "predicted", Role::Muted);
-    grid.counts(pen, x, y + 3, &part.predicted, None);
+    match part.arrivals() {
+        None => grid.counts(pen, x, y + 3, &part.predicted, None),
+        Some(text) => pen.put(x, y + 3, pen.width().saturating_sub(x), &text, Role::Muted),
+    };
     y + 5
 }
