@@ -57,7 +57,7 @@ pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, backends, ver
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;
-pub use images::retagged;
+pub use images::{IMAGE, retagged};
 pub use migrate::{Migration, Migrations};
 pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
