@@ -13,6 +13,7 @@ mod kubeconfig;
 mod logins;
 mod plugin;
 mod proxy;
+pub mod registry;
 mod sentence;
 pub mod sql;
 mod target;

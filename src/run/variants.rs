@@ -122,6 +122,7 @@ fn all() -> Vec<(About, Change)> {
             uid: uid(),
             image: None,
             template: None,
+            restarted: None,
             steady: 0,
         }),
         Change::Bounds(Bounds { autoscaler: pod("acme"), from: (2, 6), to: (1, 1) }),

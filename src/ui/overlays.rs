@@ -4,6 +4,7 @@
 
 pub mod asks;
 pub mod command_line;
+mod consent;
 pub mod containers;
 pub mod database;
 pub mod help;
