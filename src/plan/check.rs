@@ -7,7 +7,7 @@ use jiff::Timestamp;
 mod floor;
 mod nearest;
 
-pub use nearest::{unknown, unknown_node};
+pub use nearest::{meant_tenant, unknown, unknown_node};
 
 use super::{Check, Verdict, by_hand, draft::Draft};
 use crate::cluster::{

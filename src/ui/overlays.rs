@@ -43,7 +43,7 @@ pub enum Overlay {
     Choice(Box<Choice>),
     /// Which container.
     Container(ContainerChoice),
-    /// A shell is being opened, in words.
+    /// A shell or another cluster is on its way, in words.
     Opening(String),
     /// A line is asked for.
     Prompt(Prompt),
@@ -68,6 +68,13 @@ pub enum Ask {
     Leave {
         /// What of this session is under way, by its name: `run 9c1f`.
         run: Option<String>,
+    },
+    /// Lift read-only?
+    Unlock {
+        /// For so long, in seconds.
+        seconds: i64,
+        /// What that means, in words.
+        text: String,
     },
     /// Finish an unfinished run?
     Resume {
@@ -232,7 +239,7 @@ fn opening(pen: &mut Pen<'_>, what: &str) {
     let width = 62.min(pen.width().saturating_sub(2)).max(1);
     let lines = format::wrap(&format::plain(what), width.saturating_sub(4));
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(5);
-    let mut pen = panel(pen, width, height, &[piece("A shell", Role::Accent)], &[]);
+    let mut pen = panel(pen, width, height, &[piece("One moment", Role::Accent)], &[]);
     for (y, line) in (1..).zip(&lines) {
         pen.put(0, y, pen.width(), line, Role::Busy);
     }
@@ -256,6 +263,7 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
             "leave",
             Role::Muted,
         ),
+        Ask::Unlock { text, .. } => ("Unlock this cluster?".to_owned(), text.clone(), "unlock", Role::Warn),
         Ask::Resume { run, text } => {
             (format!("Resume run {}?", format::short_run(run)), text.clone(), "resume", Role::Text)
         }
