@@ -38,7 +38,7 @@ use crate::{
 
 pub use self::{
     msg::{Destination, Effect, Msg},
-    pump::run,
+    pump::{Painter, run},
     update::update,
 };
 

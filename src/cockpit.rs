@@ -1,13 +1,15 @@
 //! Connecting the rooms: what the command line and the screen share.
 //!
-//! [`run()`] opens the screen; `contexts` goes from one cluster to another; `effects` performs what the app asks for; `screen` takes the terminal and gives it back;
-//! `shared` is what the command line takes as well.
+//! [`run()`] opens the screen; `contexts` goes from one cluster to another; `effects` performs what the app asks for;
+//! `screen` takes the terminal and gives it back; `terminal` sends it frames in few bytes; `shared` is what the command
+//! line takes as well.
 
 mod contexts;
 mod effects;
 pub mod hand_over;
 mod screen;
 mod shared;
+mod terminal;
 
 use std::{
     path::{Path, PathBuf},
@@ -30,6 +32,7 @@ use effects::Performer;
 
 pub use contexts::{Look, target};
 pub use shared::{access, ascii, campaigns, database, operator, runs, scope, setup, unreadable_journals};
+pub use terminal::Terminal;
 
 /// Messages on their way to the app; when they are this many, their senders wait.
 const INBOX: usize = 1024;
