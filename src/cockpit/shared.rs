@@ -36,6 +36,7 @@ pub fn setup(config: &Config) -> Result<Setup, String> {
         depth: Depth::detect(no_color.as_deref(), colorterm.as_deref(), term.as_deref()),
         ascii: ascii(),
         migrations: config.migrations.clone(),
+        ..Setup::default()
     };
     Theme::load(&setup.theme, &setup.themes, setup.depth)?;
     Ok(setup)
