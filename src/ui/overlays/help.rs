@@ -47,7 +47,8 @@ const INDENT: u16 = 16;
 /// From so many columns on its name stands at the right.
 const WIDE: u16 = 70;
 
-const SIGNS: [(&str, &str); 12] = [
+/// What the signs on the screens mean.
+pub const SIGNS: [(&str, &str); 12] = [
     ("·", "no pod of the tenant there"),
     ("2", "two pods ready there"),
     ("2!", "two pods together on one node: if it fails, both are lost"),
