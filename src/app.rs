@@ -37,7 +37,7 @@ use crate::{
 
 pub use self::{
     msg::{Effect, Msg},
-    pump::run,
+    pump::{Painter, run},
     update::update,
 };
 

@@ -1,12 +1,13 @@
 //! Connecting the rooms: what the command line and the screen share.
 //!
 //! [`run()`] opens the screen; `effects` performs what the app asks for; `screen` takes the terminal and gives it back;
-//! `shared` is what the command line takes as well.
+//! `terminal` sends it frames in few bytes; `shared` is what the command line takes as well.
 
 mod effects;
 pub mod hand_over;
 mod screen;
 mod shared;
+mod terminal;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -26,6 +27,7 @@ use crate::{
 use effects::Performer;
 
 pub use shared::{access, ascii, campaigns, database, operator, runs, scope, setup, unreadable_journals};
+pub use terminal::Terminal;
 
 /// Messages on their way to the app; when they are this many, their senders wait.
 const INBOX: usize = 1024;

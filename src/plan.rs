@@ -4,7 +4,7 @@
 //! as checks that refuse, with the arithmetic; such a plan cannot become [`Approved`], and only an approved plan can be
 //! run. Planning is cheap: while a review is open, every new snapshot plans again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -310,7 +310,7 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name for scripts: `floor`, `fits`, `scope`, `quota`,
-    /// `differs`, `open-run`, `paused`, `revision`, `container`, `command`, `image`, `keep`, `load`, `database`, `job`, `refused`, `claims`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
+    /// `differs`, `open-run`, `paused`, `revision`, `container`, `command`, `image`, `keep`, `load`, `database`, `job`, `refused`, `claims`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`, `deleting`, `unread`,
     /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
     /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,
@@ -368,12 +368,19 @@ impl Plan {
     fn assemble(
         seen: &Snapshot,
         intent: Intent,
-        tenants: Vec<Part>,
+        mut tenants: Vec<Part>,
         nodes: Vec<NodePart>,
         database: Option<DatabasePart>,
         steps: Vec<Step>,
-        checks: Vec<Check>,
+        mut checks: Vec<Check>,
     ) -> Self {
+        for part in &mut tenants {
+            part.checks.extend(check::certain(seen, &part.tenant, &steps));
+        }
+        let told = |name: &&TenantName| tenants.iter().any(|part| part.tenant == **name);
+        let others: BTreeSet<_> =
+            steps.iter().filter_map(|s| s.about.tenant()).filter(|name| !told(name)).collect();
+        checks.extend(others.into_iter().flat_map(|name| check::certain(seen, name, &steps)));
         let (revision, at) = (seen.revision, seen.at);
         let mut plan = Self {
             id: String::new(),

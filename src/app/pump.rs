@@ -112,7 +112,7 @@ async fn sleep_until(at: Option<Instant>) {
 /// The library's own `Terminal` would do the same, but asks the terminal where its cursor is whenever it clears: a
 /// question that not every terminal answers, and that waits for two seconds when it does not.
 #[derive(Default)]
-struct Painter {
+pub struct Painter {
     shown: Buffer,
     next: Buffer,
     cursor: Option<Position>,
@@ -121,11 +121,15 @@ struct Painter {
 
 impl Painter {
     /// The terminal shows something else by now: send every cell.
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.known = false;
     }
 
-    fn paint<B>(&mut self, app: &App, backend: &mut B, now: Timestamp) -> io::Result<()>
+    /// Sends what differs from the frame before.
+    ///
+    /// # Errors
+    /// The terminal takes no more.
+    pub fn paint<B>(&mut self, app: &App, backend: &mut B, now: Timestamp) -> io::Result<()>
     where
         B: Backend,
         B::Error: std::error::Error + Send + Sync + 'static,

@@ -3,7 +3,7 @@
 
 use super::{Common, Failure, session, table};
 use crate::cluster::{
-    Database, Finding, Severity, Snapshot, Subject,
+    Database, Finding, Severity, Snapshot, Subject, Tenant,
     database::{Row, State, subject},
     findings, merged, words,
 };
@@ -52,19 +52,24 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let campaigns = campaign::campaigns(snapshot);
     let open = |id: &String| campaigns.iter().any(|c| c.campaign.id == *id && !c.campaign.state.is_over());
     let unfinished: Vec<_> = campaigns.iter().filter(|known| known.wants_an_operator()).collect();
-    // What a campaign goes on with is told by it.
+    // What a campaign goes on with is told by it, but where the outcome of its run is open.
     let alone = |known: &RunSeen| known.run.campaign.as_ref().is_none_or(|id| !open(id));
-    let waiting: Vec<_> =
-        run::runs(snapshot).into_iter().filter(|known| known.wants_an_operator() && alone(known)).collect();
+    let all = run::runs(snapshot);
+    let waiting: Vec<_> = all.iter().filter(|known| known.wants_an_operator()).collect();
+    let (undecided, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|k| k.open().is_some());
+    let waiting: Vec<_> = waiting.into_iter().filter(|known| alone(known)).collect();
     let (code, word) = match found.iter().map(|f| f.severity).max() {
         Some(Severity::Critical) => (2, "CRITICAL"),
         _ if blind || unknown.is_some() => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
-        _ if !waiting.is_empty() || !unfinished.is_empty() => (1, "WARNING"),
+        _ if !undecided.is_empty() || !waiting.is_empty() || !unfinished.is_empty() => (1, "WARNING"),
         Some(Severity::Notice) | None => (0, "OK"),
     };
     let tenants = snapshot.tenants.len();
-    let whole = snapshot.tenants.values().filter(|t| t.ready() >= t.desired()).count();
+    // What a run holds at less for a while is asked for all the same.
+    let lent = run::lent(&all);
+    let wanted = |t: &Tenant| lent.get(&t.workload.key).copied().unwrap_or(0).max(t.desired());
+    let whole = snapshot.tenants.values().filter(|t| t.ready() >= wanted(t)).count();
     let (nodes, ready) = (snapshot.nodes.len(), snapshot.nodes.values().filter(|n| n.is_ready()).count());
     let nodes_known = snapshot.nodes.freshness.is_known();
     let of_nodes =
@@ -95,6 +100,15 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let said =
         |f: &Finding| !nodes_known && matches!(&f.subject, Subject::Source(name) if &**name == "nodes");
     let found: Vec<_> = found.into_iter().filter(|f| !said(f)).collect();
+    for known in &undecided {
+        let (run, shown, id) = (&known.run, known.shown(), &known.run.id);
+        let why = known.open().unwrap_or_default();
+        text += &format!(
+            "; run {} {shown}: {}: {why} (`wheelhouse runs resume {id}` goes on with it)",
+            run.short(),
+            run::summary(run)
+        );
+    }
     for known in &unfinished {
         let (it, shown, counts) = (&known.campaign, known.shown(), known.campaign.counts());
         let (name, goal, id) = (it.short(), &it.goal, &it.id);
@@ -105,9 +119,13 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     }
     for known in &waiting {
         let (run, shown) = (&known.run, known.shown());
-        let why = run.last_word().filter(|_| !run.undecided().is_empty());
-        let why = why.map_or(String::new(), |why| format!(" ({why})"));
-        text += &format!("; run {} {shown}: {}{why}", run.short(), run::summary(run));
+        text += &format!("; run {} {shown}: {}", run.short(), run::summary(run));
+    }
+    // What an operator has begun comes before what is only found.
+    let (journals, found): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|f| f.rule == run::JOURNAL_UNREADABLE);
+    for sentence in loud(snapshot, &journals) {
+        text += &format!("; {sentence}");
     }
     let loud = loud(snapshot, &found);
     for sentence in loud.iter().take(NAMED) {

@@ -418,8 +418,9 @@ impl Performer {
         let notice = if text.len() > CLIPBOARD {
             Msg::Notice(Severity::Warning, "too long for the terminal's clipboard".into())
         } else {
-            write!(backend, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
-            Write::flush(backend)?;
+            let out = backend.out();
+            write!(out, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
+            out.flush()?;
             Msg::Notice(Severity::Notice, "copied".into())
         };
         // A full inbox loses a courtesy, nothing more.

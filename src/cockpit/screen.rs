@@ -1,7 +1,7 @@
 //! Taking the terminal, and giving it back whatever happens.
 
 use std::{
-    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    io::{self, IsTerminal, Stdout},
     ops::{Deref, DerefMut},
     panic,
     sync::Once,
@@ -12,10 +12,11 @@ use crossterm::{
     event::{DisableBracketedPaste, EnableBracketedPaste},
     execute, style, terminal,
 };
-use ratatui::backend::CrosstermBackend;
+
+use super::terminal::{Terminal, erases_with_ground};
 
 /// The backend of the cockpit's terminal.
-pub(super) type Backend = CrosstermBackend<Whole<BufWriter<Stdout>>>;
+pub(super) type Backend = Terminal<Stdout>;
 
 /// The terminal while it is ours. Dropping it gives it back.
 pub(super) struct Screen(Backend);
@@ -31,7 +32,9 @@ pub(super) fn take() -> Result<Screen, String> {
     style::force_color_output(true);
     let enter = || {
         enter()?;
-        Ok(CrosstermBackend::new(Whole::new(BufWriter::with_capacity(1 << 16, io::stdout()))))
+        let var = |name: &str| std::env::var(name).ok();
+        let erases = erases_with_ground(var("TERM").as_deref(), var("TMUX").is_some());
+        Ok(Terminal::new(io::stdout(), erases))
     };
     enter().map(Screen).map_err(|e: io::Error| {
         leave();
@@ -79,50 +82,5 @@ impl Deref for Screen {
 impl DerefMut for Screen {
     fn deref_mut(&mut self) -> &mut Backend {
         &mut self.0
-    }
-}
-
-/// A writer that shows each frame whole: what is written between two flushes stands between the marks of a synchronised
-/// update (DEC private mode 2026), which terminals that do not know them ignore.
-pub(super) struct Whole<W: Write> {
-    inner: W,
-    open: bool,
-}
-
-impl<W: Write> Whole<W> {
-    fn new(inner: W) -> Self {
-        Self { inner, open: false }
-    }
-}
-
-impl<W: Write> Write for Whole<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !self.open && !bytes.is_empty() {
-            self.inner.write_all(b"\x1b[?2026h")?;
-            self.open = true;
-        }
-        self.inner.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.open) {
-            self.inner.write_all(b"\x1b[?2026l")?;
-        }
-        self.inner.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_flushed_together_is_shown_together() {
-        let mut out = Whole::new(Vec::new());
-        out.flush().expect("memory takes all");
-        out.write_all(b"a").expect("memory takes all");
-        out.write_all(b"b").expect("memory takes all");
-        out.flush().expect("memory takes all");
-        assert_eq!(out.inner, b"\x1b[?2026hab\x1b[?2026l");
     }
 }

@@ -160,6 +160,24 @@ impl RunSeen {
         matches!(self.shown(), Shown::Interrupted | Shown::Paused(_))
     }
 
+    /// It waits for an operator, and meanwhile something is not as it should be for its tenant: what it borrowed is not
+    /// given back, or how something it began came out is not known. Why, in a few words; it comes before all else.
+    pub fn open(&self) -> Option<String> {
+        let run = &self.run;
+        if !self.wants_an_operator() {
+            return None;
+        }
+        let steps = &run.plan().steps;
+        if let Some(step) = run.undecided().last() {
+            let said = run.last_word().filter(|_| run.state == RunState::Paused);
+            let not_known =
+                || format!("how this came out is not known: {}", run.plan().step_words(&steps[*step]));
+            return Some(said.map_or_else(not_known, str::to_owned));
+        }
+        let back = run.borrowed().next()?;
+        Some(format!("still to be given back: {}", run.plan().step_words(&steps[back])))
+    }
+
     /// Who is at it, where that is somebody else.
     fn held(&self) -> Option<String> {
         let holder = self.holder.as_ref().filter(|h| h.alive && !self.ours)?;

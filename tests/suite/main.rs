@@ -22,6 +22,7 @@ mod demo_replays;
 mod demo_scenarios;
 mod demo_world;
 mod describe_cli;
+mod exec;
 mod facts;
 mod galera;
 mod headroom;

@@ -3,6 +3,7 @@
 //! The frames are kept as text in `snapshots/`, and the finest of them as pictures in `screenshots/`, drawn from the
 //! very same cells. `WHEELHOUSE_BLESS=1` writes the pictures again.
 
+mod bytes;
 mod campaigns;
 mod cockpit;
 mod database;
@@ -17,6 +18,7 @@ mod migrations;
 mod moves;
 mod objects;
 mod picture;
+mod places;
 mod pump;
 mod reviews;
 

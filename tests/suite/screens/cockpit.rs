@@ -1,6 +1,6 @@
 //! A cockpit without a terminal: keys in, frames out. Its clock stands still but for the keys, a tenth of a second each.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
@@ -61,6 +61,26 @@ pub fn night(text: &str) -> Snapshot {
     seen
 }
 
+/// How every cockpit of this thread looks from now on: its theme, its colours, and whether it shows ASCII only.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub theme: &'static str,
+    pub depth: Depth,
+    pub ascii: bool,
+}
+
+thread_local! {
+    static LOOK: Cell<Option<Look>> = const { Cell::new(None) };
+}
+
+/// What `make` gives when all cockpits look so.
+pub fn looking<T>(look: Look, make: impl FnOnce() -> T) -> T {
+    LOOK.set(Some(look));
+    let made = make();
+    LOOK.set(None);
+    made
+}
+
 /// A cockpit and its clock.
 pub struct Cockpit {
     pub app: App,
@@ -88,6 +108,10 @@ impl Cockpit {
 
     pub fn seeing(seen: Snapshot, size: (u16, u16), change: impl FnOnce(&mut Setup)) -> Self {
         let mut setup = Setup { operator: "alice@bastion".into(), theme: "dark".into(), ..Setup::default() };
+        if let Some(look) = LOOK.get() {
+            setup.theme = look.theme.into();
+            (setup.depth, setup.ascii) = (look.depth, look.ascii);
+        }
         change(&mut setup);
         let theme = (setup.theme.clone(), setup.depth);
         let seen = Arc::new(seen);

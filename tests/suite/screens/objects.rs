@@ -18,7 +18,7 @@ macro_rules! look {
     };
 }
 
-fn pod(key: &ObjectKey) -> Described {
+pub fn pod(key: &ObjectKey) -> Described {
     let (namespace, name) = (key.namespace().expect("a pod has one"), key.name());
     let value = json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -64,7 +64,7 @@ fn pod(key: &ObjectKey) -> Described {
         message: "Back-off restarting failed container php-fpm in \u{1b}[31mpod".into(),
         count: 41,
     };
-    Described { value, events: Ok(vec![event]) }
+    Described { value, events: Ok(vec![event].into()) }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     cluster::{Answer, Finding, Severity, Subject, TenantName},
+    run::Shown,
     ui::{
         command::{self, Command},
         format,
@@ -48,38 +49,42 @@ impl Tenants {
             let label = [piece(format!("{key} "), tone), piece(word, word_tone)];
             pen.line_right(width - 1, y, keys.saturating_sub(1), &label);
         };
-        let unfinished = cx.campaigns.iter().filter(|k| !k.campaign.state.is_over()).take(1);
         let mut y = 0;
-        let mut waits = false;
-        for known in unfinished {
+        let mut line = |pen: &mut Pen<'_>, shown: &Shown, short: &str, text: &str, at| {
+            let (glyph, role) = super::super::run_sign(shown);
+            pen.put(2, y, 1, glyph, role);
+            pen.put(4, y, name, short, Role::Text);
+            pen.put(5 + name, y, right.saturating_sub(11 + name), text, Role::Text);
+            pen.put_right(right, y, 5, &cx.age_or_dash(at), Role::Muted);
+            key(pen, y, "3", "runs", true);
+            y += 1;
+        };
+        let waiting = stops::waiting(cx.campaigns, cx.runs);
+        let run = |stop: &Stop| match stop {
+            Stop::Run(id) => cx.runs.iter().find(|known| known.run.id == *id),
+            _ => None,
+        };
+        let first = waiting.iter().find_map(run);
+        let open = first.and_then(|known| Some((known, known.open()?)));
+        if let Some((known, why)) = &open {
+            let shown = known.shown();
+            let text = format!("{shown}: {}: {why}", crate::run::summary(&known.run));
+            line(pen, &shown, known.run.short(), &text, known.run.last_at());
+        }
+        let campaign = cx.campaigns.iter().find(|known| !known.campaign.state.is_over());
+        if let Some(known) = campaign {
             let (campaign, shown) = (&known.campaign, known.shown());
             let how_far = campaign.counts().words();
-            let who = if shown == crate::run::Shown::Running { campaign.operator.as_str() } else { "" };
+            let who = if shown == Shown::Running { campaign.operator.as_str() } else { "" };
             let by = if who.is_empty() { String::new() } else { format!(", {who}") };
             let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
-            let (glyph, role) = super::super::run_sign(&shown);
-            pen.put(2, y, 1, glyph, role);
-            pen.put(4, y, name, campaign.short(), Role::Text);
-            pen.put(5 + name, y, right.saturating_sub(11 + name), &text, Role::Text);
-            pen.put_right(right, y, 5, &cx.age_or_dash(campaign.last_at()), Role::Muted);
-            key(pen, y, "3", "runs", true);
-            waits = known.wants_an_operator();
-            y += 1;
+            line(pen, &shown, campaign.short(), &text, campaign.last_at());
         }
-        let waiting = stops::waiting(cx.campaigns, cx.runs).into_iter().filter_map(|stop| match stop {
-            Stop::Run(id) => cx.runs.iter().find(|k| k.run.id == id),
-            _ => None,
-        });
-        for known in waiting.take(usize::from(!waits)) {
+        let waits = campaign.is_some_and(|known| known.wants_an_operator());
+        if let Some(known) = first.filter(|_| open.is_none() && !waits) {
             let shown = known.shown();
             let text = format!("run of {} {shown}: {}", known.run.operator, crate::run::summary(&known.run));
-            let (glyph, role) = super::super::run_sign(&shown);
-            pen.put(2, y, 1, glyph, role);
-            pen.put(4, y, name, known.run.short(), Role::Text);
-            pen.put(5 + name, y, right.saturating_sub(11 + name), &text, Role::Text);
-            pen.put_right(right, y, 5, &cx.age_or_dash(known.run.last_at()), Role::Muted);
-            key(pen, y, "3", "runs", true);
-            y += 1;
+            line(pen, &shown, known.run.short(), &text, known.run.last_at());
         }
         if cx.findings.is_empty() && y == 0 {
             pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
@@ -99,7 +104,6 @@ impl Tenants {
         let needs = |finding: &Finding| format::wrap(&format::plain(&finding.text), room).len() as u16;
         let mut spare = lines.saturating_sub(y + shown.len() as u16);
         let selected = self.list.selected();
-        let waiting = stops::waiting(cx.campaigns, cx.runs);
         let next = stops::next(waiting, cx.findings, cx.stop, selected.map(TenantName::as_str));
         for (i, finding) in shown.into_iter().enumerate() {
             if y >= lines {
