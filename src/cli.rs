@@ -24,6 +24,7 @@ mod delete_pod;
 #[cfg(feature = "demo")]
 mod demo;
 mod describe;
+mod doctor;
 mod drain;
 mod exec;
 mod fits;
@@ -219,6 +220,8 @@ enum Command {
     Campaigns(campaigns::CampaignsArgs),
     /// Reference at hand: keys, findings, configuration, rights, JSON and more; without a topic, the list of them
     Help(help::HelpArgs),
+    /// What will not work, and the line that mends it: rights, metrics, database, terminal, clocks; what we cost the cluster
+    Doctor(doctor::DoctorArgs),
     /// Print the RBAC manifests of a role: least rights, for your configuration
     Rbac(rbac::RbacArgs),
     /// The configuration: write a new file, check one, show what is in force and where it comes from
@@ -397,6 +400,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
         Some(Command::Help(args)) => help::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&common, args).await,
         Some(Command::Rbac(args)) => rbac::run(&common, &args),
         Some(Command::Config(args)) => config::run(&common, args),
         Some(Command::Completions { shell }) => {

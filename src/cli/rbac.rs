@@ -34,7 +34,7 @@ pub(super) struct RbacArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum RoleArg {
+pub(super) enum RoleArg {
     /// Sees everything, logs too, and changes nothing
     Viewer,
     /// Scales tenants, acts on the database, keeps the journal in the cluster

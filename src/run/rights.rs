@@ -6,7 +6,7 @@
 use futures::{StreamExt, stream};
 
 use super::perform::{Clock, Right, Writer};
-use crate::wire::Wire;
+use crate::wire::{DatabaseEndpoint, Logins, Wire};
 
 /// Who uses the program, by what for. Each stands on [`Role::Viewer`], and on [`Role::Operator`] what writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -298,4 +298,25 @@ pub async fn lacking(
         }
     }
     Ok(lacking)
+}
+
+/// Whether the login at each endpoint of the database may do what acts on it need: change the servers of a proxy, desync a
+/// member. Nothing is written. What a login may not, is one sentence with what to grant.
+pub async fn of_database(
+    wire: &Wire,
+    logins: Logins,
+    members: &[String],
+    proxies: &[String],
+) -> Result<Vec<(DatabaseEndpoint, Result<(), String>)>, String> {
+    let writer = Writer::new(wire.writer().await?, true, "", Clock::ahead(0)).with_database(Some(logins));
+    let mut answers = Vec::new();
+    for member in members {
+        let may = writer.may_desync(member).await.map_err(|failure| failure.text());
+        answers.push((DatabaseEndpoint::Member(member.clone()), may));
+    }
+    for proxy in proxies {
+        let may = writer.may_edit(proxy).await.map_err(|failure| failure.text());
+        answers.push((DatabaseEndpoint::Proxy(proxy.clone()), may));
+    }
+    Ok(answers)
 }
