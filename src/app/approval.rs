@@ -248,9 +248,13 @@ fn again(app: &App, intent: &Intent) -> Option<Prompt> {
             .ok()?;
             let image = migration.image.clone().unwrap_or_else(|| asks.filled());
             let paused = if migration.gitops_paused { " --gitops-paused" } else { "" };
-            let hold = if migration.on_failure == OnFailure::Hold { " --hold" } else { "" };
+            let hold = if migration.on_failure == OnFailure::Hold { " --on-failure hold" } else { "" };
+            let keep = match migration.keep {
+                1 => String::new(),
+                n => format!(" --keep {n}"),
+            };
             let command = migration.command.as_ref().map_or(String::new(), |c| format!(" {c}"));
-            (asks, Some(format!("{image}{paused}{hold}{command}")))
+            (asks, Some(format!("{image}{keep}{paused}{hold}{command}")))
         }
         Intent::Database { act: DatabaseAct::Weight { member, weight } } => {
             let database = Database::of(&app.world.seen)?;

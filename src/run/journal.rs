@@ -35,6 +35,8 @@ const KEPT: usize = 50;
 pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wheelhouse");
 /// The label, and on leases the annotation, that names the run.
 pub(super) const RUN: &str = crate::cluster::RUN_LABEL;
+/// What the name of a run's journal begins with.
+const PREFIX: &str = "run-";
 /// The label that names the campaign: on its own journal, and on those of its runs.
 pub(super) const CAMPAIGN: &str = "wheelhouse.dev/campaign";
 /// The label that tells the journal of a campaign from one of a run.
@@ -242,7 +244,7 @@ pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
 
 /// The name of a run's ConfigMap.
 pub(super) fn name(id: &str) -> String {
-    format!("run-{id}")
+    format!("{PREFIX}{id}")
 }
 
 /// The ConfigMap of a run that has no entry yet.
@@ -323,21 +325,30 @@ fn needed(campaign: &str, seen: &Snapshot) -> BTreeSet<String> {
 
 /// The journals that may go: of runs that are over, all but the newest fifty. One that cannot be read stays.
 pub(super) fn oldest_finished(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
-    let of_runs = seen.journals.values().filter(|j| j.of == Written::Run);
+    #[derive(Deserialize)]
+    struct Head {
+        campaign: Option<String>,
+    }
+    // Each of two thousand runs asks this at its end: only what may go is read whole.
+    let by_label = |j: &&Arc<Journal>| j.of == Written::Run && (j.state.is_none() || j.is_over());
+    let mut over: Vec<_> = seen.journals.values().filter(by_label).collect();
+    if over.len() <= KEPT {
+        return Vec::new();
+    }
     let mut campaigns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut over: Vec<_> = of_runs
-        .filter_map(|j| decode(j).ok().filter(|run| run.state.is_over()).map(|run| (run, j)))
-        .filter(|(run, _)| match &run.campaign {
-            Some(campaign) => {
-                let runs = campaigns.entry(campaign.clone()).or_insert_with_key(|id| needed(id, seen));
-                !runs.contains(&run.id)
-            }
-            None => true,
-        })
-        .map(|(run, j)| (run.id, j))
-        .collect();
-    over.sort_by(|a, b| b.0.cmp(&a.0));
-    over.into_iter().skip(KEPT).map(|(id, j)| (name(&id), j.resource_version.clone())).collect()
+    over.retain(|j| {
+        let head: Option<Head> = serde_json::from_str(&j.plan).ok();
+        let Some(campaign) = head.and_then(|head| head.campaign) else { return true };
+        let runs = campaigns.entry(campaign).or_insert_with_key(|id| needed(id, seen));
+        !j.key.name.strip_prefix(PREFIX).is_some_and(|id| runs.contains(id))
+    });
+    over.sort_by(|a, b| b.key.name.cmp(&a.key.name));
+    let is_over = |j: &&Arc<Journal>| match j.is_over() {
+        true => decode(j).is_ok(),
+        false => decode(j).is_ok_and(|run| run.state.is_over()),
+    };
+    let gone = over.into_iter().filter(|j| j.is_over() || is_over(j)).skip(KEPT).filter(is_over);
+    gone.map(|j| (j.key.name.to_string(), j.resource_version.clone())).collect()
 }
 
 #[cfg(test)]

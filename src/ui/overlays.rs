@@ -4,6 +4,7 @@
 
 pub mod asks;
 pub mod command_line;
+mod consent;
 pub mod containers;
 pub mod database;
 pub mod help;
@@ -46,7 +47,7 @@ pub enum Overlay {
     Choice(Box<Choice>),
     /// Which container.
     Container(ContainerChoice),
-    /// A shell is being opened, in words.
+    /// A shell or another cluster is on its way, in words.
     Opening(String),
     /// A line is asked for.
     Prompt(Prompt),
@@ -79,6 +80,13 @@ pub enum Ask {
     Leave {
         /// What of this session is under way, by its name: `run 9c1f`.
         run: Option<String>,
+    },
+    /// Lift read-only?
+    Unlock {
+        /// For so long, in seconds.
+        seconds: i64,
+        /// What that means, in words.
+        text: String,
     },
     /// Finish an unfinished run?
     Resume {
@@ -139,7 +147,7 @@ pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Posit
             None
         }
         Overlay::Opening(what) => {
-            opening(pen, "A shell", what);
+            opening(pen, "One moment", what);
             None
         }
         Overlay::Prompt(prompt) => prompt.render(pen, cx),
@@ -271,6 +279,7 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
             "leave",
             Role::Muted,
         ),
+        Ask::Unlock { text, .. } => ("Unlock this cluster?".to_owned(), text.clone(), "unlock", Role::Warn),
         Ask::Resume { run, text } => {
             (format!("Resume run {}?", format::short_run(run)), text.clone(), "resume", Role::Text)
         }

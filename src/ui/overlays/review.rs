@@ -11,7 +11,10 @@ use ratatui::{
 };
 use tui_input::Input;
 
-use super::{database, keys, labelled, panel, panel_room, prompt, wrapped};
+use super::{
+    consent::{Barred, READ_ONLY, Typed},
+    database, keys, labelled, panel, panel_room, wrapped,
+};
 use crate::{
     plan::{Check, Confirmation, DatabaseAct, Intent, Part, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
@@ -245,15 +248,19 @@ impl Review {
 
     /// Why it cannot be run at all, as it stands.
     pub fn refusal(&self, read_only: bool) -> Option<String> {
+        self.barred(read_only).map(|barred| barred.why)
+    }
+
+    fn barred(&self, read_only: bool) -> Option<Barred> {
         let refused =
             self.plan.refusals().chain(self.rehearsed().iter().filter(|c| c.verdict == Verdict::Refuse));
         if let Some(check) = refused.into_iter().next() {
-            return Some(format!("refused: {}", check.text));
+            return Some(Barred::refused(&check.text));
         }
         if self.plan.steps.is_empty() {
-            return Some("there is nothing to do".into());
+            return Some(Barred::because("there is nothing to do"));
         }
-        read_only.then(|| "read-only: a plan can be looked at, not run".into())
+        read_only.then(|| Barred::because(READ_ONLY))
     }
 
     fn lay(&self, (columns, height): (u16, u16), cx: &Cx<'_>) -> Laid {
@@ -438,8 +445,14 @@ impl Review {
         let taken = if more.is_some() { 26 } else { 0 };
         // Where there are two lines only, they share the first of them.
         let said = width.saturating_sub(if lines < 3 { taken } else { 0 });
-        let refusal = self.refusal(cx.who.read_only);
+        let refusal = self.barred(cx.who.read_only);
         let untyped = self.untyped();
+        let typed = Typed {
+            untyped: untyped.as_deref(),
+            name: &self.typed,
+            reason: &self.reason,
+            note: self.note.as_deref(),
+        };
         let typing = self.typing.filter(|typing| *typing == Typing::Reason || refusal.is_none());
         let mut cursor = None;
         let reason = self.reason.value();
@@ -449,22 +462,11 @@ impl Review {
             pen.line(0, y + 1, width.saturating_sub(taken), why);
         }
         if let Some(typing) = typing {
-            let (text, input, role) = match typing {
-                Typing::Name => {
-                    let name = untyped.clone().unwrap_or_else(|| self.typed.value().to_owned());
-                    let asks = self.note.clone().unwrap_or_else(|| format!("type {name} first"));
-                    (format!("{asks}: "), &self.typed, Role::Warn)
-                }
-                Typing::Reason => ("why, for the journal: ".to_owned(), &self.reason, Role::Muted),
-            };
-            let x = pen.put(0, y, said, &text, role);
-            cursor = Some(prompt::line(pen, x, y, input).1);
+            cursor = Some(typed.line(pen, y, said, typing));
         } else if let Some(note) = &self.note {
             pen.line(0, y, said, &[piece("▲ ", Role::Warn), piece(note.as_str(), Role::Warn)]);
         } else if let Some(why) = &refusal {
-            let role = if why.starts_with("refused") { Role::Danger } else { Role::Warn };
-            let sign = if why.starts_with("refused") { "✖ " } else { "• " };
-            pen.line(0, y, said, &[piece(sign, role), piece(why.as_str(), role)]);
+            why.line(pen, y, said);
         } else if self.yes.is_some() {
             pen.put(
                 0,
@@ -486,11 +488,7 @@ impl Review {
         }
         let can = refusal.is_none();
         let line = if let Some(typing) = typing {
-            let (done, leave) = match typing {
-                Typing::Name => (untyped.is_none(), "cancel"),
-                Typing::Reason => (true, "without"),
-            };
-            keys(&[("⏎", "done typing", done), ("esc", leave, true)])
+            typed.keys(typing, &[])
         } else {
             let yes = if self.changed && can { "I have read it" } else { "run" };
             // Where there is nothing to do, no key is offered for it.
@@ -540,16 +538,19 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
     pen.put(0, y + 1, 8, "now", Role::Muted);
     grid.counts(pen, x, y + 1, &part.now, None);
     pen.put_right(width, y + 1, 8, &total(&part.now), Role::Muted);
-    pen.put(0, y + 2, 8, if part.unpredicted.is_some() { "stay" } else { "after" }, Role::Text);
-    grid.counts(pen, x, y + 2, &part.predicted, Some(&part.now));
-    pen.put_right(width, y + 2, 8, &total(&part.predicted), Role::Text);
-    y += 3;
-    if part.unpredicted.is_some() {
-        let new = part.to.saturating_sub(part.predicted.values().sum());
-        let text = format!("{} new, on nodes that are not known", format::count(new as usize, "pod"));
-        y = labelled(pen, y, "after", &text, Role::Warn);
+    y += 2;
+    let arrivals = part.arrivals();
+    let all_new = arrivals.is_some() && part.predicted.is_empty();
+    if !all_new {
+        pen.put(0, y, 8, if arrivals.is_some() { "stay" } else { "after" }, Role::Text);
+        grid.counts(pen, x, y, &part.predicted, Some(&part.now));
+        pen.put_right(width, y, 8, &total(&part.predicted), Role::Text);
+        y += 1;
     }
-    if part.now != part.predicted {
+    if let Some(text) = arrivals {
+        y = labelled(pen, y, "after", &text, Role::Text);
+    }
+    if part.now != part.predicted && !all_new {
         pen.put(0, y, 8, "change", Role::Muted);
         grid.changes(pen, x, y, &part.now, &part.predicted);
         y += 1;
