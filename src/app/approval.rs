@@ -192,7 +192,7 @@ pub(super) fn pressed(
             review.scroll = review.shown.saturating_sub(1);
             let lines = format::count(unread, "line");
             let were = if unread == 1 { "was" } else { "were" };
-            review.note = Some(format!("not run: {lines} {were} below the screen; read on, then press y"));
+            review.note = Some(format!("not run: {lines} {were} below; read, then press y"));
         }
         Command::Yes => yes(app, review, burst, now),
         Command::Edit => {

@@ -431,7 +431,8 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
         if let (Some(read), Some(newest)) = (read, self.items.values().map(|v| measured(v)).max()) {
             let age = read.duration_since(newest);
             self.freshness = if age < -MEASURED_WITHIN {
-                let why = "the metrics API dates its measurements in the future: when they were made is not known";
+                let why =
+                    "the metrics API dates its measurements in the future: when they were made is not known";
                 Freshness::Stale { since: read, why: why.into() }
             } else if age <= MEASURED_WITHIN {
                 Freshness::Live { since: newest }
