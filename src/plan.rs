@@ -38,6 +38,7 @@ mod restart;
 mod rollback;
 mod scale;
 pub mod schedule;
+mod sound;
 mod undo;
 mod verify;
 pub mod whatif;
@@ -51,7 +52,7 @@ pub use change::{
     RolledOut, Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob, StopJob,
     TEMPLATE_HASH,
 };
-pub use check::{unknown as unknown_tenant, unknown_node};
+pub use check::{meant_tenant, unknown as unknown_tenant, unknown_node};
 pub use database::edit;
 pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, backends, verify as verify_database};
 pub use describe::{Line, LineKind, describe};

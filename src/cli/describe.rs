@@ -10,7 +10,7 @@ use super::{Common, Failure, Format, output, session, table};
 use crate::{
     cluster::{KubeEvent, KubeEvents, NodeName, ObjectKey, Snapshot, TenantName},
     live,
-    plan::unknown_tenant,
+    plan::meant_tenant,
     ui::{self, format},
 };
 
@@ -168,8 +168,7 @@ fn found(snapshot: &Snapshot, what: &str) -> Result<(ObjectKey, bool), Failure> 
     hit.or_else(|| is("pod").then(pod).flatten()).ok_or_else(|| {
         let why = match kind {
             "" => {
-                let near = unknown_tenant(snapshot, name);
-                let near = near.split_once("; ").map_or(String::new(), |(_, near)| format!("; {near}"));
+                let near = meant_tenant(snapshot, name);
                 format!("there is no tenant, node or pod {name}{near}")
             }
             kind => format!("there is no {kind} {name}"),

@@ -9,7 +9,7 @@ mod floor;
 mod nearest;
 
 pub(super) use certain::certain;
-pub use nearest::{unknown, unknown_node};
+pub use nearest::{meant_tenant, unknown, unknown_node};
 
 use super::{Check, Verdict, by_hand, draft::Draft};
 use crate::cluster::{

@@ -12,10 +12,11 @@ use std::{
 
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Entry, Holder, Run, RunSeen};
 use crate::{
-    cluster::{Journal, Key, Lease, ResourceVersion, Snapshot, Written, words::short_run},
+    cluster::{Journal, Key, Lease, ResourceVersion, Snapshot, Written, fnv1a, words::short_run},
     plan::{Approved, Intent},
 };
 
@@ -53,6 +54,15 @@ struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     campaign: Option<String>,
     approved: Approved,
+    /// [`sum()`] of `approved`, as it was written; absent before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sum: Option<String>,
+}
+
+/// What tells that an approved plan is still the one that was written. By its text with the names in order, so that
+/// every build comes to the same.
+fn sum(head: &Value) -> String {
+    format!("{:016x}", fnv1a(head["approved"].to_string().bytes()))
 }
 
 /// Reads a journal.
@@ -177,8 +187,14 @@ pub(super) fn head(run: &Run) -> Result<String, String> {
         user: run.user.clone(),
         campaign: run.campaign.clone(),
         approved: run.approved.clone(),
+        sum: None,
     };
-    serde_json::to_string(&head).map_err(|e| format!("the plan cannot be written as JSON: {e}"))
+    let text = |head: &Head| {
+        serde_json::to_string(head).map_err(|e| format!("the plan cannot be written as JSON: {e}"))
+    };
+    let written = serde_json::from_str(&text(&head)?)
+        .map_err(|e| format!("the plan cannot be read again as JSON: {e}"))?;
+    text(&Head { sum: Some(sum(&written)), ..head })
 }
 
 /// One entry, as it is stored.
@@ -201,6 +217,13 @@ pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
         return Err(format!("it was written by a newer wheelhouse (format {newer}): use that version"));
     }
     let head: Head = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
+    if let Some(written) = &head.sum {
+        let found: Value = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
+        if *written != sum(&found) {
+            return Err("its plan is not the one that was approved: somebody has edited it".into());
+        }
+    }
+    head.approved.plan().sound().map_err(|why| format!("{why}: no plan is made so"))?;
     let mut run = Run::new(head.id, head.operator, head.approved);
     run.user = head.user;
     run.campaign = head.campaign;
@@ -330,8 +353,6 @@ pub(super) fn oldest_finished(seen: &Snapshot) -> Vec<(String, ResourceVersion)>
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use jiff::Timestamp;
 
     use super::*;
@@ -371,6 +392,40 @@ mod tests {
             assert_ne!(other, plan);
             let why = decode(&journal(&other, &events)).expect_err("it is another's");
             assert!(why.contains("another id than its name says"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_was_edited_is_not_read_again() {
+        let (plan, events) = texts();
+        let run = decode(&journal(&plan, &events)).expect("a run");
+        // Written again, it carries what tells an edit.
+        let written = head(&run).expect("JSON");
+        assert_eq!(decode(&journal(&written, &events)).expect("as it was").plan(), run.plan());
+        for (from, to) in [("\"acme\"", "\"kube-system\""), ("\"to\":4", "\"to\":0"), ("a test", "another")] {
+            let edited = written.replace(from, to);
+            assert_ne!(edited, written, "{from}");
+            let why = decode(&journal(&edited, &events)).expect_err("edited");
+            assert!(why.contains("not the one that was approved"), "{why}");
+        }
+        // Of journals without it, what no planner makes.
+        let value: Value = serde_json::from_str(&plan).expect("JSON");
+        let step = |change: &dyn Fn(&mut Value)| {
+            let mut value = value.clone();
+            change(&mut value["approved"]["plan"]["steps"][1]);
+            decode(&journal(&value.to_string(), "")).expect_err("no plan is made so")
+        };
+        let told = [
+            step(&|s| s["within"] = 0.into()),
+            step(&|s| s["takes_back"] = 7.into()),
+            step(&|s| s["serves"] = 1.into()),
+            step(&|s| s["tenant"] = Value::Null),
+            step(&|s| s["change"]["workload"]["namespace"] = "kube-system".into()),
+        ];
+        let words =
+            ["may take 0 s", "takes back step 8", "makes ready for step 2", "about database", "changes"];
+        for (why, words) in told.iter().zip(words) {
+            assert!(why.contains("step 2 of its plan") && why.contains(words), "{why}");
         }
     }
 
@@ -445,7 +500,7 @@ mod tests {
             (
                 "\"event\":\"paused\"",
                 "\"event\":\"undone\",\"by_run\":\"x\"",
-                "line 6 of its events: the run is undone",
+                "line 6 of its events: the run was taken back",
             ),
         ] {
             let strange = events.replace(from, to);

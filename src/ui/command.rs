@@ -188,6 +188,16 @@ pub enum Command {
     CommandLine,
     /// What the keys do.
     Help,
+    /// Another context of the kubeconfig.
+    Context,
+    /// Another namespace, or all.
+    Namespace,
+    /// Lift read-only for a while.
+    Unlock,
+    /// Be read-only again.
+    Lock,
+    /// Let the credential plug-in ask on the terminal.
+    Login,
     /// Another theme.
     Theme,
     /// Draw everything again.
@@ -351,6 +361,10 @@ pub enum Takes {
     Span,
     /// The name of a file, or nothing.
     File,
+    /// A context.
+    Context,
+    /// A namespace, or all.
+    Namespace,
     /// A tenant or a pod, and a container; or nothing: what is selected.
     Pod,
 }
@@ -371,6 +385,8 @@ impl Takes {
             Self::Text => "TEXT",
             Self::Span => "[SPAN]",
             Self::File => "[FILE]",
+            Self::Context => "NAME",
+            Self::Namespace => "NAME|all",
             Self::Pod => "[TENANT|POD [CONTAINER]]",
         }
     }

@@ -7,6 +7,7 @@ mod campaigns_worlds;
 mod cli;
 mod config_cli;
 mod connect;
+mod contexts;
 mod crash;
 mod database;
 mod database_act;

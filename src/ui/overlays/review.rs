@@ -3,6 +3,8 @@
 //! The default is No. It is confirmed with `y` alone: never with the key that opened it, never with Enter, never by a
 //! paste or a burst of keys; a grave plan wants a name typed first.
 
+use std::collections::BTreeMap;
+
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -77,6 +79,10 @@ pub struct Review {
     pub rehearsing: Rehearsing,
     /// Where the journal will be.
     pub place: JournalPlace,
+    /// It is being planned again.
+    pub busy: bool,
+    /// The cluster has changed since that was asked for.
+    pub stale: bool,
     /// The plan on the screen is another one than the one that was looked at.
     pub changed: bool,
     /// Yes was said; it holds once no further key has followed at once, and the rehearsal has passed.
@@ -95,6 +101,25 @@ pub struct Review {
     pub shown: u16,
     /// Lines seen at once.
     page: u16,
+    /// What has stood against the plan since it is what it is.
+    known: Objections,
+}
+
+/// What stands against a plan, by the part of it and the rule: the worst verdict, and how many of them there were at most.
+type Objections = BTreeMap<(String, String), (Verdict, usize)>;
+
+fn objections(plan: &Plan) -> Objections {
+    let mut all = Objections::new();
+    let own = plan.checks.iter().map(|check| (String::new(), check));
+    let parts = plan.parts().flat_map(|part| {
+        let about = part.about().to_string();
+        part.checks().iter().map(move |check| (about.clone(), check))
+    });
+    for (about, check) in own.chain(parts).filter(|(_, check)| check.verdict > Verdict::Ok) {
+        let (worst, count) = all.entry((about, check.rule.clone())).or_insert((check.verdict, 0));
+        (*worst, *count) = (check.verdict.max(*worst), *count + 1);
+    }
+    all
 }
 
 /// A review made for a screen: the sheet of all its lines, and the part of it that is seen.
@@ -116,7 +141,10 @@ impl Review {
         let typing = (wants_name && !plan.steps.is_empty() && plan.refusals().next().is_none())
             .then_some(Typing::Name);
         Self {
+            known: objections(&plan),
             plan,
+            busy: false,
+            stale: false,
             rehearsing: Rehearsing::No,
             place: JournalPlace::Cluster,
             changed: false,
@@ -129,6 +157,27 @@ impl Review {
             shown: 0,
             page: 1,
         }
+    }
+
+    /// Takes the same wish in as it is planned now. Returns whether a yes to the plan before is none to this one: it does
+    /// something else, it wants another confirmation, or something stands against it that has not stood there before.
+    /// What goes away, or comes again, takes no yes away; what is measured may do either every second.
+    pub fn came(&mut self, fresh: Plan) -> bool {
+        let found = objections(&fresh);
+        let worse = |(rule, (verdict, count)): (&(String, String), &(Verdict, usize))| {
+            self.known.get(rule).is_none_or(|(worst, most)| verdict > worst || count > most)
+        };
+        let other = fresh.steps != self.plan.steps || fresh.confirmation() != self.plan.confirmation();
+        let differs = other || found.iter().any(worse);
+        if other {
+            self.known.clear();
+        }
+        for (rule, (verdict, count)) in found {
+            let (worst, most) = self.known.entry(rule).or_insert((verdict, count));
+            (*worst, *most) = (verdict.max(*worst), count.max(*most));
+        }
+        self.plan = fresh;
+        differs
     }
 
     /// It is another plan, or more is said of it: nothing of it has been read.
@@ -484,9 +533,8 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
     let grid = placement::Grid::fit(width.saturating_sub(8 + 9), cx.seen, &involved);
     let x = 8;
     grid.heading(pen, x, y);
-    let total = |m: &std::collections::BTreeMap<crate::cluster::NodeName, u32>| {
-        format::count(m.values().sum::<u32>() as usize, "pod")
-    };
+    let total =
+        |m: &BTreeMap<crate::cluster::NodeName, u32>| format::count(m.values().sum::<u32>() as usize, "pod");
     pen.put(0, y + 1, 8, "now", Role::Muted);
     grid.counts(pen, x, y + 1, &part.now, None);
     pen.put_right(width, y + 1, 8, &total(&part.now), Role::Muted);
@@ -535,4 +583,43 @@ fn result_line(pen: &mut Pen<'_>, y: u16, sign: (&str, Role), name: &str, text: 
         pen.put(10, y, RULE, name, Role::Muted);
     }
     wrapped(pen, if narrow { 10 } else { 11 + RULE }, y, text, role)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        cluster::sketch,
+        plan::{Target, plan},
+    };
+
+    #[test]
+    fn only_what_has_not_stood_against_it_before_takes_a_yes_away() {
+        let text = "node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2";
+        let seen = sketch(text, Timestamp::UNIX_EPOCH).expect("a sketch");
+        let to = |to| plan(&seen, &Intent::Scale { targets: vec![Target { tenant: "acme".into(), to }] });
+        let with = |more: &[(&str, Verdict)]| {
+            let mut made = to(3);
+            let checks = more.iter().map(|(rule, verdict)| Check::new(rule, *verdict, "measured"));
+            made.tenants[0].checks.extend(checks);
+            made
+        };
+        let (none, one) = (with(&[]), with(&[("load", Verdict::Warn)]));
+        let two = with(&[("load", Verdict::Warn), ("load", Verdict::Warn)]);
+        let mut review = Review::new(none.clone());
+        assert!(!review.came(none.clone()), "the same");
+        assert!(review.came(one.clone()), "a warning that is new");
+        assert!(!review.came(none.clone()), "it went away");
+        assert!(!review.came(one.clone()), "it was agreed to with it");
+        assert!(review.came(two), "a second of its kind");
+        assert!(review.came(with(&[("load", Verdict::Refuse)])), "it refuses now");
+        assert!(!review.came(one.clone()));
+        assert!(review.came(with(&[("owner", Verdict::Warn)])), "another rule");
+        assert!(review.came(to(4)), "other steps");
+        // What had stood against other steps is none of these.
+        assert!(review.came(none));
+        assert!(review.came(one));
+    }
 }

@@ -263,7 +263,7 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         // What stands still is given up at once.
         Command::Abort if offers().give_up.is_ok() => None,
         Command::Pause | Command::Abort if run.state.is_over() => {
-            Some(format!("run {name} is {}", known.shown()))
+            Some(format!("run {name} {}", known.shown().phrase()))
         }
         Command::Pause | Command::Abort if !known.ours => Some(format!("run {name} is not driven from here")),
         Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),
