@@ -8,6 +8,7 @@ pub mod hand_over;
 mod screen;
 mod shared;
 mod terminal;
+mod themes;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -41,7 +42,7 @@ const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 /// The terminal cannot be used, or the theme is not understood. The terminal is given back in any case.
 pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -> Result<(), String> {
     let (seen, following) = live::observe(wire.clone(), scope(&config));
-    let mut screen = screen::take()?;
+    let mut screen = screen::take(setup.mouse)?;
     let size = screen.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
     let app = App::new(setup, seen.borrow().clone(), (size.width, size.height))?;
     let (tell, inbox) = mpsc::channel(INBOX);

@@ -16,7 +16,8 @@ pub(super) async fn open(config: Config) -> Result<(), Failure> {
         )?;
         return status::tell(session::follow(config).await?, Format::Table).await;
     }
-    let setup = cockpit::setup(&config).map_err(Failure::Usage)?;
+    let state_dir = session::state_dir()?;
+    let setup = cockpit::setup(&config, &state_dir).map_err(Failure::Usage)?;
     let wire = session::wire(&config).await?;
-    cockpit::run(config, setup, wire, session::state_dir()?).await.map_err(Failure::Failed)
+    cockpit::run(config, setup, wire, state_dir).await.map_err(Failure::Failed)
 }
