@@ -12,6 +12,7 @@ mod mouse;
 mod msg;
 mod pump;
 mod schemes;
+mod unlock;
 mod update;
 
 use std::{
@@ -33,11 +34,11 @@ use crate::{
         Decoded, Run, RunSeen, RunState,
         campaign::{self, Campaign, CampaignSeen},
     },
-    ui::{self, Cx, Depth, Detail, Outlook, Overlay, Place, Theme, View, Wants, Who, stops::Stop},
+    ui::{self, Cx, Depth, Detail, Outlook, Overlay, Place, Role, Theme, View, Wants, Who, stops::Stop},
 };
 
 pub use self::{
-    msg::{Effect, Msg},
+    msg::{Destination, Effect, Msg},
     pump::{Painter, run},
     update::update,
 };
@@ -49,6 +50,14 @@ pub struct Setup {
     pub operator: String,
     /// Nothing may be changed.
     pub read_only: bool,
+    /// It was said so for this session, so that it cannot be unlocked.
+    pub fixed: bool,
+    /// What this cluster is called, and how that is shown.
+    pub label: Option<(String, Role)>,
+    /// The contexts of the kubeconfig, those used last first.
+    pub contexts: Vec<String>,
+    /// Lines typed on the command line before, the oldest first.
+    pub history: Vec<String>,
     /// The theme's name.
     pub theme: String,
     /// The theme that is configured, where another one has been chosen.
@@ -96,6 +105,8 @@ pub struct App {
     history: Vec<String>,
     last_key: Option<Timestamp>,
     leaving: bool,
+    /// It is left for another cluster.
+    bound: bool,
     /// The terminal is in other hands: nothing is drawn.
     away: bool,
     /// When it came back, or the last key after that which was meant for whoever had it.
@@ -184,7 +195,13 @@ impl App {
     pub fn new(setup: Setup, seen: Arc<Snapshot>, size: (u16, u16)) -> Result<Self, String> {
         let name = if setup.theme.is_empty() { "dark" } else { &setup.theme };
         let theme = Theme::load(name, &setup.themes, setup.depth)?.ascii(setup.ascii);
-        let who = Who { operator: setup.operator.clone(), read_only: setup.read_only };
+        let who = Who {
+            operator: setup.operator.clone(),
+            read_only: setup.read_only,
+            label: setup.label.clone(),
+            unlocked: None,
+            contexts: setup.contexts.clone(),
+        };
         let nothing = Judgement::from(Arc::new(Snapshot::default()));
         let world = World {
             who,
@@ -201,6 +218,7 @@ impl App {
             size,
             wake: Cell::new(None),
         };
+        let history = setup.history.clone();
         let roots = ui::view::VIEWS.iter().map(|(place, ..)| place.view()).collect();
         let mut app = Self {
             setup,
@@ -219,9 +237,10 @@ impl App {
             aborting: BTreeSet::new(),
             starting: false,
             wanted: Wants::default(),
-            history: Vec::new(),
+            history,
             last_key: None,
             leaving: false,
+            bound: false,
             away: false,
             returned: None,
             due: Cell::new(None),
@@ -236,6 +255,11 @@ impl App {
         self.leaving
     }
 
+    /// It is over here because another cluster or namespace is to be looked at; the lines typed so far.
+    pub fn bound(&self) -> Option<&[String]> {
+        self.bound.then_some(&self.history)
+    }
+
     /// The terminal is in other hands: nothing may be drawn.
     pub fn is_away(&self) -> bool {
         self.away
@@ -244,7 +268,10 @@ impl App {
     /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.
     pub fn alarm(&self) -> Option<Timestamp> {
         let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.seen.api.skew()).ok());
-        [wake, self.due.get(), self.foresight.due, self.due_scheme].into_iter().flatten().min()
+        [wake, self.due.get(), self.foresight.due, self.due_scheme, self.world.who.unlocked]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Where the cockpit is.

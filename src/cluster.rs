@@ -54,7 +54,7 @@ mod workload;
 pub use address::Address;
 pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
-pub use detail::{Described, KubeEvent, LogLine, LogRange, LogSource, ObjectKey};
+pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Trouble};
 pub use few::Few;
 pub use finding::{
@@ -150,6 +150,11 @@ impl<K: Ord + Clone, V> Slice<K, V> {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// The objects of which nothing is known but that they are there: they could not be read, and never were.
+    pub fn unknown(&self) -> impl Iterator<Item = &K> {
+        self.unreadable.keys().filter(|key| !self.items.contains_key(*key))
     }
 
     /// There are none.
@@ -371,7 +376,7 @@ impl Snapshot {
     pub fn is_silent(&self, node: Option<&NodeName>) -> bool {
         node.is_some_and(|name| match self.nodes.get(name) {
             Some(node) => node.is_silent(),
-            None => self.nodes.freshness.is_known(),
+            None => self.nodes.freshness.is_known() && !self.nodes.unreadable.contains_key(name),
         })
     }
 

@@ -1,8 +1,10 @@
 //! Connecting the rooms: what the command line and the screen share.
 //!
-//! [`run()`] opens the screen; `effects` performs what the app asks for; `screen` takes the terminal and gives it back;
-//! `terminal` sends it frames in few bytes; `shared` is what the command line takes as well.
+//! [`run()`] opens the screen; `contexts` goes from one cluster to another; `effects` performs what the app asks for;
+//! `screen` takes the terminal and gives it back; `terminal` sends it frames in few bytes; `shared` is what the command
+//! line takes as well.
 
+mod contexts;
 mod effects;
 pub mod hand_over;
 mod screen;
@@ -10,7 +12,11 @@ mod shared;
 mod terminal;
 mod themes;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use crossterm::event::EventStream;
 use futures::StreamExt;
@@ -19,14 +25,13 @@ use ratatui::backend::Backend as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    app::{self, App, Msg, Setup},
+    app::{self, App, Msg},
     cluster::{Judge, Snapshot},
-    config::Config,
     live,
-    wire::Wire,
 };
 use effects::Performer;
 
+pub use contexts::{Look, target};
 pub use shared::{access, ascii, campaigns, database, operator, runs, scope, setup, unreadable_journals};
 pub use terminal::Terminal;
 
@@ -36,35 +41,64 @@ const INBOX: usize = 1024;
 /// How long a run under way is given to come to a halt when the cockpit is left.
 const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 
-/// Opens the cockpit and stays until it is left.
+/// Opens the cockpit and stays until it is left, on one cluster after another.
 ///
 /// # Errors
 /// The terminal cannot be used, or the theme is not understood. The terminal is given back in any case.
-pub async fn run(config: Config, setup: Setup, wire: Wire, state_dir: PathBuf) -> Result<(), String> {
-    let (seen, following) = live::observe(wire.clone(), scope(&config));
-    let mut screen = screen::take(setup.mouse)?;
+pub async fn run(mut look: Look, state_dir: PathBuf) -> Result<(), String> {
+    let mut screen = screen::take(look.setup.mouse)?;
+    let (ask, asked) = watch::channel(false);
+    tokio::spawn(async move {
+        asked_to_stop().await;
+        ask.send_replace(true);
+    });
+    while let Some(next) = stay(look, &state_dir, &mut screen, asked.clone()).await? {
+        look = next;
+    }
+    Ok(())
+}
+
+/// Looks at one cluster. Returns what is looked at next, if anything is: everything that belongs to this one has come to
+/// its end by then.
+async fn stay(
+    look: Look,
+    state_dir: &Path,
+    screen: &mut screen::Screen,
+    asked: watch::Receiver<bool>,
+) -> Result<Option<Look>, String> {
+    contexts::remember(state_dir, look.wire.context());
+    let (seen, following) = live::observe(look.wire.clone(), scope(&look.config));
     let size = screen.size().map_err(|e| format!("the terminal does not tell its size: {e}"))?;
-    let app = App::new(setup, seen.borrow().clone(), (size.width, size.height))?;
+    let app = App::new(look.setup.clone(), seen.borrow().clone(), (size.width, size.height))?;
     let (tell, inbox) = mpsc::channel(INBOX);
     let listening = [
         tokio::spawn(sizes(tell.clone())),
-        tokio::spawn(signals(tell.clone())),
+        tokio::spawn(signals(asked, tell.clone())),
         tokio::spawn(observations(seen.clone(), tell.clone())),
     ];
     #[cfg(debug_assertions)]
     tokio::spawn(panic_on_demand(seen.clone()));
-    let mut performer = Performer::new(config, wire, seen, state_dir, tell);
+    let mut performer = Performer::new(look, seen, state_dir.to_owned(), tell);
     performer.tell_local_runs();
     performer.listen();
-    let result = app::run(app, &mut *screen, inbox, Timestamp::now, |effect, backend| {
+    let result = app::run(app, &mut **screen, inbox, Timestamp::now, |effect, backend| {
         performer.perform(effect, backend)
     })
     .await;
     performer.take_terminal_back().await;
-    drop(screen);
+    let app = result.map_err(|e| format!("the terminal failed: {e}"));
+    let typed = app.as_ref().ok().and_then(|app| app.bound());
+    if typed.is_none() {
+        screen::leave();
+    }
     listening.iter().chain([&following]).for_each(|task| task.abort());
-    performer.leave(LEAVES_WITHIN).await;
-    result.map(drop).map_err(|e| format!("the terminal failed: {e}"))
+    let _ = following.await;
+    let next = performer.leave(LEAVES_WITHIN).await;
+    Ok(next.zip(typed.map(<[String]>::to_vec)).map(|(mut next, history)| {
+        next.setup.history = history;
+        next
+    }))
+    .and_then(|next| app.map(|_| next))
 }
 
 /// In debug builds, panics in the background once something was observed when `WHEELHOUSE_PANIC` is set: the tests look
@@ -104,8 +138,8 @@ async fn sizes(tell: mpsc::Sender<Msg>) {
     }
 }
 
-async fn signals(tell: mpsc::Sender<Msg>) {
-    asked_to_stop().await;
+async fn signals(mut asked: watch::Receiver<bool>, tell: mpsc::Sender<Msg>) {
+    let _ = asked.wait_for(|asked| *asked).await;
     let _ = tell.send(Msg::Leave).await;
 }
 

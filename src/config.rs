@@ -49,7 +49,7 @@ pub struct Config {
     /// Look at this namespace only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Never write to the cluster.
+    /// Start read-only: nothing is written to the cluster, until it is unlocked for a while.
     pub read_only: bool,
     /// How this operator signs: otherwise `USER@HOST`.
     #[serde(skip_serializing_if = "Option::is_none")]

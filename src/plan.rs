@@ -4,12 +4,12 @@
 //! as checks that refuse, with the arithmetic; such a plan cannot become [`Approved`], and only an approved plan can be
 //! run. Planning is cheap: while a review is open, every new snapshot plans again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a};
+use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a, words::count};
 
 mod about;
 mod admission;
@@ -38,6 +38,7 @@ mod restart;
 mod rollback;
 mod scale;
 pub mod schedule;
+mod sound;
 mod undo;
 mod verify;
 pub mod whatif;
@@ -47,16 +48,17 @@ pub use approve::{Approved, Confirmation, Unapproved};
 pub use by_hand::{line, shell};
 pub use change::{
     Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
-    Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, RolledOut,
-    Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob, StopJob, TEMPLATE_HASH,
+    Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, Restarted,
+    RolledOut, Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob, StopJob,
+    TEMPLATE_HASH,
 };
-pub use check::{unknown as unknown_tenant, unknown_node};
+pub use check::{meant_tenant, unknown as unknown_tenant, unknown_node};
 pub use database::edit;
 pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, backends, verify as verify_database};
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;
-pub use images::retagged;
+pub use images::{IMAGE, retagged};
 pub use migrate::{Migration, Migrations};
 pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
@@ -216,6 +218,26 @@ pub struct Part {
     pub what: Option<String>,
 }
 
+/// Why nobody knows where the pods of a rollout come up.
+const PLACED_AS_THEY_COME: &str = "the scheduler places each new pod as it comes";
+
+impl Part {
+    /// The new pods, where it is not known on which nodes they come up, in words; `None`: it is known.
+    pub fn arrivals(&self) -> Option<String> {
+        self.unpredicted.as_ref()?;
+        let staying: u32 = self.predicted.values().sum();
+        let new = self.to.saturating_sub(staying);
+        let pods = count(new as usize, "pod");
+        Some(match (new, staying) {
+            (0, _) => "no new pod".into(),
+            // What is done to it as a whole replaces its pods; what changes its replicas is placed where nodes are seen.
+            (_, 0) if self.what.is_some() => format!("{pods}, all new: {PLACED_AS_THEY_COME}"),
+            _ if self.what.is_some() => format!("{pods} new: {PLACED_AS_THEY_COME}"),
+            _ => format!("{pods} new, on nodes that are not known"),
+        })
+    }
+}
+
 /// Where a new pod is predicted to come up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Landing {
@@ -310,7 +332,7 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name for scripts: `floor`, `fits`, `scope`, `quota`,
-    /// `differs`, `open-run`, `paused`, `revision`, `container`, `command`, `image`, `keep`, `load`, `database`, `job`, `refused`, `claims`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`,
+    /// `differs`, `open-run`, `paused`, `revision`, `container`, `command`, `image`, `keep`, `load`, `database`, `job`, `refused`, `claims`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`, `deleting`, `unread`,
     /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
     /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,
@@ -368,12 +390,19 @@ impl Plan {
     fn assemble(
         seen: &Snapshot,
         intent: Intent,
-        tenants: Vec<Part>,
+        mut tenants: Vec<Part>,
         nodes: Vec<NodePart>,
         database: Option<DatabasePart>,
         steps: Vec<Step>,
-        checks: Vec<Check>,
+        mut checks: Vec<Check>,
     ) -> Self {
+        for part in &mut tenants {
+            part.checks.extend(check::certain(seen, &part.tenant, &steps));
+        }
+        let told = |name: &&TenantName| tenants.iter().any(|part| part.tenant == **name);
+        let others: BTreeSet<_> =
+            steps.iter().filter_map(|s| s.about.tenant()).filter(|name| !told(name)).collect();
+        checks.extend(others.into_iter().flat_map(|name| check::certain(seen, name, &steps)));
         let (revision, at) = (seen.revision, seen.at);
         let mut plan = Self {
             id: String::new(),

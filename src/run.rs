@@ -11,7 +11,7 @@ mod drive;
 mod event;
 mod evidence;
 mod exec;
-mod instead;
+pub mod instead;
 mod journal;
 mod lease;
 mod local;
@@ -24,14 +24,14 @@ mod tell;
 #[cfg(test)]
 mod variants;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    cluster::{Finding, Severity, Snapshot, Subject},
-    plan::{Approved, Check},
+    cluster::{Finding, Severity, Snapshot, Subject, WorkloadKey},
+    plan::{Approved, Change, Check},
     wire::{Logins, Wire},
 };
 use drive::{Begin, Driver};
@@ -161,15 +161,33 @@ pub fn unreadable_journals(seen: &Snapshot) -> Vec<String> {
     unreadable(seen).into_iter().chain(campaign::unreadable(seen)).collect()
 }
 
+/// The name of the rule.
+pub const JOURNAL_UNREADABLE: &str = "journal-unreadable";
+
+/// The replicas that unfinished runs will give back, by workload: what is asked for of a tenant while a migration holds
+/// it at less.
+pub fn lent(runs: &[RunSeen]) -> BTreeMap<WorkloadKey, u32> {
+    let open = runs.iter().map(|known| &known.run).filter(|run| !run.state.is_over());
+    let back = open.flat_map(|run| run.borrowed().map(|step| &run.plan().steps[step].change));
+    let replicas = back.filter_map(|change| match change {
+        Change::Replicas(replicas) => Some((replicas.workload.clone(), replicas.to)),
+        _ => None,
+    });
+    replicas.collect()
+}
+
 /// The findings of journals that cannot be read, for [`crate::cluster::merged`].
 pub fn findings(unreadable: &[String]) -> Vec<Finding> {
     let found = |sentence: &String| {
         let (journal, why) = sentence.split_once(": ").unwrap_or(("journals", sentence));
         Finding {
-            rule: "journal-unreadable",
+            rule: JOURNAL_UNREADABLE,
             severity: Severity::Warning,
             subject: Subject::Source(journal.to_owned()),
-            text: format!("{why}; its run cannot be finished or taken back"),
+            text: format!(
+                "{why}; its {} cannot be finished or taken back",
+                if journal.contains("campaign-") { "campaign" } else { "run" }
+            ),
             since: None,
             because: None,
             answer: None,

@@ -13,6 +13,7 @@ mod kubeconfig;
 mod logins;
 mod plugin;
 mod proxy;
+pub mod registry;
 mod sentence;
 pub mod sql;
 mod target;
@@ -159,6 +160,28 @@ impl Wire {
         if self.0.target.is_some() && clients.may_be_built() {
             *clients = Clients { built: clients.built, ..Clients::default() };
         }
+    }
+
+    /// Whether a credential plug-in says that it must ask on a terminal.
+    pub async fn asks(&self) -> bool {
+        self.0.clients.lock().await.way.as_ref().is_some_and(|(_, credentials)| credentials.ask())
+    }
+
+    /// Lets the credential plug-in ask on the terminal. Whether there is one.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub async fn log_in(&self) -> Result<bool, String> {
+        let Some(target) = &self.0.target else { return Ok(false) };
+        let mut clients = self.0.clients.lock().await;
+        let way = match clients.way.take() {
+            Some(way) => way,
+            None => ready(target.resolve()?),
+        };
+        let done = way.1.log_in().await;
+        // A certificate that was handed out is a part of the connection.
+        *clients = Clients { way: Some(way), ..Clients::default() };
+        done
     }
 
     /// The kubeconfig context, or `in-cluster`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tui_input::Input;
 
-use super::{App, Effect, World, approval, campaigns, schemes};
+use super::{App, Effect, World, approval, campaigns, schemes, unlock};
 use crate::{
     cluster::{Address, Database, Key, NodeName, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
@@ -65,6 +65,24 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             } else {
                 app.overlay = Some(Overlay::Unheard(Input::default()));
             }
+        }
+        Command::Context | Command::Namespace => {
+            let mut line = CommandLine {
+                input: Input::new(format!("{} ", command::of(command).name)),
+                ..CommandLine::default()
+            };
+            line.offer(&app.world.cx(now), &Theme::names(&app.setup.themes));
+            app.overlay = Some(Overlay::Command(line));
+        }
+        Command::Unlock => {
+            if let Err(why) = unlock::ask(app, None) {
+                app.say(Severity::Warning, why, now);
+            }
+        }
+        Command::Lock => unlock::lock(app, "read-only: :unlock lifts it", now, effects),
+        Command::Login => {
+            app.away = true;
+            effects.push(Effect::Login);
         }
         Command::Menu => menu(app, now),
         Command::Trouble => trouble(app, now),
@@ -231,8 +249,9 @@ pub(super) fn shell(app: &mut App, pod: Key, container: Arc<str>, effects: &mut 
 pub(super) const ABORTED: &str = "aborted";
 
 /// The answer to a question was yes.
-pub(super) fn answered(app: &mut App, ask: Ask, effects: &mut Vec<Effect>) {
+pub(super) fn answered(app: &mut App, ask: Ask, now: Timestamp, effects: &mut Vec<Effect>) {
     match ask {
+        Ask::Unlock { seconds, .. } => unlock::unlock(app, seconds, now, effects),
         Ask::Leave { .. } => app.leaving = true,
         Ask::Resume { run, .. } => {
             let found = app.world.runs.iter().find(|k| k.run.id == run).map(|k| k.run.clone());
@@ -551,6 +570,9 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             }
             go(app, &Place::Recovery, now);
         }
+        (Takes::Context, [name]) => unlock::context(app, name, effects)?,
+        (Takes::Namespace, [name]) => unlock::namespace(app, name, effects)?,
+        (Takes::Span, [span]) if entry.command == Command::Unlock => unlock::ask(app, Some(span))?,
         (Takes::Theme, [name]) => theme(app, name, now, effects),
         (Takes::Column, [column]) => {
             sort(app, column, now)?;

@@ -6,7 +6,7 @@ use crate::{
     cluster::{
         Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Severity, TenantName,
     },
-    plan::{Approved, Check, Plan, Rollback, rebalance::Targets},
+    plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
@@ -41,12 +41,16 @@ pub enum Msg {
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
     Scheme(Wanted, Terms, Box<SchemeFound>),
+    /// The plan of what was asked for.
+    Planned(Intent, Box<Plan>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
     /// What going back to the revision before comes to.
     Revisions(TenantName, Result<Box<Rollback>, String>),
     /// The shell that was asked for is there, or why it is not.
     ShellOpened(Result<(), String>),
+    /// The other cluster can be gone to, and whether its credential plug-in must ask before that; or why not.
+    Bound(Result<bool, String>),
     /// The terminal is back from whoever had it; how that ended, in one sentence.
     Returned(Severity, String),
     /// Something to say, in one sentence.
@@ -55,6 +59,15 @@ pub enum Msg {
     Tick,
     /// Leave at once: SIGTERM, SIGHUP.
     Leave,
+}
+
+/// Where else a cockpit can look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// At another context of the kubeconfig.
+    Context(String),
+    /// At this namespace alone, or at all.
+    Namespace(Option<String>),
 }
 
 /// What the cockpit asks for. `cockpit` performs it.
@@ -104,6 +117,9 @@ pub enum Effect {
     Foresee(Option<Question>),
     /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].
     Scheme(Wanted, Terms),
+    /// Plan this on what was seen last; answer with [`Msg::Planned`]. Undoing one of these runs may be better than what is
+    /// asked for.
+    Plan(Intent, Vec<Run>),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
     /// Read the revisions of this tenant; answer with [`Msg::Revisions`].
@@ -127,6 +143,17 @@ pub enum Effect {
     HandOver,
     /// Take the terminal again.
     TakeBack,
+    /// Get ready to go to another cluster or namespace; answer with [`Msg::Bound`].
+    Bind(Destination),
+    /// Give the terminal to the credential plug-in of the other cluster; answer with [`Msg::Returned`] and, where that
+    /// went well, [`Msg::Bound`].
+    LoginThere,
+    /// Go nowhere after all.
+    Unbind,
+    /// Give the terminal to the credential plug-in; tell its end with [`Msg::Returned`].
+    Login,
+    /// Write to the cluster for so many seconds from now on, though it is read-only otherwise; with 0 no longer.
+    Unlock(i64),
     /// Put this text on the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop the process, until it is continued.

@@ -4,7 +4,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, mouse, schemes, stays};
+use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, mouse, schemes, stays, unlock};
 use crate::{
     cluster::{Judgement, Severity},
     plan::Intent,
@@ -47,6 +47,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             schemes::rehearsed(app, &rehearsal, left, now, &mut effects);
         }
         Msg::Scheme(wanted, terms, found) => schemes::came(app, (&wanted, &terms), *found, &mut effects),
+        Msg::Planned(intent, plan) => approval::planned(app, &intent, *plan, &mut effects),
         Msg::Targets(pod, found) => schemes::chosen(app, &pod, found),
         Msg::TenantEvents(tenant, events) => {
             if let Some((name, slot)) = &mut app.world.detail.events
@@ -70,9 +71,13 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             approval::review(app, Intent::Rollback { rollback: *rollback }, &mut effects);
         }
         Msg::Revisions(_, Err(why)) => app.say(Severity::Warning, why, now),
+        Msg::Bound(ready) => unlock::bound(app, ready, now, &mut effects),
         Msg::ShellOpened(opened) => shell_opened(app, opened, now, &mut effects),
         Msg::Returned(severity, text) => {
             app.away = false;
+            if severity > Severity::Notice && matches!(app.overlay, Some(Overlay::Opening(_))) {
+                app.overlay = None;
+            }
             app.returned = Some(now);
             effects.push(Effect::TakeBack);
             app.say(severity, text, now);
@@ -81,6 +86,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Tick => {}
         Msg::Leave => app.leaving = true,
     }
+    unlock::expire(app, now, &mut effects);
     approval::settle(app, now, &mut effects);
     schemes::settle(app, now, &mut effects);
     let old = |at: Timestamp, severity| now.duration_since(at) >= stays(severity);
@@ -263,6 +269,10 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 app.overlay = Some(Overlay::Review(review));
             }
         }
+        Some(Overlay::Planning(planning)) => match name {
+            "esc" | "q" => {}
+            _ => app.overlay = Some(Overlay::Planning(planning)),
+        },
         Some(Overlay::Scheme(mut review)) => {
             if !schemes::pressed(app, &mut review, key, name, burst, now) {
                 let stale = review.stale;
@@ -299,7 +309,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
             app.overlay = Some(Overlay::Container(choice));
         }
         Some(Overlay::Opening(what)) => match name {
-            "esc" | "q" => effects.push(Effect::DropShell),
+            "esc" | "q" => effects.extend([Effect::DropShell, Effect::Unbind]),
             _ => app.overlay = Some(Overlay::Opening(what)),
         },
         Some(Overlay::Prompt(mut prompt)) => {
@@ -308,8 +318,8 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 "enter" => match prompt.answer() {
                     Ok(action) => {
                         execute::action(app, action, now, effects);
-                        if let Some(Overlay::Review(review)) = &mut app.overlay {
-                            review.reason = prompt.reason;
+                        if let Some(Overlay::Planning(planning)) = &mut app.overlay {
+                            planning.reason = prompt.reason;
                         }
                         return;
                     }
@@ -391,9 +401,11 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
         }
         Some(Overlay::Ask(ask)) => match name {
             _ if !burst && command::of(Command::Yes).keys.contains(&name) => {
-                execute::answered(app, ask, effects);
+                execute::answered(app, ask, now, effects);
             }
-            "q" if !burst && matches!(ask, Ask::Leave { run: None }) => execute::answered(app, ask, effects),
+            "q" if !burst && matches!(ask, Ask::Leave { run: None }) => {
+                execute::answered(app, ask, now, effects);
+            }
             "esc" | "n" => {}
             _ => app.overlay = Some(Overlay::Ask(ask)),
         },

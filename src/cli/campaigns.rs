@@ -111,8 +111,22 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
         return match (&args.id, args.output.output) {
             (Some(id), Format::Json) => table::json(&CampaignJson::of(found(id)?)),
             (Some(id), Format::Table) => table::print(&story(found(id)?)),
-            (None, Format::Json) => table::json(&all.iter().map(CampaignJson::of).collect::<Vec<_>>()),
-            (None, Format::Table) => table::print(&list(&all, snapshot.at)),
+            (None, format) => {
+                let unreadable = session.unreadable_journals(&snapshot);
+                let unreadable: Vec<_> =
+                    unreadable.iter().map(|why| format!("▲ {}", table::plain(why))).collect();
+                match format {
+                    // A list of campaigns has no place for what is none.
+                    Format::Json => {
+                        unreadable.iter().try_for_each(output::tell)?;
+                        table::json(&all.iter().map(CampaignJson::of).collect::<Vec<_>>())
+                    }
+                    Format::Table => {
+                        let unreadable = unreadable.iter().map(|line| format!("{line}\n"));
+                        table::print(&(list(&all, snapshot.at) + &unreadable.collect::<String>()))
+                    }
+                }
+            }
         };
     };
     match command {

@@ -3,7 +3,7 @@
 
 use super::{Common, Failure, session, table};
 use crate::cluster::{
-    Database, Finding, Severity, Snapshot, Subject,
+    Database, Finding, Severity, Snapshot, Subject, Tenant,
     database::{Row, State, subject},
     findings, merged, words,
 };
@@ -52,19 +52,24 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let campaigns = campaign::campaigns(snapshot);
     let open = |id: &String| campaigns.iter().any(|c| c.campaign.id == *id && !c.campaign.state.is_over());
     let unfinished: Vec<_> = campaigns.iter().filter(|known| known.wants_an_operator()).collect();
-    // What a campaign goes on with is told by it.
+    // What a campaign goes on with is told by it, but where the outcome of its run is open.
     let alone = |known: &RunSeen| known.run.campaign.as_ref().is_none_or(|id| !open(id));
-    let waiting: Vec<_> =
-        run::runs(snapshot).into_iter().filter(|known| known.wants_an_operator() && alone(known)).collect();
+    let all = run::runs(snapshot);
+    let waiting: Vec<_> = all.iter().filter(|known| known.wants_an_operator()).collect();
+    let (undecided, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|k| k.open().is_some());
+    let waiting: Vec<_> = waiting.into_iter().filter(|known| alone(known)).collect();
     let (code, word) = match found.iter().map(|f| f.severity).max() {
         Some(Severity::Critical) => (2, "CRITICAL"),
         _ if blind || unknown.is_some() => (3, "UNKNOWN"),
         Some(Severity::Warning) => (1, "WARNING"),
-        _ if !waiting.is_empty() || !unfinished.is_empty() => (1, "WARNING"),
+        _ if !undecided.is_empty() || !waiting.is_empty() || !unfinished.is_empty() => (1, "WARNING"),
         Some(Severity::Notice) | None => (0, "OK"),
     };
     let tenants = snapshot.tenants.len();
-    let whole = snapshot.tenants.values().filter(|t| t.ready() >= t.desired()).count();
+    // What a run holds at less for a while is asked for all the same.
+    let lent = run::lent(&all);
+    let wanted = |t: &Tenant| lent.get(&t.workload.key).copied().unwrap_or(0).max(t.desired());
+    let whole = snapshot.tenants.values().filter(|t| t.ready() >= wanted(t)).count();
     let (nodes, ready) = (snapshot.nodes.len(), snapshot.nodes.values().filter(|n| n.is_ready()).count());
     let nodes_known = snapshot.nodes.freshness.is_known();
     let of_nodes =
@@ -95,6 +100,15 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let said =
         |f: &Finding| !nodes_known && matches!(&f.subject, Subject::Source(name) if &**name == "nodes");
     let found: Vec<_> = found.into_iter().filter(|f| !said(f)).collect();
+    for known in &undecided {
+        let (run, shown, id) = (&known.run, known.shown(), &known.run.id);
+        let why = known.open().unwrap_or_default();
+        text += &format!(
+            "; run {} {shown}: {}: {why} (`wheelhouse runs resume {id}` goes on with it)",
+            run.short(),
+            run::summary(run)
+        );
+    }
     for known in &unfinished {
         let (it, shown, counts) = (&known.campaign, known.shown(), known.campaign.counts());
         let (name, goal, id) = (it.short(), &it.goal, &it.id);
@@ -105,9 +119,13 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     }
     for known in &waiting {
         let (run, shown) = (&known.run, known.shown());
-        let why = run.last_word().filter(|_| !run.undecided().is_empty());
-        let why = why.map_or(String::new(), |why| format!(" ({why})"));
-        text += &format!("; run {} {shown}: {}{why}", run.short(), run::summary(run));
+        text += &format!("; run {} {shown}: {}", run.short(), run::summary(run));
+    }
+    // What an operator has begun comes before what is only found.
+    let (journals, found): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|f| f.rule == run::JOURNAL_UNREADABLE);
+    for sentence in loud(snapshot, &journals) {
+        text += &format!("; {sentence}");
     }
     let loud = loud(snapshot, &found);
     for sentence in loud.iter().take(NAMED) {
@@ -240,5 +258,75 @@ mod tests {
             "{told}"
         );
         assert_eq!((code, then), (0, 1), "{before}\n{told}");
+    }
+
+    /// A run of that id as its journal, with what happened in it.
+    fn journal(id: &str, approved: &crate::plan::Approved, events: &str) -> crate::cluster::Journal {
+        use crate::cluster::{Journal, Key, Written};
+        let head = serde_json::json!({"format": 3, "id": id, "operator": "alice@bastion", "user": null,
+            "approved": approved});
+        Journal {
+            key: Key::new("wheelhouse", format!("run-{id}")),
+            state: None,
+            resource_version: "1".into(),
+            created: "2026-11-29T09:00:00Z".parse().expect("a time"),
+            of: Written::Run,
+            plan: head.to_string().into(),
+            events: events.into(),
+            asked: "".into(),
+        }
+    }
+
+    #[test]
+    fn an_open_migration_comes_before_all_else_and_its_tenant_is_not_whole() {
+        use crate::{
+            cluster::{Observation, Seen},
+            plan::{Change, Intent, Migrations, Target, plan},
+        };
+        let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let text = |acme: &str| {
+            format!(
+                "node w1\nnode w2\nnode w3\ntenant acme {acme}\ntenant globex 2 on w1 w2\ntenant hooli 2 on w1 w1"
+            )
+        };
+        let mut before = sketch(&text("3 on w1 w2 w3"), now).expect("a sketch");
+        before.observe(Observation::Job(Seen::All(vec![], now)));
+        let intent = Intent::Migrate { migration: Migrations::default().of("acme".into()) };
+        let migrate = plan(&before, &intent).approve(Some("acme"), None).expect("it can be done");
+        let (first, second) = ("20261129-084500-aaaa", "20261129-085000-bbbb");
+        let migrate = migrate.of_run(first);
+        let steps = &migrate.plan().steps;
+        let starts = steps.iter().position(|s| matches!(s.change, Change::StartJob(_))).expect("a job");
+        let entry = |event: String| {
+            format!(r#"{{"at":"2026-11-29T08:45:00Z","by":"alice@bastion","token":1,{event}}}"#) + "\n"
+        };
+        let mut events = entry(r#""event":"taken""#.into());
+        for step in 0..=starts {
+            events += &entry(format!(r#""event":"started","step":{step}"#));
+            events += &entry(format!(r#""event":"done","step":{step},"text":"as planned""#));
+        }
+        let scale = Intent::Scale { targets: vec![Target { tenant: "globex".into(), to: 3 }] };
+        let scale = plan(&before, &scale).approve(None, None).expect("it can be done");
+        let mut seen = sketch(&text("1 on w1"), now).expect("a sketch");
+        let newer = journal(second, &scale, &entry(r#""event":"taken""#.into()));
+        for journal in [newer, journal(first, &migrate, &events)] {
+            seen.observe(Observation::Journal(Seen::Put(journal.key.clone(), journal)));
+        }
+        let (code, told) = line(&seen, &["journal wheelhouse/run-x: its plan cannot be read".into()]);
+        assert_eq!(code, 1, "{told}");
+        assert!(told.contains("2/3 tenants ready"), "acme has 1 of 3: {told}");
+        let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("no {text}: {told}"));
+        let order = [
+            at("run aaaa interrupted: "),
+            at("how this came out is not known: "),
+            at("wheelhouse runs resume 20261129-084500-aaaa"),
+            at("run bbbb interrupted"),
+            at("journal wheelhouse/run-x: its plan cannot be read"),
+            at("acme: 1 replica asked for"),
+        ];
+        assert!(order.is_sorted(), "{order:?}: {told}");
+        let known = run::runs(&seen);
+        let stops = crate::ui::stops::waiting(&[], &known);
+        assert_eq!(stops[0], crate::ui::stops::Stop::Run(first.into()), "{stops:?}");
     }
 }

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::{Common, Failure, Format, output, session, table};
 use crate::{
-    cluster::{KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
+    cluster::{KubeEvent, KubeEvents, NodeName, ObjectKey, Snapshot, TenantName},
     live,
-    plan::unknown_tenant,
+    plan::meant_tenant,
     ui::{self, format},
 };
 
@@ -84,13 +84,13 @@ pub(super) async fn events(common: &Common, args: EventsArgs) -> Result<(), Fail
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
     let found = args.what.as_ref().map(|what| found(&snapshot, what)).transpose()?;
-    let mut events = match &found {
+    let KubeEvents { all: mut events, unread } = match &found {
         Some((ObjectKey::Workload(workload), true)) => {
             let namespace = workload.key.namespace.clone();
             let all = live::events_in(&session.wire, Some(&namespace)).await;
-            all.map(|mut all| {
-                all.retain(|event| event.object.1.namespace == namespace);
-                all
+            all.map(|mut found| {
+                found.all.retain(|event| event.object.1.namespace == namespace);
+                found
             })
         }
         Some((key, _)) => live::events_of(&session.wire, key).await,
@@ -101,8 +101,13 @@ pub(super) async fn events(common: &Common, args: EventsArgs) -> Result<(), Fail
     let oldest = args.since.and_then(|span| now.checked_sub(span).ok());
     events
         .retain(|event| (event.warning || !args.warnings) && oldest.is_none_or(|oldest| event.at >= oldest));
+    // A list of events has no place for what is none.
+    unread.iter().try_for_each(|why| output::tell(&format!("▲ {}", table::plain(why))))?;
     if args.output == Format::Json {
         return table::json(&events.iter().map(json).collect::<Vec<_>>());
+    }
+    if events.is_empty() && unread.is_some() {
+        return output::print("no event that could be read\n");
     }
     if events.is_empty() {
         return output::print("no events: Kubernetes keeps them for an hour\n");
@@ -163,8 +168,7 @@ fn found(snapshot: &Snapshot, what: &str) -> Result<(ObjectKey, bool), Failure> 
     hit.or_else(|| is("pod").then(pod).flatten()).ok_or_else(|| {
         let why = match kind {
             "" => {
-                let near = unknown_tenant(snapshot, name);
-                let near = near.split_once("; ").map_or(String::new(), |(_, near)| format!("; {near}"));
+                let near = meant_tenant(snapshot, name);
                 format!("there is no tenant, node or pod {name}{near}")
             }
             kind => format!("there is no {kind} {name}"),

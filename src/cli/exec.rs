@@ -11,7 +11,7 @@ use crate::{
         self,
         hand_over::{self, Left},
     },
-    plan::unknown_tenant,
+    plan::{meant_tenant, unknown_tenant},
     run,
     wire::exec::Wanted,
 };
@@ -107,8 +107,7 @@ pub(super) fn pod_of<'a>(snapshot: &'a Snapshot, what: &str) -> Result<&'a Pod, 
                 "pod" => format!("there is no pod {name}"),
                 "tenant" => unknown_tenant(snapshot, name),
                 _ => {
-                    let near = unknown_tenant(snapshot, name);
-                    let near = near.split_once("; ").map_or(String::new(), |(_, near)| format!("; {near}"));
+                    let near = meant_tenant(snapshot, name);
                     format!("there is no tenant and no pod {name}{near}")
                 }
             };

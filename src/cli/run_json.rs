@@ -37,6 +37,8 @@ pub(super) struct RunJson {
     pub(super) holder: Option<HolderJson>,
     /// Why it is not known who is at it; `null`: it is known.
     holder_unknown: Option<String>,
+    /// It waits for an operator, and what it borrowed is not given back or an outcome is not known: why.
+    pub(super) open: Option<String>,
     /// Why it stands still, or how it ended.
     last_word: Option<String>,
 }
@@ -101,6 +103,7 @@ impl RunJson {
             journal: if run.local { "local" } else { "cluster" },
             holder,
             holder_unknown: seen.unknown.clone(),
+            open: seen.open(),
             last_word: run.last_word().map(str::to_owned),
         }
     }

@@ -18,7 +18,7 @@ use crate::{
     live,
     plan::{self, About, Intent},
     run,
-    wire::{Target, Wire},
+    wire::Wire,
 };
 
 /// How far the lists have come is told this often.
@@ -67,7 +67,7 @@ pub(super) fn layers(common: &Common) -> Result<Layers, Failure> {
 /// The name of the context that is looked at, as far as kubeconfig and configuration tell it.
 pub(super) fn context(layers: &Layers) -> Result<Option<String>, Failure> {
     let before = layers.config(None).map_err(|e| Failure::Usage(e.to_string()))?;
-    Ok(target(&before).context_name())
+    Ok(cockpit::target(&before).context_name())
 }
 
 /// The configuration in force: that of the context that is looked at.
@@ -77,17 +77,20 @@ pub(super) fn configure(common: &Common) -> Result<Config, Failure> {
     layers.config(context.as_deref()).map_err(|e| Failure::Usage(e.to_string()))
 }
 
-/// Which cluster a configuration names.
-pub(super) fn target(config: &Config) -> Target {
-    Target {
-        kubeconfig: config.kubeconfig.as_deref().map(config::at_home),
-        context: config.context.clone(),
-        namespace: config.namespace.clone(),
-    }
+/// A connection to the cluster of a configuration. A credential plug-in that must ask does so now, where it can.
+pub(super) async fn wire(config: &Config) -> Result<Wire, Failure> {
+    let wire = Wire::connect_lazily(&cockpit::target(config)).await.map_err(Failure::Failed)?;
+    log_in(&wire).await?;
+    Ok(wire)
 }
 
-pub(super) async fn wire(config: &Config) -> Result<Wire, Failure> {
-    Wire::connect_lazily(&target(config)).await.map_err(Failure::Failed)
+/// Lets a credential plug-in ask that says it must, before a screen is taken.
+pub(super) async fn log_in(wire: &Wire) -> Result<(), Failure> {
+    let person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if person && wire.asks().await {
+        wire.log_in().await.map_err(Failure::Failed)?;
+    }
+    Ok(())
 }
 
 pub(super) fn state_dir() -> Result<PathBuf, Failure> {

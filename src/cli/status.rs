@@ -141,18 +141,26 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
     if let Some(why) = snapshot.room_unknown() {
         text.push_str(&format!("room on the nodes and the harm of losing one are not known: {why}\n"));
     }
+    let line = |run: &RunJson| {
+        let why = run.open.as_ref().map_or(String::new(), |why| format!(": {why}"));
+        let line =
+            format!("▲ run {} of {} {}: {}{why}", run.id, run.operator, run.state.phrase(), run.summary);
+        // A journal holds what anybody wrote into it: it stays one line.
+        format!("{}\n", table::plain(&line))
+    };
+    for run in runs.iter().filter(|run| run.open.is_some()) {
+        text += &line(run);
+    }
     for it in campaigns {
         text += &format!("▲ {}\n", it.summary(again));
     }
     // What a campaign goes on with is told by it.
     let told = |run: &&RunJson| {
         let of = run.campaign.as_ref();
-        of.is_none_or(|id| !campaigns.iter().any(|it| it.id == *id))
+        run.open.is_none() && of.is_none_or(|id| !campaigns.iter().any(|it| it.id == *id))
     };
     for run in runs.iter().filter(told) {
-        let line = format!("▲ run {} of {} is {}: {}", run.id, run.operator, run.state, run.summary);
-        // A journal holds what anybody wrote into it: it stays one line.
-        text += &format!("{}\n", table::plain(&line));
+        text += &line(run);
     }
     // What follows from a node that carries nothing is counted in its line; all of it is in the JSON.
     let told = |f: &&Finding| f.because.is_none() || !["one-node", "doubled"].contains(&f.rule);

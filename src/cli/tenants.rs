@@ -15,6 +15,10 @@ struct TenantJson<'a> {
     workload: WorkloadJson<'a>,
     desired: u32,
     ready: u32,
+    /// Pods that could not be read.
+    unread: u32,
+    #[serde(skip)]
+    ready_of: String,
     /// Active pods by node.
     placement: BTreeMap<NodeName, u32>,
     /// Active pods on no node.
@@ -54,6 +58,8 @@ fn tenant<'a>(snapshot: &'a Snapshot, tenant: &'a Tenant, findings: &'a [Finding
         workload: WorkloadJson { kind: key.kind.name(), name: &key.key.name },
         desired: tenant.desired(),
         ready: tenant.ready(),
+        unread: tenant.unread,
+        ready_of: tenant.ready_of(),
         placement: tenant.placement(),
         pending: tenant.active().filter(|p| p.node.is_none()).count(),
         restarts: tenant.restarts(),
@@ -76,7 +82,7 @@ fn row(t: &TenantJson<'_>) -> Vec<String> {
     [
         t.name.to_string(),
         t.namespace.to_owned(),
-        format!("{}/{}", t.ready, t.desired),
+        t.ready_of.clone(),
         t.restarts.to_string(),
         t.image.to_owned(),
         memory,

@@ -76,7 +76,22 @@ pub struct Described {
     /// All of it.
     pub value: serde_json::Value,
     /// The Events about it, newest first, or why there are none.
-    pub events: Result<Vec<KubeEvent>, String>,
+    pub events: Result<KubeEvents, String>,
+}
+
+/// Events, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KubeEvents {
+    /// Those that could be read.
+    pub all: Vec<KubeEvent>,
+    /// One sentence about those that could not be.
+    pub unread: Option<String>,
+}
+
+impl From<Vec<KubeEvent>> for KubeEvents {
+    fn from(all: Vec<KubeEvent>) -> Self {
+        Self { all, unread: None }
+    }
 }
 
 /// Whose log.

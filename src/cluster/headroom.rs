@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use super::{
     Container, Freshness, Key, Memory, NodeName, Pod, PodSpec, Setting, Snapshot, Tenant, TenantName, Trend,
+    words,
 };
 
 mod capacity;
@@ -145,6 +146,8 @@ pub struct Headroom {
     pub connections: Option<u32>,
     /// Ready pods of which nothing is known and pods on nodes that do not answer: they count for nothing in `more`.
     pub unknown: u32,
+    /// Those of them that could not be read.
+    pub unread: u32,
     /// What binds: without it (all of it, when several are named) the number would be larger. The first gives most.
     pub binding: Vec<Bound>,
     /// The same when the ready pod that can take most is lost: 0 with one pod or none; `None`: not known.
@@ -189,7 +192,8 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
         pods: pods.collect(),
         more: own.map(within),
         connections,
-        unknown: capacity.unknown.len() as u32,
+        unknown: capacity.unknown.len() as u32 + tenant.unread,
+        unread: tenant.unread,
         binding: binding(&capacity.parts, connections),
         without_largest: capacity.without_largest().map(within),
         trend,
@@ -298,6 +302,9 @@ impl Headroom {
     pub fn describe(&self) -> String {
         let Some(more) = self.more else {
             return match self.pods.iter().find(|p| p.silent).and_then(|p| p.node.as_ref()) {
+                _ if self.unread > 0 => {
+                    format!("not known: {} could not be read", words::count(self.unread as usize, "pod"))
+                }
                 Some(node) => format!("not known: {node} does not answer"),
                 None => "not known: no pod is measured".into(),
             };

@@ -15,6 +15,8 @@ pub enum Health {
     Down,
     /// Some pods are ready, or its users see errors for another reason.
     Degraded,
+    /// Pods could not be read: whether enough are ready is not known.
+    Unknown,
     /// All pods are ready, and the next failure does harm.
     AtRisk,
     /// Nothing is wrong.
@@ -29,7 +31,8 @@ impl Health {
         let (ready, desired) = (tenant.ready(), tenant.desired());
         match worst {
             _ if desired == 0 => Self::Parked,
-            _ if ready == 0 => Self::Down,
+            _ if tenant.is_down() => Self::Down,
+            _ if tenant.unread > 0 && ready < desired => Self::Unknown,
             Some(Severity::Critical) => Self::Degraded,
             Some(Severity::Warning) if ready < desired => Self::Degraded,
             Some(Severity::Warning) => Self::AtRisk,
@@ -42,6 +45,7 @@ impl Health {
         match self {
             Self::Down => "down",
             Self::Degraded => "degraded",
+            Self::Unknown => "unknown",
             Self::AtRisk => "at risk",
             Self::Ok => "ok",
             Self::Parked => "parked",
@@ -64,6 +68,8 @@ pub struct Healths {
     pub down: usize,
     /// With some ready pods, or with errors for its users.
     pub degraded: usize,
+    /// With pods that could not be read.
+    pub unknown: usize,
     /// The next failure does harm.
     pub at_risk: usize,
     /// With nothing wrong.
@@ -87,6 +93,7 @@ impl Healths {
             *match Health::of(tenant, worst.get(&tenant.name).copied()) {
                 Health::Down => &mut all.down,
                 Health::Degraded => &mut all.degraded,
+                Health::Unknown => &mut all.unknown,
                 Health::AtRisk => &mut all.at_risk,
                 Health::Ok => &mut all.ok,
                 Health::Parked => &mut all.parked,
@@ -97,8 +104,12 @@ impl Healths {
 
     /// Those that are not as they should be, the worst first: `2 down`, `1 degraded`, `4 at risk`.
     pub fn words(&self) -> Vec<(Health, String)> {
-        let all =
-            [(Health::Down, self.down), (Health::Degraded, self.degraded), (Health::AtRisk, self.at_risk)];
+        let all = [
+            (Health::Down, self.down),
+            (Health::Degraded, self.degraded),
+            (Health::Unknown, self.unknown),
+            (Health::AtRisk, self.at_risk),
+        ];
         all.into_iter().filter(|(_, n)| *n > 0).map(|(health, n)| (health, format!("{n} {health}"))).collect()
     }
 }
@@ -114,7 +125,7 @@ mod tests {
                     tenant d 2 on w1 w2\ntenant e 0";
         let seen = sketch(text, jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
         let all = Healths::of(&seen, &findings(&seen));
-        assert_eq!(all, Healths { total: 5, down: 1, degraded: 1, at_risk: 1, ok: 1, parked: 1 });
+        assert_eq!(all, Healths { total: 5, down: 1, degraded: 1, unknown: 0, at_risk: 1, ok: 1, parked: 1 });
         let words: Vec<_> = all.words().into_iter().map(|(_, text)| text).collect();
         assert_eq!(words, ["1 down", "1 degraded", "1 at risk"]);
     }

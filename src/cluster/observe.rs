@@ -206,10 +206,35 @@ impl Snapshot {
                 self.place(pod, &sets, true, &mut touched);
             }
         }
+        if folded.odd {
+            // Whose pods those are that can be read no more, or again.
+            touched.extend(self.tenants.values().filter(|t| t.unread > 0).map(|t| t.workload.key.clone()));
+            touched.extend(self.pods.unknown().filter_map(|key| self.workload_named_by(key)));
+        }
         for workload in touched {
             self.refresh(&workload);
         }
         folded.any()
+    }
+
+    /// The workload that a pod is of by its name and namespace: the one with the longest name that it begins with, as the
+    /// pods of Deployments and StatefulSets are called after them (`NAME-HASH-SUFFIX`, `NAME-0`).
+    fn workload_named_by(&self, pod: &Key) -> Option<WorkloadKey> {
+        let of = |key: &&Key| {
+            let rest = pod.name.strip_prefix(&*key.name).and_then(|rest| rest.strip_prefix('-'));
+            key.namespace == pod.namespace && rest.is_some_and(|rest| !rest.is_empty())
+        };
+        let longest = |slice: &Slice<Key, Workload>| {
+            let all = slice.items.range(Key::new(pod.namespace.clone(), "")..).map(|(key, _)| key);
+            let here = all.take_while(|key| key.namespace == pod.namespace).filter(of);
+            here.max_by_key(|key| key.name.len()).cloned()
+        };
+        let found = [
+            (WorkloadKind::Deployment, longest(&self.deployments)),
+            (WorkloadKind::StatefulSet, longest(&self.stateful_sets)),
+        ];
+        let found = found.into_iter().filter_map(|(kind, key)| Some(WorkloadKey { kind, key: key? }));
+        found.max_by_key(|workload| workload.key.name.len())
     }
 
     fn observe_workloads(&mut self, kind: WorkloadKind, seen: Seen<Key, Workload>) -> bool {
@@ -264,7 +289,9 @@ impl Snapshot {
                 if workload.kind == WorkloadKind::StatefulSet {
                     pods.retain(|pod| pod.owner.as_ref().is_some_and(|owner| owner.is(&found.uid)));
                 }
-                self.tenants.insert(name.clone(), Arc::new(Tenant { name, workload: found, pods }));
+                let own = |key: &&Key| self.workload_named_by(key).as_ref() == Some(workload);
+                let unread = self.pods.unknown().filter(own).count() as u32;
+                self.tenants.insert(name.clone(), Arc::new(Tenant { name, workload: found, pods, unread }));
             }
             None => {
                 self.tenants.remove(&name);
@@ -368,6 +395,8 @@ struct Folded<K, V> {
     changes: Vec<Changed<K, V>>,
     /// How well the source is known has changed.
     state: bool,
+    /// Other objects than before could not be read.
+    odd: bool,
 }
 
 impl<K, V> Folded<K, V> {
@@ -459,8 +488,9 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
                 }
             }
         }
-        let state = before != self.freshness || odd != self.unreadable || read != self.reading;
-        Folded { state, changes }
+        let odd = odd != self.unreadable;
+        let state = before != self.freshness || odd || read != self.reading;
+        Folded { state, changes, odd }
     }
 
     /// What a whole list changes: what is not in it is gone, unless it could not be read. What is equal stays the same

@@ -227,6 +227,14 @@ impl Pod {
     /// Why it is not ready, in its own words; `None`: it says nothing.
     pub fn why_not_ready(&self) -> Option<String> {
         let waits = || self.containers.iter().filter(|c| !c.ready);
+        // The others wait for their turn behind it, and give that as their reason.
+        let init = |c: &&ContainerStatus| {
+            let init = self.spec.init_containers.iter().any(|i| i.name == c.name && !i.sidecar);
+            init && c.reason.is_none() && c.running_since.is_some()
+        };
+        if let Some(init) = waits().find(init).filter(|_| self.held_up.is_none()) {
+            return Some(format!("init container {} runs and does not end", init.name));
+        }
         let reason = waits().find_map(|c| Some((c, c.reason.as_deref()?)));
         let detail = self.held_up.as_deref();
         match (reason, detail) {

@@ -3,7 +3,7 @@
 //! A namespace that alone is looked at, or a right that is missing, hides pods that take room on the nodes. What rests
 //! on all of them (room on a node, where a pod goes, what a lost node does) is then not known, and never a number.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Freshness, Load, NodeName, Snapshot};
 
@@ -21,6 +21,55 @@ impl Snapshot {
             Freshness::Live { .. } | Freshness::Stale { .. } => None,
         };
         unread("nodes", &self.nodes.freshness).or_else(|| unread("pods", &self.pods.freshness))
+    }
+
+    /// The nodes and pods that could not be read, and that room is not known of: `2 pods (acme/a, acme/b) could not be read`.
+    pub fn unread_room(&self) -> Option<String> {
+        fn some<K: Ord + Clone + std::fmt::Display, V>(
+            what: &str,
+            slice: &super::Slice<K, V>,
+        ) -> Option<String> {
+            const NAMED: usize = 2;
+            let all: Vec<_> = slice.unknown().collect();
+            let more = all.len().saturating_sub(NAMED);
+            let mut names: Vec<_> = all.iter().take(NAMED).map(ToString::to_string).collect();
+            names.extend((more > 0).then(|| format!("{more} more")));
+            (!all.is_empty())
+                .then(|| format!("{} ({})", super::words::count(all.len(), what), names.join(", ")))
+        }
+        let both: Vec<_> =
+            [some("node", &self.nodes), some("pod", &self.pods)].into_iter().flatten().collect();
+        (!both.is_empty()).then(|| format!("{} could not be read", both.join(" and ")))
+    }
+
+    /// What stands around the workloads of a namespace and could not be read: the kind, the names, and what is not known
+    /// for it.
+    pub fn unread_in(&self, namespace: &str) -> Vec<(&'static str, BTreeSet<&str>, &'static str)> {
+        fn here<'a, V>(slice: &'a super::Slice<super::Key, V>, namespace: &str) -> BTreeSet<&'a str> {
+            let keys = slice.unreadable.keys().filter(|key| *key.namespace == *namespace);
+            keys.map(|key| &*key.name).collect()
+        }
+        let all = [
+            ("replicaset", here(&self.replica_sets, namespace), "which pods are whose may not be known"),
+            (
+                "horizontalpodautoscaler",
+                here(&self.autoscalers, namespace),
+                "whether it takes this back is not known",
+            ),
+            (
+                "poddisruptionbudget",
+                here(&self.budgets, namespace),
+                "what it keeps from being evicted is not known",
+            ),
+            ("resourcequota", here(&self.quotas, namespace), "whether it lets new pods in is not known"),
+            ("limitrange", here(&self.limit_ranges, namespace), "whether it lets new pods in is not known"),
+            (
+                "persistentvolumeclaim",
+                here(&self.claims, namespace),
+                "whether pods that need it can start is not known",
+            ),
+        ];
+        all.into_iter().filter(|(_, names, _)| !names.is_empty()).collect()
     }
 
     /// What the pods on a node add up to; `None`: not all of them are seen.

@@ -15,6 +15,8 @@ pub struct Tenant {
     pub workload: Arc<Workload>,
     /// Its pods, by name, the terminating and finished ones too.
     pub pods: Vec<Arc<Pod>>,
+    /// Pods that are its own by their names and could not be read: nothing is known of them.
+    pub unread: u32,
 }
 
 /// Pods of one tenant on one node (or on none yet), by state.
@@ -65,6 +67,22 @@ impl Tenant {
     /// Pods that serve: Ready and not leaving.
     pub fn ready(&self) -> u32 {
         self.active().filter(|p| p.ready).count() as u32
+    }
+
+    /// None of its pods is ready, while some are asked for. Where pods could not be read, that is not known.
+    pub fn is_down(&self) -> bool {
+        self.desired() > 0 && self.ready() == 0 && self.unread == 0
+    }
+
+    /// Ready pods of those asked for: `2/3`, and `2?/3` where some could not be read.
+    pub fn ready_of(&self) -> String {
+        format!("{}{}/{}", self.ready(), if self.unread > 0 { "?" } else { "" }, self.desired())
+    }
+
+    /// That some of its pods could not be read: `2 pods of acme could not be read`.
+    pub fn unread_words(&self) -> Option<String> {
+        let pods = super::words::count(self.unread as usize, "pod");
+        (self.unread > 0).then(|| format!("{pods} of {} could not be read", self.name))
     }
 
     /// Pods that count: neither leaving nor finished.

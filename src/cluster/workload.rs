@@ -46,6 +46,12 @@ pub struct Workload {
     pub owner: Option<Owner>,
     /// `spec.volumeClaimTemplates` by name (StatefulSets): each pod has a claim `TEMPLATE-POD`.
     pub claim_templates: Vec<Arc<str>>,
+    /// `spec.ordinals.start` (StatefulSets): the number of its first pod.
+    pub first_ordinal: u32,
+    /// `metadata.deletionTimestamp`: it is being deleted, and its controller acts on it no more.
+    pub deleting: Option<Timestamp>,
+    /// `metadata.finalizers`: who must agree before it is gone. Kept of workloads that are being deleted.
+    pub finalizers: Vec<Arc<str>>,
     /// `spec.persistentVolumeClaimRetentionPolicy.whenScaled: Delete`: a pod that is scaled away takes its claims along.
     pub claims_go_when_scaled: bool,
     /// `spec.minReadySeconds`: a pod counts as available once it has been ready for so long.
@@ -122,6 +128,42 @@ impl Workload {
         let container =
             self.template.containers.iter().find(|c| &*c.name == main).or(self.template.containers.last());
         container.map_or("", |c| image_tag(&c.image))
+    }
+
+    /// That it is being deleted, and what becomes of its pods: `its Deployment is being deleted, its pods first`.
+    ///
+    /// A Deployment or StatefulSet with a deletion timestamp is not synced any more: no pods are made, none replaced.
+    /// Source: `deployment_controller.go` `syncDeployment`, `stateful_set_control.go` `updateStatefulSet`; the finalizers
+    /// of the garbage collector: `metav1.FinalizerDeleteDependents`, `FinalizerOrphanDependents`.
+    pub fn departure(&self) -> Option<String> {
+        self.deleting?;
+        let kind = self.key.kind.name();
+        let has = |finalizer: &str| self.finalizers.iter().any(|f| **f == *finalizer);
+        let others: Vec<_> = self
+            .finalizers
+            .iter()
+            .map(|f| &**f)
+            .filter(|f| !["foregroundDeletion", "orphan"].contains(f))
+            .collect();
+        let pods = if has("orphan") {
+            ", and its pods stay without it"
+        } else if has("foregroundDeletion") {
+            ", its pods first"
+        } else {
+            ", and its pods with it"
+        };
+        let waits = match others.as_slice() {
+            [] => String::new(),
+            [one] => format!("; that waits for finalizer {one}"),
+            many => format!("; that waits for finalizers {}", many.join(", ")),
+        };
+        Some(format!("its {kind} is being deleted{pods}{waits}"))
+    }
+
+    /// The numbers of the pods it has at so many replicas, where it is a StatefulSet.
+    pub fn ordinals(&self, replicas: u32) -> std::ops::Range<u64> {
+        let first = u64::from(self.first_ordinal);
+        first..first + u64::from(replicas)
     }
 
     /// The API group of its kind.

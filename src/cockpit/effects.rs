@@ -12,17 +12,18 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::{
     sync::{mpsc, watch},
     task::{AbortHandle, JoinHandle},
+    time::Instant,
 };
 
 use super::{
+    contexts::Look,
     hand_over::{self, Left},
     screen,
     shared::access,
 };
 use crate::{
-    app::{Effect, Msg},
+    app::{Destination, Effect, Msg},
     cluster::{Key, LogSource, Severity, Snapshot},
-    config::Config,
     live,
     plan::{Rollback, rebalance, whatif::Forecast},
     run::{
@@ -30,10 +31,7 @@ use crate::{
         campaign::{self, Campaign, Wish},
     },
     ui::{Draft, Outlook, Question, plain},
-    wire::{
-        Wire,
-        exec::{Exec, Wanted},
-    },
+    wire::exec::{Exec, Wanted},
 };
 
 /// How often an object is read again while it is described.
@@ -44,8 +42,7 @@ const CLIPBOARD: usize = 74_994;
 
 /// What it takes to perform effects.
 pub(super) struct Performer {
-    config: Config,
-    wire: Wire,
+    look: Look,
     seen: watch::Receiver<Arc<Snapshot>>,
     state_dir: PathBuf,
     tell: mpsc::Sender<Msg>,
@@ -61,21 +58,23 @@ pub(super) struct Performer {
     /// A shell on its way, and then the one that has the terminal.
     shell: Option<JoinHandle<()>>,
     opened: Arc<Mutex<Option<Exec>>>,
+    /// What is looked at next.
+    next: Arc<Mutex<Option<Look>>>,
+    /// What is read-only can be changed until then.
+    unlocked: Option<Instant>,
     /// What the last prediction was made with.
     forecast: Arc<Mutex<Forecast>>,
 }
 
 impl Performer {
     pub(super) fn new(
-        config: Config,
-        wire: Wire,
+        look: Look,
         seen: watch::Receiver<Arc<Snapshot>>,
         state_dir: PathBuf,
         tell: mpsc::Sender<Msg>,
     ) -> Self {
         Self {
-            config,
-            wire,
+            look,
             seen,
             state_dir,
             tell,
@@ -87,6 +86,8 @@ impl Performer {
             keys: None,
             shell: None,
             opened: Arc::default(),
+            next: Arc::default(),
+            unlocked: None,
             forecast: Arc::default(),
         }
     }
@@ -133,7 +134,7 @@ impl Performer {
                 }
             }
             Effect::WatchTenant(tenant, namespace) => {
-                let mut events = live::tenant_events(&self.wire, &namespace);
+                let mut events = live::tenant_events(&self.look.wire, &namespace);
                 let tell = self.tell.clone();
                 let task = tokio::spawn(async move {
                     while let Some(list) = events.recv().await {
@@ -146,7 +147,7 @@ impl Performer {
             }
             Effect::StopWatching => stop(self.events.take()),
             Effect::ReadLog(source, range) => {
-                let mut lines = live::read_log(&self.wire, &source, range);
+                let mut lines = live::read_log(&self.look.wire, &source, range);
                 let (tell, of) = (self.tell.clone(), source.clone());
                 let task = tokio::spawn(async move {
                     while let Some(batch) = lines.recv().await {
@@ -159,7 +160,7 @@ impl Performer {
             }
             Effect::StopLog(source) => stop(self.logs.remove(&source)),
             Effect::WatchObject(key) => {
-                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let (wire, tell) = (self.look.wire.clone(), self.tell.clone());
                 let task = tokio::spawn(async move {
                     let mut last = None;
                     loop {
@@ -186,22 +187,29 @@ impl Performer {
             Effect::Foresee(question) => self.foresee(question),
             Effect::Scheme(wanted, terms) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
-                let policy = self.config.moves.clone();
+                let policy = self.look.config.moves.clone();
                 tokio::task::spawn_blocking(move || {
                     let found = Draft::of(&seen, &wanted, &terms, &policy);
                     let _ = tell.blocking_send(Msg::Scheme(wanted, terms, Box::new(found)));
                 });
             }
+            Effect::Plan(intent, runs) => {
+                let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
+                tokio::task::spawn_blocking(move || {
+                    let plan = run::instead::planned(&seen, &runs, &intent);
+                    let _ = tell.blocking_send(Msg::Planned(intent, Box::new(plan)));
+                });
+            }
             Effect::Targets(tenant, pod) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
-                let policy = self.config.moves.clone();
+                let policy = self.look.config.moves.clone();
                 tokio::task::spawn_blocking(move || {
                     let found = rebalance::targets(&seen, &tenant, &pod, &policy);
                     let _ = tell.blocking_send(Msg::Targets(pod, found));
                 });
             }
             Effect::Revisions(tenant) => {
-                let (wire, tell) = (self.wire.clone(), self.tell.clone());
+                let (wire, tell) = (self.look.wire.clone(), self.tell.clone());
                 let found = self.seen.borrow().tenants.get(&tenant).cloned();
                 tokio::spawn(async move {
                     let rollback = match found {
@@ -243,9 +251,21 @@ impl Performer {
             Effect::OpenShell(pod, container) => self.open_shell(&pod, &container),
             Effect::DropShell => {
                 stop(self.shell.take().map(|task| task.abort_handle()));
-                take(&self.opened);
+                taken(&self.opened);
             }
             Effect::HandOver => self.hand_over(),
+            Effect::Bind(to) => self.bind(to),
+            Effect::Unbind => {
+                taken(&self.next);
+            }
+            Effect::Login => self.log_in(false),
+            Effect::LoginThere => self.log_in(true),
+            Effect::Unlock(seconds) => {
+                // Where nothing was read-only before, it is from now on.
+                self.look.config.read_only = true;
+                let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds > 0);
+                self.unlocked = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+            }
             Effect::TakeBack => {
                 screen::enter()?;
                 self.listen();
@@ -275,6 +295,58 @@ impl Performer {
         }
     }
 
+    /// Finds out whether another cluster can be looked at.
+    fn bind(&mut self, to: Destination) {
+        let (look, next, tell) = (self.look.clone(), self.next.clone(), self.tell.clone());
+        let state_dir = self.state_dir.clone();
+        tokio::spawn(async move {
+            let found = look.go(&to, &state_dir).await;
+            let result = match found {
+                Ok(found) => {
+                    let asks = found.wire.asks().await;
+                    *next.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+                    Ok(asks)
+                }
+                Err(why) => Err(why),
+            };
+            let _ = tell.send(Msg::Bound(result)).await;
+        });
+    }
+
+    /// Leaves the screen to a credential plug-in: that of the present cluster, or of the next one.
+    fn log_in(&mut self, there: bool) {
+        let (keys, tell, next) = (self.keys.take(), self.tell.clone(), self.next.clone());
+        let wire = if there {
+            next.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|next| next.wire.clone())
+        } else {
+            Some(self.look.wire.clone())
+        };
+        let Some(wire) = wire else { return };
+        screen::leave();
+        self.shell = Some(tokio::spawn(async move {
+            if let Some(keys) = keys {
+                keys.abort();
+                let _ = keys.await;
+            }
+            let result = wire.log_in().await;
+            hand_over::forget_typed();
+            let good = result.is_ok();
+            let (severity, text) = match result {
+                Ok(true) => (Severity::Notice, "logged in".to_owned()),
+                Ok(false) => {
+                    (Severity::Warning, "this context has no credential plug-in that could ask".to_owned())
+                }
+                Err(why) => (Severity::Warning, why),
+            };
+            let _ = tell.send(Msg::Returned(severity, text)).await;
+            match (there, good) {
+                (true, true) => _ = tell.send(Msg::Bound(Ok(false))).await,
+                (true, false) => _ = taken(&next),
+                (false, _) => {}
+            }
+        }));
+    }
+
     fn open_shell(&mut self, pod: &Key, container: &str) {
         let wanted = Wanted {
             namespace: pod.namespace.to_string(),
@@ -296,9 +368,9 @@ impl Performer {
 
     /// Leaves the screen to the shell that is open, and tells how that ended.
     fn hand_over(&mut self) {
-        let Some(exec) = take(&self.opened) else { return };
+        let Some(exec) = taken(&self.opened) else { return };
         let (keys, tell) = (self.keys.take(), self.tell.clone());
-        let (place, context) = (exec.place(), self.wire.context().to_owned());
+        let (place, context) = (exec.place(), self.look.wire.context().to_owned());
         screen::leave();
         self.shell = Some(tokio::spawn(async move {
             // From here on what is typed is for the shell.
@@ -362,7 +434,7 @@ impl Performer {
 
     /// Tells the app the runs whose journals are on this machine only.
     pub(super) fn tell_local_runs(&self) {
-        let (folder, wire, tell) = (self.state_dir.clone(), self.wire.clone(), self.tell.clone());
+        let (folder, wire, tell) = (self.state_dir.clone(), self.look.wire.clone(), self.tell.clone());
         tokio::task::spawn_blocking(move || {
             let runs = run::local_journals(&folder, wire.context(), wire.server());
             let campaigns = campaign::local_campaigns(&folder, wire.context(), wire.server());
@@ -373,8 +445,12 @@ impl Performer {
         });
     }
 
-    /// Makes the runs under way halt, so that the next cockpit finds them at rest and not in doubt.
-    pub(super) async fn leave(self, patience: Duration) {
+    /// Makes the runs under way halt, so that the next cockpit finds them at rest and not in doubt, and reads nothing any
+    /// more. Returns what is looked at next.
+    pub(super) async fn leave(self, patience: Duration) -> Option<Look> {
+        for task in [self.events, self.object].into_iter().flatten().chain(self.logs.into_values()) {
+            task.abort();
+        }
         let mut reports = Vec::new();
         for (halt, report) in self.runs.into_values() {
             halt.send_replace(true);
@@ -385,10 +461,14 @@ impl Performer {
             reports.push(report);
         }
         let _ = tokio::time::timeout(patience, futures::future::join_all(reports)).await;
+        taken(&self.next)
     }
 
     fn access(&self) -> Access {
-        access(&self.config, self.wire.clone(), &self.seen.borrow(), self.state_dir.clone())
+        let unlocked = self.unlocked.is_some_and(|until| Instant::now() < until);
+        let look = &self.look;
+        let access = access(&look.config, look.wire.clone(), &self.seen.borrow(), self.state_dir.clone());
+        Access { read_only: access.read_only && !unlocked, ..access }
     }
 
     fn drive(&mut self, handle: Handle) {
@@ -479,9 +559,9 @@ fn home(typed: &str, home: Option<PathBuf>) -> PathBuf {
     }
 }
 
-/// The shell that is open, which nobody else gets any more.
-fn take(opened: &Mutex<Option<Exec>>) -> Option<Exec> {
-    opened.lock().unwrap_or_else(PoisonError::into_inner).take()
+/// What was put there, which nobody else gets any more.
+fn taken<T>(place: &Mutex<Option<T>>) -> Option<T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn stop(task: Option<AbortHandle>) {

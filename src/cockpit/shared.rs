@@ -45,6 +45,7 @@ pub fn setup(config: &Config, state_dir: &Path) -> Result<Setup, String> {
         ascii: config.ascii || ascii(),
         mouse: config.mouse,
         migrations: config.migrations.clone(),
+        ..Setup::default()
     };
     Theme::load(&setup.theme, &setup.themes, setup.depth)?;
     if let Some(kept) = themes::kept(state_dir, &setup.configured)

@@ -66,7 +66,10 @@ pub const SECTIONS: &[Section] = &[
             ),
             such_as("context", "The context of the kubeconfig. Otherwise its current one.", "\"production\""),
             such_as("namespace", "Look at this namespace only.", "\"acme\""),
-            with_default("read-only", "Never write to the cluster."),
+            with_default(
+                "read-only",
+                "Start read-only: nothing is written to the cluster. In the cockpit :unlock lifts it for 15 min.",
+            ),
             such_as("operator", "How you sign what you do. Otherwise USER@HOST.", "\"alice\""),
             such_as(
                 "theme",

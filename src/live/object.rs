@@ -8,7 +8,7 @@ use super::{
     read::{self, encoded},
 };
 use crate::{
-    cluster::{Described, Key, KubeEvent, ObjectKey, Seen},
+    cluster::{Described, KubeEvent, KubeEvents, ObjectKey, Seen, words},
     wire::{READ_WITHIN, Wire},
 };
 
@@ -33,7 +33,7 @@ pub async fn object(wire: &Wire, key: &ObjectKey) -> Result<Described, String> {
 ///
 /// # Errors
 /// Why they cannot be read, in one sentence.
-pub async fn events_of(wire: &Wire, of: &ObjectKey) -> Result<Vec<KubeEvent>, String> {
+pub async fn events_of(wire: &Wire, of: &ObjectKey) -> Result<KubeEvents, String> {
     let fields = format!("involvedObject.kind={},involvedObject.name={}", of.kind(), of.name());
     let path = Events::RESOURCE.path(of.namespace());
     all(wire, &format!("{path}?fieldSelector={}", encoded(&fields))).await
@@ -43,22 +43,26 @@ pub async fn events_of(wire: &Wire, of: &ObjectKey) -> Result<Vec<KubeEvent>, St
 ///
 /// # Errors
 /// Why they cannot be read, in one sentence.
-pub async fn events_in(wire: &Wire, namespace: Option<&str>) -> Result<Vec<KubeEvent>, String> {
+pub async fn events_in(wire: &Wire, namespace: Option<&str>) -> Result<KubeEvents, String> {
     all(wire, &Events::RESOURCE.path(namespace)).await
 }
 
-async fn all(wire: &Wire, path: &str) -> Result<Vec<KubeEvent>, String> {
+async fn all(wire: &Wire, path: &str) -> Result<KubeEvents, String> {
     let mut interner = Interner::default();
     let read = list::whole::<Events>(wire, path, &mut interner);
     let read = tokio::time::timeout(READ_WITHIN, read).await;
     let read = read.map_err(|_| "the API server does not answer in time".to_owned())?;
-    let all: Vec<(Key, KubeEvent)> = match read.map_err(|fault| fault.why)?.seen(Timestamp::now()) {
-        Seen::All(all, _) | Seen::AllBut(all, _, _) => all.into_iter().collect(),
-        _ => Vec::new(),
+    let (all, odd) = match read.map_err(|fault| fault.why)?.seen(Timestamp::now()) {
+        Seen::All(all, _) => (all, Vec::new()),
+        Seen::AllBut(all, odd, _) => (all, odd),
+        _ => Default::default(),
     };
-    let mut events: Vec<_> = all.into_iter().map(|(_, event)| event).collect();
-    events.sort_by_key(|event| std::cmp::Reverse(event.at));
-    Ok(events)
+    let mut all: Vec<KubeEvent> = all.into_iter().map(|(_, event)| event).collect();
+    all.sort_by_key(|event| std::cmp::Reverse(event.at));
+    let unread = odd
+        .first()
+        .map(|(key, why)| format!("{} could not be read: {key}: {why}", words::count(odd.len(), "event")));
+    Ok(KubeEvents { all, unread })
 }
 
 fn path(key: &ObjectKey) -> String {

@@ -218,7 +218,7 @@ slim! {
     ContainerStatus {
         name: String,
         ready: bool,
-        restart_count: u32,
+        restart_count: i64,
         state: ContainerState,
         last_state: ContainerState,
         resources: Option<Resources>,
@@ -238,6 +238,8 @@ slim! {
         resource_version: String,
         generation: i64,
         creation_timestamp: Option<Timestamp>,
+        deletion_timestamp: Option<Timestamp>,
+        finalizers: Vec<String>,
         labels: Map,
         annotations: Annotations,
         owner_references: Vec<OwnerReference>,
@@ -265,7 +267,9 @@ slim! {
         progress_deadline_seconds: Option<i64>,
         volume_claim_templates: Vec<ClaimTemplate>,
         persistent_volume_claim_retention_policy: RetentionPolicy,
+        ordinals: Ordinals,
     }
+    Ordinals { start: i64 }
     ClaimTemplate { metadata: Named }
     RetentionPolicy { when_scaled: String }
     Template { metadata: TemplateMeta, spec: PodSpec }
@@ -290,10 +294,10 @@ slim! {
     }
     WorkloadStatus {
         observed_generation: i64,
-        replicas: u32,
-        updated_replicas: u32,
-        ready_replicas: u32,
-        available_replicas: u32,
+        replicas: i64,
+        updated_replicas: i64,
+        ready_replicas: i64,
+        available_replicas: i64,
         current_revision: String,
         update_revision: String,
         conditions: Vec<Condition>,
@@ -323,7 +327,7 @@ slim! {
     ServiceSpec { selector: Map }
 
     Autoscaler { metadata: Meta, spec: AutoscalerSpec }
-    AutoscalerSpec { scale_target_ref: ObjectReference, min_replicas: Option<u32>, max_replicas: u32 }
+    AutoscalerSpec { scale_target_ref: ObjectReference, min_replicas: Option<i64>, max_replicas: i64 }
     ObjectReference { kind: String, namespace: String, name: String }
 
     Budget { metadata: Meta, spec: BudgetSpec, status: BudgetStatus }
@@ -386,13 +390,13 @@ slim! {
         r#type: String,
         reason: String,
         message: String,
-        count: u32,
+        count: i64,
         first_timestamp: Option<Timestamp>,
         last_timestamp: Option<Timestamp>,
         event_time: Option<Timestamp>,
         series: Option<Series>,
     }
-    Series { count: u32, last_observed_time: Option<Timestamp> }
+    Series { count: i64, last_observed_time: Option<Timestamp> }
 
     PodMetrics { metadata: Meta, timestamp: Option<Timestamp>, containers: Vec<ContainerMetrics> }
     ContainerMetrics { name: String, usage: Quantities }

@@ -3,8 +3,8 @@
 
 use super::schedule::Incoming;
 use crate::cluster::{
-    Amounts, Container, Cpu, Freshness, LimitRange, Memory, PodSpec, Quota, Snapshot, VolumeSource, Workload,
-    WorkloadKind,
+    Amounts, Container, Cpu, Freshness, Key, LimitRange, Memory, PodSpec, Quota, Snapshot, VolumeSource,
+    Workload, WorkloadKind,
 };
 
 /// How many more pods of a workload are let in.
@@ -147,7 +147,8 @@ fn held_back(seen: &Snapshot, workload: &Workload, spec: &PodSpec) -> Option<Str
         VolumeSource::Claim(name) => {
             let own = workload.key.kind == WorkloadKind::StatefulSet
                 && workload.claim_templates.contains(&volume.name);
-            let there = seen.claims.items.keys().any(|k| k.namespace == *namespace && k.name == *name);
+            let key = Key::new(namespace.clone(), name.clone());
+            let there = seen.claims.get(&key).is_some() || seen.claims.unreadable.contains_key(&key);
             (!own && !there).then_some(name)
         }
         _ => None,

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+mod certain;
 mod floor;
 mod nearest;
 
-pub use nearest::{unknown, unknown_node};
+pub(super) use certain::certain;
+pub use nearest::{meant_tenant, unknown, unknown_node};
 
 use super::{Check, Verdict, by_hand, draft::Draft};
 use crate::cluster::{
@@ -58,6 +60,7 @@ pub(super) fn freshness(seen: &Snapshot) -> Vec<Check> {
             checks.push(Check::new("freshness", Warn, text));
         }
     }
+    checks.extend(certain::room(seen));
     checks
 }
 
@@ -374,6 +377,10 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
     if let Some(why) = unread(&seen.leases.freshness) {
         let text = format!("leases {why}: another operator's run would not be seen");
         return Some(Check::new("lease", Warn, text));
+    }
+    if let Some((key, why)) = seen.leases.unreadable.iter().find(|(key, _)| *key.name == *name) {
+        let text = format!("lease {key} could not be read ({why}): another operator's run may be under way");
+        return Some(Check::new("lease", Refuse, text));
     }
     let lease = seen.leases.values().find(|l| *l.key.name == *name)?;
     let holder = lease.who()?;

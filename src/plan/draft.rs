@@ -78,7 +78,7 @@ impl Draft {
 
     fn remove(&mut self, seen: &Snapshot, mut board: Option<&mut Board>) {
         let active: Vec<_> = self.tenant.active().collect();
-        self.removals = victims(&self.tenant, active.len().saturating_sub(self.to as usize), seen.at);
+        self.removals = victims(&self.tenant, self.to, seen.at);
         for removal in &self.removals {
             let Some(node) = &removal.node else { continue };
             if let Some(pods) = self.predicted.get_mut(node) {

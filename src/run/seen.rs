@@ -89,6 +89,19 @@ impl Shown {
     }
 }
 
+impl Shown {
+    /// What is said of a run in that state: `is paused by alice@bastion`, `has failed`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Self::Failed => "has failed".into(),
+            Self::Stopped => "was stopped".into(),
+            Self::Undone => "was taken back".into(),
+            Self::Unknown => "may be under way: whether anybody drives it is not known".into(),
+            other => format!("is {other}"),
+        }
+    }
+}
+
 impl fmt::Display for Shown {
     /// `interrupted`, `paused by alice@bastion`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,6 +173,24 @@ impl RunSeen {
         matches!(self.shown(), Shown::Interrupted | Shown::Paused(_))
     }
 
+    /// It waits for an operator, and meanwhile something is not as it should be for its tenant: what it borrowed is not
+    /// given back, or how something it began came out is not known. Why, in a few words; it comes before all else.
+    pub fn open(&self) -> Option<String> {
+        let run = &self.run;
+        if !self.wants_an_operator() {
+            return None;
+        }
+        let steps = &run.plan().steps;
+        if let Some(step) = run.undecided().last() {
+            let said = run.last_word().filter(|_| run.state == RunState::Paused);
+            let not_known =
+                || format!("how this came out is not known: {}", run.plan().step_words(&steps[*step]));
+            return Some(said.map_or_else(not_known, str::to_owned));
+        }
+        let back = run.borrowed().next()?;
+        Some(format!("still to be given back: {}", run.plan().step_words(&steps[back])))
+    }
+
     /// Who is at it, where that is somebody else.
     fn held(&self) -> Option<String> {
         let holder = self.holder.as_ref().filter(|h| h.alive && !self.ours)?;
@@ -186,7 +217,7 @@ impl RunSeen {
     pub fn offers(&self, seen: &Snapshot) -> Offers {
         let (run, name, shown) = (&self.run, self.run.short(), self.shown());
         let over = run.state.is_over();
-        let closed = over.then(|| format!("run {name} is {shown}"));
+        let closed = over.then(|| format!("run {name} {}", shown.phrase()));
         let lost = || run.journal_lost.clone().and_then(|_| left_by_losing_it(run, seen));
         let give_up = closed.clone().or_else(|| self.untouchable()).or_else(lost).map_or(Ok(()), Err);
         let resume = give_up.clone().and_then(|()| self.goes_on(seen));

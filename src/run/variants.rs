@@ -122,6 +122,7 @@ fn all() -> Vec<(About, Change)> {
             uid: uid(),
             image: None,
             template: None,
+            restarted: None,
             steady: 0,
         }),
         Change::Bounds(Bounds { autoscaler: pod("acme"), from: (2, 6), to: (1, 1) }),
@@ -357,7 +358,7 @@ fn entries_in_an_illegal_order_are_refused_and_change_nothing() {
         (vec![Event::Taken], finished.clone(), "not every step is through"),
         (vec![Event::Taken, done(0), done(1), finished.clone()], Event::Taken, "done"),
         (vec![Event::Taken, done(0), done(1), finished], Event::Started { step: 1 }, "through already"),
-        (vec![Event::Taken, Event::Undone { by_run: "x".into() }], done(0), "undone"),
+        (vec![Event::Taken, Event::Undone { by_run: "x".into() }], done(0), "was taken back"),
     ] {
         let mut run = fresh.clone();
         before.iter().for_each(|event| run.apply(entry(event.clone())).expect("a legal order"));

@@ -40,8 +40,11 @@ pub fn role(severity: Option<Severity>) -> Role {
 pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     pen.tint_line(0, Role::Bar);
     let api = &cx.seen.api;
-    let mode =
-        if cx.who.read_only { piece("READ-ONLY", Role::Warn) } else { piece("READ-WRITE", Role::Muted) };
+    let mode = match (cx.who.read_only, cx.who.unlocked) {
+        (true, _) => piece("READ-ONLY", Role::Warn),
+        (false, Some(until)) => piece(format!("READ-WRITE {}", left_until(cx, until)), Role::Warn),
+        (false, None) => piece("READ-WRITE", Role::Muted),
+    };
     let mut right = vec![mode, piece("   ", Role::Bar)];
     right.extend(self::api(cx));
     right.push(piece(" ", Role::Bar));
@@ -52,7 +55,14 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     } else {
         pen.line_right(edge, 0, edge.saturating_sub(20), &right)
     };
-    let mut left = vec![piece(" ", Role::Bar), piece(&*api.context, Role::Accent)];
+    let mut left = vec![piece(" ", Role::Bar)];
+    if let Some((label, role)) = &cx.who.label {
+        left.extend([piece(format!("[{}]", format::fit(label, 16)), *role), piece(" ", Role::Bar)]);
+    }
+    left.push(piece(&*api.context, Role::Accent));
+    if let Some(namespace) = &cx.seen.namespace {
+        left.push(piece(format!("/{}", format::fit(namespace, 24)), Role::Accent));
+    }
     left.push(piece(format!("   {}", cx.who.operator), Role::Bar));
     if let Some(user) = &api.user {
         left.push(piece(format!(" as {user}"), Role::Muted));
@@ -60,6 +70,20 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     pen.line(0, 0, start.saturating_sub(2), &left);
     if pen.height() > 1 {
         health(pen, cx, view);
+    }
+}
+
+/// How long until then: in minutes, and at the end in steps of ten seconds.
+fn left_until(cx: &Cx<'_>, until: jiff::Timestamp) -> String {
+    let seconds = cx.seen.dated(until).duration_since(cx.now).as_secs().max(0);
+    let step = if seconds > 60 { 60 } else { 10 };
+    let next = jiff::SignedDuration::from_secs(seconds - (seconds - 1).max(0) / step * step);
+    if let Ok(at) = cx.now.checked_add(next) {
+        cx.wake_at(at);
+    }
+    match seconds {
+        61.. => format!("{} min", (seconds + 59) / 60),
+        _ => format!("{} s", (seconds + 9) / 10 * 10),
     }
 }
 

@@ -194,6 +194,16 @@ pub enum Command {
     CommandLine,
     /// What the keys do.
     Help,
+    /// Another context of the kubeconfig.
+    Context,
+    /// Another namespace, or all.
+    Namespace,
+    /// Lift read-only for a while.
+    Unlock,
+    /// Be read-only again.
+    Lock,
+    /// Let the credential plug-in ask on the terminal.
+    Login,
     /// Another theme.
     Theme,
     /// Draw everything again.
@@ -357,6 +367,10 @@ pub enum Takes {
     Span,
     /// The name of a file, or nothing.
     File,
+    /// A context.
+    Context,
+    /// A namespace, or all.
+    Namespace,
     /// A tenant or a pod, and a container; or nothing: what is selected.
     Pod,
 }
@@ -377,6 +391,8 @@ impl Takes {
             Self::Text => "TEXT",
             Self::Span => "[SPAN]",
             Self::File => "[FILE]",
+            Self::Context => "NAME",
+            Self::Namespace => "NAME|all",
             Self::Pod => "[TENANT|POD [CONTAINER]]",
         }
     }

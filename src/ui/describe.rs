@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::format;
-use crate::cluster::{Described, KubeEvent, ObjectKey, is_secret};
+use crate::cluster::{Described, KubeEvents, ObjectKey, is_secret};
 
 /// How a line is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -315,13 +315,16 @@ impl Lines {
         self.facts("tolerates", tolerations);
     }
 
-    fn events(&mut self, events: &Result<Vec<KubeEvent>, String>) {
+    fn events(&mut self, events: &Result<KubeEvents, String>) {
         self.title("events");
         match events {
             Err(why) => self.told(Tone::Wrong, "", &format!("not known: {why}")),
-            Ok(events) if events.is_empty() => self.fact("", "none: Kubernetes keeps them for an hour"),
-            Ok(events) => {
-                for event in events {
+            Ok(KubeEvents { all, unread: None }) if all.is_empty() => {
+                self.fact("", "none: Kubernetes keeps them for an hour")
+            }
+            Ok(KubeEvents { all, unread }) => {
+                unread.iter().for_each(|why| self.told(Tone::Wrong, "", why));
+                for event in all {
                     let tone = if event.warning { Tone::Wrong } else { Tone::Fact };
                     let times = if event.count > 1 { format!("{}× ", event.count) } else { String::new() };
                     let told = format!("{}: {times}{}", event.reason, event.message);

@@ -17,15 +17,19 @@ pub enum Stop {
     About(Subject),
 }
 
-/// What waits for an operator: a run of a campaign that does is told by that one.
+/// What waits for an operator, what is open first: a run of a campaign that waits is told by that one, but where its own
+/// outcome is open.
 pub fn waiting(campaigns: &[CampaignSeen], runs: &[RunSeen]) -> Vec<Stop> {
     let all: Vec<_> = campaigns.iter().filter(|known| known.wants_an_operator()).collect();
     let told = |known: &&RunSeen| {
         known.run.campaign.as_ref().is_none_or(|of| all.iter().all(|c| c.campaign.id != *of))
     };
-    let runs = runs.iter().filter(|known| known.wants_an_operator()).filter(told);
-    let runs = runs.map(|known| Stop::Run(known.run.id.clone()));
-    all.iter().map(|known| Stop::Campaign(known.campaign.id.clone())).chain(runs).collect()
+    let waits = runs.iter().filter(|known| known.wants_an_operator());
+    let (open, others): (Vec<_>, Vec<_>) = waits.partition(|known| known.open().is_some());
+    let stop = |known: &RunSeen| Stop::Run(known.run.id.clone());
+    let campaigns = all.iter().map(|known| Stop::Campaign(known.campaign.id.clone()));
+    let others = others.into_iter().filter(told).map(stop);
+    open.into_iter().map(stop).chain(campaigns).chain(others).collect()
 }
 
 /// The stop that comes next, what waits for an operator first: several findings about one thing are one stop. `last` is where the key led before, `here`

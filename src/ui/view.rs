@@ -17,7 +17,7 @@ use super::{
     outlook::{Outlook, Question},
     paint::Pen,
     stops::Stop,
-    theme::Theme,
+    theme::{Role, Theme},
 };
 use crate::{
     cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
@@ -31,6 +31,12 @@ pub struct Who {
     pub operator: String,
     /// Nothing may be changed.
     pub read_only: bool,
+    /// What this cluster is called, and how that is shown.
+    pub label: Option<(String, Role)>,
+    /// It may be changed until then, by the clock of this machine.
+    pub unlocked: Option<Timestamp>,
+    /// The contexts of the kubeconfig, those used last first.
+    pub contexts: Vec<String>,
 }
 
 /// The events of a tenant, newest first, or why there are none.

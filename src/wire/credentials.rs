@@ -72,6 +72,21 @@ impl Credentials {
         Ok(self.0.held.lock().await.issued.clone())
     }
 
+    /// Whether a plug-in says that it must ask on a terminal.
+    pub fn ask(&self) -> bool {
+        matches!(&self.0.source, Source::Plugin(plugin) if plugin.asks())
+    }
+
+    /// Runs the plug-in where it may ask on the terminal. Whether there is one.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub async fn log_in(&self) -> Result<bool, String> {
+        let Source::Plugin(plugin) = &self.0.source else { return Ok(false) };
+        self.0.held.lock().await.renew(plugin, true).await?;
+        Ok(true)
+    }
+
     /// The same request with the header that says who we are.
     ///
     /// # Errors
@@ -146,8 +161,17 @@ impl Held {
         {
             return if stands { Ok(()) } else { Err(why.clone()) };
         }
+        match self.renew(plugin, false).await {
+            Err(_) if stands => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Runs the plug-in.
+    async fn renew(&mut self, plugin: &Plugin, on_terminal: bool) -> Result<(), String> {
+        let left = |issued: &Issued, before| issued.expires.is_none_or(|end| Timestamp::now() + before < end);
         let begun = Instant::now();
-        let outcome = match plugin.run().await {
+        let outcome = match plugin.run(on_terminal).await {
             Ok(issued) => {
                 match issued.token.as_ref().map(|t| bearer(t.expose_secret(), "the credential plug-in")) {
                     Some(Err(why)) => Err(why),
@@ -170,7 +194,7 @@ impl Held {
             }
             Err(why) => {
                 self.failed = Some((Instant::now() + RUN_AGAIN.max(took * 4), why.clone()));
-                if stands { Ok(()) } else { Err(why) }
+                Err(why)
             }
         }
     }

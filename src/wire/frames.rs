@@ -11,11 +11,15 @@ use futures::{SinkExt, StreamExt, stream::BoxStream};
 use http::Request;
 use kube::Client;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     sync::mpsc,
     task::JoinSet,
     time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until},
 };
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{self, Message},
+};
 
 /// How often the peer is asked whether it is there.
 const ASKED_EVERY: Duration = Duration::from_secs(5);
@@ -45,7 +49,14 @@ impl Frames {
     pub async fn open(client: &Client, request: Request<Vec<u8>>) -> Result<Self, kube::Error> {
         let connection = client.connect(request).await?;
         let closes = connection.supports_stream_close();
-        let (mut sink, stream) = connection.into_stream().split();
+        Ok(Self::over(connection.into_stream(), closes))
+    }
+
+    fn over<S>(socket: WebSocketStream<S>, closes: bool) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (mut sink, stream) = socket.split();
         let (sender, mut messages) = mpsc::channel(16);
         let mut writing = JoinSet::new();
         // Writing apart from reading: a peer that reads only what it may write would otherwise be waited for for ever.
@@ -60,13 +71,7 @@ impl Frames {
         let now = Instant::now();
         let mut asking = interval_at(now + ASKED_EVERY, ASKED_EVERY);
         asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self {
-            stream: stream.boxed(),
-            out: Out { sender, closes },
-            heard: now,
-            asking,
-            _writing: writing,
-        })
+        Self { stream: stream.boxed(), out: Out { sender, closes }, heard: now, asking, _writing: writing }
     }
 
     /// Where frames are sent.
@@ -120,5 +125,46 @@ impl Out {
     pub async fn end(&self, channel: u8) {
         let message = if self.closes { Message::binary(vec![CLOSE, channel]) } else { Message::Close(None) };
         let _ = self.sender.send(message).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    async fn pair() -> (Frames, WebSocketStream<tokio::io::DuplexStream>) {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+        (Frames::over(near, true), far)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_says_nothing_is_lost_and_one_that_answers_is_kept() {
+        let (mut frames, _silent) = pair().await;
+        let began = Instant::now();
+        let why = frames.next().await.unwrap_err();
+        assert!(why.contains("nothing was heard of it for 20 s"), "{why}");
+        assert_eq!(began.elapsed(), LOST_AFTER);
+
+        let (mut frames, mut far) = pair().await;
+        // It answers each question, as whoever reads does, and speaks after an hour.
+        let answering = async {
+            let hour = Instant::now() + Duration::from_secs(3600);
+            let mut asked = 0;
+            loop {
+                tokio::select! {
+                    message = far.next() => asked += usize::from(matches!(message, Some(Ok(Message::Ping(_))))),
+                    () = sleep_until(hour) => break,
+                }
+            }
+            far.send(Message::binary(vec![1, b'x'])).await.unwrap();
+            (asked, far)
+        };
+        let (heard, (asked, _far)) = tokio::join!(frames.next(), answering);
+        assert_eq!(heard, Ok(Some((1, Bytes::from_static(b"x")))));
+        assert!(asked > 700, "{asked}");
     }
 }

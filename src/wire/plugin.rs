@@ -13,6 +13,8 @@ use super::sentence::one_line;
 
 /// How long one may take.
 pub(super) const WITHIN: Duration = Duration::from_secs(30);
+/// How long one may take that asks a person.
+const ASKED_WITHIN: Duration = Duration::from_secs(300);
 const API_VERSION: &str = "client.authentication.k8s.io/v1";
 
 /// A credential plug-in, ready to be run.
@@ -23,7 +25,7 @@ pub(super) struct Plugin {
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     /// What it is told about itself and the cluster.
-    told: String,
+    told: Value,
     hint: Option<String>,
     /// It may want to ask on a terminal, which belongs to the screen.
     asks: bool,
@@ -74,27 +76,40 @@ impl Plugin {
             command: command.into(),
             arguments: exec.args.clone().unwrap_or_default(),
             variables: exec.env.iter().flatten().filter_map(variable).collect(),
-            told: json!({"apiVersion": version, "kind": "ExecCredential", "spec": spec}).to_string(),
+            told: json!({"apiVersion": version, "kind": "ExecCredential", "spec": spec}),
             hint: exec.install_hint.clone(),
             asks: exec.interactive_mode == Some(ExecInteractiveMode::Always),
         })
     }
 
-    /// Runs it.
+    /// Whether it says that it must ask on a terminal.
+    pub fn asks(&self) -> bool {
+        self.asks
+    }
+
+    /// Runs it; `on_terminal`: it may ask there.
     ///
     /// # Errors
     /// One sentence: it is not installed, fails, takes too long, or what it says is no credential.
-    pub async fn run(&self) -> Result<Issued, String> {
+    pub async fn run(&self, on_terminal: bool) -> Result<Issued, String> {
+        let mut told = self.told.clone();
+        told["spec"]["interactive"] = on_terminal.into();
         let mut command = Command::new(&self.command);
         command
             .args(&self.arguments)
             .envs(self.variables.iter().cloned())
-            .env("KUBERNETES_EXEC_INFO", &self.told);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let output = match timeout(WITHIN, command.output()).await {
+            .env("KUBERNETES_EXEC_INFO", told.to_string());
+        command.stdout(Stdio::piped()).kill_on_drop(true);
+        if on_terminal {
+            command.stdin(Stdio::inherit()).stderr(Stdio::inherit());
+        } else {
+            command.stdin(Stdio::null()).stderr(Stdio::piped());
+        }
+        let within = if on_terminal { ASKED_WITHIN } else { WITHIN };
+        let output = match timeout(within, async { command.spawn()?.wait_with_output().await }).await {
             Ok(Ok(output)) => output,
             Ok(Err(why)) => return Err(self.not_started(&why)),
-            Err(_) => return Err(self.failed(&format!("has not answered within {} s", WITHIN.as_secs()))),
+            Err(_) => return Err(self.failed(&format!("has not answered within {} s", within.as_secs()))),
         };
         if !output.status.success() {
             let words = String::from_utf8_lossy(&output.stderr);
@@ -145,7 +160,7 @@ impl Plugin {
 
     fn failed(&self, what: &str) -> String {
         let asks = if self.asks && what.starts_with("failed") {
-            "; it wants to ask on a terminal (interactiveMode: Always): log in with kubectl first"
+            "; it wants to ask on a terminal (interactiveMode: Always): :login lets it, or log in with kubectl first"
         } else {
             ""
         };

@@ -51,6 +51,12 @@ pub(super) struct Way {
 }
 
 impl Target {
+    /// The names of the contexts there are; none where no kubeconfig can be read.
+    pub fn contexts(&self) -> Vec<String> {
+        let read = self.read().ok().flatten();
+        read.map_or_else(Vec::new, |kubeconfig| kubeconfig.contexts.into_keys().collect())
+    }
+
     /// The name of the context, as far as the files tell it: `in-cluster` without a kubeconfig. What is wrong with them is
     /// said when the cluster is connected to.
     pub fn context_name(&self) -> Option<String> {

@@ -642,3 +642,166 @@ fn a_pod_that_was_measured_long_before_the_others_is_named() {
         h.notes
     );
 }
+
+/// A pod of that name in the namespace of the tenant that could not be read.
+fn unreadable(seen: &mut Snapshot, tenant: &str, name: &str) {
+    let key = Key::new(tenant, name);
+    let why = "container php-fpm: memory: `-1` is below zero".into();
+    seen.observe(Observation::Pod(Seen::Unreadable(key, why)));
+}
+
+/// The same cluster where the pods of that number of a tenant could not be read from the beginning.
+fn without(seen: &mut Snapshot, tenant: &str, numbers: &[usize]) {
+    let all = pods(seen, tenant);
+    for pod in numbers.iter().map(|n| &all[*n]) {
+        seen.observe(Observation::Pod(Seen::Gone(pod.key.clone())));
+        unreadable(seen, tenant, &pod.key.name);
+    }
+}
+
+#[test]
+fn pods_that_cannot_be_read_are_not_none() {
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2\ntenant globex 2 on w1 w2");
+    without(&mut seen, "acme", &[0, 1]);
+    let all = findings(&seen);
+    assert!(all.iter().all(|f| f.severity < Severity::Critical && f.rule != "tenant-down"), "{all:?}");
+    let text = &finding(&all, "pods-unread").text;
+    assert!(
+        text.starts_with("2 pods of acme could not be read: whether they are ready is not known"),
+        "{text}"
+    );
+    let tenant = seen.tenants[&TenantName::from("acme")].clone();
+    let healths = wheelhouse::cluster::Healths::of(&seen, &all);
+    assert_eq!((healths.down, healths.unknown), (0, 1));
+    assert_eq!(tenant.ready_of(), "0?/2");
+    let more = headroom(&seen, &tenant);
+    assert_eq!((more.more, more.unknown), (None, 2));
+    assert_eq!(more.describe(), "not known: 2 pods could not be read");
+    let node = NodeName::from("w1");
+    let lost = whatif::what_if(&seen, &[node], whatif::Loss::Crash).expect("known");
+    assert!(!lost.down.iter().any(|name| name.as_str() == "acme"), "{lost:?}");
+    // Whoever plans is told: of the tenant it is a guess, of others what room there is.
+    let all = checks(&seen, "acme", 3);
+    let refused = all.iter().find(|c| c.rule == "unread" && c.verdict == Verdict::Refuse);
+    let text = &refused.expect("a plan for acme is a guess").text;
+    assert!(text.starts_with("2 pods of acme could not be read"), "{text}");
+    let others = plan(&seen, &Intent::Scale { targets: vec![Target { tenant: "globex".into(), to: 3 }] });
+    let told: Vec<_> = others.all_checks().filter(|c| c.rule == "unread").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].verdict, Verdict::Warn);
+    // Read again, it is as it was.
+    let pod = pods(&cluster("node w1\nnode w2\ntenant acme 2 on w1 w2"), "acme").remove(0);
+    put(&mut seen, pod);
+    assert_eq!(seen.tenants[&TenantName::from("acme")].unread, 1);
+}
+
+#[test]
+fn a_node_that_cannot_be_read_is_not_gone() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+    change(&mut seen, "acme", 1, |pod| pod.ready = false);
+    seen.observe(Observation::Node(Seen::Gone("w2".into())));
+    assert!(seen.is_silent(Some(&"w2".into())));
+    seen.observe(Observation::Node(Seen::Unreadable("w2".into(), "memory: `x`".into())));
+    assert!(!seen.is_silent(Some(&"w2".into())));
+}
+
+#[test]
+fn what_stands_around_a_tenant_and_cannot_be_read_is_told_by_its_plans() {
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2");
+    let key = |name: &str| Key::new("acme", name);
+    let why: Arc<str> = "hard.pods: `many`".into();
+    seen.observe(Observation::Quota(Seen::Unreadable(key("q"), why.clone())));
+    seen.observe(Observation::Autoscaler(Seen::Unreadable(key("a"), why.clone())));
+    seen.observe(Observation::Budget(Seen::Unreadable(Key::new("other", "b"), why.clone())));
+    let told: Vec<_> = checks(&seen, "acme", 3).into_iter().filter(|c| c.rule == "unread").collect();
+    let texts: Vec<_> = told.iter().map(|c| c.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "horizontalpodautoscaler a could not be read: whether it takes this back is not known",
+            "resourcequota q could not be read: whether it lets new pods in is not known",
+        ]
+    );
+    seen.observe(Observation::Lease(Seen::Unreadable(Key::new("wheelhouse", "tenant-acme"), why)));
+    let lease = wheelhouse::cluster::Lease::name_of(&"acme".into());
+    seen.observe(Observation::Lease(Seen::Unreadable(Key::new("wheelhouse", lease), "renewTime".into())));
+    let all = checks(&seen, "acme", 3);
+    let (verdict, text) = check(&all, "lease");
+    assert!(verdict == Verdict::Refuse && text.contains("could not be read"), "{text}");
+}
+
+#[test]
+fn a_workload_that_is_being_deleted_is_told_and_not_planned_for() {
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2");
+    change_workload(&mut seen, "acme", |w| {
+        w.deleting = Some(ago(60));
+        w.finalizers = vec!["foregroundDeletion".into(), "shop.example/billing".into()];
+    });
+    let all = findings(&seen);
+    let told = finding(&all, "workload-deleting");
+    assert_eq!(
+        (told.severity, told.text.as_str(), told.since),
+        (
+            Severity::Warning,
+            "its Deployment is being deleted, its pods first; that waits for finalizer shop.example/billing",
+            Some(ago(60))
+        )
+    );
+    let tenant = TenantName::from("acme");
+    let intents = [
+        Intent::Scale { targets: vec![Target { tenant: tenant.clone(), to: 3 }] },
+        Intent::Restart { tenant: tenant.clone() },
+        Intent::DeletePod { pod: pods(&seen, "acme")[0].key.clone() },
+    ];
+    for intent in intents {
+        let made = plan(&seen, &intent);
+        let refusals: Vec<_> = made.refusals().map(|c| c.rule.as_str()).collect();
+        assert!(refusals.contains(&"deleting"), "{intent:?}: {refusals:?}");
+    }
+}
+
+#[test]
+fn a_stateful_set_keeps_the_numbers_from_its_first_on() {
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 4 on w1 w2 w3 w1 statefulset");
+    change_workload(&mut seen, "acme", |w| {
+        w.first_ordinal = 1;
+        w.claim_templates = vec!["data".into()];
+        w.claims_go_when_scaled = true;
+    });
+    // Its pods are acme-0 to acme-3; from 1 on, four are acme-1 to acme-4, and acme-0 goes whatever is asked for.
+    let gone = |to| {
+        let made = plan(&seen, &Intent::Scale { targets: vec![Target { tenant: "acme".into(), to }] });
+        let part = &made.tenants[0];
+        let text = check(&part.checks, "claims").1.to_owned();
+        (part.removals.iter().map(|r| r.pod.clone()).collect::<Vec<_>>(), text)
+    };
+    let (pods, claims) = gone(2);
+    assert_eq!(pods, ["acme-3", "acme-0"]);
+    assert!(claims.ends_with("data-acme-3, data-acme-0"), "{claims}");
+    assert_eq!(gone(3).0, ["acme-0"]);
+    assert_eq!(gone(5).0, ["acme-0"]);
+}
+
+#[test]
+fn an_init_container_that_does_not_end_is_named() {
+    let mut seen = cluster("node w1\nnode w2\ntenant acme 2 on w1 w2");
+    change(&mut seen, "acme", 1, |pod| {
+        starting(pod, Some("PodInitializing"));
+        pod.created = ago(120);
+        let mut spec = wheelhouse::cluster::PodSpec::clone(&pod.spec);
+        let mut init = spec.containers[0].clone();
+        init.name = "wait-for-db".into();
+        spec.init_containers = vec![init].into();
+        pod.spec = Arc::new(spec);
+        pod.containers.push(wheelhouse::cluster::ContainerStatus {
+            name: "wait-for-db".into(),
+            running_since: Some(ago(119)),
+            ..Default::default()
+        });
+    });
+    let all = findings(&seen);
+    assert_eq!(
+        finding(&all, "pods-failing").text,
+        "1 pod failing: init container wait-for-db runs and does not end"
+    );
+}

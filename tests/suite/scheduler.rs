@@ -374,8 +374,9 @@ fn the_pods_that_go_are_those_the_real_controller_removed() {
         let Some(before) = case.before else { continue };
         let now = Timestamp::from_nanosecond((before.now_unix * 1e9) as i128).unwrap();
         let pods = before.pods.into_iter().map(|p| Arc::new(Pod::from(p))).collect();
-        let tenant = Tenant { name: "app".into(), workload: workload.clone(), pods };
-        let predicted = victims(&tenant, case.victims.len(), now);
+        let tenant = Tenant { name: "app".into(), workload: workload.clone(), pods, unread: 0 };
+        let to = tenant.active().count() - case.victims.len();
+        let predicted = victims(&tenant, to as u32, now);
         let certain: BTreeSet<_> = predicted.iter().filter(|r| r.certain).map(|r| r.pod.clone()).collect();
         let possible: BTreeSet<_> = predicted
             .iter()

@@ -59,13 +59,15 @@ pub(super) fn node_down(s: &Snapshot, n: &Node) -> Option<Found> {
     }
     let reason = n.ready_condition().map_or("it never reported", |c| &*c.reason);
     let mut text = match n.is_silent() {
+        true if reason.is_empty() => "does not answer".to_owned(),
         true => format!("does not answer ({reason})"),
+        false if reason.is_empty() => "not ready, and gives no reason".to_owned(),
         false => format!("not ready: {reason}"),
     };
     let here = |t: &Tenant| t.active().any(|p| !p.ready && p.node.as_ref() == Some(&n.name));
     let hit: Vec<_> =
         if s.is_ready() { s.tenants.values().filter(|t| here(t)).collect() } else { Vec::new() };
-    let (down, degraded): (Vec<_>, Vec<_>) = hit.into_iter().partition(|t| t.ready() == 0 && t.desired() > 0);
+    let (down, degraded): (Vec<_>, Vec<_>) = hit.into_iter().partition(|t| t.is_down());
     let mut effects = Vec::new();
     if !down.is_empty() {
         let names: Vec<_> = down.iter().take(SHOWN).map(|t| t.name.as_str()).collect();

@@ -13,7 +13,7 @@ const GONE_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 const CAUSES: usize = 2;
 
 pub(super) fn down(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    if t.desired() == 0 || t.ready() > 0 {
+    if !t.is_down() {
         return None;
     }
     let mut causes = Vec::new();
@@ -39,6 +39,27 @@ pub(super) fn down(s: &Snapshot, t: &Tenant) -> Option<Found> {
     }
     text += &rollout(t);
     Some(found(Severity::Critical, text).since(out_since(t)).because(cause(s, t)).answer(Answer::Open))
+}
+
+/// Pods that could not be read: not known is not none. What its controller counts is told beside it.
+pub(super) fn unread(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let what = t.unread_words()?;
+    let (kind, counts) = (t.workload.key.kind.name(), t.workload.counts);
+    let text = match t.desired() > t.ready() {
+        true => format!(
+            "{what}: whether they are ready is not known (its {kind} counts {} of {} ready)",
+            counts.ready,
+            t.desired()
+        ),
+        false => format!("{what}: where they sit and what they take is not known"),
+    };
+    Some(found(Severity::Warning, text).answer(Answer::Open))
+}
+
+/// A workload that is being deleted: nothing makes or replaces its pods any more.
+pub(super) fn departing(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    let text = t.workload.departure()?;
+    Some(found(Severity::Warning, text).since(t.workload.deleting).answer(Answer::Open))
 }
 
 /// Since when no pod is ready: since the last one was; where none ever was, since the first one came.
@@ -97,7 +118,7 @@ fn rollout(t: &Tenant) -> String {
 }
 
 pub(super) fn failing(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    if t.ready() == 0 && t.desired() > 0 {
+    if t.is_down() {
         return None;
     }
     let bad = in_state(s, t, PodState::Failing);
@@ -109,7 +130,7 @@ pub(super) fn failing(s: &Snapshot, t: &Tenant) -> Option<Found> {
 }
 
 pub(super) fn unschedulable(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    if t.ready() == 0 && t.desired() > 0 {
+    if t.is_down() {
         return None;
     }
     let waiting = in_state(s, t, PodState::Unschedulable);
@@ -122,7 +143,7 @@ pub(super) fn unschedulable(s: &Snapshot, t: &Tenant) -> Option<Found> {
 
 pub(super) fn stuck(s: &Snapshot, t: &Tenant) -> Option<Found> {
     let since = t.workload.stuck_since?;
-    let told = t.ready() == 0
+    let told = t.is_down()
         || why_refused(s, t).is_some()
         || t.pods.iter().any(|p| matches!(s.state_of(p), PodState::Failing | PodState::Unschedulable));
     let text =
@@ -134,9 +155,10 @@ pub(super) fn short(s: &Snapshot, t: &Tenant) -> Option<Found> {
     let (ready, desired) = (t.ready(), t.desired());
     let of = |state| in_state(s, t, state);
     let told = of(PodState::Failing).len() + of(PodState::Unschedulable).len();
-    let missing = desired.saturating_sub(t.active().count() as u32) as usize;
+    let missing = desired.saturating_sub(t.active().count() as u32 + t.unread) as usize;
     let refused = if why_refused(s, t).is_some() { missing } else { 0 };
-    if ready == 0 || ready >= desired || told + refused >= (desired - ready) as usize {
+    // With pods that could not be read it is not known how many are short.
+    if t.is_down() || t.unread > 0 || ready >= desired || told + refused >= (desired - ready) as usize {
         return None;
     }
     let unknown = of(PodState::Unknown);
@@ -148,7 +170,7 @@ pub(super) fn short(s: &Snapshot, t: &Tenant) -> Option<Found> {
 
 /// Why no further pod of the tenant can be made, while it has fewer than it asks for.
 fn why_refused(s: &Snapshot, t: &Tenant) -> Option<String> {
-    let active = t.active().count() as u32;
+    let active = t.active().count() as u32 + t.unread;
     if let Some(refused) = &t.workload.refused {
         return Some(refused.words());
     }
@@ -218,11 +240,11 @@ fn refusal(message: &str, reason: &str) -> String {
 }
 
 pub(super) fn refused(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    if t.ready() == 0 && t.desired() > 0 {
+    if t.is_down() {
         return None;
     }
     let why = why_refused(s, t)?;
-    let missing = t.desired().saturating_sub(t.active().count() as u32);
+    let missing = t.desired().saturating_sub(t.active().count() as u32 + t.unread);
     let what = if missing == 0 { "a pod".to_owned() } else { format!("{missing} of {} pods", t.desired()) };
     let since = t.workload.refused.as_ref().and_then(|r| r.since);
     let text = format!("{what} cannot be made: {why}{}", rollout(t));

@@ -14,6 +14,16 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Tenant(pods::down),
     },
     Rule {
+        name: "pods-unread",
+        doc: "Pods of the tenant could not be read: whether they are ready is not known.",
+        check: Check::Tenant(pods::unread),
+    },
+    Rule {
+        name: "workload-deleting",
+        doc: "The tenant's workload is being deleted: its pods go or stay behind, and no new ones are made.",
+        check: Check::Tenant(pods::departing),
+    },
+    Rule {
         name: "pods-refused",
         doc: "Pods of the tenant cannot be made: a quota, a LimitRange or an admission webhook refuses them.",
         check: Check::Tenant(pods::refused),

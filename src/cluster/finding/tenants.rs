@@ -27,8 +27,8 @@ pub(super) fn under_floor(s: &Snapshot, t: &Tenant) -> Option<Found> {
 }
 
 pub(super) fn one_node(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    // A tenant that is down has nothing left to lose.
-    if t.ready() == 0 {
+    // A tenant that is down has nothing left to lose; pods that could not be read may be on another node.
+    if t.ready() == 0 || t.unread > 0 {
         return None;
     }
     let placement = t.placement();
@@ -104,7 +104,7 @@ pub(super) fn no_limit(s: &Snapshot, t: &Tenant) -> Option<Found> {
 }
 
 pub(super) fn doubled(s: &Snapshot, t: &Tenant) -> Option<Found> {
-    if t.workload.key.kind != WorkloadKind::Deployment && t.pods.len() < 2 {
+    if t.unread > 0 || t.workload.key.kind != WorkloadKind::Deployment && t.pods.len() < 2 {
         return None;
     }
     let placement = t.placement();

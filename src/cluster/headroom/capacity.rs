@@ -71,6 +71,8 @@ pub struct Capacity {
     pub(super) parts: Vec<Part>,
     /// Ready pods of which nothing is known, and pods on nodes that do not answer.
     pub(super) unknown: Vec<(Key, Option<NodeName>)>,
+    /// Pods that could not be read.
+    pub(super) unread: u32,
 }
 
 impl Capacity {
@@ -103,7 +105,7 @@ impl Capacity {
             }
         }
         parts.sort_by(|a: &Part, b| a.node.cmp(&b.node));
-        Self { parts, unknown }
+        Self { parts, unknown, unread: tenant.unread }
     }
 
     /// More requests they can take together; `None`: nothing is known of any of them.
@@ -114,7 +116,8 @@ impl Capacity {
     /// The same without the pods that are lost.
     pub fn without(&self, lost: impl Fn(&Key, Option<&NodeName>) -> bool) -> Option<u32> {
         let mut left = self.parts.iter().filter(|p| !lost(&p.pod, p.node.as_ref())).peekable();
-        let known = left.peek().is_some() || self.unknown.iter().all(|(pod, node)| lost(pod, node.as_ref()));
+        let known = left.peek().is_some()
+            || self.unread == 0 && self.unknown.iter().all(|(pod, node)| lost(pod, node.as_ref()));
         known.then(|| total(left, &[]))
     }
 
@@ -126,7 +129,7 @@ impl Capacity {
     pub(super) fn without_largest(&self) -> Option<u32> {
         let lost =
             |i: usize| total(self.parts.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p), &[]);
-        let nothing = (self.parts.len() + self.unknown.len() == 0).then_some(0);
+        let nothing = (self.parts.len() + self.unknown.len() + self.unread as usize == 0).then_some(0);
         (0..self.parts.len()).map(lost).min().or(nothing)
     }
 }

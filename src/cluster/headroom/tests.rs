@@ -202,7 +202,7 @@ fn parts() -> impl Strategy<Value = Vec<Part>> {
 proptest! {
     #[test]
     fn losing_a_pod_never_raises_it(parts in parts()) {
-        let capacity = Capacity { parts, unknown: vec![] };
+        let capacity = Capacity { parts, unknown: vec![], unread: 0 };
         let now = capacity.more().expect("known");
         for part in &capacity.parts {
             prop_assert!(capacity.without(|pod, _| *pod == part.pod).expect("known") <= now);

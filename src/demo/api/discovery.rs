@@ -124,6 +124,7 @@ fn subresource(name: &str) -> ((&'static str, &'static str, &'static str), &'sta
         "scale" => (("autoscaling", "v1", "Scale"), &["get", "patch", "update"]),
         "eviction" => (("policy", "v1", "Eviction"), &["create"]),
         "log" => (("", "", ""), &["get"]),
+        "attach" => (("", "v1", "PodAttachOptions"), &["create", "get"]),
         "exec" => (("", "v1", "PodExecOptions"), &["create", "get"]),
         "portforward" => (("", "v1", "PodPortForwardOptions"), &["create", "get"]),
         "finalize" => (("", "", ""), &["update"]),

@@ -72,8 +72,7 @@ const REVIEWS: &[(&str, &str)] = &[
     ("authentication.k8s.io", "selfsubjectreviews"),
 ];
 
-const UNSERVED: &[&str] =
-    &["attach", "binding", "ephemeralcontainers", "portforward", "proxy", "resize", "token"];
+const UNSERVED: &[&str] = &["binding", "ephemeralcontainers", "portforward", "proxy", "resize", "token"];
 
 impl Target {
     /// Reads a path, percent-decoded.

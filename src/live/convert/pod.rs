@@ -168,7 +168,7 @@ fn container_status(given: slim::ContainerStatus, interner: &mut Interner) -> Co
     ContainerStatus {
         name: interner.text(&given.name),
         ready: given.ready,
-        restarts: given.restart_count,
+        restarts: super::count(given.restart_count),
         reason,
         running_since: running.and_then(|r| r.started_at),
         last_end: ended.map(|end| {

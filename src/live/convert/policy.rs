@@ -22,8 +22,8 @@ pub(super) fn autoscaler(
     let value = Autoscaler {
         key: key.clone(),
         target: (interner.text(&target.kind), interner.text(&target.name)),
-        min: spec.min_replicas.unwrap_or(1),
-        max: spec.max_replicas,
+        min: count(spec.min_replicas.unwrap_or(1)),
+        max: count(spec.max_replicas),
     };
     Ok(Object { key, version: meta.resource_version.into(), value })
 }

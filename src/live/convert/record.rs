@@ -113,7 +113,7 @@ pub(super) fn event(slim: slim::Event, interner: &mut Interner) -> Result<Object
         reason: interner.text(&slim.reason),
         object: (interner.text(&about.kind), Key::new(interner.text(namespace), about.name.as_str())),
         message: interner.text(&slim.message),
-        count: slim.count.max(series.count).max(1),
+        count: count(slim.count.max(series.count)).max(1),
     };
     Ok(Object { key, version: slim.metadata.resource_version.into(), value })
 }

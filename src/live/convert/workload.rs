@@ -78,14 +78,22 @@ fn workload(
         template: interner.spec(template),
         paused: spec.paused,
         counts: Counts {
-            total: status.replicas,
-            updated: if of_one_template { status.replicas } else { status.updated_replicas },
-            ready: status.ready_replicas,
-            available: status.available_replicas,
+            total: count(status.replicas),
+            updated: count(if of_one_template { status.replicas } else { status.updated_replicas }),
+            ready: count(status.ready_replicas),
+            available: count(status.available_replicas),
         },
         refused,
         owner: pod::controller(&meta.owner_references, interner),
         claim_templates,
+        first_ordinal: count(spec.ordinals.start),
+        deleting: meta.deletion_timestamp,
+        finalizers: meta
+            .finalizers
+            .iter()
+            .filter(|_| meta.deletion_timestamp.is_some())
+            .map(|f| interner.text(f))
+            .collect(),
         claims_go_when_scaled: spec.persistent_volume_claim_retention_policy.when_scaled == "Delete",
         min_ready_seconds: count(spec.min_ready_seconds),
         bound_to,

@@ -17,6 +17,14 @@ pub fn unknown_node(seen: &Snapshot, name: &str) -> String {
     nobody("node", name, seen.nodes.items.keys().map(NodeName::as_str))
 }
 
+/// What is said of a name that is near to those of tenants: `; did you mean acme?`, or nothing.
+pub fn meant_tenant(seen: &Snapshot, name: &str) -> String {
+    match near(name, seen.tenants.keys().map(TenantName::as_str)).as_slice() {
+        [] => String::new(),
+        names => format!("; did you mean {}?", names.join(" or ")),
+    }
+}
+
 fn nobody<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut all = 0;
     let names = near(wanted, known.inspect(|_| all += 1));

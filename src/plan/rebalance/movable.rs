@@ -27,6 +27,12 @@ pub(super) fn held(seen: &Snapshot, tenant: &Tenant) -> Option<Why> {
         let run = lease.run.as_deref().map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
         return Some(("open-run", format!("{run} of {name} has not ended: finish it or undo it")));
     }
+    if let Some(departure) = workload.departure() {
+        return Some(("deleting", departure));
+    }
+    if let Some(unread) = tenant.unread_words() {
+        return Some(("unread", format!("{unread}: where they sit is not known")));
+    }
     if let Some(node) = &workload.bound_to {
         let text =
             format!("the template of {name} names the node {node} (nodeName): all its pods are bound there");

@@ -9,25 +9,29 @@ use crate::{
     plan::Removal,
 };
 
-/// The pods that go when a workload has to lose `count` of its active pods at `now`, in the order in which they go.
+/// The pods that go when a workload is brought to so many replicas at `now`, in the order in which they go.
 ///
-/// A StatefulSet loses its highest ordinals. A Deployment takes them from its ReplicaSets: from the only one, or, in
+/// A StatefulSet keeps the ordinals from its first one on, and loses those beyond and below, the highest first
+/// (`stateful_set_control.go` `updateStatefulSet`, `condemned`). A Deployment takes them from its ReplicaSets: from the only one, or, in
 /// the middle of a rollout, from each by its size, the largest first (`deployment/util` `GetReplicaSetProportion`);
 /// then no removal is certain. Within a ReplicaSet the order is that of `controller_utils.go` `ActivePodsWithRanks`.
-pub fn victims(tenant: &Tenant, count: usize, now: Timestamp) -> Vec<Removal> {
+pub fn victims(tenant: &Tenant, to: u32, now: Timestamp) -> Vec<Removal> {
     let active: Vec<_> = tenant.active().cloned().collect();
     match tenant.workload.key.kind {
         WorkloadKind::StatefulSet => {
-            let mut pods: Vec<_> = active.iter().collect();
-            pods.sort_by_key(|p| std::cmp::Reverse((ordinal(&p.key.name), p.key.clone())));
-            pods.into_iter().take(count).map(|p| removal(p, Vec::new(), true)).collect()
+            let kept = tenant.workload.ordinals(to);
+            let numbered = active.iter().filter_map(|p| Some((ordinal(&p.key.name)?, p)));
+            let mut pods: Vec<_> = numbered.filter(|(number, _)| !kept.contains(number)).collect();
+            pods.sort_by_key(|(number, p)| std::cmp::Reverse((*number, p.key.clone())));
+            pods.into_iter().map(|(_, p)| removal(p, Vec::new(), true)).collect()
         }
-        WorkloadKind::Deployment => deployment(&active, count, now),
+        WorkloadKind::Deployment => deployment(&active, active.len().saturating_sub(to as usize), now),
     }
 }
 
-fn ordinal(name: &str) -> u64 {
-    name.rsplit_once('-').and_then(|(_, n)| n.parse().ok()).unwrap_or(0)
+/// The number of a StatefulSet's pod; a pod without one is none of its own to its controller.
+fn ordinal(name: &str) -> Option<u64> {
+    name.rsplit_once('-').and_then(|(_, n)| n.parse().ok())
 }
 
 fn removal(pod: &Pod, instead: Vec<(String, Option<NodeName>)>, certain: bool) -> Removal {

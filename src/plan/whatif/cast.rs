@@ -76,7 +76,8 @@ impl Cast {
         residents.iter_mut().for_each(|all| all.sort_by_key(|r| Reverse(r.pod.spec.priority)));
         residents.iter_mut().for_each(Vec::shrink_to_fit);
         board.shrink();
-        let ready = seen.tenants.values().map(|t| t.ready()).collect();
+        // With pods that could not be read it is not known which is the last one that is ready.
+        let ready = seen.tenants.values().map(|t| if t.unread > 0 { u32::MAX } else { t.ready() }).collect();
         Self { board, residents, names: seen.tenants.keys().cloned().collect(), ready }
     }
 

@@ -75,6 +75,7 @@ fn alike_pods(old: &Pod, new: &Pod) -> bool {
 /// Its pods are compared for themselves.
 fn alike_tenants(old: &Tenant, new: &Tenant) -> bool {
     Arc::ptr_eq(&old.workload, &new.workload)
+        && old.unread == new.unread
         && old.pods.len() == new.pods.len()
         && old.pods.iter().zip(&new.pods).all(|(old, new)| old.key == new.key)
 }
@@ -204,7 +205,7 @@ fn already(seen: &Snapshot, nodes: &[NodeName]) -> Vec<Already> {
     let silent = nodes.iter().filter(|node| seen.nodes.get(*node).is_some_and(|n| n.is_silent()));
     let down = |node: &NodeName| {
         let here = |t: &Tenant| t.active().any(|pod| pod.node.as_ref() == Some(node));
-        let down = seen.tenants.values().filter(|t| t.ready() == 0 && t.desired() > 0 && here(t));
+        let down = seen.tenants.values().filter(|t| t.is_down() && here(t));
         down.map(|t| t.name.clone()).collect()
     };
     silent.map(|node| Already { node: node.clone(), down: down(node) }).collect()

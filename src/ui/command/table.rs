@@ -492,7 +492,7 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(35, "recovery")
     .anywhere(),
-    entry(Command::Findings, "findings", &["f", "5"], "everything that is wrong", ANY),
+    entry(Command::Findings, "findings", &["5", "f"], "everything that is wrong", ANY),
     entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
     entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
     entry(Command::Help, "help", &["?", "F1"], "what the keys do", ANY).bar(41, "help"),
@@ -502,6 +502,22 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::PageDown, "page-down", &["ctrl-d", "pagedown", "ctrl-f"], "half a page down", LISTS),
     entry(Command::Top, "top", &["g", "home"], "to the first row", LISTS),
     entry(Command::Bottom, "bottom", &["G", "end"], "to the last row", LISTS),
+    entry(
+        Command::Context,
+        "context",
+        &[],
+        "another cluster: a context of the kubeconfig, those used last are offered first",
+        ANY,
+    )
+    .takes(Takes::Context)
+    .aliases(&["ctx"]),
+    entry(Command::Namespace, "namespace", &[], "look at one namespace only, or at all", ANY)
+        .takes(Takes::Namespace)
+        .aliases(&["ns"]),
+    entry(Command::Unlock, "unlock", &[], "lift read-only: for 15 min, or the span that is typed, up to 8 h", ANY)
+        .takes(Takes::Span),
+    entry(Command::Lock, "lock", &[], "be read-only from now on", ANY),
+    entry(Command::Login, "login", &[], "let the credential plug-in ask on the terminal", ANY),
     entry(Command::Theme, "theme", &[], "another theme", ANY).takes(Takes::Theme),
     entry(Command::Redraw, "redraw", &["ctrl-l"], "draw the whole screen again", LISTS),
     entry(Command::Suspend, "suspend", &["ctrl-z"], "back to the shell until `fg`", LISTS),

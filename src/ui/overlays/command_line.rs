@@ -41,6 +41,19 @@ fn servers(cx: &Cx<'_>, command: Option<Command>) -> Vec<(String, String)> {
     }
 }
 
+fn contexts(cx: &Cx<'_>) -> Vec<(String, String)> {
+    let word = |name: &str| if *name == *cx.seen.api.context { "this one" } else { "context" };
+    cx.who.contexts.iter().map(|name| (name.clone(), word(name).to_owned())).collect()
+}
+
+fn namespaces(cx: &Cx<'_>) -> Vec<(String, String)> {
+    let mut names: std::collections::BTreeSet<&str> = cx.seen.namespaces.items.keys().map(|n| &**n).collect();
+    names.extend(cx.seen.pods.items.keys().map(|key| &*key.namespace));
+    let all = ("all".to_owned(), "all namespaces".to_owned());
+    let named = names.into_iter().map(|name| (name.to_owned(), "namespace".to_owned()));
+    [all].into_iter().chain(named).collect()
+}
+
 /// Tenants, and all pods.
 fn pods(cx: &Cx<'_>) -> Vec<(String, String)> {
     let ready = |t: &crate::cluster::Tenant| format!("{} of {} ready", t.ready(), t.desired());
@@ -87,6 +100,8 @@ impl CommandLine {
                     .values()
                     .map(|t| (t.name.to_string(), format!("{} of {} ready", t.ready(), t.desired())))
                     .collect(),
+                (Some(Takes::Context), []) => contexts(cx),
+                (Some(Takes::Namespace), []) => namespaces(cx),
                 (Some(Takes::Pod), []) => pods(cx),
                 (Some(Takes::Pod), [of]) => containers(cx, of),
                 (Some(Takes::Node), []) => {

@@ -13,7 +13,7 @@ use crate::{
     plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
-        command::{self, Command},
+        command::Command,
         filter::{Fields, Filter, Of},
         format,
         paint::{Pen, piece},
@@ -346,10 +346,6 @@ pub(super) fn refused(command: Command, node: Option<&NodeName>, cx: &Cx<'_>) ->
     match command {
         Command::Uncordon if !node.cordoned => Some(format!("{name} is not cordoned")),
         Command::Undrain if !node.is_ready() => Some(format!("{name} is not ready")),
-        Command::Undrain if !node.cordoned => Some(format!(
-            "{name} is not cordoned: {} moves pods back onto it",
-            command::sign(Command::Rebalance)
-        )),
         _ => None,
     }
 }

@@ -112,7 +112,7 @@ fn take_out() -> Plan {
 
 fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
     let seen = night(CALM);
-    let who = Who { operator: "alice@bastion".into(), read_only: false };
+    let who = Who { operator: "alice@bastion".into(), ..Who::default() };
     let theme = Theme::load("dark", &[], Depth::True).expect("a theme");
     let (detail, wake) = (Detail::default(), Default::default());
     let cx = Cx {

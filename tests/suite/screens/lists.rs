@@ -25,7 +25,11 @@ fn names(c: &Cockpit) -> Vec<String> {
 fn every_list_has_orders_that_go_round_and_have_names() {
     for place in ["1", "1 enter", "2", "2 enter", "3", "4", "5", "W"] {
         let mut c = at((120, 35), place);
-        let usual = c.body();
+        let rows = |c: &Cockpit| {
+            let text = c.body();
+            text.lines().map(|line| line.chars().take(24).collect::<String>()).collect::<Vec<_>>()
+        };
+        let usual = rows(&c);
         c.keys(": s o r t enter");
         let text = c.text();
         let said = text.split("type :sort and one of ").nth(1).unwrap_or_else(|| panic!("{place}: {text}"));
@@ -43,7 +47,7 @@ fn every_list_has_orders_that_go_round_and_have_names() {
             assert!(c.text().contains(&format!("by {order}")), "{place}: {order}\n{}", c.text());
         }
         c.keys(">");
-        assert_eq!(c.body(), usual, "{place}: round");
+        assert_eq!(rows(&c), usual, "{place}: round");
         c.keys("<");
         let last = &orders[orders.len() - 1];
         assert!(c.text().contains(&format!("by {last}")), "{place}: back\n{}", c.text());
@@ -98,7 +102,6 @@ fn every_filtered_list_says_what_is_filtered_and_how_many_rows_of_how_many() {
 }
 
 fn mouse(c: &mut Cockpit, kind: MouseEventKind, column: u16, row: u16) -> Vec<Effect> {
-    c.wait(200);
     c.send(Msg::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })))
 }
 

@@ -64,7 +64,7 @@ pub fn pod(key: &ObjectKey) -> Described {
         message: "Back-off restarting failed container php-fpm in \u{1b}[31mpod".into(),
         count: 41,
     };
-    Described { value, events: Ok(vec![event]) }
+    Described { value, events: Ok(vec![event].into()) }
 }
 
 #[test]

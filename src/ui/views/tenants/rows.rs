@@ -20,6 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Facts {
     pub ready: u32,
+    pub ready_of: String,
     pub desired: u32,
     pub restarts: u32,
     pub tag: String,
@@ -172,6 +173,7 @@ impl Rows {
         Facts {
             settled: !cells.iter().any(|(_, cell)| restless(cell)),
             ready: tenant.ready(),
+            ready_of: tenant.ready_of(),
             desired: tenant.desired(),
             restarts: tenant.restarts(),
             tag: format::plain(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),

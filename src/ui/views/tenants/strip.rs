@@ -81,11 +81,11 @@ fn lines<'a>(cx: &Cx<'a>, room: usize) -> Vec<Line<'a>> {
     };
     let runs = cx.runs.iter().filter(of_none);
     let mut all: Vec<Line<'_>> = campaigns.map(Line::Campaign).chain(runs.map(Line::Run)).collect();
-    // Those that wait for an operator first; what is wrong keeps a line at least.
+    // First what has left something open, then what waits for an operator; what is wrong keeps a line at least.
     all.sort_by_key(|line| match line {
-        Line::Campaign(known) => !known.wants_an_operator(),
-        Line::Run(known) => !known.wants_an_operator(),
-        Line::Cause(_) => false,
+        Line::Campaign(known) => (true, !known.wants_an_operator()),
+        Line::Run(known) => (known.open().is_none(), !known.wants_an_operator()),
+        Line::Cause(_) => (true, true),
     });
     let any = cx.findings.iter().any(|finding| finding.because.is_none());
     all.truncate(room.saturating_sub(usize::from(any)).max(1));
@@ -153,7 +153,7 @@ impl Tenants {
                 Line::Cause(finding) => finding_line(pen, y, right, finding, cx, name),
             }
             if let Some((word, _)) = line.answer(cx).filter(|_| keys > 0) {
-                let key = if i == at { Some(Command::Answer) } else { own_key(line) };
+                let key = own_key(line).or((i == at).then_some(Command::Answer));
                 let mut label = Vec::new();
                 if let Some(key) = key {
                     label.push(piece(format!("{} ", command::sign(key)), Role::Key));
@@ -189,7 +189,11 @@ fn campaign(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, k
 
 fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known: &RunSeen) {
     let shown = known.shown();
-    let text = format!("run of {} {shown}: {}", known.run.operator, summary(&known.run));
+    let what = summary(&known.run);
+    let text = match known.open() {
+        Some(why) => format!("{shown}: {what}: {why}"),
+        None => format!("run of {} {shown}: {what}", known.run.operator),
+    };
     unfinished(
         pen,
         y,

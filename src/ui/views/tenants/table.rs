@@ -67,8 +67,13 @@ impl Tenants {
             pen.put(x, y, 8, row.word, if calm { Role::Muted } else { tone });
         }
         let short = facts.ready < facts.desired;
-        let ready = format!("{}/{}", facts.ready, facts.desired);
-        pen.put_right(c.ready + 5, y, 6, &ready, if short { tone_of(row.worst) } else { Role::Text });
+        pen.put_right(
+            c.ready + 5,
+            y,
+            6,
+            &facts.ready_of,
+            if short { tone_of(row.worst) } else { Role::Text },
+        );
         match &c.cells {
             Cells::None => {}
             Cells::Nodes { x, widths } => {
