@@ -19,8 +19,8 @@ pub(super) async fn open(layers: Layers, config: Config) -> Result<(), Failure> 
         )?;
         return status::tell(session::follow(config).await?, status::Form::Printed(Format::Table)).await;
     }
-    cockpit::setup(&config).map_err(Failure::Usage)?;
     let state_dir = session::state_dir()?;
+    cockpit::setup(&config, &state_dir).map_err(Failure::Usage)?;
     let look = cockpit::Look::at(layers, config, &state_dir).await.map_err(Failure::Failed)?;
     session::log_in(&look.wire).await?;
     cockpit::run(look, state_dir).await.map_err(Failure::Failed)
