@@ -108,11 +108,12 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     for known in &undecided {
         let (run, shown, id) = (&known.run, known.shown(), &known.run.id);
         let why = known.open().unwrap_or_default();
-        text += &format!(
-            "; run {} {shown}: {}: {why} (`wheelhouse runs resume {id}` goes on with it)",
-            run.short(),
-            run::summary(run)
-        );
+        // Where an operator has to say how a job ended, going on without a word would be refused.
+        let next = match run.undecided().is_empty() {
+            true => format!("`wheelhouse runs resume {id}` goes on with it"),
+            false => format!("`wheelhouse runs resume {id} --as succeeded` or `--as failed` decides"),
+        };
+        text += &format!("; run {} {shown}: {}: {why} ({next})", run.short(), run::summary(run));
     }
     for known in &unfinished {
         let (it, shown, counts) = (&known.campaign, known.shown(), known.campaign.counts());
