@@ -58,8 +58,9 @@ fn every_threshold_of_the_configuration_silences_its_rule() {
     let crowd = || alone(vec![crowded("85")], 1.0);
     let saturated = || behind("saturation", healthy());
     let two = || fronted(vec![answers(|rows| rows.servers = servers(["ONLINE", "ONLINE", "SHUNNED"], "1"))]);
+    // Read again, and nothing was checked in between.
     let idle = || {
-        let mut snapshot = behind("healthy", healthy());
+        let mut snapshot = fronted(vec![answers(|_| {}).answered(&proxy_rows("healthy"), later(7.0))]);
         snapshot.at = later(7.0);
         snapshot
     };
