@@ -11,7 +11,7 @@ use wheelhouse::{
     config::Config,
 };
 
-use super::{behind, finding, healthy, later, now, rules, said};
+use super::{behind, finding, healthy, later, now, proxy_rows, rules, said};
 use worlds::*;
 
 /// A case: the rule, its world, words of what it says, words of what answers it, and the act of ours that does.
