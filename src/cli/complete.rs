@@ -109,7 +109,7 @@ fn candidates(kind: Kind) -> Vec<CompletionCandidate> {
 
 fn contexts(common: &Common) -> Option<Vec<String>> {
     let config = session::layers(common).ok()?.config(None).ok()?;
-    session::target(&config).context_names().ok()
+    cockpit::target(&config).context_names().ok()
 }
 
 fn members(common: &Common) -> Option<Vec<String>> {
@@ -137,7 +137,7 @@ fn seen(common: &Common) -> Option<Arc<Snapshot>> {
     let config = session::configure(common).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let look = async {
-        let wire = Wire::connect_lazily(&session::target(&config)).await.ok()?;
+        let wire = Wire::connect_lazily(&cockpit::target(&config)).await.ok()?;
         let (mut seen, _) = live::observe(wire, Scope { database: None, ..cockpit::scope(&config) });
         let known = seen.wait_for(|seen| {
             let slices = [&seen.nodes.freshness, &seen.namespaces.freshness, &seen.deployments.freshness];
