@@ -16,6 +16,7 @@ mod campaign;
 mod campaign_json;
 mod campaigns;
 mod check;
+mod complete;
 mod config;
 mod cordon;
 mod database;
@@ -24,13 +25,16 @@ mod delete_pod;
 #[cfg(feature = "demo")]
 mod demo;
 mod describe;
+mod doctor;
 mod drain;
 mod exec;
 mod fits;
 mod galera;
 mod headroom;
+pub mod help;
 mod log;
 mod logs;
+mod man;
 mod many;
 mod migrate;
 mod move_pod;
@@ -38,6 +42,7 @@ mod nodes;
 mod output;
 mod proposal;
 mod proxysql;
+mod rbac;
 mod rebalance;
 mod release;
 mod restart;
@@ -50,6 +55,7 @@ mod session;
 mod status;
 mod table;
 mod tenants;
+mod version;
 mod what_if;
 mod which_database;
 
@@ -57,13 +63,15 @@ mod which_database;
 #[derive(Debug, Parser)]
 #[command(
     name = "wheelhouse",
-    version,
+    version = version::version(),
+    disable_help_subcommand = true,
     about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes",
     long_about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes.\n\n\
                   Without a subcommand it opens the cockpit on the cluster of your kubeconfig. \
                   `wheelhouse demo` opens it on an embedded cluster and needs nothing.",
     after_help = "Exit codes: 0 done, 1 failed or refused, 2 wrong usage.\n\
-                  Which database: `wheelhouse database --help` lists the flags, which every command takes."
+                  Which database: `wheelhouse database --help` lists the flags, which every command takes.\n\
+                  Reference: `wheelhouse help` lists the topics."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -153,7 +161,7 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// One look: who is down or at risk, what is wrong, which runs are unfinished
-    Status(Output),
+    Status(status::StatusArgs),
     /// The tenants, their replicas and where they sit
     Tenants(Output),
     /// The nodes, their state and load
@@ -213,12 +221,21 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Several runs for one goal: pause, resume, stop, skip, retry, undo
     Campaigns(campaigns::CampaignsArgs),
+    /// Reference at hand: keys, findings, configuration, rights, JSON and more; without a topic, the list of them
+    Help(help::HelpArgs),
+    /// What will not work, and the line that mends it: rights, metrics, database, terminal, clocks; what we cost the cluster
+    Doctor(doctor::DoctorArgs),
+    /// Print the RBAC manifests of a role: least rights, for your configuration
+    Rbac(rbac::RbacArgs),
     /// The configuration: write a new file, check one, show what is in force and where it comes from
     Config(config::ConfigArgs),
-    /// Print the completion script of a shell
+    /// Write the man pages, made from what the program knows of itself
+    Man(man::ManArgs),
+    /// Print the script with which a shell completes commands, tenants, nodes, contexts and runs
     Completions {
         /// Which shell
-        shell: clap_complete::Shell,
+        #[arg(value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
+        shell: String,
     },
 }
 
@@ -234,7 +251,7 @@ struct Output {
 enum Format {
     /// For people
     Table,
-    /// For programs: documented in the README, stable
+    /// For programs: `wheelhouse help json` tells what is in it
     Json,
 }
 
@@ -268,8 +285,19 @@ impl Failure {
     }
 }
 
+/// What the program is called by: a plug-in of kubectl is called through it.
+fn name() -> &'static str {
+    let called = std::env::args_os().next();
+    let called = called.as_deref().map(std::path::Path::new).and_then(|path| path.file_name());
+    match called.is_some_and(|name| name.to_string_lossy().starts_with("kubectl-")) {
+        true => "kubectl wheelhouse",
+        false => "wheelhouse",
+    }
+}
+
 /// Reads the arguments of the process, does what they say, and tells how it ended.
 pub fn main() -> ExitCode {
+    complete::answer();
     report_panics();
     let cli = parsed().unwrap_or_else(|wrong| {
         // What watches must not take a wrong argument for an outage: 2 means critical there.
@@ -303,7 +331,7 @@ pub fn main() -> ExitCode {
 
 /// The arguments of the process, with where they come from.
 fn parsed() -> Result<Cli, clap::Error> {
-    let mut command = Cli::command();
+    let mut command = Cli::command().bin_name(name());
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(|wrong| wrong.format(&mut command))?;
     cli.common.given = Given::of(&matches);
@@ -349,7 +377,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         None => screen::run(&common).await,
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => demo::run(&common, args).await,
-        Some(Command::Status(output)) => status::run(&common, output.output).await,
+        Some(Command::Status(args)) => status::run(&common, args).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
         Some(Command::Database(output)) => database::run(&common, output.output).await,
@@ -378,13 +406,12 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
+        Some(Command::Help(args)) => help::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&common, args).await,
+        Some(Command::Rbac(args)) => rbac::run(&common, &args),
         Some(Command::Config(args)) => config::run(&common, args),
-        Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            let mut command = Cli::command().mut_args(|flag| flag.hide(false));
-            clap_complete::generate(shell, &mut command, "wheelhouse", &mut script);
-            table::print(&String::from_utf8_lossy(&script))
-        }
+        Some(Command::Man(args)) => man::run(&args),
+        Some(Command::Completions { shell }) => complete::script(&shell),
     }
 }
 
@@ -438,7 +465,7 @@ mod tests {
     /// The help of a command and of all below it: its path, and the text.
     fn helps(command: &mut clap::Command, path: &str, into: &mut Vec<(String, String)>) {
         into.push((path.to_owned(), command.render_long_help().to_string()));
-        for below in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
+        for below in command.get_subcommands_mut() {
             let path = format!("{path} {}", below.get_name());
             helps(below, &path, into);
         }

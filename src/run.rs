@@ -18,6 +18,7 @@ mod local;
 mod log;
 mod perform;
 mod rehearse;
+pub mod rights;
 mod seen;
 mod session;
 mod tell;

@@ -197,8 +197,7 @@ pub(super) fn pressed(
             let lines = format::count(unread, "line");
             let were = if unread == 1 { "was" } else { "were" };
             let yes = command::sign(Command::Yes);
-            review.note =
-                Some(format!("not run: {lines} {were} below the screen; read on, then press {yes}"));
+            review.note = Some(format!("not run: {lines} {were} below; read, then press {yes}"));
         }
         Command::Yes => yes(app, review, burst, now),
         Command::Edit => {

@@ -53,6 +53,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Help => {
             let on = app.views.front().place().on();
             app.overlay = Some(Overlay::Help(Help::new(on)));
+            effects.push(Effect::Cost);
         }
         Command::CommandLine => {
             let orders = app.views.front().orders();

@@ -55,6 +55,8 @@ pub enum Msg {
     Returned(Severity, String),
     /// Something to say, in one sentence.
     Notice(Severity, String),
+    /// What the cockpit costs the cluster, a line each.
+    Cost(Vec<String>),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
     Tick,
     /// Leave at once: SIGTERM, SIGHUP.
@@ -154,6 +156,8 @@ pub enum Effect {
     Login,
     /// Write to the cluster for so many seconds from now on, though it is read-only otherwise; with 0 no longer.
     Unlock(i64),
+    /// Tell what the cockpit costs the cluster; answer with [`Msg::Cost`].
+    Cost,
     /// Put this text on the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop the process, until it is continued.

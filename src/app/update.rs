@@ -82,6 +82,11 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             effects.push(Effect::TakeBack);
             app.say(severity, text, now);
         }
+        Msg::Cost(cost) => {
+            if let Some(Overlay::Help(help)) = &mut app.overlay {
+                help.cost = cost;
+            }
+        }
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
         Msg::Leave => app.leaving = true,

@@ -270,6 +270,10 @@ impl Performer {
                 screen::enter()?;
                 self.listen();
             }
+            Effect::Cost => {
+                let (cost, tell) = (super::shared::cost(&self.look.wire), self.tell.clone());
+                tokio::spawn(async move { tell.send(Msg::Cost(cost)).await });
+            }
             Effect::Copy(text) => self.copy(&text, backend)?,
             Effect::Suspend => {
                 screen::leave();

@@ -179,6 +179,12 @@ pub const SECTIONS: &[Section] = &[
             ),
             with_default("deadline", "How long a migration may take."),
             with_default("keep-job", "How long its Job stays, and the log of it."),
+            such_as(
+                "versions",
+                "The table in which each tenant's migrations are written down: read, as the user of [galera], before \
+                 a migration and where its outcome is unknown.",
+                "\"{tenant}.doctrine_migration_versions\"",
+            ),
         ],
     },
     Section {

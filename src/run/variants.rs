@@ -17,7 +17,8 @@ use kube::{Client, client::Body};
 use super::{
     Entry, Event, Run, RunState,
     decide::{Decision, Facts, Leaving, decide},
-    perform::{Clock, Context, Failure, Writer, act},
+    perform::{Clock, Context, Failure, Right, Writer, act},
+    rights::Role,
 };
 use crate::{
     cluster::{Key, Revision, ServerRow, Snapshot, Tenancy, WorkloadKey, WorkloadKind, sketch},
@@ -81,7 +82,7 @@ fn all() -> Vec<(About, Change)> {
             to: 3,
             autoscaled: false,
         }),
-        Change::Settle(Settle { workload: workload.clone(), uid: uid(), replicas: 3 }),
+        Change::Settle(Settle { workload: workload.clone(), uid: uid(), replicas: 3, alone: false }),
         Change::CreatePod(CreatePod {
             pod: new.clone(),
             workload: workload.clone(),
@@ -283,6 +284,35 @@ async fn every_kind_asks_for_its_rights_and_writes_only_within_them() {
     }
     assert!(!watching.1.load(Ordering::Relaxed), "a read-only session wrote");
     assert!(!blind.1.load(Ordering::Relaxed), "something was written without the lease");
+}
+
+#[test]
+fn the_rights_of_every_kind_are_those_of_a_role_and_no_role_has_one_that_none_needs() {
+    let of = |role: Role| -> BTreeSet<Right> {
+        role.rules().iter().flat_map(|rule| rule.rights("acme", "wheelhouse")).collect()
+    };
+    let granted: BTreeSet<_> = Role::ALL.into_iter().flat_map(of).collect();
+    let mut used = BTreeSet::new();
+    for (_, change) in all() {
+        let side = act(&change);
+        let needed = side.rights().into_iter().chain(side.tells().map(|told| told.involved.right()));
+        for right in needed {
+            let elsewhere = Right { namespace: "acme".into(), ..right.clone() };
+            let right =
+                if right.namespace.is_empty() || right.namespace == "acme" { right } else { elsewhere };
+            assert!(granted.contains(&right), "{}: no role has the right to {right}", name(&change));
+            used.insert(right);
+        }
+    }
+    for role in [Role::Operator, Role::Mover, Role::Migrator] {
+        let journal = |right: &Right| right.namespace == "wheelhouse";
+        for right in of(role).into_iter().filter(|right| !journal(right)) {
+            // The walk is over Deployments; what it needs of them it needs of StatefulSets.
+            let alike = right.resource.replace("statefulsets", "deployments");
+            let alike = Right { resource: alike, ..right.clone() };
+            assert!(used.contains(&alike), "{}: no change needs the right to {right}", role.name());
+        }
+    }
 }
 
 #[test]

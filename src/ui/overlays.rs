@@ -148,7 +148,7 @@ pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Posit
             None
         }
         Overlay::Opening(what) => {
-            opening(pen, "A shell", what);
+            opening(pen, "One moment", what);
             None
         }
         Overlay::Prompt(prompt) => prompt.render(pen, cx),
