@@ -169,6 +169,10 @@ impl View for Ranking {
         self.selection.refuses(command)
     }
 
+    fn unmark(&mut self) -> bool {
+        !std::mem::take(&mut self.selection.marked).is_empty()
+    }
+
     fn orders(&self) -> &'static [&'static str] {
         &ORDERS
     }
