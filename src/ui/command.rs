@@ -184,6 +184,22 @@ pub enum Command {
     JournalHere,
     /// Copy what is shown for use elsewhere: the kubectl line, the statements, the recovery sheet.
     Copy,
+    /// Copy the line that is looked at.
+    CopyLine,
+    /// To the place before.
+    Earlier,
+    /// To the place after that.
+    Later,
+    /// To the node of the pod.
+    ShowNode,
+    /// To what the finding follows from.
+    Cause,
+    /// A port of this machine leads to one of a pod.
+    Forward,
+    /// The port-forwards that are open.
+    Forwards,
+    /// Close a port-forward.
+    CloseForward,
     /// The command line.
     CommandLine,
     /// What the keys do.
@@ -259,13 +275,15 @@ pub enum On {
     Object,
     /// A log.
     Log,
+    /// The port-forwards.
+    Forwards,
     /// The review of a plan.
     Review,
 }
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -282,6 +300,7 @@ impl On {
         Self::Recovery,
         Self::Object,
         Self::Log,
+        Self::Forwards,
         Self::Review,
     ];
 
@@ -304,6 +323,7 @@ impl On {
             Self::Recovery => "Recovery sheet",
             Self::Object => "An object",
             Self::Log => "A log",
+            Self::Forwards => "Port-forwards",
             Self::Review => "Review of a plan",
         }
     }
@@ -365,6 +385,8 @@ pub enum Takes {
     Context,
     /// A namespace, or all.
     Namespace,
+    /// A tenant or a pod, and ports; or nothing: what is selected.
+    Ports,
     /// A tenant or a pod, and a container; or nothing: what is selected.
     Pod,
 }
@@ -385,6 +407,7 @@ impl Takes {
             Self::Text => "TEXT",
             Self::Span => "[SPAN]",
             Self::File => "[FILE]",
+            Self::Ports => "[TENANT|POD LOCAL:REMOTE]",
             Self::Context => "NAME",
             Self::Namespace => "NAME|all",
             Self::Pod => "[TENANT|POD [CONTAINER]]",

@@ -3,6 +3,7 @@
 pub mod campaign;
 pub mod database;
 pub mod findings;
+pub mod forwards;
 pub mod headroom;
 pub mod log;
 pub mod node;

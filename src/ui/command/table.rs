@@ -63,6 +63,24 @@ const ROWS: &[On] = &[
     On::Ranking,
     On::Database,
 ];
+const COPIED: &[On] = &[
+    On::Tenants,
+    On::Nodes,
+    On::Node,
+    On::Tenant,
+    On::Runs,
+    On::Run,
+    On::Campaign,
+    On::Findings,
+    On::Ranking,
+    On::WhatIf,
+    On::Headroom,
+    On::Database,
+    On::Recovery,
+    On::Object,
+    On::Forwards,
+    On::Review,
+];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
 const DATABASE: &[On] = &[On::Database];
@@ -242,10 +260,41 @@ pub const COMMANDS: &[Entry] = &[
         Command::Copy,
         "copy",
         &["c"],
-        "copy the kubectl line, the statements, the sheet, the text",
-        &[On::Review, On::Recovery, On::Object],
+        "copy the name of what is selected; of a plan the kubectl lines, of a sheet or an object the text",
+        COPIED,
     )
     .bar(4, "copy"),
+    entry(
+        Command::CopyLine,
+        "copy-line",
+        &["C"],
+        "copy the line: the match, or else the last one of a log and the first one of an object",
+        &[On::Log, On::Object],
+    ),
+    entry(
+        Command::ShowNode,
+        "show-node",
+        &["o"],
+        "the node of the selected pod",
+        &[On::Tenant, On::Object],
+    )
+    .bar(40, "node"),
+    entry(Command::Cause, "cause", &["o"], "to what the finding follows from", &[On::Findings])
+        .bar(22, "cause"),
+    entry(
+        Command::Forward,
+        "port-forward",
+        &["F"],
+        "a port of 127.0.0.1 leads to one of the pod, or of the tenant's first ready pod, until the cockpit is left",
+        &[On::Tenants, On::Tenant, On::Node, On::Object],
+    )
+    .bar(41, "port-forward")
+    .takes(Takes::Ports)
+    .aliases(&["pf"]),
+    entry(Command::Forwards, "forwards", &[], "the port-forwards that are open", ANY),
+    entry(Command::CloseForward, "close", &["x"], "close the port-forward", &[On::Forwards]).bar(10, "close"),
+    entry(Command::Earlier, "earlier", &["["], "to the place before, as in a browser", ANY),
+    entry(Command::Later, "later", &["]"], "to the place after that", ANY),
     entry(
         Command::Next,
         "next-section",

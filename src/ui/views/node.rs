@@ -2,7 +2,7 @@
 
 use super::{heading, node_sign, nodes};
 use crate::{
-    cluster::{Cell, Effect, NodeName, ObjectKey, Severity, TenantName, node_room},
+    cluster::{Cell, Effect, Key, NodeName, ObjectKey, Severity, TenantName, node_room},
     plan::{Intent, whatif::Loss},
     ui::{
         action::{Action, Containers},
@@ -27,6 +27,13 @@ impl NodeView {
     /// The view of that node.
     pub fn new(name: NodeName) -> Self {
         Self { name, list: List::default(), rows: Vec::new() }
+    }
+
+    /// The pod of a tenant here, the worst one.
+    fn pod_of(&self, tenant: &TenantName, cx: &Cx<'_>) -> Option<Key> {
+        let tenant = cx.seen.tenants.get(tenant)?;
+        let here = tenant.pods.iter().filter(|pod| pod.node.as_ref() == Some(&self.name));
+        here.max_by_key(|pod| cx.seen.state_of(pod)).map(|pod| pod.key.clone())
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
@@ -94,7 +101,14 @@ impl View for NodeView {
                 Some(Action::Shell(Containers { tenant: Some(name), node, ..Containers::default() }))
             }
             Command::Headroom => Some(Action::Go(Place::Headroom(name))),
-            Command::Open => Some(Action::Go(Place::Tenant(name))),
+            Command::Forward => {
+                let node = Some(self.name.clone());
+                Some(Action::AskForward(Containers { tenant: Some(name), node, ..Containers::default() }))
+            }
+            Command::Open => Some(match self.pod_of(&name, cx) {
+                Some(pod) => Action::GoTo(Place::Tenant(name.clone()), Place::Log(name, Some(pod))),
+                None => Action::Go(Place::Tenant(name)),
+            }),
             Command::Scale => Some(Action::AskReplicas(vec![name])),
             Command::Restart => Some(Action::Plan(Intent::Restart { tenant: name })),
             Command::More => Some(Action::Propose(vec![name], 1)),
@@ -249,9 +263,17 @@ impl View for NodeView {
         if of_it(command) {
             return nodes::refused(command, Some(&self.name), cx);
         }
-        use Command::{Exec, Headroom, Less, More, Open, Restart, Scale};
-        let of_tenant = matches!(command, Exec | Headroom | Less | More | Open | Restart | Scale);
+        use Command::{Exec, Forward, Headroom, Less, More, Open, Restart, Scale};
+        let of_tenant = matches!(command, Exec | Forward | Headroom | Less | More | Open | Restart | Scale);
         (of_tenant && self.list.selected().is_none()).then(|| "no tenant is selected".into())
+    }
+
+    fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let Place::Tenant(name) = what else { return };
+        let (rows, page) = (&self.rows, self.page(cx));
+        if let Some(at) = rows.iter().position(|(tenant, ..)| tenant == name) {
+            self.list.put(at, rows.len(), page, |i| rows[i].0.clone());
+        }
     }
 
     fn subject(&self) -> Option<String> {

@@ -123,6 +123,10 @@ impl View for Ranking {
         self.selection.refuses(command)
     }
 
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        self.selection.names()
+    }
+
     fn subject(&self) -> Option<String> {
         self.selection.subject()
     }

@@ -138,9 +138,13 @@ impl View for Tenants {
                 let key = cx.seen.tenants.get(name)?.workload.key.clone();
                 return Some(super::object::open(command, ObjectKey::Workload(key)));
             }
-            Command::Exec => {
-                let tenant = self.list.selected().cloned()?;
-                return Some(Action::Shell(Containers { tenant: Some(tenant), ..Containers::default() }));
+            Command::Exec | Command::Forward => {
+                let tenant = Some(self.list.selected().cloned()?);
+                let meant = Containers { tenant, ..Containers::default() };
+                return Some(match command {
+                    Command::Exec => Action::Shell(meant),
+                    _ => Action::AskForward(meant),
+                });
             }
             Command::Logs => {
                 return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
@@ -280,6 +284,7 @@ impl View for Tenants {
             | Command::Headroom
             | Command::Logs
             | Command::Exec
+            | Command::Forward
             | Command::Describe
             | Command::Yaml
             | Command::Restart
