@@ -431,6 +431,9 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
     let name = words.next().unwrap_or_default();
     let args: Vec<&str> = words.collect();
     let entry = command::by_name(name).ok_or_else(|| {
+        if let Some(words) = command::habits::of_name(name) {
+            return format!("`{name}`: {words}");
+        }
         let near = COMMANDS.iter().map(|e| e.name).find(|n| n.starts_with(name) || name.starts_with(n));
         match near {
             Some(near) => format!("there is no command `{name}`; is it `{near}`?"),

@@ -261,7 +261,11 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 None if name.is_empty() => {}
                 None => {
                     let key = command::key_sign(name);
-                    app.say(Severity::Notice, format!("{key} does nothing here: ? lists the keys"), now);
+                    let text = match command::habits::of_key(name) {
+                        Some(words) => format!("{key}: {words}"),
+                        None => format!("{key} does nothing here: ? lists the keys"),
+                    };
+                    app.say(Severity::Notice, text, now);
                 }
             }
         }

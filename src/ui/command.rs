@@ -1,6 +1,7 @@
 //! The one table of commands: dispatch of keys, help, key bar, completion of the command line and the README's table
 //! of keys are all derived from it. Nobody else matches a key, except where text is being typed.
 
+pub mod habits;
 mod sort;
 mod spelling;
 mod table;

@@ -450,7 +450,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Tenants, "tenants", &["1"], "tenants and where their pods sit", ANY),
     entry(Command::Nodes, "nodes", &["2"], "nodes and what they carry", ANY)
         .takes(Takes::Node)
-        .aliases(&["node"]),
+        .aliases(&["node", "no"]),
     entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
         .aliases(&["history"]),
     entry(
