@@ -24,11 +24,13 @@ mod delete_pod;
 #[cfg(feature = "demo")]
 mod demo;
 mod describe;
+mod doctor;
 mod drain;
 mod exec;
 mod fits;
 mod galera;
 mod headroom;
+pub mod help;
 mod log;
 mod logs;
 mod many;
@@ -39,6 +41,7 @@ mod output;
 mod port_forward;
 mod proposal;
 mod proxysql;
+mod rbac;
 mod rebalance;
 mod release;
 mod restart;
@@ -59,12 +62,14 @@ mod which_database;
 #[command(
     name = "wheelhouse",
     version,
+    disable_help_subcommand = true,
     about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes",
     long_about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes.\n\n\
                   Without a subcommand it opens the cockpit on the cluster of your kubeconfig. \
                   `wheelhouse demo` opens it on an embedded cluster and needs nothing.",
     after_help = "Exit codes: 0 done, 1 failed or refused, 2 wrong usage.\n\
-                  Which database: `wheelhouse database --help` lists the flags, which every command takes."
+                  Which database: `wheelhouse database --help` lists the flags, which every command takes.\n\
+                  Reference: `wheelhouse help` lists the topics."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -216,6 +221,12 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Several runs for one goal: pause, resume, stop, skip, retry, undo
     Campaigns(campaigns::CampaignsArgs),
+    /// Reference at hand: keys, findings, configuration, rights, JSON and more; without a topic, the list of them
+    Help(help::HelpArgs),
+    /// What will not work, and the line that mends it: rights, metrics, database, terminal, clocks; what we cost the cluster
+    Doctor(doctor::DoctorArgs),
+    /// Print the RBAC manifests of a role: least rights, for your configuration
+    Rbac(rbac::RbacArgs),
     /// The configuration: write a new file, check one, show what is in force and where it comes from
     Config(config::ConfigArgs),
     /// Print the completion script of a shell
@@ -237,7 +248,7 @@ struct Output {
 enum Format {
     /// For people
     Table,
-    /// For programs: documented in the README, stable
+    /// For programs: `wheelhouse help json` tells what is in it
     Json,
 }
 
@@ -268,6 +279,16 @@ impl fmt::Display for Failure {
 impl Failure {
     fn failed(error: impl fmt::Display) -> Self {
         Self::Failed(error.to_string())
+    }
+}
+
+/// What the program is called by: a plug-in of kubectl is called through it.
+fn name() -> &'static str {
+    let called = std::env::args_os().next();
+    let called = called.as_deref().map(std::path::Path::new).and_then(|path| path.file_name());
+    match called.is_some_and(|name| name.to_string_lossy().starts_with("kubectl-")) {
+        true => "kubectl wheelhouse",
+        false => "wheelhouse",
     }
 }
 
@@ -382,6 +403,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
+        Some(Command::Help(args)) => help::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&common, args).await,
+        Some(Command::Rbac(args)) => rbac::run(&common, &args),
         Some(Command::Config(args)) => config::run(&common, args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -442,7 +466,7 @@ mod tests {
     /// The help of a command and of all below it: its path, and the text.
     fn helps(command: &mut clap::Command, path: &str, into: &mut Vec<(String, String)>) {
         into.push((path.to_owned(), command.render_long_help().to_string()));
-        for below in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
+        for below in command.get_subcommands_mut() {
             let path = format!("{path} {}", below.get_name());
             helps(below, &path, into);
         }

@@ -33,7 +33,9 @@ use crate::{
 use effects::Performer;
 
 pub use contexts::{Look, target};
-pub use shared::{access, ascii, campaigns, database, operator, runs, scope, setup, unreadable_journals};
+pub use shared::{
+    access, ascii, campaigns, cost, database, operator, runs, scope, setup, unreadable_journals,
+};
 pub use terminal::Terminal;
 
 /// Messages on their way to the app; when they are this many, their senders wait.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a};
+use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a, words::count};
 
 mod about;
 mod admission;
@@ -38,6 +38,7 @@ mod restart;
 mod rollback;
 mod scale;
 pub mod schedule;
+mod sound;
 mod undo;
 mod verify;
 pub mod whatif;
@@ -47,8 +48,9 @@ pub use approve::{Approved, Confirmation, Unapproved};
 pub use by_hand::{line, shell};
 pub use change::{
     Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
-    Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, RolledOut,
-    Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob, StopJob, TEMPLATE_HASH,
+    Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, Restarted,
+    RolledOut, Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob, StopJob,
+    TEMPLATE_HASH,
 };
 pub use check::{meant_tenant, unknown as unknown_tenant, unknown_node};
 pub use database::edit;
@@ -56,7 +58,7 @@ pub use database::{Cut, DatabaseAct, DatabasePart, Names, WEIGHTS, backends, ver
 pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;
-pub use images::retagged;
+pub use images::{IMAGE, retagged};
 pub use migrate::{Migration, Migrations};
 pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
@@ -214,6 +216,26 @@ pub struct Part {
     /// What is done in a few words, where it is no change of replicas: `acme-5f6-x worker-1 → worker-3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
+}
+
+/// Why nobody knows where the pods of a rollout come up.
+const PLACED_AS_THEY_COME: &str = "the scheduler places each new pod as it comes";
+
+impl Part {
+    /// The new pods, where it is not known on which nodes they come up, in words; `None`: it is known.
+    pub fn arrivals(&self) -> Option<String> {
+        self.unpredicted.as_ref()?;
+        let staying: u32 = self.predicted.values().sum();
+        let new = self.to.saturating_sub(staying);
+        let pods = count(new as usize, "pod");
+        Some(match (new, staying) {
+            (0, _) => "no new pod".into(),
+            // What is done to it as a whole replaces its pods; what changes its replicas is placed where nodes are seen.
+            (_, 0) if self.what.is_some() => format!("{pods}, all new: {PLACED_AS_THEY_COME}"),
+            _ if self.what.is_some() => format!("{pods} new: {PLACED_AS_THEY_COME}"),
+            _ => format!("{pods} new, on nodes that are not known"),
+        })
+    }
 }
 
 /// Where a new pod is predicted to come up.

@@ -45,7 +45,7 @@ pub use self::{
     draft::{Draft, ToTenants, Wanted},
     format::{age, alike, plain},
     outlook::{Outlook, Question},
-    overlays::Overlay,
+    overlays::{Overlay, help::SIGNS},
     terms::{Term, Terms},
     theme::{Depth, Role, Theme, is_ascii_only},
     view::{Cx, Detail, Forwarded, Place, View, Wants, Who},

@@ -5,6 +5,7 @@
 //! one sentence. It must never interpret what it carries.
 
 mod connector;
+pub mod cost;
 mod credentials;
 pub mod exec;
 mod failure;
@@ -13,6 +14,7 @@ mod kubeconfig;
 mod logins;
 mod plugin;
 mod proxy;
+pub mod registry;
 mod sentence;
 pub mod sql;
 mod target;
@@ -34,6 +36,7 @@ use tower::{ServiceBuilder, filter::AsyncFilterLayer};
 use tower_http::decompression::DecompressionLayer;
 
 use connector::Connector;
+use cost::Tally;
 use credentials::Credentials;
 pub use logins::{DatabaseEndpoint, Logins};
 use proxy::Protocol;
@@ -66,6 +69,9 @@ struct Inner {
     server: String,
     namespace: String,
     clients: Mutex<Clients>,
+    tally: Tally,
+    /// The proxy on the way to the server, without a password.
+    proxy: Option<String>,
 }
 
 #[derive(Default)]
@@ -92,6 +98,8 @@ impl Wire {
             context: way.context.clone().unwrap_or_else(|| target::IN_CLUSTER.to_owned()),
             server: way.config.cluster_url.to_string().trim_end_matches('/').to_owned(),
             namespace: way.config.default_namespace.clone(),
+            tally: Tally::default(),
+            proxy: way.proxy.as_ref().map(ToString::to_string),
             clients: Mutex::new(Clients { way: Some(ready(way)), ..Clients::default() }),
         })))
     }
@@ -108,6 +116,8 @@ impl Wire {
             server: server.to_owned(),
             namespace,
             clients: Mutex::new(clients),
+            tally: Tally::default(),
+            proxy: None,
         }))
     }
 
@@ -207,6 +217,16 @@ impl Wire {
         &self.0.server
     }
 
+    /// What the server has been asked by now.
+    pub fn cost(&self) -> cost::ApiCost {
+        self.0.tally.cost()
+    }
+
+    /// The proxy on the way to the API server, without a password; `None`: it is asked directly.
+    pub fn proxy(&self) -> Option<&str> {
+        self.0.proxy.as_deref()
+    }
+
     /// The namespace of the context, or `default`.
     pub fn default_namespace(&self) -> &str {
         &self.0.namespace
@@ -234,7 +254,7 @@ impl Wire {
             clients.until = issued.expires.map(|end| end - credentials::BEFORE_END);
         }
         trust_ring();
-        assembled(config, way, credentials.clone()).map_err(|e| sentence(&e))
+        assembled(config, way, credentials.clone(), &self.0.tally).map_err(|e| sentence(&e))
     }
 }
 
@@ -251,7 +271,12 @@ fn ready(way: Way) -> (Way, Credentials) {
 }
 
 /// The layers of a client, as `kube` puts them together; the connection, the credentials and the retries are ours.
-fn assembled(config: kube::Config, way: &Way, credentials: Credentials) -> Result<Client, kube::Error> {
+fn assembled(
+    config: kube::Config,
+    way: &Way,
+    credentials: Credentials,
+    tally: &Tally,
+) -> Result<Client, kube::Error> {
     let connector = match &way.proxy {
         None => Connector::straight(),
         Some(proxy) => {
@@ -277,9 +302,11 @@ fn assembled(config: kube::Config, way: &Way, credentials: Credentials) -> Resul
         .layer(config.extra_headers_layer()?)
         .map_err(tower::BoxError::from)
         .service(
-            legacy::Builder::new(TokioExecutor::new())
-                .http1_read_buf_exact_size(READ_AT_ONCE)
-                .build(connector),
+            tally.around(
+                legacy::Builder::new(TokioExecutor::new())
+                    .http1_read_buf_exact_size(READ_AT_ONCE)
+                    .build(connector),
+            ),
         );
     Ok(Client::new(service, config.default_namespace))
 }

@@ -7,13 +7,13 @@ use tui_input::{Input, backend::crossterm::EventHandler};
 use super::{App, Effect};
 use crate::{
     cluster::{Database, Severity},
-    plan::{DatabaseAct, Intent, OnFailure, Plan, Verdict, plan},
+    plan::{DatabaseAct, Intent, OnFailure, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
     ui::{
         Asks, Command, Overlay,
         command::{self, On},
         format,
-        overlays::{Prompt, Rehearsing, Review, Typing},
+        overlays::{Planning, Prompt, Rehearsing, Review, Typing},
     },
 };
 
@@ -23,49 +23,67 @@ pub(super) const SETTLED: SignedDuration = SignedDuration::from_millis(150);
 /// The longest reason, in characters: it is told in Events, which take a thousand bytes.
 pub(super) const REASON: usize = 200;
 
-/// Opens the review of what is asked for.
+/// While a yes waits, the plan it is said to may be of so long before the present.
+const NEWEST: SignedDuration = SignedDuration::from_secs(2);
+
+/// Has what is asked for planned, and opens its review once that is done.
 pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {
-    let runs = app.world.runs.iter().map(|known| &known.run);
-    let intent = crate::run::instead(&app.world.seen, runs, &intent).map_or(intent, |(_, undo)| undo);
-    let mut review = Review::new(plan(&app.world.seen, &intent));
-    rehearse(app, &mut review, effects);
-    app.overlay = Some(Overlay::Review(Box::new(review)));
+    effects.push(Effect::Plan(intent.clone(), crate::run::instead::among(&app.world.runs, &intent)));
+    let planning = Planning { intent, reason: Input::default() };
+    app.overlay = Some(Overlay::Planning(Box::new(planning)));
 }
 
-fn rehearse(app: &App, review: &mut Review, effects: &mut Vec<Effect>) {
+fn rehearse(read_only: bool, review: &mut Review, effects: &mut Vec<Effect>) {
     review.rehearsing = Rehearsing::No;
-    if review.refusal(app.world.who.read_only).is_none() {
+    if review.refusal(read_only).is_none() {
         review.rehearsing = Rehearsing::Waiting;
         effects.push(Effect::Rehearse(review.plan.clone()));
     }
 }
 
-/// Plans the open review again on the present snapshot. When that gives another plan, the one looked at is gone: it
-/// says so, and wants a fresh yes.
+/// Has the open review planned again on the present snapshot, one at a time.
 pub(super) fn replan(app: &mut App, effects: &mut Vec<Effect>) {
-    let Some(Overlay::Review(review)) = &app.overlay else { return };
-    let fresh = plan(&app.world.seen, &review.plan.intent);
-    let differs = essence(&fresh) != essence(&review.plan);
-    let Some(Overlay::Review(mut review)) = app.overlay.take() else { return };
-    review.plan = fresh;
-    if differs {
-        review.changed = true;
-        review.turn_back();
-        review.yes = None;
-        review.note = None;
-        review.typed = Input::default();
-        // A reason is of the operator, not of the plan.
-        if review.typing != Some(Typing::Reason) {
-            review.typing = Review::new(review.plan.clone()).typing;
-        }
-        rehearse(app, &mut review, effects);
+    let Some(Overlay::Review(review)) = &mut app.overlay else { return };
+    review.stale = review.busy;
+    if !review.busy {
+        review.busy = true;
+        effects.push(Effect::Plan(review.plan.intent.clone(), Vec::new()));
     }
-    app.overlay = Some(Overlay::Review(review));
 }
 
-/// What a yes is said to: the steps, and how every check came out.
-fn essence(plan: &Plan) -> (&[crate::plan::Step], Vec<(&str, Verdict)>) {
-    (&plan.steps, plan.all_checks().map(|c| (c.rule.as_str(), c.verdict)).collect())
+/// Takes a plan in: the one that was asked for opens its review. Where it is another one than the open review shows,
+/// the one looked at is gone: the review says so, and wants a fresh yes.
+pub(super) fn planned(app: &mut App, asked: &Intent, plan: Plan, effects: &mut Vec<Effect>) {
+    let read_only = app.world.who.read_only;
+    match app.overlay.take() {
+        Some(Overlay::Planning(planning)) if planning.intent == *asked => {
+            let mut review = Review::new(plan);
+            review.reason = planning.reason;
+            rehearse(read_only, &mut review, effects);
+            app.overlay = Some(Overlay::Review(Box::new(review)));
+        }
+        Some(Overlay::Review(mut review)) if review.plan.intent == *asked => {
+            review.busy = false;
+            if review.came(plan) {
+                review.changed = true;
+                review.turn_back();
+                review.yes = None;
+                review.note = None;
+                review.typed = Input::default();
+                // A reason is of the operator, not of the plan.
+                if review.typing != Some(Typing::Reason) {
+                    review.typing = Review::new(review.plan.clone()).typing;
+                }
+                rehearse(read_only, &mut review, effects);
+            }
+            let stale = review.stale;
+            app.overlay = Some(Overlay::Review(review));
+            if stale {
+                replan(app, effects);
+            }
+        }
+        other => app.overlay = other,
+    }
 }
 
 /// Takes the answer of a rehearsal in; one for another plan than the open one is dropped.
@@ -89,6 +107,7 @@ pub(super) fn rehearsed(app: &mut App, rehearsal: Rehearsal) {
 pub(super) fn settle(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     let ready = matches!(&app.overlay, Some(Overlay::Review(review))
         if review.yes.is_some_and(|at| now.duration_since(at) >= SETTLED)
+            && (!review.busy || app.world.seen.at.duration_since(review.plan.at) <= NEWEST)
             && matches!(review.rehearsing, Rehearsing::Came(_)));
     if !ready {
         return;
@@ -172,7 +191,8 @@ pub(super) fn pressed(
         Command::Yes if unread > 0 && review.refusal(app.world.who.read_only).is_none() => {
             review.scroll = review.shown.saturating_sub(1);
             let lines = format::count(unread, "line");
-            review.note = Some(format!("not run: {lines} unread; scroll, then press y"));
+            let were = if unread == 1 { "was" } else { "were" };
+            review.note = Some(format!("not run: {lines} {were} below the screen; read on, then press y"));
         }
         Command::Yes => yes(app, review, burst, now),
         Command::Edit => {
@@ -227,9 +247,13 @@ fn again(app: &App, intent: &Intent) -> Option<Prompt> {
             .ok()?;
             let image = migration.image.clone().unwrap_or_else(|| asks.filled());
             let paused = if migration.gitops_paused { " --gitops-paused" } else { "" };
-            let hold = if migration.on_failure == OnFailure::Hold { " --hold" } else { "" };
+            let hold = if migration.on_failure == OnFailure::Hold { " --on-failure hold" } else { "" };
+            let keep = match migration.keep {
+                1 => String::new(),
+                n => format!(" --keep {n}"),
+            };
             let command = migration.command.as_ref().map_or(String::new(), |c| format!(" {c}"));
-            (asks, Some(format!("{image}{paused}{hold}{command}")))
+            (asks, Some(format!("{image}{keep}{paused}{hold}{command}")))
         }
         Intent::Database { act: DatabaseAct::Weight { member, weight } } => {
             let database = Database::of(&app.world.seen)?;

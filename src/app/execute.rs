@@ -62,6 +62,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Help => {
             let on = app.views.front().place().on();
             app.overlay = Some(Overlay::Help(Help::new(on)));
+            effects.push(Effect::Cost);
         }
         Command::CommandLine => {
             let mut line = CommandLine::default();

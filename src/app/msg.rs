@@ -7,7 +7,7 @@ use crate::{
         Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Ports, Severity,
         TenantName,
     },
-    plan::{Approved, Check, Plan, Rollback, rebalance::Targets},
+    plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
@@ -42,6 +42,8 @@ pub enum Msg {
     Foreseen(Box<Outlook>),
     /// What many pods would do for an aim.
     Scheme(Wanted, Terms, Box<SchemeFound>),
+    /// The plan of what was asked for.
+    Planned(Intent, Box<Plan>),
     /// Which nodes take a pod.
     Targets(Key, Result<Targets, Check>),
     /// What going back to the revision before comes to.
@@ -56,6 +58,8 @@ pub enum Msg {
     Returned(Severity, String),
     /// Something to say, in one sentence.
     Notice(Severity, String),
+    /// What the cockpit costs the cluster, a line each.
+    Cost(Vec<String>),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
     Tick,
     /// Leave at once: SIGTERM, SIGHUP.
@@ -111,6 +115,9 @@ pub enum Effect {
     Foresee(Option<Question>),
     /// Work out what many pods would do for this, on what was seen last; answer with [`Msg::Scheme`].
     Scheme(Wanted, Terms),
+    /// Plan this on what was seen last; answer with [`Msg::Planned`]. Undoing one of these runs may be better than what is
+    /// asked for.
+    Plan(Intent, Vec<Run>),
     /// Work out which nodes take this pod of a tenant; answer with [`Msg::Targets`].
     Targets(TenantName, Key),
     /// Read the revisions of this tenant; answer with [`Msg::Revisions`].
@@ -149,6 +156,8 @@ pub enum Effect {
     Login,
     /// Write to the cluster for so many seconds from now on, though it is read-only otherwise; with 0 no longer.
     Unlock(i64),
+    /// Tell what the cockpit costs the cluster; answer with [`Msg::Cost`].
+    Cost,
     /// Put this text on the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop the process, until it is continued.

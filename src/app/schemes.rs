@@ -261,10 +261,13 @@ fn typed(review: &mut SchemeReview, typing: Typing, key: KeyEvent, name: &str) -
     match (typing, name) {
         (Typing::Name, "esc") => return true,
         // Enter ends the typing, and never more.
-        (Typing::Name, "enter" | "tab") => match review.untyped() {
+        (Typing::Name, "enter") => match review.untyped() {
             None => review.typing = None,
             Some(name) => review.note = Some(format!("that is not {name}")),
         },
+        // What has to be read before a name is typed can be read.
+        (Typing::Name, "tab") => review.go(Command::Next),
+        (Typing::Name, "shift-tab") => review.go(Command::Previous),
         (_, "up") => review.go(Command::Up),
         (_, "down") => review.go(Command::Down),
         (_, "pageup") => review.go(Command::PageUp),

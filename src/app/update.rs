@@ -47,6 +47,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             schemes::rehearsed(app, &rehearsal, left, now, &mut effects);
         }
         Msg::Scheme(wanted, terms, found) => schemes::came(app, (&wanted, &terms), *found, &mut effects),
+        Msg::Planned(intent, plan) => approval::planned(app, &intent, *plan, &mut effects),
         Msg::Targets(pod, found) => schemes::chosen(app, &pod, found),
         Msg::TenantEvents(tenant, events) => {
             if let Some((name, slot)) = &mut app.world.detail.events
@@ -89,6 +90,11 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             app.returned = Some(now);
             effects.push(Effect::TakeBack);
             app.say(severity, text, now);
+        }
+        Msg::Cost(cost) => {
+            if let Some(Overlay::Help(help)) = &mut app.overlay {
+                help.cost = cost;
+            }
         }
         Msg::Notice(severity, text) => app.say(severity, text, now),
         Msg::Tick => {}
@@ -274,6 +280,10 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 app.overlay = Some(Overlay::Review(review));
             }
         }
+        Some(Overlay::Planning(planning)) => match name {
+            "esc" | "q" => {}
+            _ => app.overlay = Some(Overlay::Planning(planning)),
+        },
         Some(Overlay::Scheme(mut review)) => {
             if !schemes::pressed(app, &mut review, key, name, burst, now) {
                 let stale = review.stale;
@@ -319,8 +329,8 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 "enter" => match prompt.answer() {
                     Ok(action) => {
                         execute::action(app, action, now, effects);
-                        if let Some(Overlay::Review(review)) = &mut app.overlay {
-                            review.reason = prompt.reason;
+                        if let Some(Overlay::Planning(planning)) = &mut app.overlay {
+                            planning.reason = prompt.reason;
                         }
                         return;
                     }

@@ -1,4 +1,4 @@
-//! A campaign as JSON: the form the README documents.
+//! A campaign as JSON: the form that `wheelhouse help json` tells of.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -70,7 +70,12 @@ impl CampaignJson {
             }
             _ => String::new(),
         };
-        format!("campaign {id} of {operator} is {state}: {goal}, {} of {} done{on}", counts.done, counts.all)
+        format!(
+            "campaign {id} of {operator} {}: {goal}, {} of {} done{on}",
+            state.phrase(),
+            counts.done,
+            counts.all
+        )
     }
 
     pub(super) fn of(seen: &CampaignSeen) -> Self {

@@ -259,4 +259,74 @@ mod tests {
         );
         assert_eq!((code, then), (0, 1), "{before}\n{told}");
     }
+
+    /// A run of that id as its journal, with what happened in it.
+    fn journal(id: &str, approved: &crate::plan::Approved, events: &str) -> crate::cluster::Journal {
+        use crate::cluster::{Journal, Key, Written};
+        let head = serde_json::json!({"format": 3, "id": id, "operator": "alice@bastion", "user": null,
+            "approved": approved});
+        Journal {
+            key: Key::new("wheelhouse", format!("run-{id}")),
+            state: None,
+            resource_version: "1".into(),
+            created: "2026-11-29T09:00:00Z".parse().expect("a time"),
+            of: Written::Run,
+            plan: head.to_string().into(),
+            events: events.into(),
+            asked: "".into(),
+        }
+    }
+
+    #[test]
+    fn an_open_migration_comes_before_all_else_and_its_tenant_is_not_whole() {
+        use crate::{
+            cluster::{Observation, Seen},
+            plan::{Change, Intent, Migrations, Target, plan},
+        };
+        let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let text = |acme: &str| {
+            format!(
+                "node w1\nnode w2\nnode w3\ntenant acme {acme}\ntenant globex 2 on w1 w2\ntenant hooli 2 on w1 w1"
+            )
+        };
+        let mut before = sketch(&text("3 on w1 w2 w3"), now).expect("a sketch");
+        before.observe(Observation::Job(Seen::All(vec![], now)));
+        let intent = Intent::Migrate { migration: Migrations::default().of("acme".into()) };
+        let migrate = plan(&before, &intent).approve(Some("acme"), None).expect("it can be done");
+        let (first, second) = ("20261129-084500-aaaa", "20261129-085000-bbbb");
+        let migrate = migrate.of_run(first);
+        let steps = &migrate.plan().steps;
+        let starts = steps.iter().position(|s| matches!(s.change, Change::StartJob(_))).expect("a job");
+        let entry = |event: String| {
+            format!(r#"{{"at":"2026-11-29T08:45:00Z","by":"alice@bastion","token":1,{event}}}"#) + "\n"
+        };
+        let mut events = entry(r#""event":"taken""#.into());
+        for step in 0..=starts {
+            events += &entry(format!(r#""event":"started","step":{step}"#));
+            events += &entry(format!(r#""event":"done","step":{step},"text":"as planned""#));
+        }
+        let scale = Intent::Scale { targets: vec![Target { tenant: "globex".into(), to: 3 }] };
+        let scale = plan(&before, &scale).approve(None, None).expect("it can be done");
+        let mut seen = sketch(&text("1 on w1"), now).expect("a sketch");
+        let newer = journal(second, &scale, &entry(r#""event":"taken""#.into()));
+        for journal in [newer, journal(first, &migrate, &events)] {
+            seen.observe(Observation::Journal(Seen::Put(journal.key.clone(), journal)));
+        }
+        let (code, told) = line(&seen, &["journal wheelhouse/run-x: its plan cannot be read".into()]);
+        assert_eq!(code, 1, "{told}");
+        assert!(told.contains("2/3 tenants ready"), "acme has 1 of 3: {told}");
+        let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("no {text}: {told}"));
+        let order = [
+            at("run aaaa interrupted: "),
+            at("how this came out is not known: "),
+            at("wheelhouse runs resume 20261129-084500-aaaa"),
+            at("run bbbb interrupted"),
+            at("journal wheelhouse/run-x: its plan cannot be read"),
+            at("acme: 1 replica asked for"),
+        ];
+        assert!(order.is_sorted(), "{order:?}: {told}");
+        let known = run::runs(&seen);
+        let stops = crate::ui::stops::waiting(&[], &known);
+        assert_eq!(stops[0], crate::ui::stops::Stop::Run(first.into()), "{stops:?}");
+    }
 }

@@ -170,7 +170,7 @@ fn unfinished(run: &RunJson, again: &str) -> String {
         }
         _ => String::new(),
     };
-    format!("▲ {}\n{then}", table::plain(&format!("run {id} of {operator} is {state}: {summary}")))
+    format!("▲ {}\n{then}", table::plain(&format!("run {id} of {operator} {}: {summary}", state.phrase())))
 }
 
 fn backend(report: &BackendReport) -> Vec<String> {

@@ -124,10 +124,7 @@ pub(super) async fn undrain(common: &Common, args: UndrainArgs) -> Result<(), Fa
         Ok(offer) => offer,
         Err(check) => return proposal::refused(&check, output),
     };
-    let notes = match &first {
-        Some(_) => Vec::new(),
-        None => vec![format!("{node} is not cordoned: pods are moved to it only")],
-    };
+    let notes = wanted.is_open(&snapshot).into_iter().collect();
     let items = first.into_iter().chain(moves).collect();
     let proposed = Proposed::new(&foreseen, format!("undrain {node}"), Some(aim), items, args.pace.pace());
     let mut work = Work { proposed, proposal, notes, foreseen };

@@ -1,4 +1,4 @@
-//! A run as JSON: the form the README documents.
+//! A run as JSON: the form that `wheelhouse help json` tells of.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -188,7 +188,7 @@ pub(super) async fn database(common: &Common) -> Result<OfDatabase, Failure> {
 
 /// No database is configured: what to do.
 pub(super) fn no_database() -> Failure {
-    Failure::Usage("no database is configured: see [galera] and [proxysql] in the README".into())
+    Failure::Usage("no database is configured: `wheelhouse help database` tells how to name it".into())
 }
 
 /// Every endpoint of the database has answered (members twice: rates need two readings) or said why not.

@@ -143,7 +143,8 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
     }
     let line = |run: &RunJson| {
         let why = run.open.as_ref().map_or(String::new(), |why| format!(": {why}"));
-        let line = format!("▲ run {} of {}, {}: {}{why}", run.id, run.operator, run.state, run.summary);
+        let line =
+            format!("▲ run {} of {} {}: {}{why}", run.id, run.operator, run.state.phrase(), run.summary);
         // A journal holds what anybody wrote into it: it stays one line.
         format!("{}\n", table::plain(&line))
     };

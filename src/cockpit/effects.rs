@@ -188,6 +188,13 @@ impl Performer {
                     let _ = tell.blocking_send(Msg::Scheme(wanted, terms, Box::new(found)));
                 });
             }
+            Effect::Plan(intent, runs) => {
+                let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
+                tokio::task::spawn_blocking(move || {
+                    let plan = run::instead::planned(&seen, &runs, &intent);
+                    let _ = tell.blocking_send(Msg::Planned(intent, Box::new(plan)));
+                });
+            }
             Effect::Targets(tenant, pod) => {
                 let (seen, tell) = (self.seen.borrow().clone(), self.tell.clone());
                 let policy = self.look.config.moves.clone();
@@ -259,6 +266,10 @@ impl Performer {
             Effect::TakeBack => {
                 screen::enter()?;
                 self.listen();
+            }
+            Effect::Cost => {
+                let (cost, tell) = (super::shared::cost(&self.look.wire), self.tell.clone());
+                tokio::spawn(async move { tell.send(Msg::Cost(cost)).await });
             }
             Effect::Copy(text) => self.copy(&text, backend)?,
             Effect::Suspend => {

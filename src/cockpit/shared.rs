@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     app::Setup,
-    cluster::Snapshot,
+    cluster::{Snapshot, words::count},
     config::{self, Config},
     live::{
         Scope,
@@ -18,7 +18,11 @@ use crate::{
         campaign::{self, CampaignSeen},
     },
     ui::{self, Depth, Theme},
-    wire::{Wire, sql::Tls},
+    wire::{
+        Wire,
+        cost::{self, ApiCost},
+        sql::Tls,
+    },
 };
 
 /// How the cockpit is to look and whom it serves, by the configuration and what the terminal says of itself.
@@ -110,6 +114,39 @@ fn account(login: &config::Login) -> Result<Account, String> {
     Ok(Account { user: read.user, password, tls: read.tls_ca.map(|ca| Tls { ca, name: read.tls_name }) })
 }
 
+/// What this process costs the cluster, a line each: the API server, and each endpoint of the database.
+pub fn cost(wire: &Wire) -> Vec<String> {
+    let ApiCost { watches, requests, bytes } = wire.cost();
+    let server = format!(
+        "API server: {}, {:.1} requests and {} a second; {} and {} since the start",
+        match watches {
+            1 => "1 watch".to_owned(),
+            n => format!("{n} watches"),
+        },
+        requests.per_second,
+        amount(bytes.per_second),
+        count(requests.total, "request"),
+        amount(bytes.total as f64)
+    );
+    let of_database = cost::queries().into_iter().map(|(endpoint, queries)| {
+        let all = match queries.total {
+            1 => "1 query".to_owned(),
+            n => format!("{n} queries"),
+        };
+        format!("{endpoint}: {:.1} queries a second; {all} since the start", queries.per_second)
+    });
+    [server].into_iter().chain(of_database).collect()
+}
+
+/// An amount of bytes: `0 B`, `12 kB`, `3.4 MB`.
+fn amount(bytes: f64) -> String {
+    match bytes {
+        b if b < 1_000.0 => format!("{b:.0} B"),
+        b if b < 1_000_000.0 => format!("{:.1} kB", b / 1e3),
+        b => format!("{:.1} MB", b / 1e6),
+    }
+}
+
 /// What runs are carried out with.
 pub fn access(config: &Config, wire: Wire, seen: &Snapshot, state_dir: PathBuf) -> Access {
     let database = database(config).map(|configured| logins(&configured, Some(wire.clone())));
@@ -171,4 +208,15 @@ fn session() -> String {
     static SESSION: LazyLock<String> =
         LazyLock::new(|| format!("{}-{:08x}", std::process::id(), rand::random::<u32>()));
     SESSION.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_of_bytes_have_units() {
+        let all = [0.0, 999.4, 1_500.0, 3_400_000.0].map(amount);
+        assert_eq!(all, ["0 B", "999 B", "1.5 kB", "3.4 MB"]);
+    }
 }

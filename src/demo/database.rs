@@ -50,6 +50,8 @@ use proxysql::ProxySql;
 /// Name and password of an account.
 pub type Login = (&'static str, &'static str);
 
+/// More than this is not made up for at once: the machine was asleep.
+const LATEST: Duration = Duration::from_secs(10);
 const MONITOR: Login = ("wheelhouse", "least-grants-9c41");
 const COCKPIT: Login = ("cockpit", "grants-to-act-e25b");
 const OPERATOR: Login = ("dba", "all-grants-77e0");
@@ -349,13 +351,18 @@ pub async fn start(options: Options) -> io::Result<Database> {
     }
     if options.speed > 0.0 {
         let shared = shared.clone();
-        let step = Duration::from_millis(TICK).mul_f64(options.speed.min(1000.0));
+        let speed = options.speed.min(1000.0);
         tasks.push(tokio::spawn(async move {
             let mut clock = tokio::time::interval(Duration::from_millis(TICK));
             clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            let mut last = clock.tick().await;
             loop {
                 clock.tick().await;
-                shared.with(|state| state.step(step));
+                // By what has passed, as the rest of the world goes: a tick that came late takes no time away.
+                let now = tokio::time::Instant::now();
+                let passed = now.duration_since(last).min(LATEST);
+                last = now;
+                shared.with(|state| state.step(passed.mul_f64(speed)));
             }
         }));
     }

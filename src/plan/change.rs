@@ -63,7 +63,7 @@ pub use pods::{LOWEST_COST, TEMPLATE_HASH};
 pub use replaced::Replaced;
 pub use replicas::Replicas;
 pub use restart_rollout::RestartRollout;
-pub use rolled_out::RolledOut;
+pub use rolled_out::{Restarted, RolledOut};
 pub use save::Save;
 pub use servers::Servers;
 pub use serves::Serves;

@@ -222,8 +222,9 @@ fn placement(lines: &mut Vec<Line>, part: &Part) {
             used <= WIDTH + 3
         });
         let (row, below) = rest.split_at(fit.count().max(1));
+        let none_stays = part.unpredicted.is_some() && part.predicted.is_empty();
         for (word, pods) in [("now", &part.now), ("stay", &part.predicted), ("after", &part.predicted)] {
-            if (word == "after") == part.unpredicted.is_some() && word != "now" {
+            if word != "now" && ((word == "after") == part.unpredicted.is_some() || none_stays) {
                 continue;
             }
             let cells = row.iter().map(|n| {
@@ -235,9 +236,7 @@ fn placement(lines: &mut Vec<Line>, part: &Part) {
         }
         rest = below;
     }
-    if part.unpredicted.is_some() {
-        let staying: u32 = part.predicted.values().sum();
-        let text = format!("{} new, on nodes that are not known", part.to.saturating_sub(staying));
+    if let Some(text) = part.arrivals() {
         push(lines, LineKind::Placement, format!("  after  {text}"));
     }
     let free: BTreeSet<_> = part

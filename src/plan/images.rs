@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::{Check, Verdict};
 use crate::cluster::{PodState, Snapshot, image_tag};
 
+/// The rule that an image exists.
+pub const IMAGE: &str = "image";
+
 /// The image with another tag, or another image where a whole reference is given (`registry/app:2.5.0`, a digest).
 pub fn retagged(image: &str, wanted: &str) -> Arc<str> {
     let whole = wanted.contains(['/', ':', '@']);
@@ -48,15 +51,15 @@ pub(super) fn exists(seen: &Snapshot, image: &str) -> Check {
         has && matches!(seen.state_of(pod), PodState::Ready)
     });
     if let Some(pod) = runs {
-        return Check::new("image", Verdict::Ok, format!("{image} exists: {} runs it", pod.key));
+        return Check::new(IMAGE, Verdict::Ok, format!("{image} exists: {} runs it", pod.key));
     }
     let has = |names: &[String]| names.iter().any(|name| name == image);
     let on = seen.nodes.values().find(|node| node.images.iter().any(|(names, _)| has(names)));
     match on {
-        Some(node) => Check::new("image", Verdict::Ok, format!("{image} exists: {} has it", node.name)),
+        Some(node) => Check::new(IMAGE, Verdict::Ok, format!("{image} exists: {} has it", node.name)),
         None => {
-            let text = format!("whether {image} exists is not known: no pod runs it, and no node has it");
-            Check::new("image", Verdict::Warn, text)
+            let text = format!("no pod runs {image}, and no node has it: the rehearsal asks its registry");
+            Check::new(IMAGE, Verdict::Warn, text)
         }
     }
 }

@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    About, Bounds, Change, Check, CreateJob, Guard, Intent, JobEnded, OnFailure, Part, Plan, Replicas,
-    RolledOut, SetImage, Settle, StartJob, Step, StopJob, Verdict, check, draft::Draft, images,
+    About, Bounds, Change, Check, CreateJob, Guard, Intent, JobEnded, OnFailure, PLACED_AS_THEY_COME, Part,
+    Plan, Replicas, RolledOut, SetImage, Settle, StartJob, Step, StopJob, Verdict, check, draft::Draft,
+    images,
 };
 use crate::cluster::{Container, Snapshot, Tenant, TenantName, Workload, WorkloadKind, image_tag};
 
@@ -308,6 +309,7 @@ fn steps(seen: &Snapshot, work: &Work<'_>) -> Vec<Step> {
             uid: uid.clone(),
             image: Some((container.name.clone(), image.clone())),
             template: None,
+            restarted: None,
             steady: 0,
         };
         let within = ROLLOUT_A_POD.saturating_mul((*keep).clamp(1, 60));
@@ -350,8 +352,7 @@ fn part(seen: &Snapshot, tenant: &Arc<Tenant>, work: Option<&Work<'_>>, checks: 
         Some(draft) => draft.predicted.clone(),
         None => now.clone(),
     };
-    let unpredicted =
-        (rolls || draft.is_some()).then(|| "new pods come up where the scheduler puts them".into());
+    let unpredicted = (rolls || draft.is_some()).then(|| PLACED_AS_THEY_COME.into());
     let what = match work.filter(|work| work.image != work.container.image) {
         Some(work) => format!("{} migrated with {}", tenant.name, image_tag(&work.image)),
         None => format!("{} migrated", tenant.name),

@@ -1,12 +1,12 @@
 //! Planning to roll an image out: the image is set, its rollout watched, and set back when that fails.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    About, Change, Check, Guard, Intent, OnFailure, Part, Plan, RolledOut, SetImage, Step, Verdict, check,
-    images, migrate::checks,
+    About, Change, Check, Guard, Intent, OnFailure, PLACED_AS_THEY_COME, Part, Plan, RolledOut, SetImage,
+    Step, Verdict, check, images, migrate::checks,
 };
 use crate::cluster::{Snapshot, Tenant, TenantName, WorkloadKind, image_tag};
 
@@ -96,14 +96,15 @@ pub(super) fn planned(
     let steps = set.map_or(Vec::new(), |set| steps(tenant, set, steady));
     let now = tenant.placement();
     let rolls = !steps.is_empty();
+    let predicted = if rolls { BTreeMap::new() } else { now.clone() };
     let part = Part {
         tenant: tenant.name.clone(),
         workload: tenant.workload.key.clone(),
         from: tenant.desired(),
         to: tenant.desired(),
-        predicted: now.clone(),
+        predicted,
         now,
-        unpredicted: rolls.then(|| "new pods come up where the scheduler puts them".into()),
+        unpredicted: rolls.then(|| PLACED_AS_THEY_COME.into()),
         landings: Vec::new(),
         removals: Vec::new(),
         checks: own,
@@ -124,7 +125,7 @@ fn steps(tenant: &Tenant, set: SetImage, steady: u32) -> Vec<Step> {
     let rolled = |set: &SetImage, steady: u32| {
         let (workload, uid) = (set.workload.clone(), set.uid.clone());
         let image = Some((set.container.clone(), set.to.clone()));
-        Change::RolledOut(RolledOut { workload, uid, image, template: None, steady })
+        Change::RolledOut(RolledOut { workload, uid, image, template: None, restarted: None, steady })
     };
     let (forward, backward) = (rolled(&set, steady), rolled(&back, 0));
     let guards = vec![Guard::NoRollout { workload: set.workload.clone() }];

@@ -1,8 +1,8 @@
 //! Planning to replace every pod of a tenant by a new one of the same template.
 
 use super::{
-    About, Change, Check, Intent, Part, Plan, RestartRollout, RolledOut, Step, Verdict, admission::admission,
-    check,
+    About, Change, Check, Intent, PLACED_AS_THEY_COME, Part, Plan, RestartRollout, Restarted, RolledOut,
+    Step, Verdict, admission::admission, check,
 };
 use crate::cluster::{Snapshot, Tenant, TenantName, Workload, WorkloadKind};
 
@@ -23,6 +23,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
     let (key, uid, about) = (workload.key.clone(), workload.uid.clone(), About::Tenant(name.clone()));
     // The second it is planned in: setting the same stamp twice is one restart.
     let stamp = seen.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let restarted = Restarted { stamp: stamp.clone(), revision: Restarted::newest(&key, seen) };
     let restart = Change::RestartRollout(RestartRollout { workload: key.clone(), uid: uid.clone(), stamp });
     let within = ROLLOUT_A_POD.saturating_mul(tenant.desired().clamp(1, 60));
     let mut own = vec![alike(tenant)];
@@ -46,6 +47,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
                     uid,
                     image: None,
                     template: None,
+                    restarted: Some(restarted),
                     steady: 0,
                 }),
                 within,
@@ -53,7 +55,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
         ],
     };
     let part = Part {
-        unpredicted: Some("the scheduler places each new pod as it comes".into()),
+        unpredicted: Some(PLACED_AS_THEY_COME.into()),
         tenant: name.clone(),
         workload: key,
         from: tenant.desired(),

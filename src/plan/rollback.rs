@@ -1,9 +1,12 @@
 //! Planning to give a tenant a template it has had before: the difference shown, set, and its rollout watched.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
-    About, Change, Check, Intent, Part, Plan, RolledOut, SetTemplate, Step, Verdict, check, migrate::checks,
+    About, Change, Check, Intent, PLACED_AS_THEY_COME, Part, Plan, RolledOut, SetTemplate, Step, Verdict,
+    check, migrate::checks,
 };
 use crate::cluster::{Difference, Revision, Snapshot, Template, TenantName, differences};
 
@@ -97,6 +100,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, rollback: &Rollback) -> Pla
         uid,
         image: None,
         template: Some(to.hash.clone()),
+        restarted: None,
         steady: *steady,
     };
     let within = ROLLOUT_A_POD.saturating_mul(tenant.desired().clamp(1, 60)).saturating_add(*steady);
@@ -105,15 +109,14 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, rollback: &Rollback) -> Pla
         Step::new(about.clone(), change, WRITE_WITHIN),
         Step::new(about, Change::RolledOut(rolled), within),
     ];
-    let now = tenant.placement();
     let part = Part {
         tenant: name.clone(),
         workload: key,
         from: tenant.desired(),
         to: tenant.desired(),
-        predicted: now.clone(),
-        now,
-        unpredicted: Some("new pods come up where the scheduler puts them".into()),
+        now: tenant.placement(),
+        predicted: BTreeMap::new(),
+        unpredicted: Some(PLACED_AS_THEY_COME.into()),
         landings: Vec::new(),
         removals: Vec::new(),
         checks: own,

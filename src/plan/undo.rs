@@ -185,6 +185,7 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
                 uid: set.uid.clone(),
                 image: None,
                 template: Some(set.to.hash.clone()),
+                restarted: None,
                 steady: 0,
             }),
             _ => None,

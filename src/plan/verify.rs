@@ -21,7 +21,11 @@ pub fn verify(part: &Part, after: &Snapshot) -> (bool, String) {
         return (false, format!("{waiting} of {} without a node", part.to));
     }
     if part.unpredicted.is_some() {
-        return (true, format!("{}; where new pods come up was not predicted", placed(&actual)));
+        let text = placed(&actual);
+        return match part.what.is_some() {
+            true => (true, text),
+            false => (true, format!("{text}; where new pods come up was not predicted")),
+        };
     }
     if actual == part.predicted {
         let text = if part.to == 0 { "no pod is left".into() } else { placed(&actual) };

@@ -149,6 +149,18 @@ impl RunState {
         matches!(self, Self::Done | Self::Failed | Self::Undone)
     }
 
+    /// What is said of a run in that state: `is paused`, `has failed`.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Planned => "is planned",
+            Self::Running => "is running",
+            Self::Paused => "is paused",
+            Self::Done => "is done",
+            Self::Failed => "has failed",
+            Self::Undone => "was taken back",
+        }
+    }
+
     /// One word.
     pub fn word(self) -> &'static str {
         match self {
@@ -295,14 +307,14 @@ impl Run {
         };
         let running = || match state {
             RunState::Running => Ok(()),
-            state => Err(format!("the run is {state}")),
+            state => Err(format!("the run {}", state.phrase())),
         };
         let open = |step: usize| match known(step)? {
             at if closed(at) => Err(format!("step {} is through already", step + 1)),
             _ => running(),
         };
         match event {
-            Event::Taken if state.is_over() => Err(format!("the run is {state}")),
+            Event::Taken if state.is_over() => Err(format!("the run {}", state.phrase())),
             Event::Taken => Ok(()),
             // What was done and put back is begun again, once for each time an operator takes the run up.
             Event::Started { step } if self.is_taken_since(*step) => running(),
@@ -314,7 +326,7 @@ impl Run {
                 true => running(),
                 false => Err("not every step is through".into()),
             },
-            Event::Finished { .. } if state.is_over() => Err(format!("the run is {state}")),
+            Event::Finished { .. } if state.is_over() => Err(format!("the run {}", state.phrase())),
             Event::Finished { .. } => Ok(()),
             Event::Undone { .. } if state == RunState::Undone => Err("the run is undone already".into()),
             Event::Undone { .. } => Ok(()),

@@ -1,9 +1,9 @@
 //! What is better done by taking a run back.
 
-use super::{Run, RunState, undo_intent};
+use super::{Run, RunSeen, RunState, undo_intent};
 use crate::{
     cluster::Snapshot,
-    plan::{DatabaseAct, Intent, plan},
+    plan::{DatabaseAct, Intent, Plan, plan},
 };
 
 /// To bring back a member that a run took out, undoing that run is better than rows like another's: it knows what they
@@ -24,4 +24,18 @@ pub fn instead<'a>(
     let planned = plan(seen, &undo);
     let can = !planned.steps.is_empty() && planned.refusals().next().is_none();
     can.then(|| (run.short().to_owned(), undo))
+}
+
+/// Those of the runs whose undo may be better than what is asked for.
+pub fn among(runs: &[RunSeen], intent: &Intent) -> Vec<Run> {
+    let Intent::Database { act: DatabaseAct::BringBack { .. } } = intent else { return Vec::new() };
+    runs.iter().map(|known| known.run.clone()).collect()
+}
+
+/// The plan of what is asked for, or of what is better than that.
+pub fn planned(seen: &Snapshot, runs: &[Run], intent: &Intent) -> Plan {
+    match instead(seen, runs, intent) {
+        Some((_, undo)) => plan(seen, &undo),
+        None => plan(seen, intent),
+    }
 }

@@ -12,10 +12,11 @@ use std::{
 
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Entry, Holder, Run, RunSeen};
 use crate::{
-    cluster::{Journal, Key, Lease, ResourceVersion, Snapshot, Written, words::short_run},
+    cluster::{Journal, Key, Lease, ResourceVersion, Snapshot, Written, fnv1a, words::short_run},
     plan::{Approved, Intent},
 };
 
@@ -34,6 +35,8 @@ const KEPT: usize = 50;
 pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "wheelhouse");
 /// The label, and on leases the annotation, that names the run.
 pub(super) const RUN: &str = crate::cluster::RUN_LABEL;
+/// What the name of a run's journal begins with.
+const PREFIX: &str = "run-";
 /// The label that names the campaign: on its own journal, and on those of its runs.
 pub(super) const CAMPAIGN: &str = "wheelhouse.dev/campaign";
 /// The label that tells the journal of a campaign from one of a run.
@@ -51,6 +54,15 @@ struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     campaign: Option<String>,
     approved: Approved,
+    /// [`sum()`] of `approved`, as it was written; absent before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sum: Option<String>,
+}
+
+/// What tells that an approved plan is still the one that was written. By its text with the names in order, so that
+/// every build comes to the same.
+fn sum(head: &Value) -> String {
+    format!("{:016x}", fnv1a(head["approved"].to_string().bytes()))
 }
 
 /// Reads a journal.
@@ -175,8 +187,14 @@ pub(super) fn head(run: &Run) -> Result<String, String> {
         user: run.user.clone(),
         campaign: run.campaign.clone(),
         approved: run.approved.clone(),
+        sum: None,
     };
-    serde_json::to_string(&head).map_err(|e| format!("the plan cannot be written as JSON: {e}"))
+    let text = |head: &Head| {
+        serde_json::to_string(head).map_err(|e| format!("the plan cannot be written as JSON: {e}"))
+    };
+    let written = serde_json::from_str(&text(&head)?)
+        .map_err(|e| format!("the plan cannot be read again as JSON: {e}"))?;
+    text(&Head { sum: Some(sum(&written)), ..head })
 }
 
 /// One entry, as it is stored.
@@ -199,6 +217,13 @@ pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
         return Err(format!("it was written by a newer wheelhouse (format {newer}): use that version"));
     }
     let head: Head = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
+    if let Some(written) = &head.sum {
+        let found: Value = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
+        if *written != sum(&found) {
+            return Err("its plan is not the one that was approved: somebody has edited it".into());
+        }
+    }
+    head.approved.plan().sound().map_err(|why| format!("{why}: no plan is made so"))?;
     let mut run = Run::new(head.id, head.operator, head.approved);
     run.user = head.user;
     run.campaign = head.campaign;
@@ -219,7 +244,7 @@ pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
 
 /// The name of a run's ConfigMap.
 pub(super) fn name(id: &str) -> String {
-    format!("run-{id}")
+    format!("{PREFIX}{id}")
 }
 
 /// The ConfigMap of a run that has no entry yet.
@@ -300,27 +325,34 @@ fn needed(campaign: &str, seen: &Snapshot) -> BTreeSet<String> {
 
 /// The journals that may go: of runs that are over, all but the newest fifty. One that cannot be read stays.
 pub(super) fn oldest_finished(seen: &Snapshot) -> Vec<(String, ResourceVersion)> {
-    let of_runs = seen.journals.values().filter(|j| j.of == Written::Run);
+    #[derive(Deserialize)]
+    struct Head {
+        campaign: Option<String>,
+    }
+    // Each of two thousand runs asks this at its end: only what may go is read whole.
+    let by_label = |j: &&Arc<Journal>| j.of == Written::Run && (j.state.is_none() || j.is_over());
+    let mut over: Vec<_> = seen.journals.values().filter(by_label).collect();
+    if over.len() <= KEPT {
+        return Vec::new();
+    }
     let mut campaigns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut over: Vec<_> = of_runs
-        .filter_map(|j| decode(j).ok().filter(|run| run.state.is_over()).map(|run| (run, j)))
-        .filter(|(run, _)| match &run.campaign {
-            Some(campaign) => {
-                let runs = campaigns.entry(campaign.clone()).or_insert_with_key(|id| needed(id, seen));
-                !runs.contains(&run.id)
-            }
-            None => true,
-        })
-        .map(|(run, j)| (run.id, j))
-        .collect();
-    over.sort_by(|a, b| b.0.cmp(&a.0));
-    over.into_iter().skip(KEPT).map(|(id, j)| (name(&id), j.resource_version.clone())).collect()
+    over.retain(|j| {
+        let head: Option<Head> = serde_json::from_str(&j.plan).ok();
+        let Some(campaign) = head.and_then(|head| head.campaign) else { return true };
+        let runs = campaigns.entry(campaign).or_insert_with_key(|id| needed(id, seen));
+        !j.key.name.strip_prefix(PREFIX).is_some_and(|id| runs.contains(id))
+    });
+    over.sort_by(|a, b| b.key.name.cmp(&a.key.name));
+    let is_over = |j: &&Arc<Journal>| match j.is_over() {
+        true => decode(j).is_ok(),
+        false => decode(j).is_ok_and(|run| run.state.is_over()),
+    };
+    let gone = over.into_iter().filter(|j| j.is_over() || is_over(j)).skip(KEPT).filter(is_over);
+    gone.map(|j| (j.key.name.to_string(), j.resource_version.clone())).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use jiff::Timestamp;
 
     use super::*;
@@ -360,6 +392,40 @@ mod tests {
             assert_ne!(other, plan);
             let why = decode(&journal(&other, &events)).expect_err("it is another's");
             assert!(why.contains("another id than its name says"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_was_edited_is_not_read_again() {
+        let (plan, events) = texts();
+        let run = decode(&journal(&plan, &events)).expect("a run");
+        // Written again, it carries what tells an edit.
+        let written = head(&run).expect("JSON");
+        assert_eq!(decode(&journal(&written, &events)).expect("as it was").plan(), run.plan());
+        for (from, to) in [("\"acme\"", "\"kube-system\""), ("\"to\":4", "\"to\":0"), ("a test", "another")] {
+            let edited = written.replace(from, to);
+            assert_ne!(edited, written, "{from}");
+            let why = decode(&journal(&edited, &events)).expect_err("edited");
+            assert!(why.contains("not the one that was approved"), "{why}");
+        }
+        // Of journals without it, what no planner makes.
+        let value: Value = serde_json::from_str(&plan).expect("JSON");
+        let step = |change: &dyn Fn(&mut Value)| {
+            let mut value = value.clone();
+            change(&mut value["approved"]["plan"]["steps"][1]);
+            decode(&journal(&value.to_string(), "")).expect_err("no plan is made so")
+        };
+        let told = [
+            step(&|s| s["within"] = 0.into()),
+            step(&|s| s["takes_back"] = 7.into()),
+            step(&|s| s["serves"] = 1.into()),
+            step(&|s| s["tenant"] = Value::Null),
+            step(&|s| s["change"]["workload"]["namespace"] = "kube-system".into()),
+        ];
+        let words =
+            ["may take 0 s", "takes back step 8", "makes ready for step 2", "about database", "changes"];
+        for (why, words) in told.iter().zip(words) {
+            assert!(why.contains("step 2 of its plan") && why.contains(words), "{why}");
         }
     }
 
@@ -434,7 +500,7 @@ mod tests {
             (
                 "\"event\":\"paused\"",
                 "\"event\":\"undone\",\"by_run\":\"x\"",
-                "line 6 of its events: the run is undone",
+                "line 6 of its events: the run was taken back",
             ),
         ] {
             let strange = events.replace(from, to);

@@ -10,7 +10,10 @@ use super::{
     Access, Rehearsal, Run, journal,
     perform::{Clock, Failure, Right, Writer, act},
 };
-use crate::plan::{Change, Check, Object, Plan, Verdict};
+use crate::{
+    plan::{Change, Check, IMAGE, Object, Plan, Verdict},
+    wire::registry::{self, Answer},
+};
 
 /// Questions asked at the same time.
 const AT_ONCE: usize = 8;
@@ -38,13 +41,34 @@ pub async fn rehearse(access: &Access, plan: &Plan) -> Rehearsal {
         rights.extend(dry);
         rights
     };
-    let (rights, database, (journal, missing)) =
-        tokio::join!(cluster, database(&writer, plan), journal_place(&writer, access, plan));
+    let (rights, database, (journal, missing), image) =
+        tokio::join!(cluster, database(&writer, plan), journal_place(&writer, access, plan), image(plan));
     found.checks.extend(rights);
+    found.checks.extend(image);
     found.checks.extend(database);
     found.checks.push(journal);
     found.journal_missing = missing;
     found
+}
+
+/// Whether the image that a plan brings exists, by the word of its registry, where the cluster does not tell.
+async fn image(plan: &Plan) -> Option<Check> {
+    let unknown = |check: &Check| check.rule == IMAGE && check.verdict == Verdict::Warn;
+    plan.all_checks().find(|check| unknown(check))?;
+    let image = plan.steps.iter().find_map(|step| match &step.change {
+        Change::SetImage(set) if !step.way_out => Some(set.to.clone()),
+        _ => None,
+    })?;
+    Some(match registry::ask(&image).await {
+        Answer::Has(host) => Check::new(IMAGE, Verdict::Ok, format!("{image} exists: {host} has it")),
+        Answer::HasNot(host) => {
+            let text = format!("{host} has no {image}: push it first, or type another tag");
+            Check::new(IMAGE, Verdict::Refuse, text)
+        }
+        Answer::Unknown(why) => {
+            Check::new(IMAGE, Verdict::Warn, format!("whether {image} exists is not known: {why}"))
+        }
+    })
 }
 
 /// The writes of a plan to the Kubernetes API, or to the database.

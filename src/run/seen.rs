@@ -89,6 +89,19 @@ impl Shown {
     }
 }
 
+impl Shown {
+    /// What is said of a run in that state: `is paused by alice@bastion`, `has failed`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Self::Failed => "has failed".into(),
+            Self::Stopped => "was stopped".into(),
+            Self::Undone => "was taken back".into(),
+            Self::Unknown => "may be under way: whether anybody drives it is not known".into(),
+            other => format!("is {other}"),
+        }
+    }
+}
+
 impl fmt::Display for Shown {
     /// `interrupted`, `paused by alice@bastion`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -204,7 +217,7 @@ impl RunSeen {
     pub fn offers(&self, seen: &Snapshot) -> Offers {
         let (run, name, shown) = (&self.run, self.run.short(), self.shown());
         let over = run.state.is_over();
-        let closed = over.then(|| format!("run {name} is {shown}"));
+        let closed = over.then(|| format!("run {name} {}", shown.phrase()));
         let lost = || run.journal_lost.clone().and_then(|_| left_by_losing_it(run, seen));
         let give_up = closed.clone().or_else(|| self.untouchable()).or_else(lost).map_or(Ok(()), Err);
         let resume = give_up.clone().and_then(|()| self.goes_on(seen));

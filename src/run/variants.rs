@@ -17,7 +17,8 @@ use kube::{Client, client::Body};
 use super::{
     Entry, Event, Run, RunState,
     decide::{Decision, Facts, Leaving, decide},
-    perform::{Clock, Context, Failure, Writer, act},
+    perform::{Clock, Context, Failure, Right, Writer, act},
+    rights::Role,
 };
 use crate::{
     cluster::{Key, Revision, ServerRow, Snapshot, Tenancy, WorkloadKey, WorkloadKind, sketch},
@@ -122,6 +123,7 @@ fn all() -> Vec<(About, Change)> {
             uid: uid(),
             image: None,
             template: None,
+            restarted: None,
             steady: 0,
         }),
         Change::Bounds(Bounds { autoscaler: pod("acme"), from: (2, 6), to: (1, 1) }),
@@ -285,6 +287,35 @@ async fn every_kind_asks_for_its_rights_and_writes_only_within_them() {
 }
 
 #[test]
+fn the_rights_of_every_kind_are_those_of_a_role_and_no_role_has_one_that_none_needs() {
+    let of = |role: Role| -> BTreeSet<Right> {
+        role.rules().iter().flat_map(|rule| rule.rights("acme", "wheelhouse")).collect()
+    };
+    let granted: BTreeSet<_> = Role::ALL.into_iter().flat_map(of).collect();
+    let mut used = BTreeSet::new();
+    for (_, change) in all() {
+        let side = act(&change);
+        let needed = side.rights().into_iter().chain(side.tells().map(|told| told.involved.right()));
+        for right in needed {
+            let elsewhere = Right { namespace: "acme".into(), ..right.clone() };
+            let right =
+                if right.namespace.is_empty() || right.namespace == "acme" { right } else { elsewhere };
+            assert!(granted.contains(&right), "{}: no role has the right to {right}", name(&change));
+            used.insert(right);
+        }
+    }
+    for role in [Role::Operator, Role::Mover, Role::Migrator] {
+        let journal = |right: &Right| right.namespace == "wheelhouse";
+        for right in of(role).into_iter().filter(|right| !journal(right)) {
+            // The walk is over Deployments; what it needs of them it needs of StatefulSets.
+            let alike = right.resource.replace("statefulsets", "deployments");
+            let alike = Right { resource: alike, ..right.clone() };
+            assert!(used.contains(&alike), "{}: no change needs the right to {right}", role.name());
+        }
+    }
+}
+
+#[test]
 fn every_write_is_begun_found_and_taken_back_on_every_way_out() {
     let seen = seen();
     for (about, change) in all().into_iter().filter(|(_, change)| change.is_write()) {
@@ -357,7 +388,7 @@ fn entries_in_an_illegal_order_are_refused_and_change_nothing() {
         (vec![Event::Taken], finished.clone(), "not every step is through"),
         (vec![Event::Taken, done(0), done(1), finished.clone()], Event::Taken, "done"),
         (vec![Event::Taken, done(0), done(1), finished], Event::Started { step: 1 }, "through already"),
-        (vec![Event::Taken, Event::Undone { by_run: "x".into() }], done(0), "undone"),
+        (vec![Event::Taken, Event::Undone { by_run: "x".into() }], done(0), "was taken back"),
     ] {
         let mut run = fresh.clone();
         before.iter().for_each(|event| run.apply(entry(event.clone())).expect("a legal order"));

@@ -110,7 +110,7 @@ impl Draft {
                 let proposed =
                     Proposed::new(&foreseen, goal, Some(run), items.clone(), terms.pace(Pace::default()));
                 let mut scheme = Scheme::new(offer.proposal, items, foreseen);
-                scheme.notes = notes(aim, &scheme);
+                scheme.notes = aim.is_open(seen).into_iter().chain(notes(aim, &scheme)).collect();
                 (scheme, proposed)
             }
             Wanted::Rest(campaign) => {

@@ -4,6 +4,7 @@
 
 pub mod asks;
 pub mod command_line;
+mod consent;
 pub mod containers;
 pub mod database;
 pub mod help;
@@ -32,11 +33,14 @@ use super::{
     theme::Role,
     view::Cx,
 };
+use crate::plan::Intent;
 
 /// What lies over the view.
 pub enum Overlay {
     /// A plan, before it is approved.
     Review(Box<Review>),
+    /// A plan is being worked out.
+    Planning(Box<Planning>),
     /// Many moves, before they are agreed to.
     Scheme(Box<SchemeReview>),
     /// Where a pod goes.
@@ -59,6 +63,14 @@ pub enum Overlay {
     Menu(Menu),
     /// A question that wants a yes.
     Ask(Ask),
+}
+
+/// A plan that is being worked out, and what its review will begin with.
+pub struct Planning {
+    /// What is wanted.
+    pub intent: Intent,
+    /// Why, where that was said already.
+    pub reason: Input,
 }
 
 /// A question that wants a yes. The default is No.
@@ -121,6 +133,10 @@ pub enum Ask {
 pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
     match overlay {
         Overlay::Review(review) => review.render(pen, cx),
+        Overlay::Planning(_) => {
+            opening(pen, "A plan", "working out what it would do …");
+            None
+        }
         Overlay::Scheme(review) => review.render(pen, cx),
         Overlay::Choice(choice) => {
             choice.render(pen, cx);
@@ -131,7 +147,7 @@ pub fn render(overlay: &Overlay, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Posit
             None
         }
         Overlay::Opening(what) => {
-            opening(pen, what);
+            opening(pen, "One moment", what);
             None
         }
         Overlay::Prompt(prompt) => prompt.render(pen, cx),
@@ -235,11 +251,11 @@ pub fn keys<'a>(pairs: &[(&'a str, &'a str, bool)]) -> Vec<Piece<'a>> {
     pieces
 }
 
-fn opening(pen: &mut Pen<'_>, what: &str) {
+fn opening(pen: &mut Pen<'_>, title: &str, what: &str) {
     let width = 62.min(pen.width().saturating_sub(2)).max(1);
     let lines = format::wrap(&format::plain(what), width.saturating_sub(4));
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(5);
-    let mut pen = panel(pen, width, height, &[piece("One moment", Role::Accent)], &[]);
+    let mut pen = panel(pen, width, height, &[piece(title, Role::Accent)], &[]);
     for (y, line) in (1..).zip(&lines) {
         pen.put(0, y, pen.width(), line, Role::Busy);
     }

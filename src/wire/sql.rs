@@ -27,7 +27,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{net::TcpStream, runtime::Handle, time::timeout};
 
 pub use super::failure::{Failure, Kind};
-use super::tunnel::Tunnel;
+use super::{cost, tunnel::Tunnel};
 
 /// How long a connection may take to come up, greeting and login included.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -79,6 +79,8 @@ pub struct Sql {
     connections: u64,
     /// The way to it, open as long as this is kept.
     _way: Option<Tunnel>,
+    /// What it is counted as, where that is not its address.
+    name: Option<String>,
 }
 
 /// How long a server may take to hear that a connection is closed.
@@ -143,12 +145,18 @@ impl fmt::Debug for Sql {
 impl Sql {
     /// An endpoint; nothing is connected yet.
     pub fn new(login: Login) -> Self {
-        Self { login, conn: None, connections: 0, _way: None }
+        Self { login, conn: None, connections: 0, _way: None, name: None }
     }
 
     /// An endpoint at the near end of a tunnel, which stays open as long as this.
     pub fn through(login: Login, way: Tunnel) -> Self {
         Self { _way: Some(way), ..Self::new(login) }
+    }
+
+    /// The same, counted as an endpoint of that name: the near end of a tunnel is none.
+    #[must_use]
+    pub fn counted_as(self, name: Option<String>) -> Self {
+        Self { name, ..self }
     }
 
     /// As whom it logs in.
@@ -177,6 +185,10 @@ impl Sql {
             Some(conn) => conn,
             None => self.connect().await?,
         };
+        match &self.name {
+            Some(name) => cost::asked(name),
+            None => cost::asked(&self.place()),
+        }
         let asked = AssertUnwindSafe(answer(conn.conn(), statement)).catch_unwind();
         match timeout(ANSWER_WITHIN, asked).await {
             Ok(Err(panic)) => Err(self.broken(&*panic)),

@@ -13,8 +13,8 @@ use wheelhouse::{
 };
 
 use crate::{
-    campaigns::{close, drain, drive, drive_until, proposed, resume, spread, start, three_moves, undoing},
-    crash::{at_each_write, cut_off},
+    campaigns::{close, drain, drive, proposed, resume, spread, start, three_moves, undoing},
+    crash::{at_each_write, killed, step},
     moves::{nothing_left, pods},
     session::{Ground, Session},
 };
@@ -59,19 +59,9 @@ fn crash(make: Make, nth: usize, when: Cut, then: Then, ends: &(Vec<String>, Vec
     let ground = Ground::new();
     let alice = ground.session("alice@bastion");
     let made = make(&alice);
-    cut_off(&ground, nth, when);
-    let mut handle = start(&alice, made);
-    let faults = ground.cluster.faults();
-    let over = |it: &Campaign| it.state.is_over() || it.state == CampaignState::Paused;
-    drive_until(&ground, &alice, &mut handle, |it| faults.hits() > 0 || over(it));
-    if faults.hits() == 0 {
-        alice.block("the end", handle.ended());
-        if faults.hits() == 0 {
-            return false;
-        }
+    if !killed(&ground, alice, (nth, when), |alice| start(alice, made)) {
+        return false;
     }
-    alice.kill();
-    faults.clear();
     ground.step(90);
     let place = format!("write {nth}, {when:?}");
     let bob = ground.session("bob@bastion");
@@ -141,9 +131,8 @@ fn taken_back(ground: &Ground, bob: &Session, it: Campaign, place: &str) -> Camp
 }
 
 fn sweep(make: Make, when: Cut, then: Then, every: usize) {
-    let every = std::env::var("WHEELHOUSE_CRASH_STEP").ok().and_then(|n| n.parse().ok()).unwrap_or(every);
     let ends = undisturbed(make);
-    let nth = at_each_write(every, 400, |nth| crash(make, nth, when, then, &ends));
+    let nth = at_each_write((1, step(every)), 400, |nth| crash(make, nth, when, then, &ends));
     assert!(nth > 30, "it was through after {nth} writes");
 }
 

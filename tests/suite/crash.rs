@@ -7,7 +7,11 @@ use wheelhouse::{
     cluster::TenantName,
     demo::{Cut, On},
     plan::plan,
-    run::{Handle, JournalPlace, RunState, runs, undo_intent},
+    run::{
+        Handle, JournalPlace, RunState,
+        campaign::{self, Campaign, CampaignState},
+        runs, undo_intent,
+    },
 };
 
 use crate::session::{Ground, Session};
@@ -20,7 +24,7 @@ enum Then {
 }
 
 /// From the `nth` write on, nothing gets through any more.
-pub fn cut_off(ground: &Ground, nth: usize, when: Cut) {
+fn cut_off(ground: &Ground, nth: usize, when: Cut) {
     let on = || On::new("WRITE", "*");
     if when == Cut::After {
         ground.cluster.faults().cut(on(), nth, Cut::After);
@@ -30,21 +34,50 @@ pub fn cut_off(ground: &Ground, nth: usize, when: Cut) {
     }
 }
 
-/// Begins a run in a session whose process ends at its `nth` write: the cluster is cut off right before it or right after
-/// it. False when the run was through before.
-pub fn killed(
+/// What a session drives: a run, or a campaign.
+pub trait Driven {
+    /// Steps the world until it stands still or is over, or until this is so.
+    fn drive_until(&mut self, ground: &Ground, session: &Session, cut: &dyn Fn() -> bool);
+    /// Waits until its session is through with it, its leases given back.
+    fn ended(&mut self, session: &Session);
+}
+
+impl Driven for Handle {
+    fn drive_until(&mut self, ground: &Ground, session: &Session, cut: &dyn Fn() -> bool) {
+        ground.drive_until(session, self, |run| cut() || run.state.is_over());
+    }
+
+    fn ended(&mut self, session: &Session) {
+        session.block("the end of the run", Self::ended(self));
+    }
+}
+
+impl Driven for campaign::Handle {
+    fn drive_until(&mut self, ground: &Ground, session: &Session, cut: &dyn Fn() -> bool) {
+        let stands = |it: &Campaign| it.state.is_over() || it.state == CampaignState::Paused;
+        crate::campaigns::drive_until(ground, session, self, |it| cut() || stands(it));
+    }
+
+    fn ended(&mut self, session: &Session) {
+        session.block("the end of the campaign", Self::ended(self));
+    }
+}
+
+/// Begins a run or a campaign in a session whose process ends at its `nth` write: the cluster is cut off right before it
+/// or right after it. False when it was through before.
+pub fn killed<D: Driven>(
     ground: &Ground,
     session: Session,
     (nth, when): (usize, Cut),
-    begin: impl FnOnce(&Session) -> Handle,
+    begin: impl FnOnce(&Session) -> D,
 ) -> bool {
     cut_off(ground, nth, when);
     let mut handle = begin(&session);
     let faults = ground.cluster.faults();
-    ground.drive_until(&session, &mut handle, |run| faults.hits() > 0 || run.state.is_over());
+    handle.drive_until(ground, &session, &|| faults.hits() > 0);
     if faults.hits() == 0 {
         // Over in the journal; the leases are still to be given back.
-        session.block("the end", handle.ended());
+        Driven::ended(&mut handle, &session);
         if faults.hits() == 0 {
             return false;
         }
@@ -54,9 +87,14 @@ pub fn killed(
     true
 }
 
+/// How many writes lie between two cuts: `WHEELHOUSE_CRASH_STEP`, or else this many.
+pub fn step(otherwise: usize) -> usize {
+    std::env::var("WHEELHOUSE_CRASH_STEP").ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+}
+
 /// Cuts at one write after the other, with so many between two cuts, until there are no more: how many there were.
-pub fn at_each_write(every: usize, most: usize, cut: impl Fn(usize) -> bool) -> usize {
-    let mut nth = 1;
+pub fn at_each_write((first, every): (usize, usize), most: usize, cut: impl Fn(usize) -> bool) -> usize {
+    let mut nth = first;
     while cut(nth) {
         nth += every;
         assert!(nth < most, "it never ends");
@@ -145,7 +183,7 @@ fn until_marked(session: &Session, id: &str, state: RunState) {
 }
 
 fn every_write(when: Cut, then: Then) {
-    let points = at_each_write(1, 60, |nth| crash("acme", nth, when, then)) - 1;
+    let points = at_each_write((1, 1), 60, |nth| crash("acme", nth, when, then)) - 1;
     // Lease, namespace, journal, two records a step, the scale, its Event, verification, end, lease again.
     assert!(points >= 12, "only {points} writes were cut");
 }
@@ -288,7 +326,7 @@ fn cut_and_ended(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
 }
 
 fn sweep(swept: &Swept, when: Cut, then: Then, least: usize) {
-    let points = at_each_write(1, 90, |nth| cut_and_ended(swept, nth, when, then)) - 1;
+    let points = at_each_write((1, 1), 90, |nth| cut_and_ended(swept, nth, when, then)) - 1;
     assert!(points >= least, "only {points} writes were cut");
 }
 

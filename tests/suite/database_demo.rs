@@ -419,13 +419,10 @@ fn the_files_of_a_demo_go_with_it() {
 }
 
 #[test]
-fn the_readme_says_what_is_true_of_the_database() {
-    let readme = include_str!("../../README.md");
-    let block = |language: &str, word: &str| {
-        let mut blocks = readme.split("```").filter_map(|b| b.strip_prefix(language));
-        blocks.find(|b| b.contains(word)).expect("a block of the README").to_owned()
-    };
-    let config = Config::parse(&block("toml\n", "db1:3306")).expect("a configuration");
+fn the_help_says_what_is_true_of_the_database() {
+    let text = wheelhouse::cli::help::topic("database").expect("a topic").markdown();
+    let block = crate::readme::blocks(&text, "toml")[0];
+    let config = Config::parse(block).expect("a configuration");
     assert_eq!((config.galera.members.len(), config.proxysql.addresses.len()), (3, 2));
     // The real members' tests log in with exactly these.
     let (look, act) = crate::galera::grants();

@@ -319,6 +319,21 @@ fn views_and_overlays_know_nothing_of_each_other() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn no_plan_is_made_where_messages_are_folded() {
+    let planning =
+        ["plan(&", "plan::plan", "instead::planned", "instead(", "Board::new", "what_if(", "Draft::of"];
+    let mut wrong = Vec::new();
+    for (file, _, code) in
+        files().into_iter().filter(|(file, room, _)| room == "app" && file != "app/tests.rs")
+    {
+        for word in planning.iter().filter(|word| code.contains(**word)) {
+            wrong.push(format!("src/{file}: `{word}`: planning takes time, ask for it with an effect"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Where writes belong.
 fn writing(file: &str) -> bool {
     file == "run/perform.rs" || file.starts_with("run/perform/")

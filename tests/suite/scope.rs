@@ -110,7 +110,7 @@ async fn without_the_right_to_nodes_all_that_needs_none_works_and_the_rest_says_
         // No right to write: the plan is made all the same, and warns.
         let plan = user.run(1, &["scale", "acme", "+1", "--dry-run"]);
         assert!(plan.contains("▲ scope") && plan.contains("whether they find room, is not known"), "{plan}");
-        assert!(plan.contains("1 new, on nodes that are not known"), "{plan}");
+        assert!(plan.contains("1 pod new, on nodes that are not known"), "{plan}");
         let less = user.run(1, &["scale", "acme", "-1", "--dry-run"]);
         assert!(!less.contains("▲ scope"), "which pods go needs no node: {less}");
         let check = user.run(3, &["check"]);

@@ -165,11 +165,12 @@ fn what_the_steps_of_a_move_are_by_hand_is_right_when_typed() {
 }
 
 #[test]
-fn what_the_readme_tells_to_type_is_right() {
+fn what_the_documentation_tells_to_type_is_right() {
     let mut shell = Shell::new(2);
     let kubeconfig = shell.demo.served.kubeconfig().to_owned();
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the README");
-    let lines: Vec<_> = readme.lines().filter(|line| line.starts_with("kubectl ")).collect();
+    let texts = crate::readme::texts().iter();
+    let lines: BTreeSet<_> =
+        texts.flat_map(|(_, text)| text.lines()).filter(|line| line.starts_with("kubectl ")).collect();
     assert!(lines.len() >= 2, "{lines:?}");
     for line in lines {
         let told = line.split('#').next().unwrap_or_default().trim();

@@ -74,9 +74,16 @@ impl Way {
     /// An endpoint to ask, by the way that is open now.
     pub(super) async fn sql(&mut self) -> Sql {
         self.tunnel = None;
+        let name = self.name();
         let (login, tunnel) = self.lead().await;
         self.tunnel = tunnel;
-        Sql::new(login)
+        Sql::new(login).counted_as(name)
+    }
+
+    /// A pod by its name, whatever the way to it.
+    fn name(&self) -> Option<String> {
+        let pod = self.pod.as_ref()?;
+        Some(format!("{}/{}:{}", pod.key.namespace, pod.key.name, self.login.port))
     }
 
     /// The login at the near end of the way, and the tunnel where one is needed.
@@ -109,10 +116,11 @@ impl Way {
 
     /// An endpoint to act on: it keeps the way to it open by itself.
     pub(super) async fn open(self) -> Result<Sql, String> {
+        let name = self.name();
         let (login, tunnel) = self.lead().await;
         match tunnel {
             None => Ok(Sql::new(login)),
-            Some(Ok(tunnel)) => Ok(Sql::through(login, tunnel)),
+            Some(Ok(tunnel)) => Ok(Sql::through(login, tunnel).counted_as(name)),
             Some(Err(blocked)) => Err(blocked.text),
         }
     }

@@ -11,7 +11,7 @@ use super::{
     settle::{lacks, placed},
 };
 use crate::{
-    cluster::{Pod, PodState, Snapshot, Uid, WorkloadKey},
+    cluster::{Key, Pod, PodState, ReplicaSet, Snapshot, Uid, Workload, WorkloadKey, WorkloadKind},
     plan::Names,
 };
 
@@ -28,9 +28,55 @@ pub struct RolledOut {
     /// The hash of the template that is rolled out, where that is what tells its pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Arc<str>>,
+    /// What tells the template that a restart has set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted: Option<Restarted>,
     /// Seconds that those pods must stay ready without a restart; a restart before that ends the wait as well.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub steady: u32,
+}
+
+/// The template that a restart has set: another one by its end is somebody else's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restarted {
+    /// The annotation that was set.
+    pub stamp: String,
+    /// The newest revision of a Deployment before: each change of its template makes the next one, going back to an
+    /// older one too (`deployment.kubernetes.io/revision`). `None`: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+}
+
+impl Restarted {
+    /// The newest revision of a Deployment, as its ReplicaSets tell.
+    pub fn newest(workload: &WorkloadKey, seen: &Snapshot) -> Option<u64> {
+        if workload.kind != WorkloadKind::Deployment || !seen.replica_sets.freshness.is_live() {
+            return None;
+        }
+        let Key { namespace, name } = &workload.key;
+        let own = |set: &&Arc<ReplicaSet>| {
+            set.key.namespace == *namespace && set.deployment.as_deref() == Some(&**name)
+        };
+        seen.replica_sets.values().filter(own).map(|set| set.revision).max().filter(|newest| *newest > 0)
+    }
+
+    /// Why the pods that come are not those of the restart.
+    fn foreign(&self, found: &Workload, seen: &Snapshot) -> Option<String> {
+        let key = &found.key;
+        if found.restarted.as_deref() != Some(&self.stamp) {
+            return Some(match &found.restarted {
+                Some(at) => format!("{key} was restarted again, at {at}: somebody has changed it"),
+                None => format!("{key} has another template by now: somebody has changed it"),
+            });
+        }
+        let (before, now) = (self.revision?, Self::newest(key, seen)?);
+        (now > before + 1).then(|| {
+            format!(
+                "{key} is at revision {now} by now, not at {} of the restart: somebody has changed its template",
+                before + 1
+            )
+        })
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -117,6 +163,9 @@ impl Kind for RolledOut {
             let text = format!("{container} of {} has the image {} by now", self.workload, found.image);
             return Standing::Elsewhere(format!("{text}, not {image}: somebody has changed it"));
         }
+        if let Some(why) = self.restarted.as_ref().and_then(|restarted| restarted.foreign(workload, seen)) {
+            return Standing::Elsewhere(why);
+        }
         let (counts, wanted) = (workload.counts, workload.desired);
         let text = format!("{} of {wanted} updated, {} ready", counts.updated, counts.ready);
         if workload.stuck_since.is_some() {
@@ -189,6 +238,7 @@ mod tests {
             uid: tenant.workload.uid.clone(),
             image: Some((container.name.clone(), container.image.clone())),
             template: None,
+            restarted: None,
             steady: 30,
         };
         let mut put = |ready: i64, restarts: u32| {
@@ -218,6 +268,37 @@ mod tests {
         assert!(
             matches!(template.stands(&soon), Standing::AtFrom(text) if text.contains("template that was set"))
         );
+        // Nor is another template than the one that a restart set.
+        let again = |at: &str, newest: u64| {
+            let mut seen = soon.clone();
+            let mut workload = Workload::clone(&seen.tenants.values().next().expect("acme").workload);
+            workload.restarted = Some(at.into());
+            seen.observe(Observation::Deployment(Seen::Put(workload.key.key.clone(), workload)));
+            for revision in 1..=newest {
+                let key = Key::new("acme", format!("acme-{revision}"));
+                let set = ReplicaSet {
+                    key: key.clone(),
+                    uid: "u".into(),
+                    deployment: Some("acme".into()),
+                    desired: 0,
+                    selector: Default::default(),
+                    revision,
+                    created: now,
+                    images: Vec::new(),
+                };
+                seen.observe(Observation::ReplicaSet(Seen::Put(key, set)));
+            }
+            seen
+        };
+        let set = Restarted { stamp: "09:00".into(), revision: Some(3) };
+        let of_restart = RolledOut { image: None, restarted: Some(set), steady: 0, ..rolled.clone() };
+        assert_eq!(of_restart.stands(&again("09:00", 4)), Standing::AtTo);
+        for (at, newest, says) in
+            [("09:01", 5, "was restarted again"), ("09:00", 5, "is at revision 5 by now, not at 4")]
+        {
+            let stands = of_restart.stands(&again(at, newest));
+            assert!(matches!(&stands, Standing::Elsewhere(why) if why.contains(says)), "{stands:?}");
+        }
         let restarted = put(10, 1);
         assert!(
             matches!(rolled.stands(&restarted), Standing::Failed(text) if text.contains("has been restarted once"))

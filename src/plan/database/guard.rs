@@ -144,8 +144,12 @@ pub(super) fn disk(name: &ProxyName, status: &ProxyStatus) -> Vec<Check> {
     checks
 }
 
-/// While the proxies move to another writer one after the other, two members take writes.
+/// While the proxies move to another writer one after the other, two members take writes: where any does.
 pub(super) fn conflicts(routing: &Routing<'_>, after: &[Vec<Backend>]) -> Option<Check> {
+    // Without a primary component nobody takes writes, whatever the proxies take for a writer.
+    if !routing.db.quorum.primary {
+        return None;
+    }
     let writers = |backends: &[Backend]| {
         let all = backends.iter().filter(|s| s.role == BackendRole::Writer);
         all.map(|s| s.address.clone()).collect::<BTreeSet<_>>()
@@ -398,8 +402,17 @@ pub(super) fn afterwards(routing: &Routing<'_>, after: &[Vec<Backend>]) -> Vec<C
         let left: Vec<_> = backends.iter().filter(of).filter(fit).map(|s| s.label.as_str()).collect();
         let before = proxied.backends.iter().filter(of).filter(fit).count().max(left.len());
         let (verdict, text) = match left.as_slice() {
+            [] if before == 0 => (
+                Refuse,
+                format!("{}: no member can take writes now, and this would give it none", proxied.name),
+            ),
             [] => {
-                (Refuse, format!("{}: of {before} members that can write none would be left", proxied.name))
+                let now = if before == 1 {
+                    "1 member can write now"
+                } else {
+                    &*format!("{before} members can write now")
+                };
+                (Refuse, format!("{}: {now}, none would be left", proxied.name))
             }
             [one] if before > 1 => (
                 Warn,

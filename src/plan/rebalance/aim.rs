@@ -97,6 +97,13 @@ impl Aim {
             _ => (None, seen.clone()),
         }
     }
+
+    /// What is to be said of a node that is to be filled and takes pods already.
+    pub fn is_open(&self, seen: &Snapshot) -> Option<String> {
+        let Self::Undrain { node } = self else { return None };
+        let open = seen.nodes.get(node).is_some_and(|node| !node.cordoned);
+        open.then(|| format!("{node} is not cordoned: pods are moved to it only"))
+    }
 }
 
 /// What will be seen once the node is uncordoned.

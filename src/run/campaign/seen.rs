@@ -86,7 +86,7 @@ impl CampaignSeen {
         let (name, shown) = (self.campaign.short(), self.shown());
         let driven = matches!(shown, Shown::Running | Shown::Planned);
         let open = match self.campaign.state.is_over() {
-            true => Err(format!("campaign {name} is {shown}")),
+            true => Err(format!("campaign {name} {}", shown.phrase())),
             false => Ok(()),
         };
         let still = open.clone().and_then(|()| match (&shown, &self.holder) {
@@ -100,7 +100,7 @@ impl CampaignSeen {
         });
         let pause = open.clone().and_then(|()| match driven {
             true => Ok(()),
-            false => Err(format!("campaign {name} is {shown}")),
+            false => Err(format!("campaign {name} {}", shown.phrase())),
         });
         let stop = open.clone().and_then(|()| match self.campaign.stopping {
             true => Err(format!("campaign {name} ends already once what is under way is through")),

@@ -218,8 +218,9 @@ impl Asks {
                     hints.push("between both: --parallel 4, --canary 2, --max-failures 3; otherwise 1 first, then one after another, the first failure stops it".into());
                 }
                 hints.push(
-                    "--gitops-paused: the tool that owns the manifests is paused; --hold: when it fails, nothing is \
-                     given back before somebody has looked; --no-migration: only the image is rolled out"
+                    "--keep 2 replicas meanwhile; --gitops-paused: the tool that owns the manifests is paused; --on-failure \
+                     hold: nothing is given back before somebody has looked; --no-migration: only the image is rolled \
+                     out"
                         .into(),
                 );
                 hints
@@ -387,27 +388,47 @@ fn migrated(
     let (mut parallel, mut canary, mut max_failures, mut only_image) = (1, 1, 1, false);
     loop {
         rest = rest.trim();
-        let word = rest.split_whitespace().next().unwrap_or_default();
-        let after = rest.strip_prefix(word).unwrap_or_default();
-        let mut number = |least: u32| {
-            let text = after.split_whitespace().next().unwrap_or_default();
-            rest = after.trim_start().strip_prefix(text).unwrap_or_default();
-            let number = text.parse::<u32>().ok().filter(|n| (least..=32).contains(n));
-            number.ok_or_else(|| format!("{word} wants a number from {least} to 32"))
+        let typed = rest.split_whitespace().next().unwrap_or_default();
+        let after = rest.strip_prefix(typed).unwrap_or_default();
+        let (word, given) = typed.split_once('=').map_or((typed, None), |(word, value)| (word, Some(value)));
+        let mut value = || {
+            let next = after.split_whitespace().next().unwrap_or_default();
+            let text = given.unwrap_or(next);
+            rest = if given.is_some() {
+                after
+            } else {
+                after.trim_start().strip_prefix(next).unwrap_or_default()
+            };
+            text
+        };
+        let mut number = |least: u32, most: u32| {
+            let number = value().parse::<u32>().ok().filter(|n| (least..=most).contains(n));
+            number.ok_or_else(|| match most {
+                u32::MAX => format!("{word} wants a number from {least} on"),
+                _ => format!("{word} wants a number from {least} to {most}"),
+            })
         };
         match word {
-            "--parallel" if tenants.len() > 1 => parallel = number(1)?,
-            "--canary" if tenants.len() > 1 => canary = number(0)?,
-            "--max-failures" if tenants.len() > 1 => max_failures = number(1)?,
-            "--gitops-paused" => (migration.gitops_paused, rest) = (true, after),
-            "--hold" => (migration.on_failure, rest) = (OnFailure::Hold, after),
-            "--no-migration" => (only_image, rest) = (true, after),
+            "--parallel" if tenants.len() > 1 => parallel = number(1, 32)?,
+            "--canary" if tenants.len() > 1 => canary = number(0, 32)?,
+            "--max-failures" if tenants.len() > 1 => max_failures = number(1, 32)?,
+            "--keep" => migration.keep = number(1, u32::MAX)?,
+            "--on-failure" => {
+                migration.on_failure = match value() {
+                    "hold" => OnFailure::Hold,
+                    "restore" => OnFailure::Restore,
+                    other => return Err(format!("--on-failure is hold or restore, not `{other}`")),
+                }
+            }
+            "--gitops-paused" if given.is_none() => (migration.gitops_paused, rest) = (true, after),
+            "--no-migration" if given.is_none() => (only_image, rest) = (true, after),
             // A command never begins so: taken for one, a slip of the finger would run.
-            word if word.starts_with('-') => {
+            _ if typed.starts_with('-') => {
                 let several =
                     if tenants.len() > 1 { ", --parallel N, --canary N, --max-failures N" } else { "" };
                 return Err(format!(
-                    "there is no option `{word}` here; there are --gitops-paused, --hold, --no-migration{several}"
+                    "there is no option `{typed}` here; there are --keep N, --gitops-paused, --on-failure hold, \
+                     --no-migration{several}"
                 ));
             }
             _ => break,
@@ -535,10 +556,14 @@ mod tests {
         assert_eq!(of(" 2.5.0 "), Ok((some("2.5.0"), None)));
         assert_eq!(of("2.5.0  bin/up --all"), Ok((some("2.5.0"), some("bin/up --all"))));
         assert_eq!(of("2.4.1 bin/up"), Ok((None, some("bin/up"))));
-        assert_eq!(of("2.4.1 --gitops-paused --hold bin/up"), Ok((None, some("bin/up"))));
-        assert!(of("--hold").is_err());
+        assert_eq!(of("2.4.1 --gitops-paused --on-failure hold --keep=2 bin/up"), Ok((None, some("bin/up"))));
+        assert!(of("--on-failure hold").is_err());
+        assert!(
+            of("2.5.0 --on-failure never").is_err_and(|why| why.contains("hold or restore, not `never`"))
+        );
+        assert!(of("2.5.0 --keep none").is_err_and(|why| why == "--keep wants a number from 1 on"));
         for typed in
-            ["2.5.0 --wrong 3", "2.5.0 --max-failure 3", "2.5.0 --parallel 2", "2.5.0 --hold -x bin/up"]
+            ["2.5.0 --wrong 3", "2.5.0 --max-failure 3", "2.5.0 --parallel 2", "2.5.0 --keep 2 -x bin/up"]
         {
             assert!(of(typed).is_err_and(|why| why.contains("there is no option `-")), "{typed}");
         }

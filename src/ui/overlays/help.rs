@@ -30,6 +30,8 @@ pub struct Help {
     pub typing: bool,
     /// Lines scrolled down.
     pub scroll: usize,
+    /// What the cockpit costs the cluster, a line each, once it is told.
+    pub cost: Vec<String>,
 }
 
 enum Line {
@@ -39,6 +41,8 @@ enum Line {
     /// What does not fit beside it.
     More(String),
     Sign(&'static str, &'static str),
+    /// Text over the whole width.
+    Wide(String),
     Gap,
 }
 
@@ -47,7 +51,8 @@ const INDENT: u16 = 16;
 /// From so many columns on its name stands at the right.
 const WIDE: u16 = 70;
 
-const SIGNS: [(&str, &str); 12] = [
+/// What the signs on the screens mean.
+pub const SIGNS: [(&str, &str); 12] = [
     ("·", "no pod of the tenant there"),
     ("2", "two pods ready there"),
     ("2!", "two pods together on one node: if it fails, both are lost"),
@@ -65,7 +70,7 @@ const SIGNS: [(&str, &str); 12] = [
 impl Help {
     /// The help as asked for there.
     pub fn new(on: On) -> Self {
-        Self { on, input: Input::default(), typing: false, scroll: 0 }
+        Self { on, input: Input::default(), typing: false, scroll: 0, cost: Vec::new() }
     }
 
     fn lines(&self, width: u16) -> Vec<Line> {
@@ -100,6 +105,13 @@ impl Help {
         if !signs.is_empty() {
             lines.push(Line::Title("Signs".into()));
             lines.extend(signs.into_iter().map(|(sign, doc)| Line::Sign(sign, doc)));
+        }
+        let cost: Vec<_> = self.cost.iter().filter(|line| hit(&["cost", line])).collect();
+        if !cost.is_empty() {
+            lines.push(Line::Gap);
+            lines.push(Line::Title("What this cockpit costs the cluster".into()));
+            let wrapped = cost.iter().flat_map(|line| format::wrap(line, width.saturating_sub(2)));
+            lines.extend(wrapped.map(Line::Wide));
         }
         lines
     }
@@ -136,6 +148,9 @@ impl Help {
                 Line::Sign(sign, doc) => {
                     pen.put(2, y, 12, sign, Role::Key);
                     pen.put(16, y, width.saturating_sub(16), doc, Role::Text);
+                }
+                Line::Wide(text) => {
+                    pen.put(2, y, width.saturating_sub(2), text, Role::Text);
                 }
                 Line::More(text) => {
                     pen.put(INDENT, y, width.saturating_sub(INDENT), text, Role::Text);

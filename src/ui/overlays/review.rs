@@ -3,13 +3,18 @@
 //! The default is No. It is confirmed with `y` alone: never with the key that opened it, never with Enter, never by a
 //! paste or a burst of keys; a grave plan wants a name typed first.
 
+use std::collections::BTreeMap;
+
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
 };
 use tui_input::Input;
 
-use super::{database, keys, labelled, panel, panel_room, prompt, wrapped};
+use super::{
+    consent::{Barred, READ_ONLY, Typed},
+    database, keys, labelled, panel, panel_room, wrapped,
+};
 use crate::{
     plan::{Check, Confirmation, DatabaseAct, Intent, Part, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
@@ -74,6 +79,10 @@ pub struct Review {
     pub rehearsing: Rehearsing,
     /// Where the journal will be.
     pub place: JournalPlace,
+    /// It is being planned again.
+    pub busy: bool,
+    /// The cluster has changed since that was asked for.
+    pub stale: bool,
     /// The plan on the screen is another one than the one that was looked at.
     pub changed: bool,
     /// Yes was said; it holds once no further key has followed at once, and the rehearsal has passed.
@@ -92,6 +101,25 @@ pub struct Review {
     pub shown: u16,
     /// Lines seen at once.
     page: u16,
+    /// What has stood against the plan since it is what it is.
+    known: Objections,
+}
+
+/// What stands against a plan, by the part of it and the rule: the worst verdict, and how many of them there were at most.
+type Objections = BTreeMap<(String, String), (Verdict, usize)>;
+
+fn objections(plan: &Plan) -> Objections {
+    let mut all = Objections::new();
+    let own = plan.checks.iter().map(|check| (String::new(), check));
+    let parts = plan.parts().flat_map(|part| {
+        let about = part.about().to_string();
+        part.checks().iter().map(move |check| (about.clone(), check))
+    });
+    for (about, check) in own.chain(parts).filter(|(_, check)| check.verdict > Verdict::Ok) {
+        let (worst, count) = all.entry((about, check.rule.clone())).or_insert((check.verdict, 0));
+        (*worst, *count) = (check.verdict.max(*worst), *count + 1);
+    }
+    all
 }
 
 /// A review made for a screen: the sheet of all its lines, and the part of it that is seen.
@@ -113,7 +141,10 @@ impl Review {
         let typing = (wants_name && !plan.steps.is_empty() && plan.refusals().next().is_none())
             .then_some(Typing::Name);
         Self {
+            known: objections(&plan),
             plan,
+            busy: false,
+            stale: false,
             rehearsing: Rehearsing::No,
             place: JournalPlace::Cluster,
             changed: false,
@@ -126,6 +157,27 @@ impl Review {
             shown: 0,
             page: 1,
         }
+    }
+
+    /// Takes the same wish in as it is planned now. Returns whether a yes to the plan before is none to this one: it does
+    /// something else, it wants another confirmation, or something stands against it that has not stood there before.
+    /// What goes away, or comes again, takes no yes away; what is measured may do either every second.
+    pub fn came(&mut self, fresh: Plan) -> bool {
+        let found = objections(&fresh);
+        let worse = |(rule, (verdict, count)): (&(String, String), &(Verdict, usize))| {
+            self.known.get(rule).is_none_or(|(worst, most)| verdict > worst || count > most)
+        };
+        let other = fresh.steps != self.plan.steps || fresh.confirmation() != self.plan.confirmation();
+        let differs = other || found.iter().any(worse);
+        if other {
+            self.known.clear();
+        }
+        for (rule, (verdict, count)) in found {
+            let (worst, most) = self.known.entry(rule).or_insert((verdict, count));
+            (*worst, *most) = (verdict.max(*worst), count.max(*most));
+        }
+        self.plan = fresh;
+        differs
     }
 
     /// It is another plan, or more is said of it: nothing of it has been read.
@@ -196,15 +248,19 @@ impl Review {
 
     /// Why it cannot be run at all, as it stands.
     pub fn refusal(&self, read_only: bool) -> Option<String> {
+        self.barred(read_only).map(|barred| barred.why)
+    }
+
+    fn barred(&self, read_only: bool) -> Option<Barred> {
         let refused =
             self.plan.refusals().chain(self.rehearsed().iter().filter(|c| c.verdict == Verdict::Refuse));
         if let Some(check) = refused.into_iter().next() {
-            return Some(format!("refused: {}", check.text));
+            return Some(Barred::refused(&check.text));
         }
         if self.plan.steps.is_empty() {
-            return Some("there is nothing to do".into());
+            return Some(Barred::because("there is nothing to do"));
         }
-        read_only.then(|| "read-only: a plan can be looked at, not run".into())
+        read_only.then(|| Barred::because(READ_ONLY))
     }
 
     fn lay(&self, (columns, height): (u16, u16), cx: &Cx<'_>) -> Laid {
@@ -389,8 +445,14 @@ impl Review {
         let taken = if more.is_some() { 26 } else { 0 };
         // Where there are two lines only, they share the first of them.
         let said = width.saturating_sub(if lines < 3 { taken } else { 0 });
-        let refusal = self.refusal(cx.who.read_only);
+        let refusal = self.barred(cx.who.read_only);
         let untyped = self.untyped();
+        let typed = Typed {
+            untyped: untyped.as_deref(),
+            name: &self.typed,
+            reason: &self.reason,
+            note: self.note.as_deref(),
+        };
         let typing = self.typing.filter(|typing| *typing == Typing::Reason || refusal.is_none());
         let mut cursor = None;
         let reason = self.reason.value();
@@ -400,22 +462,11 @@ impl Review {
             pen.line(0, y + 1, width.saturating_sub(taken), why);
         }
         if let Some(typing) = typing {
-            let (text, input, role) = match typing {
-                Typing::Name => {
-                    let name = untyped.clone().unwrap_or_else(|| self.typed.value().to_owned());
-                    let asks = self.note.clone().unwrap_or_else(|| format!("type {name} first"));
-                    (format!("{asks}: "), &self.typed, Role::Warn)
-                }
-                Typing::Reason => ("why, for the journal: ".to_owned(), &self.reason, Role::Muted),
-            };
-            let x = pen.put(0, y, said, &text, role);
-            cursor = Some(prompt::line(pen, x, y, input).1);
+            cursor = Some(typed.line(pen, y, said, typing));
         } else if let Some(note) = &self.note {
             pen.line(0, y, said, &[piece("▲ ", Role::Warn), piece(note.as_str(), Role::Warn)]);
         } else if let Some(why) = &refusal {
-            let role = if why.starts_with("refused") { Role::Danger } else { Role::Warn };
-            let sign = if why.starts_with("refused") { "✖ " } else { "• " };
-            pen.line(0, y, said, &[piece(sign, role), piece(why.as_str(), role)]);
+            why.line(pen, y, said);
         } else if self.yes.is_some() {
             pen.put(
                 0,
@@ -437,11 +488,7 @@ impl Review {
         }
         let can = refusal.is_none();
         let line = if let Some(typing) = typing {
-            let (done, leave) = match typing {
-                Typing::Name => (untyped.is_none(), "cancel"),
-                Typing::Reason => (true, "without"),
-            };
-            keys(&[("⏎", "done typing", done), ("esc", leave, true)])
+            typed.keys(typing, &[])
         } else {
             let yes = if self.changed && can { "I have read it" } else { "run" };
             // Where there is nothing to do, no key is offered for it.
@@ -486,22 +533,24 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
     let grid = placement::Grid::fit(width.saturating_sub(8 + 9), cx.seen, &involved);
     let x = 8;
     grid.heading(pen, x, y);
-    let total = |m: &std::collections::BTreeMap<crate::cluster::NodeName, u32>| {
-        format::count(m.values().sum::<u32>() as usize, "pod")
-    };
+    let total =
+        |m: &BTreeMap<crate::cluster::NodeName, u32>| format::count(m.values().sum::<u32>() as usize, "pod");
     pen.put(0, y + 1, 8, "now", Role::Muted);
     grid.counts(pen, x, y + 1, &part.now, None);
     pen.put_right(width, y + 1, 8, &total(&part.now), Role::Muted);
-    pen.put(0, y + 2, 8, if part.unpredicted.is_some() { "stay" } else { "after" }, Role::Text);
-    grid.counts(pen, x, y + 2, &part.predicted, Some(&part.now));
-    pen.put_right(width, y + 2, 8, &total(&part.predicted), Role::Text);
-    y += 3;
-    if part.unpredicted.is_some() {
-        let new = part.to.saturating_sub(part.predicted.values().sum());
-        let text = format!("{} new, on nodes that are not known", format::count(new as usize, "pod"));
-        y = labelled(pen, y, "after", &text, Role::Warn);
+    y += 2;
+    let arrivals = part.arrivals();
+    let all_new = arrivals.is_some() && part.predicted.is_empty();
+    if !all_new {
+        pen.put(0, y, 8, if arrivals.is_some() { "stay" } else { "after" }, Role::Text);
+        grid.counts(pen, x, y, &part.predicted, Some(&part.now));
+        pen.put_right(width, y, 8, &total(&part.predicted), Role::Text);
+        y += 1;
     }
-    if part.now != part.predicted {
+    if let Some(text) = arrivals {
+        y = labelled(pen, y, "after", &text, Role::Text);
+    }
+    if part.now != part.predicted && !all_new {
         pen.put(0, y, 8, "change", Role::Muted);
         grid.changes(pen, x, y, &part.now, &part.predicted);
         y += 1;
@@ -534,4 +583,43 @@ fn result_line(pen: &mut Pen<'_>, y: u16, sign: (&str, Role), name: &str, text: 
         pen.put(10, y, RULE, name, Role::Muted);
     }
     wrapped(pen, if narrow { 10 } else { 11 + RULE }, y, text, role)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        cluster::sketch,
+        plan::{Target, plan},
+    };
+
+    #[test]
+    fn only_what_has_not_stood_against_it_before_takes_a_yes_away() {
+        let text = "node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2";
+        let seen = sketch(text, Timestamp::UNIX_EPOCH).expect("a sketch");
+        let to = |to| plan(&seen, &Intent::Scale { targets: vec![Target { tenant: "acme".into(), to }] });
+        let with = |more: &[(&str, Verdict)]| {
+            let mut made = to(3);
+            let checks = more.iter().map(|(rule, verdict)| Check::new(rule, *verdict, "measured"));
+            made.tenants[0].checks.extend(checks);
+            made
+        };
+        let (none, one) = (with(&[]), with(&[("load", Verdict::Warn)]));
+        let two = with(&[("load", Verdict::Warn), ("load", Verdict::Warn)]);
+        let mut review = Review::new(none.clone());
+        assert!(!review.came(none.clone()), "the same");
+        assert!(review.came(one.clone()), "a warning that is new");
+        assert!(!review.came(none.clone()), "it went away");
+        assert!(!review.came(one.clone()), "it was agreed to with it");
+        assert!(review.came(two), "a second of its kind");
+        assert!(review.came(with(&[("load", Verdict::Refuse)])), "it refuses now");
+        assert!(!review.came(one.clone()));
+        assert!(review.came(with(&[("owner", Verdict::Warn)])), "another rule");
+        assert!(review.came(to(4)), "other steps");
+        // What had stood against other steps is none of these.
+        assert!(review.came(none));
+        assert!(review.came(one));
+    }
 }

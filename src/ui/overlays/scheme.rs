@@ -9,7 +9,11 @@ mod tenants;
 
 use tui_input::Input;
 
-use super::{Rehearsing, Typing, panel_room};
+use super::{
+    Rehearsing, Typing,
+    consent::{Barred, READ_ONLY},
+    panel_room,
+};
 use crate::{
     cluster::TenantName,
     plan::{Check, Confirmation, Verdict, rebalance::Samples},
@@ -200,23 +204,27 @@ impl SchemeReview {
 
     /// Why it cannot be run at all, as it stands.
     pub fn refusal(&self, read_only: bool) -> Option<String> {
+        self.barred(read_only).map(|barred| barred.why)
+    }
+
+    fn barred(&self, read_only: bool) -> Option<Barred> {
         let draft = match self.found.as_deref() {
-            None => return Some("it is being worked out".into()),
-            Some(Err(check)) => return Some(format!("refused: {}", check.text)),
+            None => return Some(Barred::because("it is being worked out")),
+            Some(Err(check)) => return Some(Barred::refused(&check.text)),
             Some(Ok(found)) => found,
         };
         if self.stale {
-            return Some("it is being worked out".into());
+            return Some(Barred::because("it is being worked out"));
         }
         match &draft.many {
-            Some(many) if many.items.is_empty() => return Some("nothing can be done".into()),
-            None if draft.scheme.is_empty() => return Some("nothing is to be moved".into()),
+            Some(many) if many.items.is_empty() => return Some(Barred::because("nothing can be done")),
+            None if draft.scheme.is_empty() => return Some(Barred::because("nothing is to be moved")),
             _ => {}
         }
         if let Some(check) = self.checks().into_iter().find(|c| c.verdict == Verdict::Refuse) {
-            return Some(format!("refused: {}", check.text));
+            return Some(Barred::refused(&check.text));
         }
-        read_only.then(|| "read-only: a plan can be looked at, not run".into())
+        read_only.then(|| Barred::because(READ_ONLY))
     }
 
     /// Whether all that a yes agrees to has room on a screen of that size.

@@ -167,11 +167,12 @@ pub fn ask(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> O
 pub fn give_up_question(campaign: &Campaign) -> String {
     let counts = campaign.counts();
     let (done, all) = (counts.done, counts.all);
-    format!(
-        "{}. {done} of {all} are done and stay done; {}. Nobody can go on with it afterwards.",
-        campaign.goal,
-        campaign.closing()
-    )
+    let stays = match done {
+        0 => format!("None of its {} is done", format::count(all, "item")),
+        1 => format!("1 of {all} is done and stays so"),
+        _ => format!("{done} of {all} are done and stay so"),
+    };
+    format!("{}. {stays}; {}. Nobody can go on with it afterwards.", campaign.goal, campaign.closing())
 }
 
 /// What the column OUTCOME of the list says.

@@ -322,9 +322,6 @@ pub(super) fn refused(command: Command, node: Option<&NodeName>, cx: &Cx<'_>) ->
     match command {
         Command::Uncordon if !node.cordoned => Some(format!("{name} is not cordoned")),
         Command::Undrain if !node.is_ready() => Some(format!("{name} is not ready")),
-        Command::Undrain if !node.cordoned => {
-            Some(format!("{name} is not cordoned: b moves pods back onto it"))
-        }
         _ => None,
     }
 }

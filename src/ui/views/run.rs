@@ -19,6 +19,8 @@ use crate::{
     },
 };
 
+/// Lines of the table of a tenant's pods, with the gap above it.
+const PLACED: usize = 5;
 /// Lines of a log that are read when it is opened.
 const TAIL: u32 = 200;
 
@@ -142,7 +144,9 @@ impl View for RunView {
             + usize::from(!last.is_empty())
             + job
             + usize::from(job > 0)
-            + proxies.as_ref().map_or(4, |s| s.height() + 2);
+            + run.entries.iter().filter(|e| matches!(e.event, Event::Verified { .. })).count()
+            // The table below them is worth more than steps that are through or far away.
+            + proxies.as_ref().map_or(1 + PLACED * run.plan().tenants.len(), |s| s.height() + 2);
         y = self.steps(pen, cx, known, y, below) + 1;
         if !last.is_empty() {
             for line in &last {
@@ -223,8 +227,10 @@ impl RunView {
                 _ => None,
             })
         };
-        // Long runs show the steps around the one under way.
-        let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below).max(3);
+        // Long runs show the steps around the one under way, which may take a second line.
+        let open = |state: &&StepState| matches!(state, StepState::Started | StepState::Paused(_));
+        let second = run.steps.iter().filter(open).count();
+        let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below + second).max(3);
         let (done, all) = run.progress();
         let start = done.saturating_sub(room / 2).min(all.saturating_sub(room));
         // A second line for what became of a step is the first thing to go.
@@ -335,6 +341,9 @@ fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16, part: &Part) -> u16 {
     pen.put(3, y + 2, 10, "now", Role::Text);
     grid.cells(pen, x, y + 2, &now);
     pen.put(3, y + 3, 10, "predicted", Role::Muted);
-    grid.counts(pen, x, y + 3, &part.predicted, None);
+    match part.arrivals() {
+        None => grid.counts(pen, x, y + 3, &part.predicted, None),
+        Some(text) => pen.put(x, y + 3, pen.width().saturating_sub(x), &text, Role::Muted),
+    };
     y + 5
 }

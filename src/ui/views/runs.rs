@@ -1,5 +1,7 @@
 //! What was done, by whom and how it ended; unfinished first.
 
+use jiff::Timestamp;
+
 use super::{campaign, heading, run_sign};
 use crate::{
     cluster::Snapshot,
@@ -150,74 +152,98 @@ struct Columns {
     what: u16,
     what_width: u16,
     who: Option<u16>,
+    who_width: u16,
     age: u16,
     outcome: Option<u16>,
+}
+
+impl Columns {
+    /// An operator, as far as there is room: the machine is told on the run's own page.
+    fn operator<'a>(&self, operator: &'a str) -> &'a str {
+        match operator.split_once('@') {
+            Some((name, _)) if format::width(operator) > self.who_width => name,
+            _ => operator,
+        }
+    }
 }
 
 fn columns(width: u16) -> Columns {
     let what_width = match width {
         ..60 => width.saturating_sub(26),
-        60..100 => 20,
+        60..100 => 24,
         _ => 34,
     };
     let what = 21;
     let mut x = what + what_width + 1;
+    let who_width = if width < 100 { 9 } else { 15 };
     let who = (width >= 60).then(|| {
-        x += 16;
-        x - 16
+        x += who_width + 1;
+        x - who_width - 1
     });
     let age = x;
     x += 6;
-    Columns { run: 16, what, what_width, who, age, outcome: (width > x + 8).then_some(x) }
+    Columns { run: 16, what, what_width, who, who_width, age, outcome: (width > x + 8).then_some(x) }
+}
+
+/// What a line of the list tells of a run or a campaign.
+struct Line<'a> {
+    shown: Shown,
+    short: &'a str,
+    what: String,
+    operator: &'a str,
+    last: Option<Timestamp>,
+    local: bool,
+    outcome: String,
+}
+
+impl Line<'_> {
+    fn draw(&self, pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>) {
+        let c = columns(pen.width());
+        let (glyph, role) = run_sign(&self.shown);
+        pen.put(2, y, 1, glyph, role);
+        pen.put(4, y, c.run.saturating_sub(5), self.shown.word(), role);
+        pen.put(c.run, y, 4, self.short, Role::Muted);
+        pen.put(c.what, y, c.what_width, &self.what, Role::Text);
+        if let Some(x) = c.who {
+            pen.put(x, y, c.who_width, c.operator(self.operator), Role::Muted);
+        }
+        pen.put_right(c.age + 4, y, 4, &cx.age_or_dash(self.last), Role::Muted);
+        if let Some(x) = c.outcome {
+            let place = if self.local { "on this machine only · " } else { "" };
+            let role = if self.shown == Shown::Interrupted { Role::Danger } else { Role::Muted };
+            pen.put(x, y, pen.width().saturating_sub(x), &format!("{place}{}", self.outcome), role);
+        }
+    }
 }
 
 /// One run on one line.
 pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &RunSeen) {
     let run = &known.run;
-    let c = columns(pen.width());
-    let shown = known.shown();
-    let (glyph, role) = run_sign(&shown);
-    pen.put(2, y, 1, glyph, role);
-    pen.put(4, y, c.run.saturating_sub(5), shown.word(), role);
-    pen.put(c.run, y, 4, run.short(), Role::Muted);
-    pen.put(c.what, y, c.what_width, &summary(run), Role::Text);
-    if let Some(x) = c.who {
-        pen.put(x, y, 15, &run.operator, Role::Muted);
-    }
-    pen.put_right(c.age + 4, y, 4, &cx.age_or_dash(run.last_at()), Role::Muted);
-    if let Some(x) = c.outcome {
-        let place = if run.local { "on this machine only · " } else { "" };
-        let text = format!("{place}{}", outcome(cx, known));
-        pen.put(
-            x,
-            y,
-            pen.width().saturating_sub(x),
-            &text,
-            if shown == Shown::Interrupted { Role::Danger } else { Role::Muted },
-        );
-    }
+    let line = Line {
+        shown: known.shown(),
+        short: run.short(),
+        what: summary(run),
+        operator: &run.operator,
+        last: run.last_at(),
+        local: run.local,
+        outcome: outcome(cx, known),
+    };
+    line.draw(pen, y, cx);
 }
 
 /// One campaign on one line.
 fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
     let campaign = &known.campaign;
-    let c = columns(pen.width());
-    let shown = known.shown();
-    let (glyph, role) = run_sign(&shown);
-    pen.put(2, y, 1, glyph, role);
-    pen.put(4, y, c.run.saturating_sub(5), shown.word(), role);
-    pen.put(c.run, y, 4, campaign.short(), Role::Muted);
-    pen.put(c.what, y, c.what_width, &campaign.goal, Role::Text);
-    if let Some(x) = c.who {
-        pen.put(x, y, 15, &campaign.operator, Role::Muted);
-    }
-    pen.put_right(c.age + 4, y, 4, &cx.age_or_dash(campaign.last_at()), Role::Muted);
-    if let Some(x) = c.outcome {
-        let place = if campaign.local { "on this machine only · " } else { "" };
-        let text = format!("{place}{}", campaign::outcome(cx, known));
-        let role = if shown == Shown::Interrupted { Role::Danger } else { Role::Muted };
-        pen.put(x, y, pen.width().saturating_sub(x), &text, role);
-    }
+    let line = Line {
+        shown: known.shown(),
+        short: campaign.short(),
+        what: campaign.goal.clone(),
+        operator: &campaign.operator,
+        last: campaign.last_at(),
+        local: campaign.local,
+        outcome: campaign::outcome(cx, known),
+    };
+    line.draw(pen, y, cx);
 }
 
 /// Why a run cannot be taken back, resumed, paused or given up.
@@ -237,7 +263,7 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         // What stands still is given up at once.
         Command::Abort if offers().give_up.is_ok() => None,
         Command::Pause | Command::Abort if run.state.is_over() => {
-            Some(format!("run {name} is {}", known.shown()))
+            Some(format!("run {name} {}", known.shown().phrase()))
         }
         Command::Pause | Command::Abort if !known.ours => Some(format!("run {name} is not driven from here")),
         Command::Pause if run.state == RunState::Paused => Some(format!("run {name} is paused already")),

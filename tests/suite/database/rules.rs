@@ -142,19 +142,20 @@ fn an_applier_in_the_state_of_a_past_schema_change_waits_for_a_lock_unless_there
 }
 
 #[test]
-fn the_readme_names_every_rule_and_every_threshold() {
-    let readme = include_str!("../../../README.md");
+fn the_help_names_every_rule_and_every_threshold() {
+    let text = |topic| wheelhouse::cli::help::topic(topic).expect("a topic").markdown();
+    let (findings, configuration) = (text("findings"), text("configuration"));
     for rule in of_the_database() {
-        assert!(readme.contains(&format!("| `{rule}` |")), "the README does not tell of {rule}");
+        assert!(findings.contains(&format!("| `{rule}` |")), "the help does not tell of {rule}");
+        let told = findings.lines().find(|line| line.starts_with(&format!("| `{rule}` |")));
+        assert!(told.is_some_and(|line| line.contains("Answer: ")), "what answers {rule} is not told");
     }
     let config = Config::default().to_toml();
     let (_, thresholds) = config.split_once("[galera.thresholds]\n").expect("the section");
     for key in
         thresholds.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split(" =").next())
     {
-        assert!(
-            readme.matches(&format!("`{key}`")).count() > 0,
-            "the README does not tell what {key} is for"
-        );
+        assert!(configuration.contains(&format!("| `{key}` | ")), "the help does not tell what {key} is for");
+        assert!(findings.contains(&format!("`{key}`")), "no finding tells that {key} is its threshold");
     }
 }

@@ -15,13 +15,14 @@ use std::{
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use wheelhouse::{
+    cli::help::topic,
     cluster::MemberName,
     wire::sql::{Answer, Login, Sql},
 };
 
-/// Who only looks, with the least grants of the README.
+/// Who only looks, with the least grants of `help database`.
 pub const WATCHER: &str = "wheelhouse";
-/// Who acts as well, with those and the one more that the README names for it.
+/// Who acts as well, with those and the one more that is named for it there.
 pub const ACTING: &str = "acting";
 /// Who may log in and nothing else.
 pub const NOBODY: &str = "nobody";
@@ -33,17 +34,16 @@ fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/galera")
 }
 
-/// The statements of the README that give the least grants: to look, and to act besides.
+/// The statements of `help database` that give the least grants: to look, and to act besides.
 pub fn grants() -> (Vec<String>, Vec<String>) {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(readme).expect("the README");
-    let blocks = readme.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let text = topic("database").expect("a topic").markdown();
+    let blocks = text.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next());
     let mut blocks = blocks.filter(|b| b.contains("wheelhouse@")).map(|block| {
         let statements = block.split(';').map(|s| s.trim().replace("'...'", &format!("'{PASSWORD}'")));
         statements.filter(|s| !s.is_empty()).collect::<Vec<_>>()
     });
     let both = (blocks.next().expect("the grants to look"), blocks.next().expect("the grant to act"));
-    assert_eq!(blocks.next(), None, "the README gives more grants than these tests know");
+    assert_eq!(blocks.next(), None, "the help gives more grants than these tests know");
     both
 }
 

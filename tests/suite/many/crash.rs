@@ -3,13 +3,13 @@
 
 use wheelhouse::{
     demo::Cut,
-    run::campaign::{Campaign, CampaignState, ItemState, campaigns},
+    run::campaign::{CampaignState, ItemState, campaigns},
 };
 
 use super::{begin, ground, migration, of_all, ran};
 use crate::{
-    campaigns::{drive, drive_until, resume},
-    crash::cut_off,
+    campaigns::{drive, resume},
+    crash::{at_each_write, killed, step},
     session::Ground,
 };
 
@@ -24,19 +24,9 @@ fn crash(nth: usize, when: Cut) -> bool {
     let names: Vec<String> = alice.now().tenants.keys().map(ToString::to_string).collect();
     let was = replicas(&ground, &names);
     let made = of_all(&alice, &migration());
-    cut_off(&ground, nth, when);
-    let mut handle = begin(&alice, &made, 2, 1, 1);
-    let faults = ground.cluster.faults();
-    let over = |it: &Campaign| it.state.is_over() || it.state == CampaignState::Paused;
-    drive_until(&ground, &alice, &mut handle, |it| faults.hits() > 0 || over(it));
-    if faults.hits() == 0 {
-        alice.block("the end", handle.ended());
-        if faults.hits() == 0 {
-            return false;
-        }
+    if !killed(&ground, alice, (nth, when), |alice| begin(alice, &made, 2, 1, 1)) {
+        return false;
     }
-    alice.kill();
-    faults.clear();
     ground.step(90);
     let place = format!("write {nth}, {when:?}");
     let bob = ground.session("bob@bastion");
@@ -61,12 +51,7 @@ fn crash(nth: usize, when: Cut) -> bool {
 
 /// Every so many writes are cut; `WHEELHOUSE_CRASH_STEP` for others.
 fn sweep(when: Cut, first: usize) {
-    let step = std::env::var("WHEELHOUSE_CRASH_STEP").ok().and_then(|n| n.parse().ok()).unwrap_or(9);
-    let mut nth = first;
-    while crash(nth, when) {
-        nth += step;
-        assert!(nth < 400, "the campaign never ends");
-    }
+    let nth = at_each_write((first, step(9)), 400, |nth| crash(nth, when));
     assert!(nth > 60, "only {nth} writes");
 }
 

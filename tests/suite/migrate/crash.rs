@@ -75,7 +75,7 @@ fn cut(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
 }
 
 fn sweep(swept: &Swept, when: Cut, then: Then, least: usize) {
-    let points = at_each_write(1, 120, |nth| cut(swept, nth, when, then)) - 1;
+    let points = at_each_write((1, 1), 120, |nth| cut(swept, nth, when, then)) - 1;
     assert!(points >= least, "only {points} writes were cut");
 }
 

@@ -146,8 +146,9 @@ impl Cockpit {
             let outlook = Outlook::of(&mut self.forecast, self.seen.clone(), question);
             effects.extend(update(&mut self.app, Msg::Foreseen(Box::new(outlook)), self.now));
         }
-        while let Some(at) =
-            effects.iter().position(|e| matches!(e, Effect::Scheme(..) | Effect::Targets(..)))
+        while let Some(at) = effects
+            .iter()
+            .position(|e| matches!(e, Effect::Scheme(..) | Effect::Plan(..) | Effect::Targets(..)))
         {
             let policy = Policy::default();
             let answer = match effects.remove(at) {
@@ -157,6 +158,10 @@ impl Cockpit {
                     }
                     let found = Draft::of(&self.seen, &wanted, &terms, &policy);
                     Msg::Scheme(wanted, terms, Box::new(found))
+                }
+                Effect::Plan(intent, runs) => {
+                    let plan = wheelhouse::run::instead::planned(&self.seen, &runs, &intent);
+                    Msg::Planned(intent, Box::new(plan))
                 }
                 Effect::Targets(tenant, pod) => {
                     let found = rebalance::targets(&self.seen, &tenant, &pod, &policy);

@@ -93,12 +93,12 @@ fn a_migration_is_asked_for_with_image_and_command_and_reviewed() {
             check("migrate-review-dark", &c);
         }
     }
-    let held = reviewed((80, 24), "2.5.0 --hold");
+    let held = reviewed((80, 24), "2.5.0 --on-failure hold");
     assert_eq!(held.plan().on_failure, OnFailure::Hold);
     // The line can be asked for again, as it was typed.
     let mut held = held;
     held.keys("e");
-    assert!(held.text().contains("2.5.0 --hold"), "{}", held.text());
+    assert!(held.text().contains("2.5.0 --on-failure hold"), "{}", held.text());
 }
 
 #[test]

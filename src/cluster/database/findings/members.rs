@@ -277,7 +277,7 @@ pub(super) fn unreadable(_: &Snapshot, d: &Database) -> Said {
         let why = r.member.why().unwrap_or_default();
         let remedy = match r.member.trouble {
             Some(Trouble::Denied) => {
-                "correct user, password or rights: [galera] in the configuration, and the grants of the README"
+                "correct user, password or rights: [galera] in the configuration, and the grants of `wheelhouse help database`"
             }
             Some(Trouble::Tls) => "correct tls-ca and tls-name under [galera], or the member's certificate",
             Some(Trouble::NotMysql) => "correct the address under [galera] members",

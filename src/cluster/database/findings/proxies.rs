@@ -190,7 +190,8 @@ pub(super) fn monitor(s: &Snapshot, _: &Database) -> Said {
             return Some(found(Severity::Critical, text).answer(Answer::Database).remedy(remedy));
         }
         let every = status.check_every.unwrap_or(CHECK_EVERY);
-        let seen = s.at.duration_since(status.checked_since);
+        // As far as it was read: between two readings it may have checked many times.
+        let seen = status.at.duration_since(status.checked_since);
         let seen = if seen.is_negative() { Duration::ZERO } else { seen.unsigned_abs() };
         let age = status.check_age.unwrap_or_default().max(seen);
         let due = every * s.database.thresholds.missed_checks;

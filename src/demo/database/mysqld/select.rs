@@ -294,6 +294,7 @@ fn substitute(
         .unwrap_or(statement.len());
     let functions = [
         ("VERSION()", quoted(&galera.members[client.member].version)),
+        ("UNIX_TIMESTAMP()", "CAST(strftime('%s', 'now') AS INTEGER)".to_owned()),
         ("CONNECTION_ID()", client.id.to_string()),
         ("DATABASE()", client.database.as_deref().map_or("NULL".to_owned(), quoted)),
         ("CURRENT_USER()", quoted(&format!("{}@127.0.0.1", client.user))),

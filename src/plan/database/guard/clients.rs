@@ -102,7 +102,13 @@ pub(in crate::plan::database) fn cuts(
                 .iter()
                 .filter(|s| s.role == BackendRole::Writer && !writes(&proxied.backends, &s.address))
         };
-        let next = || new().map(|s| s.label.as_str()).collect::<Vec<_>>().join(", ");
+        let moves = || {
+            let names = new().map(|s| s.label.as_str()).collect::<Vec<_>>().join(", ");
+            match routing.db.quorum.primary && !names.is_empty() {
+                true => format!("new writes go to {names} within {}", proxied.interval()),
+                false => "nobody takes writes".to_owned(),
+            }
+        };
         let lightened = proxied.backends.iter().any(|s| {
             let lighter = |e: &&&Edit| {
                 let weight = |rows: &[crate::cluster::ServerRow]| rows.iter().map(|r| r.weight).max();
@@ -122,9 +128,8 @@ pub(in crate::plan::database) fn cuts(
             match (was, is) {
                 (true, false) if goes(&backend.address) => {
                     let what = format!(
-                        "new writes go to {} within {}; what still holds its connection here when {} goes ends with error 2013, and connects again at once",
-                        next(),
-                        proxied.interval(),
+                        "{}; what still holds its connection here when {} goes ends with error 2013, and connects again at once",
+                        moves(),
                         backend.label
                     );
                     cut(&[], what, seconds);
@@ -132,9 +137,8 @@ pub(in crate::plan::database) fn cuts(
                 (true, false) => {
                     let held = Held::of(proxied, &backend.address, &[]);
                     let what = format!(
-                        "new writes go to {} within {}; those that keep their connection, as in a transaction, go on writing to {} until they end",
-                        next(),
-                        proxied.interval(),
+                        "{}; those that keep their connection, as in a transaction, go on writing to {} until they end",
+                        moves(),
                         backend.label
                     );
                     cuts.push(held.stay(proxied, &backend.label, &what, seconds));

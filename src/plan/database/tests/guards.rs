@@ -422,6 +422,10 @@ fn a_monitor_that_is_switched_off_or_checks_no_more_stops_every_act() {
     assert!(one(&asked(&stale(20), take_out("db3")), "monitor").1.contains("20 s ago"));
     assert!(crate::cluster::findings(&stale(20)).iter().any(|f| f.rule == "monitor-failing"));
     assert_eq!(found(&asked(&stale(3), take_out("db3")), "monitor"), []);
+    // It is read seldom: what the monitor did since the last reading is not known, and no finding.
+    let mut seldom = stale(1);
+    seldom.at = later(64);
+    assert!(!crate::cluster::findings(&seldom).iter().any(|f| f.rule == "monitor-failing"));
     // The clock of the API server is a minute ahead of ours, which dates what the proxy says.
     let mut ahead = stale(1);
     let api = crate::cluster::Api { skew_millis: 60_000, ..ahead.api.clone() };

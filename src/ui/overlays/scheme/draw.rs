@@ -12,7 +12,7 @@ use crate::{
     ui::{
         Draft, Term, Terms, format,
         matrix::{self, Matrix},
-        overlays::{Rehearsing, Typing, keys, panel, prompt},
+        overlays::{Rehearsing, Typing, consent::Typed, keys, panel},
         paint::{Pen, Piece, piece},
         theme::Role,
         view::Cx,
@@ -316,39 +316,31 @@ impl SchemeReview {
 
     fn foot(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, y: u16) -> Option<Position> {
         let width = pen.width();
-        let refusal = self.refusal(cx.who.read_only);
+        let refusal = self.barred(cx.who.read_only);
         let untyped = self.untyped();
+        let typed = Typed {
+            untyped: untyped.as_deref(),
+            name: &self.typed,
+            reason: &self.reason,
+            note: self.note.as_deref(),
+        };
         let typing = self.typing.filter(|typing| *typing == Typing::Reason || refusal.is_none());
         let mut cursor = None;
         let reason = self.reason.value();
-        let mut warn = |text: &str, role: Role| {
-            pen.put(0, y, width, text, role);
-        };
         if let Some(typing) = typing {
-            let (text, input, role) = match typing {
-                Typing::Name => {
-                    let name = untyped.clone().unwrap_or_else(|| self.typed.value().to_owned());
-                    let asks = self.note.clone().unwrap_or_else(|| format!("type {name} first"));
-                    (format!("{asks}: "), &self.typed, Role::Warn)
-                }
-                Typing::Reason => ("why, for the journal: ".to_owned(), &self.reason, Role::Muted),
-            };
-            let x = pen.put(0, y, width, &text, role);
-            cursor = Some(prompt::line(pen, x, y, input).1);
+            cursor = Some(typed.line(pen, y, width, typing));
         } else if self.choosing.is_some() {
             pen.line(0, y, width, &self.terms_line());
         } else if let Some(note) = &self.note {
-            warn(&format!("▲ {note}"), Role::Warn);
+            pen.put(0, y, width, &format!("▲ {note}"), Role::Warn);
         } else if let Some(why) = refusal.as_ref().filter(|_| self.draft().is_some()) {
-            let refused = why.starts_with("refused");
-            let (sign, role) = if refused { ("✖", Role::Danger) } else { ("•", Role::Warn) };
-            warn(&format!("{sign} {why}"), role);
+            why.line(pen, y, width);
         } else if self.yes.is_some() {
             let text = "▸ yes: it begins as soon as the rehearsal has passed, esc takes it back";
-            warn(text, Role::Busy);
+            pen.put(0, y, width, text, Role::Busy);
         } else if self.changed {
             let text = "▲ changed since you looked: read it again; y then means this one";
-            warn(text, Role::Warn);
+            pen.put(0, y, width, text, Role::Warn);
         } else if !reason.is_empty() {
             pen.line(0, y, width, &[piece("why  ", Role::Muted), piece(reason, Role::Text)]);
         } else if self.draft().is_some() && !Term::all(&self.wanted).is_empty() {
@@ -356,11 +348,11 @@ impl SchemeReview {
         }
         let can = refusal.is_none();
         let line = if let Some(typing) = typing {
-            let (done, leave) = match typing {
-                Typing::Name => (untyped.is_none(), "cancel"),
-                Typing::Reason => (true, "without"),
+            let read: &[_] = match typing {
+                Typing::Name => &[("tab", "section"), ("↑ ↓", "scroll")],
+                Typing::Reason => &[],
             };
-            keys(&[("⏎", "done typing", done), ("esc", leave, true)])
+            typed.keys(typing, read)
         } else if let Some(term) = self.choosing {
             let mut line = keys(&[("← →", "choose", true), ("+ -", "change", true), ("⏎", "done", true)]);
             line.push(piece(format!("   {}", term.meaning()), Role::Muted));

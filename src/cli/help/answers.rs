@@ -1,0 +1,80 @@
+//! What answers each finding, and the settings that say when it is one: told beside the rules' own words.
+
+/// A rule, the settings that are its thresholds, and what answers it.
+pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
+    ("node-not-ready", &[], "start the node; `w` shows what a further loss would do"),
+    ("tenant-down", &[], "`logs TENANT` (`l`), `describe` (`d`); `rollback` (`R`) after a rollout"),
+    ("pods-refused", &[], "raise the quota or mend what admission refuses"),
+    ("pods-failing", &[], "`logs TENANT --previous` (`l`, `P`); `rollback` (`R`)"),
+    ("pods-unschedulable", &[], "`fits TENANT` says why each node does not take it; `uncordon`, `rebalance`"),
+    ("rollout-stuck", &[], "`rollback TENANT` (`R`)"),
+    ("resize-pending", &[], "free memory on the node, or move the pod (`v`)"),
+    ("quota-full", &[], "raise the quota"),
+    ("parked", &[], "`scale TENANT N` (`s`)"),
+    ("under-floor", &["floor"], "`scale TENANT N` (`s`)"),
+    ("node-empty", &[], "`rebalance` (`b`), or `undrain` (`U`)"),
+    ("one-node", &[], "`rebalance` (`b`)"),
+    ("doubled", &[], "`rebalance` (`b`)"),
+    ("memory-limit", &[], "`scale TENANT +1` (`+`), or a higher limit"),
+    ("headroom-low", &["low"], "`scale TENANT +1` (`+`)"),
+    ("headroom-falling", &["exhausted-within"], "`scale TENANT +1` (`+`)"),
+    ("oom-killed", &[], "`headroom TENANT` (`h`): a higher limit, or fewer children"),
+    ("node-overcommitted", &["overcommit", "node-used"], "`rebalance` (`b`)"),
+    ("node-overpacked", &[], "higher requests"),
+    ("n-1", &[], "`what-if NODE` (`w`) says who; `rebalance` (`b`)"),
+    ("node-cordoned", &[], "`uncordon` (`C`) or `undrain` (`U`)"),
+    ("pod-left-over", &[], "`delete-pod` (`x`)"),
+    ("journal-unreadable", &[], "`runs` names it; a newer version of wheelhouse may read it"),
+    ("source-lost", &[], "`wheelhouse doctor` names the missing right"),
+    ("galera-no-quorum", &[], "`galera recovery` (`R`)"),
+    ("galera-reformed", &[], "`galera recovery` (`R`)"),
+    ("galera-views", &[], "`galera take-out` (`t`) while clients reach it"),
+    ("no-writer", &[], "`galera move-writer` (`M`), `bring-back` (`b`), or `recovery`"),
+    ("two-writers", &["writers-settle"], "`galera move-writer` (`M`); by hand otherwise"),
+    ("readers-empty", &[], "`galera resync` (`Y`) where one is desynced"),
+    ("member-expelled", &[], "restart it: a full copy"),
+    ("member-down", &[], "start it"),
+    ("member-no-quorum", &[], "repair the network; `take-out` while clients reach it"),
+    ("commits-blocked", &["commits-still"], "wait"),
+    ("lock-holder", &["lock-wait"], "`KILL`, named"),
+    ("flow-control", &["flow-control", "flow-control-critical"], "`galera desync` (`D`)"),
+    ("stale-reads", &[], "`galera take-out` (`t`) while clients reach it"),
+    ("member-rejects", &[], "set it to `NONE`"),
+    ("galera-size", &[], "start those named"),
+    ("member-unsynced", &["unsynced"], "`galera resync` (`Y`) when it was desynced by hand"),
+    ("queue-growing", &["queue"], "`galera take-out` (`t`) while clients reach it"),
+    ("donor-in-rotation", &[], "wait: nothing is changed during a transfer"),
+    ("conflicts", &["conflicts"], "one writer; hot rows"),
+    ("gcache-window", &["gcache-window"], "a greater `gcache.size`"),
+    ("member-connections", &["connections", "connections-critical"], "by hand"),
+    ("backend-shunned", &[], "mend what its errors name"),
+    ("monitor-failing", &["missed-checks"], "mend its user"),
+    ("clients-waiting", &["clients-waiting", "connections", "connections-critical"], "by hand"),
+    ("sessions-pinned", &[], "`KILL`, when they do not end"),
+    ("proxy-drift", &[], "`proxysql save` (`S`) for servers"),
+    ("proxies-differ", &[], "by hand"),
+    ("proxy-lost", &[], "by hand"),
+    ("member-unreadable", &[], "mend the login"),
+    ("member-unknown", &[], "the configuration; `galera bring-back` (`b`), `proxysql remove`"),
+    ("members-differ", &[], "by hand"),
+    ("configuration", &[], "the configuration"),
+    ("rights-missing", &[], "the grant, named"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cluster::RULES, config::settings};
+
+    #[test]
+    fn every_answer_is_of_a_rule_and_every_threshold_a_setting() {
+        for (rule, thresholds, answer) in ANSWERS {
+            assert!(RULES.iter().any(|known| known.name == *rule), "{rule}");
+            assert!(!answer.is_empty(), "{rule}");
+            for key in *thresholds {
+                let ends = format!(".{key}");
+                assert!(settings::paths().any(|path| path.ends_with(&ends)), "{rule}: {key}");
+            }
+        }
+    }
+}

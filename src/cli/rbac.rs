@@ -1,0 +1,223 @@
+//! `wheelhouse rbac`: the manifests of the roles, made from the rights the program declares.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use clap::{Args, ValueEnum};
+
+use super::{Common, Failure, output, session};
+use crate::{
+    config::{Config, PasswordFrom, ProxyEntry},
+    run::rights::{Reach, Role, Rule},
+};
+
+/// The arguments of `wheelhouse rbac`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What is printed holds the roles that those named stand on, and a Namespace for the journal: \
+                  pipe it to `kubectl apply -f -`.\n\
+                  With -n NAMESPACE everything is granted in that namespace only, and nothing on nodes.\n\
+                  `wheelhouse help rights` tells what each right is for."
+)]
+pub(super) struct RbacArgs {
+    /// The roles
+    #[arg(required = true, value_enum, value_name = "ROLE")]
+    roles: Vec<RoleArg>,
+    /// Bind them to this user
+    #[arg(long, value_name = "NAME")]
+    user: Vec<String>,
+    /// Bind them to this group
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+    /// Bind them to this service account
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = service_account)]
+    service_account: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum RoleArg {
+    /// Sees everything, logs too, and changes nothing
+    Viewer,
+    /// Scales tenants, acts on the database, keeps the journal in the cluster
+    Operator,
+    /// Moves pods, drains and cordons nodes, restarts tenants, deletes pods
+    Mover,
+    /// Migrates the databases of tenants, rolls images out and back
+    Migrator,
+    /// Runs commands in containers, forwards their ports
+    Shell,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Viewer => Self::Viewer,
+            RoleArg::Operator => Self::Operator,
+            RoleArg::Mover => Self::Mover,
+            RoleArg::Migrator => Self::Migrator,
+            RoleArg::Shell => Self::Shell,
+        }
+    }
+}
+
+fn service_account(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("a service account is written NAMESPACE/NAME".into()),
+    }
+}
+
+pub(super) fn run(common: &Common, args: &RbacArgs) -> Result<(), Failure> {
+    let config = session::configure(common)?;
+    let wanted = args.roles.iter().flat_map(|role| Role::from(*role).with_those_below());
+    let roles: BTreeSet<Role> = wanted.copied().collect();
+    output::print_as_it_is(&manifests(&roles, &config, &subjects(args)))
+}
+
+/// Whom the roles are bound to, as a binding lists them; empty: nobody.
+fn subjects(args: &RbacArgs) -> String {
+    let mut text = String::new();
+    let of = |kind: &str, name: &String| {
+        format!("- kind: {kind}\n  name: {}\n  apiGroup: rbac.authorization.k8s.io\n", quoted(name))
+    };
+    text.extend(args.user.iter().map(|name| of("User", name)));
+    text.extend(args.group.iter().map(|name| of("Group", name)));
+    text.extend(args.service_account.iter().map(|(namespace, name)| {
+        format!("- kind: ServiceAccount\n  namespace: {}\n  name: {}\n", quoted(namespace), quoted(name))
+    }));
+    text
+}
+
+/// Text that YAML reads as this text, whatever is in it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A role to be granted: where, and what.
+struct Granted {
+    name: String,
+    /// `None`: on the whole cluster.
+    namespace: Option<String>,
+    about: String,
+    rules: String,
+}
+
+fn manifests(roles: &BTreeSet<Role>, config: &Config, subjects: &str) -> String {
+    let journal = &config.journal.namespace;
+    let mut text = format!(
+        "# Made by `wheelhouse rbac`.\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n",
+        quoted(journal)
+    );
+    for granted in roles.iter().flat_map(|role| granted(*role, config)) {
+        text += &manifest(&granted, subjects);
+    }
+    text
+}
+
+fn granted(role: Role, config: &Config) -> Vec<Granted> {
+    let name = |what: &str| format!("wheelhouse-{}{what}", role.name());
+    let about = |what: &str| {
+        let warning = role.warning().map_or(String::new(), |warning| format!(" {warning}"));
+        format!("{}{what}.{warning}", role.about())
+    };
+    let of = |wanted: &dyn Fn(&&Rule) -> bool| -> String {
+        role.rules().iter().filter(wanted).map(rule_text).collect()
+    };
+    let mut all = match &config.namespace {
+        None => vec![Granted {
+            name: name(""),
+            namespace: None,
+            about: about(""),
+            rules: of(&|rule| rule.reach != Reach::Journal),
+        }],
+        Some(namespace) => vec![Granted {
+            name: name(""),
+            namespace: Some(namespace.clone()),
+            about: about(", in this namespace"),
+            rules: of(&|rule| rule.reach == Reach::Namespaces),
+        }],
+    };
+    all.push(Granted {
+        name: name("-journal"),
+        namespace: Some(config.journal.namespace.clone()),
+        about: "what was done, and who does something now".into(),
+        rules: of(&|rule| rule.reach == Reach::Journal),
+    });
+    if role == Role::Viewer {
+        all.extend(of_proxies(config));
+        all.extend(of_secrets(config));
+    }
+    all.retain(|granted| !granted.rules.is_empty());
+    all
+}
+
+/// Port-forwards to the proxies, in the namespaces of their services alone.
+fn of_proxies(config: &Config) -> Vec<Granted> {
+    let services = config.proxysql.addresses.iter().filter_map(|address| match address {
+        ProxyEntry::Service { service, .. } => Some(service.namespace.to_string()),
+        ProxyEntry::Direct(_) => None,
+    });
+    let namespaces: BTreeSet<String> = services.collect();
+    let granted = |namespace: String| Granted {
+        name: "wheelhouse-proxies".into(),
+        namespace: Some(namespace),
+        about: "finds the pods behind the services of the proxies, and reaches their admin ports".into(),
+        rules: [("services", "get"), ("pods", "get, list"), ("pods/portforward", "get, create")]
+            .map(|(resource, verbs)| {
+                format!("- apiGroups: [\"\"]\n  resources: [{resource}]\n  verbs: [{verbs}]\n")
+            })
+            .concat(),
+    };
+    namespaces.into_iter().map(granted).collect()
+}
+
+/// The Secrets with the passwords of the database, by their names.
+fn of_secrets(config: &Config) -> Vec<Granted> {
+    let logins = [&config.galera.login, &config.proxysql.login];
+    let secrets = logins.into_iter().filter_map(|login| match &login.password {
+        Some(PasswordFrom::Secret(key)) => {
+            Some((key.secret.namespace.to_string(), key.secret.name.to_string()))
+        }
+        _ => None,
+    });
+    let secrets: BTreeSet<_> = secrets.collect();
+    let granted = |(namespace, name): (String, String)| Granted {
+        name: format!("wheelhouse-secret-{name}"),
+        namespace: Some(namespace),
+        about: "reads this password of the database".into(),
+        rules: format!(
+            "- apiGroups: [\"\"]\n  resources: [secrets]\n  resourceNames: [{}]\n  verbs: [get]\n",
+            quoted(&name)
+        ),
+    };
+    secrets.into_iter().map(granted).collect()
+}
+
+fn rule_text(rule: &Rule) -> String {
+    format!(
+        "# {}\n- apiGroups: [{}]\n  resources: [{}]\n  verbs: [{}]\n",
+        rule.what,
+        quoted(rule.group),
+        rule.resources.join(", "),
+        rule.verbs.join(", ")
+    )
+}
+
+fn manifest(granted: &Granted, subjects: &str) -> String {
+    let Granted { name, namespace, about, rules } = granted;
+    let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
+    let place = namespace.as_deref().map_or(String::new(), |n| format!("  namespace: {}\n", quoted(n)));
+    let head = |kind: &str| {
+        format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata:\n  name: {name}\n{place}")
+    };
+    let mut text = format!("---\n# {about}\n{}rules:\n{rules}", head(kind));
+    if !subjects.is_empty() {
+        let _ = write!(
+            text,
+            "---\n{}roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {kind}\n  name: {name}\nsubjects:\n{subjects}",
+            head(&format!("{kind}Binding"))
+        );
+    }
+    text
+}
