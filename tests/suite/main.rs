@@ -38,6 +38,7 @@ mod moves_cli;
 mod moves_guarded;
 mod output;
 mod planning;
+mod port_forward;
 mod program;
 mod readme;
 mod real;
