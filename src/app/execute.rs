@@ -43,10 +43,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
                 app.say(Severity::Notice, what, now);
             }
         }
-        Command::CopyLine => copy(app, now, effects),
-        Command::Copy if !matches!(app.views.front().place().on(), On::Object | On::Recovery) => {
-            copy(app, now, effects);
-        }
+        Command::CopyName | Command::CopyLine => copy(app, now, effects),
         Command::Back if !app.views.stack.is_empty() => back(app, now),
         Command::Back if app.views.root > 0 => go(app, &Place::Tenants, now),
         Command::Back => leave(app, false),

@@ -185,6 +185,8 @@ pub enum Command {
     JournalHere,
     /// Copy what is shown for use elsewhere: the kubectl line, the statements, the recovery sheet.
     Copy,
+    /// Copy the name of what is selected.
+    CopyName,
     /// Copy the line that is looked at.
     CopyLine,
     /// To the place before.

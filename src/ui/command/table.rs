@@ -63,7 +63,7 @@ const ROWS: &[On] = &[
     On::Ranking,
     On::Database,
 ];
-const COPIED: &[On] = &[
+const NAMED: &[On] = &[
     On::Tenants,
     On::Nodes,
     On::Node,
@@ -76,10 +76,7 @@ const COPIED: &[On] = &[
     On::WhatIf,
     On::Headroom,
     On::Database,
-    On::Recovery,
-    On::Object,
     On::Forwards,
-    On::Review,
 ];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
@@ -260,10 +257,11 @@ pub const COMMANDS: &[Entry] = &[
         Command::Copy,
         "copy",
         &["c"],
-        "copy the name of what is selected; of a plan the kubectl lines, of a sheet or an object the text",
-        COPIED,
+        "copy the kubectl line, the statements, the sheet, the text",
+        &[On::Review, On::Recovery, On::Object],
     )
     .bar(4, "copy"),
+    entry(Command::CopyName, "copy-name", &["c"], "copy the name of what is selected", NAMED),
     entry(
         Command::CopyLine,
         "copy-line",

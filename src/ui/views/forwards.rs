@@ -98,7 +98,7 @@ impl View for Forwards {
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        let none = matches!(command, Command::CloseForward | Command::Copy) && self.chosen(cx).is_none();
+        let none = matches!(command, Command::CloseForward | Command::CopyName) && self.chosen(cx).is_none();
         none.then(|| "no port-forward is open".into())
     }
 
