@@ -8,6 +8,7 @@ mod campaigns;
 mod execute;
 mod foresee;
 mod known;
+mod mouse;
 mod msg;
 mod pump;
 mod schemes;
@@ -63,12 +64,16 @@ pub struct Setup {
     pub history: Vec<String>,
     /// The theme's name.
     pub theme: String,
+    /// The theme that is configured, where another one has been chosen.
+    pub configured: String,
     /// The user's own themes: name and file of each.
     pub themes: Vec<(String, String)>,
     /// How many colours the terminal shows.
     pub depth: Depth,
     /// The terminal shows ASCII only.
     pub ascii: bool,
+    /// The mouse of the terminal is taken.
+    pub mouse: bool,
     /// How databases are migrated where nothing else is said.
     pub migrations: Migrations,
 }

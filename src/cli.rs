@@ -16,6 +16,7 @@ mod campaign;
 mod campaign_json;
 mod campaigns;
 mod check;
+mod complete;
 mod config;
 mod cordon;
 mod database;
@@ -33,6 +34,7 @@ mod headroom;
 pub mod help;
 mod log;
 mod logs;
+mod man;
 mod many;
 mod migrate;
 mod move_pod;
@@ -54,6 +56,7 @@ mod session;
 mod status;
 mod table;
 mod tenants;
+mod version;
 mod what_if;
 mod which_database;
 
@@ -61,7 +64,7 @@ mod which_database;
 #[derive(Debug, Parser)]
 #[command(
     name = "wheelhouse",
-    version,
+    version = version::version(),
     disable_help_subcommand = true,
     about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes",
     long_about = "A terminal cockpit for the on-call engineers of a multi-tenant SaaS on Kubernetes.\n\n\
@@ -159,7 +162,7 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// One look: who is down or at risk, what is wrong, which runs are unfinished
-    Status(Output),
+    Status(status::StatusArgs),
     /// The tenants, their replicas and where they sit
     Tenants(Output),
     /// The nodes, their state and load
@@ -229,10 +232,13 @@ enum Command {
     Rbac(rbac::RbacArgs),
     /// The configuration: write a new file, check one, show what is in force and where it comes from
     Config(config::ConfigArgs),
-    /// Print the completion script of a shell
+    /// Write the man pages, made from what the program knows of itself
+    Man(man::ManArgs),
+    /// Print the script with which a shell completes commands, tenants, nodes, contexts and runs
     Completions {
         /// Which shell
-        shell: clap_complete::Shell,
+        #[arg(value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
+        shell: String,
     },
 }
 
@@ -294,6 +300,7 @@ fn name() -> &'static str {
 
 /// Reads the arguments of the process, does what they say, and tells how it ended.
 pub fn main() -> ExitCode {
+    complete::answer();
     report_panics();
     let cli = parsed().unwrap_or_else(|wrong| {
         // What watches must not take a wrong argument for an outage: 2 means critical there.
@@ -327,7 +334,7 @@ pub fn main() -> ExitCode {
 
 /// The arguments of the process, with where they come from.
 fn parsed() -> Result<Cli, clap::Error> {
-    let mut command = Cli::command();
+    let mut command = Cli::command().bin_name(name());
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(|wrong| wrong.format(&mut command))?;
     cli.common.given = Given::of(&matches);
@@ -373,7 +380,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         None => screen::run(&common).await,
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => demo::run(&common, args).await,
-        Some(Command::Status(output)) => status::run(&common, output.output).await,
+        Some(Command::Status(args)) => status::run(&common, args).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
         Some(Command::Database(output)) => database::run(&common, output.output).await,
@@ -407,12 +414,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Doctor(args)) => doctor::run(&common, args).await,
         Some(Command::Rbac(args)) => rbac::run(&common, &args),
         Some(Command::Config(args)) => config::run(&common, args),
-        Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            let mut command = Cli::command().mut_args(|flag| flag.hide(false));
-            clap_complete::generate(shell, &mut command, "wheelhouse", &mut script);
-            table::print(&String::from_utf8_lossy(&script))
-        }
+        Some(Command::Man(args)) => man::run(&args),
+        Some(Command::Completions { shell }) => complete::script(&shell),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod hand_over;
 mod screen;
 mod shared;
 mod terminal;
+mod themes;
 
 use std::{
     path::{Path, PathBuf},
@@ -49,7 +50,7 @@ const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 /// # Errors
 /// The terminal cannot be used, or the theme is not understood. The terminal is given back in any case.
 pub async fn run(mut look: Look, state_dir: PathBuf) -> Result<(), String> {
-    let mut screen = screen::take()?;
+    let mut screen = screen::take(look.setup.mouse)?;
     let (ask, asked) = watch::channel(false);
     tokio::spawn(async move {
         asked_to_stop().await;

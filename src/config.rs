@@ -21,6 +21,7 @@ use crate::{
 
 mod database;
 mod file;
+mod keys;
 mod layers;
 mod mistake;
 mod mycnf;
@@ -31,6 +32,7 @@ pub use database::{
     expectations,
 };
 pub use file::{commented, text, usual_path, written};
+pub use keys::Bindings;
 pub use layers::{InForce, Layers, Origin};
 pub use mistake::{Mistake, line};
 
@@ -61,6 +63,13 @@ pub struct Config {
     /// The colour of the label.
     #[serde(skip_serializing_if = "is_default")]
     pub label_colour: LabelColour,
+    /// Shows ASCII only, whatever the locale says.
+    pub ascii: bool,
+    /// Takes the mouse of the terminal: to select, scroll and sort.
+    pub mouse: bool,
+    /// Other keys for commands of the screen.
+    #[serde(skip_serializing_if = "Bindings::is_empty")]
+    pub keys: Bindings,
     /// What a tenant is.
     pub tenants: Tenancy,
     /// What a request takes, and when little headroom is a finding.

@@ -59,7 +59,7 @@ pub use describe::{Line, LineKind, describe};
 pub use fits::{Fitting, Refusing, fits};
 pub use guard::Guard;
 pub use images::{IMAGE, retagged};
-pub use migrate::{Migration, Migrations};
+pub use migrate::{Migration, Migrations, MigrationsTable, Versions, compared};
 pub use moves::{Balance, Means, Move, Reason as MoveReason, Refusal, Stay};
 pub use number::Number;
 pub use object::Object;

@@ -97,7 +97,10 @@ pub(super) fn rehearsed(app: &mut App, rehearsal: Rehearsal) {
     if !calm {
         review.turn_back();
         if review.yes.take().is_some() {
-            review.note = Some("the rehearsal found something: read it, then press y again".into());
+            review.note = Some(format!(
+                "the rehearsal found something: read it, then press {} again",
+                command::sign(Command::Yes)
+            ));
         }
     }
     review.rehearsing = Rehearsing::Came(rehearsal);
@@ -148,7 +151,8 @@ pub(super) fn pressed(
     let unread = review.look(app.world.size, &app.world.cx(now));
     if review.yes.is_some_and(|at| now.duration_since(at) < SETTLED) {
         review.yes = None;
-        review.note = Some("keys came too fast to be meant: press y by itself".into());
+        review.note =
+            Some(format!("keys came too fast to be meant: press {} by itself", command::sign(Command::Yes)));
         return false;
     }
     let was = review.typing;
@@ -192,7 +196,8 @@ pub(super) fn pressed(
             review.scroll = review.shown.saturating_sub(1);
             let lines = format::count(unread, "line");
             let were = if unread == 1 { "was" } else { "were" };
-            review.note = Some(format!("not run: {lines} {were} below the screen; read on, then press y"));
+            let yes = command::sign(Command::Yes);
+            review.note = Some(format!("not run: {lines} {were} below; read, then press {yes}"));
         }
         Command::Yes => yes(app, review, burst, now),
         Command::Edit => {
@@ -277,7 +282,8 @@ fn yes(app: &App, review: &mut Review, burst: bool, now: Timestamp) {
     if let Some(why) = review.refusal(app.world.who.read_only) {
         review.note = Some(why);
     } else if burst {
-        review.note = Some("keys came too fast to be meant: press y by itself".into());
+        review.note =
+            Some(format!("keys came too fast to be meant: press {} by itself", command::sign(Command::Yes)));
     } else if review.untyped().is_some() {
         review.typing = Some(Typing::Name);
     } else if review.changed {

@@ -6,7 +6,11 @@ use super::{App, Effect, known, schemes};
 use crate::{
     cluster::Severity,
     run::campaign::{Campaign, CampaignSeen, CampaignState, Wish},
-    ui::{Overlay, Place, Wanted, overlays::Ask},
+    ui::{
+        Overlay, Place, Wanted,
+        command::{self, Command},
+        overlays::Ask,
+    },
 };
 
 /// Takes in news of a campaign this session drives.
@@ -24,7 +28,11 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
     if was.is_some_and(|was| was != state) {
         match state {
             CampaignState::Done => {
-                app.say(Severity::Notice, format!("campaign {short} is done: u takes it back"), now);
+                app.say(
+                    Severity::Notice,
+                    format!("campaign {short} is done: {} takes it back", command::sign(Command::Undo)),
+                    now,
+                );
             }
             CampaignState::Stopped => {
                 app.say(Severity::Warning, format!("campaign {short} stopped: {said}"), now);

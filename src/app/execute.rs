@@ -12,7 +12,7 @@ use crate::{
     run::RunState,
     ui::{
         Action, Asks, Command, Containers, Overlay, Place, Theme, Wanted,
-        command::{self, COMMANDS, On, Sort, Takes},
+        command::{self, On, Takes},
         overlays::{Ask, CommandLine, ContainerChoice, Help, Menu, Prompt},
         stops::{self, Stop},
         view::VIEWS,
@@ -47,6 +47,10 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Back if !app.views.stack.is_empty() => back(app, now),
         Command::Back if app.views.root > 0 => go(app, &Place::Tenants, now),
         Command::Back => leave(app, false),
+        // Before a place is left, what hides its rows is taken away.
+        Command::Escape if app.views.front_mut().filter().is_some_and(|filter| !filter.is_empty()) => {
+            app.filter("", now);
+        }
         Command::Escape if !app.views.stack.is_empty() => back(app, now),
         Command::Quit => {
             if app.under_way().is_some() {
@@ -62,7 +66,8 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             effects.push(Effect::Cost);
         }
         Command::CommandLine => {
-            let mut line = CommandLine::default();
+            let orders = app.views.front().orders();
+            let mut line = CommandLine { orders, ..CommandLine::default() };
             line.offer(&app.world.cx(now), &Theme::names(&app.setup.themes));
             app.overlay = Some(Overlay::Command(line));
         }
@@ -96,11 +101,27 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Theme => {
             let names = Theme::names(&app.setup.themes);
             let at = names.iter().position(|n| n == app.world.theme.name()).unwrap_or(0);
-            theme(app, &names[(at + 1) % names.len()], now);
+            theme(app, &names[(at + 1) % names.len()], now, effects);
         }
         Command::Redraw => effects.push(Effect::Redraw),
         Command::Suspend => effects.push(Effect::Suspend),
-        Command::Tenant | Command::SortBy => {
+        Command::SortNext | Command::SortPrevious if !app.views.front().orders().is_empty() => {
+            let orders = app.views.front().orders().len();
+            let by = if command == Command::SortNext { 1 } else { orders - 1 };
+            if let Some(order) = app.views.front_mut().order() {
+                *order = (*order + by) % orders;
+            }
+            app.refresh(now);
+        }
+        Command::SortBy => {
+            let orders = app.views.front().orders();
+            let text = match orders {
+                [] => "the rows here have one order".to_owned(),
+                _ => format!("type :sort and one of {}", orders.join(" ")),
+            };
+            app.say(Severity::Notice, text, now);
+        }
+        Command::Tenant => {
             let takes = command::of(command);
             app.say(Severity::Notice, format!("type :{} {}", takes.name, takes.takes.word()), now);
         }
@@ -340,7 +361,7 @@ fn menu(app: &mut App, now: Timestamp) {
     let cx = app.world.cx(now);
     let view = app.views.front();
     let on = view.place().on();
-    let items: Vec<_> = COMMANDS
+    let items: Vec<_> = command::table()
         .iter()
         .filter(|e| e.on.contains(&on) && !e.keys.is_empty())
         .filter(|e| !matches!(e.command, Command::Sort(_) | Command::SortNext | Command::SortPrevious))
@@ -410,11 +431,51 @@ fn trouble(app: &mut App, now: Timestamp) {
     app.say(Severity::Notice, text, now);
 }
 
-fn theme(app: &mut App, name: &str, now: Timestamp) {
+/// Chooses a theme, for the next time as well.
+fn theme(app: &mut App, name: &str, now: Timestamp, effects: &mut Vec<Effect>) {
     match Theme::load(name, &app.setup.themes, app.setup.depth) {
-        Ok(theme) => app.world.theme = theme.ascii(app.setup.ascii),
+        Ok(theme) => {
+            app.world.theme = theme.ascii(app.setup.ascii);
+            name.clone_into(&mut app.setup.theme);
+            effects.push(Effect::KeepTheme {
+                configured: app.setup.configured.clone(),
+                chosen: name.to_owned(),
+            });
+        }
         Err(why) => app.say(Severity::Warning, why, now),
     }
+}
+
+/// Shows the theme that a line being typed names, else the chosen one.
+pub(super) fn preview(app: &mut App, line: &str) {
+    let named = line.trim_start().strip_prefix("theme ").map(str::trim);
+    let wanted = named.filter(|name| Theme::names(&app.setup.themes).iter().any(|known| known == name));
+    let wanted = wanted.unwrap_or(&app.setup.theme);
+    if wanted != app.world.theme.name()
+        && let Ok(theme) = Theme::load(wanted, &app.setup.themes, app.setup.depth)
+    {
+        app.world.theme = theme.ascii(app.setup.ascii);
+    }
+}
+
+/// Puts the rows of the place in front into the order of that name.
+///
+/// # Errors
+/// It has no such order: one sentence.
+pub(super) fn sort(app: &mut App, name: &str, now: Timestamp) -> Result<(), String> {
+    let orders = app.views.front().orders();
+    if orders.is_empty() {
+        return Err("the rows here have one order".into());
+    }
+    let starts = || orders.iter().position(|order| order.starts_with(name));
+    let found = orders.iter().position(|order| *order == name).or_else(starts);
+    let at =
+        found.ok_or_else(|| format!("there is no order `{name}` here; there are {}", orders.join(" ")))?;
+    if let Some(order) = app.views.front_mut().order() {
+        *order = at;
+    }
+    app.refresh(now);
+    Ok(())
 }
 
 /// Does what a line of the command line says.
@@ -432,7 +493,8 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         if let Some(words) = command::habits::of_name(name) {
             return format!("`{name}`: {words}");
         }
-        let near = COMMANDS.iter().map(|e| e.name).find(|n| n.starts_with(name) || name.starts_with(n));
+        let near =
+            command::table().iter().map(|e| e.name).find(|n| n.starts_with(name) || name.starts_with(n));
         match near {
             Some(near) => format!("there is no command `{name}`; is it `{near}`?"),
             None => format!("there is no command `{name}`; ? shows them all"),
@@ -550,14 +612,9 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (Takes::Context, [name]) => unlock::context(app, name, effects)?,
         (Takes::Namespace, [name]) => unlock::namespace(app, name, effects)?,
         (Takes::Span, [span]) if entry.command == Command::Unlock => unlock::ask(app, Some(span))?,
-        (Takes::Theme, [name]) => theme(app, name, now),
+        (Takes::Theme, [name]) => theme(app, name, now, effects),
         (Takes::Column, [column]) => {
-            let sort = Sort::named(column).ok_or_else(|| {
-                let all: Vec<_> = Sort::ALL.iter().map(|s| s.word()).collect();
-                format!("there is no column `{column}`; there are {}", all.join(" "))
-            })?;
-            go(app, &Place::Tenants, now);
-            command(app, Command::Sort(sort), now, effects);
+            sort(app, column, now)?;
         }
         (Takes::Text, text) => {
             if app.views.front_mut().filter().is_none() {

@@ -102,6 +102,13 @@ pub enum Effect {
     WatchObject(ObjectKey),
     /// Read no object any more.
     StopObject,
+    /// Keep the theme that was chosen for the next time this one is configured.
+    KeepTheme {
+        /// The configured one.
+        configured: String,
+        /// The one chosen instead.
+        chosen: String,
+    },
     /// Save the lines of a log in this file, or in one of that name and the time among the logs in the state folder.
     SaveLog {
         /// The file that was named.

@@ -126,7 +126,10 @@ pub(super) fn rehearsed(
     let calm =
         rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok) && rehearsal.journal_missing.is_empty();
     if !calm && review.yes.take().is_some() {
-        review.note = Some("the rehearsal found something: read it, then press y again".into());
+        review.note = Some(format!(
+            "the rehearsal found something: read it, then press {} again",
+            command::sign(Command::Yes)
+        ));
     }
     review.rehearsing = Rehearsing::Came(rehearsal.clone());
 }
@@ -179,7 +182,8 @@ pub(super) fn pressed(
     review.look(app.world.size);
     if review.yes.is_some_and(|at| now.duration_since(at) < SETTLED) {
         review.yes = None;
-        review.note = Some("keys came too fast to be meant: press y by itself".into());
+        review.note =
+            Some(format!("keys came too fast to be meant: press {} by itself", command::sign(Command::Yes)));
         return false;
     }
     if let Some(typing) = review.typing {
@@ -198,7 +202,10 @@ pub(super) fn pressed(
         Command::Yes => match refusal {
             Some(why) => review.note = Some(why),
             None if burst => {
-                review.note = Some("keys came too fast to be meant: press y by itself".into());
+                review.note = Some(format!(
+                    "keys came too fast to be meant: press {} by itself",
+                    command::sign(Command::Yes)
+                ));
             }
             None if !review.is_whole(app.world.size) => {
                 let why = "not run: there is no room for all that y agrees to; make the terminal larger";

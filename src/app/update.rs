@@ -4,7 +4,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, schemes, stays, unlock};
+use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, mouse, schemes, stays, unlock};
 use crate::{
     cluster::{Judgement, Severity},
     plan::Intent,
@@ -183,7 +183,10 @@ fn ran(app: &mut App, run: Run, now: Timestamp) {
     if was.is_some_and(|was| was != state) {
         match state {
             RunState::Done if stays => app.say(Severity::Notice, format!("run {short} is done"), now),
-            RunState::Done => app.say(Severity::Notice, format!("run {short} is done: u takes it back"), now),
+            RunState::Done => {
+                let undo = command::sign(Command::Undo);
+                app.say(Severity::Notice, format!("run {short} is done: {undo} takes it back"), now);
+            }
             RunState::Failed if failed => {
                 app.say(Severity::Critical, format!("run {short} has failed: {said}"), now);
             }
@@ -241,14 +244,17 @@ fn input(app: &mut App, event: Event, now: Timestamp, effects: &mut Vec<Effect>)
             app.last_key = Some(now);
             let name = command::key_name(&key);
             // These three mean the same wherever one is.
-            match name.as_str() {
-                "ctrl-c" => execute::leave(app, true),
-                "ctrl-l" => effects.push(Effect::Redraw),
-                "ctrl-z" => effects.push(Effect::Suspend),
-                _ => pressed(app, key, &name, burst, now, effects),
+            let everywhere = [Command::Interrupt, Command::Redraw, Command::Suspend];
+            let means = |command: &Command| command::of(*command).keys.contains(&name.as_str());
+            match everywhere.into_iter().find(means) {
+                Some(Command::Interrupt) => execute::leave(app, true),
+                Some(Command::Redraw) => effects.push(Effect::Redraw),
+                Some(_) => effects.push(Effect::Suspend),
+                None => pressed(app, key, &name, burst, now, effects),
             }
         }
         Event::Paste(text) => pasted(app, &text, now),
+        Event::Mouse(event) => mouse::happened(app, event, now, effects),
         _ => {}
     }
 }
@@ -263,13 +269,15 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                     execute::command(app, entry.command, now, effects);
                 }
                 // What is typed after it must not become commands.
-                None if name == "/" => app.overlay = Some(Overlay::Unheard(Input::default())),
+                None if command::of(Command::Filter).keys.contains(&name) => {
+                    app.overlay = Some(Overlay::Unheard(Input::default()))
+                }
                 None if name.is_empty() => {}
                 None => {
-                    let key = command::key_sign(name);
+                    let (key, help) = (command::key_sign(name), command::sign(Command::Help));
                     let text = match command::habits::of_key(name) {
                         Some(words) => format!("{key}: {words}"),
-                        None => format!("{key} does nothing here: ? lists the keys"),
+                        None => format!("{key} does nothing here: {help} lists the keys"),
                     };
                     app.say(Severity::Notice, text, now);
                 }
@@ -373,7 +381,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                     help.input.handle_event(&Event::Key(key));
                     help.scroll = 0;
                 }
-                (false, "/") => help.typing = true,
+                (false, _) if command::of(Command::Filter).keys.contains(&name) => help.typing = true,
                 (false, _) => match command::by_key(name, On::Tenants).map(|e| e.command) {
                     Some(Command::Up) => help.scroll = help.scroll.saturating_sub(1),
                     Some(Command::Down) => help.scroll = (help.scroll + 1).min(most),
@@ -411,7 +419,9 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
             app.overlay = Some(Overlay::Menu(menu));
         }
         Some(Overlay::Ask(ask)) => match name {
-            "y" if !burst => execute::answered(app, ask, now, effects),
+            _ if !burst && command::of(Command::Yes).keys.contains(&name) => {
+                execute::answered(app, ask, now, effects);
+            }
             "q" if !burst && matches!(ask, Ask::Leave { run: None }) => {
                 execute::answered(app, ask, now, effects);
             }
@@ -459,9 +469,10 @@ fn command_line(
     effects: &mut Vec<Effect>,
 ) {
     match name {
-        "esc" => return,
+        "esc" => return execute::preview(app, ""),
         "backspace" if line.input.value().is_empty() => return,
         "enter" => {
+            execute::preview(app, "");
             let text = line.input.value().trim().to_owned();
             if !text.is_empty() {
                 if app.history.last() != Some(&text) {
@@ -485,5 +496,6 @@ fn command_line(
             line.offer(&app.world.cx(now), &crate::ui::Theme::names(&app.setup.themes));
         }
     }
+    execute::preview(app, line.input.value());
     app.overlay = Some(Overlay::Command(line));
 }

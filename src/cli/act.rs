@@ -358,6 +358,7 @@ pub(super) fn not_done(run: &Run, seen: &Snapshot, again: &str) -> Option<String
     };
     Some(match run.paused_by() {
         Some(who) => format!("run {} is paused by {who}{next}", run.id),
+        None if run.state == RunState::Failed => format!("run {} failed: {why}{next}", run.id),
         None => format!("run {} is {}: {why}{next}", run.id, run.state),
     })
 }

@@ -345,3 +345,53 @@ fn runs(campaign: &Campaign) -> Vec<RunOfJson> {
     };
     items.filter_map(of).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cluster::sketch,
+        plan::{Confirmation, Migrations},
+        run::campaign::{Entry, Event},
+    };
+
+    /// A campaign of these items that stands still, the first of them done.
+    fn paused(items: Vec<Intent>) -> Campaign {
+        let now = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let seen = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2\ntenant globex 2 on w1 w2", now)
+            .expect("a sketch");
+        let proposed = Proposed::new(&seen, "a goal", None, items, Pace::default());
+        let typed = match proposed.confirmation() {
+            Confirmation::Type(text) => Some(text.clone()),
+            Confirmation::Yes => None,
+        };
+        let mut it = Campaign::new("c", "alice", proposed.approve(typed.as_deref(), None).expect("a yes"));
+        let mut note = |event| {
+            let entry = Entry { at: now, by: "alice".into(), token: 1, heard: 0, event };
+            it.apply(entry).expect("a legal order");
+        };
+        note(Event::Taken);
+        note(Event::Began { item: 0, run: "r".into() });
+        note(Event::Done { item: 0, pod: None, was: None });
+        note(Event::Paused { why: "no room".into(), asked: false, beyond: None });
+        it
+    }
+
+    #[test]
+    fn only_what_would_be_taken_is_offered_where_a_campaign_stands_still() {
+        let cordon = |node: &str| Intent::Cordon { node: node.into(), cordoned: true };
+        let told = not_done(&paused(vec![cordon("w1"), cordon("w2")]), "wheelhouse").expect("it is not done");
+        assert!(told.contains("campaigns resume c") && told.contains("campaigns undo c"), "{told}");
+        let migrate = |tenant: &str| Intent::Migrate { migration: Migrations::default().of(tenant.into()) };
+        let told =
+            not_done(&paused(vec![migrate("acme"), migrate("globex")]), "wheelhouse").expect("not done");
+        assert!(told.contains("campaigns resume c") && !told.contains("undo"), "{told}");
+    }
+
+    #[test]
+    fn closing_a_campaign_of_tenants_says_what_stays_open() {
+        let migrate = |tenant: &str| Intent::Migrate { migration: Migrations::default().of(tenant.into()) };
+        let closing = paused(vec![migrate("acme"), migrate("globex")]).closing();
+        assert!(closing.contains("a run that is held") && closing.contains("stays open"), "{closing}");
+    }
+}

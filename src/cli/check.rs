@@ -72,9 +72,14 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let whole = snapshot.tenants.values().filter(|t| t.ready() >= wanted(t)).count();
     let (nodes, ready) = (snapshot.nodes.len(), snapshot.nodes.values().filter(|n| n.is_ready()).count());
     let nodes_known = snapshot.nodes.freshness.is_known();
-    let of_nodes =
-        if nodes_known { format!("{ready}/{nodes} nodes ready") } else { "nodes not known".into() };
-    let mut text = format!("{word} - {whole}/{tenants} tenants ready, {of_nodes}");
+    let not_known = |n: usize| if n > 0 { format!(" ({n} not known)") } else { String::new() };
+    let of_nodes = match nodes_known {
+        true => format!("{ready}/{nodes} nodes ready{}", not_known(snapshot.nodes.unknown().count())),
+        false => "nodes not known".into(),
+    };
+    let unread = snapshot.tenants.values().filter(|t| t.unread > 0 && t.ready() < wanted(t)).count();
+    let unread = not_known(unread);
+    let mut text = format!("{word} - {whole}/{tenants} tenants ready{unread}, {of_nodes}");
     if let Some(namespace) = &snapshot.namespace {
         text += &format!(" (namespace {namespace} only)");
     }
@@ -103,11 +108,12 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     for known in &undecided {
         let (run, shown, id) = (&known.run, known.shown(), &known.run.id);
         let why = known.open().unwrap_or_default();
-        text += &format!(
-            "; run {} {shown}: {}: {why} (`wheelhouse runs resume {id}` goes on with it)",
-            run.short(),
-            run::summary(run)
-        );
+        // Where an operator has to say how a job ended, going on without a word would be refused.
+        let next = match run.undecided().is_empty() {
+            true => format!("`wheelhouse runs resume {id}` goes on with it"),
+            false => format!("`wheelhouse runs resume {id} --as succeeded` or `--as failed` decides"),
+        };
+        text += &format!("; run {} {shown}: {}: {why} ({next})", run.short(), run::summary(run));
     }
     for known in &unfinished {
         let (it, shown, counts) = (&known.campaign, known.shown(), known.campaign.counts());
@@ -146,6 +152,11 @@ fn unknown(snapshot: &Snapshot, database: Option<&Database>) -> Option<String> {
         // What could not be read is a finding, and may be all there is.
         None if snapshot.tenants.is_empty() && !snapshot.unreadable().is_empty() => {
             Some("no tenant could be read".into())
+        }
+        None if !snapshot.tenants.is_empty()
+            && snapshot.tenants.values().all(|t| t.unread > 0 && t.ready() == 0) =>
+        {
+            Some("no pod of any tenant could be read".into())
         }
         None if snapshot.tenants.is_empty() && database.is_none() => {
             Some("no workload is a tenant: see [tenants] in the configuration".into())

@@ -13,7 +13,10 @@ use super::{Common, Failure, Format, Output, session, table};
 use crate::{
     cluster::words::count,
     config::{self, Config, InForce, Mistake, settings::CONTEXTS},
-    ui::{Depth, Theme},
+    ui::{
+        Depth, Theme,
+        command::{self, BadKey},
+    },
 };
 
 /// The arguments of `wheelhouse config`.
@@ -95,7 +98,12 @@ fn check(common: &Common, format: Format) -> Result<(), Failure> {
     }
     let text = config::text(&path).map_err(Failure::failed)?;
     let mistakes = match Config::examine(&text) {
-        Ok(config) => themes_that_are_none(&config, &text),
+        Ok(config) => {
+            let mut found = themes_that_are_none(&config, &text);
+            found.extend(keys_that_cannot_be(&config, &text));
+            found.sort_by_key(|mistake| mistake.line);
+            found
+        }
         Err(mistakes) => mistakes,
     };
     let found = !mistakes.is_empty();
@@ -119,6 +127,16 @@ fn themes_that_are_none(config: &Config, text: &str) -> Vec<Mistake> {
     let mut found: Vec<_> = bad(config.theme.as_deref(), &["theme"]).into_iter().chain(of_contexts).collect();
     found.sort_by_key(|mistake| mistake.line);
     found
+}
+
+/// Which commands and keys there are is known to the screen.
+fn keys_that_cannot_be(config: &Config, text: &str) -> Vec<Mistake> {
+    let wrong = command::bind(config.keys.iter()).err().unwrap_or_default();
+    let mistake = |bad: BadKey| Mistake {
+        line: config::line(text, &["keys", &bad.command]),
+        message: format!("[keys] {}: {}", bad.command, bad.why),
+    };
+    wrong.into_iter().map(mistake).collect()
 }
 
 fn told(path: &str, mistakes: &[Mistake]) -> String {

@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory};
 use super::{Cli, Failure, output};
 use crate::cluster::{near, words::count};
 
+pub(super) use page::cells;
 pub use page::wrapped;
 
 /// A topic of the help.

@@ -17,10 +17,10 @@ pub(super) async fn open(layers: Layers, config: Config) -> Result<(), Failure> 
         output::tell(
             "wheelhouse: TERM=dumb shows no screens; this is `wheelhouse status`, `--help` names the other commands",
         )?;
-        return status::tell(session::follow(config).await?, Format::Table).await;
+        return status::tell(session::follow(config).await?, status::Form::Printed(Format::Table)).await;
     }
-    cockpit::setup(&config).map_err(Failure::Usage)?;
     let state_dir = session::state_dir()?;
+    cockpit::setup(&config, &state_dir).map_err(Failure::Usage)?;
     let look = cockpit::Look::at(layers, config, &state_dir).await.map_err(Failure::Failed)?;
     session::log_in(&look.wire).await?;
     cockpit::run(look, state_dir).await.map_err(Failure::Failed)

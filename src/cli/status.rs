@@ -1,17 +1,41 @@
 //! `wheelhouse status`.
 
+mod plain;
+
 use std::collections::BTreeMap;
+
+use clap::Args;
 
 use serde::Serialize;
 
 use super::{
-    Common, Failure, Format, campaign_json::CampaignJson, run_json::RunJson, session, session::Session, table,
+    Common, Failure, Format, Output, campaign_json::CampaignJson, run_json::RunJson, session,
+    session::Session, table,
 };
 use crate::{
     cluster::{Database, Finding, Freshness, Healths, Node, Snapshot, findings, merged, words},
     plan::whatif,
     run::{self, RunSeen, campaign::CampaignSeen},
 };
+
+/// The arguments of `wheelhouse status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// In sentences, for screen readers: every state is a word, without tables and signs
+    #[arg(long, conflicts_with = "output")]
+    plain: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// How it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// In lines, or as JSON.
+    Printed(Format),
+    /// In sentences.
+    Plain,
+}
 
 /// The status as JSON.
 #[derive(Serialize)]
@@ -53,12 +77,13 @@ struct NodesJson {
     cordoned: Option<usize>,
 }
 
-pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
-    tell(session::open(common).await?, format).await
+pub(super) async fn run(common: &Common, args: StatusArgs) -> Result<(), Failure> {
+    let form = if args.plain { Form::Plain } else { Form::Printed(args.output.output) };
+    tell(session::open(common).await?, form).await
 }
 
 /// Tells the status of the cluster that a session follows.
-pub(super) async fn tell(mut session: Session, format: Format) -> Result<(), Failure> {
+pub(super) async fn tell(mut session: Session, form: Form) -> Result<(), Failure> {
     let snapshot = session.observed_with_database().await?;
     let runs = session.runs(&snapshot);
     let campaigns = session.campaigns(&snapshot);
@@ -67,9 +92,10 @@ pub(super) async fn tell(mut session: Session, format: Format) -> Result<(), Fai
     let elsewhere = [whatif::findings(&ranking), run::findings(&unreadable)].concat();
     let found = merged(findings(&snapshot), elsewhere);
     let status = status(&snapshot, &found, &runs, &campaigns, unreadable);
-    match format {
-        Format::Json => table::json(&status),
-        Format::Table => table::print(&text(&status, &snapshot, &session.again)),
+    match form {
+        Form::Printed(Format::Json) => table::json(&status),
+        Form::Plain => table::print(&plain::text(&status, &snapshot, &session.again)),
+        Form::Printed(Format::Table) => table::print(&text(&status, &snapshot, &session.again)),
     }
 }
 

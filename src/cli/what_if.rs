@@ -41,7 +41,10 @@ pub(super) async fn run(common: &Common, args: WhatIfArgs) -> Result<(), Failure
         };
         return match args.output.output {
             Format::Json => table::json(&ranking),
-            Format::Table => table::print(&ranked(&ranking)),
+            Format::Table => {
+                let unread = snapshot.unread_room().map(|what| format!("▲ {what} and not counted\n"));
+                table::print(&(ranked(&ranking) + &unread.unwrap_or_default()))
+            }
         };
     }
     if let Some(why) = snapshot.room_unknown() {

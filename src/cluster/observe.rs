@@ -429,7 +429,12 @@ impl<K: Ord + Clone, V: PartialEq> Slice<K, V> {
         let before = self.freshness.clone();
         let folded = self.fold(seen, SignedDuration::ZERO);
         if let (Some(read), Some(newest)) = (read, self.items.values().map(|v| measured(v)).max()) {
-            self.freshness = if read.duration_since(newest) <= MEASURED_WITHIN {
+            let age = read.duration_since(newest);
+            self.freshness = if age < -MEASURED_WITHIN {
+                let why =
+                    "the metrics API dates its measurements in the future: when they were made is not known";
+                Freshness::Stale { since: read, why: why.into() }
+            } else if age <= MEASURED_WITHIN {
                 Freshness::Live { since: newest }
             } else {
                 let why = "the metrics API answers with old measurements";

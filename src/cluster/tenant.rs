@@ -79,10 +79,9 @@ impl Tenant {
         format!("{}{}/{}", self.ready(), if self.unread > 0 { "?" } else { "" }, self.desired())
     }
 
-    /// That some of its pods could not be read: `2 pods of acme could not be read`.
+    /// That some of its pods could not be read: `2 of its pods could not be read`.
     pub fn unread_words(&self) -> Option<String> {
-        let pods = super::words::count(self.unread as usize, "pod");
-        (self.unread > 0).then(|| format!("{pods} of {} could not be read", self.name))
+        (self.unread > 0).then(|| format!("{} of its pods could not be read", self.unread))
     }
 
     /// Pods that count: neither leaving nor finished.

@@ -44,7 +44,7 @@ impl Look {
     /// # Errors
     /// One sentence: the theme is not known, or the kubeconfig cannot be used.
     pub async fn at(layers: Layers, config: Config, state_dir: &Path) -> Result<Self, String> {
-        let mut setup = shared::setup(&config)?;
+        let mut setup = shared::setup(&config, state_dir)?;
         let target = target(&config);
         let wire = Wire::connect_lazily(&target).await?;
         setup.contexts = sorted(target.contexts(), &remembered(state_dir));

@@ -178,6 +178,12 @@ impl Performer {
                 stop(self.object.replace(task.abort_handle()));
             }
             Effect::StopObject => stop(self.object.take()),
+            Effect::KeepTheme { configured, chosen } => {
+                if let Err(why) = super::themes::keep(&self.state_dir, &configured, &chosen) {
+                    let text = format!("the theme cannot be kept in {}: {why}", self.state_dir.display());
+                    let _ = self.tell.try_send(Msg::Notice(Severity::Warning, text));
+                }
+            }
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
             Effect::Scheme(wanted, terms) => {

@@ -4,12 +4,15 @@ use std::{
     io::{self, IsTerminal, Stdout},
     ops::{Deref, DerefMut},
     panic,
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crossterm::{
     cursor,
-    event::{DisableBracketedPaste, EnableBracketedPaste},
+    event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
     execute, style, terminal,
 };
 
@@ -21,8 +24,12 @@ pub(super) type Backend = Terminal<Stdout>;
 /// The terminal while it is ours. Dropping it gives it back.
 pub(super) struct Screen(Backend);
 
-/// Takes the terminal.
-pub(super) fn take() -> Result<Screen, String> {
+/// The mouse is taken with the terminal.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// Takes the terminal, with its mouse or without.
+pub(super) fn take(mouse: bool) -> Result<Screen, String> {
+    MOUSE.store(mouse, Ordering::Relaxed);
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err("the cockpit needs a terminal; `wheelhouse status` and the other commands do not".into());
     }
@@ -45,11 +52,18 @@ pub(super) fn take() -> Result<Screen, String> {
 /// Makes the terminal ours, at the start and after a suspension.
 pub(super) fn enter() -> io::Result<()> {
     terminal::enable_raw_mode()?;
-    execute!(io::stdout(), terminal::EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+    execute!(io::stdout(), terminal::EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+    if MOUSE.load(Ordering::Relaxed) {
+        execute!(io::stdout(), EnableMouseCapture)?;
+    }
+    Ok(())
 }
 
 /// Gives the terminal back, as far as it still answers.
 pub(super) fn leave() {
+    if MOUSE.load(Ordering::Relaxed) {
+        let _ = execute!(io::stdout(), DisableMouseCapture);
+    }
     let _ = execute!(io::stdout(), DisableBracketedPaste, terminal::LeaveAlternateScreen, cursor::Show);
     let _ = terminal::disable_raw_mode();
 }

@@ -5,6 +5,7 @@ use std::{
     sync::LazyLock,
 };
 
+use super::themes;
 use crate::{
     app::Setup,
     cluster::{Snapshot, words::count},
@@ -17,7 +18,7 @@ use crate::{
         self, Access, RunSeen, Who,
         campaign::{self, CampaignSeen},
     },
-    ui::{self, Depth, Theme},
+    ui::{self, Depth, Theme, command},
     wire::{
         Wire,
         cost::{self, ApiCost},
@@ -28,21 +29,34 @@ use crate::{
 /// How the cockpit is to look and whom it serves, by the configuration and what the terminal says of itself.
 ///
 /// # Errors
-/// The theme is not known, or its file is not understood.
-pub fn setup(config: &Config) -> Result<Setup, String> {
+/// The theme is not known, its file is not understood, or the configuration gives a command a key it cannot have.
+pub fn setup(config: &Config, state_dir: &Path) -> Result<Setup, String> {
     let variable = |name: &str| std::env::var(name).ok();
     let (no_color, colorterm, term) = (variable("NO_COLOR"), variable("COLORTERM"), variable("TERM"));
-    let setup = Setup {
+    let keys = command::bind(config.keys.iter()).map_err(|wrong| {
+        let all: Vec<_> = wrong.iter().map(|bad| format!("[keys] {}: {}", bad.command, bad.why)).collect();
+        all.join("\n")
+    })?;
+    command::install(keys);
+    let configured = config.theme.clone().unwrap_or_else(|| "dark".into());
+    let mut setup = Setup {
         operator: operator(config),
         read_only: config.read_only,
-        theme: config.theme.clone().unwrap_or_else(|| "dark".into()),
+        theme: configured.clone(),
+        configured,
         themes: config::own_themes(),
         depth: Depth::detect(no_color.as_deref(), colorterm.as_deref(), term.as_deref()),
-        ascii: ascii(),
+        ascii: config.ascii || ascii(),
+        mouse: config.mouse,
         migrations: config.migrations.clone(),
         ..Setup::default()
     };
     Theme::load(&setup.theme, &setup.themes, setup.depth)?;
+    if let Some(kept) = themes::kept(state_dir, &setup.configured)
+        && Theme::load(&kept, &setup.themes, setup.depth).is_ok()
+    {
+        setup.theme = kept;
+    }
     Ok(setup)
 }
 

@@ -76,6 +76,16 @@ pub const SECTIONS: &[Section] = &[
                 "The colours: a built-in theme, or a file in the folder `themes` beside this file. Otherwise dark.",
                 "\"light\"",
             ),
+            with_default("ascii", "Show ASCII only. It is shown anyway where the locale is not UTF-8."),
+            with_default(
+                "mouse",
+                "Take the mouse of the terminal, to select, scroll and sort; it then selects no text.",
+            ),
+            such_as(
+                "keys",
+                "Other keys for commands of the screen; `wheelhouse help keys` names them. An empty list takes the key away.",
+                "{ scale = \"e\", follow = [\"F\", \"ctrl-f\"], restart = [] }",
+            ),
             such_as("label", "What the header calls this cluster. Otherwise nothing.", "\"PRODUCTION\""),
             such_as("label-colour", "The colour of the label: red, yellow, green or blue.", "\"red\""),
         ],
@@ -169,6 +179,12 @@ pub const SECTIONS: &[Section] = &[
             ),
             with_default("deadline", "How long a migration may take."),
             with_default("keep-job", "How long its Job stays, and the log of it."),
+            such_as(
+                "versions",
+                "The table in which each tenant's migrations are written down: read, as the user of [galera], before \
+                 a migration and where its outcome is unknown.",
+                "\"{tenant}.doctrine_migration_versions\"",
+            ),
         ],
     },
     Section {

@@ -13,7 +13,7 @@ pub use nearest::{meant_tenant, unknown, unknown_node};
 
 use super::{Check, Verdict, by_hand, draft::Draft};
 use crate::cluster::{
-    Budget, Freshness, Lease, Memory, NodeName, Snapshot, TenantName, Workload,
+    Budget, Freshness, Lease, Memory, NodeName, Snapshot, Tenant, TenantName, Workload,
     words::{age, count, ordinal, short_run},
 };
 use floor::floor;
@@ -365,6 +365,14 @@ pub(super) fn rollout(seen: &Snapshot, workload: &Workload) -> Option<Check> {
         return None;
     };
     Some(Check::new("rollout", Warn, text))
+}
+
+/// A pod of a tenant on a node that does not answer: whether it runs is not known, and nor is when it goes.
+pub(super) fn silent<'a>(seen: &Snapshot, tenant: &'a Tenant) -> Option<(&'a str, &'a NodeName)> {
+    tenant.pods.iter().find_map(|pod| {
+        let node = pod.node.as_ref()?;
+        (!seen.nodes.get(node)?.is_ready()).then_some((&*pod.key.name, node))
+    })
 }
 
 /// Another operator's run: while somebody drives it, it keeps the tenant; interrupted, it should be finished or taken back first.

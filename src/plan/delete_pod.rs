@@ -56,7 +56,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
     let kubectl = delete.by_hand(seen).unwrap_or_default();
     let about = About::Tenant(tenant.name.clone());
     let replicas = tenant.desired();
-    let settle = Settle { workload: workload.key.clone(), uid: workload.uid.clone(), replicas };
+    let settle = Settle { workload: workload.key.clone(), uid: workload.uid.clone(), replicas, alone: false };
     let steps = vec![
         Step::new(about.clone(), delete, WITHIN),
         Step::new(about.clone(), Change::Gone(Gone { pod: at, uid }), GONE_WITHIN),

@@ -177,6 +177,7 @@ impl Draft {
             workload: workload.key.clone(),
             uid: workload.uid.clone(),
             replicas: self.to,
+            alone: false,
         });
         Step::new(About::Tenant(self.tenant.name.clone()), change, within)
     }

@@ -267,6 +267,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_typed_is_how_many_tenants_there_are_however_many_of_them_are_loaded() {
+        let names = ["acme", "globex", "initech"];
+        for loaded in 1..=3 {
+            let tenant = |(at, name): (usize, &&str)| {
+                let used = if at < loaded { "630Mi" } else { "100Mi" };
+                format!("tenant {name} 3 on w1 w2 w3 limit=640Mi used={used}\n")
+            };
+            let text: String = names.iter().enumerate().map(tenant).collect();
+            let now = "2026-11-29T09:00:00Z".parse().expect("a time");
+            let seen = sketch(&format!("node w1\nnode w2\nnode w3\n{text}"), now).expect("a sketch");
+            let deed = Deed::Migrate(Migrations::default().of("x".into()));
+            let made = many(&seen, &deed, &names.map(Into::into));
+            assert_eq!(
+                made.confirmation,
+                Confirmation::Type("3 tenants".into()),
+                "{loaded}: {:?}",
+                made.warnings
+            );
+        }
+    }
+
+    #[test]
     fn who_runs_the_image_already_is_left_out_of_a_release() {
         let seen = seen();
         let acme = seen.tenants.get(&TenantName::from("acme")).expect("acme");

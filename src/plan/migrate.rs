@@ -16,6 +16,9 @@ use crate::cluster::{Container, Snapshot, Tenant, TenantName, Workload, Workload
 
 pub(super) mod checks;
 pub(super) mod database;
+mod versions;
+
+pub use versions::{MigrationsTable, Versions, compared};
 
 /// How a tenant's database is migrated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,9 @@ pub struct Migration {
     /// The operator says that the tool that owns the manifests does not revert it meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gitops_paused: bool,
+    /// The table in which migrations are written down, where one is configured: read before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<MigrationsTable>,
     /// Seconds that it waits right before its Job for a database that takes no schema change now: another tenant's may
     /// be running, where several are migrated at the same time.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -68,6 +74,9 @@ pub struct Migrations {
     /// How long its Job, and the log of it, stay.
     #[serde(with = "span")]
     pub keep_job: Duration,
+    /// The table in which each tenant's migrations are written down, `{tenant}` for its name; none: it is not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versions: Option<MigrationsTable>,
 }
 
 impl Default for Migrations {
@@ -76,6 +85,7 @@ impl Default for Migrations {
             command: "php bin/console doctrine:migrations:migrate --no-interaction".into(),
             deadline: Duration::from_secs(3600),
             keep_job: Duration::from_secs(86_400),
+            versions: None,
         }
     }
 }
@@ -95,6 +105,7 @@ impl Migrations {
             deadline: seconds(self.deadline),
             kept: seconds(self.keep_job),
             gitops_paused: false,
+            versions: self.versions.clone(),
             waits: 0,
         }
     }
@@ -261,7 +272,7 @@ fn steps(seen: &Snapshot, work: &Work<'_>) -> Vec<Step> {
         borrowed.push((steps.len(), Change::Replicas(back)));
         let follows = steps.len().checked_sub(1);
         steps.push(Step { follows, ..step(Change::Replicas(dropped), WRITE_WITHIN) });
-        let settled = Settle { workload: key.clone(), uid: uid.clone(), replicas: *keep };
+        let settled = Settle { workload: key.clone(), uid: uid.clone(), replicas: *keep, alone: true };
         steps.push(step(Change::Settle(settled), settles_within(workload, desired - keep, 120)));
     }
     let ready_for = steps.len();
@@ -326,7 +337,7 @@ fn steps(seen: &Snapshot, work: &Work<'_>) -> Vec<Step> {
         steps.push(Step { takes_back: Some(of), ..step(change, WRITE_WITHIN) });
     }
     if let Some(confirms) = replicas {
-        let back = Settle { workload: key, uid, replicas: desired };
+        let back = Settle { workload: key, uid, replicas: desired, alone: false };
         let within = settles_within(workload, desired - keep, 240);
         steps.push(Step { confirms: Some(confirms), ..step(Change::Settle(back), within) });
     }

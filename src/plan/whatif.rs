@@ -77,6 +77,9 @@ pub struct WhatIf {
     pub kubectl: Vec<String>,
     /// What the database loses; `None`: nothing of it is known to run there.
     pub database: Option<DatabaseLoss>,
+    /// Nodes and pods that could not be read and are not counted, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_counted: Option<String>,
 }
 
 /// A node that does not answer already.

@@ -7,6 +7,7 @@
 mod act;
 mod listen;
 mod record;
+mod versions;
 
 pub(super) use record::store;
 
@@ -18,7 +19,10 @@ use std::{
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use super::{
     Access, Entry, Event, JournalPlace, Outcome, Run,
@@ -76,6 +80,8 @@ pub(super) struct Driver {
     tried: Mutex<String>,
     /// What has been read of the log of a Job.
     ear: listen::Ear,
+    /// When the time of the API server was last asked for.
+    heard: Instant,
 }
 
 /// What a driver has once it is connected.
@@ -100,6 +106,7 @@ impl Driver {
             facts: Facts::default(),
             tried: Mutex::default(),
             ear: listen::Ear::default(),
+            heard: Instant::now(),
         }
     }
 
@@ -291,12 +298,13 @@ impl Driver {
                 Decision::Fail(step, why) => {
                     self.keep_log(session, step).await?;
                     if let Some(unknown) = self.unknown(step, &why) {
-                        return Err(Stop::Pause(step, unknown));
+                        return Err(Stop::Pause(step, self.with_versions(step, unknown).await));
                     }
                     self.append(session, Event::Leaving { why }).await?;
                 }
                 Decision::Pause(step, why) => {
                     self.keep_log(session, step).await?;
+                    let why = self.with_versions(step, why).await;
                     return Err(Stop::Pause(step, why));
                 }
                 Decision::Finish(outcome, text) => {
@@ -342,21 +350,27 @@ impl Driver {
         };
         let time = async {
             match until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default()) {
-                // Never for long at once: the API server's clock may be found to be another.
+                // Never for long at once: the API server's clock may be found to be another. What is seen meanwhile does
+                // not put that off.
                 Some(left) => {
                     let soon = if left < NEAR { LOOK } else { PATIENCE };
-                    sleep(left.clamp(Duration::from_millis(50), soon)).await;
+                    let wait = left.min(soon.saturating_sub(self.heard.elapsed()));
+                    sleep(wait.max(Duration::from_millis(50))).await;
                     session.writer.hear().await;
                 }
                 None => std::future::pending().await,
             }
         };
-        let ended = tokio::select! {
-            changed = self.seen.changed() => changed.is_err(),
-            () = time => false,
-            () = session.leases.changed() => false,
-            () = pause => false,
+        let mut seen = self.seen.clone();
+        let (ended, heard) = tokio::select! {
+            changed = seen.changed() => (changed.is_err(), false),
+            () = time => (false, true),
+            () = session.leases.changed() => (false, false),
+            () = pause => (false, false),
         };
+        if heard {
+            self.heard = Instant::now();
+        }
         if ended {
             return Err(Stop::Pause(self.current(), "nothing is observed any more".into()));
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Log;
 use crate::{
     cluster::{TenantName, words::short_run},
-    plan::{About, Approved, Change, OnFailure, PartRef, Plan},
+    plan::{About, Approved, Change, OnFailure, PartRef, Plan, Versions},
 };
 
 /// One line of a journal.
@@ -67,6 +67,8 @@ pub enum Event {
         /// One sentence.
         text: String,
     },
+    /// What the tenant's migrations table held, right before the migration began.
+    Versions(Versions),
     /// The run stands still and wants an operator: resume or undo.
     Paused {
         /// The step it stands at.
@@ -272,7 +274,7 @@ impl Run {
                     }
                 }
             }
-            Event::Verified { .. } => {}
+            Event::Verified { .. } | Event::Versions(_) => {}
             Event::Leaving { why } => self.leaving = Some(why.clone()),
             Event::Log(log) => {
                 if log.len() > self.log.len() {
@@ -321,7 +323,7 @@ impl Run {
             Event::Started { step } | Event::Done { step, .. } | Event::Skipped { step, .. } => open(*step),
             Event::TakenBack { step, .. } => known(*step).and_then(|_| running()),
             Event::Paused { step, .. } => known(*step).and_then(|_| running()),
-            Event::Verified { .. } | Event::Leaving { .. } | Event::Log(_) => running(),
+            Event::Verified { .. } | Event::Versions(_) | Event::Leaving { .. } | Event::Log(_) => running(),
             Event::Finished { outcome: Outcome::Done, .. } => match self.steps.iter().all(closed) {
                 true => running(),
                 false => Err("not every step is through".into()),

@@ -105,6 +105,7 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
             format!("▲ paused at step {} of {}: {why}", step + 1, run.plan().steps.len())
         }
         Event::Leaving { why } => format!("▲ goes no further: {why}"),
+        Event::Versions(read) => format!("✓ {} has {}", read.table, read.words()),
         Event::Log(_) => return None,
         Event::Finished { outcome: Outcome::Done, text } => format!("✓ done: {text}"),
         Event::Finished { outcome: Outcome::Failed, text } => format!("✖ failed: {text}"),

@@ -82,7 +82,7 @@ fn all() -> Vec<(About, Change)> {
             to: 3,
             autoscaled: false,
         }),
-        Change::Settle(Settle { workload: workload.clone(), uid: uid(), replicas: 3 }),
+        Change::Settle(Settle { workload: workload.clone(), uid: uid(), replicas: 3, alone: false }),
         Change::CreatePod(CreatePod {
             pod: new.clone(),
             workload: workload.clone(),

@@ -89,7 +89,21 @@ fn left_until(cx: &Cx<'_>, until: jiff::Timestamp) -> String {
 
 fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     let edge = pen.width();
-    // What is least missed goes first, until it fits.
+    let facts = fitting(cx, edge);
+    let needed = wide(&facts);
+    let mut room = edge;
+    // Where they do not fit, the places stand in the status line.
+    let places = places(cx, view, "   ");
+    let width = wide(&places);
+    if needed + 2 + width <= edge {
+        pen.line_right(edge, 1, width, &places);
+        room = edge - width - 2;
+    }
+    pen.line(0, 1, room, &facts);
+}
+
+/// The health in numbers: what is least missed goes first, until it fits.
+fn fitting<'a>(cx: &Cx<'_>, edge: u16) -> Vec<Piece<'a>> {
     let mut facts = Vec::new();
     for rank in 0..=Spare::ALL {
         facts = self::facts(cx, Spare(rank));
@@ -97,19 +111,12 @@ fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
             break;
         }
     }
-    let needed = wide(&facts);
-    let mut room = edge;
-    // All places where they fit, else the way to the findings alone.
-    for only in [None, Some(Command::Findings)] {
-        let places = places(cx, view, only);
-        let width: u16 = places.iter().map(|(text, _)| format::width(text)).sum();
-        if needed + 2 + width <= edge {
-            pen.line_right(edge, 1, width, &places);
-            room = edge - width - 2;
-            break;
-        }
-    }
-    pen.line(0, 1, room, &facts);
+    facts
+}
+
+/// Whether the places stand in the header.
+fn places_above(cx: &Cx<'_>, view: &dyn View, edge: u16) -> bool {
+    cx.size.1 > 1 && wide(&fitting(cx, edge)) + 2 + wide(&places(cx, view, "   ")) <= edge
 }
 
 /// How much of the health in numbers is left out: each rank leaves out what those before it do, and one thing more.
@@ -176,15 +183,12 @@ fn wide(facts: &[Piece<'_>]) -> u16 {
     facts.iter().map(|(text, _)| format::width(text)).sum()
 }
 
-fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<'a>> {
+/// The places with their keys: those that lead anywhere from anywhere.
+fn places<'a>(cx: &Cx<'_>, view: &dyn View, gap: &'static str) -> Vec<Piece<'a>> {
     let here = view.place().on();
     let mut pieces = Vec::new();
-    let no_database = cx.seen.galera.is_empty() && cx.seen.proxies.is_empty();
-    let shown = |place: &Place, command: Command| {
-        only.is_none_or(|only| command == only) && !(no_database && *place == Place::Database)
-    };
-    for (place, command, name) in VIEWS.iter().filter(|(place, command, _)| shown(place, *command)) {
-        let key = command::of(*command).keys.first().copied().unwrap_or_default();
+    for (place, command, name) in VIEWS.iter() {
+        let key = command::sign(*command);
         let lit = place.on() == here
             || matches!(
                 (place, here),
@@ -197,7 +201,7 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, only: Option<Command>) -> Vec<Piece<
             Place::Findings if !cx.findings.is_empty() => format::count(cx.findings.len(), "finding"),
             _ => (*name).to_owned(),
         };
-        pieces.push(piece(if pieces.is_empty() { "" } else { "   " }, Role::Text));
+        pieces.push(piece(if pieces.is_empty() { "" } else { gap }, Role::Text));
         pieces.push(piece(format!("{key} "), if lit { Role::Key } else { Role::Faint }));
         pieces.push(piece(text, if lit { Role::Accent } else { Role::Muted }));
     }
@@ -392,6 +396,12 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         }
         let tone = shown.map_or(Role::Accent, |s| role(Some(s)));
         pen.line(0, 0, room, &[piece(format!(" {sign}{}", &gap[..gap.len() - 1]), tone), piece(text, tone)]);
+    } else if screen.overlay.is_none() && !places_above(cx, screen.view, edge) {
+        let room = start.saturating_sub(2);
+        let fits = |pieces: &Vec<Piece<'_>>| wide(pieces) < room;
+        if let Some(places) = ["  ", " "].map(|gap| places(cx, screen.view, gap)).into_iter().find(fits) {
+            pen.line(1, 0, room, &places);
+        }
     }
     None
 }
@@ -424,26 +434,40 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     if cx.who.read_only && entries.iter().any(|e| e.acts) {
         x = pen.put(x, 0, edge, "read-only ", Role::Warn) + 1;
     }
-    // The help is always there: it explains the rest.
-    let help = command::of(Command::Help);
     let ascii = cx.theme.is_ascii();
+    let entries: Vec<_> = entries.into_iter().filter(|e| !view.hides(e.command, cx)).collect();
+    // What finds everything else is always there, by its key alone where words do not fit.
+    let (always, entries): (Vec<&Entry>, Vec<&Entry>) =
+        entries.into_iter().partition(|e| ALWAYS.contains(&e.command));
     let size = |e: &Entry| {
         let (key, word) = label(e);
         let key = if ascii { format::ascii(key) } else { key.into() };
         format::width(&key) + format::width(word) + 3
     };
-    for e in entries.into_iter().filter(|e| !view.hides(e.command, cx)) {
-        let reserve = if e.command == Command::Help { 0 } else { size(help) };
-        if x + size(e) + reserve > edge + 2 {
-            continue;
-        }
+    let bare = |e: &Entry| format::width(label(e).0) + 1;
+    // Acts first: only what is left is for the words of what is always there.
+    let mut reserve: u16 = always.iter().map(|e| bare(e)).sum::<u16>() + 1;
+    let put = |pen: &mut Pen<'_>, x: u16, e: &Entry, with_word: bool| {
         let (key, word) = label(e);
         let off = (e.acts && cx.who.read_only) || view.refuses(e.command, cx).is_some();
         let (key_role, word_role) = if off { (Role::Faint, Role::Faint) } else { (Role::Key, Role::Muted) };
-        x = pen.put(x, 0, edge.saturating_sub(x), key, key_role) + 1;
-        x = pen.put(x, 0, edge.saturating_sub(x), word, word_role) + 2;
+        let x = pen.put(x, 0, edge.saturating_sub(x), key, key_role) + 1;
+        if with_word { pen.put(x, 0, edge.saturating_sub(x), word, word_role) + 2 } else { x }
+    };
+    for e in &entries {
+        if x + size(e) + reserve <= edge + 2 {
+            x = put(pen, x, e, true);
+        }
+    }
+    for e in always {
+        reserve -= bare(e);
+        let with_word = x + size(e) + reserve <= edge + 2;
+        x = put(pen, x, e, with_word);
     }
 }
+
+/// Commands that lead to all others.
+const ALWAYS: [Command; 4] = [Command::Filter, Command::CommandLine, Command::Menu, Command::Help];
 
 fn label(e: &Entry) -> (&'static str, &'static str) {
     (e.keys.first().map_or("", |k| command::key_sign(k)), e.bar.map_or("", |(_, word)| word))

@@ -2,11 +2,15 @@
 //! of keys are all derived from it. Nobody else matches a key, except where text is being typed.
 
 pub mod habits;
+mod keys;
 mod sort;
 mod spelling;
 mod table;
 
+use std::borrow::Cow;
+
 pub use self::{
+    keys::{BadKey, bind, install, table},
     sort::Sort,
     spelling::{key_name, key_sign},
     table::COMMANDS,
@@ -69,6 +73,8 @@ pub enum Command {
     Tenant,
     /// To the next thing that is wrong.
     Trouble,
+    /// What answers the finding.
+    Answer,
     /// Change the number of replicas.
     Scale,
     /// Propose one replica more.
@@ -333,7 +339,7 @@ impl On {
 }
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// What it does.
     pub command: Command,
@@ -428,26 +434,32 @@ impl Entry {
 /// The command a key stands for there.
 pub fn by_key(key: &str, on: On) -> Option<&'static Entry> {
     let hit = |e: &&Entry| e.keys.contains(&key);
-    COMMANDS
+    table()
         .iter()
         .filter(hit)
         .find(|e| e.on.contains(&on))
-        .or_else(|| COMMANDS.iter().filter(hit).find(|e| e.applies(on)))
+        .or_else(|| table().iter().filter(hit).find(|e| e.applies(on)))
 }
 
 /// The row of a command.
 pub fn of(command: Command) -> &'static Entry {
-    COMMANDS.iter().find(|e| e.command == command).expect("every command has its row, by the test below")
+    table().iter().find(|e| e.command == command).expect("every command has its row, by the test below")
+}
+
+/// The key of a command as the screens show it; a command without one is typed: `:undo`.
+pub fn sign(command: Command) -> Cow<'static, str> {
+    let entry = of(command);
+    entry.keys.first().map_or_else(|| format!(":{}", entry.name).into(), |key| key_sign(key).into())
 }
 
 /// The command of that name or alias.
 pub fn by_name(name: &str) -> Option<&'static Entry> {
-    COMMANDS.iter().find(|e| e.name == name || e.aliases.contains(&name))
+    table().iter().find(|e| e.name == name || e.aliases.contains(&name))
 }
 
 /// What the key bar shows there, in order.
 pub fn bar(on: On) -> Vec<&'static Entry> {
-    let mut shown: Vec<_> = COMMANDS
+    let mut shown: Vec<_> = table()
         .iter()
         .filter(|e| e.bar.is_some() && e.applies(on))
         .filter(|e| on == On::Review || e.command != Command::Escape)

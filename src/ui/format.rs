@@ -10,11 +10,22 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::cluster::Memory;
 pub use crate::cluster::words::{age, count, natural, ordinal, short_run, span};
 
-/// When [`span`] of an age will next read otherwise.
+/// An age as the screens show it, in whole units that grow: seconds, tens of seconds, minutes, hours, days. A slow line
+/// need not carry what nobody reads.
+pub fn ticking(now: Timestamp, since: Timestamp) -> String {
+    let seconds = now.as_second().saturating_sub(since.as_second());
+    match seconds {
+        10..100 => age(now, Timestamp::from_second(now.as_second() - seconds / 10 * 10).unwrap_or(since)),
+        _ => age(now, since),
+    }
+}
+
+/// When [`ticking`] will next read otherwise.
 pub fn next_change(now: Timestamp, since: Timestamp) -> Timestamp {
     let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
     let unit = match seconds {
-        ..100 => 1,
+        ..10 => 1,
+        10..100 => 10,
         100..6_000 => 60,
         6_000..172_800 => 3600,
         _ => 86_400,
@@ -287,6 +298,14 @@ pub fn ascii(text: &str) -> Cow<'_, str> {
         '≤' => "<=",
         '“' | '”' => "\"",
         '’' => "'",
+        '±' => "~",
+        '□' => "o",
+        '■' => "#",
+        '≠' => "!=",
+        '∅' => "0",
+        '²' => "2",
+        '└' => "`",
+        '┌' | '┐' | '┘' => "+",
         '█' | '▉' | '▊' | '▋' | '▌' | '▆' | '▇' => "#",
         '▏' | '▎' | '▍' | '▃' | '▄' | '▅' | '▒' => "=",
         '▓' => "%",
@@ -346,13 +365,13 @@ mod tests {
     #[test]
     fn the_next_change_of_an_age_is_when_it_reads_otherwise() {
         let since: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
-        for seconds in [0, 5, 98, 99, 100, 119, 120, 5_999, 6_000, 172_799, 172_800, 900_000] {
+        for seconds in [0, 5, 9, 10, 19, 55, 98, 99, 100, 119, 120, 5_999, 6_000, 172_799, 172_800, 900_000] {
             let now = Timestamp::from_second(since.as_second() + seconds).expect("a time");
             let next = next_change(now, since);
             assert!(next > now);
-            assert_ne!(age(next, since), age(now, since), "{seconds}");
+            assert_ne!(ticking(next, since), ticking(now, since), "{seconds}");
             let just_before = Timestamp::from_second(next.as_second() - 1).expect("a time");
-            assert_eq!(age(just_before, since), age(now, since), "{seconds}");
+            assert_eq!(ticking(just_before, since), ticking(now, since), "{seconds}");
         }
     }
 

@@ -28,6 +28,7 @@ pub use self::{
     targets::Choice,
 };
 use super::{
+    command::{self, Command},
     format,
     paint::{Pen, Piece, piece},
     theme::Role,
@@ -310,7 +311,7 @@ fn question(pen: &mut Pen<'_>, ask: &Ask) {
         pen.put(0, i as u16 + 1, pen.width(), line, role);
     }
     let y = pen.height().saturating_sub(1);
-    pen.line(0, y, pen.width(), &keys(&[("y", yes, true), ("esc", "cancel", true)]));
+    pen.line(0, y, pen.width(), &keys(&[(&command::sign(Command::Yes), yes, true), ("esc", "cancel", true)]));
 }
 
 /// A line of the review with its label before it, in as many lines as it needs. Returns the next free line.

@@ -81,6 +81,24 @@ impl<'a> Pen<'a> {
     pub fn tint(&mut self, area: Rect, role: Role) {
         let area = Rect { x: self.area.x + area.x, y: self.area.y + area.y, ..area }.intersection(self.area);
         self.buf.set_style(area, self.theme.style(role));
+        if role == Role::Selection {
+            self.lift(area);
+        }
+    }
+
+    /// What is quiet elsewhere is read where the cursor is.
+    fn lift(&mut self, area: Rect) {
+        let of = |role: Role| self.theme.style(role).fg;
+        let Some(ink) = of(Role::Text) else { return };
+        let quiet = [Role::Muted, Role::Faint, Role::Title].map(of);
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                let cell = &mut self.buf[(x, y)];
+                if quiet.contains(&Some(cell.fg)) {
+                    cell.fg = ink;
+                }
+            }
+        }
     }
 
     /// Gives line `y` a role's style, keeping the text.

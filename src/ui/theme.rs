@@ -75,9 +75,13 @@ pub const ROLES: [(Role, &str, Option<Role>); 19] = [
 ];
 
 /// The themes that come with the program: name and file.
-pub const THEMES: [(&str, &str); 3] = [
+pub const THEMES: [(&str, &str); 7] = [
     ("dark", include_str!("../../themes/dark.toml")),
     ("light", include_str!("../../themes/light.toml")),
+    ("contrast", include_str!("../../themes/contrast.toml")),
+    ("safe", include_str!("../../themes/safe.toml")),
+    ("ember", include_str!("../../themes/ember.toml")),
+    ("mono", include_str!("../../themes/mono.toml")),
     ("plain", include_str!("../../themes/plain.toml")),
 ];
 
@@ -387,20 +391,61 @@ mod tests {
 
     #[test]
     fn text_can_be_read_on_every_ground() {
-        for name in ["dark", "light"] {
+        for name in ["dark", "light", "contrast", "safe", "ember"] {
             for depth in [Depth::True, Depth::Palette] {
                 let theme = Theme::load(name, &[], depth).expect("a theme");
                 let ground = |role: Role| theme.style(role).bg.expect("a ground");
                 for on in [Role::Text, Role::Bar, Role::Panel, Role::Selection] {
                     for (role, word, _) in ROLES {
                         let Some(fg) = theme.style(role).fg else { continue };
-                        let want = if matches!(role, Role::Faint | Role::Border) { 1.5 } else { 4.5 };
+                        // WCAG 2.2: 1.4.3 and 1.4.6 for letters, 1.4.11 for what only holds the place.
+                        let faint = matches!(role, Role::Faint | Role::Border);
+                        let want = match (name, faint) {
+                            ("contrast", false) => 7.0,
+                            ("contrast", true) | (_, false) => 4.5,
+                            (_, true) => 3.0,
+                        };
                         let got = contrast(fg, ground(on));
                         assert!(got >= want, "{name} {depth:?}: {word} on {on:?} has {got:.1}");
                     }
                 }
             }
         }
+    }
+
+    /// What an eye without the cones for red, or for green, makes of a colour (Viénot, Brettel and Mollon 1999).
+    fn seen_by(cones: &str, colour: Color) -> [f64; 3] {
+        let [r, g, b] = rgb(colour).expect("a colour").map(|v| (f64::from(v) / 255.0).powf(2.2));
+        let (red, green, blue) = match cones {
+            "no red" => (0.11238 * r + 0.88762 * g, 0.11238 * r + 0.88762 * g, 0.00401 * r - 0.00401 * g + b),
+            _ => (0.29275 * r + 0.70725 * g, 0.29275 * r + 0.70725 * g, -0.02234 * r + 0.02234 * g + b),
+        };
+        // Into L*a*b*, where distances are what eyes make of them.
+        let x = 0.4124 * red + 0.3576 * green + 0.1805 * blue;
+        let y = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+        let z = 0.0193 * red + 0.1192 * green + 0.9505 * blue;
+        let f = |t: f64| if t > 0.008856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 };
+        let (fx, fy, fz) = (f(x / 0.9505), f(y), f(z / 1.089));
+        [116.0 * fy - 16.0, 500.0 * (fx - fy), 200.0 * (fy - fz)]
+    }
+
+    #[test]
+    fn eyes_that_do_not_tell_red_from_green_tell_the_states_apart() {
+        let least = |name: &str| {
+            let theme = Theme::load(name, &[], Depth::True).expect("a theme");
+            let states = [Role::Ok, Role::Warn, Role::Danger];
+            let mut least = f64::MAX;
+            for cones in ["no red", "no green"] {
+                let seen = states.map(|role| seen_by(cones, theme.style(role).fg.expect("a colour")));
+                for (i, j) in [(0, 1), (0, 2), (1, 2)] {
+                    let apart: f64 = (0..3).map(|k| (seen[i][k] - seen[j][k]).powi(2)).sum();
+                    least = least.min(apart.sqrt());
+                }
+            }
+            least
+        };
+        assert!(least("safe") >= 30.0, "{:.0}", least("safe"));
+        assert!(least("dark") < 30.0, "the measure tells themes apart: {:.0}", least("dark"));
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Cx<'_> {
     /// An age, remembering when it will read otherwise.
     pub fn age(&self, since: Timestamp) -> String {
         self.wake_at(format::next_change(self.now, since));
-        format::age(self.now, since)
+        format::ticking(self.now, since)
     }
 
     /// An age where there may be none: `–`.
@@ -223,6 +223,16 @@ pub trait View: Send {
     /// What the filter can name.
     fn fields(&self) -> &'static Fields {
         &NO_FIELDS
+    }
+
+    /// The orders its rows can have, by the names that `:sort` takes; the first is the usual one.
+    fn orders(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Which of them it has, to change it.
+    fn order(&mut self) -> Option<&mut usize> {
+        None
     }
 
     /// Moves the cursor to it, if it is here.

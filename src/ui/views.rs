@@ -1,7 +1,9 @@
 //! The places of the screen, one file each.
 
+mod answers;
 pub mod campaign;
 pub mod database;
+mod deeds;
 pub mod findings;
 pub mod forwards;
 pub mod headroom;
@@ -21,7 +23,9 @@ pub mod tenants;
 pub mod whatif;
 
 use super::{
-    chrome, format,
+    chrome,
+    filter::Filter,
+    format,
     paint::{Pen, piece},
     theme::Role,
     view::Cx,
@@ -123,6 +127,27 @@ fn not_known(pen: &mut Pen<'_>, y: u16, why: &str) {
     for (line, y) in format::wrap(&format::plain(&format!("not known: {why}")), room).iter().zip(y..) {
         pen.put(4, y, room, line, Role::Warn);
     }
+}
+
+/// How many rows there are of how many, what hides the others, and their order, for the status line.
+fn counted(shown: usize, all: usize, one: &str, filter: &Filter, orders: &[&str], order: usize) -> String {
+    let count = if shown == all {
+        format::count(all, one)
+    } else {
+        format!("{shown} of {}", format::count(all, one))
+    };
+    filter
+        .words()
+        .into_iter()
+        .chain([count])
+        .chain(order_words(orders, order))
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+/// The order of the rows, where it is not the usual one.
+fn order_words(orders: &[&str], order: usize) -> Option<String> {
+    orders.get(order).filter(|_| order > 0).map(|order| format!("by {order}"))
 }
 
 /// A heading of columns or of a section.

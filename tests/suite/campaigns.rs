@@ -137,6 +137,7 @@ pub fn drive_until(ground: &Ground, session: &Session, handle: &mut Handle, far:
             tokio::time::timeout(std::time::Duration::from_millis(20), handle.watch.changed()).await
         };
         if session.block("news", news).is_err() {
+            session.catch_up(ground);
             ground.step(1);
         }
     }

@@ -9,11 +9,11 @@ use wheelhouse::{
     cluster::MemberName,
     demo::database::Endpoint,
     plan::{DatabaseAct, Plan},
-    run::{Run, RunState},
+    run::{Run, RunState, undo_intent},
 };
 
 use crate::{
-    session::{Session, act, text},
+    session::{Session, act, planned, text},
     stage::Stage,
 };
 
@@ -168,4 +168,50 @@ fn typed_without_the_select_the_monitor_brings_the_old_weight_back() {
     type_it(&stage, &bare, &without);
     let rows = stage.layer(&bare, 0, "runtime");
     assert!(rows.iter().any(|row| row.starts_with(&stage.member(2)) && row.contains(" 10 100 ")), "{rows:?}");
+}
+
+/// What is done first in both worlds, and what is planned then: an undo of it, a save, another act.
+type Then = fn(&Stage, &Session, &Run) -> Plan;
+
+/// Runs the same first act in two worlds, and what follows it: run in one, typed in the other.
+fn after(name: &str, first: Act, then: Then) {
+    let (ran, typed) = (Stage::with(2, CHECK), Stage::with(2, CHECK));
+    let (alice, bob) = (ran.session("alice@bastion"), typed.session("bob@bastion"));
+    let done = run(&ran, &alice, first).1;
+    let made = then(&ran, &alice, &done);
+    assert!(!made.steps.is_empty(), "{name}: {made}");
+    let run_of_it = ran.run(&alice, made);
+    assert_eq!(run_of_it.state, RunState::Done, "{name}: {}", text(&run_of_it));
+    ran.database().step(Duration::from_millis(3 * CHECK));
+    let done = run(&typed, &bob, first).1;
+    let printed = sql(&then(&typed, &bob, &done));
+    assert!(!printed.is_empty(), "{name}");
+    type_it(&typed, &bob, &printed);
+    assert_eq!(shape(&typed, &bob), shape(&ran, &alice), "{name}:\n{}", printed.join("\n"));
+}
+
+#[test]
+fn what_takes_a_run_back_is_right_when_it_is_typed_slowly() {
+    for (name, what) in ACTS {
+        after(name, what, |_, at, done| planned(at, &undo_intent(done).expect("it changed something")));
+    }
+}
+
+#[test]
+fn a_save_is_right_when_it_is_typed() {
+    let save: Then = |_, at, _| act(at, DatabaseAct::Save { proxy: None });
+    after("what runs is saved", |s| DatabaseAct::Weight { member: member(s, 2), weight: 70 }, save);
+    after("another writer is saved", |s| DatabaseAct::MoveWriter { member: member(s, 1) }, save);
+}
+
+#[test]
+fn the_removal_of_a_server_is_right_when_it_is_typed_slowly() {
+    let strange: Act = |_| DatabaseAct::AddServer { address: "127.0.0.1:9".into(), like: None };
+    after("a server that is no member", strange, |_, at, _| {
+        act(at, DatabaseAct::RemoveServer { address: "127.0.0.1:9".into() })
+    });
+    let light: Act = |s| DatabaseAct::Weight { member: member(s, 2), weight: 5 };
+    after("a member by its address", light, |s, at, _| {
+        act(at, DatabaseAct::RemoveServer { address: s.member(2).into() })
+    });
 }

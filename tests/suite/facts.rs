@@ -381,6 +381,9 @@ fn measurements_are_as_old_as_the_newest_of_them() {
     let h = headroom(&seen, &seen.tenants[&TenantName::from("acme")]);
     assert_eq!(h.measured, Some(ago(300)));
     assert!(h.notes.iter().any(|n| n.contains("5 h ago")), "{:?}", h.notes);
+    // A clock that is ahead makes no measurement new.
+    measure(&mut seen, ago(-600));
+    assert!(one(&seen).2.contains("in the future"), "{:?}", told(&seen));
     measure(&mut seen, now());
     assert!(seen.usage.freshness.is_live() && told(&seen).is_empty());
 }
@@ -667,7 +670,7 @@ fn pods_that_cannot_be_read_are_not_none() {
     assert!(all.iter().all(|f| f.severity < Severity::Critical && f.rule != "tenant-down"), "{all:?}");
     let text = &finding(&all, "pods-unread").text;
     assert!(
-        text.starts_with("2 pods of acme could not be read: whether they are ready is not known"),
+        text.starts_with("2 of its pods could not be read, and how many are ready is not known"),
         "{text}"
     );
     let tenant = seen.tenants[&TenantName::from("acme")].clone();
@@ -680,11 +683,12 @@ fn pods_that_cannot_be_read_are_not_none() {
     let node = NodeName::from("w1");
     let lost = whatif::what_if(&seen, &[node], whatif::Loss::Crash).expect("known");
     assert!(!lost.down.iter().any(|name| name.as_str() == "acme"), "{lost:?}");
+    assert!(lost.told().iter().any(|s| s.text.starts_with("2 pods (")), "{:?}", lost.told());
     // Whoever plans is told: of the tenant it is a guess, of others what room there is.
     let all = checks(&seen, "acme", 3);
     let refused = all.iter().find(|c| c.rule == "unread" && c.verdict == Verdict::Refuse);
     let text = &refused.expect("a plan for acme is a guess").text;
-    assert!(text.starts_with("2 pods of acme could not be read"), "{text}");
+    assert!(text.starts_with("2 of its pods could not be read"), "{text}");
     let others = plan(&seen, &Intent::Scale { targets: vec![Target { tenant: "globex".into(), to: 3 }] });
     let told: Vec<_> = others.all_checks().filter(|c| c.rule == "unread").collect();
     assert_eq!(told.len(), 1, "{told:?}");

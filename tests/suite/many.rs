@@ -232,6 +232,59 @@ fn one_whose_outcome_is_unknown_is_held_and_the_others_go_on() {
 }
 
 #[test]
+fn a_job_that_went_while_nobody_drove_is_told_by_its_own_run_and_without_its_journal_it_can_be_skipped() {
+    let ground = ground(2, 3);
+    let alice = ground.session("alice@bastion");
+    let names: Vec<String> = alice.now().tenants.keys().map(ToString::to_string).collect();
+    let first = &names[0];
+    command(&ground, first, Some(LONG));
+    alice.until("the command", |s| s.tenants[&TenantName::from(first.as_str())].workload.migration.is_some());
+    let made = of_all(&alice, &migration());
+    let mut handle = begin(&alice, &made, 1, 1, 1);
+    drive_until(&ground, &alice, &mut handle, |it| {
+        assert!(!it.state.is_over() && it.state != CampaignState::Paused, "{:?}", it.last_word());
+        job_pod(&ground, first).is_some()
+    });
+    alice.kill();
+    ground.cluster.with_world(|w| {
+        let names: Vec<String> = {
+            let jobs = w.store.list(Kind::JOB, Some(first));
+            jobs.filter_map(|job| job["metadata"]["name"].as_str().map(str::to_owned)).collect()
+        };
+        names.iter().for_each(|name| drop(w.store.delete(Kind::JOB, first, name, &DeleteOptions::default())));
+    });
+    ground.step(90);
+    let bob = patient(&ground, "bob@bastion");
+    let mut handle = resume(&bob, the_one(&bob));
+    let it = drive(&ground, &bob, &mut handle);
+    assert_eq!((it.state, it.counts().held), (CampaignState::Paused, 1), "{:?}", it.last_word());
+    free(&bob);
+    // Not the campaign alone says so: the run itself is paused with the reason, and takes the decision.
+    let seen = bob.until("the open question", |s| {
+        let open = wheelhouse::run::runs(s).into_iter().find(|r| r.run.state == RunState::Paused);
+        open.is_some_and(|r| {
+            r.run.last_word().is_some_and(|why| why.contains("unknown")) && r.offers(s).succeeded.is_ok()
+        })
+    });
+    let run = wheelhouse::run::runs(&seen)
+        .into_iter()
+        .find(|r| r.run.state == RunState::Paused)
+        .expect("it is open")
+        .run;
+    // Somebody deletes its journal: nobody can decide about it any more.
+    ground.delete("configmaps", &format!("run-{}", run.id));
+    let seen = bob.until("the loss", |s| wheelhouse::run::runs(s).iter().all(|r| r.run.id != run.id));
+    let known = campaigns(&seen).remove(0);
+    assert!(known.offers(&seen).skip.is_ok(), "{:?}", known.offers(&seen).skip);
+    let mut handle = resume(&bob, known.campaign);
+    handle.wish(Wish::SkipTenant { tenant: first.as_str().into() });
+    let it = drive(&ground, &bob, &mut handle);
+    let counts = it.counts();
+    assert_eq!((it.state, counts.done, counts.skipped), (CampaignState::Done, 1, 1), "{:?}", it.last_word());
+    assert_eq!((ran(&ground, first), ran(&ground, &names[1])), (1, 1));
+}
+
+#[test]
 fn between_tenants_a_busy_database_is_waited_for_with_the_reason() {
     let stage = Stage::new();
     let alice = stage.session("alice@bastion");

@@ -13,7 +13,9 @@ mod database_reviews;
 mod database_seeing;
 mod first;
 mod forecast;
+mod lists;
 mod logs;
+mod looks;
 mod migrations;
 mod moves;
 mod objects;
@@ -234,7 +236,7 @@ fn what_is_old_says_how_old() {
     seen.api.freshness = Freshness::Stale { since, why: "connection refused".into() };
     seen.pods.freshness = Freshness::Stale { since, why: "connection refused".into() };
     c.send(Msg::Observed(Arc::new(seen).into()));
-    assert!(c.text().contains("API silent 14s") && c.text().contains("data 14s old"), "{}", c.text());
+    assert!(c.text().contains("API silent 10s") && c.text().contains("data 10s old"), "{}", c.text());
     assert!(c.text().contains("acme"), "what was seen stays");
     assert!(c.app.alarm().is_some(), "a second counts on the screen");
     look!("api_silent_80x24", c);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::watch};
 use wheelhouse::{
-    cluster::{Snapshot, Tenancy, TenantName},
+    cluster::{Key, Snapshot, Tenancy, TenantName},
     demo::{self, Cluster, Options, kind::Kind},
     live::{
         Scope,
@@ -168,10 +168,11 @@ impl Ground {
         let began = std::time::Instant::now();
         while !far(&handle.watch.borrow_and_update()) {
             assert!(began.elapsed() < PATIENCE, "the run gets nowhere: {:?}", handle.watch.borrow().doing);
-            // The world moves as soon as the run has nothing more to say for the moment.
+            // The world moves once the run has seen all of it, and has nothing more to say for the moment.
             let news =
                 async { tokio::time::timeout(Duration::from_millis(30), handle.watch.changed()).await };
             if session.block("news", news).is_err() {
+                session.catch_up(self);
                 self.step(1);
             }
         }
@@ -250,6 +251,42 @@ impl Session {
 
     pub fn now(&self) -> Arc<Snapshot> {
         self.seen.borrow().clone()
+    }
+
+    /// Whether it has seen the world as it is now: every pod and every Deployment.
+    fn is_up_to_date(&self, ground: &Ground) -> bool {
+        let seen = self.now();
+        let text = |object: &Value, at: &str| {
+            object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let key =
+            |object: &Value| Key::new(text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+        let pod = |now: &Arc<Value>| {
+            let conditions = now["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
+            let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+            let known = seen.pods.get(&key(now)).filter(|pod| pod.uid.as_str() == text(now, "/metadata/uid"));
+            known.is_some_and(|pod| {
+                pod.ready == ready
+                    && pod.deleting.is_some() == now["metadata"]["deletionTimestamp"].is_string()
+                    && pod.node.as_ref().map_or("", |node| node.as_str()) == text(now, "/spec/nodeName")
+            })
+        };
+        let deployment = |now: &Arc<Value>| {
+            let version = text(now, "/metadata/resourceVersion");
+            seen.deployments.get(&key(now)).is_some_and(|known| known.resource_version.as_str() == version)
+        };
+        ground.cluster.with_world(|w| {
+            let pods = w.store.list(Kind::POD, None);
+            pods.map(pod).all(|so| so) && w.store.list(Kind::DEPLOYMENT, None).map(deployment).all(|so| so)
+        })
+    }
+
+    /// Waits until it has seen the world as it is now; not for long where it may not see all of it.
+    pub fn catch_up(&self, ground: &Ground) {
+        let began = std::time::Instant::now();
+        while !self.is_up_to_date(ground) && began.elapsed() < Duration::from_secs(2) {
+            self.block("what is seen", async { tokio::time::sleep(Duration::from_millis(2)).await });
+        }
     }
 
     /// The runs this session sees.

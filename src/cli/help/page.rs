@@ -77,7 +77,7 @@ fn paragraph(page: &mut String, text: &str, columns: u16, mark: &str) {
 }
 
 /// The cells of a row.
-fn cells(row: &str) -> Vec<String> {
+pub fn cells(row: &str) -> Vec<String> {
     let inner = row.trim().trim_start_matches('|');
     let inner = inner.strip_suffix('|').unwrap_or(inner);
     let mut all = vec![String::new()];

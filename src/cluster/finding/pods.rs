@@ -47,11 +47,11 @@ pub(super) fn unread(_: &Snapshot, t: &Tenant) -> Option<Found> {
     let (kind, counts) = (t.workload.key.kind.name(), t.workload.counts);
     let text = match t.desired() > t.ready() {
         true => format!(
-            "{what}: whether they are ready is not known (its {kind} counts {} of {} ready)",
+            "{what}, and how many are ready is not known (its {kind} counts {} of {} ready)",
             counts.ready,
             t.desired()
         ),
-        false => format!("{what}: where they sit and what they take is not known"),
+        false => format!("{what}: where that is and what it takes is not known"),
     };
     Some(found(Severity::Warning, text).answer(Answer::Open))
 }

@@ -20,6 +20,10 @@ pub struct Settle {
     pub uid: Uid,
     /// Replicas to settle at.
     pub replicas: u32,
+    /// No other pod may run meanwhile: one that leaves a node that does not answer is waited for too, as it may run there
+    /// still. Otherwise it is not: nobody can say when it goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 impl Kind for Settle {
@@ -40,7 +44,7 @@ impl Kind for Settle {
     }
 
     fn stands(&self, seen: &Snapshot) -> Standing {
-        let Self { workload: key, uid, replicas } = self;
+        let Self { workload: key, uid, replicas, alone } = self;
         let workload = match this_workload(key, uid, seen) {
             Ok(workload) => workload,
             Err(why) => return Standing::Elsewhere(why),
@@ -62,7 +66,11 @@ impl Kind for Settle {
             let (key, why) = (&self.workload, &refused.message);
             return Standing::Failed(format!("{active} of {replicas} pods of {key} are created: {why}"));
         }
-        let leaving = tenant.pods.iter().filter(|p| p.deleting.is_some()).count();
+        let silent = |pod: &Pod| {
+            let node = pod.node.as_ref().and_then(|node| seen.nodes.get(node));
+            node.is_some_and(|node| !node.is_ready())
+        };
+        let leaving = tenant.pods.iter().filter(|p| p.deleting.is_some() && (*alone || !silent(p))).count();
         // Pods and workloads are watched apart, and either watch may lag: both have to say it.
         let counts = (workload.counts.total, workload.counts.ready);
         let settled = ready == *replicas && active == *replicas && placed == *replicas && leaving == 0;

@@ -22,9 +22,7 @@ pub(in crate::plan) fn certain(seen: &Snapshot, name: &TenantName, steps: &[Step
         checks.push(Check::new("deleting", Refuse, text));
     }
     if let Some(unread) = tenant.unread_words() {
-        let text = format!(
-            "{unread}: which pods there are and how they are is not known, and a plan would be a guess"
-        );
+        let text = format!("{unread}: how {name} stands is not known, and a plan would be a guess");
         checks.push(Check::new("unread", Refuse, text));
     }
     let namespace = &tenant.workload.key.key.namespace;
@@ -41,6 +39,6 @@ pub(in crate::plan) fn room(seen: &Snapshot) -> Option<Check> {
     Some(Check::new(
         "unread",
         Warn,
-        format!("{}: what they take or give is not counted", seen.unread_room()?),
+        format!("{}, and the room that takes or gives is not counted", seen.unread_room()?),
     ))
 }

@@ -4,7 +4,7 @@
 use super::{
     Draft,
     edit::{LOAD, Runtime, SHOW, STORE},
-    routing::{Edit, Proxied},
+    routing::{Backend, BackendRole, Edit, Proxied},
 };
 use crate::{
     cluster::{BackendStatus, ProxyName, database::Row},
@@ -62,7 +62,32 @@ pub(super) fn of(draft: &Draft<'_>, steps: &[Step]) -> Vec<String> {
     while blocks.last().is_some_and(|block| block.wait) {
         blocks.pop();
     }
-    blocks.into_iter().flat_map(told).collect()
+    blocks.into_iter().flat_map(told).chain(ending(draft)).collect()
+}
+
+/// How the sessions are ended that go on writing to a member that writes no longer: by nobody but who types it.
+/// Measured on ProxySQL 2.7.1: `KILL CONNECTION` takes a `SessionID`, and its client sees error 2013.
+fn ending(draft: &Draft<'_>) -> Vec<String> {
+    let writes = |backends: &[Backend], address: &str| {
+        backends.iter().any(|s| &*s.address == address && s.role == BackendRole::Writer)
+    };
+    let mut lines = Vec::new();
+    for (proxied, after) in draft.routing.proxied.iter().zip(draft.after()) {
+        let stays = |s: &&Backend| {
+            let there = after.iter().any(|other| other.address == s.address);
+            s.role == BackendRole::Writer && there && !writes(&after, &s.address)
+        };
+        for backend in proxied.backends.iter().filter(stays) {
+            let (host, port) = backend.address.rsplit_once(':').unwrap_or((&backend.address, "3306"));
+            lines.push(format!(
+                "-- only to cut those that go on writing to {} at {}: KILL CONNECTION, with each number of SELECT SessionID FROM stats_mysql_processlist WHERE srv_host='{}' AND srv_port={port}",
+                backend.label,
+                proxied.name,
+                host.replace('\'', "''")
+            ));
+        }
+    }
+    lines
 }
 
 fn told(block: Block) -> Vec<String> {

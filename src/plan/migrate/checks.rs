@@ -50,6 +50,14 @@ pub(super) fn tenant(seen: &Snapshot, tenant: &Tenant, migration: &Migration) ->
         let text = format!("at least 1 replica of {} is kept: with 0 nobody is served", tenant.name);
         checks.push(Check::new("keep", Refuse, text));
     }
+    if let Some((pod, node)) = check::silent(seen, tenant) {
+        let text = format!(
+            "{pod} may run on {node} still, which does not answer: a migration wants {} alone; wait until it is back, or \
+             delete the node once its machine is off",
+            count(migration.keep, "pod")
+        );
+        checks.push(Check::new("node-silent", Refuse, text));
+    }
     if let Some(why) = seen.jobs.freshness.trouble() {
         let text = format!("jobs cannot be read, and how the migration ends would not be seen: {why}");
         checks.push(Check::new("job", Refuse, text));

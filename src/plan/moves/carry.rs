@@ -339,7 +339,10 @@ fn eviction(tenant: &Tenant, pod: &Pod, _: &Move) -> Vec<Step> {
     vec![
         Step { guards, ..step(evict, EVICTED_WITHIN) },
         step(Change::Gone(Gone { pod: at, uid: pod_uid }), GONE_WITHIN),
-        step(Change::Settle(Settle { workload: key, uid, replicas: tenant.desired() }), READY_WITHIN),
+        step(
+            Change::Settle(Settle { workload: key, uid, replicas: tenant.desired(), alone: false }),
+            READY_WITHIN,
+        ),
     ]
 }
 

@@ -31,7 +31,7 @@ pub(super) fn held(seen: &Snapshot, tenant: &Tenant) -> Option<Why> {
         return Some(("deleting", departure));
     }
     if let Some(unread) = tenant.unread_words() {
-        return Some(("unread", format!("{unread}: where they sit is not known")));
+        return Some(("unread", format!("{unread}: where {name} stands is not known")));
     }
     if let Some(node) = &workload.bound_to {
         let text =

@@ -41,6 +41,7 @@ fn same(last: &Snapshot, seen: &Snapshot, most: usize) -> (bool, bool) {
         && last.services.items.ptr_eq(&seen.services.items)
         && last.namespaces.items.ptr_eq(&seen.namespaces.items)
         && last.room_unknown() == seen.room_unknown()
+        && last.unread_room() == seen.unread_room()
         && alike(&last.pods.items, &seen.pods.items, most, alike_pods)
         && alike(&last.tenants, &seen.tenants, most, alike_tenants);
     let measured = last.usage.items.ptr_eq(&seen.usage.items)
@@ -172,6 +173,7 @@ impl Forecast {
             left: 0,
             kubectl: Vec::new(),
             database: None,
+            not_counted: seen.unread_room(),
         };
         told.nodes.extend(database::outside(seen, nodes));
         let Cast { board, residents, ready, names } = cast;

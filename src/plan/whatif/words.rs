@@ -37,6 +37,9 @@ impl WhatIf {
     pub fn told(&self) -> Vec<Sentence> {
         let mut all = Vec::new();
         let mut say = |severity, text| all.push(Sentence { severity, text });
+        if let Some(what) = &self.not_counted {
+            say(Some(Severity::Warning), format!("{what}: what becomes of that is not counted here"));
+        }
         if let Some(database) = &self.database {
             let grave = database.stops() || database.has_gap() || database.is_headless();
             let severity = if grave { Severity::Critical } else { Severity::Warning };

@@ -72,7 +72,7 @@ fn plan(from: u32, to: u32) -> Plan {
                 to,
                 autoscaled: false,
             })),
-            step(Change::Settle(Settle { workload: key, uid, replicas: to })),
+            step(Change::Settle(Settle { workload: key, uid, replicas: to, alone: false })),
         ],
         checks: vec![],
     }

@@ -62,6 +62,7 @@ impl Driver {
     /// Writes down that a step begins, does it, and writes down that it is done. A wait has nothing to be done.
     pub(super) async fn perform(&mut self, session: &mut Session<'_>, step: usize) -> Result<(), Stop> {
         let change = self.run.borrow().plan().steps[step].change.clone();
+        self.keep_versions(session, &change).await?;
         self.append(session, Event::Started { step }).await?;
         if !change.is_write() {
             return Ok(());

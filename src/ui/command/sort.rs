@@ -39,27 +39,12 @@ impl Sort {
 
     /// The word for it.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Worst => "worst",
-            Self::Name => "name",
-            Self::Ready => "ready",
-            Self::Replicas => "replicas",
-            Self::Left => "left",
-            Self::Memory => "memory",
-            Self::Restarts => "restarts",
-            Self::Image => "image",
-        }
+        Self::ALL.iter().position(|sort| *sort == self).map_or("", |i| Self::WORDS[i])
     }
 
-    /// The order of that name.
-    pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.word() == word)
-    }
-
-    pub(in crate::ui) fn step(self, by: usize) -> Self {
-        let at = Self::ALL.iter().position(|s| *s == self).unwrap_or(0);
-        Self::ALL[(at + by) % Self::ALL.len()]
-    }
+    /// Their words, in the same order.
+    pub const WORDS: [&str; 8] =
+        ["worst", "name", "ready", "replicas", "left", "memory", "restarts", "image"];
 }
 
 impl fmt::Display for Sort {

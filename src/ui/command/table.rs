@@ -78,6 +78,8 @@ const NAMED: &[On] = &[
     On::Database,
     On::Forwards,
 ];
+const SORTED: &[On] =
+    &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Runs, On::Findings, On::Ranking, On::Database];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
 const DATABASE: &[On] = &[On::Database];
@@ -405,6 +407,14 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(35, "headroom")
     .takes(Takes::Tenant),
+    entry(
+        Command::Answer,
+        "answer",
+        &["a"],
+        "answer what is wrong: the plan, the question, the log or the sheet that is the way out of the first finding, of the one the last n led to, or of the selected one",
+        &[On::Tenants, On::Findings],
+    )
+    .bar(14, "answer"),
     entry(Command::Trouble, "trouble", &["n"], "to the next thing that is wrong", ANY)
         .bar(30, "next trouble"),
     entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes, On::Database])
@@ -414,7 +424,18 @@ pub const COMMANDS: &[Entry] = &[
         "filter",
         &["/"],
         "show only what matches every word: words and regular expressions, !not, \"two words\", column:value, column:>5, label=value",
-        &[On::Tenants, On::Tenant, On::Nodes, On::Runs, On::Findings, On::Database, On::Object, On::Log],
+        &[
+            On::Tenants,
+            On::Tenant,
+            On::Nodes,
+            On::Node,
+            On::Runs,
+            On::Findings,
+            On::Ranking,
+            On::Database,
+            On::Object,
+            On::Log,
+        ],
     )
     .bar(32, "filter")
     .takes(Takes::Text),
@@ -440,9 +461,10 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Sort(Sort::Memory), "sort-memory", &["U"], "by memory used of its limit", &[On::Tenants]),
     entry(Command::Sort(Sort::Restarts), "sort-restarts", &["X"], "by restarts", &[On::Tenants]),
     entry(Command::Sort(Sort::Image), "sort-image", &["I"], "by image", &[On::Tenants]),
-    entry(Command::SortPrevious, "sort-previous", &["<"], "order by the column before", &[On::Tenants]),
-    entry(Command::SortNext, "sort-next", &[">"], "order by the next column", &[On::Tenants]),
-    entry(Command::SortBy, "sort", &[], "order the tenants by a column", ANY).takes(Takes::Column),
+    entry(Command::SortPrevious, "sort-previous", &["<"], "order the rows as before this order", SORTED),
+    entry(Command::SortNext, "sort-next", &[">"], "order the rows otherwise: the next order", SORTED),
+    entry(Command::SortBy, "sort", &[], "order the rows by what is named; tab completes it", ANY)
+        .takes(Takes::Column),
     entry(Command::Menu, "menu", &["m"], "all that can be done with the row, and why not", ANY)
         .bar(34, "menu"),
     entry(Command::Tenants, "tenants", &["1"], "tenants and where their pods sit", ANY),
@@ -517,7 +539,7 @@ pub const COMMANDS: &[Entry] = &[
     )
     .bar(35, "recovery")
     .anywhere(),
-    entry(Command::Findings, "findings", &["f", "5"], "everything that is wrong", ANY),
+    entry(Command::Findings, "findings", &["5", "f"], "everything that is wrong", ANY),
     entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
     entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
     entry(Command::Help, "help", &["?", "F1"], "what the keys do", ANY).bar(41, "help"),

@@ -6,7 +6,7 @@ use crate::{
     cluster::Database,
     ui::{
         action::Asks,
-        command::{self, COMMANDS, Command, Sort, Takes},
+        command::{self, Command, Takes},
         format,
         paint::{Pen, piece},
         theme::Role,
@@ -21,6 +21,8 @@ pub struct CommandLine {
     pub input: Input,
     /// What the word at the cursor could become: the text, and what it means.
     pub offers: Vec<(String, String)>,
+    /// The orders of the rows of the place in front.
+    pub orders: &'static [&'static str],
     /// The offer chosen with tab.
     pub chosen: Option<usize>,
     /// How far back in the history it is, counted from the newest, 1 the last line.
@@ -84,7 +86,7 @@ impl CommandLine {
             ([], false) => (&[] as &[&str], ""),
         };
         let all: Vec<(String, String)> = match done {
-            [] => COMMANDS
+            [] => command::table()
                 .iter()
                 .filter(|e| {
                     !matches!(e.command, Command::Up | Command::Down | Command::CommandLine | Command::Escape)
@@ -115,9 +117,11 @@ impl CommandLine {
                 }
                 (Some(Takes::Server), []) => servers(cx, command::by_name(name).map(|e| e.command)),
                 (Some(Takes::Theme), []) => themes.iter().map(|t| (t.clone(), "theme".to_owned())).collect(),
-                (Some(Takes::Column), []) => {
-                    Sort::ALL.iter().map(|s| (s.word().to_owned(), "column".to_owned())).collect()
-                }
+                (Some(Takes::Column), []) => self
+                    .orders
+                    .iter()
+                    .map(|order| ((*order).to_owned(), "order of the rows".to_owned()))
+                    .collect(),
                 _ => Vec::new(),
             },
         };

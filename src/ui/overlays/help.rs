@@ -5,7 +5,7 @@ use tui_input::Input;
 
 use super::panel;
 use crate::ui::{
-    command::{COMMANDS, Entry, On, Takes, key_sign},
+    command::{self, Entry, On, Takes, key_sign},
     format,
     paint::{Pen, piece},
     theme::Role,
@@ -80,7 +80,7 @@ impl Help {
         places.extend(On::ALL.into_iter().filter(|on| *on != self.on));
         let mut lines = Vec::new();
         for place in places {
-            let of: Vec<_> = COMMANDS
+            let of: Vec<_> = command::table()
                 .iter()
                 .filter(|e| e.on.contains(&place))
                 .filter(|e| hit(&[e.name, e.doc]) || e.keys.contains(&text.as_str()))

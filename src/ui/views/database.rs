@@ -18,7 +18,7 @@ mod proxy;
 mod sheet;
 mod words;
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use ratatui::layout::Rect;
 
@@ -69,6 +69,7 @@ pub struct DatabaseView {
     /// The selected one takes the whole screen, from this line on.
     whole: Option<usize>,
     filter: Filter,
+    order: usize,
     faults: bool,
     database: Option<Arc<Database>>,
     members: List<MemberName>,
@@ -76,6 +77,9 @@ pub struct DatabaseView {
     backends: List<ProxyRow>,
     rows: Vec<ProxyRow>,
 }
+
+/// The orders of the members; the proxies stand by their names.
+const ORDERS: [&str; 4] = ["name", "state", "queue", "connections"];
 
 /// A line of the detail.
 type Line = Vec<Piece<'static>>;
@@ -107,6 +111,14 @@ impl DatabaseView {
         let label =
             |name: &MemberName| database.members.iter().find(|r| r.name == *name).map_or("", |r| &*r.label);
         self.shown.sort_by(|a, b| format::natural(label(a), label(b)));
+        let row = |name: &MemberName| database.members.iter().find(|r| r.name == *name);
+        let now = |name: &MemberName| row(name).and_then(|r| r.now());
+        match ORDERS[self.order % ORDERS.len()] {
+            "state" => self.shown.sort_by_key(|name| Reverse(row(name).map(|r| r.state.severity()))),
+            "queue" => self.shown.sort_by_key(|name| Reverse(now(name).map(|s| s.receive_queue))),
+            "connections" => self.shown.sort_by_key(|name| Reverse(now(name).and_then(|s| s.connections))),
+            _ => {}
+        }
         self.rows.clear();
         for proxy in cx.seen.proxies.values() {
             let name = &proxy.name;
@@ -307,7 +319,13 @@ impl View for DatabaseView {
                 words.push("tab members".into());
             }
         } else {
-            words.push(format::count(self.shown.len(), "member"));
+            let all = self.database.as_ref().map_or(0, |database| database.members.len());
+            let shown = self.shown.len();
+            words.push(match shown == all {
+                true => format::count(all, "member"),
+                false => format!("{shown} of {}", format::count(all, "member")),
+            });
+            words.extend(super::order_words(&ORDERS, self.order));
             if !cx.seen.proxies.is_empty() {
                 words.push("tab proxies".into());
             }
@@ -358,6 +376,14 @@ impl View for DatabaseView {
             // By its address, as findings name it.
             false => self.members.selected().map(MemberName::to_string),
         }
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        if self.proxies { &[] } else { &ORDERS }
+    }
+
+    fn order(&mut self) -> Option<&mut usize> {
+        Some(&mut self.order)
     }
 
     fn filter(&mut self) -> Option<&mut Filter> {

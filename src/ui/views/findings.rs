@@ -1,15 +1,17 @@
 //! Everything that is wrong, the worst first.
 
-use super::{finding_line, nothing_yet};
+use std::cmp::Reverse;
+
+use super::{answers, counted, finding_line, nothing_yet};
 use crate::{
     cluster::{Answer, Finding, Severity, Subject, left_over},
     plan::{Intent, rebalance::Aim},
     ui::{
         action::Action,
         chrome,
-        command::Command,
+        command::{self, Command},
         filter::{Fields, Filter, Of},
-        format,
+        format::{self, natural},
         paint::{Pen, Piece, piece},
         theme::Role,
         view::{Cx, List, Place, View},
@@ -21,6 +23,7 @@ use crate::{
 pub struct Findings {
     list: List<(&'static str, Subject)>,
     filter: Filter,
+    order: usize,
     /// Places in the list of all findings.
     shown: Vec<(usize, (&'static str, Subject))>,
 }
@@ -48,6 +51,9 @@ impl Findings {
     }
 }
 
+/// The orders of the findings; by age the newest come first.
+const ORDERS: [&str; 4] = ["worst", "about", "age", "rule"];
+
 static FIELDS: Fields = Fields { columns: &["about", "rule", "severity"], labels: false };
 
 fn word(severity: Severity) -> &'static str {
@@ -55,16 +61,6 @@ fn word(severity: Severity) -> &'static str {
         Severity::Critical => "critical",
         Severity::Warning => "warning",
         Severity::Notice => "notice",
-    }
-}
-
-/// What opening a finding leads to.
-fn leads_to(subject: &Subject) -> &'static str {
-    match subject {
-        Subject::Tenant(_) => "⏎ tenant",
-        Subject::Node(_) => "⏎ node",
-        subject if subject.is_database() => "⏎ database",
-        _ => "",
     }
 }
 
@@ -129,6 +125,16 @@ impl View for Findings {
             .filter(|(_, finding)| self.keeps(cx, finding))
             .map(|(i, f)| (i, (f.rule, f.subject.clone())))
             .collect();
+        // They come the worst first, causes above what follows from them.
+        let of = |i: &usize| &cx.findings[*i];
+        match ORDERS[self.order % ORDERS.len()] {
+            "about" => {
+                self.shown.sort_by(|(a, _), (b, _)| natural(of(a).subject.name(), of(b).subject.name()))
+            }
+            "age" => self.shown.sort_by_key(|(i, _)| (of(i).since.is_none(), Reverse(of(i).since))),
+            "rule" => self.shown.sort_by_key(|(i, _)| of(i).rule),
+            _ => {}
+        }
         let (shown, page) = (&self.shown, self.page(cx));
         self.list.settle(shown.len(), page, |i| shown[i].1.clone());
     }
@@ -154,6 +160,13 @@ impl View for Findings {
                     }
                     None => lead(&cause),
                 }
+            }
+            Command::Answer => {
+                let answer = self.finding(cx).and_then(|finding| answers::of_finding(cx, finding));
+                Some(
+                    answer
+                        .map_or_else(|| Action::Say("nothing answers it from here".into()), |(_, does)| does),
+                )
             }
             Command::Recovery => Some(Action::Go(Place::Recovery)),
             Command::Rebalance => {
@@ -207,14 +220,13 @@ impl View for Findings {
             let Some(finding) = cx.findings.get(self.shown[i].0) else { continue };
             let y = line as u16 + 1;
             finding_line(pen, y, width.saturating_sub(13), finding, cx, name);
-            let word = match finding.answer {
-                Some(Answer::Recovery) => "R recovery",
-                Some(Answer::Rebalance) => "b rebalance",
-                Some(Answer::Undrain) => "U undrain",
-                Some(Answer::DeletePod) => "x delete",
-                _ => leads_to(&finding.subject),
-            };
-            pen.put_right(width.saturating_sub(1), y, 11, word, Role::Faint);
+            if let Some((word, _)) = answers::of_finding(cx, finding) {
+                let here = self.list.index() == i;
+                let key = if here { format!("{} ", command::sign(Command::Answer)) } else { String::new() };
+                let label =
+                    [piece(key, Role::Key), piece(word, if here { Role::Muted } else { Role::Faint })];
+                pen.line_right(width.saturating_sub(1), y, 12, &label);
+            }
             if self.list.index() == i {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
@@ -226,11 +238,7 @@ impl View for Findings {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let all = cx.findings.len();
-        match self.filter.words() {
-            None => format::count(all, "finding"),
-            Some(words) => format!("{} of {all} · {words}", self.shown.len()),
-        }
+        counted(self.shown.len(), cx.findings.len(), "finding", &self.filter, &ORDERS, self.order)
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
@@ -256,6 +264,14 @@ impl View for Findings {
 
     fn copied(&self, cx: &Cx<'_>) -> Option<String> {
         self.finding(cx).map(|finding| format!("{}: {}", finding.subject.name(), finding.text))
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        &ORDERS
+    }
+
+    fn order(&mut self) -> Option<&mut usize> {
+        Some(&mut self.order)
     }
 
     fn filter(&mut self) -> Option<&mut Filter> {

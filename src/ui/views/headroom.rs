@@ -1,6 +1,6 @@
 //! The headroom of one tenant with all its arithmetic, and how many more replicas of it fit where.
 
-use super::scroll::Scroll;
+use super::{deeds, scroll::Scroll};
 use crate::{
     cluster::{ContainerHeadroom, Headroom, Memory, PodHeadroom, Severity, TenantName, headroom},
     plan::Fitting,
@@ -199,9 +199,9 @@ impl View for HeadroomView {
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         match command {
-            Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
-            Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
-            Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
+            Command::Scale | Command::More | Command::Less => {
+                return deeds::of_tenants(command, vec![self.name.clone()]);
+            }
             _ => self.scroll.go(command, cx.size.1, self.most(cx)),
         }
         None

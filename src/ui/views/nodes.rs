@@ -3,6 +3,8 @@
 
 mod columns;
 
+use std::cmp::Reverse;
+
 use super::{nothing_yet, selection::Selection};
 use crate::{
     cluster::{
@@ -25,6 +27,9 @@ use columns::Columns;
 static FIELDS: Fields =
     Fields { columns: &["node", "state", "zone", "pods", "tenants", "taint"], labels: true };
 
+/// The orders of the nodes.
+const ORDERS: [&str; 6] = ["worst", "name", "pods", "tenants", "memory", "age"];
+
 const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// All nodes.
@@ -33,6 +38,7 @@ pub struct Nodes {
     selection: Selection,
     filter: Filter,
     faults: bool,
+    order: usize,
     shown: Vec<NodeName>,
     short: Vec<(NodeName, String)>,
     /// Tenants with an active pod there.
@@ -107,7 +113,20 @@ impl Nodes {
             .filter(|n| !self.faults || n.state() != NodeState::Ready)
             .filter(|n| self.keeps(cx, n))
             .collect();
-        nodes.sort_by_key(|n| std::cmp::Reverse(n.state()));
+        let pods = |n: &Node| cx.seen.load_of(&n.name).map_or(0, |load| load.pods);
+        let full = |n: &Node| {
+            let used = cx.seen.node_usage.get(&n.name).map(|u| u.memory);
+            used.map_or(-1.0, |used| used.share_of(n.allocatable.memory.unwrap_or_default()))
+        };
+        // Nodes come in the order of their names; a stable sort keeps it among equals.
+        match ORDERS[self.order % ORDERS.len()] {
+            "name" => {}
+            "pods" => nodes.sort_by_key(|n| Reverse(pods(n))),
+            "tenants" => nodes.sort_by_key(|n| Reverse(self.tenants.get(&n.name).copied())),
+            "memory" => nodes.sort_by(|a, b| full(b).total_cmp(&full(a))),
+            "age" => nodes.sort_by_key(|n| n.ready_since()),
+            _ => nodes.sort_by_key(|n| Reverse(n.state())),
+        }
         self.shown = nodes.into_iter().map(|n| n.name.clone()).collect();
         let page = self.page(cx);
         let shown = &self.shown;
@@ -259,6 +278,7 @@ impl View for Nodes {
         } else {
             format!("{} of {all} shown", self.shown.len())
         });
+        words.extend(super::order_words(&ORDERS, self.order));
         words.join(" · ")
     }
 
@@ -277,6 +297,14 @@ impl View for Nodes {
 
     fn subject(&self) -> Option<String> {
         self.selection.subject()
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        &ORDERS
+    }
+
+    fn order(&mut self) -> Option<&mut usize> {
+        Some(&mut self.order)
     }
 
     fn filter(&mut self) -> Option<&mut Filter> {

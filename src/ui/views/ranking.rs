@@ -1,6 +1,8 @@
 //! All ready nodes by the harm of their loss, the worst first.
 
-use super::{not_known, nothing_yet, selection::Selection};
+use std::cmp::Reverse;
+
+use super::{counted, not_known, nothing_yet, selection::Selection};
 use crate::{
     cluster::TenantName,
     plan::whatif::{Harm, Loss},
@@ -8,7 +10,7 @@ use crate::{
         action::Action,
         chrome,
         command::Command,
-        format,
+        filter::{Fields, Filter, Of},
         paint::Pen,
         theme::Role,
         view::{Cx, Place, View},
@@ -19,10 +21,44 @@ use crate::{
 #[derive(Default)]
 pub struct Ranking {
     selection: Selection,
+    filter: Filter,
+    order: usize,
 }
+
+/// The orders of the nodes.
+const ORDERS: [&str; 5] = ["harm", "name", "halved", "pending", "pods"];
+
+static FIELDS: Fields = Fields { columns: &["node", "down", "halved", "pending", "pods"], labels: false };
 
 fn ranking<'a>(cx: &Cx<'a>) -> &'a [Harm] {
     cx.outlook.map_or(&[], |o| &o.ranking)
+}
+
+impl Ranking {
+    /// The nodes that are shown, in their order.
+    fn shown<'a>(&self, cx: &Cx<'a>) -> Vec<&'a Harm> {
+        let keeps = |harm: &&Harm| {
+            let down: Vec<_> = harm.down.iter().map(TenantName::as_str).collect();
+            self.filter.is_empty()
+                || self.filter.keeps(&format!("{} {}", harm.node, down.join(" ")), |of| match of {
+                    Of::Column("node") => Some(harm.node.to_string()),
+                    Of::Column("down") => Some(harm.down.len().to_string()),
+                    Of::Column("halved") => Some(harm.halved.len().to_string()),
+                    Of::Column("pending") => Some(harm.pending.to_string()),
+                    Of::Column("pods") => Some(harm.pods.to_string()),
+                    _ => None,
+                })
+        };
+        let mut all: Vec<_> = ranking(cx).iter().filter(keeps).collect();
+        match ORDERS[self.order % ORDERS.len()] {
+            "name" => all.sort_by(|a, b| a.node.cmp(&b.node)),
+            "halved" => all.sort_by_key(|harm| Reverse(harm.halved.len())),
+            "pending" => all.sort_by_key(|harm| Reverse(harm.pending)),
+            "pods" => all.sort_by_key(|harm| Reverse(harm.pods)),
+            _ => {}
+        }
+        all
+    }
 }
 
 fn page(cx: &Cx<'_>) -> usize {
@@ -35,13 +71,13 @@ impl View for Ranking {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        let all = ranking(cx);
-        self.selection.marked.retain(|node| all.iter().any(|h| h.node == *node));
+        self.selection.marked.retain(|node| ranking(cx).iter().any(|h| h.node == *node));
+        let all = self.shown(cx);
         self.selection.list.settle(all.len(), page(cx), |i| all[i].node.clone());
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        let all = ranking(cx);
+        let all = self.shown(cx);
         let key = |i: usize| all[i].node.clone();
         self.selection.list.hold();
         if self.selection.list.go(command, all.len(), page(cx), key) {
@@ -54,6 +90,11 @@ impl View for Ranking {
             }
             Command::WhatIf => return self.selection.what_if(),
             Command::Mark => self.selection.mark(all.len(), page(cx), key),
+            Command::Escape => {
+                self.selection.marked.clear();
+                self.filter.clear();
+                self.refresh(cx);
+            }
             _ => {}
         }
         None
@@ -64,7 +105,7 @@ impl View for Ranking {
             return;
         }
         let width = pen.width();
-        let all = ranking(cx);
+        let all = self.shown(cx);
         if cx.outlook.is_none() {
             pen.put(4, 1, width, "working out the loss of each node …", Role::Busy);
             return;
@@ -83,7 +124,7 @@ impl View for Ranking {
         let names_at = ends[3] + 3;
         pen.put(names_at, 0, width.saturating_sub(names_at), "TENANTS DOWN", Role::Title);
         for (line, i) in self.selection.list.window(all.len(), page(cx)).enumerate() {
-            let (y, harm) = (line as u16 + 1, &all[i]);
+            let (y, harm) = (line as u16 + 1, all[i]);
             let severity = harm.severity();
             let tone = if severity.is_some() { chrome::role(severity) } else { Role::Faint };
             pen.put(2, y, 1, chrome::glyph(severity), tone);
@@ -105,7 +146,11 @@ impl View for Ranking {
             self.selection.signs(pen, y, &harm.node);
         }
         if all.is_empty() {
-            pen.put(4, 1, width, "no node is ready", Role::Muted);
+            let text = match ranking(cx) {
+                [] => "no node is ready",
+                _ => "no node matches the filter  esc shows all",
+            };
+            pen.put(4, 1, width, text, Role::Muted);
         }
     }
 
@@ -115,7 +160,8 @@ impl View for Ranking {
             words.push(format!("as of {age} ago"));
         }
         words.extend(self.selection.words());
-        words.push(format::count(ranking(cx).len(), "ready node"));
+        let (shown, all) = (self.shown(cx).len(), ranking(cx).len());
+        words.push(counted(shown, all, "ready node", &self.filter, &ORDERS, self.order));
         words.join(" · ")
     }
 
@@ -125,6 +171,22 @@ impl View for Ranking {
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
         self.selection.names()
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        &ORDERS
+    }
+
+    fn order(&mut self) -> Option<&mut usize> {
+        Some(&mut self.order)
+    }
+
+    fn filter(&mut self) -> Option<&mut Filter> {
+        Some(&mut self.filter)
+    }
+
+    fn fields(&self) -> &'static Fields {
+        &FIELDS
     }
 
     fn subject(&self) -> Option<String> {

@@ -230,7 +230,8 @@ impl RunView {
         // Long runs show the steps around the one under way, which may take a second line.
         let open = |state: &&StepState| matches!(state, StepState::Started | StepState::Paused(_));
         let second = run.steps.iter().filter(open).count();
-        let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below + second).max(3);
+        let room = usize::from(pen.height().saturating_sub(y)).saturating_sub(below + second);
+        let room = room.max(if run.state.is_over() { 1 } else { 3 });
         let (done, all) = run.progress();
         let start = done.saturating_sub(room / 2).min(all.saturating_sub(room));
         // A second line for what became of a step is the first thing to go.

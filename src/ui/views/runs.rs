@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{campaign, heading, run_sign};
+use super::{campaign, counted, heading, run_sign};
 use crate::{
     cluster::Snapshot,
     run::{Offers, Run, RunSeen, RunState, Shown, campaign::CampaignSeen, summary},
@@ -24,9 +24,13 @@ use crate::{
 pub struct Runs {
     list: List<String>,
     filter: Filter,
+    order: usize,
     /// The ids of those shown.
     shown: Vec<String>,
 }
+
+/// The orders of the runs; what is unfinished comes first in the usual one.
+const ORDERS: [&str; 5] = ["unfinished", "newest", "state", "who", "what"];
 
 static FIELDS: Fields = Fields { columns: &["state", "run", "who"], labels: false };
 
@@ -70,6 +74,14 @@ impl<'a> Known<'a> {
             "run" => Some(self.id().to_owned()),
             "who" => Some(who.to_string()),
             _ => None,
+        }
+    }
+
+    /// What is or was to be done.
+    fn what(&self) -> String {
+        match self {
+            Self::Run(known) => summary(&known.run),
+            Self::Campaign(known) => known.campaign.goal.to_string(),
         }
     }
 
@@ -334,10 +346,17 @@ impl View for Runs {
             .filter(|known| {
                 self.filter.is_empty() || self.filter.keeps(&known.words(), |of| known.column(of))
             })
-            .map(|known| (known.is_over(), known.id()))
             .collect();
-        all.sort_by(|(over, id), (other_over, other)| over.cmp(other_over).then_with(|| other.cmp(id)));
-        self.shown = all.into_iter().map(|(_, id)| id.to_owned()).collect();
+        all.sort_by(|one, other| other.id().cmp(one.id()));
+        let column = |known: &Known<'_>, name| known.column(Of::Column(name)).unwrap_or_default();
+        match ORDERS[self.order % ORDERS.len()] {
+            "newest" => {}
+            "state" => all.sort_by_cached_key(|known| column(known, "state")),
+            "who" => all.sort_by_cached_key(|known| column(known, "who")),
+            "what" => all.sort_by_cached_key(Known::what),
+            _ => all.sort_by_key(Known::is_over),
+        }
+        self.shown = all.into_iter().map(|known| known.id().to_owned()).collect();
         let (shown, page) = (&self.shown, self.page(cx));
         self.list.settle(shown.len(), page, |i| shown[i].clone());
     }
@@ -401,9 +420,10 @@ impl View for Runs {
 
     fn status(&self, cx: &Cx<'_>) -> String {
         let left = stops::waiting(cx.campaigns, cx.runs).len();
-        let all = format::count(self.shown.len(), "run");
         let left = (left > 0).then(|| format!("{left} unfinished"));
-        left.into_iter().chain(self.filter.words()).chain([all]).collect::<Vec<_>>().join(" · ")
+        let all = Known::all(cx).count();
+        let counted = counted(self.shown.len(), all, "run", &self.filter, &ORDERS, self.order);
+        left.into_iter().chain([counted]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
@@ -432,6 +452,14 @@ impl View for Runs {
         if let Some(at) = shown.iter().position(|other| other == id) {
             self.list.put(at, shown.len(), page, |i| shown[i].clone());
         }
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        &ORDERS
+    }
+
+    fn order(&mut self) -> Option<&mut usize> {
+        Some(&mut self.order)
     }
 
     fn filter(&mut self) -> Option<&mut Filter> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use super::{heading, pods, runs};
+use super::{counted, deeds, heading, pods, runs};
 use crate::{
     cluster::{Key, KubeEvent, ObjectKey, Pod, Tenant, TenantName},
     plan::{Intent, rebalance::Aim},
@@ -37,6 +37,9 @@ const SECTIONS: [(Section, &str); 4] = [
     (Section::Runs, "Runs"),
 ];
 
+/// The orders of the pods; by age the newest come first.
+const ORDERS: [&str; 5] = ["worst", "name", "node", "restarts", "age"];
+
 /// One tenant.
 pub struct TenantView {
     name: TenantName,
@@ -49,6 +52,7 @@ pub struct TenantView {
     down: usize,
     /// Of the pods and the events.
     filter: Filter,
+    order: usize,
 }
 
 impl TenantView {
@@ -63,6 +67,7 @@ impl TenantView {
             ids: Vec::new(),
             down: 0,
             filter: Filter::default(),
+            order: 0,
         }
     }
 
@@ -142,7 +147,15 @@ impl View for TenantView {
     fn refresh(&mut self, cx: &Cx<'_>) {
         let page = self.page(cx);
         let mut pods: Vec<_> = self.tenant(cx).map(|t| t.pods.clone()).unwrap_or_default();
-        pods.sort_by_key(|p| std::cmp::Reverse(cx.seen.state_of(p)));
+        pods.sort_by(|a, b| a.key.cmp(&b.key));
+        let restarts = |p: &Pod| p.containers.iter().map(|c| c.restarts).sum::<u32>();
+        match ORDERS[self.order % ORDERS.len()] {
+            "name" => {}
+            "node" => pods.sort_by(|a, b| a.node.cmp(&b.node)),
+            "restarts" => pods.sort_by_key(|p| std::cmp::Reverse(restarts(p))),
+            "age" => pods.sort_by_key(|p| std::cmp::Reverse(p.created)),
+            _ => pods.sort_by_key(|p| std::cmp::Reverse(cx.seen.state_of(p))),
+        }
         let of_pods = self.section == Section::Pods;
         let shown = |p: &&Arc<Pod>| {
             let node = p.node.as_ref().map_or("", |n| n.as_str());
@@ -162,18 +175,9 @@ impl View for TenantView {
         match command {
             Command::Next => self.step(1),
             Command::Previous => self.step(SECTIONS.len() - 1),
-            Command::Headroom => return Some(Action::Go(Place::Headroom(self.name.clone()))),
-            Command::Scale => return Some(Action::AskReplicas(vec![self.name.clone()])),
-            Command::Rollback => return Some(Action::Rollback(self.name.clone())),
-            Command::Migrate => return Some(Action::AskMigration(vec![self.name.clone()])),
-            Command::More => return Some(Action::Propose(vec![self.name.clone()], 1)),
-            Command::Less => return Some(Action::Propose(vec![self.name.clone()], -1)),
             Command::Rebalance => {
                 let tenants = vec![self.name.clone()];
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
-            }
-            Command::Restart => {
-                return Some(Action::Plan(Intent::Restart { tenant: self.name.clone() }));
             }
             Command::MovePod | Command::DeletePod => {
                 if let Some(why) = self.refuses(command, cx) {
@@ -217,6 +221,9 @@ impl View for TenantView {
                 return Some(Action::GoTo(Place::Node(node), Place::Tenant(self.name.clone())));
             }
             Command::Logs => return Some(Action::Go(Place::Log(self.name.clone(), self.chosen(cx)))),
+            command if deeds::is_of_tenants(command) => {
+                return deeds::of_tenants(command, vec![self.name.clone()]);
+            }
             Command::Open => match self.section {
                 Section::Pods => {
                     let pod = self.chosen(cx)?;
@@ -275,8 +282,20 @@ impl View for TenantView {
         }
     }
 
-    fn status(&self, _cx: &Cx<'_>) -> String {
-        self.filter.words().unwrap_or_default()
+    fn status(&self, cx: &Cx<'_>) -> String {
+        let pods = self.tenant(cx).map_or(0, |t| t.pods.len());
+        match self.section {
+            Section::Pods => counted(self.keys.len(), pods, "pod", &self.filter, &ORDERS, self.order),
+            _ => self.filter.words().unwrap_or_default(),
+        }
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        if self.section == Section::Pods { &ORDERS } else { &[] }
+    }
+
+    fn order(&mut self) -> Option<&mut usize> {
+        Some(&mut self.order)
     }
 
     fn filter(&mut self) -> Option<&mut Filter> {
@@ -285,15 +304,7 @@ impl View for TenantView {
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         match command {
-            Command::Scale
-            | Command::More
-            | Command::Less
-            | Command::Migrate
-            | Command::Rollback
-            | Command::Restart
-            | Command::Rebalance
-                if self.tenant(cx).is_none() =>
-            {
+            Command::Rebalance if self.tenant(cx).is_none() => {
                 Some(format!("there is no tenant {}", self.name))
             }
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
@@ -308,7 +319,7 @@ impl View for TenantView {
             Command::ShowNode if self.pod(cx).is_some_and(|pod| pod.node.is_none()) => {
                 Some("no node has taken that pod yet".into())
             }
-            _ => None,
+            other => deeds::refused(other, Some(&self.name), cx),
         }
     }
 

@@ -13,14 +13,15 @@ mod table;
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use super::{nothing_yet, pods};
+use ratatui::layout::Rect;
+
+use super::{deeds, nothing_yet, pods};
 use crate::{
     cluster::{self, NodeName, ObjectKey, Severity, Snapshot, TenantName},
-    plan::{Intent, many::Deed, rebalance::Aim, whatif::Loss},
+    plan::{rebalance::Aim, whatif::Loss},
     ui::{
-        ToTenants,
         action::{Action, Containers},
-        command::{Command, Sort},
+        command::{self, Command, Sort},
         filter::{Fields, Filter},
         format,
         paint::Pen,
@@ -34,7 +35,8 @@ use rows::{Row, Rows};
 #[derive(Default)]
 pub struct Tenants {
     list: List<TenantName>,
-    sort: Sort,
+    /// The place of the order among [`Sort::ALL`].
+    order: usize,
     filter: Filter,
     faults: bool,
     marked: BTreeSet<TenantName>,
@@ -59,7 +61,7 @@ impl Tenants {
         };
         let full = |r: &Row| r.memory().map_or(-1.0, |(used, limit)| used.share_of(limit));
         // Rows come in the order of their names; a stable sort keeps it among equals.
-        match self.sort {
+        match self.sort() {
             Sort::Worst => shown.sort_by_key(|i| (Reverse(rows[*i].worst), rows[*i].rank)),
             Sort::Name => {}
             Sort::Ready => shown.sort_by(|a, b| share(&rows[*a]).total_cmp(&share(&rows[*b]))),
@@ -81,7 +83,8 @@ impl Tenants {
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
-        usize::from(cx.size.1.saturating_sub(strip::height(cx.size.1) + 1))
+        let strip = if strip::is_wide(cx.size.0) { 0 } else { strip::height(cx.size.1) };
+        usize::from(cx.size.1.saturating_sub(strip + 1))
     }
 
     /// The tenants a command is about: the marked ones, or the one under the cursor.
@@ -93,9 +96,13 @@ impl Tenants {
         }
     }
 
-    fn order(&mut self, sort: Sort, cx: &Cx<'_>) {
-        self.sort = sort;
+    fn arranged(&mut self, sort: Sort, cx: &Cx<'_>) {
+        self.order = Sort::ALL.iter().position(|known| *known == sort).unwrap_or(0);
         self.settle(cx);
+    }
+
+    fn sort(&self) -> Sort {
+        Sort::ALL.get(self.order).copied().unwrap_or_default()
     }
 }
 
@@ -119,10 +126,7 @@ impl View for Tenants {
         }
         let page = self.page(cx);
         let shown = &self.shown;
-        let arranges = matches!(
-            command,
-            Command::Escape | Command::Faults | Command::Sort(_) | Command::SortNext | Command::SortPrevious
-        );
+        let arranges = matches!(command, Command::Escape | Command::Faults | Command::Sort(_));
         if !arranges {
             self.list.hold();
         }
@@ -146,47 +150,19 @@ impl View for Tenants {
                     _ => Action::AskForward(meant),
                 });
             }
-            Command::Logs => {
-                return self.list.selected().cloned().map(|name| Action::Go(Place::Log(name, None)));
-            }
-            Command::Headroom => {
-                return self.list.selected().cloned().map(|name| Action::Go(Place::Headroom(name)));
-            }
             Command::WhatIf => {
                 let node = self.list.selected().and_then(|name| leans_on(cx, name));
                 let (node, text) = node?;
                 return Some(Action::GoSaying(Place::WhatIf(vec![node], Loss::Crash), text));
-            }
-            Command::Scale => {
-                return Some(Action::AskReplicas(self.targets())).filter(|_| !self.shown.is_empty());
-            }
-            Command::Migrate => {
-                return Some(Action::AskMigration(self.targets())).filter(|_| !self.shown.is_empty());
             }
             // Without marks it is the cluster: one tenant alone is seldom what is meant here.
             Command::Rebalance => {
                 let tenants = self.marked.iter().cloned().collect();
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
             }
-            Command::Restart => {
-                if let Some(why) = self.refuses(command, cx) {
-                    return Some(Action::Say(why));
-                }
-                return match self.targets().as_slice() {
-                    [] => None,
-                    [one] => Some(Action::Plan(Intent::Restart { tenant: one.clone() })),
-                    several => Some(Action::Tenants(Box::new(ToTenants {
-                        deed: Deed::Restart,
-                        tenants: several.to_vec(),
-                        parallel: 1,
-                        canary: 1,
-                        max_failures: 1,
-                    }))),
-                };
-            }
-            Command::More | Command::Less => {
-                let by = if command == Command::More { 1 } else { -1 };
-                return Some(Action::Propose(self.targets(), by)).filter(|_| !self.shown.is_empty());
+            command if deeds::is_of_tenants(command) => return deeds::of_tenants(command, self.targets()),
+            Command::Answer => {
+                return Some(strip::answer(cx).unwrap_or_else(|| Action::Say("nothing is wrong".into())));
             }
             Command::Undo => {
                 let run = self.list.selected().and_then(|name| undoable(cx, name));
@@ -214,9 +190,7 @@ impl View for Tenants {
                 self.faults = !self.faults;
                 self.settle(cx);
             }
-            Command::Sort(sort) => self.order(sort, cx),
-            Command::SortNext => self.order(self.sort.step(1), cx),
-            Command::SortPrevious => self.order(self.sort.step(Sort::ALL.len() - 1), cx),
+            Command::Sort(sort) => self.arranged(sort, cx),
             _ => {}
         }
         None
@@ -226,24 +200,24 @@ impl View for Tenants {
         if nothing_yet(pen, cx) {
             return;
         }
-        let wide = pen.width() >= 150;
-        let side = if wide { (pen.width() / 3).clamp(48, 66) } else { 0 };
-        let top = strip::height(pen.height());
-        self.findings(pen, cx, top.saturating_sub(1));
         let area = pen.area;
-        let table = ratatui::layout::Rect {
-            y: area.y + top,
-            height: area.height.saturating_sub(top),
-            width: area.width - side - if wide { 3 } else { 0 },
-            ..area
-        };
+        if !strip::is_wide(area.width) {
+            let top = strip::height(area.height);
+            self.findings(pen, cx, top.saturating_sub(1));
+            let table = Rect { y: area.y + top, height: area.height.saturating_sub(top), ..area };
+            self.table(&mut pen.within(table), cx);
+            return;
+        }
+        // Beside the table: what is wrong, and below it whom the cursor is on.
+        let side = (area.width / 3).clamp(48, 72);
+        let table = Rect { width: area.width - side - 3, ..area };
         self.table(&mut pen.within(table), cx);
-        if wide {
-            let pane = ratatui::layout::Rect { x: area.right() - side, width: side, ..table };
-            let mut pen = pen.within(pane);
-            if let Some(tenant) = self.list.selected().and_then(|name| cx.seen.tenants.get(name)) {
-                pods::aside(&mut pen, cx, tenant);
-            }
+        let lines = strip::WIDE as u16;
+        let causes = Rect { x: area.right() - side, width: side, height: lines.min(area.height), ..area };
+        self.findings(&mut pen.within(causes), cx, causes.height);
+        let below = Rect { y: area.y + lines + 1, height: area.height.saturating_sub(lines + 1), ..causes };
+        if let Some(tenant) = self.list.selected().and_then(|name| cx.seen.tenants.get(name)) {
+            pods::aside(&mut pen.within(below), cx, tenant);
         }
     }
 
@@ -265,38 +239,30 @@ impl View for Tenants {
         } else {
             format!("{} of {all} shown", self.shown.len())
         });
-        words.push(match self.sort {
+        words.push(match self.sort() {
             Sort::Worst => "worst first".into(),
-            Sort::Image => format!("by {}: {}", self.sort, images(cx.seen)),
+            Sort::Image => format!("by image: {}", images(cx.seen)),
             sort => format!("by {sort}"),
         });
         words.join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
+        use Command::{Describe, Exec, Forward, Mark, Open, WhatIf, Yaml};
         match command {
-            Command::Scale
-            | Command::More
-            | Command::Less
-            | Command::Migrate
-            | Command::Open
-            | Command::Mark
-            | Command::Headroom
-            | Command::Logs
-            | Command::Exec
-            | Command::Forward
-            | Command::Describe
-            | Command::Yaml
-            | Command::Restart
-            | Command::WhatIf
-                if self.list.selected().is_none() =>
+            Command::Answer if cx.findings.is_empty() => Some("nothing is wrong".into()),
+            command
+                if self.list.selected().is_none()
+                    && (deeds::is_of_tenants(command)
+                        || matches!(command, Describe | Exec | Forward | Mark | Open | WhatIf | Yaml)) =>
             {
                 Some("no tenant is selected".into())
             }
-            Command::WhatIf => match self.list.selected() {
-                Some(name) if leans_on(cx, name).is_none() => {
-                    Some(format!("{name} has no ready pod on a node; W ranks the nodes"))
-                }
+            WhatIf => match self.list.selected() {
+                Some(name) if leans_on(cx, name).is_none() => Some(format!(
+                    "{name} has no ready pod on a node; {} ranks the nodes",
+                    command::sign(Command::Ranking)
+                )),
                 _ => None,
             },
             Command::Undo => match self.list.selected() {
@@ -315,6 +281,14 @@ impl View for Tenants {
             0 => self.list.selected().map(TenantName::to_string),
             n => Some(format::count(n, "marked tenant")),
         }
+    }
+
+    fn orders(&self) -> &'static [&'static str] {
+        &Sort::WORDS
+    }
+
+    fn order(&mut self) -> Option<&mut usize> {
+        Some(&mut self.order)
     }
 
     fn filter(&mut self) -> Option<&mut Filter> {

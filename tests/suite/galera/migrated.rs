@@ -12,7 +12,7 @@ use wheelhouse::{
     demo::Kind,
     live::database::{Account, Configured, Password},
     plan::Migration,
-    run::{Handle, Run, RunState, runs},
+    run::{Event, Handle, Run, RunState, runs},
 };
 
 use super::lab::{Lab, PASSWORD, WATCHER};
@@ -51,6 +51,14 @@ impl Scene {
             "CREATE TABLE t.orders (id INT PRIMARY KEY, v TEXT) AS SELECT seq AS id, MD5(seq) AS v FROM t.seq_1_to_{ROWS}"
         );
         runtime.block_on(lab.run(1, &rows));
+        for statement in [
+            "CREATE DATABASE acme".to_owned(),
+            "CREATE TABLE acme.doctrine_migration_versions (version VARCHAR(191) PRIMARY KEY)".to_owned(),
+            "INSERT INTO acme.doctrine_migration_versions VALUES ('Version20260101000000')".to_owned(),
+            format!("GRANT SELECT ON acme.doctrine_migration_versions TO {WATCHER}@'%'"),
+        ] {
+            runtime.block_on(lab.run(1, &statement));
+        }
         let ground = Ground::new();
         plain(&ground);
         let account = || {
@@ -90,7 +98,10 @@ impl Scene {
         let calm = |s: &Snapshot| wheelhouse::plan::plan(s, &intent(migration())).refusals().next().is_none();
         self.alice.until("a tenant that can be migrated", calm);
         let command = "php bin/console doctrine:migrations:migrate sleep 3000";
-        let mut handle = start(&self.alice, Migration { command: Some(command.into()), ..migration() });
+        let versions = "{tenant}.doctrine_migration_versions".to_owned().try_into().ok();
+        assert!(versions.is_some());
+        let mut handle =
+            start(&self.alice, Migration { command: Some(command.into()), versions, ..migration() });
         let pod = until_it_runs(&self.ground, &self.alice, &mut handle);
         (handle, pod)
     }
@@ -170,6 +181,12 @@ fn a_real_schema_change_is_watched_and_told_as_it_ended() {
     assert_eq!(changed.code, 0, "{}", changed.says);
     let run = scene.over(&mut handle);
     assert_eq!(run.state, RunState::Done, "{:?}", run.last_word());
+    let read = run.entries.iter().find_map(|e| match &e.event {
+        Event::Versions(read) => Some((read.table.as_str(), read.words())),
+        _ => None,
+    });
+    let words = "1 version, the newest Version20260101000000".to_owned();
+    assert_eq!(read, Some(("acme.doctrine_migration_versions", words)), "read before the job began");
     let checks = "SELECT COUNT(*) FROM information_schema.CHECK_CONSTRAINTS WHERE TABLE_NAME='orders'";
     assert_eq!((scene.value(1, checks), scene.value(2, checks)), ("1".into(), "1".into()));
 
@@ -214,6 +231,8 @@ fn a_real_schema_change_is_watched_and_told_as_it_ended() {
     assert_eq!(run.state, RunState::Paused, "{:?}, {}", run.last_word(), changed.says);
     let why = run.last_word().unwrap_or_default();
     assert!(why.contains("is unknown") && why.contains("its connection to the database was cut"), "{why}");
+    // What the table says by now, where the member that is left answers, beside what it said before.
+    assert!(why.contains("(before: 1 version, the newest Version20260101000000)"), "{why}");
     assert_eq!(before(&scene.ground).replicas, 1, "it is held");
     let seen = scene.alice.until("the open question", |s| {
         let open = runs(s).into_iter().find(|r| r.run.state == RunState::Paused);

@@ -212,3 +212,31 @@ fn quotas_limits_and_claims_are_read_in_their_units() {
     assert_eq!((claim.key, claim.phase), (Key::new("acme", "data"), ClaimPhase::Bound));
     assert_eq!(claim.size, Some(Memory(12 << 30)));
 }
+
+#[test]
+fn a_workload_tells_that_it_is_being_deleted_and_where_its_numbers_begin() {
+    let mut set = json!({"metadata": meta("acme"), "spec": {"replicas": 2, "selector": {}, "template": {}, "ordinals": {"start": 3}}});
+    let stays = read::<StatefulSets>(&set);
+    assert_eq!((stays.ordinals(2), stays.departure()), (3..5, None));
+    set["metadata"]["finalizers"] = json!(["orphan", "shop.example/keep"]);
+    assert!(read::<StatefulSets>(&set).finalizers.is_empty(), "nobody waits for them yet");
+    set["metadata"]["deletionTimestamp"] = json!("2026-11-02T00:00:00Z");
+    assert_eq!(
+        read::<StatefulSets>(&set).departure().as_deref(),
+        Some(
+            "its StatefulSet is being deleted, and its pods stay without it; that waits for finalizer shop.example/keep"
+        )
+    );
+}
+
+#[test]
+fn a_number_below_zero_loses_no_object() {
+    let mut event = json!({"metadata": meta("e"), "involvedObject": {"kind": "Pod", "name": "p"}, "reason": "Odd",
+        "lastTimestamp": "2026-11-02T00:00:00Z", "count": -5});
+    assert_eq!(read::<wheelhouse::live::convert::Events>(&event).count, 1);
+    event["series"] = json!({"count": 7});
+    assert_eq!(read::<wheelhouse::live::convert::Events>(&event).count, 7);
+    let deployment = json!({"metadata": meta("acme"), "spec": {"selector": {}, "template": {}},
+        "status": {"replicas": 2, "readyReplicas": -1}});
+    assert_eq!(read::<Deployments>(&deployment).counts.ready, 0);
+}

@@ -59,24 +59,10 @@ fn push(ground: &Ground, session: &Session, handle: &mut Handle, far: impl Fn(&C
             it.counts(),
             it.doing
         );
-        if began.elapsed().as_millis() % 3000 < 60 {
-            let all: Vec<_> = it
-                .under_way
-                .iter()
-                .map(|r| {
-                    (
-                        r.short().to_owned(),
-                        r.tenants().next().cloned(),
-                        r.state,
-                        r.doing.clone(),
-                        r.last_word().map(str::to_owned),
-                    )
-                })
-                .collect();
-            eprintln!("{:?} {:?} {:?} {all:?}", began.elapsed(), it.counts(), it.doing);
-        }
+        // However slow the machine is: the world waits until it is seen, and what is driven shares that thread.
+        session.catch_up(ground);
         ground.step(1);
-        session.block("a moment", async { tokio::time::sleep(Duration::from_millis(20)).await });
+        session.block("a moment", async { tokio::time::sleep(Duration::from_millis(10)).await });
     }
 }
 

@@ -171,5 +171,5 @@ fn an_old_prediction_says_how_old() {
         update(&mut c.app, Msg::Observed(Arc::new(seen).into()), at);
     }
     c.now = at;
-    assert!(c.text().contains("(36s ago)"), "{}", c.text());
+    assert!(c.text().contains("(30s ago)"), "{}", c.text());
 }

@@ -170,11 +170,19 @@ async fn a_key_is_drawn_at_once_and_a_burst_of_messages_once() {
 #[tokio::test(start_paused = true)]
 async fn seconds_pass_only_where_seconds_are_shown() {
     let mut seen = night(CALM);
-    seen.api.freshness =
-        Freshness::Stale { since: now() - SignedDuration::from_secs(10), why: "gone".into() };
-    let sent = watch(seen, |_, _| async move { tokio::time::sleep(Duration::from_secs(10)).await }).await;
+    seen.api.freshness = Freshness::Stale { since: now(), why: "gone".into() };
+    let sent = watch(seen, |_, sent| async move {
+        tokio::time::sleep(Duration::from_millis(10_500)).await;
+        let frames = sent.frames.load(Relaxed);
+        assert!((10..=12).contains(&frames), "{frames} frames in ten seconds");
+        // From then on tens of seconds are told.
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        assert_eq!(sent.frames.load(Relaxed), frames + 5);
+        tokio::time::sleep(Duration::from_secs(239)).await;
+    })
+    .await;
     let frames = sent.frames.load(Relaxed);
-    assert!((10..=12).contains(&frames), "{frames} frames in ten seconds");
+    assert!(frames < 12 + 9 + 4, "{frames} frames in five minutes");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use futures::{FutureExt, future::BoxFuture};
 
 use super::{Act, Context, Performed, Telling};
 use crate::{
+    cluster::words::count,
     plan::Replicas,
     run::{
         evidence::Mark,
@@ -53,7 +54,7 @@ impl Act for Replicas {
             let scaled = writer.scale(workload, uid, from, *to, || (cx.fence)()).await?;
             let mark = Mark::Workload { version: scaled.version, desired: *to };
             let text = match scaled.wrote {
-                true => format!("{to} replicas asked for"),
+                true => format!("{} asked for", count(*to, "replica")),
                 false => format!("it had {to} replicas already"),
             };
             Ok(Performed { wrote: scaled.wrote, text, mark: Some(mark), kept: false })

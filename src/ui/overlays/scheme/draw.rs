@@ -445,8 +445,8 @@ fn envelope(scheme: &Scheme, pace: &Pace) -> String {
         "y agrees to {}{onto}; {stops}, and so does a database in trouble",
         match tenants.len() {
             0 => "that".to_owned(),
-            1 => "pods of this tenant".to_owned(),
-            n => format!("pods of these {n} tenants"),
+            1 => "moves of this tenant's pods".to_owned(),
+            n => format!("moves of pods of these {n} tenants"),
         }
     )
 }

@@ -130,7 +130,9 @@ impl CampaignView {
             say(pen, "r shows what is left on what is seen now, to agree to it", Role::Text, 1);
         }
         if campaign.state.is_over() {
-            for text in epilogue(cx, campaign) {
+            // What it ended with says it already, as long as it is so.
+            let word = campaign.last_word().unwrap_or_default();
+            for text in epilogue(cx, campaign).into_iter().filter(|text| !word.ends_with(text.as_str())) {
                 say(pen, &text, Role::Text, 2);
             }
         } else if campaign.stopping {
@@ -261,7 +263,11 @@ impl CampaignView {
             ItemState::Failed(why) | ItemState::Skipped(why) | ItemState::Held(_, why) => Some(why.clone()),
             _ => None,
         });
+        let through = !states.iter().any(|s| matches!(s, ItemState::Waiting | ItemState::Running(_)));
         let done = || {
+            if !through {
+                return None;
+            }
             let took = items.iter().filter_map(|i| took(campaign, *i)).max()?;
             Some(format!("took {}", format::span(took)))
         };

@@ -104,7 +104,7 @@ impl DatabaseView {
                     continue;
                 }
                 Wrong::More(n) => {
-                    let key = command::of(Command::Findings).keys.first().copied().unwrap_or_default();
+                    let key = command::sign(Command::Findings);
                     let pieces = [
                         piece(format!("and {n} more  "), Role::Muted),
                         piece(key, Role::Key),

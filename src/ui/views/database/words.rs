@@ -74,8 +74,7 @@ pub fn act_word(answer: Answer) -> &'static str {
 /// The key that answers a finding, where it is one for its subject: what is to be done to another is not a key away.
 pub(super) fn key(cx: &Cx<'_>, finding: &Finding) -> Vec<Piece<'static>> {
     let of = |wanted: Command, word: &'static str| {
-        let key = command::of(wanted).keys.first().copied().unwrap_or_default();
-        vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)]
+        vec![piece(format!("{} ", command::sign(wanted)), Role::Key), piece(word, Role::Muted)]
     };
     let command = match finding.answer {
         Some(Answer::Recovery) => return of(Command::Recovery, "recovery sheet"),

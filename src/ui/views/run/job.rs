@@ -4,7 +4,7 @@ use super::super::heading;
 use crate::{
     cluster::{Database, LogSource, Snapshot, headroom},
     plan::Change,
-    run::{Log, Run, RunSeen, StepState},
+    run::{Log, Run, RunSeen, RunState, StepState},
     ui::{
         format,
         paint::{Pen, piece},
@@ -48,7 +48,11 @@ pub(super) fn source(known: &RunSeen, seen: &Snapshot) -> Option<LogSource> {
 
 /// The newest lines: as the run has them, or as the pod has written them by now.
 fn lines(known: &RunSeen, cx: &Cx<'_>, screen: u16) -> Vec<String> {
-    let room = usize::from(screen / 6).clamp(2, LINES);
+    let room = match known.run.state {
+        // It came through: its pods are worth more than its last words.
+        RunState::Done => usize::from(screen / 12).clamp(1, LINES),
+        _ => usize::from(screen / 6).clamp(2, LINES),
+    };
     let read = source(known, cx.seen).filter(|source| cx.detail.log.wanted.sources == [source.clone()]);
     let read = read.map(|_| Log::of(cx.detail.log.lines.iter().map(|line| &*line.text)));
     let log = read.as_ref().filter(|read| read.len() > known.run.log.len()).unwrap_or(&known.run.log);

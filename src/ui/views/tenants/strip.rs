@@ -1,21 +1,30 @@
 //! The worst findings, above the table, and what each leads to.
 
 use super::{
-    super::{age_width, finding_line},
+    super::{age_width, answers, finding_line, run_sign},
     Tenants,
 };
 use crate::{
-    cluster::{Answer, Finding, Severity, Subject, TenantName},
-    run::Shown,
+    cluster::{Answer, Finding, Severity, Subject},
+    run::{RunSeen, Shown, campaign::CampaignSeen, summary},
     ui::{
+        action::Action,
         command::{self, Command},
         format,
         paint::{Pen, piece},
-        stops::{self, Stop},
+        stops::Stop,
         theme::Role,
         view::Cx,
     },
 };
+
+/// Lines of the strip on a wide screen, where it stands beside the table.
+pub(super) const WIDE: usize = 14;
+
+/// Whether the strip and the selected tenant stand beside the table.
+pub(super) fn is_wide(columns: u16) -> bool {
+    columns >= 150
+}
 
 /// Lines for findings above the table, with the gap below them: it depends on the height alone, so that nothing
 /// shifts.
@@ -30,13 +39,92 @@ pub(super) fn height(screen: u16) -> u16 {
     }
 }
 
+/// A line of the strip.
+enum Line<'a> {
+    /// A campaign that is not over.
+    Campaign(&'a CampaignSeen),
+    /// A run that is not over and belongs to none.
+    Run(&'a RunSeen),
+    /// A cause, with what follows from it.
+    Cause(&'a Finding),
+}
+
+impl Line<'_> {
+    fn is(&self, stop: &Stop) -> bool {
+        match (self, stop) {
+            (Self::Campaign(known), Stop::Campaign(id)) => known.campaign.id == *id,
+            (Self::Run(known), Stop::Run(id)) => known.run.id == *id,
+            (Self::Cause(finding), Stop::About(subject)) => finding.subject == *subject,
+            _ => false,
+        }
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        match self {
+            Self::Campaign(known) => Some(answers::of_campaign(known)),
+            Self::Run(known) => Some(answers::of_run(cx, known)),
+            Self::Cause(finding) => answers::of_finding(cx, finding),
+        }
+    }
+}
+
+/// What is unfinished, then the causes of what is wrong, one line each; as many as there are lines.
+fn lines<'a>(cx: &Cx<'a>, room: usize) -> Vec<Line<'a>> {
+    let campaigns = cx.campaigns.iter().filter(|known| !known.campaign.state.is_over());
+    let of_none = |known: &&RunSeen| {
+        let of = known.run.campaign.as_ref();
+        !known.run.state.is_over()
+            && of.is_none_or(|of| {
+                let campaign = cx.campaigns.iter().find(|c| c.campaign.id == *of);
+                campaign.is_none_or(|c| c.campaign.state.is_over())
+            })
+    };
+    let runs = cx.runs.iter().filter(of_none);
+    let mut all: Vec<Line<'_>> = campaigns.map(Line::Campaign).chain(runs.map(Line::Run)).collect();
+    // First what has left something open, then what waits for an operator; what is wrong keeps a line at least.
+    all.sort_by_key(|line| match line {
+        Line::Campaign(known) => (true, !known.wants_an_operator()),
+        Line::Run(known) => (known.open().is_none(), !known.wants_an_operator()),
+        Line::Cause(_) => (true, true),
+    });
+    let any = cx.findings.iter().any(|finding| finding.because.is_none());
+    all.truncate(room.saturating_sub(usize::from(any)).max(1));
+    let mut told: Vec<&Subject> = Vec::new();
+    for finding in cx.findings.iter().filter(|finding| finding.because.is_none()) {
+        if all.len() >= room {
+            break;
+        }
+        if !told.contains(&&finding.subject) {
+            told.push(&finding.subject);
+            all.push(Line::Cause(finding));
+        }
+    }
+    all
+}
+
+/// The line the answering key is about: the one that the key to the next trouble led to, else the first.
+fn current(cx: &Cx<'_>, lines: &[Line<'_>]) -> usize {
+    cx.stop.and_then(|stop| lines.iter().position(|line| line.is(stop))).unwrap_or(0)
+}
+
+/// What the answering key does now.
+pub(super) fn answer(cx: &Cx<'_>) -> Option<Action> {
+    let room = usize::from(height(cx.size.1).saturating_sub(1)).max(1);
+    let lines = lines(cx, if is_wide(cx.size.0) { WIDE } else { room });
+    lines.get(current(cx, &lines)).and_then(|line| line.answer(cx)).map(|(_, action)| action)
+}
+
 impl Tenants {
-    pub(super) fn findings(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, lines: u16) {
-        if lines == 0 {
+    pub(super) fn findings(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, room: u16) {
+        if room == 0 {
             return;
         }
         let width = pen.width();
-        // Where there is little room, what is wrong is worth more than the key that leads there.
+        let lines = lines(cx, usize::from(room));
+        if lines.is_empty() {
+            pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
+        }
+        // Where there is little room, what is wrong is worth more than the key that answers it.
         let keys = if width < 60 { 0 } else { 13 };
         let right = width.saturating_sub(1 + keys);
         let name = match width {
@@ -44,102 +132,95 @@ impl Tenants {
             60..100 => 14,
             _ => 22,
         };
-        let key = |pen: &mut Pen<'_>, y: u16, key: &str, word: &str, here: bool| {
-            let (tone, word_tone) = if here { (Role::Key, Role::Muted) } else { (Role::Faint, Role::Faint) };
-            let label = [piece(format!("{key} "), tone), piece(word, word_tone)];
-            pen.line_right(width - 1, y, keys.saturating_sub(1), &label);
+        let at = current(cx, &lines);
+        let text_room = right.saturating_sub(5 + name + age_width(width)).max(1);
+        let needs = |line: &Line<'_>| match line {
+            Line::Cause(finding) => format::wrap(&format::plain(&finding.text), text_room).len() as u16,
+            _ => 1,
         };
+        // The first one is told whole; of the others what there is room for.
+        let mut spare = room.saturating_sub(lines.len() as u16);
         let mut y = 0;
-        let mut line = |pen: &mut Pen<'_>, shown: &Shown, short: &str, text: &str, at| {
-            let (glyph, role) = super::super::run_sign(shown);
-            pen.put(2, y, 1, glyph, role);
-            pen.put(4, y, name, short, Role::Text);
-            pen.put(5 + name, y, right.saturating_sub(11 + name), text, Role::Text);
-            pen.put_right(right, y, 5, &cx.age_or_dash(at), Role::Muted);
-            key(pen, y, "3", "runs", true);
-            y += 1;
-        };
-        let waiting = stops::waiting(cx.campaigns, cx.runs);
-        let run = |stop: &Stop| match stop {
-            Stop::Run(id) => cx.runs.iter().find(|known| known.run.id == *id),
-            _ => None,
-        };
-        let first = waiting.iter().find_map(run);
-        let open = first.and_then(|known| Some((known, known.open()?)));
-        if let Some((known, why)) = &open {
-            let shown = known.shown();
-            let text = format!("{shown}: {}: {why}", crate::run::summary(&known.run));
-            line(pen, &shown, known.run.short(), &text, known.run.last_at());
-        }
-        let campaign = cx.campaigns.iter().find(|known| !known.campaign.state.is_over());
-        if let Some(known) = campaign {
-            let (campaign, shown) = (&known.campaign, known.shown());
-            let how_far = campaign.counts().words();
-            let who = if shown == Shown::Running { campaign.operator.as_str() } else { "" };
-            let by = if who.is_empty() { String::new() } else { format!(", {who}") };
-            let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
-            line(pen, &shown, campaign.short(), &text, campaign.last_at());
-        }
-        let waits = campaign.is_some_and(|known| known.wants_an_operator());
-        if let Some(known) = first.filter(|_| open.is_none() && !waits) {
-            let shown = known.shown();
-            let text = format!("run of {} {shown}: {}", known.run.operator, crate::run::summary(&known.run));
-            line(pen, &shown, known.run.short(), &text, known.run.last_at());
-        }
-        if cx.findings.is_empty() && y == 0 {
-            pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
-        }
-        let mut shown: Vec<&Finding> = Vec::new();
-        for finding in cx.findings {
-            if y + shown.len() as u16 == lines {
+        for (i, line) in lines.iter().enumerate() {
+            if y >= room {
                 break;
             }
-            // What follows from another finding is told by that one.
-            if finding.because.is_none() && !shown.iter().any(|f| f.subject == finding.subject) {
-                shown.push(finding);
-            }
-        }
-        // The worst one is told whole; of the others what there is room for.
-        let room = right.saturating_sub(5 + name + age_width(width)).max(1);
-        let needs = |finding: &Finding| format::wrap(&format::plain(&finding.text), room).len() as u16;
-        let mut spare = lines.saturating_sub(y + shown.len() as u16);
-        let selected = self.list.selected();
-        let next = stops::next(waiting, cx.findings, cx.stop, selected.map(TenantName::as_str));
-        for (i, finding) in shown.into_iter().enumerate() {
-            if y >= lines {
-                break;
-            }
-            let more = needs(finding) - 1;
-            let more = if i == 0 { more.min(lines - y - 1) } else { more.min(spare) };
+            let more = (needs(line) - 1).min(if i == 0 { room - y - 1 } else { spare });
             spare = spare.saturating_sub(more);
-            finding_line(pen, y, right, finding, cx, name);
-            let here = matches!(&finding.subject, Subject::Tenant(n) if Some(n) == selected);
-            match (&finding.subject, finding.answer) {
-                (Subject::Node(_), Some(Answer::Rebalance)) => key(pen, y, "b", "rebalance", true),
-                (Subject::Tenant(_), Some(Answer::Scale)) if here => key(pen, y, "s", "scale", true),
-                (Subject::Tenant(_), Some(_)) if here => {
-                    key(pen, y, command::key_sign("enter"), "open", true)
-                }
-                (Subject::Tenant(_), None) if here => {}
-                (subject, _) if next == Some(Stop::About(subject.clone())) => {
-                    key(pen, y, "n", "next", false);
-                }
-                (subject, _) if subject.is_database() => {
-                    let place = command::of(Command::Database).keys.first().copied().unwrap_or_default();
-                    key(pen, y, place, "database", false);
-                }
-                (Subject::Source(_), _) => key(pen, y, "f", "findings", false),
-                _ => {}
+            match line {
+                Line::Campaign(known) => campaign(pen, y, (right, name), cx, known),
+                Line::Run(known) => run(pen, y, (right, name), cx, known),
+                Line::Cause(finding) => finding_line(pen, y, right, finding, cx, name),
             }
-            y += 1 + self::more(pen, y, (5 + name, room), finding, more);
+            if let Some((word, _)) = line.answer(cx).filter(|_| keys > 0) {
+                let key = own_key(line).or((i == at).then_some(Command::Answer));
+                let mut label = Vec::new();
+                if let Some(key) = key {
+                    label.push(piece(format!("{} ", command::sign(key)), Role::Key));
+                }
+                label.push(piece(word, if key.is_some() { Role::Muted } else { Role::Faint }));
+                pen.line_right(width - 1, y, keys - 1, &label);
+            }
+            if let Line::Cause(finding) = line {
+                self::more(pen, y, (5 + name, text_room), finding, more);
+            }
+            y += 1 + more;
         }
     }
 }
 
-/// The further lines of a finding. Returns how many there are.
-fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), finding: &Finding, lines: u16) -> u16 {
+/// A key that answers it from any row.
+fn own_key(line: &Line<'_>) -> Option<Command> {
+    match line {
+        Line::Cause(Finding { answer: Some(Answer::Rebalance), .. }) => Some(Command::Rebalance),
+        Line::Cause(Finding { answer: Some(Answer::Recovery), .. }) => Some(Command::Recovery),
+        _ => None,
+    }
+}
+
+fn campaign(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known: &CampaignSeen) {
+    let (campaign, shown) = (&known.campaign, known.shown());
+    let how_far = campaign.counts().words();
+    let who = if shown == Shown::Running { campaign.operator.as_str() } else { "" };
+    let by = if who.is_empty() { String::new() } else { format!(", {who}") };
+    let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
+    unfinished(pen, y, (right, name), (&shown, campaign.short(), &text), &cx.age_or_dash(campaign.last_at()));
+}
+
+fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known: &RunSeen) {
+    let shown = known.shown();
+    let what = summary(&known.run);
+    let text = match known.open() {
+        Some(why) => format!("{shown}: {what}: {why}"),
+        None => format!("run of {} {shown}: {what}", known.run.operator),
+    };
+    unfinished(
+        pen,
+        y,
+        (right, name),
+        (&shown, known.run.short(), &text),
+        &cx.age_or_dash(known.run.last_at()),
+    );
+}
+
+fn unfinished(
+    pen: &mut Pen<'_>,
+    y: u16,
+    (right, name): (u16, u16),
+    (shown, short, text): (&Shown, &str, &str),
+    age: &str,
+) {
+    let (glyph, role) = run_sign(shown);
+    pen.put(2, y, 1, glyph, role);
+    pen.put(4, y, name, short, Role::Text);
+    pen.put(5 + name, y, right.saturating_sub(11 + name), text, Role::Text);
+    pen.put_right(right, y, 5, age, Role::Muted);
+}
+
+/// The further lines of a finding.
+fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), finding: &Finding, lines: u16) {
     if lines == 0 {
-        return 0;
+        return;
     }
     let mut words = format::wrap(&format::plain(&finding.text), room).into_iter();
     let first = words.next().unwrap_or_default();
@@ -152,7 +233,6 @@ fn more(pen: &mut Pen<'_>, y: u16, (x, room): (u16, u16), finding: &Finding, lin
             if i + 1 == lines { rest[usize::from(i)..].join(" ") } else { rest[usize::from(i)].clone() };
         pen.put(x, y + 1 + i, room, &text, tone);
     }
-    lines
 }
 
 #[cfg(test)]
@@ -183,7 +263,7 @@ mod tests {
         app.draw(&mut buf, now);
         let line = |y: u16| (0..80).map(|x| buf[(x, y)].symbol()).collect::<String>();
         let strip: Vec<_> = (2..12).map(line).collect();
-        let at = strip.iter().position(|l| l.contains("db1") && l.contains("  4 "));
+        let at = strip.iter().position(|l| l.contains("db1"));
         let at = at.unwrap_or_else(|| panic!("{strip:#?}"));
         let words = |l: &String| l.chars().skip(19).take(41).collect::<String>().trim().to_owned();
         let said: Vec<_> = strip.iter().skip(at).take(2).map(words).collect();

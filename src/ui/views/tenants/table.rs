@@ -20,7 +20,7 @@ impl Tenants {
     pub(super) fn table(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
         let names: Vec<&str> = self.rows.nodes.iter().map(NodeName::as_str).collect();
         let columns = Columns::fit(pen.width(), &names, &self.rows.short);
-        columns.heading(pen, (&names, &self.rows.short), &self.rows.states, self.sort);
+        columns.heading(pen, (&names, &self.rows.short), &self.rows.states, self.sort());
         let body = usize::from(pen.height().saturating_sub(1));
         for (line, i) in self.list.window(self.shown.len(), body).enumerate() {
             let y = line as u16 + 1;

@@ -1,0 +1,51 @@
+//! The theme chosen on the screen, kept for the next time. It stands for the configured one: who configures another
+//! theme afterwards, or asks for one with a flag, sees that one.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+/// Configured theme, chosen theme.
+type Kept = BTreeMap<String, String>;
+
+fn read(state_dir: &Path) -> Kept {
+    let text = fs::read_to_string(state_dir.join("themes.toml")).unwrap_or_default();
+    toml::from_str(&text).unwrap_or_default()
+}
+
+/// The theme chosen last where this one is configured.
+pub(super) fn kept(state_dir: &Path, configured: &str) -> Option<String> {
+    read(state_dir).remove(configured)
+}
+
+/// Keeps a choice; to choose the configured one again takes it away.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn keep(state_dir: &Path, configured: &str, chosen: &str) -> io::Result<()> {
+    let mut kept = read(state_dir);
+    match chosen == configured {
+        true => kept.remove(configured),
+        false => kept.insert(configured.to_owned(), chosen.to_owned()),
+    };
+    fs::create_dir_all(state_dir)?;
+    fs::write(state_dir.join("themes.toml"), toml::to_string(&kept).map_err(io::Error::other)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_is_kept_for_what_is_configured() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        assert_eq!(kept(&state, "dark"), None);
+        keep(&state, "dark", "ember").unwrap();
+        keep(&state, "light", "safe").unwrap();
+        assert_eq!(kept(&state, "dark").as_deref(), Some("ember"));
+        assert_eq!(kept(&state, "mono"), None, "another one is configured since");
+        keep(&state, "dark", "dark").unwrap();
+        assert_eq!((kept(&state, "dark"), kept(&state, "light").as_deref()), (None, Some("safe")));
+        fs::write(state.join("themes.toml"), "not toml [").unwrap();
+        assert_eq!(kept(&state, "light"), None);
+    }
+}
