@@ -310,6 +310,12 @@ fn claims_that_go_with_their_pods_want_the_name_typed_and_are_not_promised_back(
     let back = plan(&settled(&seen, &p), &undo(&p));
     assert_eq!(check(&back, "claims").0, Fine);
     assert!(check(&back, "claims").1.contains("new, empty claims"));
+    // The claim of a pod that is being made again goes with its number, whether the pod is there or not.
+    let pod = seen.tenants[&TenantName::from("acme")].pods[3].key.clone();
+    seen.observe(Observation::Pod(Seen::Gone(pod)));
+    let p = plan(&seen, &scale(&[to("acme", 3)]));
+    assert!(check(&p, "claims").0 == Warn && check(&p, "claims").1.ends_with("data-acme-3"), "{p}");
+    assert_eq!(p.confirmation(), Confirmation::Type("acme".into()));
     alter(&mut seen, "acme", |w| w.claims_go_when_scaled = false);
     let kept = plan(&seen, &scale(&[to("acme", 2)]));
     has_no(&kept, "claims");
