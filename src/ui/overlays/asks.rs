@@ -17,6 +17,9 @@ use crate::{
 
 impl Asks {
     /// How tenants are migrated. The error says why it cannot be asked for.
+    ///
+    /// # Errors
+    /// There is nothing to ask, and why: one sentence.
     pub fn migration(seen: &Snapshot, defaults: &Migrations, names: &[TenantName]) -> Result<Self, String> {
         let first = names.first().ok_or("no tenant is selected")?;
         let found = |name: &TenantName| {
@@ -41,6 +44,9 @@ impl Asks {
     }
 
     /// The weight of a member. The error says why it cannot be asked for.
+    ///
+    /// # Errors
+    /// There is nothing to ask, and why: one sentence.
     pub fn weight(database: &Database, row: &Row) -> Result<Self, String> {
         let label = row.label.clone();
         let mut now: Vec<(ProxyName, u64)> = Vec::new();
@@ -69,6 +75,9 @@ impl Asks {
 
     /// A server for the proxies: those that Galera names and a proxy lacks are offered. The error says why it cannot be
     /// asked for.
+    ///
+    /// # Errors
+    /// There is nothing to ask, and why: one sentence.
     pub fn server(seen: &Snapshot, database: &Database) -> Result<Self, String> {
         let live: Vec<_> = seen.proxies.values().filter_map(|p| Some((&p.name, p.now()?))).collect();
         if live.is_empty() {
@@ -123,6 +132,7 @@ impl Asks {
             },
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
+            Self::Forward(pod) => format!("Port-forward to {}", pod.name),
             Self::GiveUp { what, run, .. } => format!("Give up {what} {}", format::short_run(run)),
         }
     }
@@ -134,6 +144,7 @@ impl Asks {
             Self::Migrate { .. } => "image",
             Self::Weight { .. } => "weight",
             Self::Server { .. } => "host:port",
+            Self::Forward(_) => "local:remote",
             Self::GiveUp { .. } => "because",
         }
     }
@@ -142,6 +153,7 @@ impl Asks {
     pub fn leads_to(&self) -> &'static str {
         match self {
             Self::GiveUp { .. } => "go on",
+            Self::Forward(_) => "open it",
             _ => "show the plan",
         }
     }
@@ -157,6 +169,7 @@ impl Asks {
             Self::Migrate { now, .. } => Some(now.to_string()),
             Self::Weight { now, .. } => same(now.iter().map(|(_, n)| *n).collect()),
             Self::Server { offers, .. } => offers.first().map(|(at, _)| at.to_string()),
+            Self::Forward(_) => Some("8080:80".into()),
             Self::GiveUp { .. } => None,
         };
         text.unwrap_or_default()
@@ -167,6 +180,7 @@ impl Asks {
         match self {
             Self::Replicas(_) | Self::Weight { .. } => c.is_ascii_digit() || "+-".contains(c),
             Self::Server { .. } => !c.is_whitespace(),
+            Self::Forward(_) => c.is_ascii_digit() || c == ':',
             Self::GiveUp { .. } | Self::Migrate { .. } => true,
         }
     }
@@ -177,6 +191,7 @@ impl Asks {
             Self::Replicas(_) | Self::Weight { .. } => {
                 format!("`{c}` is no number: digits, + and - are taken")
             }
+            Self::Forward(_) => format!("`{c}` is no part of LOCAL:REMOTE: digits and one colon are taken"),
             _ => format!("`{c}` is not taken"),
         }
     }
@@ -245,6 +260,10 @@ impl Asks {
                 }
                 hints
             }
+            Self::Forward(_) => vec![
+                "port 8080 of 127.0.0.1 leads to port 80 of the pod; :80 takes any free port here".into(),
+                "it ends with the cockpit; :forwards lists those that are open".into(),
+            ],
             Self::GiveUp { text, .. } => vec!["say why: it is kept in the journal".into(), text.clone()],
         }
     }
@@ -302,9 +321,13 @@ impl Asks {
     }
 
     /// What the line asks the cockpit for. The error is one sentence.
+    ///
+    /// # Errors
+    /// What was typed is no answer, and why: one sentence.
     pub fn answer(&self, text: &str) -> Result<Action, String> {
         let act = |act| Action::Plan(Intent::Database { act });
         Ok(match self {
+            Self::Forward(pod) => Action::Forward(pod.clone(), text.parse()?),
             Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
             Self::Migrate { tenants, migration, now, .. } => migrated(text, tenants, migration, now)?,
             Self::Weight { member, now, .. } => {
@@ -451,6 +474,9 @@ fn migrated(
 }
 
 /// Reads `5`, `+1` or `-1` for each of these tenants.
+///
+/// # Errors
+/// What was typed names no tenants and numbers, and why: one sentence.
 pub fn targets(text: &str, tenants: &[(TenantName, u32)]) -> Result<Vec<Target>, String> {
     let number = match text.parse()? {
         Number::To(n) | Number::By(n) if n.abs() > 1_000_000 => {
