@@ -174,14 +174,7 @@ fn marked(size: (u16, u16), typed: &[&str]) -> Cockpit {
     c.keys("M");
     for word in typed {
         for letter in word.chars() {
-            c.keys(match letter {
-                ' ' => "space",
-                'p' => "p",
-                'a' => "a",
-                'r' => "r",
-                'e' => "e",
-                other => c_str(other),
-            });
+            c.keys(&if letter == ' ' { "space".to_owned() } else { letter.to_string() });
         }
     }
     c.keys("enter");
