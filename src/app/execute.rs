@@ -51,6 +51,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Escape if app.views.front_mut().filter().is_some_and(|filter| !filter.is_empty()) => {
             app.filter("", now);
         }
+        Command::Escape if app.views.front_mut().unmark() => app.refresh(now),
         Command::Escape if !app.views.stack.is_empty() => back(app, now),
         Command::Quit => {
             if app.under_way().is_some() {

@@ -225,6 +225,11 @@ pub trait View: Send {
         &NO_FIELDS
     }
 
+    /// Takes all marks off. Returns whether there were any.
+    fn unmark(&mut self) -> bool {
+        false
+    }
+
     /// The orders its rows can have, by the names that `:sort` takes; the first is the usual one.
     fn orders(&self) -> &'static [&'static str] {
         &[]

@@ -444,7 +444,7 @@ pub const COMMANDS: &[Entry] = &[
         "mark",
         &["space"],
         "mark the row: the next command then is about all marked ones",
-        &[On::Tenants, On::Nodes, On::Ranking],
+        &[On::Tenants, On::Nodes, On::Node, On::Ranking],
     )
     .bar(33, "mark"),
     entry(Command::Sort(Sort::Worst), "sort-worst", &["S"], "the worst first", &[On::Tenants]),

@@ -222,9 +222,17 @@ impl View for Findings {
             finding_line(pen, y, width.saturating_sub(13), finding, cx, name);
             if let Some((word, _)) = answers::of_finding(cx, finding) {
                 let here = self.list.index() == i;
-                let key = if here { format!("{} ", command::sign(Command::Answer)) } else { String::new() };
-                let label =
-                    [piece(key, Role::Key), piece(word, if here { Role::Muted } else { Role::Faint })];
+                let own = match finding.answer {
+                    Some(Answer::Recovery) => Some(Command::Recovery),
+                    Some(Answer::Rebalance) => Some(Command::Rebalance),
+                    Some(Answer::Undrain) => Some(Command::Undrain),
+                    Some(Answer::DeletePod) => Some(Command::DeletePod),
+                    _ => here.then_some(Command::Answer),
+                };
+                let key = own.map_or_else(String::new, |command| format!("{} ", command::sign(command)));
+                let (key_tone, tone) =
+                    if here { (Role::Key, Role::Muted) } else { (Role::Faint, Role::Faint) };
+                let label = [piece(key, key_tone), piece(word, tone)];
                 pen.line_right(width.saturating_sub(1), y, 12, &label);
             }
             if self.list.index() == i {

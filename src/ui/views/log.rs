@@ -10,18 +10,17 @@ mod drawing;
 mod looking;
 mod reading;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
-    cluster::{Key, LogRange, LogSource, Pod, PodState, TenantName},
+    cluster::{Key, TenantName},
     ui::{
         action::{Action, Containers},
         command::Command,
-        filter::{Fields, Filter, Of},
+        filter::{Fields, Filter},
         format,
-        log::{Line, Log, LogsWanted},
-        paint::{Pen, piece},
-        theme::Role,
+        log::LogsWanted,
+        paint::Pen,
         view::{Cx, Place, View, Wants},
     },
 };
