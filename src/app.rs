@@ -192,6 +192,9 @@ impl World {
 impl App {
     /// The cockpit before anything was seen, on a terminal of so many columns and lines. The error is one sentence
     /// about the theme.
+    ///
+    /// # Errors
+    /// The theme is not known, or its file is not understood: one sentence.
     pub fn new(setup: Setup, seen: Arc<Snapshot>, size: (u16, u16)) -> Result<Self, String> {
         let name = if setup.theme.is_empty() { "dark" } else { &setup.theme };
         let theme = Theme::load(name, &setup.themes, setup.depth)?.ascii(setup.ascii);

@@ -55,7 +55,7 @@ pub use address::Address;
 pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
-pub use endpoint::{Endpoint, Trouble};
+pub use endpoint::{Endpoint, Reach, Trouble};
 pub use few::Few;
 pub use finding::{
     Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, left_over, merged,

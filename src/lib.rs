@@ -49,6 +49,30 @@
 //! - **One file writes** (`run/perform.rs`), and enforces read-only mode.
 //! - **The demo knows nothing of us**, so that a mistake in our model cannot be mirrored in the world it is tried on.
 //!
+//! # From what is seen to what may be run
+//!
+//! ```
+//! use wheelhouse::{
+//!     cluster::sketch,
+//!     plan::{Intent, Target, plan},
+//! };
+//!
+//! // A cluster as the tests write it down: three nodes, and a tenant with a pod on two of them.
+//! let seen = sketch(
+//!     "node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2",
+//!     "2026-11-29T03:00:00Z".parse()?,
+//! )?;
+//! let intent = Intent::Scale { targets: vec![Target { tenant: "acme".into(), to: 3 }] };
+//! // Planning is a function of what is seen; the plan says what changes, and what stands against it.
+//! let plan = plan(&seen, &intent);
+//! assert_eq!(plan.refusals().count(), 0);
+//! // Nothing but an approved plan can be run.
+//! let approved = plan.approve(None, Some("a campaign starts".into()))?;
+//! assert_eq!(approved.reason(), Some("a campaign starts"));
+//! assert!(approved.plan().steps[0].change.is_write());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Where this differs from what one might expect
 //!
 //! - The precondition of a scale is what the operator *saw*, not the `resourceVersion` of that moment: a Deployment's

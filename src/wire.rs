@@ -89,7 +89,9 @@ struct Clients {
 
 impl Wire {
     /// Finds out which cluster is meant. Reads files only: no network, no credential plugin.
-    /// The error is one sentence; an unknown context names the known ones.
+    ///
+    /// # Errors
+    /// One sentence; an unknown context names the known ones.
     pub async fn connect_lazily(target: &Target) -> Result<Self, String> {
         let way = target.resolve()?;
         Ok(Self(Arc::new(Inner {

@@ -23,6 +23,9 @@ const BATCH: usize = 4096;
 
 /// Runs the cockpit until it is left, or the terminal or the inbox is gone. `now` is the clock; `perform` does what
 /// comes back from [`update()`].
+///
+/// # Errors
+/// The terminal cannot be written to.
 pub async fn run<B>(
     mut app: App,
     backend: &mut B,

@@ -5,12 +5,25 @@ use std::sync::Arc;
 
 use imbl::Vector;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Freshness;
 
 /// Readings kept for the sparklines.
 const HISTORY: usize = 180;
+
+/// How the pods behind a Kubernetes service are reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// At their own address where that answers, otherwise by port-forward.
+    #[default]
+    Auto,
+    /// At their own address only.
+    Direct,
+    /// By port-forward only.
+    PortForward,
+}
 
 /// One endpoint, and how well it is known: its name `N`, what it says of itself `S`, one reading `H`.
 #[derive(Clone, Debug, PartialEq)]

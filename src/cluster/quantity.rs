@@ -36,6 +36,9 @@ const FRACTION: usize = 18;
 
 /// Parses a quantity into `unit` parts of one (1000 for thousandths), rounding up. What is larger than a quantity can
 /// hold is capped (`ParseQuantity` in `k8s.io/apimachinery/pkg/api/resource`).
+///
+/// # Errors
+/// It is no amount as Kubernetes writes them.
 pub fn parse(text: &str, unit: u64) -> Result<u64, BadQuantity> {
     let bad = || BadQuantity(text.chars().take(40).collect());
     let trimmed = text.trim();

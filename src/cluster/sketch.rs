@@ -19,6 +19,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 
 /// The snapshot such a text describes. Errors name the line and the word.
+///
+/// # Errors
+/// A line is not understood: which, and why.
 pub fn sketch(text: &str, now: Timestamp) -> Result<Snapshot, String> {
     let mut world = World { now, ..World::default() };
     for (number, line) in text.lines().enumerate() {
@@ -105,6 +108,7 @@ impl World {
             uid: format!("node-{name}").into(),
             labels: Arc::new(labels.into()),
             created: self.now - SignedDuration::from_hours(24 * 90),
+            deleting: None,
             cordoned,
             taints,
             allocatable: Amounts { cpu: Some(cpu), memory: Some(memory), other: BTreeMap::new() },

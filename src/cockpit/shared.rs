@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config},
     live::{
         Scope,
-        database::{Account, Configured, Password, ProxyTarget, Reach, logins},
+        database::{Account, Configured, Password, ProxyTarget, logins},
     },
     run::{
         self, Access, RunSeen, Who,
@@ -91,11 +91,9 @@ pub fn database(config: &Config) -> Option<Configured> {
         config::ProxyEntry::Direct(at) => {
             ProxyTarget::Direct(at.to_string().as_str().into(), at.host.clone(), at.port)
         }
-        config::ProxyEntry::Service { service, port } => ProxyTarget::Service {
-            service: service.clone(),
-            port: port.clone(),
-            reach: reach(proxysql.reach),
-        },
+        config::ProxyEntry::Service { service, port } => {
+            ProxyTarget::Service { service: service.clone(), port: port.clone(), reach: proxysql.reach }
+        }
     };
     let member = |at: &config::Address| (at.to_string().as_str().into(), at.host.clone(), at.port);
     Some(Configured {
@@ -106,14 +104,6 @@ pub fn database(config: &Config) -> Option<Configured> {
         every: config.refresh.database.0,
         expected: config::expectations(galera, proxysql),
     })
-}
-
-fn reach(reach: config::Reach) -> Reach {
-    match reach {
-        config::Reach::Auto => Reach::Auto,
-        config::Reach::Direct => Reach::Direct,
-        config::Reach::PortForward => Reach::PortForward,
-    }
 }
 
 fn account(login: &config::Login) -> Result<Account, String> {

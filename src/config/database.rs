@@ -15,7 +15,7 @@ use serde::{
 };
 
 use super::{BadConfig, mycnf};
-pub use crate::cluster::Address;
+pub use crate::cluster::{Address, Reach};
 use crate::cluster::{
     Hostgroups,
     database::{Expectations, Thresholds},
@@ -67,19 +67,6 @@ pub struct Proxysql {
     /// Who asks. A user named `admin` is let in from the proxy's own machine only.
     #[serde(flatten)]
     pub login: Login,
-}
-
-/// How the pods behind a Kubernetes service are reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reach {
-    /// At their own address where that answers, otherwise by port-forward.
-    #[default]
-    Auto,
-    /// At their own address only.
-    Direct,
-    /// By port-forward only.
-    PortForward,
 }
 
 /// User, where the password is, and TLS.

@@ -26,9 +26,9 @@ use crate::{
 use watch::watch;
 use way::Way;
 
+pub use crate::cluster::Reach;
 pub use configured::{Account, Configured, Password, ProxyTarget, follow};
 pub use logins::logins;
-pub use way::Reach;
 
 /// Whom to ask, and how often.
 #[derive(Clone, Debug)]

@@ -251,12 +251,18 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Asks for a list. Its head must come within the deadline for reads.
+    ///
+    /// # Errors
+    /// The list cannot be read, and why.
     pub async fn open<K: Kind>(wire: &wire::Wire, path: &str) -> Result<Self, Fault> {
         let chunks = read::list(wire, path).await?;
         Ok(Self { chunks, cutter: Cutter::default(), end: None, plural: K::RESOURCE.plural })
     }
 
     /// Waits for more; false: that was all.
+    ///
+    /// # Errors
+    /// The list breaks off, and why.
     pub async fn more(&mut self) -> Result<bool, Fault> {
         if self.cutter.is_whole() {
             return Ok(false);

@@ -79,6 +79,9 @@ pub(super) struct Chunks(BodyDataStream<Body>);
 
 impl Chunks {
     /// What has come next; `None` at its end. Nothing at all for a minute is a fault.
+    ///
+    /// # Errors
+    /// The answer breaks off, and why.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         let next = timeout(wire::SILENT_FOR, self.0.next()).await.map_err(|_| Fault::silent())?;
         next.transpose().map_err(|e| Fault::transport(wire::sentence(&e)))
@@ -151,6 +154,9 @@ pub(super) enum Next {
 
 impl Lines {
     /// The next line; [`Next::Silence`] when nothing at all has come for `patience`. Safe to cancel.
+    ///
+    /// # Errors
+    /// The answer breaks off, and why.
     pub async fn next(&mut self, patience: Duration) -> Result<Next, Fault> {
         loop {
             if let Some(line) = self.buffered() {

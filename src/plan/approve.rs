@@ -73,6 +73,9 @@ impl Plan {
 
     /// Approves the plan: it must not refuse itself, must do something, and `typed` must be what
     /// [`Plan::confirmation`] asks for.
+    ///
+    /// # Errors
+    /// The plan is refused, or what had to be typed was not: which of the two.
     pub fn approve(self, typed: Option<&str>, reason: Option<String>) -> Result<Approved, Unapproved> {
         let refusals: Vec<_> = self.refusals().map(|c| c.text.clone()).collect();
         if !refusals.is_empty() {

@@ -302,6 +302,9 @@ pub async fn lacking(
 
 /// Whether the login at each endpoint of the database may do what acts on it need: change the servers of a proxy, desync a
 /// member. Nothing is written. What a login may not, is one sentence with what to grant.
+///
+/// # Errors
+/// The API server cannot be connected to: one sentence.
 pub async fn of_database(
     wire: &Wire,
     logins: Logins,

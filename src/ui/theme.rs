@@ -174,6 +174,9 @@ struct Full {
 impl Theme {
     /// The theme of that name among `own` (name and file of each, the user's) and those that come with the program.
     /// The error names the theme, the place and what to do.
+    ///
+    /// # Errors
+    /// The theme is not known, or its file is not understood: one sentence.
     pub fn load(name: &str, own: &[(String, String)], depth: Depth) -> Result<Self, String> {
         let mut file = read(name, own)?;
         let mut ancestors = vec![name.to_owned()];

@@ -46,6 +46,9 @@ pub(super) struct Out {
 
 impl Frames {
     /// Opens it.
+    ///
+    /// # Errors
+    /// The server refuses, or does not speak websockets.
     pub async fn open(client: &Client, request: Request<Vec<u8>>) -> Result<Self, kube::Error> {
         let connection = client.connect(request).await?;
         let closes = connection.supports_stream_close();

@@ -19,11 +19,11 @@ use super::{
     pods::{self, Found},
     proxysql,
     watch::watch,
-    way::{Pod, Reach, Secret, Way},
+    way::{Pod, Secret, Way},
 };
 use crate::{
     cluster::{
-        Key, Member, MemberName, Observation, Proxy, ProxyName, Seen, Trouble, database::Expectations,
+        Key, Member, MemberName, Observation, Proxy, ProxyName, Reach, Seen, Trouble, database::Expectations,
     },
     wire::{
         Wire,

@@ -8,7 +8,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use super::lookup::fetch;
 use crate::{
-    cluster::Key,
+    cluster::{Key, Reach},
     wire::{
         Wire,
         sql::{Failure, Kind, Login, Sql},
@@ -18,18 +18,6 @@ use crate::{
 
 /// A pod's own address greets within this, or a port-forward is opened.
 const DIRECT_WITHIN: Duration = Duration::from_secs(1);
-
-/// How the pods behind a service are reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
-    /// At their own address where that answers, otherwise by port-forward.
-    #[default]
-    Auto,
-    /// At their own address only.
-    Direct,
-    /// By port-forward only.
-    PortForward,
-}
 
 /// How to go on after a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

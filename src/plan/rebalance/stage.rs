@@ -204,6 +204,9 @@ impl<'a> Stage<'a> {
     }
 
     /// How the pod may be moved, or why not.
+    ///
+    /// # Errors
+    /// The pod stays, and why.
     pub fn means(&self, who: Who) -> Result<Means, Why> {
         let housed = &self.housed[who.0.0];
         if let Some(why) = &housed.held {

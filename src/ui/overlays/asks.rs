@@ -17,6 +17,9 @@ use crate::{
 
 impl Asks {
     /// How tenants are migrated. The error says why it cannot be asked for.
+    ///
+    /// # Errors
+    /// There is nothing to ask, and why: one sentence.
     pub fn migration(seen: &Snapshot, defaults: &Migrations, names: &[TenantName]) -> Result<Self, String> {
         let first = names.first().ok_or("no tenant is selected")?;
         let found = |name: &TenantName| {
@@ -41,6 +44,9 @@ impl Asks {
     }
 
     /// The weight of a member. The error says why it cannot be asked for.
+    ///
+    /// # Errors
+    /// There is nothing to ask, and why: one sentence.
     pub fn weight(database: &Database, row: &Row) -> Result<Self, String> {
         let label = row.label.clone();
         let mut now: Vec<(ProxyName, u64)> = Vec::new();
@@ -69,6 +75,9 @@ impl Asks {
 
     /// A server for the proxies: those that Galera names and a proxy lacks are offered. The error says why it cannot be
     /// asked for.
+    ///
+    /// # Errors
+    /// There is nothing to ask, and why: one sentence.
     pub fn server(seen: &Snapshot, database: &Database) -> Result<Self, String> {
         let live: Vec<_> = seen.proxies.values().filter_map(|p| Some((&p.name, p.now()?))).collect();
         if live.is_empty() {
@@ -302,6 +311,9 @@ impl Asks {
     }
 
     /// What the line asks the cockpit for. The error is one sentence.
+    ///
+    /// # Errors
+    /// What was typed is no answer, and why: one sentence.
     pub fn answer(&self, text: &str) -> Result<Action, String> {
         let act = |act| Action::Plan(Intent::Database { act });
         Ok(match self {
@@ -451,6 +463,9 @@ fn migrated(
 }
 
 /// Reads `5`, `+1` or `-1` for each of these tenants.
+///
+/// # Errors
+/// What was typed names no tenants and numbers, and why: one sentence.
 pub fn targets(text: &str, tenants: &[(TenantName, u32)]) -> Result<Vec<Target>, String> {
     let number = match text.parse()? {
         Number::To(n) | Number::By(n) if n.abs() > 1_000_000 => {

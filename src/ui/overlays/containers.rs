@@ -30,6 +30,9 @@ struct Row {
 
 impl ContainerChoice {
     /// Those that are meant and run. The error says why there is none, in one sentence.
+    ///
+    /// # Errors
+    /// There is no container to choose, and why: one sentence.
     pub fn of(cx: &Cx<'_>, meant: &Containers) -> Result<Self, String> {
         let pods: Vec<&Arc<Pod>> = match (&meant.tenant, &meant.pod) {
             (_, Some(key)) => cx.seen.pods.get(key).into_iter().collect(),

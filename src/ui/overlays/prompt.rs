@@ -38,6 +38,9 @@ impl Prompt {
     }
 
     /// What the line asks the cockpit for. The error is one sentence.
+    ///
+    /// # Errors
+    /// What was typed is no answer, and why: one sentence.
     pub fn answer(&self) -> Result<Action, String> {
         self.asks.answer(self.input.value())
     }

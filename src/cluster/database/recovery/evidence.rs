@@ -48,6 +48,9 @@ const SERVED: &str = "ready for connections";
 impl Saved {
     /// Reads pasted or file-fed text: `grastate.dat`, lines of an error log with `Recovered position`, a bare
     /// `uuid:seqno`, or several of them. The error says what was looked for.
+    ///
+    /// # Errors
+    /// It is neither a `grastate.dat` nor a recovered position: one sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut saved = Self::default();
         let (mut found, mut outlived) = (false, false);
