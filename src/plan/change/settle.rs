@@ -171,7 +171,10 @@ mod tests {
         assert_eq!(stands("acme", false), Standing::AtTo, "nobody can say when it goes");
         for (tenant, alone) in [("acme", true), ("globex", true), ("globex", false)] {
             let stands = stands(tenant, alone);
-            assert!(matches!(&stands, Standing::AtFrom(text) if text.contains("1 leaving")), "{tenant}: {stands:?}");
+            assert!(
+                matches!(&stands, Standing::AtFrom(text) if text.contains("1 leaving")),
+                "{tenant}: {stands:?}"
+            );
         }
     }
 }
