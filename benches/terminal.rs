@@ -1,10 +1,12 @@
 //! What the real binary costs in a terminal: nothing while nothing happens, little while much does.
 //!
 //! The cockpit runs in a pseudo-terminal on an embedded cluster in this process: first standing still, then with 200 pod
-//! events a second. Frames are counted by their marks (synchronised updates), processor time by the kernel.
+//! events a second. Frames are counted by the pauses between what is read, processor time by the kernel. Then on every
+//! screen at 80x24 in true colour: what a step of the cursor, another screen and standing still send, beside the goals.
 
 use std::{
-    io::Read,
+    io::{self, Read as _, Write as _},
+    path::Path,
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -52,17 +54,11 @@ fn main() {
     command.cwd(folder.path());
     let started = Instant::now();
     let mut child = pty.slave.spawn_command(command).expect("the binary starts");
-    let output = Arc::new(Mutex::new(Vec::new()));
-    let (into, mut reader) = (output.clone(), pty.master.try_clone_reader().expect("its output"));
-    thread::spawn(move || {
-        let mut buffer = [0; 65536];
-        while let Ok(read @ 1..) = reader.read(&mut buffer) {
-            into.lock().expect("the output").extend_from_slice(&buffer[..read]);
-        }
-    });
+    let output = Arc::new(Mutex::new(Read::default()));
+    listen(pty.master.try_clone_reader().expect("its output"), output.clone());
     let process = child.process_id().expect("it runs");
     let wait_for = |what: &str| {
-        while !String::from_utf8_lossy(&output.lock().expect("the output")).contains(what) {
+        while !String::from_utf8_lossy(&output.lock().expect("the output").bytes).contains(what) {
             assert!(started.elapsed() < Duration::from_secs(60), "waited for {what}");
             thread::sleep(Duration::from_millis(1));
         }
@@ -71,17 +67,23 @@ fn main() {
     let first = wait_for("connecting");
     let filled = wait_for("200 tenants");
     thread::sleep(Duration::from_secs(3));
-    let whole = count(&output.lock().expect("the output")).bytes;
+    let whole = output.lock().expect("the output").bytes.len();
 
     let measure = |work: &dyn Fn()| {
-        let (before, cpu) = (output.lock().expect("the output").len(), cpu_of(process));
+        let read = || output.lock().expect("the output").clone();
+        let (before, cpu) = (read(), cpu_of(process));
         work();
-        let output = output.lock().expect("the output");
-        Cost { cpu: cpu_of(process).saturating_sub(cpu), ..count(&output[before..]) }
+        let after = read();
+        Cost {
+            bytes: after.bytes.len() - before.bytes.len(),
+            frames: after.frames - before.frames,
+            cpu: cpu_of(process).saturating_sub(cpu),
+        }
     };
     let idle = measure(&|| thread::sleep(Duration::from_secs(SECONDS)));
     let busy = measure(&|| events(&cluster));
     child.kill().expect("it ends");
+    slow_line(folder.path());
 
     let share = |cost: Cost| cost.cpu.as_secs_f64() / SECONDS as f64 * 100.0;
     println!("the binary in a terminal of {COLUMNS}x{ROWS}, 200 tenants on 20 nodes");
@@ -133,13 +135,93 @@ fn events(cluster: &Cluster) {
     }
 }
 
-fn count(bytes: &[u8]) -> Cost {
-    let mark = b"\x1b[?2026h";
-    Cost {
-        bytes: bytes.len(),
-        frames: bytes.windows(mark.len()).filter(|w| w == mark).count(),
-        cpu: Duration::ZERO,
+/// What was read of a terminal so far.
+#[derive(Clone, Default)]
+struct Read {
+    bytes: Vec<u8>,
+    frames: usize,
+    last: Option<Instant>,
+}
+
+fn listen(mut reader: Box<dyn io::Read + Send>, into: Arc<Mutex<Read>>) {
+    /// What comes sooner belongs to the same frame.
+    const PAUSE: Duration = Duration::from_millis(5);
+    thread::spawn(move || {
+        let mut buffer = [0; 65536];
+        while let Ok(n @ 1..) = reader.read(&mut buffer) {
+            let mut read = into.lock().expect("the output");
+            read.frames += usize::from(read.last.is_none_or(|last| last.elapsed() > PAUSE));
+            read.last = Some(Instant::now());
+            read.bytes.extend_from_slice(&buffer[..n]);
+        }
+    });
+}
+
+/// Screens: the keys that lead there from any other.
+const SCREENS: [(&str, &[&str]); 12] = [
+    ("tenants", &["1"]),
+    ("tenant", &["1", "\r"]),
+    ("described", &["1", "d"]),
+    ("YAML", &["1", "y"]),
+    ("log", &["1", "l"]),
+    ("headroom", &["1", "h"]),
+    ("nodes", &["2"]),
+    ("node", &["2", "\r"]),
+    ("ranking", &["W"]),
+    ("runs", &["3"]),
+    ("database", &["4"]),
+    ("findings", &["5"]),
+];
+
+/// What a slow line has to carry, on the demo with its database, which nobody uses.
+fn slow_line(folder: &Path) {
+    let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+    let pty = native_pty_system().openpty(size).expect("a pseudo-terminal");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_wheelhouse"));
+    command.args([
+        "demo",
+        "--tenants",
+        "40",
+        "--nodes",
+        "5",
+        "--seed",
+        "7",
+        "--scenario",
+        "calm",
+        "--speed",
+        "1",
+    ]);
+    command.env("HOME", folder);
+    command.env("XDG_STATE_HOME", folder);
+    command.env("TERM", "xterm-256color");
+    command.env("COLORTERM", "truecolor");
+    command.cwd(folder);
+    let mut child = pty.slave.spawn_command(command).expect("the binary starts");
+    let mut writer = pty.master.take_writer().expect("its input");
+    let output = Arc::new(Mutex::new(Read::default()));
+    listen(pty.master.try_clone_reader().expect("its output"), output.clone());
+    thread::sleep(Duration::from_secs(8));
+    let bytes = || output.lock().expect("the output").bytes.len();
+    let start = bytes();
+    let mut press = |key: &str| {
+        let before = bytes();
+        writer.write_all(key.as_bytes()).expect("it reads");
+        thread::sleep(Duration::from_millis(400));
+        bytes() - before
+    };
+    println!("bytes to a terminal of 80x24 in true colour; the start took {start}");
+    println!("  {:<12} {:>14} {:>14} {:>14}", "screen", "to it < 4000", "a step < 400", "idle 0 B/s");
+    for (name, keys) in SCREENS {
+        let to = keys.iter().map(|key| press(key)).last().unwrap_or(0);
+        thread::sleep(Duration::from_secs(2));
+        let step = ["j", "j", "k"].iter().map(|key| press(key)).max().unwrap_or(0);
+        thread::sleep(Duration::from_secs(12));
+        let before = bytes();
+        thread::sleep(Duration::from_secs(SECONDS));
+        let idle = (bytes() - before) as f64 / SECONDS as f64;
+        println!("  {name:<12} {to:>14} {step:>14} {idle:>14.1}");
     }
+    child.kill().expect("it ends");
 }
 
 /// User and system time of a process so far, in the kernel's hundredths of a second.

@@ -110,7 +110,7 @@ fn candidates(kind: Kind) -> Vec<CompletionCandidate> {
 
 fn contexts(common: &Common) -> Option<Vec<String>> {
     let config = session::layers(common).ok()?.config(None).ok()?;
-    cockpit::target(&config).context_names().ok()
+    Some(cockpit::target(&config).contexts())
 }
 
 fn members(common: &Common) -> Option<Vec<String>> {

@@ -18,6 +18,8 @@ pub struct Node {
     pub labels: Labels,
     /// `metadata.creationTimestamp`.
     pub created: Timestamp,
+    /// `metadata.deletionTimestamp`: it is being taken out of the cluster, and its pods go with it.
+    pub deleting: Option<Timestamp>,
     /// `spec.unschedulable`: cordoned.
     pub cordoned: bool,
     /// `spec.taints`.

@@ -108,6 +108,7 @@ impl World {
             uid: format!("node-{name}").into(),
             labels: Arc::new(labels.into()),
             created: self.now - SignedDuration::from_hours(24 * 90),
+            deleting: None,
             cordoned,
             taints,
             allocatable: Amounts { cpu: Some(cpu), memory: Some(memory), other: BTreeMap::new() },

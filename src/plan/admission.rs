@@ -3,8 +3,8 @@
 
 use super::schedule::Incoming;
 use crate::cluster::{
-    Amounts, Container, Cpu, Freshness, Key, LimitRange, Memory, PodSpec, Quota, Snapshot, VolumeSource,
-    Workload, WorkloadKind,
+    Amounts, ClaimPhase, Container, Cpu, Freshness, Key, LimitRange, Memory, PodSpec, Quota, Snapshot,
+    VolumeSource, Workload, WorkloadKind,
 };
 
 /// How many more pods of a workload are let in.
@@ -142,18 +142,22 @@ fn held_back(seen: &Snapshot, workload: &Workload, spec: &PodSpec) -> Option<Str
         return None;
     }
     let namespace = &workload.key.key.namespace;
-    // The claims of templates and ephemeral volumes are made with the pod.
-    let missing = spec.volumes.iter().find_map(|volume| match &volume.source {
-        VolumeSource::Claim(name) => {
-            let own = workload.key.kind == WorkloadKind::StatefulSet
-                && workload.claim_templates.contains(&volume.name);
-            let key = Key::new(namespace.clone(), name.clone());
-            let there = seen.claims.get(&key).is_some() || seen.claims.unreadable.contains_key(&key);
-            (!own && !there).then_some(name)
-        }
-        _ => None,
-    });
-    missing.map(|name| format!("its pods need the claim {name}, which is not there"))
+    // The claims of templates and ephemeral volumes are made with the pod. What the scheduler refuses:
+    // `plugins/volumebinding/volume_binding.go` `podHasPVCs`.
+    spec.volumes.iter().find_map(|volume| {
+        let VolumeSource::Claim(name) = &volume.source else { return None };
+        let own =
+            workload.key.kind == WorkloadKind::StatefulSet && workload.claim_templates.contains(&volume.name);
+        let key = Key::new(namespace.clone(), name.clone());
+        let why = match seen.claims.get(&key) {
+            Some(claim) if claim.deleting.is_some() => "is being deleted",
+            Some(claim) if claim.phase == ClaimPhase::Lost => "has lost its volume",
+            Some(_) => return None,
+            None if own || seen.claims.unreadable.contains_key(&key) => return None,
+            None => "is not there",
+        };
+        Some(format!("its pods need the claim {name}, which {why}"))
+    })
 }
 
 /// The spec as LimitRanges complete it. Source: `plugin/pkg/admission/limitranger` `mergePodResourceRequirements`.

@@ -267,6 +267,16 @@ mod tests {
     }
 
     #[test]
+    fn who_may_have_a_pod_on_a_silent_node_is_left_out() {
+        let text = "node w1\nnode w2 not-ready since=9m\ntenant acme 1 on w1 w2-\ntenant globex 1 on w1";
+        let seen = sketch(text, "2026-11-29T09:00:00Z".parse().expect("a time")).expect("a sketch");
+        let deed = Deed::Migrate(Migrations::default().of("x".into()));
+        let made = many(&seen, &deed, &["acme".into(), "globex".into()]);
+        assert_eq!((made.items.len(), &*made.left[0].rule), (1, "node-silent"), "{:?}", made.left);
+        assert!(made.left[0].why.contains("may run on w2 still, which does not answer"), "{:?}", made.left);
+    }
+
+    #[test]
     fn what_is_typed_is_how_many_tenants_there_are_however_many_of_them_are_loaded() {
         let names = ["acme", "globex", "initech"];
         for loaded in 1..=3 {

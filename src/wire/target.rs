@@ -66,14 +66,6 @@ impl Target {
         }
     }
 
-    /// The contexts of the kubeconfig, in their order.
-    ///
-    /// # Errors
-    /// The kubeconfig cannot be read: one sentence.
-    pub fn context_names(&self) -> Result<Vec<String>, String> {
-        Ok(self.read()?.map(|it| it.contexts.keys().cloned().collect()).unwrap_or_default())
-    }
-
     /// How it is reached. Reads files only.
     pub(super) fn resolve(&self) -> Result<Way, String> {
         let mut way = match self.read()? {

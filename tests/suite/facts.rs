@@ -809,3 +809,46 @@ fn an_init_container_that_does_not_end_is_named() {
         "1 pod failing: init container wait-for-db runs and does not end"
     );
 }
+
+#[test]
+fn a_node_that_is_being_deleted_is_told() {
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w1");
+    let mut node = wheelhouse::cluster::Node::clone(seen.nodes.get(&NodeName::from("w2")).expect("a node"));
+    node.deleting = Some(ago(5));
+    seen.observe(Observation::Node(Seen::Put("w2".into(), node)));
+    let all = findings(&seen);
+    let told = finding(&all, "node-deleting");
+    assert_eq!((told.severity, told.since), (Severity::Warning, Some(ago(5))));
+}
+
+#[test]
+fn nothing_fits_that_needs_a_claim_which_goes_or_is_lost() {
+    use wheelhouse::cluster::{Claim, ClaimPhase, PodSpec, Volume, VolumeSource};
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2");
+    change_workload(&mut seen, "acme", |w| {
+        let files = Volume { name: "files".into(), source: VolumeSource::Claim("files".into()) };
+        w.template = Arc::new(PodSpec { volumes: vec![files].into(), ..PodSpec::clone(&w.template) });
+    });
+    let key = Key::new("acme", "files");
+    let claim = |phase, deleting| Claim {
+        key: key.clone(),
+        phase,
+        class: None,
+        modes: vec!["ReadWriteMany".into()],
+        size: None,
+        deleting,
+    };
+    for (phase, deleting, why) in [
+        (ClaimPhase::Bound, None, None),
+        (ClaimPhase::Bound, Some(ago(3)), Some("is being deleted")),
+        (ClaimPhase::Lost, None, Some("has lost its volume")),
+    ] {
+        seen.observe(Observation::Claim(Seen::All(vec![(key.clone(), claim(phase, deleting))], now())));
+        let all = checks(&seen, "acme", 3);
+        let refused = all.iter().find(|c| c.verdict == Verdict::Refuse);
+        match why {
+            None => assert!(refused.is_none(), "{refused:?}"),
+            Some(why) => assert!(refused.is_some_and(|c| c.text.contains(why)), "{why}: {all:?}"),
+        }
+    }
+}

@@ -170,3 +170,48 @@ fn without_a_terminal_the_cockpit_says_what_else_there_is() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("needs a terminal") && said.lines().count() == 1, "{said}");
 }
+
+#[test]
+fn the_configuration_gives_commands_other_keys_and_a_chosen_theme_is_kept() {
+    let home = Home::new();
+    let file = home.path("wheelhouse.toml");
+    fs::write(&file, "[keys]\nscale = \"e\"\nnodes = [\"8\", \"F2\"]\nundo = []\n").expect("a file");
+    let arguments: Vec<&str> = ["--config", file.to_str().expect("a path")].into_iter().chain(DEMO).collect();
+    let mut terminal = home.terminal(&arguments, 80, 24);
+    terminal.wait_for("acme");
+    press_until(&mut terminal, "8", "PODS");
+    press_until(&mut terminal, "1", "TENANT");
+    let screen = terminal.wait("the keys in the bar", |s| s.contains("e scale") && s.contains("8 nodes"));
+    assert!(!screen.contains("s scale"), "{screen}");
+    press_until(&mut terminal, "e", "replicas");
+    terminal.keys("\x1b");
+    terminal.wait("the question is gone", |s| !s.contains("⏎ show"));
+    terminal.keys(":theme ember\r");
+    let kept = home.path("state/wheelhouse/themes.toml");
+    for _ in 0..500 {
+        if kept.exists() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let themes = fs::read_to_string(&kept).expect("the choice is kept");
+    assert_eq!(themes, "dark = \"ember\"\n");
+    leave(terminal);
+}
+
+#[test]
+fn a_key_that_cannot_be_is_told_before_the_screen_is_taken() {
+    let home = Home::new();
+    let file = home.path("wheelhouse.toml");
+    fs::write(&file, "[keys]\nscael = \"e\"\nscale = \"b\"\n").expect("a file");
+    let arguments = ["--config", file.to_str().expect("a path")];
+    let output = home.run(&[&arguments[..], &DEMO].concat());
+    let (said, wrong) = crate::program::text(&output);
+    assert_eq!((output.status.code(), said.as_str()), (Some(2), ""), "{wrong}");
+    assert!(wrong.contains("[keys] scael: there is no command `scael`; did you mean `scale`?"), "{wrong}");
+    assert!(wrong.contains("[keys] scale: `b` is the key of `rebalance` too"), "{wrong}");
+    let output = home.run(&[&arguments[..], &["config", "check"]].concat());
+    let (said, _) = crate::program::text(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("line 2: [keys] scael:") && said.contains("line 3: [keys] scale:"), "{said}");
+}

@@ -153,6 +153,13 @@ fn has_returned(s: &Snapshot, n: &Node) -> bool {
         .is_some_and(|since| since.duration_since(n.created) > after && s.at.duration_since(since) < within)
 }
 
+/// A node that is being deleted: nothing keeps its pods.
+pub(super) fn node_deleting(_: &Snapshot, n: &Node) -> Option<Found> {
+    let since = n.deleting?;
+    let text = "is being deleted: the pods on it are deleted once it is gone, drain it first";
+    Some(found(Severity::Warning, text).since(Some(since)).answer(Answer::Node))
+}
+
 pub(super) fn node_cordoned(s: &Snapshot, n: &Node) -> Option<Found> {
     if !n.cordoned || !n.is_ready() {
         return None;

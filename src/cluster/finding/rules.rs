@@ -130,6 +130,11 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Node(nodes::node_pressure),
     },
     Rule {
+        name: "node-deleting",
+        doc: "The node object is being deleted: its pods are deleted once it is gone.",
+        check: Check::Node(nodes::node_deleting),
+    },
+    Rule {
         name: "node-cordoned",
         doc: "The node is cordoned and takes no pods.",
         check: Check::Node(nodes::node_cordoned),

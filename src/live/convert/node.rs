@@ -18,6 +18,7 @@ pub(super) fn node(slim: slim::Node, interner: &mut Interner) -> Result<Object<N
         uid: meta.uid.into(),
         labels: interner.labels(meta.labels),
         created: created(meta.creation_timestamp)?,
+        deleting: meta.deletion_timestamp,
         cordoned: spec.unschedulable,
         taints: spec.taints.into_iter().map(taint).collect::<Result<_, _>>()?,
         allocatable,

@@ -152,3 +152,29 @@ pub(super) fn lacks(seen: &Snapshot, pod: &Pod) -> Option<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{TenantName, sketch};
+
+    #[test]
+    fn a_pod_on_a_node_that_does_not_answer_is_waited_for_only_where_no_other_may_run() {
+        let now = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let text = "node w1\nnode w2 not-ready since=9m\nnode w3\ntenant acme 1 on w1 w2-\ntenant globex 1 on w1 w3-";
+        let seen = sketch(text, now).expect("a sketch");
+        let stands = |tenant: &str, alone: bool| {
+            let workload = &seen.tenants[&TenantName::from(tenant)].workload;
+            let (workload, uid) = (workload.key.clone(), workload.uid.clone());
+            Settle { workload, uid, replicas: 1, alone }.stands(&seen)
+        };
+        assert_eq!(stands("acme", false), Standing::AtTo, "nobody can say when it goes");
+        for (tenant, alone) in [("acme", true), ("globex", true), ("globex", false)] {
+            let stands = stands(tenant, alone);
+            assert!(
+                matches!(&stands, Standing::AtFrom(text) if text.contains("1 leaving")),
+                "{tenant}: {stands:?}"
+            );
+        }
+    }
+}

@@ -404,7 +404,7 @@ pub(super) fn afterwards(routing: &Routing<'_>, after: &[Vec<Backend>]) -> Vec<C
         let (verdict, text) = match left.as_slice() {
             [] if before == 0 => (
                 Refuse,
-                format!("{}: no member can take writes now, and this would give it none", proxied.name),
+                format!("{}: no member can take writes now, and this would not give it one", proxied.name),
             ),
             [] => {
                 let now = if before == 1 {

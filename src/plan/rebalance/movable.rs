@@ -173,6 +173,9 @@ pub(super) fn closed(seen: &Snapshot, policy: &Policy, nodes: &[&Node]) -> Vec<O
         if !node.is_ready() {
             return Some(("not-ready", format!("{name} is not ready")));
         }
+        if node.deleting.is_some() {
+            return Some(("deleting", format!("{name} is being deleted")));
+        }
         if node.cordoned {
             return Some(("cordoned", format!("{name} is cordoned: uncordon it first")));
         }

@@ -9,6 +9,7 @@ use crate::ui::{
     format,
     paint::{Pen, piece},
     theme::Role,
+    view::VIEWS,
 };
 
 /// Columns of the panel, where there are so many.
@@ -67,6 +68,18 @@ pub const SIGNS: [(&str, &str); 12] = [
     ("◀", "asks for the pause of flow control that the others suffer"),
 ];
 
+/// The lines of a command: its name takes what it needs; what does not fit beside it goes on below.
+fn entry(lines: &mut Vec<Line>, e: &'static Entry, width: u16) {
+    let name = if width >= WIDE { format::width(&name(e)) + 1 } else { 0 };
+    let mut text = format::wrap(e.doc, width.saturating_sub(INDENT + 1 + name)).into_iter();
+    lines.push(Line::Entry(e, text.next().unwrap_or_default()));
+    let rest = text.collect::<Vec<_>>().join(" ");
+    if !rest.is_empty() {
+        let rest = format::wrap(&rest, width.saturating_sub(INDENT));
+        lines.extend(rest.into_iter().map(Line::More));
+    }
+}
+
 impl Help {
     /// The help as asked for there.
     pub fn new(on: On) -> Self {
@@ -79,25 +92,27 @@ impl Help {
         let mut places = vec![self.on];
         places.extend(On::ALL.into_iter().filter(|on| *on != self.on));
         let mut lines = Vec::new();
+        // First the ways to all places, then what is done here.
+        let ways: Vec<_> = VIEWS
+            .iter()
+            .map(|(_, command, _)| command::of(*command))
+            .filter(|e| hit(&[e.name, e.doc]) || e.keys.contains(&text.as_str()))
+            .collect();
+        if !ways.is_empty() {
+            lines.push(Line::Title("Places".into()));
+            ways.into_iter().for_each(|e| entry(&mut lines, e, width));
+            lines.push(Line::Gap);
+        }
+        let is_way = |e: &Entry| VIEWS.iter().any(|(_, command, _)| *command == e.command);
         for place in places {
             let of: Vec<_> = command::table()
                 .iter()
-                .filter(|e| e.on.contains(&place))
+                .filter(|e| e.on.contains(&place) && !is_way(e))
                 .filter(|e| hit(&[e.name, e.doc]) || e.keys.contains(&text.as_str()))
                 .collect();
             if !of.is_empty() {
                 lines.push(Line::Title(place.title().to_owned()));
-                for e in of {
-                    // Its name takes what it needs; what does not fit beside it goes on below.
-                    let name = if width >= WIDE { format::width(&name(e)) + 1 } else { 0 };
-                    let mut text = format::wrap(e.doc, width.saturating_sub(INDENT + 1 + name)).into_iter();
-                    lines.push(Line::Entry(e, text.next().unwrap_or_default()));
-                    let rest = text.collect::<Vec<_>>().join(" ");
-                    if !rest.is_empty() {
-                        let rest = format::wrap(&rest, width.saturating_sub(INDENT));
-                        lines.extend(rest.into_iter().map(Line::More));
-                    }
-                }
+                of.into_iter().for_each(|e| entry(&mut lines, e, width));
                 lines.push(Line::Gap);
             }
         }

@@ -10,18 +10,17 @@ mod drawing;
 mod looking;
 mod reading;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
-    cluster::{Key, LogRange, LogSource, Pod, PodState, TenantName},
+    cluster::{Key, TenantName},
     ui::{
         action::{Action, Containers},
         command::Command,
-        filter::{Fields, Filter, Of},
+        filter::{Fields, Filter},
         format,
-        log::{Line, Log, LogsWanted},
-        paint::{Pen, piece},
-        theme::Role,
+        log::LogsWanted,
+        paint::Pen,
         view::{Cx, Place, View, Wants},
     },
 };
@@ -212,6 +211,13 @@ impl View for LogView {
 
     fn subject(&self) -> Option<String> {
         Some(self.pod.as_ref().map_or_else(|| self.tenant.to_string(), |pod| pod.name.to_string()))
+    }
+
+    fn copied(&self, cx: &Cx<'_>) -> Option<String> {
+        let log = &cx.detail.log;
+        let found = self.found.and_then(|number| log.lines.iter().find(|line| line.number == number));
+        let last = || log.lines.range(..self.end(log)).rev().find(|line| self.shows(log, line));
+        found.or_else(last).map(|line| format::plain(&line.text).into_owned())
     }
 
     fn filter(&mut self) -> Option<&mut Filter> {

@@ -2,16 +2,17 @@
 
 mod parts;
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{counted, deeds, heading, nodes};
 use crate::{
-    cluster::{Cell, NodeName, ObjectKey, TenantName},
+    cluster::{Cell, Key, NodeName, ObjectKey, TenantName},
     plan::whatif::Loss,
     ui::{
         action::{Action, Containers},
         command::Command,
         filter::{Fields, Filter, Of},
+        format,
         paint::Pen,
         parts::cell,
         theme::Role,
@@ -28,6 +29,7 @@ pub struct NodeView {
     all: usize,
     filter: Filter,
     order: usize,
+    marked: BTreeSet<TenantName>,
 }
 
 /// The orders of the tenants; by ready those come first that miss most pods.
@@ -38,7 +40,22 @@ static FIELDS: Fields = Fields { columns: &["tenant", "here", "ready"], labels: 
 impl NodeView {
     /// The view of that node.
     pub fn new(name: NodeName) -> Self {
-        Self { name, list: List::default(), rows: Vec::new(), all: 0, filter: Filter::default(), order: 0 }
+        Self {
+            name,
+            list: List::default(),
+            rows: Vec::new(),
+            all: 0,
+            filter: Filter::default(),
+            order: 0,
+            marked: BTreeSet::new(),
+        }
+    }
+
+    /// The pod of a tenant here, the worst one.
+    fn pod_of(&self, tenant: &TenantName, cx: &Cx<'_>) -> Option<Key> {
+        let tenant = cx.seen.tenants.get(tenant)?;
+        let here = tenant.pods.iter().filter(|pod| pod.node.as_ref() == Some(&self.name));
+        here.max_by_key(|pod| cx.seen.state_of(pod)).map(|pod| pod.key.clone())
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
@@ -74,6 +91,8 @@ impl View for NodeView {
             }
         }
         self.all = self.rows.len();
+        let here: BTreeSet<_> = self.rows.iter().map(|row| row.0.clone()).collect();
+        self.marked.retain(|name| here.contains(name));
         let filter = &self.filter;
         self.rows.retain(|(name, cell, ready, desired)| {
             filter.is_empty()
@@ -116,20 +135,30 @@ impl View for NodeView {
                 None => nodes::of_node(command, self.name.clone(), cx),
             };
         }
-        if command == Command::Escape {
-            self.filter.clear();
-            self.refresh(cx);
-            return None;
-        }
         self.list.hold();
         let name = self.list.selected().cloned()?;
         match command {
+            Command::Mark => {
+                if !self.marked.remove(&name) {
+                    self.marked.insert(name);
+                }
+                self.list.go(Command::Down, rows.len(), page, |i| rows[i].0.clone());
+                None
+            }
             Command::Exec => {
                 let node = Some(self.name.clone());
                 Some(Action::Shell(Containers { tenant: Some(name), node, ..Containers::default() }))
             }
-            Command::Open => Some(Action::Go(Place::Tenant(name))),
-            _ => deeds::of_tenants(command, vec![name]),
+            Command::Forward => {
+                let node = Some(self.name.clone());
+                Some(Action::AskForward(Containers { tenant: Some(name), node, ..Containers::default() }))
+            }
+            Command::Open => Some(match self.pod_of(&name, cx) {
+                Some(pod) => Action::GoTo(Place::Tenant(name.clone()), Place::Log(name, Some(pod))),
+                None => Action::Go(Place::Tenant(name)),
+            }),
+            _ if self.marked.is_empty() => deeds::of_tenants(command, vec![name]),
+            _ => deeds::of_tenants(command, self.marked.iter().cloned().collect()),
         }
     }
 
@@ -151,7 +180,13 @@ impl View for NodeView {
     }
 
     fn status(&self, _: &Cx<'_>) -> String {
-        counted(self.rows.len(), self.all, "tenant", &self.filter, &ORDERS, self.order)
+        let marked = (!self.marked.is_empty()).then(|| format!("{} marked", self.marked.len()));
+        let counted = counted(self.rows.len(), self.all, "tenant", &self.filter, &ORDERS, self.order);
+        marked.into_iter().chain([counted]).collect::<Vec<_>>().join(" · ")
+    }
+
+    fn unmark(&mut self) -> bool {
+        !std::mem::take(&mut self.marked).is_empty()
     }
 
     fn orders(&self) -> &'static [&'static str] {
@@ -178,12 +213,24 @@ impl View for NodeView {
         if of_it(command) {
             return nodes::refused(command, Some(&self.name), cx);
         }
-        let of_tenant = deeds::is_of_tenants(command) || matches!(command, Command::Exec | Command::Open);
+        use Command::{Exec, Forward, Mark, Open};
+        let of_tenant = deeds::is_of_tenants(command) || matches!(command, Exec | Forward | Mark | Open);
         (of_tenant && self.list.selected().is_none()).then(|| "no tenant is selected".into())
     }
 
+    fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let Place::Tenant(name) = what else { return };
+        let (rows, page) = (&self.rows, self.page(cx));
+        if let Some(at) = rows.iter().position(|(tenant, ..)| tenant == name) {
+            self.list.put(at, rows.len(), page, |i| rows[i].0.clone());
+        }
+    }
+
     fn subject(&self) -> Option<String> {
-        self.list.selected().map(TenantName::to_string)
+        match self.marked.len() {
+            0 => self.list.selected().map(TenantName::to_string),
+            n => Some(format::count(n, "marked tenant")),
+        }
     }
 }
 
@@ -196,6 +243,9 @@ impl NodeView {
         for (line, i) in self.list.window(self.rows.len(), body).enumerate() {
             let y = TOP + 1 + line as u16;
             let (name, cell, ready, desired) = &self.rows[i];
+            if self.marked.contains(name) {
+                pen.put(1, y, 1, "●", Role::Accent);
+            }
             pen.put(4, y, 20, &cx.tenant_name(name, 20), Role::Text);
             cell::draw(pen, 32, y, *cell);
             let tone = if ready < desired { Role::Warn } else { Role::Muted };

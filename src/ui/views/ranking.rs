@@ -169,6 +169,14 @@ impl View for Ranking {
         self.selection.refuses(command)
     }
 
+    fn unmark(&mut self) -> bool {
+        !std::mem::take(&mut self.selection.marked).is_empty()
+    }
+
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        self.selection.names()
+    }
+
     fn orders(&self) -> &'static [&'static str] {
         &ORDERS
     }

@@ -11,7 +11,7 @@ use wheelhouse::{
     config::Config,
 };
 
-use super::{behind, finding, healthy, later, now, rules, said};
+use super::{behind, finding, healthy, later, now, proxy_rows, rules, said};
 use worlds::*;
 
 /// A case: the rule, its world, words of what it says, words of what answers it, and the act of ours that does.
@@ -58,8 +58,9 @@ fn every_threshold_of_the_configuration_silences_its_rule() {
     let crowd = || alone(vec![crowded("85")], 1.0);
     let saturated = || behind("saturation", healthy());
     let two = || fronted(vec![answers(|rows| rows.servers = servers(["ONLINE", "ONLINE", "SHUNNED"], "1"))]);
+    // Read again, and nothing was checked in between.
     let idle = || {
-        let mut snapshot = behind("healthy", healthy());
+        let mut snapshot = fronted(vec![answers(|_| {}).answered(&proxy_rows("healthy"), later(7.0))]);
         snapshot.at = later(7.0);
         snapshot
     };

@@ -647,3 +647,36 @@ fn a_member_that_was_desynced_several_times_is_known_and_stops_nothing_else() {
     let told = told.iter().find(|f| f.rule == "member-unsynced").expect("it is told at once");
     assert!(told.remedy.as_deref().is_some_and(|r| r.contains("restart db3")), "{told:?}");
 }
+
+#[test]
+fn without_a_primary_component_no_two_members_are_said_to_write() {
+    let alone =
+        [("wsrep_cluster_status", "non-Primary"), ("wsrep_ready", "OFF"), ("wsrep_cluster_size", "1")];
+    let down = |n: usize| {
+        Member::new(format!("db{n}:3306").as_str().into()).failed(Trouble::Refused, "refused", now())
+    };
+    let seen = world(vec![member(1, 1, &alone), down(2), down(3)], vec![proxy(1, &sorted(&all()))]);
+    for act in [take_out("db1"), DatabaseAct::MoveWriter { member: "db2".into() }] {
+        let p = asked(&seen, act);
+        assert_eq!(found(&p, "conflicts"), [], "{p}");
+        let none = found(&p, "last-writer")
+            .into_iter()
+            .any(|(v, t)| v == Verdict::Refuse && t.contains("no member can take writes now"));
+        assert!(none, "{p}");
+        let cuts = p.database.iter().flat_map(|part| &part.cut);
+        assert!(cuts.clone().all(|cut| !cut.text.contains("new writes go to")), "{p}");
+    }
+}
+
+#[test]
+fn how_sessions_that_stay_are_cut_is_printed_where_a_writer_stays_behind() {
+    let printed = |act| {
+        let part = asked(&healthy(), act).database.expect("a part");
+        part.sql.into_iter().filter(|line| line.contains("KILL CONNECTION")).collect::<Vec<_>>()
+    };
+    let moved = printed(DatabaseAct::MoveWriter { member: "db2".into() });
+    assert!(!moved.is_empty() && moved.iter().all(|line| line.starts_with("-- only to cut")), "{moved:?}");
+    assert!(moved[0].contains("srv_host='db1' AND srv_port=3306"), "{moved:?}");
+    assert_eq!(printed(take_out("db1")), Vec::<String>::new(), "its rows go, and they end with them");
+    assert_eq!(printed(take_out("db3")), Vec::<String>::new());
+}

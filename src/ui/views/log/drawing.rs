@@ -1,6 +1,16 @@
 //! How a log is drawn: its heading, times, pods and lines.
 
-use super::*;
+use std::collections::BTreeMap;
+
+use super::{Container, LogView, MOST, TAIL, Times};
+use crate::cluster::Key;
+use crate::ui::{
+    format,
+    log::{Line, Log},
+    paint::{Pen, piece},
+    theme::Role,
+    view::Cx,
+};
 
 impl LogView {
     pub(super) fn draw(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {

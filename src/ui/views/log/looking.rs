@@ -1,6 +1,14 @@
 //! Which lines are shown, and where among them one is: filtered, looked for, scrolled, saved.
 
-use super::*;
+use super::LogView;
+use crate::ui::{
+    action::Action,
+    command::Command,
+    filter::Of,
+    format,
+    log::{Line, Log},
+    view::Cx,
+};
 
 impl LogView {
     pub(super) fn keeps(&self, log: &Log, line: &Line) -> bool {

@@ -1,6 +1,12 @@
 //! Which logs are read: of which pods and containers, how far back.
 
-use super::*;
+use std::sync::Arc;
+
+use super::{Container, LogView, TAIL};
+use crate::{
+    cluster::{LogRange, LogSource, Pod, PodState},
+    ui::{format, log::Log, view::Cx},
+};
 
 impl LogView {
     /// The pods of the tenant that have a log, by name.
