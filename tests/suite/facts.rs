@@ -625,7 +625,10 @@ fn a_journal_that_cannot_be_read_is_a_finding() {
     let [one] = &found[..] else { panic!("{found:?}") };
     assert_eq!((one.rule, one.severity), ("journal-unreadable", Severity::Warning));
     assert_eq!(one.subject.name(), "journal wheelhouse/run-x");
-    assert_eq!(one.text, "its plan cannot be read: EOF; its run cannot be finished or taken back");
+    assert_eq!(
+        one.text,
+        "its plan cannot be read: EOF; its run cannot be finished or taken back: `kubectl -n wheelhouse delete configmap run-x` removes it once you know what it did"
+    );
 }
 
 #[test]
