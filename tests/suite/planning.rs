@@ -521,8 +521,7 @@ fn another_operators_run_keeps_the_tenant() {
         check(&with(&lease), "lease"),
         (
             Warn,
-            "run 33bf of bob@bastion was interrupted 13m ago: `wheelhouse runs resume 33bf` finishes it, `undo` takes it \
-             back"
+            "run 33bf of bob@bastion was interrupted 13m ago: `wheelhouse runs resume 33bf` finishes it, `runs give-up` closes it"
         )
     );
     lease.holder = None;
