@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, Verdict};
+use super::{Check, Part, Plan, Verdict};
 
 /// What the operator must do to say yes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,6 +69,27 @@ impl Plan {
             [one] => Confirmation::Type(one.tenant.to_string()),
             several => Confirmation::Type(format!("{} tenants", several.len())),
         }
+    }
+
+    /// Why a text has to be typed for it, in a few words.
+    pub fn why_typed(&self) -> Option<&'static str> {
+        match &self.database {
+            Some(part) if part.moves_writer => return Some("another member takes the writes"),
+            Some(part) if !part.without.is_empty() => return Some("a proxy does not answer"),
+            _ => {}
+        }
+        let asks = |part: &Part, check: &Check| {
+            let lower = part.to < part.from && ["floor", "zero", "claims"].contains(&check.rule.as_str());
+            check.grave || lower && check.verdict >= Verdict::Warn
+        };
+        let mut all = self.tenants.iter().flat_map(|part| part.checks.iter().filter(move |c| asks(part, c)));
+        all.next().map(|check| match check.rule.as_str() {
+            "floor" => "under the floor",
+            "zero" => "no pod is left",
+            "claims" => "data is deleted",
+            "load" => "too little room for its requests",
+            _ => "see its warnings",
+        })
     }
 
     /// Approves the plan: it must not refuse itself, must do something, and `typed` must be what

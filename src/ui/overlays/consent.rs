@@ -13,6 +13,8 @@ use crate::ui::{
 pub(super) struct Typed<'a> {
     /// The name that a grave plan wants and that is not typed yet.
     pub(super) untyped: Option<&'a str>,
+    /// Why it is wanted, in a few words.
+    pub(super) wanted: Option<&'static str>,
     /// What is typed of it.
     pub(super) name: &'a Input,
     /// Why it is done.
@@ -27,7 +29,8 @@ impl Typed<'_> {
         let (text, input, role) = match typing {
             Typing::Name => {
                 let name = self.untyped.unwrap_or_else(|| self.name.value());
-                let asks = self.note.map_or_else(|| format!("type {name} first"), str::to_owned);
+                let wanted = self.wanted.map_or(String::new(), |why| format!(" ({why})"));
+                let asks = self.note.map_or_else(|| format!("type {name} first{wanted}"), str::to_owned);
                 (format!("{asks}: "), self.name, Role::Warn)
             }
             Typing::Reason => ("why, for the journal: ".to_owned(), self.reason, Role::Muted),

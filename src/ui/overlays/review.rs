@@ -449,6 +449,7 @@ impl Review {
         let untyped = self.untyped();
         let typed = Typed {
             untyped: untyped.as_deref(),
+            wanted: self.plan.why_typed(),
             name: &self.typed,
             reason: &self.reason,
             note: self.note.as_deref(),

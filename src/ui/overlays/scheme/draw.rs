@@ -320,6 +320,7 @@ impl SchemeReview {
         let untyped = self.untyped();
         let typed = Typed {
             untyped: untyped.as_deref(),
+            wanted: None,
             name: &self.typed,
             reason: &self.reason,
             note: self.note.as_deref(),
