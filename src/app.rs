@@ -12,6 +12,7 @@ mod mouse;
 mod msg;
 mod pump;
 mod schemes;
+mod trail;
 mod unlock;
 mod update;
 
@@ -34,7 +35,10 @@ use crate::{
         Decoded, Run, RunSeen, RunState,
         campaign::{self, Campaign, CampaignSeen},
     },
-    ui::{self, Cx, Depth, Detail, Outlook, Overlay, Place, Role, Theme, View, Wants, Who, stops::Stop},
+    ui::{
+        self, Cx, Depth, Detail, Forwarded, Outlook, Overlay, Place, Role, Theme, View, Wants, Who,
+        stops::Stop,
+    },
 };
 
 pub use self::{
@@ -79,6 +83,7 @@ pub struct App {
     setup: Setup,
     world: World,
     views: Views,
+    trail: trail::Trail,
     overlay: Option<Overlay>,
     notice: Option<(Severity, String, Timestamp)>,
     foresight: foresee::Foresight,
@@ -128,6 +133,7 @@ struct World {
     campaigns: Vec<CampaignSeen>,
     unreadable: Vec<String>,
     detail: Detail,
+    forwards: Vec<Forwarded>,
     outlook: Option<Outlook>,
     /// What the key to the next trouble led to last.
     stop: Option<Stop>,
@@ -178,6 +184,7 @@ impl World {
             campaigns: &self.campaigns,
             unreadable: &self.unreadable,
             detail: &self.detail,
+            forwards: &self.forwards,
             outlook: self.outlook.as_ref(),
             stop: self.stop.as_ref(),
             who: &self.who,
@@ -216,6 +223,7 @@ impl App {
             campaigns: Vec::new(),
             unreadable: Vec::new(),
             detail: Detail::default(),
+            forwards: Vec::new(),
             outlook: None,
             stop: None,
             size,
@@ -227,6 +235,7 @@ impl App {
             setup,
             world,
             views: Views { roots, root: 0, stack: Vec::new() },
+            trail: trail::Trail::default(),
             overlay: None,
             notice: None,
             foresight: foresee::Foresight::default(),
@@ -296,7 +305,9 @@ impl App {
     /// Draws the screen at `now` on a buffer. Returns where the cursor is, when something is being typed.
     pub fn draw(&self, buf: &mut Buffer, now: Timestamp) -> Option<Position> {
         self.world.wake.set(None);
+        let crumbs = self.views.crumbs();
         let screen = ui::Screen {
+            crumbs: &crumbs,
             view: self.views.front(),
             overlay: self.overlay.as_ref(),
             notice: self.notice.as_ref().map(|(severity, text, _)| (*severity, text.as_str())),

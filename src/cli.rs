@@ -40,6 +40,7 @@ mod migrate;
 mod move_pod;
 mod nodes;
 mod output;
+mod port_forward;
 mod proposal;
 mod proxysql;
 mod rbac;
@@ -207,6 +208,8 @@ enum Command {
     Logs(logs::LogsArgs),
     /// A shell in a container of a tenant or of a pod, or another command there
     Exec(exec::ExecArgs),
+    /// Ports of 127.0.0.1 lead to ports of a pod, until it is interrupted
+    PortForward(port_forward::PortForwardArgs),
     /// Migrate the databases of tenants: replicas dropped, one Job, replicas given back
     Migrate(migrate::MigrateArgs),
     /// Roll an image out, watch it, and set the old one back when that fails
@@ -399,6 +402,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Events(args)) => describe::events(&common, args).await,
         Some(Command::Logs(args)) => logs::run(&common, args).await,
         Some(Command::Exec(args)) => exec::run(&common, args).await,
+        Some(Command::PortForward(args)) => port_forward::run(&common, args).await,
         Some(Command::Migrate(args)) => migrate::run(&common, args).await,
         Some(Command::Release(args)) => release::run(&common, args).await,
         Some(Command::Rollback(args)) => rollback::run(&common, args).await,

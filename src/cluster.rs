@@ -33,6 +33,7 @@ mod node;
 mod observe;
 mod pod;
 mod pool;
+mod ports;
 mod proxysql;
 pub mod quantity;
 mod quota;
@@ -83,6 +84,7 @@ pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};
 pub use pool::{Mounted, Pool, PoolFiles};
+pub use ports::Ports;
 pub use proxysql::{
     Backend, BackendStatus, Digest, Drift, Holder, Hostgroups, Layers, MonitorCheck, Pinned, Proxy,
     ProxyRows, ProxySample, ProxyStatus, ServerRow,

@@ -4,8 +4,10 @@
 //! `screen` takes the terminal and gives it back; `terminal` sends it frames in few bytes; `shared` is what the command
 //! line takes as well.
 
+mod clipboard;
 mod contexts;
 mod effects;
+mod forwards;
 pub mod hand_over;
 mod screen;
 mod shared;

@@ -48,7 +48,7 @@ pub use self::{
     overlays::{Overlay, help::SIGNS},
     terms::{Term, Terms},
     theme::{Depth, Role, Theme, is_ascii_only},
-    view::{Cx, Detail, Place, View, Wants, Who},
+    view::{Cx, Detail, Forwarded, Place, View, Wants, Who},
 };
 use crate::cluster::Severity;
 
@@ -60,6 +60,8 @@ pub struct Screen<'a> {
     pub overlay: Option<&'a Overlay>,
     /// What was said last.
     pub notice: Option<(Severity, &'a str)>,
+    /// The way to the place in front, from the root on.
+    pub crumbs: &'a [String],
     /// What is typed in the status line, behind its prompt.
     pub typing: Option<(&'a str, &'a tui_input::Input)>,
 }

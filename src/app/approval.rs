@@ -227,7 +227,6 @@ pub(super) fn pressed(
         Command::Copy => {
             let lines: Vec<_> = review.plan.parts().flat_map(|part| part.by_hand()).collect();
             effects.push(Effect::Copy(lines.join("\n")));
-            app.say(Severity::Notice, "copied to the terminal's clipboard", now);
         }
         command => review.go(command),
     }

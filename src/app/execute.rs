@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{App, Effect, World, approval, campaigns, schemes, unlock};
 use crate::{
-    cluster::{Address, Database, Key, NodeName, Severity, Subject, TenantName, database},
+    cluster::{Address, Database, Key, NodeName, Ports, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
     run::RunState,
     ui::{
@@ -33,6 +33,17 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             }
         }
         Command::Ranking => go(app, &Place::Ranking, now),
+        Command::Forwards => go(app, &Place::Forwards, now),
+        Command::Earlier | Command::Later => {
+            let back = command == Command::Earlier;
+            if app.trail.go(&mut app.views, back) {
+                app.refresh(now);
+            } else {
+                let what = if back { "no place before this one" } else { "no place after this one" };
+                app.say(Severity::Notice, what, now);
+            }
+        }
+        Command::CopyName | Command::CopyLine => copy(app, now, effects),
         Command::Back if !app.views.stack.is_empty() => back(app, now),
         Command::Back if app.views.root > 0 => go(app, &Place::Tenants, now),
         Command::Back => leave(app, false),
@@ -132,6 +143,21 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
 pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
     match action {
         Action::Go(place) => go(app, &place, now),
+        Action::GoTo(place, what) => {
+            go(app, &place, now);
+            let cx = app.world.cx(now);
+            app.views.front_mut().select(&what, &cx);
+        }
+        Action::AskForward(meant) => match ContainerChoice::of(&app.world.cx(now), &meant) {
+            Ok(choice) => {
+                if let Some((pod, _)) = choice.chosen() {
+                    app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Forward(pod))));
+                }
+            }
+            Err(why) => app.say(Severity::Warning, why, now),
+        },
+        Action::Forward(pod, ports) => effects.push(Effect::Forward(pod, ports)),
+        Action::CloseForward(id) => effects.push(Effect::CloseForward(id)),
         Action::GoSaying(place, text) => {
             go(app, &place, now);
             app.say(Severity::Notice, text, now);
@@ -245,6 +271,15 @@ pub(super) fn shell(app: &mut App, pod: Key, container: Arc<str>, effects: &mut 
     app.overlay =
         Some(Overlay::Opening(format!("opening a shell in {container} of {} in {context} …", pod.name)));
     effects.push(Effect::OpenShell(pod, container));
+}
+
+/// Copies what is selected, or the line.
+fn copy(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
+    let copied = app.views.front().copied(&app.world.cx(now));
+    match copied.filter(|text| !text.is_empty()) {
+        Some(text) => effects.push(Effect::Copy(text)),
+        None => app.say(Severity::Notice, "there is nothing to copy here", now),
+    }
 }
 
 /// Why a run was closed that was aborted by a key.
@@ -456,6 +491,9 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
     let name = words.next().unwrap_or_default();
     let args: Vec<&str> = words.collect();
     let entry = command::by_name(name).ok_or_else(|| {
+        if let Some(words) = command::habits::of_name(name) {
+            return format!("`{name}`: {words}");
+        }
         let near =
             command::table().iter().map(|e| e.name).find(|n| n.starts_with(name) || name.starts_with(n));
         match near {
@@ -494,16 +532,16 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             };
             go(app, &place, now);
         }
+        (Takes::Ports, [what, ports]) => {
+            let ports: Ports = ports.parse()?;
+            let choice = ContainerChoice::of(&app.world.cx(now), &meant(app, what, None)?)?;
+            if let Some((pod, _)) = choice.chosen() {
+                effects.push(Effect::Forward(pod, ports));
+            }
+        }
         (Takes::Pod, [what, rest @ ..]) if rest.len() < 2 => {
             let container = rest.first().map(|name| Arc::from(*name));
-            let pod = app.world.seen.pods.values().find(|pod| *pod.key.name == **what);
-            let meant = match pod {
-                Some(pod) => Containers { pod: Some(pod.key.clone()), container, ..Containers::default() },
-                None => {
-                    let (tenant, _) = tenant_of(app, what)?;
-                    Containers { tenant: Some(tenant), container, ..Containers::default() }
-                }
-            };
+            let meant = meant(app, what, container)?;
             action(app, Action::Shell(meant), now, effects);
         }
         (Takes::Node, [node]) => {
@@ -603,6 +641,15 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (takes, _) => return Err(format!("`{name}` takes {}", takes.word())),
     }
     Ok(())
+}
+
+/// The pod of that name, or the pods of that tenant.
+fn meant(app: &App, what: &str, container: Option<Arc<str>>) -> Result<Containers, String> {
+    let pod = app.world.seen.pods.values().find(|pod| *pod.key.name == *what);
+    Ok(match pod {
+        Some(pod) => Containers { pod: Some(pod.key.clone()), container, ..Containers::default() },
+        None => Containers { tenant: Some(tenant_of(app, what)?.0), container, ..Containers::default() },
+    })
 }
 
 fn hint(takes: Takes) -> String {

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use crate::{
     cluster::{
-        Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Severity, TenantName,
+        Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Ports, Severity,
+        TenantName,
     },
     plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
     run::{
         JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
     },
-    ui::{Outlook, Question, Terms, Wanted, overlays::SchemeFound},
+    ui::{Forwarded, Outlook, Question, Terms, Wanted, overlays::SchemeFound},
 };
 
 /// What happened.
@@ -51,6 +52,8 @@ pub enum Msg {
     ShellOpened(Result<(), String>),
     /// The other cluster can be gone to, and whether its credential plug-in must ask before that; or why not.
     Bound(Result<bool, String>),
+    /// The port-forwards that are open, and what is said of the one that was asked for, if it was.
+    Forwards(Vec<Forwarded>, Option<Result<String, String>>),
     /// The terminal is back from whoever had it; how that ended, in one sentence.
     Returned(Severity, String),
     /// Something to say, in one sentence.
@@ -143,6 +146,10 @@ pub enum Effect {
     DropShell,
     /// Give the terminal to the shell; tell its end with [`Msg::Returned`].
     HandOver,
+    /// Open a port-forward to this pod; answer with [`Msg::Forwards`].
+    Forward(Key, Ports),
+    /// Close this one; answer with [`Msg::Forwards`].
+    CloseForward(u64),
     /// Take the terminal again.
     TakeBack,
     /// Get ready to go to another cluster or namespace; answer with [`Msg::Bound`].

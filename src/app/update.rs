@@ -72,6 +72,15 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         }
         Msg::Revisions(_, Err(why)) => app.say(Severity::Warning, why, now),
         Msg::Bound(ready) => unlock::bound(app, ready, now, &mut effects),
+        Msg::Forwards(open, said) => {
+            app.world.forwards = open;
+            app.refresh(now);
+            match said {
+                Some(Ok(text)) => app.say(Severity::Notice, text, now),
+                Some(Err(why)) => app.say(Severity::Warning, why, now),
+                None => {}
+            }
+        }
         Msg::ShellOpened(opened) => shell_opened(app, opened, now, &mut effects),
         Msg::Returned(severity, text) => {
             app.away = false;
@@ -98,6 +107,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
     if app.notice.as_ref().is_some_and(|(severity, _, at)| old(*at, *severity)) {
         app.notice = None;
     }
+    app.trail.note(&app.views);
     fetch(app, now, &mut effects);
     foresee::ask(app, now, &mut effects);
     schemes::ask(app, now, &mut effects);
@@ -265,7 +275,11 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
                 None if name.is_empty() => {}
                 None => {
                     let (key, help) = (command::key_sign(name), command::sign(Command::Help));
-                    app.say(Severity::Notice, format!("{key} does nothing here: {help} lists the keys"), now);
+                    let text = match command::habits::of_key(name) {
+                        Some(words) => format!("{key}: {words}"),
+                        None => format!("{key} does nothing here: {help} lists the keys"),
+                    };
+                    app.say(Severity::Notice, text, now);
                 }
             }
         }

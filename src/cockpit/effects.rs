@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::{
     sync::{mpsc, watch},
     task::{AbortHandle, JoinHandle},
@@ -16,7 +15,9 @@ use tokio::{
 };
 
 use super::{
+    clipboard::{self, Multiplexer},
     contexts::Look,
+    forwards::Forwards,
     hand_over::{self, Left},
     screen,
     shared::access,
@@ -37,9 +38,6 @@ use crate::{
 /// How often an object is read again while it is described.
 const OBJECT_EVERY: Duration = Duration::from_secs(5);
 
-/// A text larger than this does not go to the clipboard: terminals cut it off.
-const CLIPBOARD: usize = 74_994;
-
 /// What it takes to perform effects.
 pub(super) struct Performer {
     look: Look,
@@ -58,6 +56,7 @@ pub(super) struct Performer {
     /// A shell on its way, and then the one that has the terminal.
     shell: Option<JoinHandle<()>>,
     opened: Arc<Mutex<Option<Exec>>>,
+    forwards: Forwards,
     /// What is looked at next.
     next: Arc<Mutex<Option<Look>>>,
     /// What is read-only can be changed until then.
@@ -73,6 +72,7 @@ impl Performer {
         state_dir: PathBuf,
         tell: mpsc::Sender<Msg>,
     ) -> Self {
+        let forwards = Forwards::new(look.wire.clone(), tell.clone());
         Self {
             look,
             seen,
@@ -86,6 +86,7 @@ impl Performer {
             keys: None,
             shell: None,
             opened: Arc::default(),
+            forwards,
             next: Arc::default(),
             unlocked: None,
             forecast: Arc::default(),
@@ -254,6 +255,8 @@ impl Performer {
                 taken(&self.opened);
             }
             Effect::HandOver => self.hand_over(),
+            Effect::Forward(pod, ports) => self.forwards.open(pod, ports),
+            Effect::CloseForward(id) => self.forwards.close(id),
             Effect::Bind(to) => self.bind(to),
             Effect::Unbind => {
                 taken(&self.next);
@@ -505,13 +508,14 @@ impl Performer {
     /// Puts text on the operator's clipboard through the terminal (OSC 52), which works over SSH.
     fn copy(&self, text: &str, backend: &mut screen::Backend) -> io::Result<()> {
         use io::Write;
-        let notice = if text.len() > CLIPBOARD {
+        let notice = if text.len() > clipboard::MOST {
             Msg::Notice(Severity::Warning, "too long for the terminal's clipboard".into())
         } else {
             let out = backend.out();
-            write!(out, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
+            let inside = Multiplexer::of(|name| std::env::var(name).ok());
+            out.write_all(&clipboard::sequence(text, inside))?;
             out.flush()?;
-            Msg::Notice(Severity::Notice, "copied".into())
+            Msg::Notice(Severity::Notice, format!("copied {}", clipboard::shortly(text)))
         };
         // A full inbox loses a courtesy, nothing more.
         let _ = self.tell.try_send(notice);

@@ -5,19 +5,20 @@
 
 pub(super) mod exec;
 mod pipe;
+mod site;
+mod spdy;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{SinkExt, StreamExt};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf, split};
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
@@ -29,14 +30,22 @@ use super::kind::Kind;
 use super::shared::Shared;
 use super::store::text;
 use super::world::World;
+use spdy::Both;
 
 /// Where the pods of ProxySQL are, and their port that leads somewhere.
 const NAMESPACE: &str = "database";
 const APP: &str = "proxysql";
 const ADMIN: u16 = 6032;
 
-/// What the ports of pods lead to: the admin ports of the ProxySQL pods to the simulated ones, one each; all other ports
-/// are closed.
+/// What a port leads to.
+enum Lead {
+    Socket(SocketAddr),
+    /// The web server in the pod.
+    Site(site::Site),
+}
+
+/// What the ports of pods lead to: the admin ports of the ProxySQL pods to the simulated ones, one each; the web
+/// servers of tenants to a page; all other ports are closed.
 pub(super) struct Leads {
     proxies: Vec<SocketAddr>,
     /// Which pod, by its uid, stands for which of them.
@@ -49,7 +58,10 @@ impl Leads {
         Self { proxies: proxies.to_vec(), taken: Mutex::new(vec![None; proxies.len()]) }
     }
 
-    fn of(&self, world: &World, forward: &Forward, port: u16) -> Option<SocketAddr> {
+    fn of(&self, world: &World, forward: &Forward, port: u16) -> Option<Lead> {
+        if let Some(site) = site::of(world, forward, port) {
+            return Some(Lead::Site(site));
+        }
         if forward.namespace != NAMESPACE || port != ADMIN {
             return None;
         }
@@ -71,16 +83,30 @@ impl Leads {
             }
         }
         let at = taken.iter().position(|place| place.as_deref() == Some(forward.uid()))?;
-        self.proxies.get(at).copied()
+        self.proxies.get(at).copied().map(Lead::Socket)
     }
 }
 
-/// A connection that asks to become a websocket.
+/// A connection that asks to become a websocket, or to speak SPDY.
 pub(super) struct Upgrade {
     on: OnUpgrade,
+    spdy: bool,
     key: String,
+    /// Those that are offered.
     protocols: String,
 }
+
+/// What an upgrade is answered with.
+pub(super) struct Accepted {
+    pub(super) upgrade: &'static str,
+    pub(super) headers: Vec<(HeaderName, String)>,
+    /// The protocol that is spoken.
+    pub(super) protocol: &'static str,
+}
+
+/// Older clients offer their protocols so; a stream of SPDY is one connection of a websocket where that is wished.
+const STREAMS: HeaderName = HeaderName::from_static("x-stream-protocol-version");
+const TUNNEL: &str = "SPDY/3.1+";
 
 impl Upgrade {
     /// The wish of a request, if it has one.
@@ -89,19 +115,67 @@ impl Upgrade {
             headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
         };
         let headers = request.headers();
-        if !word(headers, header::UPGRADE).eq_ignore_ascii_case("websocket") {
-            return None;
-        }
+        let spdy = match word(headers, header::UPGRADE).to_ascii_lowercase().as_str() {
+            "websocket" => false,
+            "spdy/3.1" => true,
+            _ => return None,
+        };
         let key = word(headers, header::SEC_WEBSOCKET_KEY);
-        let protocols = word(headers, header::SEC_WEBSOCKET_PROTOCOL);
-        Some(Self { on: hyper::upgrade::on(request), key, protocols })
+        let name = if spdy { STREAMS } else { header::SEC_WEBSOCKET_PROTOCOL };
+        let offered = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let protocols = offered.collect::<Vec<_>>().join(",");
+        Some(Self { on: hyper::upgrade::on(request), spdy, key, protocols })
     }
 
-    /// The value of `Sec-WebSocket-Accept`, and the first of the subprotocols `known` that is offered, if one is.
-    pub(super) fn accept(&self, known: &[&'static str]) -> Option<(String, &'static str)> {
-        let offered = |wanted: &&&str| self.protocols.split(',').any(|protocol| protocol.trim() == **wanted);
-        let protocol = known.iter().find(offered).filter(|_| !self.key.is_empty())?;
-        Some((derive_accept_key(self.key.as_bytes()), *protocol))
+    fn is_websocket(&self) -> bool {
+        !self.spdy
+    }
+
+    /// What it is answered with, where one of the protocols is offered: over websockets one of `sockets`, over SPDY, or over
+    /// SPDY in a websocket, one of `streams`.
+    pub(super) fn accept(&self, sockets: &[&'static str], streams: &[&'static str]) -> Option<Accepted> {
+        let mut offered = self.protocols.split(',').map(str::trim);
+        let known = |wanted: &'static [u8], list: &[&'static str]| -> Option<&'static str> {
+            let prefix = std::str::from_utf8(wanted).unwrap_or_default();
+            list.iter()
+                .copied()
+                .find(|one| self.protocols.split(',').any(|p| p.trim().strip_prefix(prefix) == Some(*one)))
+        };
+        if self.spdy {
+            // The oldest clients offer none, and speak the first that is known.
+            let protocol = if offered.any(|one| !one.is_empty()) {
+                known(b"", streams)
+            } else {
+                streams.last().copied()
+            }?;
+            return Some(Accepted {
+                upgrade: "SPDY/3.1",
+                headers: vec![(STREAMS, protocol.to_owned())],
+                protocol,
+            });
+        }
+        if self.key.is_empty() {
+            return None;
+        }
+        let plain = known(b"", sockets).map(|protocol| (protocol, protocol.to_owned()));
+        let tunnel =
+            || known(TUNNEL.as_bytes(), streams).map(|protocol| (protocol, format!("{TUNNEL}{protocol}")));
+        let (protocol, named) = plain.or_else(tunnel)?;
+        let accept = derive_accept_key(self.key.as_bytes());
+        let headers = vec![(header::SEC_WEBSOCKET_PROTOCOL, named), (header::SEC_WEBSOCKET_ACCEPT, accept)];
+        Some(Accepted { upgrade: "websocket", headers, protocol })
+    }
+}
+
+/// Forwards ports over SPDY.
+pub(super) async fn carry_spdy(upgrade: Upgrade, forward: Forward, leads: Arc<Leads>, shared: Arc<Shared>) {
+    let Some(io) = spdy::bytes(upgrade).await else { return };
+    let forward = Arc::new(forward);
+    let mut revision = shared.revision.subscribe();
+    let gone = async { while forward.stands(&shared.world()) && revision.changed().await.is_ok() {} };
+    tokio::select! {
+        () = gone => {}
+        () = spdy::forward(io, forward.clone(), leads, shared.clone()) => {}
     }
 }
 
@@ -121,7 +195,7 @@ async fn exchange(upgraded: Upgraded, forward: &Forward, leads: &Leads, shared: 
     let (mut to_client, mut from_client) = stream.split();
     let (tell, mut told) = mpsc::channel::<(u8, Vec<u8>)>(8);
     let mut reading = JoinSet::new();
-    let mut writers: Vec<Option<OwnedWriteHalf>> = Vec::new();
+    let mut writers: Vec<Option<WriteHalf<Box<dyn Both>>>> = Vec::new();
     for (channel, port) in (0u8..).step_by(2).zip(&forward.ports) {
         let [low, high] = port.to_le_bytes();
         for channel in [channel, channel + 1] {
@@ -130,7 +204,7 @@ async fn exchange(upgraded: Upgraded, forward: &Forward, leads: &Leads, shared: 
         let to = leads.of(&shared.world(), forward, *port);
         match connect(forward, to, *port).await {
             Ok(socket) => {
-                let (mut read, write) = socket.into_split();
+                let (mut read, write) = split(socket);
                 writers.push(Some(write));
                 let tell = tell.clone();
                 reading.spawn(async move {
@@ -177,7 +251,7 @@ async fn exchange(upgraded: Upgraded, forward: &Forward, leads: &Leads, shared: 
 }
 
 /// Connects to what a port leads to, or says why not in the words of a container runtime.
-async fn connect(forward: &Forward, to: Option<SocketAddr>, port: u16) -> Result<TcpStream, String> {
+async fn connect(forward: &Forward, to: Option<Lead>, port: u16) -> Result<Box<dyn Both>, String> {
     let refused = || {
         format!(
             "error forwarding port {port} to pod {}: failed to execute portforward in network namespace: failed to connect \
@@ -185,7 +259,11 @@ async fn connect(forward: &Forward, to: Option<SocketAddr>, port: u16) -> Result
             forward.pod
         )
     };
-    let socket = TcpStream::connect(to.ok_or_else(refused)?).await.map_err(|_| refused())?;
+    let at = match to.ok_or_else(refused)? {
+        Lead::Socket(at) => at,
+        Lead::Site(site) => return Ok(Box::new(site.connect())),
+    };
+    let socket = TcpStream::connect(at).await.map_err(|_| refused())?;
     let _ = socket.set_nodelay(true);
-    Ok(socket)
+    Ok(Box::new(socket))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ToTenants, place::Place};
 use crate::{
-    cluster::{Key, MemberName, NodeName, ProxyName, TenantName, database::Role},
+    cluster::{Key, MemberName, NodeName, Ports, ProxyName, TenantName, database::Role},
     plan::{Intent, Migration, rebalance::Aim},
     run::campaign::Wish,
 };
@@ -14,6 +14,8 @@ use crate::{
 pub enum Action {
     /// Show another place; going back leads here again.
     Go(Place),
+    /// Show another place, with this selected there.
+    GoTo(Place, Place),
     /// Show another place, and say why that one, in one sentence.
     GoSaying(Place, String),
     /// Ask for the number of replicas of these tenants.
@@ -54,6 +56,12 @@ pub enum Action {
     Pause(String),
     /// Open a shell in one of these containers.
     Shell(Containers),
+    /// Ask which ports of this machine and of one of these pods belong together.
+    AskForward(Containers),
+    /// Open a port-forward to this pod.
+    Forward(Key, Ports),
+    /// Close this one.
+    CloseForward(u64),
     /// Put text on the operator's clipboard.
     Copy(String),
     /// Save the lines of a log in this file, or in a new one of that name.
@@ -116,6 +124,8 @@ pub enum Asks {
         /// Those that are in every proxy already.
         known: Vec<Arc<str>>,
     },
+    /// Which port of this machine leads to which port of this pod?
+    Forward(Key),
     /// Why is a run or campaign given up?
     GiveUp {
         /// Which of both.

@@ -377,6 +377,10 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
     }
     let right = screen.view.status(cx);
     let start = pen.line_right(edge, 0, edge / 2 + edge / 6, &[piece(format!("{right} "), Role::Muted)]);
+    if screen.notice.is_none() && screen.crumbs.len() > 1 {
+        let way = crumbs(screen.crumbs, start.saturating_sub(3));
+        pen.line(0, 0, start.saturating_sub(2), &[piece(format!(" {way}"), Role::Muted)]);
+    }
     if let Some((severity, text)) = screen.notice {
         let shown = match severity {
             Severity::Notice => None,
@@ -400,6 +404,18 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         }
     }
     None
+}
+
+/// The way that led here in so many columns: the first steps give way.
+fn crumbs(steps: &[String], columns: u16) -> String {
+    for from in 0..steps.len() {
+        let before = if from > 0 { "… › " } else { "" };
+        let way = format!("{before}{}", steps[from..].join(" › "));
+        if format::width(&way) <= columns {
+            return format::plain(&way).into_owned();
+        }
+    }
+    steps.last().map_or(String::new(), |last| format::fit(&format::plain(last), columns).to_string())
 }
 
 /// The keys that apply here, those that cannot do anything dimmed. While something lies over the view it names its own

@@ -1,6 +1,7 @@
 //! The one table of commands: dispatch of keys, help, key bar, completion of the command line and the README's table
 //! of keys are all derived from it. Nobody else matches a key, except where text is being typed.
 
+pub mod habits;
 mod keys;
 mod sort;
 mod spelling;
@@ -190,6 +191,24 @@ pub enum Command {
     JournalHere,
     /// Copy what is shown for use elsewhere: the kubectl line, the statements, the recovery sheet.
     Copy,
+    /// Copy the name of what is selected.
+    CopyName,
+    /// Copy the line that is looked at.
+    CopyLine,
+    /// To the place before.
+    Earlier,
+    /// To the place after that.
+    Later,
+    /// To the node of the pod.
+    ShowNode,
+    /// To what the finding follows from.
+    Cause,
+    /// A port of this machine leads to one of a pod.
+    Forward,
+    /// The port-forwards that are open.
+    Forwards,
+    /// Close a port-forward.
+    CloseForward,
     /// The command line.
     CommandLine,
     /// What the keys do.
@@ -265,13 +284,15 @@ pub enum On {
     Object,
     /// A log.
     Log,
+    /// The port-forwards.
+    Forwards,
     /// The review of a plan.
     Review,
 }
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -288,6 +309,7 @@ impl On {
         Self::Recovery,
         Self::Object,
         Self::Log,
+        Self::Forwards,
         Self::Review,
     ];
 
@@ -310,6 +332,7 @@ impl On {
             Self::Recovery => "Recovery sheet",
             Self::Object => "An object",
             Self::Log => "A log",
+            Self::Forwards => "Port-forwards",
             Self::Review => "Review of a plan",
         }
     }
@@ -371,6 +394,8 @@ pub enum Takes {
     Context,
     /// A namespace, or all.
     Namespace,
+    /// A tenant or a pod, and ports; or nothing: what is selected.
+    Ports,
     /// A tenant or a pod, and a container; or nothing: what is selected.
     Pod,
 }
@@ -391,6 +416,7 @@ impl Takes {
             Self::Text => "TEXT",
             Self::Span => "[SPAN]",
             Self::File => "[FILE]",
+            Self::Ports => "[TENANT|POD LOCAL:REMOTE]",
             Self::Context => "NAME",
             Self::Namespace => "NAME|all",
             Self::Pod => "[TENANT|POD [CONTAINER]]",

@@ -24,6 +24,7 @@ impl Place {
             Self::Ranking => Box::<views::ranking::Ranking>::default(),
             Self::Object(key, yaml) => Box::new(views::object::ObjectView::new(key.clone(), *yaml)),
             Self::Log(name, pod) => Box::new(views::log::LogView::new(name.clone(), pod.clone())),
+            Self::Forwards => Box::<views::forwards::Forwards>::default(),
             Self::Headroom(name) => Box::new(views::headroom::HeadroomView::new(name.clone())),
         }
     }

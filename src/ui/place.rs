@@ -1,6 +1,9 @@
 //! Where one can be.
 
-use super::command::{Command, On};
+use super::{
+    command::{Command, On},
+    format,
+};
 use crate::{
     cluster::{Key, MemberName, NodeName, ObjectKey, ProxyName, TenantName},
     plan::whatif::Loss,
@@ -43,6 +46,8 @@ pub enum Place {
     Object(ObjectKey, bool),
     /// The log of a tenant, or of one of its pods.
     Log(TenantName, Option<Key>),
+    /// The port-forwards that are open.
+    Forwards,
 }
 
 impl Place {
@@ -64,6 +69,33 @@ impl Place {
             Self::Headroom(_) => On::Headroom,
             Self::Object(..) => On::Object,
             Self::Log(..) => On::Log,
+            Self::Forwards => On::Forwards,
+        }
+    }
+
+    /// It in a word, as a step of the way that leads there.
+    pub fn crumb(&self) -> String {
+        match self {
+            Self::Tenants => "tenants".into(),
+            Self::Nodes => "nodes".into(),
+            Self::Runs => "runs".into(),
+            Self::Findings => "findings".into(),
+            Self::Database | Self::Member(_) | Self::Proxy(_) => "database".into(),
+            Self::Recovery => "recovery".into(),
+            Self::Tenant(name) => name.to_string(),
+            Self::Node(name) => name.to_string(),
+            Self::Run(id) => format!("run {}", format::short_run(id)),
+            Self::Campaign(id) => format!("campaign {}", format::short_run(id)),
+            Self::WhatIf(nodes, _) => match nodes.as_slice() {
+                [one] => format!("if {one} fails"),
+                all => format!("if {} nodes fail", all.len()),
+            },
+            Self::Ranking => "by harm".into(),
+            Self::Headroom(name) => format!("headroom of {name}"),
+            Self::Object(key, yaml) => format!("{}{}", key.name(), if *yaml { " as YAML" } else { "" }),
+            Self::Log(_, Some(pod)) => format!("log of {}", pod.name),
+            Self::Log(_, None) => "log".into(),
+            Self::Forwards => "port-forwards".into(),
         }
     }
 }

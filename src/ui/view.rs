@@ -45,6 +45,30 @@ pub type Events = Result<Vec<KubeEvent>, String>;
 /// An object in words, or why it could not be read.
 pub type Read = Result<Arc<Described>, String>;
 
+/// A port-forward that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    /// Which.
+    pub id: u64,
+    /// The pod.
+    pub pod: Arc<str>,
+    /// The port of the pod.
+    pub port: u16,
+    /// The port of 127.0.0.1.
+    pub local: u16,
+    /// Connections that are open.
+    pub open: usize,
+    /// Why the last one did not come through.
+    pub trouble: Option<String>,
+}
+
+impl Forwarded {
+    /// Where to connect.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.local)
+    }
+}
+
 /// What is fetched for the tenant on the screen.
 #[derive(Clone, Debug, Default)]
 pub struct Detail {
@@ -85,6 +109,8 @@ pub struct Cx<'a> {
     pub unreadable: &'a [String],
     /// What is fetched for the tenant on the screen.
     pub detail: &'a Detail,
+    /// The port-forwards that are open.
+    pub forwards: &'a [Forwarded],
     /// What is predicted; `None` until it has been worked out once.
     pub outlook: Option<&'a Outlook>,
     /// What the key to the next trouble led to last.
@@ -182,6 +208,11 @@ pub trait View: Send {
     /// Whom the commands are about, for the heading of the menu.
     fn subject(&self) -> Option<String> {
         None
+    }
+
+    /// What is copied here: the name of what is selected, or the line.
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        self.subject()
     }
 
     /// Shows only what this lets through. `None`: there is no filter here.

@@ -5,6 +5,7 @@ pub mod campaign;
 pub mod database;
 mod deeds;
 pub mod findings;
+pub mod forwards;
 pub mod headroom;
 pub mod log;
 pub mod node;

@@ -5,16 +5,17 @@
 //! login, not past one.
 
 use std::{
+    io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::FutureExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, api::Portforwarder};
+use kube::{Resource, core::Request};
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
     time::timeout,
 };
@@ -22,6 +23,7 @@ use tokio::{
 use super::{
     CONNECT_WITHIN, Wire,
     failure::{Failure, Kind},
+    frames::Frames,
     sentence,
 };
 
@@ -40,6 +42,8 @@ struct End {
     port: u16,
     /// Why the last connection did not come through, or has not yet.
     trouble: Mutex<Option<Failure>>,
+    /// How many connections there are; told whenever anything has changed.
+    open: watch::Sender<usize>,
 }
 
 impl Tunnel {
@@ -48,8 +52,27 @@ impl Tunnel {
     /// # Errors
     /// Loopback cannot be listened on.
     pub async fn open(wire: Wire, namespace: &str, pod: &str, port: u16) -> Result<Self, Failure> {
-        let cannot = |e| Failure { kind: Kind::Other, text: format!("127.0.0.1 cannot be listened on: {e}") };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(cannot)?;
+        Self::at(wire, namespace, pod, port, 0).await
+    }
+
+    /// The same with the near end at a port of loopback; 0: any that is free.
+    ///
+    /// # Errors
+    /// That port cannot be listened on.
+    pub async fn at(wire: Wire, namespace: &str, pod: &str, port: u16, local: u16) -> Result<Self, Failure> {
+        let cannot = |e: io::Error| {
+            let text = match e.kind() {
+                io::ErrorKind::AddrInUse => {
+                    format!("port {local} of 127.0.0.1 is taken: choose another, or :{port} for any free one")
+                }
+                io::ErrorKind::PermissionDenied => {
+                    format!("port {local} of 127.0.0.1 is for root alone: choose one above 1023")
+                }
+                _ => format!("port {local} of 127.0.0.1 cannot be listened on: {e}"),
+            };
+            Failure { kind: Kind::Other, text }
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, local)).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let end = Arc::new(End {
             wire,
@@ -57,6 +80,7 @@ impl Tunnel {
             pod: pod.into(),
             port,
             trouble: Mutex::default(),
+            open: watch::Sender::new(0),
         });
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, end.clone()));
@@ -66,6 +90,11 @@ impl Tunnel {
     /// Where to connect.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections there are: each change of it, and of [`Tunnel::trouble`], is told.
+    pub fn connections(&self) -> watch::Receiver<usize> {
+        self.end.open.subscribe()
     }
 
     /// Why the last connection did not come through; `None` when it did.
@@ -86,14 +115,25 @@ impl End {
     fn failed(&self, kind: Kind, why: &str) {
         let text = format!("the port-forward to {}: {why}", self.place());
         *self.trouble() = Some(Failure { kind, text });
+        self.tell();
+    }
+
+    fn tell(&self) {
+        self.open.send_modify(|_| {});
+    }
+
+    fn count(&self, by: isize) {
+        self.open.send_modify(|open| *open = open.saturating_add_signed(by));
     }
 
     /// Asks the API server for the port.
-    async fn forward(&self) -> Result<Forwarder, (Kind, String)> {
+    async fn forward(&self) -> Result<Frames, (Kind, String)> {
         let client = self.wire.client().await.map_err(|why| (Kind::Unreachable, why))?;
-        let api: Api<Pod> = Api::namespaced(client, &self.namespace);
-        match timeout(CONNECT_WITHIN, api.portforward(&self.pod, &[self.port])).await {
-            Ok(Ok(forwarder)) => Ok(Forwarder(forwarder)),
+        let request = Request::new(Pod::url_path(&(), Some(&self.namespace)))
+            .portforward(&self.pod, &[self.port])
+            .map_err(|why| (Kind::Other, why.to_string()))?;
+        match timeout(CONNECT_WITHIN, Frames::open(&client, request)).await {
+            Ok(Ok(frames)) => Ok(frames),
             Ok(Err(error)) => {
                 let mut kind = Kind::Unreachable;
                 if let kube::Error::Api(status) = &error {
@@ -112,43 +152,68 @@ impl End {
         }
     }
 
-    async fn carry(&self, mut near: TcpStream) {
+    async fn carry(&self, near: TcpStream) {
         self.failed(Kind::Unreachable, "the API server has not opened it yet");
-        let mut forwarder = match self.forward().await {
-            Ok(forwarder) => forwarder,
+        let frames = match self.forward().await {
+            Ok(frames) => frames,
             Err((kind, why)) => return self.failed(kind, &why),
         };
         *self.trouble() = None;
-        let (far, error) = (forwarder.0.take_stream(self.port), forwarder.0.take_error(self.port));
-        let (Some(mut far), Some(error)) = (far, error) else { return };
-        let mut error = Box::pin(error).fuse();
-        let said = {
-            let mut carrying = Box::pin(copy_bidirectional(&mut near, &mut far)).fuse();
-            futures::select_biased! {
-                said = error => match said {
-                    Some(said) => Some(said),
-                    None => { let _ = carrying.await; None }
-                },
-                _ = carrying => error.now_or_never().flatten(),
+        self.tell();
+        match exchange(near, frames).await {
+            Ok(()) => {}
+            Err(said) if said.contains("refused") => {
+                self.failed(Kind::Refused, "nothing listens on that port of the pod");
             }
-        };
-        if let Some(said) = said {
-            match said.contains("refused") {
-                true => self.failed(Kind::Refused, "nothing listens on that port of the pod"),
-                false => {
-                    self.failed(Kind::Unreachable, &said.split_whitespace().collect::<Vec<_>>().join(" "))
-                }
+            Err(said) => {
+                self.failed(Kind::Unreachable, &said.split_whitespace().collect::<Vec<_>>().join(" "));
             }
         }
     }
 }
 
-/// It ends with its connection, also when nothing comes from the API server any more.
-struct Forwarder(Portforwarder);
+/// The channels of the only port: what is carried, and why it is not.
+const DATA: u8 = 0;
+const ERROR: u8 = 1;
 
-impl Drop for Forwarder {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Carries both ways until either end is through. The error says why the far one is.
+async fn exchange(near: TcpStream, mut frames: Frames) -> Result<(), String> {
+    let out = frames.out();
+    let (mut read, mut write) = near.into_split();
+    let sending = async {
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(length @ 1..) = read.read(&mut buffer).await {
+            if !out.send(DATA, &buffer[..length]).await {
+                return;
+            }
+        }
+        out.end(DATA).await;
+    };
+    let receiving = async {
+        // The first frame of each channel names the port.
+        let mut begun = [false; 2];
+        loop {
+            let Some((channel, bytes)) = frames.next().await? else { return Ok(()) };
+            let Some(begun) = begun.get_mut(usize::from(channel)) else { continue };
+            match (std::mem::replace(begun, true), channel) {
+                (false, _) => {}
+                (true, ERROR) => return Err(String::from_utf8_lossy(&bytes).into_owned()),
+                (true, _) => {
+                    if write.write_all(&bytes).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    };
+    tokio::pin!(sending, receiving);
+    let mut sent = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut receiving => return ended,
+            () = &mut sending, if !sent => sent = true,
+        }
     }
 }
 
@@ -160,7 +225,11 @@ async fn accept(listener: TcpListener, end: Arc<End>) {
             accepted = listener.accept() => if let Ok((near, _)) = accepted {
                 let _ = near.set_nodelay(true);
                 let end = end.clone();
-                connections.spawn(async move { end.carry(near).await });
+                connections.spawn(async move {
+                    end.count(1);
+                    end.carry(near).await;
+                    end.count(-1);
+                });
             }
         }
     }

@@ -390,13 +390,60 @@ async fn objects_are_patched_annotated_deleted_created_and_applied() {
     assert!(!succeeded && text.contains(".data.state"), "{text}");
 }
 
+/// What a web server answers at an address.
+fn page(address: &str) -> String {
+    let mut socket = std::net::TcpStream::connect(address).expect("it listens");
+    std::io::Write::write_all(&mut socket, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .expect("it is taken");
+    let mut answer = vec![0; 1024];
+    let length = socket.read(&mut answer).expect("an answer");
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_forward_is_refused_with_what_helps() {
+async fn ports_are_forwarded_over_websockets_and_over_spdy() {
     let bench = Bench::new().await;
-    let pod = format!("pod/{}", bench.pods("database").first().expect("a pod of the database"));
-    let (succeeded, text) = bench.run(&["-n", "database", "port-forward", &pod, "0:6032"]).await;
-    assert!(!succeeded && text.contains("websocket subprotocol v4.channel.k8s.io only"), "{text}");
-    assert!(text.contains("wheelhouse demo --config-out"), "{text}");
+    let tenant = bench.tenant();
+    let pod = bench.pods(&tenant)[0].clone();
+    for websockets in ["true", "false"] {
+        let mut command =
+            bench.command(&["-n", &tenant, "port-forward", &format!("pod/{pod}"), ":80", ":9999"]);
+        command.env("KUBECTL_PORT_FORWARD_WEBSOCKETS", websockets);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kubectl starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let mut errors = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let pod = pod.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let mut at = |port: &str| loop {
+                let line = lines.next().expect("a line").expect("text");
+                let end = format!(" -> {port}");
+                if let Some(address) =
+                    line.strip_prefix("Forwarding from ").and_then(|rest| rest.strip_suffix(&end))
+                    && address.starts_with("127.0.0.1")
+                {
+                    return address.to_owned();
+                }
+            };
+            let (web, closed) = (at("80"), at("9999"));
+            // Several connections, one after another and two at the same time.
+            for _ in 0..2 {
+                let both = [web.clone(), web.clone()].map(|web| std::thread::spawn(move || page(&web)));
+                for one in both {
+                    let page = one.join().expect("a page");
+                    assert!(page.ends_with(&format!("{pod} answers\n")), "{page}");
+                }
+            }
+            let mut socket = std::net::TcpStream::connect(closed).expect("kubectl listens");
+            let mut nothing = [0];
+            let _ = socket.read(&mut nothing);
+            let said = errors.find_map(|line| line.ok().filter(|line| line.contains("refused")));
+            assert!(said.is_some(), "it says that nothing listens there");
+        });
+        looked.await.expect("it is forwarded");
+        let _ = child.kill();
+        let _ = child.wait();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -519,6 +566,27 @@ async fn commands_run_in_containers() {
     assert!(succeeded && said.trim() == pod, "{said}");
     let (succeeded, said) = run(within(&["sh", "-c", "echo one; exit 3"])).await;
     assert!(!succeeded && said.contains("one") && said.contains("exit code 3"), "{said}");
+    for websockets in ["true", "false"] {
+        let mut command = bench.command(&[
+            "-n",
+            &tenant,
+            "exec",
+            &pod,
+            "-c",
+            "php-fpm",
+            "--",
+            "sh",
+            "-c",
+            "id; nothing; exit 3",
+        ]);
+        command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", websockets);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a joined thread");
+        let output = output.expect("kubectl ends");
+        let both =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(both.contains("uid=0(root)") && both.contains("nothing: not found"), "{websockets}: {both}");
+        assert_eq!(output.status.code(), Some(3), "{websockets}: {both}");
+    }
     let mut command = bench.command(&["-n", &tenant, "exec", "-i", &pod, "-c", "php-fpm", "--", "sh"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("kubectl starts");
     let mut typed = child.stdin.take().expect("a piped input");

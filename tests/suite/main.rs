@@ -40,6 +40,7 @@ mod moves_guarded;
 mod output;
 mod package;
 mod planning;
+mod port_forward;
 mod program;
 mod readme;
 mod real;

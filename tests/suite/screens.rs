@@ -23,6 +23,7 @@ mod picture;
 mod places;
 mod pump;
 mod reviews;
+mod ways;
 
 use std::sync::Arc;
 

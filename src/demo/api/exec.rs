@@ -27,6 +27,8 @@ pub(crate) struct Exec {
     pub(crate) command: Vec<String>,
     /// Whether there is input to be read.
     pub(crate) stdin: bool,
+    /// Whether errors are wanted.
+    pub(crate) stderr: bool,
     /// Whether errors go where the output goes.
     pub(crate) tty: bool,
 }
@@ -34,6 +36,8 @@ pub(crate) struct Exec {
 /// The first process of a container, and what it writes.
 pub(crate) struct Attach {
     pub(crate) log: Follow,
+    /// How many streams it has over SPDY.
+    pub(crate) streams: usize,
 }
 
 /// Reads what is to be run.
@@ -60,8 +64,8 @@ pub(super) fn get(
     }
     let at = InPod::of(world, pod, &container)?;
     let shell = Shell::of(pod, &container, world.now());
-    let (stdin, tty) = (request.flag("stdin"), request.flag("tty"));
-    Ok(Answer::Exec(Box::new(Exec { at, shell, command, stdin, tty })))
+    let (stdin, stderr, tty) = (request.flag("stdin"), request.flag("stderr"), request.flag("tty"));
+    Ok(Answer::Exec(Box::new(Exec { at, shell, command, stdin, stderr, tty })))
 }
 
 /// Reads what is to be attached to: the first process of the container, which reads nothing that is typed.
@@ -81,7 +85,10 @@ pub(super) fn attach(
     let pod = found(&world.store, resource)?;
     let container = chosen(pod, request.param("container"))?;
     InPod::of(world, pod, &container)?;
-    Ok(Answer::Attach(Box::new(Attach { log: Follow::from_now(world, pod, &container) })))
+    let tty = request.flag("tty");
+    let streams =
+        1 + usize::from(tty) + ["stdin", "stdout", "stderr"].iter().filter(|name| request.flag(name)).count();
+    Ok(Answer::Attach(Box::new(Attach { log: Follow::from_now(world, pod, &container), streams })))
 }
 
 /// A container that runs.
@@ -128,7 +135,7 @@ impl InPod {
 pub(crate) fn refused() -> Failure {
     let known = PROTOCOLS.join(" and ");
     Failure::bad_request(format!(
-        "the embedded cluster runs commands over the websocket subprotocols {known} only"
+        "the embedded cluster runs commands over {known} only, in a websocket or over SPDY"
     ))
 }
 

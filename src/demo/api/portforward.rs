@@ -1,7 +1,7 @@
 //! The portforward subresource of pods: which ports of which pod are wanted, and whether that may be.
 //!
-//! Reached by upgrading a GET to a websocket. As since Kubernetes 1.35, the right to `create` is needed as well, which
-//! the older way (SPDY, by POST) always needed.
+//! Reached by upgrading a GET to a websocket, or a POST to SPDY, which names the ports later. As since Kubernetes 1.35, the
+//! right to `create` is needed as well, which the older way always needed.
 
 use super::access;
 use super::failure::Failure;
@@ -12,8 +12,10 @@ use crate::kind::Kind;
 use crate::store::text;
 use crate::world::World;
 
-/// The only subprotocol that is spoken.
+/// The subprotocol of a websocket.
 pub(crate) const PROTOCOL: &str = "v4.channel.k8s.io";
+/// What is spoken over SPDY, and over SPDY in a websocket.
+pub(crate) const STREAMS: &str = "portforward.k8s.io";
 
 /// Ports of a pod that is there and runs.
 pub(crate) struct Forward {
@@ -47,9 +49,6 @@ pub(super) fn get(
         _ => Err(Failure::bad_request(format!("unable to parse \"{text}\" as a port"))),
     };
     let ports = asked.map(port).collect::<Result<Vec<_>, _>>()?;
-    if ports.is_empty() {
-        return Err(Failure::bad_request("query parameter \"ports\" is required"));
-    }
     if text(pod, "/status/phase") != "Running" {
         let why = format!(
             "unable to forward port because pod is not running. Current status={}",
@@ -79,10 +78,13 @@ impl Forward {
     }
 }
 
-/// The refusal of a client that asks for another protocol, as kubectl does.
-pub(crate) fn refused() -> Failure {
-    Failure::bad_request(format!(
-        "the embedded cluster forwards ports over the websocket subprotocol {PROTOCOL} only, and not over SPDY as \
-         kubectl asks for: connect to the address in the file that `wheelhouse demo --config-out FILE` writes"
-    ))
+/// The refusal of a client that names no port where it must, or speaks another protocol.
+pub(crate) fn refused(forward: &Forward) -> Failure {
+    Failure::bad_request(if forward.ports.is_empty() {
+        "query parameter \"ports\" is required".to_owned()
+    } else {
+        format!(
+            "unable to upgrade: no protocol is offered that is spoken: {PROTOCOL}, or {STREAMS} over SPDY"
+        )
+    })
 }

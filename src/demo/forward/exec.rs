@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use super::Upgrade;
-use super::pipe::{In, Pipe, websocket};
+use super::pipe::{Carried, In, Pipe, websocket};
+use super::spdy;
 use crate::api::Follow;
 use crate::api::exec::{Attach, Exec, InPod, not_started, status};
 use crate::shared::Shared;
@@ -26,13 +27,26 @@ const INTERRUPTED: i32 = 130;
 /// Runs the command over a websocket.
 pub(crate) async fn run(upgrade: Upgrade, exec: Exec, shared: Arc<Shared>) {
     let (pipe, carried) = Pipe::new();
-    tokio::join!(websocket(upgrade, carried), carry(pipe, exec, shared));
+    // One for what is said at the end, and one for the output.
+    let streams = 2 + usize::from(exec.stdin) + if exec.tty { 1 } else { usize::from(exec.stderr) };
+    tokio::join!(over(upgrade, streams, carried), carry(pipe, exec, shared));
 }
 
 /// Shows what the first process of a container writes, over a websocket.
 pub(crate) async fn attach(upgrade: Upgrade, attach: Attach, shared: Arc<Shared>) {
     let (pipe, carried) = Pipe::new();
-    tokio::join!(websocket(upgrade, carried), watch(pipe, attach, shared));
+    let streams = attach.streams;
+    tokio::join!(over(upgrade, streams, carried), watch(pipe, attach, shared));
+}
+
+/// Carries the channels by the protocol that was agreed on.
+async fn over(upgrade: Upgrade, streams: usize, carried: Carried) {
+    if upgrade.is_websocket() {
+        return websocket(upgrade, carried).await;
+    }
+    if let Some(io) = spdy::bytes(upgrade).await {
+        spdy::channels(io, streams, carried).await;
+    }
 }
 
 /// Ends when the pod does.

@@ -17,9 +17,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{BOOKMARK, Body, Inner, WATCH_ENDS, lock};
 use crate::api::exec::{self, Attach, Exec, PROTOCOLS};
-use crate::api::portforward::{self, PROTOCOL};
+use crate::api::portforward::{self, PROTOCOL, STREAMS};
 use crate::api::{Failure, Follow, Forward, Pieces, Reply, Surroundings, Watch};
-use crate::forward::{self, Upgrade};
+use crate::forward::{self, Accepted, Upgrade};
 
 /// Replies from this size on are compressed (`defaultGzipThresholdBytes` of the API server), at its level.
 pub(super) const GZIP_FROM: usize = 128 * 1024;
@@ -200,52 +200,64 @@ pub(super) fn followed(inner: &Arc<Inner>, mut follow: Follow) -> Response<Body>
     head(inner, 200, "text/plain", StreamBody::new(lines).boxed_unsync())
 }
 
-/// Ports of a pod over the connection, which speaks websockets from here on.
+/// Ports of a pod over the connection.
 pub(super) fn forwarded(inner: &Arc<Inner>, forward: Forward, upgrade: Option<Upgrade>) -> Response<Body> {
-    upgraded(inner, upgrade, &[PROTOCOL], portforward::refused, |upgrade| {
-        forward::carry(upgrade, forward, inner.leads.clone(), inner.shared.clone())
-    })
+    // A websocket names its ports before, SPDY with each stream.
+    let sockets: &[&'static str] = if forward.ports.is_empty() { &[] } else { &[PROTOCOL] };
+    let Some(upgrade) = upgrade else { return unasked(inner) };
+    let Some(accepted) = upgrade.accept(sockets, &[STREAMS]) else {
+        return refusal(inner, &portforward::refused(&forward));
+    };
+    let (leads, shared) = (inner.leads.clone(), inner.shared.clone());
+    if accepted.protocol == PROTOCOL {
+        upgraded(inner, accepted, forward::carry(upgrade, forward, leads, shared))
+    } else {
+        upgraded(inner, accepted, forward::carry_spdy(upgrade, forward, leads, shared))
+    }
 }
 
 /// A command in a container, over the connection.
 pub(super) fn executed(inner: &Arc<Inner>, exec: Exec, upgrade: Option<Upgrade>) -> Response<Body> {
     let shared = inner.shared.clone();
-    upgraded(inner, upgrade, &PROTOCOLS, exec::refused, |upgrade| forward::exec::run(upgrade, exec, shared))
+    let Some(upgrade) = upgrade else { return unasked(inner) };
+    match upgrade.accept(&PROTOCOLS, &PROTOCOLS) {
+        Some(accepted) => upgraded(inner, accepted, forward::exec::run(upgrade, exec, shared)),
+        None => refusal(inner, &exec::refused()),
+    }
 }
 
 /// The first process of a container, over the connection.
 pub(super) fn attached(inner: &Arc<Inner>, attach: Attach, upgrade: Option<Upgrade>) -> Response<Body> {
     let shared = inner.shared.clone();
-    upgraded(inner, upgrade, &PROTOCOLS, exec::refused, |upgrade| {
-        forward::exec::attach(upgrade, attach, shared)
-    })
+    let Some(upgrade) = upgrade else { return unasked(inner) };
+    match upgrade.accept(&PROTOCOLS, &PROTOCOLS) {
+        Some(accepted) => upgraded(inner, accepted, forward::exec::attach(upgrade, attach, shared)),
+        None => refusal(inner, &exec::refused()),
+    }
 }
 
-/// The connection becomes a websocket that `carry` looks after.
-fn upgraded<F: Future<Output = ()> + Send + 'static>(
+fn unasked(inner: &Arc<Inner>) -> Response<Body> {
+    refusal(inner, &Failure::bad_request("Upgrade request required"))
+}
+
+/// The connection becomes another, which `carry` looks after.
+fn upgraded(
     inner: &Arc<Inner>,
-    upgrade: Option<Upgrade>,
-    protocols: &[&'static str],
-    refused: fn() -> Failure,
-    carry: impl FnOnce(Upgrade) -> F,
+    accepted: Accepted,
+    carry: impl Future<Output = ()> + Send + 'static,
 ) -> Response<Body> {
-    let Some(upgrade) = upgrade else {
-        return refusal(inner, &Failure::bad_request("Upgrade request required"));
-    };
-    let Some((accept, protocol)) = upgrade.accept(protocols) else {
-        return refusal(inner, &refused());
-    };
     let mut response = Response::new(Full::default().boxed_unsync());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(protocol));
-    if let Ok(accept) = accept.parse() {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    headers.insert(header::UPGRADE, header::HeaderValue::from_static(accepted.upgrade));
+    for (name, value) in accepted.headers {
+        if let Ok(value) = value.parse() {
+            headers.insert(name, value);
+        }
     }
     let mut forwards = lock(&inner.forwards);
     while forwards.try_join_next().is_some() {}
-    forwards.spawn(carry(upgrade));
+    forwards.spawn(carry);
     response
 }

@@ -63,6 +63,21 @@ const ROWS: &[On] = &[
     On::Ranking,
     On::Database,
 ];
+const NAMED: &[On] = &[
+    On::Tenants,
+    On::Nodes,
+    On::Node,
+    On::Tenant,
+    On::Runs,
+    On::Run,
+    On::Campaign,
+    On::Findings,
+    On::Ranking,
+    On::WhatIf,
+    On::Headroom,
+    On::Database,
+    On::Forwards,
+];
 const SORTED: &[On] =
     &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Runs, On::Findings, On::Ranking, On::Database];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
@@ -248,6 +263,38 @@ pub const COMMANDS: &[Entry] = &[
         &[On::Review, On::Recovery, On::Object],
     )
     .bar(4, "copy"),
+    entry(Command::CopyName, "copy-name", &["c"], "copy the name of what is selected", NAMED),
+    entry(
+        Command::CopyLine,
+        "copy-line",
+        &["C"],
+        "copy the line: the match, or else the last one of a log and the first one of an object",
+        &[On::Log, On::Object],
+    ),
+    entry(
+        Command::ShowNode,
+        "show-node",
+        &["o"],
+        "the node of the selected pod",
+        &[On::Tenant, On::Object],
+    )
+    .bar(40, "node"),
+    entry(Command::Cause, "cause", &["o"], "to what the finding follows from", &[On::Findings])
+        .bar(22, "cause"),
+    entry(
+        Command::Forward,
+        "port-forward",
+        &["F"],
+        "a port of 127.0.0.1 leads to one of the pod, or of the tenant's first ready pod, until the cockpit is left",
+        &[On::Tenants, On::Tenant, On::Node, On::Object],
+    )
+    .bar(41, "port-forward")
+    .takes(Takes::Ports)
+    .aliases(&["pf"]),
+    entry(Command::Forwards, "forwards", &[], "the port-forwards that are open", ANY),
+    entry(Command::CloseForward, "close", &["x"], "close the port-forward", &[On::Forwards]).bar(10, "close"),
+    entry(Command::Earlier, "earlier", &["["], "to the place before, as in a browser", ANY),
+    entry(Command::Later, "later", &["]"], "to the place after that", ANY),
     entry(
         Command::Next,
         "next-section",
@@ -423,7 +470,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Tenants, "tenants", &["1"], "tenants and where their pods sit", ANY),
     entry(Command::Nodes, "nodes", &["2"], "nodes and what they carry", ANY)
         .takes(Takes::Node)
-        .aliases(&["node"]),
+        .aliases(&["node", "no"]),
     entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
         .aliases(&["history"]),
     entry(

@@ -132,6 +132,7 @@ impl Asks {
             },
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
+            Self::Forward(pod) => format!("Port-forward to {}", pod.name),
             Self::GiveUp { what, run, .. } => format!("Give up {what} {}", format::short_run(run)),
         }
     }
@@ -143,6 +144,7 @@ impl Asks {
             Self::Migrate { .. } => "image",
             Self::Weight { .. } => "weight",
             Self::Server { .. } => "host:port",
+            Self::Forward(_) => "local:remote",
             Self::GiveUp { .. } => "because",
         }
     }
@@ -151,6 +153,7 @@ impl Asks {
     pub fn leads_to(&self) -> &'static str {
         match self {
             Self::GiveUp { .. } => "go on",
+            Self::Forward(_) => "open it",
             _ => "show the plan",
         }
     }
@@ -166,6 +169,7 @@ impl Asks {
             Self::Migrate { now, .. } => Some(now.to_string()),
             Self::Weight { now, .. } => same(now.iter().map(|(_, n)| *n).collect()),
             Self::Server { offers, .. } => offers.first().map(|(at, _)| at.to_string()),
+            Self::Forward(_) => Some("8080:80".into()),
             Self::GiveUp { .. } => None,
         };
         text.unwrap_or_default()
@@ -176,6 +180,7 @@ impl Asks {
         match self {
             Self::Replicas(_) | Self::Weight { .. } => c.is_ascii_digit() || "+-".contains(c),
             Self::Server { .. } => !c.is_whitespace(),
+            Self::Forward(_) => c.is_ascii_digit() || c == ':',
             Self::GiveUp { .. } | Self::Migrate { .. } => true,
         }
     }
@@ -186,6 +191,7 @@ impl Asks {
             Self::Replicas(_) | Self::Weight { .. } => {
                 format!("`{c}` is no number: digits, + and - are taken")
             }
+            Self::Forward(_) => format!("`{c}` is no part of LOCAL:REMOTE: digits and one colon are taken"),
             _ => format!("`{c}` is not taken"),
         }
     }
@@ -254,6 +260,10 @@ impl Asks {
                 }
                 hints
             }
+            Self::Forward(_) => vec![
+                "port 8080 of 127.0.0.1 leads to port 80 of the pod; :80 takes any free port here".into(),
+                "it ends with the cockpit; :forwards lists those that are open".into(),
+            ],
             Self::GiveUp { text, .. } => vec!["say why: it is kept in the journal".into(), text.clone()],
         }
     }
@@ -317,6 +327,7 @@ impl Asks {
     pub fn answer(&self, text: &str) -> Result<Action, String> {
         let act = |act| Action::Plan(Intent::Database { act });
         Ok(match self {
+            Self::Forward(pod) => Action::Forward(pod.clone(), text.parse()?),
             Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
             Self::Migrate { tenants, migration, now, .. } => migrated(text, tenants, migration, now)?,
             Self::Weight { member, now, .. } => {

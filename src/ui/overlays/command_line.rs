@@ -102,7 +102,7 @@ impl CommandLine {
                     .collect(),
                 (Some(Takes::Context), []) => contexts(cx),
                 (Some(Takes::Namespace), []) => namespaces(cx),
-                (Some(Takes::Pod), []) => pods(cx),
+                (Some(Takes::Pod | Takes::Ports), []) => pods(cx),
                 (Some(Takes::Pod), [of]) => containers(cx, of),
                 (Some(Takes::Node), []) => {
                     cx.seen.nodes.values().map(|n| (n.name.to_string(), n.state().to_string())).collect()

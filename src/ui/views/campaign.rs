@@ -335,6 +335,10 @@ impl View for CampaignView {
         command.is_of_open() && self.known(cx).is_none_or(|known| known.campaign.state.is_over())
     }
 
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        Some(self.id.clone())
+    }
+
     fn subject(&self) -> Option<String> {
         Some(format!("campaign {}", format::short_run(&self.id)))
     }

@@ -64,6 +64,20 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
+/// Where what is wrong is.
+fn lead(subject: &Subject) -> Option<Action> {
+    match subject {
+        Subject::Tenant(name) => Some(Action::Go(Place::Tenant(name.clone()))),
+        Subject::Node(name) => Some(Action::Go(Place::Node(name.clone()))),
+        Subject::Member(name) => Some(Action::Go(Place::Member(name.clone()))),
+        Subject::Proxy(name) => Some(Action::Go(Place::Proxy(name.clone()))),
+        Subject::Source(name) if name == "galera" || name == "proxysql" => Some(Action::Go(Place::Database)),
+        Subject::Source(name) => {
+            Some(Action::Say(format!("{name}: what depends on it may be old or missing")))
+        }
+    }
+}
+
 /// Lines for the whole of the selected one, with the one above them.
 fn foot(height: u16) -> u16 {
     if height < 8 { 0 } else { (height * 2 / 5).clamp(4, 7) }
@@ -132,18 +146,21 @@ impl View for Findings {
             return None;
         }
         match command {
-            Command::Open => match &self.list.selected()?.1 {
-                Subject::Tenant(name) => Some(Action::Go(Place::Tenant(name.clone()))),
-                Subject::Node(name) => Some(Action::Go(Place::Node(name.clone()))),
-                Subject::Member(name) => Some(Action::Go(Place::Member(name.clone()))),
-                Subject::Proxy(name) => Some(Action::Go(Place::Proxy(name.clone()))),
-                Subject::Source(name) if name == "galera" || name == "proxysql" => {
-                    Some(Action::Go(Place::Database))
+            Command::Open => lead(&self.list.selected()?.1),
+            Command::Cause => {
+                let Some(cause) = self.finding(cx)?.because.clone() else {
+                    return Some(Action::Say("it follows from nothing else that is known".into()));
+                };
+                // Its own line where that is shown, else the thing itself.
+                let shown = &self.shown;
+                match shown.iter().position(|(_, (_, subject))| *subject == cause) {
+                    Some(at) => {
+                        self.list.put(at, shown.len(), page, |i| shown[i].1.clone());
+                        None
+                    }
+                    None => lead(&cause),
                 }
-                Subject::Source(name) => {
-                    Some(Action::Say(format!("{name}: what depends on it may be old or missing")))
-                }
-            },
+            }
             Command::Answer => {
                 let answer = self.finding(cx).and_then(|finding| answers::of_finding(cx, finding));
                 Some(
@@ -251,6 +268,10 @@ impl View for Findings {
 
     fn subject(&self) -> Option<String> {
         self.list.selected().map(|(_, subject)| subject.name().to_owned())
+    }
+
+    fn copied(&self, cx: &Cx<'_>) -> Option<String> {
+        self.finding(cx).map(|finding| format!("{}: {}", finding.subject.name(), finding.text))
     }
 
     fn orders(&self) -> &'static [&'static str] {

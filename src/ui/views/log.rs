@@ -213,6 +213,13 @@ impl View for LogView {
         Some(self.pod.as_ref().map_or_else(|| self.tenant.to_string(), |pod| pod.name.to_string()))
     }
 
+    fn copied(&self, cx: &Cx<'_>) -> Option<String> {
+        let log = &cx.detail.log;
+        let found = self.found.and_then(|number| log.lines.iter().find(|line| line.number == number));
+        let last = || log.lines.range(..self.end(log)).rev().find(|line| self.shows(log, line));
+        found.or_else(last).map(|line| format::plain(&line.text).into_owned())
+    }
+
     fn filter(&mut self) -> Option<&mut Filter> {
         self.found = None;
         Some(&mut self.filter)

@@ -6,7 +6,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{counted, deeds, heading, nodes};
 use crate::{
-    cluster::{Cell, NodeName, ObjectKey, TenantName},
+    cluster::{Cell, Key, NodeName, ObjectKey, TenantName},
     plan::whatif::Loss,
     ui::{
         action::{Action, Containers},
@@ -49,6 +49,13 @@ impl NodeView {
             order: 0,
             marked: BTreeSet::new(),
         }
+    }
+
+    /// The pod of a tenant here, the worst one.
+    fn pod_of(&self, tenant: &TenantName, cx: &Cx<'_>) -> Option<Key> {
+        let tenant = cx.seen.tenants.get(tenant)?;
+        let here = tenant.pods.iter().filter(|pod| pod.node.as_ref() == Some(&self.name));
+        here.max_by_key(|pod| cx.seen.state_of(pod)).map(|pod| pod.key.clone())
     }
 
     fn page(&self, cx: &Cx<'_>) -> usize {
@@ -142,7 +149,14 @@ impl View for NodeView {
                 let node = Some(self.name.clone());
                 Some(Action::Shell(Containers { tenant: Some(name), node, ..Containers::default() }))
             }
-            Command::Open => Some(Action::Go(Place::Tenant(name))),
+            Command::Forward => {
+                let node = Some(self.name.clone());
+                Some(Action::AskForward(Containers { tenant: Some(name), node, ..Containers::default() }))
+            }
+            Command::Open => Some(match self.pod_of(&name, cx) {
+                Some(pod) => Action::GoTo(Place::Tenant(name.clone()), Place::Log(name, Some(pod))),
+                None => Action::Go(Place::Tenant(name)),
+            }),
             _ if self.marked.is_empty() => deeds::of_tenants(command, vec![name]),
             _ => deeds::of_tenants(command, self.marked.iter().cloned().collect()),
         }
@@ -199,9 +213,17 @@ impl View for NodeView {
         if of_it(command) {
             return nodes::refused(command, Some(&self.name), cx);
         }
-        let of_tenant =
-            deeds::is_of_tenants(command) || matches!(command, Command::Exec | Command::Open | Command::Mark);
+        use Command::{Exec, Forward, Mark, Open};
+        let of_tenant = deeds::is_of_tenants(command) || matches!(command, Exec | Forward | Mark | Open);
         (of_tenant && self.list.selected().is_none()).then(|| "no tenant is selected".into())
+    }
+
+    fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let Place::Tenant(name) = what else { return };
+        let (rows, page) = (&self.rows, self.page(cx));
+        if let Some(at) = rows.iter().position(|(tenant, ..)| tenant == name) {
+            self.list.put(at, rows.len(), page, |i| rows[i].0.clone());
+        }
     }
 
     fn subject(&self) -> Option<String> {

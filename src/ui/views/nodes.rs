@@ -291,6 +291,10 @@ impl View for Nodes {
         }
     }
 
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        self.selection.names()
+    }
+
     fn subject(&self) -> Option<String> {
         self.selection.subject()
     }

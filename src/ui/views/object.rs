@@ -110,12 +110,22 @@ impl View for ObjectView {
         match command {
             Command::Describe => self.show(false),
             Command::Yaml => self.show(true),
-            Command::Exec => {
+            Command::Exec | Command::Forward | Command::ShowNode => {
                 if let Some(why) = self.refuses(command, cx) {
                     return Some(Action::Say(why));
                 }
                 let ObjectKey::Pod(pod) = &self.key else { return None };
-                return Some(Action::Shell(Containers { pod: Some(pod.clone()), ..Containers::default() }));
+                let meant = Containers { pod: Some(pod.clone()), ..Containers::default() };
+                return Some(match command {
+                    Command::Exec => Action::Shell(meant),
+                    Command::Forward => Action::AskForward(meant),
+                    _ => {
+                        let node = cx.seen.pods.get(pod).and_then(|pod| pod.node.clone());
+                        node.map_or(Action::Say("its node is not known".into()), |node| {
+                            Action::Go(Place::Node(node))
+                        })
+                    }
+                });
             }
             Command::Copy => {
                 let Some(Ok(described)) = self.described(cx) else {
@@ -135,7 +145,8 @@ impl View for ObjectView {
 
     fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
         let no_pod = !matches!(self.key, ObjectKey::Pod(_));
-        (command == Command::Exec && no_pod).then(|| "a shell is opened in a pod: this is none".into())
+        let of_pod = matches!(command, Command::Exec | Command::Forward | Command::ShowNode);
+        (of_pod && no_pod).then(|| "that is for a pod: this is none".into())
     }
 
     fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
@@ -183,6 +194,13 @@ impl View for ObjectView {
 
     fn filter(&mut self) -> Option<&mut Filter> {
         Some(&mut self.filter)
+    }
+
+    fn copied(&self, cx: &Cx<'_>) -> Option<String> {
+        let Some(Ok(described)) = self.described(cx) else { return None };
+        let rows = self.rows(described, cx, cx.size.0);
+        let (name, text, _) = rows.get(self.scroll.0)?;
+        Some(format!("{name} {text}").trim().to_owned())
     }
 
     fn wants(&self, _cx: &Cx<'_>) -> Wants {

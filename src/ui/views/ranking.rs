@@ -173,6 +173,10 @@ impl View for Ranking {
         !std::mem::take(&mut self.selection.marked).is_empty()
     }
 
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        self.selection.names()
+    }
+
     fn orders(&self) -> &'static [&'static str] {
         &ORDERS
     }

@@ -200,6 +200,10 @@ impl View for RunView {
         command.is_of_open() && self.known(cx).is_none_or(|known| known.run.state.is_over())
     }
 
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        Some(self.id.clone())
+    }
+
     fn subject(&self) -> Option<String> {
         Some(format!("run {}", format::short_run(&self.id)))
     }

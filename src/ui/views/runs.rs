@@ -438,6 +438,10 @@ impl View for Runs {
         self.list.selected().map(|id| format!("run {}", format::short_run(id)))
     }
 
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        self.list.selected().cloned()
+    }
+
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
         let (Place::Run(id) | Place::Campaign(id)) = what else { return };
         if !self.shown.contains(id) {

@@ -69,6 +69,12 @@ impl Selection {
         (about && self.list.selected().is_none()).then(|| "no node is selected".into())
     }
 
+    /// The names of the nodes a command is about, one a line.
+    pub fn names(&self) -> Option<String> {
+        let names: Vec<_> = self.targets().iter().map(NodeName::to_string).collect();
+        (!names.is_empty()).then(|| names.join("\n"))
+    }
+
     pub fn subject(&self) -> Option<String> {
         match self.marked.len() {
             0 => self.list.selected().map(NodeName::to_string),

@@ -205,9 +205,20 @@ impl View for TenantView {
                 };
                 return Some(super::object::open(command, key?));
             }
-            Command::Exec => {
+            Command::Exec | Command::Forward => {
                 let (tenant, pod) = (Some(self.name.clone()), self.chosen(cx));
-                return Some(Action::Shell(Containers { tenant, pod, ..Containers::default() }));
+                let meant = Containers { tenant, pod, ..Containers::default() };
+                return Some(match command {
+                    Command::Exec => Action::Shell(meant),
+                    _ => Action::AskForward(meant),
+                });
+            }
+            Command::ShowNode => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                let node = self.pod(cx)?.node.clone()?;
+                return Some(Action::GoTo(Place::Node(node), Place::Tenant(self.name.clone())));
             }
             Command::Logs => return Some(Action::Go(Place::Log(self.name.clone(), self.chosen(cx)))),
             command if deeds::is_of_tenants(command) => {
@@ -299,11 +310,14 @@ impl View for TenantView {
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
                 Some(format!("no run of {} can be taken back", self.name))
             }
-            Command::MovePod | Command::DeletePod if self.pod(cx).is_none() => {
+            Command::MovePod | Command::DeletePod | Command::ShowNode if self.pod(cx).is_none() => {
                 Some("no pod is selected".into())
             }
-            Command::MovePod | Command::DeletePod if self.section != Section::Pods => {
+            Command::MovePod | Command::DeletePod | Command::ShowNode if self.section != Section::Pods => {
                 Some("choose the pod among the pods: tab leads there".into())
+            }
+            Command::ShowNode if self.pod(cx).is_some_and(|pod| pod.node.is_none()) => {
+                Some("no node has taken that pod yet".into())
             }
             other => deeds::refused(other, Some(&self.name), cx),
         }
@@ -311,6 +325,25 @@ impl View for TenantView {
 
     fn subject(&self) -> Option<String> {
         Some(self.name.to_string())
+    }
+
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        match self.section {
+            Section::Pods => self.pods.selected().map(|pod| pod.name.to_string()),
+            Section::Runs => self.runs.selected().cloned(),
+            Section::Events | Section::Rollout => Some(self.name.to_string()),
+        }
+    }
+
+    fn select(&mut self, what: &Place, cx: &Cx<'_>) {
+        let Place::Log(_, Some(pod)) = what else { return };
+        self.section = Section::Pods;
+        self.filter.clear();
+        self.refresh(cx);
+        let (keys, page) = (&self.keys, self.page(cx));
+        if let Some(at) = keys.iter().position(|key| key == pod) {
+            self.pods.put(at, keys.len(), page, |i| keys[i].clone());
+        }
     }
 
     fn wants(&self, cx: &Cx<'_>) -> Wants {

@@ -142,9 +142,13 @@ impl View for Tenants {
                 let key = cx.seen.tenants.get(name)?.workload.key.clone();
                 return Some(super::object::open(command, ObjectKey::Workload(key)));
             }
-            Command::Exec => {
-                let tenant = self.list.selected().cloned()?;
-                return Some(Action::Shell(Containers { tenant: Some(tenant), ..Containers::default() }));
+            Command::Exec | Command::Forward => {
+                let tenant = Some(self.list.selected().cloned()?);
+                let meant = Containers { tenant, ..Containers::default() };
+                return Some(match command {
+                    Command::Exec => Action::Shell(meant),
+                    _ => Action::AskForward(meant),
+                });
             }
             Command::WhatIf => {
                 let node = self.list.selected().and_then(|name| leans_on(cx, name));
@@ -244,13 +248,13 @@ impl View for Tenants {
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        use Command::{Describe, Exec, Mark, Open, WhatIf, Yaml};
+        use Command::{Describe, Exec, Forward, Mark, Open, WhatIf, Yaml};
         match command {
             Command::Answer if cx.findings.is_empty() => Some("nothing is wrong".into()),
             command
                 if self.list.selected().is_none()
                     && (deeds::is_of_tenants(command)
-                        || matches!(command, Describe | Exec | Mark | Open | WhatIf | Yaml)) =>
+                        || matches!(command, Describe | Exec | Forward | Mark | Open | WhatIf | Yaml)) =>
             {
                 Some("no tenant is selected".into())
             }

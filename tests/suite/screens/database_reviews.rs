@@ -117,6 +117,7 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
     let (detail, wake) = (Detail::default(), Default::default());
     let cx = Cx {
         stop: None,
+        forwards: &[],
         outlook: None,
         seen: &seen,
         tenants: &[],

@@ -40,9 +40,7 @@ const LOG: [&str; 3] = [
 fn reviewed(size: (u16, u16), typed: &str) -> Cockpit {
     let mut c = Cockpit::of(CALM, size);
     c.keys("enter M");
-    for letter in typed.chars() {
-        c.keys(if letter == ' ' { "space" } else { c_str(letter) });
-    }
+    c.typed(typed);
     c.keys("enter");
     c
 }
