@@ -91,7 +91,8 @@ fn kind(arg: &Arg, within: &str) -> Option<Kind> {
 fn common() -> Option<Common> {
     let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
     let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok()?;
-    Cli::from_arg_matches(&matches).map(|cli| cli.common).ok()
+    // What the command itself still lacks is no matter.
+    Common::from_arg_matches(&matches).ok()
 }
 
 fn candidates(kind: Kind) -> Vec<CompletionCandidate> {
@@ -188,6 +189,6 @@ mod tests {
         has(&[], "namespace", Kind::Namespace);
         has(&[], "theme", Kind::Theme);
         has(&["move"], "from", Kind::Node);
-        has(&["migrate"], "tenants", Kind::Tenant);
+        has(&["migrate"], "tenant", Kind::Tenant);
     }
 }

@@ -377,10 +377,6 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
     }
     let right = screen.view.status(cx);
     let start = pen.line_right(edge, 0, edge / 2 + edge / 6, &[piece(format!("{right} "), Role::Muted)]);
-    if screen.notice.is_none() && screen.crumbs.len() > 1 {
-        let way = crumbs(screen.crumbs, start.saturating_sub(3));
-        pen.line(0, 0, start.saturating_sub(2), &[piece(format!(" {way}"), Role::Muted)]);
-    }
     if let Some((severity, text)) = screen.notice {
         let shown = match severity {
             Severity::Notice => None,
@@ -396,6 +392,9 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         }
         let tone = shown.map_or(Role::Accent, |s| role(Some(s)));
         pen.line(0, 0, room, &[piece(format!(" {sign}{}", &gap[..gap.len() - 1]), tone), piece(text, tone)]);
+    } else if screen.crumbs.len() > 1 {
+        let way = crumbs(screen.crumbs, start.saturating_sub(3));
+        pen.line(0, 0, start.saturating_sub(2), &[piece(format!(" {way}"), Role::Muted)]);
     } else if screen.overlay.is_none() && !places_above(cx, screen.view, edge) {
         let room = start.saturating_sub(2);
         let fits = |pieces: &Vec<Piece<'_>>| wide(pieces) < room;

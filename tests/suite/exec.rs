@@ -264,7 +264,8 @@ async fn the_cockpit_lends_its_terminal_to_a_shell_and_takes_it_back() {
         terminal.wait_for("30 100");
         // Who types on is not taken for somebody who gives commands.
         terminal.keys("exit 3\rxyx");
-        let screen = terminal.wait("the cockpit again", |s| s.contains("exit code 3") && s.contains(": ?"));
+        let screen =
+            terminal.wait("the cockpit again", |s| s.contains("exit code 3") && s.contains("REQ LEFT"));
         assert!(screen.lines().any(|line| line.chars().count() > 82), "drawn at its new size:\n{screen}");
         assert!(terminal.is_taken());
         terminal
@@ -281,7 +282,7 @@ async fn the_cockpit_lends_its_terminal_to_a_shell_and_takes_it_back() {
     let mut terminal = terminal.await;
     bench.cluster.restart().await;
     on_terminal(move || {
-        terminal.wait("the lost connection", |s| s.contains("is lost") && s.contains(": ?"));
+        terminal.wait("the lost connection", |s| s.contains("is lost") && s.contains("REQ LEFT"));
         send(terminal.id(), "HUP");
         assert_eq!(terminal.end(), 0);
         assert!(!terminal.is_taken());

@@ -116,9 +116,10 @@ fn every_command_that_is_told_is_understood() {
     assert!(all.len() > 60, "{all:#?}");
     let mut wrong = Vec::new();
     for (name, line) in all {
-        let words = line.split_whitespace().skip(1).map(|word| {
+        let typed = shlex::split(&line).unwrap_or_else(|| panic!("{name}: a shell does not take: {line}"));
+        let words = typed.into_iter().skip(1).map(|word| {
             let stands = STANDS_FOR.iter().find(|(it, _)| *it == word);
-            stands.map_or(word, |(_, name)| name).trim_matches('"').to_owned()
+            stands.map_or(word, |(_, name)| (*name).to_owned())
         });
         let mut words: Vec<String> = words.filter(|word| !["-f", "--yes"].contains(&word.as_str())).collect();
         let command = words.iter().find(|word| !word.starts_with('-')).cloned().unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
     let mut lines = vec![cluster(status), tenants(status), nodes(status)];
     if let Some(database) = &status.database {
-        lines.push(format!("Database: {database}."));
+        lines.push(format!("Database: {}.", database.replace('/', " of ")));
     }
     if let Some(why) = snapshot.room_unknown() {
         lines.push(format!("Room on the nodes, and the harm of losing one, are not known: {why}."));
@@ -110,7 +110,7 @@ fn each_tenant(status: &StatusJson<'_>, snapshot: &Snapshot) -> Vec<String> {
         let places: Vec<_> = tenant
             .placement()
             .into_iter()
-            .map(|(node, pods)| if pods == 1 { node.to_string() } else { format!("{pods} on {node}") })
+            .map(|(node, pods)| if pods == 1 { node.to_string() } else { format!("{node} with {pods}") })
             .collect();
         let places =
             if places.is_empty() { "on no node".to_owned() } else { format!("on {}", places.join(", ")) };
