@@ -198,7 +198,7 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, gap: &'static str) -> Vec<Piece<'a>>
                     | (Place::Database, On::Recovery)
             );
         let text = match place {
-            Place::Findings if !cx.findings.is_empty() => format::count(cx.findings.len(), "finding"),
+            Place::Findings if !cx.findings.is_empty() => format!("{name} ({})", cx.findings.len()),
             _ => (*name).to_owned(),
         };
         pieces.push(piece(if pieces.is_empty() { "" } else { gap }, Role::Text));
@@ -399,7 +399,7 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         if screen.overlay.is_none() && !places_above(cx, screen.view, edge) {
             // The places, as far apart as leaves room for the way as well.
             let least = if below { WAY } else { 0 };
-            let fits = |gap: &&str, least: u16| wide(&places(cx, screen.view, gap)) + least < room;
+            let fits = |gap: &&'static str, least: u16| wide(&places(cx, screen.view, gap)) + least < room;
             let gaps = ["  ", " "];
             let gap =
                 gaps.iter().find(|gap| fits(gap, least)).or_else(|| gaps.iter().find(|gap| fits(gap, 0)));
