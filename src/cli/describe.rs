@@ -38,7 +38,7 @@ pub(super) struct EventsArgs {
     /// A tenant (all of its namespace), a node, or a pod [default: everything]
     what: Option<String>,
     /// Not older than this, such as 10m
-    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "SPAN", value_parser = super::logs::span)]
     since: Option<Duration>,
     /// Warnings alone
     #[arg(long)]
@@ -102,7 +102,7 @@ pub(super) async fn events(common: &Common, args: EventsArgs) -> Result<(), Fail
     events
         .retain(|event| (event.warning || !args.warnings) && oldest.is_none_or(|oldest| event.at >= oldest));
     // A list of events has no place for what is none.
-    unread.iter().try_for_each(|why| output::tell(&format!("▲ {}", table::plain(why))))?;
+    unread.iter().try_for_each(|why| output::tell(format!("▲ {}", table::plain(why))))?;
     if args.output == Format::Json {
         return table::json(&events.iter().map(json).collect::<Vec<_>>());
     }

@@ -159,7 +159,7 @@ async fn a_plug_in_that_asks_has_the_terminal_for_that() {
         assert!(!terminal.is_taken());
         terminal.keys("wrong\r");
         terminal.wait("the first cluster, which stays", |s| {
-            s.contains("failed") && s.contains("4 tenants") && s.contains("? help")
+            s.contains("failed") && s.contains("4 tenants") && s.contains("REQ LEFT")
         });
         thread::sleep(Duration::from_millis(700));
         terminal.keys(":context two\r");

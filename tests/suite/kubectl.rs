@@ -407,7 +407,7 @@ async fn ports_are_forwarded_over_websockets_and_over_spdy() {
     let pod = bench.pods(&tenant)[0].clone();
     for websockets in ["true", "false"] {
         let mut command =
-            bench.command(&["-n", &tenant, "port-forward", &format!("pod/{pod}"), ":80", ":9999"]);
+            bench.command(&["-n", &tenant, "port-forward", &format!("pod/{pod}"), ":8080", ":9999"]);
         command.env("KUBECTL_PORT_FORWARD_WEBSOCKETS", websockets);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kubectl starts");
@@ -425,7 +425,7 @@ async fn ports_are_forwarded_over_websockets_and_over_spdy() {
                     return address.to_owned();
                 }
             };
-            let (web, closed) = (at("80"), at("9999"));
+            let (web, closed) = (at("8080"), at("9999"));
             // Several connections, one after another and two at the same time.
             for _ in 0..2 {
                 let both = [web.clone(), web.clone()].map(|web| std::thread::spawn(move || page(&web)));

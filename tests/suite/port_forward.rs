@@ -54,7 +54,7 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> 
 async fn a_port_leads_to_the_first_ready_pod_until_it_is_interrupted() {
     let Bench { cluster, home, pod } = bench().await;
     let path = home.path("kubeconfig").display().to_string();
-    let mut command = home.command(&["--kubeconfig", &path, "port-forward", "acme", ":80", ":9999"]);
+    let mut command = home.command(&["--kubeconfig", &path, "port-forward", "acme", ":8080", ":9999"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let errors = BufReader::new(child.stderr.take().expect("a pipe")).lines();
@@ -66,7 +66,7 @@ async fn a_port_leads_to_the_first_ready_pod_until_it_is_interrupted() {
             assert_eq!(to, format!("{pod}:{remote}"));
             address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
         };
-        let (web, closed) = (port(80), port(9999));
+        let (web, closed) = (port(8080), port(9999));
         assert!(page(web).ends_with(&format!("{pod} answers\n")));
         assert!(page(web).starts_with("HTTP/1.1 200"));
         let mut socket = TcpStream::connect(("127.0.0.1", closed)).expect("it listens");
@@ -106,7 +106,7 @@ async fn the_cockpit_opens_lists_and_closes_them_and_they_end_with_it() {
     let mut terminal = home.terminal(&["--kubeconfig", &path], 120, 30);
     let (mut terminal, port) = blocking(move || {
         terminal.wait_for("acme");
-        terminal.keys(&format!(":port-forward {pod} :80\r"));
+        terminal.keys(&format!(":port-forward {pod} :8080\r"));
         let screen = terminal.wait_for(" leads to ");
         let port = screen.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).expect("a port");
         let port: u16 = port.parse().expect("a number");

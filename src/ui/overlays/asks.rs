@@ -169,7 +169,7 @@ impl Asks {
             Self::Migrate { now, .. } => Some(now.to_string()),
             Self::Weight { now, .. } => same(now.iter().map(|(_, n)| *n).collect()),
             Self::Server { offers, .. } => offers.first().map(|(at, _)| at.to_string()),
-            Self::Forward(_) => Some("8080:80".into()),
+            Self::Forward(_) => Some("8080:8080".into()),
             Self::GiveUp { .. } => None,
         };
         text.unwrap_or_default()
@@ -261,7 +261,8 @@ impl Asks {
                 hints
             }
             Self::Forward(_) => vec![
-                "port 8080 of 127.0.0.1 leads to port 80 of the pod; :80 takes any free port here".into(),
+                "8080:80: port 8080 of 127.0.0.1 leads to port 80 of the pod; :80 takes any free port here"
+                    .into(),
                 "it ends with the cockpit; :forwards lists those that are open".into(),
             ],
             Self::GiveUp { text, .. } => vec!["say why: it is kept in the journal".into(), text.clone()],

@@ -47,7 +47,8 @@ fn replicas(ground: &Ground) -> BTreeMap<String, u64> {
     })
 }
 
-/// Lets the world go on, however much the campaign says meanwhile, until it is so far.
+/// Lets the world go on, as soon as it is seen and nobody has anything more to say for the moment, until the campaign is so
+/// far: however slow the machine is, no deadline of the world passes before its runs have acted.
 fn push(ground: &Ground, session: &Session, handle: &mut Handle, far: impl Fn(&Campaign) -> bool) {
     let began = std::time::Instant::now();
     while !far(&handle.watch.borrow_and_update()) {
@@ -55,14 +56,16 @@ fn push(ground: &Ground, session: &Session, handle: &mut Handle, far: impl Fn(&C
         assert!(!over(&it), "{:?} {:?}", it.counts(), it.last_word());
         assert!(
             began.elapsed() < 5 * PATIENCE,
-            "the campaign gets nowhere: {:?} {:?}",
+            "the campaign gets nowhere: {:?} {:?} {:?}",
             it.counts(),
-            it.doing
+            it.doing,
+            it.under_way.iter().map(|run| (run.short(), run.state, &run.doing)).collect::<Vec<_>>()
         );
-        // However slow the machine is: the world waits until it is seen, and what is driven shares that thread.
-        session.catch_up(ground);
-        ground.step(1);
-        session.block("a moment", async { tokio::time::sleep(Duration::from_millis(10)).await });
+        let news = async { tokio::time::timeout(Duration::from_millis(20), handle.watch.changed()).await };
+        if session.block("news", news).is_err() {
+            session.catch_up(ground);
+            ground.step(1);
+        }
     }
 }
 

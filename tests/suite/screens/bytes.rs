@@ -45,9 +45,6 @@ impl Line {
         let bytes = keys.split_whitespace().map(|key| {
             self.c.keys(key);
             self.painter.paint(&self.c.app, &mut self.terminal, self.c.now).expect("memory takes all");
-            if std::env::var_os("SHOW").is_some() {
-                eprintln!("{:?}", String::from_utf8_lossy(self.terminal.out()));
-            }
             std::mem::take(self.terminal.out()).len()
         });
         bytes.max().unwrap_or(0)
@@ -130,10 +127,6 @@ fn what_shows_nothing_new_sends_nothing() {
             line.c.now += SignedDuration::from_secs(1);
             read_again(&mut seen, line.c.now);
             line.c.send(Msg::Observed(Arc::new(seen.clone()).into()));
-            if second > 215 && name == "database" {
-                line.painter.paint(&line.c.app, &mut line.terminal, line.c.now).expect("memory takes all");
-                eprintln!("{:?}", String::from_utf8_lossy(line.terminal.out()));
-            }
             let sent = line.sent();
             if second > 190 {
                 bytes += sent;
@@ -141,8 +134,9 @@ fn what_shows_nothing_new_sends_nothing() {
             }
         }
         eprintln!("{name:<26} {bytes:>5} bytes in 30 s, {frames} frames");
-        // A minute may pass meanwhile.
-        if frames > 1 {
+        // A minute may pass meanwhile; the database has a reading every second, of which a digit may be new.
+        let most = if name == "database" { 150 } else { usize::MAX };
+        if bytes > most || (frames > 1 && name != "database") {
             wrong.push(format!("{name}: {bytes} bytes in 30 s, {frames} frames"));
         }
     }

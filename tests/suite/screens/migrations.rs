@@ -41,21 +41,10 @@ fn reviewed(size: (u16, u16), typed: &str) -> Cockpit {
     let mut c = Cockpit::of(CALM, size);
     c.keys("enter M");
     for letter in typed.chars() {
-        c.keys(if letter == ' ' { "space" } else { c_str(letter) });
+        c.keys(&if letter == ' ' { "space".to_owned() } else { letter.to_string() });
     }
     c.keys("enter");
     c
-}
-
-fn c_str(letter: char) -> &'static str {
-    let all = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", ".", "-"];
-    all.into_iter().find(|s| s.starts_with(letter)).unwrap_or_else(|| match letter {
-        'h' => "h",
-        'o' => "o",
-        'l' => "l",
-        'd' => "d",
-        other => panic!("{other}"),
-    })
 }
 
 /// A migration that runs, up to the wait for its Job.
@@ -185,14 +174,7 @@ fn marked(size: (u16, u16), typed: &[&str]) -> Cockpit {
     c.keys("M");
     for word in typed {
         for letter in word.chars() {
-            c.keys(match letter {
-                ' ' => "space",
-                'p' => "p",
-                'a' => "a",
-                'r' => "r",
-                'e' => "e",
-                other => c_str(other),
-            });
+            c.keys(&if letter == ' ' { "space".to_owned() } else { letter.to_string() });
         }
     }
     c.keys("enter");

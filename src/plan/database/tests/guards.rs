@@ -656,7 +656,7 @@ fn without_a_primary_component_no_two_members_are_said_to_write() {
         Member::new(format!("db{n}:3306").as_str().into()).failed(Trouble::Refused, "refused", now())
     };
     let seen = world(vec![member(1, 1, &alone), down(2), down(3)], vec![proxy(1, &sorted(&all()))]);
-    for act in [take_out("db1"), DatabaseAct::MoveWriter { member: "db2".into() }] {
+    for act in [take_out("db1"), DatabaseAct::MoveWriter { member: "db2:3306".into() }] {
         let p = asked(&seen, act);
         assert_eq!(found(&p, "conflicts"), [], "{p}");
         let none = found(&p, "last-writer")

@@ -153,7 +153,8 @@ impl Tenants {
                 Line::Cause(finding) => finding_line(pen, y, right, finding, cx, name),
             }
             if let Some((word, _)) = line.answer(cx).filter(|_| keys > 0) {
-                let key = own_key(line).or((i == at).then_some(Command::Answer));
+                let opens = (word == "open" && self.has_cursor(line)).then_some(Command::Open);
+                let key = own_key(line).or(opens).or((i == at).then_some(Command::Answer));
                 let mut label = Vec::new();
                 if let Some(key) = key {
                     label.push(piece(format!("{} ", command::sign(key)), Role::Key));
@@ -166,6 +167,14 @@ impl Tenants {
             }
             y += 1 + more;
         }
+    }
+}
+
+impl Tenants {
+    /// Whether the cursor is on the tenant it is about.
+    fn has_cursor(&self, line: &Line<'_>) -> bool {
+        let Line::Cause(finding) = line else { return false };
+        matches!(&finding.subject, Subject::Tenant(name) if self.list.selected() == Some(name))
     }
 }
 
