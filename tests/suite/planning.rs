@@ -313,7 +313,7 @@ fn claims_that_go_with_their_pods_want_the_name_typed_and_are_not_promised_back(
     // The claim of a pod that is being made again goes with its number, whether the pod is there or not.
     let pod = seen.tenants[&TenantName::from("acme")].pods[3].key.clone();
     seen.observe(Observation::Pod(Seen::Gone(pod)));
-    let key = wheelhouse::cluster::Key::new("acme", "data-acme-3");
+    let key = Key::new("acme", "data-acme-3");
     let claim = wheelhouse::cluster::Claim {
         key: key.clone(),
         phase: wheelhouse::cluster::ClaimPhase::Bound,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Migration, Work, database};
 use crate::{
     cluster::{Container, Snapshot, Tenant, WorkloadKind, headroom, words::count},
-    plan::{Check, Verdict, admission::admission, check, draft::Draft, images},
+    plan::{Check, Verdict, admission::admission, by_hand, check, draft::Draft, images},
 };
 
 use Verdict::{Ok, Refuse, Warn};
@@ -63,8 +63,11 @@ pub(super) fn tenant(seen: &Snapshot, tenant: &Tenant, migration: &Migration) ->
 /// What concerns the migration as it was worked out.
 pub(super) fn of(seen: &Snapshot, work: &Work<'_>) -> Vec<Check> {
     let tenant = work.tenant;
-    let mut checks =
-        vec![Check::new("command", Ok, format!("`{}` in {}", work.command.join(" "), work.container.name))];
+    let mut checks = vec![Check::new(
+        "command",
+        Ok,
+        format!("`{}` in {}", by_hand::words(&work.command), work.container.name),
+    )];
     checks.push(images::exists(seen, &work.image));
     checks.push(keeps(work));
     checks.extend(load(seen, work));
