@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Check, Verdict};
-use crate::cluster::{PodState, Snapshot, image_tag};
+use crate::cluster::{PodState, Snapshot};
 
 /// The rule that an image exists.
 pub const IMAGE: &str = "image";

@@ -8,7 +8,7 @@ use crate::{
     },
     run::campaign::Pace,
     ui::{
-        format,
+        Command, command, format,
         paint::{Pen, piece},
         theme::Role,
         view::Cx,
@@ -78,7 +78,8 @@ pub(super) fn envelope(many: &Many, pace: &Pace) -> String {
         Some(Guard::DatabaseCalm) => "; it waits while the database is in trouble",
         Some(_) => "; it waits while the database is busy",
     };
-    format!("y agrees to {}: {first}{then}; {stops}{waits}", format::count(all, "tenant"))
+    let (yes, tenants) = (command::first_key(Command::Yes), format::count(all, "tenant"));
+    format!("{yes} agrees to {tenants}: {first}{then}; {stops}{waits}")
 }
 
 /// Who it is done to, line by line.
