@@ -372,7 +372,7 @@ impl Driver {
             self.heard = Instant::now();
         }
         if ended {
-            return Err(Stop::Pause(self.current(), "nothing is observed any more".into()));
+            return Err(Stop::Pause(self.current(), "the program that drove it was left".into()));
         }
         Ok(())
     }

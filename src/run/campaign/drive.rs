@@ -265,7 +265,7 @@ impl Driver {
         }
         self.own.extend(wish);
         match ended {
-            true => Err(Stop::because("nothing is observed any more")),
+            true => Err(Stop::because("the program that drove it was left")),
             false => Ok(()),
         }
     }

@@ -143,6 +143,15 @@ pub fn back(campaign: &Campaign, seen: &Snapshot) -> Result<(Vec<Intent>, Vec<St
             Err(why) => stays.push(why),
         }
     }
+    // A migration that was begun may have changed the schema, however its run stands.
+    let begun = |item: &usize| {
+        let state = &campaign.states[*item];
+        matches!(campaign.items[*item], Intent::Migrate { .. })
+            && matches!(state, ItemState::Running(_) | ItemState::Held(..) | ItemState::Failed(_))
+    };
+    if let Some(item) = (0..campaign.items.len()).find(begun) {
+        stays.push(format!("{}: what a migration did to the schema stays", campaign.words(item)));
+    }
     // A node takes pods again before any comes back to it.
     items.sort_by_key(|item| !matches!(item, Intent::Cordon { cordoned: false, .. }));
     match (items.is_empty(), stays.as_slice()) {

@@ -153,11 +153,12 @@ pub fn ask(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) -> O
         Command::Pause => Action::Wish(id, Wish::Pause),
         Command::Resume if asked_to_pause(known) => Action::Wish(id, Wish::GoOn),
         Command::Resume => Action::GoOn(id),
-        Command::StopAfter => Action::Wish(id, Wish::Stop),
-        Command::Undo => Action::UndoCampaign(id),
-        Command::GiveUp => {
+        // Nothing is under way that could be waited for: ending it is closing it.
+        Command::GiveUp | Command::StopAfter if known.wants_an_operator() || command == Command::GiveUp => {
             Action::Ask(Asks::GiveUp { what: "campaign", run: id, text: give_up_question(&known.campaign) })
         }
+        Command::StopAfter => Action::Wish(id, Wish::Stop),
+        Command::Undo => Action::UndoCampaign(id),
         Command::Open => Action::Go(Place::Campaign(id)),
         _ => return None,
     })
