@@ -399,7 +399,7 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         if screen.overlay.is_none() && !places_above(cx, screen.view, edge) {
             // The places, as far apart as leaves room for the way as well.
             let least = if below { WAY } else { 0 };
-            let fits = |gap: &&str, least: u16| wide(&places(cx, screen.view, gap)) + least < room;
+            let fits = |gap: &&'static str, least: u16| wide(&places(cx, screen.view, gap)) + least < room;
             let gaps = ["  ", " "];
             let gap =
                 gaps.iter().find(|gap| fits(gap, least)).or_else(|| gaps.iter().find(|gap| fits(gap, 0)));
