@@ -289,7 +289,10 @@ fn yes(app: &App, review: &mut Review, burst: bool, now: Timestamp) {
     } else if review.changed {
         review.changed = false;
     } else if !review.journal_missing().is_empty() && review.place == JournalPlace::Cluster {
-        review.note = Some("no journal in the cluster is possible: J keeps it on this machine only".into());
+        review.note = Some(format!(
+            "no journal in the cluster is possible: {} keeps it on this machine only",
+            command::first_key(Command::JournalHere)
+        ));
     } else {
         review.yes = Some(now);
     }

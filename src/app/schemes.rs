@@ -208,14 +208,19 @@ pub(super) fn pressed(
                 ));
             }
             None if !review.is_whole(app.world.size) => {
-                let why = "not run: there is no room for all that y agrees to; make the terminal larger";
-                review.note = Some(why.into());
+                let yes = command::first_key(Command::Yes);
+                review.note = Some(format!(
+                    "not run: there is no room for all that {yes} agrees to; make the terminal larger"
+                ));
             }
             None if review.untyped().is_some() => review.typing = Some(Typing::Name),
             None if review.changed => review.changed = false,
             None if !review.journal_missing().is_empty() && review.place == JournalPlace::Cluster => {
-                let why = "no journal in the cluster is possible: J keeps it on this machine only";
-                review.note = Some(why.into());
+                let why = format!(
+                    "no journal in the cluster is possible: {} keeps it on this machine only",
+                    command::first_key(Command::JournalHere)
+                );
+                review.note = Some(why);
             }
             None => review.yes = Some(now),
         },

@@ -198,7 +198,7 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, gap: &'static str) -> Vec<Piece<'a>>
                     | (Place::Database, On::Recovery)
             );
         let text = match place {
-            Place::Findings if !cx.findings.is_empty() => format::count(cx.findings.len(), "finding"),
+            Place::Findings if !cx.findings.is_empty() => format!("{name} ({})", cx.findings.len()),
             _ => (*name).to_owned(),
         };
         pieces.push(piece(if pieces.is_empty() { "" } else { gap }, Role::Text));

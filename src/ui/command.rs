@@ -452,6 +452,12 @@ pub fn sign(command: Command) -> Cow<'static, str> {
     entry.keys.first().map_or_else(|| format!(":{}", entry.name).into(), |key| key_sign(key).into())
 }
 
+/// The first key of a command as the screens show it; of one without a key its name.
+pub fn first_key(command: Command) -> &'static str {
+    let entry = of(command);
+    entry.keys.first().map_or(entry.name, |key| key_sign(key))
+}
+
 /// The command of that name or alias.
 pub fn by_name(name: &str) -> Option<&'static Entry> {
     table().iter().find(|e| e.name == name || e.aliases.contains(&name))

@@ -54,6 +54,10 @@ pub fn bind<'a>(changes: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Resul
             ));
             continue;
         }
+        if let Some((key, sent)) = keys.iter().find_map(|key| Some((key, sent_as(key)?))) {
+            say(format!("`{key}` is no key of its own: terminals send {sent} for it"));
+            continue;
+        }
         match table[at].command {
             Command::Escape => {
                 say("`escape` keeps its key: esc leaves whatever lies over a screen".into());
@@ -102,6 +106,17 @@ fn clash(table: &[Entry], at: usize) -> Option<String> {
         }
     }
     None
+}
+
+/// What a terminal sends for a key that it has no code for.
+fn sent_as(key: &str) -> Option<&'static str> {
+    match key {
+        "ctrl-m" | "ctrl-j" => Some("Enter"),
+        "ctrl-i" => Some("Tab"),
+        "ctrl-[" => Some("Esc"),
+        "ctrl-h" => Some("Backspace"),
+        _ => None,
+    }
 }
 
 fn leak(keys: &[&str]) -> &'static [&'static str] {
@@ -182,6 +197,9 @@ mod tests {
                 "`b` is the key of `rebalance` too, on the screen `tenants`; give `rebalance` another key",
             ),
             ("help", &["q"], "`q` is the key of `back` too, everywhere; give `back` another key"),
+            ("yes", &["ctrl-m"], "`ctrl-m` is no key of its own: terminals send Enter for it"),
+            ("scale", &["ctrl-i"], "`ctrl-i` is no key of its own: terminals send Tab for it"),
+            ("scale", &["ctrl-["], "`ctrl-[` is no key of its own: terminals send Esc for it"),
             ("escape", &["x"], "`escape` keeps its key: esc leaves whatever lies over a screen"),
             (
                 "yes",

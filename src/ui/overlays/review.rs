@@ -19,7 +19,7 @@ use crate::{
     plan::{Check, Confirmation, DatabaseAct, Intent, Part, Plan, Verdict},
     run::{JournalPlace, Rehearsal},
     ui::{
-        Command, format,
+        Command, command, format,
         paint::{Pen, piece},
         parts::placement,
         theme::Role,
@@ -398,7 +398,8 @@ impl Review {
         let missing = rehearsal.journal_missing.join(", ");
         let text = match self.place {
             JournalPlace::Cluster => format!(
-                "the cluster takes no journal, missing: {missing}. J keeps it on this machine only: colleagues can then neither see nor finish the run"
+                "the cluster takes no journal, missing: {missing}. {} keeps it on this machine only: colleagues can then neither see nor finish the run",
+                command::first_key(Command::JournalHere)
             ),
             JournalPlace::Local => {
                 "kept on this machine only: colleagues can neither see nor finish the run".to_owned()
@@ -480,7 +481,10 @@ impl Review {
                 0,
                 y,
                 said,
-                "▲ changed since you looked: read it again; y then means this plan",
+                &format!(
+                    "▲ changed since you looked: read it again; {} then means this plan",
+                    command::first_key(Command::Yes)
+                ),
                 Role::Warn,
             );
         } else if let Some(why) = why.as_ref().filter(|_| lines < 3) {
@@ -493,18 +497,18 @@ impl Review {
             let yes = if self.changed && can { "I have read it" } else { "run" };
             // Where there is nothing to do, no key is offered for it.
             let some = !self.plan.steps.is_empty();
-            let mut all = if some { vec![("y", yes, can)] } else { Vec::new() };
+            let mut all = if some { vec![(command::first_key(Command::Yes), yes, can)] } else { Vec::new() };
             if self.can_be_edited() {
-                all.push(("e", "edit", true));
+                all.push((command::first_key(Command::Edit), "edit", true));
             }
             if some {
-                all.push(("r", "reason", can));
+                all.push((command::first_key(Command::Reason), "reason", can));
             }
             if !self.journal_missing().is_empty() && self.place == JournalPlace::Cluster {
-                all.push(("J", "journal here only", true));
+                all.push((command::first_key(Command::JournalHere), "journal here only", true));
             } else {
                 let by_hand = if self.plan.database.is_some() { "copy SQL" } else { "copy kubectl" };
-                all.push(("c", by_hand, true));
+                all.push((command::first_key(Command::Copy), by_hand, true));
             }
             all.push(("esc", "cancel", true));
             keys(&all)

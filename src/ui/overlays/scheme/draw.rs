@@ -10,7 +10,7 @@ use crate::{
     plan::{Balance, Intent, Verdict, many::Many, rebalance::Scheme},
     run::{JournalPlace, campaign::Pace},
     ui::{
-        Draft, Term, Terms, format,
+        Command, Draft, Term, Terms, command, format,
         matrix::{self, Matrix},
         overlays::{Rehearsing, Typing, consent::Typed, keys, panel},
         paint::{Pen, Piece, piece},
@@ -89,7 +89,8 @@ impl SchemeReview {
             let missing = self.journal_missing().join(", ");
             let text = match self.place {
                 JournalPlace::Cluster => format!(
-                    "the cluster takes no journal, missing: {missing}. J keeps it on this machine only"
+                    "the cluster takes no journal, missing: {missing}. {} keeps it on this machine only",
+                    command::first_key(Command::JournalHere)
                 ),
                 JournalPlace::Local => "the journals are kept on this machine only".to_owned(),
             };
@@ -339,8 +340,9 @@ impl SchemeReview {
             let text = "▸ yes: it begins as soon as the rehearsal has passed, esc takes it back";
             pen.put(0, y, width, text, Role::Busy);
         } else if self.changed {
-            let text = "▲ changed since you looked: read it again; y then means this one";
-            pen.put(0, y, width, text, Role::Warn);
+            let yes = command::first_key(Command::Yes);
+            let text = format!("▲ changed since you looked: read it again; {yes} then means this one");
+            pen.put(0, y, width, &text, Role::Warn);
         } else if !reason.is_empty() {
             pen.line(0, y, width, &[piece("why  ", Role::Muted), piece(reason, Role::Text)]);
         } else if self.draft().is_some() && !Term::all(&self.wanted).is_empty() {
@@ -363,16 +365,23 @@ impl SchemeReview {
                 Some(many) => !many.items.is_empty(),
                 None => !draft.scheme.is_empty(),
             });
-            let mut all = if some { vec![("y", yes, can), ("r", "reason", can)] } else { Vec::new() };
+            let mut all = if some {
+                vec![
+                    (command::first_key(Command::Yes), yes, can),
+                    (command::first_key(Command::Reason), "reason", can),
+                ]
+            } else {
+                Vec::new()
+            };
             if self.draft().is_some() && !Term::all(&self.wanted).is_empty() {
-                all.push(("e", "options", true));
+                all.push((command::first_key(Command::Edit), "options", true));
             }
             if self.draft().is_some() {
                 all.push(("tab", "section", true));
                 all.push(("j k", "scroll", true));
             }
             if !self.journal_missing().is_empty() && self.place == JournalPlace::Cluster {
-                all.push(("J", "journal here only", true));
+                all.push((command::first_key(Command::JournalHere), "journal here only", true));
             }
             all.push(("esc", "cancel", true));
             keys(&all)
@@ -442,7 +451,8 @@ fn envelope(scheme: &Scheme, pace: &Pace) -> String {
         n => format!("{n} failures stop it"),
     };
     format!(
-        "y agrees to {}{onto}; {stops}, and so does a database in trouble",
+        "{} agrees to {}{onto}; {stops}, and so does a database in trouble",
+        command::first_key(Command::Yes),
         match tenants.len() {
             0 => "that".to_owned(),
             1 => "moves of this tenant's pods".to_owned(),

@@ -8,7 +8,7 @@ use crate::{
     },
     run::campaign::Pace,
     ui::{
-        format,
+        Command, command, format,
         paint::{Pen, piece},
         theme::Role,
         view::Cx,
@@ -60,9 +60,10 @@ pub(super) fn sentence(many: &Many) -> String {
 /// What a yes agrees to.
 pub(super) fn envelope(many: &Many, pace: &Pace) -> String {
     let all = many.items.len();
-    let first = match (pace.canary as usize).min(all) {
-        0 => String::new(),
-        n => format!("{n} first, "),
+    let first = match ((pace.canary as usize).min(all), pace.stop_after > 1) {
+        (0, _) => String::new(),
+        (n, false) => format!("{n} first, "),
+        (n, true) => format!("{n} first, whose failure stops it, "),
     };
     let then = match pace.parallel {
         1 => "then one after another".to_owned(),
@@ -77,7 +78,8 @@ pub(super) fn envelope(many: &Many, pace: &Pace) -> String {
         Some(Guard::DatabaseCalm) => "; it waits while the database is in trouble",
         Some(_) => "; it waits while the database is busy",
     };
-    format!("y agrees to {}: {first}{then}; {stops}{waits}", format::count(all, "tenant"))
+    let (yes, tenants) = (command::first_key(Command::Yes), format::count(all, "tenant"));
+    format!("{yes} agrees to {tenants}: {first}{then}; {stops}{waits}")
 }
 
 /// Who it is done to, line by line.
