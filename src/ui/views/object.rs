@@ -143,6 +143,12 @@ impl View for ObjectView {
         None
     }
 
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        // What it is already, and what is for pods alone.
+        let shown = if self.yaml { Command::Yaml } else { Command::Describe };
+        command == shown || self.refuses(command, cx).is_some()
+    }
+
     fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
         let no_pod = !matches!(self.key, ObjectKey::Pod(_));
         let of_pod = matches!(command, Command::Exec | Command::Forward | Command::ShowNode);

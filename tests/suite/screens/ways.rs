@@ -27,7 +27,7 @@ fn last_line(c: &Cockpit) -> String {
 
 #[test]
 fn places_are_gone_back_and_forth_through_and_the_way_is_told() {
-    let mut c = Cockpit::of(NIGHT, (80, 24));
+    let mut c = Cockpit::of(NIGHT, (200, 50));
     c.keys("[");
     assert!(c.text().contains("no place before this one"));
     c.keys("enter");
@@ -284,7 +284,7 @@ fn every_habit_of_k9s_works_or_is_answered_in_words() {
         ("space", "1 marked"),
         ("esc", "initech"),
         ("d", "Deployment"),
-        ("q y", "apiVersion"),
+        ("q y", "asking for"),
         ("q l", "log"),
         ("q p", "l, then P"),
         ("e", "nothing is edited by hand"),
