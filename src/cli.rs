@@ -304,10 +304,10 @@ pub fn main() -> ExitCode {
     report_panics();
     let cli = parsed().unwrap_or_else(|wrong| {
         // What watches must not take a wrong argument for an outage: 2 means critical there.
-        if wrong.use_stderr() && std::env::args_os().any(|argument| argument == "check") {
+        let given: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        if wrong.use_stderr() && command_of(&given) == Some("check") {
             check::wrong_usage(&wrong.to_string());
         }
-        let given: Vec<_> = std::env::args().collect();
         let heard = match wrong.use_stderr() {
             true => output::whisper(usage_of(&wrong.to_string(), &given)).is_ok(),
             false => wrong.print().is_ok(),
@@ -365,6 +365,29 @@ fn usage_of(text: &str, given: &[String]) -> String {
     told
 }
 
+/// The command among the arguments: the first word that is neither a flag nor the value of one.
+fn command_of(given: &[String]) -> Option<&str> {
+    let root = Cli::command();
+    let takes_a_value = |flag: &str| {
+        root.get_arguments().filter(|arg| arg.get_action().takes_values()).any(|arg| {
+            let long = arg.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long));
+            let short = arg.get_short().map(|short| format!("-{short}"));
+            long || short.is_some_and(|short| short == flag)
+        })
+    };
+    let mut words = given.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.strip_prefix('-') {
+            None => return Some(word.as_str()),
+            Some(_) if takes_a_value(word) => {
+                words.next();
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
 /// Whether this is the embedded cluster without a cockpit, whose log may go to the standard error.
 fn serves(command: &Option<Command>) -> bool {
     match command {
@@ -410,7 +433,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
-        Some(Command::Help(args)) => help::run(&args),
+        Some(Command::Help(args)) => help::run(&common, &args),
         Some(Command::Doctor(args)) => doctor::run(&common, args).await,
         Some(Command::Rbac(args)) => rbac::run(&common, &args),
         Some(Command::Config(args)) => config::run(&common, args),
@@ -464,6 +487,25 @@ mod tests {
         assert!(told.contains("Usage: wheelhouse scale <TENANT> <REPLICAS>\n"), "{told}");
         let told = usage_of(wrong, &given(&["wheelhouse", "--config=x", "scale"]));
         assert!(told.contains("Usage: wheelhouse scale --config <FILE> <TENANT>"), "{told}");
+    }
+
+    #[test]
+    fn the_command_is_the_first_word_that_is_no_flag_and_no_value() {
+        let of = |line: &str| {
+            let given: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            command_of(&given).map(str::to_owned)
+        };
+        for (line, command) in [
+            ("wheelhouse check --nosuch", Some("check")),
+            ("wheelhouse --context check status", Some("status")),
+            ("wheelhouse -n check --kubeconfig=x check", Some("check")),
+            ("wheelhouse --read-only check x", Some("check")),
+            ("wheelhouse config check x", Some("config")),
+            ("wheelhouse scale check +x", Some("scale")),
+            ("wheelhouse --nosuch", None),
+        ] {
+            assert_eq!(of(line).as_deref(), command, "{line}");
+        }
     }
 
     /// The help of a command and of all below it: its path, and the text.

@@ -25,6 +25,7 @@ mod keys;
 mod layers;
 mod mistake;
 mod mycnf;
+mod sense;
 pub mod settings;
 
 pub use database::{
@@ -230,14 +231,12 @@ impl Config {
     /// What is in force in a context of the kubeconfig: its section laid over the rest.
     ///
     /// # Errors
-    /// Settings of the section are not understood, or contradict others: one sentence.
+    /// A setting of the section is not understood: one sentence.
     pub fn in_context(&self, name: &str) -> Result<Self, BadConfig> {
         let Some(section) = self.contexts.get(name) else { return Ok(self.clone()) };
         let mut all = self.to_table();
         layers::lay_over(&mut all, section.clone(), &[], false);
-        let config: Self = all.try_into().map_err(|e| BadConfig(mistake::plainly(e.message())))?;
-        config.check().map_err(|(_, why)| BadConfig(why))?;
-        Ok(config)
+        all.try_into().map_err(|e| BadConfig(mistake::plainly(e.message())))
     }
 
     /// Whether the settings go together.
@@ -245,13 +244,7 @@ impl Config {
     /// # Errors
     /// The path of the one that does not, and why: one sentence.
     fn check(&self) -> Result<(), (String, String)> {
-        if self.journal.namespace.is_empty() {
-            return Err(("journal.namespace".into(), "journal.namespace must not be empty".into()));
-        }
-        self.galera.thresholds.check().map_err(|why| {
-            let key = why.split(' ').next().unwrap_or_default();
-            (format!("galera.thresholds.{key}"), format!("[galera.thresholds] {why}"))
-        })
+        sense::senseless(self).into_iter().next().map_or(Ok(()), Err)
     }
 
     /// The configuration as a table of TOML.

@@ -397,12 +397,13 @@ impl Plan {
         mut checks: Vec<Check>,
     ) -> Self {
         for part in &mut tenants {
-            part.checks.extend(check::certain(seen, &part.tenant, &steps));
+            let more = check::certain(seen, &part.tenant, &intent, &steps, &part.checks);
+            part.checks.extend(more);
         }
         let told = |name: &&TenantName| tenants.iter().any(|part| part.tenant == **name);
         let others: BTreeSet<_> =
             steps.iter().filter_map(|s| s.about.tenant()).filter(|name| !told(name)).collect();
-        checks.extend(others.into_iter().flat_map(|name| check::certain(seen, name, &steps)));
+        checks.extend(others.into_iter().flat_map(|name| check::certain(seen, name, &intent, &steps, &[])));
         let (revision, at) = (seen.revision, seen.at);
         let mut plan = Self {
             id: String::new(),

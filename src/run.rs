@@ -177,6 +177,16 @@ pub fn lent(runs: &[RunSeen]) -> BTreeMap<WorkloadKey, u32> {
     replicas.collect()
 }
 
+/// What removes a journal that cannot be read: nothing goes by it any more.
+fn removed_by(journal: &str) -> String {
+    match journal.trim_start_matches("journal ").split_once('/') {
+        Some(("", _)) | None => ": remove the file once you know what it did".into(),
+        Some((namespace, name)) => {
+            format!(": `kubectl -n {namespace} delete configmap {name}` removes it once you know what it did")
+        }
+    }
+}
+
 /// The findings of journals that cannot be read, for [`crate::cluster::merged`].
 pub fn findings(unreadable: &[String]) -> Vec<Finding> {
     let found = |sentence: &String| {
@@ -186,8 +196,9 @@ pub fn findings(unreadable: &[String]) -> Vec<Finding> {
             severity: Severity::Warning,
             subject: Subject::Source(journal.to_owned()),
             text: format!(
-                "{why}; its {} cannot be finished or taken back",
-                if journal.contains("campaign-") { "campaign" } else { "run" }
+                "{why}; its {} cannot be finished or taken back{}",
+                if journal.contains("campaign-") { "campaign" } else { "run" },
+                removed_by(journal)
             ),
             since: None,
             because: None,

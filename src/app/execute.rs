@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{App, Effect, World, approval, campaigns, schemes, unlock};
 use crate::{
-    cluster::{Address, Database, Key, NodeName, Ports, Severity, Subject, TenantName, database},
+    cluster::{Address, Database, Key, NodeName, Pod, Ports, Severity, Subject, TenantName, database},
     plan::{DatabaseAct, Intent, Target, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
     run::RunState,
     ui::{
@@ -645,7 +645,14 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
 
 /// The pod of that name, or the pods of that tenant.
 fn meant(app: &App, what: &str, container: Option<Arc<str>>) -> Result<Containers, String> {
-    let pod = app.world.seen.pods.values().find(|pod| *pod.key.name == *what);
+    let (namespace, name) = what.split_once('/').map_or((None, what), |(space, name)| (Some(space), name));
+    let is = |pod: &&Arc<Pod>| {
+        *pod.key.name == *name && namespace.is_none_or(|namespace| *pod.key.namespace == *namespace)
+    };
+    let pod = app.world.seen.pods.values().find(is);
+    if let (None, Some(namespace)) = (pod, namespace) {
+        return Err(format!("there is no pod {name} in namespace {namespace}"));
+    }
     Ok(match pod {
         Some(pod) => Containers { pod: Some(pod.key.clone()), container, ..Containers::default() },
         None => Containers { tenant: Some(tenant_of(app, what)?.0), container, ..Containers::default() },

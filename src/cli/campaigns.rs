@@ -74,6 +74,9 @@ enum CampaignsCommand {
     Retry {
         /// The campaign's id, its last part, or the start of it
         id: String,
+        /// All of this tenant that failed or was skipped
+        #[arg(long, value_name = "TENANT", conflicts_with = "item")]
+        tenant: Option<String>,
         /// The item of this number, failed or skipped [default: all that failed]
         #[arg(long, value_name = "N")]
         item: Option<usize>,
@@ -155,12 +158,27 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
             };
             wish(&session, &snapshot, seen, &[wanted]).await
         }
-        CampaignsCommand::Retry { id, item } => {
+        CampaignsCommand::Retry { id, tenant, item } => {
             let seen = found(&id)?;
             seen.offers(&snapshot).retry.map_err(Failure::Failed)?;
-            let items = match item {
-                Some(item) => vec![numbered(&seen.campaign, item)?],
-                None => {
+            let items = match (item, tenant) {
+                (Some(item), _) => vec![numbered(&seen.campaign, item)?],
+                (None, Some(tenant)) => {
+                    let it = &seen.campaign;
+                    let tenant = tenant.into();
+                    let own = |at: &usize| {
+                        it.about(*at).is_some_and(|about| about.tenant() == Some(&tenant))
+                            && matches!(it.states[*at], ItemState::Failed(_) | ItemState::Skipped(_))
+                    };
+                    let items: Vec<_> = it.counted().filter(own).collect();
+                    if items.is_empty() {
+                        let why =
+                            format!("no item of {tenant} failed or was skipped in campaign {}", it.short());
+                        return Err(Failure::Failed(why));
+                    }
+                    items
+                }
+                (None, None) => {
                     let states = seen.campaign.states.iter().enumerate();
                     states.filter(|(_, s)| matches!(s, ItemState::Failed(_))).map(|(at, _)| at).collect()
                 }

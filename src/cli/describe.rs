@@ -38,7 +38,7 @@ pub(super) struct EventsArgs {
     /// A tenant (all of its namespace), a node, or a pod [default: everything]
     what: Option<String>,
     /// Not older than this, such as 10m
-    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "SPAN", value_parser = super::logs::span)]
     since: Option<Duration>,
     /// Warnings alone
     #[arg(long)]

@@ -19,7 +19,7 @@ use crate::{
 /// The arguments of `wheelhouse exec`.
 #[derive(Debug, Args)]
 pub(super) struct ExecArgs {
-    /// A tenant: its first ready pod; or a pod. Where names collide tenant/NAME or pod/NAME
+    /// A tenant: its first ready pod; or a pod, NAMESPACE/POD too. Where names collide tenant/NAME or pod/NAME
     #[arg(value_name = "TENANT|POD")]
     what: String,
     /// The container [default: the one that serves requests, else the first]
@@ -58,6 +58,7 @@ pub(super) async fn run(common: &Common, args: ExecArgs) -> Result<(), Failure> 
     };
     let exec = run::exec(&session.access(&snapshot), wanted).await;
     let exec = exec.map_err(|why| Failure::Failed(table::plain(&why)))?;
+    let place = table::plain(&exec.place());
     let running =
         async { if tty { hand_over::interactive(exec).await } else { hand_over::piped(exec, stdin).await } };
     let left = tokio::select! {
@@ -67,6 +68,13 @@ pub(super) async fn run(common: &Common, args: ExecArgs) -> Result<(), Failure> 
     match left {
         Left::Ended(0) => Ok(()),
         // Its own code, as ssh does: what does not fit is a failure all the same.
+        Left::Ended(code) if hand_over::killed(code).is_some() => {
+            let why = hand_over::killed(code).unwrap_or_default();
+            output::tell(format_args!(
+                "wheelhouse: the command in {place} has ended with exit code {code}: {why}"
+            ))?;
+            Err(Failure::Checked(u8::try_from(code).unwrap_or(1)))
+        }
         Left::Ended(code) => Err(Failure::Checked(u8::try_from(code).unwrap_or(1))),
         Left::Escaped => {
             output::tell("wheelhouse: left; what ran there may still run")?;
@@ -80,8 +88,11 @@ pub(super) async fn run(common: &Common, args: ExecArgs) -> Result<(), Failure> 
 pub(super) fn pod_of<'a>(snapshot: &'a Snapshot, what: &str) -> Result<&'a Pod, Failure> {
     let (kind, name) = what.split_once('/').unwrap_or(("", what));
     if !["", "tenant", "pod"].contains(&kind) {
-        let what = table::plain(what);
-        return Err(Failure::Usage(format!("{what} is neither tenant/NAME nor pod/NAME")));
+        // NAMESPACE/POD
+        let pod = snapshot.pods.values().find(|pod| *pod.key.name == *name && *pod.key.namespace == *kind);
+        return pod.map(|pod| &**pod).ok_or_else(|| {
+            Failure::Failed(table::plain(&format!("there is no pod {name} in namespace {kind}")))
+        });
     }
     let tenant = snapshot.tenants.get(&TenantName::from(name)).filter(|_| kind != "pod");
     if let Some(tenant) = tenant {
@@ -99,7 +110,7 @@ pub(super) fn pod_of<'a>(snapshot: &'a Snapshot, what: &str) -> Result<&'a Pod, 
     match (pods.next(), pods.next()) {
         (Some(pod), None) => Ok(pod),
         (Some(one), Some(other)) => Err(Failure::Failed(format!(
-            "there are pods {name} in the namespaces {} and {}: choose one with -n",
+            "there are pods {name} in the namespaces {} and {}: name one as NAMESPACE/POD",
             one.key.namespace, other.key.namespace
         ))),
         (None, _) => {

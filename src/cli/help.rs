@@ -9,8 +9,11 @@ mod tables;
 
 use clap::{Args, CommandFactory};
 
-use super::{Cli, Failure, output};
-use crate::cluster::{near, words::count};
+use super::{Cli, Common, Failure, output, session};
+use crate::{
+    cluster::{near, words::count},
+    ui::command,
+};
 
 pub(super) use page::cells;
 pub use page::wrapped;
@@ -74,20 +77,25 @@ pub fn topic(name: &str) -> Option<&'static Topic> {
     TOPICS.iter().find(|topic| topic.name == name)
 }
 
-pub(super) fn run(args: &HelpArgs) -> Result<(), Failure> {
+pub(super) fn run(common: &Common, args: &HelpArgs) -> Result<(), Failure> {
+    if args.about.iter().any(|word| word == "keys") {
+        // The keys are those of the configuration; one that cannot be read changes none.
+        let bound = session::configure(common).ok().and_then(|config| command::bind(config.keys.iter()).ok());
+        bound.into_iter().for_each(command::install);
+    }
     let width = width();
     let words: Vec<_> = args.about.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => output::print(&wrapped(&overview(), width)),
         [name] if topic(name).is_some() => {
             let mut text = topic(name).map(Topic::markdown).unwrap_or_default();
-            if command(&[name]).is_some() {
+            if help_of(&[name]).is_some() {
                 text +=
                     &format!("\nThe flags of the command are told by `{} {name} --help`.\n", super::name());
             }
             output::print(&wrapped(&text, width))
         }
-        words => match command(words) {
+        words => match help_of(words) {
             Some(help) => output::print(&help),
             None => Err(unknown(words)),
         },
@@ -112,7 +120,7 @@ fn overview() -> String {
 }
 
 /// The help of a command, by its path.
-fn command(words: &[&str]) -> Option<String> {
+fn help_of(words: &[&str]) -> Option<String> {
     let mut root = Cli::command();
     root.build();
     let mut command = &mut root;
@@ -161,7 +169,7 @@ mod tests {
     #[test]
     fn what_tables_know_is_in_the_topics() {
         let text = |name: &str| topic(name).map(Topic::markdown).unwrap_or_default();
-        for entry in crate::ui::command::COMMANDS {
+        for entry in command::COMMANDS {
             assert!(text("keys").contains(&format!("`:{}", entry.name)), "{}", entry.name);
             assert!(text("keys").contains(entry.doc), "{}", entry.doc);
         }
@@ -181,9 +189,9 @@ mod tests {
 
     #[test]
     fn a_command_is_told_where_no_topic_has_its_name() {
-        assert!(command(&["scale"]).is_some_and(|help| help.contains("wheelhouse scale")));
-        assert!(command(&["galera", "take-out"]).is_some());
-        assert_eq!(command(&["nope"]), None);
+        assert!(help_of(&["scale"]).is_some_and(|help| help.contains("wheelhouse scale")));
+        assert!(help_of(&["galera", "take-out"]).is_some());
+        assert_eq!(help_of(&["nope"]), None);
         let Failure::Usage(text) = unknown(&["migratoins"]) else { panic!("it is wrong usage") };
         assert_eq!(text, "there is no topic and no command `migratoins`; did you mean migrations?");
         let Failure::Usage(text) = unknown(&["xyzzy"]) else { panic!("it is wrong usage") };

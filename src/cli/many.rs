@@ -285,10 +285,13 @@ fn shown(many: &Many, pace: &Pace, rehearsal: &Rehearsal) -> String {
 /// How fast it goes, and what stops it.
 pub(super) fn pace_words(pace: &Pace, all: usize) -> String {
     let first = (pace.canary as usize).min(all);
-    let canary = match first {
-        0 => String::new(),
-        1 => "1 goes first; ".to_owned(),
-        n => format!("{n} go first, one by one; "),
+    // With one failure to stop it, that of the first is no other.
+    let canary = match (first, pace.stop_after > 1) {
+        (0, _) => String::new(),
+        (1, false) => "1 goes first; ".to_owned(),
+        (1, true) => "1 goes first, and its failure stops it; ".to_owned(),
+        (n, false) => format!("{n} go first, one by one; "),
+        (n, true) => format!("{n} go first, one by one, and a failure among them stops it; "),
     };
     let pace_of = match pace.parallel {
         1 => "then one after another".to_owned(),

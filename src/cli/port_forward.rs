@@ -9,7 +9,7 @@ use crate::{cluster::Ports, cockpit, wire::tunnel::Tunnel};
 /// The arguments of `wheelhouse port-forward`.
 #[derive(Debug, Args)]
 pub(super) struct PortForwardArgs {
-    /// A tenant: its first ready pod; or a pod. Where names collide tenant/NAME or pod/NAME
+    /// A tenant: its first ready pod; or a pod, NAMESPACE/POD too. Where names collide tenant/NAME or pod/NAME
     #[arg(value_name = "TENANT|POD")]
     what: String,
     /// A port of 127.0.0.1 and one of the pod: 8080:80; 80 alone is both, :80 takes any free port here

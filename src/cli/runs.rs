@@ -76,7 +76,9 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
     let found = |id: &str| {
         run::find(&runs, id).map_err(|why| {
             let all = session.unreadable_journals(&snapshot);
-            let its = all.into_iter().find(|text| text.contains(&format!("run-{id}:")));
+            let its = all
+                .into_iter()
+                .find(|text| text.contains(&format!("run-{id}:")) || text.contains(&format!("-{id}:")));
             Failure::Failed(its.unwrap_or(why))
         })
     };

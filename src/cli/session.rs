@@ -1,6 +1,7 @@
 //! From arguments and configuration to a live view of the cluster.
 
 use std::{
+    collections::BTreeSet,
     io::{IsTerminal, Write},
     path::PathBuf,
     sync::Arc,
@@ -194,7 +195,8 @@ pub(super) fn no_database() -> Failure {
 /// Every endpoint of the database has answered (members twice: rates need two readings) or said why not.
 fn is_settled(config: &Config, snapshot: &Snapshot) -> bool {
     let (members, proxies) = (&snapshot.galera, &snapshot.proxies);
-    members.values().count() == config.galera.members.len()
+    let configured: BTreeSet<_> = config.galera.members.iter().collect();
+    members.values().count() == configured.len()
         && config.proxysql.addresses.is_empty() == proxies.is_empty()
         && members.values().all(|m| m.link.trouble().is_some() || m.history.len() > 1)
         && proxies.values().all(|p| p.link != Freshness::Connecting)

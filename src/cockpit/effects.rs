@@ -391,6 +391,13 @@ impl Performer {
             hand_over::forget_typed();
             let (severity, text) = match left {
                 Left::Ended(0) => (Severity::Notice, format!("the shell in {place} has ended")),
+                Left::Ended(code) if hand_over::killed(code).is_some() => {
+                    let why = hand_over::killed(code).unwrap_or_default();
+                    (
+                        Severity::Warning,
+                        format!("the shell in {place} has ended with exit code {code}: {why}"),
+                    )
+                }
                 Left::Ended(code) => {
                     (Severity::Notice, format!("the shell in {place} has ended with exit code {code}"))
                 }

@@ -29,11 +29,14 @@ pub enum Left {
     Failed(String),
 }
 
+/// The exit code of a process that was killed (128 and the signal's number, 9).
+const KILLED: i32 = 137;
+
 /// What ends whatever a command may have made of the terminal: colours, a screen of its own, the mouse, keys in other
-/// modes, a hidden cursor.
+/// modes, a hidden cursor. The cursor stays where it is: to give the margins back would send it to the first line.
 const AS_IT_WAS: &[u8] =
     b"\x1b[0m\x1b[?47l\x1b[?1l\x1b>\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\
-    \x1b[?2004l\x1b[4l\x1b[?7h\x1b[r\x1b[?25h\r\n";
+    \x1b[?2004l\x1b[4l\x1b[?7h\x1b7\x1b[r\x1b8\x1b[0m\x1b[?25h";
 
 /// Gives the terminal to a command until that ends. Dropping this gives the terminal back as well.
 pub async fn interactive(exec: Exec) -> Left {
@@ -57,7 +60,16 @@ pub async fn interactive(exec: Exec) -> Left {
     };
     watching.abort();
     drop(raw);
+    // A command that ends by itself has ended its line; what is cut off has not.
+    if !matches!(left, Left::Ended(_)) {
+        let _ = io::stdout().lock().write_all(b"\r\n");
+    }
     left
+}
+
+/// What there is to say of an exit code beside itself: a process that is killed from outside cannot say it.
+pub fn killed(code: i32) -> Option<&'static str> {
+    (code == KILLED).then_some("it was killed: by somebody, for want of memory, or with its container or pod")
 }
 
 /// Runs a command that has no terminal: what is piped in goes there, if anything is to.
@@ -218,6 +230,20 @@ pub(super) fn forget_typed() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_command_made_of_the_terminal_is_undone_and_the_cursor_stays() {
+        let mut parser = vt100::Parser::default();
+        parser.process(b"one\r\ntwo\r\n\x1b[31m\x1b[?1h\x1b[?2004h\x1b[?1002h\x1b[?25l\x1b[2;5rthree");
+        let before = parser.screen().cursor_position();
+        parser.process(b"\x1b[4;1H");
+        parser.process(AS_IT_WAS);
+        let screen = parser.screen();
+        assert_eq!(screen.cursor_position(), (3, 0), "and not at the top, as after {before:?}");
+        assert!(!screen.hide_cursor() && !screen.application_cursor() && !screen.bracketed_paste());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert_eq!(screen.fgcolor(), vt100::Color::Default);
+    }
 
     #[test]
     fn a_tilde_and_a_dot_at_the_beginning_of_a_line_lead_out() {

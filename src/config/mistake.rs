@@ -12,6 +12,7 @@ use toml::{
 
 use super::{
     Config,
+    sense::senseless,
     settings::{self, BEFORE_THE_CONTEXT, CONTEXTS, Place},
 };
 use crate::cluster::near;
@@ -72,16 +73,25 @@ pub(super) fn alone(text: &str) -> Result<(), Vec<Mistake>> {
 
 /// What settings say against each other, in the file itself and with each of its contexts.
 fn contradictions(config: &Config, table: &DeTable<'_>, text: &str) -> Vec<Mistake> {
-    let mut found = Vec::new();
-    if let Err((path, message)) = config.check() {
+    let of_file = senseless(config);
+    let mistake = |(path, message): &(String, String)| {
         let path: Vec<_> = path.split('.').collect();
-        found.push(Mistake { line: find(table, &path, text), message });
-        return found;
-    }
+        Mistake { line: find(table, &path, text), message: message.clone() }
+    };
+    let mut found: Vec<_> = of_file.iter().map(mistake).collect();
     for name in config.contexts.keys() {
-        if let Err(why) = config.in_context(name) {
-            let line = find(table, &[CONTEXTS, name], text);
-            found.push(Mistake { line, message: format!("in [contexts.{name}]: {why}") });
+        let merged = match config.in_context(name) {
+            Ok(merged) => merged,
+            Err(why) => {
+                let line = find(table, &[CONTEXTS, name], text);
+                found.push(Mistake { line, message: format!("in [contexts.{name}]: {why}") });
+                continue;
+            }
+        };
+        for (path, why) in senseless(&merged).into_iter().filter(|bad| !of_file.contains(bad)) {
+            let path: Vec<_> = [CONTEXTS, name].into_iter().chain(path.split('.')).collect();
+            let message = format!("in [contexts.{name}]: {why}");
+            found.push(Mistake { line: find(table, &path, text), message });
         }
     }
     found

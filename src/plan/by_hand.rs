@@ -13,6 +13,11 @@ pub fn shell(word: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
 }
 
+/// A command as a shell takes it.
+pub fn words(command: &[String]) -> String {
+    command.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")
+}
+
 /// A program and its arguments as a shell takes them.
 pub fn line<'a>(program: &'a str, arguments: impl IntoIterator<Item = &'a str>) -> String {
     let words = std::iter::once(program).chain(arguments).map(shell);

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 mod certain;
 mod floor;
 mod nearest;
+mod open_run;
 
 pub(super) use certain::certain;
 pub use nearest::{meant_tenant, unknown, unknown_node};
+pub(super) use open_run::open_run;
 
 use super::{Check, Verdict, by_hand, draft::Draft};
 use crate::cluster::{
@@ -192,23 +194,32 @@ fn claims(seen: &Snapshot, draft: &Draft) -> Option<Check> {
         return None;
     }
     const SHOWN: usize = 4;
-    if draft.removals.is_empty() {
+    let namespace = &workload.key.key.namespace;
+    let key = |name: &str| crate::cluster::Key::new(namespace.clone(), name);
+    let name = &workload.key.key.name;
+    // By the numbers that go, with their pods or without: a claim outlives the pod that is made again.
+    let kept = workload.ordinals(draft.to);
+    let goes = workload.ordinals(draft.tenant.desired()).filter(|n| !kept.contains(n)).rev().take(10_000);
+    let mut pods: Vec<String> = goes.map(|n| format!("{name}-{n}")).collect();
+    pods.extend(
+        draft.removals.iter().map(|r| r.pod.clone()).filter(|pod| !pods.contains(pod)).collect::<Vec<_>>(),
+    );
+    let there = |pod: &str, claim: &str| {
+        let known = seen.claims.freshness.is_live();
+        let seen_pod = draft.removals.iter().any(|r| r.pod == pod);
+        let key = key(claim);
+        !known || seen_pod || seen.claims.get(&key).is_some() || seen.claims.unreadable.contains_key(&key)
+    };
+    let of_pod = |pod: &String| {
+        let all = workload.claim_templates.iter().map(move |template| format!("{template}-{pod}"));
+        all.filter(|claim| there(pod, claim)).collect::<Vec<_>>()
+    };
+    let names: Vec<_> = pods.iter().flat_map(of_pod).collect();
+    if names.is_empty() {
         let text = "each new pod gets new, empty claims: its set deletes those of pods that are scaled away";
         return (draft.new > 0).then(|| Check::new("claims", Ok, text));
     }
-    let of_pod = |removal: &super::Removal| {
-        workload
-            .claim_templates
-            .iter()
-            .map(|template| format!("{template}-{}", removal.pod))
-            .collect::<Vec<_>>()
-    };
-    let names: Vec<_> = draft.removals.iter().flat_map(of_pod).collect();
-    let namespace = &workload.key.key.namespace;
-    let size = |name: &String| {
-        let key = crate::cluster::Key::new(namespace.clone(), name.as_str());
-        seen.claims.get(&key).and_then(|claim| claim.size)
-    };
+    let size = |name: &String| seen.claims.get(&key(name)).and_then(|claim| claim.size);
     let shown = names.iter().take(SHOWN).map(|name| match size(name) {
         Some(size) => format!("{name} ({size})"),
         None => name.clone(),
@@ -404,7 +415,10 @@ pub(super) fn lease_named(seen: &Snapshot, name: &str) -> Option<Check> {
         Check::new("lease", Refuse, text)
     } else {
         let resume = run.map_or_else(String::new, |run| {
-            format!(": `{} runs resume {run}` finishes it, `undo` takes it back", by_hand::wheelhouse(seen))
+            format!(
+                ": `{} runs resume {run}` finishes it, `runs give-up` closes it",
+                by_hand::wheelhouse(seen)
+            )
         });
         let when = ago(lease.renewed)
             .map_or_else(|| "at a time that its lease does not tell".into(), |ago| format!("{ago} ago"));

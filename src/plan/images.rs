@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Check, Verdict};
-use crate::cluster::{PodState, Snapshot, image_tag};
+use crate::cluster::{PodState, Snapshot};
 
 /// The rule that an image exists.
 pub const IMAGE: &str = "image";
@@ -33,15 +33,46 @@ pub(super) fn misspelt(wanted: &str) -> Option<String> {
             && text.len() <= 128
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
     };
-    let odd = wanted.is_empty()
-        || wanted.split('/').any(str::is_empty)
-        || wanted.chars().any(|c| c.is_whitespace() || c.is_control());
     let fits = match wanted.contains(['/', ':', '@']) {
-        _ if odd => false,
-        true => wanted.contains('@') || tag(image_tag(wanted)),
+        true => is_reference(wanted, tag),
         false => tag(wanted),
     };
     (!fits).then(|| format!("`{wanted}` is no tag of an image, such as 2.5.0, and no whole reference"))
+}
+
+/// A whole reference: a host, a path in small letters, a tag and a digest, of which only the path has to be there.
+fn is_reference(text: &str, is_tag: impl Fn(&str) -> bool) -> bool {
+    let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+    let hex = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let whole = |digest: &str| match digest.split_once(':') {
+        Some(("sha256", sum)) => hex(sum, 64),
+        Some(("sha512", sum)) => hex(sum, 128),
+        _ => false,
+    };
+    let (name, label) = match rest.rsplit_once(':') {
+        Some((name, label)) if !label.contains('/') => (name, Some(label)),
+        _ => (rest, None),
+    };
+    let (host, path) = match name.split_once('/') {
+        Some((first, path)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), path),
+        _ => (None, name),
+    };
+    let part = |part: &str| {
+        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        ends(part.chars().next())
+            && ends(part.chars().last())
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
+    };
+    let server = |host: &str| {
+        host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+            && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c))
+    };
+    digest.is_none_or(whole)
+        && label.is_none_or(is_tag)
+        && host.is_none_or(server)
+        && path.split('/').all(part)
 }
 
 /// Whether an image is known to exist: a pod runs it, or a node has it.
@@ -80,10 +111,28 @@ mod tests {
         ] {
             assert_eq!(&*retagged(image, wanted), then);
         }
-        for bad in ["", " 2.5.0", "2.5 0", "-2", "2.5.0/", "a:b c"] {
+        for bad in [
+            "",
+            " 2.5.0",
+            "2.5 0",
+            "-2",
+            "2.5.0/",
+            "a:b c",
+            ":latest",
+            "app@sha256:abc",
+            "r.example/app:2.4.1@",
+            "r.example/UPPER:1",
+            "r.example/:1",
+            "/app",
+            "app:",
+            "@sha256:01",
+        ] {
             assert!(misspelt(bad).is_some(), "{bad}");
         }
-        for good in ["2.5.0", "v2_1-rc.1", "registry:5000/app:2.5.0", "app@sha256:01", "r/app"] {
+        let digest = format!("app@sha256:{}", "0123456789abcdef".repeat(4));
+        for good in
+            ["2.5.0", "v2_1-rc.1", "registry:5000/app:2.5.0", &digest, "r/app", "R.example/a/b-c__d:x"]
+        {
             assert_eq!(misspelt(good), None, "{good}");
         }
     }

@@ -89,7 +89,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, rollback: &Rollback) -> Pla
     // What is rolled back is often a rollout that does not come to its end.
     own.extend(check::rollout(seen, workload).map(|c| Check { verdict: Verdict::Warn, ..c }));
     own.extend(check::lease(seen, name));
-    own.extend(checks::open_run(seen, tenant));
+    own.extend(check::open_run(seen, tenant));
     own.extend(checks::reverts(tenant, "the template", *gitops_paused));
     if let super::Standing::Elsewhere(why) = change.stands(seen) {
         own.push(Check::new("revision", Verdict::Refuse, format!("{why}: look at the revisions again")));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Landing, Part, Removal};
-use crate::cluster::{NodeName, Snapshot};
+use crate::cluster::{NodeName, Snapshot, words::count};
 
 /// Compares where a tenant's pods are with where the plan said they would be. What the scheduler or the controller
 /// was free to choose (equal nodes, equal pods) counts as predicted. The sentence says what came out.
@@ -13,7 +13,11 @@ pub fn verify(part: &Part, after: &Snapshot) -> (bool, String) {
     };
     if tenant.desired() != part.to {
         let n = tenant.desired();
-        return (false, format!("asks for {n} replicas by now, not {}: somebody changed it", part.to));
+        let by = match after.autoscaler_of(&part.workload) {
+            Some(a) => format!("its autoscaler {} ({}-{}) or somebody changed it", a.key.name, a.min, a.max),
+            None => "somebody changed it".to_owned(),
+        };
+        return (false, format!("asks for {} by now, not {}: {by}", count(n, "replica"), part.to));
     }
     let actual = tenant.placement();
     let waiting = tenant.active().filter(|p| p.node.is_none()).count();

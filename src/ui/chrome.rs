@@ -198,7 +198,7 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, gap: &'static str) -> Vec<Piece<'a>>
                     | (Place::Database, On::Recovery)
             );
         let text = match place {
-            Place::Findings if !cx.findings.is_empty() => format::count(cx.findings.len(), "finding"),
+            Place::Findings if !cx.findings.is_empty() => format!("{name} ({})", cx.findings.len()),
             _ => (*name).to_owned(),
         };
         pieces.push(piece(if pieces.is_empty() { "" } else { gap }, Role::Text));
@@ -393,18 +393,33 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         }
         let tone = shown.map_or(Role::Accent, |s| role(Some(s)));
         pen.line(0, 0, room, &[piece(format!(" {sign}{}", &gap[..gap.len() - 1]), tone), piece(text, tone)]);
-    } else if screen.crumbs.len() > 1 {
-        let way = crumbs(screen.crumbs, start.saturating_sub(3));
-        pen.line(0, 0, start.saturating_sub(2), &[piece(format!(" {way}"), Role::Muted)]);
-    } else if screen.overlay.is_none() && !places_above(cx, screen.view, edge) {
+    } else {
         let room = start.saturating_sub(2);
-        let fits = |pieces: &Vec<Piece<'_>>| wide(pieces) < room;
-        if let Some(places) = ["  ", " "].map(|gap| places(cx, screen.view, gap)).into_iter().find(fits) {
-            pen.line(1, 0, room, &places);
+        let below = screen.crumbs.len() > 1;
+        let mut x = 1;
+        if screen.overlay.is_none() && !places_above(cx, screen.view, edge) {
+            // The places, as far apart as leaves room for the way as well.
+            let least = if below { WAY } else { 0 };
+            let fits = |gap: &&'static str, least: u16| wide(&places(cx, screen.view, gap)) + least < room;
+            let gaps = ["  ", " "];
+            let gap =
+                gaps.iter().find(|gap| fits(gap, least)).or_else(|| gaps.iter().find(|gap| fits(gap, 0)));
+            if let Some(gap) = gap {
+                x = pen.line(1, 0, room, &places(cx, screen.view, gap)) + 1;
+            }
+        }
+        if below && x + WAY <= room {
+            let steps = if x > 1 { &screen.crumbs[1..] } else { screen.crumbs };
+            let before = if x > 1 { "› " } else { "" };
+            let way = crumbs(steps, room - x - format::width(before));
+            pen.line(x, 0, room - x, &[piece(format!("{before}{way}"), Role::Muted)]);
         }
     }
     None
 }
+
+/// Columns for the way that led here, without which it is left out.
+const WAY: u16 = 8;
 
 /// The way that led here in so many columns: the first steps give way.
 fn crumbs(steps: &[String], columns: u16) -> String {

@@ -195,7 +195,7 @@ fn node_sign(state: NodeState) -> (&'static str, Role) {
 /// The glyph and role of a run's state.
 fn run_sign(shown: &Shown) -> (&'static str, Role) {
     match shown {
-        Shown::Interrupted => ("✖", Role::Danger),
+        Shown::Interrupted => ("▲", Role::Warn),
         Shown::Planned | Shown::Running => ("▸", Role::Busy),
         Shown::Paused(_) => ("‖", Role::Warn),
         Shown::Unknown => ("?", Role::Warn),

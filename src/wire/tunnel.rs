@@ -176,6 +176,12 @@ impl End {
 const DATA: u8 = 0;
 const ERROR: u8 = 1;
 
+/// Why nothing comes any more.
+enum Ended {
+    Lost(String),
+    Said(String),
+}
+
 /// Carries both ways until either end is through. The error says why the far one is.
 async fn exchange(near: TcpStream, mut frames: Frames) -> Result<(), String> {
     let out = frames.out();
@@ -193,11 +199,12 @@ async fn exchange(near: TcpStream, mut frames: Frames) -> Result<(), String> {
         // The first frame of each channel names the port.
         let mut begun = [false; 2];
         loop {
-            let Some((channel, bytes)) = frames.next().await? else { return Ok(()) };
+            let next = frames.next().await.map_err(Ended::Lost)?;
+            let Some((channel, bytes)) = next else { return Ok(()) };
             let Some(begun) = begun.get_mut(usize::from(channel)) else { continue };
             match (std::mem::replace(begun, true), channel) {
                 (false, _) => {}
-                (true, ERROR) => return Err(String::from_utf8_lossy(&bytes).into_owned()),
+                (true, ERROR) => return Err(Ended::Said(String::from_utf8_lossy(&bytes).into_owned())),
                 (true, _) => {
                     if write.write_all(&bytes).await.is_err() {
                         return Ok(());
@@ -211,7 +218,12 @@ async fn exchange(near: TcpStream, mut frames: Frames) -> Result<(), String> {
     loop {
         tokio::select! {
             biased;
-            ended = &mut receiving => return ended,
+            ended = &mut receiving => return match ended {
+                // Who has said good-bye may be left without a word.
+                Err(Ended::Lost(_)) if sent => Ok(()),
+                Err(Ended::Lost(why) | Ended::Said(why)) => Err(why),
+                Ok(()) => Ok(()),
+            },
             () = &mut sending, if !sent => sent = true,
         }
     }

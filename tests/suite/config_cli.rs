@@ -163,6 +163,34 @@ fn what_is_in_force_is_shown_with_where_it_comes_from() {
 }
 
 #[test]
+fn a_word_that_happens_to_be_check_makes_no_plug_in_of_a_command() {
+    let home = Home::new();
+    for arguments in
+        [&["config", "check", "x.toml"][..], &["scale", "check", "+x"], &["logs", "check", "--nosuch"]]
+    {
+        let wrong = home.run(arguments);
+        assert_eq!(wrong.status.code(), Some(2), "{arguments:?}: {}", said(&wrong));
+        assert!(wrong.stdout.is_empty(), "{arguments:?}: {}", said(&wrong));
+    }
+    let wrong = home.run(&["check", "--nosuch"]);
+    assert_eq!(wrong.status.code(), Some(3), "{}", said(&wrong));
+    assert!(said(&wrong).starts_with("WHEELHOUSE UNKNOWN - "), "{}", said(&wrong));
+    let twice = home.run(&["check", "--galera-members", "127.0.0.1:4,localhost:4", "--galera-user", "x"]);
+    assert_eq!(twice.status.code(), Some(3), "{}", said(&twice));
+    assert!(said(&twice).contains("are the same server"), "{}", said(&twice));
+}
+
+#[test]
+fn the_keys_that_are_told_are_those_of_the_configuration() {
+    let told = said(&home("[keys]\nscale = \"Z\"\n").run(&["help", "keys"]));
+    let of =
+        |told: &str| told.lines().find(|line| line.contains(":scale TENANT")).unwrap_or_default().to_owned();
+    assert!(of(&told).starts_with("`Z`"), "{}", of(&told));
+    let told = said(&Home::new().run(&["help", "keys"]));
+    assert!(of(&told).starts_with("`s`"), "{}", of(&told));
+}
+
+#[test]
 fn a_context_nobody_knows_is_said_by_who_connects() {
     let home = home("[contexts.prod]\nread-only = true\n[contexts.staging]\nnamespace = \"acme\"\n");
     let unknown = home.run(&["tenants", "--context", "nope"]);

@@ -127,6 +127,8 @@ async fn a_command_ends_with_its_own_exit_code_and_what_hinders_it_is_one_senten
     let pod = bench.pod("acme");
     let run = async |more: &[&str]| said(&bench.run(more, None).await);
     assert_eq!(run(&["exec", "acme", "--", "hostname"]).await, (Some(0), pod.clone(), String::new()));
+    let whole = format!("acme/{pod}");
+    assert_eq!(run(&["exec", &whole, "--", "hostname"]).await, (Some(0), pod.clone(), String::new()));
     assert_eq!(run(&["exec", &pod, "-c", "nginx", "--", "pwd"]).await, (Some(0), "/".into(), String::new()));
     let (code, out, err) = run(&["exec", "acme", "--", "sh", "-c", "echo one; cat /none; exit 3"]).await;
     assert_eq!((code, out.as_str()), (Some(3), "one"));
@@ -143,7 +145,7 @@ async fn a_command_ends_with_its_own_exit_code_and_what_hinders_it_is_one_senten
         (vec!["exec", "acme", "--", "psql"], 1, none.as_str()),
         (vec!["exec", "acem"], 1, "did you mean acme?"),
         (vec!["exec", "tenant/nobody"], 1, "nobody"),
-        (vec!["exec", "node/acme"], 2, "neither tenant/NAME nor pod/NAME"),
+        (vec!["exec", "node/acme", "--", "ls"], 1, "there is no pod acme in namespace node"),
         (vec!["exec", "acme", "-c", "redis", "--", "ls"], 1, "has no container redis; it has nginx, php-fpm"),
         (vec!["--read-only", "exec", "acme", "--", "ls"], 1, "read-only: no command is run in a container"),
         (vec!["exec", "acme", "-t", "--", "ls"], 1, "--tty needs a terminal"),
@@ -157,7 +159,7 @@ async fn a_command_ends_with_its_own_exit_code_and_what_hinders_it_is_one_senten
         std::fs::read_to_string(bench.home.path("state/wheelhouse/audit.jsonl")).expect("an audit file");
     assert_eq!(
         audit.lines().filter(|line| line.contains("\"exec\"") && line.contains(&pod)).count(),
-        4,
+        5,
         "{audit}"
     );
 
@@ -165,6 +167,31 @@ async fn a_command_ends_with_its_own_exit_code_and_what_hinders_it_is_one_senten
     let (ended, _, err) = run(&["exec", "acme", "--", "ls"]).await;
     assert_eq!(ended, Some(1));
     assert!(err.contains("may not create pods/exec in namespace acme"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_that_is_deleted_under_a_shell_ends_it_with_a_sentence() {
+    let bench = Bench::new().await;
+    let pod = bench.pod("acme");
+    let mut terminal = bench.terminal(&["exec", &pod], 160, 24);
+    let mut terminal = on_terminal(move || {
+        terminal.wait_for("# ");
+        terminal.keys("echo one\r");
+        terminal.wait_for("\none");
+        terminal
+    })
+    .await;
+    let (wire, _folder) = wire(&bench.cluster.kubeconfig()).await;
+    let pods: Api<Pod> = Api::namespaced(wire.writer().await.expect("a client"), "acme");
+    let now = kube::api::DeleteParams { grace_period_seconds: Some(0), ..Default::default() };
+    pods.delete(&pod, &now).await.expect("it is deleted");
+    let (code, screen) = on_terminal(move || (terminal.end(), terminal.screen())).await;
+    assert_eq!(code, 137, "{screen}");
+    assert!(screen.contains("with its container or pod"), "{screen}");
+    let lines: Vec<&str> = screen.lines().collect();
+    let [shell, said] =
+        ["echo one", "has ended with exit code 137"].map(|w| lines.iter().position(|l| l.contains(w)));
+    assert!(shell < said, "below what was there before:\n{screen}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

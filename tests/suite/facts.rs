@@ -625,7 +625,10 @@ fn a_journal_that_cannot_be_read_is_a_finding() {
     let [one] = &found[..] else { panic!("{found:?}") };
     assert_eq!((one.rule, one.severity), ("journal-unreadable", Severity::Warning));
     assert_eq!(one.subject.name(), "journal wheelhouse/run-x");
-    assert_eq!(one.text, "its plan cannot be read: EOF; its run cannot be finished or taken back");
+    assert_eq!(
+        one.text,
+        "its plan cannot be read: EOF; its run cannot be finished or taken back: `kubectl -n wheelhouse delete configmap run-x` removes it once you know what it did"
+    );
 }
 
 #[test]
@@ -823,12 +826,14 @@ fn a_node_that_is_being_deleted_is_told() {
 
 #[test]
 fn nothing_fits_that_needs_a_claim_which_goes_or_is_lost() {
-    use wheelhouse::cluster::{Claim, ClaimPhase, PodSpec, Volume, VolumeSource};
+    use wheelhouse::cluster::{Claim, ClaimPhase, Volume, VolumeSource};
     let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2");
-    change_workload(&mut seen, "acme", |w| {
-        let files = Volume { name: "files".into(), source: VolumeSource::Claim("files".into()) };
-        w.template = Arc::new(PodSpec { volumes: vec![files].into(), ..PodSpec::clone(&w.template) });
-    });
+    for number in [0, 1] {
+        change(&mut seen, "acme", number, |pod| {
+            let files = Volume { name: "files".into(), source: VolumeSource::Claim("files".into()) };
+            Arc::make_mut(&mut pod.spec).volumes = vec![files].into();
+        });
+    }
     let key = Key::new("acme", "files");
     let claim = |phase, deleting| Claim {
         key: key.clone(),
@@ -851,4 +856,42 @@ fn nothing_fits_that_needs_a_claim_which_goes_or_is_lost() {
             Some(why) => assert!(refused.is_some_and(|c| c.text.contains(why)), "{why}: {all:?}"),
         }
     }
+}
+
+#[test]
+fn a_run_that_is_not_over_holds_its_tenant_whether_anybody_is_at_it_or_not() {
+    use wheelhouse::cluster::{Journal, Written};
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w2");
+    let id = "20261121-084500-aaaa";
+    let key = Key::new("wheelhouse", format!("run-{id}"));
+    let journal = |state: &str| Journal {
+        key: key.clone(),
+        state: Some(state.into()),
+        resource_version: "1".into(),
+        created: ago(20),
+        of: Written::Run,
+        plan: format!(r#"{{"id":"{id}","approved":{{"plan":{{"tenants":[{{"tenant":"acme"}}]}}}}}}"#).into(),
+        events: "".into(),
+        asked: "".into(),
+    };
+    let tenant = TenantName::from("acme");
+    let pod = pods(&seen, "acme")[0].key.clone();
+    let scale = |tenant: &str| Intent::Scale { targets: vec![Target { tenant: tenant.into(), to: 3 }] };
+    for (state, told) in [("running", "was interrupted"), ("paused", "is paused")] {
+        seen.observe(Observation::Journal(Seen::Put(key.clone(), journal(state))));
+        let wanted = [
+            scale("acme"),
+            Intent::Restart { tenant: tenant.clone() },
+            Intent::DeletePod { pod: pod.clone() },
+        ];
+        for intent in wanted {
+            let made = plan(&seen, &intent);
+            let why = made.refusals().find(|c| c.rule == "open-run").map(|c| c.text.as_str());
+            let why = why.unwrap_or_else(|| panic!("{made}"));
+            assert!(why.contains(told) && why.contains("runs resume aaaa"), "{why}");
+        }
+        assert!(plan(&seen, &scale("globex")).refusals().next().is_none(), "another tenant");
+    }
+    seen.observe(Observation::Journal(Seen::Put(key.clone(), journal("done"))));
+    assert!(plan(&seen, &scale("acme")).refusals().next().is_none());
 }

@@ -310,6 +310,22 @@ fn claims_that_go_with_their_pods_want_the_name_typed_and_are_not_promised_back(
     let back = plan(&settled(&seen, &p), &undo(&p));
     assert_eq!(check(&back, "claims").0, Fine);
     assert!(check(&back, "claims").1.contains("new, empty claims"));
+    // The claim of a pod that is being made again goes with its number, whether the pod is there or not.
+    let pod = seen.tenants[&TenantName::from("acme")].pods[3].key.clone();
+    seen.observe(Observation::Pod(Seen::Gone(pod)));
+    let key = Key::new("acme", "data-acme-3");
+    let claim = wheelhouse::cluster::Claim {
+        key: key.clone(),
+        phase: wheelhouse::cluster::ClaimPhase::Bound,
+        class: None,
+        modes: vec!["ReadWriteOnce".into()],
+        size: None,
+        deleting: None,
+    };
+    seen.observe(Observation::Claim(Seen::Put(key, claim)));
+    let p = plan(&seen, &scale(&[to("acme", 3)]));
+    assert!(check(&p, "claims").0 == Warn && check(&p, "claims").1.ends_with("data-acme-3"), "{p}");
+    assert_eq!(p.confirmation(), Confirmation::Type("acme".into()));
     alter(&mut seen, "acme", |w| w.claims_go_when_scaled = false);
     let kept = plan(&seen, &scale(&[to("acme", 2)]));
     has_no(&kept, "claims");
@@ -505,8 +521,7 @@ fn another_operators_run_keeps_the_tenant() {
         check(&with(&lease), "lease"),
         (
             Warn,
-            "run 33bf of bob@bastion was interrupted 13m ago: `wheelhouse runs resume 33bf` finishes it, `undo` takes it \
-             back"
+            "run 33bf of bob@bastion was interrupted 13m ago: `wheelhouse runs resume 33bf` finishes it, `runs give-up` closes it"
         )
     );
     lease.holder = None;
@@ -596,7 +611,7 @@ fn a_prediction_is_true_when_the_scheduler_was_free_to_choose() {
     assert_eq!(verify(part, &landed("w3")), (true, "w3 1 instead of w2 1, which rank equal".into()));
     assert_eq!(verify(part, &landed("w4")), (false, "landed on w4, expected w2 or w3".into()));
     assert_eq!(verify(part, &landed("w1")), (false, "landed on w1, expected w2 or w3".into()));
-    assert_eq!(verify(part, &seen), (false, "asks for 1 replicas by now, not 2: somebody changed it".into()));
+    assert_eq!(verify(part, &seen), (false, "asks for 1 replica by now, not 2: somebody changed it".into()));
     let mut missing = landed("w2");
     missing.observe(Observation::Pod(Seen::Gone(Key::new("acme", "acme-new-0"))));
     assert_eq!(verify(part, &missing), (false, "w2 1 missing".into()));

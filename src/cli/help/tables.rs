@@ -9,7 +9,7 @@ use crate::{
     run::rights::{Reach, Role},
     ui::{
         SIGNS,
-        command::{COMMANDS, Entry, On, key_sign},
+        command::{self, Entry, On, key_sign},
     },
 };
 
@@ -35,7 +35,7 @@ fn cell(text: &str) -> String {
 fn keys() -> String {
     let mut out = String::new();
     for place in On::ALL {
-        let of: Vec<_> = COMMANDS.iter().filter(|e| e.on.contains(&place)).collect();
+        let of: Vec<_> = command::table().iter().filter(|e| e.on.contains(&place)).collect();
         if of.is_empty() {
             continue;
         }

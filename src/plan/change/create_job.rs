@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cluster::{Key, Snapshot, Uid, WorkloadKey},
-    plan::Names,
+    plan::{Names, by_hand},
 };
 
 /// A Job made from a tenant's own pod template: one container of it, without probes, hooks, ports and sidecars, and
@@ -85,6 +85,6 @@ impl Kind for CreateJob {
     }
 
     fn words(&self, _: &Names) -> String {
-        format!("create job {}: `{}` with {}", self.job, self.command.join(" "), self.image)
+        format!("create job {}: `{}` with {}", self.job, by_hand::words(&self.command), self.image)
     }
 }

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use super::open_run::open_run_but;
 use crate::{
     cluster::{Snapshot, TenantName},
     plan::{
-        Change, Check, Step,
+        Change, Check, Intent, Step,
         Verdict::{Refuse, Warn},
     },
 };
 
 /// What stands against any plan about a tenant; `steps` are those of the plan.
-pub(in crate::plan) fn certain(seen: &Snapshot, name: &TenantName, steps: &[Step]) -> Vec<Check> {
+pub(in crate::plan) fn certain(
+    seen: &Snapshot,
+    name: &TenantName,
+    intent: &Intent,
+    steps: &[Step],
+    told: &[Check],
+) -> Vec<Check> {
     let Some(tenant) = seen.tenants.get(name).filter(|_| !steps.is_empty()) else { return Vec::new() };
     let mut checks = Vec::new();
     // A pod that nobody owns goes whatever becomes of the workload.
@@ -20,6 +27,14 @@ pub(in crate::plan) fn certain(seen: &Snapshot, name: &TenantName, steps: &[Step
     if let Some(departure) = tenant.workload.departure().filter(|_| !only_deletes) {
         let text = format!("{departure}: its controller acts on it no more, and would not carry this out");
         checks.push(Check::new("deleting", Refuse, text));
+    }
+    let said = told.iter().any(|c| c.verdict == Refuse && ["open-run", "lease"].contains(&c.rule.as_str()));
+    if !only_deletes && !said {
+        let own = match intent {
+            Intent::Undo { run, .. } => Some(run.as_str()),
+            _ => None,
+        };
+        checks.extend(open_run_but(seen, tenant, own));
     }
     if let Some(unread) = tenant.unread_words() {
         let text = format!("{unread}: how {name} stands is not known, and a plan would be a guess");

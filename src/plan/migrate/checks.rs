@@ -2,15 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-
 use super::{Migration, Work, database};
 use crate::{
-    cluster::{
-        Container, Snapshot, Tenant, WorkloadKind, Written, headroom,
-        words::{count, short_run},
-    },
-    plan::{Check, Verdict, admission::admission, check, draft::Draft, images},
+    cluster::{Container, Snapshot, Tenant, WorkloadKind, headroom, words::count},
+    plan::{Check, Verdict, admission::admission, by_hand, check, draft::Draft, images},
 };
 
 use Verdict::{Ok, Refuse, Warn};
@@ -39,7 +34,7 @@ pub(in crate::plan) fn standing(seen: &Snapshot, tenant: &Tenant) -> Vec<Check> 
     }
     checks.extend(check::rollout(seen, workload).map(|c| Check { verdict: Refuse, ..c }));
     checks.extend(check::lease(seen, name));
-    checks.extend(open_run(seen, tenant));
+    checks.extend(check::open_run(seen, tenant));
     checks
 }
 
@@ -68,8 +63,11 @@ pub(super) fn tenant(seen: &Snapshot, tenant: &Tenant, migration: &Migration) ->
 /// What concerns the migration as it was worked out.
 pub(super) fn of(seen: &Snapshot, work: &Work<'_>) -> Vec<Check> {
     let tenant = work.tenant;
-    let mut checks =
-        vec![Check::new("command", Ok, format!("`{}` in {}", work.command.join(" "), work.container.name))];
+    let mut checks = vec![Check::new(
+        "command",
+        Ok,
+        format!("`{}` in {}", by_hand::words(&work.command), work.container.name),
+    )];
     checks.push(images::exists(seen, &work.image));
     checks.push(keeps(work));
     checks.extend(load(seen, work));
@@ -84,40 +82,6 @@ pub(super) fn of(seen: &Snapshot, work: &Work<'_>) -> Vec<Check> {
     }
     checks.push(database::check(seen));
     checks
-}
-
-/// A run of this tenant that is not over: it may hold what this one would take for the tenant's own.
-pub(in crate::plan) fn open_run(seen: &Snapshot, tenant: &Tenant) -> Option<Check> {
-    #[derive(Deserialize)]
-    struct Head {
-        id: String,
-        approved: Approved,
-    }
-    #[derive(Deserialize)]
-    struct Approved {
-        plan: Plan,
-    }
-    #[derive(Deserialize)]
-    struct Plan {
-        tenants: Vec<Part>,
-    }
-    #[derive(Deserialize)]
-    struct Part {
-        tenant: String,
-    }
-    // Whoever looks at many tenants reads only the journals that name each.
-    let open = seen.journals.values().filter(|j| {
-        j.of == Written::Run
-            && matches!(j.state.as_deref(), Some("planned" | "running" | "paused"))
-            && j.plan.contains(tenant.name.as_str())
-    });
-    let of_tenant = |head: &Head| head.approved.plan.tenants.iter().any(|p| p.tenant == tenant.name.as_str());
-    let mut heads =
-        open.filter_map(|j| Some((serde_json::from_str::<Head>(&j.plan).ok()?, j.state.as_deref()?)));
-    let (head, state) = heads.find(|(head, _)| of_tenant(head))?;
-    let run = short_run(&head.id);
-    let text = format!("run {run} of {} is {state}: finish it or give it up first", tenant.name);
-    Some(Check::new("open-run", Refuse, text))
 }
 
 fn keeps(work: &Work<'_>) -> Check {

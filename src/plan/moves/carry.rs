@@ -16,7 +16,7 @@ use super::super::{
     About, Adopt, Change, Check, CreatePod, DeletionCost, Discard, Evict, Gone, Guard, Intent, LOWEST_COST,
     Landing, Means, Move, MoveReason, Part, Plan, PodReady, Removal, Replaced, Settle, Step, TEMPLATE_HASH,
     Verdict, check,
-    schedule::{Board, Incoming},
+    schedule::{Board, Closed, Incoming},
 };
 use crate::cluster::{Key, Memory, NodeName, Pod, Snapshot, Tenant, WorkloadKind, fnv1a};
 
@@ -144,6 +144,10 @@ fn target(seen: &Snapshot, moved: &Move, tenant: &Tenant, pod: &Arc<Pod>) -> (La
         let class = board.class(&Incoming::like(pod));
         if let Some(from) = board.at(&moved.from) {
             board.unbind(class, from);
+            // It is cordoned before anything leaves it, whatever is seen of it yet.
+            if moved.reason == MoveReason::Drained {
+                board.close(from, Closed::Cordoned);
+            }
         }
         if let Some(fits) = board.land(class) {
             landing.equals = fits.best.iter().map(|at| board.node(*at).name.clone()).collect();

@@ -13,7 +13,7 @@ use super::{
     stage::{Stage, Tried, Who, Whose},
 };
 use crate::{
-    cluster::{Memory, NodeName, Pod, Snapshot},
+    cluster::{Key, Memory, NodeName, Owner, Pod, Snapshot},
     plan::{
         Check, Means, Move, MoveReason, Stay,
         eviction::never,
@@ -73,6 +73,13 @@ pub(super) fn drain(mut stage: Stage, node: &NodeName) -> Result<Proposal, Check
     }
     for pod in strangers(&stage, node) {
         let why = match pod.owner.as_ref() {
+            Some(owner) if migrates(stage.seen, &pod, owner) => {
+                let job = &owner.name;
+                let why = format!(
+                    "it runs the migration of job {job}, which cannot be taken up elsewhere: wait until it has ended"
+                );
+                Some(("open-run", why))
+            }
             None if !stage.policy.force => Some((
                 "bare",
                 "no controller makes it again: it is evicted with --force only, and is lost".into(),
@@ -159,6 +166,14 @@ fn strangers(stage: &Stage, node: &NodeName) -> Vec<Arc<Pod>> {
         stage.housed.iter().flat_map(|h| &h.tenant.pods).map(Arc::as_ptr).collect();
     let strange = |pod: &&Arc<Pod>| pod.is_active() && !of_tenants.contains(&Arc::as_ptr(pod));
     residents(stage.seen, node).filter(strange).cloned().collect()
+}
+
+/// The pod of a migration that has not ended: evicted, its outcome would be known to nobody.
+fn migrates(seen: &Snapshot, pod: &Pod, owner: &Owner) -> bool {
+    let job = (&*owner.kind == "Job")
+        .then(|| seen.jobs.get(&Key::new(pod.key.namespace.clone(), owner.name.clone())))
+        .flatten();
+    job.is_some_and(|job| job.ended.is_none())
 }
 
 /// Why a pod cannot be evicted, however long one waits.

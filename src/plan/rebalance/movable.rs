@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{EmptyDir, Policy};
 use crate::{
     cluster::{Key, Lease, Node, NodeName, Pod, Snapshot, Tenant, VolumeSource, Workload},
-    plan::{Means, admission::admission},
+    plan::{Means, admission::admission, check},
 };
 
 /// A rule's name, and its sentence.
@@ -26,6 +26,9 @@ pub(super) fn held(seen: &Snapshot, tenant: &Tenant) -> Option<Why> {
     {
         let run = lease.run.as_deref().map_or_else(|| "a run".to_owned(), |run| format!("run {run}"));
         return Some(("open-run", format!("{run} of {name} has not ended: finish it or undo it")));
+    }
+    if let Some(open) = check::open_run(seen, tenant) {
+        return Some(("open-run", open.text));
     }
     if let Some(departure) = workload.departure() {
         return Some(("deleting", departure));

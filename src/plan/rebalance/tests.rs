@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     cluster::{Key, Observation, Pod, Seen, sketch},
-    plan::{Means, MoveReason},
+    plan::{Intent, Means, MoveReason},
 };
 
 fn now() -> Timestamp {
@@ -781,4 +781,53 @@ fn requests_and_use_do_not_push_one_pod_to_and_fro() {
     assert!(proposal.after.doubled < proposal.before.doubled && !proposal.moves.is_empty());
     let mut moved_once = BTreeSet::new();
     assert!(proposal.moves.iter().all(|moved| moved_once.insert(moved.uid.clone())), "a pod moves once");
+}
+
+#[test]
+fn a_drain_evicts_from_the_node_that_the_scheduler_likes_best() {
+    let seen = seen(
+        "node w1 memory=64Gi cpu=32\nnode w2 memory=8Gi cpu=4\nnode w3 memory=8Gi cpu=4\ntenant odd 2 on w1 w2 statefulset\n\
+         tenant acme 4 on w2 w2 w3 w3",
+    );
+    let drain = Goal::Drain { node: "w1".into() };
+    let moves = propose(&seen, &drain, Caps::default(), &Policy::default()).expect("a proposal").moves;
+    let [moved] = moves.as_slice() else { panic!("{moves:?}") };
+    assert_eq!(moved.means, Means::Eviction);
+    // It is cordoned by the time of the eviction; that it is not yet is no reason against it.
+    let made = crate::plan::plan(&seen, &Intent::Move { moved: moved.clone() });
+    assert_eq!(made.refusals().filter(|check| check.rule == "target").count(), 0, "{made}");
+}
+
+#[test]
+fn a_drain_leaves_the_pod_of_a_migration_under_way() {
+    use crate::cluster::{Job, JobEnd, Owner};
+    let mut seen = seen("node w1\nnode w2\ntenant acme 2 on w1 w2");
+    let mut pod = Pod::clone(seen.pods.values().find(|pod| pod.node == Some("w1".into())).expect("a pod"));
+    pod.key = Key::new("acme", "acme-migrate-x1");
+    pod.uid = "job-pod".into();
+    pod.labels = Default::default();
+    pod.owner = Some(Owner { kind: "Job".into(), name: "acme-migrate".into(), uid: "j".into() });
+    let job = Job {
+        key: Key::new("acme", "acme-migrate"),
+        resource_version: "1".into(),
+        run: Some("20261121-090000-93a2".into()),
+        workload: Some("acme".into()),
+        suspended: false,
+        started: Some(now()),
+        active: 1,
+        terminating: 0,
+        ended: None,
+    };
+    let over = JobEnd { complete: true, reason: "CompletionsReached".into(), at: Some(now()) };
+    seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod.clone())));
+    let policy = Policy { emptydir: EmptyDir::All, ..Policy::default() };
+    for (ended, stays) in [(None, true), (Some(over), false)] {
+        let job = Job { ended, ..job.clone() };
+        seen.observe(Observation::Job(Seen::Put(job.key.clone(), job)));
+        let drain = Goal::Drain { node: "w1".into() };
+        let made = propose(&seen, &drain, Caps::default(), &policy).expect("a proposal");
+        let kept = made.stays.iter().any(|stay| stay.pod == pod.key && stay.rule == "open-run");
+        let moved = made.moves.iter().any(|moved| moved.pod == pod.key);
+        assert_eq!((kept, moved), (stays, !stays), "{:?}", made.stays);
+    }
 }

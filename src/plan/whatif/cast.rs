@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 use foldhash::{HashMap, HashMapExt};
 
 use super::super::schedule::{At, Board, Class, Closed, Incoming};
-use crate::cluster::{Pod, Snapshot, TenantName};
+use crate::cluster::{Pod, RUN_LABEL, Snapshot, TenantName};
 
 /// A pod on the board.
 pub(super) struct Resident {
@@ -39,6 +39,8 @@ impl Fate {
             Some("DaemonSet" | "Node") => Self::OfTheNode,
             Some("StatefulSet") => Self::Numbered,
             Some(_) => Self::Replaced,
+            // Made for a move: the pod whose place it takes is still there.
+            None if pod.labels.get(RUN_LABEL).is_some() => Self::Leaving,
             None => Self::Lone,
         }
     }

@@ -147,6 +147,13 @@ pub fn back(campaign: &Campaign, seen: &Snapshot) -> Result<(Vec<Intent>, Vec<St
     items.sort_by_key(|item| !matches!(item, Intent::Cordon { cordoned: false, .. }));
     match (items.is_empty(), stays.as_slice()) {
         (false, _) => Ok((items, stays)),
+        (true, []) if campaign.states.iter().any(|state| matches!(state, ItemState::Running(_))) => {
+            Err(format!(
+                "nothing of campaign {} is done yet: closing it (`campaigns give-up`) takes back what the run under way has \
+                 borrowed",
+                campaign.short()
+            ))
+        }
         (true, []) => Err(format!("campaign {} has changed nothing", campaign.short())),
         (true, _) => Err(stays.join("; ")),
     }

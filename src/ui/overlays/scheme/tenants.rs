@@ -60,9 +60,10 @@ pub(super) fn sentence(many: &Many) -> String {
 /// What a yes agrees to.
 pub(super) fn envelope(many: &Many, pace: &Pace) -> String {
     let all = many.items.len();
-    let first = match (pace.canary as usize).min(all) {
-        0 => String::new(),
-        n => format!("{n} first, "),
+    let first = match ((pace.canary as usize).min(all), pace.stop_after > 1) {
+        (0, _) => String::new(),
+        (n, false) => format!("{n} first, "),
+        (n, true) => format!("{n} first, whose failure stops it, "),
     };
     let then = match pace.parallel {
         1 => "then one after another".to_owned(),
