@@ -375,8 +375,9 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         let at = x + u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
         return Some(Position::new(pen.area.x + at.min(edge.saturating_sub(1)), pen.area.y));
     }
-    let right = screen.view.status(cx);
-    let start = pen.line_right(edge, 0, edge / 2 + edge / 6, &[piece(format!("{right} "), Role::Muted)]);
+    let most = edge / 2 + edge / 6;
+    let right = cut_in_front(&screen.view.status(cx), most.saturating_sub(1));
+    let start = pen.line_right(edge, 0, most, &[piece(format!("{right} "), Role::Muted)]);
     if let Some((severity, text)) = screen.notice {
         let shown = match severity {
             Severity::Notice => None,
@@ -430,6 +431,18 @@ fn crumbs(steps: &[String], columns: u16) -> String {
         }
     }
     steps.last().map_or(String::new(), |last| format::fit(&format::plain(last), columns).to_string())
+}
+
+/// The end of a text in so many columns, the cut marked.
+fn cut_in_front(text: &str, columns: u16) -> String {
+    if format::width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut rest = text;
+    while format::width(rest) >= columns.max(1) {
+        rest = &rest[rest.chars().next().map_or(1, char::len_utf8)..];
+    }
+    format!("…{rest}")
 }
 
 /// The keys that apply here, those that cannot do anything dimmed. While something lies over the view it names its own

@@ -150,7 +150,7 @@ fn colour(colour: Color, base: u8) -> String {
 fn palette([r, g, b]: [u8; 3]) -> Option<u8> {
     let step = |v: u8| match v {
         0 => Some(0),
-        95.. if (v - 55) % 40 == 0 => Some((v - 55) / 40),
+        95.. if (v - 55).is_multiple_of(40) => Some((v - 55) / 40),
         _ => None,
     };
     if r == g && g == b && r >= 8 && (r - 8) % 10 == 0 && r < 248 {

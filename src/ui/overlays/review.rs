@@ -498,7 +498,8 @@ impl Review {
             let yes = if self.changed && can { "I have read it" } else { "run" };
             // Where there is nothing to do, no key is offered for it.
             let some = !self.plan.steps.is_empty();
-            let mut all = if some { vec![(command::first_key(Command::Yes), yes, can)] } else { Vec::new() };
+            let mut all =
+                if some && can { vec![(command::first_key(Command::Yes), yes, can)] } else { Vec::new() };
             if self.can_be_edited() {
                 all.push((command::first_key(Command::Edit), "edit", true));
             }

@@ -242,7 +242,9 @@ impl View for Tenants {
         words.push(match self.sort() {
             Sort::Worst => "worst first".into(),
             Sort::Image => format!("by image: {}", images(cx.seen)),
-            sort => format!("by {sort}"),
+            sort => {
+                format!("by {sort}, {} worst first", command::first_key(Command::Sort(Sort::Worst)))
+            }
         });
         words.join(" · ")
     }

@@ -366,7 +366,7 @@ impl SchemeReview {
                 Some(many) => !many.items.is_empty(),
                 None => !draft.scheme.is_empty(),
             });
-            let mut all = if some {
+            let mut all = if some && can {
                 vec![
                     (command::first_key(Command::Yes), yes, can),
                     (command::first_key(Command::Reason), "reason", can),

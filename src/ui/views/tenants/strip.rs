@@ -182,7 +182,6 @@ impl Tenants {
 fn own_key(line: &Line<'_>) -> Option<Command> {
     match line {
         Line::Cause(Finding { answer: Some(Answer::Rebalance), .. }) => Some(Command::Rebalance),
-        Line::Cause(Finding { answer: Some(Answer::Recovery), .. }) => Some(Command::Recovery),
         _ => None,
     }
 }
