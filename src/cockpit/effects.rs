@@ -37,6 +37,8 @@ use crate::{
 
 /// How often an object is read again while it is described.
 const OBJECT_EVERY: Duration = Duration::from_secs(5);
+/// A task that is ended is waited for so long.
+const ENDS_WITHIN: Duration = Duration::from_millis(500);
 
 /// What it takes to perform effects.
 pub(super) struct Performer {
@@ -297,8 +299,7 @@ impl Performer {
     /// Ends what has the terminal, or waits for it.
     pub(super) async fn take_terminal_back(&mut self) {
         for task in [self.keys.take(), self.shell.take()].into_iter().flatten() {
-            task.abort();
-            let _ = task.await;
+            end(task).await;
         }
     }
 
@@ -332,8 +333,7 @@ impl Performer {
         screen::leave();
         self.shell = Some(tokio::spawn(async move {
             if let Some(keys) = keys {
-                keys.abort();
-                let _ = keys.await;
+                end(keys).await;
             }
             let result = wire.log_in().await;
             hand_over::forget_typed();
@@ -382,8 +382,7 @@ impl Performer {
         self.shell = Some(tokio::spawn(async move {
             // From here on what is typed is for the shell.
             if let Some(keys) = keys {
-                keys.abort();
-                let _ = keys.await;
+                end(keys).await;
             }
             let line = format!("wheelhouse: {place} in {context}; exit leads back, and so do Enter ~ .");
             let _ = io::Write::write_all(&mut io::stdout(), format!("{}\r\n", plain(&line)).as_bytes());
@@ -579,6 +578,13 @@ fn taken<T>(place: &Mutex<Option<T>>) -> Option<T> {
     place.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+/// Ends a task. One that reads the keys of a terminal which is gone never comes back from the library, which reads that end
+/// again and again: nobody waits for it.
+async fn end(task: JoinHandle<()>) {
+    task.abort();
+    let _ = tokio::time::timeout(ENDS_WITHIN, task).await;
+}
+
 fn stop(task: Option<AbortHandle>) {
     if let Some(task) = task {
         task.abort();
@@ -588,6 +594,23 @@ fn stop(task: Option<AbortHandle>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_that_never_comes_back_is_not_waited_for() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
+        let runtime = runtime.expect("a runtime");
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        runtime.block_on(async {
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            let task = tokio::spawn(async move {
+                let _ = begun.send(());
+                let _ = held.recv();
+            });
+            begins.await.expect("it runs");
+            end(task).await;
+        });
+        drop(release);
+    }
 
     #[test]
     fn a_tilde_is_the_home_folder() {

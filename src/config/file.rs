@@ -66,8 +66,8 @@ pub fn written(section: &Section, setting: &Setting) -> String {
         return example.to_owned();
     }
     let defaults = Config::default().to_table();
-    let inside = section.name.split('.').filter(|name| !name.is_empty());
-    let table = inside.fold(Some(&defaults), |table, name| table?.get(name)?.as_table());
+    let mut inside = section.name.split('.').filter(|name| !name.is_empty());
+    let table = inside.try_fold(&defaults, |table, name| table.get(name)?.as_table());
     table.and_then(|table| table.get(setting.name)).map_or_else(String::new, ToString::to_string)
 }
 

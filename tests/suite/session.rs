@@ -276,8 +276,8 @@ impl Session {
             seen.deployments.get(&key(now)).is_some_and(|known| known.resource_version.as_str() == version)
         };
         ground.cluster.with_world(|w| {
-            let pods = w.store.list(Kind::POD, None);
-            pods.map(pod).all(|so| so) && w.store.list(Kind::DEPLOYMENT, None).map(deployment).all(|so| so)
+            let mut pods = w.store.list(Kind::POD, None);
+            pods.all(pod) && w.store.list(Kind::DEPLOYMENT, None).all(deployment)
         })
     }
 

@@ -15,7 +15,8 @@ use crate::{
 
 /// The text with every `{{name}}` replaced by what it stands for.
 pub(super) fn filled(text: &str) -> String {
-    let parts: [(&str, fn() -> String); 6] = [
+    type Made = fn() -> String;
+    let parts: [(&str, Made); 6] = [
         ("{{keys}}", keys),
         ("{{signs}}", signs),
         ("{{findings}}", findings),

@@ -206,7 +206,7 @@ mod tests {
         {
             assert_eq!(Target::parse(path), Target::Unknown, "{path}");
         }
-        let attach = Target::Unserved("pods/attach".into());
-        assert_eq!(Target::parse("/api/v1/namespaces/a/pods/p/attach"), attach);
+        let proxy = Target::Unserved("pods/proxy".into());
+        assert_eq!(Target::parse("/api/v1/namespaces/a/pods/p/proxy"), proxy);
     }
 }

@@ -102,12 +102,8 @@ fn read_again(seen: &mut Snapshot, at: jiff::Timestamp) {
         .map(|(n, m)| (m.name.clone(), m.answered(&changed("healthy", n, &[]), at)))
         .collect();
     seen.observe(Observation::Member(Seen::All(members, at)));
-    let proxies: Vec<(_, Proxy)> = seen
-        .proxies
-        .values()
-        .cloned()
-        .map(|p| (p.name.clone(), p.answered(&proxy_rows("healthy"), at)))
-        .collect();
+    let proxies: Vec<(_, Proxy)> =
+        seen.proxies.values().map(|p| (p.name.clone(), p.answered(&proxy_rows("healthy"), at))).collect();
     seen.observe(Observation::Proxy(Seen::All(proxies, at)));
 }
 
