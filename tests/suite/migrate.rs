@@ -184,7 +184,10 @@ fn a_tenant_is_migrated_at_one_replica_and_everything_is_given_back() {
     let was = before(&ground);
     let made = planned(&alice, &intent(Migration { image: Some(NEW.into()), ..migration() }));
     let rehearsal = alice.block("a rehearsal", rehearse(&alice.access, &made));
-    assert!(rehearsal.checks.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsal.checks);
+    // Nobody answers at the registry of the examples, and that is told.
+    let (image, others): (Vec<_>, Vec<_>) = rehearsal.checks.iter().partition(|c| c.rule == "image");
+    assert!(others.iter().all(|c| c.verdict == Verdict::Ok), "{:?}", rehearsal.checks);
+    assert_eq!(image.iter().map(|c| c.verdict).collect::<Vec<_>>(), [Verdict::Warn], "{image:?}");
     assert_eq!(pods_of_jobs(&ground), 0, "a rehearsal makes nothing");
     let beside = std::cell::Cell::new((usize::MAX, 0));
     let mut handle = alice.start(made, JournalPlace::Cluster);

@@ -31,7 +31,10 @@ fn what_cannot_be_migrated_says_why() {
     assert_eq!(fine.refusals().count(), 0, "{fine}");
     let missing = made(&alice, Migration { image: Some("9.9.9".into()), ..it() });
     let said: Vec<_> = missing.all_checks().filter(|c| c.rule == "image").collect();
-    assert!(said.iter().any(|c| c.verdict == Verdict::Warn && c.text.contains("is not known")), "{said:?}");
+    assert!(
+        said.iter().any(|c| c.verdict == Verdict::Warn && c.text.contains("asks its registry")),
+        "{said:?}"
+    );
     let known = made(&alice, it());
     let said = known.all_checks().find(|c| c.rule == "image").expect("a check");
     assert!(said.verdict == Verdict::Ok && said.text.contains("exists"), "{said:?}");
