@@ -33,7 +33,7 @@ const NAMES: &[(&[&str], &str)] = &[
     ),
     (
         &["svc", "ing", "cm", "sec", "secret", "secrets", "pvc", "pv", "crd", "job", "jobs", "hpa", "pdb"],
-        "this kind has no list here: d on a tenant describes its workload, and kubectl shows the rest",
+        "not listed here: kubectl shows the rest; d describes a tenant's workload",
     ),
     (
         &["screendump", "sd", "dir", "aliases", "alias", "plugins", "helm", "rb", "crb"],
