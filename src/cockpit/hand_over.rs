@@ -1,7 +1,7 @@
 //! The terminal in the hands of a command in a container, and taken back from it however it ended.
 //!
 //! Called by `effects` once the screen has been left, and by `wheelhouse exec`. What is typed goes to the command as it
-//! is, but for [`Escapes`].
+//! is, but for `Escapes`.
 
 use std::{
     io::{self, IsTerminal, Write},
