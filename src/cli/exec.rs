@@ -44,7 +44,9 @@ pub(super) async fn run(common: &Common, args: ExecArgs) -> Result<(), Failure> 
     let shell = args.command.is_empty();
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if args.tty && !terminal {
-        return Err(Failure::Failed("--tty needs a terminal for input and output; leave it out".into()));
+        return Err(Failure::Failed(
+            "--tty needs a terminal for input and output: run it without --tty".into(),
+        ));
     }
     let tty = args.tty || (shell && terminal);
     let stdin = args.stdin || shell || tty;

@@ -62,7 +62,7 @@ impl Leads {
         if let Some(site) = site::of(world, forward, port) {
             return Some(Lead::Site(site));
         }
-        if forward.namespace != NAMESPACE || port != ADMIN {
+        if forward.at.namespace != NAMESPACE || port != ADMIN {
             return None;
         }
         let pods = world.store.list(Kind::POD, Some(NAMESPACE));
@@ -82,7 +82,7 @@ impl Leads {
                 *free = Some(uid.to_owned());
             }
         }
-        let at = taken.iter().position(|place| place.as_deref() == Some(forward.uid()))?;
+        let at = taken.iter().position(|place| place.as_deref() == Some(&*forward.at.uid))?;
         self.proxies.get(at).copied().map(Lead::Socket)
     }
 }
@@ -171,10 +171,8 @@ impl Upgrade {
 pub(super) async fn carry_spdy(upgrade: Upgrade, forward: Forward, leads: Arc<Leads>, shared: Arc<Shared>) {
     let Some(io) = spdy::bytes(upgrade).await else { return };
     let forward = Arc::new(forward);
-    let mut revision = shared.revision.subscribe();
-    let gone = async { while forward.stands(&shared.world()) && revision.changed().await.is_ok() {} };
     tokio::select! {
-        () = gone => {}
+        () = exec::gone(&forward.at, &shared) => {}
         () = spdy::forward(io, forward.clone(), leads, shared.clone()) => {}
     }
 }
@@ -182,10 +180,8 @@ pub(super) async fn carry_spdy(upgrade: Upgrade, forward: Forward, leads: Arc<Le
 /// Carries bytes between the websocket and what the ports lead to, until either ends or the pod does.
 pub(super) async fn carry(upgrade: Upgrade, forward: Forward, leads: Arc<Leads>, shared: Arc<Shared>) {
     let Ok(upgraded) = upgrade.on.await else { return };
-    let mut revision = shared.revision.subscribe();
-    let gone = async { while forward.stands(&shared.world()) && revision.changed().await.is_ok() {} };
     tokio::select! {
-        () = gone => {}
+        () = exec::gone(&forward.at, &shared) => {}
         _ = exchange(upgraded, &forward, &leads, &shared) => {}
     }
 }
@@ -256,7 +252,7 @@ async fn connect(forward: &Forward, to: Option<Lead>, port: u16) -> Result<Box<d
         format!(
             "error forwarding port {port} to pod {}: failed to execute portforward in network namespace: failed to connect \
              to localhost:{port} inside namespace, IPv4: dial tcp4 127.0.0.1:{port}: connect: connection refused",
-            forward.pod
+            forward.at.pod
         )
     };
     let at = match to.ok_or_else(refused)? {

@@ -13,7 +13,7 @@ use super::path::Resource;
 use super::{Answer, Request, Surroundings};
 use crate::kind::Kind;
 use crate::shell::Shell;
-use crate::store::text;
+use crate::store::{Object, text};
 use crate::value::list;
 use crate::world::World;
 
@@ -40,6 +40,24 @@ pub(crate) struct Attach {
     pub(crate) streams: usize,
 }
 
+/// The pod that somebody connects to. That wants the right to `create` the subresource, also of the GET that opens a
+/// websocket.
+///
+/// # Errors
+/// 403, 404.
+pub(super) fn connected<'w>(
+    world: &'w World,
+    around: &Surroundings<'_>,
+    request: &Request,
+    resource: &Resource,
+) -> Result<&'w Object, Failure> {
+    let [subresource, namespace, name] = [&resource.subresource, &resource.namespace, &resource.name]
+        .map(|part| part.as_deref().unwrap_or_default());
+    let deed = access::deed("create", resource.kind, subresource, namespace, name);
+    around.users.check(&request.user, &deed)?;
+    found(&world.store, resource)
+}
+
 /// Reads what is to be run.
 ///
 /// # Errors
@@ -51,11 +69,7 @@ pub(super) fn get(
     request: &Request,
     resource: &Resource,
 ) -> Result<Answer, Failure> {
-    let namespace = resource.namespace.as_deref().unwrap_or_default();
-    let name = resource.name.as_deref().unwrap_or_default();
-    let deed = access::deed("create", Kind::POD, "exec", namespace, name);
-    around.users.check(&request.user, &deed)?;
-    let pod = found(&world.store, resource)?;
+    let pod = connected(world, around, request, resource)?;
     let container = chosen(pod, request.param("container"))?;
     let commands = request.query.iter().filter(|(name, _)| name == "command");
     let command: Vec<String> = commands.map(|(_, word)| word.clone()).collect();
@@ -78,11 +92,7 @@ pub(super) fn attach(
     request: &Request,
     resource: &Resource,
 ) -> Result<Answer, Failure> {
-    let namespace = resource.namespace.as_deref().unwrap_or_default();
-    let name = resource.name.as_deref().unwrap_or_default();
-    let deed = access::deed("create", Kind::POD, "attach", namespace, name);
-    around.users.check(&request.user, &deed)?;
-    let pod = found(&world.store, resource)?;
+    let pod = connected(world, around, request, resource)?;
     let container = chosen(pod, request.param("container"))?;
     InPod::of(world, pod, &container)?;
     let tty = request.flag("tty");
@@ -91,23 +101,33 @@ pub(super) fn attach(
     Ok(Answer::Attach(Box::new(Attach { log: Follow::from_now(world, pod, &container), streams })))
 }
 
-/// A container that runs.
+/// A pod that somebody is connected to.
 #[derive(Clone)]
 pub(crate) struct InPod {
-    namespace: String,
-    pod: String,
-    uid: String,
+    pub(crate) namespace: String,
+    pub(crate) pod: String,
+    pub(crate) uid: String,
 }
 
 impl InPod {
     /// # Errors
-    /// 400 for a pod without a node, 500 when the container does not run or its node does not answer.
-    fn of(world: &World, pod: &Value, container: &str) -> Result<Self, Failure> {
-        let name = text(pod, "/metadata/name");
-        let node = text(pod, "/spec/nodeName");
-        if node.is_empty() {
+    /// 400 for a pod without a node.
+    pub(super) fn bound(pod: &Value) -> Result<Self, Failure> {
+        let [namespace, name, uid] =
+            ["/metadata/namespace", "/metadata/name", "/metadata/uid"].map(|at| text(pod, at).to_owned());
+        if text(pod, "/spec/nodeName").is_empty() {
             return Err(Failure::bad_request(format!("pod {name} does not have a host assigned")));
         }
+        Ok(Self { namespace, pod: name, uid })
+    }
+
+    /// A container of it that runs.
+    ///
+    /// # Errors
+    /// 400 for a pod without a node, 500 when the container does not run or its node does not answer.
+    fn of(world: &World, pod: &Value, container: &str) -> Result<Self, Failure> {
+        let at = Self::bound(pod)?;
+        let node = text(pod, "/spec/nodeName");
         if !world.kubelet.is_up(node) {
             let why =
                 format!("error dialing backend: dial tcp {}:10250: i/o timeout", text(pod, "/status/hostIP"));
@@ -119,8 +139,7 @@ impl InPod {
             let why = format!("unable to upgrade connection: container not found (\"{container}\")");
             return Err(Failure::new(500, "InternalError", why));
         }
-        let namespace = text(pod, "/metadata/namespace").to_owned();
-        Ok(Self { namespace, pod: name.to_owned(), uid: text(pod, "/metadata/uid").to_owned() })
+        Ok(at)
     }
 
     /// Whether the pod is still the same.

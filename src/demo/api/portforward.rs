@@ -3,12 +3,10 @@
 //! Reached by upgrading a GET to a websocket, or a POST to SPDY, which names the ports later. As since Kubernetes 1.35, the
 //! right to `create` is needed as well, which the older way always needed.
 
-use super::access;
+use super::exec::{InPod, connected};
 use super::failure::Failure;
-use super::list::found;
 use super::path::Resource;
 use super::{Answer, Request, Surroundings};
-use crate::kind::Kind;
 use crate::store::text;
 use crate::world::World;
 
@@ -19,9 +17,7 @@ pub(crate) const STREAMS: &str = "portforward.k8s.io";
 
 /// Ports of a pod that is there and runs.
 pub(crate) struct Forward {
-    pub(crate) namespace: String,
-    pub(crate) pod: String,
-    uid: String,
+    pub(crate) at: InPod,
     pub(crate) ports: Vec<u16>,
 }
 
@@ -35,14 +31,8 @@ pub(super) fn get(
     request: &Request,
     resource: &Resource,
 ) -> Result<Answer, Failure> {
-    let namespace = resource.namespace.as_deref().unwrap_or_default();
-    let name = resource.name.as_deref().unwrap_or_default();
-    let deed = access::deed("create", Kind::POD, "portforward", namespace, name);
-    around.users.check(&request.user, &deed)?;
-    let pod = found(&world.store, resource)?;
-    if text(pod, "/spec/nodeName").is_empty() {
-        return Err(Failure::bad_request(format!("pod {name} does not have a host assigned")));
-    }
+    let pod = connected(world, around, request, resource)?;
+    let at = InPod::bound(pod)?;
     let asked = request.query.iter().filter(|(name, _)| name == "ports").flat_map(|(_, v)| v.split(','));
     let port = |text: &str| match text.parse::<u16>() {
         Ok(port @ 1..) => Ok(port),
@@ -56,26 +46,7 @@ pub(super) fn get(
         );
         return Err(Failure::new(500, "InternalError", why));
     }
-    Ok(Answer::Forward(Box::new(Forward {
-        namespace: namespace.into(),
-        pod: name.into(),
-        uid: text(pod, "/metadata/uid").into(),
-        ports,
-    })))
-}
-
-impl Forward {
-    /// Which pod is meant.
-    pub(crate) fn uid(&self) -> &str {
-        &self.uid
-    }
-
-    /// Whether the pod is still the one that was meant, and runs.
-    pub(crate) fn stands(&self, world: &World) -> bool {
-        world.store.get(Kind::POD, &self.namespace, &self.pod).is_some_and(|pod| {
-            text(pod, "/metadata/uid") == self.uid && text(pod, "/status/phase") == "Running"
-        })
-    }
+    Ok(Answer::Forward(Box::new(Forward { at, ports })))
 }
 
 /// The refusal of a client that names no port where it must, or speaks another protocol.

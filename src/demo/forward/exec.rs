@@ -50,7 +50,7 @@ async fn over(upgrade: Upgrade, streams: usize, carried: Carried) {
 }
 
 /// Ends when the pod does.
-async fn gone(at: &InPod, shared: &Shared) {
+pub(super) async fn gone(at: &InPod, shared: &Shared) {
     let mut revision = shared.revision.subscribe();
     while at.stands(&shared.world()) && revision.changed().await.is_ok() {}
 }

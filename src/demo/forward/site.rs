@@ -14,10 +14,10 @@ pub(super) struct Site {
 
 /// The web server that listens on a port of a pod, if one does.
 pub(super) fn of(world: &World, forward: &Forward, port: u16) -> Option<Site> {
-    let pod = world.store.get(Kind::POD, &forward.namespace, &forward.pod)?;
+    let pod = world.store.get(Kind::POD, &forward.at.namespace, &forward.at.pod)?;
     let mut containers = list(&pod["spec"]["containers"]).filter(|container| container["name"] == "nginx");
     let listens = containers.any(|nginx| list(&nginx["ports"]).any(|one| one["containerPort"] == port));
-    listens.then(|| Site { page: format!("{} answers\n", forward.pod) })
+    listens.then(|| Site { page: format!("{} answers\n", forward.at.pod) })
 }
 
 impl Site {
