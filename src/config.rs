@@ -269,7 +269,11 @@ fn folders() -> Option<Xdg> {
 
 /// A path that begins with `~/`, below the home folder.
 pub fn at_home(path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), std::env::home_dir()) {
+    below(path, std::env::home_dir())
+}
+
+fn below(path: &Path, home: Option<PathBuf>) -> PathBuf {
+    match (path.strip_prefix("~"), home) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
     }
@@ -490,5 +494,13 @@ mod tests {
         for key in keys {
             assert!(settings::names("galera").any(|name| name == key), "{key}");
         }
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        let of = |typed: &str| below(Path::new(typed), Some("/home/alice".into()));
+        assert_eq!(of("~/a b.log"), PathBuf::from("/home/alice/a b.log"));
+        assert_eq!(of("x/~/y"), PathBuf::from("x/~/y"));
+        assert_eq!(below(Path::new("~/a"), None), PathBuf::from("~/a"));
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     app::{Destination, Effect, Msg},
     cluster::{Key, LogSource, Severity, Snapshot},
-    live,
+    config, live,
     plan::{Rollback, rebalance, whatif::Forecast},
     run::{
         self, Access, Handle, Rehearsal, Run,
@@ -412,7 +412,7 @@ impl Performer {
         let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
         let named = file.is_some();
         let file = match file {
-            Some(file) => home(&file, std::env::var_os("HOME").map(PathBuf::from)),
+            Some(file) => config::at_home(Path::new(&file)),
             None => self.state_dir.join("logs").join(format!("{name}-{now}.log")),
         };
         let tell = self.tell.clone();
@@ -565,14 +565,6 @@ async fn report_campaign(
     let _ = send(handle.ended().await).await;
 }
 
-/// The path that was typed, `~/` at its beginning being the home folder, as in a shell.
-fn home(typed: &str, home: Option<PathBuf>) -> PathBuf {
-    match (typed.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(typed),
-    }
-}
-
 /// What was put there, which nobody else gets any more.
 fn taken<T>(place: &Mutex<Option<T>>) -> Option<T> {
     place.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -610,13 +602,5 @@ mod tests {
             end(task).await;
         });
         drop(release);
-    }
-
-    #[test]
-    fn a_tilde_is_the_home_folder() {
-        let of = |typed: &str| home(typed, Some("/home/alice".into()));
-        assert_eq!(of("~/a b.log"), PathBuf::from("/home/alice/a b.log"));
-        assert_eq!(of("x/~/y"), PathBuf::from("x/~/y"));
-        assert_eq!(home("~/a", None), PathBuf::from("~/a"));
     }
 }
