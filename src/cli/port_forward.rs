@@ -41,9 +41,7 @@ pub(super) async fn run(common: &Common, args: PortForwardArgs) -> Result<(), Fa
 async fn tell(tunnel: Tunnel, mut news: watch::Receiver<usize>) {
     let mut told = None;
     while news.changed().await.is_ok() {
-        let trouble = tunnel.trouble().map(|failure| table::plain(&failure.text));
-        // Until it is opened that is all there is to say, and soon it is not so any more.
-        let trouble = trouble.filter(|text| !text.ends_with("has not opened it yet"));
+        let trouble = tunnel.failure().map(|failure| table::plain(&failure.text));
         if told != trouble {
             if let Some(text) = &trouble {
                 let _ = output::tell(format_args!("wheelhouse: {text}"));

@@ -40,10 +40,21 @@ struct End {
     namespace: String,
     pod: String,
     port: u16,
-    /// Why the last connection did not come through, or has not yet.
-    trouble: Mutex<Option<Failure>>,
+    far: Mutex<Far>,
     /// How many connections there are; told whenever anything has changed.
     open: watch::Sender<usize>,
+}
+
+/// The far end.
+#[derive(Default)]
+enum Far {
+    /// It is open, or nobody has wanted it yet.
+    #[default]
+    Fine,
+    /// It has been asked for.
+    Opening,
+    /// Why the last connection did not come through.
+    Failed(Failure),
 }
 
 impl Tunnel {
@@ -79,7 +90,7 @@ impl Tunnel {
             namespace: namespace.into(),
             pod: pod.into(),
             port,
-            trouble: Mutex::default(),
+            far: Mutex::default(),
             open: watch::Sender::new(0),
         });
         let mut accepting = JoinSet::new();
@@ -97,28 +108,43 @@ impl Tunnel {
         self.end.open.subscribe()
     }
 
-    /// Why the last connection did not come through; `None` when it did.
+    /// Why the last connection did not come through, or has not yet; `None` when it did.
     pub fn trouble(&self) -> Option<Failure> {
-        self.end.trouble().clone()
+        match &*self.end.far() {
+            Far::Opening => Some(self.end.failure(Kind::Unreachable, "the API server has not opened it yet")),
+            Far::Failed(failure) => Some(failure.clone()),
+            Far::Fine => None,
+        }
+    }
+
+    /// Why the last connection did not come through; one that is being opened still may.
+    pub fn failure(&self) -> Option<Failure> {
+        match &*self.end.far() {
+            Far::Failed(failure) => Some(failure.clone()),
+            Far::Opening | Far::Fine => None,
+        }
     }
 }
 
 impl End {
-    fn trouble(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    fn far(&self) -> MutexGuard<'_, Far> {
+        self.far.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place(&self) -> String {
         format!("{}/{}:{}", self.namespace, self.pod, self.port)
     }
 
-    fn failed(&self, kind: Kind, why: &str) {
-        let text = format!("the port-forward to {}: {why}", self.place());
-        *self.trouble() = Some(Failure { kind, text });
-        self.tell();
+    fn failure(&self, kind: Kind, why: &str) -> Failure {
+        Failure { kind, text: format!("the port-forward to {}: {why}", self.place()) }
     }
 
-    fn tell(&self) {
+    fn failed(&self, kind: Kind, why: &str) {
+        self.is(Far::Failed(self.failure(kind, why)));
+    }
+
+    fn is(&self, far: Far) {
+        *self.far() = far;
         self.open.send_modify(|_| {});
     }
 
@@ -153,13 +179,12 @@ impl End {
     }
 
     async fn carry(&self, near: TcpStream) {
-        self.failed(Kind::Unreachable, "the API server has not opened it yet");
+        self.is(Far::Opening);
         let frames = match self.forward().await {
             Ok(frames) => frames,
             Err((kind, why)) => return self.failed(kind, &why),
         };
-        *self.trouble() = None;
-        self.tell();
+        self.is(Far::Fine);
         match exchange(near, frames).await {
             Ok(()) => {}
             Err(said) if said.contains("refused") => {
