@@ -79,7 +79,7 @@ pub use id::{
 };
 pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
-pub use near::near;
+pub use near::{did_you_mean, near};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
 pub use pod::{ContainerEnd, ContainerStatus, Owner, Phase, Pod, PodState, Resize};

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{App, Destination, Effect};
 use crate::{
-    cluster::{Severity, near},
+    cluster::{Severity, did_you_mean, near},
     ui::{Overlay, overlays::Ask},
 };
 
@@ -81,7 +81,7 @@ pub(super) fn context(app: &mut App, name: &str, effects: &mut Vec<Effect>) -> R
         return Err(match (near.as_slice(), known.as_slice()) {
             (_, []) => format!("there is no context {name}: no kubeconfig is read"),
             ([], _) => format!("there is no context {name}; there are {}", known.join(", ")),
-            (near, _) => format!("there is no context {name}; did you mean {}?", near.join(" or ")),
+            (near, _) => format!("there is no context {name}{}", did_you_mean(near)),
         });
     }
     if *name == *app.world.seen.api.context {
@@ -99,9 +99,7 @@ pub(super) fn namespace(app: &mut App, name: &str, effects: &mut Vec<Effect>) ->
     let namespaces = &app.world.seen.namespaces;
     if wanted.is_some() && namespaces.freshness.is_known() && namespaces.get(name).is_none() {
         let near = near(name, namespaces.items.keys().map(|name| &**name));
-        let near =
-            if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
-        return Err(format!("there is no namespace {name}{near}"));
+        return Err(format!("there is no namespace {name}{}", did_you_mean(&near)));
     }
     if wanted.as_deref() == app.world.seen.namespace.as_deref() {
         return Err(format!("{name} {} looked at already", if wanted.is_some() { "is" } else { "are" }));

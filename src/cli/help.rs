@@ -11,7 +11,7 @@ use clap::{Args, CommandFactory};
 
 use super::{Cli, Common, Failure, output, session};
 use crate::{
-    cluster::{near, words::count},
+    cluster::{did_you_mean, near, words::count},
     ui::command,
 };
 
@@ -139,10 +139,10 @@ fn unknown(words: &[&str]) -> Failure {
     let mut near = near(&wanted, known);
     near.dedup();
     let what = match near.as_slice() {
-        [] => format!("`{} help` lists the {}", super::name(), count(TOPICS.len(), "topic")),
-        near => format!("did you mean {}?", near.join(" or ")),
+        [] => format!("; `{} help` lists the {}", super::name(), count(TOPICS.len(), "topic")),
+        near => did_you_mean(near),
     };
-    Failure::Usage(format!("there is no topic and no command `{wanted}`; {what}"))
+    Failure::Usage(format!("there is no topic and no command `{wanted}`{what}"))
 }
 
 #[cfg(test)]

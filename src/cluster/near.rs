@@ -12,6 +12,14 @@ pub fn near<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&
     near.into_iter().take(3).map(|(_, known)| known).collect()
 }
 
+/// What follows a sentence about a name that nobody has: `; did you mean acme or ace?`, or nothing where none is near.
+pub fn did_you_mean(near: &[&str]) -> String {
+    match near {
+        [] => String::new(),
+        names => format!("; did you mean {}?", names.join(" or ")),
+    }
+}
+
 /// Edits between two words (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

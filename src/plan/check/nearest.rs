@@ -1,6 +1,6 @@
 //! A name that nobody has, with the names that are nearest to it.
 
-use crate::cluster::{NodeName, Snapshot, TenantName, near};
+use crate::cluster::{NodeName, Snapshot, TenantName, did_you_mean, near};
 
 /// A name no tenant has, with those that are nearest: one sentence.
 pub fn unknown(seen: &Snapshot, name: &str) -> String {
@@ -19,10 +19,7 @@ pub fn unknown_node(seen: &Snapshot, name: &str) -> String {
 
 /// What is said of a name that is near to those of tenants: `; did you mean acme?`, or nothing.
 pub fn meant_tenant(seen: &Snapshot, name: &str) -> String {
-    match near(name, seen.tenants.keys().map(TenantName::as_str)).as_slice() {
-        [] => String::new(),
-        names => format!("; did you mean {}?", names.join(" or ")),
-    }
+    did_you_mean(&near(name, seen.tenants.keys().map(TenantName::as_str)))
 }
 
 fn nobody<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
@@ -31,6 +28,6 @@ fn nobody<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) ->
     match (names.as_slice(), all) {
         ([], 0) => format!("there is no {kind} {wanted}: no {kind} is seen"),
         ([], n) => format!("there is no {kind} {wanted} among {n}"),
-        (names, _) => format!("there is no {kind} {wanted}; did you mean {}?", names.join(" or ")),
+        (names, _) => format!("there is no {kind} {wanted}{}", did_you_mean(names)),
     }
 }
