@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Common, Failure, Format, Output, rbac::RoleArg, session, session::Session, table};
+use super::{Common, Failure, Format, Output, rbac, session, session::Session, table};
 use crate::{
     cluster::{
         Freshness, Snapshot,
@@ -31,8 +31,8 @@ const SKEW: i64 = 2_000;
 )]
 pub(super) struct DoctorArgs {
     /// The role you need: a right of it that you lack is a failure
-    #[arg(long, value_enum, default_value = "viewer")]
-    role: RoleArg,
+    #[arg(long, value_parser = rbac::role(), default_value = "viewer", value_name = "ROLE")]
+    role: Role,
     #[command(flatten)]
     output: Output,
 }
@@ -124,7 +124,7 @@ pub(super) async fn run(common: &Common, args: DoctorArgs) -> Result<(), Failure
     match &known {
         Ok(_) => {
             found.push(answers(&snapshot));
-            found.extend(rights(&session, args.role.into()).await);
+            found.extend(rights(&session, args.role).await);
             found.extend(sources(&snapshot));
         }
         Err(failure) => {

@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 
 use super::{Common, Failure, output, session};
 use crate::{
     config::{Config, PasswordFrom, ProxyEntry},
-    run::rights::{Reach, Role, Rule},
+    run::rights::{Role, Rule, Within},
 };
 
 /// The arguments of `wheelhouse rbac`.
@@ -20,8 +23,8 @@ use crate::{
 )]
 pub(super) struct RbacArgs {
     /// The roles
-    #[arg(required = true, value_enum, value_name = "ROLE")]
-    roles: Vec<RoleArg>,
+    #[arg(required = true, value_parser = role(), value_name = "ROLE")]
+    roles: Vec<Role>,
     /// Bind them to this user
     #[arg(long, value_name = "NAME")]
     user: Vec<String>,
@@ -33,30 +36,11 @@ pub(super) struct RbacArgs {
     service_account: Vec<(String, String)>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum RoleArg {
-    /// Sees everything, logs too, and changes nothing
-    Viewer,
-    /// Scales tenants, acts on the database, keeps the journal in the cluster
-    Operator,
-    /// Moves pods, drains and cordons nodes, restarts tenants, deletes pods
-    Mover,
-    /// Migrates the databases of tenants, rolls images out and back
-    Migrator,
-    /// Runs commands in containers, forwards their ports
-    Shell,
-}
-
-impl From<RoleArg> for Role {
-    fn from(role: RoleArg) -> Self {
-        match role {
-            RoleArg::Viewer => Self::Viewer,
-            RoleArg::Operator => Self::Operator,
-            RoleArg::Mover => Self::Mover,
-            RoleArg::Migrator => Self::Migrator,
-            RoleArg::Shell => Self::Shell,
-        }
-    }
+/// Reads the name of a role.
+pub(super) fn role() -> impl TypedValueParser<Value = Role> {
+    let values = Role::ALL.map(|role| PossibleValue::new(role.name()).help(role.about()));
+    PossibleValuesParser::new(values)
+        .try_map(|name| Role::ALL.into_iter().find(|role| role.name() == name).ok_or("it is no role"))
 }
 
 fn service_account(text: &str) -> Result<(String, String), String> {
@@ -70,7 +54,7 @@ fn service_account(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn run(common: &Common, args: &RbacArgs) -> Result<(), Failure> {
     let config = session::configure(common)?;
-    let wanted = args.roles.iter().flat_map(|role| Role::from(*role).with_those_below());
+    let wanted = args.roles.iter().flat_map(|role| role.with_those_below());
     let roles: BTreeSet<Role> = wanted.copied().collect();
     output::print_as_it_is(&manifests(&roles, &config, &subjects(args)))
 }
@@ -129,20 +113,20 @@ fn granted(role: Role, config: &Config) -> Vec<Granted> {
             name: name(""),
             namespace: None,
             about: about(""),
-            rules: of(&|rule| rule.reach != Reach::Journal),
+            rules: of(&|rule| rule.within != Within::Journal),
         }],
         Some(namespace) => vec![Granted {
             name: name(""),
             namespace: Some(namespace.clone()),
             about: about(", in this namespace"),
-            rules: of(&|rule| rule.reach == Reach::Namespaces),
+            rules: of(&|rule| rule.within == Within::Namespaces),
         }],
     };
     all.push(Granted {
         name: name("-journal"),
         namespace: Some(config.journal.namespace.clone()),
         about: "what was done, and who does something now".into(),
-        rules: of(&|rule| rule.reach == Reach::Journal),
+        rules: of(&|rule| rule.within == Within::Journal),
     });
     if role == Role::Viewer {
         all.extend(of_proxies(config));

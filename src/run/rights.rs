@@ -25,7 +25,7 @@ pub enum Role {
 
 /// Where a right is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
+pub enum Within {
     /// On objects that are in no namespace.
     Cluster,
     /// In every namespace that is looked at.
@@ -40,7 +40,7 @@ pub struct Rule {
     /// What does not work without it.
     pub what: &'static str,
     /// Where it is needed.
-    pub reach: Reach,
+    pub within: Within,
     /// The API group; empty for the core.
     pub group: &'static str,
     /// The resources: `pods`, `deployments/scale`.
@@ -51,12 +51,12 @@ pub struct Rule {
 
 const fn rule(
     what: &'static str,
-    reach: Reach,
+    within: Within,
     group: &'static str,
     resources: &'static [&'static str],
     verbs: &'static [&'static str],
 ) -> Rule {
-    Rule { what, reach, group, resources, verbs }
+    Rule { what, within, group, resources, verbs }
 }
 
 const SEE: &[&str] = &["get", "list", "watch"];
@@ -118,7 +118,7 @@ impl Role {
 
     /// Its own rights, without those of the roles it stands on.
     pub fn rules(self) -> &'static [Rule] {
-        use Reach::{Cluster, Journal, Namespaces};
+        use Within::{Cluster, Journal, Namespaces};
         match self {
             Self::Viewer => &[
                 const { rule("nodes and namespaces", Cluster, "", &["nodes", "namespaces"], SEE) },
@@ -243,10 +243,10 @@ impl Role {
 impl Rule {
     /// Its rights one by one, in a namespace; those on the cluster and on the journals stand where they stand.
     pub(in crate::run) fn rights(&self, namespace: &str, journal: &str) -> Vec<Right> {
-        let namespace = match self.reach {
-            Reach::Cluster => "",
-            Reach::Namespaces => namespace,
-            Reach::Journal => journal,
+        let namespace = match self.within {
+            Within::Cluster => "",
+            Within::Namespaces => namespace,
+            Within::Journal => journal,
         };
         let right = |verb: &&'static str, resource: &&'static str| Right {
             verb,

@@ -6,7 +6,7 @@ use super::answers::ANSWERS;
 use crate::{
     cluster::RULES,
     config::{self, settings},
-    run::rights::{Reach, Role},
+    run::rights::{Role, Within},
     ui::{
         SIGNS,
         command::{self, Entry, On, key_sign},
@@ -119,9 +119,9 @@ fn roles() -> String {
         out.push_str("| For | Verbs | On |\n|---|---|---|\n");
         for rule in role.rules() {
             let group = if rule.group.is_empty() { String::new() } else { format!(" ({})", rule.group) };
-            let place = match rule.reach {
-                Reach::Cluster | Reach::Namespaces => "",
-                Reach::Journal => ", in the namespace of the journal",
+            let place = match rule.within {
+                Within::Cluster | Within::Namespaces => "",
+                Within::Journal => ", in the namespace of the journal",
             };
             let _ = writeln!(
                 out,
