@@ -69,15 +69,15 @@ pub(super) async fn run(common: &Common, args: ExecArgs) -> Result<(), Failure> 
     };
     match left {
         Left::Ended(0) => Ok(()),
-        // Its own code, as ssh does: what does not fit is a failure all the same.
-        Left::Ended(code) if hand_over::killed(code).is_some() => {
-            let why = hand_over::killed(code).unwrap_or_default();
-            output::tell(format_args!(
-                "wheelhouse: the command in {place} has ended with exit code {code}: {why}"
-            ))?;
+        Left::Ended(code) => {
+            if let Some(why) = hand_over::killed(code) {
+                output::tell(format_args!(
+                    "wheelhouse: the command in {place} has ended with exit code {code}: {why}"
+                ))?;
+            }
+            // Its own code, as ssh does: what does not fit is a failure all the same.
             Err(Failure::Checked(u8::try_from(code).unwrap_or(1)))
         }
-        Left::Ended(code) => Err(Failure::Checked(u8::try_from(code).unwrap_or(1))),
         Left::Escaped => {
             output::tell("wheelhouse: left; what ran there may still run")?;
             Err(Failure::Told)

@@ -390,15 +390,12 @@ impl Performer {
             hand_over::forget_typed();
             let (severity, text) = match left {
                 Left::Ended(0) => (Severity::Notice, format!("the shell in {place} has ended")),
-                Left::Ended(code) if hand_over::killed(code).is_some() => {
-                    let why = hand_over::killed(code).unwrap_or_default();
-                    (
-                        Severity::Warning,
-                        format!("the shell in {place} has ended with exit code {code}: {why}"),
-                    )
-                }
                 Left::Ended(code) => {
-                    (Severity::Notice, format!("the shell in {place} has ended with exit code {code}"))
+                    let text = format!("the shell in {place} has ended with exit code {code}");
+                    match hand_over::killed(code) {
+                        Some(why) => (Severity::Warning, format!("{text}: {why}")),
+                        None => (Severity::Notice, text),
+                    }
                 }
                 Left::Escaped => (Severity::Notice, format!("left {place}: what ran there may still run")),
                 Left::Failed(why) => (Severity::Warning, why),
