@@ -23,9 +23,6 @@ pub(super) const SETTLED: SignedDuration = SignedDuration::from_millis(150);
 /// The longest reason, in characters: it is told in Events, which take a thousand bytes.
 pub(super) const REASON: usize = 200;
 
-/// While a yes waits, the plan it is said to may be of so long before the present.
-const NEWEST: SignedDuration = SignedDuration::from_secs(2);
-
 /// Has what is asked for planned, and opens its review once that is done.
 pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {
     effects.push(Effect::Plan(intent.clone(), crate::run::instead::among(&app.world.runs, &intent)));
@@ -53,7 +50,7 @@ pub(super) fn replan(app: &mut App, effects: &mut Vec<Effect>) {
 
 /// Takes a plan in: the one that was asked for opens its review. Where it is another one than the open review shows,
 /// the one looked at is gone: the review says so, and wants a fresh yes.
-pub(super) fn planned(app: &mut App, asked: &Intent, plan: Plan, effects: &mut Vec<Effect>) {
+pub(super) fn planned(app: &mut App, asked: &Intent, plan: Plan, now: Timestamp, effects: &mut Vec<Effect>) {
     let read_only = app.world.who.read_only;
     match app.overlay.take() {
         Some(Overlay::Planning(planning)) if planning.intent == *asked => {
@@ -78,6 +75,8 @@ pub(super) fn planned(app: &mut App, asked: &Intent, plan: Plan, effects: &mut V
             }
             let stale = review.stale;
             app.overlay = Some(Overlay::Review(review));
+            // There is no newer plan: where the cluster changes faster than plans are made, this is the moment of a yes.
+            settle(app, now, effects);
             if stale {
                 replan(app, effects);
             }
@@ -106,11 +105,12 @@ pub(super) fn rehearsed(app: &mut App, rehearsal: Rehearsal) {
     review.rehearsing = Rehearsing::Came(rehearsal);
 }
 
-/// Starts the plan that was said yes to, once the yes has settled and the rehearsal has passed.
+/// Starts the plan that was said yes to, once the yes has settled, the rehearsal has passed, and the plan is of the newest
+/// snapshot that one was asked for of.
 pub(super) fn settle(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     let ready = matches!(&app.overlay, Some(Overlay::Review(review))
         if review.yes.is_some_and(|at| now.duration_since(at) >= SETTLED)
-            && (!review.busy || app.world.seen.at.duration_since(review.plan.at) <= NEWEST)
+            && !review.busy
             && matches!(review.rehearsing, Rehearsing::Came(_)));
     if !ready {
         return;
@@ -294,6 +294,6 @@ fn yes(app: &App, review: &mut Review, burst: bool, now: Timestamp) {
             command::first_key(Command::JournalHere)
         ));
     } else {
-        review.yes = Some(now);
+        review.yes.get_or_insert(now);
     }
 }

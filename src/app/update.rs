@@ -47,7 +47,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             schemes::rehearsed(app, &rehearsal, left, now, &mut effects);
         }
         Msg::Scheme(wanted, terms, found) => schemes::came(app, (&wanted, &terms), *found, &mut effects),
-        Msg::Planned(intent, plan) => approval::planned(app, &intent, *plan, &mut effects),
+        Msg::Planned(intent, plan) => approval::planned(app, &intent, *plan, now, &mut effects),
         Msg::Targets(pod, found) => schemes::chosen(app, &pod, found),
         Msg::TenantEvents(tenant, events) => {
             if let Some((name, slot)) = &mut app.world.detail.events

@@ -343,10 +343,7 @@ pub(super) fn oldest_finished(seen: &Snapshot) -> Vec<(String, ResourceVersion)>
         !j.key.name.strip_prefix(PREFIX).is_some_and(|id| runs.contains(id))
     });
     over.sort_by(|a, b| b.key.name.cmp(&a.key.name));
-    let is_over = |j: &&Arc<Journal>| match j.is_over() {
-        true => decode(j).is_ok(),
-        false => decode(j).is_ok_and(|run| run.state.is_over()),
-    };
+    let is_over = |j: &&Arc<Journal>| decode(j).is_ok_and(|run| run.state.is_over());
     let gone = over.into_iter().filter(|j| j.is_over() || is_over(j)).skip(KEPT).filter(is_over);
     gone.map(|j| (j.key.name.to_string(), j.resource_version.clone())).collect()
 }

@@ -425,7 +425,10 @@ fn only_the_newest_fifty_finished_runs_are_kept() {
     // Fifty were kept as the run ended, and it may not have been among those seen by then.
     let seen = alice.until("fewer journals", |s| finished(s) <= 51);
     let left = runs(&seen);
-    assert!(left.iter().any(|r| r.run.id == "20250101-000000-0000" && !r.run.state.is_over()));
+    assert!(
+        left.iter().any(|r| r.run.id == "20250101-000000-0000" && !r.run.state.is_over()),
+        "unfinished by its events, whatever its label says"
+    );
     assert!(seen.journals.values().any(|j| &*j.key.name == "run-20250101-000001-0000"));
     assert!(left.iter().any(|r| r.run.id == handle.id), "the newest stays");
 }

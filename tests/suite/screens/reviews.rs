@@ -1,14 +1,16 @@
 //! From the key to the result: what opens a review, what counts as a yes and what never does, and the run after it.
 
+use std::sync::Arc;
+
 use crossterm::event::Event as Input;
 use wheelhouse::{
-    app::{Effect, Msg},
+    app::{Effect, Msg, update},
     plan::{Check, Intent, Verdict},
     run::{Event, JournalPlace, Rehearsal, Run},
     ui::Place,
 };
 
-use super::cockpit::{Cockpit, NIGHT};
+use super::cockpit::{Cockpit, NIGHT, night};
 
 macro_rules! look {
     ($name:expr, $cockpit:expr) => {
@@ -102,6 +104,27 @@ fn a_yes_waits_for_the_rehearsal_and_can_be_taken_back() {
     c.keys("+ y");
     c.wait(1000);
     assert_eq!(starts(&c.rehearse()), 1);
+}
+
+#[test]
+fn a_yes_holds_where_the_cluster_changes_faster_than_plans_are_made() {
+    let mut c = Cockpit::of(CALM, (80, 24));
+    c.keys("+");
+    c.rehearse();
+    let seen = |c: &mut Cockpit, seconds: i64| {
+        let mut seen = night(CALM);
+        seen.revision += 1;
+        seen.at += jiff::SignedDuration::from_secs(seconds);
+        update(&mut c.app, Msg::Observed(Arc::new(seen).into()), c.now)
+    };
+    let effects = seen(&mut c, 60);
+    let Some(Effect::Plan(intent, _)) = effects.first() else { panic!("{effects:?}") };
+    c.keys("y");
+    assert_eq!(seen(&mut c, 120), [], "one plan at a time");
+    assert_eq!(starts(&c.wait(1000)), 0, "what was looked at may be another plan by now");
+    let plan = Box::new(c.plan().clone());
+    let effects = update(&mut c.app, Msg::Planned(intent.clone(), plan), c.now);
+    assert_eq!(starts(&effects), 1, "{effects:?}");
 }
 
 #[test]
