@@ -107,13 +107,9 @@ fn each_tenant(status: &StatusJson<'_>, snapshot: &Snapshot) -> Vec<String> {
         .collect();
     all.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.name.cmp(&other.name)));
     let line = |(health, tenant): (Health, &std::sync::Arc<crate::cluster::Tenant>)| {
-        let places: Vec<_> = tenant
-            .placement()
-            .into_iter()
-            .map(|(node, pods)| if pods == 1 { node.to_string() } else { format!("{node} with {pods}") })
-            .collect();
-        let places =
-            if places.is_empty() { "on no node".to_owned() } else { format!("on {}", places.join(", ")) };
+        let places: Vec<_> =
+            tenant.placement().into_iter().map(|(node, pods)| format!("{pods} on {node}")).collect();
+        let places = if places.is_empty() { "on no node".to_owned() } else { places.join(", ") };
         let ready = format!("{} of {} ready", tenant.ready(), count(tenant.desired(), "pod"));
         format!("Tenant {} is {health}: {ready}, {places}.", tenant.name)
     };
