@@ -313,7 +313,7 @@ mod tests {
         ring.foresee(Some(mins(8)));
         assert!(ring.forecast.is_some_and(|told| told.left == mins(8) && told.took == 330));
         // It took five and a half minutes: eleven samples that say otherwise.
-        let mut next = |ring: &mut Ring, i: i64, left| {
+        let next = |ring: &mut Ring, i: i64, left| {
             ring.samples.push(Kept { used: Memory(2_100), at: 30 * i as u32, containers: 2 });
             ring.foresee(left);
             ring.forecast.map(|told| told.left)
