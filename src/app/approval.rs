@@ -26,7 +26,7 @@ pub(super) const REASON: usize = 200;
 /// Has what is asked for planned, and opens its review once that is done.
 pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {
     effects.push(Effect::Plan(intent.clone(), crate::run::instead::among(&app.world.runs, &intent)));
-    let planning = Planning { intent, reason: Input::default() };
+    let planning = Planning { intent, reason: Input::default(), since: None };
     app.overlay = Some(Overlay::Planning(Box::new(planning)));
 }
 

@@ -101,6 +101,9 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Leave => app.leaving = true,
     }
     unlock::expire(app, now, &mut effects);
+    if let Some(Overlay::Planning(planning)) = &mut app.overlay {
+        planning.since.get_or_insert(now);
+    }
     approval::settle(app, now, &mut effects);
     schemes::settle(app, now, &mut effects);
     let old = |at: Timestamp, severity| now.duration_since(at) >= stays(severity);
@@ -146,7 +149,6 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         || app.world.seen.leases.freshness != seen.leases.freshness;
     app.world.seen = seen;
     app.world.judgement = judgement;
-    foresee::judge(app);
     if journals {
         known::gather(app);
     } else {
@@ -154,6 +156,7 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         app.world.runs.iter_mut().for_each(|known| known.age(now));
         app.world.campaigns.iter_mut().for_each(|known| known.age(now));
     }
+    foresee::judge(app);
     app.refresh(now);
 }
 

@@ -247,6 +247,7 @@ slim! {
     }
     ManagedFields {
         manager: String,
+        time: Option<Timestamp>,
         #[serde(rename = "fieldsV1")]
         fields: Fields,
     }
