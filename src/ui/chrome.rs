@@ -8,7 +8,7 @@ use super::{
     format,
     paint::{Pen, Piece, piece},
     theme::Role,
-    view::{Cx, Place, VIEWS, View},
+    view::{Cx, Place, VIEWS, View, why_not},
 };
 use crate::cluster::{Database, Finding, Freshness, Health, Healths, Severity};
 
@@ -476,7 +476,7 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     let mut reserve: u16 = always.iter().map(|e| bare(e)).sum::<u16>() + 1;
     let put = |pen: &mut Pen<'_>, x: u16, e: &Entry, with_word: bool| {
         let (key, word) = label(e);
-        let off = (e.acts && cx.who.read_only) || view.refuses(e.command, cx).is_some();
+        let off = (e.acts && cx.who.read_only) || why_not(view, e.command, cx).is_some();
         let (key_role, word_role) = if off { (Role::Faint, Role::Faint) } else { (Role::Key, Role::Muted) };
         let x = pen.put(x, 0, edge.saturating_sub(x), key, key_role) + 1;
         if with_word { pen.put(x, 0, edge.saturating_sub(x), word, word_role) + 2 } else { x }

@@ -200,6 +200,16 @@ pub trait View: Send {
         None
     }
 
+    /// What answers what is wrong with the selected one, in a word or two; `None`: nothing does, or nothing is wrong.
+    fn answer(&self, _cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        None
+    }
+
+    /// Whether the text has the whole screen: no header, no keys.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Whether a command has no meaning here any more, so that the key bar leaves it out: nobody pauses what is over.
     fn hides(&self, _command: Command, _cx: &Cx<'_>) -> bool {
         false
@@ -246,6 +256,17 @@ pub trait View: Send {
     /// What it wants to be fetched.
     fn wants(&self, _cx: &Cx<'_>) -> Wants {
         Wants::default()
+    }
+}
+
+/// Why a command cannot do anything in this place, here and now; `None`: it can.
+pub fn why_not(view: &dyn View, command: Command, cx: &Cx<'_>) -> Option<String> {
+    match command {
+        Command::Answer if view.answer(cx).is_none() => Some(format!(
+            "nothing here that is wrong is answered by a key; {} leads to the next trouble",
+            super::command::sign(Command::Trouble)
+        )),
+        _ => view.refuses(command, cx),
     }
 }
 

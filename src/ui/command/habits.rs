@@ -6,6 +6,7 @@ const KEYS: &[(&str, &str)] = &[
     ("e", "nothing is edited by hand here: what can be done is in the menu, m"),
     ("p", "the log before the last restart: l, then P"),
     ("z", "the rollout of a tenant is in its section Rollout: tab"),
+    ("f", "a log or a description takes the whole screen by f; what is wrong is listed by 5"),
     ("ctrl-a", "all commands: ? or :"),
     ("ctrl-e", "the header stays: it says which cluster this is"),
     ("ctrl-g", "the way that led here stands below, at the left"),
@@ -18,7 +19,7 @@ const KEYS: &[(&str, &str)] = &[
 
 /// Names of its command line.
 const NAMES: &[(&[&str], &str)] = &[
-    (&["po", "pod", "pods"], "pods are listed with their tenant: :tenant NAME, and o leads to a pod's node"),
+    (&["po", "pod", "pods"], ":tenant NAME lists its pods, ⏎ on a row does; o leads to their node"),
     (
         &["dp", "deploy", "deployment", "deployments", "sts", "statefulset", "statefulsets", "rs"],
         "workloads are the tenants: :tenants",

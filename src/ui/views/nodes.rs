@@ -5,10 +5,11 @@ mod columns;
 
 use std::cmp::Reverse;
 
-use super::{nothing_yet, selection::Selection};
+use super::{answers, nothing_yet, selection::Selection};
 use crate::{
     cluster::{
-        Cpu, Load, Memory, Node, NodeName, NodeState, ObjectKey, Room, Snapshot, cluster_room, node_room,
+        Cpu, Load, Memory, Node, NodeName, NodeState, ObjectKey, Room, Snapshot, Subject, cluster_room,
+        node_room,
     },
     plan::{Intent, rebalance::Aim},
     ui::{
@@ -17,6 +18,7 @@ use crate::{
         filter::{Fields, Filter, Of},
         format,
         paint::{Pen, piece},
+        stops::Stop,
         theme::Role,
         view::{Cx, Place, View},
     },
@@ -293,6 +295,11 @@ impl View for Nodes {
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
         self.selection.names()
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        let node = self.selection.list.selected()?.clone();
+        answers::of_all(cx, &self.place(), [Stop::About(Subject::Node(node))])
     }
 
     fn subject(&self) -> Option<String> {
