@@ -26,15 +26,15 @@ const NAMES: &[(&[&str], &str)] = &[
     ),
     (
         &["ev", "event", "events"],
-        "events are a section of each tenant (tab), and stand below a description (d)",
+        "tab among the pods of a tenant; d shows those of an object",
     ),
     (
         &["pulses", "pulse", "popeye", "xray"],
-        "what is wrong is listed by :findings, what depends on a node by w",
+        ":findings lists what is wrong; w what depends on a node",
     ),
     (
         &["svc", "ing", "cm", "sec", "secret", "secrets", "pvc", "pv", "crd", "job", "jobs", "hpa", "pdb"],
-        "not listed here: kubectl shows the rest; d describes a tenant's workload",
+        "not listed here: kubectl has them; d describes a workload",
     ),
     (
         &["screendump", "sd", "dir", "aliases", "alias", "plugins", "helm", "rb", "crb"],
