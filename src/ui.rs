@@ -114,7 +114,10 @@ pub fn draw(buf: &mut Buffer, screen: &Screen<'_>, cx: &Cx<'_>) -> Option<Positi
     pen.ground(Role::Text);
     chrome::header(&mut pen.within(parts.header), cx, screen.view);
     screen.view.render(&mut pen.within(parts.body), cx);
-    let cursor = chrome::status(&mut pen.within(parts.status), cx, screen);
+    // What is said and does not fit into one line takes of the view's last ones.
+    let more = chrome::more_lines(screen, parts.status.width).min(parts.body.height);
+    let status = Rect { y: parts.status.y - more, height: parts.status.height + more, ..parts.status };
+    let cursor = chrome::status(&mut pen.within(status), cx, screen);
     chrome::keys(&mut pen.within(parts.keys), cx, screen.view, screen.overlay.is_some());
     match screen.overlay {
         Some(overlay) => overlays::render(overlay, &mut pen.within(area), cx).or(cursor),

@@ -161,8 +161,8 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
         }
         Action::AskForward(meant) => match ContainerChoice::of(&app.world.cx(now), &meant) {
             Ok(choice) => {
-                if let Some((pod, container)) = choice.chosen() {
-                    let asks = Asks::forward(&app.world.seen, pod, &container, &app.world.forwards);
+                if let Some((pod, _)) = choice.chosen() {
+                    let asks = Asks::forward(&app.world.seen, pod, &app.world.forwards);
                     app.overlay = Some(Overlay::Prompt(Prompt::new(asks)));
                 }
             }

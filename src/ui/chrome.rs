@@ -360,6 +360,29 @@ fn api<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     pieces
 }
 
+/// Lines that what was said last takes at most.
+const TOLD: usize = 4;
+
+/// What was said, in lines of that width.
+fn told(severity: Severity, text: &str, columns: u16) -> Vec<String> {
+    let x = if severity > Severity::Notice { 4 } else { 2 };
+    let mut lines = format::wrap(&format::plain(text), columns.saturating_sub(x).max(1));
+    if lines.len() > TOLD {
+        lines[TOLD - 1] = format!("{} …", lines[TOLD - 1]);
+        lines.truncate(TOLD);
+    }
+    lines
+}
+
+/// Lines that what was said last needs beside that of the status.
+pub fn more_lines(screen: &Screen<'_>, columns: u16) -> u16 {
+    let Some((severity, text)) = screen.notice.filter(|_| screen.typing.is_none()) else { return 0 };
+    if format::width(text) + 4 <= columns {
+        return 0;
+    }
+    u16::try_from(told(severity, text, columns).len()).unwrap_or(1).saturating_sub(1)
+}
+
 /// What was said or is typed at the left, how many rows in which order at the right.
 pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Position> {
     if pen.height() == 0 {
@@ -378,7 +401,16 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
     let most = edge / 2 + edge / 6;
     let right = cut_in_front(&screen.view.status(cx), most.saturating_sub(1));
     let start = pen.line_right(edge, 0, most, &[piece(format!("{right} "), Role::Muted)]);
-    if let Some((severity, text)) = screen.notice {
+    if let (Some((severity, text)), true) = (screen.notice, pen.height() > 1) {
+        let tone = if severity == Severity::Notice { Role::Accent } else { role(Some(severity)) };
+        for (y, line) in (0..pen.height()).zip(told(severity, text, edge)) {
+            pen.put(0, y, edge, &" ".repeat(usize::from(edge)), Role::Text);
+            let sign = if y == 0 && severity > Severity::Notice { glyph(Some(severity)) } else { "" };
+            pen.put(1, y, 1, sign, tone);
+            let x = if severity > Severity::Notice { 3 } else { 1 };
+            pen.put(x, y, edge.saturating_sub(x), &line, tone);
+        }
+    } else if let Some((severity, text)) = screen.notice {
         let shown = match severity {
             Severity::Notice => None,
             other => Some(other),

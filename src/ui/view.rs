@@ -250,6 +250,9 @@ pub trait View: Send {
         None
     }
 
+    /// The row that was acted on is held no longer: the first one is in front again.
+    fn let_go(&mut self) {}
+
     /// Moves the cursor to it, if it is here.
     fn select(&mut self, _what: &Place, _cx: &Cx<'_>) {}
 
@@ -300,6 +303,11 @@ impl<K: PartialEq + Clone> List<K> {
     /// Holds the row under the cursor from now on.
     pub fn hold(&mut self) {
         self.held = self.selected.is_some();
+    }
+
+    /// Holds no row any more.
+    pub fn release(&mut self) {
+        self.held = false;
     }
 
     /// Finds the cursor's row again after the rows have changed; when it is gone, the row that took its place.

@@ -24,14 +24,8 @@ const NAMES: &[(&[&str], &str)] = &[
         &["dp", "deploy", "deployment", "deployments", "sts", "statefulset", "statefulsets", "rs"],
         "workloads are the tenants: :tenants",
     ),
-    (
-        &["ev", "event", "events"],
-        "tab among the pods of a tenant; d shows those of an object",
-    ),
-    (
-        &["pulses", "pulse", "popeye", "xray"],
-        ":findings lists what is wrong; w what depends on a node",
-    ),
+    (&["ev", "event", "events"], "tab among the pods of a tenant; d shows those of an object"),
+    (&["pulses", "pulse", "popeye", "xray"], ":findings lists what is wrong; w what depends on a node"),
     (
         &["svc", "ing", "cm", "sec", "secret", "secrets", "pvc", "pv", "crd", "job", "jobs", "hpa", "pdb"],
         "not listed here: kubectl has them; d describes a workload",

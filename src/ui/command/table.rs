@@ -128,7 +128,7 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .anywhere(),
     entry(Command::Cordon, "cordon", &["C"], "cordon the node, or uncordon it", OF_NODES)
-        .bar(10, "cordon")
+        .bar(8, "cordon")
         .acts()
         .takes(Takes::Node),
     entry(Command::Uncordon, "uncordon", &[], "let new pods come to the node again", OF_NODES)
@@ -141,7 +141,7 @@ pub const COMMANDS: &[Entry] = &[
         "drain the node: cordon it, and move all its pods away without losing a ready one",
         OF_NODES,
     )
-    .bar(11, "drain")
+    .bar(9, "drain")
     .acts()
     .takes(Takes::Node),
     entry(
@@ -367,7 +367,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::AllPods, "all-pods", &["A"], "all pods in one log, by time", &[On::Log]),
     entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Log]).bar(20, "follow"),
     entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Log])
-        .bar(25, "before restart"),
+        .bar(25, "previous"),
     entry(
         Command::Since,
         "since",
@@ -396,7 +396,7 @@ pub const COMMANDS: &[Entry] = &[
         "the text takes the whole screen, or gives it back",
         &[On::Log, On::Object],
     )
-    .bar(27, "full screen"),
+    .bar(27, "full"),
     entry(
         Command::SaveLog,
         "save-log",

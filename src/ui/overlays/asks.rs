@@ -113,15 +113,13 @@ impl Asks {
         Ok(Self::Server { offers, known })
     }
 
-    /// Which ports belong together: the declared ones of the pod are offered, those of that container first, each with a
-    /// port here that no other port-forward of this cockpit has.
-    pub fn forward(seen: &Snapshot, pod: Key, container: &str, open: &[Forwarded]) -> Self {
+    /// Which ports belong together: the declared ones of the pod are offered, each with a port here that no other
+    /// port-forward of this cockpit has.
+    pub fn forward(seen: &Snapshot, pod: Key, open: &[Forwarded]) -> Self {
         let spec = seen.pods.get(&pod).map(|pod| pod.spec.clone());
-        let all = spec.iter().flat_map(|spec| &spec.containers);
-        let mut containers: Vec<_> = all.collect();
-        containers.sort_by_key(|of| &*of.name != container);
+        let containers = spec.iter().flat_map(|spec| &spec.containers);
         let mut offers: Vec<(Arc<str>, String)> = Vec::new();
-        for (of, remote) in containers.iter().flat_map(|of| of.ports.iter().map(|port| (&of.name, *port))) {
+        for (of, remote) in containers.flat_map(|of| of.ports.iter().map(|port| (&of.name, *port))) {
             // Ports below 1024 are for root alone: 80 is 8080 here, 443 is 8443.
             let first = if remote < 1024 { 8000 + remote } else { remote };
             let taken = |local: &u16| open.iter().any(|other| other.local == *local);

@@ -80,8 +80,11 @@ fn lead(subject: &Subject) -> Option<Action> {
 
 /// Lines for the whole of the selected one, with the one above them.
 fn foot(height: u16) -> u16 {
-    if height < 8 { 0 } else { (height * 2 / 5).clamp(4, 7) }
+    if height < 8 { 0 } else { (height * 2 / 5).clamp(4, if height < 30 { 6 } else { 10 }) }
 }
+
+/// Lines below which the meaning of a rule takes no more than one.
+const LONG: u16 = 9;
 
 /// The whole of the selected one, since its line above may have been cut: what is wrong, what answers it, and what the
 /// rule means. The last gives way first.
@@ -99,6 +102,11 @@ fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
         lines.push(vec![piece(arrow, Role::Key), piece(line, Role::Text)]);
     }
     let means = wrapped(&format!("{severity} · {rule}"), width);
+    // What a rule means is told where it has one line, or room: on a slow line each step sends it.
+    let means = match means.len() {
+        2.. if room < LONG => vec![format!("{severity} · rule {}", finding.rule)],
+        _ => means,
+    };
     for (i, line) in means.into_iter().enumerate() {
         let role = chrome::role(Some(finding.severity));
         lines.push(match line.strip_prefix(severity).filter(|_| i == 0) {

@@ -313,6 +313,10 @@ impl View for Tenants {
         &rows::FIELDS
     }
 
+    fn let_go(&mut self) {
+        self.list.release();
+    }
+
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
         let Place::Tenant(name) = what else { return };
         let place = |all: &Self| all.shown.iter().position(|i| all.rows.all[*i].name() == name);

@@ -75,7 +75,10 @@ fn the_answering_key_answers_or_says_why_not_wherever_it_is_pressed() {
         let effects = c.keys("a");
         let text = c.text();
         let said = text.contains("is answered by a key");
-        assert!(said || c.app.place() != before || !effects.is_empty() || text.contains("esc cancel"), "{text}");
+        assert!(
+            said || c.app.place() != before || !effects.is_empty() || text.contains("esc cancel"),
+            "{text}"
+        );
         assert!(!text.contains("Add a server") && !text.contains("Abort"), "{place}\n{text}");
     }
     // What is wrong with the selected one, where it is a row among others.
@@ -99,7 +102,7 @@ fn a_text_takes_the_whole_screen_and_its_place_is_not_left() {
     }
     let place = c.app.place();
     let before = c.text();
-    assert!(before.contains("prod-eu") && before.contains("full screen"), "{before}");
+    assert!(before.contains("prod-eu") && before.contains("f full"), "{before}");
     c.keys("f");
     let full = c.text();
     assert!(!full.contains("prod-eu") && !full.contains("m menu") && full.contains("following"), "{full}");
@@ -161,7 +164,9 @@ fn a_held_log_that_is_read_further_back_stays_where_it_was() {
 #[test]
 fn what_is_misspelt_is_answered_with_what_is_meant() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
-    for (typed, meant) in [("nodse", "nodes"), ("tenats", "tenants"), ("rebalence", "rebalance"), ("lgos", "logs")] {
+    for (typed, meant) in
+        [("nodse", "nodes"), ("tenats", "tenants"), ("rebalence", "rebalance"), ("lgos", "logs")]
+    {
         c.typed(&format!(":{typed}"));
         c.keys("enter");
         assert!(c.text().contains(&format!("is it `{meant}`?")), "{typed}: {}", c.text());
@@ -170,8 +175,8 @@ fn what_is_misspelt_is_answered_with_what_is_meant() {
         c.typed(line);
         c.keys("enter");
         let text = c.text();
-        let status = text.lines().rev().nth(1).expect("a status line");
-        assert!(!status.contains('…') && status.contains(':'), "{line}: {status}");
+        let said = text.lines().rev().nth(1).expect("what is said");
+        assert!(!said.contains('…') && said.contains(':'), "{line}: {said}");
     }
 }
 
@@ -198,7 +203,6 @@ fn a_port_forward_offers_what_the_pod_declares_and_stays_where_a_port_is_taken()
     let text = c.text();
     assert!(text.contains("9000:9000") && text.contains("php-fpm listens at 9000"), "{text}");
     assert!(text.contains("8080:8080") && text.contains("nginx listens at 8080"), "{text}");
-    c.keys("tab");
     let effects = c.keys("enter");
     let [Effect::Forward(_, ports)] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(*ports, Ports { local: 8080, remote: 8080 });
