@@ -15,6 +15,15 @@ use crate::{
     ui::{Forwarded, Outlook, Question, Terms, Wanted, overlays::SchemeFound},
 };
 
+/// Why a port-forward could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotOpened {
+    /// One sentence.
+    pub why: String,
+    /// A pair that was free when it was tried, where the port here was taken.
+    pub free: Option<Ports>,
+}
+
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Msg {
@@ -53,7 +62,7 @@ pub enum Msg {
     /// The other cluster can be gone to, and whether its credential plug-in must ask before that; or why not.
     Bound(Result<bool, String>),
     /// The port-forwards that are open, and what is said of the one that was asked for, if it was.
-    Forwards(Vec<Forwarded>, Option<Result<String, String>>),
+    Forwards(Vec<Forwarded>, Option<Result<String, NotOpened>>),
     /// The terminal is back from whoever had it; how that ended, in one sentence.
     Returned(Severity, String),
     /// Something to say, in one sentence.

@@ -384,8 +384,12 @@ impl Performer {
             if let Some(keys) = keys {
                 end(keys).await;
             }
-            let line = format!("wheelhouse: {place} in {context}; exit leads back, and so do Enter ~ .");
-            let _ = io::Write::write_all(&mut io::stdout(), format!("{}\r\n", plain(&line)).as_bytes());
+            // Two short lines: one is broken in a word by narrow terminals.
+            let lines = format!(
+                "{}\r\nexit leads back, and so do Enter ~ .\r\n",
+                plain(&format!("wheelhouse: {place} in {context}"))
+            );
+            let _ = io::Write::write_all(&mut io::stdout(), lines.as_bytes());
             let left = hand_over::interactive(exec).await;
             hand_over::forget_typed();
             let (severity, text) = match left {

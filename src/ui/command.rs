@@ -75,6 +75,10 @@ pub enum Command {
     Trouble,
     /// What answers the finding.
     Answer,
+    /// What answers another of the first lines: the place of its key among those of the command.
+    AnswerLine(u8),
+    /// The text takes the whole screen.
+    FullScreen,
     /// Change the number of replicas.
     Scale,
     /// Propose one replica more.
