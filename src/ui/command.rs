@@ -207,6 +207,8 @@ pub enum Command {
     Forward,
     /// The port-forwards that are open.
     Forwards,
+    /// The action log.
+    Actions,
     /// Close a port-forward.
     CloseForward,
     /// The command line.
@@ -286,13 +288,15 @@ pub enum On {
     Log,
     /// The port-forwards.
     Forwards,
+    /// The action log.
+    Actions,
     /// The review of a plan.
     Review,
 }
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -310,6 +314,7 @@ impl On {
         Self::Object,
         Self::Log,
         Self::Forwards,
+        Self::Actions,
         Self::Review,
     ];
 
@@ -333,6 +338,7 @@ impl On {
             Self::Object => "An object",
             Self::Log => "A log",
             Self::Forwards => "Port-forwards",
+            Self::Actions => "Action log",
             Self::Review => "Review of a plan",
         }
     }
