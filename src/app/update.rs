@@ -67,6 +67,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
                 app.refresh(now);
             }
         }
+        Msg::Audit(audit) => {
+            app.world.detail.audit = Some(audit);
+            app.refresh(now);
+        }
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
         Msg::Revisions(_, Ok(rollback)) => {
             app.notice = None;
@@ -239,6 +243,9 @@ fn fetch(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     if wants.object != app.wanted.object {
         app.world.detail.object = wants.object.clone().map(|key| (key, None));
         effects.push(wants.object.clone().map_or(Effect::StopObject, Effect::WatchObject));
+    }
+    if wants.audit && !app.wanted.audit {
+        effects.push(Effect::ReadAudit);
     }
     app.wanted = wants;
 }
