@@ -63,7 +63,7 @@ fn the_key_of_the_first_lines_leads_to_the_recovery_sheet_from_every_place() {
         c.keys(keys);
         assert_eq!(c.app.place(), Place::Recovery, "{keys}\n{}", c.text());
     }
-    let mut c = at((80, 24), "1 R");
+    let c = at((80, 24), "1 R");
     assert!(c.text().contains("nothing is to be recovered"), "{}", c.text());
 }
 
