@@ -11,6 +11,7 @@ mod drive;
 mod event;
 mod evidence;
 mod exec;
+mod harm;
 pub mod instead;
 mod journal;
 mod lease;
@@ -24,6 +25,7 @@ mod session;
 mod tell;
 #[cfg(test)]
 mod variants;
+mod watcher;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -39,6 +41,7 @@ use drive::{Begin, Driver};
 
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use exec::exec;
+pub use harm::Harm;
 pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};

@@ -372,7 +372,7 @@ mod tests {
         };
         note(Event::Taken);
         note(Event::Began { item: 0, run: "r".into() });
-        note(Event::Done { item: 0, pod: None, was: None });
+        note(Event::Done { item: 0, pod: None, was: None, unpredicted: None });
         note(Event::Paused { why: "no room".into(), asked: false, beyond: None });
         it
     }

@@ -55,7 +55,7 @@ struct ItemJson {
     /// Its run; `null`: it was not begun, or failed.
     run: Option<String>,
     state: &'static str,
-    /// Why it failed or is not needed.
+    /// Why it failed or is not needed; of one that is done, what did not come out as predicted.
     why: Option<String>,
     intent: Intent,
 }
@@ -80,6 +80,7 @@ impl CampaignJson {
 
     pub(super) fn of(seen: &CampaignSeen) -> Self {
         let it = &seen.campaign;
+        let unpredicted = it.unpredicted();
         let item = |(at, state): (usize, &ItemState)| {
             let (state, run, why) = match state {
                 ItemState::Waiting => ("waiting", None, None),
@@ -97,7 +98,7 @@ impl CampaignJson {
                 tenant: about.and_then(|about| about.tenant().map(ToString::to_string)),
                 run: run.cloned(),
                 state,
-                why: why.cloned(),
+                why: why.cloned().or_else(|| unpredicted.get(&at).map(|why| (*why).to_owned())),
                 intent: it.items[at].clone(),
             }
         };

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Log;
+use super::{Harm, Log};
 use crate::{
     cluster::{TenantName, words::short_run},
     plan::{About, Approved, Change, OnFailure, PartRef, Plan, Versions},
@@ -66,6 +66,13 @@ pub enum Event {
         as_predicted: bool,
         /// One sentence.
         text: String,
+    },
+    /// A tenant's pods went wrong while the run holds it: all that has happened to them so far.
+    Harmed {
+        /// Which tenant.
+        tenant: TenantName,
+        /// What.
+        harm: Harm,
     },
     /// What the tenant's migrations table held, right before the migration began.
     Versions(Versions),
@@ -274,7 +281,7 @@ impl Run {
                     }
                 }
             }
-            Event::Verified { .. } | Event::Versions(_) => {}
+            Event::Verified { .. } | Event::Versions(_) | Event::Harmed { .. } => {}
             Event::Leaving { why } => self.leaving = Some(why.clone()),
             Event::Log(log) => {
                 if log.len() > self.log.len() {
@@ -323,7 +330,11 @@ impl Run {
             Event::Started { step } | Event::Done { step, .. } | Event::Skipped { step, .. } => open(*step),
             Event::TakenBack { step, .. } => known(*step).and_then(|_| running()),
             Event::Paused { step, .. } => known(*step).and_then(|_| running()),
-            Event::Verified { .. } | Event::Versions(_) | Event::Leaving { .. } | Event::Log(_) => running(),
+            Event::Verified { .. }
+            | Event::Versions(_)
+            | Event::Harmed { .. }
+            | Event::Leaving { .. }
+            | Event::Log(_) => running(),
             Event::Finished { outcome: Outcome::Done, .. } => match self.steps.iter().all(closed) {
                 true => running(),
                 false => Err("not every step is through".into()),

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The format written. Raised when an older reader would misread it.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// A ConfigMap holds 1 MiB in all; the rest is for its metadata.
 const ROOM: usize = 1_000_000;
 /// What the entries of one step and its verification may take, at most.
@@ -472,9 +472,9 @@ mod tests {
     #[test]
     fn damaged_and_newer_journals_are_told_in_a_sentence() {
         let (plan, events) = texts();
-        let newer = plan.replacen("\"format\":1", "\"format\":4", 1);
+        let newer = plan.replacen("\"format\":1", "\"format\":5", 1);
         for (plan, events, words) in [
-            (newer.as_str(), "", "newer wheelhouse (format 4)"),
+            (newer.as_str(), "", "newer wheelhouse (format 5)"),
             ("", "", "its plan cannot be read"),
             ("[]", "", "its plan cannot be read"),
             (&plan, "{}\n", "line 1 of its events"),

@@ -28,7 +28,22 @@ impl Campaign {
             }
         }
         counts.all = self.items.len() - counts.replaced;
+        counts.unpredicted = self.unpredicted().len();
         counts
+    }
+
+    /// The items that are done and did not come out as predicted, each with what did not.
+    pub fn unpredicted(&self) -> BTreeMap<usize, &str> {
+        let mut all = BTreeMap::new();
+        for entry in &self.entries {
+            if let Event::Done { item, unpredicted, .. } = &entry.event
+                && matches!(self.states[*item], ItemState::Done(_))
+                && let Some(why) = unpredicted
+            {
+                all.insert(*item, why.as_str());
+            }
+        }
+        all
     }
 
     /// The number of an item among those that count, from 1 on; `None`: another plan took its place.
@@ -242,6 +257,8 @@ pub struct Counts {
     pub running: usize,
     /// Done.
     pub done: usize,
+    /// Done, and not as predicted: a tenant was without a ready pod meanwhile, or its pods are elsewhere. Among `done`.
+    pub unpredicted: usize,
     /// Not needed, or skipped.
     pub skipped: usize,
     /// Failed.
@@ -259,6 +276,9 @@ impl Counts {
     /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
     pub fn words(&self) -> String {
         let mut text = format!("{} of {}{}", self.done, self.all, if self.of_tenants { " done" } else { "" });
+        if self.unpredicted > 0 {
+            text += &format!(" ({} not as predicted)", self.unpredicted);
+        }
         for (n, word) in [(self.skipped, "left out"), (self.failed, "failed"), (self.held, "held")] {
             if n > 0 {
                 text += &format!(", {n} {word}");
