@@ -28,7 +28,7 @@ pub(super) struct CampaignJson {
     reason: Option<String>,
     items: Vec<ItemJson>,
     pub(super) counts: Counts,
-    /// Seconds that what is left takes, by what is done; `null`: not known, or it is over.
+    /// Seconds that what is left takes, by what is done; `null`: not known, it stands still or is over.
     seconds_left: Option<i64>,
     /// So many items at the same time.
     parallel: u32,
@@ -112,7 +112,7 @@ impl CampaignJson {
             reason: it.reason.clone(),
             items: it.states.iter().enumerate().map(item).collect(),
             counts: it.counts(),
-            seconds_left: it.time_left().map(|left| left.as_secs()),
+            seconds_left: it.time_left().filter(|_| !seen.wants_an_operator()).map(|left| left.as_secs()),
             parallel: it.pace.parallel,
             wishes: it.unheard().to_vec(),
             entries: it.entries.clone(),

@@ -376,6 +376,27 @@ impl Run {
         self.entries.iter().rev().find_map(of).unwrap_or(false)
     }
 
+    /// A step was done or begun, taken back on the way out, and not begun since.
+    pub fn is_taken_back(&self, step: usize) -> bool {
+        let of = |e: &Entry| match &e.event {
+            Event::Started { step: s } if *s == step => Some(false),
+            Event::TakenBack { step: s, .. } if *s == step => Some(true),
+            _ => None,
+        };
+        self.entries.iter().rev().find_map(of).unwrap_or(false)
+    }
+
+    /// So many steps were taken back, and are not done again.
+    pub fn taken_back(&self) -> usize {
+        (0..self.steps.len()).filter(|step| self.is_taken_back(*step)).count()
+    }
+
+    /// Where it stands: `at step 5 of 8`.
+    pub fn at_step(&self) -> String {
+        let all = self.steps.len();
+        format!("at step {} of {all}", self.current().map_or(all, |at| at + 1))
+    }
+
     /// The steps that take back what is borrowed at this moment, in the order of the plan.
     pub fn borrowed(&self) -> impl Iterator<Item = usize> {
         let through = |i: usize| matches!(self.steps[i], StepState::Done(_) | StepState::Skipped(_));

@@ -210,7 +210,12 @@ pub(super) fn done(item: usize, run: &Run) -> Event {
         Change::SetImage(set) if !step.way_out => Some(set.from.to_string()),
         _ => None,
     });
-    let unpredicted = run.unpredicted().map(|text| brief(&text));
+    // Its pod had moved when its run was given up: the run says failed, and so does this.
+    let failed = (run.state == RunState::Failed).then(|| {
+        let why = run.last_word().unwrap_or("it was given up");
+        format!("run {} failed once the pod had moved: {why}", run.short())
+    });
+    let unpredicted = failed.or_else(|| run.unpredicted()).map(|text| brief(&text));
     Event::Done { item, pod: came(run), was, unpredicted }
 }
 

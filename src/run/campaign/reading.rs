@@ -131,14 +131,6 @@ impl Campaign {
         waiting.map(|(_, item)| item.clone()).collect()
     }
 
-    /// The image an item replaced, of one that is done.
-    pub fn was(&self, item: usize) -> Option<&str> {
-        self.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Done { item: at, was, .. } if *at == item => Some(was.as_deref()),
-            _ => None,
-        })?
-    }
-
     /// No other item is under way together with this one.
     pub(super) fn is_alone(&self, item: usize) -> bool {
         matches!(self.items[item], Intent::Cordon { .. })

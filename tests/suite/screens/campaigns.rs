@@ -138,7 +138,12 @@ impl Played {
         self.seen.observe(Observation::Pod(Seen::Gone(moved.pod.clone())));
         self.pass(1);
         self.run = None;
-        self.happen(Event::Done { item, pod: Some(format!("{}-m", moved.pod.name)), was: None });
+        self.happen(Event::Done {
+            item,
+            pod: Some(format!("{}-m", moved.pod.name)),
+            was: None,
+            unpredicted: None,
+        });
     }
 
     /// A whole move.

@@ -14,7 +14,7 @@ use crate::{
         paint::{Pen, piece},
         theme::Role,
         view::Cx,
-        views::run_sign,
+        views::{run_sign, times},
     },
 };
 
@@ -53,13 +53,7 @@ impl CampaignView {
         let started = campaign.entries.first().map(|e| e.at);
         let mut facts = format!("campaign {} of {}", campaign.short(), campaign.operator);
         if let (Some(start), Some(last)) = (started, campaign.last_at()) {
-            facts += &match campaign.state.is_over() {
-                true => {
-                    let took = format::span(last.as_second() - start.as_second());
-                    format!(", {} ago, took {took}", cx.age(last))
-                }
-                false => format!(", for {}", cx.age(start)),
-            };
+            facts += &format!(", {}", times(cx, &shown, start, last));
         }
         if campaign.local {
             facts.push_str(", journal on this machine only");
@@ -76,8 +70,9 @@ impl CampaignView {
         let rate = campaign.an_hour().filter(|_| counts.of_tenants && !campaign.state.is_over());
         let each = each.into_iter().chain(rate.map(|n| format!("{n} an hour"))).collect::<Vec<_>>();
         let each = (!each.is_empty()).then(|| each.join(", "));
-        let left =
-            campaign.time_left().map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
+        // While it stands still, no time passes for what is left.
+        let left = campaign.time_left().filter(|_| !known.wants_an_operator());
+        let left = left.map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
         let times: Vec<_> = each.into_iter().chain(left).collect();
         let pieces = [
             piece(
@@ -96,10 +91,14 @@ impl CampaignView {
             (counts.waiting, "waiting", Role::Muted),
             (counts.running, "running", Role::Busy),
             (counts.done, "done", Role::Ok),
+            (counts.unpredicted, "of them not as predicted", Role::Warn),
             (counts.failed, "failed", Role::Danger),
             (counts.held, "held", Role::Warn),
             (counts.skipped, "left out", Role::Muted),
         ] {
+            if n == 0 && role == Role::Warn && word.starts_with("of them") {
+                continue;
+            }
             let role = if n == 0 { Role::Muted } else { role };
             line.push(piece(format!("{n} "), role));
             line.push(piece(format!("{word}   "), Role::Muted));
@@ -124,7 +123,10 @@ impl CampaignView {
         let stands = known.wants_an_operator();
         if stands || campaign.state.is_over() {
             let word = campaign.last_word().filter(|_| !known.is_interrupted());
-            say(pen, word.unwrap_or("its session ended in the middle"), role, 3);
+            // Who paused it stands in the first line.
+            if campaign.paused_by().is_none() {
+                say(pen, word.unwrap_or("its session ended in the middle"), role, 3);
+            }
         }
         if stands && campaign.beyond().is_some() {
             say(pen, "r shows what is left on what is seen now, to agree to it", Role::Text, 1);
@@ -153,7 +155,8 @@ impl CampaignView {
         });
         // As many lines from one move to the next: nothing below them shifts.
         let most = if pen.height() < 24 { 1 } else { 3 };
-        let reserved = if still { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
+        let reserved =
+            if campaign.state.is_over() { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
         let running: Vec<_> = running.take(most).collect();
         let end = y + 2 * reserved.max(running.len()) as u16;
         if let (false, true, Some(Doing::At(doing))) = (still, running.is_empty(), &campaign.doing) {
@@ -165,7 +168,7 @@ impl CampaignView {
             let (glyph, role) = if interrupted { ("?", Role::Warn) } else { ("▸", Role::Busy) };
             pen.put(1, y + 1, 1, glyph, role);
             pen.put(3, y + 1, width.saturating_sub(10), &campaign.words(item), Role::Text);
-            let since = began(campaign, item).map(|at| cx.age(at)).unwrap_or_default();
+            let since = began(campaign, item).filter(|_| !still).map(|at| cx.age(at)).unwrap_or_default();
             pen.put_right(width.saturating_sub(1), y + 1, 6, &since, Role::Muted);
             match run {
                 Some(known) => super::steps::line(pen, y + 2, &known.run),
