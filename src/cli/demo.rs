@@ -105,7 +105,7 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
     let result = match write_config(&config, args.config_out.as_deref()) {
         Err(failure) => Err(failure),
         Ok(()) if args.serve => serve(&path).await,
-        Ok(()) => screen::open(layers, config).await,
+        Ok(()) => screen::open(layers, config, true).await,
     };
     if !kept {
         for path in passwords.iter().chain([&path]) {

@@ -93,6 +93,62 @@ fn who_takes_it_up_later_is_told_apart_from_who_began_it() {
 }
 
 #[test]
+fn an_item_whose_run_failed_or_was_not_as_predicted_says_so() {
+    let mut it = campaign(Pace::default());
+    begin(&mut it, 0);
+    let mut harmed = child(0, RunState::Running);
+    let entry = |event| run::Entry { at: now(), by: "alice".into(), token: 1, event };
+    let about = crate::plan::About::Tenant("acme".into());
+    let text = "it was without a ready pod for 40 s; its pods: w1 2".to_owned();
+    harmed.run.apply(entry(run::Event::Verified { about, as_predicted: false, text })).expect("running");
+    for step in 0..harmed.run.steps.len() {
+        harmed.run.apply(entry(run::Event::Done { step, text: String::new() })).expect("running");
+    }
+    let outcome = Outcome::Done;
+    harmed.run.apply(entry(run::Event::Finished { outcome, text: String::new() })).expect("running");
+    let Next::Note(event) = next(&it, &[harmed], &seen()) else { panic!("it is noted") };
+    note(&mut it, event.clone());
+    let counts = it.counts();
+    assert_eq!((counts.done, counts.unpredicted), (1, 1));
+    assert_eq!(counts.words(), "1 of 3 done (1 not as predicted)");
+    let told = describe(&it, &event);
+    assert!(
+        told.starts_with("▲ 1 of 3: restart acme is done, not as predicted: acme: it was without"),
+        "{told}"
+    );
+    // Its journal keeps it, and one without reads as before.
+    let line = line(it.entries.last().expect("an entry"));
+    assert!(line.contains("\"unpredicted\":"), "{line}");
+    let failed = child(1, RunState::Failed).run;
+    let Event::Done { unpredicted: Some(why), .. } = super::next::done(1, &failed) else {
+        panic!("it says so")
+    };
+    assert!(why.starts_with("run ") && why.contains("failed once the pod had moved: given up"), "{why}");
+}
+
+#[test]
+fn a_migration_that_was_begun_is_never_called_nothing() {
+    let migrate = |tenant: &str| Intent::Migrate { migration: Migrations::default().of(tenant.into()) };
+    let items = TENANTS.iter().map(|tenant| migrate(tenant)).collect();
+    let proposed = Proposed::new(&seen(), "migrate", None, items, Pace::default());
+    let typed = match proposed.confirmation() {
+        crate::plan::Confirmation::Type(text) => Some(text.clone()),
+        crate::plan::Confirmation::Yes => None,
+    };
+    let mut it = Campaign::new("c", "alice", proposed.approve(typed.as_deref(), None).expect("a yes"));
+    note(&mut it, Event::Taken);
+    assert_eq!(back(&it, &seen()), Err("campaign c has changed nothing".into()));
+    begin(&mut it, 0);
+    let stays = Err("migrate acme: what its migration did to the schema stays".to_owned());
+    assert_eq!(back(&it, &seen()), stays);
+    // However the item is noted afterwards.
+    note(&mut it, Event::Skipped { item: 0, why: "skipped by alice".into() });
+    assert_eq!(back(&it, &seen()), stays);
+    note(&mut it, Event::Retried { item: 0 });
+    assert_eq!(back(&it, &seen()), stays);
+}
+
+#[test]
 fn the_first_goes_alone_and_then_as_many_as_the_pace_says() {
     let pace = Pace { parallel: 2, ..Pace::default() };
     let mut it = campaign(pace);
