@@ -18,6 +18,7 @@ mod lease;
 mod local;
 mod log;
 mod perform;
+mod reading;
 mod rehearse;
 pub mod rights;
 mod seen;

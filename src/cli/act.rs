@@ -382,6 +382,10 @@ pub(super) fn not_done(run: &Run, seen: &Snapshot, again: &str) -> Option<String
             run.id
         ),
         RunState::Paused => format!("; `{again} runs resume {0}` or `{again} runs undo {0}`", run.id),
+        // What was refused before it was written down has no journal to be found by.
+        RunState::Failed if run.entries.iter().any(|entry| entry.event == run::Event::Taken) => {
+            format!("; `{again} runs retry {}` plans it again", run.id)
+        }
         _ => String::new(),
     };
     Some(match run.paused_by() {

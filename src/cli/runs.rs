@@ -57,6 +57,13 @@ enum RunsCommand {
         #[command(flatten)]
         assent: act::Assent,
     },
+    /// Do again what a run was for that has failed: a plan like any other
+    Retry {
+        /// The run's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        consent: act::Consent,
+    },
     /// Take back what a run did: a plan like any other
     Undo {
         /// The run's id, its last part, or the start of it
@@ -140,6 +147,17 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let access = session.access(&snapshot);
             act::give_up(&session, access, seen, &reason, assent).await
+        }
+        RunsCommand::Retry { id, consent } => {
+            let run = &found(&id)?.run;
+            if run.state != RunState::Failed {
+                let (id, phrase) = (&run.id, run.state.phrase());
+                return Err(Failure::Failed(format!(
+                    "run {id} {phrase}: one that has failed is tried again"
+                )));
+            }
+            let intent = run.plan().intent.clone();
+            act::carry_out(&mut session, &intent, consent).await
         }
         RunsCommand::Undo { id, consent } => {
             let seen = found(&id)?;

@@ -55,6 +55,14 @@ fn a_migration_is_shown_done_and_told_with_the_log_of_its_job() {
     let fails = ["migrate", "acme", "--command", "php bin/console doctrine:migrations:migrate exit 1"];
     let (_, said) = demo.run(1, &[&fails[..], &CONSENT].concat());
     assert!(said.contains("  | [error] Migration") && said.contains("failed with exit code 1"), "{said}");
+    // What failed is planned again by its run.
+    assert!(said.contains("runs retry "), "{said}");
+    let runs = demo.json(0, &["runs", "-o", "json"]);
+    let [failed, done] = [0, 1].map(|n| runs[n]["id"].as_str().expect("an id").to_owned());
+    let (again, _) = demo.run(0, &["runs", "retry", &failed, "--dry-run"]);
+    assert!(again.contains("acme migrated") || again.contains("exit 1"), "{again}");
+    let (_, said) = demo.run(1, &["runs", "retry", &done, "--yes"]);
+    assert!(said.contains("one that has failed is tried again"), "{said}");
     assert_eq!(tenant(&demo, "acme")["desired"], was["desired"]);
 }
 
@@ -71,11 +79,17 @@ fn what_is_held_is_said_by_check_and_closed_by_the_word_of_an_operator() {
     assert!(output.status.code() >= Some(1) && line.contains("migrate acme"), "{line}");
     let runs = demo.json(0, &["runs", "-o", "json"]);
     let id = runs[0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(runs[0]["harm"], serde_json::json!([]), "nothing happened to its pods");
+    // The list says at which step it stands, and why.
+    let (list, _) = demo.run(0, &["runs"]);
+    assert!(list.contains("at step ") && list.contains("exit code 1"), "{list}");
     let (_, said) = demo.run(1, &["runs", "resume", &id, "--yes"]);
     assert!(said.contains("exit code 1"), "{said}");
     let (out, said) = demo.run(1, &[&["migrate", "acme"][..], &CONSENT].concat());
     assert!(out.contains("finish it or give it up first"), "{out}{said}");
     demo.run(0, &["runs", "resume", &id, "--as", "failed", "--yes"]);
+    let (list, _) = demo.run(0, &["runs"]);
+    assert!(list.contains("failed") && list.contains("ended "), "{list}");
     assert_eq!(tenant(&demo, "acme")["desired"], was["desired"]);
 }
 

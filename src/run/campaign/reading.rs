@@ -200,6 +200,8 @@ impl Campaign {
         let (mut began, mut total, mut count) = (BTreeMap::new(), SignedDuration::ZERO, 0);
         for entry in &self.entries {
             match entry.event {
+                // What it stood still for is no part of how long an item takes.
+                Event::Taken => began.clear(),
                 Event::Began { item, .. } => {
                     began.insert(item, entry.at);
                 }

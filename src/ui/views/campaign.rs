@@ -293,7 +293,7 @@ impl View for CampaignView {
         };
         let y = self.head(pen, cx, known);
         let y = self.present(pen, cx, known, y);
-        self.sections(pen, cx, &known.campaign, y);
+        self.sections(pen, cx, known, y);
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {

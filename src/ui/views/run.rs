@@ -58,8 +58,8 @@ impl View for RunView {
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        use Command::{Abort, GiveUp, Pause, Resume, Succeeded, Undo};
-        matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded)
+        use Command::{Abort, GiveUp, Pause, Resume, Retry, Succeeded, Undo};
+        matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded | Retry)
             .then(|| runs::ask(command, self.known(cx), cx.seen))
             .flatten()
     }
@@ -239,6 +239,12 @@ impl RunView {
         for (i, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate().skip(start).take(room) {
             let what = run.plan().words(&step.change);
             let (glyph, role, text) = match state {
+                StepState::Waiting | StepState::Started if run.failed_step() == Some(i) => {
+                    ("✖", Role::Danger, String::new())
+                }
+                StepState::Waiting if step.takes_back.is_some_and(|of| run.is_taken_back(of)) => {
+                    ("✓", Role::Ok, "given back".into())
+                }
                 StepState::Waiting if run.is_taken_back(i) => ("–", Role::Muted, "taken back".into()),
                 StepState::Waiting => ("·", Role::Muted, String::new()),
                 StepState::Started if known.is_interrupted() => {

@@ -286,6 +286,11 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Succeeded => offers().succeeded.err(),
         // What stands still is given up at once.
         Command::Abort if offers().give_up.is_ok() => None,
+        // The same is planned again, on what is seen now.
+        Command::Retry if run.state == RunState::Failed => None,
+        Command::Retry => {
+            Some(format!("run {name} {}: one that has failed is tried again", known.shown().phrase()))
+        }
         Command::Pause | Command::Abort if run.state.is_over() => {
             Some(format!("run {name} {}", known.shown().phrase()))
         }
@@ -303,6 +308,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
     let id = known?.run.id.clone();
     match command {
         Command::Undo => Some(Action::Undo(id)),
+        Command::Retry => Some(Action::Plan(known?.run.plan().intent.clone())),
         Command::Resume => Some(Action::Resume(id)),
         Command::Succeeded => Some(Action::Succeeded(id)),
         Command::Abort => Some(Action::Abort(id)),

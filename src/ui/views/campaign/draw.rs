@@ -109,7 +109,7 @@ impl CampaignView {
 
     /// What it is at, or why it stands still, or how it ended.
     pub(super) fn present(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen, mut y: u16) -> u16 {
-        let width = pen.width();
+        let (width, top) = (pen.width(), y);
         let campaign = &known.campaign;
         let shown = known.shown();
         let (_, role) = run_sign(&shown);
@@ -148,6 +148,7 @@ impl CampaignView {
         if let Some(doing @ Doing::Waits(_)) = &campaign.doing {
             say(pen, &doing.to_string(), Role::Warn, 2);
         }
+        let said = y > top;
         y += u16::from(y > 3);
         let running = campaign.states.iter().enumerate().filter_map(|(i, state)| match state {
             ItemState::Running(run) => Some((i, run)),
@@ -158,14 +159,20 @@ impl CampaignView {
         let reserved =
             if campaign.state.is_over() { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
         let running: Vec<_> = running.take(most).collect();
-        let end = y + 2 * reserved.max(running.len()) as u16;
+        // Why it stands still is told where the moves under way were.
+        let usual = if said && still { top + u16::from(top > 3) } else { y };
+        let end = (usual + 2 * reserved as u16).max(y + 2 * running.len() as u16);
         if let (false, true, Some(Doing::At(doing))) = (still, running.is_empty(), &campaign.doing) {
             pen.put(3, y + 1, room, doing, Role::Muted);
         }
         for (item, id) in running {
             let run = cx.runs.iter().find(|known| known.run.id == *id);
             let interrupted = run.is_some_and(RunSeen::is_interrupted);
-            let (glyph, role) = if interrupted { ("?", Role::Warn) } else { ("▸", Role::Busy) };
+            let (glyph, role) = match (interrupted, still) {
+                (true, _) => ("?", Role::Warn),
+                (false, true) => ("‖", Role::Warn),
+                (false, false) => ("▸", Role::Busy),
+            };
             pen.put(1, y + 1, 1, glyph, role);
             pen.put(3, y + 1, width.saturating_sub(10), &campaign.words(item), Role::Text);
             let since = began(campaign, item).filter(|_| !still).map(|at| cx.age(at)).unwrap_or_default();
@@ -183,8 +190,9 @@ impl CampaignView {
         end + if end > 3 { 2 } else { 1 }
     }
 
-    pub(super) fn sections(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16) {
-        let width = pen.width();
+    pub(super) fn sections(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen, y: u16) {
+        let (width, campaign) = (pen.width(), &known.campaign);
+        let still = known.wants_an_operator();
         if y + 1 >= pen.height() {
             return;
         }
@@ -221,7 +229,7 @@ impl CampaignView {
             let y = top + line as u16;
             match self.section {
                 Section::Pods => self.tenant(pen, cx, campaign, &matrix, y, i),
-                Section::Items => line_of(pen, cx, campaign, y, i, self.items[i]),
+                Section::Items => line_of(pen, cx, (campaign, still), y, i, self.items[i]),
             }
             if i == row && page > 0 {
                 pen.tint_line(y, Role::Selection);
@@ -319,7 +327,14 @@ fn took(campaign: &Campaign, item: usize) -> Option<i64> {
 }
 
 /// One item on one line.
-fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, row: usize, item: usize) {
+fn line_of(
+    pen: &mut Pen<'_>,
+    cx: &Cx<'_>,
+    (campaign, still): (&Campaign, bool),
+    y: u16,
+    row: usize,
+    item: usize,
+) {
     let width = pen.width();
     let state = &campaign.states[item];
     let (glyph, role) = sign(&[state]);
@@ -339,7 +354,7 @@ fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, row: usi
     pen.put(end + 3, y, room, &text, if role == Role::Danger { role } else { Role::Muted });
     let time = match state {
         ItemState::Done(_) => took(campaign, item).map(format::span),
-        ItemState::Running(_) => began(campaign, item).map(|at| cx.age(at)),
+        ItemState::Running(_) if !still => began(campaign, item).map(|at| cx.age(at)),
         _ => None,
     };
     pen.put_right(width.saturating_sub(1), y, 6, &time.unwrap_or_default(), Role::Muted);

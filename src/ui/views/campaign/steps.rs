@@ -68,7 +68,7 @@ pub(super) fn line(pen: &mut Pen<'_>, y: u16, run: &Run) {
     let wide: u16 = pieces.iter().map(|(text, _)| format::width(text)).sum();
     // Where they do not all fit, those that are through go first.
     let from = match wide > width {
-        true => pieces.iter().position(|(text, _)| text.starts_with('▸')).unwrap_or(0),
+        true => pieces.iter().position(|(text, _)| text.starts_with(['▸', '‖'])).unwrap_or(0),
         false => 0,
     };
     pen.line(3, y, width, &pieces[from..]);
