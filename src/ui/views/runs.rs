@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{campaign, counted, heading, run_sign};
+use super::{answers, campaign, counted, heading, run_sign};
 use crate::{
     cluster::Snapshot,
     run::{Offers, Run, RunSeen, RunState, Shown, campaign::CampaignSeen, summary},
@@ -12,7 +12,7 @@ use crate::{
         filter::{Fields, Filter, Of},
         format,
         paint::Pen,
-        stops,
+        stops::{self, Stop},
         theme::Role,
         view::{Cx, List, Place, View},
     },
@@ -452,7 +452,13 @@ impl View for Runs {
     }
 
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        command.is_of_runs() && self.why_not(command, cx).is_some()
+        (command.is_of_runs() && self.why_not(command, cx).is_some())
+            || (command == Command::Open && self.selected(cx).is_none())
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        let id = self.list.selected()?.clone();
+        answers::of_all(cx, &Place::Runs, [Stop::Campaign(id.clone()), Stop::Run(id)])
     }
 
     fn subject(&self) -> Option<String> {
