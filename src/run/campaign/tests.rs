@@ -120,9 +120,7 @@ fn an_item_whose_run_failed_or_was_not_as_predicted_says_so() {
     let line = line(it.entries.last().expect("an entry"));
     assert!(line.contains("\"unpredicted\":"), "{line}");
     let failed = child(1, RunState::Failed).run;
-    let Event::Done { unpredicted: Some(why), .. } = super::next::done(1, &failed) else {
-        panic!("it says so")
-    };
+    let Event::Done { unpredicted: Some(why), .. } = next::done(1, &failed) else { panic!("it says so") };
     assert!(why.starts_with("run ") && why.contains("failed once the pod had moved: given up"), "{why}");
 }
 
