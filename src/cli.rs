@@ -40,6 +40,7 @@ mod many;
 mod migrate;
 mod move_pod;
 mod nodes;
+mod outage;
 mod output;
 mod port_forward;
 mod proposal;

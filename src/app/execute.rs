@@ -348,7 +348,8 @@ pub(super) fn leave(app: &mut App, interrupt: bool) {
     if interrupt && run.is_none() {
         app.leaving = true;
     } else {
-        app.overlay = Some(Overlay::Ask(Ask::Leave { run }));
+        let passing = app.setup.passing;
+        app.overlay = Some(Overlay::Ask(Ask::Leave { run, passing }));
     }
 }
 

@@ -463,7 +463,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
             _ if !burst && command::of(Command::Yes).keys.contains(&name) => {
                 execute::answered(app, ask, now, effects);
             }
-            "q" if !burst && matches!(ask, Ask::Leave { run: None }) => {
+            "q" if !burst && matches!(ask, Ask::Leave { run: None, .. }) => {
                 execute::answered(app, ask, now, effects);
             }
             "esc" | "n" => {}

@@ -206,7 +206,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Skip, "skip", &["s"], "skip this tenant: it stays as it is", &[On::Campaign])
         .bar(12, "skip")
         .acts(),
-    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Campaign])
+    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Run, On::Campaign])
         .bar(15, "retry")
         .acts(),
     entry(
