@@ -42,7 +42,7 @@ use crate::{
 };
 
 pub use self::{
-    msg::{Destination, Effect, Msg},
+    msg::{Destination, Effect, Msg, NotOpened},
     pump::{Painter, run},
     update::update,
 };
@@ -138,6 +138,8 @@ struct World {
     /// What the key to the next trouble led to last.
     stop: Option<Stop>,
     size: (u16, u16),
+    /// The text in front has the whole screen.
+    full: bool,
     wake: Cell<Option<Timestamp>>,
 }
 
@@ -175,7 +177,7 @@ impl Views {
 impl World {
     fn cx(&self, now: Timestamp) -> Cx<'_> {
         let (width, height) = self.size;
-        let body = ui::Parts::of(Rect::new(0, 0, width, height)).body;
+        let body = ui::Parts::of(Rect::new(0, 0, width, height), self.full).body;
         Cx {
             seen: &self.seen,
             tenants: &self.judgement.tenants,
@@ -227,6 +229,7 @@ impl App {
             outlook: None,
             stop: None,
             size,
+            full: false,
             wake: Cell::new(None),
         };
         let history = setup.history.clone();
@@ -343,6 +346,7 @@ impl App {
 
     /// Makes the rows of the place in front again.
     fn refresh(&mut self, now: Timestamp) {
+        self.world.full = self.views.front().is_full();
         let cx = self.world.cx(now);
         self.views.front_mut().refresh(&cx);
     }

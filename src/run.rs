@@ -5,6 +5,7 @@
 //! its request is sent, so that a crash at any moment leaves something that another cockpit finds and finishes or
 //! takes back.
 
+mod actions;
 pub mod campaign;
 mod decide;
 mod drive;
@@ -37,12 +38,13 @@ use crate::{
 };
 use drive::{Begin, Driver};
 
+pub use actions::{Acted, AuditLine, Came, actions};
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use exec::exec;
 pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};
-pub use local::local_journals;
+pub use local::{Audit, audited, local_journals};
 pub use log::Log;
 pub use rehearse::rehearse;
 pub use seen::{Holder, Offers, RunSeen, Shown};

@@ -71,6 +71,10 @@ pub(super) fn planned(app: &mut App, asked: &Intent, plan: Plan, now: Timestamp,
                 if review.typing != Some(Typing::Reason) {
                     review.typing = None;
                 }
+                review.rehearsing = Rehearsing::No;
+            }
+            // What has refused it may have gone.
+            if review.rehearsing == Rehearsing::No {
                 rehearse(read_only, &mut review, effects);
             }
             let stale = review.stale;

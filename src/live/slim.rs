@@ -157,6 +157,7 @@ slim! {
         #[serde(rename = "hostIP")]
         host_ip: String,
         host_port: u16,
+        container_port: u16,
         protocol: String,
     }
     Affinity { node_affinity: NodeAffinity, pod_affinity: PodAffinity, pod_anti_affinity: PodAffinity }

@@ -8,7 +8,7 @@ use super::{
     format,
     paint::{Pen, Piece, piece},
     theme::Role,
-    view::{Cx, Place, VIEWS, View},
+    view::{Cx, Place, VIEWS, View, why_not},
 };
 use crate::cluster::{Freshness, Severity};
 
@@ -150,6 +150,29 @@ fn api<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     pieces
 }
 
+/// Lines that what was said last takes at most.
+const TOLD: usize = 4;
+
+/// What was said, in lines of that width.
+fn told(severity: Severity, text: &str, columns: u16) -> Vec<String> {
+    let x = if severity > Severity::Notice { 4 } else { 2 };
+    let mut lines = format::wrap(&format::plain(text), columns.saturating_sub(x).max(1));
+    if lines.len() > TOLD {
+        lines[TOLD - 1] = format!("{} …", lines[TOLD - 1]);
+        lines.truncate(TOLD);
+    }
+    lines
+}
+
+/// Lines that what was said last needs beside that of the status.
+pub fn more_lines(screen: &Screen<'_>, columns: u16) -> u16 {
+    let Some((severity, text)) = screen.notice.filter(|_| screen.typing.is_none()) else { return 0 };
+    if format::width(text) + 4 <= columns {
+        return 0;
+    }
+    u16::try_from(told(severity, text, columns).len()).unwrap_or(1).saturating_sub(1)
+}
+
 /// What was said or is typed at the left, how many rows in which order at the right.
 pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Position> {
     if pen.height() == 0 {
@@ -168,7 +191,16 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
     let most = edge / 2 + edge / 6;
     let right = cut_in_front(&screen.view.status(cx), most.saturating_sub(1));
     let start = pen.line_right(edge, 0, most, &[piece(format!("{right} "), Role::Muted)]);
-    if let Some((severity, text)) = screen.notice {
+    if let (Some((severity, text)), true) = (screen.notice, pen.height() > 1) {
+        let tone = if severity == Severity::Notice { Role::Accent } else { role(Some(severity)) };
+        for (y, line) in (0..pen.height()).zip(told(severity, text, edge)) {
+            pen.put(0, y, edge, &" ".repeat(usize::from(edge)), Role::Text);
+            let sign = if y == 0 && severity > Severity::Notice { glyph(Some(severity)) } else { "" };
+            pen.put(1, y, 1, sign, tone);
+            let x = if severity > Severity::Notice { 3 } else { 1 };
+            pen.put(x, y, edge.saturating_sub(x), &line, tone);
+        }
+    } else if let Some((severity, text)) = screen.notice {
         let shown = match severity {
             Severity::Notice => None,
             other => Some(other),
@@ -266,7 +298,7 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     let mut reserve: u16 = always.iter().map(|e| bare(e)).sum::<u16>() + 1;
     let put = |pen: &mut Pen<'_>, x: u16, e: &Entry, with_word: bool| {
         let (key, word) = label(e);
-        let off = (e.acts && cx.who.read_only) || view.refuses(e.command, cx).is_some();
+        let off = (e.acts && cx.who.read_only) || why_not(view, e.command, cx).is_some();
         let (key_role, word_role) = if off { (Role::Faint, Role::Faint) } else { (Role::Key, Role::Muted) };
         let x = pen.put(x, 0, edge.saturating_sub(x), key, key_role) + 1;
         if with_word { pen.put(x, 0, edge.saturating_sub(x), word, word_role) + 2 } else { x }

@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 
-use super::{counted, not_known, nothing_yet, selection::Selection};
+use super::{answers, counted, not_known, nothing_yet, selection::Selection};
 use crate::{
-    cluster::TenantName,
+    cluster::{Subject, TenantName},
     plan::whatif::{Harm, Loss},
     ui::{
         action::Action,
@@ -12,6 +12,7 @@ use crate::{
         command::Command,
         filter::{Fields, Filter, Of},
         paint::Pen,
+        stops::Stop,
         theme::Role,
         view::{Cx, Place, View},
     },
@@ -200,6 +201,11 @@ impl View for Ranking {
 
     fn fields(&self) -> &'static Fields {
         &FIELDS
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        let node = self.selection.list.selected()?.clone();
+        answers::of_all(cx, &self.place(), [Stop::About(Subject::Node(node))])
     }
 
     fn subject(&self) -> Option<String> {

@@ -118,7 +118,9 @@ impl Rows {
             });
         }
         self.connections = connections(cx.seen).and_then(|database| database.more);
-        self.most_left = self.all.iter().filter_map(|row| self.left(row)).max().unwrap_or(0);
+        // The bars keep their scale while the most that is left changes a little.
+        let most = self.all.iter().filter_map(|row| self.left(row)).max().unwrap_or(0);
+        self.most_left = most.checked_next_power_of_two().unwrap_or(most);
     }
 
     /// Whether the filter lets a row through.
