@@ -45,7 +45,7 @@ pub mod whatif;
 use crate::cluster::by_hand;
 pub use crate::cluster::by_hand::{line, shell};
 pub use about::About;
-pub use approve::{Approved, Confirmation, Unapproved};
+pub use approve::{Approved, Confirmation, Unapproved, why_grave};
 pub use change::{
     Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
     Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, Restarted,
