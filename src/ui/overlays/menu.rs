@@ -25,12 +25,18 @@ impl Menu {
     /// Draws it.
     pub fn render(&self, pen: &mut Pen<'_>) {
         let height = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(4 + FOOT);
-        let mut pen = panel(pen, 72, height, &[piece(self.subject.as_str(), Role::Accent)], &[]);
+        let mut pen = panel(
+            pen,
+            (pen.width() * 3 / 4).clamp(72, 120),
+            height,
+            &[piece(self.subject.as_str(), Role::Accent)],
+            &[],
+        );
         let width = pen.width();
         // All names end before the first sentence begins.
         let names = self.items.iter().map(|(entry, _)| format::width(entry.name)).max().unwrap_or(0).max(12);
         // Where there is room, what the one under the cursor does stands below in full.
-        let foot = if usize::from(pen.height()) > self.items.len() + usize::from(FOOT) { FOOT } else { 0 };
+        let foot = if pen.height() > 4 * FOOT { FOOT } else { 0 };
         let page = usize::from(pen.height().saturating_sub(1 + foot)).max(1);
         let start = (self.at + 1).saturating_sub(page);
         for (line, (i, (entry, why))) in self.items.iter().enumerate().skip(start).take(page).enumerate() {
