@@ -312,10 +312,14 @@ impl App {
     pub fn draw(&self, buf: &mut Buffer, now: Timestamp) -> Option<Position> {
         self.world.wake.set(None);
         let crumbs = self.views.crumbs();
+        let appears = match &self.overlay {
+            Some(Overlay::Planning(planning)) => planning.appears(),
+            _ => None,
+        };
         let screen = ui::Screen {
             crumbs: &crumbs,
             view: self.views.front(),
-            overlay: self.overlay.as_ref(),
+            overlay: self.overlay.as_ref().filter(|_| appears.is_none_or(|at| at <= now)),
             notice: self.notice.as_ref().map(|(severity, text, _)| (*severity, text.as_str())),
             typing: match &self.overlay {
                 Some(Overlay::Command(line)) => Some((":", &line.input)),
@@ -332,7 +336,7 @@ impl App {
             _ => None,
         };
         // What is past due waits for something else to happen, such as the rehearsal.
-        self.due.set([notice, yes].into_iter().flatten().filter(|at| *at > now).min());
+        self.due.set([notice, yes, appears].into_iter().flatten().filter(|at| *at > now).min());
         cursor
     }
 

@@ -12,6 +12,7 @@ use imbl::{OrdMap, OrdSet};
 use jiff::{SignedDuration, Timestamp};
 
 mod address;
+pub mod by_hand;
 mod clocks;
 pub mod database;
 mod detail;
@@ -73,7 +74,7 @@ pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
     Room, Tightest, cluster_room, connections, headroom, headroom_within, measured_before, node_room,
 };
-pub use health::{Health, Healths};
+pub use health::{Health, Healths, refuses};
 pub use hints::Hints;
 pub use history::{History, Sample, Trend};
 pub use id::{

@@ -14,7 +14,6 @@ use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a, wo
 mod about;
 mod admission;
 mod approve;
-mod by_hand;
 mod change;
 mod check;
 mod cordon;
@@ -43,9 +42,10 @@ mod undo;
 mod verify;
 pub mod whatif;
 
+use crate::cluster::by_hand;
+pub use crate::cluster::by_hand::{line, shell};
 pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
-pub use by_hand::{line, shell};
 pub use change::{
     Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
     Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, Restarted,
@@ -66,6 +66,7 @@ pub use object::Object;
 pub use parts::{NodePart, PartRef};
 pub use release::{Release, STEADY};
 pub use rollback::Rollback;
+pub use undo::offered as undo_offered;
 pub use verify::verify;
 
 /// What an operator wants.

@@ -31,6 +31,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         }
         Command::Ranking => go(app, &Place::Ranking, now),
         Command::Forwards => go(app, &Place::Forwards, now),
+        Command::Actions => go(app, &Place::Actions, now),
         Command::Earlier | Command::Later => {
             let back = command == Command::Earlier;
             if app.trail.go(&mut app.views, back) {

@@ -9,7 +9,7 @@ use crate::{
     },
     plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
     run::{
-        JournalPlace, Rehearsal, Run,
+        Audit, JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
     },
     ui::{Forwarded, Outlook, Question, Terms, Wanted, overlays::SchemeFound},
@@ -67,6 +67,8 @@ pub enum Msg {
     Returned(Severity, String),
     /// Something to say, in one sentence.
     Notice(Severity, String),
+    /// What the audit file of this machine says, or why it cannot be read.
+    Audit(Result<Audit, String>),
     /// What the cockpit costs the cluster, a line each.
     Cost(Vec<String>),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
@@ -118,6 +120,8 @@ pub enum Effect {
         /// The one chosen instead.
         chosen: String,
     },
+    /// Read the audit file of this machine; answer with [`Msg::Audit`].
+    ReadAudit,
     /// Save the lines of a log in this file, or in one of that name and the time among the logs in the state folder.
     SaveLog {
         /// The file that was named.

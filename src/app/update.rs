@@ -68,6 +68,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
                 app.refresh(now);
             }
         }
+        Msg::Audit(audit) => {
+            app.world.detail.audit = Some(audit);
+            app.refresh(now);
+        }
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
         Msg::Revisions(_, Ok(rollback)) => {
             app.notice = None;
@@ -113,6 +117,9 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Leave => app.leaving = true,
     }
     unlock::expire(app, now, &mut effects);
+    if let Some(Overlay::Planning(planning)) = &mut app.overlay {
+        planning.since.get_or_insert(now);
+    }
     approval::settle(app, now, &mut effects);
     schemes::settle(app, now, &mut effects);
     let old = |at: Timestamp, severity| now.duration_since(at) >= stays(severity);
@@ -166,7 +173,6 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         || app.world.seen.leases.freshness != seen.leases.freshness;
     app.world.seen = seen;
     app.world.judgement = judgement;
-    foresee::judge(app);
     if journals {
         known::gather(app);
     } else {
@@ -174,6 +180,7 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         app.world.runs.iter_mut().for_each(|known| known.age(now));
         app.world.campaigns.iter_mut().for_each(|known| known.age(now));
     }
+    foresee::judge(app);
     app.refresh(now);
 }
 
@@ -237,6 +244,9 @@ fn fetch(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
     if wants.object != app.wanted.object {
         app.world.detail.object = wants.object.clone().map(|key| (key, None));
         effects.push(wants.object.clone().map_or(Effect::StopObject, Effect::WatchObject));
+    }
+    if wants.audit && !app.wanted.audit {
+        effects.push(Effect::ReadAudit);
     }
     app.wanted = wants;
 }

@@ -308,6 +308,7 @@ impl World {
             generation: 3,
             observed_generation: 3,
             desired,
+            scaled: None,
             selector: Selector::of(&BTreeMap::from([("app".into(), name.to_owned())])),
             template_labels: Arc::new(plain.clone().into()),
             template: spec,

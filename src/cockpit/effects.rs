@@ -187,6 +187,13 @@ impl Performer {
                     let _ = self.tell.try_send(Msg::Notice(Severity::Warning, text));
                 }
             }
+            Effect::ReadAudit => {
+                let (folder, tell) = (self.state_dir.clone(), self.tell.clone());
+                let context = self.look.wire.context().to_owned();
+                tokio::task::spawn_blocking(move || {
+                    let _ = tell.blocking_send(Msg::Audit(run::audited(&folder, &context)));
+                });
+            }
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
             Effect::Scheme(wanted, terms) => {

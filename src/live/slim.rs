@@ -248,6 +248,7 @@ slim! {
     }
     ManagedFields {
         manager: String,
+        time: Option<Timestamp>,
         #[serde(rename = "fieldsV1")]
         fields: Fields,
     }

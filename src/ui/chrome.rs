@@ -10,7 +10,9 @@ use super::{
     theme::Role,
     view::{Cx, Place, VIEWS, View, why_not},
 };
-use crate::cluster::{Database, Finding, Freshness, Health, Healths, Severity};
+use crate::cluster::{Freshness, Severity};
+
+mod facts;
 
 /// The glyph of a severity.
 pub fn mark(severity: Severity) -> &'static str {
@@ -69,7 +71,7 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     }
     pen.line(0, 0, start.saturating_sub(2), &left);
     if pen.height() > 1 {
-        health(pen, cx, view);
+        facts::draw(pen, cx, view);
     }
 }
 
@@ -85,98 +87,6 @@ fn left_until(cx: &Cx<'_>, until: jiff::Timestamp) -> String {
         61.. => format!("{} min", (seconds + 59) / 60),
         _ => format!("{} s", (seconds + 9) / 10 * 10),
     }
-}
-
-fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
-    let edge = pen.width();
-    let facts = fitting(cx, edge);
-    let needed = wide(&facts);
-    let mut room = edge;
-    // Where they do not fit, the places stand in the status line.
-    let places = places(cx, view, "   ");
-    let width = wide(&places);
-    if needed + 2 + width <= edge {
-        pen.line_right(edge, 1, width, &places);
-        room = edge - width - 2;
-    }
-    pen.line(0, 1, room, &facts);
-}
-
-/// The health in numbers: what is least missed goes first, until it fits.
-fn fitting<'a>(cx: &Cx<'_>, edge: u16) -> Vec<Piece<'a>> {
-    let mut facts = Vec::new();
-    for rank in 0..=Spare::ALL {
-        facts = self::facts(cx, Spare(rank));
-        if wide(&facts) <= edge {
-            break;
-        }
-    }
-    facts
-}
-
-/// Whether the places stand in the header.
-fn places_above(cx: &Cx<'_>, view: &dyn View, edge: u16) -> bool {
-    cx.size.1 > 1 && wide(&fitting(cx, edge)) + 2 + wide(&places(cx, view, "   ")) <= edge
-}
-
-/// How much of the health in numbers is left out: each rank leaves out what those before it do, and one thing more.
-#[derive(Clone, Copy)]
-struct Spare(u8);
-
-impl Spare {
-    const ALL: u8 = 8;
-
-    /// Tenants at risk: the list tells them.
-    fn risk(self) -> bool {
-        self.0 >= 1
-    }
-
-    fn gap(self) -> &'static str {
-        if self.0 >= 2 { "  " } else { "   " }
-    }
-
-    /// The noun of what the loss of a node would do.
-    fn noun(self) -> bool {
-        self.0 >= 3
-    }
-
-    /// Nodes that are all ready.
-    fn nodes(self) -> bool {
-        self.0 >= 4
-    }
-
-    /// How many nodes are ready beside those that are cordoned.
-    fn ready(self) -> bool {
-        self.0 >= 5
-    }
-
-    /// How many tenants there are beside those that are not well.
-    fn total(self) -> bool {
-        self.0 >= 6
-    }
-
-    /// Nodes that are cordoned.
-    fn cordoned(self) -> bool {
-        self.0 >= 7
-    }
-
-    /// What the loss of a node would do.
-    fn loss(self) -> bool {
-        self.0 >= 8
-    }
-}
-
-fn facts<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
-    let mut parts = numbers(cx, spare);
-    if !spare.loss() {
-        parts.push(n_minus_1(cx, spare));
-    }
-    let mut facts = Vec::new();
-    for part in parts.into_iter().filter(|part| !part.is_empty()) {
-        facts.push(piece(if facts.is_empty() { " " } else { spare.gap() }, Role::Text));
-        facts.extend(part);
-    }
-    facts
 }
 
 fn wide(facts: &[Piece<'_>]) -> u16 {
@@ -207,126 +117,6 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, gap: &'static str) -> Vec<Piece<'a>>
     }
     pieces.push(piece(" ", Role::Text));
     pieces
-}
-
-/// The worst node by the harm of its loss: `if worker-3 fails: 2 tenants down`.
-fn n_minus_1<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
-    if let Some(namespace) = &cx.seen.namespace {
-        return vec![piece(format!("only {}", format::fit(namespace, 24)), Role::Warn)];
-    }
-    let Some(worst) = cx.outlook.filter(|_| cx.seen.is_ready()).and_then(|o| o.ranking.first()) else {
-        return Vec::new();
-    };
-    let role = match worst.severity() {
-        Some(Severity::Notice) | None => Role::Muted,
-        some => role(some),
-    };
-    let what = if spare.noun() { worst.short() } else { worst.words() };
-    let text = match worst.severity() {
-        None => "any one node may fail".to_owned(),
-        Some(_) => format!("if {} fails: {what}", cx.node_name(&worst.node, 24)),
-    };
-    let old = cx.outdated().map_or(String::new(), |age| format!(" ({age} ago)"));
-    vec![piece(text, role), piece(old, Role::Warn)]
-}
-
-/// Tenants by their state, nodes ready of all, the database.
-fn numbers<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Vec<Piece<'a>>> {
-    let seen = cx.seen;
-    if !seen.is_ready() {
-        let what = match seen.api.freshness {
-            Freshness::Missing { .. } => "nothing seen yet",
-            Freshness::Live { .. } if seen.is_out_of_reach() => "not allowed to read it",
-            _ => "reading the cluster …",
-        };
-        return vec![vec![piece(what, Role::Muted)], database(cx)];
-    }
-    let healths = Healths::of(seen, cx.findings);
-    let tenants = format::count(healths.total, "tenant");
-    let not_well = healths.words();
-    let mut parts = match not_well.as_slice() {
-        [] if database_is_critical(cx).is_none() && healths.total > 0 => {
-            vec![vec![piece(format!("✓ {tenants} ok"), Role::Ok)]]
-        }
-        [_, ..] if spare.total() => Vec::new(),
-        _ => vec![vec![piece(tenants, Role::Text)]],
-    };
-    let (risk, bad): (Vec<_>, Vec<_>) =
-        not_well.into_iter().partition(|(health, _)| *health == Health::AtRisk);
-    let warnings = cx.findings.iter().filter(|f| f.severity > Severity::Notice).count();
-    if bad.is_empty() && risk.is_empty() && warnings > 0 && database_is_critical(cx).is_none() {
-        parts.push(vec![piece(format!("▲ {}", format::count(warnings, "warning")), Role::Warn)]);
-    }
-    if let Some(namespace) = seen.absent_namespace() {
-        return vec![vec![piece(format!("✖ no namespace {namespace}"), Role::Danger)]];
-    }
-    let bad: Vec<_> = bad.into_iter().map(|(_, text)| text).collect();
-    if !bad.is_empty() {
-        parts.push(vec![piece(format!("✖ {}", bad.join(", ")), Role::Danger)]);
-    }
-    if let Some((_, text)) = risk.first().filter(|_| !spare.risk()) {
-        parts.push(vec![piece(format!("▲ {text}"), Role::Warn)]);
-    }
-    parts.push(nodes(cx, spare));
-    parts.push(database(cx));
-    parts
-}
-
-/// `5/5 nodes, 1 cordoned`.
-fn nodes<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
-    let nodes = &cx.seen.nodes;
-    if !nodes.freshness.is_known() {
-        return vec![piece("nodes not known", Role::Warn)];
-    }
-    let all = nodes.len();
-    let ready = nodes.values().filter(|n| n.is_ready()).count();
-    let cordoned = nodes.values().filter(|n| n.cordoned).count();
-    let mut pieces = Vec::new();
-    let dull = ready == all && (spare.ready() || (spare.nodes() && cordoned == 0));
-    if !dull {
-        let role = if ready < all { Role::Danger } else { Role::Muted };
-        pieces.push(piece(format!("{ready}/{all} nodes"), role));
-    }
-    if cordoned > 0 && !spare.cordoned() {
-        let comma = if dull { "" } else { ", " };
-        pieces.push(piece(format!("{comma}{cordoned} cordoned"), Role::Warn));
-    }
-    pieces
-}
-
-/// The database in a few characters: dim when it is well, with its glyph when it is not.
-fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
-    let Some(headline) = Database::of(cx.seen).map(|d| d.headline()) else { return Vec::new() };
-    let worst = database_is_critical(cx);
-    let of_it = cx.findings.iter().filter(|f| f.subject.is_database() && f.severity > Severity::Notice);
-    let (sign, role) = match of_it.map(|f| f.severity).max() {
-        None => ("", Role::Muted),
-        severity => (glyph(severity), role(severity)),
-    };
-    let gap = if sign.is_empty() { "" } else { " " };
-    let what = worst.and_then(|f| loud(f.rule)).map_or(String::new(), |word| format!(" {word}"));
-    vec![piece(format!("{sign}{gap}{headline}{what}"), role)]
-}
-
-/// What is critical about the database.
-fn database_is_critical<'a>(cx: &Cx<'a>) -> Option<&'a Finding> {
-    cx.findings.iter().find(|f| f.severity == Severity::Critical && f.subject.is_database())
-}
-
-/// It in a word or two, where the headline does not say it.
-fn loud(rule: &str) -> Option<&'static str> {
-    Some(match rule {
-        "flow-control" => "WRITES PAUSED",
-        "commits-blocked" => "COMMITS BLOCKED",
-        "lock-holder" => "WRITES LOCKED",
-        "readers-empty" => "NO READERS",
-        "stale-reads" => "STALE READS",
-        "galera-views" => "VIEWS DIFFER",
-        "clients-waiting" => "CLIENTS WAIT",
-        "monitor-failing" => "MONITOR FAILS",
-        "member-connections" => "CONNECTIONS FULL",
-        _ => return None,
-    })
 }
 
 /// Whether the API answers, and how old the data are when they are not live.
@@ -429,7 +219,7 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         let room = start.saturating_sub(2);
         let below = screen.crumbs.len() > 1;
         let mut x = 1;
-        if screen.overlay.is_none() && !places_above(cx, screen.view, edge) {
+        if screen.overlay.is_none() && !facts::places_above((edge, cx.size.1)) {
             // The places, as far apart as leaves room for the way as well.
             let least = if below { WAY } else { 0 };
             let fits = |gap: &&'static str, least: u16| wide(&places(cx, screen.view, gap)) + least < room;

@@ -211,6 +211,8 @@ pub enum Command {
     Forward,
     /// The port-forwards that are open.
     Forwards,
+    /// The action log.
+    Actions,
     /// Close a port-forward.
     CloseForward,
     /// The command line.
@@ -290,13 +292,15 @@ pub enum On {
     Log,
     /// The port-forwards.
     Forwards,
+    /// The action log.
+    Actions,
     /// The review of a plan.
     Review,
 }
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -314,6 +318,7 @@ impl On {
         Self::Object,
         Self::Log,
         Self::Forwards,
+        Self::Actions,
         Self::Review,
     ];
 
@@ -337,6 +342,7 @@ impl On {
             Self::Object => "An object",
             Self::Log => "A log",
             Self::Forwards => "Port-forwards",
+            Self::Actions => "Action log",
             Self::Review => "Review of a plan",
         }
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
-    run::{RunSeen, campaign::CampaignSeen},
+    run::{Audit, RunSeen, campaign::CampaignSeen},
 };
 
 /// Who sits at this cockpit.
@@ -78,6 +78,8 @@ pub struct Detail {
     pub log: Log,
     /// The object that is described, and what was read of it last.
     pub object: Option<(ObjectKey, Option<Read>)>,
+    /// What the audit file of this machine says, once it has been read; or why it cannot be.
+    pub audit: Option<Result<Audit, String>>,
 }
 
 /// What a view wants to be fetched while it is shown.
@@ -91,6 +93,8 @@ pub struct Wants {
     pub object: Option<ObjectKey>,
     /// This prediction.
     pub question: Option<Question>,
+    /// The audit file of this machine.
+    pub audit: bool,
 }
 
 /// What is read while drawing and deciding.

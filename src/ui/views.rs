@@ -1,5 +1,6 @@
 //! The places of the screen, one file each.
 
+pub mod actions;
 mod answers;
 pub mod campaign;
 pub mod database;

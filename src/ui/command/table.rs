@@ -62,6 +62,7 @@ const ROWS: &[On] = &[
     On::Findings,
     On::Ranking,
     On::Database,
+    On::Actions,
 ];
 const NAMED: &[On] = &[
     On::Tenants,
@@ -77,9 +78,19 @@ const NAMED: &[On] = &[
     On::Headroom,
     On::Database,
     On::Forwards,
+    On::Actions,
 ];
-const SORTED: &[On] =
-    &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Runs, On::Findings, On::Ranking, On::Database];
+const SORTED: &[On] = &[
+    On::Tenants,
+    On::Tenant,
+    On::Nodes,
+    On::Node,
+    On::Runs,
+    On::Findings,
+    On::Ranking,
+    On::Database,
+    On::Actions,
+];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
 const DATABASE: &[On] = &[On::Database];
@@ -509,6 +520,13 @@ pub const COMMANDS: &[Entry] = &[
         .aliases(&["node", "no"]),
     entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
         .aliases(&["history"]),
+    entry(
+        Command::Actions,
+        "actions",
+        &["@"],
+        "the action log: every request that changed anything, by whom, why, its result and its kubectl or SQL line",
+        ANY,
+    ),
     entry(
         Command::Database,
         "database",
