@@ -44,7 +44,7 @@ impl Menu {
             let key = entry.keys.first().map_or("", |k| key_sign(k));
             let (key_role, role) =
                 if why.is_some() { (Role::Faint, Role::Muted) } else { (Role::Key, Role::Text) };
-            pen.put(2, y, 4, key, key_role);
+            pen.put(2, y, 5, key, key_role);
             pen.put(8, y, width.saturating_sub(8), entry.name, role);
             let x = 8 + names + 2;
             let text = why.as_deref().unwrap_or(entry.doc);
