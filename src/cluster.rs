@@ -29,6 +29,7 @@ mod history;
 mod id;
 mod images;
 mod job;
+mod named;
 mod near;
 mod node;
 mod observe;
@@ -49,6 +50,7 @@ mod spec;
 mod table;
 mod tenancy;
 mod tenant;
+mod unknown;
 mod values;
 pub mod words;
 mod workload;
@@ -80,6 +82,7 @@ pub use id::{
 };
 pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
+pub use named::{Named, named, running};
 pub use near::{did_you_mean, near};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
@@ -105,6 +108,7 @@ pub use spec::{
 pub use table::{Line, Table};
 pub use tenancy::Tenancy;
 pub use tenant::{Cell, Tenant};
+pub use unknown::{meant_tenant, unknown_node, unknown_tenant};
 pub use values::{is_off, is_on};
 pub use workload::{
     Autoscaler, Budget, Counts, GitOps, Refused, ReplicaSet, Service, Workload, deployment_of, image_tag,
