@@ -73,7 +73,7 @@ pub use headroom::{
 };
 pub use health::{Health, Healths};
 pub use hints::Hints;
-pub use history::{History, Sample, Trend};
+pub use history::{History, Peak, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
@@ -98,7 +98,7 @@ pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
 pub use spec::{
-    Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Resources, SpreadConstraint, Toleration,
+    Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Qos, Resources, SpreadConstraint, Toleration,
     Volume, VolumeSource,
 };
 pub use table::{Line, Table};

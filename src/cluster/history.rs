@@ -24,6 +24,21 @@ pub struct Sample {
     pub used: Memory,
     /// How many of them were measured.
     pub containers: u32,
+    /// What the one that uses least of them uses, at most a KiB less.
+    pub least: Memory,
+    /// What the one that uses most of them uses, at most a KiB more.
+    pub most: Memory,
+}
+
+/// The most that one serving container of a tenant was seen to use.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Peak {
+    /// How much.
+    pub used: Memory,
+    /// When.
+    pub at: Timestamp,
+    /// Since when it is measured.
+    pub since: Timestamp,
 }
 
 /// The samples of all tenants, oldest first.
@@ -39,26 +54,41 @@ struct Ring {
     trend: Option<Trend>,
 }
 
-/// A sample in half the room: measuring windows end at whole seconds.
+/// A sample in half the room: measuring windows end at whole seconds, and memory is measured in KiB.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
     used: Memory,
     /// Seconds since 1970.
     at: u32,
     containers: u32,
+    /// KiB, rounded down.
+    least: u32,
+    /// KiB, rounded up.
+    most: u32,
 }
+
+const KIB: u64 = 1024;
 
 impl From<Sample> for Kept {
     fn from(sample: Sample) -> Self {
         let at = u32::try_from(sample.at.as_second().max(0)).unwrap_or(u32::MAX);
-        Self { used: sample.used, at, containers: sample.containers }
+        let kib = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        let (least, most) = (kib(sample.least.0 / KIB), kib(sample.most.0.div_ceil(KIB)));
+        Self { used: sample.used, at, containers: sample.containers, least, most }
     }
 }
 
 impl From<&Kept> for Sample {
     fn from(kept: &Kept) -> Self {
         let at = Timestamp::from_second(kept.at.into()).unwrap_or(Timestamp::MAX);
-        Self { at, used: kept.used, containers: kept.containers }
+        let memory = |kib: u32| Memory(u64::from(kib) * KIB);
+        Self {
+            at,
+            used: kept.used,
+            containers: kept.containers,
+            least: memory(kept.least),
+            most: memory(kept.most),
+        }
     }
 }
 
@@ -77,6 +107,13 @@ impl History {
     /// The samples of a tenant, oldest first.
     pub fn of(&self, tenant: &TenantName) -> impl DoubleEndedIterator<Item = Sample> {
         self.rings.get(tenant).into_iter().flat_map(|ring| ring.samples.iter().map(Sample::from))
+    }
+
+    /// The most that one of its serving containers was seen to use; `None`: it was not measured.
+    pub fn peak(&self, tenant: &TenantName) -> Option<Peak> {
+        let since = self.of(tenant).next()?.at;
+        let most = self.of(tenant).max_by_key(|sample| (sample.most, std::cmp::Reverse(sample.at)))?;
+        Some(Peak { used: most.most, at: most.at, since })
     }
 
     /// The trend since the number of containers last changed; `None` when too little has been seen.
@@ -109,10 +146,18 @@ impl Snapshot {
             for (pod, usage) in measured(self, tenant).filter(|(pod, _)| pod.ready) {
                 let Some((usage, serving)) = usage.zip(pod.spec.serving(container)) else { continue };
                 let Some((_, used)) = usage.containers.get(&serving.name) else { continue };
-                let so_far = sample.get_or_insert(Sample { at: usage.at, used: Memory::ZERO, containers: 0 });
+                let so_far = sample.get_or_insert(Sample {
+                    at: usage.at,
+                    used: Memory::ZERO,
+                    containers: 0,
+                    least: *used,
+                    most: *used,
+                });
                 so_far.at = so_far.at.max(usage.at);
                 so_far.used += *used;
                 so_far.containers += 1;
+                so_far.least = so_far.least.min(*used);
+                so_far.most = so_far.most.max(*used);
             }
             samples.extend(sample.map(|sample| (name.clone(), sample)));
         }
@@ -161,9 +206,19 @@ mod tests {
         let mut history = History::default();
         for (i, (used, containers)) in used.iter().enumerate() {
             let at = Timestamp::from_second(15 * i as i64).expect("a time");
-            history.push(&"acme".into(), Sample { at, used: Memory(*used), containers: *containers });
+            let (used, containers) = (Memory(*used), *containers);
+            history.push(&"acme".into(), Sample { at, used, containers, least: used, most: used });
         }
         history
+    }
+
+    #[test]
+    fn the_peak_is_what_one_container_used_and_never_less() {
+        let history = history(&[(100 << 20, 2), ((300 << 20) + 1, 2), (200 << 20, 3)]);
+        let peak = history.peak(&"acme".into()).expect("it is measured");
+        assert_eq!(peak.used, Memory((300 << 20) + 1024));
+        assert_eq!((peak.at.as_second(), peak.since.as_second()), (15, 0));
+        assert_eq!(history.peak(&"globex".into()), None);
     }
 
     #[test]

@@ -220,6 +220,7 @@ fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent,
         | Intent::Migrate { .. }
         | Intent::Rollback { .. }
         | Intent::DeletePod { .. }
+        | Intent::Resize { .. }
         | Intent::Database { .. } => Err(format!("{words} cannot be taken back by a campaign: undo its run")),
     }
 }

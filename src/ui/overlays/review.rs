@@ -242,6 +242,7 @@ impl Review {
             | Intent::Release { .. }
             | Intent::Rollback { .. }
             | Intent::DeletePod { .. } => false,
+            Intent::Resize { .. } => true,
             Intent::Migrate { .. } => true,
         }
     }

@@ -404,6 +404,7 @@ impl From<JsonContainer> for Container {
             host_ports: ports.collect(),
             resources: json.resources.into(),
             sidecar: json.restart_policy.as_deref() == Some("Always"),
+            restarted_by: Vec::new(),
         }
     }
 }
