@@ -12,6 +12,7 @@ use imbl::{OrdMap, OrdSet};
 use jiff::{SignedDuration, Timestamp};
 
 mod address;
+mod advice;
 mod clocks;
 pub mod database;
 mod detail;
@@ -54,6 +55,7 @@ mod workload;
 
 pub use address::Address;
 pub(crate) use address::bare;
+pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by};
 pub use database::{Database, hostgroups_of};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Reach, Trouble};

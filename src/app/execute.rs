@@ -185,6 +185,10 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Replicas(tenants))));
             }
         }
+        Action::AskLimits(name) => match Asks::limits(&app.world.seen, &name) {
+            Ok(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
+            Err(why) => app.say(Severity::Warning, why, now),
+        },
         Action::AskMigration(names) => {
             match Asks::migration(&app.world.seen, &app.setup.migrations, &names) {
                 Ok(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
@@ -514,6 +518,10 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (Takes::Tenant, [tenant]) if entry.command == Command::Migrate => {
             let (tenant, _) = tenant_of(app, tenant)?;
             action(app, Action::AskMigration(vec![tenant]), now, effects);
+        }
+        (Takes::Tenant, [tenant]) if entry.command == Command::Resize => {
+            let (tenant, _) = tenant_of(app, tenant)?;
+            action(app, Action::AskLimits(tenant), now, effects);
         }
         (Takes::Tenant, [tenant]) if entry.command == Command::Rollback => {
             let (tenant, _) = tenant_of(app, tenant)?;

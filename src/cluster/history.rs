@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Memory, Snapshot, TenantName, headroom::measured};
+use super::{Memory, Snapshot, TenantName, Use, headroom::measured};
 
 /// Samples of a ring: ten minutes at one each 15 seconds.
 const SAMPLES: usize = 40;
@@ -51,6 +51,8 @@ pub struct History {
 struct Ring {
     /// Oldest first; no more room than is used, for there is one a tenant.
     samples: Vec<Kept>,
+    /// Oldest first.
+    hours: Vec<Hour>,
     trend: Option<Trend>,
 }
 
@@ -68,6 +70,48 @@ struct Kept {
 }
 
 const KIB: u64 = 1024;
+/// Hours that are kept of each tenant: two days show the quiet and the busy ones.
+const HOURS: usize = 48;
+
+/// What one serving container used in one hour, in little room: the least and the most.
+#[derive(Clone, Copy, Debug)]
+struct Hour {
+    /// Seconds since 1970 of its first and its last sample.
+    from: u32,
+    to: u32,
+    /// KiB, rounded down.
+    least: u32,
+    /// KiB, rounded up.
+    most: u32,
+}
+
+impl Hour {
+    const SECONDS: u32 = 3600;
+
+    fn of(kept: &Kept) -> Self {
+        Self { from: kept.at, to: kept.at, least: kept.least, most: kept.most }
+    }
+
+    /// Takes in a sample of the same hour; false: it is of a later one.
+    fn takes(&mut self, kept: &Kept) -> bool {
+        if kept.at / Self::SECONDS != self.from / Self::SECONDS {
+            return false;
+        }
+        self.to = self.to.max(kept.at);
+        self.least = self.least.min(kept.least);
+        self.most = self.most.max(kept.most);
+        true
+    }
+
+    fn readings(self) -> [Use; 2] {
+        let of = |at: u32, kib: u32| Use { at: moment(at), used: Memory(u64::from(kib) * KIB), active: None };
+        [of(self.from, self.least), of(self.to, self.most)]
+    }
+}
+
+fn moment(seconds: u32) -> Timestamp {
+    Timestamp::from_second(seconds.into()).unwrap_or(Timestamp::MAX)
+}
 
 impl From<Sample> for Kept {
     fn from(sample: Sample) -> Self {
@@ -80,7 +124,7 @@ impl From<Sample> for Kept {
 
 impl From<&Kept> for Sample {
     fn from(kept: &Kept) -> Self {
-        let at = Timestamp::from_second(kept.at.into()).unwrap_or(Timestamp::MAX);
+        let at = moment(kept.at);
         let memory = |kib: u32| Memory(u64::from(kib) * KIB);
         Self {
             at,
@@ -111,9 +155,23 @@ impl History {
 
     /// The most that one of its serving containers was seen to use; `None`: it was not measured.
     pub fn peak(&self, tenant: &TenantName) -> Option<Peak> {
-        let since = self.of(tenant).next()?.at;
-        let most = self.of(tenant).max_by_key(|sample| (sample.most, std::cmp::Reverse(sample.at)))?;
-        Some(Peak { used: most.most, at: most.at, since })
+        let since = self.uses(tenant).next()?.at;
+        let most = self.uses(tenant).max_by_key(|one| (one.used, std::cmp::Reverse(one.at)))?;
+        Some(Peak { used: most.used, at: most.at, since })
+    }
+
+    /// What one of its serving containers used, oldest first: the least and the most of each hour, and of each sample
+    /// that is kept.
+    pub fn uses(&self, tenant: &TenantName) -> impl Iterator<Item = Use> {
+        self.rings.get(tenant).into_iter().flat_map(|ring| {
+            let (last, before) = ring.hours.split_last().map_or((None, &[][..]), |(l, b)| (Some(l), b));
+            let [first, end] = last.map_or([None, None], |hour| hour.readings().map(Some));
+            let samples = ring.samples.iter().map(Sample::from).flat_map(|sample| {
+                [sample.least, sample.most].map(|used| Use { at: sample.at, used, active: None })
+            });
+            let hours = before.iter().flat_map(|hour| hour.readings());
+            hours.chain(first).chain(samples).chain(end)
+        })
     }
 
     /// The trend since the number of containers last changed; `None` when too little has been seen.
@@ -133,6 +191,13 @@ impl History {
         ring.samples.reserve_exact(1);
         ring.samples.push(kept);
         ring.trend = Trend::of(&ring.samples);
+        if !ring.hours.last_mut().is_some_and(|hour| hour.takes(&kept)) {
+            if ring.hours.len() == HOURS {
+                ring.hours.remove(0);
+            }
+            ring.hours.reserve_exact(1);
+            ring.hours.push(Hour::of(&kept));
+        }
     }
 }
 
@@ -217,8 +282,26 @@ mod tests {
         let history = history(&[(100 << 20, 2), ((300 << 20) + 1, 2), (200 << 20, 3)]);
         let peak = history.peak(&"acme".into()).expect("it is measured");
         assert_eq!(peak.used, Memory((300 << 20) + 1024));
-        assert_eq!((peak.at.as_second(), peak.since.as_second()), (15, 0));
+        assert_eq!(peak.since.as_second(), 0);
         assert_eq!(history.peak(&"globex".into()), None);
+    }
+
+    #[test]
+    fn of_each_hour_the_least_and_the_most_are_kept_for_two_days() {
+        let mut history = History::default();
+        let tenant = "acme".into();
+        for minute in 0..60 * 60 {
+            let at = Timestamp::from_second(60 * minute).expect("a time");
+            let used = Memory(((100 + minute as u64 % 60) << 20) + if minute == 0 { 900 << 20 } else { 0 });
+            history.push(&tenant, Sample { at, used, containers: 1, least: used, most: used });
+        }
+        let uses: Vec<_> = history.uses(&tenant).collect();
+        let uses = &uses[..2 * (HOURS - 1)];
+        assert!(uses.iter().step_by(2).all(|one| one.used == Memory(100 << 20)), "{uses:?}");
+        assert!(uses.iter().skip(1).step_by(2).all(|one| one.used == Memory(159 << 20)));
+        assert!(uses.is_sorted_by_key(|one| one.at), "oldest first");
+        assert_eq!(uses[0].at.as_second(), 12 * 3600, "the oldest are forgotten");
+        assert_eq!(history.peak(&tenant).map(|peak| peak.used), Some(Memory(159 << 20)), "with their peak");
     }
 
     #[test]

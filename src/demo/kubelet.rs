@@ -4,12 +4,14 @@
 
 mod machine;
 mod program;
+mod resize;
 mod status;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 pub(super) use machine::{healthy, heartbeat, images, node_back, power};
+pub(super) use resize::in_force;
 pub(super) use status::{Exit, admit, become_ready, start};
 
 use super::kind::Kind;
@@ -91,6 +93,8 @@ pub(super) fn sync(world: &mut World, space: &str, called: &str) {
         stop(world, &pod, &node);
     } else if pod["status"]["startTime"].is_null() && is_active(&pod) {
         begin(world, &pod, &node);
+    } else {
+        resize::sync(world, &pod, &node);
     }
 }
 
@@ -173,6 +177,7 @@ pub(super) fn happen(world: &mut World, space: &str, called: &str, wanted: &str,
         }
         Step::Restart(index) => restart(world, &pod, index),
         Step::Pull(index, tries) => pull(world, &pod, index, tries),
+        Step::Resize => resize::apply(world, &pod),
         Step::Gone => {}
     }
 }
@@ -324,14 +329,17 @@ fn pull(world: &mut World, pod: &Value, index: usize, tries: u32) {
 /// Every 15 s: who is over the memory limit is killed, who is near it fails the readiness probe.
 pub(super) fn housekeeping(world: &mut World) {
     world.after(ROUND, Wake::Housekeeping);
+    resize::again(world);
     for (pod, index, memory) in usage::heavy(world) {
         let node = text(&pod["spec"]["nodeName"]).to_owned();
         if !world.kubelet.is_up(&node) || terminating(&pod) {
             continue;
         }
         let Some(container) = list(&pod["spec"]["containers"]).nth(index).cloned() else { continue };
-        let (called, limit) =
-            (text(&container["name"]).to_owned(), units(&container["resources"]["limits"]["memory"]));
+        let (called, limit) = (
+            text(&container["name"]).to_owned(),
+            units(&in_force(&pod, index, &container)["limits"]["memory"]),
+        );
         if limit > 0 && memory > limit {
             if let Some(host) = world.store.get(Kind::NODE, "", &node).cloned() {
                 let kib = memory / 1024;

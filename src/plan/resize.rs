@@ -39,6 +39,78 @@ pub struct NewLimits {
     pub cpu: Option<Cpu>,
 }
 
+impl NewLimits {
+    /// A limit of memory as people type it.
+    ///
+    /// # Errors
+    /// It is no amount, or none that a container can live with: one sentence.
+    pub fn read_memory(text: &str) -> Result<Memory, String> {
+        let memory: Memory =
+            text.parse().map_err(|_| format!("`{}` is not an amount such as 768Mi", cut(text)))?;
+        match memory.0 {
+            0 => Err("a limit of 0 cannot be set: give an amount such as 768Mi".into()),
+            n if n < LEAST => {
+                Err(format!("{} is {n} bytes: give the unit as well, such as 768Mi", cut(text)))
+            }
+            _ => Ok(memory),
+        }
+    }
+
+    /// A limit of processor as people type it.
+    ///
+    /// # Errors
+    /// It is no amount: one sentence.
+    pub fn read_cpu(text: &str) -> Result<Cpu, String> {
+        let cpu: Cpu =
+            text.parse().map_err(|_| format!("`{}` is not an amount such as 1500m or 2", cut(text)))?;
+        if cpu == Cpu::ZERO {
+            Err("a limit of 0 cannot be set: give an amount such as 1500m".into())
+        } else {
+            Ok(cpu)
+        }
+    }
+
+    /// Reads `768Mi --cpu 2 --container nginx` for a tenant.
+    ///
+    /// # Errors
+    /// It is no such line, and why: one sentence.
+    pub fn read(tenant: TenantName, line: &str) -> Result<Self, String> {
+        let mut limits = Self { tenant, container: None, memory: None, cpu: None };
+        let mut words = line.split_whitespace();
+        while let Some(word) = words.next() {
+            let (name, given) =
+                word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+            let mut value =
+                |what: &str| given.or_else(|| words.next()).ok_or_else(|| format!("{name} wants {what}"));
+            match name {
+                "--cpu" => limits.cpu = Some(Self::read_cpu(value("an amount such as 2")?)?),
+                "--memory" => limits.memory = Some(Self::read_memory(value("an amount such as 768Mi")?)?),
+                "--container" => limits.container = Some(value("the name of a container")?.to_owned()),
+                _ if word.starts_with("--") => {
+                    return Err(format!(
+                        "there is no option `{}` here; there are --cpu and --container",
+                        cut(word)
+                    ));
+                }
+                _ if limits.memory.is_none() => limits.memory = Some(Self::read_memory(word)?),
+                _ => return Err(format!("`{}` is one word too many", cut(word))),
+            }
+        }
+        match (limits.memory, limits.cpu) {
+            (None, None) => Err("type a memory limit such as 768Mi".into()),
+            _ => Ok(limits),
+        }
+    }
+}
+
+/// As much of what was typed as is repeated.
+fn cut(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// No container lives with less memory.
+const LEAST: u64 = 1 << 20;
+
 /// One container of a pod, and what it is to have.
 struct Wanted {
     pod: Arc<Pod>,
@@ -162,18 +234,19 @@ fn unknown_container(tenant: &Tenant, wanted: &str) -> Option<String> {
 }
 
 /// What it is to have: the limits, and in a pod whose requests are its limits the requests as well, so that its class of
-/// service stays.
+/// service stays. What is limited and requests nothing requests as much: the API server's own default
+/// (`SetDefaults_Pod`).
 fn with_limits(from: Given, qos: Qos, wish: &NewLimits) -> Given {
     let mut to = from;
     if let Some(memory) = wish.memory {
         to.memory_limit = Some(memory);
-        if qos == Qos::Guaranteed {
+        if qos == Qos::Guaranteed || from.memory_request.is_none() {
             to.memory_request = Some(memory);
         }
     }
     if let Some(cpu) = wish.cpu {
         to.cpu_limit = Some(cpu);
-        if qos == Qos::Guaranteed {
+        if qos == Qos::Guaranteed || from.cpu_request.is_none() {
             to.cpu_request = Some(cpu);
         }
     }

@@ -81,6 +81,10 @@ fn run(status: &mut Value, container: &Value, pod: &str, now: Timestamp) {
     let repository = image.rsplit_once(':').map_or(image, |(repository, _)| repository);
     let probed = container["readinessProbe"].is_object();
     status["state"] = json!({"running": {"startedAt": stamp(now)}});
+    // What was put in force before stays so over a restart.
+    if status["resources"].is_null() {
+        super::resize::report(status, container);
+    }
     status["ready"] = (!probed).into();
     status["started"] = true.into();
     status["imageID"] = format!("{repository}@sha256:{}", digest(&[image])).into();
