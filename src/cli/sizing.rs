@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Common, Failure, Format, Output, output, session, table};
+use super::{Common, Failure, Format, Output, session, table};
 use crate::{
     cluster::{Advice, Memory, Tenant, TenantName, Use, advice, advised_by},
     plan::unknown_tenant,
@@ -54,7 +54,7 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
     match (args.output.output, all.as_slice(), &name) {
         (Format::Json, [one], Some(_)) => table::json(one),
         (Format::Json, all, _) => table::json(&all),
-        (Format::Table, [one], Some(_)) => output::tell(table::plain(&single(one))),
+        (Format::Table, [one], Some(_)) => table::print(&single(one)),
         (Format::Table, all, _) => rows(all),
     }
 }
@@ -67,7 +67,7 @@ fn single(advice: &Advice) -> String {
         lines.push("  not enough evidence to act on it:".into());
         lines.extend(advice.missing.iter().map(|text| format!("    {text}")));
     }
-    lines.join("\n")
+    lines.iter().map(|line| table::plain(line) + "\n").collect()
 }
 
 fn rows(all: &[Advice]) -> Result<(), Failure> {

@@ -11,14 +11,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 pub(super) use machine::{healthy, heartbeat, images, node_back, power};
-pub(super) use resize::in_force;
 pub(super) use status::{Exit, admit, become_ready, start};
 
 use super::kind::Kind;
 use super::quantity::units;
 use super::store::{DeleteOptions, Object};
 use super::usage;
-use super::value::{int, is_active, is_finished, list, name, namespace, terminating, text, time, uid};
+use super::value::{
+    in_force, int, is_active, is_finished, list, name, namespace, terminating, text, time, uid,
+};
 use super::world::{Source, Step, Wake, World};
 
 /// How often the kubelets look at memory and probes.
@@ -177,7 +178,12 @@ pub(super) fn happen(world: &mut World, space: &str, called: &str, wanted: &str,
         }
         Step::Restart(index) => restart(world, &pod, index),
         Step::Pull(index, tries) => pull(world, &pod, index, tries),
-        Step::Resize => resize::apply(world, &pod),
+        Step::Resize => {
+            let Some((pod, restarted)) = resize::apply(world, &pod) else { return };
+            for index in restarted {
+                exit(world, &pod, index, Exit { code: 0, reason: "Completed" });
+            }
+        }
         Step::Gone => {}
     }
 }

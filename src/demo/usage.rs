@@ -9,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::kind::Kind;
-use super::kubelet;
 use super::quantity::{milli_cpu, units};
 use super::store::{Object, stamp};
-use super::value::{hash, is_active, is_ready, list, name, namespace, terminating, text, time, uid};
+use super::value::{
+    hash, in_force, is_active, is_ready, list, name, namespace, terminating, text, time, uid,
+};
 use super::world::World;
 
 /// metrics-server's resolution.
@@ -133,7 +134,7 @@ pub(super) fn heavy(world: &World) -> Vec<(Object, usize, i64)> {
     let mut found = Vec::new();
     let look = |pod: &Object, share: f64| {
         for (index, container) in list(&pod["spec"]["containers"]).enumerate() {
-            let limit = units(&kubelet::in_force(pod, index, container)["limits"]["memory"]) as f64 * TIGHT;
+            let limit = units(&in_force(pod, index, container)["limits"]["memory"]) as f64 * TIGHT;
             let Some(status) = list(&pod["status"]["containerStatuses"]).nth(index) else { continue };
             let Some(since) = time(&status["state"]["running"]["startedAt"]) else { continue };
             // Most containers cannot come near their limit with what they serve: those are not looked at closely.

@@ -6,13 +6,14 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::status::{self, Exit};
+use super::status;
 use crate::kind::Kind;
 use crate::quantity::{milli_cpu, units};
 use crate::scheduler;
+use crate::store::Object;
 use crate::usage;
 use crate::value::{
-    condition, int, is_active, list, name, namespace, set, set_condition, terminating, text, uid,
+    condition, in_force, int, is_active, list, name, namespace, set_condition, terminating, text, uid,
 };
 use crate::world::{Step, World};
 
@@ -20,12 +21,6 @@ const PENDING: &str = "PodResizePending";
 const IN_PROGRESS: &str = "PodResizeInProgress";
 /// How often what failed is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_secs(15);
-
-/// What a container of this number runs with: what is in force, else what is asked for.
-pub(crate) fn in_force<'a>(pod: &'a Value, index: usize, container: &'a Value) -> &'a Value {
-    let told = status::of(pod, index).map(|status| &status["resources"]);
-    told.filter(|resources| resources.is_object()).unwrap_or(&container["resources"])
-}
 
 /// Whether a container that runs asks for something else than is in force.
 fn differs(pod: &Value) -> bool {
@@ -176,11 +171,9 @@ fn clear(pod: &mut Value, kinds: &[&str]) {
     }
 }
 
-/// What was granted is put in force.
-pub(super) fn apply(world: &mut World, pod: &Value) {
-    if condition(pod, IN_PROGRESS).is_none() {
-        return;
-    }
+/// What was granted is put in force. Returns the pod as it is then, and the containers that are restarted for it.
+pub(super) fn apply(world: &mut World, pod: &Value) -> Option<(Object, Vec<usize>)> {
+    condition(pod, IN_PROGRESS)?;
     let containers: Vec<Value> = list(&pod["spec"]["containers"]).cloned().collect();
     for (index, container) in containers.iter().enumerate() {
         let limit = units(&container["resources"]["limits"]["memory"]);
@@ -198,22 +191,20 @@ pub(super) fn apply(world: &mut World, pod: &Value) {
                 set_condition(pod, condition, now);
             });
             world.later(pod, AGAIN, Step::Resize);
-            return;
+            return None;
         }
     }
     let restarted: Vec<usize> = (containers.iter().enumerate())
         .filter(|(index, container)| restarts(container, in_force(pod, *index, container)))
         .map(|(index, _)| index)
         .collect();
-    let Some(done) = world.change_pod(pod, |pod, _| put(pod, &containers)) else { return };
-    for (index, container) in containers.iter().enumerate() {
-        let called = text(&container["name"]);
-        if restarted.contains(&index) {
-            let message = format!("Container {called} resize requires restart");
-            world.container_event(&done, called, false, "Killing", &message);
-            super::exit(world, &done, index, Exit { code: 0, reason: "Completed" });
-        }
+    let done = world.change_pod(pod, |pod, _| put(pod, &containers))?;
+    for index in &restarted {
+        let called = text(&containers[*index]["name"]);
+        let message = format!("Container {called} resize requires restart");
+        world.container_event(&done, called, false, "Killing", &message);
     }
+    Some((done, restarted))
 }
 
 /// The change of what is in force restarts the container, by its own policy.
@@ -231,23 +222,7 @@ fn restarts(container: &Value, now: &Value) -> bool {
 
 fn put(pod: &mut Value, containers: &[Value]) {
     for (index, container) in containers.iter().enumerate() {
-        tell(pod, index, container);
+        status::put_in_force(pod, index, container);
     }
     clear(pod, &[PENDING, IN_PROGRESS]);
-}
-
-/// The status tells that a container runs with what it asks for.
-pub(super) fn tell(pod: &mut Value, index: usize, container: &Value) {
-    if let Some(status) = pod["status"]["containerStatuses"].get_mut(index).filter(|s| s.is_object()) {
-        report(status, container);
-    }
-}
-
-/// The same in a container's own status.
-pub(super) fn report(status: &mut Value, container: &Value) {
-    let resources = &container["resources"];
-    set(status, &["resources"], if resources.is_object() { resources.clone() } else { json!({}) });
-    if resources["requests"].is_object() {
-        set(status, &["allocatedResources"], resources["requests"].clone());
-    }
 }

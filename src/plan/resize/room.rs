@@ -39,10 +39,13 @@ pub(super) fn checks(seen: &Snapshot, wanted: &[Wanted]) -> Vec<Check> {
         more.requests += i128::from(reserved(to)) - i128::from(reserved(now));
         more.cpu += cores(to.cpu_request) - cores(now.cpu_request);
     }
-    let mut all: Vec<Check> = wanted.iter().find_map(|one| too_large(seen, one)).into_iter().collect();
-    let mut told = Vec::new();
+    if let Some(check) = wanted.iter().find_map(|one| too_large(seen, one)) {
+        return vec![check];
+    }
+    let (mut all, mut told) = (Vec::new(), Vec::new());
     for (node, more) in &nodes {
         match given(seen, node, more) {
+            Err(check) if check.verdict == Refuse => return vec![check],
             Err(check) => all.push(check),
             Result::Ok(text) => told.push(text),
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use wheelhouse::{
-    cluster::Memory,
+    cluster::{Memory, Pod, PodSpec, Qos},
     demo::{AccessRule, kind::Kind},
     plan::{Change, Intent, NewLimits, plan},
     run::{self, JournalPlace, Run, RunState, undo_intent},
@@ -45,7 +45,11 @@ fn pods_are_resized_one_after_another_without_a_restart_and_an_undo_gives_back_w
         w.store.update(Kind::POD, "acme", &odd, "somebody", put).expect("the pod");
     });
     ground.step(10);
-    alice.catch_up(&ground);
+    let is = |pod: &Pod, limit: u64| {
+        let of = |spec: &PodSpec| spec.containers[1].resources.limits.memory == Some(Memory(limit << 20));
+        of(&pod.spec) && of(pod.wished())
+    };
+    alice.until("the other limit", |s| s.pods.values().any(|pod| is(pod, 700)));
     let done = run(&ground, &alice, &intent(768));
     assert_eq!(done.state, RunState::Done, "{:?}", done.last_word());
     assert!(in_force(&ground, "acme").iter().all(|(limit, waits)| limit == "768Mi" && !waits));
@@ -80,7 +84,10 @@ fn what_a_kubelet_puts_off_pauses_the_run_with_its_words_and_can_be_taken_back()
     // A Guaranteed pod takes more of the node; then the node loses what it had.
     guarantee(&ground);
     ground.step(10);
-    alice.catch_up(&ground);
+    alice.until("the class", |s| {
+        let mut own = s.tenants[&"acme".into()].active();
+        own.all(|pod| pod.spec.qos() == Qos::Guaranteed && pod.resize.is_none())
+    });
     let made = planned(&alice, &intent(900));
     let Change::Resize(first) = made.steps[0].change.clone() else { panic!("{made}") };
     let node = pods(&ground)
@@ -89,7 +96,7 @@ fn what_a_kubelet_puts_off_pauses_the_run_with_its_words_and_can_be_taken_back()
         .and_then(|pod| pod["spec"]["nodeName"].as_str().map(str::to_owned))
         .expect("its node");
     ground.cluster.with_world(|w| {
-        let small = |node: &mut Value| node["status"]["allocatable"]["memory"] = "1000Mi".into();
+        let small = |node: &mut Value| node["status"]["allocatable"]["memory"] = "1100Mi".into();
         w.store.update_status(Kind::NODE, "", &node, "somebody", small).expect("the node");
     });
     let run = ground.drive(&alice, &mut alice.start(made, JournalPlace::Cluster));
