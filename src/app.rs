@@ -42,7 +42,7 @@ use crate::{
 };
 
 pub use self::{
-    msg::{Destination, Effect, Msg},
+    msg::{Destination, Effect, Msg, NotOpened},
     pump::{Painter, run},
     update::update,
 };
@@ -138,6 +138,8 @@ struct World {
     /// What the key to the next trouble led to last.
     stop: Option<Stop>,
     size: (u16, u16),
+    /// The text in front has the whole screen.
+    full: bool,
     wake: Cell<Option<Timestamp>>,
 }
 
@@ -175,7 +177,7 @@ impl Views {
 impl World {
     fn cx(&self, now: Timestamp) -> Cx<'_> {
         let (width, height) = self.size;
-        let body = ui::Parts::of(Rect::new(0, 0, width, height)).body;
+        let body = ui::Parts::of(Rect::new(0, 0, width, height), self.full).body;
         Cx {
             seen: &self.seen,
             tenants: &self.judgement.tenants,
@@ -227,6 +229,7 @@ impl App {
             outlook: None,
             stop: None,
             size,
+            full: false,
             wake: Cell::new(None),
         };
         let history = setup.history.clone();
@@ -306,10 +309,14 @@ impl App {
     pub fn draw(&self, buf: &mut Buffer, now: Timestamp) -> Option<Position> {
         self.world.wake.set(None);
         let crumbs = self.views.crumbs();
+        let appears = match &self.overlay {
+            Some(Overlay::Planning(planning)) => planning.appears(),
+            _ => None,
+        };
         let screen = ui::Screen {
             crumbs: &crumbs,
             view: self.views.front(),
-            overlay: self.overlay.as_ref(),
+            overlay: self.overlay.as_ref().filter(|_| appears.is_none_or(|at| at <= now)),
             notice: self.notice.as_ref().map(|(severity, text, _)| (*severity, text.as_str())),
             typing: match &self.overlay {
                 Some(Overlay::Command(line)) => Some((":", &line.input)),
@@ -326,7 +333,7 @@ impl App {
             _ => None,
         };
         // What is past due waits for something else to happen, such as the rehearsal.
-        self.due.set([notice, yes].into_iter().flatten().filter(|at| *at > now).min());
+        self.due.set([notice, yes, appears].into_iter().flatten().filter(|at| *at > now).min());
         cursor
     }
 
@@ -339,6 +346,7 @@ impl App {
 
     /// Makes the rows of the place in front again.
     fn refresh(&mut self, now: Timestamp) {
+        self.world.full = self.views.front().is_full();
         let cx = self.world.cx(now);
         self.views.front_mut().refresh(&cx);
     }

@@ -12,6 +12,7 @@ use clap::{
 use crate::{config::Origin, wire::sql};
 
 mod act;
+mod actions;
 mod campaign;
 mod campaign_json;
 mod campaigns;
@@ -228,6 +229,8 @@ enum Command {
     DeletePod(delete_pod::DeletePodArgs),
     /// What was done, by whom, and what is unfinished
     Runs(runs::RunsArgs),
+    /// The action log: every request that changed anything, by whom, why, and what came of it
+    Actions(actions::ActionsArgs),
     /// Several runs for one goal: pause, resume, stop, skip, retry, undo
     Campaigns(campaigns::CampaignsArgs),
     /// Reference at hand: keys, findings, configuration, rights, JSON and more; without a topic, the list of them
@@ -440,6 +443,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Images(output)) => release::images(&common, output.output).await,
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
+        Some(Command::Actions(args)) => actions::run(&common, args).await,
         Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
         Some(Command::Help(args)) => help::run(&common, &args),
         Some(Command::Doctor(args)) => doctor::run(&common, args).await,

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 mod address;
 mod advice;
+pub mod by_hand;
 mod clocks;
 pub mod database;
 mod detail;
@@ -73,7 +74,7 @@ pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
     Room, Tightest, cluster_room, connections, headroom, headroom_within, measured_before, node_room,
 };
-pub use health::{Health, Healths};
+pub use health::{Health, Healths, refuses};
 pub use hints::Hints;
 pub use history::{History, Peak, Sample, Trend};
 pub use id::{

@@ -14,7 +14,6 @@ use crate::cluster::{Key, NodeName, Snapshot, TenantName, WorkloadKey, fnv1a, wo
 mod about;
 mod admission;
 mod approve;
-mod by_hand;
 mod change;
 mod check;
 mod cordon;
@@ -45,9 +44,10 @@ mod undo;
 mod verify;
 pub mod whatif;
 
+use crate::cluster::by_hand;
+pub use crate::cluster::by_hand::{line, shell};
 pub use about::About;
 pub use approve::{Approved, Confirmation, Unapproved};
-pub use by_hand::{line, shell};
 pub use change::{
     Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
     Evict, Given, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, Resize, Resized,
@@ -69,6 +69,7 @@ pub use parts::{NodePart, PartRef};
 pub use release::{Release, STEADY};
 pub use resize::NewLimits;
 pub use rollback::Rollback;
+pub use undo::offered as undo_offered;
 pub use verify::verify;
 
 /// What an operator wants.

@@ -5,6 +5,7 @@
 //! its request is sent, so that a crash at any moment leaves something that another cockpit finds and finishes or
 //! takes back.
 
+mod actions;
 pub mod campaign;
 mod decide;
 mod drive;
@@ -31,18 +32,19 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    cluster::{Finding, Severity, Snapshot, Subject, WorkloadKey},
+    cluster::{Finding, Severity, Snapshot, Subject, WorkloadKey, words::count},
     plan::{Approved, Change, Check},
     wire::{Logins, Wire},
 };
 use drive::{Begin, Driver};
 
+pub use actions::{Acted, AuditLine, Came, actions};
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use exec::exec;
 pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};
-pub use local::local_journals;
+pub use local::{Audit, audited, local_journals};
 pub use log::Log;
 pub use rehearse::rehearse;
 pub use seen::{Holder, Offers, RunSeen, Shown};
@@ -176,6 +178,29 @@ pub fn lent(runs: &[RunSeen]) -> BTreeMap<WorkloadKey, u32> {
     });
     replicas.collect()
 }
+
+/// A tenant that asks for fewer replicas than the floor because an unfinished run holds it there, and will give back as many
+/// as it takes: the run's line tells that, and it is no warning of its own.
+pub fn tell(found: &mut [Finding], seen: &Snapshot, runs: &[RunSeen]) {
+    if !found.iter().any(|f| f.rule == UNDER_FLOOR) {
+        return;
+    }
+    let lent = lent(runs);
+    for finding in found.iter_mut().filter(|f| f.rule == UNDER_FLOOR) {
+        let Subject::Tenant(name) = &finding.subject else { continue };
+        let Some(tenant) = seen.tenants.get(name) else { continue };
+        let back = lent.get(&tenant.workload.key).filter(|back| **back >= seen.tenancy.floor);
+        if let Some(back) = back {
+            finding.severity = Severity::Notice;
+            let now = count(tenant.desired() as usize, "replica");
+            finding.text = format!("a run holds it at {now} and gives back {back}");
+            finding.answer = None;
+        }
+    }
+}
+
+/// The rule about a tenant that asks for fewer replicas than the floor.
+const UNDER_FLOOR: &str = "under-floor";
 
 /// What removes a journal that cannot be read: nothing goes by it any more.
 fn removed_by(journal: &str) -> String {

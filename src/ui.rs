@@ -81,15 +81,17 @@ pub struct Parts {
 
 impl Parts {
     /// The parts of a screen of that size: what does not fit is left out, the body last.
-    pub fn of(area: Rect) -> Self {
+    /// `full`: all is the body's but the status line.
+    pub fn of(area: Rect, full: bool) -> Self {
         let h = area.height;
         let header = match h {
+            _ if full => 0,
             ..4 => u16::from(h > 1),
             4..12 => 1,
             _ => 2,
         };
-        let gap = u16::from(h >= 18);
-        let keys = u16::from(h >= 8);
+        let gap = u16::from(h >= 18 && !full);
+        let keys = u16::from(h >= 8 && !full);
         let status = u16::from(h >= 4);
         let line = |y: u16, height: u16| Rect { x: area.x, y: area.y + y, width: area.width, height };
         Self {
@@ -107,12 +109,15 @@ pub fn draw(buf: &mut Buffer, screen: &Screen<'_>, cx: &Cx<'_>) -> Option<Positi
     if area.is_empty() {
         return None;
     }
-    let parts = Parts::of(area);
+    let parts = Parts::of(area, screen.view.is_full());
     let mut pen = paint::Pen { buf, area, theme: cx.theme };
     pen.ground(Role::Text);
     chrome::header(&mut pen.within(parts.header), cx, screen.view);
     screen.view.render(&mut pen.within(parts.body), cx);
-    let cursor = chrome::status(&mut pen.within(parts.status), cx, screen);
+    // What is said and does not fit into one line takes of the view's last ones.
+    let more = chrome::more_lines(screen, parts.status.width).min(parts.body.height);
+    let status = Rect { y: parts.status.y - more, height: parts.status.height + more, ..parts.status };
+    let cursor = chrome::status(&mut pen.within(status), cx, screen);
     chrome::keys(&mut pen.within(parts.keys), cx, screen.view, screen.overlay.is_some());
     match screen.overlay {
         Some(overlay) => overlays::render(overlay, &mut pen.within(area), cx).or(cursor),

@@ -41,8 +41,8 @@ use credentials::Credentials;
 pub use logins::{DatabaseEndpoint, Logins};
 use proxy::Protocol;
 pub use sentence::sentence;
-pub use target::Target;
 use target::Way;
+pub use target::{KUBECONFIG, Target};
 
 /// Every connection holds a piece of this size, which is a record of TLS; one that grows to what the first list fills would
 /// keep 400 kB for good.

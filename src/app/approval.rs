@@ -26,7 +26,7 @@ pub(super) const REASON: usize = 200;
 /// Has what is asked for planned, and opens its review once that is done.
 pub(super) fn review(app: &mut App, intent: Intent, effects: &mut Vec<Effect>) {
     effects.push(Effect::Plan(intent.clone(), crate::run::instead::among(&app.world.runs, &intent)));
-    let planning = Planning { intent, reason: Input::default() };
+    let planning = Planning { intent, reason: Input::default(), since: None };
     app.overlay = Some(Overlay::Planning(Box::new(planning)));
 }
 
@@ -71,6 +71,10 @@ pub(super) fn planned(app: &mut App, asked: &Intent, plan: Plan, now: Timestamp,
                 if review.typing != Some(Typing::Reason) {
                     review.typing = Review::new(review.plan.clone()).typing;
                 }
+                review.rehearsing = Rehearsing::No;
+            }
+            // What has refused it may have gone.
+            if review.rehearsing == Rehearsing::No {
                 rehearse(read_only, &mut review, effects);
             }
             let stale = review.stale;

@@ -23,6 +23,8 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
     if was.is_none() && app.starting {
         app.starting = false;
         app.notice = None;
+        // It moves the rows of many: afterwards the worst are in sight, not the one it was asked from.
+        app.views.roots.iter_mut().for_each(|root| root.let_go());
         app.views.go(&Place::Campaign(id));
     }
     if was.is_some_and(|was| was != state) {

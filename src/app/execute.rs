@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{App, Effect, World, approval, campaigns, schemes, unlock};
 use crate::{
-    cluster::{Address, Database, Key, NodeName, Pod, Ports, Severity, Subject, TenantName, database},
+    cluster::{Address, Database, Key, NodeName, Pod, Ports, Severity, Subject, TenantName, database, near},
     plan::{DatabaseAct, Intent, Target, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
     run::RunState,
     ui::{
@@ -15,7 +15,7 @@ use crate::{
         command::{self, On, Takes},
         overlays::{Ask, CommandLine, ContainerChoice, Help, Menu, Prompt},
         stops::{self, Stop},
-        view::VIEWS,
+        view::{self, VIEWS},
     },
 };
 
@@ -34,6 +34,7 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         }
         Command::Ranking => go(app, &Place::Ranking, now),
         Command::Forwards => go(app, &Place::Forwards, now),
+        Command::Actions => go(app, &Place::Actions, now),
         Command::Earlier | Command::Later => {
             let back = command == Command::Earlier;
             if app.trail.go(&mut app.views, back) {
@@ -44,6 +45,10 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             }
         }
         Command::CopyName | Command::CopyLine => copy(app, now, effects),
+        // A text gives the whole screen back before its place is left.
+        Command::Escape | Command::Back if app.views.front().is_full() => {
+            self::command(app, Command::FullScreen, now, effects);
+        }
         Command::Back if !app.views.stack.is_empty() => back(app, now),
         Command::Back if app.views.root > 0 => go(app, &Place::Tenants, now),
         Command::Back => leave(app, false),
@@ -52,6 +57,9 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             app.filter("", now);
         }
         Command::Escape if app.views.front_mut().unmark() => app.refresh(now),
+        Command::Escape if app.views.front_mut().order().is_some_and(|order| std::mem::take(order) > 0) => {
+            app.refresh(now);
+        }
         Command::Escape if !app.views.stack.is_empty() => back(app, now),
         Command::Quit => {
             if app.under_way().is_some() {
@@ -128,12 +136,16 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         }
         _ => {
             let cx = app.world.cx(now);
-            let asked = match app.views.front().refuses(command, &cx) {
+            let asked = match view::why_not(app.views.front(), command, &cx) {
                 Some(why) => Some(Action::Say(why)),
+                None if command == Command::Answer => app.views.front().answer(&cx).map(|(_, does)| does),
                 None => app.views.front_mut().on(command, &cx),
             };
             if let Some(asked) = asked {
                 action(app, asked, now, effects);
+            }
+            if app.world.full != app.views.front().is_full() {
+                app.refresh(now);
             }
         }
     }
@@ -151,7 +163,8 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
         Action::AskForward(meant) => match ContainerChoice::of(&app.world.cx(now), &meant) {
             Ok(choice) => {
                 if let Some((pod, _)) = choice.chosen() {
-                    app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Forward(pod))));
+                    let asks = Asks::forward(&app.world.seen, pod, &app.world.forwards);
+                    app.overlay = Some(Overlay::Prompt(Prompt::new(asks)));
                 }
             }
             Err(why) => app.say(Severity::Warning, why, now),
@@ -374,7 +387,7 @@ fn menu(app: &mut App, now: Timestamp) {
             let why = if e.acts && app.world.who.read_only {
                 Some("read-only: nothing can be changed".to_owned())
             } else {
-                view.refuses(e.command, &cx)
+                view::why_not(view, e.command, &cx)
             };
             (e, why)
         })
@@ -498,11 +511,11 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         if let Some(words) = command::habits::of_name(name) {
             return format!("`{name}`: {words}");
         }
-        let near =
-            command::table().iter().map(|e| e.name).find(|n| n.starts_with(name) || name.starts_with(n));
-        match near {
+        let names = command::table().iter().flat_map(|e| e.aliases.iter().chain([&e.name])).copied();
+        let begins = command::table().iter().map(|e| e.name).find(|n| n.starts_with(name));
+        match begins.or_else(|| near(name, names).first().copied()) {
             Some(near) => format!("there is no command `{name}`; is it `{near}`?"),
-            None => format!("there is no command `{name}`; ? shows them all"),
+            None => format!("there is no command `{name}`; {} shows them all", command::sign(Command::Help)),
         }
     })?;
     match (entry.takes, args.as_slice()) {

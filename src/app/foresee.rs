@@ -56,5 +56,7 @@ pub(super) fn judge(app: &mut App) {
     let ranking = app.world.outlook.as_ref().map_or(&[][..], |o| &o.ranking);
     let mut elsewhere = whatif::findings(ranking);
     elsewhere.extend(run::findings(&app.world.unreadable));
-    app.world.findings = merged(app.world.judgement.findings.to_vec(), elsewhere);
+    let mut found = app.world.judgement.findings.to_vec();
+    run::tell(&mut found, &app.world.seen, &app.world.runs);
+    app.world.findings = merged(found, elsewhere);
 }

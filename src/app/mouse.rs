@@ -30,7 +30,7 @@ pub(super) fn happened(app: &mut App, event: MouseEvent, now: Timestamp, effects
             let area = Rect::new(0, 0, width, height);
             let mut buf = Buffer::empty(area);
             app.draw(&mut buf, now);
-            let body = ui::Parts::of(area).body;
+            let body = ui::Parts::of(area, app.views.front().is_full()).body;
             if !body.contains((event.column, event.row).into()) {
                 return;
             }

@@ -9,11 +9,20 @@ use crate::{
     },
     plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
     run::{
-        JournalPlace, Rehearsal, Run,
+        Audit, JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
     },
     ui::{Forwarded, Outlook, Question, Terms, Wanted, overlays::SchemeFound},
 };
+
+/// Why a port-forward could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotOpened {
+    /// One sentence.
+    pub why: String,
+    /// A pair that was free when it was tried, where the port here was taken.
+    pub free: Option<Ports>,
+}
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -53,11 +62,13 @@ pub enum Msg {
     /// The other cluster can be gone to, and whether its credential plug-in must ask before that; or why not.
     Bound(Result<bool, String>),
     /// The port-forwards that are open, and what is said of the one that was asked for, if it was.
-    Forwards(Vec<Forwarded>, Option<Result<String, String>>),
+    Forwards(Vec<Forwarded>, Option<Result<String, NotOpened>>),
     /// The terminal is back from whoever had it; how that ended, in one sentence.
     Returned(Severity, String),
     /// Something to say, in one sentence.
     Notice(Severity, String),
+    /// What the audit file of this machine says, or why it cannot be read.
+    Audit(Result<Audit, String>),
     /// What the cockpit costs the cluster, a line each.
     Cost(Vec<String>),
     /// The clock has moved past the moment [`App::alarm`](super::App::alarm) named.
@@ -109,6 +120,8 @@ pub enum Effect {
         /// The one chosen instead.
         chosen: String,
     },
+    /// Read the audit file of this machine; answer with [`Msg::Audit`].
+    ReadAudit,
     /// Save the lines of a log in this file, or in one of that name and the time among the logs in the state folder.
     SaveLog {
         /// The file that was named.

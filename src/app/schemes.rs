@@ -96,7 +96,8 @@ pub(super) fn came(
         effects.push(Effect::Scheme(review.wanted.clone(), review.terms.clone()));
         return;
     }
-    if review.came(found) && review.refusal(read_only).is_none() {
+    let differs = review.came(found);
+    if (differs || review.rehearsing == Rehearsing::No) && review.refusal(read_only).is_none() {
         review.rehearsing = Rehearsing::Waiting;
         let plans = review.draft().map(|draft| draft.samples.plans.clone()).unwrap_or_default();
         effects.push(Effect::RehearseAll(review.rehearsal_id(), plans));

@@ -4,15 +4,17 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
-use super::{App, Effect, Msg, approval, campaigns, execute, foresee, known, mouse, schemes, stays, unlock};
+use super::{
+    App, Effect, Msg, NotOpened, approval, campaigns, execute, foresee, known, mouse, schemes, stays, unlock,
+};
 use crate::{
     cluster::{Judgement, Severity},
     plan::Intent,
     run::{Run, RunState},
     ui::{
-        Command, Overlay, Place, Wants,
+        Action, Asks, Command, Overlay, Place, Wants,
         command::{self, On},
-        overlays::{Ask, CommandLine, Typing},
+        overlays::{Ask, CommandLine, Prompt, Typing},
     },
 };
 
@@ -65,6 +67,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
                 app.refresh(now);
             }
         }
+        Msg::Audit(audit) => {
+            app.world.detail.audit = Some(audit);
+            app.refresh(now);
+        }
         Msg::Foreseen(outlook) => foresee::foreseen(app, *outlook, now),
         Msg::Revisions(_, Ok(rollback)) => {
             app.notice = None;
@@ -76,8 +82,17 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             app.world.forwards = open;
             app.refresh(now);
             match said {
-                Some(Ok(text)) => app.say(Severity::Notice, text, now),
-                Some(Err(why)) => app.say(Severity::Warning, why, now),
+                Some(Ok(text)) => {
+                    if asks_for_ports(app).is_some() {
+                        app.overlay = None;
+                    }
+                    app.say(Severity::Notice, text, now);
+                }
+                // What was typed stays, beside what would be free.
+                Some(Err(NotOpened { why, free })) => match asks_for_ports(app) {
+                    Some(prompt) => prompt.not_opened(why, free),
+                    None => app.say(Severity::Warning, why, now),
+                },
                 None => {}
             }
         }
@@ -101,6 +116,9 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
         Msg::Leave => app.leaving = true,
     }
     unlock::expire(app, now, &mut effects);
+    if let Some(Overlay::Planning(planning)) = &mut app.overlay {
+        planning.since.get_or_insert(now);
+    }
     approval::settle(app, now, &mut effects);
     schemes::settle(app, now, &mut effects);
     let old = |at: Timestamp, severity| now.duration_since(at) >= stays(severity);
@@ -112,6 +130,14 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
     foresee::ask(app, now, &mut effects);
     schemes::ask(app, now, &mut effects);
     effects
+}
+
+/// The question for the ports of a port-forward, where that is open.
+fn asks_for_ports(app: &mut App) -> Option<&mut Prompt> {
+    match &mut app.overlay {
+        Some(Overlay::Prompt(prompt)) if matches!(prompt.asks, Asks::Forward { .. }) => Some(prompt),
+        _ => None,
+    }
 }
 
 /// A shell is there: the terminal is its, unless nobody waits for it any more.
@@ -146,7 +172,6 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         || app.world.seen.leases.freshness != seen.leases.freshness;
     app.world.seen = seen;
     app.world.judgement = judgement;
-    foresee::judge(app);
     if journals {
         known::gather(app);
     } else {
@@ -154,6 +179,7 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
         app.world.runs.iter_mut().for_each(|known| known.age(now));
         app.world.campaigns.iter_mut().for_each(|known| known.age(now));
     }
+    foresee::judge(app);
     app.refresh(now);
 }
 
@@ -218,6 +244,9 @@ fn fetch(app: &mut App, now: Timestamp, effects: &mut Vec<Effect>) {
         app.world.detail.object = wants.object.clone().map(|key| (key, None));
         effects.push(wants.object.clone().map_or(Effect::StopObject, Effect::WatchObject));
     }
+    if wants.audit && !app.wanted.audit {
+        effects.push(Effect::ReadAudit);
+    }
     app.wanted = wants;
 }
 
@@ -266,7 +295,14 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
             match command::by_key(name, on) {
                 Some(entry) => {
                     app.notice = None;
-                    execute::command(app, entry.command, now, effects);
+                    let command = match entry.command {
+                        Command::AnswerLine(_) => {
+                            let nth = entry.keys.iter().position(|key| *key == name).unwrap_or(0);
+                            Command::AnswerLine(u8::try_from(nth).unwrap_or(u8::MAX))
+                        }
+                        command => command,
+                    };
+                    execute::command(app, command, now, effects);
                 }
                 // What is typed after it must not become commands.
                 None if command::of(Command::Filter).keys.contains(&name) => {
@@ -335,6 +371,11 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
             match name {
                 "esc" => return,
                 "enter" => match prompt.answer() {
+                    // It stays until the port is open: that may be taken.
+                    Ok(Action::Forward(pod, ports)) => {
+                        prompt.note = Some(format!("opening {ports} …"));
+                        effects.push(Effect::Forward(pod, ports));
+                    }
                     Ok(action) => {
                         execute::action(app, action, now, effects);
                         if let Some(Overlay::Planning(planning)) = &mut app.overlay {

@@ -42,7 +42,10 @@ fn one_line(text: &str) -> String {
 }
 
 fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
-    let found = merged(findings(snapshot), run::findings(unreadable));
+    let all = run::runs(snapshot);
+    let mut found = findings(snapshot);
+    run::tell(&mut found, snapshot, &all);
+    let found = merged(found, run::findings(unreadable));
     let database = Database::of(snapshot);
     // Nothing can be said of members that let nobody look.
     let blind = |row: &Row| matches!(row.state, State::Unreadable | State::Unknown);
@@ -54,7 +57,6 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let unfinished: Vec<_> = campaigns.iter().filter(|known| known.wants_an_operator()).collect();
     // What a campaign goes on with is told by it, but where the outcome of its run is open.
     let alone = |known: &RunSeen| known.run.campaign.as_ref().is_none_or(|id| !open(id));
-    let all = run::runs(snapshot);
     let waiting: Vec<_> = all.iter().filter(|known| known.wants_an_operator()).collect();
     let (undecided, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|k| k.open().is_some());
     let waiting: Vec<_> = waiting.into_iter().filter(|known| alone(known)).collect();

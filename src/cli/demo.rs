@@ -50,7 +50,8 @@ pub(super) struct DemoArgs {
     /// Where the kubeconfig is written (mode 0600)
     #[arg(long, value_name = "FILE")]
     kubeconfig_out: Option<PathBuf>,
-    /// Where a wheelhouse configuration for this world is written (mode 0600)
+    /// Where a wheelhouse configuration for this world is written (mode 0600); beside it what `--wsrep-recover` prints on
+    /// the members that are down
     #[arg(long, value_name = "FILE")]
     config_out: Option<PathBuf>,
 }
@@ -102,7 +103,9 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
     config.kubeconfig = Some(path.clone());
     config.context = None;
     let passwords = point_at(&mut config, cluster.database(), &path, args.nodes as usize)?;
-    let result = match write_config(&config, args.config_out.as_deref()) {
+    let written = write_config(&config, args.config_out.as_deref())
+        .and_then(|()| write_recovered(cluster.database(), args.config_out.as_deref()));
+    let result = match written {
         Err(failure) => Err(failure),
         Ok(()) if args.serve => serve(&path).await,
         Ok(()) => screen::open(layers, config).await,
@@ -162,6 +165,18 @@ async fn serve(path: &Path) -> Result<(), Failure> {
 
 fn write_config(config: &Config, path: Option<&Path>) -> Result<(), Failure> {
     path.map_or(Ok(()), |path| write_private(path, &config.to_toml()))
+}
+
+/// What `--wsrep-recover` prints on each member that is down: `demo.db2.recovered` beside `demo.toml`.
+fn write_recovered(database: &demo::database::Database, config: Option<&Path>) -> Result<(), Failure> {
+    let Some(config) = config else { return Ok(()) };
+    for (member, printed) in database.recovered() {
+        write_private(
+            &config.with_extension(format!("db{}.recovered", member + 1)),
+            &format!("{printed}\n"),
+        )?;
+    }
+    Ok(())
 }
 
 fn default_path() -> Result<PathBuf, Failure> {

@@ -15,11 +15,11 @@ use super::{Common, Failure, table};
 use crate::{
     cluster::{Freshness, Snapshot},
     cockpit,
-    config::{self, Config, Layers},
+    config::{self, Config, Layers, Origin},
     live,
     plan::{self, About, Intent},
     run,
-    wire::Wire,
+    wire::{KUBECONFIG, Wire},
 };
 
 /// How far the lists have come is told this often.
@@ -47,6 +47,11 @@ pub(super) fn layers(common: &Common) -> Result<Layers, Failure> {
     }
     let mut layers = Layers::read(common.config.as_deref()).map_err(|e| Failure::Usage(e.to_string()))?;
     let origin = |id: &str| common.given.origin(id);
+    // As kubectl has it: over what a file says, under the flag.
+    let listed = std::env::var(KUBECONFIG).ok().filter(|list| !list.is_empty());
+    if let Some(list) = listed.filter(|_| common.kubeconfig.is_none()) {
+        layers.lay(Origin::Environment(KUBECONFIG.to_owned()), "kubeconfig", list);
+    }
     if let Some(file) = &common.kubeconfig {
         layers.lay(origin("kubeconfig"), "kubeconfig", file);
     }

@@ -90,7 +90,9 @@ pub(super) async fn tell(mut session: Session, form: Form) -> Result<(), Failure
     let ranking = whatif::worst(&snapshot).unwrap_or_default();
     let unreadable = session.unreadable_journals(&snapshot);
     let elsewhere = [whatif::findings(&ranking), run::findings(&unreadable)].concat();
-    let found = merged(findings(&snapshot), elsewhere);
+    let mut found = findings(&snapshot);
+    run::tell(&mut found, &snapshot, &runs);
+    let found = merged(found, elsewhere);
     let status = status(&snapshot, &found, &runs, &campaigns, unreadable);
     match form {
         Form::Printed(Format::Json) => table::json(&status),
@@ -162,7 +164,7 @@ fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
             _ => "nodes not known".into(),
         },
         cordoned(nodes),
-        database.as_ref().map_or(String::new(), |headline| format!(" · {headline}"))
+        database.as_ref().map_or(" · database: not configured".into(), |headline| format!(" · {headline}"))
     );
     if let Some(why) = snapshot.room_unknown() {
         text.push_str(&format!("room on the nodes and the harm of losing one are not known: {why}\n"));

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Common, Failure, Format, session, table};
-use crate::cluster::{Finding, Margin, NodeName, Snapshot, Subject, Tenant, TenantName, Tightest, findings};
+use crate::{
+    cluster::{Finding, Margin, NodeName, Snapshot, Subject, Tenant, TenantName, Tightest, findings},
+    run,
+};
 
 /// A tenant as JSON.
 #[derive(Serialize)]
@@ -38,7 +41,8 @@ struct WorkloadJson<'a> {
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
-    let findings = findings(&snapshot);
+    let mut findings = findings(&snapshot);
+    run::tell(&mut findings, &snapshot, &session.runs(&snapshot));
     let tenants: Vec<_> = snapshot.tenants.values().map(|t| tenant(&snapshot, t, &findings)).collect();
     match format {
         Format::Json => table::json(&tenants),

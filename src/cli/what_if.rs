@@ -81,8 +81,9 @@ fn ranked(ranking: &[Harm]) -> String {
         let cells = [
             h.node.to_string(),
             h.down.len().to_string(),
-            h.halved.len().to_string(),
             h.pending.to_string(),
+            (h.stuck + h.lone).to_string(),
+            h.halved.len().to_string(),
             h.pods.to_string(),
             h.database.as_ref().map_or("-".into(), |d| d.sentences().join("; ")),
             some(h.down.iter().map(|t| t.as_str())),
@@ -91,7 +92,16 @@ fn ranked(ranking: &[Harm]) -> String {
     };
     let rows: Vec<_> = ranking.iter().map(row).collect();
     table::table(
-        &["NODE", ">TENANTS DOWN", ">HALVED", ">PODS PENDING", ">PODS LOST", "DATABASE", "DOWN"],
+        &[
+            "NODE",
+            ">TENANTS DOWN",
+            ">PODS PENDING",
+            ">NOT REPLACED",
+            ">HALVED",
+            ">PODS LOST",
+            "DATABASE",
+            "DOWN",
+        ],
         &rows,
     )
 }

@@ -185,7 +185,9 @@ pub fn headroom_within(seen: &Snapshot, tenant: &Tenant, connections: Option<u32
     let own = capacity.more();
     let within = |own: u32| own.min(connections.unwrap_or(u32::MAX));
     let trend = seen.history.trend(&tenant.name);
-    let exhausted_in = trend.zip(own).and_then(|(trend, own)| exhausted_in(seen, tenant, &trend, own));
+    let told = seen.history.forecast(&tenant.name).map(|told| told.left);
+    let exhausted_in = || trend.zip(own).and_then(|(trend, own)| exhausted_in(seen, tenant, &trend, own));
+    let exhausted_in = told.or_else(exhausted_in);
     let pods = tenant.active().map(|p| pod_headroom(seen, p, request_memory.value, max_children.value));
     Headroom {
         tenant: tenant.name.clone(),

@@ -5,7 +5,7 @@ use std::fmt;
 use foldhash::{HashMap, HashMapExt};
 use serde::Serialize;
 
-use super::{Finding, Severity, Snapshot, Subject, Tenant, TenantName};
+use super::{Finding, PodState, Severity, Snapshot, Subject, Tenant, TenantName, WorkloadKind};
 
 /// How a tenant is. The worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -26,15 +26,17 @@ pub enum Health {
 }
 
 impl Health {
-    /// The state of a tenant of which that is the worst that is found.
-    pub fn of(tenant: &Tenant, worst: Option<Severity>) -> Self {
+    /// The state of a tenant of which that is the worst that is found; and whether the database refuses everybody (see
+    /// [`refuses`]).
+    pub fn of(seen: &Snapshot, tenant: &Tenant, worst: Option<Severity>, refused: bool) -> Self {
         let (ready, desired) = (tenant.ready(), tenant.desired());
         match worst {
             _ if desired == 0 => Self::Parked,
             _ if tenant.is_down() => Self::Down,
             _ if tenant.unread > 0 && ready < desired => Self::Unknown,
             Some(Severity::Critical) => Self::Degraded,
-            Some(Severity::Warning) if ready < desired => Self::Degraded,
+            _ if refused => Self::Degraded,
+            Some(Severity::Warning) if ready < desired && !seen.grows(tenant) => Self::Degraded,
             Some(Severity::Warning) => Self::AtRisk,
             Some(Severity::Notice) | None => Self::Ok,
         }
@@ -59,6 +61,47 @@ impl fmt::Display for Health {
     }
 }
 
+/// Rules of the database by which the users of every tenant see errors.
+const REFUSED: [&str; 3] = ["galera-no-quorum", "no-writer", "commits-blocked"];
+
+/// Whether the database refuses every tenant: then none of them is well, however many of its pods are ready.
+pub fn refuses(findings: &[Finding]) -> bool {
+    findings.iter().any(|f| f.severity == Severity::Critical && REFUSED.contains(&f.rule))
+}
+
+/// Pods of a scale-up are made within so many seconds of it.
+const AT_ONCE: i64 = 30;
+
+impl Snapshot {
+    /// Whether it is short of ready pods only because more were asked for: all pods from before are ready, and the others
+    /// are those that were made for it and start.
+    pub fn grows(&self, tenant: &Tenant) -> bool {
+        let Some(scaled) = tenant.workload.scaled.filter(|_| tenant.unread == 0) else { return false };
+        let ready = tenant.active().filter(|pod| pod.ready).count() as u32;
+        let numbered = tenant.workload.key.kind == WorkloadKind::StatefulSet;
+        let number = |name: &str| name.rsplit('-').next().and_then(|n| n.parse::<u32>().ok());
+        let before: Vec<_> = tenant.active().filter(|pod| pod.created < scaled).collect();
+        let highest = before.iter().filter_map(|pod| number(&pod.key.name)).max();
+        let made_for_it = |pod: &super::Pod| {
+            let after = pod.created.as_second() - scaled.as_second();
+            match numbered {
+                // One after the other, each once that before it is ready.
+                true => after >= 0 && number(&pod.key.name) > highest,
+                false => (0..=AT_ONCE).contains(&after),
+            }
+        };
+        let starts = |pod: &super::Pod| self.state_of(pod) == PodState::Starting && made_for_it(pod);
+        let missing = tenant.desired().saturating_sub(tenant.active().count() as u32);
+        let on_its_way = numbered || self.at.as_second() - scaled.as_second() <= AT_ONCE;
+        ready > 0
+            && ready < tenant.desired()
+            && !before.is_empty()
+            && (missing == 0 || on_its_way)
+            && tenant.workload.refused.is_none()
+            && tenant.active().all(|pod| pod.ready || starts(pod))
+    }
+}
+
 /// Tenants by their state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Healths {
@@ -76,6 +119,9 @@ pub struct Healths {
     pub ok: usize,
     /// Without a pod wanted.
     pub parked: usize,
+    /// Users of some of those that are degraded see errors.
+    #[serde(skip)]
+    pub grave: bool,
 }
 
 impl Healths {
@@ -89,8 +135,12 @@ impl Healths {
             }
         }
         let mut all = Self { total: seen.tenants.len(), ..Self::default() };
+        let refused = refuses(findings);
         for tenant in seen.tenants.values() {
-            *match Health::of(tenant, worst.get(&tenant.name).copied()) {
+            let worst = worst.get(&tenant.name).copied();
+            let health = Health::of(seen, tenant, worst, refused);
+            all.grave |= health == Health::Degraded && (refused || worst == Some(Severity::Critical));
+            *match health {
                 Health::Down => &mut all.down,
                 Health::Degraded => &mut all.degraded,
                 Health::Unknown => &mut all.unknown,
@@ -100,6 +150,16 @@ impl Healths {
             } += 1;
         }
         all
+    }
+
+    /// How grave it is that tenants are in that state.
+    pub fn severity(&self, health: Health) -> Severity {
+        match health {
+            Health::Down => Severity::Critical,
+            Health::Degraded if self.grave => Severity::Critical,
+            Health::Degraded | Health::Unknown | Health::AtRisk => Severity::Warning,
+            Health::Ok | Health::Parked => Severity::Notice,
+        }
     }
 
     /// Those that are not as they should be, the worst first: `2 down`, `1 degraded`, `4 at risk`.
@@ -125,7 +185,19 @@ mod tests {
                     tenant d 2 on w1 w2\ntenant e 0";
         let seen = sketch(text, jiff::Timestamp::UNIX_EPOCH).expect("a sketch");
         let all = Healths::of(&seen, &findings(&seen));
-        assert_eq!(all, Healths { total: 5, down: 1, degraded: 1, unknown: 0, at_risk: 1, ok: 1, parked: 1 });
+        assert_eq!(
+            all,
+            Healths {
+                total: 5,
+                down: 1,
+                degraded: 1,
+                unknown: 0,
+                at_risk: 1,
+                ok: 1,
+                parked: 1,
+                grave: false
+            }
+        );
         let words: Vec<_> = all.words().into_iter().map(|(_, text)| text).collect();
         assert_eq!(words, ["1 down", "1 degraded", "1 at risk"]);
     }

@@ -59,6 +59,22 @@ impl Selector {
     }
 }
 
+impl Selector {
+    /// As `kubectl -l` takes it: `tier=gold,region in (eu,us),!legacy`.
+    pub fn written(&self) -> String {
+        let one = |r: &Requirement| match &r.operator {
+            Operator::In(values) if values.len() == 1 => format!("{}={}", r.key, values[0]),
+            Operator::In(values) => format!("{} in ({})", r.key, values.join(",")),
+            Operator::NotIn(values) => format!("{} notin ({})", r.key, values.join(",")),
+            Operator::Exists => r.key.to_string(),
+            Operator::DoesNotExist => format!("!{}", r.key),
+            Operator::Gt(n) => format!("{}>{n}", r.key),
+            Operator::Lt(n) => format!("{}<{n}", r.key),
+        };
+        self.requirements.iter().map(one).collect::<Vec<_>>().join(",")
+    }
+}
+
 impl Requirement {
     /// Whether a label's value (`None`: absent) satisfies it.
     pub fn matches(&self, value: Option<&str>) -> bool {

@@ -186,14 +186,17 @@ impl World {
             pod_labels.insert("pod-template-hash".into(), hash.into());
         }
         let container =
-            |name: &str, image: String, cpu: Cpu, request: Memory, limit: Option<Memory>| Container {
-                name: name.into(),
-                image: image.into(),
-                resources: Resources {
-                    requests: Amounts { cpu: Some(cpu), memory: Some(request), other: BTreeMap::new() },
-                    limits: Amounts { cpu: None, memory: limit, other: BTreeMap::new() },
-                },
-                ..Container::default()
+            |(name, port): (&str, u16), image: String, cpu: Cpu, request: Memory, limit: Option<Memory>| {
+                Container {
+                    name: name.into(),
+                    ports: vec![port],
+                    image: image.into(),
+                    resources: Resources {
+                        requests: Amounts { cpu: Some(cpu), memory: Some(request), other: BTreeMap::new() },
+                        limits: Amounts { cpu: None, memory: limit, other: BTreeMap::new() },
+                    },
+                    ..Container::default()
+                }
             };
         let term = PodTerm {
             selector: Some(Selector::of(&BTreeMap::from([("app".into(), name.to_owned())]))),
@@ -207,14 +210,14 @@ impl World {
         let spec = Arc::new(PodSpec {
             containers: [
                 container(
-                    "nginx",
+                    ("nginx", 8080),
                     "registry.example/nginx:1.22".into(),
                     Cpu(50),
                     Memory(64 << 20),
                     Some(Memory(128 << 20)),
                 ),
                 container(
-                    "php-fpm",
+                    ("php-fpm", 9000),
                     format!("registry.example/app:{tag}"),
                     cpu,
                     request,
@@ -305,6 +308,7 @@ impl World {
             generation: 3,
             observed_generation: 3,
             desired,
+            scaled: None,
             selector: Selector::of(&BTreeMap::from([("app".into(), name.to_owned())])),
             template_labels: Arc::new(plain.clone().into()),
             template: spec,

@@ -87,6 +87,8 @@ pub struct Container {
     pub resources: Resources,
     /// `ports[].hostPort`.
     pub host_ports: Vec<HostPort>,
+    /// `ports[].containerPort` of TCP: where it says that it listens.
+    pub ports: Vec<u16>,
     /// `restartPolicy: Always` on an init container: it runs as long as the pod.
     pub sidecar: bool,
     /// `resizePolicy[]`: the resources (`cpu`, `memory`) whose change in place restarts it.

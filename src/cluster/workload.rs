@@ -28,6 +28,9 @@ pub struct Workload {
     pub observed_generation: i64,
     /// `spec.replicas`, 1 when absent.
     pub desired: u32,
+    /// When its replicas were last written (`metadata.managedFields`), where that is told: a writer's entry carries the time
+    /// of its last change.
+    pub scaled: Option<Timestamp>,
     /// `spec.selector`.
     pub selector: Selector,
     /// `spec.template.metadata.labels`.

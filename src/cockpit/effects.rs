@@ -186,6 +186,13 @@ impl Performer {
                     let _ = self.tell.try_send(Msg::Notice(Severity::Warning, text));
                 }
             }
+            Effect::ReadAudit => {
+                let (folder, tell) = (self.state_dir.clone(), self.tell.clone());
+                let context = self.look.wire.context().to_owned();
+                tokio::task::spawn_blocking(move || {
+                    let _ = tell.blocking_send(Msg::Audit(run::audited(&folder, &context)));
+                });
+            }
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
             Effect::Foresee(question) => self.foresee(question),
             Effect::Scheme(wanted, terms) => {
@@ -384,8 +391,12 @@ impl Performer {
             if let Some(keys) = keys {
                 end(keys).await;
             }
-            let line = format!("wheelhouse: {place} in {context}; exit leads back, and so do Enter ~ .");
-            let _ = io::Write::write_all(&mut io::stdout(), format!("{}\r\n", plain(&line)).as_bytes());
+            // Two short lines: one is broken in a word by narrow terminals.
+            let lines = format!(
+                "{}\r\nexit leads back, and so do Enter ~ .\r\n",
+                plain(&format!("wheelhouse: {place} in {context}"))
+            );
+            let _ = io::Write::write_all(&mut io::stdout(), lines.as_bytes());
             let left = hand_over::interactive(exec).await;
             hand_over::forget_typed();
             let (severity, text) = match left {

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    app::Msg,
+    app::{Msg, NotOpened},
     cluster::{Key, Ports},
     ui::Forwarded,
-    wire::{Wire, tunnel::Tunnel},
+    wire::{
+        Wire,
+        tunnel::{Kind, Tunnel},
+    },
 };
 
 /// What happens to them.
@@ -73,17 +76,27 @@ async fn keep(
         let said = match wish {
             Wish::Open(pod, Ports { local, remote }) => {
                 let opened = Tunnel::at(wire.clone(), &pod.namespace, &pod.name, remote, local).await;
-                Some(opened.map_err(|failure| failure.text).map(|tunnel| {
-                    let text =
-                        format!("{} leads to {}:{remote}; :forwards lists them", tunnel.address(), pod.name);
-                    let (mut news, wishes) = (tunnel.connections(), wishes.clone());
-                    let watching = tokio::spawn(async move {
-                        while news.changed().await.is_ok() && wishes.send(Wish::Look).is_ok() {}
-                    });
-                    all.insert(next, Open { pod, port: remote, tunnel, watching });
-                    next += 1;
-                    text
-                }))
+                Some(match opened {
+                    Ok(tunnel) => {
+                        let text = format!(
+                            "{} leads to {}:{remote}; :forwards lists them",
+                            tunnel.address(),
+                            pod.name
+                        );
+                        let (mut news, wishes) = (tunnel.connections(), wishes.clone());
+                        let watching = tokio::spawn(async move {
+                            while news.changed().await.is_ok() && wishes.send(Wish::Look).is_ok() {}
+                        });
+                        all.insert(next, Open { pod, port: remote, tunnel, watching });
+                        next += 1;
+                        Ok(text)
+                    }
+                    Err(failure) if failure.kind == Kind::Taken => {
+                        let free = Tunnel::free_after(local).await;
+                        Err(NotOpened { why: failure.text, free: free.map(|local| Ports { local, remote }) })
+                    }
+                    Err(failure) => Err(NotOpened { why: failure.text, free: None }),
+                })
             }
             Wish::Close(id) => {
                 all.remove(&id).map(|open| Ok(format!("{} leads nowhere any more", open.tunnel.address())))

@@ -61,7 +61,7 @@ pub const SECTIONS: &[Section] = &[
         settings: &[
             such_as(
                 "kubeconfig",
-                "The kubeconfig. Otherwise KUBECONFIG, ~/.kube/config, or the service account inside a cluster.",
+                "The kubeconfig. KUBECONFIG wins over it; without both it is ~/.kube/config, or the service account inside a cluster.",
                 "\"~/.kube/config\"",
             ),
             such_as("context", "The context of the kubeconfig. Otherwise its current one.", "\"production\""),

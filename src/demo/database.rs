@@ -378,6 +378,13 @@ pub async fn start(options: Options) -> io::Result<Database> {
 }
 
 impl Database {
+    /// The members that are down, by their place, with what `mariadbd --wsrep-recover` prints on each.
+    pub fn recovered(&self) -> Vec<(usize, String)> {
+        let state = self.shared.lock();
+        let members = state.galera.members.iter().enumerate();
+        members.filter_map(|(i, member)| Some((i, member.recovered()?))).collect()
+    }
+
     /// Moves the world on by hand.
     pub fn step(&self, time: Duration) {
         self.with(|state| state.step(time));

@@ -159,6 +159,7 @@ slim! {
         #[serde(rename = "hostIP")]
         host_ip: String,
         host_port: u16,
+        container_port: u16,
         protocol: String,
     }
     Affinity { node_affinity: NodeAffinity, pod_affinity: PodAffinity, pod_anti_affinity: PodAffinity }
@@ -249,6 +250,7 @@ slim! {
     }
     ManagedFields {
         manager: String,
+        time: Option<Timestamp>,
         #[serde(rename = "fieldsV1")]
         fields: Fields,
     }

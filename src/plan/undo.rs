@@ -5,7 +5,9 @@ use super::{
     About, Adopt, Change, Check, Cordon, Intent, NodePart, Plan, Replicas, RolledOut, Standing, Step, Verdict,
 };
 use super::{check, database, moves, release, resize, scale};
-use crate::cluster::{Snapshot, TenantName, Uid, WorkloadKey};
+use std::sync::Arc;
+
+use crate::cluster::{Snapshot, Tenant, TenantName, Uid, WorkloadKey, words::count};
 
 /// Seconds the inverse of a change of a single object may take.
 const WITHIN: u32 = 30;
@@ -23,6 +25,64 @@ struct Chain<'a> {
     left: Vec<u32>,
     /// The number it left behind if all went well.
     end: u32,
+}
+
+/// Whether taking these changes back would do anything, and nothing of them is known to forbid it: by a look at where each
+/// object stands, without a plan. What a plan says beyond that (floors, leases, room) its review tells.
+///
+/// # Errors
+/// One sentence: why not.
+pub fn offered(seen: &Snapshot, run: &str, changes: &[(About, Change)]) -> Result<(), String> {
+    let mut left = false;
+    for chain in chains(changes) {
+        match chain.back(seen, run) {
+            Back::To(_) => left = true,
+            Back::AsBefore(_) => {}
+            Back::Never(why) => return Err(why),
+        }
+    }
+    let moved = |(_, change): &(About, Change)| matches!(change, Change::Adopt(to) if !is_waiting(seen, to));
+    let adopted = changes.iter().any(moved);
+    for (about, change) in changes {
+        match change {
+            Change::Replicas(_) | Change::Discard(_) => continue,
+            Change::Adopt(adopted) => {
+                if moved(&(about.clone(), change.clone())) {
+                    if !seen.pods.items.contains_key(&adopted.pod) {
+                        return Err(gone(about, adopted));
+                    }
+                    left = true;
+                }
+                continue;
+            }
+            change if adopted && is_of_move(change) => continue,
+            _ => {}
+        }
+        let Some(inverse) = change.invert() else {
+            return Err(never(change));
+        };
+        match inverse.stands(seen) {
+            Standing::AtTo | Standing::Gone(_) => {}
+            Standing::AtFrom(_) => left = true,
+            Standing::Elsewhere(why) | Standing::Failed(why) | Standing::Unknown(why) => {
+                return Err(changed_since(about, &why, run));
+            }
+        }
+    }
+    if left { Ok(()) } else { Err(format!("nothing of run {run} is left to take back")) }
+}
+
+fn never(change: &Change) -> String {
+    let why = change.never().unwrap_or_else(|| "it has no inverse".into());
+    format!("{change} cannot be taken back: {why}")
+}
+
+fn changed_since(about: &About, why: &str, run: &str) -> String {
+    format!("{about}: {why}: somebody has changed it since run {run}")
+}
+
+fn gone(about: &About, adopted: &Adopt) -> String {
+    format!("{about}: {} is gone: there is nothing to move back", adopted.pod.name)
 }
 
 pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change)]) -> Plan {
@@ -130,7 +190,7 @@ fn image_back(seen: &Snapshot, intent: &Intent, run: &str, about: &About, change
             None => nothing(refuse(format!("{about}: {} is no tenant any more", back.workload))),
         },
         Standing::Elsewhere(why) | Standing::Gone(why) | Standing::Failed(why) | Standing::Unknown(why) => {
-            nothing(refuse(format!("{about}: {why}: somebody has changed it since run {run}")))
+            nothing(refuse(changed_since(about, &why, run)))
         }
     }
 }
@@ -141,7 +201,7 @@ fn moved_back(seen: &Snapshot, intent: &Intent, tenant: &TenantName, adopted: &A
     match back {
         Some(back) => moves::planned(seen, intent, &back),
         None => {
-            let text = format!("{tenant}: {} is gone: there is nothing to move back", adopted.pod.name);
+            let text = gone(&About::Tenant(tenant.clone()), adopted);
             let checks = vec![Check::new("undo", Verdict::Refuse, text)];
             Plan::assemble(seen, intent.clone(), vec![], vec![], None, vec![], checks)
         }
@@ -158,8 +218,7 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
     for (about, change) in changes.iter().rev() {
         let refuse = |text: String| Check::new("undo", Verdict::Refuse, text);
         let Some(inverse) = change.invert() else {
-            let why = change.never().unwrap_or_else(|| "it has no inverse".into());
-            checks.push(refuse(format!("{change} cannot be taken back: {why}")));
+            checks.push(refuse(never(change)));
             continue;
         };
         match inverse.stands(seen) {
@@ -170,7 +229,7 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
             }
             Standing::AtFrom(_) => {}
             Standing::Elsewhere(why) | Standing::Failed(why) | Standing::Unknown(why) => {
-                checks.push(refuse(format!("{about}: {why}: somebody has changed it since run {run}")));
+                checks.push(refuse(changed_since(about, &why, run)));
                 continue;
             }
         }
@@ -207,10 +266,9 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
     Plan::assemble(seen, intent.clone(), vec![], nodes, None, steps, checks)
 }
 
-/// The tenants that were scaled, each back to its number.
-fn scaled(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change)]) -> Plan {
-    let mut checks = check::freshness(seen);
-    let mut chains: Vec<Chain> = Vec::new();
+/// What of each workload was scaled, in the order in which it was.
+fn chains(changes: &[(About, Change)]) -> Vec<Chain<'_>> {
+    let mut chains: Vec<Chain<'_>> = Vec::new();
     for (about, change) in changes {
         let (About::Tenant(tenant), Change::Replicas(Replicas { workload, uid, from, to, .. })) =
             (about, change)
@@ -229,30 +287,53 @@ fn scaled(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change
             }
         }
     }
-    let mut wanted = Vec::new();
-    for chain in chains.iter().rev() {
-        let refuse = |text: String| Check::new("undo", Verdict::Refuse, text);
-        let Chain { tenant, workload: key, start, end, .. } = chain;
+    chains
+}
+
+/// What taking back the scaling of one workload comes to.
+enum Back {
+    /// The tenant is scaled to what it was before.
+    To(Arc<Tenant>),
+    /// Nothing: it is as before.
+    AsBefore(String),
+    /// It is not done, and why.
+    Never(String),
+}
+
+impl Chain<'_> {
+    fn back(&self, seen: &Snapshot, run: &str) -> Back {
+        let Chain { tenant, workload: key, start, end, .. } = self;
         match seen.workload(key) {
-            None => checks.push(refuse(format!("{tenant}: {key} is gone"))),
-            Some(workload) if chain.uids.iter().any(|uid| **uid != workload.uid) => {
-                let text = format!("{tenant}: {key} was deleted and created again since run {run}");
-                checks.push(refuse(text));
+            None => Back::Never(format!("{tenant}: {key} is gone")),
+            Some(workload) if self.uids.iter().any(|uid| **uid != workload.uid) => {
+                Back::Never(format!("{tenant}: {key} was deleted and created again since run {run}"))
             }
             Some(workload) if workload.desired == *start => {
-                let text = format!("{tenant} is at {start} already: nothing to take back");
-                checks.push(Check::new("undo", Verdict::Ok, text));
+                Back::AsBefore(format!("{tenant} is at {start} already: nothing to take back"))
             }
-            Some(workload) if !chain.left.contains(&workload.desired) => {
-                let n = workload.desired;
-                checks.push(refuse(format!(
-                    "{tenant} asks for {n} replicas, run {run} left {end}: somebody has changed it since"
-                )));
+            Some(workload) if !self.left.contains(&workload.desired) => {
+                let asked = count(workload.desired as usize, "replica");
+                Back::Never(format!(
+                    "{tenant} asks for {asked}, run {run} left {end}: somebody has changed it since"
+                ))
             }
             Some(_) => match seen.tenant_of(key) {
-                None => checks.push(refuse(format!("{tenant}: {key} is no tenant any more"))),
-                Some(found) => wanted.push((found.clone(), *start)),
+                None => Back::Never(format!("{tenant}: {key} is no tenant any more")),
+                Some(found) => Back::To(found.clone()),
             },
+        }
+    }
+}
+
+/// The tenants that were scaled, each back to its number.
+fn scaled(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(About, Change)]) -> Plan {
+    let mut checks = check::freshness(seen);
+    let mut wanted = Vec::new();
+    for chain in chains(changes).iter().rev() {
+        match chain.back(seen, run) {
+            Back::To(found) => wanted.push((found, chain.start)),
+            Back::AsBefore(text) => checks.push(Check::new("undo", Verdict::Ok, text)),
+            Back::Never(text) => checks.push(Check::new("undo", Verdict::Refuse, text)),
         }
     }
     scale::plan_for(seen, intent, wanted, checks)

@@ -65,6 +65,8 @@ pub struct WhatIf {
     pub stuck: Vec<Key>,
     /// Pods that no controller makes again: they are lost.
     pub lone: Vec<Key>,
+    /// Pods of DaemonSets and static pods on nodes that fail: they go with their node and come back with it.
+    pub with_node: Vec<Key>,
     /// Nodes of these that do not answer as it is: what their loss does has happened.
     pub already: Vec<Already>,
     /// Pods that a drain cannot evict.
@@ -175,21 +177,47 @@ pub struct Harm {
     pub database: Option<DatabaseLoss>,
 }
 
+/// The worst that the loss of a node does, the least of all first: the order of the ranking, the sign and the words of a
+/// node follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worst {
+    /// Nothing.
+    Nothing,
+    /// Members or proxies of the database that others take over from: so many.
+    Parts(usize),
+    /// Tenants that lose at least half their headroom.
+    Halved(usize),
+    /// Pods that nobody makes again, or not before the node is back.
+    Lost(u32),
+    /// Pods that find no other node.
+    Pending(u32),
+    /// Tenants that lose all their ready pods.
+    Down(usize),
+    /// The writer, and nobody is known to take over from it.
+    Headless,
+    /// The database stops.
+    Stops,
+}
+
 impl Harm {
-    /// A database that stops is worst of all, then tenants that go down, a writer nobody is known to take over from,
-    /// tenants that lose half their headroom, pods without a node, and what else the database loses.
-    fn rank(&self) -> impl Ord + use<> {
+    /// The worst of it.
+    pub fn worst(&self) -> Worst {
         let database = self.database.as_ref();
-        let parts = database.map_or(0, |d| d.members.len() + d.proxies as usize);
-        (
-            database.is_some_and(DatabaseLoss::stops),
-            self.down.len(),
-            database.is_some_and(DatabaseLoss::is_headless),
-            self.halved.len(),
-            self.pending,
-            self.stuck + self.lone,
-            parts,
-        )
+        match (self.down.len(), self.pending, self.stuck + self.lone, self.halved.len()) {
+            _ if database.is_some_and(DatabaseLoss::stops) => Worst::Stops,
+            _ if database.is_some_and(DatabaseLoss::is_headless) => Worst::Headless,
+            (n @ 1.., ..) => Worst::Down(n),
+            (_, n @ 1.., ..) => Worst::Pending(n),
+            (_, _, n @ 1.., _) => Worst::Lost(n),
+            (.., n @ 1..) => Worst::Halved(n),
+            _ => database.map_or(Worst::Nothing, |d| Worst::Parts(d.members.len() + d.proxies as usize)),
+        }
+    }
+
+    /// The worst, then how much there is of everything else.
+    fn rank(&self) -> impl Ord + use<> {
+        let parts = self.database.as_ref().map_or(0, |d| d.members.len() + d.proxies as usize);
+        (self.worst(), self.down.len(), self.pending, self.stuck + self.lone, self.halved.len(), parts)
     }
 }
 
@@ -213,8 +241,7 @@ pub fn what_if(seen: &Snapshot, nodes: &[NodeName], loss: Loss) -> Result<WhatIf
     Forecast::default().what_if(seen, nodes, loss)
 }
 
-/// All ready nodes by the harm of their loss, the worst first: a database that stops, tenants that go down, tenants that
-/// lose half their headroom, pods that find no node.
+/// All ready nodes by the harm of their loss, the worst first (see [`Worst`]).
 ///
 /// # Errors
 /// It is not known, and why.

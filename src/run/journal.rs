@@ -62,8 +62,16 @@ struct Head {
 /// What tells that an approved plan is still the one that was written. By its text with the names in order, so that
 /// every build comes to the same.
 fn sum(head: &Value) -> String {
-    format!("{:016x}", fnv1a(head["approved"].to_string().bytes()))
+    sum_of(&head["approved"])
 }
+
+/// The sum of what was approved.
+pub(super) fn sum_of(approved: &Value) -> String {
+    format!("{:016x}", fnv1a(approved.to_string().bytes()))
+}
+
+/// Why a journal whose sum is another is not read.
+pub(super) const EDITED: &str = "its plan is not the one that was approved: somebody has edited it";
 
 /// Reads a journal.
 ///
@@ -220,7 +228,7 @@ pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
     if let Some(written) = &head.sum {
         let found: Value = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
         if *written != sum(&found) {
-            return Err("its plan is not the one that was approved: somebody has edited it".into());
+            return Err(EDITED.into());
         }
     }
     head.approved.plan().sound().map_err(|why| format!("{why}: no plan is made so"))?;

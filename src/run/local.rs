@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -13,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Run, journal};
+use super::{AuditLine, Run, journal};
 use crate::cluster::fnv1a;
 
 /// The runs of one cluster whose journals are kept on this machine, newest first; the sentence where one cannot be read.
@@ -173,6 +173,51 @@ pub(super) fn audit<E: Serialize>(state_dir: &Path, line: &Audited<'_, E>) -> io
         other => other?,
     };
     file.write_all(text.as_bytes())
+}
+
+/// So much of the audit file is read, from its end.
+const READ_BACK: u64 = 16 << 20;
+
+/// What the audit file says of one context.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Audit {
+    /// Its lines, the oldest first.
+    pub lines: Vec<AuditLine>,
+    /// How many lines could not be read.
+    pub unread: usize,
+}
+
+/// Reads what the audit file of this machine says of a context: the newest 16 MiB of it. None is there yet: nothing.
+///
+/// # Errors
+/// One sentence: it is there and cannot be read.
+pub fn audited(state_dir: &Path, context: &str) -> Result<Audit, String> {
+    let path = audit_file(state_dir);
+    let mut audit = Audit::default();
+    let mut read = || -> io::Result<()> {
+        let mut file = File::open(&path)?;
+        let skip = file.metadata()?.len().saturating_sub(READ_BACK);
+        file.seek(SeekFrom::Start(skip))?;
+        let mut lines = BufReader::new(file.take(READ_BACK)).split(b'\n');
+        if skip > 0 {
+            // It was begun before.
+            lines.next().transpose()?;
+        }
+        for line in lines {
+            match serde_json::from_slice::<AuditLine>(&line?) {
+                Ok(line) if line.context == context => audit.lines.push(line),
+                Ok(_) => {}
+                Err(_) => audit.unread += 1,
+            }
+        }
+        Ok(())
+    };
+    match read() {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(format!("the audit file {} cannot be read: {e}", path.display()))
+        }
+        _ => Ok(audit),
+    }
 }
 
 fn read(path: &Path, text: &str) -> Result<Run, String> {

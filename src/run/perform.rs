@@ -288,7 +288,7 @@ impl Hand {
                 Failure::Unreached(text)
             }
             Kind::Statement(code) => Failure::Refused { code, text },
-            Kind::Denied | Kind::Tls | Kind::NotMysql | Kind::Other => refused(0, text),
+            Kind::Denied | Kind::Tls | Kind::NotMysql | Kind::Taken | Kind::Other => refused(0, text),
         }
     }
 }

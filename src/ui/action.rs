@@ -140,7 +140,12 @@ pub enum Asks {
         known: Vec<Arc<str>>,
     },
     /// Which port of this machine leads to which port of this pod?
-    Forward(Key),
+    Forward {
+        /// Which pod.
+        pod: Key,
+        /// Pairs that suggest themselves, and why.
+        offers: Vec<(Arc<str>, String)>,
+    },
     /// Why is a run or campaign given up?
     GiveUp {
         /// Which of both.

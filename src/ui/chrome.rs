@@ -8,9 +8,11 @@ use super::{
     format,
     paint::{Pen, Piece, piece},
     theme::Role,
-    view::{Cx, Place, VIEWS, View},
+    view::{Cx, Place, VIEWS, View, why_not},
 };
-use crate::cluster::{Database, Finding, Freshness, Health, Healths, Severity};
+use crate::cluster::{Freshness, Severity};
+
+mod facts;
 
 /// The glyph of a severity.
 pub fn mark(severity: Severity) -> &'static str {
@@ -69,7 +71,7 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     }
     pen.line(0, 0, start.saturating_sub(2), &left);
     if pen.height() > 1 {
-        health(pen, cx, view);
+        facts::draw(pen, cx, view);
     }
 }
 
@@ -85,98 +87,6 @@ fn left_until(cx: &Cx<'_>, until: jiff::Timestamp) -> String {
         61.. => format!("{} min", (seconds + 59) / 60),
         _ => format!("{} s", (seconds + 9) / 10 * 10),
     }
-}
-
-fn health(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
-    let edge = pen.width();
-    let facts = fitting(cx, edge);
-    let needed = wide(&facts);
-    let mut room = edge;
-    // Where they do not fit, the places stand in the status line.
-    let places = places(cx, view, "   ");
-    let width = wide(&places);
-    if needed + 2 + width <= edge {
-        pen.line_right(edge, 1, width, &places);
-        room = edge - width - 2;
-    }
-    pen.line(0, 1, room, &facts);
-}
-
-/// The health in numbers: what is least missed goes first, until it fits.
-fn fitting<'a>(cx: &Cx<'_>, edge: u16) -> Vec<Piece<'a>> {
-    let mut facts = Vec::new();
-    for rank in 0..=Spare::ALL {
-        facts = self::facts(cx, Spare(rank));
-        if wide(&facts) <= edge {
-            break;
-        }
-    }
-    facts
-}
-
-/// Whether the places stand in the header.
-fn places_above(cx: &Cx<'_>, view: &dyn View, edge: u16) -> bool {
-    cx.size.1 > 1 && wide(&fitting(cx, edge)) + 2 + wide(&places(cx, view, "   ")) <= edge
-}
-
-/// How much of the health in numbers is left out: each rank leaves out what those before it do, and one thing more.
-#[derive(Clone, Copy)]
-struct Spare(u8);
-
-impl Spare {
-    const ALL: u8 = 8;
-
-    /// Tenants at risk: the list tells them.
-    fn risk(self) -> bool {
-        self.0 >= 1
-    }
-
-    fn gap(self) -> &'static str {
-        if self.0 >= 2 { "  " } else { "   " }
-    }
-
-    /// The noun of what the loss of a node would do.
-    fn noun(self) -> bool {
-        self.0 >= 3
-    }
-
-    /// Nodes that are all ready.
-    fn nodes(self) -> bool {
-        self.0 >= 4
-    }
-
-    /// How many nodes are ready beside those that are cordoned.
-    fn ready(self) -> bool {
-        self.0 >= 5
-    }
-
-    /// How many tenants there are beside those that are not well.
-    fn total(self) -> bool {
-        self.0 >= 6
-    }
-
-    /// Nodes that are cordoned.
-    fn cordoned(self) -> bool {
-        self.0 >= 7
-    }
-
-    /// What the loss of a node would do.
-    fn loss(self) -> bool {
-        self.0 >= 8
-    }
-}
-
-fn facts<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
-    let mut parts = numbers(cx, spare);
-    if !spare.loss() {
-        parts.push(n_minus_1(cx, spare));
-    }
-    let mut facts = Vec::new();
-    for part in parts.into_iter().filter(|part| !part.is_empty()) {
-        facts.push(piece(if facts.is_empty() { " " } else { spare.gap() }, Role::Text));
-        facts.extend(part);
-    }
-    facts
 }
 
 fn wide(facts: &[Piece<'_>]) -> u16 {
@@ -207,126 +117,6 @@ fn places<'a>(cx: &Cx<'_>, view: &dyn View, gap: &'static str) -> Vec<Piece<'a>>
     }
     pieces.push(piece(" ", Role::Text));
     pieces
-}
-
-/// The worst node by the harm of its loss: `if worker-3 fails: 2 tenants down`.
-fn n_minus_1<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
-    if let Some(namespace) = &cx.seen.namespace {
-        return vec![piece(format!("only {}", format::fit(namespace, 24)), Role::Warn)];
-    }
-    let Some(worst) = cx.outlook.filter(|_| cx.seen.is_ready()).and_then(|o| o.ranking.first()) else {
-        return Vec::new();
-    };
-    let role = match worst.severity() {
-        Some(Severity::Notice) | None => Role::Muted,
-        some => role(some),
-    };
-    let what = if spare.noun() { worst.short() } else { worst.words() };
-    let text = match worst.severity() {
-        None => "any one node may fail".to_owned(),
-        Some(_) => format!("if {} fails: {what}", cx.node_name(&worst.node, 24)),
-    };
-    let old = cx.outdated().map_or(String::new(), |age| format!(" ({age} ago)"));
-    vec![piece(text, role), piece(old, Role::Warn)]
-}
-
-/// Tenants by their state, nodes ready of all, the database.
-fn numbers<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Vec<Piece<'a>>> {
-    let seen = cx.seen;
-    if !seen.is_ready() {
-        let what = match seen.api.freshness {
-            Freshness::Missing { .. } => "nothing seen yet",
-            Freshness::Live { .. } if seen.is_out_of_reach() => "not allowed to read it",
-            _ => "reading the cluster …",
-        };
-        return vec![vec![piece(what, Role::Muted)], database(cx)];
-    }
-    let healths = Healths::of(seen, cx.findings);
-    let tenants = format::count(healths.total, "tenant");
-    let not_well = healths.words();
-    let mut parts = match not_well.as_slice() {
-        [] if database_is_critical(cx).is_none() && healths.total > 0 => {
-            vec![vec![piece(format!("✓ {tenants} ok"), Role::Ok)]]
-        }
-        [_, ..] if spare.total() => Vec::new(),
-        _ => vec![vec![piece(tenants, Role::Text)]],
-    };
-    let (risk, bad): (Vec<_>, Vec<_>) =
-        not_well.into_iter().partition(|(health, _)| *health == Health::AtRisk);
-    let warnings = cx.findings.iter().filter(|f| f.severity > Severity::Notice).count();
-    if bad.is_empty() && risk.is_empty() && warnings > 0 && database_is_critical(cx).is_none() {
-        parts.push(vec![piece(format!("▲ {}", format::count(warnings, "warning")), Role::Warn)]);
-    }
-    if let Some(namespace) = seen.absent_namespace() {
-        return vec![vec![piece(format!("✖ no namespace {namespace}"), Role::Danger)]];
-    }
-    let bad: Vec<_> = bad.into_iter().map(|(_, text)| text).collect();
-    if !bad.is_empty() {
-        parts.push(vec![piece(format!("✖ {}", bad.join(", ")), Role::Danger)]);
-    }
-    if let Some((_, text)) = risk.first().filter(|_| !spare.risk()) {
-        parts.push(vec![piece(format!("▲ {text}"), Role::Warn)]);
-    }
-    parts.push(nodes(cx, spare));
-    parts.push(database(cx));
-    parts
-}
-
-/// `5/5 nodes, 1 cordoned`.
-fn nodes<'a>(cx: &Cx<'_>, spare: Spare) -> Vec<Piece<'a>> {
-    let nodes = &cx.seen.nodes;
-    if !nodes.freshness.is_known() {
-        return vec![piece("nodes not known", Role::Warn)];
-    }
-    let all = nodes.len();
-    let ready = nodes.values().filter(|n| n.is_ready()).count();
-    let cordoned = nodes.values().filter(|n| n.cordoned).count();
-    let mut pieces = Vec::new();
-    let dull = ready == all && (spare.ready() || (spare.nodes() && cordoned == 0));
-    if !dull {
-        let role = if ready < all { Role::Danger } else { Role::Muted };
-        pieces.push(piece(format!("{ready}/{all} nodes"), role));
-    }
-    if cordoned > 0 && !spare.cordoned() {
-        let comma = if dull { "" } else { ", " };
-        pieces.push(piece(format!("{comma}{cordoned} cordoned"), Role::Warn));
-    }
-    pieces
-}
-
-/// The database in a few characters: dim when it is well, with its glyph when it is not.
-fn database<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
-    let Some(headline) = Database::of(cx.seen).map(|d| d.headline()) else { return Vec::new() };
-    let worst = database_is_critical(cx);
-    let of_it = cx.findings.iter().filter(|f| f.subject.is_database() && f.severity > Severity::Notice);
-    let (sign, role) = match of_it.map(|f| f.severity).max() {
-        None => ("", Role::Muted),
-        severity => (glyph(severity), role(severity)),
-    };
-    let gap = if sign.is_empty() { "" } else { " " };
-    let what = worst.and_then(|f| loud(f.rule)).map_or(String::new(), |word| format!(" {word}"));
-    vec![piece(format!("{sign}{gap}{headline}{what}"), role)]
-}
-
-/// What is critical about the database.
-fn database_is_critical<'a>(cx: &Cx<'a>) -> Option<&'a Finding> {
-    cx.findings.iter().find(|f| f.severity == Severity::Critical && f.subject.is_database())
-}
-
-/// It in a word or two, where the headline does not say it.
-fn loud(rule: &str) -> Option<&'static str> {
-    Some(match rule {
-        "flow-control" => "WRITES PAUSED",
-        "commits-blocked" => "COMMITS BLOCKED",
-        "lock-holder" => "WRITES LOCKED",
-        "readers-empty" => "NO READERS",
-        "stale-reads" => "STALE READS",
-        "galera-views" => "VIEWS DIFFER",
-        "clients-waiting" => "CLIENTS WAIT",
-        "monitor-failing" => "MONITOR FAILS",
-        "member-connections" => "CONNECTIONS FULL",
-        _ => return None,
-    })
 }
 
 /// Whether the API answers, and how old the data are when they are not live.
@@ -360,6 +150,29 @@ fn api<'a>(cx: &Cx<'_>) -> Vec<Piece<'a>> {
     pieces
 }
 
+/// Lines that what was said last takes at most.
+const TOLD: usize = 4;
+
+/// What was said, in lines of that width.
+fn told(severity: Severity, text: &str, columns: u16) -> Vec<String> {
+    let x = if severity > Severity::Notice { 4 } else { 2 };
+    let mut lines = format::wrap(&format::plain(text), columns.saturating_sub(x).max(1));
+    if lines.len() > TOLD {
+        lines[TOLD - 1] = format!("{} …", lines[TOLD - 1]);
+        lines.truncate(TOLD);
+    }
+    lines
+}
+
+/// Lines that what was said last needs beside that of the status.
+pub fn more_lines(screen: &Screen<'_>, columns: u16) -> u16 {
+    let Some((severity, text)) = screen.notice.filter(|_| screen.typing.is_none()) else { return 0 };
+    if format::width(text) + 4 <= columns {
+        return 0;
+    }
+    u16::try_from(told(severity, text, columns).len()).unwrap_or(1).saturating_sub(1)
+}
+
 /// What was said or is typed at the left, how many rows in which order at the right.
 pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Position> {
     if pen.height() == 0 {
@@ -378,7 +191,16 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
     let most = edge / 2 + edge / 6;
     let right = cut_in_front(&screen.view.status(cx), most.saturating_sub(1));
     let start = pen.line_right(edge, 0, most, &[piece(format!("{right} "), Role::Muted)]);
-    if let Some((severity, text)) = screen.notice {
+    if let (Some((severity, text)), true) = (screen.notice, pen.height() > 1) {
+        let tone = if severity == Severity::Notice { Role::Accent } else { role(Some(severity)) };
+        for (y, line) in (0..pen.height()).zip(told(severity, text, edge)) {
+            pen.put(0, y, edge, &" ".repeat(usize::from(edge)), Role::Text);
+            let sign = if y == 0 && severity > Severity::Notice { glyph(Some(severity)) } else { "" };
+            pen.put(1, y, 1, sign, tone);
+            let x = if severity > Severity::Notice { 3 } else { 1 };
+            pen.put(x, y, edge.saturating_sub(x), &line, tone);
+        }
+    } else if let Some((severity, text)) = screen.notice {
         let shown = match severity {
             Severity::Notice => None,
             other => Some(other),
@@ -397,7 +219,7 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         let room = start.saturating_sub(2);
         let below = screen.crumbs.len() > 1;
         let mut x = 1;
-        if screen.overlay.is_none() && !places_above(cx, screen.view, edge) {
+        if screen.overlay.is_none() && !facts::places_above((edge, cx.size.1)) {
             // The places, as far apart as leaves room for the way as well.
             let least = if below { WAY } else { 0 };
             let fits = |gap: &&'static str, least: u16| wide(&places(cx, screen.view, gap)) + least < room;
@@ -476,7 +298,7 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
     let mut reserve: u16 = always.iter().map(|e| bare(e)).sum::<u16>() + 1;
     let put = |pen: &mut Pen<'_>, x: u16, e: &Entry, with_word: bool| {
         let (key, word) = label(e);
-        let off = (e.acts && cx.who.read_only) || view.refuses(e.command, cx).is_some();
+        let off = (e.acts && cx.who.read_only) || why_not(view, e.command, cx).is_some();
         let (key_role, word_role) = if off { (Role::Faint, Role::Faint) } else { (Role::Key, Role::Muted) };
         let x = pen.put(x, 0, edge.saturating_sub(x), key, key_role) + 1;
         if with_word { pen.put(x, 0, edge.saturating_sub(x), word, word_role) + 2 } else { x }

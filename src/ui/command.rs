@@ -75,6 +75,10 @@ pub enum Command {
     Trouble,
     /// What answers the finding.
     Answer,
+    /// What answers another of the first lines: the place of its key among those of the command.
+    AnswerLine(u8),
+    /// The text takes the whole screen.
+    FullScreen,
     /// Change the number of replicas.
     Scale,
     /// Propose one replica more.
@@ -209,6 +213,8 @@ pub enum Command {
     Forward,
     /// The port-forwards that are open.
     Forwards,
+    /// The action log.
+    Actions,
     /// Close a port-forward.
     CloseForward,
     /// The command line.
@@ -288,13 +294,15 @@ pub enum On {
     Log,
     /// The port-forwards.
     Forwards,
+    /// The action log.
+    Actions,
     /// The review of a plan.
     Review,
 }
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -312,6 +320,7 @@ impl On {
         Self::Object,
         Self::Log,
         Self::Forwards,
+        Self::Actions,
         Self::Review,
     ];
 
@@ -335,6 +344,7 @@ impl On {
             Self::Object => "An object",
             Self::Log => "A log",
             Self::Forwards => "Port-forwards",
+            Self::Actions => "Action log",
             Self::Review => "Review of a plan",
         }
     }

@@ -63,6 +63,11 @@ impl Log {
     /// Lines kept.
     pub const KEPT: usize = 10_000;
 
+    /// How many of the lines are not later than that.
+    pub fn until(&self, at: Timestamp) -> usize {
+        self.lines.partition_point(|line| line.order.is_none_or(|order| order <= at))
+    }
+
     /// Takes up what is wanted now. The lines of a pod that has gone stay where the rest is still read: a rollout does
     /// not tear a log apart.
     pub fn turn(&mut self, wanted: LogsWanted) -> Turn {

@@ -14,6 +14,7 @@ pub mod review;
 pub mod scheme;
 pub mod targets;
 
+use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::{Position, Rect};
 use tui_input::Input;
 
@@ -72,6 +73,15 @@ pub struct Planning {
     pub intent: Intent,
     /// Why, where that was said already.
     pub reason: Input,
+    /// Since when.
+    pub since: Option<Timestamp>,
+}
+
+impl Planning {
+    /// Most plans are there before anybody sees that they are waited for: from when on that is shown.
+    pub fn appears(&self) -> Option<Timestamp> {
+        self.since?.checked_add(SignedDuration::from_millis(150)).ok()
+    }
 }
 
 /// A question that wants a yes. The default is No.

@@ -48,6 +48,8 @@ pub enum Place {
     Log(TenantName, Option<Key>),
     /// The port-forwards that are open.
     Forwards,
+    /// The action log.
+    Actions,
 }
 
 impl Place {
@@ -70,6 +72,7 @@ impl Place {
             Self::Object(..) => On::Object,
             Self::Log(..) => On::Log,
             Self::Forwards => On::Forwards,
+            Self::Actions => On::Actions,
         }
     }
 
@@ -96,6 +99,7 @@ impl Place {
             Self::Log(_, Some(pod)) => format!("log of {}", pod.name),
             Self::Log(_, None) => "log".into(),
             Self::Forwards => "port-forwards".into(),
+            Self::Actions => "action log".into(),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
-    run::{RunSeen, campaign::CampaignSeen},
+    run::{Audit, RunSeen, campaign::CampaignSeen},
 };
 
 /// Who sits at this cockpit.
@@ -78,6 +78,8 @@ pub struct Detail {
     pub log: Log,
     /// The object that is described, and what was read of it last.
     pub object: Option<(ObjectKey, Option<Read>)>,
+    /// What the audit file of this machine says, once it has been read; or why it cannot be.
+    pub audit: Option<Result<Audit, String>>,
 }
 
 /// What a view wants to be fetched while it is shown.
@@ -91,6 +93,8 @@ pub struct Wants {
     pub object: Option<ObjectKey>,
     /// This prediction.
     pub question: Option<Question>,
+    /// The audit file of this machine.
+    pub audit: bool,
 }
 
 /// What is read while drawing and deciding.
@@ -200,6 +204,16 @@ pub trait View: Send {
         None
     }
 
+    /// What answers what is wrong with the selected one, in a word or two; `None`: nothing does, or nothing is wrong.
+    fn answer(&self, _cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        None
+    }
+
+    /// Whether the text has the whole screen: no header, no keys.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Whether a command has no meaning here any more, so that the key bar leaves it out: nobody pauses what is over.
     fn hides(&self, _command: Command, _cx: &Cx<'_>) -> bool {
         false
@@ -240,12 +254,26 @@ pub trait View: Send {
         None
     }
 
+    /// The row that was acted on is held no longer: the first one is in front again.
+    fn let_go(&mut self) {}
+
     /// Moves the cursor to it, if it is here.
     fn select(&mut self, _what: &Place, _cx: &Cx<'_>) {}
 
     /// What it wants to be fetched.
     fn wants(&self, _cx: &Cx<'_>) -> Wants {
         Wants::default()
+    }
+}
+
+/// Why a command cannot do anything in this place, here and now; `None`: it can.
+pub fn why_not(view: &dyn View, command: Command, cx: &Cx<'_>) -> Option<String> {
+    match command {
+        Command::Answer if view.answer(cx).is_none() => Some(format!(
+            "nothing here that is wrong is answered by a key; {} leads to the next trouble",
+            super::command::sign(Command::Trouble)
+        )),
+        _ => view.refuses(command, cx),
     }
 }
 
@@ -279,6 +307,11 @@ impl<K: PartialEq + Clone> List<K> {
     /// Holds the row under the cursor from now on.
     pub fn hold(&mut self) {
         self.held = self.selected.is_some();
+    }
+
+    /// Holds no row any more.
+    pub fn release(&mut self) {
+        self.held = false;
     }
 
     /// Finds the cursor's row again after the rows have changed; when it is gone, the row that took its place.

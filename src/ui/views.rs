@@ -1,5 +1,6 @@
 //! The places of the screen, one file each.
 
+pub mod actions;
 mod answers;
 pub mod campaign;
 pub mod database;
@@ -24,6 +25,7 @@ pub mod whatif;
 
 use super::{
     chrome,
+    command::{self, Command},
     filter::Filter,
     format,
     paint::{Pen, piece},
@@ -145,9 +147,18 @@ fn counted(shown: usize, all: usize, one: &str, filter: &Filter, orders: &[&str]
         .join(" · ")
 }
 
-/// The order of the rows, where it is not the usual one.
+/// The order of the rows, where it is not the usual one, with the way back to that.
 fn order_words(orders: &[&str], order: usize) -> Option<String> {
-    orders.get(order).filter(|_| order > 0).map(|order| format!("by {order}"))
+    orders.get(order).filter(|_| order > 0).map(|order| format!("by {order}, {}", usual(orders)))
+}
+
+/// The key that brings the usual order back.
+fn usual(orders: &[&str]) -> String {
+    let first = match orders.first() {
+        Some(&"worst") => "worst first".to_owned(),
+        first => format!("by {}", first.unwrap_or(&"name")),
+    };
+    format!("{} {first}", command::sign(Command::Escape))
 }
 
 /// A heading of columns or of a section.

@@ -23,6 +23,8 @@ pub enum Kind {
     Statement(u16),
     /// The connection was lost.
     Lost,
+    /// Another program has that port of this machine.
+    Taken,
     /// Anything else.
     Other,
 }

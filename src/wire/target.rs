@@ -36,6 +36,9 @@ pub struct Target {
     pub namespace: Option<String>,
 }
 
+/// The variable of kubectl: kubeconfig files, merged.
+pub const KUBECONFIG: &str = "KUBECONFIG";
+
 /// What the context is called where there is no kubeconfig.
 pub(super) const IN_CLUSTER: &str = "in-cluster";
 
@@ -57,12 +60,12 @@ impl Target {
         read.map_or_else(Vec::new, |kubeconfig| kubeconfig.contexts.into_keys().collect())
     }
 
-    /// The name of the context, as far as the files tell it: `in-cluster` without a kubeconfig. What is wrong with them is
-    /// said when the cluster is connected to.
+    /// The name of the context, as far as the files tell it: `in-cluster` without a kubeconfig, where we run in one. What is
+    /// wrong with them is said when the cluster is connected to.
     pub fn context_name(&self) -> Option<String> {
         match self.read().ok()? {
             Some(kubeconfig) => self.context_of(&kubeconfig).ok(),
-            None => Some(IN_CLUSTER.to_owned()),
+            None => inside().is_ok().then(|| IN_CLUSTER.to_owned()),
         }
     }
 
@@ -83,10 +86,13 @@ impl Target {
 
     /// The kubeconfig; `None` when none was named and none is in its usual place.
     fn read(&self) -> Result<Option<Kubeconfig>, String> {
-        if let Some(file) = &self.kubeconfig {
+        let listed = env::var_os(KUBECONFIG).filter(|v| !v.is_empty());
+        // What the variable names is a list, also where the configuration hands it on.
+        let named = self.kubeconfig.as_ref().filter(|file| Some(file.as_os_str()) != listed.as_deref());
+        if let Some(file) = named {
             return Kubeconfig::read(std::slice::from_ref(file)).map(Some);
         }
-        if let Some(list) = env::var_os("KUBECONFIG").filter(|v| !v.is_empty()) {
+        if let Some(list) = listed {
             // As kubectl does: files of the list that do not exist are passed over.
             let files: Vec<_> =
                 env::split_paths(&list).filter(|f| !f.as_os_str().is_empty() && is_there(f)).collect();

@@ -20,12 +20,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    CONNECT_WITHIN, Wire,
-    failure::{Failure, Kind},
-    frames::Frames,
-    sentence,
-};
+pub use super::failure::Kind;
+use super::{CONNECT_WITHIN, Wire, failure::Failure, frames::Frames, sentence};
 
 /// A way to one port of one pod. It ends when this is dropped.
 pub struct Tunnel {
@@ -72,8 +68,10 @@ impl Tunnel {
     /// That port cannot be listened on.
     pub async fn at(wire: Wire, namespace: &str, pod: &str, port: u16, local: u16) -> Result<Self, Failure> {
         let cannot = |e: io::Error| {
+            let mut kind = Kind::Other;
             let text = match e.kind() {
                 io::ErrorKind::AddrInUse => {
+                    kind = Kind::Taken;
                     format!("port {local} of 127.0.0.1 is taken: choose another, or :{port} for any free one")
                 }
                 io::ErrorKind::PermissionDenied => {
@@ -81,7 +79,7 @@ impl Tunnel {
                 }
                 _ => format!("port {local} of 127.0.0.1 cannot be listened on: {e}"),
             };
-            Failure { kind: Kind::Other, text }
+            Failure { kind, text }
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, local)).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
@@ -96,6 +94,16 @@ impl Tunnel {
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, end.clone()));
         Ok(Self { address, end, _accepting: accepting })
+    }
+
+    /// The first port of loopback after that one that nobody has, of the next hundred.
+    pub async fn free_after(local: u16) -> Option<u16> {
+        for port in (local.checked_add(1)?..=u16::MAX).take(100) {
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
+                return Some(port);
+            }
+        }
+        None
     }
 
     /// Where to connect.

@@ -860,7 +860,7 @@ fn nothing_fits_that_needs_a_claim_which_goes_or_is_lost() {
 
 #[test]
 fn a_run_that_is_not_over_holds_its_tenant_whether_anybody_is_at_it_or_not() {
-    use wheelhouse::cluster::{Journal, Written};
+    use wheelhouse::cluster::{Journal, Lease, Written};
     let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w1\ntenant globex 2 on w1 w2");
     let id = "20261121-084500-aaaa";
     let key = Key::new("wheelhouse", format!("run-{id}"));
@@ -892,6 +892,22 @@ fn a_run_that_is_not_over_holds_its_tenant_whether_anybody_is_at_it_or_not() {
         }
         assert!(plan(&seen, &scale("globex")).refusals().next().is_none(), "another tenant");
     }
+    // Its last entry was written before its lease was given back, and is not seen yet: that passes by itself.
+    seen.observe(Observation::Journal(Seen::Put(key.clone(), journal("running"))));
+    let lease = Lease {
+        key: Key::new("wheelhouse", Lease::name_of(&tenant)),
+        resource_version: "2".into(),
+        holder: None,
+        run: Some(id.into()),
+        acquired: Some(ago(20)),
+        renewed: Some(ago(1)),
+        seconds: 15,
+        transitions: 1,
+    };
+    seen.observe(Observation::Lease(Seen::Put(lease.key.clone(), lease)));
+    let made = plan(&seen, &scale("acme"));
+    let rules: Vec<_> = made.refusals().map(|c| &*c.rule).collect();
+    assert_eq!(rules, ["lease"], "{made}");
     seen.observe(Observation::Journal(Seen::Put(key.clone(), journal("done"))));
     assert!(plan(&seen, &scale("acme")).refusals().next().is_none());
 }

@@ -28,6 +28,13 @@ use crate::{
 
 /// Everything in a world, read as the sources read it.
 fn look(world: &World) -> Snapshot {
+    let mut seen = Snapshot::new(Tenancy::default());
+    follow(world, &mut seen, &world.pod_metrics(None));
+    seen
+}
+
+/// Sees everything in a world as it is now, with these measurements of its pods.
+fn follow(world: &World, seen: &mut Snapshot, measured: &[Value]) {
     fn all<K: Kind>(
         texts: impl Iterator<Item = String>,
         at: Timestamp,
@@ -39,7 +46,6 @@ fn look(world: &World) -> Snapshot {
     let (at, mut interner) = (world.now(), Interner::default());
     let stored = |kind| world.store.list(kind, None).map(ToString::to_string);
     let i = &mut interner;
-    let mut seen = Snapshot::new(Tenancy::default());
     for observation in [
         Observation::Node(all::<Nodes>(stored(Stored::NODE), at, i)),
         Observation::Namespace(all::<Namespaces>(stored(Stored::NAMESPACE), at, i)),
@@ -51,13 +57,68 @@ fn look(world: &World) -> Snapshot {
         Observation::Autoscaler(all::<Autoscalers>(stored(Stored::AUTOSCALER), at, i)),
         Observation::Budget(all::<Budgets>(stored(Stored::DISRUPTION_BUDGET), at, i)),
         Observation::Pool(all::<Pools>(stored(Stored::CONFIG_MAP), at, i)),
-        Observation::Usage(all::<PodUsages>(world.pod_metrics(None).iter().map(Value::to_string), at, i)),
+        Observation::Usage(all::<PodUsages>(measured.iter().map(Value::to_string), at, i)),
         Observation::NodeUsage(all::<NodeUsages>(world.node_metrics().iter().map(Value::to_string), at, i)),
     ] {
         seen.observe(observation);
     }
     seen.at = at;
-    seen
+}
+
+/// The quarters of a minute in which rules speak, by rule and subject, while a world runs with measurements each 15 s.
+fn spoken(world: &mut World, minutes: u32, change: impl Fn(u32, &mut Value)) -> BTreeMap<String, Vec<u32>> {
+    let mut seen = Snapshot::new(Tenancy::default());
+    let mut spoken: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for quarter in 0..minutes * 4 {
+        world.step(Duration::from_secs(15));
+        let mut measured = world.pod_metrics(None);
+        measured.iter_mut().for_each(|pod| change(quarter, pod));
+        follow(world, &mut seen, &measured);
+        for finding in wheelhouse::cluster::findings(&seen).iter().filter(|f| f.rule.starts_with("headroom-"))
+        {
+            spoken.entry(format!("{} {}", finding.rule, finding.subject.name())).or_default().push(quarter);
+        }
+    }
+    spoken
+}
+
+fn calm(seed: u64) -> World {
+    let options =
+        Options { tenants: 24, nodes: 5, seed, scenario: Scenario::Calm, speed: 0.0, port: 0, epoch: None };
+    World::build(&options, "2026-03-01T03:00:00Z".parse().expect("a time"))
+}
+
+#[test]
+fn load_that_comes_and_goes_is_no_forecast() {
+    for seed in 1..=2 {
+        let spoken = spoken(&mut calm(seed), 15, |_, _| {});
+        assert!(spoken.is_empty(), "seed {seed}: {spoken:?}");
+    }
+}
+
+#[test]
+fn memory_that_grows_is_told_in_time_and_until_it_is_used_up() {
+    // 2 MiB a pod and quarter of a minute, on top of what the load does.
+    let grows = |quarter: u32, pod: &mut Value| {
+        if pod["metadata"]["namespace"] == "acme" {
+            for container in pod["containers"].as_array_mut().expect("containers") {
+                if container["name"] == "php-fpm" {
+                    let used = container["usage"]["memory"]
+                        .as_str()
+                        .and_then(|m| m.strip_suffix("Ki")?.parse().ok());
+                    let used: u32 = used.expect("memory in Ki");
+                    container["usage"]["memory"] = format!("{}Ki", used + quarter * 2048).into();
+                }
+            }
+        }
+    };
+    let spoken = spoken(&mut calm(1), 30, grows);
+    let falling: Vec<_> = spoken.keys().filter(|key| key.starts_with("headroom-falling")).collect();
+    assert_eq!(falling, ["headroom-falling acme"], "{spoken:?}");
+    let (told, over) = (&spoken["headroom-falling acme"], spoken["headroom-low acme"][0]);
+    assert!(over - told[0] >= 12, "three minutes before: {told:?}, {over}");
+    let gaps = (told[0]..over).filter(|quarter| !told.contains(quarter)).count();
+    assert_eq!(gaps, 0, "it does not come and go: {told:?}, {over}");
 }
 
 /// The world of a seed: now and then with a cordoned node, and in two of three with so little memory that not all pods

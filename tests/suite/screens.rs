@@ -13,6 +13,7 @@ mod database_reviews;
 mod database_seeing;
 mod first;
 mod forecast;
+mod keys;
 mod lists;
 mod logs;
 mod looks;
@@ -148,7 +149,7 @@ fn a_tenant_shows_pods_events_rollout_and_runs() {
 #[test]
 fn findings_are_told_in_full() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
-    c.keys("f");
+    c.keys("5");
     look!("findings_80x24", c);
     c.keys("enter");
     assert!(matches!(c.app.place(), Place::Tenant(_)));

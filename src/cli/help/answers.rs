@@ -8,6 +8,7 @@ pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
     ("pods-failing", &[], "`logs TENANT --previous` (`l`, `P`); `rollback` (`R`)"),
     ("pods-unschedulable", &[], "`fits TENANT` says why each node does not take it; `uncordon`, `rebalance`"),
     ("rollout-stuck", &[], "`rollback TENANT` (`R`)"),
+    ("pods-failed", &[], "the line it prints removes them"),
     ("resize-pending", &[], "free memory on the node, or move the pod (`v`)"),
     ("quota-full", &[], "raise the quota"),
     ("parked", &[], "`scale TENANT N` (`s`)"),

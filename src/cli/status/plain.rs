@@ -7,6 +7,7 @@ use crate::{
     cluster::{
         Finding, Health, NodeState, Severity, Snapshot, Subject, TenantName,
         database::subject,
+        refuses,
         words::{count, span},
     },
     ui,
@@ -15,9 +16,8 @@ use crate::{
 /// The whole status, a sentence a line.
 pub(super) fn text(status: &StatusJson<'_>, snapshot: &Snapshot, again: &str) -> String {
     let mut lines = vec![cluster(status), tenants(status), nodes(status)];
-    if let Some(database) = &status.database {
-        lines.push(format!("Database: {}.", database.replace('/', " of ")));
-    }
+    let database = status.database.as_ref().map(|headline| headline.replace('/', " of "));
+    lines.push(format!("Database: {}.", database.as_deref().unwrap_or("not configured")));
     if let Some(why) = snapshot.room_unknown() {
         lines.push(format!("Room on the nodes, and the harm of losing one, are not known: {why}."));
     }
@@ -100,20 +100,17 @@ fn each_tenant(status: &StatusJson<'_>, snapshot: &Snapshot) -> Vec<String> {
             *worst = finding.severity.max(*worst);
         }
     }
+    let refused = refuses(status.findings);
     let mut all: Vec<_> = snapshot
         .tenants
         .values()
-        .map(|tenant| (Health::of(tenant, worst.get(&tenant.name).copied()), tenant))
+        .map(|tenant| (Health::of(snapshot, tenant, worst.get(&tenant.name).copied(), refused), tenant))
         .collect();
     all.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.name.cmp(&other.name)));
     let line = |(health, tenant): (Health, &std::sync::Arc<crate::cluster::Tenant>)| {
-        let places: Vec<_> = tenant
-            .placement()
-            .into_iter()
-            .map(|(node, pods)| if pods == 1 { node.to_string() } else { format!("{node} with {pods}") })
-            .collect();
-        let places =
-            if places.is_empty() { "on no node".to_owned() } else { format!("on {}", places.join(", ")) };
+        let places: Vec<_> =
+            tenant.placement().into_iter().map(|(node, pods)| format!("{pods} on {node}")).collect();
+        let places = if places.is_empty() { "on no node".to_owned() } else { places.join(", ") };
         let ready = format!("{} of {} ready", tenant.ready(), count(tenant.desired(), "pod"));
         format!("Tenant {} is {health}: {ready}, {places}.", tenant.name)
     };

@@ -352,8 +352,15 @@ impl fmt::Display for Sheet {
             };
             let address = if *e.label == *e.name.as_str() { String::new() } else { format!(" ({})", e.name) };
             writeln!(f, "  {}{address}: {}, {position}{safe}", e.label, e.state)?;
-            if let Err(why) = &e.answers {
-                writeln!(f, "      {why}")?;
+            match &e.answers {
+                Err(why) => writeln!(f, "      {why}")?,
+                Ok(()) if e.saved.is_some() => {
+                    writeln!(
+                        f,
+                        "      it answers: what it says itself counts, what was fed of its disk is not used"
+                    )?;
+                }
+                Ok(()) => {}
             }
         }
         let proven = match (&self.verdict.member, self.verdict.proven) {

@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    super::{Memory, NodeName, Pod, PodState, Quota, Refused, Snapshot, Subject, Tenant, words::count},
+    super::{
+        Memory, NodeName, Phase, Pod, PodState, Quota, Refused, Snapshot, Subject, Tenant, by_hand,
+        words::count,
+    },
     Answer, Found, Severity, found, unplaced,
 };
 
@@ -161,6 +164,10 @@ pub(super) fn short(s: &Snapshot, t: &Tenant) -> Option<Found> {
     if t.is_down() || t.unread > 0 || ready >= desired || told + refused >= (desired - ready) as usize {
         return None;
     }
+    if s.grows(t) {
+        let text = format!("{ready} of {desired} ready: the others start, as more were asked for");
+        return Some(found(Severity::Notice, text).since(t.workload.scaled).answer(Answer::Open));
+    }
     let unknown = of(PodState::Unknown);
     let why = silence(&unknown).map_or(String::new(), |why| format!(": {} unknown, {why}", unknown.len()));
     let since = t.active().filter(|p| !p.ready).map(|p| p.waiting_since()).min();
@@ -283,6 +290,35 @@ pub(super) fn terminating(s: &Snapshot, t: &Tenant) -> Option<Found> {
     let more = if all.len() > 1 { format!(" and {} more", all.len() - 1) } else { String::new() };
     let text = format!("{} terminating: {text}{more}", count(all.len(), "pod"));
     Some(found(Severity::Warning, text).since(Some(*due)).because(cause.clone()).answer(Answer::Open))
+}
+
+/// Pods that a ReplicaSet made, that have failed as a whole (evicted, refused by the node) and were left behind: their
+/// replacements are there, and nothing removes them below the garbage collector's 12,500.
+pub(super) fn left_behind(s: &Snapshot, t: &Tenant) -> Option<Found> {
+    let made = |p: &&Pod| p.owner.as_ref().is_some_and(|o| &*o.kind == "ReplicaSet") && p.deleting.is_none();
+    let all: Vec<&Pod> =
+        t.pods.iter().map(|p| &**p).filter(|p| p.phase == Phase::Failed).filter(made).collect();
+    let newest = all.iter().map(|p| p.created).max()?;
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for why in all.iter().filter_map(|p| p.held_up.as_deref()) {
+        let why = why.split(':').next().unwrap_or(why).trim();
+        match reasons.iter_mut().find(|(other, _)| *other == why) {
+            Some((_, n)) => *n += 1,
+            None => reasons.push((why, 1)),
+        }
+    }
+    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let reasons: Vec<_> = reasons.iter().take(CAUSES).map(|(why, _)| *why).collect();
+    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let are = if all.len() == 1 { "is" } else { "are" };
+    let text = format!("{} {are} left behind{why}: they take no resources", count(all.len(), "failed pod"));
+    let selector = t.workload.selector.written();
+    let remedy = format!(
+        "`{} delete pods --field-selector=status.phase=Failed -l {}` removes them",
+        by_hand::kubectl(s, Some(&t.workload.key.key.namespace)),
+        by_hand::shell(&selector)
+    );
+    Some(found(Severity::Notice, text).since(Some(newest)).answer(Answer::Open).remedy(remedy))
 }
 
 pub(super) fn resizing(_: &Snapshot, t: &Tenant) -> Option<Found> {

@@ -54,6 +54,11 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Tenant(pods::terminating),
     },
     Rule {
+        name: "pods-failed",
+        doc: "Failed pods of a ReplicaSet were left behind, such as evicted ones: they are history, and crowd every list.",
+        check: Check::Tenant(pods::left_behind),
+    },
+    Rule {
         name: "resize-pending",
         doc: "Resources of running pods are to change, and the change is not in force.",
         check: Check::Tenant(pods::resizing),

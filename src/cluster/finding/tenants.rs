@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{
     super::{
-        Capacity, Margin, Memory, Snapshot, Tenant, Tightest, WorkloadKind,
-        headroom::{ends, exhausted_in},
+        Capacity, Margin, Snapshot, Tenant, Tightest, WorkloadKind,
+        headroom::ends,
         words::{all_pods, count},
     },
     Answer, Found, Severity, found,
@@ -64,13 +64,12 @@ pub(super) fn headroom_low(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<
 
 pub(super) fn headroom_falling(s: &Snapshot, t: &Tenant, margin: &Margin) -> Option<Found> {
     let more = margin.more.filter(|more| *more > s.sizing.low)?;
-    let trend = s.history.trend(&t.name)?;
-    let left = exhausted_in(s, t, &trend, more).filter(|left| *left <= s.sizing.exhausted_within)?;
-    let rise = Memory(trend.bytes_per_minute as u64);
+    let told = s.history.forecast(&t.name)?;
+    let rise = told.rise;
     let text = format!(
         "room for {} used up in {} min (memory grows {rise} a minute)",
         count(more as usize, "request"),
-        left.as_mins()
+        told.left.as_mins().max(1)
     );
     Some(found(Severity::Warning, text).answer(Answer::Scale))
 }

@@ -61,7 +61,7 @@ impl Followed {
 
     /// All measurements are new; those of the serving containers grew by so much.
     fn measure(&mut self, more: u64) {
-        self.pass(15);
+        self.pass(30);
         let again = |(key, usage): (&Key, &Arc<Usage>)| {
             let mut usage = Usage { at: self.seen.at, ..Usage::clone(usage) };
             usage.containers.values_mut().for_each(|(_, used)| *used += Memory(more << 20));
@@ -144,7 +144,7 @@ fn a_judge_says_after_every_change_what_a_fresh_look_would() {
 fn what_only_the_measurements_say_comes_and_goes_with_them() {
     let mut all = Followed::new();
     assert!(!all.agrees("the first look").contains(&"headroom-falling"));
-    for round in 0..8 {
+    for round in 0..24 {
         all.measure(10);
         all.agrees(&format!("measurement {round}"));
     }

@@ -194,10 +194,13 @@ fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Ve
             port: p.host_port,
         });
         let host_ports = host_ports.collect();
+        let tcp = slim.ports.iter().filter(|p| matches!(p.protocol.as_str(), "" | "TCP"));
+        let ports = tcp.map(|p| p.container_port).filter(|port| *port != 0).collect();
         all.push(Container {
             name: interner.text(&slim.name),
             image: interner.text(&slim.image),
             host_ports,
+            ports,
             sidecar: slim.restart_policy == "Always",
             restarted_by: slim
                 .resize_policy

@@ -46,6 +46,8 @@ fn workload(
     let of_one_template =
         !status.update_revision.is_empty() && status.update_revision == status.current_revision;
     let gitops = gitops(&meta, interner);
+    let scaled = meta.managed_fields.iter().filter(|m| m.fields.spec.replicas.is_some());
+    let scaled = scaled.filter_map(|m| m.time).max();
     let migration = meta.annotations.migrate.as_deref().map(|text| interner.text(text));
     let hints = hints(&meta.annotations, &spec.template.spec, interner);
     let failure = status.conditions.iter().find(|c| c.r#type == "ReplicaFailure" && c.status == "True");
@@ -73,6 +75,7 @@ fn workload(
         generation: meta.generation,
         observed_generation: status.observed_generation,
         desired: count(spec.replicas.unwrap_or(1)),
+        scaled,
         selector: labels::selector(&spec.selector, interner)?,
         template_labels: interner.labels(spec.template.metadata.labels),
         template: interner.spec(template),

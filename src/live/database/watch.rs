@@ -76,6 +76,6 @@ fn trouble(failure: &Failure) -> Trouble {
         Kind::Tls => Trouble::Tls,
         Kind::NotMysql => Trouble::NotMysql,
         Kind::Full => Trouble::Full,
-        Kind::Statement(_) | Kind::Other => Trouble::Other,
+        Kind::Statement(_) | Kind::Taken | Kind::Other => Trouble::Other,
     }
 }

@@ -45,16 +45,21 @@ pub(super) fn open_run_but(seen: &Snapshot, tenant: &Tenant, own: Option<&str>) 
         open.filter_map(|j| Some((serde_json::from_str::<Head>(&j.plan).ok()?, j.state.as_deref()?)));
     let (head, state) = heads.find(|(head, _)| of_tenant(head))?;
     let run = short_run(&head.id);
-    let held = seen.leases.values().any(|l| l.run.as_deref() == Some(&*head.id) && l.is_held(seen.at));
+    let lease = seen.leases.values().find(|l| l.run.as_deref() == Some(&*head.id));
+    let resume = format!("`{} runs resume {run}` goes on with it", by_hand::wheelhouse(seen));
+    if state != "paused" && lease.is_some_and(|l| l.holder.is_none()) {
+        // The lease is given back after the last entry, and either may be seen first.
+        let text = format!(
+            "run {run} of {} has given its lease back, and its end was not seen yet (where that stays so, {resume})",
+            tenant.name
+        );
+        return Some(Check::new("lease", Refuse, text));
+    }
     let state = match state {
         "paused" => "is paused",
-        _ if held => "is running",
+        _ if lease.is_some_and(|l| l.is_held(seen.at)) => "is running",
         _ => "was interrupted",
     };
-    let text = format!(
-        "run {run} of {} {state}: finish it or give it up first (`{} runs resume {run}` goes on with it)",
-        tenant.name,
-        by_hand::wheelhouse(seen)
-    );
+    let text = format!("run {run} of {} {state}: finish it or give it up first ({resume})", tenant.name);
     Some(Check::new("open-run", Refuse, text))
 }

@@ -81,7 +81,11 @@ impl Evacuation<'_> {
                     self.told.lone.push(resident.pod.key.clone());
                     false
                 }
-                Fate::Leaving | Fate::OfTheNode => false,
+                Fate::OfTheNode => {
+                    self.told.with_node.push(resident.pod.key.clone());
+                    false
+                }
+                Fate::Leaving => false,
             };
             if replaced && !self.land(resident) {
                 // A replacement that never comes up keeps its budget short for good.

@@ -167,6 +167,7 @@ impl Forecast {
             pending: Vec::new(),
             stuck: Vec::new(),
             lone: Vec::new(),
+            with_node: Vec::new(),
             already: already(seen, nodes),
             blocked: Vec::new(),
             emptied: Vec::new(),
@@ -195,7 +196,7 @@ impl Forecast {
 }
 
 /// The worst first, by what is lost of the database as well.
-fn rank(all: &mut [Harm], machines: &Machines) {
+pub(super) fn rank(all: &mut [Harm], machines: &Machines) {
     for harm in all.iter_mut() {
         harm.database = machines.get(&harm.node).cloned();
     }

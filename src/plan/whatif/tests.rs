@@ -82,9 +82,53 @@ fn a_stateful_set_waits_for_its_dead_pods_and_what_belongs_to_the_node_goes_with
     }
     let lost = crash(&seen, &["w1"]);
     assert_eq!((lost.pods, lost.landings.len(), lost.stuck.len()), (3, 0, 1));
+    assert_eq!((lost.lone.len(), lost.with_node.len()), (1, 1), "every pod that is lost is told");
+    let told: Vec<_> = lost.told().into_iter().map(|t| t.text).collect();
+    let own = "1 pod belongs to its node (DaemonSet or static): it comes back with it";
+    assert!(told.iter().any(|t| t == own), "{told:?}");
     let drained = drain(&seen, "w1");
     assert_eq!((drained.pods, drained.landings.len(), drained.stuck.len()), (1, 1, 0));
     assert!(drained.blocked.len() == 1 && drained.blocked[0].why.contains("force"), "{:?}", drained.blocked);
+}
+
+#[test]
+fn the_ranking_and_its_signs_are_one_order() {
+    let harm = |node: &str, halved: usize, pending, lone| {
+        let names = (0..halved).map(|n| format!("t{n}").as_str().into()).collect();
+        Harm {
+            node: node.into(),
+            pods: 9,
+            down: vec![],
+            halved: names,
+            pending,
+            stuck: 0,
+            lone,
+            database: None,
+        }
+    };
+    let mut all = vec![
+        harm("w1", 8, 0, 0),
+        harm("w2", 2, 0, 1),
+        harm("w3", 0, 1, 0),
+        harm("w4", 0, 0, 0),
+        harm("w5", 9, 0, 0),
+    ];
+    forecast::rank(&mut all, &Default::default());
+    let order: Vec<_> = all.iter().map(|h| (h.node.as_str(), h.short())).collect();
+    let want = [
+        ("w3", "1 pending"),
+        ("w2", "1 not replaced"),
+        ("w5", "9 halved"),
+        ("w1", "8 halved"),
+        ("w4", "no harm"),
+    ];
+    assert_eq!(order, want.map(|(node, what)| (node, what.to_owned())));
+    assert!(all.is_sorted_by(|a, b| a.severity() >= b.severity()));
+    assert_eq!(
+        findings(&all)[0].subject,
+        Subject::Node("w3".into()),
+        "the finding names the node of the header"
+    );
 }
 
 #[test]

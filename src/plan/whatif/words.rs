@@ -1,6 +1,6 @@
 //! What a prediction says, in the words of the screens and the command line.
 
-use super::{Harm, Loss, Waiting, WhatIf};
+use super::{Harm, Loss, Waiting, WhatIf, Worst};
 use crate::cluster::{Severity, TenantName, words::count};
 
 /// A sentence of a prediction.
@@ -125,6 +125,16 @@ impl WhatIf {
         for line in &self.kubectl {
             say(None, format!("by hand: {line}"));
         }
+        if !self.with_node.is_empty() {
+            let (pods, go) = match self.with_node.len() {
+                1 => ("1 pod".to_owned(), "belongs to its node (DaemonSet or static): it comes back with it"),
+                n => (
+                    count(n, "pod"),
+                    "belong to their nodes (DaemonSets or static): they come back with them",
+                ),
+            };
+            say(Some(Severity::Notice), format!("{pods} {go}"));
+        }
         let landed: Vec<_> = self.landed().into_iter().map(|(node, n)| format!("{node} +{n}")).collect();
         if !landed.is_empty() {
             say(
@@ -141,7 +151,8 @@ impl WhatIf {
         }
         if self.pending.is_empty() && self.stuck.is_empty() && self.lone.is_empty() && self.blocked.is_empty()
         {
-            say(None, "every pod finds a node".into());
+            let pods = if self.with_node.is_empty() { "every pod" } else { "every other pod" };
+            say(None, format!("{pods} finds a node"));
         }
         // A stable sort keeps the order of each weight.
         all.sort_by_key(|told| std::cmp::Reverse(told.severity));
@@ -166,46 +177,38 @@ fn waiting(group: &[Waiting]) -> String {
 }
 
 impl Harm {
-    fn stops_database(&self) -> bool {
-        self.database.as_ref().is_some_and(|d| d.stops() || d.is_headless())
-    }
-
     /// The worst of it in two words, for a column: `2 down`.
     pub fn short(&self) -> String {
-        if self.stops_database() {
-            return "no database".into();
-        }
-        match (self.down.len(), self.pending, self.stuck + self.lone, self.halved.len()) {
-            (0, 0, 0, 0) if self.database.is_some() => "database".into(),
-            (0, 0, 0, 0) => "no harm".into(),
-            (0, 0, 0, n) => format!("{n} halved"),
-            (0, 0, n, _) => format!("{n} not replaced"),
-            (0, n, ..) => format!("{n} pending"),
-            (n, ..) => format!("{n} down"),
+        match self.worst() {
+            Worst::Stops | Worst::Headless => "no database".into(),
+            Worst::Down(n) => format!("{n} down"),
+            Worst::Pending(n) => format!("{n} pending"),
+            Worst::Lost(n) => format!("{n} not replaced"),
+            Worst::Halved(n) => format!("{n} halved"),
+            Worst::Parts(_) => "database".into(),
+            Worst::Nothing => "no harm".into(),
         }
     }
 
     /// The worst of it, with its noun: `2 tenants down`.
     pub fn words(&self) -> String {
-        match (self.stops_database(), self.down.len(), self.pending, self.halved.len()) {
-            (false, 0, 0, 1) => "1 tenant loses half its headroom".into(),
-            (false, 0, 0, n @ 2..) => format!("{n} tenants lose half their headroom"),
-            (false, 0, n @ 1.., _) => format!("{} without a node", count(n, "pod")),
-            (false, n @ 1.., ..) => format!("{} down", count(n, "tenant")),
-            _ => self.short(),
+        match self.worst() {
+            Worst::Down(n) => format!("{} down", count(n, "tenant")),
+            Worst::Pending(n) => format!("{} without a node", count(n as usize, "pod")),
+            Worst::Lost(n) => format!("{} not replaced", count(n as usize, "pod")),
+            Worst::Halved(1) => "1 tenant loses half its headroom".into(),
+            Worst::Halved(n) => format!("{n} tenants lose half their headroom"),
+            Worst::Stops | Worst::Headless | Worst::Parts(_) | Worst::Nothing => self.short(),
         }
     }
 
     /// How bad that is.
     pub fn severity(&self) -> Option<Severity> {
-        if self.stops_database() {
-            return Some(Severity::Critical);
-        }
-        match (self.down.len(), self.pending + self.stuck + self.lone, self.halved.len()) {
-            (0, 0, 0) if self.database.is_some() => Some(Severity::Notice),
-            (0, 0, 0) => None,
-            (0, 0, _) => Some(Severity::Notice),
-            _ => Some(Severity::Warning),
+        match self.worst() {
+            Worst::Stops | Worst::Headless => Some(Severity::Critical),
+            Worst::Down(_) | Worst::Pending(_) | Worst::Lost(_) => Some(Severity::Warning),
+            Worst::Halved(_) | Worst::Parts(_) => Some(Severity::Notice),
+            Worst::Nothing => None,
         }
     }
 }

@@ -4,11 +4,13 @@
 //! one JSON object a line. Pure: nothing here reads or writes anything.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Aim, Approved, Asked, Campaign, Entry, Envelope, Pace};
 use crate::{
     cluster::{Key, WorkloadKey, WorkloadKind},
     plan::{Intent, Means, Migration, Move, MoveReason, Release},
+    run::journal,
 };
 
 /// The newest format that is read. Raised when an older reader would misread it.
@@ -35,6 +37,18 @@ struct Head {
     pace: Pace,
     envelope: Envelope,
     items: Vec<Stored>,
+    /// [`sum()`] of the rest, as it was written; absent before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sum: Option<String>,
+}
+
+/// What tells that a campaign is still the one that was approved: of all that is stored of it but the sum itself.
+fn sum(head: &str) -> serde_json::Result<String> {
+    let mut head: Value = serde_json::from_str(head)?;
+    if let Some(head) = head.as_object_mut() {
+        head.remove("sum");
+    }
+    Ok(journal::sum_of(&head))
 }
 
 /// Items among the events.
@@ -177,8 +191,12 @@ pub fn head(campaign: &Campaign) -> Result<String, String> {
         pace: campaign.pace.clone(),
         envelope: campaign.envelope.clone(),
         items: stored(&campaign.items),
+        sum: None,
     };
-    let text = serde_json::to_string(&head).map_err(|e| format!("it cannot be written as JSON: {e}"))?;
+    let unwritten = |e: serde_json::Error| format!("it cannot be written as JSON: {e}");
+    let text = serde_json::to_string(&head).map_err(unwritten)?;
+    let sum = Some(sum(&text).map_err(unwritten)?);
+    let text = serde_json::to_string(&Head { sum, ..head }).map_err(unwritten)?;
     let count = campaign.items.len();
     if text.len() + count * ROOM_AN_ITEM > ROOM {
         return Err(format!("{count} items do not fit into the journal of one campaign: do it in several"));
@@ -208,7 +226,11 @@ pub fn read(head: &str, events: &str) -> Result<Campaign, String> {
     if format > FORMAT {
         return Err(format!("it was written by a newer wheelhouse (format {format}): use that version"));
     }
-    let head: Head = serde_json::from_str(head).map_err(unread)?;
+    let text = head;
+    let head: Head = serde_json::from_str(text).map_err(unread)?;
+    if head.sum.as_ref().is_some_and(|written| sum(text).ok().as_ref() != Some(written)) {
+        return Err(journal::EDITED.into());
+    }
     let approved = Approved {
         goal: head.goal,
         aim: head.aim,

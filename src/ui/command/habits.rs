@@ -6,6 +6,7 @@ const KEYS: &[(&str, &str)] = &[
     ("e", "nothing is edited by hand here: what can be done is in the menu, m"),
     ("p", "the log before the last restart: l, then P"),
     ("z", "the rollout of a tenant is in its section Rollout: tab"),
+    ("f", "a log or a description takes the whole screen by f; what is wrong is listed by 5"),
     ("ctrl-a", "all commands: ? or :"),
     ("ctrl-e", "the header stays: it says which cluster this is"),
     ("ctrl-g", "the way that led here stands below, at the left"),
@@ -18,22 +19,16 @@ const KEYS: &[(&str, &str)] = &[
 
 /// Names of its command line.
 const NAMES: &[(&[&str], &str)] = &[
-    (&["po", "pod", "pods"], "pods are listed with their tenant: :tenant NAME, and o leads to a pod's node"),
+    (&["po", "pod", "pods"], ":tenant NAME lists its pods, ⏎ on a row does; o leads to their node"),
     (
         &["dp", "deploy", "deployment", "deployments", "sts", "statefulset", "statefulsets", "rs"],
         "workloads are the tenants: :tenants",
     ),
-    (
-        &["ev", "event", "events"],
-        "events are a section of each tenant (tab), and stand below a description (d)",
-    ),
-    (
-        &["pulses", "pulse", "popeye", "xray"],
-        "what is wrong is listed by :findings, what depends on a node by w",
-    ),
+    (&["ev", "event", "events"], "tab among the pods of a tenant; d shows those of an object"),
+    (&["pulses", "pulse", "popeye", "xray"], ":findings lists what is wrong; w what depends on a node"),
     (
         &["svc", "ing", "cm", "sec", "secret", "secrets", "pvc", "pv", "crd", "job", "jobs", "hpa", "pdb"],
-        "not listed here: kubectl shows the rest; d describes a tenant's workload",
+        "not listed here: kubectl has them; d describes a workload",
     ),
     (
         &["screendump", "sd", "dir", "aliases", "alias", "plugins", "helm", "rb", "crb"],

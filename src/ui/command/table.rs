@@ -62,6 +62,7 @@ const ROWS: &[On] = &[
     On::Findings,
     On::Ranking,
     On::Database,
+    On::Actions,
 ];
 const NAMED: &[On] = &[
     On::Tenants,
@@ -77,14 +78,36 @@ const NAMED: &[On] = &[
     On::Headroom,
     On::Database,
     On::Forwards,
+    On::Actions,
 ];
-const SORTED: &[On] =
-    &[On::Tenants, On::Tenant, On::Nodes, On::Node, On::Runs, On::Findings, On::Ranking, On::Database];
+const SORTED: &[On] = &[
+    On::Tenants,
+    On::Tenant,
+    On::Nodes,
+    On::Node,
+    On::Runs,
+    On::Findings,
+    On::Ranking,
+    On::Database,
+    On::Actions,
+];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
 const DATABASE: &[On] = &[On::Database];
 const RUNS: &[On] = &[On::Runs, On::Run, On::Campaign];
 const UNDONE: &[On] = &[On::Tenants, On::Tenant, On::Runs, On::Run, On::Campaign];
+const ANSWERED: &[On] = &[
+    On::Tenants,
+    On::Tenant,
+    On::Nodes,
+    On::Node,
+    On::Runs,
+    On::Run,
+    On::Campaign,
+    On::Findings,
+    On::Ranking,
+    On::Database,
+];
 const OF_NODES: &[On] = &[On::Nodes, On::Node];
 
 /// All commands.
@@ -116,7 +139,7 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .anywhere(),
     entry(Command::Cordon, "cordon", &["C"], "cordon the node, or uncordon it", OF_NODES)
-        .bar(10, "cordon")
+        .bar(8, "cordon")
         .acts()
         .takes(Takes::Node),
     entry(Command::Uncordon, "uncordon", &[], "let new pods come to the node again", OF_NODES)
@@ -129,7 +152,7 @@ pub const COMMANDS: &[Entry] = &[
         "drain the node: cordon it, and move all its pods away without losing a ready one",
         OF_NODES,
     )
-    .bar(11, "drain")
+    .bar(9, "drain")
     .acts()
     .takes(Takes::Node),
     entry(
@@ -215,7 +238,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         Command::Abort,
         "abort",
-        &["a"],
+        &["X"],
         "abort the run: says what is given back, and what a job that runs would leave, then asks",
         &[On::Run],
     )
@@ -285,8 +308,8 @@ pub const COMMANDS: &[Entry] = &[
         Command::ShowNode,
         "show-node",
         &["o"],
-        "the node of the selected pod",
-        &[On::Tenant, On::Object],
+        "the node of the selected pod; of a tenant the one with most of its ready pods",
+        &[On::Tenants, On::Tenant, On::Object],
     )
     .bar(40, "node"),
     entry(Command::Cause, "cause", &["o"], "to what the finding follows from", &[On::Findings])
@@ -362,10 +385,10 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::NextPod, "next-pod", &["tab"], "the next pod alone, then all of them", &[On::Log])
         .bar(21, "pod"),
     entry(Command::PreviousPod, "previous-pod", &["shift-tab"], "the pod before alone", &[On::Log]),
-    entry(Command::AllPods, "all-pods", &["a"], "all pods in one log, by time", &[On::Log]),
+    entry(Command::AllPods, "all-pods", &["A"], "all pods in one log, by time", &[On::Log]),
     entry(Command::Follow, "follow", &["F"], "follow the log, or hold it", &[On::Log]).bar(20, "follow"),
     entry(Command::Before, "before", &["P"], "the log before the last restart", &[On::Log])
-        .bar(25, "before restart"),
+        .bar(25, "previous"),
     entry(
         Command::Since,
         "since",
@@ -387,6 +410,14 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::NewerMatch, "newer-match", &[">"], "to the next line that matches", &[On::Log]),
     entry(Command::Times, "times", &["t"], "times by the clock, with the date, or none", &[On::Log]),
     entry(Command::Wrap, "wrap", &["w"], "long lines go on below, or are cut", &[On::Log]).bar(34, "wrap"),
+    entry(
+        Command::FullScreen,
+        "full-screen",
+        &["f"],
+        "the text takes the whole screen, or gives it back",
+        &[On::Log, On::Object],
+    )
+    .bar(27, "full"),
     entry(
         Command::SaveLog,
         "save-log",
@@ -421,10 +452,17 @@ pub const COMMANDS: &[Entry] = &[
         Command::Answer,
         "answer",
         &["a"],
-        "answer what is wrong: the plan, the question, the log or the sheet that is the way out of the first finding, of the one the last n led to, or of the selected one",
-        &[On::Tenants, On::Findings],
+        "answer what is wrong with the selected one; among the tenants the first finding, or the one n led to: opens the plan, the question, the log or the sheet that is the way out",
+        ANSWERED,
     )
     .bar(14, "answer"),
+    entry(
+        Command::AnswerLine(0),
+        "answer-line",
+        &["F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9"],
+        "answer another of the first lines: each has its own key",
+        &[On::Tenants],
+    ),
     entry(Command::Trouble, "trouble", &["n"], "to the next thing that is wrong", ANY)
         .bar(30, "next trouble"),
     entry(Command::Faults, "faults", &["!"], "only what is wrong", &[On::Tenants, On::Nodes, On::Database])
@@ -462,7 +500,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         Command::Sort(Sort::Ready),
         "sort-ready",
-        &["R"],
+        &["P"],
         "by the share of pods that are ready",
         &[On::Tenants],
     ),
@@ -483,6 +521,13 @@ pub const COMMANDS: &[Entry] = &[
         .aliases(&["node", "no"]),
     entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
         .aliases(&["history"]),
+    entry(
+        Command::Actions,
+        "actions",
+        &["@"],
+        "the action log: every request that changed anything, by whom, why, its result and its kubectl or SQL line",
+        ANY,
+    ),
     entry(
         Command::Database,
         "database",
@@ -513,7 +558,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         Command::AddServer,
         "add-server",
-        &["a"],
+        &["+"],
         "add a server to every proxy: asks for its address, offers those that Galera names",
         DATABASE,
     )
@@ -545,11 +590,11 @@ pub const COMMANDS: &[Entry] = &[
         "recovery",
         &["R"],
         "the recovery sheet, when no member has a quorum: it is shown, never run",
-        &[On::Database, On::Findings],
+        &[On::Database, On::Findings, On::Tenants],
     )
     .bar(35, "recovery")
     .anywhere(),
-    entry(Command::Findings, "findings", &["5", "f"], "everything that is wrong", ANY),
+    entry(Command::Findings, "findings", &["5"], "everything that is wrong", ANY),
     entry(Command::Tenant, "tenant", &[], "open a tenant", ANY).takes(Takes::Tenant),
     entry(Command::CommandLine, "command", &[":"], "type a command", ANY).bar(40, "command"),
     entry(Command::Help, "help", &["?", "F1"], "what the keys do", ANY).bar(41, "help"),

@@ -3,14 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cluster::{Address, Database, Memory, Pod, ProxyName, Snapshot, TenantName, database::Row},
+    cluster::{Address, Database, Key, Memory, Pod, Ports, ProxyName, Snapshot, TenantName, database::Row},
     plan::{
         DatabaseAct, Intent, Migration, Migrations, NewLimits, Number, OnFailure, Release, STEADY, Target,
         WEIGHTS,
         many::{BESIDE_OTHERS, Deed},
     },
     ui::{
-        ToTenants,
+        Forwarded, ToTenants,
         action::{Action, Asks},
         format,
     },
@@ -132,6 +132,25 @@ impl Asks {
         Ok(Self::Server { offers, known })
     }
 
+    /// Which ports belong together: the declared ones of the pod are offered, each with a port here that no other
+    /// port-forward of this cockpit has.
+    pub fn forward(seen: &Snapshot, pod: Key, open: &[Forwarded]) -> Self {
+        let spec = seen.pods.get(&pod).map(|pod| pod.spec.clone());
+        let containers = spec.iter().flat_map(|spec| &spec.containers);
+        let mut offers: Vec<(Arc<str>, String)> = Vec::new();
+        for (of, remote) in containers.flat_map(|of| of.ports.iter().map(|port| (&of.name, *port))) {
+            // Ports below 1024 are for root alone: 80 is 8080 here, 443 is 8443.
+            let first = if remote < 1024 { 8000 + remote } else { remote };
+            let taken = |local: &u16| open.iter().any(|other| other.local == *local);
+            let Some(local) = (first..=u16::MAX).find(|local| !taken(local)) else { continue };
+            let offer: Arc<str> = Ports { local, remote }.to_string().into();
+            if offers.iter().all(|(known, _)| *known != offer) {
+                offers.push((offer, format!("{of} listens at {remote}")));
+            }
+        }
+        Self::Forward { pod, offers }
+    }
+
     /// What stands over it.
     pub fn title(&self) -> String {
         match self {
@@ -152,7 +171,7 @@ impl Asks {
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
             Self::Limits { tenant, .. } => format!("Resize {tenant}"),
-            Self::Forward(pod) => format!("Port-forward to {}", pod.name),
+            Self::Forward { pod, .. } => format!("Port-forward to {}", pod.name),
             Self::GiveUp { what, run, .. } => format!("Give up {what} {}", format::short_run(run)),
         }
     }
@@ -165,7 +184,7 @@ impl Asks {
             Self::Weight { .. } => "weight",
             Self::Limits { .. } => "memory",
             Self::Server { .. } => "host:port",
-            Self::Forward(_) => "local:remote",
+            Self::Forward { .. } => "local:remote",
             Self::GiveUp { .. } => "because",
         }
     }
@@ -174,7 +193,7 @@ impl Asks {
     pub fn leads_to(&self) -> &'static str {
         match self {
             Self::GiveUp { .. } => "go on",
-            Self::Forward(_) => "open it",
+            Self::Forward { .. } => "open it",
             _ => "show the plan",
         }
     }
@@ -189,9 +208,10 @@ impl Asks {
             Self::Replicas(tenants) => same(tenants.iter().map(|(_, n)| u64::from(*n)).collect()),
             Self::Migrate { now, .. } => Some(now.to_string()),
             Self::Weight { now, .. } => same(now.iter().map(|(_, n)| *n).collect()),
-            Self::Server { offers, .. } => offers.first().map(|(at, _)| at.to_string()),
             Self::Limits { now, .. } => now.map(Memory::notation),
-            Self::Forward(_) => Some("8080:8080".into()),
+            Self::Server { offers, .. } | Self::Forward { offers, .. } => {
+                offers.first().map(|(text, _)| text.to_string())
+            }
             Self::GiveUp { .. } => None,
         };
         text.unwrap_or_default()
@@ -202,7 +222,7 @@ impl Asks {
         match self {
             Self::Replicas(_) | Self::Weight { .. } => c.is_ascii_digit() || "+-".contains(c),
             Self::Server { .. } => !c.is_whitespace(),
-            Self::Forward(_) => c.is_ascii_digit() || c == ':',
+            Self::Forward { .. } => c.is_ascii_digit() || c == ':',
             Self::GiveUp { .. } | Self::Migrate { .. } | Self::Limits { .. } => true,
         }
     }
@@ -213,7 +233,9 @@ impl Asks {
             Self::Replicas(_) | Self::Weight { .. } => {
                 format!("`{c}` is no number: digits, + and - are taken")
             }
-            Self::Forward(_) => format!("`{c}` is no part of LOCAL:REMOTE: digits and one colon are taken"),
+            Self::Forward { .. } => {
+                format!("`{c}` is no part of LOCAL:REMOTE: digits and one colon are taken")
+            }
             _ => format!("`{c}` is not taken"),
         }
     }
@@ -221,7 +243,7 @@ impl Asks {
     /// What suggests itself, and why.
     pub fn offers(&self) -> &[(Arc<str>, String)] {
         match self {
-            Self::Server { offers, .. } => offers,
+            Self::Server { offers, .. } | Self::Forward { offers, .. } => offers,
             _ => &[],
         }
     }
@@ -293,7 +315,7 @@ impl Asks {
                     "one pod after another, without a restart; the template stays as it is".into(),
                 ]
             }
-            Self::Forward(_) => vec![
+            Self::Forward { .. } => vec![
                 "8080:80: port 8080 of 127.0.0.1 leads to port 80 of the pod; :80 takes any free port here"
                     .into(),
                 "it ends with the cockpit; :forwards lists those that are open".into(),
@@ -371,7 +393,7 @@ impl Asks {
             Self::Limits { tenant, .. } => {
                 Action::Plan(Intent::Resize { limits: NewLimits::read(tenant.clone(), text)? })
             }
-            Self::Forward(pod) => Action::Forward(pod.clone(), text.parse()?),
+            Self::Forward { pod, .. } => Action::Forward(pod.clone(), text.parse()?),
             Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
             Self::Migrate { tenants, migration, now, .. } => migrated(text, tenants, migration, now)?,
             Self::Weight { member, now, .. } => {

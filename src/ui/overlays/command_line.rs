@@ -162,7 +162,7 @@ impl CommandLine {
     /// Draws the offers above the status line.
     pub fn render(&self, pen: &mut Pen<'_>) {
         let screen = pen.area;
-        let bottom = crate::ui::Parts::of(screen).status.y;
+        let bottom = crate::ui::Parts::of(screen, false).status.y;
         let rows = u16::try_from(self.offers.len().min(8)).unwrap_or(8).min(bottom.saturating_sub(screen.y));
         if rows == 0 {
             return;

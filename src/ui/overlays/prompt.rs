@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
 use super::{keys, panel, panel_width};
+use crate::cluster::Ports;
 use crate::ui::{
     action::{Action, Asks},
     format,
@@ -12,6 +13,9 @@ use crate::ui::{
     theme::Role,
     view::Cx,
 };
+
+/// Why a pair of ports is offered whose first one was free a moment ago.
+const FREE: &str = "free here";
 
 /// The longest line that is taken.
 const LONGEST: usize = 200;
@@ -67,6 +71,20 @@ impl Prompt {
             self.fresh = false;
             self.input.handle_event(&Event::Key(key));
         }
+    }
+
+    /// The port-forward could not be opened. What was typed stays; a pair that is free is offered.
+    pub fn not_opened(&mut self, why: String, free: Option<Ports>) {
+        let Asks::Forward { offers, .. } = &mut self.asks else { return };
+        let typed = self.input.value().trim();
+        offers.retain(|(text, what)| **text != *typed && what != FREE);
+        self.note = Some(match free {
+            Some(free) => {
+                offers.insert(0, (free.to_string().into(), FREE.to_owned()));
+                format!("{why}; tab takes {free}")
+            }
+            None => why,
+        });
     }
 
     /// Takes a pasted line.

@@ -7,6 +7,7 @@ use crate::{
     run::{RunSeen, campaign::CampaignSeen},
     ui::{
         action::Action,
+        stops::Stop,
         view::{Cx, Place},
     },
 };
@@ -54,6 +55,42 @@ pub(super) fn of_finding(cx: &Cx<'_>, finding: &Finding) -> Option<(&'static str
     done.filter(|(_, action)| own(action)).or_else(|| Some(("open", place(&finding.subject)?)))
 }
 
+/// What answers the worst that is said of these, seen from that place: one that only leads to where one is already is no
+/// answer.
+pub(super) fn of_all(
+    cx: &Cx<'_>,
+    here: &Place,
+    all: impl IntoIterator<Item = Stop>,
+) -> Option<(&'static str, Action)> {
+    let is_here = |place: &Place| {
+        place == here
+            || (matches!(here, Place::Database | Place::Member(_) | Place::Proxy(_))
+                && matches!(place, Place::Database | Place::Member(_) | Place::Proxy(_)))
+    };
+    let mut found = all.into_iter().filter_map(|stop| of_stop(cx, &stop));
+    found.find(|(_, action)| !matches!(action, Action::Go(place) if is_here(place)))
+}
+
+fn of_stop(cx: &Cx<'_>, stop: &Stop) -> Option<(&'static str, Action)> {
+    match stop {
+        Stop::Run(id) => cx.runs.iter().find(|known| known.run.id == *id).map(|known| of_run(cx, known)),
+        Stop::Campaign(id) => {
+            let known = cx.campaigns.iter().find(|known| known.campaign.id == *id)?;
+            Some(of_campaign(known))
+        }
+        Stop::About(subject) => {
+            let finding = cx.findings.iter().find(|finding| finding.subject == *subject)?;
+            of_finding(cx, finding)
+        }
+    }
+}
+
+/// Why there is no recovery sheet to show; `None`: there is.
+pub(super) fn nothing_to_recover(cx: &Cx<'_>) -> Option<String> {
+    let lost = cx.findings.iter().any(|finding| finding.answer == Some(Answer::Recovery));
+    (!lost).then(|| "the database has its quorum, or none is configured: nothing is to be recovered".into())
+}
+
 /// Whether the remedy of a finding is about its own subject.
 fn names(finding: &Finding) -> bool {
     let act = finding.answer.and_then(|answer| answer.command(""));
@@ -94,5 +131,9 @@ pub(super) fn of_run(cx: &Cx<'_>, known: &RunSeen) -> (&'static str, Action) {
 
 /// What answers a campaign that is not over.
 pub(super) fn of_campaign(known: &CampaignSeen) -> (&'static str, Action) {
-    ("open", Action::Go(Place::Campaign(known.campaign.id.clone())))
+    let id = known.campaign.id.clone();
+    match known.wants_an_operator() {
+        true => ("resume", Action::GoOn(id)),
+        false => ("open", Action::Go(Place::Campaign(id))),
+    }
 }

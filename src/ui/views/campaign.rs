@@ -21,6 +21,7 @@ mod steps;
 
 use std::collections::BTreeMap;
 
+use super::answers;
 use crate::{
     cluster::{NodeName, Snapshot, TenantName},
     plan::{Intent, Move, rebalance::Aim},
@@ -30,6 +31,7 @@ use crate::{
         command::Command,
         format, matrix,
         paint::Pen,
+        stops::Stop,
         theme::Role,
         view::{Cx, Place, View},
     },
@@ -338,6 +340,10 @@ impl View for CampaignView {
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
         Some(self.id.clone())
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        answers::of_all(cx, &self.place(), [Stop::Campaign(self.id.clone())])
     }
 
     fn subject(&self) -> Option<String> {

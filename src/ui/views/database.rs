@@ -22,6 +22,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use ratatui::layout::Rect;
 
+use super::answers;
 use crate::{
     cluster::{Database, MemberName, ProxyName, Severity, Subject, database::Row},
     plan::{whatif, whatif::Loss},
@@ -31,6 +32,7 @@ use crate::{
         filter::Filter,
         format,
         paint::{Pen, Piece, piece},
+        stops::Stop,
         theme::Role,
         view::{Cx, List, Place, View},
     },
@@ -368,6 +370,19 @@ impl View for DatabaseView {
             }
             other => self.refuses_act(other, cx),
         }
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        if self.database.as_ref().is_some_and(|database| words::lost(database)) {
+            return Some(("recovery", Action::Go(Place::Recovery)));
+        }
+        let selected = match self.proxies {
+            false => self.members.selected().map(|name| Subject::Member(name.clone())),
+            true => self.backends.selected().map(|row| Subject::Proxy(row.proxy().clone())),
+        };
+        let of_database = cx.findings.iter().map(|finding| &finding.subject).filter(|s| s.is_database());
+        let all = selected.into_iter().chain(of_database.cloned()).map(Stop::About);
+        answers::of_all(cx, &Place::Database, all)
     }
 
     fn subject(&self) -> Option<String> {

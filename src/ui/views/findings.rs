@@ -80,8 +80,11 @@ fn lead(subject: &Subject) -> Option<Action> {
 
 /// Lines for the whole of the selected one, with the one above them.
 fn foot(height: u16) -> u16 {
-    if height < 8 { 0 } else { (height * 2 / 5).clamp(4, 7) }
+    if height < 8 { 0 } else { (height * 2 / 5).clamp(4, if height < 30 { 6 } else { 10 }) }
 }
+
+/// Lines below which the meaning of a rule takes no more than one.
+const LONG: u16 = 9;
 
 /// The whole of the selected one, since its line above may have been cut: what is wrong, what answers it, and what the
 /// rule means. The last gives way first.
@@ -99,6 +102,11 @@ fn whole(pen: &mut Pen<'_>, finding: &Finding, foot: u16) {
         lines.push(vec![piece(arrow, Role::Key), piece(line, Role::Text)]);
     }
     let means = wrapped(&format!("{severity} · {rule}"), width);
+    // What a rule means is told where it has one line, or room: on a slow line each step sends it.
+    let means = match means.len() {
+        2.. if room < LONG => vec![format!("{severity} · rule {}", finding.rule)],
+        _ => means,
+    };
     for (i, line) in means.into_iter().enumerate() {
         let role = chrome::role(Some(finding.severity));
         lines.push(match line.strip_prefix(severity).filter(|_| i == 0) {
@@ -161,13 +169,6 @@ impl View for Findings {
                     None => lead(&cause),
                 }
             }
-            Command::Answer => {
-                let answer = self.finding(cx).and_then(|finding| answers::of_finding(cx, finding));
-                Some(
-                    answer
-                        .map_or_else(|| Action::Say("nothing answers it from here".into()), |(_, does)| does),
-                )
-            }
             Command::Recovery => Some(Action::Go(Place::Recovery)),
             Command::Rebalance => {
                 Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() }))
@@ -223,13 +224,14 @@ impl View for Findings {
             if let Some((word, _)) = answers::of_finding(cx, finding) {
                 let here = self.list.index() == i;
                 let own = match finding.answer {
-                    Some(Answer::Recovery) => Some(Command::Recovery),
-                    Some(Answer::Rebalance) => Some(Command::Rebalance),
-                    Some(Answer::Undrain) => Some(Command::Undrain),
-                    Some(Answer::DeletePod) => Some(Command::DeletePod),
-                    _ => here.then_some(Command::Answer),
+                    Some(Answer::Recovery) => Command::Recovery,
+                    Some(Answer::Rebalance) => Command::Rebalance,
+                    Some(Answer::Undrain) => Command::Undrain,
+                    Some(Answer::DeletePod) => Command::DeletePod,
+                    // It is about the selected one, as every key of a list is.
+                    _ => Command::Answer,
                 };
-                let key = own.map_or_else(String::new, |command| format!("{} ", command::sign(command)));
+                let key = format!("{} ", command::sign(own));
                 let (key_tone, tone) =
                     if here { (Role::Key, Role::Muted) } else { (Role::Faint, Role::Faint) };
                 let label = [piece(key, key_tone), piece(word, tone)];
@@ -250,11 +252,8 @@ impl View for Findings {
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        let lost = || cx.findings.iter().any(|f| f.answer == Some(Answer::Recovery));
-        if command == Command::Recovery && !lost() {
-            return Some(
-                "the database has its quorum, or none is configured: nothing is to be recovered".into(),
-            );
+        if command == Command::Recovery {
+            return answers::nothing_to_recover(cx);
         }
         let answer = self.finding(cx).and_then(|f| f.answer);
         if command == Command::Undrain && answer != Some(Answer::Undrain) {
@@ -264,6 +263,10 @@ impl View for Findings {
             return Some("no finding about a pod that is left over is selected".into());
         }
         (command == Command::Open && self.list.selected().is_none()).then(|| "nothing is selected".into())
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        answers::of_finding(cx, self.finding(cx)?)
     }
 
     fn subject(&self) -> Option<String> {

@@ -12,6 +12,8 @@ mod reading;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::{
     cluster::{Key, TenantName},
     ui::{
@@ -53,6 +55,15 @@ enum Times {
     Full,
 }
 
+/// Where a log is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    /// At the line of that number.
+    Line(u64),
+    /// At the last line that is not later: numbers begin again when another part is read.
+    Time(Timestamp),
+}
+
 /// The log of a tenant.
 pub struct LogView {
     tenant: TenantName,
@@ -66,10 +77,12 @@ pub struct LogView {
     all_lines: bool,
     wrap: bool,
     times: Times,
-    /// The number of the last line on the screen; `None`: it is followed.
-    held: Option<u64>,
+    /// The last line on the screen; `None`: it is followed.
+    held: Option<Held>,
     /// The line that was looked for last.
     found: Option<u64>,
+    /// It has the whole screen.
+    full: bool,
 }
 
 impl LogView {
@@ -87,6 +100,7 @@ impl LogView {
             times: Times::Clock,
             held: None,
             found: None,
+            full: false,
         }
     }
 }
@@ -147,13 +161,12 @@ impl View for LogView {
             Command::Follow => {
                 self.held = match self.held {
                     Some(_) => None,
-                    None => cx.detail.log.lines.back().map(|line| line.number),
+                    None => cx.detail.log.lines.back().map(|line| Held::Line(line.number)),
                 };
             }
             Command::Since => {
                 let at = BACK.iter().position(|back| *back == self.since).unwrap_or(0);
-                self.since = BACK[(at + 1) % BACK.len()];
-                self.begin_again();
+                self.read_since(BACK[(at + 1) % BACK.len()], cx);
             }
             Command::Times => {
                 self.times = match self.times {
@@ -162,6 +175,7 @@ impl View for LogView {
                     Times::None => Times::Clock,
                 };
             }
+            Command::FullScreen => self.full = !self.full,
             Command::Wrap => self.wrap = !self.wrap,
             Command::Around => self.all_lines = !self.all_lines,
             Command::OlderMatch => return self.look(true, cx),
@@ -178,8 +192,7 @@ impl View for LogView {
             _ => {
                 let span = humantime::parse_duration(text)
                     .map_err(|why| format!("`{text}` is no span such as 10m or 1h30m: {why}"))?;
-                self.since = Some(u32::try_from(span.as_secs()).unwrap_or(u32::MAX).max(1));
-                self.begin_again();
+                self.read_since(Some(u32::try_from(span.as_secs()).unwrap_or(u32::MAX).max(1)), cx);
                 Ok(None)
             }
         }
@@ -207,6 +220,10 @@ impl View for LogView {
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
         (command == Command::Before && !self.previous && self.never_restarted(cx))
             .then(|| "it has not restarted: there is no earlier log".to_owned())
+    }
+
+    fn is_full(&self) -> bool {
+        self.full
     }
 
     fn subject(&self) -> Option<String> {

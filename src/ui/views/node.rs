@@ -4,9 +4,9 @@ mod parts;
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use super::{counted, deeds, heading, nodes};
+use super::{answers, counted, deeds, heading, nodes};
 use crate::{
-    cluster::{Cell, Key, NodeName, ObjectKey, TenantName},
+    cluster::{Cell, Key, NodeName, ObjectKey, Subject, TenantName},
     plan::whatif::Loss,
     ui::{
         action::{Action, Containers},
@@ -15,6 +15,7 @@ use crate::{
         format,
         paint::Pen,
         parts::cell,
+        stops::Stop,
         theme::Role,
         view::{Cx, List, Place, View},
     },
@@ -224,6 +225,13 @@ impl View for NodeView {
         if let Some(at) = rows.iter().position(|(tenant, ..)| tenant == name) {
             self.list.put(at, rows.len(), page, |i| rows[i].0.clone());
         }
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        let about = |subject| Stop::About(subject);
+        let tenant = self.list.selected().cloned().map(|name| about(Subject::Tenant(name)));
+        let all = [about(Subject::Node(self.name.clone()))].into_iter().chain(tenant);
+        answers::of_all(cx, &self.place(), all)
     }
 
     fn subject(&self) -> Option<String> {

@@ -5,10 +5,11 @@ mod columns;
 
 use std::cmp::Reverse;
 
-use super::{nothing_yet, selection::Selection};
+use super::{answers, nothing_yet, selection::Selection};
 use crate::{
     cluster::{
-        Cpu, Load, Memory, Node, NodeName, NodeState, ObjectKey, Room, Snapshot, cluster_room, node_room,
+        Cpu, Load, Memory, Node, NodeName, NodeState, ObjectKey, Room, Snapshot, Subject, cluster_room,
+        node_room,
     },
     plan::{Intent, rebalance::Aim},
     ui::{
@@ -17,6 +18,7 @@ use crate::{
         filter::{Fields, Filter, Of},
         format,
         paint::{Pen, piece},
+        stops::Stop,
         theme::Role,
         view::{Cx, Place, View},
     },
@@ -295,6 +297,11 @@ impl View for Nodes {
         self.selection.names()
     }
 
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        let node = self.selection.list.selected()?.clone();
+        answers::of_all(cx, &self.place(), [Stop::About(Subject::Node(node))])
+    }
+
     fn subject(&self) -> Option<String> {
         self.selection.subject()
     }
@@ -373,9 +380,10 @@ const NAME: u16 = 15;
 /// Memory that is free, in each of the three meanings, and how near the limits and the evictions are.
 /// On one line or two.
 pub(super) fn free(pen: &mut Pen<'_>, y: u16, lines: u16, name: &str, room: &Room) {
-    let known = |m: Option<Memory>| m.map_or("?".to_owned(), |m| m.to_string());
+    // Each in its columns: a step to another node sends the digits that differ, and no word.
+    let known = |m: Option<Memory>| format!("{:>6}", m.map_or("?".to_owned(), |m| m.to_string()));
     let over = room.overcommit.unwrap_or(0.0) > 1.0;
-    let limits = room.overcommit.map_or("?".into(), format::percent);
+    let limits = format!("{:>4}", room.overcommit.map_or("?".into(), format::percent));
     let x = pen.put(4, y, NAME, name, Role::Text).max(4 + NAME) + 1;
     let scarce = |m: Option<Memory>| if m == Some(Memory::ZERO) { Role::Warn } else { Role::Text };
     let pieces = [

@@ -33,6 +33,8 @@ pub struct ObjectView {
     filter: Filter,
     /// Lines of the text as it was drawn last.
     lines: Cell<usize>,
+    /// It has the whole screen.
+    full: bool,
 }
 
 /// A line as it is drawn: what stands before it, and it.
@@ -41,7 +43,14 @@ type Row = (String, String, Role);
 impl ObjectView {
     /// The view of that object, in words or as YAML.
     pub fn new(key: ObjectKey, yaml: bool) -> Self {
-        Self { key, yaml, scroll: Scroll::default(), filter: Filter::default(), lines: Cell::new(0) }
+        Self {
+            key,
+            yaml,
+            scroll: Scroll::default(),
+            filter: Filter::default(),
+            lines: Cell::new(0),
+            full: false,
+        }
     }
 
     fn described<'a>(&self, cx: &'a Cx<'_>) -> Option<&'a Result<std::sync::Arc<Described>, String>> {
@@ -110,6 +119,7 @@ impl View for ObjectView {
         match command {
             Command::Describe => self.show(false),
             Command::Yaml => self.show(true),
+            Command::FullScreen => self.full = !self.full,
             Command::Exec | Command::Forward | Command::ShowNode => {
                 if let Some(why) = self.refuses(command, cx) {
                     return Some(Action::Say(why));
@@ -192,6 +202,10 @@ impl View for ObjectView {
         let below = Some(self.scroll.below(self.most(cx))).filter(|below| !below.is_empty());
         let what = if self.yaml { "YAML" } else { "described" };
         self.filter.words().into_iter().chain(below).chain([what.to_owned()]).collect::<Vec<_>>().join(" · ")
+    }
+
+    fn is_full(&self) -> bool {
+        self.full
     }
 
     fn subject(&self) -> Option<String> {

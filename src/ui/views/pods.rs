@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{heading, run_sign};
 use crate::{
     cluster::{
-        Finding, Health, Memory, Pod, PodState, Severity, Subject, Tenant, TenantName, WorkloadKind, headroom,
+        Finding, Health, Memory, Pod, PodState, Severity, Subject, Tenant, TenantName, WorkloadKind,
+        headroom, refuses,
     },
     ui::{
         chrome, format,
@@ -202,7 +203,9 @@ pub fn findings_of<'a>(cx: &Cx<'a>, tenant: &TenantName) -> Vec<&'a Finding> {
 pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
     let width = pen.width();
     let worst = cx.findings.iter().filter(|f| is_of(&f.subject, &tenant.name)).map(|f| f.severity).max();
-    let health = Health::of(tenant, worst);
+    let refused = refuses(cx.findings);
+    let health = Health::of(cx.seen, tenant, worst, refused);
+    let worst = worst.max((refused && health == Health::Degraded).then_some(Severity::Critical));
     let calm = worst.filter(|s| *s > Severity::Notice);
     let x = pen.line(
         0,

@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 
-use super::{counted, not_known, nothing_yet, selection::Selection};
+use super::{answers, counted, not_known, nothing_yet, selection::Selection};
 use crate::{
-    cluster::TenantName,
+    cluster::{Subject, TenantName},
     plan::whatif::{Harm, Loss},
     ui::{
         action::Action,
@@ -12,6 +12,7 @@ use crate::{
         command::Command,
         filter::{Fields, Filter, Of},
         paint::Pen,
+        stops::Stop,
         theme::Role,
         view::{Cx, Place, View},
     },
@@ -26,12 +27,18 @@ pub struct Ranking {
 }
 
 /// The orders of the nodes.
-const ORDERS: [&str; 5] = ["harm", "name", "halved", "pending", "pods"];
+const ORDERS: [&str; 6] = ["harm", "name", "pending", "lost", "halved", "pods"];
 
-static FIELDS: Fields = Fields { columns: &["node", "down", "halved", "pending", "pods"], labels: false };
+static FIELDS: Fields =
+    Fields { columns: &["node", "down", "pending", "lost", "halved", "pods"], labels: false };
 
 fn ranking<'a>(cx: &Cx<'a>) -> &'a [Harm] {
     cx.outlook.map_or(&[], |o| &o.ranking)
+}
+
+/// Pods that nobody makes again, or not before the node is back.
+fn lost(harm: &Harm) -> u32 {
+    harm.stuck + harm.lone
 }
 
 impl Ranking {
@@ -45,6 +52,7 @@ impl Ranking {
                     Of::Column("down") => Some(harm.down.len().to_string()),
                     Of::Column("halved") => Some(harm.halved.len().to_string()),
                     Of::Column("pending") => Some(harm.pending.to_string()),
+                    Of::Column("lost") => Some(lost(harm).to_string()),
                     Of::Column("pods") => Some(harm.pods.to_string()),
                     _ => None,
                 })
@@ -54,6 +62,7 @@ impl Ranking {
             "name" => all.sort_by(|a, b| a.node.cmp(&b.node)),
             "halved" => all.sort_by_key(|harm| Reverse(harm.halved.len())),
             "pending" => all.sort_by_key(|harm| Reverse(harm.pending)),
+            "lost" => all.sort_by_key(|harm| Reverse(lost(harm))),
             "pods" => all.sort_by_key(|harm| Reverse(harm.pods)),
             _ => {}
         }
@@ -116,12 +125,12 @@ impl View for Ranking {
         }
         let name = if width < 100 { 18 } else { 28 };
         // Each column where it ends.
-        let ends = [8, 16, 25, 32].map(|x| 5 + name + x);
+        let ends = [8, 17, 23, 31, 37].map(|x| 5 + name + x);
         pen.put(4, 0, name, "IF THIS NODE FAILS", Role::Title);
-        for (end, title) in ends.into_iter().zip(["DOWN", "HALVED", "PENDING", "PODS"]) {
+        for (end, title) in ends.into_iter().zip(["DOWN", "PENDING", "LOST", "HALVED", "PODS"]) {
             pen.put_right(end, 0, 8, title, Role::Title);
         }
-        let names_at = ends[3] + 3;
+        let names_at = ends[4] + 3;
         pen.put(names_at, 0, width.saturating_sub(names_at), "TENANTS DOWN", Role::Title);
         for (line, i) in self.selection.list.window(all.len(), page(cx)).enumerate() {
             let (y, harm) = (line as u16 + 1, all[i]);
@@ -129,11 +138,12 @@ impl View for Ranking {
             let tone = if severity.is_some() { chrome::role(severity) } else { Role::Faint };
             pen.put(2, y, 1, chrome::glyph(severity), tone);
             pen.put(4, y, name, &cx.node_name(&harm.node, name), Role::Text);
-            let counts = [harm.down.len(), harm.halved.len(), harm.pending as usize, harm.pods as usize];
+            let [pending, lost, pods] = [harm.pending, lost(harm), harm.pods].map(|n| n as usize);
+            let counts = [harm.down.len(), pending, lost, harm.halved.len(), pods];
             for (i, (end, n)) in ends.into_iter().zip(counts).enumerate() {
                 let role = match (i, n) {
                     (_, 0) => Role::Faint,
-                    (0 | 2, _) => Role::Warn,
+                    (0..=2, _) => Role::Warn,
                     _ => Role::Text,
                 };
                 pen.put_right(end, y, 6, &n.to_string(), role);
@@ -191,6 +201,11 @@ impl View for Ranking {
 
     fn fields(&self) -> &'static Fields {
         &FIELDS
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        let node = self.selection.list.selected()?.clone();
+        answers::of_all(cx, &self.place(), [Stop::About(Subject::Node(node))])
     }
 
     fn subject(&self) -> Option<String> {

@@ -2,7 +2,7 @@
 
 mod job;
 
-use super::{heading, run_sign, runs};
+use super::{answers, heading, run_sign, runs};
 use crate::{
     cluster::{LogRange, NodeName},
     plan::{self, DatabasePart, Part},
@@ -14,6 +14,7 @@ use crate::{
         log::LogsWanted,
         paint::{Pen, piece},
         parts::{placement, together},
+        stops::Stop,
         theme::Role,
         view::{Cx, Place, View, Wants},
     },
@@ -202,6 +203,10 @@ impl View for RunView {
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
         Some(self.id.clone())
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        answers::of_all(cx, &self.place(), [Stop::Run(self.id.clone())])
     }
 
     fn subject(&self) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{campaign, counted, heading, run_sign};
+use super::{answers, campaign, counted, heading, run_sign};
 use crate::{
     cluster::Snapshot,
     run::{Offers, Run, RunSeen, RunState, Shown, campaign::CampaignSeen, summary},
@@ -12,7 +12,7 @@ use crate::{
         filter::{Fields, Filter, Of},
         format,
         paint::Pen,
-        stops,
+        stops::{self, Stop},
         theme::Role,
         view::{Cx, List, Place, View},
     },
@@ -431,7 +431,14 @@ impl View for Runs {
     }
 
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        command.is_of_open() && self.selected(cx).is_none_or(|known| known.is_over())
+        let selected = self.selected(cx);
+        (command.is_of_open() && selected.as_ref().is_none_or(Known::is_over))
+            || (matches!(command, Command::Open | Command::Undo) && selected.is_none())
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        let id = self.list.selected()?.clone();
+        answers::of_all(cx, &Place::Runs, [Stop::Campaign(id.clone()), Stop::Run(id)])
     }
 
     fn subject(&self) -> Option<String> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use super::{counted, deeds, heading, pods, runs};
+use super::{answers, counted, deeds, heading, pods, runs};
 use crate::{
-    cluster::{Key, KubeEvent, ObjectKey, Pod, Tenant, TenantName},
+    cluster::{Key, KubeEvent, ObjectKey, Pod, Subject, Tenant, TenantName},
     plan::{Intent, rebalance::Aim},
     ui::{
         action::{Action, Containers},
@@ -16,6 +16,7 @@ use crate::{
         command::Command,
         filter::Filter,
         paint::Pen,
+        stops::Stop,
         theme::Role,
         view::{Cx, List, Place, View, Wants},
     },
@@ -321,6 +322,10 @@ impl View for TenantView {
             }
             other => deeds::refused(other, Some(&self.name), cx),
         }
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        answers::of_all(cx, &self.place(), [Stop::About(Subject::Tenant(self.name.clone()))])
     }
 
     fn subject(&self) -> Option<String> {

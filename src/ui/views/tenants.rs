@@ -161,8 +161,14 @@ impl View for Tenants {
                 return Some(Action::Aim(Aim::Rebalance { nodes: Vec::new(), tenants }));
             }
             command if deeds::is_of_tenants(command) => return deeds::of_tenants(command, self.targets()),
-            Command::Answer => {
-                return Some(strip::answer(cx).unwrap_or_else(|| Action::Say("nothing is wrong".into())));
+            Command::AnswerLine(nth) => {
+                let none = || Action::Say("no line above has that key now".into());
+                return Some(strip::answer_of(cx, Some(nth)).map_or_else(none, |(_, does)| does));
+            }
+            Command::Recovery => return Some(Action::Go(Place::Recovery)),
+            Command::ShowNode => {
+                let (node, text) = self.list.selected().and_then(|name| leans_on(cx, name))?;
+                return Some(Action::GoSaying(Place::Node(node), text));
             }
             Command::Undo => {
                 let run = self.list.selected().and_then(|name| undoable(cx, name));
@@ -241,26 +247,27 @@ impl View for Tenants {
         });
         words.push(match self.sort() {
             Sort::Worst => "worst first".into(),
-            Sort::Image => format!("by image: {}", images(cx.seen)),
-            sort => {
-                format!("by {sort}, {} worst first", command::first_key(Command::Sort(Sort::Worst)))
-            }
+            Sort::Image => format!("by image: {}, {}", images(cx.seen), super::usual(&Sort::WORDS)),
+            sort => format!("by {sort}, {}", super::usual(&Sort::WORDS)),
         });
         words.join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        use Command::{Describe, Exec, Forward, Mark, Open, WhatIf, Yaml};
+        use Command::{Describe, Exec, Forward, Mark, Open, ShowNode, WhatIf, Yaml};
         match command {
-            Command::Answer if cx.findings.is_empty() => Some("nothing is wrong".into()),
+            Command::Recovery => super::answers::nothing_to_recover(cx),
             command
                 if self.list.selected().is_none()
                     && (deeds::is_of_tenants(command)
-                        || matches!(command, Describe | Exec | Forward | Mark | Open | WhatIf | Yaml)) =>
+                        || matches!(
+                            command,
+                            Describe | Exec | Forward | Mark | Open | ShowNode | WhatIf | Yaml
+                        )) =>
             {
                 Some("no tenant is selected".into())
             }
-            WhatIf => match self.list.selected() {
+            WhatIf | ShowNode => match self.list.selected() {
                 Some(name) if leans_on(cx, name).is_none() => Some(format!(
                     "{name} has no ready pod on a node; {} ranks the nodes",
                     command::sign(Command::Ranking)
@@ -276,6 +283,10 @@ impl View for Tenants {
             },
             _ => None,
         }
+    }
+
+    fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
+        strip::answer_of(cx, None)
     }
 
     fn subject(&self) -> Option<String> {
@@ -300,6 +311,10 @@ impl View for Tenants {
 
     fn fields(&self) -> &'static Fields {
         &rows::FIELDS
+    }
+
+    fn let_go(&mut self) {
+        self.list.release();
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {

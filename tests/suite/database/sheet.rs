@@ -31,6 +31,26 @@ fn evidence_is_read_from_what_people_paste() {
     assert!(Saved::parse("uuid: 616bac65-e57f-11f1-a4d7-53902d4ee3af\nseqno: many").is_err());
 }
 
+#[test]
+fn a_damaged_grastate_and_one_that_is_not_used_are_told() {
+    for (fed, why) in [
+        ("uuid:    6f1d\nseqno:   12\nsafe_to_bootstrap: 0\n".to_owned(), "`uuid:    6f1d` is no uuid"),
+        (grastate(12, 0).replace("seqno:   12\n", ""), "has a uuid and no seqno: it is cut off"),
+        ("version: 2.1\nseqno: 12\n".to_owned(), "has a seqno and no uuid: it is cut off"),
+        (grastate(12, 3), "safe_to_bootstrap is 0 or 1"),
+        (grastate(12, 0).replace("seqno:   12", "seqno:   1x"), "a seqno is a number"),
+    ] {
+        let said = Saved::parse(&fed).unwrap_err();
+        assert!(said.contains(why), "{fed}: {said}");
+    }
+    let mut members = healthy();
+    members[1] = silent(2, Trouble::Refused);
+    let used = sheet(members.clone(), &[(2, grastate(12, 0))]).to_string();
+    assert!(!used.contains("is not used"), "{used}");
+    let ignored = sheet(members, &[(1, grastate(12, 0))]).to_string();
+    assert!(ignored.contains("it answers: what it says itself counts"), "{ignored}");
+}
+
 const ZERO: &str = "00000000-0000-0000-0000-000000000000";
 
 #[test]

@@ -402,6 +402,7 @@ impl From<JsonContainer> for Container {
             name: json.name.into(),
             image: json.image.into(),
             host_ports: ports.collect(),
+            ports: Vec::new(),
             resources: json.resources.into(),
             sidecar: json.restart_policy.as_deref() == Some("Always"),
             restarted_by: Vec::new(),

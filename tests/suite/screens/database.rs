@@ -307,7 +307,7 @@ fn without_a_quorum_the_sheet_is_offered_and_never_run() {
     c.keys("esc q");
     assert_eq!(c.app.place(), Place::Database);
     let mut c = Cockpit::seeing(no_quorum(), (80, 24), |_| {});
-    c.keys("f R");
+    c.keys("5 R");
     assert_eq!(c.app.place(), Place::Recovery);
     let mut c = at(healthy(), (80, 24));
     c.keys("R");
@@ -335,14 +335,14 @@ fn the_proxies_show_every_hostgroup_and_what_drifts() {
 #[test]
 fn findings_lead_to_their_member_and_proxy() {
     let mut c = Cockpit::seeing(degraded(), (120, 35), |_| {});
-    c.keys("f / n 3 enter");
+    c.keys("5 / n 3 enter");
     c.keys("enter");
     assert_eq!(c.app.place(), Place::Member(address(3)), "{}", c.text());
     assert_eq!(c.selected().as_deref(), Some("n3"));
     c.keys("q");
     assert_eq!(c.app.place(), Place::Findings);
     let mut c = Cockpit::seeing(drift(), (120, 35), |_| {});
-    c.keys("f / r u l e space 2 0 0 enter enter");
+    c.keys("5 / r u l e space 2 0 0 enter enter");
     assert_eq!(c.app.place(), Place::Proxy("ps1".into()), "{}", c.text());
     assert!(c.text().contains("› ps1"), "{}", c.text());
 }

@@ -111,7 +111,7 @@ fn a_weight_is_typed_and_reviewed() {
 #[test]
 fn a_server_that_galera_names_is_offered_and_bad_addresses_get_a_sentence() {
     let mut c = at(grown(), (80, 24));
-    c.keys("tab a");
+    c.keys("tab +");
     look!("add_server_80x24", c);
     assert!(c.text().contains("host:port  127.0.0.1:13340"), "{}", c.text());
     c.keys("x : enter");
@@ -123,7 +123,7 @@ fn a_server_that_galera_names_is_offered_and_bad_addresses_get_a_sentence() {
     assert_eq!(*act(&plan), DatabaseAct::AddServer { address: "127.0.0.1:13340".into(), like: None });
     // Nobody is to be offered where all are in: what is typed is taken.
     let mut c = at(healthy(), (80, 24));
-    c.keys("a");
+    c.keys("+");
     assert!(c.text().contains("every member that Galera names"), "{}", c.text());
     let plan = planned(&mut c, &format!("{} enter", typed("DB9")));
     assert_eq!(*act(&plan), DatabaseAct::AddServer { address: "db9:3306".into(), like: None });

@@ -67,7 +67,7 @@ fn what_is_the_same_of_several_is_told_once() {
 #[test]
 fn a_finding_is_read_whole_beside_what_answers_it() {
     let mut c = at(no_quorum(), (80, 24));
-    c.keys("f / q u o r u m enter g");
+    c.keys("5 / q u o r u m enter g");
     let text = c.text();
     let foot = text.lines().skip(12).flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
     for words in ["in a primary component; everything is refused", "and the commands in order", "critical ·"]

@@ -29,7 +29,7 @@ fn the_header_of_every_screen_names_the_worst_node() {
         assert!(line.contains("if worker-3 fails: 2 "), "{keys}: {line}");
     }
     let mut c = Cockpit::of(NIGHT, (120, 35));
-    c.keys("f");
+    c.keys("5");
     assert!(c.text().contains("tenants down (piedpiper"), "{}", c.text());
     // No tenant would be down: it says so.
     c.now += jiff::SignedDuration::from_secs(2);
@@ -105,7 +105,7 @@ fn the_nodes_are_ranked_by_harm_from_anywhere() {
 fn nothing_is_predicted_twice() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
     assert_eq!(c.foreseen, 1);
-    c.keys("j k 2 3 f 1 enter q");
+    c.keys("j k 2 3 5 1 enter q");
     c.wait(60_000);
     assert_eq!(c.foreseen, 1, "keys and time change nothing it rests on");
     let seen = night(NIGHT);

@@ -70,7 +70,7 @@ fn the_pods_of_a_tenant_stand_in_one_log_by_time() {
     let effects = c.keys("tab");
     assert_eq!(read(&effects).len(), 0, "it is read already: {effects:?}");
     assert_eq!(stopped(&effects), sources.len() - 1);
-    let effects = c.keys("a");
+    let effects = c.keys("A");
     assert_eq!(read(&effects).len(), sources.len() - 1);
     let effects = c.keys("c");
     assert!(read(&effects).iter().all(|(s, _)| &*s.container == "nginx"), "{effects:?}");

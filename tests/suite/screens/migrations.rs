@@ -364,7 +364,7 @@ fn another_cockpit_reads_the_log_of_a_job_from_its_pod() {
 #[test]
 fn a_running_migration_is_aborted_by_a_key_that_says_what_it_would_leave() {
     let (mut c, waits) = running((80, 24), "2.5.0");
-    let effects = c.keys("a");
+    let effects = c.keys("X");
     assert!(effects.is_empty(), "{effects:?}");
     let text = c.text();
     assert!(text.contains("Abort run 9c1f?") && text.contains("schema"), "{text}");
@@ -375,7 +375,7 @@ fn a_running_migration_is_aborted_by_a_key_that_says_what_it_would_leave() {
     let effects = c.happen(event);
     assert!(effects.iter().any(|e| matches!(e, Effect::GiveUp(_, why) if why == "aborted")), "{effects:?}");
     let (mut c, _) = running((80, 24), "2.5.0");
-    c.keys("a esc");
+    c.keys("X esc");
     let effects = c.keys("p");
     assert!(matches!(effects.as_slice(), [Effect::PauseRun(_)]), "{effects:?}");
 }

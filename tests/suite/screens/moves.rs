@@ -51,7 +51,7 @@ fn one_cause_is_one_line_with_the_key_that_answers_it() {
     assert!(lines[0].contains("worker-3") && lines[0].contains("back and empty: 8 tenants are doubled up"));
     assert!(lines[0].contains("12m") && lines[0].contains("b rebalance"), "{}", lines[0]);
     // Its children are one key away, and stand below it.
-    c.keys("f");
+    c.keys("5");
     look!("back_findings_80x24", c);
     let text = c.text();
     let cause = text.lines().position(|l| l.contains("back and empty")).expect("the cause");
@@ -334,7 +334,7 @@ fn a_pod_is_deleted_through_the_review() {
 fn a_drained_node_that_is_back_offers_undrain() {
     let text = BACK.replace("worker-3 memory=32Gi", "worker-3 cordoned memory=32Gi");
     let mut c = Cockpit::of(&text, (80, 24));
-    c.keys("f");
+    c.keys("5");
     let text = c.text();
     let line = text.lines().find(|l| l.contains("cordoned and empty")).expect("the finding");
     assert!(line.contains("worker-3") && line.contains("U undrain"), "{line}");
@@ -366,7 +366,7 @@ fn a_pod_that_a_move_left_over_is_a_finding_whose_key_deletes_it() {
     seen.observe(Observation::Pod(Seen::Put(pod.key.clone(), pod)));
     seen.observe(Observation::Journal(Seen::All(Vec::new(), at)));
     let mut c = Cockpit::seeing(seen, (120, 35), |_| {});
-    c.keys("f");
+    c.keys("5");
     assert!(c.text().contains("acme-5f6d8c9b7-0badcafe was made for a move"), "{}", c.text());
     while !c.text().lines().any(|l| l.starts_with('›') && l.contains("was made for a move")) {
         c.keys("j");

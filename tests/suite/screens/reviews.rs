@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossterm::event::Event as Input;
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use wheelhouse::{
     app::{Effect, Msg, update},
     plan::{Check, Intent, Verdict},
@@ -125,6 +125,26 @@ fn a_yes_holds_where_the_cluster_changes_faster_than_plans_are_made() {
     let plan = Box::new(c.plan().clone());
     let effects = update(&mut c.app, Msg::Planned(intent.clone(), plan), c.now);
     assert_eq!(starts(&effects), 1, "{effects:?}");
+}
+
+#[test]
+fn a_plan_is_rehearsed_once_what_refused_it_has_gone() {
+    let mut c = Cockpit::of(CALM, (80, 24));
+    c.keys("+");
+    let calm = c.plan().clone();
+    let mut refused = calm.clone();
+    refused.checks.push(Check::new("seen", Verdict::Refuse, "the pods were not read yet"));
+    let mut c = Cockpit::of(CALM, (80, 24));
+    let planned = |c: &mut Cockpit, plan: &wheelhouse::plan::Plan| {
+        update(&mut c.app, Msg::Planned(plan.intent.clone(), Box::new(plan.clone())), c.now)
+    };
+    update(&mut c.app, Msg::Input(Input::Key(KeyEvent::new(KeyCode::Char('+'), KeyModifiers::NONE))), c.now);
+    assert_eq!(planned(&mut c, &refused), [], "nothing is rehearsed that cannot be run");
+    let effects = planned(&mut c, &calm);
+    assert!(matches!(effects.as_slice(), [Effect::Rehearse(_)]), "{effects:?}");
+    c.send(Msg::Rehearsed(Rehearsal { plan: calm.id, ..Rehearsal::default() }));
+    c.keys("y");
+    assert_eq!(starts(&c.wait(200)), 1, "{}", c.text());
 }
 
 #[test]

@@ -163,6 +163,7 @@ fn port_forwards_are_asked_for_listed_and_closed() {
         let effects = c.keys("enter");
         let [Effect::Forward(pod, ports)] = effects.as_slice() else { panic!("{effects:?}") };
         assert_eq!((&*pod.namespace, *ports), ("acme", Ports { local: 8081, remote: 80 }));
+        assert!(c.text().contains("opening 8081:80"), "{}", c.text());
         let one = |id, local, trouble: Option<&str>| Forwarded {
             id,
             pod: pod.name.clone(),

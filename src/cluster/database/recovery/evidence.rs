@@ -54,6 +54,7 @@ impl Saved {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut saved = Self::default();
         let (mut found, mut outlived) = (false, false);
+        let (mut has_uuid, mut has_seqno) = (false, false);
         for line in text.lines() {
             let line = line.trim().trim_start_matches('\u{feff}');
             if line.starts_with('#') {
@@ -90,8 +91,13 @@ impl Saved {
             let Some((name, value)) = line.split_once(':') else { continue };
             let value = value.trim();
             match name.trim() {
-                "uuid" if is_uuid(value) => {
-                    found = true;
+                "uuid" if !is_uuid(value) => {
+                    return Err(format!(
+                        "`{line}` is no uuid of 32 hexadecimal digits such as 6f1d0c9e-8dd9-11f1-adc3-d6cba1d4622c: grastate.dat is damaged, or was edited"
+                    ));
+                }
+                "uuid" => {
+                    (found, has_uuid) = (true, true);
                     let other = saved.recovered.as_ref().filter(|r| *r.uuid != *value && value != ZERO_UUID);
                     if let Some(other) = other {
                         return Err(format!(
@@ -107,14 +113,21 @@ impl Saved {
                 }
                 "seqno" => match value.parse::<i64>() {
                     Ok(seqno) => {
-                        found = true;
+                        (found, has_seqno) = (true, true);
                         saved.stopped_at = u64::try_from(seqno).ok();
                     }
                     Err(_) => return Err(format!("`{line}`: a seqno is a number")),
                 },
-                "safe_to_bootstrap" => saved.safe_to_bootstrap = Some(value == "1"),
+                "safe_to_bootstrap" => match value {
+                    "0" | "1" => saved.safe_to_bootstrap = Some(value == "1"),
+                    _ => return Err(format!("`{line}`: safe_to_bootstrap is 0 or 1")),
+                },
                 _ => {}
             }
+        }
+        if has_uuid != has_seqno && saved.recovered.is_none() && !outlived {
+            let (has, lacks) = if has_uuid { ("uuid", "seqno") } else { ("seqno", "uuid") };
+            return Err(format!("grastate.dat has a {has} and no {lacks}: it is cut off. Read it again"));
         }
         if let (Some(stopped), Some(recovered)) = (saved.stopped_at, &saved.recovered)
             && stopped != recovered.seqno

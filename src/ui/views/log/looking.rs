@@ -1,6 +1,6 @@
 //! Which lines are shown, and where among them one is: filtered, looked for, scrolled, saved.
 
-use super::LogView;
+use super::{Held, LogView};
 use crate::ui::{
     action::Action,
     command::Command,
@@ -35,7 +35,10 @@ impl LogView {
     pub(super) fn end(&self, log: &Log) -> usize {
         match self.held {
             None => log.lines.len(),
-            Some(number) => log.lines.iter().position(|line| line.number == number).map_or(1, |at| at + 1),
+            Some(Held::Line(number)) => {
+                log.lines.iter().position(|line| line.number == number).map_or(1, |at| at + 1)
+            }
+            Some(Held::Time(at)) => log.until(at).max(1),
         }
         .min(log.lines.len())
     }
@@ -65,7 +68,7 @@ impl LogView {
             }
             _ => return,
         };
-        self.held = Some(log.lines[shown[to.clamp(least, most)]].number);
+        self.held = Some(Held::Line(log.lines[shown[to.clamp(least, most)]].number));
     }
 
     /// To the next line with what is looked for, older or newer than the one before.
@@ -92,7 +95,8 @@ impl LogView {
         let at = shown.partition_point(|at| *at < hit);
         let page = Self::page(cx);
         let last = (at + page / 3).max((page - 1).min(shown.len().saturating_sub(1)));
-        self.held = shown.get(last.min(shown.len().saturating_sub(1))).map(|at| log.lines[*at].number);
+        let last = shown.get(last.min(shown.len().saturating_sub(1)));
+        self.held = last.map(|at| Held::Line(log.lines[*at].number));
         None
     }
 

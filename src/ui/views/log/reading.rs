@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Container, LogView, TAIL};
+use super::{Container, Held, LogView, TAIL};
 use crate::{
     cluster::{LogRange, LogSource, Pod, PodState},
     ui::{format, log::Log, view::Cx},
@@ -74,6 +74,16 @@ impl LogView {
         };
         let sources = self.sources(cx);
         !sources.is_empty() && sources.iter().all(|source| restarts(source) == Some(0))
+    }
+
+    /// Reads another part, back to so many seconds ago. Where it is held it stays at the same line.
+    pub(super) fn read_since(&mut self, seconds: Option<u32>, cx: &Cx<'_>) {
+        let log = &cx.detail.log;
+        let last = self.held.and_then(|_| log.lines.get(self.end(log).checked_sub(1)?));
+        let held = last.and_then(|line| line.at).map(Held::Time);
+        self.since = seconds;
+        self.begin_again();
+        self.held = held;
     }
 
     pub(super) fn begin_again(&mut self) {

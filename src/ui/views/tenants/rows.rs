@@ -7,7 +7,7 @@ use foldhash::{HashMap, HashMapExt};
 use crate::{
     cluster::{
         Cell, Health, Judged, Memory, NodeName, NodeState, PodState, Severity, Subject, Tenant, TenantName,
-        connections,
+        connections, refuses,
     },
     ui::{
         filter::{Fields, Filter, Of},
@@ -93,6 +93,7 @@ impl Rows {
                 }
             }
         }
+        let refused = refuses(cx.findings);
         let before = std::mem::take(&mut self.all);
         let mut before = before.into_iter().peekable();
         for judged in cx.tenants {
@@ -102,19 +103,24 @@ impl Rows {
             let kept = kept.filter(|row| same_nodes && row.facts.settled).map(|row| row.facts);
             let facts = kept.unwrap_or_else(|| Arc::new(self.facts(cx, &judged.tenant)));
             let found = worst.get(name);
+            let of_it = found.map(|(_, severity, _)| *severity);
+            let health = Health::of(cx.seen, &judged.tenant, of_it, refused);
+            let no_database = refused && health == Health::Degraded;
             self.all.push(Row {
                 judged: judged.clone(),
                 facts,
-                worst: found.map(|(_, severity, _)| *severity),
+                worst: of_it.max(no_database.then_some(Severity::Critical)),
                 rank: found.map_or(usize::MAX, |(i, ..)| *i),
-                word: word(
-                    Health::of(&judged.tenant, found.map(|(_, severity, _)| *severity)),
-                    found.map(|(.., rule)| *rule),
-                ),
+                word: match no_database {
+                    true => "no writes",
+                    false => word(health, found.map(|(.., rule)| *rule)),
+                },
             });
         }
         self.connections = connections(cx.seen).and_then(|database| database.more);
-        self.most_left = self.all.iter().filter_map(|row| self.left(row)).max().unwrap_or(0);
+        // The bars keep their scale while the most that is left changes a little.
+        let most = self.all.iter().filter_map(|row| self.left(row)).max().unwrap_or(0);
+        self.most_left = most.checked_next_power_of_two().unwrap_or(most);
     }
 
     /// Whether the filter lets a row through.

@@ -107,11 +107,25 @@ fn current(cx: &Cx<'_>, lines: &[Line<'_>]) -> usize {
     cx.stop.and_then(|stop| lines.iter().position(|line| line.is(stop))).unwrap_or(0)
 }
 
-/// What the answering key does now.
-pub(super) fn answer(cx: &Cx<'_>) -> Option<Action> {
+/// What the answering key does now, or that of the other lines: the nth of those.
+pub(super) fn answer_of(cx: &Cx<'_>, nth: Option<u8>) -> Option<(&'static str, Action)> {
     let room = usize::from(height(cx.size.1).saturating_sub(1)).max(1);
     let lines = lines(cx, if is_wide(cx.size.0) { WIDE } else { room });
-    lines.get(current(cx, &lines)).and_then(|line| line.answer(cx)).map(|(_, action)| action)
+    let at = current(cx, &lines);
+    let asked = match nth {
+        None => Some(at),
+        Some(nth) => (0..lines.len()).filter(|i| *i != at).nth(usize::from(nth)),
+    };
+    lines.get(asked?)?.answer(cx)
+}
+
+/// The key of a line: the answering one of the current line, of each other one its own, as long as there are keys.
+fn key_of(line: usize, current: usize) -> Option<&'static str> {
+    if line == current {
+        return command::of(Command::Answer).keys.first().map(|key| command::key_sign(key));
+    }
+    let nth = if line < current { line } else { line - 1 };
+    command::of(Command::AnswerLine(0)).keys.get(nth).map(|key| command::key_sign(key))
 }
 
 impl Tenants {
@@ -125,7 +139,7 @@ impl Tenants {
             pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
         }
         // Where there is little room, what is wrong is worth more than the key that answers it.
-        let keys = if width < 60 { 0 } else { 13 };
+        let keys = if width < 60 { 0 } else { 15 };
         let right = width.saturating_sub(1 + keys);
         let name = match width {
             ..60 => 10,
@@ -154,10 +168,11 @@ impl Tenants {
             }
             if let Some((word, _)) = line.answer(cx).filter(|_| keys > 0) {
                 let opens = (word == "open" && self.has_cursor(line)).then_some(Command::Open);
-                let key = own_key(line).or(opens).or((i == at).then_some(Command::Answer));
+                let own = own_key(line).or(opens);
+                let key = own.map_or_else(|| key_of(i, at).map(Into::into), |own| Some(command::sign(own)));
                 let mut label = Vec::new();
-                if let Some(key) = key {
-                    label.push(piece(format!("{} ", command::sign(key)), Role::Key));
+                if let Some(key) = &key {
+                    label.push(piece(format!("{key} "), Role::Key));
                 }
                 label.push(piece(word, if key.is_some() { Role::Muted } else { Role::Faint }));
                 pen.line_right(width - 1, y, keys - 1, &label);
@@ -182,6 +197,7 @@ impl Tenants {
 fn own_key(line: &Line<'_>) -> Option<Command> {
     match line {
         Line::Cause(Finding { answer: Some(Answer::Rebalance), .. }) => Some(Command::Rebalance),
+        Line::Cause(Finding { answer: Some(Answer::Recovery), .. }) => Some(Command::Recovery),
         _ => None,
     }
 }

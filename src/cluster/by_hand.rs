@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::cluster::Snapshot;
+use super::Snapshot;
 
 /// A word as a POSIX shell takes it: in single quotes unless nothing in it means anything to a shell.
 pub fn shell(word: &str) -> Cow<'_, str> {
@@ -25,7 +25,7 @@ pub fn line<'a>(program: &'a str, arguments: impl IntoIterator<Item = &'a str>) 
 }
 
 /// `kubectl`, with the flags that lead it to this cluster, and to a namespace where one is given.
-pub(super) fn kubectl(seen: &Snapshot, namespace: Option<&str>) -> String {
+pub fn kubectl(seen: &Snapshot, namespace: Option<&str>) -> String {
     let mut line = program("kubectl", seen);
     if let Some(namespace) = namespace {
         line += &format!(" -n {}", shell(namespace));
@@ -34,7 +34,7 @@ pub(super) fn kubectl(seen: &Snapshot, namespace: Option<&str>) -> String {
 }
 
 /// `wheelhouse`, with the flags that lead it to this cluster.
-pub(super) fn wheelhouse(seen: &Snapshot) -> String {
+pub fn wheelhouse(seen: &Snapshot) -> String {
     program("wheelhouse", seen)
 }
 
