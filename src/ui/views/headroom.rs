@@ -47,10 +47,6 @@ impl HeadroomView {
         settings(&mut lines, h, width);
         pods(&mut lines, h, width);
         lines.push(Line::new());
-        if let Some(advice) = &self.advice {
-            sizing(&mut lines, advice, width);
-            lines.push(Line::new());
-        }
         match self.fitting(cx) {
             Some(fitting) => fits(&mut lines, fitting, width),
             None if cx.outlook.is_some_and(|o| o.unknown.is_some()) => {
@@ -61,6 +57,10 @@ impl HeadroomView {
                 }
             }
             None => lines.push(vec![(1, width, "working out how many more fit …".into(), Role::Busy)]),
+        }
+        if let Some(advice) = &self.advice {
+            lines.push(Line::new());
+            sizing(&mut lines, advice, width);
         }
         lines
     }
