@@ -247,6 +247,14 @@ fn again(app: &App, intent: &Intent) -> Option<Prompt> {
             let same = targets.iter().all(|t| Some(t.to.to_string()) == asked);
             (Asks::Replicas(tenants), asked.filter(|_| same))
         }
+        Intent::Resize { limits } => {
+            let asks = Asks::limits(&app.world.seen, &limits.tenant).ok()?;
+            let memory = limits.memory.map(crate::cluster::Memory::notation);
+            let cpu = limits.cpu.map(|cpu| format!("--cpu {}", cpu.notation()));
+            let container = limits.container.as_ref().map(|name| format!("--container {name}"));
+            let all: Vec<_> = memory.into_iter().chain(cpu).chain(container).collect();
+            (asks, Some(all.join(" ")))
+        }
         Intent::Migrate { migration } => {
             let asks = Asks::migration(
                 &app.world.seen,

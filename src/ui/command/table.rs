@@ -176,6 +176,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Resize,
+        "resize",
+        &["z"],
+        "resize the pods of the tenant in place: asks for the memory limit, then shows the plan",
+        &[On::Tenants, On::Tenant, On::Headroom],
+    )
+    .bar(38, "resize")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::Rollback,
         "rollback",
         &["R"],

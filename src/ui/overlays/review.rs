@@ -239,6 +239,7 @@ impl Review {
             | Intent::Release { .. }
             | Intent::Rollback { .. }
             | Intent::DeletePod { .. } => false,
+            Intent::Resize { .. } => true,
             Intent::Migrate { .. } => true,
         }
     }
