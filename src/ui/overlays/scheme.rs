@@ -211,7 +211,8 @@ impl SchemeReview {
     fn kinds(&self) -> Vec<Check> {
         let mut kinds: Vec<(Check, usize)> = Vec::new();
         for check in self.checks() {
-            let like = |(kind, _): &&mut (Check, usize)| kind.rule == check.rule && kind.verdict == check.verdict;
+            let like =
+                |(kind, _): &&mut (Check, usize)| kind.rule == check.rule && kind.verdict == check.verdict;
             match kinds.iter_mut().find(like) {
                 Some((_, n)) => *n += 1,
                 None => kinds.push((check, 1)),

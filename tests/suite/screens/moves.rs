@@ -155,7 +155,7 @@ fn a_drain_that_costs_a_ready_pod_wants_the_tenant_typed() {
     c.keys("2 j D");
     c.rehearse_all();
     look!("scheme_drain_80x24", c);
-    assert!(c.text().contains("type store first"), "{}", c.text());
+    assert!(c.text().contains("store must be typed before it runs"), "{}", c.text());
     c.keys("y");
     assert_eq!(c.wait(300), []);
 }

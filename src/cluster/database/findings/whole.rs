@@ -47,9 +47,8 @@ pub(super) fn no_quorum(s: &Snapshot, d: &Database) -> Said {
 
 pub(super) fn twice(_: &Snapshot, d: &Database) -> Said {
     let told = d.twins.iter().map(|(other, kept)| {
-        let text = format!(
-            "{other} is the same member as {kept} (both tell one wsrep_gcomm_uuid): it counts once"
-        );
+        let text =
+            format!("{other} is the same member as {kept} (both tell one wsrep_gcomm_uuid): it counts once");
         let remedy = format!("remove one of the two addresses from galera.members, such as {other}");
         let f = found(Severity::Notice, text).answer(Answer::Database).remedy(remedy);
         (crate::cluster::Subject::Member(kept.clone()), f)
