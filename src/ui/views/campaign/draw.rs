@@ -124,7 +124,11 @@ impl CampaignView {
         let stands = known.wants_an_operator();
         if stands || campaign.state.is_over() {
             let word = campaign.last_word().filter(|_| !known.is_interrupted());
-            say(pen, word.unwrap_or("its session ended in the middle"), role, 3);
+            let word = word.unwrap_or("its session ended in the middle");
+            // Who paused it stands in the first line.
+            if word != shown.to_string() {
+                say(pen, word, role, 3);
+            }
         }
         if stands && campaign.beyond().is_some() {
             say(pen, "r shows what is left on what is seen now, to agree to it", Role::Text, 1);
@@ -146,16 +150,21 @@ impl CampaignView {
         if let Some(doing @ Doing::Waits(_)) = &campaign.doing {
             say(pen, &doing.to_string(), Role::Warn, 2);
         }
-        y += u16::from(y > 3);
         let running = campaign.states.iter().enumerate().filter_map(|(i, state)| match state {
             ItemState::Running(run) => Some((i, run)),
             _ => None,
         });
         // As many lines from one move to the next: nothing below them shifts.
         let most = if pen.height() < 24 { 1 } else { 3 };
-        let reserved = if still { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
+        let most_at_once = most.min(campaign.pace.parallel.max(1) as usize);
+        let reserved = if campaign.state.is_over() { 0 } else { most_at_once };
         let running: Vec<_> = running.take(most).collect();
-        let end = y + 2 * reserved.max(running.len()) as u16;
+        y += u16::from(y > 3 && !(still && running.is_empty()));
+        // Why it stands still takes the place of what was under way.
+        let end = match still {
+            true => (y + 2 * running.len() as u16).max(3 + 2 * reserved as u16),
+            false => y + 2 * reserved.max(running.len()) as u16,
+        };
         if let (false, true, Some(Doing::At(doing))) = (still, running.is_empty(), &campaign.doing) {
             pen.put(3, y + 1, room, doing, Role::Muted);
         }
