@@ -163,6 +163,8 @@ pub enum Command {
     Undrain,
     /// Replace every pod of the tenant.
     Restart,
+    /// Give the pods of the tenant other limits while they run.
+    Resize,
     /// Move the pod to another node.
     MovePod,
     /// Delete the pod.
@@ -553,6 +555,7 @@ mod tests {
             Command::Undrain,
             Command::Cordon,
             Command::Restart,
+            Command::Resize,
             Command::MovePod,
             Command::DeletePod,
         ] {

@@ -9,6 +9,7 @@ pub mod findings;
 pub mod forwards;
 pub mod headroom;
 pub mod log;
+mod marks;
 pub mod node;
 pub mod nodes;
 pub mod object;

@@ -293,6 +293,10 @@ async fn the_cockpit_lends_its_terminal_to_a_shell_and_takes_it_back() {
         // What is pasted is typed there, and is no command of the cockpit.
         terminal.keys("echo q; echo :quit\r");
         terminal.wait_for("\n:quit");
+        // A paste of many lines arrives whole and in order, whatever keys of the cockpit are in it.
+        let lines: String = (0..60).map(|i| format!("echo y{i}+q-{i}\r")).collect();
+        terminal.keys(&lines);
+        terminal.wait_for("\ny59+q-59");
         terminal.resize(100, 30);
         for _ in 0..100 {
             terminal.keys("stty size\r");

@@ -95,6 +95,7 @@ impl Campaign {
             Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
             Intent::Undo { changes, .. } => changes.first().map(|(about, _)| about.clone()),
             Intent::Scale { targets } => targets.first().map(|t| About::Tenant(t.tenant.clone())),
+            Intent::Resize { limits } => Some(About::Tenant(limits.tenant.clone())),
             Intent::DeletePod { .. } | Intent::Database { .. } => None,
         }
     }

@@ -324,6 +324,7 @@ fn opposite(
         | Intent::Migrate { .. }
         | Intent::Rollback { .. }
         | Intent::DeletePod { .. }
+        | Intent::Resize { .. }
         | Intent::Database { .. } => Err(format!("{words} cannot be taken back by a campaign: undo its run")),
     }
 }

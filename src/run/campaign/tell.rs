@@ -70,6 +70,7 @@ pub fn words(item: &Intent) -> String {
             format!("scale {}", each.collect::<Vec<_>>().join(", "))
         }
         Intent::DeletePod { pod } => format!("delete {pod}"),
+        Intent::Resize { limits } => format!("resize {}", limits.tenant),
         Intent::Database { .. } => "an act on the database".into(),
     }
 }

@@ -176,6 +176,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Resize,
+        "resize",
+        &["z"],
+        "resize the pods of the tenant in place: asks for the memory limit, then shows the plan",
+        &[On::Tenants, On::Tenant, On::Headroom],
+    )
+    .bar(38, "resize")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::Rollback,
         "rollback",
         &["R"],
@@ -481,8 +491,17 @@ pub const COMMANDS: &[Entry] = &[
         Command::Mark,
         "mark",
         &["space"],
-        "mark the row: the next command then is about all marked ones",
-        &[On::Tenants, On::Nodes, On::Node, On::Ranking],
+        "mark the row: what follows is about all marked ones; of runs, findings, members and pods it is copying",
+        &[
+            On::Tenants,
+            On::Tenant,
+            On::Nodes,
+            On::Node,
+            On::Runs,
+            On::Findings,
+            On::Ranking,
+            On::Database,
+        ],
     )
     .bar(33, "mark"),
     entry(Command::Sort(Sort::Worst), "sort-worst", &["S"], "the worst first", &[On::Tenants]),

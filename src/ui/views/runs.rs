@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{answers, campaign, counted, heading, run_sign};
+use super::{answers, campaign, counted, heading, marks::Marks, run_sign};
 use crate::{
     cluster::Snapshot,
     run::{Offers, Run, RunSeen, RunState, Shown, campaign::CampaignSeen, summary},
@@ -14,7 +14,7 @@ use crate::{
         paint::Pen,
         stops::{self, Stop},
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Lens, List, Place, View},
     },
 };
 
@@ -25,6 +25,7 @@ pub struct Runs {
     list: List<String>,
     filter: Filter,
     order: usize,
+    marks: Marks<String>,
     /// The ids of those shown.
     shown: Vec<String>,
 }
@@ -375,6 +376,7 @@ impl View for Runs {
             _ => all.sort_by_key(Known::is_over),
         }
         self.shown = all.into_iter().map(|known| known.id().to_owned()).collect();
+        self.marks.keep(|id| Known::find(cx, id).is_some());
         let (shown, page) = (&self.shown, self.page(cx));
         self.list.settle(shown.len(), page, |i| shown[i].clone());
     }
@@ -382,6 +384,10 @@ impl View for Runs {
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let (shown, page) = (&self.shown, self.page(cx));
         if self.list.go(command, shown.len(), page, |i| shown[i].clone()) {
+            return None;
+        }
+        if command == Command::Mark {
+            self.marks.toggle(&mut self.list, shown.len(), page, |i| shown[i].clone());
             return None;
         }
         if command == Command::Escape {
@@ -412,6 +418,7 @@ impl View for Runs {
                 Known::Run(known) => run_line(pen, y, cx, known),
                 Known::Campaign(known) => campaign_line(pen, y, cx, known),
             }
+            self.marks.sign(pen, y, &self.shown[i]);
             if self.list.selected() == Some(&self.shown[i]) {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
@@ -444,11 +451,13 @@ impl View for Runs {
         let left = (left > 0).then(|| format!("{left} unfinished"));
         let all = Known::all(cx).count();
         let counted = counted(self.shown.len(), all, "run", &self.filter, &ORDERS, self.order);
-        left.into_iter().chain([counted]).collect::<Vec<_>>().join(" · ")
+        self.marks.words().into_iter().chain(left).chain([counted]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        self.why_not(command, cx)
+        let several = || self.marks.several("run").filter(|_| command.is_of_runs());
+        let none = command == Command::Mark && self.list.selected().is_none();
+        several().or_else(|| none.then(|| "no run is selected".into())).or_else(|| self.why_not(command, cx))
     }
 
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
@@ -466,7 +475,7 @@ impl View for Runs {
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
-        self.list.selected().cloned()
+        Some(self.marks.or_selected(&self.list).cloned().collect::<Vec<_>>().join(" "))
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
@@ -481,19 +490,11 @@ impl View for Runs {
         }
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &ORDERS
+    fn unmark(&mut self) -> bool {
+        self.marks.clear()
     }
 
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 }

@@ -152,14 +152,16 @@ impl Tenants {
             Line::Cause(finding) => format::wrap(&format::plain(&finding.text), text_room).len() as u16,
             _ => 1,
         };
-        // The first one is told whole; of the others what there is room for.
+        // The first one is told whole, but never in the place of the only other; of the others what there is room for.
+        let others = u16::from(lines.len() > 1);
         let mut spare = room.saturating_sub(lines.len() as u16);
         let mut y = 0;
         for (i, line) in lines.iter().enumerate() {
             if y >= room {
                 break;
             }
-            let more = (needs(line) - 1).min(if i == 0 { room - y - 1 } else { spare });
+            let more =
+                (needs(line) - 1).min(if i == 0 { (room - y - 1).saturating_sub(others) } else { spare });
             spare = spare.saturating_sub(more);
             match line {
                 Line::Campaign(known) => campaign(pen, y, (right, name), cx, known),
