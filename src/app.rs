@@ -79,6 +79,8 @@ pub struct Setup {
     pub mouse: bool,
     /// How databases are migrated where nothing else is said.
     pub migrations: Migrations,
+    /// The cluster ends with this program: it is the embedded one.
+    pub passing: bool,
 }
 
 /// All state.

@@ -40,6 +40,7 @@ mod many;
 mod migrate;
 mod move_pod;
 mod nodes;
+mod outage;
 mod output;
 mod port_forward;
 mod proposal;
@@ -47,6 +48,7 @@ mod proxysql;
 mod rbac;
 mod rebalance;
 mod release;
+mod resize;
 mod restart;
 mod rollback;
 mod run_json;
@@ -54,6 +56,7 @@ mod runs;
 mod scale;
 mod screen;
 mod session;
+mod sizing;
 mod status;
 mod table;
 mod tenants;
@@ -198,6 +201,10 @@ enum Command {
     Cordon(cordon::CordonArgs),
     /// Let new pods come to a node again
     Uncordon(cordon::CordonArgs),
+    /// Give the pods of a tenant other limits while they run: in place, one pod after another
+    Resize(resize::ResizeArgs),
+    /// How much memory a request takes, and the limit and max_children that follow
+    Sizing(sizing::SizingArgs),
     /// Replace every pod of a tenant by a new one of the same template
     Restart(restart::RestartArgs),
     /// A tenant's workload, a node or a pod: what it is made of, how it is, its events
@@ -416,6 +423,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::WhatIf(args)) => what_if::run(&common, args).await,
         Some(Command::Fits(args)) => fits::run(&common, args).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,
+        Some(Command::Resize(args)) => resize::run(&common, args).await,
+        Some(Command::Sizing(args)) => sizing::run(&common, args).await,
         Some(Command::Rebalance(args)) => rebalance::run(&common, args).await,
         Some(Command::Move(args)) => move_pod::run(&common, args).await,
         Some(Command::Drain(args)) => drain::drain(&common, args).await,

@@ -12,6 +12,7 @@ use imbl::{OrdMap, OrdSet};
 use jiff::{SignedDuration, Timestamp};
 
 mod address;
+mod advice;
 pub mod by_hand;
 mod clocks;
 pub mod database;
@@ -57,6 +58,7 @@ mod workload;
 
 pub use address::Address;
 pub(crate) use address::bare;
+pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by};
 pub use database::{Database, hostgroups_of};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Reach, Trouble};
@@ -76,7 +78,7 @@ pub use headroom::{
 };
 pub use health::{Health, Healths, refuses};
 pub use hints::Hints;
-pub use history::{History, Sample, Trend};
+pub use history::{History, Peak, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
@@ -102,7 +104,7 @@ pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
 pub use spec::{
-    Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Resources, SpreadConstraint, Toleration,
+    Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Qos, Resources, SpreadConstraint, Toleration,
     Volume, VolumeSource,
 };
 pub use table::{Line, Table};

@@ -193,6 +193,10 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
                 app.overlay = Some(Overlay::Prompt(Prompt::new(Asks::Replicas(tenants))));
             }
         }
+        Action::AskLimits(name) => match Asks::limits(&app.world.seen, &name) {
+            Ok(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
+            Err(why) => app.say(Severity::Warning, why, now),
+        },
         Action::AskMigration(names) => {
             match Asks::migration(&app.world.seen, &app.setup.migrations, &names) {
                 Ok(asks) => app.overlay = Some(Overlay::Prompt(Prompt::new(asks))),
@@ -296,7 +300,8 @@ pub(super) fn leave(app: &mut App, interrupt: bool) {
     if interrupt && run.is_none() {
         app.leaving = true;
     } else {
-        app.overlay = Some(Overlay::Ask(Ask::Leave { run }));
+        let passing = app.setup.passing;
+        app.overlay = Some(Overlay::Ask(Ask::Leave { run, passing }));
     }
 }
 

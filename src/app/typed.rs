@@ -55,6 +55,10 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             let (tenant, _) = tenant_of(app, tenant)?;
             action(app, Action::AskMigration(vec![tenant]), now, effects);
         }
+        (Takes::Tenant, [tenant]) if entry.command == Command::Resize => {
+            let (tenant, _) = tenant_of(app, tenant)?;
+            action(app, Action::AskLimits(tenant), now, effects);
+        }
         (Takes::Tenant, [tenant]) if entry.command == Command::Rollback => {
             let (tenant, _) = tenant_of(app, tenant)?;
             action(app, Action::Rollback(tenant), now, effects);

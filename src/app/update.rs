@@ -464,7 +464,7 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
             _ if !burst && command::of(Command::Yes).keys.contains(&name) => {
                 answered::answered(app, ask, now, effects);
             }
-            "q" if !burst && matches!(ask, Ask::Leave { run: None }) => {
+            "q" if !burst && matches!(ask, Ask::Leave { run: None, .. }) => {
                 answered::answered(app, ask, now, effects);
             }
             "esc" | "n" => {}

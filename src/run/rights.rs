@@ -81,7 +81,7 @@ impl RbacRole {
         match self {
             Self::Viewer => "sees everything, logs too, and changes nothing",
             Self::Operator => {
-                "scales tenants, acts on the database, and keeps the journal of runs in the cluster"
+                "scales tenants, resizes pods, acts on the database, and keeps the journal of runs in the cluster"
             }
             Self::Mover => "moves pods, drains and cordons nodes, restarts tenants, deletes pods",
             Self::Migrator => "migrates the databases of tenants, and rolls images out and back",
@@ -175,6 +175,7 @@ impl RbacRole {
                         &["get", "update"],
                     )
                 },
+                const { rule("resize pods that run", Namespaces, "", &["pods/resize"], &["patch"]) },
                 const { rule("leave a trace on what is changed", Namespaces, "", &["events"], &["create"]) },
                 const {
                     rule("the journal of runs", Journal, "", &["configmaps"], &["create", "update", "delete"])

@@ -159,9 +159,22 @@ async fn a_command_ends_with_its_own_exit_code_and_what_hinders_it_is_one_senten
         std::fs::read_to_string(bench.home.path("state/wheelhouse/audit.jsonl")).expect("an audit file");
     assert_eq!(
         audit.lines().filter(|line| line.contains("\"exec\"") && line.contains(&pod)).count(),
-        5,
+        6,
         "{audit}"
     );
+    let failed =
+        audit.lines().filter(|line| line.contains("\"exec_failed\"") && line.contains("psql")).count();
+    assert_eq!(failed, 1, "{audit}");
+
+    // What cannot be written down is not started.
+    let file = bench.home.path("state/wheelhouse/audit.jsonl");
+    std::fs::rename(&file, bench.home.path("audit")).expect("renamed");
+    std::fs::create_dir(&file).expect("a folder in its place");
+    let (ended, _, err) = run(&["exec", &pod, "--", "touch", "/tmp/begun"]).await;
+    assert!(ended == Some(1) && err.contains("audit file"), "{err}");
+    std::fs::remove_dir(&file).expect("removed");
+    let (ended, _, err) = run(&["exec", &pod, "--", "ls", "/tmp/begun"]).await;
+    assert!(ended != Some(0) && err.contains("No such file"), "{err}");
 
     bench.cluster.faults().deny(None, "create", "pods/exec");
     let (ended, _, err) = run(&["exec", "acme", "--", "ls"]).await;

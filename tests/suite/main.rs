@@ -44,6 +44,7 @@ mod port_forward;
 mod program;
 mod readme;
 mod real;
+mod resize;
 mod rights;
 mod rooms;
 mod runs;

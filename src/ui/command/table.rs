@@ -176,6 +176,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Resize,
+        "resize",
+        &["z"],
+        "resize the pods of the tenant in place: asks for the memory limit, then shows the plan",
+        &[On::Tenants, On::Tenant, On::Headroom],
+    )
+    .bar(38, "resize")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::Rollback,
         "rollback",
         &["R"],
@@ -206,7 +216,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Skip, "skip", &["s"], "skip this tenant: it stays as it is", &[On::Campaign])
         .bar(12, "skip")
         .acts(),
-    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Campaign])
+    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Run, On::Campaign])
         .bar(15, "retry")
         .acts(),
     entry(

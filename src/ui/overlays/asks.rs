@@ -7,8 +7,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use migration::{migrated, migrates};
 
 use crate::{
-    cluster::{Address, Database, Key, Ports, ProxyName, Snapshot, TenantName, database::Row},
-    plan::{DatabaseAct, Intent, Migrations, Number, Target, WEIGHTS, many::Deed},
+    cluster::{Address, Database, Key, Memory, Pod, Ports, ProxyName, Snapshot, TenantName, database::Row},
+    plan::{DatabaseAct, Intent, Migrations, NewLimits, Number, Target, WEIGHTS, many::Deed},
     ui::{
         Forwarded,
         action::{Action, Asks},
@@ -42,6 +42,24 @@ impl Asks {
             _ => Arc::from(""),
         };
         Ok(Self::Migrate { tenants: names.to_vec(), migration, now, command })
+    }
+
+    /// The limits of a tenant's pods. The error says why it cannot be asked for.
+    ///
+    /// # Errors
+    /// There is nothing to ask, and why: one sentence.
+    pub fn limits(seen: &Snapshot, name: &TenantName) -> Result<Self, String> {
+        let tenant = seen.tenants.get(name).ok_or_else(|| format!("there is no tenant {name}"))?;
+        let serving = tenant.workload.template.serving(&seen.tenancy.container);
+        let container = serving.ok_or_else(|| format!("{name} has no container"))?.name.clone();
+        let limits: Vec<_> = tenant.active().map(|pod| limit_of(pod, &container)).collect();
+        let now = limits.first().copied().flatten().filter(|first| limits.iter().all(|l| *l == Some(*first)));
+        let used = tenant
+            .active()
+            .filter_map(|pod| seen.usage.get(&pod.key)?.containers.get(&container).map(|(_, used)| *used));
+        let used = used.max();
+        let peak = seen.history.peak(name).map(|peak| peak.used).filter(|peak| Some(*peak) > used);
+        Ok(Self::Limits { tenant: name.clone(), container, now, used, peak })
     }
 
     /// The weight of a member. The error says why it cannot be asked for.
@@ -152,6 +170,7 @@ impl Asks {
             },
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
+            Self::Limits { tenant, .. } => format!("Resize {tenant}"),
             Self::Forward { pod, .. } => format!("Port-forward to {}", pod.name),
             Self::GiveUp { what, run, .. } => format!("Give up {what} {}", format::short_run(run)),
         }
@@ -163,6 +182,7 @@ impl Asks {
             Self::Replicas(_) => "replicas",
             Self::Migrate { .. } => "image",
             Self::Weight { .. } => "weight",
+            Self::Limits { .. } => "memory",
             Self::Server { .. } => "host:port",
             Self::Forward { .. } => "local:remote",
             Self::GiveUp { .. } => "because",
@@ -188,6 +208,7 @@ impl Asks {
             Self::Replicas(tenants) => same(tenants.iter().map(|(_, n)| u64::from(*n)).collect()),
             Self::Migrate { now, .. } => Some(now.to_string()),
             Self::Weight { now, .. } => same(now.iter().map(|(_, n)| *n).collect()),
+            Self::Limits { now, .. } => now.map(Memory::notation),
             Self::Server { offers, .. } | Self::Forward { offers, .. } => {
                 offers.first().map(|(text, _)| text.to_string())
             }
@@ -202,7 +223,7 @@ impl Asks {
             Self::Replicas(_) | Self::Weight { .. } => c.is_ascii_digit() || "+-".contains(c),
             Self::Server { .. } => !c.is_whitespace(),
             Self::Forward { .. } => c.is_ascii_digit() || c == ':',
-            Self::GiveUp { .. } | Self::Migrate { .. } => true,
+            Self::GiveUp { .. } | Self::Migrate { .. } | Self::Limits { .. } => true,
         }
     }
 
@@ -285,6 +306,17 @@ impl Asks {
                 }
                 hints
             }
+            Self::Limits { container, now, used, peak, .. } => {
+                let now = now.map_or_else(|| "different limits or none".to_owned(), |now| now.to_string());
+                let used = used
+                    .map_or_else(|| "what it uses is not measured".into(), |m| format!("{m} at most in use"));
+                let peak = peak.map_or(String::new(), |peak| format!(", peak {peak}"));
+                vec![
+                    format!("{container} now {now}, {used}{peak}"),
+                    "such as 768Mi or 1Gi; --cpu 2 and --container NAME may follow".into(),
+                    "one pod after another, without a restart; the template stays as it is".into(),
+                ]
+            }
             Self::Forward { .. } => vec![
                 "8080:80: port 8080 of 127.0.0.1 leads to port 80 of the pod; :80 takes any free port here"
                     .into(),
@@ -338,6 +370,13 @@ impl Asks {
                 let now = if self.filled().is_empty() { "different".to_owned() } else { before.to_string() };
                 Some(format!("{now} → {weight}{turns}"))
             }
+            (Self::Limits { now, container, .. }, Action::Plan(Intent::Resize { limits })) => {
+                let of = limits.container.unwrap_or_else(|| container.to_string());
+                let now = now.map_or_else(String::new, |now| format!("{now} → "));
+                let memory = limits.memory.map(|memory| format!("memory limit {now}{memory}"));
+                let cpu = limits.cpu.map(|cpu| format!("CPU limit {cpu}"));
+                Some(format!("{of}: {}", memory.into_iter().chain(cpu).collect::<Vec<_>>().join(", ")))
+            }
             (
                 Self::Server { .. },
                 Action::Plan(Intent::Database { act: DatabaseAct::AddServer { address, .. } }),
@@ -353,6 +392,9 @@ impl Asks {
     pub fn answer(&self, text: &str) -> Result<Action, String> {
         let act = |act| Action::Plan(Intent::Database { act });
         Ok(match self {
+            Self::Limits { tenant, .. } => {
+                Action::Plan(Intent::Resize { limits: NewLimits::read(tenant.clone(), text)? })
+            }
             Self::Forward { pod, .. } => Action::Forward(pod.clone(), text.parse()?),
             Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
             Self::Migrate { tenants, migration, now, .. } => migrated(text, tenants, migration, now)?,
@@ -388,6 +430,11 @@ impl Asks {
             },
         })
     }
+}
+
+/// The memory limit of a container of a pod, as it is in force.
+fn limit_of(pod: &Pod, container: &str) -> Option<Memory> {
+    pod.spec.containers.iter().find(|c| &*c.name == container)?.resources.limits.memory
 }
 
 /// Reads `5`, `+1` or `-1` for each of these tenants.

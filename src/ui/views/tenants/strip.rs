@@ -210,13 +210,14 @@ fn campaign(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, k
     let who = if shown == Shown::Running { campaign.operator.as_str() } else { "" };
     let by = if who.is_empty() { String::new() } else { format!(", {who}") };
     let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
-    unfinished(pen, y, (right, name), (&shown, campaign.short(), &text), &cx.age_or_dash(campaign.last_at()));
+    let began = campaign.entries.first().map(|entry| entry.at);
+    unfinished(pen, y, (right, name), (&shown, campaign.short(), &text), &cx.age_or_dash(began));
 }
 
 fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known: &RunSeen) {
     let shown = known.shown();
     let what = summary(&known.run);
-    let text = match known.open() {
+    let text = match known.meanwhile(cx.seen).or_else(|| known.open()) {
         Some(why) => format!("{shown}: {what}: {why}"),
         None => format!("run of {} {shown}: {what}", known.run.operator),
     };
@@ -225,7 +226,7 @@ fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known:
         y,
         (right, name),
         (&shown, known.run.short(), &text),
-        &cx.age_or_dash(known.run.last_at()),
+        &cx.age_or_dash(known.run.entries.first().map(|entry| entry.at)),
     );
 }
 
