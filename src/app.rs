@@ -3,6 +3,7 @@
 //! [`update()`] is pure: the time is an argument, and what has to be done outside comes back as [`Effect`]s. [`run()`] is
 //! the only part that touches a terminal. Called by `cockpit`, which owns the connections and performs the effects.
 
+mod answered;
 mod approval;
 mod campaigns;
 mod execute;
@@ -13,6 +14,8 @@ mod msg;
 mod pump;
 mod schemes;
 mod trail;
+mod trouble;
+mod typed;
 mod unlock;
 mod update;
 
@@ -76,6 +79,8 @@ pub struct Setup {
     pub mouse: bool,
     /// How databases are migrated where nothing else is said.
     pub migrations: Migrations,
+    /// The cluster ends with this program: it is the embedded one.
+    pub passing: bool,
 }
 
 /// All state.
@@ -353,9 +358,9 @@ impl App {
 
     /// Shows only what contains the text.
     fn filter(&mut self, text: &str, now: Timestamp) {
-        let fields = self.views.front().fields();
-        if let Some(filter) = self.views.front_mut().filter() {
-            filter.set(text, fields);
+        let lens = self.views.front_mut().lens();
+        if let Some(filter) = lens.filter {
+            filter.set(text, lens.fields);
         }
         self.refresh(now);
     }

@@ -30,6 +30,7 @@ mod history;
 mod id;
 mod images;
 mod job;
+mod named;
 mod near;
 mod node;
 mod observe;
@@ -50,6 +51,7 @@ mod spec;
 mod table;
 mod tenancy;
 mod tenant;
+mod unknown;
 mod values;
 pub mod words;
 mod workload;
@@ -82,6 +84,7 @@ pub use id::{
 };
 pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
+pub use named::{Named, named, running};
 pub use near::{did_you_mean, near};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
@@ -107,6 +110,7 @@ pub use spec::{
 pub use table::{Line, Table};
 pub use tenancy::Tenancy;
 pub use tenant::{Cell, Tenant};
+pub use unknown::{meant_tenant, unknown_node, unknown_tenant};
 pub use values::{is_off, is_on};
 pub use workload::{
     Autoscaler, Budget, Counts, GitOps, Refused, ReplicaSet, Service, Workload, deployment_of, image_tag,

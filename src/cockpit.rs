@@ -95,9 +95,11 @@ async fn stay(
     if typed.is_none() {
         screen::leave();
     }
-    listening.iter().chain([&following]).for_each(|task| task.abort());
-    let _ = following.await;
+    listening.iter().for_each(|task| task.abort());
+    // What is under way is paused in the operator's name, and still sees what it takes back.
     let next = performer.leave(LEAVES_WITHIN).await;
+    following.abort();
+    let _ = following.await;
     Ok(next.zip(typed.map(<[String]>::to_vec)).map(|(mut next, history)| {
         next.setup.history = history;
         next

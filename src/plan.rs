@@ -47,7 +47,7 @@ pub mod whatif;
 use crate::cluster::by_hand;
 pub use crate::cluster::by_hand::{line, shell};
 pub use about::About;
-pub use approve::{Approved, Confirmation, Unapproved};
+pub use approve::{Approved, Confirmation, Unapproved, why_grave};
 pub use change::{
     Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
     Evict, Given, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, Resize, Resized,

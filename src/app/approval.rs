@@ -69,7 +69,7 @@ pub(super) fn planned(app: &mut App, asked: &Intent, plan: Plan, now: Timestamp,
                 review.typed = Input::default();
                 // A reason is of the operator, not of the plan.
                 if review.typing != Some(Typing::Reason) {
-                    review.typing = Review::new(review.plan.clone()).typing;
+                    review.typing = None;
                 }
                 review.rehearsing = Rehearsing::No;
             }

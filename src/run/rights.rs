@@ -8,9 +8,9 @@ use futures::{StreamExt, stream};
 use super::perform::{Clock, Right, Writer};
 use crate::wire::{DatabaseEndpoint, Logins, Wire};
 
-/// Who uses the program, by what for. Each stands on [`Role::Viewer`], and on [`Role::Operator`] what writes.
+/// Who uses the program, by what for. Each stands on [`RbacRole::Viewer`], and on [`RbacRole::Operator`] what writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub enum RbacRole {
     /// Sees everything, and changes nothing.
     Viewer,
     /// Scales, and keeps the journal in the cluster.
@@ -61,7 +61,7 @@ const fn rule(
 
 const SEE: &[&str] = &["get", "list", "watch"];
 
-impl Role {
+impl RbacRole {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Viewer, Self::Operator, Self::Mover, Self::Migrator, Self::Shell];
 
@@ -280,7 +280,7 @@ const AT_ONCE: usize = 8;
 /// The API server cannot be asked: one sentence.
 pub async fn lacking(
     wire: &Wire,
-    role: Role,
+    role: RbacRole,
     namespace: Option<&str>,
     journal: &str,
 ) -> Result<Vec<Lacking>, String> {

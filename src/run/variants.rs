@@ -18,7 +18,7 @@ use super::{
     Entry, Event, Run, RunState,
     decide::{Decision, Facts, Leaving, decide},
     perform::{Clock, Context, Failure, Right, Writer, act},
-    rights::Role,
+    rights::RbacRole,
 };
 use crate::{
     cluster::{Key, Memory, Revision, ServerRow, Snapshot, Tenancy, WorkloadKey, WorkloadKind, sketch},
@@ -303,10 +303,10 @@ async fn every_kind_asks_for_its_rights_and_writes_only_within_them() {
 
 #[test]
 fn the_rights_of_every_kind_are_those_of_a_role_and_no_role_has_one_that_none_needs() {
-    let of = |role: Role| -> BTreeSet<Right> {
+    let of = |role: RbacRole| -> BTreeSet<Right> {
         role.rules().iter().flat_map(|rule| rule.rights("acme", "wheelhouse")).collect()
     };
-    let granted: BTreeSet<_> = Role::ALL.into_iter().flat_map(of).collect();
+    let granted: BTreeSet<_> = RbacRole::ALL.into_iter().flat_map(of).collect();
     let mut used = BTreeSet::new();
     for (_, change) in all() {
         let side = act(&change);
@@ -319,7 +319,7 @@ fn the_rights_of_every_kind_are_those_of_a_role_and_no_role_has_one_that_none_ne
             used.insert(right);
         }
     }
-    for role in [Role::Operator, Role::Mover, Role::Migrator] {
+    for role in [RbacRole::Operator, RbacRole::Mover, RbacRole::Migrator] {
         let journal = |right: &Right| right.namespace == "wheelhouse";
         for right in of(role).into_iter().filter(|right| !journal(right)) {
             // The walk is over Deployments; what it needs of them it needs of StatefulSets.

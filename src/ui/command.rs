@@ -242,11 +242,12 @@ pub enum Command {
 }
 
 impl Command {
-    /// It is about a run or campaign that is not over yet.
-    pub fn is_of_open(self) -> bool {
+    /// It does something to a run or campaign, as far as that one lets it.
+    pub fn is_of_runs(self) -> bool {
         matches!(
             self,
             Self::GiveUp
+                | Self::Undo
                 | Self::Abort
                 | Self::Pause
                 | Self::Resume

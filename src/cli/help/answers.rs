@@ -57,6 +57,7 @@ pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
     ("proxy-lost", &[], "by hand"),
     ("member-unreadable", &[], "mend the login"),
     ("member-unknown", &[], "the configuration; `galera bring-back` (`b`), `proxysql remove`"),
+    ("member-twice", &[], "remove one of the two addresses from the configuration"),
     ("members-differ", &[], "by hand"),
     ("configuration", &[], "the configuration"),
     ("rights-missing", &[], "the grant, named"),

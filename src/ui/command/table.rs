@@ -216,7 +216,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Skip, "skip", &["s"], "skip this tenant: it stays as it is", &[On::Campaign])
         .bar(12, "skip")
         .acts(),
-    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Campaign])
+    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Run, On::Campaign])
         .bar(15, "retry")
         .acts(),
     entry(
@@ -491,8 +491,17 @@ pub const COMMANDS: &[Entry] = &[
         Command::Mark,
         "mark",
         &["space"],
-        "mark the row: the next command then is about all marked ones",
-        &[On::Tenants, On::Nodes, On::Node, On::Ranking],
+        "mark the row: what follows is about all marked ones; of runs, findings, members and pods it is copying",
+        &[
+            On::Tenants,
+            On::Tenant,
+            On::Nodes,
+            On::Node,
+            On::Runs,
+            On::Findings,
+            On::Ranking,
+            On::Database,
+        ],
     )
     .bar(33, "mark"),
     entry(Command::Sort(Sort::Worst), "sort-worst", &["S"], "the worst first", &[On::Tenants]),

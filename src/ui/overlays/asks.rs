@@ -1,16 +1,16 @@
 //! What each question is called, what may be typed, and what the answer becomes. Pure.
 
+mod migration;
+
 use std::{collections::BTreeSet, sync::Arc};
+
+use migration::{migrated, migrates};
 
 use crate::{
     cluster::{Address, Database, Key, Memory, Pod, Ports, ProxyName, Snapshot, TenantName, database::Row},
-    plan::{
-        DatabaseAct, Intent, Migration, Migrations, NewLimits, Number, OnFailure, Release, STEADY, Target,
-        WEIGHTS,
-        many::{BESIDE_OTHERS, Deed},
-    },
+    plan::{DatabaseAct, Intent, Migrations, NewLimits, Number, Target, WEIGHTS, many::Deed},
     ui::{
-        Forwarded, ToTenants,
+        Forwarded,
         action::{Action, Asks},
         format,
     },
@@ -259,19 +259,21 @@ impl Asks {
                 let image = match &**now {
                     "" => "they have different images: type one, or - to keep each one's".to_owned(),
                     now => {
-                        format!("now {now}; another one migrates, and is rolled out once that has succeeded")
+                        format!(
+                            "now {now}: left so, the database alone is migrated; a new one is rolled out after that"
+                        )
                     }
                 };
                 let command = match &**command {
-                    "" => "each runs its own command; one for all is typed behind the image".to_owned(),
-                    command => format!("it runs `{command}`; another command is typed behind the image"),
+                    "" => "each runs its own command; one for all is typed after the image".to_owned(),
+                    command => format!("it runs `{command}`; another command is typed after the image"),
                 };
                 let mut hints = vec![image, command];
                 if tenants.len() > 1 {
                     hints.push("between both: --parallel 4, --canary 2, --max-failures 3; otherwise 1 first, then one after another, the first failure stops it".into());
                 }
                 hints.push(
-                    "--keep 2 replicas meanwhile; --gitops-paused: the tool that owns the manifests is paused; --on-failure \
+                    "options, after the image: --keep 2 replicas meanwhile; --gitops-paused: the tool that owns the manifests is paused; --on-failure \
                      hold: nothing is given back before somebody has looked; --no-migration: only the image is rolled \
                      out"
                         .into(),
@@ -435,115 +437,6 @@ fn limit_of(pod: &Pod, container: &str) -> Option<Memory> {
     pod.spec.containers.iter().find(|c| &*c.name == container)?.resources.limits.memory
 }
 
-/// A migration in a few words, as it is typed.
-fn migrates(now: &str, migration: &Migration) -> String {
-    let image = match (&migration.image, now) {
-        (Some(image), "") => format!("to {image}"),
-        (Some(image), now) => format!("{now} → {image}"),
-        (None, "") => "with each one's image".into(),
-        (None, now) => format!("with {now}"),
-    };
-    let hold = if migration.on_failure == OnFailure::Hold { ", held if it fails" } else { "" };
-    match &migration.command {
-        Some(command) => format!("{image}{hold}, by `{command}`"),
-        None => format!("{image}{hold}"),
-    }
-}
-
-/// Reads an image, flags, and a command behind them.
-fn migrated(
-    text: &str,
-    tenants: &[TenantName],
-    migration: &Migration,
-    now: &Arc<str>,
-) -> Result<Action, String> {
-    let text = text.trim();
-    let (image, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let kept = image == "-" && now.is_empty();
-    if image.is_empty() || image.starts_with('-') && !kept {
-        return Err(match &**now {
-            "" => "type the tag of an image first, or - to keep each one's".into(),
-            now => format!("type the tag of an image first: {now} is the present one"),
-        });
-    }
-    let image = (image != &**now && !kept).then(|| image.to_owned());
-    let mut migration = Migration { image: image.clone(), ..migration.clone() };
-    let (mut parallel, mut canary, mut max_failures, mut only_image) = (1, 1, 1, false);
-    loop {
-        rest = rest.trim();
-        let typed = rest.split_whitespace().next().unwrap_or_default();
-        let after = rest.strip_prefix(typed).unwrap_or_default();
-        let (word, given) = typed.split_once('=').map_or((typed, None), |(word, value)| (word, Some(value)));
-        let mut value = || {
-            let next = after.split_whitespace().next().unwrap_or_default();
-            let text = given.unwrap_or(next);
-            rest = if given.is_some() {
-                after
-            } else {
-                after.trim_start().strip_prefix(next).unwrap_or_default()
-            };
-            text
-        };
-        let mut number = |least: u32, most: u32| {
-            let number = value().parse::<u32>().ok().filter(|n| (least..=most).contains(n));
-            number.ok_or_else(|| match most {
-                u32::MAX => format!("{word} wants a number from {least} on"),
-                _ => format!("{word} wants a number from {least} to {most}"),
-            })
-        };
-        match word {
-            "--parallel" if tenants.len() > 1 => parallel = number(1, 32)?,
-            "--canary" if tenants.len() > 1 => canary = number(0, 32)?,
-            "--max-failures" if tenants.len() > 1 => max_failures = number(1, 32)?,
-            "--keep" => migration.keep = number(1, u32::MAX)?,
-            "--on-failure" => {
-                migration.on_failure = match value() {
-                    "hold" => OnFailure::Hold,
-                    "restore" => OnFailure::Restore,
-                    other => return Err(format!("--on-failure is hold or restore, not `{other}`")),
-                }
-            }
-            "--gitops-paused" if given.is_none() => (migration.gitops_paused, rest) = (true, after),
-            "--no-migration" if given.is_none() => (only_image, rest) = (true, after),
-            // A command never begins so: taken for one, a slip of the finger would run.
-            _ if typed.starts_with('-') => {
-                let several =
-                    if tenants.len() > 1 { ", --parallel N, --canary N, --max-failures N" } else { "" };
-                return Err(format!(
-                    "there is no option `{typed}` here; there are --keep N, --gitops-paused, --on-failure hold, \
-                     --no-migration{several}"
-                ));
-            }
-            _ => break,
-        }
-    }
-    let deed = match (only_image, image) {
-        (true, _) if !rest.is_empty() => {
-            return Err(format!("--no-migration runs no command: `{rest}` is not taken"));
-        }
-        (true, None) => return Err("--no-migration rolls out another image: type its tag first".into()),
-        (true, Some(image)) => Deed::Release(Release {
-            tenant: migration.tenant.clone(),
-            image,
-            container: None,
-            gitops_paused: migration.gitops_paused,
-            steady: STEADY,
-        }),
-        (false, _) => {
-            migration.command = Some(rest).filter(|c| !c.is_empty()).map(str::to_owned);
-            migration.waits = if parallel > 1 { BESIDE_OTHERS } else { 0 };
-            Deed::Migrate(migration)
-        }
-    };
-    Ok(match tenants {
-        [one] => Action::Plan(deed.to(one)),
-        _ => {
-            let tenants = tenants.to_vec();
-            Action::Tenants(Box::new(ToTenants { deed, tenants, parallel, canary, max_failures }))
-        }
-    })
-}
-
 /// Reads `5`, `+1` or `-1` for each of these tenants.
 ///
 /// # Errors
@@ -559,108 +452,4 @@ pub fn targets(text: &str, tenants: &[(TenantName, u32)]) -> Result<Vec<Target>,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::database::Role;
-
-    #[test]
-    fn numbers_may_count_from_now() {
-        let tenants = [("a".into(), 2), ("b".into(), 3)];
-        let to = |text: &str| targets(text, &tenants).map(|t| t.iter().map(|t| t.to).collect::<Vec<_>>());
-        assert_eq!(to("5"), Ok(vec![5, 5]));
-        assert_eq!(to(" +1 "), Ok(vec![3, 4]));
-        assert_eq!(to("-3"), Ok(vec![-1, 0]));
-        for bad in ["", "x", "1.5", "99999999999999999999", "9000000"] {
-            assert!(to(bad).is_err(), "{bad}");
-        }
-    }
-
-    fn weight(now: &[u64]) -> Asks {
-        let proxy = |(i, n): (usize, &u64)| (format!("p{i}").as_str().into(), *n);
-        Asks::Weight {
-            member: "db1:3306".into(),
-            label: "db1".into(),
-            now: now.iter().enumerate().map(proxy).collect(),
-            others: vec![("db2".into(), 50, Role::NextWriter), ("db3".into(), 10, Role::Standby)],
-        }
-    }
-
-    #[test]
-    fn a_weight_has_a_range_and_says_who_is_the_heaviest_then() {
-        let to = |now: &[u64], text: &str| match weight(now).answer(text) {
-            Ok(Action::Plan(Intent::Database { act: DatabaseAct::Weight { weight, .. } })) => Ok(weight),
-            Ok(other) => panic!("{other:?}"),
-            Err(why) => Err(why),
-        };
-        assert_eq!((weight(&[100, 100]).filled(), weight(&[100, 60]).filled()), ("100".into(), "".into()));
-        assert_eq!(
-            (to(&[100], "7"), to(&[100], "-1"), to(&[100], "10000000")),
-            (Ok(7), Ok(99), Ok(10_000_000))
-        );
-        for bad in ["0", "-100", "10000001", "x", ""] {
-            assert!(to(&[100], bad).is_err(), "{bad}");
-        }
-        assert!(to(&[100, 60], "+1").is_err_and(|why| why.contains("differs")));
-        assert_eq!(weight(&[100]).becomes("20").as_deref(), Some("100 → 20: db2 is the heaviest then"));
-        assert_eq!(weight(&[20]).becomes("60").as_deref(), Some("20 → 60: the heaviest then"));
-        assert_eq!(weight(&[100]).becomes("60").as_deref(), Some("100 → 60"));
-        assert_eq!(weight(&[100]).becomes("x"), None);
-    }
-
-    #[test]
-    fn a_server_is_an_address_no_proxy_has() {
-        let asks =
-            Asks::Server { offers: vec![("db4:3306".into(), "new".into())], known: vec!["db1:3306".into()] };
-        assert_eq!(asks.filled(), "db4:3306");
-        let added = |text: &str| match asks.answer(text) {
-            Ok(Action::Plan(Intent::Database { act: DatabaseAct::AddServer { address, like: None } })) => {
-                Ok(address.to_string())
-            }
-            Ok(other) => panic!("{other:?}"),
-            Err(why) => Err(why),
-        };
-        assert_eq!(added(" DB5 "), Ok("db5:3306".into()));
-        assert_eq!(added("10.0.0.5:3307"), Ok("10.0.0.5:3307".into()));
-        for bad in ["", "db1", "db5:0", "db5:x", ":3306", "a b:1"] {
-            assert!(added(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_migration_is_an_image_and_a_command_behind_it() {
-        let migration = Box::new(Migrations::default().of("acme".into()));
-        let tenants = vec!["acme".into()];
-        let asks = Asks::Migrate { tenants, migration, now: "2.4.1".into(), command: "up".into() };
-        assert_eq!(asks.filled(), "2.4.1");
-        let of = |text: &str| match asks.answer(text) {
-            Ok(Action::Plan(Intent::Migrate { migration })) => Ok((migration.image, migration.command)),
-            Ok(other) => panic!("{other:?}"),
-            Err(why) => Err(why),
-        };
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(of("2.4.1"), Ok((None, None)));
-        assert_eq!(of(" 2.5.0 "), Ok((some("2.5.0"), None)));
-        assert_eq!(of("2.5.0  bin/up --all"), Ok((some("2.5.0"), some("bin/up --all"))));
-        assert_eq!(of("2.4.1 bin/up"), Ok((None, some("bin/up"))));
-        assert_eq!(of("2.4.1 --gitops-paused --on-failure hold --keep=2 bin/up"), Ok((None, some("bin/up"))));
-        assert!(of("--on-failure hold").is_err());
-        assert!(
-            of("2.5.0 --on-failure never").is_err_and(|why| why.contains("hold or restore, not `never`"))
-        );
-        assert!(of("2.5.0 --keep none").is_err_and(|why| why == "--keep wants a number from 1 on"));
-        for typed in
-            ["2.5.0 --wrong 3", "2.5.0 --max-failure 3", "2.5.0 --parallel 2", "2.5.0 --keep 2 -x bin/up"]
-        {
-            assert!(of(typed).is_err_and(|why| why.contains("there is no option `-")), "{typed}");
-        }
-        assert!(of("  ").is_err_and(|why| why.contains("2.4.1")));
-        assert_eq!(asks.becomes("2.5.0 up").as_deref(), Some("2.4.1 → 2.5.0, by `up`"));
-    }
-
-    #[test]
-    fn giving_up_wants_a_reason() {
-        let asks = Asks::GiveUp { what: "run", run: "r-1".into(), text: String::new() };
-        assert!(asks.answer("  ").is_err());
-        assert_eq!(asks.answer(" gone "), Ok(Action::GiveUp("r-1".into(), "gone".into())));
-    }
-}
+mod tests;
