@@ -8,7 +8,7 @@ use tui_input::Input;
 use super::{Typing, keys, prompt};
 use crate::ui::{
     Command, command, format,
-    paint::{Pen, Piece, piece},
+    paint::{Pen, Piece},
     theme::Role,
 };
 

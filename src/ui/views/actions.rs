@@ -15,7 +15,7 @@ use crate::{
         format,
         paint::{Pen, piece},
         theme::Role,
-        view::{Cx, List, Place, View, Wants},
+        view::{Cx, Lens, List, Place, View, Wants},
     },
 };
 
@@ -209,20 +209,8 @@ impl View for Actions {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &ORDERS
-    }
-
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 }
 

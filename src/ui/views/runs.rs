@@ -455,8 +455,7 @@ impl View for Runs {
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        let several =
-            || self.marks.several("run").filter(|_| command.is_of_open() || command == Command::Undo);
+        let several = || self.marks.several("run").filter(|_| command.is_of_runs());
         let none = command == Command::Mark && self.list.selected().is_none();
         several().or_else(|| none.then(|| "no run is selected".into())).or_else(|| self.why_not(command, cx))
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use wheelhouse::{
-    cluster::{Memory, Pod, PodSpec, Qos},
+    cluster::{Memory, Pod, PodSpec, Qos, TenantName},
     demo::{AccessRule, kind::Kind},
     plan::{Change, Intent, NewLimits, plan},
     run::{self, JournalPlace, Run, RunState, undo_intent},
@@ -85,7 +85,7 @@ fn what_a_kubelet_puts_off_pauses_the_run_with_its_words_and_can_be_taken_back()
     guarantee(&ground);
     ground.step(10);
     alice.until("the class", |s| {
-        let mut own = s.tenants[&wheelhouse::cluster::TenantName::from("acme")].active();
+        let mut own = s.tenants[&TenantName::from("acme")].active();
         own.all(|pod| pod.spec.qos() == Qos::Guaranteed && pod.resize.is_none())
     });
     let made = planned(&alice, &intent(900));
