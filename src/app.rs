@@ -10,6 +10,7 @@ mod foresee;
 mod known;
 mod mouse;
 mod msg;
+mod past;
 mod pump;
 mod schemes;
 mod trail;
@@ -30,13 +31,14 @@ use ratatui::{
 
 use crate::{
     cluster::{Finding, Judgement, Severity, Snapshot, TenantName},
+    history::Happened,
     plan::Migrations,
     run::{
         Decoded, Run, RunSeen, RunState,
         campaign::{self, Campaign, CampaignSeen},
     },
     ui::{
-        self, Cx, Depth, Detail, Forwarded, Outlook, Overlay, Place, Role, Theme, View, Wants, Who,
+        self, Cx, Depth, Detail, Forwarded, Outlook, Overlay, Place, Replay, Role, Theme, View, Wants, Who,
         stops::Stop,
     },
 };
@@ -76,6 +78,8 @@ pub struct Setup {
     pub mouse: bool,
     /// How databases are migrated where nothing else is said.
     pub migrations: Migrations,
+    /// The recording that is looked at instead of a cluster.
+    pub replay: Option<Replay>,
 }
 
 /// All state.
@@ -135,6 +139,11 @@ struct World {
     detail: Detail,
     forwards: Vec<Forwarded>,
     outlook: Option<Outlook>,
+    /// What happened, as far as it was seen, in the order of time ...
+    happened: Vec<Happened>,
+    /// ... and with what the journals tell.
+    history: Vec<Happened>,
+    replay: Option<Replay>,
     /// What the key to the next trouble led to last.
     stop: Option<Stop>,
     size: (u16, u16),
@@ -188,10 +197,13 @@ impl World {
             detail: &self.detail,
             forwards: &self.forwards,
             outlook: self.outlook.as_ref(),
+            history: &self.history,
+            replay: self.replay.as_ref(),
             stop: self.stop.as_ref(),
             who: &self.who,
             theme: &self.theme,
-            now: self.seen.dated(now),
+            // The time of a recording is that of its moment.
+            now: if self.replay.is_some() { self.seen.at } else { self.seen.dated(now) },
             size: (body.width, body.height),
             wake: &self.wake,
         }
@@ -227,6 +239,9 @@ impl App {
             detail: Detail::default(),
             forwards: Vec::new(),
             outlook: None,
+            happened: Vec::new(),
+            history: Vec::new(),
+            replay: setup.replay.clone(),
             stop: None,
             size,
             full: false,
@@ -282,7 +297,8 @@ impl App {
 
     /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.
     pub fn alarm(&self) -> Option<Timestamp> {
-        let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.seen.api.skew()).ok());
+        let wake = self.world.wake.get().filter(|_| self.world.replay.is_none());
+        let wake = wake.and_then(|at| at.checked_sub(self.world.seen.api.skew()).ok());
         [wake, self.due.get(), self.foresight.due, self.due_scheme, self.world.who.unlocked]
             .into_iter()
             .flatten()

@@ -10,11 +10,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use imbl::{OrdMap, OrdSet};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 mod address;
 pub mod by_hand;
 mod clocks;
 pub mod database;
+mod delta;
 mod detail;
 mod endpoint;
 mod few;
@@ -50,12 +52,14 @@ mod table;
 mod tenancy;
 mod tenant;
 mod values;
+mod withheld;
 pub mod words;
 mod workload;
 
 pub use address::Address;
 pub(crate) use address::bare;
 pub use database::{Database, hostgroups_of};
+pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Reach, Trouble};
 pub use few::Few;
@@ -167,7 +171,7 @@ impl<K: Ord + Clone, V> Slice<K, V> {
 }
 
 /// Measured use of a pod, from `metrics.k8s.io`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// The end of the measuring window.
     pub at: Timestamp,
@@ -176,7 +180,7 @@ pub struct Usage {
 }
 
 /// Measured use of a node, from `metrics.k8s.io`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeUsage {
     /// The end of the measuring window.
     pub at: Timestamp,
@@ -198,7 +202,7 @@ pub struct Load {
 }
 
 /// The API server and ourselves, as it sees us.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Api {
     /// The kubeconfig context, or `in-cluster`.
     pub context: Arc<str>,
@@ -211,6 +215,7 @@ pub struct Api {
     /// `gitVersion`.
     pub version: Option<Arc<str>>,
     /// Whether it answers.
+    #[serde(with = "freshness::Plain")]
     pub freshness: Freshness,
     /// How long the last probe took.
     pub latency: Option<std::time::Duration>,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tui_input::Input;
 
-use super::{App, Effect, World, approval, campaigns, schemes, unlock};
+use super::{App, Effect, World, approval, campaigns, past, schemes, unlock};
 use crate::{
     cluster::{Address, Database, Key, NodeName, Pod, Ports, Severity, Subject, TenantName, database, near},
     plan::{DatabaseAct, Intent, Target, rebalance::Aim, unknown_node, unknown_tenant, whatif::Loss},
     run::RunState,
     ui::{
-        Action, Asks, Command, Containers, Overlay, Place, Theme, Wanted,
+        Action, Asks, Command, Containers, Overlay, Place, Seek, Theme, Wanted,
         command::{self, On, Takes},
         overlays::{Ask, CommandLine, ContainerChoice, Help, Menu, Prompt},
         stops::{self, Stop},
@@ -21,6 +21,9 @@ use crate::{
 
 /// Does what a command says, at the present place.
 pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: &mut Vec<Effect>) {
+    if app.world.replay.is_some() && command::of(command).acts {
+        return app.say(Severity::Warning, past::RECORDED, now);
+    }
     match command {
         Command::Tenants | Command::Nodes | Command::Runs | Command::Database | Command::Findings => {
             if let Some((place, ..)) = VIEWS.iter().find(|(_, c, _)| *c == command) {
@@ -35,6 +38,14 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Ranking => go(app, &Place::Ranking, now),
         Command::Forwards => go(app, &Place::Forwards, now),
         Command::Actions => go(app, &Place::Actions, now),
+        Command::Timeline => go(app, &Place::Timeline, now),
+        Command::MomentBefore => past::seek(app, Seek::Moments(-1), now, effects),
+        Command::MomentAfter => past::seek(app, Seek::Moments(1), now, effects),
+        Command::MinuteBack => past::seek(app, Seek::Seconds(-60), now, effects),
+        Command::MinuteOn => past::seek(app, Seek::Seconds(60), now, effects),
+        Command::MinutesBack => past::seek(app, Seek::Seconds(-600), now, effects),
+        Command::MinutesOn => past::seek(app, Seek::Seconds(600), now, effects),
+        Command::Compare => past::compare(app, now),
         Command::Earlier | Command::Later => {
             let back = command == Command::Earlier;
             if app.trail.go(&mut app.views, back) {
@@ -87,7 +98,8 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
                 app.overlay = Some(Overlay::Unheard(Input::default()));
             }
         }
-        Command::Context | Command::Namespace => {
+        Command::At if app.world.replay.is_none() => past::seek(app, Seek::Moments(0), now, effects),
+        Command::Context | Command::Namespace | Command::At => {
             let mut line = CommandLine {
                 input: Input::new(format!("{} ", command::of(command).name)),
                 ..CommandLine::default()
@@ -153,6 +165,9 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
 
 /// Turns what a view asks for into state or effects.
 pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
+    if app.world.replay.is_some() && !past::allows(&action) {
+        return app.say(Severity::Warning, past::RECORDED, now);
+    }
     match action {
         Action::Go(place) => go(app, &place, now),
         Action::GoTo(place, what) => {
@@ -175,6 +190,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             go(app, &place, now);
             app.say(Severity::Notice, text, now);
         }
+        Action::Export(from, until) => effects.push(Effect::Export(from, until)),
         Action::Say(text) => app.say(Severity::Warning, text, now),
         Action::Shell(_) if app.world.who.read_only => {
             app.say(Severity::Warning, "read-only: no shell is opened", now);
@@ -381,7 +397,7 @@ fn menu(app: &mut App, now: Timestamp) {
         .filter(|e| !matches!(e.command, Command::Sort(_) | Command::SortNext | Command::SortPrevious))
         .map(|e| {
             let why = if e.acts && app.world.who.read_only {
-                Some("read-only: nothing can be changed".to_owned())
+                Some(past::read_only(app).to_owned())
             } else {
                 view::why_not(view, e.command, &cx)
             };
@@ -514,6 +530,9 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             None => format!("there is no command `{name}`; {} shows them all", command::sign(Command::Help)),
         }
     })?;
+    if app.world.replay.is_some() && entry.acts {
+        return Err(past::RECORDED.into());
+    }
     match (entry.takes, args.as_slice()) {
         (Takes::TenantNumber, [tenant, number]) => {
             let (tenant, now) = tenant_of(app, tenant)?;
@@ -626,6 +645,7 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (Takes::Context, [name]) => unlock::context(app, name, effects)?,
         (Takes::Namespace, [name]) => unlock::namespace(app, name, effects)?,
         (Takes::Span, [span]) if entry.command == Command::Unlock => unlock::ask(app, Some(span))?,
+        (Takes::Time, words @ [_, ..]) => past::at(app, &words.join(" "), now, effects)?,
         (Takes::Theme, [name]) => theme(app, name, now, effects),
         (Takes::Column, [column]) => {
             sort(app, column, now)?;

@@ -7,7 +7,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+mod later;
+
+pub(super) use later::Later;
 
 use super::{
     Margin, Memory, Snapshot, TenantName,
@@ -51,7 +55,7 @@ struct Ring {
 }
 
 /// That a tenant's headroom will be used up, as it was told last.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// Until then, from the newest sample on.
     pub left: SignedDuration,
@@ -64,7 +68,7 @@ pub struct Forecast {
 }
 
 /// A sample in half the room: measuring windows end at whole seconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Kept {
     used: Memory,
     /// Seconds since 1970.

@@ -44,6 +44,7 @@ mod port_forward;
 mod program;
 mod readme;
 mod real;
+mod record;
 mod rights;
 mod rooms;
 mod runs;

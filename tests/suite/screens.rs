@@ -23,6 +23,7 @@ mod objects;
 mod picture;
 mod places;
 mod pump;
+mod replays;
 mod reviews;
 mod ways;
 
