@@ -237,7 +237,7 @@ fn campaign(seen: &Snapshot, at: Timestamp) -> Campaign {
     happen(Happened::Taken);
     for item in 0..TENANTS / 2 {
         happen(Happened::Began { item, run: format!("20261121-{item:06}-c0de") });
-        happen(Happened::Done { item, pod: None, was: None });
+        happen(Happened::Done { item, pod: None, was: None, unpredicted: None });
     }
     happen(Happened::Began { item: TENANTS / 2, run: "20261121-999999-c0de".into() });
     campaign
@@ -265,7 +265,7 @@ fn migrations(seen: &Snapshot, at: Timestamp) -> Campaign {
         happen(match item % 20 {
             0 => Happened::Failed { item, why: "its job failed with exit code 1".into() },
             1 => Happened::Held { item, why: "the outcome of its job is unknown".into() },
-            _ => Happened::Done { item, pod: None, was: None },
+            _ => Happened::Done { item, pod: None, was: None, unpredicted: None },
         });
     }
     for item in made.items.len() / 2..made.items.len() / 2 + 4 {

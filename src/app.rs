@@ -3,6 +3,7 @@
 //! [`update()`] is pure: the time is an argument, and what has to be done outside comes back as [`Effect`]s. [`run()`] is
 //! the only part that touches a terminal. Called by `cockpit`, which owns the connections and performs the effects.
 
+mod answered;
 mod approval;
 mod campaigns;
 mod execute;
@@ -14,6 +15,8 @@ mod past;
 mod pump;
 mod schemes;
 mod trail;
+mod trouble;
+mod typed;
 mod unlock;
 mod update;
 
@@ -80,6 +83,8 @@ pub struct Setup {
     pub migrations: Migrations,
     /// The recording that is looked at instead of a cluster.
     pub replay: Option<Replay>,
+    /// The cluster ends with this program: it is the embedded one.
+    pub passing: bool,
 }
 
 /// All state.
@@ -369,9 +374,9 @@ impl App {
 
     /// Shows only what contains the text.
     fn filter(&mut self, text: &str, now: Timestamp) {
-        let fields = self.views.front().fields();
-        if let Some(filter) = self.views.front_mut().filter() {
-            filter.set(text, fields);
+        let lens = self.views.front_mut().lens();
+        if let Some(filter) = lens.filter {
+            filter.set(text, lens.fields);
         }
         self.refresh(now);
     }

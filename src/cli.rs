@@ -3,7 +3,7 @@
 //! Every screen and every act is also a command, from the same engine, with `-o json`. Exit codes: 0 done, 1 failed or
 //! refused, 2 wrong usage (arguments, configuration file, unknown context). `check` has those of monitoring plug-ins.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{
     ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, parser::ValueSource,
@@ -40,6 +40,7 @@ mod many;
 mod migrate;
 mod move_pod;
 mod nodes;
+mod outage;
 mod output;
 mod port_forward;
 mod proposal;
@@ -50,6 +51,7 @@ mod record;
 mod release;
 mod replay;
 mod report;
+mod resize;
 mod restart;
 mod rollback;
 mod run_json;
@@ -57,6 +59,7 @@ mod runs;
 mod scale;
 mod screen;
 mod session;
+mod sizing;
 mod status;
 mod table;
 mod tenants;
@@ -136,27 +139,26 @@ struct Common {
 /// Where the values of flags come from.
 #[derive(Clone, Debug, Default)]
 struct Given {
-    /// The flags, by their ids, that the environment gives.
-    by_environment: BTreeSet<String>,
+    /// The flags by their ids: those that the environment gives by their variable, the others by their own name.
+    origins: BTreeMap<String, Origin>,
 }
 
 impl Given {
     fn of(matches: &ArgMatches) -> Self {
-        let from_environment =
-            |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::EnvVariable);
-        Self {
-            by_environment: matches.ids().filter(from_environment).map(|id| id.as_str().to_owned()).collect(),
-        }
+        let command = Cli::command();
+        let origin = |id: &clap::Id| {
+            let flag = command.get_arguments().find(|flag| flag.get_id() == id);
+            let by_environment = matches.value_source(id.as_str()) == Some(ValueSource::EnvVariable);
+            match flag.and_then(|flag| flag.get_env()).filter(|_| by_environment) {
+                Some(variable) => Origin::Environment(variable.to_string_lossy().into_owned()),
+                None => Origin::Flag(flag.and_then(|flag| flag.get_long()).unwrap_or(id.as_str()).to_owned()),
+            }
+        };
+        Self { origins: matches.ids().map(|id| (id.as_str().to_owned(), origin(id))).collect() }
     }
 
     fn origin(&self, id: &str) -> Origin {
-        let command = Cli::command();
-        let flag = command.get_arguments().find(|flag| flag.get_id() == id);
-        let variable = flag.and_then(|flag| flag.get_env()).filter(|_| self.by_environment.contains(id));
-        match variable {
-            Some(variable) => Origin::Environment(variable.to_string_lossy().into_owned()),
-            None => Origin::Flag(flag.and_then(|flag| flag.get_long()).unwrap_or(id).to_owned()),
-        }
+        self.origins.get(id).cloned().unwrap_or_else(|| Origin::Flag(id.to_owned()))
     }
 }
 
@@ -202,6 +204,10 @@ enum Command {
     Cordon(cordon::CordonArgs),
     /// Let new pods come to a node again
     Uncordon(cordon::CordonArgs),
+    /// Give the pods of a tenant other limits while they run: in place, one pod after another
+    Resize(resize::ResizeArgs),
+    /// How much memory a request takes, and the limit and max_children that follow
+    Sizing(sizing::SizingArgs),
     /// Replace every pod of a tenant by a new one of the same template
     Restart(restart::RestartArgs),
     /// A tenant's workload, a node or a pod: what it is made of, how it is, its events
@@ -426,6 +432,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::WhatIf(args)) => what_if::run(&common, args).await,
         Some(Command::Fits(args)) => fits::run(&common, args).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,
+        Some(Command::Resize(args)) => resize::run(&common, args).await,
+        Some(Command::Sizing(args)) => sizing::run(&common, args).await,
         Some(Command::Rebalance(args)) => rebalance::run(&common, args).await,
         Some(Command::Move(args)) => move_pod::run(&common, args).await,
         Some(Command::Drain(args)) => drain::drain(&common, args).await,

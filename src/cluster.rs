@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 mod address;
+mod advice;
 pub mod by_hand;
 mod clocks;
 pub mod database;
@@ -31,6 +32,7 @@ mod history;
 mod id;
 mod images;
 mod job;
+mod named;
 mod near;
 mod node;
 mod observe;
@@ -51,6 +53,7 @@ mod spec;
 mod table;
 mod tenancy;
 mod tenant;
+mod unknown;
 mod values;
 mod withheld;
 pub mod words;
@@ -58,6 +61,7 @@ mod workload;
 
 pub use address::Address;
 pub(crate) use address::bare;
+pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by};
 pub use database::{Database, hostgroups_of};
 pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
@@ -78,12 +82,13 @@ pub use headroom::{
 };
 pub use health::{Health, Healths, refuses};
 pub use hints::Hints;
-pub use history::{History, Sample, Trend};
+pub use history::{History, Peak, Sample, Trend};
 pub use id::{
     Key, MemberName, NodeName, ProxyName, ResourceVersion, TenantName, Uid, WorkloadKey, WorkloadKind,
 };
 pub use images::{ImageUse, images};
 pub use job::{Job, JobEnd};
+pub use named::{Named, named, running};
 pub use near::{did_you_mean, near};
 pub use node::{Condition, Effect, Node, NodeState, Taint};
 pub use observe::{Observation, Seen};
@@ -103,12 +108,13 @@ pub use shared::Shared;
 pub use sizing::{Origin, Setting, Sizing};
 pub use sketch::sketch;
 pub use spec::{
-    Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Resources, SpreadConstraint, Toleration,
+    Affinity, Container, HostPort, NodeTerm, PodSpec, PodTerm, Qos, Resources, SpreadConstraint, Toleration,
     Volume, VolumeSource,
 };
 pub use table::{Line, Table};
 pub use tenancy::Tenancy;
 pub use tenant::{Cell, Tenant};
+pub use unknown::{meant_tenant, unknown_node, unknown_tenant};
 pub use values::{is_off, is_on};
 pub use workload::{
     Autoscaler, Budget, Counts, GitOps, Refused, ReplicaSet, Service, Workload, deployment_of, image_tag,

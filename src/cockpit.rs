@@ -89,7 +89,7 @@ async fn stay(
     ];
     #[cfg(debug_assertions)]
     tokio::spawn(panic_on_demand(seen.clone()));
-    let keeping = Keeping::begin(&look.config, &look.wire, state_dir, seen.clone(), tell.clone());
+    let keeping = Keeping::begin(&look, state_dir, seen.clone(), tell.clone());
     let mut performer = Performer::new(look, seen, state_dir.to_owned(), tell);
     performer.tell_local_runs();
     performer.listen();
@@ -104,9 +104,11 @@ async fn stay(
         screen::leave();
     }
     keeping.end().await;
-    listening.iter().chain([&following]).for_each(|task| task.abort());
-    let _ = following.await;
+    listening.iter().for_each(|task| task.abort());
+    // What is under way is paused in the operator's name, and still sees what it takes back.
     let next = performer.leave(LEAVES_WITHIN).await;
+    following.abort();
+    let _ = following.await;
     Ok(next.zip(typed.map(<[String]>::to_vec)).map(|(mut next, history)| {
         next.setup.history = history;
         next

@@ -25,6 +25,7 @@ mod eviction;
 mod fits;
 mod guard;
 mod images;
+mod in_use;
 pub mod many;
 mod migrate;
 pub mod moves;
@@ -33,6 +34,7 @@ mod object;
 mod parts;
 pub mod rebalance;
 mod release;
+mod resize;
 mod restart;
 mod rollback;
 mod scale;
@@ -45,12 +47,12 @@ pub mod whatif;
 use crate::cluster::by_hand;
 pub use crate::cluster::by_hand::{line, shell};
 pub use about::About;
-pub use approve::{Approved, Confirmation, Unapproved};
+pub use approve::{Approved, Confirmation, Unapproved, why_grave};
 pub use change::{
     Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync, Desynced, Discard,
-    Evict, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, RestartRollout, Restarted,
-    RolledOut, Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob, StopJob,
-    TEMPLATE_HASH,
+    Evict, Given, Gone, Holds, JobEnded, Kind, LOWEST_COST, PodReady, Replaced, Replicas, Resize, Resized,
+    RestartRollout, Restarted, RolledOut, Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing,
+    StartJob, StopJob, TEMPLATE_HASH,
 };
 pub use check::{meant_tenant, unknown as unknown_tenant, unknown_node};
 pub use database::edit;
@@ -65,6 +67,7 @@ pub use number::Number;
 pub use object::Object;
 pub use parts::{NodePart, PartRef};
 pub use release::{Release, STEADY};
+pub use resize::NewLimits;
 pub use rollback::Rollback;
 pub use undo::offered as undo_offered;
 pub use verify::verify;
@@ -122,6 +125,11 @@ pub enum Intent {
     DeletePod {
         /// Which.
         pod: Key,
+    },
+    /// Give the pods of a tenant other limits while they run.
+    Resize {
+        /// Whose, and which.
+        limits: NewLimits,
     },
     /// Act on the database.
     Database {
@@ -217,6 +225,9 @@ pub struct Part {
     /// What is done in a few words, where it is no change of replicas: `acme-5f6-x worker-1 → worker-3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
+    /// Containers of pods that run, and the limits that are to be in force of each afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resized: Vec<Resized>,
 }
 
 /// Why nobody knows where the pods of a rollout come up.
@@ -333,7 +344,7 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name for scripts: `floor`, `fits`, `scope`, `quota`,
-    /// `differs`, `open-run`, `paused`, `revision`, `container`, `command`, `image`, `keep`, `load`, `database`, `job`, `refused`, `claims`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`, `deleting`, `unread`,
+    /// `differs`, `open-run`, `paused`, `revision`, `container`, `command`, `image`, `keep`, `load`, `database`, `job`, `refused`, `claims`, `version`, `class`, `request`, `use`, `node`, `headroom`, `restart`, `template`, `health`, `lost`, `owner`, `autoscaler`, `gitops`, `budget`, `rollout`, `lease`, `range`, `deleting`, `unread`,
     /// `zero`, `tenant`, `freshness`, `undo`, `access`, `dry-run`, `journal`; of the database `member`, `last-writer`,
     /// `quorum`, `transfer`, `admin`, `drift`, `clients`, `capacity`, `cluster-sync`, `desync`, `state`, `nothing`.
     pub rule: String,
@@ -382,6 +393,7 @@ pub fn plan(seen: &Snapshot, intent: &Intent) -> Plan {
         Intent::Migrate { migration } => migrate::plan(seen, intent, migration),
         Intent::Release { release } => release::plan(seen, intent, release),
         Intent::Rollback { rollback } => rollback::plan(seen, intent, rollback),
+        Intent::Resize { limits } => resize::plan(seen, intent, limits),
         Intent::Database { act } => database::plan(seen, intent, act),
     }
 }

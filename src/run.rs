@@ -12,12 +12,14 @@ mod drive;
 mod event;
 mod evidence;
 mod exec;
+mod harm;
 pub mod instead;
 mod journal;
 mod lease;
 mod local;
 mod log;
 mod perform;
+mod reading;
 mod rehearse;
 pub mod rights;
 mod seen;
@@ -25,6 +27,7 @@ mod session;
 mod tell;
 #[cfg(test)]
 mod variants;
+mod watcher;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -41,6 +44,7 @@ use drive::{Begin, Driver};
 pub use actions::{Acted, AuditLine, Came, actions};
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use exec::exec;
+pub use harm::Harm;
 pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};

@@ -69,7 +69,7 @@ pub(super) fn planned(app: &mut App, asked: &Intent, plan: Plan, now: Timestamp,
                 review.typed = Input::default();
                 // A reason is of the operator, not of the plan.
                 if review.typing != Some(Typing::Reason) {
-                    review.typing = Review::new(review.plan.clone()).typing;
+                    review.typing = None;
                 }
                 review.rehearsing = Rehearsing::No;
             }
@@ -246,6 +246,14 @@ fn again(app: &App, intent: &Intent) -> Option<Prompt> {
             let asked = targets.first().map(|t| t.to.to_string());
             let same = targets.iter().all(|t| Some(t.to.to_string()) == asked);
             (Asks::Replicas(tenants), asked.filter(|_| same))
+        }
+        Intent::Resize { limits } => {
+            let asks = Asks::limits(&app.world.seen, &limits.tenant).ok()?;
+            let memory = limits.memory.map(crate::cluster::Memory::notation);
+            let cpu = limits.cpu.map(|cpu| format!("--cpu {}", cpu.notation()));
+            let container = limits.container.as_ref().map(|name| format!("--container {name}"));
+            let all: Vec<_> = memory.into_iter().chain(cpu).chain(container).collect();
+            (asks, Some(all.join(" ")))
         }
         Intent::Migrate { migration } => {
             let asks = Asks::migration(

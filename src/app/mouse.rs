@@ -69,7 +69,7 @@ fn sort(app: &mut App, buf: &Buffer, (x, y): (u16, u16), now: Timestamp) {
     }
     let start = text[..at].iter().rposition(|c| c.is_whitespace()).map_or(0, |i| i + 1);
     let word: String = text[start..].iter().take_while(|c| c.is_uppercase()).collect();
-    let orders = app.views.front().orders();
+    let orders = app.views.front_mut().lens().orders;
     if let Some(order) = meant(&word, orders) {
         // A heading that names no order of the place does nothing.
         let _ = execute::sort(app, order, now);

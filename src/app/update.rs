@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
 use super::{
-    App, Effect, Msg, NotOpened, approval, campaigns, execute, foresee, known, mouse, past, schemes, stays,
-    unlock,
+    App, Effect, Msg, NotOpened, answered, approval, campaigns, execute, foresee, known, mouse, past,
+    schemes, stays, typed, unlock,
 };
 use crate::{
     cluster::{Judgement, Severity},
@@ -189,7 +189,7 @@ pub(super) fn observed(app: &mut App, judgement: Judgement, now: Timestamp) {
 fn aborted(app: &mut App, run: &Run, effects: &mut Vec<Effect>) {
     let stands = run.state.is_over() || run.state == RunState::Paused;
     if stands && app.aborting.remove(&run.id) && !run.state.is_over() {
-        effects.push(Effect::GiveUp(Box::new(run.clone()), execute::ABORTED.into()));
+        effects.push(Effect::GiveUp(Box::new(run.clone()), answered::ABORTED.into()));
     }
 }
 
@@ -466,10 +466,10 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
         }
         Some(Overlay::Ask(ask)) => match name {
             _ if !burst && command::of(Command::Yes).keys.contains(&name) => {
-                execute::answered(app, ask, now, effects);
+                answered::answered(app, ask, now, effects);
             }
-            "q" if !burst && matches!(ask, Ask::Leave { run: None }) => {
-                execute::answered(app, ask, now, effects);
+            "q" if !burst && matches!(ask, Ask::Leave { run: None, .. }) => {
+                answered::answered(app, ask, now, effects);
             }
             "esc" | "n" => {}
             _ => app.overlay = Some(Overlay::Ask(ask)),
@@ -524,7 +524,7 @@ fn command_line(
                 if app.history.last() != Some(&text) {
                     app.history.push(text.clone());
                 }
-                execute::line(app, &text, now, effects);
+                typed::line(app, &text, now, effects);
             }
             return;
         }

@@ -7,8 +7,16 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tokio::sync::watch;
 
-use super::{Failure, Format, output, run_json::RunJson, session::Session, table};
+use super::{
+    Failure, Format,
+    outage::{self, Followed},
+    output,
+    run_json::RunJson,
+    session::Session,
+    table,
+};
 use crate::{
     cluster::Snapshot,
     cockpit,
@@ -194,7 +202,9 @@ pub(super) async fn give_up(
         run::left_by_giving_up(&run).unwrap_or_else(|| "What it did stays".into())
     ))?;
     let mut handle = run::give_up(access, run, why, session.seen.clone());
-    let run = handle.ended().await;
+    let now = handle.watch.clone();
+    let followed = || Followed::run(&now.borrow(), &session.again);
+    let run = outage::told(session.seen.clone(), followed, handle.ended()).await;
     match (run.state, assent.output) {
         (RunState::Failed, Format::Json) => table::json(&RunJson::of_run(&run)),
         (RunState::Failed, Format::Table) => table::print(&format!("run {} is closed\n", run.id)),
@@ -290,7 +300,7 @@ fn asked(wanted: &Confirmation) -> Result<Option<String>, Failure> {
 /// Follows a run to its end, prints it as JSON where that is wanted, and fails unless it ended as done.
 async fn follow(session: &Session, handle: Handle, output: Format) -> Result<(), Failure> {
     let (seen, again) = (&session.seen, &session.again);
-    let (run, mut heard) = ended(handle, output).await;
+    let (run, mut heard) = ended(handle, output, seen, again).await;
     if output == Format::Json {
         heard = heard.and(table::json(&RunJson::of_run(&run)));
     }
@@ -302,9 +312,22 @@ async fn follow(session: &Session, handle: Handle, output: Format) -> Result<(),
     }
 }
 
-/// Tells what a run does until it is over or stands still. An interrupt makes it stand still. That nobody listens does
-/// not: the run goes on to its end, and gives its leases back. The second value says whether all was heard.
-pub(super) async fn ended(mut handle: Handle, output: Format) -> (Run, Result<(), Failure>) {
+/// Tells what a run does until it is over or stands still, and when the API server is away meanwhile. An interrupt makes
+/// it stand still. That nobody listens does not: the run goes on to its end, and gives its leases back. The second value
+/// says whether all was heard.
+async fn ended(
+    handle: Handle,
+    output: Format,
+    seen: &watch::Receiver<Arc<Snapshot>>,
+    again: &str,
+) -> (Run, Result<(), Failure>) {
+    let now = handle.watch.clone();
+    let followed = || Followed::run(&now.borrow(), again);
+    outage::told(seen.clone(), followed, telling(handle, output, again)).await
+}
+
+async fn telling(mut handle: Handle, output: Format, again: &str) -> (Run, Result<(), Failure>) {
+    let mut asked = false;
     let (mut told, mut lines) = (0, 0);
     let (mut heard, mut audited) = (Ok(()), true);
     loop {
@@ -328,7 +351,12 @@ pub(super) async fn ended(mut handle: Handle, output: Format) -> (Run, Result<()
         told = run.entries.len();
         tokio::select! {
             changed = handle.watch.changed() => if changed.is_err() { break },
-            () = cockpit::asked_to_stop() => handle.pause(),
+            () = cockpit::asked_to_stop(), if !asked => {
+                asked = true;
+                handle.pause();
+                let text = format!("pausing: `{again} runs resume {}` goes on with it", handle.id);
+                heard = heard.and(output::tell(table::plain(&text)));
+            }
         }
     }
     (handle.ended().await, heard)
@@ -354,6 +382,10 @@ pub(super) fn not_done(run: &Run, seen: &Snapshot, again: &str) -> Option<String
             run.id
         ),
         RunState::Paused => format!("; `{again} runs resume {0}` or `{again} runs undo {0}`", run.id),
+        // What was refused before it was written down has no journal to be found by.
+        RunState::Failed if run.entries.iter().any(|entry| entry.event == run::Event::Taken) => {
+            format!("; `{again} runs retry {}` plans it again", run.id)
+        }
         _ => String::new(),
     };
     Some(match run.paused_by() {

@@ -9,6 +9,7 @@ use super::{
     Failure, Format,
     act::{self, Consent},
     campaign_json::CampaignJson,
+    outage::{self, Followed},
     output,
     proposal::{self, MoveJson, ProposalJson},
     session::Session,
@@ -137,7 +138,7 @@ pub(super) async fn carry_out(
     let approved = work.proposed.clone().approve(typed.as_deref(), consent.reason.clone());
     let approved = approved.map_err(Failure::failed)?;
     let handle = campaign::start(access, approved, place, session.seen.clone());
-    let (campaign, heard) = ended(handle, consent.output, &session.again).await;
+    let (campaign, heard) = ended(session, handle, consent.output).await;
     Ok(End { dry_run, campaign: Some(campaign), rehearsal, unheard: heard.is_err() })
 }
 
@@ -167,13 +168,19 @@ fn shown(work: &Work, rehearsal: &[Check]) -> String {
     text.lines().map(|line| table::plain(line) + "\n").collect()
 }
 
-/// Tells what a campaign does until it is over or stands still. An interrupt pauses it. That nobody listens does not: it
-/// goes on to its end. The second value says whether all was heard.
+/// Tells what a campaign does until it is over or stands still, and when the API server is away meanwhile. An interrupt
+/// pauses it. That nobody listens does not: it goes on to its end. The second value says whether all was heard.
 pub(super) async fn ended(
-    mut handle: Handle,
+    session: &Session,
+    handle: Handle,
     output: Format,
-    again: &str,
 ) -> (Campaign, Result<(), Failure>) {
+    let (now, again) = (handle.watch.clone(), session.again.as_str());
+    let followed = || Followed::campaign(&now.borrow(), again);
+    outage::told(session.seen.clone(), followed, telling(handle, output, again)).await
+}
+
+async fn telling(mut handle: Handle, output: Format, again: &str) -> (Campaign, Result<(), Failure>) {
     let (mut told, mut runs) = (0, BTreeMap::<String, usize>::new());
     let (mut heard, mut asked, mut waited) = (Ok(()), false, String::new());
     let say = |heard: Result<(), Failure>, line: &str| match output {
@@ -372,7 +379,7 @@ mod tests {
         };
         note(Event::Taken);
         note(Event::Began { item: 0, run: "r".into() });
-        note(Event::Done { item: 0, pod: None, was: None });
+        note(Event::Done { item: 0, pod: None, was: None, unpredicted: None });
         note(Event::Paused { why: "no room".into(), asked: false, beyond: None });
         it
     }

@@ -28,7 +28,7 @@ pub(super) struct CampaignJson {
     reason: Option<String>,
     items: Vec<ItemJson>,
     pub(super) counts: Counts,
-    /// Seconds that what is left takes, by what is done; `null`: not known, or it is over.
+    /// Seconds that what is left takes, by what is done; `null`: not known, it stands still or is over.
     seconds_left: Option<i64>,
     /// So many items at the same time.
     parallel: u32,
@@ -55,7 +55,7 @@ struct ItemJson {
     /// Its run; `null`: it was not begun, or failed.
     run: Option<String>,
     state: &'static str,
-    /// Why it failed or is not needed.
+    /// Why it failed or is not needed; of one that is done, what did not come out as predicted.
     why: Option<String>,
     intent: Intent,
 }
@@ -80,6 +80,7 @@ impl CampaignJson {
 
     pub(super) fn of(seen: &CampaignSeen) -> Self {
         let it = &seen.campaign;
+        let unpredicted = it.unpredicted();
         let item = |(at, state): (usize, &ItemState)| {
             let (state, run, why) = match state {
                 ItemState::Waiting => ("waiting", None, None),
@@ -97,7 +98,7 @@ impl CampaignJson {
                 tenant: about.and_then(|about| about.tenant().map(ToString::to_string)),
                 run: run.cloned(),
                 state,
-                why: why.cloned(),
+                why: why.cloned().or_else(|| unpredicted.get(&at).map(|why| (*why).to_owned())),
                 intent: it.items[at].clone(),
             }
         };
@@ -111,7 +112,7 @@ impl CampaignJson {
             reason: it.reason.clone(),
             items: it.states.iter().enumerate().map(item).collect(),
             counts: it.counts(),
-            seconds_left: it.time_left().map(|left| left.as_secs()),
+            seconds_left: it.time_left().filter(|_| !seen.wants_an_operator()).map(|left| left.as_secs()),
             parallel: it.pace.parallel,
             wishes: it.unheard().to_vec(),
             entries: it.entries.clone(),

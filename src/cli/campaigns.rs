@@ -9,6 +9,7 @@ use super::{
     Common, Failure, Format, Output, act,
     campaign::{self as work, PaceArgs},
     campaign_json::CampaignJson,
+    outage::{self, Followed},
     output, proposal,
     session::{self, Session},
     table,
@@ -302,7 +303,9 @@ async fn closed(
     why: &str,
 ) -> Result<Campaign, Failure> {
     let mut handle = campaign::give_up(session.access(snapshot), it.clone(), why, session.seen.clone());
-    let it = handle.ended().await;
+    let now = handle.watch.clone();
+    let followed = || Followed::campaign(&now.borrow(), &session.again);
+    let it = outage::told(session.seen.clone(), followed, handle.ended()).await;
     match it.state.is_over() {
         true => Ok(it),
         false => {
@@ -348,7 +351,7 @@ async fn resume(
         act::confirm(&Confirmation::Yes, &consent)?;
     }
     let handle = campaign::resume(session.access(&snapshot), it, instead, session.seen.clone());
-    let (it, heard) = work::ended(handle, consent.output, &session.again).await;
+    let (it, heard) = work::ended(session, handle, consent.output).await;
     if consent.output == Format::Json {
         let seen = CampaignSeen { ours: true, ..CampaignSeen::of(it.clone()) };
         table::json(&CampaignJson::of(&seen))?;
@@ -456,9 +459,14 @@ fn list(all: &[CampaignSeen], now: Timestamp) -> String {
         let left = seen
             .campaign
             .time_left()
+            .filter(|_| !seen.wants_an_operator())
             .map_or(String::new(), |left| format!("{} left", words::span(left.as_secs())));
         let driver = match &it.holder {
             Some(holder) if holder.alive => format!("driven by {}", holder.who),
+            _ if seen.campaign.state.is_over() => {
+                let ended = seen.campaign.last_at();
+                ended.map_or(String::new(), |at| format!("ended {} ago", ui::age(now, at)))
+            }
             _ => {
                 let told = seen.wants_an_operator() && seen.campaign.paused_by().is_none();
                 seen.campaign.last_word().filter(|_| told).unwrap_or_default().to_owned()
@@ -480,8 +488,12 @@ fn story(seen: &CampaignSeen) -> String {
         text += &format!(", because: {reason}");
     }
     text += "\n\n";
+    let unpredicted = it.unpredicted();
     for (number, at) in (1..).zip(it.counted()) {
         let (glyph, rest) = match &it.states[at] {
+            ItemState::Done(run) if unpredicted.contains_key(&at) => {
+                ("▲", format!(" (run {run}): not as predicted, {}", unpredicted[&at]))
+            }
             ItemState::Waiting => (" ", String::new()),
             ItemState::Running(run) => ("▸", format!(" (run {run})")),
             ItemState::Done(run) => ("✓", format!(" (run {run})")),

@@ -108,7 +108,7 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
     let result = match written {
         Err(failure) => Err(failure),
         Ok(()) if args.serve => serve(&path).await,
-        Ok(()) => screen::open(layers, config).await,
+        Ok(()) => screen::open(layers, config, true).await,
     };
     if !kept {
         for path in passwords.iter().chain([&path]) {

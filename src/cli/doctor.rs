@@ -15,7 +15,7 @@ use crate::{
         words::{count, span},
     },
     cockpit,
-    run::rights::{self, Role},
+    run::rights::{self, RbacRole},
     wire::cost::{self, Amount},
 };
 
@@ -32,7 +32,7 @@ const SKEW: i64 = 2_000;
 pub(super) struct DoctorArgs {
     /// The role you need: a right of it that you lack is a failure
     #[arg(long, value_parser = rbac::role(), default_value = "viewer", value_name = "ROLE")]
-    role: Role,
+    role: RbacRole,
     #[command(flatten)]
     output: Output,
 }
@@ -224,10 +224,10 @@ fn answers(seen: &Snapshot) -> Found {
 }
 
 /// The rights of every role; those of the wanted one count.
-async fn rights(session: &Session, wanted: Role) -> Vec<Found> {
+async fn rights(session: &Session, wanted: RbacRole) -> Vec<Found> {
     let (namespace, journal) = (session.config.namespace.as_deref(), &session.config.journal.namespace);
     let mut found = Vec::new();
-    for role in Role::ALL {
+    for role in RbacRole::ALL {
         let name = role.name();
         let lacking = match rights::lacking(&session.wire, role, namespace, journal).await {
             Ok(lacking) => lacking,

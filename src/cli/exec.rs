@@ -6,12 +6,11 @@ use clap::Args;
 
 use super::{Common, Failure, output, session, table};
 use crate::{
-    cluster::{Pod, PodState, Snapshot, TenantName},
+    cluster::{Named, Pod, Snapshot, named, running},
     cockpit::{
         self,
         hand_over::{self, Left},
     },
-    plan::{meant_tenant, unknown_tenant},
     run,
     wire::exec::Wanted,
 };
@@ -88,52 +87,16 @@ pub(super) async fn run(common: &Common, args: ExecArgs) -> Result<(), Failure> 
 
 /// The pod that is named, or the first ready one of the tenant that is.
 pub(super) fn pod_of<'a>(snapshot: &'a Snapshot, what: &str) -> Result<&'a Pod, Failure> {
-    let (kind, name) = what.split_once('/').unwrap_or(("", what));
-    if !["", "tenant", "pod"].contains(&kind) {
-        // NAMESPACE/POD
-        let pod = snapshot.pods.values().find(|pod| *pod.key.name == *name && *pod.key.namespace == *kind);
-        return pod.map(|pod| &**pod).ok_or_else(|| {
-            Failure::Failed(table::plain(&format!("there is no pod {name} in namespace {kind}")))
-        });
-    }
-    let tenant = snapshot.tenants.get(&TenantName::from(name)).filter(|_| kind != "pod");
-    if let Some(tenant) = tenant {
-        let mut pods: Vec<_> = tenant.pods.iter().filter(|pod| runs(snapshot, pod)).collect();
-        pods.sort_by(|a, b| {
-            let ready = |pod: &Pod| snapshot.state_of(pod) != PodState::Ready;
-            ready(a).cmp(&ready(b)).then_with(|| a.key.name.cmp(&b.key.name))
-        });
-        return pods.first().map(|pod| &***pod).ok_or_else(|| {
-            let n = tenant.desired();
-            Failure::Failed(format!("no pod of {} runs at present, of {n} that are asked for", tenant.name))
-        });
-    }
-    let mut pods = snapshot.pods.values().filter(|pod| *pod.key.name == *name && kind != "tenant");
-    match (pods.next(), pods.next()) {
-        (Some(pod), None) => Ok(pod),
-        (Some(one), Some(other)) => Err(Failure::Failed(format!(
-            "there are pods {name} in the namespaces {} and {}: name one as NAMESPACE/POD",
-            one.key.namespace, other.key.namespace
-        ))),
-        (None, _) => {
-            let why = match kind {
-                "pod" => format!("there is no pod {name}"),
-                "tenant" => unknown_tenant(snapshot, name),
-                _ => {
-                    let near = meant_tenant(snapshot, name);
-                    format!("there is no tenant and no pod {name}{near}")
-                }
-            };
-            Err(Failure::Failed(table::plain(&why)))
+    let failed = |why: String| Failure::Failed(table::plain(&why));
+    match named(snapshot, what).map_err(failed)? {
+        Named::Pod(pod) => Ok(pod),
+        Named::Tenant(tenant) => {
+            running(snapshot, &tenant.pods).first().map(|(pod, _)| &***pod).ok_or_else(|| {
+                let n = tenant.desired();
+                failed(format!("no pod of {} runs at present, of {n} that are asked for", tenant.name))
+            })
         }
     }
-}
-
-/// A container of it runs, as far as anybody knows.
-fn runs(snapshot: &Snapshot, pod: &Pod) -> bool {
-    let state = snapshot.state_of(pod);
-    !matches!(state, PodState::Finished | PodState::Unschedulable | PodState::Unknown)
-        && pod.containers.iter().any(|container| container.running_since.is_some())
 }
 
 fn container_of(snapshot: &Snapshot, pod: &Pod, named: Option<&str>) -> Result<String, Failure> {

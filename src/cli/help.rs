@@ -183,7 +183,7 @@ mod tests {
                 assert!(text("configuration").contains(&format!("`{}`", setting.name)), "{}", setting.name);
             }
         }
-        for role in crate::run::rights::Role::ALL {
+        for role in crate::run::rights::RbacRole::ALL {
             assert!(text("rights").contains(role.name()), "{}", role.name());
         }
     }

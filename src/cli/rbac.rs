@@ -10,7 +10,7 @@ use clap::{
 use super::{Common, Failure, output, session};
 use crate::{
     config::{Config, PasswordFrom, ProxyEntry},
-    run::rights::{Role, Rule, Within},
+    run::rights::{RbacRole, Rule, Within},
 };
 
 /// The arguments of `wheelhouse rbac`.
@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct RbacArgs {
     /// The roles
     #[arg(required = true, value_parser = role(), value_name = "ROLE")]
-    roles: Vec<Role>,
+    roles: Vec<RbacRole>,
     /// Bind them to this user
     #[arg(long, value_name = "NAME")]
     user: Vec<String>,
@@ -37,10 +37,10 @@ pub(super) struct RbacArgs {
 }
 
 /// Reads the name of a role.
-pub(super) fn role() -> impl TypedValueParser<Value = Role> {
-    let values = Role::ALL.map(|role| PossibleValue::new(role.name()).help(role.about()));
+pub(super) fn role() -> impl TypedValueParser<Value = RbacRole> {
+    let values = RbacRole::ALL.map(|role| PossibleValue::new(role.name()).help(role.about()));
     PossibleValuesParser::new(values)
-        .try_map(|name| Role::ALL.into_iter().find(|role| role.name() == name).ok_or("it is no role"))
+        .try_map(|name| RbacRole::ALL.into_iter().find(|role| role.name() == name).ok_or("it is no role"))
 }
 
 fn service_account(text: &str) -> Result<(String, String), String> {
@@ -55,7 +55,7 @@ fn service_account(text: &str) -> Result<(String, String), String> {
 pub(super) fn run(common: &Common, args: &RbacArgs) -> Result<(), Failure> {
     let config = session::configure(common)?;
     let wanted = args.roles.iter().flat_map(|role| role.with_those_below());
-    let roles: BTreeSet<Role> = wanted.copied().collect();
+    let roles: BTreeSet<RbacRole> = wanted.copied().collect();
     output::print_as_it_is(&manifests(&roles, &config, &subjects(args)))
 }
 
@@ -87,7 +87,7 @@ struct Granted {
     rules: String,
 }
 
-fn manifests(roles: &BTreeSet<Role>, config: &Config, subjects: &str) -> String {
+fn manifests(roles: &BTreeSet<RbacRole>, config: &Config, subjects: &str) -> String {
     let journal = &config.journal.namespace;
     let mut text = format!(
         "# Made by `wheelhouse rbac`.\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n",
@@ -99,7 +99,7 @@ fn manifests(roles: &BTreeSet<Role>, config: &Config, subjects: &str) -> String 
     text
 }
 
-fn granted(role: Role, config: &Config) -> Vec<Granted> {
+fn granted(role: RbacRole, config: &Config) -> Vec<Granted> {
     let name = |what: &str| format!("wheelhouse-{}{what}", role.name());
     let about = |what: &str| {
         let warning = role.warning().map_or(String::new(), |warning| format!(" {warning}"));
@@ -128,7 +128,7 @@ fn granted(role: Role, config: &Config) -> Vec<Granted> {
         about: "what was done, and who does something now".into(),
         rules: of(&|rule| rule.within == Within::Journal),
     });
-    if role == Role::Viewer {
+    if role == RbacRole::Viewer {
         all.extend(of_proxies(config));
         all.extend(of_secrets(config));
     }

@@ -1,11 +1,14 @@
 //! A run as JSON: the form that `wheelhouse help json` tells of.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
+    cluster::TenantName,
     plan::{DatabasePart, Intent},
-    run::{self, Entry, Holder, Run, RunSeen, Shown, StepState},
+    run::{self, Entry, Harm, Holder, Run, RunSeen, Shown, StepState},
 };
 
 /// A run as JSON.
@@ -30,6 +33,8 @@ pub(super) struct RunJson {
     /// The campaign it is an item of; `null`: none.
     pub(super) campaign: Option<String>,
     steps: Vec<StepJson>,
+    /// What happened to the pods of its tenants while it held them.
+    harm: Vec<HarmJson>,
     entries: Vec<Entry>,
     /// `cluster`, or `local`: on this machine only.
     journal: &'static str,
@@ -52,6 +57,31 @@ struct StepJson {
     change: String,
     #[serde(flatten)]
     state: StepState,
+}
+
+#[derive(Serialize)]
+struct HarmJson {
+    tenant: String,
+    /// Seconds without a ready pod, of the times that are over.
+    seconds_without_ready: u32,
+    /// No pod is ready since then; `null`: one is.
+    without_ready_since: Option<Timestamp>,
+    /// Containers that ended by themselves, by reason.
+    ended: BTreeMap<String, u32>,
+    /// In words.
+    text: String,
+}
+
+impl HarmJson {
+    fn of((tenant, harm): (&TenantName, &Harm)) -> Self {
+        Self {
+            tenant: tenant.to_string(),
+            seconds_without_ready: harm.down,
+            without_ready_since: harm.down_since,
+            ended: harm.ended.clone(),
+            text: harm.words(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -99,6 +129,7 @@ impl RunJson {
                     state: state.clone(),
                 })
                 .collect(),
+            harm: run.harms().map(HarmJson::of).collect(),
             entries: run.entries.clone(),
             journal: if run.local { "local" } else { "cluster" },
             holder,

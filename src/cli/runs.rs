@@ -1,11 +1,11 @@
 //! `wheelhouse runs`: the history, and what is left to finish or take back.
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
 
 use super::{Common, Failure, Format, Output, act, output, run_json::RunJson, session, table};
 use crate::{
-    run::{self, RunSeen},
+    cluster::Snapshot,
+    run::{self, RunSeen, RunState},
     ui,
 };
 
@@ -57,6 +57,13 @@ enum RunsCommand {
         #[command(flatten)]
         assent: act::Assent,
     },
+    /// Do again what a run was for that has failed: a plan like any other
+    Retry {
+        /// The run's id, its last part, or the start of it
+        id: String,
+        #[command(flatten)]
+        consent: act::Consent,
+    },
     /// Take back what a run did: a plan like any other
     Undo {
         /// The run's id, its last part, or the start of it
@@ -84,7 +91,6 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
     };
     match args.command.unwrap_or(RunsCommand::List(args.output)) {
         RunsCommand::List(output) => {
-            let all: Vec<_> = runs.iter().map(RunJson::of).collect();
             let unreadable = session.unreadable_journals(&snapshot);
             let unreadable: Vec<_> =
                 unreadable.iter().map(|why| format!("▲ {}", table::plain(why))).collect();
@@ -92,11 +98,11 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                 // A list of runs has no place for what is none.
                 Format::Json => {
                     unreadable.iter().try_for_each(output::tell)?;
-                    table::json(&all)
+                    table::json(&runs.iter().map(RunJson::of).collect::<Vec<_>>())
                 }
                 Format::Table => {
                     let unreadable = unreadable.iter().map(|line| format!("{line}\n"));
-                    table::print(&(list(&all, snapshot.at) + &unreadable.collect::<String>()))
+                    table::print(&(list(&runs, &snapshot) + &unreadable.collect::<String>()))
                 }
             }
         }
@@ -104,7 +110,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             let seen = found(&id)?;
             match output.output {
                 Format::Json => table::json(&RunJson::of(seen)),
-                Format::Table => table::print(&story(seen)),
+                Format::Table => table::print(&story(seen, &snapshot)),
             }
         }
         RunsCommand::Resume { id, outcome, assent } => {
@@ -142,6 +148,17 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             let access = session.access(&snapshot);
             act::give_up(&session, access, seen, &reason, assent).await
         }
+        RunsCommand::Retry { id, consent } => {
+            let run = &found(&id)?.run;
+            if run.state != RunState::Failed {
+                let (id, phrase) = (&run.id, run.state.phrase());
+                return Err(Failure::Failed(format!(
+                    "run {id} {phrase}: one that has failed is tried again"
+                )));
+            }
+            let intent = run.plan().intent.clone();
+            act::carry_out(&mut session, &intent, consent).await
+        }
         RunsCommand::Undo { id, consent } => {
             let seen = found(&id)?;
             let intent = run::undo_intent(&seen.run).ok_or_else(|| {
@@ -152,24 +169,43 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
     }
 }
 
-fn list(runs: &[RunJson], now: Timestamp) -> String {
+fn list(runs: &[RunSeen], seen: &Snapshot) -> String {
     if runs.is_empty() {
         return "no runs yet\n".into();
     }
-    let rows: Vec<_> = runs
-        .iter()
-        .map(|r| {
-            let age = r.started.map_or("-".into(), |at| ui::age(now, at));
-            let holder = match &r.holder {
-                Some(h) if h.alive => format!("held by {}", h.who),
-                _ => String::new(),
-            };
-            [r.id.clone(), r.state.to_string(), age, r.operator.clone(), r.summary.clone(), holder]
-                .map(|cell: String| table::plain(&cell))
-                .to_vec()
-        })
-        .collect();
+    let row = |known: &RunSeen| {
+        let (run, shown) = (&known.run, known.shown());
+        let age = run.entries.first().map_or("-".into(), |entry| ui::age(seen.at, entry.at));
+        [
+            run.id.clone(),
+            shown.word().to_owned(),
+            age,
+            run.operator.clone(),
+            run::summary(run),
+            now(known, seen),
+        ]
+        .map(|cell: String| table::plain(&cell))
+        .to_vec()
+    };
+    let rows: Vec<_> = runs.iter().map(row).collect();
     table::table(&["RUN", "STATE", ">AGE", "OPERATOR", "WHAT", ""], &rows)
+}
+
+/// Where a run stands, and who is at it; when it ended.
+fn now(known: &RunSeen, seen: &Snapshot) -> String {
+    let run = &known.run;
+    if let Some(ended) = run.last_at().filter(|_| run.state.is_over()) {
+        return format!("ended {} ago", ui::age(seen.at, ended));
+    }
+    let at = run.at_step();
+    match (&known.holder, known.meanwhile(seen)) {
+        (Some(holder), _) if holder.alive => format!("{at}, held by {}", holder.who),
+        (_, Some(what)) => format!("{at}: {what}"),
+        _ => match run.last_word().filter(|_| known.wants_an_operator() && run.paused_by().is_none()) {
+            Some(why) if run.state == RunState::Paused => format!("{at}: {why}"),
+            _ => at,
+        },
+    }
 }
 
 fn log_head(log: &run::Log) -> String {
@@ -179,11 +215,14 @@ fn log_head(log: &run::Log) -> String {
     }
 }
 
-fn story(seen: &RunSeen) -> String {
+fn story(seen: &RunSeen, now: &Snapshot) -> String {
     let run = &seen.run;
     let mut text = format!("run {} is {}, by {}", run.id, seen.shown(), run.operator);
     if let Some(reason) = run.approved.reason() {
         text.push_str(&format!(", because: {reason}"));
+    }
+    if let Some(what) = seen.meanwhile(now) {
+        text.push_str(&format!("; {what}"));
     }
     text.push_str(&format!("\n\n{}\n", run.plan()));
     for entry in &run.entries {

@@ -257,7 +257,8 @@ impl Session {
             | Intent::Restart { .. }
             | Intent::Release { .. }
             | Intent::Rollback { .. }
-            | Intent::DeletePod { .. } => false,
+            | Intent::DeletePod { .. }
+            | Intent::Resize { .. } => false,
             Intent::Undo { changes, .. } => changes.iter().any(|(about, _)| *about == About::Database),
             Intent::Database { .. } | Intent::Migrate { .. } => true,
         };

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     Backend, BackendStatus, Component, Hostgroups, LocalState, Member, MemberName, Proxy, ProxyName, Reject,
-    Snapshot, Status, Subject, Trouble, bare,
+    Snapshot, Status, Subject, Trouble, ZERO_UUID, bare,
 };
 
 mod derived;
@@ -42,6 +42,8 @@ const VIEW_SETTLES: f64 = 1.0;
 pub struct Database {
     /// Every configured member, in the order of their names.
     pub members: Vec<Row>,
+    /// Further addresses of members that are configured twice, each with the address of its row: they count once.
+    pub twins: BTreeMap<MemberName, MemberName>,
     /// The primary component that counts: the one with the newest view. `None`: no member that answers is in one.
     pub view: Option<View>,
     /// Whether it survives losses.
@@ -175,10 +177,15 @@ impl Database {
 
     fn derive(snapshot: &Snapshot) -> Self {
         let expected = &snapshot.database;
-        let members: Vec<&Arc<Member>> = snapshot.galera.values().collect();
+        let all: Vec<&Arc<Member>> = snapshot.galera.values().collect();
+        let twins = twins(&all);
+        let members: Vec<_> = all.iter().copied().filter(|m| !twins.contains_key(&m.name)).collect();
         let view = newest_view(&members);
         let states = state::judge(&members, view.as_ref(), expected, snapshot.at);
-        let owner = |address: &str| owner(&members, expected, address);
+        let owner = |address: &str| {
+            let owner = owner(&all, expected, address)?;
+            Some(twins.get(&owner).cloned().unwrap_or(owner))
+        };
         let strangers =
             view.iter().flat_map(|v| &v.addresses).filter(|a| owner(a).is_none()).cloned().collect();
         let listed: Vec<_> = view.iter().flat_map(|v| &v.addresses).filter_map(|a| owner(a)).collect();
@@ -251,6 +258,7 @@ impl Database {
         let answering = (live.len(), proxies.len());
         Self {
             members: rows,
+            twins,
             view,
             quorum,
             strangers,
@@ -268,7 +276,7 @@ impl Database {
     pub fn member(&self, name: &str) -> Option<&Row> {
         self.members
             .iter()
-            .find(|r| r.name.as_str() == name)
+            .find(|r| r.name.as_str() == name || self.twins.get(&name.into()) == Some(&r.name))
             .or_else(|| self.members.iter().find(|r| &*r.label == name))
     }
 
@@ -388,6 +396,31 @@ pub fn subject<'a>(seen: &Snapshot, subject: &'a Subject) -> Cow<'a, str> {
         }
         other => other.name().into(),
     }
+}
+
+/// Addresses at which a member answers that is configured under another address too, each with the one it is known by: two
+/// processes never tell the same `wsrep_gcomm_uuid`. Kept is the address at which it answers, of two such the one that it
+/// tells itself, then the first.
+fn twins(members: &[&Arc<Member>]) -> BTreeMap<MemberName, MemberName> {
+    let mut of: BTreeMap<&str, Vec<&Arc<Member>>> = BTreeMap::new();
+    for member in members {
+        let uuid = member.status.as_ref().map(|s| &*s.gcomm_uuid);
+        if let Some(uuid) = uuid.filter(|uuid| !uuid.is_empty() && *uuid != ZERO_UUID) {
+            of.entry(uuid).or_default().push(member);
+        }
+    }
+    let mut twins = BTreeMap::new();
+    for same in of.values().filter(|same| same.len() > 1) {
+        let known_as = |m: &Member| {
+            let own = |s: &Arc<Status>| s.addresses.iter().any(|a| bare(a) == bare(m.name.as_str()));
+            m.status.as_ref().is_some_and(own)
+        };
+        let kept = same.iter().min_by_key(|m| (m.now().is_none(), !known_as(m), m.name.clone()));
+        let Some(kept) = kept else { continue };
+        let others = same.iter().filter(|m| m.name != kept.name);
+        twins.extend(others.map(|m| (m.name.clone(), kept.name.clone())));
+    }
+    twins
 }
 
 /// What to call a member: as it says, or as configured until it does, where no other has the same name.

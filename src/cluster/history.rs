@@ -14,7 +14,7 @@ mod later;
 pub(super) use later::Later;
 
 use super::{
-    Margin, Memory, Snapshot, TenantName,
+    Margin, Memory, Snapshot, TenantName, Use,
     headroom::{exhausted_in, measured},
 };
 
@@ -38,6 +38,21 @@ pub struct Sample {
     pub used: Memory,
     /// How many of them were measured.
     pub containers: u32,
+    /// What the one that uses least of them uses, at most a KiB less.
+    pub least: Memory,
+    /// What the one that uses most of them uses, at most a KiB more.
+    pub most: Memory,
+}
+
+/// The most that one serving container of a tenant was seen to use.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Peak {
+    /// How much.
+    pub used: Memory,
+    /// When.
+    pub at: Timestamp,
+    /// Since when it is measured.
+    pub since: Timestamp,
 }
 
 /// The samples of all tenants, oldest first.
@@ -50,6 +65,8 @@ pub struct History {
 struct Ring {
     /// Oldest first; no more room than is used, for there is one a tenant.
     samples: Vec<Kept>,
+    /// Oldest first.
+    hours: Vec<Hour>,
     trend: Option<Trend>,
     forecast: Option<Forecast>,
 }
@@ -67,26 +84,83 @@ pub struct Forecast {
     refuted: Option<u32>,
 }
 
-/// A sample in half the room: measuring windows end at whole seconds.
+/// A sample in half the room: measuring windows end at whole seconds, and memory is measured in KiB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Kept {
     used: Memory,
     /// Seconds since 1970.
     at: u32,
     containers: u32,
+    /// KiB, rounded down.
+    least: u32,
+    /// KiB, rounded up.
+    most: u32,
+}
+
+const KIB: u64 = 1024;
+/// Hours that are kept of each tenant: two days show the quiet and the busy ones.
+const HOURS: usize = 48;
+
+/// What one serving container used in one hour, in little room: the least and the most.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Hour {
+    /// Seconds since 1970 of its first and its last sample.
+    from: u32,
+    to: u32,
+    /// KiB, rounded down.
+    least: u32,
+    /// KiB, rounded up.
+    most: u32,
+}
+
+impl Hour {
+    const SECONDS: u32 = 3600;
+
+    fn of(kept: &Kept) -> Self {
+        Self { from: kept.at, to: kept.at, least: kept.least, most: kept.most }
+    }
+
+    /// Takes in a sample of the same hour; false: it is of a later one.
+    fn takes(&mut self, kept: &Kept) -> bool {
+        if kept.at / Self::SECONDS != self.from / Self::SECONDS {
+            return false;
+        }
+        self.to = self.to.max(kept.at);
+        self.least = self.least.min(kept.least);
+        self.most = self.most.max(kept.most);
+        true
+    }
+
+    fn readings(self) -> [Use; 2] {
+        let of = |at: u32, kib: u32| Use { at: moment(at), used: Memory(u64::from(kib) * KIB), active: None };
+        [of(self.from, self.least), of(self.to, self.most)]
+    }
+}
+
+fn moment(seconds: u32) -> Timestamp {
+    Timestamp::from_second(seconds.into()).unwrap_or(Timestamp::MAX)
 }
 
 impl From<Sample> for Kept {
     fn from(sample: Sample) -> Self {
         let at = u32::try_from(sample.at.as_second().max(0)).unwrap_or(u32::MAX);
-        Self { used: sample.used, at, containers: sample.containers }
+        let kib = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        let (least, most) = (kib(sample.least.0 / KIB), kib(sample.most.0.div_ceil(KIB)));
+        Self { used: sample.used, at, containers: sample.containers, least, most }
     }
 }
 
 impl From<&Kept> for Sample {
     fn from(kept: &Kept) -> Self {
-        let at = Timestamp::from_second(kept.at.into()).unwrap_or(Timestamp::MAX);
-        Self { at, used: kept.used, containers: kept.containers }
+        let at = moment(kept.at);
+        let memory = |kib: u32| Memory(u64::from(kib) * KIB);
+        Self {
+            at,
+            used: kept.used,
+            containers: kept.containers,
+            least: memory(kept.least),
+            most: memory(kept.most),
+        }
     }
 }
 
@@ -106,6 +180,27 @@ impl History {
     /// The samples of a tenant, oldest first.
     pub fn of(&self, tenant: &TenantName) -> impl DoubleEndedIterator<Item = Sample> {
         self.rings.get(tenant).into_iter().flat_map(|ring| ring.samples.iter().map(Sample::from))
+    }
+
+    /// The most that one of its serving containers was seen to use; `None`: it was not measured.
+    pub fn peak(&self, tenant: &TenantName) -> Option<Peak> {
+        let since = self.uses(tenant).next()?.at;
+        let most = self.uses(tenant).max_by_key(|one| (one.used, std::cmp::Reverse(one.at)))?;
+        Some(Peak { used: most.used, at: most.at, since })
+    }
+
+    /// What one of its serving containers used, oldest first: the least and the most of each hour, and of each sample
+    /// that is kept.
+    pub fn uses(&self, tenant: &TenantName) -> impl Iterator<Item = Use> {
+        self.rings.get(tenant).into_iter().flat_map(|ring| {
+            let (last, before) = ring.hours.split_last().map_or((None, &[][..]), |(l, b)| (Some(l), b));
+            let [first, end] = last.map_or([None, None], |hour| hour.readings().map(Some));
+            let samples = ring.samples.iter().map(Sample::from).flat_map(|sample| {
+                [sample.least, sample.most].map(|used| Use { at: sample.at, used, active: None })
+            });
+            let hours = before.iter().flat_map(|hour| hour.readings());
+            hours.chain(first).chain(samples).chain(end)
+        })
     }
 
     /// The trend since the number of containers last changed; `None` when too little has been seen.
@@ -136,6 +231,13 @@ impl History {
         ring.samples.reserve_exact(1);
         ring.samples.push(kept);
         ring.trend = Trend::of(&ring.samples);
+        if !ring.hours.last_mut().is_some_and(|hour| hour.takes(&kept)) {
+            if ring.hours.len() == HOURS {
+                ring.hours.remove(0);
+            }
+            ring.hours.reserve_exact(1);
+            ring.hours.push(Hour::of(&kept));
+        }
     }
 }
 
@@ -149,10 +251,18 @@ impl Snapshot {
             for (pod, usage) in measured(self, tenant).filter(|(pod, _)| pod.ready) {
                 let Some((usage, serving)) = usage.zip(pod.spec.serving(container)) else { continue };
                 let Some((_, used)) = usage.containers.get(&serving.name) else { continue };
-                let so_far = sample.get_or_insert(Sample { at: usage.at, used: Memory::ZERO, containers: 0 });
+                let so_far = sample.get_or_insert(Sample {
+                    at: usage.at,
+                    used: Memory::ZERO,
+                    containers: 0,
+                    least: *used,
+                    most: *used,
+                });
                 so_far.at = so_far.at.max(usage.at);
                 so_far.used += *used;
                 so_far.containers += 1;
+                so_far.least = so_far.least.min(*used);
+                so_far.most = so_far.most.max(*used);
             }
             samples.extend(sample.map(|sample| (name.clone(), sample)));
         }
@@ -266,13 +376,45 @@ fn holds(points: &[(f64, f64)]) -> bool {
 mod tests {
     use super::*;
 
+    fn sample(at: Timestamp, used: u64, containers: u32) -> Sample {
+        let used = Memory(used);
+        Sample { at, used, containers, least: used, most: used }
+    }
+
     fn history(used: &[(u64, u32)]) -> History {
         let mut history = History::default();
         for (i, (used, containers)) in used.iter().enumerate() {
             let at = Timestamp::from_second(30 * i as i64).expect("a time");
-            history.push(&"acme".into(), Sample { at, used: Memory(*used), containers: *containers });
+            history.push(&"acme".into(), sample(at, *used, *containers));
         }
         history
+    }
+
+    #[test]
+    fn the_peak_is_what_one_container_used_and_never_less() {
+        let history = history(&[(100 << 20, 2), ((300 << 20) + 1, 2), (200 << 20, 3)]);
+        let peak = history.peak(&"acme".into()).expect("it is measured");
+        assert_eq!(peak.used, Memory((300 << 20) + 1024));
+        assert_eq!(peak.since.as_second(), 0);
+        assert_eq!(history.peak(&"globex".into()), None);
+    }
+
+    #[test]
+    fn of_each_hour_the_least_and_the_most_are_kept_for_two_days() {
+        let mut history = History::default();
+        let tenant = "acme".into();
+        for minute in 0..60 * 60 {
+            let at = Timestamp::from_second(60 * minute).expect("a time");
+            let used = Memory(((100 + minute as u64 % 60) << 20) + if minute == 0 { 900 << 20 } else { 0 });
+            history.push(&tenant, Sample { at, used, containers: 1, least: used, most: used });
+        }
+        let uses: Vec<_> = history.uses(&tenant).collect();
+        let uses = &uses[..2 * (HOURS - 1)];
+        assert!(uses.iter().step_by(2).all(|one| one.used == Memory(100 << 20)), "{uses:?}");
+        assert!(uses.iter().skip(1).step_by(2).all(|one| one.used == Memory(159 << 20)));
+        assert!(uses.is_sorted_by_key(|one| one.at), "oldest first");
+        assert_eq!(uses[0].at.as_second(), 12 * 3600, "the oldest are forgotten");
+        assert_eq!(history.peak(&tenant).map(|peak| peak.used), Some(Memory(159 << 20)), "with their peak");
     }
 
     #[test]
@@ -310,7 +452,7 @@ mod tests {
         let mut history = History::default();
         let name: TenantName = "acme".into();
         for i in 0..12 {
-            history.push(&name, Sample { at: at(i), used: Memory(1_000 + 100 * i as u64), containers: 2 });
+            history.push(&name, sample(at(i), 1_000 + 100 * i as u64, 2));
         }
         ring.clone_from(&history.rings[&name]);
         let mins = SignedDuration::from_mins;
@@ -318,7 +460,13 @@ mod tests {
         assert!(ring.forecast.is_some_and(|told| told.left == mins(8) && told.took == 330));
         // It took five and a half minutes: eleven samples that say otherwise.
         let next = |ring: &mut Ring, i: i64, left| {
-            ring.samples.push(Kept { used: Memory(2_100), at: 30 * i as u32, containers: 2 });
+            ring.samples.push(Kept {
+                used: Memory(2_100),
+                at: 30 * i as u32,
+                containers: 2,
+                least: 2,
+                most: 3,
+            });
             ring.foresee(left);
             ring.forecast.map(|told| told.left)
         };
@@ -339,7 +487,7 @@ mod tests {
         let mut history = History::default();
         for i in 0..100 {
             let at = Timestamp::from_second(15 * i).expect("a time");
-            history.push(&"acme".into(), Sample { at, used: Memory(1_000 + i as u64), containers: 2 });
+            history.push(&"acme".into(), sample(at, 1_000 + i as u64, 2));
         }
         let all: Vec<_> = history.of(&"acme".into()).collect();
         assert_eq!((all.len(), all[39].at.as_second()), (SAMPLES, 15 * 99));

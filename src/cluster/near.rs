@@ -13,10 +13,13 @@ pub fn near<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&
 }
 
 /// What follows a sentence about a name that nobody has: `; did you mean acme or ace?`, or nothing where none is near.
-pub fn did_you_mean(near: &[&str]) -> String {
+pub fn did_you_mean<T: AsRef<str>>(near: &[T]) -> String {
     match near {
         [] => String::new(),
-        names => format!("; did you mean {}?", names.join(" or ")),
+        names => {
+            let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
+            format!("; did you mean {}?", names.join(" or "))
+        }
     }
 }
 

@@ -53,7 +53,8 @@ pub struct Pod {
 /// A change of resources of a pod that is there already, not in force yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resize {
-    /// The reason of the condition `PodResizePending` (`Infeasible`, `Deferred`) or `PodResizeInProgress`, or `InProgress`.
+    /// The reason of the condition `PodResizePending` (`Infeasible`, `Deferred`) or `PodResizeInProgress` (`Error`), or
+    /// `InProgress`; empty while the kubelet has said nothing of it.
     pub reason: Arc<str>,
     /// Its message, where it has one.
     pub message: Option<Arc<str>>,
@@ -253,6 +254,11 @@ impl Pod {
                 None => format!("{} runs and is not ready", c.name),
             }),
         }
+    }
+
+    /// Its `spec` as written: what is wished of it.
+    pub fn wished(&self) -> &Arc<PodSpec> {
+        self.resize.as_ref().map_or(&self.spec, |resize| &resize.wished)
     }
 
     /// Counts for its workload: neither finished nor being deleted.

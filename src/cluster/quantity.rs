@@ -172,6 +172,25 @@ macro_rules! amounts {
 
 amounts!(Cpu, Memory);
 
+impl Memory {
+    /// As Kubernetes and files write it: the shortest whole notation, such as `80Mi`.
+    pub fn notation(self) -> String {
+        const UNITS: [(u64, &str); 3] = [(1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")];
+        let unit = UNITS.into_iter().find(|(unit, _)| self.0 >= *unit && self.0.is_multiple_of(*unit));
+        unit.map_or_else(|| self.0.to_string(), |(unit, suffix)| format!("{}{suffix}", self.0 / unit))
+    }
+}
+
+impl Cpu {
+    /// As Kubernetes writes it: `250m`, `2`.
+    pub fn notation(self) -> String {
+        match self.0 {
+            n if n.is_multiple_of(1000) => (n / 1000).to_string(),
+            n => format!("{n}m"),
+        }
+    }
+}
+
 impl fmt::Display for Cpu {
     /// `250m`, `2`, `2.5`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -271,6 +290,16 @@ mod tests {
         }
         assert_eq!("100Ei".parse(), Ok(Cpu(u64::MAX)));
         assert_eq!(Memory(most).to_string(), "8 Ei");
+    }
+
+    #[test]
+    fn amounts_keep_their_notation() {
+        for text in ["80Mi", "1Gi", "512Ki", "1000001"] {
+            assert_eq!(text.parse::<Memory>().map(Memory::notation).as_deref(), Ok(text));
+        }
+        for text in ["250m", "2", "2500m"] {
+            assert_eq!(text.parse::<Cpu>().map(Cpu::notation).as_deref(), Ok(text));
+        }
     }
 
     #[test]

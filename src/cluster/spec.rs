@@ -93,6 +93,25 @@ pub struct Container {
     pub ports: Vec<u16>,
     /// `restartPolicy: Always` on an init container: it runs as long as the pod.
     pub sidecar: bool,
+    /// `resizePolicy[]`: the resources (`cpu`, `memory`) whose change in place restarts it.
+    pub restarted_by: Vec<Arc<str>>,
+}
+
+/// The class of service of a pod, which a change in place may not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Qos {
+    /// Every container has limits of processor and memory, and requests as much.
+    Guaranteed,
+    /// Something is requested or limited.
+    Burstable,
+    /// Nothing is.
+    BestEffort,
+}
+
+impl std::fmt::Display for Qos {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, f)
+    }
 }
 
 /// `resources` of a container or pod. `None` is "not given", never zero.
@@ -224,6 +243,24 @@ impl PodSpec {
         let any = |r: &Resources| some(&r.requests) || some(&r.limits);
         let own = self.containers.iter().chain(&self.init_containers).any(|c| any(&c.resources));
         !own && !self.resources.as_deref().is_some_and(any)
+    }
+
+    /// Its class of service.
+    /// Source: `k8s.io/component-helpers/.../qos` `ComputePodQOS`: those of the whole pod count where they are given.
+    pub fn qos(&self) -> Qos {
+        if self.is_best_effort() {
+            return Qos::BestEffort;
+        }
+        let full = |r: &Resources| {
+            let (request, limit) = (&r.requests, &r.limits);
+            limit.cpu.is_some_and(|c| c.0 > 0 && request.cpu.is_none_or(|r| r == c))
+                && limit.memory.is_some_and(|m| m.0 > 0 && request.memory.is_none_or(|r| r == m))
+        };
+        let guaranteed = match self.resources.as_deref() {
+            Some(whole) => full(whole),
+            None => self.containers.iter().chain(&self.init_containers).all(|c| full(&c.resources)),
+        };
+        if guaranteed { Qos::Guaranteed } else { Qos::Burstable }
     }
 
     fn effective(&self, amount: impl Fn(&Resources) -> Option<u64>, overhead: Option<u64>) -> u64 {

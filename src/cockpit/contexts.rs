@@ -74,7 +74,9 @@ impl Look {
                 (layers, Config { kubeconfig, context, ..config })
             }
         };
-        Self::at(layers, config, state_dir).await
+        let mut look = Self::at(layers, config, state_dir).await?;
+        look.setup.passing = self.setup.passing && matches!(to, Destination::Namespace(_));
+        Ok(look)
     }
 }
 

@@ -1,6 +1,10 @@
 //! What the cockpit keeps of what it sees: a recording of the last hours, and what happened in them for the timeline.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use tokio::{
@@ -8,6 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+use super::contexts::Look;
 use crate::{
     app::Msg,
     cluster::{Severity, Snapshot},
@@ -41,17 +46,18 @@ pub fn head(config: &Config, wire: &Wire) -> Head {
 impl Keeping {
     /// Begins to keep, unless the configuration says not to; tells the app what happened in any case.
     pub(super) fn begin(
-        config: &Config,
-        wire: &Wire,
-        state_dir: &std::path::Path,
+        look: &Look,
+        state_dir: &Path,
         seen: watch::Receiver<Arc<Snapshot>>,
         tell: mpsc::Sender<Msg>,
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
+        let wire = &look.wire;
         let place = folder(state_dir, wire.context(), wire.server());
-        let kept = config.recording.clone();
-        let head = head(config, wire);
-        let keeper = kept.keep.then(|| {
+        let kept = &look.config.recording;
+        // Nobody comes back to a cluster that ends with this program.
+        let keeper = (kept.keep && !look.setup.passing).then(|| {
+            let head = head(&look.config, wire);
             let back = SignedDuration::try_from(kept.back.0).unwrap_or(SignedDuration::MAX);
             Keeper::new(&place, head, back, u64::from(kept.megabytes) * 1_000_000)
         });

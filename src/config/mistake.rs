@@ -15,7 +15,7 @@ use super::{
     sense::senseless,
     settings::{self, BEFORE_THE_CONTEXT, CONTEXTS, Place},
 };
-use crate::cluster::near;
+use crate::cluster::{did_you_mean, near};
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -304,7 +304,7 @@ fn meant(it: &str, name: &str, known: &[&str]) -> String {
         [] => format!("{it}; there are {}", known.join(", ")),
         near => {
             let near: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();
-            format!("{it}; did you mean {}?", near.join(" or "))
+            format!("{it}{}", did_you_mean(&near))
         }
     }
 }

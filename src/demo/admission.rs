@@ -41,6 +41,16 @@ pub(crate) fn admit(world: &mut World, kind: &Kind, object: &mut Value, dry: boo
     quota::charge(world, kind, object, dry)
 }
 
+/// Holds a pod that is to be resized to the LimitRanges and ResourceQuotas of its namespace: what it takes more has to
+/// fit.
+///
+/// # Errors
+/// When a limit or a quota forbids it.
+pub(crate) fn readmit(world: &World, before: &Value, after: &mut Value) -> Result<(), Refusal> {
+    limits::limit(world, after)?;
+    quota::more(world, before, after)
+}
+
 /// A pod's quality of service from the requests and limits of its containers.
 pub(crate) fn qos_class(spec: &Value) -> &'static str {
     let (mut any, mut guaranteed) = (false, true);

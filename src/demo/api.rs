@@ -21,6 +21,7 @@ pub(crate) mod path;
 pub(crate) mod portforward;
 mod protobuf;
 mod reply;
+mod resize;
 mod review;
 mod scale;
 mod selector;
@@ -218,11 +219,13 @@ fn resources(
     around.users.check(&request.user, &access::deed(verb, kind, subresource, namespace, name))?;
     match (subresource, verb) {
         ("", "watch") => watch::start(world, request, resource).map(|w| Answer::Watch(Box::new(w))),
-        ("" | "status", "get") => list::get(world, around, request, resource).map(Into::into),
+        ("" | "status" | "resize", "get") => list::get(world, around, request, resource).map(Into::into),
         ("", "list") => list::list(world, around, request, resource).map(Into::into),
         ("", "create") if resource.name.is_none() => write::create(world, request, resource).map(Into::into),
-        ("" | "status" | "finalize", "update") => write::update(world, request, resource).map(Into::into),
-        ("" | "status", "patch") => write::patch(world, request, resource).map(Into::into),
+        ("" | "status" | "finalize" | "resize", "update") => {
+            write::update(world, request, resource).map(Into::into)
+        }
+        ("" | "status" | "resize", "patch") => write::patch(world, request, resource).map(Into::into),
         ("", "delete") => write::delete(world, request, resource).map(Into::into),
         ("", "deletecollection") => write::delete_all(world, request, resource).map(Into::into),
         ("scale", "get") => scale::get(world, resource).map(Into::into),

@@ -133,7 +133,7 @@ kinds! {
     NAMESPACE, "", "v1", "Namespace", "namespaces", "namespace", &["ns"], NO, false, false, &["finalize", "status"], "Q3oi5N2YM8M=";
     NODE, "", "v1", "Node", "nodes", "node", &["no"], NO, false, false, STATUS, "XwShjMxG9Fs=";
     CLAIM, "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", "persistentvolumeclaim", &["pvc"], NO, true, false, STATUS, "QWTyNDq0dC4=";
-    POD, "", "v1", "Pod", "pods", "pod", &["po"], ALL, true, true, &["attach", "eviction", "exec", "log", "portforward", "status"], "xPOwRZ+Yhw8=";
+    POD, "", "v1", "Pod", "pods", "pod", &["po"], ALL, true, true, &["attach", "eviction", "exec", "log", "portforward", "resize", "status"], "xPOwRZ+Yhw8=";
     RESOURCE_QUOTA, "", "v1", "ResourceQuota", "resourcequotas", "resourcequota", &["quota"], NO, true, false, STATUS, "8uhSgffRX6w=";
     SECRET, "", "v1", "Secret", "secrets", "secret", NO, NO, true, false, NO, "S6u1pOWzb84=";
     SERVICE_ACCOUNT, "", "v1", "ServiceAccount", "serviceaccounts", "serviceaccount", &["sa"], NO, true, false, NO, "pbx9ZvyFpBE=";

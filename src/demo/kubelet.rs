@@ -4,6 +4,7 @@
 
 mod machine;
 mod program;
+mod resize;
 mod status;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +17,9 @@ use super::kind::Kind;
 use super::quantity::units;
 use super::store::{DeleteOptions, Object};
 use super::usage;
-use super::value::{int, is_active, is_finished, list, name, namespace, terminating, text, time, uid};
+use super::value::{
+    in_force, int, is_active, is_finished, list, name, namespace, terminating, text, time, uid,
+};
 use super::world::{Source, Step, Wake, World};
 
 /// How often the kubelets look at memory and probes.
@@ -91,6 +94,8 @@ pub(super) fn sync(world: &mut World, space: &str, called: &str) {
         stop(world, &pod, &node);
     } else if pod["status"]["startTime"].is_null() && is_active(&pod) {
         begin(world, &pod, &node);
+    } else {
+        resize::sync(world, &pod, &node);
     }
 }
 
@@ -173,6 +178,12 @@ pub(super) fn happen(world: &mut World, space: &str, called: &str, wanted: &str,
         }
         Step::Restart(index) => restart(world, &pod, index),
         Step::Pull(index, tries) => pull(world, &pod, index, tries),
+        Step::Resize => {
+            let Some((pod, restarted)) = resize::apply(world, &pod) else { return };
+            for index in restarted {
+                exit(world, &pod, index, Exit { code: 0, reason: "Completed" });
+            }
+        }
         Step::Gone => {}
     }
 }
@@ -324,14 +335,17 @@ fn pull(world: &mut World, pod: &Value, index: usize, tries: u32) {
 /// Every 15 s: who is over the memory limit is killed, who is near it fails the readiness probe.
 pub(super) fn housekeeping(world: &mut World) {
     world.after(ROUND, Wake::Housekeeping);
+    resize::again(world);
     for (pod, index, memory) in usage::heavy(world) {
         let node = text(&pod["spec"]["nodeName"]).to_owned();
         if !world.kubelet.is_up(&node) || terminating(&pod) {
             continue;
         }
         let Some(container) = list(&pod["spec"]["containers"]).nth(index).cloned() else { continue };
-        let (called, limit) =
-            (text(&container["name"]).to_owned(), units(&container["resources"]["limits"]["memory"]));
+        let (called, limit) = (
+            text(&container["name"]).to_owned(),
+            units(&in_force(&pod, index, &container)["limits"]["memory"]),
+        );
         if limit > 0 && memory > limit {
             if let Some(host) = world.store.get(Kind::NODE, "", &node).cloned() {
                 let kib = memory / 1024;

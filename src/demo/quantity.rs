@@ -47,6 +47,13 @@ impl Amount {
     }
 }
 
+impl Amount {
+    /// What is left without as much as the other; never less than nothing.
+    pub(crate) fn less(self, other: Self) -> Self {
+        Self { nano: (self.nano - other.nano).max(0), binary: self.binary }
+    }
+}
+
 impl PartialOrd for Amount {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))

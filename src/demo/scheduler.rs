@@ -13,7 +13,7 @@ mod score;
 use std::collections::BTreeMap;
 
 use node::Load;
-pub(crate) use node::{Node, Taint, taints};
+pub(crate) use node::{Amount, Node, Taint, taints};
 use pod::Term;
 pub(crate) use pod::{Pod, tolerations};
 

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::kind::Kind;
 use super::quantity::{milli_cpu, units};
 use super::store::{Object, stamp};
-use super::value::{hash, is_active, is_ready, list, name, namespace, terminating, text, time, uid};
+use super::value::{
+    hash, in_force, is_active, is_ready, list, name, namespace, terminating, text, time, uid,
+};
 use super::world::World;
 
 /// metrics-server's resolution.
@@ -132,7 +134,7 @@ pub(super) fn heavy(world: &World) -> Vec<(Object, usize, i64)> {
     let mut found = Vec::new();
     let look = |pod: &Object, share: f64| {
         for (index, container) in list(&pod["spec"]["containers"]).enumerate() {
-            let limit = units(&container["resources"]["limits"]["memory"]) as f64 * TIGHT;
+            let limit = units(&in_force(pod, index, container)["limits"]["memory"]) as f64 * TIGHT;
             let Some(status) = list(&pod["status"]["containerStatuses"]).nth(index) else { continue };
             let Some(since) = time(&status["state"]["running"]["startedAt"]) else { continue };
             // Most containers cannot come near their limit with what they serve: those are not looked at closely.
@@ -147,6 +149,14 @@ pub(super) fn heavy(world: &World) -> Vec<(Object, usize, i64)> {
     };
     each(world, None, look, now);
     found
+}
+
+/// Memory in bytes of the container of this number now; None while it does not run.
+pub(super) fn memory(world: &World, pod: &Value, index: usize) -> Option<i64> {
+    let now = world.now();
+    let share = share(world, pod, now);
+    let mut all = loads(world, pod, share, now);
+    all.find(|(number, ..)| *number == index).map(|(_, _, load)| load.memory as i64)
 }
 
 /// Calls `visit` for every pod on a node with what each ready pod of its app serves.

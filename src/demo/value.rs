@@ -116,6 +116,12 @@ pub(crate) fn set_condition(object: &mut Value, mut condition: Value, now: Times
     }
 }
 
+/// What the pod's container of this number runs with: what its kubelet says is in force, else what is asked for.
+pub(crate) fn in_force<'a>(pod: &'a Value, index: usize, container: &'a Value) -> &'a Value {
+    let told = list(&pod["status"]["containerStatuses"]).nth(index).map(|status| &status["resources"]);
+    told.filter(|resources| resources.is_object()).unwrap_or(&container["resources"])
+}
+
 /// The pod is neither finished nor being deleted.
 pub(crate) fn is_active(pod: &Value) -> bool {
     !terminating(pod) && !is_finished(pod)

@@ -150,7 +150,9 @@ slim! {
         ports: Vec<Port>,
         restart_policy: String,
         volume_mounts: Vec<Mount>,
+        resize_policy: Vec<ResizePolicy>,
     }
+    ResizePolicy { resource_name: String, restart_policy: String }
     Mount { name: String, mount_path: String, sub_path: String }
     Resources { requests: Quantities, limits: Quantities }
     Port {

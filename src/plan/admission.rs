@@ -176,7 +176,7 @@ fn with_defaults(spec: &PodSpec, ranges: &[&LimitRange]) -> PodSpec {
 }
 
 /// What of a LimitRange the pods break. Source: `limitranger/admission.go` `PodValidateLimitFunc`.
-fn out_of_range(range: &LimitRange, spec: &PodSpec) -> Option<String> {
+pub(super) fn out_of_range(range: &LimitRange, spec: &PodSpec) -> Option<String> {
     for limit in &range.limits {
         match &*limit.kind {
             "Container" => {

@@ -46,6 +46,17 @@ impl fmt::Display for Unapproved {
 
 impl std::error::Error for Unapproved {}
 
+/// Why a grave check of that rule wants a text typed, in a few words.
+pub fn why_grave(rule: &str) -> &'static str {
+    match rule {
+        "floor" => "under the floor",
+        "zero" => "no pod is left",
+        "claims" => "data is deleted",
+        "load" => "too little room for its requests",
+        _ => "see its warnings",
+    }
+}
+
 impl Plan {
     /// What the operator must do to approve it: going to zero, under the floor, deleting claims with their data, to
     /// another writer of the database, or without a proxy that does not answer, wants the name typed.
@@ -83,13 +94,7 @@ impl Plan {
             check.grave || lower && check.verdict >= Verdict::Warn
         };
         let mut all = self.tenants.iter().flat_map(|part| part.checks.iter().filter(move |c| asks(part, c)));
-        all.next().map(|check| match check.rule.as_str() {
-            "floor" => "under the floor",
-            "zero" => "no pod is left",
-            "claims" => "data is deleted",
-            "load" => "too little room for its requests",
-            _ => "see its warnings",
-        })
+        all.next().map(|check| why_grave(&check.rule))
     }
 
     /// Approves the plan: it must not refuse itself, must do something, and `typed` must be what

@@ -33,6 +33,8 @@ mod pod_ready;
 mod pods;
 mod replaced;
 mod replicas;
+mod resize;
+mod resized;
 mod restart_rollout;
 mod rolled_out;
 mod save;
@@ -62,6 +64,9 @@ pub use pod_ready::PodReady;
 pub use pods::{LOWEST_COST, TEMPLATE_HASH};
 pub use replaced::Replaced;
 pub use replicas::Replicas;
+pub use resize::{Given, Resize};
+pub use resized::Resized;
+pub(super) use resized::told as resize_told;
 pub use restart_rollout::RestartRollout;
 pub use rolled_out::{Restarted, RolledOut};
 pub use save::Save;
@@ -131,6 +136,10 @@ pub enum Change {
     SetImage(SetImage),
     /// The template of a workload, as it was before.
     SetTemplate(SetTemplate),
+    /// Requests and limits of a container of a pod that runs.
+    Resize(Resize),
+    /// Wait until the kubelet has put them in force.
+    Resized(Resized),
 }
 
 /// Where a change stands, by what is seen.
@@ -259,6 +268,8 @@ impl Change {
             Self::StopJob(kind) => kind,
             Self::SetImage(kind) => kind,
             Self::SetTemplate(kind) => kind,
+            Self::Resize(kind) => kind,
+            Self::Resized(kind) => kind,
         }
     }
 

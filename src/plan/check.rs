@@ -6,11 +6,10 @@ use jiff::Timestamp;
 
 mod certain;
 mod floor;
-mod nearest;
 mod open_run;
 
+pub use crate::cluster::{meant_tenant, unknown_node, unknown_tenant as unknown};
 pub(super) use certain::certain;
-pub use nearest::{meant_tenant, unknown, unknown_node};
 pub(super) use open_run::open_run;
 
 use super::{Check, Verdict, by_hand, draft::Draft};

@@ -87,6 +87,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, key: &Key) -> Plan {
         kubectl,
         undo: "nothing: its controller has made another".into(),
         what: Some(format!("{} deleted", pod.key.name)),
+        resized: Vec::new(),
     };
     Plan::assemble(seen, intent.clone(), vec![part], vec![], None, steps, checks)
 }
@@ -149,6 +150,7 @@ fn left_over(
         kubectl,
         undo: "nothing: nobody owned it".into(),
         what: Some(format!("{} deleted", pod.key.name)),
+        resized: Vec::new(),
     };
     Plan::assemble(seen, intent.clone(), vec![part], vec![], None, steps, checks)
 }

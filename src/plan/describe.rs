@@ -154,6 +154,8 @@ impl Plan {
                 format!("rollback {} to revision {}", rollback.tenant, rollback.to.number)
             }
             Intent::Release { release } => format!("release {} to {}", release.image, release.tenant),
+            Intent::Resize { limits } if words.is_empty() => format!("resize {}", limits.tenant),
+            Intent::Resize { .. } => format!("resize {tenants}"),
             Intent::Database { act } => match &self.database {
                 Some(part) => part.words(),
                 None => act.to_string(),
@@ -163,7 +165,12 @@ impl Plan {
                 let mut what: Vec<_> = self.database.iter().map(DatabasePart::words_of_undo).collect();
                 if !words.is_empty() {
                     let scales = self.tenants.iter().all(|part| part.what.is_none());
-                    let verb = if scales { "scale" } else { "move" };
+                    let resizes = self.tenants.iter().any(|part| !part.resized.is_empty());
+                    let verb = match (scales, resizes) {
+                        (true, _) => "scale",
+                        (false, true) => "resize",
+                        (false, false) => "move",
+                    };
                     what.insert(0, format!("{verb} {tenants}"));
                 }
                 what.extend(self.nodes.iter().map(|part| PartRef::Node(part).words()));

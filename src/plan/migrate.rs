@@ -382,5 +382,6 @@ fn part(seen: &Snapshot, tenant: &Arc<Tenant>, work: Option<&Work<'_>>, checks: 
         kubectl: String::new(),
         undo: "nothing: what a migration did to the schema stays".into(),
         what: Some(what),
+        resized: Vec::new(),
     }
 }

@@ -111,6 +111,7 @@ pub(super) fn planned(
         kubectl,
         undo,
         what: Some(what),
+        resized: Vec::new(),
     };
     let mut plan = Plan::assemble(seen, intent.clone(), vec![part], vec![], None, steps, checks);
     plan.on_failure = OnFailure::Restore;

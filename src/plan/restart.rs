@@ -68,6 +68,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
         kubectl,
         undo: "nothing: the template is the same as before".into(),
         what: Some(format!("{name} restarted")),
+        resized: Vec::new(),
     };
     Plan::assemble(seen, intent.clone(), vec![part], Vec::new(), None, steps, checks)
 }

@@ -123,6 +123,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, rollback: &Rollback) -> Pla
         kubectl,
         undo: format!("the template of revision {} again", from.number),
         what: Some(format!("{name} revision {} → {}", from.number, to.number)),
+        resized: Vec::new(),
     };
     Plan::assemble(seen, intent.clone(), vec![part], vec![], None, steps, checks)
 }

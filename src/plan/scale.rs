@@ -98,5 +98,6 @@ fn part(draft: Draft, seen: &Snapshot, blind: bool) -> Part {
         removals: draft.removals,
         checks,
         what: None,
+        resized: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@
 use super::{
     About, Adopt, Change, Check, Cordon, Intent, NodePart, Plan, Replicas, RolledOut, Standing, Step, Verdict,
 };
-use super::{check, database, moves, release, scale};
+use super::{check, database, moves, release, resize, scale};
 use std::sync::Arc;
 
 use crate::cluster::{Snapshot, Tenant, TenantName, Uid, WorkloadKey, words::count};
@@ -116,6 +116,12 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     for (about, change) in changes.iter().filter(images) {
         parts.push(image_back(seen, intent, run, about, change));
     }
+    let resizes = |(about, change)| match change {
+        &Change::Resize(ref resize) => Some((about, resize)),
+        _ => None,
+    };
+    let resized: Vec<_> = changes.iter().map(|(about, change)| (about, change)).filter_map(resizes).collect();
+    parts.extend(resize::undo(seen, intent, run, &resized));
     for (tenant, adopted) in &adopted {
         parts.push(moved_back(seen, intent, tenant, adopted));
     }
@@ -125,7 +131,8 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
         Change::Adopt(_) | Change::Discard(_) => false,
         change => adopted.is_empty() || !is_of_move(change),
     });
-    let others: Vec<_> = others.filter(|c| !images(c)).collect();
+    let others = others.filter(|c| !images(c) && !matches!(c.1, Change::Resize(_)));
+    let others: Vec<_> = others.collect();
     if !others.is_empty() || parts.is_empty() {
         let mut part = inverted(seen, intent, run, &others);
         if others.is_empty() && !changes.is_empty() {

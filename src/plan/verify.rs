@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Landing, Part, Removal};
+use super::{Change, Landing, Part, Removal, Resized, Standing};
 use crate::cluster::{NodeName, Snapshot, words::count};
 
 /// Compares where a tenant's pods are with where the plan said they would be. What the scheduler or the controller
@@ -18,6 +18,9 @@ pub fn verify(part: &Part, after: &Snapshot) -> (bool, String) {
             None => "somebody changed it".to_owned(),
         };
         return (false, format!("asks for {} by now, not {}: {by}", count(n, "replica"), part.to));
+    }
+    if !part.resized.is_empty() {
+        return in_force(part, after);
     }
     let actual = tenant.placement();
     let waiting = tenant.active().filter(|p| p.node.is_none()).count();
@@ -58,6 +61,25 @@ pub fn verify(part: &Part, after: &Snapshot) -> (bool, String) {
         }
     };
     (false, text)
+}
+
+/// Whether the limits that pods were given are in force.
+fn in_force(part: &Part, after: &Snapshot) -> (bool, String) {
+    let stands = |resized: &Resized| Change::Resized(resized.clone()).stands(after);
+    let all = part.resized.len();
+    let missing = part.resized.iter().map(stands).find_map(|standing| match standing {
+        Standing::AtTo => None,
+        Standing::AtFrom(why) | Standing::Elsewhere(why) | Standing::Gone(why) => Some(why),
+        Standing::Failed(why) | Standing::Unknown(why) => Some(why),
+    });
+    if let Some(why) = missing {
+        let n = part.resized.iter().filter(|resized| stands(resized) == Standing::AtTo).count();
+        return (false, format!("in force in {n} of {}: {why}", count(all, "pod")));
+    }
+    let Some(first) = part.resized.first() else { return (true, String::new()) };
+    let alike = part.resized.iter().all(|resized| resized.to == first.to);
+    let limits = if alike { first.to.limits() } else { "what each had".to_owned() };
+    (true, format!("{} has {limits} in force in {}", first.container, count(all, "pod")))
 }
 
 /// Whether free choices of the scheduler and the controller lead from the placement before to this one.

@@ -90,6 +90,7 @@ pub struct AuditLine {
     step: Option<usize>,
     text: Option<String>,
     exec: Option<ExecLine>,
+    exec_failed: Option<ExecFailedLine>,
     kubectl: Option<String>,
     database: Option<String>,
     reason: Option<String>,
@@ -102,6 +103,14 @@ struct ExecLine {
     pod: String,
     container: String,
     command: String,
+}
+
+/// A command that was not started after all.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+struct ExecFailedLine {
+    namespace: String,
+    pod: String,
+    why: String,
 }
 
 /// Every request that changed anything, the newest first. `audit` is what the file of this machine says.
@@ -220,6 +229,18 @@ fn of_audit(audit: &[AuditLine], told: &BTreeSet<&str>) -> Vec<Acted> {
             all.push(Acted { result: Came::Done, ..new(format!("pod {namespace}/{pod}"), what) });
             continue;
         }
+        if let Some(ExecFailedLine { namespace, pod, why }) = &line.exec_failed {
+            let about = format!("pod {namespace}/{pod}");
+            // It is written right behind the line that says what was to be started.
+            let begun = all.iter_mut().rev().find(|acted| {
+                acted.about == about && acted.operator == line.operator && acted.what.starts_with("exec ")
+            });
+            if let Some(acted) = begun {
+                acted.result = Came::Failed;
+                acted.text.clone_from(why);
+            }
+            continue;
+        }
         let Some(run) = line.run.as_deref().filter(|run| !told.contains(run)) else { continue };
         let words = line.database.clone().or_else(|| line.kubectl.clone());
         match (line.event.as_deref(), line.step, words) {
@@ -316,7 +337,7 @@ mod tests {
         };
         let started = old("started", r#","kubectl":"kubectl cordon w1""#);
         let done = old("done", r#","text":"cordoned","kubectl":"kubectl cordon w1""#);
-        let all = actions(&[], &[], &[started.clone(), done, exec], &Snapshot::default());
+        let all = actions(&[], &[], &[started.clone(), done, exec.clone()], &Snapshot::default());
         let told: Vec<_> = all.iter().map(|a| (a.what.as_str(), a.result, a.text.as_str())).collect();
         assert_eq!(
             told,
@@ -325,6 +346,14 @@ mod tests {
                 ("kubectl cordon w1", Came::Done, "cordoned")
             ]
         );
+        // A command that was not started is no command that ran.
+        let failed = line(
+            r#"{"time":"2027-01-15T08:00:10Z","operator":"bob@lab","user":null,"context":"c","exec_failed":{"namespace":
+                "acme","pod":"acme-1","container":"php-fpm","why":"no such program"},"reason":null}"#,
+        );
+        let all = actions(&[], &[], &[exec, failed], &Snapshot::default());
+        let told: Vec<_> = all.iter().map(|a| (a.result, a.text.as_str())).collect();
+        assert_eq!(told, [(Came::Failed, "no such program")]);
         // What a journal tells is not told twice.
         let (run, seen) = scaled(vec![Event::Taken, Event::Started { step: 0 }]);
         let same = AuditLine { run: Some(run.run.id.clone()), ..started };

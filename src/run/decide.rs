@@ -241,7 +241,7 @@ fn leave(run: &Run, leaving: &Leaving, seen: &Snapshot, now: Timestamp, facts: &
     }
     match leaving {
         Leaving::Pause(step, why) => Decision::Pause(*step, why.clone()),
-        Leaving::GiveUp(why) => Decision::Finish(Outcome::Failed, why.clone()),
+        Leaving::GiveUp(why) => Decision::Finish(Outcome::Failed, super::tell::failure(run, why)),
     }
 }
 

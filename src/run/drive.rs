@@ -32,8 +32,12 @@ use super::{
     local::LocalJournal,
     perform::{Failure, Writer},
     session::{self, Held, PATIENCE, asked, insist},
+    watcher::Watcher,
 };
-use crate::{cluster::Snapshot, plan::About};
+use crate::{
+    cluster::Snapshot,
+    plan::{About, PartRef},
+};
 
 /// A time that comes this soon is looked for so often.
 const NEAR: Duration = Duration::from_secs(30);
@@ -82,6 +86,8 @@ pub(super) struct Driver {
     ear: listen::Ear,
     /// When the time of the API server was last asked for.
     heard: Instant,
+    /// What happens to the pods of its tenants.
+    watcher: Watcher,
 }
 
 /// What a driver has once it is connected.
@@ -107,6 +113,7 @@ impl Driver {
             tried: Mutex::default(),
             ear: listen::Ear::default(),
             heard: Instant::now(),
+            watcher: Watcher::default(),
         }
     }
 
@@ -184,6 +191,7 @@ impl Driver {
                 }
                 Err(Stop::Pause(step, why)) => {
                     let asked = self.facts.pause.is_some();
+                    self.write_harm(&mut session, true).await?;
                     return self.append(&mut session, Event::Paused { step, why, asked }).await;
                 }
                 other => return other,
@@ -275,6 +283,8 @@ impl Driver {
             }
             let seen = self.seen.borrow_and_update().clone();
             let seen = aged(seen, session.writer.clock.now());
+            self.watcher.look(&self.run.borrow(), &seen);
+            self.write_harm(session, false).await?;
             let decision = decide(&self.run.borrow(), &seen, session.writer.clock.now(), &self.facts);
             match decision {
                 Decision::Perform(step) => self.perform(session, step).await?,
@@ -285,7 +295,8 @@ impl Driver {
                     self.append(session, Event::Done { step, text }).await?;
                 }
                 Decision::Verify(about) => {
-                    let verdict = self.run.borrow().part(&about).map(|part| part.verify(&seen));
+                    self.write_harm(session, true).await?;
+                    let verdict = self.verdict(&about, &seen);
                     let (as_predicted, text) = verdict.unwrap_or((true, String::new()));
                     let lease = about.lease();
                     self.append(session, Event::Verified { about, as_predicted, text }).await?;
@@ -307,6 +318,7 @@ impl Driver {
                     let why = self.with_versions(step, why).await;
                     return Err(Stop::Pause(step, why));
                 }
+                Decision::Finish(..) if self.write_harm(session, true).await? => {}
                 Decision::Finish(outcome, text) => {
                     let text = self.mark_undone(session, text).await?;
                     return self.append(session, Event::Finished { outcome, text }).await;
@@ -318,6 +330,27 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// What came of a part of the plan: whether it is as predicted, and one sentence.
+    fn verdict(&self, about: &About, seen: &Snapshot) -> Option<(bool, String)> {
+        let run = self.run.borrow();
+        let part = run.part(about)?;
+        let verdict = part.verify(seen);
+        Some(match part {
+            PartRef::Tenant(part) => run.compared(part, verdict),
+            PartRef::Node(_) | PartRef::Database(_) => verdict,
+        })
+    }
+
+    /// Writes down what has happened to the pods of its tenants; whether anything was new.
+    async fn write_harm(&mut self, session: &mut Session<'_>, all: bool) -> Result<bool, Stop> {
+        let news = self.watcher.news(&self.run.borrow(), session.writer.clock.now(), all);
+        let any = !news.is_empty();
+        for (tenant, harm) in news {
+            self.append(session, Event::Harmed { tenant, harm }).await?;
+        }
+        Ok(any)
     }
 
     /// Waits until the leases are good for writing.

@@ -1,5 +1,5 @@
 //! A command in a container. What it does there nobody can foresee or take back: it counts as a change, is refused in
-//! read-only mode, and is written down on this machine.
+//! read-only mode, and is written down on this machine before it is started.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +14,19 @@ use crate::wire::exec::{Exec, Wanted};
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Event<'a> {
-    Exec { namespace: &'a str, pod: &'a str, container: &'a str, command: String },
+    Exec {
+        namespace: &'a str,
+        pod: &'a str,
+        container: &'a str,
+        command: &'a str,
+    },
+    /// It was not started after all.
+    ExecFailed {
+        namespace: &'a str,
+        pod: &'a str,
+        container: &'a str,
+        why: &'a str,
+    },
 }
 
 /// Starts a command in a container.
@@ -32,8 +44,16 @@ pub async fn exec(access: &Access, wanted: Wanted) -> Result<Exec, String> {
     };
     let (namespace, pod, container) =
         (wanted.namespace.clone(), wanted.pod.clone(), wanted.container.clone());
-    let exec = Exec::open(&access.wire, wanted).await?;
-    let event = Event::Exec { namespace: &namespace, pod: &pod, container: &container, command };
+    let (namespace, pod, container) = (&*namespace, &*pod, &*container);
+    write_down(access, &Event::Exec { namespace, pod, container, command: &command })?;
+    let opened = Exec::open(&access.wire, wanted).await;
+    if let Err(why) = &opened {
+        write_down(access, &Event::ExecFailed { namespace, pod, container, why })?;
+    }
+    opened
+}
+
+fn write_down(access: &Access, event: &Event<'_>) -> Result<(), String> {
     let line = Audited {
         time: Timestamp::now(),
         operator: &access.who.operator,
@@ -41,7 +61,7 @@ pub async fn exec(access: &Access, wanted: Wanted) -> Result<Exec, String> {
         context: access.wire.context(),
         run: None,
         campaign: None,
-        event: &event,
+        event,
         kubectl: None,
         database: None,
         reason: None,
@@ -51,6 +71,5 @@ pub async fn exec(access: &Access, wanted: Wanted) -> Result<Exec, String> {
             "the audit file {} cannot be written: {error}",
             local::audit_file(&access.state_dir).display()
         )
-    })?;
-    Ok(exec)
+    })
 }

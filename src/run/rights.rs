@@ -8,9 +8,9 @@ use futures::{StreamExt, stream};
 use super::perform::{Clock, Right, Writer};
 use crate::wire::{DatabaseEndpoint, Logins, Wire};
 
-/// Who uses the program, by what for. Each stands on [`Role::Viewer`], and on [`Role::Operator`] what writes.
+/// Who uses the program, by what for. Each stands on [`RbacRole::Viewer`], and on [`RbacRole::Operator`] what writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub enum RbacRole {
     /// Sees everything, and changes nothing.
     Viewer,
     /// Scales, and keeps the journal in the cluster.
@@ -61,7 +61,7 @@ const fn rule(
 
 const SEE: &[&str] = &["get", "list", "watch"];
 
-impl Role {
+impl RbacRole {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Viewer, Self::Operator, Self::Mover, Self::Migrator, Self::Shell];
 
@@ -81,7 +81,7 @@ impl Role {
         match self {
             Self::Viewer => "sees everything, logs too, and changes nothing",
             Self::Operator => {
-                "scales tenants, acts on the database, and keeps the journal of runs in the cluster"
+                "scales tenants, resizes pods, acts on the database, and keeps the journal of runs in the cluster"
             }
             Self::Mover => "moves pods, drains and cordons nodes, restarts tenants, deletes pods",
             Self::Migrator => "migrates the databases of tenants, and rolls images out and back",
@@ -175,6 +175,7 @@ impl Role {
                         &["get", "update"],
                     )
                 },
+                const { rule("resize pods that run", Namespaces, "", &["pods/resize"], &["patch"]) },
                 const { rule("leave a trace on what is changed", Namespaces, "", &["events"], &["create"]) },
                 const {
                     rule("the journal of runs", Journal, "", &["configmaps"], &["create", "update", "delete"])
@@ -279,7 +280,7 @@ const AT_ONCE: usize = 8;
 /// The API server cannot be asked: one sentence.
 pub async fn lacking(
     wire: &Wire,
-    role: Role,
+    role: RbacRole,
     namespace: Option<&str>,
     journal: &str,
 ) -> Result<Vec<Lacking>, String> {

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::{Run, RunState, left_by_losing_it};
 use crate::{
     cluster::Snapshot,
-    plan::{Standing, undo_offered},
+    plan::{Change, Standing, undo_offered},
 };
 
 /// A run, and who is at it.
@@ -189,6 +189,27 @@ impl RunSeen {
         }
         let back = run.borrowed().next()?;
         Some(format!("still to be given back: {}", run.plan().step_words(&steps[back])))
+    }
+
+    /// What has become of the Job it waits for while nobody was at it, in a few words; `None`: it runs, or is not seen.
+    pub fn meanwhile(&self, seen: &Snapshot) -> Option<String> {
+        let run = &self.run;
+        if !self.wants_an_operator() || run.leaving.is_some() {
+            return None;
+        }
+        let step = run.current().map(|at| &run.plan().steps[at])?;
+        let Change::JobEnded(waits) = &step.change else { return None };
+        if step.change.unseen(seen).is_some() || seen.jobs.get(&waits.job).is_none() {
+            return None;
+        }
+        match step.change.stands(seen) {
+            Standing::AtTo => Some("its Job has succeeded meanwhile".into()),
+            // That is why it paused.
+            Standing::Failed(why) if run.state != RunState::Paused => {
+                Some(format!("its Job has failed meanwhile: {why}"))
+            }
+            _ => None,
+        }
     }
 
     /// Who is at it, where that is somebody else.

@@ -24,12 +24,15 @@ pub(super) fn ending(run: &Run) -> String {
             few if few.len() <= 3 => few.iter().map(|part| part.words()).collect::<Vec<_>>().join(", "),
             many => format!("{} tenants changed", many.len()),
         };
+        let harm = run.harm_words();
+        let differs = if harm.is_some() { "not as predicted" } else { "not where predicted" };
         let how = match others.iter().filter(|part| !told(part).0).count() {
             0 => "as predicted".into(),
-            1 if others.len() == 1 => "not where predicted".into(),
-            n => format!("{n} not where predicted"),
+            1 if others.len() == 1 => differs.to_owned(),
+            n => format!("{n} {differs}"),
         };
         all.push(format!("{what}: {how}"));
+        all.extend(harm);
     }
     all.extend(database.iter().map(|part| format!("{}: {}", part.words(), told(part).1)));
     // What only takes back what a run had borrowed has nothing to be verified.
@@ -37,6 +40,11 @@ pub(super) fn ending(run: &Run) -> String {
         all.push(format!("{}: every step is done", summary(run)));
     }
     all.join("; ")
+}
+
+/// Why a run has failed, with what happened to the pods of its tenants meanwhile.
+pub(super) fn failure(run: &Run, why: &str) -> String {
+    run.harm_words().map_or_else(|| why.to_owned(), |harm| format!("{why}; {harm}"))
 }
 
 /// What is taken back when a run is given up, in a sentence without its end; `None`: nothing is borrowed, and what it did
@@ -96,6 +104,7 @@ pub fn describe(run: &Run, event: &Event) -> Option<String> {
         Event::Verified { about, as_predicted: false, text } => {
             format!("▲ {about}: not as predicted, {text}")
         }
+        Event::Harmed { tenant, harm } => format!("▲ {tenant} {}", harm.words()),
         Event::TakenBack { step, text } => format!("▲ taken back: {}: {text}", change(step)),
         Event::Paused { step, asked: true, .. } if run.paused_by().is_some() => {
             let by = run.paused_by().unwrap_or_default();

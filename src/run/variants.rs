@@ -18,15 +18,15 @@ use super::{
     Entry, Event, Run, RunState,
     decide::{Decision, Facts, Leaving, decide},
     perform::{Clock, Context, Failure, Right, Writer, act},
-    rights::Role,
+    rights::RbacRole,
 };
 use crate::{
-    cluster::{Key, Revision, ServerRow, Snapshot, Tenancy, WorkloadKey, WorkloadKind, sketch},
+    cluster::{Key, Memory, Revision, ServerRow, Snapshot, Tenancy, WorkloadKey, WorkloadKind, sketch},
     plan::{
         About, Adopt, Bounds, Change, Cordon, CreateJob, CreatePod, DeletePod, DeletionCost, Desync,
-        Desynced, Discard, Evict, Gone, Holds, Intent, JobEnded, Names, Plan, PodReady, Replaced, Replicas,
-        RestartRollout, RolledOut, Save, Servers, Serves, SetImage, SetTemplate, Settle, Standing, StartJob,
-        Step, StopJob, plan,
+        Desynced, Discard, Evict, Given, Gone, Holds, Intent, JobEnded, Names, Plan, PodReady, Replaced,
+        Replicas, Resize, Resized, RestartRollout, RolledOut, Save, Servers, Serves, SetImage, SetTemplate,
+        Settle, Standing, StartJob, Step, StopJob, plan,
     },
 };
 
@@ -61,10 +61,12 @@ fn name(change: &Change) -> &'static str {
         Change::StopJob(_) => "stop-job",
         Change::SetImage(_) => "set-image",
         Change::SetTemplate(_) => "set-template",
+        Change::Resize(_) => "resize",
+        Change::Resized(_) => "resized",
     }
 }
 
-const KINDS: usize = 27;
+const KINDS: usize = 29;
 
 fn all() -> Vec<(About, Change)> {
     let workload = WorkloadKey::new(WorkloadKind::Deployment, "acme", "acme");
@@ -146,6 +148,19 @@ fn all() -> Vec<(About, Change)> {
             uid: uid(),
             from: Revision { number: 2, set: "acme-2".into(), hash: "2".into() },
             to: Revision { number: 1, set: "acme-5f6d8c9b7".into(), hash: "5f6d8c9b7".into() },
+        }),
+        Change::Resize(Resize {
+            pod: pod("acme-old"),
+            uid: old_uid(),
+            container: "php-fpm".into(),
+            from: Given { memory_limit: Some(Memory(640 << 20)), ..Given::default() },
+            to: Given { memory_limit: Some(Memory(768 << 20)), ..Given::default() },
+        }),
+        Change::Resized(Resized {
+            pod: pod("acme-old"),
+            uid: old_uid(),
+            container: "php-fpm".into(),
+            to: Given { memory_limit: Some(Memory(768 << 20)), ..Given::default() },
         }),
         Change::SetImage(SetImage {
             workload,
@@ -288,10 +303,10 @@ async fn every_kind_asks_for_its_rights_and_writes_only_within_them() {
 
 #[test]
 fn the_rights_of_every_kind_are_those_of_a_role_and_no_role_has_one_that_none_needs() {
-    let of = |role: Role| -> BTreeSet<Right> {
+    let of = |role: RbacRole| -> BTreeSet<Right> {
         role.rules().iter().flat_map(|rule| rule.rights("acme", "wheelhouse")).collect()
     };
-    let granted: BTreeSet<_> = Role::ALL.into_iter().flat_map(of).collect();
+    let granted: BTreeSet<_> = RbacRole::ALL.into_iter().flat_map(of).collect();
     let mut used = BTreeSet::new();
     for (_, change) in all() {
         let side = act(&change);
@@ -304,7 +319,7 @@ fn the_rights_of_every_kind_are_those_of_a_role_and_no_role_has_one_that_none_ne
             used.insert(right);
         }
     }
-    for role in [Role::Operator, Role::Mover, Role::Migrator] {
+    for role in [RbacRole::Operator, RbacRole::Mover, RbacRole::Migrator] {
         let journal = |right: &Right| right.namespace == "wheelhouse";
         for right in of(role).into_iter().filter(|right| !journal(right)) {
             // The walk is over Deployments; what it needs of them it needs of StatefulSets.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{ToTenants, place::Place};
 use crate::{
-    cluster::{Key, MemberName, NodeName, Ports, ProxyName, TenantName, database::Role},
+    cluster::{Key, MemberName, Memory, NodeName, Ports, ProxyName, TenantName, database::Role},
     plan::{Intent, Migration, rebalance::Aim},
     run::campaign::Wish,
 };
@@ -24,6 +24,8 @@ pub enum Action {
     AskReplicas(Vec<TenantName>),
     /// Ask how these tenants are migrated.
     AskMigration(Vec<TenantName>),
+    /// Ask for the limits of this tenant's pods.
+    AskLimits(TenantName),
     /// Review a change of the replicas of these tenants by so many.
     Propose(Vec<TenantName>, i64),
     /// Read the revisions of this tenant, and review going back to the one before.
@@ -109,6 +111,19 @@ pub enum Asks {
         now: Arc<str>,
         /// The command where none is typed.
         command: Arc<str>,
+    },
+    /// Which limits for the pods of a tenant?
+    Limits {
+        /// Whose.
+        tenant: TenantName,
+        /// The container that gets them where none is typed.
+        container: Arc<str>,
+        /// Its memory limit now, where it is the same in all pods.
+        now: Option<Memory>,
+        /// The most memory that one of them uses.
+        used: Option<Memory>,
+        /// The most that one was seen to use, where that is more.
+        peak: Option<Memory>,
     },
     /// Which weight of a member in the proxies?
     Weight {

@@ -191,7 +191,10 @@ pub fn status(pen: &mut Pen<'_>, cx: &Cx<'_>, screen: &Screen<'_>) -> Option<Pos
         return Some(Position::new(pen.area.x + at.min(edge.saturating_sub(1)), pen.area.y));
     }
     let most = edge / 2 + edge / 6;
-    let right = cut_in_front(&screen.view.status(cx), most.saturating_sub(1));
+    let right = screen.view.status(cx);
+    // Signs may be words there: they are measured as they are drawn.
+    let right = if cx.theme.is_ascii() { format::ascii(&right).into_owned() } else { right };
+    let right = cut_in_front(&right, most.saturating_sub(1));
     let start = pen.line_right(edge, 0, most, &[piece(format!("{right} "), Role::Muted)]);
     if let (Some((severity, text)), true) = (screen.notice, pen.height() > 1) {
         let tone = if severity == Severity::Notice { Role::Accent } else { role(Some(severity)) };

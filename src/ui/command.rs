@@ -163,6 +163,8 @@ pub enum Command {
     Undrain,
     /// Replace every pod of the tenant.
     Restart,
+    /// Give the pods of the tenant other limits while they run.
+    Resize,
     /// Move the pod to another node.
     MovePod,
     /// Delete the pod.
@@ -260,11 +262,12 @@ pub enum Command {
 }
 
 impl Command {
-    /// It is about a run or campaign that is not over yet.
-    pub fn is_of_open(self) -> bool {
+    /// It does something to a run or campaign, as far as that one lets it.
+    pub fn is_of_runs(self) -> bool {
         matches!(
             self,
             Self::GiveUp
+                | Self::Undo
                 | Self::Abort
                 | Self::Pause
                 | Self::Resume
@@ -587,6 +590,7 @@ mod tests {
             Command::Undrain,
             Command::Cordon,
             Command::Restart,
+            Command::Resize,
             Command::MovePod,
             Command::DeletePod,
         ] {

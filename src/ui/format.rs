@@ -151,6 +151,21 @@ pub fn apart<'n, 'o>(name: &'n str, others: impl Iterator<Item = &'o str>, colum
     Cow::Owned(text)
 }
 
+/// Values as a line of bars, the newest at the right, and their highest. `full`: what a full bar stands for, at least.
+pub fn spark(values: &[Option<f64>], full: Option<f64>) -> (String, f64) {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = values.iter().flatten().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+    let top = most.max(full.unwrap_or(0.0));
+    let bar = |value: &Option<f64>| match value {
+        None => ' ',
+        Some(_) if top <= 0.0 => BARS[0],
+        // What is not nothing stands above what is.
+        Some(v) if *v > 0.0 => BARS[((v / top) * 7.0).ceil().clamp(1.0, 7.0) as usize],
+        Some(_) => BARS[0],
+    };
+    (values.iter().map(bar).collect(), most)
+}
+
 /// The text in lines of so many columns, broken at spaces where there are any.
 pub fn wrap(text: &str, columns: u16) -> Vec<String> {
     let columns = columns.max(1);

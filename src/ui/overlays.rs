@@ -91,6 +91,8 @@ pub enum Ask {
     Leave {
         /// What of this session is under way, by its name: `run 9c1f`.
         run: Option<String>,
+        /// The cluster ends with the program.
+        passing: bool,
     },
     /// Lift read-only?
     Unlock {
@@ -276,15 +278,20 @@ fn opening(pen: &mut Pen<'_>, title: &str, what: &str) {
 
 fn question(pen: &mut Pen<'_>, ask: &Ask) {
     let (title, text, yes, role) = match ask {
-        Ask::Leave { run: Some(name) } => (
+        Ask::Leave { run: Some(name), passing } => (
             "Leave wheelhouse?".to_owned(),
-            format!(
-                "The {name} is under way from here. It will be paused where it is; any wheelhouse can then resume it or take it back."
-            ),
+            match passing {
+                true => format!(
+                    "The {name} is under way from here. The embedded cluster ends with this program, and the {name} with it."
+                ),
+                false => format!(
+                    "The {name} is under way from here. It is paused where it is; any wheelhouse can then resume it or take it back."
+                ),
+            },
             "leave",
             Role::Warn,
         ),
-        Ask::Leave { run: None } => (
+        Ask::Leave { run: None, .. } => (
             "Leave wheelhouse?".to_owned(),
             "Nothing is under way from here.".to_owned(),
             "leave",

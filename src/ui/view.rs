@@ -178,6 +178,59 @@ impl Cx<'_> {
     }
 }
 
+/// How the rows of a place are chosen and put into order.
+pub struct Lens<'a> {
+    /// Only what this lets through is shown. `None`: there is no filter here.
+    pub filter: Option<&'a mut Filter>,
+    /// What the filter can name.
+    pub fields: &'static Fields,
+    /// The orders the rows can have, by the names that `:sort` takes; the first is the usual one.
+    pub orders: &'static [&'static str],
+    /// Which of them they have. `None`: there is one order only.
+    order: Option<&'a mut usize>,
+}
+
+impl Default for Lens<'_> {
+    fn default() -> Self {
+        Self { filter: None, fields: &NO_FIELDS, orders: &[], order: None }
+    }
+}
+
+impl<'a> Lens<'a> {
+    /// Of a list that is filtered, and has several orders.
+    pub fn of(
+        filter: &'a mut Filter,
+        fields: &'static Fields,
+        order: &'a mut usize,
+        orders: &'static [&'static str],
+    ) -> Self {
+        Self { orders, order: (!orders.is_empty()).then_some(order), ..Self::filtered(filter, fields) }
+    }
+
+    /// Of a text that is filtered.
+    pub fn filtered(filter: &'a mut Filter, fields: &'static Fields) -> Self {
+        Self { filter: Some(filter), fields, ..Self::default() }
+    }
+
+    /// The same where there is no filter.
+    #[must_use]
+    pub fn unfiltered(self) -> Self {
+        Self { filter: None, ..self }
+    }
+
+    /// Puts the rows into the order of that place among them, counted round.
+    pub fn put(self, order: impl FnOnce(usize) -> usize) {
+        if let Some(present) = self.order {
+            *present = order(*present) % self.orders.len();
+        }
+    }
+
+    /// Puts the rows into the usual order. Returns whether they had another.
+    pub fn reset(self) -> bool {
+        self.order.is_some_and(|order| std::mem::take(order) > 0)
+    }
+}
+
 /// One place on the screen.
 pub trait View: Send {
     /// Where it is.
@@ -235,29 +288,14 @@ pub trait View: Send {
         self.subject()
     }
 
-    /// Shows only what this lets through. `None`: there is no filter here.
-    fn filter(&mut self) -> Option<&mut Filter> {
-        None
-    }
-
-    /// What the filter can name.
-    fn fields(&self) -> &'static Fields {
-        &NO_FIELDS
+    /// How its rows are chosen and put into order, to change it.
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::default()
     }
 
     /// Takes all marks off. Returns whether there were any.
     fn unmark(&mut self) -> bool {
         false
-    }
-
-    /// The orders its rows can have, by the names that `:sort` takes; the first is the usual one.
-    fn orders(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// Which of them it has, to change it.
-    fn order(&mut self) -> Option<&mut usize> {
-        None
     }
 
     /// The row that was acted on is held no longer: the first one is in front again.

@@ -10,6 +10,7 @@ pub mod findings;
 pub mod forwards;
 pub mod headroom;
 pub mod log;
+mod marks;
 pub mod node;
 pub mod nodes;
 pub mod object;
@@ -206,6 +207,21 @@ fn node_sign(state: NodeState) -> (&'static str, Role) {
 }
 
 /// The glyph and role of a run's state.
+/// When a run or a campaign began, paused or ended: `for 40s`, `began 3m ago, paused for 20s`, `ended 5s ago, took 63s`.
+fn times(cx: &Cx<'_>, shown: &Shown, began: jiff::Timestamp, last: jiff::Timestamp) -> String {
+    match shown {
+        Shown::Planned | Shown::Running => format!("for {}", cx.age(began)),
+        Shown::Paused(_) => format!("began {} ago, paused for {}", cx.age(began), cx.age(last)),
+        Shown::Interrupted | Shown::Unknown => {
+            format!("began {} ago, last written {} ago", cx.age(began), cx.age(last))
+        }
+        Shown::Done | Shown::Failed | Shown::Stopped | Shown::Undone => {
+            let took = last.as_second() - began.as_second();
+            format!("ended {} ago, took {}", cx.age(last), format::span(took))
+        }
+    }
+}
+
 fn run_sign(shown: &Shown) -> (&'static str, Role) {
     match shown {
         Shown::Interrupted => ("▲", Role::Warn),

@@ -213,3 +213,37 @@ async fn a_context_that_is_read_only_writes_nothing_and_another_does() {
     let done = scale("other").await;
     assert!(done.status.success(), "{}", said(&done));
 }
+
+#[test]
+fn the_variable_of_kubectl_wins_over_the_file_and_the_flag_over_both() {
+    let home = home("kubeconfig = \"~/.kube/config\"\n");
+    let other = home.path("other");
+    let text = fs::read_to_string(home.path(".kube/config")).expect("a file");
+    fs::write(&other, text.replace("current-context: prod", "current-context: staging")).expect("a file");
+    let shown = |variable: Option<&str>, arguments: &[&str]| {
+        let mut command = home.command(&[&["config", "show"], arguments].concat());
+        variable.map(|value| command.env("KUBECONFIG", value));
+        said(&command.output().expect("the binary starts"))
+    };
+    assert!(shown(None, &[]).contains("context: prod"));
+    let by_variable = shown(Some(&other.display().to_string()), &[]);
+    assert!(by_variable.contains("context: staging"), "{by_variable}");
+    assert!(by_variable.contains("environment, KUBECONFIG"), "{by_variable}");
+    let file = home.path(".kube/config").display().to_string();
+    let by_flag = shown(Some(&other.display().to_string()), &["--kubeconfig", &file]);
+    assert!(by_flag.contains("context: prod") && by_flag.contains("flag, --kubeconfig"), "{by_flag}");
+    // A list, as kubectl takes it.
+    let list = format!("/nowhere:{}", other.display());
+    assert!(shown(Some(&list), &[]).contains("context: staging"));
+    let mut command = home.command(&["status"]);
+    let output = command.env("KUBECONFIG", "/nowhere").output().expect("the binary starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("no file of KUBECONFIG (/nowhere) exists"), "{}", said(&output));
+}
+
+#[test]
+fn without_a_kubeconfig_no_context_is_shown() {
+    let home = Home::new();
+    let shown = said(&home.run(&["config", "show"]));
+    assert!(shown.contains("context: not known") && !shown.contains("in-cluster"), "{shown}");
+}

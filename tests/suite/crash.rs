@@ -286,6 +286,19 @@ const RESTART: Swept = Swept {
     done: |ground| ground.generation("acme") == 2 && crate::moves::pods(ground, "acme").iter().all(|p| p.2),
 };
 
+const RESIZE: Swept = Swept {
+    before: |_| {},
+    plan: |session| {
+        let memory = Some(wheelhouse::cluster::Memory(768 << 20));
+        let limits =
+            wheelhouse::plan::NewLimits { tenant: "acme".into(), container: None, memory, cpu: None };
+        plan(&session.now(), &wheelhouse::plan::Intent::Resize { limits })
+    },
+    done: |ground| {
+        crate::resize::in_force(ground, "acme").iter().all(|(limit, pending)| limit == "768Mi" && !pending)
+    },
+};
+
 /// Cuts a run of that kind at its `nth` write, and lets a colleague finish it or take it back; false when it was through
 /// before.
 fn cut_and_ended(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
@@ -299,6 +312,7 @@ fn cut_and_ended(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
     ground.step(60);
     let place = format!("write {nth}, {when:?}, {then:?}");
     let bob = ground.session("bob@bastion");
+    bob.until("the memory in use", |seen| seen.usage.freshness.is_live());
     let run = match (bob.runs().as_slice(), then) {
         ([], Then::Undo) => return true,
         ([], Then::Resume) => {
@@ -364,4 +378,28 @@ fn a_cordon_that_is_cut_at_any_write_is_finished_by_another_session() {
 #[test]
 fn a_restart_that_is_cut_after_any_write_is_finished_by_another_session() {
     sweep(&RESTART, Cut::After, Then::Resume, 10);
+}
+
+#[test]
+fn a_resize_that_is_cut_before_any_write_is_finished_by_another_session() {
+    sweep(&RESIZE, Cut::Before, Then::Resume, 12);
+}
+
+#[test]
+fn a_resize_that_is_cut_after_any_write_is_finished_by_another_session() {
+    sweep(&RESIZE, Cut::After, Then::Resume, 12);
+}
+
+#[test]
+fn a_resize_that_is_cut_at_any_write_is_taken_back_by_another_session() {
+    let back = Swept {
+        done: |ground| {
+            crate::resize::in_force(ground, "acme")
+                .iter()
+                .all(|(limit, pending)| limit == "640Mi" && !pending)
+        },
+        ..RESIZE
+    };
+    sweep(&back, Cut::Before, Then::Undo, 12);
+    sweep(&back, Cut::After, Then::Undo, 12);
 }

@@ -433,3 +433,23 @@ fn the_help_says_what_is_true_of_the_database() {
     );
     assert_eq!(act, ["GRANT SUPER ON *.* TO wheelhouse@'%'"]);
 }
+
+/// The incident of the README, as it is typed there.
+#[test]
+fn the_recovery_sheet_is_fed_with_what_the_members_left() {
+    let home = Home::new();
+    let config = home.path("lost.toml").display().to_string();
+    let _served = home.serve(&["--scenario", "galera-no-quorum", "--tenants", "4", "--config-out", &config]);
+    let run = |arguments: &[&str]| {
+        let mut command = home.command(arguments);
+        let output = command.env("WHEELHOUSE_CONFIG", &config).output().expect("the binary starts");
+        text(&output).0
+    };
+    assert!(run(&["database"]).contains("no quorum"));
+    let bare = run(&["galera", "recovery"]);
+    assert!(bare.contains("db2") && bare.contains("position not known"), "{bare}");
+    let fed = |n: u32| format!("db{n}={}", home.path(&format!("lost.db{n}.recovered")).display());
+    let sheet = run(&["galera", "recovery", "--recovered", &fed(2), "--recovered", &fed(3)]);
+    assert!(sheet.contains("MOST ADVANCED") && !sheet.contains("position not known"), "{sheet}");
+    assert!(!home.path("lost.db1.recovered").exists(), "that one answers");
+}

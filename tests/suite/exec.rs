@@ -159,9 +159,22 @@ async fn a_command_ends_with_its_own_exit_code_and_what_hinders_it_is_one_senten
         std::fs::read_to_string(bench.home.path("state/wheelhouse/audit.jsonl")).expect("an audit file");
     assert_eq!(
         audit.lines().filter(|line| line.contains("\"exec\"") && line.contains(&pod)).count(),
-        5,
+        6,
         "{audit}"
     );
+    let failed =
+        audit.lines().filter(|line| line.contains("\"exec_failed\"") && line.contains("psql")).count();
+    assert_eq!(failed, 1, "{audit}");
+
+    // What cannot be written down is not started.
+    let file = bench.home.path("state/wheelhouse/audit.jsonl");
+    std::fs::rename(&file, bench.home.path("audit")).expect("renamed");
+    std::fs::create_dir(&file).expect("a folder in its place");
+    let (ended, _, err) = run(&["exec", &pod, "--", "touch", "/tmp/begun"]).await;
+    assert!(ended == Some(1) && err.contains("audit file"), "{err}");
+    std::fs::remove_dir(&file).expect("removed");
+    let (ended, _, err) = run(&["exec", &pod, "--", "ls", "/tmp/begun"]).await;
+    assert!(ended != Some(0) && err.contains("No such file"), "{err}");
 
     bench.cluster.faults().deny(None, "create", "pods/exec");
     let (ended, _, err) = run(&["exec", "acme", "--", "ls"]).await;
@@ -280,6 +293,10 @@ async fn the_cockpit_lends_its_terminal_to_a_shell_and_takes_it_back() {
         // What is pasted is typed there, and is no command of the cockpit.
         terminal.keys("echo q; echo :quit\r");
         terminal.wait_for("\n:quit");
+        // A paste of many lines arrives whole and in order, whatever keys of the cockpit are in it.
+        let lines: String = (0..60).map(|i| format!("echo y{i}+q-{i}\r")).collect();
+        terminal.keys(&lines);
+        terminal.wait_for("\ny59+q-59");
         terminal.resize(100, 30);
         for _ in 0..100 {
             terminal.keys("stty size\r");

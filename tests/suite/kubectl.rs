@@ -596,3 +596,37 @@ async fn commands_run_in_containers() {
     let output = output.await.expect("a joined thread").expect("kubectl ends");
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("root\n{pod}\n"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_that_run_are_resized_several_at_once_and_a_plain_patch_is_refused() {
+    let bench = Bench::running().await;
+    if !bench.is_at_least(32, "patch --subresource=resize").await {
+        return;
+    }
+    let tenant = bench.tenant();
+    let pods: Vec<String> = bench.pods(&tenant).iter().map(|name| format!("pod/{name}")).collect();
+    assert!(pods.len() > 1, "{pods:?}");
+    let limits = r#"{"spec":{"containers":[{"name":"php-fpm","resources":{"limits":{"memory":"768Mi"}}}]}}"#;
+    let mut arguments = vec!["-n", &tenant, "patch"];
+    arguments.extend(pods.iter().map(String::as_str));
+    arguments.extend(["--subresource=resize", "-p", limits]);
+    let told = bench.ok(&arguments).await;
+    assert_eq!(told.lines().filter(|line| line.ends_with("patched")).count(), pods.len(), "{told}");
+    let path =
+        "jsonpath={.items[*].status.containerStatuses[?(@.name==\"php-fpm\")].resources.limits.memory}";
+    let began = std::time::Instant::now();
+    loop {
+        let all = bench.ok(&["-n", &tenant, "get", "pods", "-o", path]).await;
+        if all.split_whitespace().all(|limit| limit == "768Mi") {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{all}");
+    }
+    let (done, told) =
+        bench.run(&["-n", &tenant, "patch", &pods[0], "-p", &limits.replace("768", "800")]).await;
+    assert!(!done && told.contains("pod updates may not change fields other than"), "{told}");
+    let large = limits.replace("768Mi", "64Mi");
+    let (done, told) =
+        bench.run(&["-n", &tenant, "patch", &pods[0], "--subresource=resize", "-p", &large]).await;
+    assert!(!done && told.contains("must be less than or equal to memory limit of 64Mi"), "{told}");
+}

@@ -45,6 +45,7 @@ mod program;
 mod readme;
 mod real;
 mod record;
+mod resize;
 mod rights;
 mod rooms;
 mod runs;

@@ -19,6 +19,7 @@ use crate::{
 
 mod crash;
 mod refusals;
+mod told;
 
 pub const TENANT: &str = "acme";
 const NEW: &str = "2.5.0";

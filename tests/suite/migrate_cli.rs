@@ -1,8 +1,13 @@
 //! Migrations by commands, as a user or a script runs them.
 
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
 use serde_json::Value;
 
-use crate::program::Demo;
+use crate::program::{Demo, send};
 
 fn demo() -> Demo {
     Demo::cluster("--tenants 4 --nodes 4 --seed 7 --scenario calm --speed 60")
@@ -50,6 +55,14 @@ fn a_migration_is_shown_done_and_told_with_the_log_of_its_job() {
     let fails = ["migrate", "acme", "--command", "php bin/console doctrine:migrations:migrate exit 1"];
     let (_, said) = demo.run(1, &[&fails[..], &CONSENT].concat());
     assert!(said.contains("  | [error] Migration") && said.contains("failed with exit code 1"), "{said}");
+    // What failed is planned again by its run.
+    assert!(said.contains("runs retry "), "{said}");
+    let runs = demo.json(0, &["runs", "-o", "json"]);
+    let [failed, done] = [0, 1].map(|n| runs[n]["id"].as_str().expect("an id").to_owned());
+    let (again, _) = demo.run(0, &["runs", "retry", &failed, "--dry-run"]);
+    assert!(again.contains("acme migrated") || again.contains("exit 1"), "{again}");
+    let (_, said) = demo.run(1, &["runs", "retry", &done, "--yes"]);
+    assert!(said.contains("one that has failed is tried again"), "{said}");
     assert_eq!(tenant(&demo, "acme")["desired"], was["desired"]);
 }
 
@@ -66,11 +79,17 @@ fn what_is_held_is_said_by_check_and_closed_by_the_word_of_an_operator() {
     assert!(output.status.code() >= Some(1) && line.contains("migrate acme"), "{line}");
     let runs = demo.json(0, &["runs", "-o", "json"]);
     let id = runs[0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(runs[0]["harm"], serde_json::json!([]), "nothing happened to its pods");
+    // The list says at which step it stands, and why.
+    let (list, _) = demo.run(0, &["runs"]);
+    assert!(list.contains("at step ") && list.contains("exit code 1"), "{list}");
     let (_, said) = demo.run(1, &["runs", "resume", &id, "--yes"]);
     assert!(said.contains("exit code 1"), "{said}");
     let (out, said) = demo.run(1, &[&["migrate", "acme"][..], &CONSENT].concat());
     assert!(out.contains("finish it or give it up first"), "{out}{said}");
     demo.run(0, &["runs", "resume", &id, "--as", "failed", "--yes"]);
+    let (list, _) = demo.run(0, &["runs"]);
+    assert!(list.contains("failed") && list.contains("ended "), "{list}");
     assert_eq!(tenant(&demo, "acme")["desired"], was["desired"]);
 }
 
@@ -272,5 +291,43 @@ fn a_tenant_is_rolled_back_to_the_revision_before_with_the_difference_shown() {
     ] {
         let (out, err) = demo.run(code, arguments);
         assert!(format!("{out}{err}").contains(word), "{arguments:?}: {out}{err}");
+    }
+}
+
+#[test]
+fn an_api_server_that_is_away_is_told_of_while_a_run_or_a_campaign_is_followed() {
+    let demo = demo();
+    for tenants in [&["acme"][..], &["globex", "initech"]] {
+        let typed = if tenants.len() == 1 { tenants[0] } else { "2 tenants" };
+        let slow = ["--command", "sleep 600", "--gitops-paused", "--yes", "--confirm", typed];
+        let arguments = [&["migrate"], tenants, &slow].concat();
+        let mut command = demo.home.command(&demo.on(&arguments));
+        let mut child =
+            command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("its words are ours")).lines();
+        let mut until = |word: &str| {
+            let mut told = Vec::new();
+            loop {
+                let line = lines.next().expect(word).expect("text");
+                told.push(line.clone());
+                if line.contains(word) {
+                    return (line, told);
+                }
+            }
+        };
+        until("it is started");
+        send(demo.served.id(), "STOP");
+        let (line, _) = until("the API server does not answer");
+        send(demo.served.id(), "CONT");
+        let what = if tenants.len() == 1 { "runs resume" } else { "campaigns resume" };
+        let words = ["migrate", "Nothing is lost", "Its Job runs on by itself", what];
+        assert!(words.iter().all(|word| line.contains(word)), "{line}");
+        let (_, between) = until("the API server answers again, after");
+        assert!(!between.iter().any(|line| line.contains("does not answer since")), "{between:?}");
+        // An interrupt says how it goes on.
+        send(child.id(), "INT");
+        let (line, _) = until("pausing: ");
+        assert!(line.contains(what), "{line}");
+        assert!(!child.wait().expect("it ends").success());
     }
 }

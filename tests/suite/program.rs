@@ -76,6 +76,19 @@ impl Home {
         self.terminal_with(arguments, &[], columns, rows)
     }
 
+    /// The binary as it is started in a terminal.
+    pub fn in_terminal(&self, arguments: &[&str]) -> CommandBuilder {
+        let mut command = CommandBuilder::new(WHEELHOUSE);
+        command.args(arguments);
+        command.env_clear();
+        command.cwd(self.folder.path());
+        for (key, value) in self.environment() {
+            command.env(key, value);
+        }
+        command.env("TERM", "xterm-256color");
+        command
+    }
+
     /// The same with more environment.
     pub fn terminal_with(
         &self,
@@ -86,14 +99,7 @@ impl Home {
     ) -> Terminal {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
-        let mut command = CommandBuilder::new(WHEELHOUSE);
-        command.args(arguments);
-        command.env_clear();
-        command.cwd(self.folder.path());
-        for (key, value) in self.environment() {
-            command.env(key, value);
-        }
-        command.env("TERM", "xterm-256color");
+        let mut command = self.in_terminal(arguments);
         for (key, value) in more {
             command.env(key, value);
         }

@@ -24,6 +24,7 @@ mod picture;
 mod places;
 mod pump;
 mod replays;
+mod resize;
 mod reviews;
 mod ways;
 

@@ -226,3 +226,94 @@ fn a_key_that_cannot_be_is_told_before_the_screen_is_taken() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("line 2: [keys] scael:") && said.contains("line 3: [keys] scale:"), "{said}");
 }
+
+/// Whether the kernel holds the process stopped.
+fn is_stopped(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process is there");
+    stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+}
+
+#[test]
+fn a_stop_gives_the_terminal_to_the_shell_and_fg_draws_everything_again() {
+    let home = Home::new();
+    let mut terminal = open(&home, 80, 24);
+    for (columns, rows) in [(100, 30), (80, 24)] {
+        terminal.keys("\x1a");
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        while !is_stopped(terminal.id()) || terminal.is_taken() {
+            assert!(std::time::Instant::now() < until, "it is not stopped:\n{}", terminal.screen());
+            thread::sleep(Duration::from_millis(5));
+        }
+        // What the shell prints meanwhile is not what the cockpit drew last.
+        terminal.resize(columns, rows);
+        send(terminal.id(), "CONT");
+        let wide = usize::from(columns);
+        terminal.wait("the whole screen at its size", |screen| {
+            let bar = screen.lines().last().unwrap_or_default();
+            screen.contains("acme")
+                && bar.contains("? help") | bar.contains("m : ?")
+                && screen.lines().next().is_some_and(|line| line.trim_end().chars().count() > wide - 8)
+        });
+        assert!(terminal.is_taken());
+    }
+    press_until(&mut terminal, "2", "worker-1");
+    leave(terminal);
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_it_and_leaves_nothing_running() {
+    use std::io::Read as _;
+
+    let home = Home::new();
+    let size = portable_pty::PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+    let pty = portable_pty::native_pty_system().openpty(size).expect("a pseudo-terminal");
+    let mut child = pty.slave.spawn_command(home.in_terminal(&DEMO)).expect("the binary starts");
+    drop(pty.slave);
+    let mut reader = pty.master.try_clone_reader().expect("its output");
+    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&seen).contains("acme") {
+        let n = reader.read(&mut buffer).expect("it writes");
+        seen.extend_from_slice(&buffer[..n]);
+    }
+    // Every end of it is closed, as when the connection of an SSH session is lost.
+    drop(reader);
+    drop(pty.master);
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while child.try_wait().expect("it can be waited for").is_none() {
+        assert!(std::time::Instant::now() < until, "it still runs");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_storm_of_sizes_and_keys_ends_in_the_right_picture() {
+    let home = Home::new();
+    let mut terminal = open(&home, 80, 24);
+    for i in 0..60u16 {
+        terminal.resize(40 + i * 3, 10 + i % 30);
+        terminal.keys("jk2W1");
+    }
+    terminal.keys(&"j".repeat(400));
+    terminal.resize(120, 40);
+    let settled = |screen: &str| {
+        let bar = screen.lines().last().unwrap_or_default();
+        screen.lines().count() == 40 && bar.contains("? help") && screen.contains("TENANT")
+    };
+    terminal.wait("the size it has", settled);
+    // Another full drawing changes nothing: no cell is left over from before.
+    press_until(&mut terminal, "1", "TENANT");
+    let body = |screen: String| screen.lines().skip(3).take(34).map(str::to_owned).collect::<Vec<_>>();
+    for _ in 0..20 {
+        let before = body(terminal.screen());
+        terminal.keys("\x0c");
+        thread::sleep(Duration::from_millis(300));
+        let after = body(terminal.screen());
+        let names = |lines: &[String]| {
+            lines.iter().map(|l| l.chars().take(24).collect::<String>()).collect::<Vec<_>>()
+        };
+        if names(&before) == names(&after) {
+            return leave(terminal);
+        }
+    }
+    panic!("it is not the same when it is drawn again:\n{}", terminal.screen());
+}

@@ -6,7 +6,7 @@ use super::answers::ANSWERS;
 use crate::{
     cluster::RULES,
     config::{self, settings},
-    run::rights::{Role, Within},
+    run::rights::{RbacRole, Within},
     ui::{
         SIGNS,
         command::{self, Entry, On, key_sign},
@@ -109,7 +109,7 @@ fn settings_of_all_sections() -> String {
 
 fn roles() -> String {
     let mut out = String::new();
-    for role in Role::ALL {
+    for role in RbacRole::ALL {
         let below: Vec<_> =
             role.with_those_below().iter().filter(|r| **r != role).map(|r| r.name()).collect();
         let beside =

@@ -165,6 +165,11 @@ pub(in crate::cluster) const RULES: &[Rule] = &[
         check: Check::Database(alike::strangers),
     },
     Rule {
+        name: "member-twice",
+        doc: "Two configured addresses lead to one member: it is counted and asked as one.",
+        check: Check::Database(whole::twice),
+    },
+    Rule {
         name: "members-differ",
         doc: "Members run different versions, or provider options that matter.",
         check: Check::Database(alike::members_differ),

@@ -322,7 +322,9 @@ pub(super) fn left_behind(s: &Snapshot, t: &Tenant) -> Option<Found> {
 }
 
 pub(super) fn resizing(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let waits: Vec<_> = t.active().filter_map(|p| Some((p, p.resize.as_ref()?))).collect();
+    let told = |p: &'_ Pod| p.resize.as_ref().is_some_and(|resize| !resize.reason.is_empty());
+    let waits: Vec<_> =
+        t.active().filter(|p| told(p)).filter_map(|p| Some((p, p.resize.as_ref()?))).collect();
     let (pod, resize) = waits.first()?;
     let wished = resize.wished.containers.iter().zip(&pod.spec.containers);
     let differs = wished.filter(|(w, f)| w.resources.limits.memory != f.resources.limits.memory);

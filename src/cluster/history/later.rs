@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Forecast, History, Kept, Ring, Trend};
+use super::{Forecast, History, Hour, Kept, Ring, Trend};
 use crate::cluster::{Memory, TenantName, delta};
 
 /// What a sample is made of.
-const NUMBERS: usize = 3;
+const NUMBERS: usize = 5;
 
 /// What a memory holds otherwise than an earlier one: columns over all tenants, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,15 +21,19 @@ pub(in crate::cluster) struct Later {
     columns: [(u64, Vec<i64>); NUMBERS],
     /// What else differs: the place of the tenant, and its forecast.
     forecasts: Vec<(u32, Option<Forecast>)>,
+    /// Its hours: so many of the oldest are the same, and those after them.
+    hours: Vec<(u32, u8, Vec<Hour>)>,
 }
 
 impl Kept {
     fn numbers(&self) -> [i64; NUMBERS] {
-        [self.at.into(), self.used.0 as i64, self.containers.into()]
+        let Self { used, at, containers, least, most } = *self;
+        [at.into(), used.0 as i64, containers.into(), least.into(), most.into()]
     }
 
-    fn of([at, used, containers]: [i64; NUMBERS]) -> Self {
-        Self { used: Memory(used as u64), at: at as u32, containers: containers as u32 }
+    fn of([at, used, containers, least, most]: [i64; NUMBERS]) -> Self {
+        let [at, containers, least, most] = [at, containers, least, most].map(|n| n as u32);
+        Self { used: Memory(used as u64), at, containers, least, most }
     }
 }
 
@@ -62,6 +66,11 @@ impl History {
             if ring.forecast != old.forecast {
                 later.forecasts.push((place, ring.forecast));
             }
+            // The hours that are over stay as they are; when the oldest goes, all are told again.
+            let same = old.hours.iter().zip(&ring.hours).take_while(|(a, b)| a == b).count();
+            if same < ring.hours.len() || old.hours.len() != ring.hours.len() {
+                later.hours.push((place, small(same), ring.hours[same..].to_vec()));
+            }
         }
         for (unit, column) in &mut later.columns {
             *unit = delta::pack(column);
@@ -71,7 +80,7 @@ impl History {
 
     /// Takes in what a later one holds otherwise. Its trends are worked out by [`Self::settle`].
     pub(in crate::cluster) fn take(&mut self, later: Later) {
-        let Later { names, gone, same, new, columns, forecasts } = later;
+        let Later { names, gone, same, new, columns, forecasts, hours } = later;
         if let Some(names) = names {
             let mut rings = std::mem::take(&mut self.rings);
             self.rings = names
@@ -93,10 +102,14 @@ impl History {
                 ring.samples.push(Kept::of(last));
             }
         }
-        let mut forecasts = forecasts.into_iter().peekable();
+        let (mut forecasts, mut hours) = (forecasts.into_iter().peekable(), hours.into_iter().peekable());
         for (place, ring) in (0..).zip(self.rings.values_mut()) {
             if let Some((_, forecast)) = forecasts.next_if(|(of, _)| *of == place) {
                 ring.forecast = forecast;
+            }
+            if let Some((_, same, new)) = hours.next_if(|(of, ..)| *of == place) {
+                ring.hours.truncate(same.into());
+                ring.hours.extend(new);
             }
         }
     }

@@ -139,13 +139,13 @@ fn shown(amount: &Value) -> String {
     Amount::read(amount).map_or_else(|| amount.to_string(), |amount| amount.to_string())
 }
 
-/// The sum over the containers; null where one of them says nothing.
+/// The sum over the containers that say something; null where none does.
 fn sum(pod: &Value, kind: &str) -> Value {
     let mut total = json!({});
     for resource in ["cpu", "memory", "ephemeral-storage"] {
-        let each: Option<Vec<Amount>> =
-            containers(pod).map(|c| Amount::read(&c["resources"][kind][resource])).collect();
-        if let Some(each) = each.filter(|each| !each.is_empty()) {
+        let each: Vec<Amount> =
+            containers(pod).filter_map(|c| Amount::read(&c["resources"][kind][resource])).collect();
+        if !each.is_empty() {
             total[resource] = each.into_iter().fold(Amount::default(), Amount::plus).to_string().into();
         }
     }

@@ -38,29 +38,7 @@ pub(super) fn charge(world: &mut World, kind: &Kind, object: &Value, dry: bool) 
             return Err(Refusal { why: format!("failed quota: {}: must specify {missing}", name(quota)) });
         }
     }
-    for quota in &quotas {
-        let (hard, used) = (amounts(&quota["spec"]["hard"]), amounts(&quota["status"]["used"]));
-        let mut over = (Amounts::new(), Amounts::new(), Amounts::new());
-        for (resource, wanted) in asked.iter().filter(|(_, wanted)| wanted.nano() > 0) {
-            let Some(most) = hard.get(resource) else { continue };
-            let now = used.get(resource).copied().unwrap_or_default();
-            if now.plus(*wanted) > *most {
-                over.0.insert(resource.clone(), *wanted);
-                over.1.insert(resource.clone(), now);
-                over.2.insert(resource.clone(), *most);
-            }
-        }
-        if !over.0.is_empty() {
-            let why = format!(
-                "exceeded quota: {}, requested: {}, used: {}, limited: {}",
-                name(quota),
-                told(&over.0),
-                told(&over.1),
-                told(&over.2)
-            );
-            return Err(Refusal { why });
-        }
-    }
+    quotas.iter().try_for_each(|quota| within(quota, &asked))?;
     for quota in quotas.iter().filter(|_| !dry) {
         let hard = amounts(&quota["spec"]["hard"]);
         world.store.update_status(Kind::RESOURCE_QUOTA, &space, name(quota), "kube-apiserver", |quota| {
@@ -73,6 +51,54 @@ pub(super) fn charge(world: &mut World, kind: &Kind, object: &Value, dry: bool) 
         });
     }
     Ok(())
+}
+
+/// Holds a pod that is there already to the quotas of its namespace, when it is to take more.
+///
+/// # Errors
+/// The first quota that it exceeds, or for which it does not say enough.
+pub(super) fn more(world: &World, before: &Value, after: &Value) -> Result<(), Refusal> {
+    let quotas = world.store.list(Kind::RESOURCE_QUOTA, Some(namespace(after)));
+    let quotas: Vec<&Object> = quotas.filter(|quota| concerns(quota, Kind::POD, after)).collect();
+    if let Some((quota, missing)) = quotas.iter().find_map(|quota| Some((quota, missing(quota, after)?))) {
+        return Err(Refusal { why: format!("failed quota: {}: must specify {missing}", name(quota)) });
+    }
+    let had = usage(Kind::POD, before);
+    let mut asked = usage(Kind::POD, after);
+    asked.retain(|resource, wanted| {
+        *wanted = wanted.less(had.get(resource).copied().unwrap_or_default());
+        wanted.nano() > 0
+    });
+    quotas.into_iter().try_for_each(|quota| within(quota, &asked))
+}
+
+/// Whether a quota has room for so much.
+///
+/// # Errors
+/// What of it is exceeded.
+fn within(quota: &Value, asked: &Amounts) -> Result<(), Refusal> {
+    let (hard, used) = (amounts(&quota["spec"]["hard"]), amounts(&quota["status"]["used"]));
+    let mut over = (Amounts::new(), Amounts::new(), Amounts::new());
+    for (resource, wanted) in asked.iter().filter(|(_, wanted)| wanted.nano() > 0) {
+        let Some(most) = hard.get(resource) else { continue };
+        let now = used.get(resource).copied().unwrap_or_default();
+        if now.plus(*wanted) > *most {
+            over.0.insert(resource.clone(), *wanted);
+            over.1.insert(resource.clone(), now);
+            over.2.insert(resource.clone(), *most);
+        }
+    }
+    if over.0.is_empty() {
+        return Ok(());
+    }
+    let why = format!(
+        "exceeded quota: {}, requested: {}, used: {}, limited: {}",
+        name(quota),
+        told(&over.0),
+        told(&over.1),
+        told(&over.2)
+    );
+    Err(Refusal { why })
 }
 
 /// Counts what the namespace uses.

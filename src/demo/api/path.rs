@@ -72,7 +72,7 @@ const REVIEWS: &[(&str, &str)] = &[
     ("authentication.k8s.io", "selfsubjectreviews"),
 ];
 
-const UNSERVED: &[&str] = &["binding", "ephemeralcontainers", "portforward", "proxy", "resize", "token"];
+const UNSERVED: &[&str] = &["binding", "ephemeralcontainers", "portforward", "proxy", "token"];
 
 impl Target {
     /// Reads a path, percent-decoded.

@@ -158,7 +158,7 @@ fn workload_faults(kind: &Kind, object: &Value, before: Option<&Value>, faults: 
     }
 }
 
-fn containers(spec: &Value, path: &str, faults: &mut Vec<Fault>) {
+pub(super) fn containers(spec: &Value, path: &str, faults: &mut Vec<Fault>) {
     let containers = spec["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
     if containers.is_empty() {
         faults.push(Fault::required(format!("{path}.containers"), ""));

@@ -269,6 +269,7 @@ fn replace(
         by = by.through(subresource);
     }
     let after = match subresource {
+        Some("resize") => super::resize::resized(world, before, &wanted)?,
         Some(part) => {
             let part = if part == "finalize" { "spec" } else { part };
             let mut after = Value::clone(before);

@@ -81,10 +81,27 @@ fn run(status: &mut Value, container: &Value, pod: &str, now: Timestamp) {
     let repository = image.rsplit_once(':').map_or(image, |(repository, _)| repository);
     let probed = container["readinessProbe"].is_object();
     status["state"] = json!({"running": {"startedAt": stamp(now)}});
+    // What was put in force before stays so over a restart.
+    if status["resources"].is_null() {
+        report(status, container);
+    }
     status["ready"] = (!probed).into();
     status["started"] = true.into();
     status["imageID"] = format!("{repository}@sha256:{}", digest(&[image])).into();
     status["containerID"] = format!("containerd://{}", digest(&[pod, called, &count])).into();
+}
+
+/// The container runs with what it asks for.
+pub(super) fn put_in_force(pod: &mut Value, index: usize, container: &Value) {
+    change(pod, index, |status| report(status, container));
+}
+
+fn report(status: &mut Value, container: &Value) {
+    let resources = &container["resources"];
+    set(status, &["resources"], if resources.is_object() { resources.clone() } else { json!({}) });
+    if resources["requests"].is_object() {
+        set(status, &["allocatedResources"], resources["requests"].clone());
+    }
 }
 
 /// The container answers its readiness probe.

@@ -10,6 +10,8 @@ pub(crate) struct Kubelet {
     pub(crate) stopping: BTreeSet<String>,
     /// How often a container failed in a row, by pod uid and container name.
     pub(crate) failures: BTreeMap<(String, String), u32>,
+    /// Pods whose resize was put off, by namespace and name.
+    pub(crate) deferred: BTreeSet<(String, String)>,
 }
 
 /// One machine under a node.
@@ -35,6 +37,8 @@ pub(crate) enum Step {
     Restart(usize),
     /// An image is tried again.
     Pull(usize, u32),
+    /// The resources that were granted are put in force.
+    Resize,
     /// Its last container has stopped.
     Gone,
 }

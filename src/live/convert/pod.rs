@@ -24,7 +24,10 @@ pub(super) fn pod(slim: slim::Pod, interner: &mut Interner) -> Result<Object<Key
     let mut wished = template(spec, interner)?;
     wished.volumes.iter_mut().for_each(|volume| own_claim(volume, &meta.name, owner.as_ref()));
     let granted = resize::in_force(&wished, &status)?;
-    let resize = resize::pending(&status, interner).map(|(reason, message, since)| {
+    let pending = resize::pending(&status, interner);
+    // What the kubelet has not looked at yet has no condition.
+    let pending = pending.or_else(|| granted.is_some().then(|| (interner.text(""), None, None)));
+    let resize = pending.map(|(reason, message, since)| {
         let wished = interner.spec(wished.clone());
         Box::new(Resize { reason, message, since, wished })
     });
@@ -199,6 +202,12 @@ fn containers(given: Vec<slim::Container>, interner: &mut Interner) -> Result<Ve
             host_ports,
             ports,
             sidecar: slim.restart_policy == "Always",
+            restarted_by: slim
+                .resize_policy
+                .iter()
+                .filter(|policy| policy.restart_policy == "RestartContainer")
+                .map(|policy| interner.text(&policy.resource_name))
+                .collect(),
             resources: resources(&slim.resources).map_err(fault)?,
         });
     }

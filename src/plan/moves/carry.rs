@@ -384,6 +384,7 @@ fn part(moved: &Move, tenant: &Tenant, pod: &Pod, landing: Landing, checks: Vec<
         kubectl: String::new(),
         undo,
         what: Some(format!("{} {} → {}", pod.key.name, moved.from, to)),
+        resized: Vec::new(),
     }
 }
 

@@ -59,6 +59,9 @@ impl Envelope {
                     let tenants = changes.iter().filter_map(|(about, _)| about.tenant().cloned());
                     envelope.tenants.extend(tenants);
                 }
+                Intent::Resize { limits } => {
+                    envelope.tenants.insert(limits.tenant.clone());
+                }
                 Intent::DeletePod { .. } | Intent::Database { .. } => {}
             }
         }

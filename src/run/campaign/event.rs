@@ -154,6 +154,9 @@ pub enum Event {
         /// The image before, of one that was rolled out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<String>,
+        /// What did not come out as its plan said: a tenant was without a ready pod, its pods are elsewhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unpredicted: Option<String>,
     },
     /// A move goes to another node than was planned, within what was agreed to.
     Retargeted {

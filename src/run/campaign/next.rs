@@ -210,7 +210,13 @@ pub(super) fn done(item: usize, run: &Run) -> Event {
         Change::SetImage(set) if !step.way_out => Some(set.from.to_string()),
         _ => None,
     });
-    Event::Done { item, pod: came(run), was }
+    // Its pod had moved when its run was given up: the run says failed, and so does this.
+    let failed = (run.state == RunState::Failed).then(|| {
+        let why = run.last_word().unwrap_or("it was given up");
+        format!("run {} failed once the pod had moved: {why}", run.short())
+    });
+    let unpredicted = failed.or_else(|| run.unpredicted()).map(|text| brief(&text));
+    Event::Done { item, pod: came(run), was, unpredicted }
 }
 
 /// Its new pod was adopted, by the API server's own word: there was nothing to discard any more.
@@ -249,6 +255,9 @@ fn ending(campaign: &Campaign, counts: Counts, seen: &Snapshot) -> Next {
         ));
     }
     let mut text = format!("{}: {} of {} done", campaign.goal, counts.done, counts.all);
+    if counts.unpredicted > 0 {
+        text += &format!(" ({} not as predicted)", counts.unpredicted);
+    }
     for (n, word) in [
         (counts.skipped, "left out"),
         (counts.failed, "failed"),

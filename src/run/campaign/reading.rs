@@ -28,7 +28,22 @@ impl Campaign {
             }
         }
         counts.all = self.items.len() - counts.replaced;
+        counts.unpredicted = self.unpredicted().len();
         counts
+    }
+
+    /// The items that are done and did not come out as predicted, each with what did not.
+    pub fn unpredicted(&self) -> BTreeMap<usize, &str> {
+        let mut all = BTreeMap::new();
+        for entry in &self.entries {
+            if let Event::Done { item, unpredicted, .. } = &entry.event
+                && matches!(self.states[*item], ItemState::Done(_))
+                && let Some(why) = unpredicted
+            {
+                all.insert(*item, why.as_str());
+            }
+        }
+        all
     }
 
     /// The number of an item among those that count, from 1 on; `None`: another plan took its place.
@@ -80,6 +95,7 @@ impl Campaign {
             Intent::Cordon { node, .. } => Some(About::Node(node.clone())),
             Intent::Undo { changes, .. } => changes.first().map(|(about, _)| about.clone()),
             Intent::Scale { targets } => targets.first().map(|t| About::Tenant(t.tenant.clone())),
+            Intent::Resize { limits } => Some(About::Tenant(limits.tenant.clone())),
             Intent::DeletePod { .. } | Intent::Database { .. } => None,
         }
     }
@@ -114,14 +130,6 @@ impl Campaign {
     pub fn left(&self) -> Vec<Intent> {
         let waiting = self.states.iter().zip(&self.items).filter(|(state, _)| **state == ItemState::Waiting);
         waiting.map(|(_, item)| item.clone()).collect()
-    }
-
-    /// The image an item replaced, of one that is done.
-    pub fn was(&self, item: usize) -> Option<&str> {
-        self.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Done { item: at, was, .. } if *at == item => Some(was.as_deref()),
-            _ => None,
-        })?
     }
 
     /// No other item is under way together with this one.
@@ -193,6 +201,8 @@ impl Campaign {
         let (mut began, mut total, mut count) = (BTreeMap::new(), SignedDuration::ZERO, 0);
         for entry in &self.entries {
             match entry.event {
+                // What it stood still for is no part of how long an item takes.
+                Event::Taken => began.clear(),
                 Event::Began { item, .. } => {
                     began.insert(item, entry.at);
                 }
@@ -242,6 +252,8 @@ pub struct Counts {
     pub running: usize,
     /// Done.
     pub done: usize,
+    /// Done, and not as predicted: a tenant was without a ready pod meanwhile, or its pods are elsewhere. Among `done`.
+    pub unpredicted: usize,
     /// Not needed, or skipped.
     pub skipped: usize,
     /// Failed.
@@ -259,6 +271,9 @@ impl Counts {
     /// How far it is, in a few words: `7 of 19`, `7 of 19, 1 failed`.
     pub fn words(&self) -> String {
         let mut text = format!("{} of {}{}", self.done, self.all, if self.of_tenants { " done" } else { "" });
+        if self.unpredicted > 0 {
+            text += &format!(" ({} not as predicted)", self.unpredicted);
+        }
         for (n, word) in [(self.skipped, "left out"), (self.failed, "failed"), (self.held, "held")] {
             if n > 0 {
                 text += &format!(", {n} {word}");

@@ -1,10 +1,12 @@
 //! A campaign as it is known here: who drives it, how it is called, and what may be asked of it. Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
-use super::{Campaign, CampaignState, ItemState};
+use super::{Campaign, CampaignState, Event, ItemState};
 use crate::{
-    cluster::Snapshot,
+    cluster::{Key, Snapshot},
     plan::{Intent, Means, Move, MoveReason},
     run::{Holder, Shown},
 };
@@ -83,48 +85,143 @@ impl CampaignSeen {
 
     /// What may be asked of it: only what would be accepted.
     pub fn offers(&self, seen: &Snapshot) -> Offers {
-        let (name, shown) = (self.campaign.short(), self.shown());
-        let driven = matches!(shown, Shown::Running | Shown::Planned);
-        let open = match self.campaign.state.is_over() {
-            true => Err(format!("campaign {name} {}", shown.phrase())),
+        Offers {
+            pause: self.pause(),
+            resume: self.still(),
+            stop: self.stop(),
+            skip: self.skip(),
+            retry: self.retry(),
+            undo: self.undo(seen),
+            give_up: self.still(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.campaign.short()
+    }
+
+    /// Whether it is not over.
+    fn open(&self) -> Result<(), String> {
+        match self.campaign.state.is_over() {
+            true => Err(format!("campaign {} {}", self.name(), self.shown().phrase())),
             false => Ok(()),
-        };
-        let still = open.clone().and_then(|()| match (&shown, &self.holder) {
+        }
+    }
+
+    fn is_driven(&self) -> bool {
+        matches!(self.shown(), Shown::Running | Shown::Planned)
+    }
+
+    /// Going on with it, or closing it: nobody drives it, and it is not over.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn still(&self) -> Result<(), String> {
+        self.open()?;
+        match (self.shown(), &self.holder) {
             (Shown::Unknown, _) => {
                 let why = self.unknown.as_deref().unwrap_or_default();
-                Err(format!("whether anybody drives campaign {name} is not known: {why}"))
+                Err(format!("whether anybody drives campaign {} is not known: {why}", self.name()))
             }
-            _ if driven && self.ours => Err(format!("campaign {name} is under way: pause it first")),
-            (_, Some(holder)) if driven => Err(format!("{} drives it", holder.who)),
+            _ if self.is_driven() && self.ours => {
+                Err(format!("campaign {} is under way: p pauses it", self.name()))
+            }
+            (_, Some(holder)) if self.is_driven() => Err(format!("{} drives it", holder.who)),
             _ => Ok(()),
-        });
-        let pause = open.clone().and_then(|()| match driven {
-            true => Ok(()),
-            false => Err(format!("campaign {name} {}", shown.phrase())),
-        });
-        let stop = open.clone().and_then(|()| match self.campaign.stopping {
-            true => Err(format!("campaign {name} ends already once what is under way is through")),
-            false => Ok(()),
-        });
-        let counts = self.campaign.counts();
-        let some = |any: bool, what: &str| match any {
-            true => open.clone(),
-            false => open.clone().and(Err(format!("campaign {name} has no item that {what}"))),
-        };
-        let undo = match self.campaign.state {
-            CampaignState::Undone => Err(format!("campaign {name} is taken back already")),
-            _ if !self.campaign.state.is_over() => still.clone(),
-            _ => Ok(()),
-        };
-        Offers {
-            pause,
-            resume: still.clone(),
-            stop,
-            skip: some(counts.waiting + counts.running + counts.held > 0, "is left"),
-            retry: some(counts.failed + counts.skipped > 0, "failed or was skipped"),
-            undo: undo.and_then(|()| back(&self.campaign, seen).map(drop)),
-            give_up: still,
         }
+    }
+
+    /// Pausing it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn pause(&self) -> Result<(), String> {
+        self.open()?;
+        match self.is_driven() {
+            true => Ok(()),
+            false => Err(format!("campaign {} {}", self.name(), self.shown().phrase())),
+        }
+    }
+
+    /// Ending it once what is under way is through.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn stop(&self) -> Result<(), String> {
+        self.open()?;
+        match self.campaign.stopping && self.is_driven() {
+            true => Err(format!("campaign {} ends already once what is under way is through", self.name())),
+            false => Ok(()),
+        }
+    }
+
+    /// Leaving out an item or what is left of a tenant.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn skip(&self) -> Result<(), String> {
+        let counts = self.campaign.counts();
+        self.has(counts.waiting + counts.running + counts.held > 0, "is left")
+    }
+
+    /// Trying again an item that failed or was skipped.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn retry(&self) -> Result<(), String> {
+        let counts = self.campaign.counts();
+        self.has(counts.failed + counts.skipped > 0, "failed or was skipped")
+    }
+
+    fn has(&self, any: bool, what: &str) -> Result<(), String> {
+        self.open()?;
+        match any {
+            true => Ok(()),
+            false => Err(format!("campaign {} has no item that {what}", self.name())),
+        }
+    }
+
+    /// Taking back what it did.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn undo(&self, seen: &Snapshot) -> Result<(), String> {
+        if self.campaign.state == CampaignState::Undone {
+            return Err(format!("campaign {} is taken back already", self.name()));
+        }
+        if !self.campaign.state.is_over() {
+            self.still()?;
+        }
+        // Of thousands one is enough.
+        let done = results(&self.campaign);
+        match done.iter().rev().any(|(item, done)| opposite(&self.campaign, *item, *done, seen).is_ok()) {
+            true => Ok(()),
+            false => back(&self.campaign, seen).map(drop),
+        }
+    }
+}
+
+/// What a campaign has noted of an item that is done: the pod that came, and the image before.
+type Noted<'a> = (Option<&'a str>, Option<&'a str>);
+
+/// The items that are done.
+fn results(campaign: &Campaign) -> BTreeMap<usize, Noted<'_>> {
+    let done = campaign.entries.iter().filter_map(|entry| match &entry.event {
+        Event::Done { item, pod, was, .. } => Some((*item, (pod.as_deref(), was.as_deref()))),
+        _ => None,
+    });
+    let mut all: BTreeMap<_, _> = done.collect();
+    all.retain(|item, _| matches!(campaign.states[*item], ItemState::Done(_)));
+    all
+}
+
+/// Sentences, the first few of many.
+fn few(all: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match all.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
     }
 }
 
@@ -134,23 +231,25 @@ impl CampaignSeen {
 /// Nothing of it can be taken back: why.
 pub fn back(campaign: &Campaign, seen: &Snapshot) -> Result<(Vec<Intent>, Vec<String>), String> {
     let (mut items, mut stays) = (Vec::new(), Vec::new());
-    for item in (0..campaign.items.len()).rev() {
-        if !matches!(campaign.states[item], ItemState::Done(_)) {
-            continue;
-        }
-        match opposite(campaign, item, seen) {
+    for (item, done) in results(campaign).into_iter().rev() {
+        match opposite(campaign, item, done, seen) {
             Ok(intent) => items.push(intent),
             Err(why) => stays.push(why),
         }
     }
     // A migration that was begun may have changed the schema, however its run stands.
-    let begun = |item: &usize| {
-        let state = &campaign.states[*item];
-        matches!(campaign.items[*item], Intent::Migrate { .. })
-            && matches!(state, ItemState::Running(_) | ItemState::Held(..) | ItemState::Failed(_))
-    };
-    if let Some(item) = (0..campaign.items.len()).find(begun) {
-        stays.push(format!("{}: what a migration did to the schema stays", campaign.words(item)));
+    let begun: BTreeSet<_> = campaign
+        .entries
+        .iter()
+        .filter_map(|entry| match entry.event {
+            Event::Began { item, .. } => Some(item),
+            _ => None,
+        })
+        .filter(|item| matches!(campaign.items[*item], Intent::Migrate { .. }))
+        .filter(|item| !matches!(campaign.states[*item], ItemState::Done(_)))
+        .collect();
+    for item in begun {
+        stays.push(format!("{}: what its migration did to the schema stays", campaign.words(item)));
     }
     // A node takes pods again before any comes back to it.
     items.sort_by_key(|item| !matches!(item, Intent::Cordon { cordoned: false, .. }));
@@ -164,12 +263,17 @@ pub fn back(campaign: &Campaign, seen: &Snapshot) -> Result<(Vec<Intent>, Vec<St
             ))
         }
         (true, []) => Err(format!("campaign {} has changed nothing", campaign.short())),
-        (true, _) => Err(stays.join("; ")),
+        (true, _) => Err(few(&stays)),
     }
 }
 
 /// The opposite of an item that is done.
-fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent, String> {
+fn opposite(
+    campaign: &Campaign,
+    item: usize,
+    (pod, was): Noted<'_>,
+    seen: &Snapshot,
+) -> Result<Intent, String> {
     let words = campaign.words(item);
     match &campaign.items[item] {
         Intent::Cordon { node, cordoned } => match seen.nodes.get(node) {
@@ -181,7 +285,8 @@ fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent,
         },
         Intent::Move { moved } if moved.means == Means::Adoption => {
             let gone = || format!("{words}: the pod that came is gone: there is nothing to move back");
-            let pod = campaign.came(item).and_then(|key| seen.pods.get(&key)).ok_or_else(gone)?;
+            let key = pod.map(|pod| Key::new(moved.pod.namespace.clone(), pod));
+            let pod = key.and_then(|key| seen.pods.get(&key)).ok_or_else(gone)?;
             let at = pod.node.clone().ok_or_else(gone)?;
             if at == moved.from {
                 return Err(format!("{words}: {} is on {at} already", pod.key.name));
@@ -201,8 +306,7 @@ fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent,
             Err(format!("{words}: an eviction cannot be taken back: its controller has made another pod"))
         }
         Intent::Release { release } => {
-            let was =
-                campaign.was(item).ok_or_else(|| format!("{words}: which image it replaced is not known"))?;
+            let was = was.ok_or_else(|| format!("{words}: which image it replaced is not known"))?;
             let tenant = seen.tenants.get(&release.tenant);
             let tenant = tenant.ok_or_else(|| format!("{words}: {} is gone", release.tenant))?;
             let name = release.container.as_deref().unwrap_or(&seen.tenancy.container);
@@ -220,6 +324,7 @@ fn opposite(campaign: &Campaign, item: usize, seen: &Snapshot) -> Result<Intent,
         | Intent::Migrate { .. }
         | Intent::Rollback { .. }
         | Intent::DeletePod { .. }
+        | Intent::Resize { .. }
         | Intent::Database { .. } => Err(format!("{words} cannot be taken back by a campaign: undo its run")),
     }
 }

@@ -24,6 +24,9 @@ pub fn describe(campaign: &Campaign, event: &Event) -> String {
         Event::Taken => format!("▸ campaign {} was taken up again", campaign.id),
         Event::Began { item, .. } => format!("▸ {}{}", at(item), words(item)),
         Event::Resumed { item } => format!("▸ {}{} is gone on with", at(item), words(item)),
+        Event::Done { item, unpredicted: Some(why), .. } => {
+            format!("▲ {}{} is done, not as predicted: {why}", at(item), words(item))
+        }
         Event::Done { item, .. } => format!("✓ {}{}", at(item), words(item)),
         Event::Skipped { item, why } => format!("– {}{} is left out: {why}", at(item), words(item)),
         Event::Held { item, why } => format!("▲ {}{} is held: {why}", at(item), words(item)),
@@ -67,6 +70,7 @@ pub fn words(item: &Intent) -> String {
             format!("scale {}", each.collect::<Vec<_>>().join(", "))
         }
         Intent::DeletePod { pod } => format!("delete {pod}"),
+        Intent::Resize { limits } => format!("resize {}", limits.tenant),
         Intent::Database { .. } => "an act on the database".into(),
     }
 }

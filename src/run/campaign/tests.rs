@@ -93,6 +93,60 @@ fn who_takes_it_up_later_is_told_apart_from_who_began_it() {
 }
 
 #[test]
+fn an_item_whose_run_failed_or_was_not_as_predicted_says_so() {
+    let mut it = campaign(Pace::default());
+    begin(&mut it, 0);
+    let mut harmed = child(0, RunState::Running);
+    let entry = |event| run::Entry { at: now(), by: "alice".into(), token: 1, event };
+    let about = crate::plan::About::Tenant("acme".into());
+    let text = "it was without a ready pod for 40 s; its pods: w1 2".to_owned();
+    harmed.run.apply(entry(run::Event::Verified { about, as_predicted: false, text })).expect("running");
+    for step in 0..harmed.run.steps.len() {
+        harmed.run.apply(entry(run::Event::Done { step, text: String::new() })).expect("running");
+    }
+    let outcome = Outcome::Done;
+    harmed.run.apply(entry(run::Event::Finished { outcome, text: String::new() })).expect("running");
+    let Next::Note(event) = next(&it, &[harmed], &seen()) else { panic!("it is noted") };
+    note(&mut it, event.clone());
+    let counts = it.counts();
+    assert_eq!((counts.done, counts.unpredicted), (1, 1));
+    assert_eq!(counts.words(), "1 of 3 done (1 not as predicted)");
+    let told = describe(&it, &event);
+    assert!(
+        told.starts_with("▲ 1 of 3: restart acme is done, not as predicted: acme: it was without"),
+        "{told}"
+    );
+    // Its journal keeps it, and one without reads as before.
+    let line = line(it.entries.last().expect("an entry"));
+    assert!(line.contains("\"unpredicted\":"), "{line}");
+    let failed = child(1, RunState::Failed).run;
+    let Event::Done { unpredicted: Some(why), .. } = next::done(1, &failed) else { panic!("it says so") };
+    assert!(why.starts_with("run ") && why.contains("failed once the pod had moved: given up"), "{why}");
+}
+
+#[test]
+fn a_migration_that_was_begun_is_never_called_nothing() {
+    let migrate = |tenant: &str| Intent::Migrate { migration: Migrations::default().of(tenant.into()) };
+    let items = TENANTS.iter().map(|tenant| migrate(tenant)).collect();
+    let proposed = Proposed::new(&seen(), "migrate", None, items, Pace::default());
+    let typed = match proposed.confirmation() {
+        crate::plan::Confirmation::Type(text) => Some(text.clone()),
+        crate::plan::Confirmation::Yes => None,
+    };
+    let mut it = Campaign::new("c", "alice", proposed.approve(typed.as_deref(), None).expect("a yes"));
+    note(&mut it, Event::Taken);
+    assert_eq!(back(&it, &seen()), Err("campaign c has changed nothing".into()));
+    begin(&mut it, 0);
+    let stays = Err("migrate acme: what its migration did to the schema stays".to_owned());
+    assert_eq!(back(&it, &seen()), stays);
+    // However the item is noted afterwards.
+    note(&mut it, Event::Skipped { item: 0, why: "skipped by alice".into() });
+    assert_eq!(back(&it, &seen()), stays);
+    note(&mut it, Event::Retried { item: 0 });
+    assert_eq!(back(&it, &seen()), stays);
+}
+
+#[test]
 fn the_first_goes_alone_and_then_as_many_as_the_pace_says() {
     let pace = Pace { parallel: 2, ..Pace::default() };
     let mut it = campaign(pace);
@@ -101,16 +155,19 @@ fn the_first_goes_alone_and_then_as_many_as_the_pace_says() {
     let running = [child(0, RunState::Running)];
     assert!(matches!(next(&it, &running, &seen()), Next::Wait(_)), "the canary is alone");
     let done = [child(0, RunState::Done)];
-    assert_eq!(next(&it, &done, &seen()), Next::Note(Event::Done { item: 0, pod: None, was: None }));
-    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    assert_eq!(
+        next(&it, &done, &seen()),
+        Next::Note(Event::Done { item: 0, pod: None, was: None, unpredicted: None })
+    );
+    note(&mut it, Event::Done { item: 0, pod: None, was: None, unpredicted: None });
     assert_eq!(next(&it, &done, &seen()), Next::Begin(1));
     begin(&mut it, 1);
     let two = [child(0, RunState::Done), child(1, RunState::Running)];
     assert_eq!(next(&it, &two, &seen()), Next::Begin(2));
     begin(&mut it, 2);
     let all = [child(0, RunState::Done), child(1, RunState::Done), child(2, RunState::Done)];
-    note(&mut it, Event::Done { item: 1, pod: None, was: None });
-    note(&mut it, Event::Done { item: 2, pod: None, was: None });
+    note(&mut it, Event::Done { item: 1, pod: None, was: None, unpredicted: None });
+    note(&mut it, Event::Done { item: 2, pod: None, was: None, unpredicted: None });
     let text = "restart 3 tenants: 3 of 3 done".into();
     assert_eq!(next(&it, &all, &seen()), Next::Finish { whole: true, text });
 }
@@ -161,9 +218,9 @@ fn what_is_done_to_a_node_in_a_moment_does_not_tell_how_long_the_rest_takes() {
     };
     at(0, Event::Taken);
     at(0, Event::Began { item: 0, run: id(0) });
-    assert_eq!(at(1, Event::Done { item: 0, pod: None, was: None }), None);
+    assert_eq!(at(1, Event::Done { item: 0, pod: None, was: None, unpredicted: None }), None);
     at(1, Event::Began { item: 1, run: id(1) });
-    let each = at(21, Event::Done { item: 1, pod: None, was: None });
+    let each = at(21, Event::Done { item: 1, pod: None, was: None, unpredicted: None });
     assert_eq!(each, Some(jiff::SignedDuration::from_secs(20)));
 }
 
@@ -173,7 +230,7 @@ fn stopping_begins_nothing_more_and_says_what_is_left() {
     begin(&mut it, 0);
     note(&mut it, Event::Stopping);
     assert!(matches!(next(&it, &[child(0, RunState::Running)], &seen()), Next::Wait(_)));
-    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    note(&mut it, Event::Done { item: 0, pod: None, was: None, unpredicted: None });
     note(&mut it, Event::Skipped { item: 1, why: "not now".into() });
     let text = "restart 3 tenants: 1 of 3 done, 1 left out, 1 not begun".into();
     assert_eq!(next(&it, &[], &seen()), Next::Finish { whole: false, text });
@@ -220,7 +277,15 @@ fn two_thousand_moves_fit_into_a_journal_with_all_their_entries() {
     add(&mut it, Event::Taken);
     for item in 0..2000 {
         add(&mut it, Event::Began { item, run: format!("20261121-090000-{item:04x}") });
-        add(&mut it, Event::Done { item, pod: Some(format!("web-5f6d8c9b7d-{item:08x}")), was: None });
+        add(
+            &mut it,
+            Event::Done {
+                item,
+                pod: Some(format!("web-5f6d8c9b7d-{item:08x}")),
+                was: None,
+                unpredicted: None,
+            },
+        );
     }
     assert!(text.len() + events.len() < ROOM, "{} + {}", text.len(), events.len());
     let began = std::time::Instant::now();
@@ -275,7 +340,12 @@ fn two_thousand_migrations_fit_into_a_journal_with_all_their_entries() {
             match item % 10 {
                 0 => Event::Failed { item, why: why.into() },
                 1 => Event::Held { item, why: format!("the outcome of its job is unknown: {why}") },
-                _ => Event::Done { item, pod: None, was: Some("registry.example/app:2.4.1".into()) },
+                _ => Event::Done {
+                    item,
+                    pod: None,
+                    was: Some("registry.example/app:2.4.1".into()),
+                    unpredicted: None,
+                },
             },
         );
     }
@@ -326,7 +396,7 @@ fn what_is_held_is_counted_and_ends_when_its_run_does() {
         begin(&mut it, item);
     }
     note(&mut it, Event::Held { item: 0, why: "unknown".into() });
-    note(&mut it, Event::Done { item: 1, pod: None, was: None });
+    note(&mut it, Event::Done { item: 1, pod: None, was: None, unpredicted: None });
     note(&mut it, Event::Failed { item: 2, why: "exit code 1".into() });
     assert_eq!(it.counts().words(), "1 of 3 done, 1 failed, 1 held");
     let stops = next(&it, &[], &seen());
@@ -336,7 +406,10 @@ fn what_is_held_is_counted_and_ends_when_its_run_does() {
             .is_err()
     );
     let done = [child(0, RunState::Done)];
-    assert_eq!(next(&it, &done, &seen()), Next::Note(Event::Done { item: 0, pod: None, was: None }));
+    assert_eq!(
+        next(&it, &done, &seen()),
+        Next::Note(Event::Done { item: 0, pod: None, was: None, unpredicted: None })
+    );
     let failed = [child(0, RunState::Failed)];
     assert!(matches!(next(&it, &failed, &seen()), Next::Note(Event::Failed { item: 0, .. })));
     // Ended by a wish, it is over with what is held.
@@ -351,7 +424,7 @@ fn items_whose_place_another_plan_took_count_no_more() {
     let mut it = campaign(Pace::default());
     let written = head(&it).expect("it fits");
     begin(&mut it, 0);
-    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    note(&mut it, Event::Done { item: 0, pod: None, was: None, unpredicted: None });
     note(&mut it, Event::Paused { why: "no room".into(), asked: false, beyond: None });
     note(&mut it, Event::Taken);
     let restart = |tenant: &str| Intent::Restart { tenant: tenant.into() };
@@ -375,7 +448,7 @@ fn items_whose_place_another_plan_took_count_no_more() {
     assert_eq!(next(&it, &[], &seen()), Next::Begin(3));
     for item in [3, 4] {
         begin(&mut it, item);
-        note(&mut it, Event::Done { item, pod: None, was: None });
+        note(&mut it, Event::Done { item, pod: None, was: None, unpredicted: None });
     }
     let text = "restart 3 tenants: 3 of 3 done".into();
     assert_eq!(next(&it, &[], &seen()), Next::Finish { whole: true, text });
@@ -441,7 +514,7 @@ fn the_lease_of_the_run_before_is_waited_for_whatever_else_has_changed() {
 fn the_rest_is_planned_once_its_own_runs_have_given_their_leases_back() {
     let mut it = spreading("w3");
     begin(&mut it, 0);
-    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    note(&mut it, Event::Done { item: 0, pod: None, was: None, unpredicted: None });
     note(&mut it, Event::Paused { why: "node w2 is gone".into(), asked: false, beyond: None });
     let check = rest(&it, &leased("run-0")).expect_err("its lease is held");
     assert_eq!(check.rule, "lease");
@@ -463,7 +536,7 @@ fn the_rest_is_planned_once_its_own_runs_have_given_their_leases_back() {
 fn a_journal_cut_at_any_byte_is_a_shorter_campaign_or_a_sentence() {
     let mut it = campaign(Pace::default());
     begin(&mut it, 0);
-    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    note(&mut it, Event::Done { item: 0, pod: None, was: None, unpredicted: None });
     note(&mut it, Event::Paused { why: "asked".into(), asked: true, beyond: None });
     let (text, events) = (head(&it).expect("it fits"), it.entries.iter().map(line).collect::<String>());
     assert_eq!(read(&text, &events).expect("a campaign"), it);
@@ -542,13 +615,13 @@ fn a_drain_is_not_done_while_pods_are_left_that_a_later_plan_could_not_move() {
     let mut it = Campaign::new("c", "alice", approved);
     note(&mut it, Event::Taken);
     begin(&mut it, 0);
-    note(&mut it, Event::Done { item: 0, pod: None, was: None });
+    note(&mut it, Event::Done { item: 0, pod: None, was: None, unpredicted: None });
     note(&mut it, Event::Paused { why: "w2 is gone".into(), asked: false, beyond: None });
     note(&mut it, Event::Taken);
     note(&mut it, Event::Revised { items: vec![first.clone()], envelope: envelope.clone() });
     let at = it.items.len() - 1;
     begin(&mut it, at);
-    note(&mut it, Event::Done { item: at, pod: None, was: None });
+    note(&mut it, Event::Done { item: at, pod: None, was: None, unpredicted: None });
     let Next::Stop(why) = next(&it, &[], &seen) else { panic!("{:?}", next(&it, &[], &seen)) };
     assert!(why.contains("pods are left on w1") && why.ends_with("resume plans them again"), "{why}");
     // The next plan has them again, and what an operator skips is not asked for once more.

@@ -63,6 +63,7 @@ fn plan(from: u32, to: u32) -> Plan {
             kubectl: String::new(),
             undo: String::new(),
             what: None,
+            resized: Vec::new(),
         }],
         steps: vec![
             step(Change::Replicas(Replicas {

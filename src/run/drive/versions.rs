@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long a member may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Driver {
     /// Writes down what the table holds, right before the Job is started.
@@ -60,8 +60,10 @@ impl Driver {
         };
         let members: Vec<MemberName> = {
             let seen = self.seen.borrow();
-            let live = seen.galera.values().filter(|member| member.now().is_some());
-            live.map(|member| member.name.clone()).collect()
+            // Those that answered last come first; one that was slow to may answer this.
+            let (live, others): (Vec<_>, Vec<_>) =
+                seen.galera.values().partition(|member| member.now().is_some());
+            live.into_iter().chain(others).map(|member| member.name.clone()).collect()
         };
         let Some(logins) = &self.access.database else {
             return Some(Err("no database is configured".into()));

@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Failure, Writer, body};
-use crate::cluster::{NodeName, ResourceVersion, Uid, WorkloadKey};
+use crate::cluster::{Key, NodeName, ResourceVersion, Uid, WorkloadKey};
 
 /// How often a scale write that somebody else's write overtook is tried again.
 const OVERTAKEN: usize = 5;
@@ -72,6 +72,17 @@ impl Involved {
             kind: key.kind.name(),
             namespace: key.key.namespace.to_string(),
             name: key.key.name.to_string(),
+            uid: uid.to_string(),
+        }
+    }
+
+    /// A pod.
+    pub(in crate::run) fn pod(key: &Key, uid: &Uid) -> Self {
+        Self {
+            api_version: "v1",
+            kind: "Pod",
+            namespace: key.namespace.to_string(),
+            name: key.name.to_string(),
             uid: uid.to_string(),
         }
     }

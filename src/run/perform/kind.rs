@@ -21,6 +21,7 @@ mod desync;
 mod discard;
 mod evict;
 mod replicas;
+mod resize;
 mod restart_rollout;
 mod save;
 mod servers;
@@ -142,6 +143,8 @@ pub(in crate::run) fn act(change: &Change) -> &dyn Act {
         Change::StopJob(kind) => kind,
         Change::SetImage(kind) => kind,
         Change::SetTemplate(kind) => kind,
+        Change::Resize(kind) => kind,
+        Change::Resized(kind) => kind,
     }
 }
 

@@ -78,6 +78,8 @@ pub(super) enum Next {
     Stands(String),
     /// Merge this into it, and say this.
     Merge(Value, String),
+    /// Merge this into it by a subresource of it, and say this.
+    MergeBy(&'static str, Value, String),
     /// Delete it, and say this.
     Delete(String),
 }
@@ -126,10 +128,15 @@ impl Writer {
             let (uid, version) = (found.uid(), found.text("/metadata/resourceVersion"));
             let (written, text) = match next {
                 Next::Stands(_) => continue,
-                Next::Merge(mut patch, text) => {
+                Next::Merge(..) | Next::MergeBy(..) => {
+                    let (by, mut patch, text) = match next {
+                        Next::MergeBy(by, patch, text) => (format!("/{by}"), patch, text),
+                        Next::Merge(patch, text) => (String::new(), patch, text),
+                        Next::Stands(_) | Next::Delete(_) => continue,
+                    };
                     patch["metadata"]["uid"] = uid.into();
                     patch["metadata"]["resourceVersion"] = version.into();
-                    let path = format!("{}?{dry}fieldManager=wheelhouse", found.path);
+                    let path = format!("{}{by}?{dry}fieldManager=wheelhouse", found.path);
                     (self.write::<Value>(Method::PATCH, &path, &patch).await.map(Some), text)
                 }
                 Next::Delete(text) => {

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use super::{COMMANDS, Command, Entry, On};
-use crate::cluster::near;
+use crate::cluster::{did_you_mean, near};
 
 static BOUND: OnceLock<Vec<Entry>> = OnceLock::new();
 
@@ -41,11 +41,12 @@ pub fn bind<'a>(changes: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Resul
         let mut say = |why: String| wrong.push(BadKey { command: name.to_owned(), why });
         let Some(at) = table.iter().position(|e| e.name == name || e.aliases.contains(&name)) else {
             let near = near(name, table.iter().map(|e| e.name));
-            let hint = near.first().map_or_else(
-                || "`wheelhouse help keys` names them all".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            say(format!("there is no command `{name}`; {hint}"));
+            let near: Vec<_> = near.first().map(|near| format!("`{near}`")).into_iter().collect();
+            let hint = match near.as_slice() {
+                [] => "; `wheelhouse help keys` names them all".to_owned(),
+                near => did_you_mean(near),
+            };
+            say(format!("there is no command `{name}`{hint}"));
             continue;
         };
         if let Some(key) = keys.iter().find(|key| !is_key(key)) {
@@ -73,12 +74,26 @@ pub fn bind<'a>(changes: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Resul
         table[at].keys = leak(&keys);
         changed.push(at);
     }
+    give_way(&mut table, &changed);
     for at in changed {
         if let Some(why) = clash(&table, at) {
             wrong.push(BadKey { command: table[at].name.to_owned(), why });
         }
     }
     if wrong.is_empty() { Ok(table) } else { Err(wrong) }
+}
+
+/// The first lines have many keys, and any will do: those that the configuration gives to another command are its own.
+fn give_way(table: &mut [Entry], changed: &[usize]) {
+    let Some(at) = table.iter().position(|row| matches!(row.command, Command::AnswerLine(_))) else { return };
+    if changed.contains(&at) {
+        return;
+    }
+    let taken: Vec<&str> = changed.iter().flat_map(|row| table[*row].keys.iter().copied()).collect();
+    let left: Vec<&str> = table[at].keys.iter().copied().filter(|key| !taken.contains(key)).collect();
+    if left.len() < table[at].keys.len() {
+        table[at].keys = leak(&left);
+    }
 }
 
 /// What else a key of this row means in one place.
@@ -171,6 +186,11 @@ mod tests {
         let key = |name: &str| table.iter().find(|e| e.name == name).expect("a row").keys;
         assert_eq!((key("scale"), key("undo"), key("runs")), (&["ctrl-e", "F5"][..], &[][..], &["7"][..]));
         assert_eq!(key("open"), ["enter"]);
+        assert_eq!(
+            key("answer-line"),
+            ["F2", "F3", "F4", "F6", "F7", "F8", "F9"],
+            "any of them will do there"
+        );
         // What is freed may be taken.
         let table = bound(&[("rebalance", &["s"]), ("scale", &["b"]), ("skip", &["ctrl-k"])]);
         assert_eq!(table.iter().find(|e| e.name == "rebalance").expect("a row").keys, ["s"]);

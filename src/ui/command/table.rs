@@ -200,6 +200,16 @@ pub const COMMANDS: &[Entry] = &[
     .acts()
     .takes(Takes::Tenant),
     entry(
+        Command::Resize,
+        "resize",
+        &["z"],
+        "resize the pods of the tenant in place: asks for the memory limit, then shows the plan",
+        &[On::Tenants, On::Tenant, On::Headroom],
+    )
+    .bar(38, "resize")
+    .acts()
+    .takes(Takes::Tenant),
+    entry(
         Command::Rollback,
         "rollback",
         &["R"],
@@ -230,7 +240,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Skip, "skip", &["s"], "skip this tenant: it stays as it is", &[On::Campaign])
         .bar(12, "skip")
         .acts(),
-    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Campaign])
+    entry(Command::Retry, "retry", &["R"], "try this one again: it failed, or was left out", &[On::Run, On::Campaign])
         .bar(15, "retry")
         .acts(),
     entry(
@@ -505,8 +515,18 @@ pub const COMMANDS: &[Entry] = &[
         Command::Mark,
         "mark",
         &["space"],
-        "mark the row: the next command then is about all marked ones",
-        &[On::Tenants, On::Nodes, On::Node, On::Ranking],
+        "mark the row: what follows is about all marked ones; of runs, findings, members and pods it is copying",
+        &[
+            On::Tenants,
+            On::Tenant,
+            On::Nodes,
+            On::Node,
+            On::Runs,
+            On::Findings,
+            On::Ranking,
+            On::Database,
+            On::Actions,
+        ],
     )
     .bar(33, "mark"),
     entry(Command::Sort(Sort::Worst), "sort-worst", &["S"], "the worst first", &[On::Tenants]),

@@ -1,15 +1,16 @@
 //! What each question is called, what may be typed, and what the answer becomes. Pure.
 
+mod migration;
+
 use std::{collections::BTreeSet, sync::Arc};
 
+use migration::{migrated, migrates};
+
 use crate::{
-    cluster::{Address, Database, Key, Ports, ProxyName, Snapshot, TenantName, database::Row},
-    plan::{
-        DatabaseAct, Intent, Migration, Migrations, Number, OnFailure, Release, STEADY, Target, WEIGHTS,
-        many::{BESIDE_OTHERS, Deed},
-    },
+    cluster::{Address, Database, Key, Memory, Pod, Ports, ProxyName, Snapshot, TenantName, database::Row},
+    plan::{DatabaseAct, Intent, Migrations, NewLimits, Number, Target, WEIGHTS, many::Deed},
     ui::{
-        Forwarded, ToTenants,
+        Forwarded,
         action::{Action, Asks},
         format,
     },
@@ -41,6 +42,24 @@ impl Asks {
             _ => Arc::from(""),
         };
         Ok(Self::Migrate { tenants: names.to_vec(), migration, now, command })
+    }
+
+    /// The limits of a tenant's pods. The error says why it cannot be asked for.
+    ///
+    /// # Errors
+    /// There is nothing to ask, and why: one sentence.
+    pub fn limits(seen: &Snapshot, name: &TenantName) -> Result<Self, String> {
+        let tenant = seen.tenants.get(name).ok_or_else(|| format!("there is no tenant {name}"))?;
+        let serving = tenant.workload.template.serving(&seen.tenancy.container);
+        let container = serving.ok_or_else(|| format!("{name} has no container"))?.name.clone();
+        let limits: Vec<_> = tenant.active().map(|pod| limit_of(pod, &container)).collect();
+        let now = limits.first().copied().flatten().filter(|first| limits.iter().all(|l| *l == Some(*first)));
+        let used = tenant
+            .active()
+            .filter_map(|pod| seen.usage.get(&pod.key)?.containers.get(&container).map(|(_, used)| *used));
+        let used = used.max();
+        let peak = seen.history.peak(name).map(|peak| peak.used).filter(|peak| Some(*peak) > used);
+        Ok(Self::Limits { tenant: name.clone(), container, now, used, peak })
     }
 
     /// The weight of a member. The error says why it cannot be asked for.
@@ -151,6 +170,7 @@ impl Asks {
             },
             Self::Weight { label, .. } => format!("Weight of {label} in the proxies"),
             Self::Server { .. } => "Add a server to the proxies".into(),
+            Self::Limits { tenant, .. } => format!("Resize {tenant}"),
             Self::Forward { pod, .. } => format!("Port-forward to {}", pod.name),
             Self::GiveUp { what, run, .. } => format!("Give up {what} {}", format::short_run(run)),
         }
@@ -162,6 +182,7 @@ impl Asks {
             Self::Replicas(_) => "replicas",
             Self::Migrate { .. } => "image",
             Self::Weight { .. } => "weight",
+            Self::Limits { .. } => "memory",
             Self::Server { .. } => "host:port",
             Self::Forward { .. } => "local:remote",
             Self::GiveUp { .. } => "because",
@@ -187,6 +208,7 @@ impl Asks {
             Self::Replicas(tenants) => same(tenants.iter().map(|(_, n)| u64::from(*n)).collect()),
             Self::Migrate { now, .. } => Some(now.to_string()),
             Self::Weight { now, .. } => same(now.iter().map(|(_, n)| *n).collect()),
+            Self::Limits { now, .. } => now.map(Memory::notation),
             Self::Server { offers, .. } | Self::Forward { offers, .. } => {
                 offers.first().map(|(text, _)| text.to_string())
             }
@@ -201,7 +223,7 @@ impl Asks {
             Self::Replicas(_) | Self::Weight { .. } => c.is_ascii_digit() || "+-".contains(c),
             Self::Server { .. } => !c.is_whitespace(),
             Self::Forward { .. } => c.is_ascii_digit() || c == ':',
-            Self::GiveUp { .. } | Self::Migrate { .. } => true,
+            Self::GiveUp { .. } | Self::Migrate { .. } | Self::Limits { .. } => true,
         }
     }
 
@@ -237,19 +259,21 @@ impl Asks {
                 let image = match &**now {
                     "" => "they have different images: type one, or - to keep each one's".to_owned(),
                     now => {
-                        format!("now {now}; another one migrates, and is rolled out once that has succeeded")
+                        format!(
+                            "now {now}: left so, the database alone is migrated; a new one is rolled out after that"
+                        )
                     }
                 };
                 let command = match &**command {
-                    "" => "each runs its own command; one for all is typed behind the image".to_owned(),
-                    command => format!("it runs `{command}`; another command is typed behind the image"),
+                    "" => "each runs its own command; one for all is typed after the image".to_owned(),
+                    command => format!("it runs `{command}`; another command is typed after the image"),
                 };
                 let mut hints = vec![image, command];
                 if tenants.len() > 1 {
                     hints.push("between both: --parallel 4, --canary 2, --max-failures 3; otherwise 1 first, then one after another, the first failure stops it".into());
                 }
                 hints.push(
-                    "--keep 2 replicas meanwhile; --gitops-paused: the tool that owns the manifests is paused; --on-failure \
+                    "options, after the image: --keep 2 replicas meanwhile; --gitops-paused: the tool that owns the manifests is paused; --on-failure \
                      hold: nothing is given back before somebody has looked; --no-migration: only the image is rolled \
                      out"
                         .into(),
@@ -281,6 +305,17 @@ impl Asks {
                     hints.push("every member that Galera names is in every proxy already".into());
                 }
                 hints
+            }
+            Self::Limits { container, now, used, peak, .. } => {
+                let now = now.map_or_else(|| "different limits or none".to_owned(), |now| now.to_string());
+                let used = used
+                    .map_or_else(|| "what it uses is not measured".into(), |m| format!("{m} at most in use"));
+                let peak = peak.map_or(String::new(), |peak| format!(", peak {peak}"));
+                vec![
+                    format!("{container} now {now}, {used}{peak}"),
+                    "such as 768Mi or 1Gi; --cpu 2 and --container NAME may follow".into(),
+                    "one pod after another, without a restart; the template stays as it is".into(),
+                ]
             }
             Self::Forward { .. } => vec![
                 "8080:80: port 8080 of 127.0.0.1 leads to port 80 of the pod; :80 takes any free port here"
@@ -335,6 +370,13 @@ impl Asks {
                 let now = if self.filled().is_empty() { "different".to_owned() } else { before.to_string() };
                 Some(format!("{now} → {weight}{turns}"))
             }
+            (Self::Limits { now, container, .. }, Action::Plan(Intent::Resize { limits })) => {
+                let of = limits.container.unwrap_or_else(|| container.to_string());
+                let now = now.map_or_else(String::new, |now| format!("{now} → "));
+                let memory = limits.memory.map(|memory| format!("memory limit {now}{memory}"));
+                let cpu = limits.cpu.map(|cpu| format!("CPU limit {cpu}"));
+                Some(format!("{of}: {}", memory.into_iter().chain(cpu).collect::<Vec<_>>().join(", ")))
+            }
             (
                 Self::Server { .. },
                 Action::Plan(Intent::Database { act: DatabaseAct::AddServer { address, .. } }),
@@ -350,6 +392,9 @@ impl Asks {
     pub fn answer(&self, text: &str) -> Result<Action, String> {
         let act = |act| Action::Plan(Intent::Database { act });
         Ok(match self {
+            Self::Limits { tenant, .. } => {
+                Action::Plan(Intent::Resize { limits: NewLimits::read(tenant.clone(), text)? })
+            }
             Self::Forward { pod, .. } => Action::Forward(pod.clone(), text.parse()?),
             Self::Replicas(tenants) => Action::Plan(Intent::Scale { targets: targets(text, tenants)? }),
             Self::Migrate { tenants, migration, now, .. } => migrated(text, tenants, migration, now)?,
@@ -387,113 +432,9 @@ impl Asks {
     }
 }
 
-/// A migration in a few words, as it is typed.
-fn migrates(now: &str, migration: &Migration) -> String {
-    let image = match (&migration.image, now) {
-        (Some(image), "") => format!("to {image}"),
-        (Some(image), now) => format!("{now} → {image}"),
-        (None, "") => "with each one's image".into(),
-        (None, now) => format!("with {now}"),
-    };
-    let hold = if migration.on_failure == OnFailure::Hold { ", held if it fails" } else { "" };
-    match &migration.command {
-        Some(command) => format!("{image}{hold}, by `{command}`"),
-        None => format!("{image}{hold}"),
-    }
-}
-
-/// Reads an image, flags, and a command behind them.
-fn migrated(
-    text: &str,
-    tenants: &[TenantName],
-    migration: &Migration,
-    now: &Arc<str>,
-) -> Result<Action, String> {
-    let text = text.trim();
-    let (image, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let kept = image == "-" && now.is_empty();
-    if image.is_empty() || image.starts_with('-') && !kept {
-        return Err(match &**now {
-            "" => "type the tag of an image first, or - to keep each one's".into(),
-            now => format!("type the tag of an image first: {now} is the present one"),
-        });
-    }
-    let image = (image != &**now && !kept).then(|| image.to_owned());
-    let mut migration = Migration { image: image.clone(), ..migration.clone() };
-    let (mut parallel, mut canary, mut max_failures, mut only_image) = (1, 1, 1, false);
-    loop {
-        rest = rest.trim();
-        let typed = rest.split_whitespace().next().unwrap_or_default();
-        let after = rest.strip_prefix(typed).unwrap_or_default();
-        let (word, given) = typed.split_once('=').map_or((typed, None), |(word, value)| (word, Some(value)));
-        let mut value = || {
-            let next = after.split_whitespace().next().unwrap_or_default();
-            let text = given.unwrap_or(next);
-            rest = if given.is_some() {
-                after
-            } else {
-                after.trim_start().strip_prefix(next).unwrap_or_default()
-            };
-            text
-        };
-        let mut number = |least: u32, most: u32| {
-            let number = value().parse::<u32>().ok().filter(|n| (least..=most).contains(n));
-            number.ok_or_else(|| match most {
-                u32::MAX => format!("{word} wants a number from {least} on"),
-                _ => format!("{word} wants a number from {least} to {most}"),
-            })
-        };
-        match word {
-            "--parallel" if tenants.len() > 1 => parallel = number(1, 32)?,
-            "--canary" if tenants.len() > 1 => canary = number(0, 32)?,
-            "--max-failures" if tenants.len() > 1 => max_failures = number(1, 32)?,
-            "--keep" => migration.keep = number(1, u32::MAX)?,
-            "--on-failure" => {
-                migration.on_failure = match value() {
-                    "hold" => OnFailure::Hold,
-                    "restore" => OnFailure::Restore,
-                    other => return Err(format!("--on-failure is hold or restore, not `{other}`")),
-                }
-            }
-            "--gitops-paused" if given.is_none() => (migration.gitops_paused, rest) = (true, after),
-            "--no-migration" if given.is_none() => (only_image, rest) = (true, after),
-            // A command never begins so: taken for one, a slip of the finger would run.
-            _ if typed.starts_with('-') => {
-                let several =
-                    if tenants.len() > 1 { ", --parallel N, --canary N, --max-failures N" } else { "" };
-                return Err(format!(
-                    "there is no option `{typed}` here; there are --keep N, --gitops-paused, --on-failure hold, \
-                     --no-migration{several}"
-                ));
-            }
-            _ => break,
-        }
-    }
-    let deed = match (only_image, image) {
-        (true, _) if !rest.is_empty() => {
-            return Err(format!("--no-migration runs no command: `{rest}` is not taken"));
-        }
-        (true, None) => return Err("--no-migration rolls out another image: type its tag first".into()),
-        (true, Some(image)) => Deed::Release(Release {
-            tenant: migration.tenant.clone(),
-            image,
-            container: None,
-            gitops_paused: migration.gitops_paused,
-            steady: STEADY,
-        }),
-        (false, _) => {
-            migration.command = Some(rest).filter(|c| !c.is_empty()).map(str::to_owned);
-            migration.waits = if parallel > 1 { BESIDE_OTHERS } else { 0 };
-            Deed::Migrate(migration)
-        }
-    };
-    Ok(match tenants {
-        [one] => Action::Plan(deed.to(one)),
-        _ => {
-            let tenants = tenants.to_vec();
-            Action::Tenants(Box::new(ToTenants { deed, tenants, parallel, canary, max_failures }))
-        }
-    })
+/// The memory limit of a container of a pod, as it is in force.
+fn limit_of(pod: &Pod, container: &str) -> Option<Memory> {
+    pod.spec.containers.iter().find(|c| &*c.name == container)?.resources.limits.memory
 }
 
 /// Reads `5`, `+1` or `-1` for each of these tenants.
@@ -511,108 +452,4 @@ pub fn targets(text: &str, tenants: &[(TenantName, u32)]) -> Result<Vec<Target>,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::database::Role;
-
-    #[test]
-    fn numbers_may_count_from_now() {
-        let tenants = [("a".into(), 2), ("b".into(), 3)];
-        let to = |text: &str| targets(text, &tenants).map(|t| t.iter().map(|t| t.to).collect::<Vec<_>>());
-        assert_eq!(to("5"), Ok(vec![5, 5]));
-        assert_eq!(to(" +1 "), Ok(vec![3, 4]));
-        assert_eq!(to("-3"), Ok(vec![-1, 0]));
-        for bad in ["", "x", "1.5", "99999999999999999999", "9000000"] {
-            assert!(to(bad).is_err(), "{bad}");
-        }
-    }
-
-    fn weight(now: &[u64]) -> Asks {
-        let proxy = |(i, n): (usize, &u64)| (format!("p{i}").as_str().into(), *n);
-        Asks::Weight {
-            member: "db1:3306".into(),
-            label: "db1".into(),
-            now: now.iter().enumerate().map(proxy).collect(),
-            others: vec![("db2".into(), 50, Role::NextWriter), ("db3".into(), 10, Role::Standby)],
-        }
-    }
-
-    #[test]
-    fn a_weight_has_a_range_and_says_who_is_the_heaviest_then() {
-        let to = |now: &[u64], text: &str| match weight(now).answer(text) {
-            Ok(Action::Plan(Intent::Database { act: DatabaseAct::Weight { weight, .. } })) => Ok(weight),
-            Ok(other) => panic!("{other:?}"),
-            Err(why) => Err(why),
-        };
-        assert_eq!((weight(&[100, 100]).filled(), weight(&[100, 60]).filled()), ("100".into(), "".into()));
-        assert_eq!(
-            (to(&[100], "7"), to(&[100], "-1"), to(&[100], "10000000")),
-            (Ok(7), Ok(99), Ok(10_000_000))
-        );
-        for bad in ["0", "-100", "10000001", "x", ""] {
-            assert!(to(&[100], bad).is_err(), "{bad}");
-        }
-        assert!(to(&[100, 60], "+1").is_err_and(|why| why.contains("differs")));
-        assert_eq!(weight(&[100]).becomes("20").as_deref(), Some("100 → 20: db2 is the heaviest then"));
-        assert_eq!(weight(&[20]).becomes("60").as_deref(), Some("20 → 60: the heaviest then"));
-        assert_eq!(weight(&[100]).becomes("60").as_deref(), Some("100 → 60"));
-        assert_eq!(weight(&[100]).becomes("x"), None);
-    }
-
-    #[test]
-    fn a_server_is_an_address_no_proxy_has() {
-        let asks =
-            Asks::Server { offers: vec![("db4:3306".into(), "new".into())], known: vec!["db1:3306".into()] };
-        assert_eq!(asks.filled(), "db4:3306");
-        let added = |text: &str| match asks.answer(text) {
-            Ok(Action::Plan(Intent::Database { act: DatabaseAct::AddServer { address, like: None } })) => {
-                Ok(address.to_string())
-            }
-            Ok(other) => panic!("{other:?}"),
-            Err(why) => Err(why),
-        };
-        assert_eq!(added(" DB5 "), Ok("db5:3306".into()));
-        assert_eq!(added("10.0.0.5:3307"), Ok("10.0.0.5:3307".into()));
-        for bad in ["", "db1", "db5:0", "db5:x", ":3306", "a b:1"] {
-            assert!(added(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_migration_is_an_image_and_a_command_behind_it() {
-        let migration = Box::new(Migrations::default().of("acme".into()));
-        let tenants = vec!["acme".into()];
-        let asks = Asks::Migrate { tenants, migration, now: "2.4.1".into(), command: "up".into() };
-        assert_eq!(asks.filled(), "2.4.1");
-        let of = |text: &str| match asks.answer(text) {
-            Ok(Action::Plan(Intent::Migrate { migration })) => Ok((migration.image, migration.command)),
-            Ok(other) => panic!("{other:?}"),
-            Err(why) => Err(why),
-        };
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(of("2.4.1"), Ok((None, None)));
-        assert_eq!(of(" 2.5.0 "), Ok((some("2.5.0"), None)));
-        assert_eq!(of("2.5.0  bin/up --all"), Ok((some("2.5.0"), some("bin/up --all"))));
-        assert_eq!(of("2.4.1 bin/up"), Ok((None, some("bin/up"))));
-        assert_eq!(of("2.4.1 --gitops-paused --on-failure hold --keep=2 bin/up"), Ok((None, some("bin/up"))));
-        assert!(of("--on-failure hold").is_err());
-        assert!(
-            of("2.5.0 --on-failure never").is_err_and(|why| why.contains("hold or restore, not `never`"))
-        );
-        assert!(of("2.5.0 --keep none").is_err_and(|why| why == "--keep wants a number from 1 on"));
-        for typed in
-            ["2.5.0 --wrong 3", "2.5.0 --max-failure 3", "2.5.0 --parallel 2", "2.5.0 --keep 2 -x bin/up"]
-        {
-            assert!(of(typed).is_err_and(|why| why.contains("there is no option `-")), "{typed}");
-        }
-        assert!(of("  ").is_err_and(|why| why.contains("2.4.1")));
-        assert_eq!(asks.becomes("2.5.0 up").as_deref(), Some("2.4.1 → 2.5.0, by `up`"));
-    }
-
-    #[test]
-    fn giving_up_wants_a_reason() {
-        let asks = Asks::GiveUp { what: "run", run: "r-1".into(), text: String::new() };
-        assert!(asks.answer("  ").is_err());
-        assert_eq!(asks.answer(" gone "), Ok(Action::GiveUp("r-1".into(), "gone".into())));
-    }
-}
+mod tests;

@@ -1,11 +1,14 @@
 //! The last lines of a review: what is typed before a yes, why there can be none, and the keys meanwhile.
 
+use std::borrow::Cow;
+
 use ratatui::layout::Position;
 use tui_input::Input;
 
 use super::{Typing, keys, prompt};
 use crate::ui::{
-    paint::{Pen, Piece, piece},
+    Command, command, format,
+    paint::{Pen, Piece},
     theme::Role,
 };
 
@@ -24,11 +27,24 @@ pub(super) struct Typed<'a> {
 }
 
 impl Typed<'_> {
+    /// What has to be typed before it is run, and why: `▲ y asks for acme to be typed: under the floor`.
+    pub(super) fn asked(&self) -> String {
+        let yes = command::first_key(Command::Yes);
+        let why = self.wanted.map_or(String::new(), |why| format!(": {why}"));
+        format!("▲ {yes} wants {} typed{why}", self.quoted())
+    }
+
+    /// What has to be typed; several words stand in quotes.
+    fn quoted(&self) -> Cow<'_, str> {
+        let name = self.untyped.unwrap_or_else(|| self.name.value());
+        if name.contains(' ') { format!("“{name}”").into() } else { name.into() }
+    }
+
     /// Asks for it on one line of so many columns. Returns where the cursor is.
     pub(super) fn line(&self, pen: &mut Pen<'_>, y: u16, room: u16, typing: Typing) -> Position {
         let (text, input, role) = match typing {
             Typing::Name => {
-                let name = self.untyped.unwrap_or_else(|| self.name.value());
+                let name = self.quoted();
                 let wanted = self.wanted.map_or(String::new(), |why| format!(" ({why})"));
                 let asks = self.note.map_or_else(|| format!("type {name} first{wanted}"), str::to_owned);
                 (format!("{asks}: "), self.name, Role::Warn)
@@ -74,9 +90,20 @@ impl Barred {
         Self { refused: false, why: why.into() }
     }
 
-    /// Draws it on one line of so many columns.
-    pub(super) fn line(&self, pen: &mut Pen<'_>, y: u16, room: u16) {
+    /// Draws it on so many columns and at most so many lines.
+    pub(super) fn line(&self, pen: &mut Pen<'_>, y: u16, room: u16, lines: u16) {
         let (sign, role) = if self.refused { ("✖ ", Role::Danger) } else { ("• ", Role::Warn) };
-        pen.line(0, y, room, &[piece(sign, role), piece(self.why.as_str(), role)]);
+        let room = room.saturating_sub(2).max(1);
+        let mut said = format::wrap(&format::plain(&self.why), room);
+        let most = usize::from(lines.max(1));
+        if said.len() > most {
+            // The last line is cut where it ends, and so marked.
+            let rest = said.split_off(most - 1).join(" ");
+            said.push(rest);
+        }
+        for (y, line) in (y..).zip(&said) {
+            pen.put(0, y, 2, if std::ptr::eq(line, &said[0]) { sign } else { "" }, role);
+            pen.put(2, y, room, line, role);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{keys, panel};
 use crate::{
-    cluster::{Key, NodeName, Pod, PodState},
+    cluster::{Key, NodeName, Pod, PodState, running},
     ui::{
         Command,
         action::Containers,
@@ -42,25 +42,19 @@ impl ContainerChoice {
             }
             (None, None) => return Err("no pod is selected".into()),
         };
-        let there = |pod: &&&Arc<Pod>| meant.node.is_none() || pod.node == meant.node;
-        let serving = &cx.seen.tenancy.container;
-        let mut rows = Vec::new();
-        for pod in pods.iter().filter(there) {
-            let state = cx.seen.state_of(pod);
-            if matches!(state, PodState::Unknown | PodState::Finished) {
-                continue;
-            }
-            for status in pod.containers.iter().filter(|status| status.running_since.is_some()) {
-                if meant.container.as_ref().is_none_or(|name| *name == status.name) {
-                    let (pod, node) = (pod.key.clone(), pod.node.clone());
-                    rows.push(Row { pod, container: status.name.clone(), state, node });
-                }
-            }
-        }
-        rows.sort_by(|a, b| {
-            let rank = |row: &Row| (row.state != PodState::Ready, *row.container != **serving);
-            rank(a).cmp(&rank(b)).then_with(|| format::natural(&a.pod.name, &b.pod.name))
-        });
+        let there = |pod: &&Arc<Pod>| meant.node.is_none() || pod.node == meant.node;
+        let meant_one = |name: &Arc<str>| meant.container.as_ref().is_none_or(|meant| meant == name);
+        let found = running(cx.seen, pods.iter().copied().filter(there));
+        let rows: Vec<_> = found
+            .into_iter()
+            .filter(|(_, status)| meant_one(&status.name))
+            .map(|(pod, status)| Row {
+                pod: pod.key.clone(),
+                container: status.name.clone(),
+                state: cx.seen.state_of(pod),
+                node: pod.node.clone(),
+            })
+            .collect();
         if rows.is_empty() {
             let whose = match (&meant.pod, &meant.tenant) {
                 (Some(pod), _) if pods.is_empty() => {

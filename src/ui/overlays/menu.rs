@@ -25,12 +25,18 @@ impl Menu {
     /// Draws it.
     pub fn render(&self, pen: &mut Pen<'_>) {
         let height = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(4 + FOOT);
-        let mut pen = panel(pen, 72, height, &[piece(self.subject.as_str(), Role::Accent)], &[]);
+        let mut pen = panel(
+            pen,
+            (pen.width() * 3 / 4).clamp(72, 120),
+            height,
+            &[piece(self.subject.as_str(), Role::Accent)],
+            &[],
+        );
         let width = pen.width();
         // All names end before the first sentence begins.
         let names = self.items.iter().map(|(entry, _)| format::width(entry.name)).max().unwrap_or(0).max(12);
         // Where there is room, what the one under the cursor does stands below in full.
-        let foot = if usize::from(pen.height()) > self.items.len() + usize::from(FOOT) { FOOT } else { 0 };
+        let foot = if pen.height() > 4 * FOOT { FOOT } else { 0 };
         let page = usize::from(pen.height().saturating_sub(1 + foot)).max(1);
         let start = (self.at + 1).saturating_sub(page);
         for (line, (i, (entry, why))) in self.items.iter().enumerate().skip(start).take(page).enumerate() {
@@ -38,7 +44,7 @@ impl Menu {
             let key = entry.keys.first().map_or("", |k| key_sign(k));
             let (key_role, role) =
                 if why.is_some() { (Role::Faint, Role::Muted) } else { (Role::Key, Role::Text) };
-            pen.put(2, y, 4, key, key_role);
+            pen.put(2, y, 5, key, key_role);
             pen.put(8, y, width.saturating_sub(8), entry.name, role);
             let x = 8 + names + 2;
             let text = why.as_deref().unwrap_or(entry.doc);

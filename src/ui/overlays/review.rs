@@ -137,9 +137,6 @@ struct Laid {
 impl Review {
     /// A plan nobody has looked at.
     pub fn new(plan: Plan) -> Self {
-        let wants_name = matches!(plan.confirmation(), Confirmation::Type(_));
-        let typing = (wants_name && !plan.steps.is_empty() && plan.refusals().next().is_none())
-            .then_some(Typing::Name);
         Self {
             known: objections(&plan),
             plan,
@@ -151,7 +148,7 @@ impl Review {
             yes: None,
             typed: Input::default(),
             reason: Input::default(),
-            typing,
+            typing: None,
             note: None,
             scroll: 0,
             shown: 0,
@@ -242,6 +239,7 @@ impl Review {
             | Intent::Release { .. }
             | Intent::Rollback { .. }
             | Intent::DeletePod { .. } => false,
+            Intent::Resize { .. } => true,
             Intent::Migrate { .. } => true,
         }
     }
@@ -460,15 +458,17 @@ impl Review {
         let reason = self.reason.value();
         let why = [piece("why  ", Role::Muted), piece(reason, Role::Text)];
         let why = Some(why).filter(|_| typing != Some(Typing::Reason) && !reason.is_empty());
-        if let Some(why) = why.as_ref().filter(|_| lines > 2) {
+        let why_shown = why.as_ref().filter(|_| lines > 2);
+        if let Some(why) = why_shown {
             pen.line(0, y + 1, width.saturating_sub(taken), why);
         }
         if let Some(typing) = typing {
             cursor = Some(typed.line(pen, y, said, typing));
-        } else if let Some(note) = &self.note {
+        } else if let Some(note) = self.note.as_ref().filter(|_| refusal.is_none()) {
             pen.line(0, y, said, &[piece("▲ ", Role::Warn), piece(note.as_str(), Role::Warn)]);
         } else if let Some(why) = &refusal {
-            why.line(pen, y, said);
+            let more = u16::from(lines > 2 && why_shown.is_none());
+            why.line(pen, y, said, 1 + more);
         } else if self.yes.is_some() {
             pen.put(
                 0,
@@ -488,6 +488,8 @@ impl Review {
                 ),
                 Role::Warn,
             );
+        } else if untyped.is_some() {
+            pen.put(0, y, said, &typed.asked(), Role::Warn);
         } else if let Some(why) = why.as_ref().filter(|_| lines < 3) {
             pen.line(0, y, said, why);
         }
@@ -495,7 +497,11 @@ impl Review {
         let line = if let Some(typing) = typing {
             typed.keys(typing, &[])
         } else {
-            let yes = if self.changed && can { "I have read it" } else { "run" };
+            let yes = match () {
+                () if self.changed && can => "I have read it",
+                () if untyped.is_some() => "type it",
+                () => "run",
+            };
             // Where there is nothing to do, no key is offered for it.
             let some = !self.plan.steps.is_empty();
             let mut all =

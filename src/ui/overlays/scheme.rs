@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     cluster::TenantName,
-    plan::{Check, Confirmation, Verdict, rebalance::Samples},
+    plan::{Check, Confirmation, Verdict, rebalance::Samples, why_grave},
     run::{JournalPlace, campaign},
     ui::{
         Command, Draft, Term, Terms, Wanted,
@@ -37,9 +37,11 @@ pub enum Section {
     Moves,
     /// What stays, and why.
     Stays,
+    /// What warns, in full: above the sections each kind has one line.
+    Warnings,
 }
 
-const SECTIONS: [Section; 3] = [Section::Pods, Section::Moves, Section::Stays];
+const SECTIONS: [Section; 4] = [Section::Pods, Section::Moves, Section::Stays, Section::Warnings];
 
 /// Many moves under review.
 pub struct SchemeReview {
@@ -81,7 +83,9 @@ pub struct SchemeReview {
     pub note: Option<String>,
     section: Section,
     /// Lines scrolled down in each section.
-    scroll: [usize; 3],
+    scroll: [usize; 4],
+    /// Columns inside the panel, as it was looked at last.
+    columns: u16,
     /// Lines of the section seen at once.
     page: usize,
     rows: Vec<Row>,
@@ -110,7 +114,8 @@ impl SchemeReview {
             typing: None,
             note: None,
             section: Section::default(),
-            scroll: [0; 3],
+            scroll: [0; 4],
+            columns: 76,
             page: 1,
             rows: Vec::new(),
         }
@@ -150,11 +155,11 @@ impl SchemeReview {
         self.note = None;
         if !first {
             self.changed = true;
-            self.scroll = [0; 3];
+            self.scroll = [0; 4];
             self.typed = Input::default();
         }
         if self.typing != Some(Typing::Reason) {
-            self.typing = self.untyped().is_some().then_some(Typing::Name);
+            self.typing = None;
         }
         true
     }
@@ -202,6 +207,29 @@ impl SchemeReview {
         all
     }
 
+    /// The same, one line for all of a kind: how many there are, and the first of them.
+    fn kinds(&self) -> Vec<Check> {
+        let mut kinds: Vec<(Check, usize)> = Vec::new();
+        for check in self.checks() {
+            let like =
+                |(kind, _): &&mut (Check, usize)| kind.rule == check.rule && kind.verdict == check.verdict;
+            match kinds.iter_mut().find(like) {
+                Some((_, n)) => *n += 1,
+                None => kinds.push((check, 1)),
+            }
+        }
+        let told = |(check, n): (Check, usize)| match n {
+            1 => check,
+            n => Check { text: format!("{n} of a kind, the first: {}", check.text), ..check },
+        };
+        kinds.into_iter().map(told).collect()
+    }
+
+    /// Why a text has to be typed.
+    fn why_typed(&self) -> Option<&'static str> {
+        self.checks().iter().find(|check| check.grave).map(|check| why_grave(&check.rule))
+    }
+
     /// Why it cannot be run at all, as it stands.
     pub fn refusal(&self, read_only: bool) -> Option<String> {
         self.barred(read_only).map(|barred| barred.why)
@@ -230,7 +258,7 @@ impl SchemeReview {
     /// Whether all that a yes agrees to has room on a screen of that size.
     pub fn is_whole(&self, screen: (u16, u16)) -> bool {
         let (inner, room) = Self::inner(screen);
-        self.head(inner).len() + draw::FOOT <= usize::from(room)
+        self.head(inner, room).len() + draw::FOOT <= usize::from(room)
     }
 
     /// Takes other terms: it is to be worked out again, and a yes to the former ones holds no more.
@@ -240,7 +268,7 @@ impl SchemeReview {
         if self.terms != before {
             self.stale = true;
             self.yes = None;
-            self.scroll = [0; 3];
+            self.scroll = [0; 4];
         }
     }
 
@@ -253,8 +281,11 @@ impl SchemeReview {
             Command::Next | Command::Previous if many => {
                 self.section = if self.section == Section::Stays { Section::Pods } else { Section::Stays };
             }
-            Command::Next => self.section = SECTIONS[(at + 1) % SECTIONS.len()],
-            Command::Previous => self.section = SECTIONS[(at + SECTIONS.len() - 1) % SECTIONS.len()],
+            Command::Next | Command::Previous => {
+                let all = SECTIONS.len() - usize::from(self.checks().is_empty());
+                let step = if command == Command::Next { 1 } else { all - 1 };
+                self.section = SECTIONS[(at.min(all - 1) + step) % all];
+            }
             _ => {}
         }
         let most = self.lines(self.section).saturating_sub(self.page);
@@ -275,7 +306,8 @@ impl SchemeReview {
     /// Remembers how much is seen at once on a screen of that size.
     pub fn look(&mut self, screen: (u16, u16)) {
         let (inner, room) = Self::inner(screen);
-        let head = self.head(inner).len();
+        self.columns = inner;
+        let head = self.head(inner, room).len();
         let pods = self.section == Section::Pods && self.draft().is_none_or(|draft| draft.many.is_none());
         let matrix = usize::from(pods) * 2;
         self.page = usize::from(room).saturating_sub(head + draw::FOOT + 1 + matrix).max(1);
@@ -293,13 +325,14 @@ impl SchemeReview {
         if let Some(many) = many {
             return match section {
                 Section::Pods | Section::Moves => many.rows.len(),
-                Section::Stays => many.left.len(),
+                Section::Stays | Section::Warnings => many.left.len(),
             };
         }
         match section {
             Section::Pods => self.rows.len() + 1,
             Section::Moves => scheme.proposal.moves.len(),
             Section::Stays => scheme.proposal.stays.len(),
+            Section::Warnings => self.warnings(self.columns).len(),
         }
     }
 }

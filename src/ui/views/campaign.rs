@@ -125,17 +125,15 @@ pub fn refuses(command: Command, known: Option<&CampaignSeen>, seen: &Snapshot) 
         let about = matches!(command, Undo | Resume | Pause | GiveUp | Open | Skip | StopAfter | Retry);
         return about.then(|| "no campaign is selected".into());
     };
-    let offers = || known.offers(seen);
     match command {
-        Pause => offers().pause.err(),
+        Pause => known.pause().err(),
         // Whoever drives it goes on, where a pause was asked for and has not come yet.
         Resume if asked_to_pause(known) => None,
-        Resume => offers().resume.err(),
-        StopAfter => offers().stop.err(),
-        Skip => offers().skip.err(),
-        Retry => offers().retry.err(),
-        Undo => offers().undo.err(),
-        GiveUp => offers().give_up.err(),
+        Resume | GiveUp => known.still().err(),
+        StopAfter => known.stop().err(),
+        Skip => known.skip().err(),
+        Retry => known.retry().err(),
+        Undo => known.undo(seen).err(),
         _ => None,
     }
 }
@@ -186,7 +184,8 @@ pub fn outcome(cx: &Cx<'_>, known: &CampaignSeen) -> String {
     match (known.shown(), &known.holder) {
         (Shown::Interrupted | Shown::Paused(_), _) => {
             let offers = known.offers(cx.seen);
-            let keys = [(&offers.resume, "r go on"), (&offers.undo, "u undo"), (&offers.give_up, "x close")];
+            let keys =
+                [(&offers.resume, "r go on"), (&offers.undo, "u undo"), (&offers.give_up, "x give up")];
             let keys: Vec<_> =
                 keys.into_iter().filter(|(offer, _)| offer.is_ok()).map(|(_, key)| key).take(2).collect();
             let why =
@@ -296,7 +295,7 @@ impl View for CampaignView {
         };
         let y = self.head(pen, cx, known);
         let y = self.present(pen, cx, known, y);
-        self.sections(pen, cx, &known.campaign, y);
+        self.sections(pen, cx, known, y);
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
@@ -335,7 +334,7 @@ impl View for CampaignView {
     }
 
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        command.is_of_open() && self.known(cx).is_none_or(|known| known.campaign.state.is_over())
+        command.is_of_runs() && refuses(command, self.known(cx), cx.seen).is_some()
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {

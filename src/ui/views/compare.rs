@@ -10,7 +10,7 @@ use crate::{
         format,
         paint::{Pen, piece},
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Lens, List, Place, View},
     },
 };
 
@@ -149,19 +149,7 @@ impl View for Compare {
         self.list.selected().map(|(_, name, _)| format::plain(name).into_owned())
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &ORDERS
-    }
-
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 }

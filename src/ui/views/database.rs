@@ -22,19 +22,19 @@ use std::{cmp::Reverse, sync::Arc};
 
 use ratatui::layout::Rect;
 
-use super::answers;
+use super::{answers, marks::Marks};
 use crate::{
     cluster::{Database, MemberName, ProxyName, Severity, Subject, database::Row},
     plan::{whatif, whatif::Loss},
     ui::{
         action::Action,
         command::Command,
-        filter::Filter,
+        filter::{Filter, NO_FIELDS},
         format,
         paint::{Pen, Piece, piece},
         stops::Stop,
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Lens, List, Place, View},
     },
 };
 
@@ -72,6 +72,7 @@ pub struct DatabaseView {
     whole: Option<usize>,
     filter: Filter,
     order: usize,
+    marks: Marks<MemberName>,
     faults: bool,
     database: Option<Arc<Database>>,
     members: List<MemberName>,
@@ -255,6 +256,13 @@ impl View for DatabaseView {
                 self.proxies = !self.proxies;
                 self.whole = self.whole.map(|_| 0);
             }
+            Command::Mark if !self.proxies => {
+                self.marks.toggle(&mut self.members, shown.len(), page, |i| shown[i].clone());
+            }
+            Command::Mark => {
+                let text = "members are marked, not the servers of a proxy: tab leads there";
+                return Some(Action::Say(text.into()));
+            }
             Command::Faults => self.faults = !self.faults,
             Command::Recovery => return Some(Action::Go(Place::Recovery)),
             Command::WhatIf => {
@@ -292,15 +300,17 @@ impl View for DatabaseView {
         self.draw_wrong(pen, cx, height, layout.top.saturating_sub(1));
         let at = |pen: &Pen<'_>, r: Rect| Rect { x: pen.area.x + r.x, y: pen.area.y + r.y, ..r };
         let table = at(pen, layout.table);
+        let rows =
+            |front| members::Rows { list: &self.members, marks: &self.marks, shown: &self.shown, front };
         match (self.proxies, layout.below) {
             (false, None) => {
-                members::draw(&mut pen.within(table), cx, database, &self.members, &self.shown, true)
+                members::draw(&mut pen.within(table), cx, database, rows(true));
             }
             (true, None) => {
                 proxies::draw(&mut pen.within(table), cx, database, &self.backends, &self.rows, true)
             }
             (proxies, Some(below)) => {
-                members::draw(&mut pen.within(table), cx, database, &self.members, &self.shown, !proxies);
+                members::draw(&mut pen.within(table), cx, database, rows(!proxies));
                 let below = at(pen, below);
                 proxies::draw(&mut pen.within(below), cx, database, &self.backends, &self.rows, proxies);
             }
@@ -310,7 +320,7 @@ impl View for DatabaseView {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let mut words: Vec<_> = self.more(cx).into_iter().collect();
+        let mut words: Vec<_> = self.more(cx).into_iter().chain(self.marks.words()).collect();
         if self.faults {
             words.push("faults only".to_owned());
         }
@@ -368,7 +378,10 @@ impl View for DatabaseView {
             Command::Recovery if !words::lost(database) => {
                 Some("a primary component exists: nothing is to be recovered".into())
             }
-            other => self.refuses_act(other, cx),
+            other => {
+                let several = self.marks.several("member").filter(|_| acts::is(other) && !self.proxies);
+                several.or_else(|| self.refuses_act(other, cx))
+            }
         }
     }
 
@@ -393,16 +406,23 @@ impl View for DatabaseView {
         }
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        if self.proxies { &[] } else { &ORDERS }
+    fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
+        match self.proxies {
+            true => self.subject(),
+            false => {
+                let names = self.marks.or_selected(&self.members).map(MemberName::to_string);
+                Some(names.collect::<Vec<_>>().join(" "))
+            }
+        }
     }
 
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
+    fn unmark(&mut self) -> bool {
+        self.marks.clear()
     }
 
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
+    fn lens(&mut self) -> Lens<'_> {
+        let orders: &[_] = if self.proxies { &[] } else { &ORDERS };
+        Lens::of(&mut self.filter, &NO_FIELDS, &mut self.order, orders)
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {

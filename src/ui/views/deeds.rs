@@ -13,8 +13,8 @@ use crate::{
 
 /// Whether a command is about tenants, and needs one.
 pub(super) fn is_of_tenants(command: Command) -> bool {
-    use Command::{Headroom, Less, Logs, Migrate, More, Restart, Rollback, Scale};
-    matches!(command, Headroom | Less | Logs | Migrate | More | Restart | Rollback | Scale)
+    use Command::{Headroom, Less, Logs, Migrate, More, Resize, Restart, Rollback, Scale};
+    matches!(command, Headroom | Less | Logs | Migrate | More | Resize | Restart | Rollback | Scale)
 }
 
 /// What a command asks of these tenants; one that can only be about one is about the first. `None`: nothing.
@@ -24,6 +24,7 @@ pub(super) fn of_tenants(command: Command, tenants: Vec<TenantName>) -> Option<A
         Command::Headroom => Action::Go(Place::Headroom(first)),
         Command::Logs => Action::Go(Place::Log(first, None)),
         Command::Rollback => Action::Rollback(first),
+        Command::Resize => Action::AskLimits(first),
         Command::Scale => Action::AskReplicas(tenants),
         Command::Migrate => Action::AskMigration(tenants),
         Command::More => Action::Propose(tenants, 1),

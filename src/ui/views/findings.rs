@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{answers, counted, finding_line, nothing_yet};
+use super::{answers, counted, finding_line, marks::Marks, nothing_yet};
 use crate::{
     cluster::{Answer, Finding, Severity, Subject, left_over},
     plan::{Intent, rebalance::Aim},
@@ -14,7 +14,7 @@ use crate::{
         format::{self, natural},
         paint::{Pen, Piece, piece},
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Lens, List, Place, View},
     },
 };
 
@@ -24,6 +24,7 @@ pub struct Findings {
     list: List<(&'static str, Subject)>,
     filter: Filter,
     order: usize,
+    marks: Marks<(&'static str, Subject)>,
     /// Places in the list of all findings.
     shown: Vec<(usize, (&'static str, Subject))>,
 }
@@ -143,6 +144,10 @@ impl View for Findings {
             "rule" => self.shown.sort_by_key(|(i, _)| of(i).rule),
             _ => {}
         }
+        let there = |key: &(&'static str, Subject)| {
+            cx.findings.iter().any(|finding| finding.rule == key.0 && finding.subject == key.1)
+        };
+        self.marks.keep(there);
         let (shown, page) = (&self.shown, self.page(cx));
         self.list.settle(shown.len(), page, |i| shown[i].1.clone());
     }
@@ -154,6 +159,10 @@ impl View for Findings {
             return None;
         }
         match command {
+            Command::Mark => {
+                self.marks.toggle(&mut self.list, shown.len(), page, |i| shown[i].1.clone());
+                None
+            }
             Command::Open => lead(&self.list.selected()?.1),
             Command::Cause => {
                 let Some(cause) = self.finding(cx)?.because.clone() else {
@@ -237,6 +246,7 @@ impl View for Findings {
                 let label = [piece(key, key_tone), piece(word, tone)];
                 pen.line_right(width.saturating_sub(1), y, 12, &label);
             }
+            self.marks.sign(pen, y, &self.shown[i].1);
             if self.list.index() == i {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
@@ -248,7 +258,9 @@ impl View for Findings {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        counted(self.shown.len(), cx.findings.len(), "finding", &self.filter, &ORDERS, self.order)
+        let counted =
+            counted(self.shown.len(), cx.findings.len(), "finding", &self.filter, &ORDERS, self.order);
+        self.marks.words().into_iter().chain([counted]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
@@ -262,7 +274,8 @@ impl View for Findings {
         if command == Command::DeletePod && answer != Some(Answer::DeletePod) {
             return Some("no finding about a pod that is left over is selected".into());
         }
-        (command == Command::Open && self.list.selected().is_none()).then(|| "nothing is selected".into())
+        (matches!(command, Command::Open | Command::Mark) && self.list.selected().is_none())
+            .then(|| "nothing is selected".into())
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
@@ -274,22 +287,19 @@ impl View for Findings {
     }
 
     fn copied(&self, cx: &Cx<'_>) -> Option<String> {
-        self.finding(cx).map(|finding| format!("{}: {}", finding.subject.name(), finding.text))
+        let of = |(rule, subject): &(&'static str, Subject)| {
+            cx.findings.iter().find(|finding| finding.rule == *rule && finding.subject == *subject)
+        };
+        let lines = self.marks.or_selected(&self.list).filter_map(of);
+        let lines = lines.map(|finding| format!("{}: {}", finding.subject.name(), finding.text));
+        Some(lines.collect::<Vec<_>>().join("\n"))
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &ORDERS
+    fn unmark(&mut self) -> bool {
+        self.marks.clear()
     }
 
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 }

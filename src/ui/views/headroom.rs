@@ -2,7 +2,9 @@
 
 use super::{deeds, scroll::Scroll};
 use crate::{
-    cluster::{ContainerHeadroom, Headroom, Memory, PodHeadroom, Severity, TenantName, headroom},
+    cluster::{
+        Advice, ContainerHeadroom, Headroom, Memory, PodHeadroom, Severity, TenantName, advice, headroom,
+    },
     plan::Fitting,
     ui::{
         action::Action,
@@ -21,6 +23,7 @@ pub struct HeadroomView {
     name: TenantName,
     /// Made from the last snapshot; `None`: there is no such tenant.
     headroom: Option<Headroom>,
+    advice: Option<Advice>,
     scroll: Scroll,
 }
 
@@ -30,7 +33,7 @@ type Line = Vec<(u16, u16, String, Role)>;
 impl HeadroomView {
     /// The view of that tenant.
     pub fn new(name: TenantName) -> Self {
-        Self { name, headroom: None, scroll: Scroll::default() }
+        Self { name, headroom: None, advice: None, scroll: Scroll::default() }
     }
 
     fn fitting<'a>(&self, cx: &Cx<'a>) -> Option<&'a Fitting> {
@@ -54,6 +57,10 @@ impl HeadroomView {
                 }
             }
             None => lines.push(vec![(1, width, "working out how many more fit …".into(), Role::Busy)]),
+        }
+        if let Some(advice) = &self.advice {
+            lines.push(Line::new());
+            sizing(&mut lines, advice, width);
         }
         lines
     }
@@ -154,6 +161,19 @@ fn container_line(c: &ContainerHeadroom, name: u16, ends: [u16; 4], bound_at: u1
     ]
 }
 
+/// The memory that is right, and on what that rests.
+fn sizing(lines: &mut Vec<Line>, advice: &Advice, width: u16) {
+    let rests = format!("rests on {}", advice.rests_on());
+    lines.push(vec![(1, 10, "SIZING".into(), Role::Title), (12, width, rests, Role::Muted)]);
+    let told = advice.told().into_iter().map(|text| (text, Role::Text));
+    let missing = advice.missing.iter().map(|text| (format!("not enough: {text}"), Role::Muted));
+    for (text, role) in told.chain(missing) {
+        for line in format::wrap(&format::plain(&text), width.saturating_sub(4).max(1)) {
+            lines.push(vec![(3, width, line, role)]);
+        }
+    }
+}
+
 /// How many more fit, on which nodes, and why not on the others.
 fn fits(lines: &mut Vec<Line>, f: &Fitting, width: u16) {
     let or_more = if f.or_more { " or more" } else { "" };
@@ -193,13 +213,15 @@ impl View for HeadroomView {
     }
 
     fn refresh(&mut self, cx: &Cx<'_>) {
-        self.headroom = cx.seen.tenants.get(&self.name).map(|t| headroom(cx.seen, t));
+        let tenant = cx.seen.tenants.get(&self.name);
+        self.headroom = tenant.map(|t| headroom(cx.seen, t));
+        self.advice = tenant.map(|t| advice(cx.seen, t));
         self.scroll.settle(self.most(cx));
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         match command {
-            Command::Scale | Command::More | Command::Less => {
+            Command::Scale | Command::More | Command::Less | Command::Resize => {
                 return deeds::of_tenants(command, vec![self.name.clone()]);
             }
             _ => self.scroll.go(command, cx.size.1, self.most(cx)),
@@ -249,7 +271,7 @@ impl View for HeadroomView {
     }
 
     fn refuses(&self, command: Command, _: &Cx<'_>) -> Option<String> {
-        let about = matches!(command, Command::Scale | Command::More | Command::Less);
+        let about = matches!(command, Command::Scale | Command::More | Command::Less | Command::Resize);
         (about && self.headroom.is_none()).then(|| format!("there is no tenant {}", self.name))
     }
 

@@ -23,7 +23,7 @@ use crate::{
         format,
         log::LogsWanted,
         paint::Pen,
-        view::{Cx, Place, View, Wants},
+        view::{Cx, Lens, Place, View, Wants},
     },
 };
 
@@ -79,8 +79,8 @@ pub struct LogView {
     times: Times,
     /// The last line on the screen; `None`: it is followed.
     held: Option<Held>,
-    /// The line that was looked for last.
-    found: Option<u64>,
+    /// The line that was found last, by its number, and what was looked for then.
+    found: Option<(u64, String)>,
     /// It has the whole screen.
     full: bool,
 }
@@ -232,18 +232,13 @@ impl View for LogView {
 
     fn copied(&self, cx: &Cx<'_>) -> Option<String> {
         let log = &cx.detail.log;
-        let found = self.found.and_then(|number| log.lines.iter().find(|line| line.number == number));
+        let found = self.found().and_then(|number| log.lines.iter().find(|line| line.number == number));
         let last = || log.lines.range(..self.end(log)).rev().find(|line| self.shows(log, line));
         found.or_else(last).map(|line| format::plain(&line.text).into_owned())
     }
 
-    fn filter(&mut self) -> Option<&mut Filter> {
-        self.found = None;
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::filtered(&mut self.filter, &FIELDS)
     }
 
     fn wants(&self, cx: &Cx<'_>) -> Wants {

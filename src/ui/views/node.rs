@@ -17,7 +17,7 @@ use crate::{
         parts::cell,
         stops::Stop,
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Lens, List, Place, View},
     },
 };
 
@@ -190,20 +190,8 @@ impl View for NodeView {
         !std::mem::take(&mut self.marked).is_empty()
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &ORDERS
-    }
-
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {

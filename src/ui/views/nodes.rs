@@ -20,7 +20,7 @@ use crate::{
         paint::{Pen, piece},
         stops::Stop,
         theme::Role,
-        view::{Cx, Place, View},
+        view::{Cx, Lens, Place, View},
     },
 };
 
@@ -306,20 +306,8 @@ impl View for Nodes {
         self.selection.subject()
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &ORDERS
-    }
-
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {

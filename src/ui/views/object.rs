@@ -9,11 +9,11 @@ use crate::{
         action::{Action, Containers},
         command::Command,
         describe::{self, Line, Tone},
-        filter::Filter,
+        filter::{Filter, NO_FIELDS},
         format,
         paint::{Pen, piece},
         theme::Role,
-        view::{Cx, Place, View, Wants},
+        view::{Cx, Lens, Place, View, Wants},
     },
 };
 
@@ -212,8 +212,8 @@ impl View for ObjectView {
         Some(self.key.to_string())
     }
 
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::filtered(&mut self.filter, &NO_FIELDS)
     }
 
     fn copied(&self, cx: &Cx<'_>) -> Option<String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{heading, run_sign};
 use crate::{
     cluster::{
-        Finding, Health, Memory, Pod, PodState, Severity, Subject, Tenant, TenantName, WorkloadKind,
+        Finding, Health, Memory, Pod, PodState, Sample, Severity, Subject, Tenant, TenantName, WorkloadKind,
         headroom, refuses,
     },
     ui::{
@@ -164,6 +164,7 @@ pub fn surroundings(cx: &Cx<'_>, tenant: &Tenant) -> Vec<(&'static str, String)>
             if bound.is_empty() { String::new() } else { format!(", bound by {}", bound.join(" and ")) };
         facts.push(("headroom", format!("{} left{bound}", format::count(more, "request"))));
     }
+    facts.extend(memory_course(cx, tenant).map(|text| ("memory", text)));
     if let Some(a) = cx.seen.autoscaler_of(&w.key) {
         facts.push(("autoscaler", format!("keeps {} to {} replicas", a.min, a.max)));
     }
@@ -186,6 +187,21 @@ pub fn surroundings(cx: &Cx<'_>, tenant: &Tenant) -> Vec<(&'static str, String)>
         facts.push(("rollout", "paused".into()));
     }
     facts
+}
+
+/// How the memory of a serving container went, a bar for each measurement, full at its limit; `None`: too little is known.
+fn memory_course(cx: &Cx<'_>, tenant: &Tenant) -> Option<String> {
+    const BARS: usize = 24;
+    let serving = tenant.workload.template.serving(&cx.seen.tenancy.container)?;
+    let limit = serving.resources.limits.memory?;
+    let samples: Vec<_> = cx.seen.history.of(&tenant.name).filter(|sample| sample.containers > 0).collect();
+    let shown = &samples[samples.len().saturating_sub(BARS)..];
+    let (first, last) = (shown.first()?, shown.last().filter(|_| shown.len() > 3)?);
+    let each = |sample: &Sample| Memory(sample.used.0 / u64::from(sample.containers));
+    let values: Vec<_> = shown.iter().map(|sample| Some(each(sample).0 as f64)).collect();
+    let (bars, _) = format::spark(&values, Some(limit.0 as f64));
+    let span = format::span(last.at.duration_since(first.at).as_secs());
+    Some(format!("{bars}  {} of {limit} in a pod, over {span}", each(last)))
 }
 
 fn is_of(subject: &Subject, tenant: &TenantName) -> bool {

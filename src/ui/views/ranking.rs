@@ -14,7 +14,7 @@ use crate::{
         paint::Pen,
         stops::Stop,
         theme::Role,
-        view::{Cx, Place, View},
+        view::{Cx, Lens, Place, View},
     },
 };
 
@@ -187,20 +187,8 @@ impl View for Ranking {
         self.selection.names()
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &ORDERS
-    }
-
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {

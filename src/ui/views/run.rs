@@ -2,11 +2,11 @@
 
 mod job;
 
-use super::{answers, heading, run_sign, runs};
+use super::{answers, heading, run_sign, runs, times};
 use crate::{
-    cluster::{LogRange, NodeName},
+    cluster::{LogRange, NodeName, TenantName},
     plan::{self, DatabasePart, Part},
-    run::{Event, RunSeen, RunState, StepState},
+    run::{Event, Run, RunSeen, RunState, StepState},
     ui::{
         action::Action,
         command::Command,
@@ -59,8 +59,8 @@ impl View for RunView {
     }
 
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
-        use Command::{Abort, GiveUp, Pause, Resume, Succeeded, Undo};
-        matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded)
+        use Command::{Abort, GiveUp, Pause, Resume, Retry, Succeeded, Undo};
+        matches!(command, Undo | Resume | Pause | Abort | GiveUp | Succeeded | Retry)
             .then(|| runs::ask(command, self.known(cx), cx.seen))
             .flatten()
     }
@@ -88,12 +88,7 @@ impl View for RunView {
         let started = run.entries.first().map(|e| e.at);
         let mut facts = format!("run {} of {}", run.short(), run.operator);
         if let (Some(start), Some(last)) = (started, run.last_at()) {
-            facts = if run.state.is_over() {
-                let took = last.as_second() - start.as_second();
-                format!("{facts}, {} ago, took {}", cx.age(last), format::span(took))
-            } else {
-                format!("{facts}, for {}", cx.age(start))
-            };
+            facts = format!("{facts}, {}", times(cx, &shown, start, last));
         }
         if run.local {
             facts.push_str(", journal on this machine only");
@@ -109,7 +104,10 @@ impl View for RunView {
             bar + 5,
             2,
             width.saturating_sub(bar + 6),
-            &format!("{done} of {}", format::count(all, "step")),
+            &match run.taken_back() {
+                0 => format!("{done} of {}", format::count(all, "step")),
+                back => format!("{done} of {}, {back} taken back", format::count(all, "step")),
+            },
             Role::Muted,
         );
         let mut y = 4;
@@ -146,6 +144,7 @@ impl View for RunView {
             + job
             + usize::from(job > 0)
             + run.entries.iter().filter(|e| matches!(e.event, Event::Verified { .. })).count()
+            + run.harms().filter(|(tenant, _)| is_open(run, tenant)).count()
             // The table below them is worth more than steps that are through or far away.
             + proxies.as_ref().map_or(1 + PLACED * run.plan().tenants.len(), |s| s.height() + 2);
         y = self.steps(pen, cx, known, y, below) + 1;
@@ -164,6 +163,12 @@ impl View for RunView {
         }
         if job > 0 {
             y = job::draw(pen, cx, known, y) + 1;
+        }
+        for (tenant, harm) in run.harms().filter(|(tenant, _)| is_open(run, tenant)) {
+            pen.put(3, y, 1, "▲", Role::Warn);
+            let text = format!("{tenant} {}", harm.words());
+            pen.put(5, y, width.saturating_sub(6), &text, Role::Warn);
+            y += 1;
         }
         for entry in &run.entries {
             if let Event::Verified { about, as_predicted, text } = &entry.event {
@@ -198,7 +203,7 @@ impl View for RunView {
     }
 
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        command.is_of_open() && self.known(cx).is_none_or(|known| known.run.state.is_over())
+        command.is_of_runs() && self.refuses(command, cx).is_some()
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
@@ -218,11 +223,6 @@ impl RunView {
     fn steps(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &RunSeen, mut y: u16, below: usize) -> u16 {
         let run = &known.run;
         let width = pen.width();
-        let is_taken_back = |step: usize| {
-            let of =
-                |e: &crate::run::Entry| matches!(&e.event, Event::TakenBack { step: s, .. } if *s == step);
-            run.leaving.is_some() && run.entries.iter().any(of)
-        };
         let at = |step: usize, begun: bool| {
             run.entries.iter().rev().find_map(|e| match &e.event {
                 Event::Started { step: s } if begun && *s == step => Some(e.at),
@@ -244,9 +244,17 @@ impl RunView {
         for (i, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate().skip(start).take(room) {
             let what = run.plan().words(&step.change);
             let (glyph, role, text) = match state {
-                StepState::Waiting if is_taken_back(i) => ("–", Role::Muted, "taken back".into()),
+                StepState::Waiting | StepState::Started if run.failed_step() == Some(i) => {
+                    ("✖", Role::Danger, String::new())
+                }
+                StepState::Waiting if step.takes_back.is_some_and(|of| run.is_taken_back(of)) => {
+                    ("✓", Role::Ok, "given back".into())
+                }
+                StepState::Waiting if run.is_taken_back(i) => ("–", Role::Muted, "taken back".into()),
                 StepState::Waiting => ("·", Role::Muted, String::new()),
-                StepState::Started if known.is_interrupted() => ("?", Role::Warn, "in doubt".into()),
+                StepState::Started if known.is_interrupted() => {
+                    ("?", Role::Warn, known.meanwhile(cx.seen).unwrap_or_else(|| "in doubt".into()))
+                }
                 StepState::Started => {
                     let limit = format!("at most {}", format::span(step.within.into()));
                     // What says no more than the step itself says nothing.
@@ -287,6 +295,11 @@ impl RunView {
         }
         y
     }
+}
+
+/// What came of a tenant is not compared yet: what happens to its pods stands by itself.
+fn is_open(run: &Run, tenant: &TenantName) -> bool {
+    !run.state.is_over() && run.verified(&plan::About::Tenant(tenant.clone())).is_none()
 }
 
 /// Whom the proxies sent their clients to, send them to now, and were to send them to.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{answers, campaign, counted, heading, run_sign};
+use super::{answers, campaign, counted, heading, marks::Marks, run_sign};
 use crate::{
     cluster::Snapshot,
     run::{Offers, Run, RunSeen, RunState, Shown, campaign::CampaignSeen, summary},
@@ -14,7 +14,7 @@ use crate::{
         paint::Pen,
         stops::{self, Stop},
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Lens, List, Place, View},
     },
 };
 
@@ -25,6 +25,7 @@ pub struct Runs {
     list: List<String>,
     filter: Filter,
     order: usize,
+    marks: Marks<String>,
     /// The ids of those shown.
     shown: Vec<String>,
 }
@@ -92,6 +93,15 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// When it was over.
+    fn ended(&self) -> Option<Timestamp> {
+        let last = match self {
+            Self::Run(known) => known.run.last_at(),
+            Self::Campaign(known) => known.campaign.last_at(),
+        };
+        last.filter(|_| self.is_over())
+    }
+
     fn words(&self) -> String {
         match self {
             Self::Run(k) => format!("{} {} {} {}", k.run.id, summary(&k.run), k.run.operator, k.run.state),
@@ -116,11 +126,14 @@ pub fn outcome(cx: &Cx<'_>, known: &RunSeen) -> String {
     let word = run.last_word().unwrap_or("");
     match (known.shown(), &known.holder) {
         (Shown::Interrupted | Shown::Paused(_), _) => {
-            let (done, all) = run.progress();
-            let at = format!("at step {} of {all}", (done + 1).min(all));
-            let why =
-                if word.is_empty() || known.is_interrupted() { String::new() } else { format!(": {word}") };
-            format!("{at}, {}{why}", offered(&known.offers(cx.seen)))
+            let why = match known.meanwhile(cx.seen) {
+                Some(what) => format!(": {what}"),
+                None if word.is_empty() || known.is_interrupted() => String::new(),
+                None => format!(": {word}"),
+            };
+            let keys = offered(&known.offers(cx.seen));
+            let keys = if keys.is_empty() { keys } else { format!(", {keys}") };
+            format!("{}{keys}{why}", run.at_step())
         }
         (Shown::Unknown, _) => "whether anybody drives it is not known".into(),
         (Shown::Running | Shown::Planned, Some(h)) if !known.ours => {
@@ -136,7 +149,7 @@ pub fn outcome(cx: &Cx<'_>, known: &RunSeen) -> String {
 
 /// The keys that would be accepted.
 fn offered(offers: &Offers) -> String {
-    let keys = [(&offers.resume, "r resume"), (&offers.undo, "u undo"), (&offers.give_up, "x close")];
+    let keys = [(&offers.resume, "r resume"), (&offers.undo, "u undo"), (&offers.give_up, "x give up")];
     let keys: Vec<_> = keys.into_iter().filter(|(offer, _)| offer.is_ok()).map(|(_, key)| key).collect();
     match keys.as_slice() {
         [resume, undo, _] => format!("{resume}, {undo}"),
@@ -203,7 +216,7 @@ struct Line<'a> {
     short: &'a str,
     what: String,
     operator: &'a str,
-    last: Option<Timestamp>,
+    began: Option<Timestamp>,
     local: bool,
     outcome: String,
 }
@@ -219,7 +232,7 @@ impl Line<'_> {
         if let Some(x) = c.who {
             pen.put(x, y, c.who_width, c.operator(self.operator), Role::Muted);
         }
-        pen.put_right(c.age + 4, y, 4, &cx.age_or_dash(self.last), Role::Muted);
+        pen.put_right(c.age + 4, y, 4, &cx.age_or_dash(self.began), Role::Muted);
         if let Some(x) = c.outcome {
             let place = if self.local { "on this machine only · " } else { "" };
             let role = if self.shown == Shown::Interrupted { Role::Danger } else { Role::Muted };
@@ -236,7 +249,7 @@ pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &RunSeen) {
         short: run.short(),
         what: summary(run),
         operator: &run.operator,
-        last: run.last_at(),
+        began: run.entries.first().map(|entry| entry.at),
         local: run.local,
         outcome: outcome(cx, known),
     };
@@ -251,7 +264,7 @@ fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
         short: campaign.short(),
         what: campaign.goal.clone(),
         operator: &campaign.operator,
-        last: campaign.last_at(),
+        began: campaign.entries.first().map(|entry| entry.at),
         local: campaign.local,
         outcome: campaign::outcome(cx, known),
     };
@@ -274,6 +287,11 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
         Command::Succeeded => offers().succeeded.err(),
         // What stands still is given up at once.
         Command::Abort if offers().give_up.is_ok() => None,
+        // The same is planned again, on what is seen now.
+        Command::Retry if run.state == RunState::Failed => None,
+        Command::Retry => {
+            Some(format!("run {name} {}: one that has failed is tried again", known.shown().phrase()))
+        }
         Command::Pause | Command::Abort if run.state.is_over() => {
             Some(format!("run {name} {}", known.shown().phrase()))
         }
@@ -291,6 +309,7 @@ pub fn ask(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Option
     let id = known?.run.id.clone();
     match command {
         Command::Undo => Some(Action::Undo(id)),
+        Command::Retry => Some(Action::Plan(known?.run.plan().intent.clone())),
         Command::Resume => Some(Action::Resume(id)),
         Command::Succeeded => Some(Action::Succeeded(id)),
         Command::Abort => Some(Action::Abort(id)),
@@ -357,6 +376,7 @@ impl View for Runs {
             _ => all.sort_by_key(Known::is_over),
         }
         self.shown = all.into_iter().map(|known| known.id().to_owned()).collect();
+        self.marks.keep(|id| Known::find(cx, id).is_some());
         let (shown, page) = (&self.shown, self.page(cx));
         self.list.settle(shown.len(), page, |i| shown[i].clone());
     }
@@ -364,6 +384,10 @@ impl View for Runs {
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let (shown, page) = (&self.shown, self.page(cx));
         if self.list.go(command, shown.len(), page, |i| shown[i].clone()) {
+            return None;
+        }
+        if command == Command::Mark {
+            self.marks.toggle(&mut self.list, shown.len(), page, |i| shown[i].clone());
             return None;
         }
         if command == Command::Escape {
@@ -394,6 +418,7 @@ impl View for Runs {
                 Known::Run(known) => run_line(pen, y, cx, known),
                 Known::Campaign(known) => campaign_line(pen, y, cx, known),
             }
+            self.marks.sign(pen, y, &self.shown[i]);
             if self.list.selected() == Some(&self.shown[i]) {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
@@ -403,7 +428,10 @@ impl View for Runs {
         // The whole outcome of the selected one: above it may have been cut.
         if let Some(known) = self.selected(cx).filter(|_| foot == 3) {
             let room = pen.width().saturating_sub(5);
-            let lines = format::wrap(&format::plain(&known.outcome(cx)), room);
+            let ended = known.ended().map(|at| format!("ended {} ago", cx.age(at)));
+            let outcome = Some(known.outcome(cx)).filter(|text| !text.is_empty());
+            let text = ended.into_iter().chain(outcome).collect::<Vec<_>>().join(": ");
+            let lines = format::wrap(&format::plain(&text), room);
             for (i, line) in lines.iter().take(2).enumerate() {
                 pen.put(4, pen.height() - 2 + i as u16, room, line, Role::Text);
             }
@@ -423,17 +451,18 @@ impl View for Runs {
         let left = (left > 0).then(|| format!("{left} unfinished"));
         let all = Known::all(cx).count();
         let counted = counted(self.shown.len(), all, "run", &self.filter, &ORDERS, self.order);
-        left.into_iter().chain([counted]).collect::<Vec<_>>().join(" · ")
+        self.marks.words().into_iter().chain(left).chain([counted]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
-        self.why_not(command, cx)
+        let several = || self.marks.several("run").filter(|_| command.is_of_runs());
+        let none = command == Command::Mark && self.list.selected().is_none();
+        several().or_else(|| none.then(|| "no run is selected".into())).or_else(|| self.why_not(command, cx))
     }
 
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        let selected = self.selected(cx);
-        (command.is_of_open() && selected.as_ref().is_none_or(Known::is_over))
-            || (matches!(command, Command::Open | Command::Undo) && selected.is_none())
+        (command.is_of_runs() && self.why_not(command, cx).is_some())
+            || (command == Command::Open && self.selected(cx).is_none())
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
@@ -446,7 +475,7 @@ impl View for Runs {
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
-        self.list.selected().cloned()
+        Some(self.marks.or_selected(&self.list).cloned().collect::<Vec<_>>().join(" "))
     }
 
     fn select(&mut self, what: &Place, cx: &Cx<'_>) {
@@ -461,19 +490,11 @@ impl View for Runs {
         }
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &ORDERS
+    fn unmark(&mut self) -> bool {
+        self.marks.clear()
     }
 
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &FIELDS
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::of(&mut self.filter, &FIELDS, &mut self.order, &ORDERS)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use super::{answers, counted, deeds, heading, pods, runs};
+use super::{answers, counted, deeds, heading, marks::Marks, pods, runs};
 use crate::{
     cluster::{Key, KubeEvent, ObjectKey, Pod, Subject, Tenant, TenantName},
     plan::{Intent, rebalance::Aim},
@@ -14,11 +14,11 @@ use crate::{
         action::{Action, Containers},
         chrome,
         command::Command,
-        filter::Filter,
+        filter::{Filter, NO_FIELDS},
         paint::Pen,
         stops::Stop,
         theme::Role,
-        view::{Cx, List, Place, View, Wants},
+        view::{Cx, Lens, List, Place, View, Wants},
     },
 };
 
@@ -46,6 +46,7 @@ pub struct TenantView {
     name: TenantName,
     section: Section,
     pods: List<Key>,
+    marks: Marks<Key>,
     keys: Vec<Key>,
     runs: List<String>,
     ids: Vec<String>,
@@ -63,6 +64,7 @@ impl TenantView {
             name,
             section: Section::Pods,
             pods: List::default(),
+            marks: Marks::default(),
             keys: Vec::new(),
             runs: List::default(),
             ids: Vec::new(),
@@ -163,6 +165,7 @@ impl View for TenantView {
             !of_pods || self.shows(&format!("{} {} {node}", p.key.name, pods::word(cx, p)))
         };
         self.keys = pods.iter().filter(shown).map(|p| p.key.clone()).collect();
+        self.marks.keep(|key| pods.iter().any(|pod| pod.key == *key));
         let keys = &self.keys;
         self.pods.settle(keys.len(), page, |i| keys[i].clone());
         let mine = cx.runs.iter().filter(|k| k.run.tenants().any(|t| *t == self.name));
@@ -174,6 +177,13 @@ impl View for TenantView {
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let page = self.page(cx);
         match command {
+            Command::Mark => {
+                if let Some(why) = self.refuses(command, cx) {
+                    return Some(Action::Say(why));
+                }
+                let keys = &self.keys;
+                self.marks.toggle(&mut self.pods, keys.len(), page, |i| keys[i].clone());
+            }
             Command::Next => self.step(1),
             Command::Previous => self.step(SECTIONS.len() - 1),
             Command::Rebalance => {
@@ -286,21 +296,25 @@ impl View for TenantView {
     fn status(&self, cx: &Cx<'_>) -> String {
         let pods = self.tenant(cx).map_or(0, |t| t.pods.len());
         match self.section {
-            Section::Pods => counted(self.keys.len(), pods, "pod", &self.filter, &ORDERS, self.order),
+            Section::Pods => {
+                let counted = counted(self.keys.len(), pods, "pod", &self.filter, &ORDERS, self.order);
+                self.marks.words().into_iter().chain([counted]).collect::<Vec<_>>().join(" · ")
+            }
             _ => self.filter.words().unwrap_or_default(),
         }
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        if self.section == Section::Pods { &ORDERS } else { &[] }
+    fn unmark(&mut self) -> bool {
+        self.marks.clear()
     }
 
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
-        matches!(self.section, Section::Pods | Section::Events).then_some(&mut self.filter)
+    fn lens(&mut self) -> Lens<'_> {
+        let orders: &[_] = if self.section == Section::Pods { &ORDERS } else { &[] };
+        let lens = Lens::of(&mut self.filter, &NO_FIELDS, &mut self.order, orders);
+        match self.section {
+            Section::Pods | Section::Events => lens,
+            Section::Rollout | Section::Runs => lens.unfiltered(),
+        }
     }
 
     fn refuses(&self, command: Command, cx: &Cx<'_>) -> Option<String> {
@@ -311,10 +325,17 @@ impl View for TenantView {
             Command::Undo if super::tenants::undoable(cx, &self.name).is_none() => {
                 Some(format!("no run of {} can be taken back", self.name))
             }
-            Command::MovePod | Command::DeletePod | Command::ShowNode if self.pod(cx).is_none() => {
+            Command::MovePod | Command::DeletePod if self.marks.several("pod").is_some() => {
+                self.marks.several("pod")
+            }
+            Command::Mark | Command::MovePod | Command::DeletePod | Command::ShowNode
+                if self.pod(cx).is_none() =>
+            {
                 Some("no pod is selected".into())
             }
-            Command::MovePod | Command::DeletePod | Command::ShowNode if self.section != Section::Pods => {
+            Command::Mark | Command::MovePod | Command::DeletePod | Command::ShowNode
+                if self.section != Section::Pods =>
+            {
                 Some("choose the pod among the pods: tab leads there".into())
             }
             Command::ShowNode if self.pod(cx).is_some_and(|pod| pod.node.is_none()) => {
@@ -334,7 +355,10 @@ impl View for TenantView {
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
         match self.section {
-            Section::Pods => self.pods.selected().map(|pod| pod.name.to_string()),
+            Section::Pods => {
+                let names = self.marks.or_selected(&self.pods).map(|pod| pod.name.to_string());
+                Some(names.collect::<Vec<_>>().join(" "))
+            }
             Section::Runs => self.runs.selected().cloned(),
             Section::Events | Section::Rollout => Some(self.name.to_string()),
         }

@@ -22,10 +22,10 @@ use crate::{
     ui::{
         action::{Action, Containers},
         command::{self, Command, Sort},
-        filter::{Fields, Filter},
+        filter::Filter,
         format,
         paint::Pen,
-        view::{Cx, List, Place, View},
+        view::{Cx, Lens, List, Place, View},
     },
 };
 
@@ -296,21 +296,9 @@ impl View for Tenants {
         }
     }
 
-    fn orders(&self) -> &'static [&'static str] {
-        &Sort::WORDS
-    }
-
-    fn order(&mut self) -> Option<&mut usize> {
-        Some(&mut self.order)
-    }
-
-    fn filter(&mut self) -> Option<&mut Filter> {
+    fn lens(&mut self) -> Lens<'_> {
         self.stale = true;
-        Some(&mut self.filter)
-    }
-
-    fn fields(&self) -> &'static Fields {
-        &rows::FIELDS
+        Lens::of(&mut self.filter, &rows::FIELDS, &mut self.order, &Sort::WORDS)
     }
 
     fn let_go(&mut self) {

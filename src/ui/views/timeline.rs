@@ -17,11 +17,11 @@ use crate::{
     ui::{
         action::Action,
         command::Command,
-        filter::Filter,
+        filter::{Filter, NO_FIELDS},
         format,
         paint::{Pen, piece},
         theme::Role,
-        view::{Cx, List, Place, View},
+        view::{Cx, Lens, List, Place, View},
     },
 };
 
@@ -253,8 +253,8 @@ impl View for Timeline {
         Some(lane.events.iter().filter_map(line).collect::<Vec<_>>().join("\n"))
     }
 
-    fn filter(&mut self) -> Option<&mut Filter> {
-        Some(&mut self.filter)
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::filtered(&mut self.filter, &NO_FIELDS)
     }
 }
 

@@ -405,6 +405,7 @@ impl From<JsonContainer> for Container {
             ports: Vec::new(),
             resources: json.resources.into(),
             sidecar: json.restart_policy.as_deref() == Some("Always"),
+            restarted_by: Vec::new(),
         }
     }
 }

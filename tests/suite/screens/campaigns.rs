@@ -138,7 +138,12 @@ impl Played {
         self.seen.observe(Observation::Pod(Seen::Gone(moved.pod.clone())));
         self.pass(1);
         self.run = None;
-        self.happen(Event::Done { item, pod: Some(format!("{}-m", moved.pod.name)), was: None });
+        self.happen(Event::Done {
+            item,
+            pod: Some(format!("{}-m", moved.pod.name)),
+            was: None,
+            unpredicted: None,
+        });
     }
 
     /// A whole move.
@@ -310,7 +315,7 @@ fn a_campaign_is_paused_skipped_and_stopped_by_keys() {
     assert_eq!(wish(played.c.keys("s")), Some(Wish::SkipTenant { tenant: "dunder".into() }));
     assert_eq!(wish(played.c.keys("S")), Some(Wish::Stop));
     assert_eq!(wish(played.c.keys("r")), None, "it is under way");
-    assert!(played.c.text().contains("pause it first"), "{}", played.c.text());
+    assert!(played.c.text().contains("is under way: p pauses it"), "{}", played.c.text());
     // What is through cannot be skipped.
     assert_eq!(wish(played.c.keys("g s")), None);
     assert!(played.c.text().contains("through already"), "{}", played.c.text());

@@ -448,6 +448,9 @@ fn key_of(name: &str) -> KeyEvent {
         "backspace" => KeyCode::Backspace,
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
+        function if function.len() > 1 && function.starts_with('F') => {
+            KeyCode::F(function[1..].parse().expect("a function key"))
+        }
         one if one.chars().count() == 1 => KeyCode::Char(one.chars().next().expect("a character")),
         other => panic!("no key is called `{other}`"),
     };

@@ -134,7 +134,7 @@ fn a_server_that_galera_names_is_offered_and_bad_addresses_get_a_sentence() {
 #[test]
 fn what_is_typed_stays_when_the_database_is_read_again() {
     for (keys, words) in
-        [("e 7 7", "weight  77"), ("a x y", "host:port  xy"), ("m", "take-out"), ("?", "Help")]
+        [("e 7 7", "weight  77"), ("+ x y", "host:port  xy"), ("m", "take-out"), ("?", "Help")]
     {
         let mut c = at(healthy(), (80, 24));
         c.keys(keys);

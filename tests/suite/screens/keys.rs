@@ -55,7 +55,7 @@ fn every_first_line_shows_a_key_that_does_what_it_says() {
 
 #[test]
 fn the_key_of_the_first_lines_leads_to_the_recovery_sheet_from_every_place() {
-    for keys in ["R", "a", "n a", "4 a", "4 R", "5 a", "5 R", "n n a"] {
+    for keys in ["R", "4 a", "4 R", "5 R", "4 tab a"] {
         let mut c = Cockpit::seeing(no_quorum(), (80, 24), |_| {});
         if keys == "R" {
             assert!(c.text().contains("R recovery"), "{}", c.text());
@@ -63,7 +63,7 @@ fn the_key_of_the_first_lines_leads_to_the_recovery_sheet_from_every_place() {
         c.keys(keys);
         assert_eq!(c.app.place(), Place::Recovery, "{keys}\n{}", c.text());
     }
-    let mut c = at((80, 24), "1 R");
+    let c = at((80, 24), "1 R");
     assert!(c.text().contains("nothing is to be recovered"), "{}", c.text());
 }
 
@@ -129,7 +129,7 @@ fn an_order_by_a_column_that_has_no_room_is_told_with_the_way_back() {
         c.keys(keys);
         assert!(c.text().contains("esc worst first"), "{keys}\n{}", c.text());
         c.keys("esc");
-        assert_eq!((c.app.place(), c.body()), (Place::Tenants, usual), "{keys}");
+        assert_eq!((c.app.place(), c.body()), (Place::Tenants, usual), "{keys}\n{}", c.text());
     }
     let mut c = at((80, 24), "2 >");
     assert!(c.text().contains("esc worst first"), "{}", c.text());

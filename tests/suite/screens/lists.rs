@@ -149,3 +149,25 @@ fn the_mouse_never_confirms() {
         assert_eq!((c.text(), c.app.place()), (before, place), "{name}");
     }
 }
+
+#[test]
+fn rows_of_every_list_are_marked_and_copied_together() {
+    for (place, all) in [("1 enter", 2), ("4", 2), ("5", 2), ("2", 2), ("1", 2)] {
+        let mut c = at((120, 35), place);
+        c.keys("space space");
+        assert!(c.text().contains("2 marked"), "{place}\n{}", c.text());
+        assert!(c.text().matches('●').count() >= all, "{place}\n{}", c.text());
+        if !["1", "2"].contains(&place) {
+            let effects = c.keys("c");
+            let [Effect::Copy(text)] = effects.as_slice() else { panic!("{place}: {effects:?}") };
+            assert_eq!(text.split(if place == "5" { '\n' } else { ' ' }).count(), 2, "{place}: {text}");
+        }
+        let before = c.app.place();
+        c.keys("esc");
+        assert_eq!(c.app.place(), before, "{place}: esc takes the marks off first");
+        assert!(!c.text().contains("marked"), "{place}\n{}", c.text());
+    }
+    let mut c = at((120, 35), "1 / a c m e enter enter");
+    c.keys("space space x");
+    assert!(c.text().contains("2 are marked: one pod after another"), "{}", c.text());
+}

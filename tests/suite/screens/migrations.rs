@@ -253,7 +253,7 @@ impl Tenants {
 fn half_way(size: (u16, u16)) -> Tenants {
     let mut it = Tenants::begun(size);
     it.begin(0);
-    it.end(campaign::Event::Done { item: 0, pod: None, was: None });
+    it.end(campaign::Event::Done { item: 0, pod: None, was: None, unpredicted: None });
     it.begin(1);
     it.begin(2);
     it.end(campaign::Event::Held {

@@ -45,6 +45,17 @@ pub(super) fn no_quorum(s: &Snapshot, d: &Database) -> Said {
     vec![(all(), found(Severity::Critical, text).since(since).act(Answer::Recovery, "", SHEET))]
 }
 
+pub(super) fn twice(_: &Snapshot, d: &Database) -> Said {
+    let told = d.twins.iter().map(|(other, kept)| {
+        let text =
+            format!("{other} is the same member as {kept} (both tell one wsrep_gcomm_uuid): it counts once");
+        let remedy = format!("remove one of the two addresses from galera.members, such as {other}");
+        let f = found(Severity::Notice, text).answer(Answer::Database).remedy(remedy);
+        (crate::cluster::Subject::Member(kept.clone()), f)
+    });
+    told.collect()
+}
+
 pub(super) fn reformed(_: &Snapshot, d: &Database) -> Said {
     let members: Vec<_> =
         d.members.iter().filter(|r| r.state == State::Reformed).map(|r| &*r.label).collect();

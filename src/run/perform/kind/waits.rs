@@ -4,7 +4,7 @@ use futures::{FutureExt, future::BoxFuture};
 
 use super::{Act, Context, Performed, create_job, replicas::workload, servers::endpoint};
 use crate::{
-    plan::{Desynced, Gone, Holds, JobEnded, PodReady, Replaced, RolledOut, Serves, Settle},
+    plan::{Desynced, Gone, Holds, JobEnded, PodReady, Replaced, Resized, RolledOut, Serves, Settle},
     run::{
         evidence::Mark,
         perform::{Failure, Writer},
@@ -44,6 +44,7 @@ macro_rules! wait {
 wait!(Gone, |_writer, _it| std::future::ready(Ok(None)));
 wait!(JobEnded, |writer, it| create_job::look(writer, &it.job));
 wait!(PodReady, |_writer, _it| std::future::ready(Ok(None)));
+wait!(Resized, |_writer, _it| std::future::ready(Ok(None)));
 wait!(Replaced, |writer, it| workload(writer, &it.workload));
 wait!(RolledOut, |writer, it| workload(writer, &it.workload));
 wait!(Settle, |writer, it| workload(writer, &it.workload));

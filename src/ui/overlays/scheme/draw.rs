@@ -23,13 +23,24 @@ use crate::{
 type Pieces = Vec<Piece<'static>>;
 
 impl SchemeReview {
-    /// All that is always on the screen.
-    pub(super) fn head(&self, width: u16) -> Vec<Pieces> {
+    /// All that is always on the screen. Where it would leave no room for the sections, what is said beside the sentence
+    /// and the envelope has a line each: in full it stands in the section of the warnings.
+    pub(super) fn head(&self, width: u16, room: u16) -> Vec<Pieces> {
+        let full = self.said(width, false);
+        if full.len() + FOOT + SECTION <= usize::from(room) { full } else { self.said(width, true) }
+    }
+
+    fn said(&self, width: u16, short: bool) -> Vec<Pieces> {
         let Some(Draft { scheme, samples, many, proposed }) = self.draft() else { return Vec::new() };
         let mut head = if many.is_some() { Vec::new() } else { numbers(scheme, width) };
         let mut say = |sign: &'static str, role: Role, text: &str, tone: Role| {
             let room = width.saturating_sub(2).max(1);
-            for (i, line) in format::wrap(&format::plain(text), room).into_iter().enumerate() {
+            let text = format::plain(text);
+            let lines = match short && !["→", "□"].contains(&sign) {
+                true => vec![format::fit(&text, room).into_owned()],
+                false => format::wrap(&text, room),
+            };
+            for (i, line) in lines.into_iter().enumerate() {
                 let sign = if i == 0 { sign } else { " " };
                 head.push(vec![piece(sign, role), piece(" ", Role::Text), piece(line, tone)]);
             }
@@ -51,14 +62,10 @@ impl SchemeReview {
         for note in scheme.notes.iter().take(3) {
             say("•", Role::Muted, note, Role::Muted);
         }
-        let checks = self.checks();
+        let checks = self.kinds();
         let shown = if checks.len() > CHECKS { CHECKS - 1 } else { checks.len() };
         for check in checks.iter().take(shown) {
-            let (sign, role) = match check.verdict {
-                Verdict::Ok => ("✓", Role::Ok),
-                Verdict::Warn => ("▲", Role::Warn),
-                Verdict::Refuse => ("✖", Role::Danger),
-            };
+            let (sign, role) = sign(check.verdict);
             say(sign, role, &check.text, Role::Text);
         }
         if checks.len() > shown {
@@ -103,7 +110,7 @@ impl SchemeReview {
     pub fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) -> Option<Position> {
         let screen = (pen.width(), pen.height());
         let (inner, room) = Self::inner(screen);
-        let head = self.head(inner);
+        let head = self.head(inner, room);
         let title = capital(&self.wanted.words());
         let seen = match self.draft() {
             _ if self.busy && self.found.is_some() => "working it out again".to_owned(),
@@ -224,14 +231,22 @@ impl SchemeReview {
                 Section::Pods => ("Pods by node", self.rows.len()),
                 Section::Moves => ("Moves", scheme.proposal.moves.len()),
                 Section::Stays => ("Stays", scheme.proposal.stays.len()),
+                Section::Warnings => ("Warnings", self.checks().len()),
             };
             (name, n, section == self.section)
         });
+        let names = &names[..names.len() - usize::from(self.checks().is_empty())];
         let changed = matrix::changed(scheme.proposal.moves.iter());
         let matrix = Matrix::fit(width, cx.seen, &changed);
         let heading = if self.section == Section::Pods { matrix.heading_height() } else { 0 };
-        let shown = self.scrolled(pen, &names, heading);
+        let shown = self.scrolled(pen, names, heading);
         match self.section {
+            Section::Warnings => {
+                let lines = self.warnings(width);
+                for (y, line) in (1..).zip(lines.get(shown).unwrap_or_default()) {
+                    pen.line(0, y, width, line);
+                }
+            }
             Section::Pods => {
                 matrix.heading(pen, 1, ["NOW", "AFTER"]);
                 for (y, i) in (1 + heading..).zip(shown) {
@@ -252,6 +267,20 @@ impl SchemeReview {
             }
             Section::Stays => self.stays(pen, cx, scheme, 1, shown),
         }
+    }
+
+    /// What warns, in full, on so many columns.
+    pub(super) fn warnings(&self, width: u16) -> Vec<Pieces> {
+        let mut lines = Vec::new();
+        for check in self.checks() {
+            let (sign, role) = sign(check.verdict);
+            let room = width.saturating_sub(2).max(1);
+            for (i, line) in format::wrap(&format::plain(&check.text), room).into_iter().enumerate() {
+                let sign = if i == 0 { sign } else { " " };
+                lines.push(vec![piece(sign, role), piece(" ", Role::Text), piece(line, Role::Text)]);
+            }
+        }
+        lines
     }
 
     fn moves(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme, y: u16, shown: Range<usize>) {
@@ -321,7 +350,7 @@ impl SchemeReview {
         let untyped = self.untyped();
         let typed = Typed {
             untyped: untyped.as_deref(),
-            wanted: None,
+            wanted: self.why_typed(),
             name: &self.typed,
             reason: &self.reason,
             note: self.note.as_deref(),
@@ -333,10 +362,10 @@ impl SchemeReview {
             cursor = Some(typed.line(pen, y, width, typing));
         } else if self.choosing.is_some() {
             pen.line(0, y, width, &self.terms_line());
-        } else if let Some(note) = &self.note {
+        } else if let Some(note) = self.note.as_ref().filter(|_| refusal.is_none()) {
             pen.put(0, y, width, &format!("▲ {note}"), Role::Warn);
         } else if let Some(why) = refusal.as_ref().filter(|_| self.draft().is_some()) {
-            why.line(pen, y, width);
+            why.line(pen, y, width, 1);
         } else if self.yes.is_some() {
             let text = "▸ yes: it begins as soon as the rehearsal has passed, esc takes it back";
             pen.put(0, y, width, text, Role::Busy);
@@ -344,6 +373,8 @@ impl SchemeReview {
             let yes = command::first_key(Command::Yes);
             let text = format!("▲ changed since you looked: read it again; {yes} then means this one");
             pen.put(0, y, width, &text, Role::Warn);
+        } else if untyped.is_some() && refusal.is_none() {
+            pen.put(0, y, width, &typed.asked(), Role::Warn);
         } else if !reason.is_empty() {
             pen.line(0, y, width, &[piece("why  ", Role::Muted), piece(reason, Role::Text)]);
         } else if self.draft().is_some() && !Term::all(&self.wanted).is_empty() {
@@ -361,7 +392,11 @@ impl SchemeReview {
             line.push(piece(format!("   {}", term.meaning()), Role::Muted));
             line
         } else {
-            let yes = if self.changed && can { "I have read it" } else { "run" };
+            let yes = match () {
+                () if self.changed && can => "I have read it",
+                () if untyped.is_some() => "type it",
+                () => "run",
+            };
             let some = self.draft().is_some_and(|draft| match &draft.many {
                 Some(many) => !many.items.is_empty(),
                 None => !draft.scheme.is_empty(),
@@ -392,8 +427,19 @@ impl SchemeReview {
     }
 }
 
-/// Checks that are told at most.
+/// Kinds of checks that are told at most.
 const CHECKS: usize = 4;
+
+/// Lines that a section wants: its name, the heading of the matrix, all tenants, and three of them.
+const SECTION: usize = 7;
+
+fn sign(verdict: Verdict) -> (&'static str, Role) {
+    match verdict {
+        Verdict::Ok => ("✓", Role::Ok),
+        Verdict::Warn => ("▲", Role::Warn),
+        Verdict::Refuse => ("✖", Role::Danger),
+    }
+}
 
 /// Lines below the sections: what is said, and the keys.
 pub(super) const FOOT: usize = 2;

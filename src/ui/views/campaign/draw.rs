@@ -14,7 +14,7 @@ use crate::{
         paint::{Pen, piece},
         theme::Role,
         view::Cx,
-        views::run_sign,
+        views::{run_sign, times},
     },
 };
 
@@ -53,13 +53,7 @@ impl CampaignView {
         let started = campaign.entries.first().map(|e| e.at);
         let mut facts = format!("campaign {} of {}", campaign.short(), campaign.operator);
         if let (Some(start), Some(last)) = (started, campaign.last_at()) {
-            facts += &match campaign.state.is_over() {
-                true => {
-                    let took = format::span(last.as_second() - start.as_second());
-                    format!(", {} ago, took {took}", cx.age(last))
-                }
-                false => format!(", for {}", cx.age(start)),
-            };
+            facts += &format!(", {}", times(cx, &shown, start, last));
         }
         if campaign.local {
             facts.push_str(", journal on this machine only");
@@ -76,8 +70,9 @@ impl CampaignView {
         let rate = campaign.an_hour().filter(|_| counts.of_tenants && !campaign.state.is_over());
         let each = each.into_iter().chain(rate.map(|n| format!("{n} an hour"))).collect::<Vec<_>>();
         let each = (!each.is_empty()).then(|| each.join(", "));
-        let left =
-            campaign.time_left().map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
+        // While it stands still, no time passes for what is left.
+        let left = campaign.time_left().filter(|_| !known.wants_an_operator());
+        let left = left.map(|left| format!("about {} left", format::span(left.as_secs().max(1))));
         let times: Vec<_> = each.into_iter().chain(left).collect();
         let pieces = [
             piece(
@@ -96,10 +91,14 @@ impl CampaignView {
             (counts.waiting, "waiting", Role::Muted),
             (counts.running, "running", Role::Busy),
             (counts.done, "done", Role::Ok),
+            (counts.unpredicted, "of them not as predicted", Role::Warn),
             (counts.failed, "failed", Role::Danger),
             (counts.held, "held", Role::Warn),
             (counts.skipped, "left out", Role::Muted),
         ] {
+            if n == 0 && role == Role::Warn && word.starts_with("of them") {
+                continue;
+            }
             let role = if n == 0 { Role::Muted } else { role };
             line.push(piece(format!("{n} "), role));
             line.push(piece(format!("{word}   "), Role::Muted));
@@ -110,7 +109,7 @@ impl CampaignView {
 
     /// What it is at, or why it stands still, or how it ended.
     pub(super) fn present(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen, mut y: u16) -> u16 {
-        let width = pen.width();
+        let (width, top) = (pen.width(), y);
         let campaign = &known.campaign;
         let shown = known.shown();
         let (_, role) = run_sign(&shown);
@@ -124,7 +123,10 @@ impl CampaignView {
         let stands = known.wants_an_operator();
         if stands || campaign.state.is_over() {
             let word = campaign.last_word().filter(|_| !known.is_interrupted());
-            say(pen, word.unwrap_or("its session ended in the middle"), role, 3);
+            // Who paused it stands in the first line.
+            if campaign.paused_by().is_none() {
+                say(pen, word.unwrap_or("its session ended in the middle"), role, 3);
+            }
         }
         if stands && campaign.beyond().is_some() {
             say(pen, "r shows what is left on what is seen now, to agree to it", Role::Text, 1);
@@ -146,6 +148,7 @@ impl CampaignView {
         if let Some(doing @ Doing::Waits(_)) = &campaign.doing {
             say(pen, &doing.to_string(), Role::Warn, 2);
         }
+        let said = y > top;
         y += u16::from(y > 3);
         let running = campaign.states.iter().enumerate().filter_map(|(i, state)| match state {
             ItemState::Running(run) => Some((i, run)),
@@ -153,19 +156,26 @@ impl CampaignView {
         });
         // As many lines from one move to the next: nothing below them shifts.
         let most = if pen.height() < 24 { 1 } else { 3 };
-        let reserved = if still { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
+        let reserved =
+            if campaign.state.is_over() { 0 } else { most.min(campaign.pace.parallel.max(1) as usize) };
         let running: Vec<_> = running.take(most).collect();
-        let end = y + 2 * reserved.max(running.len()) as u16;
+        // Why it stands still is told where the moves under way were.
+        let usual = if said && still { top + u16::from(top > 3) } else { y };
+        let end = (usual + 2 * reserved as u16).max(y + 2 * running.len() as u16);
         if let (false, true, Some(Doing::At(doing))) = (still, running.is_empty(), &campaign.doing) {
             pen.put(3, y + 1, room, doing, Role::Muted);
         }
         for (item, id) in running {
             let run = cx.runs.iter().find(|known| known.run.id == *id);
             let interrupted = run.is_some_and(RunSeen::is_interrupted);
-            let (glyph, role) = if interrupted { ("?", Role::Warn) } else { ("▸", Role::Busy) };
+            let (glyph, role) = match (interrupted, still) {
+                (true, _) => ("?", Role::Warn),
+                (false, true) => ("‖", Role::Warn),
+                (false, false) => ("▸", Role::Busy),
+            };
             pen.put(1, y + 1, 1, glyph, role);
             pen.put(3, y + 1, width.saturating_sub(10), &campaign.words(item), Role::Text);
-            let since = began(campaign, item).map(|at| cx.age(at)).unwrap_or_default();
+            let since = began(campaign, item).filter(|_| !still).map(|at| cx.age(at)).unwrap_or_default();
             pen.put_right(width.saturating_sub(1), y + 1, 6, &since, Role::Muted);
             match run {
                 Some(known) => super::steps::line(pen, y + 2, &known.run),
@@ -180,8 +190,9 @@ impl CampaignView {
         end + if end > 3 { 2 } else { 1 }
     }
 
-    pub(super) fn sections(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16) {
-        let width = pen.width();
+    pub(super) fn sections(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, known: &CampaignSeen, y: u16) {
+        let (width, campaign) = (pen.width(), &known.campaign);
+        let still = known.wants_an_operator();
         if y + 1 >= pen.height() {
             return;
         }
@@ -218,7 +229,7 @@ impl CampaignView {
             let y = top + line as u16;
             match self.section {
                 Section::Pods => self.tenant(pen, cx, campaign, &matrix, y, i),
-                Section::Items => line_of(pen, cx, campaign, y, i, self.items[i]),
+                Section::Items => line_of(pen, cx, (campaign, still), y, i, self.items[i]),
             }
             if i == row && page > 0 {
                 pen.tint_line(y, Role::Selection);
@@ -316,7 +327,14 @@ fn took(campaign: &Campaign, item: usize) -> Option<i64> {
 }
 
 /// One item on one line.
-fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, row: usize, item: usize) {
+fn line_of(
+    pen: &mut Pen<'_>,
+    cx: &Cx<'_>,
+    (campaign, still): (&Campaign, bool),
+    y: u16,
+    row: usize,
+    item: usize,
+) {
     let width = pen.width();
     let state = &campaign.states[item];
     let (glyph, role) = sign(&[state]);
@@ -336,7 +354,7 @@ fn line_of(pen: &mut Pen<'_>, cx: &Cx<'_>, campaign: &Campaign, y: u16, row: usi
     pen.put(end + 3, y, room, &text, if role == Role::Danger { role } else { Role::Muted });
     let time = match state {
         ItemState::Done(_) => took(campaign, item).map(format::span),
-        ItemState::Running(_) => began(campaign, item).map(|at| cx.age(at)),
+        ItemState::Running(_) if !still => began(campaign, item).map(|at| cx.age(at)),
         _ => None,
     };
     pen.put_right(width.saturating_sub(1), y, 6, &time.unwrap_or_default(), Role::Muted);

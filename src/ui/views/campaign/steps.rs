@@ -45,11 +45,13 @@ fn word(step: &Step) -> String {
 pub(super) fn line(pen: &mut Pen<'_>, y: u16, run: &Run) {
     let width = pen.width().saturating_sub(4);
     let mut pieces: Vec<Piece<'_>> = Vec::new();
-    for (step, state) in run.plan().steps.iter().zip(&run.steps) {
+    for (i, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate() {
         if step.takes_back.is_some() && matches!(state, StepState::Waiting | StepState::Skipped(_)) {
             continue;
         }
         let (glyph, role, tone) = match state {
+            // A pause takes back what is borrowed.
+            StepState::Waiting if run.is_taken_back(i) => ("↶", Role::Warn, Role::Muted),
             StepState::Waiting => ("·", Role::Muted, Role::Muted),
             StepState::Started => ("▸", Role::Busy, Role::Text),
             StepState::Done(_) => ("✓", Role::Ok, Role::Muted),
@@ -66,7 +68,7 @@ pub(super) fn line(pen: &mut Pen<'_>, y: u16, run: &Run) {
     let wide: u16 = pieces.iter().map(|(text, _)| format::width(text)).sum();
     // Where they do not all fit, those that are through go first.
     let from = match wide > width {
-        true => pieces.iter().position(|(text, _)| text.starts_with('▸')).unwrap_or(0),
+        true => pieces.iter().position(|(text, _)| text.starts_with(['▸', '‖'])).unwrap_or(0),
         false => 0,
     };
     pen.line(3, y, width, &pieces[from..]);

@@ -1,6 +1,6 @@
 //! The members as a table: one line each, the number right-aligned, what does not answer with its reason.
 
-use super::words;
+use super::{super::marks::Marks, words};
 use crate::{
     cluster::{
         Backend, Database, MemberName,
@@ -123,7 +123,7 @@ fn uptime(_: &Cx<'_>, row: &Row) -> (String, Role) {
 /// Its commits over the last minutes.
 fn course(_: &Cx<'_>, row: &Row) -> (String, Role) {
     let samples: Vec<_> = row.member.history.iter().map(|s| (s.at, s.commits)).collect();
-    (words::spark(&words::columns(&samples, 12), None).0, Role::Muted)
+    (format::spark(&words::columns(&samples, 12), None).0, Role::Muted)
 }
 
 fn conflicts(cx: &Cx<'_>, row: &Row) -> (String, Role) {
@@ -151,15 +151,21 @@ fn in_front(mut words: String, columns: u16) -> String {
     words
 }
 
+/// The rows of the table.
+pub(super) struct Rows<'a> {
+    /// Where the cursor is.
+    pub list: &'a List<MemberName>,
+    /// Which are marked.
+    pub marks: &'a Marks<MemberName>,
+    /// Which are shown, in order.
+    pub shown: &'a [MemberName],
+    /// The table takes the keys.
+    pub front: bool,
+}
+
 /// Draws the table with the line about the quorum below it.
-pub(super) fn draw(
-    pen: &mut Pen<'_>,
-    cx: &Cx<'_>,
-    database: &Database,
-    list: &List<MemberName>,
-    shown: &[MemberName],
-    front: bool,
-) {
+pub(super) fn draw(pen: &mut Pen<'_>, cx: &Cx<'_>, database: &Database, rows: Rows<'_>) {
+    let Rows { list, marks, shown, front } = rows;
     let width = pen.width();
     let wide = width >= 100;
     // What is short of room is cut, and never runs into what stands beside it.
@@ -193,6 +199,7 @@ pub(super) fn draw(
         let (glyph, tone) = words::state_sign(database, row);
         let calm = row.state == State::Synced;
         pen.put(2, y, 1, glyph, if calm { Role::Faint } else { tone });
+        marks.sign(pen, y, &row.name);
         let writer = row.role == Part::Writer;
         pen.put(4, y, name, &words::short(&row.label, name), if writer { Role::Accent } else { Role::Text });
         let word = in_front(row.state.word(), state_width);

@@ -75,7 +75,7 @@ impl Sheet {
             return;
         }
         let columns = self.width.saturating_sub(46).clamp(8, 60);
-        let (bars, top) = words::spark(&words::columns(samples, columns), full);
+        let (bars, top) = format::spark(&words::columns(samples, columns), full);
         let now = samples.last().and_then(|(_, value)| *value);
         self.lines.push(vec![
             said(format!("    {name:<13}"), Role::Muted),

@@ -234,21 +234,6 @@ pub(super) fn columns(samples: &[(Timestamp, Option<f64>)], columns: u16) -> Vec
     out
 }
 
-/// Values as a line of bars, the newest at the right, and their highest. `full`: what a full bar stands for, at least.
-pub(super) fn spark(values: &[Option<f64>], full: Option<f64>) -> (String, f64) {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let most = values.iter().flatten().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
-    let top = most.max(full.unwrap_or(0.0));
-    let bar = |value: &Option<f64>| match value {
-        None => ' ',
-        Some(_) if top <= 0.0 => BARS[0],
-        // What is not nothing stands above what is.
-        Some(v) if *v > 0.0 => BARS[((v / top) * 7.0).ceil().clamp(1.0, 7.0) as usize],
-        Some(_) => BARS[0],
-    };
-    (values.iter().map(bar).collect(), most)
-}
-
 /// A number of whole things: `93`, `12k`; not known: `–`.
 pub(super) fn whole(n: Option<f64>) -> String {
     match n {
@@ -303,12 +288,12 @@ mod tests {
     #[test]
     fn bars_show_the_last_values_and_gaps() {
         let values = [Some(9.0), Some(0.0), Some(1.0), Some(4.0), None];
-        assert_eq!(spark(&values[1..], None), ("▁▃█ ".into(), 4.0));
-        assert_eq!(spark(&values, None).1, 9.0);
-        assert_eq!(spark(&[Some(0.0)], None), ("▁".into(), 0.0));
-        assert_eq!(spark(&[Some(f64::NAN)], None).1, 0.0);
+        assert_eq!(format::spark(&values[1..], None), ("▁▃█ ".into(), 4.0));
+        assert_eq!(format::spark(&values, None).1, 9.0);
+        assert_eq!(format::spark(&[Some(0.0)], None), ("▁".into(), 0.0));
+        assert_eq!(format::spark(&[Some(f64::NAN)], None).1, 0.0);
         // Little of what there may be is a low bar, though nothing was higher.
-        assert_eq!(spark(&[Some(3.0), Some(100.0)], Some(400.0)), ("▂▃".into(), 100.0));
+        assert_eq!(format::spark(&[Some(3.0), Some(100.0)], Some(400.0)), ("▂▃".into(), 100.0));
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl LogView {
                 pen.put(tag_at, y, tag_width, tag, series(line.of));
             }
             self.draw_text(pen, text_at, y, room, &text);
-            if self.found == Some(line.number) {
+            if self.found() == Some(line.number) {
                 pen.tint_line(y, Role::Selection);
             }
         }

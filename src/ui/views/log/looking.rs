@@ -21,6 +21,11 @@ impl LogView {
             })
     }
 
+    /// The line that was found last, while the same is looked for.
+    pub(super) fn found(&self) -> Option<u64> {
+        self.found.as_ref().filter(|(_, text)| text == self.filter.text()).map(|(number, _)| *number)
+    }
+
     pub(super) fn shows(&self, log: &Log, line: &Line) -> bool {
         self.all_lines || self.keeps(log, line)
     }
@@ -77,7 +82,7 @@ impl LogView {
         if self.filter.is_empty() {
             return Some(Action::Say("nothing is looked for: / takes what it is".into()));
         }
-        let from = self.found.and_then(|n| log.lines.iter().position(|line| line.number == n));
+        let from = self.found().and_then(|n| log.lines.iter().position(|line| line.number == n));
         let matching = |at: &usize| self.keeps(log, &log.lines[*at]);
         let hit = match (from, older) {
             (None, true) => (0..self.end(log)).rev().find(matching),
@@ -89,7 +94,7 @@ impl LogView {
             let way = if older { "older" } else { "newer" };
             return Some(Action::Say(format!("no {way} line of those that are kept matches")));
         };
-        self.found = Some(log.lines[hit].number);
+        self.found = Some((log.lines[hit].number, self.filter.text().to_owned()));
         // Some lines after it stay in sight.
         let shown = self.shown(log);
         let at = shown.partition_point(|at| *at < hit);

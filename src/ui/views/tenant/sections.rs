@@ -20,6 +20,7 @@ impl TenantView {
         for i in self.pods.window(self.keys.len(), page) {
             let Some(pod) = tenant.pods.iter().find(|p| p.key == self.keys[i]) else { continue };
             pods::pod_line(pen, y, cx, pod, &tenant.pods);
+            self.marks.sign(pen, y, &pod.key);
             if self.pods.selected() == Some(&pod.key) {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);

@@ -152,14 +152,16 @@ impl Tenants {
             Line::Cause(finding) => format::wrap(&format::plain(&finding.text), text_room).len() as u16,
             _ => 1,
         };
-        // The first one is told whole; of the others what there is room for.
+        // The first one is told whole, but never in the place of the only other; of the others what there is room for.
+        let others = u16::from(lines.len() > 1);
         let mut spare = room.saturating_sub(lines.len() as u16);
         let mut y = 0;
         for (i, line) in lines.iter().enumerate() {
             if y >= room {
                 break;
             }
-            let more = (needs(line) - 1).min(if i == 0 { room - y - 1 } else { spare });
+            let more =
+                (needs(line) - 1).min(if i == 0 { (room - y - 1).saturating_sub(others) } else { spare });
             spare = spare.saturating_sub(more);
             match line {
                 Line::Campaign(known) => campaign(pen, y, (right, name), cx, known),
@@ -208,13 +210,14 @@ fn campaign(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, k
     let who = if shown == Shown::Running { campaign.operator.as_str() } else { "" };
     let by = if who.is_empty() { String::new() } else { format!(", {who}") };
     let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
-    unfinished(pen, y, (right, name), (&shown, campaign.short(), &text), &cx.age_or_dash(campaign.last_at()));
+    let began = campaign.entries.first().map(|entry| entry.at);
+    unfinished(pen, y, (right, name), (&shown, campaign.short(), &text), &cx.age_or_dash(began));
 }
 
 fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known: &RunSeen) {
     let shown = known.shown();
     let what = summary(&known.run);
-    let text = match known.open() {
+    let text = match known.meanwhile(cx.seen).or_else(|| known.open()) {
         Some(why) => format!("{shown}: {what}: {why}"),
         None => format!("run of {} {shown}: {what}", known.run.operator),
     };
@@ -223,7 +226,7 @@ fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known:
         y,
         (right, name),
         (&shown, known.run.short(), &text),
-        &cx.age_or_dash(known.run.last_at()),
+        &cx.age_or_dash(known.run.entries.first().map(|entry| entry.at)),
     );
 }
 

@@ -1,9 +1,9 @@
 //! A name that nobody has, with the names that are nearest to it.
 
-use crate::cluster::{NodeName, Snapshot, TenantName, did_you_mean, near};
+use super::{NodeName, Snapshot, TenantName, did_you_mean, near};
 
 /// A name no tenant has, with those that are nearest: one sentence.
-pub fn unknown(seen: &Snapshot, name: &str) -> String {
+pub fn unknown_tenant(seen: &Snapshot, name: &str) -> String {
     let workloads = |source: &str| source == "deployments" || source == "statefulsets";
     let unread: Vec<_> = seen.unreadable().into_iter().filter(|(source, _)| workloads(source)).collect();
     if let [(_, why), ..] = unread.as_slice() {

@@ -1,0 +1,175 @@
+//! `wheelhouse sizing`.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Common, Failure, Format, Output, session, table};
+use crate::{
+    cluster::{Advice, Memory, Tenant, TenantName, Use, advice, advised_by},
+    plan::unknown_tenant,
+};
+
+/// The arguments of `wheelhouse sizing`.
+#[derive(Debug, Args)]
+pub(super) struct SizingArgs {
+    /// One tenant; without it all of them
+    tenant: Option<String>,
+    /// Measure for so long before the advice is given
+    #[arg(long = "for", value_name = "SPAN", value_parser = humantime::parse_duration, conflicts_with = "from")]
+    lasting: Option<Duration>,
+    /// Measurements of one serving container instead, a line each: TIME,MEMORY,REQUESTS (RFC 3339 or Unix seconds; bytes
+    /// or an amount such as 412Mi; requests active then, or nothing)
+    #[arg(long, value_name = "FILE.csv", requires = "tenant")]
+    from: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure> {
+    let given = args.from.as_ref().map(|file| {
+        let text = fs::read_to_string(file)
+            .map_err(|e| Failure::Usage(format!("{} cannot be read: {e}", file.display())))?;
+        read(&text).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))
+    });
+    let given = given.transpose()?;
+    let mut session = session::open(common).await?;
+    let mut seen = session.observed().await?;
+    let name = args.tenant.as_deref().map(TenantName::from);
+    if let Some(name) = name.as_ref().filter(|name| !seen.tenants.contains_key(*name)) {
+        return Err(Failure::Failed(table::plain(&unknown_tenant(&seen, name.as_str()))));
+    }
+    if let Some(span) = args.lasting {
+        tokio::time::sleep(span).await;
+        seen = session.seen.borrow().clone();
+    }
+    let of = |tenant: &Tenant| match &given {
+        Some(uses) => advised_by(&seen, tenant, uses.iter().copied()),
+        None => advice(&seen, tenant),
+    };
+    let wanted = |found: &&TenantName| name.as_ref().is_none_or(|name| name == *found);
+    let all: Vec<Advice> =
+        seen.tenants.iter().filter(|(found, _)| wanted(found)).map(|(_, tenant)| of(tenant)).collect();
+    match (args.output.output, all.as_slice(), &name) {
+        (Format::Json, [one], Some(_)) => table::json(one),
+        (Format::Json, all, _) => table::json(&all),
+        (Format::Table, [one], Some(_)) => table::print(&single(one)),
+        (Format::Table, all, _) => rows(all),
+    }
+}
+
+/// The advice for one tenant, in words.
+fn single(advice: &Advice) -> String {
+    let mut lines = vec![format!("{}  {}", advice.tenant, advice.rests_on())];
+    lines.extend(advice.told().into_iter().map(|text| format!("  {text}")));
+    if !advice.enough {
+        lines.push("  not enough evidence to act on it:".into());
+        lines.extend(advice.missing.iter().map(|text| format!("    {text}")));
+    }
+    lines.iter().map(|line| table::plain(line) + "\n").collect()
+}
+
+fn rows(all: &[Advice]) -> Result<(), Failure> {
+    let amount = |memory: Option<Memory>| memory.map_or_else(|| "?".to_owned(), |m| m.to_string());
+    let rows = all.iter().map(|one| {
+        let request = one.request.as_ref().map(|request| request.value());
+        let children = one.max_children.map_or_else(|| "?".to_owned(), |n| n.to_string());
+        vec![
+            one.tenant.to_string(),
+            amount(one.base),
+            amount(request),
+            amount(one.peak),
+            one.limit_now.map_or_else(|| "none".to_owned(), |m| m.to_string()),
+            amount(one.limit),
+            one.max_children_now.value.to_string(),
+            children,
+            if one.enough { "enough".to_owned() } else { "not enough".to_owned() },
+            one.rests_on(),
+        ]
+    });
+    let heads = [
+        "TENANT",
+        ">BASE",
+        ">REQUEST",
+        ">PEAK",
+        ">LIMIT",
+        ">ADVISED",
+        ">CHILDREN",
+        ">THAT FIT",
+        "EVIDENCE",
+        "RESTS ON",
+    ];
+    table::print(&table::table(&heads, &rows.collect::<Vec<_>>()))
+}
+
+/// Measurements as lines of text.
+fn read(text: &str) -> Result<Vec<Use>, String> {
+    let mut uses = Vec::new();
+    let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty() && !line.starts_with('#'));
+    for (line, number) in lines {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        let wrong = |what: &str| format!("line {number}: {what}");
+        let (at, used, active) = match fields.as_slice() {
+            [at, used] => (*at, *used, ""),
+            [at, used, active] => (*at, *used, *active),
+            _ => return Err(wrong("TIME,MEMORY,REQUESTS is wanted")),
+        };
+        let Some(time) = moment(at) else {
+            // The first line may name the columns.
+            if uses.is_empty() && number == 1 {
+                continue;
+            }
+            return Err(wrong(&format!("`{at}` is no time such as 2026-11-29T03:00:00Z or 1764385200")));
+        };
+        let used: Memory = used.parse().map_err(|e| wrong(&format!("{e}")))?;
+        let active = match active {
+            "" => None,
+            text => Some(
+                text.parse::<f64>()
+                    .ok()
+                    .filter(|n| n.is_finite() && *n >= 0.0)
+                    .ok_or_else(|| wrong(&format!("`{text}` is no number of requests")))?,
+            ),
+        };
+        uses.push(Use { at: time, used, active });
+    }
+    if uses.is_empty() {
+        return Err("there is no measurement in it".into());
+    }
+    uses.sort_by_key(|one| one.at);
+    Ok(uses)
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| {
+        let seconds: f64 = text.parse().ok()?;
+        Timestamp::from_second(seconds as i64).ok().filter(|_| seconds >= 0.0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measurements_are_read_and_what_is_none_is_named_by_its_line() {
+        let text = "time,used,active\n2026-11-29T03:00:00Z,412Mi,3\n# noon\n1764385200,100000000\n";
+        let uses = read(text).expect("measurements");
+        assert_eq!(uses.len(), 2);
+        assert!(uses.is_sorted_by_key(|one| one.at));
+        assert_eq!(uses.iter().filter_map(|one| one.active).collect::<Vec<_>>(), [3.0]);
+        for (text, why) in [
+            ("", "there is no measurement in it"),
+            ("time,used\n", "there is no measurement in it"),
+            ("2026-11-29T03:00:00Z\n", "line 1: TIME,MEMORY,REQUESTS is wanted"),
+            ("a,b\nyesterday,1Mi", "line 2: `yesterday` is no time such as"),
+            ("1764385200,much", "line 1: `much` is not a quantity such as"),
+            ("1764385200,1Mi,-1", "line 1: `-1` is no number of requests"),
+            ("1764385200,1Mi,NaN", "line 1: `NaN` is no number of requests"),
+        ] {
+            let found = read(text).expect_err(text);
+            assert!(found.starts_with(why), "{text:?}: {found}");
+        }
+    }
+}

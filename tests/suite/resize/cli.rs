@@ -1,0 +1,65 @@
+//! `wheelhouse resize` and `wheelhouse sizing`, as a user or a script runs them.
+
+use crate::program::Demo;
+
+fn demo() -> Demo {
+    Demo::cluster("--tenants 4 --nodes 4 --seed 7 --speed 60")
+}
+
+#[test]
+fn a_resize_is_shown_then_done_then_undone() {
+    let demo = demo();
+    let tenant = demo.json(0, &["tenants", "-o", "json"])[0]["name"].as_str().expect("a name").to_owned();
+    let shown = demo.json(0, &["resize", &tenant, "--memory", "768Mi", "--dry-run", "-o", "json"]);
+    let resized = shown["tenants"][0]["resized"].as_array().expect("pods");
+    assert!(!resized.is_empty());
+    assert!(resized.iter().all(|one| one["to"]["memory_limit"] == 768u64 << 20), "{shown}");
+    let refused = |c: &serde_json::Value| c["verdict"] == "refuse";
+    assert!(!shown["rehearsal"].as_array().expect("checks").iter().any(refused), "{shown}");
+    let done = demo.json(0, &["resize", &tenant, "--memory", "768Mi", "--yes", "-o", "json"]);
+    assert_eq!(done["state"], "done", "{done}");
+    let (_, again) = demo.run(1, &["resize", &tenant, "--memory", "768Mi", "--yes"]);
+    assert!(again.contains("already: nothing to do"), "{again}");
+    let id = done["id"].as_str().expect("an id").rsplit('-').next().expect("its end").to_owned();
+    let back = demo.json(0, &["runs", "undo", &id, "--yes", "-o", "json"]);
+    assert_eq!(back["state"], "done", "{back}");
+}
+
+#[test]
+fn what_is_no_amount_or_no_wish_is_wrong_usage() {
+    let demo = demo();
+    for (arguments, why) in [
+        (&["resize", "acme"][..], "--memory"),
+        (&["resize", "acme", "--memory", "much"], "`much` is not an amount such as 768Mi"),
+        (&["resize", "acme", "--memory", "-5Mi"], "`-5Mi` is not an amount such as 768Mi"),
+        (&["resize", "acme", "--memory", "768"], "768 is 768 bytes: give the unit as well"),
+        (&["resize", "acme", "--cpu", "fast"], "`fast` is not an amount such as 1500m or 2"),
+        (&["sizing", "--from", "nowhere.csv"], "TENANT"),
+        (&["sizing", "acme", "--from", "/nowhere.csv"], "/nowhere.csv cannot be read"),
+    ] {
+        let (_, text) = demo.run(2, arguments);
+        assert!(text.contains(why), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn sizing_says_what_is_missing_and_what_measurements_show() {
+    let demo = demo();
+    let all = demo.json(0, &["sizing", "-o", "json"]);
+    let first = &all[0];
+    assert_eq!((&first["enough"], &first["limit"]), (&false.into(), &serde_json::Value::Null), "{first}");
+    assert!(first["missing"].as_array().is_some_and(|m| !m.is_empty()), "{first}");
+    let tenant = first["tenant"].as_str().expect("a name");
+    let file = std::env::temp_dir().join(format!("sizing-{}.csv", std::process::id()));
+    let lines: String = (0..200)
+        .map(|i| format!("{},{}Mi,{}\n", 1_764_385_200 + 600 * i, 60 + 90 * (i % 6), i % 6))
+        .collect();
+    std::fs::write(&file, lines).expect("a file");
+    let path = file.to_str().expect("a path");
+    let one = demo.json(0, &["sizing", tenant, "--from", path, "-o", "json"]);
+    assert_eq!((&one["enough"], &one["request"]["from"]), (&true.into(), &"measured".into()), "{one}");
+    assert_eq!(one["peak"], 510u64 << 20);
+    let (text, _) = demo.run(0, &["sizing", tenant, "--from", path]);
+    assert!(text.contains("90 Mi a request, measured") && text.contains("limit for max_children"), "{text}");
+    std::fs::remove_file(&file).expect("it is there");
+}
