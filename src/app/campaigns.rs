@@ -18,6 +18,8 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
     let was = app.campaigns.get(&campaign.id).map(|known| known.state);
     let (id, state, short) = (campaign.id.clone(), campaign.state, campaign.short().to_owned());
     let said = campaign.last_word().unwrap_or_default().to_owned();
+    let paused =
+        campaign.paused_by().map_or_else(|| format!("paused: {said}"), |who| format!("paused by {who}"));
     app.campaigns.insert(id.clone(), campaign);
     known::gather(app);
     if was.is_none() && app.starting {
@@ -44,7 +46,7 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
                 app.say(Severity::Warning, format!("campaign {short} is {said}"), now);
             }
             CampaignState::Paused => {
-                app.say(Severity::Warning, format!("campaign {short} is paused: {said}"), now);
+                app.say(Severity::Warning, format!("campaign {short} is {paused}"), now);
             }
             _ => {}
         }

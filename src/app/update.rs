@@ -198,6 +198,7 @@ fn ran(app: &mut App, run: Run, now: Timestamp) {
     let was = app.driven.get(&run.id).map(|r| r.state);
     let (id, state, short) = (run.id.clone(), run.state, run.short().to_owned());
     let said = run.last_word().unwrap_or_default().to_owned();
+    let paused = run.paused_by().map_or_else(|| format!("paused: {said}"), |who| format!("paused by {who}"));
     // It ended badly by itself; who gives one up says so.
     let failed = run.leaving.as_ref().is_some_and(|why| !why.starts_with("given up by "));
     let stays = run.made().iter().any(|(_, change)| change.never().is_some());
@@ -219,7 +220,7 @@ fn ran(app: &mut App, run: Run, now: Timestamp) {
                 app.say(Severity::Critical, format!("run {short} has failed: {said}"), now);
             }
             RunState::Failed => app.say(Severity::Critical, format!("run {short} was given up: {said}"), now),
-            RunState::Paused => app.say(Severity::Warning, format!("run {short} is paused: {said}"), now),
+            RunState::Paused => app.say(Severity::Warning, format!("run {short} is {paused}"), now),
             _ => {}
         }
     }

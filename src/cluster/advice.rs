@@ -47,7 +47,7 @@ pub struct Present {
 /// On what the advice rests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evidence {
-    /// Measurements.
+    /// Measurements: moments at which something was measured.
     pub measurements: usize,
     /// The first.
     pub from: Option<Timestamp>,
@@ -175,7 +175,7 @@ pub fn advise(uses: impl Iterator<Item = Use>, now: Present) -> Advice {
                 .into(),
         );
     }
-    let enough_measured = uses.len() >= FEWEST;
+    let enough_measured = evidence.measurements >= FEWEST;
     let seen_peak = uses.iter().map(|one| one.used).max().filter(|_| enough_measured);
     let killed_at = now.limit.filter(|_| now.killed > 0);
     let peak = seen_peak.max(killed_at);
@@ -240,8 +240,10 @@ impl Evidence {
         let steps = uses.windows(2).map(|pair| pair[1].at.duration_since(pair[0].at).as_secs());
         let covered: i64 = steps.filter(|seconds| (0..=GAP).contains(seconds)).sum();
         let active = uses.iter().filter_map(|one| one.active);
+        let mut moments: Vec<Timestamp> = uses.iter().map(|one| one.at).collect();
+        moments.dedup();
         Self {
-            measurements: uses.len(),
+            measurements: moments.len(),
             from: uses.first().map(|one| one.at),
             to: uses.last().map(|one| one.at),
             hours: covered as f64 / 3600.0,
@@ -339,13 +341,14 @@ impl Advice {
         };
         let mut told = vec![format!("{} takes {without}, {takes}; peak {peak}", self.container)];
         let children = self.max_children_now.value;
+        let so_far = if self.enough { "" } else { "so far: " };
         if let Some(limit) = self.limit {
             let now = self.limit_now.map_or_else(|| "none now".to_owned(), |now| format!("{now} now"));
-            told.push(format!("limit for max_children {children}: {limit} ({now})"));
+            told.push(format!("{so_far}limit for max_children {children}: {limit} ({now})"));
         }
         if let Some(now) = self.limit_now {
             told.push(match self.max_children {
-                Some(n) => format!("max_children for the limit of {now}: {n} ({children} now)"),
+                Some(n) => format!("{so_far}max_children for the limit of {now}: {n} ({children} now)"),
                 None => format!("the limit of {now} carries no request: it is too low"),
             });
         }

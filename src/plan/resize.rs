@@ -294,11 +294,23 @@ fn planned(
         removals: Vec::new(),
         checks: own,
         kubectl: by_hand(seen, &wanted),
-        undo: if wanted.is_empty() { String::new() } else { "each pod gets what it has now".into() },
+        undo: undone(&wanted).into(),
         what: Some(what(tenant, &wanted)),
         resized,
     };
     Plan::assemble(seen, intent.clone(), vec![part], vec![], None, steps, checks)
+}
+
+/// What undoing it would do, in words.
+fn undone(wanted: &[Wanted]) -> &'static str {
+    let stays = |one: &Wanted| Change::Resize(one.change()).invert().is_none();
+    match wanted {
+        [] => "",
+        all if all.iter().any(stays) => {
+            "nothing: a limit that a pod did not have cannot be removed while it runs"
+        }
+        _ => "each pod gets what it has now",
+    }
 }
 
 /// What is done, in a few words: `acme php-fpm memory limit 640 Mi → 768 Mi`.

@@ -222,7 +222,9 @@ fn the_variable_of_kubectl_wins_over_the_file_and_the_flag_over_both() {
     fs::write(&other, text.replace("current-context: prod", "current-context: staging")).expect("a file");
     let shown = |variable: Option<&str>, arguments: &[&str]| {
         let mut command = home.command(&[&["config", "show"], arguments].concat());
-        variable.map(|value| command.env("KUBECONFIG", value));
+        if let Some(value) = variable {
+            command.env("KUBECONFIG", value);
+        }
         said(&command.output().expect("the binary starts"))
     };
     assert!(shown(None, &[]).contains("context: prod"));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use wheelhouse::{
     cluster::{
-        Cell, ContainerEnd, Finding, Freshness, Key, Memory, NodeName, NodeUsage, Observation, Owner, Phase,
-        Pod, PodState, Quota, QuotaLine, Refused, Resize, Seen, Severity, Snapshot, Subject, TenantName,
-        Usage, Workload, WorkloadKind, findings, headroom, sketch,
+        Cell, ContainerEnd, Finding, Freshness, Health, Key, Memory, NodeName, NodeUsage, Observation, Owner,
+        Phase, Pod, PodState, Quota, QuotaLine, Refused, Resize, Seen, Severity, Snapshot, Subject,
+        TenantName, Usage, Workload, WorkloadKind, findings, headroom, refuses, sketch,
     },
     plan::{Check, Intent, Target, Verdict, fits, plan, whatif},
 };
@@ -910,4 +910,77 @@ fn a_run_that_is_not_over_holds_its_tenant_whether_anybody_is_at_it_or_not() {
     assert_eq!(rules, ["lease"], "{made}");
     seen.observe(Observation::Journal(Seen::Put(key.clone(), journal("done"))));
     assert!(plan(&seen, &scale("acme")).refusals().next().is_none());
+}
+
+/// acme was scaled from 2 to 3 a few seconds ago, and its third pod starts.
+fn growing() -> Snapshot {
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 3 on w1 w2 w3x\ntenant globex 2 on w1 w2");
+    let scaled = now() - SignedDuration::from_secs(12);
+    change_workload(&mut seen, "acme", |w| w.scaled = Some(scaled));
+    change(&mut seen, "acme", 2, |pod| {
+        starting(pod, Some("ContainerCreating"));
+        pod.created = scaled + SignedDuration::from_secs(1);
+        pod.ready_since = None;
+    });
+    seen
+}
+
+fn health(seen: &Snapshot, tenant: &str) -> Health {
+    let all = findings(seen);
+    let of = |f: &&Finding| f.subject == Subject::Tenant(tenant.into());
+    let worst = all.iter().filter(of).map(|f| f.severity).max();
+    Health::of(seen, &seen.tenants[&TenantName::from(tenant)], worst, refuses(&all))
+}
+
+#[test]
+fn a_tenant_that_grows_is_not_degraded() {
+    let seen = growing();
+    let (rule, severity, text) = one(&seen);
+    assert_eq!((rule, severity), ("not-ready", Severity::Notice), "{text}");
+    assert_eq!(text, "2 of 3 ready: the others start, as more were asked for");
+    assert_eq!(health(&seen, "acme"), Health::Ok);
+    // One of those from before is not ready.
+    let mut lost = growing();
+    change(&mut lost, "acme", 1, |pod| starting(pod, Some("ContainerCreating")));
+    assert_eq!((one(&lost).1, health(&lost, "acme")), (Severity::Warning, Health::Degraded));
+    // The pod that starts takes the place of one that went, long after the scaling.
+    let mut replaced = growing();
+    change_workload(&mut replaced, "acme", |w| w.scaled = Some(ago(20)));
+    assert_eq!((one(&replaced).1, health(&replaced, "acme")), (Severity::Warning, Health::Degraded));
+    // Nothing tells that it was scaled.
+    let mut untold = growing();
+    change_workload(&mut untold, "acme", |w| w.scaled = None);
+    assert_eq!(one(&untold).1, Severity::Warning);
+}
+
+#[test]
+fn failed_pods_that_were_left_behind_are_told_with_what_removes_them() {
+    let mut seen = cluster("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2");
+    seen.api.flags = ["--context", "our cluster"].map(Into::into).into();
+    let like = pods(&seen, "acme").remove(0);
+    for number in 0..30 {
+        let key = Key::new("acme", format!("acme-evicted-{number}"));
+        let why = "Evicted: The node was low on resource: memory.";
+        let mut pod =
+            Pod { key, phase: Phase::Failed, ready: false, held_up: Some(why.into()), ..like.clone() };
+        pod.uid = format!("evicted-{number}").into();
+        put(&mut seen, pod);
+    }
+    let all = findings(&seen);
+    let told = finding(&all, "pods-failed");
+    assert_eq!(told.text, "30 failed pods are left behind (Evicted): they take no resources");
+    assert_eq!(
+        told.remedy.as_deref(),
+        Some(
+            "`kubectl --context 'our cluster' -n acme delete pods --field-selector=status.phase=Failed -l app=acme` \
+             removes them"
+        )
+    );
+    assert_eq!((told.severity, health(&seen, "acme")), (Severity::Notice, Health::Ok));
+    // Those of a Job are its history, and its own to clean up.
+    for mut pod in pods(&seen, "acme").into_iter().filter(|pod| pod.phase == Phase::Failed) {
+        pod.owner = Some(Owner { kind: "Job".into(), name: "migrate".into(), uid: "j".into() });
+        put(&mut seen, pod);
+    }
+    assert!(findings(&seen).iter().all(|f| f.rule != "pods-failed"));
 }

@@ -34,6 +34,7 @@ async fn real_members_that_serve_are_told_right_and_acted_on() {
     eye.until_states("the second is in", &["synced", "synced", "down"]).await;
     transfer::held(&mut lab, &mut eye).await;
     healthy(&mut eye).await;
+    at_two_addresses(&lab).await;
     simulated::answers_like_a_real_member(&lab).await;
     by_hand::seen_without_rights(&lab).await;
     by_hand::set(&lab, &mut eye).await;
@@ -68,6 +69,15 @@ async fn real_members_that_are_lost_are_told_right_and_recovered_by_the_sheet() 
     sheet::all_killed(&mut lab, &mut eye).await;
     sheet::re_formed_without_a_position(&mut lab, &mut eye).await;
     assert!(!format!("{:?} {:?}", eye.findings(), eye.snapshot).contains(lab::PASSWORD));
+}
+
+/// One of them is configured at another address as well.
+async fn at_two_addresses(lab: &Lab) {
+    let mut eye = Eye::also_at(lab, WATCHER, &[("db1.example:3306", 1)]);
+    let once = |eye: &Eye| eye.has("member-twice") && eye.headline() == "galera 3/3";
+    eye.until("the same member at two addresses", once).await;
+    let database = eye.database();
+    assert_eq!((database.members.len(), database.quorum.expected), (3, 3), "{}", eye.all());
 }
 
 /// All is well, and it says nothing else.

@@ -64,7 +64,13 @@ impl Followed {
         self.pass(30);
         let again = |(key, usage): (&Key, &Arc<Usage>)| {
             let mut usage = Usage { at: self.seen.at, ..Usage::clone(usage) };
-            usage.containers.values_mut().for_each(|(_, used)| *used += Memory(more << 20));
+            // Of nginx and php-fpm the latter serves.
+            usage
+                .containers
+                .values_mut()
+                .last()
+                .into_iter()
+                .for_each(|(_, used)| *used += Memory(more << 20));
             (key.clone(), usage)
         };
         let all = self.seen.usage.items.iter().map(again).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Wanted, room, support};
 use crate::{
     cluster::{
-        Memory, Pod, PodSpec, Quota, Setting, Snapshot, Tenant, headroom,
+        Cpu, Memory, Pod, PodSpec, Quota, Setting, Snapshot, Tenant, headroom,
         words::{age, count},
     },
     plan::{
@@ -19,14 +19,20 @@ use crate::{
 pub(super) fn all(seen: &Snapshot, tenant: &Tenant, wanted: &[Wanted]) -> Vec<Check> {
     let mut checks = support::checks(seen, wanted);
     checks.extend(wanted.iter().find_map(class));
-    checks.extend(wanted.iter().find_map(below_request));
-    checks.extend(use_of(seen, tenant, wanted));
+    let used = use_of(seen, tenant, wanted);
+    // What is in use says more than what is requested.
+    let killed = used.iter().any(|check| check.verdict == Refuse);
+    checks.extend(wanted.iter().find_map(below_request).filter(|_| !killed));
+    checks.extend(used);
     checks.extend(room::checks(seen, wanted));
     checks.extend(allowed(seen, tenant, wanted));
     checks.extend(waits(wanted));
-    checks.extend(gain(seen, tenant, wanted));
     checks.extend(restarts(wanted));
-    checks.extend(template(seen, tenant, wanted));
+    // What is not done gains nothing, and nobody should copy a line that makes it last.
+    if checks.iter().all(|check| check.verdict != Refuse) {
+        checks.extend(gain(seen, tenant, wanted));
+        checks.extend(template(seen, tenant, wanted));
+    }
     checks.extend(check::rollout(seen, &tenant.workload));
     checks.extend(check::lease(seen, &tenant.name));
     checks
@@ -235,12 +241,8 @@ fn template(seen: &Snapshot, tenant: &Tenant, wanted: &[Wanted]) -> Option<Check
     if differs.is_empty() {
         return Some(Check::new("template", Ok, "the template has the same: new pods get it too"));
     }
-    let memory =
-        |m: Option<Memory>| m.map_or_else(|| "no memory limit".into(), |m| format!("a memory limit of {m}"));
-    let now = match first.to.memory_limit == has.memory_limit {
-        true => has.limits(),
-        false => memory(has.memory_limit),
-    };
+    let keeps: Vec<_> = differs.iter().map(|(list, name, _)| kept(has, list, name)).collect();
+    let now = keeps.join(" and ");
     let of = |list: &str| {
         let all =
             differs.iter().filter(|(l, ..)| *l == list).map(|(_, name, value)| format!("{name}={value}"));
@@ -261,4 +263,17 @@ fn template(seen: &Snapshot, tenant: &Tenant, wanted: &[Wanted]) -> Option<Check
          (which begins a rollout)"
     );
     Some(Check::new("template", Warn, text))
+}
+
+/// What the template has of one resource: `a memory limit of 640 Mi`, `no CPU limit`.
+fn kept(has: Given, list: &str, name: &str) -> String {
+    let memory = |m: Option<Memory>| m.map(|m| m.to_string());
+    let cpu = |c: Option<Cpu>| c.map(|c| c.to_string());
+    let (what, amount) = match (name, list) {
+        ("memory", "limits") => ("memory limit", memory(has.memory_limit)),
+        ("memory", _) => ("memory request", memory(has.memory_request)),
+        (_, "limits") => ("CPU limit", cpu(has.cpu_limit)),
+        _ => ("CPU request", cpu(has.cpu_request)),
+    };
+    amount.map_or_else(|| format!("no {what}"), |amount| format!("a {what} of {amount}"))
 }

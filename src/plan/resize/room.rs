@@ -131,7 +131,7 @@ fn given(seen: &Snapshot, node: &NodeName, more: &More) -> Result<String, Check>
     }
     let grows = match more.limits {
         0 => String::new(),
-        _ => format!(" of which {pods} may use {wanted} more"),
+        _ => format!(", {wanted} more for {pods}"),
     };
     Result::Ok(format!("{node}: {}, {unused} unused{grows}", requests(&room, more)))
 }
@@ -143,7 +143,7 @@ fn requests(room: &crate::cluster::Room, more: &More) -> String {
     };
     let after = u64::try_from((i128::from(now.0) + more.requests).max(0)).unwrap_or(u64::MAX);
     match after == now.0 {
-        true => format!("{now} of {all} requested, before and after"),
+        true => format!("{now} of {all} requested before and after"),
         false => format!("{now} of {all} requested, {} afterwards", Memory(after)),
     }
 }

@@ -633,3 +633,22 @@ fn a_drain_is_not_done_while_pods_are_left_that_a_later_plan_could_not_move() {
     }
     assert!(matches!(next(&it, &[], &seen), Next::Finish { whole: true, .. }), "{:?}", next(&it, &[], &seen));
 }
+
+#[test]
+fn a_campaign_that_was_edited_is_not_read_again_and_one_without_a_sum_is() {
+    let it = campaign(Pace::default());
+    let written = head(&it).expect("it fits");
+    assert_eq!(read(&written, "").expect("as it was").items, it.items);
+    for (from, to) in [("\"acme\"", "\"hooli\""), ("\"w3\"", "\"w1\""), ("alice", "bob")] {
+        let edited = written.replace(from, to);
+        if edited != written {
+            assert_eq!(read(&edited, "").expect_err("edited"), run::journal::EDITED, "{from}");
+        }
+    }
+    let edited = written.replacen("acme", "hooli", 1);
+    assert!(edited != written && read(&edited, "").is_err(), "{written}");
+    // As it was written before there was a sum.
+    let mut old: serde_json::Value = serde_json::from_str(&written).expect("JSON");
+    assert!(old.as_object_mut().and_then(|old| old.remove("sum")).is_some());
+    assert_eq!(read(&old.to_string(), "").expect("an old one").items, it.items);
+}

@@ -168,10 +168,16 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
     let critical =
         |f: &&Finding| f.severity == Severity::Critical && f.subject.is_database() && loud(f.rule).is_some();
     let loud = cx.findings.iter().find(critical).and_then(|f| loud(f.rule));
-    let short: Vec<_> = headline.split(' ').take(2).collect();
-    let mut said = vec![headline.clone(), short.join(" ")];
+    // What stands in the place of the count says more than any word beside it, and is never cut.
+    let counted = headline.split(' ').nth(1).is_some_and(|word| word.contains('/'));
+    let short =
+        if counted { headline.split(' ').take(2).collect::<Vec<_>>().join(" ") } else { headline.clone() };
+    let mut said = vec![headline.clone(), short.clone()];
     if let Some(word) = loud {
-        said = vec![format!("{headline} {word}"), format!("{} {word}", short.join(" ")), word.to_owned()];
+        said = vec![format!("{headline} {word}"), format!("{short} {word}"), word.to_owned()];
+        if !counted {
+            said[2] = headline;
+        }
     }
     said.into_iter().map(|text| vec![piece(format!("{sign}{text}"), role)]).collect()
 }

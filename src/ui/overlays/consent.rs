@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{Typing, keys, prompt};
 use crate::ui::{
-    Command, command, format,
+    format,
     paint::{Pen, Piece},
     theme::Role,
 };
@@ -27,11 +27,10 @@ pub(super) struct Typed<'a> {
 }
 
 impl Typed<'_> {
-    /// What has to be typed before it is run, and why: `▲ y asks for acme to be typed: under the floor`.
+    /// What has to be typed before it is run, and why: `▲ acme must be typed before it runs: under the floor`.
     pub(super) fn asked(&self) -> String {
-        let yes = command::first_key(Command::Yes);
         let why = self.wanted.map_or(String::new(), |why| format!(": {why}"));
-        format!("▲ {yes} wants {} typed{why}", self.quoted())
+        format!("▲ {} must be typed before it runs{why}", self.quoted())
     }
 
     /// What has to be typed; several words stand in quotes.

@@ -541,6 +541,20 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
         );
         y += 1;
     }
+    // Pods that are only given other limits stay where they are.
+    if part.resized.is_empty() {
+        y = placed(pen, cx, y, part);
+        y += gap;
+    }
+    for check in &part.checks {
+        y = check_line(pen, y, check);
+    }
+    y
+}
+
+/// Where the pods of a tenant are and will be.
+fn placed(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part) -> u16 {
+    let width = pen.width();
     let involved = placement::nodes(part.now.keys().chain(part.predicted.keys()));
     let grid = placement::Grid::fit(width.saturating_sub(8 + 9), cx.seen, &involved);
     let x = 8;
@@ -570,10 +584,6 @@ fn part_lines(pen: &mut Pen<'_>, cx: &Cx<'_>, mut y: u16, part: &Part, many: boo
     for landing in part.landings.iter().filter(|l| l.node.is_none()) {
         let why = landing.why_not.as_deref().unwrap_or("no node takes it");
         y = labelled(pen, y, "pending", why, Role::Danger);
-    }
-    y += gap;
-    for check in &part.checks {
-        y = check_line(pen, y, check);
     }
     y
 }

@@ -88,7 +88,7 @@ fn of_stop(cx: &Cx<'_>, stop: &Stop) -> Option<(&'static str, Action)> {
 /// Why there is no recovery sheet to show; `None`: there is.
 pub(super) fn nothing_to_recover(cx: &Cx<'_>) -> Option<String> {
     let lost = cx.findings.iter().any(|finding| finding.answer == Some(Answer::Recovery));
-    (!lost).then(|| "the database has its quorum, or none is configured: nothing is to be recovered".into())
+    (!lost).then(|| "nothing is to be recovered: the database has a quorum, or is not set up".into())
 }
 
 /// Whether the remedy of a finding is about its own subject.

@@ -368,10 +368,11 @@ const NAME: u16 = 15;
 /// Memory that is free, in each of the three meanings, and how near the limits and the evictions are.
 /// On one line or two.
 pub(super) fn free(pen: &mut Pen<'_>, y: u16, lines: u16, name: &str, room: &Room) {
-    // Each in its columns: a step to another node sends the digits that differ, and no word.
-    let known = |m: Option<Memory>| format!("{:>6}", m.map_or("?".to_owned(), |m| m.to_string()));
+    // On a small screen each in its columns: a step to another node sends the digits that differ, and no word.
+    let (wide, percent) = if lines > 1 { (6, 4) } else { (0, 0) };
+    let known = |m: Option<Memory>| format!("{:>wide$}", m.map_or("?".to_owned(), |m| m.to_string()));
     let over = room.overcommit.unwrap_or(0.0) > 1.0;
-    let limits = format!("{:>4}", room.overcommit.map_or("?".into(), format::percent));
+    let limits = format!("{:>percent$}", room.overcommit.map_or("?".into(), format::percent));
     let x = pen.put(4, y, NAME, name, Role::Text).max(4 + NAME) + 1;
     let scarce = |m: Option<Memory>| if m == Some(Memory::ZERO) { Role::Warn } else { Role::Text };
     let pieces = [

@@ -368,3 +368,28 @@ fn two_halves_made_primary_have_the_same_number_and_are_told_apart() {
     let early = vec![of(1, "2", two, now()), of(2, "2", two, now()), of(3, "1", "127.0.0.1:13330", now())];
     assert_eq!(words(&database(early)), ["synced"; 3]);
 }
+
+#[test]
+fn a_member_that_is_configured_at_two_addresses_counts_once() {
+    let alone = database((1..=3).map(|node| said("healthy", node, now())).collect());
+    let twin = Member::new("db1.example:3306".into()).answered(&rows("healthy", 1), now());
+    let members = (1..=3).map(|node| said("healthy", node, now())).chain([twin.clone()]).collect();
+    let seen = world(members, vec![], later(1.0));
+    let both = Database::of(&seen).expect("members");
+    assert_eq!((both.members.len(), both.headline()), (3, alone.headline()));
+    assert_eq!(both.quorum, alone.quorum);
+    // It is called by the address that it tells itself, and found by the other as well.
+    assert_eq!(both.member("db1.example:3306").expect("it is member 1").name, address(1));
+    let told = findings(&seen);
+    let twice = finding(&told, "member-twice");
+    assert!(
+        twice.text.starts_with("db1.example:3306 is the same member as 127.0.0.1:13310"),
+        "{}",
+        twice.text
+    );
+    assert_eq!(twice.severity, Severity::Notice);
+    // Silent at one of them, it answers all the same.
+    let silent = twin.failed(Trouble::Refused, "refused", now());
+    let members = (1..=3).map(|node| said("healthy", node, now())).chain([silent]).collect();
+    assert_eq!(database(members).headline(), alone.headline());
+}

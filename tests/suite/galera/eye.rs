@@ -24,8 +24,15 @@ pub struct Eye {
 
 impl Eye {
     pub fn on(lab: &Lab, user: &str) -> Self {
+        Self::also_at(lab, user, &[])
+    }
+
+    /// The same, with further addresses at which a member answers.
+    pub fn also_at(lab: &Lab, user: &str, more: &[(&str, u16)]) -> Self {
         let (into, news) = mpsc::channel(100);
-        let members = (1..=lab.count).map(|n| (lab.name(n), lab.login(n, user))).collect();
+        let members = (1..=lab.count).map(|n| (lab.name(n), lab.login(n, user)));
+        let more = more.iter().map(|(name, n)| (MemberName::from(*name), lab.login(*n, user)));
+        let members = members.chain(more).collect();
         let every = Duration::from_millis(250);
         let tasks = observe(Endpoints { members, proxies: vec![], every }, into);
         Self { snapshot: Snapshot::new(Tenancy::default()), news, _tasks: tasks }

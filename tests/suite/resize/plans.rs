@@ -88,8 +88,7 @@ fn a_plan_resizes_one_pod_after_another_and_waits_for_each() {
     let text = made.to_string();
     for said in [
         "300 Mi at most in use",
-        "w1: 448 Mi of 2 Gi requested, before and after",
-        "its pod may use 128 Mi more",
+        "w1: 448 Mi of 2 Gi requested before and after, 1 Gi unused, 128 Mi more for its pod",
         "afterwards (80 Mi a request, default)",
         "the template keeps a memory limit of 640 Mi",
         "kubectl -n acme set resources deployment/acme -c php-fpm --limits=memory=768Mi",

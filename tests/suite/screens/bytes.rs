@@ -121,9 +121,9 @@ fn what_shows_nothing_new_sends_nothing() {
         let mut changed = Vec::new();
         // What was said is gone, ages have passed the seconds, and the rates of the database are those of standing still.
         for second in 1..=190 + 30 {
+            let before = line.c.text();
             line.c.now += SignedDuration::from_secs(1);
             read_again(&mut seen, line.c.now);
-            let before = line.c.text();
             line.c.send(Msg::Observed(Arc::new(seen.clone()).into()));
             let sent = line.sent();
             if second > 190 {

@@ -161,7 +161,7 @@ fn another_writer_wants_its_name_typed() {
     for (keys, name) in [("j M", "n2"), ("t", "n1"), ("tab j x", "n1"), ("e 1 enter", "n1")] {
         let mut c = at(healthy(), (80, 24));
         planned(&mut c, keys);
-        assert!(c.text().contains(&format!("type {name} first")), "{keys}: {}", c.text());
+        assert!(c.text().contains(&format!("{name} must be typed before it runs")), "{keys}: {}", c.text());
         c.rehearse();
         let mut effects = c.keys("y enter");
         assert!(c.text().contains(&format!("that is not {name}: ")), "{keys}: {}", c.text());
@@ -178,7 +178,7 @@ fn another_writer_wants_its_name_typed() {
     }
     let mut c = at(healthy(), (80, 24));
     planned(&mut c, "j j t");
-    assert!(!c.text().contains("first: "), "who only reads wants no name: {}", c.text());
+    assert!(!c.text().contains("must be typed"), "who only reads wants no name: {}", c.text());
 }
 
 #[test]

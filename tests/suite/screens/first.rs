@@ -179,3 +179,30 @@ fn at_80x24_the_line_that_does_the_same_is_on_the_first_screen() {
     let text = c.text();
     assert!(text.contains("same as") && text.contains("undo") && !text.contains("below  ↓"), "{text}");
 }
+
+#[test]
+fn nothing_in_the_header_moves_whatever_happens() {
+    for columns in [80, 100, 200] {
+        let mut c = Cockpit::of(NIGHT, (columns, 24));
+        let mut seen: Vec<(Option<usize>, Option<usize>)> = Vec::new();
+        let healed =
+            NIGHT.replace("worker-1x worker-3x", "worker-1 worker-3").replace("worker-5x", "worker-5");
+        let worse = NIGHT.replace(
+            "initech 2 on worker-1x",
+            "hooli2 2 on worker-1x worker-3x\ntenant initech 2 on worker-1x",
+        );
+        for world in [NIGHT, &healed, &worse, NIGHT] {
+            c.observe(world);
+            let text = c.text();
+            let line: Vec<char> = text.lines().nth(1).expect("a header").chars().collect();
+            let at = |word: &str| {
+                let word: Vec<char> = word.chars().collect();
+                line.windows(word.len()).position(|part| part == word)
+            };
+            // The nodes begin with their count, the database with its word.
+            seen.push((at("5/5").or_else(|| at("4/5")), at("database").or_else(|| at("no database"))));
+        }
+        assert!(seen[0].0.is_some() && seen[0].1.is_some(), "{columns}: {seen:?}: {}", c.text());
+        assert!(seen.iter().all(|places| places.0 == seen[0].0), "{columns}: {seen:?}");
+    }
+}

@@ -125,11 +125,13 @@ fn a_text_takes_the_whole_screen_and_its_place_is_not_left() {
 fn an_order_by_a_column_that_has_no_room_is_told_with_the_way_back() {
     for keys in ["X", "> > > > > > >", ": s o r t space i m a g e enter"] {
         let mut c = Cockpit::of(NIGHT, (80, 24));
-        let usual = c.body();
+        // Ages may turn over above.
+        let rows = |c: &Cockpit| c.body().split("TENANT").nth(1).map(str::to_owned);
+        let usual = rows(&c);
         c.keys(keys);
         assert!(c.text().contains("esc worst first"), "{keys}\n{}", c.text());
         c.keys("esc");
-        assert_eq!((c.app.place(), c.body()), (Place::Tenants, usual), "{keys}\n{}", c.text());
+        assert_eq!((c.app.place(), rows(&c)), (Place::Tenants, usual), "{keys}\n{}", c.text());
     }
     let mut c = at((80, 24), "2 >");
     assert!(c.text().contains("esc worst first"), "{}", c.text());
@@ -165,7 +167,7 @@ fn a_held_log_that_is_read_further_back_stays_where_it_was() {
 fn what_is_misspelt_is_answered_with_what_is_meant() {
     let mut c = Cockpit::of(NIGHT, (80, 24));
     for (typed, meant) in
-        [("nodse", "nodes"), ("tenats", "tenants"), ("rebalence", "rebalance"), ("lgos", "logs")]
+        [("nodse", "nodes"), ("tenats", "tenants"), ("rebalence", "rebalance"), ("loggs", "logs")]
     {
         c.typed(&format!(":{typed}"));
         c.keys("enter");

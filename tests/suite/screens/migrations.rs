@@ -122,6 +122,12 @@ fn a_failed_migration_says_why_and_what_was_given_back() {
         if size.0 == 80 {
             check("migrate-failed-dark", &c);
         }
+        // The same is planned again, and no run that is over is gone on with.
+        let bar = c.text().lines().last().unwrap_or_default().to_owned();
+        assert!(bar.contains("R retry") && !bar.contains("resume") && !bar.contains("undo"), "{bar}");
+        c.keys("R");
+        let Intent::Migrate { migration } = &c.plan().intent else { panic!("{}", c.plan()) };
+        assert_eq!(migration.image.as_deref(), Some("2.5.0"));
     }
 }
 

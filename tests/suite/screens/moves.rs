@@ -4,7 +4,7 @@ use wheelhouse::{
     app::Effect,
     cluster::{Key, Observation, Pod, RUN_LABEL, Seen, TenantName},
     plan::{
-        Intent,
+        Check, Intent, Verdict,
         rebalance::{Aim, Goal},
     },
     ui::Place,
@@ -155,7 +155,7 @@ fn a_drain_that_costs_a_ready_pod_wants_the_tenant_typed() {
     c.keys("2 j D");
     c.rehearse_all();
     look!("scheme_drain_80x24", c);
-    assert!(c.text().contains("type store first"), "{}", c.text());
+    assert!(c.text().contains("store must be typed before it runs"), "{}", c.text());
     c.keys("y");
     assert_eq!(c.wait(300), []);
 }
@@ -376,4 +376,29 @@ fn a_pod_that_a_move_left_over_is_a_finding_whose_key_deletes_it() {
     let [Effect::Rehearse(plan)] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(matches!(&plan.intent, Intent::DeletePod { pod } if &*pod.name == "acme-5f6d8c9b7-0badcafe"));
     assert_eq!(plan.steps.len(), 2, "it is deleted and gone: nothing takes its place");
+}
+
+#[test]
+fn many_warnings_of_a_kind_are_one_line_and_what_is_agreed_to_stays_in_sight() {
+    let mut c = Cockpit::of(BACK, (80, 24));
+    c.keys("b");
+    let warning = |n: usize| {
+        let why = "the right to read its autoscalers and budgets is missing, so that whether one of them takes the move back is not known";
+        Check::new("access", Verdict::Warn, format!("tenant-{n}: {why}"))
+    };
+    c.rehearse_all_as((1..=17).map(warning).collect(), Default::default());
+    let text = c.text();
+    assert!(text.contains("17 of a kind, the first: tenant-1: "), "{text}");
+    assert!(text.contains("all tenants") && text.contains("blackmesa"), "the moves are seen: {text}");
+    look!("scheme_warnings_80x24", c);
+    c.keys("tab tab tab");
+    assert!(c.text().contains("▸ Warnings 17") && c.text().contains("tenant-1: "), "{}", c.text());
+    c.keys("G");
+    let text = c.text();
+    assert!(
+        text.contains("tenant-17: ") && text.contains("is not known"),
+        "each can be read in full: {text}"
+    );
+    c.keys("y");
+    assert!(c.wait(300).iter().any(|effect| matches!(effect, Effect::Campaign(..))), "{}", c.text());
 }

@@ -204,9 +204,12 @@ fn what_changed_since_it_was_looked_at_wants_a_fresh_yes() {
 fn a_grave_plan_wants_the_name_typed() {
     let mut c = Cockpit::of(CALM, (80, 24));
     c.keys(": s c a l e space g l o b space 0 enter");
-    assert!(c.text().contains("type globex"), "{}", c.text());
+    assert!(c.text().contains("globex must be typed before it runs"), "{}", c.text());
     look!("review_typed_80x24", c);
     c.rehearse();
+    // Until y asks for it, keys are commands.
+    c.keys("r w h y enter y");
+    assert!(c.text().contains("type globex first") && c.text().contains("why"), "{}", c.text());
     c.keys("g l o b e enter y");
     assert_eq!(starts(&c.wait(1000)), 0);
     c.keys("backspace x");

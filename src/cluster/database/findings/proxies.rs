@@ -12,6 +12,7 @@ use crate::cluster::{
     database::{Database, Role, Row, State, hostgroups, owner},
     finding::{Found, found},
     proxysql::{Hostgroups, Layers, SERVERS},
+    words::span,
 };
 
 /// `mysql-monitor_galera_healthcheck_interval` where it is not known: ProxySQL's default.
@@ -197,8 +198,8 @@ pub(super) fn monitor(s: &Snapshot, _: &Database) -> Said {
         let due = every * s.database.thresholds.missed_checks;
         (age > due).then(|| {
             let text = format!(
-                "its monitor has not checked any member for {} s (every {} s is set)",
-                age.as_secs(),
+                "its monitor has not checked any member for {} (every {} s is set)",
+                span(i64::try_from(age.as_secs()).unwrap_or(i64::MAX)),
                 every.as_secs_f64()
             );
             let remedy = "see mysql-monitor_enabled, and whether the proxy reaches any member; until then it moves nobody";

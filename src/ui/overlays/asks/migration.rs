@@ -35,11 +35,11 @@ pub(super) fn migrated(
 ) -> Result<Action, String> {
     let text = text.trim();
     let (image, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let kept = image == "-" && now.is_empty();
+    let kept = image == "-";
     if image.is_empty() || image.starts_with('-') && !kept {
         return Err(match &**now {
             "" => "type the tag of an image first, or - to keep each one's".into(),
-            now => format!("type the tag of an image first: {now} is the present one"),
+            now => format!("type the tag of an image first, or - to keep {now}"),
         });
     }
     let image = (image != &**now && !kept).then(|| image.to_owned());

@@ -11,7 +11,7 @@ use crate::{
         action::Action,
         command::{self, Command},
         format,
-        paint::{Pen, piece},
+        paint::{Pen, Piece, piece},
         stops::Stop,
         theme::Role,
         view::Cx,
@@ -139,14 +139,16 @@ impl Tenants {
             pen.line(2, 0, width, &[piece("✓ ", Role::Ok), piece("nothing is wrong", Role::Muted)]);
         }
         // Where there is little room, what is wrong is worth more than the key that answers it.
-        let keys = if width < 60 { 0 } else { 15 };
+        let at = current(cx, &lines);
+        let labels: Vec<_> = lines.iter().enumerate().map(|(i, line)| self.label(cx, line, i, at)).collect();
+        let wide = |label: &Vec<Piece<'_>>| label.iter().map(|(text, _)| format::width(text)).sum::<u16>();
+        let keys = if width < 60 { 0 } else { labels.iter().map(wide).max().unwrap_or(0).max(12) + 1 };
         let right = width.saturating_sub(1 + keys);
         let name = match width {
             ..60 => 10,
             60..100 => 14,
             _ => 22,
         };
-        let at = current(cx, &lines);
         let text_room = right.saturating_sub(5 + name + age_width(width)).max(1);
         let needs = |line: &Line<'_>| match line {
             Line::Cause(finding) => format::wrap(&format::plain(&finding.text), text_room).len() as u16,
@@ -168,16 +170,8 @@ impl Tenants {
                 Line::Run(known) => run(pen, y, (right, name), cx, known),
                 Line::Cause(finding) => finding_line(pen, y, right, finding, cx, name),
             }
-            if let Some((word, _)) = line.answer(cx).filter(|_| keys > 0) {
-                let opens = (word == "open" && self.has_cursor(line)).then_some(Command::Open);
-                let own = own_key(line).or(opens);
-                let key = own.map_or_else(|| key_of(i, at).map(Into::into), |own| Some(command::sign(own)));
-                let mut label = Vec::new();
-                if let Some(key) = &key {
-                    label.push(piece(format!("{key} "), Role::Key));
-                }
-                label.push(piece(word, if key.is_some() { Role::Muted } else { Role::Faint }));
-                pen.line_right(width - 1, y, keys - 1, &label);
+            if keys > 0 {
+                pen.line_right(width - 1, y, keys - 1, &labels[i]);
             }
             if let Line::Cause(finding) = line {
                 self::more(pen, y, (5 + name, text_room), finding, more);
@@ -188,6 +182,18 @@ impl Tenants {
 }
 
 impl Tenants {
+    /// What answers a line, and the key that does; nothing where nothing does.
+    fn label(&self, cx: &Cx<'_>, line: &Line<'_>, i: usize, at: usize) -> Vec<Piece<'static>> {
+        let Some((word, _)) = line.answer(cx) else { return Vec::new() };
+        let opens = (word == "open" && self.has_cursor(line)).then_some(Command::Open);
+        let own = own_key(line).or(opens);
+        let key = own.map_or_else(|| key_of(i, at).map(Into::into), |own| Some(command::sign(own)));
+        match key {
+            Some(key) => vec![piece(format!("{key} "), Role::Key), piece(word, Role::Muted)],
+            None => vec![piece(word, Role::Faint)],
+        }
+    }
+
     /// Whether the cursor is on the tenant it is about.
     fn has_cursor(&self, line: &Line<'_>) -> bool {
         let Line::Cause(finding) = line else { return false };

@@ -1,6 +1,6 @@
 //! The cluster and its members.
 
-use wheelhouse::cluster::{Answer, Trouble};
+use wheelhouse::cluster::{Answer, Member, Trouble};
 
 use super::{Case, worlds::*};
 use crate::database::{behind, now, said, silent};
@@ -201,6 +201,13 @@ pub fn cases() -> Vec<Case> {
             "85 of 100 connections in use",
             "SHOW PROCESSLIST",
             None,
+        ),
+        (
+            "member-twice",
+            alone(vec![n("healthy", 1), Member { name: "db1:3306".into(), ..n("healthy", 1) }], 1.0),
+            "db1:3306 is the same member as 127.0.0.1:13310",
+            "remove one of the two addresses from galera.members",
+            Some(Answer::Database),
         ),
         ("member-unreadable", alone(among(silent(2, Trouble::Denied), 3), 1.0), "", "[galera]", None),
         ("member-unreadable", alone(among(silent(2, Trouble::Tls), 3), 1.0), "", "tls-ca", None),
