@@ -122,7 +122,8 @@ async fn sheet(common: &Common, args: RecoveryArgs) -> Result<(), Failure> {
     }
     let mut saved = Vec::new();
     for (member, text) in fed {
-        let found = Saved::parse(&text).map_err(|why| Failure::Failed(format!("{member}: {why}")))?;
+        let called = || database.member(member.as_str()).map_or(member.to_string(), |r| r.label.to_string());
+        let found = Saved::parse(&text).map_err(|why| Failure::Failed(format!("{}: {why}", called())))?;
         saved.push((member, found));
     }
     let sheet = recovery(&Evidence::of(&database, &saved));
