@@ -11,6 +11,7 @@ mod foresee;
 mod known;
 mod mouse;
 mod msg;
+mod past;
 mod pump;
 mod schemes;
 mod trail;
@@ -33,13 +34,14 @@ use ratatui::{
 
 use crate::{
     cluster::{Finding, Judgement, Severity, Snapshot, TenantName},
+    history::Happened,
     plan::Migrations,
     run::{
         Decoded, Run, RunSeen, RunState,
         campaign::{self, Campaign, CampaignSeen},
     },
     ui::{
-        self, Cx, Depth, Detail, Forwarded, Outlook, Overlay, Place, Role, Theme, View, Wants, Who,
+        self, Cx, Depth, Detail, Forwarded, Outlook, Overlay, Place, Replay, Role, Theme, View, Wants, Who,
         stops::Stop,
     },
 };
@@ -79,6 +81,8 @@ pub struct Setup {
     pub mouse: bool,
     /// How databases are migrated where nothing else is said.
     pub migrations: Migrations,
+    /// The recording that is looked at instead of a cluster.
+    pub replay: Option<Replay>,
     /// The cluster ends with this program: it is the embedded one.
     pub passing: bool,
 }
@@ -140,6 +144,11 @@ struct World {
     detail: Detail,
     forwards: Vec<Forwarded>,
     outlook: Option<Outlook>,
+    /// What happened, as far as it was seen, in the order of time ...
+    happened: Vec<Happened>,
+    /// ... and with what the journals tell.
+    history: Vec<Happened>,
+    replay: Option<Replay>,
     /// What the key to the next trouble led to last.
     stop: Option<Stop>,
     size: (u16, u16),
@@ -193,10 +202,13 @@ impl World {
             detail: &self.detail,
             forwards: &self.forwards,
             outlook: self.outlook.as_ref(),
+            history: &self.history,
+            replay: self.replay.as_ref(),
             stop: self.stop.as_ref(),
             who: &self.who,
             theme: &self.theme,
-            now: self.seen.dated(now),
+            // The time of a recording is that of its moment.
+            now: if self.replay.is_some() { self.seen.at } else { self.seen.dated(now) },
             size: (body.width, body.height),
             wake: &self.wake,
         }
@@ -232,6 +244,9 @@ impl App {
             detail: Detail::default(),
             forwards: Vec::new(),
             outlook: None,
+            happened: Vec::new(),
+            history: Vec::new(),
+            replay: setup.replay.clone(),
             stop: None,
             size,
             full: false,
@@ -287,7 +302,8 @@ impl App {
 
     /// When something on the screen changes though nothing happens: [`Msg::Tick`] is due then.
     pub fn alarm(&self) -> Option<Timestamp> {
-        let wake = self.world.wake.get().and_then(|at| at.checked_sub(self.world.seen.api.skew()).ok());
+        let wake = self.world.wake.get().filter(|_| self.world.replay.is_none());
+        let wake = wake.and_then(|at| at.checked_sub(self.world.seen.api.skew()).ok());
         [wake, self.due.get(), self.foresight.due, self.due_scheme, self.world.who.unlocked]
             .into_iter()
             .flatten()

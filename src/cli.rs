@@ -47,7 +47,10 @@ mod proposal;
 mod proxysql;
 mod rbac;
 mod rebalance;
+mod record;
 mod release;
+mod replay;
+mod report;
 mod resize;
 mod restart;
 mod rollback;
@@ -231,6 +234,12 @@ enum Command {
     Runs(runs::RunsArgs),
     /// The action log: every request that changed anything, by whom, why, and what came of it
     Actions(actions::ActionsArgs),
+    /// Record the cluster into a file, without a screen: replay, report and timeline read it
+    Record(record::RecordArgs),
+    /// Open the cockpit on a recording, or on what the cockpit has kept; nothing can be changed there
+    Replay(replay::ReplayArgs),
+    /// The report of an incident from a recording: states, events, actions, before and after
+    Report(report::ReportArgs),
     /// Several runs for one goal: pause, resume, stop, skip, retry, undo
     Campaigns(campaigns::CampaignsArgs),
     /// Reference at hand: keys, findings, configuration, rights, JSON and more; without a topic, the list of them
@@ -444,6 +453,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::DeletePod(args)) => delete_pod::run(&common, args).await,
         Some(Command::Runs(args)) => runs::run(&common, args).await,
         Some(Command::Actions(args)) => actions::run(&common, args).await,
+        Some(Command::Record(args)) => record::run(&common, args).await,
+        Some(Command::Replay(args)) => replay::run(&common, args).await,
+        Some(Command::Report(args)) => report::run(&common, args).await,
         Some(Command::Campaigns(args)) => campaigns::run(&common, args).await,
         Some(Command::Help(args)) => help::run(&common, &args),
         Some(Command::Doctor(args)) => doctor::run(&common, args).await,

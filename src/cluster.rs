@@ -10,12 +10,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use imbl::{OrdMap, OrdSet};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 mod address;
 mod advice;
 pub mod by_hand;
 mod clocks;
 pub mod database;
+mod delta;
 mod detail;
 mod endpoint;
 mod few;
@@ -53,6 +55,7 @@ mod tenancy;
 mod tenant;
 mod unknown;
 mod values;
+mod withheld;
 pub mod words;
 mod workload;
 
@@ -60,6 +63,7 @@ pub use address::Address;
 pub(crate) use address::bare;
 pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by};
 pub use database::{Database, hostgroups_of};
+pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Reach, Trouble};
 pub use few::Few;
@@ -173,7 +177,7 @@ impl<K: Ord + Clone, V> Slice<K, V> {
 }
 
 /// Measured use of a pod, from `metrics.k8s.io`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// The end of the measuring window.
     pub at: Timestamp,
@@ -182,7 +186,7 @@ pub struct Usage {
 }
 
 /// Measured use of a node, from `metrics.k8s.io`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeUsage {
     /// The end of the measuring window.
     pub at: Timestamp,
@@ -204,7 +208,7 @@ pub struct Load {
 }
 
 /// The API server and ourselves, as it sees us.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Api {
     /// The kubeconfig context, or `in-cluster`.
     pub context: Arc<str>,
@@ -217,6 +221,7 @@ pub struct Api {
     /// `gitVersion`.
     pub version: Option<Arc<str>>,
     /// Whether it answers.
+    #[serde(with = "freshness::Plain")]
     pub freshness: Freshness,
     /// How long the last probe took.
     pub latency: Option<std::time::Duration>,

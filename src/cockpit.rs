@@ -9,6 +9,9 @@ mod contexts;
 mod effects;
 mod forwards;
 pub mod hand_over;
+mod keeping;
+mod replay;
+mod report;
 mod screen;
 mod shared;
 mod terminal;
@@ -32,8 +35,12 @@ use crate::{
     live,
 };
 use effects::Performer;
+use keeping::Keeping;
 
 pub use contexts::{Look, target};
+pub use keeping::head;
+pub use replay::replay;
+pub use report::incident;
 pub use shared::{
     access, ascii, campaigns, cost, database, operator, runs, scope, setup, unreadable_journals,
 };
@@ -82,6 +89,7 @@ async fn stay(
     ];
     #[cfg(debug_assertions)]
     tokio::spawn(panic_on_demand(seen.clone()));
+    let keeping = Keeping::begin(&look, state_dir, seen.clone(), tell.clone());
     let mut performer = Performer::new(look, seen, state_dir.to_owned(), tell);
     performer.tell_local_runs();
     performer.listen();
@@ -95,6 +103,7 @@ async fn stay(
     if typed.is_none() {
         screen::leave();
     }
+    keeping.end().await;
     listening.iter().for_each(|task| task.abort());
     // What is under way is paused in the operator's name, and still sees what it takes back.
     let next = performer.leave(LEAVES_WITHIN).await;

@@ -81,6 +81,8 @@ pub struct Config {
     pub migrations: Migrations,
     /// Where runs are written down.
     pub journal: Journal,
+    /// What the cockpit keeps of what it has seen.
+    pub recording: Kept,
     /// How often sources that cannot be watched are read.
     pub refresh: Refresh,
     /// The members of the Galera cluster.
@@ -124,6 +126,24 @@ pub struct Journal {
 impl Default for Journal {
     fn default() -> Self {
         Self { namespace: "wheelhouse".into(), lease: Span(Duration::from_secs(15)) }
+    }
+}
+
+/// `[recording]`: what the cockpit keeps of what it has seen, in the state folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Kept {
+    /// Keeps the last hours, for the timeline, `wheelhouse replay` and `wheelhouse report`.
+    pub keep: bool,
+    /// How far back is kept.
+    pub back: Span,
+    /// At most so many megabytes are kept of one cluster.
+    pub megabytes: u32,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { keep: true, back: Span(Duration::from_secs(6 * 3_600)), megabytes: 200 }
     }
 }
 

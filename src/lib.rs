@@ -14,9 +14,11 @@
 //! | [`plan`] | what an operator wants becomes steps; the model of the scheduler. Pure. | `cluster` |
 //! | [`wire`] | connections to what we talk to, without meaning | |
 //! | [`run`] | carries out an approved plan: journal, leases, and the only code that writes | `cluster` `plan` `wire` |
+//! | [`history`] | what has changed and when: events, timeline, the report of an incident. Pure. | `cluster` `plan` `run`'s values |
+//! | [`record`] | recordings: snapshots in a file, and read again at any moment of it | `cluster` `history` |
 //! | [`live`] | follows the cluster and its database, and publishes snapshots | `cluster` `wire` |
-//! | [`ui`] | draws; views ask, they never act | `cluster` `plan` `run`'s values |
-//! | [`app`] | all state of the cockpit, and the one event loop | `cluster` `plan` `run` `ui` |
+//! | [`ui`] | draws; views ask, they never act | `cluster` `plan` `run`'s values, `history` |
+//! | [`app`] | all state of the cockpit, and the one event loop | `cluster` `plan` `run` `history` `ui` |
 //! | [`config`] | the user's configuration | `cluster`, `plan` |
 //! | [`cockpit`] | connects the rooms: performs what the app asks for | all but `demo` and `cli` |
 //! | [`cli`] | the command line: every screen and act as a command | all |
@@ -88,8 +90,10 @@ pub mod cockpit;
 pub mod config;
 #[cfg(feature = "demo")]
 pub use wheelhouse_demo as demo;
+pub mod history;
 pub mod live;
 pub mod plan;
+pub mod record;
 pub mod run;
 pub mod ui;
 pub mod wire;

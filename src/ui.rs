@@ -27,6 +27,7 @@ pub mod overlays;
 pub mod paint;
 pub mod parts;
 mod place;
+mod replay;
 pub mod stops;
 mod terms;
 pub mod theme;
@@ -46,6 +47,7 @@ pub use self::{
     format::{age, alike, plain},
     outlook::{Outlook, Question},
     overlays::{Overlay, help::SIGNS},
+    replay::{Replay, Seek},
     terms::{Term, Terms},
     theme::{Depth, Role, Theme, is_ascii_only},
     view::{Cx, Detail, Forwarded, Place, View, Wants, Who},

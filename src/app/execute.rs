@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tui_input::Input;
 
-use super::{App, Effect, approval, campaigns, schemes, trouble::trouble, unlock};
+use super::{App, Effect, approval, campaigns, past, schemes, trouble::trouble, unlock};
 use crate::{
     cluster::{Key, Severity, Subject, TenantName, database},
     plan::{Intent, Target},
     ui::{
-        Action, Asks, Command, Overlay, Place, Theme, Wanted, command,
+        Action, Asks, Command, Overlay, Place, Seek, Theme, Wanted, command,
         overlays::{Ask, CommandLine, ContainerChoice, Help, Menu, Prompt},
         view::{self, VIEWS},
     },
@@ -18,6 +18,9 @@ use crate::{
 
 /// Does what a command says, at the present place.
 pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: &mut Vec<Effect>) {
+    if app.world.replay.is_some() && command::of(command).acts {
+        return app.say(Severity::Warning, past::RECORDED, now);
+    }
     match command {
         Command::Tenants | Command::Nodes | Command::Runs | Command::Database | Command::Findings => {
             if let Some((place, ..)) = VIEWS.iter().find(|(_, c, _)| *c == command) {
@@ -32,6 +35,14 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
         Command::Ranking => go(app, &Place::Ranking, now),
         Command::Forwards => go(app, &Place::Forwards, now),
         Command::Actions => go(app, &Place::Actions, now),
+        Command::Timeline => go(app, &Place::Timeline, now),
+        Command::MomentBefore => past::seek(app, Seek::Moments(-1), now, effects),
+        Command::MomentAfter => past::seek(app, Seek::Moments(1), now, effects),
+        Command::MinuteBack => past::seek(app, Seek::Seconds(-60), now, effects),
+        Command::MinuteOn => past::seek(app, Seek::Seconds(60), now, effects),
+        Command::MinutesBack => past::seek(app, Seek::Seconds(-600), now, effects),
+        Command::MinutesOn => past::seek(app, Seek::Seconds(600), now, effects),
+        Command::Compare => past::compare(app, now),
         Command::Earlier | Command::Later => {
             let back = command == Command::Earlier;
             if app.trail.go(&mut app.views, back) {
@@ -84,7 +95,8 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
                 app.overlay = Some(Overlay::Unheard(Input::default()));
             }
         }
-        Command::Context | Command::Namespace => {
+        Command::At if app.world.replay.is_none() => past::seek(app, Seek::Moments(0), now, effects),
+        Command::Context | Command::Namespace | Command::At => {
             let mut line = CommandLine {
                 input: Input::new(format!("{} ", command::of(command).name)),
                 ..CommandLine::default()
@@ -148,6 +160,9 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
 
 /// Turns what a view asks for into state or effects.
 pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mut Vec<Effect>) {
+    if app.world.replay.is_some() && !past::allows(&action) {
+        return app.say(Severity::Warning, past::RECORDED, now);
+    }
     match action {
         Action::Go(place) => go(app, &place, now),
         Action::GoTo(place, what) => {
@@ -170,6 +185,7 @@ pub(super) fn action(app: &mut App, action: Action, now: Timestamp, effects: &mu
             go(app, &place, now);
             app.say(Severity::Notice, text, now);
         }
+        Action::Export(from, until) => effects.push(Effect::Export(from, until)),
         Action::Say(text) => app.say(Severity::Warning, text, now),
         Action::Shell(_) if app.world.who.read_only => {
             app.say(Severity::Warning, "read-only: no shell is opened", now);
@@ -334,7 +350,7 @@ fn menu(app: &mut App, now: Timestamp) {
         .filter(|e| !matches!(e.command, Command::Sort(_) | Command::SortNext | Command::SortPrevious))
         .map(|e| {
             let why = if e.acts && app.world.who.read_only {
-                Some("read-only: nothing can be changed".to_owned())
+                Some(past::read_only(app).to_owned())
             } else {
                 view::why_not(view, e.command, &cx)
             };

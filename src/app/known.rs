@@ -1,6 +1,6 @@
 //! The runs and the campaigns that are known: those of the cluster, of this machine and of this session, as one list each.
 
-use super::App;
+use super::{App, past};
 use crate::run::{
     Run, RunSeen, RunState,
     campaign::{Campaign, CampaignSeen, CampaignState},
@@ -29,6 +29,7 @@ pub(super) fn gather(app: &mut App) {
         a.run.state.is_over().cmp(&b.run.state.is_over()).then_with(|| b.run.id.cmp(&a.run.id))
     });
     app.world.runs = all;
+    past::gather(app);
 }
 
 /// Puts the journals and the campaigns of this session together: unfinished first, then the newest.

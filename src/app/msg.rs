@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::{
     cluster::{
         Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Ports, Severity,
         TenantName,
     },
+    history::Happened,
     plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
     run::{
         Audit, JournalPlace, Rehearsal, Run,
         campaign::{self, Campaign, Refusals, Wish},
     },
-    ui::{Forwarded, Outlook, Question, Terms, Wanted, overlays::SchemeFound},
+    ui::{Forwarded, Outlook, Question, Seek, Terms, Wanted, overlays::SchemeFound},
 };
 
 /// Why a port-forward could not be opened.
@@ -67,6 +70,8 @@ pub enum Msg {
     Returned(Severity, String),
     /// Something to say, in one sentence.
     Notice(Severity, String),
+    /// What happened, as far as it was not known before.
+    Happened(Vec<Happened>),
     /// What the audit file of this machine says, or why it cannot be read.
     Audit(Result<Audit, String>),
     /// What the cockpit costs the cluster, a line each.
@@ -120,6 +125,10 @@ pub enum Effect {
         /// The one chosen instead.
         chosen: String,
     },
+    /// Go to another moment of the recording; answer with [`Msg::Observed`].
+    Seek(Seek),
+    /// Save the report of what lies between these moments, and say where.
+    Export(Timestamp, Timestamp),
     /// Read the audit file of this machine; answer with [`Msg::Audit`].
     ReadAudit,
     /// Save the lines of a log in this file, or in one of that name and the time among the logs in the state folder.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     App, Effect, approval,
     execute::{action, command as perform, go, sort, theme},
-    schemes, unlock,
+    past, schemes, unlock,
 };
 use crate::{
     cluster::{Address, Database, Named, NodeName, Ports, Severity, TenantName, named, near},
@@ -41,6 +41,9 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             None => format!("there is no command `{name}`; {} shows them all", command::sign(Command::Help)),
         }
     })?;
+    if app.world.replay.is_some() && entry.acts {
+        return Err(past::RECORDED.into());
+    }
     match (entry.takes, args.as_slice()) {
         (Takes::TenantNumber, [tenant, number]) => {
             let (tenant, now) = tenant_of(app, tenant)?;
@@ -157,6 +160,7 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         (Takes::Context, [name]) => unlock::context(app, name, effects)?,
         (Takes::Namespace, [name]) => unlock::namespace(app, name, effects)?,
         (Takes::Span, [span]) if entry.command == Command::Unlock => unlock::ask(app, Some(span))?,
+        (Takes::Time, words @ [_, ..]) => past::at(app, &words.join(" "), now, effects)?,
         (Takes::Theme, [name]) => theme(app, name, now, effects),
         (Takes::Column, [column]) => {
             sort(app, column, now)?;

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{App, Destination, Effect};
+use super::{App, Destination, Effect, past::RECORDED};
 use crate::{
     cluster::{Severity, did_you_mean, near},
     ui::{Overlay, overlays::Ask},
@@ -19,6 +19,9 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(8);
 /// # Errors
 /// One sentence: it cannot be, or the span is none.
 pub(super) fn ask(app: &mut App, span: Option<&str>) -> Result<(), String> {
+    if app.world.replay.is_some() {
+        return Err(RECORDED.into());
+    }
     if app.setup.fixed {
         return Err("read-only for this session (--read-only): start without it to change anything".into());
     }

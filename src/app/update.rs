@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use tui_input::{Input, backend::crossterm::EventHandler};
 
 use super::{
-    App, Effect, Msg, NotOpened, answered, approval, campaigns, execute, foresee, known, mouse, schemes,
-    stays, typed, unlock,
+    App, Effect, Msg, NotOpened, answered, approval, campaigns, execute, foresee, known, mouse, past,
+    schemes, stays, typed, unlock,
 };
 use crate::{
     cluster::{Judgement, Severity},
@@ -68,6 +68,7 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
                 app.refresh(now);
             }
         }
+        Msg::Happened(happened) => past::happened(app, happened, now),
         Msg::Audit(audit) => {
             app.world.detail.audit = Some(audit);
             app.refresh(now);
@@ -294,7 +295,10 @@ fn pressed(app: &mut App, key: KeyEvent, name: &str, burst: bool, now: Timestamp
     match app.overlay.take() {
         None => {
             let on = app.views.front().place().on();
-            match command::by_key(name, on) {
+            // What moves in a recording comes first.
+            let of_replay = app.world.replay.as_ref().and_then(|_| command::by_key(name, On::Replay));
+            let of_replay = of_replay.filter(|entry| entry.on.contains(&On::Replay));
+            match of_replay.or_else(|| command::by_key(name, on)) {
                 Some(entry) => {
                     app.notice = None;
                     let command = match entry.command {

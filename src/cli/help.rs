@@ -47,6 +47,7 @@ topics! {
     "headroom": "how many more requests a tenant can take, and how that is counted";
     "moves": "rebalance, move, drain: how pods are moved without losing a ready one";
     "migrations": "migrating tenants, releases, rollbacks; when an outcome is unknown";
+    "recordings": "what is kept and recorded; timeline, incident report, replay";
     "logs": "reading logs, in the cockpit and on the command line";
     "rights": "the rights each role needs, and how they are granted";
     "json": "what `-o json` prints";

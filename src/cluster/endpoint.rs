@@ -26,11 +26,12 @@ pub enum Reach {
 }
 
 /// One endpoint, and how well it is known: its name `N`, what it says of itself `S`, one reading `H`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint<N, S, H: Clone> {
     /// Its address as configured; `namespace/pod:port` for a proxy behind a service.
     pub name: N,
     /// Whether it answers; `Live` since the last answer.
+    #[serde(with = "super::freshness::Plain")]
     pub link: Freshness,
     /// Why it does not answer, by kind.
     pub trouble: Option<Trouble>,
@@ -43,7 +44,7 @@ pub struct Endpoint<N, S, H: Clone> {
 }
 
 /// Why an SQL endpoint does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
     /// Nothing listens at the port.

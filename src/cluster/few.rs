@@ -4,6 +4,8 @@
 
 use std::{borrow::Borrow, collections::BTreeMap, fmt};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// A map in the order of its keys. To look something up is quick while it is small; to change it copies all of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Few<K, V>(Box<[(K, V)]>);
@@ -118,6 +120,18 @@ impl<K: Ord, V, const N: usize> From<[(K, V); N]> for Few<K, V> {
 impl<K: Ord, V, A: Into<K>, B: Into<V>> From<BTreeMap<A, B>> for Few<K, V> {
     fn from(entries: BTreeMap<A, B>) -> Self {
         entries.into_iter().map(|(k, v)| (k.into(), v.into())).collect()
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for Few<K, V> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.iter())
+    }
+}
+
+impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Few<K, V> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(BTreeMap::<K, V>::deserialize(from)?.into())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is known of one source (one kind of object, or the API itself).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -31,8 +31,18 @@ pub enum Freshness {
     },
 }
 
+/// The same for recordings, which do not tell variants by their names.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Freshness")]
+pub(super) enum Plain {
+    Connecting,
+    Live { since: Timestamp },
+    Stale { since: Timestamp, why: Arc<str> },
+    Missing { why: Arc<str> },
+}
+
 /// How far the first list of a source has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// Objects read so far.
     pub objects: u64,

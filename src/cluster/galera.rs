@@ -15,7 +15,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Endpoint, MemberName, Table};
 
@@ -31,7 +31,7 @@ pub const ZERO_UUID: &str = "00000000-0000-0000-0000-000000000000";
 pub type Member = Endpoint<MemberName, Status, Sample>;
 
 /// One reading, for sparklines.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// When it was read.
     pub at: Timestamp,
@@ -48,7 +48,7 @@ pub struct Sample {
 }
 
 /// `wsrep_local_state`: matched by number, the text varies by version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LocalState {
     /// 0: not part of a primary component.
@@ -68,7 +68,7 @@ pub enum LocalState {
 }
 
 /// `wsrep_cluster_status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Component {
     /// Has a quorum.
@@ -80,7 +80,7 @@ pub enum Component {
 }
 
 /// `wsrep_reject_queries`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reject {
     /// Queries are served.
@@ -93,7 +93,7 @@ pub enum Reject {
 }
 
 /// Flow control, as the member sees it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FlowControl {
     /// Replication is paused at this moment.
     pub active: bool,
@@ -124,12 +124,22 @@ pub struct Gcache {
     pub window: Option<Duration>,
 }
 
+/// The same for recordings, to the nanosecond.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Gcache")]
+struct PlainGcache {
+    size: Option<u64>,
+    from: Option<u64>,
+    transactions: Option<u64>,
+    window: Option<Duration>,
+}
+
 fn seconds<S: serde::Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
     span.map(|s| s.as_secs()).serialize(to)
 }
 
 /// A member as another one lists it (`mysql.wsrep_cluster_members`: the last *primary* view).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     /// Its node UUID.
     pub uuid: Arc<str>,
@@ -157,7 +167,7 @@ pub struct MemberRows {
 }
 
 /// What a member said of itself at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// When.
     pub at: Timestamp,
@@ -212,6 +222,7 @@ pub struct Status {
     /// Bytes of write-sets replicated and received since start.
     pub bytes: u64,
     /// What it keeps for those that come back.
+    #[serde(with = "PlainGcache")]
     pub gcache: Gcache,
     /// `wsrep_desync`: taken out of flow control by hand.
     pub desync: bool,
@@ -238,6 +249,7 @@ pub struct Status {
     /// The last primary view by name, where it may be read.
     pub peers: Vec<Peer>,
     /// Provider options that matter.
+    #[serde(deserialize_with = "reading::known_options")]
     pub options: BTreeMap<&'static str, Arc<str>>,
     /// `version`, without the prefix old clients need.
     pub version: Arc<str>,

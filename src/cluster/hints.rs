@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Memory, Mounted, Shared};
 
 /// What a workload says of itself in its annotations, and the ConfigMaps its template mounts.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hints {
     /// Annotation `wheelhouse.dev/request-memory`.
     pub request_memory: Option<Memory>,

@@ -7,7 +7,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+mod later;
+
+pub(super) use later::Later;
 
 use super::{
     Margin, Memory, Snapshot, TenantName, Use,
@@ -68,7 +72,7 @@ struct Ring {
 }
 
 /// That a tenant's headroom will be used up, as it was told last.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// Until then, from the newest sample on.
     pub left: SignedDuration,
@@ -81,7 +85,7 @@ pub struct Forecast {
 }
 
 /// A sample in half the room: measuring windows end at whole seconds, and memory is measured in KiB.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Kept {
     used: Memory,
     /// Seconds since 1970.
@@ -98,7 +102,7 @@ const KIB: u64 = 1024;
 const HOURS: usize = 48;
 
 /// What one serving container used in one hour, in little room: the least and the most.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Hour {
     /// Seconds since 1970 of its first and its last sample.
     from: u32,

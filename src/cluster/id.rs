@@ -162,6 +162,14 @@ pub struct WorkloadKey {
     pub key: Key,
 }
 
+/// The same for recordings, which do not tell fields by their names.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "WorkloadKey")]
+pub(super) struct Plain {
+    kind: WorkloadKind,
+    key: Key,
+}
+
 impl WorkloadKey {
     /// The workload of that kind, namespace and name.
     pub fn new(kind: WorkloadKind, namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Key, ResourceVersion};
 
 /// A Job of ours.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Namespace and name.
     pub key: Key,
@@ -31,7 +32,7 @@ pub struct Job {
 }
 
 /// How a Job has ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobEnd {
     /// `Complete`; otherwise `Failed`.
     pub complete: bool,

@@ -3,12 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Amounts, Labels, Memory, NodeName, Uid};
 
 /// One node.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// `metadata.name`.
     pub name: NodeName,
@@ -39,7 +39,7 @@ pub struct Node {
 }
 
 /// A taint.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Taint {
     /// `key`.
     pub key: String,
@@ -50,7 +50,7 @@ pub struct Taint {
 }
 
 /// What a taint does to pods that do not tolerate it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Effect {
     /// No new pods.
     NoSchedule,
@@ -61,7 +61,7 @@ pub enum Effect {
 }
 
 /// One of `status.conditions`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
     /// `type`, such as `Ready` or `MemoryPressure`.
     pub kind: Arc<str>,

@@ -3,12 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Key, Labels, NodeName, PodSpec, Uid};
 
 /// One pod, slim: only what is shown, planned with or waited for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pod {
     /// Namespace and name.
     pub key: Key,
@@ -51,7 +51,7 @@ pub struct Pod {
 }
 
 /// A change of resources of a pod that is there already, not in force yet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resize {
     /// The reason of the condition `PodResizePending` (`Infeasible`, `Deferred`) or `PodResizeInProgress` (`Error`), or
     /// `InProgress`; empty while the kubelet has said nothing of it.
@@ -65,7 +65,7 @@ pub struct Resize {
 }
 
 /// The controller named by `metadata.ownerReferences` (`controller: true`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// `ReplicaSet`, `StatefulSet`, `DaemonSet`, `Job` ...
     pub kind: Arc<str>,
@@ -84,7 +84,7 @@ impl Owner {
 }
 
 /// `status.phase`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Not all containers run: unscheduled, or being started.
     #[default]
@@ -141,7 +141,7 @@ impl fmt::Display for PodState {
 }
 
 /// One container's state, from `status.containerStatuses`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ContainerStatus {
     /// `name`.
     pub name: Arc<str>,
@@ -158,7 +158,7 @@ pub struct ContainerStatus {
 }
 
 /// How a container ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContainerEnd {
     /// `OOMKilled`, `Error`, `Completed` ...
     pub reason: Arc<str>,

@@ -11,6 +11,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Key, Labels, Shared, Snapshot, Workload};
 
 /// The setting by which a php-fpm pool is known.
@@ -21,7 +23,7 @@ const PROCESSES: &str = "process.max";
 const MAIN: &str = "php-fpm.conf";
 
 /// The php-fpm files of a ConfigMap: all that is kept of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
     /// Namespace and name of the ConfigMap.
     pub key: Key,
@@ -32,11 +34,11 @@ pub struct Pool {
 }
 
 /// What the files of a ConfigMap say of the number of children: mostly the same for all tenants.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PoolFiles(BTreeMap<Arc<str>, Vec<Line>>);
 
 /// A line of a file that bears on the number of children.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Line {
     /// `[www]`.
     Section(Arc<str>),
@@ -49,7 +51,7 @@ enum Line {
 }
 
 /// A ConfigMap among the volumes of a pod template, where a container mounts it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mounted {
     /// Its name.
     pub config_map: Arc<str>,

@@ -23,7 +23,7 @@ pub(super) const SERVERS: &str = "mysql_servers_v2";
 pub type Proxy = Endpoint<ProxyName, ProxyStatus, ProxySample>;
 
 /// One reading, for sparklines.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProxySample {
     /// When it was read.
     pub at: Timestamp,
@@ -75,7 +75,7 @@ fn one() -> u32 {
 }
 
 /// The state of a backend in a hostgroup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum BackendStatus {
     /// In use.
@@ -130,7 +130,7 @@ impl ServerRow {
 }
 
 /// A backend in one hostgroup.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Backend {
     /// The hostgroup.
     pub hostgroup: u32,
@@ -159,7 +159,7 @@ pub struct Backend {
 }
 
 /// The newest check of a backend by the Galera monitor.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MonitorCheck {
     /// `host:port`.
     pub address: Arc<str>,
@@ -176,7 +176,7 @@ pub struct MonitorCheck {
 }
 
 /// Which configuration differs between two layers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Drift {
     /// `mysql_servers`, `mysql_query_rules`, `mysql_users`, `global_variables`.
     pub table: Arc<str>,
@@ -187,7 +187,7 @@ pub struct Drift {
 }
 
 /// Two layers that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layers {
     /// Edited, not loaded.
@@ -197,7 +197,7 @@ pub enum Layers {
 }
 
 /// Sessions of clients on one backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pinned {
     /// The hostgroup the session is routed to.
     pub hostgroup: u32,
@@ -221,7 +221,7 @@ pub struct Holder {
 }
 
 /// A statement, with its literals taken out.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
     /// Where it is routed.
     pub hostgroup: u32,
@@ -272,7 +272,7 @@ pub struct ProxyRows {
 }
 
 /// What a proxy said of itself at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProxyStatus {
     /// When.
     pub at: Timestamp,

@@ -223,7 +223,7 @@ impl fmt::Display for Memory {
 }
 
 /// Amounts by resource; `None` is "not given".
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Amounts {
     /// `cpu`.
     pub cpu: Option<Cpu>,

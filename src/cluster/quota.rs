@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Amounts, Cpu, Key, Memory, PodSpec};
 
 /// A ResourceQuota: how much all objects of a namespace together may be, ask for, or use.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quota {
     /// Namespace and name.
     pub key: Key,
@@ -18,7 +19,7 @@ pub struct Quota {
 }
 
 /// One resource of a quota. Processor in thousandths of a core, memory and storage in bytes, all else in whole units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaLine {
     /// `status.hard`: what is in force; `spec.hard` before its controller has looked at it.
     pub hard: u64,
@@ -34,7 +35,7 @@ impl QuotaLine {
 }
 
 /// A condition on the pods a quota counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QuotaScope {
     /// Pods that end by themselves (`activeDeadlineSeconds`): true, or those that do not.
     Terminating(bool),
@@ -128,7 +129,7 @@ pub fn unit(resource: &str) -> Unit {
 }
 
 /// A LimitRange: what one container, pod or claim of a namespace may ask for, and what it gets when it asks for nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LimitRange {
     /// Namespace and name.
     pub key: Key,
@@ -137,7 +138,7 @@ pub struct LimitRange {
 }
 
 /// One of `spec.limits`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limit {
     /// `Container`, `Pod` or `PersistentVolumeClaim`.
     pub kind: Arc<str>,
@@ -154,7 +155,7 @@ pub struct Limit {
 }
 
 /// A PersistentVolumeClaim.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// Namespace and name.
     pub key: Key,
@@ -171,7 +172,7 @@ pub struct Claim {
 }
 
 /// `status.phase` of a claim.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClaimPhase {
     /// It has no volume yet.
     #[default]

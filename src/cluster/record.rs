@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{Key, NodeName, ResourceVersion, TenantName, fnv1a};
 
 /// A `coordination.k8s.io` Lease in wheelhouse's namespace: somebody is changing something.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lease {
     /// Namespace and name; the name says what is held.
     pub key: Key,
@@ -78,7 +79,7 @@ impl Lease {
 pub const RUN_LABEL: &str = "wheelhouse.dev/run";
 
 /// What a journal is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Written {
     /// A run.
     Run,
@@ -87,7 +88,7 @@ pub enum Written {
 }
 
 /// A journal as it stands in the cluster: one ConfigMap a run or campaign. The text is read by `run`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     /// Namespace and name of the ConfigMap.
     pub key: Key,

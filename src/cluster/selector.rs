@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::Few;
 
 /// Labels or annotations, shared between the objects that carry the same ones.
@@ -11,14 +13,14 @@ pub type Labels = Arc<LabelSet>;
 pub type LabelSet = Few<Arc<str>, Arc<str>>;
 
 /// A label selector: `matchLabels` and `matchExpressions`, all of which must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Selector {
     /// `matchLabels` are kept as `In` with one value.
     pub requirements: Vec<Requirement>,
 }
 
 /// One requirement on a label.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Requirement {
     /// The label.
     pub key: Arc<str>,
@@ -27,7 +29,7 @@ pub struct Requirement {
 }
 
 /// The operators of label and node selectors.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Operator {
     /// Present, with one of these values.
     In(Vec<Arc<str>>),

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Amounts, Cpu, Effect, Memory, Requirement, Selector, Shared};
 
 /// What a pod asks of the cluster: the scheduler's input. Equal for all pods of one template.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PodSpec {
     /// `containers`, in order.
     pub containers: Shared<Vec<Container>>,
@@ -40,7 +42,7 @@ pub struct PodSpec {
 }
 
 /// A volume that holds data.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Volume {
     /// `name`.
     pub name: Arc<str>,
@@ -49,7 +51,7 @@ pub struct Volume {
 }
 
 /// Where the data of a volume is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum VolumeSource {
     /// `emptyDir`: on the node, and gone with the pod; with `medium: Memory` in its memory.
     EmptyDir {
@@ -77,7 +79,7 @@ impl Volume {
 }
 
 /// One container of a template.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Container {
     /// `name`.
     pub name: Arc<str>,
@@ -113,7 +115,7 @@ impl std::fmt::Display for Qos {
 }
 
 /// `resources` of a container or pod. `None` is "not given", never zero.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Resources {
     /// `requests`.
     pub requests: Amounts,
@@ -122,7 +124,7 @@ pub struct Resources {
 }
 
 /// A port taken on the node's own address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HostPort {
     /// `hostIP`, `0.0.0.0` when absent.
     pub ip: Arc<str>,
@@ -133,7 +135,7 @@ pub struct HostPort {
 }
 
 /// `affinity`, all three kinds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Affinity {
     /// `nodeAffinity.required...`: any of these terms; `None` when not given.
     pub node_required: Option<Vec<NodeTerm>>,
@@ -150,7 +152,7 @@ pub struct Affinity {
 }
 
 /// A node selector term: all its requirements hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NodeTerm {
     /// `matchExpressions`, on labels.
     pub labels: Vec<Requirement>,
@@ -159,7 +161,7 @@ pub struct NodeTerm {
 }
 
 /// A pod affinity term.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PodTerm {
     /// Which pods; `None` selects none.
     pub selector: Option<Selector>,
@@ -172,7 +174,7 @@ pub struct PodTerm {
 }
 
 /// `tolerations[]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Toleration {
     /// The taint's key; `None` tolerates all keys (with `exists`).
     pub key: Option<String>,
@@ -187,7 +189,7 @@ pub struct Toleration {
 }
 
 /// `topologySpreadConstraints[]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SpreadConstraint {
     /// `maxSkew`.
     pub max_skew: u32,

@@ -3,16 +3,17 @@
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Hints, Key, Labels, NodeName, Owner, PodSpec, ResourceVersion, Selector, Uid, WorkloadKey, WorkloadKind,
 };
 
 /// A Deployment or StatefulSet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     /// Kind, namespace and name.
+    #[serde(with = "super::id::Plain")]
     pub key: WorkloadKey,
     /// `metadata.uid`.
     pub uid: Uid,
@@ -75,7 +76,7 @@ pub struct Workload {
 }
 
 /// Why the pods of a workload cannot be made: an admission refusal, a quota, a LimitRange ...
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// `reason`, such as `FailedCreate`.
     pub reason: Arc<str>,
@@ -86,7 +87,7 @@ pub struct Refused {
 }
 
 /// `status` counts of a workload.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All its pods that are not terminating.
     pub total: u32,
@@ -99,7 +100,7 @@ pub struct Counts {
 }
 
 /// A controller that owns the workload's manifest and may take a manual change back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitOps {
     /// `Argo CD`, `Flux` or `Helm`.
     pub tool: Arc<str>,
@@ -191,7 +192,7 @@ pub fn image_tag(image: &str) -> &str {
 }
 
 /// A ReplicaSet of a Deployment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReplicaSet {
     /// Namespace and name.
     pub key: Key,
@@ -212,7 +213,7 @@ pub struct ReplicaSet {
 }
 
 /// A Service: only what the scheduler's default spreading asks of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// Namespace and name.
     pub key: Key,
@@ -221,7 +222,7 @@ pub struct Service {
 }
 
 /// A HorizontalPodAutoscaler.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Autoscaler {
     /// Namespace and name.
     pub key: Key,
@@ -243,7 +244,7 @@ impl Autoscaler {
 }
 
 /// A PodDisruptionBudget. It guards evictions only, never scaling.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     /// Namespace and name.
     pub key: Key,

@@ -1,8 +1,12 @@
 //! Text on the operator's clipboard through the terminal (OSC 52), which works over SSH, tmux and screen.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use std::io::{self, Write};
 
-use crate::ui::plain;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use tokio::sync::mpsc;
+
+use super::screen;
+use crate::{app::Msg, cluster::Severity, ui::plain};
 
 /// A text larger than this does not go to the clipboard: terminals cut it off.
 pub(super) const MOST: usize = 74_994;
@@ -42,6 +46,25 @@ pub(super) fn sequence(text: &str, inside: Multiplexer) -> Vec<u8> {
             pieces.flat_map(|piece| [b"\x1bP", piece, b"\x1b\\"].concat()).collect()
         }
     }
+}
+
+/// Puts text on the operator's clipboard through the terminal, and says so.
+///
+/// # Errors
+/// The terminal takes no more.
+pub(super) fn copy(text: &str, backend: &mut screen::Backend, tell: &mpsc::Sender<Msg>) -> io::Result<()> {
+    let notice = if text.len() > MOST {
+        Msg::Notice(Severity::Warning, "too long for the terminal's clipboard".into())
+    } else {
+        let out = backend.out();
+        let inside = Multiplexer::of(|name| std::env::var(name).ok());
+        out.write_all(&sequence(text, inside))?;
+        out.flush()?;
+        Msg::Notice(Severity::Notice, format!("copied {}", shortly(text)))
+    };
+    // A full inbox loses a courtesy, nothing more.
+    let _ = tell.try_send(notice);
+    Ok(())
 }
 
 /// A text in a few words.

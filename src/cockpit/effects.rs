@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, watch},
     task::{AbortHandle, JoinHandle},
@@ -17,9 +18,10 @@ use tokio::{
 };
 
 use super::{
-    clipboard::{self, Multiplexer},
+    clipboard,
     contexts::Look,
     forwards::Forwards,
+    report::{incident, saved},
     screen,
     shared::access,
 };
@@ -28,6 +30,7 @@ use crate::{
     cluster::{LogSource, Severity, Snapshot},
     config, live,
     plan::{Rollback, rebalance, whatif::Forecast},
+    record::{Recording, folder, kept},
     run::{
         self, Access, Handle, Rehearsal, Run,
         campaign::{self, Campaign, Wish},
@@ -187,6 +190,9 @@ impl Performer {
                     let _ = self.tell.try_send(Msg::Notice(Severity::Warning, text));
                 }
             }
+            // Only a recording has other moments.
+            Effect::Seek(_) => {}
+            Effect::Export(from, until) => self.export(from, until),
             Effect::ReadAudit => {
                 let (folder, tell) = (self.state_dir.clone(), self.tell.clone());
                 let context = self.look.wire.context().to_owned();
@@ -287,7 +293,7 @@ impl Performer {
                 let (cost, tell) = (super::shared::cost(&self.look.wire), self.tell.clone());
                 tokio::spawn(async move { tell.send(Msg::Cost(cost)).await });
             }
-            Effect::Copy(text) => self.copy(&text, backend)?,
+            Effect::Copy(text) => clipboard::copy(&text, backend, &self.tell)?,
             Effect::Suspend => {
                 screen::leave();
                 rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
@@ -309,6 +315,35 @@ impl Performer {
         for task in [self.keys.take(), self.shell.take()].into_iter().flatten() {
             end(task).await;
         }
+    }
+
+    /// Saves the report of an incident, from what was kept and what is seen now.
+    fn export(&self, from: Timestamp, until: Timestamp) {
+        let (wire, state_dir, tell) = (&self.look.wire, self.state_dir.clone(), self.tell.clone());
+        let place = folder(&state_dir, wire.context(), wire.server());
+        let (context, seen) = (wire.context().to_owned(), self.seen.borrow().clone());
+        tokio::task::spawn_blocking(move || {
+            let made = Recording::open(&kept(&place)).and_then(|mut recording| {
+                let audit = run::audited(&state_dir, &context)?;
+                let (first, _) = recording.ends();
+                let mut made = incident(
+                    &mut recording,
+                    Some(from.max(first)),
+                    Some(until.max(first)),
+                    &audit.lines,
+                    Some(&seen),
+                )?;
+                if first > from {
+                    made.gaps.push(format!(
+                        "what was before {}, nothing was kept then",
+                        first.strftime("%H:%M:%S")
+                    ));
+                }
+                Ok(made)
+            });
+            let made = made.map_err(|why| format!("{why}; see [recording] keep"));
+            let _ = tell.blocking_send(saved(made, &state_dir));
+        });
     }
 
     /// Saves a log where it was asked for, else in the state folder, and tells where it is.
@@ -413,23 +448,6 @@ impl Performer {
                 let _ = tell.send(Msg::Notice(Severity::Warning, why)).await;
             }
         });
-    }
-
-    /// Puts text on the operator's clipboard through the terminal (OSC 52), which works over SSH.
-    fn copy(&self, text: &str, backend: &mut screen::Backend) -> io::Result<()> {
-        use io::Write;
-        let notice = if text.len() > clipboard::MOST {
-            Msg::Notice(Severity::Warning, "too long for the terminal's clipboard".into())
-        } else {
-            let out = backend.out();
-            let inside = Multiplexer::of(|name| std::env::var(name).ok());
-            out.write_all(&clipboard::sequence(text, inside))?;
-            out.flush()?;
-            Msg::Notice(Severity::Notice, format!("copied {}", clipboard::shortly(text)))
-        };
-        // A full inbox loses a courtesy, nothing more.
-        let _ = self.tell.try_send(notice);
-        Ok(())
     }
 }
 

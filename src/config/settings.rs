@@ -202,6 +202,18 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "recording",
+        about: "What the cockpit keeps of what it has seen, in the state folder.",
+        settings: &[
+            with_default(
+                "keep",
+                "Keeps the last hours: for the timeline, `wheelhouse replay` and `wheelhouse report`.",
+            ),
+            with_default("back", "How far back is kept."),
+            with_default("megabytes", "At most so many are kept of one cluster."),
+        ],
+    },
+    Section {
         name: "refresh",
         about: "How often what cannot be watched is read.",
         settings: &[

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{ToTenants, place::Place};
 use crate::{
     cluster::{Key, MemberName, Memory, NodeName, Ports, ProxyName, TenantName, database::Role},
@@ -75,6 +77,8 @@ pub enum Action {
         /// The lines.
         text: String,
     },
+    /// Save the report of what lies between these moments.
+    Export(Timestamp, Timestamp),
     /// Say something, in one sentence.
     Say(String),
 }

@@ -42,7 +42,9 @@ pub fn role(severity: Option<Severity>) -> Role {
 pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     pen.tint_line(0, Role::Bar);
     let api = &cx.seen.api;
+    let recorded = || cx.seen.at.strftime("RECORDING %d %b %H:%M:%S").to_string();
     let mode = match (cx.who.read_only, cx.who.unlocked) {
+        _ if cx.replay.is_some() => piece(recorded(), Role::Accent),
         (true, _) => piece("READ-ONLY", Role::Warn),
         (false, Some(until)) => piece(format!("READ-WRITE {}", left_until(cx, until)), Role::Warn),
         (false, None) => piece("READ-WRITE", Role::Muted),
@@ -281,7 +283,12 @@ pub fn keys(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View, covered: bool) {
         return;
     }
     let edge = pen.width();
-    let entries = command::bar(view.place().on());
+    let mut entries = command::bar(view.place().on());
+    if cx.replay.is_some() {
+        // Nothing can be done but to move in it.
+        entries.retain(|e| !e.acts);
+        entries.splice(0..0, command::bar(On::Replay).into_iter().filter(|e| e.on.contains(&On::Replay)));
+    }
     let mut x = 1;
     if cx.who.read_only && entries.iter().any(|e| e.acts) {
         x = pen.put(x, 0, edge, "read-only ", Role::Warn) + 1;

@@ -215,6 +215,26 @@ pub enum Command {
     Forwards,
     /// The action log.
     Actions,
+    /// What happened in the last hours.
+    Timeline,
+    /// Save the report of an incident.
+    Export,
+    /// To the moment before, of a recording.
+    MomentBefore,
+    /// To the next moment of a recording.
+    MomentAfter,
+    /// A minute back in a recording.
+    MinuteBack,
+    /// A minute on.
+    MinuteOn,
+    /// Ten minutes back in a recording.
+    MinutesBack,
+    /// Ten minutes on.
+    MinutesOn,
+    /// To a moment of a recording that is typed.
+    At,
+    /// Mark a moment of a recording, or compare it with the marked one.
+    Compare,
     /// Close a port-forward.
     CloseForward,
     /// The command line.
@@ -297,13 +317,19 @@ pub enum On {
     Forwards,
     /// The action log.
     Actions,
+    /// What happened in the last hours.
+    Timeline,
+    /// Two moments of a recording.
+    Compare,
+    /// Every screen, where a recording is replayed.
+    Replay,
     /// The review of a plan.
     Review,
 }
 
 impl On {
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Any,
         Self::Tenants,
         Self::Tenant,
@@ -322,6 +348,9 @@ impl On {
         Self::Log,
         Self::Forwards,
         Self::Actions,
+        Self::Timeline,
+        Self::Compare,
+        Self::Replay,
         Self::Review,
     ];
 
@@ -346,6 +375,9 @@ impl On {
             Self::Log => "A log",
             Self::Forwards => "Port-forwards",
             Self::Actions => "Action log",
+            Self::Timeline => "Timeline",
+            Self::Compare => "Two moments",
+            Self::Replay => "A recording",
             Self::Review => "Review of a plan",
         }
     }
@@ -411,6 +443,8 @@ pub enum Takes {
     Ports,
     /// A tenant or a pod, and a container; or nothing: what is selected.
     Pod,
+    /// A moment.
+    Time,
 }
 
 impl Takes {
@@ -433,6 +467,7 @@ impl Takes {
             Self::Context => "NAME",
             Self::Namespace => "NAME|all",
             Self::Pod => "[TENANT|POD [CONTAINER]]",
+            Self::Time => "TIME",
         }
     }
 }

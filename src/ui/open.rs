@@ -25,6 +25,8 @@ impl Place {
             Self::Object(key, yaml) => Box::new(views::object::ObjectView::new(key.clone(), *yaml)),
             Self::Log(name, pod) => Box::new(views::log::LogView::new(name.clone(), pod.clone())),
             Self::Forwards => Box::<views::forwards::Forwards>::default(),
+            Self::Timeline => Box::<views::timeline::Timeline>::default(),
+            Self::Compare => Box::<views::compare::Compare>::default(),
             Self::Actions => Box::<views::actions::Actions>::default(),
             Self::Headroom(name) => Box::new(views::headroom::HeadroomView::new(name.clone())),
         }

@@ -50,6 +50,10 @@ pub enum Place {
     Forwards,
     /// The action log.
     Actions,
+    /// What happened in the last hours, on one axis.
+    Timeline,
+    /// What two moments of a recording differ in.
+    Compare,
 }
 
 impl Place {
@@ -73,6 +77,8 @@ impl Place {
             Self::Log(..) => On::Log,
             Self::Forwards => On::Forwards,
             Self::Actions => On::Actions,
+            Self::Timeline => On::Timeline,
+            Self::Compare => On::Compare,
         }
     }
 
@@ -100,6 +106,8 @@ impl Place {
             Self::Log(_, None) => "log".into(),
             Self::Forwards => "port-forwards".into(),
             Self::Actions => "action log".into(),
+            Self::Timeline => "timeline".into(),
+            Self::Compare => "two moments".into(),
         }
     }
 }

@@ -16,11 +16,13 @@ use super::{
     log::{Log, LogsWanted},
     outlook::{Outlook, Question},
     paint::Pen,
+    replay::Replay,
     stops::Stop,
     theme::{Role, Theme},
 };
 use crate::{
     cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
+    history::Happened,
     run::{Audit, RunSeen, campaign::CampaignSeen},
 };
 
@@ -115,6 +117,10 @@ pub struct Cx<'a> {
     pub detail: &'a Detail,
     /// The port-forwards that are open.
     pub forwards: &'a [Forwarded],
+    /// What happened, as far as it is known: in the order of time.
+    pub history: &'a [Happened],
+    /// The recording that is looked at instead of a cluster.
+    pub replay: Option<&'a Replay>,
     /// What is predicted; `None` until it has been worked out once.
     pub outlook: Option<&'a Outlook>,
     /// What the key to the next trouble led to last.

@@ -3,6 +3,7 @@
 pub mod actions;
 mod answers;
 pub mod campaign;
+pub mod compare;
 pub mod database;
 mod deeds;
 pub mod findings;
@@ -22,6 +23,7 @@ mod scroll;
 mod selection;
 pub mod tenant;
 pub mod tenants;
+pub mod timeline;
 pub mod whatif;
 
 use super::{

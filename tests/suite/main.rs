@@ -44,6 +44,7 @@ mod port_forward;
 mod program;
 mod readme;
 mod real;
+mod record;
 mod resize;
 mod rights;
 mod rooms;

@@ -23,6 +23,7 @@ mod objects;
 mod picture;
 mod places;
 mod pump;
+mod replays;
 mod resize;
 mod reviews;
 mod ways;

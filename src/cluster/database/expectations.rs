@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::Hostgroups;
 
 /// What is expected of the database.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expectations {
     /// How many members there should be; otherwise as many as are configured.
     pub size: Option<u32>,

@@ -208,6 +208,15 @@ impl LocalState {
     }
 }
 
+/// The options of a recording.
+pub(super) fn known_options<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<&'static str, Arc<str>>, D::Error> {
+    let told = <BTreeMap<String, Arc<str>> as serde::Deserialize>::deserialize(from)?;
+    let known = |name: &str| OPTIONS.iter().find(|known| **known == name).copied();
+    Ok(told.into_iter().filter_map(|(name, value)| Some((known(&name)?, value))).collect())
+}
+
 /// The options that matter out of `wsrep_provider_options` (`name = value; ...`).
 fn options(text: &str) -> BTreeMap<&'static str, Arc<str>> {
     let mut options = BTreeMap::new();

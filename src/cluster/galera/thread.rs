@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cluster::Table;
 
 /// What the threads of a member do.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Threads {
     /// A schema change that runs: the one that has run longest.
     pub schema_change: Option<SchemaChange>,
@@ -29,7 +29,7 @@ pub struct Threads {
 }
 
 /// A schema change that runs on a member.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchemaChange {
     /// The statement, cut to 200 characters.
     pub statement: Arc<str>,
@@ -42,7 +42,7 @@ pub struct SchemaChange {
 }
 
 /// A session of a member.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// Its id, for `KILL`.
     pub id: u64,

@@ -63,6 +63,8 @@ const ROWS: &[On] = &[
     On::Ranking,
     On::Database,
     On::Actions,
+    On::Timeline,
+    On::Compare,
 ];
 const NAMED: &[On] = &[
     On::Tenants,
@@ -79,6 +81,8 @@ const NAMED: &[On] = &[
     On::Database,
     On::Forwards,
     On::Actions,
+    On::Timeline,
+    On::Compare,
 ];
 const SORTED: &[On] = &[
     On::Tenants,
@@ -90,6 +94,7 @@ const SORTED: &[On] = &[
     On::Ranking,
     On::Database,
     On::Actions,
+    On::Compare,
 ];
 const SCALED: &[On] = &[On::Tenants, On::Tenant, On::Node, On::Headroom];
 const LOST: &[On] = &[On::Nodes, On::Node, On::Ranking, On::Tenants, On::Database];
@@ -107,6 +112,25 @@ const ANSWERED: &[On] = &[
     On::Findings,
     On::Ranking,
     On::Database,
+];
+/// Where `t` is free.
+const SHOWN: &[On] = &[
+    On::Tenants,
+    On::Tenant,
+    On::Nodes,
+    On::Node,
+    On::Runs,
+    On::Run,
+    On::Campaign,
+    On::Findings,
+    On::WhatIf,
+    On::Ranking,
+    On::Headroom,
+    On::Recovery,
+    On::Object,
+    On::Forwards,
+    On::Actions,
+    On::Compare,
 ];
 const OF_NODES: &[On] = &[On::Nodes, On::Node];
 
@@ -178,7 +202,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         Command::Resize,
         "resize",
-        &["z"],
+        &["V"],
         "resize the pods of the tenant in place: asks for the memory limit, then shows the plan",
         &[On::Tenants, On::Tenant, On::Headroom],
     )
@@ -333,7 +357,7 @@ pub const COMMANDS: &[Entry] = &[
         "next-section",
         &["tab"],
         "the next section",
-        &[On::Tenant, On::Database, On::Campaign, On::Review],
+        &[On::Tenant, On::Database, On::Campaign, On::Timeline, On::Review],
     )
     .bar(21, "section"),
     entry(
@@ -341,7 +365,7 @@ pub const COMMANDS: &[Entry] = &[
         "previous-section",
         &["shift-tab"],
         "the section before",
-        &[On::Tenant, On::Database, On::Campaign, On::Review],
+        &[On::Tenant, On::Database, On::Campaign, On::Timeline, On::Review],
     ),
     entry(
         Command::Logs,
@@ -394,7 +418,7 @@ pub const COMMANDS: &[Entry] = &[
         "since",
         &["o"],
         "how far back: the last lines, 5 min, 30 min, 1 h, 1 day; by its name any span, such as :since 10m",
-        &[On::Log],
+        &[On::Log, On::Timeline],
     )
     .bar(23, "older")
     .takes(Takes::Span),
@@ -501,6 +525,7 @@ pub const COMMANDS: &[Entry] = &[
             On::Findings,
             On::Ranking,
             On::Database,
+            On::Actions,
         ],
     )
     .bar(33, "mark"),
@@ -530,6 +555,47 @@ pub const COMMANDS: &[Entry] = &[
         .aliases(&["node", "no"]),
     entry(Command::Runs, "runs", &["3"], "what was done, by whom, and what is unfinished", ANY)
         .aliases(&["history"]),
+    entry(
+        Command::Timeline,
+        "timeline",
+        &["t"],
+        "the timeline: what happened in the last hours to tenants, nodes and the database, and in runs",
+        SHOWN,
+    )
+    .bar(38, "timeline")
+    .anywhere(),
+    entry(
+        Command::Export,
+        "export",
+        &["x"],
+        "save the report of the incident, in Markdown and as JSON: states, events, actions, before and after",
+        &[On::Timeline],
+    )
+    .bar(10, "export"),
+    entry(Command::MinuteBack, "minute-back", &["<"], "a minute back in the recording", &[On::Replay])
+        .bar(5, "back"),
+    entry(Command::MinuteOn, "minute-on", &[">"], "a minute on in the recording", &[On::Replay]).bar(6, "on"),
+    entry(Command::MinutesBack, "minutes-back", &["{"], "ten minutes back in the recording", &[On::Replay]),
+    entry(Command::MinutesOn, "minutes-on", &["}"], "ten minutes on in the recording", &[On::Replay]),
+    entry(Command::MomentBefore, "moment-before", &[","], "to the recorded moment before", &[On::Replay]),
+    entry(Command::MomentAfter, "moment-after", &["."], "to the next recorded moment", &[On::Replay]),
+    entry(
+        Command::At,
+        "at",
+        &["T"],
+        "to a time of the recording: 03:12, 2026-11-29 03:12, -10m (UTC)",
+        &[On::Replay],
+    )
+    .bar(7, "time")
+    .takes(Takes::Time),
+    entry(
+        Command::Compare,
+        "compare",
+        &["="],
+        "mark this moment; at another one, show what both differ in",
+        &[On::Replay],
+    )
+    .bar(8, "compare"),
     entry(
         Command::Actions,
         "actions",

@@ -5,7 +5,7 @@
 //!  29 Nov 03:12 alice     acme       scale acme 2 → 3            ✓ done
 //! ```
 
-use super::{counted, heading};
+use super::{counted, heading, marks::Marks};
 use crate::{
     run::{Acted, Came, actions},
     ui::{
@@ -31,6 +31,7 @@ const FOOT: u16 = 5;
 #[derive(Default)]
 pub struct Actions {
     list: List<String>,
+    marks: Marks<String>,
     filter: Filter,
     order: usize,
     shown: Vec<Acted>,
@@ -102,6 +103,8 @@ impl View for Actions {
             _ => {}
         }
         self.shown = all;
+        let known = &self.shown;
+        self.marks.keep(|id| known.iter().any(|acted| acted.id == *id));
         let shown = &self.shown;
         self.list.settle(shown.len(), Self::page(cx), |i| shown[i].id.clone());
     }
@@ -109,6 +112,10 @@ impl View for Actions {
     fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
         let shown = &self.shown;
         if self.list.go(command, shown.len(), Self::page(cx), |i| shown[i].id.clone()) {
+            return None;
+        }
+        if command == Command::Mark {
+            self.marks.toggle(&mut self.list, shown.len(), Self::page(cx), |i| shown[i].id.clone());
             return None;
         }
         if command == Command::Open {
@@ -157,6 +164,7 @@ impl View for Actions {
                 pen.tint_line(y, Role::Selection);
                 pen.put(0, y, 1, "›", Role::Key);
             }
+            self.marks.sign(pen, y, &acted.id);
         }
         if self.shown.is_empty() {
             let text = match cx.seen.journals.freshness.trouble() {
@@ -178,7 +186,7 @@ impl View for Actions {
             _ => None,
         };
         let counted = counted(self.shown.len(), self.all, "action", &self.filter, &ORDERS, self.order);
-        audit.into_iter().chain([counted]).collect::<Vec<_>>().join(" · ")
+        self.marks.words().into_iter().chain(audit).chain([counted]).collect::<Vec<_>>().join(" · ")
     }
 
     fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
@@ -205,8 +213,14 @@ impl View for Actions {
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
-        let lines = self.selected()?.lines();
+        let of = |id: &String| self.shown.iter().find(|acted| acted.id == *id);
+        let acted = self.marks.or_selected(&self.list).filter_map(of);
+        let lines: Vec<_> = acted.flat_map(Acted::lines).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    fn unmark(&mut self) -> bool {
+        self.marks.clear()
     }
 
     fn lens(&mut self) -> Lens<'_> {

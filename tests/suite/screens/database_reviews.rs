@@ -118,6 +118,8 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
     let cx = Cx {
         stop: None,
         forwards: &[],
+        history: &[],
+        replay: None,
         outlook: None,
         seen: &seen,
         tenants: &[],

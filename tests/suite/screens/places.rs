@@ -14,7 +14,7 @@ use super::{
 pub type Screen = (&'static str, fn((u16, u16)) -> Cockpit);
 
 /// All of them.
-pub const SCREENS: [Screen; 30] = [
+pub const SCREENS: [Screen; 32] = [
     ("tenants", |size| at(size, "1")),
     ("tenants of a bad night", |size| Cockpit::of(NIGHT, size)),
     ("tenant: pods", |size| at(size, "1 enter")),
@@ -48,6 +48,12 @@ pub const SCREENS: [Screen; 30] = [
         c
     }),
     ("run", run),
+    ("action log", |size| {
+        let mut c = run(size);
+        c.keys("@");
+        c
+    }),
+    ("timeline", |size| at(size, "t")),
     ("campaign", |size| campaigns::half_way(size).c),
     ("campaign: done", |size| campaigns::through(size).c),
     ("database", |size| at(size, "4")),

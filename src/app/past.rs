@@ -1,0 +1,99 @@
+//! What happened before, and the recording that is looked at instead of a cluster. Pure.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{App, Effect};
+use crate::{
+    cluster::Severity,
+    history::{Happened, moment_of, of_runs},
+    ui::{Action, Place, Seek},
+};
+
+/// Why nothing is changed.
+pub(super) const RECORDED: &str = "this is a recording: nothing can be changed";
+/// So much of what happened is kept for the screen; of a recording all of it.
+const MOST: usize = 20_000;
+
+/// Takes in what happened.
+pub(super) fn happened(app: &mut App, more: Vec<Happened>, now: Timestamp) {
+    let known = &mut app.world.happened;
+    known.extend(more);
+    known.sort_by_key(|event| event.time);
+    known.dedup();
+    if app.world.replay.is_none() && known.len() > MOST {
+        known.drain(..known.len() - MOST);
+    }
+    gather(app);
+    app.refresh(now);
+}
+
+/// Puts what happened together with what the journals tell. Those of a recording are in it already.
+pub(super) fn gather(app: &mut App) {
+    let world = &mut app.world;
+    world.history = world.happened.clone();
+    if world.replay.is_none() {
+        world.history.extend(of_runs(&world.runs, &world.campaigns));
+        world.history.sort_by_key(|event| event.time);
+    }
+}
+
+/// Whether a recording can answer it: what only shows.
+pub(super) fn allows(action: &Action) -> bool {
+    use Action::{Copy, Export, Go, GoSaying, GoTo, SaveLog, Say};
+    matches!(action, Go(_) | GoTo(..) | GoSaying(..) | Copy(_) | SaveLog { .. } | Export(..) | Say(_))
+}
+
+/// Why nothing is changed, in a few words.
+pub(super) fn read_only(app: &App) -> &'static str {
+    if app.world.replay.is_some() { RECORDED } else { "read-only: nothing can be changed" }
+}
+
+/// Goes to another moment of the recording.
+pub(super) fn seek(app: &mut App, seek: Seek, now: Timestamp, effects: &mut Vec<Effect>) {
+    match app.world.replay {
+        Some(_) => effects.push(Effect::Seek(seek)),
+        None => app.say(Severity::Notice, "this is no recording: `wheelhouse replay` opens one", now),
+    }
+}
+
+/// Goes to a moment that was typed.
+///
+/// # Errors
+/// It is none, or lies outside the recording: one sentence.
+pub(super) fn at(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>) -> Result<(), String> {
+    let Some(replay) = &app.world.replay else {
+        seek(app, Seek::Moments(0), now, effects);
+        return Ok(());
+    };
+    // A time of day is the last one of that name within the recording; a span is counted from where one is.
+    let relative = text.trim_start().starts_with(['-', '+']);
+    let near = if relative { app.world.seen.at } else { replay.until };
+    effects.push(Effect::Seek(Seek::To(moment_of(text, near)?)));
+    Ok(())
+}
+
+/// Marks the present moment, or shows what it and the marked one differ in.
+pub(super) fn compare(app: &mut App, now: Timestamp) {
+    let seen = app.world.seen.clone();
+    let Some(replay) = &mut app.world.replay else {
+        return app.say(Severity::Notice, "this is no recording: `wheelhouse replay` opens one", now);
+    };
+    let told = |at: Timestamp| at.strftime("%H:%M:%S").to_string();
+    match &replay.marked {
+        Some(marked) if marked.at == seen.at => {
+            replay.marked = None;
+            app.say(Severity::Notice, "no moment is marked any more", now);
+        }
+        Some(_) => {
+            app.views.go(&Place::Compare);
+            app.refresh(now);
+        }
+        None => {
+            let text = format!("{} is marked: = at another moment shows what both differ in", told(seen.at));
+            replay.marked = Some(Arc::clone(&seen));
+            app.say(Severity::Notice, text, now);
+        }
+    }
+}

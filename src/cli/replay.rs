@@ -1,0 +1,81 @@
+//! `wheelhouse replay`: the cockpit on a recording.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Common, Failure, output, session};
+use crate::{
+    cockpit,
+    config::Config,
+    history::moment_of,
+    record::{Recording, folder, kept},
+    wire::Wire,
+};
+
+/// Which recording.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The recording; without it what the cockpit has kept of the cluster. Several of one cluster follow one another
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// The arguments of `wheelhouse replay`.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Begin at this moment (UTC): 03:12, 2026-11-29 03:12, or -10m from its end
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    at: Option<String>,
+}
+
+impl Which {
+    /// Opens it. Also the name of it for people.
+    pub(super) async fn open(&self, config: &Config) -> Result<(Recording, String), Failure> {
+        let (files, name) = match self.files.as_slice() {
+            [] => {
+                let wire = Wire::connect_lazily(&cockpit::target(config)).await.map_err(Failure::Failed)?;
+                let files = kept(&folder(&session::state_dir()?, wire.context(), wire.server()));
+                if files.is_empty() {
+                    let context = wire.context();
+                    return Err(Failure::Failed(format!(
+                        "nothing is kept of {context}: the cockpit keeps it while it is open, `wheelhouse record FILE` without it"
+                    )));
+                }
+                (files, format!("what was kept of {}", wire.context()))
+            }
+            files => {
+                (files.to_vec(), files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))
+            }
+        };
+        let recording =
+            tokio::task::spawn_blocking(move || Recording::open(&files)).await.map_err(Failure::failed)?;
+        Ok((recording.map_err(Failure::Failed)?, name))
+    }
+}
+
+pub(super) async fn run(common: &Common, args: ReplayArgs) -> Result<(), Failure> {
+    let config = session::configure(common)?;
+    let state_dir = session::state_dir()?;
+    let setup = cockpit::setup(&config, &state_dir).map_err(Failure::Usage)?;
+    let (recording, name) = args.which.open(&config).await?;
+    for gap in recording.gaps() {
+        output::tell(format_args!("▲ {}", super::table::plain(gap)))?;
+    }
+    let (first, last) = recording.ends();
+    let place = match args.at {
+        None => 0,
+        Some(text) => {
+            let at = moment_of(&text, last).map_err(Failure::Usage)?;
+            recording.find(at.max(if text.starts_with('-') { first } else { at })).map_err(Failure::Failed)?
+        }
+    };
+    if std::env::var("TERM").is_ok_and(|term| term == "dumb") {
+        return Err(Failure::Failed(
+            "TERM=dumb shows no screens: `wheelhouse report` tells what is in the recording".into(),
+        ));
+    }
+    cockpit::replay(setup, recording, name, place, state_dir).await.map_err(Failure::Failed)
+}

@@ -1,0 +1,60 @@
+//! `wheelhouse report`: the report of an incident, from a recording or from what the cockpit kept.
+
+use clap::{Args, ValueEnum};
+
+use super::{Common, Failure, output, replay::Which, session, table};
+use crate::{cockpit, history::moment_of, run};
+
+/// The arguments of `wheelhouse report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    which: Which,
+    /// From this moment on (UTC): 03:12, 2026-11-29 03:12, or -2h from the end
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    since: Option<String>,
+    /// Up to this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    until: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Form::Md)]
+    output: Form,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Markdown, for people
+    Md,
+    /// For programs: `wheelhouse help json` tells what is in it
+    Json,
+}
+
+pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<(), Failure> {
+    let config = session::configure(common)?;
+    let (mut recording, _) = args.which.open(&config).await?;
+    let (first, last) = recording.ends();
+    let moment = |text: &Option<String>| {
+        let text = text.as_deref();
+        let one = |text: &str| moment_of(text, last).map(|at| (at, text.starts_with('-')));
+        let read = text.map(one).transpose();
+        // More hours than there are is all there is.
+        read.map(|read| read.map(|(at, relative)| if relative { at.max(first) } else { at }))
+            .map_err(Failure::Usage)
+    };
+    let (since, until) = (moment(&args.since)?, moment(&args.until)?);
+    let head = recording.head().clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let audit = session::state_dir().ok().and_then(|folder| run::audited(&folder, &head.context).ok());
+        let lines = audit.map(|audit| audit.lines).unwrap_or_default();
+        cockpit::incident(&mut recording, since, until, &lines, None)
+    });
+    let report = made.await.map_err(Failure::failed)?.map_err(Failure::Failed)?;
+    for gap in &report.gaps {
+        output::tell(format_args!("▲ {}", table::plain(gap)))?;
+    }
+    match args.output {
+        Form::Json => table::json(&report),
+        Form::Md => table::print(&report.markdown()),
+    }
+}

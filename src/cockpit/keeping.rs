@@ -1,0 +1,130 @@
+//! What the cockpit keeps of what it sees: a recording of the last hours, and what happened in them for the timeline.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use super::contexts::Look;
+use crate::{
+    app::Msg,
+    cluster::{Severity, Snapshot},
+    config::Config,
+    history::changes,
+    record::{Head, Keeper, Recording, folder, kept},
+    wire::Wire,
+};
+
+/// A snapshot is kept this often.
+const EVERY: Duration = Duration::from_secs(10);
+/// What is not written yet is waited for so long when the cockpit is left.
+const CLOSES_WITHIN: Duration = Duration::from_secs(2);
+
+/// The task that keeps.
+pub(super) struct Keeping {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// What a recording of this cluster says of itself.
+pub fn head(config: &Config, wire: &Wire) -> Head {
+    Head {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        context: wire.context().to_owned(),
+        server: wire.server().to_owned(),
+        operator: super::operator(config),
+    }
+}
+
+impl Keeping {
+    /// Begins to keep, unless the configuration says not to; tells the app what happened in any case.
+    pub(super) fn begin(
+        look: &Look,
+        state_dir: &Path,
+        seen: watch::Receiver<Arc<Snapshot>>,
+        tell: mpsc::Sender<Msg>,
+    ) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let wire = &look.wire;
+        let place = folder(state_dir, wire.context(), wire.server());
+        let kept = &look.config.recording;
+        // Nobody comes back to a cluster that ends with this program.
+        let keeper = (kept.keep && !look.setup.passing).then(|| {
+            let head = head(&look.config, wire);
+            let back = SignedDuration::try_from(kept.back.0).unwrap_or(SignedDuration::MAX);
+            Keeper::new(&place, head, back, u64::from(kept.megabytes) * 1_000_000)
+        });
+        let task = tokio::spawn(keep(keeper, place, seen, tell, stopped));
+        Self { stop, task }
+    }
+
+    /// Writes what is not written yet.
+    pub(super) async fn end(self) {
+        let _ = self.stop.send(());
+        let _ = tokio::time::timeout(CLOSES_WITHIN, self.task).await;
+    }
+}
+
+async fn keep(
+    keeper: Option<Result<Option<Keeper>, String>>,
+    place: PathBuf,
+    mut seen: watch::Receiver<Arc<Snapshot>>,
+    tell: mpsc::Sender<Msg>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut keeper = match keeper {
+        Some(Ok(keeper)) => keeper,
+        Some(Err(why)) => {
+            let _ = tell.send(Msg::Notice(Severity::Warning, format!("nothing is kept: {why}"))).await;
+            None
+        }
+        None => None,
+    };
+    // What was kept before, by this cockpit or another.
+    let before =
+        tokio::task::spawn_blocking(move || Recording::open(&kept(&place)).ok()).await.ok().flatten();
+    if let Some(before) = before {
+        let _ = tell.send(Msg::Happened(before.events().to_vec())).await;
+    }
+    let mut last = seen.borrow_and_update().clone();
+    loop {
+        let next = seen.borrow_and_update().clone();
+        if next.revision != last.revision || !last.is_ready() {
+            let (was, is, taken) = (last.clone(), next.clone(), keeper.take());
+            let done = tokio::task::spawn_blocking(move || {
+                let happened = changes(&was, &is);
+                let (keeper, trouble) = match taken {
+                    Some(mut keeper) => match keeper.take(&is) {
+                        Ok(()) => (Some(keeper), None),
+                        Err(why) => (None, Some(why)),
+                    },
+                    None => (None, None),
+                };
+                (happened, keeper, trouble)
+            });
+            let Ok((happened, kept, trouble)) = done.await else { return };
+            keeper = kept;
+            if let Some(why) = trouble {
+                let _ = tell.send(Msg::Notice(Severity::Warning, why)).await;
+            }
+            if !happened.is_empty() && tell.send(Msg::Happened(happened)).await.is_err() {
+                break;
+            }
+            last = next;
+        }
+        tokio::select! {
+            _ = &mut stopped => break,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+    if let Some(Err(why)) = keeper.map(Keeper::close) {
+        tracing::warn!(why, "the last minute is not kept");
+    }
+}

@@ -1,0 +1,87 @@
+//! The report of an incident, from a recording.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    app::Msg,
+    cluster::{Severity, Snapshot},
+    history::{Report, of_runs},
+    record::Recording,
+    run::{self, AuditLine, campaign},
+};
+
+/// The report of what a recording says between two moments; without them of all of it. `now` is what is seen since: it
+/// stands for the end where the recording does not reach.
+///
+/// # Errors
+/// One sentence: a moment lies outside the recording, they are in the wrong order, or that part of it is damaged.
+pub fn incident(
+    recording: &mut Recording,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    audit: &[AuditLine],
+    now: Option<&Snapshot>,
+) -> Result<Report, String> {
+    let (first, last) = recording.ends();
+    let from_place = from.map_or(Ok(0), |from| recording.find(from))?;
+    let before = recording.at(from_place)?;
+    let beyond = |until: &Timestamp| until.as_second() > last.as_second();
+    let after = match (until, now) {
+        (Some(until), Some(now)) if beyond(&until) => now.clone(),
+        (None, Some(now)) if now.at > last => now.clone(),
+        (until, _) => {
+            let place = recording.find(until.unwrap_or(last))?;
+            recording.at(place)?
+        }
+    };
+    if after.at < before.at {
+        let told = |at: Timestamp| at.strftime("%H:%M:%S").to_string();
+        return Err(format!("the end, {}, is before the beginning, {}", told(after.at), told(before.at)));
+    }
+    let (runs, campaigns) = (run::runs(&after), campaign::campaigns(&after));
+    let mut events = recording.events().to_vec();
+    events.extend(of_runs(&runs, &campaigns));
+    events.sort_by_key(|event| event.time);
+    let actions = run::actions(&runs, &campaigns, audit, &after);
+    let mut gaps = recording.gaps().to_vec();
+    if from.is_none() && first > before.at {
+        gaps.push(format!("what was before {first}"));
+    }
+    Ok(Report::of(&before, &after, &events, &actions, gaps))
+}
+
+/// Saves a report in the state folder, in Markdown and as JSON; what is said of it.
+pub(super) fn saved(report: Result<Report, String>, state_dir: &Path) -> Msg {
+    let write = |report: &Report| -> io::Result<PathBuf> {
+        let folder = state_dir.join("reports");
+        fs::create_dir_all(&folder)?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+        let name = format!("incident-{}", report.until.strftime("%Y%m%d-%H%M%S"));
+        let path = folder.join(format!("{name}.md"));
+        put(&path, &report.markdown())?;
+        put(&folder.join(format!("{name}.json")), &(serde_json::to_string_pretty(report)? + "\n"))?;
+        Ok(path)
+    };
+    match report {
+        Err(why) => Msg::Notice(Severity::Warning, why),
+        Ok(report) => match write(&report) {
+            Ok(path) => Msg::Notice(Severity::Notice, format!("saved in {} and .json", path.display())),
+            Err(why) => Msg::Notice(
+                Severity::Warning,
+                format!("the report cannot be saved in {}: {why}", state_dir.display()),
+            ),
+        },
+    }
+}
+
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}

@@ -1,0 +1,219 @@
+//! The report of an incident: how everything was before, what happened, what was done, how it was afterwards.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Difference, Happened, Harm, Kind, State, Turn, differences, harm};
+use crate::{
+    cluster::{
+        Snapshot,
+        words::{count, short_run},
+    },
+    run::Acted,
+};
+
+/// The report of an incident.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The cluster it is about.
+    pub cluster: String,
+    /// From when ...
+    pub from: Timestamp,
+    /// ... to when.
+    pub until: Timestamp,
+    /// How everything was at its beginning.
+    pub before: State,
+    /// And at its end.
+    pub after: State,
+    /// What both differ in.
+    pub differences: Vec<Difference>,
+    /// What the users of each tenant lost, the most first.
+    pub harm: Vec<Harm>,
+    /// What happened, in the order of time.
+    pub events: Vec<Happened>,
+    /// What was done, in the order of time.
+    pub actions: Vec<Acted>,
+    /// What the report does not know.
+    pub gaps: Vec<String>,
+}
+
+impl Report {
+    /// The report of what lies between two snapshots. `events` are in the order of time, `actions` in any.
+    pub fn of(
+        before: &Snapshot,
+        after: &Snapshot,
+        events: &[Happened],
+        actions: &[Acted],
+        gaps: Vec<String>,
+    ) -> Self {
+        let (from, until) = (before.at, after.at);
+        let within = |time: Timestamp| time >= from && time <= until;
+        let events: Vec<_> = events.iter().filter(|event| within(event.time)).cloned().collect();
+        let mut actions: Vec<_> = actions.iter().filter(|acted| within(acted.time)).cloned().collect();
+        actions.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| a.id.cmp(&b.id)));
+        Self {
+            cluster: after.api.context.to_string(),
+            from,
+            until,
+            before: State::of(before),
+            after: State::of(after),
+            differences: differences(before, after),
+            harm: harm(before, &events, from, until),
+            events,
+            actions,
+            gaps,
+        }
+    }
+
+    /// The report in Markdown. Times are in UTC.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let minutes = self.until.duration_since(self.from).as_secs() / 60;
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "# Incident report: {}\n", cell(&self.cluster));
+        let _ =
+            writeln!(text, "{} to {} UTC, {}.\n", day(self.from), day(self.until), count(minutes, "minute"));
+        for gap in &self.gaps {
+            let _ = writeln!(text, "Not known: {}.\n", cell(gap));
+        }
+        let _ = writeln!(text, "## What users lost\n");
+        if self.harm.is_empty() {
+            let _ = writeln!(text, "No tenant was down.\n");
+        } else {
+            let _ = writeln!(text, "| tenant | down for | times | at the end |\n|---|---|---|---|");
+            for harm in &self.harm {
+                let end = if harm.still { "down" } else { "serves" };
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {} | {end} |",
+                    cell(harm.tenant.as_str()),
+                    span(harm.down_seconds),
+                    harm.times
+                );
+            }
+            text.push('\n');
+        }
+        self.states(&mut text);
+        let _ = writeln!(text, "## What happened\n");
+        if self.events.is_empty() {
+            let _ = writeln!(text, "Nothing.\n");
+        } else {
+            let _ = writeln!(text, "| time | | what | |\n|---|---|---|---|");
+            for event in &self.events {
+                let name = match event.kind {
+                    Kind::Run | Kind::Campaign => short_run(&event.name),
+                    _ => &event.name,
+                };
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {} {} | {} |",
+                    event.time.strftime("%H:%M:%S"),
+                    sign(event.turn),
+                    event.kind,
+                    cell(name),
+                    cell(&event.text)
+                );
+            }
+            text.push('\n');
+        }
+        let _ = writeln!(text, "## What was done\n");
+        if self.actions.is_empty() {
+            let _ = writeln!(text, "Nothing was changed from a wheelhouse.");
+        }
+        for acted in &self.actions {
+            let _ = write!(
+                text,
+                "- {} {}: {} ({})",
+                acted.time.strftime("%H:%M:%S"),
+                cell(&acted.operator),
+                cell(&acted.what),
+                acted.result.word()
+            );
+            if let Some(reason) = &acted.reason {
+                let _ = write!(text, ", because: {}", cell(reason));
+            }
+            text.push('\n');
+            for line in acted.lines() {
+                let _ = writeln!(text, "  `{}`", line.replace(['`', '\n', '\r'], " "));
+            }
+        }
+        text
+    }
+
+    fn states(&self, text: &mut String) {
+        let _ = writeln!(text, "## Before and after\n");
+        let _ = writeln!(text, "| | before | after |\n|---|---|---|");
+        let tenants = |state: &State| {
+            let bad: Vec<_> = state.tenants.words().into_iter().map(|(_, words)| words).collect();
+            let all = count(state.tenants.total, "tenant");
+            if bad.is_empty() { format!("{all} ok") } else { format!("{all}: {}", bad.join(", ")) }
+        };
+        let nodes = |state: &State| format!("{} of {} ready", state.nodes_ready, state.nodes);
+        let _ = writeln!(text, "| tenants | {} | {} |", tenants(&self.before), tenants(&self.after));
+        let _ = writeln!(text, "| nodes | {} | {} |", nodes(&self.before), nodes(&self.after));
+        if let (Some(before), Some(after)) = (&self.before.database, &self.after.database) {
+            let _ = writeln!(text, "| database | {} | {} |", cell(before), cell(after));
+        }
+        for difference in &self.differences {
+            let Difference { kind, name, what, before, after } = difference;
+            if *kind == Kind::Database {
+                continue;
+            }
+            let dash = |text: &str| if text.is_empty() { "–".to_owned() } else { cell(text) };
+            let _ = writeln!(text, "| {kind} {} {what} | {} | {} |", cell(name), dash(before), dash(after));
+        }
+        text.push('\n');
+        for (title, state) in [("before", &self.before), ("after", &self.after)] {
+            let _ = writeln!(text, "Wrong {title}:\n");
+            if state.findings.is_empty() {
+                let _ = writeln!(text, "- nothing");
+            }
+            for finding in &state.findings {
+                let _ = writeln!(text, "- {}", cell(finding));
+            }
+            text.push('\n');
+        }
+    }
+}
+
+fn sign(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Outage => "✖",
+        Turn::Worse => "▲",
+        Turn::Better => "✓",
+        Turn::Change => "",
+    }
+}
+
+/// Seconds in words: `45 s`, `12 min 5 s`, `2 h 3 min`.
+fn span(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+/// Text from outside on one line of a table, so that it is no markup.
+fn cell(text: &str) -> String {
+    let mut told = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '<' | '>' | '*' | '_' | '[' | ']' | '`' | '\\' | '#' => {
+                // Inside of a name these are common and mean nothing there.
+                if !matches!(c, '_' | '#' | '>') {
+                    told.push('\\');
+                }
+                told.push(c);
+            }
+            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                told.push(' ')
+            }
+            c => told.push(c),
+        }
+    }
+    told
+}

@@ -1,0 +1,146 @@
+//! How everything was at one moment, in few words, and what two moments differ in.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Kind;
+use crate::cluster::{
+    Database, Finding, Health, Healths, Severity, Snapshot, Subject, TenantName, findings, refuses,
+};
+
+/// How everything was at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct State {
+    /// When.
+    pub time: Timestamp,
+    /// The tenants by their state.
+    pub tenants: Healths,
+    /// How many nodes are ready, of how many.
+    pub nodes_ready: usize,
+    /// See there.
+    pub nodes: usize,
+    /// The database in a few words; `None`: none is configured.
+    pub database: Option<String>,
+    /// What was wrong, the worst first, without notices.
+    pub findings: Vec<String>,
+}
+
+impl State {
+    /// How everything is in a snapshot.
+    pub fn of(seen: &Snapshot) -> Self {
+        let found = findings(seen);
+        let line = |finding: &Finding| {
+            format!("{}: {}", crate::cluster::database::subject(seen, &finding.subject), finding.text)
+        };
+        Self {
+            time: seen.at,
+            tenants: Healths::of(seen, &found),
+            nodes_ready: seen.nodes.values().filter(|node| node.is_ready()).count(),
+            nodes: seen.nodes.len(),
+            database: Database::of(seen).map(|database| database.headline()),
+            findings: found.iter().filter(|f| f.severity > Severity::Notice).map(line).collect(),
+        }
+    }
+}
+
+/// What two moments differ in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What it is about.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What of it.
+    pub what: &'static str,
+    /// How it was; empty: it was not there.
+    pub before: String,
+    /// How it is; empty: it is not there.
+    pub after: String,
+}
+
+/// What two moments differ in: tenants, nodes, the database.
+pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
+    let mut all = Vec::new();
+    let mut compare = |kind, name: &str, was: &Facts, is: &Facts| {
+        for (what, before) in was {
+            let after = is.get(what).cloned().unwrap_or_default();
+            if after != *before {
+                all.push(Difference { kind, name: name.to_owned(), what, before: before.clone(), after });
+            }
+        }
+        for (what, after) in is.iter().filter(|(what, _)| !was.contains_key(*what)) {
+            let (before, after) = (String::new(), after.clone());
+            all.push(Difference { kind, name: name.to_owned(), what, before, after });
+        }
+    };
+    let (healths_was, healths) = (healths(before), healths(after));
+    let names: std::collections::BTreeSet<_> = before.tenants.keys().chain(after.tenants.keys()).collect();
+    for name in names {
+        let (was, is) = (tenant(before, name, &healths_was), tenant(after, name, &healths));
+        compare(Kind::Tenant, name.as_str(), &was, &is);
+    }
+    let names: std::collections::BTreeSet<_> =
+        before.nodes.items.keys().chain(after.nodes.items.keys()).collect();
+    for name in names {
+        let facts = |seen: &Snapshot| -> Facts {
+            let node = seen.nodes.get(name);
+            let load = seen.loads.get(name).map_or(0, |load| load.pods);
+            let of = |node: &std::sync::Arc<crate::cluster::Node>| {
+                [("state", node.state().to_string()), ("pods", load.to_string())].into()
+            };
+            node.map(of).unwrap_or_default()
+        };
+        compare(Kind::Node, name.as_str(), &facts(before), &facts(after));
+    }
+    let database = |seen: &Snapshot| -> Facts {
+        let database = Database::of(seen);
+        database.map(|database| [("state", database.headline())].into()).unwrap_or_default()
+    };
+    compare(Kind::Database, "database", &database(before), &database(after));
+    all
+}
+
+/// What is compared of one thing.
+type Facts = BTreeMap<&'static str, String>;
+
+/// What is found of the tenants.
+struct Found {
+    worst: BTreeMap<TenantName, Severity>,
+    /// The database refuses everybody.
+    refused: bool,
+}
+
+fn healths(seen: &Snapshot) -> Found {
+    let mut worst: BTreeMap<TenantName, Severity> = BTreeMap::new();
+    let found = findings(seen);
+    let refused = refuses(&found);
+    for finding in found {
+        if let Subject::Tenant(name) = finding.subject {
+            let known = worst.entry(name).or_insert(finding.severity);
+            *known = finding.severity.max(*known);
+        }
+    }
+    Found { worst, refused }
+}
+
+fn tenant(seen: &Snapshot, name: &TenantName, worst: &Found) -> Facts {
+    let Some(tenant) = seen.tenants.get(name) else { return Facts::new() };
+    let mut places: Vec<_> = seen
+        .cells(tenant)
+        .into_iter()
+        .map(|(node, cell)| {
+            let node = node.map_or_else(|| "no node".to_owned(), |node| node.to_string());
+            format!("{node} {}", cell.active())
+        })
+        .collect();
+    places.sort();
+    [
+        ("state", Health::of(seen, tenant, worst.worst.get(name).copied(), worst.refused).to_string()),
+        ("ready", format!("{} of {}", tenant.ready(), tenant.desired())),
+        ("image", tenant.workload.image_tag(&seen.tenancy.container).to_owned()),
+        ("pods on", places.join(", ")),
+    ]
+    .into()
+}

@@ -1,0 +1,301 @@
+//! What happened in the last hours, on one axis: a lane a tenant or a node, and below the lane that is selected in words.
+//!
+//! ```text
+//!              21:00     22:00     23:00     00:00     01:00     02:00     03:00
+//!   runs       ·  •                               •  ✓
+//! › acme                  ▲ ✖ ✓                               ▲
+//! ────────────────────────────────────────────────────────────────────────────
+//!  22:14:03 ✖ tenant acme  is down: no pod is ready
+//! ```
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::heading;
+use crate::{
+    cluster::words::short_run,
+    history::{By, Happened, Kind, Lane, Span, Turn, lanes},
+    ui::{
+        action::Action,
+        command::Command,
+        filter::{Filter, NO_FIELDS},
+        format,
+        paint::{Pen, piece},
+        theme::Role,
+        view::{Cx, Lens, List, Place, View},
+    },
+};
+
+/// How far back is shown, in minutes: each by key, any by its name.
+const BACK: [i64; 5] = [60, 180, 360, 720, 1_440];
+
+/// What happened in the last hours.
+pub struct Timeline {
+    by: By,
+    /// Minutes.
+    back: i64,
+    list: List<String>,
+    filter: Filter,
+    lanes: Vec<Lane>,
+    all: usize,
+    span: Span,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self {
+            by: By::Tenant,
+            back: 360,
+            list: List::default(),
+            filter: Filter::default(),
+            lanes: Vec::new(),
+            all: 0,
+            span: Span { from: Timestamp::UNIX_EPOCH, until: Timestamp::UNIX_EPOCH },
+        }
+    }
+}
+
+/// The glyph and role of a turn.
+fn sign(turn: Turn) -> (&'static str, Role) {
+    match turn {
+        Turn::Outage => ("✖", Role::Danger),
+        Turn::Worse => ("▲", Role::Warn),
+        Turn::Better => ("✓", Role::Ok),
+        Turn::Change => ("•", Role::Muted),
+    }
+}
+
+/// Columns of the names.
+fn names(width: u16) -> u16 {
+    (width / 5).clamp(8, 28)
+}
+
+/// Columns of the axis.
+fn axis(width: u16) -> u16 {
+    width.saturating_sub(names(width) + 4)
+}
+
+impl Timeline {
+    /// Lines of the lanes, and of the words below.
+    fn parts(height: u16) -> (u16, u16) {
+        let below = if height < 10 { 0 } else { height * 2 / 5 };
+        (height.saturating_sub(1 + below), below)
+    }
+
+    fn page(cx: &Cx<'_>) -> usize {
+        usize::from(Self::parts(cx.size.1).0).max(1)
+    }
+
+    /// What is shown: up to now, or where a recording is replayed up to its end.
+    fn span_of(&self, cx: &Cx<'_>) -> Span {
+        let until = cx.replay.map_or(cx.now, |replay| {
+            let half = SignedDuration::from_mins(self.back / 2);
+            cx.seen.at.saturating_add(half).unwrap_or(cx.seen.at).min(replay.until)
+        });
+        let from = until.saturating_sub(SignedDuration::from_mins(self.back)).unwrap_or(until);
+        Span { from, until }
+    }
+
+    fn selected(&self) -> Option<&Lane> {
+        let name = self.list.selected()?;
+        self.lanes.iter().find(|lane| lane.name == *name)
+    }
+}
+
+/// An event on one line, after its time.
+fn words(event: &Happened) -> String {
+    match event.kind {
+        Kind::Run | Kind::Campaign => format!("{} {}: {}", event.kind, short_run(&event.name), event.text),
+        Kind::Api => format!("{} {}", event.name, event.text),
+        kind => format!("{kind} {} {}", event.name, event.text),
+    }
+}
+
+impl View for Timeline {
+    fn place(&self) -> Place {
+        Place::Timeline
+    }
+
+    fn refresh(&mut self, cx: &Cx<'_>) {
+        self.span = self.span_of(cx);
+        let mut all = lanes(cx.history, self.span, self.by, axis(cx.size.0));
+        self.all = all.len();
+        if !self.filter.is_empty() {
+            all.retain(|lane| {
+                let texts = lane.events.iter().map(|i| words(&cx.history[*i]));
+                let text = std::iter::once(lane.name.clone()).chain(texts).collect::<Vec<_>>().join(" ");
+                self.filter.keeps(&text, |_| None)
+            });
+        }
+        self.lanes = all;
+        let shown = &self.lanes;
+        self.list.settle(shown.len(), Self::page(cx), |i| shown[i].name.clone());
+    }
+
+    fn on(&mut self, command: Command, cx: &Cx<'_>) -> Option<Action> {
+        let shown = &self.lanes;
+        if self.list.go(command, shown.len(), Self::page(cx), |i| shown[i].name.clone()) {
+            return None;
+        }
+        match command {
+            Command::Next | Command::Previous => {
+                self.by = if self.by == By::Tenant { By::Node } else { By::Tenant };
+                self.refresh(cx);
+                None
+            }
+            Command::Since => {
+                let at = BACK.iter().position(|back| *back > self.back).unwrap_or(0);
+                self.back = BACK[at];
+                self.refresh(cx);
+                None
+            }
+            Command::Export => Some(Action::Export(self.span.from, self.span.until)),
+            Command::Open => {
+                let name = self.selected()?.name.clone();
+                Some(match name.as_str() {
+                    "runs" => Action::Go(Place::Runs),
+                    "database" => Action::Go(Place::Database),
+                    "nodes" => Action::Go(Place::Nodes),
+                    "API" => Action::Go(Place::Findings),
+                    _ if self.by == By::Node => Action::Go(Place::Node(name.as_str().into())),
+                    _ => Action::Go(Place::Tenant(name.as_str().into())),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn typed(&mut self, command: Command, text: &str, cx: &Cx<'_>) -> Result<Option<Action>, String> {
+        let none = || format!("`{text}` is no span from 1m to 7d, such as 2h");
+        if command != Command::Since {
+            return Err(none());
+        }
+        let span = humantime::parse_duration(text).map_err(|_| none())?;
+        let minutes = i64::try_from(span.as_secs() / 60).map_err(|_| none())?;
+        if !(1..=7 * 1_440).contains(&minutes) {
+            return Err(none());
+        }
+        self.back = minutes;
+        self.refresh(cx);
+        Ok(None)
+    }
+
+    fn render(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let width = pen.width();
+        let (left, columns) = (names(width) + 3, axis(width));
+        heading(pen, 3, 0, if self.by == By::Tenant { "BY TENANT" } else { "BY NODE" });
+        self.scale(pen, left, columns);
+        let now = cx.replay.and_then(|_| self.span.column(cx.seen.at, columns));
+        for (y, i) in (1..).zip(self.list.window(self.lanes.len(), Self::page(cx))) {
+            let lane = &self.lanes[i];
+            let role = lane.cells.iter().flatten().max().map_or(Role::Text, |worst| match worst {
+                Turn::Outage | Turn::Worse => Role::Text,
+                Turn::Better | Turn::Change => Role::Muted,
+            });
+            pen.put(3, y, names(width) - 1, &lane.name, role);
+            for (x, turn) in (left..).zip(&lane.cells) {
+                match turn {
+                    Some(turn) => {
+                        let (glyph, role) = sign(*turn);
+                        pen.put(x, y, 1, glyph, role);
+                    }
+                    None if now == Some(x - left) => {
+                        pen.put(x, y, 1, "│", Role::Accent);
+                    }
+                    None => {}
+                }
+            }
+            if self.list.selected() == Some(&lane.name) {
+                pen.tint_line(y, Role::Selection);
+                pen.put(0, y, 1, "›", Role::Key);
+            }
+        }
+        if self.lanes.is_empty() {
+            let text = match self.all {
+                0 => "nothing has happened in this time, as far as it was seen",
+                _ => "no lane matches the filter  esc shows all",
+            };
+            pen.put(3, 2, width.saturating_sub(4), text, Role::Muted);
+        }
+        self.tell(pen, cx);
+    }
+
+    fn status(&self, cx: &Cx<'_>) -> String {
+        let first = cx.history.first().map(|event| event.time);
+        let since = first.filter(|first| *first > self.span.from && cx.replay.is_none());
+        let since = since.map(|first| format!("known since {}", first.strftime("%H:%M")));
+        let hours = match self.back {
+            minutes if minutes % 60 == 0 => format!("last {} h", minutes / 60),
+            minutes => format!("last {minutes} min"),
+        };
+        let lanes = match self.lanes.len() == self.all {
+            true => format::count(self.all, "lane"),
+            false => format!("{} of {}", self.lanes.len(), format::count(self.all, "lane")),
+        };
+        let filter = self.filter.words();
+        filter.into_iter().chain(since).chain([hours, lanes]).collect::<Vec<_>>().join(" · ")
+    }
+
+    fn refuses(&self, command: Command, _cx: &Cx<'_>) -> Option<String> {
+        let none = matches!(command, Command::Open | Command::CopyName) && self.selected().is_none();
+        none.then(|| "no lane is selected".into())
+    }
+
+    fn subject(&self) -> Option<String> {
+        self.list.selected().cloned()
+    }
+
+    fn copied(&self, cx: &Cx<'_>) -> Option<String> {
+        let lane = self.selected()?;
+        let line = |i: &usize| {
+            let event = cx.history.get(*i)?;
+            Some(format!("{} {}", format::time(event.time), format::plain(&words(event))))
+        };
+        Some(lane.events.iter().filter_map(line).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn lens(&mut self) -> Lens<'_> {
+        Lens::filtered(&mut self.filter, &NO_FIELDS)
+    }
+}
+
+impl Timeline {
+    /// The times above the axis, as many as have room.
+    fn scale(&self, pen: &mut Pen<'_>, left: u16, columns: u16) {
+        let seconds = self.span.until.duration_since(self.span.from).as_secs().max(1);
+        // Each label takes seven columns and a gap.
+        let steps = [300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400];
+        let most = i64::from((columns / 9).max(1));
+        let step = steps.into_iter().find(|step| seconds / step <= most).unwrap_or(86_400);
+        let first = self.span.from.as_second().div_euclid(step) * step + step;
+        let mut at = first;
+        while at <= self.span.until.as_second() {
+            let moment = Timestamp::from_second(at).unwrap_or(self.span.until);
+            if let Some(column) = self.span.column(moment, columns).filter(|column| column + 5 <= columns) {
+                pen.put(left + column, 0, 5, &moment.strftime("%H:%M").to_string(), Role::Muted);
+            }
+            at += step;
+        }
+    }
+
+    /// The selected lane in words, the newest first.
+    fn tell(&self, pen: &mut Pen<'_>, cx: &Cx<'_>) {
+        let (above, below) = Self::parts(pen.height());
+        let Some(lane) = self.selected().filter(|_| below > 2) else { return };
+        let top = above + 1;
+        let room = pen.width().saturating_sub(4);
+        let title = format!("{}: {}", lane.name, format::count(lane.events.len(), "event"));
+        heading(pen, 3, top, &format::plain(&title));
+        let events = lane.events.iter().rev().filter_map(|i| cx.history.get(*i));
+        for (y, event) in (top + 1..pen.height()).zip(events) {
+            let (glyph, role) = sign(event.turn);
+            let text = words(event);
+            let tone = if event.turn >= Turn::Worse { Role::Text } else { Role::Muted };
+            let pieces = [
+                piece(event.time.strftime("%H:%M:%S ").to_string(), Role::Muted),
+                piece(glyph, role),
+                piece(format!(" {}", format::plain(&text)), tone),
+            ];
+            pen.line(3, y, room, &pieces);
+        }
+    }
+}

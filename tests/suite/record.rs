@@ -1,0 +1,115 @@
+//! `record`, `replay`, `report` and `actions` as commands, and what the cockpit keeps.
+
+use std::{fs, time::Duration};
+
+use crate::program::{Demo, PATIENCE, text};
+
+fn world() -> Demo {
+    Demo::cluster("--tenants 8 --nodes 4 --seed 7 --scenario calm --speed 60")
+}
+
+#[test]
+fn what_is_recorded_is_reported_and_replayed() {
+    let demo = world();
+    let file = demo.home.path("night.rec").display().to_string();
+    let mut recording = demo
+        .home
+        .command(&demo.on(&["record", &file, "--every", "1s"]))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let begun = std::time::Instant::now();
+    while fs::metadata(&file).map_or(0, |found| found.len()) < 1_000 {
+        assert!(begun.elapsed() < PATIENCE, "nothing is recorded");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    demo.run(0, &["scale", "acme", "+1", "--yes", "--reason", "more traffic"]);
+    crate::program::send(recording.id(), "INT");
+    assert!(recording.wait().expect("it ends").success());
+    assert_eq!(
+        fs::metadata(&file).map(|f| std::os::unix::fs::PermissionsExt::mode(&f.permissions()) & 0o777).ok(),
+        Some(0o600)
+    );
+
+    let report = demo.json(0, &["report", &file, "-o", "json"]);
+    assert_eq!(
+        report["actions"][0]["what"].as_str().map(|what| what.contains("acme")),
+        Some(true),
+        "{report}"
+    );
+    assert_eq!(report["actions"][0]["reason"], "more traffic");
+    let texts: Vec<_> =
+        report["events"].as_array().expect("a list").iter().map(|e| e["text"].to_string()).collect();
+    assert!(
+        texts.iter().any(|text| text.contains("replicas 2 → 3") || text.contains("replicas")),
+        "{texts:?}"
+    );
+    let (told, _) = demo.run(0, &["report", &file]);
+    assert!(told.starts_with("# Incident report") && told.contains("kubectl"), "{told}");
+
+    let actions = demo.json(0, &["actions", "--since", "1h", "-o", "json"]);
+    assert_eq!((&actions[0]["result"], &actions[0]["reason"]), (&"done".into(), &"more traffic".into()));
+    assert!(demo.run(0, &["actions"]).0.contains("more traffic"));
+
+    let (_, wrong) = demo.run(1, &["replay", &file, "--at", "2020-01-01 00:00"]);
+    assert!(wrong.contains("is before the recording: it goes from"), "{wrong}");
+    let (_, wrong) = demo.run(2, &["replay", &file, "--at", "soon"]);
+    assert!(wrong.contains("is no time"), "{wrong}");
+    let (_, wrong) = demo.run(1, &["record", &file]);
+    assert!(wrong.contains("is there already"), "{wrong}");
+    let (_, wrong) = demo.run(1, &["replay"]);
+    assert!(wrong.contains("nothing is kept of"), "{wrong}");
+
+    let mut terminal = demo.home.terminal(&demo.on(&["replay", &file]), 100, 30);
+    terminal.wait("the recording", |screen| screen.contains("RECORDING") && screen.contains("acme"));
+    terminal.keys("T");
+    terminal.keys("+1d\r");
+    terminal.wait("a sentence", |screen| screen.contains("is after the recording"));
+    terminal.keys("s");
+    terminal.wait("a refusal", |screen| screen.contains("recording"));
+    terminal.keys("\u{3}");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn on_a_full_disk_recording_stops_and_says_so_and_what_was_recorded_is_read() {
+    let demo = world();
+    let file = demo.home.path("night.rec").display().to_string();
+    // A file that may not grow is as good as a full disk, and needs no rights.
+    let arguments = demo.on(&["record", &file, "--every", "1s", "--for", "60s"]).join(" ");
+    let line = format!("trap '' XFSZ; ulimit -f 24; exec {} {arguments}", crate::program::WHEELHOUSE);
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", &line])
+        .env_clear()
+        .env("HOME", demo.home.path(""))
+        .env("XDG_STATE_HOME", demo.home.path("state"));
+    let output = shell.output().expect("a shell");
+    let (_, err) = text(&output);
+    if output.status.success() {
+        // The minute was too short to fill it.
+        return;
+    }
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("stops here: File too large") && err.contains("can be replayed"), "{err}");
+    demo.run(0, &["report", &file]);
+}
+
+#[test]
+fn the_cockpit_keeps_the_last_hours_unless_it_is_told_not_to() {
+    let demo = world();
+    let mut terminal = demo.home.terminal(&demo.on(&[]), 100, 30);
+    terminal.wait("the tenants", |screen| screen.contains("acme"));
+    terminal.keys("\u{3}");
+    assert_eq!(terminal.end(), 0);
+    let (told, _) = demo.run(0, &["report"]);
+    assert!(told.contains("# Incident report"), "{told}");
+    let kept = demo.home.path("state/wheelhouse/kept");
+    assert!(kept.is_dir());
+    fs::remove_dir_all(&kept).expect("it is removed");
+    let mut terminal = demo.home.terminal(&demo.on(&["--set", "recording.keep=false"]), 100, 30);
+    terminal.wait("the tenants", |screen| screen.contains("acme"));
+    terminal.keys("\u{3}");
+    assert_eq!(terminal.end(), 0);
+    assert!(!kept.exists());
+}
