@@ -65,8 +65,11 @@ impl fmt::Display for Health {
 const REFUSED: [&str; 3] = ["galera-no-quorum", "no-writer", "commits-blocked"];
 
 /// Whether the database refuses every tenant: then none of them is well, however many of its pods are ready.
-pub fn refuses(findings: &[Finding]) -> bool {
-    findings.iter().any(|f| f.severity == Severity::Critical && REFUSED.contains(&f.rule))
+/// Where no member answers us, that may be our own line: then it is not known.
+pub fn refuses(seen: &Snapshot, findings: &[Finding]) -> bool {
+    let heard = || seen.galera.values().any(|member| member.now().is_some());
+    let refused = |f: &&Finding| f.severity == Severity::Critical && REFUSED.contains(&f.rule);
+    findings.iter().filter(refused).any(|f| f.rule != REFUSED[0] || heard())
 }
 
 /// Pods of a scale-up are made within so many seconds of it.
@@ -135,7 +138,7 @@ impl Healths {
             }
         }
         let mut all = Self { total: seen.tenants.len(), ..Self::default() };
-        let refused = refuses(findings);
+        let refused = refuses(seen, findings);
         for tenant in seen.tenants.values() {
             let worst = worst.get(&tenant.name).copied();
             let health = Health::of(seen, tenant, worst, refused);

@@ -115,7 +115,7 @@ struct Found {
 fn healths(seen: &Snapshot) -> Found {
     let mut worst: BTreeMap<TenantName, Severity> = BTreeMap::new();
     let found = findings(seen);
-    let refused = refuses(&found);
+    let refused = refuses(seen, &found);
     for finding in found {
         if let Subject::Tenant(name) = finding.subject {
             let known = worst.entry(name).or_insert(finding.severity);

@@ -116,11 +116,11 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     for (about, change) in changes.iter().filter(images) {
         parts.push(image_back(seen, intent, run, about, change));
     }
-    let resizes = |(about, change)| match change {
-        &Change::Resize(ref resize) => Some((about, resize)),
+    let resized = changes.iter().filter_map(|(about, change)| match change {
+        Change::Resize(resize) => Some((about, resize)),
         _ => None,
-    };
-    let resized: Vec<_> = changes.iter().map(|(about, change)| (about, change)).filter_map(resizes).collect();
+    });
+    let resized: Vec<_> = resized.collect();
     parts.extend(resize::undo(seen, intent, run, &resized));
     for (tenant, adopted) in &adopted {
         parts.push(moved_back(seen, intent, tenant, adopted));

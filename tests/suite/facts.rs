@@ -929,7 +929,7 @@ fn health(seen: &Snapshot, tenant: &str) -> Health {
     let all = findings(seen);
     let of = |f: &&Finding| f.subject == Subject::Tenant(tenant.into());
     let worst = all.iter().filter(of).map(|f| f.severity).max();
-    Health::of(seen, &seen.tenants[&TenantName::from(tenant)], worst, refuses(&all))
+    Health::of(seen, &seen.tenants[&TenantName::from(tenant)], worst, refuses(seen, &all))
 }
 
 #[test]
@@ -937,7 +937,7 @@ fn a_tenant_that_grows_is_not_degraded() {
     let seen = growing();
     let (rule, severity, text) = one(&seen);
     assert_eq!((rule, severity), ("not-ready", Severity::Notice), "{text}");
-    assert_eq!(text, "2 of 3 ready: the others start, as more were asked for");
+    assert_eq!(text, "2 of 3 ready: 1 pod starts after a scale-up");
     assert_eq!(health(&seen, "acme"), Health::Ok);
     // One of those from before is not ready.
     let mut lost = growing();

@@ -100,7 +100,7 @@ fn each_tenant(status: &StatusJson<'_>, snapshot: &Snapshot) -> Vec<String> {
             *worst = finding.severity.max(*worst);
         }
     }
-    let refused = refuses(status.findings);
+    let refused = refuses(snapshot, status.findings);
     let mut all: Vec<_> = snapshot
         .tenants
         .values()

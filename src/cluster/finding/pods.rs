@@ -165,7 +165,9 @@ pub(super) fn short(s: &Snapshot, t: &Tenant) -> Option<Found> {
         return None;
     }
     if s.grows(t) {
-        let text = format!("{ready} of {desired} ready: the others start, as more were asked for");
+        let (n, start) = (desired - ready, if desired - ready == 1 { "starts" } else { "start" });
+        let pods = count(n as usize, "pod");
+        let text = format!("{ready} of {desired} ready: {pods} {start} after a scale-up");
         return Some(found(Severity::Notice, text).since(t.workload.scaled).answer(Answer::Open));
     }
     let unknown = of(PodState::Unknown);

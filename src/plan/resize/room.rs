@@ -34,7 +34,8 @@ pub(super) fn checks(seen: &Snapshot, wanted: &[Wanted]) -> Vec<Check> {
         let cores = |c: Option<Cpu>| c.map_or(0, |c| i128::from(c.0));
         more.pods += 1;
         if now.memory_limit.is_some() {
-            more.limits += bytes(to.memory_limit).saturating_sub(bytes(now.memory_limit));
+            let grows = bytes(to.memory_limit).saturating_sub(bytes(now.memory_limit));
+            more.limits = more.limits.saturating_add(grows);
         }
         more.requests += i128::from(reserved(to)) - i128::from(reserved(now));
         more.cpu += cores(to.cpu_request) - cores(now.cpu_request);

@@ -202,7 +202,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         Command::Resize,
         "resize",
-        &["z"],
+        &["V"],
         "resize the pods of the tenant in place: asks for the memory limit, then shows the plan",
         &[On::Tenants, On::Tenant, On::Headroom],
     )

@@ -219,7 +219,7 @@ pub fn findings_of<'a>(cx: &Cx<'a>, tenant: &TenantName) -> Vec<&'a Finding> {
 pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
     let width = pen.width();
     let worst = cx.findings.iter().filter(|f| is_of(&f.subject, &tenant.name)).map(|f| f.severity).max();
-    let refused = refuses(cx.findings);
+    let refused = refuses(cx.seen, cx.findings);
     let health = Health::of(cx.seen, tenant, worst, refused);
     let worst = worst.max((refused && health == Health::Degraded).then_some(Severity::Critical));
     let calm = worst.filter(|s| *s > Severity::Notice);

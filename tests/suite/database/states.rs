@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use wheelhouse::cluster::{
-    Freshness, Member, MemberRows, Severity, Table, Trouble,
+    Freshness, Health, Healths, Member, MemberRows, Observation, Seen, Severity, Table, Trouble,
     database::{Database, Expectations},
     findings,
 };
@@ -392,4 +392,25 @@ fn a_member_that_is_configured_at_two_addresses_counts_once() {
     let silent = twin.failed(Trouble::Refused, "refused", now());
     let members = (1..=3).map(|node| said("healthy", node, now())).chain([silent]).collect();
     assert_eq!(database(members).headline(), alone.headline());
+}
+
+#[test]
+fn without_a_quorum_no_tenant_is_well_and_without_an_answer_it_is_not_known() {
+    let seen = |members: Vec<Member>| {
+        let text = "node w1\nnode w2\ntenant acme 2 on w1 w2";
+        let mut seen = wheelhouse::cluster::sketch(text, now()).expect("a sketch");
+        let members = members.into_iter().map(|m| (m.name.clone(), m)).collect();
+        seen.observe(Observation::Member(Seen::All(members, now())));
+        seen.at = later(1.0);
+        let found = findings(&seen);
+        Healths::of(&seen, &found)
+    };
+    let down = |node| silent(node, Trouble::Refused);
+    let healthy = seen((1..=3).map(|node| said("healthy", node, now())).collect());
+    assert_eq!((healthy.ok, healthy.degraded), (1, 0), "{healthy:?}");
+    let refused = seen(vec![said("nonprimary_survivor", 1, now()), down(2), down(3)]);
+    assert_eq!((refused.ok, refused.degraded), (0, 1), "{refused:?}");
+    assert_eq!(refused.severity(Health::Degraded), Severity::Critical);
+    let mute = seen((1..=3).map(|node| silent(node, Trouble::Silent)).collect());
+    assert_eq!((mute.ok, mute.degraded), (1, 0), "it may be our own line: {mute:?}");
 }

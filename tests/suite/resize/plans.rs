@@ -169,6 +169,11 @@ fn what_a_node_cannot_give_is_refused_with_the_arithmetic() {
     let (rule, text) = refused(&seen, limits(Some(4096), None));
     assert_eq!(rule, "node");
     assert!(text.starts_with("w1 offers its pods 2 Gi of memory in all"), "{text}");
+    // However much is asked for, it is arithmetic.
+    let many = sketch("node w1 memory=2Gi used=1Gi\ntenant acme 4 on w1 w1 w1 w1 used=300Mi", now());
+    let most = NewLimits { memory: "8Ei".parse().ok(), ..limits(None, Some(u64::MAX)) };
+    let refusals = refusals(&planned(&many.expect("a sketch"), most));
+    assert!(refusals.iter().any(|(rule, _)| rule == "node"), "{refusals:?}");
     let full = sketch(
         "node w1 memory=2Gi used=2000Mi\nnode w2 memory=2Gi used=1Gi\ntenant acme 2 on w1 w2 used=300Mi",
         now(),

@@ -49,7 +49,7 @@ fn pods_are_resized_one_after_another_without_a_restart_and_an_undo_gives_back_w
         let of = |spec: &PodSpec| spec.containers[1].resources.limits.memory == Some(Memory(limit << 20));
         of(&pod.spec) && of(pod.wished())
     };
-    alice.until("the other limit", |s| s.pods.values().any(|pod| is(pod, 700)));
+    alice.until("the other limit", |s| s.tenants[&TenantName::from("acme")].active().any(|pod| is(pod, 700)));
     let done = run(&ground, &alice, &intent(768));
     assert_eq!(done.state, RunState::Done, "{:?}", done.last_word());
     assert!(in_force(&ground, "acme").iter().all(|(limit, waits)| limit == "768Mi" && !waits));

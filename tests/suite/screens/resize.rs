@@ -29,7 +29,7 @@ fn cockpit(size: (u16, u16)) -> Cockpit {
 #[test]
 fn the_limit_is_asked_for_with_what_is_in_use_and_reviewed() {
     let mut c = cockpit((80, 24));
-    c.keys("N z");
+    c.keys("N V");
     look!("resize_ask_80x24", c);
     c.typed("768");
     let effects = c.keys("enter");
@@ -53,7 +53,7 @@ fn the_limit_is_asked_for_with_what_is_in_use_and_reviewed() {
 #[test]
 fn a_wide_screen_shows_the_whole_review() {
     let mut c = cockpit((200, 50));
-    c.keys("N z");
+    c.keys("N V");
     c.typed("1Gi");
     c.keys("enter");
     c.rehearse();
@@ -77,5 +77,5 @@ fn the_headroom_says_how_much_memory_is_right_and_what_is_missing() {
     look!("headroom_sizing_200x50", c);
     let text = c.text();
     assert!(text.contains("SIZING") && text.contains("not enough: "), "{text}");
-    assert!(c.keys("z").is_empty() && c.text().contains("Resize acme"), "{}", c.text());
+    assert!(c.keys("V").is_empty() && c.text().contains("Resize acme"), "{}", c.text());
 }

@@ -93,7 +93,7 @@ impl Rows {
                 }
             }
         }
-        let refused = refuses(cx.findings);
+        let refused = refuses(cx.seen, cx.findings);
         let before = std::mem::take(&mut self.all);
         let mut before = before.into_iter().peekable();
         for judged in cx.tenants {
