@@ -36,6 +36,7 @@ mod named;
 mod near;
 mod node;
 mod observe;
+mod pack;
 mod pod;
 mod pool;
 mod ports;

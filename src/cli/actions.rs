@@ -25,7 +25,8 @@ pub(super) async fn run(common: &Common, args: ActionsArgs) -> Result<(), Failur
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
     let (runs, campaigns) = (session.runs(&snapshot), session.campaigns(&snapshot));
-    let audit = audited(&session::state_dir()?, session.wire.context()).map_err(Failure::Failed)?;
+    let audit = audited(&session::state_dir()?, session.wire.context(), session.wire.server())
+        .map_err(Failure::Failed)?;
     if runs.is_empty() {
         act::journals_known(&snapshot)?;
     }
@@ -37,6 +38,11 @@ pub(super) async fn run(common: &Common, args: ActionsArgs) -> Result<(), Failur
     let unreadable = session.unreadable_journals(&snapshot);
     for why in &unreadable {
         output::tell(format_args!("▲ {}", table::plain(why)))?;
+    }
+    if audit.cut {
+        output::tell(
+            "▲ only the newest 16 MiB of the audit file are read: older actions are not in the list",
+        )?;
     }
     if audit.unread > 0 {
         output::tell(format_args!("▲ {} of the audit file cannot be read", count(audit.unread, "line")))?;

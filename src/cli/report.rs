@@ -45,7 +45,9 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<(), Failure
     let (since, until) = (moment(&args.since)?, moment(&args.until)?);
     let head = recording.head().clone();
     let made = tokio::task::spawn_blocking(move || {
-        let audit = session::state_dir().ok().and_then(|folder| run::audited(&folder, &head.context).ok());
+        let audit = session::state_dir()
+            .ok()
+            .and_then(|folder| run::audited(&folder, &head.context, &head.server).ok());
         let lines = audit.map(|audit| audit.lines).unwrap_or_default();
         cockpit::incident(&mut recording, since, until, &lines, None)
     });

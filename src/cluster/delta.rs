@@ -18,6 +18,7 @@ use super::{
     endpoint::{Endpoint, Trouble},
     freshness,
     history::Later,
+    pack::pack,
 };
 
 /// What a later snapshot has otherwise than an earlier one.
@@ -121,14 +122,6 @@ struct Measured {
     cpu: (u64, Vec<i64>),
     /// Bytes.
     memory: (u64, Vec<i64>),
-}
-
-/// Divides numbers by what all of them can be divided by, of a few units. Returns the unit.
-pub(super) fn pack(numbers: &mut [i64]) -> u64 {
-    let units = [1_000_000_000_i64, 1 << 20, 1_000_000, 1 << 12, 1 << 10];
-    let unit = units.into_iter().find(|unit| numbers.iter().all(|n| n % unit == 0)).unwrap_or(1);
-    numbers.iter_mut().for_each(|n| *n /= unit);
-    unit.unsigned_abs()
 }
 
 impl<K: Ord + Clone> Known<K> {

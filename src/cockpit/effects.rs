@@ -195,9 +195,10 @@ impl Performer {
             Effect::Export(from, until) => self.export(from, until),
             Effect::ReadAudit => {
                 let (folder, tell) = (self.state_dir.clone(), self.tell.clone());
-                let context = self.look.wire.context().to_owned();
+                let wire = &self.look.wire;
+                let (context, server) = (wire.context().to_owned(), wire.server().to_owned());
                 tokio::task::spawn_blocking(move || {
-                    let _ = tell.blocking_send(Msg::Audit(run::audited(&folder, &context)));
+                    let _ = tell.blocking_send(Msg::Audit(run::audited(&folder, &context, &server)));
                 });
             }
             Effect::SaveLog { file, name, text } => self.save_log(file, &name, text),
@@ -321,10 +322,11 @@ impl Performer {
     fn export(&self, from: Timestamp, until: Timestamp) {
         let (wire, state_dir, tell) = (&self.look.wire, self.state_dir.clone(), self.tell.clone());
         let place = folder(&state_dir, wire.context(), wire.server());
-        let (context, seen) = (wire.context().to_owned(), self.seen.borrow().clone());
+        let (context, server) = (wire.context().to_owned(), wire.server().to_owned());
+        let seen = self.seen.borrow().clone();
         tokio::task::spawn_blocking(move || {
             let made = Recording::open(&kept(&place)).and_then(|mut recording| {
-                let audit = run::audited(&state_dir, &context)?;
+                let audit = run::audited(&state_dir, &context, &server)?;
                 let (first, _) = recording.ends();
                 let mut made = incident(
                     &mut recording,

@@ -24,6 +24,8 @@ use crate::{
 
 /// A snapshot is kept this often.
 const EVERY: Duration = Duration::from_secs(10);
+/// Before anything is known, it is looked this often.
+const SOON: Duration = Duration::from_secs(1);
 /// What is not written yet is waited for so long when the cockpit is left.
 const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 
@@ -94,6 +96,7 @@ async fn keep(
         let _ = tell.send(Msg::Happened(before.events().to_vec())).await;
     }
     let mut last = seen.borrow_and_update().clone();
+    let mut leaving = false;
     loop {
         let next = seen.borrow_and_update().clone();
         if next.revision != last.revision || !last.is_ready() {
@@ -119,9 +122,14 @@ async fn keep(
             }
             last = next;
         }
+        if leaving {
+            break;
+        }
+        let pause = if last.is_ready() { EVERY } else { SOON };
         tokio::select! {
-            _ = &mut stopped => break,
-            () = tokio::time::sleep(EVERY) => {}
+            // What is seen last is kept as well.
+            _ = &mut stopped => leaving = true,
+            () = tokio::time::sleep(pause) => {}
         }
     }
     if let Some(Err(why)) = keeper.map(Keeper::close) {

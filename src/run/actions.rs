@@ -84,7 +84,9 @@ pub struct AuditLine {
     pub(super) time: Timestamp,
     pub(super) operator: String,
     pub(super) user: Option<String>,
-    pub(super) context: String,
+    context: String,
+    /// Absent in lines of older versions.
+    server: Option<String>,
     run: Option<String>,
     event: Option<String>,
     step: Option<usize>,
@@ -94,6 +96,13 @@ pub struct AuditLine {
     kubectl: Option<String>,
     database: Option<String>,
     reason: Option<String>,
+}
+
+impl AuditLine {
+    /// Whether it is about this cluster, as far as it says.
+    pub(super) fn is_of(&self, context: &str, server: &str) -> bool {
+        self.context == context && self.server.as_deref().is_none_or(|of| of == server)
+    }
 }
 
 /// A command in a container.
@@ -204,6 +213,27 @@ fn sql(run: &Run, change: &Change) -> Vec<String> {
     }
 }
 
+/// What a line of `kubectl` is about (the namespace, or the node), and what it does: without what leads to the cluster.
+fn shortly(line: &str) -> (String, String) {
+    let (mut about, mut what) = (String::new(), Vec::new());
+    let mut words = line.split_whitespace().skip_while(|word| *word == "kubectl");
+    while let Some(word) = words.next() {
+        match word {
+            "--kubeconfig" | "--context" | "--server" | "--namespace" | "-n" => {
+                let value = words.next().unwrap_or_default();
+                if matches!(word, "--namespace" | "-n") {
+                    value.clone_into(&mut about);
+                }
+            }
+            word => what.push(word),
+        }
+    }
+    if about.is_empty() && matches!(what.first(), Some(&"cordon" | &"uncordon")) {
+        about = what.get(1).copied().unwrap_or_default().to_owned();
+    }
+    (about, what.join(" "))
+}
+
 fn of_audit(audit: &[AuditLine], told: &BTreeSet<&str>) -> Vec<Acted> {
     let mut all: Vec<Acted> = Vec::new();
     let mut open: BTreeMap<(&str, usize), usize> = BTreeMap::new();
@@ -246,8 +276,11 @@ fn of_audit(audit: &[AuditLine], told: &BTreeSet<&str>) -> Vec<Acted> {
         match (line.event.as_deref(), line.step, words) {
             (Some("started"), Some(step), Some(what)) => {
                 open.insert((run, step), all.len());
-                let about = if line.database.is_some() { "database" } else { "" };
-                all.push(new(about.to_owned(), what));
+                let (about, what) = match line.database {
+                    Some(_) => ("database".to_owned(), what),
+                    None => shortly(&what),
+                };
+                all.push(new(about, what));
             }
             (Some("done"), Some(step), _) => {
                 if let Some(acted) = open.remove(&(run, step)).and_then(|i| all.get_mut(i)) {
@@ -341,10 +374,7 @@ mod tests {
         let told: Vec<_> = all.iter().map(|a| (a.what.as_str(), a.result, a.text.as_str())).collect();
         assert_eq!(
             told,
-            [
-                ("exec php in container php-fpm", Came::Done, ""),
-                ("kubectl cordon w1", Came::Done, "cordoned")
-            ]
+            [("exec php in container php-fpm", Came::Done, ""), ("cordon w1", Came::Done, "cordoned")]
         );
         // A command that was not started is no command that ran.
         let failed = line(
@@ -354,6 +384,9 @@ mod tests {
         let all = actions(&[], &[], &[exec, failed], &Snapshot::default());
         let told: Vec<_> = all.iter().map(|a| (a.result, a.text.as_str())).collect();
         assert_eq!(told, [(Came::Failed, "no such program")]);
+        assert_eq!((all[1].about.as_str(), all[1].kubectl.as_deref()), ("w1", Some("kubectl cordon w1")));
+        let line = "kubectl --kubeconfig /tmp/k -n acme scale deploy/acme --replicas=3";
+        assert_eq!(shortly(line), ("acme".to_owned(), "scale deploy/acme --replicas=3".to_owned()));
         // What a journal tells is not told twice.
         let (run, seen) = scaled(vec![Event::Taken, Event::Started { step: 0 }]);
         let same = AuditLine { run: Some(run.run.id.clone()), ..started };

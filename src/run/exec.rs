@@ -59,6 +59,7 @@ fn write_down(access: &Access, event: &Event<'_>) -> Result<(), String> {
         operator: &access.who.operator,
         user: access.who.user.as_deref(),
         context: access.wire.context(),
+        server: access.wire.server(),
         run: None,
         campaign: None,
         event,

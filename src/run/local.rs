@@ -132,6 +132,8 @@ pub(super) struct Audited<'a, E> {
     pub(super) user: Option<&'a str>,
     /// The kubeconfig context.
     pub(super) context: &'a str,
+    /// The API server's address: two clusters may have contexts of one name.
+    pub(super) server: &'a str,
     /// The run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) run: Option<&'a str>,
@@ -178,20 +180,22 @@ pub(super) fn audit<E: Serialize>(state_dir: &Path, line: &Audited<'_, E>) -> io
 /// So much of the audit file is read, from its end.
 const READ_BACK: u64 = 16 << 20;
 
-/// What the audit file says of one context.
+/// What the audit file says of one cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Audit {
     /// Its lines, the oldest first.
     pub lines: Vec<AuditLine>,
     /// How many lines could not be read.
     pub unread: usize,
+    /// Older lines than these were not read.
+    pub cut: bool,
 }
 
-/// Reads what the audit file of this machine says of a context: the newest 16 MiB of it. None is there yet: nothing.
+/// Reads what the audit file of this machine says of a cluster: the newest 16 MiB of it. None is there yet: nothing.
 ///
 /// # Errors
 /// One sentence: it is there and cannot be read.
-pub fn audited(state_dir: &Path, context: &str) -> Result<Audit, String> {
+pub fn audited(state_dir: &Path, context: &str, server: &str) -> Result<Audit, String> {
     let path = audit_file(state_dir);
     let mut audit = Audit::default();
     let mut read = || -> io::Result<()> {
@@ -199,13 +203,14 @@ pub fn audited(state_dir: &Path, context: &str) -> Result<Audit, String> {
         let skip = file.metadata()?.len().saturating_sub(READ_BACK);
         file.seek(SeekFrom::Start(skip))?;
         let mut lines = BufReader::new(file.take(READ_BACK)).split(b'\n');
+        audit.cut = skip > 0;
         if skip > 0 {
             // It was begun before.
             lines.next().transpose()?;
         }
         for line in lines {
             match serde_json::from_slice::<AuditLine>(&line?) {
-                Ok(line) if line.context == context => audit.lines.push(line),
+                Ok(line) if line.is_of(context, server) => audit.lines.push(line),
                 Ok(_) => {}
                 Err(_) => audit.unread += 1,
             }

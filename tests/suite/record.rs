@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use crate::program::{Demo, PATIENCE, text};
 
 fn world() -> Demo {
-    Demo::cluster("--tenants 8 --nodes 4 --seed 7 --scenario calm --speed 60")
+    Demo::cluster("--tenants 8 --nodes 4 --seed 7 --scenario calm")
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Forecast, History, Hour, Kept, Ring, Trend};
-use crate::cluster::{Memory, TenantName, delta};
+use crate::cluster::{Memory, TenantName, pack::pack};
 
 /// What a sample is made of.
 const NUMBERS: usize = 5;
@@ -73,7 +73,7 @@ impl History {
             }
         }
         for (unit, column) in &mut later.columns {
-            *unit = delta::pack(column);
+            *unit = pack(column);
         }
         later
     }

@@ -103,6 +103,7 @@ impl Driver {
             operator: &self.access.who.operator,
             user: self.access.who.user.as_deref(),
             context: self.access.wire.context(),
+            server: self.access.wire.server(),
             run: Some(&run.id),
             campaign: run.campaign.as_deref(),
             event: &entry.event,

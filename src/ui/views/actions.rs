@@ -183,6 +183,7 @@ impl View for Actions {
             Some(Ok(audit)) if audit.unread > 0 => {
                 Some(format!("{} of the audit file cannot be read", format::count(audit.unread, "line")))
             }
+            Some(Ok(audit)) if audit.cut => Some("older lines of the audit file are not read".into()),
             _ => None,
         };
         let counted = counted(self.shown.len(), self.all, "action", &self.filter, &ORDERS, self.order);

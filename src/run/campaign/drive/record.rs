@@ -130,6 +130,7 @@ impl Driver {
             operator: &entry.by,
             user: self.access.who.user.as_deref(),
             context: self.access.wire.context(),
+            server: self.access.wire.server(),
             run: None,
             campaign: Some(&campaign.id),
             event: &entry.event,
