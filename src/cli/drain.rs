@@ -10,10 +10,10 @@ use super::{
     session,
 };
 use crate::{
-    cluster::{NodeName, Pod, Snapshot, VolumeSource, words::count},
+    cluster::{NodeName, Snapshot},
     plan::{
         self,
-        rebalance::{self, Caps, Goal, Policy, Proposal},
+        rebalance::{self, Caps, Goal, Policy},
         whatif::{Loss, what_if},
     },
     run::campaign::{Aim, Drained, Offer, Proposed, offer},
@@ -66,29 +66,11 @@ pub(super) async fn drain(common: &Common, args: DrainArgs) -> Result<(), Failur
         Err(check) => return proposal::refused(&check, output),
     };
     let proposed = Proposed::new(&snapshot, aim.words(), Some(aim), items, args.pace.pace());
-    let notes = emptied(&snapshot, &proposal).into_iter().chain(lost(&snapshot, &node)).collect();
+    let notes = rebalance::emptied(&snapshot, &proposal).into_iter().chain(lost(&snapshot, &node)).collect();
     let mut work = Work { proposed, proposal, notes, foreseen: snapshot };
     let end = campaign::carry_out(&mut session, &mut work, &args.consent).await?;
     let drained = (!args.consent.dry_run).then(|| left(&session.seen.borrow(), &node));
     campaign::tell(&work, &end, drained.as_ref(), output, &session.again)
-}
-
-/// Whose emptyDir is lost with the move.
-fn emptied(seen: &Snapshot, proposal: &Proposal) -> Option<String> {
-    let scratch =
-        |pod: &Pod| pod.spec.volumes.iter().any(|v| matches!(v.source, VolumeSource::EmptyDir { .. }));
-    let moved = proposal.moves.iter().filter(|m| seen.pods.get(&m.pod).is_some_and(|pod| scratch(pod)));
-    let names: Vec<_> = moved.map(|m| m.pod.name.to_string()).collect();
-    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-    let more = names.len().saturating_sub(3);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!names.is_empty()).then(|| {
-        format!(
-            "what is in the emptyDir of {} is lost, it starts empty on the other node: {shown}{more} (kubectl drain refuses \
-             that without --delete-emptydir-data)",
-            count(names.len() as u64, "pod")
-        )
-    })
 }
 
 /// What the database loses while the pods of a node restart elsewhere, and once its machine is off.

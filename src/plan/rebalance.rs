@@ -45,7 +45,7 @@ pub use aim::{Aim, Samples, Scheme, kind_of, usual_start};
 use stage::Stage;
 pub use targets::{Target, Targets, targets};
 
-pub use drain::{elsewhere, residents};
+pub use drain::{elsewhere, emptied, residents};
 pub use given::given;
 
 /// What is wanted.

@@ -162,6 +162,7 @@ impl Draft {
 fn notes(aim: &Aim, scheme: &Scheme) -> Vec<String> {
     let mut notes = Vec::new();
     if let Aim::Drain { node } = aim {
+        notes.extend(rebalance::emptied(&scheme.foreseen, &scheme.proposal));
         let told = what_if(&scheme.foreseen, std::slice::from_ref(node), Loss::Drain).ok();
         notes.extend(told.and_then(|told| told.database).map(|loss| loss.sentences()).unwrap_or_default());
     }

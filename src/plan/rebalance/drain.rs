@@ -13,7 +13,7 @@ use super::{
     stage::{Stage, Tried, Who, Whose},
 };
 use crate::{
-    cluster::{Key, Memory, NodeName, Owner, Pod, Snapshot},
+    cluster::{Key, Memory, NodeName, Owner, Pod, Snapshot, VolumeSource, words::count},
     plan::{
         Check, Means, Move, MoveReason, Stay,
         eviction::never,
@@ -204,4 +204,22 @@ fn evict(stage: &mut Stage, pod: &Arc<Pod>, from: At) -> Move {
         reason: MoveReason::Drained,
         free,
     }
+}
+
+/// Whose emptyDir is lost with the moves, in a sentence; `None`: nobody's.
+pub fn emptied(seen: &Snapshot, proposal: &Proposal) -> Option<String> {
+    let scratch =
+        |pod: &Pod| pod.spec.volumes.iter().any(|v| matches!(v.source, VolumeSource::EmptyDir { .. }));
+    let moved = proposal.moves.iter().filter(|m| seen.pods.get(&m.pod).is_some_and(|pod| scratch(pod)));
+    let names: Vec<_> = moved.map(|m| m.pod.name.to_string()).collect();
+    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!names.is_empty()).then(|| {
+        format!(
+            "what is in the emptyDir of {} is lost, it starts empty on the other node: {shown}{more} (kubectl drain refuses \
+             that without --delete-emptydir-data)",
+            count(names.len() as u64, "pod")
+        )
+    })
 }
