@@ -18,6 +18,7 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
     let was = app.campaigns.get(&campaign.id).map(|known| known.state);
     let (id, state, short) = (campaign.id.clone(), campaign.state, campaign.short().to_owned());
     let said = campaign.last_word().unwrap_or_default().to_owned();
+    let done = id.clone();
     let paused =
         campaign.paused_by().map_or_else(|| format!("paused: {said}"), |who| format!("paused by {who}"));
     app.campaigns.insert(id.clone(), campaign);
@@ -32,11 +33,10 @@ pub(super) fn reported(app: &mut App, campaign: Campaign, now: Timestamp) {
     if was.is_some_and(|was| was != state) {
         match state {
             CampaignState::Done => {
-                app.say(
-                    Severity::Notice,
-                    format!("campaign {short} is done: {} takes it back", command::sign(Command::Undo)),
-                    now,
-                );
+                let undone = find(app, &done).is_some_and(|known| known.undo(&app.world.seen).is_ok());
+                let back = format!(": {} takes it back", command::sign(Command::Undo));
+                let text = format!("campaign {short} is done{}", if undone { back.as_str() } else { "" });
+                app.say(Severity::Notice, text, now);
             }
             CampaignState::Stopped => {
                 app.say(Severity::Warning, format!("campaign {short} stopped: {said}"), now);

@@ -110,7 +110,14 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
     if all.is_empty() {
         act::journals_known(&snapshot)?;
     }
-    let found = |id: &str| campaign::find(&all, id).map_err(Failure::Failed);
+    let found = |id: &str| {
+        campaign::find(&all, id).map_err(|why| {
+            // One that is there and cannot be read is not missing.
+            let named = |text: &String| text.contains("campaign-") && text.contains(&format!("-{id}:"));
+            let its = session.unreadable_journals(&snapshot).into_iter().find(named);
+            Failure::Failed(table::plain(&its.unwrap_or(why)))
+        })
+    };
     let Some(command) = args.command else {
         return match (&args.id, args.output.output) {
             (Some(id), Format::Json) => table::json(&CampaignJson::of(found(id)?)),
@@ -127,7 +134,10 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
                     }
                     Format::Table => {
                         let unreadable = unreadable.iter().map(|line| format!("{line}\n"));
-                        table::print(&(list(&all, snapshot.at) + &unreadable.collect::<String>()))
+                        let unreadable = unreadable.collect::<String>();
+                        let none = all.is_empty() && !unreadable.is_empty();
+                        let known = if none { String::new() } else { list(&all, snapshot.at) };
+                        table::print(&(known + &unreadable))
                     }
                 }
             }

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{Common, Failure, Format, Output, act, output, run_json::RunJson, session, table};
 use crate::{
     cluster::Snapshot,
+    plan,
     run::{self, RunSeen, RunState},
     ui,
 };
@@ -164,6 +165,14 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
             let intent = run::undo_intent(&seen.run).ok_or_else(|| {
                 Failure::Failed(format!("run {} changed nothing: nothing to undo", seen.run.id))
             })?;
+            // What has nothing left to take back stays open until somebody closes it.
+            let plan = plan::plan(&snapshot, &intent);
+            if !seen.run.state.is_over() && plan.steps.is_empty() && plan.refusals().next().is_none() {
+                let (again, id) = (&session.again, &seen.run.id);
+                return Err(Failure::Failed(format!(
+                    "nothing of run {id} is left to take back: `{again} runs give-up {id} --reason TEXT` closes it"
+                )));
+            }
             act::carry_out(&mut session, &intent, consent).await
         }
     }

@@ -324,6 +324,7 @@ impl World {
             owner: None,
             claim_templates: vec![],
             first_ordinal: 0,
+            all_at_once: false,
             deleting: None,
             finalizers: vec![],
             claims_go_when_scaled: false,

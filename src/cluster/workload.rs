@@ -52,6 +52,8 @@ pub struct Workload {
     pub claim_templates: Vec<Arc<str>>,
     /// `spec.ordinals.start` (StatefulSets): the number of its first pod.
     pub first_ordinal: u32,
+    /// Its rollout may take all pods away before the first new one is ready (`Recreate`, or `maxUnavailable` covers them all).
+    pub all_at_once: bool,
     /// `metadata.deletionTimestamp`: it is being deleted, and its controller acts on it no more.
     pub deleting: Option<Timestamp>,
     /// `metadata.finalizers`: who must agree before it is gone. Kept of workloads that are being deleted.

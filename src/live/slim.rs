@@ -272,7 +272,10 @@ slim! {
         volume_claim_templates: Vec<ClaimTemplate>,
         persistent_volume_claim_retention_policy: RetentionPolicy,
         ordinals: Ordinals,
+        strategy: Rollout,
     }
+    Rollout { r#type: String, rolling_update: RollingUpdate }
+    RollingUpdate { max_unavailable: Option<IntOrText> }
     Ordinals { start: i64 }
     ClaimTemplate { metadata: Named }
     RetentionPolicy { when_scaled: String }

@@ -51,6 +51,7 @@ pub fn why_grave(rule: &str) -> &'static str {
     match rule {
         "floor" => "under the floor",
         "zero" => "no pod is left",
+        "ready" => "no pod is ready meanwhile",
         "claims" => "data is deleted",
         "load" => "too little room for its requests",
         _ => "see its warnings",

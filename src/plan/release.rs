@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     About, Change, Check, Guard, Intent, OnFailure, PLACED_AS_THEY_COME, Part, Plan, RolledOut, SetImage,
-    Step, Verdict, check, images, migrate::checks,
+    Step, Verdict, check, images, migrate::checks, restart::replaced,
 };
-use crate::cluster::{Snapshot, Tenant, TenantName, WorkloadKind, image_tag};
+use crate::cluster::{Snapshot, Tenant, TenantName, image_tag};
 
 /// Seconds a write may take.
 const WRITE_WITHIN: u32 = 30;
@@ -136,21 +136,4 @@ fn steps(tenant: &Tenant, set: SetImage, steady: u32) -> Vec<Step> {
         Step { takes_back: Some(0), way_out: true, ..step(Change::SetImage(back), WRITE_WITHIN) },
         Step { confirms: Some(2), way_out: true, ..step(backward, within) },
     ]
-}
-
-/// What a rollout does to the pods that are ready.
-fn replaced(tenant: &Tenant) -> Check {
-    let (ready, desired) = (tenant.ready(), tenant.desired());
-    let text = format!("{ready} of {desired} ready");
-    match tenant.workload.key.kind {
-        _ if ready < desired => Check::new("ready", Verdict::Warn, format!("{text}: new pods may crash too")),
-        WorkloadKind::Deployment => {
-            Check::new("ready", Verdict::Ok, format!("{text}: replaced as its rollout strategy says"))
-        }
-        WorkloadKind::StatefulSet => {
-            let text =
-                format!("{text}: one pod after another goes, {} ready meanwhile", desired.saturating_sub(1));
-            Check::new("ready", Verdict::Warn, text)
-        }
-    }
 }

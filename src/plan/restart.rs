@@ -26,7 +26,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
     let restarted = Restarted { stamp: stamp.clone(), revision: Restarted::newest(&key, seen) };
     let restart = Change::RestartRollout(RestartRollout { workload: key.clone(), uid: uid.clone(), stamp });
     let within = ROLLOUT_A_POD.saturating_mul(tenant.desired().clamp(1, 60));
-    let mut own = vec![alike(tenant)];
+    let mut own = vec![replaced(tenant)];
     if workload.paused {
         let text = format!("the rollout of {name} is paused: resume it first");
         own.push(Check::new("paused", Verdict::Refuse, text));
@@ -90,13 +90,17 @@ fn let_in(seen: &Snapshot, workload: &Workload) -> Vec<Check> {
 }
 
 /// What a rollout does to the pods that are ready.
-fn alike(tenant: &Tenant) -> Check {
+pub(super) fn replaced(tenant: &Tenant) -> Check {
     let (ready, desired) = (tenant.ready(), tenant.desired());
     if desired == 0 {
         return Check::new("ready", Verdict::Ok, "it has no pods: nothing to do");
     }
     let text = format!("{ready} of {desired} ready");
     match tenant.workload.key.kind {
+        _ if tenant.workload.all_at_once => Check::grave(
+            "ready",
+            format!("{text}: its rollout strategy takes all of them away before the first new one is ready"),
+        ),
         _ if ready < desired => Check::new("ready", Verdict::Warn, format!("{text}: new pods may crash too")),
         WorkloadKind::Deployment => {
             Check::new("ready", Verdict::Ok, format!("{text}: replaced as its rollout strategy says"))
@@ -106,5 +110,32 @@ fn alike(tenant: &Tenant) -> Check {
             let text = format!("{text}: one pod after another goes, {left} ready meanwhile");
             Check::new("ready", Verdict::Warn, text)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        cluster::{TenantName, sketch},
+        plan::{Confirmation, plan},
+    };
+
+    #[test]
+    fn a_rollout_that_takes_all_pods_away_at_once_wants_the_name_typed() {
+        let now = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let mut seen = sketch("node w1\nnode w2\ntenant acme 2 on w1 w2", now).expect("a sketch");
+        let restart = Intent::Restart { tenant: "acme".into() };
+        assert_eq!(plan(&seen, &restart).confirmation(), Confirmation::Yes);
+        let name = TenantName::from("acme");
+        let mut tenant = Tenant::clone(&seen.tenants[&name]);
+        Arc::make_mut(&mut tenant.workload).all_at_once = true;
+        seen.tenants.insert(name, Arc::new(tenant));
+        let made = plan(&seen, &restart);
+        assert_eq!(made.confirmation(), Confirmation::Type("acme".into()));
+        let told = made.all_checks().find(|check| check.rule == "ready").expect("it is told");
+        assert!(told.text.contains("takes all of them away before the first new one"), "{}", told.text);
     }
 }

@@ -20,6 +20,9 @@ pub struct Harm {
     /// No pod is ready since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,
+    /// A part of that nobody looked at: it was that long at most.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_most: bool,
     /// Containers that ended by themselves, by the reason the kubelet gives: `OOMKilled`, `Error`; `` where it gives none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ended: BTreeMap<String, u32>,
@@ -40,7 +43,10 @@ impl Harm {
                 since.strftime("%H:%M:%S UTC")
             )),
             (None, 0) => None,
-            (None, seconds) => Some(format!("was without a ready pod for {seconds} s")),
+            (None, seconds) => {
+                let most = if self.at_most { "at most " } else { "" };
+                Some(format!("was without a ready pod for {most}{seconds} s"))
+            }
         };
         let ended = self.ended.iter().map(|(reason, n)| {
             let containers = words::count(*n, "container");
@@ -52,6 +58,18 @@ impl Harm {
             }
         });
         down.into_iter().chain(ended).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The same of a run that nobody is at: what was so when it was last written may be over.
+    pub fn words_then(&self) -> String {
+        match self.down_since {
+            Some(_) => self.words().replacen(
+                "has no ready pod since",
+                "had no ready pod, when last looked at, since",
+                1,
+            ),
+            None => self.words(),
+        }
     }
 
     /// Whether more happened than the plan foresees: it never foresees that a container ends by itself.
@@ -66,6 +84,7 @@ fn foresees_none_ready(part: &Part, plan: &Plan) -> bool {
     let only = part.now.values().sum::<u32>() <= 1;
     let own = plan.steps.iter().filter(|step| step.about.tenant() == Some(&part.tenant));
     part.to == 0
+        || part.checks.iter().any(|check| check.rule == "ready" && check.grave)
         || own.map(|step| &step.change).any(|change| match change {
             Change::Replicas(replicas) => replicas.to == 0,
             Change::Evict(_) | Change::DeletePod(_) => only,

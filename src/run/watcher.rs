@@ -106,7 +106,11 @@ impl Watcher {
                 continue;
             };
             let written = || run.harm(&part.tenant).cloned().unwrap_or_default();
-            let mut harm = self.harms.remove(&part.tenant).unwrap_or_else(written);
+            let mut harm = self.harms.remove(&part.tenant).unwrap_or_else(|| {
+                let harm = written();
+                // From when the session before ended until now, nobody looked.
+                Harm { at_most: harm.at_most || harm.down_since.is_some(), ..harm }
+            });
             self.readiness(&part.tenant, tenant, &mut harm, seen.at);
             let since = last(run, &part.tenant).map_or(began, |entry| entry.at);
             self.ends(tenant, &mut harm, since);

@@ -28,6 +28,20 @@ pub(super) fn stateful_set(
 /// `progressDeadlineSeconds` where none is given.
 const DEADLINE: u32 = 600;
 
+/// Whether a rollout may take all pods away before the first new one is ready: the strategy `Recreate`, or as many may be
+/// unavailable as there are. A part of a pod does not count, as the Deployment controller rounds it down.
+fn all_at_once(strategy: &slim::Rollout, desired: u32) -> bool {
+    let unavailable = match &strategy.rolling_update.max_unavailable {
+        Some(slim::IntOrText::Int(number)) => *number,
+        Some(slim::IntOrText::Text(text)) => {
+            let percent = text.strip_suffix('%').and_then(|n| n.trim().parse::<i64>().ok());
+            percent.map_or(0, |percent| i64::from(desired).saturating_mul(percent) / 100)
+        }
+        Some(slim::IntOrText::Float(_)) | None => 0,
+    };
+    strategy.r#type == "Recreate" || desired > 0 && unavailable >= i64::from(desired)
+}
+
 fn workload(
     kind: WorkloadKind,
     slim: slim::Workload,
@@ -66,6 +80,7 @@ fn workload(
         claim_templates.iter().map(|name| Volume { name: name.clone(), source: VolumeSource::OwnClaim }),
     );
     let version = meta.resource_version.as_str().into();
+    let desired = count(spec.replicas.unwrap_or(1));
     let value = Workload {
         key: WorkloadKey { kind, key: key.clone() },
         uid: meta.uid.into(),
@@ -74,7 +89,7 @@ fn workload(
         created: created(meta.creation_timestamp)?,
         generation: meta.generation,
         observed_generation: status.observed_generation,
-        desired: count(spec.replicas.unwrap_or(1)),
+        desired,
         scaled,
         selector: labels::selector(&spec.selector, interner)?,
         template_labels: interner.labels(spec.template.metadata.labels),
@@ -99,6 +114,7 @@ fn workload(
             .collect(),
         claims_go_when_scaled: spec.persistent_volume_claim_retention_policy.when_scaled == "Delete",
         min_ready_seconds: count(spec.min_ready_seconds),
+        all_at_once: all_at_once(&spec.strategy, desired),
         bound_to,
         restarted: spec.template.metadata.annotations.restarted.map(Arc::from),
         deadline: spec.progress_deadline_seconds.map_or(DEADLINE, count),

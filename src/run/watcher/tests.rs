@@ -123,7 +123,7 @@ fn who_takes_a_run_up_counts_on_from_where_its_journal_ends() {
     }
     back.tenants.insert(name, Arc::new(tenant));
     let told = watched(&mut run, &mut Watcher::default(), &[back]);
-    assert_eq!(told, ["was without a ready pod for 60 s; 2 containers were OOMKilled"]);
+    assert_eq!(told, ["was without a ready pod for at most 60 s; 2 containers were OOMKilled"]);
 }
 
 #[test]

@@ -166,7 +166,8 @@ impl View for RunView {
         }
         for (tenant, harm) in run.harms().filter(|(tenant, _)| is_open(run, tenant)) {
             pen.put(3, y, 1, "▲", Role::Warn);
-            let text = format!("{tenant} {}", harm.words());
+            let words = if known.wants_an_operator() { harm.words_then() } else { harm.words() };
+            let text = format!("{tenant} {words}");
             pen.put(5, y, width.saturating_sub(6), &text, Role::Warn);
             y += 1;
         }

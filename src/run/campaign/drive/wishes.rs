@@ -3,12 +3,27 @@
 use super::{Driver, Event, ItemState, Open, Session, Stop, Wish, journal};
 use crate::{
     cluster::{Key, TenantName, words::short_run},
-    plan::About,
-    run::campaign::{Asked, next::has_moved},
+    plan::{About, Change, Step},
+    run::{
+        Run, StepState,
+        campaign::{Asked, next::has_moved},
+    },
 };
 
 /// Why a migration under way is not skipped.
 const BEYOND_SKIPPING: &str = "its job runs, and a schema change that is cut off cannot be taken back: wait for it, or pause the campaign and decide about the run";
+
+/// Why a migration that has succeeded is not skipped.
+const MIGRATED: &str = "its migration has succeeded, and its replicas are being given back: wait for it";
+
+/// The Job of a run has succeeded.
+fn has_migrated(run: &Run) -> bool {
+    let mut steps = run.plan().steps.iter().zip(&run.steps);
+    let ended = |(step, state): (&Step, &StepState)| {
+        matches!((&step.change, state), (Change::JobEnded(_), StepState::Done(_)))
+    };
+    !run.state.is_over() && steps.any(ended)
+}
 
 impl Driver {
     /// Answers what is wished of it: by this session, and by others in the journal.
@@ -142,6 +157,11 @@ impl Driver {
                     let (wish, why) =
                         (format!("skip {}", self.campaign.borrow().words(item)), BEYOND_SKIPPING);
                     events.push(Event::Declined { wish, why: why.into() });
+                    continue;
+                }
+                if self.children.get(id).is_some_and(|child| has_migrated(&child.handle.watch.borrow())) {
+                    let wish = format!("skip {}", self.campaign.borrow().words(item));
+                    events.push(Event::Declined { wish, why: MIGRATED.into() });
                     continue;
                 }
                 if let Some(child) = self.children.get_mut(id) {

@@ -264,6 +264,10 @@ impl CampaignView {
         // The pod that is coming belongs to nobody until it is adopted: it is told where it comes up all the same.
         for i in items.iter().filter(|i| matches!(campaign.states[**i], ItemState::Running(_))) {
             let Intent::Move { moved } = &campaign.items[*i] else { continue };
+            // A pause has taken the new pod back.
+            if campaign.state == crate::run::campaign::CampaignState::Paused {
+                continue;
+            }
             let here = tenant.is_some_and(|t| t.active().any(|pod| pod.uid == moved.uid));
             if here && moved.means == Means::Adoption {
                 cells.entry(moved.to.clone()).or_default().starting += 1;
@@ -323,7 +327,17 @@ fn took(campaign: &Campaign, item: usize) -> Option<i64> {
         Event::Done { item: at, .. } if *at == item => Some(e.at),
         _ => None,
     })?;
-    Some(ended.as_second() - began(campaign, item)?.as_second())
+    let began = began(campaign, item)?;
+    // What it stood still for is no part of it.
+    let (mut still, mut since) = (0, None);
+    for entry in campaign.entries.iter().filter(|e| e.at >= began && e.at <= ended) {
+        match entry.event {
+            Event::Paused { .. } => since = Some(entry.at),
+            Event::Taken => still += since.take().map_or(0, |at| entry.at.as_second() - at.as_second()),
+            _ => {}
+        }
+    }
+    Some(ended.as_second() - began.as_second() - still)
 }
 
 /// One item on one line.
