@@ -36,7 +36,9 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
         }
         let names = command::table().iter().map(|e| e.name);
         let begins = command::table().iter().map(|e| e.name).find(|n| n.starts_with(name));
-        match begins.or_else(|| near(name, names).first().copied()) {
+        // A word that begins otherwise was hardly meant.
+        let like = |known: &&str| known.chars().next() == name.chars().next();
+        match begins.or_else(|| near(name, names).into_iter().find(like)) {
             Some(near) => format!("there is no command `{name}`; is it `{near}`?"),
             None => format!("there is no command `{name}`; {} shows them all", command::sign(Command::Help)),
         }

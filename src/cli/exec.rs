@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Common, Failure, output, session, table};
 use crate::{
-    cluster::{Named, Pod, Snapshot, named, running},
+    cluster::{Named, Pod, PodState, Snapshot, named, running},
     cockpit::{
         self,
         hand_over::{self, Left},
@@ -91,7 +91,9 @@ pub(super) fn pod_of<'a>(snapshot: &'a Snapshot, what: &str) -> Result<&'a Pod, 
     match named(snapshot, what).map_err(failed)? {
         Named::Pod(pod) => Ok(pod),
         Named::Tenant(tenant) => {
-            running(snapshot, &tenant.pods).first().map(|(pod, _)| &***pod).ok_or_else(|| {
+            let pods = running(snapshot, &tenant.pods).into_iter().map(|(pod, _)| pod);
+            let rank = |pod: &Pod| (snapshot.state_of(pod) != PodState::Ready, pod.key.name.clone());
+            pods.min_by_key(|pod| rank(pod)).map(|pod| &**pod).ok_or_else(|| {
                 let n = tenant.desired();
                 failed(format!("no pod of {} runs at present, of {n} that are asked for", tenant.name))
             })

@@ -115,15 +115,18 @@ async fn sheet(common: &Common, args: RecoveryArgs) -> Result<(), Failure> {
     let database = database.ok_or_else(|| {
         Failure::Usage("no Galera members are configured: list them in [galera] members".into())
     })?;
-    let mut fed: BTreeMap<MemberName, String> = BTreeMap::new();
+    let mut fed: BTreeMap<MemberName, (String, Vec<String>)> = BTreeMap::new();
     for source in args.grastate.iter().chain(&args.recovered) {
         let (member, path) = named(&database, source)?;
-        fed.entry(member).or_default().push_str(&(read(&path)? + "\n"));
+        let (text, files) = fed.entry(member).or_default();
+        text.push_str(&(read(&path)? + "\n"));
+        files.push(path.display().to_string());
     }
     let mut saved = Vec::new();
-    for (member, text) in fed {
-        let found = Saved::parse(&text).map_err(|why| Failure::Failed(format!("{member}: {why}")))?;
-        saved.push((member, found));
+    for (member, (text, files)) in fed {
+        let label = database.members.iter().find(|row| row.name == member).map_or("", |row| &*row.label);
+        let wrong = |why| Failure::Failed(table::plain(&format!("{label} ({}): {why}", files.join(", "))));
+        saved.push((member, Saved::parse(&text).map_err(wrong)?));
     }
     let sheet = recovery(&Evidence::of(&database, &saved));
     match args.output.output {

@@ -7,7 +7,7 @@ use std::{
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{About, Check, DatabasePart, Intent, Part, PartRef, Plan, Verdict};
+use super::{About, Change, Check, DatabasePart, Intent, Part, PartRef, Plan, Verdict};
 use crate::cluster::NodeName;
 
 /// Columns a plan is written in.
@@ -160,12 +160,12 @@ impl Plan {
                 Some(part) => part.words(),
                 None => act.to_string(),
             },
-            Intent::Undo { run, .. } => {
+            Intent::Undo { run, changes } => {
                 let run = run.rsplit('-').next().unwrap_or(run);
                 let mut what: Vec<_> = self.database.iter().map(DatabasePart::words_of_undo).collect();
                 if !words.is_empty() {
                     let scales = self.tenants.iter().all(|part| part.what.is_none());
-                    let resizes = self.tenants.iter().any(|part| !part.resized.is_empty());
+                    let resizes = changes.iter().any(|(_, change)| matches!(change, Change::Resize(_)));
                     let verb = match (scales, resizes) {
                         (true, _) => "scale",
                         (false, true) => "resize",

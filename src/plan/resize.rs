@@ -11,7 +11,8 @@ use super::{
     About, Change, Check, Given, Intent, Part, Plan, Resize, Resized, Standing, Step, Verdict, check,
 };
 use crate::cluster::{
-    Cpu, Memory, Phase, Pod, Qos, Snapshot, Tenant, TenantName, did_you_mean, near, words::all_pods,
+    Cpu, Memory, Phase, Pod, Qos, Snapshot, Tenant, TenantName, did_you_mean, near,
+    words::{all_pods, count},
 };
 
 mod checks;
@@ -50,7 +51,13 @@ impl NewLimits {
         match memory.0 {
             0 => Err("a limit of 0 cannot be set: give an amount such as 768Mi".into()),
             n if n < LEAST => {
-                Err(format!("{} is {n} bytes: give the unit as well, such as 768Mi", cut(text)))
+                let bare = text.trim().ends_with(|c: char| c.is_ascii_digit());
+                let why = if bare {
+                    "give the unit as well, such as 768Mi"
+                } else {
+                    "no container lives with that"
+                };
+                Err(format!("{} is {}: {why}", cut(text), count(n, "byte")))
             }
             _ => Ok(memory),
         }
@@ -217,6 +224,7 @@ fn not_running(seen: &Snapshot, pod: &Pod) -> Option<String> {
 
 /// The container that a tenant does not have, with the name that was probably meant.
 fn unknown_container(tenant: &Tenant, wanted: &str) -> Option<String> {
+    let empty = wanted.trim().is_empty();
     let template = tenant.workload.template.containers.iter().map(|c| &*c.name);
     let own = tenant.active().flat_map(|pod| pod.spec.containers.iter().map(|c| &*c.name));
     let mut names: Vec<_> = template.chain(own).collect();
@@ -224,6 +232,9 @@ fn unknown_container(tenant: &Tenant, wanted: &str) -> Option<String> {
     names.dedup();
     if names.contains(&wanted) {
         return None;
+    }
+    if empty {
+        return Some(format!("the name of a container is wanted: {} has {}", tenant.name, names.join(", ")));
     }
     let meant = near(wanted, names.iter().copied());
     let known = match meant.is_empty() {
@@ -317,9 +328,10 @@ fn undone(wanted: &[Wanted]) -> &'static str {
 fn what(tenant: &Tenant, wanted: &[Wanted]) -> String {
     let name = &tenant.name;
     let Some(first) = wanted.first() else { return name.to_string() };
-    let alike = wanted.iter().all(|one| (one.from, one.to) == (first.from, first.to));
-    match alike && first.from != first.to {
-        true => format!("{name} {} {}", first.container, first.from.becomes(first.to)),
+    let now = first.in_force();
+    let alike = wanted.iter().all(|one| (one.in_force(), one.to) == (now, first.to));
+    match alike && now != first.to {
+        true => format!("{name} {} {}", first.container, now.becomes(first.to)),
         false => format!("{name} {} to {}", first.container, first.to.limits()),
     }
 }
@@ -372,8 +384,10 @@ fn back(seen: &Snapshot, intent: &Intent, run: &str, name: &TenantName, changes:
                 let text = format!("{pod} has what it had before: nothing to take back");
                 own.push(Check::new("undo", Verdict::Ok, text));
             }
-            (Standing::Gone(why), _) => {
-                own.push(Check::new("undo", Verdict::Ok, format!("{why}: nothing to take back")));
+            (Standing::Gone(_), _) => {
+                let text =
+                    format!("{pod} is gone: nothing to take back of it; `runs give-up` closes the run");
+                own.push(Check::new("undo", Verdict::Ok, text));
             }
             (Standing::Elsewhere(why) | Standing::Failed(why) | Standing::Unknown(why), _) => {
                 own.push(refuse(format!("{why}: somebody has changed it since run {run}")));

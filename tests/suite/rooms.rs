@@ -342,15 +342,25 @@ fn views_and_overlays_know_nothing_of_each_other() {
 
 #[test]
 fn no_plan_is_made_where_messages_are_folded() {
-    let planning =
-        ["plan(&", "plan::plan", "instead::planned", "instead(", "Board::new", "what_if(", "Draft::of"];
+    let planning = [
+        "plan(&",
+        "plan(seen",
+        "plan::plan",
+        "instead::planned",
+        "instead(",
+        "Board::new",
+        "what_if(",
+        "Draft::of",
+    ];
     let mut wrong = Vec::new();
     for (file, _, code) in files().into_iter().filter(|(file, room, _)| {
         // What a view draws and what a run offers is asked for with every key and every line.
         let drawn = file.starts_with("ui/views") || file.starts_with("ui/parts") || file == "run/seen.rs";
         room == "app" && file != "app/tests.rs" || drawn
     }) {
-        for word in planning.iter().filter(|word| code.contains(**word)) {
+        // A selection asks for a what-if by that name.
+        let named = |word: &&&str| code.contains(**word) && (**word != "what_if(" || file.starts_with("app"));
+        for word in planning.iter().filter(named) {
             wrong.push(format!("src/{file}: `{word}`: planning takes time, ask for it with an effect"));
         }
     }

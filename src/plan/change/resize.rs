@@ -120,6 +120,11 @@ pub(super) fn there<'a>(key: &Key, uid: &Uid, seen: &'a Snapshot) -> Result<&'a 
     }
 }
 
+/// What is to be done with a run whose pod is not there any more: it can neither go on nor be taken back.
+pub(super) fn closed(why: &str) -> String {
+    format!("{why}; `runs give-up` closes the run, then resize again")
+}
+
 impl Kind for Resize {
     fn object(&self) -> Object {
         Object::Pod(self.pod.clone())
@@ -147,7 +152,7 @@ impl Kind for Resize {
         let Self { pod: key, uid, container, from, to } = self;
         let pod = match there(key, uid, seen) {
             Ok(pod) => pod,
-            Err(why) => return Standing::Gone(why),
+            Err(why) => return Standing::Gone(closed(&why)),
         };
         match Given::of(pod.wished(), container) {
             None => Standing::Elsewhere(format!("{} has no container {container}", key.name)),

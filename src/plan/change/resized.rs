@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Given, Kind, Object, Standing, pods, resize::there};
+use super::{
+    Change, Given, Kind, Object, Standing, pods,
+    resize::{closed, there},
+};
 use crate::{
     cluster::{Key, NodeName, Pod, Snapshot, Uid},
     plan::Names,
@@ -67,7 +70,7 @@ impl Kind for Resized {
         let name = &self.pod.name;
         let pod = match there(&self.pod, &self.uid, seen) {
             Ok(pod) => pod,
-            Err(why) => return Standing::Elsewhere(why),
+            Err(why) => return Standing::Elsewhere(closed(&why)),
         };
         if self.is_in_force(pod) {
             return Standing::AtTo;

@@ -113,10 +113,22 @@ fn use_of(seen: &Snapshot, tenant: &Tenant, wanted: &[Wanted]) -> Vec<Check> {
             return vec![Check::new("use", Refuse, text)];
         }
         let text = format!("the most that {} of a pod used in {since} is {}", one.container, peak.used);
-        return vec![Check::new("use", Ok, text)];
+        return vec![near(text, peak.used, limit)];
     }
     let used = wanted.iter().filter_map(|one| in_use::now(seen, &one.pod, &one.container)).max();
-    used.map(|used| Check::new("use", Ok, format!("{used} at most in use"))).into_iter().collect()
+    let least = lowered.iter().filter_map(|one| one.to.memory_limit).min().unwrap_or(Memory(u64::MAX));
+    used.map(|used| near(format!("{used} at most in use"), used, least)).into_iter().collect()
+}
+
+/// A lower limit leaves a tenth more than was used, or that is a warning.
+fn near(text: String, used: Memory, limit: Memory) -> Check {
+    match used + Memory(used.0 / 10) > limit {
+        true => {
+            let text = format!("{text}: {limit} leaves less than a tenth more, and it may be killed soon");
+            Check::new("use", Warn, text)
+        }
+        false => Check::new("use", Ok, text),
+    }
 }
 
 /// Whether LimitRanges and quotas allow it.

@@ -67,20 +67,26 @@ pub(super) fn of_all(
             || (matches!(here, Place::Database | Place::Member(_) | Place::Proxy(_))
                 && matches!(place, Place::Database | Place::Member(_) | Place::Proxy(_)))
     };
-    let mut found = all.into_iter().filter_map(|stop| of_stop(cx, &stop));
+    let mut found = all.into_iter().flat_map(|stop| of_stop(cx, &stop));
     found.find(|(_, action)| !matches!(action, Action::Go(place) if is_here(place)))
 }
 
-fn of_stop(cx: &Cx<'_>, stop: &Stop) -> Option<(&'static str, Action)> {
+/// What answers it, and then what answers its cause.
+fn of_stop(cx: &Cx<'_>, stop: &Stop) -> Vec<(&'static str, Action)> {
     match stop {
-        Stop::Run(id) => cx.runs.iter().find(|known| known.run.id == *id).map(|known| of_run(cx, known)),
+        Stop::Run(id) => {
+            let known = cx.runs.iter().find(|known| known.run.id == *id);
+            known.map(|known| of_run(cx, known)).into_iter().collect()
+        }
         Stop::Campaign(id) => {
-            let known = cx.campaigns.iter().find(|known| known.campaign.id == *id)?;
-            Some(of_campaign(known))
+            let known = cx.campaigns.iter().find(|known| known.campaign.id == *id);
+            known.map(of_campaign).into_iter().collect()
         }
         Stop::About(subject) => {
-            let finding = cx.findings.iter().find(|finding| finding.subject == *subject)?;
-            of_finding(cx, finding)
+            let of = |subject: &Subject| cx.findings.iter().find(|finding| finding.subject == *subject);
+            let finding = of(subject);
+            let cause = finding.and_then(|finding| of(finding.because.as_ref()?));
+            finding.into_iter().chain(cause).filter_map(|finding| of_finding(cx, finding)).collect()
         }
     }
 }

@@ -385,6 +385,14 @@ impl View for DatabaseView {
         }
     }
 
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        match command {
+            Command::Answer => self.answer(cx).is_none(),
+            Command::Recovery => !self.database.as_ref().is_some_and(|database| words::lost(database)),
+            _ => false,
+        }
+    }
+
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
         if self.database.as_ref().is_some_and(|database| words::lost(database)) {
             return Some(("recovery", Action::Go(Place::Recovery)));

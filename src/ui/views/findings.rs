@@ -278,6 +278,10 @@ impl View for Findings {
             .then(|| "nothing is selected".into())
     }
 
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command == Command::Recovery && answers::nothing_to_recover(cx).is_some()
+    }
+
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {
         answers::of_finding(cx, self.finding(cx)?)
     }

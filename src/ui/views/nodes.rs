@@ -214,7 +214,7 @@ impl View for Nodes {
                 let node = self.selection.list.selected().cloned()?;
                 return Some(super::object::open(command, ObjectKey::Node(node)));
             }
-            Command::WhatIf => return self.selection.what_if(),
+            Command::WhatIf => return self.selection.if_lost(),
             Command::Rebalance => {
                 let nodes = self.selection.marked.iter().cloned().collect();
                 return Some(Action::Aim(Aim::Rebalance { nodes, tenants: Vec::new() }));
@@ -295,6 +295,10 @@ impl View for Nodes {
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {
         self.selection.names()
+    }
+
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command == Command::Answer && !cx.findings.iter().any(|f| matches!(f.subject, Subject::Node(_)))
     }
 
     fn answer(&self, cx: &Cx<'_>) -> Option<(&'static str, Action)> {

@@ -97,7 +97,7 @@ impl View for Ranking {
                 let node = self.selection.list.selected().cloned()?;
                 return Some(Action::Go(Place::WhatIf(vec![node], Loss::Crash)));
             }
-            Command::WhatIf => return self.selection.what_if(),
+            Command::WhatIf => return self.selection.if_lost(),
             Command::Mark => self.selection.mark(all.len(), page(cx), key),
             Command::Escape => {
                 self.selection.marked.clear();

@@ -33,7 +33,7 @@ impl Selection {
     }
 
     /// What happens if they are lost.
-    pub fn what_if(&self) -> Option<Action> {
+    pub fn if_lost(&self) -> Option<Action> {
         let nodes = self.targets();
         (!nodes.is_empty()).then_some(Action::Go(Place::WhatIf(nodes, Loss::Crash)))
     }

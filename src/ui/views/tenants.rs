@@ -247,7 +247,9 @@ impl View for Tenants {
         });
         words.push(match self.sort() {
             Sort::Worst => "worst first".into(),
-            Sort::Image => format!("by image: {}, {}", images(cx.seen), super::usual(&Sort::WORDS)),
+            Sort::Image if cx.size.0 >= 100 => {
+                format!("by image: {}, {}", images(cx.seen), super::usual(&Sort::WORDS))
+            }
             sort => format!("by {sort}, {}", super::usual(&Sort::WORDS)),
         });
         words.join(" · ")
@@ -299,6 +301,10 @@ impl View for Tenants {
     fn lens(&mut self) -> Lens<'_> {
         self.stale = true;
         Lens::of(&mut self.filter, &rows::FIELDS, &mut self.order, &Sort::WORDS)
+    }
+
+    fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
+        command == Command::Recovery && super::answers::nothing_to_recover(cx).is_some()
     }
 
     fn let_go(&mut self) {

@@ -27,6 +27,9 @@ fn evidence_is_read_from_what_people_paste() {
     assert_eq!(Saved::parse(&format!("{UUID}:12")).unwrap().position().unwrap().seqno, 12);
     let zero = "00000000-0000-0000-0000-000000000000:-1";
     assert!(Saved::parse(&format!("Recovered position: {zero}")).unwrap().empty);
+    // Its own history without a place in it is not nothing: where it stands is not known.
+    let nowhere = Saved::parse(&format!("Recovered position: {UUID}:-1")).unwrap();
+    assert_eq!((nowhere.position(), nowhere.empty), (None, false));
     assert!(Saved::parse("hello\nworld: 1").unwrap_err().contains("grastate.dat"));
     assert!(Saved::parse("uuid: 616bac65-e57f-11f1-a4d7-53902d4ee3af\nseqno: many").is_err());
 }
@@ -38,6 +41,11 @@ fn a_damaged_grastate_and_one_that_is_not_used_are_told() {
         (grastate(12, 0).replace("seqno:   12\n", ""), "has a uuid and no seqno: it is cut off"),
         ("version: 2.1\nseqno: 12\n".to_owned(), "has a seqno and no uuid: it is cut off"),
         (grastate(12, 3), "safe_to_bootstrap is 0 or 1"),
+        (
+            format!("{}seqno: 600000000\n", grastate(5, 0)),
+            "`seqno` is there twice, as 5 and as 600000000: grastate.dat is damaged",
+        ),
+        (format!("{}safe_to_bootstrap: 1\n", grastate(5, 0)), "`safe_to_bootstrap` is there twice"),
         (grastate(12, 0).replace("seqno:   12", "seqno:   1x"), "a seqno is a number"),
     ] {
         let said = Saved::parse(&fed).unwrap_err();

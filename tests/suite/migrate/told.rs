@@ -10,7 +10,7 @@ use wheelhouse::{
 };
 
 use super::{TENANT, failing, long, plain, start, until_it_runs};
-use crate::session::{Ground, approve, text};
+use crate::session::{Ground, text};
 
 /// The pod of the tenant that serves.
 fn serving(ground: &Ground) -> String {
@@ -68,12 +68,12 @@ fn what_loses_no_ready_pod_is_as_predicted() {
         Intent::Scale { targets: vec![wheelhouse::plan::Target { tenant: TENANT.into(), to: 0 }] },
     ] {
         let plan = crate::session::planned(&alice, &intent);
-        let _ = approve(plan.clone());
         let mut handle = alice.start(plan, wheelhouse::run::JournalPlace::Cluster);
         let run = ground.drive(&alice, &mut handle);
         assert_eq!(run.state, RunState::Done, "{:?}", run.last_word());
         assert!(text(&run).ends_with("as predicted") && !text(&run).contains("not "), "{}", text(&run));
         ground.step(60);
+        alice.until("free leases", |s| s.leases.values().all(|lease| lease.holder.is_none()));
         alice.catch_up(&ground);
     }
 }

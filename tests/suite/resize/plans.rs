@@ -114,6 +114,7 @@ fn what_cannot_be_meant_is_refused() {
     let of = |container: &str| NewLimits { container: Some(container.into()), ..limits(Some(768), None) };
     assert_eq!(refused(&seen, of("php-fmp")).1, "acme has no container php-fmp; did you mean php-fpm?");
     assert_eq!(refused(&seen, of("redis")).1, "acme has no container redis; it has nginx, php-fpm");
+    assert_eq!(refused(&seen, of("")).1, "the name of a container is wanted: acme has nginx, php-fpm");
     let other = NewLimits { tenant: "acne".into(), ..limits(Some(768), None) };
     assert_eq!(refusals(&planned(&seen, other))[0].0, "tenant");
     assert_eq!(refused(&seen, limits(None, None)).0, "range");
@@ -150,6 +151,8 @@ fn a_limit_below_the_use_the_peak_or_the_request_is_refused() {
     let mut seen = self::seen();
     let earlier = now() + SignedDuration::from_secs(15);
     seen.observe(Observation::Usage(Seen::All(all(600, earlier, &seen), earlier)));
+    let used = planned(&seen, limits(Some(630), None)).all_checks().find(|c| c.rule == "use").cloned();
+    assert!(used.is_some_and(|c| c.verdict == Verdict::Warn && c.text.contains("less than a tenth more")));
     let later = now() + SignedDuration::from_secs(30);
     seen.observe(Observation::Usage(Seen::All(all(300, later, &seen), later)));
     let (rule, text) = refused(&seen, low());
@@ -363,6 +366,8 @@ fn amounts_are_read_as_people_type_them() {
         ("much", "`much` is not an amount such as 768Mi"),
         ("-1Mi", "`-1Mi` is not an amount such as 768Mi"),
         ("768", "768 is 768 bytes: give the unit as well, such as 768Mi"),
+        ("1", "1 is 1 byte: give the unit as well, such as 768Mi"),
+        ("0.1Mi", "0.1Mi is 104858 bytes: no container lives with that"),
         ("0", "a limit of 0 cannot be set: give an amount such as 768Mi"),
         ("768Mi 1Gi", "`1Gi` is one word too many"),
         ("768Mi --cpu", "--cpu wants an amount such as 2"),

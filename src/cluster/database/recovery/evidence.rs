@@ -1,6 +1,6 @@
 //! What is known of every member: by its own word while it answers, by what is on its disk when it does not.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::Serialize;
 
@@ -35,7 +35,8 @@ pub struct Saved {
     pub recovered: Option<Position>,
     /// `safe_to_bootstrap`.
     pub safe_to_bootstrap: Option<bool>,
-    /// `--wsrep-recover` printed no position to go on from (zero UUID or -1).
+    /// `--wsrep-recover` printed a zero UUID: there is nothing to go on from. A known UUID with -1 only says that the position
+    /// is not known.
     pub empty: bool,
     /// `grastate.dat` has a zero UUID: it was expelled, or a copy broke off. `--wsrep-recover` still prints what InnoDB
     /// last wrote, and that is no place to go on from (measured on an expelled member).
@@ -55,6 +56,7 @@ impl Saved {
         let mut saved = Self::default();
         let (mut found, mut outlived) = (false, false);
         let (mut has_uuid, mut has_seqno) = (false, false);
+        let mut fields: BTreeMap<&str, &str> = BTreeMap::new();
         for line in text.lines() {
             let line = line.trim().trim_start_matches('\u{feff}');
             if line.starts_with('#') {
@@ -80,7 +82,7 @@ impl Saved {
                         saved.uuid.unwrap_or_default()
                     ));
                 }
-                saved.empty = seqno < 0 || uuid == ZERO_UUID;
+                saved.empty = uuid == ZERO_UUID;
                 saved.uuid = Some(uuid.into());
                 saved.recovered = u64::try_from(seqno)
                     .ok()
@@ -89,8 +91,16 @@ impl Saved {
                 continue;
             }
             let Some((name, value)) = line.split_once(':') else { continue };
-            let value = value.trim();
-            match name.trim() {
+            let (name, value) = (name.trim(), value.trim());
+            if ["uuid", "seqno", "safe_to_bootstrap"].contains(&name)
+                && let Some(before) = fields.insert(name, value)
+                && before != value
+            {
+                return Err(format!(
+                    "`{name}` is there twice, as {before} and as {value}: grastate.dat is damaged, or two files are one. Read it again"
+                ));
+            }
+            match name {
                 "uuid" if !is_uuid(value) => {
                     return Err(format!(
                         "`{line}` is no uuid of 32 hexadecimal digits such as 6f1d0c9e-8dd9-11f1-adc3-d6cba1d4622c: grastate.dat is damaged, or was edited"
