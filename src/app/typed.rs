@@ -153,6 +153,7 @@ fn try_line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>
             let aim = Aim::Rebalance { nodes: Vec::new(), tenants: Vec::new() };
             schemes::review(app, Wanted::Aim(aim), now, effects);
         }
+        (_, []) if entry.command == Command::Timeline => go(app, &Place::Timeline, now),
         (_, []) if entry.command == Command::Recovery => {
             if app.world.seen.galera.is_empty() {
                 return Err("no members are configured: name them under [galera] members".into());

@@ -99,7 +99,7 @@ fn on_a_full_disk_recording_stops_and_says_so_and_what_was_recorded_is_read() {
 fn the_cockpit_keeps_the_last_hours_unless_it_is_told_not_to() {
     let demo = world();
     let mut terminal = demo.home.terminal(&demo.on(&[]), 100, 30);
-    terminal.wait("the tenants", |screen| screen.contains("acme"));
+    terminal.wait("the tenants", |screen| screen.contains("acme") && screen.contains("REQ LEFT"));
     terminal.keys("\u{3}");
     assert_eq!(terminal.end(), 0);
     let (told, _) = demo.run(0, &["report"]);
@@ -108,7 +108,7 @@ fn the_cockpit_keeps_the_last_hours_unless_it_is_told_not_to() {
     assert!(kept.is_dir());
     fs::remove_dir_all(&kept).expect("it is removed");
     let mut terminal = demo.home.terminal(&demo.on(&["--set", "recording.keep=false"]), 100, 30);
-    terminal.wait("the tenants", |screen| screen.contains("acme"));
+    terminal.wait("the tenants", |screen| screen.contains("acme") && screen.contains("REQ LEFT"));
     terminal.keys("\u{3}");
     assert_eq!(terminal.end(), 0);
     assert!(!kept.exists());
