@@ -277,17 +277,19 @@ pub(super) fn undo(seen: &Snapshot, intent: &Intent, run: &str, changes: &[(Abou
     }
 }
 
+/// Why nothing can be done to a database that is not there.
+pub(super) const NOT_CONFIGURED: &str =
+    "no database is configured: name its members and proxies in the configuration ([galera], [proxysql])";
+
 /// Without a database there is nothing to act on.
 fn blank(seen: &Snapshot, intent: &Intent, act: &DatabaseAct) -> Plan {
-    let text =
-        "no database is configured: name its members and proxies in the configuration ([galera], [proxysql])";
     let part = DatabasePart {
         act: act.clone(),
         subject: act.subject().to_owned(),
         now: Vec::new(),
         after: Vec::new(),
         cut: Vec::new(),
-        checks: vec![Check::new("member", Verdict::Refuse, text)],
+        checks: vec![Check::new("member", Verdict::Refuse, NOT_CONFIGURED)],
         sql: Vec::new(),
         undo: String::new(),
         moves_writer: false,

@@ -7,7 +7,7 @@ use super::{
 use super::{check, database, moves, release, resize, scale};
 use std::sync::Arc;
 
-use crate::cluster::{Snapshot, Tenant, TenantName, Uid, WorkloadKey, words::count};
+use crate::cluster::{Database, Snapshot, Tenant, TenantName, Uid, WorkloadKey, words::count};
 
 /// Seconds the inverse of a change of a single object may take.
 const WITHIN: u32 = 30;
@@ -44,6 +44,9 @@ pub fn offered(seen: &Snapshot, run: &str, changes: &[(About, Change)]) -> Resul
     let moved = |(_, change): &(About, Change)| matches!(change, Change::Adopt(to) if !is_waiting(seen, to));
     let adopted = changes.iter().any(moved);
     for (about, change) in changes {
+        if *about == About::Database && Database::of(seen).is_none() {
+            return Err(database::NOT_CONFIGURED.into());
+        }
         match change {
             Change::Replicas(_) | Change::Discard(_) => continue,
             Change::Adopt(adopted) => {

@@ -29,7 +29,9 @@ pub(super) fn places_above(size: (u16, u16)) -> bool {
 /// Columns of the first three facts; the fourth has the rest. What has no column is left out.
 fn columns(room: u16) -> [u16; 3] {
     match room {
+        150.. => [46, 22, 38],
         130.. => [46, 22, 30],
+        118.. => [36, 22, 24],
         100.. => [36, 14, 24],
         57.. => [22, 9, 22],
         40.. => [room - 20, 0, 16],
@@ -169,13 +171,15 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
     let loud = cx.findings.iter().find(critical).and_then(|f| loud(f.rule));
     // What stands in the place of the count says more than any word beside it, and is never cut.
     let counted = headline.split(' ').nth(1).is_some_and(|word| word.contains('/'));
-    let short =
-        if counted { headline.split(' ').take(2).collect::<Vec<_>>().join(" ") } else { headline.clone() };
+    let short = match counted {
+        true => headline.split(' ').take(2).collect::<Vec<_>>().join(" "),
+        false => headline.replace("DOES NOT ANSWER", "NO ANSWER").replace("CANNOT BE READ", "UNREADABLE"),
+    };
     let mut said = vec![headline.clone(), short.clone()];
     if let Some(word) = loud {
         said = vec![format!("{headline} {word}"), format!("{short} {word}"), word.to_owned()];
         if !counted {
-            said[2] = headline;
+            said[2] = short;
         }
     }
     said.into_iter().map(|text| vec![piece(format!("{sign}{text}"), role)]).collect()

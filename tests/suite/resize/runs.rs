@@ -92,7 +92,7 @@ fn what_a_kubelet_puts_off_pauses_the_run_with_its_words_and_can_be_taken_back()
     let Change::Resize(first) = made.steps[0].change.clone() else { panic!("{made}") };
     let node = pods(&ground)
         .iter()
-        .find(|pod| pod["metadata"]["name"] == &*first.pod.name)
+        .find(|pod| pod["metadata"]["name"] == *first.pod.name)
         .and_then(|pod| pod["spec"]["nodeName"].as_str().map(str::to_owned))
         .expect("its node");
     ground.cluster.with_world(|w| {

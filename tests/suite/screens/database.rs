@@ -235,7 +235,7 @@ fn the_header_of_every_screen_tells_the_database() {
         (healthy(), "galera 3/3 writer n1"),
         (degraded(), "▲ galera 2/3 writer n1"),
         (no_quorum(), "✖ galera NO QUORUM"),
-        (all_down(), "✖ galera DOES NOT ANSWER"),
+        (all_down(), "✖ galera NO ANSWER"),
     ] {
         let mut c = Cockpit::seeing(seen, (80, 24), |_| {});
         for key in ["1", "2", "3", "4", "f"] {

@@ -163,6 +163,7 @@ fn another_writer_wants_its_name_typed() {
         planned(&mut c, keys);
         assert!(c.text().contains(&format!("{name} must be typed before it runs")), "{keys}: {}", c.text());
         c.rehearse();
+        c.read();
         let mut effects = c.keys("y enter");
         assert!(c.text().contains(&format!("that is not {name}: ")), "{keys}: {}", c.text());
         effects.extend(c.wait(1000));

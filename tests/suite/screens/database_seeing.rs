@@ -142,7 +142,10 @@ fn flow_control_says_who_sends_it_and_is_loud_everywhere() {
     let mut c = at(seen(members, two_proxies("healthy")), (80, 24));
     all(line(&c.text(), "standby"), &["n3", "51.0 % ◀"]);
     assert!(!line(&c.text(), "● writer").contains('◀'), "{}", c.text());
-    all(line(&c.text(), "galera 3/3"), &["✖ galera 3/3 writer n1"]);
+    all(&c.text(), &["✖ WRITES PAUSED"]);
+    c.resize(150, 24);
+    all(&c.text(), &["✖ galera 3/3 writer n1 WRITES PAUSED"]);
+    c.resize(80, 24);
     c.keys("j j enter");
     all(&c.text(), &["51.0 % of the time, asked for by this member ◀"]);
 }
@@ -176,7 +179,10 @@ fn a_proxy_is_told_whole() {
 #[test]
 fn one_half_of_the_database_is_enough_to_look_at() {
     let mut c = at(seen(vec![], two_proxies("healthy")), (80, 24));
-    all(&c.text(), &["proxysql 2/2 writer 127.0.0.1:24010", "PROXYSQL", "SHUNNED, normal"]);
+    all(&c.text(), &["proxysql 2/2  ", "PROXYSQL", "SHUNNED, normal"]);
+    c.resize(150, 24);
+    all(&c.text(), &["proxysql 2/2 writer 127.0.0.1:24010"]);
+    c.resize(80, 24);
     assert!(!c.text().contains("tab members"), "{}", c.text());
     c.keys("tab enter G");
     let c = at(seen((1..=3).map(|n| member(n, 1, &[])).collect(), vec![]), (80, 24));

@@ -26,7 +26,9 @@ fn the_header_of_every_screen_names_the_worst_node() {
         c.keys(keys);
         let text = c.text();
         let line = text.lines().nth(1).expect("a second line");
-        assert!(line.contains("if worker-3 fails: 2 "), "{keys}: {line}");
+        assert!(line.contains("if w3 fails: 2 down"), "{keys}: {line}");
+        c.resize(120, 35);
+        assert!(c.text().contains("if worker-3 fails: 2 "), "{keys}: {}", c.text());
     }
     let mut c = Cockpit::of(NIGHT, (120, 35));
     c.keys("5");
