@@ -95,6 +95,12 @@ fn finding<'a>(found: &'a [Finding], rule: &str) -> &'a Finding {
     found.iter().find(|f| f.rule == rule).unwrap_or_else(|| panic!("no {rule} in {:?}", rules(found)))
 }
 
+/// The recording of that node as it would be of another process, at address 3.
+pub fn third(state: &str, node: u32, at: Timestamp) -> Member {
+    let other = [("wsrep_gcomm_uuid", "33333333-e57f-11f1-a4d7-53902d4ee3af")];
+    Member::new(address(3)).answered(&changed(state, node, &other), at)
+}
+
 /// The captured answers of a member, with some status values changed.
 pub fn changed(state: &str, node: u32, changes: &[(&str, &str)]) -> MemberRows {
     let original = rows(state, node);

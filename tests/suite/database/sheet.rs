@@ -166,7 +166,8 @@ fn only_who_waits_for_a_quorum_with_its_whole_state_is_made_primary() {
 fn what_a_member_said_before_it_fell_silent_is_a_lower_bound() {
     let uuid = |m: &Member| m.status.as_ref().unwrap().cluster_uuid.to_string();
     let gone = |seqno: &str| {
-        let rows = changed("nonprimary_survivor", 1, &[("wsrep_last_committed", seqno)]);
+        let other = ("wsrep_gcomm_uuid", "22222222-e57f-11f1-a4d7-53902d4ee3af");
+        let rows = changed("nonprimary_survivor", 1, &[("wsrep_last_committed", seqno), other]);
         Member::new(address(2)).answered(&rows, now()).failed(Trouble::Refused, "refused", now())
     };
     let members = |seqno| vec![said("nonprimary_survivor", 1, now()), gone(seqno)];

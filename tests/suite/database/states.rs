@@ -9,7 +9,7 @@ use wheelhouse::cluster::{
 };
 
 use super::{
-    address, changed, database, finding, later, now, pairs, rows, rules, said, silent, words, world,
+    address, changed, database, finding, later, now, pairs, rows, rules, said, silent, third, words, world,
 };
 
 #[test]
@@ -212,15 +212,13 @@ fn a_frozen_member_that_wakes_is_not_believed() {
     let peer = Member::new(address(1));
     let peer =
         peer.answered(&rows("frozen_gone_peer", 1), now()).answered(&rows("frozen_gone_peer", 1), later(9.0));
-    let woke = said("frozen_peer", 1, later(9.0));
-    let woke = Member { name: address(3), ..woke };
-    let snapshot = world(vec![peer.clone(), woke], vec![], later(9.0));
+    let snapshot = world(vec![peer.clone(), third("frozen_peer", 1, later(9.0))], vec![], later(9.0));
     assert_eq!(words(&Database::of(&snapshot).unwrap())[1], "outdated view");
     let found = finding(&findings(&snapshot), "galera-views").clone();
     assert!(found.severity == Severity::Critical && found.text.contains("view 3"), "{found:?}");
     // Within a second of the change it may only not have heard of it yet.
     let fresh = said("frozen_gone_peer", 1, now());
-    let behind = Member { name: address(3), ..said("frozen_peer", 1, later(0.5)) };
+    let behind = third("frozen_peer", 1, later(0.5));
     assert_eq!(words(&database(vec![fresh, behind]))[1], "synced");
 }
 

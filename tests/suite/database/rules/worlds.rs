@@ -7,7 +7,9 @@ use wheelhouse::{
     config::{Config, expectations},
 };
 
-use crate::database::{address, behind, changed, healthy, later, now, pairs, proxy_rows, rows, said, world};
+use crate::database::{
+    address, behind, changed, healthy, later, now, pairs, proxy_rows, rows, said, third, world,
+};
 
 pub fn table(columns: &[&str], rows: &[&[&str]]) -> Table {
     let cell = |cell: &&str| (!cell.is_empty()).then(|| (*cell).to_owned());
@@ -173,7 +175,7 @@ pub fn woken() -> Vec<Member> {
     let peer = Member::new(address(1));
     let peer =
         peer.answered(&rows("frozen_gone_peer", 1), now()).answered(&rows("frozen_gone_peer", 1), later(9.0));
-    vec![peer, Member { name: address(3), ..said("frozen_peer", 1, later(9.0)) }]
+    vec![peer, third("frozen_peer", 1, later(9.0))]
 }
 
 /// Behind the healthy proxy, some time later.
