@@ -376,6 +376,7 @@ mod tests {
             told,
             [("exec php in container php-fpm", Came::Done, ""), ("cordon w1", Came::Done, "cordoned")]
         );
+        assert_eq!((all[1].about.as_str(), all[1].kubectl.as_deref()), ("w1", Some("kubectl cordon w1")));
         // A command that was not started is no command that ran.
         let failed = line(
             r#"{"time":"2027-01-15T08:00:10Z","operator":"bob@lab","user":null,"context":"c","exec_failed":{"namespace":
@@ -384,7 +385,6 @@ mod tests {
         let all = actions(&[], &[], &[exec, failed], &Snapshot::default());
         let told: Vec<_> = all.iter().map(|a| (a.result, a.text.as_str())).collect();
         assert_eq!(told, [(Came::Failed, "no such program")]);
-        assert_eq!((all[1].about.as_str(), all[1].kubectl.as_deref()), ("w1", Some("kubectl cordon w1")));
         let line = "kubectl --kubeconfig /tmp/k -n acme scale deploy/acme --replicas=3";
         assert_eq!(shortly(line), ("acme".to_owned(), "scale deploy/acme --replicas=3".to_owned()));
         // What a journal tells is not told twice.
