@@ -4,7 +4,7 @@ use serde_json::Value;
 use wheelhouse::{
     cluster::{Memory, Pod, PodSpec, Qos, TenantName},
     demo::{AccessRule, kind::Kind},
-    plan::{Change, Intent, NewLimits, plan},
+    plan::{About, Change, Intent, NewLimits, plan},
     run::{self, JournalPlace, Run, RunState, undo_intent},
 };
 
@@ -60,7 +60,9 @@ fn pods_are_resized_one_after_another_without_a_restart_and_an_undo_gives_back_w
         assert_eq!(was["metadata"]["uid"], is["metadata"]["uid"], "the same pod");
         assert_eq!(is["status"]["containerStatuses"][1]["restartCount"], 0);
     }
-    assert!(text(&done).contains("php-fpm has a memory limit of 768 Mi in force in"), "{}", text(&done));
+    let (as_predicted, came) = done.verified(&About::Tenant("acme".into())).expect("it was compared");
+    assert!(as_predicted && came.contains("php-fpm has a memory limit of 768 Mi in force in"), "{came}");
+    assert!(text(&done).ends_with("memory limit of 768 Mi: as predicted"), "{}", text(&done));
     let told = ground.cluster.with_world(|w| {
         let ours = w.store.list(Kind::EVENT, Some("acme")).filter(|e| e["reason"] == "ResizedByWheelhouse");
         ours.map(|e| e["message"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
@@ -68,6 +70,7 @@ fn pods_are_resized_one_after_another_without_a_restart_and_an_undo_gives_back_w
     assert_eq!(told.len(), before.len(), "{told:?}");
     assert!(told.iter().any(|t| t.contains("memory limit 640 Mi → 768 Mi")), "{told:?}");
 
+    alice.until("free leases", |s| s.leases.values().all(|lease| lease.holder.is_none()));
     let undo = undo_intent(&done).expect("it can be taken back");
     let undone = run(&ground, &alice, &undo);
     assert_eq!(undone.state, RunState::Done, "{:?}", undone.last_word());
