@@ -6,9 +6,10 @@
 //! after one pod event together under 5 ms in release; so is `update` alone when all measurements are new, every 15 s;
 //! after a reading of the database, of which several come every second, `update` and `draw` are under 1 ms.
 
+mod simulated;
+
 use std::{
     hint::black_box,
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,12 +17,10 @@ use std::{
 use crossterm::event::{Event, KeyCode};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::{buffer::Buffer, layout::Rect};
-use secrecy::SecretString;
+use simulated::{MEMBERS, PROXIES, readings};
 use wheelhouse::{
     app::{App, Effect, Msg, Setup, update},
     cluster::{Judge, Memory, Observation, Pod, Seen, Snapshot, Usage, sketch},
-    demo::database::{self as simulated, Options},
-    live::database::{Endpoints, observe},
     plan::{
         Confirmation, Intent, Means, Migrations, Move, MoveReason,
         many::{Deed, many},
@@ -29,7 +28,6 @@ use wheelhouse::{
     },
     run::campaign::{Campaign, Entry, Event as Happened, Pace, Proposed},
     ui::Outlook,
-    wire::sql::Login,
 };
 
 const SIZE: (u16, u16) = (160, 48);
@@ -38,8 +36,6 @@ const NODES: usize = 100;
 const ROUNDS: usize = 60;
 /// How often all measurements are new, as they are every 15 s.
 const REPEATS: usize = 41;
-const MEMBERS: usize = 5;
-const PROXIES: usize = 2;
 
 fn cluster(now: Timestamp) -> Snapshot {
     let mut text: String = (1..=NODES).map(|i| format!("node worker-{i} memory=64Gi\n")).collect();
@@ -56,38 +52,6 @@ fn cluster(now: Timestamp) -> Snapshot {
         ));
     }
     sketch(&text, now).expect("a sketch")
-}
-
-/// What the simulated database says, reading by reading, and when; first what is configured.
-fn readings() -> Vec<(Timestamp, Observation)> {
-    let every = Duration::from_millis(50);
-    let login = |at: &SocketAddr, (user, password): (&str, &str)| Login {
-        host: at.ip().to_string(),
-        port: at.port(),
-        user: user.into(),
-        password: Some(SecretString::from(password)),
-        tls: None,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let options = Options { members: MEMBERS, proxies: PROXIES, speed: 20.0, ..Options::default() };
-        let database = simulated::start(options).await.expect("the simulated database starts");
-        let (members, proxies) = (database.members.iter(), database.proxies.iter());
-        let login = &login;
-        let (monitor, admin) = (database.credentials.monitor, database.credentials.proxy_admin);
-        let endpoints = Endpoints {
-            members: members.map(|at| (at.to_string().into(), login(at, monitor))).collect(),
-            proxies: proxies.map(|at| (at.to_string().into(), login(at, admin))).collect(),
-            every,
-        };
-        let (tell, mut told) = tokio::sync::mpsc::channel(64);
-        let _asking = observe(endpoints, tell);
-        let mut all = Vec::new();
-        while all.len() < 2 + (MEMBERS + PROXIES) * (ROUNDS + 2) {
-            all.push((Timestamp::now(), told.recv().await.expect("a reading")));
-        }
-        all
-    })
 }
 
 fn median(times: &[Duration]) -> f64 {
@@ -281,7 +245,7 @@ fn main() {
     let now = Timestamp::now();
     let blank = median(&(0..ROUNDS).map(|_| time(|| empty.draw(&mut buf, now))).collect::<Vec<_>>());
 
-    let said = readings();
+    let said = readings(Duration::from_millis(50), ROUNDS + 2);
     let now = said.last().expect("a reading").0;
     let mut cockpit = Cockpit::new(cluster(now));
     let pods = cockpit.seen.pods.len();

@@ -5,10 +5,11 @@
 //! goal: under 200 MB, under 1 % of a core, 5 MiB more memory, any moment within 200 ms. Then a timeline of a day is drawn:
 //! under 5 ms.
 
+mod simulated;
+
 use std::{
     fmt::Write,
     hint::black_box,
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,21 +17,16 @@ use std::{
 use crossterm::event::{Event, KeyCode};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::{buffer::Buffer, layout::Rect};
-use secrecy::SecretString;
+use simulated::{MEMBERS, PROXIES, readings};
 use wheelhouse::{
     app::{App, Msg, Setup, update},
     cluster::{Cpu, Key, Memory, Observation, Pod, Seen, Snapshot, Usage, sketch},
-    demo::database::{self as simulated, Options},
     history::{Happened, Kind, Turn},
-    live::database::{Endpoints, observe},
     record::{Head, Recorder, Recording},
-    wire::sql::Login,
 };
 
 const TENANTS: usize = 2_000;
 const NODES: usize = 100;
-const MEMBERS: usize = 5;
-const PROXIES: usize = 2;
 const EVERY: i64 = 10;
 const MOMENTS: i64 = 360;
 const CHANGES_A_MINUTE: usize = 40;
@@ -105,37 +101,6 @@ fn measured(seen: &Snapshot, now: Timestamp, dice: &mut Dice) -> Observation {
     Observation::Usage(Seen::All(all.collect(), now))
 }
 
-/// What the simulated database says, reading by reading.
-fn readings() -> Vec<Observation> {
-    let login = |at: &SocketAddr, (user, password): (&str, &str)| Login {
-        host: at.ip().to_string(),
-        port: at.port(),
-        user: user.into(),
-        password: Some(SecretString::from(password)),
-        tls: None,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let options = Options { members: MEMBERS, proxies: PROXIES, speed: 20.0, ..Options::default() };
-        let database = simulated::start(options).await.expect("the simulated database starts");
-        let (members, proxies) = (database.members.iter(), database.proxies.iter());
-        let login = &login;
-        let (monitor, admin) = (database.credentials.monitor, database.credentials.proxy_admin);
-        let endpoints = Endpoints {
-            members: members.map(|at| (at.to_string().into(), login(at, monitor))).collect(),
-            proxies: proxies.map(|at| (at.to_string().into(), login(at, admin))).collect(),
-            every: Duration::from_millis(20),
-        };
-        let (tell, mut told) = tokio::sync::mpsc::channel(64);
-        let _asking = observe(endpoints, tell);
-        let mut all = Vec::new();
-        while all.len() < 2 + (MEMBERS + PROXIES) * MOMENTS as usize {
-            all.push(told.recv().await.expect("a reading"));
-        }
-        all
-    })
-}
-
 /// Memory of this process, in bytes.
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -146,7 +111,8 @@ fn main() {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let start: Timestamp = "2026-11-21T03:00:00Z".parse().expect("a time");
     let mut seen = world(start, &mut dice);
-    let mut readings = readings().into_iter();
+    let mut readings =
+        readings(Duration::from_millis(20), MOMENTS as usize).into_iter().map(|(_, said)| said);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hour.rec");
     let keys: Vec<Key> = seen.pods.items.keys().cloned().collect();

@@ -143,7 +143,7 @@ impl Player {
                 self.answer(Msg::Revisions(tenant, Err(format!("{RECORDED}: nothing can be changed"))));
             }
             Effect::Bind(_) => {
-                self.answer(Msg::Bound(Err(format!("{RECORDED}: leave it to look elsewhere"))))
+                self.answer(Msg::Bound(Err(format!("{RECORDED}: close it first to look at another cluster"))))
             }
             Effect::Copy(text) => clipboard::copy(&text, backend, &self.tell)?,
             Effect::KeepTheme { configured, chosen } => {
