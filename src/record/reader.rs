@@ -208,7 +208,9 @@ impl Recording {
             let sound =
                 file.read_exact_at(&mut payload, begins).is_ok() && crc32fast::hash(&payload) == head.sum;
             let index: Option<Index> = sound.then(|| unpacked(&payload[..head.index as usize])).flatten();
-            let Some(index) = index.filter(|index| index.moments.len() == usize::from(head.moments)) else {
+            let whole =
+                |index: &Index| index.moments.len() == usize::from(head.moments) && index.moments.is_sorted();
+            let Some(index) = index.filter(whole) else {
                 self.gaps.push(cut(self.moments.last(), true));
                 break;
             };
