@@ -130,7 +130,7 @@ struct Keyboard {
 
 impl Keyboard {
     fn read(typed: mpsc::Sender<Vec<u8>>, escape: Option<mpsc::Sender<()>>) -> io::Result<Self> {
-        let (stopped, stop) = rustix::pipe::pipe()?;
+        let (stopped, stop) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let thread = std::thread::Builder::new().name("keyboard".into()).spawn(move || {
             let stdin = io::stdin();
             let mut escapes = Escapes::default();
