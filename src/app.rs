@@ -144,9 +144,7 @@ struct World {
     detail: Detail,
     forwards: Vec<Forwarded>,
     outlook: Option<Outlook>,
-    /// What happened, as far as it was seen, in the order of time ...
-    happened: Vec<Happened>,
-    /// ... and with what the journals tell.
+    /// What happened, as far as it was seen, with what the journals tell, in the order of time.
     history: Vec<Happened>,
     replay: Option<Replay>,
     /// What the key to the next trouble led to last.
@@ -244,7 +242,6 @@ impl App {
             detail: Detail::default(),
             forwards: Vec::new(),
             outlook: None,
-            happened: Vec::new(),
             history: Vec::new(),
             replay: setup.replay.clone(),
             stop: None,

@@ -144,8 +144,7 @@ struct Given {
 }
 
 impl Given {
-    fn of(matches: &ArgMatches) -> Self {
-        let command = Cli::command();
+    fn of(command: &clap::Command, matches: &ArgMatches) -> Self {
         let origin = |id: &clap::Id| {
             let flag = command.get_arguments().find(|flag| flag.get_id() == id);
             let by_environment = matches.value_source(id.as_str()) == Some(ValueSource::EnvVariable);
@@ -355,7 +354,7 @@ fn parsed() -> Result<Cli, clap::Error> {
     let mut command = Cli::command().bin_name(name());
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(|wrong| wrong.format(&mut command))?;
-    cli.common.given = Given::of(&matches);
+    cli.common.given = Given::of(&command, &matches);
     Ok(cli)
 }
 

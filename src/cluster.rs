@@ -76,12 +76,12 @@ pub use galera::{
     Component, FlowControl, Gcache, LocalState, Member, MemberRows, Peer, Reject, Sample as MemberSample,
     SchemaChange, Session, Status, Threads, ZERO_UUID,
 };
-pub use hash::fnv1a;
+pub use hash::{fnv1a, of_cluster};
 pub use headroom::{
     Bound, Capacity, ConnectionLimit, Connections, ContainerHeadroom, Ends, Headroom, Margin, PodHeadroom,
     Room, Tightest, cluster_room, connections, headroom, headroom_within, measured_before, node_room,
 };
-pub use health::{Health, Healths, refuses};
+pub use health::{Health, Healths, refuses, worst_of_tenants};
 pub use hints::Hints;
 pub use history::{History, Peak, Sample, Trend};
 pub use id::{

@@ -5,8 +5,8 @@
 //! ([`of_runs()`]), which date their entries themselves.
 
 mod changes;
+mod downtime;
 mod event;
-mod harm;
 mod lanes;
 mod report;
 mod runs;
@@ -14,8 +14,8 @@ mod state;
 mod time;
 
 pub use changes::changes;
+pub use downtime::{Downtime, downtime};
 pub use event::{Happened, Kind, Turn};
-pub use harm::{Harm, harm};
 pub use lanes::{By, Lane, Span, lanes};
 pub use report::Report;
 pub use runs::of_runs;

@@ -8,11 +8,11 @@
 mod actions;
 pub mod campaign;
 mod decide;
+mod disruption;
 mod drive;
 mod event;
 mod evidence;
 mod exec;
-mod harm;
 pub mod instead;
 mod journal;
 mod lease;
@@ -42,9 +42,9 @@ use crate::{
 use drive::{Begin, Driver};
 
 pub use actions::{Acted, AuditLine, Came, actions};
+pub use disruption::Disruption;
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use exec::exec;
-pub use harm::Harm;
 pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};

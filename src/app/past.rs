@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{App, Effect};
 use crate::{
     cluster::Severity,
-    history::{Happened, moment_of, of_runs},
+    history::{Happened, Kind, moment_of, of_runs},
     ui::{Action, Place, Seek},
 };
 
@@ -18,12 +18,14 @@ const MOST: usize = 20_000;
 
 /// Takes in what happened.
 pub(super) fn happened(app: &mut App, more: Vec<Happened>, now: Timestamp) {
-    let known = &mut app.world.happened;
-    known.extend(more);
-    known.sort_by_key(|event| event.time);
-    known.dedup();
-    if app.world.replay.is_none() && known.len() > MOST {
-        known.drain(..known.len() - MOST);
+    without_journals(app);
+    let live = app.world.replay.is_none();
+    let history = &mut app.world.history;
+    history.extend(more);
+    history.sort_by_key(|event| event.time);
+    history.dedup();
+    if live && history.len() > MOST {
+        history.drain(..history.len() - MOST);
     }
     gather(app);
     app.refresh(now);
@@ -31,11 +33,18 @@ pub(super) fn happened(app: &mut App, more: Vec<Happened>, now: Timestamp) {
 
 /// Puts what happened together with what the journals tell. Those of a recording are in it already.
 pub(super) fn gather(app: &mut App) {
+    without_journals(app);
     let world = &mut app.world;
-    world.history = world.happened.clone();
     if world.replay.is_none() {
         world.history.extend(of_runs(&world.runs, &world.campaigns));
         world.history.sort_by_key(|event| event.time);
+    }
+}
+
+/// Leaves what was seen: only journals tell of runs and campaigns.
+fn without_journals(app: &mut App) {
+    if app.world.replay.is_none() {
+        app.world.history.retain(|event| !matches!(event.kind, Kind::Run | Kind::Campaign));
     }
 }
 

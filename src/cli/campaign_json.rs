@@ -1,5 +1,7 @@
 //! A campaign as JSON: the form that `wheelhouse help json` tells of.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -80,7 +82,7 @@ impl CampaignJson {
 
     pub(super) fn of(seen: &CampaignSeen) -> Self {
         let it = &seen.campaign;
-        let unpredicted = it.unpredicted();
+        let unpredicted: BTreeMap<_, _> = it.unpredicted().collect();
         let item = |(at, state): (usize, &ItemState)| {
             let (state, run, why) = match state {
                 ItemState::Waiting => ("waiting", None, None),
@@ -106,7 +108,7 @@ impl CampaignJson {
             id: it.id.clone(),
             state: seen.shown(),
             operator: it.operator.clone(),
-            started: it.entries.first().map(|e| e.at),
+            started: it.began(),
             updated: it.last_at(),
             goal: it.goal.clone(),
             reason: it.reason.clone(),

@@ -1,6 +1,6 @@
 //! `wheelhouse campaigns`: several runs for one goal; what is under way, and what is left to finish or take back.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -498,7 +498,7 @@ fn story(seen: &CampaignSeen) -> String {
         text += &format!(", because: {reason}");
     }
     text += "\n\n";
-    let unpredicted = it.unpredicted();
+    let unpredicted: BTreeMap<_, _> = it.unpredicted().collect();
     for (number, at) in (1..).zip(it.counted()) {
         let (glyph, rest) = match &it.states[at] {
             ItemState::Done(run) if unpredicted.contains_key(&at) => {

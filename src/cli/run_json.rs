@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     cluster::TenantName,
     plan::{DatabasePart, Intent},
-    run::{self, Entry, Harm, Holder, Run, RunSeen, Shown, StepState},
+    run::{self, Disruption, Entry, Holder, Run, RunSeen, Shown, StepState},
 };
 
 /// A run as JSON.
@@ -73,7 +73,7 @@ struct HarmJson {
 }
 
 impl HarmJson {
-    fn of((tenant, harm): (&TenantName, &Harm)) -> Self {
+    fn of((tenant, harm): (&TenantName, &Disruption)) -> Self {
         Self {
             tenant: tenant.to_string(),
             seconds_without_ready: harm.down,
@@ -114,7 +114,7 @@ impl RunJson {
             state: seen.shown(),
             operator: run.operator.clone(),
             user: run.user.clone(),
-            started: run.entries.first().map(|e| e.at),
+            started: run.began(),
             updated: run.last_at(),
             intent: run.plan().intent.clone(),
             database: run.plan().database.clone(),

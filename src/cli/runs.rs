@@ -122,11 +122,11 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                     seen.run.id, seen.run.state
                 )));
             }
-            seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
+            seen.give_up(&snapshot).map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let access = session.access(&snapshot);
             if outcome.is_some() {
-                seen.offers(&snapshot).succeeded.map_err(Failure::Failed)?;
+                seen.succeeded(&snapshot).map_err(Failure::Failed)?;
             }
             match outcome {
                 None => act::resume(&session, access, seen, assent).await,
@@ -144,7 +144,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                     seen.run.id, seen.run.state
                 )));
             }
-            seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
+            seen.give_up(&snapshot).map_err(Failure::Failed)?;
             let snapshot = session.observed_for(&seen.run.plan().intent).await?;
             let access = session.access(&snapshot);
             act::give_up(&session, access, seen, &reason, assent).await

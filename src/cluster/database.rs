@@ -274,9 +274,10 @@ impl Database {
 
     /// A member by its address or by what people call it.
     pub fn member(&self, name: &str) -> Option<&Row> {
+        let kept = self.twins.get(&name.into());
         self.members
             .iter()
-            .find(|r| r.name.as_str() == name || self.twins.get(&name.into()) == Some(&r.name))
+            .find(|r| r.name.as_str() == name || kept == Some(&r.name))
             .or_else(|| self.members.iter().find(|r| &*r.label == name))
     }
 

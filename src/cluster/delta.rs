@@ -65,8 +65,12 @@ struct Settings {
 
 impl Settings {
     fn of(seen: &Snapshot) -> Self {
-        let Snapshot { tenancy, sizing, database, namespace, .. } = seen.clone();
-        Self { tenancy, sizing, database, namespace }
+        Self {
+            tenancy: seen.tenancy.clone(),
+            sizing: seen.sizing.clone(),
+            database: seen.database.clone(),
+            namespace: seen.namespace.clone(),
+        }
     }
 }
 
@@ -333,7 +337,7 @@ impl Snapshot {
     /// This snapshot as it is recorded after `before`: without what is never recorded, and with the measurements of
     /// `before` unless it is their turn.
     pub fn recorded(&self, before: &Self, measured: bool) -> Self {
-        let mut seen = self.clone().without_secrets();
+        let mut seen = self.clone().without_secrets(before);
         if !measured {
             seen.usage = before.usage.clone();
             seen.node_usage = before.node_usage.clone();
@@ -349,6 +353,8 @@ pub struct Restoring {
     seen: Snapshot,
     /// The measured use of pods, in the order of the keys.
     usage: Vec<(Key, Usage)>,
+    /// Measurements came that the snapshot does not have yet.
+    measured: bool,
 }
 
 impl Restoring {
@@ -388,6 +394,7 @@ impl Restoring {
         if let Some(api) = delta.api {
             seen.api = api;
         }
+        self.measured |= delta.usage.is_some() || delta.history.is_some();
         if let Some(mut measured) = delta.usage {
             if let Some(known) = measured.known.take() {
                 known.set(&mut seen.usage);
@@ -404,13 +411,15 @@ impl Restoring {
 
     /// The snapshot so far.
     pub fn snapshot(&mut self) -> Snapshot {
-        let mut measured = Vec::with_capacity(self.usage.len());
-        for (key, usage) in &self.usage {
-            let old = self.seen.usage.items.get(key).filter(|old| ***old == *usage);
-            measured.push((key.clone(), old.cloned().unwrap_or_else(|| Arc::new(usage.clone()))));
+        if std::mem::take(&mut self.measured) {
+            let mut measured = Vec::with_capacity(self.usage.len());
+            for (key, usage) in &self.usage {
+                let old = self.seen.usage.items.get(key).filter(|old| ***old == *usage);
+                measured.push((key.clone(), old.cloned().unwrap_or_else(|| Arc::new(usage.clone()))));
+            }
+            self.seen.usage.items = measured.into_iter().collect();
+            Arc::make_mut(&mut self.seen.history).settle();
         }
-        self.seen.usage.items = measured.into_iter().collect();
-        Arc::make_mut(&mut self.seen.history).settle();
         self.seen.judged.forget();
         self.seen.clone()
     }

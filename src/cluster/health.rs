@@ -55,6 +55,13 @@ impl Health {
     }
 }
 
+impl Health {
+    /// How bad it is, by the worst that was found and by whether the database refuses every tenant.
+    pub fn severity(self, worst: Option<Severity>, refused: bool) -> Option<Severity> {
+        worst.max((refused && self == Self::Degraded).then_some(Severity::Critical))
+    }
+}
+
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
@@ -72,6 +79,18 @@ pub fn refuses(seen: &Snapshot, findings: &[Finding]) -> bool {
     findings.iter().filter(refused).any(|f| f.rule != REFUSED[0] || heard())
 }
 
+/// The worst that was found of each tenant.
+pub fn worst_of_tenants(findings: &[Finding]) -> HashMap<&TenantName, Severity> {
+    let mut all = HashMap::new();
+    for finding in findings {
+        if let Subject::Tenant(name) = &finding.subject {
+            let worst = all.entry(name).or_insert(finding.severity);
+            *worst = finding.severity.max(*worst);
+        }
+    }
+    all
+}
+
 /// Pods of a scale-up are made within so many seconds of it.
 const AT_ONCE: i64 = 30;
 
@@ -80,7 +99,7 @@ impl Snapshot {
     /// are those that were made for it and start.
     pub fn grows(&self, tenant: &Tenant) -> bool {
         let Some(scaled) = tenant.workload.scaled.filter(|_| tenant.unread == 0) else { return false };
-        let ready = tenant.active().filter(|pod| pod.ready).count() as u32;
+        let ready = tenant.ready();
         let numbered = tenant.workload.key.kind == WorkloadKind::StatefulSet;
         let number = |name: &str| name.rsplit('-').next().and_then(|n| n.parse::<u32>().ok());
         let before: Vec<_> = tenant.active().filter(|pod| pod.created < scaled).collect();
@@ -130,13 +149,7 @@ pub struct Healths {
 impl Healths {
     /// Counts all tenants. The findings are those of the same snapshot, worst first.
     pub fn of(seen: &Snapshot, findings: &[Finding]) -> Self {
-        let mut worst: HashMap<&TenantName, Severity> = HashMap::new();
-        for finding in findings {
-            if let Subject::Tenant(name) = &finding.subject {
-                let worst = worst.entry(name).or_insert(finding.severity);
-                *worst = finding.severity.max(*worst);
-            }
-        }
+        let worst = worst_of_tenants(findings);
         let mut all = Self { total: seen.tenants.len(), ..Self::default() };
         let refused = refuses(seen, findings);
         for tenant in seen.tenants.values() {

@@ -11,13 +11,17 @@ use super::{Journal, Key, Member, MemberName, Slice, Snapshot};
 const WITHHELD: &str = "(not recorded)";
 
 impl Snapshot {
-    /// The same without what is never recorded.
-    pub(super) fn without_secrets(mut self) -> Self {
+    /// The same without what is never recorded; a journal that was recorded in `before` is taken from there.
+    pub(super) fn without_secrets(mut self, before: &Self) -> Self {
         let journals: Vec<(Key, Arc<Journal>)> = self
             .journals
             .items
             .iter()
-            .filter_map(|(key, journal)| Some((key.clone(), Arc::new(journal_without(journal)?))))
+            .filter_map(|(key, journal)| {
+                let same = |old: &&Arc<Journal>| old.resource_version == journal.resource_version;
+                let known = before.journals.items.get(key).filter(same).cloned();
+                Some((key.clone(), known.or_else(|| journal_without(journal).map(Arc::new))?))
+            })
             .collect();
         put(&mut self.journals, journals);
         let members: Vec<(MemberName, Arc<Member>)> = self

@@ -59,9 +59,10 @@ impl Keeping {
         let kept = &look.config.recording;
         // Nobody comes back to a cluster that ends with this program.
         let keeper = (kept.keep && !look.setup.passing).then(|| {
-            let head = head(&look.config, wire);
+            let (place, head) = (place.clone(), head(&look.config, wire));
             let back = SignedDuration::try_from(kept.back.0).unwrap_or(SignedDuration::MAX);
-            Keeper::new(&place, head, back, u64::from(kept.megabytes) * 1_000_000)
+            let most = u64::from(kept.megabytes) * 1_000_000;
+            move || Keeper::new(&place, head, back, most)
         });
         let task = tokio::spawn(keep(keeper, place, seen, tell, stopped));
         Self { stop, task }
@@ -75,23 +76,25 @@ impl Keeping {
 }
 
 async fn keep(
-    keeper: Option<Result<Option<Keeper>, String>>,
+    keeper: Option<impl FnOnce() -> Result<Option<Keeper>, String> + Send + 'static>,
     place: PathBuf,
     mut seen: watch::Receiver<Arc<Snapshot>>,
     tell: mpsc::Sender<Msg>,
     mut stopped: oneshot::Receiver<()>,
 ) {
+    // What was kept before, by this cockpit or another, is read beside the first frame.
+    let begun = tokio::task::spawn_blocking(move || {
+        let keeper = keeper.map_or(Ok(None), |make| make());
+        (keeper, Recording::open(&kept(&place)).ok())
+    });
+    let Ok((keeper, before)) = begun.await else { return };
     let mut keeper = match keeper {
-        Some(Ok(keeper)) => keeper,
-        Some(Err(why)) => {
+        Ok(keeper) => keeper,
+        Err(why) => {
             let _ = tell.send(Msg::Notice(Severity::Warning, format!("nothing is kept: {why}"))).await;
             None
         }
-        None => None,
     };
-    // What was kept before, by this cockpit or another.
-    let before =
-        tokio::task::spawn_blocking(move || Recording::open(&kept(&place)).ok()).await.ok().flatten();
     if let Some(before) = before {
         let _ = tell.send(Msg::Happened(before.events().to_vec())).await;
     }
@@ -132,7 +135,8 @@ async fn keep(
             () = tokio::time::sleep(pause) => {}
         }
     }
-    if let Some(Err(why)) = keeper.map(Keeper::close) {
+    let closed = tokio::task::spawn_blocking(|| keeper.map_or(Ok(()), Keeper::close)).await;
+    if let Ok(Err(why)) = closed {
         tracing::warn!(why, "the last minute is not kept");
     }
 }

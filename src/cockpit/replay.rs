@@ -97,7 +97,7 @@ fn happened(recording: &mut Recording) -> Result<Vec<Happened>, String> {
 struct Player {
     recording: Arc<Mutex<(Recording, Judge)>>,
     seen: Arc<Mutex<Arc<Snapshot>>>,
-    /// The place that is wanted, by its number among the moments.
+    /// The place that is shown, by its number among the moments.
     at: Arc<AtomicI64>,
     forecast: Arc<Mutex<Forecast>>,
     state_dir: PathBuf,
@@ -175,7 +175,7 @@ impl Player {
         Ok(())
     }
 
-    /// Goes to another moment. Of keys that come faster than the recording is read, only where they lead together.
+    /// Goes to another moment. Keys that come faster than the recording is read are followed one after another.
     fn seek(&self, seek: Seek) {
         let (recording, wanted, tell) = (self.recording.clone(), self.at.clone(), self.tell.clone());
         let shown = self.seen.clone();

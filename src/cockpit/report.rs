@@ -29,7 +29,7 @@ pub fn incident(
     audit: &[AuditLine],
     now: Option<&Snapshot>,
 ) -> Result<Report, String> {
-    let (first, last) = recording.ends();
+    let (_, last) = recording.ends();
     let from_place = from.map_or(Ok(0), |from| recording.find(from))?;
     let before = recording.at(from_place)?;
     let beyond = |until: &Timestamp| until.as_second() > last.as_second();
@@ -50,11 +50,7 @@ pub fn incident(
     events.extend(of_runs(&runs, &campaigns));
     events.sort_by_key(|event| event.time);
     let actions = run::actions(&runs, &campaigns, audit, &after);
-    let mut gaps = recording.gaps().to_vec();
-    if from.is_none() && first > before.at {
-        gaps.push(format!("what was before {first}"));
-    }
-    Ok(Report::of(&before, &after, &events, &actions, gaps))
+    Ok(Report::of(&before, &after, &events, &actions, recording.gaps().to_vec()))
 }
 
 /// Saves a report in the state folder, in Markdown and as JSON; what is said of it.

@@ -214,8 +214,11 @@ impl Between<'_> {
     fn writers(&mut self) {
         let same = self.before.galera.items.ptr_eq(&self.after.galera.items)
             && self.before.proxies.items.ptr_eq(&self.after.proxies.items);
+        if same {
+            return;
+        }
         let (Some(was), Some(is)) = (Database::of(self.before), Database::of(self.after)) else { return };
-        if same || was.writers == is.writers || is.writers.is_empty() || was.writers.is_empty() {
+        if was.writers == is.writers || is.writers.is_empty() || was.writers.is_empty() {
             return;
         }
         let all = |database: &Database| -> Vec<MemberName> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Difference, Happened, Harm, Kind, State, Turn, differences, harm};
+use super::{Difference, Downtime, Happened, Kind, State, Turn, differences, downtime};
 use crate::{
     cluster::{
         Snapshot,
@@ -30,7 +30,7 @@ pub struct Report {
     /// What both differ in.
     pub differences: Vec<Difference>,
     /// What the users of each tenant lost, the most first.
-    pub harm: Vec<Harm>,
+    pub harm: Vec<Downtime>,
     /// What happened, in the order of time.
     pub events: Vec<Happened>,
     /// What was done, in the order of time.
@@ -60,7 +60,7 @@ impl Report {
             before: State::of(before),
             after: State::of(after),
             differences: differences(before, after),
-            harm: harm(before, &events, from, until),
+            harm: downtime(before, &events, from, until),
             events,
             actions,
             gaps,

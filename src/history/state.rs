@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Kind;
 use crate::cluster::{
-    Database, Finding, Health, Healths, Severity, Snapshot, Subject, TenantName, findings, refuses,
+    Database, Finding, Health, Healths, Severity, Snapshot, TenantName, findings, refuses, worst_of_tenants,
 };
 
 /// How everything was at one moment.
@@ -113,15 +113,9 @@ struct Found {
 }
 
 fn healths(seen: &Snapshot) -> Found {
-    let mut worst: BTreeMap<TenantName, Severity> = BTreeMap::new();
     let found = findings(seen);
     let refused = refuses(seen, &found);
-    for finding in found {
-        if let Subject::Tenant(name) = finding.subject {
-            let known = worst.entry(name).or_insert(finding.severity);
-            *known = finding.severity.max(*known);
-        }
-    }
+    let worst = worst_of_tenants(&found).into_iter().map(|(name, worst)| (name.clone(), worst)).collect();
     Found { worst, refused }
 }
 

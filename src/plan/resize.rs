@@ -138,6 +138,12 @@ impl Wanted {
         self.to.memory_limit.is_some_and(|to| now.is_none_or(|now| to < now))
     }
 
+    /// The container is restarted where its amount of this resource changes.
+    fn restarted_by(&self, resource: &str) -> bool {
+        let own = self.pod.spec.containers.iter().filter(|c| c.name == self.container);
+        own.flat_map(|c| &c.restarted_by).any(|by| **by == *resource)
+    }
+
     fn change(&self) -> Resize {
         Resize {
             pod: self.pod.key.clone(),

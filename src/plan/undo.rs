@@ -43,14 +43,15 @@ pub fn offered(seen: &Snapshot, run: &str, changes: &[(About, Change)]) -> Resul
     }
     let moved = |(_, change): &(About, Change)| matches!(change, Change::Adopt(to) if !is_waiting(seen, to));
     let adopted = changes.iter().any(moved);
-    for (about, change) in changes {
+    for entry in changes {
+        let (about, change) = entry;
         if *about == About::Database && Database::of(seen).is_none() {
             return Err(database::NOT_CONFIGURED.into());
         }
         match change {
             Change::Replicas(_) | Change::Discard(_) => continue,
             Change::Adopt(adopted) => {
-                if moved(&(about.clone(), change.clone())) {
+                if moved(entry) {
                     if !seen.pods.items.contains_key(&adopted.pod) {
                         return Err(gone(about, adopted));
                     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Landing, Part, Removal, Resized, Standing};
+use super::{Change, Landing, Part, Removal, Standing};
 use crate::cluster::{NodeName, Snapshot, words::count};
 
 /// Compares where a tenant's pods are with where the plan said they would be. What the scheduler or the controller
@@ -65,15 +65,18 @@ pub fn verify(part: &Part, after: &Snapshot) -> (bool, String) {
 
 /// Whether the limits that pods were given are in force.
 fn in_force(part: &Part, after: &Snapshot) -> (bool, String) {
-    let stands = |resized: &Resized| Change::Resized(resized.clone()).stands(after);
     let all = part.resized.len();
-    let missing = part.resized.iter().map(stands).find_map(|standing| match standing {
-        Standing::AtTo => None,
-        Standing::AtFrom(why) | Standing::Elsewhere(why) | Standing::Gone(why) => Some(why),
-        Standing::Failed(why) | Standing::Unknown(why) => Some(why),
-    });
-    if let Some(why) = missing {
-        let n = part.resized.iter().filter(|resized| stands(resized) == Standing::AtTo).count();
+    let missing: Vec<_> = part
+        .resized
+        .iter()
+        .filter_map(|resized| match Change::Resized(resized.clone()).stands(after) {
+            Standing::AtTo => None,
+            Standing::AtFrom(why) | Standing::Elsewhere(why) | Standing::Gone(why) => Some(why),
+            Standing::Failed(why) | Standing::Unknown(why) => Some(why),
+        })
+        .collect();
+    if let Some(why) = missing.first() {
+        let n = all - missing.len();
         return (false, format!("in force in {n} of {}: {why}", count(all, "pod")));
     }
     let Some(first) = part.resized.first() else { return (true, String::new()) };

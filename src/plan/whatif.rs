@@ -253,8 +253,7 @@ pub fn worst(seen: &Snapshot) -> Result<Vec<Harm>, String> {
 /// tenants without a pod or pods without a node.
 pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
     let stops = |d: &DatabaseLoss| d.stops() || d.is_headless();
-    let left = |h: &Harm| h.pending + h.stuck + h.lone;
-    let harms = |h: &&Harm| !h.down.is_empty() || left(h) > 0 || h.database.as_ref().is_some_and(stops);
+    let harms = |h: &&Harm| h.severity() >= Some(Severity::Warning);
     let Some(worst) = ranking.iter().find(harms) else { return Vec::new() };
     const SHOWN: usize = 3;
     let mut says = Vec::new();

@@ -9,7 +9,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Head, Recorder};
-use crate::cluster::{Snapshot, fnv1a};
+use crate::cluster::{Snapshot, of_cluster};
 
 /// A file holds this much.
 const FILE: SignedDuration = SignedDuration::from_hours(1);
@@ -28,10 +28,9 @@ pub struct Keeper {
     _lock: File,
 }
 
-/// The folder of one cluster. Its name is made of the context and the server, so that two clusters are never mixed up.
+/// The folder of one cluster.
 pub fn folder(state_dir: &Path, context: &str, server: &str) -> PathBuf {
-    let hash = fnv1a(context.bytes().chain([0]).chain(server.bytes()));
-    state_dir.join("kept").join(format!("{hash:016x}"))
+    state_dir.join("kept").join(of_cluster(context, server))
 }
 
 /// The recordings in a folder, the oldest first.
@@ -106,8 +105,7 @@ impl Keeper {
         let mut left = 0;
         for path in kept(&self.folder).into_iter().rev() {
             let found = fs::metadata(&path).ok();
-            let age = found.as_ref().and_then(|found| found.modified().ok()?.elapsed().ok());
-            let old = age.is_some_and(|age| SignedDuration::try_from(age).is_ok_and(|age| age > self.back));
+            let old = found.as_ref().is_some_and(|found| is_older(found, self.back));
             let begun = path.file_stem().and_then(|name| name.to_str()).and_then(begun);
             let old = old || begun.is_some_and(|at| now.duration_since(at) > self.back + FILE);
             left += found.map_or(0, |found| found.len());
@@ -118,17 +116,19 @@ impl Keeper {
     }
 }
 
+/// It was written last longer ago than that.
+fn is_older(found: &fs::Metadata, back: SignedDuration) -> bool {
+    let age = found.modified().ok().and_then(|at| at.elapsed().ok());
+    age.is_some_and(|age| SignedDuration::try_from(age).is_ok_and(|age| age > back))
+}
+
 /// Removes what was kept of clusters that nobody has looked at for so long.
 fn forget_others(all: &Path, but: &Path, back: SignedDuration) {
     let Ok(entries) = fs::read_dir(all) else { return };
     for folder in
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path != but && path.is_dir())
     {
-        let old = |path: &PathBuf| {
-            let age =
-                fs::metadata(path).and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
-            age.is_some_and(|age| SignedDuration::try_from(age).is_ok_and(|age| age > back))
-        };
+        let old = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| is_older(&found, back));
         let free = File::open(folder.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok());
         let files = kept(&folder);
         if free && files.iter().all(old) && old(&folder.join("lock")) {

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Harm, Log};
+use super::{Disruption, Log};
 use crate::{
     cluster::{TenantName, words::short_run},
     plan::{About, Approved, Plan, Versions},
@@ -72,7 +72,7 @@ pub enum Event {
         /// Which tenant.
         tenant: TenantName,
         /// What.
-        harm: Harm,
+        harm: Disruption,
     },
     /// What the tenant's migrations table held, right before the migration began.
     Versions(Versions),

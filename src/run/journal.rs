@@ -106,9 +106,7 @@ impl Decoded {
         let mut runs: Vec<_> = self.0.values().filter_map(|(_, read)| read.as_ref().ok()).collect();
         // The id tells the second; those of one second stand as they began.
         let second = |run: &Run| run.id.get(..15).unwrap_or(&run.id).to_owned();
-        runs.sort_by_cached_key(|run| {
-            Reverse((second(run), run.entries.first().map(|entry| entry.at), run.id.clone()))
-        });
+        runs.sort_by_cached_key(|run| Reverse((second(run), run.began(), run.id.clone())));
         // Not known is not nobody.
         let unknown = snapshot.leases.freshness.trouble().map(|why| format!("leases: {why}"));
         let seen = runs.into_iter().map(|run| RunSeen {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{AuditLine, Run, journal};
-use crate::cluster::fnv1a;
+use crate::cluster::of_cluster;
 
 /// The runs of one cluster whose journals are kept on this machine, newest first; the sentence where one cannot be read.
 /// `context` and `server` are those of the connection they were made with.
@@ -233,12 +233,9 @@ fn read(path: &Path, text: &str) -> Result<Run, String> {
     Ok(run)
 }
 
-/// Where the journals of one cluster are. The name is made of the context and the server, so that journals of two
-/// clusters are never mixed up.
+/// Where the journals of one cluster are.
 fn folder(state_dir: &Path, kind: &str, context: &str, server: &str) -> PathBuf {
-    let bytes = context.bytes().chain([0]).chain(server.bytes());
-    let hash = fnv1a(bytes);
-    state_dir.join(kind).join(format!("{hash:016x}"))
+    state_dir.join(kind).join(of_cluster(context, server))
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -164,6 +164,11 @@ impl Run {
         }
     }
 
+    /// When it began.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.entries.first().map(|e| e.at)
+    }
+
     /// When anything last happened.
     pub fn last_at(&self) -> Option<Timestamp> {
         self.entries.last().map(|e| e.at)

@@ -236,18 +236,50 @@ impl RunSeen {
 
     /// What may be asked of it on what is seen: only what would be accepted.
     pub fn offers(&self, seen: &Snapshot) -> Offers {
-        let (run, name, shown) = (&self.run, self.run.short(), self.shown());
-        let over = run.state.is_over();
-        let closed = over.then(|| format!("run {name} {}", shown.phrase()));
+        Offers {
+            resume: self.resume(seen),
+            undo: self.undo(seen),
+            give_up: self.give_up(seen),
+            succeeded: self.succeeded(seen),
+        }
+    }
+
+    /// Whether it may be closed; what it did stays.
+    ///
+    /// # Errors
+    /// One sentence: why not.
+    pub fn give_up(&self, seen: &Snapshot) -> Result<(), String> {
+        let run = &self.run;
+        let closed = || run.state.is_over().then(|| format!("run {} {}", run.short(), self.shown().phrase()));
         let lost = || run.journal_lost.clone().and_then(|_| left_by_losing_it(run, seen));
-        let give_up = closed.clone().or_else(|| self.untouchable()).or_else(lost).map_or(Ok(()), Err);
-        let resume = give_up.clone().and_then(|()| self.goes_on(seen));
-        let undo = match () {
-            () if run.state == RunState::Undone => Err(format!("run {name} is taken back already")),
-            () => self.untouchable().map_or(Ok(()), Err).and_then(|()| takes_back(run, seen)),
-        };
-        let succeeded = give_up.clone().and_then(|()| self.is_open_question(seen));
-        Offers { resume, undo, give_up, succeeded }
+        closed().or_else(|| self.untouchable()).or_else(lost).map_or(Ok(()), Err)
+    }
+
+    /// Whether it may be gone on with.
+    ///
+    /// # Errors
+    /// One sentence: why not.
+    pub fn resume(&self, seen: &Snapshot) -> Result<(), String> {
+        self.give_up(seen).and_then(|()| self.goes_on(seen))
+    }
+
+    /// Whether what it did may be taken back.
+    ///
+    /// # Errors
+    /// One sentence: why not.
+    pub fn undo(&self, seen: &Snapshot) -> Result<(), String> {
+        if self.run.state == RunState::Undone {
+            return Err(format!("run {} is taken back already", self.run.short()));
+        }
+        self.untouchable().map_or(Ok(()), Err).and_then(|()| takes_back(&self.run, seen))
+    }
+
+    /// Whether it may be said that what it waits for has succeeded.
+    ///
+    /// # Errors
+    /// One sentence: why not.
+    pub fn succeeded(&self, seen: &Snapshot) -> Result<(), String> {
+        self.give_up(seen).and_then(|()| self.is_open_question(seen))
     }
 
     /// Whether an operator has to say how something came out.

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Entry, Event, Harm, Run};
+use super::{Disruption, Entry, Event, Run};
 use crate::{
     cluster::{Snapshot, Tenant, TenantName, Uid, words},
     plan::{About, Part},
@@ -16,7 +16,7 @@ use crate::{
 
 impl Run {
     /// What has happened to the pods of a tenant while the run held it.
-    pub fn harm(&self, tenant: &TenantName) -> Option<&Harm> {
+    pub fn harm(&self, tenant: &TenantName) -> Option<&Disruption> {
         match &last(self, tenant)?.event {
             Event::Harmed { harm, .. } => Some(harm),
             _ => None,
@@ -24,7 +24,7 @@ impl Run {
     }
 
     /// The tenants whose pods something happened to, each with what.
-    pub fn harms(&self) -> impl Iterator<Item = (&TenantName, &Harm)> {
+    pub fn harms(&self) -> impl Iterator<Item = (&TenantName, &Disruption)> {
         self.tenants().filter_map(|tenant| Some((tenant, self.harm(tenant)?)))
     }
 
@@ -87,7 +87,7 @@ const EVERY: SignedDuration = SignedDuration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Watcher {
     /// What happened to them, with what sessions before have written down.
-    harms: BTreeMap<TenantName, Harm>,
+    harms: BTreeMap<TenantName, Disruption>,
     /// Tenants that had a ready pod while this session looked.
     ready: BTreeSet<TenantName>,
     /// What is known of each container, by the uid of its pod and its name.
@@ -97,7 +97,7 @@ pub(super) struct Watcher {
 impl Watcher {
     /// Takes in what is seen now.
     pub(super) fn look(&mut self, run: &Run, seen: &Snapshot) {
-        let Some(began) = run.entries.first().map(|entry| entry.at) else { return };
+        let Some(began) = run.began() else { return };
         if !seen.pods.freshness.is_live() {
             return;
         }
@@ -109,7 +109,7 @@ impl Watcher {
             let mut harm = self.harms.remove(&part.tenant).unwrap_or_else(|| {
                 let harm = written();
                 // From when the session before ended until now, nobody looked.
-                Harm { at_most: harm.at_most || harm.down_since.is_some(), ..harm }
+                Disruption { at_most: harm.at_most || harm.down_since.is_some(), ..harm }
             });
             self.readiness(&part.tenant, tenant, &mut harm, seen.at);
             let since = last(run, &part.tenant).map_or(began, |entry| entry.at);
@@ -119,7 +119,7 @@ impl Watcher {
     }
 
     /// What is to be written down now: what is not yet, unless that was just done; with `all` that too.
-    pub(super) fn news(&self, run: &Run, now: Timestamp, all: bool) -> Vec<(TenantName, Harm)> {
+    pub(super) fn news(&self, run: &Run, now: Timestamp, all: bool) -> Vec<(TenantName, Disruption)> {
         let parts = run.plan().tenants.iter().filter(|part| is_open(run, part));
         let new = parts.filter_map(|part| {
             let harm = self.harms.get(&part.tenant)?;
@@ -131,7 +131,7 @@ impl Watcher {
     }
 
     /// Whether a pod is ready. One that never was since the run began was not taken down by it.
-    fn readiness(&mut self, name: &TenantName, tenant: &Tenant, harm: &mut Harm, now: Timestamp) {
+    fn readiness(&mut self, name: &TenantName, tenant: &Tenant, harm: &mut Disruption, now: Timestamp) {
         if tenant.unread > 0 {
             return;
         }
@@ -158,7 +158,7 @@ impl Watcher {
 
     /// Counts the containers that have ended since they were last looked at; of those that are seen for the first time,
     /// since `since`.
-    fn ends(&mut self, tenant: &Tenant, harm: &mut Harm, since: Timestamp) {
+    fn ends(&mut self, tenant: &Tenant, harm: &mut Disruption, since: Timestamp) {
         for pod in tenant.active() {
             for container in &pod.containers {
                 let end = container.last_end.as_deref();

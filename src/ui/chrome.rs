@@ -6,7 +6,7 @@ use super::{
     Screen,
     command::{self, Command, Entry, On},
     format,
-    paint::{Pen, Piece, piece},
+    paint::{Pen, Piece, piece, wide},
     theme::Role,
     view::{Cx, Place, VIEWS, View, why_not},
 };
@@ -89,10 +89,6 @@ fn left_until(cx: &Cx<'_>, until: jiff::Timestamp) -> String {
         61.. => format!("{} min", (seconds + 59) / 60),
         _ => format!("{} s", (seconds + 9) / 10 * 10),
     }
-}
-
-fn wide(facts: &[Piece<'_>]) -> u16 {
-    facts.iter().map(|(text, _)| format::width(text)).sum()
 }
 
 /// The places with their keys: those that lead anywhere from anywhere.

@@ -28,6 +28,11 @@ pub fn piece<'a>(text: impl Into<Cow<'a, str>>, role: Role) -> Piece<'a> {
     (text.into(), role)
 }
 
+/// The columns that pieces take, one after another.
+pub fn wide(pieces: &[Piece<'_>]) -> u16 {
+    pieces.iter().map(|(text, _)| format::width(text)).sum()
+}
+
 impl<'a> Pen<'a> {
     /// The same buffer, another part of it.
     pub fn within(&mut self, area: Rect) -> Pen<'_> {
@@ -72,7 +77,7 @@ impl<'a> Pen<'a> {
     /// Writes pieces so that they end at column `right`, cutting at the left when they do not fit. Returns the column
     /// they begin at.
     pub fn line_right(&mut self, right: u16, y: u16, room: u16, pieces: &[Piece<'_>]) -> u16 {
-        let width = pieces.iter().map(|(text, _)| format::width(text)).sum::<u16>().min(room).min(right);
+        let width = wide(pieces).min(room).min(right);
         self.line(right - width, y, width, pieces);
         right - width
     }

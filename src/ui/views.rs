@@ -206,7 +206,6 @@ fn node_sign(state: NodeState) -> (&'static str, Role) {
     }
 }
 
-/// The glyph and role of a run's state.
 /// When a run or a campaign began, paused or ended: `for 40s`, `began 3m ago, paused for 20s`, `ended 5s ago, took 63s`.
 fn times(cx: &Cx<'_>, shown: &Shown, began: jiff::Timestamp, last: jiff::Timestamp) -> String {
     match shown {
@@ -222,6 +221,7 @@ fn times(cx: &Cx<'_>, shown: &Shown, began: jiff::Timestamp, last: jiff::Timesta
     }
 }
 
+/// The glyph and role of a run's state.
 fn run_sign(shown: &Shown) -> (&'static str, Role) {
     match shown {
         Shown::Interrupted => ("▲", Role::Warn),

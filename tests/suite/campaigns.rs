@@ -295,7 +295,12 @@ fn a_campaign_is_taken_back_by_another_and_says_so() {
     let it = drive(&ground, &alice, &mut handle);
     assert_eq!(it.state, CampaignState::Done, "{:?}", it.last_word());
     // Of what came, one pod is gone by now: that item stays as it is, with the reason.
-    let gone = it.came(1).expect("a pod came");
+    let came = it.entries.iter().find_map(|e| match &e.event {
+        Event::Done { item: 1, pod, .. } => pod.clone(),
+        _ => None,
+    });
+    let Intent::Move { moved } = &it.items[1] else { panic!("{:?}", it.items[1]) };
+    let gone = Key::new(moved.pod.namespace.clone(), came.expect("a pod came"));
     ground
         .cluster
         .with_world(|w| w.store.delete(Kind::POD, &gone.namespace, &gone.name, &Default::default()))

@@ -1,14 +1,13 @@
 //! The status in sentences, for screen readers and for ears: every state is a word, and there are neither tables nor signs.
 
-use std::collections::BTreeMap;
-
 use super::StatusJson;
 use crate::{
     cluster::{
-        Finding, Health, NodeState, Severity, Snapshot, Subject, TenantName,
+        Finding, Health, NodeState, Severity, Snapshot,
         database::subject,
         refuses,
         words::{count, span},
+        worst_of_tenants,
     },
     ui,
 };
@@ -93,13 +92,7 @@ fn length(seconds: i64) -> String {
 }
 
 fn each_tenant(status: &StatusJson<'_>, snapshot: &Snapshot) -> Vec<String> {
-    let mut worst: BTreeMap<&TenantName, Severity> = BTreeMap::new();
-    for finding in status.findings {
-        if let Subject::Tenant(name) = &finding.subject {
-            let worst = worst.entry(name).or_insert(finding.severity);
-            *worst = finding.severity.max(*worst);
-        }
-    }
+    let worst = worst_of_tenants(status.findings);
     let refused = refuses(snapshot, status.findings);
     let mut all: Vec<_> = snapshot
         .tenants

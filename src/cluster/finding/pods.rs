@@ -98,16 +98,20 @@ fn silence(pods: &[&Pod]) -> Option<String> {
 
 /// The reasons that failing pods give, each once, the most frequent first.
 fn grouped(pods: &[&Pod]) -> Vec<String> {
-    let mut reasons: Vec<(String, usize)> = Vec::new();
-    for pod in pods {
-        let why = pod.why_not_ready().unwrap_or_else(|| "not ready in time".into());
-        match reasons.iter_mut().find(|(other, _)| *other == why) {
+    by_frequency(pods.iter().map(|pod| pod.why_not_ready().unwrap_or_else(|| "not ready in time".into())))
+}
+
+/// Each once, the most frequent first.
+fn by_frequency<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut counted: Vec<(T, usize)> = Vec::new();
+    for one in all {
+        match counted.iter_mut().find(|(other, _)| *other == one) {
             Some((_, n)) => *n += 1,
-            None => reasons.push((why, 1)),
+            None => counted.push((one, 1)),
         }
     }
-    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    reasons.into_iter().map(|(why, _)| why).collect()
+    counted.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    counted.into_iter().map(|(one, _)| one).collect()
 }
 
 /// What its rollout is stuck at, as the end of a sentence that tells why.
@@ -301,16 +305,9 @@ pub(super) fn left_behind(s: &Snapshot, t: &Tenant) -> Option<Found> {
     let all: Vec<&Pod> =
         t.pods.iter().map(|p| &**p).filter(|p| p.phase == Phase::Failed).filter(made).collect();
     let newest = all.iter().map(|p| p.created).max()?;
-    let mut reasons: Vec<(&str, usize)> = Vec::new();
-    for why in all.iter().filter_map(|p| p.held_up.as_deref()) {
-        let why = why.split(':').next().unwrap_or(why).trim();
-        match reasons.iter_mut().find(|(other, _)| *other == why) {
-            Some((_, n)) => *n += 1,
-            None => reasons.push((why, 1)),
-        }
-    }
-    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    let reasons: Vec<_> = reasons.iter().take(CAUSES).map(|(why, _)| *why).collect();
+    let held_up = all.iter().filter_map(|p| p.held_up.as_deref());
+    let mut reasons = by_frequency(held_up.map(|why| why.split(':').next().unwrap_or(why).trim()));
+    reasons.truncate(CAUSES);
     let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let are = if all.len() == 1 { "is" } else { "are" };
     let text = format!("{} {are} left behind{why}: they take no resources", count(all.len(), "failed pod"));
@@ -324,9 +321,8 @@ pub(super) fn left_behind(s: &Snapshot, t: &Tenant) -> Option<Found> {
 }
 
 pub(super) fn resizing(_: &Snapshot, t: &Tenant) -> Option<Found> {
-    let told = |p: &'_ Pod| p.resize.as_ref().is_some_and(|resize| !resize.reason.is_empty());
-    let waits: Vec<_> =
-        t.active().filter(|p| told(p)).filter_map(|p| Some((p, p.resize.as_ref()?))).collect();
+    let waits = t.active().filter_map(|p| Some((p, p.resize.as_ref().filter(|r| !r.reason.is_empty())?)));
+    let waits: Vec<_> = waits.collect();
     let (pod, resize) = waits.first()?;
     let wished = resize.wished.containers.iter().zip(&pod.spec.containers);
     let differs = wished.filter(|(w, f)| w.resources.limits.memory != f.resources.limits.memory);

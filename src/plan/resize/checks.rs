@@ -169,13 +169,13 @@ fn over_quota(quota: &Quota, wanted: &[Wanted]) -> Option<Check> {
         _ => 0,
     };
     quota.lines.iter().find_map(|(resource, line)| {
+        let left = line.left()?;
         let counted = wanted.iter().filter(|one| quota.counts(one.pod.wished()) != Some(false));
         let (now, then) = counted.fold((0u64, 0u64), |(now, then), one| {
             let spec = one.pod.wished();
             (now.saturating_add(of(resource, spec)), then.saturating_add(of(resource, &becomes(one, spec))))
         });
         let more = then.saturating_sub(now);
-        let left = line.left()?;
         (more > left).then(|| {
             let amount = |n| Quota::amount(resource, n);
             let (used, hard, name) = (line.used.unwrap_or(0), line.hard, &quota.key.name);
@@ -223,15 +223,12 @@ fn gain(seen: &Snapshot, tenant: &Tenant, wanted: &[Wanted]) -> Option<Check> {
 
 /// A container whose resize policy restarts it.
 fn restarts(wanted: &[Wanted]) -> Option<Check> {
-    let hit = |one: &Wanted, resource: &str, differs: bool| {
-        let container = one.pod.spec.containers.iter().find(|c| c.name == one.container)?;
-        (differs && container.restarted_by.iter().any(|r| **r == *resource)).then(|| resource.to_owned())
-    };
     let which = |one: &Wanted| {
         let (from, to) = (one.from, one.to);
         let memory = (from.memory_request, from.memory_limit) != (to.memory_request, to.memory_limit);
         let cpu = (from.cpu_request, from.cpu_limit) != (to.cpu_request, to.cpu_limit);
-        hit(one, "memory", memory).or_else(|| hit(one, "cpu", cpu))
+        let changed = [("memory", memory), ("cpu", cpu)].into_iter().filter(|(_, differs)| *differs);
+        changed.map(|(resource, _)| resource).find(|resource| one.restarted_by(resource))
     };
     let all: Vec<_> = wanted.iter().filter_map(|one| Some((one, which(one)?))).collect();
     let (one, resource) = all.first()?;
@@ -264,7 +261,7 @@ fn template(seen: &Snapshot, tenant: &Tenant, wanted: &[Wanted]) -> Option<Check
     let kubectl = by_hand::kubectl(seen, Some(&workload.key.key.namespace));
     let line = format!(
         "{kubectl} set resources {}/{} -c {}{}{}",
-        workload.key.kind.resource().trim_end_matches('s'),
+        workload.key.kind.name().to_lowercase(),
         workload.key.key.name,
         first.container,
         flag("requests", of("requests")),

@@ -60,7 +60,8 @@ pub(super) fn checks(seen: &Snapshot, wanted: &[Wanted]) -> Vec<Check> {
         );
         all.push(Check::new("version", Refuse, text));
     }
-    let lowered = |one: &&Wanted| one.lowers() && one.in_force().memory_limit.is_some() && !restarts(one);
+    let lowered =
+        |one: &&Wanted| one.lowers() && one.in_force().memory_limit.is_some() && !one.restarted_by("memory");
     if let Some(one) = wanted.iter().find(lowered) {
         let node = one.pod.node.as_ref();
         let kubelet = node.and_then(|node| kubelets.get(node)).filter(|version| old(version, LOWERS_SINCE));
@@ -75,15 +76,6 @@ pub(super) fn checks(seen: &Snapshot, wanted: &[Wanted]) -> Vec<Check> {
         }
     }
     all
-}
-
-/// The container is restarted by the change of its memory.
-fn restarts(one: &Wanted) -> bool {
-    one.pod
-        .spec
-        .containers
-        .iter()
-        .any(|c| c.name == one.container && c.restarted_by.iter().any(|r| **r == *"memory"))
 }
 
 #[cfg(test)]

@@ -6,10 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Asked, Campaign, CampaignState, Entry, Event, ItemState, words};
-use crate::{
-    cluster::Key,
-    plan::{About, Intent},
-};
+use crate::plan::{About, Intent};
 
 impl Campaign {
     /// How many items are done, and how many are through in whatever way, of all.
@@ -28,22 +25,20 @@ impl Campaign {
             }
         }
         counts.all = self.items.len() - counts.replaced;
-        counts.unpredicted = self.unpredicted().len();
+        counts.unpredicted = self.unpredicted().count();
         counts
     }
 
     /// The items that are done and did not come out as predicted, each with what did not.
-    pub fn unpredicted(&self) -> BTreeMap<usize, &str> {
-        let mut all = BTreeMap::new();
-        for entry in &self.entries {
-            if let Event::Done { item, unpredicted, .. } = &entry.event
-                && matches!(self.states[*item], ItemState::Done(_))
-                && let Some(why) = unpredicted
+    pub fn unpredicted(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Done { item, unpredicted: Some(why), .. }
+                if matches!(self.states[*item], ItemState::Done(_)) =>
             {
-                all.insert(*item, why.as_str());
+                Some((*item, why.as_str()))
             }
-        }
-        all
+            _ => None,
+        })
     }
 
     /// The number of an item among those that count, from 1 on; `None`: another plan took its place.
@@ -172,6 +167,11 @@ impl Campaign {
         }
     }
 
+    /// When it began.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.entries.first().map(|e| e.at)
+    }
+
     /// When anything last happened.
     pub fn last_at(&self) -> Option<Timestamp> {
         self.entries.last().map(|e| e.at)
@@ -180,19 +180,6 @@ impl Campaign {
     /// Wishes that are not answered yet.
     pub fn unheard(&self) -> &[Asked] {
         self.asked.get(self.heard..).unwrap_or_default()
-    }
-
-    /// The pod that came in place of the one that was moved, where an item is a move by adoption that is done.
-    pub fn came(&self, item: usize) -> Option<Key> {
-        let Intent::Move { moved } = &self.items[item] else { return None };
-        if !matches!(self.states[item], ItemState::Done(_)) {
-            return None;
-        }
-        let name = self.entries.iter().rev().find_map(|e| match &e.event {
-            Event::Done { item: at, pod, .. } if *at == item => Some(pod.clone()),
-            _ => None,
-        });
-        Some(Key::new(moved.pod.namespace.clone(), name??))
     }
 
     /// How long the items that are done took, on average: from their begin to their end. What is done to a node in a

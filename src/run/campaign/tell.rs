@@ -13,10 +13,12 @@ use crate::{
 
 /// One of its entries in a sentence.
 pub fn describe(campaign: &Campaign, event: &Event) -> String {
-    let all = campaign.counts().all;
     let words = |item: &usize| campaign.words(*item);
     // Of one whose place another plan took, no number is left.
-    let at = |item: &usize| campaign.number(*item).map_or_else(String::new, |n| format!("{n} of {all}: "));
+    let at = |item: &usize| {
+        let all = || campaign.counted().count();
+        campaign.number(*item).map_or_else(String::new, |n| format!("{n} of {}: ", all()))
+    };
     match event {
         Event::Taken if campaign.entries.first().is_some_and(|first| ptr::eq(&first.event, event)) => {
             format!("▸ campaign {} began: {}", campaign.id, campaign.goal)

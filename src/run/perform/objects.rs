@@ -24,6 +24,11 @@ impl Found {
         self.text("/metadata/uid")
     }
 
+    /// `metadata.resourceVersion`.
+    fn version(&self) -> &str {
+        self.text("/metadata/resourceVersion")
+    }
+
     /// A text of it; empty where it is not there.
     pub(super) fn text(&self, pointer: &str) -> &str {
         self.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -78,7 +83,7 @@ pub(super) enum Next {
     Stands(String),
     /// Merge this into it, and say this.
     Merge(Value, String),
-    /// Merge this into it by a subresource of it, and say this.
+    /// Merge this into it by a subresource of it (`/resize`), and say this.
     MergeBy(&'static str, Value, String),
     /// Delete it, and say this.
     Delete(String),
@@ -125,20 +130,11 @@ impl Writer {
             if !fence() {
                 return Err(Failure::Fenced);
             }
-            let (uid, version) = (found.uid(), found.text("/metadata/resourceVersion"));
+            let (uid, version) = (found.uid(), found.version());
             let (written, text) = match next {
                 Next::Stands(_) => continue,
-                Next::Merge(..) | Next::MergeBy(..) => {
-                    let (by, mut patch, text) = match next {
-                        Next::MergeBy(by, patch, text) => (format!("/{by}"), patch, text),
-                        Next::Merge(patch, text) => (String::new(), patch, text),
-                        Next::Stands(_) | Next::Delete(_) => continue,
-                    };
-                    patch["metadata"]["uid"] = uid.into();
-                    patch["metadata"]["resourceVersion"] = version.into();
-                    let path = format!("{}{by}?{dry}fieldManager=wheelhouse", found.path);
-                    (self.write::<Value>(Method::PATCH, &path, &patch).await.map(Some), text)
-                }
+                Next::Merge(patch, text) => (self.merge(&found, "", patch, dry).await, text),
+                Next::MergeBy(by, patch, text) => (self.merge(&found, by, patch, dry).await, text),
                 Next::Delete(text) => {
                     let options = json!({
                         "apiVersion": "v1",
@@ -163,6 +159,20 @@ impl Writer {
             }
         }
         Err(Failure::Drift(format!("{path} was changed by others {OVERTAKEN} times in a row")))
+    }
+
+    /// Merges a patch into that very version of an object, by a subresource (`/resize`) or by none.
+    async fn merge(
+        &self,
+        found: &Found,
+        by: &str,
+        mut patch: Value,
+        dry: &str,
+    ) -> Result<Option<Value>, Failure> {
+        patch["metadata"]["uid"] = found.uid().into();
+        patch["metadata"]["resourceVersion"] = found.version().into();
+        let path = format!("{}{by}?{dry}fieldManager=wheelhouse", found.path);
+        self.write(Method::PATCH, &path, &patch).await.map(Some)
     }
 
     /// Creates a pod. `None`: one of that name is there already.

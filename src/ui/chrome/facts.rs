@@ -10,7 +10,7 @@ use crate::{
     cluster::{Database, Finding, Freshness, Health, Healths, Severity},
     ui::{
         format,
-        paint::{Pen, Piece, piece},
+        paint::{Pen, Piece, piece, wide},
         theme::Role,
         view::{Cx, View},
     },
@@ -64,10 +64,6 @@ pub(super) fn draw(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     if rest >= 12 {
         pen.line(x, 1, rest, &fitting(loss(cx), rest));
     }
-}
-
-fn wide(pieces: &[Piece<'_>]) -> u16 {
-    pieces.iter().map(|(text, _)| format::width(text)).sum()
 }
 
 /// The first that fits, or else the last.

@@ -1,5 +1,7 @@
 //! Two moments of a recording: what they differ in.
 
+use jiff::Timestamp;
+
 use super::{counted, heading};
 use crate::{
     history::{Difference, Kind, differences},
@@ -26,7 +28,9 @@ pub struct Compare {
     filter: Filter,
     order: usize,
     shown: Vec<Difference>,
-    all: usize,
+    /// What the two moments differ in, and which two they are: revision and time of each.
+    all: Vec<Difference>,
+    of: Option<[(u64, Timestamp); 2]>,
 }
 
 fn key(difference: &Difference) -> (Kind, String, &'static str) {
@@ -59,11 +63,15 @@ impl View for Compare {
     fn refresh(&mut self, cx: &Cx<'_>) {
         let marked = cx.replay.and_then(|replay| replay.marked.as_ref());
         // The earlier one is the one before, wherever one stands.
-        let mut all = marked.map_or_else(Vec::new, |marked| match marked.at <= cx.seen.at {
-            true => differences(marked, cx.seen),
-            false => differences(cx.seen, marked),
-        });
-        self.all = all.len();
+        let of = marked.map(|marked| [&**marked, cx.seen].map(|seen| (seen.revision, seen.at)));
+        if of != self.of {
+            self.of = of;
+            self.all = marked.map_or_else(Vec::new, |marked| match marked.at <= cx.seen.at {
+                true => differences(marked, cx.seen),
+                false => differences(cx.seen, marked),
+            });
+        }
+        let mut all = self.all.clone();
         all.retain(|d| {
             let words = || format!("{} {} {} {} {}", d.kind, d.name, d.what, d.before, d.after);
             self.filter.is_empty() || self.filter.keeps(&words(), |of| column(d, of))
@@ -129,7 +137,7 @@ impl View for Compare {
             }
         }
         if self.shown.is_empty() {
-            let text = match self.all {
+            let text = match self.all.len() {
                 0 => "nothing differs: tenants, nodes and the database are the same",
                 _ => "no difference matches the filter  esc shows all",
             };
@@ -138,7 +146,7 @@ impl View for Compare {
     }
 
     fn status(&self, _cx: &Cx<'_>) -> String {
-        counted(self.shown.len(), self.all, "difference", &self.filter, &ORDERS, self.order)
+        counted(self.shown.len(), self.all.len(), "difference", &self.filter, &ORDERS, self.order)
     }
 
     fn subject(&self) -> Option<String> {

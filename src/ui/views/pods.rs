@@ -221,7 +221,7 @@ pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
     let worst = cx.findings.iter().filter(|f| is_of(&f.subject, &tenant.name)).map(|f| f.severity).max();
     let refused = refuses(cx.seen, cx.findings);
     let health = Health::of(cx.seen, tenant, worst, refused);
-    let worst = worst.max((refused && health == Health::Degraded).then_some(Severity::Critical));
+    let worst = health.severity(worst, refused);
     let calm = worst.filter(|s| *s > Severity::Notice);
     let x = pen.line(
         0,

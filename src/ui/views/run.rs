@@ -85,7 +85,7 @@ impl View for RunView {
                 piece(format!("  {shown}"), role),
             ],
         );
-        let started = run.entries.first().map(|e| e.at);
+        let started = run.began();
         let mut facts = format!("run {} of {}", run.short(), run.operator);
         if let (Some(start), Some(last)) = (started, run.last_at()) {
             facts = format!("{facts}, {}", times(cx, &shown, start, last));
@@ -132,10 +132,7 @@ impl View for RunView {
         });
         let last = said.map(|text| format::wrap(&format::plain(text), width.saturating_sub(6)));
         let mut last: Vec<_> = last.into_iter().flatten().take(4).collect();
-        if run.state == RunState::Paused
-            && !run.undecided().is_empty()
-            && known.offers(cx.seen).succeeded.is_ok()
-        {
+        if run.state == RunState::Paused && !run.undecided().is_empty() && known.succeeded(cx.seen).is_ok() {
             last.push("S: it has succeeded, and the run goes on; x gives back what it took".into());
         }
         let job = job::height(known, cx, pen.height());

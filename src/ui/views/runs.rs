@@ -249,7 +249,7 @@ pub fn run_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &RunSeen) {
         short: run.short(),
         what: summary(run),
         operator: &run.operator,
-        began: run.entries.first().map(|entry| entry.at),
+        began: run.began(),
         local: run.local,
         outcome: outcome(cx, known),
     };
@@ -264,7 +264,7 @@ fn campaign_line(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, known: &CampaignSeen) {
         short: campaign.short(),
         what: campaign.goal.clone(),
         operator: &campaign.operator,
-        began: campaign.entries.first().map(|entry| entry.at),
+        began: campaign.began(),
         local: campaign.local,
         outcome: campaign::outcome(cx, known),
     };
@@ -279,14 +279,13 @@ pub fn refuses(command: Command, known: Option<&RunSeen>, seen: &Snapshot) -> Op
             .then(|| "no run is selected".into());
     };
     let (run, name) = (&known.run, known.run.short());
-    let offers = || known.offers(seen);
     match command {
-        Command::Undo => offers().undo.err(),
-        Command::Resume => offers().resume.err(),
-        Command::GiveUp => offers().give_up.err(),
-        Command::Succeeded => offers().succeeded.err(),
+        Command::Undo => known.undo(seen).err(),
+        Command::Resume => known.resume(seen).err(),
+        Command::GiveUp => known.give_up(seen).err(),
+        Command::Succeeded => known.succeeded(seen).err(),
         // What stands still is given up at once.
-        Command::Abort if offers().give_up.is_ok() => None,
+        Command::Abort if known.give_up(seen).is_ok() => None,
         // The same is planned again, on what is seen now.
         Command::Retry if run.state == RunState::Failed => None,
         Command::Retry => {

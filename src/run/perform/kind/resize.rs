@@ -73,7 +73,7 @@ impl Act for Resize {
                     own["resources"][list][resource] = value.into();
                 }
                 let patch = json!({ "spec": { "containers": all } });
-                Ok(Next::MergeBy("resize", patch, format!("it asks for {}", to.limits())))
+                Ok(Next::MergeBy("/resize", patch, format!("it asks for {}", to.limits())))
             });
             match written.await {
                 // The pod was there a moment ago: what is missing is the subresource.

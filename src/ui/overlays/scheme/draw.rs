@@ -7,7 +7,7 @@ use ratatui::layout::Position;
 use super::{SECTIONS, SchemeReview, Section, tenants};
 use crate::{
     cluster::{NodeName, TenantName},
-    plan::{Balance, Intent, Verdict, many::Many, rebalance::Scheme},
+    plan::{Balance, Check, Intent, Verdict, many::Many, rebalance::Scheme},
     run::{JournalPlace, campaign::Pace},
     ui::{
         Command, Draft, Term, Terms, command, format,
@@ -26,11 +26,12 @@ impl SchemeReview {
     /// All that is always on the screen. Where it would leave no room for the sections, what is said beside the sentence
     /// and the envelope has a line each: in full it stands in the section of the warnings.
     pub(super) fn head(&self, width: u16, room: u16) -> Vec<Pieces> {
-        let full = self.said(width, false);
-        if full.len() + FOOT + SECTION <= usize::from(room) { full } else { self.said(width, true) }
+        let kinds = self.kinds();
+        let full = self.said(width, false, &kinds);
+        if full.len() + FOOT + SECTION <= usize::from(room) { full } else { self.said(width, true, &kinds) }
     }
 
-    fn said(&self, width: u16, short: bool) -> Vec<Pieces> {
+    fn said(&self, width: u16, short: bool, checks: &[Check]) -> Vec<Pieces> {
         let Some(Draft { scheme, samples, many, proposed }) = self.draft() else { return Vec::new() };
         let mut head = if many.is_some() { Vec::new() } else { numbers(scheme, width) };
         let mut say = |sign: &'static str, role: Role, text: &str, tone: Role| {
@@ -62,7 +63,6 @@ impl SchemeReview {
         for note in scheme.notes.iter().take(3) {
             say("•", Role::Muted, note, Role::Muted);
         }
-        let checks = self.kinds();
         let shown = if checks.len() > CHECKS { CHECKS - 1 } else { checks.len() };
         for check in checks.iter().take(shown) {
             let (sign, role) = sign(check.verdict);
@@ -226,16 +226,17 @@ impl SchemeReview {
     /// The names of the sections, and the one in front.
     fn section(&self, pen: &mut Pen<'_>, cx: &Cx<'_>, scheme: &Scheme) {
         let width = pen.width();
+        let warned = self.checks().len();
         let names = SECTIONS.map(|section| {
             let (name, n) = match section {
                 Section::Pods => ("Pods by node", self.rows.len()),
                 Section::Moves => ("Moves", scheme.proposal.moves.len()),
                 Section::Stays => ("Stays", scheme.proposal.stays.len()),
-                Section::Warnings => ("Warnings", self.checks().len()),
+                Section::Warnings => ("Warnings", warned),
             };
             (name, n, section == self.section)
         });
-        let names = &names[..names.len() - usize::from(self.checks().is_empty())];
+        let names = &names[..names.len() - usize::from(warned == 0)];
         let changed = matrix::changed(scheme.proposal.moves.iter());
         let matrix = Matrix::fit(width, cx.seen, &changed);
         let heading = if self.section == Section::Pods { matrix.heading_height() } else { 0 };

@@ -50,7 +50,7 @@ impl CampaignView {
             piece(format!("  {shown}"), role),
         ];
         pen.line(1, 0, width.saturating_sub(2), &pieces);
-        let started = campaign.entries.first().map(|e| e.at);
+        let started = campaign.began();
         let mut facts = format!("campaign {} of {}", campaign.short(), campaign.operator);
         if let (Some(start), Some(last)) = (started, campaign.last_at()) {
             facts += &format!(", {}", times(cx, &shown, start, last));
@@ -202,7 +202,7 @@ impl CampaignView {
             (
                 Section::Items,
                 if campaign.is_of_tenants() { "Tenants" } else { "Steps" },
-                campaign.counts().all,
+                campaign.counted().count(),
             ),
         ] {
             if section == Section::Pods && self.rows.is_empty() {

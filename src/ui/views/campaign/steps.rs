@@ -5,8 +5,7 @@ use crate::{
     plan::{Change, LOWEST_COST, Step},
     run::{Run, StepState},
     ui::{
-        format,
-        paint::{Pen, Piece, piece},
+        paint::{Pen, Piece, piece, wide},
         theme::Role,
     },
 };
@@ -65,9 +64,9 @@ pub(super) fn line(pen: &mut Pen<'_>, y: u16, run: &Run) {
     if let Some((text, _)) = pieces.last_mut() {
         *text = text.trim_end().to_owned().into();
     }
-    let wide: u16 = pieces.iter().map(|(text, _)| format::width(text)).sum();
+    let taken = wide(&pieces);
     // Where they do not all fit, those that are through go first.
-    let from = match wide > width {
+    let from = match taken > width {
         true => pieces.iter().position(|(text, _)| text.starts_with(['▸', '‖'])).unwrap_or(0),
         false => 0,
     };

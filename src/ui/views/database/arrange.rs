@@ -9,7 +9,7 @@ use crate::{
         chrome,
         command::{self, Command},
         format,
-        paint::{Pen, Piece, piece},
+        paint::{Pen, Piece, piece, wide},
         theme::Role,
         view::Cx,
     },
@@ -127,10 +127,6 @@ impl DatabaseView {
 
 /// Columns for how long something is so.
 const AGE: u16 = 5;
-
-fn wide(pieces: &[Piece<'_>]) -> u16 {
-    pieces.iter().map(|(text, _)| format::width(text)).sum()
-}
 
 /// There is no room for columns: the text follows the name, and a key stands without its word.
 fn narrow(width: u16) -> bool {

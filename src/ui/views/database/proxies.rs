@@ -7,7 +7,7 @@ use crate::{
     cluster::{Backend, BackendStatus, Database, Hostgroups, Proxy, ProxyStatus, database::State},
     ui::{
         format,
-        paint::{Pen, piece},
+        paint::{Pen, piece, wide},
         theme::Role,
         view::{Cx, List},
     },
@@ -242,7 +242,7 @@ fn heading(pen: &mut Pen<'_>, y: u16, cx: &Cx<'_>, proxy: &Proxy) {
     match (proxy.why(), proxy.status.as_deref()) {
         (Some(why), _) => {
             pieces.push(piece("  ▲ silent", Role::Warn));
-            let taken: u16 = pieces.iter().map(|(text, _)| format::width(text)).sum();
+            let taken = wide(&pieces);
             let room = width.saturating_sub(8 + taken + 2);
             pieces.push(piece(format!("  {}", words::clip(why, room)), Role::Muted));
         }

@@ -109,7 +109,7 @@ impl Rows {
             self.all.push(Row {
                 judged: judged.clone(),
                 facts,
-                worst: of_it.max(no_database.then_some(Severity::Critical)),
+                worst: health.severity(of_it, refused),
                 rank: found.map_or(usize::MAX, |(i, ..)| *i),
                 word: match no_database {
                     true => "no writes",

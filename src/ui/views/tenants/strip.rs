@@ -11,7 +11,7 @@ use crate::{
         action::Action,
         command::{self, Command},
         format,
-        paint::{Pen, Piece, piece},
+        paint::{Pen, Piece, piece, wide},
         stops::Stop,
         theme::Role,
         view::Cx,
@@ -141,8 +141,11 @@ impl Tenants {
         // Where there is little room, what is wrong is worth more than the key that answers it.
         let at = current(cx, &lines);
         let labels: Vec<_> = lines.iter().enumerate().map(|(i, line)| self.label(cx, line, i, at)).collect();
-        let wide = |label: &Vec<Piece<'_>>| label.iter().map(|(text, _)| format::width(text)).sum::<u16>();
-        let keys = if width < 60 { 0 } else { labels.iter().map(wide).max().unwrap_or(0).max(12) + 1 };
+        let keys = if width < 60 {
+            0
+        } else {
+            labels.iter().map(|label| wide(label)).max().unwrap_or(0).max(12) + 1
+        };
         let right = width.saturating_sub(1 + keys);
         let name = match width {
             ..60 => 10,
@@ -216,7 +219,7 @@ fn campaign(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, k
     let who = if shown == Shown::Running { campaign.operator.as_str() } else { "" };
     let by = if who.is_empty() { String::new() } else { format!(", {who}") };
     let text = format!("{shown}, {how_far}: {}{by}", campaign.goal);
-    let began = campaign.entries.first().map(|entry| entry.at);
+    let began = campaign.began();
     unfinished(pen, y, (right, name), (&shown, campaign.short(), &text), &cx.age_or_dash(began));
 }
 
@@ -227,13 +230,7 @@ fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known:
         Some(why) => format!("{shown}: {what}: {why}"),
         None => format!("run of {} {shown}: {what}", known.run.operator),
     };
-    unfinished(
-        pen,
-        y,
-        (right, name),
-        (&shown, known.run.short(), &text),
-        &cx.age_or_dash(known.run.entries.first().map(|entry| entry.at)),
-    );
+    unfinished(pen, y, (right, name), (&shown, known.run.short(), &text), &cx.age_or_dash(known.run.began()));
 }
 
 fn unfinished(

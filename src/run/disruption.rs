@@ -13,7 +13,7 @@ use crate::{
 
 /// What happened to the pods of one tenant while a run held it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Harm {
+pub struct Disruption {
     /// Seconds in which no pod was ready, of the times that are over; each counts at least 1.
     #[serde(default)]
     pub down: u32,
@@ -28,20 +28,24 @@ pub struct Harm {
     pub ended: BTreeMap<String, u32>,
 }
 
-impl Harm {
-    /// Nothing happened.
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-
+impl Disruption {
     /// What happened, after the tenant's name: `was without a ready pod for 40 s; 2 containers were OOMKilled`.
     pub fn words(&self) -> String {
+        self.told("has no ready pod since")
+    }
+
+    /// The same of a run that nobody is at: what was so when it was last written may be over.
+    pub fn words_then(&self) -> String {
+        self.told("had no ready pod, when last looked at, since")
+    }
+
+    fn told(&self, none_since: &str) -> String {
         let down = match (self.down_since, self.down) {
-            (Some(since), 0) => Some(format!("has no ready pod since {}", since.strftime("%H:%M:%S UTC"))),
-            (Some(since), before) => Some(format!(
-                "has no ready pod since {}, and had none for {before} s before",
-                since.strftime("%H:%M:%S UTC")
-            )),
+            (Some(since), before) => {
+                let more =
+                    if before > 0 { format!(", and had none for {before} s before") } else { String::new() };
+                Some(format!("{none_since} {}{more}", since.strftime("%H:%M:%S UTC")))
+            }
             (None, 0) => None,
             (None, seconds) => {
                 let most = if self.at_most { "at most " } else { "" };
@@ -58,18 +62,6 @@ impl Harm {
             }
         });
         down.into_iter().chain(ended).collect::<Vec<_>>().join("; ")
-    }
-
-    /// The same of a run that nobody is at: what was so when it was last written may be over.
-    pub fn words_then(&self) -> String {
-        match self.down_since {
-            Some(_) => self.words().replacen(
-                "has no ready pod since",
-                "had no ready pod, when last looked at, since",
-                1,
-            ),
-            None => self.words(),
-        }
     }
 
     /// Whether more happened than the plan foresees: it never foresees that a container ends by itself.

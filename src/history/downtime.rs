@@ -10,7 +10,7 @@ use crate::cluster::{Snapshot, TenantName};
 
 /// What the users of one tenant lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Harm {
+pub struct Downtime {
     /// The tenant.
     pub tenant: TenantName,
     /// For so many seconds no pod was ready.
@@ -23,11 +23,11 @@ pub struct Harm {
 
 /// What the users of each tenant lost between two moments, the most first. `before` is what was seen at the first, and
 /// the events are in the order of time.
-pub fn harm(before: &Snapshot, events: &[Happened], from: Timestamp, until: Timestamp) -> Vec<Harm> {
+pub fn downtime(before: &Snapshot, events: &[Happened], from: Timestamp, until: Timestamp) -> Vec<Downtime> {
     let mut down: BTreeMap<TenantName, Timestamp> = BTreeMap::new();
-    let mut all: BTreeMap<TenantName, Harm> = BTreeMap::new();
+    let mut all: BTreeMap<TenantName, Downtime> = BTreeMap::new();
     let mut note = |tenant: &TenantName, since: Timestamp, to: Timestamp, still: bool| {
-        let new = || Harm { tenant: tenant.clone(), down_seconds: 0, times: 0, still: false };
+        let new = || Downtime { tenant: tenant.clone(), down_seconds: 0, times: 0, still: false };
         let harm = all.entry(tenant.clone()).or_insert_with(new);
         harm.down_seconds += to.duration_since(since.max(from)).as_secs().max(0);
         harm.times += 1;
@@ -82,7 +82,7 @@ mod tests {
             event(120, "acme", Turn::Outage),
             event(150, "acme", Turn::Better),
         ];
-        let told: Vec<_> = harm(&before, &events, at(0), at(300))
+        let told: Vec<_> = downtime(&before, &events, at(0), at(300))
             .into_iter()
             .map(|h| (h.tenant.to_string(), h.down_seconds, h.times, h.still))
             .collect();
