@@ -1,0 +1,358 @@
+//! The drills, one entry each: what happens, how it is seen that it is over, hints, and the keys that solve it.
+
+use super::site::Site;
+use crate::demo::Scenario;
+
+/// One drill.
+pub struct Drill {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is about, in one sentence.
+    pub about: &'static str,
+    /// What has happened, told afterwards.
+    pub story: &'static str,
+    /// The world it begins in.
+    pub scenario: Scenario,
+    /// World seconds a second where nothing else is said.
+    pub speed: f64,
+    /// It strikes so many world seconds after the operator is at the screen.
+    pub strikes_after: i64,
+    pub(super) strike: fn(&Site) -> Result<(), String>,
+    /// What else happens, by the world seconds since, and what somebody does with what was copied. What is to be said of it.
+    pub(super) meanwhile: fn(&Site, i64, &str) -> Option<String>,
+    /// The rules whose findings tell of it.
+    pub rules: &'static [&'static str],
+    /// What has to be so, one after another.
+    pub stages: &'static [Stage],
+    /// It is over after so many minutes of the world's time.
+    pub minutes: u32,
+    /// The keys that solve it, for tests and for the end report.
+    pub model: &'static [Step],
+    /// World seconds from its begin to its end with these keys, as they were measured.
+    pub reference: u32,
+}
+
+/// A part of the way to the end.
+pub struct Stage {
+    /// What is done in it, told afterwards.
+    pub what: &'static str,
+    /// What to do now.
+    pub hint: &'static str,
+    /// It is over: by what is so in the cluster, whatever keys led there.
+    pub(super) done: fn(&Site) -> bool,
+}
+
+/// A step of the way that is known to lead to the end.
+pub struct Step {
+    /// What is on the screen then.
+    pub see: &'static str,
+    /// The keys, as a terminal sends them.
+    pub keys: &'static str,
+    /// What they do.
+    pub what: &'static str,
+}
+
+const fn step(see: &'static str, keys: &'static str, what: &'static str) -> Step {
+    Step { see, keys, what }
+}
+
+fn nothing(_: &Site, _: i64, _: &str) -> Option<String> {
+    None
+}
+
+/// The member that crashes is down for so many seconds of so many.
+const CRASHES: (i64, i64) = (20, 60);
+
+/// All drills, the easiest first.
+pub const DRILLS: &[Drill] = &[
+    Drill {
+        name: "cordoned",
+        about: "A cordon was forgotten, and pods find no node.",
+        story: "Two nodes were cordoned and forgotten, and soylent was scaled to five replicas: two pods found no node.",
+        scenario: Scenario::Calm,
+        speed: 4.0,
+        strikes_after: 10,
+        strike: |site| {
+            site.cordon("worker-2");
+            site.cordon("worker-4");
+            site.scale("soylent", 5);
+            Ok(())
+        },
+        meanwhile: nothing,
+        rules: &["pods-unschedulable", "node-cordoned", "not-ready"],
+        stages: &[
+            Stage {
+                what: "one node takes pods again",
+                hint: "5 lists what is wrong. The pods of soylent find no node: two nodes are cordoned. 2 shows the nodes, C uncordons the selected one",
+                done: |site| site.is_ready("worker-2") || site.is_ready("worker-4"),
+            },
+            Stage {
+                what: "all pods of soylent are ready, and every node takes pods",
+                hint: "one node is still cordoned: select it under 2, and press C",
+                done: |site| {
+                    site.is_ready("worker-2") && site.is_ready("worker-4") && site.is_whole("soylent")
+                },
+            },
+        ],
+        minutes: 20,
+        model: &[],
+        reference: 60,
+    },
+    Drill {
+        name: "bad-release",
+        about: "A release crashes as soon as it starts.",
+        story: "globex was released with the image 2.4.3-crash, whose pods end as soon as they start: the rollout stood.",
+        scenario: Scenario::Calm,
+        speed: 4.0,
+        strikes_after: 10,
+        strike: |site| {
+            site.release("globex", "2.4.3-crash");
+            Ok(())
+        },
+        meanwhile: nothing,
+        rules: &["pods-failing", "rollout-stuck", "not-ready", "tenant-down"],
+        stages: &[Stage {
+            what: "globex has its old image, and all its pods are ready",
+            hint: "the new pods of globex crash, the old ones still serve. Open globex with Enter: l shows the log, R rolls back to the revision before",
+            done: |site| !site.tag("globex").contains("crash") && site.is_whole("globex"),
+        }],
+        minutes: 20,
+        model: &[],
+        reference: 60,
+    },
+    Drill {
+        name: "memory",
+        about: "The users of a tenant need more memory than its pods may take.",
+        story: "More and more users of globex worked at once, until its pods met their memory limit.",
+        scenario: Scenario::Calm,
+        speed: 4.0,
+        strikes_after: 10,
+        strike: |_| Ok(()),
+        meanwhile: |site, seconds, _| {
+            // From 5 to 7.3 requests for each of the pods it had.
+            site.demand("globex", (5.0 + seconds as f64 / 40.0).min(7.3) * 3.0);
+            None
+        },
+        rules: &[
+            "memory-limit",
+            "headroom-low",
+            "headroom-falling",
+            "oom-killed",
+            "pods-failing",
+            "tenant-down",
+        ],
+        stages: &[Stage {
+            what: "globex has pods enough for its users, all of them ready",
+            hint: "each request takes memory: with more pods each serves fewer. s on globex asks for the number of replicas; h shows the arithmetic",
+            // A request takes 80 MB beside 60 MB, of 640 Mi: seven requests a pod are too many.
+            done: |site| site.replicas("globex") >= 4 && site.is_whole("globex"),
+        }],
+        minutes: 30,
+        model: &[],
+        reference: 60,
+    },
+    Drill {
+        name: "quota",
+        about: "A release stands because a quota is full.",
+        story: "soylent was released with the image 2.4.2 while its quota allowed no pod beside those it had: the rollout stood.",
+        scenario: Scenario::Calm,
+        speed: 4.0,
+        strikes_after: 10,
+        strike: |site| {
+            site.quota("soylent", site.replicas("soylent"));
+            site.release("soylent", "2.4.2");
+            Ok(())
+        },
+        meanwhile: nothing,
+        rules: &["pods-refused", "quota-full", "rollout-stuck"],
+        stages: &[Stage {
+            what: "all pods of soylent have the new image and are ready",
+            hint: "the quota lets no new pod in beside the old ones. With one replica less (-) there is room for one: the release goes on by itself",
+            done: |site| site.tag("soylent") == "2.4.2" && site.is_whole("soylent"),
+        }],
+        minutes: 30,
+        model: &[],
+        reference: 60,
+    },
+    Drill {
+        name: "node-lost",
+        about: "A node fails, comes back, and stays empty.",
+        story: "worker-3 lost its power. Its pods were made again on other nodes after five minutes, beside others of their tenants; it came back after seven, and nothing moved back.",
+        scenario: Scenario::Calm,
+        speed: 10.0,
+        strikes_after: 20,
+        strike: |site| {
+            site.power("worker-3", false);
+            Ok(())
+        },
+        meanwhile: |site, seconds, _| {
+            if seconds >= 420 {
+                site.power("worker-3", true);
+            }
+            None
+        },
+        rules: &["node-not-ready", "tenant-down", "not-ready", "node-empty", "one-node", "doubled"],
+        stages: &[
+            Stage {
+                what: "worker-3 is back",
+                hint: "worker-3 does not answer. Kubernetes makes its pods again elsewhere after five minutes; until then nothing of it can be mended from here. w on it under 2 says what else would be lost",
+                done: |site| site.is_ready("worker-3"),
+            },
+            Stage {
+                what: "no two pods of a tenant share a node",
+                hint: "worker-3 is back and empty: Kubernetes moves nothing back by itself. b plans the moves, y runs them",
+                done: |site| site.is_ready("worker-3") && site.unplaced() == 0,
+            },
+        ],
+        minutes: 60,
+        model: &[],
+        reference: 600,
+    },
+    Drill {
+        name: "migration-cut-off",
+        about: "A colleague's migration is cut off, and the tenant is left with one pod.",
+        story: "bob began to migrate tyrell and lost his connection while its job ran: tyrell was left at one replica.",
+        scenario: Scenario::Calm,
+        speed: 2.0,
+        strikes_after: 5,
+        strike: |site| site.colleague_migrates("tyrell", "2.4.2"),
+        meanwhile: |site, _, _| {
+            site.colleague_is_cut_off("tyrell");
+            None
+        },
+        rules: &["under-floor", "one-node", "not-ready"],
+        stages: &[
+            Stage {
+                what: "bob is cut off",
+                hint: "bob migrates tyrell: look at his run under 3",
+                done: |site| site.colleague_is_cut_off("tyrell"),
+            },
+            Stage {
+                what: "tyrell is migrated and has its replicas again",
+                hint: "nobody drives bob's run any more: open it under 3, r finishes it",
+                done: |site| site.replicas("tyrell") > 1 && site.is_whole("tyrell"),
+            },
+        ],
+        minutes: 30,
+        model: &[],
+        reference: 120,
+    },
+    Drill {
+        name: "writer-lost",
+        about: "The member of the database that takes the writes crashes again and again.",
+        story: "db1, which takes the writes, crashed every minute and was started again each time.",
+        scenario: Scenario::Calm,
+        speed: 4.0,
+        strikes_after: 10,
+        strike: |site| {
+            site.member(0, false);
+            Ok(())
+        },
+        meanwhile: |site, seconds, _| {
+            // Without clients it stays up.
+            let down = seconds % CRASHES.1 < CRASHES.0 && !site.is_out(0);
+            match (site.answers(0), down) {
+                (true, true) => site.member(0, false),
+                (false, false) => site.member(0, true),
+                _ => {}
+            }
+            None
+        },
+        rules: &["member-down", "no-writer", "backend-shunned", "galera-size"],
+        stages: &[Stage {
+            what: "no proxy sends anybody to db1, and all members are in the component",
+            hint: "db1 crashes, comes back and crashes again: every time clients are cut. Under 4 select db1: t takes it out of every proxy until it is mended",
+            done: |site| site.is_out(0) && site.members_ready() == 3,
+        }],
+        minutes: 30,
+        model: &[],
+        reference: 90,
+    },
+    Drill {
+        name: "flow-control",
+        about: "One slow member of the database slows every write.",
+        story: "db3 applied what the others wrote too slowly, and flow control made them wait for it.",
+        scenario: Scenario::Calm,
+        speed: 4.0,
+        strikes_after: 10,
+        strike: |site| {
+            site.applies(2, 58.0);
+            Ok(())
+        },
+        meanwhile: nothing,
+        rules: &["flow-control", "queue-growing", "stale-reads", "commits-blocked"],
+        stages: &[Stage {
+            what: "nobody waits for db3",
+            hint: "db3 is too slow, and the others wait for it. Under 4 select db3: D takes it out of flow control",
+            done: |site| site.is_relieved(2) && !site.is_throttled(),
+        }],
+        minutes: 30,
+        model: &[],
+        reference: 60,
+    },
+    Drill {
+        name: "proxysql-drift",
+        about: "One ProxySQL sends the writes elsewhere than the other.",
+        story: "Somebody gave db2 the greatest weight in the first ProxySQL only: each of the two sent the writes to another member.",
+        scenario: Scenario::Calm,
+        speed: 4.0,
+        strikes_after: 10,
+        strike: |site| {
+            site.proxy(0, "UPDATE mysql_servers SET weight=200 WHERE comment='db2'");
+            site.proxy(0, "LOAD MYSQL SERVERS TO RUNTIME");
+            Ok(())
+        },
+        meanwhile: nothing,
+        rules: &["two-writers", "proxies-differ", "proxy-drift"],
+        stages: &[Stage {
+            what: "both ProxySQLs have the same servers with the same weights",
+            hint: "the two ProxySQLs write to different members. Under 4 select the member that is to write: M lets every proxy write to it",
+            done: |site| {
+                let weights = site.weights();
+                weights.windows(2).all(|pair| pair[0] == pair[1])
+            },
+        }],
+        minutes: 30,
+        model: &[],
+        reference: 60,
+    },
+    Drill {
+        name: "no-quorum",
+        about: "Two members of the database are lost, and the third refuses to serve.",
+        story: "db2 and db3 were killed: db1 was left without a quorum and refused to serve. A colleague at the machines runs the recovery sheet that is copied for them.",
+        scenario: Scenario::Calm,
+        speed: 4.0,
+        strikes_after: 10,
+        strike: |site| {
+            site.member(1, false);
+            site.member(2, false);
+            Ok(())
+        },
+        meanwhile: |site, _, copied| {
+            // The sheet names who goes first; nobody runs one that does not.
+            if copied.contains("pc.bootstrap=YES") {
+                site.bootstrap(0);
+                site.member(1, true);
+                site.member(2, true);
+                return Some("a colleague at the machines runs the sheet: db1 first, then the others".into());
+            }
+            None
+        },
+        rules: &["galera-no-quorum", "no-writer", "member-down", "readers-empty"],
+        stages: &[
+            Stage {
+                what: "db1 serves again",
+                hint: "R shows the recovery sheet: what is known, who goes first, and the commands. Read it to its end; c copies it for the colleague at the machines, who runs it",
+                done: |site| site.members_ready() > 0,
+            },
+            Stage {
+                what: "all three members are in the component",
+                hint: "the others join by themselves: wait until all three are there",
+                done: |site| site.members_ready() == 3,
+            },
+        ],
+        minutes: 30,
+        model: &[],
+        reference: 90,
+    },
+];
