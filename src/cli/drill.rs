@@ -26,7 +26,6 @@ pub use table::{DRILLS, Drill, Stage, Step};
 
 /// How large the world of a drill is.
 const TENANTS: usize = 12;
-const NODES: usize = 5;
 const SEED: u64 = 1;
 
 /// The arguments of `wheelhouse drill`.
@@ -108,7 +107,7 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     config.read_only = false;
     let options = demo::Options {
         tenants: TENANTS,
-        nodes: NODES,
+        nodes: drill.nodes,
         seed: SEED,
         scenario: drill.scenario,
         speed: args.speed.unwrap_or(drill.speed),
@@ -121,11 +120,11 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
     world::write_private(&kubeconfig, &cluster.kubeconfig())?;
     config.kubeconfig = Some(kubeconfig.clone());
     config.context = None;
-    let passwords = world::point_at(&mut config, cluster.database(), &kubeconfig, NODES)?;
+    let passwords = world::point_at(&mut config, cluster.database(), &kubeconfig, drill.nodes)?;
     let colleague = kubeconfig.with_extension("toml");
     world::write_private(&colleague, &config.to_toml())?;
-    let site = site::Site::new(cluster, colleague, site::home(&kubeconfig)?);
-    let watch = Arc::new(Watch::new(drill, site));
+    let colleague = site::Colleague::new(colleague, site::home(&kubeconfig)?);
+    let watch = Arc::new(Watch::new(drill, cluster, colleague));
     let played = play(layers, config, &watch).await;
     for path in passwords.iter().chain([&kubeconfig]) {
         let _ = std::fs::remove_file(path);
@@ -134,9 +133,7 @@ pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure>
         let notes = watch.notes();
         Ok(Debrief::of(drill, &notes, &operator, &audit))
     });
-    if let Some(watch) = Arc::into_inner(watch) {
-        watch.site.close();
-    }
+    watch.close();
     let Some(debrief) = told? else {
         return columns::print(&format!("{}: left before anything had happened\n", drill.name));
     };

@@ -14,7 +14,12 @@ use serde_json::{Value, json};
 use super::super::Failure;
 use crate::demo::{
     Cluster,
-    database::{State, hostgroups::Status, member::Process},
+    database::{
+        State,
+        hostgroups::{Backend, Status},
+        member::Process,
+        proxysql::ProxySql,
+    },
     kind::Kind,
     store,
 };
@@ -22,21 +27,36 @@ use crate::demo::{
 /// The application's image, without its tag.
 const APPLICATION: &str = "php-fpm";
 
-/// The embedded cluster of a drill.
-pub struct Site {
-    cluster: Cluster,
-    /// A configuration that leads to it, for the colleague.
-    config: PathBuf,
-    /// The colleague's own state: nothing of it comes into the operator's.
-    home: PathBuf,
-    colleague: Mutex<Option<Child>>,
+/// The embedded cluster of a drill, and the colleague in it.
+pub struct Site<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) colleague: &'a Colleague,
 }
 
-impl Site {
-    pub(super) fn new(cluster: Cluster, config: PathBuf, home: PathBuf) -> Self {
-        Self { cluster, config, home, colleague: Mutex::new(None) }
+/// Somebody who works on the same cluster with the same program.
+#[derive(Default)]
+pub struct Colleague {
+    /// A configuration that leads there.
+    config: PathBuf,
+    /// A state of their own: nothing of it comes into the operator's.
+    home: PathBuf,
+    child: Mutex<Option<Child>>,
+}
+
+impl Colleague {
+    pub(super) fn new(config: PathBuf, home: PathBuf) -> Self {
+        Self { config, home, child: Mutex::new(None) }
     }
 
+    /// They go, and what they had is removed.
+    pub(super) fn leave(&self) {
+        end(self.child.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let _ = std::fs::remove_file(&self.config);
+        let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+impl Site<'_> {
     /// The time there.
     pub(super) fn now(&self) -> Timestamp {
         self.cluster.with_world(|world| world.now())
@@ -193,11 +213,11 @@ impl Site {
         let start = || {
             Command::new(std::env::current_exe()?)
                 .arg("--config")
-                .arg(&self.config)
+                .arg(&self.colleague.config)
                 .args(["migrate", tenant, "--image", tag, "--yes", "--reason", "the release of this week"])
                 .env("USER", "bob")
                 .env("LOGNAME", "bob")
-                .env("XDG_STATE_HOME", &self.home)
+                .env("XDG_STATE_HOME", &self.colleague.home)
                 .env_remove("KUBECONFIG")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -206,13 +226,13 @@ impl Site {
         };
         let child =
             start().map_err(|error: std::io::Error| format!("no colleague can be started: {error}"))?;
-        *self.colleague.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+        *self.colleague.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
         Ok(())
     }
 
     /// Their connection is cut off once the migration runs at one replica. Whether it has been.
     pub(super) fn colleague_is_cut_off(&self, tenant: &str) -> bool {
-        let mut colleague = self.colleague.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut colleague = self.colleague.child.lock().unwrap_or_else(PoisonError::into_inner);
         if colleague.is_some() && self.migrates_at(tenant, 1) {
             end(colleague.take());
         }
@@ -262,12 +282,12 @@ impl Site {
         self.database(|state| {
             let port = state.galera.members[at].address.port();
             state.proxies.iter().all(|proxy| {
-                let serving = |b: &&crate::demo::database::hostgroups::Backend| {
+                let serving = |b: &&Backend| {
                     b.port == port
                         && matches!(b.status, Status::Online | Status::Shunned)
                         && b.hostgroup != 9999
                 };
-                proxy.hostgroups.backends.iter().find(serving).is_none()
+                !proxy.hostgroups.backends.iter().any(|backend| serving(&backend))
             })
         })
     }
@@ -277,24 +297,15 @@ impl Site {
         self.database(|state| state.tell(at, statement));
     }
 
-    /// The weights of the members in the hostgroup of the writer, proxy by proxy, by port.
-    pub(super) fn weights(&self) -> Vec<Vec<(u16, i64)>> {
+    /// The weight of a member on the disk of every proxy is the one it runs with.
+    pub(super) fn is_saved(&self, at: usize) -> bool {
         self.database(|state| {
-            let of = |proxy: &crate::demo::database::proxysql::ProxySql| {
-                let mut all: Vec<_> = proxy.hostgroups.backends.iter().map(|b| (b.port, b.weight)).collect();
-                all.sort_unstable();
-                all.dedup();
-                all
+            let port = state.galera.members[at].address.port();
+            let runs = |proxy: &ProxySql| {
+                proxy.hostgroups.backends.iter().filter(|b| b.port == port).map(|b| b.weight).max()
             };
-            state.proxies.iter().map(of).collect()
+            state.proxies.iter().all(|proxy| runs(proxy) == Some(proxy.weight_on_disk(port)))
         })
-    }
-
-    /// What is left behind is removed, and whoever is there goes.
-    pub(super) fn close(self) {
-        end(self.colleague.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let _ = std::fs::remove_file(&self.config);
-        let _ = std::fs::remove_dir_all(&self.home);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The drills, one entry each: what happens, how it is seen that it is over, hints, and the keys that solve it.
 
-use super::site::Site;
-use crate::demo::Scenario;
+use super::site::{Colleague, Site};
+use crate::demo::{Cluster, Scenario};
 
 /// One drill.
 pub struct Drill {
@@ -13,13 +13,15 @@ pub struct Drill {
     pub story: &'static str,
     /// The world it begins in.
     pub scenario: Scenario,
+    /// So many nodes are in it.
+    pub nodes: usize,
     /// World seconds a second where nothing else is said.
     pub speed: f64,
     /// It strikes so many world seconds after the operator is at the screen.
     pub strikes_after: i64,
-    pub(super) strike: fn(&Site) -> Result<(), String>,
+    pub(super) strike: fn(&Site<'_>) -> Result<(), String>,
     /// What else happens, by the world seconds since, and what somebody does with what was copied. What is to be said of it.
-    pub(super) meanwhile: fn(&Site, i64, &str) -> Option<String>,
+    pub(super) meanwhile: fn(&Site<'_>, i64, &str) -> Option<String>,
     /// The rules whose findings tell of it.
     pub rules: &'static [&'static str],
     /// What has to be so, one after another.
@@ -32,6 +34,16 @@ pub struct Drill {
     pub reference: u32,
 }
 
+impl Drill {
+    /// Lets the incident strike in a cluster.
+    ///
+    /// # Errors
+    /// One sentence: who takes part in it cannot be started.
+    pub fn strike_in(&self, cluster: &Cluster) -> Result<(), String> {
+        (self.strike)(&Site { cluster, colleague: &Colleague::default() })
+    }
+}
+
 /// A part of the way to the end.
 pub struct Stage {
     /// What is done in it, told afterwards.
@@ -39,7 +51,7 @@ pub struct Stage {
     /// What to do now.
     pub hint: &'static str,
     /// It is over: by what is so in the cluster, whatever keys led there.
-    pub(super) done: fn(&Site) -> bool,
+    pub(super) done: fn(&Site<'_>) -> bool,
 }
 
 /// A step of the way that is known to lead to the end.
@@ -56,25 +68,24 @@ const fn step(see: &'static str, keys: &'static str, what: &'static str) -> Step
     Step { see, keys, what }
 }
 
-fn nothing(_: &Site, _: i64, _: &str) -> Option<String> {
+fn nothing(_: &Site<'_>, _: i64, _: &str) -> Option<String> {
     None
 }
-
-/// The member that crashes is down for so many seconds of so many.
-const CRASHES: (i64, i64) = (20, 60);
 
 /// All drills, the easiest first.
 pub const DRILLS: &[Drill] = &[
     Drill {
         name: "cordoned",
         about: "A cordon was forgotten, and pods find no node.",
-        story: "Two nodes were cordoned and forgotten, and soylent was scaled to five replicas: two pods found no node.",
+        story: "All three nodes were cordoned and forgotten, and soylent was scaled to five replicas: two pods found no node.",
         scenario: Scenario::Calm,
+        nodes: 3,
         speed: 4.0,
         strikes_after: 10,
         strike: |site| {
-            site.cordon("worker-2");
-            site.cordon("worker-4");
+            for node in ["worker-1", "worker-2", "worker-3"] {
+                site.cordon(node);
+            }
             site.scale("soylent", 5);
             Ok(())
         },
@@ -82,42 +93,55 @@ pub const DRILLS: &[Drill] = &[
         rules: &["pods-unschedulable", "node-cordoned", "not-ready"],
         stages: &[
             Stage {
-                what: "one node takes pods again",
-                hint: "5 lists what is wrong. The pods of soylent find no node: two nodes are cordoned. 2 shows the nodes, C uncordons the selected one",
-                done: |site| site.is_ready("worker-2") || site.is_ready("worker-4"),
+                what: "all pods of soylent are ready",
+                hint: "the pods of soylent find no node: all three are cordoned. 2 shows the nodes, C uncordons the selected one",
+                done: |site| site.is_whole("soylent"),
             },
             Stage {
-                what: "all pods of soylent are ready, and every node takes pods",
-                hint: "one node is still cordoned: select it under 2, and press C",
-                done: |site| {
-                    site.is_ready("worker-2") && site.is_ready("worker-4") && site.is_whole("soylent")
-                },
+                what: "every node takes pods",
+                hint: "not every node takes pods yet: select a cordoned one under 2, and press C",
+                done: |site| ["worker-1", "worker-2", "worker-3"].iter().all(|node| site.is_ready(node)),
             },
         ],
         minutes: 20,
-        model: &[],
+        model: &[
+            step("on no node", "2", "shows the nodes: all are cordoned"),
+            step("IF IT FAILS", "gC", "plans to uncordon the first of them"),
+            step("checks passed", "y", "runs it"),
+            step("u takes it back", "2", "back to the nodes"),
+            step("IF IT FAILS", "gC", "plans to uncordon the next one"),
+            step("checks passed", "y", "runs it"),
+            step("u takes it back", "2", "back to the nodes"),
+            step("IF IT FAILS", "gC", "plans to uncordon the last one"),
+            step("checks passed", "y", "runs it"),
+        ],
         reference: 60,
     },
     Drill {
         name: "bad-release",
-        about: "A release crashes as soon as it starts.",
-        story: "globex was released with the image 2.4.3-crash, whose pods end as soon as they start: the rollout stood.",
+        about: "A release does not start.",
+        story: "globex was released with the image 2.4.3-broken, which is not in the registry: the rollout stood, and the old pods served on.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 4.0,
         strikes_after: 10,
         strike: |site| {
-            site.release("globex", "2.4.3-crash");
+            site.release("globex", "2.4.3-broken");
             Ok(())
         },
         meanwhile: nothing,
         rules: &["pods-failing", "rollout-stuck", "not-ready", "tenant-down"],
         stages: &[Stage {
             what: "globex has its old image, and all its pods are ready",
-            hint: "the new pods of globex crash, the old ones still serve. Open globex with Enter: l shows the log, R rolls back to the revision before",
-            done: |site| !site.tag("globex").contains("crash") && site.is_whole("globex"),
+            hint: "the new pods of globex do not start, the old ones still serve. Open globex with Enter: l shows the log, R rolls back to the revision before",
+            done: |site| !site.tag("globex").contains("broken") && site.is_whole("globex"),
         }],
         minutes: 20,
-        model: &[],
+        model: &[
+            step("pod failing", ":tenant globex\r", "opens globex"),
+            step("deploy/globex", "R", "plans to roll back to the revision before"),
+            step("checks passed", "y", "runs it"),
+        ],
         reference: 60,
     },
     Drill {
@@ -125,6 +149,7 @@ pub const DRILLS: &[Drill] = &[
         about: "The users of a tenant need more memory than its pods may take.",
         story: "More and more users of globex worked at once, until its pods met their memory limit.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 4.0,
         strikes_after: 10,
         strike: |_| Ok(()),
@@ -148,7 +173,10 @@ pub const DRILLS: &[Drill] = &[
             done: |site| site.replicas("globex") >= 4 && site.is_whole("globex"),
         }],
         minutes: 30,
-        model: &[],
+        model: &[
+            step("globex", ":scale globex +2\r", "plans two replicas more"),
+            step("checks passed", "y", "runs it"),
+        ],
         reference: 60,
     },
     Drill {
@@ -156,6 +184,7 @@ pub const DRILLS: &[Drill] = &[
         about: "A release stands because a quota is full.",
         story: "soylent was released with the image 2.4.2 while its quota allowed no pod beside those it had: the rollout stood.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 4.0,
         strikes_after: 10,
         strike: |site| {
@@ -171,7 +200,14 @@ pub const DRILLS: &[Drill] = &[
             done: |site| site.tag("soylent") == "2.4.2" && site.is_whole("soylent"),
         }],
         minutes: 30,
-        model: &[],
+        model: &[
+            step(
+                "quota",
+                ":scale soylent -1\r",
+                "plans one replica less: the quota has room for a new pod then",
+            ),
+            step("checks passed", "y", "runs it"),
+        ],
         reference: 60,
     },
     Drill {
@@ -179,6 +215,7 @@ pub const DRILLS: &[Drill] = &[
         about: "A node fails, comes back, and stays empty.",
         story: "worker-3 lost its power. Its pods were made again on other nodes after five minutes, beside others of their tenants; it came back after seven, and nothing moved back.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 10.0,
         strikes_after: 20,
         strike: |site| {
@@ -205,7 +242,11 @@ pub const DRILLS: &[Drill] = &[
             },
         ],
         minutes: 60,
-        model: &[],
+        model: &[
+            step("4/5", "5", "lists what is wrong"),
+            step("back and empty", "b", "plans the moves onto the node"),
+            step("rehearsed in", "y", "runs them"),
+        ],
         reference: 600,
     },
     Drill {
@@ -213,6 +254,7 @@ pub const DRILLS: &[Drill] = &[
         about: "A colleague's migration is cut off, and the tenant is left with one pod.",
         story: "bob began to migrate tyrell and lost his connection while its job ran: tyrell was left at one replica.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 2.0,
         strikes_after: 5,
         strike: |site| site.colleague_migrates("tyrell", "2.4.2"),
@@ -234,38 +276,50 @@ pub const DRILLS: &[Drill] = &[
             },
         ],
         minutes: 30,
-        model: &[],
+        model: &[
+            step("interrupted", "3", "lists the runs"),
+            step("at step", "r", "asks whether to finish bob's run"),
+            step("is checked against", "y", "finishes it"),
+        ],
         reference: 120,
     },
     Drill {
         name: "writer-lost",
-        about: "The member of the database that takes the writes crashes again and again.",
-        story: "db1, which takes the writes, crashed every minute and was started again each time.",
+        about: "The member of the database that takes the writes is lost.",
+        story: "db1, which took the writes, crashed: ProxySQL sent them to db2. Whoever is at the machine starts db1 once no proxy sends anybody to it.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 4.0,
         strikes_after: 10,
         strike: |site| {
             site.member(0, false);
             Ok(())
         },
-        meanwhile: |site, seconds, _| {
-            // Without clients it stays up.
-            let down = seconds % CRASHES.1 < CRASHES.0 && !site.is_out(0);
-            match (site.answers(0), down) {
-                (true, true) => site.member(0, false),
-                (false, false) => site.member(0, true),
-                _ => {}
+        meanwhile: |site, _, _| {
+            if site.is_out(0) && !site.answers(0) {
+                site.member(0, true);
             }
             None
         },
         rules: &["member-down", "no-writer", "backend-shunned", "galera-size"],
-        stages: &[Stage {
-            what: "no proxy sends anybody to db1, and all members are in the component",
-            hint: "db1 crashes, comes back and crashes again: every time clients are cut. Under 4 select db1: t takes it out of every proxy until it is mended",
-            done: |site| site.is_out(0) && site.members_ready() == 3,
-        }],
+        stages: &[
+            Stage {
+                what: "no proxy sends anybody to db1",
+                hint: "db1 is down, and another member takes the writes. Before it is started it should have no clients: under 4 select db1, t takes it out of every proxy",
+                done: |site| site.is_out(0),
+            },
+            Stage {
+                what: "db1 is in the component again",
+                hint: "whoever is at the machine starts db1: wait until it is in sync",
+                done: |site| site.is_out(0) && site.members_ready() == 3,
+            },
+        ],
         minutes: 30,
-        model: &[],
+        model: &[
+            step("does not answer", "4", "shows the members"),
+            step("REPLICATION", "gt", "plans to take db1 out of every proxy"),
+            step("checks passed", "y", "runs it"),
+        ],
         reference: 90,
     },
     Drill {
@@ -273,6 +327,7 @@ pub const DRILLS: &[Drill] = &[
         about: "One slow member of the database slows every write.",
         story: "db3 applied what the others wrote too slowly, and flow control made them wait for it.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 4.0,
         strikes_after: 10,
         strike: |site| {
@@ -287,33 +342,41 @@ pub const DRILLS: &[Drill] = &[
             done: |site| site.is_relieved(2) && !site.is_throttled(),
         }],
         minutes: 30,
-        model: &[],
+        model: &[
+            step("WRITES PAUSED", "4", "shows the members"),
+            step("REPLICATION", "gjjD", "plans to take db3 out of flow control"),
+            step("checks passed", "y", "runs it"),
+        ],
         reference: 60,
     },
     Drill {
         name: "proxysql-drift",
-        about: "One ProxySQL sends the writes elsewhere than the other.",
-        story: "Somebody gave db2 the greatest weight in the first ProxySQL only: each of the two sent the writes to another member.",
+        about: "What the ProxySQLs run was never saved: the next restart takes it back.",
+        story: "Somebody gave db2 the greatest weight in both ProxySQLs, so that it takes the writes, and did not save it.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 4.0,
         strikes_after: 10,
         strike: |site| {
-            site.proxy(0, "UPDATE mysql_servers SET weight=200 WHERE comment='db2'");
-            site.proxy(0, "LOAD MYSQL SERVERS TO RUNTIME");
+            for proxy in 0..2 {
+                site.proxy(proxy, "UPDATE mysql_servers SET weight=200 WHERE comment='db2'");
+                site.proxy(proxy, "LOAD MYSQL SERVERS TO RUNTIME");
+            }
             Ok(())
         },
         meanwhile: nothing,
         rules: &["two-writers", "proxies-differ", "proxy-drift"],
         stages: &[Stage {
-            what: "both ProxySQLs have the same servers with the same weights",
-            hint: "the two ProxySQLs write to different members. Under 4 select the member that is to write: M lets every proxy write to it",
-            done: |site| {
-                let weights = site.weights();
-                weights.windows(2).all(|pair| pair[0] == pair[1])
-            },
+            what: "both ProxySQLs have on their disks what they run",
+            hint: "both ProxySQLs run other servers than they have on their disks: a restart takes the writer back to db1. Under 4 with a member selected, S saves every proxy that differs",
+            done: |site| site.is_saved(1),
         }],
         minutes: 30,
-        model: &[],
+        model: &[
+            step("not saved", "4", "shows the members"),
+            step("REPLICATION", "S", "plans to save every proxy that differs"),
+            step("checks passed", "y", "runs it"),
+        ],
         reference: 60,
     },
     Drill {
@@ -321,6 +384,7 @@ pub const DRILLS: &[Drill] = &[
         about: "Two members of the database are lost, and the third refuses to serve.",
         story: "db2 and db3 were killed: db1 was left without a quorum and refused to serve. A colleague at the machines runs the recovery sheet that is copied for them.",
         scenario: Scenario::Calm,
+        nodes: 5,
         speed: 4.0,
         strikes_after: 10,
         strike: |site| {
@@ -352,7 +416,10 @@ pub const DRILLS: &[Drill] = &[
             },
         ],
         minutes: 30,
-        model: &[],
+        model: &[
+            step("NO QUORUM", "R", "shows the recovery sheet"),
+            step("RECOVERY SHEET", "c", "copies it for the colleague at the machines"),
+        ],
         reference: 90,
     },
 ];

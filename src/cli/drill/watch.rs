@@ -9,10 +9,14 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use super::{site::Site, table::Drill};
+use super::{
+    site::{Colleague, Site},
+    table::Drill,
+};
 use crate::{
     app::{Msg, Onlooker},
     cluster::{Finding, Severity, Snapshot, database, findings},
+    demo::Cluster,
     history::{Happened, changes},
     run::{self, campaign},
     ui::plain,
@@ -81,7 +85,8 @@ pub(super) struct Notes {
 /// Watches one drill.
 pub(super) struct Watch {
     drill: &'static Drill,
-    pub(super) site: Site,
+    cluster: Cluster,
+    colleague: Colleague,
     notes: Mutex<Notes>,
     tell: Mutex<Option<mpsc::Sender<Msg>>>,
 }
@@ -126,7 +131,7 @@ impl Onlooker for Watch {
                 seen.is_ready() && seen.tenants.keys().any(|name| screen.contains(name.as_str()))
             })
         {
-            notes.at_screen = Some(self.site.now());
+            notes.at_screen = Some(self.site().now());
         }
         self.look(&mut notes);
     }
@@ -156,8 +161,17 @@ fn words(finding: &Finding) -> String {
 }
 
 impl Watch {
-    pub(super) fn new(drill: &'static Drill, site: Site) -> Self {
-        Self { drill, site, notes: Mutex::default(), tell: Mutex::default() }
+    pub(super) fn new(drill: &'static Drill, cluster: Cluster, colleague: Colleague) -> Self {
+        Self { drill, cluster, colleague, notes: Mutex::default(), tell: Mutex::default() }
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site { cluster: &self.cluster, colleague: &self.colleague }
+    }
+
+    /// Nobody is left in it.
+    pub(super) fn close(&self) {
+        self.colleague.leave();
     }
 
     pub(super) fn drill_name(&self) -> &'static str {
@@ -195,7 +209,7 @@ impl Watch {
         if notes.signs.iter().all(|sign| sign.seen.is_some()) {
             return;
         }
-        let now = self.site.now();
+        let now = self.site().now();
         let Notes { signs, screen, .. } = notes;
         for sign in signs.iter_mut().filter(|sign| sign.seen.is_none()) {
             let shown = |line: &str| line.contains(&sign.subject) && line.contains(&*plain(&sign.words));
@@ -210,7 +224,7 @@ impl Watch {
         let mut interval = tokio::time::interval(EVERY);
         loop {
             interval.tick().await;
-            let now = self.site.now();
+            let now = self.site().now();
             match self.pace(now) {
                 None => {}
                 Some(Outcome::Solved) => {
@@ -250,7 +264,7 @@ impl Watch {
                 notes.happened.clear();
                 notes.struck = Some(now);
                 drop(notes);
-                if let Err(why) = (self.drill.strike)(&self.site) {
+                if let Err(why) = (self.drill.strike)(&self.site()) {
                     self.say(Severity::Critical, &why);
                 }
             }
@@ -261,11 +275,11 @@ impl Watch {
         let last = notes.last.clone();
         drop(notes);
         let seconds = now.duration_since(struck).as_secs();
-        if let Some(said) = (self.drill.meanwhile)(&self.site, seconds, &copied) {
+        if let Some(said) = (self.drill.meanwhile)(&self.site(), seconds, &copied) {
             self.say(Severity::Notice, &said);
         }
         let done = match self.drill.stages.get(stages) {
-            Some(stage) => (stage.done)(&self.site),
+            Some(stage) => (stage.done)(&self.site()),
             None => true,
         };
         let mut notes = self.notes();
@@ -275,7 +289,7 @@ impl Watch {
             }
         } else {
             // It stays so, the cockpit has seen it, and nothing is under way any more.
-            let still = self.drill.stages.last().is_none_or(|stage| (stage.done)(&self.site));
+            let still = self.drill.stages.last().is_none_or(|stage| (stage.done)(&self.site()));
             let quiet = last.as_ref().is_some_and(|seen| is_quiet(seen));
             if !still || !quiet {
                 notes.settled = None;
@@ -298,7 +312,7 @@ impl Watch {
 
     /// The cockpit has been left.
     pub(super) fn left(&self) {
-        let now = self.site.now();
+        let now = self.site().now();
         let mut notes = self.notes();
         let how = if notes.struck.is_some() { Outcome::GivenUp } else { Outcome::NotBegun };
         notes.over.get_or_insert((how, now));
