@@ -94,7 +94,7 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
 fn left_until(cx: &Cx<'_>, until: jiff::Timestamp) -> String {
     let seconds = cx.seen.dated(until).duration_since(cx.now).as_secs().max(0);
     let step = if seconds > 60 { 60 } else { 10 };
-    let next = jiff::SignedDuration::from_secs(seconds - (seconds - 1).max(0) / step * step);
+    let next = SignedDuration::from_secs(seconds - (seconds - 1).max(0) / step * step);
     if let Ok(at) = cx.now.checked_add(next) {
         cx.wake_at(at);
     }

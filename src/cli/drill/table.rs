@@ -174,7 +174,7 @@ pub const DRILLS: &[Drill] = &[
         }],
         minutes: 30,
         model: &[
-            step("globex", ":scale globex +2\r", "plans two replicas more"),
+            step("of 640 Mi memory", ":scale globex +2\r", "plans two replicas more"),
             step("checks passed", "y", "runs it"),
         ],
         reference: 60,

@@ -80,6 +80,9 @@ pub(super) struct Notes {
     screen: String,
     copied: String,
     settled: Option<Timestamp>,
+    /// What the present stage is about was to be seen not to be so: before, nothing of the incident has come through.
+    armed: bool,
+    greeted: bool,
 }
 
 /// Watches one drill.
@@ -250,6 +253,13 @@ impl Watch {
     /// Goes on by what time it is; how it ended, once it has.
     fn pace(&self, now: Timestamp) -> Option<Outcome> {
         let mut notes = self.notes();
+        if notes.at_screen.is_some() && !std::mem::replace(&mut notes.greeted, true) {
+            let text = format!(
+                "drill {}: something is about to go wrong; H gives a hint, q gives up",
+                self.drill.name
+            );
+            self.say(Severity::Warning, &text);
+        }
         let Some(struck) = notes.struck else {
             let since = notes.at_screen.map(|at| now.duration_since(at).as_secs());
             if since.is_some_and(|since| since >= self.drill.strikes_after) {
@@ -284,7 +294,8 @@ impl Watch {
         };
         let mut notes = self.notes();
         if stages < self.drill.stages.len() {
-            if done {
+            notes.armed |= !done || stages > 0;
+            if done && notes.armed {
                 notes.stages.push(now);
             }
         } else {
