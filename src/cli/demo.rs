@@ -119,8 +119,8 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
     result
 }
 
-/// Names the database in the configuration, its members and proxies spread over the nodes, with the passwords in files
-/// beside the kubeconfig. Returns these files.
+/// Names the database in the configuration, its members spread over the nodes and its proxies where their pods run, with
+/// the passwords in files beside the kubeconfig. Returns these files.
 fn point_at(
     config: &mut Config,
     database: &demo::database::Database,
@@ -146,8 +146,9 @@ fn point_at(
     config.galera = Galera { members, names, hosts, login: by, ..Galera::default() };
     let (proxysql, by) = login(database.credentials.proxy_admin, "proxysql")?;
     let proxies: Vec<_> = database.proxies.iter().map(address).collect();
+    // Its pods may move: where they run is asked of the cluster.
     let hosts =
-        proxies.iter().cloned().map(ProxyAddress).enumerate().map(|(i, proxy)| (proxy, on(i))).collect();
+        proxies.iter().cloned().map(|proxy| (ProxyAddress(proxy), "database/proxysql".into())).collect();
     let addresses = proxies.into_iter().map(ProxyEntry::Direct).collect();
     config.proxysql = Proxysql { addresses, hosts, login: by, ..Proxysql::default() };
     Ok([galera, proxysql])
