@@ -24,6 +24,8 @@ mod rules;
 mod tenants;
 mod unplaced;
 
+pub use pods::other_limits;
+
 /// How grave it is. Worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -75,7 +75,11 @@ impl Look {
             }
         };
         let mut look = Self::at(layers, config, state_dir).await?;
-        look.setup.passing = self.setup.passing && matches!(to, Destination::Namespace(_));
+        if matches!(to, Destination::Namespace(_)) {
+            look.setup.passing = self.setup.passing;
+            look.setup.onlooker = self.setup.onlooker.clone();
+            look.setup.label = self.setup.label.clone();
+        }
         Ok(look)
     }
 }
