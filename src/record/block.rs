@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::Happened;
 
-/// The format that is written, and the newest that is read.
-pub(super) const FORMAT: u16 = 1;
+/// The format that is written, and the newest that is read: 2 holds what leads requests to pods as well.
+pub(super) const FORMAT: u16 = 2;
+/// The oldest that is read.
+pub(super) const FIRST_FORMAT: u16 = 1;
 /// How a recording begins.
 pub(super) const MAGIC: &[u8; 15] = b"wheelhouse rec\n";
 /// What follows it before the head: format, length, sum.

@@ -10,9 +10,11 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::block::{BLOCK_HEAD, BlockHead, FORMAT, Head, Index, MAGIC, Of, PREFIX, moment, take, told};
+use super::block::{
+    BLOCK_HEAD, BlockHead, FIRST_FORMAT, FORMAT, Head, Index, MAGIC, Of, PREFIX, moment, take, told,
+};
 use crate::{
-    cluster::{Delta, Restoring, Snapshot},
+    cluster::{Delta, FirstDelta, Restoring, Snapshot},
     history::Happened,
 };
 
@@ -33,7 +35,8 @@ struct Block {
 /// A recording, or several of one cluster that follow one another.
 pub struct Recording {
     head: Head,
-    files: Vec<(PathBuf, File)>,
+    /// Each with its format.
+    files: Vec<(PathBuf, File, u16)>,
     blocks: Vec<Block>,
     moments: Vec<Timestamp>,
     events: Arc<[Happened]>,
@@ -231,14 +234,14 @@ impl Recording {
             }
             at = begins + head.length();
         }
-        self.files.push((path.to_owned(), file));
+        self.files.push((path.to_owned(), file, format));
         Ok(())
     }
 
     /// The differences of a block.
     fn deltas(&self, block: usize) -> Result<Vec<Delta>, String> {
         let Block { file, at, head, .. } = &self.blocks[block];
-        let (path, file) = &self.files[*file];
+        let (path, file, format) = &self.files[*file];
         let damaged = || {
             let (first, last) = (told(moment(head.first)), told(moment(head.last)));
             format!("the recording {} is damaged between {first} and {last}", path.display())
@@ -249,12 +252,21 @@ impl Recording {
         let mut rest = text.as_slice();
         let mut all = Vec::with_capacity(head.moments.into());
         for _ in 0..head.moments {
-            let (delta, more) = postcard::take_from_bytes(rest).map_err(|_| damaged())?;
+            let (delta, more) = difference(rest, *format).map_err(|_| damaged())?;
             rest = more;
             all.push(delta);
         }
         Ok(all)
     }
+}
+
+/// The next difference in a format that is read.
+fn difference(bytes: &[u8], format: u16) -> postcard::Result<(Delta, &[u8])> {
+    if format == FIRST_FORMAT {
+        let (first, rest) = postcard::take_from_bytes::<FirstDelta>(bytes)?;
+        return Ok((first.into(), rest));
+    }
+    postcard::take_from_bytes(bytes)
 }
 
 fn unzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {

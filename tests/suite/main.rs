@@ -42,6 +42,7 @@ mod package;
 mod planning;
 mod port_forward;
 mod program;
+mod reach;
 mod readme;
 mod real;
 mod record;
