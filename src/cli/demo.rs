@@ -37,8 +37,8 @@ pub(super) struct DemoArgs {
     /// The same seed gives the same world
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// What is going on: calm, node-recovered, pressure, or in the database: galera-degraded, galera-no-quorum,
-    /// galera-all-down, flow-control, proxysql-drift, writer-lost
+    /// What is going on: calm, node-recovered, pressure, host-stolen, or in the database: galera-degraded,
+    /// galera-no-quorum, galera-all-down, flow-control, proxysql-drift, writer-lost
     #[arg(long, value_name = "NAME", default_value = "node-recovered")]
     scenario: demo::Scenario,
     /// World seconds a second; 0: its time stands
@@ -119,8 +119,8 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
     result
 }
 
-/// Names the database in the configuration, its members and proxies spread over the nodes, with the passwords in files
-/// beside the kubeconfig. Returns these files.
+/// Names the database in the configuration, its members spread over the nodes and its proxies where their pods run, with
+/// the passwords in files beside the kubeconfig. Returns these files.
 pub(super) fn point_at(
     config: &mut Config,
     database: &demo::database::Database,
@@ -146,8 +146,9 @@ pub(super) fn point_at(
     config.galera = Galera { members, names, hosts, login: by, ..Galera::default() };
     let (proxysql, by) = login(database.credentials.proxy_admin, "proxysql")?;
     let proxies: Vec<_> = database.proxies.iter().map(address).collect();
+    // Its pods may move: where they run is asked of the cluster.
     let hosts =
-        proxies.iter().cloned().map(ProxyAddress).enumerate().map(|(i, proxy)| (proxy, on(i))).collect();
+        proxies.iter().cloned().map(|proxy| (ProxyAddress(proxy), "database/proxysql".into())).collect();
     let addresses = proxies.into_iter().map(ProxyEntry::Direct).collect();
     config.proxysql = Proxysql { addresses, hosts, login: by, ..Proxysql::default() };
     Ok([galera, proxysql])

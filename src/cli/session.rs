@@ -40,7 +40,7 @@ pub(super) struct Session {
 /// The configuration in its layers: the file, the environment, flags.
 pub(super) fn layers(common: &Common) -> Result<Layers, Failure> {
     if let Some(file) = common.config.as_ref().filter(|file| !file.exists()) {
-        return Err(Failure::Failed(format!(
+        return Err(Failure::Usage(format!(
             "the configuration {} cannot be read: there is no such file",
             file.display()
         )));
@@ -271,7 +271,10 @@ impl Session {
         let settled = seen.wait_for(|s| {
             s.api.freshness.trouble().is_some()
                 || (s.api.freshness.is_live()
-                    && s.sources().iter().all(|(_, f)| **f != Freshness::Connecting))
+                    && s.sources()
+                        .iter()
+                        .chain(&s.outside_sources())
+                        .all(|(_, f)| **f != Freshness::Connecting))
         });
         // Past the time limit, or when nothing follows the cluster any more, what is known must do.
         let _ = telling(&self.seen, tokio::time::timeout(self.timeout, settled))

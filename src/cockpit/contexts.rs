@@ -116,11 +116,7 @@ pub(super) fn remember(state_dir: &Path, context: &str) {
     names.retain(|name| name != context);
     names.insert(0, context.to_owned());
     names.truncate(REMEMBERED);
-    let write = || {
-        fs::create_dir_all(state_dir)?;
-        fs::write(file(state_dir), names.join("\n") + "\n")
-    };
-    if let Err(error) = write() {
+    if let Err(error) = super::themes::replace(&file(state_dir), &(names.join("\n") + "\n")) {
         tracing::warn!(%error, "the contexts looked at last cannot be written");
     }
 }

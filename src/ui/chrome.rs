@@ -11,7 +11,7 @@ use super::{
     theme::Role,
     view::{Cx, Place, VIEWS, View, why_not},
 };
-use crate::cluster::{Freshness, Severity};
+use crate::cluster::{Freshness, LinkState, Severity};
 
 mod facts;
 
@@ -21,6 +21,17 @@ pub fn mark(severity: Severity) -> &'static str {
         Severity::Critical => "✖",
         Severity::Warning => "▲",
         Severity::Notice => "•",
+    }
+}
+
+/// The sign and the word of a link of the way to a tenant.
+pub fn link(state: LinkState) -> (&'static str, &'static str) {
+    match state {
+        LinkState::Ok => ("✓", "ok"),
+        LinkState::Unknown => ("?", "not known"),
+        LinkState::Notice => ("•", "notice"),
+        LinkState::Warning => ("▲", "warning"),
+        LinkState::Broken => ("✖", "broken"),
     }
 }
 

@@ -146,6 +146,12 @@ impl Cx<'_> {
         format::ticking(self.now, since)
     }
 
+    /// How long a finding has been so: `5s`, `≥5s` where it was so when it was first looked at; empty: not known.
+    pub fn age_of(&self, finding: &Finding) -> String {
+        let seen = || finding.seen_since.map(|since| format!("≥{}", self.age(since)));
+        finding.since.map(|since| self.age(since)).or_else(seen).unwrap_or_default()
+    }
+
     /// An age where there may be none: `–`.
     pub fn age_or_dash(&self, since: Option<Timestamp>) -> String {
         since.map_or_else(|| "–".into(), |s| self.age(s))

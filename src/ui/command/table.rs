@@ -256,7 +256,7 @@ pub const COMMANDS: &[Entry] = &[
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
-    entry(Command::Pause, "pause", &["p"], "pause the run after its present step", &[On::Run, On::Campaign])
+    entry(Command::Pause, "pause", &["p"], "pause it after its present step; what it borrowed is given back", &[On::Run, On::Campaign])
         .bar(11, "pause")
         .acts(),
     entry(
