@@ -199,7 +199,7 @@ pub const DRILLS: &[Drill] = &[
             hint: "the quota lets no new pod in beside the old ones. With one replica less (-) there is room for one, and the release goes on when its controller tries again: it waits twice as long each time",
             done: |site| site.tag("soylent") == "2.4.2" && site.is_whole("soylent"),
         }],
-        minutes: 30,
+        minutes: 60,
         model: &[
             step(
                 "quota",
