@@ -28,6 +28,8 @@ mod demo;
 mod describe;
 mod doctor;
 mod drain;
+#[cfg(feature = "demo")]
+pub mod drill;
 mod exec;
 mod fits;
 mod galera;
@@ -46,6 +48,7 @@ mod port_forward;
 mod proposal;
 mod proxysql;
 mod rbac;
+mod reach;
 mod rebalance;
 mod record;
 mod release;
@@ -166,6 +169,9 @@ enum Command {
     /// Run on an embedded cluster: no Kubernetes, no database, no configuration
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
+    /// Practise: an incident in the embedded cluster, solved in the cockpit; at the end what was found when, and done
+    #[cfg(feature = "demo")]
+    Drill(drill::DrillArgs),
     /// One look: who is down or at risk, what is wrong, which runs are unfinished
     Status(status::StatusArgs),
     /// The tenants, their replicas and where they sit
@@ -185,6 +191,8 @@ enum Command {
     Check,
     /// How many more requests each tenant can take, and what is free on the nodes
     Headroom(headroom::HeadroomArgs),
+    /// The way from each host name to the pods: which link is broken first, and until when certificates are valid
+    Reach(reach::ReachArgs),
     /// What happens if nodes die or are drained now
     WhatIf(what_if::WhatIfArgs),
     /// How many more replicas of a tenant find a node, and why not on the others
@@ -420,6 +428,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         None => screen::run(&common).await,
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => demo::run(&common, args).await,
+        #[cfg(feature = "demo")]
+        Some(Command::Drill(args)) => drill::run(&common, args).await,
         Some(Command::Status(args)) => status::run(&common, args).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,
@@ -428,6 +438,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Proxysql(args)) => proxysql::run(&common, args).await,
         Some(Command::Check) => check::run(&common).await,
         Some(Command::Headroom(args)) => headroom::run(&common, args).await,
+        Some(Command::Reach(args)) => reach::run(&common, args).await,
         Some(Command::WhatIf(args)) => what_if::run(&common, args).await,
         Some(Command::Fits(args)) => fits::run(&common, args).await,
         Some(Command::Scale(args)) => scale::run(&common, args).await,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The context of the embedded cluster.
-const DEMO: &str = "demo";
+pub(super) const DEMO: &str = "demo";
 
 /// The arguments of `wheelhouse demo`.
 #[derive(Debug, Args)]
@@ -37,8 +37,8 @@ pub(super) struct DemoArgs {
     /// The same seed gives the same world
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// What is going on: calm, node-recovered, pressure, or in the database: galera-degraded, galera-no-quorum,
-    /// galera-all-down, flow-control, proxysql-drift, writer-lost
+    /// What is going on: calm, node-recovered, pressure, host-stolen, or in the database: galera-degraded,
+    /// galera-no-quorum, galera-all-down, flow-control, proxysql-drift, writer-lost
     #[arg(long, value_name = "NAME", default_value = "node-recovered")]
     scenario: demo::Scenario,
     /// World seconds a second; 0: its time stands
@@ -121,7 +121,7 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
 
 /// Names the database in the configuration, its members spread over the nodes and its proxies where their pods run, with
 /// the passwords in files beside the kubeconfig. Returns these files.
-fn point_at(
+pub(super) fn point_at(
     config: &mut Config,
     database: &demo::database::Database,
     kubeconfig: &Path,
@@ -180,7 +180,7 @@ fn write_recovered(database: &demo::database::Database, config: Option<&Path>) -
     Ok(())
 }
 
-fn default_path() -> Result<PathBuf, Failure> {
+pub(super) fn default_path() -> Result<PathBuf, Failure> {
     let folder = config::state_dir().ok_or_else(|| {
         Failure::Failed("no home folder is known for the kubeconfig; name one with --kubeconfig-out".into())
     })?;
@@ -190,7 +190,7 @@ fn default_path() -> Result<PathBuf, Failure> {
 }
 
 /// Writes a file that only its owner may read, replacing one that is there.
-fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     let cannot = |e| Failure::Failed(format!("cannot write {}: {e}", path.display()));
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(cannot(e)),

@@ -19,10 +19,13 @@ use super::{
 };
 
 mod nodes;
+mod outside;
 mod pods;
 mod rules;
 mod tenants;
 mod unplaced;
+
+pub use pods::other_limits;
 
 /// How grave it is. Worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

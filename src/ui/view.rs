@@ -3,7 +3,7 @@
 //! A view holds its own cursor, order and filter, and the rows made from the last snapshot; `refresh` makes them again,
 //! `on` folds a command, `render` draws and changes nothing.
 
-use std::{borrow::Cow, cell::Cell, ops::Range, sync::Arc};
+use std::{borrow::Cow, cell::Cell, collections::BTreeMap, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -21,7 +21,7 @@ use super::{
     theme::{Role, Theme},
 };
 use crate::{
-    cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
+    cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName, Use},
     history::Happened,
     run::{Audit, RunSeen, campaign::CampaignSeen},
 };
@@ -119,6 +119,8 @@ pub struct Cx<'a> {
     pub forwards: &'a [Forwarded],
     /// What happened, as far as it is known: in the order of time.
     pub history: &'a [Happened],
+    /// What the tenants used before this cockpit was opened, as it was kept.
+    pub used: &'a BTreeMap<TenantName, Vec<Use>>,
     /// The recording that is looked at instead of a cluster.
     pub replay: Option<&'a Replay>,
     /// What is predicted; `None` until it has been worked out once.

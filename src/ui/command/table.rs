@@ -698,6 +698,7 @@ pub const COMMANDS: &[Entry] = &[
         .takes(Takes::Span),
     entry(Command::Lock, "lock", &[], "be read-only from now on", ANY),
     entry(Command::Login, "login", &[], "let the credential plug-in ask on the terminal", ANY),
+    entry(Command::Hint, "hint", &["H"], "in a drill: what to do next", ANY),
     entry(Command::Theme, "theme", &[], "another theme", ANY).takes(Takes::Theme),
     entry(Command::Redraw, "redraw", &["ctrl-l"], "draw the whole screen again", LISTS),
     entry(Command::Suspend, "suspend", &["ctrl-z"], "back to the shell until `fg`", LISTS),
