@@ -62,7 +62,7 @@ mod workload;
 
 pub use address::Address;
 pub(crate) use address::bare;
-pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by};
+pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by, advised_with};
 pub use database::{Database, Headline, hostgroups_of};
 pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
@@ -70,6 +70,7 @@ pub use endpoint::{Endpoint, Reach, Trouble};
 pub use few::Few;
 pub use finding::{
     Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, left_over, merged,
+    other_limits,
 };
 pub use freshness::{Freshness, Reading};
 pub use galera::{

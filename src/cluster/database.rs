@@ -360,7 +360,7 @@ impl Database {
                 text.push_str(&format!(" writers {}", names.join(", ")));
             }
         }
-        Headline { whole: text, short: count, counted: true }
+        Headline { whole: text, short: count, counted: true, galera: !alone }
     }
 }
 
@@ -373,11 +373,13 @@ pub struct Headline {
     pub short: String,
     /// Those that answer are counted: nothing that says more than a finding stands in their place.
     pub counted: bool,
+    /// It is about Galera: members are configured.
+    pub galera: bool,
 }
 
 impl Headline {
     fn of(whole: &str, short: &str) -> Self {
-        Self { whole: whole.into(), short: short.into(), counted: false }
+        Self { whole: whole.into(), short: short.into(), counted: false, galera: true }
     }
 }
 

@@ -42,7 +42,7 @@ fn of_run(known: &RunSeen) -> Vec<Happened> {
             Event::Finished { outcome: Outcome::Done, .. } => Turn::Better,
             _ => Turn::Change,
         };
-        let (_, text) = run::told(run, &entry.event)?;
+        let (_, text) = run::entry(run, &entry.event)?;
         Some(Happened {
             time: entry.at,
             kind: Kind::Run,
@@ -74,7 +74,7 @@ fn of_campaign(known: &CampaignSeen) -> Vec<Happened> {
             campaign::Event::Began { .. } | campaign::Event::Done { .. } => return None,
             _ => Turn::Change,
         };
-        let (_, text) = campaign::told(of, &entry.event);
+        let (_, text) = campaign::entry(of, &entry.event);
         Some(Happened {
             time: entry.at,
             kind: Kind::Campaign,

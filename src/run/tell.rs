@@ -44,7 +44,8 @@ pub(super) fn ending(run: &Run) -> String {
 
 /// Why a run has failed, with what happened to the pods of its tenants meanwhile.
 pub(super) fn failure(run: &Run, why: &str) -> String {
-    run.harm_words().map_or_else(|| why.to_owned(), |harm| format!("{why}; {harm}"))
+    let migrated = run.has_migrated().then(|| "its migration has succeeded, and stays".to_owned());
+    [Some(why.to_owned()), migrated, run.harm_words()].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// What is taken back when a run is given up, in a sentence without its end; `None`: nothing is borrowed, and what it did
@@ -86,11 +87,11 @@ pub fn left_by_losing_it(run: &Run, seen: &Snapshot) -> Option<String> {
 
 /// One of its entries in a sentence, its sign before it; `None` for an event that says nothing to people.
 pub fn describe(run: &Run, event: &Event) -> Option<String> {
-    told(run, event).map(|(sign, text)| format!("{sign} {text}"))
+    entry(run, event).map(|(sign, text)| format!("{sign} {text}"))
 }
 
 /// One of its entries: its sign, and the sentence.
-pub fn told(run: &Run, event: &Event) -> Option<(&'static str, String)> {
+pub fn entry(run: &Run, event: &Event) -> Option<(&'static str, String)> {
     let change = |step: &usize| match run.plan().steps.get(*step) {
         Some(step) => run.plan().words(&step.change),
         None => format!("step {}", step + 1),

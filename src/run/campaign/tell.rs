@@ -13,12 +13,12 @@ use crate::{
 
 /// One of its entries in a sentence, its sign before it.
 pub fn describe(campaign: &Campaign, event: &Event) -> String {
-    let (sign, text) = told(campaign, event);
+    let (sign, text) = entry(campaign, event);
     format!("{sign} {text}")
 }
 
 /// One of its entries: its sign, and the sentence.
-pub fn told(campaign: &Campaign, event: &Event) -> (&'static str, String) {
+pub fn entry(campaign: &Campaign, event: &Event) -> (&'static str, String) {
     let words = |item: &usize| campaign.words(*item);
     // Of one whose place another plan took, no number is left.
     let at = |item: &usize| {

@@ -138,6 +138,7 @@ impl View for RunView {
                 "{succeeded}: it has succeeded, and the run goes on; {closed} gives back what it took"
             ));
         }
+        last.extend(known.goes_on_meanwhile(cx.seen));
         let job = job::height(known, cx, pen.height());
         let below = last.len()
             + usize::from(!last.is_empty())
