@@ -1,5 +1,7 @@
 //! The way from a host name to the pods of a tenant: which link is broken, which is not known, and what is no fault.
 
+mod served;
+
 use serde_json::{Value, json};
 use wheelhouse::{
     cluster::{

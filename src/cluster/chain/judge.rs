@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Fault, Link, LinkState, Outside, Part, Route, Term,
     doors::{Aim, Claim, Door, shown},
+    term::covers,
 };
 use crate::cluster::{
     Certificate, ClaimPhase, Database, EndpointSlice, Ingress, Key, PortName, RouteParent, Service,
@@ -231,14 +232,6 @@ fn class(seen: &Snapshot, ingress: &Ingress, said: &mut Said) {
         "set spec.ingressClassName to one that is there ({there}): `kubectl -n {} edit ingress {}`",
         ingress.key.namespace, ingress.key.name
     ));
-}
-
-/// Whether a host is covered by a name: the same, or a wildcard for its first label.
-pub(crate) fn covers(name: &str, host: &str) -> bool {
-    name == host
-        || name.strip_prefix("*.").is_some_and(|rest| {
-            host.split_once('.').is_some_and(|(first, after)| !first.is_empty() && after == rest)
-        })
 }
 
 /// The certificate of an Ingress. Its Secret is never read.
