@@ -11,6 +11,7 @@ mod foresee;
 mod known;
 mod mouse;
 mod msg;
+mod onlooker;
 mod past;
 mod pump;
 mod schemes;
@@ -33,7 +34,7 @@ use ratatui::{
 };
 
 use crate::{
-    cluster::{Finding, Judgement, Severity, Snapshot, TenantName},
+    cluster::{Finding, Judgement, Severity, Snapshot, TenantName, Use},
     history::Happened,
     plan::Migrations,
     run::{
@@ -48,6 +49,7 @@ use crate::{
 
 pub use self::{
     msg::{Destination, Effect, Msg, NotOpened},
+    onlooker::Onlooker,
     pump::{Painter, run},
     update::update,
 };
@@ -85,6 +87,8 @@ pub struct Setup {
     pub replay: Option<Replay>,
     /// The cluster ends with this program: it is the embedded one.
     pub passing: bool,
+    /// Who is told what is seen, in a drill.
+    pub onlooker: Option<Arc<dyn Onlooker>>,
 }
 
 /// All state.
@@ -146,6 +150,8 @@ struct World {
     outlook: Option<Outlook>,
     /// What happened, as far as it was seen, with what the journals tell, in the order of time.
     history: Vec<Happened>,
+    /// What the tenants used before this cockpit was opened.
+    used: BTreeMap<TenantName, Vec<Use>>,
     replay: Option<Replay>,
     /// What the key to the next trouble led to last.
     stop: Option<Stop>,
@@ -201,6 +207,7 @@ impl World {
             forwards: &self.forwards,
             outlook: self.outlook.as_ref(),
             history: &self.history,
+            used: &self.used,
             replay: self.replay.as_ref(),
             stop: self.stop.as_ref(),
             who: &self.who,
@@ -243,6 +250,7 @@ impl App {
             forwards: Vec::new(),
             outlook: None,
             history: Vec::new(),
+            used: BTreeMap::new(),
             replay: setup.replay.clone(),
             stop: None,
             size,

@@ -28,6 +28,8 @@ mod demo;
 mod describe;
 mod doctor;
 mod drain;
+#[cfg(feature = "demo")]
+pub mod drill;
 mod exec;
 mod fits;
 mod galera;
@@ -167,6 +169,9 @@ enum Command {
     /// Run on an embedded cluster: no Kubernetes, no database, no configuration
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
+    /// Practise: an incident in the embedded cluster, solved in the cockpit; at the end what was found when, and done
+    #[cfg(feature = "demo")]
+    Drill(drill::DrillArgs),
     /// One look: who is down or at risk, what is wrong, which runs are unfinished
     Status(status::StatusArgs),
     /// The tenants, their replicas and where they sit
@@ -423,6 +428,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         None => screen::run(&common).await,
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => demo::run(&common, args).await,
+        #[cfg(feature = "demo")]
+        Some(Command::Drill(args)) => drill::run(&common, args).await,
         Some(Command::Status(args)) => status::run(&common, args).await,
         Some(Command::Tenants(output)) => tenants::run(&common, output.output).await,
         Some(Command::Nodes(output)) => nodes::run(&common, output.output).await,

@@ -64,17 +64,18 @@ mod workload;
 
 pub use address::Address;
 pub(crate) use address::bare;
-pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by};
+pub use advice::{Advice, Evidence, Present, RequestMemory, Use, advice, advise, advised_by, advised_with};
 pub use chain::{
     Chain, Claimant, Link, LinkState, Look, Outside, Part, Presented, Route, Served, Term, compare_served,
 };
 pub use database::{Database, hostgroups_of};
-pub use delta::{Delta, FirstDelta, Restoring};
+pub use delta::{Delta, Restoring};
 pub use detail::{Described, KubeEvent, KubeEvents, LogLine, LogRange, LogSource, ObjectKey};
 pub use endpoint::{Endpoint, Reach, Trouble};
 pub use few::Few;
 pub use finding::{
     Answer, Finding, Judge, Judged, Judgement, RULES, Rule, Severity, Subject, findings, left_over, merged,
+    other_limits,
 };
 pub use freshness::{Freshness, Reading};
 pub use galera::{

@@ -30,7 +30,7 @@ use ratatui::backend::Backend as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    app::{self, App, Msg},
+    app::{self, App, Msg, Onlooker},
     cluster::{Judge, Snapshot},
     live,
 };
@@ -85,8 +85,11 @@ async fn stay(
     let listening = [
         tokio::spawn(sizes(tell.clone())),
         tokio::spawn(signals(asked, tell.clone())),
-        tokio::spawn(observations(seen.clone(), tell.clone())),
+        tokio::spawn(observations(seen.clone(), tell.clone(), look.setup.onlooker.clone())),
     ];
+    if let Some(onlooker) = &look.setup.onlooker {
+        onlooker.opened(tell.clone());
+    }
     #[cfg(debug_assertions)]
     tokio::spawn(panic_on_demand(seen.clone()));
     let keeping = Keeping::begin(&look, state_dir, seen.clone(), tell.clone());
@@ -159,10 +162,17 @@ async fn signals(mut asked: watch::Receiver<bool>, tell: mpsc::Sender<Msg>) {
 }
 
 /// Judges what is observed before the app is told, beside its event loop.
-async fn observations(mut seen: watch::Receiver<Arc<Snapshot>>, tell: mpsc::Sender<Msg>) {
+async fn observations(
+    mut seen: watch::Receiver<Arc<Snapshot>>,
+    tell: mpsc::Sender<Msg>,
+    onlooker: Option<Arc<dyn Onlooker>>,
+) {
     let mut judge = Judge::default();
     while seen.changed().await.is_ok() {
         let snapshot = seen.borrow_and_update().clone();
+        if let Some(onlooker) = &onlooker {
+            onlooker.observed(&snapshot);
+        }
         if tell.send(Msg::Observed(judge.judge(snapshot))).await.is_err() {
             return;
         }

@@ -17,7 +17,7 @@ pub use changes::changes;
 pub use downtime::{Downtime, downtime};
 pub use event::{Happened, Kind, Turn};
 pub use lanes::{By, Lane, Span, lanes};
-pub use report::Report;
+pub use report::{Report, span};
 pub use runs::of_runs;
 pub use state::{Difference, State, differences};
 pub use time::moment_of;

@@ -14,5 +14,5 @@ mod writer;
 
 pub use block::Head;
 pub use keeper::{Keeper, folder, kept};
-pub use reader::Recording;
+pub use reader::{Recording, is_recording};
 pub use writer::Recorder;

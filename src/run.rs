@@ -13,6 +13,7 @@ mod drive;
 mod event;
 mod evidence;
 mod exec;
+mod findings;
 pub mod instead;
 mod journal;
 mod lease;
@@ -29,14 +30,14 @@ mod tell;
 mod variants;
 mod watcher;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    cluster::{Finding, Severity, Snapshot, Subject, WorkloadKey, words::count},
-    plan::{Approved, Change, Check},
+    cluster::Snapshot,
+    plan::{Approved, Check},
     wire::{Logins, Wire},
 };
 use drive::{Begin, Driver};
@@ -45,6 +46,7 @@ pub use actions::{Acted, AuditLine, Came, actions};
 pub use disruption::Disruption;
 pub use event::{Entry, Event, Outcome, Run, RunState, StepState};
 pub use exec::exec;
+pub use findings::{JOURNAL_UNREADABLE, Lent, told, unreadable_journals};
 pub use instead::instead;
 use journal::RUN;
 pub use journal::{Decoded, decode, find, runs, undo_intent, unreadable};
@@ -161,81 +163,6 @@ fn begin(
     run.campaign = campaign;
     run.local = place == JournalPlace::Local;
     launch(access, run, Begin::New(place), seen)
-}
-
-/// The journals of runs and campaigns that cannot be read, one sentence each.
-pub fn unreadable_journals(seen: &Snapshot) -> Vec<String> {
-    unreadable(seen).into_iter().chain(campaign::unreadable(seen)).collect()
-}
-
-/// The name of the rule.
-pub const JOURNAL_UNREADABLE: &str = "journal-unreadable";
-
-/// The replicas that unfinished runs will give back, by workload: what is asked for of a tenant while a migration holds
-/// it at less.
-pub fn lent(runs: &[RunSeen]) -> BTreeMap<WorkloadKey, u32> {
-    let open = runs.iter().map(|known| &known.run).filter(|run| !run.state.is_over());
-    let back = open.flat_map(|run| run.borrowed().map(|step| &run.plan().steps[step].change));
-    let replicas = back.filter_map(|change| match change {
-        Change::Replicas(replicas) => Some((replicas.workload.clone(), replicas.to)),
-        _ => None,
-    });
-    replicas.collect()
-}
-
-/// A tenant that asks for fewer replicas than the floor because an unfinished run holds it there, and will give back as many
-/// as it takes: the run's line tells that, and it is no warning of its own.
-pub fn tell(found: &mut [Finding], seen: &Snapshot, runs: &[RunSeen]) {
-    if !found.iter().any(|f| f.rule == UNDER_FLOOR) {
-        return;
-    }
-    let lent = lent(runs);
-    for finding in found.iter_mut().filter(|f| f.rule == UNDER_FLOOR) {
-        let Subject::Tenant(name) = &finding.subject else { continue };
-        let Some(tenant) = seen.tenants.get(name) else { continue };
-        let back = lent.get(&tenant.workload.key).filter(|back| **back >= seen.tenancy.floor);
-        if let Some(back) = back {
-            finding.severity = Severity::Notice;
-            let now = count(tenant.desired() as usize, "replica");
-            finding.text = format!("a run holds it at {now} and gives back {back}");
-            finding.answer = None;
-        }
-    }
-}
-
-/// The rule about a tenant that asks for fewer replicas than the floor.
-const UNDER_FLOOR: &str = "under-floor";
-
-/// What removes a journal that cannot be read: nothing goes by it any more.
-fn removed_by(journal: &str) -> String {
-    match journal.trim_start_matches("journal ").split_once('/') {
-        Some(("", _)) | None => ": remove the file once you know what it did".into(),
-        Some((namespace, name)) => {
-            format!(": `kubectl -n {namespace} delete configmap {name}` removes it once you know what it did")
-        }
-    }
-}
-
-/// The findings of journals that cannot be read, for [`crate::cluster::merged`].
-pub fn findings(unreadable: &[String]) -> Vec<Finding> {
-    let found = |sentence: &String| {
-        let (journal, why) = sentence.split_once(": ").unwrap_or(("journals", sentence));
-        Finding {
-            rule: JOURNAL_UNREADABLE,
-            severity: Severity::Warning,
-            subject: Subject::Source(journal.to_owned()),
-            text: format!(
-                "{why}; its {} cannot be finished or taken back{}",
-                if journal.contains("campaign-") { "campaign" } else { "run" },
-                removed_by(journal)
-            ),
-            since: None,
-            because: None,
-            answer: None,
-            remedy: None,
-        }
-    };
-    unreadable.iter().map(found).collect()
 }
 
 /// The time it is at the API server, as far as is known.

@@ -121,6 +121,10 @@ pub(super) fn command(app: &mut App, command: Command, now: Timestamp, effects: 
             let at = names.iter().position(|n| n == app.world.theme.name()).unwrap_or(0);
             theme(app, &names[(at + 1) % names.len()], now, effects);
         }
+        Command::Hint => match app.setup.onlooker {
+            Some(_) => effects.push(Effect::Hint),
+            None => app.say(Severity::Notice, "this is no drill: `wheelhouse drill` lists them", now),
+        },
         Command::Redraw => effects.push(Effect::Redraw),
         Command::Suspend => effects.push(Effect::Suspend),
         Command::SortNext | Command::SortPrevious if !app.views.front_mut().lens().orders.is_empty() => {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{App, Effect};
-use crate::{cluster::merged, plan::whatif, run, ui::Outlook};
+use crate::{plan::whatif, run, ui::Outlook};
 
 /// While the cluster changes all the time, it is predicted again this often.
 const PACE: SignedDuration = SignedDuration::from_secs(1);
@@ -54,9 +54,8 @@ pub(super) fn foreseen(app: &mut App, outlook: Outlook, now: Timestamp) {
 /// Puts together what the judge says and what is predicted.
 pub(super) fn judge(app: &mut App) {
     let ranking = app.world.outlook.as_ref().map_or(&[][..], |o| &o.ranking);
-    let mut elsewhere = whatif::findings(ranking);
-    elsewhere.extend(run::findings(&app.world.unreadable));
-    let mut found = app.world.judgement.findings.to_vec();
-    run::tell(&mut found, &app.world.seen, &app.world.runs);
-    app.world.findings = merged(found, elsewhere);
+    let world = &app.world;
+    let found = world.judgement.findings.to_vec();
+    let elsewhere = whatif::findings(ranking);
+    app.world.findings = run::told(found, &world.seen, &world.runs, &world.unreadable, elsewhere);
 }

@@ -1,13 +1,13 @@
 //! What can happen to the cockpit, and what it can ask for.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
 use crate::{
     cluster::{
         Described, Judgement, Key, KubeEvent, LogLine, LogRange, LogSource, ObjectKey, Ports, Severity,
-        TenantName,
+        TenantName, Use,
     },
     history::Happened,
     plan::{Approved, Check, Intent, Plan, Rollback, rebalance::Targets},
@@ -40,6 +40,8 @@ pub enum Msg {
     Campaign(Box<Campaign>),
     /// The runs and the campaigns whose journals are kept on this machine.
     Local(Vec<Run>, Vec<Campaign>),
+    /// What the tenants used before this cockpit was opened, as it was kept.
+    Used(BTreeMap<TenantName, Vec<Use>>),
     /// A rehearsal has answered.
     Rehearsed(Rehearsal),
     /// What the rehearsal of many plans says, and what is left out.
@@ -189,6 +191,8 @@ pub enum Effect {
     Cost,
     /// Put this text on the terminal's clipboard.
     Copy(String),
+    /// Ask the drill for a hint; it answers with [`Msg::Notice`].
+    Hint,
     /// Give the terminal back and stop the process, until it is continued.
     Suspend,
     /// Send every cell again.

@@ -103,6 +103,13 @@ where
     Ok(app)
 }
 
+/// What is on a screen, line by line.
+fn text(screen: &Buffer) -> String {
+    let columns = usize::from(screen.area.width).max(1);
+    let lines = screen.content.chunks(columns).map(|line| line.iter().map(|cell| cell.symbol()).collect());
+    lines.collect::<Vec<String>>().join("\n")
+}
+
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -144,6 +151,9 @@ impl Painter {
         let cursor = app.draw(&mut self.next, now);
         if self.known && self.cursor == cursor && self.shown == self.next {
             return Ok(());
+        }
+        if let Some(onlooker) = &app.setup.onlooker {
+            onlooker.drew(&text(&self.next), now);
         }
         if !self.known {
             backend.clear().map_err(io::Error::other)?;

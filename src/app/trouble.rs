@@ -37,7 +37,7 @@ pub(super) fn trouble(app: &mut App, now: Timestamp) {
     let front = app.views.front();
     let here = front.subject().filter(|_| app.views.stack.is_empty());
     let world = &app.world;
-    let waiting = stops::waiting(&world.campaigns, &world.runs);
+    let waiting = stops::waiting(&world.campaigns, &world.runs, &world.seen);
     let Some(next) = stops::next(waiting, &world.findings, world.stop.as_ref(), here.as_deref()) else {
         return app.say(Severity::Notice, "nothing is wrong", now);
     };

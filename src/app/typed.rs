@@ -22,7 +22,8 @@ use crate::{
 /// Does what a line of the command line says.
 pub(super) fn line(app: &mut App, text: &str, now: Timestamp, effects: &mut Vec<Effect>) {
     if let Err(why) = try_line(app, text, now, effects) {
-        app.say(Severity::Warning, why, now);
+        let yet = if app.world.seen.is_ready() { "" } else { "; the cluster is still being read" };
+        app.say(Severity::Warning, format!("{why}{yet}"), now);
     }
 }
 

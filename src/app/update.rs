@@ -69,6 +69,10 @@ pub fn update(app: &mut App, msg: Msg, now: Timestamp) -> Vec<Effect> {
             }
         }
         Msg::Happened(happened) => past::happened(app, happened, now),
+        Msg::Used(used) => {
+            app.world.used = used;
+            app.refresh(now);
+        }
         Msg::Audit(audit) => {
             app.world.detail.audit = Some(audit);
             app.refresh(now);

@@ -7,16 +7,8 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tokio::sync::watch;
 
-use super::{
-    Failure, Format,
-    outage::{self, Followed},
-    output,
-    run_json::RunJson,
-    session::Session,
-    table,
-};
+use super::{Failure, Format, outage, output, run_json::RunJson, session::Session, table};
 use crate::{
     cluster::Snapshot,
     cockpit,
@@ -115,7 +107,7 @@ pub(super) async fn carry_out_on(
     let typed = confirm(&plan.confirmation(), &consent)?;
     let approved = plan.approve(typed.as_deref(), consent.reason).map_err(Failure::failed)?;
     let handle = run::start(access, approved, place, session.seen.clone());
-    follow(session, handle, consent.output).await
+    follow(session, handle, consent.output, Past::default()).await
 }
 
 /// A plain yes to what is done to a run that is written down already.
@@ -162,7 +154,8 @@ pub(super) async fn resume(
         known.shown(),
         run::summary(&run)
     ))?;
-    follow(session, run::resume(access, run, session.seen.clone()), assent.output).await
+    let past = Past::of(&run);
+    follow(session, run::resume(access, run, session.seen.clone()), assent.output, past).await
 }
 
 /// Goes on with a run whose migration an operator takes as succeeded, once somebody has said yes.
@@ -181,7 +174,9 @@ pub(super) async fn take_as_succeeded(
         run::summary(&run),
         run.last_word().unwrap_or("its outcome is not known")
     ))?;
-    follow(session, run::take_as_succeeded(access, run, session.seen.clone()), assent.output).await
+    let past = Past::of(&run);
+    let handle = run::take_as_succeeded(access, run, session.seen.clone());
+    follow(session, handle, assent.output, past).await
 }
 
 /// Closes a run that can neither be finished nor taken back. That it ends as failed is what was asked for.
@@ -202,11 +197,9 @@ pub(super) async fn give_up(
         run::left_by_giving_up(&run).unwrap_or_else(|| "What it did stays".into())
     ))?;
     let mut handle = run::give_up(access, run, why, session.seen.clone());
-    let now = handle.watch.clone();
-    let followed = || Followed::run(&now.borrow(), &session.again);
-    let run = outage::told(session.seen.clone(), followed, handle.ended()).await;
+    let run = outage::told(session, handle.watch.clone(), handle.ended()).await;
     match (run.state, assent.output) {
-        (RunState::Failed, Format::Json) => table::json(&RunJson::of_run(&run)),
+        (RunState::Failed, Format::Json) => table::json(&RunJson::of_run(&run, &session.seen.borrow())),
         (RunState::Failed, Format::Table) => table::print(&format!("run {} is closed\n", run.id)),
         (state, _) => {
             let why = run.last_word().unwrap_or("it could not be taken up");
@@ -298,11 +291,11 @@ fn asked(wanted: &Confirmation) -> Result<Option<String>, Failure> {
 }
 
 /// Follows a run to its end, prints it as JSON where that is wanted, and fails unless it ended as done.
-async fn follow(session: &Session, handle: Handle, output: Format) -> Result<(), Failure> {
+async fn follow(session: &Session, handle: Handle, output: Format, past: Past) -> Result<(), Failure> {
     let (seen, again) = (&session.seen, &session.again);
-    let (run, mut heard) = ended(handle, output, seen, again).await;
+    let (run, mut heard) = ended(session, handle, output, past).await;
     if output == Format::Json {
-        heard = heard.and(table::json(&RunJson::of_run(&run)));
+        heard = heard.and(table::json(&RunJson::of_run(&run, &seen.borrow())));
     }
     let seen = seen.borrow().clone();
     match (not_done(&run, &seen, again), &run.unaudited) {
@@ -315,20 +308,26 @@ async fn follow(session: &Session, handle: Handle, output: Format) -> Result<(),
 /// Tells what a run does until it is over or stands still, and when the API server is away meanwhile. An interrupt makes
 /// it stand still. That nobody listens does not: the run goes on to its end, and gives its leases back. The second value
 /// says whether all was heard.
-async fn ended(
-    handle: Handle,
-    output: Format,
-    seen: &watch::Receiver<Arc<Snapshot>>,
-    again: &str,
-) -> (Run, Result<(), Failure>) {
-    let now = handle.watch.clone();
-    let followed = || Followed::run(&now.borrow(), again);
-    outage::told(seen.clone(), followed, telling(handle, output, again)).await
+async fn ended(session: &Session, handle: Handle, output: Format, past: Past) -> (Run, Result<(), Failure>) {
+    outage::told(session, handle.watch.clone(), telling(handle, output, &session.again, past)).await
 }
 
-async fn telling(mut handle: Handle, output: Format, again: &str) -> (Run, Result<(), Failure>) {
+/// What of a run was told before this session took it up: so many entries, and lines of its Job.
+#[derive(Clone, Copy, Debug, Default)]
+struct Past {
+    entries: usize,
+    lines: usize,
+}
+
+impl Past {
+    fn of(run: &Run) -> Self {
+        Self { entries: run.entries.len(), lines: run.log.len() }
+    }
+}
+
+async fn telling(mut handle: Handle, output: Format, again: &str, past: Past) -> (Run, Result<(), Failure>) {
     let mut asked = false;
-    let (mut told, mut lines) = (0, 0);
+    let Past { entries: mut told, mut lines } = past;
     let (mut heard, mut audited) = (Ok(()), true);
     loop {
         let run = handle.watch.borrow_and_update().clone();
@@ -381,7 +380,7 @@ pub(super) fn not_done(run: &Run, seen: &Snapshot, again: &str) -> Option<String
             "; `{again} runs resume {0} --as succeeded` goes on, `--as failed` gives back what it took",
             run.id
         ),
-        RunState::Paused => format!("; `{again} runs resume {0}` or `{again} runs undo {0}`", run.id),
+        RunState::Paused => still_open(run, seen, again),
         // What was refused before it was written down has no journal to be found by.
         RunState::Failed if run.entries.iter().any(|entry| entry.event == run::Event::Taken) => {
             format!("; `{again} runs retry {}` plans it again", run.id)
@@ -393,6 +392,18 @@ pub(super) fn not_done(run: &Run, seen: &Snapshot, again: &str) -> Option<String
         None if run.state == RunState::Failed => format!("run {} failed: {why}{next}", run.id),
         None => format!("run {} is {}: {why}{next}", run.id, run.state),
     })
+}
+
+/// What can be done with a run that stands still: only what would be accepted.
+fn still_open(run: &Run, seen: &Snapshot, again: &str) -> String {
+    let offers = RunSeen::of(run.clone()).offers(seen);
+    let all = [(offers.resume, "resume"), (offers.undo, "undo")];
+    let ways = all.into_iter().filter(|(offer, _)| offer.is_ok());
+    let ways: Vec<_> = ways.map(|(_, way)| format!("`{again} runs {way} {}`", run.id)).collect();
+    match ways.is_empty() {
+        true => format!("; `{again} runs give-up {} --reason TEXT` closes it", run.id),
+        false => format!("; {}", ways.join(" or ")),
+    }
 }
 
 /// The snapshot's runs must be known before one is looked for.

@@ -1,13 +1,16 @@
 //! `wheelhouse actions`: the action log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Common, Failure, Format, Output, act, output, session, table};
 use crate::{
-    cluster::words::{count, short_run},
+    cluster::{
+        Snapshot,
+        words::{count, short_run},
+    },
     run::{Acted, actions, audited},
 };
 
@@ -23,12 +26,26 @@ pub(super) struct ActionsArgs {
 
 pub(super) async fn run(common: &Common, args: ActionsArgs) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
-    let snapshot = session.observed().await?;
-    let (runs, campaigns) = (session.runs(&snapshot), session.campaigns(&snapshot));
     let audit = audited(&session::state_dir()?, session.wire.context(), session.wire.server())
         .map_err(Failure::Failed)?;
-    if runs.is_empty() {
-        act::journals_known(&snapshot)?;
+    // What this machine knows is told also when the cluster does not answer.
+    let (snapshot, lost) = match session.observed().await {
+        Ok(snapshot) => (snapshot, None),
+        Err(Failure::Failed(why)) if !audit.lines.is_empty() => {
+            let mut seen = Snapshot::clone(&session.seen.borrow());
+            seen.at = Timestamp::now();
+            (Arc::new(seen), Some(why))
+        }
+        Err(failure) => return Err(failure),
+    };
+    let (runs, campaigns) = (session.runs(&snapshot), session.campaigns(&snapshot));
+    match &lost {
+        None if runs.is_empty() => act::journals_known(&snapshot)?,
+        None => {}
+        Some(why) => output::tell(format_args!(
+            "▲ {}: these are the actions of this machine alone",
+            table::plain(why)
+        ))?,
     }
     let mut all = actions(&runs, &campaigns, &audit.lines, &snapshot);
     if let Some(since) = args.since {
@@ -48,9 +65,10 @@ pub(super) async fn run(common: &Common, args: ActionsArgs) -> Result<(), Failur
         output::tell(format_args!("▲ {} of the audit file cannot be read", count(audit.unread, "line")))?;
     }
     match args.output.output {
-        Format::Json => table::json(&all),
-        Format::Table => table::print(&told(&all)),
+        Format::Json => table::json(&all)?,
+        Format::Table => table::print(&told(&all))?,
     }
+    lost.map_or(Ok(()), |_| Err(Failure::Told))
 }
 
 /// The moment so long before.

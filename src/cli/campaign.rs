@@ -9,8 +9,7 @@ use super::{
     Failure, Format,
     act::{self, Consent},
     campaign_json::CampaignJson,
-    outage::{self, Followed},
-    output,
+    outage, output,
     proposal::{self, MoveJson, ProposalJson},
     session::Session,
     table,
@@ -20,7 +19,7 @@ use crate::{
     cockpit,
     plan::{Check, Intent, Verdict, rebalance::Proposal},
     run::{
-        self, Run,
+        self, Run, RunSeen,
         campaign::{
             self, Campaign, CampaignSeen, CampaignState, Doing, Drained, Handle, ItemState, Pace, Proposed,
         },
@@ -138,7 +137,7 @@ pub(super) async fn carry_out(
     let approved = work.proposed.clone().approve(typed.as_deref(), consent.reason.clone());
     let approved = approved.map_err(Failure::failed)?;
     let handle = campaign::start(access, approved, place, session.seen.clone());
-    let (campaign, heard) = ended(session, handle, consent.output).await;
+    let (campaign, heard) = ended(session, handle, consent.output, Past::default()).await;
     Ok(End { dry_run, campaign: Some(campaign), rehearsal, unheard: heard.is_err() })
 }
 
@@ -174,14 +173,34 @@ pub(super) async fn ended(
     session: &Session,
     handle: Handle,
     output: Format,
+    past: Past,
 ) -> (Campaign, Result<(), Failure>) {
-    let (now, again) = (handle.watch.clone(), session.again.as_str());
-    let followed = || Followed::campaign(&now.borrow(), again);
-    outage::told(session.seen.clone(), followed, telling(handle, output, again)).await
+    outage::told(session, handle.watch.clone(), telling(handle, output, &session.again, past)).await
 }
 
-async fn telling(mut handle: Handle, output: Format, again: &str) -> (Campaign, Result<(), Failure>) {
-    let (mut told, mut runs) = (0, BTreeMap::<String, usize>::new());
+/// What of a campaign was told before this session took it up: so many entries, and those of each of its runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Past {
+    entries: usize,
+    runs: BTreeMap<String, usize>,
+}
+
+impl Past {
+    /// All that is known of it.
+    pub(super) fn of(campaign: &Campaign, runs: &[RunSeen]) -> Self {
+        let of_it = runs.iter().filter(|known| known.run.campaign.as_ref() == Some(&campaign.id));
+        let runs = of_it.map(|known| (known.run.id.clone(), known.run.entries.len()));
+        Self { entries: campaign.entries.len(), runs: runs.collect() }
+    }
+}
+
+async fn telling(
+    mut handle: Handle,
+    output: Format,
+    again: &str,
+    past: Past,
+) -> (Campaign, Result<(), Failure>) {
+    let Past { entries: mut told, mut runs } = past;
     let (mut heard, mut asked, mut waited) = (Ok(()), false, String::new());
     let say = |heard: Result<(), Failure>, line: &str| match output {
         Format::Table => heard.and(output::tell(table::plain(line))),

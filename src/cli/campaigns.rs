@@ -9,8 +9,7 @@ use super::{
     Common, Failure, Format, Output, act,
     campaign::{self as work, PaceArgs},
     campaign_json::CampaignJson,
-    outage::{self, Followed},
-    output, proposal,
+    outage, output, proposal,
     session::{self, Session},
     table,
 };
@@ -146,7 +145,16 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
     match command {
         CampaignsCommand::Pause { id } => {
             let seen = found(&id)?;
-            seen.offers(&snapshot).pause.map_err(Failure::Failed)?;
+            let id = &seen.campaign.id;
+            // Nobody would answer.
+            let idle = |why: String| match seen.wants_an_operator() {
+                true => format!(
+                    "{why}: `{0} campaigns resume {id}` goes on with it, `{0} campaigns give-up {id} --reason TEXT` closes it",
+                    session.again
+                ),
+                false => why,
+            };
+            seen.offers(&snapshot).pause.map_err(|why| Failure::Failed(idle(why)))?;
             wish(&session, &snapshot, seen, &[Wish::Pause]).await
         }
         CampaignsCommand::Skip { id, tenant, item } => {
@@ -208,19 +216,19 @@ pub(super) async fn run(common: &Common, args: CampaignsArgs) -> Result<(), Fail
                 Shown::Running | Shown::Planned => wish(&session, &snapshot, seen, &[Wish::Stop]).await,
                 _ => {
                     offers.give_up.map_err(Failure::Failed)?;
-                    close(&session, &snapshot, &seen.campaign, "nothing more of it is wanted", assent).await
+                    close(&session, &snapshot, seen, "nothing more of it is wanted", assent).await
                 }
             }
         }
         CampaignsCommand::GiveUp { id, reason, assent } => {
             let seen = found(&id)?;
             seen.offers(&snapshot).give_up.map_err(Failure::Failed)?;
-            close(&session, &snapshot, &seen.campaign, &reason, assent).await
+            close(&session, &snapshot, seen, &reason, assent).await
         }
         CampaignsCommand::Resume { id, consent } => {
             let seen = found(&id)?;
             seen.offers(&snapshot).resume.map_err(Failure::Failed)?;
-            resume(&session, snapshot, seen.campaign.clone(), consent).await
+            resume(&session, snapshot, seen, consent).await
         }
         CampaignsCommand::Undo { id, pace, consent } => {
             let seen = found(&id)?;
@@ -276,7 +284,21 @@ async fn wish(
             let lines = told.map(|entry| campaign::describe(&it, &entry.event) + "\n").collect::<String>();
             table::print(&lines.lines().map(|line| table::plain(line) + "\n").collect::<String>())
         }
-        _ => table::print(&format!("written into the journal of campaign {name}: {driver} drives it\n")),
+        now => {
+            let again = &session.again;
+            let lease = now.and_then(|_| {
+                session.campaigns(&session.seen.borrow()).into_iter().find(|c| c.campaign.id == id)
+            });
+            let lives = lease.is_some_and(|known| matches!(known.shown(), Shown::Running | Shown::Planned));
+            let who = match lives {
+                true => format!("{driver} drives it, or did until its lease runs out"),
+                false => format!("{driver} drives it no more"),
+            };
+            table::print(&format!(
+                "written into the journal of campaign {name}, and not answered yet: {who}; it is answered once somebody \
+                 goes on with it (`{again} campaigns resume {id}`)\n"
+            ))
+        }
     }
 }
 
@@ -284,16 +306,17 @@ async fn wish(
 async fn close(
     session: &Session,
     snapshot: &Snapshot,
-    it: &Campaign,
+    seen: &CampaignSeen,
     why: &str,
     assent: act::Assent,
 ) -> Result<(), Failure> {
+    let it = &seen.campaign;
     let counts = it.counts();
     assent.to(&format!(
-        "campaign {} of {} is {}: {}, {} of {} done. What it did stays; {}. Nobody can resume it afterwards.",
+        "campaign {} of {} {}: {}, {} of {} done. What it did stays; {}. Nobody can resume it afterwards.",
         it.id,
         it.operator,
-        it.state.word(),
+        seen.shown().phrase(),
         it.goal,
         counts.done,
         counts.all,
@@ -313,9 +336,7 @@ async fn closed(
     why: &str,
 ) -> Result<Campaign, Failure> {
     let mut handle = campaign::give_up(session.access(snapshot), it.clone(), why, session.seen.clone());
-    let now = handle.watch.clone();
-    let followed = || Followed::campaign(&now.borrow(), &session.again);
-    let it = outage::told(session.seen.clone(), followed, handle.ended()).await;
+    let it = outage::told(session, handle.watch.clone(), handle.ended()).await;
     match it.state.is_over() {
         true => Ok(it),
         false => {
@@ -334,15 +355,16 @@ async fn closed(
 async fn resume(
     session: &Session,
     snapshot: Arc<Snapshot>,
-    it: Campaign,
+    seen: &CampaignSeen,
     consent: act::Consent,
 ) -> Result<(), Failure> {
+    let it = seen.campaign.clone();
     let counts = it.counts();
     let text = format!(
-        "campaign {} of {} is {}: {}, {} of {} done; each further item is planned on what is seen then",
+        "campaign {} of {} {}: {}, {} of {} done; each further item is planned on what is seen then",
         it.id,
         it.operator,
-        it.state.word(),
+        seen.shown().phrase(),
         it.goal,
         counts.done,
         counts.all
@@ -360,8 +382,9 @@ async fn resume(
     if instead.is_none() {
         act::confirm(&Confirmation::Yes, &consent)?;
     }
+    let past = work::Past::of(&it, &session.runs(&snapshot));
     let handle = campaign::resume(session.access(&snapshot), it, instead, session.seen.clone());
-    let (it, heard) = work::ended(session, handle, consent.output).await;
+    let (it, heard) = work::ended(session, handle, consent.output, past).await;
     if consent.output == Format::Json {
         let seen = CampaignSeen { ours: true, ..CampaignSeen::of(it.clone()) };
         table::json(&CampaignJson::of(&seen))?;

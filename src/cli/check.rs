@@ -1,11 +1,11 @@
 //! `wheelhouse check`: a monitoring plug-in. One line, and the exit code says the rest: 0 ok, 1 warning, 2 critical, 3
 //! unknown. After the bar stand the values as such plug-ins give them: `label=value[unit];warning;critical;least;most`.
 
-use super::{Common, Failure, session, table};
+use super::{Common, Failure, output, session, table};
 use crate::cluster::{
     Database, Finding, Severity, Snapshot, Subject, Tenant,
     database::{Row, State, subject},
-    findings, merged, words,
+    findings, refuses, words,
 };
 use crate::run::{self, RunSeen, campaign};
 
@@ -25,8 +25,16 @@ pub(super) async fn run(common: &Common) -> Result<(), Failure> {
         Err(failure) => (3, format!("UNKNOWN - {}", failure.to_string().replace('|', "/"))),
     };
     let printed = table::print(&one_line(&line));
-    // What watches goes by the code, whoever reads the line.
-    if code == 0 { printed } else { Err(Failure::Checked(code)) }
+    // What watches goes by the code, whoever reads the line: one that could not be told is unknown, never a warning.
+    match (code, printed) {
+        (0, Ok(())) => Ok(()),
+        (0, Err(Failure::Unheard)) => Err(Failure::Unheard),
+        (0, Err(why)) => {
+            let _ = output::tell(why);
+            Err(Failure::Checked(3))
+        }
+        (code, _) => Err(Failure::Checked(code)),
+    }
 }
 
 /// Says that the arguments are wrong, as a plug-in does, and leaves.
@@ -43,9 +51,10 @@ fn one_line(text: &str) -> String {
 
 fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     let all = run::runs(snapshot);
-    let mut found = findings(snapshot);
-    run::tell(&mut found, snapshot, &all);
-    let found = merged(found, run::findings(unreadable));
+    let lent = run::Lent::of(&all);
+    let mut found = run::told(findings(snapshot), snapshot, &all, unreadable, Vec::new());
+    // Who drives the run knows; one that nobody drives has a line of its own.
+    found.retain(|finding| !lent.tells(finding, snapshot));
     let database = Database::of(snapshot);
     // Nothing can be said of members that let nobody look.
     let blind = |row: &Row| matches!(row.state, State::Unreadable | State::Unknown);
@@ -58,7 +67,8 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     // What a campaign goes on with is told by it, but where the outcome of its run is open.
     let alone = |known: &RunSeen| known.run.campaign.as_ref().is_none_or(|id| !open(id));
     let waiting: Vec<_> = all.iter().filter(|known| known.wants_an_operator()).collect();
-    let (undecided, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|k| k.open().is_some());
+    let (undecided, waiting): (Vec<_>, Vec<_>) =
+        waiting.into_iter().partition(|k| k.open(snapshot).is_some());
     let waiting: Vec<_> = waiting.into_iter().filter(|known| alone(known)).collect();
     let (code, word) = match found.iter().map(|f| f.severity).max() {
         Some(Severity::Critical) => (2, "CRITICAL"),
@@ -69,9 +79,10 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     };
     let tenants = snapshot.tenants.len();
     // What a run holds at less for a while is asked for all the same.
-    let lent = run::lent(&all);
-    let wanted = |t: &Tenant| lent.get(&t.workload.key).copied().unwrap_or(0).max(t.desired());
-    let whole = snapshot.tenants.values().filter(|t| t.ready() >= wanted(t)).count();
+    let wanted = |t: &Tenant| lent.wanted(t);
+    // Where the database refuses everybody, no tenant serves its users, however many of its pods are ready.
+    let refused = refuses(snapshot, &found);
+    let whole = snapshot.tenants.values().filter(|t| !refused && t.ready() >= wanted(t)).count();
     let (nodes, ready) = (snapshot.nodes.len(), snapshot.nodes.values().filter(|n| n.is_ready()).count());
     let nodes_known = snapshot.nodes.freshness.is_known();
     let not_known = |n: usize| if n > 0 { format!(" ({n} not known)") } else { String::new() };
@@ -81,7 +92,8 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     };
     let unread = snapshot.tenants.values().filter(|t| t.unread > 0 && t.ready() < wanted(t)).count();
     let unread = not_known(unread);
-    let mut text = format!("{word} - {whole}/{tenants} tenants ready{unread}, {of_nodes}");
+    let served = if refused { "served (the database refuses writes)" } else { "ready" };
+    let mut text = format!("{word} - {whole}/{tenants} tenants {served}{unread}, {of_nodes}");
     if let Some(namespace) = &snapshot.namespace {
         text += &format!(" (namespace {namespace} only)");
     }
@@ -110,7 +122,7 @@ fn line(snapshot: &Snapshot, unreadable: &[String]) -> (u8, String) {
     for known in &undecided {
         let (run, shown, id) = (&known.run, known.shown(), &known.run.id);
         let meanwhile = known.meanwhile(snapshot);
-        let why = meanwhile.clone().or_else(|| known.open()).unwrap_or_default();
+        let why = meanwhile.clone().or_else(|| known.open(snapshot)).unwrap_or_default();
         // Where an operator has to say how a job ended, going on without a word would be refused.
         let next = match meanwhile.is_some() || run.undecided().is_empty() {
             true => format!("`wheelhouse runs resume {id}` goes on with it"),
@@ -340,7 +352,7 @@ mod tests {
         assert!(!told.contains("acme: 1 replica asked for"), "the run's line tells it: {told}");
         assert!(order.is_sorted(), "{order:?}: {told}");
         let known = run::runs(&seen);
-        let stops = crate::ui::stops::waiting(&[], &known);
+        let stops = crate::ui::stops::waiting(&[], &known, &seen);
         assert_eq!(stops[0], crate::ui::stops::Stop::Run(first.into()), "{stops:?}");
     }
 }

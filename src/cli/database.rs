@@ -74,7 +74,7 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
         report: database.report(&snapshot),
         proxies: snapshot.proxies.values().map(|proxy| self::proxy(proxy, &snapshot)).collect(),
         findings: findings(&snapshot),
-        runs: runs.iter().map(RunJson::of).collect(),
+        runs: runs.iter().map(|known| RunJson::of(known, &snapshot)).collect(),
         runs_unknown: unknown,
     };
     match format {

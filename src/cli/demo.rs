@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The context of the embedded cluster.
-const DEMO: &str = "demo";
+pub(super) const DEMO: &str = "demo";
 
 /// The arguments of `wheelhouse demo`.
 #[derive(Debug, Args)]
@@ -119,9 +119,9 @@ pub(super) async fn run(common: &Common, args: DemoArgs) -> Result<(), Failure> 
     result
 }
 
-/// Names the database in the configuration, its members and proxies spread over the nodes, with the passwords in files
-/// beside the kubeconfig. Returns these files.
-fn point_at(
+/// Names the database in the configuration, its members spread over the nodes and its proxies where their pods run, with
+/// the passwords in files beside the kubeconfig. Returns these files.
+pub(super) fn point_at(
     config: &mut Config,
     database: &demo::database::Database,
     kubeconfig: &Path,
@@ -146,8 +146,9 @@ fn point_at(
     config.galera = Galera { members, names, hosts, login: by, ..Galera::default() };
     let (proxysql, by) = login(database.credentials.proxy_admin, "proxysql")?;
     let proxies: Vec<_> = database.proxies.iter().map(address).collect();
+    // Its pods may move: where they run is asked of the cluster.
     let hosts =
-        proxies.iter().cloned().map(ProxyAddress).enumerate().map(|(i, proxy)| (proxy, on(i))).collect();
+        proxies.iter().cloned().map(|proxy| (ProxyAddress(proxy), "database/proxysql".into())).collect();
     let addresses = proxies.into_iter().map(ProxyEntry::Direct).collect();
     config.proxysql = Proxysql { addresses, hosts, login: by, ..Proxysql::default() };
     Ok([galera, proxysql])
@@ -179,7 +180,7 @@ fn write_recovered(database: &demo::database::Database, config: Option<&Path>) -
     Ok(())
 }
 
-fn default_path() -> Result<PathBuf, Failure> {
+pub(super) fn default_path() -> Result<PathBuf, Failure> {
     let folder = config::state_dir().ok_or_else(|| {
         Failure::Failed("no home folder is known for the kubeconfig; name one with --kubeconfig-out".into())
     })?;
@@ -189,7 +190,7 @@ fn default_path() -> Result<PathBuf, Failure> {
 }
 
 /// Writes a file that only its owner may read, replacing one that is there.
-fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     let cannot = |e| Failure::Failed(format!("cannot write {}: {e}", path.display()));
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(cannot(e)),

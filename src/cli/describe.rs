@@ -58,7 +58,7 @@ pub(super) async fn run(common: &Common, args: DescribeArgs) -> Result<(), Failu
     let text = match args.output {
         As::Words => {
             let now = snapshot.dated(Timestamp::now());
-            ui::views::object::text(&ui::describe::describe(&key, &described, now))
+            ui::views::object::text(&ui::describe::describe(&key, &described, &snapshot, now))
         }
         As::Yaml => ui::describe::yaml(&described),
     };

@@ -142,9 +142,12 @@ async fn sheet(common: &Common, args: RecoveryArgs) -> Result<(), Failure> {
 fn named(database: &Database, source: &str) -> Result<(MemberName, PathBuf), Failure> {
     let names = || database.members.iter().map(|r| r.label.to_string()).collect::<Vec<_>>().join(", ");
     if let Some((name, path)) = source.split_once('=') {
+        if path.is_empty() {
+            return Err(Failure::Usage(format!("no file is named for {}: MEMBER=FILE", table::plain(name))));
+        }
         let row = database.member(name);
         let row = row.ok_or_else(|| {
-            Failure::Failed(format!("no member is called {}: there are {}", table::plain(name), names()))
+            Failure::Usage(format!("no member is called {}: there are {}", table::plain(name), names()))
         })?;
         return Ok((row.name.clone(), path.into()));
     }

@@ -169,7 +169,7 @@ pub(super) async fn carry_out(
     let approved =
         Proposed::of_tenants(&made, pace.clone()).approve(typed.as_deref(), consent.reason.clone());
     let handle = engine::start(access, approved.map_err(Failure::failed)?, place, session.seen.clone());
-    let (campaign, heard) = campaign::ended(session, handle, consent.output).await;
+    let (campaign, heard) = campaign::ended(session, handle, consent.output, campaign::Past::default()).await;
     let stopped = campaign::not_done(&campaign, &session.again);
     let counts = campaign.counts();
     match consent.output {

@@ -1,7 +1,7 @@
 //! Tells whoever follows a run or a campaign on the command line when the API server stops answering, what is under way
 //! then, and when it answers again: nothing else would be printed for as long as it is away.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -9,9 +9,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{output, table};
+use super::{output, session::Session, table};
 use crate::{
-    cluster::{Freshness, Snapshot, words},
+    cluster::{Freshness, words},
     run::{Run, campaign::Campaign},
 };
 
@@ -21,34 +21,40 @@ const GRACE: Duration = Duration::from_secs(3);
 /// What is followed, for the sentence: what it is at, and the command that goes on with it.
 pub(super) struct Followed {
     /// What is under way; `None`: nothing any more.
-    pub(super) at: Option<String>,
+    at: Option<String>,
     /// Its Job runs in the cluster, whoever looks.
-    pub(super) job: bool,
+    job: bool,
     /// `wheelhouse runs resume 9c1f`.
-    pub(super) resume: String,
+    resume: String,
 }
 
-impl Followed {
-    /// A run.
-    pub(super) fn run(run: &Run, again: &str) -> Self {
-        Self {
-            at: (!run.state.is_over()).then(|| under_way(run)),
-            job: !run.undecided().is_empty(),
-            resume: format!("{again} runs resume {}", run.id),
+/// A run or a campaign.
+pub(super) trait Follow {
+    /// Where it is.
+    fn followed(&self, again: &str) -> Followed;
+}
+
+impl Follow for Run {
+    fn followed(&self, again: &str) -> Followed {
+        Followed {
+            at: (!self.state.is_over()).then(|| under_way(self)),
+            job: !self.undecided().is_empty(),
+            resume: format!("{again} runs resume {}", self.id),
         }
     }
+}
 
-    /// A campaign.
-    pub(super) fn campaign(campaign: &Campaign, again: &str) -> Self {
-        let runs: Vec<_> = campaign.under_way.iter().map(under_way).collect();
+impl Follow for Campaign {
+    fn followed(&self, again: &str) -> Followed {
+        let runs: Vec<_> = self.under_way.iter().map(under_way).collect();
         let at = match runs.is_empty() {
-            true => campaign.goal.clone(),
+            true => self.goal.clone(),
             false => runs.join("; "),
         };
-        Self {
-            at: (!campaign.state.is_over()).then_some(at),
-            job: campaign.under_way.iter().any(|run| !run.undecided().is_empty()),
-            resume: format!("{again} campaigns resume {}", campaign.id),
+        Followed {
+            at: (!self.state.is_over()).then_some(at),
+            job: self.under_way.iter().any(|run| !run.undecided().is_empty()),
+            resume: format!("{again} campaigns resume {}", self.id),
         }
     }
 }
@@ -122,17 +128,19 @@ fn words(news: &News, followed: &Followed) -> Option<String> {
     })
 }
 
-/// Does some work, and tells meanwhile when the API server stops answering and when it answers again.
+/// Waits for the work of a session to end that is followed `now`, and tells meanwhile when the API server stops answering
+/// and when it answers again.
 pub(super) async fn told<T>(
-    mut seen: watch::Receiver<Arc<Snapshot>>,
-    followed: impl Fn() -> Followed,
+    session: &Session,
+    now: watch::Receiver<impl Follow>,
     work: impl Future<Output = T>,
 ) -> T {
+    let mut seen = session.seen.clone();
     let mut work = pin!(work);
     let (mut outage, mut followable) = (Outage::default(), true);
     loop {
         let news = outage.look(&seen.borrow_and_update().api.freshness, Instant::now());
-        if let Some(line) = news.and_then(|news| words(&news, &followed())) {
+        if let Some(line) = news.and_then(|news| words(&news, &now.borrow().followed(&session.again))) {
             // That nobody listens ends nothing.
             let _ = output::tell(table::plain(&line));
         }

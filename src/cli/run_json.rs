@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    cluster::TenantName,
+    cluster::{Snapshot, TenantName},
     plan::{DatabasePart, Intent},
     run::{self, Disruption, Entry, Holder, Run, RunSeen, Shown, StepState},
 };
@@ -101,11 +101,12 @@ impl HolderJson {
 
 impl RunJson {
     /// A run that this session has just driven.
-    pub(super) fn of_run(run: &Run) -> Self {
-        Self::of(&RunSeen { ours: true, ..RunSeen::of(run.clone()) })
+    pub(super) fn of_run(run: &Run, now: &Snapshot) -> Self {
+        Self::of(&RunSeen { ours: true, ..RunSeen::of(run.clone()) }, now)
     }
 
-    pub(super) fn of(seen: &RunSeen) -> Self {
+    /// A run on what is seen now.
+    pub(super) fn of(seen: &RunSeen, now: &Snapshot) -> Self {
         let run = &seen.run;
         let holder = seen.holder.as_ref().map(HolderJson::of);
         let steps = run.plan().steps.iter().zip(&run.steps);
@@ -134,7 +135,7 @@ impl RunJson {
             journal: if run.local { "local" } else { "cluster" },
             holder,
             holder_unknown: seen.unknown.clone(),
-            open: seen.open(),
+            open: seen.open(now),
             last_word: run.last_word().map(str::to_owned),
         }
     }

@@ -99,7 +99,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
                 // A list of runs has no place for what is none.
                 Format::Json => {
                     unreadable.iter().try_for_each(output::tell)?;
-                    table::json(&runs.iter().map(RunJson::of).collect::<Vec<_>>())
+                    table::json(&runs.iter().map(|known| RunJson::of(known, &snapshot)).collect::<Vec<_>>())
                 }
                 Format::Table => {
                     let unreadable = unreadable.iter().map(|line| format!("{line}\n"));
@@ -110,7 +110,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<(), Failure> 
         RunsCommand::Show { id, output } => {
             let seen = found(&id)?;
             match output.output {
-                Format::Json => table::json(&RunJson::of(seen)),
+                Format::Json => table::json(&RunJson::of(seen, &snapshot)),
                 Format::Table => table::print(&story(seen, &snapshot)),
             }
         }
@@ -231,6 +231,9 @@ fn story(seen: &RunSeen, now: &Snapshot) -> String {
         text.push_str(&format!(", because: {reason}"));
     }
     if let Some(what) = seen.meanwhile(now) {
+        text.push_str(&format!("; {what}"));
+    }
+    for what in seen.goes_on_meanwhile(now) {
         text.push_str(&format!("; {what}"));
     }
     text.push_str(&format!("\n\n{}\n", run.plan()));

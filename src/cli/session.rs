@@ -40,7 +40,7 @@ pub(super) struct Session {
 /// The configuration in its layers: the file, the environment, flags.
 pub(super) fn layers(common: &Common) -> Result<Layers, Failure> {
     if let Some(file) = common.config.as_ref().filter(|file| !file.exists()) {
-        return Err(Failure::Failed(format!(
+        return Err(Failure::Usage(format!(
             "the configuration {} cannot be read: there is no such file",
             file.display()
         )));

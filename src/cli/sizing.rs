@@ -1,14 +1,15 @@
 //! `wheelhouse sizing`.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Common, Failure, Format, Output, session, table};
+use super::{Common, Failure, Format, Output, output, session, table};
 use crate::{
-    cluster::{Advice, Memory, Tenant, TenantName, Use, advice, advised_by},
+    cluster::{Advice, Memory, Snapshot, Tenant, TenantName, Use, advised_by, advised_with},
     plan::unknown_tenant,
+    record::{Recording, folder, is_recording, kept},
 };
 
 /// The arguments of `wheelhouse sizing`.
@@ -19,15 +20,23 @@ pub(super) struct SizingArgs {
     /// Measure for so long before the advice is given
     #[arg(long = "for", value_name = "SPAN", value_parser = humantime::parse_duration, conflicts_with = "from")]
     lasting: Option<Duration>,
-    /// Measurements of one serving container instead, a line each: TIME,MEMORY,REQUESTS (RFC 3339 or Unix seconds; bytes
-    /// or an amount such as 412Mi; requests active then, or nothing)
-    #[arg(long, value_name = "FILE.csv", requires = "tenant")]
+    /// A recording of `wheelhouse record` instead of a cluster. Or measurements of one serving container of TENANT, a line each:
+    /// TIME,MEMORY,REQUESTS (RFC 3339 or Unix seconds; bytes or an amount such as 412Mi; requests active then, or nothing)
+    #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
 
 pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure> {
+    if let Some(file) = args.from.as_ref().filter(|file| is_recording(file)) {
+        return of_recording(file.clone(), args.tenant.as_deref(), args.output).await;
+    }
+    if args.from.is_some() && args.tenant.is_none() {
+        return Err(Failure::Usage(
+            "--from with measurements wants a TENANT: they are of one serving container; a recording has all tenants".into(),
+        ));
+    }
     let given = args.from.as_ref().map(|file| {
         let text = fs::read_to_string(file)
             .map_err(|e| Failure::Usage(format!("{} cannot be read: {e}", file.display())))?;
@@ -44,14 +53,53 @@ pub(super) async fn run(common: &Common, args: SizingArgs) -> Result<(), Failure
         tokio::time::sleep(span).await;
         seen = session.seen.borrow().clone();
     }
+    // What the cockpit has kept of this cluster counts as well.
+    let kept = match &given {
+        Some(_) => BTreeMap::new(),
+        None => {
+            let folder = folder(&session::state_dir()?, session.wire.context(), session.wire.server());
+            let read = tokio::task::spawn_blocking(move || Recording::open(&kept(&folder))?.uses());
+            read.await.map_err(Failure::failed)?.unwrap_or_default()
+        }
+    };
     let of = |tenant: &Tenant| match &given {
         Some(uses) => advised_by(&seen, tenant, uses.iter().copied()),
-        None => advice(&seen, tenant),
+        None => advised_with(&seen, tenant, kept.get(&tenant.name).map_or(&[], Vec::as_slice)),
     };
-    let wanted = |found: &&TenantName| name.as_ref().is_none_or(|name| name == *found);
+    told(&seen, name.as_ref(), of, args.output)
+}
+
+/// The advice from a recording: its last moment says what is so now.
+async fn of_recording(file: PathBuf, tenant: Option<&str>, output: Output) -> Result<(), Failure> {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut recording = Recording::open(&[file])?;
+        let (seen, uses) = (recording.at(usize::MAX)?, recording.uses()?);
+        Ok::<_, String>((seen, uses, recording.gaps().to_vec()))
+    });
+    let (seen, uses, gaps) = read.await.map_err(Failure::failed)?.map_err(Failure::Failed)?;
+    for gap in gaps {
+        output::tell(format_args!("▲ {}", table::plain(&gap)))?;
+    }
+    let name = tenant.map(TenantName::from);
+    if let Some(name) = name.as_ref().filter(|name| !seen.tenants.contains_key(*name)) {
+        return Err(Failure::Failed(table::plain(&unknown_tenant(&seen, name.as_str()))));
+    }
+    let of =
+        |tenant: &Tenant| advised_by(&seen, tenant, uses.get(&tenant.name).into_iter().flatten().copied());
+    told(&seen, name.as_ref(), of, output)
+}
+
+/// Prints the advice for one tenant, or for all.
+fn told(
+    seen: &Snapshot,
+    name: Option<&TenantName>,
+    of: impl Fn(&Tenant) -> Advice,
+    output: Output,
+) -> Result<(), Failure> {
+    let wanted = |found: &&TenantName| name.is_none_or(|name| name == *found);
     let all: Vec<Advice> =
         seen.tenants.iter().filter(|(found, _)| wanted(found)).map(|(_, tenant)| of(tenant)).collect();
-    match (args.output.output, all.as_slice(), &name) {
+    match (output.output, all.as_slice(), name) {
         (Format::Json, [one], Some(_)) => table::json(one),
         (Format::Json, all, _) => table::json(&all),
         (Format::Table, [one], Some(_)) => table::print(&single(one)),

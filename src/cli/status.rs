@@ -13,9 +13,9 @@ use super::{
     session::Session, table,
 };
 use crate::{
-    cluster::{Database, Finding, Freshness, Healths, Node, Snapshot, findings, merged, words},
+    cluster::{Database, Finding, Freshness, Healths, Node, Snapshot, findings, words},
     plan::whatif,
-    run::{self, RunSeen, campaign::CampaignSeen},
+    run::{self, Lent, RunSeen, campaign::CampaignSeen},
 };
 
 /// The arguments of `wheelhouse status`.
@@ -54,6 +54,9 @@ struct StatusJson<'a> {
     campaigns: Vec<CampaignJson>,
     /// Journals that cannot be read, one sentence each.
     unreadable_journals: Vec<String>,
+    /// What runs hold tenants low by, for the sentences.
+    #[serde(skip)]
+    lent: Lent,
     /// How well each kind of object is known.
     sources: BTreeMap<&'static str, &'a Freshness>,
 }
@@ -89,10 +92,7 @@ pub(super) async fn tell(mut session: Session, form: Form) -> Result<(), Failure
     let campaigns = session.campaigns(&snapshot);
     let ranking = whatif::worst(&snapshot).unwrap_or_default();
     let unreadable = session.unreadable_journals(&snapshot);
-    let elsewhere = [whatif::findings(&ranking), run::findings(&unreadable)].concat();
-    let mut found = findings(&snapshot);
-    run::tell(&mut found, &snapshot, &runs);
-    let found = merged(found, elsewhere);
+    let found = run::told(findings(&snapshot), &snapshot, &runs, &unreadable, whatif::findings(&ranking));
     let status = status(&snapshot, &found, &runs, &campaigns, unreadable);
     match form {
         Form::Printed(Format::Json) => table::json(&status),
@@ -130,9 +130,14 @@ fn status<'a>(
         },
         database: Database::of(snapshot).map(|database| database.headline()),
         findings,
-        runs: runs.iter().filter(|r| !r.run.state.is_over()).map(RunJson::of).collect(),
+        runs: runs
+            .iter()
+            .filter(|r| !r.run.state.is_over())
+            .map(|known| RunJson::of(known, snapshot))
+            .collect(),
         campaigns: campaigns.iter().filter(|c| !c.campaign.state.is_over()).map(CampaignJson::of).collect(),
         unreadable_journals,
+        lent: Lent::of(runs),
         sources: snapshot.sources().into_iter().collect(),
     }
 }

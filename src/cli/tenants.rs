@@ -17,6 +17,8 @@ struct TenantJson<'a> {
     namespace: &'a str,
     workload: WorkloadJson<'a>,
     desired: u32,
+    /// Replicas asked for in the end: more than `desired` where a run holds it at fewer and gives them back.
+    wanted: u32,
     ready: u32,
     /// Pods that could not be read.
     unread: u32,
@@ -41,9 +43,11 @@ struct WorkloadJson<'a> {
 pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> {
     let mut session = session::open(common).await?;
     let snapshot = session.observed().await?;
-    let mut findings = findings(&snapshot);
-    run::tell(&mut findings, &snapshot, &session.runs(&snapshot));
-    let tenants: Vec<_> = snapshot.tenants.values().map(|t| tenant(&snapshot, t, &findings)).collect();
+    let runs = session.runs(&snapshot);
+    let findings = run::told(findings(&snapshot), &snapshot, &runs, &[], Vec::new());
+    let lent = run::Lent::of(&runs);
+    let all = snapshot.tenants.values();
+    let tenants: Vec<_> = all.map(|t| tenant(&snapshot, t, lent.wanted(t), &findings)).collect();
     match format {
         Format::Json => table::json(&tenants),
         Format::Table => {
@@ -54,16 +58,22 @@ pub(super) async fn run(common: &Common, format: Format) -> Result<(), Failure> 
     }
 }
 
-fn tenant<'a>(snapshot: &'a Snapshot, tenant: &'a Tenant, findings: &'a [Finding]) -> TenantJson<'a> {
+fn tenant<'a>(
+    snapshot: &'a Snapshot,
+    tenant: &'a Tenant,
+    wanted: u32,
+    findings: &'a [Finding],
+) -> TenantJson<'a> {
     let key = &tenant.workload.key;
     TenantJson {
         name: &tenant.name,
         namespace: &key.key.namespace,
         workload: WorkloadJson { kind: key.kind.name(), name: &key.key.name },
         desired: tenant.desired(),
+        wanted,
         ready: tenant.ready(),
         unread: tenant.unread,
-        ready_of: tenant.ready_of(),
+        ready_of: tenant.ready_of(wanted),
         placement: tenant.placement(),
         pending: tenant.active().filter(|p| p.node.is_none()).count(),
         restarts: tenant.restarts(),

@@ -142,6 +142,14 @@ pub fn advice(seen: &Snapshot, tenant: &Tenant) -> Advice {
     advised_by(seen, tenant, seen.history.uses(&tenant.name))
 }
 
+/// The same with what was kept of the time before, in the order of its times.
+pub fn advised_with(seen: &Snapshot, tenant: &Tenant, kept: &[Use]) -> Advice {
+    let remembered: Vec<Use> = seen.history.uses(&tenant.name).collect();
+    let first = remembered.first().map(|one| one.at);
+    let before = kept.iter().copied().filter(|one| first.is_none_or(|first| one.at < first));
+    advised_by(seen, tenant, before.chain(remembered.iter().copied()))
+}
+
 /// The same from measurements that somebody else kept, in the order of their times.
 pub fn advised_by(seen: &Snapshot, tenant: &Tenant, uses: impl Iterator<Item = Use>) -> Advice {
     advise(uses, present(seen, tenant))
@@ -176,6 +184,12 @@ pub fn advise(uses: impl Iterator<Item = Use>, now: Present) -> Advice {
         );
     }
     let enough_measured = evidence.measurements >= FEWEST;
+    if evidence.measurements > 0 && !enough_measured {
+        missing.push(format!(
+            "{} of the {FEWEST} measurements without which nothing can be advised",
+            evidence.measurements
+        ));
+    }
     let seen_peak = uses.iter().map(|one| one.used).max().filter(|_| enough_measured);
     let killed_at = now.limit.filter(|_| now.killed > 0);
     let peak = seen_peak.max(killed_at);
@@ -260,11 +274,13 @@ impl Evidence {
             return missing;
         }
         if self.hours < DAY {
-            missing.push(format!("{covered} of measurements: 24 h show a day's quiet and busy hours"));
+            missing.push(format!(
+                "{covered} of measurements: 24 h are needed, which have quiet and busy hours; the cockpit keeps them while it is open, `wheelhouse record` without it"
+            ));
         }
         if self.with_requests == 0 {
             missing.push(
-                "how many requests were active is not known: what a request takes is not measured".to_owned(),
+                "how many requests were active is not known, so that what one takes is not measured: `--from FILE.csv` takes lines of TIME,MEMORY,REQUESTS".to_owned(),
             );
         }
         missing
@@ -312,16 +328,16 @@ impl Line {
 }
 
 impl Advice {
-    /// On what it rests, in a few words: `31 h, 248 measurements, none with the requests`.
+    /// On what it rests, in a few words: `248 measurements over 31h, active requests not known`.
     pub fn rests_on(&self) -> String {
         let Evidence { measurements, hours, with_requests, .. } = self.evidence;
         let requests = match with_requests {
-            0 => "none with its requests".to_owned(),
-            n if n == measurements => "all with their requests".to_owned(),
-            n => format!("{n} with their requests"),
+            0 => "active requests not known".to_owned(),
+            n if n == measurements => "active requests known".to_owned(),
+            n => format!("active requests known of {n}"),
         };
         let covered = span((hours * 3600.0) as i64);
-        format!("{covered}, {}, {requests}", super::words::count(measurements, "measurement"))
+        format!("{} over {covered}, {requests}", super::words::count(measurements, "measurement"))
     }
 
     /// The advice, one sentence a line; what is missing is `missing`'s to say.

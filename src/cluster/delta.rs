@@ -13,7 +13,7 @@ use super::{
     Api, Autoscaler, Budget, Certificate, Claim, Cpu, EndpointSlice, Freshness, Gateway, HttpRoute, Ingress,
     IngressClass, Job, Journal, Key, Labels, Lease, LimitRange, MemberName, MemberSample, Memory, Node,
     NodeName, NodeUsage, Observation, Pod, Pool, ProxyName, ProxySample, ProxyStatus, Quota, Reading,
-    ReplicaSet, Seen, Service, ServicePort, Sizing, Slice, Snapshot, Status, Tenancy, Usage, Workload,
+    ReplicaSet, Seen, Service, Sizing, Slice, Snapshot, Status, Tenancy, Usage, Workload,
     database::Expectations,
     endpoint::{Endpoint, Trouble},
     freshness,
@@ -21,29 +21,9 @@ use super::{
     pack::pack,
 };
 
-/// What a later snapshot has otherwise than an earlier one. In a recording a part that was added later stands at the end.
+/// What a later snapshot has otherwise than an earlier one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Delta {
-    first: FirstDelta,
-    outside: OutsideDelta,
-}
-
-/// What leads requests from outside to pods: since format 2 of recordings.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct OutsideDelta {
-    /// The ports of the Services that have changed, and the names elsewhere that they stand for.
-    ports: Vec<(Key, Vec<ServicePort>, Option<Arc<str>>)>,
-    ingresses: Change<Key, Ingress>,
-    ingress_classes: Change<Arc<str>, IngressClass>,
-    endpoint_slices: Change<Key, EndpointSlice>,
-    http_routes: Change<Key, HttpRoute>,
-    gateways: Change<Key, Gateway>,
-    certificates: Change<Key, Certificate>,
-}
-
-/// The same as it is kept in recordings of format 1.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct FirstDelta {
     /// The revision of the later one.
     revision: u64,
     /// When the later one was published.
@@ -72,6 +52,18 @@ pub struct FirstDelta {
     proxies: Endpoints<ProxyName, ProxyStatus, ProxySample>,
     usage: Option<Measured>,
     history: Option<Later>,
+    outside: OutsideDelta,
+}
+
+/// What leads requests from outside to pods.
+#[derive(Debug, Serialize, Deserialize)]
+struct OutsideDelta {
+    ingresses: Change<Key, Ingress>,
+    ingress_classes: Change<Arc<str>, IngressClass>,
+    endpoint_slices: Change<Key, EndpointSlice>,
+    http_routes: Change<Key, HttpRoute>,
+    gateways: Change<Key, Gateway>,
+    certificates: Change<Key, Certificate>,
 }
 
 /// What of a snapshot is configuration.
@@ -100,18 +92,6 @@ struct Change<K: Ord + Clone, V> {
     put: Vec<(K, Arc<V>)>,
     gone: Vec<K>,
     known: Option<Known<K>>,
-}
-
-impl<K: Ord + Clone, V> Default for Change<K, V> {
-    fn default() -> Self {
-        Self { put: Vec::new(), gone: Vec::new(), known: None }
-    }
-}
-
-impl From<FirstDelta> for Delta {
-    fn from(first: FirstDelta) -> Self {
-        Self { first, outside: OutsideDelta::default() }
-    }
 }
 
 /// How well a slice is known.
@@ -325,32 +305,14 @@ impl Measured {
 }
 
 impl OutsideDelta {
-    fn between(before: &Snapshot, after: &Snapshot, services: &Change<Key, Service>) -> Self {
-        let ports = |(key, service): &(Key, Arc<Service>)| {
-            (key.clone(), service.ports.clone(), service.external.clone())
-        };
-        let leads =
-            |(_, service): &&(Key, Arc<Service>)| !service.ports.is_empty() || service.external.is_some();
+    fn between(before: &Snapshot, after: &Snapshot) -> Self {
         Self {
-            ports: services.put.iter().filter(leads).map(ports).collect(),
             ingresses: Change::of(&before.ingresses, &after.ingresses),
             ingress_classes: Change::of(&before.ingress_classes, &after.ingress_classes),
             endpoint_slices: Change::of(&before.endpoint_slices, &after.endpoint_slices),
             http_routes: Change::of(&before.http_routes, &after.http_routes),
             gateways: Change::of(&before.gateways, &after.gateways),
             certificates: Change::of(&before.certificates, &after.certificates),
-        }
-    }
-
-    /// Gives the Services their ports, which are kept apart from them.
-    fn complete(ports: Vec<(Key, Vec<ServicePort>, Option<Arc<str>>)>, services: &mut Change<Key, Service>) {
-        // Both are in the order of their keys.
-        let mut ports = ports.into_iter().peekable();
-        for (key, service) in &mut services.put {
-            if let Some((_, ports, external)) = ports.next_if(|(of, ..)| of == key) {
-                let service = Arc::make_mut(service);
-                (service.ports, service.external) = (ports, external);
-            }
         }
     }
 
@@ -367,18 +329,6 @@ impl OutsideDelta {
 impl Delta {
     /// What `after` has otherwise than `before`. Neither may hold what is never recorded: see [`Snapshot::recorded`].
     pub fn between(before: &Snapshot, after: &Snapshot) -> Self {
-        let first = FirstDelta::between(before, after);
-        Self { outside: OutsideDelta::between(before, after, &first.services), first }
-    }
-
-    /// When the later snapshot was published.
-    pub fn at(&self) -> Timestamp {
-        self.first.at
-    }
-}
-
-impl FirstDelta {
-    fn between(before: &Snapshot, after: &Snapshot) -> Self {
         let settings = Settings::of(after);
         let changed = before.revision == 0 || settings != Settings::of(before);
         Self {
@@ -408,7 +358,13 @@ impl FirstDelta {
             usage: Measured::of(&before.usage, &after.usage),
             history: (!Arc::ptr_eq(&before.history, &after.history))
                 .then(|| after.history.since(&before.history)),
+            outside: OutsideDelta::between(before, after),
         }
+    }
+
+    /// When the later snapshot was published.
+    pub fn at(&self) -> Timestamp {
+        self.at
     }
 }
 
@@ -443,8 +399,6 @@ impl Restoring {
     /// Its configuration is not understood: one sentence.
     pub fn apply(&mut self, delta: Delta) -> Result<(), String> {
         let seen = &mut self.seen;
-        let Delta { first: mut delta, mut outside } = delta;
-        OutsideDelta::complete(std::mem::take(&mut outside.ports), &mut delta.services);
         if let Some(settings) = &delta.settings {
             let settings: Settings = serde_json::from_str(settings)
                 .map_err(|why| format!("its configuration is not understood: {why}"))?;
@@ -470,7 +424,7 @@ impl Restoring {
         fold(seen, delta.jobs, |s| &mut s.jobs, Observation::Job);
         fold(seen, delta.pools, |s| &mut s.pools, |report| Observation::Pool(kept(report)));
         fold(seen, delta.node_usage, |s| &mut s.node_usage, Observation::NodeUsage);
-        outside.apply(seen);
+        delta.outside.apply(seen);
         delta.galera.apply(&mut seen.galera);
         delta.proxies.apply(&mut seen.proxies);
         if let Some(api) = delta.api {

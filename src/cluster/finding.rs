@@ -25,6 +25,8 @@ mod rules;
 mod tenants;
 mod unplaced;
 
+pub use pods::other_limits;
+
 /// How grave it is. Worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -122,6 +124,9 @@ pub struct Finding {
     pub text: String,
     /// Since when, where it is known.
     pub since: Option<Timestamp>,
+    /// It was so when this was first looked at, then: since when is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_since: Option<Timestamp>,
     /// It follows from what is wrong with this: it stands below that finding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<Subject>,
@@ -177,19 +182,37 @@ pub(super) struct Found {
     pub(super) severity: Severity,
     pub(super) text: String,
     since: Option<Timestamp>,
+    seen_since: Option<Timestamp>,
     because: Option<Subject>,
     answer: Option<Answer>,
     remedy: Option<String>,
 }
 
 pub(super) fn found(severity: Severity, text: impl Into<String>) -> Found {
-    Found { severity, text: text.into(), since: None, because: None, answer: None, remedy: None }
+    Found {
+        severity,
+        text: text.into(),
+        since: None,
+        seen_since: None,
+        because: None,
+        answer: None,
+        remedy: None,
+    }
 }
 
 impl Found {
     pub(super) fn since(mut self, since: Option<Timestamp>) -> Self {
         self.since = since;
         self
+    }
+
+    /// It has been so since then where its begin was seen. What was so from the `first` look on may be older: it says
+    /// that it was seen from then on.
+    pub(super) fn dated(self, first: Option<Timestamp>, since: Option<Timestamp>) -> Self {
+        match since.zip(first).is_none_or(|(since, first)| since <= first) {
+            true => Self { seen_since: since, ..self },
+            false => self.since(since),
+        }
     }
 
     /// What it follows from, if that is known.
@@ -464,8 +487,9 @@ fn judged(snapshot: &Snapshot, tenant: &Tenant, ask: impl Fn(&Check) -> Option<F
 }
 
 fn ranked(order: usize, subject: Subject, found: Found) -> Ranked {
-    let Found { severity, text, since, because, answer, remedy } = found;
-    (order, Finding { rule: RULES[order].name, severity, subject, text, since, because, answer, remedy })
+    let Found { severity, text, since, seen_since, because, answer, remedy } = found;
+    let rule = RULES[order].name;
+    (order, Finding { rule, severity, subject, text, since, seen_since, because, answer, remedy })
 }
 
 #[cfg(test)]

@@ -272,6 +272,11 @@ pub struct Status {
 }
 
 impl Member {
+    /// When the oldest reading that is kept was made: what began then or before may be older than it seems.
+    pub fn first_read(&self) -> Option<Timestamp> {
+        self.history.front().map(|reading| reading.at)
+    }
+
     /// The same member after it answered at `now`: its status, and rates since the reading before.
     pub fn answered(&self, rows: &MemberRows, now: Timestamp) -> Self {
         let status = Status::from_rows(rows, self, now);

@@ -330,6 +330,11 @@ pub struct ProxyStatus {
 }
 
 impl Proxy {
+    /// When the oldest reading that is kept was made: what began then or before may be older than it seems.
+    pub fn first_read(&self) -> Option<Timestamp> {
+        self.history.front().map(|reading| reading.at)
+    }
+
     /// The same proxy after it answered at `now`. What was not asked this time stays as it was.
     pub fn answered(&self, rows: &ProxyRows, now: Timestamp) -> Self {
         let status = ProxyStatus::from_rows(rows, self.status.as_deref(), now);

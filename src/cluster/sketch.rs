@@ -324,7 +324,7 @@ impl World {
             owner: None,
             claim_templates: vec![],
             first_ordinal: 0,
-            all_at_once: false,
+            all_gone_up_to: 0,
             deleting: None,
             finalizers: vec![],
             claims_go_when_scaled: false,

@@ -74,9 +74,9 @@ impl Tenant {
         self.desired() > 0 && self.ready() == 0 && self.unread == 0
     }
 
-    /// Ready pods of those asked for: `2/3`, and `2?/3` where some could not be read.
-    pub fn ready_of(&self) -> String {
-        format!("{}{}/{}", self.ready(), if self.unread > 0 { "?" } else { "" }, self.desired())
+    /// Ready pods of those asked for in the end: `2/3`, and `2?/3` where some could not be read.
+    pub fn ready_of(&self, wanted: u32) -> String {
+        format!("{}{}/{wanted}", self.ready(), if self.unread > 0 { "?" } else { "" })
     }
 
     /// That some of its pods could not be read: `2 of its pods could not be read`.

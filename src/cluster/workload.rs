@@ -53,8 +53,9 @@ pub struct Workload {
     pub claim_templates: Vec<Arc<str>>,
     /// `spec.ordinals.start` (StatefulSets): the number of its first pod.
     pub first_ordinal: u32,
-    /// Its rollout may take all pods away before the first new one is ready (`Recreate`, or `maxUnavailable` covers them all).
-    pub all_at_once: bool,
+    /// At so many replicas or fewer its rollout may take all pods away before the first new one is ready (`Recreate`, or
+    /// `maxUnavailable` covers them all); 0: at none.
+    pub all_gone_up_to: u32,
     /// `metadata.deletionTimestamp`: it is being deleted, and its controller acts on it no more.
     pub deleting: Option<Timestamp>,
     /// `metadata.finalizers`: who must agree before it is gone. Kept of workloads that are being deleted.
@@ -123,6 +124,11 @@ impl fmt::Display for GitOps {
 }
 
 impl Workload {
+    /// A rollout at so many replicas may take all pods away before the first new one is ready.
+    pub fn all_gone(&self, replicas: u32) -> bool {
+        (1..=self.all_gone_up_to).contains(&replicas)
+    }
+
     /// A new template is being rolled out: some pods are not of the newest one, or its controller has not yet
     /// looked at the last change of the spec.
     pub fn is_rolling(&self) -> bool {
@@ -222,11 +228,9 @@ pub struct Service {
     pub key: Key,
     /// `spec.selector`; empty selects nothing.
     pub selector: Labels,
-    /// `spec.ports`. Recordings keep them apart, with what leads to Services.
-    #[serde(skip)]
+    /// `spec.ports`.
     pub ports: Vec<ServicePort>,
     /// `spec.externalName` of a Service that stands for a name elsewhere.
-    #[serde(skip)]
     pub external: Option<Arc<str>>,
 }
 

@@ -75,7 +75,11 @@ impl Look {
             }
         };
         let mut look = Self::at(layers, config, state_dir).await?;
-        look.setup.passing = self.setup.passing && matches!(to, Destination::Namespace(_));
+        if matches!(to, Destination::Namespace(_)) {
+            look.setup.passing = self.setup.passing;
+            look.setup.onlooker = self.setup.onlooker.clone();
+            look.setup.label = self.setup.label.clone();
+        }
         Ok(look)
     }
 }
@@ -112,11 +116,7 @@ pub(super) fn remember(state_dir: &Path, context: &str) {
     names.retain(|name| name != context);
     names.insert(0, context.to_owned());
     names.truncate(REMEMBERED);
-    let write = || {
-        fs::create_dir_all(state_dir)?;
-        fs::write(file(state_dir), names.join("\n") + "\n")
-    };
-    if let Err(error) = write() {
+    if let Err(error) = super::themes::replace(&file(state_dir), &(names.join("\n") + "\n")) {
         tracing::warn!(%error, "the contexts looked at last cannot be written");
     }
 }

@@ -294,7 +294,17 @@ impl Performer {
                 let (cost, tell) = (super::shared::cost(&self.look.wire), self.tell.clone());
                 tokio::spawn(async move { tell.send(Msg::Cost(cost)).await });
             }
-            Effect::Copy(text) => clipboard::copy(&text, backend, &self.tell)?,
+            Effect::Copy(text) => {
+                clipboard::copy(&text, backend, &self.tell)?;
+                if let Some(onlooker) = &self.look.setup.onlooker {
+                    onlooker.copied(&text);
+                }
+            }
+            Effect::Hint => {
+                if let Some(onlooker) = &self.look.setup.onlooker {
+                    onlooker.asked();
+                }
+            }
             Effect::Suspend => {
                 screen::leave();
                 rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;

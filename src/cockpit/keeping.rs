@@ -95,8 +95,13 @@ async fn keep(
             None
         }
     };
-    if let Some(before) = before {
+    if let Some(mut before) = before {
         let _ = tell.send(Msg::Happened(before.events().to_vec())).await;
+        // What is damaged in it is told where it is replayed.
+        let used = tokio::task::spawn_blocking(move || before.uses()).await;
+        if let Ok(Ok(used)) = used {
+            let _ = tell.send(Msg::Used(used)).await;
+        }
     }
     let mut last = seen.borrow_and_update().clone();
     let mut leaving = false;

@@ -168,6 +168,7 @@ impl Player {
             | Effect::Unbind
             | Effect::DropShell
             | Effect::Cost
+            | Effect::Hint
             | Effect::Unlock(_) => {}
             // All others change something, or lead to a change.
             _ => self.say(Severity::Warning, format!("{RECORDED}: nothing can be changed")),

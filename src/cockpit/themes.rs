@@ -26,8 +26,20 @@ pub(super) fn keep(state_dir: &Path, configured: &str, chosen: &str) -> io::Resu
         true => kept.remove(configured),
         false => kept.insert(configured.to_owned(), chosen.to_owned()),
     };
-    fs::create_dir_all(state_dir)?;
-    fs::write(state_dir.join("themes.toml"), toml::to_string(&kept).map_err(io::Error::other)?)
+    replace(&state_dir.join("themes.toml"), &toml::to_string(&kept).map_err(io::Error::other)?)
+}
+
+/// Writes a file of the state folder so that whoever reads it meanwhile, another cockpit or the next, finds it whole.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    fs::write(&new, text)?;
+    fs::rename(&new, path)
 }
 
 #[cfg(test)]

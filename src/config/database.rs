@@ -61,7 +61,8 @@ pub struct Proxysql {
     /// What the hostgroups are for; needed only with the statistics user, who may not read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostgroups: Vec<Hostgroups>,
-    /// The machines the proxies run on, by address; of those behind a service the pods tell it.
+    /// The machines the proxies run on, by address, or `namespace/workload` where they are its pods; of those behind a
+    /// service the pods tell it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<ProxyAddress, String>,
     /// Who asks. A user named `admin` is let in from the proxy's own machine only.

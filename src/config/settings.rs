@@ -305,7 +305,7 @@ pub const SECTIONS: &[Section] = &[
             ),
             such_as(
                 "hosts",
-                "The machines of proxies at an address; of those behind a service the pods tell it.",
+                "The machines of proxies at an address, or `namespace/workload` where they are its pods; of those behind a service the pods tell it.",
                 "{ \"10.0.0.5:6032\" = \"worker-1\" }",
             ),
             such_as(

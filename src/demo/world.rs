@@ -175,6 +175,11 @@ impl World {
             .collect()
     }
 
+    /// From now on the users of a tenant make so many requests at once, over all its pods.
+    pub fn demand(&mut self, namespace: &str, app: &str, requests: f64) {
+        self.usage.demand(namespace, app, Demand { requests, swing: 0.08 });
+    }
+
     /// A number from 0 to below 1 that belongs to these words in this world.
     pub(super) fn fate(&self, words: &[&str]) -> f64 {
         let seed = self.seed.to_string();

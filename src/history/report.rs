@@ -189,7 +189,7 @@ fn sign(turn: Turn) -> &'static str {
 }
 
 /// Seconds in words: `45 s`, `12 min 5 s`, `2 h 3 min`.
-fn span(seconds: i64) -> String {
+pub fn span(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),

@@ -282,7 +282,7 @@ slim! {
         strategy: Rollout,
     }
     Rollout { r#type: String, rolling_update: RollingUpdate }
-    RollingUpdate { max_unavailable: Option<IntOrText> }
+    RollingUpdate { max_unavailable: Option<IntOrText>, max_surge: Option<IntOrText> }
     Ordinals { start: i64 }
     ClaimTemplate { metadata: Named }
     RetentionPolicy { when_scaled: String }

@@ -7,10 +7,12 @@ use jiff::Timestamp;
 mod certain;
 mod floor;
 mod open_run;
+mod rolled;
 
 pub use crate::cluster::{meant_tenant, unknown_node, unknown_tenant as unknown};
 pub(super) use certain::certain;
 pub(super) use open_run::open_run;
+pub(super) use rolled::{refused, replaced, rolled};
 
 use super::{Check, Verdict, by_hand, draft::Draft};
 use crate::cluster::{
@@ -78,7 +80,9 @@ fn unread(freshness: &Freshness) -> Option<String> {
 pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> {
     let from = draft.tenant.desired();
     if !draft.changes() {
-        return vec![Check::new("range", Ok, format!("already at {from}: nothing to do"))];
+        let nothing = Check::new("range", Ok, format!("already at {from}: nothing to do"));
+        // What is asked for may not be what there is.
+        return [nothing].into_iter().chain(refused(&draft.tenant.workload)).collect();
     }
     let mut checks = Vec::new();
     if draft.to > 1000 {
@@ -105,7 +109,7 @@ pub(super) fn tenant(seen: &Snapshot, draft: &Draft, blind: bool) -> Vec<Check> 
     let workload = &draft.tenant.workload;
     checks.extend(health(draft));
     checks.extend(lost(seen, draft));
-    checks.extend(refused(draft));
+    checks.extend(refused(workload).filter(|_| draft.new > 0));
     checks.extend(claims(seen, draft));
     checks.extend(autoscaler(seen, workload, draft.to));
     checks.extend(gitops(workload));
@@ -177,12 +181,6 @@ fn lost(seen: &Snapshot, draft: &Draft) -> Option<Check> {
 fn down<'a>(seen: &Snapshot, draft: &'a Draft) -> BTreeMap<&'a NodeName, u32> {
     let is_down = |node: &NodeName| seen.nodes.get(node).is_some_and(|n| !n.is_ready());
     draft.predicted.iter().filter(|(node, _)| is_down(node)).map(|(node, pods)| (node, *pods)).collect()
-}
-
-/// Its pods are refused at this moment: new ones will be, too, unless the reason goes.
-fn refused(draft: &Draft) -> Option<Check> {
-    let refused = draft.tenant.workload.refused.as_ref().filter(|_| draft.new > 0)?;
-    Some(Check::new("refused", Warn, format!("its pods are refused now: {}", refused.words())))
 }
 
 /// The claims of a StatefulSet that go with its pods, and their data with them.

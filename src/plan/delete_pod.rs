@@ -195,8 +195,11 @@ fn own_checks(seen: &Snapshot, tenant: &Tenant, pod: &Pod, landing: &Landing) ->
     }
     let others = tenant.ready() - u32::from(pod.ready && pod.deleting.is_none()).min(tenant.ready());
     let text = format!("{others} of {} ready until its successor is", tenant.desired());
-    checks.push(match others < seen.tenancy.floor.min(tenant.desired()) && pod.ready {
-        true => Check::grave("floor", format!("{text}: under the floor of {}", seen.tenancy.floor)),
+    let floor = seen.tenancy.floor;
+    checks.push(match others < floor.min(tenant.desired()) {
+        true if pod.ready => Check::grave("floor", format!("{text}: under the floor of {floor}")),
+        // It is so already, and the pod that goes is none of those that serve.
+        true => Check::new("floor", Verdict::Warn, format!("{text}, as now: under the floor of {floor}")),
         false => Check::new("floor", Verdict::Ok, text),
     });
     for budget in seen.budgets_of(&tenant.workload).filter(|budget| budget.allowed == 0) {
@@ -205,4 +208,34 @@ fn own_checks(seen: &Snapshot, tenant: &Tenant, pod: &Pod, landing: &Landing) ->
         checks.push(Check::new("budget", Verdict::Warn, text));
     }
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cluster::{TenantName, sketch},
+        plan::plan,
+    };
+
+    #[test]
+    fn being_under_the_floor_is_never_well() {
+        let now = "2026-11-29T09:00:00Z".parse().expect("a time");
+        // `x`: a pod that is not ready.
+        let seen =
+            sketch("node w1\nnode w2\nnode w3\ntenant acme 2 on w1 w2x\ntenant globex 3 on w1 w2 w3", now)
+                .expect("a sketch");
+        let floor = |tenant: &str, ready: bool| {
+            let tenant = &seen.tenants[&TenantName::from(tenant)];
+            let pod = tenant.pods.iter().find(|pod| pod.ready == ready).expect("such a pod").key.clone();
+            let made = plan(&seen, &Intent::DeletePod { pod });
+            let check = made.all_checks().find(|check| check.rule == "floor").expect("it is told");
+            (check.verdict, check.grave, check.text.clone())
+        };
+        let as_now = "1 of 2 ready until its successor is, as now: under the floor of 2";
+        assert_eq!(floor("acme", false), (Verdict::Warn, false, as_now.into()));
+        let (verdict, grave, text) = floor("acme", true);
+        assert!(verdict == Verdict::Warn && grave && text.ends_with("under the floor of 2"), "{text}");
+        assert_eq!(floor("globex", true).0, Verdict::Ok);
+    }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     About, Change, Check, Guard, Intent, OnFailure, PLACED_AS_THEY_COME, Part, Plan, RolledOut, SetImage,
-    Step, Verdict, check, images, migrate::checks, restart::replaced,
+    Step, Verdict, check, images, migrate::checks,
 };
 use crate::cluster::{Snapshot, Tenant, TenantName, image_tag};
 
@@ -63,7 +63,6 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, release: &Release) -> Plan 
     if let Some(set) = &set {
         own.push(images::exists(seen, &set.to));
         own.extend(checks::reverts(tenant, "the image", release.gitops_paused));
-        own.push(replaced(tenant));
     }
     planned(seen, intent, tenant, set, release.steady, own, checks)
 }
@@ -86,6 +85,9 @@ pub(super) fn planned(
         }
         !same
     });
+    if set.is_some() {
+        own.extend(check::rolled(seen, tenant));
+    }
     let kubectl =
         set.as_ref().and_then(|set| Change::SetImage(set.clone()).by_hand(seen)).unwrap_or_default();
     let what = match &set {

@@ -311,7 +311,7 @@ fn planned(
         removals: Vec::new(),
         checks: own,
         kubectl: by_hand(seen, &wanted),
-        undo: undone(&wanted).into(),
+        undo: undone(&wanted),
         what: Some(what(tenant, &wanted)),
         resized,
     };
@@ -319,14 +319,20 @@ fn planned(
 }
 
 /// What undoing it would do, in words.
-fn undone(wanted: &[Wanted]) -> &'static str {
+fn undone(wanted: &[Wanted]) -> String {
     let stays = |one: &Wanted| Change::Resize(one.change()).invert().is_none();
-    match wanted {
-        [] => "",
-        all if all.iter().any(stays) => {
-            "nothing: a limit that a pod did not have cannot be removed while it runs"
+    let pending = wanted.iter().find(|one| one.in_force() != one.from);
+    match (wanted, pending) {
+        ([], _) => String::new(),
+        (all, _) if all.iter().any(stays) => {
+            "nothing: a limit that a pod did not have cannot be removed while it runs".into()
         }
-        _ => "each pod gets what it has now",
+        (_, Some(one)) => format!(
+            "each pod asks again for what it asks for now ({} of {}, which is not in force)",
+            one.from.limits(),
+            one.pod.key.name
+        ),
+        _ => "each pod gets what it has now".into(),
     }
 }
 

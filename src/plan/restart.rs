@@ -2,9 +2,9 @@
 
 use super::{
     About, Change, Check, Intent, PLACED_AS_THEY_COME, Part, Plan, RestartRollout, Restarted, RolledOut,
-    Step, Verdict, admission::admission, check,
+    Step, Verdict, check,
 };
-use crate::cluster::{Snapshot, Tenant, TenantName, Workload, WorkloadKind};
+use crate::cluster::{Snapshot, TenantName};
 
 /// Seconds the patch may take.
 const PATCH_WITHIN: u32 = 30;
@@ -26,12 +26,11 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
     let restarted = Restarted { stamp: stamp.clone(), revision: Restarted::newest(&key, seen) };
     let restart = Change::RestartRollout(RestartRollout { workload: key.clone(), uid: uid.clone(), stamp });
     let within = ROLLOUT_A_POD.saturating_mul(tenant.desired().clamp(1, 60));
-    let mut own = vec![replaced(tenant)];
+    let mut own = check::rolled(seen, tenant);
     if workload.paused {
         let text = format!("the rollout of {name} is paused: resume it first");
         own.push(Check::new("paused", Verdict::Refuse, text));
     }
-    own.extend(let_in(seen, workload));
     own.extend(check::owners(workload));
     own.extend(check::rollout(seen, workload));
     own.extend(check::lease(seen, name));
@@ -73,53 +72,13 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, name: &TenantName) -> Plan 
     Plan::assemble(seen, intent.clone(), vec![part], Vec::new(), None, steps, checks)
 }
 
-/// Whether the API server lets a new pod in beside those there are. A StatefulSet makes none before an old one is gone;
-/// a Deployment does, unless its strategy says otherwise.
-fn let_in(seen: &Snapshot, workload: &Workload) -> Vec<Check> {
-    let found = admission(seen, workload);
-    let unknown = found.unknown.into_iter().map(|why| Check::new("quota", Verdict::Warn, why));
-    let none = found.limit.filter(|(limit, _)| *limit == 0 && workload.key.kind == WorkloadKind::Deployment);
-    let none = none.map(|(_, why)| {
-        let text = format!(
-            "no new pod is let in beside the old ones: {why}; unless its strategy lets an old one go first, nothing is \
-             replaced"
-        );
-        Check::new("quota", Verdict::Warn, text)
-    });
-    none.into_iter().chain(unknown).collect()
-}
-
-/// What a rollout does to the pods that are ready.
-pub(super) fn replaced(tenant: &Tenant) -> Check {
-    let (ready, desired) = (tenant.ready(), tenant.desired());
-    if desired == 0 {
-        return Check::new("ready", Verdict::Ok, "it has no pods: nothing to do");
-    }
-    let text = format!("{ready} of {desired} ready");
-    match tenant.workload.key.kind {
-        _ if tenant.workload.all_at_once => Check::grave(
-            "ready",
-            format!("{text}: its rollout strategy takes all of them away before the first new one is ready"),
-        ),
-        _ if ready < desired => Check::new("ready", Verdict::Warn, format!("{text}: new pods may crash too")),
-        WorkloadKind::Deployment => {
-            Check::new("ready", Verdict::Ok, format!("{text}: replaced as its rollout strategy says"))
-        }
-        WorkloadKind::StatefulSet => {
-            let left = desired - 1;
-            let text = format!("{text}: one pod after another goes, {left} ready meanwhile");
-            Check::new("ready", Verdict::Warn, text)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::{
-        cluster::{TenantName, sketch},
+        cluster::{Tenant, TenantName, sketch},
         plan::{Confirmation, plan},
     };
 
@@ -131,7 +90,7 @@ mod tests {
         assert_eq!(plan(&seen, &restart).confirmation(), Confirmation::Yes);
         let name = TenantName::from("acme");
         let mut tenant = Tenant::clone(&seen.tenants[&name]);
-        Arc::make_mut(&mut tenant.workload).all_at_once = true;
+        Arc::make_mut(&mut tenant.workload).all_gone_up_to = u32::MAX;
         seen.tenants.insert(name, Arc::new(tenant));
         let made = plan(&seen, &restart);
         assert_eq!(made.confirmation(), Confirmation::Type("acme".into()));

@@ -86,6 +86,7 @@ pub(super) fn plan(seen: &Snapshot, intent: &Intent, rollback: &Rollback) -> Pla
         let text = format!("the rollout of {name} is paused: resume it first");
         own.push(Check::new("paused", Verdict::Refuse, text));
     }
+    own.extend(check::rolled(seen, tenant));
     // What is rolled back is often a rollout that does not come to its end.
     own.extend(check::rollout(seen, workload).map(|c| Check { verdict: Verdict::Warn, ..c }));
     own.extend(check::lease(seen, name));

@@ -262,6 +262,7 @@ fn inverted(seen: &Snapshot, intent: &Intent, run: &str, changes: &[&(About, Cha
         };
         steps.push(Step::new(about.clone(), inverse, WITHIN));
         if let Some(rolled) = rolls {
+            checks.extend(seen.tenant_of(&rolled.workload).into_iter().flat_map(|t| check::rolled(seen, t)));
             let pods = seen.tenant_of(&rolled.workload).map_or(1, |tenant| tenant.desired());
             let within = ROLLOUT_A_POD.saturating_mul(pods.clamp(1, 60));
             steps.push(Step::new(about.clone(), Change::RolledOut(rolled), within));

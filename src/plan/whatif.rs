@@ -297,6 +297,7 @@ pub fn findings(ranking: &[Harm]) -> Vec<Finding> {
         subject: Subject::Node(worst.node.clone()),
         text: format!("if it fails: {}{more}", says.join("; ")),
         since: None,
+        seen_since: None,
         because: None,
         answer: Some(Answer::Node),
         remedy: None,

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::Happened;
 
-/// The format that is written, and the newest that is read: 2 holds what leads requests to pods as well.
+/// The format that is written, and the newest that is read. What snapshots hold is part of it: fields are put in their order.
+/// `tests/recordings` has a file of each format that is read.
 pub(super) const FORMAT: u16 = 2;
-/// The oldest that is read.
-pub(super) const FIRST_FORMAT: u16 = 1;
+/// The oldest that is read: those before were written by no release.
+pub(super) const OLDEST: u16 = 2;
 /// How a recording begins.
 pub(super) const MAGIC: &[u8; 15] = b"wheelhouse rec\n";
 /// What follows it before the head: format, length, sum.

@@ -1,6 +1,7 @@
 //! Reading a recording: any moment of it as the snapshot that was seen then.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Read},
     os::unix::fs::FileExt,
@@ -8,18 +9,20 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::block::{
-    BLOCK_HEAD, BlockHead, FIRST_FORMAT, FORMAT, Head, Index, MAGIC, Of, PREFIX, moment, take, told,
+    BLOCK_HEAD, BlockHead, FORMAT, Head, Index, MAGIC, OLDEST, Of, PREFIX, moment, take, told,
 };
 use crate::{
-    cluster::{Delta, FirstDelta, Restoring, Snapshot},
+    cluster::{Delta, Restoring, Snapshot, TenantName, Use},
     history::Happened,
 };
 
 /// What a block may unpack to at most: more is no recording.
 const MOST: u64 = 1 << 30;
+/// What a snapshot remembers of measurements is looked at this often at least.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(40);
 
 /// A block, and where it is.
 struct Block {
@@ -35,14 +38,20 @@ struct Block {
 /// A recording, or several of one cluster that follow one another.
 pub struct Recording {
     head: Head,
-    /// Each with its format.
-    files: Vec<(PathBuf, File, u16)>,
+    files: Vec<(PathBuf, File)>,
     blocks: Vec<Block>,
     moments: Vec<Timestamp>,
     events: Arc<[Happened]>,
     gaps: Vec<String>,
     /// The moment that was looked at last, with what it takes to go on from there.
     now: Option<(usize, Restoring)>,
+}
+
+/// Whether a file begins as a recording does. Where it cannot be read it is none.
+pub fn is_recording(path: &Path) -> bool {
+    let mut begin = [0; MAGIC.len()];
+    let ordinary = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    ordinary && File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
 }
 
 impl Recording {
@@ -124,6 +133,34 @@ impl Recording {
         Ok(within.saturating_sub(1))
     }
 
+    /// What one serving container of each tenant used, in the order of time: the least and the most of each hour, as the
+    /// snapshots remember it.
+    ///
+    /// # Errors
+    /// As [`Self::at`].
+    pub fn uses(&mut self) -> Result<BTreeMap<TenantName, Vec<Use>>, String> {
+        // What is remembered goes back two days, and ends with the process that remembers.
+        let mut places: Vec<usize> = Vec::new();
+        for pair in self.blocks.windows(2) {
+            let place = pair[1].first.saturating_sub(1);
+            let before = places.last().map_or(self.moments[0], |last| self.moments[*last]);
+            if pair[0].file != pair[1].file || self.moments[place].duration_since(before) >= REMEMBERED {
+                places.push(place);
+            }
+        }
+        places.push(self.moments.len() - 1);
+        let mut all: BTreeMap<TenantName, Vec<Use>> = BTreeMap::new();
+        for place in places {
+            let seen = self.at(place)?;
+            for name in seen.tenants.keys() {
+                let kept = all.entry(name.clone()).or_default();
+                let last = kept.last().map(|one| one.at);
+                kept.extend(seen.history.uses(name).filter(|one| last.is_none_or(|last| one.at > last)));
+            }
+        }
+        Ok(all)
+    }
+
     /// What was seen at a moment, by its place among [`Self::moments`]; one after the last is the last.
     ///
     /// # Errors
@@ -170,6 +207,11 @@ impl Recording {
         if format > FORMAT {
             return Err(format!(
                 "{name} was recorded by a newer wheelhouse (format {format}, this one reads up to {FORMAT}): use that version"
+            ));
+        }
+        if format < OLDEST {
+            return Err(format!(
+                "{name} was recorded by a wheelhouse before its first release (format {format}, this one reads from {OLDEST} on): record again"
             ));
         }
         let head_length = u32::from_le_bytes(take(&mut rest).ok_or_else(none)?);
@@ -234,14 +276,14 @@ impl Recording {
             }
             at = begins + head.length();
         }
-        self.files.push((path.to_owned(), file, format));
+        self.files.push((path.to_owned(), file));
         Ok(())
     }
 
     /// The differences of a block.
     fn deltas(&self, block: usize) -> Result<Vec<Delta>, String> {
         let Block { file, at, head, .. } = &self.blocks[block];
-        let (path, file, format) = &self.files[*file];
+        let (path, file) = &self.files[*file];
         let damaged = || {
             let (first, last) = (told(moment(head.first)), told(moment(head.last)));
             format!("the recording {} is damaged between {first} and {last}", path.display())
@@ -252,21 +294,12 @@ impl Recording {
         let mut rest = text.as_slice();
         let mut all = Vec::with_capacity(head.moments.into());
         for _ in 0..head.moments {
-            let (delta, more) = difference(rest, *format).map_err(|_| damaged())?;
+            let (delta, more) = postcard::take_from_bytes(rest).map_err(|_| damaged())?;
             rest = more;
             all.push(delta);
         }
         Ok(all)
     }
-}
-
-/// The next difference in a format that is read.
-fn difference(bytes: &[u8], format: u16) -> postcard::Result<(Delta, &[u8])> {
-    if format == FIRST_FORMAT {
-        let (first, rest) = postcard::take_from_bytes::<FirstDelta>(bytes)?;
-        return Ok((first.into(), rest));
-    }
-    postcard::take_from_bytes(bytes)
 }
 
 fn unzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {

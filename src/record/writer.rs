@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// Measurements are recorded this often: they are most of what changes.
-const MEASURED_EVERY: SignedDuration = SignedDuration::from_secs(60);
+const MEASURED_EVERY: SignedDuration = SignedDuration::from_secs(90);
 /// A block holds what changed in this time.
-const BLOCK: SignedDuration = SignedDuration::from_secs(60);
+const BLOCK: SignedDuration = SignedDuration::from_secs(90);
 /// A whole snapshot is written this often: what must be read for any moment is bounded by it.
-const WHOLE_EVERY: SignedDuration = SignedDuration::from_mins(20);
-/// How hard zstd tries: of what is recorded, more takes much longer and saves little.
-const LEVEL: i32 = 6;
+const WHOLE_EVERY: SignedDuration = SignedDuration::from_mins(12);
+/// How hard zstd tries.
+const LEVEL: i32 = 9;
 
 /// A recording that is being written.
 pub struct Recorder {

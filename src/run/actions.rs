@@ -85,7 +85,7 @@ pub struct AuditLine {
     pub(super) operator: String,
     pub(super) user: Option<String>,
     context: String,
-    /// Absent in lines of older versions.
+    /// Absent in lines of development versions.
     server: Option<String>,
     run: Option<String>,
     event: Option<String>,
@@ -99,9 +99,9 @@ pub struct AuditLine {
 }
 
 impl AuditLine {
-    /// Whether it is about this cluster, as far as it says.
+    /// Whether it is about this cluster. Contexts of one name may lead to several: without a server it is about none.
     pub(super) fn is_of(&self, context: &str, server: &str) -> bool {
-        self.context == context && self.server.as_deref().is_none_or(|of| of == server)
+        self.context == context && self.server.as_deref() == Some(server)
     }
 }
 

@@ -159,9 +159,10 @@ impl Driver {
             run.borrowed().next().is_none() && run.unconfirmed().is_none()
         };
         let first = match begin {
-            Begin::GiveUp(why) if nothing_borrowed => {
-                Event::Finished { outcome: Outcome::Failed, text: why.clone() }
-            }
+            Begin::GiveUp(why) if nothing_borrowed => Event::Finished {
+                outcome: Outcome::Failed,
+                text: super::tell::failure(&self.run.borrow(), why),
+            },
             Begin::New(_) | Begin::Again | Begin::Succeeded | Begin::GiveUp(_) => Event::Taken,
         };
         if let Err(stop) = self.append(&mut session, first).await {

@@ -134,6 +134,13 @@ pub enum StepState {
     Paused(String),
 }
 
+impl StepState {
+    /// It is done, or was not needed.
+    pub fn is_through(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Skipped(_))
+    }
+}
+
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -260,7 +267,6 @@ impl Run {
     /// An entry that cannot follow on what has happened, in a few words; the run is as it was.
     pub fn apply(&mut self, entry: Entry) -> Result<(), String> {
         self.may_follow(&entry.event)?;
-        let closed = |s: &StepState| matches!(s, StepState::Done(_) | StepState::Skipped(_));
         match &entry.event {
             Event::Taken => self.state = RunState::Running,
             Event::Started { step } => self.steps[*step] = StepState::Started,
@@ -276,7 +282,7 @@ impl Run {
                         None if at.change.once() => true,
                         None => i != *step && at.change.is_write() && !plan.is_borrowed(i),
                     };
-                    if !(stands && closed(state)) {
+                    if !(stands && state.is_through()) {
                         *state = StepState::Waiting;
                     }
                 }
@@ -289,7 +295,7 @@ impl Run {
                 }
             }
             Event::Paused { step, why, .. } => {
-                if let Some(state) = self.steps.get_mut(*step).filter(|s| !closed(s)) {
+                if let Some(state) = self.steps.get_mut(*step).filter(|s| !s.is_through()) {
                     *state = StepState::Paused(why.clone());
                 }
                 self.state = RunState::Paused;
@@ -309,7 +315,6 @@ impl Run {
     /// Whether an event can follow on what has happened.
     fn may_follow(&self, event: &Event) -> Result<(), String> {
         let (state, steps) = (self.state, self.steps.len());
-        let closed = |s: &StepState| matches!(s, StepState::Done(_) | StepState::Skipped(_));
         let known = |step: usize| match self.steps.get(step) {
             Some(at) => Ok(at),
             None => Err(format!("step {} of {steps} is none of the plan", step + 1)),
@@ -319,7 +324,7 @@ impl Run {
             state => Err(format!("the run {}", state.phrase())),
         };
         let open = |step: usize| match known(step)? {
-            at if closed(at) => Err(format!("step {} is through already", step + 1)),
+            at if at.is_through() => Err(format!("step {} is through already", step + 1)),
             _ => running(),
         };
         match event {
@@ -335,10 +340,12 @@ impl Run {
             | Event::Harmed { .. }
             | Event::Leaving { .. }
             | Event::Log(_) => running(),
-            Event::Finished { outcome: Outcome::Done, .. } => match self.steps.iter().all(closed) {
-                true => running(),
-                false => Err("not every step is through".into()),
-            },
+            Event::Finished { outcome: Outcome::Done, .. } => {
+                match self.steps.iter().all(StepState::is_through) {
+                    true => running(),
+                    false => Err("not every step is through".into()),
+                }
+            }
             Event::Finished { .. } if state.is_over() => Err(format!("the run {}", state.phrase())),
             Event::Finished { .. } => Ok(()),
             Event::Undone { .. } if state == RunState::Undone => Err("the run is undone already".into()),

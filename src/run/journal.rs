@@ -9,7 +9,7 @@ mod worn;
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Entry, Holder, Run, RunSeen};
@@ -21,7 +21,9 @@ use crate::{
 pub(super) use worn::oldest_finished;
 
 /// The format written. Raised when an older reader would misread it.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
+/// From this format on a journal carries the sum of what was approved, and one without it is not read.
+const SUMMED: u32 = 5;
 /// A ConfigMap holds 1 MiB in all; the rest is for its metadata.
 const ROOM: usize = 1_000_000;
 /// What the entries of one step and its verification may take, at most.
@@ -72,6 +74,70 @@ pub(super) fn sum_of(approved: &Value) -> String {
 
 /// Why a journal whose sum is another is not read.
 pub(super) const EDITED: &str = "its plan is not the one that was approved: somebody has edited it";
+/// Why a journal without a sum is not read.
+pub(super) const UNSUMMED: &str =
+    "the sum that tells whether its plan is the one that was approved is gone: somebody has edited it";
+
+/// What tells how a head is to be read.
+#[derive(Deserialize)]
+struct Marks {
+    format: u32,
+    #[serde(default)]
+    sum: Option<String>,
+}
+
+/// The head of a journal, and its format: one that is known, of what was approved. `what` it is, in a word or two; `formats`
+/// are the newest that is read, and the first that carries a sum.
+pub(super) fn head_of(
+    text: &str,
+    what: &str,
+    formats: (u32, u32),
+    sum: impl FnOnce(&Value) -> String,
+) -> Result<(Value, u32), String> {
+    let unread = |e: serde_json::Error| format!("{what} cannot be read: {e}");
+    let head: Value = serde_json::from_str(text).map_err(unread)?;
+    let Marks { format, sum: written } = Marks::deserialize(&head).map_err(unread)?;
+    let (newest, summed) = formats;
+    match written {
+        _ if format > newest => {
+            Err(format!("it was written by a newer wheelhouse (format {format}): use that version"))
+        }
+        Some(written) if written != sum(&head) => Err(EDITED.into()),
+        None if format >= summed => Err(UNSUMMED.into()),
+        _ => Ok((head, format)),
+    }
+}
+
+/// Takes in the entries of a journal, in order. A last line without its end was being written when the power went: it is
+/// dropped.
+pub(super) fn fold<E: DeserializeOwned>(
+    events: &str,
+    mut apply: impl FnMut(E) -> Result<(), String>,
+) -> Result<(), String> {
+    for (number, line) in events.split_inclusive('\n').enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str(line) {
+            Ok(entry) => apply(entry).map_err(|e| format!("line {} of its events: {e}", number + 1))?,
+            Err(_) if !line.ends_with('\n') => break,
+            Err(e) => return Err(format!("line {} of its events cannot be read: {e}", number + 1)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the events of a journal in the cluster are those that were written: each is stored whole, and with the state
+/// that they come to.
+pub(super) fn untouched(events: &str, label: Option<&str>, state: &str) -> Result<(), String> {
+    if !events.is_empty() && !events.ends_with('\n') {
+        return Err("the last of its events is cut off: somebody has edited it".into());
+    }
+    match label.filter(|label| *label != state) {
+        Some(label) => Err(format!("its events come to {state}, and it was {label}: somebody has edited it")),
+        None => Ok(()),
+    }
+}
 
 /// Reads a journal.
 ///
@@ -79,7 +145,7 @@ pub(super) const EDITED: &str = "its plan is not the one that was approved: some
 /// One sentence, when it is damaged or was written by a newer version.
 pub fn decode(journal: &Journal) -> Result<Run, String> {
     let unread = |why: String| format!("journal {}: {why}", journal.key);
-    let run = read(&journal.plan, &journal.events).map_err(unread)?;
+    let run = stored(&journal.plan, &journal.events, journal.state.as_deref()).map_err(unread)?;
     // Leases, files and commands are named by the id: one that names another run leads astray.
     match name(&run.id) == *journal.key.name {
         true => Ok(run),
@@ -210,42 +276,30 @@ pub(super) fn line(entry: &Entry) -> String {
     line
 }
 
-/// The run that was stored as this text. A last line without its end was being written when the power went: it is
-/// dropped.
+/// The run that was stored as this text in a file.
 pub(super) fn read(plan: &str, events: &str) -> Result<Run, String> {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
+    told(plan, events).map(|(run, _)| run)
+}
+
+/// The run that was stored as this text in the cluster, with the state it is labelled with.
+fn stored(plan: &str, events: &str, label: Option<&str>) -> Result<Run, String> {
+    let (run, format) = told(plan, events)?;
+    match format >= SUMMED {
+        true => untouched(events, label, run.state.word()).map(|()| run),
+        false => Ok(run),
     }
-    let format: Format = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
-    if format.format > FORMAT {
-        let newer = format.format;
-        return Err(format!("it was written by a newer wheelhouse (format {newer}): use that version"));
-    }
-    let head: Head = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
-    if let Some(written) = &head.sum {
-        let found: Value = serde_json::from_str(plan).map_err(|e| format!("its plan cannot be read: {e}"))?;
-        if *written != sum(&found) {
-            return Err(EDITED.into());
-        }
-    }
+}
+
+/// The run that was stored as this text, and its format.
+fn told(plan: &str, events: &str) -> Result<(Run, u32), String> {
+    let (head, format) = head_of(plan, "its plan", (FORMAT, SUMMED), sum)?;
+    let head: Head = serde_json::from_value(head).map_err(|e| format!("its plan cannot be read: {e}"))?;
     head.approved.plan().sound().map_err(|why| format!("{why}: no plan is made so"))?;
     let mut run = Run::new(head.id, head.operator, head.approved);
     run.user = head.user;
     run.campaign = head.campaign;
-    for (number, line) in events.split_inclusive('\n').enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        match serde_json::from_str(line) {
-            Ok(entry) => {
-                run.apply(entry).map_err(|e| format!("line {} of its events: {e}", number + 1))?;
-            }
-            Err(_) if !line.ends_with('\n') => break,
-            Err(e) => return Err(format!("line {} of its events cannot be read: {e}", number + 1)),
-        }
-    }
-    Ok(run)
+    fold(events, |entry| run.apply(entry))?;
+    Ok((run, format))
 }
 
 /// The name of a run's ConfigMap.
@@ -293,7 +347,12 @@ pub(super) fn with(journal: &ConfigMap, run: &Run, entry: &Entry) -> Result<Conf
 /// The run a ConfigMap holds.
 pub(super) fn of(journal: &ConfigMap) -> Result<Run, String> {
     let text = |key| journal.data.as_ref().and_then(|d| d.get(key)).map_or("", String::as_str);
-    read(text("plan"), text("events"))
+    stored(text("plan"), text("events"), label(journal))
+}
+
+/// The state that a ConfigMap is labelled with.
+pub(super) fn label(journal: &ConfigMap) -> Option<&str> {
+    journal.metadata.labels.as_ref()?.get(STATE).map(String::as_str)
 }
 
 /// The events of a ConfigMap, as text.

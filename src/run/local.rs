@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -164,6 +164,9 @@ pub(super) fn audit<E: Serialize>(state_dir: &Path, line: &Audited<'_, E>) -> io
     let mut text = serde_json::to_string(line)?;
     text.push('\n');
     let path = audit_file(state_dir);
+    if path.exists() {
+        ordinary(&path)?;
+    }
     let open = || OpenOptions::new().append(true).open(&path);
     let mut file = match open() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -175,6 +178,15 @@ pub(super) fn audit<E: Serialize>(state_dir: &Path, line: &Audited<'_, E>) -> io
         other => other?,
     };
     file.write_all(text.as_bytes())
+}
+
+/// Refuses what would be waited for: a pipe that nobody reads or writes.
+fn ordinary(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    match kind.is_fifo() || kind.is_socket() {
+        true => Err(io::Error::other("it is a pipe or a socket and no file")),
+        false => Ok(()),
+    }
 }
 
 /// So much of the audit file is read, from its end.
@@ -199,6 +211,7 @@ pub fn audited(state_dir: &Path, context: &str, server: &str) -> Result<Audit, S
     let path = audit_file(state_dir);
     let mut audit = Audit::default();
     let mut read = || -> io::Result<()> {
+        ordinary(&path)?;
         let mut file = File::open(&path)?;
         let skip = file.metadata()?.len().saturating_sub(READ_BACK);
         file.seek(SeekFrom::Start(skip))?;

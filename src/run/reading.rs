@@ -8,6 +8,12 @@ use crate::{
     plan::{About, Change, OnFailure, PartRef},
 };
 
+/// Why a migration under way is not skipped.
+const BEYOND_SKIPPING: &str = "its job runs, and a schema change that is cut off cannot be taken back: wait for it, or pause the campaign and decide about the run";
+/// Why a migration that has succeeded is not skipped.
+pub(super) const MIGRATED: &str =
+    "its migration has succeeded, and its replicas are being given back: wait for it";
+
 impl Run {
     /// An operator has taken the run up again since that step was done.
     pub fn is_taken_since(&self, step: usize) -> bool {
@@ -19,13 +25,12 @@ impl Run {
 
     /// The step it stands at; `None`: all are through.
     pub fn current(&self) -> Option<usize> {
-        self.steps.iter().position(|s| !matches!(s, StepState::Done(_) | StepState::Skipped(_)))
+        self.steps.iter().position(|step| !step.is_through())
     }
 
     /// Steps that are through, and how many there are.
     pub fn progress(&self) -> (usize, usize) {
-        let through = self.steps.iter().filter(|s| matches!(s, StepState::Done(_) | StepState::Skipped(_)));
-        (through.count(), self.steps.len())
+        (self.steps.iter().filter(|step| step.is_through()).count(), self.steps.len())
     }
 
     /// A step was begun, and not taken back since: its request may have been sent.
@@ -73,17 +78,17 @@ impl Run {
 
     /// The steps that take back what is borrowed at this moment, in the order of the plan.
     pub fn borrowed(&self) -> impl Iterator<Item = usize> {
-        let through = |i: usize| matches!(self.steps[i], StepState::Done(_) | StepState::Skipped(_));
         let steps = self.plan().steps.iter().enumerate();
         steps
-            .filter(move |(i, step)| step.takes_back.is_some_and(|of| self.is_begun(of)) && !through(*i))
+            .filter(move |(i, step)| {
+                step.takes_back.is_some_and(|of| self.is_begun(of)) && !self.steps[*i].is_through()
+            })
             .map(|(i, _)| i)
     }
 
     /// The wait that tells whether what was taken back on the way out has come about, while that is not known.
     pub fn unconfirmed(&self) -> Option<usize> {
         let steps = &self.plan().steps;
-        let open = |i: usize| !matches!(self.steps[i], StepState::Done(_) | StepState::Skipped(_));
         let returned = |of: usize| {
             self.entries.iter().any(|e| matches!(&e.event, Event::TakenBack { step, .. } if *step == of))
         };
@@ -91,7 +96,7 @@ impl Run {
             let back = steps[i].confirms?;
             steps[back].takes_back.filter(|of| returned(*of))
         };
-        (0..steps.len()).find(|i| open(*i) && waits(*i).is_some())
+        (0..steps.len()).find(|i| !self.steps[*i].is_through() && waits(*i).is_some())
     }
 
     /// What it borrowed stays while it stands still: something was begun that cannot be begun twice and has not come to
@@ -109,9 +114,8 @@ impl Run {
         let plan = self.plan();
         let all = || (0..plan.steps.len()).filter(|i| plan.steps[*i].change.once());
         let begun = all().any(|i| plan.steps[i].change.is_write() && self.is_begun(i));
-        let open = |i: &usize| !matches!(self.steps[*i], StepState::Done(_) | StepState::Skipped(_));
         match begun && self.leaving.is_none() {
-            true => all().filter(open).collect(),
+            true => all().filter(|i| !self.steps[*i].is_through()).collect(),
             false => Vec::new(),
         }
     }
@@ -129,12 +133,49 @@ impl Run {
         self.log.lines.iter().rev().take(NEWEST).find(told).map(String::as_str)
     }
 
+    /// The Job of its migration has succeeded: what it did to the schema stays, whatever becomes of the run.
+    pub fn has_migrated(&self) -> bool {
+        let mut steps = self.plan().steps.iter().zip(&self.steps);
+        steps.any(|(step, state)| matches!((&step.change, state), (Change::JobEnded(_), StepState::Done(_))))
+    }
+
+    /// Why the run of an item is not given up for a wish to leave the item out; `None`: it is.
+    pub fn beyond_skipping(&self) -> Option<&'static str> {
+        match self {
+            run if run.state.is_over() => None,
+            run if run.holds() => Some(BEYOND_SKIPPING),
+            run => run.has_migrated().then_some(MIGRATED),
+        }
+    }
+
+    /// Every image that it was to roll out stands.
+    fn has_released(&self) -> bool {
+        let mut steps = self.plan().steps.iter().zip(&self.steps);
+        steps.all(|(step, state)| {
+            step.way_out || !matches!(step.change, Change::SetImage(_)) || state.is_through()
+        })
+    }
+
+    /// What an item of a campaign is there for has come about, though its run was given up afterwards: in a few words.
+    pub(super) fn came_about(&self) -> Option<&'static str> {
+        if self.has_moved() {
+            return Some("the pod had moved");
+        }
+        (self.has_migrated() && self.has_released()).then_some("its migration had succeeded")
+    }
+
+    /// Its new pod was adopted, by the API server's own word: there was nothing to discard any more.
+    fn has_moved(&self) -> bool {
+        self.plan().steps.iter().zip(&self.steps).any(|(step, state)| {
+            let begun = step.takes_back.is_some_and(|of| self.is_begun(of));
+            begun && matches!((&step.change, state), (Change::Discard(_), StepState::Skipped(_)))
+        })
+    }
+
     /// All steps about this are through.
     pub fn is_through(&self, about: &About) -> bool {
         let mut steps = self.plan().steps.iter().zip(&self.steps);
-        steps.all(|(step, state)| {
-            step.about != *about || matches!(state, StepState::Done(_) | StepState::Skipped(_))
-        })
+        steps.all(|(step, state)| step.about != *about || state.is_through())
     }
 
     /// Whether a part came out as predicted, and the sentence; `None`: it was not compared yet.

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{Run, RunState, left_by_losing_it};
+use super::{Lent, Run, RunState, left_by_losing_it};
 use crate::{
     cluster::Snapshot,
     plan::{Change, Standing, undo_offered},
@@ -175,7 +175,7 @@ impl RunSeen {
 
     /// It waits for an operator, and meanwhile something is not as it should be for its tenant: what it borrowed is not
     /// given back, or how something it began came out is not known. Why, in a few words; it comes before all else.
-    pub fn open(&self) -> Option<String> {
+    pub fn open(&self, seen: &Snapshot) -> Option<String> {
         let run = &self.run;
         if !self.wants_an_operator() {
             return None;
@@ -187,7 +187,13 @@ impl RunSeen {
                 || format!("how this came out is not known: {}", run.plan().step_words(&steps[*step]));
             return Some(said.map_or_else(not_known, str::to_owned));
         }
-        let back = run.borrowed().next()?;
+        // What is gone, or as before, needs nobody any more.
+        let stands = |step: &usize| {
+            let change = &steps[*step].change;
+            let needless = || matches!(change.stands(seen), Standing::Gone(_) | Standing::AtTo);
+            change.unseen(seen).is_some() || !needless()
+        };
+        let back = run.borrowed().find(stands)?;
         Some(format!("still to be given back: {}", run.plan().step_words(&steps[back])))
     }
 
@@ -210,6 +216,27 @@ impl RunSeen {
             }
             _ => None,
         }
+    }
+
+    /// What goes on while it stands still: its Job, and the tenants that it holds at fewer replicas. A sentence each.
+    pub fn goes_on_meanwhile(&self, seen: &Snapshot) -> Vec<String> {
+        if !self.wants_an_operator() {
+            return Vec::new();
+        }
+        let run = &self.run;
+        let at_work = |step: &&usize| {
+            let change = &run.plan().steps[**step].change;
+            let ends = matches!(change, Change::JobEnded(_)) && change.unseen(seen).is_none();
+            ends && matches!(change.stands(seen), Standing::AtFrom(_))
+        };
+        let job = run.undecided().iter().find(at_work).map(|_| "its job goes on by itself".to_owned());
+        let lent = Lent::of(std::slice::from_ref(self));
+        let held = run.tenants().filter_map(|name| {
+            let tenant = seen.tenants.get(name)?;
+            let (back, now) = (lent.back(tenant)?, tenant.desired());
+            Some(format!("{name} stays at {now} of {back} replicas until the run goes on or is given up"))
+        });
+        job.into_iter().chain(held).collect()
     }
 
     /// Who is at it, where that is somebody else.
@@ -306,6 +333,8 @@ impl RunSeen {
             return Ok(());
         }
         match step.change.stands(seen) {
+            // Nobody has written down yet that it failed: going on does what was agreed to for that.
+            Standing::Failed(_) if self.run.state != RunState::Paused => Ok(()),
             Standing::Elsewhere(why) | Standing::Failed(why) | Standing::Unknown(why) => Err(why),
             Standing::Gone(why) if step.takes_back.is_none() => Err(why),
             _ => Ok(()),

@@ -44,7 +44,8 @@ pub(super) fn ending(run: &Run) -> String {
 
 /// Why a run has failed, with what happened to the pods of its tenants meanwhile.
 pub(super) fn failure(run: &Run, why: &str) -> String {
-    run.harm_words().map_or_else(|| why.to_owned(), |harm| format!("{why}; {harm}"))
+    let migrated = run.has_migrated().then(|| "its migration has succeeded, and stays".to_owned());
+    [Some(why.to_owned()), migrated, run.harm_words()].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// What is taken back when a run is given up, in a sentence without its end; `None`: nothing is borrowed, and what it did

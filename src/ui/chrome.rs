@@ -1,5 +1,6 @@
 //! The lines that frame every view: header, status, key bar.
 
+use jiff::SignedDuration;
 use ratatui::layout::Position;
 
 use super::{
@@ -49,11 +50,23 @@ pub fn role(severity: Option<Severity>) -> Role {
     }
 }
 
+/// In a recording, measurements that are older than this say so.
+const MEASURED: SignedDuration = SignedDuration::from_secs(15);
+
 /// Identity at the left, mode and API at the right; below, health in numbers and the places.
 pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
     pen.tint_line(0, Role::Bar);
     let api = &cx.seen.api;
-    let recorded = || cx.seen.at.strftime("RECORDING %d %b %H:%M:%S").to_string();
+    let recorded = || {
+        let moment = cx.seen.at.strftime("RECORDING %d %b %H:%M:%S").to_string();
+        // Measurements are recorded less often than everything else.
+        let measured = cx.seen.usage.values().map(|usage| usage.at).max();
+        let age = measured.map(|at| cx.seen.at.duration_since(at)).filter(|age| *age >= MEASURED);
+        age.map_or_else(
+            || moment.clone(),
+            |age| format!("{moment}, memory of {} before", format::span(age.as_secs())),
+        )
+    };
     let mode = match (cx.who.read_only, cx.who.unlocked) {
         _ if cx.replay.is_some() => piece(recorded(), Role::Accent),
         (true, _) => piece("READ-ONLY", Role::Warn),
@@ -92,7 +105,7 @@ pub fn header(pen: &mut Pen<'_>, cx: &Cx<'_>, view: &dyn View) {
 fn left_until(cx: &Cx<'_>, until: jiff::Timestamp) -> String {
     let seconds = cx.seen.dated(until).duration_since(cx.now).as_secs().max(0);
     let step = if seconds > 60 { 60 } else { 10 };
-    let next = jiff::SignedDuration::from_secs(seconds - (seconds - 1).max(0) / step * step);
+    let next = SignedDuration::from_secs(seconds - (seconds - 1).max(0) / step * step);
     if let Ok(at) = cx.now.checked_add(next) {
         cx.wake_at(at);
     }

@@ -253,6 +253,8 @@ pub enum Command {
     Login,
     /// Another theme.
     Theme,
+    /// A hint, in a drill.
+    Hint,
     /// Draw everything again.
     Redraw,
     /// Stop the process until `fg`.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::format;
-use crate::cluster::{Described, KubeEvents, ObjectKey, is_secret};
+use crate::cluster::{Described, KubeEvents, ObjectKey, Snapshot, is_secret, other_limits};
 
 /// How a line is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +39,19 @@ pub struct Line {
     pub text: String,
 }
 
-/// The object in words, ages as of `now`.
-pub fn describe(key: &ObjectKey, described: &Described, now: Timestamp) -> Vec<Line> {
+/// The object in words, ages as of `now`. `seen` is what is known beside it: how the pods of a workload are.
+pub fn describe(key: &ObjectKey, described: &Described, seen: &Snapshot, now: Timestamp) -> Vec<Line> {
     let mut lines = Lines { all: Vec::new(), now };
     let object = &described.value;
     lines.title(key.to_string());
     lines.fact("created", &lines.ago(&object["metadata"]["creationTimestamp"]));
     match key {
         ObjectKey::Pod(_) => lines.pod(object),
-        ObjectKey::Workload(_) => lines.workload(object),
+        ObjectKey::Workload(workload) => {
+            let pods = seen.tenant_of(workload).and_then(|tenant| other_limits(tenant));
+            lines.told(Tone::Wrong, "pods", &pods.unwrap_or_default());
+            lines.workload(object);
+        }
         ObjectKey::Node(_) => lines.node(object),
     }
     lines.title("metadata");

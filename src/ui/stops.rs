@@ -2,7 +2,7 @@
 //! findings.
 
 use crate::{
-    cluster::{Finding, Severity, Subject},
+    cluster::{Finding, Severity, Snapshot, Subject},
     run::{RunSeen, campaign::CampaignSeen},
 };
 
@@ -19,13 +19,13 @@ pub enum Stop {
 
 /// What waits for an operator, what is open first: a run of a campaign that waits is told by that one, but where its own
 /// outcome is open.
-pub fn waiting(campaigns: &[CampaignSeen], runs: &[RunSeen]) -> Vec<Stop> {
+pub fn waiting(campaigns: &[CampaignSeen], runs: &[RunSeen], seen: &Snapshot) -> Vec<Stop> {
     let all: Vec<_> = campaigns.iter().filter(|known| known.wants_an_operator()).collect();
     let told = |known: &&RunSeen| {
         known.run.campaign.as_ref().is_none_or(|of| all.iter().all(|c| c.campaign.id != *of))
     };
     let waits = runs.iter().filter(|known| known.wants_an_operator());
-    let (open, others): (Vec<_>, Vec<_>) = waits.partition(|known| known.open().is_some());
+    let (open, others): (Vec<_>, Vec<_>) = waits.partition(|known| known.open(seen).is_some());
     let stop = |known: &RunSeen| Stop::Run(known.run.id.clone());
     let campaigns = all.iter().map(|known| Stop::Campaign(known.campaign.id.clone()));
     let others = others.into_iter().filter(told).map(stop);

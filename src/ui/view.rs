@@ -3,7 +3,7 @@
 //! A view holds its own cursor, order and filter, and the rows made from the last snapshot; `refresh` makes them again,
 //! `on` folds a command, `render` draws and changes nothing.
 
-use std::{borrow::Cow, cell::Cell, ops::Range, sync::Arc};
+use std::{borrow::Cow, cell::Cell, collections::BTreeMap, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -21,7 +21,7 @@ use super::{
     theme::{Role, Theme},
 };
 use crate::{
-    cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName},
+    cluster::{Described, Finding, Judged, KubeEvent, NodeName, ObjectKey, Snapshot, TenantName, Use},
     history::Happened,
     run::{Audit, RunSeen, campaign::CampaignSeen},
 };
@@ -119,6 +119,8 @@ pub struct Cx<'a> {
     pub forwards: &'a [Forwarded],
     /// What happened, as far as it is known: in the order of time.
     pub history: &'a [Happened],
+    /// What the tenants used before this cockpit was opened, as it was kept.
+    pub used: &'a BTreeMap<TenantName, Vec<Use>>,
     /// The recording that is looked at instead of a cluster.
     pub replay: Option<&'a Replay>,
     /// What is predicted; `None` until it has been worked out once.
@@ -142,6 +144,12 @@ impl Cx<'_> {
     pub fn age(&self, since: Timestamp) -> String {
         self.wake_at(format::next_change(self.now, since));
         format::ticking(self.now, since)
+    }
+
+    /// How long a finding has been so: `5s`, `≥5s` where it was so when it was first looked at; empty: not known.
+    pub fn age_of(&self, finding: &Finding) -> String {
+        let seen = || finding.seen_since.map(|since| format!("≥{}", self.age(since)));
+        finding.since.map(|since| self.age(since)).or_else(seen).unwrap_or_default()
     }
 
     /// An age where there may be none: `–`.

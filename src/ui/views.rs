@@ -186,7 +186,7 @@ fn finding_line(pen: &mut Pen<'_>, y: u16, right: u16, finding: &Finding, cx: &C
     let text = format!("{below}{}", finding.text);
     pen.put(x, y, right.saturating_sub(x + age_width(pen.width())), &text, tone);
     if age_width(pen.width()) > 0 {
-        let age = finding.since.map(|since| cx.age(since)).unwrap_or_default();
+        let age = cx.age_of(finding);
         pen.put_right(right, y, 5, &age, Role::Muted);
     }
 }

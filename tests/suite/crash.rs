@@ -319,8 +319,7 @@ fn cut_and_ended(swept: &Swept, nth: usize, when: Cut, then: Then) -> bool {
             Some(ground.drive(&bob, &mut bob.start((swept.plan)(&bob), JournalPlace::Cluster)))
         }
         ([one], Then::Undo) => undo_intent(&one.run).and_then(|intent| {
-            let undo = plan(&bob.now(), &intent);
-            assert!(undo.refusals().next().is_none(), "{place}: {undo}");
+            let undo = crate::session::planned(&bob, &intent);
             let anything = !undo.steps.is_empty();
             anything.then(|| ground.drive(&bob, &mut bob.start(undo, JournalPlace::Cluster)))
         }),

@@ -284,7 +284,7 @@ async fn the_cockpit_lends_its_terminal_to_a_shell_and_takes_it_back() {
     let bench = Bench::new().await;
     let mut terminal = bench.terminal(&[], 80, 24);
     let terminal = on_terminal(move || {
-        terminal.wait_for("acme");
+        terminal.wait_for("nothing is wrong");
         terminal.keys(":exec acme php-fpm\r");
         terminal.wait_for("A shell in");
         terminal.keys("\r");
@@ -339,7 +339,7 @@ async fn a_lost_terminal_ends_the_cockpit_while_a_shell_has_it() {
     let bench = Bench::new().await;
     let mut terminal = bench.terminal(&[], 80, 24);
     on_terminal(move || {
-        terminal.wait_for("acme");
+        terminal.wait_for("nothing is wrong");
         terminal.keys(":exec acme php-fpm\r");
         terminal.wait_for("A shell in");
         terminal.keys("\r");
@@ -357,7 +357,7 @@ async fn what_hinders_a_shell_is_said_and_the_place_stays() {
     bench.cluster.faults().deny(None, "create", "pods/exec");
     let mut terminal = bench.terminal(&[], 120, 30);
     on_terminal(move || {
-        terminal.wait_for("acme");
+        terminal.wait_for("nothing is wrong");
         terminal.keys(":exec nobody\r");
         terminal.wait_for("nobody");
         terminal.keys(":exec acme redis\r");

@@ -621,7 +621,8 @@ fn while_pods_are_refused_no_further_one_fits() {
 #[test]
 fn a_journal_that_cannot_be_read_is_a_finding() {
     use wheelhouse::run;
-    let found = run::findings(&["journal wheelhouse/run-x: its plan cannot be read: EOF".into()]);
+    let unread = ["journal wheelhouse/run-x: its plan cannot be read: EOF".to_owned()];
+    let found = run::told(Vec::new(), &cluster("node w1"), &[], &unread, Vec::new());
     let [one] = &found[..] else { panic!("{found:?}") };
     assert_eq!((one.rule, one.severity), ("journal-unreadable", Severity::Warning));
     assert_eq!(one.subject.name(), "journal wheelhouse/run-x");
@@ -679,7 +680,7 @@ fn pods_that_cannot_be_read_are_not_none() {
     let tenant = seen.tenants[&TenantName::from("acme")].clone();
     let healths = wheelhouse::cluster::Healths::of(&seen, &all);
     assert_eq!((healths.down, healths.unknown), (0, 1));
-    assert_eq!(tenant.ready_of(), "0?/2");
+    assert_eq!(tenant.ready_of(tenant.desired()), "0?/2");
     let more = headroom(&seen, &tenant);
     assert_eq!((more.more, more.unknown), (None, 2));
     assert_eq!(more.describe(), "not known: 2 pods could not be read");

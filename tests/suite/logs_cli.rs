@@ -86,7 +86,7 @@ fn pods_that_come_while_a_log_is_followed_are_followed_too() {
     until(pods);
     demo.run(0, &["scale", &name, "+1", "--yes"]);
     until(pods + 1);
-    send(follow.id(), "INT");
+    send(follow.id(), "TERM");
     // Whoever writes into a full pipe hears of nothing else.
     lines.for_each(drop);
     let status = follow.wait().expect("it ends");

@@ -24,6 +24,7 @@ mod demo_scenarios;
 mod demo_world;
 mod describe_cli;
 mod doctor;
+mod drills;
 mod exec;
 mod facts;
 mod galera;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wheelhouse::{
-    cluster::TenantName,
+    cluster::{Snapshot, TenantName},
     demo::{Kind, Options, store::DeleteOptions},
     plan::{
         Change, Confirmation, Migration, Migrations,
@@ -159,6 +159,31 @@ fn who_cannot_be_is_left_out_the_first_goes_alone_and_one_that_failed_is_tried_a
 }
 
 #[test]
+fn one_whose_job_has_succeeded_is_not_skipped_and_its_run_ends_as_done() {
+    let ground = ground(2, 3);
+    let alice = patient(&ground, "alice@bastion");
+    let made = of_all(&alice, &migration());
+    let mut handle = begin(&alice, &made, 1, 0, 1);
+    let last = std::cell::RefCell::new(None);
+    drive_until(&ground, &alice, &mut handle, |it| {
+        let migrated = it.under_way.iter().find(|run| run.has_migrated() && it.counts().done == 1);
+        last.replace(migrated.and_then(|run| run.tenants().next().cloned())).is_some()
+            || last.borrow().is_some()
+    });
+    let tenant = last.take().expect("the last of them");
+    handle.wish(Wish::SkipTenant { tenant: tenant.clone() });
+    let it = drive(&ground, &alice, &mut handle);
+    let counts = it.counts();
+    assert_eq!((it.state, counts.done, counts.skipped, counts.failed), (CampaignState::Done, 2, 0, 0));
+    assert_eq!(ran(&ground, tenant.as_str()), 1);
+    let done = |s: &Snapshot| {
+        let all = wheelhouse::run::runs(s);
+        all.len() == 2 && all.iter().all(|known| known.run.state == RunState::Done)
+    };
+    alice.until("both runs as done", done);
+}
+
+#[test]
 fn one_whose_outcome_is_unknown_is_held_and_the_others_go_on() {
     let ground = ground(4, 4);
     let alice = patient(&ground, "alice@bastion");
@@ -290,7 +315,7 @@ fn between_tenants_a_busy_database_is_waited_for_with_the_reason() {
     let alice = stage.session("alice@bastion");
     stage.database().with(|s| s.galera.toi(0, "ALTER TABLE orders ADD price_cents INT NOT NULL", 600_000));
     stage.database().step(Duration::from_secs(2));
-    let busy = |s: &wheelhouse::cluster::Snapshot| {
+    let busy = |s: &Snapshot| {
         s.galera
             .values()
             .filter_map(|m| m.now())

@@ -119,8 +119,7 @@ fn a_pod_is_moved_by_adoption_and_the_undo_moves_it_back() {
             .placement()
             .contains_key(moved.to.as_ref().expect("a target"))
     });
-    let undo = self::plan(&alice.now(), &intent);
-    assert!(undo.refusals().next().is_none(), "{undo}");
+    let undo = crate::session::planned(&alice, &intent);
     let mut handle = alice.start(undo, JournalPlace::Cluster);
     let run = ground.drive(&alice, &mut handle);
     assert_eq!(run.state, RunState::Done, "{:?}", run.last_word());
@@ -189,7 +188,7 @@ fn a_node_is_cordoned_and_uncordoned_by_its_undo() {
     assert!(cordoned(&ground, "worker-2"));
     let again = plan(&alice.now(), &Intent::Cordon { node: "worker-2".into(), cordoned: true });
     assert!(again.steps.is_empty() && again.refusals().next().is_none(), "{again}");
-    let undo = plan(&alice.now(), &undo_intent(&run).expect("something was made"));
+    let undo = crate::session::planned(&alice, &undo_intent(&run).expect("something was made"));
     let mut handle = alice.start(undo, JournalPlace::Cluster);
     assert_eq!(ground.drive(&alice, &mut handle).state, RunState::Done);
     assert!(!cordoned(&ground, "worker-2"));
@@ -227,8 +226,7 @@ fn an_eviction_a_restart_and_a_deletion_end_with_every_pod_ready() {
             other => other,
         };
         let before = pods(&ground, "acme");
-        let made = plan(&alice.now(), &intent);
-        assert!(made.refusals().next().is_none(), "{made}");
+        let made = crate::session::planned(&alice, &intent);
         let run = through(&ground, &alice, made);
         assert_eq!(run.state, RunState::Done, "{intent:?}: {:?}", run.last_word());
         let after = pods(&ground, "acme");

@@ -105,7 +105,7 @@ async fn the_cockpit_opens_lists_and_closes_them_and_they_end_with_it() {
     let path = home.path("kubeconfig").display().to_string();
     let mut terminal = home.terminal(&["--kubeconfig", &path], 120, 30);
     let (mut terminal, port) = blocking(move || {
-        terminal.wait_for("acme");
+        terminal.wait_for("nothing is wrong");
         terminal.keys(&format!(":port-forward {pod} :8080\r"));
         let screen = terminal.wait_for(" leads to ");
         let port = screen.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).expect("a port");

@@ -5,7 +5,7 @@ use std::{
     num::NonZero,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Condvar, Mutex},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -112,7 +112,7 @@ impl Home {
             let mut buffer = [0; 8192];
             loop {
                 let read = reader.read(&mut buffer).unwrap_or(0);
-                let mut shown = into.0.lock().expect("no one panics with the screen");
+                let mut shown = into.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if read == 0 {
                     shown.ended = true;
                 } else {
@@ -277,7 +277,12 @@ impl Terminal {
                 return text;
             }
             let left = until.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !shown.ended, "waited for {what}; the screen was:\n{text}");
+            if left.is_zero() || shown.ended {
+                // What was there for a moment only.
+                let last = shown.raw.len().saturating_sub(6000);
+                eprintln!("the last bytes: {}", shown.raw[last..].escape_ascii());
+                panic!("waited for {what}; the screen was:\n{text}");
+            }
             shown = self.shared.1.wait_timeout(shown, left).expect("the screen").0;
         }
     }

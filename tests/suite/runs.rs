@@ -404,8 +404,9 @@ fn only_the_newest_fifty_finished_runs_are_kept() {
             });
             let plan = one["data"]["plan"].as_str().unwrap().replace(&handle.id, &id);
             let mut plan: Value = serde_json::from_str(&plan).unwrap();
-            // The sum is that of the other run's plan; journals without one are read as well.
+            // The sum is that of the other run's plan; old journals have none.
             plan.as_object_mut().unwrap().remove("sum").expect("a sum");
+            plan["format"] = 4.into();
             object["data"]["plan"] = plan.to_string().into();
             if n == 0 {
                 // An unfinished one, however old, stays; and what is not understood stays as well.

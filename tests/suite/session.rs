@@ -281,10 +281,13 @@ impl Session {
         })
     }
 
-    /// Waits until it has seen the world as it is now; not for long where it may not see all of it.
+    /// Waits until it has seen the world as it is now; not for long where it cannot see all of it.
     pub fn catch_up(&self, ground: &Ground) {
         let began = std::time::Instant::now();
-        while !self.is_up_to_date(ground) && began.elapsed() < Duration::from_secs(2) {
+        let whole = || self.now().sources().iter().all(|(_, f)| f.is_live());
+        while !self.is_up_to_date(ground)
+            && began.elapsed() < if whole() { PATIENCE } else { Duration::from_secs(2) }
+        {
             self.block("what is seen", async { tokio::time::sleep(Duration::from_millis(2)).await });
         }
     }
@@ -344,12 +347,19 @@ pub fn approve(plan: Plan) -> Approved {
     plan.approve(typed.as_deref(), Some("a test".into())).unwrap()
 }
 
-/// The plan a session makes of this; nothing stands against it.
+/// The plan a session makes of this as soon as nothing stands against it: what ended a moment ago is seen a moment later.
 pub fn planned(session: &Session, intent: &Intent) -> Plan {
-    let made = plan(&session.now(), intent);
-    let refused: Vec<_> = made.refusals().map(|c| c.text.clone()).collect();
-    assert_eq!(refused, [""; 0], "{made}");
-    made
+    let mut seen = session.seen.clone();
+    let began = std::time::Instant::now();
+    loop {
+        let made = plan(&seen.borrow_and_update(), intent);
+        if made.refusals().next().is_none() {
+            return made;
+        }
+        assert!(began.elapsed() < PATIENCE, "{made}");
+        let news = async { tokio::time::timeout(Duration::from_secs(1), seen.changed()).await };
+        let _ = session.block("news", news);
+    }
 }
 
 /// The same of an act on the database.

@@ -10,6 +10,7 @@ pub(super) const ANSWERS: &[(&str, &[&str], &str)] = &[
     ("rollout-stuck", &[], "`rollback TENANT` (`R`)"),
     ("pods-failed", &[], "the line it prints removes them"),
     ("resize-pending", &[], "free memory on the node, or move the pod (`v`)"),
+    ("resized", &[], "change the limit in the manifest as well, where it is to last"),
     ("quota-full", &[], "raise the quota"),
     ("parked", &[], "`scale TENANT N` (`s`)"),
     ("under-floor", &["floor"], "`scale TENANT N` (`s`)"),

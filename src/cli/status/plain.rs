@@ -104,7 +104,8 @@ fn each_tenant(status: &StatusJson<'_>, snapshot: &Snapshot) -> Vec<String> {
         let places: Vec<_> =
             tenant.placement().into_iter().map(|(node, pods)| format!("{pods} on {node}")).collect();
         let places = if places.is_empty() { "on no node".to_owned() } else { places.join(", ") };
-        let ready = format!("{} of {} ready", tenant.ready(), count(tenant.desired(), "pod"));
+        let wanted = status.lent.wanted(tenant);
+        let ready = format!("{} of {} ready", tenant.ready(), count(wanted, "pod"));
         format!("Tenant {} is {health}: {ready}, {places}.", tenant.name)
     };
     all.into_iter().map(line).collect()

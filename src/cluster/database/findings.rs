@@ -3,9 +3,11 @@
 //! Appended to the health rules by [`crate::cluster::findings`]. What a member says of itself is not repeated where its
 //! peers know better, and nothing is said of what has not been seen.
 
+use jiff::Timestamp;
+
 use super::{Database, Role, Row, State};
 use crate::cluster::{
-    Answer, Severity, Subject,
+    Answer, Endpoint, Severity, Subject,
     finding::{Check, Found, Rule, found},
 };
 
@@ -195,13 +197,23 @@ fn all() -> Subject {
     Subject::Source("galera".into())
 }
 
+/// Dates a finding by the state of a member that answers.
+fn in_state(row: &Row, found: Found) -> Found {
+    found.dated(row.member.first_read(), row.now().map(|s| s.state_since))
+}
+
+/// Dates a finding by the silence of an endpoint: of one that never answered it is not known since when.
+fn silence<N: Clone, S, H: Clone>(endpoint: &Endpoint<N, S, H>, found: Found) -> Found {
+    let answered = endpoint.status.is_some().then_some(Timestamp::MIN);
+    found.dated(answered, endpoint.silent_since)
+}
+
 /// A finding for each member in such a state, and what answers it.
 fn states(d: &Database, which: impl Fn(&State) -> bool, answer: impl Fn(&Row, Found) -> Found) -> Said {
     let rows = d.members.iter().filter(|r| which(&r.state));
     rows.map(|r| {
         let severity = d.severity(r).unwrap_or(Severity::Notice);
-        let since = r.now().map(|s| s.state_since);
-        (of(r), answer(r, found(severity, r.state.meaning()).since(since)))
+        (of(r), answer(r, in_state(r, found(severity, r.state.meaning()))))
     })
     .collect()
 }

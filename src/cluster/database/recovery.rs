@@ -151,10 +151,29 @@ fn unknown(evidence: &[Evidence]) -> Vec<&Evidence> {
     evidence.iter().filter(|e| e.is_unknown()).collect()
 }
 
-/// A clean stop writes down the last transaction: less than the member said before is of another time.
+/// A clean stop writes down the last transaction: less than the member said before is of another time. So are two
+/// positions with no start between them.
 fn contradicted(evidence: &[Evidence]) -> bool {
     let read = |e: &Evidence| e.saved.as_ref().is_some_and(|s| s.recovered.is_some());
-    evidence.iter().any(|e| e.falls_short().is_some() && !read(e))
+    evidence.iter().any(|e| e.falls_short().is_some() && !read(e) || several(e).is_some())
+}
+
+/// What was fed of a member has several positions.
+fn several(member: &Evidence) -> Option<String> {
+    let saved = member.saved.as_ref().filter(|saved| member.answers.is_err() && !saved.others.is_empty())?;
+    let others: Vec<_> = saved.others.iter().map(u64::to_string).collect();
+    let last = saved.recovered.as_ref().map_or("-1".into(), |last| last.seqno.to_string());
+    Some(format!(
+        "what was fed of {} has several recovered positions, {} and {last}, and no start of its server between them: the \
+         last counts. Where they are of two members, feed each its own",
+        member.label,
+        others.join(", ")
+    ))
+}
+
+/// What speaks against what was fed.
+fn doubts(evidence: &[Evidence]) -> Vec<String> {
+    evidence.iter().flat_map(|member| [several(member), short(member)]).flatten().collect()
 }
 
 /// What was fed of a member is less than it said itself.
@@ -225,7 +244,7 @@ fn all_down(evidence: &[Evidence]) -> (MostAdvanced, Vec<String>, Vec<Instructio
         let steps = unknown.iter().map(|e| examine_one(e)).collect();
         return (verdict, Vec::from_iter(ask(&unknown)), steps);
     }
-    let short: Vec<_> = evidence.iter().filter_map(short).collect();
+    let doubts = doubts(evidence);
     if contradicted(evidence) {
         let reason = format!(
             "{} has the most of what was fed (seqno {seqno}), and that contradicts itself",
@@ -237,10 +256,10 @@ fn all_down(evidence: &[Evidence]) -> (MostAdvanced, Vec<String>, Vec<Instructio
             proven: false,
             reason,
         };
-        return (verdict, short, examine(evidence));
+        return (verdict, doubts, examine(evidence));
     }
     let mut unproven = Vec::from_iter(ask(&unknown));
-    unproven.extend(short);
+    unproven.extend(doubts);
     if evidence
         .iter()
         .any(|e| e.saved.as_ref().is_some_and(|s| s.recovered.is_some() && s.stopped_at.is_none()))

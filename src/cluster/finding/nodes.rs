@@ -129,6 +129,11 @@ pub(super) fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
     }
     let are = if doubled == 1 { "is" } else { "are" };
     let tenants = format!("{} {are} doubled up", count(doubled, "tenant"));
+    // Others that are doubled up have a pod there already.
+    let without = match doubled {
+        1 => "1 tenant without a pod there is doubled up".to_owned(),
+        n => format!("{n} tenants without a pod there are doubled up"),
+    };
     let names: Vec<_> = others.iter().take(SHOWN).map(|n| n.name.as_str()).collect();
     let also = match others.len() {
         0 => String::new(),
@@ -138,7 +143,9 @@ pub(super) fn empty_nodes(s: &Snapshot) -> Vec<(Subject, Found)> {
     };
     let text = match (has_returned(s, first), carries(first).unwrap_or(0)) {
         (true, 0) => format!("back and empty{also}: {tenants}"),
-        (true, here) => format!("back, with {} of {all}{also}: {tenants}", count(here, "pod")),
+        (true, here) => {
+            format!("back, and carries {here} of the cluster's {}{also}: {without}", count(all, "pod"))
+        }
         (false, _) => format!("carries no tenant{also}, while {tenants} elsewhere"),
     };
     let f = found(Severity::Warning, text).since(first.ready_since());

@@ -343,6 +343,40 @@ pub(super) fn resizing(_: &Snapshot, t: &Tenant) -> Option<Found> {
     Some(found(severity, text).since(resize.since).answer(Answer::Open))
 }
 
+/// Pods that run with other limits than new ones would get, in one sentence.
+pub fn other_limits(tenant: &Tenant) -> Option<String> {
+    // In a rollout the older ones are of another template.
+    if tenant.workload.is_rolling() {
+        return None;
+    }
+    let template = &tenant.workload.template.containers;
+    let other = |pod: &&Pod| {
+        pod.spec.containers.iter().find_map(|has| {
+            let wanted = template.iter().find(|container| container.name == has.name)?;
+            let (has, wanted) = (&has.resources.limits, &wanted.resources.limits);
+            let memory = wanted.memory.zip(has.memory).filter(|(wanted, has)| wanted != has);
+            let cpu = wanted.cpu.zip(has.cpu).filter(|(wanted, has)| wanted != has);
+            let memory = memory.map(|(wanted, has)| ("memory", wanted.to_string(), has.to_string()));
+            memory.or_else(|| cpu.map(|(wanted, has)| ("CPU", wanted.to_string(), has.to_string())))
+        })
+    };
+    let (mut pods, mut first) = (0, None);
+    for found in tenant.active().filter_map(|pod| other(&&**pod)) {
+        pods += 1;
+        first.get_or_insert(found);
+    }
+    let (what, wanted, has) = first?;
+    let have = if pods == 1 { "has" } else { "have" };
+    Some(format!(
+        "{} {have} a {what} limit of {has}, the template says {wanted}: the next rollout gives {wanted}",
+        count(pods, "pod")
+    ))
+}
+
+pub(super) fn resized(_: &Snapshot, t: &Tenant) -> Option<Found> {
+    Some(found(Severity::Notice, other_limits(t)?).answer(Answer::Open))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

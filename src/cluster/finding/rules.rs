@@ -87,6 +87,11 @@ pub(super) const OF_THE_CLUSTER: &[Rule] = &[
         check: Check::Tenant(pods::resizing),
     },
     Rule {
+        name: "resized",
+        doc: "Pods have other limits than their template, as after a resize: the next rollout gives those of the template.",
+        check: Check::Tenant(pods::resized),
+    },
+    Rule {
         name: "quota-full",
         doc: "A quota allows no further pod of the tenant.",
         check: Check::Tenant(pods::quota),

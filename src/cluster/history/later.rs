@@ -21,8 +21,21 @@ pub(in crate::cluster) struct Later {
     columns: [(u64, Vec<i64>); NUMBERS],
     /// What else differs: the place of the tenant, and its forecast.
     forecasts: Vec<(u32, Option<Forecast>)>,
-    /// Its hours: so many of the oldest are the same, and those after them.
-    hours: Vec<(u32, u8, Vec<Hour>)>,
+    /// Its hours: the place of the tenant, how many of the oldest are the same, and how many follow.
+    hours: Vec<(u32, u8, u8)>,
+    /// What those that follow say, less what the hour at their place said before: first, last, least, most.
+    of_hours: [Vec<i64>; 4],
+}
+
+impl Hour {
+    fn numbers(&self) -> [i64; 4] {
+        [self.from, self.to, self.least, self.most].map(i64::from)
+    }
+
+    fn of_numbers(numbers: [i64; 4]) -> Self {
+        let [from, to, least, most] = numbers.map(|n| n as u32);
+        Self { from, to, least, most }
+    }
 }
 
 impl Kept {
@@ -69,7 +82,13 @@ impl History {
             // The hours that are over stay as they are; when the oldest goes, all are told again.
             let same = old.hours.iter().zip(&ring.hours).take_while(|(a, b)| a == b).count();
             if same < ring.hours.len() || old.hours.len() != ring.hours.len() {
-                later.hours.push((place, small(same), ring.hours[same..].to_vec()));
+                later.hours.push((place, small(same), small(ring.hours.len() - same)));
+                for (hour, now) in ring.hours.iter().enumerate().skip(same) {
+                    let was = old.hours.get(hour).map_or([0; 4], Hour::numbers);
+                    for ((column, now), was) in later.of_hours.iter_mut().zip(now.numbers()).zip(was) {
+                        column.push(now.wrapping_sub(was));
+                    }
+                }
             }
         }
         for (unit, column) in &mut later.columns {
@@ -80,7 +99,7 @@ impl History {
 
     /// Takes in what a later one holds otherwise. Its trends are worked out by [`Self::settle`].
     pub(in crate::cluster) fn take(&mut self, later: Later) {
-        let Later { names, gone, same, new, columns, forecasts, hours } = later;
+        let Later { names, gone, same, new, columns, forecasts, hours, of_hours } = later;
         if let Some(names) = names {
             let mut rings = std::mem::take(&mut self.rings);
             self.rings = names
@@ -102,14 +121,21 @@ impl History {
                 ring.samples.push(Kept::of(last));
             }
         }
+        let mut of_hours = of_hours.map(Vec::into_iter);
         let (mut forecasts, mut hours) = (forecasts.into_iter().peekable(), hours.into_iter().peekable());
         for (place, ring) in (0..).zip(self.rings.values_mut()) {
             if let Some((_, forecast)) = forecasts.next_if(|(of, _)| *of == place) {
                 ring.forecast = forecast;
             }
             if let Some((_, same, new)) = hours.next_if(|(of, ..)| *of == place) {
-                ring.hours.truncate(same.into());
-                ring.hours.extend(new);
+                let old = ring.hours.split_off(usize::from(same).min(ring.hours.len()));
+                for hour in 0..usize::from(new) {
+                    let mut numbers = old.get(hour).map_or([0; 4], Hour::numbers);
+                    for (number, column) in numbers.iter_mut().zip(&mut of_hours) {
+                        *number = number.wrapping_add(column.next().unwrap_or(0));
+                    }
+                    ring.hours.push(Hour::of_numbers(numbers));
+                }
             }
         }
     }

@@ -162,6 +162,11 @@ impl ProxySql {
         self.admin.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
     }
 
+    /// The weight of the member at a port in the rows on its disk; 0 where there is none.
+    pub fn weight_on_disk(&self, port: u16) -> i64 {
+        self.number(&format!("SELECT coalesce(max(weight), 0) FROM disk.mysql_servers WHERE port = {port}"))
+    }
+
     /// A runtime variable.
     pub fn variable(&self, name: &str) -> String {
         let sql =

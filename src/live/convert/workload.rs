@@ -28,18 +28,29 @@ pub(super) fn stateful_set(
 /// `progressDeadlineSeconds` where none is given.
 const DEADLINE: u32 = 600;
 
-/// Whether a rollout may take all pods away before the first new one is ready: the strategy `Recreate`, or as many may be
-/// unavailable as there are. A part of a pod does not count, as the Deployment controller rounds it down.
-fn all_at_once(strategy: &slim::Rollout, desired: u32) -> bool {
+/// Up to how many replicas a rollout may take all pods away before the first new one is ready: the strategy `Recreate`, or
+/// as many may be unavailable as there are. A part of a pod does not count, and where neither number comes to a pod, one
+/// may be unavailable.
+/// Source: `pkg/controller/deployment/util/deployment_util.go` `ResolveFenceposts`.
+fn all_gone_up_to(kind: WorkloadKind, strategy: &slim::Rollout) -> u32 {
+    if kind == WorkloadKind::StatefulSet {
+        return 0;
+    }
+    if strategy.r#type == "Recreate" {
+        return u32::MAX;
+    }
+    let percent = |text: &str| text.strip_suffix('%').and_then(|n| n.trim().parse::<i64>().ok());
     let unavailable = match &strategy.rolling_update.max_unavailable {
-        Some(slim::IntOrText::Int(number)) => *number,
-        Some(slim::IntOrText::Text(text)) => {
-            let percent = text.strip_suffix('%').and_then(|n| n.trim().parse::<i64>().ok());
-            percent.map_or(0, |percent| i64::from(desired).saturating_mul(percent) / 100)
-        }
-        Some(slim::IntOrText::Float(_)) | None => 0,
+        Some(slim::IntOrText::Int(number)) => u32::try_from(*number).unwrap_or(0),
+        Some(slim::IntOrText::Text(text)) if percent(text) >= Some(100) => u32::MAX,
+        Some(_) | None => 0,
     };
-    strategy.r#type == "Recreate" || desired > 0 && unavailable >= i64::from(desired)
+    let surges = match &strategy.rolling_update.max_surge {
+        Some(slim::IntOrText::Int(number)) => *number > 0,
+        Some(slim::IntOrText::Text(text)) => percent(text).is_none_or(|percent| percent > 0),
+        Some(slim::IntOrText::Float(_)) | None => true,
+    };
+    unavailable.max(u32::from(!surges))
 }
 
 fn workload(
@@ -114,7 +125,7 @@ fn workload(
             .collect(),
         claims_go_when_scaled: spec.persistent_volume_claim_retention_policy.when_scaled == "Delete",
         min_ready_seconds: count(spec.min_ready_seconds),
-        all_at_once: all_at_once(&spec.strategy, desired),
+        all_gone_up_to: all_gone_up_to(kind, &spec.strategy),
         bound_to,
         restarted: spec.template.metadata.annotations.restarted.map(Arc::from),
         deadline: spec.progress_deadline_seconds.map_or(DEADLINE, count),

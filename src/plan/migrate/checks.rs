@@ -70,6 +70,8 @@ pub(super) fn of(seen: &Snapshot, work: &Work<'_>) -> Vec<Check> {
     )];
     checks.push(images::exists(seen, &work.image));
     checks.push(keeps(work));
+    checks.extend(check::refused(&tenant.workload));
+    checks.extend((work.image != work.container.image).then(|| check::replaced(tenant, work.keep)));
     checks.extend(load(seen, work));
     checks.extend(autoscaler(seen, work));
     checks.extend(gitops(work));

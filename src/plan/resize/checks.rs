@@ -267,9 +267,18 @@ fn template(seen: &Snapshot, tenant: &Tenant, wanted: &[Wanted]) -> Option<Check
         flag("requests", of("requests")),
         flag("limits", of("limits"))
     );
+    let kind = workload.key.kind.name();
+    let last = match (&workload.owner, &workload.gitops) {
+        // What is set in the workload itself is taken back.
+        (Some(owner), _) => format!(
+            "change it in {} {}, to which this {kind} belongs: its controller takes back what is set here",
+            owner.kind, owner.name
+        ),
+        (None, Some(tool)) => format!("change it where {tool} has the manifest from"),
+        (None, None) => format!("`{line}` (which begins a rollout)"),
+    };
     let text = format!(
-        "the template keeps {now}: pods of the next rollout, and any new pod, have that; to make this last: `{line}` \
-         (which begins a rollout)"
+        "the template keeps {now}: pods of the next rollout, and any new pod, have that; to make this last: {last}"
     );
     Some(Check::new("template", Warn, text))
 }

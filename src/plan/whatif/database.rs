@@ -65,11 +65,34 @@ pub fn machine(seen: &Snapshot, member: &Row) -> NodeName {
 fn machine_of_proxy(seen: &Snapshot, proxy: &Proxy) -> Option<(NodeName, Option<Key>)> {
     let name = proxy.name.as_str();
     if let Some(host) = seen.database.proxy_hosts.get(name) {
-        return Some((host.as_str().into(), None));
+        return match host.split_once('/') {
+            Some((namespace, workload)) => pod_of_proxy(seen, name, host, namespace, workload),
+            None => Some((host.as_str().into(), None)),
+        };
     }
     let (namespace, rest) = name.split_once('/')?;
     let pod = rest.split_once(':').map_or(rest, |(pod, _)| pod);
     let pod = seen.pods.get(&Key::new(namespace, pod))?;
+    Some((pod.node.clone()?, Some(pod.key.clone())))
+}
+
+/// The pod of a proxy that is said to be one of a workload's: which of them is told by nothing, so that they are counted off,
+/// in the order of their names.
+fn pod_of_proxy(
+    seen: &Snapshot,
+    proxy: &str,
+    host: &str,
+    namespace: &str,
+    workload: &str,
+) -> Option<(NodeName, Option<Key>)> {
+    let alike = seen.database.proxy_hosts.iter().filter(|(_, on)| *on == host);
+    let at = alike.map(|(name, _)| name).position(|name| name == proxy)?;
+    let prefix = format!("{workload}-");
+    let from = seen.pods.items.range(Key::new(namespace, prefix.as_str())..).map(|(_, pod)| pod);
+    let own = from
+        .take_while(|pod| *pod.key.namespace == *namespace && pod.key.name.starts_with(&prefix))
+        .filter(|pod| pod.is_active());
+    let pod = own.filter(|pod| pod.node.is_some()).nth(at)?;
     Some((pod.node.clone()?, Some(pod.key.clone())))
 }
 

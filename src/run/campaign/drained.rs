@@ -36,7 +36,18 @@ impl Drained {
         let empty = pods.is_empty();
         let lost = what_if(seen, std::slice::from_ref(node), Loss::Crash).ok().and_then(|told| told.database);
         let members = lost.as_ref().filter(|lost| !lost.members.is_empty());
+        let proxies = lost.as_ref().map_or(0, |lost| lost.proxies);
+        let of_proxies = lost.as_ref().map_or(0, |lost| lost.of_proxies);
+        let also = match proxies {
+            0 => String::new(),
+            1 => format!("; 1 of {of_proxies} ProxySQLs runs on its machine and goes with it"),
+            n => format!("; {n} of {of_proxies} ProxySQLs run on its machine and go with it"),
+        };
         let (safe, text) = match (pods.as_slice(), members) {
+            ([], None) if proxies > 0 && proxies == of_proxies => {
+                (false, format!("{node} is empty of pods{also}: do not power the machine off"))
+            }
+            ([], None) if proxies > 0 => (true, format!("{node} is empty of pods{also}: safe to power off")),
             ([], None) => (true, format!("{node} is empty: safe to power off")),
             ([], Some(lost)) => {
                 let names = lost.members.join(", ");
@@ -58,7 +69,7 @@ impl Drained {
                             .into(),
                     ),
                 };
-                (safe, format!("{node} is empty of pods; the Galera member {names} runs on it; {what}"))
+                (safe, format!("{node} is empty of pods{also}; the Galera member {names} runs on it; {what}"))
             }
             ([pod], _) => (false, format!("1 pod is left on {node}: {pod}")),
             (pods, _) => (false, format!("{} pods are left on {node}: {}", pods.len(), pods.join(", "))),

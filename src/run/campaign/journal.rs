@@ -22,20 +22,16 @@ pub(super) fn name(id: &str) -> String {
     format!("campaign-{id}")
 }
 
-/// Reads a campaign.
-///
-/// # Errors
-/// One sentence, when its journal is damaged or was written by a newer version.
-pub(super) fn read(head: &str, events: &str, asked: &str) -> Result<Campaign, String> {
-    let mut campaign = record::read(head, events)?;
-    campaign.asked =
-        record::wishes(asked).into_iter().map(|wish| wish.unwrap_or_else(Asked::unread)).collect();
-    Ok(campaign)
+/// The same campaign with what others wish of it.
+fn asked_of(campaign: Campaign, asked: &str) -> Campaign {
+    let asked = record::wishes(asked).into_iter().map(|wish| wish.unwrap_or_else(Asked::unread)).collect();
+    Campaign { asked, ..campaign }
 }
 
 fn decode(journal: &Journal) -> Result<Campaign, String> {
     let unread = |why: String| format!("journal {}: {why}", journal.key);
-    let campaign = read(&journal.plan, &journal.events, &journal.asked).map_err(unread)?;
+    let read = record::in_cluster(&journal.plan, &journal.events, journal.state.as_deref());
+    let campaign = asked_of(read.map_err(unread)?, &journal.asked);
     match name(&campaign.id) == *journal.key.name {
         true => Ok(campaign),
         false => {
@@ -98,9 +94,7 @@ pub fn local_campaigns(state_dir: &Path, context: &str, server: &str) -> Vec<Res
 pub(super) fn of_file(path: &Path, text: &str) -> Result<Campaign, String> {
     let (head, events) = text.split_once('\n').ok_or("what was approved was never written in full")?;
     let asked = std::fs::read_to_string(path.with_extension(ASKED)).unwrap_or_default();
-    let mut campaign = read(head, events, &asked)?;
-    campaign.local = true;
-    Ok(campaign)
+    Ok(Campaign { local: true, ..asked_of(record::read(head, events)?, &asked) })
 }
 
 /// The campaign of that id, or whose id ends in `-id`, or the only one whose id begins with it.
@@ -143,7 +137,8 @@ pub(super) fn with(journal: &ConfigMap, campaign: &Campaign, entries: &[Entry]) 
 /// The campaign a ConfigMap holds.
 pub(super) fn of(journal: &ConfigMap) -> Result<Campaign, String> {
     let text = |key| journal.data.as_ref().and_then(|d| d.get(key)).map_or("", String::as_str);
-    read(text(HEAD), text("events"), text(ASKED))
+    let campaign = record::in_cluster(text(HEAD), text("events"), journal::label(journal))?;
+    Ok(asked_of(campaign, text(ASKED)))
 }
 
 /// The campaigns that may go: over, all but the newest.

@@ -4,7 +4,7 @@ use super::{Campaign, CampaignState, Counts, Doing, Event, ItemState, drained};
 use crate::{
     cluster::{Snapshot, words::short_run},
     plan::{Change, OnFailure, Standing, rebalance::Goal},
-    run::{Run, RunSeen, RunState, Shown, StepState},
+    run::{Run, RunSeen, RunState, Shown},
 };
 
 /// Characters of a reason that are kept in the journal of a campaign of tenants: of 2,000 items each may have one.
@@ -135,8 +135,8 @@ fn stands(campaign: &Campaign, item: usize, found: &RunSeen, seen: &Snapshot) ->
     let note = |event| Way::Now(Next::Note(event));
     match (run.state, found.shown()) {
         (RunState::Done, _) => note(done(item, run)),
-        // Given up once its pod had moved: that stands.
-        (RunState::Failed, _) if has_moved(run) => note(done(item, run)),
+        // Given up once its pod had moved or its schema was migrated: that stands.
+        (RunState::Failed, _) if run.came_about().is_some() => note(done(item, run)),
         (RunState::Undone, _) => {
             note(Event::Skipped { item, why: format!("run {name} was taken back by another run") })
         }
@@ -178,6 +178,7 @@ fn decided(item: usize, found: &RunSeen) -> Option<Event> {
     let last = || run.last_word().unwrap_or("it ended").to_owned();
     match run.state {
         RunState::Done => Some(done(item, run)),
+        RunState::Failed if run.came_about().is_some() => Some(done(item, run)),
         RunState::Failed => Some(Event::Failed { item, why: brief(&last()) }),
         RunState::Undone => {
             Some(Event::Skipped { item, why: format!("run {} was taken back by another run", run.short()) })
@@ -210,21 +211,13 @@ pub(super) fn done(item: usize, run: &Run) -> Event {
         Change::SetImage(set) if !step.way_out => Some(set.from.to_string()),
         _ => None,
     });
-    // Its pod had moved when its run was given up: the run says failed, and so does this.
-    let failed = (run.state == RunState::Failed).then(|| {
+    // What it is for had come about when its run was given up: the run says failed, and so does this.
+    let failed = run.came_about().filter(|_| run.state == RunState::Failed).map(|what| {
         let why = run.last_word().unwrap_or("it was given up");
-        format!("run {} failed once the pod had moved: {why}", run.short())
+        format!("run {} failed once {what}: {why}", run.short())
     });
     let unpredicted = failed.or_else(|| run.unpredicted()).map(|text| brief(&text));
     Event::Done { item, pod: came(run), was, unpredicted }
-}
-
-/// Its new pod was adopted, by the API server's own word: there was nothing to discard any more.
-pub(super) fn has_moved(run: &Run) -> bool {
-    run.plan().steps.iter().zip(&run.steps).any(|(step, state)| {
-        let begun = step.takes_back.is_some_and(|of| run.is_begun(of));
-        begun && matches!((&step.change, state), (Change::Discard(_), StepState::Skipped(_)))
-    })
 }
 
 /// The pod that came by adoption.

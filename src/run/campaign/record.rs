@@ -13,10 +13,10 @@ use crate::{
     run::journal,
 };
 
-/// The newest format that is read. Raised when an older reader would misread it.
-const FORMAT: u32 = 2;
-/// The format of a campaign without tenants as its items: older readers read it.
-const FORMAT_OF_MOVES: u32 = 1;
+/// The format written. Raised when an older reader would misread it.
+const FORMAT: u32 = 3;
+/// From this format on it carries the sum of what was approved, and one without it is not read.
+const SUMMED: u32 = 3;
 /// A ConfigMap holds 1 MiB in all; the rest is for its metadata.
 pub const ROOM: usize = 1_000_000;
 /// What the entries of one item may take.
@@ -43,12 +43,12 @@ struct Head {
 }
 
 /// What tells that a campaign is still the one that was approved: of all that is stored of it but the sum itself.
-fn sum(head: &str) -> serde_json::Result<String> {
-    let mut head: Value = serde_json::from_str(head)?;
+fn sum(head: &Value) -> String {
+    let mut head = head.clone();
     if let Some(head) = head.as_object_mut() {
         head.remove("sum");
     }
-    Ok(journal::sum_of(&head))
+    journal::sum_of(&head)
 }
 
 /// Items among the events.
@@ -181,7 +181,7 @@ fn of_move(moved: StoredMove) -> Intent {
 /// One sentence, when it would not fit with all its entries.
 pub fn head(campaign: &Campaign) -> Result<String, String> {
     let head = Head {
-        format: if campaign.is_of_tenants() { FORMAT } else { FORMAT_OF_MOVES },
+        format: FORMAT,
         id: campaign.id.clone(),
         operator: campaign.operator.clone(),
         reason: campaign.reason.clone(),
@@ -195,7 +195,8 @@ pub fn head(campaign: &Campaign) -> Result<String, String> {
     };
     let unwritten = |e: serde_json::Error| format!("it cannot be written as JSON: {e}");
     let text = serde_json::to_string(&head).map_err(unwritten)?;
-    let sum = Some(sum(&text).map_err(unwritten)?);
+    // By what is read again: numbers may come out otherwise than they went in.
+    let sum = Some(sum(&serde_json::from_str(&text).map_err(unwritten)?));
     let text = serde_json::to_string(&Head { sum, ..head }).map_err(unwritten)?;
     let count = campaign.items.len();
     if text.len() + count * ROOM_AN_ITEM > ROOM {
@@ -211,26 +212,27 @@ pub fn line(entry: &Entry) -> String {
     line
 }
 
-/// The campaign that was stored as this text. A last line without its end was being written when the power went: it is
-/// dropped.
+/// The campaign that was stored as this text in a file.
 ///
 /// # Errors
 /// One sentence: it is damaged, or was written by a newer version.
 pub fn read(head: &str, events: &str) -> Result<Campaign, String> {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
+    told(head, events).map(|(campaign, _)| campaign)
+}
+
+/// The campaign that was stored as this text in the cluster, with the state it is labelled with.
+pub(super) fn in_cluster(head: &str, events: &str, label: Option<&str>) -> Result<Campaign, String> {
+    let (campaign, format) = told(head, events)?;
+    match format >= SUMMED {
+        true => journal::untouched(events, label, campaign.state.word()).map(|()| campaign),
+        false => Ok(campaign),
     }
-    let unread = |e: serde_json::Error| format!("its items cannot be read: {e}");
-    let Format { format } = serde_json::from_str(head).map_err(unread)?;
-    if format > FORMAT {
-        return Err(format!("it was written by a newer wheelhouse (format {format}): use that version"));
-    }
-    let text = head;
-    let head: Head = serde_json::from_str(text).map_err(unread)?;
-    if head.sum.as_ref().is_some_and(|written| sum(text).ok().as_ref() != Some(written)) {
-        return Err(journal::EDITED.into());
-    }
+}
+
+/// The campaign that was stored as this text, and its format.
+fn told(head: &str, events: &str) -> Result<(Campaign, u32), String> {
+    let (head, format) = journal::head_of(head, "its items", (FORMAT, SUMMED), sum)?;
+    let head: Head = serde_json::from_value(head).map_err(|e| format!("its items cannot be read: {e}"))?;
     let approved = Approved {
         goal: head.goal,
         aim: head.aim,
@@ -241,20 +243,8 @@ pub fn read(head: &str, events: &str) -> Result<Campaign, String> {
         reason: head.reason,
     };
     let mut campaign = Campaign::new(head.id, head.operator, approved);
-    for (number, line) in events.split_inclusive('\n').enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        match serde_json::from_str(line) {
-            Ok(entry) => {
-                let applied = campaign.apply(entry);
-                applied.map_err(|e| format!("line {} of its events: {e}", number + 1))?;
-            }
-            Err(_) if !line.ends_with('\n') => break,
-            Err(e) => return Err(format!("line {} of its events cannot be read: {e}", number + 1)),
-        }
-    }
-    Ok(campaign)
+    journal::fold(events, |entry| campaign.apply(entry))?;
+    Ok((campaign, format))
 }
 
 /// A wish, as it is stored.

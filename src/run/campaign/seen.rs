@@ -137,9 +137,11 @@ impl CampaignSeen {
     /// Why not.
     pub fn pause(&self) -> Result<(), String> {
         self.open()?;
-        match self.is_driven() {
-            true => Ok(()),
-            false => Err(format!("campaign {} {}", self.name(), self.shown().phrase())),
+        let standing = format!("campaign {} {}", self.name(), self.shown().phrase());
+        match self.shown() {
+            _ if self.is_driven() => Ok(()),
+            Shown::Interrupted => Err(format!("{standing}: nobody drives it, and nothing of it goes on")),
+            _ => Err(standing),
         }
     }
 

@@ -119,9 +119,49 @@ fn an_item_whose_run_failed_or_was_not_as_predicted_says_so() {
     // Its journal keeps it, and one without reads as before.
     let line = line(it.entries.last().expect("an entry"));
     assert!(line.contains("\"unpredicted\":"), "{line}");
-    let failed = child(1, RunState::Failed).run;
-    let Event::Done { unpredicted: Some(why), .. } = next::done(1, &failed) else { panic!("it says so") };
-    assert!(why.starts_with("run ") && why.contains("failed once the pod had moved: given up"), "{why}");
+}
+
+/// The run of an item whose Job has succeeded.
+fn migrated(item: usize) -> Run {
+    let made = plan(&seen(), &migration(TENANTS[item]));
+    let typed = match made.confirmation() {
+        crate::plan::Confirmation::Type(text) => Some(text),
+        crate::plan::Confirmation::Yes => None,
+    };
+    let mut run = Run::new(id(item), "alice", made.approve(typed.as_deref(), None).expect("a plan"));
+    let ended = |step: &crate::plan::Step| matches!(step.change, crate::plan::Change::JobEnded(_));
+    let last = run.plan().steps.iter().position(ended).expect("a job");
+    let steps = (0..=last).map(|step| run::Event::Done { step, text: String::new() });
+    for event in std::iter::once(run::Event::Taken).chain(steps) {
+        run.apply(run::Entry { at: now(), by: "alice".into(), token: 1, event }).expect("a legal order");
+    }
+    run
+}
+
+#[test]
+fn a_tenant_whose_job_succeeded_is_migrated_whatever_becomes_of_its_run() {
+    let mut run = migrated(0);
+    assert!(run.beyond_skipping().is_some_and(|why| why.contains("has succeeded")), "it is not skipped");
+    let (outcome, text) = (Outcome::Failed, "given up by bob: skipped".to_owned());
+    let event = run::Event::Finished { outcome, text };
+    run.apply(run::Entry { at: now(), by: "bob".into(), token: 2, event }).expect("it is given up");
+    let known = [RunSeen::of(run)];
+    let pace = Pace { parallel: 1, canary: 1, stop_after: 3, brakes: Vec::new() };
+    for held in [false, true] {
+        let mut it = migrations(pace.clone());
+        begin(&mut it, 0);
+        if held {
+            note(&mut it, Event::Held { item: 0, why: "its outcome is not known".into() });
+        }
+        let Next::Note(event) = next(&it, &known, &seen()) else {
+            panic!("{:?}", next(&it, &known, &seen()))
+        };
+        note(&mut it, event);
+        let (at, why) = it.unpredicted().next().expect("it says what became of the run");
+        assert!(why.contains("failed once its migration had succeeded: given up by bob"), "{why}");
+        let counts = it.counts();
+        assert_eq!((at, counts.done, counts.failed, counts.skipped), (0, 1, 0, 0));
+    }
 }
 
 #[test]
@@ -324,7 +364,7 @@ fn two_thousand_migrations_fit_into_a_journal_with_all_their_entries() {
     let mut it = Campaign::new("20261121-090000-c0de", "alice@bastion", approved);
     let text = head(&it).expect("it fits");
     assert!(text.len() < 150_000, "what is the same is written once: {}", text.len());
-    assert!(text.starts_with("{\"format\":2"), "an older reader is told");
+    assert!(text.starts_with("{\"format\":3"), "an older reader is told");
     let mut events = String::new();
     let mut add = |it: &mut Campaign, event: Event| {
         let entry = Entry { at: now(), by: "alice@bastion.prod".into(), token: 1, heard: 0, event };
@@ -548,7 +588,7 @@ fn a_journal_cut_at_any_byte_is_a_shorter_campaign_or_a_sentence() {
         assert!(read(&text[..cut], &events).is_err(), "{cut}");
     }
     assert!(
-        read(&text.replacen("\"format\":2", "\"format\":9", 1), "").is_err_and(|why| why.contains("newer"))
+        read(&text.replacen("\"format\":3", "\"format\":9", 1), "").is_err_and(|why| why.contains("newer"))
     );
     let again = events.replacen("\"event\":\"began\"", "\"event\":\"done\"", 1);
     assert!(read(&text, &again).is_err_and(|why| why.contains("line 2")));
@@ -635,7 +675,7 @@ fn a_drain_is_not_done_while_pods_are_left_that_a_later_plan_could_not_move() {
 }
 
 #[test]
-fn a_campaign_that_was_edited_is_not_read_again_and_one_without_a_sum_is() {
+fn a_campaign_that_was_edited_is_not_read_again_and_an_old_one_without_a_sum_is() {
     let it = campaign(Pace::default());
     let written = head(&it).expect("it fits");
     assert_eq!(read(&written, "").expect("as it was").items, it.items);
@@ -650,5 +690,7 @@ fn a_campaign_that_was_edited_is_not_read_again_and_one_without_a_sum_is() {
     // As it was written before there was a sum.
     let mut old: serde_json::Value = serde_json::from_str(&written).expect("JSON");
     assert!(old.as_object_mut().and_then(|old| old.remove("sum")).is_some());
+    assert_eq!(read(&old.to_string(), "").expect_err("its sum is gone"), run::journal::UNSUMMED);
+    old["format"] = 2.into();
     assert_eq!(read(&old.to_string(), "").expect("an old one").items, it.items);
 }

@@ -30,8 +30,7 @@ impl Driver {
     pub(super) async fn look(&mut self, session: &Session<'_>) -> Result<(), Stop> {
         let changes: BTreeMap<Object, Change> = {
             let run = self.run.borrow();
-            let open = |s: &StepState| !matches!(s, StepState::Done(_) | StepState::Skipped(_));
-            let steps = run.plan().steps.iter().zip(&run.steps).filter(|(_, state)| open(state));
+            let steps = run.plan().steps.iter().zip(&run.steps).filter(|(_, state)| !state.is_through());
             steps.map(|(step, _)| (step.change.object(), step.change.clone())).collect()
         };
         for (object, change) in changes {

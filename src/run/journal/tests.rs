@@ -43,6 +43,24 @@ fn a_journal_of_another_run_than_its_name_says_is_not_read() {
 }
 
 #[test]
+fn events_that_were_cut_or_removed_are_not_read_as_those_of_a_run_that_has_just_begun() {
+    let (plan, events) = texts();
+    let run = decode(&journal(&plan, &events)).expect("a run");
+    let written = head(&run).expect("JSON");
+    let labelled =
+        |events: &str, state: &str| Journal { state: Some(state.into()), ..journal(&written, events) };
+    let state = run.state.word();
+    assert_eq!(decode(&labelled(&events, state)).expect("as it was"), run);
+    let cut = &events[..events.len() - 30];
+    assert!(decode(&labelled(cut, state)).is_err_and(|why| why.contains("is cut off")));
+    let why = decode(&labelled("", state)).expect_err("its events are gone");
+    assert!(why.contains(&format!("come to planned, and it was {state}")), "{why}");
+    // Those of older formats stay readable, and so is what a power cut leaves of a file.
+    let old = Journal { state: Some(state.into()), ..journal(&plan, cut) };
+    assert!(decode(&old).is_ok() && read(&written, cut).is_ok());
+}
+
+#[test]
 fn a_plan_that_was_edited_is_not_read_again() {
     let (plan, events) = texts();
     let run = decode(&journal(&plan, &events)).expect("a run");
@@ -55,6 +73,10 @@ fn a_plan_that_was_edited_is_not_read_again() {
         let why = decode(&journal(&edited, &events)).expect_err("edited");
         assert!(why.contains("not the one that was approved"), "{why}");
     }
+    let mut bare: Value = serde_json::from_str(&written).expect("JSON");
+    bare.as_object_mut().and_then(|bare| bare.remove("sum")).expect("a sum");
+    let why = decode(&journal(&bare.to_string(), &events)).expect_err("its sum is gone");
+    assert!(why.ends_with(UNSUMMED), "{why}");
     // Of journals without it, what no planner makes.
     let value: Value = serde_json::from_str(&plan).expect("JSON");
     let step = |change: &dyn Fn(&mut Value)| {
@@ -118,7 +140,7 @@ fn a_journal_cut_at_any_byte_is_a_shorter_run_or_a_sentence() {
 #[test]
 fn damaged_and_newer_journals_are_told_in_a_sentence() {
     let (plan, events) = texts();
-    let newer = plan.replacen("\"format\":1", "\"format\":5", 1);
+    let newer = plan.replacen("\"format\":1", "\"format\":6", 1);
     for (plan, events, words) in [
         (newer.as_str(), "", "newer wheelhouse (format 5)"),
         ("", "", "its plan cannot be read"),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::{glyph, places, role};
 use crate::{
-    cluster::{Database, Finding, Freshness, Health, Healths, Severity},
+    cluster::{Database, Finding, Freshness, Health, Healths, Severity, Subject},
     ui::{
         format,
         paint::{Pen, Piece, piece, wide},
@@ -157,9 +157,20 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
             .map(|text| vec![piece(text, Role::Muted)])
             .into();
     };
-    let of_it = cx.findings.iter().filter(|f| f.subject.is_database() && f.severity > Severity::Notice);
-    let (sign, role) = match of_it.map(|f| f.severity).max() {
+    let of_it = || cx.findings.iter().filter(|f| f.subject.is_database() && f.severity > Severity::Notice);
+    let worst = of_it().map(|f| f.severity).max();
+    let of_proxies = |f: &Finding| match &f.subject {
+        Subject::Proxy(_) => true,
+        Subject::Source(name) => name == "proxysql",
+        _ => false,
+    };
+    // What is wrong with the proxies alone is no fault of the cluster that is named first.
+    let proxies = worst.is_some_and(|worst| worst < Severity::Critical)
+        && headline.starts_with("galera")
+        && of_it().all(of_proxies);
+    let (sign, role) = match worst {
         None => (String::new(), Role::Muted),
+        _ if proxies => (String::new(), Role::Muted),
         severity => (format!("{} ", glyph(severity)), role(severity)),
     };
     let critical =
@@ -171,7 +182,12 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
         true => headline.split(' ').take(2).collect::<Vec<_>>().join(" "),
         false => headline.replace("DOES NOT ANSWER", "NO ANSWER").replace("CANNOT BE READ", "UNREADABLE"),
     };
-    let mut said = vec![headline.clone(), short.clone()];
+    if proxies {
+        let mark = piece(format!("  {} proxysql", glyph(worst)), self::role(worst));
+        let all = [&headline, &short].map(|text| vec![piece(text.clone(), role), mark.clone()]);
+        return all.into_iter().chain([vec![mark]]).collect();
+    }
+    let mut said = vec![headline.clone(), headline.replacen("galera", "db", 1), short.clone()];
     if let Some(word) = loud {
         said = vec![format!("{headline} {word}"), format!("{short} {word}"), word.to_owned()];
         if !counted {

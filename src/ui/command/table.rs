@@ -256,7 +256,7 @@ pub const COMMANDS: &[Entry] = &[
         .bar(10, "resume")
         .acts()
         .takes(Takes::Run),
-    entry(Command::Pause, "pause", &["p"], "pause the run after its present step", &[On::Run, On::Campaign])
+    entry(Command::Pause, "pause", &["p"], "pause it after its present step; what it borrowed is given back", &[On::Run, On::Campaign])
         .bar(11, "pause")
         .acts(),
     entry(
@@ -698,6 +698,7 @@ pub const COMMANDS: &[Entry] = &[
         .takes(Takes::Span),
     entry(Command::Lock, "lock", &[], "be read-only from now on", ANY),
     entry(Command::Login, "login", &[], "let the credential plug-in ask on the terminal", ANY),
+    entry(Command::Hint, "hint", &["H"], "in a drill: what to do next", ANY),
     entry(Command::Theme, "theme", &[], "another theme", ANY).takes(Takes::Theme),
     entry(Command::Redraw, "redraw", &["ctrl-l"], "draw the whole screen again", LISTS),
     entry(Command::Suspend, "suspend", &["ctrl-z"], "back to the shell until `fg`", LISTS),

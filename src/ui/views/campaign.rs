@@ -318,7 +318,11 @@ impl View for CampaignView {
         match (command, self.item(campaign)) {
             (Command::Skip, _) if why.is_some() => why,
             (Command::Skip, Some(item)) => match &campaign.states[item] {
-                ItemState::Waiting | ItemState::Running(_) | ItemState::Held(..) => None,
+                ItemState::Waiting | ItemState::Held(..) => None,
+                ItemState::Running(id) => {
+                    let run = cx.runs.iter().find(|known| known.run.id == *id);
+                    run.and_then(|known| known.run.beyond_skipping()).map(str::to_owned)
+                }
                 _ => Some("that is through already".into()),
             },
             (Command::Retry, _) if why.is_some() => why,
@@ -334,7 +338,15 @@ impl View for CampaignView {
     }
 
     fn hides(&self, command: Command, cx: &Cx<'_>) -> bool {
-        command.is_of_runs() && refuses(command, self.known(cx), cx.seen).is_some()
+        let known = self.known(cx);
+        // A schema change under way is not skipped, whatever else may be.
+        let under_way = || {
+            let item = self.item(&known?.campaign)?;
+            matches!(known?.campaign.states[item], ItemState::Running(_)).then_some(())
+        };
+        let beyond =
+            || command == Command::Skip && under_way().is_some() && self.refuses(command, cx).is_some();
+        command.is_of_runs() && (refuses(command, known, cx.seen).is_some() || beyond())
     }
 
     fn copied(&self, _cx: &Cx<'_>) -> Option<String> {

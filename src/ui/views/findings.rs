@@ -140,7 +140,10 @@ impl View for Findings {
             "about" => {
                 self.shown.sort_by(|(a, _), (b, _)| natural(of(a).subject.name(), of(b).subject.name()))
             }
-            "age" => self.shown.sort_by_key(|(i, _)| (of(i).since.is_none(), Reverse(of(i).since))),
+            "age" => {
+                let since = |i: &usize| of(i).since.or(of(i).seen_since);
+                self.shown.sort_by_key(|(i, _)| (since(i).is_none(), Reverse(since(i))));
+            }
             "rule" => self.shown.sort_by_key(|(i, _)| of(i).rule),
             _ => {}
         }

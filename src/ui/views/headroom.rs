@@ -3,7 +3,8 @@
 use super::{deeds, scroll::Scroll};
 use crate::{
     cluster::{
-        Advice, ContainerHeadroom, Headroom, Memory, PodHeadroom, Severity, TenantName, advice, headroom,
+        Advice, ContainerHeadroom, Headroom, Memory, PodHeadroom, Severity, TenantName, advised_with,
+        headroom,
     },
     plan::Fitting,
     ui::{
@@ -215,7 +216,8 @@ impl View for HeadroomView {
     fn refresh(&mut self, cx: &Cx<'_>) {
         let tenant = cx.seen.tenants.get(&self.name);
         self.headroom = tenant.map(|t| headroom(cx.seen, t));
-        self.advice = tenant.map(|t| advice(cx.seen, t));
+        let used = cx.used.get(&self.name).map_or(&[][..], Vec::as_slice);
+        self.advice = tenant.map(|t| advised_with(cx.seen, t, used));
         self.scroll.settle(self.most(cx));
     }
 

@@ -8,6 +8,7 @@ use super::{answers, counted, deeds, heading, nodes};
 use crate::{
     cluster::{Cell, Key, NodeName, ObjectKey, Subject, TenantName},
     plan::whatif::Loss,
+    run::Lent,
     ui::{
         action::{Action, Containers},
         command::Command,
@@ -80,6 +81,7 @@ impl View for NodeView {
 
     fn refresh(&mut self, cx: &Cx<'_>) {
         self.rows.clear();
+        let lent = Lent::of(cx.runs);
         for tenant in cx.seen.tenants.values() {
             let mut cell = Cell::default();
             tenant
@@ -88,7 +90,7 @@ impl View for NodeView {
                 .filter(|p| p.node.as_ref() == Some(&self.name))
                 .for_each(|p| cell.add(cx.seen.state_of(p)));
             if cell != Cell::default() {
-                self.rows.push((tenant.name.clone(), cell, tenant.ready(), tenant.desired()));
+                self.rows.push((tenant.name.clone(), cell, tenant.ready(), lent.wanted(tenant)));
             }
         }
         self.all = self.rows.len();

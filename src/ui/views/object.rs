@@ -65,7 +65,7 @@ impl ObjectView {
             return lines.map(|line| (String::new(), line.to_owned(), Role::Text)).collect();
         }
         let mut rows = Vec::new();
-        for Line { tone, name, text } in describe::describe(&self.key, described, cx.now) {
+        for Line { tone, name, text } in describe::describe(&self.key, described, cx.seen, cx.now) {
             if !self.filter.is_empty() && !self.filter.keeps_text(&format!("{name} {text}")) {
                 continue;
             }
@@ -144,7 +144,7 @@ impl View for ObjectView {
                 return Some(Action::Copy(if self.yaml {
                     describe::yaml(described)
                 } else {
-                    text(&describe::describe(&self.key, described, cx.now))
+                    text(&describe::describe(&self.key, described, cx.seen, cx.now))
                 }));
             }
             _ => self.scroll.go(command, cx.size.1, self.most(cx)),

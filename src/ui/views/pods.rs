@@ -8,6 +8,7 @@ use crate::{
         Finding, Health, Memory, Pod, PodState, Sample, Severity, Subject, Tenant, TenantName, WorkloadKind,
         headroom, refuses,
     },
+    run::Lent,
     ui::{
         chrome, format,
         paint::{Pen, piece},
@@ -245,16 +246,14 @@ pub fn head(pen: &mut Pen<'_>, cx: &Cx<'_>, tenant: &Tenant) -> u16 {
     let nodes = tenant.placement().len();
     let tag = w.image_tag(&cx.seen.tenancy.container);
     let ready = tenant.ready();
-    let short = ready < tenant.desired();
+    let wanted = Lent::of(cx.runs).wanted(tenant);
+    let short = ready < wanted;
     pen.line(
         3,
         1,
         width.saturating_sub(4),
         &[
-            piece(
-                format!("{ready} of {} ready", tenant.desired()),
-                if short { Role::Warn } else { Role::Text },
-            ),
+            piece(format!("{ready} of {wanted} ready"), if short { Role::Warn } else { Role::Text }),
             piece(format!("  on {}", format::count(nodes, "node")), Role::Muted),
             piece(format!("   {tag}"), Role::Text),
             piece(format!("   {}", format::count(tenant.restarts() as usize, "restart")), Role::Muted),

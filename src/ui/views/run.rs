@@ -135,6 +135,7 @@ impl View for RunView {
         if run.state == RunState::Paused && !run.undecided().is_empty() && known.succeeded(cx.seen).is_ok() {
             last.push("S: it has succeeded, and the run goes on; x gives back what it took".into());
         }
+        last.extend(known.goes_on_meanwhile(cx.seen));
         let job = job::height(known, cx, pen.height());
         let below = last.len()
             + usize::from(!last.is_empty())

@@ -446,7 +446,7 @@ impl View for Runs {
     }
 
     fn status(&self, cx: &Cx<'_>) -> String {
-        let left = stops::waiting(cx.campaigns, cx.runs).len();
+        let left = stops::waiting(cx.campaigns, cx.runs, cx.seen).len();
         let left = (left > 0).then(|| format!("{left} unfinished"));
         let all = Known::all(cx).count();
         let counted = counted(self.shown.len(), all, "run", &self.filter, &ORDERS, self.order);

@@ -55,17 +55,17 @@ impl Tenants {
         };
         let rows = &self.rows.all;
         let mut shown: Vec<usize> = (0..rows.len()).filter(|i| keep(&rows[*i])).collect();
-        let share = |r: &Row| match r.facts.desired {
+        let share = |r: &Row| match r.facts.wanted {
             0 => 1.0,
             n => f64::from(r.facts.ready) / f64::from(n),
         };
         let full = |r: &Row| r.memory().map_or(-1.0, |(used, limit)| used.share_of(limit));
         // Rows come in the order of their names; a stable sort keeps it among equals.
         match self.sort() {
-            Sort::Worst => shown.sort_by_key(|i| (Reverse(rows[*i].worst), rows[*i].rank)),
+            Sort::Worst => shown.sort_by_key(|i| (Reverse(rows[*i].worst), rows[*i].health, rows[*i].rank)),
             Sort::Name => {}
             Sort::Ready => shown.sort_by(|a, b| share(&rows[*a]).total_cmp(&share(&rows[*b]))),
-            Sort::Replicas => shown.sort_by_key(|i| Reverse(rows[*i].facts.desired)),
+            Sort::Replicas => shown.sort_by_key(|i| Reverse(rows[*i].facts.wanted)),
             Sort::Left => shown.sort_by_key(|i| self.rows.left(&rows[*i]).unwrap_or(u32::MAX)),
             Sort::Memory => shown.sort_by(|a, b| full(&rows[*b]).total_cmp(&full(&rows[*a]))),
             Sort::Restarts => shown.sort_by_key(|i| Reverse(rows[*i].facts.restarts)),

@@ -75,6 +75,25 @@ fn a_member_found_out_of_sync_is_told_at_once_and_one_that_has_just_left_after_i
 }
 
 #[test]
+fn what_was_so_when_it_was_first_looked_at_is_seen_from_then_on_and_not_since_then() {
+    let lost = changed("healthy", 1, &[("wsrep_cluster_status", "non-Primary")]);
+    let first = |node| Member::new(address(node)).answered(&lost, now());
+    let down = |node| silent(node, Trouble::Refused);
+    let told = findings(&once(vec![first(1), down(2), down(3)], 5.0));
+    let found = finding(&told, "galera-no-quorum");
+    assert_eq!((found.since, found.seen_since), (None, Some(now())), "{found:?}");
+    let none = findings(&once(vec![down(1), down(2), down(3)], 5.0));
+    let found = finding(&none, "galera-no-quorum");
+    assert!(found.since.is_none() && found.seen_since.is_some(), "{found:?}");
+    // Seen to begin.
+    let then = |node| said("healthy", node, now()).answered(&lost, later(2.0));
+    let gone = |node| said("healthy", node, now()).failed(Trouble::Refused, "refused", later(1.0));
+    let told = findings(&once(vec![then(1), gone(2), gone(3)], 5.0));
+    let found = finding(&told, "galera-no-quorum");
+    assert_eq!((found.since, found.seen_since), (Some(later(2.0)), None), "{found:?}");
+}
+
+#[test]
 fn who_has_not_answered_for_two_polls_is_not_counted_on() {
     let lost = |node| said("healthy", node, now()).failed(Trouble::Refused, "refused", later(1.0));
     let seen = |seconds| once(vec![said("healthy", 1, now()), lost(2), lost(3)], seconds);

@@ -71,6 +71,9 @@ fn what_does_harm_with_the_next_failure_is_a_warning() {
 fn what_users_see_now_is_critical() {
     let line = World::new("galera-no-quorum").check(2, &[]);
     assert!(line.contains("galera NO QUORUM") && line.contains("members_in_view=0;;;0;3"), "{line}");
+    // No tenant serves its users, however many of its pods are ready.
+    assert!(line.contains("0/2 tenants served (the database refuses writes)"), "{line}");
+    assert!(line.contains("tenants_whole=0;;;0;2"), "{line}");
 }
 
 #[test]

@@ -35,6 +35,23 @@ fn evidence_is_read_from_what_people_paste() {
 }
 
 #[test]
+fn two_recovered_positions_without_a_start_between_them_are_told_and_prove_nothing() {
+    let line = |seqno: u64| format!("WSREP: Recovered position: {UUID}:{seqno}\n");
+    let fed = |first: String| {
+        let members: Vec<_> = (1..=3).map(|node| silent(node, Trouble::Refused)).collect();
+        sheet(members, &[(1, first), (2, line(40)), (3, line(41))])
+    };
+    assert!(fed(line(50)).verdict.proven);
+    let twice = fed(line(5) + &line(600));
+    let text = twice.to_string();
+    assert!(!twice.verdict.proven && text.contains("several recovered positions, 5 and 600"), "{text}");
+    assert!(!text.contains("galera_new_cluster"), "{text}");
+    // The same position again, and one before a start of the server, are what every error log has.
+    assert!(fed(line(50) + &line(50)).verdict.proven);
+    assert!(fed(line(5) + "mariadbd: ready for connections.\n" + &line(600)).verdict.proven);
+}
+
+#[test]
 fn a_damaged_grastate_and_one_that_is_not_used_are_told() {
     for (fed, why) in [
         ("uuid:    6f1d\nseqno:   12\nsafe_to_bootstrap: 0\n".to_owned(), "`uuid:    6f1d` is no uuid"),

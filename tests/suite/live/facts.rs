@@ -240,3 +240,30 @@ fn a_number_below_zero_loses_no_object() {
         "status": {"replicas": 2, "readyReplicas": -1}});
     assert_eq!(read::<Deployments>(&deployment).counts.ready, 0);
 }
+
+#[test]
+fn how_many_replicas_a_rollout_takes_away_at_once_is_read_of_its_strategy() {
+    let up_to = |strategy: Value| {
+        let template = json!({"metadata": {"labels": {"app": "acme"}}, "spec": {"containers": []}});
+        let spec = json!({"replicas": 3, "strategy": strategy, "template": template,
+            "selector": {"matchLabels": {"app": "acme"}}});
+        read::<Deployments>(&json!({"metadata": meta("acme"), "spec": spec})).all_gone_up_to
+    };
+    let rolling = |unavailable: Value, surge: Value| {
+        let both = json!({"maxUnavailable": unavailable, "maxSurge": surge});
+        up_to(json!({"type": "RollingUpdate", "rollingUpdate": both}))
+    };
+    assert_eq!(up_to(json!({"type": "Recreate"})), u32::MAX);
+    assert_eq!(up_to(json!({})), 0, "the default: a quarter of each");
+    for (unavailable, surge, most) in [
+        (json!("25%"), json!("25%"), 0),
+        (json!(1), json!(0), 1),
+        (json!(2), json!(1), 2),
+        (json!("100%"), json!(0), u32::MAX),
+        // Neither comes to a pod: one may be unavailable.
+        (json!("25%"), json!(0), 1),
+        (json!(0), json!("0%"), 1),
+    ] {
+        assert_eq!(rolling(unavailable.clone(), surge.clone()), most, "{unavailable} {surge}");
+    }
+}

@@ -74,6 +74,7 @@ fn what_loses_no_ready_pod_is_as_predicted() {
         assert!(text(&run).ends_with("as predicted") && !text(&run).contains("not "), "{}", text(&run));
         ground.step(60);
         alice.until("free leases", |s| s.leases.values().all(|lease| lease.holder.is_none()));
+        alice.until("the end in the journal", |s| runs(s).iter().all(|r| r.run.state.is_over()));
         alice.catch_up(&ground);
     }
 }

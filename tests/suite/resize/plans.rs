@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use wheelhouse::{
     cluster::{
-        Amounts, Cpu, Key, Limit, LimitRange, Memory, Node, Observation, Pod, PodSpec, Quota, QuotaLine,
-        Resize as Pending, Seen, Snapshot, Usage, sketch,
+        Amounts, Cpu, Key, Limit, LimitRange, Memory, Node, Observation, Owner, Pod, PodSpec, Quota,
+        QuotaLine, Resize as Pending, Seen, Snapshot, TenantName, Usage, Workload, sketch,
     },
     plan::{About, Change, Confirmation, Given, Intent, NewLimits, Plan, Standing, Verdict, plan},
 };
@@ -101,6 +101,22 @@ fn a_plan_resizes_one_pod_after_another_and_waits_for_each() {
     let both = planned(&seen, limits(Some(768), Some(1500)));
     assert_eq!(both.summary(), "resize acme php-fpm memory limit 640 Mi → 768 Mi, CPU limit none → 1.5");
     assert_eq!(made.confirmation(), Confirmation::Yes);
+}
+
+#[test]
+fn a_template_that_belongs_to_another_object_is_to_be_changed_there() {
+    let mut seen = seen();
+    let mut workload = Workload::clone(&seen.tenants[&TenantName::from("acme")].workload);
+    workload.owner = Some(Owner { kind: "PhpApp".into(), name: "acme".into(), uid: "u".into() });
+    seen.observe(Observation::Deployment(Seen::Put(workload.key.key.clone(), workload)));
+    let made = planned(&seen, limits(Some(768), None));
+    let told = made.all_checks().find(|check| check.rule == "template").expect("the template differs");
+    assert!(
+        told.text.contains("change it in PhpApp acme, to which this Deployment belongs"),
+        "{}",
+        told.text
+    );
+    assert!(!told.text.contains("set resources"), "{}", told.text);
 }
 
 #[test]

@@ -114,11 +114,12 @@ fn drawn(plan: &Plan, (width, height): (u16, u16)) -> String {
     let seen = night(CALM);
     let who = Who { operator: "alice@bastion".into(), ..Who::default() };
     let theme = Theme::load("dark", &[], Depth::True).expect("a theme");
-    let (detail, wake) = (Detail::default(), Default::default());
+    let (detail, wake, used) = (Detail::default(), Default::default(), Default::default());
     let cx = Cx {
         stop: None,
         forwards: &[],
         history: &[],
+        used: &used,
         replay: None,
         outlook: None,
         seen: &seen,

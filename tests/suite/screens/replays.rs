@@ -238,6 +238,97 @@ fn what_is_no_recording_or_a_newer_one_is_one_sentence() {
     assert_eq!(fs::read(&newer).unwrap(), bytes);
 }
 
+/// Recordings in `tests/recordings`, one of each format that is read, stay readable. A change of what snapshots hold is a
+/// new format: raise FORMAT, keep reading the old one (or raise OLDEST while no release has written it), and record a new
+/// file by running this test with WHEELHOUSE_BLESS=1.
+#[test]
+fn a_recording_of_each_format_stays_readable() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let file = folder.join("format-2.rec");
+    let told = file.with_extension("md");
+    let report = |recording: &mut Recording| {
+        let last = recording.moments().len() - 1;
+        let (before, after) = (recording.at(0).unwrap(), recording.at(last).unwrap());
+        let events = recording.events().clone();
+        Report::of(&before, &after, &events, &[], recording.gaps().to_vec()).markdown()
+    };
+    if std::env::var_os("WHEELHOUSE_BLESS").is_some() {
+        fs::create_dir_all(&folder).unwrap();
+        let _ = fs::remove_file(&file);
+        let mut all = bad_night();
+        all.drain(4..13);
+        recorded(&all[..7], &file);
+        fs::write(&told, report(&mut Recording::open(std::slice::from_ref(&file)).unwrap())).unwrap();
+    }
+    let bytes = fs::read(&file).unwrap();
+    let mut recording = Recording::open(std::slice::from_ref(&file)).unwrap();
+    assert_eq!(report(&mut recording), fs::read_to_string(&told).unwrap());
+    for place in 0..recording.moments().len() {
+        assert!(!frames(recording.at(place).unwrap()).is_empty());
+    }
+    assert_eq!(u16::from_le_bytes([bytes[15], bytes[16]]), 2);
+    let (_folder, older) = self::folder();
+    let mut bytes = bytes;
+    bytes[15] = 1;
+    fs::write(&older, bytes).unwrap();
+    let why = Recording::open(&[older]).err().expect("it is refused");
+    assert!(why.contains("before its first release (format 1, this one reads from 2 on)"), "{why}");
+    // What is written now is of the newest format.
+    let (_folder, now) = self::folder();
+    recorded(&bad_night()[..1], &now);
+    assert_eq!(fs::read(&now).unwrap()[15], 2, "tests/recordings has no file of this format");
+}
+
+#[test]
+fn between_measurements_a_replay_says_how_old_they_are() {
+    let (mut c, all) = replaying((120, 35));
+    let mut seen = all[3].clone();
+    seen.at += SignedDuration::from_secs(45);
+    seen.revision += 100;
+    c.send(Msg::Observed(Arc::new(all[3].clone()).into()));
+    assert!(!c.text().contains("memory of"), "{}", c.text());
+    c.send(Msg::Observed(Arc::new(seen).into()));
+    assert!(c.text().contains(", memory of 45s before"), "{}", c.text());
+}
+
+/// Measurements of a recording, and those that a cockpit kept, are evidence for the advice.
+#[test]
+fn what_was_recorded_is_evidence_for_the_right_size() {
+    let (_folder, path) = folder();
+    let all = bad_night();
+    recorded(&all[..13], &path);
+    let uses = Recording::open(&[path]).unwrap().uses().unwrap();
+    let (name, kept) = uses.iter().find(|(_, uses)| uses.len() > 8).expect("a tenant that was measured");
+    let seen = &all[0];
+    let tenant = &seen.tenants[name];
+    let alone = wheelhouse::cluster::advised_with(seen, tenant, &[]);
+    let most = kept.iter().map(|one| one.used).max();
+    let advice = wheelhouse::cluster::advised_by(seen, tenant, kept.iter().copied());
+    assert!(advice.evidence.measurements > alone.evidence.measurements, "{advice:?} {alone:?}");
+    assert!(advice.peak >= most && advice.limit >= most, "{advice:?}");
+    // On the screen of a cockpit that was opened later as well.
+    let mut later = seen.clone();
+    later.revision += 500;
+    later.at = now() + SignedDuration::from_hours(3);
+    let usage: Vec<(Key, Usage)> = later
+        .usage
+        .items
+        .iter()
+        .map(|(key, usage)| (key.clone(), Usage { at: later.at, ..Usage::clone(usage) }))
+        .collect();
+    later.history = Default::default();
+    let at = later.at;
+    later.observe(Observation::Usage(Seen::All(usage, at)));
+    let mut c = Cockpit::seeing(later, (200, 50), |_| {});
+    c.keys(":");
+    c.typed(&format!("headroom {name}"));
+    c.keys("enter");
+    assert!(c.text().contains("1 measurement over 0s") || c.text().contains("SIZING"), "{}", c.text());
+    let before = c.text();
+    c.send(Msg::Used(uses.clone()));
+    assert_ne!(c.text(), before);
+}
+
 #[test]
 fn secrets_log_texts_and_values_are_in_no_recording() {
     let (_folder, path) = folder();

@@ -1,6 +1,6 @@
 //! What is wrong with single members.
 
-use super::{Said, keep_off, of, serves, states};
+use super::{Said, in_state, keep_off, of, serves, silence, states};
 use crate::cluster::{
     Answer, LocalState, Member, Severity, Snapshot, Trouble,
     database::{Database, Role, Row, State},
@@ -36,9 +36,6 @@ pub(super) fn down(_: &Snapshot, d: &Database) -> Said {
             text = format!("{text}; {return_by}");
         }
         let severity = d.severity(row).unwrap_or(Severity::Warning);
-        // Of one that never answered it is not known since when.
-        let silent = row.member.silent_since.filter(|_| row.member.status.is_some());
-        let since = silent.or_else(|| row.now().map(|s| s.state_since));
         let remedy = match row.state {
             State::Unnoticed => "wait: its peers exclude it within 6 s, and commits go on",
             State::Unanswering => {
@@ -59,8 +56,11 @@ pub(super) fn down(_: &Snapshot, d: &Database) -> Said {
             }
             _ => "start it on its machine: it joins by itself",
         };
-        let found = found(severity, text).since(since).answer(Answer::Database).remedy(remedy);
-        said.push((of(row), found));
+        let found = match row.member.silent_since {
+            Some(_) => silence(&row.member, found(severity, text)),
+            None => in_state(row, found(severity, text)),
+        };
+        said.push((of(row), found.answer(Answer::Database).remedy(remedy)));
     }
     said
 }
@@ -149,7 +149,7 @@ pub(super) fn unsynced(s: &Snapshot, d: &Database) -> Said {
         let long =
             since.is_some_and(|t| s.at.duration_since(t).unsigned_abs() >= s.database.thresholds.unsynced);
         // So when it was first looked at: it may have been for hours.
-        let from = since.filter(|_| !so_from_the_first(&row.member, since));
+        let from = since.filter(|since| row.member.first_read().is_some_and(|first| *since > first));
         if !long && from.is_some() {
             continue;
         }
@@ -161,7 +161,7 @@ pub(super) fn unsynced(s: &Snapshot, d: &Database) -> Said {
             Some(_) => row.state.meaning(),
             None => format!("{}; since when is not known", row.state.meaning()),
         };
-        let found = found(severity, text).since(from);
+        let found = found(severity, text).dated(row.member.first_read(), since);
         let found = match row.state {
             State::StuckDesync { .. } => found.answer(Answer::Database).remedy(format!(
                 "`galera take-out {0}`, restart {0}, then `galera bring-back {0}`",
@@ -179,12 +179,6 @@ pub(super) fn unsynced(s: &Snapshot, d: &Database) -> Said {
         said.push((of(row), found));
     }
     said
-}
-
-/// Since the first reading of it, as far as is known: what was before that nobody saw.
-fn so_from_the_first(member: &Member, since: Option<jiff::Timestamp>) -> bool {
-    let first = member.history.front().map(|reading| reading.at);
-    since.zip(first).is_none_or(|(since, first)| since <= first)
 }
 
 pub(super) fn queue(s: &Snapshot, d: &Database) -> Said {
@@ -214,7 +208,7 @@ pub(super) fn donor_in_rotation(_: &Snapshot, d: &Database) -> Said {
             let text = format!("{} while it still takes {what}", r.state.word());
             let severity = if r.role == Role::Writer { Severity::Warning } else { Severity::Notice };
             let remedy = "wait: nothing is changed while a state is transferred; wsrep_sst_donor on the joiner names another donor next time";
-            let found = found(severity, text).since(r.now().map(|s| s.state_since));
+            let found = in_state(r, found(severity, text));
             (of(r), found.answer(Answer::Database).remedy(remedy))
         })
         .collect()
@@ -284,7 +278,7 @@ pub(super) fn unreadable(_: &Snapshot, d: &Database) -> Said {
             Some(Trouble::Full) => "free connections there; it is asked over one connection only",
             _ => "the sentence says what stands in the way; it is tried again by itself",
         };
-        let found = found(Severity::Warning, why).since(r.member.silent_since);
+        let found = silence(&r.member, found(Severity::Warning, why));
         (of(r), found.answer(Answer::Database).remedy(remedy))
     })
     .collect()

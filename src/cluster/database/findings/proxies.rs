@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Said, all, of, sessions, successor};
+use super::{Said, all, of, sessions, silence, successor};
 use crate::cluster::{
     Answer, BackendStatus, Proxy, ProxyStatus, ServerRow, Severity, Snapshot, Subject, Trouble,
     database::{Database, Role, Row, State, hostgroups, owner},
@@ -84,7 +84,7 @@ pub(super) fn two_writers(s: &Snapshot, d: &Database) -> Said {
             let names: Vec<_> = online.iter().map(|a| &**a).collect();
             let text = format!("{} writers where {allowed} may be: {}", online.len(), names.join(", "));
             let remedy = "the monitor moves surplus writers back within a check; when they stay, see whether it checks at all, and max_writers";
-            let found = found(severity, text).since(Some(status.writers_since));
+            let found = found(severity, text).dated(proxy.first_read(), Some(status.writers_since));
             let found = found.answer(Answer::Database).remedy(remedy);
             said.push((Subject::Proxy(proxy.name.clone()), found));
         }
@@ -383,7 +383,7 @@ pub(super) fn proxy_lost(s: &Snapshot, _: &Database) -> Said {
             }
             false => (Severity::Warning, why.to_owned()),
         };
-        let found = found(severity, text).since(p.silent_since).answer(Answer::Database).remedy(remedy);
+        let found = silence(p, found(severity, text)).answer(Answer::Database).remedy(remedy);
         (Subject::Proxy(p.name.clone()), found)
     })
     .collect()

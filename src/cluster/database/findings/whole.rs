@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Said, all, keep_off, of, sessions, states};
+use super::{Said, all, in_state, keep_off, of, sessions, silence, states};
 use crate::cluster::{
     Answer, Severity, Snapshot, Trouble,
     database::{Database, Row, State},
@@ -33,16 +33,26 @@ pub(super) fn no_quorum(s: &Snapshot, d: &Database) -> Said {
             (true, false) => ", nor does any proxy: or are we cut off from them?",
         };
         let text = format!("none of {} members answers{doubt}", d.members.len());
-        let since = d.members.iter().filter_map(|r| r.member.silent_since).max();
-        return vec![(all(), found(Severity::Critical, text).since(since).act(Answer::Recovery, "", SHEET))];
+        let last = d.members.iter().max_by_key(|r| r.member.silent_since);
+        let found = found(Severity::Critical, text);
+        let found = match last {
+            Some(row) => silence(&row.member, found),
+            None => found,
+        };
+        return vec![(all(), found.act(Answer::Recovery, "", SHEET))];
     }
-    let since = answering.iter().filter_map(|r| r.now()).map(|s| s.state_since).max();
+    let last = answering.iter().max_by_key(|r| r.now().map(|s| s.state_since));
     let text = format!(
         "no quorum: {} of {} members answer and none is in a primary component; everything is refused",
         answering.len(),
         d.members.len()
     );
-    vec![(all(), found(Severity::Critical, text).since(since).act(Answer::Recovery, "", SHEET))]
+    let found = found(Severity::Critical, text);
+    let found = match last {
+        Some(row) => in_state(row, found),
+        None => found,
+    };
+    vec![(all(), found.act(Answer::Recovery, "", SHEET))]
 }
 
 pub(super) fn twice(_: &Snapshot, d: &Database) -> Said {
@@ -100,6 +110,7 @@ pub(super) fn size(_: &Snapshot, d: &Database) -> Said {
         return Vec::new();
     }
     let text = format!("{} of {} members: {quorum}", quorum.present(), quorum.expected);
+    let first = d.members.iter().filter_map(|r| r.member.first_read()).min();
     let since = d.view.as_ref().map(|v| v.since);
     let missing: Vec<_> = d.members.iter().filter(|r| !r.state.is_member()).map(|r| &*r.label).collect();
     let remedy = match missing.is_empty() {
@@ -107,13 +118,15 @@ pub(super) fn size(_: &Snapshot, d: &Database) -> Said {
         false => format!("what to do with {} stands beside each", missing.join(", ")),
     };
     // While there is a quorum only the next failure stops anything.
-    vec![(all(), found(Severity::Warning, text).since(since).answer(Answer::Database).remedy(remedy))]
+    let found = found(Severity::Warning, text).dated(first, since);
+    vec![(all(), found.answer(Answer::Database).remedy(remedy))]
 }
 
 pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
     let members: Vec<_> =
         d.members.iter().filter(|r| r.is_primary()).filter_map(|r| Some((r, r.now()?))).collect();
     let Some(since) = members.iter().map(|(_, s)| s.committed_since).max() else { return Vec::new() };
+    let first = members.iter().filter_map(|(r, _)| r.member.first_read()).max();
     let threads = || members.iter().filter_map(|(_, s)| s.threads.as_ref());
     // Sessions that wait tell of the time before the first reading as well.
     let waited = threads().filter(|t| t.waiting_for_certification > 0).map(|t| t.longest_wait).max();
@@ -127,7 +140,6 @@ pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
     if let Some((row, change)) = change {
         let long = change.seconds >= s.database.thresholds.commits_still.as_secs();
         // So from the first reading: how long before is not known, and the change has run for long enough.
-        let first = members.iter().filter_map(|(r, _)| r.member.history.front()).map(|h| h.at).max();
         let unseen = first.is_none_or(|first| since <= first);
         if !long || still < s.database.thresholds.commits_still && !unseen {
             return Vec::new();
@@ -141,7 +153,7 @@ pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
         );
         let severity = if waiting > 0 { Severity::Critical } else { Severity::Warning };
         let remedy = "wait until it is done; killed half-way, a member may be expelled. Next time ALGORITHM=INSTANT, or RSU one member after the other";
-        let found = found(severity, text).since(Some(since)).answer(Answer::Database).remedy(remedy);
+        let found = found(severity, text).dated(first, Some(since)).answer(Answer::Database).remedy(remedy);
         return vec![(all(), found)];
     }
     if waiting == 0 || still < s.database.thresholds.commits_still {
@@ -149,7 +161,8 @@ pub(super) fn commits_blocked(s: &Snapshot, d: &Database) -> Said {
     }
     let text = format!("no member commits while {} for certification", sessions(waiting, "waits", "wait"));
     let remedy = "look for a member that is silent and not yet excluded (6 s), or one that asks for flow control; kill no session before";
-    let found = found(Severity::Critical, text).since(Some(since)).answer(Answer::Database).remedy(remedy);
+    let found =
+        found(Severity::Critical, text).dated(first, Some(since)).answer(Answer::Database).remedy(remedy);
     vec![(all(), found)]
 }
 

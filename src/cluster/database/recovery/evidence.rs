@@ -31,8 +31,11 @@ pub struct Saved {
     pub uuid: Option<Arc<str>>,
     /// `seqno` of `grastate.dat`; `None` for -1.
     pub stopped_at: Option<u64>,
-    /// The position `--wsrep-recover` printed.
+    /// The position `--wsrep-recover` printed; of several the last.
     pub recovered: Option<Position>,
+    /// Other positions that stand before it, with no start of the server between them: what was fed may be of two members.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<u64>,
     /// `safe_to_bootstrap`.
     pub safe_to_bootstrap: Option<bool>,
     /// `--wsrep-recover` printed a zero UUID: there is nothing to go on from. A known UUID with -1 only says that the position
@@ -63,6 +66,7 @@ impl Saved {
                 continue;
             }
             if line.contains(SERVED) && saved.recovered.take().is_some() {
+                saved.others.clear();
                 (outlived, found) = (true, saved.stopped_at.is_some() || saved.distrusted);
                 continue;
             }
@@ -84,6 +88,8 @@ impl Saved {
                 }
                 saved.empty = uuid == ZERO_UUID;
                 saved.uuid = Some(uuid.into());
+                let before = saved.recovered.take().map(|before| before.seqno);
+                saved.others.extend(before.filter(|before| i64::try_from(*before) != Ok(seqno)));
                 saved.recovered = u64::try_from(seqno)
                     .ok()
                     .filter(|_| uuid != ZERO_UUID)

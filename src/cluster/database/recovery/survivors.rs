@@ -2,7 +2,7 @@
 //! first.
 
 use super::{
-    Evidence, Instruction, MostAdvanced, contradicted, foreign, histories, nothing, short,
+    Evidence, Instruction, MostAdvanced, contradicted, doubts, foreign, histories, nothing,
     steps::{ask, examine, examine_one, labels, look, rejoin, restart, start},
     unknown,
 };
@@ -26,7 +26,7 @@ pub(super) fn sheet(
     if let Some(ahead) = evidence.iter().find(more) {
         return behind(ahead, best, seqno);
     }
-    let mut unproven: Vec<_> = evidence.iter().filter_map(short).collect();
+    let mut unproven = doubts(evidence);
     let mut steps = Vec::new();
     unproven.extend(match silent.as_slice() {
         [] => None,

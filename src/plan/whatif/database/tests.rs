@@ -198,3 +198,21 @@ fn a_forecast_holds_until_the_database_is_another() {
     });
     assert!(!fewer, "a proxy is gone");
 }
+
+#[test]
+fn proxies_that_are_pods_of_a_workload_are_where_its_pods_run() {
+    let mut seen = with("node w1\nnode w2\nnode w3\ntenant proxysql 2 on w2 w3", &[1, 1, 1], &["p1", "p2"]);
+    let mut expected = hosts();
+    for proxy in ["p1", "p2"] {
+        expected.proxy_hosts.insert(proxy.into(), "proxysql/proxysql".into());
+    }
+    seen.database = Arc::new(expected);
+    let at: Vec<_> =
+        proxies(&seen).map(|(pod, _)| pod.and_then(|pod| seen.pods.get(&pod)?.node.clone())).collect();
+    assert_eq!(at, [Some("w2".into()), Some("w3".into())]);
+    let lost = |node: &str| {
+        let told = what_if(&seen, &[node.into()], Loss::Crash).expect("it is known").database;
+        told.map_or(0, |lost| lost.proxies + lost.restarting)
+    };
+    assert_eq!((lost("w1"), lost("w2"), lost("w3")), (0, 1, 1));
+}

@@ -10,7 +10,7 @@ use crate::{
         self, JournalPlace, Run, RunSeen, RunState,
         campaign::{
             is_of_tenant,
-            next::{brief, done, has_moved},
+            next::{brief, done},
         },
         rehearse,
     },
@@ -170,7 +170,7 @@ impl Driver {
                     };
                     match run.state {
                         RunState::Done => done(item, &run),
-                        _ if has_moved(&run) => done(item, &run),
+                        _ if run.came_about().is_some() => done(item, &run),
                         _ if !run.state.is_over() => {
                             Event::Held { item, why: brief(run.last_word().unwrap_or(why)) }
                         }

@@ -3,27 +3,9 @@
 use super::{Driver, Event, ItemState, Open, Session, Stop, Wish, journal};
 use crate::{
     cluster::{Key, TenantName, words::short_run},
-    plan::{About, Change, Step},
-    run::{
-        Run, StepState,
-        campaign::{Asked, next::has_moved},
-    },
+    plan::About,
+    run::{campaign::Asked, reading::MIGRATED},
 };
-
-/// Why a migration under way is not skipped.
-const BEYOND_SKIPPING: &str = "its job runs, and a schema change that is cut off cannot be taken back: wait for it, or pause the campaign and decide about the run";
-
-/// Why a migration that has succeeded is not skipped.
-const MIGRATED: &str = "its migration has succeeded, and its replicas are being given back: wait for it";
-
-/// The Job of a run has succeeded.
-fn has_migrated(run: &Run) -> bool {
-    let mut steps = run.plan().steps.iter().zip(&run.steps);
-    let ended = |(step, state): (&Step, &StepState)| {
-        matches!((&step.change, state), (Change::JobEnded(_), StepState::Done(_)))
-    };
-    !run.state.is_over() && steps.any(ended)
-}
 
 impl Driver {
     /// Answers what is wished of it: by this session, and by others in the journal.
@@ -101,11 +83,11 @@ impl Driver {
             Wish::Stop => vec![Event::Stopping],
             Wish::Skip { item } => {
                 let items = self.open_items(|at, _| at == *item);
-                self.skipped(items, &by).await?
+                self.skipped(session, items, &by).await?
             }
             Wish::SkipTenant { tenant } => {
                 let items = self.open_items(|_, about| about == Some(tenant));
-                self.skipped(items, &by).await?
+                self.skipped(session, items, &by).await?
             }
             Wish::Retry { item } => {
                 let state = self.campaign.borrow().states.get(*item).cloned();
@@ -138,7 +120,12 @@ impl Driver {
     }
 
     /// Leaves items out; the run of one that is under way is paused and given up first.
-    async fn skipped(&mut self, items: Vec<usize>, by: &str) -> Result<Vec<Event>, Stop> {
+    async fn skipped(
+        &mut self,
+        session: &mut Session<'_>,
+        items: Vec<usize>,
+        by: &str,
+    ) -> Result<Vec<Event>, Stop> {
         let why = format!("skipped by {by}");
         let mut events = Vec::new();
         for item in items {
@@ -153,15 +140,14 @@ impl Driver {
                 }
             }
             if let ItemState::Running(id) = &state {
-                if self.children.get(id).is_some_and(|child| child.handle.watch.borrow().holds()) {
-                    let (wish, why) =
-                        (format!("skip {}", self.campaign.borrow().words(item)), BEYOND_SKIPPING);
-                    events.push(Event::Declined { wish, why: why.into() });
-                    continue;
-                }
-                if self.children.get(id).is_some_and(|child| has_migrated(&child.handle.watch.borrow())) {
-                    let wish = format!("skip {}", self.campaign.borrow().words(item));
-                    events.push(Event::Declined { wish, why: MIGRATED.into() });
+                let declined = |driver: &Self, why: &str| {
+                    let wish = format!("skip {}", driver.campaign.borrow().words(item));
+                    Event::Declined { wish, why: why.to_owned() }
+                };
+                let seen = self.seen.borrow().clone();
+                let run = self.runs(&seen).into_iter().find(|known| known.run.id == *id);
+                if let Some(why) = run.and_then(|known| known.run.beyond_skipping()) {
+                    events.push(declined(self, why));
                     continue;
                 }
                 if let Some(child) = self.children.get_mut(id) {
@@ -179,10 +165,16 @@ impl Driver {
                 match runs.iter().find(|known| known.run.id == *id) {
                     // It came through after all; what became of it is noted in its turn.
                     Some(known) if known.run.state.is_over() => continue,
+                    // Its job succeeded while the wish was under way: what is left of it is done.
+                    Some(known) if known.run.has_migrated() => {
+                        events.push(declined(self, MIGRATED));
+                        self.resume(session, item, &runs).await?;
+                        continue;
+                    }
                     Some(_) => {
                         let given_up = self.give_up(item, &why, &runs).await?;
-                        // Its pod had moved: that stands, and is noted in its turn.
-                        if given_up.is_some_and(|run| has_moved(&run)) {
+                        // What it is for has come about: that stands, and is noted in its turn.
+                        if given_up.is_some_and(|run| run.came_about().is_some()) {
                             continue;
                         }
                     }

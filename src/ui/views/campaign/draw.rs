@@ -2,8 +2,8 @@
 
 use super::{CampaignView, Section};
 use crate::{
-    cluster::{Snapshot, TenantName},
-    plan::{Intent, Means},
+    cluster::{Pod, Snapshot, TenantName},
+    plan::{Change, Intent},
     run::{
         RunSeen,
         campaign::{Campaign, CampaignSeen, Doing, Drained, Event, ItemState},
@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// A row's sign: what is worst or latest among a tenant's moves.
-fn sign(states: &[&ItemState]) -> (&'static str, Role) {
+fn sign(states: &[&ItemState], still: bool) -> (&'static str, Role) {
     let any = |is: fn(&ItemState) -> bool| states.iter().any(|state| is(state));
     if any(|s| matches!(s, ItemState::Running(_))) {
-        ("▸", Role::Busy)
+        if still { ("‖", Role::Warn) } else { ("▸", Role::Busy) }
     } else if any(|s| matches!(s, ItemState::Held(..))) {
         ("▲", Role::Warn)
     } else if any(|s| matches!(s, ItemState::Failed(_))) {
@@ -228,7 +228,7 @@ impl CampaignView {
         for (line, i) in (start..all.min(start + page)).enumerate() {
             let y = top + line as u16;
             match self.section {
-                Section::Pods => self.tenant(pen, cx, campaign, &matrix, y, i),
+                Section::Pods => self.tenant(pen, cx, (campaign, still), &matrix, y, i),
                 Section::Items => line_of(pen, cx, (campaign, still), y, i, self.items[i]),
             }
             if i == row && page > 0 {
@@ -246,14 +246,14 @@ impl CampaignView {
         &self,
         pen: &mut Pen<'_>,
         cx: &Cx<'_>,
-        campaign: &Campaign,
+        (campaign, still): (&Campaign, bool),
         matrix: &Matrix,
         y: u16,
         row: usize,
     ) {
         let (name, items) = &self.rows[row];
         let states: Vec<_> = items.iter().map(|i| &campaign.states[*i]).collect();
-        let (glyph, role) = sign(&states);
+        let (glyph, role) = sign(&states, still);
         let area = pen.area;
         let inner = ratatui::layout::Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
         let mut pen = pen.within(inner);
@@ -262,15 +262,9 @@ impl CampaignView {
         let tenant = cx.seen.tenants.get(name);
         let mut cells = tenant.map(|tenant| cx.seen.cells(tenant)).unwrap_or_default();
         // The pod that is coming belongs to nobody until it is adopted: it is told where it comes up all the same.
-        for i in items.iter().filter(|i| matches!(campaign.states[**i], ItemState::Running(_))) {
-            let Intent::Move { moved } = &campaign.items[*i] else { continue };
-            // A pause has taken the new pod back.
-            if campaign.state == crate::run::campaign::CampaignState::Paused {
-                continue;
-            }
-            let here = tenant.is_some_and(|t| t.active().any(|pod| pod.uid == moved.uid));
-            if here && moved.means == Means::Adoption {
-                cells.entry(moved.to.clone()).or_default().starting += 1;
+        for pod in items.iter().filter_map(|i| coming(cx, &campaign.states[*i])) {
+            if !tenant.is_some_and(|tenant| tenant.pods.iter().any(|own| own.uid == pod.uid)) {
+                cells.entry(pod.node.clone()).or_default().add(cx.seen.state_of(pod));
             }
         }
         matrix.row(&mut pen, y, &cx.tenant_name(name, 24), (&before, &after), Some(&cells));
@@ -313,6 +307,17 @@ fn placements(seen: &Snapshot, campaign: &Campaign, tenant: &TenantName, items: 
     (before, after)
 }
 
+/// The pod that was made for a move which is under way, where it is there.
+fn coming<'a>(cx: &Cx<'a>, state: &ItemState) -> Option<&'a Pod> {
+    let ItemState::Running(id) = state else { return None };
+    let run = &cx.runs.iter().find(|known| known.run.id == *id)?.run;
+    let made = run.plan().steps.iter().find_map(|step| match &step.change {
+        Change::CreatePod(made) => Some(&made.pod),
+        _ => None,
+    })?;
+    cx.seen.pods.get(made).map(|pod| &**pod).filter(|pod| pod.is_active())
+}
+
 /// When the last run of an item began.
 fn began(campaign: &Campaign, item: usize) -> Option<jiff::Timestamp> {
     campaign.entries.iter().rev().find_map(|e| match &e.event {
@@ -351,7 +356,7 @@ fn line_of(
 ) {
     let width = pen.width();
     let state = &campaign.states[item];
-    let (glyph, role) = sign(&[state]);
+    let (glyph, role) = sign(&[state], still);
     pen.put_right(6, y, 5, &(row + 1).to_string(), Role::Muted);
     pen.put(7, y, 1, glyph, role);
     let tone = if *state == ItemState::Waiting { Role::Muted } else { Role::Text };
@@ -407,9 +412,10 @@ mod tests {
     fn a_row_shows_what_matters_most_of_its_moves() {
         let (done, failed) = (ItemState::Done("r".into()), ItemState::Failed("no".into()));
         let skipped = ItemState::Skipped("not needed".into());
-        assert_eq!(sign(&[&done, &ItemState::Waiting]).0, "·");
-        assert_eq!(sign(&[&done, &ItemState::Running("r".into())]).0, "▸");
-        assert_eq!(sign(&[&done, &failed]).0, "✖");
-        assert_eq!((sign(&[&done, &skipped]).0, sign(&[&skipped]).0), ("✓", "–"));
+        assert_eq!(sign(&[&done, &ItemState::Waiting], false).0, "·");
+        let running = ItemState::Running("r".into());
+        assert_eq!((sign(&[&done, &running], false).0, sign(&[&done, &running], true).0), ("▸", "‖"));
+        assert_eq!(sign(&[&done, &failed], true).0, "✖");
+        assert_eq!((sign(&[&done, &skipped], true).0, sign(&[&skipped], true).0), ("✓", "–"));
     }
 }

@@ -118,7 +118,7 @@ impl DatabaseView {
             pen.put(2, y, 1, chrome::glyph(severity), chrome::role(severity));
             pen.put(4, y, name_width(width), &words::short(&told.about, name_width(width)), Role::Text);
             let aside = wide(&told.key);
-            let age = told.finding.since.map(|since| cx.age(since)).unwrap_or_default();
+            let age = cx.age_of(told.finding);
             pen.put_right(right(width, aside), y, AGE, &age, Role::Muted);
             pen.line_right(width.saturating_sub(1), y, aside, &told.key);
         }
@@ -247,6 +247,7 @@ fn wrong<'a>(cx: &Cx<'a>, width: u16, height: u16) -> Vec<Wrong<'a>> {
 
 /// Columns of the first line of a text.
 fn clipped(told: &Told<'_>, width: u16) -> u16 {
-    let age = if told.finding.since.is_some() { AGE + 1 } else { 1 };
+    let dated = told.finding.since.or(told.finding.seen_since).is_some();
+    let age = if dated { AGE + 1 } else { 1 };
     right(width, wide(&told.key)).saturating_sub(text_at(width, &told.about) + age).max(8)
 }

@@ -47,7 +47,7 @@ pub(super) fn lines(cx: &Cx<'_>, database: &Database, row: &Row, width: u16) -> 
     replication(&mut sheet, cx, status);
     course(&mut sheet, &row.member, status);
     clients(&mut sheet, cx, database, row, status);
-    server(&mut sheet, cx, status);
+    server(&mut sheet, cx, &row.member, status);
     sheet.findings(cx, &subject, |rule| rule == LAST);
     sheet.lines
 }
@@ -60,11 +60,12 @@ fn replication(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
     sheet.fact(
         "component",
         format!(
-            "{component}{ready}, size {}, view {}, weight {} of {}",
+            "{component}{ready}, size {}, view {}, weight {}{}",
             s.size,
             words::known(s.conf_id),
             s.weight,
-            words::known(s.cluster_weight)
+            // Without a view there is no sum of weights.
+            s.cluster_weight.filter(|all| *all > 0).map_or(String::new(), |all| format!(" of {all}"))
         ),
         if s.ready { role } else { Role::Danger },
     );
@@ -239,13 +240,15 @@ fn clients(sheet: &mut Sheet, cx: &Cx<'_>, database: &Database, row: &Row, s: &S
     sheet.old = old;
 }
 
-fn server(sheet: &mut Sheet, cx: &Cx<'_>, s: &Status) {
+fn server(sheet: &mut Sheet, cx: &Cx<'_>, member: &Member, s: &Status) {
     sheet.title("SERVER");
     sheet.fact("version", format!("{}, provider {}", s.version, s.provider_version), Role::Text);
+    // So from the first look on: it may be older.
+    let seen = if member.first_read().is_none_or(|first| s.state_since <= first) { "seen " } else { "" };
     let up = s.uptime.map(|u| format::span(i64::try_from(u).unwrap_or(i64::MAX)));
     sheet.fact(
         "up",
-        format!("{}, in this state for {}", words::known(up), cx.age(s.state_since)),
+        format!("{}, {}in this state for {}", words::known(up), seen, cx.age(s.state_since)),
         Role::Text,
     );
     let took = words::micros(u64::try_from(s.took.as_micros()).ok());

@@ -286,8 +286,12 @@ fn quorum<'a>(database: &Database, room: u16) -> Vec<Piece<'a>> {
 fn proxies<'a>(cx: &Cx<'_>, database: &Database) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
     if let Some(writer) = database.writer().filter(|w| w.state.takes_writes()) {
-        let since = cx.seen.proxies.values().filter_map(|p| p.now()).map(|s| s.writers_since).max();
-        let text = format!("writer {} for {}", writer.label, cx.age_or_dash(since));
+        let live = cx.seen.proxies.values().filter_map(|p| Some((p.now()?.writers_since, p.first_read())));
+        let (since, first) = live.max().unzip();
+        // So from the first look on: it may have been for hours.
+        let seen = since.zip(first.flatten()).is_none_or(|(since, first)| since <= first);
+        let age = cx.age_or_dash(since);
+        let text = format!("writer {} {}for {age}", writer.label, if seen { "seen " } else { "" });
         pieces.push(piece(text, Role::Muted));
     }
     let all = cx.seen.proxies.len();

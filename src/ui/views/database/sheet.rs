@@ -89,7 +89,8 @@ impl Sheet {
     pub(super) fn findings(&mut self, cx: &Cx<'_>, subject: &Subject, rules: impl Fn(&str) -> bool) {
         let about = |f: &&Finding| f.subject == *subject && rules(f.rule);
         for finding in cx.findings.iter().filter(about) {
-            let since = finding.since.map(|s| format!("  {}", cx.age(s))).unwrap_or_default();
+            let seen = finding.seen_since.map(|s| format!("  seen for {}", cx.age(s)));
+            let since = finding.since.map(|s| format!("  {}", cx.age(s))).or(seen).unwrap_or_default();
             let role = words::tone(finding.severity);
             let sign = chrome::mark(finding.severity);
             let lines = format::wrap(&format::plain(&finding.text), self.width.saturating_sub(10));

@@ -9,6 +9,7 @@ use crate::{
         Cell, Health, Judged, Memory, NodeName, NodeState, PodState, Severity, Subject, Tenant, TenantName,
         connections, refuses,
     },
+    run::Lent,
     ui::{
         filter::{Fields, Filter, Of},
         format,
@@ -21,7 +22,8 @@ use crate::{
 pub struct Facts {
     pub ready: u32,
     pub ready_of: String,
-    pub desired: u32,
+    /// Replicas asked for in the end: a run that holds it at fewer gives them back.
+    pub wanted: u32,
     pub restarts: u32,
     pub tag: String,
     /// By the node's place in the order of the columns; `u16::MAX` is no node.
@@ -41,6 +43,7 @@ pub struct Row {
     pub judged: Arc<Judged>,
     pub facts: Arc<Facts>,
     pub worst: Option<Severity>,
+    pub health: Health,
     /// How bad: the place of its first finding, the number of findings where there is none.
     pub rank: usize,
     pub word: &'static str,
@@ -94,14 +97,17 @@ impl Rows {
             }
         }
         let refused = refuses(cx.seen, cx.findings);
+        let lent = Lent::of(cx.runs);
         let before = std::mem::take(&mut self.all);
         let mut before = before.into_iter().peekable();
         for judged in cx.tenants {
             let name = &judged.tenant.name;
             while before.next_if(|row| row.name() < name).is_some() {}
             let kept = before.next_if(|row| Arc::ptr_eq(&row.judged.tenant, &judged.tenant));
-            let kept = kept.filter(|row| same_nodes && row.facts.settled).map(|row| row.facts);
-            let facts = kept.unwrap_or_else(|| Arc::new(self.facts(cx, &judged.tenant)));
+            let wanted = lent.wanted(&judged.tenant);
+            let stands = |row: &Row| same_nodes && row.facts.settled && row.facts.wanted == wanted;
+            let kept = kept.filter(stands).map(|row| row.facts);
+            let facts = kept.unwrap_or_else(|| Arc::new(self.facts(cx, &judged.tenant, wanted)));
             let found = worst.get(name);
             let of_it = found.map(|(_, severity, _)| *severity);
             let health = Health::of(cx.seen, &judged.tenant, of_it, refused);
@@ -110,6 +116,7 @@ impl Rows {
                 judged: judged.clone(),
                 facts,
                 worst: health.severity(of_it, refused),
+                health,
                 rank: found.map_or(usize::MAX, |(i, ..)| *i),
                 word: match no_database {
                     true => "no writes",
@@ -132,7 +139,7 @@ impl Rows {
             Of::Column("state") => Some(row.word.to_owned()),
             Of::Column("image") => Some(facts.tag.clone()),
             Of::Column("ready") => Some(facts.ready.to_string()),
-            Of::Column("replicas") => Some(facts.desired.to_string()),
+            Of::Column("replicas") => Some(facts.wanted.to_string()),
             Of::Column("restarts") => Some(facts.restarts.to_string()),
             Of::Column("left") => self.left(row).map(|left| left.to_string()),
             Of::Column("node") => {
@@ -156,7 +163,7 @@ impl Rows {
         row.judged.margin.more.map(|own| own.min(self.connections.unwrap_or(u32::MAX)))
     }
 
-    fn facts(&self, cx: &Cx<'_>, tenant: &Tenant) -> Facts {
+    fn facts(&self, cx: &Cx<'_>, tenant: &Tenant, wanted: u32) -> Facts {
         let mut cells: Vec<(u16, Cell)> = Vec::with_capacity(tenant.pods.len());
         for pod in &tenant.pods {
             let state = cx.seen.state_of(pod);
@@ -179,8 +186,8 @@ impl Rows {
         Facts {
             settled: !cells.iter().any(|(_, cell)| restless(cell)),
             ready: tenant.ready(),
-            ready_of: tenant.ready_of(),
-            desired: tenant.desired(),
+            ready_of: tenant.ready_of(wanted),
+            wanted,
             restarts: tenant.restarts(),
             tag: format::plain(tenant.workload.image_tag(&cx.seen.tenancy.container)).into_owned(),
             cells,

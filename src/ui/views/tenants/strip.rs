@@ -84,7 +84,7 @@ fn lines<'a>(cx: &Cx<'a>, room: usize) -> Vec<Line<'a>> {
     // First what has left something open, then what waits for an operator; what is wrong keeps a line at least.
     all.sort_by_key(|line| match line {
         Line::Campaign(known) => (true, !known.wants_an_operator()),
-        Line::Run(known) => (known.open().is_none(), !known.wants_an_operator()),
+        Line::Run(known) => (known.open(cx.seen).is_none(), !known.wants_an_operator()),
         Line::Cause(_) => (true, true),
     });
     let any = cx.findings.iter().any(|finding| finding.because.is_none());
@@ -226,7 +226,7 @@ fn campaign(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, k
 fn run(pen: &mut Pen<'_>, y: u16, (right, name): (u16, u16), cx: &Cx<'_>, known: &RunSeen) {
     let shown = known.shown();
     let what = summary(&known.run);
-    let text = match known.meanwhile(cx.seen).or_else(|| known.open()) {
+    let text = match known.meanwhile(cx.seen).or_else(|| known.open(cx.seen)) {
         Some(why) => format!("{shown}: {what}: {why}"),
         None => format!("run of {} {shown}: {what}", known.run.operator),
     };

@@ -66,7 +66,7 @@ impl Tenants {
         if let Some(x) = c.state {
             pen.put(x, y, 8, row.word, if calm { Role::Muted } else { tone });
         }
-        let short = facts.ready < facts.desired;
+        let short = facts.ready < facts.wanted;
         pen.put_right(
             c.ready + 5,
             y,

@@ -1,0 +1,182 @@
+//! `wheelhouse drill`: an incident in the embedded cluster, solved in the cockpit with its real keys.
+
+mod debrief;
+mod site;
+mod table;
+mod watch;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Common, Failure, Format, Output, demo as world, session, table as columns};
+use crate::{
+    cluster::{did_you_mean, near},
+    cockpit, demo, run,
+    ui::Role,
+};
+use debrief::Debrief;
+use watch::Watch;
+
+pub use table::{DRILLS, Drill, Stage, Step};
+
+/// How large the world of a drill is.
+const TENANTS: usize = 12;
+const SEED: u64 = 1;
+
+/// The arguments of `wheelhouse drill`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The drill")]
+pub(super) struct DrillArgs {
+    /// Which drill; without it they are listed
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// List the drills
+    #[arg(long, conflicts_with = "name")]
+    list: bool,
+    /// World seconds a second [default: by the drill]
+    #[arg(long, value_name = "FACTOR", value_parser = speed, allow_hyphen_values = true)]
+    speed: Option<f64>,
+    /// Write the end report with the incident report to this file, and the same as JSON beside it
+    #[arg(long, value_name = "FILE.md")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.1..=100.0).contains(&factor) => Ok(factor),
+        _ => Err("a number from 0.1 to 100".into()),
+    }
+}
+
+/// One line of the list.
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    about: &'static str,
+    minutes: u32,
+    speed: f64,
+}
+
+fn list(format: Format) -> Result<(), Failure> {
+    let all = DRILLS.iter();
+    if format == Format::Json {
+        let of = |d: &Drill| Listed { name: d.name, about: d.about, minutes: d.minutes, speed: d.speed };
+        return columns::json(&all.map(of).collect::<Vec<_>>());
+    }
+    let rows: Vec<_> = all.map(|drill| vec![drill.name.to_owned(), drill.about.to_owned()]).collect();
+    columns::print(&columns::table(&["DRILL", "WHAT HAPPENS"], &rows))
+}
+
+/// The drill of that name.
+fn named(name: &str) -> Result<&'static Drill, Failure> {
+    DRILLS.iter().find(|drill| drill.name == name).ok_or_else(|| {
+        let near = near(name, DRILLS.iter().map(|drill| drill.name));
+        let hint = did_you_mean(&near);
+        let name = columns::plain(name);
+        Failure::Usage(format!("there is no drill `{name}`{hint}: `wheelhouse drill` lists them"))
+    })
+}
+
+pub(super) async fn run(common: &Common, args: DrillArgs) -> Result<(), Failure> {
+    let Some(name) = args.name.as_deref() else { return list(args.output.output) };
+    let drill = named(name)?;
+    if common.kubeconfig.is_some() || common.context.is_some() {
+        return Err(Failure::Usage(
+            "a drill brings its own cluster: --kubeconfig and --context do not go with it".into(),
+        ));
+    }
+    if common.read_only {
+        return Err(Failure::Usage("a drill is solved by changes: --read-only does not go with it".into()));
+    }
+    if std::env::var("TERM").is_ok_and(|term| term == "dumb") {
+        return Err(Failure::Failed("TERM=dumb shows no screens, and a drill is solved on them".into()));
+    }
+    if let Some(path) = &args.report {
+        // Whoever has solved it for half an hour is not told then that there is no such folder.
+        put(path, "")?;
+    }
+    let layers = session::layers(common)?;
+    let mut config = layers.config(Some(world::DEMO)).map_err(|e| Failure::Usage(e.to_string()))?;
+    config.read_only = false;
+    let options = demo::Options {
+        tenants: TENANTS,
+        nodes: drill.nodes,
+        seed: SEED,
+        scenario: drill.scenario,
+        speed: args.speed.unwrap_or(drill.speed),
+        ..demo::Options::default()
+    };
+    let cluster = demo::start(options)
+        .await
+        .map_err(|e| Failure::Failed(format!("the embedded cluster cannot listen on 127.0.0.1: {e}")))?;
+    let kubeconfig = world::default_path()?;
+    world::write_private(&kubeconfig, &cluster.kubeconfig())?;
+    config.kubeconfig = Some(kubeconfig.clone());
+    config.context = None;
+    let passwords = world::point_at(&mut config, cluster.database(), &kubeconfig, drill.nodes)?;
+    let colleague = kubeconfig.with_extension("toml");
+    world::write_private(&colleague, &config.to_toml())?;
+    let colleague = site::Colleague::new(colleague, site::home(&kubeconfig)?);
+    let watch = Arc::new(Watch::new(drill, cluster, colleague));
+    let played = play(layers, config, &watch).await;
+    for path in passwords.iter().chain([&kubeconfig]) {
+        let _ = std::fs::remove_file(path);
+    }
+    let told = played.and_then(|(operator, audit)| {
+        let notes = watch.notes();
+        Ok(Debrief::of(drill, &notes, &operator, &audit))
+    });
+    watch.close();
+    let Some(debrief) = told? else {
+        return columns::print(&format!("{}: left before anything had happened\n", drill.name));
+    };
+    if let Some(path) = &args.report {
+        put(path, &format!("{}\n{}", debrief.markdown(), debrief.report()))?;
+        put(
+            &path.with_extension("json"),
+            &(serde_json::to_string_pretty(&debrief).map_err(Failure::failed)? + "\n"),
+        )?;
+    }
+    match args.output.output {
+        Format::Json => columns::json(&debrief),
+        Format::Table => columns::print(&debrief.markdown()),
+    }
+}
+
+/// Opens the cockpit on it until it is over. Who played, and what the audit file says.
+async fn play(
+    layers: crate::config::Layers,
+    config: crate::config::Config,
+    watch: &Arc<Watch>,
+) -> Result<(String, Vec<run::AuditLine>), Failure> {
+    let state_dir = session::state_dir()?;
+    cockpit::setup(&config, &state_dir).map_err(Failure::Usage)?;
+    let mut look = cockpit::Look::at(layers, config, &state_dir).await.map_err(Failure::Failed)?;
+    look.setup.passing = true;
+    look.setup.read_only = false;
+    look.setup.label = Some((format!("drill {}", watch.drill_name()), Role::Warn));
+    look.setup.onlooker = Some(watch.clone());
+    let operator = look.setup.operator.clone();
+    let (context, server) = (look.wire.context().to_owned(), look.wire.server().to_owned());
+    session::log_in(&look.wire).await?;
+    let pacing = watch.clone();
+    let pacing = tokio::spawn(async move { pacing.run().await });
+    let result = cockpit::run(look, state_dir.clone()).await;
+    pacing.abort();
+    let _ = pacing.await;
+    watch.left();
+    result.map_err(Failure::Failed)?;
+    let audit = run::audited(&state_dir, &context, &server).map_err(Failure::Failed)?;
+    Ok((operator, audit.lines))
+}
+
+fn put(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|e| Failure::Failed(format!("cannot write {}: {e}", path.display())))
+}

@@ -1,0 +1,325 @@
+//! Where a drill takes place: the embedded cluster, and somebody in it who does what the operator does not do.
+//!
+//! What is asked here is asked of the cluster itself, not of what the cockpit has made of it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::super::Failure;
+use crate::demo::{
+    Cluster,
+    database::{
+        State,
+        hostgroups::{Backend, Status},
+        member::Process,
+        proxysql::ProxySql,
+    },
+    kind::Kind,
+    store,
+};
+
+/// The application's image, without its tag.
+const APPLICATION: &str = "php-fpm";
+
+/// The embedded cluster of a drill, and the colleague in it.
+pub struct Site<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) colleague: &'a Colleague,
+}
+
+/// Somebody who works on the same cluster with the same program.
+#[derive(Default)]
+pub struct Colleague {
+    /// A configuration that leads there.
+    config: PathBuf,
+    /// A state of their own: nothing of it comes into the operator's.
+    home: PathBuf,
+    child: Mutex<Option<Child>>,
+}
+
+impl Colleague {
+    pub(super) fn new(config: PathBuf, home: PathBuf) -> Self {
+        Self { config, home, child: Mutex::new(None) }
+    }
+
+    /// They go, and what they had is removed.
+    pub(super) fn leave(&self) {
+        end(self.child.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let _ = std::fs::remove_file(&self.config);
+        let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+impl Site<'_> {
+    /// The time there.
+    pub(super) fn now(&self) -> Timestamp {
+        self.cluster.with_world(|world| world.now())
+    }
+
+    fn database<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
+        self.cluster.database().with(f)
+    }
+
+    /// Pulls the plug of a node, or puts it back.
+    pub(super) fn power(&self, node: &str, on: bool) {
+        let power = if on { "on" } else { "off" };
+        let at = "demo.wheelhouse.dev/power";
+        self.cluster.with_world(|world| {
+            let is =
+                world.store.get(Kind::NODE, "", node).map(|node| node["metadata"]["annotations"][at].clone());
+            if is.is_some_and(|is| is != power) {
+                world.store.update(Kind::NODE, "", node, "kubectl-annotate", |node| {
+                    node["metadata"]["annotations"][at] = power.into();
+                });
+            }
+        });
+    }
+
+    /// Keeps new pods off a node.
+    pub(super) fn cordon(&self, node: &str) {
+        self.cluster.with_world(|world| {
+            world.store.update(Kind::NODE, "", node, "kubectl-cordon", |node| {
+                node["spec"]["unschedulable"] = true.into();
+            });
+        });
+    }
+
+    /// Asks for so many replicas of a tenant.
+    pub(super) fn scale(&self, tenant: &str, replicas: i64) {
+        self.deployment(tenant, |deployment| deployment["spec"]["replicas"] = replicas.into());
+    }
+
+    /// Rolls out the application with this tag.
+    pub(super) fn release(&self, tenant: &str, tag: &str) {
+        self.deployment(tenant, |deployment| {
+            let containers = deployment["spec"]["template"]["spec"]["containers"].as_array_mut();
+            for container in containers.into_iter().flatten().filter(|c| c["name"] == APPLICATION) {
+                let image = container["image"].as_str().unwrap_or_default();
+                let bare = image.rsplit_once(':').map_or(image, |(bare, _)| bare);
+                container["image"] = format!("{bare}:{tag}").into();
+            }
+        });
+    }
+
+    /// Lets no more than so many pods be in the namespace of a tenant.
+    pub(super) fn quota(&self, tenant: &str, pods: i64) {
+        let quota = json!({"metadata": {"name": "pods", "namespace": tenant},
+                           "spec": {"hard": {"pods": pods.to_string()}}});
+        self.cluster.with_world(|world| world.store.insert(Kind::RESOURCE_QUOTA, quota));
+    }
+
+    /// Users make so many requests at once.
+    pub(super) fn demand(&self, tenant: &str, requests: f64) {
+        self.cluster.with_world(|world| world.demand(tenant, tenant, requests));
+    }
+
+    fn deployment(&self, tenant: &str, change: impl FnOnce(&mut Value)) {
+        self.cluster.with_world(|world| {
+            world.store.update(Kind::DEPLOYMENT, tenant, tenant, "kubectl", change);
+        });
+    }
+
+    /// A number of the Deployment of a tenant; 0 where it is absent.
+    fn number(&self, tenant: &str, pointer: &str) -> i64 {
+        self.cluster.with_world(|world| {
+            let found = world.store.get(Kind::DEPLOYMENT, tenant, tenant);
+            found.and_then(|object| object.pointer(pointer)?.as_i64()).unwrap_or(0)
+        })
+    }
+
+    /// How many replicas of a tenant are asked for.
+    pub(super) fn replicas(&self, tenant: &str) -> i64 {
+        self.number(tenant, "/spec/replicas")
+    }
+
+    /// The tag that a tenant's template names.
+    pub(super) fn tag(&self, tenant: &str) -> String {
+        self.cluster.with_world(|world| {
+            let found = world.store.get(Kind::DEPLOYMENT, tenant, tenant);
+            let containers =
+                found.and_then(|d| d["spec"]["template"]["spec"]["containers"].as_array().cloned());
+            let image = containers.into_iter().flatten().find(|c| c["name"] == APPLICATION);
+            let image = image.map(|c| c["image"].as_str().unwrap_or_default().to_owned()).unwrap_or_default();
+            image.rsplit_once(':').map(|(_, tag)| tag.to_owned()).unwrap_or_default()
+        })
+    }
+
+    /// Every pod of a tenant is of its present template, and ready.
+    pub(super) fn is_whole(&self, tenant: &str) -> bool {
+        let wanted = self.replicas(tenant);
+        let of = |field: &str| self.number(tenant, &format!("/status/{field}"));
+        wanted > 0
+            && self.number(tenant, "/status/observedGeneration")
+                == self.number(tenant, "/metadata/generation")
+            && ["replicas", "updatedReplicas", "readyReplicas"].iter().all(|field| of(field) == wanted)
+    }
+
+    /// The node reports Ready and takes pods.
+    pub(super) fn is_ready(&self, node: &str) -> bool {
+        self.cluster.with_world(|world| {
+            let Some(node) = world.store.get(Kind::NODE, "", node) else { return false };
+            let conditions = node["status"]["conditions"].as_array();
+            node["spec"]["unschedulable"] != true
+                && conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
+        })
+    }
+
+    /// Pods of tenants that run on no node, or share theirs with another of their tenant.
+    pub(super) fn unplaced(&self) -> usize {
+        self.cluster.with_world(|world| {
+            let pods = world.store.list(Kind::POD, None).filter(|pod| {
+                pod["metadata"]["labels"]["tenant"].is_string()
+                    && pod["metadata"]["deletionTimestamp"].is_null()
+                    && !matches!(store::text(pod, "/status/phase"), "Succeeded" | "Failed")
+            });
+            let mut places: Vec<(String, String)> = Vec::new();
+            let mut unplaced = 0;
+            for pod in pods {
+                let place = (
+                    store::text(pod, "/metadata/namespace").to_owned(),
+                    store::text(pod, "/spec/nodeName").to_owned(),
+                );
+                if place.1.is_empty() || places.contains(&place) {
+                    unplaced += 1;
+                }
+                places.push(place);
+            }
+            unplaced
+        })
+    }
+
+    /// A job of a tenant runs, and the tenant is at this many replicas.
+    fn migrates_at(&self, tenant: &str, replicas: i64) -> bool {
+        self.replicas(tenant) == replicas
+            && self.cluster.with_world(|world| {
+                world
+                    .store
+                    .list(Kind::JOB, Some(tenant))
+                    .any(|job| job["status"]["active"].as_i64() == Some(1))
+            })
+    }
+
+    /// A colleague begins to migrate a tenant.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub(super) fn colleague_migrates(&self, tenant: &str, tag: &str) -> Result<(), String> {
+        let start = || {
+            Command::new(std::env::current_exe()?)
+                .arg("--config")
+                .arg(&self.colleague.config)
+                .args(["migrate", tenant, "--image", tag, "--yes", "--reason", "the release of this week"])
+                .env("USER", "bob")
+                .env("LOGNAME", "bob")
+                .env("XDG_STATE_HOME", &self.colleague.home)
+                .env_remove("KUBECONFIG")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+        };
+        let child =
+            start().map_err(|error: std::io::Error| format!("no colleague can be started: {error}"))?;
+        *self.colleague.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+        Ok(())
+    }
+
+    /// Their connection is cut off once the migration runs at one replica. Whether it has been.
+    pub(super) fn colleague_is_cut_off(&self, tenant: &str) -> bool {
+        let mut colleague = self.colleague.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if colleague.is_some() && self.migrates_at(tenant, 1) {
+            end(colleague.take());
+        }
+        colleague.is_none()
+    }
+
+    /// Kills a member, or starts it.
+    pub(super) fn member(&self, at: usize, up: bool) {
+        self.database(|state| match up {
+            true => state.galera.start(at),
+            false => state.galera.kill(at),
+        });
+    }
+
+    /// The member answers.
+    pub(super) fn answers(&self, at: usize) -> bool {
+        self.database(|state| state.galera.members[at].process == Process::Running)
+    }
+
+    /// `pc.bootstrap=YES` on a member.
+    pub(super) fn bootstrap(&self, at: usize) {
+        self.database(|state| state.galera.declare_primary(at));
+    }
+
+    /// How many write-sets a second a member applies.
+    pub(super) fn applies(&self, at: usize, rate: f64) {
+        self.database(|state| state.galera.members[at].apply_rate = rate);
+    }
+
+    /// Members that are ready in a component with a quorum.
+    pub(super) fn members_ready(&self) -> usize {
+        self.database(|state| state.galera.members.iter().filter(|member| member.ready()).count())
+    }
+
+    /// A member asks the others to slow down.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.database(|state| state.galera.members.iter().any(|m| m.paused || m.requests_pause))
+    }
+
+    /// A member that lags is taken out of flow control, or no proxy leads anybody to it.
+    pub(super) fn is_relieved(&self, at: usize) -> bool {
+        self.database(|state| state.galera.members[at].desync_count() > 0)
+    }
+
+    /// No proxy sends anybody to a member.
+    pub(super) fn is_out(&self, at: usize) -> bool {
+        self.database(|state| {
+            let port = state.galera.members[at].address.port();
+            state.proxies.iter().all(|proxy| {
+                let serving = |b: &&Backend| {
+                    b.port == port
+                        && matches!(b.status, Status::Online | Status::Shunned)
+                        && b.hostgroup != 9999
+                };
+                !proxy.hostgroups.backends.iter().any(|backend| serving(&backend))
+            })
+        })
+    }
+
+    /// A statement of somebody at the admin port of a proxy.
+    pub(super) fn proxy(&self, at: usize, statement: &str) {
+        self.database(|state| state.tell(at, statement));
+    }
+
+    /// The weight of a member on the disk of every proxy is the one it runs with.
+    pub(super) fn is_saved(&self, at: usize) -> bool {
+        self.database(|state| {
+            let port = state.galera.members[at].address.port();
+            let runs = |proxy: &ProxySql| {
+                proxy.hostgroups.backends.iter().filter(|b| b.port == port).map(|b| b.weight).max()
+            };
+            state.proxies.iter().all(|proxy| runs(proxy) == Some(proxy.weight_on_disk(port)))
+        })
+    }
+}
+
+fn end(child: Option<Child>) {
+    if let Some(mut child) = child {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// A folder of the drill's own.
+pub(super) fn home(beside: &Path) -> Result<PathBuf, Failure> {
+    let home = beside.with_extension("colleague");
+    std::fs::create_dir_all(&home)
+        .map_err(|e| Failure::Failed(format!("cannot make {}: {e}", home.display())))?;
+    Ok(home)
+}
