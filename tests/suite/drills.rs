@@ -97,7 +97,7 @@ fn memory_runs_out() {
 
 #[test]
 fn a_quota_is_full() {
-    let (told, _) = solved("quota", "10");
+    let (told, _) = solved("quota", "4");
     assert!(told.contains("soylent"), "{told}");
 }
 
