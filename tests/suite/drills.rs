@@ -25,14 +25,13 @@ fn begun(home: &Home, name: &str, speed: &str, report: &str) -> Terminal {
     home.terminal(&["drill", name, "--speed", speed, "--report", report], 120, 40)
 }
 
-/// Presses the keys of a step when that is on the screen which it waits for. A yes that comes as fast as no person is, is
-/// none: it is said again.
+/// Presses the keys of a step when that is on the screen which it waits for. A yes that comes as fast as no person is, or to
+/// a plan that has changed meanwhile, is none: it is said again while it is asked for.
 fn press(terminal: &mut Terminal, step: &Step) {
     terminal.wait_for(step.see);
     terminal.keys(step.keys);
-    while step.keys == "y"
-        && !terminal.shows_within(Duration::from_secs(1), |screen| !screen.contains(step.see))
-    {
+    let answered = |screen: &str| !screen.contains("esc cancel");
+    while step.keys == "y" && !terminal.shows_within(Duration::from_secs(1), answered) {
         terminal.keys(step.keys);
     }
 }
