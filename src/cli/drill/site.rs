@@ -289,9 +289,9 @@ impl Site<'_> {
         })
     }
 
-    /// A statement of somebody at the admin port of a proxy.
-    pub(super) fn proxy(&self, at: usize, statement: &str) {
-        self.database(|state| state.tell(at, statement));
+    /// Somebody gives a member another weight in what a proxy runs, and does not save it.
+    pub(super) fn weigh(&self, proxy: usize, member: &str, weight: u32) {
+        self.database(|state| state.weigh(proxy, member, weight));
     }
 
     /// The weight of a member on the disk of every proxy is the one it runs with.
