@@ -232,9 +232,9 @@ pub const DRILLS: &[Drill] = &[
                 done: |site| site.is_ready("worker-3"),
             },
             Stage {
-                what: "no two pods of a tenant share a node",
+                what: "no tenant is doubled up elsewhere while worker-3 has none of it",
                 hint: "worker-3 is back and empty: Kubernetes moves nothing back by itself. b plans the moves, y runs them",
-                done: |site| site.is_ready("worker-3") && site.unplaced() == 0,
+                done: |site| site.is_ready("worker-3") && site.doubled_without("worker-3") == 0,
             },
         ],
         minutes: 60,
