@@ -184,19 +184,15 @@ fn judge(host: &str, seen: &Look, now: Timestamp) -> Judged {
 /// Says of the addresses that present another certificate for the same host than the one that ends last: they were not
 /// reloaded since it was renewed.
 pub fn compare_served(all: &mut [Served]) {
-    let newest: Vec<Option<(Timestamp, Arc<[u8]>, Arc<str>)>> = all
-        .iter()
-        .map(|one| {
-            let same = all.iter().filter(|other| other.host == one.host);
-            let certificates = same.filter_map(|other| Some((other.certificate.as_ref()?, &other.address)));
-            let newest = certificates.max_by_key(|(certificate, _)| certificate.not_after);
-            newest.map(|(certificate, address)| {
-                (certificate.not_after, certificate.der.clone(), address.clone())
-            })
-        })
-        .collect();
+    let newest_of = |host: &Arc<str>| {
+        let same = all.iter().filter(|other| other.host == *host);
+        let certificates = same.filter_map(|other| Some((other.certificate.as_ref()?, &other.address)));
+        let newest = certificates.max_by_key(|(certificate, _)| certificate.not_after);
+        newest.map(|(certificate, address)| (certificate.der.clone(), address.clone()))
+    };
+    let newest: Vec<_> = all.iter().map(|one| newest_of(&one.host)).collect();
     for (one, newest) in all.iter_mut().zip(newest) {
-        let (Some(certificate), Some((_, der, address))) = (&one.certificate, newest) else { continue };
+        let (Some(certificate), Some((der, address))) = (&one.certificate, newest) else { continue };
         let named = certificate.names.iter().any(|name| covers(name, &one.host));
         if certificate.der == der || !named {
             continue;
