@@ -215,6 +215,10 @@ async fn the_edge_that_was_not_reloaded_is_told_beside_the_one_that_was() {
         "{}",
         all[1].text
     );
+    // An edge that does not know the host has no newer one, however late its own certificate ends.
+    let lost = edge(self_signed(), OK).await;
+    let all = look(&[active, lost], &ours.roots()).await;
+    assert_eq!((all[0].state, all[1].state), (LinkState::Ok, LinkState::Broken), "{all:?}");
     // The same on both is none.
     let all = look(&[active, active], &ours.roots()).await;
     assert!(all.iter().all(|one| one.state == LinkState::Ok), "{all:?}");
