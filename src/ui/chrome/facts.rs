@@ -183,9 +183,9 @@ fn database<'a>(cx: &Cx<'_>) -> Vec<Vec<Piece<'a>>> {
         false => headline.replace("DOES NOT ANSWER", "NO ANSWER").replace("CANNOT BE READ", "UNREADABLE"),
     };
     if proxies {
-        let mark = piece(format!("  {} proxysql", glyph(worst)), self::role(worst));
-        let all = [&headline, &short].map(|text| vec![piece(text.clone(), role), mark.clone()]);
-        return all.into_iter().chain([vec![mark]]).collect();
+        let mark = |word: &str| piece(format!(" {}{word}", glyph(worst)), self::role(worst));
+        let all = [(&headline, " proxysql"), (&headline, ""), (&short, " proxysql"), (&short, "")];
+        return all.map(|(text, word)| vec![piece(text.clone(), role), mark(word)]).into();
     }
     let mut said = vec![headline.clone(), headline.replacen("galera", "db", 1), short.clone()];
     if let Some(word) = loud {
